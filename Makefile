@@ -1,0 +1,50 @@
+# The two commands are `make demo` and `make test`; each installs what it needs into .venv first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= .demo
+PORT ?= 8000
+
+# uv does not read pip's configuration, so a local folder of wheels named there is handed over.
+FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+# Torch is used once, to export the text encoder, and on the CPU. Without this, Linux downloads gigabytes of CUDA.
+TORCH_BACKEND ?= $(if $(FIND_LINKS),,cpu)
+INSTALL = $(if $(TORCH_BACKEND),UV_TORCH_BACKEND=$(TORCH_BACKEND)) UV_FIND_LINKS="$(FIND_LINKS)" \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python
+
+.PHONY: demo test install lint bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   install, draw the demo library, index it and serve it on http://127.0.0.1:$(PORT)"
+	@echo "make test   install and run the whole suite"
+	@echo "make lint   ruff and mypy"
+	@echo "make clean  remove the demo and the virtual environment"
+
+demo: $(VENV)/.installed
+	$(BIN)/memetica demo "$(DEMO)" --port $(PORT)
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest
+
+install: $(VENV)/.installed
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.installed: pyproject.toml $(BIN)/uv
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(INSTALL) -e ".[test]"
+	@touch $@
+
+clean:
+	rm -rf "$(DEMO)" "$(VENV)"

@@ -1,0 +1,92 @@
+"""Every option once: its name, default, help, and how text becomes its value.
+
+A value comes from the first of: the command's flag, the environment (`MEMETICA_` and the name in capitals), `settings.json`
+in the data folder, the default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from search.errors import WrongUse
+
+Parser = Callable[[str], Any]
+
+
+def option(default: Any, *, help: str, parse: Parser | None = None) -> Any:
+    """Return a dataclass field that is an option of Memetica."""
+    return field(default=default, metadata={"help": help, "parse": parse or type(default)})
+
+
+def _boolean(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.strip().lower() not in words:
+        raise ValueError("expected yes or no")
+    return words[text.strip().lower()]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the reader can choose. Paths are absolute or relative to the working directory."""
+
+    library: Path = option(Path("memes"), help="the folder that holds the categories", parse=Path)
+    data: Path = option(Path(".memetica"), help="Memetica's own folder: catalogue, index, thumbnails, models", parse=Path)
+    text_encoder: str = option("all-MiniLM-L6-v2", help="the model that embeds text")
+    image_encoder: str = option("", help="an open_clip model, `name/pretrained` or a checkpoint's path; empty for none")
+    ocr_engine: str = option("rapidocr", help="`rapidocr`, `tesseract` or `none`")
+    threads: int = option(0, help="threads for models; 0 for one per core")
+    max_pixels: int = option(100_000_000, help="pictures with more pixels are refused")
+    max_bytes: int = option(1_000_000_000, help="files with more bytes are refused")
+    thumbnail_side: int = option(480, help="longest side of a thumbnail, pixels")
+    host: str = option("127.0.0.1", help="address that `serve` binds")
+    port: int = option(8000, help="port that `serve` binds")
+    server_threads: int = option(8, help="requests that `serve` answers at once")
+    site_name: str = option("Memetica", help="the name at the top of each page")
+
+    def absolute(self) -> Settings:
+        """Return the same settings with absolute folders."""
+        return replace(self, library=self.library.expanduser().absolute(), data=self.data.expanduser().absolute())
+
+
+def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings from flags, environment, the data folder's file and defaults; raise WrongUse on a bad value."""
+    environ = os.environ if environ is None else environ
+    chosen = {name: value for name, value in (given or {}).items() if value is not None}
+    unknown = set(chosen) - {one.name for one in fields(Settings)}
+    if unknown:
+        raise WrongUse(f"There is no setting called {', '.join(sorted(unknown))}.")
+    values: dict[str, Any] = {}
+    for one in fields(Settings):
+        variable = f"MEMETICA_{one.name.upper()}"
+        if variable in environ:
+            values[one.name] = _parsed(one.name, environ[variable], where=f"the environment's {variable}")
+    values |= chosen
+    data = Path(values.get("data", Settings.data)).expanduser()
+    stored = _stored(data / "settings.json")
+    return replace(Settings(), **(stored | values)).absolute()
+
+
+def _parsed(name: str, text: str, *, where: str) -> Any:
+    parse = next(one.metadata["parse"] for one in fields(Settings) if one.name == name)
+    try:
+        return (_boolean if parse is bool else parse)(text)
+    except ValueError as error:
+        raise WrongUse(f"{text!r} is no value for {name} in {where}: {error}.") from error
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise WrongUse(f"{path} cannot be read: {error}.", hint="Mend the file or remove it.") from error
+    known = {one.name for one in fields(Settings)}
+    if not isinstance(raw, dict) or set(raw) - known:
+        raise WrongUse(f"{path} must be an object with these names: {', '.join(sorted(known))}.")
+    return {name: _parsed(name, str(value), where=str(path)) for name, value in raw.items()}
