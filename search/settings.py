@@ -1,7 +1,7 @@
 """Every option once: its name, default, help, and how text becomes its value.
 
-A value comes from the first of: the command's flag, the environment (`MEMETICA_` and the name in capitals), `settings.json`
-in the data folder, the default.
+A value comes from the first of: the command's flag, the environment (`MEMETICA_` and the name in capitals), the data
+folder's `settings.json`, the default.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class Settings:
     """What the reader can choose. Paths are absolute or relative to the working directory."""
 
     library: Path = option(Path("memes"), help="the folder that holds the categories", parse=Path)
-    data: Path = option(Path(".memetica"), help="Memetica's own folder: catalogue, index, thumbnails, models", parse=Path)
+    data: Path = option(
+        Path(".memetica"), help="Memetica's own folder: catalogue, index, thumbnails, models", parse=Path
+    )
     text_encoder: str = option("all-MiniLM-L6-v2", help="the model that embeds text")
     image_encoder: str = option("", help="an open_clip model, `name/pretrained` or a checkpoint's path; empty for none")
     ocr_engine: str = option("rapidocr", help="`rapidocr`, `tesseract` or `none`")
@@ -54,7 +56,7 @@ class Settings:
 
 
 def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings from flags, environment, the data folder's file and defaults; raise WrongUse on a bad value."""
+    """Return the settings from flags, environment, data folder and defaults; raise WrongUse on a bad value."""
     environ = os.environ if environ is None else environ
     chosen = {name: value for name, value in (given or {}).items() if value is not None}
     unknown = set(chosen) - {one.name for one in fields(Settings)}

@@ -1,0 +1,59 @@
+"""The catalogue: everything that cost work or a decision, in one SQLite file. The only SQL of Memetica.
+
+`Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `pictures`, `vectors`, `failures`. One object
+may be used from any thread: each thread gets a connection of its own.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from search.catalogue.database import Database
+from search.catalogue.failures import Failures
+from search.catalogue.memes import MemeRecord, Memes
+from search.catalogue.pictures import PictureRecord, Pictures
+from search.catalogue.texts import SidecarRecord, Texts
+from search.catalogue.vectors import VectorRows
+from search.settings import Settings
+
+__all__ = ["Catalogue", "MemeRecord", "PictureRecord", "SidecarRecord", "open_catalogue"]
+
+
+class Catalogue:
+    """The truth about a library; close it when done, or use it in a `with`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.memes = Memes(database)
+        self.texts = Texts(database)
+        self.pictures = Pictures(database)
+        self.vectors = VectorRows(database)
+        self.failures = Failures(database)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the data folder can only be read."""
+        return self._database.read_only
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Return a context in which all writes of this thread happen, or none."""
+        return self._database.transaction()
+
+    def revision(self) -> int:
+        """Return a number that rises whenever something that the index is built from changes."""
+        return self._database.revision()
+
+    def __enter__(self) -> Catalogue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        self._database.close()
+
+
+def open_catalogue(settings: Settings, *, create: bool = True) -> Catalogue:
+    """Return the data folder's catalogue, made or brought up to date; raise DataFolderError when it can't be had."""
+    return Catalogue(Database(settings.data / "catalogue.sqlite", create=create))

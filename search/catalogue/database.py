@@ -1,0 +1,219 @@
+"""Connections to the catalogue's file: opening, migrations, transactions."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from search.errors import DataFolderError
+
+BUSY_SECONDS = 30
+Parameters = Mapping[str, Any]
+
+
+class Database:
+    """One SQLite file in WAL mode; a connection per thread."""
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        if not path.exists():
+            if not create:
+                raise DataFolderError(
+                    f"There is no catalogue in {path.parent}.", hint="Run `memetica index MEMES` to make one."
+                )
+            self._make_folder()
+        self.read_only = not (os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK)))
+        self._migrate()
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataFolderError(
+                f"The data folder {self.path.parent} cannot be made: {error.strerror}.",
+                hint="Choose another with `--data` or MEMETICA_DATA.",
+            ) from error
+        if not os.access(self.path.parent, os.W_OK):
+            raise DataFolderError(
+                f"The data folder {self.path.parent} cannot be written.",
+                hint="Choose another with `--data` or MEMETICA_DATA.",
+            )
+
+    def connection(self) -> sqlite3.Connection:
+        """Return this thread's connection."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._connect()
+            self._local.connection = found
+        return found
+
+    def _connect(self) -> sqlite3.Connection:
+        # A WAL file cannot be opened from a folder that can't be written unless SQLite is told that nobody writes.
+        mode = "mode=ro&immutable=1" if self.read_only else "mode=rwc"
+        uri = f"{self.path.absolute().as_uri()}?{mode}"
+        try:
+            connection = sqlite3.connect(
+                uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            connection.row_factory = sqlite3.Row
+            if not self.read_only:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA mmap_size = 268435456")
+        except sqlite3.Error as error:
+            raise DataFolderError(
+                f"The catalogue {self.path} cannot be opened: {error}.",
+                hint="If the file is damaged, move it away and run `memetica index` again.",
+            ) from error
+        with self._lock:
+            self._opened.append(connection)
+        return connection
+
+    def _migrate(self) -> None:
+        migrations = _migrations()
+        connection = self.connection()
+        try:
+            at = connection.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise DataFolderError(
+                f"{self.path} is no catalogue: {error}.", hint="Move it away and run `memetica index` again."
+            ) from error
+        if at > len(migrations):
+            raise DataFolderError(
+                f"The catalogue in {self.path.parent} was made by a newer Memetica: version {at}, "
+                f"where {len(migrations)} is known here.",
+                hint="Update Memetica, or choose another folder with `--data`.",
+            )
+        if at == len(migrations):
+            return
+        if self.read_only:
+            raise DataFolderError(
+                f"The catalogue in {self.path.parent} needs an update and the folder cannot be written.",
+                hint="Make it writable once and run any command.",
+            )
+        for number, script in enumerate(migrations[at:], start=at + 1):
+            self._apply(number, script)
+
+    def _apply(self, number: int, script: str) -> None:
+        """Apply one migration whole, unless another process was quicker."""
+        connection = self.connection()
+        connection.execute("PRAGMA foreign_keys = OFF")
+        with self.transaction():
+            if connection.execute("PRAGMA user_version").fetchone()[0] < number:
+                for statement in _statements(script):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make this thread's writes happen together or not at all; nested uses join the outer one."""
+        connection = self.connection()
+        if connection.in_transaction:
+            yield
+            return
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise self._unwritable(error) from error
+            raise
+
+    def _unwritable(self, error: sqlite3.Error) -> DataFolderError:
+        if "full" in str(error):
+            return DataFolderError(
+                f"The disk that holds {self.path.parent} is full; what was done before is kept.",
+                hint="Make room and run the same command again.",
+            )
+        if "locked" in str(error):
+            return DataFolderError(
+                f"Another process has held {self.path} for more than {BUSY_SECONDS} seconds.",
+                hint="Wait for it to end and try again.",
+            )
+        return DataFolderError(
+            f"The catalogue {self.path} cannot be written: {error}.", hint="Check the data folder's permissions."
+        )
+
+    def rows(self, sql: str, parameters: Parameters | None = None) -> list[sqlite3.Row]:
+        """Return every row of a question."""
+        return self.connection().execute(sql, parameters or {}).fetchall()
+
+    def row(self, sql: str, parameters: Parameters | None = None) -> sqlite3.Row | None:
+        """Return the first row of a question, or None."""
+        found: sqlite3.Row | None = self.connection().execute(sql, parameters or {}).fetchone()
+        return found
+
+    def stream(self, sql: str, parameters: Parameters | None = None) -> Iterator[sqlite3.Row]:
+        """Yield the rows of a question without holding them all."""
+        yield from self.connection().execute(sql, parameters or {})
+
+    def number(self, sql: str, parameters: Parameters | None = None) -> int:
+        """Return the one number that a question asks for; 0 when there is none."""
+        found = self.row(sql, parameters)
+        return 0 if found is None or found[0] is None else int(found[0])
+
+    def write(self, sql: str, parameters: Parameters | None = None) -> sqlite3.Cursor:
+        """Carry out one statement, in the surrounding transaction or one of its own."""
+        with self.transaction():
+            return self.connection().execute(sql, parameters or {})
+
+    def write_many(self, sql: str, many: Iterable[Parameters]) -> None:
+        """Carry out one statement for each set of parameters, all or none."""
+        with self.transaction():
+            self.connection().executemany(sql, many)
+
+    def revision(self) -> int:
+        """Return the catalogue's revision."""
+        return self.number("SELECT number FROM revision")
+
+    def touch(self) -> None:
+        """Raise the revision: something that the index is built from has changed."""
+        self.write("UPDATE revision SET number = number + 1")
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
+        self._local = threading.local()
+
+
+def _migrations() -> list[str]:
+    """Return the numbered scripts in order; they are never edited once they have been released."""
+    folder = resources.files("search.catalogue") / "migrations"
+    scripts = sorted((one for one in folder.iterdir() if one.name.endswith(".sql")), key=lambda one: one.name)
+    return [one.read_text("utf-8") for one in scripts]
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield a script's statements one by one, because `executescript` would end the transaction."""
+    gathered = ""
+    for line in script.splitlines(keepends=True):
+        gathered += line
+        if sqlite3.complete_statement(gathered):
+            yield gathered
+            gathered = ""
+
+
+def text_hash(body: str) -> str:
+    """Return the SHA-256 of a text, hexadecimal: the name under which its embedding is kept."""
+    return hashlib.sha256(body.encode("utf-8")).hexdigest()

@@ -1,0 +1,71 @@
+"""What could not be done, and why: kept until it succeeds, the file changes, or the curator says to try again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from search.catalogue.database import Database
+from search.errors import MemeticaError
+from search.meme import Failure, Stage
+
+
+class Failures:
+    """Recorded failures, one for each stage and subject."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, stage: Stage, subject: str, error: MemeticaError, *, content_hash: str = "") -> None:
+        """Keep why a subject failed, counting the attempts."""
+        self._database.write(
+            """
+            INSERT INTO failures (stage, subject, content_hash, reason, hint, failed_at, attempts)
+            VALUES (:stage, :subject, :content_hash, :reason, :hint, :now, 1)
+            ON CONFLICT (stage, subject) DO UPDATE SET content_hash = :content_hash, reason = :reason, hint = :hint,
+                failed_at = :now, attempts = attempts + 1
+            """,
+            {
+                "stage": stage,
+                "subject": subject,
+                "content_hash": content_hash,
+                "reason": error.message,
+                "hint": error.hint,
+                "now": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+        )
+
+    def forget(self, stage: Stage | None = None, *, subject: str | None = None) -> int:
+        """Forget failures of a stage, of a subject, or all, so that they are tried again; return how many."""
+        return self._database.write(
+            """
+            DELETE FROM failures
+            WHERE (:stage IS NULL OR stage = :stage) AND (:subject IS NULL OR subject = :subject)
+            """,
+            {"stage": stage, "subject": subject},
+        ).rowcount
+
+    def forget_vanished(self) -> None:
+        """Forget failures of files that are gone or whose content has changed."""
+        self._database.write(
+            """
+            DELETE FROM failures WHERE content_hash != '' AND NOT EXISTS (
+                SELECT 1 FROM memes WHERE memes.path = failures.subject AND vanished_at IS NULL
+                AND memes.content_hash = failures.content_hash)
+            """
+        )
+
+    def all(self) -> list[Failure]:
+        """Return every failure, by stage and subject."""
+        return [
+            Failure(
+                stage=Stage(row["stage"]),
+                subject=row["subject"],
+                reason=row["reason"],
+                hint=row["hint"],
+                failed_at=datetime.fromisoformat(row["failed_at"]),
+                attempts=row["attempts"],
+            )
+            for row in self._database.rows(
+                "SELECT stage, subject, reason, hint, failed_at, attempts FROM failures ORDER BY stage, subject"
+            )
+        ]

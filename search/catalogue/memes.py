@@ -1,0 +1,179 @@
+"""The library's files: which there are, what is known of each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from search.catalogue.database import Database, Parameters
+from search.errors import NotFound
+from search.meme import MediaType, Meme
+
+# A picture's type, found by its content, outranks the one guessed from the file's name.
+_MEME = """
+    SELECT memes.id, memes.path, memes.category, memes.content_hash, COALESCE(pictures.type, memes.type) AS type,
+           memes.first_seen, memes.size, pictures.width, pictures.height, pictures.frames, pictures.seconds,
+           pictures.placeholder
+    FROM memes LEFT JOIN pictures USING (content_hash)
+"""
+
+
+@dataclass(frozen=True)
+class MemeRecord:
+    """What a scan knows of a file; `first_seen` is aware, `first_seen_is` its origin: `sidecar` or `mtime`."""
+
+    path: str
+    category: str
+    content_hash: str
+    type: MediaType
+    size: int
+    mtime_ns: int
+    first_seen: datetime
+    first_seen_is: str
+
+
+class Memes:
+    """Files of the library, present and vanished."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self) -> dict[str, tuple[int, str, int, int, bool]]:
+        """Return, by path, the id, content hash, size, mtime in nanoseconds and whether the file is present."""
+        return {
+            row["path"]: (row["id"], row["content_hash"], row["size"], row["mtime_ns"], row["vanished_at"] is None)
+            for row in self._database.rows("SELECT id, path, content_hash, size, mtime_ns, vanished_at FROM memes")
+        }
+
+    def put(self, record: MemeRecord) -> int:
+        """Insert or refresh the file at a path and return its id.
+
+        A file that is new at its path takes the row of a vanished file with the same content: that was a rename.
+        """
+        values = asdict(record) | {"first_seen": _iso(record.first_seen)}
+        with self._database.transaction():
+            if self._database.row("SELECT 1 FROM memes WHERE path = :path", values) is None:
+                self._database.write(
+                    """
+                    UPDATE memes SET path = :path
+                    WHERE id = (SELECT id FROM memes WHERE content_hash = :content_hash AND vanished_at IS NOT NULL
+                                ORDER BY vanished_at DESC, id LIMIT 1)
+                    """,
+                    values,
+                )
+            row = self._database.row(
+                """
+                INSERT INTO memes (path, category, content_hash, type, size, mtime_ns, first_seen, first_seen_is)
+                VALUES (:path, :category, :content_hash, :type, :size, :mtime_ns, :first_seen, :first_seen_is)
+                ON CONFLICT (path) DO UPDATE SET
+                    category = :category, content_hash = :content_hash, type = :type,
+                    size = :size, mtime_ns = :mtime_ns, first_seen = :first_seen, first_seen_is = :first_seen_is, vanished_at = NULL, split_by = NULL
+                RETURNING id
+                """,
+                values,
+            )
+            assert row is not None
+            self._database.touch()
+            return int(row["id"])
+
+    def see_again(self, id: int, *, first_seen: datetime, first_seen_is: str) -> None:
+        """Mark an unchanged file as present, with its first-seen time as read now."""
+        found = self._database.write(
+            """
+            UPDATE memes SET vanished_at = NULL, first_seen = :first_seen, first_seen_is = :first_seen_is
+            WHERE id = :id AND (vanished_at IS NOT NULL OR first_seen != :first_seen OR first_seen_is != :first_seen_is)
+            """,
+            {"id": id, "first_seen": _iso(first_seen), "first_seen_is": first_seen_is},
+        )
+        if found.rowcount:
+            self._database.touch()
+
+    def mark_vanished(self, ids: Iterable[int]) -> None:
+        """Mark files that are no longer there."""
+        gone = [{"id": id, "now": _iso(datetime.now(UTC))} for id in ids]
+        if gone:
+            with self._database.transaction():
+                self._database.write_many(
+                    "UPDATE memes SET vanished_at = :now WHERE id = :id AND vanished_at IS NULL", gone
+                )
+                self._database.touch()
+
+    def get(self, id: int) -> Meme:
+        """Return a present meme; raise NotFound."""
+        row = self._database.row(_MEME + "WHERE memes.id = :id AND vanished_at IS NULL", {"id": id})
+        if row is None:
+            raise NotFound(f"There is no meme with the id {id}.")
+        return _meme(row)
+
+    def at(self, path: str) -> Meme:
+        """Return the present meme at a path relative to the library; raise NotFound."""
+        row = self._database.row(_MEME + "WHERE memes.path = :path AND vanished_at IS NULL", {"path": path})
+        if row is None:
+            raise NotFound(f"There is no meme at {path}.", hint="Paths are relative to the library: Movies/x.jpg.")
+        return _meme(row)
+
+    def many(self, ids: Sequence[int]) -> list[Meme]:
+        """Return the present memes with these ids, in the order given, leaving out those that are gone."""
+        marks = ",".join(str(int(id)) for id in ids)
+        rows = self._database.rows(_MEME + f"WHERE memes.id IN ({marks}) AND vanished_at IS NULL")
+        found = {row["id"]: _meme(row) for row in rows}
+        return [found[id] for id in ids if id in found]
+
+    def with_content(self, content_hash: str) -> list[Meme]:
+        """Return the present memes with exactly these bytes, oldest first."""
+        rows = self._database.rows(
+            _MEME + "WHERE content_hash = :hash AND vanished_at IS NULL ORDER BY first_seen, memes.id",
+            {"hash": content_hash},
+        )
+        return [_meme(row) for row in rows]
+
+    def freshest(self, limit: int, *, offset: int = 0, category: str | None = None) -> list[Meme]:
+        """Return a page of present memes, newest first, of one category or of all."""
+        where = "WHERE vanished_at IS NULL" + (" AND category = :category" if category is not None else "")
+        rows = self._database.rows(
+            _MEME + where + " ORDER BY first_seen DESC, memes.id DESC LIMIT :limit OFFSET :offset",
+            {"limit": limit, "offset": offset, "category": category},
+        )
+        return [_meme(row) for row in rows]
+
+    def everything(self) -> list[Meme]:
+        """Return every present meme by id."""
+        return [_meme(row) for row in self._database.stream(_MEME + "WHERE vanished_at IS NULL ORDER BY memes.id")]
+
+    def count(self, *, category: str | None = None) -> int:
+        """Return how many memes are present, in one category or in all."""
+        return self._database.number(
+            "SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL AND (:category IS NULL OR category = :category)",
+            {"category": category},
+        )
+
+    def categories(self, *, since: datetime | None = None) -> list[tuple[str, int, int]]:
+        """Return each category by name with its count and how many were first seen since a time."""
+        rows = self._database.rows(
+            """
+            SELECT category, COUNT(*) AS memes, SUM(first_seen >= :since) AS fresh
+            FROM memes WHERE vanished_at IS NULL GROUP BY category ORDER BY category
+            """,
+            {"since": _iso(since) if since else "9"},
+        )
+        return [(row["category"], row["memes"], row["fresh"]) for row in rows]
+
+
+def meme_rows(database: Database, conditions: str, parameters: Parameters | None = None) -> list[Meme]:
+    """Return the memes of a question that begins at its WHERE; `memes` and `pictures` can be named in it."""
+    return [_meme(row) for row in database.stream(_MEME + conditions, parameters)]
+
+
+def _meme(row: sqlite3.Row) -> Meme:
+    values = dict(row)
+    values["type"] = MediaType(values["type"])
+    values["first_seen"] = datetime.fromisoformat(values["first_seen"])
+    values["has_thumbnail"] = values["placeholder"] is not None
+    values["placeholder"] = values["placeholder"] or ""
+    return Meme(**values)
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,100 @@
+"""What decoding found, by content: sizes, placeholders, fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from search.catalogue.database import Database
+from search.catalogue.memes import meme_rows
+from search.meme import MediaType, Meme
+
+
+@dataclass(frozen=True)
+class PictureRecord:
+    """What decoding found in a file's content; width and height in pixels as shown."""
+
+    content_hash: str
+    width: int
+    height: int
+    frames: int
+    seconds: float | None
+    type: MediaType
+    placeholder: str
+    decoded_by: str  # name and version of the decoder: another version decodes again
+
+
+@dataclass(frozen=True)
+class FingerprintRecord:
+    """A fingerprint of one frame, with the name and version of what made it."""
+
+    content_hash: str
+    algorithm: str
+    frame: int
+    bits: bytes
+    quality: float
+
+
+class Pictures:
+    """Decoded contents and their fingerprints."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, picture: PictureRecord, fingerprints: list[FingerprintRecord]) -> None:
+        """Keep what decoding found, with all of its fingerprints, in place of what was there."""
+        with self._database.transaction():
+            self._database.write(
+                """
+                INSERT OR REPLACE INTO pictures
+                    (content_hash, width, height, frames, seconds, type, placeholder, decoded_by)
+                VALUES (:content_hash, :width, :height, :frames, :seconds, :type, :placeholder, :decoded_by)
+                """,
+                asdict(picture),
+            )
+            self._database.write("DELETE FROM fingerprints WHERE content_hash = :content_hash", asdict(picture))
+            self._database.write_many(
+                "INSERT INTO fingerprints VALUES (:content_hash, :algorithm, :frame, :bits, :quality)",
+                [asdict(one) for one in fingerprints],
+            )
+            self._database.touch()
+
+    def missing(self, decoder: str) -> list[Meme]:
+        """Return one present meme a content that this decoder has neither decoded nor failed on, newest first."""
+        return meme_rows(
+            self._database,
+            """
+            WHERE vanished_at IS NULL AND (pictures.decoded_by IS NULL OR pictures.decoded_by != :decoder)
+              AND NOT EXISTS (SELECT 1 FROM failures
+                              WHERE stage = 'media' AND failures.content_hash = memes.content_hash)
+            GROUP BY memes.content_hash ORDER BY first_seen DESC, memes.id DESC
+            """,
+            {"decoder": decoder},
+        )
+
+    def count(self) -> int:
+        """Return how many present memes are decoded."""
+        return self._database.number(
+            "SELECT COUNT(*) FROM memes JOIN pictures USING (content_hash) WHERE vanished_at IS NULL"
+        )
+
+    def fingerprints(self, algorithm: str) -> Iterator[tuple[int, int, bytes]]:
+        """Yield (meme id, frame, bits) of every present meme, by id and frame."""
+        for row in self._database.stream(
+            """
+            SELECT memes.id, frame, bits FROM memes JOIN fingerprints USING (content_hash)
+            WHERE vanished_at IS NULL AND algorithm = :algorithm ORDER BY memes.id, frame
+            """,
+            {"algorithm": algorithm},
+        ):
+            yield row["id"], row["frame"], row["bits"]
+
+    def fingerprints_of(self, content_hash: str, algorithm: str) -> list[bytes]:
+        """Return the fingerprints of one content, a frame each."""
+        return [
+            row["bits"]
+            for row in self._database.rows(
+                "SELECT bits FROM fingerprints WHERE content_hash = :hash AND algorithm = :algorithm ORDER BY frame",
+                {"hash": content_hash, "algorithm": algorithm},
+            )
+        ]

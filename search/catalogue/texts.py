@@ -1,0 +1,238 @@
+"""Texts about memes: sidecars that lie beside them, readings that Memetica made, and the passages cut from both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from search.catalogue.database import Database, text_hash
+from search.catalogue.memes import meme_rows
+from search.meme import Field, Meme, Passage, Text, TextKind
+
+
+@dataclass(frozen=True)
+class SidecarRecord:
+    """A text that lies beside a meme, at a path relative to the library."""
+
+    path: str
+    kind: TextKind
+    source: str
+    body: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class ReadingRecord:
+    """A text that Memetica made of a content: read by an OCR engine or written by a model.
+
+    `boxes` holds, for OCR, `[text, confidence, [[x, y] × 4]]` a line, in shares of the picture's width and height.
+    """
+
+    content_hash: str
+    kind: TextKind
+    source: str
+    body: str
+    quality: float | None = None
+    boxes: Sequence[object] | None = None
+
+
+@dataclass(frozen=True)
+class PassageRow:
+    """A passage as stored, and whose it is."""
+
+    id: int
+    meme_id: int
+    passage: Passage
+    input_hash: str
+
+
+# A meme's texts change, so its passages must be cut again and the index built again.
+_STALE = "UPDATE memes SET split_by = NULL WHERE "
+
+
+class Texts:
+    """Sidecars, readings and passages."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def sidecars_known(self) -> dict[int, dict[str, tuple[int, int]]]:
+        """Return, by meme id and path, the size and mtime in nanoseconds of each sidecar that was read."""
+        known: dict[int, dict[str, tuple[int, int]]] = {}
+        for row in self._database.stream("SELECT meme_id, path, size, mtime_ns FROM sidecars"):
+            known.setdefault(row["meme_id"], {})[row["path"]] = (row["size"], row["mtime_ns"])
+        return known
+
+    def put_sidecars(self, meme_id: int, sidecars: Iterable[SidecarRecord], *, gone: Iterable[str] = ()) -> None:
+        """Keep sidecars that are new or changed, and forget those whose paths are gone."""
+        with self._database.transaction():
+            self._database.write_many(
+                "DELETE FROM sidecars WHERE meme_id = :meme_id AND path = :path",
+                [{"meme_id": meme_id, "path": path} for path in gone],
+            )
+            self._database.write_many(
+                """
+                INSERT OR REPLACE INTO sidecars (meme_id, path, kind, source, body, size, mtime_ns)
+                VALUES (:meme_id, :path, :kind, :source, :body, :size, :mtime_ns)
+                """,
+                [asdict(one) | {"meme_id": meme_id} for one in sidecars],
+            )
+            self._database.write(_STALE + "id = :id", {"id": meme_id})
+            self._database.touch()
+
+    def put_reading(self, reading: ReadingRecord) -> None:
+        """Keep a text that Memetica made, in place of the same source's earlier one."""
+        values = asdict(reading) | {
+            "boxes": None if reading.boxes is None else json.dumps(reading.boxes),
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        with self._database.transaction():
+            self._database.write(
+                """
+                INSERT OR REPLACE INTO readings (content_hash, kind, source, body, quality, boxes, made_at)
+                VALUES (:content_hash, :kind, :source, :body, :quality, :boxes, :made_at)
+                """,
+                values,
+            )
+            self._database.write(_STALE + "content_hash = :content_hash", values)
+            self._database.touch()
+
+    def without_ocr(self, source: str, *, again: bool = False) -> list[Meme]:
+        """Return one present, decoded meme for each content that has no OCR text by any source, newest first.
+
+        With `again`, memes that have OCR sidecars or readings of other sources are returned too.
+        """
+        has_other = "FALSE" if again else _HAS_OCR
+        return meme_rows(
+            self._database,
+            f"""
+            WHERE vanished_at IS NULL AND pictures.content_hash IS NOT NULL AND NOT ({has_other})
+              AND NOT EXISTS (SELECT 1 FROM readings WHERE readings.content_hash = memes.content_hash
+                              AND readings.kind = 'ocr' AND readings.source = :source)
+              AND NOT EXISTS (SELECT 1 FROM failures WHERE stage = 'ocr' AND failures.content_hash = memes.content_hash)
+            GROUP BY memes.content_hash ORDER BY first_seen DESC, memes.id DESC
+            """,
+            {"source": source},
+        )
+
+    def count_with_ocr(self) -> int:
+        """Return how many present memes have an OCR text, be it empty."""
+        return self._database.number(f"SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL AND {_HAS_OCR}")
+
+    def count_described(self) -> int:
+        """Return how many present memes have a description."""
+        return self._database.number(
+            "SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL AND ("
+            "EXISTS (SELECT 1 FROM sidecars WHERE meme_id = memes.id AND kind LIKE '%-%') OR "
+            "EXISTS (SELECT 1 FROM readings WHERE readings.content_hash = memes.content_hash AND kind LIKE '%-%'))"
+        )
+
+    def of(self, meme: Meme) -> list[Text]:
+        """Return everything written about a meme: sidecars first, then what Memetica made, each by source."""
+        sidecars = self._database.rows(
+            "SELECT kind, source, body, path, mtime_ns FROM sidecars WHERE meme_id = :id ORDER BY kind, source, path",
+            {"id": meme.id},
+        )
+        readings = self._database.rows(
+            "SELECT kind, source, body, made_at FROM readings WHERE content_hash = :hash ORDER BY kind, source",
+            {"hash": meme.content_hash},
+        )
+        return [
+            Text(
+                kind=TextKind(row["kind"]),
+                source=row["source"],
+                body=row["body"],
+                sidecar=row["path"],
+                made_at=datetime.fromtimestamp(row["mtime_ns"] / 1e9, UTC),
+            )
+            for row in sidecars
+        ] + [
+            Text(
+                kind=TextKind(row["kind"]),
+                source=row["source"],
+                body=row["body"],
+                made_at=datetime.fromisoformat(row["made_at"]),
+            )
+            for row in readings
+        ]
+
+    def boxes_of(self, meme: Meme) -> list[object]:
+        """Return the lines and boxes of the newest OCR reading of a meme, or nothing."""
+        row = self._database.row(
+            """
+            SELECT boxes FROM readings WHERE content_hash = :hash AND kind = 'ocr' AND boxes IS NOT NULL
+            ORDER BY made_at DESC LIMIT 1
+            """,
+            {"hash": meme.content_hash},
+        )
+        return [] if row is None else list(json.loads(row["boxes"]))
+
+    def alt_texts(self, ids: Sequence[int]) -> dict[int, str]:
+        """Return, by meme id, the newest simple description; memes without one are left out."""
+        marks = ",".join(str(int(id)) for id in ids)
+        rows = self._database.rows(
+            f"""
+            SELECT meme_id, body, mtime_ns / 1000000000 AS made FROM sidecars
+            WHERE kind = 'simple-description' AND meme_id IN ({marks})
+            UNION ALL
+            SELECT memes.id, body, unixepoch(made_at) FROM readings JOIN memes USING (content_hash)
+            WHERE kind = 'simple-description' AND memes.id IN ({marks})
+            ORDER BY made
+            """
+        )
+        return {row["meme_id"]: row["body"] for row in rows}
+
+    def unsplit(self, splitter: str) -> list[Meme]:
+        """Return the present memes whose passages this splitter has not cut from their texts as they are now."""
+        return meme_rows(
+            self._database,
+            "WHERE vanished_at IS NULL AND split_by IS NOT :splitter ORDER BY memes.id",
+            {"splitter": splitter},
+        )
+
+    def put_passages(self, meme_id: int, passages: Iterable[Passage], *, splitter: str) -> None:
+        """Keep a meme's passages in place of its earlier ones."""
+        with self._database.transaction():
+            self._database.write("DELETE FROM passages WHERE meme_id = :id", {"id": meme_id})
+            self._database.write_many(
+                """
+                INSERT INTO passages (meme_id, field, source, heading, body, input_hash)
+                VALUES (:meme_id, :field, :source, :heading, :body, :input_hash)
+                """,
+                [asdict(one) | {"meme_id": meme_id, "input_hash": text_hash(one.body)} for one in passages],
+            )
+            self._database.write(
+                "UPDATE memes SET split_by = :splitter WHERE id = :id", {"id": meme_id, "splitter": splitter}
+            )
+            self._database.touch()
+
+    def passages(self, field: Field | None = None) -> Iterator[PassageRow]:
+        """Yield the passages of present memes by meme id, of one field or of all."""
+        for row in self._database.stream(
+            """
+            SELECT passages.* FROM passages JOIN memes ON memes.id = meme_id
+            WHERE vanished_at IS NULL AND (:field IS NULL OR field = :field) ORDER BY meme_id, passages.id
+            """,
+            {"field": field},
+        ):
+            yield _passage(row)
+
+    def passages_of(self, ids: Sequence[int]) -> list[PassageRow]:
+        """Return the passages of these memes, in the order in which they were cut."""
+        marks = ",".join(str(int(id)) for id in ids)
+        rows = self._database.rows(f"SELECT * FROM passages WHERE meme_id IN ({marks}) ORDER BY meme_id, id")
+        return [_passage(row) for row in rows]
+
+
+_HAS_OCR = """(
+    EXISTS (SELECT 1 FROM sidecars WHERE sidecars.meme_id = memes.id AND sidecars.kind = 'ocr') OR
+    EXISTS (SELECT 1 FROM readings WHERE readings.content_hash = memes.content_hash AND readings.kind = 'ocr')
+)"""
+
+
+def _passage(row) -> PassageRow:  # type: ignore[no-untyped-def]
+    passage = Passage(field=Field(row["field"]), source=row["source"], heading=row["heading"], body=row["body"])
+    return PassageRow(id=row["id"], meme_id=row["meme_id"], passage=passage, input_hash=row["input_hash"])

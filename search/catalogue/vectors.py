@@ -1,0 +1,112 @@
+"""Embeddings, kept as float16 under the encoder's name and the hash of what it read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.catalogue.database import Database
+from search.errors import IndexUnusable
+from search.meme import Field
+
+
+class VectorRows:
+    """Embeddings by encoder and input hash."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def register(self, encoder: str, *, dimensions: int) -> None:
+        """Make an encoder known; raise IndexUnusable when its name was used with other dimensions."""
+        self._database.write(
+            "INSERT OR IGNORE INTO encoders VALUES (:encoder, :dimensions)",
+            {"encoder": encoder, "dimensions": dimensions},
+        )
+        stored = self.dimensions(encoder)
+        if stored != dimensions:
+            raise IndexUnusable(
+                f"The catalogue holds embeddings by {encoder} of {stored} numbers; this model makes {dimensions}.",
+                hint="Give the other model another name, or choose another data folder.",
+            )
+
+    def dimensions(self, encoder: str) -> int:
+        """Return how many numbers an encoder's embeddings have; 0 when it is unknown."""
+        return self._database.number("SELECT dimensions FROM encoders WHERE name = :encoder", {"encoder": encoder})
+
+    def missing_passages(self, encoder: str) -> list[tuple[str, str]]:
+        """Return (input hash, body) of present memes' passages that this encoder has not embedded, each hash once."""
+        rows = self._database.rows(
+            """
+            SELECT input_hash, body FROM passages JOIN memes ON memes.id = meme_id
+            WHERE vanished_at IS NULL
+              AND NOT EXISTS (SELECT 1 FROM embeddings
+                              WHERE embeddings.encoder = :encoder AND embeddings.input_hash = passages.input_hash)
+            GROUP BY input_hash ORDER BY MIN(passages.id)
+            """,
+            {"encoder": encoder},
+        )
+        return [(row["input_hash"], row["body"]) for row in rows]
+
+    def count_missing_passages(self, encoder: str) -> int:
+        """Return how many distinct passages of present memes this encoder has not embedded."""
+        return self._database.number(
+            """
+            SELECT COUNT(DISTINCT input_hash) FROM passages JOIN memes ON memes.id = meme_id
+            WHERE vanished_at IS NULL
+              AND NOT EXISTS (SELECT 1 FROM embeddings
+                              WHERE embeddings.encoder = :encoder AND embeddings.input_hash = passages.input_hash)
+            """,
+            {"encoder": encoder},
+        )
+
+    def count_passages(self) -> int:
+        """Return how many distinct passages the present memes have."""
+        return self._database.number(
+            "SELECT COUNT(DISTINCT input_hash) FROM passages JOIN memes ON memes.id = meme_id WHERE vanished_at IS NULL"
+        )
+
+    def put(self, encoder: str, inputs: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Keep the embeddings ([n, d] float32) of n inputs, named by their hashes."""
+        rows = np.asarray(vectors).astype("<f2")
+        with self._database.transaction():
+            self._database.write_many(
+                "INSERT OR REPLACE INTO embeddings (encoder, input_hash, vector) VALUES (:encoder, :input, :vector)",
+                [
+                    {"encoder": encoder, "input": input, "vector": row.tobytes()}
+                    for input, row in zip(inputs, rows, strict=True)
+                ],
+            )
+            self._database.touch()
+
+    def of_field(self, encoder: str, field: Field) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """Return the owners' ids ([n] int64, rising) and the embeddings ([n, d] float16) of a field's passages."""
+        count = self._database.number(_OF_FIELD.format(columns="COUNT(*)"), {"encoder": encoder, "field": field})
+        owners = np.empty(count, np.int64)
+        vectors = np.empty((count, self.dimensions(encoder)), np.float16)
+        question = _OF_FIELD.format(columns="meme_id, vector") + " ORDER BY meme_id, passages.id"
+        for at, row in enumerate(self._database.stream(question, {"encoder": encoder, "field": field})):
+            owners[at] = row["meme_id"]
+            vectors[at] = np.frombuffer(row["vector"], "<f2")
+        return owners, vectors
+
+    def get(self, encoder: str, inputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return, by input hash, the embeddings ([d] float32) that are there."""
+        found = {}
+        for input in inputs:
+            row = self._database.row(
+                "SELECT vector FROM embeddings WHERE encoder = :encoder AND input_hash = :input",
+                {"encoder": encoder, "input": input},
+            )
+            if row is not None:
+                found[input] = np.frombuffer(row["vector"], "<f2").astype(np.float32)
+        return found
+
+
+_OF_FIELD = """
+    SELECT {columns} FROM passages
+    JOIN memes ON memes.id = meme_id
+    JOIN embeddings ON embeddings.input_hash = passages.input_hash AND encoder = :encoder
+    WHERE vanished_at IS NULL AND field = :field
+"""

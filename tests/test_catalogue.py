@@ -1,0 +1,228 @@
+"""The catalogue: what is missing is a query, renames cost nothing, nothing is half written."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.catalogue import Catalogue, MemeRecord, open_catalogue
+from search.catalogue.pictures import FingerprintRecord, PictureRecord
+from search.catalogue.texts import ReadingRecord, SidecarRecord
+from search.errors import DataFolderError, IndexUnusable, NotFound, UnreadableFile
+from search.meme import Field, MediaType, Passage, Stage, TextKind
+from search.settings import Settings
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path):
+    with open_catalogue(Settings(data=tmp_path / "data")) as opened:
+        yield opened
+
+
+def record(path: str, content: str = "c0ffee", **other: object) -> MemeRecord:
+    made = MemeRecord(
+        path=path,
+        category=path.split("/")[0],
+        content_hash=content,
+        type=MediaType.IMAGE,
+        size=10,
+        mtime_ns=1,
+        first_seen=NOON,
+        first_seen_is="sidecar",
+    )
+    return replace(made, **other)
+
+
+def picture(content: str = "c0ffee", **other: object) -> PictureRecord:
+    made = PictureRecord(
+        content_hash=content,
+        width=4,
+        height=3,
+        frames=1,
+        seconds=None,
+        type=MediaType.IMAGE,
+        placeholder="data:,",
+        decoded_by="one",
+    )
+    return replace(made, **other)
+
+
+def test_a_rename_keeps_the_id_and_everything_made_from_the_content(catalogue: Catalogue) -> None:
+    id = catalogue.memes.put(record("Cats/a.jpg"))
+    catalogue.pictures.put(picture(), [])
+    catalogue.memes.mark_vanished([id])
+    assert catalogue.memes.put(record("Dogs/b.jpg")) == id
+    assert catalogue.memes.get(id).path == "Dogs/b.jpg"
+    assert catalogue.memes.get(id).width == 4
+    assert catalogue.pictures.missing("one") == []
+
+
+def test_a_copy_is_another_meme_that_needs_no_decoding(catalogue: Catalogue) -> None:
+    first = catalogue.memes.put(record("Cats/a.jpg"))
+    catalogue.pictures.put(picture(), [])
+    second = catalogue.memes.put(record("Cats/b.jpg"))
+    assert first != second
+    assert [meme.path for meme in catalogue.memes.with_content("c0ffee")] == ["Cats/a.jpg", "Cats/b.jpg"]
+    assert catalogue.pictures.missing("one") == []
+
+
+def test_a_vanished_meme_is_not_found_but_comes_back_with_its_id(catalogue: Catalogue) -> None:
+    id = catalogue.memes.put(record("Cats/a.jpg"))
+    catalogue.memes.mark_vanished([id])
+    with pytest.raises(NotFound):
+        catalogue.memes.at("Cats/a.jpg")
+    catalogue.memes.see_again(id, first_seen=NOON, first_seen_is="sidecar")
+    assert catalogue.memes.at("Cats/a.jpg").id == id
+
+
+def test_another_decoder_asks_for_each_content_once(catalogue: Catalogue) -> None:
+    catalogue.memes.put(record("Cats/a.jpg"))
+    catalogue.memes.put(record("Cats/b.jpg"))
+    assert len(catalogue.pictures.missing("one")) == 1
+    catalogue.pictures.put(picture(), [])
+    assert catalogue.pictures.missing("one") == []
+    assert len(catalogue.pictures.missing("two")) == 1
+
+
+def test_a_type_found_by_content_outranks_the_names(catalogue: Catalogue) -> None:
+    id = catalogue.memes.put(record("Cats/a.webp"))
+    catalogue.pictures.put(picture(type=MediaType.GIF, frames=9, seconds=1.5), [])
+    assert catalogue.memes.get(id).type is MediaType.GIF
+
+
+def test_a_failed_content_is_not_tried_again_until_told(catalogue: Catalogue) -> None:
+    catalogue.memes.put(record("Cats/a.jpg"))
+    catalogue.failures.record(Stage.MEDIA, "Cats/a.jpg", UnreadableFile("broken", hint="mend"), content_hash="c0ffee")
+    assert catalogue.pictures.missing("one") == []
+    assert [(one.subject, one.reason, one.hint) for one in catalogue.failures.all()] == [
+        ("Cats/a.jpg", "broken", "mend")
+    ]
+    assert catalogue.failures.forget(Stage.MEDIA) == 1
+    assert len(catalogue.pictures.missing("one")) == 1
+
+
+def test_a_failure_is_forgotten_when_the_file_changes(catalogue: Catalogue) -> None:
+    catalogue.memes.put(record("Cats/a.jpg"))
+    catalogue.failures.record(Stage.MEDIA, "Cats/a.jpg", UnreadableFile("broken"), content_hash="c0ffee")
+    catalogue.memes.put(record("Cats/a.jpg", content="beef"))
+    catalogue.failures.forget_vanished()
+    assert catalogue.failures.all() == []
+
+
+def test_a_changed_sidecar_makes_the_meme_unsplit(catalogue: Catalogue) -> None:
+    id = catalogue.memes.put(record("Cats/a.jpg"))
+    catalogue.texts.put_passages(id, [Passage(Field.NAME, "name", "cats")], splitter="s1")
+    assert catalogue.texts.unsplit("s1") == []
+    assert [meme.id for meme in catalogue.texts.unsplit("s2")] == [id]
+    sidecar = SidecarRecord("Cats/a.jpg.txt", TextKind.OCR, "tesseract-ocr", "hello", 5, 2)
+    catalogue.texts.put_sidecars(id, [sidecar])
+    assert [meme.id for meme in catalogue.texts.unsplit("s1")] == [id]
+    assert catalogue.texts.sidecars_known() == {id: {"Cats/a.jpg.txt": (5, 2)}}
+    catalogue.texts.put_sidecars(id, [], gone=["Cats/a.jpg.txt"])
+    assert catalogue.texts.of(catalogue.memes.get(id)) == []
+
+
+def test_ocr_is_asked_of_decoded_memes_without_any_unless_again(catalogue: Catalogue) -> None:
+    with_sidecar = catalogue.memes.put(record("Cats/a.jpg", content="aa"))
+    without = catalogue.memes.put(record("Cats/b.jpg", content="bb"))
+    catalogue.memes.put(record("Cats/undecoded.jpg", content="cc"))
+    for content in ("aa", "bb"):
+        catalogue.pictures.put(picture(content), [])
+    catalogue.texts.put_sidecars(with_sidecar, [SidecarRecord("x", TextKind.OCR, "tesseract-ocr", "", 0, 0)])
+    assert [meme.id for meme in catalogue.texts.without_ocr("rapid")] == [without]
+    assert {meme.id for meme in catalogue.texts.without_ocr("rapid", again=True)} == {with_sidecar, without}
+    catalogue.texts.put_reading(ReadingRecord("bb", TextKind.OCR, "rapid", "", 0.0, []))
+    assert catalogue.texts.without_ocr("rapid") == []
+    assert catalogue.texts.count_with_ocr() == 2
+
+
+def test_an_embedding_returns_as_float16_rounds_it_and_is_missing_only_once(catalogue: Catalogue) -> None:
+    first, second = (catalogue.memes.put(record(f"Cats/{name}.jpg", content=name)) for name in "ab")
+    for id in (first, second):
+        catalogue.texts.put_passages(id, [Passage(Field.OCR, "rapid", "same words")], splitter="s1")
+    catalogue.vectors.register("mini", dimensions=3)
+    [(input, body)] = catalogue.vectors.missing_passages("mini")
+    assert body == "same words"
+    vector = np.array([[0.6, 0.8, 1e-3]], np.float32)
+    catalogue.vectors.put("mini", [input], vector)
+    assert catalogue.vectors.missing_passages("mini") == []
+    owners, rows = catalogue.vectors.of_field("mini", Field.OCR)
+    assert owners.tolist() == [first, second]
+    np.testing.assert_array_equal(rows, np.repeat(vector.astype(np.float16), 2, axis=0))
+
+
+def test_an_encoder_cannot_change_its_dimensions(catalogue: Catalogue) -> None:
+    catalogue.vectors.register("mini", dimensions=3)
+    with pytest.raises(IndexUnusable, match="of 3 numbers"):
+        catalogue.vectors.register("mini", dimensions=4)
+
+
+def test_fingerprints_come_back_by_meme_and_frame(catalogue: Catalogue) -> None:
+    id = catalogue.memes.put(record("Cats/a.gif"))
+    prints = [FingerprintRecord("c0ffee", "pdq-1", frame, bytes([frame] * 32), 1.0) for frame in (1, 0)]
+    catalogue.pictures.put(picture(), prints)
+    assert list(catalogue.pictures.fingerprints("pdq-1")) == [(id, 0, bytes(32)), (id, 1, bytes([1] * 32))]
+
+
+def test_a_failed_transaction_leaves_nothing(catalogue: Catalogue) -> None:
+    before = catalogue.revision()
+    with pytest.raises(RuntimeError), catalogue.transaction():
+        catalogue.memes.put(record("Cats/a.jpg"))
+        raise RuntimeError
+    assert catalogue.memes.count() == 0
+    assert catalogue.revision() == before
+
+
+def test_threads_write_together_without_losing_anything(catalogue: Catalogue) -> None:
+    def work(name: str) -> None:
+        for number in range(20):
+            catalogue.memes.put(record(f"Cats/{name}{number}.jpg", content=f"{name}{number}"))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert catalogue.memes.count() == 80
+
+
+def test_names_with_quotes_emoji_newlines_and_right_to_left_text_come_back(catalogue: Catalogue) -> None:
+    paths = ['Cats/it\'s "fine".jpg', "Cats/😂.jpg", "Cats/two\nlines.jpg", "قطط/مرحبا.jpg"]
+    for path in paths:
+        catalogue.memes.put(record(path, content=path))
+    assert [catalogue.memes.at(path).path for path in paths] == paths
+
+
+def test_a_newer_catalogue_is_refused_in_words(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    with open_catalogue(settings) as opened:
+        opened._database.connection().execute("PRAGMA user_version = 999")
+    with pytest.raises(DataFolderError, match="newer Memetica"):
+        open_catalogue(settings)
+
+
+def test_a_file_that_is_no_catalogue_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "catalogue.sqlite").write_text("hello, I am a text file" * 100)
+    with pytest.raises(DataFolderError):
+        open_catalogue(Settings(data=tmp_path))
+
+
+def test_a_missing_catalogue_is_not_made_by_reading(tmp_path: Path) -> None:
+    with pytest.raises(DataFolderError, match="no catalogue"):
+        open_catalogue(Settings(data=tmp_path / "none"), create=False)
+    assert not (tmp_path / "none").exists()
+
+
+def test_categories_count_what_is_present_and_what_is_new(catalogue: Catalogue) -> None:
+    catalogue.memes.put(record("Cats/a.jpg", content="a"))
+    catalogue.memes.put(record("Cats/b.jpg", content="b", first_seen=datetime(2020, 1, 1, tzinfo=UTC)))
+    gone = catalogue.memes.put(record("Dogs/c.jpg", content="c"))
+    catalogue.memes.mark_vanished([gone])
+    assert catalogue.memes.categories(since=datetime(2024, 1, 1, tzinfo=UTC)) == [("Cats", 2, 1)]
