@@ -1,7 +1,7 @@
 """The catalogue: everything that cost work or a decision, in one SQLite file. The only SQL of Memetica.
 
-`Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `pictures`, `vectors`, `failures`. One object
-may be used from any thread: each thread gets a connection of its own.
+`Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `pictures`, `vectors`, `failures`. One
+object may be used from any thread: each thread gets a connection of its own.
 """
 
 from __future__ import annotations

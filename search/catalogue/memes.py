@@ -69,7 +69,8 @@ class Memes:
                 VALUES (:path, :category, :content_hash, :type, :size, :mtime_ns, :first_seen, :first_seen_is)
                 ON CONFLICT (path) DO UPDATE SET
                     category = :category, content_hash = :content_hash, type = :type,
-                    size = :size, mtime_ns = :mtime_ns, first_seen = :first_seen, first_seen_is = :first_seen_is, vanished_at = NULL, split_by = NULL
+                    size = :size, mtime_ns = :mtime_ns, first_seen = :first_seen,
+                    first_seen_is = :first_seen_is, vanished_at = NULL, split_by = NULL
                 RETURNING id
                 """,
                 values,
