@@ -41,7 +41,7 @@ class Settings:
     text_encoder: str = option("all-MiniLM-L6-v2", help="the model that embeds text")
     image_encoder: str = option("", help="an open_clip model, `name/pretrained` or a checkpoint's path; empty for none")
     ocr_engine: str = option("rapidocr", help="`rapidocr`, `tesseract` or `none`")
-    threads: int = option(0, help="threads for models; 0 for one per core")
+    threads: int = option(os.cpu_count() or 1, help="threads for decoding and models; one per core unless told otherwise")
     max_pixels: int = option(100_000_000, help="pictures with more pixels are refused")
     max_bytes: int = option(1_000_000_000, help="files with more bytes are refused")
     thumbnail_side: int = option(480, help="longest side of a thumbnail, pixels")
@@ -49,6 +49,11 @@ class Settings:
     port: int = option(8000, help="port that `serve` binds")
     server_threads: int = option(8, help="requests that `serve` answers at once")
     site_name: str = option("Memetica", help="the name at the top of each page")
+
+    @classmethod
+    def help_of(cls, name: str) -> str:
+        """Return an option's help."""
+        return str(next(one.metadata["help"] for one in fields(cls) if one.name == name))
 
     def absolute(self) -> Settings:
         """Return the same settings with absolute folders."""

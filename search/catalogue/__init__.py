@@ -11,12 +11,21 @@ from contextlib import AbstractContextManager
 from search.catalogue.database import Database
 from search.catalogue.failures import Failures
 from search.catalogue.memes import MemeRecord, Memes
-from search.catalogue.pictures import PictureRecord, Pictures
-from search.catalogue.texts import SidecarRecord, Texts
+from search.catalogue.pictures import FingerprintRecord, PictureRecord, Pictures
+from search.catalogue.texts import PassageRow, ReadingRecord, SidecarRecord, Texts
 from search.catalogue.vectors import VectorRows
 from search.settings import Settings
 
-__all__ = ["Catalogue", "MemeRecord", "PictureRecord", "SidecarRecord", "open_catalogue"]
+__all__ = [
+    "Catalogue",
+    "FingerprintRecord",
+    "MemeRecord",
+    "PassageRow",
+    "PictureRecord",
+    "ReadingRecord",
+    "SidecarRecord",
+    "open_catalogue",
+]
 
 
 class Catalogue:

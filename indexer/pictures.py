@@ -1,0 +1,115 @@
+"""The second stage: every file decoded once: its size, thumbnail and fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from indexer.library import content_hash
+from indexer.media import decode, placeholder, thumbnail
+from indexer.progress import Progress, stage_of
+from indexer.thumbnails import thumbnail_path, thumbnails_present, write_atomically
+from search.catalogue import Catalogue, FingerprintRecord, PictureRecord
+from search.errors import UnreadableFile
+from search.fingerprints import LOOK, PDQ, look, pdq
+from search.meme import Meme, Stage
+from search.settings import Settings
+
+DECODER = f"media-1 {PDQ} {LOOK}"  # another name decodes everything again
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What decoding one file gave, ready to be kept."""
+
+    picture: PictureRecord
+    fingerprints: list[FingerprintRecord]
+    thumbnail: bytes
+
+
+def decode_pictures(settings: Settings, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
+    """Decode what is not yet decoded; return how many were and how many failed."""
+    waiting = missing_pictures(settings, catalogue)
+    done = failed = 0
+    with stage_of(progress, Stage.MEDIA, len(waiting), unit="pictures"):
+        for meme, result in in_threads(lambda meme: decode_meme(settings, meme), waiting, threads=settings.threads):
+            if isinstance(result, UnreadableFile):
+                catalogue.failures.record(Stage.MEDIA, meme.path, result, content_hash=meme.content_hash)
+                failed += 1
+                progress.advance(failed=True)
+                continue
+            write_atomically(thumbnail_path(settings.data, meme.content_hash), result.thumbnail)
+            catalogue.pictures.put(result.picture, result.fingerprints)
+            done += 1
+            progress.advance()
+    return done, failed
+
+
+def missing_pictures(settings: Settings, catalogue: Catalogue) -> list[Meme]:
+    """Return one meme for each content that is to be decoded: never decoded, by another decoder, or without its thumbnail."""
+    waiting = catalogue.pictures.missing(DECODER)
+    there = thumbnails_present(settings.data)
+    asked = {meme.content_hash for meme in waiting}
+    for meme in catalogue.memes.everything():
+        if meme.has_thumbnail and meme.content_hash not in there | asked:
+            waiting.append(meme)
+            asked.add(meme.content_hash)
+    return waiting
+
+
+def decode_meme(settings: Settings, meme: Meme) -> Decoded:
+    """Return what decoding a meme's file gives; raise UnreadableFile."""
+    file = settings.library / meme.path
+    decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+    first = decoded.pictures[0]
+    record = PictureRecord(
+        content_hash=meme.content_hash,
+        width=decoded.width,
+        height=decoded.height,
+        frames=decoded.frames,
+        seconds=decoded.seconds,
+        type=decoded.type,
+        placeholder=placeholder(first),
+        decoded_by=DECODER,
+    )
+    fingerprints = []
+    for frame, picture in enumerate(decoded.pictures):
+        bits, quality = pdq(picture)
+        fingerprints.append(FingerprintRecord(meme.content_hash, PDQ, frame, bits.tobytes(), quality))
+        vector = look(picture).astype("<f2")
+        fingerprints.append(FingerprintRecord(meme.content_hash, LOOK, frame, vector.tobytes(), 1.0))
+    if content_hash(file) != meme.content_hash:
+        raise UnreadableFile("It was changed while it was being read.", hint="Run `memetica index` again.")
+    return Decoded(record, fingerprints, thumbnail(first, settings.thumbnail_side))
+
+
+def in_threads(
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int
+) -> Iterator[tuple[Item, Result | UnreadableFile]]:
+    """Yield each item with its result, or the UnreadableFile that it raised, in the order of the items.
+
+    Only a few items are under way at a time, so that an interrupted run loses little and memory stays flat.
+    """
+    remaining = iter(items)
+    with ThreadPoolExecutor(threads) as pool:
+        under_way: list[tuple[Item, Future[Result]]] = []
+        try:
+            while True:
+                for item in islice(remaining, 2 * threads - len(under_way)):
+                    under_way.append((item, pool.submit(work, item)))
+                if not under_way:
+                    return
+                item, future = under_way.pop(0)
+                try:
+                    yield item, future.result()
+                except UnreadableFile as error:
+                    yield item, error
+        finally:
+            for _, future in under_way:
+                future.cancel()

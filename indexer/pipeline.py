@@ -1,0 +1,102 @@
+"""The stages in order. What is missing is a query, so a run may be interrupted anywhere and goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from time import monotonic
+
+from filelock import FileLock, Timeout
+
+from indexer.build import build_index
+from indexer.embed import embed_passages, split_texts
+from indexer.library import library_root
+from indexer.ocr import load_ocr
+from indexer.pictures import decode_pictures
+from indexer.progress import Progress
+from indexer.read import read_memes
+from indexer.scan import scan_library
+from search.catalogue import Catalogue
+from search.encoders import export_text_encoder, load_text_encoder
+from search.errors import DataFolderError, ModelUnavailable
+from search.meme import Stage
+from search.settings import Settings
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What a stage did in one run. `note` says why it did nothing, when that needs saying."""
+
+    stage: Stage
+    done: int
+    failed: int
+    seconds: float
+    note: str = ""
+
+
+def index_library(
+    settings: Settings,
+    catalogue: Catalogue,
+    *,
+    progress: Progress,
+    reocr: bool = False,
+    finished: Callable[[StageReport], None] = lambda report: None,
+) -> list[StageReport]:
+    """Bring catalogue and index up to date with the library; return what each stage did, telling `finished` as it goes.
+
+    Raises LibraryError when the library's folder is gone, DataFolderError when another process is indexing or the data
+    folder cannot be written. A missing OCR engine costs the OCR stage, not the run.
+    """
+    reports: list[StageReport] = []
+
+    def report(stage: Stage, work: Callable[[], tuple[int, int]]) -> None:
+        begun = monotonic()
+        note = ""
+        try:
+            done, failed = work()
+        except ModelUnavailable as error:
+            catalogue.failures.record(stage, "the model", error)
+            done, failed, note = 0, 1, error.message
+        else:
+            catalogue.failures.forget(stage, subject="the model")
+        reports.append(StageReport(stage, done, failed, monotonic() - begun, note))
+        finished(reports[-1])
+
+    def read() -> tuple[int, int]:
+        engine = load_ocr(settings)
+        return (0, 0) if engine is None else read_memes(settings, catalogue, engine, progress=progress, again=reocr)
+
+    def embed() -> tuple[int, int]:
+        split_texts(catalogue)
+        export_text_encoder(settings)
+        return embed_passages(catalogue, load_text_encoder(settings), progress=progress), 0
+
+    def build() -> tuple[int, int]:
+        build_index(settings, catalogue, progress=progress)
+        return catalogue.memes.count(), 0
+
+    with only_one(settings):
+        library = library_root(settings.library)
+        report(Stage.SCAN, lambda: scan_library(library, catalogue, progress=progress))
+        report(Stage.MEDIA, lambda: decode_pictures(settings, catalogue, progress=progress))
+        report(Stage.OCR, read)
+        report(Stage.EMBED, embed)
+        report(Stage.BUILD, build)
+    return reports
+
+
+def only_one(settings: Settings) -> AbstractContextManager[object]:
+    """Return a held lock on the data folder, for a `with`; raise DataFolderError when another process holds it."""
+    try:
+        return FileLock(settings.data / "indexing.lock").acquire(timeout=0)
+    except Timeout as error:
+        raise DataFolderError(
+            f"Another process is indexing into {settings.data}.",
+            hint="Wait for it to end; `memetica status` shows how far it is.",
+        ) from error
+    except OSError as error:
+        raise DataFolderError(
+            f"The data folder {settings.data} cannot be written: {error.strerror}.",
+            hint="Choose another with `--data` or MEMETICA_DATA.",
+        ) from error

@@ -1,0 +1,109 @@
+"""The first stage: what is in the library's folder now, written to the catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from indexer.library import Found, SidecarFile, Unusable, content_hash, read_first_seen, read_sidecar, scan
+from indexer.progress import Progress, stage_of
+from search.catalogue import Catalogue, MemeRecord, SidecarRecord
+from search.errors import UnreadableFile
+from search.meme import MediaType, Stage
+
+VIDEO_EXTENSIONS = (".m4v", ".mov", ".mp4", ".webm")
+
+
+def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
+    """Write to the catalogue what the library holds; return how many memes are there and how many things failed.
+
+    Only what is new or changed, by size and modification time, is read. Files that are gone are marked before new ones are
+    entered, so that a renamed file finds its earlier row. Raises LibraryError when the folder cannot be read.
+    """
+    entries = list(scan(library))
+    found = [entry for entry in entries if isinstance(entry, Found)]
+    unusable = [entry for entry in entries if isinstance(entry, Unusable)]
+    catalogue.failures.forget(Stage.SCAN)
+    for entry in unusable:
+        catalogue.failures.record(Stage.SCAN, entry.path, UnreadableFile(entry.reason, hint=entry.hint))
+    known = catalogue.memes.known()
+    sidecars = catalogue.texts.sidecars_known()
+    here = {entry.path for entry in found}
+    catalogue.memes.mark_vanished(id for path, (id, *_, present) in known.items() if present and path not in here)
+    failed = len(unusable)
+    with stage_of(progress, Stage.SCAN, len(found), unit="memes"):
+        for entry in found:
+            try:
+                id = _enter_file(library, entry, known.get(entry.path), catalogue)
+            except OSError as error:
+                reason = UnreadableFile(f"It cannot be read: {error.strerror}.", hint="Check its permissions.")
+                catalogue.failures.record(Stage.SCAN, entry.path, reason)
+                failed += 1
+                progress.advance(failed=True)
+                continue
+            failed += _enter_sidecars(library, entry, id, sidecars.get(id, {}), catalogue)
+            progress.advance()
+    catalogue.failures.forget_vanished()
+    return len(found), failed
+
+
+def _enter_file(
+    library: Path, entry: Found, known: tuple[int, str, int, int, bool] | None, catalogue: Catalogue
+) -> int:
+    """Write one file to the catalogue and return its id, hashing it only when it is new or has changed."""
+    first_seen, origin = read_first_seen(library, entry)
+    if known is not None and known[2:4] == (entry.size, entry.mtime_ns):
+        catalogue.memes.see_again(known[0], first_seen=first_seen, first_seen_is=origin)
+        return known[0]
+    return catalogue.memes.put(
+        MemeRecord(
+            path=entry.path,
+            category=entry.category,
+            content_hash=content_hash(entry.file),
+            type=_type_by_name(entry.path),
+            size=entry.size,
+            mtime_ns=entry.mtime_ns,
+            first_seen=first_seen,
+            first_seen_is=origin,
+        )
+    )
+
+
+def _type_by_name(path: str) -> MediaType:
+    """Return the type that a name promises; decoding decides by content."""
+    if path.lower().endswith(VIDEO_EXTENSIONS):
+        return MediaType.VIDEO
+    return MediaType.GIF if path.lower().endswith(".gif") else MediaType.IMAGE
+
+
+def _enter_sidecars(
+    library: Path, entry: Found, id: int, known: dict[str, tuple[int, int]], catalogue: Catalogue
+) -> int:
+    """Write a meme's new and changed sidecars to the catalogue; return how many could not be read."""
+    changed = [one for one in entry.sidecars if known.get(one.path) != (one.size, one.mtime_ns)]
+    gone = known.keys() - {one.path for one in entry.sidecars}
+    if not changed and not gone:
+        return 0
+    failed = 0
+    records = []
+    for one in changed:
+        try:
+            records.append(_record(library, one))
+        except UnreadableFile as error:
+            # Left out of the catalogue, so that the next scan tries it again.
+            catalogue.failures.record(Stage.SCAN, one.path, error)
+            failed += 1
+    if records or gone:
+        catalogue.texts.put_sidecars(id, records, gone=gone)
+    return failed
+
+
+def _record(library: Path, sidecar: SidecarFile) -> SidecarRecord:
+    text = read_sidecar(library, sidecar)
+    return SidecarRecord(
+        path=sidecar.path,
+        kind=text.kind,
+        source=text.source,
+        body=text.body,
+        size=sidecar.size,
+        mtime_ns=sidecar.mtime_ns,
+    )

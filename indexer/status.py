@@ -1,0 +1,72 @@
+"""How far a library is: for each stage what is done, missing and failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.ocr import OCR_OFF
+from indexer.pictures import missing_pictures
+from search.catalogue import Catalogue
+from search.meme import Failure, Stage
+from search.passages import SPLITTER
+from search.settings import Settings
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """How far a stage is, counted in `unit`; `note` says what else the reader should know."""
+
+    stage: Stage
+    done: int
+    missing: int
+    failed: int
+    unit: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LibraryStatus:
+    """What is known of a library, and what is still to be done."""
+
+    memes: int
+    categories: int
+    described: int
+    stages: tuple[StageStatus, ...]
+    failures: tuple[Failure, ...]
+
+
+def library_status(settings: Settings, catalogue: Catalogue) -> LibraryStatus:
+    """Return how far each stage is, from the catalogue alone: the library's folder is not walked."""
+    failures = tuple(catalogue.failures.all())
+    memes = catalogue.memes.count()
+    decoded = catalogue.pictures.count()
+    with_ocr = catalogue.texts.count_with_ocr()
+    described = catalogue.texts.count_described()
+    passages = catalogue.vectors.count_passages()
+    unembedded = catalogue.vectors.count_missing_passages(settings.text_encoder)
+    unsplit = len(catalogue.texts.unsplit(SPLITTER))
+
+    def failed(stage: Stage) -> int:
+        return sum(one.stage is stage for one in failures)
+
+    stages = (
+        StageStatus(Stage.SCAN, memes, 0, failed(Stage.SCAN), "memes"),
+        StageStatus(Stage.MEDIA, decoded, len(missing_pictures(settings, catalogue)), failed(Stage.MEDIA), "pictures"),
+        StageStatus(
+            Stage.OCR,
+            with_ocr,
+            0 if settings.ocr_engine == OCR_OFF else max(0, decoded - with_ocr - failed(Stage.OCR)),
+            failed(Stage.OCR),
+            "memes",
+        ),
+        StageStatus(Stage.DESCRIBE, described, memes - described, failed(Stage.DESCRIBE), "memes"),
+        StageStatus(
+            Stage.EMBED,
+            passages - unembedded,
+            unembedded,
+            failed(Stage.EMBED),
+            "passages",
+            f"{unsplit} memes have texts that are yet to be cut into passages" if unsplit else "",
+        ),
+    )
+    return LibraryStatus(memes, len(catalogue.memes.categories()), described, stages, failures)

@@ -1,0 +1,87 @@
+"""The shape of the project: imports point down, each big dependency has one home, the packages' names are ours."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ("search", "indexer", "web")  # from the ground up
+
+HOMES = {
+    "sqlite3": ("search/catalogue/",),
+    "faiss": ("search/vectors.py",),
+    "tantivy": ("search/words.py",),
+    "torch": ("search/export.py",),
+    "sentence_transformers": ("search/export.py",),
+    "transformers": ("search/export.py",),
+    "onnxruntime": ("search/minilm.py",),
+    "tokenizers": ("search/minilm.py",),
+    "rapidocr": ("indexer/ocr.py",),
+    "av": ("indexer/",),
+    "flask": ("web/",),
+    "waitress": ("web/server.py",),
+    "click": ("web/cli.py",),
+    "rich": ("web/",),
+}
+
+
+def modules(layer: str) -> Iterator[Path]:
+    yield from sorted((ROOT / layer).rglob("*.py"))
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports relatively"
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_point_down(layer: str) -> None:
+    above = LAYERS[LAYERS.index(layer) + 1 :] + ("tests", "benchmarks")
+    upward = [(file.name, name) for file in modules(layer) for name in imports(file) if name.split(".")[0] in above]
+    assert upward == []
+
+
+@pytest.mark.parametrize("dependency", HOMES)
+def test_a_big_dependency_is_imported_in_its_home_alone(dependency: str) -> None:
+    users = {
+        file.relative_to(ROOT).as_posix()
+        for layer in LAYERS
+        for file in modules(layer)
+        for name in imports(file)
+        if name.split(".")[0] == dependency
+    }
+    assert users, f"nothing imports {dependency}: take it out of the table, and out of pyproject.toml"
+    assert [user for user in users if not user.startswith(HOMES[dependency])] == []
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_each_package_name_is_provided_by_memetica_alone(layer: str) -> None:
+    assert set(packages_distributions()[layer]) == {"memetica"}
+
+
+def test_every_package_is_listed_for_installation() -> None:
+    listed = (ROOT / "pyproject.toml").read_text("utf-8")
+    for layer in LAYERS:
+        for folder in {file.parent for file in modules(layer)}:
+            name = folder.relative_to(ROOT).as_posix().replace("/", ".")
+            assert f'"{name}"' in listed, f"{name} is missing in pyproject.toml's packages"
+
+
+def test_searching_and_serving_import_no_torch() -> None:
+    code = (
+        "import sys, web.cli, web.server, search.searcher; "
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'torch', 'transformers', 'sentence_transformers'}))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,275 @@
+"""The `memetica` command: each verb a thin cover of one function of the library.
+
+stdout is data, stderr is talk. Exit codes: 0 done, 1 something failed, 2 wrong use, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from indexer.demo import EXAMPLE_QUERIES, draw_demo
+from indexer.media import decode
+from indexer.pipeline import index_library
+from indexer.status import library_status
+from search.catalogue import Catalogue, open_catalogue
+from search.errors import MemeticaError, WrongUse
+from search.meme import Answer, Meme, Stage
+from search.searcher import Likeness, Sort, open_searcher
+from search.settings import Settings, load_settings
+from web.listing import show_answer, show_meme, show_status
+from web.rows import hit_row, meme_row, status_rows
+from web.terminal import Bars, Terminal
+
+COMMON = (
+    click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help=Settings.help_of("data")),
+    click.option("--library", type=click.Path(path_type=Path), metavar="FOLDER", help=Settings.help_of("library")),
+    click.option("--json", "as_json", is_flag=True, help="Rows as JSON Lines on stdout."),
+    click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors."),
+)
+
+
+class Session:
+    """What a verb works with: the terminal and the settings, opened when asked for."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.terminal = Terminal(quiet=bool(given.pop("quiet")), as_json=bool(given.pop("as_json")))
+        self._given = given
+
+    def settings(self, **more: Any) -> Settings:
+        """Return the settings, with more values given by the verb."""
+        return load_settings(self._given | {name: value for name, value in more.items() if value is not None})
+
+
+def verb(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Return a verb that takes the common options before or after its name, and speaks its errors in one voice."""
+
+    @click.pass_context
+    @functools.wraps(command)
+    def run(context: click.Context, **arguments: Any) -> None:
+        given: dict[str, Any] = dict(context.obj or {})
+        for name in ("data", "library", "as_json", "quiet"):
+            value = arguments.pop(name)
+            given[name] = value or given.get(name)
+        session = Session(given)
+        try:
+            context.exit(command(session, **arguments) or 0)
+        except MemeticaError as error:
+            session.terminal.complain(error)
+            context.exit(error.exit_code)
+        except KeyboardInterrupt:
+            session.terminal.say("Stopped. What was done is kept; the same command goes on from here.")
+            context.exit(130)
+
+    for option in reversed(COMMON):
+        run = option(run)
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="memetica", prog_name="memetica")
+@click.pass_context
+def main(context: click.Context, **common: Any) -> None:
+    """Find memes by what they show, what they say and what they mean."""
+    # A closed pipe (`memetica … | head`) ends the command quietly, as it does for others.
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    context.obj = common
+
+
+for _option in reversed(COMMON):
+    main = _option(main)
+
+
+@main.command()
+@click.argument("memes", type=click.Path(path_type=Path), required=False)
+@click.option("--ocr", "ocr_engine", metavar="ENGINE", help=Settings.help_of("ocr_engine"))
+@click.option("--reocr", is_flag=True, help="Read also memes that have an OCR text already; both texts are kept.")
+@click.option("--retry", is_flag=True, help="Try what failed before once more.")
+@verb
+def index(session: Session, memes: Path | None, ocr_engine: str | None, reocr: bool, retry: bool) -> int:
+    """Bring the index up to date with the folder MEMES, which is read in place and never written to.
+
+    It may be interrupted anywhere; run again, it goes on where it was.
+    """
+    settings = session.settings(library=memes, ocr_engine=ocr_engine)
+    with open_catalogue(settings) as catalogue:
+        if retry:
+            catalogue.failures.forget()
+        return _index(session, settings, catalogue, reocr=reocr)
+
+
+def _index(session: Session, settings: Settings, catalogue: Catalogue, *, reocr: bool = False) -> int:
+    terminal = session.terminal
+    reports = index_library(settings, catalogue, progress=Bars(terminal), reocr=reocr, finished=terminal.report)
+    if terminal.as_json:
+        for report in reports:
+            terminal.row({**vars(report), "seconds": round(report.seconds, 3)})
+    failed = len(catalogue.failures.all())
+    memes = catalogue.memes.count()
+    if not memes:
+        terminal.say(
+            f"There are no memes in {settings.library}: put a folder for each category there, pictures inside."
+        )
+    elif failed:
+        terminal.say(f"{memes:,} memes are indexed; {failed:,} things failed: `memetica status` says which and why.")
+    else:
+        terminal.say(f"{memes:,} memes are indexed.")
+    return 1 if failed else 0
+
+
+@main.command()
+@click.argument("stage", type=click.Choice([stage.value for stage in Stage]), required=False)
+@verb
+def retry(session: Session, stage: str | None) -> int:
+    """Try what failed once more, of one STAGE or of all."""
+    settings = session.settings()
+    with open_catalogue(settings, create=False) as catalogue:
+        catalogue.failures.forget(Stage(stage) if stage else None)
+        return _index(session, settings, catalogue)
+
+
+@main.command()
+@verb
+def status(session: Session) -> int:
+    """Show how far each stage is, what failed and why, and whether the index is fresh."""
+    settings = session.settings()
+    with open_catalogue(settings, create=False) as catalogue:
+        known = library_status(settings, catalogue)
+        try:
+            index: Any = open_searcher(settings, catalogue).status()
+        except MemeticaError as error:
+            index = error
+        if session.terminal.as_json:
+            for row in status_rows(known, index):
+                session.terminal.row(row)
+        else:
+            show_status(session.terminal, settings, known, index)
+        return 1 if known.failures else 0
+
+
+@main.command()
+@click.argument("query", required=False, default="")
+@click.option(
+    "--image", type=click.Path(path_type=Path), metavar="FILE", help="A picture that counts beside the words."
+)
+@click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many hits.")
+@click.option("--offset", default=0, type=click.IntRange(0), help="How many hits to pass over.")
+@click.option("--sort", type=click.Choice([sort.value for sort in Sort]), default=Sort.RELEVANCE, show_default=True)
+@verb
+def search(session: Session, query: str, image: Path | None, k: int, offset: int, sort: str) -> int:
+    """Find memes by QUERY: what they show, say or mean."""
+    if not query.strip() and image is None:
+        raise WrongUse(
+            "There is nothing to search for.", hint='Say what the meme shows, says or means: memetica search "…"'
+        )
+    settings = session.settings()
+    picture = None
+    if image is not None:
+        picture = decode(image, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
+    with open_catalogue(settings, create=False) as catalogue:
+        searcher = open_searcher(settings, catalogue)
+        _answer(session, searcher.search(query, k=k, offset=offset, picture=picture, sort=Sort(sort)), offset=offset)
+    return 0
+
+
+@main.command()
+@click.argument("meme", metavar="PATH|ID")
+@click.option("--by", type=click.Choice([one.value for one in Likeness]), default=Likeness.ALL, show_default=True)
+@click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many hits.")
+@verb
+def similar(session: Session, meme: str, by: str, k: int) -> int:
+    """Find the relatives of a meme, by its PATH in the library or its ID."""
+    settings = session.settings()
+    with open_catalogue(settings, create=False) as catalogue:
+        found = _meme(settings, catalogue, meme)
+        _answer(session, open_searcher(settings, catalogue).similar(found.id, by=Likeness(by), k=k))
+    return 0
+
+
+@main.command()
+@click.argument("meme", metavar="PATH|ID")
+@verb
+def show(session: Session, meme: str) -> int:
+    """Show everything known about a meme, each text with its source."""
+    settings = session.settings()
+    with open_catalogue(settings, create=False) as catalogue:
+        found = _meme(settings, catalogue, meme)
+        texts = catalogue.texts.of(found)
+        if session.terminal.as_json:
+            session.terminal.row(meme_row(found, texts))
+        else:
+            show_meme(session.terminal, found, texts)
+    return 0
+
+
+def _answer(session: Session, answer: Answer, *, offset: int = 0) -> None:
+    if session.terminal.as_json:
+        for hit in answer.hits:
+            session.terminal.row(hit_row(hit))
+    else:
+        show_answer(session.terminal, answer, offset=offset)
+
+
+def _meme(settings: Settings, catalogue: Catalogue, named: str) -> Meme:
+    """Return the meme that a person names: by id, by path in the library, or by the file's path."""
+    if named.isdigit():
+        return catalogue.memes.get(int(named))
+    file = Path(named).expanduser().absolute()
+    if file.is_relative_to(settings.library):
+        named = file.relative_to(settings.library).as_posix()
+    return catalogue.memes.at(named)
+
+
+@main.command()
+@click.option("--host", help=Settings.help_of("host"))
+@click.option("--port", type=click.IntRange(0, 65535), help=Settings.help_of("port"))
+@verb
+def serve(session: Session, host: str | None, port: int | None) -> int:
+    """Serve the site and the API until stopped."""
+    return _serve(session, session.settings(host=host, port=port))
+
+
+def _serve(session: Session, settings: Settings) -> int:
+    from web.server import serve as serve_site
+
+    def ready(address: str) -> None:
+        session.terminal.say(f"Memetica is at {address}  (Ctrl-C stops it)")
+        if session.terminal.as_json:
+            session.terminal.row({"url": address})
+            sys.stdout.flush()
+
+    serve_site(settings, ready=ready)
+    return 0
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path(".demo"))
+@click.option("--port", type=click.IntRange(0, 65535), help=Settings.help_of("port"))
+@click.option("--memes", default=260, show_default=True, type=click.IntRange(30, 2000), help="How many to draw.")
+@click.option("--serve/--no-serve", "serving", default=True, show_default=True, help="Serve the site when done.")
+@verb
+def demo(session: Session, folder: Path, port: int | None, memes: int, serving: bool) -> int:
+    """Draw the demo library in FOLDER, index it there and serve it. FOLDER stays, so a second run starts at once."""
+    terminal = session.terminal
+    settings = replace(
+        session.settings(port=port), library=(folder / "memes").absolute(), data=(folder / "data").absolute()
+    )
+    drawn = folder / "memes"
+    if not drawn.exists():
+        terminal.say(f"drawing {memes} memes in {drawn}")
+        # Drawn aside and renamed, so that an interrupted run never leaves half a library.
+        aside = folder / "memes.part"
+        draw_demo(aside, memes=memes)
+        aside.rename(drawn)
+    with open_catalogue(settings) as catalogue:
+        _index(session, settings, catalogue)
+    terminal.say("Try: " + " · ".join(EXAMPLE_QUERIES))
+    return _serve(session, settings) if serving else 0
