@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from search.passages import SPLITTER, split
+
 from indexer.progress import Progress, stage_of
 from search.catalogue import Catalogue
 from search.encoders import TextEncoder
 from search.meme import Stage
-from search.passages import SPLITTER, split
 
 # A batch is what a killed run loses; large enough that sorting by length pays inside it.
 BATCH = 512

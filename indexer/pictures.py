@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+from search.fingerprints import LOOK, PDQ, look, pdq
+
 from indexer.library import content_hash
 from indexer.media import decode, placeholder, thumbnail
 from indexer.progress import Progress, stage_of
 from indexer.thumbnails import thumbnail_path, thumbnails_present, write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, PictureRecord
 from search.errors import UnreadableFile
-from search.fingerprints import LOOK, PDQ, look, pdq
 from search.meme import Meme, Stage
 from search.settings import Settings
 
@@ -52,7 +53,7 @@ def decode_pictures(settings: Settings, catalogue: Catalogue, *, progress: Progr
 
 
 def missing_pictures(settings: Settings, catalogue: Catalogue) -> list[Meme]:
-    """Return one meme for each content that is to be decoded: never decoded, by another decoder, or without its thumbnail."""
+    """Return one meme a content that was never decoded, or by another decoder, or has lost its thumbnail."""
     waiting = catalogue.pictures.missing(DECODER)
     there = thumbnails_present(settings.data)
     asked = {meme.content_hash for meme in waiting}

@@ -16,8 +16,8 @@ VIDEO_EXTENSIONS = (".m4v", ".mov", ".mp4", ".webm")
 def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
     """Write to the catalogue what the library holds; return how many memes are there and how many things failed.
 
-    Only what is new or changed, by size and modification time, is read. Files that are gone are marked before new ones are
-    entered, so that a renamed file finds its earlier row. Raises LibraryError when the folder cannot be read.
+    Only what is new or changed, by size and modification time, is read. Files that are gone are marked before new ones
+    are entered, so that a renamed file finds its earlier row. Raises LibraryError when the folder cannot be read.
     """
     entries = list(scan(library))
     found = [entry for entry in entries if isinstance(entry, Found)]

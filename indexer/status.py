@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from search.passages import SPLITTER
+
 from indexer.ocr import OCR_OFF
 from indexer.pictures import missing_pictures
 from search.catalogue import Catalogue
 from search.meme import Failure, Stage
-from search.passages import SPLITTER
 from search.settings import Settings
 
 

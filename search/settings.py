@@ -41,7 +41,7 @@ class Settings:
     text_encoder: str = option("all-MiniLM-L6-v2", help="the model that embeds text")
     image_encoder: str = option("", help="an open_clip model, `name/pretrained` or a checkpoint's path; empty for none")
     ocr_engine: str = option("rapidocr", help="`rapidocr`, `tesseract` or `none`")
-    threads: int = option(os.cpu_count() or 1, help="threads for decoding and models; one per core unless told otherwise")
+    threads: int = option(os.cpu_count() or 1, help="threads for decoding and models; one a core if not told")
     max_pixels: int = option(100_000_000, help="pictures with more pixels are refused")
     max_bytes: int = option(1_000_000_000, help="files with more bytes are refused")
     thumbnail_side: int = option(480, help="longest side of a thumbnail, pixels")

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from indexer.demo import EXAMPLE_QUERIES, draw_demo
 from indexer.media import decode
+from search.searcher import Likeness, Sort, open_searcher
+
 from indexer.pipeline import index_library
 from indexer.status import library_status
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import MemeticaError, WrongUse
 from search.meme import Answer, Meme, Stage
-from search.searcher import Likeness, Sort, open_searcher
 from search.settings import Settings, load_settings
 from web.listing import show_answer, show_meme, show_status
 from web.rows import hit_row, meme_row, status_rows

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 from rich.markup import escape
 from rich.text import Text
+from search.searcher import IndexStatus
 
 from indexer.status import LibraryStatus
 from search.errors import MemeticaError
 from search.meme import Answer, Hit, Meme
 from search.meme import Text as MemeText
-from search.searcher import IndexStatus
 from search.settings import Settings
 from web.terminal import LABELS, Terminal
 

@@ -9,9 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Task as ProgressTask
-from rich.progress import ProgressColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -89,7 +96,7 @@ class Rate(ProgressColumn):
 
 
 class Bars:
-    """A progress bar for each stage with rate and time left; silent when stderr is no terminal or the reader wants quiet."""
+    """A bar for each stage with rate and time left; none when stderr is no terminal or the reader wants quiet."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._shown = not terminal.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
