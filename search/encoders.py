@@ -1,7 +1,7 @@
 """Encoders turn texts and pictures into vectors whose products say how alike they are.
 
-A caller sees two protocols and two factories; what runs behind them lives in a module for each kind of model. Searching and
-serving never import torch: they run a model that `export_text_encoder` made once.
+A caller sees two protocols and two factories; what runs behind them lives in a module for each kind of model. Searching
+and serving never import torch: they run a model that `export_text_encoder` made once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class TextEncoder(Protocol):
 
 
 class ImageEncoder(Protocol):
-    """Turns pictures and texts into vectors of one space; a picture and a text that describes it get a large product."""
+    """Turns pictures and texts into vectors of one space: a picture is near to a text that describes it."""
 
     @property
     def name(self) -> str:
@@ -55,7 +55,7 @@ class ImageEncoder(Protocol):
 
 
 def checked(vectors: NDArray[np.floating], *, rows: int, dimensions: int, encoder: str) -> Vectors:
-    """Return an encoder's answer as contiguous float32; raise IndexUnusable unless it is [rows, dimensions] of unit rows."""
+    """Return an encoder's answer as float32 [rows, dimensions], rows of length 1; raise IndexUnusable if it is not."""
     if vectors.shape != (rows, dimensions):
         raise IndexUnusable(f"The encoder {encoder} gave numbers of shape {vectors.shape}, not {(rows, dimensions)}.")
     found: Vectors = np.ascontiguousarray(vectors, dtype=np.float32)
