@@ -12,13 +12,13 @@ from filelock import FileLock, Timeout
 from indexer.build import build_index
 from indexer.embed import embed_passages, split_texts
 from indexer.library import library_root
-from indexer.ocr import load_ocr
+from indexer.ocr import OcrEngine, load_ocr
 from indexer.pictures import decode_pictures
 from indexer.progress import Progress
 from indexer.read import read_memes
 from indexer.scan import scan_library
 from search.catalogue import Catalogue
-from search.encoders import export_text_encoder, load_text_encoder
+from search.encoders import TextEncoder, export_text_encoder, load_text_encoder
 from search.errors import DataFolderError, ModelUnavailable
 from search.meme import Stage
 from search.settings import Settings
@@ -35,12 +35,20 @@ class StageReport:
     note: str = ""
 
 
+def made_text_encoder(settings: Settings) -> TextEncoder:
+    """Return the text encoder, exporting it first where that has not been done; raise ModelUnavailable."""
+    export_text_encoder(settings)
+    return load_text_encoder(settings)
+
+
 def index_library(
     settings: Settings,
     catalogue: Catalogue,
     *,
     progress: Progress,
     reocr: bool = False,
+    load_engine: Callable[[Settings], OcrEngine | None] = load_ocr,
+    load_encoder: Callable[[Settings], TextEncoder] = made_text_encoder,
     finished: Callable[[StageReport], None] = lambda report: None,
 ) -> list[StageReport]:
     """Bring catalogue and index up to date with the library; return what each stage did, telling `finished` as it goes.
@@ -64,13 +72,12 @@ def index_library(
         finished(reports[-1])
 
     def read() -> tuple[int, int]:
-        engine = load_ocr(settings)
+        engine = load_engine(settings)
         return (0, 0) if engine is None else read_memes(settings, catalogue, engine, progress=progress, again=reocr)
 
     def embed() -> tuple[int, int]:
         split_texts(catalogue)
-        export_text_encoder(settings)
-        return embed_passages(catalogue, load_text_encoder(settings), progress=progress), 0
+        return embed_passages(catalogue, load_encoder(settings), progress=progress), 0
 
     def build() -> tuple[int, int]:
         build_index(settings, catalogue, progress=progress)
