@@ -1,19 +1,22 @@
 """The curator's folder, read in place: which files are memes, and which texts lie beside them.
 
-The layout is that of the public generator `biblioteca-memetica`: a folder for each category, memes at any depth in it, and
-beside a meme `X.ext` its sidecars `X.ext.txt` (OCR), `X.ext.first-seen.txt` and `X.ext.<label>.txt`. Its optional
-`memes.json` repeats what the files say and is not read. Nothing here ever writes.
+The layout is that of the public generator `biblioteca-memetica`: a folder for each category, memes at any depth in it,
+and beside a meme `X.ext` its sidecars `X.ext.txt` (OCR), `X.ext.first-seen.txt` and `X.ext.<label>.txt`. Its optional
+`memes.json` repeats what the files say, by positions that change, and is not read. Nothing here ever writes.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from search.errors import LibraryError, UnreadableFile
 from search.meme import Text, TextKind
@@ -21,13 +24,20 @@ from search.meme import Text, TextKind
 IMAGE_EXTENSIONS = (".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".svg", ".webp")
 VIDEO_EXTENSIONS = (".m4v", ".mov", ".mp4", ".webm")
 EXTENSIONS = IMAGE_EXTENSIONS + VIDEO_EXTENSIONS
+# Pictures and videos too, but not of the library's format: worth a word, where other files are passed over in silence.
+OTHER_MEDIA = (".avi", ".heic", ".heif", ".jp2", ".jxl", ".mkv", ".mpeg", ".mpg", ".psd", ".tif", ".tiff", ".wmv")
 
-IGNORED = {"thumbs.db", "desktop.ini", "@eadir", "__macosx"}  # left by file managers; hidden names are ignored too
+# Left by file managers and file systems; hidden names are ignored too.
+IGNORED = {"thumbs.db", "desktop.ini", "@eadir", "__macosx", "#recycle", "$recycle.bin", "lost+found"}
 FIRST_SEEN = "first-seen"
 OCR_SOURCE = "tesseract-ocr"  # what the library's own OCR sidecars are shown as
 LEGACY_SIMPLE = {"llama3.2-vision", "llama-3.2-vision", "qwen2.5vl", "vision", "qwen3.5-9b"}
 LEGACY_DETAILED = {"gemma3-27b-vision"}
 MAX_SIDECAR_BYTES = 1_000_000
+
+_MEME_NAME = re.compile(r".*\.(?:" + "|".join(one[1:] for one in EXTENSIONS) + r")(?=\.|$)", re.IGNORECASE | re.DOTALL)
+_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -63,113 +73,167 @@ class Unusable:
 
 
 def library_root(path: Path) -> Path:
-    """Return the folder that holds the categories: `path`, or `path/memes` where that is a folder beside `memes.json`.
+    """Return the folder that holds the categories: `path`, or its `memes` folder where `path` is a whole site's.
 
-    Raises LibraryError when there is no such folder or it cannot be read.
+    It is a site's where `memes.json` lies beside `memes`, or where no other folder holds memes and `memes` itself is no
+    category. Raises LibraryError when there is no such folder or it cannot be read.
     """
-    root = path / "memes" if (path / "memes").is_dir() and (path / "memes.json").is_file() else path
-    if not root.exists():
-        raise LibraryError(f"There is no folder {root}.", hint="Name the folder that holds the categories.")
-    if not root.is_dir():
-        raise LibraryError(f"{root} is a file.", hint="Name the folder that holds the categories.")
-    if not os.access(root, os.R_OK | os.X_OK):
-        raise LibraryError(f"The folder {root} cannot be read.", hint="Check its permissions.")
-    return root
+    _listed(path)
+    inner = path / "memes"
+    if not inner.is_dir():
+        return path
+    if not (path / "memes.json").is_file():
+        folders = [entry.path for entry in _listed(path) if not _ignored(entry.name) and entry.is_dir()]
+        if any(_holds_memes(Path(folder)) for folder in folders):
+            return path
+    _listed(inner)
+    return inner
+
+
+def _holds_memes(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as listing:
+            return any(entry.name.lower().endswith(EXTENSIONS) and not _ignored(entry.name) for entry in listing)
+    except OSError:
+        return False
+
+
+def _listed(library: Path) -> list[os.DirEntry[str]]:
+    """Return what lies in the library's top folder; raise LibraryError."""
+    try:
+        with os.scandir(library) as listing:
+            return list(listing)
+    except FileNotFoundError as error:
+        raise LibraryError(
+            f"There is no folder {library}.", hint="Name the folder that holds the categories; is its disk mounted?"
+        ) from error
+    except NotADirectoryError as error:
+        raise LibraryError(f"{library} is no folder.", hint="Name the folder that holds the categories.") from error
+    except OSError as error:
+        raise LibraryError(
+            f"The folder {library} cannot be read: {error.strerror}.", hint="Check its permissions and its disk."
+        ) from error
 
 
 def scan(library: Path) -> Iterator[Found | Unusable]:
-    """Yield every meme with its sidecars, folder by folder in order of name, and everything that cannot be used.
+    """Return every meme with its sidecars, folder by folder in order of name, and everything that cannot be used.
 
-    Raises LibraryError when the library itself cannot be read.
+    Links to files and to folders outside the library are followed; a folder that is met again is reported instead.
+    Raises LibraryError, at once, when the library itself cannot be read.
     """
-    yield from _scan_folder(library_root(library), "", seen=set())
+    _listed(library)
+    return _walk(library)
 
 
-def _scan_folder(folder: Path, relative: str, *, seen: set[tuple[int, int]]) -> Iterator[Found | Unusable]:
-    try:
-        status = folder.stat()
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
-    except OSError as error:
-        yield Unusable(_shown(relative), f"The folder cannot be read: {error.strerror}.", "Check its permissions.")
-        return
-    if (status.st_dev, status.st_ino) in seen:
-        yield Unusable(_shown(relative), "The folder contains itself by a link.", "Remove the link.")
-        return
-    seen = seen | {(status.st_dev, status.st_ino)}
-    folders: list[os.DirEntry[str]] = []
-    files: dict[str, os.stat_result] = {}
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name.lower() in IGNORED:
-            continue
-        path = relative + entry.name
-        if _shown(path) != path:
-            yield Unusable(_shown(path), "Its name is not valid Unicode.", "Rename it.")
-            continue
+def _walk(library: Path) -> Iterator[Found | Unusable]:
+    root = library.resolve()
+    met: set[tuple[int, int]] = set()
+    # A stack, not recursion: folders may be nested more deeply than Python may call.
+    waiting: list[tuple[str, bool]] = [("", False)]
+    while waiting:
+        relative, linked = waiting.pop()
+        folder = library / relative
         try:
-            if entry.is_dir():
-                folders.append(entry)
-            elif entry.is_file() and entry.name.lower().endswith((".txt", *EXTENSIONS)):
-                files[entry.name] = entry.stat()
-            elif entry.is_symlink() and not Path(entry.path).exists():
-                yield Unusable(path, "It is a link to nothing.", "Remove the link.")
+            status = folder.stat()
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            yield Unusable(path, f"It cannot be read: {error.strerror}.", "Check its permissions.")
-    yield from _pair(folder, relative, files)
-    for entry in folders:
-        yield from _scan_folder(folder / entry.name, f"{relative}{entry.name}/", seen=seen)
-
-
-def _pair(folder: Path, relative: str, files: dict[str, os.stat_result]) -> Iterator[Found | Unusable]:
-    """Yield the memes of one folder's files with the sidecars that are theirs."""
-    memes = [name for name in files if name.lower().endswith(EXTENSIONS)]
-    if memes and not relative:
-        for name in memes:
-            yield Unusable(name, "It lies in no category.", "Move it into a folder.")
-        return
-    known = set(memes)
-    sidecars: dict[str, list[SidecarFile]] = {name: [] for name in memes}
-    first_seen: dict[str, SidecarFile] = {}
-    for name, status in files.items():
-        if name in known:
+            yield Unusable(
+                relative, f"The folder cannot be read: {error.strerror}.", "Check its permissions and its disk."
+            )
             continue
-        owner = _owner(name, known)
-        if owner is None:
-            if re.search(r"\.(?:" + "|".join(one[1:] for one in EXTENSIONS) + r")(?:\.[^/]*)?\.txt$", name, re.IGNORECASE):
-                yield Unusable(relative + name, "The meme that it describes is not there.", "Put the meme back or remove it.")
+        again = (status.st_dev, status.st_ino) in met
+        met.add((status.st_dev, status.st_ino))
+        if linked and (again or _shares_files(folder.resolve(), root)):
+            yield Unusable(relative, "It is a link to a folder that is read in its own place.", "Remove the link.")
             continue
-        label = name[len(owner) : -len(".txt")].removeprefix(".")
-        sidecar = SidecarFile(relative + name, label, status.st_size, status.st_mtime_ns)
-        if label == FIRST_SEEN:
-            first_seen[owner] = sidecar
-        else:
-            sidecars[owner].append(sidecar)
-    category = relative.split("/", 1)[0]
-    for name in memes:
-        yield Found(
-            path=relative + name,
-            category=category,
-            file=folder / name,
-            size=files[name].st_size,
-            mtime_ns=files[name].st_mtime_ns,
-            sidecars=tuple(sidecars[name]),
-            first_seen=first_seen.get(name),
-        )
+        prefix = relative + "/" if relative else ""
+        folders: list[tuple[str, bool]] = []
+        files: dict[str, os.stat_result] = {}
+        refused: set[str] = set()
+        for entry in entries:
+            if _ignored(entry.name):
+                continue
+            path = prefix + entry.name
+            unusable = _why_unusable(entry, path)
+            if unusable is not None:
+                refused.add(entry.name)
+                yield unusable
+            elif entry.is_dir():
+                folders.append((path, linked or entry.is_symlink()))
+            elif entry.name.lower().endswith((".txt", *EXTENSIONS)):
+                files[entry.name] = entry.stat()
+        yield from _pair(folder, prefix, files, refused)
+        waiting.extend(reversed(folders))
 
 
-def _owner(sidecar: str, memes: set[str]) -> str | None:
-    """Return the longest meme's name that a sidecar's name begins with, followed by a dot."""
-    at = sidecar.rfind(".")
-    while at > 0:
-        if sidecar[:at] in memes:
-            return sidecar[:at]
-        at = sidecar.rfind(".", 0, at)
+def _shares_files(target: Path, root: Path) -> bool:
+    """Return whether a link's target lies in the library, or the library in it."""
+    return target.is_relative_to(root) or root.is_relative_to(target)
+
+
+def _ignored(name: str) -> bool:
+    return name.startswith(".") or name.lower() in IGNORED
+
+
+def _why_unusable(entry: os.DirEntry[str], path: str) -> Unusable | None:
+    """Return why an entry cannot be used, or None when it can, or need not be."""
+    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if shown != path:
+        return Unusable(shown, "Its name is not valid UTF-8.", "Rename it.")
+    name = entry.name.lower()
+    try:
+        mode = entry.stat().st_mode
+    except FileNotFoundError:
+        if entry.is_symlink():
+            return Unusable(path, "It is a link to nothing.", "Remove the link.")
+        return Unusable(path, "It vanished while the library was being read.", "Run `memetica index` again.")
+    except OSError as error:
+        return Unusable(path, f"It cannot be read: {error.strerror}.", "Check its permissions, its name and its disk.")
+    if stat.S_ISDIR(mode):
+        return None
+    if name.endswith(OTHER_MEDIA):
+        return Unusable(path, "It is of a kind that is not read.", f"Save it as one of {' '.join(EXTENSIONS)}.")
+    if name.endswith((".txt", *EXTENSIONS)) and not stat.S_ISREG(mode):
+        # Opening a pipe would wait for ever.
+        return Unusable(path, "It is no ordinary file: a pipe, a socket or a device.", "Remove it.")
+    if name.endswith(EXTENSIONS) and "/" not in path:
+        return Unusable(path, "It lies in no category.", "Move it into a folder of the library.")
     return None
 
 
-def _shown(path: str) -> str:
-    """Return a path with what is no Unicode written as escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def _pair(folder: Path, prefix: str, files: dict[str, os.stat_result], refused: set[str]) -> Iterator[Found | Unusable]:
+    """Yield the memes among one folder's files with the sidecars that are theirs, and sidecars without a meme."""
+    sidecars: dict[str, list[SidecarFile]] = {name: [] for name in files if name.lower().endswith(EXTENSIONS)}
+    first_seen: dict[str, SidecarFile] = {}
+    for name, status in files.items():
+        if name in sidecars:
+            continue
+        # The longest name of a meme wins, whether or not that meme is still there: what described `a.png.png`
+        # must not come to describe `a.png`.
+        owner = _MEME_NAME.match(name[: -len(".txt")])
+        if owner is None or owner[0] in refused:
+            continue
+        label = name[len(owner[0]) : -len(".txt")].removeprefix(".")
+        sidecar = SidecarFile(prefix + name, label, status.st_size, status.st_mtime_ns)
+        if owner[0] not in sidecars:
+            yield Unusable(
+                sidecar.path, f"Its meme, {owner[0]}, is not there.", "Put the meme back, or remove this text."
+            )
+        elif label == FIRST_SEEN:
+            first_seen[owner[0]] = sidecar
+        else:
+            sidecars[owner[0]].append(sidecar)
+    for name, texts in sidecars.items():
+        yield Found(
+            path=prefix + name,
+            category=prefix.split("/", 1)[0],
+            file=folder / name,
+            size=files[name].st_size,
+            mtime_ns=files[name].st_mtime_ns,
+            sidecars=tuple(texts),
+            first_seen=first_seen.get(name),
+        )
 
 
 def content_hash(file: Path) -> str:
@@ -178,19 +242,14 @@ def content_hash(file: Path) -> str:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
-        raise UnreadableFile(f"It cannot be read: {error.strerror}.", hint="Check its permissions.") from error
+        raise _unreadable(error) from error
 
 
 def read_sidecar(library: Path, sidecar: SidecarFile) -> Text:
-    """Return a sidecar's text with its kind and source; raise UnreadableFile."""
+    """Return a sidecar's text with its kind, its source and the time of its file; raise UnreadableFile."""
     kind, source = kind_of(sidecar.label)
-    return Text(
-        kind=kind,
-        source=source,
-        body=_read(library / sidecar.path),
-        sidecar=sidecar.path,
-        made_at=datetime.fromtimestamp(sidecar.mtime_ns / 1e9, UTC),
-    )
+    body = _read(library / sidecar.path)
+    return Text(kind, source, body, sidecar=sidecar.path, made_at=_utc(sidecar.mtime_ns))
 
 
 def kind_of(label: str) -> tuple[TextKind, str]:
@@ -198,8 +257,8 @@ def kind_of(label: str) -> tuple[TextKind, str]:
     if not label:
         return TextKind.OCR, OCR_SOURCE
     for kind in (TextKind.SIMPLE, TextKind.DETAILED):
-        if label.endswith(f".{kind.value}"):
-            return kind, label.removesuffix(f".{kind.value}")
+        if label == kind or label.endswith(f".{kind}"):
+            return kind, label.removesuffix(f".{kind}")
     if label in LEGACY_SIMPLE:
         return TextKind.SIMPLE, label
     if label in LEGACY_DETAILED:
@@ -207,30 +266,55 @@ def kind_of(label: str) -> tuple[TextKind, str]:
     return TextKind.OTHER, label
 
 
-def read_first_seen(library: Path, found: Found) -> tuple[datetime, str]:
-    """Return when a meme was first seen, in UTC, and where that is from: `sidecar`, or `mtime` when none can be read."""
+def read_first_seen(library: Path, found: Found) -> tuple[datetime, Literal["sidecar", "mtime"]]:
+    """Return when a meme was first seen, in UTC, and where that is from: its sidecar, or its own file's time.
+
+    A time without a zone is UTC; what is written after the time does not matter.
+    """
     if found.first_seen is not None:
         try:
-            written = re.search(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S*)?", _read(library / found.first_seen.path))
-            if written:
-                time = datetime.fromisoformat(written[0])
-                return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC), "sidecar"
+            written = _ISO_TIME.search(_read(library / found.first_seen.path))
+            if written is not None:
+                time = datetime.fromisoformat(re.sub(r" (?=[Z+-])", "", written[0]))
+                return (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)), "sidecar"
         except (UnreadableFile, ValueError, OverflowError):
             pass  # the file's own time stands in, as the library's format says
-    return datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), "mtime"
+    return _utc(found.mtime_ns), "mtime"
+
+
+def _utc(nanoseconds: int) -> datetime:
+    """Return a file's time; 1970 where it is none that a calendar knows."""
+    try:
+        return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+    except OverflowError:
+        return _EPOCH
 
 
 def _read(file: Path) -> str:
+    """Return a text file's words, whichever usual encoding it has; raise UnreadableFile."""
     try:
         with file.open("rb") as opened:
             raw = opened.read(MAX_SIDECAR_BYTES + 1)
     except OSError as error:
-        raise UnreadableFile(f"It cannot be read: {error.strerror}.", hint="Check its permissions.") from error
+        raise _unreadable(error) from error
     if len(raw) > MAX_SIDECAR_BYTES:
-        raise UnreadableFile(f"It has more than {MAX_SIDECAR_BYTES:,} bytes.", hint="Shorten or remove it.")
-    for encoding in ("utf-8-sig", "cp1252"):
+        raise UnreadableFile(
+            f"It is too long for a text about a meme: more than {MAX_SIDECAR_BYTES:,} bytes.",
+            hint="Shorten it or remove it.",
+        )
+    return _decoded(raw).replace("\0", "").replace("\r\n", "\n").strip()
+
+
+def _decoded(raw: bytes) -> str:
+    # UTF-16 only where it says so; cp1252 has five holes, latin-1 none.
+    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in (*(("utf-16",) if wide else ()), "utf-8-sig", "cp1252"):
         try:
-            return raw.decode(encoding).replace("\0", "")
+            return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    return raw.decode("latin-1").replace("\0", "")
+    return raw.decode("latin-1")
+
+
+def _unreadable(error: OSError) -> UnreadableFile:
+    return UnreadableFile(f"It cannot be read: {error.strerror}.", hint="Check that it is there, and its permissions.")
