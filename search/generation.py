@@ -1,0 +1,146 @@
+"""Generations of the index on disk: built aside, synced, switched by one rename; a manifest says what each is made of."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from search.errors import DataFolderError, IndexUnusable
+from search.meme import Field
+
+FORMAT = 1  # of the files of a generation; another number is built anew
+KEPT = 2  # generations: a running server may still hold the one before the live one
+
+# What lies in a generation's folder, beside manifest.json.
+TEXT_FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
+WORDS = "words"  # the word index
+MEANINGS = "meanings"  # a folder of vectors for each of TEXT_FIELDS
+LOOKS = "looks"  # descriptors of layout, as vectors
+FINGERPRINTS = "fingerprints"
+TABLE = "memes.npz"
+
+_MEND = "Run `memetica index`."
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a generation was made of: by which encoders (with their dimensions), of which revision, how much of what.
+
+    `memes` counts, by field, the memes that have something in it; `vectors`, by what they tell, the rows.
+    """
+
+    generation: str  # the folder's name; it is not written in the file
+    built_at: datetime
+    revision: int
+    splitter: str
+    text_encoder: str
+    encoders: Mapping[str, int]
+    total: int
+    memes: Mapping[str, int]
+    vectors: Mapping[str, int]
+
+
+@contextmanager
+def new_generation(index: Path) -> Iterator[Path]:
+    """Give a folder to build a generation in; make it the live one when the `with` ends well, and leave nothing when not.
+
+    The folder must hold `manifest.json` by then. Raises DataFolderError when it cannot be written.
+    """
+    aside = index / f"building-{os.getpid()}"
+    try:
+        index.mkdir(parents=True, exist_ok=True)
+        for leftover in index.glob("building-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        aside.mkdir()
+        yield aside
+        name = _next_name(index)
+        for file in aside.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        _sync(aside)
+        aside.rename(index / name)
+        _switch(index, name)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise DataFolderError(
+            f"The index cannot be written in {index}: {error.strerror or error}.",
+            hint="Make room or check the folder's permissions; the index that was there before still serves.",
+        ) from error
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    _remove_old(index, live=name)
+
+
+def _next_name(index: Path) -> str:
+    numbers = [int(folder.name) for folder in index.iterdir() if folder.is_dir() and folder.name.isdigit()]
+    return f"{max(numbers, default=0) + 1:06}"
+
+
+def _switch(index: Path, name: str) -> None:
+    aside = index / f"CURRENT.{os.getpid()}"
+    aside.write_text(name + "\n", "ascii")
+    _sync(aside)
+    aside.replace(index / "CURRENT")
+    _sync(index)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_old(index: Path, *, live: str) -> None:
+    names = sorted(folder.name for folder in index.iterdir() if folder.is_dir() and folder.name.isdigit())
+    for name in names[:-KEPT]:
+        if name != live:
+            shutil.rmtree(index / name, ignore_errors=True)
+
+
+def live_generation(index: Path) -> str | None:
+    """Return the name of the live generation, or None when there is none."""
+    try:
+        return (index / "CURRENT").read_text("ascii").strip() or None
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise IndexUnusable(f"{index / 'CURRENT'} cannot be read: {error}.", hint=_MEND) from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write a generation's manifest."""
+    written = {"format": FORMAT} | asdict(manifest) | {"built_at": manifest.built_at.isoformat()}
+    del written["generation"]
+    (folder / "manifest.json").write_text(json.dumps(written, indent=1), "utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return a generation's manifest; raise IndexUnusable when it is missing, damaged or of another format."""
+    try:
+        written = json.loads((folder / "manifest.json").read_text("utf-8"))
+        found = written.pop("format")
+        if found != FORMAT:
+            raise IndexUnusable(f"The index has the format {found}; this Memetica reads {FORMAT}.", hint=_MEND)
+        built_at = datetime.fromisoformat(written["built_at"]).astimezone(UTC)
+        return Manifest(**(written | {"built_at": built_at, "generation": folder.name}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IndexUnusable(f"The index in {folder} is damaged: {error}.", hint=_MEND) from error
+
+
+def live_folder(index: Path) -> Path:
+    """Return the live generation's folder; raise IndexUnusable when there is none."""
+    name = live_generation(index)
+    if name is None:
+        raise IndexUnusable("There is no index yet.", hint=_MEND)
+    if not (index / name).is_dir():
+        raise IndexUnusable(f"The index {name} is gone from {index}.", hint=_MEND)
+    return index / name
