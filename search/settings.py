@@ -11,16 +11,32 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from search.errors import WrongUse
 
 Parser = Callable[[str], Any]
 
+# What each voter weighs: a field's words by BM25, a field's meaning by its embeddings, and the look.
+WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {
+        "words.everything": 0.4,
+        "words.name": 0.0,
+        "words.ocr": 0.1,
+        "meaning.name": 0.02,
+        "meaning.ocr": 0.15,
+        "meaning.description": 0.2,
+        "meaning.visual": 0.05,
+        "meaning.analysis": 0.15,
+        "look": 0.6,
+    }
+)
+
 
 def option(default: Any, *, help: str, parse: Parser | None = None) -> Any:
     """Return a dataclass field that is an option of Memetica."""
-    return field(default=default, metadata={"help": help, "parse": parse or type(default)})
+    return field(default_factory=lambda: default, metadata={"help": help, "parse": parse or type(default)})
 
 
 def _boolean(text: str) -> bool:
@@ -28,6 +44,18 @@ def _boolean(text: str) -> bool:
     if text.strip().lower() not in words:
         raise ValueError("expected yes or no")
     return words[text.strip().lower()]
+
+
+def _weights(text: str) -> Mapping[str, float]:
+    """Return the weights in `name=weight,…`, over the defaults; raise ValueError when a name or a number is none."""
+    given = dict(one.split("=", 1) for one in text.replace(" ", "").split(",") if one)
+    unknown = set(given) - set(WEIGHTS)
+    if unknown:
+        raise ValueError(f"{', '.join(sorted(unknown))} is none of {', '.join(sorted(WEIGHTS))}")
+    weights = {name: float(weight) for name, weight in given.items()}
+    if any(not 0 <= weight < float("inf") for weight in weights.values()):
+        raise ValueError("a weight is 0 or more")
+    return MappingProxyType(dict(WEIGHTS) | weights)
 
 
 @dataclass(frozen=True)
@@ -48,6 +76,9 @@ class Settings:
     host: str = option("127.0.0.1", help="address that `serve` binds")
     port: int = option(8000, help="port that `serve` binds")
     server_threads: int = option(8, help="requests that `serve` answers at once")
+    weights: Mapping[str, float] = option(
+        WEIGHTS, help="what each voter weighs in the ranking: `name=weight,…`", parse=_weights
+    )
     site_name: str = option("Memetica", help="the name at the top of each page")
 
     @classmethod
@@ -73,7 +104,7 @@ def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[st
         if variable in environ:
             values[one.name] = _parsed(one.name, environ[variable], where=f"the environment's {variable}")
     values |= chosen
-    data = Path(values.get("data", Settings.data)).expanduser()
+    data = Path(values.get("data", Settings().data)).expanduser()
     stored = _stored(data / "settings.json")
     return replace(Settings(), **(stored | values)).absolute()
 

@@ -150,6 +150,18 @@ class Memes:
             {"category": category},
         )
 
+    def ids_under(self, category: str) -> list[int]:
+        """Return the ids of the present memes in a category or below it: `TV - Star Trek` lies below `TV`."""
+        rows = self._database.rows(
+            """
+            SELECT id FROM memes
+            WHERE vanished_at IS NULL AND (category = :category OR substr(category, 1, length(:below)) = :below)
+            ORDER BY id
+            """,
+            {"category": category, "below": f"{category} - "},
+        )
+        return [row["id"] for row in rows]
+
     def categories(self, *, since: datetime | None = None) -> list[tuple[str, int, int]]:
         """Return each category by name with its count and how many were first seen since a time."""
         rows = self._database.rows(
