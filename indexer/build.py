@@ -11,7 +11,7 @@ from indexer.progress import Progress, Silence, stage_of
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.generation import FORMAT, Manifest, live_folder, new_generation, read_manifest, write_manifest
+from search.generation import Manifest, live_folder, new_generation, read_manifest, write_manifest
 from search.meme import Field, Stage
 from search.passages import SPLITTER
 from search.settings import Settings
@@ -42,7 +42,6 @@ def build_index(
     progress = progress or Silence()
     with stage_of(progress, Stage.BUILD, _PARTS, unit="parts"), new_generation(index) as folder:
         manifest = Manifest(
-            format=FORMAT,
             generation=folder.name,
             built_at=datetime.now(UTC),
             revision=revision,

@@ -12,38 +12,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from search.errors import DataFolderError, IndexUnusable
-from search.meme import Field
 
 FORMAT = 1  # of the files of a generation; another number is built anew
 KEPT = 2  # generations: a running server may still hold the one before the live one
-
-# What lies in a generation's folder, beside manifest.json.
-TEXT_FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
-WORDS = "words"  # the word index
-MEANINGS = "meanings"  # a folder of vectors for each of TEXT_FIELDS
-LOOKS = "looks"  # descriptors of layout, as vectors
-FINGERPRINTS = "fingerprints"
-TABLE = "memes.npz"
 
 _MEND = "Run `memetica index`."
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a generation was made of: by which encoders (with their dimensions), of which revision, how much of what.
+    """What a generation was made of. `encoders` gives each encoder's dimensions, `rows` how much there is of each part."""
 
-    `memes` counts, by field, the memes that have something in it; `vectors`, by what they tell, the rows.
-    """
-
-    generation: str  # the folder's name; it is not written in the file
+    generation: str  # the folder's name; not written in the file
     built_at: datetime
     revision: int
     splitter: str
     text_encoder: str
+    image_encoder: str
     encoders: Mapping[str, int]
-    total: int
-    memes: Mapping[str, int]
-    vectors: Mapping[str, int]
+    memes: int
+    rows: Mapping[str, int]
 
 
 @contextmanager
