@@ -80,7 +80,7 @@ def index_library(
         return embed_passages(catalogue, load_encoder(settings), progress=progress), 0
 
     def build() -> tuple[int, int]:
-        build_index(settings, catalogue, progress=progress)
+        build_index(settings, catalogue, text_encoder=settings.text_encoder, progress=progress)
         return catalogue.memes.count(), 0
 
     with only_one(settings):
