@@ -1,31 +1,67 @@
-"""Any picture, GIF, SVG or video, as frames that everything else can use. What a file is, its content says, not its name."""
+"""Any picture, GIF, SVG or video as a few plain pictures. What a file is, its content says, not its name.
+
+Every function may be called from several threads at once, and leaves no file open.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
-import warnings
+import math
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile
 
-from indexer.svg import is_svg, render_svg
+from indexer.raster import (
+    DECODER_ERRORS,
+    FRAMES,
+    WORKING_PIXELS,
+    brands,
+    decode_small,
+    open_picture,
+    orientation,
+    picture_opener,
+    spread,
+    working_picture,
+)
+from indexer.svg import is_svg, render_svg, safe_svg, svg_size
+from indexer.video import decode_video, video_container
 from search.errors import UnreadableFile
 from search.meme import MediaType
 
-FRAMES = 5  # shown of what moves
-WORKING_SIDE = 2048  # pixels: nothing that we do gains from more
-MOVIE_SECONDS = 3600.0
-_BACKGROUND = (255, 255, 255)  # shows through transparent pictures
+__all__ = ["Decoded", "decode", "placeholder", "render_svg", "safe_svg", "thumbnail"]
+
+# Of what moves, no more is decoded than this: an animation of 500 × 500 pixels is seen whole up to 2,000 frames.
+ANIMATED_PIXELS = 500_000_000
+ANIMATED_FRAMES = 2_000
+SVG_SIDE = 1024  # pixels of the longest side: a drawing has no size of its own
+PLACEHOLDER_LENGTH = 200  # characters
+
+_HEAD = 4096  # bytes that tell what a file is
+_KINDS = (
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or a document"),
+    (b"\x1f\x8b", "compressed by gzip"),
+    (b"II*\0", "a TIFF picture, a kind that is not read"),
+    (b"MM\0*", "a TIFF picture, a kind that is not read"),
+    (b"8BPS", "a Photoshop document"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture, a kind that is not read"),
+    (b"\xff\x0a", "a JPEG XL picture, a kind that is not read"),
+    (b"\0\0\1\0", "an icon"),
+    (b"ID3", "sound"),
+    (b"OggS", "an Ogg file, a kind that is not read"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file that it stands for"),
+)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A decoded file. Width and height in pixels as shown; `pictures` are RGB, one of a still, up to five of what moves."""
+    """A decoded file. Width and height are in pixels as shown; `pictures` are RGB: one of a still, up to five of what
+    moves, in the order of time, each of at most WORKING_PIXELS and without metadata."""
 
     type: MediaType
     width: int
@@ -36,190 +72,143 @@ class Decoded:
 
 
 def decode(file: Path, *, max_pixels: int, max_bytes: int) -> Decoded:
-    """Return a file's pictures; raise UnreadableFile when it is broken, too large, or no picture or video."""
-    try:
-        size = file.stat().st_size
-        with file.open("rb") as opened:
-            head = opened.read(4096)
-    except OSError as error:
-        raise UnreadableFile(f"It cannot be read: {error.strerror}.", hint="Check that it is there.") from error
-    if size == 0:
-        raise UnreadableFile("It is empty: no bytes at all.", hint="Save it again.")
-    if size > max_bytes:
-        raise UnreadableFile(
-            f"It has {size:,} bytes; at most {max_bytes:,} are read.", hint="Raise the setting max_bytes."
-        )
+    """Return a file's pictures; raise UnreadableFile when it is broken, cut short, too large or neither."""
+    head = _head(file, max_bytes=max_bytes)
+    if picture_opener(head) is not None:
+        return _decode_picture(file, head, max_pixels=max_pixels)
     if is_svg(head):
-        return _decode_svg(file, max_pixels=max_pixels)
-    if _is_video(head):
-        return _decode_video(file, max_pixels=max_pixels)
-    return _decode_picture(file, head, max_pixels=max_pixels)
-
-
-def _is_video(head: bytes) -> bool:
-    """Return whether a file begins as MP4, MOV or WebM do; AVIF begins like MP4 and is a picture."""
-    if head[4:8] == b"ftyp":
-        return head[8:12] not in (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix")
-    return head[4:8] in (b"moov", b"mdat", b"wide", b"free") or head.startswith(b"\x1a\x45\xdf\xa3")
-
-
-def _decode_picture(file: Path, head: bytes, *, max_pixels: int) -> Decoded:
-    with _no_pixel_limit_of_pillow():
-        try:
-            picture = Image.open(file)
-        except UnidentifiedImageError as error:
-            raise UnreadableFile(_what_it_is(head), hint="Remove it or save it again as a picture.") from error
-        except Exception as error:  # decoders raise anything at all on hostile bytes
-            raise UnreadableFile(f"It is broken: {error}.", hint="Save it again.") from error
-    with picture:
-        width, height = picture.size
-        _check_pixels(width, height, max_pixels=max_pixels)
-        try:
-            return _frames_of(picture, width, height)
-        except UnreadableFile:
-            raise
-        except Exception as error:  # as above: struct.error, SyntaxError, OSError, ValueError, …
-            said = str(error).rstrip(".") or type(error).__name__
-            broken = "It is truncated" if "truncated" in said or "not processed" in said else "It is broken"
-            raise UnreadableFile(f"{broken}: {said}.", hint="Save it again.") from error
-
-
-def _frames_of(picture: ImageFile.ImageFile | Image.Image, width: int, height: int) -> Decoded:
-    frames = getattr(picture, "n_frames", 1)
-    if frames > 1 and picture.format != "MPO":
-        chosen = []
-        milliseconds = 0.0
-        wanted = set(_spread(frames))
-        for at in range(frames):
-            picture.seek(at)
-            milliseconds += float(picture.info.get("duration") or 100)
-            if at in wanted:
-                chosen.append(_rgb(picture))
-        return Decoded(MediaType.GIF, width, height, frames, milliseconds / 1000, tuple(chosen))
-    if isinstance(picture, Image.Image) and picture.format == "JPEG":
-        picture.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # lets libjpeg decode a large photograph small
-    turned = picture.getexif().get(0x0112) in (5, 6, 7, 8)
-    shown = ImageOps.exif_transpose(picture)
-    return Decoded(
-        MediaType.IMAGE, height if turned else width, width if turned else height, 1, None, (_rgb(shown or picture),)
-    )
-
-
-def _spread(frames: int) -> list[int]:
-    """Return the numbers of up to FRAMES frames, first and last among them, evenly spread."""
-    if frames <= FRAMES:
-        return list(range(frames))
-    return [round(step * (frames - 1) / (FRAMES - 1)) for step in range(FRAMES)]
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    """Return a picture as RGB of at most WORKING_SIDE pixels a side, transparent parts over white, without metadata."""
-    if picture.mode in ("I;16", "I;16B", "I;16L", "I"):
-        picture = picture.point(lambda value: value / 257).convert("L")
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        with_alpha = picture.convert("RGBA")
-        shown = Image.new("RGB", picture.size, _BACKGROUND)
-        shown.paste(with_alpha, mask=with_alpha.getchannel("A"))
-    else:
-        shown = picture.convert("RGB")
-    if max(shown.size) > WORKING_SIDE:
-        shown.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
-    clean = shown.copy()
-    clean.info = {}
-    return clean
-
-
-def _decode_svg(file: Path, *, max_pixels: int) -> Decoded:
-    picture, width, height = render_svg(file.read_bytes(), side=WORKING_SIDE // 2, max_pixels=max_pixels)
-    return Decoded(MediaType.IMAGE, width, height, 1, None, (_rgb(picture),))
-
-
-def _decode_video(file: Path, *, max_pixels: int) -> Decoded:
-    try:
-        with av.open(str(file), timeout=(10, 30)) as container:
-            if not container.streams.video:
-                raise UnreadableFile("It holds no pictures, only sound.", hint="Remove it.")
-            stream = container.streams.video[0]
-            stream.thread_count = 1
-            _check_pixels(stream.width, stream.height, max_pixels=max_pixels)
-            seconds = _seconds(container, stream)
-            if seconds > MOVIE_SECONDS:
-                raise UnreadableFile(f"It lasts {seconds / 60:.0f} minutes: too long for a meme.", hint="Shorten it.")
-            pictures, turned = _video_frames(container, stream, seconds)
-            rate = float(stream.average_rate or stream.guessed_rate or 25)
-            frames = stream.frames or max(1, round(seconds * rate))
-            width, height = (stream.height, stream.width) if turned else (stream.width, stream.height)
-            return Decoded(MediaType.VIDEO, width, height, frames, seconds, tuple(pictures))
-    except (av.error.FFmpegError, ValueError, OverflowError) as error:
-        raise UnreadableFile(f"The video cannot be decoded: {error}.", hint="Save it again.") from error
-
-
-def _seconds(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float:
-    if container.duration:
-        return float(container.duration / av.time_base)
-    return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
-
-
-def _video_frames(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream, seconds: float
-) -> tuple[list[Image.Image], bool]:
-    """Return up to FRAMES pictures spread over a video, turned as it is shown, and whether width and height swap."""
-    pictures: list[Image.Image] = []
-    turned = False
-    for share in (step / FRAMES for step in range(FRAMES)):
-        if share and seconds:
-            container.seek(int(share * seconds * av.time_base))
-        frame = next(iter(container.decode(stream)), None)
-        if frame is None:
-            break
-        rotation = round(getattr(frame, "rotation", 0) or 0) % 360
-        turned = rotation in (90, 270)
-        shown = frame.to_image().rotate(rotation, expand=True)
-        if not pictures or shown.tobytes() != pictures[-1].tobytes():
-            pictures.append(_rgb(shown))
-    if not pictures:
-        raise UnreadableFile("The video holds no frame that can be decoded.", hint="Save it again.")
-    return pictures, turned
-
-
-def _check_pixels(width: int, height: int, *, max_pixels: int) -> None:
-    if width * height > max_pixels:
+        return _decode_svg(file)
+    container = video_container(head)
+    if container is None or b"heic" in brands(head) or b"mif1" in brands(head):
         raise UnreadableFile(
-            f"It has {width:,} × {height:,} pixels; at most {max_pixels:,} are decoded.",
-            hint="Make it smaller or raise the setting max_pixels.",
+            f"It is no picture or video: it {_begins_like(head)}.", hint="Save it again as PNG or MP4."
         )
-
-
-def _what_it_is(head: bytes) -> str:
-    text = head[:200]
-    if text.lstrip()[:1] == b"<":
-        return "It is no picture: it begins like a web page."
-    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in text):
-        return "It is no picture: it begins like a text."
-    return "It is no picture of a kind that is known."
-
-
-@contextmanager
-def _no_pixel_limit_of_pillow() -> Iterator[None]:
-    """Keep Pillow's own guess at a bomb quiet: the size is checked right after, against the setting."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        yield
+    film = decode_video(file, container=container, max_pixels=max_pixels)
+    return Decoded(MediaType.VIDEO, film.width, film.height, film.frames, film.seconds, film.pictures)
 
 
 def thumbnail(picture: Image.Image, side: int) -> bytes:
-    """Return a WebP of at most `side` pixels a side."""
-    small = picture.copy()
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    small.save(out, "WEBP", quality=78, method=3)
-    return out.getvalue()
+    """Return a WebP of a picture at most `side` pixels wide and high, never enlarged and without metadata."""
+    return _webp(_fitted(picture, side), quality=78, method=2)
 
 
 def placeholder(picture: Image.Image) -> str:
-    """Return a data: URI of a very small WebP, to be shown enlarged and blurred until the thumbnail is there."""
-    tiny = picture.copy()
-    tiny.thumbnail((10, 10), Image.Resampling.BOX)
+    """Return a data: URI of fewer than PLACEHOLDER_LENGTH characters, a tiny picture to be shown large and blurred."""
+    uri = ""
+    for side in (16, 12, 8, 4, 2):
+        encoded = _webp(_fitted(picture, side), quality=30, method=6)
+        uri = "data:image/webp;base64," + base64.b64encode(encoded).decode("ascii")
+        if len(uri) < PLACEHOLDER_LENGTH:
+            break
+    return uri
+
+
+def _fitted(picture: Image.Image, side: int) -> Image.Image:
+    scale = side / max(picture.size)
+    if scale >= 1:
+        return picture.convert("RGB")
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    return picture.convert("RGB").resize(size, Image.Resampling.HAMMING)
+
+
+def _webp(picture: Image.Image, *, quality: int, method: int) -> bytes:
     out = io.BytesIO()
-    tiny.save(out, "WEBP", quality=25, method=4)
-    return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode("ascii")
+    # Pillow would copy what it finds in the picture's info.
+    picture.save(out, "WEBP", quality=quality, method=method, exif=b"", icc_profile=b"", xmp=b"")
+    return out.getvalue()
+
+
+def _head(file: Path, *, max_bytes: int) -> bytes:
+    """Return a file's first bytes; raise UnreadableFile when it is missing, empty, too large or no ordinary file."""
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableFile("It is no ordinary file.", hint="Remove it.")
+        with file.open("rb") as opened:
+            head = opened.read(_HEAD)
+    except OSError as error:
+        raise UnreadableFile(
+            f"It cannot be read: {error.strerror}.", hint="Check that it is there, and its permissions."
+        ) from error
+    if not head:
+        raise UnreadableFile("It is empty: not one byte.", hint="Copy or save it again.")
+    if status.st_size > max_bytes:
+        raise UnreadableFile(
+            f"It has {status.st_size:,} bytes; the setting max_bytes allows {max_bytes:,}.",
+            hint="Make it smaller, or raise max_bytes.",
+        )
+    return head
+
+
+def _begins_like(head: bytes) -> str:
+    """Return how a file that is neither picture nor video begins, to end a sentence."""
+    if {b"heic", b"heix", b"mif1"} & brands(head):
+        return "is a HEIC picture, a kind that is not read"
+    for magic, words in _KINDS:
+        if head.startswith(magic):
+            return f"is {words}"
+    if not head.strip(b"\0"):
+        return "holds nothing but zeros"
+    start = head[:512].decode("utf-8", "replace")
+    if start.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype html", "<html", "<head", "<body")):
+        return "begins like a web page"
+    if (
+        all(character.isprintable() or character in "\t\r\n\f" for character in start[:-4])
+        and "\ufffd" not in start[:-4]
+    ):
+        return "begins like text"
+    return "begins like nothing that is known"
+
+
+@contextmanager
+def _decoder_errors_told() -> Iterator[None]:
+    """Tell whatever a decoder raises as an UnreadableFile."""
+    try:
+        yield
+    except DECODER_ERRORS as error:
+        said = str(error).strip().rstrip(".") or type(error).__name__
+        cut = any(word in said.lower() for word in ("truncated", "not processed", "unexpected end", "eof"))
+        how = "It is cut short, or broken at its end" if cut else "It is broken"
+        raise UnreadableFile(f"{how}: {said}.", hint="Copy or save it again.") from error
+
+
+def _decode_picture(file: Path, head: bytes, *, max_pixels: int) -> Decoded:
+    with _decoder_errors_told(), file.open("rb") as opened:
+        picture = open_picture(opened, head, max_pixels=max_pixels)
+        if getattr(picture, "is_animated", False) and picture.format != "MPO":
+            return _animation(picture, max_pixels=max_pixels)
+        width, height = picture.size
+        decode_small(picture)
+        picture.load()
+        turn = orientation(picture)
+        if turn in (5, 6, 7, 8):
+            width, height = height, width
+        return Decoded(MediaType.IMAGE, width, height, 1, None, (working_picture(picture, turn=turn),))
+
+
+def _animation(picture: ImageFile.ImageFile, *, max_pixels: int) -> Decoded:
+    width, height = picture.size
+    count = int(getattr(picture, "n_frames", 1))
+    affordable = max(FRAMES, min(ANIMATED_FRAMES, ANIMATED_PIXELS // (width * height)))
+    wanted = set(spread(min(count, affordable)))
+    pictures = []
+    milliseconds = 0.0
+    for number in range(min(count, affordable)):
+        picture.seek(number)
+        picture.load()
+        if picture.width * picture.height > max_pixels:
+            raise UnreadableFile("Its frames grow beyond the setting max_pixels.", hint="Save it again.")
+        # Browsers take no time, or one too short to see, for a tenth of a second.
+        lasts = float(picture.info.get("duration") or 0)
+        milliseconds += lasts if lasts > 10 else 100
+        if number in wanted:
+            pictures.append(working_picture(picture))
+    seconds = milliseconds / 1000 * count / min(count, affordable)
+    return Decoded(MediaType.GIF, width, height, count, round(seconds, 3), tuple(pictures))
+
+
+def _decode_svg(file: Path) -> Decoded:
+    data = file.read_bytes()
+    width, height = svg_size(data)
+    side = min(SVG_SIDE, math.isqrt(WORKING_PIXELS))
+    return Decoded(MediaType.IMAGE, width, height, 1, None, (working_picture(render_svg(data, side=side)),))

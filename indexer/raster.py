@@ -1,0 +1,208 @@
+"""Pictures made of pixels: opened by their content, checked before they are decoded, and brought to one plain form."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import zlib
+from typing import IO
+
+import numpy as np
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+
+from search.errors import UnreadableFile
+
+WORKING_PIXELS = 2048 * 2048  # nothing that we do gains from more, and long strips keep their words readable
+FRAMES = 5  # shown of what moves
+
+# What decoders raise on broken or hostile bytes, found by breaking files; Pillow names no base of its own.
+DECODER_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    Image.DecompressionBombError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    struct.error,
+    SyntaxError,
+    SystemError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+
+_WHITE, _DARK = (255, 255, 255), (34, 34, 34)
+_NEARLY_WHITE = 0.8  # luminance, 0 to 1
+_ORIENTATION = 0x0112  # the tag of EXIF
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def picture_opener(head: bytes) -> type[ImageFile.ImageFile] | None:
+    """Return what opens a picture that begins with these bytes, or None when it is no picture of pixels.
+
+    The openers are called directly, because `Image.open` refuses by a limit of Pillow's own that is shared by the whole
+    process; the size is checked against our setting instead.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return JpegImagePlugin.JpegImageFile
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImagePlugin.PngImageFile
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return GifImagePlugin.GifImageFile
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return WebPImagePlugin.WebPImageFile
+    if {b"avif", b"avis"} & brands(head):
+        return AvifImagePlugin.AvifImageFile
+    # Two letters would let text pass, so the size of the second header must be one that exists.
+    if head.startswith(b"BM") and head[14:18] in {
+        struct.pack("<I", size) for size in (12, 16, 40, 52, 56, 64, 108, 124)
+    }:
+        return BmpImagePlugin.BmpImageFile
+    return None
+
+
+def brands(head: bytes) -> set[bytes]:
+    """Return the brands that a file of the MP4 family claims (ISO/IEC 14496-12), none when it is of another."""
+    if head[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
+
+
+def open_picture(stream: IO[bytes], head: bytes, *, max_pixels: int) -> ImageFile.ImageFile:
+    """Return a picture whose pixels are not yet decoded; raise UnreadableFile, and whatever its decoder raises."""
+    opener = picture_opener(head)
+    if opener is None:
+        raise UnreadableFile("It is no picture of a kind that is known.", hint="Save it again as PNG or JPEG.")
+    picture = opener(stream)
+    check_pixels(*picture.size, max_pixels=max_pixels)
+    return picture
+
+
+def check_pixels(width: int, height: int, *, max_pixels: int) -> None:
+    """Raise UnreadableFile when a picture has more pixels than the setting allows, or none."""
+    if width * height > max_pixels:
+        raise UnreadableFile(
+            f"It has {width:,} × {height:,} pixels; the setting max_pixels allows {max_pixels:,}.",
+            hint="Make it smaller, or raise max_pixels where there is memory for it.",
+        )
+    if min(width, height) < 1:
+        raise UnreadableFile(f"It has {width} × {height} pixels: nothing to see.", hint="Save it again.")
+
+
+def decode_small(picture: ImageFile.ImageFile) -> None:
+    """Let libjpeg decode a large photograph at a half, a quarter or an eighth, never below WORKING_PIXELS."""
+    if picture.format in ("JPEG", "MPO"):
+        scale = math.sqrt(WORKING_PIXELS / (picture.width * picture.height))
+        if scale < 1:
+            picture.draft(None, (math.ceil(picture.width * scale), math.ceil(picture.height * scale)))
+
+
+def orientation(picture: Image.Image) -> int:
+    """Return how a picture is to be turned, as EXIF counts: 1 to 8; 1 where nothing sensible is said."""
+    try:
+        said = picture.getexif().get(_ORIENTATION, 1)
+    except DECODER_ERRORS:
+        return 1  # a broken note about a picture is no reason not to show the picture
+    return said if said in _TURNS else 1
+
+
+def working_picture(picture: Image.Image, *, turn: int = 1) -> Image.Image:
+    """Return a decoded picture as plain RGB: at most WORKING_PIXELS, upright, colours as sRGB, no metadata.
+
+    What is transparent becomes white, or dark where all that can be seen is itself nearly white.
+    """
+    profile = picture.info.get("icc_profile")
+    small = _reduced(_eight_bits(picture))
+    if small.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in small.info:
+        small = _over_background(small.convert("RGBA"))
+    plain = _as_srgb(small, profile)
+    plain = shrunk(plain, WORKING_PIXELS)
+    if turn in _TURNS:
+        plain = plain.transpose(_TURNS[turn])
+    if plain is picture:
+        plain = plain.copy()
+    plain.info = {}
+    return plain
+
+
+def shrunk(picture: Image.Image, pixels: int) -> Image.Image:
+    """Return a picture at its own shape with at most about this many pixels."""
+    scale = math.sqrt(pixels / (picture.width * picture.height))
+    if scale >= 1:
+        return picture
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def spread(frames: int) -> list[int]:
+    """Return the numbers of up to FRAMES frames, the first and the last among them, evenly spread."""
+    if frames <= FRAMES:
+        return list(range(frames))
+    return [round(step * (frames - 1) / (FRAMES - 1)) for step in range(FRAMES)]
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Return a grey picture of 16 bits with 8, which Pillow would cut off instead of scaling."""
+    if not picture.mode.startswith("I"):
+        return picture
+    deep = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
+    return Image.fromarray((deep // 257).astype(np.uint8))
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    """Return a picture of far too many pixels reduced by a whole number, before it is converted and takes more room."""
+    times = math.isqrt(picture.width * picture.height // WORKING_PIXELS)
+    if times < 2 or picture.mode not in ("L", "LA", "RGB", "RGBA", "CMYK") or "transparency" in picture.info:
+        return picture
+    return picture.reduce(times)
+
+
+def _over_background(picture: Image.Image) -> Image.Image:
+    """Return an RGBA picture over white, or over a dark grey where white would hide all there is to see."""
+    sample = np.asarray(picture.resize((64, 64), Image.Resampling.BOX), np.float32) / 255
+    alpha = sample[..., 3]
+    luminance = (sample[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32))[alpha > 0.5]
+    hidden = alpha.min() < 0.5 and luminance.size and float(np.quantile(luminance, 0.05)) > _NEARLY_WHITE
+    shown = Image.new("RGB", picture.size, _DARK if hidden else _WHITE)
+    shown.paste(picture, mask=picture.getchannel("A"))
+    return shown
+
+
+def _as_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return a picture as RGB, its colours read by its own profile where it has a usable one."""
+    if profile and picture.mode in ("RGB", "CMYK"):
+        try:
+            given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            name = ImageCms.getProfileDescription(given)
+            if given.profile.xcolor_space.strip() == picture.mode and "srgb" not in name.lower():
+                converted = ImageCms.profileToProfile(
+                    picture, given, ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")), outputMode="RGB"
+                )
+                if converted is not None:
+                    return converted
+        except (ImageCms.PyCMSError, *DECODER_ERRORS):
+            pass  # a broken profile is no reason not to show the picture
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
