@@ -1,13 +1,15 @@
 """Vector indexes: several rows a meme, answered by meme. The only faiss.
 
-Up to EXACT_UP_TO rows the search is exact: half-precision rows, which lose nothing against the catalogue's own float16.
-Beyond, it is an inverted file of 8-bit codes that looks into the nearest lists alone. Fingerprints have an exact binary index.
+Up to EXACT_UP_TO rows a search reads them all, in half precision, which loses nothing of the catalogue's own float16.
+Beyond, an inverted file of 8-bit codes proposes rows and the half-precision ones judge them: a score is always exact.
+Fingerprints have an exact binary index.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -15,133 +17,241 @@ from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
 
-EXACT_UP_TO = 500_000  # rows; see benchmarks/vectors.py
-_LISTS_SEARCHED = 32
-_TRAINING_ROWS = 200_000
+EXACT_UP_TO = 500_000  # rows; one more search in each of five fields still takes under 0.1 s (benchmarks/vectors.py)
+LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
+_CHUNK = 65536  # rows copied at a time while building
+_TRAINING_ROWS_A_LIST = 64
+_LISTS_SEARCHED = 1 / 32  # share of the lists that a search looks into at first
+_PROPOSED = 8  # rows that the codes propose for each meme wanted
+_COPIED_SHARE = 0.03  # up to this share of the rows, copying the allowed ones is quicker than skipping the others
+_MEND = "Run `memetica index`."
+_untyped: Any = faiss  # its type stubs know neither its keyword arguments nor its arrays
 
 Rows = NDArray[np.float16]  # [n, d], rows of length 1
 Owners = NDArray[np.int64]  # [n], the meme of each row, rising
 Ids = NDArray[np.int64]
 Similarities = NDArray[np.float32]  # cosine, higher is better
+Distances = NDArray[np.int64]  # differing bits, lower is nearer
 
 
 def use_threads(threads: int) -> None:
-    """Let one search use this many threads; a server with many requests at once is best with one."""
+    """Let faiss use this many threads from the calling thread on.
+
+    A single query runs on one thread whatever this says, and searches release the interpreter: a server gains by its
+    own threads alone and is best with one. Building is best with one per core.
+    """
     faiss.omp_set_num_threads(max(1, threads))
 
 
-def build_vectors(folder: Path, vectors: Rows, *, owners: Owners) -> None:
-    """Write an index of unit rows ([n, d] float16) that belong to memes ([n] int64, rising) into a new folder."""
-    if vectors.ndim != 2 or len(vectors) != len(owners):
-        raise ValueError(f"{len(owners)} owners do not fit vectors of shape {vectors.shape}")
-    if len(owners) and (np.diff(owners) < 0).any():
-        raise ValueError("owners must rise")
+def build_vectors(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners) -> None:
+    """Write an index of unit rows ([n, d]) that belong to memes ([n] int64, rising) into a new folder.
+
+    Rows are kept as float16. Raises ValueError when they do not fit the owners, are not finite or not of length 1.
+    """
+    if vectors.ndim != 2 or not vectors.shape[1] or owners.shape != (len(vectors),):
+        raise ValueError(f"owners of shape {owners.shape} do not fit vectors of shape {vectors.shape}")
+    _check_rising(owners)
+    count, dimensions = vectors.shape
+    exact = _half_precision(dimensions)
+    for start in range(0, count, _CHUNK):
+        rows = np.ascontiguousarray(vectors[start : start + _CHUNK], np.float16)
+        # Written so that NaN fails too.
+        if not (np.abs(np.linalg.norm(rows.astype(np.float32), axis=1) - 1) <= LENGTH_TOLERANCE).all():
+            raise ValueError("rows must be finite and of length 1")
+        exact.add_sa_codes(rows.view(np.uint8))
     folder.mkdir(parents=True)
-    rows, dimensions = vectors.shape
     np.save(folder / "owners.npy", owners.astype(np.int64))
-    np.save(folder / "rows.npy", vectors.astype(np.float16))
-    if rows <= EXACT_UP_TO:
-        index = faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-    else:
-        lists = int(4 * np.sqrt(rows))
-        index = faiss.index_factory(dimensions, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
-        index.nprobe = _LISTS_SEARCHED
-        sample = np.random.default_rng(0).choice(rows, min(rows, _TRAINING_ROWS), replace=False)
-        index.train(vectors[np.sort(sample)].astype(np.float32))
-    for start in range(0, rows, 65536):
-        index.add(vectors[start : start + 65536].astype(np.float32))
-    faiss.write_index(index, str(folder / "index.faiss"))
+    faiss.write_index(exact, str(folder / "rows.faiss"))
+    if count > EXACT_UP_TO:
+        faiss.write_index(_coded(_rows_in(exact)), str(folder / "codes.faiss"))
+
+
+def _half_precision(dimensions: int) -> faiss.IndexScalarQuantizer:
+    return faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+
+
+def _rows_in(index: faiss.IndexScalarQuantizer) -> Rows:
+    """Return a half-precision index's own memory as rows; it is valid while the index is."""
+    if not index.ntotal:
+        return np.empty((0, index.d), np.float16)
+    bytes_of = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.d * 2)
+    return bytes_of.view(np.float16).reshape(index.ntotal, index.d)
+
+
+def _coded(rows: Rows) -> Any:
+    count, dimensions = rows.shape
+    lists = int(4 * np.sqrt(count))
+    index: Any = faiss.index_factory(dimensions, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+    sample = np.random.default_rng(0).choice(count, min(count, _TRAINING_ROWS_A_LIST * lists), replace=False)
+    index.train(rows[np.sort(sample)].astype(np.float32))
+    for start in range(0, count, _CHUNK):
+        index.add(rows[start : start + _CHUNK].astype(np.float32))
+    index.nprobe = max(1, int(lists * _LISTS_SEARCHED))
+    return index
 
 
 @dataclass(frozen=True)
 class VectorIndex:
-    """An opened index. It never changes; any thread may search it."""
+    """An opened index, mapped from its files. It never changes; any thread may search it."""
 
-    index: faiss.Index
+    index: faiss.IndexScalarQuantizer
     owners: Owners
-    rows: Rows
+    rows: Rows  # the index's own memory
+    codes: Any  # faiss.IndexIVF, or None up to EXACT_UP_TO
 
     @classmethod
     def open(cls, folder: Path, *, dimensions: int) -> VectorIndex:
         """Return the index in a folder; raise IndexUnusable when it is missing, damaged or of other dimensions."""
         try:
             owners = np.load(folder / "owners.npy")
-            rows = np.load(folder / "rows.npy", mmap_mode="r")
-            index = faiss.read_index(str(folder / "index.faiss"))
+            index = faiss.read_index(str(folder / "rows.faiss"), faiss.IO_FLAG_MMAP_IFC)
+            coded = folder / "codes.faiss"
+            codes = faiss.read_index(str(coded), faiss.IO_FLAG_MMAP) if coded.exists() else None
         except (OSError, ValueError, RuntimeError, EOFError) as error:
-            raise IndexUnusable(
-                f"The vectors in {folder} are damaged: {error}.", hint="Run `memetica index`."
-            ) from error
-        if not (index.ntotal == len(owners) == len(rows)):
-            raise IndexUnusable(f"The vectors in {folder} do not fit together.", hint="Run `memetica index`.")
+            raise _damaged(folder, error) from error
+        if not isinstance(index, faiss.IndexScalarQuantizer) or index.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
+            raise IndexUnusable(f"The vectors in {folder} were written by another version.", hint=_MEND)
         if index.d != dimensions:
             raise IndexUnusable(
-                f"The vectors in {folder} have {index.d} numbers; the encoder makes {dimensions}.",
-                hint="Run `memetica index`.",
+                f"The vectors in {folder} have {index.d} numbers; the encoder makes {dimensions}.", hint=_MEND
             )
-        return cls(index, owners, rows)
+        _check_owners(folder, owners, rows=index.ntotal)
+        if codes is not None and (codes.ntotal, codes.d) != (index.ntotal, index.d):
+            raise IndexUnusable(f"The vectors in {folder} do not fit together.", hint=_MEND)
+        return cls(index, owners, _rows_in(index), codes)
 
     def __len__(self) -> int:
         return len(self.owners)
 
-    def search(self, query: NDArray[np.float32], k: int) -> tuple[Ids, Similarities]:
-        """Return the ids of the k memes with the nearest row to a query ([d] float32), and the similarities, best first."""
+    def search(self, query: NDArray[np.float32], k: int, *, allowed: Ids | None = None) -> tuple[Ids, Similarities]:
+        """Return the ids of the k memes with the nearest row to a query ([d] float32), and the similarities.
+
+        Best first, ties by id. Only memes in `allowed` (ids, rising) are considered when it is given. Raises
+        IndexUnusable when the query has other dimensions.
+        """
         query = self._checked(query)
-        wanted = min(4 * k, len(self))
-        while wanted > 0:
-            scores, rows = self.index.search(query, wanted)
-            there = rows[0] >= 0  # short answers are padded with −1
-            ids, best = _best_of_each(self.owners[rows[0][there]], scores[0][there])
-            if len(ids) >= k or wanted == len(self) or not there.all():
-                return ids[:k], best[:k]
-            wanted = min(4 * wanted, len(self))
-        return np.empty(0, np.int64), np.empty(0, np.float32)
+        if allowed is not None:
+            places, _ = self._places(allowed)
+            if len(places) <= max(_COPIED_SHARE * len(self), k):
+                return _top(self.owners[places], self._similarities(query, places), k)
+            selected = np.zeros(len(self), bool)
+            selected[places] = True
+            # The selector keeps no copy of the bits: the name keeps them alive while faiss reads them.
+            bits = np.packbits(selected, bitorder="little")
+            return self._nearest(query, k, among=len(places), selector=_untyped.IDSelectorBitmap(bits))
+        return self._nearest(query, k, among=len(self), selector=None)
 
     def scores(self, query: NDArray[np.float32], *, ids: Ids, best: int = 1) -> Similarities:
-        """Return, for each meme ([n]), the mean similarity of its `best` nearest rows; NaN where it has no row."""
-        query = self._checked(query)[0]
-        first = np.searchsorted(self.owners, ids, "left")
-        counts = np.searchsorted(self.owners, ids, "right") - first
+        """Return, for each meme ([n]), the mean similarity of its `best` nearest rows (of all, when it has fewer).
+
+        NaN where it has no row. Ids may come in any order. Raises IndexUnusable when the query has other dimensions.
+        """
+        query = self._checked(query)
+        places, counts = self._places(ids)
         found = np.full(len(ids), np.nan, np.float32)
-        if not counts.any():
-            return found
-        starts = np.cumsum(counts) - counts
-        places = np.arange(counts.sum()) - np.repeat(starts, counts) + np.repeat(first, counts)
-        similarities = self.rows[places].astype(np.float32) @ query
         has = counts > 0
-        if best == 1:
-            found[has] = np.maximum.reduceat(similarities, starts[has])
+        if not has.any():
             return found
-        for at in np.flatnonzero(has):
-            own = np.sort(similarities[starts[at] : starts[at] + counts[at]])
-            found[at] = own[-best:].mean()
+        similarities = self._similarities(query, places)
+        starts = (np.cumsum(counts) - counts)[has]
+        if best == 1:
+            found[has] = np.maximum.reduceat(similarities, starts)
+            return found
+        group = np.repeat(np.arange(len(ids)), counts)
+        similarities = similarities[np.lexsort((-similarities, group))]
+        rank = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+        sums = np.add.reduceat(np.where(rank < best, similarities, 0), starts)
+        found[has] = sums / np.minimum(counts[has], best)
         return found
 
     def rows_of(self, id: int) -> NDArray[np.float32]:
-        """Return a meme's rows ([m, d] float32)."""
+        """Return a meme's rows ([m, d] float32), none when it has none."""
         first, last = np.searchsorted(self.owners, [id, id + 1])
         return np.asarray(self.rows[first:last], np.float32)
+
+    def _places(self, ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places of the rows of memes, meme after meme, and how many each has ([n])."""
+        first = np.searchsorted(self.owners, ids, "left")
+        counts = np.searchsorted(self.owners, ids, "right") - first
+        starts = np.cumsum(counts) - counts
+        return np.arange(counts.sum()) + np.repeat(first - starts, counts), counts
+
+    def _similarities(self, query: NDArray[np.float32], places: NDArray[np.int64]) -> Similarities:
+        """Return the similarities of some rows by the same arithmetic, to the last bit, as a search of all of them."""
+        found = np.empty(len(places), np.float32)
+        if len(places):
+            some = _half_precision(self.index.d)
+            some.add_sa_codes(self.rows[places].view(np.uint8))
+            scores, order = some.search(query, len(places))
+            found[order[0]] = scores[0]
+        return found
+
+    def _nearest(self, query: NDArray[np.float32], k: int, *, among: int, selector: Any) -> tuple[Ids, Similarities]:
+        """Return the best k memes of `among` rows, asking for more rows until k memes and their ties are there."""
+        # The codes judge coarsely and must propose more; past EXACT_UP_TO, a widened net ends with reading every row.
+        wanted = min((_PROPOSED if self.codes is not None else 2) * k, among)
+        codes = self.codes if among > EXACT_UP_TO else None
+        while k > 0 and wanted > 0:
+            if codes is not None:
+                parameters = _untyped.SearchParametersIVF(sel=selector, nprobe=codes.nprobe)
+                places = codes.search(query, wanted, params=parameters)[1][0]
+                places = np.sort(places[places >= 0])  # short answers are padded with −1
+                ids, best = _top(self.owners[places], self._similarities(query, places), k)
+                if len(ids) == k:
+                    return ids, best
+                codes = None
+                continue
+            parameters = _untyped.SearchParameters(sel=selector) if selector is not None else None
+            scores, rows = self.index.search(query, wanted, params=parameters)
+            there = rows[0] >= 0
+            ids, best = _top(self.owners[rows[0][there]], scores[0][there], k)
+            # A row beyond the last may tie with the k-th meme and belong to a meme of lower id.
+            if wanted == among or (len(ids) == k and best[-1] > scores[0][-1]):
+                return ids, best
+            wanted = min(4 * wanted, among)
+        return np.empty(0, np.int64), np.empty(0, np.float32)
 
     def _checked(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
         if query.shape != (self.index.d,):
             raise IndexUnusable(
-                f"A query of shape {query.shape} does not fit an index of {self.index.d} numbers.",
-                hint="Run `memetica index`.",
+                f"A query of shape {query.shape} does not fit an index of {self.index.d} numbers.", hint=_MEND
             )
         return np.ascontiguousarray(query, np.float32)[None]
 
 
-def _best_of_each(owners: Ids, scores: Similarities) -> tuple[Ids, Similarities]:
-    """Return each owner once with its best score, best first, ties by id."""
+def _top(owners: Ids, scores: Similarities, k: int) -> tuple[Ids, Similarities]:
+    """Return each owner once with its best score, the best k, ties by id."""
     order = np.lexsort((owners, -scores))
     owners, scores = owners[order], scores[order]
     _, first = np.unique(owners, return_index=True)
-    first.sort()
+    first = np.sort(first)[: max(k, 0)]
     return owners[first], scores[first]
 
 
+def _check_rising(owners: Owners) -> None:
+    if len(owners) and (np.diff(owners) < 0).any():
+        raise ValueError("owners must rise")
+
+
+def _check_owners(folder: Path, owners: Owners, *, rows: int) -> None:
+    if owners.shape != (rows,) or owners.dtype != np.int64 or (np.diff(owners) < 0).any():
+        raise IndexUnusable(f"The owners of the rows in {folder} do not fit the rows.", hint=_MEND)
+
+
+def _damaged(folder: Path, error: Exception) -> IndexUnusable:
+    # faiss appends the place in its source to its messages; the first line says what happened.
+    reason = str(error).strip().splitlines()[:1]
+    return IndexUnusable(f"The index in {folder} is missing or damaged: {''.join(reason)}.", hint=_MEND)
+
+
 def build_fingerprints(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> None:
-    """Write an exact index of fingerprints ([n, bytes] uint8) that belong to memes ([n] int64, rising) into a new folder."""
+    """Write an exact index of fingerprints ([n, bytes] uint8) of memes ([n] int64, rising) into a new folder.
+
+    Raises ValueError when they do not fit the owners.
+    """
+    if bits.ndim != 2 or bits.dtype != np.uint8 or not bits.shape[1] or owners.shape != (len(bits),):
+        raise ValueError(f"owners of shape {owners.shape} do not fit {bits.dtype} fingerprints of shape {bits.shape}")
+    _check_rising(owners)
     folder.mkdir(parents=True)
     index = faiss.IndexBinaryFlat(8 * bits.shape[1])
     index.add(np.ascontiguousarray(bits))
@@ -155,28 +265,53 @@ class BinaryIndex:
 
     index: faiss.IndexBinary
     owners: Owners
+    starts: NDArray[np.int64]  # each meme's first row
 
     @classmethod
     def open(cls, folder: Path) -> BinaryIndex:
         """Return the index in a folder; raise IndexUnusable when it is missing or damaged."""
         try:
-            found = cls(faiss.read_index_binary(str(folder / "index.faiss")), np.load(folder / "owners.npy"))
+            index = faiss.read_index_binary(str(folder / "index.faiss"))
+            owners = np.load(folder / "owners.npy")
         except (OSError, ValueError, RuntimeError, EOFError) as error:
-            raise IndexUnusable(
-                f"The fingerprints in {folder} are damaged: {error}.", hint="Run `memetica index`."
-            ) from error
-        if found.index.ntotal != len(found.owners):
-            raise IndexUnusable(f"The fingerprints in {folder} do not fit together.", hint="Run `memetica index`.")
-        return found
+            raise _damaged(folder, error) from error
+        _check_owners(folder, owners, rows=index.ntotal)
+        return cls(index, owners, np.flatnonzero(np.diff(owners, prepend=owners[:1] - 1)))
 
     def __len__(self) -> int:
         return len(self.owners)
 
-    def search(self, bits: NDArray[np.uint8], k: int) -> tuple[Ids, NDArray[np.int64]]:
-        """Return the ids of the k memes nearest to a fingerprint ([bytes] uint8), and how many bits differ, nearest first."""
-        if not len(self):
+    def search(self, bits: NDArray[np.uint8], k: int) -> tuple[Ids, Distances]:
+        """Return the ids of the k memes nearest to a fingerprint ([bytes] uint8), and how many bits differ.
+
+        Nearest first, ties by id. Raises IndexUnusable when the fingerprint has another length.
+        """
+        distances, rows = self._compared(bits, self.index.d)
+        if k <= 0 or not len(rows):
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        distances, rows = self.index.search(np.ascontiguousarray(bits)[None], min(4 * k, len(self)))
-        there = rows[0] >= 0
-        ids, nearness = _best_of_each(self.owners[rows[0][there]], -distances[0][there].astype(np.float32))
-        return ids[:k], (-nearness[:k]).astype(np.int64)
+        nearest = np.empty(len(self), np.int64)
+        nearest[rows] = distances
+        nearest = np.minimum.reduceat(nearest, self.starts)
+        # Copies of one picture tie: all that are as near as the k-th take part, and ids decide.
+        farthest = np.partition(nearest, k - 1)[k - 1] if k < len(nearest) else self.index.d
+        among = np.flatnonzero(nearest <= farthest)
+        among = among[np.argsort(nearest[among], kind="stable")][:k]
+        return self.owners[self.starts[among]], nearest[among]
+
+    def within(self, bits: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
+        """Return the ids of the memes at most `radius` bits from a fingerprint, and the distances, as `search` does."""
+        distances, rows = self._compared(bits, radius)
+        ids, nearness = _top(self.owners[rows], -distances.astype(np.float32), len(rows))
+        return ids, -nearness.astype(np.int64)
+
+    def _compared(self, bits: NDArray[np.uint8], radius: int) -> tuple[Distances, NDArray[np.int64]]:
+        """Return the distances of the rows at most `radius` bits away, and their places."""
+        if bits.shape != (self.index.d // 8,) or bits.dtype != np.uint8:
+            raise IndexUnusable(
+                f"A fingerprint of shape {bits.shape} does not fit an index of {self.index.d} bits.", hint=_MEND
+            )
+        if not len(self) or radius < 0:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        # faiss leaves the radius itself out. To ask for all is quick (1 ms for 200,000) and leaves no tie to chance.
+        _, distances, rows = self.index.range_search(np.ascontiguousarray(bits)[None], radius + 1)
+        return distances.astype(np.int64), rows

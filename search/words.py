@@ -1,16 +1,27 @@
-"""The lexical index: BM25 over each field of a meme by itself and over all of them together. The only tantivy."""
+"""The lexical index: BM25 over each field of a meme by itself and over all of them together. The only tantivy.
+
+tantivy was kept over SQLite's FTS5 on measure: benchmarks/words.py. A text becomes words by `_WORD`, and a word becomes
+the term under which it is found: without case, accents, apostrophes and English endings. Nothing that a visitor types
+is ever read as tantivy's query language.
+"""
 
 from __future__ import annotations
 
-import re
+import itertools
+import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import regex
 import tantivy
 from numpy.typing import NDArray
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from search.errors import IndexUnusable
 from search.meme import Field
@@ -18,12 +29,22 @@ from search.meme import Field
 ALL_TEXT = "everything"  # the field that joins the others
 FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
 MAX_TERMS = 64  # of a query; a pasted essay is cut there
-_ANALYSER = "memetica"
-_HEAP_BYTES = 128_000_000
+HEAP_BYTES = 200_000_000  # that building may hold before it writes a segment
+_SPELLING = "spelling"  # the words as written, for their own sake: nothing is scored by them
+_ANALYSER = "memetica-2"  # another name when the terms of a word change, so that an older index is built again
+_LONGEST = 64  # bytes of a word; more is no word
+_MEND = "Run `memetica index`."
 
-# A word may hold apostrophes, which count for nothing ("don't", "dont"); a Chinese or Japanese character is a word.
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*")
+# Scripts that put no spaces between words (and Korean, which glues particles to them): each letter is a word there, and
+# neighbours count as a phrase. Elsewhere a word may hold apostrophes, which count for nothing ("don't", "dont").
+_LETTERWISE = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_LETTER = rf"[[\p{{L}}\p{{N}}]--[{_LETTERWISE}]]"
+_PART = rf"[[\p{{L}}\p{{N}}\p{{M}}]--[{_LETTERWISE}]]"
+_WORD = regex.compile(
+    rf"[[{_LETTERWISE}]&&[\p{{L}}\p{{N}}]]\p{{M}}*|{_LETTER}{_PART}*(?:['’]{_PART}+)*|[\p{{Emoji_Presentation}}]",
+    regex.V1,
+)
+_ALONE = regex.compile(rf"[{_LETTERWISE}]\p{{M}}*", regex.V1)
 
 Ids = NDArray[np.int64]  # [n] meme ids
 WordScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no word matches
@@ -46,10 +67,19 @@ class Token:
     term: str
 
 
+@dataclass(frozen=True)
+class Spelling:
+    """A word that the library's texts hold, in lower case: how many memes have it, and how many edits away it is."""
+
+    word: str
+    memes: int
+    edits: int
+
+
 @lru_cache(maxsize=1)
 def _analyser() -> tantivy.TextAnalyzer:
     filters = (
-        tantivy.Filter.remove_long(64),
+        tantivy.Filter.remove_long(_LONGEST),
         tantivy.Filter.lowercase(),
         tantivy.Filter.ascii_fold(),
         tantivy.Filter.stemmer("english"),
@@ -60,6 +90,11 @@ def _analyser() -> tantivy.TextAnalyzer:
     return builder.build()
 
 
+@lru_cache(maxsize=1)
+def _spelling_analyser() -> tantivy.TextAnalyzer:
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+
+
 @lru_cache(maxsize=65536)
 def _term(word: str) -> str:
     found = _analyser().analyze(word)
@@ -67,21 +102,30 @@ def _term(word: str) -> str:
 
 
 def tokens(text: str) -> list[Token]:
-    """Return the words of a text with their places and terms, as the index sees them."""
-    return [Token(*match.span(), _term(_plain(match[0]))) for match in _WORD.finditer(text)]
+    """Return the words of a text with their places and terms, as the index sees them; one too long has the term ""."""
+    return [Token(match.start(), match.end(), _term(_plain(match[0]))) for match in _WORD.finditer(text)]
 
 
 def terms(text: str) -> list[str]:
     """Return the distinct terms of a query in order of appearance, at most MAX_TERMS."""
-    return list(dict.fromkeys(token.term for token in tokens(text) if token.term))[:MAX_TERMS]
+    found: dict[str, None] = {}
+    for match in _WORD.finditer(text):
+        if term := _term(_plain(match[0])):
+            found[term] = None
+        if len(found) == MAX_TERMS:
+            break
+    return list(found)
 
 
 def _plain(word: str) -> str:
+    """Return a word without apostrophes, its full-width, ornamental and decomposed letters made plain."""
+    if not word.isascii():
+        word = "".join(unicodedata.normalize("NFKC", word).split())
     return word.replace("'", "").replace("’", "")
 
 
-def _prepared(text: str) -> str:
-    return " ".join(_plain(match[0]) for match in _WORD.finditer(text))
+def _words(text: str) -> list[str]:
+    return [_plain(word) for word in _WORD.findall(text)]
 
 
 @lru_cache(maxsize=1)
@@ -90,103 +134,217 @@ def _schema() -> tantivy.Schema:
     builder.add_integer_field("id", stored=False, indexed=True, fast=True)
     for name in (*FIELDS, ALL_TEXT):
         builder.add_text_field(str(name), stored=False, tokenizer_name=_ANALYSER, index_option="position")
+    builder.add_text_field(_SPELLING, stored=False, tokenizer_name=_SPELLING, index_option="basic")
     return builder.build()
 
 
-def build_words(folder: Path, documents: Iterable[Document]) -> int:
-    """Write a lexical index of the documents into a new folder; return how many there were."""
+def build_words(folder: Path, documents: Iterable[Document], *, heap_bytes: int = HEAP_BYTES) -> int:
+    """Write a lexical index of the documents into a new folder; return how many there were.
+
+    Raises ValueError when two documents have one id.
+    """
     folder.mkdir(parents=True)
-    index = tantivy.Index(_schema(), path=str(folder))
-    index.register_tokenizer(_ANALYSER, _analyser())
-    # One thread makes one segment at a time, so that the same documents give the same scores.
-    writer = index.writer(_HEAP_BYTES, 1)
-    count = 0
+    # Sorted by id, so that the order in which tantivy finds equal scores is ours.
+    index = tantivy.Index(_schema(), path=str(folder), sort_by_field="id")
+    _register(index)
+    # One thread fills one segment after another, so that the same documents make the same index.
+    writer = index.writer(heap_bytes, 1)
+    known: set[int] = set()
     for document in documents:
-        entry = tantivy.Document()
-        entry.add_integer("id", document.id)
-        texts = {field: _prepared(text) for field, text in document.texts.items() if text}
-        for field, text in texts.items():
-            entry.add_text(str(field), text)
-        entry.add_text(ALL_TEXT, " ".join(texts.values()))
-        writer.add_document(entry)
-        count += 1
+        if document.id in known:
+            raise ValueError(f"two documents have the id {document.id}")
+        known.add(document.id)
+        writer.add_document(_entry(document))
     writer.commit()
     writer.wait_merging_threads()
     for lock in folder.glob(".tantivy-*.lock"):
         lock.unlink(missing_ok=True)
-    return count
+    return len(known)
+
+
+def _entry(document: Document) -> tantivy.Document:
+    entry = tantivy.Document()
+    entry.add_integer("id", document.id)
+    written: set[str] = set()
+    for field, text in document.texts.items():
+        words = _words(text)
+        if words:
+            joined = " ".join(words)
+            entry.add_text(str(field), joined)
+            entry.add_text(ALL_TEXT, joined)
+            written.update(joined.lower().split())
+    entry.add_text(_SPELLING, " ".join(sorted(word for word in written if len(word.encode()) <= _LONGEST)))
+    return entry
+
+
+def _register(index: tantivy.Index) -> None:
+    index.register_tokenizer(_ANALYSER, _analyser())
+    index.register_tokenizer(_SPELLING, _spelling_analyser())
 
 
 class WordIndex:
-    """An opened lexical index. It never changes; any thread may search it."""
+    """An opened lexical index, mapped from its files. It never changes; any thread may search it."""
 
     def __init__(self, index: tantivy.Index) -> None:
         self._schema = index.schema
         self._searcher = index.searcher()
+        for field in (*FIELDS, ALL_TEXT, _SPELLING):
+            self._searcher.doc_freq(str(field), "")  # a field that is not there is a ValueError here and now
 
     @classmethod
     def open(cls, folder: Path) -> WordIndex:
-        """Return the index in a folder; raise IndexUnusable when it is missing or damaged."""
+        """Return the index in a folder, which may be read-only; raise IndexUnusable when it is missing or damaged."""
         try:
-            index = tantivy.Index.open(str(folder))
-            index.register_tokenizer(_ANALYSER, _analyser())
-            return cls(index)
+            if f'"{_ANALYSER}"' not in (folder / "meta.json").read_text("utf-8"):
+                raise IndexUnusable(f"The word index in {folder} was made by another version.", hint=_MEND)
+            # tantivy writes a lock beside what it opens, even to read it. It gets a folder of links to write into,
+            # which may go once the files are mapped.
+            with TemporaryDirectory(prefix="memetica-words-") as links:
+                for file in folder.absolute().iterdir():
+                    (Path(links) / file.name).symlink_to(file)
+                index = tantivy.Index.open(links)
+                _register(index)
+                index.config_reader("manual", 0)
+                return cls(index)
         except (ValueError, OSError) as error:
-            raise IndexUnusable(
-                f"The word index in {folder} is damaged: {error}.", hint="Run `memetica index`."
-            ) from error
+            raise IndexUnusable(f"The word index in {folder} is missing or damaged: {error}.", hint=_MEND) from error
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
 
-    def search(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, k: int) -> tuple[Ids, WordScores]:
-        """Return the ids and BM25 scores of the k memes that match these terms best, best first, ties by id."""
-        return self._run(self._any_of(wanted, field), k)
+    def search(
+        self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, k: int, allowed: Ids | None = None
+    ) -> tuple[Ids, WordScores]:
+        """Return the ids and BM25 scores of the k memes that match these terms best, best first, ties by id.
+
+        Only memes in `allowed` (ids, rising) are considered when it is given.
+        """
+        return self._among(self._any_of(wanted, field), k, allowed)
 
     def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> WordScores:
-        """Return the BM25 scores ([n]) of given memes; 0 where no term matches."""
-        if not len(ids) or not wanted:
-            return np.zeros(len(ids), np.float32)
-        among = tantivy.Query.term_set_query(self._schema, "id", [int(id) for id in ids])
-        query = tantivy.Query.boolean_query(
-            [
-                (tantivy.Occur.Must, tantivy.Query.const_score_query(among, 0.0)),
-                (tantivy.Occur.Should, self._any_of(wanted, field)),
-            ]
-        )
-        found, scores = self._run(query, len(ids))
-        known = dict(zip(found.tolist(), scores.tolist(), strict=True))
-        return np.array([known.get(int(id), 0.0) for id in ids], np.float32)
+        """Return the BM25 scores ([n]) of given memes, in any order; 0 where no term matches."""
+        scores = np.zeros(len(ids), np.float32)
+        wanted = wanted[:MAX_TERMS]
+        matching = sum(self.document_frequency(term, field) for term in wanted)
+        if not len(ids) or not matching:
+            return scores
+        query = self._any_of(wanted, field)
+        # Picking given memes out costs about as much for each as finding four.
+        if matching <= 4 * len(ids):
+            found, known = self._run(query, min(matching, len(self)))
+        else:
+            found, known = self._run(self._only(query, ids), len(ids))
+        if len(found):
+            order = np.argsort(found)
+            places = np.minimum(np.searchsorted(found[order], ids), len(found) - 1)
+            hit = found[order][places] == ids
+            scores[hit] = known[order][places][hit]
+        return scores
 
     def phrase(
-        self, words: Sequence[str], field: Field | str = ALL_TEXT, *, k: int, slop: int = 0
+        self,
+        words: Sequence[str],
+        field: Field | str = ALL_TEXT,
+        *,
+        k: int,
+        slop: int = 0,
+        allowed: Ids | None = None,
     ) -> tuple[Ids, WordScores]:
-        """Return the memes that hold these terms one after another, with up to `slop` words between."""
+        """Return the memes that hold these terms one after another, with up to `slop` words between, best first.
+
+        The words of two fields never make a phrase at slop 0. `allowed` is as in `search`.
+        """
         if len(words) < 2:
-            return self.search(words, field, k=k)
-        return self._run(tantivy.Query.phrase_query(self._schema, str(field), list(words), slop), k)
+            return self.search(words, field, k=k, allowed=allowed)
+        query = tantivy.Query.phrase_query(self._schema, str(field), list(words[:MAX_TERMS]), slop)
+        return self._among(query, k, allowed)
 
     def document_frequency(self, term: str, field: Field | str = ALL_TEXT) -> int:
         """Return how many memes hold a term."""
         return int(self._searcher.doc_freq(str(field), term))
 
-    def similar_terms(self, term: str, *, k: int, distance: int = 1) -> tuple[Ids, WordScores]:
-        """Return memes that hold a term within this many edits (1 or 2) of the one given."""
-        return self._run(tantivy.Query.fuzzy_term_query(self._schema, ALL_TEXT, term, distance), k)
+    @cached_property
+    def vocabulary(self) -> Mapping[str, int]:
+        """The words of the memes' texts as written, in lower case and sorted, each with how many memes hold it."""
+        return dict(sorted(self._searcher.terms_with_prefix(_SPELLING, "", None, None)))
+
+    @cached_property
+    def _spellings(self) -> list[str]:
+        return list(self.vocabulary)
+
+    def words_with_prefix(self, prefix: str, *, k: int = 10) -> list[Spelling]:
+        """Return the words that begin so, the k that most memes hold."""
+        prefix = _plain(prefix).lower()
+        start = bisect_left(self._spellings, prefix)
+        end = bisect_left(self._spellings, prefix + "\U0010ffff", start)
+        found = [Spelling(word, self.vocabulary[word], len(word) - len(prefix)) for word in self._spellings[start:end]]
+        return sorted(found, key=lambda one: (-one.memes, one.word))[:k]
+
+    def similar_words(self, word: str, *, edits: int = 2, k: int = 10) -> list[Spelling]:
+        """Return the library's words within this many edits of one (itself too), fewest edits first, then most memes.
+
+        An edit inserts, drops or changes a letter or swaps two neighbours.
+        """
+        plain = _plain(word).lower()
+        near = process.extract(plain, self._spellings, scorer=OSA.distance, score_cutoff=edits, limit=None)
+        found = [Spelling(other, self.vocabulary[other], int(distance)) for other, distance, _ in near]
+        return sorted(found, key=lambda one: (one.edits, -one.memes, one.word))[:k]
 
     def _any_of(self, wanted: Sequence[str], field: Field | str) -> tantivy.Query:
-        queries = [tantivy.Query.term_query(self._schema, str(field), term) for term in wanted[:MAX_TERMS]]
+        wanted = wanted[:MAX_TERMS]
+        name = str(field)
+        queries = [tantivy.Query.term_query(self._schema, name, term) for term in wanted]
+        # Letters that are words by themselves say little apart: next to each other they count again.
+        for first, second in itertools.pairwise(wanted):
+            if _ALONE.fullmatch(first) and _ALONE.fullmatch(second):
+                queries.append(tantivy.Query.phrase_query(self._schema, name, [first, second]))
         if not queries:
             return tantivy.Query.empty_query()
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
+    def _only(self, query: tantivy.Query, ids: Ids) -> tantivy.Query:
+        """Return the same query, and the same scores, of some memes alone."""
+        among = tantivy.Query.term_set_query(self._schema, "id", [int(id) for id in ids])
+        return tantivy.Query.boolean_query(
+            [
+                (tantivy.Occur.Must, tantivy.Query.const_score_query(among, 0.0)),
+                (tantivy.Occur.Must, query),
+            ]
+        )
+
+    def _among(self, query: tantivy.Query, k: int, allowed: Ids | None) -> tuple[Ids, WordScores]:
+        if allowed is None:
+            return self._run(query, k)
+        if not len(allowed):
+            return self._run(query, 0)
+        # Reading deeper and skipping is ten times quicker than naming thousands of memes, and as exact where enough are
+        # found. A narrow filter, or one that goes against the query, is named.
+        depth = 2 * k * len(self) // len(allowed) + 16
+        if depth < len(allowed):
+            ids, scores = self._run(query, depth)
+            places = np.minimum(np.searchsorted(allowed, ids), len(allowed) - 1)
+            kept = allowed[places] == ids
+            if np.count_nonzero(kept) >= k or len(ids) < depth:
+                return ids[kept][:k], scores[kept][:k]
+        return self._run(self._only(query, allowed), k)
+
     def _run(self, query: tantivy.Query, k: int) -> tuple[Ids, WordScores]:
-        if k <= 0 or not len(self):
+        """Return the best k of a query, ties by id."""
+        k = min(k, len(self))
+        if k <= 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        hits = self._searcher.search(query, limit=k, count=False).hits
+        # Within one segment equal scores come by id. Several segments come one after another, so a tie at the end of
+        # the list may hide a lower id: the list is read on until the tie has ended.
+        one_segment = self._searcher.num_segments == 1
+        depth = k if one_segment else k + 16
+        while True:
+            hits = self._searcher.search(query, limit=depth, count=False).hits
+            if one_segment or len(hits) < depth or hits[k - 1][0] > hits[-1][0]:
+                break
+            depth *= 4
         ids = np.array(self._searcher.fast_field_values("id", [address for _, address in hits]), np.int64)
         scores = np.array([score for score, _ in hits], np.float32)
-        order = np.lexsort((ids, -scores))
+        order = np.lexsort((ids, -scores))[:k]
         return ids[order], scores[order]
 
 
