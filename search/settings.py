@@ -79,6 +79,7 @@ class Settings:
     weights: Mapping[str, float] = option(
         WEIGHTS, help="what each voter weighs in the ranking: `name=weight,…`", parse=_weights
     )
+    examples: str = option("", help="queries to begin with, on the home page: `one | two | three`")
     site_name: str = option("Memetica", help="the name at the top of each page")
 
     @classmethod

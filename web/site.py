@@ -1,0 +1,47 @@
+"""What every request works with: the settings, the catalogue, the searcher."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from flask import current_app
+
+from search.catalogue import Catalogue, open_catalogue
+from search.encoders import TextEncoder
+from search.errors import MemeticaError
+from search.searcher import IndexStatus, Searcher, open_searcher
+from search.settings import Settings
+
+
+class Site:
+    """Holds the catalogue open, and the searcher from the moment that there is an index."""
+
+    def __init__(self, settings: Settings, *, load_encoder: Callable[[Settings], TextEncoder]) -> None:
+        self.settings = settings
+        self.catalogue: Catalogue = open_catalogue(settings)
+        self._load_encoder = load_encoder
+        self._opening = threading.Lock()
+        self._searcher: Searcher | None = None
+
+    def searcher(self) -> Searcher:
+        """Return the searcher; raise IndexUnusable or ModelUnavailable while there is none."""
+        if self._searcher is None:
+            with self._opening:
+                if self._searcher is None:
+                    encoder = self._load_encoder(self.settings)
+                    self._searcher = open_searcher(self.settings, self.catalogue, text_encoder=encoder)
+        return self._searcher
+
+    def index_status(self) -> IndexStatus | MemeticaError:
+        """Return the state of the index, or the error that stands in its place."""
+        try:
+            return self.searcher().status()
+        except MemeticaError as error:
+            return error
+
+
+def site() -> Site:
+    """Return what the current request works with."""
+    found: Site = current_app.extensions["site"]
+    return found
