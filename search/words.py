@@ -7,12 +7,12 @@ is ever read as tantivy's query language.
 
 from __future__ import annotations
 
-import itertools
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +30,8 @@ ALL_TEXT = "everything"  # the field that joins the others
 FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
 MAX_TERMS = 64  # of a query; a pasted essay is cut there
 HEAP_BYTES = 200_000_000  # that building may hold before it writes a segment
+_KEPT_TERMS = 256  # whose memes and scores an open index remembers: with _KEPT_MEMES each, 120 MB at the very most
+_KEPT_MEMES = 40_000
 _SPELLING = "spelling"  # the words as written, for their own sake: nothing is scored by them
 _ANALYSER = "memetica-2"  # another name when the terms of a word change, so that an older index is built again
 _LONGEST = 64  # bytes of a word; more is no word
@@ -188,6 +190,7 @@ class WordIndex:
     def __init__(self, index: tantivy.Index) -> None:
         self._schema = index.schema
         self._searcher = index.searcher()
+        self._holders = lru_cache(maxsize=_KEPT_TERMS)(self._read_holders)
         for field in (*FIELDS, ALL_TEXT, _SPELLING):
             self._searcher.doc_freq(str(field), "")  # a field that is not there is a ValueError here and now
 
@@ -219,26 +222,22 @@ class WordIndex:
 
         Only memes in `allowed` (ids, rising) are considered when it is given.
         """
-        return self._among(self._any_of(wanted, field), k, allowed)
+        return self._among(_any_of([self._query(part, field) for part in self._parts(wanted)]), k, allowed)
 
     def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> WordScores:
         """Return the BM25 scores ([n]) of given memes, in any order; 0 where no term matches."""
         scores = np.zeros(len(ids), np.float32)
-        wanted = wanted[:MAX_TERMS]
-        matching = sum(self.document_frequency(term, field) for term in wanted)
-        if not len(ids) or not matching:
-            return scores
-        query = self._any_of(wanted, field)
-        # Picking given memes out costs about as much for each as finding four.
-        if matching <= 4 * len(ids):
-            found, known = self._run(query, min(matching, len(self)))
-        else:
-            found, known = self._run(self._only(query, ids), len(ids))
-        if len(found):
-            order = np.argsort(found)
-            places = np.minimum(np.searchsorted(found[order], ids), len(found) - 1)
-            hit = found[order][places] == ids
-            scores[hit] = known[order][places][hit]
+        many = []
+        for part in self._parts(wanted):
+            holders = min(self.document_frequency(term, field) for term in part)
+            if holders > _KEPT_MEMES:
+                many.append(self._query(part, field))
+            elif holders:
+                # A term's score does not depend on the others, so it is looked up where it was read once.
+                _add(scores, ids, *self._holders(part, field))
+        if many and len(ids):
+            found = self._run(self._only(_any_of(many), ids), len(ids))
+            _add(scores, ids, *_by_id(*found))
         return scores
 
     def phrase(
@@ -290,21 +289,29 @@ class WordIndex:
         found = [Spelling(other, self.vocabulary[other], int(distance)) for other, distance, _ in near]
         return sorted(found, key=lambda one: (one.edits, -one.memes, one.word))[:k]
 
-    def _any_of(self, wanted: Sequence[str], field: Field | str) -> tantivy.Query:
+    def _parts(self, wanted: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return what a query adds up: its terms, and neighbours in a script without spaces."""
         wanted = wanted[:MAX_TERMS]
-        name = str(field)
-        queries = [tantivy.Query.term_query(self._schema, name, term) for term in wanted]
         # Letters that are words by themselves say little apart: next to each other they count again.
-        for first, second in itertools.pairwise(wanted):
-            if _ALONE.fullmatch(first) and _ALONE.fullmatch(second):
-                queries.append(tantivy.Query.phrase_query(self._schema, name, [first, second]))
-        if not queries:
-            return tantivy.Query.empty_query()
-        return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
+        pairs = [pair for pair in pairwise(wanted) if all(_ALONE.fullmatch(term) for term in pair)]
+        return [*((term,) for term in wanted), *pairs]
+
+    def _query(self, part: tuple[str, ...], field: Field | str) -> tantivy.Query:
+        if len(part) == 1:
+            return tantivy.Query.term_query(self._schema, str(field), part[0])
+        return tantivy.Query.phrase_query(self._schema, str(field), list(part))
+
+    def _read_holders(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, WordScores]:
+        """Return all memes that hold a term or a pair, by id, and its share of their scores."""
+        return _by_id(*self._run(self._query(part, field), len(self)))
 
     def _only(self, query: tantivy.Query, ids: Ids) -> tantivy.Query:
         """Return the same query, and the same scores, of some memes alone."""
-        among = tantivy.Query.term_set_query(self._schema, "id", [int(id) for id in ids])
+        # The set costs 1 ms before its first id, the list more for each.
+        if len(ids) > 500:
+            among = tantivy.Query.term_set_query(self._schema, "id", ids.tolist())
+        else:
+            among = _any_of([tantivy.Query.term_query(self._schema, "id", id) for id in ids.tolist()])
         return tantivy.Query.boolean_query(
             [
                 (tantivy.Occur.Must, tantivy.Query.const_score_query(among, 0.0)),
@@ -346,6 +353,24 @@ class WordIndex:
         scores = np.array([score for score, _ in hits], np.float32)
         order = np.lexsort((ids, -scores))[:k]
         return ids[order], scores[order]
+
+
+def _any_of(queries: Sequence[tantivy.Query]) -> tantivy.Query:
+    if not queries:
+        return tantivy.Query.empty_query()
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
+
+
+def _by_id(ids: Ids, scores: WordScores) -> tuple[Ids, WordScores]:
+    order = np.argsort(ids)
+    return ids[order], scores[order]
+
+
+def _add(scores: WordScores, ids: Ids, known: Ids, addends: WordScores) -> None:
+    """Add to the scores of `ids` those of the `known` ids, which rise."""
+    if len(known):
+        places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        scores += np.where(known[places] == ids, addends[places], np.float32(0))
 
 
 def documents_of(rows: Iterable[tuple[int, Field, str]]) -> Iterator[Document]:

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import search.words
 from search.errors import IndexUnusable
 from search.meme import Field
 from search.words import (
@@ -130,12 +131,28 @@ def test_a_filter_against_the_query_still_finds_all_it_allows(many: WordIndex) -
     assert_ranked(many.search(wanted, Field.OCR, k=20, allowed=allowed), left, 20)
 
 
-@pytest.mark.parametrize("count", [0, 1, 30, 600])
-def test_scores_of_given_memes_are_those_of_the_search_in_the_order_asked(many: WordIndex, count: int) -> None:
-    ids = np.array([*random.Random(4).sample([one.id for one in MANY], count), 999999], np.int64)
-    for wanted in (WORDS[1:5], WORDS[50:51], ["unheardof"]):
-        truth = bm25(MANY, wanted, ALL_TEXT)
-        assert many.scores(wanted, ids=ids).tolist() == pytest.approx([truth.get(id, 0.0) for id in ids], rel=1e-5)
+@pytest.mark.parametrize("kept", [0, 100, 40_000])
+@pytest.mark.parametrize("count", [0, 1, 30, 550])
+def test_scores_of_given_memes_are_bm25_in_the_order_asked(
+    many: WordIndex, monkeypatch: pytest.MonkeyPatch, count: int, kept: int
+) -> None:
+    # Terms of more memes than are kept are read for the given memes alone.
+    monkeypatch.setattr(search.words, "_KEPT_MEMES", kept)
+    ids = np.array([*random.Random(4).sample([one.id for one in MANY], count), 999_999], np.int64)
+    for wanted in (WORDS[1:5], WORDS[50:51], ["unheardof"], []):
+        for field in (ALL_TEXT, Field.NAME):
+            truth = bm25(MANY, wanted, field)
+            expected = [truth.get(id, 0.0) for id in ids.tolist()]
+            assert many.scores(wanted, field, ids=ids).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_scores_of_neighbouring_letters_are_those_of_the_search(
+    few: WordIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, scores = few.search(terms("猫咪很"), Field.OCR, k=5)
+    for kept in (0, 40_000):
+        monkeypatch.setattr(search.words, "_KEPT_MEMES", kept)
+        assert few.scores(terms("猫咪很"), Field.OCR, ids=ids).tolist() == pytest.approx(scores.tolist(), rel=1e-5)
 
 
 def test_ties_go_by_id_wherever_the_list_is_cut(tmp_path: Path) -> None:
