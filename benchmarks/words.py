@@ -4,6 +4,18 @@
     python -m benchmarks.words --memes 1000000 --analysis 20 --description 15
 
 The words are drawn by Zipf's law from the frequency dictionary that symspellpy ships.
+
+Two busy cores with AVX-512, November 2026, p50 and p95 in ms:
+
+                              30,000 memes of 565 words    1,000,000 memes of 50 words
+    tantivy, OCR                    0.2     0.4                    5      13
+    tantivy, all text               0.4     0.5                    7      15
+    FTS5, OCR                        15      35                  495   1,231
+    FTS5, all text                   72     177                1,276   3,564
+    tantivy, built in / size       22 s, 80 MB                 129 s, 276 MB
+    FTS5, built in / size          9 s, 123 MB                  58 s, 385 MB
+
+FTS5 scores every match before it sorts them; tantivy skips what cannot reach the top.
 """
 
 from __future__ import annotations

@@ -259,6 +259,11 @@ def test_tokens_stand_in_the_text_in_order_without_overlap(text: str) -> None:
     assert terms(text) == list(dict.fromkeys(one.term for one in found if one.term))[:MAX_TERMS]
 
 
+@given(st.text(st.characters(codec="ascii")))
+def test_ascii_texts_have_the_same_words_beside_other_alphabets(text: str) -> None:
+    assert tokens(text) == tokens(text + " я")[:-1]
+
+
 @given(st.text(min_size=1, max_size=60))
 def test_a_text_is_found_by_its_own_words(text: str) -> None:
     for one in tokens(text):
