@@ -1,25 +1,43 @@
-"""The last stage: index files from the catalogue, built aside and switched by one rename."""
+"""The last stage: index files from the catalogue, built aside and switched by one rename. They are but a cache."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from indexer.progress import Progress, Silence, stage_of
 from search.catalogue import Catalogue
-from search.errors import IndexUnusable
+from search.errors import DataFolderError, IndexUnusable
 from search.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.generation import Manifest, live_folder, new_generation, read_manifest, write_manifest
+from search.generation import (
+    FINGERPRINTS,
+    LOOKS,
+    MEANINGS,
+    TABLE,
+    TEXT_FIELDS,
+    WHITENING,
+    WORDS,
+    Manifest,
+    live_folder,
+    new_generation,
+    read_manifest,
+    write_manifest,
+)
 from search.meme import Field, Stage
 from search.passages import SPLITTER
 from search.settings import Settings
+from search.table import Ids, table_of, write_table
 from search.vectors import build_fingerprints, build_vectors
+from search.whitening import whitening_of, write_whitening
 from search.words import build_words, documents_of
 
-TEXT_FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
-_PARTS = len(TEXT_FIELDS) + 3  # vectors of each field, words, fingerprints, looks
+WAIT_SECONDS = 600  # for another build, before giving up
+_PARTS = len(TEXT_FIELDS) + 3  # meanings of each field, words, fingerprints, looks
 
 
 def build_index(
@@ -30,17 +48,62 @@ def build_index(
     progress: Progress | None = None,
     force: bool = False,
 ) -> Manifest:
-    """Build a generation from the catalogue unless the live one is of its revision; return the live one's manifest.
+    """Build a generation from the catalogue, make it the live one and return its manifest.
 
-    Raises DataFolderError when it cannot be written; the generation that was live stays so.
+    When the live one was made of the catalogue as it is, by the same encoder, it stays, unless forced. Raises
+    DataFolderError when nothing can be written, or another build does not end; the generation that was live stays so.
     """
     index = settings.data / "index"
-    live = None if force else _live_manifest(index)
-    revision = catalogue.revision()
-    if live is not None and (live.revision, live.text_encoder, live.splitter) == (revision, text_encoder, SPLITTER):
-        return live
-    progress = progress or Silence()
-    with stage_of(progress, Stage.BUILD, _PARTS, unit="parts"), new_generation(index) as folder:
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        with FileLock(settings.data / "building.lock").acquire(timeout=WAIT_SECONDS):
+            live = None if force else _live_manifest(index)
+            made_of = (catalogue.revision(), text_encoder, SPLITTER)
+            if live is not None and (live.revision, live.text_encoder, live.splitter) == made_of:
+                return live
+            return _build(index, catalogue, text_encoder=text_encoder, progress=progress or Silence())
+    except Timeout as error:
+        raise DataFolderError(
+            f"Another process has been building the index in {index} for {WAIT_SECONDS} seconds.",
+            hint="Wait for it to end and try again.",
+        ) from error
+    except OSError as error:
+        raise DataFolderError(
+            f"The data folder {settings.data} cannot be written: {error.strerror}.",
+            hint="Choose another with `--data` or MEMETICA_DATA.",
+        ) from error
+
+
+def _live_manifest(index: Path) -> Manifest | None:
+    """Return the live manifest; None when it cannot be read, which a build mends."""
+    try:
+        return read_manifest(live_folder(index))
+    except IndexUnusable:
+        return None
+
+
+def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, progress: Progress) -> Manifest:
+    with (
+        stage_of(progress, Stage.BUILD, _PARTS, unit="parts"),
+        new_generation(index) as folder,
+        catalogue.snapshot(),  # so that all parts are of one revision
+    ):
+        revision = catalogue.revision()
+        memes = catalogue.memes.everything()
+        owners, rows = _build_words(folder, catalogue)
+        progress.advance()
+        dimensions = catalogue.vectors.dimensions(text_encoder)
+        if dimensions:
+            rows |= _build_meanings(folder, catalogue, text_encoder=text_encoder, progress=progress)
+        pictures, bits = _fingerprints(catalogue, PDQ, np.dtype(np.uint8), PDQ_BITS // 8)
+        build_fingerprints(folder / FINGERPRINTS, bits, owners=pictures)
+        progress.advance()
+        lookers, looks = _fingerprints(catalogue, LOOK, np.dtype("<f2"), LOOK_DIMENSIONS)
+        build_vectors(folder / LOOKS, looks, owners=lookers)
+        progress.advance()
+        rows |= {FINGERPRINTS: len(pictures), LOOKS: len(lookers)}
+        owners[Field.LOOK] = np.union1d(pictures, lookers)
+        write_table(folder / TABLE, table_of(memes, fields=owners))
         manifest = Manifest(
             generation=folder.name,
             built_at=datetime.now(UTC),
@@ -48,47 +111,44 @@ def build_index(
             splitter=SPLITTER,
             text_encoder=text_encoder,
             image_encoder="",
-            encoders={text_encoder: catalogue.vectors.dimensions(text_encoder)},
-            memes=catalogue.memes.count(),
-            rows=_build_parts(folder, catalogue, text_encoder=text_encoder, progress=progress),
+            encoders={text_encoder: dimensions} if dimensions else {},
+            memes=len(memes),
+            rows=rows,
         )
         write_manifest(folder, manifest)
     return read_manifest(live_folder(index))
 
 
-def _live_manifest(index: Path) -> Manifest | None:
-    try:
-        return read_manifest(live_folder(index))
-    except IndexUnusable:
-        return None
+def _build_words(folder: Path, catalogue: Catalogue) -> tuple[dict[Field, Ids], dict[str, int]]:
+    """Write the word index; return the rising ids of the memes that have something in each field, and their numbers."""
+    whose: dict[Field, dict[int, None]] = {field: {} for field in TEXT_FIELDS}
+
+    def texts() -> Iterator[tuple[int, Field, str]]:
+        for row in catalogue.texts.passages():
+            if row.passage.field in whose:
+                whose[row.passage.field][row.meme_id] = None
+                yield row.meme_id, row.passage.field, row.passage.body
+
+    build_words(folder / WORDS, documents_of(texts()))
+    owners = {field: np.array(sorted(ids), np.int64) for field, ids in whose.items()}
+    return owners, {f"{WORDS}.{field}": len(ids) for field, ids in owners.items()}
 
 
-def _build_parts(folder: Path, catalogue: Catalogue, *, text_encoder: str, progress: Progress) -> dict[str, int]:
-    """Write the files of a generation; return how many rows each field has."""
-    rows: dict[str, int] = {}
-    for field in TEXT_FIELDS:
-        owners, vectors = catalogue.vectors.of_field(text_encoder, field)
-        rows[field.value] = len(owners)
-        if len(owners):
-            build_vectors(folder / field.value, vectors, owners=owners)
+def _build_meanings(folder: Path, catalogue: Catalogue, *, text_encoder: str, progress: Progress) -> dict[str, int]:
+    """Write each field's embeddings, and the whitening that they went through; return how many rows each has."""
+    fields = {field: catalogue.vectors.of_field(text_encoder, field) for field in TEXT_FIELDS}
+    whitening = whitening_of(
+        (vectors for _, vectors in fields.values()), dimensions=catalogue.vectors.dimensions(text_encoder)
+    )
+    write_whitening(folder / WHITENING, whitening)
+    for field, (owners, vectors) in fields.items():
+        build_vectors(folder / MEANINGS / field.value, whitening(vectors), owners=owners)
         progress.advance()
-    passages = ((row.meme_id, row.passage.field, row.passage.body) for row in catalogue.texts.passages())
-    rows["words"] = build_words(folder / "words", documents_of(passages))
-    progress.advance()
-    owners, bits = _fingerprints(catalogue, PDQ, np.dtype(np.uint8), PDQ_BITS // 8)
-    rows["fingerprints"] = len(owners)
-    build_fingerprints(folder / "fingerprints", bits, owners=owners)
-    progress.advance()
-    owners, looks = _fingerprints(catalogue, LOOK, np.dtype("<f2"), LOOK_DIMENSIONS)
-    rows[Field.LOOK.value] = len(owners)
-    if len(owners):
-        build_vectors(folder / Field.LOOK.value, looks, owners=owners)
-    progress.advance()
-    return rows
+    return {f"{MEANINGS}.{field}": len(owners) for field, (owners, _) in fields.items()}
 
 
-def _fingerprints(catalogue: Catalogue, algorithm: str, dtype: np.dtype, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the owners ([n] int64, rising) and the fingerprints ([n, width]) of an algorithm."""
+def _fingerprints(catalogue: Catalogue, algorithm: str, dtype: np.dtype, width: int) -> tuple[Ids, NDArray]:
+    """Return the owners ([n], rising) and the fingerprints ([n, width]) by an algorithm, a row a frame."""
     found = list(catalogue.pictures.fingerprints(algorithm))
     owners = np.array([id for id, _, _ in found], np.int64)
     rows = np.frombuffer(b"".join(bits for _, _, bits in found), dtype).reshape(len(found), width)

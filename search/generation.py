@@ -1,4 +1,7 @@
-"""Generations of the index on disk: built aside, synced, switched by one rename; a manifest says what each is made of."""
+"""Generations of the index on disk: built aside, synced, switched by one rename.
+
+A manifest says what each was made of.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from search.errors import DataFolderError, IndexUnusable
+from search.meme import Field
 
 FORMAT = 1  # of the files of a generation; another number is built anew
 KEPT = 2  # generations: a running server may still hold the one before the live one
+
+# What lies in a generation's folder, beside manifest.json.
+TEXT_FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
+TABLE = "memes.npz"
+WORDS = "words"
+MEANINGS = "meanings"  # a folder of vectors for each of TEXT_FIELDS
+WHITENING = "whitening.npz"
+LOOKS = "looks"
+FINGERPRINTS = "fingerprints"
 
 _MEND = "Run `memetica index`."
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a generation was made of. `encoders` gives each encoder's dimensions, `rows` how much there is of each part."""
+    """What a generation was made of: `encoders` gives each encoder's dimensions, `rows` how much each part holds."""
 
     generation: str  # the folder's name; not written in the file
     built_at: datetime
@@ -36,7 +49,7 @@ class Manifest:
 
 @contextmanager
 def new_generation(index: Path) -> Iterator[Path]:
-    """Give a folder to build a generation in; make it the live one when the `with` ends well, and leave nothing when not.
+    """Give a folder to build a generation in; it becomes the live one when the `with` ends well, and is gone when not.
 
     The folder must hold `manifest.json` by then. Raises DataFolderError when it cannot be written.
     """
@@ -48,10 +61,8 @@ def new_generation(index: Path) -> Iterator[Path]:
         aside.mkdir()
         yield aside
         name = _next_name(index)
-        for file in aside.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        _sync(aside)
+        for entry in (*aside.rglob("*"), aside):
+            _sync(entry)
         aside.rename(index / name)
         _switch(index, name)
     except OSError as error:

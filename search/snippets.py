@@ -1,55 +1,108 @@
-"""The words that matched, shown where they stand."""
+"""The piece of a text that matched, with the matching words marked."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 from search.meme import Passage, Snippet
-from search.words import Token, tokens
+from search.words import tokens
 
-LETTERS = 180  # of a snippet
+LETTERS = 180  # of a snippet, about
+LEAD = 40  # letters shown before the first match, where there are as many
 
 
-def snippet(passage: Passage, terms: Collection[str]) -> Snippet:
-    """Return the part of a passage that holds most of the terms, escaped, with each of them marked."""
-    found = tokens(passage.body)
-    start, end = _window(found, terms, len(passage.body))
-    marked = [token for token in found if token.term in terms and start <= token.start and token.end <= end]
+@dataclass(frozen=True)
+class Marker:
+    """Finds and marks the words of a text that stand for one of a query's terms."""
+
+    terms: frozenset[str]
+
+    @cached_property
+    def _likely(self) -> re.Pattern[str]:
+        # An ending is all that a term lacks of its words, but for a letter or two: a quick sieve before the real
+        # analysis, which costs a hundred times more. Words outside ASCII may be spelt otherwise and go through.
+        stems = sorted({re.escape(term[: max(2, len(term) - 1)]) for term in self.terms}, key=len, reverse=True)
+        return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(stems)})|[^\x00-\x7f]", re.IGNORECASE)
+
+    def holds(self, text: str) -> int:
+        """Return how many of the terms a text holds."""
+        if not self.terms or not self._likely.search(text):
+            return 0
+        return len({token.term for piece, _ in self._likely_pieces(text) for token in tokens(piece)} & self.terms)
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Return where a text holds any of the terms."""
+        if not self.terms:
+            return []
+        return [
+            (offset + token.start, offset + token.end)
+            for piece, offset in self._likely_pieces(text)
+            for token in tokens(piece)
+            if token.term in self.terms
+        ]
+
+    def _likely_pieces(self, text: str) -> Iterator[tuple[str, int]]:
+        """Yield the words that may be terms, with the places where they begin."""
+        done = 0
+        for match in self._likely.finditer(text):
+            if match.start() < done:
+                continue
+            start = match.start()
+            while start > done and not text[start - 1].isspace():
+                start -= 1
+            end = match.end()
+            while end < len(text) and not text[end].isspace():
+                end += 1
+            yield text[start:end], start
+            done = end
+
+
+def best_passage(passages: Sequence[Passage], marker: Marker) -> Passage | None:
+    """Return the passage that holds most of the terms, the first of equals; None when none holds any."""
+    best, most = None, 0
+    for passage in passages:
+        count = marker.holds(passage.body)
+        if count > most:
+            best, most = passage, count
+    return best
+
+
+def snippet(passage: Passage, marker: Marker) -> Snippet:
+    """Return the piece of a passage with most matches, or its beginning; HTML-escaped, each matching word in <mark>."""
+    text = passage.body
+    marked = marker.places(text)
+    start, end = _window(text, marked)
     parts = ["… " if start else ""]
     at = start
-    for token in marked:
-        parts += [
-            escape(passage.body[at : token.start]),
-            "<mark>",
-            escape(passage.body[token.start : token.end]),
-            "</mark>",
-        ]
-        at = token.end
-    parts += [escape(passage.body[at:end]), " …" if end < len(passage.body) else ""]
+    for first, last in marked:
+        if start <= first and last <= end:
+            parts += [escape(text[at:first]), "<mark>", escape(text[first:last]), "</mark>"]
+            at = last
+    parts += [escape(text[at:end]), " …" if end < len(text) else ""]
     return Snippet(field=passage.field, source=passage.source, html="".join(parts))
 
 
-def matches(passage: Passage, terms: Collection[str]) -> int:
-    """Return how many of the terms a passage holds."""
-    return len({token.term for token in tokens(passage.body)} & set(terms))
-
-
-def _window(found: Sequence[Token], terms: Collection[str], length: int) -> tuple[int, int]:
-    """Return where the LETTERS letters with most distinct terms begin and end, at the borders of words."""
-    if length <= LETTERS or not found:
-        return 0, length
-    best, start = -1, 0
-    for at, token in enumerate(found):
-        inside = {other.term for other in found[at:] if other.end <= token.start + LETTERS}
-        count = len(inside & set(terms))
-        if count > best:
-            best, start = count, token.start
-        if not terms:
-            break
-    # A few words before the first match read better than a cold start.
-    lead = max(0, start - LETTERS // 5)
-    start = min((token.start for token in found if token.start >= lead), default=0)
-    end = max((token.end for token in found if token.end <= start + LETTERS), default=length)
-    last = found[-1].end
-    return (0 if start == found[0].start else start), (length if end == last else end)
+def _window(text: str, marked: Collection[tuple[int, int]]) -> tuple[int, int]:
+    """Return where the LETTERS letters with most matches begin and end, between words."""
+    if len(text) <= LETTERS + LEAD:
+        return 0, len(text)
+    start = 0
+    most = 0
+    for first, _ in marked:
+        count = sum(first <= other and last <= first + LETTERS - LEAD for other, last in marked)
+        if count > most:
+            start, most = first, count
+    start = max(0, start - LEAD)
+    if start:
+        # On to the next word; a text without spaces is cut anywhere.
+        space = text.find(" ", start, start + LEAD)
+        start = space + 1 if space >= 0 else start
+    end = min(len(text), start + LETTERS)
+    if end < len(text):
+        space = text.rfind(" ", start + LETTERS - LEAD, end)
+        end = space if space > 0 else end
+    return start, end

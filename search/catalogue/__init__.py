@@ -48,6 +48,10 @@ class Catalogue:
         """Return a context in which all writes of this thread happen, or none."""
         return self._database.transaction()
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Return a context in which this thread reads the catalogue as it is at the first question, and only reads."""
+        return self._database.snapshot()
+
     def revision(self) -> int:
         """Return a number that rises whenever something that the index is built from changes."""
         return self._database.revision()

@@ -137,6 +137,19 @@ class Database:
                 raise self._unwritable(error) from error
             raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let this thread read the file as it is at its first question, whatever others write meanwhile."""
+        connection = self.connection()
+        if connection.in_transaction:
+            yield
+            return
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+
     def _unwritable(self, error: sqlite3.Error) -> DataFolderError:
         if "full" in str(error):
             return DataFolderError(

@@ -143,6 +143,10 @@ class Memes:
         """Return every present meme by id."""
         return [_meme(row) for row in self._database.stream(_MEME + "WHERE vanished_at IS NULL ORDER BY memes.id")]
 
+    def vanished_ids(self) -> list[int]:
+        """Return the ids of files that are no longer there."""
+        return [row["id"] for row in self._database.rows("SELECT id FROM memes WHERE vanished_at IS NOT NULL")]
+
     def count(self, *, category: str | None = None) -> int:
         """Return how many memes are present, in one category or in all."""
         return self._database.number(

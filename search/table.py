@@ -1,0 +1,107 @@
+"""What filters and sorting need to know of every meme, as columns in memory: written with the index, read with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.errors import IndexUnusable
+from search.meme import Field, MediaType, Meme
+
+HIERARCHY = " - "  # a category's name holds its parents'
+TYPES = tuple(MediaType)
+
+Ids = NDArray[np.int64]  # [n] meme ids
+Rows = NDArray[np.int64]  # [n] places in the table
+
+
+@dataclass(frozen=True)
+class MemeTable:
+    """A row for each meme, by rising id."""
+
+    ids: Ids
+    first_seen: NDArray[np.int64]  # [n] seconds since 1970, UTC
+    category: NDArray[np.int32]  # [n] places in `categories`
+    type: NDArray[np.int8]  # [n] places in TYPES
+    has: Mapping[Field, NDArray[np.bool_]]  # [n] each: whether the meme has anything in the field
+    categories: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def newest(self) -> Ids:
+        """The ids ([n]), newest first, the higher id first where two are of one second."""
+        return self.ids[np.lexsort((-self.ids, -self.first_seen))]
+
+    def newest_of(self, ids: Ids) -> Ids:
+        """Return some of the table's ids, newest first."""
+        return self.newest[np.isin(self.newest, ids)]
+
+    def rows(self, ids: Ids) -> Rows:
+        """Return the places of ids that are in the table."""
+        found: Rows = np.searchsorted(self.ids, ids).astype(np.int64)
+        return found
+
+    def in_category(self, name: str) -> Ids | None:
+        """Return the rising ids of a category and of its children; None when there is no such category.
+
+        Upper and lower case are the same; `TV` holds `TV - Star Trek` even when nothing is filed in `TV` itself.
+        """
+        wanted = name.strip().casefold()
+        codes = [
+            code
+            for code, category in enumerate(self.categories)
+            if category.casefold() == wanted or category.casefold().startswith(wanted + HIERARCHY)
+        ]
+        return self.ids[np.isin(self.category, codes)] if codes else None
+
+
+def table_of(memes: Sequence[Meme], *, fields: Mapping[Field, Ids]) -> MemeTable:
+    """Return the table of memes in order of id; `fields` gives the ids of those that have something in a field."""
+    categories = tuple(sorted({meme.category for meme in memes}))
+    codes = {category: code for code, category in enumerate(categories)}
+    ids = np.array([meme.id for meme in memes], np.int64)
+    return MemeTable(
+        ids=ids,
+        first_seen=np.array([int(meme.first_seen.timestamp()) for meme in memes], np.int64),
+        category=np.array([codes[meme.category] for meme in memes], np.int32),
+        type=np.array([TYPES.index(meme.type) for meme in memes], np.int8),
+        has={field: np.isin(ids, owners) for field, owners in fields.items()},
+        categories=categories,
+    )
+
+
+def write_table(path: Path, table: MemeTable) -> None:
+    """Write a table to one file."""
+    has = {f"has_{field}": column for field, column in table.has.items()}
+    np.savez(
+        path,
+        ids=table.ids,
+        first_seen=table.first_seen,
+        category=table.category,
+        type=table.type,
+        categories=np.array(table.categories, np.str_),
+        **has,  # type: ignore[arg-type]
+    )
+
+
+def read_table(path: Path) -> MemeTable:
+    """Return the table in a file; raise IndexUnusable when it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as columns:
+            return MemeTable(
+                ids=columns["ids"],
+                first_seen=columns["first_seen"],
+                category=columns["category"],
+                type=columns["type"],
+                has={Field(name[4:]): columns[name] for name in columns.files if name.startswith("has_")},
+                categories=tuple(str(name) for name in columns["categories"]),
+            )
+    except Exception as error:  # zipfile and numpy raise many kinds for one cause
+        raise IndexUnusable(f"{path.name} of the index is damaged: {error}.", hint="Run `memetica index`.") from error

@@ -1,0 +1,137 @@
+"""Who votes on an answer: the words and the meaning of each field, and the look; each on its own scale up to 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.encoders import Vectors
+from search.fingerprints import PDQ_BITS
+from search.fusion import Fused, Scores, Vote, fuse
+from search.meme import Field
+from search.opened import OpenIndex
+from search.table import Ids
+from search.vectors import use_threads
+from search.words import ALL_TEXT
+
+DEPTH = 200  # memes that each voter puts forward; every voter then scores all of them exactly
+BEST_PASSAGES = {Field.ANALYSIS: 3}  # an essay speaks through several passages, a text through its best
+LOOK = "look"
+# A BM25 score is at most (k1 + 1) times the sum of the terms' rarities; k1 is tantivy's 1.2.
+_SATURATED = 2.2
+PDQ_RELATED = 62  # bits of 256: twice what Meta calls "the same"; beyond, agreement is chance
+ALIKE_BY_CHANCE = 0.35  # cosine of the looks of two pictures that share nothing
+
+
+@dataclass(frozen=True)
+class Voter:
+    """One voter about to vote on a query: whom it puts forward, and how it scores anyone."""
+
+    name: str
+    best: Callable[[int, Ids | None], Ids]
+    scores: Callable[[Ids], Scores]
+
+
+def voters_of_words(index: OpenIndex, terms: Sequence[str], names: Sequence[str]) -> list[Voter]:
+    """Return the voters, of `words.<field>` names, by the BM25 scores of a query's terms in a field."""
+    rarity = sum(_rarity(index, term) for term in terms)
+    if not rarity:
+        return []
+    return [_words(index, terms, name, bound=_SATURATED * rarity) for name in names if name.startswith("words.")]
+
+
+def _words(index: OpenIndex, terms: Sequence[str], name: str, *, bound: float) -> Voter:
+    field = name.partition(".")[2]
+    has = index.table.has.get(Field(field)) if field != ALL_TEXT else None
+
+    def best(k: int, allowed: Ids | None) -> Ids:
+        return index.words.search(terms, field, k=k, allowed=allowed)[0]
+
+    def scores(ids: Ids) -> Scores:
+        found = index.words.scores(terms, field, ids=ids).astype(np.float64) / bound
+        if has is not None:
+            found[~has[index.table.rows(ids)]] = np.nan
+        return found
+
+    return Voter(name, best, scores)
+
+
+def _rarity(index: OpenIndex, term: str) -> float:
+    """Return a term's inverse document frequency, as BM25 has it; 0 for a term that no meme holds."""
+    frequency = index.words.document_frequency(term)
+    return math.log(1 + (len(index.words) - frequency + 0.5) / (frequency + 0.5)) if frequency else 0.0
+
+
+def voters_of_meaning(index: OpenIndex, vectors: Mapping[Field, NDArray[np.float32]]) -> list[Voter]:
+    """Return the voters `meaning.<field>` by the cosine of a field's passages with a whitened vector ([d]) each."""
+    return [_meaning(index, field, vector) for field, vector in vectors.items() if len(index.meanings.get(field, ()))]
+
+
+def _meaning(index: OpenIndex, field: Field, vector: NDArray[np.float32]) -> Voter:
+    passages = index.meanings[field]
+
+    def best(k: int, allowed: Ids | None) -> Ids:
+        return passages.search(vector, k, allowed=allowed)[0]
+
+    def scores(ids: Ids) -> Scores:
+        return passages.scores(vector, ids=ids, best=BEST_PASSAGES.get(field, 1)).astype(np.float64)
+
+    return Voter(f"meaning.{field}", best, scores)
+
+
+def voter_of_look(index: OpenIndex, looks: Vectors, bits: NDArray[np.uint8]) -> Voter:
+    """Return the voter by a picture's layouts ([frames, d]) and PDQ fingerprints ([m, 32]); the best one counts."""
+    related: dict[int, float] = {}
+    for one in bits:
+        for id, distance in zip(*index.fingerprints.within(one, PDQ_RELATED), strict=True):
+            related[int(id)] = max(related.get(int(id), 0.0), 1 - float(distance) / PDQ_BITS)
+
+    def best(k: int, allowed: Ids | None) -> Ids:
+        found = [index.looks.search(look, k, allowed=allowed)[0] for look in looks]
+        near = np.array(sorted(related, key=lambda id: (-related[id], id))[:k], np.int64)
+        if allowed is not None:
+            near = near[np.isin(near, allowed)]
+        return np.unique(np.concatenate([near, *found]))
+
+    def scores(ids: Ids) -> Scores:
+        found = np.full(len(ids), np.nan)
+        for look in looks:
+            cosines = index.looks.scores(look, ids=ids).astype(np.float64)
+            found = np.fmax(found, (cosines - ALIKE_BY_CHANCE) / (1 - ALIKE_BY_CHANCE))
+        return np.fmax(found, np.array([related.get(int(id), np.nan) for id in ids], np.float64))
+
+    return Voter(LOOK, best, scores)
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """The candidates' ids ([n], rising) and their fused ranking."""
+
+    ids: Ids
+    fused: Fused
+
+
+def count(
+    voters: Sequence[Voter],
+    weights: Mapping[str, float],
+    *,
+    allowed: Ids | None = None,
+    excluded: int | None = None,
+) -> Ballot:
+    """Return the fused ranking of all that any voter puts forward, every one of them scored by every voter.
+
+    Only memes in `allowed` (ids, rising) are considered when it is given, and never `excluded`.
+    """
+    # A query is too short for a second thread to pay, and OpenMP keeps the number for each calling thread.
+    use_threads(1)
+    voters = [voter for voter in voters if weights.get(voter.name, 0) > 0]
+    forward = [voter.best(DEPTH, allowed) for voter in voters]
+    ids = np.unique(np.concatenate(forward)) if forward else np.empty(0, np.int64)
+    if excluded is not None:
+        ids = ids[ids != excluded]
+    votes = [Vote(voter.name, voter.scores(ids), weights[voter.name]) for voter in voters]
+    return Ballot(ids, fuse(votes, ids=ids.tolist()))
