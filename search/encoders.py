@@ -7,13 +7,16 @@ and serving never import torch: they run a model that `export_text_encoder` made
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.errors import IndexUnusable
+from search.errors import IndexUnusable, ModelUnavailable
+from search.minilm import MODEL_FILE, NAME, OnnxTextEncoder, export_minilm
+from search.settings import Settings
 
 Vectors = NDArray[np.float32]  # [n, d], rows of length 1
 
@@ -65,3 +68,36 @@ def checked(vectors: NDArray[np.floating], *, rows: int, dimensions: int, encode
     if rows and np.abs(lengths - 1).max() > LENGTH_TOLERANCE:
         raise IndexUnusable(f"The encoder {encoder} gave rows that are not of length 1.")
     return found
+
+
+def load_text_encoder(settings: Settings) -> TextEncoder:
+    """Return the text encoder that was exported into the data folder; raise ModelUnavailable when there is none."""
+    folder = _text_encoder_folder(settings)
+    if not (folder / MODEL_FILE).is_file():
+        raise ModelUnavailable("The text encoder has not been made yet.", hint="Run `memetica index`.")
+    return OnnxTextEncoder.open(folder, threads=settings.threads)
+
+
+def export_text_encoder(settings: Settings) -> None:
+    """Export the text encoder into the data folder unless it is there; raise ModelUnavailable when it cannot be made."""
+    folder = _text_encoder_folder(settings)
+    if not (folder / MODEL_FILE).is_file():
+        export_minilm(folder)
+
+
+def load_image_encoder(settings: Settings) -> ImageEncoder | None:
+    """Return the image encoder, None when none is configured; raise ModelUnavailable when it cannot be had."""
+    if not settings.image_encoder:
+        return None
+    raise ModelUnavailable(
+        f"The image encoder {settings.image_encoder} cannot be loaded: this version runs none yet.",
+        hint="Words do not find pictures without it; search by words, meaning and look works. Unset image_encoder.",
+    )
+
+
+def _text_encoder_folder(settings: Settings) -> Path:
+    if settings.text_encoder != NAME:
+        raise ModelUnavailable(
+            f"There is no text encoder {settings.text_encoder!r}.", hint=f"The one that is known is {NAME}."
+        )
+    return settings.data / "models" / NAME
