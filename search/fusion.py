@@ -49,7 +49,8 @@ def fuse(votes: Sequence[Vote], *, ids: Sequence[int]) -> Fused:
     A voter with nothing to judge does not count against a candidate: its weight goes to the others. Scores below 0
     count as 0. Raises ValueError when a vote does not have one score for each candidate.
     """
-    votes = [vote for vote in votes if vote.weight > 0]
+    # In one order, because sums of floats depend on it.
+    votes = sorted((vote for vote in votes if vote.weight > 0), key=lambda vote: vote.name)
     count = len(ids)
     if any(vote.scores.shape != (count,) for vote in votes):
         raise ValueError(f"every vote needs {count} scores")
@@ -62,7 +63,6 @@ def fuse(votes: Sequence[Vote], *, ids: Sequence[int]) -> Fused:
     present = (weights * judged).sum(axis=0)
     lift = (1 + SILENT) / (present + SILENT * total)
     parts = np.clip(np.where(judged, table, 0.0), 0.0, 1.0) * weights * lift
-    # Sums of floats depend on their order; fsum's do not.
     scores = np.array([math.fsum(column) for column in parts.T.tolist()])
     order = np.lexsort((np.asarray(ids), -scores))
     return Fused(tuple(order.tolist()), scores, {vote.name: part for vote, part in zip(votes, parts, strict=True)})
