@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from indexer.library import Found, SidecarFile, Unusable, content_hash, read_first_seen, read_sidecar, scan
+from indexer.library import (
+    VIDEO_EXTENSIONS,
+    Found,
+    SidecarFile,
+    Unusable,
+    content_hash,
+    read_first_seen,
+    read_sidecar,
+    scan,
+)
 from indexer.progress import Progress, stage_of
 from search.catalogue import Catalogue, MemeRecord, SidecarRecord
 from search.errors import UnreadableFile
 from search.meme import MediaType, Stage
 
-VIDEO_EXTENSIONS = (".m4v", ".mov", ".mp4", ".webm")
+BATCH = 200  # memes a transaction: what a killed run scans again
 
 
 def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
@@ -31,19 +40,30 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
     catalogue.memes.mark_vanished(id for path, (id, *_, present) in known.items() if present and path not in here)
     failed = len(unusable)
     with stage_of(progress, Stage.SCAN, len(found), unit="memes"):
-        for entry in found:
-            try:
-                id = _enter_file(library, entry, known.get(entry.path), catalogue)
-            except OSError as error:
-                reason = UnreadableFile(f"It cannot be read: {error.strerror}.", hint="Check its permissions.")
-                catalogue.failures.record(Stage.SCAN, entry.path, reason)
-                failed += 1
-                progress.advance(failed=True)
-                continue
-            failed += _enter_sidecars(library, entry, id, sidecars.get(id, {}), catalogue)
-            progress.advance()
+        for start in range(0, len(found), BATCH):
+            with catalogue.transaction():
+                for entry in found[start : start + BATCH]:
+                    lost = _enter(library, entry, known.get(entry.path), sidecars, catalogue)
+                    failed += lost
+                    progress.advance(failed=bool(lost))
     catalogue.failures.forget_vanished()
     return len(found), failed
+
+
+def _enter(
+    library: Path,
+    entry: Found,
+    known: tuple[int, str, int, int, bool] | None,
+    sidecars: dict[int, dict[str, tuple[int, int]]],
+    catalogue: Catalogue,
+) -> int:
+    """Write one meme and its sidecars to the catalogue; return how many of these files could not be read."""
+    try:
+        id = _enter_file(library, entry, known, catalogue)
+    except UnreadableFile as error:
+        catalogue.failures.record(Stage.SCAN, entry.path, error)
+        return 1
+    return _enter_sidecars(library, entry, id, sidecars.get(id, {}), catalogue)
 
 
 def _enter_file(

@@ -214,7 +214,9 @@ def test_a_name_that_is_no_unicode_is_reported(tiny_settings: Settings) -> None:
 
 def test_an_empty_library_is_indexed_without_complaint(tmp_path: Path) -> None:
     (tmp_path / "memes").mkdir()
-    settings = Settings(library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none")
+    settings = Settings(
+        library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
+    )
     index(settings)
     with open_catalogue(settings) as catalogue:
         assert catalogue.memes.count() == 0

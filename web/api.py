@@ -32,13 +32,17 @@ def search() -> Response:
         picture = open_upload(site().settings, values["picture"])
     if not text and picture is None:
         raise WrongUse("There is nothing to search for.", hint="Give words as q, or POST a picture.")
-    answer = site().searcher().search(
-        text,
-        k=number(values, "k", 10, least=1, most=MAX_HITS),
-        offset=number(values, "offset", 0, least=0, most=MAX_OFFSET),
-        picture=picture,
-        category=values.get("category") or None,
-        sort=choice(values, "sort", Sort.RELEVANCE),
+    answer = (
+        site()
+        .searcher()
+        .search(
+            text,
+            k=number(values, "k", 10, least=1, most=MAX_HITS),
+            offset=number(values, "offset", 0, least=0, most=MAX_OFFSET),
+            picture=picture,
+            category=values.get("category") or None,
+            sort=choice(values, "sort", Sort.RELEVANCE),
+        )
     )
     return jsonify(answer_row(answer))
 
@@ -53,11 +57,15 @@ def meme(id: int) -> Response:
 @blueprint.get("/memes/<int:id>/similar")
 def similar(id: int) -> Response:
     """Return a meme's relatives."""
-    answer = site().searcher().similar(
-        id,
-        by=choice(request.args, "by", Likeness.ALL),
-        k=number(request.args, "k", 10, least=1, most=MAX_HITS),
-        offset=number(request.args, "offset", 0, least=0, most=MAX_OFFSET),
+    answer = (
+        site()
+        .searcher()
+        .similar(
+            id,
+            by=choice(request.args, "by", Likeness.ALL),
+            k=number(request.args, "k", 10, least=1, most=MAX_HITS),
+            offset=number(request.args, "offset", 0, least=0, most=MAX_OFFSET),
+        )
     )
     return jsonify(answer_row(answer))
 

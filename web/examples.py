@@ -9,7 +9,9 @@ from search.meme import Meme, TextKind
 from search.settings import Settings
 
 LOOKED_AT = 60  # of the freshest memes
-_PREAMBLE = re.compile(r"^(?:this |the )?(?:image|picture|meme|photo|drawing)\b[^.]*?\b(?:shows|depicts|features|of)\s+", re.I)
+_PREAMBLE = re.compile(
+    r"^(?:this |the )?(?:image|picture|meme|photo|drawing)\b[^.]*?\b(?:shows|depicts|features|of)\s+", re.I
+)
 
 
 def examples(settings: Settings, catalogue: Catalogue) -> tuple[str, ...]:

@@ -65,13 +65,17 @@ def results() -> str:
     page = number(request.args, "page", 1, least=1, most=MAX_OFFSET // PAGE)
     sort = choice(request.args, "sort", Sort.RELEVANCE)
     category = request.args.get("category") or None
-    answer = site().searcher().search(
-        text,
-        k=PAGE,
-        offset=(page - 1) * PAGE,
-        picture=open_upload(site().settings, picture) if picture else None,
-        category=category,
-        sort=sort,
+    answer = (
+        site()
+        .searcher()
+        .search(
+            text,
+            k=PAGE,
+            offset=(page - 1) * PAGE,
+            picture=open_upload(site().settings, picture) if picture else None,
+            category=category,
+            sort=sort,
+        )
     )
     return render_template(
         "results.html",
@@ -123,7 +127,8 @@ def library(path: str) -> Response | str:
         return meme_page(catalogue.memes.at(path.removesuffix(".html")))
     except NotFound:
         raise NotFound(
-            f"There is no meme at {path.removesuffix('.html')}.", hint="It may have been moved or renamed: search for it."
+            f"There is no meme at {path.removesuffix('.html')}.",
+            hint="It may have been moved or renamed: search for it.",
         ) from None
 
 
@@ -178,7 +183,13 @@ def _text_layer(meme: Meme) -> list[dict[str, Any]]:
         down = [y * meme.height for _, y in corners]
         height = max(down) - min(down)
         lines.append(
-            {"text": text, "x": min(across), "y": max(down) - height * 0.2, "width": max(across) - min(across), "height": height}
+            {
+                "text": text,
+                "x": min(across),
+                "y": max(down) - height * 0.2,
+                "width": max(across) - min(across),
+                "height": height,
+            }
         )
     return lines
 
@@ -199,7 +210,9 @@ def category_page(category: str) -> str:
         "category.html",
         category=category,
         total=total,
-        cards=_cards([Hit(meme, 0.0) for meme in catalogue.memes.freshest(PAGE, offset=(page - 1) * PAGE, category=category)]),
+        cards=_cards(
+            [Hit(meme, 0.0) for meme in catalogue.memes.freshest(PAGE, offset=(page - 1) * PAGE, category=category)]
+        ),
         children=children,
         parents=[(parent, parent in names) for parent in parents],
         pages=_pages(total, page),
