@@ -58,6 +58,8 @@ def new_generation(index: Path) -> Iterator[Path]:
         index.mkdir(parents=True, exist_ok=True)
         for leftover in index.glob("building-*"):
             shutil.rmtree(leftover, ignore_errors=True)
+        for leftover in index.glob("CURRENT.*"):
+            leftover.unlink(missing_ok=True)
         aside.mkdir()
         yield aside
         name = _next_name(index)
@@ -140,6 +142,6 @@ def live_folder(index: Path) -> Path:
     name = live_generation(index)
     if name is None:
         raise IndexUnusable("There is no index yet.", hint=_MEND)
-    if not (index / name).is_dir():
+    if not name.isdigit() or not (index / name).is_dir():
         raise IndexUnusable(f"The index {name} is gone from {index}.", hint=_MEND)
     return index / name

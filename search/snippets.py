@@ -25,8 +25,9 @@ class Marker:
     def _likely(self) -> re.Pattern[str]:
         # An ending is all that a term lacks of its words, but for a letter or two: a quick sieve before the real
         # analysis, which costs a hundred times more. Words outside ASCII may be spelt otherwise and go through.
-        stems = sorted({re.escape(term[: max(2, len(term) - 1)]) for term in self.terms}, key=len, reverse=True)
-        return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(stems)})|[^\x00-\x7f]", re.IGNORECASE)
+        stems = sorted({term[: max(2, len(term) - 1)] for term in self.terms}, key=len, reverse=True)
+        loose = ("['’]?".join(map(re.escape, stem)) for stem in stems)  # apostrophes count for nothing
+        return re.compile(rf"(?<![A-Za-z0-9])(?i:{'|'.join(loose)})|[^\x00-\x7f]")
 
     def holds(self, text: str) -> int:
         """Return how many of the terms a text holds."""
