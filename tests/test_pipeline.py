@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 from fakes import HashingTextEncoder
-from indexer.ocr import Line, Reading
 from PIL import Image, ImageDraw
-from search.searcher import open_searcher
 from tiny import TINY
 
+from indexer.ocr import Line, Reading
 from indexer.pipeline import StageReport, index_library, only_one
 from indexer.progress import Silence
 from indexer.status import library_status
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import DataFolderError, LibraryError, ModelUnavailable
 from search.meme import Field, MediaType, Stage, TextKind
+from search.searcher import open_searcher
 from search.settings import Settings
 
 
@@ -289,10 +289,11 @@ def test_a_killed_run_goes_on_where_it_was(tiny_settings: Settings, tmp_path: Pa
         ImageDraw.Draw(noise).text((9, 9), str(number))
         noise.save(tiny_settings.library / "Cats" / f"noise {number}.png")
     script = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from fakes import HashingTextEncoder; from pathlib import Path\n"
-        "from search.settings import Settings; from search.catalogue import open_catalogue\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from fakes import HashingTextEncoder\n"
+        "from pathlib import Path; from search.settings import Settings; from search.catalogue import open_catalogue\n"
         "from indexer.pipeline import index_library; from indexer.progress import Silence\n"
-        f"settings = Settings(library=Path({str(tiny_settings.library)!r}), data=Path({str(tiny_settings.data)!r}), ocr_engine='none', threads=1)\n"
+        f"settings = Settings(library=Path({str(tiny_settings.library)!r}), data=Path({str(tiny_settings.data)!r}), "
+        f"ocr_engine='none', threads=1, text_encoder={HashingTextEncoder.name!r})\n"
         "index_library(settings, open_catalogue(settings), progress=Silence(), "
         "load_encoder=lambda _: HashingTextEncoder())\n"
     )

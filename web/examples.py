@@ -35,7 +35,7 @@ def _of_meme(catalogue: Catalogue, meme: Meme) -> list[tuple[str, str]]:
         if text.kind is TextKind.SIMPLE and len(words) >= 6:
             described = _PREAMBLE.sub("", " ".join(words)).split()
             found.append(("describes", " ".join(described[:7]).rstrip(".,;:").lower()))
-        if text.kind is TextKind.OCR and 3 <= len(words) and all(word.isalpha() for word in words[:4]):
+        if text.kind is TextKind.OCR and len(words) >= 3 and all(word.isalpha() for word in words[:4]):
             found.append(("quotes", '"' + " ".join(words[:4]).lower() + '"'))
         if text.kind is TextKind.DETAILED:
             theory = re.search(r"^#+ (?!visual)[^\n]*\n+([^\n]{30,})", text.body, re.I | re.M)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-# Styles in attributes carry sizes and stand-ins, so that nothing jumps; nothing else is inline, nothing is from elsewhere.
+# Styles in attributes carry sizes and stand-ins, so that nothing jumps. Nothing else is inline, nothing from elsewhere.
 POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
+    "style-src 'self'; style-src-attr 'unsafe-inline'; "
     "script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from waitress.server import create_server
@@ -19,10 +20,9 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
     Port 0 takes a free one. Raises WrongUse when the address cannot be bound.
     """
     app = create_app(settings)
-    try:
-        app.extensions["site"].searcher()  # so that the first visitor does not wait for models to load
-    except MemeticaError:
-        pass  # said on the pages that need it, and mended without a restart
+    # So that the first visitor does not wait for models to load. What is missing is said on the pages that need it.
+    with suppress(MemeticaError):
+        app.extensions["site"].searcher()
     try:
         server = create_server(
             app, host=settings.host, port=settings.port, threads=settings.server_threads, ident="memetica"

@@ -1,4 +1,4 @@
-"""Pictures that visitors search with: decoded, made small and kept for a while, so that the address holds the whole query."""
+"""Pictures that visitors search with: made small and kept for a while, so that an address holds the whole query."""
 
 from __future__ import annotations
 
