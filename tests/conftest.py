@@ -11,24 +11,55 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # the test doubles beside the tests
 
 from fakes import HashingTextEncoder
+from flask.testing import FlaskClient
 from tiny import draw_tiny_library
 
 from indexer.pipeline import index_library
 from indexer.progress import Silence
 from search.catalogue import Catalogue, open_catalogue
 from search.settings import Settings
+from web import create_app
+
+
+def _settings(folder: Path) -> Settings:
+    """Settings over the tiny library, drawn into a folder; nothing reads pictures' words."""
+    library = draw_tiny_library(folder / "memes")
+    return Settings(library=library, data=folder / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name)
+
+
+def _index(settings: Settings) -> Catalogue:
+    catalogue = open_catalogue(settings)
+    index_library(settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+    return catalogue
 
 
 @pytest.fixture
 def tiny_settings(tmp_path: Path) -> Settings:
-    """Settings over the tiny library, drawn but not indexed; nothing reads pictures' words."""
-    library = draw_tiny_library(tmp_path / "memes")
-    return Settings(library=library, data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name)
+    """Settings over the tiny library, drawn but not indexed, for a test's own use."""
+    return _settings(tmp_path)
 
 
 @pytest.fixture
 def tiny_indexed(tiny_settings: Settings) -> Iterator[Catalogue]:
-    """The catalogue of the tiny library, indexed by the hashing encoder."""
-    with open_catalogue(tiny_settings) as catalogue:
-        index_library(tiny_settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+    """The catalogue of the tiny library, indexed by the hashing encoder, for a test's own use."""
+    with _index(tiny_settings) as catalogue:
         yield catalogue
+
+
+@pytest.fixture(scope="session")
+def served_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings over a tiny library that all tests read and none changes."""
+    return _settings(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="session")
+def served(served_settings: Settings) -> Iterator[Catalogue]:
+    """The catalogue of the library that all tests read and none changes."""
+    with _index(served_settings) as catalogue:
+        yield catalogue
+
+
+@pytest.fixture(scope="session")
+def site(served_settings: Settings, served: Catalogue) -> FlaskClient:
+    """A client of the site over the library that all tests read and none changes."""
+    return create_app(served_settings, load_encoder=lambda settings: HashingTextEncoder()).test_client()
