@@ -8,7 +8,8 @@ MemeticaError                a sentence for the reader, and a hint that mends it
 ├── UnreadableFile           one file is broken, too large or not what its name says; recorded, the batch goes on
 ├── DataFolderError          the data folder cannot be opened or written, or belongs to a newer Memetica
 ├── IndexUnusable            the index is missing, damaged or made by other encoders
-└── ModelUnavailable         a model's weights or engine cannot be had here
+├── ModelUnavailable         a model's weights or engine cannot be had here
+└── EndpointError            a model's endpoint did not answer one call as asked; recorded, the batch goes on
 """
 
 from __future__ import annotations
@@ -89,3 +90,10 @@ class ModelUnavailable(MemeticaError):
 
     code = "model_unavailable"
     status = 503
+
+
+class EndpointError(MemeticaError):
+    """A model's endpoint did not answer one call as it was asked to."""
+
+    code = "endpoint"
+    status = 502

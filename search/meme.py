@@ -103,6 +103,7 @@ class Failure:
     hint: str
     failed_at: datetime
     attempts: int
+    source: str = ""  # the model or the engine that failed, where there is a choice of them
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,18 @@
 """The catalogue: everything that cost work or a decision, in one SQLite file. The only SQL of Memetica.
 
-`Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `pictures`, `vectors`, `failures`. One
-object may be used from any thread: each thread gets a connection of its own.
+`Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `descriptions`, `pictures`, `vectors`,
+`failures`, `leases`, `calls`. One object may be used from any thread: each thread gets a connection of its own.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
+from search.catalogue.calls import Call, CallRecord, Calls, CallSums, Outcome
 from search.catalogue.database import Database
+from search.catalogue.descriptions import Descriptions
 from search.catalogue.failures import Failures
+from search.catalogue.leases import Lease, Leases
 from search.catalogue.memes import MemeRecord, Memes
 from search.catalogue.pictures import FingerprintRecord, PictureRecord, Pictures
 from search.catalogue.texts import PassageRow, ReadingRecord, SidecarRecord, Texts
@@ -17,9 +20,14 @@ from search.catalogue.vectors import VectorRows
 from search.settings import Settings
 
 __all__ = [
+    "Call",
+    "CallRecord",
+    "CallSums",
     "Catalogue",
     "FingerprintRecord",
+    "Lease",
     "MemeRecord",
+    "Outcome",
     "PassageRow",
     "PictureRecord",
     "ReadingRecord",
@@ -37,7 +45,10 @@ class Catalogue:
         self.texts = Texts(database)
         self.pictures = Pictures(database)
         self.vectors = VectorRows(database)
+        self.descriptions = Descriptions(database)
         self.failures = Failures(database)
+        self.leases = Leases(database)
+        self.calls = Calls(database)
 
     @property
     def read_only(self) -> bool:

@@ -10,38 +10,54 @@ from search.meme import Failure, Stage
 
 
 class Failures:
-    """Recorded failures, one for each stage and subject."""
+    """Recorded failures, one for each stage, subject and source."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, stage: Stage, subject: str, error: MemeticaError, *, content_hash: str = "") -> None:
-        """Keep why a subject failed, counting the attempts."""
+    def record(
+        self,
+        stage: Stage,
+        subject: str,
+        error: MemeticaError,
+        *,
+        content_hash: str = "",
+        source: str = "",
+        passing: bool = False,
+    ) -> None:
+        """Keep why a subject failed, counting the attempts; `source` is the model or the engine that failed on it.
+
+        A `passing` failure is listed like the others, and the next run tries it again without being told to.
+        """
         self._database.write(
             """
-            INSERT INTO failures (stage, subject, content_hash, reason, hint, failed_at, attempts)
-            VALUES (:stage, :subject, :content_hash, :reason, :hint, :now, 1)
-            ON CONFLICT (stage, subject) DO UPDATE SET content_hash = :content_hash, reason = :reason, hint = :hint,
-                failed_at = :now, attempts = attempts + 1
+            INSERT INTO failures
+                (stage, subject, source, content_hash, reason, hint, passing, failed_at, attempts)
+            VALUES (:stage, :subject, :source, :content_hash, :reason, :hint, :passing, :now, 1)
+            ON CONFLICT (stage, subject, source) DO UPDATE SET content_hash = :content_hash, reason = :reason,
+                hint = :hint, passing = :passing, failed_at = :now, attempts = attempts + 1
             """,
             {
                 "stage": stage,
                 "subject": subject,
+                "source": source,
                 "content_hash": content_hash,
+                "passing": int(passing),
                 "reason": error.message,
                 "hint": error.hint,
                 "now": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
 
-    def forget(self, stage: Stage | None = None, *, subject: str | None = None) -> int:
-        """Forget failures of a stage, of a subject, or all, so that they are tried again; return how many."""
+    def forget(self, stage: Stage | None = None, *, subject: str | None = None, source: str | None = None) -> int:
+        """Forget failures of a stage, subject or source, or all, so that they are tried again; return how many."""
         return self._database.write(
             """
             DELETE FROM failures
             WHERE (:stage IS NULL OR stage = :stage) AND (:subject IS NULL OR subject = :subject)
+              AND (:source IS NULL OR source = :source)
             """,
-            {"stage": stage, "subject": subject},
+            {"stage": stage, "subject": subject, "source": source},
         ).rowcount
 
     def forget_vanished(self) -> None:
@@ -55,7 +71,7 @@ class Failures:
         )
 
     def all(self) -> list[Failure]:
-        """Return every failure, by stage and subject."""
+        """Return every failure, by stage, subject and source."""
         return [
             Failure(
                 stage=Stage(row["stage"]),
@@ -64,8 +80,12 @@ class Failures:
                 hint=row["hint"],
                 failed_at=datetime.fromisoformat(row["failed_at"]),
                 attempts=row["attempts"],
+                source=row["source"],
             )
             for row in self._database.rows(
-                "SELECT stage, subject, reason, hint, failed_at, attempts FROM failures ORDER BY stage, subject"
+                """
+                SELECT stage, subject, source, reason, hint, failed_at, attempts FROM failures
+                ORDER BY stage, subject, source
+                """
             )
         ]

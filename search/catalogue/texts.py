@@ -131,14 +131,23 @@ class Texts:
         )
 
     def of(self, meme: Meme) -> list[Text]:
-        """Return everything written about a meme: sidecars first, then what Memetica made, each by source."""
+        """Return everything written about a meme: sidecars first, then what Memetica made, each by source.
+
+        What Memetica made and wrote beside the meme too is there once, as the sidecar, which a person may have mended.
+        """
         sidecars = self._database.rows(
             "SELECT kind, source, body, path, mtime_ns FROM sidecars WHERE meme_id = :id ORDER BY kind, source, path",
             {"id": meme.id},
         )
         readings = self._database.rows(
-            "SELECT kind, source, body, made_at FROM readings WHERE content_hash = :hash ORDER BY kind, source",
-            {"hash": meme.content_hash},
+            """
+            SELECT kind, source, body, made_at FROM readings
+            WHERE content_hash = :hash AND NOT EXISTS (
+                SELECT 1 FROM sidecars
+                WHERE meme_id = :id AND sidecars.kind = readings.kind AND sidecars.source = readings.source)
+            ORDER BY kind, source
+            """,
+            {"hash": meme.content_hash, "id": meme.id},
         )
         return [
             Text(

@@ -1,0 +1,115 @@
+"""Work that several processes share: each takes what nobody else is doing, and tells while it lives."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from search.catalogue import Catalogue
+from search.errors import DataFolderError
+from search.meme import Meme, Stage
+
+LEASE_SECONDS = 90.0
+_RENEWALS = 3  # in the time of a lease: one may come late, or find the catalogue busy
+
+
+class Shift:
+    """One process's share of a stage's work. What it has taken is its own until it gives it back or is gone."""
+
+    def __init__(self, catalogue: Catalogue, stage: Stage, *, seconds: float = LEASE_SECONDS) -> None:
+        self.owner = f"{_machine()} {os.getpid()} {uuid.uuid4().hex[:8]}"
+        self._catalogue = catalogue
+        self._stage = stage
+        self._seconds = seconds
+
+    def take(self, content_hash: str, *, sources: Iterable[str] = ("",)) -> bool:
+        """Return whether the work on a content, by all of these sources, is this shift's now."""
+        taken: list[str] = []
+        with self._catalogue.transaction():
+            for source in sources:
+                if not self._catalogue.leases.take(
+                    self._stage, content_hash, owner=self.owner, seconds=self._seconds, source=source
+                ):
+                    self.give_back(content_hash, sources=taken)
+                    return False
+                taken.append(source)
+        return True
+
+    def give_back(self, content_hash: str, *, sources: Iterable[str] = ("",)) -> None:
+        """Let others take the work on a content; called when its result is kept, in the same transaction."""
+        with self._catalogue.transaction():
+            for source in sources:
+                self._catalogue.leases.release(self._stage, content_hash, owner=self.owner, source=source)
+
+    def taken(self, memes: Iterable[Meme], *, source: str = "") -> Iterator[Meme]:
+        """Yield the memes whose work nobody else is doing, each taken just before it is yielded."""
+        for meme in memes:
+            if self.take(meme.content_hash, sources=(source,)):
+                yield meme
+
+    def renew(self) -> None:
+        """Say that this process lives."""
+        self._catalogue.leases.renew(self.owner, seconds=self._seconds)
+
+
+@contextmanager
+def shift_on(catalogue: Catalogue, stage: Stage, *, seconds: float = LEASE_SECONDS) -> Iterator[Shift]:
+    """Begin a shift whose leases are renewed while it lasts, and give everything back at its end.
+
+    What dead processes of this machine held is free at once; what those of other machines held, when it runs out.
+    """
+    free_the_dead(catalogue)
+    shift = Shift(catalogue, stage, seconds=seconds)
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(seconds / _RENEWALS):
+            try:
+                shift.renew()
+            except DataFolderError:
+                continue  # busy: the next renewal is in time still
+
+    keeper = threading.Thread(target=keep, name="leases", daemon=True)
+    keeper.start()
+    try:
+        yield shift
+    finally:
+        over.set()
+        keeper.join()
+        catalogue.leases.release_all(shift.owner)
+
+
+def free_the_dead(catalogue: Catalogue) -> int:
+    """Give back what processes of this machine held that no longer run; return how much that was."""
+    if os.name != "posix":
+        return 0  # elsewhere a signal 0 is no question
+    freed = 0
+    for owner in {lease.owner for lease in catalogue.leases.held()}:
+        machine, pid, _ = owner.rsplit(" ", 2)
+        if machine == _machine() and not _runs(int(pid)):
+            freed += catalogue.leases.release_all(owner)
+    return freed
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _machine() -> str:
+    """Return a name for where this process's number means something: a container has numbers of its own."""
+    try:
+        numbers = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        numbers = "-"
+    return f"{platform.node().replace(' ', '_')} {numbers}"

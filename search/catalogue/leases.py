@@ -1,0 +1,84 @@
+"""Who is working on what, so that two processes never do the same."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from search.catalogue.database import Database
+from search.meme import Stage
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A piece of work and who does it; `expires_at` is in seconds since 1970, UTC."""
+
+    stage: Stage
+    source: str
+    content_hash: str
+    owner: str
+    expires_at: float
+
+
+class Leases:
+    """Leases on a stage's work on a content, by a source: the model or the engine."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, stage: Stage, content_hash: str, *, owner: str, seconds: float, source: str = "") -> bool:
+        """Return whether the work is the owner's now; it is not when another lease on it has not run out."""
+        now = time.time()
+        return (
+            self._database.write(
+                """
+                INSERT INTO leases (stage, source, content_hash, owner, expires_at)
+                VALUES (:stage, :source, :content_hash, :owner, :expires_at)
+                ON CONFLICT (stage, source, content_hash) DO UPDATE SET owner = :owner, expires_at = :expires_at
+                WHERE leases.expires_at <= :now
+                """,
+                {
+                    "stage": stage,
+                    "source": source,
+                    "content_hash": content_hash,
+                    "owner": owner,
+                    "expires_at": now + seconds,
+                    "now": now,
+                },
+            ).rowcount
+            == 1
+        )
+
+    def renew(self, owner: str, *, seconds: float) -> int:
+        """Let an owner's leases run for so many seconds from now; return how many it has."""
+        return self._database.write(
+            "UPDATE leases SET expires_at = :expires_at WHERE owner = :owner",
+            {"owner": owner, "expires_at": time.time() + seconds},
+        ).rowcount
+
+    def release(self, stage: Stage, content_hash: str, *, owner: str, source: str = "") -> bool:
+        """Give a piece of work back; return whether it was the owner's."""
+        return (
+            self._database.write(
+                """
+                DELETE FROM leases WHERE stage = :stage AND source = :source AND content_hash = :content_hash
+                                     AND owner = :owner
+                """,
+                {"stage": stage, "source": source, "content_hash": content_hash, "owner": owner},
+            ).rowcount
+            == 1
+        )
+
+    def release_all(self, owner: str) -> int:
+        """Give back everything that an owner holds; return how much that was."""
+        return self._database.write("DELETE FROM leases WHERE owner = :owner", {"owner": owner}).rowcount
+
+    def held(self) -> list[Lease]:
+        """Return the leases that have not run out, by stage, source and content."""
+        rows = self._database.rows(
+            "SELECT * FROM leases WHERE expires_at > :now ORDER BY stage, source, content_hash", {"now": time.time()}
+        )
+        return [
+            Lease(Stage(row["stage"]), row["source"], row["content_hash"], row["owner"], row["expires_at"])
+            for row in rows
+        ]
