@@ -6,6 +6,14 @@
 The rows are made up: many clusters in a space of fewer directions than numbers, as embeddings have. Latency and the
 exact search do not mind; recall of the coded search is a rough guide, and real embeddings are to be measured where
 there are that many.
+
+Two busy cores with AVX-512, November 2026, 384 numbers, p50 of k=200, one faiss thread:
+
+    200,000 rows, exact      built in 1 s, 155 MB     13 ms, 49 a second; 76 on two threads of the caller
+    600,000 rows, coded      lists searched 1/32: 5 ms, recall@10 .92;  1/16: 7 ms, .93;  1/8: 12 ms, .98
+    1,000,000 rows, coded    built in 132 s, 1,174 MB  lists searched 1/32: 9 ms, recall@10 .94
+
+More faiss threads never helped a single query; more threads of the caller do.
 """
 
 from __future__ import annotations
