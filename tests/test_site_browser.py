@@ -1,0 +1,158 @@
+"""The site as people use it: by thumb, by keys, with a picture, without scripts, in the dark."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import chromium, serving
+from playwright.sync_api import Browser, Page, expect
+
+from search.catalogue import Catalogue
+from search.settings import Settings
+
+pytestmark = pytest.mark.browser
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def address(served_settings: Settings, served: Catalogue) -> Iterator[str]:
+    with serving(served_settings) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page on which every complaint of the browser is a failure."""
+    context = browser.new_context(viewport=DESKTOP, base_url=address)
+    found = context.new_page()
+    complaints: list[str] = []
+    found.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    found.on("pageerror", lambda error: complaints.append(str(error)))
+    yield found
+    context.close()
+    assert complaints == []
+
+
+def test_from_words_to_a_meme_to_its_relatives(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("What do you remember of it?").fill("dog in a burning room")
+    page.keyboard.press("Enter")
+    first = page.locator("#results .card").first
+    expect(first.locator("mark").first).to_be_visible()
+    first.locator("a.picture").click()
+    expect(page.get_by_role("heading", name="fine.png")).to_be_visible()
+    expect(page.get_by_text("First Seen")).to_be_visible()
+    page.get_by_role("link", name="Similar").click()
+    page.locator("#alike .card a.picture").first.click()
+    expect(page.get_by_role("heading", name="fine.png")).not_to_be_visible()
+    expect(page.get_by_role("navigation", name="Breadcrumb")).to_contain_text("This meme")
+
+
+def test_keys_search_move_open_and_go_back(page: Page) -> None:
+    page.goto("/?q=dog")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    second = page.locator("#results .card a.picture").nth(1)
+    expect(second).to_be_focused()
+    target = second.get_attribute("href")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{target}")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/?q=dog")
+    page.locator("#results .card a.picture").first.focus()
+    page.keyboard.press("s")
+    page.wait_for_url("**#alike")
+
+
+def test_a_picture_is_searched_with_by_choosing_it(page: Page, served_settings: Settings) -> None:
+    page.goto("/")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_label("Search with a picture").click()
+    chooser.value.set_files(served_settings.library / "Robots/toaster.png")
+    page.wait_for_url("**picture=**")
+    expect(page.get_by_alt_text("The picture that you search with")).to_be_visible()
+    assert "toaster.png" in str(page.locator("#results .card a.picture").first.get_attribute("href"))
+    page.get_by_label("Search without the picture").click()
+    page.wait_for_url(lambda url: "picture" not in url)
+
+
+@pytest.mark.parametrize("how", ["paste", "drop"])
+def test_a_picture_is_searched_with_by_pasting_or_dropping_it(page: Page, served_settings: Settings, how: str) -> None:
+    page.goto("/")
+    content = base64.b64encode((served_settings.library / "Dogs/fine.png").read_bytes()).decode()
+    page.evaluate(
+        """async ([how, content]) => {
+            const raw = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([raw], "x.png", { type: "image/png" }));
+            const event = how === "paste"
+                ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
+                : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+            document.body.dispatchEvent(event);
+        }""",
+        [how, content],
+    )
+    page.wait_for_url("**picture=**")
+    assert "fine.png" in str(page.locator("#results .card a.picture").first.get_attribute("href"))
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto("/")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_label("Search with a picture").click()
+    chooser.value.set_files({"name": "x.png", "mimeType": "image/png", "buffer": b"I am a text, really."})
+    expect(page.get_by_role("status")).to_contain_text("no picture")
+    page.close()
+
+
+def test_everything_works_without_scripts(browser: Browser, address: str, served_settings: Settings) -> None:
+    context = browser.new_context(java_script_enabled=False, base_url=address)
+    page = context.new_page()
+    page.goto("/")
+    page.locator("#q").fill("robot")
+    page.get_by_role("button", name="Search").click()
+    page.locator("#results .card a.picture").first.click()
+    expect(page.get_by_text("This meme", exact=True)).to_be_visible()
+    page.get_by_label("Search with a picture").click()
+    page.get_by_label("Picture", exact=True).set_input_files(served_settings.library / "Dogs/fine.png")
+    page.locator("form.plain").get_by_role("button", name="Search").click()
+    assert "fine.png" in str(page.locator("#results .card a.picture").first.get_attribute("href"))
+    context.close()
+
+
+def test_nothing_jumps_while_pictures_load(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address, viewport=PHONE)
+    page.add_init_script(
+        "window.shift = 0; new PerformanceObserver((list) => list.getEntries().forEach((one) => window.shift += one.value))"
+        ".observe({ type: 'layout-shift', buffered: true });"
+    )
+    for path in ("/", "/?q=dog", "/memes/Robots/toaster.png.html"):
+        page.goto(path, wait_until="networkidle")
+        assert page.evaluate("window.shift") < 0.01, path
+    page.close()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible_and_fit_their_width(browser: Browser, address: str, viewport: dict, scheme: str) -> None:
+    context = browser.new_context(viewport=viewport, color_scheme=scheme, base_url=address)
+    page = context.new_page()
+    for path in ("/", "/?q=dog", "/memes/Robots/toaster.png.html", "/memes/Cats/index.html", "/about", "/nothing"):
+        page.goto(path)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], path
+    context.close()
