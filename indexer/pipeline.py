@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from time import monotonic
 
 from filelock import FileLock, Timeout
@@ -14,7 +13,7 @@ from indexer.embed import embed_passages, split_texts
 from indexer.library import library_root
 from indexer.ocr import OcrEngine, load_ocr
 from indexer.pictures import decode_pictures
-from indexer.progress import Progress
+from indexer.progress import Progress, StageReport
 from indexer.read import read_memes
 from indexer.scan import scan_library
 from search.catalogue import Catalogue
@@ -22,17 +21,6 @@ from search.encoders import TextEncoder, export_text_encoder, load_text_encoder
 from search.errors import DataFolderError, ModelUnavailable
 from search.meme import Stage
 from search.settings import Settings
-
-
-@dataclass(frozen=True)
-class StageReport:
-    """What a stage did in one run. `note` says why it did nothing, when that needs saying."""
-
-    stage: Stage
-    done: int
-    failed: int
-    seconds: float
-    note: str = ""
 
 
 def made_text_encoder(settings: Settings) -> TextEncoder:

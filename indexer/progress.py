@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from search.meme import Stage
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What a stage did in one run. `note` says why it did nothing, when that needs saying."""
+
+    stage: Stage
+    done: int
+    failed: int
+    seconds: float
+    note: str = ""
 
 
 class Progress(Protocol):

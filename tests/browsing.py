@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from waitress.server import create_server
 
 from search.settings import Settings
-from web import create_app
+from web.app import create_app
 
 # What keeps Chromium from asking its maker's hosts for anything.
 FLAGS = (

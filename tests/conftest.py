@@ -18,7 +18,7 @@ from indexer.pipeline import index_library
 from indexer.progress import Silence
 from search.catalogue import Catalogue, open_catalogue
 from search.settings import Settings
-from web import create_app
+from web.app import create_app
 
 
 def _settings(folder: Path) -> Settings:

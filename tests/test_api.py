@@ -16,7 +16,7 @@ from tiny import TINY
 from search.catalogue import Catalogue
 from search.searcher import Likeness, Sort, open_searcher
 from search.settings import Settings
-from web import create_app
+from web.app import create_app
 from web.rows import hit_row
 
 HIT = {"id", "path", "url", "category", "first_seen", "type", "width", "height", "thumbnail", "score", "why"}

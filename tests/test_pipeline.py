@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw
 from tiny import TINY
 
 from indexer.ocr import Line, Reading
-from indexer.pipeline import StageReport, index_library, only_one
-from indexer.progress import Silence
+from indexer.pipeline import index_library, only_one
+from indexer.progress import Silence, StageReport
 from indexer.status import library_status
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import DataFolderError, LibraryError, ModelUnavailable

@@ -1,11 +1,13 @@
 """The `memetica` command: each verb a thin cover of one function of the library.
 
-stdout is data, stderr is talk. Exit codes: 0 done, 1 something failed, 2 wrong use, 130 interrupted.
+stdout is data, stderr is talk. Exit codes: 0 done, 1 something failed, 2 wrong use, 130 interrupted. A verb imports
+what only it needs when it runs: a search from cold should not wait for the indexer or the server.
 """
 
 from __future__ import annotations
 
 import functools
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -14,15 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from indexer.demo import EXAMPLE_QUERIES, draw_demo
-from indexer.media import decode
-from search.searcher import Likeness, Sort, open_searcher
 
+from indexer.demo import EXAMPLE_QUERIES, draw_demo
 from indexer.pipeline import index_library
 from indexer.status import library_status
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import MemeticaError, WrongUse
 from search.meme import Answer, Meme, Stage
+from search.searcher import Likeness, Sort, open_searcher
 from search.settings import Settings, load_settings
 from web.listing import show_answer, show_meme, show_status
 from web.rows import hit_row, meme_row, status_rows
@@ -107,6 +108,7 @@ def index(session: Session, memes: Path | None, ocr_engine: str | None, reocr: b
 
 
 def _index(session: Session, settings: Settings, catalogue: Catalogue, *, reocr: bool = False) -> int:
+
     terminal = session.terminal
     reports = index_library(settings, catalogue, progress=Bars(terminal), reocr=reocr, finished=terminal.report)
     if terminal.as_json:
@@ -140,6 +142,7 @@ def retry(session: Session, stage: str | None) -> int:
 @verb
 def status(session: Session) -> int:
     """Show how far each stage is, what failed and why, and whether the index is fresh."""
+
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
         known = library_status(settings, catalogue)
@@ -173,6 +176,8 @@ def search(session: Session, query: str, image: Path | None, k: int, offset: int
     settings = session.settings()
     picture = None
     if image is not None:
+        from indexer.media import decode
+
         picture = decode(image, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
     with open_catalogue(settings, create=False) as catalogue:
         searcher = open_searcher(settings, catalogue)
@@ -258,15 +263,19 @@ def _serve(session: Session, settings: Settings) -> int:
 @verb
 def demo(session: Session, folder: Path, port: int | None, memes: int, serving: bool) -> int:
     """Draw the demo library in FOLDER, index it there and serve it. FOLDER stays, so a second run starts at once."""
+
     terminal = session.terminal
     settings = replace(
-        session.settings(port=port), library=(folder / "memes").absolute(), data=(folder / "data").absolute()
+        session.settings(port=port, examples=" | ".join(EXAMPLE_QUERIES)),
+        library=(folder / "memes").absolute(),
+        data=(folder / "data").absolute(),
     )
     drawn = folder / "memes"
     if not drawn.exists():
         terminal.say(f"drawing {memes} memes in {drawn}")
         # Drawn aside and renamed, so that an interrupted run never leaves half a library.
         aside = folder / "memes.part"
+        shutil.rmtree(aside, ignore_errors=True)
         draw_demo(aside, memes=memes)
         aside.rename(drawn)
     with open_catalogue(settings) as catalogue:

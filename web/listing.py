@@ -5,17 +5,20 @@ from __future__ import annotations
 import html
 import re
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.text import Text
-from search.searcher import IndexStatus
 
-from indexer.status import LibraryStatus
 from search.errors import MemeticaError
 from search.meme import Answer, Hit, Meme
 from search.meme import Text as MemeText
+from search.searcher import IndexStatus
 from search.settings import Settings
 from web.terminal import LABELS, Terminal
+
+if TYPE_CHECKING:
+    from indexer.status import LibraryStatus  # brings the decoders, which a search does not need
 
 
 def show_answer(terminal: Terminal, answer: Answer, *, offset: int = 0) -> None:

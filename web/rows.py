@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from indexer.status import LibraryStatus
 from search.errors import MemeticaError
 from search.meme import Answer, Hit, Meme, Text
 from search.searcher import IndexStatus
+
+if TYPE_CHECKING:
+    from indexer.status import LibraryStatus  # brings the decoders, which a search does not need
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ from waitress.server import create_server
 
 from search.errors import MemeticaError, WrongUse
 from search.settings import Settings
-from web import create_app
+from web.app import create_app
 
 
 def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:

@@ -22,7 +22,7 @@ from rich.progress import Task as ProgressTask
 from rich.table import Table
 from rich.text import Text
 
-from indexer.pipeline import StageReport
+from indexer.progress import StageReport
 from search.errors import MemeticaError
 from search.meme import Stage
 

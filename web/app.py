@@ -1,0 +1,41 @@
+"""The map of the site: `create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+from werkzeug.routing import BaseConverter
+
+from search.encoders import TextEncoder, load_text_encoder
+from search.settings import Settings
+from web import api, errors, feeds, files, metrics, pages, safety
+from web.site import Site
+
+MAX_UPLOAD_BYTES = 20_000_000
+
+
+class LibraryPath(BaseConverter):
+    """A path in the library: any characters at all, line breaks too."""
+
+    regex = r"(?s:.+)"
+    part_isolating = False
+
+
+def create_app(settings: Settings, *, load_encoder: Callable[[Settings], TextEncoder] = load_text_encoder) -> Flask:
+    """Return the site over a data folder; an index or a model that is missing is said on the pages that need it."""
+    app = Flask("web", static_folder="static", template_folder="templates")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.converters["library"] = LibraryPath
+    app.extensions["site"] = Site(settings, load_encoder=load_encoder)
+    app.register_blueprint(pages.blueprint)  # /, /memes/…, /about
+    app.register_blueprint(files.blueprint)  # the memes' files, thumbnails, uploads
+    app.register_blueprint(feeds.blueprint)  # Atom, OpenSearch
+    app.register_blueprint(api.blueprint)  # /api/…
+    app.register_blueprint(metrics.blueprint)  # /healthz, /metrics
+    errors.register(app)
+    safety.register(app)
+    metrics.register(app)
+    pages.register_filters(app)
+    return app
