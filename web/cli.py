@@ -17,9 +17,6 @@ from typing import Any
 
 import click
 
-from indexer.demo import EXAMPLE_QUERIES, draw_demo
-from indexer.pipeline import index_library
-from indexer.status import library_status
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import MemeticaError, WrongUse
 from search.meme import Answer, Meme, Stage
@@ -109,6 +106,8 @@ def index(session: Session, memes: Path | None, ocr_engine: str | None, reocr: b
 
 def _index(session: Session, settings: Settings, catalogue: Catalogue, *, reocr: bool = False) -> int:
 
+    from indexer.pipeline import index_library
+
     terminal = session.terminal
     reports = index_library(settings, catalogue, progress=Bars(terminal), reocr=reocr, finished=terminal.report)
     if terminal.as_json:
@@ -143,6 +142,8 @@ def retry(session: Session, stage: str | None) -> int:
 def status(session: Session) -> int:
     """Show how far each stage is, what failed and why, and whether the index is fresh."""
 
+    from indexer.status import library_status
+
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
         known = library_status(settings, catalogue)
@@ -165,7 +166,9 @@ def status(session: Session) -> int:
 )
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many hits.")
 @click.option("--offset", default=0, type=click.IntRange(0), help="How many hits to pass over.")
-@click.option("--sort", type=click.Choice([sort.value for sort in Sort]), default=Sort.RELEVANCE, show_default=True)
+@click.option(
+    "--sort", type=click.Choice([sort.value for sort in Sort]), default=Sort.RELEVANCE.value, show_default=True
+)
 @verb
 def search(session: Session, query: str, image: Path | None, k: int, offset: int, sort: str) -> int:
     """Find memes by QUERY: what they show, say or mean."""
@@ -187,7 +190,7 @@ def search(session: Session, query: str, image: Path | None, k: int, offset: int
 
 @main.command()
 @click.argument("meme", metavar="PATH|ID")
-@click.option("--by", type=click.Choice([one.value for one in Likeness]), default=Likeness.ALL, show_default=True)
+@click.option("--by", type=click.Choice([one.value for one in Likeness]), default=Likeness.ALL.value, show_default=True)
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many hits.")
 @verb
 def similar(session: Session, meme: str, by: str, k: int) -> int:
@@ -263,6 +266,8 @@ def _serve(session: Session, settings: Settings) -> int:
 @verb
 def demo(session: Session, folder: Path, port: int | None, memes: int, serving: bool) -> int:
     """Draw the demo library in FOLDER, index it there and serve it. FOLDER stays, so a second run starts at once."""
+
+    from indexer.demo import EXAMPLE_QUERIES, draw_demo
 
     terminal = session.terminal
     settings = replace(
