@@ -42,8 +42,8 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
     with stage_of(progress, Stage.SCAN, len(found), unit="memes"):
         for start in range(0, len(found), BATCH):
             with catalogue.transaction():
-                for entry in found[start : start + BATCH]:
-                    lost = _enter(library, entry, known.get(entry.path), sidecars, catalogue)
+                for meme in found[start : start + BATCH]:
+                    lost = _enter(library, meme, known.get(meme.path), sidecars, catalogue)
                     failed += lost
                     progress.advance(failed=bool(lost))
     catalogue.failures.forget_vanished()

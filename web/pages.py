@@ -178,7 +178,7 @@ def _text_layer(meme: Meme) -> list[dict[str, Any]]:
     if not meme.width or not meme.height:
         return []
     lines = []
-    for text, _, corners in site().catalogue.texts.boxes_of(meme):  # type: ignore[misc]
+    for text, _, corners in site().catalogue.texts.boxes_of(meme):
         across = [x * meme.width for x, _ in corners]
         down = [y * meme.height for _, y in corners]
         height = max(down) - min(down)

@@ -168,7 +168,7 @@ class Texts:
             for row in readings
         ]
 
-    def boxes_of(self, meme: Meme) -> list[object]:
+    def boxes_of(self, meme: Meme) -> list[tuple[str, float, list[tuple[float, float]]]]:
         """Return the lines and boxes of the newest OCR reading of a meme, or nothing."""
         row = self._database.row(
             """
@@ -177,7 +177,7 @@ class Texts:
             """,
             {"hash": meme.content_hash},
         )
-        return [] if row is None else list(json.loads(row["boxes"]))
+        return [] if row is None else [tuple(line) for line in json.loads(row["boxes"])]
 
     def alt_texts(self, ids: Sequence[int]) -> dict[int, str]:
         """Return, by meme id, the newest simple description; memes without one are left out."""
