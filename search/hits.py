@@ -16,6 +16,13 @@ from search.voters import LOOK, Ballot
 from search.words import ALL_TEXT
 
 SNIPPETS = 2  # a hit has at most
+COMMON = 0.2  # a share of all memes; a word that more of them hold tells nothing about any
+
+
+def telling(index: OpenIndex, terms: Sequence[str]) -> list[str]:
+    """Return the terms that tell memes apart; all of them when none does, as in "to be or not to be"."""
+    most = COMMON * len(index.words)
+    return [term for term in terms if index.words.document_frequency(term) <= most] or list(terms)
 
 
 def explained(

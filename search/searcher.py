@@ -18,7 +18,7 @@ from search.encoders import TextEncoder, load_text_encoder
 from search.errors import IndexUnusable, NotFound, WrongUse
 from search.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.generation import TEXT_FIELDS, live_generation
-from search.hits import explained
+from search.hits import explained, telling
 from search.meme import Answer, Field, Hit, Meme
 from search.opened import OpenIndex, open_index
 from search.query import Query, parse
@@ -254,7 +254,7 @@ class Searcher:
             places.sort(key=lambda at: (-int(first_seen[at]), -int(ballot.ids[at])))
         page = places[offset : offset + k]
         memes = self._catalogue.memes.many([int(ballot.ids[at]) for at in page])
-        hits = explained(self._catalogue, index, ballot, memes=memes, terms=wanted)
+        hits = explained(self._catalogue, index, ballot, memes=memes, terms=telling(index, wanted))
         return Answer(tuple(hits), len(places), understood, _milliseconds(begun))
 
     def _page(self, ids: Ids, k: int, offset: int, understood: dict[str, object], begun: float) -> Answer:

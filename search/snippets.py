@@ -23,16 +23,18 @@ class Marker:
 
     @cached_property
     def _likely(self) -> re.Pattern[str]:
-        # An ending is all that a term lacks of its words, but for a letter or two: a quick sieve before the real
-        # analysis, which costs a hundred times more. Words outside ASCII may be spelt otherwise and go through.
-        stems = sorted({term[: max(2, len(term) - 1)] for term in self.terms}, key=len, reverse=True)
+        # Nearly all that a term lacks of its words is an ending: a quick sieve before the real analysis, which costs a
+        # hundred times more. Words outside ASCII may be spelt otherwise than their terms and go through.
+        stems = sorted({term[:-1] if len(term) > 3 else term for term in self.terms}, key=len, reverse=True)
         loose = ("['’]?".join(map(re.escape, stem)) for stem in stems)  # apostrophes count for nothing
-        return re.compile(rf"(?<![A-Za-z0-9])(?i:{'|'.join(loose)})|[^\x00-\x7f]")
+        return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(loose)}))|[^\x00-\x7f]")
 
     def holds(self, text: str) -> int:
-        """Return how many of the terms a text holds."""
-        if not self.terms or not self._likely.search(text):
+        """Return how many of the terms a text holds; in plain letters, judged by the beginnings of its words."""
+        if not self.terms:
             return 0
+        if text.isascii():
+            return len({found.lower().replace("'", "") for found in self._likely.findall(text)})
         return len({token.term for piece, _ in self._likely_pieces(text) for token in tokens(piece)} & self.terms)
 
     def places(self, text: str) -> list[tuple[int, int]]:
@@ -63,7 +65,7 @@ class Marker:
 
 
 def best_passage(passages: Sequence[Passage], marker: Marker) -> Passage | None:
-    """Return the passage that holds most of the terms, the first of equals; None when none holds any."""
+    """Return the passage that holds most of the terms, the first of equals; None when none seems to hold any."""
     best, most = None, 0
     for passage in passages:
         count = marker.holds(passage.body)

@@ -43,6 +43,13 @@ class MemeTable:
         """Return some of the table's ids, newest first."""
         return self.newest[np.isin(self.newest, ids)]
 
+    def ids_with(self, field: Field, *, without: Sequence[Field]) -> Ids:
+        """Return the rising ids of the memes that have something in a field and nothing in the others."""
+        wanted = self.has[field].copy()
+        for other in without:
+            wanted &= ~self.has[other]
+        return self.ids[wanted]
+
     def rows(self, ids: Ids) -> Rows:
         """Return the places of ids that are in the table."""
         found: Rows = np.searchsorted(self.ids, ids).astype(np.int64)

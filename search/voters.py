@@ -21,6 +21,9 @@ from search.words import ALL_TEXT
 DEPTH = 200  # memes that each voter puts forward; every voter then scores all of them exactly
 BEST_PASSAGES = {Field.ANALYSIS: 3}  # an essay speaks through several passages, a text through its best
 LOOK = "look"
+# Most passages are those of essays, and most of a search would be spent on reading them all. They judge whom others put
+# forward, and put forward themselves what the fields named here do not speak for; so do names.
+SPOKEN_FOR = {Field.ANALYSIS: (Field.DESCRIPTION, Field.VISUAL), Field.NAME: (Field.OCR, Field.DESCRIPTION)}
 # A BM25 score is at most (k1 + 1) times the sum of the terms' rarities; k1 is tantivy's 1.2.
 _SATURATED = 2.2
 PDQ_RELATED = 62  # bits of 256: twice what Meta calls "the same"; beyond, agreement is chance
@@ -73,8 +76,12 @@ def voters_of_meaning(index: OpenIndex, vectors: Mapping[Field, NDArray[np.float
 
 def _meaning(index: OpenIndex, field: Field, vector: NDArray[np.float32]) -> Voter:
     passages = index.meanings[field]
+    spoken_for = SPOKEN_FOR.get(field)
 
     def best(k: int, allowed: Ids | None) -> Ids:
+        if spoken_for is not None:
+            own = index.table.ids_with(field, without=spoken_for)
+            allowed = own if allowed is None else np.intersect1d(own, allowed, assume_unique=True)
         return passages.search(vector, k, allowed=allowed)[0]
 
     def scores(ids: Ids) -> Scores:

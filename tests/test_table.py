@@ -63,6 +63,12 @@ def test_a_parent_without_memes_of_its_own_holds_its_children() -> None:
     assert found is not None and found.tolist() == [2]
 
 
+def test_what_a_field_alone_speaks_for_is_told(table: MemeTable) -> None:
+    found = table_of(MEMES, fields={Field.NAME: table.ids, Field.OCR: np.array([3, 9]), Field.VISUAL: np.array([8])})
+    assert found.ids_with(Field.NAME, without=(Field.OCR, Field.VISUAL)).tolist() == [2, 5]
+    assert found.ids_with(Field.OCR, without=()).tolist() == [3, 9]
+
+
 def test_rows_are_the_places_of_ids(table: MemeTable) -> None:
     assert table.ids[table.rows(np.array([9, 3]))].tolist() == [9, 3]
     assert table.has[Field.OCR][table.rows(np.array([9, 8, 3]))].tolist() == [True, False, True]
