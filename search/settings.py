@@ -30,7 +30,7 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
         "meaning.name": 0.12,
         "meaning.ocr": 0.25,
         "meaning.description": 0.1,
-        "meaning.visual": 0.02,
+        "meaning.visual": 0.03,
         "meaning.analysis": 0.1,
         "look": 0.6,
     }
@@ -72,6 +72,10 @@ class Settings:
     text_encoder: str = option("all-MiniLM-L6-v2", help="the model that embeds text")
     image_encoder: str = option("", help="an open_clip model, `name/pretrained` or a checkpoint's path; empty for none")
     ocr_engine: str = option("rapidocr", help="`rapidocr`, `tesseract` or `none`")
+    endpoint: str = option(
+        "http://127.0.0.1:11434/v1", help="where vision models describe memes: any address of the OpenAI protocol"
+    )
+    endpoint_key: str = option("", help="the endpoint's key; for several, `host=key host=key`")
     threads: int = option(os.cpu_count() or 1, help="threads for decoding and models; one a core if not told")
     max_pixels: int = option(100_000_000, help="pictures with more pixels are refused")
     max_bytes: int = option(1_000_000_000, help="files with more bytes are refused")

@@ -1,0 +1,114 @@
+"""What a model's answer is worth: a text, or nothing, a refusal, a loop."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from search.catalogue import Outcome
+
+# A refusal is short; a model that says more than this has described something, whatever it began with.
+REFUSAL_WORDS = 80
+LEAST_WORDS = 3
+LEAST_LETTERS = 18  # where words are not put apart
+# A meme may shout "NO NO NO NO NO NO"; a model that loops does so until it is stopped.
+LOOP_WORDS = 40
+LOOP_TURNS = 5
+LONGEST_TURN = 120
+
+_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.IGNORECASE | re.DOTALL)
+_UNFINISHED_THOUGHT = re.compile(r"\A\s*<(?:think|thinking|reasoning)>.*\Z", re.IGNORECASE | re.DOTALL)
+_FENCE = re.compile(r"\A```(?:markdown|md|text)?[ \t]*\n(.*?)\n```\Z", re.DOTALL)
+_SENTENCE = re.compile(r"[^.!?\n]+")
+_WHOLE = re.compile(r"\A.*(?:[.!?…。！？][\"'”’)\]*_]*(?=\s|\Z)|\n)", re.DOTALL)
+_REFUSAL = re.compile(
+    r"""
+    \A\W*(?:
+        (?:i\s*(?:a|')?m\s+(?:very\s+|so\s+)?sorry|sorry|i\s+apologi[sz]e|unfortunately|apologies)\b
+            .{0,80}?\b(?:can\s*not|can't|unable|won't|not\s+able|not\s+comfortable|don't|couldn't)\b
+      | (?:as\s+an?\s+(?:ai|large\s+language|language)\b.{0,80}?\b(?:can\s*not|can't|unable|not\s+able|don't))
+      | i\s+(?:can\s*not|can't|won't|will\s+not|must\s+decline|(?:a|')m\s+(?:unable|not\s+able|not\s+going))
+            \s*(?:to\s+)?(?:help|assist|comply|fulfil|describe|provide|analy[sz]e|continue|engage|do\s+that|discuss|create
+            |generate|process|view|see|access|support|identify|with)\b
+      | i\s*(?:a|')m\s+(?:unable|not\s+able)\s+to\b
+      | i\s+(?:do\s+not|don't)\s+(?:see|have\s+access\s+to)\s+(?:any|an|the|your)\b
+      | (?:this|the)\s+(?:request|content|image)\s+(?:violates|goes\s+against|is\s+against)\b
+      | (?:please\s+(?:provide|upload|share|attach)|it\s+(?:seems|looks\s+like|appears)\s+(?:that\s+)?(?:there\s+is\s+no
+            |you\s+(?:haven't|didn't|have\s+not)))\b.{0,80}?\b(?:image|picture|photo|file|attach\w*)
+      | (?:no|there\s+is\s+no)\s+(?:image|picture)\s+(?:was|is|has\s+been|attached|provided|visible)\b
+    )""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What an answer is, the text to keep (empty where there is none), and a sentence where it is not as asked."""
+
+    outcome: Outcome
+    text: str
+    reason: str = ""
+
+
+def judge(answer: str, *, finish: str | None, refusal: str | None = None) -> Judged:
+    """Return what a model's answer is worth; `finish` and `refusal` are what the endpoint says of it."""
+    if refusal:
+        return Judged(Outcome.REFUSED, "", f"The model refused: {_begins(refusal)}")
+    if finish == "content_filter":
+        return Judged(Outcome.REFUSED, "", "The endpoint's filter held the answer back.")
+    text = without_thoughts(answer)
+    words = text.split()
+    if looping(text):
+        return Judged(Outcome.LOOPING, "", f"The model repeated itself: …{' '.join(words[-12:])}")
+    if len(words) <= REFUSAL_WORDS and _REFUSAL.match(text.replace("’", "'")):
+        return Judged(Outcome.REFUSED, "", f"The model refused: {_begins(text)}")
+    if finish == "length":
+        whole = _WHOLE.match(text)
+        kept = whole[0].strip() if whole else ""
+        if len(kept.split()) < LEAST_WORDS:
+            return Judged(Outcome.EMPTY, "", "The model had used up its tokens before it said anything.")
+        return Judged(Outcome.CUT_SHORT, kept, "The answer reached the limit of tokens.")
+    if not text:
+        return Judged(Outcome.EMPTY, "", "The model said nothing.")
+    if len(words) < LEAST_WORDS and sum(map(str.isalnum, text)) < LEAST_LETTERS:
+        return Judged(Outcome.EMPTY, "", f"The model said next to nothing: {_begins(text)}")
+    return Judged(Outcome.DESCRIBED, text)
+
+
+def without_thoughts(answer: str) -> str:
+    """Return an answer without what the model thought aloud first, and without a fence around the whole."""
+    text = _UNFINISHED_THOUGHT.sub("", _THOUGHT.sub("", answer.replace("\0", "").replace("\r\n", "\n"))).strip()
+    fenced = _FENCE.match(text)
+    return fenced[1].strip() if fenced else text
+
+
+def looping(text: str) -> bool:
+    """Return whether a text ends in one turn of words again and again, or consists mostly of repeated sentences."""
+    words = text.lower().split()
+    if _turns(words) or _turns(words[:-1]):  # the limit of tokens cuts a loop within a word
+        return True
+    # A loop of letters without spaces: a script that has none, or "hahaha…" to the limit.
+    tail = text[-600:]
+    if len(tail) == 600 and any(tail == (tail[:turn] * (600 // turn + 1))[:600] for turn in range(1, 60)):
+        return True
+    sentences = [
+        one for one in (" ".join(part.lower().split()) for part in _SENTENCE.findall(text)) if one.count(" ") > 2
+    ]
+    repeated = sum(count - 1 for count in Counter(sentences).values())
+    return repeated >= 2 * LOOP_TURNS and repeated > len(sentences) / 2
+
+
+def _turns(words: list[str]) -> bool:
+    for turn in range(1, min(LONGEST_TURN, len(words) // LOOP_TURNS) + 1):
+        length = 0
+        while length + turn < len(words) and words[-1 - length] == words[-1 - length - turn]:
+            length += 1
+        if length + turn >= max(LOOP_WORDS, LOOP_TURNS * turn):
+            return True
+    return False
+
+
+def _begins(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= 160 else words[:159] + "…"

@@ -1,0 +1,287 @@
+"""Vision models behind OpenAI-compatible endpoints: one call, and what each way to fail means for the next."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from PIL import Image
+
+from search.errors import EndpointError, WrongUse
+
+if TYPE_CHECKING:
+    from openai import APIStatusError
+
+CONNECT_SECONDS = 10.0
+# Whoever asks for a longer pause than this is not to be waited for within a run.
+LONGEST_PAUSE = 300.0
+JPEG_QUALITY = 90
+GAP = 8  # pixels between frames
+
+_NO_VISION = re.compile(
+    r"(not|n't|only|no)\b.{0,60}\b(support|accept)\w*.{0,60}\b(image|vision|multimodal)|"
+    r"\b(image|image_url|vision|multimodal)\b.{0,60}\b(not|n't|only)\b.{0,20}\bsupport|not an? (multimodal|vision)",
+    re.IGNORECASE | re.DOTALL,
+)
+_MODERATED = re.compile(r"moderat|flagged|content[_ ](policy|filter)|safety", re.IGNORECASE)
+
+
+class Reach(StrEnum):
+    """What a failed call says of the next ones."""
+
+    PASSING = "passing"  # the same call may succeed a little later
+    MEME = "meme"  # the same call fails always, others need not
+    ALL = "all"  # every call would fail
+
+
+class CallFailed(EndpointError):
+    """A call failed; `reach` says what that means, `pause` how many seconds the endpoint asks to wait."""
+
+    def __init__(self, message: str, *, reach: Reach, hint: str = "", pause: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.reach = reach
+        self.pause = pause
+
+
+class CallStopped(Exception):
+    """The run was told to stop while a call was under way."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said, why it ended (`stop`, `length`, …), its refusal if it said one, and the tokens, if told."""
+
+    text: str
+    finish: str | None
+    refusal: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+class Endpoint:
+    """An address that speaks the OpenAI protocol; may be asked by several threads."""
+
+    def __init__(self, url: str, *, key: str = "", seconds: float = 300.0) -> None:
+        """Prepare calls of at most so many seconds each; raise WrongUse when `url` is no address."""
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        try:
+            port = parts.port
+        except ValueError:
+            port = -1
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+            raise WrongUse(f"{url!r} is no address of an endpoint.", hint="It looks like http://127.0.0.1:11434/v1.")
+        from openai import OpenAI, Timeout  # takes more than a second, which only `describe` should wait for
+
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        # As it may be shown and logged: without the password that an address may carry.
+        self.name = urlunsplit((parts.scheme, f"{host}:{port}" if port else host, parts.path.rstrip("/"), "", ""))
+        self._client = OpenAI(
+            base_url=urlunsplit((parts.scheme, parts.netloc, parts.path or "/v1", parts.query, "")),
+            api_key=key or "none",
+            timeout=Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
+            max_retries=0,  # whoever calls counts and logs each try
+        )
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._stream = True
+        self._usage = True
+        self._limit = "max_tokens"
+        self._answered = False
+
+    def ask(self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, stop: threading.Event) -> Answer:
+        """Return what a model says about a picture; raise CallFailed, or CallStopped soon after `stop` is set.
+
+        Parameters that the endpoint does not know are left out, from then on.
+        """
+        import openai
+
+        for _ in range(4):  # one for each thing that it may not know
+            with self._lock:
+                stream, usage, limit = self._stream, self._usage, self._limit
+            request: dict[str, Any] = {"model": model, "messages": _messages(prompt, jpeg), limit: max_tokens}
+            try:
+                if stream:
+                    options = {"stream_options": {"include_usage": True}} if usage else {}
+                    return self._streamed(request | options, stop)
+                answer = _whole(self._client.chat.completions.create(**request))
+                self._answered = True
+                return answer
+            except openai.BadRequestError as error:
+                if not self._adapt(str(error.message), stream=stream, usage=usage, limit=limit):
+                    raise self._failed(error) from error
+            except openai.OpenAIError as error:
+                raise self._failed(error) from error
+            except _NoStream:
+                with self._lock:
+                    self._stream = False
+            except (ValueError, AttributeError, TypeError, IndexError) as error:
+                # Not even its JSON is whole: a gateway's page, a cut answer.
+                raise CallFailed(
+                    f"{self.name} answered with something that is no chat completion.",
+                    reach=Reach.PASSING,
+                    hint="Is the address right? It often ends in /v1.",
+                ) from error
+        raise CallFailed(f"{self.name} refuses every way to ask.", reach=Reach.ALL)
+
+    def close(self) -> None:
+        """Give the connections up."""
+        self._client.close()
+
+    def _streamed(self, request: dict[str, Any], stop: threading.Event) -> Answer:
+        begun = time.monotonic()
+        said: list[str] = []
+        refused: list[str] = []
+        finish = tokens_in = tokens_out = None
+        with self._client.chat.completions.create(stream=True, **request) as chunks:
+            self._answered = True
+            if "event-stream" not in chunks.response.headers.get("content-type", "event-stream"):
+                raise _NoStream
+            for chunk in chunks:
+                if stop.is_set():
+                    raise CallStopped
+                if time.monotonic() - begun > self._seconds:
+                    raise self._slow()
+                if chunk.usage is not None:
+                    tokens_in, tokens_out = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
+                for choice in chunk.choices or ():
+                    said.append(choice.delta.content or "")
+                    refused.append(getattr(choice.delta, "refusal", None) or "")
+                    finish = choice.finish_reason or finish
+        if finish is None:
+            raise CallFailed(f"{self.name} broke off in the middle of its answer.", reach=Reach.PASSING)
+        return Answer("".join(said), finish, "".join(refused) or None, tokens_in, tokens_out)
+
+    def _adapt(self, message: str, *, stream: bool, usage: bool, limit: str) -> bool:
+        """Leave out what a refused request says is not known; return whether there is another way to ask."""
+        with self._lock:
+            if limit == "max_tokens" and "max_completion_tokens" in message:
+                self._limit = "max_completion_tokens"
+            elif stream and usage and ("stream_options" in message or "include_usage" in message):
+                self._usage = False
+            elif stream and re.search(r"\bstream(ing)?\b", message):
+                self._stream = False
+            else:
+                return False
+            return True
+
+    def _slow(self) -> CallFailed:
+        return CallFailed(
+            f"{self.name} took longer than {self._seconds:g} seconds.",
+            reach=Reach.PASSING,
+            hint="Allow it more time, or fewer workers.",
+        )
+
+    def _failed(self, error: Exception) -> CallFailed:
+        """Return what an error of the client means."""
+        import openai
+
+        if isinstance(error, openai.APIStatusError):
+            self._answered = True
+            return _status(self.name, error)
+        if isinstance(error, openai.APITimeoutError):
+            return self._slow()
+        if isinstance(error, openai.APIConnectionError):
+            cause = error.__cause__
+            refused = type(cause).__name__ == "ConnectError"
+            return CallFailed(
+                f"Nothing answers at {self.name}." if refused else f"The connection to {self.name} broke off.",
+                # What has answered before may be starting again; what never did has the wrong address.
+                reach=Reach.ALL if refused and not self._answered else Reach.PASSING,
+                hint="Is the endpoint running, and the address right?" if refused else "",
+            )
+        return CallFailed(f"{self.name} failed: {_brief(str(error))}", reach=Reach.PASSING)
+
+
+class _NoStream(Exception):
+    """The endpoint answers whole, though a stream was asked for."""
+
+
+def _messages(prompt: str, jpeg: bytes) -> list[dict[str, Any]]:
+    url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    picture = {"type": "image_url", "image_url": {"url": url}}
+    return [{"role": "user", "content": [picture, {"type": "text", "text": prompt}]}]
+
+
+def _whole(completion: Any) -> Answer:
+    choice = completion.choices[0]
+    usage = completion.usage
+    return Answer(
+        choice.message.content or "",
+        choice.finish_reason,
+        choice.message.refusal,
+        usage.prompt_tokens if usage else None,
+        usage.completion_tokens if usage else None,
+    )
+
+
+def _status(endpoint: str, error: APIStatusError) -> CallFailed:
+    """Return what an HTTP status means."""
+    code = error.status_code
+    body = error.body if isinstance(error.body, dict) else {}
+    said = _brief(str(body.get("message") or error.message))
+    message = f"{endpoint} answered {code}: {said}"
+    pause = _pause(error.response.headers.get("retry-after", ""))
+    reach, hint = Reach.MEME, ""
+    if code == 401:
+        reach, hint = Reach.ALL, "Set MEMETICA_ENDPOINT_KEY to a key that is valid there."
+    elif code == 402 or body.get("code") == "insufficient_quota":
+        reach, hint = Reach.ALL, "The account there has nothing left to spend."
+    elif code == 403 and not _MODERATED.search(said):
+        reach, hint = Reach.ALL, "The key may not be used for this model."
+    elif code == 404:
+        reach, hint = Reach.ALL, "Check the model's name and the address, which often ends in /v1."
+    elif code in (408, 409, 425, 429) or code >= 500:
+        reach = Reach.PASSING
+        if pause > LONGEST_PAUSE:
+            reach, hint = Reach.ALL, f"It asks to wait {pause / 60:.0f} minutes; run the same command again then."
+    if reach is not Reach.ALL and code < 500 and _NO_VISION.search(said):
+        reach, hint = Reach.ALL, "Choose a model that reads pictures."
+    if code == 413:
+        hint = "Lower longest_side in the prompts file."
+    return CallFailed(message, reach=reach, hint=hint, pause=pause)
+
+
+def _pause(header: str) -> float:
+    """Return the seconds that a Retry-After asks for, as a number or as a date; 0 when it asks for none."""
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def _brief(said: str) -> str:
+    line = " ".join(said.split())
+    return line if len(line) <= 300 else line[:299] + "…"
+
+
+def shown(pictures: Sequence[Image.Image], *, longest_side: int) -> bytes:
+    """Return the JPEG that a model is shown: a still, or frames in rows, at most so many pixels wide and high."""
+    width, height = (max(getattr(picture, side) for picture in pictures) for side in ("width", "height"))
+    count = len(pictures)
+    # As near to a square as may be, so that little is lost when it is made to fit.
+    columns = min(range(1, count + 1), key=lambda one: max(one * width, -(-count // one) * height))
+    rows = -(-count // columns)
+    sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP), "white")
+    for at, picture in enumerate(pictures):
+        sheet.paste(picture.convert("RGB"), (at % columns * (width + GAP), at // columns * (height + GAP)))
+    scale = longest_side / max(sheet.size)
+    if scale < 1:
+        size = max(1, round(sheet.width * scale)), max(1, round(sheet.height * scale))
+        sheet = sheet.resize(size, Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    sheet.save(out, "JPEG", quality=JPEG_QUALITY)
+    return out.getvalue()
