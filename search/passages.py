@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from search.meme import Field, Passage, Text, TextKind
 
-SPLITTER = "passages-1"  # another name cuts everything again
-# MiniLM reads 256 tokens. English has about 1.3 tokens a word; other alphabets have up to one a letter, hence both bounds.
+SPLITTER = "passages-2"  # another name cuts everything again
+# MiniLM reads 256 tokens, two of which stand around the text. English fills them with about 190 words.
 MAX_WORDS = 150
-MAX_LETTERS = 900
+MAX_TOKENS = 250  # by `most_tokens`
 NAME_SOURCE = "name"
 
+# "Okay, let's break down this meme.": courtesies, then at most one sentence about the task, none about the picture.
 _OPENER = re.compile(
-    r"\A\s*(?:okay|ok|sure|certainly|absolutely|alright|of course|here(?:'|’)?s|here is|let(?:'|’)?s|i(?:'|’)?ll)\b[^\n]*\n+",
-    re.IGNORECASE,
+    r"""\A\s*(?:(?:okay|ok|sure(?:\ thing)?|certainly|absolutely|alright|of\ course|great|yes)\b
+           (?:\s*[,.!:—]+\s*|\s+(?=here|let|i['’]ll)))*
+        (?:(?:here(?:['’]s|\ is|\ are)|let(?:['’]s|\ me|\ us)|i(?:['’]ll|\ will|\ can)|below\ is)\b[^\n.:!]*
+           \b(?:analy\w+|break\w*|descri\w+|look|dive|delve|explor\w+|examin\w+|unpack\w*|overview|interpret\w+)\b
+           [^\n.:!]*(?:[.:!…]+|\n|\Z))?""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _OFFER = re.compile(
-    r"\n+[^\n]*\b(?:would you like me|do you want me|let me know if|shall i|if you(?:'|’)d like)\b.*\Z",
-    re.IGNORECASE | re.DOTALL,
+    r"""(?:\n|(?<=[.!?])[ ]|\A)[\s*_-]*
+        (?:would\ you\ like\ me|do\ you\ want\ me|let\ me\ know\ if|shall\ i\b|feel\ free\ to\ ask|i\ hope\ this\ helps
+           |if\ you(?:['’]d|\ would)\ like,?\ (?:me|i)\b)""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_OFFER_LETTERS = 800  # an offer stands at the very end; a sentence like it further up belongs to the meme
 _HEADING = re.compile(
-    r"^\s*(?:#{1,6}\s+(?P<hashes>.+?)\s*#*|(?:\d+[.)]\s*)?\*\*(?P<bold>[^*\n]{2,80}?):?\*\*:?)\s*$", re.MULTILINE
+    r"""^[ ]{0,3}(?:(?P<marks>\#{1,6})[ ]+(?P<hashes>[^\n]+?)[ ]*\#*
+                 |(?:\d+[.)][ ]*)?\*\*(?:\d+[.)][ ]*)?(?P<bold>[^*\n]{2,80}?):?\*\*:?
+                 |(?<=\n\n)\d+[.)][ ]+(?P<number>[A-Z][^\n.!?:]{2,60}):?(?=[ ]*\n[ ]*\n))[ ]*$""",
+    re.MULTILINE | re.VERBOSE,
 )
+_RUN_IN = re.compile(r"^[ ]{0,3}(?:\d+[.)][ ]*)?\*\*(?P<bold>[^*\n]{2,80}?)(?::\*\*|\*\*:)", re.MULTILINE)
+_BELOW_HASHES = 7  # the level of a heading that is none of Markdown's six
+_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*\)")
 _MARKUP = re.compile(r"(\*\*|__|\*|`|^\s*[-*+]\s+|^\s*>\s?|^\s*\d+[.)]\s+|^\s*---+\s*$|^\s*#+\s*)", re.MULTILINE)
-_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+|\n{2,}")
-_NOISE = re.compile(
-    r"^(?:img|dsc|pxl|screenshot|image|photo|picture|download|received|meme|unnamed|untitled|fb|video|giphy|tumblr)?"
-    r"[\s_\-()]*[\dx\s_\-()]*$",
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)\]])\s+|(?<=[。！？])|\n{2,}")
+# What cameras, phones and browsers call a file. Words that they have in common with memes ("meme", "funny") are dropped
+# only when nothing else is left.
+_DEVICE = re.compile(
+    r"img|dsc[fn]?|pxl|vid|mov|mvi|wa|screenshots?|screencapture|images?|photos?|pictures?|pics?|downloads?|received|"
+    r"memes?|unnamed|untitled|unknown|fb|giphy|tumblr|saved|shared|from|chat|copy|of|video|file|n|o|b|tenor|gif|inline",
     re.IGNORECASE,
 )
+# Numbers and codes: at least five letters and digits that take turns, or a long hexadecimal run. "r2d2", "2020s" and
+# "covid19" are words.
+_CODE = re.compile(
+    r"(?=\w*\d)(?=\w*[^\W\d_])(?!\d{1,4}[^\W\d_]+$|[^\W\d_]+\d{1,4}$)\w{5,}|[0-9a-f]{12,}", re.IGNORECASE
+)
+_UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bIMG-\d+-WA\d+", re.IGNORECASE)
+_YEAR = re.compile(r"(?:19|20)\d\d")
+# What a word costs the encoder: letters of English words come three or more to a token, marks never, and each syllable
+# of Hangul is taken to pieces.
+_COSTS = re.compile(r"(?P<word>[A-Za-z]+)|(?P<digits>\d+)|(?P<hangul>[\uac00-\ud7af]+)|(?P<other>\S)")
 
 
 def split(path: str, *, category: str, texts: Iterable[Text]) -> tuple[Passage, ...]:
-    """Return what is known of a meme in pieces of at most MAX_WORDS words and MAX_LETTERS letters."""
+    """Return what is known of a meme in pieces that an encoder of 256 tokens reads whole."""
     passages = [Passage(Field.NAME, NAME_SOURCE, readable_name(path, category=category))]
     for text in texts:
         if text.kind is TextKind.OCR:
@@ -51,34 +78,46 @@ def readable_name(path: str, *, category: str) -> str:
     stem = path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     stem = re.sub(r"(?:[_.~-](?:small|fw|full|large|final|edited|copy))+$", "", stem, flags=re.IGNORECASE)
     stem = re.sub(r"~\d+$|\(\d+\)$", "", stem)
-    words = re.sub(r"[_\-.~+]+", " ", stem).strip()
-    return category if _NOISE.match(words) else f"{category}: {words}"
+    stem = _UUID.sub(" ", stem)
+    words = [word for word in re.sub(r"[_\-.~+()\[\]]+", " ", stem).split() if not _CODE.fullmatch(word)]
+    words = [word for word in words if not word.isdecimal() or len(word) < 4 or _YEAR.fullmatch(word)]
+    said = any(not word.isdecimal() and not _DEVICE.fullmatch(word) for word in words)
+    return f"{category}: {' '.join(words)}" if said else category
 
 
 def _detailed(text: Text) -> Iterator[Passage]:
-    """Yield the passages of an essay, section by section."""
+    """Yield the passages of an essay, section by section; what stands below a visual heading is visual too."""
     body = _without_courtesies(text.body)
-    headings = list(_HEADING.finditer(body))
-    if not headings or headings[0].start() > 0:
-        before = body[: headings[0].start()] if headings else body
-        yield from _passages(Field.VISUAL if not headings else Field.ANALYSIS, text.source, "", plain(before))
+    headings = list(_HEADING.finditer(body)) or list(_RUN_IN.finditer(body))
+    before = body[: headings[0].start()] if headings else body
+    yield from _passages(Field.ANALYSIS if headings else Field.VISUAL, text.source, "", plain(before))
+    visual_level: int | None = None
     for at, heading in enumerate(headings):
         end = headings[at + 1].start() if at + 1 < len(headings) else len(body)
-        title = plain(heading["hashes"] or heading["bold"]).strip(" :")
-        visual = "visual" in title.lower() or title.lower().startswith(("description", "what is seen"))
-        field = Field.VISUAL if visual else Field.ANALYSIS
+        parts = heading.groupdict()
+        title = plain(parts.get("hashes") or parts.get("number") or parts["bold"]).strip(" :")
+        level = len(parts.get("marks") or "") or _BELOW_HASHES
+        if visual_level is None or level <= visual_level:
+            says_so = "visual" in title.lower() or title.lower().startswith(("description", "what is seen"))
+            visual_level = level if says_so else None
+        field = Field.ANALYSIS if visual_level is None else Field.VISUAL
         yield from _passages(field, text.source, title, plain(body[heading.end() : end]))
 
 
 def _without_courtesies(body: str) -> str:
     """Return a model's answer without its opener ("Okay, let's break down …") and its closing offer."""
-    shorter = _OPENER.sub("", body.replace("\r\n", "\n"), count=1)
-    return _OFFER.sub("", shorter) if shorter.strip() else body
+    whole = body.replace("\r\n", "\n")
+    shorter = _OPENER.sub("", whole, count=1)
+    for offer in _OFFER.finditer(shorter, max(0, len(shorter) - _OFFER_LETTERS)):
+        if not _HEADING.search(shorter, offer.end()):
+            shorter = shorter[: offer.start()]
+            break
+    return shorter if shorter.strip() else whole
 
 
 def plain(markdown: str) -> str:
     """Return Markdown without its marks."""
-    return _MARKUP.sub("", markdown).strip()
+    return _MARKUP.sub("", _LINK.sub(r"\1", markdown)).strip()
 
 
 def _passages(field: Field, source: str, heading: str, body: str) -> list[Passage]:
@@ -100,7 +139,7 @@ def pieces(text: str) -> list[str]:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """Yield sentences; one that does not fit by itself is cut between words, and a word that does not, between letters."""
+    """Yield sentences; one that does not fit is cut between words, and a word that does not, between letters."""
     for sentence in _SENTENCE_END.split(text):
         words = sentence.split()
         if not words:
@@ -109,22 +148,37 @@ def _sentences(text: str) -> Iterator[str]:
             yield " ".join(words)
             continue
         piece: list[str] = []
-        for word in (part for word in words for part in _letters(word)):
-            if piece and not _fits([*piece, word]):
+        for part in (part for word in words for part in _letters(word)):
+            if piece and not _fits([*piece, part]):
                 yield " ".join(piece)
                 piece = []
-            piece.append(word)
+            piece.append(part)
         if piece:
             yield " ".join(piece)
 
 
 def _letters(word: str) -> list[str]:
-    # Scripts without spaces have a token a letter or more.
-    room = MAX_LETTERS if word.isascii() else 200
-    return [word[start : start + room] for start in range(0, len(word), room)]
+    """Return a word in parts that fit, whole when it does."""
+    room = MAX_TOKENS // 2  # no letter costs more than two tokens
+    return [word] if _fits([word]) else [word[start : start + room] for start in range(0, len(word), room)]
 
 
 def _fits(parts: Sequence[str]) -> bool:
     text = " ".join(parts)
-    foreign = sum(not letter.isascii() for letter in text)
-    return len(text.split()) <= MAX_WORDS and len(text) + 3 * foreign <= MAX_LETTERS
+    return len(text.split()) <= MAX_WORDS and most_tokens(text) <= MAX_TOKENS
+
+
+def most_tokens(text: str) -> int:
+    """Return how many of MiniLM's tokens a text in any script has at most; letters in random order may have more."""
+    tokens = 0.0
+    for found in _COSTS.finditer(text):
+        match found.lastgroup:
+            case "word":
+                tokens += max(1.0, len(found[0]) / 3)
+            case "digits":
+                tokens += max(1.0, len(found[0]) * 0.75)
+            case "hangul":
+                tokens += 2 * len(found[0])
+            case _:
+                tokens += 1
+    return math.ceil(tokens)
