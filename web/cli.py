@@ -19,7 +19,7 @@ import click
 
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import MemeticaError, WrongUse
-from search.meme import Answer, Meme, Stage
+from search.meme import Answer, Meme, Stage, TextKind
 from search.searcher import Likeness, Sort, open_searcher
 from search.settings import Settings, load_settings
 from web.listing import show_answer, show_meme, show_status
@@ -127,14 +127,64 @@ def _index(session: Session, settings: Settings, catalogue: Catalogue, *, reocr:
 
 
 @main.command()
+@click.option("--model", "models", multiple=True, required=True, metavar="NAME[@URL]", help="Who describes; repeatable.")
+@click.option("--kind", type=click.Choice(["simple-description", "detailed-analysis"]), default="simple-description")
+@click.option("--endpoint", "endpoints", multiple=True, metavar="URL", help=Settings.help_of("endpoint"))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Calls at once, at each endpoint.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Ask a model about N memes at most, the newest first.")
+@click.option("--only-undescribed", is_flag=True, help="Leave out memes that another model has described.")
+@click.option("--with-category", is_flag=True, help="Tell the model the category; suggestions then read the answer.")
+@click.option("--write-sidecars", is_flag=True, help="Write texts beside their memes too, never over a file.")
+@click.option("--prompts", type=click.Path(path_type=Path), metavar="FILE", help="Prompts in place of the built-in ones.")
+@click.option("--seconds", default=300.0, show_default=True, help="How long a call may take.")
+@click.option("--price-in", type=click.FloatRange(0), metavar="X", help="Price of a million tokens read.")
+@click.option("--price-out", type=click.FloatRange(0), metavar="X", help="Price of a million tokens written.")
+@click.option("--retry", is_flag=True, help="Try what failed before once more.")
+@verb
+def describe(
+    session: Session, models: tuple[str, ...], kind: str, endpoints: tuple[str, ...], retry: bool, **terms: Any
+) -> int:
+    """Let vision models describe the memes that they have not described, at any OpenAI-compatible endpoint.
+
+    It may be interrupted anywhere, and run more than once at a time; run again, it goes on where it was.
+    """
+    from indexer.describe import describe_memes
+    from indexer.terms import Terms
+    from web.describing import Teller, assignments_of, sentence, tally_row
+
+    settings = session.settings()
+    with open_catalogue(settings, create=False) as catalogue:
+        if retry:
+            catalogue.failures.forget(Stage.DESCRIBE)
+        tally = describe_memes(
+            settings,
+            catalogue,
+            assignments=assignments_of(models, TextKind(kind), endpoints=endpoints or (settings.endpoint,)),
+            progress=Bars(session.terminal),
+            terms=Terms(**terms),
+            heard=Teller(session.terminal),
+        )
+    session.terminal.say(sentence(tally))
+    if tally.done:
+        session.terminal.say("`memetica index` makes what was written searchable.", style="dim")
+    if session.terminal.as_json:
+        session.terminal.row(tally_row(tally))
+    return 1 if tally.failed or tally.unwritten or tally.stopped else 0
+
+
+@main.command()
 @click.argument("stage", type=click.Choice([stage.value for stage in Stage]), required=False)
 @verb
 def retry(session: Session, stage: str | None) -> int:
     """Try what failed once more, of one STAGE or of all."""
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
+        texts = sorted({one.source for one in catalogue.failures.all() if one.stage is Stage.DESCRIBE and one.source})
         catalogue.failures.forget(Stage(stage) if stage else None)
-        return _index(session, settings, catalogue)
+        if texts and stage in (None, Stage.DESCRIBE):
+            # Descriptions cost time or money: they are asked for by name.
+            session.terminal.say(f"`memetica describe` tries these again, told their model: {', '.join(texts)}.")
+        return 0 if stage == Stage.DESCRIBE else _index(session, settings, catalogue)
 
 
 @main.command()
@@ -287,3 +337,7 @@ def demo(session: Session, folder: Path, port: int | None, memes: int, serving: 
         _index(session, settings, catalogue)
     terminal.say("Try: " + " · ".join(EXAMPLE_QUERIES))
     return _serve(session, settings) if serving else 0
+
+
+if __name__ == "__main__":
+    main()
