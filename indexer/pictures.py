@@ -19,7 +19,7 @@ from search.errors import UnreadableFile
 from search.meme import Meme, Stage
 from search.settings import Settings
 
-DECODER = f"media-1 {PDQ} {LOOK}"  # another name decodes everything again
+DECODER = f"media-2 {PDQ} {LOOK}"  # another name decodes everything again
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
