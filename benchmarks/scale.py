@@ -21,6 +21,7 @@ from statistics import median, quantiles
 
 import numpy as np
 
+from benchmarks.machine import machine
 from indexer.build import build_index
 from search.catalogue import Catalogue, FingerprintRecord, MemeRecord, PictureRecord, open_catalogue
 from search.encoders import Vectors
@@ -39,8 +40,10 @@ START = datetime(2015, 1, 1, tzinfo=UTC)
 class RandomDirections:
     """Gives a text a direction drawn by its checksum, around a common one, as encoders do."""
 
-    name = "random-directions-1"
     dimensions = 384
+
+    def __init__(self, name: str = "random-directions-1") -> None:
+        self.name = name
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         common = np.random.default_rng(0).standard_normal(self.dimensions)
@@ -79,10 +82,9 @@ def pools() -> tuple[dict[Field, list[str]], list[str]]:
     return found, [text for one in queries.values() for text in one.values()]
 
 
-def fill(catalogue: Catalogue, memes: int) -> None:
-    """Write a synthetic library into an empty catalogue."""
+def fill(catalogue: Catalogue, memes: int, *, encoder: RandomDirections) -> None:
+    """Write a synthetic library into an empty catalogue, embedded by an encoder."""
     texts, _ = pools()
-    encoder = RandomDirections()
     catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
     draw = np.random.default_rng(2)
     for start in range(0, memes, 2000):
@@ -154,14 +156,15 @@ def main() -> None:
     arguments.add_argument("--memes", type=int, default=30_000)
     arguments.add_argument("--queries", type=int, default=200)
     given = arguments.parse_args()
-    settings = Settings(data=given.folder, text_encoder=RandomDirections.name)
+    settings = Settings(data=given.folder, text_encoder=RandomDirections().name)
+    print(machine())
     with open_catalogue(settings) as catalogue:
         if not catalogue.memes.count():
             begun = time.perf_counter()
-            fill(catalogue, given.memes)
+            fill(catalogue, given.memes, encoder=RandomDirections())
             print(f"catalogue of {given.memes:,} memes made in {time.perf_counter() - begun:.1f} s")
         begun = time.perf_counter()
-        manifest = build_index(settings, catalogue, text_encoder=RandomDirections.name, force=True)
+        manifest = build_index(settings, catalogue, text_encoder=settings.text_encoder, force=True)
         rows = sum(count for part, count in manifest.rows.items() if part.startswith("meanings."))
         print(f"index of {manifest.memes:,} memes, {rows:,} vectors built in {time.perf_counter() - begun:.1f} s")
         begun = time.perf_counter()
