@@ -25,6 +25,7 @@ HOMES = {
     "tokenizers": ("search/minilm.py",),
     "rapidocr": ("indexer/ocr.py",),
     "av": ("indexer/",),
+    "openai": ("indexer/vision.py",),
     "flask": ("web/",),
     "waitress": ("web/server.py",),
     "click": ("web/cli.py",),
