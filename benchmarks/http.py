@@ -2,8 +2,8 @@
 
     python -m benchmarks.http FOLDER --memes 30000
 
-The library is that of `benchmarks.scale`: real texts, embeddings that are random directions; queries go through the real
-text encoder. Prints the median and 95th percentile of whole requests, the server's memory, and the command's wall time.
+The library is that of `benchmarks.scale`: real texts, embeddings that are random directions; queries go through the
+real text encoder. Prints the median and 95th percentile of whole requests, the server's memory, and the command's time.
 """
 
 from __future__ import annotations
