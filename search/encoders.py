@@ -7,7 +7,6 @@ and serving never import torch: they run a model that `export_text_encoder` made
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.errors import IndexUnusable, ModelUnavailable
-from search.minilm import MODEL_FILE, NAME, OnnxTextEncoder, export_minilm
+from search.minilm import NAME, export_minilm, open_minilm
 from search.settings import Settings
 
 Vectors = NDArray[np.float32]  # [n, d], rows of length 1
@@ -71,18 +70,18 @@ def checked(vectors: NDArray[np.floating], *, rows: int, dimensions: int, encode
 
 
 def load_text_encoder(settings: Settings) -> TextEncoder:
-    """Return the text encoder that was exported into the data folder; raise ModelUnavailable when there is none."""
-    folder = _text_encoder_folder(settings)
-    if not (folder / MODEL_FILE).is_file():
-        raise ModelUnavailable("The text encoder has not been made yet.", hint="Run `memetica index`.")
-    return OnnxTextEncoder.open(folder, threads=settings.threads)
+    """Return the text encoder that was exported into the data folder; raise ModelUnavailable when it cannot be used."""
+    _check_known(settings)
+    return open_minilm(settings.data / "models", threads=settings.threads)
 
 
-def export_text_encoder(settings: Settings) -> None:
-    """Export the text encoder into the data folder unless it is there; raise ModelUnavailable when it cannot be made."""
-    folder = _text_encoder_folder(settings)
-    if not (folder / MODEL_FILE).is_file():
-        export_minilm(folder)
+def export_text_encoder(settings: Settings) -> bool:
+    """Make what `load_text_encoder` loads, where it is missing or damaged; return whether that was needed.
+
+    Raises ModelUnavailable when it cannot be made, DataFolderError when it cannot be written.
+    """
+    _check_known(settings)
+    return export_minilm(settings.data / "models", threads=settings.threads)
 
 
 def load_image_encoder(settings: Settings) -> ImageEncoder | None:
@@ -95,9 +94,8 @@ def load_image_encoder(settings: Settings) -> ImageEncoder | None:
     )
 
 
-def _text_encoder_folder(settings: Settings) -> Path:
+def _check_known(settings: Settings) -> None:
     if settings.text_encoder != NAME:
         raise ModelUnavailable(
             f"There is no text encoder {settings.text_encoder!r}.", hint=f"The one that is known is {NAME}."
         )
-    return settings.data / "models" / NAME

@@ -1,4 +1,4 @@
-"""Encoders: what they promise, held against torch's own run of the same model."""
+"""Encoders: what they promise, and what is said when one cannot be had."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pytest
 from fakes import ColourImageEncoder, HashingTextEncoder
 from PIL import Image
 
-from search.encoders import checked
-from search.errors import IndexUnusable
+from search.encoders import checked, export_text_encoder, load_image_encoder, load_text_encoder
+from search.errors import IndexUnusable, ModelUnavailable
+from search.settings import Settings
 
 
 def test_fake_text_encoder_keeps_the_promise_and_puts_shared_words_nearer():
@@ -42,3 +43,23 @@ def test_checked_accepts_no_rows_and_gives_contiguous_float32():
     assert checked(np.zeros((0, 4)), rows=0, dimensions=4, encoder="any").shape == (0, 4)
     rows = checked(np.eye(4)[:, ::-1][:2], rows=2, dimensions=4, encoder="any")
     assert rows.dtype == np.float32 and rows.flags.c_contiguous
+
+
+def test_a_text_encoder_that_was_never_made_names_the_command_that_makes_it(tmp_path):
+    with pytest.raises(ModelUnavailable, match="missing") as raised:
+        load_text_encoder(Settings(data=tmp_path))
+    assert "memetica index" in raised.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", [load_text_encoder, export_text_encoder])
+def test_an_unknown_text_encoder_is_named_with_the_known_one(tmp_path, verb):
+    with pytest.raises(ModelUnavailable, match="'bert'") as raised:
+        verb(Settings(data=tmp_path, text_encoder="bert"))
+    assert "all-MiniLM-L6-v2" in raised.value.hint
+
+
+def test_no_image_encoder_is_loaded_unless_one_is_named():
+    assert load_image_encoder(Settings()) is None
+    with pytest.raises(ModelUnavailable, match="ViT-B-32"):
+        load_image_encoder(Settings(image_encoder="ViT-B-32/openai"))
