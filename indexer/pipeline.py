@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from time import monotonic
 
 from filelock import FileLock, Timeout
@@ -13,7 +14,7 @@ from indexer.embed import embed_passages, split_texts
 from indexer.library import library_root
 from indexer.ocr import OcrEngine, load_ocr
 from indexer.pictures import decode_pictures
-from indexer.progress import Progress, StageReport
+from indexer.progress import Progress, StageReport, stage_of
 from indexer.read import read_memes
 from indexer.scan import scan_library
 from search.catalogue import Catalogue
@@ -65,15 +66,17 @@ def index_library(
 
     def embed() -> tuple[int, int]:
         split_texts(catalogue)
-        return embed_passages(catalogue, load_encoder(settings), progress=progress), 0
+        with stage_of(progress, Stage.EMBED, 1, unit="text encoder, made once"):
+            encoder = load_encoder(settings)
+        return embed_passages(catalogue, encoder, progress=progress), 0
 
     def build() -> tuple[int, int]:
         build_index(settings, catalogue, text_encoder=settings.text_encoder, progress=progress)
         return catalogue.memes.count(), 0
 
     with only_one(settings):
-        library = library_root(settings.library)
-        report(Stage.SCAN, lambda: scan_library(library, catalogue, progress=progress))
+        settings = replace(settings, library=library_root(settings.library))
+        report(Stage.SCAN, lambda: scan_library(settings.library, catalogue, progress=progress))
         report(Stage.MEDIA, lambda: decode_pictures(settings, catalogue, progress=progress))
         report(Stage.OCR, read)
         report(Stage.EMBED, embed)

@@ -77,7 +77,7 @@ class Terminal:
         """Say what a stage has done."""
         if not (report.done or report.failed) and report.stage is not Stage.SCAN:
             return
-        rate = f", {report.done / report.seconds:.0f} a second" if report.seconds > 1 and report.done else ""
+        rate = f", {report.done / report.seconds:.3g} a second" if report.seconds > 1 and report.done > 20 else ""
         sentence = f"{LABELS[report.stage]}: {report.done:,} in {report.seconds:.1f} s{rate}"
         failed = f"; {report.failed:,} failed" if report.failed else ""
         self.say(f"{sentence}{failed}{': ' + report.note if report.note else ''}", style="yellow" if failed else "")
@@ -113,6 +113,7 @@ class Bars:
             TextColumn("{task.description:<20}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}", style="dim"),
             Rate(),
             TimeElapsedColumn(),
             TextColumn("left", style="dim"),
@@ -121,7 +122,7 @@ class Bars:
             console=self._console,
             transient=True,
         )
-        self._bars.add_task(LABELS[stage], total=total, failed="")
+        self._bars.add_task(LABELS[stage], total=total, unit=unit, failed="")
         self._bars.start()
 
     def advance(self, steps: int = 1, *, failed: bool = False) -> None:
