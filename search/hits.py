@@ -16,6 +16,7 @@ from search.voters import LOOK, Ballot
 from search.words import ALL_TEXT
 
 SNIPPETS = 2  # a hit has at most
+SPEAKING = 0.08  # a share of the score from which a field is worth a snippet
 COMMON = 0.2  # a share of all memes; a word that more of them hold tells nothing about any
 
 
@@ -33,7 +34,8 @@ def explained(
     places = np.searchsorted(ballot.ids, ids)
     shares = _shares(index, ballot, ids, places, terms)
     passages: dict[int, list[Passage]] = {meme.id: [] for meme in memes}
-    for row in catalogue.texts.passages_of(ids.tolist()):
+    shown = {field for why in shares for field in _worth_showing(why)}
+    for row in catalogue.texts.passages_of(ids.tolist(), fields=shown):
         passages[row.meme_id].append(row.passage)
     marker = Marker(frozenset(terms))
     return [
@@ -72,15 +74,12 @@ def _shares(
 
 
 def _snippets(passages: Sequence[Passage], why: Mapping[Field, float], marker: Marker) -> tuple[Snippet, ...]:
-    """Return a snippet of each field that says most of the score, those that hold the query's words first.
-
-    A name and its category are shown with every meme, so they are no snippet.
-    """
+    """Return a snippet of each field that says most of the score, those that hold the query's words first."""
     matching: list[Snippet] = []
     others: list[Passage] = []
-    for field in why:
+    for field in _worth_showing(why):
         own = [passage for passage in passages if passage.field is field]
-        if field is Field.NAME or not own or len(matching) == SNIPPETS:
+        if not own or len(matching) == SNIPPETS:
             continue
         best = best_passage(own, marker)
         if best is not None:
@@ -88,3 +87,8 @@ def _snippets(passages: Sequence[Passage], why: Mapping[Field, float], marker: M
         else:
             others.append(own[0])
     return tuple([*matching, *(snippet(one, marker) for one in others)][: SNIPPETS if matching else 1])
+
+
+def _worth_showing(why: Mapping[Field, float]) -> list[Field]:
+    """Return the fields whose texts say why a meme is there; its name and category are shown in any case."""
+    return [field for field, share in why.items() if share >= SPEAKING and field is not Field.NAME]

@@ -18,12 +18,16 @@ from search.table import Ids
 from search.vectors import use_threads
 from search.words import ALL_TEXT
 
-DEPTH = 200  # memes that each voter puts forward; every voter then scores all of them exactly
+DEPTH = 100  # memes that each voter puts forward; every voter then scores all of them exactly
 BEST_PASSAGES = {Field.ANALYSIS: 3}  # an essay speaks through several passages, a text through its best
 LOOK = "look"
 # Most passages are those of essays, and most of a search would be spent on reading them all. They judge whom others put
 # forward, and put forward themselves what the fields named here do not speak for; so do names.
-SPOKEN_FOR = {Field.ANALYSIS: (Field.DESCRIPTION, Field.VISUAL), Field.NAME: (Field.OCR, Field.DESCRIPTION)}
+SPOKEN_FOR = {
+    Field.VISUAL: (Field.DESCRIPTION,),
+    Field.ANALYSIS: (Field.DESCRIPTION, Field.VISUAL),
+    Field.NAME: (Field.OCR, Field.DESCRIPTION),
+}
 # A BM25 score is at most (k1 + 1) times the sum of the terms' rarities; k1 is tantivy's 1.2.
 _SATURATED = 2.2
 PDQ_RELATED = 62  # bits of 256: twice what Meta calls "the same"; beyond, agreement is chance

@@ -32,8 +32,9 @@ ALL_TEXT = "everything"  # the field that joins the others
 FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
 MAX_TERMS = 64  # of a query; a pasted essay is cut there
 HEAP_BYTES = 200_000_000  # that building may hold before it writes a segment
-_KEPT_TERMS = 256  # whose memes and scores an open index remembers: with _KEPT_MEMES each, 120 MB at the very most
-_KEPT_MEMES = 40_000
+_KEPT_TERMS = 1024  # whose memes and scores an open index remembers; only terms that few memes hold are
+# To read one meme that holds a term costs a sixth of picking one out by its id, and a term read once is remembered.
+_READ_PER_ID = 4
 _SPELLING = "spelling"  # the words as written, for their own sake: nothing is scored by them
 _ANALYSER = "memetica-2"  # another name when the terms of a word change, so that an older index is built again
 _LONGEST = 64  # bytes of a word; more is no word
@@ -235,16 +236,14 @@ class WordIndex:
     def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> WordScores:
         """Return the BM25 scores ([n]) of given memes, in any order; 0 where no term matches."""
         scores = np.zeros(len(ids), np.float32)
-        many = []
-        for part in self._parts(wanted):
-            holders = min(self.document_frequency(term, field) for term in part)
-            if holders > _KEPT_MEMES:
-                many.append(self._query(part, field))
-            elif holders:
-                # A term's score does not depend on the others, so it is looked up where it was read once.
+        parts = [part for part in self._parts(wanted) if all(self.document_frequency(term, field) for term in part)]
+        holders = sum(min(self.document_frequency(term, field) for term in part) for part in parts)
+        if holders <= _READ_PER_ID * len(ids):
+            # A term's score does not depend on the others, so it is looked up where it was read once.
+            for part in parts:
                 _add(scores, ids, *self._holders(part, field))
-        if many and len(ids):
-            found = self._run(self._only(_any_of(many), ids), len(ids))
+        elif len(ids):
+            found = self._run(self._only(_any_of([self._query(part, field) for part in parts]), ids), len(ids))
             _add(scores, ids, *_by_id(*found))
         return scores
 

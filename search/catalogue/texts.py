@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -229,10 +229,11 @@ class Texts:
         ):
             yield _passage(row)
 
-    def passages_of(self, ids: Sequence[int]) -> list[PassageRow]:
-        """Return the passages of these memes, in the order in which they were cut."""
+    def passages_of(self, ids: Sequence[int], *, fields: Collection[Field] | None = None) -> list[PassageRow]:
+        """Return the passages of these memes, of some fields or of all, in the order in which they were cut."""
         marks = ",".join(str(int(id)) for id in ids)
-        rows = self._database.rows(f"SELECT * FROM passages WHERE meme_id IN ({marks}) ORDER BY meme_id, id")
+        wanted = "" if fields is None else f"AND field IN ({','.join(repr(field.value) for field in sorted(fields))})"
+        rows = self._database.rows(f"SELECT * FROM passages WHERE meme_id IN ({marks}) {wanted} ORDER BY meme_id, id")
         return [_passage(row) for row in rows]
 
 
