@@ -327,3 +327,8 @@ def test_status_counts_what_is_missing_before_and_after(tiny_settings: Settings)
         assert all(one.missing == 0 for one in (stages[Stage.MEDIA], stages[Stage.EMBED]))
         assert {meme.type for meme in catalogue.memes.everything()} == {MediaType.IMAGE}
         assert {row.passage.field for row in catalogue.texts.passages()} >= {Field.OCR, Field.DESCRIPTION, Field.VISUAL}
+
+
+def test_the_folder_around_the_library_may_be_named_instead(tiny_settings: Settings) -> None:
+    reports, _ = index(replace(tiny_settings, library=tiny_settings.library.parent))
+    assert counts(reports)[Stage.SCAN] == counts(reports)[Stage.MEDIA] == (len(TINY), 0)

@@ -11,14 +11,16 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from indexer.library import library_root
 from search.catalogue import Catalogue, open_catalogue
-from search.errors import MemeticaError, WrongUse
+from search.errors import LibraryError, MemeticaError, WrongUse
 from search.meme import Answer, Meme, Stage, TextKind
 from search.searcher import Likeness, Sort, open_searcher
 from search.settings import Settings, load_settings
@@ -43,7 +45,10 @@ class Session:
 
     def settings(self, **more: Any) -> Settings:
         """Return the settings, with more values given by the verb."""
-        return load_settings(self._given | {name: value for name, value in more.items() if value is not None})
+        settings = load_settings(self._given | {name: value for name, value in more.items() if value is not None})
+        with suppress(LibraryError):  # a library that is away ends only the verbs that read it
+            return replace(settings, library=library_root(settings.library))
+        return settings
 
 
 def verb(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -120,7 +125,7 @@ def _index(session: Session, settings: Settings, catalogue: Catalogue, *, reocr:
             f"There are no memes in {settings.library}: put a folder for each category there, pictures inside."
         )
     elif failed:
-        terminal.say(f"{memes:,} memes are indexed; {failed:,} things failed: `memetica status` says which and why.")
+        terminal.say(f"{memes:,} memes are indexed. Failed: {failed:,}; `memetica status` says what and why.")
     else:
         terminal.say(f"{memes:,} memes are indexed.")
     return 1 if failed else 0
