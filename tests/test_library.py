@@ -374,8 +374,8 @@ def test_one_folder_of_many_thousand_files_is_paired_in_little_time(library: Pat
     for number in range(1000):
         for ending in ("", ".txt", ".first-seen.txt", ".vision.txt", ".m.simple-description.txt"):
             (library / f"C/meme {number}.png{ending}").touch()
-    began = time.perf_counter()
+    began = time.thread_time()
     found = memes(library)
-    assert time.perf_counter() - began < 2  # quadratic pairing of this many takes far longer
+    assert time.thread_time() - began < 2  # quadratic pairing of this many takes far longer
     assert len(found) == 1000
     assert all(labels(one) == ["m.simple-description", "", "vision"] for one in found.values())

@@ -199,9 +199,9 @@ def multiplied(level: str) -> str:
     ids=["uses", "patterns", "classes", "long paths", "many"],
 )
 def test_a_drawing_that_multiplies_itself_is_refused_quickly(inside: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     assert "counting repetitions" in refusal(svg(inside))
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5  # the processor's time, not that of a busy machine
 
 
 def test_a_drawing_made_of_itself_is_refused() -> None:
