@@ -70,7 +70,6 @@ class Database:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA mmap_size = 268435456")
         except sqlite3.Error as error:
             raise DataFolderError(
                 f"The catalogue {self.path} cannot be opened: {error}.",
