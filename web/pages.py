@@ -254,7 +254,7 @@ def _reasons(hit: Hit) -> list[str]:
 
 def _ratio(meme: Meme) -> float:
     """Return width by height, within what a grid can show."""
-    return min(2.4, max(0.5, meme.width / meme.height)) if meme.width and meme.height else 1.0
+    return min(2.4, max(0.72, meme.width / meme.height)) if meme.width and meme.height else 1.0
 
 
 def _pages(total: int, page: int) -> dict[str, Any]:
