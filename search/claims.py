@@ -1,0 +1,179 @@
+"""What a description claims that another text can contradict: words it quotes, colours, numbers, what is not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+
+from rapidfuzz import fuzz
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+COLOURS = _words(
+    "black white grey gray red orange yellow green blue purple violet pink brown golden silver blond blonde beige "
+    "turquoise teal"
+)
+NUMBERS: Mapping[str, str] = MappingProxyType(
+    {
+        "one": "1",
+        "two": "2",
+        "three": "3",
+        "four": "4",
+        "five": "5",
+        "six": "6",
+        "seven": "7",
+        "eight": "8",
+        "nine": "9",
+        "ten": "10",
+        "eleven": "11",
+        "twelve": "12",
+    }
+)
+_SAME_COLOUR = MappingProxyType({"gray": "grey", "blonde": "blond"})
+# Words between a colour or a number and what it is said of; and words that nothing is said of.
+_BETWEEN = _words(
+    "large small big little tall short long young old older elderly male female cartoon animated bright dark light "
+    "pale deep plain solid striped wide different separate other additional identical similar anthropomorphic and"
+)
+_NO_NOUN = _words(
+    "of in on at with to for from by is are was were has have that which who while against near over under behind as "
+    "or the a an this these those its their his her it he she they them where appears appear looks seems standing "
+    "sitting lying wearing holding side top bottom left right another more most"
+)
+_NOT_DENIED = _NO_NOUN | _words(
+    "only just visible clear clearly specific other longer sure necessarily fully very directly entirely particularly "
+    "quite obvious additional apparent much many even shown seen present included"
+)
+
+_MARK = re.compile(r'["“”«»„]')
+_QUOTE = re.compile(r'“[^”]+”|«[^»]+»|„[^“”]+[“”]|"[^"]*"')
+# What a meme says is announced; a film's title in quotation marks is not.
+_ANNOUNCED = re.compile(
+    r"\b(?:text|read|say|said|caption|label|word|writ|sign|quot|speech|bubble|dialog|tweet|post|comment|message|phrase|"
+    r"overlay|line|stat|headline|ask|exclaim|shout|repl|respond)",
+    re.IGNORECASE,
+)
+_ANNOUNCED_WITHIN = 80  # letters before the quote
+_TEXT_HEADING = re.compile(
+    r"^\s*#{1,6}[^\n]{0,20}\btext\b[\s:*]*\n(?P<body>.*?)(?=^\s*#{1,6}\s|\Z)",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_NEGATED = re.compile(r"\b(?:no|without(?:\s+any)?|lacks?|lacking|not|isn't|aren't)\s+(?:an?\s+|the\s+)?([a-z]{4,})")
+
+# A quote is compared a few words at a time: a box may stand elsewhere in the other text, and a word may be misread.
+CHUNK_WORDS = 4
+CHUNK_LETTERS = 5  # shorter ones are found anywhere
+ALIKE = 72.0  # of 100; chunks of memes of one template stay below, an engine's misreadings above
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a text claims: its quotes, what colours and how many it says of which nouns, and what it denies."""
+
+    quoted: tuple[str, ...]
+    colours: Mapping[str, frozenset[str]]
+    numbers: Mapping[str, frozenset[str]]
+    denied: frozenset[str]
+    asserted: frozenset[str]  # every word that is not denied
+    letters: str  # of the whole text, small and without anything between them
+
+
+def claims_of(text: str, *, is_ocr: bool = False) -> Claims:
+    """Return what a text claims; of an OCR text every word is a quote, and nothing else is claimed."""
+    if is_ocr:
+        return Claims((text,), {}, {}, frozenset(), frozenset(), letters_of(text))
+    quoted = tuple(quotes(text))
+    # What the meme says is not what the describer says: "NO CAT IS BLUE" denies nothing.
+    said = _TEXT_HEADING.sub(" ", text)
+    for quote in quoted:
+        said = said.replace(quote, " ")
+    said = _QUOTE.sub(" ", said).lower()
+    words = [match[0] for match in _WORD.finditer(said)]
+    asserted = frozenset(match[0] for match in _WORD.finditer(_NEGATED.sub(" ", said)))
+    return Claims(
+        quoted=quoted,
+        colours=_said_of(words, {colour: _SAME_COLOUR.get(colour, colour) for colour in COLOURS}),
+        numbers=_said_of(words, NUMBERS),
+        denied=frozenset(_NEGATED.findall(said)) - _NOT_DENIED - asserted,
+        asserted=asserted,
+        letters=letters_of(text),
+    )
+
+
+def quotes(text: str) -> Iterator[str]:
+    """Yield what a description quotes: between quotation marks, or under a heading that names the text."""
+    for section in _TEXT_HEADING.finditer(text):
+        yield section["body"]
+    for paragraph in re.split(r"\n\s*\n", _TEXT_HEADING.sub("\n\n", text)):
+        marks = [match.start() for match in _MARK.finditer(paragraph)]
+        for before, mark in pairwise([-1, *marks]):
+            # Quotes stand within quotes without looking different: from the first that is announced to the last mark.
+            if _ANNOUNCED.search(paragraph[max(before + 1, mark - _ANNOUNCED_WITHIN) : mark]):
+                yield paragraph[mark : marks[-1]]
+                break
+
+
+def letters_of(text: str) -> str:
+    """Return a text's letters and digits, small."""
+    return "".join(filter(str.isalnum, text.lower()))
+
+
+def found_share(quoted: tuple[str, ...], letters: str) -> float | None:
+    """Return what share of quotes, by letters, another text holds, give or take misread ones; None without quotes."""
+    total = found = 0
+    for quote in quoted:
+        words = [match[0] for match in _WORD.finditer(quote)]
+        for start in range(0, len(words), CHUNK_WORDS):
+            chunk = letters_of("".join(words[start : start + CHUNK_WORDS]))
+            if len(chunk) < CHUNK_LETTERS:
+                continue
+            total += len(chunk)
+            # Longer than what it is looked for in, a chunk would be found by a piece of itself.
+            if len(letters) >= 0.8 * len(chunk) and fuzz.partial_ratio(chunk, letters, score_cutoff=ALIKE):
+                found += len(chunk)
+    return found / total if total else None
+
+
+def conflicts(one: Claims, other: Claims) -> tuple[str, ...]:
+    """Return in words where two descriptions exclude each other, what the first says being first."""
+    found = []
+    for ours, theirs in ((one.colours, other.colours), (one.numbers, other.numbers)):
+        for noun in sorted(ours.keys() & theirs.keys()):
+            if not ours[noun] & theirs[noun]:
+                found.append(f"{_listed(ours[noun])} {noun}, not {_listed(theirs[noun])}")
+    found += [f"not {word}" for word in sorted(one.denied & other.asserted)]
+    found += [word for word in sorted(one.asserted & other.denied)]
+    return tuple(found)
+
+
+def _listed(words: frozenset[str]) -> str:
+    return " or ".join(sorted(words))
+
+
+def _said_of(words: list[str], values: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Return, by noun, which of the values are said of it: in "two young men", two of men."""
+    found: dict[str, set[str]] = {}
+    for at, word in enumerate(words):
+        if word not in values:
+            continue
+        for noun in words[at + 1 : at + 4]:
+            if noun in _BETWEEN or noun in COLOURS:
+                continue
+            if noun not in _NO_NOUN and len(noun) > 2 and noun not in NUMBERS:
+                found.setdefault(_singular(noun), set()).add(values[word])
+            break
+    return {noun: frozenset(said) for noun, said in found.items()}
+
+
+def _singular(noun: str) -> str:
+    irregular = {"men": "man", "women": "woman", "people": "person", "children": "child"}
+    if noun in irregular:
+        return irregular[noun]
+    return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun
