@@ -1,0 +1,185 @@
+"""Words on pictures: broken into lines, made as large as their box allows, measured, and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+_SPACING = 1.16  # lines' distance, in sizes of the type
+_SMOOTH = 2  # letters are drawn this much larger and shrunk
+
+
+class Style(StrEnum):
+    """How letters look."""
+
+    CAPTION = "caption"  # white narrow capitals with a black outline
+    BOLD = "bold"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """A text and the box that it must stay within: left, top, right, bottom in pixels; `turn` in degrees, clockwise."""
+
+    text: str
+    box: tuple[float, float, float, float]
+    style: Style = Style.BOLD
+    colour: str = "#1d1b2e"
+    largest: float = 64  # pixels
+    smallest: float = 15
+    align: str = "centre"  # or "left"
+    stand: str = "middle"  # where in its box a short text stands: "top", "middle" or "bottom"
+    turn: float = 0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a text was set: the size of its type in pixels, and its lines."""
+
+    size: float
+    lines: tuple[str, ...]
+
+
+# Squeezing the letters to this share of their width gives the one typeface that is always there a poster's look.
+_NARROW = {Style.CAPTION: 0.84, Style.BOLD: 1.0, Style.PLAIN: 1.0}
+_WEIGHT = {Style.CAPTION: 0.046, Style.BOLD: 0.026, Style.PLAIN: 0.0}  # thickened by this share of the size, all round
+_OUTLINE = {Style.CAPTION: 0.075, Style.BOLD: 0.0, Style.PLAIN: 0.0}
+_TRACKING = {Style.CAPTION: 0.045, Style.BOLD: 0.012, Style.PLAIN: 0.0}  # room between letters, which thick ones need
+
+
+@lru_cache(maxsize=256)
+def typeface(size: int) -> ImageFont.FreeTypeFont:
+    """Return the typeface that comes with Pillow (Aileron, CC0), at a size in pixels."""
+    font = ImageFont.load_default(size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise RuntimeError("Pillow was built without FreeType: the demo's words cannot be drawn.")
+    return font
+
+
+def set_text(lettering: Lettering) -> Setting:
+    """Return the largest setting that stays within the box; raise ValueError when even the smallest does not fit."""
+    left, top, right, bottom = lettering.box
+    wide, tall = right - left, bottom - top
+    size = lettering.largest
+    while size >= lettering.smallest:
+        lines = _broken(lettering, size, wide)
+        if lines is not None and _height(lettering, size, len(lines)) <= tall:
+            return Setting(size, lines)
+        size = size - 1 if size < 40 else size - 2
+    raise ValueError(f"{lettering.text!r} does not fit into {wide:.0f} × {tall:.0f} pixels.")
+
+
+def letter(image: Image.Image, letterings: Sequence[Lettering]) -> Image.Image:
+    """Return the picture with the words drawn on it; raise ValueError when one does not fit its box."""
+    for lettering in letterings:
+        drawn, corner = masks(lettering)
+        for mask, colour in drawn:
+            image.paste(colour, corner, mask)
+    return image
+
+
+def ink_box(lettering: Lettering) -> tuple[int, int, int, int]:
+    """Return the box of pixels that the words really touch, measured on what is drawn, whatever was calculated."""
+    drawn, (x, y) = masks(lettering)
+    boxes = [found for mask, _ in drawn if (found := mask.point(lambda value: 255 * (value > 40)).getbbox())]
+    if not boxes:
+        return (x, y, x, y)
+    return (
+        x + min(one[0] for one in boxes),
+        y + min(one[1] for one in boxes),
+        x + max(one[2] for one in boxes),
+        y + max(one[3] for one in boxes),
+    )
+
+
+def _shown(lettering: Lettering) -> str:
+    return lettering.text.upper() if lettering.style is Style.CAPTION else lettering.text
+
+
+def _length(lettering: Lettering, line: str, size: float) -> float:
+    around = 2 * size * (_WEIGHT[lettering.style] + _OUTLINE[lettering.style])
+    # Measured at one large size, so that what fits does not hang on the rounding of small ones.
+    tracking = _TRACKING[lettering.style] * max(0, len(line) - 1)
+    return (typeface(100).getlength(line) / 100 + tracking) * size * _NARROW[lettering.style] + around
+
+
+def _height(lettering: Lettering, size: float, lines: int) -> float:
+    around = 2 * size * (_WEIGHT[lettering.style] + _OUTLINE[lettering.style])
+    return size * (_SPACING * (lines - 1) + 1.02) + around
+
+
+def _broken(lettering: Lettering, size: float, wide: float) -> tuple[str, ...] | None:
+    lines: list[str] = []
+    for paragraph in _shown(lettering).split("\n"):
+        line = ""
+        for word in paragraph.split():
+            if _length(lettering, word, size) > wide:
+                return None
+            longer = f"{line} {word}".strip()
+            if line and _length(lettering, longer, size) > wide:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    return _balanced(lettering, size, wide, lines) if "\n" not in lettering.text else tuple(lines)
+
+
+def _balanced(lettering: Lettering, size: float, wide: float, lines: list[str]) -> tuple[str, ...]:
+    """Return as many lines, none much longer than it must be: no word left alone on the last one."""
+    words = " ".join(lines).split()
+    for share in (0.55, 0.65, 0.75, 0.85, 0.95):
+        tried, line = [], ""
+        for word in words:
+            longer = f"{line} {word}".strip()
+            if line and _length(lettering, longer, size) > wide * share:
+                tried.append(line)
+                longer = word
+            line = longer
+        tried.append(line)
+        if len(tried) <= len(lines) and all(_length(lettering, one, size) <= wide for one in tried):
+            return tuple(tried)
+    return tuple(lines)
+
+
+def masks(lettering: Lettering, *, smooth: int = 1) -> tuple[list[tuple[Image.Image, str]], tuple[int, int]]:
+    """Return the letters' outline and filling as masks with their colours, and where their corner lies.
+
+    Masks are `smooth` times as large as the picture; the corner is in the picture's own pixels.
+    """
+    setting = set_text(lettering)
+    left, top, right, bottom = lettering.box
+    fine = _SMOOTH * smooth
+    style, size = lettering.style, setting.size * fine
+    font = typeface(round(size))
+    narrow = _NARROW[style]
+    wide, tall = round((right - left) * fine / narrow), round((bottom - top) * fine)
+    block = _height(lettering, size, len(setting.lines))
+    start = {"top": 0.0, "middle": (tall - block) / 2, "bottom": tall - block}[lettering.stand]
+    around = size * (_WEIGHT[style] + _OUTLINE[style])
+    drawn = []
+    thicknesses = [(_WEIGHT[style], lettering.colour)]
+    if _OUTLINE[style]:
+        thicknesses.insert(0, (_WEIGHT[style] + _OUTLINE[style], "#08080f"))
+    for share, colour in thicknesses:
+        mask = Image.new("L", (wide, tall))
+        draw = ImageDraw.Draw(mask)
+        for k, line in enumerate(setting.lines):
+            tracking = size * _TRACKING[style]
+            length = font.getlength(line) + tracking * max(0, len(line) - 1)
+            x = around if lettering.align == "left" else (wide - length) / 2
+            # Aileron's capitals reach .72 of its size above the baseline, its tails .22 below.
+            baseline = start + around + size * (0.78 + _SPACING * k)
+            for place, character in enumerate(line):
+                across = x + font.getlength(line[:place]) + tracking * place
+                draw.text((across, baseline), character, fill=255, font=font, anchor="ls", stroke_width=size * share)
+        mask = mask.resize((round((right - left) * smooth), round((bottom - top) * smooth)), Image.Resampling.LANCZOS)
+        if lettering.turn:
+            mask = mask.rotate(-lettering.turn, Image.Resampling.BICUBIC, expand=True)
+        drawn.append((mask, colour))
+    turned = drawn[0][0]
+    corner = (round((left + right - turned.width / smooth) / 2), round((top + bottom - turned.height / smooth) / 2))
+    return drawn, corner
