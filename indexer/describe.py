@@ -186,14 +186,14 @@ class _Run:
         except UnreadableFile as error:
             self._failed(todo, meme, error)
             return
+        category = meme.category if self._terms.with_category else None
+        prompt = self._prompts.ask(todo.kind, frames=len(pictures), category=category)
+        jpeg = shown(pictures, longest_side=self._prompts.longest_side)
         # As late as can be: another program may have written a text beside the meme meanwhile.
         if any(os.path.lexists(path) for path in self._sidecars(todo, meme)):
             todo.put_back(meme, done_elsewhere=True)
             self._count()
             return
-        category = meme.category if self._terms.with_category else None
-        prompt = self._prompts.ask(todo.kind, frames=len(pictures), category=category)
-        jpeg = shown(pictures, longest_side=self._prompts.longest_side)
         try:
             judged = self._retrying()(self._call, line, todo, meme, prompt, jpeg)
         except CallStopped:

@@ -17,8 +17,8 @@ from search.catalogue import Catalogue
 from search.claims import Claims, claims_of, conflicts, found_share
 from search.meme import Field, Meme, Text, TextKind
 
-# Cosines of two descriptions by MiniLM: on cm50 .13 to .45 of different pictures, .6 and more of one. A description that
-# quotes the caption and one that does not are less alike, so no more is asked than others seldom reach.
+# Cosines of two descriptions by MiniLM: on cm50 .13 to .45 of different pictures, .6 and more of one. A description
+# that quotes the caption and one that does not are less alike, so little is asked.
 LEAST_COSINE = 0.15
 MOST_COSINE = 0.5
 CONFLICT_COSTS = 0.2  # a conflict in a detail, of the support of 1 that two like texts give each other

@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tiny import TINY
 from vision_server import Asked, Drops, Fails, Reply, Says, VisionServer
 
 from indexer.describe import describe_memes
+from indexer.pipeline import only_one
 from indexer.progress import Silence
 from indexer.scan import scan_library
 from indexer.terms import Assignment, Tally, Terms
@@ -399,12 +401,31 @@ def test_what_models_write_is_found_in_a_changed_index(tiny_settings: Settings, 
     assert catalogue.revision() > before
 
 
+def test_memes_are_described_while_another_process_indexes(tiny_settings: Settings, catalogue: Catalogue) -> None:
+    with VisionServer(described) as server, only_one(tiny_settings):
+        assert describe(tiny_settings, catalogue, server).done == len(TINY)
+
+
+def test_a_moving_meme_is_shown_as_its_frames_and_the_model_is_told_so(
+    tiny_settings: Settings, catalogue: Catalogue
+) -> None:
+    frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(tiny_settings.library / "Cats/dance.gif", save_all=True, append_images=frames[1:], duration=200)
+    scan_library(tiny_settings.library, catalogue, progress=Silence())
+    with VisionServer(described) as server:
+        describe(tiny_settings, catalogue, server)
+    [moving] = [asked for asked in server.asked if "frames" in asked.prompt]
+    assert "3 frames" in moving.prompt
+    assert moving.picture.width * moving.picture.height >= 3 * 60 * 40
+
+
 RUN = textwrap.dedent(
     """
     import sys
     from pathlib import Path
     from indexer.describe import describe_memes
-    from indexer.progress import Silence
+    from indexer.pipeline import only_one
+from indexer.progress import Silence
     from indexer.terms import Assignment, Terms
     from search.catalogue import open_catalogue
     from search.meme import TextKind

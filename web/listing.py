@@ -95,9 +95,8 @@ def show_status(
         terminal.out.print("\nfailed", style="yellow")
         for one in status.failures:
             tries = f" (tried {one.attempts} times)" if one.attempts > 1 else ""
-            terminal.out.print(
-                Text.assemble(("  " + repr(one.subject)[1:-1], "bold"), f" {one.stage.value}: {one.reason}{tries}")
-            )
+            who = f"{one.stage.value} by {one.source}" if one.source else one.stage.value
+            terminal.out.print(Text.assemble(("  " + repr(one.subject)[1:-1], "bold"), f" {who}: {one.reason}{tries}"))
             if one.hint:
                 terminal.out.print(Text("    " + one.hint, style="dim"))
 

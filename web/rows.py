@@ -104,6 +104,7 @@ def status_rows(status: LibraryStatus, index: IndexStatus | MemeticaError) -> It
             "failure": {
                 "stage": failure.stage.value,
                 "subject": failure.subject,
+                "source": failure.source,
                 "reason": failure.reason,
                 "hint": failure.hint,
                 "failed_at": _iso(failure.failed_at),
