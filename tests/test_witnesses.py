@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from fakes import HashingTextEncoder
 
 from indexer.embed import embed_passages, split_texts
 from indexer.progress import Silence
 from search.catalogue import Catalogue, ReadingRecord
 from search.meme import Text, TextKind
+from search.settings import Settings
 from search.witnesses import agreement, contradicted, contradictions, weigh
+from web.cli import main
 
 FINE = (
     'A yellow dog drinks coffee at a table in a burning room. The text reads: "THIS IS FINE, I AM OKAY WITH THE EVENTS"'
@@ -96,7 +101,9 @@ def test_vectors_that_are_not_one_for_each_text_are_refused() -> None:
         agreement([simple(FINE), simple(OTHER)], np.zeros((3, 8), np.float32))
 
 
-def test_the_curator_is_shown_the_memes_whose_texts_contradict_each_other(tiny_indexed: Catalogue) -> None:
+def test_the_curator_is_shown_the_memes_whose_texts_contradict_each_other(
+    tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
     [meme] = [one for one in tiny_indexed.memes.everything() if one.path == "Dogs/fine.png"]
     for kind, source, body in (
         (TextKind.SIMPLE, "good", FINE),
@@ -111,3 +118,9 @@ def test_the_curator_is_shown_the_memes_whose_texts_contradict_each_other(tiny_i
     assert found.meme.path == "Dogs/fine.png"
     assert found.witnesses[0].text.source == "bad"
     assert [witness.support for witness in found.witnesses] == sorted(witness.support for witness in found.witnesses)
+    # The command lists the same.
+    places = ["--data", str(tiny_settings.data), "--json"]
+    said = CliRunner().invoke(main, ["contradictions", *places], env={"MEMETICA_TEXT_ENCODER": encoder.name})
+    [row] = map(json.loads, said.stdout.splitlines())
+    assert (row["path"], row["witnesses"][0]["source"]) == ("Dogs/fine.png", "bad")
+    assert row["witnesses"][0]["weight"] < 0.1 < row["witnesses"][-1]["weight"]

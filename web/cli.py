@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,25 @@ def show(session: Session, meme: str) -> int:
             session.terminal.row(meme_row(found, texts))
         else:
             show_meme(session.terminal, found, texts)
+    return 0
+
+
+@main.command()
+@click.option("-k", default=50, show_default=True, type=click.IntRange(1), help="How many memes, the newest first.")
+@click.option("--details", is_flag=True, help="Also texts that differ only in a colour, a number or a denial.")
+@verb
+def contradictions(session: Session, k: int, details: bool) -> int:
+    """List memes whose descriptions or OCR contradict each other, the text that stands alone first."""
+    from search.witnesses import contradictions as list_contradictions
+    from web.witnesses import contradiction_row, show_contradiction
+
+    settings = session.settings()
+    with open_catalogue(settings, create=False) as catalogue:
+        for found in islice(list_contradictions(catalogue, encoder=settings.text_encoder, details=details), k):
+            if session.terminal.as_json:
+                session.terminal.row(contradiction_row(found))
+            else:
+                show_contradiction(session.terminal, found)
     return 0
 
 
