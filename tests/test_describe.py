@@ -424,8 +424,7 @@ RUN = textwrap.dedent(
     import sys
     from pathlib import Path
     from indexer.describe import describe_memes
-    from indexer.pipeline import only_one
-from indexer.progress import Silence
+    from indexer.progress import Silence
     from indexer.terms import Assignment, Terms
     from search.catalogue import open_catalogue
     from search.meme import TextKind
