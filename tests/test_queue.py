@@ -68,6 +68,15 @@ def test_a_shift_that_lives_keeps_its_leases_beyond_their_time(catalogue: Catalo
         assert not Shift(catalogue, Stage.OCR).take("c0ffee")
 
 
+def test_memes_are_taken_one_at_a_time_past_those_of_others(tiny_indexed: Catalogue) -> None:
+    memes = tiny_indexed.memes.everything()
+    one, other = Shift(tiny_indexed, Stage.OCR), Shift(tiny_indexed, Stage.OCR)
+    assert one.take(memes[1].content_hash)
+    under_way = other.taken(memes)
+    assert [next(under_way), next(under_way)] == [memes[0], memes[2]]
+    assert len(tiny_indexed.leases.held()) == 3
+
+
 def test_everything_is_given_back_at_the_end_even_after_an_error(catalogue: Catalogue) -> None:
     with pytest.raises(ZeroDivisionError), shift_on(catalogue, Stage.OCR) as shift:
         shift.take("c0ffee")

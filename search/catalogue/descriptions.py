@@ -74,10 +74,3 @@ class Descriptions:
             )
         }
         return [(meme, bodies[meme.content_hash]) for meme in memes]
-
-    def sources(self, kind: TextKind) -> list[str]:
-        """Return the models that wrote texts of a kind for Memetica, by name."""
-        rows = self._database.rows(
-            "SELECT DISTINCT source FROM readings WHERE kind = :kind ORDER BY source", {"kind": kind}
-        )
-        return [row["source"] for row in rows]
