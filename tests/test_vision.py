@@ -42,6 +42,14 @@ def test_a_streamed_answer_comes_whole_with_its_tokens() -> None:
     assert asked.body["max_tokens"] == 50
 
 
+def test_a_key_that_is_meant_for_another_program_is_sent_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY"):
+        monkeypatch.setenv(name, "sk-of-another-program")
+    with VisionServer(lambda asked: Says("ok")) as server:
+        ask(server.url)
+    assert server.asked[0].key == "none"
+
+
 def test_the_picture_arrives_as_it_looks() -> None:
     with VisionServer(lambda asked: Says("ok")) as server:
         ask(server.url)
