@@ -134,7 +134,13 @@ def _index(session: Session, settings: Settings, catalogue: Catalogue, *, reocr:
 
 @main.command()
 @click.option("--model", "models", multiple=True, required=True, metavar="NAME[@URL]", help="Who describes.")
-@click.option("--kind", type=click.Choice(["simple-description", "detailed-analysis"]), default="simple-description")
+@click.option(
+    "--kind",
+    type=click.Choice(["simple-description", "detailed-analysis"]),
+    default="simple-description",
+    show_default=True,
+    help="A few sentences, or an essay under headings.",
+)
 @click.option("--endpoint", "endpoints", multiple=True, metavar="URL", help=Settings.help_of("endpoint"))
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Calls at once, each endpoint.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Ask about the newest N memes at most.")
@@ -246,7 +252,13 @@ def search(session: Session, query: str, image: Path | None, k: int, offset: int
 
 @main.command()
 @click.argument("meme", metavar="PATH|ID")
-@click.option("--by", type=click.Choice([one.value for one in Likeness]), default=Likeness.ALL.value, show_default=True)
+@click.option(
+    "--by",
+    type=click.Choice([one.value for one in Likeness]),
+    default=Likeness.ALL.value,
+    show_default=True,
+    help="By what they are alike.",
+)
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many hits.")
 @verb
 def similar(session: Session, meme: str, by: str, k: int) -> int:
