@@ -229,7 +229,11 @@ def status(session: Session) -> int:
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many hits.")
 @click.option("--offset", default=0, type=click.IntRange(0), help="How many hits to pass over.")
 @click.option(
-    "--sort", type=click.Choice([sort.value for sort in Sort]), default=Sort.RELEVANCE.value, show_default=True
+    "--sort",
+    type=click.Choice([sort.value for sort in Sort]),
+    default=Sort.RELEVANCE.value,
+    show_default=True,
+    help="The order of the hits.",
 )
 @verb
 def search(session: Session, query: str, image: Path | None, k: int, offset: int, sort: str) -> int:
