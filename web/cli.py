@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import shutil
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -82,9 +81,6 @@ def verb(command: Callable[..., int | None]) -> Callable[..., None]:
 @click.pass_context
 def main(context: click.Context, **common: Any) -> None:
     """Find memes by what they show, what they say and what they mean."""
-    # A closed pipe (`memetica … | head`) ends the command quietly, as it does for others.
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     context.obj = common
 
 
