@@ -21,17 +21,17 @@ Parser = Callable[[str], Any]
 # What each voter weighs: a field's words by BM25, a field's meaning by its embeddings, and the look.
 WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
-        "words.everything": 0.25,
+        "words.everything": 0.24,
         "words.name": 0.0,
-        "words.ocr": 0.1,
+        "words.ocr": 0.06,
         "words.description": 0.0,
         "words.visual": 0.0,
         "words.analysis": 0.0,
-        "meaning.name": 0.12,
-        "meaning.ocr": 0.25,
-        "meaning.description": 0.1,
+        "meaning.name": 0.11,
+        "meaning.ocr": 0.28,
+        "meaning.description": 0.11,
         "meaning.visual": 0.03,
-        "meaning.analysis": 0.1,
+        "meaning.analysis": 0.15,
         "look": 0.6,
     }
 )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from search.encoders import Vectors
 from search.errors import IndexUnusable
 
-EVENNESS = 0.3  # shares of the mean variance added to each direction: more leaves more as it was
+EVENNESS = 1.0  # shares of the mean variance added to each direction: more leaves more as it was
 BELIEF_ROWS = 200  # a library of fewer rows than this is mostly believed to be like no library at all
 _CHUNK = 16384
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from search.errors import DataFolderError, IndexUnusable
-from search.generation import Manifest, live_folder, live_generation, new_generation, read_manifest, write_manifest
+from search.generation import (
+    FORMAT,
+    Manifest,
+    live_folder,
+    live_generation,
+    new_generation,
+    read_manifest,
+    write_manifest,
+)
 
 MANIFEST = Manifest(
     generation="",
@@ -87,7 +95,7 @@ def test_a_name_that_leads_nowhere_is_no_index(tmp_path: Path, name: str) -> Non
         live_folder(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"format": 1}', '{"format": 999}'])
+@pytest.mark.parametrize("damage", ["{", "[]", "{}", f'{{"format": {FORMAT}}}', '{"format": 999}'])
 def test_a_damaged_or_foreign_manifest_is_unusable(tmp_path: Path, damage: str) -> None:
     (tmp_path / build(tmp_path) / "manifest.json").write_text(damage)
     with pytest.raises(IndexUnusable) as caught:
@@ -97,6 +105,6 @@ def test_a_damaged_or_foreign_manifest_is_unusable(tmp_path: Path, damage: str) 
 
 def test_another_format_is_named(tmp_path: Path) -> None:
     manifest = tmp_path / build(tmp_path) / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 2}))
-    with pytest.raises(IndexUnusable, match="format 2"):
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": FORMAT + 1}))
+    with pytest.raises(IndexUnusable, match=f"format {FORMAT + 1}"):
         read_manifest(manifest.parent)
