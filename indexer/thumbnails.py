@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 from search.errors import DataFolderError
@@ -20,7 +21,7 @@ def thumbnails_present(data: Path) -> set[str]:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file of the data folder whole or not at all; raise DataFolderError when there is no room or no right."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside.write_bytes(content)

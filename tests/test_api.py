@@ -178,6 +178,8 @@ def test_metrics_count_requests(site: FlaskClient) -> None:
     metrics = site.get("/metrics").text
     assert f"{name}{3 + (float(before[1]) if before else 0)}" in metrics
     assert f"memetica_memes {float(len(TINY))}" in metrics
+    generation = site.get("/api/status").json["index"]["generation"]
+    assert f'memetica_index_info{{generation="{generation}"}} 1.0' in metrics
 
 
 def test_nothing_outside_the_catalogue_can_be_had(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,12 +20,15 @@ from tiny import TINY
 
 from indexer.pipeline import index_library
 from indexer.progress import Silence
-from search.catalogue import open_catalogue
+from search.catalogue import Catalogue, open_catalogue
 from search.settings import Settings
+from web import uploads
 from web.app import create_app
+from web.examples import examples
 from web.markdown import sections
-from web.pages import ago
+from web.pages import PAGE, ago
 
+MEANS = "the toaster stands for labour that nobody sees"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>[x](javascript:alert(3))\"'&"
 
 
@@ -76,6 +82,37 @@ def test_results_keep_the_query_and_mark_the_words_that_matched(site: FlaskClien
     assert results.all("input", name="q")[0]["value"] == "dog in a burning room"
     assert results.cards()[0] == address_of("Dogs/fine.png")
     assert results.all("mark")
+
+
+def test_a_line_parts_the_certain_from_the_rest(site: FlaskClient) -> None:
+    query = "dog in a burning room"
+    answer = site.get("/api/search", query_string={"q": query, "k": 30}).json
+    certain = answer["query"]["certain"]
+    assert 0 < certain < answer["total"] <= PAGE
+    before, after = site.get("/", query_string={"q": query}).text.split("Less certain from here")
+    assert len(Page(before).cards()) == certain
+    assert Page(before + after).cards() == [hit["url"] for hit in answer["hits"]]
+    assert f"{certain} meme" in before and f"{answer['total'] - certain} less certain" in before
+    assert "Less certain from here" not in page(site, f"/?q={quote(query)}&sort=newest").text
+
+
+def test_a_page_past_the_last_says_so_and_leads_back(site: FlaskClient) -> None:
+    past = page(site, "/?q=dog&page=9")
+    assert "There is no such page." in past.text and "No meme answers" not in past.text
+    assert past.all("input", name="q")[0]["value"] == "dog"
+    assert past.all("a", href="/?q=dog")
+
+
+def test_a_refined_query_stays_in_its_category(site: FlaskClient) -> None:
+    results = page(site, "/?q=dog&category=Dogs")
+    assert [one["value"] for one in results.all("input", name="category")] == ["Dogs"]
+    assert results.all("a", href="/?q=dog"), "and can leave it"
+
+
+def test_examples_describe_quote_and_mean_with_different_memes(served_settings: Settings, served: Catalogue) -> None:
+    # The freshest meme quotes, the only essay means, and a third, the next in age with words of its own, describes.
+    found = examples(served_settings, served)
+    assert found == ("a green dog waves hello", '"i hate mondays"', MEANS)
 
 
 def test_a_meme_has_its_breadcrumb_name_date_texts_and_relatives(site: FlaskClient) -> None:
@@ -154,6 +191,74 @@ def test_an_empty_library_says_what_to_do(tmp_path: Path) -> None:
 def test_without_an_index_memes_are_shown_and_search_says_what_mends_it(tiny_settings: Settings) -> None:
     client = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
     assert "memetica index" in page(client, "/?q=dog", 503).text
+
+
+def test_without_an_index_no_model_is_loaded_to_say_so(tiny_settings: Settings) -> None:
+    def never(settings: Settings) -> HashingTextEncoder:
+        raise AssertionError("a model was loaded")
+
+    assert "memetica index" in page(create_app(tiny_settings, load_encoder=never).test_client(), "/?q=dog", 503).text
+
+
+def test_awkward_names_survive_every_address(tmp_path: Path) -> None:
+    category = '50% #1? "a" & b;=+ %2F'
+    names = [
+        "two\nlines.png",
+        "مرحبا‏ \u202eabc.png",
+        "bell\a.png",
+        "a%20b?c#d&e.png",
+        " spaced  out .png",
+        "x.jpg.html.png",
+    ]
+    names += [f"{number}.png" for number in range(PAGE + 1 - len(names))]
+    (tmp_path / "memes" / category).mkdir(parents=True)
+    for number, name in enumerate(names):
+        file = tmp_path / "memes" / category / name
+        Image.new("RGB", (30 + number, 20), (number * 8, 99, 50)).save(file)
+        os.utime(file, (10**9 - number, 10**9 - number))
+    settings = Settings(
+        library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
+    )
+    with open_catalogue(settings) as catalogue:
+        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+    client = create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    first = page(client, f"/memes/{quote(category)}/index.html")
+    [following] = first.all("a", rel="next")
+    second = page(client, str(following["href"]))
+    expected = [f"/memes/{quote(category, safe='')}/{quote(name, safe='')}.html" for name in names]
+    assert first.cards() + second.cards() == expected
+    for number, address in enumerate(expected):
+        assert page(client, address).all("nav", class_="crumbs")
+        with Image.open(io.BytesIO(client.get(address.removesuffix(".html")).data)) as picture:
+            assert picture.width == 30 + number
+        assert client.get(address.removesuffix(".html") + "?download").status_code == 200
+    atom = "{http://www.w3.org/2005/Atom}"
+    entries = ElementTree.fromstring(client.get("/feed.atom", query_string={"category": category}).data)
+    assert [
+        one.attrib["href"].removeprefix("http://localhost") for one in entries.findall(f"{atom}entry/{atom}link")
+    ] == (expected[:PAGE])
+
+
+def test_kept_uploads_stay_within_their_bounds_and_the_newest_stays(
+    site: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "KEPT", 3)
+    settings = Settings(library=tmp_path, data=tmp_path / "data")
+    client = create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+
+    def send(shade: int) -> str:
+        raw = io.BytesIO()
+        Image.new("RGB", (50, 50), (shade, 0, 0)).save(raw, "PNG")
+        raw.seek(0)
+        return client.post("/upload", data={"picture": (raw, "x")}).headers["Location"].split("picture=")[1]
+
+    kept = [send(shade) for shade in range(5)]
+    assert {file.stem for file in (tmp_path / "data" / "uploads").iterdir()} == set(kept[2:])
+    monkeypatch.setattr(uploads, "KEPT_BYTES", 1)
+    newest = send(9)
+    assert [file.stem for file in (tmp_path / "data" / "uploads").iterdir()] == [newest]
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(send, [9] * 40)) == {newest}, "eight visitors may send the same picture at once"
 
 
 def test_hostile_texts_and_names_run_nothing(tmp_path: Path) -> None:

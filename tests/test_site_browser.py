@@ -8,9 +8,14 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import chromium, serving
+from fakes import HashingTextEncoder
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from search.catalogue import Catalogue
+from indexer.pipeline import index_library
+from indexer.progress import Silence
+from search.catalogue import Catalogue, ReadingRecord, open_catalogue
+from search.meme import TextKind
 from search.settings import Settings
 
 pytestmark = pytest.mark.browser
@@ -131,6 +136,53 @@ def test_everything_works_without_scripts(browser: Browser, address: str, served
     page.locator("form.plain").get_by_role("button", name="Search").click()
     assert "fine.png" in str(page.locator("#results .card a.picture").first.get_attribute("href"))
     context.close()
+
+
+@pytest.fixture
+def moving(tiny_settings: Settings) -> Settings:
+    """Settings over the tiny library with a GIF of two frames, on which OCR read one line."""
+    frames = [Image.new("RGB", (200, 100), colour) for colour in ("navy", "gold")]
+    frames[0].save(
+        tiny_settings.library / "Cats/blink.gif", save_all=True, append_images=frames[1:], duration=200, loop=0
+    )
+    with open_catalogue(tiny_settings) as catalogue:
+        index_library(tiny_settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+        line = ["BLINKING AGAIN", 0.9, [[0.1, 0.4], [0.9, 0.4], [0.9, 0.6], [0.1, 0.6]]]
+        content = catalogue.memes.at("Cats/blink.gif").content_hash
+        catalogue.texts.put_reading(ReadingRecord(content, TextKind.OCR, "reader", "BLINKING AGAIN", boxes=[line]))
+    return tiny_settings
+
+
+def test_words_on_a_picture_can_be_selected_and_the_rest_of_it_zooms(browser: Browser, moving: Settings) -> None:
+    with serving(moving) as address:
+        page = browser.new_page(base_url=address, viewport=DESKTOP)
+        page.goto("/memes/Cats/blink.gif.html")
+        words = page.locator("svg.words text")
+        expect(words).to_have_text("BLINKING AGAIN")
+        frame, line = page.locator(".frame").bounding_box(), words.bounding_box()
+        assert frame and line
+        assert frame["width"] * 0.75 < line["width"] < frame["width"] * 0.85, "as wide as OCR found it"
+        words.dblclick()
+        assert page.evaluate("getSelection().toString().trim()") in ("BLINKING", "AGAIN")
+        page.locator("[data-zoom]").click(position={"x": 5, "y": 5})
+        expect(page.locator(".frame.whole")).to_be_visible()
+        page.close()
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_a_gif_stands_still_where_motion_is_not_wanted(browser: Browser, moving: Settings, motion: str) -> None:
+    with serving(moving) as address:
+        context = browser.new_context(base_url=address, reduced_motion=motion)
+        page = context.new_page()
+        page.goto("/memes/Cats/blink.gif.html", wait_until="networkidle")
+        shown = page.locator("[data-zoom]")
+        stands = "shown => shown.currentSrc.includes('/thumbnails/')"
+        button = page.get_by_role("button", name="Play" if motion == "reduce" else "Pause")
+        assert shown.evaluate(stands) is (motion == "reduce")
+        button.click()
+        page.wait_for_load_state("networkidle")
+        assert shown.evaluate(stands) is (motion != "reduce")
+        context.close()
 
 
 def test_nothing_jumps_while_pictures_load(browser: Browser, address: str) -> None:

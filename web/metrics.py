@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from flask import Blueprint, Flask, Response, g, jsonify, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 from search.searcher import IndexStatus
 from web.site import site
@@ -32,6 +32,7 @@ def register(app: Flask) -> None:
     )
     memes = Gauge("memetica_memes", "Memes in the live index.", registry=registry)
     fresh = Gauge("memetica_index_fresh", "1 when the index is as new as the catalogue.", registry=registry)
+    live = Info("memetica_index", "The live generation of the index, empty while there is none.", registry=registry)
 
     @app.before_request
     def begin() -> None:
@@ -49,5 +50,6 @@ def register(app: Flask) -> None:
     def metrics() -> Response:
         status = site().index_status()
         memes.set(status.memes if isinstance(status, IndexStatus) else 0)
+        live.info({"generation": status.generation if isinstance(status, IndexStatus) else ""})
         fresh.set(1 if isinstance(status, IndexStatus) and status.fresh else 0)
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

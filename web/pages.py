@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -31,7 +31,7 @@ HIERARCHY = " - "
 
 # What each field says of why a meme is there, in a visitor's words.
 REASONS = {
-    Field.NAME: "name",
+    Field.NAME: "its name",
     Field.OCR: "says it",
     Field.DESCRIPTION: "shows it",
     Field.VISUAL: "shows it",
@@ -62,7 +62,8 @@ def home() -> str:
 def results() -> str:
     """Show the memes that answer the address's words and picture."""
     text, picture = query(request.args), request.args.get("picture", "")
-    page = number(request.args, "page", 1, least=1, most=MAX_OFFSET // PAGE)
+    page = number(request.args, "page", 1, least=1, most=math.ceil(MAX_OFFSET / PAGE))
+    offset = (page - 1) * PAGE
     sort = choice(request.args, "sort", Sort.RELEVANCE)
     category = request.args.get("category") or None
     answer = (
@@ -71,12 +72,14 @@ def results() -> str:
         .search(
             text,
             k=PAGE,
-            offset=(page - 1) * PAGE,
+            offset=offset,
             picture=open_upload(site().settings, picture) if picture else None,
             category=category,
             sort=sort,
         )
     )
+    found = answer.query.get("certain", answer.total)
+    certain = found if isinstance(found, int) else answer.total
     return render_template(
         "results.html",
         query=text,
@@ -85,7 +88,10 @@ def results() -> str:
         sort=sort,
         answer=answer,
         cards=_cards(answer.hits),
-        pages=_pages(answer.total, page),
+        pages=_pages(min(answer.total, MAX_OFFSET), page),
+        certain=certain,
+        # Where in this page the certain ones end; None when they end on another, or are not in order.
+        edge=certain - offset if sort is Sort.RELEVANCE and offset <= certain < offset + len(answer.hits) else None,
         without=_without,
         understood=_understood(answer),
     )
@@ -270,7 +276,7 @@ def _pages(total: int, page: int) -> dict[str, Any]:
 def _with(**changes: Any) -> str:
     """Return this address with parts changed."""
     values = {**request.args.to_dict(), **{name: str(value) for name, value in changes.items()}}
-    return request.path.replace("%", "%25") + "?" + urlencode({name: value for name, value in values.items() if value})
+    return quote(request.path, safe="/") + "?" + urlencode({name: value for name, value in values.items() if value})
 
 
 def _without(*names: str) -> str:

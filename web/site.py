@@ -10,7 +10,8 @@ from flask import current_app
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders import TextEncoder
 from search.errors import MemeticaError
-from search.searcher import IndexStatus, Searcher, open_searcher
+from search.opened import open_index
+from search.searcher import IndexStatus, Searcher
 from search.settings import Settings
 
 
@@ -22,6 +23,7 @@ class Site:
         self.catalogue: Catalogue = open_catalogue(settings)
         self._load_encoder = load_encoder
         self._opening = threading.Lock()
+        self._encoder: TextEncoder | None = None
         self._searcher: Searcher | None = None
 
     def searcher(self) -> Searcher:
@@ -29,8 +31,10 @@ class Site:
         if self._searcher is None:
             with self._opening:
                 if self._searcher is None:
-                    encoder = self._load_encoder(self.settings)
-                    self._searcher = open_searcher(self.settings, self.catalogue, text_encoder=encoder)
+                    # The index first: that there is none is said without loading a model to say it.
+                    index = open_index(self.settings.data / "index")
+                    self._encoder = self._encoder or self._load_encoder(self.settings)
+                    self._searcher = Searcher(self.settings, self.catalogue, index=index, text_encoder=self._encoder)
         return self._searcher
 
     def index_status(self) -> IndexStatus | MemeticaError:

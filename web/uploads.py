@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -17,6 +18,7 @@ from search.errors import NotFound, WrongUse
 from search.settings import Settings
 
 KEPT = 500  # the newest; older ones are forgotten
+KEPT_BYTES = 200_000_000  # of all of them together
 SIDE = 1024  # pixels: enough for every fingerprint and encoder
 _NAME = re.compile(r"[0-9a-f]{32}")
 
@@ -35,9 +37,22 @@ def keep_upload(settings: Settings, upload: FileStorage | None) -> str:
     picture.save(raw, "PNG")
     folder_of_uploads = settings.data / "uploads"
     write_atomically(folder_of_uploads / f"{name}.png", raw.getvalue())
-    for old in sorted(folder_of_uploads.glob("*.png"), key=lambda one: one.stat().st_mtime)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    _forget_old(folder_of_uploads)
     return name
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove all but the newest uploads, within both bounds; the newest stays, whatever its size."""
+    kept = []
+    for file in folder.glob("*.png"):
+        with suppress(FileNotFoundError):  # another request may forget it first
+            facts = file.stat()
+            kept.append((facts.st_mtime_ns, facts.st_size, file))
+    total = 0
+    for place, (_, size, file) in enumerate(sorted(kept, reverse=True)):
+        total += size
+        if place >= KEPT or (place and total > KEPT_BYTES):
+            file.unlink(missing_ok=True)
 
 
 def upload_path(settings: Settings, name: str) -> Path:

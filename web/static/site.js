@@ -21,6 +21,7 @@ async function searchWith(file) {
   const form = new FormData();
   form.append("picture", file, file.name || "pasted");
   form.append("q", field?.value ?? "");
+  form.append("category", box?.elements.category?.value ?? "");
   try {
     const answer = await fetch("/upload", { method: "POST", body: form });
     if (answer.ok) {
@@ -105,8 +106,8 @@ async function more(nav) {
     const answer = await fetch(next.href);
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const filler = results.querySelector(".filler");
-    for (const card of page.querySelectorAll("#results .card")) results.insertBefore(card, filler);
+    const last = results.querySelector(":scope > .filler:last-child");
+    for (const item of page.querySelectorAll("#results > li:not(:last-child)")) results.insertBefore(item, last);
     const following = page.querySelector("[data-pager]");
     const link = following?.querySelector("a[rel=next]");
     if (link) next.href = link.href;
@@ -182,6 +183,21 @@ if (copy && navigator.clipboard) {
     await navigator.clipboard.writeText(location.href.split("#")[0]);
     copy.textContent = "Copied";
     setTimeout(() => (copy.textContent = "Copy link"), 2000);
+  });
+}
+const pause = document.querySelector("[data-pause]");
+if (pause) {
+  const picture = document.querySelector("[data-zoom]");
+  const moving = picture.getAttribute("src");
+  let playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const label = () => (pause.textContent = playing ? "Pause" : "Play");
+  pause.hidden = false;
+  label();
+  pause.addEventListener("click", () => {
+    playing = !playing;
+    picture.parentElement.querySelector("source")?.remove(); // from here on the button decides
+    picture.src = playing ? moving : pause.dataset.pause;
+    label();
   });
 }
 for (const picture of document.querySelectorAll("[data-zoom]")) {
