@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -183,6 +185,36 @@ def test_a_gif_stands_still_where_motion_is_not_wanted(browser: Browser, moving:
         page.wait_for_load_state("networkidle")
         assert shown.evaluate(stands) is (motion != "reduce")
         context.close()
+
+
+def test_scrolling_brings_every_meme_and_back_returns_to_the_same_place(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "memes/Many").mkdir(parents=True)
+    names = [f"{number}.png" for number in range(70)]
+    for number, name in enumerate(names):
+        Image.new("RGB", (60 + number % 7 * 9, 60), (number * 3, 80, 120)).save(tmp_path / "memes/Many" / name)
+        os.utime(tmp_path / "memes/Many" / name, (10**9 - number, 10**9 - number))
+    settings = Settings(
+        library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
+    )
+    with open_catalogue(settings) as catalogue:
+        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+    with serving(settings) as address:
+        page = browser.new_page(base_url=address, viewport=PHONE)
+        page.goto("/memes/Many/index.html")
+        cards = page.locator("#results .card a.picture")
+        for shown in (60, 70):
+            page.evaluate("scrollTo(0, document.body.scrollHeight)")
+            expect(cards).to_have_count(shown)
+        found = cards.evaluate_all("links => links.map((link) => link.getAttribute('href'))")
+        assert found == [f"/memes/Many/{name}.html" for name in names]
+        cards.nth(50).scroll_into_view_if_needed()
+        place = page.evaluate("scrollY")
+        cards.nth(50).click()
+        expect(page.get_by_role("heading", name="50.png", exact=True)).to_be_visible()
+        page.go_back()
+        expect(cards).to_have_count(70)
+        page.wait_for_function("place => Math.abs(scrollY - place) < 2", arg=place)
+        page.close()
 
 
 def test_nothing_jumps_while_pictures_load(browser: Browser, address: str) -> None:
