@@ -99,7 +99,10 @@ def _asleep(figure: Figure, outline: str, expression: Expression, prop: Prop, st
     )
     rise = 6 * (1 - abs(2 * phase - 1))
     top = -152 - rise
-    blanket = f"M -34 -56 C -40 {top + 44:.0f} -20 {top + 6:.0f} 24 {top + 4:.0f} C 90 {top:.0f} 150 -128 172 -92 L 172 -44 L -30 -44 Z"
+    blanket = (
+        f"M -34 -56 C -40 {top + 44:.0f} -20 {top + 6:.0f} 24 {top + 4:.0f} C 90 {top:.0f} 150 -128 172 -92 L 172 -44 L"
+        " -30 -44 Z"
+    )
     cover = f'<path d="{blanket}" fill="{fade("#6f9df2", "#4567c4")}" {edge("#22346e", 4.5)}/>'
     patches = "".join(
         circle(x, y, 8, "#ffe27a", 'opacity=".8"') for x, y in ((20, -112), (62, -82), (100, -112), (136, -74))

@@ -6,10 +6,10 @@ import math
 from itertools import pairwise
 from zlib import crc32
 
-from indexer.demo.cast import character
 from indexer.demo.drawing import Drawing
 from indexer.demo.jokes import Joke
 from indexer.demo.lettering import Lettering, Style
+from indexer.demo.scenes import actor
 from indexer.demo.vector import box, circle, darker, fade, group, lighter, line, path, shadow
 
 _PALETTES = (
@@ -59,7 +59,10 @@ def pie(joke: Joke, phase: float) -> Drawing:
     for k, (label, value) in enumerate(values):
         end = start + 2 * math.pi * min(0.9999, value / total)
         large = 1 if end - start > math.pi else 0
-        d = f"M {x} {y} L {x + r * math.cos(start):.1f} {y + r * math.sin(start):.1f} A {r} {r} 0 {large} 1 {x + r * math.cos(end):.1f} {y + r * math.sin(end):.1f} Z"
+        d = (
+            f"M {x} {y} L {x + r * math.cos(start):.1f} {y + r * math.sin(start):.1f} A {r} {r} 0 {large} 1"
+            f" {x + r * math.cos(end):.1f} {y + r * math.sin(end):.1f} Z"
+        )
         colour = colours[k % len(colours)]
         content += path(d, colour, 'stroke="#ffffff" stroke-width="5" stroke-linejoin="round"')
         top = 190 + k * 92
@@ -91,8 +94,7 @@ def curve(joke: Joke, phase: float) -> Drawing:
     heights = _SHAPES[shape]
     points = [(110 + k * 84, 520 - 3.5 * value) for k, value in enumerate(heights)]
     way = f"M {points[0][0]} {points[0][1]:.1f} " + " ".join(
-        f"C {a[0] + 42} {a[1]:.1f} {b[0] - 42} {b[1]:.1f} {b[0]} {b[1]:.1f}"
-        for a, b in pairwise(points)
+        f"C {a[0] + 42} {a[1]:.1f} {b[0] - 42} {b[1]:.1f} {b[0]} {b[1]:.1f}" for a, b in pairwise(points)
     )
     content += line("M 86 150 L 86 530 L 740 530", "#6c7390", 4) + "".join(
         line(f"M 88 {y} L 740 {y}", "#6c7390", 1.5, 'opacity=".25"') for y in range(180, 530, 70)
@@ -102,9 +104,9 @@ def curve(joke: Joke, phase: float) -> Drawing:
     )
     content += "".join(circle(px, py, 8, "#ffffff", f'stroke="{colour}" stroke-width="5"') for px, py in points)
     words += [
-        Lettering(across, (110, 546, 720, 590), largest=26),
+        Lettering(across, (110, 540, 720, 580), largest=26),
         Lettering(up, (-110, 316, 200, 356), largest=26, turn=-90),
-        Lettering(remark, (330, 584, 720, 630), Style.PLAIN, colour=darker(colour, 0.3), largest=26),
+        Lettering(remark, (330, 586, 720, 630), Style.PLAIN, colour=darker(colour, 0.3), largest=26),
     ]
     return Drawing(_WIDTH, _HEIGHT, content + _mascot(joke, phase), tuple(words))
 
@@ -141,7 +143,5 @@ def _sheet(joke: Joke) -> tuple[str, list[Lettering]]:
 
 def _mascot(joke: Joke, phase: float) -> str:
     scene = joke.scenes[0]
-    who = character(
-        scene.subject, scene.colour, action=scene.action, expression=scene.expression, prop=scene.prop, phase=phase
-    )
+    who = actor(scene, phase=phase)
     return group(who, at=(808, 616), scale=0.62)

@@ -55,7 +55,7 @@ def face_of(scene: Scene) -> str:
 
 
 def misread(joke: Joke, random: Random) -> str:
-    """Return a meme's words as OCR over a picture reads them: mostly right, here and there a wrong or lost character."""
+    """Return a meme's words as OCR over a picture reads them: mostly right, some characters wrong or lost."""
     swaps = {"l": "|", "I": "l", "O": "0", "S": "5", "E": "F", "m": "rn", "g": "q", "B": "8", "t": "f", "'": "’"}
     rows: list[str] = []
     for line in words_of(joke):
@@ -65,11 +65,7 @@ def misread(joke: Joke, random: Random) -> str:
             luck = random.random()
             if luck < 0.035 and letter in swaps:
                 read += swaps[letter]
-            elif luck < 0.05:
-                read += ""
-            elif luck < 0.06 and letter == " ":
-                read += "  "
-            else:
+            elif luck >= 0.05:
                 read += letter
         rows.append(read)
         if random.random() < 0.25:
@@ -100,21 +96,25 @@ def _face(scene: Scene) -> str:
 
 
 def _bar(joke: Joke, scene: Scene) -> str:
-    return f"Under the line “{joke.lines[0]}” a drawing shows {scene.caption()[0].lower()}{scene.caption()[1:]} {_face(scene)}"
+    return (
+        f"Under the line “{joke.lines[0]}” a drawing shows {scene.caption()[0].lower()}{scene.caption()[1:]}"
+        f" {_face(scene)}"
+    )
 
 
 def _versus(joke: Joke, scene: Scene) -> str:
     other = joke.scenes[1]
     return (
-        f"Two panels side by side. On the left, headed “{joke.lines[0]}”, {scene.caption()[0].lower()}{scene.caption()[1:]} "
-        f"On the right, headed “{joke.lines[1]}”, {other.caption()[0].lower()}{other.caption()[1:]}"
+        f"Two panels side by side. On the left, headed “{joke.lines[0]}”,"
+        f" {scene.caption()[0].lower()}{scene.caption()[1:]} On the right, headed “{joke.lines[1]}”,"
+        f" {other.caption()[0].lower()}{other.caption()[1:]}"
     )
 
 
 def _refuse(joke: Joke, scene: Scene) -> str:
     return (
-        f"Two rows. In the upper one {_somebody(scene)} turns down “{joke.lines[0]}” with an angry shrug and a red cross; "
-        f"in the lower one it waves happily, with a green tick, at “{joke.lines[1]}”."
+        f"Two rows. In the upper one {_somebody(scene)} turns down “{joke.lines[0]}” with an angry shrug and a red"
+        f" cross; in the lower one it waves happily, with a green tick, at “{joke.lines[1]}”."
     )
 
 
@@ -139,8 +139,8 @@ def _comic(joke: Joke, scene: Scene) -> str:
 
 def _ladder(joke: Joke, scene: Scene) -> str:
     return (
-        f"Four rows, each with a line of text and {_somebody(scene)} that glows more from row to row until it floats in "
-        f"light. The lines are {_quoted(*joke.lines)}."
+        f"Four rows, each with a line of text and {_somebody(scene)} that glows more from row to row until it floats in"
+        f" light. The lines are {_quoted(*joke.lines)}."
     )
 
 
@@ -149,8 +149,8 @@ def _numbers(joke: Joke, scene: Scene) -> str:
     parts = [(label.strip(), float(value)) for label, _, value in (line.rpartition(":") for line in joke.lines[1:])]
     most, least = max(parts, key=lambda one: one[1])[0], min(parts, key=lambda one: one[1])[0]
     return (
-        f"A {kind} titled “{joke.lines[0]}” with the parts {_quoted(*(label for label, _ in parts))}; by far the largest is "
-        f"“{most}”, the smallest “{least}”. A small {scene.colour} {scene.subject} stands beside it."
+        f"A {kind} titled “{joke.lines[0]}” with the parts {_quoted(*(label for label, _ in parts))}; by far the"
+        f" largest is “{most}”, the smallest “{least}”. A small {scene.colour} {scene.subject} stands beside it."
     )
 
 
@@ -168,21 +168,24 @@ _CURVES = {
 def _line(joke: Joke, scene: Scene) -> str:
     title, across, up, shape, remark = joke.lines
     return (
-        f"A line chart titled “{title}”: “{up}” against “{across}” {_CURVES[shape]}. A note below says “{remark}”, and a "
-        f"small {scene.colour} {scene.subject} stands in the corner."
+        f"A line chart titled “{title}”: “{up}” against “{across}” {_CURVES[shape]}. A note below says “{remark}”, and"
+        f" a small {scene.colour} {scene.subject} stands in the corner."
     )
 
 
 def _venn(joke: Joke, scene: Scene) -> str:
     title, left, right, both = joke.lines
     return (
-        f"A Venn diagram titled “{title}” with two circles, “{left}” and “{right}”; where they overlap it says “{both}”. "
-        f"A small {scene.colour} {scene.subject} stands beside it."
+        f"A Venn diagram titled “{title}” with two circles, “{left}” and “{right}”; where they overlap it says"
+        f" “{both}”. A small {scene.colour} {scene.subject} stands beside it."
     )
 
 
 def _post(joke: Joke, scene: Scene) -> str:
-    return f"A screenshot of a post by “{joke.lines[0]}”, whose portrait is {_somebody(scene)}. It reads: “{joke.lines[1]}”"
+    return (
+        f"A screenshot of a post by “{joke.lines[0]}”, whose portrait is {_somebody(scene)}. It reads:"
+        f" “{joke.lines[1]}”"
+    )
 
 
 def _chat(joke: Joke, scene: Scene) -> str:
@@ -196,8 +199,8 @@ def _chat(joke: Joke, scene: Scene) -> str:
 def _dialog(joke: Joke, scene: Scene) -> str:
     title, message, *buttons = joke.lines
     return (
-        f"A dialog box titled “{title}” with a yellow warning sign. It says “{message}” and offers {_quoted(*buttons)}. "
-        f"{_somebody(scene).capitalize()} stands in front of it."
+        f"A dialog box titled “{title}” with a yellow warning sign. It says “{message}” and offers {_quoted(*buttons)}."
+        f" {_somebody(scene).capitalize()} stands in front of it."
     )
 
 
@@ -215,7 +218,10 @@ def _sign(joke: Joke, scene: Scene) -> str:
         Form.BILLBOARD: "A big billboard",
         Form.STICKY: "A sticky note fixed with tape",
     }
-    return f"{kinds[joke.form]} {scene.place} {scene.when()} reads {_quoted(*joke.lines)}. Beside it {scene.who()} is {scene.action}."
+    return (
+        f"{kinds[joke.form]} {scene.place} {scene.when()} reads {_quoted(*joke.lines)}. Beside it {scene.who()} is"
+        f" {scene.action}."
+    )
 
 
 def _list(joke: Joke, scene: Scene) -> str:

@@ -53,7 +53,8 @@ def book(middle: Point, *, wide: float) -> str:
         edge("#5a1420", 4.5),
     )
     pages = path(
-        f"M {-half + 6} -40 Q {-half / 2} -50 0 -32 Q {half / 2} -50 {half - 6} -40 L {half - 6} -30 Q {half / 2} -42 0 -24 Q {-half / 2} -42 {-half + 6} -30 Z",
+        f"M {-half + 6} -40 Q {-half / 2} -50 0 -32 Q {half / 2} -50 {half - 6} -40 L {half - 6} -30 Q {half / 2} -42 0"
+        f" -24 Q {-half / 2} -42 {-half + 6} -30 Z",
         "#fff7e0",
         edge("#8b7a55", 3),
     )
@@ -176,7 +177,8 @@ def umbrella(hand: Point, *, top: float, sway: float = 0) -> str:
     x, y = hand
     stick = line(f"M {x} {y + 30} L {x - 30} {top - 12}", _DARK, 8) + line(f"M {x} {y + 30} q 3 18 -14 16", _DARK, 8)
     dome = path(
-        "M -150 30 C -146 -92 146 -92 150 30 Q 126 8 100 30 Q 76 6 50 30 Q 26 6 0 30 Q -26 6 -50 30 Q -76 6 -100 30 Q -126 8 -150 30 Z",
+        "M -150 30 C -146 -92 146 -92 150 30 Q 126 8 100 30 Q 76 6 50 30 Q 26 6 0 30 Q -26 6 -50 30 Q -76 6 -100 30 Q"
+        " -126 8 -150 30 Z",
         fade("#ff6f61", "#d6394a"),
         edge("#6d1622", 5),
     )
@@ -260,7 +262,8 @@ def easel(middle: Point) -> str:
         box(x - 52, y - 60, 104, 56, "#9bdcf5")
         + circle(x + 26, y - 38, 13, "#ffd24a")
         + path(
-            f"M {x - 52} {y + 2} L {x - 20} {y - 34} L {x + 4} {y - 8} L {x + 20} {y - 22} L {x + 52} {y + 2} L {x + 52} {y + 28} L {x - 52} {y + 28} Z",
+            f"M {x - 52} {y + 2} L {x - 20} {y - 34} L {x + 4} {y - 8} L {x + 20} {y - 22} L {x + 52} {y + 2} L"
+            f" {x + 52} {y + 28} L {x - 52} {y + 28} Z",
             "#5cb85a",
         )
     )
@@ -290,7 +293,10 @@ def chart_board(middle: Point) -> str:
     legs = line(f"M {x - 54} 2 L {x - 30} {y + 40} M {x + 54} 2 L {x + 30} {y + 40}", "#4b5066", 9)
     board = box(x - 88, y - 76, 176, 128, "#ffffff", round=6, more=edge("#4b5066", 6))
     axes = line(f"M {x - 68} {y - 56} L {x - 68} {y + 32} L {x + 70} {y + 32}", "#8b93a8", 4)
-    fall = f"M {x - 62} {y - 40} L {x - 30} {y - 22} L {x - 8} {y - 34} L {x + 22} {y + 4} L {x + 40} {y - 4} L {x + 64} {y + 24}"
+    fall = (
+        f"M {x - 62} {y - 40} L {x - 30} {y - 22} L {x - 8} {y - 34} L {x + 22} {y + 4} L {x + 40} {y - 4} L {x + 64}"
+        f" {y + 24}"
+    )
     return (
         legs
         + board
@@ -310,7 +316,8 @@ def aura(y: float) -> str:
     """Return the light around somebody at peace with the build."""
     rays = "".join(
         line(
-            f"M {168 * math.cos(a):.0f} {y + 168 * math.sin(a):.0f} L {196 * math.cos(a):.0f} {y + 196 * math.sin(a):.0f}",
+            f"M {168 * math.cos(a):.0f} {y + 168 * math.sin(a):.0f} L {196 * math.cos(a):.0f}"
+            f" {y + 196 * math.sin(a):.0f}",
             "#fff3b0",
             7,
             'opacity=".8"',

@@ -41,7 +41,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Joke:
-    """One meme before it is drawn. `asks` are a description, a quotation and a meaning that somebody might search for."""
+    """One meme before it is drawn. `asks` are a description, a quotation and a meaning to search for."""
 
     category: str
     form: Form
@@ -81,7 +81,7 @@ _SETS = (Subject, Colour, Action, Place, Sky, Expression, Prop)
 
 
 def parse_scene(words: str) -> Scene:
-    """Return the scene that a few words name ("cat orange typing office night"); raise ValueError for an unknown word."""
+    """Return the scene that a few words name ("cat typing office night"); raise ValueError for an unknown word."""
     found: dict[type[StrEnum], StrEnum] = {}
     for word in words.split():
         members = [one[word.upper()] for one in _SETS if word.upper() in one.__members__]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -21,7 +21,12 @@ from indexer.demo.plan import Planned
 from indexer.demo.truth import Change
 
 _FRAME_MS = 90
-_ENCODERS = {".mp4": ("mp4", ("libx264", "libopenh264", "mpeg4")), ".webm": ("webm", ("libvpx", "libvpx-vp9"))}
+# Containers, and encoders with a fixed quality: one that aims at a size reckons in floats, which differ with what else
+# a process has loaded.
+_VIDEOS: Mapping[str, tuple[str, Mapping[str, Mapping[str, str]]]] = {
+    ".mp4": ("mp4", {"libx264": {"qp": "25"}, "mpeg4": {"qmin": "4", "qmax": "4"}}),
+    ".webm": ("webm", {"libvpx-vp9": {"crf": "30", "b": "0"}, "libvpx": {"crf": "12", "b": "2M"}}),
+}
 
 
 def write_meme(planned: Planned, file: Path) -> None:
@@ -35,7 +40,7 @@ def write_meme(planned: Planned, file: Path) -> None:
     else:
         count = planned.meme.frames
         frames = [rendered(scaled(draw_joke(planned.joke, phase=k / count), planned.share)) for k in range(count)]
-        if ending in _ENCODERS:
+        if ending in _VIDEOS:
             _write_video(frames, file)
         else:
             file.write_bytes(_animated(frames, ending))
@@ -72,7 +77,10 @@ def broken_bytes(name: str, whole: bytes) -> bytes:
     if name == "empty.png":
         return b""
     if name.endswith(".webp"):
-        return b"<!DOCTYPE html>\n<html><head><title>404</title></head><body><p>There is no such picture.</p></body></html>\n"
+        return (
+            b"<!DOCTYPE html>\n<html><head><title>404</title></head><body><p>There is no such"
+            b" picture.</p></body></html>\n"
+        )
     return b"This was meant to be a picture. It is a text, and it is sorry.\n"
 
 
@@ -116,13 +124,13 @@ def _animated(frames: Sequence[Image.Image], ending: str) -> bytes:
 
 
 def _write_video(frames: Sequence[Image.Image], file: Path) -> None:
-    container, encoders = _ENCODERS[file.suffix]
+    container, encoders = _VIDEOS[file.suffix]
     encoder = next(one for one in encoders if one in av.codecs_available)
     # Without "bitexact" the time and a random number would be in the file.
     with av.open(file, "w", format=container, options={"fflags": "+bitexact"}) as film:
         stream = cast(VideoStream, film.add_stream(encoder, rate=Fraction(1000, _FRAME_MS)))
         stream.width, stream.height, stream.pix_fmt = *frames[0].size, "yuv420p"
-        stream.bit_rate = 900_000
+        stream.options = dict(encoders[encoder])
         stream.thread_count = 1
         stream.codec_context.flags |= av.codec.context.Flags.bitexact
         for picture in [*frames, *frames]:

@@ -1,4 +1,4 @@
-"""What a demo library will hold, decided before anything is drawn: names, dates, texts, formats, copies, broken files."""
+"""What a demo library will hold, decided before anything is drawn: names, dates, texts, formats, copies."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def plan_demo(*, memes: int, seed: int, now: datetime) -> Plan:
     random = Random(seed)
     jokes = _chosen(memes, random)
     dates = _dates(len(jokes), random, now)
-    endings = {_vector(jokes): ".svg", **_moving(jokes, random)}
+    endings = {**_moving(jokes, random), _vector(jokes): ".svg"}
     taken: set[str] = set()
     planned = tuple(_planned(joke, dates[k], endings.get(k), random, taken) for k, joke in enumerate(jokes))
     return Plan(
@@ -80,7 +80,7 @@ def plan_demo(*, memes: int, seed: int, now: datetime) -> Plan:
         DemoTruth(
             memes=tuple(one.meme for one in planned),
             duplicates=_duplicates([one.meme for one in planned], random, now, taken),
-            broken=_broken(planned[0].meme.category, planned[-1].meme.category),
+            broken=_broken(planned[0].meme.category, planned[FEWEST // 2].meme.category),
         ),
     )
 
@@ -125,8 +125,9 @@ def _moving(jokes: Sequence[Joke], random: Random) -> dict[int, str]:
 
 def _vector(jokes: Sequence[Joke]) -> int:
     """Return which joke is kept as SVG: a sign if there is one."""
-    signs = [k for k, joke in enumerate(jokes) if joke.form is Form.WARNING]
-    return signs[0] if signs else 0
+    still = [k for k, joke in enumerate(jokes) if joke.scenes[0].action not in _MOVING]
+    signs = [k for k in still if jokes[k].form is Form.WARNING]
+    return (signs or still)[0]
 
 
 def _planned(joke: Joke, date: datetime, ending: str | None, random: Random, taken: set[str]) -> Planned:
@@ -200,7 +201,7 @@ def _duplicates(memes: Sequence[DemoMeme], random: Random, now: datetime, taken:
     categories = sorted({meme.category for meme in memes})
     duplicates: list[DemoDuplicate] = []
     changes = [*Change, Change.COPIED, Change.REENCODED, Change.RESIZED, Change.CROPPED] * (len(memes) // 1000 + 1)
-    for change, meme in zip(changes, random.sample(still, min(len(changes), len(still) // 4)), strict=False):
+    for change, meme in zip(changes, random.sample(still, min(len(changes), len(still) // 3)), strict=False):
         category = meme.category if random.random() < 0.6 else random.choice(categories)
         later = meme.first_seen + (now - meme.first_seen) * random.random()
         ending = meme.path[meme.path.rindex(".") :] if change is Change.COPIED else ".jpg"

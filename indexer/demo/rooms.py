@@ -163,7 +163,8 @@ def _bedroom(sky: Sky, random: Random) -> str:
     drawn = _shell(wall, "#b98a5e") + window(sky, random, at=(300, 70), size=(200, 176))
     for x in (276, 500):
         drawn += path(
-            f"M {x - 26} 46 L {x + 50} 46 Q {x + (34 if x < 400 else 60)} 180 {x + (4 if x < 400 else 46)} 330 L {x - 26} 330 Z",
+            f"M {x - 26} 46 L {x + 50} 46 Q {x + (34 if x < 400 else 60)} 180 {x + (4 if x < 400 else 46)} 330 L"
+            f" {x - 26} 330 Z",
             fade(lighter("#e58fa0", 0.3), "#d9708a"),
             'opacity=".95"',
         )

@@ -70,13 +70,23 @@ def random_scene(random: Random) -> Scene:
     )
 
 
+def actor(scene: Scene, *, phase: float = 0) -> str:
+    """Return a scene's character alone, about 240 units tall, standing on y = 0 around x = 0."""
+    return character(
+        scene.subject,
+        scene.colour,
+        action=scene.action,
+        expression=scene.expression,
+        prop=scene.prop,
+        phase=phase,
+    )
+
+
 def scene_svg(scene: Scene, *, phase: float = 0, scale: float = 1.62, at: tuple[float, float] = (400, 546)) -> str:
-    """Return the content of a scene's SVG on a canvas of WIDTH × HEIGHT; `phase` from 0 to 1 is one loop of its action."""
+    """Return a scene's SVG without its root, WIDTH × HEIGHT; `phase` from 0 to 1 is one loop of its action."""
     behind = background(scene.place, scene.sky, Random(scene.seed))
     front = foreground(scene.place, scene.sky, Random(scene.seed), phase=phase)
-    who = character(
-        scene.subject, scene.colour, action=scene.action, expression=scene.expression, prop=scene.prop, phase=phase
-    )
+    who = actor(scene, phase=phase)
     fit, aside = _FITS.get(scene.action, (1.0, 0.0))
     return behind + group(who, at=(at[0] + aside, at[1]), scale=scale * fit) + front
 

@@ -11,7 +11,7 @@ from indexer.demo.jokes import Joke
 from indexer.demo.lettering import Lettering, Style
 from indexer.demo.nouns import Action, Expression
 from indexer.demo.places import background
-from indexer.demo.scenes import HEIGHT, WIDTH, Scene, scene_svg
+from indexer.demo.scenes import HEIGHT, WIDTH, Scene, actor, scene_svg
 from indexer.demo.vector import box, circle, edge, fade, glow, group, line
 
 _INK = "#15142a"
@@ -70,12 +70,10 @@ def refuse(joke: Joke, phase: float) -> Drawing:
 
 
 def labels(joke: Joke, phase: float) -> Drawing:
-    """Return two characters in one place, the left one after the right one, each with a label; and a caption if there is one."""
+    """Return two labelled characters in one place, the left after the right, under a caption if there is one."""
     chaser, chased = joke.scenes[:2]
     place = scene_svg(chased, phase=phase, scale=1.1, at=(590, 548))
-    who = character(
-        chaser.subject, chaser.colour, action=chaser.action, expression=chaser.expression, prop=chaser.prop, phase=phase
-    )
+    who = actor(chaser, phase=phase)
     content = place + group(who, at=(210, 548), scale=1.2)
     words = [
         _caption(joke.lines[0], (20, 494, 380, 592), largest=42, stand="bottom"),
@@ -125,7 +123,10 @@ def comic(joke: Joke, phase: float) -> Drawing:
         if said:
             tail = x + (120 if scene is first else 356)
             balloon = box(x + 20, y + 18, 436, 128, "#ffffff", round=34, more=edge(_INK, 4))
-            balloon += f'<path d="M {tail - 16} {y + 142} L {tail + (6 if scene is first else -6)} {y + 178} L {tail + 16} {y + 142}" fill="#ffffff" {edge(_INK, 4)}/>'
+            balloon += (
+                f'<path d="M {tail - 16} {y + 142} L {tail + (6 if scene is first else -6)} {y + 178} L {tail + 16}'
+                f' {y + 142}" fill="#ffffff" {edge(_INK, 4)}/>'
+            )
             content += balloon + box(tail - 14, y + 136, 28, 8, "#ffffff")
             words.append(Lettering(said, (x + 40, y + 24, x + 436, y + 140), largest=34))
     return Drawing(1000, 940, content, tuple(words))
@@ -136,9 +137,7 @@ def _stage(first: Scene, second: Scene, *, silent: bool, phase: float) -> str:
     place = background(first.place, first.sky, Random(first.seed))
     content = group(place, at=(-60, -8), scale=0.76)
     for scene, x in ((first, 130), (second, 348)):
-        who = character(
-            scene.subject, scene.colour, action=scene.action, expression=scene.expression, prop=scene.prop, phase=phase
-        )
+        who = actor(scene, phase=phase)
         content += group(who, at=(x, 424), scale=0.9)
     return group(content, at=(238 - 238 * 1.22, 446 - 446 * 1.22), scale=1.22) if silent else content
 

@@ -12,7 +12,7 @@ from indexer.demo.jokes import Joke
 from indexer.demo.lettering import Lettering, Style, set_text
 from indexer.demo.nouns import Action
 from indexer.demo.places import background
-from indexer.demo.scenes import Scene
+from indexer.demo.scenes import Scene, actor
 from indexer.demo.vector import box, circle, edge, fade, glow, group, lighter, line, path
 
 _GREY, _INK, _BLUE = "#77809a", "#1d1b2e", "#4a6fd8"
@@ -59,7 +59,7 @@ def post(joke: Joke, phase: float) -> Drawing:
     words.append(
         Lettering(
             f"{handle} · {1 + number % 23} h".replace("·", "-"),
-            (160, 80, 700, 122),
+            (160, 82, 700, 122),
             Style.PLAIN,
             colour=_GREY,
             largest=26,
@@ -72,12 +72,14 @@ def post(joke: Joke, phase: float) -> Drawing:
     y = bottom + 48
     heart = path("M 0 12 C -28 -8 -14 -26 0 -12 C 14 -26 28 -8 0 12 Z", "#e2557a")
     reply = path(
-        "M -18 -12 Q -18 -18 -10 -18 L 12 -18 Q 20 -18 20 -10 L 20 2 Q 20 10 12 10 L -4 10 L -14 18 L -12 10 Q -18 8 -18 2 Z",
+        "M -18 -12 Q -18 -18 -10 -18 L 12 -18 Q 20 -18 20 -10 L 20 2 Q 20 10 12 10 L -4 10 L -14 18 L -12 10 Q -18 8"
+        " -18 2 Z",
         "none",
         edge(_GREY, 3.5),
     )
     again = line(
-        "M -16 -2 L -16 -8 Q -16 -14 -8 -14 L 12 -14 M 4 -22 L 12 -14 L 4 -6 M 16 0 L 16 4 Q 16 12 8 12 L -12 12 M -4 20 L -12 12 L -4 4",
+        "M -16 -2 L -16 -8 Q -16 -14 -8 -14 L 12 -14 M 4 -22 L 12 -14 L 4 -6 M 16 0 L 16 4 Q 16 12 8 12 L -12 12 M -4"
+        " 20 L -12 12 L -4 4",
         _GREY,
         3.5,
     )
@@ -118,9 +120,11 @@ def chat(joke: Joke, phase: float) -> Drawing:
             more="" if mine else 'stroke="#dfe3ef" stroke-width="2"',
         )
         content += path(
-            f"M {x + wide - 30} {y + tall - 8} L {x + wide + 6} {y + tall + 4} L {x + wide - 8} {y + tall - 30} Z"
-            if mine
-            else f"M {x + 30} {y + tall - 8} L {x - 6} {y + tall + 4} L {x + 8} {y + tall - 30} Z",
+            (
+                f"M {x + wide - 30} {y + tall - 8} L {x + wide + 6} {y + tall + 4} L {x + wide - 8} {y + tall - 30} Z"
+                if mine
+                else f"M {x + 30} {y + tall - 8} L {x - 6} {y + tall + 4} L {x + 8} {y + tall - 30} Z"
+            ),
             hue[0] if mine else "#ffffff",
         )
         words.append(
@@ -142,7 +146,7 @@ def chat(joke: Joke, phase: float) -> Drawing:
     )
     words.append(Lettering(name, (166, 20, 520, 64), colour="#ffffff", largest=32, align="left"))
     words.append(
-        Lettering("online", (166, 62, 520, 98), Style.PLAIN, colour=lighter(hue[0], 0.75), largest=24, align="left")
+        Lettering("online", (166, 65, 520, 100), Style.PLAIN, colour=lighter(hue[0], 0.75), largest=24, align="left")
     )
     field = (
         box(24, tall - 74, 500, 54, "#ffffff", round=27, more='stroke="#cfd5e6" stroke-width="2"')
@@ -192,9 +196,7 @@ def dialog(joke: Joke, phase: float) -> Drawing:
                 text, (x + 8, 386, x + room - 26, 432), colour="#ffffff" if first else _INK, largest=25, smallest=12
             )
         )
-    who = character(
-        scene.subject, scene.colour, action=scene.action, expression=scene.expression, prop=scene.prop, phase=phase
-    )
+    who = actor(scene, phase=phase)
     content += group(who, at=(690, 594), scale=0.6)
     return Drawing(800, 600, content, tuple(words))
 
@@ -205,9 +207,7 @@ def search_box(joke: Joke, phase: float) -> Drawing:
     tall = 330 + 62 * len(suggestions)
     content = box(0, 0, 900, tall, fade("#f7f9ff", "#e3eaf8")) + circle(450, 80, 150, glow("#ffe9b8"), 'opacity=".7"')
     scene = joke.scenes[0]
-    who = character(
-        scene.subject, scene.colour, action=scene.action, expression=scene.expression, prop=scene.prop, phase=phase
-    )
+    who = actor(scene, phase=phase)
     content += group(who, at=(450, 196), scale=0.72)
     content += box(78, 200, 744, 100 + 62 * len(suggestions), "#2b3a6b", round=38, more='opacity=".12"') + box(
         70, 190, 760, 100 + 62 * len(suggestions), "#ffffff", round=38, more='stroke="#c9d3ea" stroke-width="2.5"'

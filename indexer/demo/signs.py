@@ -5,12 +5,11 @@ from __future__ import annotations
 from random import Random
 from zlib import crc32
 
-from indexer.demo.cast import character
 from indexer.demo.drawing import Drawing
 from indexer.demo.jokes import Joke
 from indexer.demo.lettering import Lettering, Style
 from indexer.demo.places import background, foreground
-from indexer.demo.scenes import Scene
+from indexer.demo.scenes import Scene, actor
 from indexer.demo.vector import box, circle, darker, edge, fade, glow, group, line, path, polygon, shadow
 
 
@@ -94,7 +93,10 @@ def billboard(joke: Joke, phase: float) -> Drawing:
         + box(48, 64, 704, 318, fade(top, bottom), round=4)
     )
     board += circle(620, 230, 190, glow("#ffffff"), 'opacity=".35"')
-    hidden = f'<svg x="48" y="64" width="704" height="318" viewBox="48 64 704 318">{_passer(scene, (632, 372), 1.12, phase)}</svg>'
+    hidden = (
+        '<svg x="48" y="64" width="704" height="318" viewBox="48 64 704'
+        f' 318">{_passer(scene, (632, 372), 1.12, phase)}</svg>'
+    )
     walk = box(34, 396, 732, 14, "#2b3042")
     words = [Lettering(joke.lines[0], (76, 84, 500, 268), colour="#ffffff", largest=62)]
     if len(joke.lines) > 1:
@@ -157,9 +159,7 @@ def notebook(joke: Joke, phase: float) -> Drawing:
             )
         )
     content += group(
-        character(
-            scene.subject, scene.colour, action=scene.action, expression=scene.expression, prop=scene.prop, phase=phase
-        ),
+        actor(scene, phase=phase),
         at=(648, tall - 14),
         scale=0.72,
     )
@@ -180,7 +180,5 @@ def _falls(scene: Scene, phase: float) -> str:
 
 
 def _passer(scene: Scene, at: tuple[float, float], scale: float, phase: float) -> str:
-    who = character(
-        scene.subject, scene.colour, action=scene.action, expression=scene.expression, prop=scene.prop, phase=phase
-    )
+    who = actor(scene, phase=phase)
     return group(who, at=at, scale=scale)

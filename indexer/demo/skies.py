@@ -99,7 +99,8 @@ def window(kind: Sky, random: Random, *, at: tuple[float, float], size: tuple[fl
     wide, tall = size
     view = group(sky(kind, random) + falling(kind, random), scale=(wide / WIDTH, tall / HEIGHT))
     hills = path(
-        f"M 0 {tall} L 0 {tall * 0.75:.0f} Q {wide * 0.3:.0f} {tall * 0.55:.0f} {wide * 0.6:.0f} {tall * 0.78:.0f} T {wide} {tall * 0.7:.0f} L {wide} {tall} Z",
+        f"M 0 {tall} L 0 {tall * 0.75:.0f} Q {wide * 0.3:.0f} {tall * 0.55:.0f} {wide * 0.6:.0f} {tall * 0.78:.0f} T"
+        f" {wide} {tall * 0.7:.0f} L {wide} {tall} Z",
         "#4f7a63",
         'opacity=".8"',
     )

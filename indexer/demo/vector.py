@@ -58,7 +58,10 @@ def ellipse(x: float, y: float, rx: float, ry: float, fill: str, more: str = "")
 
 def box(x: float, y: float, width: float, height: float, fill: str, *, round: float = 0, more: str = "") -> str:
     """Return a rectangle, its corners rounded by `round`."""
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="{round:.1f}" fill="{fill}" {_seen_through(more)}/>'
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="{round:.1f}" fill="{fill}"'
+        f" {_seen_through(more)}/>"
+    )
 
 
 def path(d: str, fill: str = "none", more: str = "") -> str:
@@ -104,7 +107,7 @@ def shadow(x: float, y: float, rx: float, ry: float, strength: float = 0.35) -> 
 
 
 def document(content: str, *, width: int, height: int, view: tuple[float, float] | None = None) -> str:
-    """Return a whole SVG of a size in pixels; `view` is the size of the content, which is cut to fill when it differs."""
+    """Return a whole SVG of a size in pixels; `view` is the size of the content, cut to fill it."""
     across, down = view or (width, height)
     definitions = {found.group(0): _definition(*found.groups()) for found in _USED.finditer(content)}
     return (
