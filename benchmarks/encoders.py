@@ -1,0 +1,91 @@
+"""The exported text encoder beside sentence-transformers: start, one query, passages a second, agreement, in one run.
+
+python -m benchmarks.encoders DATA
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from benchmarks.machine import machine
+from search.encoders import export_text_encoder, load_text_encoder
+from search.minilm import packaged_model
+from search.settings import Settings
+
+QUERY = "a cat that hates mondays"
+START = (
+    "import sys, time; begun = time.perf_counter(); from pathlib import Path; from search.settings import Settings; "
+    "from search.encoders import load_text_encoder; "
+    "load_text_encoder(Settings(data=Path(sys.argv[1]))).encode(['a']); print(time.perf_counter() - begun)"
+)
+
+
+def passages(count: int, words: int) -> list[str]:
+    """Return texts of frequent words, drawn with a seed."""
+    lines = (files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig").splitlines()
+    known = [line.split()[0] for line in lines[:10_000]]
+    draw = np.random.default_rng(1)
+    return [" ".join(known[int(10_000 * draw.random() ** 2)] for _ in range(words)) for _ in range(count)]
+
+
+def rate(encode: Callable[[Sequence[str]], object], texts: Sequence[str]) -> float:
+    """Return how many texts a second an encoder reads, after one that does not count."""
+    encode(texts[:1])
+    begun = time.perf_counter()
+    encode(texts)
+    return len(texts) / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("data", type=Path)
+    arguments.add_argument("--rounds", type=int, default=3)
+    given = arguments.parse_args()
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    settings = Settings(data=given.data)
+    export_text_encoder(settings)
+    print(machine())
+    starts = [
+        float(subprocess.run([sys.executable, "-c", START, given.data], capture_output=True, check=True).stdout)
+        for _ in range(given.rounds)
+    ]
+    ours = load_text_encoder(settings)
+    queries = []
+    for _ in range(100):
+        begun = time.perf_counter()
+        ours.encode([QUERY])
+        queries.append(time.perf_counter() - begun)
+    print(f"ours: cold start {median(starts):.2f} s, one query p50 {1000 * median(queries):.1f} ms")
+
+    from sentence_transformers import SentenceTransformer
+
+    peer = SentenceTransformer(str(packaged_model()), device="cpu", local_files_only=True)
+    peer.max_seq_length = 256
+
+    def theirs(texts: Sequence[str]) -> np.ndarray:
+        # Small batches are where it is quickest on long texts.
+        return np.asarray(peer.encode(list(texts), batch_size=8, normalize_embeddings=True, show_progress_bar=False))
+
+    for words, count in ((6, 400), (200, 64)):
+        texts = passages(count, words)
+        pairs = [(rate(ours.encode, texts), rate(theirs, texts)) for _ in range(given.rounds)]
+        ratio = median(one / other for one, other in pairs)
+        agreement = float((ours.encode(texts) * theirs(texts)).sum(axis=1).min())
+        print(
+            f"{words:3} words: ours {median(one for one, _ in pairs):7.1f}/s, sentence-transformers "
+            f"{median(other for _, other in pairs):7.1f}/s, ratio {ratio:.2f}, least cosine {agreement:.5f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
