@@ -23,9 +23,10 @@ from search.meme import Answer, Field, Hit, Meme
 from search.opened import OpenIndex, open_index
 from search.query import Query, parse
 from search.settings import Settings
+from search.spelling import spelt
 from search.table import Ids
-from search.voters import LOOK, Ballot, Voter, count, voter_of_look, voters_of_meaning, voters_of_words
-from search.words import terms
+from search.voters import LOOK, Ballot, Voter, count, voter_of_look, voters_of_meaning, voters_of_quote, voters_of_words
+from search.words import terms, tokens
 
 CERTAIN = 0.1  # of a score: below, as many memes are beside the point as to it
 
@@ -186,6 +187,10 @@ class Searcher:
         if asked.is_empty and picture is None:
             newest = index.table.newest if allowed is None else index.table.newest_of(allowed)
             return self._page(self._present(index, newest), k, offset, understood, begun)
+        found = spelt(asked, index.words)
+        asked = found.query
+        if found.meant:
+            understood["spelling"] = {word: list(others) for word, others in found.meant.items()}
         voters = [] if asked.is_empty else self._voters_of_text(index, asked)
         if picture is not None:
             bits = np.stack([pdq(picture)[0], pdq_mirrored(picture)])
@@ -219,6 +224,7 @@ class Searcher:
 
     def _voters_of_text(self, index: OpenIndex, asked: Query) -> list[Voter]:
         voters = voters_of_words(index, asked.terms, list(self._settings.weights))
+        voters += voters_of_quote(index, [token.term for token in tokens(asked.text)])
         if index.whitening is not None:
             vector = index.whitening(self._encoder.encode([asked.text]))[0]
             voters += voters_of_meaning(index, dict.fromkeys(TEXT_FIELDS, vector))

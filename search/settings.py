@@ -32,6 +32,7 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
         "meaning.description": 0.11,
         "meaning.visual": 0.03,
         "meaning.analysis": 0.15,
+        "quote.ocr": 0.1,
         "look": 0.6,
     }
 )

@@ -21,6 +21,8 @@ from search.words import ALL_TEXT
 DEPTH = 100  # memes that each voter puts forward; every voter then scores all of them exactly
 BEST_PASSAGES = {Field.ANALYSIS: 3}  # an essay speaks through several passages, a text through its best
 LOOK = "look"
+QUOTE = "quote.ocr"
+QUOTED = 3  # words from which a query can be a quote
 # Most passages are those of essays, and most of a search would be spent on reading them all. They judge whom others put
 # forward, and put forward themselves what the fields named here do not speak for; so do names.
 SPOKEN_FOR = {
@@ -65,6 +67,25 @@ def _words(index: OpenIndex, terms: Sequence[str], name: str, *, bound: float) -
         return found
 
     return Voter(name, best, scores)
+
+
+def voters_of_quote(index: OpenIndex, sequence: Sequence[str]) -> list[Voter]:
+    """Return the voter for memes that say these terms one after another; none for few terms, or when no meme does."""
+    if len(sequence) < QUOTED:
+        return []
+    saying = np.sort(index.words.phrase(sequence, Field.OCR, k=DEPTH)[0])
+    if not len(saying):
+        return []
+
+    def best(k: int, allowed: Ids | None) -> Ids:
+        return saying if allowed is None else np.intersect1d(saying, allowed, assume_unique=True)
+
+    def scores(ids: Ids) -> Scores:
+        found = np.isin(ids, saying).astype(np.float64)
+        found[~index.table.has[Field.OCR][index.table.rows(ids)]] = np.nan
+        return found
+
+    return [Voter(QUOTE, best, scores)]
 
 
 def _rarity(index: OpenIndex, term: str) -> float:

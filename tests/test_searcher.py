@@ -23,6 +23,7 @@ from search.generation import live_folder
 from search.meme import Answer, Field
 from search.searcher import Likeness, Searcher, Sort, open_searcher
 from search.settings import Settings
+from search.voters import voters_of_quote
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,25 @@ def test_a_quote_says_that_it_was_the_quote(searcher: Searcher) -> None:
     assert hit.snippets[0].field is Field.OCR
     assert hit.snippets[0].html == "<mark>I</mark> <mark>hate</mark> <mark>mondays</mark>"
     assert hit.snippets[0].source == "tesseract-ocr"
+
+
+def test_a_quote_word_for_word_comes_before_the_same_words_apart(home: Home) -> None:
+    catalogue = home.catalogue
+    assert home.searcher.search("is a good").hits[0].meme.path == 'Dogs/it\'s "good" #1?.png'
+    index = home.searcher._index
+    ids = index.table.ids
+    [voter] = voters_of_quote(index, ["i", "hate", "monday"])
+    assert ids[voter.scores(ids) == 1].tolist() == [catalogue.memes.at("Cats/monday.png").id]
+    assert voters_of_quote(index, ["hate", "i", "monday"]) == []
+    assert voters_of_quote(index, ["hate", "monday"]) == [], "two words are no quote"
+
+
+def test_a_slip_of_the_finger_is_said_and_put_right(searcher: Searcher) -> None:
+    answer = searcher.search("i hate mondyas")
+    assert paths(answer)[0] == "Cats/monday.png"
+    assert answer.query["spelling"] == {"mondyas": ["mondays"]}
+    assert "<mark>mondays</mark>" in answer.hits[0].snippets[0].html
+    assert "spelling" not in searcher.search("i hate mondays").query
 
 
 def test_a_description_is_shown_under_its_models_name(searcher: Searcher) -> None:
