@@ -20,7 +20,6 @@ HOMES = {
     "tantivy": ("search/words.py",),
     "torch": ("search/export.py",),
     "sentence_transformers": ("search/export.py",),
-    "transformers": ("search/export.py",),
     "onnxruntime": ("search/minilm.py",),
     "tokenizers": ("search/minilm.py",),
     "rapidocr": ("indexer/ocr.py",),
