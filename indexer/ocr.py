@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import shutil
 import subprocess
@@ -16,15 +17,20 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from indexer.spacing import known, with_spaces
+from indexer.layout import Box, reading_order
+from indexer.spacing import Letter, known, spaced
 from search.errors import ModelUnavailable, UnreadableFile, WrongUse
 from search.settings import Settings
 
 OCR_OFF = "none"
-Box = tuple[tuple[float, float], ...]  # four corners from the top left on, in shares of width and height
 
+# Sizes in pixels. RapidOCR shrinks what is longer than 2,000, and what a tall screenshot says would be gone.
+_LEAST_SIDE = 320
+_LARGEST_SCALE = 4.0
+_TILE = 1600
+_OVERLAP = 200  # a line of text is lower than this, so that one of two tiles has it whole
 _TESSERACT_SECONDS = 60
-_TESSERACT_PAGE = 11  # "sparse text": captions stand anywhere on a picture
+_SPARSE_TEXT = 11  # captions stand anywhere on a picture; compared in benchmarks/ocr.py
 
 
 @dataclass(frozen=True)
@@ -102,30 +108,41 @@ def quality_of(lines: Sequence[Line]) -> float:
 
 
 class RapidOcr:
-    """RapidOCR on ONNX Runtime, with the words that it runs together put apart. Its models come inside its wheel."""
+    """RapidOCR on ONNX Runtime, with the spaces that it loses put back. Its models come inside its wheel."""
 
     def __init__(self) -> None:
-        self.name = f"rapidocr-{version('rapidocr')}+spaces-1"
+        self.name = f"rapidocr-{version('rapidocr')}+spaces-2"
         self._engines = threading.local()
 
     def read(self, picture: Image.Image) -> Reading:
-        """Return what stands in a picture, from top to bottom."""
+        """Return what stands in a picture, in the order in which a person reads it."""
+        picture = picture.convert("RGB")
+        # A small picture is enlarged here: left to it, RapidOCR makes a strip of 40 × 900 pixels 16,000 high.
+        scale = min(_LARGEST_SCALE, max(1.0, _LEAST_SIDE / min(picture.size)), max(1.0, _TILE / max(picture.size)))
+        seen = picture.resize([round(side * scale) for side in picture.size]) if scale > 1 else picture
+        lines = [line for tile in tiles(seen.size) for line in self._read_tile(seen, tile)]
+        order = reading_order([line.box for line in lines], shape=seen.width / seen.height)
+        return reading_of(lines[at] for at in order)
+
+    def _read_tile(self, picture: Image.Image, tile: Tile) -> list[Line]:
+        """Return the lines of a tile whose middles lie in the part that is its own."""
         try:
-            found = self._engine()(np.asarray(picture)[:, :, ::-1], return_word_box=True)
+            found = self._engine()(np.asarray(picture.crop(tile.read))[:, :, ::-1])
         except Exception as error:  # OpenCV and ONNX Runtime raise their own kinds
             raise UnreadableFile(f"RapidOCR failed on it: {error}.", hint="Try the other engine.") from error
-        if found.boxes is None or not found.txts:
-            return Reading("", (), 0.0)
-        size = np.array(picture.size, np.float64)
         lines = []
-        for box, text, score, words in zip(found.boxes, found.txts, found.scores, found.word_results, strict=True):
-            corners = tuple((float(x), float(y)) for x, y in np.round(np.asarray(box) / size, 4))
-            gaps = [word for word, _, _ in words]
-            lines.append(Line(" ".join(_spaced(word, gaps) for word in text.split()), float(score), corners))
-        return reading_of(lines)
+        for box, text, score in zip(
+            () if found.boxes is None else found.boxes, found.txts or (), found.scores or (), strict=True
+        ):
+            corners = np.asarray(box, np.float64) + tile.read[:2]
+            x, y = corners.mean(axis=0)
+            if tile.own[0] <= x < tile.own[2] and tile.own[1] <= y < tile.own[3]:
+                shares = np.round(np.clip(corners / picture.size, 0, 1), 4)
+                lines.append(Line(text, float(score), tuple((float(x), float(y)) for x, y in shares)))
+        return lines
 
     def _engine(self) -> Any:
-        engine = getattr(self._engines, "engine", None)
+        engine: Any = getattr(self._engines, "engine", None)
         if engine is None:
             from rapidocr import EngineType, RapidOCR  # imports OpenCV and its models: half a second
 
@@ -133,38 +150,87 @@ class RapidOcr:
                 params={
                     "Global.log_level": "critical",
                     "Global.use_cls": False,  # captions are upright
+                    "Det.limit_side_len": 32,  # `read` has seen to the size
                     "EngineConfig.onnxruntime.intra_op_num_threads": 1,  # a thread of ours has an engine of its own
                     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
                 }
                 | {f"{part}.engine_type": EngineType.ONNXRUNTIME for part in ("Det", "Cls", "Rec")}
             )
+            # The recogniser is loaded when it is first asked; only then can its decoder be exchanged.
+            engine(np.full((48, 96, 3), 255, np.uint8), use_det=False, use_rec=True)
+            engine.use_det = True
+            recogniser: Any = engine.text_rec
+            recogniser.postprocess_op = _SpacedDecoder(recogniser.postprocess_op.character)
             self._engines.engine = engine
         return engine
 
 
-def _spaced(word: str, gaps: Sequence[str]) -> str:
-    """Return a word put apart where its letters stand apart, if that makes words of it, or else by frequencies."""
-    if known(word):
-        return word
-    for start in range(len(gaps)):
-        for end in range(start + 2, len(gaps) + 1):
-            if "".join(gaps[start:end]) == word and all(known(piece) for piece in gaps[start:end]):
-                return " ".join(gaps[start:end])
-    return with_spaces(word)
+@dataclass(frozen=True)
+class Tile:
+    """A part of a picture, in pixels (left, top, right, bottom): what is read, and the part whose lines are its own."""
+
+    read: tuple[int, int, int, int]
+    own: tuple[int, int, int, int]
+
+
+def tiles(size: tuple[int, int]) -> list[Tile]:
+    """Return tiles that cover a picture of a size, row by row; each point is one tile's own."""
+    across, down = (_spans(length) for length in size)
+    return [
+        Tile((left[0], top[0], left[3], top[3]), (left[1], top[1], left[2], top[2])) for top in down for left in across
+    ]
+
+
+def _spans(length: int) -> list[tuple[int, int, int, int]]:
+    """Return (reads from, owns from, owns to, reads to) for equal parts of a length, read with an overlap."""
+    count = max(1, math.ceil((length - _OVERLAP) / (_TILE - _OVERLAP)))
+    ends = [round(length * at / count) for at in range(count + 1)]
+    half = _OVERLAP // 2
+    return [
+        (max(0, begin - half), begin, end, min(length, end + half)) for begin, end in zip(ends, ends[1:], strict=False)
+    ]
+
+
+class _SpacedDecoder:
+    """RapidOCR's decoder of the recogniser's answer, but for spaces: those come from `spaced`."""
+
+    def __init__(self, character: Sequence[str]) -> None:
+        self.character = character  # of each class; the first is "no letter"
+        self._space = character.index(" ")
+
+    def __call__(self, answers: np.ndarray, *_: object, **__: object) -> tuple[list[tuple[str, float]], list[None]]:
+        """Return text and confidence of each line, from the shares of the classes ([lines, steps, classes])."""
+        return [self._line(shares) for shares in answers], [None] * len(answers)
+
+    def _line(self, shares: np.ndarray) -> tuple[str, float]:
+        classes = shares.argmax(axis=1)
+        letters: list[Letter] = []
+        confidences = []
+        gap, before = 0.0, 0
+        for step, (at, space) in enumerate(zip(classes.tolist(), shares[:, self._space].tolist(), strict=True)):
+            if at in (0, self._space):
+                gap = max(gap, space)
+            elif at != before:
+                letters.append(Letter(self.character[at], gap))
+                confidences.append(float(shares[step, at]))
+                gap = 0.0
+            before = at
+        return spaced(letters), sum(confidences) / len(confidences) if confidences else 0.0
 
 
 class Tesseract:
-    """The `tesseract` command, one process a picture."""
+    """The `tesseract` command, one process a picture; `page` is its page segmentation mode."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, page: int = _SPARSE_TEXT) -> None:
         command = shutil.which("tesseract")
         if command is None:
             raise ModelUnavailable(
                 "tesseract is not installed.", hint="Install tesseract-ocr, or set the OCR engine to rapidocr."
             )
         self._command = command
+        self._page = page
         said = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
-        self.name = f"tesseract-{said.split()[1] if len(said.split()) > 1 else 'unknown'}+psm{_TESSERACT_PAGE}"
+        self.name = f"tesseract-{said.split()[1] if len(said.split()) > 1 else 'unknown'}+psm{page}"
 
     def read(self, picture: Image.Image) -> Reading:
         """Return what stands in a picture, in tesseract's order."""
@@ -172,7 +238,7 @@ class Tesseract:
         picture.save(raw, "PNG", compress_level=1)
         try:
             said = subprocess.run(
-                [self._command, "-", "-", "--psm", str(_TESSERACT_PAGE), "tsv"],
+                [self._command, "-", "-", "--psm", str(self._page), "tsv"],
                 input=raw.getvalue(),
                 capture_output=True,
                 timeout=_TESSERACT_SECONDS,
@@ -191,12 +257,12 @@ def _lines_of_tsv(table: str, width: int, height: int) -> list[Line]:
         if (row.get("text") or "").strip() and float(row["conf"]) >= 0:
             words.setdefault((row["block_num"], row["par_num"], row["line_num"]), []).append(row)
     lines = []
-    for row in words.values():
-        left, top = (min(int(word[name]) for word in row) for name in ("left", "top"))
-        right = max(int(word["left"]) + int(word["width"]) for word in row)
-        bottom = max(int(word["top"]) + int(word["height"]) for word in row)
+    for line in words.values():
+        left, top = (min(int(word[name]) for word in line) for name in ("left", "top"))
+        right = max(int(word["left"]) + int(word["width"]) for word in line)
+        bottom = max(int(word["top"]) + int(word["height"]) for word in line)
         corners = ((left, top), (right, top), (right, bottom), (left, bottom))
         box = tuple((round(x / width, 4), round(y / height, 4)) for x, y in corners)
-        confidence = sum(float(word["conf"]) for word in row) / len(row) / 100
-        lines.append(Line(" ".join(word["text"] for word in row), confidence, box))
+        confidence = sum(float(word["conf"]) for word in line) / len(line) / 100
+        lines.append(Line(" ".join(word["text"] for word in line), confidence, box))
     return lines

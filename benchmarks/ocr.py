@@ -1,0 +1,140 @@
+"""How much of the captions each OCR engine reads: word recall and precision on memes whose captions are known.
+
+    python ../shared/cm50/build_library.py LIBRARY
+    python -m benchmarks.ocr LIBRARY --memes 300
+
+A word counts once for each time that it stands in both; case and apostrophes do not count. Half of the templates, every
+second one by name, served to fit `indexer.spacing`; the other half is the report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rapidocr import EngineType, RapidOCR
+
+from benchmarks.machine import machine
+from indexer.ocr import OcrEngine, RapidOcr, Tesseract
+from search.errors import ModelUnavailable
+
+Reader = Callable[[Image.Image], str]
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """A picture, its template and the words of its caption."""
+
+    file: Path
+    template: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """Shares of words: of the captions' that were read, and of those read that stand in the captions."""
+
+    recall: float
+    precision: float
+
+
+def captioned_memes(library: Path) -> list[Captioned]:
+    """Return the memes of a rendered library in an order that has nothing to do with their names or templates."""
+    truth = json.loads((library / "truth.json").read_text("utf-8"))
+    rows = truth["memes"] if "memes" in truth else truth.values()
+    found = [
+        Captioned(library / one["path"], one["template"], " ".join(one.get("boxes") or one.get("caption") or ()))
+        for one in rows
+    ]
+    return sorted(found, key=lambda one: zlib.crc32(one.file.name.encode()))
+
+
+def words(text: str) -> Counter[str]:
+    """Return a text's words and how often each stands there."""
+    return Counter(re.findall(r"[^\W_]+", re.sub("['’]", "", text.casefold())))
+
+
+def score(pairs: Iterable[tuple[str, str]]) -> Score:
+    """Return the score over all words of (caption, what was read) pairs."""
+    right = said = read = 0
+    for caption, text in pairs:
+        wanted, got = words(caption), words(text)
+        right += (wanted & got).total()
+        said += wanted.total()
+        read += got.total()
+    return Score(right / max(1, said), right / max(1, read))
+
+
+def as_it_comes() -> Reader:
+    """Return RapidOCR with its own spaces."""
+    engine = RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "Global.use_cls": False,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+        }
+        | {f"{part}.engine_type": EngineType.ONNXRUNTIME for part in ("Det", "Cls", "Rec")}
+    )
+    return lambda picture: " ".join(engine(np.asarray(picture)[:, :, ::-1]).txts or ())
+
+
+def reader_of(engine: OcrEngine) -> Reader:
+    """Return an engine as the product uses it."""
+    return lambda picture: engine.read(picture).text
+
+
+READERS: dict[str, Callable[[], Reader]] = {
+    "rapidocr as it comes": as_it_comes,
+    "rapidocr, spaces from gaps and words": lambda: reader_of(RapidOcr()),
+    "tesseract, one column (psm 4)": lambda: reader_of(Tesseract(page=4)),
+    "tesseract, sparse text (psm 11)": lambda: reader_of(Tesseract(page=11)),
+    "tesseract, automatic (psm 3)": lambda: reader_of(Tesseract(page=3)),
+}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("library", type=Path)
+    parser.add_argument("--memes", type=int, default=300)
+    parser.add_argument("--only", default="", help="read with the engines whose name has this in it")
+    given = parser.parse_args()
+    memes = captioned_memes(given.library)[: given.memes]
+    fitted = set(sorted({one.template for one in captioned_memes(given.library)})[::2])
+    print(f"{machine()}; {len(memes)} memes, {sum(one.template not in fitted for one in memes)} of them in the report")
+    print(f"{'':40} {'fitted half':>16} {'report':>16}   processor s a picture")
+    for name, make in READERS.items():
+        if given.only not in name:
+            continue
+        try:
+            read = make()
+        except ModelUnavailable as error:
+            print(f"{name:40} {error.message}")
+            continue
+        texts = {}
+        read(Image.new("RGB", (64, 64)))
+        began = time.process_time(), time.perf_counter()
+        for one in memes:
+            with Image.open(one.file) as picture:
+                texts[one] = read(picture.convert("RGB"))
+        spent, waited = time.process_time() - began[0], time.perf_counter() - began[1]
+        halves = [
+            score((one.caption, text) for one, text in texts.items() if (one.template in fitted) is half)
+            for half in (True, False)
+        ]
+        cells = " ".join(f"{half.recall:9.3f}/{half.precision:.3f} " for half in halves)
+        # Tesseract runs in processes of its own, whose time is not ours.
+        print(f"{name:40} {cells}  {spent / len(memes):.2f} (waited {waited / len(memes):.2f})", flush=True)
+
+
+if __name__ == "__main__":
+    main()
