@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import pairwise
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -186,9 +188,7 @@ def _spans(length: int) -> list[tuple[int, int, int, int]]:
     count = max(1, math.ceil((length - _OVERLAP) / (_TILE - _OVERLAP)))
     ends = [round(length * at / count) for at in range(count + 1)]
     half = _OVERLAP // 2
-    return [
-        (max(0, begin - half), begin, end, min(length, end + half)) for begin, end in zip(ends, ends[1:], strict=False)
-    ]
+    return [(max(0, begin - half), begin, end, min(length, end + half)) for begin, end in pairwise(ends)]
 
 
 class _SpacedDecoder:

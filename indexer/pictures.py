@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from search.fingerprints import LOOK, PDQ, look, pdq
-
 from indexer.library import content_hash
 from indexer.media import decode, placeholder, thumbnail
 from indexer.progress import Progress, stage_of
 from indexer.thumbnails import thumbnail_path, thumbnails_present, write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, PictureRecord
 from search.errors import UnreadableFile
+from search.fingerprints import LOOK, PDQ, look, pdq
 from search.meme import Meme, Stage
 from search.settings import Settings
 

@@ -23,7 +23,7 @@ from indexer.demo.truth import Change, DemoDuplicate, DemoMeme, DemoTruth
 EXAMPLE_QUERIES: tuple[str, str, str] = (
     "penguin with a red umbrella in the snow",
     "it works on my machine",
-    "putting things off until the last minute",
+    "automation that makes more work",
 )
 
 FIRST_YEAR = 2014
