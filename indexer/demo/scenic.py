@@ -139,7 +139,7 @@ def _stage(first: Scene, second: Scene, *, silent: bool, phase: float) -> str:
     for scene, x in ((first, 130), (second, 348)):
         who = actor(scene, phase=phase)
         content += group(who, at=(x, 424), scale=0.9)
-    return group(content, at=(238 - 238 * 1.22, 446 - 446 * 1.22), scale=1.22) if silent else content
+    return group(content, at=(238 - 238 * 1.12, 446 - 446 * 1.12), scale=1.12) if silent else content
 
 
 def _caption(
