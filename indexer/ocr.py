@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import pairwise
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
