@@ -27,7 +27,7 @@ HOMES = {
     "openai": ("indexer/vision.py",),
     "flask": ("web/",),
     "waitress": ("web/server.py",),
-    "click": ("web/cli.py",),
+    "click": ("web/cli.py", "web/verb.py", "web/commands/"),
     "rich": ("web/",),
 }
 

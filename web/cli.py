@@ -6,11 +6,8 @@ what only it needs when it runs: a search from cold should not wait for the inde
 
 from __future__ import annotations
 
-import functools
 import shutil
 import sys
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,62 +15,15 @@ from typing import Any
 
 import click
 
-from indexer.library import library_root
 from search.catalogue import Catalogue, open_catalogue
-from search.errors import LibraryError, MemeticaError, WrongUse
-from search.meme import Answer, Meme, Stage, TextKind
+from search.errors import MemeticaError, WrongUse
+from search.meme import Answer, Stage, TextKind
 from search.searcher import Likeness, Sort, open_searcher
-from search.settings import Settings, load_settings
+from search.settings import Settings
 from web.listing import show_answer, show_meme, show_status
 from web.rows import hit_row, meme_row, status_rows
-from web.terminal import Bars, Terminal
-
-COMMON = (
-    click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help=Settings.help_of("data")),
-    click.option("--library", type=click.Path(path_type=Path), metavar="FOLDER", help=Settings.help_of("library")),
-    click.option("--json", "as_json", is_flag=True, help="Rows as JSON Lines on stdout."),
-    click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors."),
-)
-
-
-class Session:
-    """What a verb works with: the terminal and the settings, opened when asked for."""
-
-    def __init__(self, given: dict[str, Any]) -> None:
-        self.terminal = Terminal(quiet=bool(given.pop("quiet")), as_json=bool(given.pop("as_json")))
-        self._given = given
-
-    def settings(self, **more: Any) -> Settings:
-        """Return the settings, with more values given by the verb."""
-        settings = load_settings(self._given | {name: value for name, value in more.items() if value is not None})
-        with suppress(LibraryError):  # a library that is away ends only the verbs that read it
-            return replace(settings, library=library_root(settings.library))
-        return settings
-
-
-def verb(command: Callable[..., int | None]) -> Callable[..., None]:
-    """Return a verb that takes the common options before or after its name, and speaks its errors in one voice."""
-
-    @click.pass_context
-    @functools.wraps(command)
-    def run(context: click.Context, **arguments: Any) -> None:
-        given: dict[str, Any] = dict(context.obj or {})
-        for name in ("data", "library", "as_json", "quiet"):
-            value = arguments.pop(name)
-            given[name] = value or given.get(name)
-        session = Session(given)
-        try:
-            context.exit(command(session, **arguments) or 0)
-        except MemeticaError as error:
-            session.terminal.complain(error)
-            context.exit(error.exit_code)
-        except KeyboardInterrupt:
-            session.terminal.say("Stopped. What was done is kept; the same command goes on from here.")
-            context.exit(130)
-
-    for option in reversed(COMMON):
-        run = option(run)
-    return run
+from web.terminal import Bars
+from web.verb import COMMON, Session, meme_named, verb
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -265,7 +215,7 @@ def similar(session: Session, meme: str, by: str, k: int) -> int:
     """Find the relatives of a meme, by its PATH in the library or its ID."""
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
-        found = _meme(settings, catalogue, meme)
+        found = meme_named(settings, catalogue, meme)
         _answer(session, open_searcher(settings, catalogue).similar(found.id, by=Likeness(by), k=k))
     return 0
 
@@ -277,7 +227,7 @@ def show(session: Session, meme: str) -> int:
     """Show everything known about a meme, each text with its source."""
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
-        found = _meme(settings, catalogue, meme)
+        found = meme_named(settings, catalogue, meme)
         texts = catalogue.texts.of(found)
         if session.terminal.as_json:
             session.terminal.row(meme_row(found, texts))
@@ -311,16 +261,6 @@ def _answer(session: Session, answer: Answer, *, offset: int = 0) -> None:
             session.terminal.row(hit_row(hit))
     else:
         show_answer(session.terminal, answer, offset=offset)
-
-
-def _meme(settings: Settings, catalogue: Catalogue, named: str) -> Meme:
-    """Return the meme that a person names: by id, by path in the library, or by the file's path."""
-    if named.isdigit():
-        return catalogue.memes.get(int(named))
-    file = Path(named).expanduser().absolute()
-    if file.is_relative_to(settings.library):
-        named = file.relative_to(settings.library).as_posix()
-    return catalogue.memes.at(named)
 
 
 @main.command()

@@ -1,0 +1,1 @@
+"""Duplicates among memes: evidence on two, candidates, groups."""

@@ -1,0 +1,1 @@
+"""Verbs of the command that are more than a few lines: a module each."""
