@@ -27,7 +27,7 @@ from search.settings import Settings
 def made_text_encoder(settings: Settings) -> TextEncoder:
     """Return the text encoder, exporting it first where that has not been done; raise ModelUnavailable."""
     export_text_encoder(settings)
-    return load_text_encoder(settings)
+    return load_text_encoder(settings, often=True)
 
 
 def index_library(

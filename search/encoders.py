@@ -69,10 +69,13 @@ def checked(vectors: NDArray[np.floating], *, rows: int, dimensions: int, encode
     return found
 
 
-def load_text_encoder(settings: Settings) -> TextEncoder:
-    """Return the text encoder that was exported into the data folder; raise ModelUnavailable when it cannot be used."""
+def load_text_encoder(settings: Settings, *, often: bool = False) -> TextEncoder:
+    """Return the text encoder that was exported into the data folder; raise ModelUnavailable when it cannot be used.
+
+    Whoever asks `often` gets one that takes longer to start and less for each text.
+    """
     _check_known(settings)
-    return open_minilm(settings.data / "models", threads=settings.threads)
+    return open_minilm(settings.data / "models", threads=settings.threads, often=often)
 
 
 def export_text_encoder(settings: Settings) -> bool:

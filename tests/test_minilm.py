@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from search import minilm
 from search.encoders import checked
 from search.errors import DataFolderError, ModelUnavailable
-from search.minilm import NAME, OnnxTextEncoder, export_minilm, open_minilm
+from search.minilm import NAME, MiniLM, export_minilm, open_minilm
 
 pytestmark = pytest.mark.real_models
 
@@ -39,7 +40,7 @@ def models(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def encoder(models) -> OnnxTextEncoder:
+def encoder(models) -> MiniLM:
     return open_minilm(models, threads=2)
 
 
@@ -51,7 +52,8 @@ def copied(models, tmp_path) -> Path:
 
 def test_export_agrees_with_sentence_transformers_and_says_so(models):
     manifest = json.loads((models / NAME / "manifest.json").read_text("utf-8"))
-    assert manifest["least_cosine_to_original"] >= 0.999
+    assert manifest["least_cosine_to_original"]["onnxruntime"] >= 0.9999
+    assert manifest["least_cosine_to_original"]["openvino"] >= 0.999
     assert manifest["weights_sha256"] == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     assert sorted(file.name for file in models.iterdir()) == [NAME], "nothing is left beside the export"
 
@@ -66,6 +68,36 @@ def test_a_text_has_the_same_row_alone_and_among_others(encoder):
     together = encoder.encode(TEXTS)
     alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
     np.testing.assert_allclose(together, alone, atol=2e-5)
+
+
+def test_openvino_runs_the_same_model(models, encoder):
+    quick = open_minilm(models, threads=2, often=True)
+    assert (quick.runtime.name, encoder.runtime.name) == ("openvino", "onnxruntime")
+    rows = checked(quick.encode(TEXTS), rows=len(TEXTS), dimensions=384, encoder=quick.name)
+    assert (rows * encoder.encode(TEXTS)).sum(axis=1).min() >= 0.999
+    alone = np.concatenate([quick.encode([text]) for text in TEXTS])
+    assert (rows * alone).sum(axis=1).min() >= 0.9995
+
+
+def test_openvino_answers_several_threads_at_once(models):
+    quick = open_minilm(models, threads=2, often=True)
+    expected = quick.encode(TEXTS)
+    with ThreadPoolExecutor(4) as pool:
+        for rows in pool.map(lambda _: quick.encode(TEXTS), range(12)):
+            np.testing.assert_allclose(rows, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("agreement", [{"onnxruntime": 1.0}, {"onnxruntime": 1.0, "openvino": 0.98}])
+def test_a_runtime_that_was_not_found_to_agree_is_not_used(copied, agreement):
+    manifest = copied / NAME / "manifest.json"
+    known = json.loads(manifest.read_text("utf-8"))
+    manifest.write_text(json.dumps(known | {"least_cosine_to_original": agreement}), "utf-8")
+    assert open_minilm(copied, often=True).runtime.name == "onnxruntime"
+
+
+def test_without_openvino_onnx_runtime_serves(models, monkeypatch):
+    monkeypatch.setattr(minilm, "has_openvino", lambda: False)
+    assert open_minilm(models, often=True).runtime.name == "onnxruntime"
 
 
 def test_what_is_past_256_tokens_is_not_read(encoder):
@@ -111,8 +143,22 @@ def test_one_changed_byte_is_noticed(copied, name):
         opened.seek(-1, os.SEEK_CUR)
         opened.write(bytes([byte ^ 1]))
     with pytest.raises(ModelUnavailable, match=f"damaged: {name}") as raised:
-        open_minilm(copied)
+        open_minilm(copied, often=True)
     assert "memetica index" in raised.value.hint
+
+
+def test_a_model_cut_short_is_noticed_without_reading_it(copied):
+    with (copied / NAME / "model.onnx").open("r+b") as opened:
+        opened.truncate(1000)
+    with pytest.raises(ModelUnavailable, match=r"damaged: model\.onnx"):
+        open_minilm(copied)
+
+
+def test_a_model_that_no_runtime_can_read_is_named(copied):
+    model = copied / NAME / "model.onnx"
+    model.write_bytes(b"\xff" * model.stat().st_size)
+    with pytest.raises(ModelUnavailable, match="damaged"):
+        open_minilm(copied)
 
 
 @pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"export": "another-0"}'])

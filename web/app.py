@@ -22,7 +22,11 @@ class LibraryPath(BaseConverter):
     part_isolating = False
 
 
-def create_app(settings: Settings, *, load_encoder: Callable[[Settings], TextEncoder] = load_text_encoder) -> Flask:
+def _encoder(settings: Settings) -> TextEncoder:
+    return load_text_encoder(settings, often=True)
+
+
+def create_app(settings: Settings, *, load_encoder: Callable[[Settings], TextEncoder] = _encoder) -> Flask:
     """Return the site over a data folder; an index or a model that is missing is said on the pages that need it."""
     app = Flask("web", static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
