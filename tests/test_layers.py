@@ -26,6 +26,7 @@ HOMES = {
     "rapidocr": ("indexer/ocr.py",),
     "av": ("indexer/",),
     "openai": ("indexer/vision.py",),
+    "argon2": ("web/credentials.py",),
     "flask": ("web/",),
     "waitress": ("web/server.py",),
     "click": ("web/cli.py", "web/verb.py", "web/commands/"),

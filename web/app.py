@@ -9,7 +9,7 @@ from werkzeug.routing import BaseConverter
 
 from search.encoders import TextEncoder, load_text_encoder
 from search.settings import Settings
-from web import api, errors, feeds, files, metrics, pages, safety
+from web import api, curator, errors, feeds, files, metrics, pages, safety, signing_in
 from web.site import Site
 
 MAX_UPLOAD_BYTES = 20_000_000
@@ -38,6 +38,10 @@ def create_app(settings: Settings, *, load_encoder: Callable[[Settings], TextEnc
     app.register_blueprint(feeds.blueprint)  # Atom, OpenSearch
     app.register_blueprint(api.blueprint)  # /api/…
     app.register_blueprint(metrics.blueprint)  # /healthz, /metrics
+    signing_in.register(app, settings.data)  # /sign-in, /sign-out
+    app.register_blueprint(curator.blueprint)  # /curator
+    # What the curator's home shows: a maker of a card for each kind of work.
+    app.extensions["curator_cards"] = []
     errors.register(app)
     safety.register(app)
     metrics.register(app)
