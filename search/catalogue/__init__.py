@@ -1,7 +1,8 @@
 """The catalogue: everything that cost work or a decision, in one SQLite file. The only SQL of Memetica.
 
 `Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `descriptions`, `pictures`, `vectors`,
-`failures`, `leases`, `calls`. One object may be used from any thread: each thread gets a connection of its own.
+`failures`, `leases`, `calls`, `verdicts`, `merges`. One object may be used from any thread: each thread gets a
+connection of its own.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from search.catalogue.descriptions import Descriptions
 from search.catalogue.failures import Failures
 from search.catalogue.leases import Lease, Leases
 from search.catalogue.memes import MemeRecord, Memes
+from search.catalogue.merges import MergeRecord, Merges, MergeState
+from search.catalogue.pairs import Pair, Pairs
 from search.catalogue.pictures import FingerprintRecord, PictureRecord, Pictures
 from search.catalogue.texts import PassageRow, ReadingRecord, SidecarRecord, Texts
 from search.catalogue.vectors import VectorRows
+from search.catalogue.verdicts import Verdict, VerdictKind, Verdicts
 from search.settings import Settings
 
 __all__ = [
@@ -27,11 +31,16 @@ __all__ = [
     "FingerprintRecord",
     "Lease",
     "MemeRecord",
+    "MergeRecord",
+    "MergeState",
     "Outcome",
+    "Pair",
     "PassageRow",
     "PictureRecord",
     "ReadingRecord",
     "SidecarRecord",
+    "Verdict",
+    "VerdictKind",
     "open_catalogue",
 ]
 
@@ -49,6 +58,9 @@ class Catalogue:
         self.failures = Failures(database)
         self.leases = Leases(database)
         self.calls = Calls(database)
+        self.pairs = Pairs(database)
+        self.verdicts = Verdicts(database)
+        self.merges = Merges(database)
 
     @property
     def read_only(self) -> bool:

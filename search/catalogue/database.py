@@ -84,35 +84,48 @@ class Database:
         connection = self.connection()
         try:
             at = connection.execute("PRAGMA user_version").fetchone()[0]
+            missing = sorted(migrations.keys() - self._applied())
         except sqlite3.Error as error:
             raise DataFolderError(
                 f"{self.path} is no catalogue: {error}.", hint="Move it away and run `memetica index` again."
             ) from error
-        if at > len(migrations):
+        if at > max(migrations):
             raise DataFolderError(
                 f"The catalogue in {self.path.parent} was made by a newer Memetica: version {at}, "
-                f"where {len(migrations)} is known here.",
+                f"where {max(migrations)} is known here.",
                 hint="Update Memetica, or choose another folder with `--data`.",
             )
-        if at == len(migrations):
+        if not missing:
             return
         if self.read_only:
             raise DataFolderError(
                 f"The catalogue in {self.path.parent} needs an update and the folder cannot be written.",
                 hint="Make it writable once and run any command.",
             )
-        for number, script in enumerate(migrations[at:], start=at + 1):
-            self._apply(number, script)
+        for number in missing:
+            self._apply(number, migrations[number])
+
+    def _applied(self) -> set[int]:
+        """Return the numbers of the migrations that this file has had: a later one may come before an earlier."""
+        connection = self.connection()
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone():
+            return {row["number"] for row in connection.execute("SELECT number FROM migrations")}
+        return set(range(1, connection.execute("PRAGMA user_version").fetchone()[0] + 1))
 
     def _apply(self, number: int, script: str) -> None:
         """Apply one migration whole, unless another process was quicker."""
         connection = self.connection()
         connection.execute("PRAGMA foreign_keys = OFF")
         with self.transaction():
-            if connection.execute("PRAGMA user_version").fetchone()[0] < number:
+            applied = self._applied()
+            if number not in applied:
                 for statement in _statements(script):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {number}")
+                connection.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY) STRICT")
+                connection.executemany(
+                    "INSERT OR IGNORE INTO migrations VALUES (?)", [(one,) for one in applied | {number}]
+                )
+                connection.execute(f"PRAGMA user_version = {max(applied | {number})}")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @contextmanager
@@ -135,6 +148,19 @@ class Database:
             if isinstance(error, sqlite3.Error):
                 raise self._unwritable(error) from error
             raise
+
+    @contextmanager
+    def durable(self) -> Iterator[None]:
+        """Be a transaction that is on the disk when it ends: a loss of power afterwards cannot take it back."""
+        connection = self.connection()
+        if connection.in_transaction:
+            raise RuntimeError("a durable transaction cannot be part of another")
+        connection.execute("PRAGMA synchronous = FULL")
+        try:
+            with self.transaction():
+                yield
+        finally:
+            connection.execute("PRAGMA synchronous = NORMAL")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -209,11 +235,10 @@ class Database:
         self._local = threading.local()
 
 
-def _migrations() -> list[str]:
-    """Return the numbered scripts in order; they are never edited once they have been released."""
+def _migrations() -> dict[int, str]:
+    """Return the scripts by number; they are never edited once they have been released."""
     folder = resources.files("search.catalogue") / "migrations"
-    scripts = sorted((one for one in folder.iterdir() if one.name.endswith(".sql")), key=lambda one: one.name)
-    return [one.read_text("utf-8") for one in scripts]
+    return {int(one.name[:4]): one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".sql")}
 
 
 def _statements(script: str) -> Iterator[str]:

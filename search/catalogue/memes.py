@@ -47,6 +47,15 @@ class Memes:
             for row in self._database.rows("SELECT id, path, content_hash, size, mtime_ns, vanished_at FROM memes")
         }
 
+    def known_at(self, path: str) -> tuple[int, str, int, int, bool] | None:
+        """Return what `known` does of one path, or None."""
+        row = self._database.row(
+            "SELECT id, content_hash, size, mtime_ns, vanished_at FROM memes WHERE path = :path", {"path": path}
+        )
+        if row is None:
+            return None
+        return row["id"], row["content_hash"], row["size"], row["mtime_ns"], row["vanished_at"] is None
+
     def put(self, record: MemeRecord) -> int:
         """Insert or refresh the file at a path and return its id.
 

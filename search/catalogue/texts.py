@@ -59,10 +59,12 @@ class Texts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def sidecars_known(self) -> dict[int, dict[str, tuple[int, int]]]:
-        """Return, by meme id and path, the size and mtime in nanoseconds of each sidecar that was read."""
+    def sidecars_known(self, meme_id: int | None = None) -> dict[int, dict[str, tuple[int, int]]]:
+        """Return, by meme id and path, the size and mtime in nanoseconds of each sidecar read, of one meme or all."""
         known: dict[int, dict[str, tuple[int, int]]] = {}
-        for row in self._database.stream("SELECT meme_id, path, size, mtime_ns FROM sidecars"):
+        for row in self._database.stream(
+            "SELECT meme_id, path, size, mtime_ns FROM sidecars WHERE :id IS NULL OR meme_id = :id", {"id": meme_id}
+        ):
             known.setdefault(row["meme_id"], {})[row["path"]] = (row["size"], row["mtime_ns"])
         return known
 

@@ -1,0 +1,167 @@
+"""The ledger of the curator's verdicts, keyed by content: only ever added to, so that nothing is asked twice."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import combinations
+
+from search.catalogue.database import Database
+from search.errors import NotFound, WrongUse
+
+
+class VerdictKind(StrEnum):
+    """What the curator decided."""
+
+    DISTINCT = "not duplicates"
+    KEEP_ALL = "keep all"  # duplicates, and wanted
+    DUPLICATES = "duplicates"  # to be proposed again, whatever was decided before
+    MERGED = "merged"
+    UNDONE = "undone"  # takes another verdict back
+
+
+SETTLING = (VerdictKind.DISTINCT, VerdictKind.KEEP_ALL)  # a merged file that comes back is a duplicate again
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the ledger; `contents` are content hashes in order, one twice where two files were the same bytes."""
+
+    uid: str
+    kind: VerdictKind
+    contents: tuple[str, ...]
+    made_at: datetime  # aware, UTC
+    keep: str | None = None
+    undoes: str | None = None
+    paths: tuple[str, ...] = ()
+    note: str = ""
+
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """Return every pair of contents, each in order."""
+        return frozenset(combinations(sorted(self.contents), 2))
+
+
+class Verdicts:
+    """The ledger, by time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        kind: VerdictKind,
+        contents: Sequence[str],
+        *,
+        keep: str | None = None,
+        paths: Sequence[str] = (),
+        note: str = "",
+        uid: str | None = None,
+    ) -> Verdict:
+        """Write a verdict and return it; raise WrongUse when it is about fewer than two memes."""
+        if len(contents) < 2:
+            raise WrongUse("A verdict is about two memes or more.")
+        verdict = Verdict(
+            uid or new_uid(), kind, tuple(sorted(contents)), _now(), keep=keep, paths=tuple(paths), note=note
+        )
+        self.put([verdict])
+        return verdict
+
+    def undo(self, uid: str, *, note: str = "") -> Verdict:
+        """Take a verdict back and return the line that says so; raise NotFound, or WrongUse when it is undone already.
+
+        A merge is undone where its files are moved back, which then calls this.
+        """
+        verdict = self.get(uid)
+        if verdict.kind is VerdictKind.UNDONE:
+            raise WrongUse("An undo is not undone: decide again.")
+        if uid in {one.undoes for one in self.all()}:
+            raise WrongUse("That verdict is undone already.")
+        line = Verdict(
+            new_uid(), VerdictKind.UNDONE, verdict.contents, _now(), undoes=uid, paths=verdict.paths, note=note
+        )
+        self.put([line])
+        return line
+
+    def put(self, verdicts: Iterable[Verdict]) -> int:
+        """Write lines that are not there yet, from another ledger too, all or none; return how many were new."""
+        new = 0
+        with self._database.transaction():
+            for one in verdicts:
+                new += self._database.write(
+                    """
+                    INSERT OR IGNORE INTO verdicts (uid, kind, contents, keep, undoes, paths, note, made_at)
+                    VALUES (:uid, :kind, :contents, :keep, :undoes, :paths, :note, :made_at)
+                    """,
+                    {
+                        "uid": one.uid,
+                        "kind": one.kind,
+                        "contents": json.dumps(one.contents),
+                        "keep": one.keep,
+                        "undoes": one.undoes,
+                        "paths": json.dumps(one.paths, ensure_ascii=False),
+                        "note": one.note,
+                        "made_at": one.made_at.astimezone(UTC).isoformat(timespec="microseconds"),
+                    },
+                ).rowcount
+        return new
+
+    def get(self, uid: str) -> Verdict:
+        """Return a line; raise NotFound."""
+        row = self._database.row("SELECT * FROM verdicts WHERE uid = :uid", {"uid": uid})
+        if row is None:
+            raise NotFound(f"There is no verdict {uid}.", hint="`memetica verdicts` lists them all.")
+        return _verdict(row)
+
+    def all(self) -> list[Verdict]:
+        """Return every line, by time."""
+        return [_verdict(row) for row in self._database.rows("SELECT * FROM verdicts ORDER BY made_at, uid")]
+
+    def standing(self) -> list[Verdict]:
+        """Return the verdicts that have not been undone, by time."""
+        return standing(self.all())
+
+    def settled(self) -> frozenset[tuple[str, str]]:
+        """Return the pairs of contents that are never to be proposed again, each in order."""
+        return settled(self.all())
+
+
+def standing(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Return the verdicts that no other takes back, in the order given."""
+    undone = {one.undoes for one in verdicts}
+    return [one for one in verdicts if one.kind is not VerdictKind.UNDONE and one.uid not in undone]
+
+
+def settled(verdicts: Sequence[Verdict]) -> frozenset[tuple[str, str]]:
+    """Return the pairs that are settled by the last standing verdict on each."""
+    last: dict[tuple[str, str], VerdictKind] = {}
+    for one in sorted(standing(verdicts), key=lambda one: (one.made_at, one.uid)):
+        if one.kind is not VerdictKind.MERGED:
+            last.update(dict.fromkeys(one.pairs(), one.kind))
+    return frozenset(pair for pair, kind in last.items() if kind in SETTLING)
+
+
+def new_uid() -> str:
+    """Return a name that no other line has."""
+    return secrets.token_hex(8)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _verdict(row: sqlite3.Row) -> Verdict:
+    return Verdict(
+        uid=row["uid"],
+        kind=VerdictKind(row["kind"]),
+        contents=tuple(json.loads(row["contents"])),
+        made_at=datetime.fromisoformat(row["made_at"]),
+        keep=row["keep"],
+        undoes=row["undoes"],
+        paths=tuple(json.loads(row["paths"])),
+        note=row["note"],
+    )

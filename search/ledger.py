@@ -1,0 +1,70 @@
+"""The ledger of verdicts as JSON Lines, to be kept elsewhere or carried to another data folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from search.catalogue.verdicts import Verdict, VerdictKind
+from search.errors import WrongUse
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_UID = re.compile(r"[0-9a-f]{16}")
+
+
+def verdict_row(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as a row of JSON."""
+    return {
+        "id": verdict.uid,
+        "verdict": verdict.kind.value,
+        "contents": list(verdict.contents),
+        "keep": verdict.keep,
+        "undoes": verdict.undoes,
+        "paths": list(verdict.paths),
+        "note": verdict.note,
+        "at": verdict.made_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+    }
+
+
+def read_verdicts(lines: Iterable[str]) -> Iterator[Verdict]:
+    """Yield the verdicts of exported lines; raise WrongUse, naming the line, at the first that is none."""
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield _verdict(json.loads(line))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise WrongUse(
+                f"Line {number} is no verdict: {error}.", hint="`memetica verdicts --export` writes such lines."
+            ) from error
+
+
+def _verdict(row: dict[str, Any]) -> Verdict:
+    contents, keep, undoes = row["contents"], row.get("keep"), row.get("undoes")
+    if not isinstance(contents, list) or len(contents) < 2 or not all(map(_is_hash, contents)):
+        raise ValueError("`contents` must be two content hashes or more")
+    if not _UID.fullmatch(row["id"]) or not (undoes is None or _UID.fullmatch(undoes)):
+        raise ValueError("`id` and `undoes` must be 16 hexadecimal digits")
+    if not (keep is None or _is_hash(keep)):
+        raise ValueError("`keep` must be a content hash")
+    kind = VerdictKind(row["verdict"])
+    if (kind is VerdictKind.UNDONE) != (undoes is not None):
+        raise ValueError("`undoes` belongs to what is undone, and to nothing else")
+    made_at = datetime.fromisoformat(row["at"])
+    return Verdict(
+        uid=row["id"],
+        kind=kind,
+        contents=tuple(sorted(contents)),
+        made_at=(made_at if made_at.tzinfo else made_at.replace(tzinfo=UTC)).astimezone(UTC),
+        keep=keep,
+        undoes=undoes,
+        paths=tuple(str(path) for path in row.get("paths", ())),
+        note=str(row.get("note", "")),
+    )
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and _HASH.fullmatch(value) is not None
