@@ -125,6 +125,22 @@ def scan(library: Path) -> Iterator[Found | Unusable]:
     return _walk(library)
 
 
+def look_at(library: Path, path: str) -> Found | None:
+    """Return one meme with its sidecars as they are now, or None when it is not there or cannot be used."""
+    prefix = path.rpartition("/")[0] + "/"
+    folder = library / prefix
+    try:
+        with os.scandir(folder) as listing:
+            entries = [entry for entry in listing if not _ignored(entry.name)]
+    except OSError:
+        return None
+    usable = [entry for entry in entries if _why_unusable(entry, prefix + entry.name) is None and entry.is_file()]
+    files = {entry.name: entry.stat() for entry in usable if entry.name.lower().endswith((".txt", *EXTENSIONS))}
+    refused = {entry.name for entry in entries} - {entry.name for entry in usable}
+    pairs = _pair(folder, prefix, files, refused)
+    return next((one for one in pairs if isinstance(one, Found) and one.path == path), None)
+
+
 def _walk(library: Path) -> Iterator[Found | Unusable]:
     root = library.resolve()
     met: set[tuple[int, int]] = set()

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from indexer.build import build_index
 from indexer.embed import embed_passages, split_texts
 from indexer.library import library_root
+from indexer.merging import recover_merges
 from indexer.ocr import OcrEngine, load_ocr
 from indexer.pictures import decode_pictures
 from indexer.progress import Progress, StageReport, stage_of
@@ -76,6 +77,7 @@ def index_library(
 
     with only_one(settings):
         settings = replace(settings, library=library_root(settings.library))
+        recover_merges(settings, catalogue)
         report(Stage.SCAN, lambda: scan_library(settings.library, catalogue, progress=progress))
         report(Stage.MEDIA, lambda: decode_pictures(settings, catalogue, progress=progress))
         report(Stage.OCR, read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from indexer.library import (
@@ -10,6 +11,7 @@ from indexer.library import (
     SidecarFile,
     Unusable,
     content_hash,
+    look_at,
     read_first_seen,
     read_sidecar,
     scan,
@@ -48,6 +50,19 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
                     progress.advance(failed=bool(lost))
     catalogue.failures.forget_vanished()
     return len(found), failed
+
+
+def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str]) -> None:
+    """Bring the catalogue up to date with some paths of the library alone; what cannot be read there is recorded."""
+    with catalogue.transaction():
+        for path in sorted(set(paths)):
+            known = catalogue.memes.known_at(path)
+            found = look_at(library, path)
+            if found is not None:
+                sidecars = {} if known is None else catalogue.texts.sidecars_known(known[0])
+                _enter(library, found, known, sidecars, catalogue)
+            elif known is not None:
+                catalogue.memes.mark_vanished([known[0]])
 
 
 def _enter(

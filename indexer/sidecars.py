@@ -41,7 +41,7 @@ def write_sidecar(path: Path, text: str) -> bool:
                 out.write(text.rstrip() + "\n")
                 out.flush()
                 os.fsync(out.fileno())
-            return _link(aside, path)
+            return link_free(aside, path)
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
@@ -51,7 +51,7 @@ def write_sidecar(path: Path, text: str) -> bool:
         ) from error
 
 
-def _link(aside: Path, path: Path) -> bool:
+def link_free(aside: Path, path: Path) -> bool:
     """Give a finished file its name, unless another has it; return whether it was free."""
     try:
         path.hardlink_to(aside)
