@@ -1,0 +1,113 @@
+"""Pairs of contents that were compared, and what was found: nothing is compared twice."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from search.catalogue.database import Database
+from search.duplicates.evidence import COMPARISON, Evidence, Tier
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two contents that were compared, by their hashes, and the evidence with `one` named first."""
+
+    one: str
+    other: str
+    evidence: Evidence
+
+    @property
+    def tier(self) -> Tier | None:
+        """How much they are alike; None when they are not."""
+        return self.evidence.tier
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Both hashes, the lower first."""
+        return (self.one, self.other) if self.one < self.other else (self.other, self.one)
+
+    def turned(self) -> Pair:
+        """Return the same pair with the two contents named in the other order."""
+        return Pair(self.other, self.one, self.evidence.turned())
+
+
+class Pairs:
+    """Compared pairs, by both content hashes and the version of the comparison."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, pairs: Iterable[Pair], *, version: str = COMPARISON) -> None:
+        """Keep what comparisons found, all or none, in place of what the same version found earlier.
+
+        Raises ValueError for a content paired with itself: the same bytes need no comparison.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        rows = []
+        for pair in pairs:
+            if pair.one == pair.other:
+                raise ValueError(f"{pair.one} is paired with itself")
+            ordered = pair if pair.one < pair.other else pair.turned()
+            rows.append(
+                {
+                    "one": ordered.one,
+                    "other": ordered.other,
+                    "version": version,
+                    "tier": ordered.tier,
+                    "evidence": ordered.evidence.to_json(),
+                    "now": now,
+                }
+            )
+        self._database.write_many(
+            """
+            INSERT OR REPLACE INTO pairs (one, other, version, tier, evidence, compared_at)
+            VALUES (:one, :other, :version, :tier, :evidence, :now)
+            """,
+            rows,
+        )
+
+    def all(self, tier: Tier | None = None, *, version: str = COMPARISON) -> Iterator[Pair]:
+        """Yield the pairs that are alike in a tier, or in any, the lower hash first, by hashes.
+
+        Both contents belong to present memes.
+        """
+        for row in self._database.stream(
+            f"""
+            SELECT one, other, evidence FROM pairs
+            WHERE version = :version AND tier IS NOT NULL AND (:tier IS NULL OR tier = :tier)
+              AND {_PRESENT.format(side="one")} AND {_PRESENT.format(side="other")}
+            ORDER BY one, other
+            """,
+            {"version": version, "tier": tier},
+        ):
+            yield _pair(row)
+
+    def of(self, content_hash: str, *, version: str = COMPARISON) -> list[Pair]:
+        """Return the pairs of a content with what is like it in a present meme, itself named first, by hash."""
+        rows = self._database.rows(
+            f"""
+            SELECT one, other, evidence FROM pairs
+            WHERE version = :version AND tier IS NOT NULL
+              AND ((one = :hash AND {_PRESENT.format(side="other")}) OR
+                   (other = :hash AND {_PRESENT.format(side="one")}))
+            """,
+            {"version": version, "hash": content_hash},
+        )
+        found = [_pair(row) for row in rows]
+        turned = [pair if pair.one == content_hash else pair.turned() for pair in found]
+        return sorted(turned, key=lambda pair: pair.other)
+
+    def compared(self, version: str = COMPARISON) -> set[tuple[str, str]]:
+        """Return the hashes, the lower first, of all pairs that this version has compared, alike or not."""
+        rows = self._database.stream("SELECT one, other FROM pairs WHERE version = :version", {"version": version})
+        return {(row["one"], row["other"]) for row in rows}
+
+
+_PRESENT = "EXISTS (SELECT 1 FROM memes WHERE memes.content_hash = pairs.{side} AND vanished_at IS NULL)"  # of a side
+
+
+def _pair(row: sqlite3.Row) -> Pair:
+    return Pair(row["one"], row["other"], Evidence.from_json(row["evidence"]))

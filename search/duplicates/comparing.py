@@ -1,0 +1,225 @@
+"""Two pictures in, evidence out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rapidfuzz import fuzz
+
+from search.duplicates.alignment import (
+    Map,
+    Overlay,
+    View,
+    colour_difference,
+    map_between,
+    overlay,
+    refined_by_pixels,
+    view_of,
+    whole_map,
+)
+from search.duplicates.evidence import Edit, Evidence, Tier
+from search.fingerprints import Bits, hamming, pdq, pdq_mirrored
+
+# Limits, tuned on a drawn library (`benchmarks/duplicates.py`) and reported on another.
+SAME_DIFFERING = 0.08  # share of tiles
+SAME_STRONG = 0.0005  # share of pixels where something else is: half of a small word
+SHRUNK_STRONG = 0.004  # the same where one shows the other much smaller: letters blur into each other
+MARK_STRONG = 0.008  # all of a watermark
+MARK_HEIGHT = 0.05  # of the picture's longer side
+MARK_EDGE = 0.06  # of its side: how far from a corner a watermark lies at most
+PART = 0.75  # share of one picture that the other must show
+LEAST_SHARED = 0.2  # share of the larger picture
+PLAIN = 0.6  # share of what one picture has beyond the other that must be plain: a frame, not further panels
+TEMPLATE_AGREES = 0.45  # share of tiles that agree between memes of one template
+TEMPLATE_MATCHES = 20  # agreeing corners between memes of one template that do not fit as they are
+COLOURED = 6.0  # CIELAB units from which on colours were changed
+RECOLOURED = 0.02  # share of the picture with colours that no one change of all colours explains
+BLURRED = 6.0  # grey levels of mean difference from which on detail was lost or added
+_SLIPPED = 4.0  # grey levels, the median tile's: the map is a little off
+_ASPECT = 0.03
+_LETTERS = 8  # a text shorter than this says too little to be compared
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture made ready to be compared."""
+
+    view: View
+    bits: Bits
+    bits_mirrored: Bits
+
+
+def seen(picture: Image.Image) -> Seen:
+    """Return a picture made ready to be compared, once for many comparisons."""
+    return Seen(view_of(picture), pdq(picture)[0], pdq_mirrored(picture))
+
+
+def compare(
+    one: Image.Image, other: Image.Image, *, text: str | None = None, other_text: str | None = None
+) -> Evidence:
+    """Return how much two pictures are alike; given what each says, texts count where pictures leave a doubt."""
+    return compare_seen(seen(one), seen(other), text=text, other_text=other_text)
+
+
+def compare_seen(one: Seen, other: Seen, *, text: str | None = None, other_text: str | None = None) -> Evidence:
+    """Return how much two pictures that were made ready are alike."""
+    agreement = text_agreement(text, other_text)
+    bits = pdq_distance(one, other)
+    best: Evidence | None = None
+    for laid in _overlays(one.view, other.view):
+        found = replace(_judged(one.view, other.view, laid), pdq=bits, text=agreement)
+        if found.tier is not None and found.tier.is_duplicate:
+            return _doubted(found)
+        if best is None or found.score > best.score:
+            best = found
+    if best is not None and best.tier is not None:
+        return best
+    if agreement is not None and agreement >= 0.9 and len(_letters(text or "")) >= 2 * _LETTERS:
+        return replace(best or Evidence(None, pdq=bits, text=agreement), tier=Tier.SAME_WORDS)
+    return best or Evidence(None, pdq=bits, text=agreement)
+
+
+def pdq_distance(one: Seen, other: Seen) -> int:
+    """Return how many of 256 bits differ, the nearer of upright and mirrored, whichever picture is mirrored."""
+    pairs = ((one.bits, other.bits), (one.bits, other.bits_mirrored), (one.bits_mirrored, other.bits))
+    return min(int(hamming(first, second)) for first, second in pairs)
+
+
+def heat_map(one: Image.Image, other: Image.Image) -> NDArray[np.float32] | None:
+    """Return how much tiles differ (grey levels, [rows, columns] float32) in the other's frame, NaN where only one is.
+
+    None where the pictures could not be laid over each other.
+    """
+    laid = list(_overlays(view_of(one), view_of(other)))
+    return min(laid, key=lambda one: (one.overlay.strong, one.overlay.differing)).overlay.heat if laid else None
+
+
+@dataclass(frozen=True)
+class _Laid:
+    overlay: Overlay
+    mirrored: bool
+
+
+def _overlays(one: View, other: View) -> Iterator[_Laid]:
+    """Yield the ways to lay one picture over another that are worth a look, the likeliest first."""
+    width, height = one.size
+    if abs(width * other.size[1] / (height * other.size[0]) - 1) <= _ASPECT:
+        for mirrored in (False, True):
+            first = one.mirrored if mirrored else one
+            found = overlay(first, other, map=whole_map(first.size, other.size))
+            if found is not None and found.differing <= 1 - TEMPLATE_AGREES:
+                yield _Laid(found, mirrored)
+    for mirrored in (False, True):
+        first = one.mirrored if mirrored else one
+        between = map_between(first.corners, other.corners)
+        if between is None:
+            continue
+        found = _overlay_of(first, other, *between)
+        if found is not None:
+            yield _Laid(found, mirrored)
+
+
+def _overlay_of(one: View, other: View, map: Map, matches: int) -> Overlay | None:
+    found = overlay(one, other, map=map, matches=matches)
+    if found is None or np.nanmedian(found.heat) <= _SLIPPED:
+        return found
+    better = refined_by_pixels(one, other, map=map)
+    again = None if better is None else overlay(one, other, map=better, matches=matches)
+    return again if again is not None and again.differing < found.differing else found
+
+
+def _judged(one: View, other: View, laid: _Laid) -> Evidence:
+    """Return what an overlay alone says."""
+    found = laid.overlay
+    first = one.mirrored if laid.mirrored else one
+    whole = max(found.covers_one, found.covers_other) >= PART
+    marked = _is_watermark(found, first, other)
+    scale = float(np.sqrt(abs(np.linalg.det(found.map[:, :2]))))
+    limit = SHRUNK_STRONG if not 0.7 < scale < 1 / 0.7 else SAME_STRONG
+    same = (
+        whole
+        and min(found.covers_one, found.covers_other) >= LEAST_SHARED
+        and found.differing <= SAME_DIFFERING
+        and (found.strong <= limit or marked)
+        and found.surroundings >= (PLAIN if found.covers_other < 0.97 and found.covers_one > 0.97 else 0)
+    )
+    colour, recoloured = colour_difference(first, other, map=found.map) if same else (0.0, 0.0)
+    evidence = Evidence(
+        tier=None,
+        matches=found.matches,
+        covers_one=round(found.covers_one, 3),
+        covers_other=round(found.covers_other, 3),
+        differing=round(found.differing, 4),
+        strong=round(found.strong, 6),
+        colour=round(colour, 1),
+    )
+    if not same or recoloured > RECOLOURED:
+        fits = found.matches >= TEMPLATE_MATCHES or (
+            found.matches == 0 and min(found.covers_one, found.covers_other) > 0.9
+        )
+        agrees = found.differing <= 1 - TEMPLATE_AGREES and fits and whole
+        return replace(evidence, tier=Tier.VARIANT if agrees else None)
+    edits = tuple(_edits(found, laid.mirrored, marked=marked, colour=colour))
+    return replace(evidence, tier=Tier.EDITED if edits else Tier.SAME, edits=edits)
+
+
+def _is_watermark(found: Overlay, one: View, other: View) -> bool:
+    """Return whether all that differs strongly is small writing in a corner of either picture."""
+    if not found.spots or found.strong > MARK_STRONG:
+        return False
+    width, height = other.size
+    longer = max(width, height)
+    for x, y, across, down in found.spots:
+        at_side = x <= MARK_EDGE or x + across >= 1 - MARK_EDGE
+        at_end = y <= MARK_EDGE or y + down >= 1 - MARK_EDGE
+        near = 0.5 if at_end else 0
+        reaches_in = x > near and x + across < 1 - near
+        if down * height > MARK_HEIGHT * longer or not at_end or (not at_side and reaches_in):
+            return False
+    return True
+
+
+def _edits(found: Overlay, mirrored: bool, *, marked: bool, colour: float) -> Iterator[Edit]:
+    """Yield what was done to one picture to make the other."""
+    shared = min(found.covers_one, found.covers_other)
+    if shared < 0.97:
+        larger_is_plain = found.covers_one > 0.97 and found.surroundings >= 0.9
+        if larger_is_plain:
+            yield Edit.SCREENSHOT if shared < 0.6 else Edit.FRAME
+        else:
+            yield Edit.CROP
+    if mirrored:
+        yield Edit.MIRROR
+    if marked and found.strong > SAME_STRONG / 4:
+        yield Edit.WATERMARK
+    if abs(found.gain - 1) > 0.08 or abs(found.bias) > 10:
+        yield Edit.LIGHT
+    if colour >= COLOURED:
+        yield Edit.COLOUR
+    if float(np.nanmean(found.heat)) > BLURRED:
+        yield Edit.DETAIL
+
+
+def _doubted(found: Evidence) -> Evidence:
+    """Return evidence that texts may take down: pictures that nearly agree and say something else are variants."""
+    if found.text is not None and found.text < 0.6 and found.strong > SAME_STRONG / 4 and Edit.CROP not in found.edits:
+        return replace(found, tier=Tier.VARIANT)
+    return found
+
+
+def text_agreement(text: str | None, other: str | None) -> float | None:
+    """Return how much two texts agree, 0 to 1, give or take misread letters; None where either says too little."""
+    if text is None or other is None:
+        return None
+    letters, others = _letters(text), _letters(other)
+    if min(len(letters), len(others)) < _LETTERS:
+        return None
+    return round(fuzz.ratio(letters, others) / 100, 3)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.lower()))

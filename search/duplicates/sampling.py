@@ -1,0 +1,180 @@
+"""Codes of 256 bits that differ in few of them, found without comparing all with all.
+
+Two codes that differ in few bits agree in most random samples of their bits. Under each of several samples, codes are
+sorted by the bits sampled, and only those that agree in all of them are compared (Indyk and Motwani, "Approximate
+nearest neighbors: towards removing the curse of dimensionality", 1998). Nothing is missed but by chance, and the number
+of samples makes that chance small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log, log2
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.duplicates.alignment import OCTAVE_SCALE, Corners
+from search.fingerprints import hamming
+
+BITS = 256
+MISSED = 0.001  # share of the pairs at the radius itself that may be missed; nearer ones are missed far less
+_SHORTEST, _LONGEST = 10, 22  # bits a sample
+_RUN = 64  # codes that agree in a sample, beyond which only some of them are compared
+_CHUNK = 1 << 16  # codes unpacked, 1 << 20 pairs compared at a time
+
+CORNERS_AN_OCTAVE = 10  # kept of each picture for the index: 80 corners
+SAMPLES = 8
+SAMPLED_BITS = 24
+LEAST_VOTES = 4
+_TURN = 16  # 256ths of a turn
+_FAR = 64  # bits
+_CELL = 128.0  # pixels
+
+Codes = NDArray[np.uint8]  # [n, 32], packed
+
+
+def near_pairs(codes: Codes, radius: int, *, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs ([n, 2] int64, the lower first, rising) of codes that differ in at most `radius` bits, and in
+    how many they differ ([n] int64). All but MISSED of the pairs at the radius, and nearly all nearer ones, are found.
+    """
+    if codes.ndim != 2 or codes.shape[1] * 8 != BITS or codes.dtype != np.uint8:
+        raise ValueError(f"codes of shape {codes.shape} and type {codes.dtype} are not [n, {BITS // 8}] of uint8")
+    count = len(codes)
+    # As many bits as leave chance about one neighbour each.
+    bits = min(max(ceil(log2(max(count, 2))), _SHORTEST), _LONGEST)
+    samples = ceil(log(MISSED) / log(1 - (1 - radius / BITS) ** bits)) if radius else 1
+    generator = np.random.default_rng(seed)
+    found: list[NDArray[np.int64]] = []
+    for _ in range(samples):
+        keys = sampled(codes, generator.choice(BITS, bits, replace=False))
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        for step in range(1, count):
+            same = np.flatnonzero(keys[step:] == keys[:-step])
+            if not len(same) or step > _RUN:
+                break
+            for start in range(0, len(same), 16 * _CHUNK):
+                some = same[start : start + 16 * _CHUNK]
+                first, second = order[some], order[some + step]
+                near = hamming(codes[first], codes[second]) <= radius
+                found.append(np.minimum(first, second)[near] * count + np.maximum(first, second)[near])
+        if len(found) > 64:
+            found = [np.unique(np.concatenate(found))]
+    joined = np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+    pairs = np.column_stack([joined // max(count, 1), joined % max(count, 1)])
+    return pairs, _distances(codes, pairs)
+
+
+def _distances(codes: Codes, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    chunks = [pairs[start : start + 16 * _CHUNK] for start in range(0, len(pairs), 16 * _CHUNK)]
+    parts = [hamming(codes[chunk[:, 0]], codes[chunk[:, 1]]) for chunk in chunks]
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def sampled(codes: Codes, bits: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Return, for each code ([n, 32] uint8), the number ([n] uint32) that its bits at some places make, at most 32."""
+    keys = np.zeros(len(codes), np.uint32)
+    for place, bit in enumerate(bits):
+        keys |= ((codes[:, bit // 8] >> (7 - bit % 8)) & 1).astype(np.uint32) << np.uint32(place)
+    return keys
+
+
+@dataclass(frozen=True)
+class CornerIndex:
+    """The corners of many pictures, each of which votes for its picture when it is seen again."""
+
+    owners: NDArray[np.int32]  # [n], rising
+    points: NDArray[np.float32]
+    octaves: NDArray[np.uint8]
+    angles: NDArray[np.uint8]
+    descriptors: Codes
+    places: tuple[NDArray[np.int64], ...]  # the bits of each sample
+    keys: tuple[NDArray[np.uint32], ...]  # sorted
+    orders: tuple[NDArray[np.int32], ...]
+
+    @classmethod
+    def of(cls, pictures: list[Corners], *, owners: NDArray[np.int64], seed: int = 0) -> CornerIndex:
+        """Return the index of pictures' corners; `owners` ([n] int64, rising) says whose each picture is."""
+        chosen = [_strongest(corners) for corners in pictures]
+        owner = np.repeat(owners, [len(kept) for kept in chosen]).astype(np.int32)
+
+        def joined(name: str, empty: NDArray) -> NDArray:
+            parts = [getattr(corners, name)[kept] for corners, kept in zip(pictures, chosen, strict=True)]
+            return np.concatenate(parts) if parts else empty
+
+        descriptors = joined("descriptors", np.empty((0, BITS // 8), np.uint8))
+        generator = np.random.default_rng(seed)
+        places, keys, orders = [], [], []
+        for _ in range(SAMPLES):
+            places.append(generator.choice(BITS, SAMPLED_BITS, replace=False))
+            key = sampled(descriptors, places[-1])
+            order = np.argsort(key, kind="stable").astype(np.int32)
+            keys.append(key[order])
+            orders.append(order)
+        return cls(
+            owner,
+            joined("points", np.empty((0, 2), np.float32)),
+            joined("octaves", np.empty(0, np.uint8)),
+            joined("angles", np.empty(0, np.uint8)),
+            descriptors,
+            tuple(places),
+            tuple(keys),
+            tuple(orders),
+        )
+
+    def votes(self, corners: Corners) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the owners ([n] int64) that at least LEAST_VOTES of a picture's corners speak for, and the votes
+        ([n] int64), most first.
+
+        Corners vote together when they look alike, are not turned and agree about how the picture was moved and scaled.
+        """
+        mine, theirs = self._alike(corners)
+        if not len(mine):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        grown = corners.octaves[mine].astype(np.int64) - self.octaves[theirs]
+        scales = (OCTAVE_SCALE ** grown.astype(np.float32))[:, None]
+        moves = corners.points[mine] - scales * self.points[theirs]
+        votes = np.zeros(int(self.owners[-1]) + 1, np.int64)
+        # Cells of move and scale, laid twice so that what one lay cuts the other holds whole.
+        for lay in (0, 1):
+            cells = np.floor(moves / _CELL + lay / 2).astype(np.int64) + 64
+            cell = (self.owners[theirs].astype(np.int64) * 16 + (grown + 8 + lay) // 2) * 128 + cells[:, 0] % 128
+            cell = cell * 128 + cells[:, 1] % 128
+            # A corner votes once in a cell.
+            once = np.unique(cell * len(corners) + mine) // len(corners)
+            names, counts = np.unique(once, return_counts=True)
+            np.maximum.at(votes, names // (16 * 128 * 128), counts)
+        owners = np.flatnonzero(votes >= LEAST_VOTES)
+        order = np.argsort(-votes[owners], kind="stable")
+        return owners[order], votes[owners[order]]
+
+    def _alike(self, corners: Corners) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places of a picture's corners and of the index's that look alike ([n] int64 each)."""
+        pairs = []
+        for places, keys, order in zip(self.places, self.keys, self.orders, strict=True):
+            wanted = sampled(corners.descriptors, places)
+            first = np.searchsorted(keys, wanted, "left")
+            run = np.searchsorted(keys, wanted, "right") - first
+            counts = np.minimum(run, _RUN)
+            total = int(counts.sum())
+            if not total:
+                continue
+            mine = np.repeat(np.arange(len(corners)), counts)
+            within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+            # Of a long run every so many-th, so that no picture is passed over because it is late.
+            spread = within * np.repeat(run, counts) // np.maximum(np.repeat(counts, counts), 1)
+            pairs.append(mine * np.int64(len(self.owners)) + order[np.repeat(first, counts) + spread])
+        if not pairs:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        mine, theirs = np.divmod(np.unique(np.concatenate(pairs)), len(self.owners))
+        turned = (corners.angles[mine].astype(np.int16) - self.angles[theirs] + 128) % 256 - 128
+        mine, theirs = mine[np.abs(turned) <= _TURN], theirs[np.abs(turned) <= _TURN]
+        near = hamming(corners.descriptors[mine], self.descriptors[theirs]) <= _FAR
+        return mine[near], theirs[near]
+
+
+def _strongest(corners: Corners) -> NDArray[np.int64]:
+    """Return the places of a picture's strongest corners in each octave; they come strongest first."""
+    starts = np.searchsorted(corners.octaves, np.arange(256))
+    return np.flatnonzero(np.arange(len(corners)) - starts[corners.octaves] < CORNERS_AN_OCTAVE)
