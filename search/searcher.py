@@ -187,11 +187,12 @@ class Searcher:
         if asked.is_empty and picture is None:
             newest = index.table.newest if allowed is None else index.table.newest_of(allowed)
             return self._page(self._present(index, newest), k, offset, understood, begun)
+        typed = asked.text
         found = spelt(asked, index.words)
         asked = found.query
         if found.meant:
             understood["spelling"] = {word: list(others) for word, others in found.meant.items()}
-        voters = [] if asked.is_empty else self._voters_of_text(index, asked)
+        voters = [] if asked.is_empty else self._voters_of_text(index, asked, read=typed)
         if picture is not None:
             bits = np.stack([pdq(picture)[0], pdq_mirrored(picture)])
             voters.append(voter_of_look(index, look(picture)[None], bits))
@@ -222,11 +223,15 @@ class Searcher:
         marked = wanted if by == Likeness.WORDS else ()
         return self._answer(index, ballot, marked, k, offset, understood, begun)
 
-    def _voters_of_text(self, index: OpenIndex, asked: Query) -> list[Voter]:
+    def _voters_of_text(self, index: OpenIndex, asked: Query, *, read: str) -> list[Voter]:
+        """Return the voters for a query's terms and for the meaning of a text, which the encoder reads.
+
+        It reads what was typed: it knows words that the library lacks, and sees through slips of the finger.
+        """
         voters = voters_of_words(index, asked.terms, list(self._settings.weights))
         voters += voters_of_quote(index, [token.term for token in tokens(asked.text)])
         if index.whitening is not None:
-            vector = index.whitening(self._encoder.encode([asked.text]))[0]
+            vector = index.whitening(self._encoder.encode([read]))[0]
             voters += voters_of_meaning(index, dict.fromkeys(TEXT_FIELDS, vector))
         return voters
 
