@@ -24,6 +24,7 @@ from indexer.ocr import (
     tiles,
 )
 from search.errors import ModelUnavailable, UnreadableFile, WrongUse
+from search.runtimes import ONNX_RUNTIME, OPENVINO, has_openvino
 from search.settings import Settings
 
 BOX = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.2), (0.1, 0.2))
@@ -135,6 +136,28 @@ def test_rapidocr_reads_a_caption_with_its_spaces_and_where_it_stands(rapidocr):
     assert reading.quality > 0.8
     (left, top), (right, _), (_, bottom), _ = reading.lines[1].box
     assert 0 < left < 0.25 and 0.75 < right < 1 and 0.1 < top < bottom < 0.3
+
+
+@pytest.mark.real_models
+@pytest.mark.skipif(not has_openvino(), reason="OpenVINO is not installed")
+def test_both_runtimes_read_the_same_words_at_the_same_places():
+    picture = drawn(["ONE DOES NOT SIMPLY", "HAVE A QUIET MONDAY"])
+    readings = [RapidOcr(runtime=runtime).read(picture) for runtime in (OPENVINO, ONNX_RUNTIME)]
+    assert readings[0].text == readings[1].text == "ONE DOES NOT SIMPLY\nHAVE A QUIET MONDAY"
+    boxes = [np.array([line.box for line in reading.lines]) for reading in readings]
+    assert np.abs(boxes[0] - boxes[1]).max() < 0.02
+
+
+def test_openvino_runs_rapidocr_where_it_is_installed_and_onnx_runtime_elsewhere(monkeypatch):
+    for installed, runtime in ((True, OPENVINO), (False, ONNX_RUNTIME)):
+        monkeypatch.setattr("indexer.ocr.has_openvino", lambda installed=installed: installed)
+        assert RapidOcr().runtime == runtime
+
+
+def test_a_runtime_that_cannot_start_is_the_engines_failure_and_no_pictures():
+    with pytest.raises(ModelUnavailable, match="cannot be started with abacus") as raised:
+        RapidOcr(runtime="abacus").read(Image.new("RGB", (300, 200)))
+    assert "tesseract" in raised.value.hint
 
 
 @pytest.mark.real_models
