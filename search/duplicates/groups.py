@@ -6,6 +6,7 @@ Connected components would chain: on a real library they joined 97 different pic
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -80,9 +81,15 @@ def _stars(
     waiting = {content: left & alike.get(content, {}).keys() for content in left}
     # Many are like it first, then the largest and oldest; hashes decide between equals, so that runs agree.
     rank = {content: _rank(contents[content]) for content in left}
-    order = sorted(left, key=lambda content: (-len(waiting[content]), rank[content], content))
+    order = [(-len(waiting[content]), rank[content], content) for content in left]
+    heapq.heapify(order)
     while order:
-        centre = order[0]
+        count, _, centre = heapq.heappop(order)
+        if centre not in left:
+            continue
+        if (now := -len(waiting[centre] & left)) != count:  # some of its like belong elsewhere by now: it waits longer
+            heapq.heappush(order, (now, rank[centre], centre))
+            continue
         taken = [centre]
         near = sorted(
             waiting[centre] & left,
@@ -98,10 +105,6 @@ def _stars(
         left -= set(taken)
         if len(taken) > 1 or (identical and _has_copies(centre, contents, apart)):
             yield _group(taken, contents, alike, apart, identical=identical)
-        order = sorted(
-            (content for content in order if content in left),
-            key=lambda content: (-len(waiting[content] & left), rank[content], content),
-        )
 
 
 def _rank(memes: list[Meme]) -> tuple[int, float]:
