@@ -7,7 +7,6 @@ answers (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -63,6 +62,6 @@ def fuse(votes: Sequence[Vote], *, ids: Sequence[int]) -> Fused:
     present = (weights * judged).sum(axis=0)
     lift = (1 + SILENT) / (present + SILENT * total)
     parts = np.clip(np.where(judged, table, 0.0), 0.0, 1.0) * weights * lift
-    scores = np.array([math.fsum(column) for column in parts.T.tolist()])
+    scores = parts.sum(axis=0)
     order = np.lexsort((np.asarray(ids), -scores))
     return Fused(tuple(order.tolist()), scores, {vote.name: part for vote, part in zip(votes, parts, strict=True)})

@@ -10,13 +10,14 @@ from search.catalogue import Catalogue
 from search.generation import TEXT_FIELDS
 from search.meme import Field, Hit, Meme, Passage, Snippet
 from search.opened import OpenIndex
-from search.snippets import Marker, best_passage, snippet
+from search.snippets import Marker, best_snippet, snippet
 from search.table import Ids
 from search.voters import LOOK, Ballot
 from search.words import ALL_TEXT
 
 SNIPPETS = 2  # a hit has at most
 SPEAKING = 0.08  # a share of the score from which a field is worth a snippet
+ESSAYS = frozenset({Field.ANALYSIS})
 COMMON = 0.2  # a share of all memes; a word that more of them hold tells nothing about any
 
 
@@ -33,18 +34,9 @@ def explained(
     ids = np.array([meme.id for meme in memes], np.int64)
     places = np.searchsorted(ballot.ids, ids)
     shares = _shares(index, ballot, ids, places, terms)
-    passages: dict[int, list[Passage]] = {meme.id: [] for meme in memes}
-    shown = {field for why in shares for field in _worth_showing(why)}
-    for row in catalogue.texts.passages_of(ids.tolist(), fields=shown):
-        passages[row.meme_id].append(row.passage)
-    marker = Marker(frozenset(terms))
+    chosen = _snippets(catalogue, ids.tolist(), shares, Marker(frozenset(terms)))
     return [
-        Hit(
-            meme=meme,
-            score=round(float(ballot.fused.scores[place]), 6),
-            why=why,
-            snippets=_snippets(passages[meme.id], why, marker),
-        )
+        Hit(meme=meme, score=round(float(ballot.fused.scores[place]), 6), why=why, snippets=chosen[meme.id])
         for meme, place, why in zip(memes, places, shares, strict=True)
     ]
 
@@ -73,20 +65,36 @@ def _shares(
     return found
 
 
-def _snippets(passages: Sequence[Passage], why: Mapping[Field, float], marker: Marker) -> tuple[Snippet, ...]:
-    """Return a snippet of each field that says most of the score, those that hold the query's words first."""
-    matching: list[Snippet] = []
-    others: list[Passage] = []
-    for field in _worth_showing(why):
-        own = [passage for passage in passages if passage.field is field]
-        if not own or len(matching) == SNIPPETS:
-            continue
-        best = best_passage(own, marker)
-        if best is not None:
-            matching.append(snippet(best, marker))
-        else:
-            others.append(own[0])
-    return tuple([*matching, *(snippet(one, marker) for one in others)][: SNIPPETS if matching else 1])
+def _snippets(
+    catalogue: Catalogue, ids: Sequence[int], shares: Sequence[Mapping[Field, float]], marker: Marker
+) -> dict[int, tuple[Snippet, ...]]:
+    """Return by meme a snippet of each field that says most of the score, those that hold the query's words first.
+
+    Essays are read last, and only for memes whose short texts do not hold the words: they are most of all text.
+    """
+    worth = dict(zip(ids, map(_worth_showing, shares), strict=True))
+    matching: dict[int, list[Snippet]] = {id: [] for id in ids}
+    others: dict[int, list[Passage]] = {id: [] for id in ids}
+    for essays in (False, True):
+        open_ids = [id for id in ids if len(matching[id]) < SNIPPETS]
+        fields = {field for id in open_ids for field in worth[id] if (field in ESSAYS) == essays}
+        passages: dict[tuple[int, Field], list[Passage]] = {}
+        for row in catalogue.texts.passages_of(open_ids, fields=fields) if fields else ():
+            passages.setdefault((row.meme_id, row.passage.field), []).append(row.passage)
+        for id in open_ids:
+            for field in worth[id]:
+                own = passages.get((id, field))
+                if not own or len(matching[id]) == SNIPPETS:
+                    continue
+                found = best_snippet(own, marker)
+                if found is not None:
+                    matching[id].append(found)
+                else:
+                    others[id].append(own[0])
+    return {
+        id: tuple([*marked, *(snippet(one, marker) for one in others[id])][: SNIPPETS if marked else 1])
+        for id, marked in matching.items()
+    }
 
 
 def _worth_showing(why: Mapping[Field, float]) -> list[Field]:

@@ -12,7 +12,16 @@ from search.meme import Passage, Snippet
 from search.words import tokens
 
 LETTERS = 180  # of a snippet, about
+LONG = 7  # letters of a stem from which it may have an apostrophe anywhere
 LEAD = 40  # letters shown before the first match, where there are as many
+
+
+def _loose(stem: str) -> str:
+    """Return a pattern of a stem with apostrophes where words have them: o'clock, they're, don't, rock'n'roll."""
+    letters = [re.escape(letter) for letter in stem]
+    # Anywhere in all of them would be right too; the pattern of a long query would take a millisecond to make.
+    places = {1, len(letters) - 2, len(letters) - 1} if len(letters) < LONG else range(1, len(letters))
+    return "".join(f"['’]?{letter}" if at and at in places else letter for at, letter in enumerate(letters))
 
 
 @dataclass(frozen=True)
@@ -26,8 +35,7 @@ class Marker:
         # Nearly all that a term lacks of its words is an ending: a quick sieve before the real analysis, which costs a
         # hundred times more. Words outside ASCII may be spelt otherwise than their terms and go through.
         stems = sorted({term[:-1] if len(term) > 3 else term for term in self.terms}, key=len, reverse=True)
-        loose = ("['’]?".join(map(re.escape, stem)) for stem in stems)  # apostrophes count for nothing
-        return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(loose)}))|[^\x00-\x7f]")
+        return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(map(_loose, stems))}))|[^\x00-\x7f]")
 
     def holds(self, text: str) -> int:
         """Return how many of the terms a text holds; in plain letters, judged by the beginnings of its words."""
@@ -64,20 +72,26 @@ class Marker:
             done = end
 
 
-def best_passage(passages: Sequence[Passage], marker: Marker) -> Passage | None:
-    """Return the passage that holds most of the terms, the first of equals; None when none seems to hold any."""
+def best_snippet(passages: Sequence[Passage], marker: Marker) -> Snippet | None:
+    """Return the piece of the passage that holds most of the terms, the first of equals; None when none holds any."""
+    if len(passages) == 1:
+        marked = marker.places(passages[0].body)
+        return _cut(passages[0], marked) if marked else None
     best, most = None, 0
     for passage in passages:
         count = marker.holds(passage.body)
         if count > most:
             best, most = passage, count
-    return best
+    return None if best is None else snippet(best, marker)
 
 
 def snippet(passage: Passage, marker: Marker) -> Snippet:
     """Return the piece of a passage with most matches, or its beginning; HTML-escaped, each matching word in <mark>."""
+    return _cut(passage, marker.places(passage.body))
+
+
+def _cut(passage: Passage, marked: Sequence[tuple[int, int]]) -> Snippet:
     text = passage.body
-    marked = marker.places(text)
     start, end = _window(text, marked)
     parts = ["… " if start else ""]
     at = start

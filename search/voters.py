@@ -20,6 +20,7 @@ from search.words import ALL_TEXT
 
 DEPTH = 100  # memes that each voter puts forward; every voter then scores all of them exactly
 BEST_PASSAGES = {Field.ANALYSIS: 3}  # an essay speaks through several passages, a text through its best
+MOST = 0.5  # a share of all memes; words that more of them hold do not vote beside others
 LOOK = "look"
 QUOTE = "quote.ocr"
 QUOTED = 3  # words from which a query can be a quote
@@ -47,6 +48,9 @@ class Voter:
 
 def voters_of_words(index: OpenIndex, terms: Sequence[str], names: Sequence[str]) -> list[Voter]:
     """Return the voters, of `words.<field>` names, by the BM25 scores of a query's terms in a field."""
+    most = MOST * len(index.words)
+    # A word of most memes costs the most to score and says the least: without it the ranking is as good.
+    terms = [term for term in terms if index.words.document_frequency(term) <= most] or terms
     rarity = sum(_rarity(index, term) for term in terms)
     if not rarity:
         return []

@@ -278,6 +278,13 @@ class WordIndex:
     def _spellings(self) -> list[str]:
         return list(self.vocabulary)
 
+    @cached_property
+    def _spellings_by_length(self) -> Mapping[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for word in self._spellings:
+            found.setdefault(len(word), []).append(word)
+        return found
+
     def words_with_prefix(self, prefix: str, *, k: int = 10) -> list[Spelling]:
         """Return the words that begin so, the k that most memes hold."""
         prefix = _plain(prefix).lower()
@@ -292,8 +299,11 @@ class WordIndex:
         An edit inserts, drops or changes a letter or swaps two neighbours.
         """
         plain = _plain(word).lower()
-        near = process.extract(plain, self._spellings, scorer=OSA.distance, score_cutoff=edits, limit=None)
-        found = [Spelling(other, self.vocabulary[other], int(distance)) for other, distance, _ in near]
+        found = []
+        for length in range(len(plain) - edits, len(plain) + edits + 1):
+            others = self._spellings_by_length.get(length, ())
+            near = process.extract(plain, others, scorer=OSA.distance, score_cutoff=edits, limit=None)
+            found += [Spelling(other, self.vocabulary[other], int(distance)) for other, distance, _ in near]
         return sorted(found, key=lambda one: (one.edits, -one.memes, one.word))[:k]
 
     def _parts(self, wanted: Sequence[str]) -> list[tuple[str, ...]]:

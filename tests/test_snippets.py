@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.meme import Field, Passage
-from search.snippets import LEAD, LETTERS, Marker, best_passage, snippet
+from search.snippets import LEAD, LETTERS, Marker, best_snippet, snippet
 from search.words import terms, tokens
 
 
@@ -66,9 +66,25 @@ def test_without_a_match_the_beginning_is_shown() -> None:
 
 def test_the_passage_with_most_terms_is_the_best() -> None:
     passages = [passage("a cat"), passage("a cat and a dog"), passage("dog, cat")]
-    assert best_passage(passages, Marker(frozenset(terms("dog cat")))) is passages[1]
-    assert best_passage(passages, Marker(frozenset(terms("zebra")))) is None
-    assert best_passage(passages, Marker(frozenset())) is None
+    both = best_snippet(passages, Marker(frozenset(terms("dog cat"))))
+    assert both is not None and both.html == "a <mark>cat</mark> and a <mark>dog</mark>"
+    assert best_snippet(passages, Marker(frozenset(terms("zebra")))) is None
+    assert best_snippet(passages, Marker(frozenset())) is None
+    assert best_snippet(passages[:1], Marker(frozenset(terms("zebra")))) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("Don't look up", "dont"),
+        ("it is nine o’clock", "oclock"),
+        ("They're here", "theyre"),
+        ("rock'n'roll", "rocknroll"),
+    ],
+)
+def test_apostrophes_count_for_nothing(text: str, query: str) -> None:
+    found = snippet(passage(text), Marker(frozenset(terms(query))))
+    assert found.html.count("<mark>") == 1
 
 
 texts = st.text(alphabet=st.sampled_from("abcdé <>&'\"\n漢字ñI İ.-"), max_size=400)
