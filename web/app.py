@@ -9,7 +9,7 @@ from werkzeug.routing import BaseConverter
 
 from search.encoders import TextEncoder, load_text_encoder
 from search.settings import Settings
-from web import api, curator, errors, feeds, files, metrics, pages, safety, signing_in
+from web import api, curator, duplicates, errors, feeds, files, metrics, pages, safety, signing_in, verdicts
 from web.site import Site
 
 MAX_UPLOAD_BYTES = 20_000_000
@@ -42,6 +42,8 @@ def create_app(settings: Settings, *, load_encoder: Callable[[Settings], TextEnc
     app.register_blueprint(curator.blueprint)  # /curator
     # What the curator's home shows: a maker of a card for each kind of work.
     app.extensions["curator_cards"] = []
+    duplicates.register(app)  # /curator/duplicates
+    app.register_blueprint(verdicts.blueprint)  # /api/duplicates, /api/verdicts
     errors.register(app)
     safety.register(app)
     metrics.register(app)

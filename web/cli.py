@@ -20,6 +20,8 @@ from search.errors import MemeticaError, WrongUse
 from search.meme import Answer, Stage, TextKind
 from search.searcher import Likeness, Sort, open_searcher
 from search.settings import Settings
+from web.commands.duplicates import duplicates, verdict, verdicts
+from web.commands.evaluate import evaluate
 from web.commands.password import password
 from web.listing import show_answer, show_meme, show_status
 from web.rows import hit_row, meme_row, status_rows
@@ -38,7 +40,8 @@ def main(context: click.Context, **common: Any) -> None:
 for _option in reversed(COMMON):
     main = _option(main)
 
-main.add_command(password)
+for _command in (duplicates, password, verdict, verdicts):
+    main.add_command(_command)
 
 
 @main.command()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from search.catalogue import MergeRecord
 from search.errors import MemeticaError
 from search.meme import Answer, Hit, Meme, Text
 from search.searcher import IndexStatus
 
 if TYPE_CHECKING:
+    from indexer.curating import Proposal
     from indexer.status import LibraryStatus  # brings the decoders, which a search does not need
 
 Row = dict[str, Any]
@@ -69,6 +73,36 @@ def meme_row(meme: Meme, texts: Sequence[Text]) -> Row:
             }
             for text in texts
         ],
+    }
+
+
+def proposal_row(proposal: Proposal) -> Row:
+    """Return a group of duplicates as a row: its memes, which one would stay and why, and what speaks for each."""
+    group = proposal.group
+    return {
+        "key": proposal.key,
+        "tier": group.tier.value,
+        "members": [_identity(meme) | {"size": meme.size} for meme in proposal.memes],
+        "keep": proposal.kept.id if group.tier.is_duplicate else None,
+        "reason": proposal.reason if group.tier.is_duplicate else "",
+        "evidence": [
+            {"a": group.representative.id, "b": member.meme.id}
+            | json.loads(member.evidence.to_json())
+            | {"in_words": member.evidence.in_words()}
+            for member in group.members
+            if member.evidence is not None
+        ],
+    }
+
+
+def merge_row(merge: MergeRecord, data: Path) -> Row:
+    """Return a merge whose files lie in the trash as a row."""
+    return {
+        "id": merge.uid,
+        "kept": merge.kept,
+        "removed": [path for path, _ in merge.removed],
+        "folder": str(data / "trash" / merge.uid),
+        "at": _iso(merge.begun_at),
     }
 
 

@@ -143,6 +143,8 @@ def curator_only(view: View) -> View:
 
 def _keep_private(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
+    if request.path.startswith("/api/") and signed_in():
+        response.headers[CSRF_HEADER] = csrf_token()  # another site's scripts cannot read it
     return response
 
 

@@ -33,6 +33,7 @@ LABELS = {
     Stage.DESCRIBE: "describing",
     Stage.EMBED: "embedding texts",
     Stage.BUILD: "building the index",
+    Stage.DUPLICATES: "comparing pictures",
 }
 
 

@@ -105,6 +105,22 @@ class Pairs:
         rows = self._database.stream("SELECT one, other FROM pairs WHERE version = :version", {"version": version})
         return {(row["one"], row["other"]) for row in rows}
 
+    def count(self) -> int:
+        """Return how many pairs were found to be alike, by any version."""
+        return self._database.number("SELECT COUNT(*) FROM pairs WHERE tier IS NOT NULL")
+
+    def mark_searched(self, content_hashes: Iterable[str], *, version: str = COMPARISON) -> None:
+        """Remember that these contents were compared with all that may be like them."""
+        self._database.write_many(
+            "INSERT OR IGNORE INTO searched (content_hash, version) VALUES (:hash, :version)",
+            [{"hash": one, "version": version} for one in content_hashes],
+        )
+
+    def searched(self, version: str = COMPARISON) -> set[str]:
+        """Return the hashes of the contents that were compared with all that may be like them."""
+        rows = self._database.stream("SELECT content_hash FROM searched WHERE version = :version", {"version": version})
+        return {row["content_hash"] for row in rows}
+
 
 _PRESENT = "EXISTS (SELECT 1 FROM memes WHERE memes.content_hash = pairs.{side} AND vanished_at IS NULL)"  # of a side
 

@@ -117,6 +117,10 @@ class Verdicts:
             raise NotFound(f"There is no verdict {uid}.", hint="`memetica verdicts` lists them all.")
         return _verdict(row)
 
+    def count(self) -> int:
+        """Return how many lines there are."""
+        return self._database.number("SELECT COUNT(*) FROM verdicts")
+
     def all(self) -> list[Verdict]:
         """Return every line, by time."""
         return [_verdict(row) for row in self._database.rows("SELECT * FROM verdicts ORDER BY made_at, uid")]
