@@ -46,6 +46,16 @@ class Stage(StrEnum):
     DESCRIBE = "describe"
     EMBED = "embed"
     BUILD = "build"
+    DUPLICATES = "duplicates"
+
+
+class KeepBy(StrEnum):
+    """What decides which of several duplicates is kept."""
+
+    PIXELS = "pixels"
+    COMPRESSION = "compression"
+    FIRST_SEEN = "first_seen"
+    METADATA = "metadata"
 
 
 @dataclass(frozen=True)

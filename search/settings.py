@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from search.errors import WrongUse
+from search.meme import KeepBy
 
 Parser = Callable[[str], Any]
 
@@ -62,6 +63,14 @@ def _weights(text: str) -> Mapping[str, float]:
     return MappingProxyType(dict(WEIGHTS) | weights)
 
 
+def _keep_rule(text: str) -> tuple[KeepBy, ...]:
+    """Return the criteria in `name name …`; raise ValueError for what is none or comes twice."""
+    rule = tuple(KeepBy(name) for name in text.replace(",", " ").split())
+    if not rule or len(set(rule)) < len(rule):
+        raise ValueError(f"expected some of {', '.join(KeepBy)}, each once")
+    return rule
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the reader can choose. Paths are absolute or relative to the working directory."""
@@ -86,6 +95,11 @@ class Settings:
     server_threads: int = option(8, help="requests that `serve` answers at once")
     weights: Mapping[str, float] = option(
         WEIGHTS, help="what each voter weighs in the ranking: `name=weight,…`", parse=_weights
+    )
+    keep_rule: tuple[KeepBy, ...] = option(
+        tuple(KeepBy),
+        help="which duplicate is kept, by `pixels`, `compression`, `first_seen`, `metadata` in this order",
+        parse=_keep_rule,
     )
     examples: str = option("", help="queries to begin with, on the home page: `one | two | three`")
     site_name: str = option("Memetica", help="the name at the top of each page")

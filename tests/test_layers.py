@@ -17,6 +17,7 @@ LAYERS = ("search", "indexer", "web")  # from the ground up
 HOMES = {
     "sqlite3": ("search/catalogue/",),
     "faiss": ("search/vectors.py",),
+    "cv2": ("search/duplicates/alignment.py", "indexer/demo/"),
     "tantivy": ("search/words.py",),
     "torch": ("search/export.py",),
     "sentence_transformers": ("search/export.py",),

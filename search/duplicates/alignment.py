@@ -1,4 +1,4 @@
-"""Laying one picture over another: where they agree, what differs, which colours. The only cv2.
+"""Laying one picture over another: where they agree, what differs, which colours. Searching's only cv2.
 
 Pictures are looked at with their longest side at most SIDE pixels. ORB (Rublee et al., "ORB: an efficient alternative
 to SIFT or SURF", 2011) finds the same corners in both, a map from one to the other is fitted by RANSAC and refined, the
@@ -125,13 +125,14 @@ def view_of(picture: Image.Image) -> View:
 
 def corners_of(grey: Grey) -> Corners:
     """Return a picture's corners; a picture without contrast has none."""
+    if min(grey.shape) <= 2 * _PATCH:
+        return _no_corners()
     detector = cv2.ORB_create(
         FEATURES, scaleFactor=OCTAVE_SCALE, nlevels=OCTAVES, edgeThreshold=_PATCH, fastThreshold=_FAINT_CORNER
     )
     found, descriptors = detector.detectAndCompute(grey, None)
     if descriptors is None:
-        nothing = np.zeros(0, np.uint8)
-        return Corners(np.zeros((0, 2), np.float32), nothing, nothing, np.zeros((0, 32), np.uint8))
+        return _no_corners()
     order = sorted(range(len(found)), key=lambda at: (found[at].octave, -found[at].response))
     return Corners(
         np.array([found[at].pt for at in order], np.float32),
@@ -139,6 +140,11 @@ def corners_of(grey: Grey) -> Corners:
         np.array([round(found[at].angle / 360 * 256) % 256 for at in order], np.uint8),
         np.ascontiguousarray(descriptors[order]),
     )
+
+
+def _no_corners() -> Corners:
+    nothing = np.zeros(0, np.uint8)
+    return Corners(np.zeros((0, 2), np.float32), nothing, nothing, np.zeros((0, 32), np.uint8))
 
 
 def whole_map(one: tuple[int, int], other: tuple[int, int]) -> Map:
@@ -248,7 +254,8 @@ def _is_straight(found: Map) -> bool:
 def _least_squares(points: Points, others: Points, *, straight: bool) -> Map:
     if not straight:
         padded = np.column_stack([points, np.ones(len(points))]).astype(np.float64)
-        return np.linalg.lstsq(padded, others.astype(np.float64), rcond=None)[0].T
+        solved = np.linalg.lstsq(padded, others.astype(np.float64), rcond=None)[0].T
+        return solved.astype(np.float64)
     rows = []
     for axis in (0, 1):
         centre = points[:, axis].mean(dtype=np.float64)
@@ -470,6 +477,8 @@ def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float
         cv2.cvtColor(colours.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[mask][:, 1:] for colours in (laid, shrunk)
     )
     apart = np.linalg.norm(first - second, axis=1)
+    if any(np.percentile(np.linalg.norm(colours, axis=1), 95) < 4 for colours in (first, second)):
+        return float(np.median(apart)), 0.0  # all colour was taken away
     least = apart
     for source, target in ((first, second), (second, first)):
         padded = np.column_stack([source, np.ones(len(source))])

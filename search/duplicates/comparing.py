@@ -34,10 +34,16 @@ MARK_EDGE = 0.06  # of its side: how far from a corner a watermark lies at most
 PART = 0.75  # share of one picture that the other must show
 LEAST_SHARED = 0.2  # share of the larger picture
 PLAIN = 0.6  # share of what one picture has beyond the other that must be plain: a frame, not further panels
+LEAST_CROPPED = 0.45  # share of a picture that a crop of it shows, where what is beyond is not plain
 TEMPLATE_AGREES = 0.45  # share of tiles that agree between memes of one template
 TEMPLATE_MATCHES = 20  # agreeing corners between memes of one template that do not fit as they are
+SURE_MATCHES = 60  # agreeing corners that leave no doubt how one picture lies on the other
+TEXT_STRONG = 0.02  # share of pixels where something else is: more than a map that is a little off makes
+LOST_STRONG = 0.08  # the same, beyond which no finer map makes two pictures one
 COLOURED = 6.0  # CIELAB units from which on colours were changed
-RECOLOURED = 0.02  # share of the picture with colours that no one change of all colours explains
+RECOLOURED = 0.06  # share of the picture with colours that no one change of all colours explains
+SAME_TEXT = 0.6  # agreement below which something else is said, give or take what OCR misreads
+DOUBTFUL_DIFFERING = 0.005  # share of tiles from which on texts have a say
 BLURRED = 6.0  # grey levels of mean difference from which on detail was lost or added
 _SLIPPED = 4.0  # grey levels, the median tile's: the map is a little off
 _ASPECT = 0.03
@@ -68,6 +74,27 @@ def compare(
 def compare_seen(one: Seen, other: Seen, *, text: str | None = None, other_text: str | None = None) -> Evidence:
     """Return how much two pictures that were made ready are alike."""
     agreement = text_agreement(text, other_text)
+    # In one order whoever is named first, so that both orders find the same.
+    if _size_order(one) > _size_order(other):
+        return _compared(other, one, agreement=agreement, letters=len(_letters(text or ""))).turned()
+    return _compared(one, other, agreement=agreement, letters=len(_letters(text or "")))
+
+
+def _size_order(one: Seen) -> tuple[int, bytes]:
+    return one.view.grey.size, one.view.colours.tobytes()
+
+
+def _compared(one: Seen, other: Seen, *, agreement: float | None, letters: int) -> Evidence:
+    found = _by_pictures(one, other, agreement=agreement)
+    if found.covers_other > found.covers_one + 0.02:  # what surrounds the smaller is seen when it is laid on the larger
+        found = _by_pictures(other, one, agreement=agreement).turned()
+    if found.tier is None and agreement is not None and agreement >= 0.9 and letters >= 2 * _LETTERS:
+        return replace(found, tier=Tier.SAME_WORDS)
+    return found
+
+
+def _by_pictures(one: Seen, other: Seen, *, agreement: float | None) -> Evidence:
+    """Return what the ways to lay one picture over another say, the best of them."""
     bits = pdq_distance(one, other)
     best: Evidence | None = None
     for laid in _overlays(one.view, other.view):
@@ -76,10 +103,6 @@ def compare_seen(one: Seen, other: Seen, *, text: str | None = None, other_text:
             return _doubted(found)
         if best is None or found.score > best.score:
             best = found
-    if best is not None and best.tier is not None:
-        return best
-    if agreement is not None and agreement >= 0.9 and len(_letters(text or "")) >= 2 * _LETTERS:
-        return replace(best or Evidence(None, pdq=bits, text=agreement), tier=Tier.SAME_WORDS)
     return best or Evidence(None, pdq=bits, text=agreement)
 
 
@@ -94,7 +117,9 @@ def heat_map(one: Image.Image, other: Image.Image) -> NDArray[np.float32] | None
 
     None where the pictures could not be laid over each other.
     """
-    laid = list(_overlays(view_of(one), view_of(other)))
+    # Captions alone may fit onto each other.
+    ways = _overlays(view_of(one), view_of(other))
+    laid = [way for way in ways if way.overlay.differing <= 1 - TEMPLATE_AGREES]
     return min(laid, key=lambda one: (one.overlay.strong, one.overlay.differing)).overlay.heat if laid else None
 
 
@@ -113,6 +138,8 @@ def _overlays(one: View, other: View) -> Iterator[_Laid]:
             found = overlay(first, other, map=whole_map(first.size, other.size))
             if found is not None and found.differing <= 1 - TEMPLATE_AGREES:
                 yield _Laid(found, mirrored)
+                if np.nanmedian(found.heat) <= _SLIPPED and found.strong > TEXT_STRONG:
+                    return  # it fits as it is, and something else is written
     for mirrored in (False, True):
         first = one.mirrored if mirrored else one
         between = map_between(first.corners, other.corners)
@@ -121,11 +148,13 @@ def _overlays(one: View, other: View) -> Iterator[_Laid]:
         found = _overlay_of(first, other, *between)
         if found is not None:
             yield _Laid(found, mirrored)
+            if found.matches >= SURE_MATCHES:
+                return  # no picture is its own mirror image
 
 
 def _overlay_of(one: View, other: View, map: Map, matches: int) -> Overlay | None:
     found = overlay(one, other, map=map, matches=matches)
-    if found is None or np.nanmedian(found.heat) <= _SLIPPED:
+    if found is None or np.nanmedian(found.heat) <= _SLIPPED or found.strong > LOST_STRONG:
         return found
     better = refined_by_pixels(one, other, map=map)
     again = None if better is None else overlay(one, other, map=better, matches=matches)
@@ -145,7 +174,7 @@ def _judged(one: View, other: View, laid: _Laid) -> Evidence:
         and min(found.covers_one, found.covers_other) >= LEAST_SHARED
         and found.differing <= SAME_DIFFERING
         and (found.strong <= limit or marked)
-        and found.surroundings >= (PLAIN if found.covers_other < 0.97 and found.covers_one > 0.97 else 0)
+        and (found.surroundings >= PLAIN or found.covers_other >= LEAST_CROPPED)
     )
     colour, recoloured = colour_difference(first, other, map=found.map) if same else (0.0, 0.0)
     evidence = Evidence(
@@ -205,8 +234,13 @@ def _edits(found: Overlay, mirrored: bool, *, marked: bool, colour: float) -> It
 
 
 def _doubted(found: Evidence) -> Evidence:
-    """Return evidence that texts may take down: pictures that nearly agree and say something else are variants."""
-    if found.text is not None and found.text < 0.6 and found.strong > SAME_STRONG / 4 and Edit.CROP not in found.edits:
+    """Return evidence that texts may take down: pictures that nearly agree and say something else are variants.
+
+    A mirror image's text cannot be read, and a crop may have lost some.
+    """
+    unreadable = Edit.MIRROR in found.edits or Edit.CROP in found.edits
+    differs = found.strong > SAME_STRONG / 4 or (found.differing or 0) > DOUBTFUL_DIFFERING
+    if found.text is not None and found.text < SAME_TEXT and differs and not unreadable:
         return replace(found, tier=Tier.VARIANT)
     return found
 

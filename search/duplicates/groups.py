@@ -46,7 +46,7 @@ def find_groups(
     in one group. Tiers that are no duplicates make groups of their own.
     """
     contents: dict[str, list[Meme]] = {}
-    for meme in catalogue.memes.everything():
+    for meme in catalogue.memes.with_likes():
         contents.setdefault(meme.content_hash, []).append(meme)
     apart = {_ordered(*pair) for pair in settled}
     found: list[Group] = []

@@ -24,8 +24,8 @@ _RUN = 64  # codes that agree in a sample, beyond which only some of them are co
 _CHUNK = 1 << 16  # codes unpacked, 1 << 20 pairs compared at a time
 
 CORNERS_AN_OCTAVE = 10  # kept of each picture for the index: 80 corners
-SAMPLES = 8
-SAMPLED_BITS = 24
+SAMPLES = 10
+SAMPLED_BITS = 18
 LEAST_VOTES = 4
 _TURN = 16  # 256ths of a turn
 _FAR = 64  # bits
@@ -172,6 +172,34 @@ class CornerIndex:
         mine, theirs = mine[np.abs(turned) <= _TURN], theirs[np.abs(turned) <= _TURN]
         near = hamming(corners.descriptors[mine], self.descriptors[theirs]) <= _FAR
         return mine[near], theirs[near]
+
+
+_STORED = np.dtype([("point", "<f4", 2), ("octave", "u1"), ("angle", "u1"), ("descriptor", "u1", BITS // 8)])
+
+
+def kept_corners(corners: Corners) -> Corners:
+    """Return the corners of a picture that an index keeps: the strongest of each octave."""
+    kept = _strongest(corners)
+    return Corners(corners.points[kept], corners.octaves[kept], corners.angles[kept], corners.descriptors[kept])
+
+
+def packed(corners: Corners) -> bytes:
+    """Return corners as bytes, 42 each."""
+    rows = np.empty(len(corners), _STORED)
+    rows["point"], rows["octave"], rows["angle"] = corners.points, corners.octaves, corners.angles
+    rows["descriptor"] = corners.descriptors
+    return rows.tobytes()
+
+
+def unpacked(stored: bytes) -> Corners:
+    """Return the corners that `packed` made bytes of; raise ValueError when these are none."""
+    rows = np.frombuffer(stored, _STORED)
+    return Corners(
+        rows["point"].astype(np.float32),
+        rows["octave"].copy(),
+        rows["angle"].copy(),
+        np.ascontiguousarray(rows["descriptor"]),
+    )
 
 
 def _strongest(corners: Corners) -> NDArray[np.int64]:

@@ -1,0 +1,183 @@
+"""How well duplicates are found among drawn memes, beside the two hashes that people use.
+
+python -m benchmarks.duplicates --seed 11
+python -m benchmarks.duplicates LIBRARY DATA
+
+Without folders, a library is drawn by ../shared/real_memes/build_library.py and indexed without OCR; a LIBRARY drawn
+before can be given with its indexed DATA, OCR included. Limits were tuned on seed 7; report another. Per transformation:
+found: the share of pairs found by Memetica (two memes in one group), by imagededup's PHash at its published threshold (10 of 64
+bits; computed by imagehash, because imagededup installs a torchvision that does not fit our torch) and by PDQ at its
+own (31 of 256).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from itertools import combinations
+from pathlib import Path
+from random import Random
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from benchmarks.machine import machine
+from indexer.duplicates import compare_library
+from indexer.pictures import decode_pictures
+from indexer.progress import Silence
+from indexer.scan import scan_library
+from search.catalogue import Catalogue, open_catalogue
+from search.duplicates.comparing import compare
+from search.duplicates.groups import find_groups
+from search.fingerprints import PDQ, PDQ_SAME, hamming
+from search.settings import Settings
+
+SHARED = Path(__file__).parents[2] / "shared" / "real_memes"
+PHASH_SAME = 10  # of 64 bits
+Pair = frozenset[str]
+
+
+def build(folder: Path, *, memes: int, seed: int) -> Settings:
+    """Draw a library and scan it; return its settings."""
+    command = [sys.executable, str(SHARED / "build_library.py"), str(folder / "library")]
+    subprocess.run([*command, "--memes", str(memes), "--seed", str(seed)], check=True, stderr=subprocess.DEVNULL)
+    settings = Settings(library=folder / "library" / "memes", data=folder / "data")
+    with open_catalogue(settings) as catalogue:
+        scan_library(settings.library, catalogue, progress=Silence())
+        decode_pictures(settings, catalogue, progress=Silence())
+    return settings
+
+
+def grouped(catalogue: Catalogue) -> set[Pair]:
+    """Return the pairs of paths that are in one group."""
+    return {
+        frozenset(member.meme.path for member in pair)
+        for group in find_groups(catalogue)
+        for pair in combinations(group.members, 2)
+    }
+
+
+def by_pdq(catalogue: Catalogue) -> set[Pair]:
+    """Return the pairs that PDQ takes for the same."""
+    paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
+    rows = [(paths[id], np.frombuffer(bits, np.uint8)) for id, frame, bits in catalogue.pictures.fingerprints(PDQ)]
+    return _near([path for path, _ in rows], np.array([bits for _, bits in rows]), PDQ_SAME)
+
+
+def by_phash(settings: Settings, paths: list[str]) -> set[Pair]:
+    """Return the pairs that imagehash's pHash of 64 bits takes for the same at imagededup's threshold."""
+    codes = []
+    for path in paths:
+        with Image.open(settings.library / path) as file:
+            codes.append(np.packbits(imagehash.phash(file.convert("RGB")).hash.ravel()))
+    return _near(paths, np.array(codes), PHASH_SAME)
+
+
+def _near(paths: list[str], codes: np.ndarray, radius: int) -> set[Pair]:
+    found = set()
+    for at, code in enumerate(codes):
+        for other in np.flatnonzero(hamming(code, codes[at + 1 :]) <= radius) + at + 1:
+            found.add(frozenset((paths[at], paths[int(other)])))
+    return found
+
+
+def one_word_changed(count: int, *, seed: int) -> tuple[int, int]:
+    """Return how many of the memes drawn twice, one word changed, pass as duplicates, and how many were drawn."""
+    sys.path.insert(0, str(SHARED))
+    from build_library import read_captions, read_templates, render
+
+    rng = Random(f"{seed} one word")
+    captions = read_captions(SHARED)
+    templates = {template.id: template for template in read_templates(SHARED)}
+    words = sorted({word for own in captions.values() for texts in own for text in texts for word in text.split()})
+    accepted = 0
+    for _ in range(count):
+        id = rng.choice(sorted(captions))
+        texts = list(rng.choice(captions[id]))
+        zone = rng.choice([place for place, text in enumerate(texts) if text])
+        changed = texts[zone].split()
+        at = rng.randrange(len(changed))
+        changed[at] = rng.choice([word for word in words if word.lower() != changed[at].lower()])
+        size = rng.random()
+        one, other = (
+            _encoded(render(templates[id], caption, Random(size)), rng.randint(80, 92))
+            for caption in (tuple(texts), tuple([*texts[:zone], " ".join(changed), *texts[zone + 1 :]]))
+        )
+        tier = compare(one, other).tier
+        accepted += tier is not None and tier.is_duplicate
+    return accepted, count
+
+
+def _encoded(picture: Image.Image, quality: int) -> Image.Image:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=quality)
+    return Image.open(out).convert("RGB")
+
+
+def report(settings: Settings, truth: dict, catalogue: Catalogue) -> None:
+    """Print the table and the sums."""
+    ways: dict[str, list[Pair]] = {}
+    for one in truth["duplicates"]:
+        pair = frozenset(one[name].removeprefix("memes/") for name in ("original", "copy"))
+        ways.setdefault(one["transformation"], []).append(pair)
+    right = {pair for pairs in ways.values() for pair in pairs}
+    paths = [meme.path for meme in catalogue.memes.everything()]
+    found = {"Memetica": grouped(catalogue), "PHash ≤ 10": by_phash(settings, paths), "PDQ ≤ 31": by_pdq(catalogue)}
+    print(f"{'recall':22}{'pairs':>6}" + "".join(f"{name:>12}" for name in found))
+    for way, pairs in sorted(ways.items()):
+        print(f"{way:22}{len(pairs):6}" + "".join(f"{_share(pairs, has):12.3f}" for has in found.values()))
+    print(f"{'all':22}{len(right):6}" + "".join(f"{_share(right, has):12.3f}" for has in found.values()))
+    print(f"{'precision':22}{'':6}" + "".join(f"{_share(has, right):12.3f}" for has in found.values()))
+    others = _same_template(truth) - right
+    shares = "".join(f"{100 * _share(others, has):11.2f}%" for has in found.values())
+    print(f"{'other captions taken':22}{len(others):6}{shares}")
+
+
+def _same_template(truth: dict) -> set[Pair]:
+    template = {one["path"].removeprefix("memes/"): one["template"] for one in truth["memes"]}
+    by_template: dict[str, list[str]] = {}
+    for path, id in template.items():
+        by_template.setdefault(id, []).append(path)
+    return {frozenset(pair) for paths in by_template.values() for pair in combinations(paths, 2)}
+
+
+def _share(of: Iterable[Pair], has: set[Pair]) -> float:
+    pairs = list(of)
+    return sum(pair in has for pair in pairs) / max(1, len(pairs))
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("library", type=Path, nargs="?")
+    arguments.add_argument("data", type=Path, nargs="?")
+    arguments.add_argument("--memes", type=int, default=1000)
+    arguments.add_argument("--seed", type=int, default=11)
+    given = arguments.parse_args()
+    print(machine())
+    with tempfile.TemporaryDirectory() as folder:
+        if given.library is None:
+            settings = build(Path(folder), memes=given.memes, seed=given.seed)
+            print(f"{given.memes} memes drawn with seed {given.seed}, no OCR")
+        else:
+            settings = Settings(library=given.library / "memes", data=given.data)
+            print(f"{given.library.name}, OCR as indexed")
+        truth = json.loads((settings.library.parent / "truth.json").read_text("utf-8"))
+        with open_catalogue(settings) as catalogue:
+            begun = time.monotonic()
+            compare_library(settings, catalogue, progress=Silence())
+            pairs = len(catalogue.pairs.compared())
+            print(f"{catalogue.memes.count()} memes, {pairs} pairs compared in {time.monotonic() - begun:.0f} s")
+            report(settings, truth, catalogue)
+    accepted, drawn = one_word_changed(150, seed=given.seed)
+    print(f"one word changed: {accepted} of {drawn} taken for duplicates, by the pictures alone")
+
+
+if __name__ == "__main__":
+    main()

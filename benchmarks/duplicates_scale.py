@@ -1,0 +1,112 @@
+"""What finding duplicates costs as fingerprints and memes grow.
+
+python -m benchmarks.duplicates_scale fingerprints 100000
+python -m benchmarks.duplicates_scale fingerprints 1000000
+python -m benchmarks.duplicates_scale upload 30000
+python -m benchmarks.duplicates_scale library DATA --library MEMES
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.machine import machine
+from indexer.duplicates import compare_library
+from indexer.progress import Silence
+from search.catalogue import open_catalogue
+from search.duplicates.alignment import Corners
+from search.duplicates.candidates import Candidates, Features, features_of
+from search.duplicates.sampling import near_pairs
+from search.duplicates.upload import Matcher, match_upload
+from search.fingerprints import PDQ_SAME, hamming, mirrored_bits
+from search.meme import MediaType, Meme
+from search.settings import Settings
+
+COPIES = 0.05  # share of the fingerprints that are copies, each with up to PDQ_SAME bits changed
+
+
+def fingerprints(count: int) -> None:
+    """Print how long all near pairs take among made-up fingerprints, and how many of those put in are found."""
+    generator = np.random.default_rng(0)
+    codes = generator.integers(0, 256, (count, 32), dtype=np.uint8)
+    copies = int(COPIES * count)
+    for at in range(copies):
+        bits = np.unpackbits(codes[at])
+        bits[generator.choice(256, int(generator.integers(0, PDQ_SAME + 1)), replace=False)] ^= 1
+        codes[count - 1 - at] = np.packbits(bits)
+    begun = time.monotonic()
+    pairs, distances = near_pairs(codes, PDQ_SAME)
+    seconds = time.monotonic() - begun
+    keys = set((pairs[:, 0] * count + pairs[:, 1]).tolist())
+    found = sum(at * count + count - 1 - at in keys for at in range(copies))
+    assert (hamming(codes[pairs[:, 0]], codes[pairs[:, 1]]) == distances).all()
+    print(f"{count} fingerprints: {len(pairs)} near pairs in {seconds:.1f} s, {found} of {copies} copies, {_memory()}")
+
+
+def upload(count: int) -> None:
+    """Print how long a question takes against made-up memes; what it asks about is drawn, and one meme is its copy."""
+    generator = np.random.default_rng(0)
+    drawn = generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    picture = Image.fromarray(drawn).resize((640, 480), Image.Resampling.NEAREST)
+    own = features_of([picture])
+    features = [own]
+    for _ in range(count - 1):
+        corners = Corners(
+            generator.uniform(0, 480, (80, 2)).astype(np.float32),
+            np.repeat(np.arange(8, dtype=np.uint8), 10),
+            generator.integers(0, 256, 80, dtype=np.uint8),
+            generator.integers(0, 256, (80, 32), dtype=np.uint8),
+        )
+        bits = generator.integers(0, 256, (1, 32), dtype=np.uint8)
+        features.append(Features(bits, mirrored_bits(bits), (corners,), ()))
+    hashes = [f"{place:064}" for place in range(count)]
+    begun = time.monotonic()
+    meme = Meme(1, "a.png", "", hashes[0], MediaType.IMAGE, datetime.now(UTC), 1)
+    matcher = Matcher(Candidates(hashes, features), dict.fromkeys(hashes, meme), {})
+    opened = time.monotonic() - begun
+    asked = picture.resize((500, 375))
+    times = []
+    for _ in range(20):
+        begun = time.monotonic()
+        found = match_upload(matcher, [asked], load=lambda meme: [picture])
+        times.append(time.monotonic() - begun)
+    assert found
+    p50, p95 = np.percentile(times, (50, 95)) * 1000
+    print(f"an upload against {count} memes: p50 {p50:.0f} ms, p95 {p95:.0f} ms; opened in {opened:.1f} s, {_memory()}")
+
+
+def library(data: Path, memes: Path) -> None:
+    """Print how long comparing a scanned and decoded library takes."""
+    settings = Settings(library=memes, data=data)
+    with open_catalogue(settings, create=False) as catalogue:
+        report = compare_library(settings, catalogue, progress=Silence())
+        pairs = len(catalogue.pairs.compared())
+        print(f"{catalogue.memes.count()} memes: {pairs} pairs in {report.seconds:.0f} s, {_memory()}")
+
+
+def _memory() -> str:
+    return f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("what", choices=("fingerprints", "upload", "library"))
+    arguments.add_argument("amount")
+    arguments.add_argument("--library", type=Path, default=Path("memes"))
+    given = arguments.parse_args()
+    print(machine())
+    if given.what == "library":
+        library(Path(given.amount), given.library)
+    else:
+        {"fingerprints": fingerprints, "upload": upload}[given.what](int(given.amount))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""Which contents may be alike, without comparing all with all: near fingerprints, corners seen again, shared words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from search.catalogue import Catalogue
+from search.duplicates.alignment import Corners, view_of
+from search.duplicates.sampling import BITS, CornerIndex, kept_corners, near_pairs, packed, unpacked
+from search.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
+from search.meme import Field
+
+CORNERS = "corners-1"
+CORNERS_MIRRORED = "corners-mirrored-1"
+
+NEAR_BITS = 48  # of 256: changed light and blur stay below it
+SAME_BITS = 8  # nearly the same picture: all of these count, however many
+NEAREST = 4  # by each way of looking
+MOST_SAME = 16
+MOST_SEEN = 6  # by corners
+BULK = 5_000  # contents asked about at once, from which on near fingerprints are found by samples
+RARE = 20  # contents that a rare word stands in, at most
+SHARED_WORDS = 3
+_WORD = re.compile(r"[^\W_]{4,}")
+
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Features:
+    """By what a content is found: fingerprints ([frames, 32] uint8) and corners, upright and mirrored, and words."""
+
+    bits: NDArray[np.uint8]
+    mirrored_bits: NDArray[np.uint8]
+    corners: tuple[Corners, ...]
+    mirrored_corners: tuple[Corners, ...]
+    words: frozenset[str] = frozenset()
+
+
+def features_of(pictures: Sequence[Image.Image], *, text: str = "") -> Features:
+    """Return the features of a content's pictures, a frame each, and of what they say."""
+    views = [view_of(picture) for picture in pictures]
+    return Features(
+        np.array([pdq(picture)[0] for picture in pictures], np.uint8).reshape(-1, BITS // 8),
+        np.array([pdq_mirrored(picture) for picture in pictures], np.uint8).reshape(-1, BITS // 8),
+        tuple(kept_corners(view.corners) for view in views),
+        tuple(kept_corners(view.mirrored.corners) for view in views),
+        words_of(text),
+    )
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Return a text's words of four letters or more, in lower case."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
+    """Return what each present content says, by hash: of several readings the one with the most letters."""
+    contents = {meme.id: meme.content_hash for meme in catalogue.memes.everything()}
+    read: dict[tuple[str, str], dict[int, str]] = {}
+    for row in catalogue.texts.passages(Field.OCR):
+        # One meme a content and source: copies of a file would say everything twice.
+        owners = read.setdefault((contents[row.meme_id], row.passage.source), {})
+        owners[row.meme_id] = f"{owners.get(row.meme_id, '')} {row.passage.body}".strip()
+    longest: dict[str, str] = {}
+    for (content, _), owners in read.items():
+        text = max(owners.values(), key=len)
+        if len(text) > len(longest.get(content, "")):
+            longest[content] = text
+    return longest
+
+
+class Candidates:
+    """The features of a library's contents, ready to be asked; nothing in it changes."""
+
+    def __init__(self, hashes: Sequence[str], features: Sequence[Features]) -> None:
+        self.hashes = list(hashes)
+        self.features = list(features)
+        counts = [len(one.bits) for one in features]
+        self._bit_owners = np.repeat(np.arange(len(counts)), counts)
+        empty = np.empty((0, BITS // 8), np.uint8)
+        self._bits = np.concatenate([empty, *(one.bits for one in features)])
+        frames = [corners for one in features for corners in one.corners]
+        owners = np.repeat(np.arange(len(counts)), [len(one.corners) for one in features])
+        self._corners = CornerIndex.of(frames, owners=owners)
+        self._words: dict[str, list[int]] = {}
+        for place, one in enumerate(features):
+            for word in one.words:
+                self._words.setdefault(word, []).append(place)
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def of(self, asked: Features) -> list[int]:
+        """Return the places of the contents that may be like this one, the likeliest first."""
+        return list(dict.fromkeys([*self._by_bits(asked), *self._by_corners(asked), *self._by_words(asked)]))
+
+    def of_own(self, places: Sequence[int]) -> Iterable[tuple[int, list[int]]]:
+        """Yield these places of its own, each with the places of what may be like it, itself left out."""
+        near = self._all_near() if len(places) >= BULK else None
+        for place in places:
+            asked = self.features[place]
+            by_bits = self._by_bits(asked, without=place) if near is None else near.get(place, [])
+            found = [*by_bits, *self._by_corners(asked, without=place), *self._by_words(asked, without=place)]
+            yield place, [other for other in dict.fromkeys(found) if other != place]
+
+    def _by_bits(self, asked: Features, *, without: int = -1) -> list[int]:
+        nearest = np.full(len(self), BITS, np.int64)
+        for bits in (*asked.bits, *asked.mirrored_bits):
+            np.minimum.at(nearest, self._bit_owners, hamming(bits, self._bits))
+        if without >= 0:
+            nearest[without] = BITS
+        places = np.flatnonzero(nearest <= NEAR_BITS)
+        return _nearest(places, nearest[places])
+
+    def _all_near(self) -> dict[int, list[int]]:
+        """Return, by place, the places of the contents with near fingerprints, upright or mirrored."""
+        count = len(self._bits)
+        both = np.concatenate([self._bits, mirrored_bits(self._bits)])
+        pairs, distances = near_pairs(both, NEAR_BITS)
+        upright = pairs[:, 0] < count  # two mirror images are as near as the pictures themselves
+        pairs, distances = pairs[upright], distances[upright]
+        first, second = self._bit_owners[pairs[:, 0]], self._bit_owners[pairs[:, 1] % count]
+        one, other = np.concatenate([first, second]), np.concatenate([second, first])
+        distances = np.concatenate([distances, distances])
+        apart = one != other
+        one, other, distances = one[apart], other[apart], distances[apart]
+        order = np.argsort(one, kind="stable")
+        one, other, distances = one[order], other[order], distances[order]
+        starts = np.flatnonzero(np.diff(one, prepend=-1))
+        found = {}
+        for start, end in zip(starts, [*starts[1:], len(one)], strict=True):
+            found[int(one[start])] = _nearest(other[start:end], distances[start:end])
+        return found
+
+    def _by_corners(self, asked: Features, *, without: int = -1) -> list[int]:
+        found: dict[int, int] = {}
+        for corners in (*asked.corners, *asked.mirrored_corners):
+            owners, votes = self._corners.votes(corners)
+            for owner, count in zip(owners[: MOST_SEEN + 1].tolist(), votes[: MOST_SEEN + 1].tolist(), strict=True):
+                if owner != without:
+                    found[owner] = max(count, found.get(owner, 0))
+        return sorted(found, key=lambda owner: (-found[owner], owner))[:MOST_SEEN]
+
+    def _by_words(self, asked: Features, *, without: int = -1) -> list[int]:
+        shared: dict[int, tuple[int, float]] = {}
+        for word in sorted(asked.words):
+            places = self._words.get(word, [])
+            if len(places) > RARE:
+                continue
+            weight = log(max(2, len(self)) / len(places)) if places else 0.0
+            for place in places:
+                count, weights = shared.get(place, (0, 0.0))
+                shared[place] = count + 1, weights + weight
+        enough = [place for place, (count, _) in shared.items() if count >= SHARED_WORDS and place != without]
+        return sorted(enough, key=lambda place: (-shared[place][1], place))[:NEAREST]
+
+
+def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
+    """Return the places that are nearest: a few, or all that are nearly the same."""
+    order = np.lexsort((places, distances))
+    places, distances = places[order], distances[order]
+    _, first = np.unique(places, return_index=True)
+    first = np.sort(first)
+    places, distances = places[first], distances[first]
+    same = int((distances <= SAME_BITS).sum())
+    return places[: max(NEAREST, min(same, MOST_SAME))].tolist()
+
+
+def stored_features(catalogue: Catalogue) -> Candidates:
+    """Return the candidates among all present contents whose corners are in the catalogue."""
+    contents: dict[int, str] = {}
+    owner: dict[str, int] = {}
+    for meme in catalogue.memes.everything():
+        owner.setdefault(meme.content_hash, meme.id)
+        contents[meme.id] = meme.content_hash
+    chosen = set(owner.values())
+
+    def by_content(algorithm: str) -> dict[str, list[bytes]]:
+        found: dict[str, list[bytes]] = {}
+        for id, _, blob in catalogue.pictures.fingerprints(algorithm):
+            if id in chosen:
+                found.setdefault(contents[id], []).append(blob)
+        return found
+
+    bits, corners, mirrored = by_content(PDQ), by_content(CORNERS), by_content(CORNERS_MIRRORED)
+    texts = texts_by_content(catalogue)
+    hashes = [content for content in owner if content in corners and content in mirrored and content in bits]
+    features = []
+    for content in hashes:
+        rows = np.frombuffer(b"".join(bits[content]), np.uint8).reshape(-1, BITS // 8)
+        features.append(
+            Features(
+                rows,
+                mirrored_bits(rows),
+                tuple(unpacked(blob) for blob in corners[content]),
+                tuple(unpacked(blob) for blob in mirrored[content]),
+                words_of(texts.get(content, "")),
+            )
+        )
+    return Candidates(hashes, features)
+
+
+def packed_corners(features: Features) -> tuple[list[bytes], list[bytes]]:
+    """Return the corners of each frame, upright and mirrored, as the catalogue keeps them."""
+    return [packed(one) for one in features.corners], [packed(one) for one in features.mirrored_corners]

@@ -1,0 +1,53 @@
+"""Candidates: what is alike is among them, by each way of looking."""
+
+from __future__ import annotations
+
+import pytest
+from duplicated import EDITS, captioned, scene
+
+from search.duplicates import candidates
+from search.duplicates.candidates import Candidates, Features, features_of, words_of
+
+COUNT = 14
+
+
+@pytest.fixture(scope="module")
+def library() -> Candidates:
+    """Fourteen scenes, each with a text of its own."""
+    features = [
+        features_of([captioned(scene(seed))], text=f"unusual{seed} zebra{seed} words{seed} here")
+        for seed in range(COUNT)
+    ]
+    return Candidates([f"{seed:064}" for seed in range(COUNT)], features)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_the_original_of_an_edited_copy_is_the_first_candidate(library: Candidates, edit: str) -> None:
+    assert library.of(features_of([EDITS[edit](captioned(scene(6)))]))[0] == 6
+
+
+def test_rare_shared_words_make_a_candidate_of_another_picture(library: Candidates) -> None:
+    elsewhere = features_of([scene(99)], text="zebra4 words4 unusual4 and more")
+    assert 4 in library.of(elsewhere)
+    common = Features(elsewhere.bits, elsewhere.mirrored_bits, (), (), words_of("here here zebra4"))
+    assert 4 not in library.of(common)
+
+
+def test_all_at_once_finds_the_near_fingerprints_that_one_at_a_time_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures = [captioned(scene(seed)) for seed in range(8)]
+    pictures += [EDITS["a poorer JPEG"](pictures[2]), EDITS["a mirror image"](pictures[3])]
+    features = [features_of([picture]) for picture in pictures]
+    library = Candidates([f"{place:064}" for place in range(len(pictures))], features)
+    each = dict(library.of_own(range(len(pictures))))
+    monkeypatch.setattr(candidates, "BULK", 1)
+    assert {place: set(found) for place, found in library.of_own(range(len(pictures)))} == {
+        place: set(found) for place, found in each.items()
+    }
+    assert each[2][0] == 8 and each[8][0] == 2 and 9 in each[3] and 3 in each[9]
+    assert all(place not in found for place, found in each.items())
+
+
+def test_an_empty_library_has_no_candidates() -> None:
+    assert Candidates([], []).of(features_of([scene(1)], text="some words here")) == []
