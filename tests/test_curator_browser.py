@@ -188,7 +188,8 @@ def test_everything_works_without_scripts(browser: Browser, address: str, settin
     page.get_by_role("link", name="Duplicates").click()
     page.get_by_role("link", name="Decide one by one").click()
     page.get_by_role("link", name="Difference").click()
-    expect(page.locator("img[data-other]")).to_have_attribute("src", re.compile(r"^/curator/duplicates/difference/\d+/\d+\.png$"))
+    difference = re.compile(r"^/curator/duplicates/difference/\d+/\d+\.png$")
+    expect(page.locator("img[data-other]")).to_have_attribute("src", difference)
     page.get_by_role("button", name="Keep the first").click()
     expect(page.get_by_role("status")).to_contain_text("Merged")
     assert tree(settings.library) != before

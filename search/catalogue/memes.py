@@ -152,6 +152,19 @@ class Memes:
         """Return every present meme by id."""
         return [_meme(row) for row in self._database.stream(_MEME + "WHERE vanished_at IS NULL ORDER BY memes.id")]
 
+    def with_likes(self) -> list[Meme]:
+        """Return the present memes whose bytes another has too, or that were found to be like another, by id."""
+        return meme_rows(
+            self._database,
+            """
+            WHERE vanished_at IS NULL AND content_hash IN (
+                SELECT one FROM pairs WHERE tier IS NOT NULL UNION SELECT other FROM pairs WHERE tier IS NOT NULL
+                UNION
+                SELECT content_hash FROM memes WHERE vanished_at IS NULL GROUP BY content_hash HAVING COUNT(*) > 1)
+            ORDER BY memes.id
+            """,
+        )
+
     def vanished_ids(self) -> list[int]:
         """Return the ids of files that are no longer there."""
         return [row["id"] for row in self._database.rows("SELECT id FROM memes WHERE vanished_at IS NOT NULL")]
