@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,6 +27,7 @@ from search.settings import Settings
 from search.spelling import spelt
 from search.table import Ids
 from search.voters import LOOK, Ballot, Voter, count, voter_of_look, voters_of_meaning, voters_of_quote, voters_of_words
+from search.whitening import Whitening
 from search.words import terms, tokens
 
 CERTAIN = 0.1  # of a score: below, as many memes are beside the point as to it
@@ -92,6 +94,7 @@ class Searcher:
         self._catalogue = catalogue
         self._encoder = text_encoder
         self._switching = threading.Lock()
+        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="search")
         self._refused = ("", "")  # a generation that cannot be used, and why
         self._index = self._fitting(index)
 
@@ -196,7 +199,7 @@ class Searcher:
         if picture is not None:
             bits = np.stack([pdq(picture)[0], pdq_mirrored(picture)])
             voters.append(voter_of_look(index, look(picture)[None], bits))
-        ballot = count(voters, self._settings.weights, allowed=allowed)
+        ballot = count(voters, self._settings.weights, pool=self._pool, allowed=allowed)
         return self._answer(index, ballot, asked.terms, k, offset, understood, begun, sort=order)
 
     def similar(self, meme_id: int, *, by: str = Likeness.ALL, k: int = 12, offset: int = 0) -> Answer:
@@ -218,7 +221,7 @@ class Searcher:
             passages = [row.passage for row in self._catalogue.texts.passages_of([meme.id])]
             wanted = terms(" ".join(passage.body for passage in passages if passage.field is Field.OCR))
             voters += voters_of_words(index, wanted, ["words.ocr"])
-        ballot = count(voters, weights, excluded=meme.id)
+        ballot = count(voters, weights, pool=self._pool, excluded=meme.id)
         understood: dict[str, object] = {"like": meme.id, "path": meme.path, "by": Likeness(by).value}
         marked = wanted if by == Likeness.WORDS else ()
         return self._answer(index, ballot, marked, k, offset, understood, begun)
@@ -228,12 +231,19 @@ class Searcher:
 
         It reads what was typed: it knows words that the library lacks, and sees through slips of the finger.
         """
+        meanings: list[Voter] = []
+        if index.whitening is not None:
+            # The model reads in another thread while the words are looked up in this one.
+            vector = self._pool.submit(self._direction, index.whitening, read)
+            meanings = voters_of_meaning(index, dict.fromkeys(TEXT_FIELDS, vector))
         voters = voters_of_words(index, asked.terms, list(self._settings.weights))
         voters += voters_of_quote(index, [token.term for token in tokens(asked.text)])
-        if index.whitening is not None:
-            vector = index.whitening(self._encoder.encode([read]))[0]
-            voters += voters_of_meaning(index, dict.fromkeys(TEXT_FIELDS, vector))
-        return voters
+        return voters + meanings
+
+    def _direction(self, whitening: Whitening, text: str) -> NDArray[np.float32]:
+        """Return the whitened direction ([d]) of a text's meaning."""
+        found: NDArray[np.float32] = whitening(self._encoder.encode([text]))[0]
+        return found
 
     def _voters_of_own_look(self, index: OpenIndex, meme: Meme) -> list[Voter]:
         bits = [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +20,14 @@ from search.table import Ids
 from search.vectors import use_threads
 from search.words import ALL_TEXT
 
+Direction = NDArray[np.float32]  # [d], of length 1, whitened
+Answered = TypeVar("Answered")
+
 DEPTH = 100  # memes that each voter puts forward; every voter then scores all of them exactly
 BEST_PASSAGES = {Field.ANALYSIS: 3}  # an essay speaks through several passages, a text through its best
 MOST = 0.5  # a share of all memes; words that more of them hold do not vote beside others
 LOOK = "look"
+MEANING = "meaning."
 QUOTE = "quote.ocr"
 QUOTED = 3  # words from which a query can be a quote
 # Most passages are those of essays, and most of a search would be spent on reading them all. They judge whom others put
@@ -44,6 +50,11 @@ class Voter:
     name: str
     best: Callable[[int, Ids | None], Ids]
     scores: Callable[[Ids], Scores]
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it works outside the interpreter for long enough to be worth a thread."""
+        return self.name.startswith(MEANING)
 
 
 def voters_of_words(index: OpenIndex, terms: Sequence[str], names: Sequence[str]) -> list[Voter]:
@@ -98,25 +109,31 @@ def _rarity(index: OpenIndex, term: str) -> float:
     return math.log(1 + (len(index.words) - frequency + 0.5) / (frequency + 0.5)) if frequency else 0.0
 
 
-def voters_of_meaning(index: OpenIndex, vectors: Mapping[Field, NDArray[np.float32]]) -> list[Voter]:
-    """Return the voters `meaning.<field>` by the cosine of a field's passages with a whitened vector ([d]) each."""
+def voters_of_meaning(index: OpenIndex, vectors: Mapping[Field, Direction | Future[Direction]]) -> list[Voter]:
+    """Return the voters `meaning.<field>` by the cosine of a field's passages with a whitened vector ([d]) each.
+
+    A vector may still be in the making: it is waited for when it is needed.
+    """
     return [_meaning(index, field, vector) for field, vector in vectors.items() if len(index.meanings.get(field, ()))]
 
 
-def _meaning(index: OpenIndex, field: Field, vector: NDArray[np.float32]) -> Voter:
+def _meaning(index: OpenIndex, field: Field, given: Direction | Future[Direction]) -> Voter:
     passages = index.meanings[field]
     spoken_for = SPOKEN_FOR.get(field)
+
+    def vector() -> Direction:
+        return given.result() if isinstance(given, Future) else given
 
     def best(k: int, allowed: Ids | None) -> Ids:
         if spoken_for is not None:
             own = index.table.ids_with(field, without=spoken_for)
             allowed = own if allowed is None else np.intersect1d(own, allowed, assume_unique=True)
-        return passages.search(vector, k, allowed=allowed)[0]
+        return passages.search(vector(), k, allowed=allowed)[0]
 
     def scores(ids: Ids) -> Scores:
-        return passages.scores(vector, ids=ids, best=BEST_PASSAGES.get(field, 1)).astype(np.float64)
+        return passages.scores(vector(), ids=ids, best=BEST_PASSAGES.get(field, 1)).astype(np.float64)
 
-    return Voter(f"meaning.{field}", best, scores)
+    return Voter(f"{MEANING}{field}", best, scores)
 
 
 def voter_of_look(index: OpenIndex, looks: Vectors, bits: NDArray[np.uint8]) -> Voter:
@@ -155,19 +172,35 @@ def count(
     voters: Sequence[Voter],
     weights: Mapping[str, float],
     *,
+    pool: Executor | None = None,
     allowed: Ids | None = None,
     excluded: int | None = None,
 ) -> Ballot:
     """Return the fused ranking of all that any voter puts forward, every one of them scored by every voter.
 
-    Only memes in `allowed` (ids, rising) are considered when it is given, and never `excluded`.
+    Only memes in `allowed` (ids, rising) are considered when it is given, and never `excluded`. With a pool,
+    voters of meaning vote in its threads while the others do in this one.
     """
-    # A query is too short for a second thread to pay, and OpenMP keeps the number for each calling thread.
-    use_threads(1)
     voters = [voter for voter in voters if weights.get(voter.name, 0) > 0]
-    forward = [voter.best(DEPTH, allowed) for voter in voters]
+    forward = _asked(voters, lambda voter: voter.best(DEPTH, allowed), pool=pool)
     ids = np.unique(np.concatenate(forward)) if forward else np.empty(0, np.int64)
     if excluded is not None:
         ids = ids[ids != excluded]
-    votes = [Vote(voter.name, voter.scores(ids), weights[voter.name]) for voter in voters]
+    scores = _asked(voters, lambda voter: voter.scores(ids), pool=pool)
+    votes = [Vote(voter.name, own, weights[voter.name]) for voter, own in zip(voters, scores, strict=True)]
     return Ballot(ids, fuse(votes, ids=ids.tolist()))
+
+
+def _asked(voters: Sequence[Voter], ask: Callable[[Voter], Answered], *, pool: Executor | None) -> list[Answered]:
+    """Return each voter's answer, in their order."""
+
+    def alone(voter: Voter) -> Answered:
+        # A query is too short for more threads of faiss to pay, and OpenMP keeps the number for each calling thread.
+        use_threads(1)
+        return ask(voter)
+
+    if pool is None:
+        return [alone(voter) for voter in voters]
+    waiting = {voter.name: pool.submit(alone, voter) for voter in voters if voter.is_apart}
+    here = {voter.name: alone(voter) for voter in voters if voter.name not in waiting}
+    return [here[voter.name] if voter.name in here else waiting[voter.name].result() for voter in voters]
