@@ -4,10 +4,11 @@ python -m benchmarks.duplicates --seed 11
 python -m benchmarks.duplicates LIBRARY DATA
 
 Without folders, a library is drawn by ../shared/real_memes/build_library.py and indexed without OCR; a LIBRARY drawn
-before can be given with its indexed DATA, OCR included. Limits were tuned on seed 7; report another. Per transformation:
-found: the share of pairs found by Memetica (two memes in one group), by imagededup's PHash at its published threshold (10 of 64
-bits; computed by imagehash, because imagededup installs a torchvision that does not fit our torch) and by PDQ at its
-own (31 of 256).
+before can be given with its indexed DATA, OCR included. Limits were tuned on seed 7; report another.
+
+Per transformation: the share of pairs found by Memetica (two memes in one group), by imagededup's PHash at its
+published threshold (10 of 64 bits; computed by imagehash, because imagededup installs a torchvision that does not fit
+our torch) and by PDQ at its own (31 of 256).
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from time import monotonic
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.media import decode
@@ -16,7 +18,6 @@ from search.duplicates.candidates import (
     CORNERS,
     CORNERS_MIRRORED,
     Candidates,
-    features_of,
     packed_corners,
     stored_features,
     texts_by_content,
@@ -25,11 +26,12 @@ from search.duplicates.comparing import Seen, seen
 from search.duplicates.evidence import Tier
 from search.duplicates.moving import compare_contents
 from search.errors import UnreadableFile
+from search.fingerprints import PDQ
 from search.meme import Meme, Stage
 from search.settings import Settings
 
 BATCH = 64  # contents a transaction: what a killed run compares again
-READY = 192  # contents kept ready to be compared: about 1.5 MB each
+READY = 320  # contents kept ready to be compared: about 1.5 MB each
 
 Load = Callable[[Meme], Sequence[Image.Image]]
 
@@ -78,7 +80,7 @@ def _take_corners(
     """Keep the corners of contents that have none yet; return how many failed."""
 
     def corners(meme: Meme) -> tuple[list[bytes], list[bytes]]:
-        return packed_corners(features_of(load(meme)))
+        return packed_corners(load(meme))
 
     failed = 0
     for meme, result in in_threads(corners, unseen, threads=settings.threads):
@@ -108,7 +110,10 @@ class _Comparing:
 
         @lru_cache(maxsize=READY)
         def ready(content: str) -> tuple[Seen, ...]:
-            return tuple(seen(picture) for picture in load(memes[content]))
+            bits = [np.frombuffer(row, np.uint8) for row in catalogue.pictures.fingerprints_of(content, PDQ)]
+            pictures = load(memes[content])
+            known: list[NDArray[np.uint8] | None] = [*bits] if len(bits) == len(pictures) else [None] * len(pictures)
+            return tuple(seen(picture, bits=row) for picture, row in zip(pictures, known, strict=True))
 
         self._ready = ready
 

@@ -208,6 +208,10 @@ def stored_features(catalogue: Catalogue) -> Candidates:
     return Candidates(hashes, features)
 
 
-def packed_corners(features: Features) -> tuple[list[bytes], list[bytes]]:
+def packed_corners(pictures: Sequence[Image.Image]) -> tuple[list[bytes], list[bytes]]:
     """Return the corners of each frame, upright and mirrored, as the catalogue keeps them."""
-    return [packed(one) for one in features.corners], [packed(one) for one in features.mirrored_corners]
+    views = [view_of(picture) for picture in pictures]
+    return (
+        [packed(kept_corners(view.corners)) for view in views],
+        [packed(kept_corners(view.mirrored.corners)) for view in views],
+    )

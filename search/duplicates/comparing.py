@@ -22,7 +22,7 @@ from search.duplicates.alignment import (
     whole_map,
 )
 from search.duplicates.evidence import Edit, Evidence, Tier
-from search.fingerprints import Bits, hamming, pdq, pdq_mirrored
+from search.fingerprints import Bits, hamming, mirrored_bits, pdq, pdq_mirrored
 
 # Limits, tuned on a drawn library (`benchmarks/duplicates.py`) and reported on another.
 SAME_DIFFERING = 0.08  # share of tiles
@@ -59,8 +59,13 @@ class Seen:
     bits_mirrored: Bits
 
 
-def seen(picture: Image.Image) -> Seen:
-    """Return a picture made ready to be compared, once for many comparisons."""
+def seen(picture: Image.Image, *, bits: Bits | None = None) -> Seen:
+    """Return a picture made ready to be compared, once for many comparisons.
+
+    Its PDQ fingerprint can be given where it is known; that of its mirror image is then nearly right.
+    """
+    if bits is not None:
+        return Seen(view_of(picture), bits, mirrored_bits(bits))
     return Seen(view_of(picture), pdq(picture)[0], pdq_mirrored(picture))
 
 
