@@ -81,29 +81,35 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     assert complaints == []
 
 
+def press(page: Page, key: str) -> None:
+    """Press a key once the page hears keys."""
+    expect(page.locator("html[data-keys=ready]")).to_be_attached()
+    page.keyboard.press(key)
+
+
 def tree(library: Path) -> dict[str, bytes]:
     return {file.relative_to(library).as_posix(): file.read_bytes() for file in library.rglob("*") if file.is_file()}
 
 
 def test_a_library_is_cleared_and_restored_by_keys_alone(page: Page, settings: Settings) -> None:
     before = tree(settings.library)
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     expect(page.get_by_role("heading", name="The same bytes")).to_be_visible()
-    page.keyboard.press("k")
+    press(page, "k")
     expect(page.get_by_role("status")).to_contain_text("Merged: ")
     assert len(tree(settings.library)) < len(before)
     page.goto("/curator/duplicates?tier=same")
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     expect(page.get_by_role("heading", name="The same picture")).to_be_visible()
-    page.keyboard.press("n")
+    press(page, "n")
     expect(page.get_by_role("status")).to_contain_text("Not duplicates: ")
     page.goto("/curator/duplicates?tier=edited")
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     expect(page.get_by_role("heading", name="Edited pictures")).to_be_visible()
-    page.keyboard.press("a")
+    press(page, "a")
     expect(page.get_by_role("status")).to_contain_text("All kept: ")
     expect(page.get_by_role("heading", name="Nothing is left to decide here.")).to_be_visible()
-    page.keyboard.press("u")
+    press(page, "u")
     expect(page.get_by_role("status")).to_contain_text("Undone")
     expect(page.get_by_role("heading", name="Edited pictures")).to_be_visible()
     page.goto("/curator/duplicates")
@@ -116,21 +122,21 @@ def test_a_library_is_cleared_and_restored_by_keys_alone(page: Page, settings: S
 
 def test_another_is_kept_by_its_number(page: Page, settings: Settings) -> None:
     page.goto("/curator/duplicates?tier=same")
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     expect(page.locator("figure.kept")).to_contain_text("Cats/monday.png")
-    page.keyboard.press("2")
+    press(page, "2")
     expect(page.locator("figure.kept")).to_contain_text("Dogs/monday small.jpg")
-    page.keyboard.press("k")
+    press(page, "k")
     expect(page.get_by_role("status")).to_contain_text("Merged: monday small.jpg, monday.png")
     assert not (settings.library / "Cats/monday.png").exists()
-    page.keyboard.press("u")
+    press(page, "u")
     expect(page.get_by_role("status")).to_contain_text("Undone")
     assert (settings.library / "Cats/monday.png").exists()
 
 
 def test_a_key_held_down_decides_once(page: Page, settings: Settings) -> None:
     page.goto("/curator/duplicates?tier=same")
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     expect(page.get_by_role("heading", name="The same picture")).to_be_visible()
     page.evaluate(
         """() => { for (let n = 0; n < 5; n++)
@@ -143,23 +149,23 @@ def test_a_key_held_down_decides_once(page: Page, settings: Settings) -> None:
 
 def test_pictures_are_flipped_and_the_keys_are_listed(page: Page) -> None:
     page.goto("/curator/duplicates?tier=same")
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     other = page.locator("img[data-other]")
     own, first = other.get_attribute("src"), page.locator("img[data-first]").get_attribute("src")
     assert own and first and own != first
-    page.keyboard.press("f")
+    press(page, "f")
     expect(other).to_have_attribute("src", first)
-    page.keyboard.press("f")
+    press(page, "f")
     expect(other).to_have_attribute("src", own)
     keys = page.locator("#keys")
     expect(keys).to_be_hidden()
-    page.keyboard.press("?")
+    press(page, "?")
     expect(keys).to_be_visible()
     shown = set(page.locator("#keys kbd").all_inner_texts())
     bound = {str(one.get_attribute("data-key")) for one in page.locator("[data-key]").all()}
     arrows = {"ArrowLeft": "←", "ArrowRight": "→"}
     assert {arrows.get(key, key) for key in bound} - {"2", "?"} <= shown
-    page.keyboard.press("/")
+    press(page, "/")
     page.keyboard.type("nak")  # typed into the search box, where no letter decides
     expect(page.locator("#q")).to_have_value("nak")
 
@@ -173,7 +179,7 @@ def test_a_batch_is_asked_for_and_undone(page: Page, settings: Settings) -> None
     page.get_by_role("button", name="Merge 1 group").click()
     expect(page.get_by_role("status")).to_contain_text("1 file of 1 group went to the trash.")
     assert tree(settings.library) != before
-    page.keyboard.press("u")
+    press(page, "u")
     expect(page.get_by_role("status")).to_contain_text("Undone")
     assert tree(settings.library) == before
 

@@ -22,6 +22,10 @@ if (flip && first && others.length) {
     const flipped = flip.getAttribute("aria-pressed") !== "true";
     flip.setAttribute("aria-pressed", String(flipped));
     for (const other of others) {
+      // The other keeps its frame, so that what is the same stays where it was.
+      const { width, height } = other.getBoundingClientRect();
+      other.style.width = flipped ? `${width}px` : "";
+      other.style.height = flipped ? `${height}px` : "";
       other.src = flipped ? first.getAttribute("src") : other.dataset.own;
       other.closest("figure").classList.toggle("flipped", flipped);
     }
@@ -47,6 +51,8 @@ document.addEventListener(
   },
   true,
 );
+
+document.documentElement.dataset.keys = "ready"; // from here on keys are heard
 
 // The next group is ready before it is asked for.
 const next = document.querySelector('a[data-key="ArrowRight"]');
