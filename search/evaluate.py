@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ir_measures
@@ -38,6 +38,17 @@ class Metric:
     field: str
     metric: str
     value: float
+    queries: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much better one ranking is than that of a field on a kind of query, and how likely chance does as much."""
+
+    kind: str
+    field: str
+    difference: float
+    p: float
     queries: int
 
 
@@ -75,18 +86,36 @@ def _judged(path: Path, number: int, line: str) -> Judged:
 
 def evaluate(judged: Iterable[Judged], rank: Callable[[str], Sequence[str]], *, field: str = "fused") -> list[Metric]:
     """Return each measure for each kind of query; `rank` gives the paths that answer a query, best first."""
-    kinds: dict[str, list[Judged]] = {}
-    for one in judged:
-        kinds.setdefault(one.kind, []).append(one)
+    return metrics_of(values_by_kind([(one, rank(one.query)) for one in judged]), field=field)
+
+
+def values_by_kind(rankings: Iterable[tuple[Judged, Sequence[str]]]) -> dict[str, dict[str, list[float]]]:
+    """Return, by kind and then by measure, a value for each query, in the order in which they came."""
+    kinds: dict[str, list[tuple[Judged, Sequence[str]]]] = {}
+    for one in rankings:
+        kinds.setdefault(one[0].kind, []).append(one)
+    return {
+        kind: measured([judged.relevant for judged, _ in own], [ranked for _, ranked in own])
+        for kind, own in kinds.items()
+    }
+
+
+def metrics_of(values: Mapping[str, Mapping[str, Sequence[float]]], *, field: str) -> list[Metric]:
+    """Return the means of what `values_by_kind` gave."""
     return [
-        Metric(kind, field, name, value, len(queries))
-        for kind, queries in kinds.items()
-        for name, value in measured([one.relevant for one in queries], [rank(one.query) for one in queries]).items()
+        Metric(kind, field, name, sum(own) / len(own), len(own))
+        for kind, measures in values.items()
+        for name, own in measures.items()
     ]
 
 
-def measured(relevant: Sequence[Mapping[str, int]], ranked: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Return each measure's mean over queries, given what is relevant to each and what was found, best first.
+def measured(
+    relevant: Sequence[Mapping[str, int]],
+    ranked: Sequence[Sequence[str]],
+    *,
+    measures: Sequence[str] = tuple(MEASURES),
+) -> dict[str, list[float]]:
+    """Return each measure of each query, given what is relevant to it and what was found, best first.
 
     A query that found nothing counts as 0. Raises ValueError when the two are not of one length or empty.
     """
@@ -97,11 +126,43 @@ def measured(relevant: Sequence[Mapping[str, int]], ranked: Sequence[Sequence[st
         for query, paths in enumerate(relevant)
         for path, grade in paths.items()
     ]
-    totals = dict.fromkeys(MEASURES, 0.0)
-    names = {measure: name for name, measure in MEASURES.items()}
-    for value in ir_measures.iter_calc(list(MEASURES.values()), judgements, list(_run(ranked))):
-        totals[names[value.measure]] += value.value
-    return {name: total / len(relevant) for name, total in totals.items()}
+    names = {MEASURES[name]: name for name in measures}
+    found = {name: [0.0] * len(relevant) for name in measures}
+    for value in ir_measures.iter_calc(list(names), judgements, list(_run(ranked))):
+        found[names[value.measure]][int(value.query_id)] = value.value
+    return found
+
+
+def compared(
+    others: Mapping[str, Mapping[str, Sequence[float]]], own: Mapping[str, Sequence[float]]
+) -> list[Comparison]:
+    """Return how `own` values, by kind, compare with those of others, by kind and then by field, query by query.
+
+    Each by Student's paired t-test, which agrees with a randomisation test on measures like these (Smucker, Allan and
+    Carterette, CIKM 2007); the probabilities are corrected for the number of comparisons made, after Holm (1979).
+    """
+    from scipy.stats import binomtest, ttest_rel
+
+    found = []
+    for kind, fields in others.items():
+        for field, values in fields.items():
+            differences = [mine - theirs for mine, theirs in zip(own[kind], values, strict=True)]
+            if any(one != differences[0] for one in differences):
+                chance = float(ttest_rel(own[kind], values).pvalue)
+            else:  # without a spread there is no t; that all have one sign has a probability too
+                chance = float(binomtest(len(values), len(values)).pvalue) if differences[0] else 1.0
+            found.append(Comparison(kind, field, sum(differences) / len(differences), chance, len(differences)))
+    return holm(found)
+
+
+def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return the comparisons, in their order, with probabilities corrected for how many they are."""
+    least = 0.0
+    found = list(comparisons)
+    for rank, at in enumerate(sorted(range(len(found)), key=lambda at: found[at].p)):
+        least = min(1.0, max(least, (len(found) - rank) * found[at].p))
+        found[at] = replace(found[at], p=least)
+    return found
 
 
 def _run(ranked: Sequence[Sequence[str]]) -> Iterator[ir_measures.ScoredDoc]:

@@ -40,7 +40,7 @@ def main(context: click.Context, **common: Any) -> None:
 for _option in reversed(COMMON):
     main = _option(main)
 
-for _command in (duplicates, password, verdict, verdicts):
+for _command in (duplicates, evaluate, password, verdict, verdicts):
     main.add_command(_command)
 
 
