@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
 from werkzeug.test import TestResponse
@@ -15,6 +17,9 @@ from search.duplicates.evidence import Edit, Evidence, Tier
 from web.credentials import set_password
 
 PASSWORD = "this is fine, said the dog"
+
+
+QuickHasher = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)  # in place of the slow real one
 
 
 def token_in(page: str) -> str:

@@ -9,7 +9,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from curating import add_pairs, draw_duplicates, sign_in, token_in
+from curating import QuickHasher, add_pairs, draw_duplicates, sign_in, token_in
 from fakes import HashingTextEncoder
 from flask.testing import FlaskClient
 from PIL import Image
@@ -21,9 +21,15 @@ from indexer.progress import Silence
 from indexer.scan import scan_library
 from search.catalogue import Catalogue, VerdictKind
 from search.settings import Settings
+from web import credentials
 from web.app import create_app
 
 Tree = dict[str, bytes]
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "PasswordHasher", QuickHasher)
 
 
 @pytest.fixture
@@ -141,6 +147,7 @@ def test_one_post_merges_and_leads_to_the_next_with_an_undo(
     assert catalogue.memes.at("Cats/monday.png").first_seen.year == 2019
     after = curator.get(answer.location).text
     assert "Merged: monday.png, monday small.jpg" in after
+    assert "Was also in</dt><dd>Dogs</dd>" in curator.get("/memes/Cats/monday.png.html").text
     undo = re.search(r'action="(/curator/duplicates/undo/\w+)"', after)
     assert undo
     answer = curator.post(undo[1], data={"csrf": token_in(after), "of": address.rpartition("/")[2]})

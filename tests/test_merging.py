@@ -114,6 +114,15 @@ def test_the_kept_meme_has_the_earliest_first_seen_and_every_description(
     assert catalogue.verdicts.all() == [line]
 
 
+def test_the_category_of_what_went_is_remembered_until_it_comes_back(settings: Settings, catalogue: Catalogue) -> None:
+    keep = catalogue.memes.at(KEEP)
+    assert catalogue.merges.categories_merged_into(keep) == []
+    line = merged(settings, catalogue)
+    assert catalogue.merges.categories_merged_into(keep) == ["Cats"]
+    undo_merge(settings, catalogue, line.uid)
+    assert catalogue.merges.categories_merged_into(keep) == []
+
+
 def test_what_went_lies_in_the_trash_under_its_own_path(settings: Settings, catalogue: Catalogue) -> None:
     before = tree(settings.library)
     line = merged(settings, catalogue)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from curating import PASSWORD, guess, sign_in, token_in
+from curating import PASSWORD, QuickHasher, guess, sign_in, token_in
 from fakes import HashingTextEncoder
 from flask import Flask, jsonify
 from flask.testing import FlaskClient
 
 from search.settings import Settings
+from web import credentials
 from web.app import create_app
 from web.credentials import set_password
 from web.curator import Card
 from web.guesses import Guesses
 from web.signing_in import curator_only, safe_next
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "PasswordHasher", QuickHasher)
 
 
 def made(data: Path) -> Flask:
@@ -144,6 +151,13 @@ def test_signing_out_ends_this_session_and_everywhere_ends_all(app: Flask, data:
     assert guess(phone, PASSWORD).status_code == 303
     desk.post("/sign-out", data={"csrf": token, "everywhere": "1"})
     assert phone.get("/curator").status_code == desk.get("/curator").status_code == 303
+
+
+def test_a_session_ends_by_itself(app: Flask, client: FlaskClient, data: Path) -> None:
+    sign_in(client, data)
+    assert client.get("/curator").status_code == 200
+    app.permanent_session_lifetime = timedelta(seconds=-1)
+    assert client.get("/curator").status_code == 303
 
 
 def test_sessions_survive_a_restart_and_no_other_data_folder_knows_them(app: Flask, data: Path, tmp_path: Path) -> None:

@@ -176,6 +176,7 @@ def _facts(found: Proposal, meme: Meme, kept: Meme) -> dict[str, Any]:
             for text in texts
             if text.kind in (TextKind.SIMPLE, TextKind.DETAILED)
         ],
+        "also_in": site().catalogue.merges.categories_merged_into(meme),
         "says": next((" ".join(text.body.split()) for text in texts if text.kind is TextKind.OCR), ""),
         "evidence": member.evidence.in_words() if member.evidence else "",
         "than": rival.path if rival is not None and rival != kept else "",

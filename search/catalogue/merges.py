@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from search.catalogue.database import Database
 from search.errors import NotFound
+from search.meme import Meme
 
 
 class MergeState(StrEnum):
@@ -102,6 +103,15 @@ class Merges:
         marks = ",".join(repr(state.value) for state in states)
         rows = self._database.rows(f"SELECT * FROM merges WHERE state IN ({marks}) ORDER BY begun_at DESC, uid")
         return [_record(row) for row in rows]
+
+    def categories_merged_into(self, meme: Meme) -> list[str]:
+        """Return the other categories in which lay what was merged into a meme, by name."""
+        rows = self._database.rows(
+            "SELECT removed FROM merges WHERE state = 'done' AND kept_content = :content",
+            {"content": meme.content_hash},
+        )
+        found = {path.partition("/")[0] for row in rows for path, _ in json.loads(row["removed"])}
+        return sorted(found - {meme.category})
 
     def inherit(self, uid: str, *, kept_content: str, removed: Sequence[str]) -> None:
         """Give the content that stays a copy of what models wrote of those that go, never over its own."""
