@@ -32,8 +32,10 @@ from search.meme import Field, Stage
 from search.passages import SPLITTER
 from search.settings import Settings
 from search.table import Ids, table_of, write_table
+from search.variants import variants_of
 from search.vectors import build_fingerprints, build_vectors
 from search.whitening import whitening_of, write_whitening
+from search.witnesses import LEAST_WEIGHT
 from search.words import build_words, documents_of
 
 WAIT_SECONDS = 600  # for another build, before giving up
@@ -103,7 +105,8 @@ def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, progress: Pr
         progress.advance()
         rows |= {FINGERPRINTS: len(pictures), LOOKS: len(lookers)}
         owners[Field.LOOK] = np.union1d(pictures, lookers)
-        write_table(folder / TABLE, table_of(memes, fields=owners))
+        standing = _standing(pictures, bits, lookers, looks)
+        write_table(folder / TABLE, table_of(memes, fields=owners, standing=standing))
         manifest = Manifest(
             generation=folder.name,
             built_at=datetime.now(UTC),
@@ -124,7 +127,7 @@ def _build_words(folder: Path, catalogue: Catalogue) -> tuple[dict[Field, Ids], 
     whose: dict[Field, dict[int, None]] = {field: {} for field in TEXT_FIELDS}
 
     def texts() -> Iterator[tuple[int, Field, str]]:
-        for row in catalogue.texts.passages():
+        for row in catalogue.texts.passages(least_weight=LEAST_WEIGHT):
             if row.passage.field in whose:
                 whose[row.passage.field][row.meme_id] = None
                 yield row.meme_id, row.passage.field, row.passage.body
@@ -136,7 +139,9 @@ def _build_words(folder: Path, catalogue: Catalogue) -> tuple[dict[Field, Ids], 
 
 def _build_meanings(folder: Path, catalogue: Catalogue, *, text_encoder: str, progress: Progress) -> dict[str, int]:
     """Write each field's embeddings, and the whitening that they went through; return how many rows each has."""
-    fields = {field: catalogue.vectors.of_field(text_encoder, field) for field in TEXT_FIELDS}
+    fields = {
+        field: catalogue.vectors.of_field(text_encoder, field, least_weight=LEAST_WEIGHT) for field in TEXT_FIELDS
+    }
     whitening = whitening_of(
         (vectors for _, vectors in fields.values()), dimensions=catalogue.vectors.dimensions(text_encoder)
     )
@@ -145,6 +150,24 @@ def _build_meanings(folder: Path, catalogue: Catalogue, *, text_encoder: str, pr
         build_vectors(folder / MEANINGS / field.value, whitening(vectors), owners=owners)
         progress.advance()
     return {f"{MEANINGS}.{field}": len(owners) for field, (owners, _) in fields.items()}
+
+
+def _standing(pictures: Ids, bits: NDArray, lookers: Ids, looks: NDArray) -> dict[int, int]:
+    """Return by its id the meme that stands for another among its variants, by the middle frame of each."""
+    own_bits, own_looks = _middle(pictures), _middle(lookers)
+    ids = np.array(sorted(own_bits.keys() & own_looks.keys()), np.int64)
+    if not len(ids):
+        return {}
+    rows = looks[[own_looks[id] for id in ids.tolist()]].astype(np.float32)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    found = variants_of(ids, rows, bits[[own_bits[id] for id in ids.tolist()]])
+    return dict(zip(ids.tolist(), found.tolist(), strict=True))
+
+
+def _middle(owners: Ids) -> dict[int, int]:
+    """Return the place of each meme's middle frame: the first is often blank or a title."""
+    ids, first, frames = np.unique(owners, return_index=True, return_counts=True)
+    return dict(zip(ids.tolist(), (first + frames // 2).tolist(), strict=True))
 
 
 def _fingerprints(catalogue: Catalogue, algorithm: str, dtype: np.dtype, width: int) -> tuple[Ids, NDArray]:

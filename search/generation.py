@@ -17,7 +17,7 @@ from pathlib import Path
 from search.errors import DataFolderError, IndexUnusable
 from search.meme import Field
 
-FORMAT = 2  # of the files of a generation, whitening included; another number is built anew
+FORMAT = 3  # of the files of a generation, whitening included; another number is built anew
 KEPT = 2  # generations: a running server may still hold the one before the live one
 
 # What lies in a generation's folder, beside manifest.json.

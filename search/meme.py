@@ -134,6 +134,7 @@ class Hit:
     why: Mapping[Field, float] = field(default_factory=dict)
     snippets: tuple[Snippet, ...] = ()
     variants: int = 0
+    variant_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,3 +145,4 @@ class Answer:
     total: int
     query: Mapping[str, object]
     took_ms: float
+    facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # how many are of each category, year, type

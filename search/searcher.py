@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from time import perf_counter
@@ -17,16 +17,30 @@ from PIL import Image
 from search.catalogue import Catalogue
 from search.encoders import TextEncoder, load_text_encoder
 from search.errors import IndexUnusable, NotFound, WrongUse
+from search.facets import facets_of
+from search.filters import narrowed
 from search.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.generation import TEXT_FIELDS, live_generation
 from search.hits import explained, telling
+from search.joined import joined
 from search.meme import Answer, Field, Hit, Meme
 from search.opened import OpenIndex, open_index
-from search.query import Query, parse
+from search.query import Part, Query, parse, words_only
 from search.settings import Settings
-from search.spelling import spelt
+from search.spelling import Spelt, spelt
 from search.table import Ids
-from search.voters import LOOK, Ballot, Voter, count, voter_of_look, voters_of_meaning, voters_of_quote, voters_of_words
+from search.variants import one_of_each
+from search.voters import (
+    LOOK,
+    QUOTED,
+    Ballot,
+    Voter,
+    count,
+    voter_of_look,
+    voters_of_meaning,
+    voters_of_quote,
+    voters_of_words,
+)
 from search.whitening import Whitening
 from search.words import terms, tokens
 
@@ -61,6 +75,17 @@ class Sort(StrEnum):
 
     RELEVANCE = "relevance"
     NEWEST = "newest"
+
+
+@dataclass(frozen=True)
+class _View:
+    """Which page of an answer is wanted, in which order, and when it was asked for."""
+
+    k: int
+    offset: int
+    sort: Sort
+    collapse: bool
+    begun: float
 
 
 @dataclass(frozen=True)
@@ -167,40 +192,48 @@ class Searcher:
         picture: Image.Image | None = None,
         category: str | None = None,
         sort: str = Sort.RELEVANCE,
+        collapse: bool = False,
+        verbatim: bool = False,
     ) -> Answer:
-        """Return a page of the memes that answer words, a picture, or both; of all memes, newest first, without them.
+        """Return a page of the memes that answer a query, a picture, or both; of all memes, newest first, without them.
 
-        A category holds those below it: `TV` holds `TV - Star Trek`. Raises NotFound for an unknown category and
-        WrongUse for a page or an order that cannot be.
+        A category holds those below it: `TV` holds `TV - Star Trek`. With `collapse`, variants are one hit;
+        `verbatim` takes words as they are spelt. Raises NotFound for an unknown category and WrongUse for a page or
+        an order that cannot be.
         """
         begun = perf_counter()
         order = _checked(k, offset, sort)
         self.reload_if_changed()
         index = self._index
         asked = parse(query)
-        understood: dict[str, object] = {"text": asked.text, "sort": order.value}
+        left = narrowed(asked, index)
+        understood: dict[str, object] = {"text": asked.text, "sort": order.value, "typed": str(asked)}
         understood |= {"shortened": True} if asked.shortened else {}
         understood |= {"picture": True} if picture is not None else {}
-        allowed = None
+        understood |= {"operators": [_operator(part, means) for part, means in left.understood]}
+        understood |= {"notices": list(left.notices)} if left.notices else {}
+        allowed = left.allowed
         if category is not None:
-            allowed = index.table.in_category(category)
-            if allowed is None:
+            inside = index.table.in_category(category)
+            if inside is None:
                 raise NotFound(f"There is no category {category!r}.")
             understood["category"] = category
-        if asked.is_empty and picture is None:
+            allowed = inside if allowed is None else np.intersect1d(inside, allowed, assume_unique=True)
+        view = _View(k, offset, order, collapse and not left.opens_variants, begun)
+        if asked.is_empty and picture is None and not left.likes:
             newest = index.table.newest if allowed is None else index.table.newest_of(allowed)
-            return self._page(self._present(index, newest), k, offset, understood, begun)
-        typed = asked.text
-        found = spelt(asked, index.words)
-        asked = found.query
-        if found.meant:
-            understood["spelling"] = {word: list(others) for word, others in found.meant.items()}
-        voters = [] if asked.is_empty else self._voters_of_text(index, asked, read=typed)
+            return self._page(index, self._present(index, newest), understood, view)
+        weighed, wanted = self._voters_of_text(index, asked, understood, verbatim=verbatim)
+        for like in left.likes:
+            voters, _ = self._voters_of_meme(index, self._catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
+            weighed += [(voter, like.weight) for voter in voters]
         if picture is not None:
             bits = np.stack([pdq(picture)[0], pdq_mirrored(picture)])
-            voters.append(voter_of_look(index, look(picture)[None], bits))
-        ballot = count(voters, self._settings.weights, pool=self._pool, allowed=allowed)
-        return self._answer(index, ballot, asked.terms, k, offset, understood, begun, sort=order)
+            weighed.append((voter_of_look(index, look(picture)[None], bits), 1.0))
+        only_likes = asked.is_empty and picture is None
+        weights = LIKENESS_WEIGHTS[Likeness.ALL] if only_likes else self._settings.weights
+        ballot = count(joined(weighed), weights, pool=self._pool, allowed=allowed)
+        return self._answer(index, ballot, wanted, understood, view)
 
     def similar(self, meme_id: int, *, by: str = Likeness.ALL, k: int = 12, offset: int = 0) -> Answer:
         """Return a page of a meme's relatives, never itself; raise NotFound when there is no such meme."""
@@ -212,38 +245,68 @@ class Searcher:
         index = self._index
         meme = self._catalogue.memes.get(meme_id)
         weights = LIKENESS_WEIGHTS[Likeness(by)]
-        voters: list[Voter] = []
-        if LOOK in weights:
-            voters += self._voters_of_own_look(index, meme)
+        voters, wanted = self._voters_of_meme(index, meme, weights)
+        ballot = count(voters, weights, pool=self._pool, excluded=meme.id)
+        understood: dict[str, object] = {"like": meme.id, "path": meme.path, "by": Likeness(by).value}
+        marked = wanted if by == Likeness.WORDS else ()
+        view = _View(k, offset, Sort.RELEVANCE, False, begun)
+        return self._answer(index, ballot, marked, understood, view)
+
+    def _voters_of_meme(
+        self, index: OpenIndex, meme: Meme, weights: Mapping[str, float]
+    ) -> tuple[list[Voter], Sequence[str]]:
+        """Return the voters for what is like a meme, as far as these weights hear them, and the terms that it says."""
+        voters = self._voters_of_own_look(index, meme) if LOOK in weights else []
         voters += voters_of_meaning(index, _centres(index, meme))
         wanted: Sequence[str] = ()
         if "words.ocr" in weights:
             passages = [row.passage for row in self._catalogue.texts.passages_of([meme.id])]
             wanted = terms(" ".join(passage.body for passage in passages if passage.field is Field.OCR))
             voters += voters_of_words(index, wanted, ["words.ocr"])
-        ballot = count(voters, weights, pool=self._pool, excluded=meme.id)
-        understood: dict[str, object] = {"like": meme.id, "path": meme.path, "by": Likeness(by).value}
-        marked = wanted if by == Likeness.WORDS else ()
-        return self._answer(index, ballot, marked, k, offset, understood, begun)
+        return voters, wanted
 
-    def _voters_of_text(self, index: OpenIndex, asked: Query, *, read: str) -> list[Voter]:
-        """Return the voters for a query's terms and for the meaning of a text, which the encoder reads.
+    def _voters_of_text(
+        self, index: OpenIndex, asked: Query, understood: dict[str, object], *, verbatim: bool
+    ) -> tuple[list[tuple[Voter, float]], Sequence[str]]:
+        """Return the voters for a query's words with their weights, and the terms; say what a slip was read as.
 
-        It reads what was typed: it knows words that the library lacks, and sees through slips of the finger.
+        The encoder reads what was typed: it knows words that the library lacks, and sees through slips of the finger.
         """
+        if asked.is_empty:
+            return [], ()
+        groups = asked.groups()
         meanings: list[Voter] = []
         if index.whitening is not None:
             # The model reads in another thread while the words are looked up in this one.
-            vector = self._pool.submit(self._direction, index.whitening, read)
+            vector = self._pool.submit(self._direction, index.whitening, groups)
             meanings = voters_of_meaning(index, dict.fromkeys(TEXT_FIELDS, vector))
-        voters = voters_of_words(index, asked.terms, list(self._settings.weights))
-        voters += voters_of_quote(index, [token.term for token in tokens(asked.text)])
-        return voters + meanings
+        found = Spelt(asked, {}) if verbatim else spelt(asked, index.words)
+        if found.meant:
+            understood["spelling"] = {word: list(others) for word, others in found.meant.items()}
+            understood["showing"] = found.query.text
+        if asked.is_weighted:
+            parts = [(words_only(text), weight) for text, weight in groups]
+            spelled = [(one if verbatim else spelt(one, index.words).query, weight) for one, weight in parts]
+        else:
+            spelled = [(found.query, groups[0][1])]
+        weighed: list[tuple[Voter, float]] = []
+        for one, weight in spelled:
+            voters = voters_of_words(index, one.terms, list(self._settings.weights))
+            voters += voters_of_quote(index, [token.term for token in tokens(one.text)])
+            weighed += [(voter, weight) for voter in voters]
+        for phrase in asked.phrases:
+            if phrase.value != asked.text or asked.text.count(" ") < QUOTED - 1:
+                sequence = [token.term for token in tokens(phrase.value)]
+                weighed += [(voter, phrase.weight) for voter in voters_of_quote(index, sequence, least=1)]
+        return weighed + [(voter, 1.0) for voter in meanings], found.query.terms
 
-    def _direction(self, whitening: Whitening, text: str) -> NDArray[np.float32]:
-        """Return the whitened direction ([d]) of a text's meaning."""
-        found: NDArray[np.float32] = whitening(self._encoder.encode([text]))[0]
-        return found
+    def _direction(self, whitening: Whitening, groups: Sequence[tuple[str, float]]) -> NDArray[np.float32]:
+        """Return the whitened direction ([d]) of what texts mean together, each with its weight."""
+        vectors: NDArray[np.float32] = whitening(self._encoder.encode([text for text, _ in groups]))
+        if len(groups) == 1:
+            return vectors[0]
+        together = (vectors * np.array([[weight] for _, weight in groups], np.float32)).sum(axis=0)
+        return (together / max(float(np.linalg.norm(together)), 1e-9)).astype(np.float32)
 
     def _voters_of_own_look(self, index: OpenIndex, meme: Meme) -> list[Voter]:
         bits = [
@@ -253,34 +316,43 @@ class Searcher:
         return [voter_of_look(index, looks, np.stack(bits))] if bits else []
 
     def _answer(
-        self,
-        index: OpenIndex,
-        ballot: Ballot,
-        wanted: Sequence[str],
-        k: int,
-        offset: int,
-        understood: dict[str, object],
-        begun: float,
-        *,
-        sort: Sort = Sort.RELEVANCE,
+        self, index: OpenIndex, ballot: Ballot, wanted: Sequence[str], understood: dict[str, object], view: _View
     ) -> Answer:
         """Return a page of a ranking: hits with their reasons."""
         scores = ballot.fused.scores
-        places = [at for at in ballot.fused.order if scores[at] > 0]
-        present = set(self._present(index, ballot.ids[places]).tolist())
-        places = [at for at in places if int(ballot.ids[at]) in present]
-        understood["certain"] = sum(float(scores[at]) >= CERTAIN for at in places)
-        if sort is Sort.NEWEST:
-            first_seen = index.table.first_seen[index.table.rows(ballot.ids)]
-            places.sort(key=lambda at: (-int(first_seen[at]), -int(ballot.ids[at])))
-        page = places[offset : offset + k]
-        memes = self._catalogue.memes.many([int(ballot.ids[at]) for at in page])
+        order = np.array(ballot.fused.order, np.int64)
+        order = order[scores[order] > 0]
+        order = order[np.isin(ballot.ids[order], self._present(index, ballot.ids[order]))]
+        if view.collapse:
+            order = order[one_of_each(index.table.variant_of[index.table.rows(ballot.ids[order])])]
+        understood["certain"] = int(np.count_nonzero(scores[order] >= CERTAIN))
+        if view.sort is Sort.NEWEST:
+            first_seen = index.table.first_seen[index.table.rows(ballot.ids[order])]
+            order = order[np.lexsort((-ballot.ids[order], -first_seen))]
+        ids = ballot.ids[order]
+        memes = self._catalogue.memes.many(ids[view.offset : view.offset + view.k].tolist())
         hits = explained(self._catalogue, index, ballot, memes=memes, terms=telling(index, wanted))
-        return Answer(tuple(hits), len(places), understood, _milliseconds(begun))
+        return self._answered(index, hits, ids, understood, view)
 
-    def _page(self, ids: Ids, k: int, offset: int, understood: dict[str, object], begun: float) -> Answer:
-        memes = self._catalogue.memes.many(ids[offset : offset + k].tolist())
-        return Answer(tuple(Hit(meme, 0.0) for meme in memes), len(ids), understood, _milliseconds(begun))
+    def _page(self, index: OpenIndex, ids: Ids, understood: dict[str, object], view: _View) -> Answer:
+        """Return a page of memes in an order that no words gave them."""
+        if view.collapse:
+            ids = ids[one_of_each(index.table.variant_of[index.table.rows(ids)])]
+        memes = self._catalogue.memes.many(ids[view.offset : view.offset + view.k].tolist())
+        return self._answered(index, [Hit(meme, 0.0) for meme in memes], ids, understood, view)
+
+    def _answered(
+        self, index: OpenIndex, hits: Sequence[Hit], ids: Ids, understood: dict[str, object], view: _View
+    ) -> Answer:
+        """Return the answer with what is counted over all of its memes, and each hit's variants."""
+        if view.collapse:
+            hits = [self._with_variants(index, hit) for hit in hits]
+        return Answer(tuple(hits), len(ids), understood, _milliseconds(view.begun), facets_of(index.table, ids))
+
+    def _with_variants(self, index: OpenIndex, hit: Hit) -> Hit:
+        others = self._present(index, index.table.variants(hit.meme.id))
+        ids = tuple(id for id in others.tolist() if id != hit.meme.id)
+        return replace(hit, variants=len(ids), variant_ids=ids) if ids else hit
 
     def _present(self, index: OpenIndex, ids: Ids) -> Ids:
         """Return the ids, in their order, without memes that have vanished since the index was built."""
@@ -299,6 +371,11 @@ def _centres(index: OpenIndex, meme: Meme) -> dict[Field, NDArray[np.float32]]:
         if length:
             found[field] = (middle / length).astype(np.float32)
     return found
+
+
+def _operator(part: Part, means: str) -> dict[str, object]:
+    """Return a part of a query that is no words, and what it means, for who reads the answer."""
+    return {"part": str(part), "operator": part.kind.value, "value": part.value, "means": means}
 
 
 def _checked(k: int, offset: int, sort: str) -> Sort:

@@ -30,6 +30,7 @@ class MemeTable:
     type: NDArray[np.int8]  # [n] places in TYPES
     has: Mapping[Field, NDArray[np.bool_]]  # [n] each: whether the meme has anything in the field
     categories: tuple[str, ...]
+    variant_of: Ids  # [n] the id of the meme that stands for it among its variants; its own when it has none
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -60,17 +61,45 @@ class MemeTable:
 
         Upper and lower case are the same; `TV` holds `TV - Star Trek` even when nothing is filed in `TV` itself.
         """
-        wanted = name.strip().casefold()
-        codes = [
-            code
-            for code, category in enumerate(self.categories)
-            if category.casefold() == wanted or category.casefold().startswith(wanted + HIERARCHY)
-        ]
-        return self.ids[np.isin(self.category, codes)] if codes else None
+        branch = self.branches.get(name.strip().casefold())
+        return None if branch is None else self.ids[np.isin(self.category, branch[1])]
+
+    @cached_property
+    def branches(self) -> Mapping[str, tuple[str, list[int]]]:
+        """Each category and parent by its name in lower case: its name, and the places of all below it."""
+        found: dict[str, tuple[str, list[int]]] = {}
+        for code, names in enumerate(self.branches_above):
+            for name in names:
+                found.setdefault(name.casefold(), (name, []))[1].append(code)
+        return found
+
+    @cached_property
+    def branches_above(self) -> Sequence[tuple[str, ...]]:
+        """The names of each category and of its parents, outermost first."""
+        found = []
+        for category in self.categories:
+            parts = category.split(HIERARCHY)
+            found.append(tuple(HIERARCHY.join(parts[:end]) for end in range(1, len(parts) + 1)))
+        return found
+
+    @cached_property
+    def years(self) -> NDArray[np.int64]:
+        """The years ([n]) in which the memes were first seen, UTC."""
+        return self.first_seen.astype("datetime64[s]").astype("datetime64[Y]").astype(np.int64) + 1970
+
+    def variants(self, id: int) -> Ids:
+        """Return the rising ids of a meme and of its variants."""
+        own = self.variant_of[self.rows(np.array([id]))]
+        return self.ids[self.variant_of == own]
 
 
-def table_of(memes: Sequence[Meme], *, fields: Mapping[Field, Ids]) -> MemeTable:
-    """Return the table of memes in order of id; `fields` gives the ids of those that have something in a field."""
+def table_of(
+    memes: Sequence[Meme], *, fields: Mapping[Field, Ids], standing: Mapping[int, int] | None = None
+) -> MemeTable:
+    """Return the table of memes in order of id; `fields` gives the ids of those that have something in a field.
+
+    `standing` gives by its id the one that stands for a meme among its variants.
+    """
     categories = tuple(sorted({meme.category for meme in memes}))
     codes = {category: code for code, category in enumerate(categories)}
     ids = np.array([meme.id for meme in memes], np.int64)
@@ -81,6 +110,7 @@ def table_of(memes: Sequence[Meme], *, fields: Mapping[Field, Ids]) -> MemeTable
         type=np.array([TYPES.index(meme.type) for meme in memes], np.int8),
         has={field: np.isin(ids, owners) for field, owners in fields.items()},
         categories=categories,
+        variant_of=np.array([(standing or {}).get(meme.id, meme.id) for meme in memes], np.int64),
     )
 
 
@@ -94,6 +124,7 @@ def write_table(path: Path, table: MemeTable) -> None:
         category=table.category,
         type=table.type,
         categories=np.array(table.categories, np.str_),
+        variant_of=table.variant_of,
         **has,  # type: ignore[arg-type]
     )
 
@@ -109,6 +140,7 @@ def read_table(path: Path) -> MemeTable:
                 type=columns["type"],
                 has={Field(name[4:]): columns[name] for name in columns.files if name.startswith("has_")},
                 categories=tuple(str(name) for name in columns["categories"]),
+                variant_of=columns["variant_of"],
             )
     except Exception as error:  # zipfile and numpy raise many kinds for one cause
         raise IndexUnusable(f"{path.name} of the index is damaged: {error}.", hint="Run `memetica index`.") from error

@@ -84,9 +84,9 @@ def _words(index: OpenIndex, terms: Sequence[str], name: str, *, bound: float) -
     return Voter(name, best, scores)
 
 
-def voters_of_quote(index: OpenIndex, sequence: Sequence[str]) -> list[Voter]:
-    """Return the voter for memes that say these terms one after another; none for few terms, or when no meme does."""
-    if len(sequence) < QUOTED:
+def voters_of_quote(index: OpenIndex, sequence: Sequence[str], *, least: int = QUOTED) -> list[Voter]:
+    """Return the voter for memes that say these terms one after another; none below `least`, or when no meme does."""
+    if len(sequence) < least:
         return []
     saying = np.sort(index.words.phrase(sequence, Field.OCR, k=DEPTH)[0])
     if not len(saying):
