@@ -229,6 +229,54 @@ def test_a_batch_says_how_many_before_it_is_done_and_can_be_undone_whole(
     assert curator.post(undo[1], data={"csrf": token_in(after)}).status_code == 404
 
 
+def test_a_batch_that_takes_long_is_undone_step_by_step(
+    curator: FlaskClient, tiny_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(tiny_settings.library)
+    cat = (tiny_settings.library / "Cats/keyboard cat.jpg").read_bytes()
+    for number in range(3):  # a second group of the tier
+        (tiny_settings.library / f"Dogs/again {number}.jpg").write_bytes(cat)
+    catalogue = curator.application.extensions["site"].catalogue
+    scan_library(tiny_settings.library, catalogue, progress=Silence())
+    with_copies = tree(tiny_settings.library)
+    assert len(with_copies) == len(before) + 3
+    page = curator.get("/curator/duplicates/all/identical").text
+    digest = re.search(r'name="digest" value="(\w+)"', page)
+    assert digest
+    answer = curator.post("/curator/duplicates/all/identical", data={"csrf": token_in(page), "digest": digest[1]})
+    token = re.search(r"batch=(\w+)", answer.location)
+    assert token
+    monkeypatch.setattr("web.duplicates.BATCH_SECONDS", -1)
+    posts = 0
+    while f"batch={token[1]}" in answer.location:
+        answer = curator.post(f"/curator/duplicates/undo-batch/{token[1]}", data={"csrf": token_in(page)})
+        posts += 1
+    assert posts == 2 and "undid=" in answer.location
+    assert tree(tiny_settings.library) == with_copies
+
+
+def test_a_site_that_starts_takes_an_interrupted_merge_back(tiny_settings: Settings, client: FlaskClient) -> None:
+    before = tree(tiny_settings.library)
+    catalogue = client.application.extensions["site"].catalogue
+
+    def stop(step: str) -> None:
+        if step == "commit":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        merging.merge(
+            tiny_settings,
+            catalogue,
+            keep=catalogue.memes.at("Cats/monday.png"),
+            remove=[catalogue.memes.at("Dogs/monday small.jpg")],
+            told=stop,
+        )
+    assert tree(tiny_settings.library) != before
+    again = create_app(tiny_settings, load_encoder=lambda settings: HashingTextEncoder())
+    assert tree(tiny_settings.library) == before
+    again.extensions["site"].catalogue.close()
+
+
 def test_the_trash_lists_what_went_and_puts_it_back(curator: FlaskClient, tiny_settings: Settings) -> None:
     assert "The trash is empty" in curator.get("/curator/duplicates/trash").text
     before = tree(tiny_settings.library)

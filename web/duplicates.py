@@ -7,6 +7,7 @@ import io
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
@@ -291,12 +292,15 @@ def apply_all(tier: str) -> AnyResponse | str:
 @blueprint.post("/undo-batch/<token>")
 @curator_only
 def undo_batch(token: str) -> AnyResponse:
-    """Take every verdict of a batch back, the last first."""
+    """Take every verdict of a batch back, the last first; what there is no time for is asked for again."""
     found = _batch(token)
     if not found:
         raise NotFound("There is no such batch, or it is undone.")
+    begun = monotonic()
     for one in reversed(found):
         take_back(site().settings, site().catalogue, one.uid)
+        if monotonic() - begun > BATCH_SECONDS and one is not found[0]:
+            return redirect("/curator/duplicates?" + urlencode({"batch": token}), code=303)
     return redirect("/curator/duplicates?" + urlencode({"undid": found[0].uid, "times": len(found)}), code=303)
 
 
