@@ -53,7 +53,7 @@ def test_packed_corners_come_back() -> None:
     again = unpacked(packed(corners))
     for name in ("points", "octaves", "angles", "descriptors"):
         assert (getattr(again, name) == getattr(corners, name)).all()
-    assert 40 <= len(corners) <= 80
+    assert 80 <= len(corners) <= 320
     assert len(unpacked(b"")) == 0
 
 

@@ -36,6 +36,7 @@ _STRAIGHT = 0.02  # a map that turns or slants less than this is a move and a sc
 _LEAST_OVERLAP = 2500  # pixels
 
 _SMOOTHING = 1.2  # sigma in pixels: what sharpening, blur and JPEG change is below it
+_EDGE = 9  # pixels: half of it is not looked at beside a frame, which smoothing mixes in
 _WINDOW = 9  # pixels: a difference is the mean over a square of this side
 _SHIFTS = tuple((right, down) for right in (-1, 0, 1) for down in (-1, 0, 1))
 _LEVELS = 8  # grey levels taken together when the light is compared
@@ -272,7 +273,7 @@ def overlay(one: View, other: View, *, map: Map, matches: int = 0) -> Overlay | 
     height, width = second.shape
     laid = cv2.warpAffine(first, between, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     there = cv2.warpAffine(np.full(first.shape, 255, np.uint8), between, (width, height)) > 250
-    mask = cv2.erode(there.astype(np.uint8), np.ones((5, 5), np.uint8), borderType=cv2.BORDER_REPLICATE) > 0
+    mask = cv2.erode(there.astype(np.uint8), np.ones((_EDGE, _EDGE), np.uint8), borderType=cv2.BORDER_REPLICATE) > 0
     area = int(mask.sum())
     if area < min(_LEAST_OVERLAP, height * width // 4):
         return None
@@ -362,7 +363,7 @@ def _difference(laid: Grey, other: Grey, mask: NDArray[np.bool_]) -> tuple[Grey,
         gain, bias, low, high = _light(*((levels, levels_other) if forth else (levels_other, levels)))
         table = np.clip(np.arange(256) * gain + bias, low, high).round().astype(np.uint8)
         # The light was cut off before anything was smoothed.
-        found = _least_over_shifts(_smoothed(cv2.LUT(source, table)), target)
+        found = _least_over_shifts(_smoothed(cv2.LUT(source, table)), target, mask)
         if gain < 1:  # what was there before contrast was taken away counts in full
             found = cv2.convertScaleAbs(found, alpha=1 / gain)
         found[~mask] = 0
@@ -405,14 +406,15 @@ def _light(source: Grey, target: Grey) -> tuple[float, float, float, float]:
     return float(gains[best]), float(biases[best]), float(low), float(high)
 
 
-def _least_over_shifts(one: Grey, other: Grey) -> Grey:
+def _least_over_shifts(one: Grey, other: Grey, mask: NDArray[np.bool_]) -> Grey:
     """Return the mean difference in each window, the least over shifts by a pixel: maps are never exact."""
     least: Grey | None = None
     padded = cv2.copyMakeBorder(one, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     height, width = one.shape
+    there = mask.astype(np.uint8) * np.uint8(255)  # what lies outside has no part in a window
     for right, down in _SHIFTS:
         shifted = padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
-        window = cv2.blur(cv2.absdiff(shifted, other), (_WINDOW, _WINDOW))
+        window = cv2.blur(cv2.bitwise_and(cv2.absdiff(shifted, other), there), (_WINDOW, _WINDOW))
         least = window if least is None else cv2.min(least, window)
     assert least is not None
     return least

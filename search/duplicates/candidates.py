@@ -80,9 +80,9 @@ def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
 class Candidates:
     """The features of a library's contents, ready to be asked; nothing in it changes."""
 
-    def __init__(self, hashes: Sequence[str], features: Sequence[Features]) -> None:
+    def __init__(self, hashes: Sequence[str], features: Sequence[Features], *, asking: bool = True) -> None:
         self.hashes = list(hashes)
-        self.features = list(features)
+        self.features = list(features) if asking else []
         counts = [len(one.bits) for one in features]
         self._bit_owners = np.repeat(np.arange(len(counts)), counts)
         empty = np.empty((0, BITS // 8), np.uint8)
@@ -174,8 +174,11 @@ def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
     return places[: max(NEAREST, min(same, MOST_SAME))].tolist()
 
 
-def stored_features(catalogue: Catalogue) -> Candidates:
-    """Return the candidates among all present contents whose corners are in the catalogue."""
+def stored_features(catalogue: Catalogue, *, asking: bool = True) -> Candidates:
+    """Return the candidates among all present contents whose corners are in the catalogue.
+
+    Those that ask nothing themselves need a third of the memory: their own features are not kept.
+    """
     contents: dict[int, str] = {}
     owner: dict[str, int] = {}
     for meme in catalogue.memes.everything():
@@ -190,9 +193,10 @@ def stored_features(catalogue: Catalogue) -> Candidates:
                 found.setdefault(contents[id], []).append(blob)
         return found
 
-    bits, corners, mirrored = by_content(PDQ), by_content(CORNERS), by_content(CORNERS_MIRRORED)
+    bits, corners = by_content(PDQ), by_content(CORNERS)
+    mirrored = by_content(CORNERS_MIRRORED) if asking else {}
     texts = texts_by_content(catalogue)
-    hashes = [content for content in owner if content in corners and content in mirrored and content in bits]
+    hashes = [content for content in owner if content in corners and content in bits]
     features = []
     for content in hashes:
         rows = np.frombuffer(b"".join(bits[content]), np.uint8).reshape(-1, BITS // 8)
@@ -201,11 +205,11 @@ def stored_features(catalogue: Catalogue) -> Candidates:
                 rows,
                 mirrored_bits(rows),
                 tuple(unpacked(blob) for blob in corners[content]),
-                tuple(unpacked(blob) for blob in mirrored[content]),
+                tuple(unpacked(blob) for blob in mirrored.get(content, ())),
                 words_of(texts.get(content, "")),
             )
         )
-    return Candidates(hashes, features)
+    return Candidates(hashes, features, asking=asking)
 
 
 def packed_corners(pictures: Sequence[Image.Image]) -> tuple[list[bytes], list[bytes]]:

@@ -27,6 +27,7 @@ from search.fingerprints import Bits, hamming, mirrored_bits, pdq, pdq_mirrored
 # Limits, tuned on a drawn library (`benchmarks/duplicates.py`) and reported on another.
 SAME_DIFFERING = 0.08  # share of tiles
 SAME_STRONG = 0.0005  # share of pixels where something else is: half of a small word
+HOT_TILE = 20.0  # grey levels, a tile's mean: blur, grain and JPEG stay below it, small faint letters do not
 SHRUNK_STRONG = 0.004  # the same where one shows the other much smaller: letters blur into each other
 MARK_STRONG = 0.008  # all of a watermark
 MARK_HEIGHT = 0.05  # of the picture's longer side
@@ -173,12 +174,14 @@ def _judged(one: View, other: View, laid: _Laid) -> Evidence:
     whole = max(found.covers_one, found.covers_other) >= PART
     marked = _is_watermark(found, first, other)
     scale = float(np.sqrt(abs(np.linalg.det(found.map[:, :2]))))
-    limit = SHRUNK_STRONG if not 0.7 < scale < 1 / 0.7 else SAME_STRONG
+    shrunk = not 0.7 < scale < 1 / 0.7
+    limit = SHRUNK_STRONG if shrunk else SAME_STRONG
+    hot = not shrunk and float(np.nanmax(found.heat)) >= HOT_TILE
     same = (
         whole
         and min(found.covers_one, found.covers_other) >= LEAST_SHARED
         and found.differing <= SAME_DIFFERING
-        and (found.strong <= limit or marked)
+        and ((found.strong <= limit and not hot) or marked)
         and (found.surroundings >= PLAIN or found.covers_other >= LEAST_CROPPED)
     )
     colour, recoloured = colour_difference(first, other, map=found.map) if same else (0.0, 0.0)

@@ -23,9 +23,10 @@ _SHORTEST, _LONGEST = 10, 22  # bits a sample
 _RUN = 64  # codes that agree in a sample, beyond which only some of them are compared
 _CHUNK = 1 << 16  # codes unpacked, 1 << 20 pairs compared at a time
 
-CORNERS_AN_OCTAVE = 10  # kept of each picture for the index: 80 corners
-SAMPLES = 10
-SAMPLED_BITS = 18
+CORNERS_AN_OCTAVE = 10  # of each picture in the index: 80 corners
+ASKING_AN_OCTAVE = 40  # of each picture that asks: about 290, because a screenshot's frame has corners of its own
+SAMPLES = 12
+SAMPLED_BITS = 16
 LEAST_VOTES = 4
 _TURN = 16  # 256ths of a turn
 _FAR = 64  # bits
@@ -46,9 +47,10 @@ def near_pairs(codes: Codes, radius: int, *, seed: int = 0) -> tuple[NDArray[np.
     samples = ceil(log(MISSED) / log(1 - (1 - radius / BITS) ** bits)) if radius else 1
     generator = np.random.default_rng(seed)
     found: list[NDArray[np.int64]] = []
+    columns = np.asfortranarray(codes)  # samples read a byte of every code
     for _ in range(samples):
-        keys = sampled(codes, generator.choice(BITS, bits, replace=False))
-        order = np.argsort(keys, kind="stable")
+        keys = sampled(columns, generator.choice(BITS, bits, replace=False))
+        order = np.argsort(keys)
         keys = keys[order]
         for step in range(1, count):
             same = np.flatnonzero(keys[step:] == keys[:-step])
@@ -96,7 +98,7 @@ class CornerIndex:
     @classmethod
     def of(cls, pictures: list[Corners], *, owners: NDArray[np.int64], seed: int = 0) -> CornerIndex:
         """Return the index of pictures' corners; `owners` ([n] int64, rising) says whose each picture is."""
-        chosen = [_strongest(corners) for corners in pictures]
+        chosen = [_strongest(corners, CORNERS_AN_OCTAVE) for corners in pictures]
         owner = np.repeat(owners, [len(kept) for kept in chosen]).astype(np.int32)
 
         def joined(name: str, empty: NDArray) -> NDArray:
@@ -178,8 +180,8 @@ _STORED = np.dtype([("point", "<f4", 2), ("octave", "u1"), ("angle", "u1"), ("de
 
 
 def kept_corners(corners: Corners) -> Corners:
-    """Return the corners of a picture that an index keeps: the strongest of each octave."""
-    kept = _strongest(corners)
+    """Return the corners of a picture that it asks an index with: the strongest of each octave."""
+    kept = _strongest(corners, ASKING_AN_OCTAVE)
     return Corners(corners.points[kept], corners.octaves[kept], corners.angles[kept], corners.descriptors[kept])
 
 
@@ -202,7 +204,7 @@ def unpacked(stored: bytes) -> Corners:
     )
 
 
-def _strongest(corners: Corners) -> NDArray[np.int64]:
+def _strongest(corners: Corners, an_octave: int) -> NDArray[np.int64]:
     """Return the places of a picture's strongest corners in each octave; they come strongest first."""
     starts = np.searchsorted(corners.octaves, np.arange(256))
-    return np.flatnonzero(np.arange(len(corners)) - starts[corners.octaves] < CORNERS_AN_OCTAVE)
+    return np.flatnonzero(np.arange(len(corners)) - starts[corners.octaves] < an_octave)
