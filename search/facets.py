@@ -5,31 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search.table import TYPES, Ids, MemeTable
 
-SHOWN = 12  # of a facet, those with the most memes
+SHOWN = 12  # of a facet: the categories with the most memes, the newest years
 
 Facets = Mapping[str, Mapping[str, int]]
 
 
-def facets_of(table: MemeTable, ids: Ids) -> Facets:
-    """Return the counts of `category` (parents hold their children), `year` (newest first) and `type` over memes."""
+def facets_of(table: MemeTable, ids: Ids, *, collapse: bool = False) -> Facets:
+    """Return the counts of `category` (parents hold their children), `year` (newest first) and `type` over memes.
+
+    With `collapse`, variants within one value count once: as many as that value alone would show.
+    """
     rows = table.rows(ids)
-    types = np.bincount(table.type[rows], minlength=len(TYPES))
-    years, memes = np.unique(table.years[rows], return_counts=True)
+    groups = table.rows(table.variant_of[rows]) if collapse else rows
+    types = _counted(table.type[rows].astype(np.int64), groups)
+    years = _counted(table.years[rows], groups)
+    places = table.branch_places[table.category[rows]]
+    inside = places >= 0
+    branches = _counted(places[inside], np.broadcast_to(groups[:, None], places.shape)[inside])
+    named = {table.branch_names[place]: memes for place, memes in branches.items()}
+    ranked = sorted(named.items(), key=lambda one: (-one[1], one[0]))
     return {
-        "category": _categories(table, rows),
-        "year": {str(year): int(count) for year, count in zip(years[::-1][:SHOWN], memes[::-1][:SHOWN], strict=True)},
-        "type": {kind.value: int(count) for kind, count in zip(TYPES, types, strict=True) if count},
+        "category": dict(ranked[:SHOWN]),
+        "year": {str(year): years[year] for year in sorted(years, reverse=True)[:SHOWN]},
+        "type": {TYPES[place].value: memes for place, memes in types.items()},
     }
 
 
-def _categories(table: MemeTable, rows: np.ndarray) -> Mapping[str, int]:
-    own = np.bincount(table.category[rows], minlength=len(table.categories))
-    counts = {}
-    # Only branches of categories that are there: a library has hundreds, an answer a few.
-    for name in {branch for code in np.flatnonzero(own).tolist() for branch in table.branches_above[code]}:
-        counts[name] = int(own[table.branches[name.casefold()][1]].sum())
-    ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-    return dict(ranked[:SHOWN])
+def _counted(keys: NDArray[np.int64], groups: NDArray[np.int64]) -> dict[int, int]:
+    """Return by key how many groups ([n] each) there are of it."""
+    size = int(groups.max(initial=0)) + 1
+    pairs = np.unique(keys * size + groups)
+    found, counts = np.unique(pairs // size, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))

@@ -67,6 +67,7 @@ def narrowed(query: Query, index: OpenIndex) -> Narrowed:
         understood.append((part, meaning))
         if part.kind is Kind.LIKE:
             likes[int(part.value)] = Like(int(part.value), part.weight)
+            masks.append(mask)  # never itself
         elif part.excluded:
             masks.append(~mask)
         elif part.kind in (Kind.CATEGORY, Kind.TYPE):

@@ -23,6 +23,7 @@ from search.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.generation import TEXT_FIELDS, live_generation
 from search.hits import explained, telling
 from search.joined import joined
+from search.judgement import asked_of, judge
 from search.meme import Answer, Field, Hit, Meme
 from search.opened import OpenIndex, open_index
 from search.query import Part, Query, parse, words_only
@@ -44,7 +45,7 @@ from search.voters import (
 from search.whitening import Whitening
 from search.words import terms, tokens
 
-CERTAIN = 0.1  # of a score: below, as many memes are beside the point as to it
+CERTAIN = 0.1  # of a score that a picture or a meme gave: below, as many are beside the point as to it
 
 
 class Likeness(StrEnum):
@@ -233,7 +234,12 @@ class Searcher:
         only_likes = asked.is_empty and picture is None
         weights = LIKENESS_WEIGHTS[Likeness.ALL] if only_likes else self._settings.weights
         ballot = count(joined(weighed), weights, pool=self._pool, allowed=allowed)
-        return self._answer(index, ballot, wanted, understood, view)
+        believed = None
+        if not asked.is_empty and not left.likes and picture is None:
+            slips = set(terms(" ".join(understood.get("spelling", {}))))  # type: ignore[call-overload]
+            rare = asked_of(index.words, [term for term in wanted if term not in slips])
+            believed = judge(ballot.fused, rare).certain
+        return self._answer(index, ballot, wanted, understood, view, believed=believed)
 
     def similar(self, meme_id: int, *, by: str = Likeness.ALL, k: int = 12, offset: int = 0) -> Answer:
         """Return a page of a meme's relatives, never itself; raise NotFound when there is no such meme."""
@@ -316,38 +322,55 @@ class Searcher:
         return [voter_of_look(index, looks, np.stack(bits))] if bits else []
 
     def _answer(
-        self, index: OpenIndex, ballot: Ballot, wanted: Sequence[str], understood: dict[str, object], view: _View
+        self,
+        index: OpenIndex,
+        ballot: Ballot,
+        wanted: Sequence[str],
+        understood: dict[str, object],
+        view: _View,
+        *,
+        believed: int | None = None,
     ) -> Answer:
-        """Return a page of a ranking: hits with their reasons."""
+        """Return a page of a ranking: hits with their reasons; as many as are `believed` answer, the rest come near."""
         scores = ballot.fused.scores
         order = np.array(ballot.fused.order, np.int64)
+        certain = order[:believed] if believed is not None else order[scores[order] >= CERTAIN]
         order = order[scores[order] > 0]
         order = order[np.isin(ballot.ids[order], self._present(index, ballot.ids[order]))]
+        every = ballot.ids[order]
         if view.collapse:
             order = order[one_of_each(index.table.variant_of[index.table.rows(ballot.ids[order])])]
-        understood["certain"] = int(np.count_nonzero(scores[order] >= CERTAIN))
+        understood["certain"] = int(np.count_nonzero(np.isin(order, certain)))
         if view.sort is Sort.NEWEST:
             first_seen = index.table.first_seen[index.table.rows(ballot.ids[order])]
             order = order[np.lexsort((-ballot.ids[order], -first_seen))]
         ids = ballot.ids[order]
         memes = self._catalogue.memes.many(ids[view.offset : view.offset + view.k].tolist())
         hits = explained(self._catalogue, index, ballot, memes=memes, terms=telling(index, wanted))
-        return self._answered(index, hits, ids, understood, view)
+        return self._answered(index, hits, len(ids), every, understood, view)
 
     def _page(self, index: OpenIndex, ids: Ids, understood: dict[str, object], view: _View) -> Answer:
         """Return a page of memes in an order that no words gave them."""
+        every = ids
         if view.collapse:
             ids = ids[one_of_each(index.table.variant_of[index.table.rows(ids)])]
         memes = self._catalogue.memes.many(ids[view.offset : view.offset + view.k].tolist())
-        return self._answered(index, [Hit(meme, 0.0) for meme in memes], ids, understood, view)
+        return self._answered(index, [Hit(meme, 0.0) for meme in memes], len(ids), every, understood, view)
 
     def _answered(
-        self, index: OpenIndex, hits: Sequence[Hit], ids: Ids, understood: dict[str, object], view: _View
+        self,
+        index: OpenIndex,
+        hits: Sequence[Hit],
+        total: int,
+        every: Ids,
+        understood: dict[str, object],
+        view: _View,
     ) -> Answer:
         """Return the answer with what is counted over all of its memes, and each hit's variants."""
         if view.collapse:
             hits = [self._with_variants(index, hit) for hit in hits]
-        return Answer(tuple(hits), len(ids), understood, _milliseconds(view.begun), facets_of(index.table, ids))
+        facets = facets_of(index.table, every, collapse=view.collapse)
+        return Answer(tuple(hits), total, understood, _milliseconds(view.begun), facets)
 
     def _with_variants(self, index: OpenIndex, hit: Hit) -> Hit:
         others = self._present(index, index.table.variants(hit.meme.id))

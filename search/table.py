@@ -83,6 +83,21 @@ class MemeTable:
         return found
 
     @cached_property
+    def branch_names(self) -> Sequence[str]:
+        """The names of categories and parents, in the order of `branches`."""
+        return [name for name, _ in self.branches.values()]
+
+    @cached_property
+    def branch_places(self) -> NDArray[np.int64]:
+        """For each category ([c, depth]) the places in `branch_names` of itself and its parents, -1 beyond."""
+        places = {name: place for place, name in enumerate(self.branches)}
+        depth = max(map(len, self.branches_above), default=1)
+        found = np.full((len(self.categories), depth), -1, np.int64)
+        for code, names in enumerate(self.branches_above):
+            found[code, : len(names)] = [places[name.casefold()] for name in names]
+        return found
+
+    @cached_property
     def years(self) -> NDArray[np.int64]:
         """The years ([n]) in which the memes were first seen, UTC."""
         return self.first_seen.astype("datetime64[s]").astype("datetime64[Y]").astype(np.int64) + 1970

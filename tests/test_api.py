@@ -20,7 +20,7 @@ from web.app import create_app
 from web.rows import hit_row
 
 HIT = {"id", "path", "url", "category", "first_seen", "type", "width", "height", "thumbnail", "score", "why"}
-HIT |= {"snippets", "variants"}
+HIT |= {"snippets", "variants", "variant_ids"}
 
 
 def test_search_gives_the_hits_of_the_searcher_in_its_order(
@@ -30,7 +30,7 @@ def test_search_gives_the_hits_of_the_searcher_in_its_order(
     for query in ("dog in a burning room", "cat", "a robot repairs", "привет"):
         for sort in Sort:
             answer = site.get("/api/search", query_string={"q": query, "k": 5, "sort": sort.value}).json
-            expected = searcher.search(query, k=5, sort=sort)
+            expected = searcher.search(query, k=5, sort=sort, collapse=True)
             assert answer["hits"] == [hit_row(hit) for hit in expected.hits]
             assert answer["total"] == expected.total
 
@@ -48,7 +48,7 @@ def test_similar_gives_the_hits_of_the_searcher_and_never_the_meme_itself(
 
 def test_a_hit_has_the_documented_shape_and_its_shares_add_up(site: FlaskClient) -> None:
     answer = site.get("/api/search?q=dog+drinks+coffee").json
-    assert set(answer) == {"hits", "total", "took_ms", "query"}
+    assert set(answer) == {"hits", "total", "took_ms", "query", "facets"}
     hit = answer["hits"][0]
     assert set(hit) == HIT
     assert hit["path"] == "Dogs/fine.png"

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, jsonify, request
 from indexer.status import library_status
 from search.errors import NotFound, WrongUse
 from search.searcher import Likeness, Sort
-from web.asked import MAX_HITS, MAX_OFFSET, choice, number, query
+from web.asked import MAX_HITS, MAX_OFFSET, choice, flag, number, query
 from web.rows import answer_row, category_url, index_row, meme_row, status_rows
 from web.site import site
 from web.uploads import keep_upload, open_upload
@@ -42,6 +42,8 @@ def search() -> Response:
             picture=picture,
             category=values.get("category") or None,
             sort=choice(values, "sort", Sort.RELEVANCE),
+            collapse=flag(values, "collapse", default=True),
+            verbatim=flag(values, "verbatim", default=False),
         )
     )
     return jsonify(answer_row(answer))

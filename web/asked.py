@@ -40,6 +40,16 @@ def choice(values: MultiDict[str, str], name: str, default: Choice) -> Choice:
         raise WrongUse(f"{name} must be one of {names}, not {text[:40]!r}.") from None
 
 
+def flag(values: MultiDict[str, str], name: str, *, default: bool) -> bool:
+    """Return a yes or no that an address gives; raise WrongUse when it is neither."""
+    text = values.get(name, "").strip().casefold()
+    if not text:
+        return default
+    if text not in ("1", "0", "true", "false"):
+        raise WrongUse(f"{name} must be true or false, not {text[:40]!r}.")
+    return text in ("1", "true")
+
+
 def query(values: MultiDict[str, str]) -> str:
     """Return the words that an address asks for; raise WrongUse when there are too many."""
     text = " ".join(values.get("q", "").split())

@@ -23,7 +23,7 @@ from search.settings import Settings
 from web.commands.duplicates import duplicates, verdict, verdicts
 from web.commands.evaluate import evaluate
 from web.commands.password import password
-from web.listing import show_answer, show_meme, show_status
+from web.listing import show_answer, show_meme, show_status, show_understood
 from web.rows import hit_row, meme_row, status_rows
 from web.terminal import Bars
 from web.verb import COMMON, Session, meme_named, verb
@@ -48,9 +48,12 @@ for _command in (duplicates, evaluate, password, verdict, verdicts):
 @click.argument("memes", type=click.Path(path_type=Path), required=False)
 @click.option("--ocr", "ocr_engine", metavar="ENGINE", help=Settings.help_of("ocr_engine"))
 @click.option("--reocr", is_flag=True, help="Read also memes that have an OCR text already; both texts are kept.")
+@click.option("--retry-ocr", is_flag=True, help="Read badly read memes again, where this engine has not; see --ocr.")
 @click.option("--retry", is_flag=True, help="Try what failed before once more.")
 @verb
-def index(session: Session, memes: Path | None, ocr_engine: str | None, reocr: bool, retry: bool) -> int:
+def index(
+    session: Session, memes: Path | None, ocr_engine: str | None, reocr: bool, retry_ocr: bool, retry: bool
+) -> int:
     """Bring the index up to date with the folder MEMES, which is read in place and never written to.
 
     It may be interrupted anywhere; run again, it goes on where it was.
@@ -59,15 +62,19 @@ def index(session: Session, memes: Path | None, ocr_engine: str | None, reocr: b
     with open_catalogue(settings) as catalogue:
         if retry:
             catalogue.failures.forget()
-        return _index(session, settings, catalogue, reocr=reocr)
+        return _index(session, settings, catalogue, reocr=reocr, badly_read=retry_ocr)
 
 
-def _index(session: Session, settings: Settings, catalogue: Catalogue, *, reocr: bool = False) -> int:
+def _index(
+    session: Session, settings: Settings, catalogue: Catalogue, *, reocr: bool = False, badly_read: bool = False
+) -> int:
 
     from indexer.pipeline import index_library
 
     terminal = session.terminal
-    reports = index_library(settings, catalogue, progress=Bars(terminal), reocr=reocr, finished=terminal.report)
+    reports = index_library(
+        settings, catalogue, progress=Bars(terminal), reocr=reocr, badly_read=badly_read, finished=terminal.report
+    )
     if terminal.as_json:
         for report in reports:
             terminal.row({**vars(report), "seconds": round(report.seconds, 3)})
@@ -187,9 +194,30 @@ def status(session: Session) -> int:
     show_default=True,
     help="The order of the hits.",
 )
+@click.option("--all-variants", is_flag=True, help="Variants of one picture each apart, in place of one for all.")
+@click.option("--verbatim", is_flag=True, help="Take the words as they are spelt.")
 @verb
-def search(session: Session, query: str, image: Path | None, k: int, offset: int, sort: str) -> int:
-    """Find memes by QUERY: what they show, say or mean."""
+def search(
+    session: Session,
+    query: str,
+    image: Path | None,
+    k: int,
+    offset: int,
+    sort: str,
+    all_variants: bool,
+    verbatim: bool,
+) -> int:
+    """Find memes by QUERY: what they show, say or mean.
+
+    \b
+    "word for word"       memes that say exactly this come first
+    -word  -"a phrase"    without; put -- before a query that begins so
+    category:"Star Trek"  this category and those below it; -category: without
+    before:2024 after:2022-06-30   by First Seen: earlier than it begins, or from it on
+    type:gif|video|image  has:ocr|description
+    like:17               like the meme of this number; variants:17 the same picture
+    2:cat 0.5:"a mat"     weights
+    """
     if not query.strip() and image is None:
         raise WrongUse(
             "There is nothing to search for.", hint='Say what the meme shows, says or means: memetica search "…"'
@@ -202,7 +230,16 @@ def search(session: Session, query: str, image: Path | None, k: int, offset: int
         picture = decode(image, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
     with open_catalogue(settings, create=False) as catalogue:
         searcher = open_searcher(settings, catalogue)
-        _answer(session, searcher.search(query, k=k, offset=offset, picture=picture, sort=Sort(sort)), offset=offset)
+        answer = searcher.search(
+            query,
+            k=k,
+            offset=offset,
+            picture=picture,
+            sort=Sort(sort),
+            collapse=not all_variants,
+            verbatim=verbatim,
+        )
+        _answer(session, answer, offset=offset)
     return 0
 
 
@@ -263,6 +300,7 @@ def contradictions(session: Session, k: int, details: bool) -> int:
 
 def _answer(session: Session, answer: Answer, *, offset: int = 0) -> None:
     if session.terminal.as_json:
+        show_understood(session.terminal, answer)
         for hit in answer.hits:
             session.terminal.row(hit_row(hit))
     else:

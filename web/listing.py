@@ -23,12 +23,26 @@ if TYPE_CHECKING:
 
 def show_answer(terminal: Terminal, answer: Answer, *, offset: int = 0) -> None:
     """Write the hits, best first: where each is, and why."""
+    show_understood(terminal, answer)
     if not answer.hits:
         terminal.say("No meme matches. Try fewer or other words: what it shows, says or means.")
         return
     for number, hit in enumerate(answer.hits, start=offset + 1):
         terminal.out.print(_hit(number, hit))
     terminal.say(f"{answer.total:,} in all, {answer.took_ms:.0f} ms", style="dim")
+
+
+def show_understood(terminal: Terminal, answer: Answer) -> None:
+    """Write what was understood beside the words, what was not, and what a slip was read as."""
+    operators, notices = answer.query.get("operators"), answer.query.get("notices")
+    if isinstance(operators, list) and operators:
+        terminal.say(" · ".join(str(one["means"]) for one in operators), style="dim")
+    for sentence in notices if isinstance(notices, list) else ():
+        terminal.say(str(sentence), style="yellow")
+    if "showing" in answer.query:
+        terminal.say(
+            f"Showing results for “{answer.query['showing']}”; --verbatim searches for “{answer.query['text']}”."
+        )
 
 
 def _hit(number: int, hit: Hit) -> Text:

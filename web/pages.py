@@ -15,10 +15,11 @@ from indexer.status import library_status
 from search.errors import MemeticaError, NotFound
 from search.meme import Answer, Field, Hit, Meme, Text, TextKind
 from search.searcher import IndexStatus, Likeness, Sort
-from web.asked import MAX_OFFSET, choice, number, query
+from web.asked import MAX_OFFSET, choice, flag, number, query
 from web.examples import examples
 from web.files import send_meme, wants_download
 from web.markdown import sections
+from web.narrowing import chips, facets, sentences, variants_query
 from web.rows import category_url, file_url, page_url, thumbnail_url
 from web.site import site
 from web.uploads import keep_upload, open_upload
@@ -76,6 +77,8 @@ def results() -> str:
             picture=open_upload(site().settings, picture) if picture else None,
             category=category,
             sort=sort,
+            collapse=flag(request.args, "collapse", default=True),
+            verbatim=flag(request.args, "verbatim", default=False),
         )
     )
     found = answer.query.get("certain", answer.total)
@@ -94,12 +97,15 @@ def results() -> str:
         edge=certain - offset if sort is Sort.RELEVANCE and offset <= certain < offset + len(answer.hits) else None,
         without=_without,
         understood=_understood(answer),
+        facets=facets(answer, text),
+        notices=sentences(answer),
+        asking=_asking,
     )
 
 
 def _understood(answer: Answer) -> list[tuple[str, str]]:
     """Return what was understood beside the words, each with the address that leaves it out."""
-    parts = []
+    parts = [(means, _asking(rest)) for means, rest in chips(answer, query(request.args))]
     if request.args.get("category"):
         parts.append((f"category: {request.args['category']}", _without("category")))
     if request.args.get("picture") and query(request.args):
@@ -274,6 +280,12 @@ def _pages(total: int, page: int) -> dict[str, Any]:
     }
 
 
+def _asking(text: str, **changes: str) -> str:
+    """Return this address with another query, from the first page on."""
+    values = {**request.args.to_dict(), "q": text, "page": "", **changes}
+    return "/?" + urlencode({name: value for name, value in values.items() if value})
+
+
 def _with(**changes: Any) -> str:
     """Return this address with parts changed."""
     values = {**request.args.to_dict(), **{name: str(value) for name, value in changes.items()}}
@@ -302,7 +314,12 @@ def register_filters(app: Flask) -> None:
     """Give the templates the addresses and words that they use."""
     app.jinja_env.filters["ago"] = ago
     app.jinja_env.globals.update(
-        page_url=page_url, file_url=file_url, thumbnail_url=thumbnail_url, category_url=category_url, url_for=url_for
+        page_url=page_url,
+        file_url=file_url,
+        thumbnail_url=thumbnail_url,
+        category_url=category_url,
+        url_for=url_for,
+        variants_query=variants_query,
     )
 
     @app.context_processor

@@ -51,6 +51,7 @@ def hit_row(hit: Hit) -> Row:
             {"field": snippet.field.value, "source": snippet.source, "html": snippet.html} for snippet in hit.snippets
         ],
         "variants": hit.variants,
+        "variant_ids": list(hit.variant_ids),
     }
 
 
@@ -113,6 +114,7 @@ def answer_row(answer: Answer) -> Row:
         "total": answer.total,
         "took_ms": answer.took_ms,
         "query": dict(answer.query),
+        "facets": {name: dict(counts) for name, counts in answer.facets.items()},
     }
 
 

@@ -119,6 +119,25 @@ async function more(nav) {
   }
 }
 
+// A card's variants open behind it; without this, and by middle click, they have a page of their own.
+async function unfold(link) {
+  const card = link.closest(".card");
+  const answer = await fetch(link.href);
+  if (!answer.ok) return location.assign(link.href);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const others = [...page.querySelectorAll("#results > .card")].filter((one) => one.dataset.id !== card.dataset.id);
+  for (const one of others) one.querySelector("a.variants")?.remove();
+  card.after(...others);
+  link.remove();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a.variants");
+  if (!link || !results || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  unfold(link).catch(() => location.assign(link.href));
+});
+
 restore();
 const pager = document.querySelector("[data-pager]");
 if (pager && results) {
