@@ -80,8 +80,8 @@ def score(pairs: Iterable[tuple[str, str]]) -> Score:
     return Score(right / max(1, said), right / max(1, read))
 
 
-def plain() -> Any:
-    """Return RapidOCR as it comes, on one thread of ONNX Runtime."""
+def plain(**more: object) -> Any:
+    """Return RapidOCR as it comes, on one thread of ONNX Runtime, but for what else is told."""
     return RapidOCR(
         params={
             "Global.log_level": "critical",
@@ -89,6 +89,7 @@ def plain() -> Any:
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
         }
         | {f"{part}.engine_type": EngineType.ONNXRUNTIME for part in ("Det", "Cls", "Rec")}
+        | more
     )
 
 
@@ -116,9 +117,7 @@ def split_by_frequencies() -> Reader:
 def in_tiles() -> Reader:
     """Return RapidOCR with our sizes, tiles and order, and its own spaces."""
     engine = RapidOcr(runtime=ONNX_RUNTIME)
-    inner = plain()
-    inner.text_det.limit_side_len = 32
-    engine._engines.engine = inner
+    engine._engines.engine = plain(**{"Det.limit_side_len": 32})
     return reader_of(engine)
 
 

@@ -65,11 +65,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Unusable:
-    """Something in the library that cannot be used, why, and what mends it; `path` can be shown as it is."""
+    """Something in the library that cannot be used, why, and what mends it; `path` can be shown as it is.
+
+    `out_of_sight` when nobody can say whether what lay there still does: a folder that may not be entered, a bad disk.
+    """
 
     path: str
     reason: str
     hint: str
+    out_of_sight: bool = False
 
 
 def library_root(path: Path) -> Path:
@@ -155,7 +159,10 @@ def _walk(library: Path) -> Iterator[Found | Unusable]:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
             yield Unusable(
-                relative, f"The folder cannot be read: {error.strerror}.", "Check its permissions and its disk."
+                relative,
+                f"The folder cannot be read: {error.strerror}.",
+                "Check its permissions and its disk.",
+                out_of_sight=not isinstance(error, FileNotFoundError),
             )
             continue
         again = (status.st_dev, status.st_ino) in met
@@ -205,7 +212,12 @@ def _why_unusable(entry: os.DirEntry[str], path: str) -> Unusable | None:
             return Unusable(path, "It is a link to nothing.", "Remove the link.")
         return Unusable(path, "It vanished while the library was being read.", "Run `memetica index` again.")
     except OSError as error:
-        return Unusable(path, f"It cannot be read: {error.strerror}.", "Check its permissions, its name and its disk.")
+        return Unusable(
+            path,
+            f"It cannot be read: {error.strerror}.",
+            "Check its permissions, its name and its disk.",
+            out_of_sight=True,
+        )
     if stat.S_ISDIR(mode):
         return None
     if name.endswith(OTHER_MEDIA):

@@ -11,6 +11,7 @@ from typing import TypeVar
 from indexer.library import content_hash
 from indexer.media import decode, placeholder, thumbnail
 from indexer.progress import Progress, stage_of
+from indexer.queue import shift_on
 from indexer.thumbnails import thumbnail_path, thumbnails_present, write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, PictureRecord
 from search.errors import UnreadableFile
@@ -35,20 +36,34 @@ class Decoded:
 
 def decode_pictures(settings: Settings, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
     """Decode what is not yet decoded; return how many were and how many failed."""
-    waiting = missing_pictures(settings, catalogue)
     done = failed = 0
-    with stage_of(progress, Stage.MEDIA, len(waiting), unit="pictures"):
+    total = len(missing_pictures(settings, catalogue))
+    with stage_of(progress, Stage.MEDIA, total, unit="pictures"), shift_on(catalogue, Stage.MEDIA) as shift:
+        waiting = shift.until_done(
+            lambda: missing_pictures(settings, catalogue), lacks=lambda meme: _lacks(settings, catalogue, meme)
+        )
         for meme, result in in_threads(lambda meme: decode_meme(settings, meme), waiting, threads=settings.threads):
             if isinstance(result, UnreadableFile):
-                catalogue.failures.record(Stage.MEDIA, meme.path, result, content_hash=meme.content_hash)
+                with catalogue.transaction():
+                    catalogue.failures.record(Stage.MEDIA, meme.path, result, content_hash=meme.content_hash)
+                    shift.give_back(meme.content_hash)
                 failed += 1
                 progress.advance(failed=True)
                 continue
             write_atomically(thumbnail_path(settings.data, meme.content_hash), result.thumbnail)
-            catalogue.pictures.put(result.picture, result.fingerprints)
+            with catalogue.transaction():
+                catalogue.pictures.put(result.picture, result.fingerprints)
+                shift.give_back(meme.content_hash)
             done += 1
             progress.advance()
     return done, failed
+
+
+def _lacks(settings: Settings, catalogue: Catalogue, meme: Meme) -> bool:
+    """Return whether a content is still to be decoded."""
+    if catalogue.pictures.missing(DECODER, content_hash=meme.content_hash):
+        return True
+    return meme.has_thumbnail and not thumbnail_path(settings.data, meme.content_hash).exists()
 
 
 def missing_pictures(settings: Settings, catalogue: Catalogue) -> list[Meme]:

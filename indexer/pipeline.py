@@ -18,16 +18,20 @@ from indexer.pictures import decode_pictures
 from indexer.progress import Progress, StageReport, stage_of
 from indexer.read import read_memes
 from indexer.scan import scan_library
+from indexer.weigh import weigh_texts
 from search.catalogue import Catalogue
 from search.encoders import TextEncoder, export_text_encoder, load_text_encoder
 from search.errors import DataFolderError, ModelUnavailable
 from search.meme import Stage
 from search.settings import Settings
 
+WAIT_SECONDS = 3600.0  # a first scan reads every file of the library
+
 
 def made_text_encoder(settings: Settings) -> TextEncoder:
     """Return the text encoder, exporting it first where that has not been done; raise ModelUnavailable."""
-    export_text_encoder(settings)
+    with only_one(settings, "exporting"):
+        export_text_encoder(settings)
     return load_text_encoder(settings, often=True)
 
 
@@ -37,14 +41,16 @@ def index_library(
     *,
     progress: Progress,
     reocr: bool = False,
+    badly_read: bool = False,
     load_engine: Callable[[Settings], OcrEngine | None] = load_ocr,
     load_encoder: Callable[[Settings], TextEncoder] = made_text_encoder,
     finished: Callable[[StageReport], None] = lambda report: None,
 ) -> list[StageReport]:
     """Bring catalogue and index up to date with the library; return what each stage did, telling `finished` as it goes.
 
-    Raises LibraryError when the library's folder is gone, DataFolderError when another process is indexing or the data
-    folder cannot be written. A missing OCR engine costs the OCR stage, not the run.
+    Several processes may do so at a time: they scan one after the other, and share what there is to decode, to read
+    and to embed. Raises LibraryError when the library's folder is gone, DataFolderError when the data folder cannot be
+    written. A missing OCR engine costs the OCR stage, not the run.
     """
     reports: list[StageReport] = []
 
@@ -63,36 +69,47 @@ def index_library(
 
     def read() -> tuple[int, int]:
         engine = load_engine(settings)
-        return (0, 0) if engine is None else read_memes(settings, catalogue, engine, progress=progress, again=reocr)
+        return (
+            (0, 0)
+            if engine is None
+            else read_memes(settings, catalogue, engine, progress=progress, again=reocr, badly_read=badly_read)
+        )
 
     def embed() -> tuple[int, int]:
         split_texts(catalogue)
         with stage_of(progress, Stage.EMBED, 1, unit="text encoder, made once"):
             encoder = load_encoder(settings)
-        return embed_passages(catalogue, encoder, progress=progress), 0
+        done = embed_passages(catalogue, encoder, progress=progress)
+        weigh_texts(catalogue, encoder=encoder.name)
+        return done, 0
 
     def build() -> tuple[int, int]:
         build_index(settings, catalogue, text_encoder=settings.text_encoder, progress=progress)
         return catalogue.memes.count(), 0
 
-    with only_one(settings):
-        settings = replace(settings, library=library_root(settings.library))
-        recover_merges(settings, catalogue)
+    settings = replace(settings, library=library_root(settings.library))
+    recover_merges(settings, catalogue)
+    # Of two scans at a time the one that saw less would take what the other saw for vanished.
+    with only_one(settings, "scanning"):
         report(Stage.SCAN, lambda: scan_library(settings.library, catalogue, progress=progress))
-        report(Stage.MEDIA, lambda: decode_pictures(settings, catalogue, progress=progress))
-        report(Stage.OCR, read)
-        report(Stage.EMBED, embed)
-        report(Stage.BUILD, build)
+    report(Stage.MEDIA, lambda: decode_pictures(settings, catalogue, progress=progress))
+    report(Stage.OCR, read)
+    report(Stage.EMBED, embed)
+    report(Stage.BUILD, build)
     return reports
 
 
-def only_one(settings: Settings) -> AbstractContextManager[object]:
-    """Return a held lock on the data folder, for a `with`; raise DataFolderError when another process holds it."""
+def only_one(settings: Settings, work: str, *, seconds: float = WAIT_SECONDS) -> AbstractContextManager[object]:
+    """Return a held lock on a kind of work, for a `with`, waiting for it; raise DataFolderError when that is too long.
+
+    A process that dies lets go of it.
+    """
     try:
-        return FileLock(settings.data / "indexing.lock").acquire(timeout=0)
+        settings.data.mkdir(parents=True, exist_ok=True)
+        return FileLock(settings.data / f"{work}.lock").acquire(timeout=seconds)
     except Timeout as error:
         raise DataFolderError(
-            f"Another process is indexing into {settings.data}.",
+            f"Another process has been {work} for more than {seconds:,.0f} seconds.",
             hint="Wait for it to end; `memetica status` shows how far it is.",
         ) from error
     except OSError as error:

@@ -6,7 +6,7 @@ import os
 import platform
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +51,26 @@ class Shift:
         for meme in memes:
             if self.take(meme.content_hash, sources=(source,)):
                 yield meme
+
+    def until_done(
+        self, missing: Callable[[], list[Meme]], *, lacks: Callable[[Meme], bool], source: str = ""
+    ) -> Iterator[Meme]:
+        """Yield each missing meme once, until all is done or in the hands of others; what the dead held comes too.
+
+        `lacks` is asked of each meme once it is taken: whoever had it a moment ago may have done it.
+        """
+        met: set[str] = set()
+        while True:
+            before = len(met)
+            for meme in self.taken((meme for meme in missing() if meme.content_hash not in met), source=source):
+                met.add(meme.content_hash)
+                if lacks(meme):
+                    yield meme
+                else:
+                    self.give_back(meme.content_hash, sources=(source,))
+            if len(met) == before:
+                return
+            free_the_dead(self._catalogue)
 
     def renew(self) -> None:
         """Say that this process lives."""

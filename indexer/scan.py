@@ -39,7 +39,14 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
     known = catalogue.memes.known()
     sidecars = catalogue.texts.sidecars_known()
     here = {entry.path for entry in found}
-    catalogue.memes.mark_vanished(id for path, (id, *_, present) in known.items() if present and path not in here)
+    # What cannot be looked at is not gone: it stays until it can be, or its folder is there and empty.
+    unseen = tuple(entry.path for entry in unusable if entry.out_of_sight)
+    below = tuple(path + "/" for path in unseen)
+    catalogue.memes.mark_vanished(
+        id
+        for path, (id, *_, present) in known.items()
+        if present and path not in here and path not in unseen and not path.startswith(below)
+    )
     failed = len(unusable)
     with stage_of(progress, Stage.SCAN, len(found), unit="memes"):
         for start in range(0, len(found), BATCH):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from search.passages import SPLITTER
+from dataclasses import dataclass, replace
 
 from indexer.ocr import OCR_OFF
 from indexer.pictures import missing_pictures
+from indexer.weigh import BADLY_READ
 from search.catalogue import Catalogue
 from search.meme import Failure, Stage
+from search.passages import SPLITTER
 from search.settings import Settings
 
 
@@ -45,6 +45,7 @@ def library_status(settings: Settings, catalogue: Catalogue) -> LibraryStatus:
     described = catalogue.texts.count_described()
     passages = catalogue.vectors.count_passages()
     unembedded = catalogue.vectors.count_missing_passages(settings.text_encoder)
+    badly = len(catalogue.texts.badly_read(BADLY_READ))
     unsplit = len(catalogue.texts.unsplit(SPLITTER))
 
     def failed(stage: Stage) -> int:
@@ -59,6 +60,7 @@ def library_status(settings: Settings, catalogue: Catalogue) -> LibraryStatus:
             0 if settings.ocr_engine == OCR_OFF else max(0, decoded - with_ocr - failed(Stage.OCR)),
             failed(Stage.OCR),
             "memes",
+            f"{badly} badly read: /curator/reading, or `memetica index --retry-ocr --ocr tesseract`" if badly else "",
         ),
         StageStatus(Stage.DESCRIBE, described, memes - described, failed(Stage.DESCRIBE), "memes"),
         StageStatus(
@@ -70,4 +72,20 @@ def library_status(settings: Settings, catalogue: Catalogue) -> LibraryStatus:
             f"{unsplit} memes have texts that are yet to be cut into passages" if unsplit else "",
         ),
     )
-    return LibraryStatus(memes, len(catalogue.memes.categories()), described, stages, failures)
+    return LibraryStatus(
+        memes,
+        len(catalogue.memes.categories()),
+        described,
+        tuple(_with_work_under_way(one, catalogue) for one in stages),
+        failures,
+    )
+
+
+def _with_work_under_way(status: StageStatus, catalogue: Catalogue) -> StageStatus:
+    """Return a stage's status with how much of it is being done now, and by how many processes."""
+    held = [lease for lease in catalogue.leases.held() if lease.stage is status.stage]
+    if not held:
+        return status
+    processes = len({lease.owner for lease in held})
+    said = f"{len(held)} under way in {processes} process{'es' if processes > 1 else ''}"
+    return replace(status, note="; ".join(filter(None, (said, status.note))))

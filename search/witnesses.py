@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.catalogue import Catalogue
+from search.catalogue import Catalogue, Judged
+from search.catalogue.database import text_hash
 from search.claims import Claims, claims_of, conflicts, found_share
 from search.meme import Field, Meme, Text, TextKind
 
@@ -27,6 +28,7 @@ ROUNDS = 8
 # are by one model, and more alike than those of several models.
 HALF = 0.6
 SHARPNESS = 12.0
+LEAST_WEIGHT = 0.5  # a text that weighs less is shown and not searched: others speak for its meme
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,13 @@ def contradictions(catalogue: Catalogue, *, encoder: str, details: bool = False)
         texts, vectors = witnesses_of(catalogue, meme, encoder=encoder)
         if len(texts) < 2:
             continue
-        found = weigh(texts, vectors)
-        if any(contradicted(witness) or (details and witness.reasons) for witness in found):
+        known = catalogue.judgements.of(meme.content_hash)
+        said = [known.get((text.kind, text.source, text_hash(text.body)), Judged.OPEN) for text in texts]
+        # Who is known to be wrong speaks no more, and who is known to be right is not asked about again.
+        speaking = [at for at, one in enumerate(said) if one is not Judged.WRONG]
+        found = weigh([texts[at] for at in speaking], vectors[speaking])
+        asked = [one for at, one in zip(speaking, found, strict=True) if said[at] is not Judged.RIGHT]
+        if any(contradicted(witness) or (details and witness.reasons) for witness in asked):
             yield Contradiction(meme, tuple(sorted(found, key=lambda one: (one.support, one.text.source))))
 
 

@@ -402,7 +402,7 @@ def test_what_models_write_is_found_in_a_changed_index(tiny_settings: Settings, 
 
 
 def test_memes_are_described_while_another_process_indexes(tiny_settings: Settings, catalogue: Catalogue) -> None:
-    with VisionServer(described) as server, only_one(tiny_settings):
+    with VisionServer(described) as server, only_one(tiny_settings, "scanning"):
         assert describe(tiny_settings, catalogue, server).done == len(TINY)
 
 

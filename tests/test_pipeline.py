@@ -18,11 +18,11 @@ from PIL import Image, ImageDraw
 from tiny import TINY
 
 from indexer.ocr import Line, Reading
-from indexer.pipeline import index_library, only_one
+from indexer.pipeline import index_library
 from indexer.progress import Silence, StageReport
 from indexer.status import library_status
 from search.catalogue import Catalogue, open_catalogue
-from search.errors import DataFolderError, LibraryError, ModelUnavailable
+from search.errors import DataFolderError, LibraryError, ModelUnavailable, UnreadableFile
 from search.meme import Field, MediaType, Stage, TextKind
 from search.searcher import open_searcher
 from search.settings import Settings
@@ -254,18 +254,130 @@ def test_a_missing_model_costs_its_stage_alone(tiny_settings: Settings) -> None:
         assert catalogue.failures.all() == []
 
 
-def test_two_processes_never_index_at_once(tiny_settings: Settings) -> None:
-    tiny_settings.data.mkdir()
-    with only_one(tiny_settings), pytest.raises(DataFolderError, match="Another process"):
-        code = (
-            "from pathlib import Path; from search.settings import Settings; from indexer.pipeline import only_one; "
-            f"only_one(Settings(data=Path({str(tiny_settings.data)!r})))"
-        )
-        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        last = found.stderr.strip().splitlines()[-1]
-        raise DataFolderError(last)
-    with only_one(tiny_settings):
+SHARING = """
+import sys; sys.path.insert(0, {tests!r})
+from pathlib import Path
+from fakes import HashingTextEncoder
+from indexer.ocr import Line, Reading
+from indexer.pipeline import index_library
+from indexer.progress import Silence
+from search.catalogue import open_catalogue
+from search.settings import Settings
+import hashlib, os, time
+
+class Slow:
+    name = "slow-1"
+    def read(self, picture):
+        with open({log!r}, "a") as log:
+            log.write(f"ocr {{hashlib.sha256(picture.tobytes()).hexdigest()}} {{os.getpid()}}\\n")
+        time.sleep(0.05)
+        words = "seen by " + str(os.getpid())
+        return Reading(words, (Line(words, 0.9, ((0, 0), (1, 0), (1, 1), (0, 1))),), 0.9)
+
+class Encoder(HashingTextEncoder):
+    def encode(self, texts):
+        with open({log!r}, "a") as log:
+            log.writelines(f"embed {{hashlib.sha256(text.encode()).hexdigest()}} {{os.getpid()}}\\n" for text in texts)
+        return super().encode(texts)
+
+settings = Settings(library=Path({library!r}), data=Path({data!r}), threads=1, text_encoder=HashingTextEncoder.name)
+while not Path({gate!r}).exists():
+    time.sleep(0.01)
+index_library(settings, open_catalogue(settings), progress=Silence(), load_engine=lambda _: Slow(),
+              load_encoder=lambda _: Encoder())
+"""
+
+
+def draw_more(library: Path, count: int) -> None:
+    for number in range(count):
+        Image.new("RGB", (40 + number, 40), (number * 5, 90, 200)).save(library / "Cats" / f"more {number}.png")
+
+
+def sharing(settings: Settings, folder: Path) -> list[subprocess.Popen[bytes]]:
+    """Start two processes that index at once and write down what each reads and embeds."""
+    places = {"log": folder / "log", "library": settings.library, "data": settings.data, "gate": folder / "gate"}
+    code = SHARING.format(tests=str(Path(__file__).parent), **{name: str(path) for name, path in places.items()})
+    with open_catalogue(settings):
         pass
+    started = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    time.sleep(1.5)  # until both have imported everything
+    (folder / "gate").touch()
+    return started
+
+
+def test_two_processes_share_the_work_and_never_do_the_same(tiny_settings: Settings, tmp_path: Path) -> None:
+    draw_more(tiny_settings.library, 30)
+    for process in sharing(tiny_settings, tmp_path):
+        assert process.wait(60) == 0
+    lines = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+    for kind in ("ocr", "embed"):
+        done = [what for one, what, _ in lines if one == kind]
+        assert len(done) == len(set(done)), f"{kind} was done twice"
+    assert len({who for one, _, who in lines if one == "ocr"}) == 2, "one process did everything"
+    with open_catalogue(tiny_settings) as catalogue:
+        status = library_status(tiny_settings, catalogue)
+        assert [one.missing for one in status.stages if one.stage is not Stage.DESCRIBE] == [0, 0, 0, 0]
+        assert catalogue.leases.held() == [] and catalogue.failures.all() == []
+        searcher = open_searcher(tiny_settings, catalogue, text_encoder=HashingTextEncoder())
+        assert searcher.status().fresh
+
+
+def test_what_a_killed_process_was_reading_the_other_reads(tiny_settings: Settings, tmp_path: Path) -> None:
+    draw_more(tiny_settings.library, 30)
+    killed, other = sharing(tiny_settings, tmp_path)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and f" {killed.pid}" not in (
+        (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
+    ):
+        time.sleep(0.005)
+    killed.kill()
+    killed.wait()
+    assert other.wait(60) == 0
+    with open_catalogue(tiny_settings) as catalogue:
+        assert catalogue.texts.without_ocr("slow-1") == []
+        assert catalogue.leases.held() == []
+
+
+def test_an_engines_failure_does_not_keep_another_from_reading(tiny_settings: Settings) -> None:
+    class Failing(ColourReader):
+        name = "failing-1"
+
+        def read(self, picture: Image.Image) -> Reading:
+            raise UnreadableFile("It cannot be read.")
+
+    wordless = sum(not tiny.ocr for tiny in TINY)
+    reports, _ = index(tiny_settings, load_engine=lambda _: Failing())
+    assert counts(reports)[Stage.OCR] == (0, wordless)
+    reports, _ = index(tiny_settings, load_engine=lambda _: Failing())
+    assert counts(reports)[Stage.OCR] == (0, 0), "the same engine is not asked again"
+    reports, _ = index(tiny_settings, load_engine=lambda _: ColourReader())
+    assert counts(reports)[Stage.OCR] == (wordless, 0)
+    with open_catalogue(tiny_settings) as catalogue:
+        assert catalogue.failures.all() == []
+
+
+def test_a_folder_that_cannot_be_entered_keeps_its_memes(tiny_settings: Settings, monkeypatch) -> None:
+    index(tiny_settings)
+    real = os.scandir
+
+    def refusing(path):
+        if Path(os.fsdecode(path)).name == "Dogs":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr("indexer.library.os.scandir", refusing)
+    (tiny_settings.library / "Cats/monday.png").unlink()
+    index(tiny_settings)
+    with open_catalogue(tiny_settings) as catalogue:
+        paths = {meme.path for meme in catalogue.memes.everything()}
+        assert {tiny.path for tiny in TINY} - paths == {"Cats/monday.png"}
+        [failure] = [one for one in catalogue.failures.all() if one.stage is Stage.SCAN and one.subject == "Dogs"]
+        assert "Permission denied" in failure.reason
+    monkeypatch.undo()
+    (tiny_settings.library / "Dogs/fine.png").unlink()
+    index(tiny_settings)
+    with open_catalogue(tiny_settings) as catalogue:
+        assert "Dogs/fine.png" not in {meme.path for meme in catalogue.memes.everything()}
 
 
 def test_a_read_only_data_folder_can_be_searched_and_says_that_it_cannot_be_indexed(tiny_settings: Settings) -> None:

@@ -1,8 +1,8 @@
 """The catalogue: everything that cost work or a decision, in one SQLite file. The only SQL of Memetica.
 
 `Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `descriptions`, `pictures`, `vectors`,
-`failures`, `leases`, `calls`, `verdicts`, `merges`. One object may be used from any thread: each thread gets a
-connection of its own.
+`failures`, `judgements`, `leases`, `calls`, `verdicts`, `merges`. One object may be used from any thread: each thread
+gets a connection of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from search.catalogue.calls import Call, CallRecord, Calls, CallSums, Outcome
 from search.catalogue.database import Database
 from search.catalogue.descriptions import Descriptions
 from search.catalogue.failures import Failures
+from search.catalogue.judgements import Judged, Judgements
 from search.catalogue.leases import Lease, Leases
 from search.catalogue.memes import MemeRecord, Memes
 from search.catalogue.merges import MergeRecord, Merges, MergeState
@@ -29,6 +30,7 @@ __all__ = [
     "CallSums",
     "Catalogue",
     "FingerprintRecord",
+    "Judged",
     "Lease",
     "MemeRecord",
     "MergeRecord",
@@ -56,6 +58,7 @@ class Catalogue:
         self.vectors = VectorRows(database)
         self.descriptions = Descriptions(database)
         self.failures = Failures(database)
+        self.judgements = Judgements(database)
         self.leases = Leases(database)
         self.calls = Calls(database)
         self.pairs = Pairs(database)

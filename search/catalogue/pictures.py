@@ -66,17 +66,21 @@ class Pictures:
             [asdict(one) for one in fingerprints],
         )
 
-    def missing(self, decoder: str) -> list[Meme]:
-        """Return one present meme a content that this decoder has neither decoded nor failed on, newest first."""
+    def missing(self, decoder: str, *, content_hash: str | None = None) -> list[Meme]:
+        """Return one present meme a content that this decoder has neither decoded nor failed on, newest first.
+
+        Of one content alone when it is given.
+        """
         return meme_rows(
             self._database,
             """
             WHERE vanished_at IS NULL AND (pictures.decoded_by IS NULL OR pictures.decoded_by != :decoder)
               AND NOT EXISTS (SELECT 1 FROM failures
                               WHERE stage = 'media' AND failures.content_hash = memes.content_hash)
+              AND (:content_hash IS NULL OR memes.content_hash = :content_hash)
             GROUP BY memes.content_hash ORDER BY first_seen DESC, memes.id DESC
             """,
-            {"decoder": decoder},
+            {"decoder": decoder, "content_hash": content_hash},
         )
 
     def count(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -102,10 +102,11 @@ class Texts:
             self._database.write(_STALE + "content_hash = :content_hash", values)
             self._database.touch()
 
-    def without_ocr(self, source: str, *, again: bool = False) -> list[Meme]:
+    def without_ocr(self, source: str, *, again: bool = False, content_hash: str | None = None) -> list[Meme]:
         """Return one present, decoded meme for each content that has no OCR text by any source, newest first.
 
-        With `again`, memes that have OCR sidecars or readings of other sources are returned too.
+        With `again`, memes that have OCR sidecars or readings of other sources are returned too. What this source
+        failed on is left out; another's failure says nothing. Of one content alone when it is given.
         """
         has_other = "FALSE" if again else _HAS_OCR
         return meme_rows(
@@ -114,10 +115,12 @@ class Texts:
             WHERE vanished_at IS NULL AND pictures.content_hash IS NOT NULL AND NOT ({has_other})
               AND NOT EXISTS (SELECT 1 FROM readings WHERE readings.content_hash = memes.content_hash
                               AND readings.kind = 'ocr' AND readings.source = :source)
-              AND NOT EXISTS (SELECT 1 FROM failures WHERE stage = 'ocr' AND failures.content_hash = memes.content_hash)
+              AND NOT EXISTS (SELECT 1 FROM failures WHERE stage = 'ocr' AND failures.content_hash = memes.content_hash
+                              AND failures.source IN ('', :source))
+              AND (:content_hash IS NULL OR memes.content_hash = :content_hash)
             GROUP BY memes.content_hash ORDER BY first_seen DESC, memes.id DESC
             """,
-            {"source": source},
+            {"source": source, "content_hash": content_hash},
         )
 
     def count_with_ocr(self) -> int:
@@ -196,12 +199,12 @@ class Texts:
         )
         return {row["meme_id"]: row["body"] for row in rows}
 
-    def unsplit(self, splitter: str) -> list[Meme]:
+    def unsplit(self, splitter: str, *, limit: int = -1) -> list[Meme]:
         """Return the present memes whose passages this splitter has not cut from their texts as they are now."""
         return meme_rows(
             self._database,
-            "WHERE vanished_at IS NULL AND split_by IS NOT :splitter ORDER BY memes.id",
-            {"splitter": splitter},
+            "WHERE vanished_at IS NULL AND split_by IS NOT :splitter ORDER BY memes.id LIMIT :limit",
+            {"splitter": splitter, "limit": limit},
         )
 
     def put_passages(self, meme_id: int, passages: Iterable[Passage], *, splitter: str) -> None:
@@ -220,14 +223,94 @@ class Texts:
             )
             self._database.touch()
 
-    def passages(self, field: Field | None = None) -> Iterator[PassageRow]:
-        """Yield the passages of present memes by meme id, of one field or of all."""
+    def unweighed(self) -> list[Meme]:
+        """Return the present memes with passages whose weight in search is not known."""
+        return meme_rows(
+            self._database,
+            """
+            WHERE vanished_at IS NULL AND memes.id IN (SELECT meme_id FROM passages WHERE weight IS NULL)
+            ORDER BY memes.id
+            """,
+        )
+
+    def put_weights(self, meme_id: int, weights: Mapping[tuple[Field, str], float]) -> None:
+        """Keep what a meme's passages weigh (0 to 1) by field and source; those not named weigh 1."""
+        with self._database.transaction():
+            self._database.write("UPDATE passages SET weight = 1 WHERE meme_id = :id", {"id": meme_id})
+            self._database.write_many(
+                "UPDATE passages SET weight = :weight WHERE meme_id = :id AND field = :field AND source = :source",
+                [
+                    {"id": meme_id, "field": field, "source": source, "weight": weight}
+                    for (field, source), weight in weights.items()
+                ],
+            )
+            self._database.touch()
+
+    def ocr_readings(self, content_hash: str) -> list[ReadingRecord]:
+        """Return what engines of ours read in a content, the best first."""
+        rows = self._database.rows(
+            """
+            SELECT source, body, quality, boxes FROM readings WHERE content_hash = :hash AND kind = 'ocr'
+            ORDER BY quality DESC, source
+            """,
+            {"hash": content_hash},
+        )
+        return [
+            ReadingRecord(
+                content_hash,
+                TextKind.OCR,
+                row["source"],
+                row["body"],
+                row["quality"],
+                None if row["boxes"] is None else json.loads(row["boxes"]),
+            )
+            for row in rows
+        ]
+
+    def put_quality(self, content_hash: str, source: str, quality: float) -> None:
+        """Keep how good (0 to 1) an engine's reading of a content is."""
+        self._database.write(
+            "UPDATE readings SET quality = :quality WHERE content_hash = :hash AND kind = 'ocr' AND source = :source",
+            {"hash": content_hash, "source": source, "quality": quality},
+        )
+
+    def badly_read(self, least: float) -> list[tuple[Meme, ReadingRecord]]:
+        """Return one present meme a content whose best OCR reading is not that good, with it, the worst first.
+
+        Pictures in which nothing was read are none of them, nor texts that the curator has judged.
+        """
+        found = []
+        for meme in meme_rows(
+            self._database,
+            """
+            WHERE vanished_at IS NULL
+              AND (SELECT MAX(quality) FROM readings WHERE readings.content_hash = memes.content_hash
+                   AND kind = 'ocr' AND body != '') < :least
+            GROUP BY memes.content_hash ORDER BY memes.id
+            """,
+            {"least": least},
+        ):
+            best = next(one for one in self.ocr_readings(meme.content_hash) if one.body)
+            judged = self._database.row(
+                """
+                SELECT verdict FROM judgements WHERE content_hash = :hash AND kind = 'ocr' AND source = :source
+                AND body_hash = :body ORDER BY id DESC LIMIT 1
+                """,
+                {"hash": meme.content_hash, "source": best.source, "body": text_hash(best.body)},
+            )
+            if judged is None or judged["verdict"] == "open":
+                found.append((meme, best))
+        return sorted(found, key=lambda one: (one[1].quality or 0.0, one[0].id))
+
+    def passages(self, field: Field | None = None, *, least_weight: float = 0.0) -> Iterator[PassageRow]:
+        """Yield the passages of present memes by meme id, of one field or of all; not those that weigh less."""
         for row in self._database.stream(
             """
             SELECT passages.* FROM passages JOIN memes ON memes.id = meme_id
-            WHERE vanished_at IS NULL AND (:field IS NULL OR field = :field) ORDER BY meme_id, passages.id
+            WHERE vanished_at IS NULL AND (:field IS NULL OR field = :field) AND COALESCE(weight, 1) >= :least
+            ORDER BY meme_id, passages.id
             """,
-            {"field": field},
+            {"field": field, "least": least_weight},
         ):
             yield _passage(row)
 

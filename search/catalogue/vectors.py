@@ -80,13 +80,19 @@ class VectorRows:
             )
             self._database.touch()
 
-    def of_field(self, encoder: str, field: Field) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        """Return the owners' ids ([n] int64, rising) and the embeddings ([n, d] float16) of a field's passages."""
-        count = self._database.number(_OF_FIELD.format(columns="COUNT(*)"), {"encoder": encoder, "field": field})
+    def of_field(
+        self, encoder: str, field: Field, *, least_weight: float = 0.0
+    ) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """Return the owners' ids ([n] int64, rising) and the embeddings ([n, d] float16) of a field's passages.
+
+        Passages that weigh less are left out.
+        """
+        wanted = {"encoder": encoder, "field": field, "least": least_weight}
+        count = self._database.number(_OF_FIELD.format(columns="COUNT(*)"), wanted)
         owners = np.empty(count, np.int64)
         vectors = np.empty((count, self.dimensions(encoder)), np.float16)
         question = _OF_FIELD.format(columns="meme_id, vector") + " ORDER BY meme_id, passages.id"
-        for at, row in enumerate(self._database.stream(question, {"encoder": encoder, "field": field})):
+        for at, row in enumerate(self._database.stream(question, wanted)):
             owners[at] = row["meme_id"]
             vectors[at] = np.frombuffer(row["vector"], "<f2")
         return owners, vectors
@@ -108,5 +114,5 @@ _OF_FIELD = """
     SELECT {columns} FROM passages
     JOIN memes ON memes.id = meme_id
     JOIN embeddings ON embeddings.input_hash = passages.input_hash AND encoder = :encoder
-    WHERE vanished_at IS NULL AND field = :field
+    WHERE vanished_at IS NULL AND field = :field AND COALESCE(weight, 1) >= :least
 """
