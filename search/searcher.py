@@ -22,7 +22,7 @@ from search.filters import narrowed
 from search.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.generation import TEXT_FIELDS, live_generation
 from search.hits import explained, telling
-from search.joined import joined
+from search.joined import heard, joined
 from search.judgement import asked_of, judge
 from search.meme import Answer, Field, Hit, Meme
 from search.opened import OpenIndex, open_index
@@ -233,10 +233,11 @@ class Searcher:
             weighed.append((voter_of_look(index, look(picture)[None], bits), 1.0))
         only_likes = asked.is_empty and picture is None
         weights = LIKENESS_WEIGHTS[Likeness.ALL] if only_likes else self._settings.weights
-        ballot = count(joined(weighed), weights, pool=self._pool, allowed=allowed)
+        ballot = count(joined(weighed), heard(weights, weighed), pool=self._pool, allowed=allowed)
         believed = None
         if not asked.is_empty and not left.likes and picture is None:
-            slips = set(terms(" ".join(understood.get("spelling", {}))))  # type: ignore[call-overload]
+            spelling = understood.get("spelling")
+            slips = set(terms(" ".join(spelling))) if isinstance(spelling, dict) else set()
             rare = asked_of(index.words, [term for term in wanted if term not in slips])
             believed = judge(ballot.fused, rare).certain
         return self._answer(index, ballot, wanted, understood, view, believed=believed)
@@ -304,7 +305,7 @@ class Searcher:
             if phrase.value != asked.text or asked.text.count(" ") < QUOTED - 1:
                 sequence = [token.term for token in tokens(phrase.value)]
                 weighed += [(voter, phrase.weight) for voter in voters_of_quote(index, sequence, least=1)]
-        return weighed + [(voter, 1.0) for voter in meanings], found.query.terms
+        return weighed + [(voter, max(weight for _, weight in groups)) for voter in meanings], found.query.terms
 
     def _direction(self, whitening: Whitening, groups: Sequence[tuple[str, float]]) -> NDArray[np.float32]:
         """Return the whitened direction ([d]) of what texts mean together, each with its weight."""

@@ -1,0 +1,227 @@
+"""How well a query that no meme answers is told from one that a meme does, and what that costs those that have one.
+
+    python -m benchmarks.no_match CM50 CM50-DATA REAL REAL-DATA [--fit]
+
+CM50 and REAL are libraries that `../shared/cm50/build_library.py` and `../shared/real_memes/build_library.py` drew,
+each with an index. Queries without an answer are made four ways: a meme is hidden from its own queries; all memes of
+its template are; the captions of one library are asked of the other; words and letters are thrown together. Words
+that many memes hold are asked alone and by two: broad queries have answers too. Half of the memes, by their ids'
+hashes, fit the regression, every kind of query counting the same; all numbers are of the other half. `--fit` fits anew
+and judges by that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import string
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cm50 import QUERIES, half_of
+from benchmarks.machine import machine
+from search.catalogue import open_catalogue
+from search.encoders import load_text_encoder
+from search.fitting import Asker
+from search.judgement import BELIEF, SIGNS, Belief, Evidence, Judgement, evidence, judged
+from search.opened import open_index
+from search.settings import Settings
+from search.words import terms
+
+NONSENSE = 400
+BROAD = 150  # words
+FORGIVEN = 0.05  # a share of the pages that answer, of which it may be said that they do not
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query of a kind, on which half it lies, the paths of its answers, and the paths that are hidden from it."""
+
+    kind: str
+    half: str
+    query: str
+    answers: frozenset[str]
+    hidden: frozenset[str] = frozenset()
+
+
+def questions_of_cm50(library: Path) -> Iterator[Question]:
+    """Yield the judged queries as they are, without their meme, and without their meme's template."""
+    truth = json.loads((library / "truth.json").read_text("utf-8"))
+    paths = {id: one["path"].removeprefix("memes/") for id, one in truth.items()}
+    templates: dict[str, set[str]] = {}
+    for id, one in truth.items():
+        templates.setdefault(one["template"], set()).add(paths[id])
+    for id, kinds in json.loads(QUERIES.read_text("utf-8")).items():
+        own, half = frozenset({paths[id]}), half_of(id)
+        for kind, query in kinds.items():
+            yield Question(kind, half, query, own)
+            yield Question(f"{kind}, meme hidden", half, query, frozenset(), own)
+            yield Question(
+                f"{kind}, template hidden", half, query, frozenset(), frozenset(templates[truth[id]["template"]])
+            )
+
+
+def broad_questions(settings: Settings) -> Iterator[Question]:
+    """Yield what many memes answer: words that some of them hold, alone and by two."""
+    random_ = random.Random(7)
+    with open_catalogue(settings, create=False) as catalogue:
+        paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
+        words = open_index(settings.data / "index").words
+        few, many = max(3, len(paths) // 200), len(paths) // 8
+        known = [word for word, memes in words.vocabulary.items() if few <= memes <= many and word.isalpha()]
+        for word in random_.sample([word for word in known if len(word) > 2], BROAD):
+            holders = words.search(terms(word), k=len(paths))[0].tolist()
+            half = half_of(word)
+            yield Question("one word", half, word, frozenset(paths[id] for id in holders))
+            other = random_.choice(holders)
+            beside = {two for row in catalogue.texts.passages_of([other]) for two in row.passage.body.lower().split()}
+            beside = sorted(beside.intersection(known) - {word})
+            if beside:
+                two = random_.choice(beside)
+                both = set(holders) & set(words.search(terms(two), k=len(paths))[0].tolist())
+                yield Question("two words", half, f"{word} {two}", frozenset(paths[id] for id in both))
+
+
+def questions_of_real(library: Path) -> Iterator[Question]:
+    """Yield quotes, some with a slip, as they are and with all that say them hidden."""
+    truth = json.loads((library / "truth.json").read_text("utf-8"))
+    copies: dict[str, set[str]] = {}
+    for one in truth["duplicates"]:
+        copies.setdefault(one["original"], set()).add(one["copy"])
+    for quote in truth["quotes"]:
+        right = set(quote["relevant"]).union(*(copies.get(path, set()) for path in quote["relevant"]))
+        answers = frozenset(path.removeprefix("memes/") for path in right)
+        half = half_of(sorted(answers)[0])
+        for kind, query in (("quote", quote["query"]), ("slip", quote["typo"])):
+            yield Question(kind, half, query, answers)
+            yield Question(f"{kind}, meme hidden", half, query, frozenset(), answers)
+
+
+def strangers(own: Sequence[Question], other: Sequence[Question]) -> Iterator[Question]:
+    """Yield queries that were written for another library, and nonsense."""
+    for one in other:
+        if one.answers and one.kind in ("quote", "slip", "title"):
+            yield Question("of another library", one.half, one.query, frozenset())
+    random_ = random.Random(5)
+    words = sorted({word for one in [*own, *other] for word in one.query.split()})
+    for number in range(NONSENSE):
+        half = ("tuned", "held out")[number % 2]
+        salad = " ".join(random_.sample(words, random_.randint(2, 7)))
+        yield Question("words thrown together", half, salad, frozenset())
+        letters = ("".join(random_.choices(string.ascii_lowercase, k=random_.randint(3, 10))) for _ in range(3))
+        yield Question("letters thrown together", half, " ".join(letters), frozenset())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a question's ranking showed: its evidence, and whether the first hit and the first page hold an answer."""
+
+    question: Question
+    evidence: Evidence
+    first: bool
+    page: bool
+
+
+def seen(settings: Settings, questions: Sequence[Question]) -> list[Seen]:
+    """Return what each question's ranking showed."""
+    found = []
+    with open_catalogue(settings, create=False) as catalogue:
+        paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
+        ids = {path: id for id, path in paths.items()}
+        asker = Asker(open_index(settings.data / "index"), load_text_encoder(settings, often=True), settings.weights)
+        for one in questions:
+            allowed = None
+            if one.hidden:
+                hidden = np.array([ids[path] for path in one.hidden])
+                allowed = np.setdiff1d(asker.index.table.ids, hidden)
+            ballot, asked = asker.ballot(one.query, allowed=allowed)
+            ranked = [paths[int(ballot.ids[at])] for at in ballot.fused.order[:10]]
+            found.append(
+                Seen(
+                    question=one,
+                    evidence=evidence(ballot.fused, asked),
+                    first=bool(ranked) and ranked[0] in one.answers,
+                    page=bool(one.answers.intersection(ranked)),
+                )
+            )
+    return found
+
+
+def fitted(rows: Sequence[Seen]) -> Belief:
+    """Return the regression on the half to tune on: pages that answer, against those of queries without an answer.
+
+    It starts from where as many of the pages that answer are lost as FORGIVEN.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rows = [row for row in rows if row.question.half == "tuned" and len(row.evidence)]
+    rows = [row for row in rows if row.page or not row.question.answers]
+    signs = np.stack([row.evidence[0] for row in rows])
+    answered = np.array([row.page for row in rows])
+    kinds = Counter((row.question.kind, row.page) for row in rows)
+    sides = Counter(page for _, page in kinds)
+    shares = [len(rows) / (2 * kinds[row.question.kind, row.page] * sides[row.page]) for row in rows]
+    spread = signs.std(axis=0) + 1e-9
+    model = LogisticRegression(max_iter=3000).fit(signs / spread, answered, sample_weight=shares)
+    weights = tuple(round(float(weight), 3) for weight in model.coef_[0] / spread)
+    odds = np.sort([judged(row.evidence, Belief(weights, 0.0)).odds for row in rows if row.page])
+    return Belief(weights, round(-float(odds[int(FORGIVEN * len(odds))]), 3))
+
+
+def report(rows: Sequence[Seen], belief: Belief) -> None:
+    """Print, of the half not tuned on, the area under the curve and the errors at the point that is used."""
+    from sklearn.metrics import roc_auc_score
+
+    held = [(row, judged(row.evidence, belief)) for row in rows if row.question.half == "held out"]
+    with_answer = [one for one in held if one[0].question.answers]
+    print("\nqueries with an answer                  said `no good match`   … of those answered on the first page")
+    for kind in [*dict.fromkeys(row.question.kind for row, _ in with_answer), "all"]:
+        own = [one for one in with_answer if kind in (one[0].question.kind, "all")]
+        good = [one for one in own if one[0].page]
+        print(f"{kind:40}{_share(own):.3f} of {len(own):<14}{_share(good):.3f} of {len(good)}")
+    print("\nqueries without                         said `no good match`   AUC against all with an answer")
+    without = [one for one in held if not one[0].question.answers]
+    for kind in [*dict.fromkeys(row.question.kind for row, _ in without), "all"]:
+        own = [one for one in without if kind in (one[0].question.kind, "all")]
+        labels = [1] * len(with_answer) + [0] * len(own)
+        area = roc_auc_score(labels, [one.odds for _, one in [*with_answer, *own]])
+        print(f"{kind:40}{_share(own):.3f} of {len(own):<14}{area:.3f}")
+    certain = [one.certain for row, one in with_answer if row.page]
+    many = np.percentile(certain, [50, 90])
+    print(
+        f"\nhits before the weak tail, where the first page answers: median {many[0]:.0f}, nine in ten ≤ {many[1]:.0f}"
+    )
+
+
+def _share(rows: Sequence[tuple[Seen, Judgement]]) -> float:
+    return float(np.mean([one.none_matches for _, one in rows])) if rows else float("nan")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("cm50", "cm50_data", "real", "real_data"):
+        arguments.add_argument(name, type=Path)
+    arguments.add_argument(
+        "--fit", action="store_true", help="print the regression anew, print its weights and judge by them"
+    )
+    given = arguments.parse_args()
+    print(machine())
+    cm50, real = list(questions_of_cm50(given.cm50)), list(questions_of_real(given.real))
+    one = Settings(library=given.cm50 / "memes", data=given.cm50_data)
+    other = Settings(library=given.real / "memes", data=given.real_data)
+    rows = seen(one, [*cm50, *broad_questions(one), *strangers(cm50, real)])
+    rows += seen(other, [*real, *broad_questions(other), *strangers(real, cm50)])
+    belief = fitted(rows) if given.fit else BELIEF
+    if given.fit:
+        print("\n" + "\n".join(f"{sign:32}{weight:9.3f}" for sign, weight in zip(SIGNS, belief.weights, strict=True)))
+        print(f"{'start':32}{belief.start:9.3f}")
+    report(rows, belief)
+
+
+if __name__ == "__main__":
+    main()
