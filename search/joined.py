@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,14 @@ def joined(weighed: Weighed) -> list[Voter]:
     for voter, weight in weighed:
         by_name.setdefault(voter.name, []).append((voter, weight))
     return [own[0][0] if len(own) == 1 else _joined(name, own) for name, own in by_name.items()]
+
+
+def heard(weights: Mapping[str, float], weighed: Weighed) -> dict[str, float]:
+    """Return the weights of the joined voters: each name's own, by the most that a part of the query gives it."""
+    most: dict[str, float] = {}
+    for voter, weight in weighed:
+        most[voter.name] = max(most.get(voter.name, 0.0), weight)
+    return {name: weight * most.get(name, 1.0) for name, weight in weights.items()}
 
 
 def _joined(name: str, own: Weighed) -> Voter:

@@ -104,7 +104,7 @@ def test_like_this_but_with_that(searcher: Searcher, served: Catalogue) -> None:
     like = f"like:{id_of(served, FINE)}"
     alone, both = paths(searcher.search(like)), paths(searcher.search(f"{like} toaster"))
     assert both.index(TOASTER) < alone.index(TOASTER) and FINE not in both
-    assert paths(searcher.search(f"0.1:{like} toaster"))[0] == TOASTER
+    assert paths(searcher.search(f"0.01:{like} toaster"))[0] == TOASTER
 
 
 def test_weights_move_the_ranking(searcher: Searcher) -> None:
