@@ -38,6 +38,6 @@ def facets_of(table: MemeTable, ids: Ids, *, collapse: bool = False) -> Facets:
 def _counted(keys: NDArray[np.int64], groups: NDArray[np.int64]) -> dict[int, int]:
     """Return by key how many groups ([n] each) there are of it."""
     size = int(groups.max(initial=0)) + 1
-    pairs = np.unique(keys * size + groups)
-    found, counts = np.unique(pairs // size, return_counts=True)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+    pairs = np.sort(keys * size + groups)
+    counts = np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] // size)
+    return {key: int(counts[key]) for key in np.flatnonzero(counts).tolist()}
