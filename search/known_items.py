@@ -23,6 +23,7 @@ from search.generation import MEANINGS, TEXT_FIELDS, WORDS
 from search.meme import Field, Passage
 from search.opened import OpenIndex
 from search.vectors import VectorIndex, build_vectors
+from search.witnesses import LEAST_WEIGHT
 from search.words import WordIndex, build_words, documents_of, tokens
 
 QUOTE = "quote"
@@ -119,13 +120,15 @@ def damaged(text: str, chance: random.Random) -> str:
 def witnessed(catalogue: Catalogue, *, sample: int) -> list[Witnessed]:
     """Return, for up to `sample` memes that several models described, what one of them sees, without what it quotes."""
     paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
+    spoken: dict[int, dict[str, Passage]] = {}
+    for field in WITNESSES:
+        for row in catalogue.texts.passages(field, least_weight=LEAST_WEIGHT):
+            spoken.setdefault(row.meme_id, {}).setdefault(row.passage.source, row.passage)
     found: list[Witnessed] = []
     for id in _drawn(paths):
         if len(found) == sample:
             break
-        sources: dict[str, Passage] = {}
-        for row in catalogue.texts.passages_of([id], fields=WITNESSES):
-            sources.setdefault(row.passage.source, row.passage)
+        sources = spoken.get(id, {})
         if len(sources) < 2:
             continue
         source = sorted(sources)[_number(paths[id]) % len(sources)]
@@ -145,7 +148,7 @@ def index_without(catalogue: Catalogue, index: OpenIndex, asked: Sequence[Witnes
         raise IndexUnusable("The index is older than the catalogue.", hint="Run `memetica index`.")
 
     def rows() -> Iterator[tuple[int, Field, str]]:
-        for row in catalogue.texts.passages():
+        for row in catalogue.texts.passages(least_weight=LEAST_WEIGHT):
             if row.passage.field in TEXT_FIELDS and not _is_hidden(row.meme_id, row.passage, hidden):
                 yield row.meme_id, row.passage.field, row.passage.body
 
@@ -153,8 +156,9 @@ def index_without(catalogue: Catalogue, index: OpenIndex, asked: Sequence[Witnes
     meanings: dict[Field, VectorIndex] = {}
     has = dict(index.table.has)
     for field in TEXT_FIELDS:
-        shown = [not _is_hidden(row.meme_id, row.passage, hidden) for row in catalogue.texts.passages(field)]
-        owners = [row.meme_id for row in catalogue.texts.passages(field)]
+        rows_of_field = list(catalogue.texts.passages(field, least_weight=LEAST_WEIGHT))
+        owners = [row.meme_id for row in rows_of_field]
+        shown = [not _is_hidden(row.meme_id, row.passage, hidden) for row in rows_of_field]
         has[field] = np.isin(index.table.ids, [id for id, one in zip(owners, shown, strict=True) if one])
         if field not in index.meanings:
             continue
