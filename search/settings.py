@@ -31,7 +31,7 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
         "meaning.name": 0.11,
         "meaning.ocr": 0.28,
         "meaning.description": 0.11,
-        "meaning.visual": 0.03,
+        "meaning.visual": 0.0,
         "meaning.analysis": 0.15,
         "quote.ocr": 0.1,
         "look": 0.6,
