@@ -53,7 +53,9 @@ def test_a_slip_near_to_several_words_stands_for_all(words: WordIndex) -> None:
     assert set(found.meant["mondayz"]) == {"mondays", "monday"}
 
 
-@pytest.mark.parametrize("query", ["walk into mordor", "wall of text", "MONDAYS", "wl", "xylophone quartet", "", "???", "123456"])
+@pytest.mark.parametrize(
+    "query", ["walk into mordor", "wall of text", "MONDAYS", "wl", "xylophone quartet", "", "???", "123456"]
+)
 def test_words_that_memes_hold_short_ones_and_strangers_stay(words: WordIndex, query: str) -> None:
     asked = parse(query)
     assert spelt(asked, words) == Spelt(asked, {})
