@@ -138,7 +138,12 @@ def test_serve_answers_on_a_free_port_as_the_command_does_and_ends_when_told(ind
                 with urllib.request.urlopen(f"{address}api/search?q={query}") as answer:
                     served = json.load(answer)["hits"]
                 asked = memetica("search", query.replace("%20", " "), "--json", at=indexed)
-                assert served == rows(asked)
+                told = rows(asked)
+                # The site runs the model in another precision: numbers differ in their third or fourth digit.
+                for one, other in zip(served, told, strict=True):
+                    assert one.pop("score") == pytest.approx(other.pop("score"), abs=2e-3)
+                    assert one.pop("why") == pytest.approx(other.pop("why"), abs=5e-3)
+                assert served == told
         finally:
             server.send_signal(signal.SIGTERM)
         assert server.wait(10) == 0
