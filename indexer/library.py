@@ -130,14 +130,28 @@ def scan(library: Path) -> Iterator[Found | Unusable]:
 
 
 def look_at(library: Path, path: str) -> Found | None:
-    """Return one meme with its sidecars as they are now, or None when it is not there or cannot be used."""
+    """Return one meme with its sidecars as they are now, or None when it is not there or cannot be used.
+
+    Raises UnreadableFile when nobody can say whether it is there: a folder that may not be entered, a bad disk.
+    """
     prefix = path.rpartition("/")[0] + "/"
     folder = library / prefix
     try:
         with os.scandir(folder) as listing:
             entries = [entry for entry in listing if not _ignored(entry.name)]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
+        # Without its library a meme is not gone: its disk may not be mounted.
+        _listed(library)
         return None
+    except OSError as error:
+        raise UnreadableFile(
+            f"Its folder cannot be read: {error.strerror}.", hint="Check its permissions and its disk."
+        ) from error
+    unusable = next(
+        (why for one in entries if (why := _why_unusable(one, prefix + one.name)) and why.path == path), None
+    )
+    if unusable is not None and unusable.out_of_sight:
+        raise UnreadableFile(unusable.reason, hint=unusable.hint)
     usable = [entry for entry in entries if _why_unusable(entry, prefix + entry.name) is None and entry.is_file()]
     files = {entry.name: entry.stat() for entry in usable if entry.name.lower().endswith((".txt", *EXTENSIONS))}
     refused = {entry.name for entry in entries} - {entry.name for entry in usable}

@@ -18,7 +18,7 @@ from indexer.library import (
 )
 from indexer.progress import Progress, stage_of
 from search.catalogue import Catalogue, MemeRecord, SidecarRecord
-from search.errors import UnreadableFile
+from search.errors import LibraryError, UnreadableFile
 from search.meme import MediaType, Stage
 
 BATCH = 200  # memes a transaction: what a killed run scans again
@@ -60,11 +60,18 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
 
 
 def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str]) -> None:
-    """Bring the catalogue up to date with some paths of the library alone; what cannot be read there is recorded."""
+    """Bring the catalogue up to date with some paths of the library alone.
+
+    What cannot be read there is recorded and stays as it was known: it is not gone.
+    """
     with catalogue.transaction():
         for path in sorted(set(paths)):
             known = catalogue.memes.known_at(path)
-            found = look_at(library, path)
+            try:
+                found = look_at(library, path)
+            except (LibraryError, UnreadableFile) as error:
+                catalogue.failures.record(Stage.SCAN, path, error)
+                continue
             if found is not None:
                 sidecars = {} if known is None else catalogue.texts.sidecars_known(known[0])
                 _enter(library, found, known, sidecars, catalogue)
