@@ -7,10 +7,9 @@ from typing import Any
 
 from indexer.ocr import Line, quality_of
 from search.catalogue import Catalogue, Judged, ReadingRecord
-from search.catalogue.database import text_hash
 from search.claims import claims_of, found_share, letters_of
 from search.meme import Field, Meme, Text, TextKind
-from search.witnesses import weigh, witnesses_of
+from search.witnesses import Hearing, contradiction_in, hear
 
 BADLY_READ = 0.5  # a reading of less quality is listed for another try …
 JUNK = 0.35  # … and one of less is not searched where anything else speaks for its meme
@@ -31,19 +30,20 @@ def weigh_texts(catalogue: Catalogue, *, encoder: str) -> int:
     for start in range(0, len(waiting), BATCH):
         with catalogue.transaction():
             for meme in waiting[start : start + BATCH]:
-                catalogue.texts.put_weights(meme.id, weights_of(catalogue, meme, encoder=encoder))
+                heard = hear(catalogue, meme, encoder=encoder)
+                disputed = contradiction_in(heard) is not None
+                catalogue.texts.put_weights(meme.id, weights_of(catalogue, heard), disputed=disputed)
     return len(waiting)
 
 
-def weights_of(catalogue: Catalogue, meme: Meme, *, encoder: str) -> dict[tuple[Field, str], float]:
+def weights_of(catalogue: Catalogue, heard: Hearing) -> dict[tuple[Field, str], float]:
     """Return what each of a meme's texts weighs, 0 to 1, by field and source; keep its readings' qualities."""
-    texts, vectors = witnesses_of(catalogue, meme, encoder=encoder)
-    known = catalogue.judgements.of(meme.content_hash)
-    said = [known.get((text.kind, text.source, text_hash(text.body)), Judged.OPEN) for text in texts]
+    meme, texts, said = heard.meme, heard.texts, heard.judged
     speaking = [at for at, one in enumerate(said) if one is not Judged.WRONG]
     weights = dict.fromkeys(range(len(texts)), 0.0)
-    for at, witness in zip(speaking, weigh([texts[at] for at in speaking], vectors[speaking]), strict=True):
-        weights[at] = 1.0 if said[at] is Judged.RIGHT else witness.weight
+    for at, witness in enumerate(heard.witnesses):
+        if witness is not None:
+            weights[at] = 1.0 if said[at] is Judged.RIGHT else witness.weight
     qualities = _qualities(catalogue, meme, [texts[at] for at in speaking])
     for at in speaking:
         others = any(weights[other] > 0 and texts[other].source != texts[at].source for other in speaking)

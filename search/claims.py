@@ -36,6 +36,7 @@ NUMBERS: Mapping[str, str] = MappingProxyType(
     }
 )
 _SAME_COLOUR = MappingProxyType({"gray": "grey", "blonde": "blond"})
+_COLOUR_VALUES: Mapping[str, str] = MappingProxyType({colour: _SAME_COLOUR.get(colour, colour) for colour in COLOURS})
 # Words between a colour or a number and what it is said of; and words that nothing is said of.
 _BETWEEN = _words(
     "large small big little tall short long young old older elderly male female cartoon animated bright dark light "
@@ -90,21 +91,83 @@ def claims_of(text: str, *, is_ocr: bool = False) -> Claims:
     if is_ocr:
         return Claims((text,), {}, {}, frozenset(), frozenset(), letters_of(text))
     quoted = tuple(quotes(text))
-    # What the meme says is not what the describer says: "NO CAT IS BLUE" denies nothing.
-    said = _TEXT_HEADING.sub(" ", text)
-    for quote in quoted:
-        said = said.replace(quote, " ")
-    said = _QUOTE.sub(" ", said).lower()
+    said = _spoken(text, quoted)
     words = [match[0] for match in _WORD.finditer(said)]
     asserted = frozenset(match[0] for match in _WORD.finditer(_NEGATED.sub(" ", said)))
     return Claims(
         quoted=quoted,
-        colours=_said_of(words, {colour: _SAME_COLOUR.get(colour, colour) for colour in COLOURS}),
+        colours=_said_of(words, _COLOUR_VALUES),
         numbers=_said_of(words, NUMBERS),
         denied=frozenset(_NEGATED.findall(said)) - _NOT_DENIED - asserted,
         asserted=asserted,
         letters=letters_of(text),
     )
+
+
+def _spoken(text: str, quoted: tuple[str, ...]) -> str:
+    """Return a text in small letters with blanks for what it quotes, each word in its place.
+
+    What the meme says is not what the describer says: "NO CAT IS BLUE" denies nothing.
+    """
+    said = _TEXT_HEADING.sub(_blank, text)
+    for quote in quoted:
+        said = said.replace(quote, " " * len(quote))
+    said = _QUOTE.sub(_blank, said)
+    small = said.lower()
+    return small if len(small) == len(said) else said  # İ is two letters when small
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def disputed_spans(text: str, other: str, *, is_ocr: bool = False, other_is_ocr: bool = False) -> list[tuple[int, int]]:
+    """Return where a text says what another excludes, as (start, end) in letters, in order, none touching another.
+
+    Quotes of which the other holds nothing, where both quote, a few words at a time; and, between descriptions,
+    colours, numbers and denials that exclude each other.
+    """
+    ours, theirs = claims_of(text, is_ocr=is_ocr), claims_of(other, is_ocr=other_is_ocr)
+    found = list(_quoted_elsewhere(text, ours, theirs)) if theirs.quoted else []
+    if not (is_ocr or other_is_ocr):
+        found += _excluded(_spoken(text, ours.quoted), ours, theirs)
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if joined and not text[joined[-1][1] : start].strip(" \t\r\n.,;:!?-"):
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _quoted_elsewhere(text: str, ours: Claims, theirs: Claims) -> Iterator[tuple[int, int]]:
+    """Yield where the chunks of a text's quotes stand that another text does not hold."""
+    for quote in ours.quoted:
+        place = text.find(quote)
+        words = list(_WORD.finditer(quote))
+        for start in range(0, len(words), CHUNK_WORDS):
+            chunk = words[start : start + CHUNK_WORDS]
+            if found_share((" ".join(word[0] for word in chunk),), theirs.letters) == 0:
+                yield place + chunk[0].start(), place + chunk[-1].end()
+
+
+def _excluded(said: str, ours: Claims, theirs: Claims) -> Iterator[tuple[int, int]]:
+    """Yield where a description says a colour, a number or a denial that another excludes."""
+    words = list(_WORD.finditer(said))
+    spelled = [word[0].lower() for word in words]
+    for values, mine, other in (
+        (_COLOUR_VALUES, ours.colours, theirs.colours),
+        (NUMBERS, ours.numbers, theirs.numbers),
+    ):
+        for at, noun_at, noun in _nouns(spelled, values):
+            if noun in other and noun in mine and not mine[noun] & other[noun]:
+                yield words[at].start(), words[noun_at].end()
+    for match in _NEGATED.finditer(said):
+        if match[1] in ours.denied & theirs.asserted:
+            yield match.span()
+    for at, word in enumerate(spelled):
+        if word in ours.asserted & theirs.denied:
+            yield words[at].span()
 
 
 def quotes(text: str) -> Iterator[str]:
@@ -160,16 +223,22 @@ def _listed(words: frozenset[str]) -> str:
 def _said_of(words: list[str], values: Mapping[str, str]) -> dict[str, frozenset[str]]:
     """Return, by noun, which of the values are said of it: in "two young men", two of men."""
     found: dict[str, set[str]] = {}
+    for at, _, noun in _nouns(words, values):
+        found.setdefault(noun, set()).add(values[words[at]])
+    return {noun: frozenset(said) for noun, said in found.items()}
+
+
+def _nouns(words: list[str], values: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
+    """Yield where a value stands among small words, where the noun that it is said of stands, and the noun."""
     for at, word in enumerate(words):
         if word not in values:
             continue
-        for noun in words[at + 1 : at + 4]:
+        for noun_at, noun in enumerate(words[at + 1 : at + 4], at + 1):
             if noun in _BETWEEN or noun in COLOURS:
                 continue
             if noun not in _NO_NOUN and len(noun) > 2 and noun not in NUMBERS:
-                found.setdefault(_singular(noun), set()).add(values[word])
+                yield at, noun_at, _singular(noun)
             break
-    return {noun: frozenset(said) for noun, said in found.items()}
 
 
 def _singular(noun: str) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from search.catalogue import Catalogue, Judged
 from search.catalogue.database import text_hash
-from search.claims import Claims, claims_of, conflicts, found_share
+from search.claims import Claims, claims_of, conflicts, disputed_spans, found_share
 from search.meme import Field, Meme, Text, TextKind
 
 # Cosines of two descriptions by MiniLM: on cm50 .13 to .45 of different pictures, .6 and more of one. A description
@@ -81,23 +81,74 @@ def weigh(texts: Sequence[Text], vectors: NDArray[np.float32]) -> tuple[Witness,
     )
 
 
-def contradictions(catalogue: Catalogue, *, encoder: str, details: bool = False) -> Iterator[Contradiction]:
+@dataclass(frozen=True)
+class Hearing:
+    """A meme's texts, what the curator says of each, and each as a witness; None for one that is known to be wrong."""
+
+    meme: Meme
+    texts: tuple[Text, ...]
+    judged: tuple[Judged, ...]
+    witnesses: tuple[Witness | None, ...]
+
+
+def hear(catalogue: Catalogue, meme: Meme, *, encoder: str) -> Hearing:
+    """Return a meme's texts heard against each other; who is known to be wrong speaks no more."""
+    texts, vectors = witnesses_of(catalogue, meme, encoder=encoder)
+    known = catalogue.judgements.of(meme.content_hash)
+    judged = tuple(known.get((text.kind, text.source, text_hash(text.body)), Judged.OPEN) for text in texts)
+    speaking = [at for at, one in enumerate(judged) if one is not Judged.WRONG]
+    found = dict(zip(speaking, weigh([texts[at] for at in speaking], vectors[speaking]), strict=True))
+    return Hearing(meme, tuple(texts), judged, tuple(found.get(at) for at in range(len(texts))))
+
+
+def contradiction_in(heard: Hearing, *, details: bool = False) -> Contradiction | None:
+    """Return the contradiction among a meme's texts, or None; who is known to be right is not asked about again.
+
+    With `details`, also where texts that agree as a whole exclude each other in a colour, a number or a denial.
+    """
+    speaking = [one for one in heard.witnesses if one is not None]
+    asked = [one for one, said in zip(heard.witnesses, heard.judged, strict=True) if one and said is not Judged.RIGHT]
+    if not any(contradicted(witness) or (details and witness.reasons) for witness in asked):
+        return None
+    return Contradiction(heard.meme, tuple(sorted(speaking, key=lambda one: (one.support, one.text.source))))
+
+
+def contradictions(
+    catalogue: Catalogue, *, encoder: str, details: bool = False, after: int | None = None
+) -> Iterator[Contradiction]:
     """Yield the present memes with a text that the others contradict, newest first; `encoder` embedded the texts.
 
-    With `details`, also those where texts that agree as a whole exclude each other in a colour, a number or a denial.
+    Only those are heard whose texts disagreed when they were weighed, or have changed since; with `details` all are,
+    for texts that exclude each other in a detail. `after` is the id of the meme after which to begin.
     """
-    for meme in catalogue.memes.freshest(catalogue.memes.count()):
-        texts, vectors = witnesses_of(catalogue, meme, encoder=encoder)
-        if len(texts) < 2:
-            continue
-        known = catalogue.judgements.of(meme.content_hash)
-        said = [known.get((text.kind, text.source, text_hash(text.body)), Judged.OPEN) for text in texts]
-        # Who is known to be wrong speaks no more, and who is known to be right is not asked about again.
-        speaking = [at for at, one in enumerate(said) if one is not Judged.WRONG]
-        found = weigh([texts[at] for at in speaking], vectors[speaking])
-        asked = [one for at, one in zip(speaking, found, strict=True) if said[at] is not Judged.RIGHT]
-        if any(contradicted(witness) or (details and witness.reasons) for witness in asked):
-            yield Contradiction(meme, tuple(sorted(found, key=lambda one: (one.support, one.text.source))))
+    asked_of = catalogue.memes.freshest(catalogue.memes.count()) if details else catalogue.texts.disputed(after=after)
+    for meme in asked_of:
+        found = contradiction_in(hear(catalogue, meme, encoder=encoder), details=details)
+        if found is not None:
+            yield found
+
+
+def disputed_in(found: Contradiction, witness: Witness) -> list[tuple[int, int]]:
+    """Return where one of a contradiction's texts says what another excludes, as (start, end) in letters.
+
+    Texts that support each other well are compared only with those that are contradicted, which are compared with all.
+    """
+    ocr = witness.text.kind is TextKind.OCR
+    spans = [
+        span
+        for other in found.witnesses
+        if other is not witness and (contradicted(witness) or contradicted(other))
+        for span in disputed_spans(
+            witness.text.body, other.text.body, is_ocr=ocr, other_is_ocr=other.text.kind is TextKind.OCR
+        )
+    ]
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def contradicted(witness: Witness) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.claims import claims_of, conflicts, found_share, letters_of, quotes
+from search.claims import claims_of, conflicts, disputed_spans, found_share, letters_of, quotes
 
 
 def quoted(text: str) -> str:
@@ -64,3 +64,27 @@ def test_an_ocr_text_claims_its_words_and_nothing_else() -> None:
     claims = claims_of("TWO RED DOGS", is_ocr=True)
     assert claims.quoted == ("TWO RED DOGS",)
     assert conflicts(claims, claims_of("Three blue dogs.")) == ()
+
+
+def disputed(text: str, other: str, **ocr: bool) -> list[str]:
+    return [text[start:end] for start, end in disputed_spans(text, other, **ocr)]
+
+
+def test_what_another_text_excludes_is_found_in_its_place() -> None:
+    ours = 'Two large dogs and no clock beside a blue car. The text reads: "WHAT IF I TOLD YOU THAT CATS CAN READ MAPS"'
+    theirs = 'Three dogs and a clock beside a red car. The text reads: "THIS IS FINE, I AM OKAY WITH THE EVENTS"'
+    assert disputed(ours, theirs) == [
+        "Two large dogs",
+        "no clock",
+        "blue car",
+        "WHAT IF I TOLD YOU THAT CATS CAN READ MAPS",
+    ]
+    assert disputed("A red car. İstanbul.", "A blue car.") == ["red car"]
+    assert disputed(ours, ours) == []
+    assert disputed(ours, "A car, blue all over.") == []
+
+
+def test_words_in_a_picture_exclude_quotes_alone() -> None:
+    ours = 'A blue car. The text reads: "THIS IS FINE, WHAT IF I TOLD YOU THAT CATS READ"'
+    assert disputed(ours, "THIS IS FINE WHAT", other_is_ocr=True) == ["IF I TOLD YOU THAT CATS READ"]
+    assert disputed("A red car says nothing", "A blue car.", is_ocr=True) == []

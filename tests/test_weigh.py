@@ -17,7 +17,7 @@ from search.catalogue import Catalogue, Judged, ReadingRecord, open_catalogue
 from search.meme import Field, Meme, Stage, TextKind
 from search.searcher import open_searcher
 from search.settings import Settings
-from search.witnesses import contradictions
+from search.witnesses import Hearing, contradictions, hear
 
 BOX = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.2], [0.1, 0.2]]
 FINE = (
@@ -163,3 +163,43 @@ def test_weights_are_kept_until_a_text_or_a_judgement_changes(catalogue: Catalog
     assert catalogue.revision() == before
     catalogue.judgements.put(fine.content_hash, catalogue.texts.of(fine)[0], Judged.RIGHT)
     assert weigh_texts(catalogue, encoder=encoder.name) == 1
+
+
+def test_only_memes_that_disagreed_or_have_changed_since_are_heard_again(
+    tiny_settings: Settings, catalogue: Catalogue, fine: Meme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuild(tiny_settings, catalogue)
+    asked: list[str] = []
+
+    def noted(catalogue: Catalogue, meme: Meme, *, encoder: str) -> Hearing:
+        asked.append(meme.path)
+        return hear(catalogue, meme, encoder=encoder)
+
+    monkeypatch.setattr("search.witnesses.hear", noted)
+    assert [one.meme.path for one in contradictions(catalogue, encoder=HashingTextEncoder.name)] == [fine.path]
+    assert asked == [fine.path]
+    assert catalogue.texts.count_disputed() == 1
+    assert list(contradictions(catalogue, encoder=HashingTextEncoder.name, after=fine.id)) == []
+    other = catalogue.memes.at("Cats/monday.png")
+    for source, body in (("good", FINE), ("bad", OTHER)):
+        catalogue.texts.put_reading(ReadingRecord(other.content_hash, TextKind.SIMPLE, source, body))
+    found = [one.meme.path for one in contradictions(catalogue, encoder=HashingTextEncoder.name)]
+    assert sorted(found) == sorted([fine.path, other.path])
+    [first_found, _] = found
+    after = catalogue.memes.at(first_found).id
+    assert [one.meme.path for one in contradictions(catalogue, encoder=HashingTextEncoder.name, after=after)] == found[
+        1:
+    ]
+    bad = next(text for text in catalogue.texts.of(fine) if text.source == "bad")
+    catalogue.judgements.put(fine.content_hash, bad, Judged.WRONG)
+    rebuild(tiny_settings, catalogue)
+    assert catalogue.texts.count_disputed() == 1
+
+
+def test_more_disputed_memes_than_a_page_are_all_met_once_newest_first(catalogue: Catalogue) -> None:
+    everything = catalogue.memes.freshest(catalogue.memes.count())
+    for meme in everything:
+        catalogue.texts.put_weights(meme.id, {}, disputed=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("search.catalogue.texts._PAGE", 2)
+        assert [meme.id for meme in catalogue.texts.disputed()] == [meme.id for meme in everything]

@@ -15,7 +15,7 @@ from indexer.weigh import BADLY_READ
 from search.catalogue import Judged, ReadingRecord
 from search.errors import NotFound, WrongUse
 from search.meme import Meme, Text, TextKind
-from search.witnesses import Contradiction, contradicted, contradictions
+from search.witnesses import Contradiction, Witness, contradicted, contradictions, disputed_in
 from web.curator import Card
 from web.signing_in import curator_only
 from web.site import site
@@ -38,7 +38,8 @@ def reading_card() -> Card:
 
 def contradictions_card() -> Card:
     """Return the curator's card of texts that contradict each other."""
-    return Card("Contradictions", "/curator/contradictions", None, "Memes whose texts disagree: say which is wrong.")
+    left = site().catalogue.texts.count_disputed()
+    return Card("Contradictions", "/curator/contradictions", left, "Memes whose texts disagree: say which is wrong.")
 
 
 @blueprint.get("/reading")
@@ -109,17 +110,28 @@ def _boxes(meme: Meme, record: ReadingRecord) -> list[str]:
 @curator_only
 def disagreeing() -> str:
     """Show a meme whose texts contradict each other, the newest first, or the one after those passed over."""
-    passed = request.args.get("after", 0, type=int)
+    after = request.args.get("after", type=int)
     found: list[Contradiction] = list(
-        islice(contradictions(site().catalogue, encoder=site().settings.text_encoder), passed, passed + AHEAD)
+        islice(contradictions(site().catalogue, encoder=site().settings.text_encoder, after=after), AHEAD)
     )
     return render_template(
         "contradictions.html",
         found=found[0] if found else None,
+        passed=after is not None,
         contradicted=contradicted,
-        next=passed + 1 if len(found) > 1 else None,
+        marked=_marked,
+        next=found[0].meme.id if len(found) > 1 else None,
         done=_done("contradictions"),
     )
+
+
+def _marked(found: Contradiction, witness: Witness) -> list[tuple[str, bool]]:
+    """Return a text in pieces, and of each whether it says what another text excludes."""
+    body, at, pieces = witness.text.body, 0, []
+    for start, end in disputed_in(found, witness):
+        pieces += [(body[at:start], False), (body[start:end], True)]
+        at = end
+    return [*pieces, (body[at:], False)]
 
 
 @blueprint.post("/contradictions/<int:id>")

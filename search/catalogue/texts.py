@@ -233,9 +233,45 @@ class Texts:
             """,
         )
 
-    def put_weights(self, meme_id: int, weights: Mapping[tuple[Field, str], float]) -> None:
-        """Keep what a meme's passages weigh (0 to 1) by field and source; those not named weigh 1."""
+    def disputed(self, *, after: int | None = None) -> Iterator[Meme]:
+        """Yield the present memes whose texts disagreed when they were weighed, or may since, newest first.
+
+        `after` is the id of the meme after which to begin.
+        """
+        while True:
+            page = meme_rows(
+                self._database,
+                f"""
+                WHERE vanished_at IS NULL AND ({_MAY_DISAGREE})
+                  AND (:after IS NULL OR
+                       (first_seen, memes.id) < (SELECT first_seen, id FROM memes WHERE id = :after))
+                ORDER BY first_seen DESC, memes.id DESC LIMIT {_PAGE}
+                """,
+                {"after": after},
+            )
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].id
+
+    def count_disputed(self) -> int:
+        """Return of how many present memes texts disagreed when they were weighed, without those changed since."""
+        return self._database.number(
+            """
+            SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL AND id IN (SELECT meme_id FROM disputed)
+            AND id NOT IN (SELECT meme_id FROM passages WHERE weight IS NULL)
+            """
+        )
+
+    def put_weights(self, meme_id: int, weights: Mapping[tuple[Field, str], float], *, disputed: bool = False) -> None:
+        """Keep what a meme's passages weigh (0 to 1) by field and source, and whether its texts disagree.
+
+        Passages that are not named weigh 1.
+        """
         with self._database.transaction():
+            self._database.write("DELETE FROM disputed WHERE meme_id = :id", {"id": meme_id})
+            if disputed:
+                self._database.write("INSERT INTO disputed (meme_id) VALUES (:id)", {"id": meme_id})
             self._database.write("UPDATE passages SET weight = 1 WHERE meme_id = :id", {"id": meme_id})
             self._database.write_many(
                 "UPDATE passages SET weight = :weight WHERE meme_id = :id AND field = :field AND source = :source",
@@ -322,6 +358,12 @@ class Texts:
         return [_passage(row) for row in rows]
 
 
+_PAGE = 50
+# Those that were weighed and disagreed; whose judgements or vectors changed since; whose texts are not cut yet.
+_MAY_DISAGREE = """
+    memes.id IN (SELECT meme_id FROM disputed) OR memes.split_by IS NULL
+    OR memes.id IN (SELECT meme_id FROM passages WHERE weight IS NULL)
+"""
 _HAS_OCR = """(
     EXISTS (SELECT 1 FROM sidecars WHERE sidecars.meme_id = memes.id AND sidecars.kind = 'ocr') OR
     EXISTS (SELECT 1 FROM readings WHERE readings.content_hash = memes.content_hash AND readings.kind = 'ocr')
