@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,3 +64,10 @@ def served(served_settings: Settings) -> Iterator[Catalogue]:
 def site(served_settings: Settings, served: Catalogue) -> FlaskClient:
     """A client of the site over the library that all tests read and none changes."""
     return create_app(served_settings, load_encoder=lambda settings: HashingTextEncoder()).test_client()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_arrive() -> None:
+    """Undo what a shell does to a suite that it runs in the background: its children would never hear Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
