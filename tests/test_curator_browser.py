@@ -12,12 +12,14 @@ from axe_playwright_python.sync_playwright import Axe
 from browsing import chromium, serving
 from curating import PASSWORD, add_pairs, draw_duplicates
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from test_weigh import FINE, OTHER, reading
 from tiny import draw_tiny_library
 
 from indexer.pictures import decode_pictures
 from indexer.progress import Silence
 from indexer.scan import scan_library
-from search.catalogue import open_catalogue
+from search.catalogue import ReadingRecord, open_catalogue
+from search.meme import TextKind
 from search.settings import Settings
 from web.credentials import set_password
 
@@ -202,6 +204,72 @@ def test_everything_works_without_scripts(browser: Browser, address: str, settin
     page.get_by_role("button", name="Undo").first.click()
     expect(page.get_by_role("status")).to_contain_text("Undone")
     assert tree(settings.library) == before
+    context.close()
+
+
+def add_texts(settings: Settings) -> None:
+    """Let two memes be described by two models that disagree, one at length, and another be badly read."""
+    with open_catalogue(settings) as catalogue:
+        for path in ("Dogs/fine.png", "Cats/monday.png"):
+            content = catalogue.memes.at(path).content_hash
+            essay = f"## Visual Description\n{FINE}\n\n## Critical Theory\n" + "It means a great deal.\n" * 60
+            catalogue.texts.put_reading(ReadingRecord(content, TextKind.DETAILED, "good", essay))
+            catalogue.texts.put_reading(ReadingRecord(content, TextKind.SIMPLE, "bad", OTHER))
+        content = catalogue.memes.at("Robots/no words.png").content_hash
+        catalogue.texts.put_reading(reading("xqzrt vbnm", confidence=0.4, content=content))
+
+
+def test_texts_are_decided_on_by_keys(page: Page, settings: Settings) -> None:
+    add_texts(settings)
+    page.goto("/curator/contradictions")
+    bad = page.locator("section.text", has=page.locator("h2", has_text="bad"))
+    assert bad.locator("mark").all_inner_texts() == ["WHAT IF I TOLD YOU THAT CATS CAN READ MAPS"]
+    expect(page.get_by_text("The rest of it")).to_be_visible()
+    first = str(page.locator("main > p > a").inner_text())
+    press(page, "ArrowRight")
+    expect(page.locator("main > p > a")).not_to_have_text(first)
+    page.goto("/curator/contradictions")
+    press(page, str(bad.locator("button").get_attribute("data-key")))
+    expect(page.get_by_role("status")).to_contain_text(f"Kept: {first}")
+    expect(page.locator("main > p > a")).not_to_have_text(first)
+    press(page, "u")
+    expect(page.locator("main > p > a")).to_have_text(first)
+    for _ in range(2):
+        press(page, "a")
+        expect(page.get_by_role("status")).to_contain_text("Kept: ")
+        page.goto("/curator/contradictions")
+    expect(page.get_by_role("heading", name="No texts contradict each other.")).to_be_visible()
+    page.goto("/curator/reading")
+    expect(page.get_by_text("xqzrt vbnm")).to_be_visible()
+    press(page, "w")
+    expect(page.get_by_role("status")).to_contain_text("Kept: Robots/no words.png")
+    expect(page.get_by_role("heading", name="Nothing is badly read.")).to_be_visible()
+    press(page, "u")
+    expect(page.get_by_text("xqzrt vbnm")).to_be_visible()
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["full", "empty"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_about_texts_can_be_read_by_everybody_and_fit(
+    browser: Browser, address: str, settings: Settings, scheme: str, full: bool
+) -> None:
+    if full:
+        add_texts(settings)
+    context = browser.new_context(viewport=DESKTOP, base_url=address, color_scheme=scheme)
+    page = signed_in(context)
+    for size in (DESKTOP, PHONE):
+        page.set_viewport_size(size)
+        for path in ("/curator/reading", "/curator/contradictions"):
+            page.goto(path)
+            assert (page.locator(".decide").count() == 1) is full
+            found = Axe().run(page).response["violations"]
+            assert found == [], [(path, one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+            if full and size is PHONE:
+                page.evaluate("scrollTo(0, document.body.scrollHeight)")
+                bar, last = page.locator(".decide").bounding_box(), page.locator("footer").bounding_box()
+                assert bar and last and last["y"] + last["height"] <= bar["y"] + 40, "the bar hides nothing at the end"
+                assert bar["y"] + bar["height"] == PHONE["height"], "the bar stands at the end of the screen"
     context.close()
 
 

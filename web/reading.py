@@ -21,6 +21,12 @@ from web.signing_in import curator_only
 from web.site import site
 
 blueprint = Blueprint("reading", __name__, url_prefix="/curator")
+LONG = 700  # letters of a text that are shown at once, or up to the end of what is disputed in it
+NAMES = {
+    TextKind.OCR: "Words in the picture",
+    TextKind.SIMPLE: "Simple description",
+    TextKind.DETAILED: "Detailed analysis",
+}
 AHEAD = 2  # contradictions looked for: the one shown and whether there is another
 
 
@@ -120,18 +126,24 @@ def disagreeing() -> str:
         passed=after is not None,
         contradicted=contradicted,
         marked=_marked,
+        names=NAMES,
         next=found[0].meme.id if len(found) > 1 else None,
         done=_done("contradictions"),
     )
 
 
-def _marked(found: Contradiction, witness: Witness) -> list[tuple[str, bool]]:
-    """Return a text in pieces, and of each whether it says what another text excludes."""
+def _marked(found: Contradiction, witness: Witness) -> tuple[list[tuple[str, bool]], str]:
+    """Return a text in pieces, of each whether it says what another text excludes, and the rest of a long one."""
     body, at, pieces = witness.text.body, 0, []
-    for start, end in disputed_in(found, witness):
+    spans = disputed_in(found, witness)
+    ends = len(body)
+    if len(body) > LONG:
+        ends = body.find("\n", max(LONG, spans[-1][1] if spans else 0))
+        ends = len(body) if ends < 0 else ends
+    for start, end in spans:
         pieces += [(body[at:start], False), (body[start:end], True)]
         at = end
-    return [*pieces, (body[at:], False)]
+    return [*pieces, (body[at:ends], False)], body[ends:].strip()
 
 
 @blueprint.post("/contradictions/<int:id>")
