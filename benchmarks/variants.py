@@ -23,7 +23,7 @@ from search.fingerprints import LOOK, PDQ
 from search.settings import Settings
 from search.variants import ALIKE, NEAR, variants_of
 
-TRIED = ((0.80, 80), (0.85, 80), (0.80, 90), (0.85, 90), (0.90, 90), (0.85, 100), (0.85, 256))
+TRIED = ((0.80, 80), (0.85, 80), (0.90, 75), (0.80, 90), (0.85, 90), (0.90, 90), (0.85, 100), (0.85, 256))
 
 
 def templates(library: Path) -> Mapping[str, str]:

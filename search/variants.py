@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from search.table import Ids
 
 # Tuned on half of the templates of a library of real-looking memes; `python -m benchmarks.variants` says how well.
-ALIKE = 0.85  # least cosine of two pictures' looks
-NEAR = 90  # most bits of 256 in which their fingerprints differ; 128 is chance
+ALIKE = 0.9  # least cosine of two pictures' looks
+NEAR = 75  # most bits of 256 in which their fingerprints differ; 128 is chance
 EVEN = 28  # bits: how far from half a fingerprint's may be set; a flat picture's are not worth comparing
 _BLOCK = 1024  # pictures compared at once, to bound memory
 

@@ -21,7 +21,7 @@ from indexer.demo.truth import Change, DemoDuplicate, DemoMeme, DemoTruth
 
 # One that describes, one that quotes, one that means: each has its answer in every demo of the usual size.
 EXAMPLE_QUERIES: tuple[str, str, str] = (
-    "penguin with a red umbrella in the snow",
+    "white bear with a scarf dancing in the snow at night",
     "it works on my machine",
     "automation that makes more work",
 )
