@@ -24,7 +24,7 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
         "words.everything": 0.24,
         "words.name": 0.0,
-        "words.ocr": 0.06,
+        "words.ocr": 0.0,
         "words.description": 0.0,
         "words.visual": 0.0,
         "words.analysis": 0.0,

@@ -23,7 +23,7 @@ from search.words import ALL_TEXT
 Direction = NDArray[np.float32]  # [d], of length 1, whitened
 Answered = TypeVar("Answered")
 
-DEPTH = 100  # memes that each voter puts forward; every voter then scores all of them exactly
+DEPTH = 60  # memes that each voter puts forward; every voter then scores all of them exactly
 BEST_PASSAGES = {Field.ANALYSIS: 3}  # an essay speaks through several passages, a text through its best
 MOST = 0.5  # a share of all memes; words that more of them hold do not vote beside others
 LOOK = "look"

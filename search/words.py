@@ -33,6 +33,7 @@ FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS
 MAX_TERMS = 64  # of a query; a pasted essay is cut there
 HEAP_BYTES = 200_000_000  # that building may hold before it writes a segment
 _KEPT_TERMS = 1024  # whose memes and scores an open index remembers; only terms that few memes hold are
+_KEPT_FREQUENCIES = 65_536  # a query asks for the same few terms many times, and other queries for most of them again
 # To read one meme that holds a term costs a sixth of picking one out by its id, and a term read once is remembered.
 _READ_PER_ID = 4
 _SPELLING = "spelling"  # the words as written, for their own sake: nothing is scored by them
@@ -200,6 +201,7 @@ class WordIndex:
         self._schema = index.schema
         self._searcher = index.searcher()
         self._holders = lru_cache(maxsize=_KEPT_TERMS)(self._read_holders)
+        self._frequency = lru_cache(maxsize=_KEPT_FREQUENCIES)(self._searcher.doc_freq)
         for field in (*FIELDS, ALL_TEXT, _SPELLING):
             self._searcher.doc_freq(str(field), "")  # a field that is not there is a ValueError here and now
 
@@ -267,7 +269,7 @@ class WordIndex:
 
     def document_frequency(self, term: str, field: Field | str = ALL_TEXT) -> int:
         """Return how many memes hold a term."""
-        return int(self._searcher.doc_freq(str(field), term))
+        return self._frequency(str(field), term)
 
     @cached_property
     def vocabulary(self) -> Mapping[str, int]:
