@@ -22,19 +22,31 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.catalogue import Catalogue, open_catalogue
+from benchmarks.machine import machine
+from indexer.build import build_index
+from indexer.embed import embed_passages, split_texts
+from indexer.progress import Silence
+from indexer.weigh import weights_of
+from search.catalogue import Catalogue, ReadingRecord, open_catalogue
 from search.claims import COLOURS, NUMBERS, claims_of, conflicts
+from search.encoders import load_text_encoder
 from search.meme import Text, TextKind
+from search.searcher import open_searcher
 from search.settings import Settings
-from search.witnesses import HALF, weigh, witnesses_of
+from search.witnesses import HALF, hear, weigh, witnesses_of
+
+TEN = 10
+QUERY_WORDS = 8  # of what a description quotes
 
 
 @dataclass(frozen=True)
@@ -134,11 +146,68 @@ def details(known: Sequence[Case], words: Sequence[str], *, seed: int) -> tuple[
     return changed, seen, before
 
 
+def searched(data: Path, *, planted: int) -> Iterator[str]:
+    """Yield in words what search does with planted descriptions before texts are weighed and afterwards.
+
+    In a copy of the data folder, memes that have OCR get a further simple description: that of a meme of another
+    template, which leaves the library. Asked are the words that each planted description quotes, which should not find
+    the meme that it was planted on, and those of the meme's own descriptions, which should.
+    """
+    with TemporaryDirectory() as folder:
+        shutil.copytree(data, folder, dirs_exist_ok=True)
+        settings = Settings(data=Path(folder))
+        encoder = load_text_encoder(settings)
+        with open_catalogue(settings) as catalogue:
+            asked = _plant(catalogue, encoder=encoder.name, count=planted)
+            split_texts(catalogue)
+            embed_passages(catalogue, encoder, progress=Silence())
+            for when in ("before", "after"):
+                for meme in catalogue.memes.everything():
+                    heard = hear(catalogue, meme, encoder=encoder.name)
+                    weights = weights_of(catalogue, heard) if when == "after" else {}
+                    catalogue.texts.put_weights(meme.id, weights)
+                build_index(settings, catalogue, text_encoder=encoder.name, force=True)
+                searcher = open_searcher(settings, catalogue, text_encoder=encoder)
+                for side, name in enumerate(("the planted words", "the own words")):
+                    ranks = []
+                    for id, queries in asked:
+                        found = [hit.meme.id for hit in searcher.search(queries[side], k=TEN).hits]
+                        ranks.append(found.index(id) + 1 if id in found else None)
+                    firsts, tens = sum(rank == 1 for rank in ranks), sum(rank is not None for rank in ranks)
+                    yield f"{when} the weights, {name} find the meme first: {firsts}, in ten: {tens} of {len(asked)}"
+
+
+def _plant(catalogue: Catalogue, *, encoder: str, count: int) -> list[tuple[int, tuple[str, str]]]:
+    """Plant descriptions on memes with OCR; return the memes' ids, the planted words and their own."""
+    draw = np.random.default_rng(7)
+    usable = []
+    for meme in catalogue.memes.everything():
+        texts, _ = witnesses_of(catalogue, meme, encoder=encoder)
+        simple = next((text for text in texts if text.kind is TextKind.SIMPLE), None)
+        words = "" if simple is None else " ".join(" ".join(claims_of(simple.body).quoted).split()[:QUERY_WORDS])
+        if simple is not None and len(words) > 20 and any(text.kind is TextKind.OCR for text in texts):
+            usable.append((meme, simple, words))
+    order = [int(at) for at in draw.permutation(len(usable))]
+    asked, gone = [], []
+    for victim, source in zip(order[:count], order[count : 2 * count], strict=False):
+        meme, _, own = usable[victim]
+        other, body, words = usable[source]
+        if meme.name.rsplit(" ", 1)[0] == other.name.rsplit(" ", 1)[0]:
+            continue
+        catalogue.texts.put_reading(ReadingRecord(meme.content_hash, TextKind.SIMPLE, "planted", body.body))
+        asked.append((meme.id, (words, own)))
+        gone.append(other.id)
+    catalogue.memes.mark_vanished(gone)
+    return asked
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="data folder of an indexed cm50")
     parser.add_argument("--share", type=float, default=0.2, help="of the memes, those with a planted text")
+    parser.add_argument("--planted", type=int, default=100, help="memes that get a wrong description, to be searched")
     given = parser.parse_args()
+    print(machine())
     settings = Settings(data=given.data)
     with open_catalogue(settings, create=False) as catalogue:
         known = cases(catalogue, encoder=settings.text_encoder)
@@ -161,6 +230,8 @@ def main() -> None:
     for name, words in (("colour", sorted(COLOURS)), ("number", [word for word in NUMBERS if word != "one"])):
         changed, seen, before = details(testing, words, seed=1)
         print(f"details, {name}: {seen} of {changed} seen; {before} conflicts before the change")
+    for line in searched(given.data, planted=given.planted):
+        print(line)
 
 
 if __name__ == "__main__":

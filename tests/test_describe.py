@@ -421,6 +421,7 @@ def test_a_moving_meme_is_shown_as_its_frames_and_the_model_is_told_so(
 
 RUN = textwrap.dedent(
     """
+    import signal
     import sys
     from pathlib import Path
     from indexer.describe import describe_memes
@@ -431,6 +432,7 @@ RUN = textwrap.dedent(
     from search.settings import Settings
 
     library, data, url = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background hands down its deafness
     settings = Settings(library=Path(library), data=Path(data))
     with open_catalogue(settings) as catalogue:
         assignments = [Assignment("qwen3.5:4b", TextKind.SIMPLE, url)]
