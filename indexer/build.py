@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,14 +57,22 @@ def build_index(
     DataFolderError when nothing can be written, or another build does not end; the generation that was live stays so.
     """
     index = settings.data / "index"
+    with only_builder(settings):
+        live = None if force else live_manifest(index)
+        made_of = (catalogue.revision(), text_encoder, SPLITTER)
+        if live is not None and (live.revision, live.text_encoder, live.splitter) == made_of:
+            return live
+        return _build(index, catalogue, text_encoder=text_encoder, progress=progress or Silence())
+
+
+@contextmanager
+def only_builder(settings: Settings) -> Iterator[None]:
+    """Let nobody else write index files meanwhile; raise DataFolderError as `build_index` does."""
+    index = settings.data / "index"
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
         with FileLock(settings.data / "building.lock").acquire(timeout=WAIT_SECONDS):
-            live = None if force else _live_manifest(index)
-            made_of = (catalogue.revision(), text_encoder, SPLITTER)
-            if live is not None and (live.revision, live.text_encoder, live.splitter) == made_of:
-                return live
-            return _build(index, catalogue, text_encoder=text_encoder, progress=progress or Silence())
+            yield
     except Timeout as error:
         raise DataFolderError(
             f"Another process has been building the index in {index} for {WAIT_SECONDS} seconds.",
@@ -76,7 +85,7 @@ def build_index(
         ) from error
 
 
-def _live_manifest(index: Path) -> Manifest | None:
+def live_manifest(index: Path) -> Manifest | None:
     """Return the live manifest; None when it cannot be read, which a build mends."""
     try:
         return read_manifest(live_folder(index))
@@ -154,7 +163,7 @@ def _build_meanings(folder: Path, catalogue: Catalogue, *, text_encoder: str, pr
 
 def _standing(pictures: Ids, bits: NDArray, lookers: Ids, looks: NDArray) -> dict[int, int]:
     """Return by its id the meme that stands for another among its variants, by the middle frame of each."""
-    own_bits, own_looks = _middle(pictures), _middle(lookers)
+    own_bits, own_looks = middle_frames(pictures), middle_frames(lookers)
     ids = np.array(sorted(own_bits.keys() & own_looks.keys()), np.int64)
     if not len(ids):
         return {}
@@ -164,7 +173,7 @@ def _standing(pictures: Ids, bits: NDArray, lookers: Ids, looks: NDArray) -> dic
     return dict(zip(ids.tolist(), found.tolist(), strict=True))
 
 
-def _middle(owners: Ids) -> dict[int, int]:
+def middle_frames(owners: Ids) -> dict[int, int]:
     """Return the place of each meme's middle frame: the first is often blank or a title."""
     ids, first, frames = np.unique(owners, return_index=True, return_counts=True)
     return dict(zip(ids.tolist(), (first + frames // 2).tolist(), strict=True))

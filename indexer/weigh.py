@@ -30,10 +30,15 @@ def weigh_texts(catalogue: Catalogue, *, encoder: str) -> int:
     for start in range(0, len(waiting), BATCH):
         with catalogue.transaction():
             for meme in waiting[start : start + BATCH]:
-                heard = hear(catalogue, meme, encoder=encoder)
-                disputed = contradiction_in(heard) is not None
-                catalogue.texts.put_weights(meme.id, weights_of(catalogue, heard), disputed=disputed)
+                weigh(catalogue, meme, encoder=encoder)
     return len(waiting)
+
+
+def weigh(catalogue: Catalogue, meme: Meme, *, encoder: str) -> None:
+    """Weigh the texts of one meme, within the surrounding transaction."""
+    heard = hear(catalogue, meme, encoder=encoder)
+    disputed = contradiction_in(heard) is not None
+    catalogue.texts.put_weights(meme.id, weights_of(catalogue, heard), disputed=disputed)
 
 
 def weights_of(catalogue: Catalogue, heard: Hearing) -> dict[tuple[Field, str], float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -34,7 +34,10 @@ _MEND = "Run `memetica index`."
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a generation was made of: `encoders` gives each encoder's dimensions, `rows` how much each part holds."""
+    """What a generation was made of: `encoders` gives each encoder's dimensions, `rows` how much each part holds.
+
+    `revision` is the catalogue's when the whole of it was read; `changed` memes were brought up to date since.
+    """
 
     generation: str  # the folder's name; not written in the file
     built_at: datetime
@@ -45,6 +48,7 @@ class Manifest:
     encoders: Mapping[str, int]
     memes: int
     rows: Mapping[str, int]
+    changed: int = 0
 
 
 @contextmanager
@@ -77,6 +81,27 @@ def new_generation(index: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
         raise
     _remove_old(index, live=name)
+
+
+def link_folder(source: Path, target: Path, *, copied: Collection[str] = ()) -> None:
+    """Give a new folder the files of another, by hard links where the disk has them; those named are copied.
+
+    What is linked must never be written again, by either.
+    """
+    target.mkdir(parents=True)
+    for file in source.iterdir():
+        if file.name in copied:
+            shutil.copyfile(file, target / file.name)
+        else:
+            link_file(file, target / file.name)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Give a file a second name, or where the disk has no hard links a copy."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _next_name(index: Path) -> str:

@@ -129,6 +129,41 @@ def table_of(
     )
 
 
+def changed_table(table: MemeTable, added: MemeTable, *, without: Ids) -> MemeTable:
+    """Return a table with more memes, and without some; the ids of those that come must be among these.
+
+    Memes whose variants' representative went are represented by the first of them.
+    """
+    kept = ~np.isin(table.ids, without)
+    ids = np.concatenate([table.ids[kept], added.ids])
+    order = np.argsort(ids, kind="stable")
+    ids = ids[order]
+
+    def joined(column: NDArray, more: NDArray) -> NDArray:
+        return np.concatenate([column[kept], more])[order]
+
+    names = np.array([*table.categories, *added.categories], np.str_)
+    named = joined(table.category, added.category + np.int32(len(table.categories)))
+    categories, category = np.unique(names[named], return_inverse=True)
+    variant_of = joined(table.variant_of, added.variant_of)
+    for gone in np.setdiff1d(variant_of, ids):
+        variant_of[variant_of == gone] = ids[variant_of == gone][0]
+    nothing = {len(one): np.zeros(len(one), np.bool_) for one in (table, added)}
+    fields = [*table.has, *(field for field in added.has if field not in table.has)]
+    return MemeTable(
+        ids=ids,
+        first_seen=joined(table.first_seen, added.first_seen),
+        category=category.astype(np.int32),
+        type=joined(table.type, added.type),
+        has={
+            field: joined(table.has.get(field, nothing[len(table)]), added.has.get(field, nothing[len(added)]))
+            for field in fields
+        },
+        categories=tuple(categories.tolist()),
+        variant_of=variant_of,
+    )
+
+
 def write_table(path: Path, table: MemeTable) -> None:
     """Write a table to one file."""
     has = {f"has_{field}": column for field, column in table.has.items()}

@@ -48,22 +48,63 @@ def build_vectors(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: 
 
     Rows are kept as float16. Raises ValueError when they do not fit the owners, are not finite or not of length 1.
     """
+    _write(folder, _checked(vectors, owners), owners, coded=len(vectors) > EXACT_UP_TO)
+
+
+def _checked(vectors: Rows | NDArray[np.float32], owners: Owners) -> Rows:
+    """Return rows as float16; raise ValueError as `build_vectors` does."""
     if vectors.ndim != 2 or not vectors.shape[1] or owners.shape != (len(vectors),):
         raise ValueError(f"owners of shape {owners.shape} do not fit vectors of shape {vectors.shape}")
     _check_rising(owners)
-    count, dimensions = vectors.shape
-    exact = _half_precision(dimensions)
-    for start in range(0, count, _CHUNK):
-        rows = np.ascontiguousarray(vectors[start : start + _CHUNK], np.float16)
+    rows = np.ascontiguousarray(vectors, np.float16)
+    for start in range(0, len(rows), _CHUNK):
+        lengths = np.linalg.norm(rows[start : start + _CHUNK].astype(np.float32), axis=1)
         # Written so that NaN fails too.
-        if not (np.abs(np.linalg.norm(rows.astype(np.float32), axis=1) - 1) <= LENGTH_TOLERANCE).all():
+        if not (np.abs(lengths - 1) <= LENGTH_TOLERANCE).all():
             raise ValueError("rows must be finite and of length 1")
-        exact.add_sa_codes(rows.view(np.uint8))
+    return rows
+
+
+def _write(folder: Path, rows: Rows, owners: Owners, *, coded: bool) -> None:
+    exact = _half_precision(rows.shape[1])
+    for start in range(0, len(rows), _CHUNK):
+        exact.add_sa_codes(rows[start : start + _CHUNK].view(np.uint8))
     folder.mkdir(parents=True)
     np.save(folder / "owners.npy", owners.astype(np.int64))
     faiss.write_index(exact, str(folder / "rows.faiss"))
-    if count > EXACT_UP_TO:
+    if coded:
         faiss.write_index(_coded(_rows_in(exact)), str(folder / "codes.faiss"))
+
+
+def extend_vectors(
+    source: Path, folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners, without: Ids
+) -> int:
+    """Write an index of another's rows, except those of memes in `without`, and of more; return how many it has.
+
+    The new rows ([n, d], of length 1) belong to memes ([n] int64, rising), all of which must be in `without`, so that
+    none has rows of two times. The codes of a large index are made anew only where its rows change places. Raises
+    IndexUnusable when the source is damaged or of other dimensions, ValueError as `build_vectors` does.
+    """
+    new = _checked(vectors, owners)
+    known = VectorIndex.open(source, dimensions=vectors.shape[1])
+    kept = ~np.isin(known.owners, without)
+    every = np.concatenate([known.owners[kept], owners])
+    order = np.argsort(every, kind="stable")
+    appended = bool(kept.all() and (np.diff(order) > 0).all())
+    rows = known.rows if appended else known.rows[kept]
+    rows = np.concatenate([rows, new])
+    known_codes = known.codes is not None and appended
+    _write(
+        folder,
+        rows if appended else rows[order],
+        every[order],
+        coded=len(every) > EXACT_UP_TO and not known_codes,
+    )
+    if known_codes:
+        codes = faiss.read_index(str(source / "codes.faiss"))
+        codes.add(np.ascontiguousarray(new, np.float32))
+        faiss.write_index(codes, str(folder / "codes.faiss"))
+    return len(every)
 
 
 def _half_precision(dimensions: int) -> faiss.IndexScalarQuantizer:
@@ -257,6 +298,21 @@ def build_fingerprints(folder: Path, bits: NDArray[np.uint8], *, owners: Owners)
     index.add(np.ascontiguousarray(bits))
     np.save(folder / "owners.npy", owners.astype(np.int64))
     faiss.write_index_binary(index, str(folder / "index.faiss"))
+
+
+def extend_fingerprints(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners: Owners, without: Ids) -> int:
+    """Write an index of another's fingerprints, except those of memes in `without`, and of more; return how many.
+
+    As with `extend_vectors`, the owners of the new ones must be in `without`.
+    """
+    known = BinaryIndex.open(source)
+    kept = ~np.isin(known.owners, without)
+    flat: Any = faiss.downcast_IndexBinary(known.index)
+    rows = faiss.vector_to_array(flat.xb).reshape(len(known), -1)
+    every = np.concatenate([known.owners[kept], owners])
+    order = np.argsort(every, kind="stable")
+    build_fingerprints(folder, np.concatenate([rows[kept], bits])[order], owners=every[order])
+    return len(every)
 
 
 @dataclass(frozen=True)

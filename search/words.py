@@ -26,12 +26,14 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from search.errors import IndexUnusable
+from search.generation import link_folder
 from search.meme import Field
 
 ALL_TEXT = "everything"  # the field that joins the others
 FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
 MAX_TERMS = 64  # of a query; a pasted essay is cut there
 HEAP_BYTES = 200_000_000  # that building may hold before it writes a segment
+LITTLE_HEAP_BYTES = 20_000_000  # the same where a few documents are added; tantivy wants 15 MB at least
 _KEPT_TERMS = 1024  # whose memes and scores an open index remembers; only terms that few memes hold are
 _KEPT_FREQUENCIES = 65_536  # a query asks for the same few terms many times, and other queries for most of them again
 # To read one meme that holds a term costs a sixth of picking one out by its id, and a term read once is remembered.
@@ -172,6 +174,32 @@ def build_words(folder: Path, documents: Iterable[Document], *, heap_bytes: int 
     for lock in folder.glob(".tantivy-*.lock"):
         lock.unlink(missing_ok=True)
     return len(known)
+
+
+def extend_words(
+    source: Path, folder: Path, documents: Iterable[Document], *, without: Ids, heap_bytes: int = LITTLE_HEAP_BYTES
+) -> None:
+    """Write a lexical index of another's documents, except those of memes in `without`, and of more.
+
+    Segments are never changed once they are written, so the two share theirs by hard links. Until segments are merged a
+    document that was left out still counts where a term's rarity is weighed. The ids of the new documents must be in
+    `without`. Raises IndexUnusable when the source is damaged.
+    """
+    link_folder(source, folder, copied=("meta.json", ".managed.json"))
+    try:
+        index = tantivy.Index.open(str(folder))
+        _register(index)
+        writer = index.writer(heap_bytes, 1)
+        for id in without.tolist():
+            writer.delete_documents_by_term("id", id)
+        for document in documents:
+            writer.add_document(_entry(document))
+        writer.commit()
+        writer.wait_merging_threads()
+    except ValueError as error:
+        raise IndexUnusable(f"The word index in {source} is missing or damaged: {error}.", hint=_MEND) from error
+    for lock in folder.glob(".tantivy-*.lock"):
+        lock.unlink(missing_ok=True)
 
 
 def _entry(document: Document) -> tantivy.Document:

@@ -350,11 +350,22 @@ class Texts:
         ):
             yield _passage(row)
 
-    def passages_of(self, ids: Sequence[int], *, fields: Collection[Field] | None = None) -> list[PassageRow]:
-        """Return the passages of these memes, of some fields or of all, in the order in which they were cut."""
+    def passages_of(
+        self, ids: Sequence[int], *, fields: Collection[Field] | None = None, least_weight: float = 0.0
+    ) -> list[PassageRow]:
+        """Return the passages of these memes, of some fields or of all, in the order in which they were cut.
+
+        Those that weigh less are left out.
+        """
         marks = ",".join(str(int(id)) for id in ids)
         wanted = "" if fields is None else f"AND field IN ({','.join(repr(field.value) for field in sorted(fields))})"
-        rows = self._database.rows(f"SELECT * FROM passages WHERE meme_id IN ({marks}) {wanted} ORDER BY meme_id, id")
+        rows = self._database.rows(
+            f"""
+            SELECT * FROM passages WHERE meme_id IN ({marks}) {wanted} AND COALESCE(weight, 1) >= :least
+            ORDER BY meme_id, id
+            """,
+            {"least": least_weight},
+        )
         return [_passage(row) for row in rows]
 
 
