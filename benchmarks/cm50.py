@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.machine import machine
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders import TextEncoder, load_text_encoder
 from search.evaluate import Judged, Metric, evaluate
@@ -79,6 +80,7 @@ def main() -> None:
     arguments.add_argument("data", type=Path)
     arguments.add_argument("--queries", type=Path, default=QUERIES)
     given = arguments.parse_args()
+    print(machine())
     settings = Settings(library=given.library / "memes", data=given.data)
     with open_catalogue(settings, create=False) as catalogue:
         encoder = load_text_encoder(settings)

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from statistics import mean
 
+from benchmarks.machine import machine
 from search.catalogue import open_catalogue
 from search.encoders import load_text_encoder
 from search.searcher import Likeness, Searcher, open_searcher
@@ -79,6 +80,7 @@ def main() -> None:
     arguments.add_argument("library", type=Path)
     arguments.add_argument("data", type=Path)
     given = arguments.parse_args()
+    print(machine())
     settings = Settings(library=given.library / "memes", data=given.data)
     truth = json.loads((given.library / "truth.json").read_text("utf-8"))
     with open_catalogue(settings, create=False) as catalogue:

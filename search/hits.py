@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -28,15 +28,30 @@ def telling(index: OpenIndex, terms: Sequence[str]) -> list[str]:
 
 
 def explained(
-    catalogue: Catalogue, index: OpenIndex, ballot: Ballot, *, memes: Sequence[Meme], terms: Sequence[str]
+    catalogue: Catalogue,
+    index: OpenIndex,
+    ballot: Ballot,
+    *,
+    memes: Sequence[Meme],
+    terms: Sequence[str],
+    certain: Collection[int],
 ) -> list[Hit]:
-    """Return a hit for each of the memes, in their order; `terms` are the query's, to be marked."""
+    """Return a hit for each of the memes, in their order; `terms` are the query's, to be marked.
+
+    Those whose ids are among `certain` answer; the others come near.
+    """
     ids = np.array([meme.id for meme in memes], np.int64)
     places = np.searchsorted(ballot.ids, ids)
     shares = _shares(index, ballot, ids, places, terms)
     chosen = _snippets(catalogue, ids.tolist(), shares, Marker(frozenset(terms)))
     return [
-        Hit(meme=meme, score=round(float(ballot.fused.scores[place]), 6), why=why, snippets=chosen[meme.id])
+        Hit(
+            meme=meme,
+            score=round(float(ballot.fused.scores[place]), 6),
+            why=why,
+            snippets=chosen[meme.id],
+            certain=meme.id in certain,
+        )
         for meme, place, why in zip(memes, places, shares, strict=True)
     ]
 

@@ -135,6 +135,7 @@ class Hit:
     snippets: tuple[Snippet, ...] = ()
     variants: int = 0
     variant_ids: tuple[int, ...] = ()
+    certain: bool = True  # it answers; or it comes near, no more
 
 
 @dataclass(frozen=True)

@@ -347,7 +347,8 @@ class Searcher:
             order = order[np.lexsort((-ballot.ids[order], -first_seen))]
         ids = ballot.ids[order]
         memes = self._catalogue.memes.many(ids[view.offset : view.offset + view.k].tolist())
-        hits = explained(self._catalogue, index, ballot, memes=memes, terms=telling(index, wanted))
+        answering = frozenset(ballot.ids[certain].tolist())
+        hits = explained(self._catalogue, index, ballot, memes=memes, terms=telling(index, wanted), certain=answering)
         return self._answered(index, hits, len(ids), every, understood, view)
 
     def _page(self, index: OpenIndex, ids: Ids, understood: dict[str, object], view: _View) -> Answer:

@@ -19,7 +19,7 @@ from search.settings import Settings
 from web.app import create_app
 from web.rows import hit_row
 
-HIT = {"id", "path", "url", "category", "first_seen", "type", "width", "height", "thumbnail", "score", "why"}
+HIT = {"id", "path", "url", "category", "first_seen", "type", "width", "height", "thumbnail", "score", "certain", "why"}
 HIT |= {"snippets", "variants", "variant_ids"}
 
 

@@ -67,6 +67,23 @@ def test_a_listing_for_people_says_where_and_why(indexed: Path) -> None:
     assert "in all" in said.stderr and "in all" not in said.stdout
 
 
+def test_what_comes_near_is_told_from_what_answers(indexed: Path) -> None:
+    sure = memetica("search", "dog drinks coffee in a burning room", at=indexed)
+    assert "less certain" not in sure.stdout.split("\n  2  ")[0] and "less certain" in sure.stdout
+    assert "for certain" in sure.stderr
+    none = memetica("search", "quarterly tax filing deadlines for limited companies", "--json", at=indexed)
+    assert "No meme matches for certain; these come nearest." in none.stderr
+    assert {row["certain"] for row in rows(none)} == {False}
+
+
+def test_slips_and_variants_are_left_alone_when_told_so(indexed: Path) -> None:
+    assert "Showing results for “burning room”" in memetica("search", "burnin room", at=indexed).stderr
+    assert "Showing" not in memetica("search", "burnin room", "--verbatim", at=indexed).stderr
+    together = rows(memetica("search", "type:image", "--json", at=indexed))
+    apart = rows(memetica("search", "type:image", "--all-variants", "--json", at=indexed))
+    assert len(apart) == len(TINY) == sum(1 + row["variants"] for row in together)
+
+
 def test_similar_takes_an_id_a_path_or_a_file(indexed: Path) -> None:
     by_path = rows(memetica("similar", "Dogs/fine.png", "--json", at=indexed))
     shown = rows(memetica("show", "Dogs/fine.png", "--json", at=indexed))[0]

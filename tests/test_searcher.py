@@ -180,6 +180,23 @@ def test_the_picture_itself_is_found_by_its_picture(searcher: Searcher, home: Ho
         assert answer.query["picture"] is True
 
 
+def test_operators_and_words_count_beside_a_picture(searcher: Searcher, home: Home) -> None:
+    picture = Image.open(home.settings.library / "Cats/monday.png")
+    assert "Cats/monday.png" not in paths(searcher.search("-category:cats", picture=picture))
+    dogs = searcher.search("burning room category:dogs", picture=picture)
+    assert paths(dogs)[0] == "Dogs/fine.png" and all(path.startswith("Dogs/") for path in paths(dogs))
+    assert paths(searcher.search("9:toaster", picture=picture))[0] == "Robots/toaster.png"
+
+
+def test_hits_say_which_of_them_answer(searcher: Searcher) -> None:
+    found = searcher.search("a dog drinks coffee in a burning room")
+    flags = [hit.certain for hit in found.hits]
+    assert flags[0] and flags == sorted(flags, reverse=True)
+    assert sum(flags) == found.query["certain"] < found.total
+    newest = searcher.search("a dog drinks coffee in a burning room", sort=Sort.NEWEST)
+    assert {hit.meme.id for hit in newest.hits if hit.certain} == {hit.meme.id for hit in found.hits if hit.certain}
+
+
 def test_a_mirrored_picture_is_found_too(searcher: Searcher, home: Home) -> None:
     picture = Image.open(home.settings.library / "Robots/toaster.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     assert "Robots/toaster.png" in paths(searcher.search(picture=picture))[:3]

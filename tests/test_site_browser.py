@@ -224,7 +224,13 @@ def test_nothing_jumps_while_pictures_load(browser: Browser, address: str) -> No
         "new PerformanceObserver(add)"
         ".observe({ type: 'layout-shift', buffered: true });"
     )
-    for path in ("/", "/?q=dog", "/memes/Robots/toaster.png.html"):
+    for path in (
+        "/",
+        "/?q=dog",
+        "/?q=dog+-cat+category:robots+type:jpeg",
+        "/?q=zzyzx",
+        "/memes/Robots/toaster.png.html",
+    ):
         page.goto(path, wait_until="networkidle")
         assert page.evaluate("window.shift") < 0.01, path
     page.close()
@@ -235,7 +241,16 @@ def test_nothing_jumps_while_pictures_load(browser: Browser, address: str) -> No
 def test_pages_are_accessible_and_fit_their_width(browser: Browser, address: str, viewport: dict, scheme: str) -> None:
     context = browser.new_context(viewport=viewport, color_scheme=scheme, base_url=address)
     page = context.new_page()
-    for path in ("/", "/?q=dog", "/memes/Robots/toaster.png.html", "/memes/Cats/index.html", "/about", "/nothing"):
+    for path in (
+        "/",
+        "/?q=dog",
+        "/?q=dog+-cat+category:robots+type:jpeg",
+        "/?q=zzyzx",
+        "/memes/Robots/toaster.png.html",
+        "/memes/Cats/index.html",
+        "/about",
+        "/nothing",
+    ):
         page.goto(path)
         found = Axe().run(page)
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"

@@ -9,11 +9,9 @@ import pytest
 from fakes import HashingTextEncoder
 
 from search.catalogue import Catalogue
-from search.joined import joined
 from search.searcher import Searcher, open_searcher
 from search.settings import Settings
 from search.variants import one_of_each, variants_of
-from search.voters import Voter
 
 
 def test_groups_are_those_that_were_made_and_never_more() -> None:
@@ -37,14 +35,6 @@ def test_flat_pictures_and_pictures_alike_in_one_way_only_stay_apart() -> None:
 
 def test_the_best_of_each_group_stands_where_it_stood() -> None:
     assert one_of_each(np.array([9, 4, 9, 2, 4])).tolist() == [0, 1, 3]
-
-
-def test_voters_of_one_name_vote_by_their_weights_on_what_they_can_judge() -> None:
-    one = Voter("words.all", lambda k, allowed: np.array([1, 2]), lambda ids: np.array([1.0, np.nan, np.nan]))
-    other = Voter("words.all", lambda k, allowed: np.array([2, 3]), lambda ids: np.array([0.0, 0.6, np.nan]))
-    (found,) = joined([(one, 3.0), (other, 1.0)])
-    assert found.best(5, None).tolist() == [1, 2, 3]
-    assert found.scores(np.array([1, 2, 3])) == pytest.approx([0.75, 0.6, np.nan], nan_ok=True)
 
 
 @pytest.fixture
@@ -73,3 +63,9 @@ def test_the_count_on_a_card_is_what_opens(grouped: Searcher) -> None:
     for hit in grouped.search("dog", collapse=True).hits:
         opened = {one.meme.id for one in grouped.search(f"variants:{hit.meme.id}", collapse=True).hits}
         assert opened == {hit.meme.id, *hit.variant_ids} and hit.variants == len(opened) - 1
+
+
+def test_each_apart_when_wanted(grouped: Searcher) -> None:
+    whole, apart = grouped.search("type:image", collapse=True), grouped.search("type:image", collapse=False)
+    assert whole.total == 5 and apart.total == 9
+    assert not any(hit.variants for hit in apart.hits)

@@ -29,7 +29,9 @@ def show_answer(terminal: Terminal, answer: Answer, *, offset: int = 0) -> None:
         return
     for number, hit in enumerate(answer.hits, start=offset + 1):
         terminal.out.print(_hit(number, hit))
-    terminal.say(f"{answer.total:,} in all, {answer.took_ms:.0f} ms", style="dim")
+    certain = answer.query.get("certain", answer.total)
+    less = f", {certain:,} for certain" if certain != answer.total else ""
+    terminal.say(f"{answer.total:,} in all{less}, {answer.took_ms:.0f} ms", style="dim")
 
 
 def show_understood(terminal: Terminal, answer: Answer) -> None:
@@ -43,6 +45,8 @@ def show_understood(terminal: Terminal, answer: Answer) -> None:
         terminal.say(
             f"Showing results for “{answer.query['showing']}”; --verbatim searches for “{answer.query['text']}”."
         )
+    if answer.hits and answer.query.get("certain") == 0:
+        terminal.say("No meme matches for certain; these come nearest.", style="yellow")
 
 
 def _hit(number: int, hit: Hit) -> Text:
@@ -57,6 +61,8 @@ def _hit(number: int, hit: Hit) -> Text:
         line.append(" · " + ", ".join(shares), style="dim")
     if hit.variants:
         line.append(f" · +{hit.variants} variants", style="dim")
+    if not hit.certain:
+        line.append(" · less certain", style="yellow")
     for snippet in hit.snippets[:2]:
         line.append(f"\n     {snippet.field.value}: ", style="dim")
         line.append(_marked(snippet.html))

@@ -46,6 +46,7 @@ def hit_row(hit: Hit) -> Row:
     return {
         **_identity(hit.meme),
         "score": round(hit.score, 4),
+        "certain": hit.certain,
         "why": {field.value: round(share, 4) for field, share in hit.why.items()},
         "snippets": [
             {"field": snippet.field.value, "source": snippet.source, "html": snippet.html} for snippet in hit.snippets
