@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,7 +41,7 @@ def _neighbours(
     looks: NDArray[np.float32], bits: NDArray[np.uint8], *, alike: float, near: int
 ) -> list[NDArray[np.int64]]:
     """Return the places of each meme's variants, without its own."""
-    even = np.abs(np.bitwise_count(bits).sum(axis=1).astype(np.int64) - 4 * bits.shape[1]) <= EVEN
+    even = _is_even(bits)
     found: list[NDArray[np.int64]] = []
     for start in range(0, len(looks), _BLOCK):
         alikes = looks[start : start + _BLOCK] @ looks.T >= alike
@@ -49,6 +51,35 @@ def _neighbours(
             distances = np.bitwise_count(bits[places] ^ bits[at]).sum(axis=1)
             found.append(places[(distances <= near) & (places != at)])
     return found
+
+
+def standing_for(
+    look: NDArray[np.float32],
+    bits: NDArray[np.uint8],
+    *,
+    ids: Ids,
+    looks: NDArray[np.float32],
+    bits_of: Callable[[int], NDArray[np.uint8] | None],
+    alike: float = ALIKE,
+    near: int = NEAR,
+) -> int | None:
+    """Return which of the memes that stand for others ([n] ids and looks) a new one is a variant of, the most alike.
+
+    `bits_of` gives the fingerprint of one of them, or None when it has none; it is asked of few.
+    """
+    if not _is_even(bits[None])[0]:
+        return None
+    alikes = looks @ look
+    for place in np.argsort(-alikes, kind="stable")[: int(np.count_nonzero(alikes >= alike))]:
+        other = bits_of(int(ids[place]))
+        if other is not None and int(np.bitwise_count(other ^ bits).sum()) <= near:
+            return int(ids[place])
+    return None
+
+
+def _is_even(bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which fingerprints ([n, bytes]) say something: those of flat pictures are not worth comparing."""
+    return np.abs(np.bitwise_count(bits).sum(axis=1).astype(np.int64) - 4 * bits.shape[1]) <= EVEN
 
 
 def one_of_each(groups: Ids) -> NDArray[np.int64]:
