@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from time import perf_counter
@@ -14,27 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from search.answering import Page, Sort, listed, ranked
 from search.catalogue import Catalogue
 from search.encoders import TextEncoder, load_text_encoder
 from search.errors import IndexUnusable, NotFound, WrongUse
-from search.facets import facets_of
 from search.filters import narrowed
 from search.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.generation import TEXT_FIELDS, live_generation
-from search.hits import explained, telling
 from search.joined import heard, joined
 from search.judgement import asked_of, judge
-from search.meme import Answer, Field, Hit, Meme
+from search.meme import Answer, Field, Meme
 from search.opened import OpenIndex, open_index
 from search.query import Part, Query, parse, words_only
 from search.settings import Settings
 from search.spelling import Spelt, spelt
-from search.table import Ids
-from search.variants import one_of_each
 from search.voters import (
     LOOK,
     QUOTED,
-    Ballot,
     Voter,
     count,
     voter_of_look,
@@ -44,8 +40,6 @@ from search.voters import (
 )
 from search.whitening import Whitening
 from search.words import terms, tokens
-
-CERTAIN = 0.1  # of a score that a picture or a meme gave: below, as many are beside the point as to it
 
 
 class Likeness(StrEnum):
@@ -69,24 +63,6 @@ LIKENESS_WEIGHTS: Mapping[Likeness, Mapping[str, float]] = {
         "words.ocr": 0.2,
     },
 }
-
-
-class Sort(StrEnum):
-    """The order of an answer's hits."""
-
-    RELEVANCE = "relevance"
-    NEWEST = "newest"
-
-
-@dataclass(frozen=True)
-class _View:
-    """Which page of an answer is wanted, in which order, and when it was asked for."""
-
-    k: int
-    offset: int
-    sort: Sort
-    collapse: bool
-    begun: float
 
 
 @dataclass(frozen=True)
@@ -220,10 +196,10 @@ class Searcher:
                 raise NotFound(f"There is no category {category!r}.")
             understood["category"] = category
             allowed = inside if allowed is None else np.intersect1d(inside, allowed, assume_unique=True)
-        view = _View(k, offset, order, collapse and not left.opens_variants, begun)
+        page = Page(k, offset, order, collapse and not left.opens_variants, begun)
         if asked.is_empty and picture is None and not left.likes:
             newest = index.table.newest if allowed is None else index.table.newest_of(allowed)
-            return self._page(index, self._present(index, newest), understood, view)
+            return listed(self._catalogue, index, newest, understood=understood, page=page)
         weighed, wanted = self._voters_of_text(index, asked, understood, verbatim=verbatim)
         for like in left.likes:
             voters, _ = self._voters_of_meme(index, self._catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
@@ -240,7 +216,9 @@ class Searcher:
             slips = set(terms(" ".join(spelling))) if isinstance(spelling, dict) else set()
             rare = asked_of(index.words, [term for term in wanted if term not in slips])
             believed = judge(ballot.fused, rare).certain
-        return self._answer(index, ballot, wanted, understood, view, believed=believed)
+        return ranked(
+            self._catalogue, index, ballot, wanted=wanted, understood=understood, page=page, believed=believed
+        )
 
     def similar(self, meme_id: int, *, by: str = Likeness.ALL, k: int = 12, offset: int = 0) -> Answer:
         """Return a page of a meme's relatives, never itself; raise NotFound when there is no such meme."""
@@ -256,8 +234,8 @@ class Searcher:
         ballot = count(voters, weights, pool=self._pool, excluded=meme.id)
         understood: dict[str, object] = {"like": meme.id, "path": meme.path, "by": Likeness(by).value}
         marked = wanted if by == Likeness.WORDS else ()
-        view = _View(k, offset, Sort.RELEVANCE, False, begun)
-        return self._answer(index, ballot, marked, understood, view)
+        page = Page(k, offset, Sort.RELEVANCE, False, begun)
+        return ranked(self._catalogue, index, ballot, wanted=marked, understood=understood, page=page)
 
     def _voters_of_meme(
         self, index: OpenIndex, meme: Meme, weights: Mapping[str, float]
@@ -322,69 +300,6 @@ class Searcher:
         looks = index.looks.rows_of(meme.id)
         return [voter_of_look(index, looks, np.stack(bits))] if bits else []
 
-    def _answer(
-        self,
-        index: OpenIndex,
-        ballot: Ballot,
-        wanted: Sequence[str],
-        understood: dict[str, object],
-        view: _View,
-        *,
-        believed: int | None = None,
-    ) -> Answer:
-        """Return a page of a ranking: hits with their reasons; as many as are `believed` answer, the rest come near."""
-        scores = ballot.fused.scores
-        order = np.array(ballot.fused.order, np.int64)
-        certain = order[:believed] if believed is not None else order[scores[order] >= CERTAIN]
-        order = order[scores[order] > 0]
-        order = order[np.isin(ballot.ids[order], self._present(index, ballot.ids[order]))]
-        every = ballot.ids[order]
-        if view.collapse:
-            order = order[one_of_each(index.table.variant_of[index.table.rows(ballot.ids[order])])]
-        understood["certain"] = int(np.count_nonzero(np.isin(order, certain)))
-        if view.sort is Sort.NEWEST:
-            first_seen = index.table.first_seen[index.table.rows(ballot.ids[order])]
-            order = order[np.lexsort((-ballot.ids[order], -first_seen))]
-        ids = ballot.ids[order]
-        memes = self._catalogue.memes.many(ids[view.offset : view.offset + view.k].tolist())
-        answering = frozenset(ballot.ids[certain].tolist())
-        hits = explained(self._catalogue, index, ballot, memes=memes, terms=telling(index, wanted), certain=answering)
-        return self._answered(index, hits, len(ids), every, understood, view)
-
-    def _page(self, index: OpenIndex, ids: Ids, understood: dict[str, object], view: _View) -> Answer:
-        """Return a page of memes in an order that no words gave them."""
-        every = ids
-        if view.collapse:
-            ids = ids[one_of_each(index.table.variant_of[index.table.rows(ids)])]
-        memes = self._catalogue.memes.many(ids[view.offset : view.offset + view.k].tolist())
-        return self._answered(index, [Hit(meme, 0.0) for meme in memes], len(ids), every, understood, view)
-
-    def _answered(
-        self,
-        index: OpenIndex,
-        hits: Sequence[Hit],
-        total: int,
-        every: Ids,
-        understood: dict[str, object],
-        view: _View,
-    ) -> Answer:
-        """Return the answer with what is counted over all of its memes, and each hit's variants."""
-        if view.collapse:
-            hits = [self._with_variants(index, hit) for hit in hits]
-        facets = facets_of(index.table, every, collapse=view.collapse)
-        return Answer(tuple(hits), total, understood, _milliseconds(view.begun), facets)
-
-    def _with_variants(self, index: OpenIndex, hit: Hit) -> Hit:
-        others = self._present(index, index.table.variants(hit.meme.id))
-        ids = tuple(id for id in others.tolist() if id != hit.meme.id)
-        return replace(hit, variants=len(ids), variant_ids=ids) if ids else hit
-
-    def _present(self, index: OpenIndex, ids: Ids) -> Ids:
-        """Return the ids, in their order, without memes that have vanished since the index was built."""
-        if index.manifest.revision == self._catalogue.revision():
-            return ids
-        return ids[~np.isin(ids, self._catalogue.memes.vanished_ids())]
-
 
 def _centres(index: OpenIndex, meme: Meme) -> dict[Field, NDArray[np.float32]]:
     """Return, by field, the direction ([d]) in the middle of a meme's passages."""
@@ -411,7 +326,3 @@ def _checked(k: int, offset: int, sort: str) -> Sort:
     if sort not in set(Sort):
         raise WrongUse(f"Hits cannot be sorted by {sort!r}.", hint=f"By {' or '.join(Sort)}.")
     return Sort(sort)
-
-
-def _milliseconds(begun: float) -> float:
-    return round((perf_counter() - begun) * 1000, 2)

@@ -13,8 +13,9 @@ from openapi_spec_validator import validate
 from PIL import Image
 from tiny import TINY
 
+from search.answering import Sort
 from search.catalogue import Catalogue
-from search.searcher import Likeness, Sort, open_searcher
+from search.searcher import Likeness, open_searcher
 from search.settings import Settings
 from web.app import create_app
 from web.rows import hit_row

@@ -17,11 +17,12 @@ from indexer.build import build_index
 from indexer.embed import split_texts
 from indexer.pipeline import index_library
 from indexer.progress import Silence
+from search.answering import Sort
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import IndexUnusable, ModelUnavailable, NotFound, WrongUse
 from search.generation import live_folder
 from search.meme import Answer, Field
-from search.searcher import Likeness, Searcher, Sort, open_searcher
+from search.searcher import Likeness, Searcher, open_searcher
 from search.settings import Settings
 from search.voters import voters_of_quote
 

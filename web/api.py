@@ -10,8 +10,9 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from indexer.status import library_status
+from search.answering import Sort
 from search.errors import NotFound, WrongUse
-from search.searcher import Likeness, Sort
+from search.searcher import Likeness
 from web.asked import MAX_HITS, MAX_OFFSET, choice, flag, number, query
 from web.rows import answer_row, category_url, index_row, meme_row, status_rows
 from web.site import site

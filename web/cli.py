@@ -15,10 +15,11 @@ from typing import Any
 
 import click
 
+from search.answering import Sort
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import MemeticaError, WrongUse
 from search.meme import Answer, Stage, TextKind
-from search.searcher import Likeness, Sort, open_searcher
+from search.searcher import Likeness, open_searcher
 from search.settings import Settings
 from web.commands.duplicates import duplicates, verdict, verdicts
 from web.commands.evaluate import evaluate

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, render_template, request
 
+from search.answering import Sort
 from search.errors import NotFound
-from search.searcher import Sort
 from web.site import site
 
 blueprint = Blueprint("feeds", __name__)

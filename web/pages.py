@@ -12,9 +12,10 @@ from flask import Blueprint, Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.status import library_status
+from search.answering import Sort
 from search.errors import MemeticaError, NotFound
 from search.meme import Answer, Field, Hit, Meme, Text, TextKind
-from search.searcher import IndexStatus, Likeness, Sort
+from search.searcher import IndexStatus, Likeness
 from web.asked import MAX_OFFSET, choice, flag, number, query
 from web.examples import examples
 from web.files import send_meme, wants_download
