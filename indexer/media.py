@@ -33,7 +33,7 @@ from indexer.video import decode_video, video_container
 from search.errors import UnreadableFile
 from search.meme import MediaType
 
-__all__ = ["Decoded", "decode", "placeholder", "render_svg", "safe_svg", "thumbnail"]
+__all__ = ["Decoded", "decode", "picture_webp", "placeholder", "render_svg", "safe_svg", "thumbnail"]
 
 # Of what moves, no more is decoded than this: an animation of 500 × 500 pixels is seen whole up to 2,000 frames.
 ANIMATED_PIXELS = 500_000_000
@@ -90,6 +90,11 @@ def decode(file: Path, *, max_pixels: int, max_bytes: int) -> Decoded:
 def thumbnail(picture: Image.Image, side: int) -> bytes:
     """Return a WebP of a picture at most `side` pixels wide and high, never enlarged and without metadata."""
     return _webp(_fitted(picture, side), quality=78, method=2)
+
+
+def picture_webp(picture: Image.Image, side: int) -> bytes:
+    """Return a WebP of a picture to be looked at closely, at most `side` pixels wide and high, without metadata."""
+    return _webp(_fitted(picture, side), quality=86, method=2)
 
 
 def placeholder(picture: Image.Image) -> str:

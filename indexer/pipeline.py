@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from time import monotonic
 
-from filelock import FileLock, Timeout
-
+from indexer.accepting import recover_uploads
 from indexer.build import build_index
 from indexer.embed import embed_passages, split_texts
 from indexer.library import library_root
@@ -16,16 +14,15 @@ from indexer.merging import recover_merges
 from indexer.ocr import OcrEngine, load_ocr
 from indexer.pictures import decode_pictures
 from indexer.progress import Progress, StageReport, stage_of
+from indexer.queue import only_one
 from indexer.read import read_memes
 from indexer.scan import scan_library
 from indexer.weigh import weigh_texts
 from search.catalogue import Catalogue
 from search.encoders import TextEncoder, export_text_encoder, load_text_encoder
-from search.errors import DataFolderError, ModelUnavailable
+from search.errors import ModelUnavailable
 from search.meme import Stage
 from search.settings import Settings
-
-WAIT_SECONDS = 3600.0  # a first scan reads every file of the library
 
 
 def made_text_encoder(settings: Settings) -> TextEncoder:
@@ -89,6 +86,7 @@ def index_library(
 
     settings = replace(settings, library=library_root(settings.library))
     recover_merges(settings, catalogue)
+    recover_uploads(settings, catalogue)
     # Of two scans at a time the one that saw less would take what the other saw for vanished.
     with only_one(settings, "scanning"):
         report(Stage.SCAN, lambda: scan_library(settings.library, catalogue, progress=progress))
@@ -97,23 +95,3 @@ def index_library(
     report(Stage.EMBED, embed)
     report(Stage.BUILD, build)
     return reports
-
-
-def only_one(settings: Settings, work: str, *, seconds: float = WAIT_SECONDS) -> AbstractContextManager[object]:
-    """Return a held lock on a kind of work, for a `with`, waiting for it; raise DataFolderError when that is too long.
-
-    A process that dies lets go of it.
-    """
-    try:
-        settings.data.mkdir(parents=True, exist_ok=True)
-        return FileLock(settings.data / f"{work}.lock").acquire(timeout=seconds)
-    except Timeout as error:
-        raise DataFolderError(
-            f"Another process has been {work} for more than {seconds:,.0f} seconds.",
-            hint="Wait for it to end; `memetica status` shows how far it is.",
-        ) from error
-    except OSError as error:
-        raise DataFolderError(
-            f"The data folder {settings.data} cannot be written: {error.strerror}.",
-            hint="Choose another with `--data` or MEMETICA_DATA.",
-        ) from error

@@ -7,14 +7,18 @@ import platform
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from search.catalogue import Catalogue
 from search.errors import DataFolderError
 from search.meme import Meme, Stage
+from search.settings import Settings
 
 LEASE_SECONDS = 90.0
+WAIT_SECONDS = 3600.0  # a first scan reads every file of the library
 _RENEWALS = 3  # in the time of a lease: one may come late, or find the catalogue busy
 
 
@@ -133,3 +137,23 @@ def _machine() -> str:
     except OSError:
         numbers = "-"
     return f"{platform.node().replace(' ', '_')} {numbers}"
+
+
+def only_one(settings: Settings, work: str, *, seconds: float = WAIT_SECONDS) -> AbstractContextManager[object]:
+    """Return a held lock on a kind of work, for a `with`, waiting for it; raise DataFolderError when that is too long.
+
+    A process that dies lets go of it.
+    """
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        return FileLock(settings.data / f"{work}.lock").acquire(timeout=seconds)
+    except Timeout as error:
+        raise DataFolderError(
+            f"Another process has been {work} for more than {seconds:,.0f} seconds.",
+            hint="Wait for it to end; `memetica status` shows how far it is.",
+        ) from error
+    except OSError as error:
+        raise DataFolderError(
+            f"The data folder {settings.data} cannot be written: {error.strerror}.",
+            hint="Choose another with `--data` or MEMETICA_DATA.",
+        ) from error

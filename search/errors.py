@@ -9,7 +9,9 @@ MemeticaError                a sentence for the reader, and a hint that mends it
 ├── DataFolderError          the data folder cannot be opened or written, or belongs to a newer Memetica
 ├── IndexUnusable            the index is missing, damaged or made by other encoders
 ├── ModelUnavailable         a model's weights or engine cannot be had here
-└── EndpointError            a model's endpoint did not answer one call as asked; recorded, the batch goes on
+├── EndpointError            a model's endpoint did not answer one call as asked; recorded, the batch goes on
+├── InboxFull                no more uploads are taken until some are decided on (HTTP 507)
+└── SuspectedDuplicate       an upload is like a meme that is there: to be added in spite of it, or not (HTTP 409)
 """
 
 from __future__ import annotations
@@ -97,3 +99,17 @@ class EndpointError(MemeticaError):
 
     code = "endpoint"
     status = 502
+
+
+class InboxFull(MemeticaError):
+    """No more uploads are taken until some of those that wait are decided on."""
+
+    code = "inbox_full"
+    status = 507
+
+
+class SuspectedDuplicate(MemeticaError):
+    """An upload looks like a meme that is in the library."""
+
+    code = "suspected_duplicate"
+    status = 409

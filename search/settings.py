@@ -101,6 +101,10 @@ class Settings:
         help="which duplicate is kept, by `pixels`, `compression`, `first_seen`, `metadata` in this order",
         parse=_keep_rule,
     )
+    upload_bytes: int = option(50_000_000, help="uploads with more bytes are refused")
+    inbox_files: int = option(1000, help="uploads that may wait in the inbox at once; more are refused")
+    inbox_bytes: int = option(5_000_000_000, help="bytes of all uploads that may wait in the inbox at once")
+    open_suggestions: bool = option(False, help="let visitors ask what a picture is and where it belongs, no more")
     examples: str = option("", help="queries to begin with, on the home page: `one | two | three`")
     site_name: str = option("Memetica", help="the name at the top of each page")
 

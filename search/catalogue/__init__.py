@@ -1,8 +1,8 @@
 """The catalogue: everything that cost work or a decision, in one SQLite file. The only SQL of Memetica.
 
 `Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `descriptions`, `pictures`, `vectors`,
-`failures`, `judgements`, `leases`, `calls`, `verdicts`, `merges`. One object may be used from any thread: each thread
-gets a connection of its own.
+`failures`, `judgements`, `leases`, `calls`, `verdicts`, `merges`, `inbox`. One object may be used from any thread:
+each thread gets a connection of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from search.catalogue.calls import Call, CallRecord, Calls, CallSums, Outcome
 from search.catalogue.database import Database
 from search.catalogue.descriptions import Descriptions
 from search.catalogue.failures import Failures
+from search.catalogue.inbox import Inbox, Upload, UploadState
 from search.catalogue.judgements import Judged, Judgements
 from search.catalogue.leases import Lease, Leases
 from search.catalogue.memes import MemeRecord, Memes
@@ -41,6 +42,8 @@ __all__ = [
     "PictureRecord",
     "ReadingRecord",
     "SidecarRecord",
+    "Upload",
+    "UploadState",
     "Verdict",
     "VerdictKind",
     "open_catalogue",
@@ -64,6 +67,7 @@ class Catalogue:
         self.pairs = Pairs(database)
         self.verdicts = Verdicts(database)
         self.merges = Merges(database)
+        self.inbox = Inbox(database)
 
     @property
     def read_only(self) -> bool:

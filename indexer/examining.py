@@ -1,0 +1,226 @@
+"""What an upload is: decoded, read, and compared with the library and with what waits beside it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.inbox import inbox_path, open_preview
+from indexer.media import Decoded, decode, placeholder
+from indexer.ocr import OcrEngine, Reading, read_frames
+from indexer.pictures import DECODER
+from indexer.thumbnails import thumbnail_path
+from search.catalogue import Catalogue, FingerprintRecord, Upload, UploadState
+from search.duplicates.candidates import BITS, CORNERS, CORNERS_MIRRORED, NEAR_BITS, packed_corners
+from search.duplicates.comparing import Seen, seen
+from search.duplicates.evidence import Evidence, Tier
+from search.duplicates.moving import compare_contents
+from search.duplicates.upload import COMPARED, Matcher, match_upload, open_matcher
+from search.errors import IndexUnusable, MemeticaError, UnreadableFile
+from search.fingerprints import LOOK, PDQ, look, pdq, pdq_mirrored
+from search.generation import FINGERPRINTS, live_folder
+from search.meme import Meme
+from search.settings import Settings
+from search.vectors import BinaryIndex
+
+_SURENESS = {tier: place for place, tier in enumerate(Tier)}
+Bits = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """What examining needs, made ready once: the reader of words, and the library as it was when it was opened."""
+
+    settings: Settings
+    catalogue: Catalogue
+    engine: OcrEngine | None
+    unread: str  # why nothing reads words here; empty where something does
+    matcher: Matcher
+
+
+def open_examiner(settings: Settings, catalogue: Catalogue, *, engine: OcrEngine | None, unread: str = "") -> Examiner:
+    """Return an examiner over the library as it is now."""
+    return Examiner(settings, catalogue, engine, unread, open_matcher(catalogue))
+
+
+def examine(examiner: Examiner, upload: Upload) -> None:
+    """Find out what an upload is and keep it, or keep why that could not be done."""
+    settings, catalogue = examiner.settings, examiner.catalogue
+    try:
+        findings, fingerprints = _found_out(examiner, upload)
+    except UnreadableFile as error:
+        catalogue.inbox.failed(upload.id, reason=error.message, hint=error.hint)
+        return
+    if not inbox_path(settings.data, upload.content_hash).is_file():
+        catalogue.inbox.failed(upload.id, reason="Its file is gone from the inbox.", hint="Send it again.")
+        return
+    catalogue.inbox.examined(upload.id, findings, fingerprints)
+
+
+def _found_out(examiner: Examiner, upload: Upload) -> tuple[dict[str, Any], list[FingerprintRecord]]:
+    settings = examiner.settings
+    file = inbox_path(settings.data, upload.content_hash)
+    decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)
+    fingerprints = fingerprints_of(upload.content_hash, decoded.pictures)
+    reading, unread = read(examiner, decoded.pictures)
+    likes, uncompared = likes_of(
+        examiner, decoded.pictures, text=reading.text if reading else "", content_hash=upload.content_hash
+    )
+    beside = _likes_beside(examiner, upload, decoded.pictures)
+    record = reading_record_of(upload.content_hash, examiner.engine, reading)
+    return {
+        "picture": picture_of(decoded),
+        "text": reading.text if reading else "",
+        "reading": record,
+        "unread": unread,
+        "alike": [{"content_hash": meme.content_hash, "evidence": found.to_json()} for meme, found in likes],
+        "beside": [{"id": id, "evidence": found.to_json()} for id, found in beside],
+        "uncompared": uncompared,
+    }, fingerprints
+
+
+def picture_of(decoded: Decoded) -> dict[str, Any]:
+    """Return what the catalogue keeps of a decoded file, as JSON has it."""
+    return {
+        "width": decoded.width,
+        "height": decoded.height,
+        "frames": decoded.frames,
+        "seconds": decoded.seconds,
+        "type": decoded.type.value,
+        "placeholder": placeholder(decoded.pictures[0]),
+        "decoded_by": DECODER,
+    }
+
+
+def reading_record_of(content_hash: str, engine: OcrEngine | None, reading: Reading | None) -> dict[str, Any] | None:
+    """Return what an engine read as the catalogue keeps it, as JSON has it; None where nothing read."""
+    if engine is None or reading is None:
+        return None
+    boxes = [[line.text, round(line.confidence, 3), line.box] for line in reading.lines]
+    return {"source": engine.name, "body": reading.text, "quality": reading.quality, "boxes": boxes}
+
+
+def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[FingerprintRecord]:
+    """Return every fingerprint of a content that the library's memes have, of each frame."""
+    found = []
+    for frame, picture in enumerate(pictures):
+        bits, quality = pdq(picture)
+        found.append(FingerprintRecord(content_hash, PDQ, frame, bits.tobytes(), quality))
+        found.append(FingerprintRecord(content_hash, LOOK, frame, look(picture).astype("<f2").tobytes(), 1.0))
+    for algorithm, blobs in zip((CORNERS, CORNERS_MIRRORED), packed_corners(pictures), strict=True):
+        found += [FingerprintRecord(content_hash, algorithm, frame, blob, 1.0) for frame, blob in enumerate(blobs)]
+    return found
+
+
+def read(examiner: Examiner, pictures: Sequence[Image.Image]) -> tuple[Reading | None, str]:
+    """Return what stands in a picture, or None and why it could not be read."""
+    if examiner.engine is None:
+        return None, examiner.unread
+    try:
+        return read_frames(examiner.engine, pictures), ""
+    except MemeticaError as error:
+        return None, error.message
+
+
+def likes_of(
+    examiner: Examiner, pictures: Sequence[Image.Image], *, text: str, content_hash: str
+) -> tuple[list[tuple[Meme, Evidence]], str]:
+    """Return the memes that are like a picture, the surest first, and what could not be compared, in words.
+
+    Memes that came since the examiner was opened, or were never compared, are found by their fingerprints alone.
+    """
+    catalogue = examiner.catalogue
+    try:
+        found = [
+            (match.meme, match.evidence)
+            for match in match_upload(
+                examiner.matcher, pictures, load=_load(examiner), text=text, content_hash=content_hash
+            )
+        ]
+        known = set(examiner.matcher.candidates.hashes)
+        asked = [seen(picture) for picture in pictures]
+        for meme in _near(examiner, pictures):
+            if meme.content_hash in known or meme.content_hash == content_hash:
+                continue
+            evidence = compare_contents(asked, [seen(picture) for picture in _load(examiner)(meme)])
+            if evidence.tier is not None:
+                found.append((meme, evidence))
+    except (OSError, MemeticaError) as error:
+        return [], f"It could not be compared with the library: {error}"
+    present = [(meme, evidence) for meme, evidence in found if catalogue.memes.with_content(meme.content_hash)]
+    return sorted(present, key=_order), ""
+
+
+def _order(found: tuple[Any, Evidence]) -> tuple[int, float]:
+    return _SURENESS[found[1].tier or Tier.SAME_WORDS], -found[1].score
+
+
+def _near(examiner: Examiner, pictures: Sequence[Image.Image]) -> list[Meme]:
+    """Return the memes of the live index with the nearest fingerprints, upright or mirrored."""
+    try:
+        index = BinaryIndex.open(live_folder(examiner.settings.data / "index") / FINGERPRINTS)
+    except IndexUnusable:
+        return []
+    nearest: dict[int, int] = {}
+    for picture in pictures:
+        for bits in (pdq(picture)[0], pdq_mirrored(picture)):
+            for id, distance in zip(*index.within(bits, NEAR_BITS), strict=True):
+                nearest[int(id)] = min(int(distance), nearest.get(int(id), BITS))
+    ids = sorted(nearest, key=lambda id: (nearest[id], id))[: 4 * COMPARED]
+    return examiner.catalogue.memes.many(ids)[: 2 * COMPARED]
+
+
+def _load(examiner: Examiner):  # type: ignore[no-untyped-def]
+    """Return what gives a meme's pictures: a still's thumbnail is enough, what moves is decoded."""
+    settings = examiner.settings
+
+    def load(meme: Meme) -> Sequence[Image.Image]:
+        path = thumbnail_path(settings.data, meme.content_hash)
+        if (meme.frames or 1) == 1 and path.is_file():
+            return [_opened(path)]
+        file = settings.library / meme.path
+        try:
+            return decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures
+        except UnreadableFile:
+            if not path.is_file():
+                raise
+            return [_opened(path)]
+
+    return load
+
+
+def _opened(path: Path) -> Image.Image:
+    with Image.open(io.BytesIO(path.read_bytes())) as picture:
+        return picture.convert("RGB")
+
+
+def _likes_beside(examiner: Examiner, upload: Upload, pictures: Sequence[Image.Image]) -> list[tuple[int, Evidence]]:
+    """Return the uploads that wait and that came before one, which it is like, by its middle frame."""
+    picture = pictures[len(pictures) // 2]
+    own: Seen | None = None
+    both = (pdq(picture)[0], pdq_mirrored(picture))
+    found = []
+    for other in examiner.catalogue.inbox.in_state(UploadState.EXAMINED):
+        if other.id >= upload.id:
+            continue
+        frames = examiner.catalogue.pictures.fingerprints_of(other.content_hash, PDQ)
+        if not frames:
+            continue
+        bits = np.frombuffer(frames[len(frames) // 2], np.uint8)
+        if min(int(np.bitwise_count(bits ^ one).sum()) for one in both) > NEAR_BITS:
+            continue
+        own = own or seen(picture)
+        try:
+            evidence = compare_contents([own], [seen(open_preview(examiner.settings.data, other.content_hash))])
+        except OSError:
+            continue  # decided on meanwhile
+        if evidence.tier is not None:
+            found.append((other.id, evidence))
+    return sorted(found, key=_order)[:COMPARED]
