@@ -32,6 +32,7 @@ _LARGEST_SCALE = 4.0
 _TILE = 1600
 _OVERLAP = 200  # a line of text is lower than this, so that one of two tiles has it whole
 _TESSERACT_SECONDS = 60
+_SHAPES_KEPT = 32
 _SPARSE_TEXT = 11  # captions stand anywhere on a picture; compared in benchmarks/ocr.py
 
 
@@ -178,12 +179,28 @@ def _rapidocr(runtime: str) -> Any:
         }
         | {f"{part}.engine_type": EngineType(runtime) for part in ("Det", "Cls", "Rec")}
     )
-    # The recogniser is loaded when it is first asked; only then can its decoder be exchanged.
-    engine(np.full((48, 96, 3), 255, np.uint8), use_det=False, use_rec=True)
-    engine.use_det = True
+    # Models are loaded when they are first asked; only then can the recogniser's decoder be exchanged.
+    blank = np.full((48, 96, 3), 255, np.uint8)
+    engine(blank, use_det=True, use_rec=False)
+    engine(blank, use_det=False, use_rec=True)
+    engine.use_det = engine.use_rec = True
     recogniser: Any = engine.text_rec
     recogniser.postprocess_op = _SpacedDecoder(recogniser.postprocess_op.character)
+    if runtime == OPENVINO:
+        for part in (engine.text_det, recogniser):
+            _forget_shapes(part.session)
     return engine
+
+
+def _forget_shapes(session: Any) -> None:
+    """Let a session of OpenVINO keep what it prepared for a few shapes only, in place of 5,000.
+
+    Hardly two pictures have the same shape, and each took 7 MB that never came back. It costs 1 % of the time.
+    """
+    from openvino import Core
+
+    wanted = {"INFERENCE_NUM_THREADS": 1, "ENABLE_CPU_PINNING": False, "CPU_RUNTIME_CACHE_CAPACITY": _SHAPES_KEPT}
+    session.session = Core().compile_model(session.model, "CPU", wanted).create_infer_request()
 
 
 @dataclass(frozen=True)
