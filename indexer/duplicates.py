@@ -15,9 +15,11 @@ from indexer.pictures import in_threads
 from indexer.progress import Progress, StageReport, stage_of
 from search.catalogue import Catalogue, FingerprintRecord, Pair
 from search.duplicates.candidates import (
+    CONTENT,
     CORNERS,
     CORNERS_MIRRORED,
     Candidates,
+    content_bits,
     packed_corners,
     stored_features,
     texts_by_content,
@@ -71,7 +73,7 @@ def _decoded(settings: Settings) -> Load:
 
 def _with_corners(catalogue: Catalogue, memes: dict[str, Meme]) -> set[str]:
     by_id = {meme.id: content for content, meme in memes.items()}
-    return {by_id[id] for id, _, _ in catalogue.pictures.fingerprints(CORNERS_MIRRORED) if id in by_id}
+    return {by_id[id] for id, _, _ in catalogue.pictures.fingerprints(CONTENT) if id in by_id}
 
 
 def _take_corners(
@@ -79,8 +81,9 @@ def _take_corners(
 ) -> int:
     """Keep the corners of contents that have none yet; return how many failed."""
 
-    def corners(meme: Meme) -> tuple[list[bytes], list[bytes]]:
-        return packed_corners(load(meme))
+    def corners(meme: Meme) -> tuple[list[bytes], list[bytes], list[bytes]]:
+        pictures = load(meme)
+        return (*packed_corners(pictures), content_bits(pictures))
 
     failed = 0
     for meme, result in in_threads(corners, unseen, threads=settings.threads):
@@ -90,7 +93,7 @@ def _take_corners(
         else:
             catalogue.pictures.add_fingerprints(
                 FingerprintRecord(meme.content_hash, algorithm, frame, blob, 1.0)
-                for algorithm, blobs in zip((CORNERS, CORNERS_MIRRORED), result, strict=True)
+                for algorithm, blobs in zip((CORNERS, CORNERS_MIRRORED, CONTENT), result, strict=True)
                 for frame, blob in enumerate(blobs)
             )
         progress.advance(failed=isinstance(result, UnreadableFile))

@@ -21,7 +21,7 @@ from PIL import Image
 from indexer.layout import Box, reading_order
 from indexer.spacing import Letter, known, spaced
 from search.errors import ModelUnavailable, UnreadableFile, WrongUse
-from search.runtimes import ONNX_RUNTIME, OPENVINO, has_openvino
+from search.runtimes import ONNX_RUNTIME, OPENVINO, has_openvino, request_of
 from search.settings import Settings
 
 OCR_OFF = "none"
@@ -188,19 +188,9 @@ def _rapidocr(runtime: str) -> Any:
     recogniser.postprocess_op = _SpacedDecoder(recogniser.postprocess_op.character)
     if runtime == OPENVINO:
         for part in (engine.text_det, recogniser):
-            _forget_shapes(part.session)
+            # Hardly two pictures have the same shape.
+            part.session.session = request_of(part.session.model, threads=1, shapes=_SHAPES_KEPT)
     return engine
-
-
-def _forget_shapes(session: Any) -> None:
-    """Let a session of OpenVINO keep what it prepared for a few shapes only, in place of 5,000.
-
-    Hardly two pictures have the same shape, and each took 7 MB that never came back. It costs 1 % of the time.
-    """
-    from openvino import Core
-
-    wanted = {"INFERENCE_NUM_THREADS": 1, "ENABLE_CPU_PINNING": False, "CPU_RUNTIME_CACHE_CAPACITY": _SHAPES_KEPT}
-    session.session = Core().compile_model(session.model, "CPU", wanted).create_infer_request()
 
 
 @dataclass(frozen=True)

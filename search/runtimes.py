@@ -102,3 +102,14 @@ class OpenVino:
 def has_openvino() -> bool:
     """Return whether OpenVINO is installed."""
     return find_spec(OPENVINO) is not None
+
+
+def request_of(model: Any, *, threads: int, shapes: int) -> Any:
+    """Return what runs a model that OpenVINO has read, for one thread, keeping what it prepared for so many shapes.
+
+    Left to itself it keeps 5,000: the reader of pictures grew by 7 MB a picture. It costs 1 % of the time.
+    """
+    import openvino
+
+    wanted = {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False, "CPU_RUNTIME_CACHE_CAPACITY": shapes}
+    return openvino.Core().compile_model(model, "CPU", wanted).create_infer_request()

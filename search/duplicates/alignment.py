@@ -33,6 +33,7 @@ _TURN = 16  # 256ths of a turn that a corner's direction may differ when a pictu
 _GUESSES = 600  # maps tried
 _SMALLEST = 0.15  # of a picture's scale
 _STRAIGHT = 0.02  # a map that turns or slants less than this is a move and a scaling, and is fitted as one
+_STRETCHED = 0.04  # how far the scales of both axes are apart where a picture was stretched
 _LEAST_OVERLAP = 2500  # pixels
 
 _SMOOTHING = 1.2  # sigma in pixels: what sharpening, blur and JPEG change is below it
@@ -257,13 +258,15 @@ def _least_squares(points: Points, others: Points, *, straight: bool) -> Map:
         padded = np.column_stack([points, np.ones(len(points))]).astype(np.float64)
         solved = np.linalg.lstsq(padded, others.astype(np.float64), rcond=None)[0].T
         return solved.astype(np.float64)
-    rows = []
-    for axis in (0, 1):
-        centre = points[:, axis].mean(dtype=np.float64)
-        spread = points[:, axis] - centre
-        scale = float((spread * others[:, axis]).sum() / max((spread**2).sum(), 1e-6))
-        rows.append((scale, float(others[:, axis].mean(dtype=np.float64)) - scale * centre))
-    (right, x), (down, y) = rows
+    centre, other_centre = points.mean(axis=0, dtype=np.float64), others.mean(axis=0, dtype=np.float64)
+    spread, other_spread = points - centre, others - other_centre
+    along, own = (spread * other_spread).sum(axis=0), (spread**2).sum(axis=0)
+    scales = along / np.maximum(own, 1e-6)
+    # Where all corners lie in a strip, one axis says little; people seldom stretch pictures, and seldom a little.
+    if abs(scales[0] / max(scales[1], 1e-6) - 1) < _STRETCHED:
+        scales = np.full(2, along.sum() / max(own.sum(), 1e-6))
+    right, down = scales
+    x, y = other_centre - scales * centre
     return np.array([[right, 0, x], [0, down, y]], np.float64)
 
 

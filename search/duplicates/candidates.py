@@ -13,12 +13,14 @@ from PIL import Image
 
 from search.catalogue import Catalogue
 from search.duplicates.alignment import Corners, view_of
+from search.duplicates.content import content_of
 from search.duplicates.sampling import BITS, CornerIndex, kept_corners, near_pairs, packed, unpacked
 from search.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
 from search.meme import Field
 
 CORNERS = "corners-1"
 CORNERS_MIRRORED = "corners-mirrored-1"
+CONTENT = "pdq-content-1"  # the PDQ fingerprint of what is left without plain surroundings
 
 NEAR_BITS = 48  # of 256: changed light and blur stay below it
 SAME_BITS = 8  # nearly the same picture: all of these count, however many
@@ -35,7 +37,10 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Features:
-    """By what a content is found: fingerprints ([frames, 32] uint8) and corners, upright and mirrored, and words."""
+    """By what a content is found: fingerprints ([n, 32] uint8) and corners, upright and mirrored, and words.
+
+    Fingerprints are those of its frames, and of what each shows without plain surroundings, where it has any.
+    """
 
     bits: NDArray[np.uint8]
     mirrored_bits: NDArray[np.uint8]
@@ -47,9 +52,10 @@ class Features:
 def features_of(pictures: Sequence[Image.Image], *, text: str = "") -> Features:
     """Return the features of a content's pictures, a frame each, and of what they say."""
     views = [view_of(picture) for picture in pictures]
+    contents = [content for picture in pictures if (content := content_of(picture)) is not picture]
     return Features(
-        np.array([pdq(picture)[0] for picture in pictures], np.uint8).reshape(-1, BITS // 8),
-        np.array([pdq_mirrored(picture) for picture in pictures], np.uint8).reshape(-1, BITS // 8),
+        np.array([pdq(picture)[0] for picture in (*pictures, *contents)], np.uint8).reshape(-1, BITS // 8),
+        np.array([pdq_mirrored(picture) for picture in (*pictures, *contents)], np.uint8).reshape(-1, BITS // 8),
         tuple(kept_corners(view.corners) for view in views),
         tuple(kept_corners(view.mirrored.corners) for view in views),
         words_of(text),
@@ -193,13 +199,14 @@ def stored_features(catalogue: Catalogue, *, asking: bool = True) -> Candidates:
                 found.setdefault(contents[id], []).append(blob)
         return found
 
-    bits, corners = by_content(PDQ), by_content(CORNERS)
+    bits, corners, contents_bits = by_content(PDQ), by_content(CORNERS), by_content(CONTENT)
     mirrored = by_content(CORNERS_MIRRORED) if asking else {}
     texts = texts_by_content(catalogue)
     hashes = [content for content in owner if content in corners and content in bits]
     features = []
     for content in hashes:
-        rows = np.frombuffer(b"".join(bits[content]), np.uint8).reshape(-1, BITS // 8)
+        own = dict.fromkeys([*bits[content], *contents_bits.get(content, ())])  # most frames are all content
+        rows = np.frombuffer(b"".join(own), np.uint8).reshape(-1, BITS // 8)
         features.append(
             Features(
                 rows,
@@ -210,6 +217,11 @@ def stored_features(catalogue: Catalogue, *, asking: bool = True) -> Candidates:
             )
         )
     return Candidates(hashes, features, asking=asking)
+
+
+def content_bits(pictures: Sequence[Image.Image]) -> list[bytes]:
+    """Return the fingerprint of what each frame shows without plain surroundings, as the catalogue keeps it."""
+    return [pdq(content_of(picture))[0].tobytes() for picture in pictures]
 
 
 def packed_corners(pictures: Sequence[Image.Image]) -> tuple[list[bytes], list[bytes]]:

@@ -50,10 +50,15 @@ def find_groups(
         contents.setdefault(meme.content_hash, []).append(meme)
     apart = {_ordered(*pair) for pair in settled}
     found: list[Group] = []
-    kinds = [[tier for tier in tiers if tier.is_duplicate], *([tier] for tier in tiers if not tier.is_duplicate)]
-    for kind in kinds:
-        if kind:
-            found.extend(_stars(contents, _alike(catalogue, kind, apart), apart, identical=Tier.IDENTICAL in kind))
+    duplicates = [tier for tier in tiers if tier.is_duplicate]
+    if duplicates:
+        # Two that say different things are not one because a third is too small to tell which of them it says.
+        others = apart | {pair.key for pair in catalogue.pairs.all(Tier.VARIANT)}
+        alike = _alike(catalogue, duplicates, apart)
+        found.extend(_stars(contents, alike, others, identical=Tier.IDENTICAL in duplicates))
+    for tier in tiers:
+        if not tier.is_duplicate:
+            found.extend(_stars(contents, _alike(catalogue, [tier], apart), apart, identical=False))
     return sorted(found, key=lambda group: (_SURENESS[group.tier], -len(group.members), group.key))
 
 
