@@ -3,32 +3,44 @@
 python -m benchmarks.duplicates_scale fingerprints 100000
 python -m benchmarks.duplicates_scale fingerprints 1000000
 python -m benchmarks.duplicates_scale upload 30000
-python -m benchmarks.duplicates_scale library DATA --library MEMES
+python -m benchmarks.duplicates_scale library 1000
+python -m benchmarks.duplicates_scale library 8700
+
+A library is drawn by ../shared/real_memes/build_library.py, with 15 copies of every hundred memes.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.machine import machine
 from indexer.duplicates import compare_library
+from indexer.pictures import decode_pictures
 from indexer.progress import Silence
+from indexer.scan import scan_library
 from search.catalogue import open_catalogue
 from search.duplicates.alignment import Corners
 from search.duplicates.candidates import Candidates, Features, features_of
+from search.duplicates.groups import find_groups
 from search.duplicates.sampling import near_pairs
 from search.duplicates.upload import Matcher, match_upload
 from search.fingerprints import PDQ_SAME, hamming, mirrored_bits
 from search.meme import MediaType, Meme
 from search.settings import Settings
 
+SHARED = Path(__file__).parents[2] / "shared" / "real_memes"
+DRAWN = 1000
 COPIES = 0.05  # share of the fingerprints that are copies, each with up to PDQ_SAME bits changed
 
 
@@ -82,13 +94,34 @@ def upload(count: int) -> None:
     print(f"an upload against {count} memes: p50 {p50:.0f} ms, p95 {p95:.0f} ms; opened in {opened:.1f} s, {_memory()}")
 
 
-def library(data: Path, memes: Path) -> None:
-    """Print how long comparing a scanned and decoded library takes."""
-    settings = Settings(library=memes, data=data)
-    with open_catalogue(settings, create=False) as catalogue:
-        report = compare_library(settings, catalogue, progress=Silence())
-        pairs = len(catalogue.pairs.compared())
-        print(f"{catalogue.memes.count()} memes: {pairs} pairs in {report.seconds:.0f} s, {_memory()}")
+def library(memes: int) -> None:
+    """Print how long each stage takes, from a folder of drawn memes to their groups, without OCR."""
+    with TemporaryDirectory() as folder:
+        # The shared memes have captions for some thousands: more are drawn as libraries beside each other.
+        for seed in range(12, 12 + ceil(memes / DRAWN)):
+            command = [sys.executable, str(SHARED / "build_library.py"), f"{folder}/drawn {seed}"]
+            wanted = min(DRAWN, memes - DRAWN * (seed - 12))
+            subprocess.run(
+                [*command, "--memes", str(wanted), "--seed", str(seed)], check=True, stderr=subprocess.DEVNULL
+            )
+            (Path(folder) / "library").mkdir(exist_ok=True)
+            for category in (Path(folder) / f"drawn {seed}" / "memes").iterdir():
+                category.rename(Path(folder) / "library" / f"{category.name} - {seed}")
+        settings = Settings(library=Path(folder) / "library", data=Path(folder) / "data")
+        with open_catalogue(settings) as catalogue:
+            begun = time.monotonic()
+            scan_library(settings.library, catalogue, progress=Silence())
+            decode_pictures(settings, catalogue, progress=Silence())
+            decoded = time.monotonic() - begun
+            report = compare_library(settings, catalogue, progress=Silence())
+            begun = time.monotonic()
+            groups = len(find_groups(catalogue))
+            grouped = time.monotonic() - begun
+            pairs = len(catalogue.pairs.compared())
+            print(
+                f"{catalogue.memes.count()} memes: scanned and decoded in {decoded:.0f} s, {pairs} pairs compared in "
+                f"{report.seconds:.0f} s, {groups} groups in {grouped:.1f} s, {_memory()}"
+            )
 
 
 def _memory() -> str:
@@ -98,14 +131,10 @@ def _memory() -> str:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("what", choices=("fingerprints", "upload", "library"))
-    arguments.add_argument("amount")
-    arguments.add_argument("--library", type=Path, default=Path("memes"))
+    arguments.add_argument("amount", type=int)
     given = arguments.parse_args()
     print(machine())
-    if given.what == "library":
-        library(Path(given.amount), given.library)
-    else:
-        {"fingerprints": fingerprints, "upload": upload}[given.what](int(given.amount))
+    {"fingerprints": fingerprints, "upload": upload, "library": library}[given.what](given.amount)
 
 
 if __name__ == "__main__":
