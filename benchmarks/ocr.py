@@ -208,9 +208,8 @@ def main() -> None:
         # Tesseract runs in processes of its own, whose time is not ours.
         print(f"{name:38} {cells}  {spent / len(memes):.2f} (waited {waited / len(memes):.2f})", flush=True)
         if own:
-            print(
-                f"{'':38} {'report, words of the template itself taken as right: precision':>58} {beyond.precision:.3f}"
-            )
+            said = "report, words of the template itself taken as right: precision"
+            print(f"{'':38} {said} {beyond.precision:.3f}", flush=True)
 
 
 if __name__ == "__main__":
