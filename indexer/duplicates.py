@@ -130,7 +130,7 @@ class _Comparing:
             key=lambda place: candidates.features[place].bits[:1, ::-1].tobytes(),
         )
         done = 0
-        for batch in _batches(candidates, places):
+        for batch in _batches(candidates, places, threads=self._settings.threads):
             keys = [(candidates.hashes[place], candidates.hashes[other]) for place, others in batch for other in others]
             pairs = list(self._pairs(keys))
             contents = [candidates.hashes[place] for place, _ in batch]
@@ -182,10 +182,14 @@ class _Comparing:
         return Pair(one, other, compare_contents(self._ready(one), self._ready(other), **texts))
 
 
-def _batches(candidates: Candidates, places: Sequence[int]) -> Iterator[list[tuple[int, list[int]]]]:
-    batch: list[tuple[int, list[int]]] = []
-    for found in candidates.of_own(places):
-        batch.append(found)
+def _batches(
+    candidates: Candidates, places: Sequence[int], *, threads: int
+) -> Iterator[list[tuple[int, Sequence[int]]]]:
+    """Yield the places, each with those of what may be like it, so many at a time."""
+    batch: list[tuple[int, Sequence[int]]] = []
+    for place, others in in_threads(candidates.of_own(places), places, threads=threads):
+        assert not isinstance(others, UnreadableFile)  # nothing is read
+        batch.append((place, others))
         if len(batch) == BATCH:
             yield batch
             batch = []

@@ -51,17 +51,13 @@ def hamming(one: Bits, many: Bits) -> NDArray[np.int64]:
 
     One against many ([32], [n, 32]) gives [n]; `hamming(a[:, None], b)` gives every pair, [n, m].
     """
-    distances: NDArray[np.int64] = _bit_counts()[np.bitwise_xor(one, many)].sum(axis=-1, dtype=np.int64)
+    differing = np.ascontiguousarray(np.bitwise_xor(one, many))
+    counts = np.bitwise_count(differing.view(np.uint64) if differing.shape[-1] % 8 == 0 else differing)
+    # A sum over a short last axis is ten times as slow as adding its columns.
+    distances: NDArray[np.int64] = counts[..., 0].astype(np.int64)
+    for column in range(1, counts.shape[-1]):
+        distances += counts[..., column]
     return distances
-
-
-@lru_cache(maxsize=1)
-def _bit_counts() -> NDArray[np.uint8]:
-    """Return how many bits are set in each number ([256]) that a byte can be."""
-    counts: NDArray[np.uint8] = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(
-        axis=1, dtype=np.uint8
-    )
-    return counts
 
 
 def _luminance(picture: Image.Image) -> NDArray[np.float32]:

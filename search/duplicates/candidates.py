@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -108,14 +108,17 @@ class Candidates:
         """Return the places of the contents that may be like this one, the likeliest first."""
         return list(dict.fromkeys([*self._by_bits(asked), *self._by_corners(asked), *self._by_words(asked)]))
 
-    def of_own(self, places: Sequence[int]) -> Iterable[tuple[int, list[int]]]:
-        """Yield these places of its own, each with the places of what may be like it, itself left out."""
+    def of_own(self, places: Sequence[int]) -> Callable[[int], list[int]]:
+        """Return what tells the places of what may be like one of these, itself left out; any thread may ask it."""
         near = self._all_near() if len(places) >= BULK else None
-        for place in places:
+
+        def found(place: int) -> list[int]:
             asked = self.features[place]
             by_bits = self._by_bits(asked, without=place) if near is None else near.get(place, [])
-            found = [*by_bits, *self._by_corners(asked, without=place), *self._by_words(asked, without=place)]
-            yield place, [other for other in dict.fromkeys(found) if other != place]
+            others = [*by_bits, *self._by_corners(asked, without=place), *self._by_words(asked, without=place)]
+            return [other for other in dict.fromkeys(others) if other != place]
+
+        return found
 
     def _by_bits(self, asked: Features, *, without: int = -1) -> list[int]:
         nearest = np.full(len(self), BITS, np.int64)

@@ -144,8 +144,9 @@ class CornerIndex:
             cell = (self.owners[theirs].astype(np.int64) * 16 + (grown + 8 + lay) // 2) * 128 + cells[:, 0] % 128
             cell = cell * 128 + cells[:, 1] % 128
             # A corner votes once in a cell.
-            once = np.unique(cell * len(corners) + mine) // len(corners)
-            names, counts = np.unique(once, return_counts=True)
+            once = _distinct(cell * len(corners) + mine) // len(corners)
+            starts = np.flatnonzero(np.diff(once, prepend=-1))
+            names, counts = once[starts], np.diff(starts, append=len(once))
             np.maximum.at(votes, names // (16 * 128 * 128), counts)
         owners = np.flatnonzero(votes >= LEAST_VOTES)
         order = np.argsort(-votes[owners], kind="stable")
@@ -166,17 +167,26 @@ class CornerIndex:
             within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
             # Of a long run every so many-th, so that no picture is passed over because it is late.
             spread = within * np.repeat(run, counts) // np.maximum(np.repeat(counts, counts), 1)
-            pairs.append(mine * np.int64(len(self.owners)) + order[np.repeat(first, counts) + spread])
+            pairs.append((mine, order[np.repeat(first, counts) + spread]))
         if not pairs:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        mine, theirs = np.divmod(np.unique(np.concatenate(pairs)), len(self.owners))
+        mine, theirs = (np.concatenate(side) for side in zip(*pairs, strict=True))
         turned = (corners.angles[mine].astype(np.int16) - self.angles[theirs] + 128) % 256 - 128
-        mine, theirs = mine[np.abs(turned) <= _TURN], theirs[np.abs(turned) <= _TURN]
+        upright = np.abs(turned) <= _TURN
+        mine, theirs = np.divmod(
+            _distinct(mine[upright] * np.int64(len(self.owners)) + theirs[upright]), len(self.owners)
+        )
         near = hamming(corners.descriptors[mine], self.descriptors[theirs]) <= _FAR
         return mine[near], theirs[near]
 
 
 _STORED = np.dtype([("point", "<f4", 2), ("octave", "u1"), ("angle", "u1"), ("descriptor", "u1", BITS // 8)])
+
+
+def _distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each of some numbers of 0 or more once, rising; sorting them is quicker than the hashes of `np.unique`."""
+    numbers = np.sort(numbers)
+    return numbers[np.diff(numbers, prepend=-1) != 0]
 
 
 def kept_corners(corners: Corners) -> Corners:
