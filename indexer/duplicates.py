@@ -14,6 +14,7 @@ from indexer.media import decode
 from indexer.pictures import in_threads
 from indexer.progress import Progress, StageReport, stage_of
 from search.catalogue import Catalogue, FingerprintRecord, Pair
+from search.duplicates.alignment import one_thread_a_comparison
 from search.duplicates.candidates import (
     CONTENT,
     CORNERS,
@@ -48,6 +49,7 @@ def compare_library(
     """
     begun = monotonic()
     load = load or _decoded(settings)
+    one_thread_a_comparison()
     memes: dict[str, Meme] = {}
     for meme in catalogue.memes.everything():
         if meme.has_thumbnail:  # decoded once: what could not be is no news

@@ -496,3 +496,8 @@ def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float
         # To take all colour away explains anything in one direction; what counts is the other.
         least = residual if source is first else np.maximum(least, residual)
     return float(np.median(apart)), float(((apart > 12) & (least > 12)).mean())
+
+
+def one_thread_a_comparison() -> None:
+    """Let OpenCV work in the thread that calls it: where several compare at a time, its own threads are in their way."""
+    cv2.setNumThreads(1)
