@@ -499,5 +499,5 @@ def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float
 
 
 def one_thread_a_comparison() -> None:
-    """Let OpenCV work in the thread that calls it: where several compare at a time, its own threads are in their way."""
+    """Let OpenCV work in the thread that calls it: where several compare at a time, its own are in their way."""
     cv2.setNumThreads(1)
