@@ -16,7 +16,7 @@ from indexer.examining import Examiner, examine, open_examiner
 from indexer.extending import bring_up_to_date
 from indexer.inbox import remove_orphans
 from indexer.ocr import OcrEngine, load_ocr
-from indexer.queue import Shift, shift_on
+from indexer.queue import shift_on
 from search.catalogue import Catalogue, Upload, UploadState
 from search.encoders import TextEncoder
 from search.errors import MemeticaError, ModelUnavailable, WrongUse
@@ -38,10 +38,18 @@ class Worker:
     again.
     """
 
-    def __init__(self, name: str, prepare: Callable[[], Callable[[], bool]], *, idle: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        name: str,
+        prepare: Callable[[], Callable[[], bool]],
+        *,
+        ended: Callable[[], None] = lambda: None,
+        idle: float = IDLE_SECONDS,
+    ) -> None:
         self.trouble: MemeticaError | None = None
         self._name = name
         self._prepare = prepare
+        self._ended = ended
         self._idle = idle
         self._lock = threading.Lock()
         self._woken = threading.Event()
@@ -100,64 +108,69 @@ class Worker:
             with self._lock:
                 if not self._woken.is_set() and monotonic() >= busy_until:
                     self._thread = None
+                    self._ended()
                     return
 
 
-def examining(
-    settings: Settings,
-    catalogue: Catalogue,
-    *,
-    load_engine: Callable[[Settings], OcrEngine | None] = load_ocr,
-    idle: float = IDLE_SECONDS,
-) -> Worker:
+class Ready:
+    """An examiner that is made ready when it is first asked for, and let go when it has not been for long."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        *,
+        load_engine: Callable[[Settings], OcrEngine | None] = load_ocr,
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._load_engine = load_engine
+        self._lock = threading.Lock()
+        self._held: Examiner | None = None
+
+    def examiner(self) -> Examiner:
+        """Return the examiner; what comes into the library later, it finds by fingerprints alone."""
+        with self._lock:
+            self._held = self._held or self._opened()
+            return self._held
+
+    def let_go(self) -> None:
+        """Forget the examiner: the next one knows the library as it is then."""
+        with self._lock:
+            self._held = None
+
+    def _opened(self) -> Examiner:
+        try:
+            engine = self._load_engine(self._settings)
+            unread = "" if engine else "No OCR engine is chosen: words in pictures are not read."
+        except (ModelUnavailable, WrongUse) as error:
+            engine, unread = None, f"{error.message} {error.hint}".strip()
+        return open_examiner(self._settings, self._catalogue, engine=engine, unread=unread)
+
+
+def examining(settings: Settings, catalogue: Catalogue, *, ready: Ready, idle: float = IDLE_SECONDS) -> Worker:
     """Return a worker that examines the uploads that wait."""
 
     def prepare() -> Callable[[], bool]:
         remove_orphans(settings, catalogue)
-        held: list[Examiner] = []
+        return lambda: _examine_next(catalogue, ready)
 
-        def work() -> bool:
-            if not catalogue.inbox.count(UploadState.WAITING):
-                return False
-            with shift_on(catalogue, Stage.MEDIA) as shift:
-                return _examine_next(settings, catalogue, shift, held, load_engine)
-
-        return work
-
-    return Worker("inbox: examining", prepare, idle=idle)
+    return Worker("inbox: examining", prepare, ended=ready.let_go, idle=idle)
 
 
-def _examine_next(
-    settings: Settings,
-    catalogue: Catalogue,
-    shift: Shift,
-    held: list[Examiner],
-    load_engine: Callable[[Settings], OcrEngine | None],
-) -> bool:
+def _examine_next(catalogue: Catalogue, ready: Ready) -> bool:
     """Examine the first upload that waits and that nobody else examines; return whether there was one."""
-    for upload in catalogue.inbox.in_state(UploadState.WAITING):
-        if not shift.take(upload.content_hash, sources=(SOURCE,)):
-            continue
-        try:
+    if not catalogue.inbox.count(UploadState.WAITING):
+        return False
+    with shift_on(catalogue, Stage.MEDIA) as shift:
+        for upload in catalogue.inbox.in_state(UploadState.WAITING):
+            if not shift.take(upload.content_hash, sources=(SOURCE,)):
+                continue
+            # Whoever had it a moment ago may have examined it.
             if catalogue.inbox.get(upload.id).state is UploadState.WAITING:
-                if not held:
-                    held.append(_examiner(settings, catalogue, load_engine))
-                _examine(held[0], upload)
-        finally:
-            shift.give_back(upload.content_hash, sources=(SOURCE,))
-        return True
+                _examine(ready.examiner(), upload)
+            return True
     return False
-
-
-def _examiner(
-    settings: Settings, catalogue: Catalogue, load_engine: Callable[[Settings], OcrEngine | None]
-) -> Examiner:
-    try:
-        engine = load_engine(settings)
-        unread = "" if engine else "No OCR engine is chosen: words in pictures are not read."
-    except (ModelUnavailable, WrongUse) as error:
-        engine, unread = None, f"{error.message} {error.hint}".strip()
-    return open_examiner(settings, catalogue, engine=engine, unread=unread)
 
 
 def _examine(examiner: Examiner, upload: Upload) -> None:
@@ -172,20 +185,15 @@ def _examine(examiner: Examiner, upload: Upload) -> None:
         )
 
 
-def examine_waiting(
-    settings: Settings,
-    catalogue: Catalogue,
-    *,
-    load_engine: Callable[[Settings], OcrEngine | None] = load_ocr,
-    told: Callable[[int], None] = lambda left: None,
-) -> int:
-    """Examine every upload that waits and that no other process is examining, here and now; return how many."""
+def examine_waiting(catalogue: Catalogue, *, ready: Ready, told: Callable[[int], None] = lambda left: None) -> int:
+    """Examine every upload that waits and that no other process is examining, here and now; return how many.
+
+    `told` hears how many are left after each.
+    """
     done = 0
-    held: list[Examiner] = []
-    with shift_on(catalogue, Stage.MEDIA) as shift:
-        while _examine_next(settings, catalogue, shift, held, load_engine):
-            done += 1
-            told(catalogue.inbox.count(UploadState.WAITING))
+    while _examine_next(catalogue, ready):
+        done += 1
+        told(catalogue.inbox.count(UploadState.WAITING))
     return done
 
 

@@ -52,33 +52,39 @@ def open_examiner(settings: Settings, catalogue: Catalogue, *, engine: OcrEngine
 
 def examine(examiner: Examiner, upload: Upload) -> None:
     """Find out what an upload is and keep it, or keep why that could not be done."""
-    settings, catalogue = examiner.settings, examiner.catalogue
+    catalogue = examiner.catalogue
     try:
-        findings, fingerprints = _found_out(examiner, upload)
+        findings, fingerprints = find_out(
+            examiner,
+            inbox_path(examiner.settings.data, upload.content_hash),
+            content_hash=upload.content_hash,
+            before=upload.id,
+        )
     except UnreadableFile as error:
         catalogue.inbox.failed(upload.id, reason=error.message, hint=error.hint)
-        return
-    if not inbox_path(settings.data, upload.content_hash).is_file():
-        catalogue.inbox.failed(upload.id, reason="Its file is gone from the inbox.", hint="Send it again.")
         return
     catalogue.inbox.examined(upload.id, findings, fingerprints)
 
 
-def _found_out(examiner: Examiner, upload: Upload) -> tuple[dict[str, Any], list[FingerprintRecord]]:
+def find_out(
+    examiner: Examiner, file: Path, *, content_hash: str, before: int | None = None
+) -> tuple[dict[str, Any], list[FingerprintRecord]]:
+    """Return what a file is, as JSON has it, and its fingerprints; raise UnreadableFile.
+
+    `picture` and `reading` are as the catalogue keeps them, `alike` the memes of the library that it is like and
+    `beside` the uploads that it is like and that came before the one of this number.
+    """
     settings = examiner.settings
-    file = inbox_path(settings.data, upload.content_hash)
     decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)
-    fingerprints = fingerprints_of(upload.content_hash, decoded.pictures)
+    fingerprints = fingerprints_of(content_hash, decoded.pictures)
     reading, unread = read(examiner, decoded.pictures)
-    likes, uncompared = likes_of(
-        examiner, decoded.pictures, text=reading.text if reading else "", content_hash=upload.content_hash
-    )
-    beside = _likes_beside(examiner, upload, decoded.pictures)
-    record = reading_record_of(upload.content_hash, examiner.engine, reading)
+    text = reading.text if reading else ""
+    likes, uncompared = likes_of(examiner, decoded.pictures, text=text, content_hash=content_hash)
+    beside = [] if before is None else _likes_beside(examiner, before, decoded.pictures)
     return {
         "picture": picture_of(decoded),
-        "text": reading.text if reading else "",
-        "reading": record,
+        "text": text,
+        "reading": reading_of(examiner.engine, reading),
         "unread": unread,
         "alike": [{"content_hash": meme.content_hash, "evidence": found.to_json()} for meme, found in likes],
         "beside": [{"id": id, "evidence": found.to_json()} for id, found in beside],
@@ -99,7 +105,7 @@ def picture_of(decoded: Decoded) -> dict[str, Any]:
     }
 
 
-def reading_record_of(content_hash: str, engine: OcrEngine | None, reading: Reading | None) -> dict[str, Any] | None:
+def reading_of(engine: OcrEngine | None, reading: Reading | None) -> dict[str, Any] | None:
     """Return what an engine read as the catalogue keeps it, as JSON has it; None where nothing read."""
     if engine is None or reading is None:
         return None
@@ -201,14 +207,14 @@ def _opened(path: Path) -> Image.Image:
         return picture.convert("RGB")
 
 
-def _likes_beside(examiner: Examiner, upload: Upload, pictures: Sequence[Image.Image]) -> list[tuple[int, Evidence]]:
-    """Return the uploads that wait and that came before one, which it is like, by its middle frame."""
+def _likes_beside(examiner: Examiner, before: int, pictures: Sequence[Image.Image]) -> list[tuple[int, Evidence]]:
+    """Return the uploads that wait, that came before one of a number and that are like it, by its middle frame."""
     picture = pictures[len(pictures) // 2]
     own: Seen | None = None
     both = (pdq(picture)[0], pdq_mirrored(picture))
     found = []
     for other in examiner.catalogue.inbox.in_state(UploadState.EXAMINED):
-        if other.id >= upload.id:
+        if other.id >= before:
             continue
         frames = examiner.catalogue.pictures.fingerprints_of(other.content_hash, PDQ)
         if not frames:

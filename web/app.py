@@ -9,7 +9,22 @@ from werkzeug.routing import BaseConverter
 
 from search.encoders import TextEncoder, load_text_encoder
 from search.settings import Settings
-from web import api, curator, duplicates, errors, feeds, files, metrics, pages, reading, safety, signing_in, verdicts
+from web import (
+    api,
+    curator,
+    duplicates,
+    errors,
+    feeds,
+    files,
+    inbox,
+    inbox_api,
+    metrics,
+    pages,
+    reading,
+    safety,
+    signing_in,
+    verdicts,
+)
 from web.site import Site
 
 MAX_UPLOAD_BYTES = 20_000_000
@@ -43,6 +58,8 @@ def create_app(settings: Settings, *, load_encoder: Callable[[Settings], TextEnc
     # What the curator's home shows: a maker of a card for each kind of work.
     app.extensions["curator_cards"] = []
     duplicates.register(app)  # /curator/duplicates
+    inbox.register(app)  # /curator/inbox
+    inbox_api.register(app)  # /api/inbox, /api/suggest
     reading.register(app)  # /curator/reading, /curator/contradictions
     app.register_blueprint(verdicts.blueprint)  # /api/duplicates, /api/verdicts
     errors.register(app)

@@ -37,6 +37,12 @@ class Site:
                     self._searcher = Searcher(self.settings, self.catalogue, index=index, text_encoder=self._encoder)
         return self._searcher
 
+    def encoder(self) -> TextEncoder:
+        """Return the text encoder that searching uses too; raise ModelUnavailable."""
+        with self._opening:
+            self._encoder = self._encoder or self._load_encoder(self.settings)
+            return self._encoder
+
     def index_status(self) -> IndexStatus | MemeticaError:
         """Return the state of the index, or the error that stands in its place."""
         try:
