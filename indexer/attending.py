@@ -45,12 +45,14 @@ class Worker:
         *,
         ended: Callable[[], None] = lambda: None,
         idle: float = IDLE_SECONDS,
+        retry: float = RETRY_SECONDS,
     ) -> None:
         self.trouble: MemeticaError | None = None
         self._name = name
         self._prepare = prepare
         self._ended = ended
         self._idle = idle
+        self._retry = retry
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
@@ -97,7 +99,7 @@ class Worker:
                     self._resting.set()
             except MemeticaError as error:
                 self.trouble = error
-                pause = RETRY_SECONDS
+                pause = self._retry
                 busy_until = monotonic() + self._idle
             except Exception as error:  # a thread's edge: what is not foreseen must not end all later work
                 logger.exception("%s failed", self._name)

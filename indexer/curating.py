@@ -9,6 +9,7 @@ from enum import StrEnum
 from time import monotonic
 
 from indexer.merging import merge, undo_merge
+from indexer.refiling import undo_refiling
 from search.catalogue import Catalogue, Verdict, VerdictKind
 from search.duplicates.evidence import Tier
 from search.duplicates.groups import DUPLICATES, Group, find_groups
@@ -151,9 +152,12 @@ def declare(catalogue: Catalogue, kind: VerdictKind, memes: Sequence[Meme], *, n
 
 
 def take_back(settings: Settings, catalogue: Catalogue, uid: str, *, note: str = "") -> Verdict:
-    """Undo a verdict, putting files back where it was a merge, and return the ledger's line that says so."""
-    if catalogue.verdicts.get(uid).kind is VerdictKind.MERGED:
+    """Undo a verdict, putting files back where it was a merge or a move, and return the ledger's line that says so."""
+    kind = catalogue.verdicts.get(uid).kind
+    if kind is VerdictKind.MERGED:
         return undo_merge(settings, catalogue, uid, note=note)
+    if kind is VerdictKind.MOVED:
+        return undo_refiling(settings, catalogue, uid, note=note)
     return catalogue.verdicts.undo(uid, note=note)
 
 

@@ -16,6 +16,7 @@ from indexer.pictures import decode_pictures
 from indexer.progress import Progress, StageReport, stage_of
 from indexer.queue import only_one
 from indexer.read import read_memes
+from indexer.refiling import recover_refilings
 from indexer.scan import scan_library
 from indexer.weigh import weigh_texts
 from search.catalogue import Catalogue
@@ -87,6 +88,7 @@ def index_library(
     settings = replace(settings, library=library_root(settings.library))
     recover_merges(settings, catalogue)
     recover_uploads(settings, catalogue)
+    recover_refilings(settings, catalogue)
     # Of two scans at a time the one that saw less would take what the other saw for vanished.
     with only_one(settings, "scanning"):
         report(Stage.SCAN, lambda: scan_library(settings.library, catalogue, progress=progress))

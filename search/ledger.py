@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from search.catalogue.verdicts import Verdict, VerdictKind
+from search.catalogue.verdicts import Verdict, VerdictKind, least_contents
 from search.errors import WrongUse
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -25,6 +25,7 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
         "undoes": verdict.undoes,
         "paths": list(verdict.paths),
         "note": verdict.note,
+        "about": verdict.about,
         "at": verdict.made_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
     }
 
@@ -44,13 +45,13 @@ def read_verdicts(lines: Iterable[str]) -> Iterator[Verdict]:
 
 def _verdict(row: dict[str, Any]) -> Verdict:
     contents, keep, undoes = row["contents"], row.get("keep"), row.get("undoes")
-    if not isinstance(contents, list) or len(contents) < 2 or not all(map(_is_hash, contents)):
-        raise ValueError("`contents` must be two content hashes or more")
+    kind = VerdictKind(row["verdict"])
+    if not isinstance(contents, list) or len(contents) < least_contents(kind) or not all(map(_is_hash, contents)):
+        raise ValueError("`contents` must be two content hashes or more, one where it is not about duplicates")
     if not _UID.fullmatch(row["id"]) or not (undoes is None or _UID.fullmatch(undoes)):
         raise ValueError("`id` and `undoes` must be 16 hexadecimal digits")
     if not (keep is None or _is_hash(keep)):
         raise ValueError("`keep` must be a content hash")
-    kind = VerdictKind(row["verdict"])
     if (kind is VerdictKind.UNDONE) != (undoes is not None):
         raise ValueError("`undoes` belongs to what is undone, and to nothing else")
     made_at = datetime.fromisoformat(row["at"])
@@ -63,6 +64,7 @@ def _verdict(row: dict[str, Any]) -> Verdict:
         undoes=undoes,
         paths=tuple(str(path) for path in row.get("paths", ())),
         note=str(row.get("note", "")),
+        about=str(row.get("about", "")),
     )
 
 

@@ -63,6 +63,14 @@ def _weights(text: str) -> Mapping[str, float]:
     return MappingProxyType(dict(WEIGHTS) | weights)
 
 
+def _share(text: str) -> float:
+    """Return a precision; raise ValueError for what is none."""
+    share = float(text)
+    if not 0.5 <= share <= 0.99:
+        raise ValueError("expected 0.5 to 0.99")
+    return share
+
+
 def _keep_rule(text: str) -> tuple[KeepBy, ...]:
     """Return the criteria in `name name …`; raise ValueError for what is none or comes twice."""
     rule = tuple(KeepBy(name) for name in text.replace(",", " ").split())
@@ -104,6 +112,9 @@ class Settings:
     upload_bytes: int = option(50_000_000, help="uploads with more bytes are refused")
     inbox_files: int = option(1000, help="uploads that may wait in the inbox at once; more are refused")
     inbox_bytes: int = option(5_000_000_000, help="bytes of all uploads that may wait in the inbox at once")
+    suggest_precision: float = option(
+        0.9, help="how often a category that is called sure must be right, 0.5 to 0.99", parse=_share
+    )
     open_suggestions: bool = option(False, help="let visitors ask what a picture is and where it belongs, no more")
     examples: str = option("", help="queries to begin with, on the home page: `one | two | three`")
     site_name: str = option("Memetica", help="the name at the top of each page")

@@ -23,6 +23,8 @@ HOMES = {
     "sentence_transformers": ("search/export.py",),
     "onnxruntime": ("search/runtimes.py",),
     "openvino": ("search/runtimes.py",),
+    "sklearn": ("search/categories/",),
+    "cleanlab": ("search/categories/health.py",),
     "tokenizers": ("search/minilm.py",),
     "rapidocr": ("indexer/ocr.py",),
     "av": ("indexer/",),

@@ -32,6 +32,7 @@ def test_a_row_reads_as_people_would_write_it() -> None:
         "undoes": None,
         "paths": ["Cats/😂.png", "Dogs/b.png"],
         "note": "„so“",
+        "about": "",
         "at": "2026-01-02T03:04:05.678901Z",
     }
 

@@ -11,11 +11,13 @@ from search.encoders import TextEncoder, load_text_encoder
 from search.settings import Settings
 from web import (
     api,
+    categories,
     curator,
     duplicates,
     errors,
     feeds,
     files,
+    health,
     inbox,
     inbox_api,
     metrics,
@@ -58,8 +60,10 @@ def create_app(settings: Settings, *, load_encoder: Callable[[Settings], TextEnc
     # What the curator's home shows: a maker of a card for each kind of work.
     app.extensions["curator_cards"] = []
     duplicates.register(app)  # /curator/duplicates
+    categories.register(app, apart=load_encoder is _encoder)  # what suggestions need
     inbox.register(app)  # /curator/inbox
     inbox_api.register(app)  # /api/inbox, /api/suggest
+    health.register(app)  # /curator/health
     reading.register(app)  # /curator/reading, /curator/contradictions
     app.register_blueprint(verdicts.blueprint)  # /api/duplicates, /api/verdicts
     errors.register(app)

@@ -21,6 +21,7 @@ from search.errors import MemeticaError, WrongUse
 from search.meme import Answer, Stage, TextKind
 from search.searcher import Likeness, open_searcher
 from search.settings import Settings
+from web.commands.categories import health, suggest
 from web.commands.duplicates import duplicates, verdict, verdicts
 from web.commands.evaluate import evaluate
 from web.commands.password import password
@@ -41,7 +42,7 @@ def main(context: click.Context, **common: Any) -> None:
 for _option in reversed(COMMON):
     main = _option(main)
 
-for _command in (duplicates, evaluate, password, verdict, verdicts):
+for _command in (duplicates, evaluate, health, password, suggest, verdict, verdicts):
     main.add_command(_command)
 
 

@@ -17,6 +17,7 @@ from search.catalogue import Catalogue, Upload, UploadState
 from search.duplicates.evidence import Evidence
 from search.errors import MemeticaError, NotFound, SuspectedDuplicate, WrongUse
 from web.asked import number
+from web.categories import Categories, suggestion_of
 from web.curator import Card
 from web.duplicates import size_in_words
 from web.offers import Offers, offers_of
@@ -34,11 +35,16 @@ DECIDED = {UploadState.ACCEPTED: "Accepted", UploadState.DISCARDED: "Discarded"}
 class Inbox:
     """The workers of a site's inbox, and what they hold ready."""
 
-    def __init__(self, found: Site) -> None:
+    def __init__(self, found: Site, categories: Categories) -> None:
         self._catalogue = found.catalogue
         self.ready = Ready(found.settings, found.catalogue)
         self.examining: Worker = examining(found.settings, found.catalogue, ready=self.ready)
-        self.indexing: Worker = indexing(found.settings, found.catalogue, load_encoder=found.encoder)
+        self.indexing: Worker = indexing(
+            found.settings,
+            found.catalogue,
+            load_encoder=found.encoder,
+            learned=lambda uploads: categories.changed(one.meme_id for one in uploads if one.meme_id is not None),
+        )
 
     def wake(self) -> None:
         """Let the workers begin where there is something to do."""
@@ -66,7 +72,7 @@ class Inbox:
 def register(app: Flask) -> None:
     """Give the site the pages and the curator's home their card; what was left undone is gone on with."""
     found = app.extensions["site"]
-    app.extensions["inbox"] = Inbox(found)
+    app.extensions["inbox"] = Inbox(found, app.extensions["categories"])
     if not found.catalogue.read_only:
         app.extensions["inbox"].wake()
     app.extensions["curator_cards"].insert(0, card)
@@ -190,7 +196,15 @@ def _page(found: Upload, *, unknown: str = "", error: MemeticaError | None = Non
 def _offers(found: Upload) -> Offers:
     if found.state is not UploadState.EXAMINED:
         return Offers((), "")
-    return offers_of(site().catalogue, found)
+    return suggested_for(found)
+
+
+def suggested_for(upload: Upload) -> Offers:
+    """Return what is offered for an upload that was examined."""
+    catalogue = site().catalogue
+    fingerprints = catalogue.inbox.fingerprints_of(upload.content_hash)
+    suggestion = suggestion_of(fingerprints, dict(upload.findings or {}), content_hash=upload.content_hash)
+    return offers_of(catalogue, upload, suggestion)
 
 
 def _beside(catalogue: Catalogue, found: Upload) -> list[tuple[Upload, Evidence]]:

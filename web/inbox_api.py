@@ -18,14 +18,16 @@ from search.duplicates.evidence import Evidence
 from search.errors import MemeticaError, WrongUse
 from search.meme import Meme
 from web.asked import MAX_HITS, number
-from web.inbox import allow_uploads, receive_all, the_inbox
-from web.offers import Offers, offers_of
+from web.categories import suggestion_of
+from web.inbox import allow_uploads, receive_all, suggested_for, the_inbox
+from web.offers import Offers, suggested
 from web.rows import Row, page_url
 from web.signing_in import NotSignedIn, curator_only, signed_in
 from web.site import site
 
 blueprint = Blueprint("inbox_api", __name__, url_prefix="/api")
 SUGGESTED_AT_ONCE = 2  # a picture takes a second or more to read
+NOT_LEARNT = "The categories are being learnt; ask again in some seconds."
 WAIT_SECONDS = 5.0  # for one of those to be done
 
 
@@ -132,7 +134,7 @@ def suggest() -> Response:
             file = Path(folder) / "picture"
             sent.save(file)
             content = hashlib.sha256(file.read_bytes()).hexdigest()
-            findings, _ = find_out(the_inbox().ready.examiner(), file, content_hash=content)
+            findings, fingerprints = find_out(the_inbox().ready.examiner(), file, content_hash=content)
             the_inbox().examining.wake()  # so that what it holds ready is let go of in time
     finally:
         semaphore.release()
@@ -141,7 +143,9 @@ def suggest() -> Response:
         for row in findings["alike"]
         for meme in site().catalogue.memes.with_content(row["content_hash"])[:1]
     ]
-    return jsonify({"file": sent.filename, "text": findings["text"], **likes_rows(likes)})
+    suggestion = suggestion_of(fingerprints, findings, content_hash=content)
+    offers = Offers((), NOT_LEARNT) if suggestion is None else suggested(site().catalogue, suggestion)
+    return jsonify({"file": sent.filename, "text": findings["text"], **likes_rows(likes), **offers_rows(offers)})
 
 
 def _not_stored(response: Response) -> Response:
@@ -153,7 +157,7 @@ def upload_row(upload: Upload) -> Row:
     """Return an upload as a row."""
     findings = upload.findings or {}
     examined = upload.state is UploadState.EXAMINED
-    offers = offers_of(site().catalogue, upload) if examined else Offers((), "")
+    offers = suggested_for(upload) if examined else Offers((), "")
     kept = upload.state is not UploadState.ACCEPTED and inbox_path(site().settings.data, upload.content_hash).exists()
     return {
         "id": upload.id,
@@ -205,8 +209,17 @@ def likes_rows(likes: list[tuple[Meme, Evidence]]) -> Row:
 def offers_rows(offers: Offers) -> Row:
     """Return where a picture may belong; `abstain` unless one category is sure enough."""
     return {
-        "suggestions": [{"category": one.category, "probability": one.probability} for one in offers.offers],
+        "suggestions": [
+            {
+                "category": one.category,
+                "probability": None if one.probability is None else round(one.probability, 4),
+                "why": one.why,
+                "neighbours": list(one.memes),
+            }
+            for one in offers.offers
+        ],
         "sure": offers.sure,
         "abstain": offers.sure is None,
+        "sentence": offers.sentence,
         "neighbours": [one.id for one in offers.neighbours],
     }

@@ -45,3 +45,5 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         server.run()
     finally:
         server.close()
+        for name in ("inbox", "categories"):
+            app.extensions[name].close()

@@ -1,8 +1,8 @@
 """The catalogue: everything that cost work or a decision, in one SQLite file. The only SQL of Memetica.
 
 `Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `descriptions`, `pictures`, `vectors`,
-`failures`, `judgements`, `leases`, `calls`, `verdicts`, `merges`, `inbox`. One object may be used from any thread:
-each thread gets a connection of its own.
+`failures`, `judgements`, `leases`, `calls`, `verdicts`, `merges`, `refilings`, `inbox`. One object may be used from
+any thread: each thread gets a connection of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from search.catalogue.memes import MemeRecord, Memes
 from search.catalogue.merges import MergeRecord, Merges, MergeState
 from search.catalogue.pairs import Pair, Pairs
 from search.catalogue.pictures import FingerprintRecord, PictureRecord, Pictures
+from search.catalogue.refilings import RefilingRecord, Refilings, RefilingState, Renamed
 from search.catalogue.texts import PassageRow, ReadingRecord, SidecarRecord, Texts
 from search.catalogue.vectors import VectorRows
 from search.catalogue.verdicts import Verdict, VerdictKind, Verdicts
@@ -41,6 +42,9 @@ __all__ = [
     "PassageRow",
     "PictureRecord",
     "ReadingRecord",
+    "RefilingRecord",
+    "RefilingState",
+    "Renamed",
     "SidecarRecord",
     "Upload",
     "UploadState",
@@ -67,6 +71,7 @@ class Catalogue:
         self.pairs = Pairs(database)
         self.verdicts = Verdicts(database)
         self.merges = Merges(database)
+        self.refilings = Refilings(database)
         self.inbox = Inbox(database)
 
     @property

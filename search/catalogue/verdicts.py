@@ -22,15 +22,21 @@ class VerdictKind(StrEnum):
     KEEP_ALL = "keep all"  # duplicates, and wanted
     DUPLICATES = "duplicates"  # to be proposed again, whatever was decided before
     MERGED = "merged"
+    RIGHT = "filed right"  # what a finding about categories proposed is not wanted
+    MOVED = "moved"  # to another category
     UNDONE = "undone"  # takes another verdict back
 
 
 SETTLING = (VerdictKind.DISTINCT, VerdictKind.KEEP_ALL)  # a merged file that comes back is a duplicate again
+ABOUT_DUPLICATES = (VerdictKind.DISTINCT, VerdictKind.KEEP_ALL, VerdictKind.DUPLICATES, VerdictKind.MERGED)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One line of the ledger; `contents` are content hashes in order, one twice where two files were the same bytes."""
+    """One line of the ledger; `contents` are content hashes in order, one twice where two files were the same bytes.
+
+    `about` is the finding about categories that it settles, and empty in a verdict about duplicates.
+    """
 
     uid: str
     kind: VerdictKind
@@ -40,6 +46,7 @@ class Verdict:
     undoes: str | None = None
     paths: tuple[str, ...] = ()
     note: str = ""
+    about: str = ""
 
     def pairs(self) -> frozenset[tuple[str, str]]:
         """Return every pair of contents, each in order."""
@@ -60,13 +67,21 @@ class Verdicts:
         keep: str | None = None,
         paths: Sequence[str] = (),
         note: str = "",
+        about: str = "",
         uid: str | None = None,
     ) -> Verdict:
-        """Write a verdict and return it; raise WrongUse when it is about fewer than two memes."""
-        if len(contents) < 2:
-            raise WrongUse("A verdict is about two memes or more.")
+        """Write a verdict and return it; raise WrongUse when it is about too few memes."""
+        if len(contents) < least_contents(kind):
+            raise WrongUse("A verdict about duplicates is about two memes or more, any other about one.")
         verdict = Verdict(
-            uid or new_uid(), kind, tuple(sorted(contents)), _now(), keep=keep, paths=tuple(paths), note=note
+            uid or new_uid(),
+            kind,
+            tuple(sorted(contents)),
+            _now(),
+            keep=keep,
+            paths=tuple(paths),
+            note=note,
+            about=about,
         )
         self.put([verdict])
         return verdict
@@ -82,7 +97,14 @@ class Verdicts:
         if uid in {one.undoes for one in self.all()}:
             raise WrongUse("That verdict is undone already.")
         line = Verdict(
-            new_uid(), VerdictKind.UNDONE, verdict.contents, _now(), undoes=uid, paths=verdict.paths, note=note
+            new_uid(),
+            VerdictKind.UNDONE,
+            verdict.contents,
+            _now(),
+            undoes=uid,
+            paths=verdict.paths,
+            note=note,
+            about=verdict.about,
         )
         self.put([line])
         return line
@@ -94,8 +116,8 @@ class Verdicts:
             for one in verdicts:
                 new += self._database.write(
                     """
-                    INSERT OR IGNORE INTO verdicts (uid, kind, contents, keep, undoes, paths, note, made_at)
-                    VALUES (:uid, :kind, :contents, :keep, :undoes, :paths, :note, :made_at)
+                    INSERT OR IGNORE INTO verdicts (uid, kind, contents, keep, undoes, paths, note, about, made_at)
+                    VALUES (:uid, :kind, :contents, :keep, :undoes, :paths, :note, :about, :made_at)
                     """,
                     {
                         "uid": one.uid,
@@ -105,6 +127,7 @@ class Verdicts:
                         "undoes": one.undoes,
                         "paths": json.dumps(one.paths, ensure_ascii=False),
                         "note": one.note,
+                        "about": one.about,
                         "made_at": one.made_at.astimezone(UTC).isoformat(timespec="microseconds"),
                     },
                 ).rowcount
@@ -144,9 +167,14 @@ def settled(verdicts: Sequence[Verdict]) -> frozenset[tuple[str, str]]:
     """Return the pairs that are settled by the last standing verdict on each."""
     last: dict[tuple[str, str], VerdictKind] = {}
     for one in sorted(standing(verdicts), key=lambda one: (one.made_at, one.uid)):
-        if one.kind is not VerdictKind.MERGED:
+        if one.kind in ABOUT_DUPLICATES and one.kind is not VerdictKind.MERGED:
             last.update(dict.fromkeys(one.pairs(), one.kind))
     return frozenset(pair for pair, kind in last.items() if kind in SETTLING)
+
+
+def least_contents(kind: VerdictKind) -> int:
+    """Return how many memes a verdict of a kind is about at least; an undo is about what it takes back."""
+    return 2 if kind in ABOUT_DUPLICATES else 1
 
 
 def new_uid() -> str:
@@ -168,4 +196,5 @@ def _verdict(row: sqlite3.Row) -> Verdict:
         undoes=row["undoes"],
         paths=tuple(json.loads(row["paths"])),
         note=row["note"],
+        about=row["about"],
     )

@@ -52,6 +52,14 @@ document.addEventListener(
   true,
 );
 
+// A page that waits for work loads itself again, but never under somebody's hands.
+const waiting = document.querySelector("[data-reload]");
+if (waiting) {
+  setInterval(() => {
+    if (!leaving && !document.querySelector("input:focus, textarea:focus")) location.reload();
+  }, 1000 * waiting.dataset.reload);
+}
+
 document.documentElement.dataset.keys = "ready"; // from here on keys are heard
 
 // The next group is ready before it is asked for.
