@@ -44,7 +44,8 @@ def prepare(settings: Settings, memes: int) -> None:
 @contextmanager
 def server(settings: Settings) -> Iterator[tuple[str, int]]:
     """Give the host and port, and the process's number, of the real `memetica serve`."""
-    command = [sys.executable, "-m", "web.cli", "serve", "--port", "0", "--json", "--data", str(settings.data)]
+    command = [sys.executable, "-m", "web.cli", "serve", "--port", "0", "--json"]
+    command += ["--data", str(settings.data), "--library", str(settings.library)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
         try:
             assert running.stdout is not None

@@ -24,6 +24,7 @@ from search.settings import Settings
 from web.commands.categories import health, suggest
 from web.commands.duplicates import duplicates, verdict, verdicts
 from web.commands.evaluate import evaluate
+from web.commands.inbox import inbox, upload
 from web.commands.password import password
 from web.listing import show_answer, show_meme, show_status, show_understood
 from web.rows import hit_row, meme_row, status_rows
@@ -42,7 +43,7 @@ def main(context: click.Context, **common: Any) -> None:
 for _option in reversed(COMMON):
     main = _option(main)
 
-for _command in (duplicates, evaluate, health, password, suggest, verdict, verdicts):
+for _command in (duplicates, evaluate, health, inbox, password, suggest, upload, verdict, verdicts):
     main.add_command(_command)
 
 

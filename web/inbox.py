@@ -17,7 +17,7 @@ from search.catalogue import Catalogue, Upload, UploadState
 from search.duplicates.evidence import Evidence
 from search.errors import MemeticaError, NotFound, SuspectedDuplicate, WrongUse
 from web.asked import number
-from web.categories import Categories, suggestion_of
+from web.categories import Categories, suggestion_of, the_categories
 from web.curator import Card
 from web.duplicates import size_in_words
 from web.offers import Offers, offers_of
@@ -105,6 +105,7 @@ def index() -> str:
 def _index(refused: list[tuple[str, MemeticaError]] | None = None) -> str:
     inbox = site().catalogue.inbox
     the_inbox().wake()
+    the_categories().suggester()  # so that it is ready when the first upload is looked at
     waiting = inbox.in_state(UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED)
     return render_template(
         "inbox.html",
@@ -116,7 +117,7 @@ def _index(refused: list[tuple[str, MemeticaError]] | None = None) -> str:
         largest=size_in_words(site().settings.upload_bytes),
         refused=refused or [],
         came=number(request.args, "came", 0, least=0, most=1_000_000),
-        troubles=the_inbox().troubles,
+        troubles=_troubles(),
         done=_done(),
     )
 
@@ -182,15 +183,21 @@ def _page(found: Upload, *, unknown: str = "", error: MemeticaError | None = Non
         beside=_beside(catalogue, found),
         offers=_offers(found),
         categories=[name for name, _, _ in catalogue.memes.categories()],
+        learning=the_categories().suggester() is None and the_categories().trouble is None,
         left=inbox.count(UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED),
         next=following,
         previous=before,
         unknown=unknown,
         error=error,
         anyway=request.form.get("anyway", ""),
-        troubles=the_inbox().troubles,
+        troubles=_troubles(),
         done=_done(),
     )
+
+
+def _troubles() -> list[MemeticaError]:
+    trouble = the_categories().trouble
+    return [*the_inbox().troubles, *([trouble] if trouble else [])]
 
 
 def _offers(found: Upload) -> Offers:

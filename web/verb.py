@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from indexer.library import library_root
+from indexer.library import EXTENSIONS, library_root
 from search.catalogue import Catalogue
-from search.errors import LibraryError, MemeticaError
+from search.errors import LibraryError, MemeticaError, WrongUse
 from search.meme import Meme
 from search.settings import Settings, load_settings
 from web.terminal import Terminal
@@ -74,3 +74,14 @@ def meme_named(settings: Settings, catalogue: Catalogue, named: str) -> Meme:
     if file.is_relative_to(settings.library):
         named = file.relative_to(settings.library).as_posix()
     return catalogue.memes.at(named)
+
+
+def pictures_named(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files that a person names, of folders all that can be memes; raise WrongUse for what is not there."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(one for one in path.rglob("*") if one.suffix.lower() in EXTENSIONS and one.is_file())
+        elif path.exists():
+            yield path
+        else:
+            raise WrongUse(f"There is no file {path}.")

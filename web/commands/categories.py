@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from search.categories.findings import Ailment, Finding
 from search.errors import MemeticaError, NotFound, UnreadableFile, WrongUse
 from search.settings import Settings
 from web.terminal import Terminal
-from web.verb import Session, verb
+from web.verb import Session, pictures_named, verb
 
 if TYPE_CHECKING:
     from indexer.examining import Examiner
@@ -40,7 +39,7 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
     settings = session.settings()
     failed = 0
     with open_catalogue(settings, create=False) as catalogue:
-        files = list(_files(paths))
+        files = list(pictures_named(paths))
         if not files:
             raise WrongUse("There is no picture there.", hint="Name files, or a folder that holds some.")
         if not catalogue.memes.count():
@@ -91,18 +90,6 @@ def suggestion_row(examiner: Examiner, suggester: Suggester, encoder: TextEncode
         **likes_rows(likes),
         **offers_rows(suggested(examiner.catalogue, suggestion)),
     }
-
-
-def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
-    from indexer.library import EXTENSIONS
-
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(one for one in path.rglob("*") if one.suffix.lower() in EXTENSIONS and one.is_file())
-        elif path.exists():
-            yield path
-        else:
-            raise WrongUse(f"There is no file {path}.")
 
 
 def _show(terminal: Terminal, catalogue: Catalogue, row: dict[str, Any]) -> None:

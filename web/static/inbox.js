@@ -144,13 +144,12 @@ document.addEventListener(
 
 
 const other = document.getElementById("other");
-if (document.querySelector("[data-examining]")) {
-  const look = async () => {
-    if (under || waiting.length) return;
-    const answer = await fetch("/api/inbox?state=waiting&k=1");
-    if (answer.ok && !(await answer.json()).total && !under) location.assign("/curator/inbox");
-  };
-  setInterval(look, 2000);
+// What is being examined is looked after until it is; what was refused stays on the page with its reason.
+async function look() {
+  if (under || waiting.length || !document.querySelector("[data-examining]")) return;
+  const answer = await fetch("/api/inbox?state=waiting&k=1").catch(() => null);
+  if (answer?.ok && !(await answer.json()).total && !under) await refresh();
 }
+setInterval(look, 2000);
 if (other?.value) other.focus();
 document.documentElement.dataset.inbox = "ready";
