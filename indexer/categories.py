@@ -7,8 +7,10 @@ should keep; so it happens apart. What comes in from then on is learnt in place,
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -31,7 +33,6 @@ from search.settings import Settings, load_settings
 
 HEALTH_FILE = "health.json"
 DRIFT = 0.1  # share of the examples that may have come or gone before all is learnt anew
-SECONDS = 1800  # for a learning in a process of its own
 
 
 def learn(settings: Settings, catalogue: Catalogue, *, encoder: TextEncoder) -> Model:
@@ -75,18 +76,22 @@ def learn(settings: Settings, catalogue: Catalogue, *, encoder: TextEncoder) -> 
     return model
 
 
-def learn_apart(settings: Settings) -> None:
-    """Do what `learn` does in a process of its own, whose memory is gone afterwards; raise ModelUnavailable."""
+def learn_apart(settings: Settings, *, begun: Callable[[subprocess.Popen[str]], None] = lambda child: None) -> None:
+    """Do what `learn` does in a process of its own, whose memory is gone afterwards; raise ModelUnavailable.
+
+    `begun` gets the process, so that it can be ended. It ends with this one, however that ends.
+    """
     command = [sys.executable, "-m", "indexer.categories", str(settings.data), str(settings.library)]
     given = json.dumps({"text_encoder": settings.text_encoder, "suggest_precision": settings.suggest_precision})
-    try:
-        done = subprocess.run([*command, given], capture_output=True, text=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ModelUnavailable(
-            "Learning the categories took too long.", hint="`memetica health --again` learns them at the command."
-        ) from error
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["it was killed"])[-1]
+    with subprocess.Popen(
+        [*command, given], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as child:
+        begun(child)
+        assert child.stderr is not None
+        said = child.stderr.read()
+        child.wait()
+    if child.returncode:
+        reason = (said.strip().splitlines() or ["it was killed"])[-1]
         raise ModelUnavailable(
             f"The categories cannot be learnt: {reason}", hint="`memetica health --again` says more."
         )
@@ -170,7 +175,16 @@ def _main(data: str, library: str, given: str) -> None:
         learn(settings, catalogue, encoder=load_text_encoder(settings))
 
 
+def _end_with_parent() -> None:
+    """End this process once nobody holds its stdin open any more."""
+    # Not by `sys.stdin`: its lock would be held as the interpreter ends.
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _main(*sys.argv[1:])
     except MemeticaError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -249,6 +251,19 @@ def test_nothing_is_learnt_twice_and_what_changed_much_is_learnt_anew(settings: 
 def test_a_process_that_cannot_learn_is_said_in_words(settings: Settings) -> None:
     with pytest.raises(ModelUnavailable, match="text encoder"):
         learn_apart(settings)
+
+
+def test_a_learning_process_ends_with_whoever_began_it() -> None:
+    waits = "import threading, time; from indexer import categories as c; "
+    waits += "threading.Thread(target=c._end_with_parent, daemon=True).start(); time.sleep(60)"
+    with subprocess.Popen(
+        [sys.executable, "-c", waits], stdin=subprocess.PIPE, cwd=Path(__file__).parent.parent
+    ) as child:
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(3)
+        assert child.stdin is not None
+        child.stdin.close()
+        assert child.wait(20) == 1
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
@@ -33,6 +34,8 @@ class Categories:
         self._changed: set[int] = set()
         self._anew = False
         self._wanted = False
+        self._closed = False
+        self._child: subprocess.Popen[str] | None = None
         self.learning = Worker("categories: learning", self._prepare, ended=self._let_go, retry=RETRY_SECONDS)
         self.indexing = Worker("categories: indexing", self._prepare_indexing)
 
@@ -70,7 +73,10 @@ class Categories:
         self.indexing.wake()
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Let the threads end, and what they wait for."""
+        self._closed = True
+        if self._child is not None:
+            self._child.kill()
         self.learning.close()
         self.indexing.close()
 
@@ -99,9 +105,14 @@ class Categories:
 
     def _learn_all(self) -> None:
         if self._apart:
-            learn_apart(self._site.settings)
+            learn_apart(self._site.settings, begun=self._begun)
         else:
             learn(self._site.settings, self._site.catalogue, encoder=self._site.encoder())
+
+    def _begun(self, child: subprocess.Popen[str]) -> None:
+        self._child = child
+        if self._closed:
+            child.kill()
 
     def _let_go(self) -> None:
         self._held, self._wanted = None, False

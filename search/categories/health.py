@@ -30,7 +30,7 @@ NEAR_EMPTY = 3  # memes
 GROUP = 8  # memes that could be a category
 GROUP_SHARE = 0.5  # of its category; a larger group is what the category is about
 INSIDE = 0.5  # HDBSCAN's strength of membership
-LARGEST = 6_000  # memes of a category in which groups are looked for
+LARGEST = 2_000  # memes of a category in which groups are looked for
 MOST = 200  # findings of a kind
 SHOWN = 8  # memes that stand for a finding
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,13 @@ FEW = 8  # examples below which a category's name speaks too
 LOOSENESS = 30.0  # scikit-learn's C of the model on all traits, tuned with the weights of the traits
 WORDS_LOOSENESS = 10.0
 STEPS = 200  # of the solver, at most
+STEPS_MANY = 60  # where there are many memes
 STEPS_AGAIN = 8  # when it goes on from what was learnt before
 ENOUGH = 20  # predictions, so that a share of them can be called a precision, or a mix be found by them
 DOUBT = 0.01  # of the squares of a mix, in its loss
 MANY = 200  # predictions, so that a line can be drawn by them alone
+MANY_MEMES = 6_000  # from here on time counts: traits are seen along AXES, and strangers are found on so many
+AXES = 256  # of traits, along which they vary most
 SEED = 7
 
 
@@ -51,7 +55,12 @@ def fit(
     """
     categories = tuple(sorted(set(known.categories)))
     truth = np.searchsorted(np.array(categories), np.array(known.categories)) if len(known) else np.empty(0, np.int64)
-    held = [_held_out(known, truth, categories, names, groups) for groups in (duplicates, variants)]
+    # The second is about strangers alone: as many as tell what there is to know of them.
+    some = np.sort(np.random.default_rng(SEED).permutation(len(known))[:MANY_MEMES])
+    held = [
+        _held_out(known, truth, categories, names, duplicates),
+        _held_out(known.of(some), truth[some], categories, names, variants[some]),
+    ]
     sizes = np.bincount(truth, minlength=len(categories))
     parts = {
         Kinship.KIN: _joined([held[0].of(held[0].kin)]),
@@ -127,7 +136,8 @@ def logistic(
     found = Linear(np.zeros((count, rows.shape[1]), np.float32), np.zeros(count, np.float32))
     if len(there) < 2:
         return found
-    model = LogisticRegression(C=looseness, max_iter=STEPS if start is None else STEPS_AGAIN, tol=1e-3)
+    steps = STEPS_AGAIN if start is not None else STEPS if len(rows) <= MANY_MEMES else STEPS_MANY
+    model = LogisticRegression(C=looseness, max_iter=steps, tol=1e-3)
     if start is not None and len(there) > 2:
         model.set_params(warm_start=True)
         model.classes_, model.coef_ = there, start.weights[there].copy()
@@ -239,29 +249,35 @@ def linear_models(
     examples = np.concatenate([truth, of])
     counts = np.concatenate([np.ones(len(traits)), weights]) if len(of) else None
     rows = np.concatenate([traits.rows, added.rows]) if len(of) else traits.rows
-    found = []
-    for kind, width, looseness in (
-        ("words", traits.dimensions, WORDS_LOOSENESS),
-        ("everything", rows.shape[1], LOOSENESS),
-    ):
-        before = None if start is None else _moved(getattr(start, kind), start.categories, categories)
-        found.append(
-            logistic(
-                rows[:, :width],
-                examples,
-                count=len(categories),
-                looseness=looseness,
-                weights=counts,
-                start=before,
-            )
-        )
-    return found[0], found[1]
+    before: list[Linear | None] = [None, None]
+    if start is not None:
+        before = [_moved(one, start.categories, categories) for one in (start.words, start.everything)]
+    fitted = partial(logistic, truth=examples, count=len(categories), weights=counts)
+    words = fitted(rows[:, : traits.dimensions], looseness=WORDS_LOOSENESS, start=before[0])
+    axes = principal_axes(traits.rows) if before[1] is None else before[1].axes
+    seen = rows if axes is None else rows @ axes.T
+    everything = fitted(seen, looseness=LOOSENESS, start=before[1])
+    return words, replace(everything, axes=axes)
+
+
+def principal_axes(rows: Rows, *, count: int = AXES) -> Rows | None:
+    """Return the axes ([count, W]) along which rows vary most, found on some; None where there are few rows.
+
+    They go through the origin, as cosines do: what is not there stays zero.
+    """
+    if len(rows) <= MANY_MEMES:
+        return None
+    sample = rows[np.random.default_rng(SEED).permutation(len(rows))[:MANY_MEMES]]
+    _, vectors = np.linalg.eigh((sample.T @ sample).astype(np.float64))
+    axes: Rows = np.ascontiguousarray(vectors[:, ::-1][:, :count].T.astype(np.float32))
+    return axes
 
 
 def _moved(linear: Linear, before: Sequence[str], after: Sequence[str]) -> Linear:
     """Return a linear model with its categories in another order; new ones have no weight yet."""
     place = {category: at for at, category in enumerate(before)}
-    found = Linear(np.zeros((len(after), linear.weights.shape[1]), np.float32), np.zeros(len(after), np.float32))
+    weights = np.zeros((len(after), linear.weights.shape[1]), np.float32)
+    found = Linear(weights, np.zeros(len(after), np.float32), linear.axes)
     for at, category in enumerate(after):
         if category in place:
             found.weights[at], found.bias[at] = linear.weights[place[category]], linear.bias[place[category]]

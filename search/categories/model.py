@@ -55,14 +55,19 @@ class Votes:
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear model: `weights` [categories, D] and `bias` [categories], float32."""
+    """A linear model: `weights` [categories, D] and `bias` [categories], float32.
+
+    Where it has `axes` ([D, W]), rows of width W are seen along those alone.
+    """
 
     weights: Rows
     bias: NDArray[np.float32]
+    axes: Rows | None = None
 
     def logits(self, rows: Rows) -> NDArray[np.float64]:
         """Return each category's logit for each row, [n, categories]."""
-        found: NDArray[np.float64] = (rows @ self.weights.T + self.bias).astype(np.float64)
+        seen = rows if self.axes is None else rows @ self.axes.T
+        found: NDArray[np.float64] = (seen @ self.weights.T + self.bias).astype(np.float64)
         return found
 
 

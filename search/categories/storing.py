@@ -17,7 +17,7 @@ from search.categories.model import Kinship, Linear, Mix, Model
 from search.errors import DataFolderError
 from search.fingerprints import LOOK, PDQ
 
-FORMAT = f"categories-1 {LOOK} {PDQ}"  # changes with whatever makes weights that were learnt before wrong
+FORMAT = f"categories-2 {LOOK} {PDQ}"  # changes with whatever makes weights that were learnt before wrong
 MODEL_FILE = "categories.npz"
 
 
@@ -49,6 +49,7 @@ def write_model(models: Path, model: Model, *, encoder: str, marks: NDArray[np.u
                 words_bias=model.words.bias,
                 everything=model.everything.weights,
                 everything_bias=model.everything.bias,
+                axes=np.empty((0, 0), np.float32) if model.everything.axes is None else model.everything.axes,
                 marks=marks,
             )
             out.flush()
@@ -73,7 +74,7 @@ def read_model(models: Path, *, encoder: str) -> tuple[Model, NDArray[np.uint64]
                 tuple(said["categories"]),
                 kept["sizes"],
                 Linear(kept["words"], kept["words_bias"]),
-                Linear(kept["everything"], kept["everything_bias"]),
+                Linear(kept["everything"], kept["everything_bias"], kept["axes"] if kept["axes"].size else None),
                 {Kinship(name): Mix(**mix) for name, mix in said["mixes"].items()},
                 {Kinship(name): least for name, least in said["least"].items()},
                 said["precision"],
