@@ -62,8 +62,8 @@ def near_pairs(codes: Codes, radius: int, *, seed: int = 0) -> tuple[NDArray[np.
                 near = hamming(codes[first], codes[second]) <= radius
                 found.append(np.minimum(first, second)[near] * count + np.maximum(first, second)[near])
         if len(found) > 64:
-            found = [np.unique(np.concatenate(found))]
-    joined = np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+            found = [_distinct(np.concatenate(found))]
+    joined = _distinct(np.concatenate(found)) if found else np.empty(0, np.int64)
     pairs = np.column_stack([joined // max(count, 1), joined % max(count, 1)])
     return pairs, _distances(codes, pairs)
 
