@@ -18,7 +18,15 @@ from indexer.ocr import OcrEngine, Reading, read_frames
 from indexer.pictures import DECODER
 from indexer.thumbnails import thumbnail_path
 from search.catalogue import Catalogue, FingerprintRecord, Upload, UploadState
-from search.duplicates.candidates import BITS, CORNERS, CORNERS_MIRRORED, NEAR_BITS, packed_corners
+from search.duplicates.candidates import (
+    BITS,
+    CONTENT,
+    CORNERS,
+    CORNERS_MIRRORED,
+    NEAR_BITS,
+    content_bits,
+    packed_corners,
+)
 from search.duplicates.comparing import Seen, seen
 from search.duplicates.evidence import Evidence, Tier
 from search.duplicates.moving import compare_contents
@@ -120,7 +128,8 @@ def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[
         bits, quality = pdq(picture)
         found.append(FingerprintRecord(content_hash, PDQ, frame, bits.tobytes(), quality))
         found.append(FingerprintRecord(content_hash, LOOK, frame, look(picture).astype("<f2").tobytes(), 1.0))
-    for algorithm, blobs in zip((CORNERS, CORNERS_MIRRORED), packed_corners(pictures), strict=True):
+    seen_by = (*packed_corners(pictures), content_bits(pictures))
+    for algorithm, blobs in zip((CORNERS, CORNERS_MIRRORED, CONTENT), seen_by, strict=True):
         found += [FingerprintRecord(content_hash, algorithm, frame, blob, 1.0) for frame, blob in enumerate(blobs)]
     return found
 
