@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
-SIDE = 96  # pixels of a picture's side as the tower sees it
+SIDE = 64  # pixels of a picture's side as the tower sees it
 TEXT_ROW = 384
 
 MODEL: dict[str, Any] = {
@@ -114,7 +114,9 @@ def load_small_clip(folder: Path) -> SmallClip:
     state = load_file(folder / WEIGHTS_FILE)
     state["projection.weight"] = state.pop("text.proj.weight")
     model = SmallClip()
-    model.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in state.items()})
+    model.load_state_dict(
+        {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    )
     return model.eval()
 
 

@@ -1,0 +1,171 @@
+"""The small CLIP: what is said of scenes, what is held out, and how it is drawn, learnt, stored and read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from fakes import HashingTextEncoder
+from PIL import Image, ImageChops
+
+from indexer.demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
+from indexer.demo.scenes import Scene, draw_scene, random_scene
+from indexer.small_clip.phrases import (
+    ATTRIBUTES,
+    UNHEARD,
+    UNSEEN,
+    codes,
+    held_out,
+    held_out_scene,
+    part,
+    said_as,
+    training_scene,
+    whole,
+)
+from indexer.small_clip.pool import SIDE, as_in_a_meme, draw_pool, scene_at
+from indexer.small_clip.towers import TEXT_ROW, SmallClip, load_small_clip, save_small_clip
+from indexer.small_clip.training import PHRASES, Lessons, lessons, train
+
+SCENE = Scene(Subject.CAT, Colour.ORANGE, Action.READING, Place.KITCHEN, Sky.NIGHT, Expression.SMUG, Prop.CROWN)
+
+
+def test_training_sees_no_combination_that_is_held_out() -> None:
+    random = Random(1)
+    assert not any(held_out(training_scene(random)) for _ in range(500))
+    assert all(held_out(held_out_scene(random)) for _ in range(100))
+
+
+def test_every_subject_keeps_some_actions_and_a_colour_for_judgement_and_most_for_training() -> None:
+    random = Random(2)
+    seen = {(one.subject, one.action) for one in (training_scene(random) for _ in range(9000))}
+    for subject in Subject:
+        assert 20 <= len({action for who, action in seen if who is subject}) <= 22
+
+
+def test_training_meets_every_value_of_every_attribute() -> None:
+    random = Random(3)
+    scenes = [training_scene(random) for _ in range(800)]
+    for name, kind in ATTRIBUTES.items():
+        assert {getattr(one, name) for one in scenes} == set(kind)
+
+
+def test_words_held_out_stand_in_no_training_text() -> None:
+    random = Random(4)
+    said = {said_as(value, random) for kind in ATTRIBUTES.values() for value in kind for _ in range(40)}
+    for unheard in UNHEARD.values():
+        assert not any(unheard.lower() in text.lower().split() or unheard.lower() == text.lower() for text in said)
+
+
+def test_a_sleeper_has_no_face_and_the_moon_no_weather() -> None:
+    asleep = Scene(Subject.CAT, Colour.RED, Action.SLEEPING, Place.MOON)
+    seen = dict(zip(ATTRIBUTES, codes(asleep), strict=True))
+    assert seen["expression"] == seen["sky"] == UNSEEN
+    assert not whole(asleep).speaks_of[list(ATTRIBUTES).index("expression")]
+
+
+def test_a_phrase_speaks_of_what_it_names_and_of_nothing_else() -> None:
+    plain = {name: str(getattr(SCENE, name)) for name in ATTRIBUTES}
+    random = Random(5)
+    for _ in range(300):
+        phrase = part(SCENE, random)
+        for name, speaks in zip(ATTRIBUTES, phrase.speaks_of, strict=True):
+            if plain[name] in phrase.text:
+                assert speaks, phrase
+            if not speaks:
+                assert plain[name] not in phrase.text, phrase
+
+
+def test_the_caption_is_a_phrase_that_speaks_of_all_that_is_there() -> None:
+    assert whole(SCENE).text == SCENE.caption()
+    assert all(whole(SCENE).speaks_of)
+
+
+def test_the_same_seed_draws_the_same_pictures_and_another_does_not(tmp_path: Path) -> None:
+    once = draw_pool(tmp_path / "a.npy", scenes=3, seed=1, workers=1)
+    again = draw_pool(tmp_path / "b.npy", scenes=3, seed=1, workers=1)
+    assert once.shape == (3, SIDE, SIDE, 3)
+    np.testing.assert_array_equal(once, again)
+    assert scene_at(0, 1) != scene_at(0, 2)
+
+
+def test_words_are_drawn_over_or_above_a_scene() -> None:
+    bare = draw_scene(SCENE, (192, 144)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    drawn = [as_in_a_meme(SCENE, Random(k)) for k in range(30)]
+    same = [ImageChops.difference(one, bare).getbbox() is None for one in drawn]
+    assert {one.size for one in drawn} == {(SIDE, SIDE)}
+    assert 2 <= sum(same) <= 20
+
+
+def _lessons(count: int) -> Lessons:
+    random = Random(6)
+    scenes = [random_scene(random) for _ in range(count)]
+    numbers = np.random.default_rng(6)
+    phrases = [[whole(scene), *(part(scene, random) for _ in range(PHRASES - 1))] for scene in scenes]
+    # A picture of one colour, and texts' rows that name it: what anything that learns must find.
+    colours = numbers.integers(0, 256, (count, 3))
+    rows = numbers.normal(size=(count, PHRASES, TEXT_ROW)) / 50
+    rows[:, :, :3] += colours[:, None] / 128 - 1
+    return Lessons(
+        np.tile(colours.astype(np.uint8)[:, None, None], (1, SIDE, SIDE, 1)),
+        rows.astype(np.float16),
+        np.array([[one.speaks_of for one in some] for some in phrases]),
+        np.array([codes(scene) for scene in scenes]),
+    )
+
+
+def test_learning_lowers_the_loss(tmp_path: Path) -> None:
+    losses: list[float] = []
+    train(
+        _lessons(16),
+        steps=30,
+        batch=8,
+        seed=1,
+        checkpoint=tmp_path / "short.pt",
+        said=lambda step, loss: losses.append(loss),
+    )
+    assert losses[-1] < losses[0]
+    assert losses[-1] < np.log(8) - 0.3  # what knowing nothing costs, and some
+
+
+def test_a_finished_checkpoint_is_taken_as_it_is(tmp_path: Path) -> None:
+    given = _lessons(8)
+    once = train(given, steps=2, batch=4, seed=1, checkpoint=tmp_path / "two.pt")
+    again = train(given, steps=2, batch=4, seed=9, checkpoint=tmp_path / "two.pt")
+    for name, value in once.state_dict().items():
+        torch.testing.assert_close(value, again.state_dict()[name])
+
+
+def test_lessons_keep_the_texts_rows_in_a_file(tmp_path: Path) -> None:
+    pictures = np.zeros((2, SIDE, SIDE, 3), dtype=np.uint8)
+    encoder = HashingTextEncoder()
+    first = lessons(pictures, encoder, tmp_path / "rows.npy", seed=1)
+    np.testing.assert_allclose(
+        first.rows[1, 0].astype(np.float32), encoder.encode([scene_at(1, 1).caption()])[0], atol=1e-3
+    )
+    assert (lessons(pictures, encoder, tmp_path / "rows.npy", seed=1).rows == first.rows).all()
+
+
+@pytest.fixture(scope="module")
+def untrained() -> SmallClip:
+    torch.manual_seed(3)
+    return SmallClip().eval()
+
+
+def test_a_stored_model_gives_the_same_rows_but_for_half_precision(tmp_path: Path, untrained: SmallClip) -> None:
+    save_small_clip(untrained, tmp_path)
+    picture = draw_scene(SCENE, (160, 120))
+    again = load_small_clip(tmp_path)
+    ours, theirs = untrained.encode_pictures([picture]), again.encode_pictures([picture])
+    assert (ours @ theirs.T).item() > 0.999
+    np.testing.assert_allclose(np.linalg.norm(theirs, axis=1), 1, atol=1e-5)
+
+
+def test_the_folder_says_how_pictures_are_prepared_and_is_small(tmp_path: Path, untrained: SmallClip) -> None:
+    save_small_clip(untrained, tmp_path)
+    config = json.loads((tmp_path / "open_clip_config.json").read_text("utf-8"))
+    assert config["preprocess_cfg"]["size"] == [config["model_cfg"]["vision_cfg"]["image_size"]] * 2
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 12_000_000
