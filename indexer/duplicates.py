@@ -34,7 +34,7 @@ from search.meme import Meme, Stage
 from search.settings import Settings
 
 BATCH = 64  # contents a transaction: what a killed run compares again
-READY = 320  # contents kept ready to be compared: about 1.5 MB each
+READY = 160  # contents kept ready to be compared: about 3 MB each
 
 Load = Callable[[Meme], Sequence[Image.Image]]
 
@@ -126,11 +126,8 @@ class _Comparing:
         """Compare contents with what may be like them; return how many were done."""
         candidates = stored_features(self._catalogue)
         place_of = {content: place for place, content in enumerate(candidates.hashes)}
-        # Pictures that look alike come near each other, so that they are loaded once.
-        places = sorted(
-            (place_of[content] for content in waiting if content in place_of),
-            key=lambda place: candidates.features[place].bits[:1, ::-1].tobytes(),
-        )
+        # Pictures that look alike come one after another, so that they are loaded once.
+        places = candidates.in_order([place_of[content] for content in waiting if content in place_of])
         done = 0
         for batch in _batches(candidates, places, threads=self._settings.threads):
             keys = [(candidates.hashes[place], candidates.hashes[other]) for place, others in batch for other in others]

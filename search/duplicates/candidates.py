@@ -10,6 +10,8 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from search.catalogue import Catalogue
 from search.duplicates.alignment import Corners, view_of
@@ -26,6 +28,7 @@ NEAR_BITS = 48  # of 256: changed light and blur stay below it
 SAME_BITS = 8  # nearly the same picture: all of these count, however many
 NEAREST = 4  # by each way of looking
 MOST_SAME = 16
+ORDERED_BITS = 40  # of 256: chains of such steps are mostly one template's memes
 MOST_SEEN = 6  # by corners
 BULK = 5_000  # contents asked about at once, from which on near fingerprints are found by samples
 RARE = 20  # contents that a rare word stands in, at most
@@ -119,6 +122,17 @@ class Candidates:
             return [other for other in dict.fromkeys(others) if other != place]
 
         return found
+
+    def in_order(self, places: Sequence[int]) -> list[int]:
+        """Return the places so that those with near fingerprints come one after another."""
+        _, component = connected_components(self._near_graph(), directed=False)
+        return sorted(places, key=lambda place: (component[place], self.features[place].bits[0].tobytes(), place))
+
+    def _near_graph(self) -> coo_array:
+        count = len(self)
+        pairs, _ = near_pairs(self._bits, ORDERED_BITS)
+        one, other = self._bit_owners[pairs[:, 0]], self._bit_owners[pairs[:, 1]]
+        return coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count, count))
 
     def _by_bits(self, asked: Features, *, without: int = -1) -> list[int]:
         nearest = np.full(len(self), BITS, np.int64)
