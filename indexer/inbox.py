@@ -93,7 +93,8 @@ def receive(settings: Settings, catalogue: Catalogue, source: IO[bytes], *, name
             most_bytes=settings.inbox_bytes,
         )
     except InboxFull:
-        forget_files(settings.data, content_hash)
+        if not _needed(catalogue, content_hash):  # by one that was discarded and may be taken back
+            forget_files(settings.data, content_hash)
         raise
 
 

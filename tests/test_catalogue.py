@@ -78,7 +78,7 @@ def test_a_vanished_meme_is_not_found_but_comes_back_with_its_id(catalogue: Cata
     catalogue.memes.mark_vanished([id])
     with pytest.raises(NotFound):
         catalogue.memes.at("Cats/a.jpg")
-    catalogue.memes.see_again(id, first_seen=NOON, first_seen_is="sidecar")
+    catalogue.memes.see_again(id, first_seen=NOON, first_seen_is="sidecar", back=True)
     assert catalogue.memes.at("Cats/a.jpg").id == id
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,39 +16,26 @@ from curating import sign_in
 from fakes import HashingTextEncoder
 from flask import Flask
 from flask.testing import FlaskClient
-from PIL import Image, ImageDraw
-from test_extending import ENCODER
-from tiny import draw_tiny_library
+from PIL import Image
+from uploading import REST, accepted, drawn, files_of, indexed_library, put_in, send, settings_in
 
 from indexer.accepting import accept, recover_uploads, suspected, take_back
-from indexer.build import build_index
-from indexer.duplicates import compare_library
-from indexer.embed import embed_passages, split_texts
 from indexer.inbox import inbox_path
-from indexer.pictures import decode_pictures
-from indexer.progress import Silence
-from indexer.scan import scan_library
 from search.catalogue import Catalogue, UploadState, open_catalogue
 from search.settings import Settings
 from web.app import create_app
 
-REST = 60.0  # seconds for the workers
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny library, indexed, to be copied."""
+    return indexed_library(tmp_path_factory.mktemp("library")).data.parent
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    draw_tiny_library(tmp_path / "memes")
-    settings = Settings(
-        library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=ENCODER.name
-    )
-    with open_catalogue(settings) as catalogue:
-        scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(settings, catalogue, progress=Silence())
-        compare_library(settings, catalogue, progress=Silence())
-        split_texts(catalogue)
-        embed_passages(catalogue, HashingTextEncoder(), progress=Silence())
-        build_index(settings, catalogue, text_encoder=ENCODER.name)
-    return settings
+def settings(library: Path, tmp_path: Path) -> Settings:
+    shutil.copytree(library, tmp_path, dirs_exist_ok=True)
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
@@ -62,44 +50,6 @@ def client(app: Flask, settings: Settings) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_X_CSRF_TOKEN"] = sign_in(client, settings.data)
     return client
-
-
-def drawn(seed: int = 1, *, form: str = "PNG", **how: object) -> bytes:
-    """Return the bytes of a picture that is like none of the tiny library's."""
-    picture = Image.new("RGB", (260, 200), ("gold", "navy", "olive", "maroon")[seed % 4])
-    pen = ImageDraw.Draw(picture)
-    for step in range(9):
-        pen.line((5 + 23 * step, 5, 250 - 11 * seed * step % 240, 190), fill=("black", "white")[step % 2], width=5)
-    out = io.BytesIO()
-    picture.save(out, form, **how)
-    return out.getvalue()
-
-
-def send(client: FlaskClient, *files: tuple[str, bytes]):  # type: ignore[no-untyped-def]
-    return client.post("/api/inbox", data={"file": [(io.BytesIO(body), name) for name, body in files]})
-
-
-def put_in(app: Flask, client: FlaskClient, name: str, body: bytes) -> dict:
-    """Send a file, wait until it was examined, and return its row."""
-    sent = send(client, (name, body))
-    assert sent.status_code == 201, sent.json
-    assert app.extensions["inbox"].rest(REST)
-    return client.get(f"/api/inbox/{sent.json['uploads'][0]['id']}").json
-
-
-def accepted(app: Flask, client: FlaskClient, id: int, category: str, **more: str) -> dict:
-    found = client.post(f"/api/inbox/{id}/accept", json={"category": category, **more})
-    assert found.status_code == 200, found.json
-    assert app.extensions["inbox"].rest(REST)
-    return client.get(f"/api/inbox/{id}").json
-
-
-def files_of(library: Path) -> dict[str, str]:
-    return {
-        file.relative_to(library).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in library.rglob("*")
-        if file.is_file()
-    }
 
 
 def test_an_upload_is_accepted_found_and_taken_back(app: Flask, client: FlaskClient, settings: Settings) -> None:

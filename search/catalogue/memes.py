@@ -88,14 +88,16 @@ class Memes:
             self._database.touch()
             return int(row["id"])
 
-    def see_again(self, id: int, *, first_seen: datetime, first_seen_is: str) -> None:
-        """Mark an unchanged file as present, with its first-seen time as read now."""
+    def see_again(self, id: int, *, first_seen: datetime, first_seen_is: str, back: bool) -> None:
+        """Keep an unchanged file's first-seen time as read now; `back` when it was gone and is there again."""
         found = self._database.write(
             """
-            UPDATE memes SET vanished_at = NULL, first_seen = :first_seen, first_seen_is = :first_seen_is
-            WHERE id = :id AND (vanished_at IS NOT NULL OR first_seen != :first_seen OR first_seen_is != :first_seen_is)
+            UPDATE memes SET vanished_at = iif(:back, NULL, vanished_at), first_seen = :first_seen,
+                             first_seen_is = :first_seen_is
+            WHERE id = :id AND ((:back AND vanished_at IS NOT NULL) OR first_seen != :first_seen
+                                OR first_seen_is != :first_seen_is)
             """,
-            {"id": id, "first_seen": _iso(first_seen), "first_seen_is": first_seen_is},
+            {"id": id, "first_seen": _iso(first_seen), "first_seen_is": first_seen_is, "back": back},
         )
         if found.rowcount:
             self._database.touch()
