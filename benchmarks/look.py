@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.machine import machine
 from indexer.media import decode
 from search.fingerprints import look, look_parts, mirrored_look, pdq
 from search.settings import Settings
@@ -72,14 +74,17 @@ def main() -> None:
     ]
     names = np.array([templates[path] for path in paths])
     bits = np.stack([np.unpackbits(pdq(picture)[0]) for picture in pictures]).astype(np.float32) * 2 - 1
+    perceptual = np.stack([imagehash.phash(picture).hash.ravel() for picture in pictures]).astype(np.float32) * 2 - 1
     looks = np.stack([look(picture) for picture in pictures])
     mirrored = np.stack([mirrored_look(one) for one in looks])
     colours, edges = (
         np.stack([part.ravel() for part in parts])
         for parts in zip(*(look_parts(picture) for picture in pictures), strict=True)
     )
+    print(machine())
     print(f"{len(paths)} memes, {len(set(names))} templates: mean average precision of the first {FIRST}")
     for name, similarities in (
+        ("pHash", perceptual @ perceptual.T),
         ("PDQ", bits @ bits.T),
         ("colours alone", colours @ colours.T),
         ("edges alone", edges @ edges.T),
