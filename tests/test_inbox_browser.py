@@ -83,7 +83,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     found = context.new_page()
     found.set_default_timeout(PATIENCE)
     found.goto("/curator/inbox")
-    found.keyboard.type(PASSWORD)
+    found.locator("input[type=password]").fill(PASSWORD)
     found.keyboard.press("Enter")
     found.wait_for_url("**/curator/inbox")
     complaints: list[str] = []
