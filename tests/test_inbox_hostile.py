@@ -260,7 +260,7 @@ def test_a_server_that_ends_ends_the_inbox(settings: Settings, monkeypatch: pyte
 
         def run(self) -> None:
             apps[0].extensions["inbox"].examining.wake()
-            assert any(one.name.startswith("inbox") for one in threading.enumerate())
+            assert any(one.name.startswith("inbox") for one in set(threading.enumerate()) - before)
             raise SystemExit(0)
 
         def close(self) -> None:
@@ -270,6 +270,7 @@ def test_a_server_that_ends_ends_the_inbox(settings: Settings, monkeypatch: pyte
         apps.append(create_app(settings, load_encoder=lambda settings: HashingTextEncoder()))
         return apps[0]
 
+    before = set(threading.enumerate())  # of applications that other tests made and never closed
     monkeypatch.setattr(server, "create_app", made)
     monkeypatch.setattr(server, "create_server", lambda app, **given: Ending())
     handler = signal.getsignal(signal.SIGTERM)
@@ -278,7 +279,8 @@ def test_a_server_that_ends_ends_the_inbox(settings: Settings, monkeypatch: pyte
             server.serve(settings, ready=lambda address: None)
     finally:
         signal.signal(signal.SIGTERM, handler)
-    assert not [one for one in threading.enumerate() if one.name.startswith(("inbox", "categories"))]
+    left = set(threading.enumerate()) - before
+    assert not [one for one in left if one.name.startswith(("inbox", "categories"))]
 
 
 # What is sent
