@@ -19,6 +19,7 @@ from search.generation import (
     FINGERPRINTS,
     LOOKS,
     MEANINGS,
+    PICTURES,
     TABLE,
     TEXT_FIELDS,
     WHITENING,
@@ -40,7 +41,7 @@ from search.witnesses import LEAST_WEIGHT
 from search.words import build_words, documents_of
 
 WAIT_SECONDS = 600  # for another build, before giving up
-_PARTS = len(TEXT_FIELDS) + 3  # meanings of each field, words, fingerprints, looks
+_PARTS = len(TEXT_FIELDS) + 4  # meanings of each field, words, fingerprints, looks, pictures
 
 
 def build_index(
@@ -48,21 +49,28 @@ def build_index(
     catalogue: Catalogue,
     *,
     text_encoder: str,
+    image_encoder: str = "",
     progress: Progress | None = None,
     force: bool = False,
 ) -> Manifest:
     """Build a generation from the catalogue, make it the live one and return its manifest.
 
-    When the live one was made of the catalogue as it is, by the same encoder, it stays, unless forced. Raises
+    When the live one was made of the catalogue as it is, by the same encoders, it stays, unless forced. Raises
     DataFolderError when nothing can be written, or another build does not end; the generation that was live stays so.
     """
     index = settings.data / "index"
     with only_builder(settings):
         live = None if force else live_manifest(index)
-        made_of = (catalogue.revision(), text_encoder, SPLITTER)
-        if live is not None and (live.revision, live.text_encoder, live.splitter) == made_of:
+        made_of = (catalogue.revision(), text_encoder, image_encoder, SPLITTER)
+        if live is not None and (live.revision, live.text_encoder, live.image_encoder, live.splitter) == made_of:
             return live
-        return _build(index, catalogue, text_encoder=text_encoder, progress=progress or Silence())
+        return _build(
+            index,
+            catalogue,
+            text_encoder=text_encoder,
+            image_encoder=image_encoder,
+            progress=progress or Silence(),
+        )
 
 
 @contextmanager
@@ -93,7 +101,7 @@ def live_manifest(index: Path) -> Manifest | None:
         return None
 
 
-def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, progress: Progress) -> Manifest:
+def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, image_encoder: str, progress: Progress) -> Manifest:
     with (
         stage_of(progress, Stage.BUILD, _PARTS, unit="parts"),
         new_generation(index) as folder,
@@ -113,6 +121,14 @@ def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, progress: Pr
         build_vectors(folder / LOOKS, looks, owners=lookers)
         progress.advance()
         rows |= {FINGERPRINTS: len(pictures), LOOKS: len(lookers)}
+        encoders = {text_encoder: dimensions} if dimensions else {}
+        if image_encoder:
+            encoders[image_encoder] = catalogue.vectors.dimensions(image_encoder)
+            seen, vectors = catalogue.vectors.of_pictures(image_encoder)
+            build_vectors(folder / PICTURES, vectors, owners=seen)
+            rows[PICTURES] = len(seen)
+            owners[Field.PICTURE] = np.unique(seen)
+        progress.advance()
         owners[Field.LOOK] = np.union1d(pictures, lookers)
         standing = _standing(pictures, bits, lookers, looks)
         write_table(folder / TABLE, table_of(memes, fields=owners, standing=standing))
@@ -122,8 +138,8 @@ def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, progress: Pr
             revision=revision,
             splitter=SPLITTER,
             text_encoder=text_encoder,
-            image_encoder="",
-            encoders={text_encoder: dimensions} if dimensions else {},
+            image_encoder=image_encoder,
+            encoders=encoders,
             memes=len(memes),
             rows=rows,
         )

@@ -7,10 +7,7 @@ should keep; so it happens apart. What comes in from then on is learnt in place,
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.apart import main_apart, run_apart
 from indexer.thumbnails import write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, open_catalogue
 from search.categories.model import PARENT, Model
@@ -27,7 +25,7 @@ from search.categories.storing import marks_of, read_model, write_model
 from search.categories.suggester import Suggester
 from search.categories.traits import Known, Traits, library_traits, some_traits, traits_of_picture
 from search.encoders import TextEncoder, load_text_encoder
-from search.errors import DataFolderError, MemeticaError, ModelUnavailable
+from search.errors import DataFolderError, ModelUnavailable
 from search.fingerprints import LOOK, PDQ
 from search.settings import Settings, load_settings
 
@@ -81,17 +79,9 @@ def learn_apart(settings: Settings, *, begun: Callable[[subprocess.Popen[str]], 
 
     `begun` gets the process, so that it can be ended. It ends with this one, however that ends.
     """
-    command = [sys.executable, "-m", "indexer.categories", str(settings.data), str(settings.library)]
     given = json.dumps({"text_encoder": settings.text_encoder, "suggest_precision": settings.suggest_precision})
-    with subprocess.Popen(
-        [*command, given], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as child:
-        begun(child)
-        assert child.stderr is not None
-        said = child.stderr.read()
-        child.wait()
-    if child.returncode:
-        reason = (said.strip().splitlines() or ["it was killed"])[-1]
+    reason = run_apart("indexer.categories", str(settings.data), str(settings.library), given, begun=begun)
+    if reason is not None:
         raise ModelUnavailable(
             f"The categories cannot be learnt: {reason}", hint="`memetica health --again` says more."
         )
@@ -175,17 +165,5 @@ def _main(data: str, library: str, given: str) -> None:
         learn(settings, catalogue, encoder=load_text_encoder(settings))
 
 
-def _end_with_parent() -> None:
-    """End this process once nobody holds its stdin open any more."""
-    # Not by `sys.stdin`: its lock would be held as the interpreter ends.
-    while os.read(0, 1):
-        pass
-    os._exit(1)
-
-
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        _main(*sys.argv[1:])
-    except MemeticaError as error:
-        sys.exit(f"{error.message} {error.hint}".strip())
+    main_apart(_main)

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from indexer.build import live_manifest
 from indexer.inbox import inbox_path, open_preview
 from indexer.media import Decoded, decode, placeholder
 from indexer.ocr import OcrEngine, Reading, read_frames
 from indexer.pictures import DECODER
 from indexer.thumbnails import thumbnail_path
 from search.catalogue import Catalogue, FingerprintRecord, Upload, UploadState
+from search.clip.tags import tags_of
 from search.duplicates.candidates import (
     BITS,
     CONTENT,
@@ -31,7 +33,8 @@ from search.duplicates.comparing import Seen, seen
 from search.duplicates.evidence import Evidence, Tier
 from search.duplicates.moving import compare_contents
 from search.duplicates.upload import COMPARED, Matcher, match_upload, open_matcher
-from search.errors import IndexUnusable, MemeticaError, UnreadableFile
+from search.encoders import load_image_encoder
+from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile
 from search.fingerprints import LOOK, PDQ, look, pdq, pdq_mirrored
 from search.generation import FINGERPRINTS, live_folder
 from search.meme import Meme
@@ -79,8 +82,9 @@ def find_out(
 ) -> tuple[dict[str, Any], list[FingerprintRecord]]:
     """Return what a file is, as JSON has it, and its fingerprints; raise UnreadableFile.
 
-    `picture` and `reading` are as the catalogue keeps them, `alike` the memes of the library that it is like and
-    `beside` the uploads that it is like and that came before the one of this number.
+    `picture` and `reading` are as the catalogue keeps them, `tags` the categories whose names it fits by sight, `alike`
+    the memes of the library that it is like and `beside` the uploads that it is like and that came before the one of
+    this number.
     """
     settings = examiner.settings
     decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)
@@ -94,6 +98,7 @@ def find_out(
         "text": text,
         "reading": reading_of(examiner.engine, reading),
         "unread": unread,
+        "tags": tags_by_sight(settings, examiner.catalogue, decoded.pictures),
         "alike": [{"content_hash": meme.content_hash, "evidence": found.to_json()} for meme, found in likes],
         "beside": [{"id": id, "evidence": found.to_json()} for id, found in beside],
         "uncompared": uncompared,
@@ -111,6 +116,23 @@ def picture_of(decoded: Decoded) -> dict[str, Any]:
         "placeholder": placeholder(decoded.pictures[0]),
         "decoded_by": DECODER,
     }
+
+
+def tags_by_sight(settings: Settings, catalogue: Catalogue, pictures: Sequence[Image.Image]) -> list[tuple[str, float]]:
+    """Return the categories whose names a picture fits best, each with its share; none without an image encoder.
+
+    The one that the index was made by looks, and it knows no example: a new category counts as much as an old one.
+    """
+    made_by = getattr(live_manifest(settings.data / "index"), "image_encoder", "")
+    if not made_by:
+        return []
+    try:
+        encoder = load_image_encoder(settings, made_by, often=True)
+        rows = encoder.encode_images(pictures)
+        found = tags_of(encoder, rows, sorted(category for category, _, _ in catalogue.memes.categories()))
+    except ModelUnavailable:
+        return []
+    return [(category, round(share, 3)) for category, share in found]
 
 
 def reading_of(engine: OcrEngine | None, reading: Reading | None) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ manifest keeps that build's revision, and the next `memetica index` builds anew.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.build import build_index, live_manifest, middle_frames, only_builder
+from indexer.embed_pictures import embed_few
 from indexer.weigh import weigh
 from search.catalogue import Catalogue
-from search.encoders import TextEncoder
+from search.encoders import TextEncoder, load_image_encoder
+from search.errors import MemeticaError
 from search.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
 from search.generation import (
     FINGERPRINTS,
     LOOKS,
     MEANINGS,
+    PICTURES,
     TABLE,
     TEXT_FIELDS,
     WHITENING,
@@ -53,18 +57,26 @@ def bring_up_to_date(
 ) -> Manifest:
     """Let the index hold these memes as the catalogue knows them, and not those that vanished; return the manifest.
 
-    Their texts are cut, embedded and weighed first. Where the live generation cannot be added to, because there is none
-    or it was made otherwise, a whole one is built. Raises DataFolderError as `build_index` does.
+    Their texts are cut, embedded and weighed first, and their pictures shown to the image encoder that the index was
+    made by. Where the live generation cannot be added to, because there is none or it was made otherwise, a whole one
+    is built. Raises DataFolderError as `build_index` does.
     """
     memes = catalogue.memes.many(sorted(ids))
     embed_texts(catalogue, memes, encoder=encoder)
     index = settings.data / "index"
+    seen_by = getattr(live_manifest(index), "image_encoder", "")
+    if seen_by:
+        # What cannot be seen now is seen by the next `memetica index`.
+        with suppress(MemeticaError):
+            seeing = load_image_encoder(settings, seen_by, often=True)
+            catalogue.vectors.register(seen_by, dimensions=seeing.dimensions)
+            embed_few(settings, catalogue, memes, encoder=seeing)
     with only_builder(settings):
         live = live_manifest(index)
-        made_of = (encoder.name, SPLITTER, {encoder.name: encoder.dimensions})
-        if live is not None and (live.text_encoder, live.splitter, dict(live.encoders)) == made_of:
+        made_of = (encoder.name, SPLITTER, encoder.dimensions)
+        if live is not None and (live.text_encoder, live.splitter, live.encoders.get(encoder.name)) == made_of:
             return _extended(index, live, catalogue, np.array(sorted(ids), np.int64))
-    return build_index(settings, catalogue, text_encoder=encoder.name)
+    return build_index(settings, catalogue, text_encoder=encoder.name, image_encoder=seen_by)
 
 
 def embed_texts(catalogue: Catalogue, memes: Sequence[Meme], *, encoder: TextEncoder) -> None:
@@ -99,6 +111,12 @@ def _extended(index: Path, live: Manifest, catalogue: Catalogue, changed: Ids) -
         )
         rows[LOOKS] = extend_vectors(source / LOOKS, folder / LOOKS, looks[1], owners=looks[0], without=changed)
         owners[Field.LOOK] = np.union1d(bits[0], looks[0])
+        if live.image_encoder:
+            seen = _seen(catalogue, memes, live.image_encoder)
+            rows[PICTURES] = extend_vectors(
+                source / PICTURES, folder / PICTURES, seen[1], owners=seen[0], without=changed
+            )
+            owners[Field.PICTURE] = np.unique(seen[0])
         table = read_table(source / TABLE)
         standing = _standing(
             VectorIndex.open(source / LOOKS, dimensions=LOOK_DIMENSIONS), table, catalogue, bits, looks
@@ -161,6 +179,14 @@ def _frames(
     ]
     rows = np.frombuffer(b"".join(bits for _, bits in found), dtype).reshape(len(found), width)
     return np.array([id for id, _ in found], np.int64), rows
+
+
+def _seen(catalogue: Catalogue, memes: Iterable[Meme], encoder: str) -> tuple[Ids, NDArray[np.float32]]:
+    """Return the owners ([n], rising) and the image encoder's rows ([n, d]) of their frames."""
+    found = [(meme.id, catalogue.vectors.of_picture(encoder, meme.content_hash)) for meme in memes]
+    owners = [id for id, rows in found for _ in rows]
+    rows = [rows for _, rows in found] or [np.empty((0, catalogue.vectors.dimensions(encoder)), np.float32)]
+    return np.array(owners, np.int64), np.concatenate(rows)
 
 
 def _standing(

@@ -105,18 +105,19 @@ def decode_meme(settings: Settings, meme: Meme) -> Decoded:
 
 
 def in_threads(
-    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, ahead: int = 0
 ) -> Iterator[tuple[Item, Result | UnreadableFile]]:
     """Yield each item with its result, or the UnreadableFile that it raised, in the order of the items.
 
-    Only a few items are under way at a time, so that an interrupted run loses little and memory stays flat.
+    Only a few items are under way at a time, so that an interrupted run loses little and memory stays flat; `ahead`
+    allows for more, where whoever takes them takes many at once.
     """
     remaining = iter(items)
     with ThreadPoolExecutor(threads) as pool:
         under_way: list[tuple[Item, Future[Result]]] = []
         try:
             while True:
-                for item in islice(remaining, 2 * threads - len(under_way)):
+                for item in islice(remaining, max(2 * threads, ahead) - len(under_way)):
                     under_way.append((item, pool.submit(work, item)))
                 if not under_way:
                     return

@@ -7,8 +7,9 @@ from dataclasses import replace
 from time import monotonic
 
 from indexer.accepting import recover_uploads
-from indexer.build import build_index
+from indexer.build import build_index, live_manifest
 from indexer.embed import embed_passages, split_texts
+from indexer.embed_pictures import embed_pictures
 from indexer.library import library_root
 from indexer.merging import recover_merges
 from indexer.ocr import OcrEngine, load_ocr
@@ -20,7 +21,14 @@ from indexer.refiling import recover_refilings
 from indexer.scan import scan_library
 from indexer.weigh import weigh_texts
 from search.catalogue import Catalogue
-from search.encoders import TextEncoder, export_text_encoder, load_text_encoder
+from search.encoders import (
+    ImageEncoder,
+    TextEncoder,
+    export_text_encoder,
+    load_image_encoder,
+    load_text_encoder,
+    make_image_encoder,
+)
 from search.errors import ModelUnavailable
 from search.meme import Stage
 from search.settings import Settings
@@ -33,6 +41,18 @@ def made_text_encoder(settings: Settings) -> TextEncoder:
     return load_text_encoder(settings, often=True)
 
 
+def made_image_encoder(settings: Settings) -> ImageEncoder | None:
+    """Return the image encoder that is chosen, made ready first where it is not; None when none is chosen.
+
+    Raises ModelUnavailable when its weights cannot be had.
+    """
+    if not settings.image_encoder:
+        return None
+    with only_one(settings, "exporting"):
+        name = make_image_encoder(settings)
+    return load_image_encoder(settings, name, often=True)
+
+
 def index_library(
     settings: Settings,
     catalogue: Catalogue,
@@ -42,13 +62,14 @@ def index_library(
     badly_read: bool = False,
     load_engine: Callable[[Settings], OcrEngine | None] = load_ocr,
     load_encoder: Callable[[Settings], TextEncoder] = made_text_encoder,
+    load_images: Callable[[Settings], ImageEncoder | None] = made_image_encoder,
     finished: Callable[[StageReport], None] = lambda report: None,
 ) -> list[StageReport]:
     """Bring catalogue and index up to date with the library; return what each stage did, telling `finished` as it goes.
 
     Several processes may do so at a time: they scan one after the other, and share what there is to decode, to read
     and to embed. Raises LibraryError when the library's folder is gone, DataFolderError when the data folder cannot be
-    written. A missing OCR engine costs the OCR stage, not the run.
+    written. A missing OCR engine or image encoder costs its stage, not the run.
     """
     reports: list[StageReport] = []
 
@@ -81,8 +102,21 @@ def index_library(
         weigh_texts(catalogue, encoder=encoder.name)
         return done, 0
 
+    seen_by = getattr(live_manifest(settings.data / "index"), "image_encoder", "") if settings.image_encoder else ""
+
+    def see() -> tuple[int, int]:
+        nonlocal seen_by
+        if not settings.image_encoder:
+            return 0, 0
+        with stage_of(progress, Stage.PICTURES, 1, unit="image encoder, made ready once"):
+            encoder = load_images(settings)
+        if encoder is None:
+            return 0, 0
+        seen_by = encoder.name
+        return embed_pictures(settings, catalogue, encoder, progress=progress)
+
     def build() -> tuple[int, int]:
-        build_index(settings, catalogue, text_encoder=settings.text_encoder, progress=progress)
+        build_index(settings, catalogue, text_encoder=settings.text_encoder, image_encoder=seen_by, progress=progress)
         return catalogue.memes.count(), 0
 
     settings = replace(settings, library=library_root(settings.library))
@@ -95,5 +129,6 @@ def index_library(
     report(Stage.MEDIA, lambda: decode_pictures(settings, catalogue, progress=progress))
     report(Stage.OCR, read)
     report(Stage.EMBED, embed)
+    report(Stage.PICTURES, see)
     report(Stage.BUILD, build)
     return reports

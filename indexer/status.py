@@ -8,6 +8,8 @@ from indexer.ocr import OCR_OFF
 from indexer.pictures import missing_pictures
 from indexer.weigh import BADLY_READ
 from search.catalogue import Catalogue
+from search.encoders import chosen_image_encoder
+from search.errors import WrongUse
 from search.meme import Failure, Stage
 from search.passages import SPLITTER
 from search.settings import Settings
@@ -51,7 +53,7 @@ def library_status(settings: Settings, catalogue: Catalogue) -> LibraryStatus:
     def failed(stage: Stage) -> int:
         return sum(one.stage is stage for one in failures)
 
-    stages = (
+    stages: tuple[StageStatus, ...] = (
         StageStatus(Stage.SCAN, memes, 0, failed(Stage.SCAN), "memes"),
         StageStatus(Stage.MEDIA, decoded, len(missing_pictures(settings, catalogue)), failed(Stage.MEDIA), "pictures"),
         StageStatus(
@@ -72,6 +74,8 @@ def library_status(settings: Settings, catalogue: Catalogue) -> LibraryStatus:
             f"{unsplit} memes have texts that are yet to be cut into passages" if unsplit else "",
         ),
     )
+    if settings.image_encoder:
+        stages += (_seeing(settings, catalogue, decoded=decoded, failed=failed(Stage.PICTURES)),)
     return LibraryStatus(
         memes,
         len(catalogue.memes.categories()),
@@ -79,6 +83,17 @@ def library_status(settings: Settings, catalogue: Catalogue) -> LibraryStatus:
         tuple(_with_work_under_way(one, catalogue) for one in stages),
         failures,
     )
+
+
+def _seeing(settings: Settings, catalogue: Catalogue, *, decoded: int, failed: int) -> StageStatus:
+    """Return how many pictures the image encoder that is chosen has seen."""
+    try:
+        name = chosen_image_encoder(settings)
+    except WrongUse as error:
+        return StageStatus(Stage.PICTURES, 0, decoded, failed, "pictures", error.message)
+    seen = catalogue.vectors.count_pictures(name) if name else 0
+    note = f"by {name}" if name else f"{settings.image_encoder} is not ready: `memetica models` says why"
+    return StageStatus(Stage.PICTURES, seen, max(0, decoded - seen - failed), failed, "pictures", note)
 
 
 def _with_work_under_way(status: StageStatus, catalogue: Catalogue) -> StageStatus:

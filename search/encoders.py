@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from search.clip.making import make_ready, ready
+from search.clip.model import open_clip_named
 from search.errors import IndexUnusable, ModelUnavailable
 from search.minilm import NAME, export_minilm, open_minilm
 from search.settings import Settings
@@ -42,12 +44,22 @@ class ImageEncoder(Protocol):
     """Turns pictures and texts into vectors of one space: a picture is near to a text that describes it."""
 
     @property
+    def scale(self) -> float:
+        """What products are multiplied by to become logits of a softmax over texts."""
+
+    @property
     def name(self) -> str:
         """The name under which embeddings are kept."""
 
     @property
     def dimensions(self) -> int:
         """How many numbers a row has."""
+
+    def prepare(self, picture: Image.Image) -> NDArray[np.float32]:
+        """Return a picture as the model takes it; another thread may do so while the model is busy."""
+
+    def encode_prepared(self, prepared: Sequence[NDArray[np.float32]]) -> Vectors:
+        """Return a float32 row of length 1 for each prepared picture, [n, dimensions]."""
 
     def encode_images(self, pictures: Sequence[Image.Image]) -> Vectors:
         """Return a float32 row of length 1 for each picture, [n, dimensions]."""
@@ -87,14 +99,30 @@ def export_text_encoder(settings: Settings) -> bool:
     return export_minilm(settings.data / "models", threads=settings.threads)
 
 
-def load_image_encoder(settings: Settings) -> ImageEncoder | None:
-    """Return the image encoder, None when none is configured; raise ModelUnavailable when it cannot be had."""
+def load_image_encoder(settings: Settings, name: str, *, often: bool = False) -> ImageEncoder:
+    """Return the image encoder under whose name embeddings are kept; raise ModelUnavailable when it is not here.
+
+    Not the one that is chosen but the one that made what it is compared with: two are never mixed.
+    """
+    return open_clip_named(settings.data / "models", name, threads=settings.threads, often=often)
+
+
+def make_image_encoder(settings: Settings) -> str:
+    """Make ready what the setting names, where that has not been done; return its name, "" when none is chosen.
+
+    Raises ModelUnavailable within seconds when its weights cannot be had, WrongUse when the setting names nothing.
+    """
     if not settings.image_encoder:
-        return None
-    raise ModelUnavailable(
-        f"The image encoder {settings.image_encoder} cannot be loaded: this version runs none yet.",
-        hint="Words do not find pictures without it; search by words, meaning and look works. Unset image_encoder.",
-    )
+        return ""
+    return make_ready(settings.data / "models", settings.image_encoder, threads=settings.threads).name
+
+
+def chosen_image_encoder(settings: Settings) -> str:
+    """Return the name of the image encoder that the setting names, "" while none is chosen or it is not ready."""
+    if not settings.image_encoder:
+        return ""
+    found = ready(settings.data / "models", settings.image_encoder)
+    return found.name if found is not None else ""
 
 
 def _check_known(settings: Settings) -> None:

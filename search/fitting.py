@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from search.encoders import TextEncoder
-from search.errors import DataFolderError, WrongUse
+from search.encoders import ImageEncoder, TextEncoder
+from search.errors import WrongUse
 from search.evaluate import Comparison, Judged, compared, measured
 from search.fusion import Scores, Vote, fuse
 from search.generation import TEXT_FIELDS
 from search.judgement import Asked, asked_of
 from search.opened import OpenIndex
 from search.query import parse
-from search.settings import WEIGHTS
+from search.settings import WEIGHTS, keep_setting
 from search.spelling import spelt
 from search.table import Ids
 from search.vectors import use_threads
-from search.voters import DEPTH, LOOK, Ballot, Voter, count, voters_of_meaning, voters_of_quote, voters_of_words
+from search.voters import (
+    DEPTH,
+    LOOK,
+    Ballot,
+    Voter,
+    count,
+    voter_of_described_picture,
+    voters_of_meaning,
+    voters_of_quote,
+    voters_of_words,
+)
 from search.words import terms, tokens
 
 JUDGE = "ndcg@10"  # what a fit makes larger
@@ -57,6 +65,7 @@ class Asker:
     index: OpenIndex
     encoder: TextEncoder
     weights: Mapping[str, float]
+    images: ImageEncoder | None = None  # the one that made the index
 
     def voters(self, query: str) -> tuple[list[Voter], Asked]:
         """Return the voters on a query, and how rare its terms are."""
@@ -68,6 +77,8 @@ class Asker:
         if self.index.whitening is not None and asked.text:
             vector = self.index.whitening(self.encoder.encode([asked.text]))[0]
             voters += voters_of_meaning(self.index, dict.fromkeys(TEXT_FIELDS, vector))
+        if self.images is not None and asked.text:
+            voters.append(voter_of_described_picture(self.index, self.images.encode_text([asked.text])[0]))
         slips = set(terms(" ".join(meant.meant)))
         return voters, asked_of(self.index.words, [term for term in words.terms if term not in slips])
 
@@ -179,26 +190,5 @@ def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
 
 
 def keep_weights(data: Path, weights: Mapping[str, float]) -> Path:
-    """Write the weights into the data folder's settings beside what is set there, whole or not at all; return the file.
-
-    Raises DataFolderError when it cannot be written, WrongUse when what is there cannot be read.
-    """
-    path = data / "settings.json"
-    aside = data / f"settings.json.{os.getpid()}"
-    try:
-        stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        if not isinstance(stored, dict):
-            raise WrongUse(f"{path} must be an object.", hint="Mend the file or remove it.")
-        stored["weights"] = ",".join(f"{name}={weight:g}" for name, weight in weights.items())
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except ValueError as error:
-        raise WrongUse(f"{path} cannot be read: {error}.", hint="Mend the file or remove it.") from error
-    except OSError as error:
-        raise DataFolderError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
+    """Write the weights into the data folder's settings; return the file, and raise what `keep_setting` does."""
+    return keep_setting(data, "weights", ",".join(f"{name}={weight:g}" for name, weight in weights.items()))

@@ -28,6 +28,7 @@ MEANINGS = "meanings"  # a folder of vectors for each of TEXT_FIELDS
 WHITENING = "whitening.npz"
 LOOKS = "looks"
 FINGERPRINTS = "fingerprints"
+PICTURES = "pictures"  # there when an image encoder was
 
 _MEND = "Run `memetica index`."
 

@@ -12,7 +12,7 @@ from search.meme import Field, Hit, Meme, Passage, Snippet
 from search.opened import OpenIndex
 from search.snippets import Marker, best_snippet, snippet
 from search.table import Ids
-from search.voters import LOOK, Ballot
+from search.voters import LOOK, PICTURE, Ballot
 from search.words import ALL_TEXT
 
 SNIPPETS = 2  # a hit has at most
@@ -69,7 +69,7 @@ def _shares(
             for field, scores in own.items():
                 by_field[field] = by_field.get(field, 0.0) + part[places] * scores / total
             continue
-        field = Field.LOOK if name == LOOK else Field(name.partition(".")[2])
+        field = Field(name) if name in (LOOK, PICTURE) else Field(name.partition(".")[2])
         by_field[field] = by_field.get(field, 0.0) + part[places]
     found: list[Mapping[Field, float]] = []
     for at in range(len(ids)):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.fusion import Fused
+from search.voters import PICTURE
 from search.words import WordIndex
 
 Evidence = NDArray[np.float64]  # [n, len(SIGNS)], a row for each candidate, best first
@@ -107,7 +108,7 @@ def evidence(fused: Fused, asked: Asked) -> Evidence:
     scores = fused.scores[order]
     parts = {"words": np.zeros(len(order)), "meaning": np.zeros(len(order)), "quote": np.zeros(len(order))}
     for name, part in fused.parts.items():
-        kind = name.partition(".")[0]
+        kind = "meaning" if name == PICTURE else name.partition(".")[0]
         if kind in parts:
             parts[kind] += part[order]
     crowd = scores[FIRST : FIRST + CROWD]

@@ -45,6 +45,7 @@ class Stage(StrEnum):
     OCR = "ocr"
     DESCRIBE = "describe"
     EMBED = "embed"
+    PICTURES = "pictures"
     BUILD = "build"
     DUPLICATES = "duplicates"
 

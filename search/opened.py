@@ -12,6 +12,7 @@ from search.generation import (
     FINGERPRINTS,
     LOOKS,
     MEANINGS,
+    PICTURES,
     TABLE,
     TEXT_FIELDS,
     WHITENING,
@@ -41,6 +42,7 @@ class OpenIndex:
     whitening: Whitening | None
     looks: VectorIndex
     fingerprints: BinaryIndex
+    pictures: VectorIndex | None = None  # the image encoder's, when there was one
 
     @property
     def name(self) -> str:
@@ -70,6 +72,10 @@ def _opened(folder: Path) -> OpenIndex:
         whitening = read_whitening(folder / WHITENING, dimensions=dimensions)
         for field in TEXT_FIELDS:
             meanings[field] = VectorIndex.open(folder / MEANINGS / field.value, dimensions=dimensions)
+    pictures = None
+    if manifest.image_encoder:
+        seen = manifest.encoders.get(manifest.image_encoder, 0)
+        pictures = VectorIndex.open(folder / PICTURES, dimensions=seen)
     found = OpenIndex(
         manifest=manifest,
         table=read_table(folder / TABLE),
@@ -78,6 +84,7 @@ def _opened(folder: Path) -> OpenIndex:
         whitening=whitening,
         looks=VectorIndex.open(folder / LOOKS, dimensions=LOOK_DIMENSIONS),
         fingerprints=BinaryIndex.open(folder / FINGERPRINTS),
+        pictures=pictures,
     )
     if len(found.table) != manifest.memes:
         raise IndexUnusable(f"The index in {folder} does not fit together.", hint="Run `memetica index`.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +16,10 @@ from PIL import Image
 
 from search.answering import Page, Sort, listed, ranked
 from search.catalogue import Catalogue
-from search.encoders import TextEncoder, load_text_encoder
-from search.errors import IndexUnusable, NotFound, WrongUse
+from search.clip.choices import SMALL, title_of
+from search.clip.model import spec_of
+from search.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
+from search.errors import IndexUnusable, ModelUnavailable, NotFound, WrongUse
 from search.filters import narrowed
 from search.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.generation import TEXT_FIELDS, live_generation
@@ -30,9 +32,12 @@ from search.settings import Settings
 from search.spelling import Spelt, spelt
 from search.voters import (
     LOOK,
+    PICTURE,
     QUOTED,
     Voter,
     count,
+    voter_of_described_picture,
+    voter_of_like_picture,
     voter_of_look,
     voters_of_meaning,
     voters_of_quote,
@@ -52,11 +57,12 @@ class Likeness(StrEnum):
 
 
 LIKENESS_WEIGHTS: Mapping[Likeness, Mapping[str, float]] = {
-    Likeness.LOOK: {LOOK: 1.0},
+    Likeness.LOOK: {LOOK: 0.6, PICTURE: 0.4},
     Likeness.MEANING: {"meaning.description": 0.5, "meaning.visual": 0.2, "meaning.analysis": 0.2, "meaning.ocr": 0.3},
     Likeness.WORDS: {"words.ocr": 0.6, "meaning.ocr": 0.4},
     Likeness.ALL: {
         LOOK: 0.4,
+        PICTURE: 0.3,
         "meaning.description": 0.2,
         "meaning.visual": 0.1,
         "meaning.ocr": 0.2,
@@ -90,9 +96,19 @@ class Searcher:
     """Holds a generation of the index and the text encoder; any thread may ask it."""
 
     def __init__(
-        self, settings: Settings, catalogue: Catalogue, *, index: OpenIndex, text_encoder: TextEncoder
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        *,
+        index: OpenIndex,
+        text_encoder: TextEncoder,
+        load_images: Callable[[Settings, str], ImageEncoder] = load_image_encoder,
     ) -> None:
+        """Take an opened index; `load_images` gives the image encoder of a name when a search first needs it."""
         self._settings = settings
+        self._load_images = load_images
+        self._chosen = settings.image_encoder
+        self._blind = ""  # why the image encoder that made the index cannot be used
         self._catalogue = catalogue
         self._encoder = text_encoder
         self._switching = threading.Lock()
@@ -128,6 +144,10 @@ class Searcher:
             self._refused = ("", "")
             return True
 
+    def choose(self, image_encoder: str) -> None:
+        """Take note of the image encoder chosen by now; the index is searched by its own until there is another."""
+        self._chosen = image_encoder
+
     def status(self) -> IndexStatus:
         """Return what the live generation holds and lacks."""
         self.reload_if_changed()
@@ -153,12 +173,43 @@ class Searcher:
             without = index.manifest.memes - int(np.count_nonzero(index.table.has[field]))
             if without:
                 found.append(f"{without:,} of {index.manifest.memes:,} memes have no {what}.")
-        if not index.manifest.image_encoder:
-            found.append(
+        return tuple(found + self._unseen(index))
+
+    def _unseen(self, index: OpenIndex) -> list[str]:
+        """Return what is to be said of the image encoder."""
+        chosen, made_by = self._chosen, index.manifest.image_encoder
+        if not made_by and not chosen:
+            return [
                 "No image encoder is configured: words find pictures by OCR, descriptions and names, pictures find "
                 "their like by colours, edges and fingerprints."
-            )
-        return tuple(found)
+            ]
+        spec = spec_of(made_by)
+        title = title_of(spec)
+        found = []
+        if spec != chosen:
+            holds = f"pictures as {title} sees them" if made_by else "no picture as a model sees it"
+            chosen_is = f"{title_of(chosen)} is chosen" if chosen else "none is chosen"
+            found.append(f"The index holds {holds}; {chosen_is}. Run `memetica index`.")
+        if made_by and self._seeing(index) is None:
+            found.append(f"Words do not find pictures: {self._blind}")
+        elif index.pictures is not None and len(np.unique(index.pictures.owners)) < index.manifest.memes:
+            without = index.manifest.memes - len(np.unique(index.pictures.owners))
+            found.append(f"{without:,} of {index.manifest.memes:,} memes have no picture that {title} has seen.")
+        if spec == SMALL:
+            found.append(f"{SMALL} sees the pictures: it knows drawn scenes such as the demo's, not photographs.")
+        return found
+
+    def _seeing(self, index: OpenIndex) -> ImageEncoder | None:
+        """Return the image encoder that made an index, None when there was none or it cannot be used."""
+        if index.pictures is None or not len(index.pictures):
+            return None
+        try:
+            encoder = self._load_images(self._settings, index.manifest.image_encoder)
+        except ModelUnavailable as error:
+            self._blind = f"{error.message} {error.hint}".strip()
+            return None
+        self._blind = ""
+        return encoder
 
     def search(
         self,
@@ -207,6 +258,9 @@ class Searcher:
         if picture is not None:
             bits = np.stack([pdq(picture)[0], pdq_mirrored(picture)])
             weighed.append((voter_of_look(index, look(picture)[None], bits), 1.0))
+            seeing = self._seeing(index)
+            if seeing is not None:
+                weighed.append((voter_of_like_picture(index, list(seeing.encode_images([picture]))), 1.0))
         only_likes = asked.is_empty and picture is None
         weights = LIKENESS_WEIGHTS[Likeness.ALL] if only_likes else self._settings.weights
         ballot = count(joined(weighed), heard(weights, weighed), pool=self._pool, allowed=allowed)
@@ -242,6 +296,9 @@ class Searcher:
     ) -> tuple[list[Voter], Sequence[str]]:
         """Return the voters for what is like a meme, as far as these weights hear them, and the terms that it says."""
         voters = self._voters_of_own_look(index, meme) if LOOK in weights else []
+        own = index.pictures.rows_of(meme.id) if index.pictures is not None and PICTURE in weights else ()
+        if len(own):
+            voters.append(voter_of_like_picture(index, list(own)))
         voters += voters_of_meaning(index, _centres(index, meme))
         wanted: Sequence[str] = ()
         if "words.ocr" in weights:
@@ -265,6 +322,10 @@ class Searcher:
             # The model reads in another thread while the words are looked up in this one.
             vector = self._pool.submit(self._direction, index.whitening, groups)
             meanings = voters_of_meaning(index, dict.fromkeys(TEXT_FIELDS, vector))
+        seeing = self._seeing(index) if self._settings.weights.get(PICTURE, 0) > 0 else None
+        if seeing is not None:
+            shown = self._pool.submit(_together, seeing.encode_text, groups)
+            meanings.append(voter_of_described_picture(index, shown))
         found = Spelt(asked, {}) if verbatim else spelt(asked, index.words)
         if found.meant:
             understood["spelling"] = {word: list(others) for word, others in found.meant.items()}
@@ -287,11 +348,7 @@ class Searcher:
 
     def _direction(self, whitening: Whitening, groups: Sequence[tuple[str, float]]) -> NDArray[np.float32]:
         """Return the whitened direction ([d]) of what texts mean together, each with its weight."""
-        vectors: NDArray[np.float32] = whitening(self._encoder.encode([text for text, _ in groups]))
-        if len(groups) == 1:
-            return vectors[0]
-        together = (vectors * np.array([[weight] for _, weight in groups], np.float32)).sum(axis=0)
-        return (together / max(float(np.linalg.norm(together)), 1e-9)).astype(np.float32)
+        return _together(lambda texts: whitening(self._encoder.encode(texts)), groups)
 
     def _voters_of_own_look(self, index: OpenIndex, meme: Meme) -> list[Voter]:
         bits = [
@@ -299,6 +356,17 @@ class Searcher:
         ]
         looks = index.looks.rows_of(meme.id)
         return [voter_of_look(index, looks, np.stack(bits))] if bits else []
+
+
+def _together(
+    encode: Callable[[Sequence[str]], NDArray[np.float32]], groups: Sequence[tuple[str, float]]
+) -> NDArray[np.float32]:
+    """Return the direction ([d]) of texts together, each with its weight."""
+    vectors = encode([text for text, _ in groups])
+    if len(groups) == 1:
+        return vectors[0]
+    together = (vectors * np.array([[weight] for _, weight in groups], np.float32)).sum(axis=0)
+    return (together / max(float(np.linalg.norm(together)), 1e-9)).astype(np.float32)
 
 
 def _centres(index: OpenIndex, meme: Meme) -> dict[Field, NDArray[np.float32]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from search.errors import WrongUse
+from search.errors import DataFolderError, WrongUse
 from search.meme import KeepBy
 
 Parser = Callable[[str], Any]
@@ -35,6 +35,7 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
         "meaning.analysis": 0.15,
         "quote.ocr": 0.1,
         "look": 0.6,
+        "picture": 0.15,
     }
 )
 
@@ -88,7 +89,10 @@ class Settings:
         Path(".memetica"), help="Memetica's own folder: catalogue, index, thumbnails, models", parse=Path
     )
     text_encoder: str = option("all-MiniLM-L6-v2", help="the model that embeds text")
-    image_encoder: str = option("", help="an open_clip model, `name/pretrained` or a checkpoint's path; empty for none")
+    image_encoder: str = option(
+        "",
+        help="what sees pictures: `ViT-B-32/laion2b_s34b_b79k`, `ViT-B-32@FILE`, an open_clip folder; empty for none",
+    )
     ocr_engine: str = option("rapidocr", help="`rapidocr`, `tesseract` or `none`")
     endpoint: str = option(
         "http://127.0.0.1:11434/v1", help="where vision models describe memes: any address of the OpenAI protocol"
@@ -145,6 +149,34 @@ def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[st
     data = Path(values.get("data", Settings().data)).expanduser()
     stored = _stored(data / "settings.json")
     return replace(Settings(), **(stored | values)).absolute()
+
+
+def keep_setting(data: Path, name: str, value: str) -> Path:
+    """Write a setting into the data folder's file beside what is set there, whole or not at all; return the file.
+
+    Raises DataFolderError when it cannot be written, WrongUse when what is there cannot be read or the value is none.
+    """
+    path = data / "settings.json"
+    aside = data / f"settings.json.{os.getpid()}"
+    _parsed(name, value, where="what is to be kept")
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        if not isinstance(stored, dict):
+            raise WrongUse(f"{path} must be an object.", hint="Mend the file or remove it.")
+        stored[name] = value
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except ValueError as error:
+        raise WrongUse(f"{path} cannot be read: {error}.", hint="Mend the file or remove it.") from error
+    except OSError as error:
+        raise DataFolderError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
 
 
 def _parsed(name: str, text: str, *, where: str) -> Any:

@@ -27,6 +27,7 @@ DEPTH = 60  # memes that each voter puts forward; every voter then scores all of
 BEST_PASSAGES = {Field.ANALYSIS: 3}  # an essay speaks through several passages, a text through its best
 MOST = 0.5  # a share of all memes; words that more of them hold do not vote beside others
 LOOK = "look"
+PICTURE = "picture"
 MEANING = "meaning."
 QUOTE = "quote.ocr"
 QUOTED = 3  # words from which a query can be a quote
@@ -41,6 +42,8 @@ SPOKEN_FOR = {
 _SATURATED = 2.2
 PDQ_RELATED = 62  # bits of 256: twice what Meta calls "the same"; beyond, agreement is chance
 ALIKE_BY_CHANCE = 0.35  # cosine of the looks of two pictures that share nothing
+CROWD = 2000  # pictures that stand for all when a query's level is taken
+SURE = 5.0  # standard deviations above the crowd from which a picture is what a text describes
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Voter:
     @property
     def is_apart(self) -> bool:
         """Whether it works outside the interpreter for long enough to be worth a thread."""
-        return self.name.startswith(MEANING)
+        return self.name.startswith(MEANING) or self.name == PICTURE
 
 
 def voters_of_words(index: OpenIndex, terms: Sequence[str], names: Sequence[str]) -> list[Voter]:
@@ -158,6 +161,61 @@ def voter_of_look(index: OpenIndex, looks: Vectors, bits: NDArray[np.uint8]) -> 
         return np.fmax(found, np.array([related.get(int(id), np.nan) for id in ids], np.float64))
 
     return Voter(LOOK, best, scores)
+
+
+def voter_of_described_picture(index: OpenIndex, vector: Direction | Future[Direction]) -> Voter:
+    """Return the voter for pictures that a text describes, by its row ([d]) of the image encoder that made the index.
+
+    A text's products with pictures are near each other, on a level of its own: what counts is how far a picture stands
+    above the crowd.
+    """
+
+    def scaled(cosines: Scores, row: Direction) -> Scores:
+        level, spread = _crowd(index, row)
+        return (cosines - level) / (SURE * spread)
+
+    return _of_pictures(index, [vector], scaled)
+
+
+def voter_of_like_picture(index: OpenIndex, rows: Sequence[Direction | Future[Direction]]) -> Voter:
+    """Return the voter for pictures that are like another, by its frames' rows ([d] each); the best one counts."""
+
+    def scaled(cosines: Scores, row: Direction) -> Scores:
+        level, spread = _crowd(index, row)
+        chance = min(level + spread, 1 - 1e-6)
+        return (cosines - chance) / (1 - chance)
+
+    return _of_pictures(index, rows, scaled)
+
+
+def _of_pictures(
+    index: OpenIndex, given: Sequence[Direction | Future[Direction]], scaled: Callable[[Scores, Direction], Scores]
+) -> Voter:
+    pictures = index.pictures
+    assert pictures is not None
+
+    def rows() -> list[Direction]:
+        return [one.result() if isinstance(one, Future) else one for one in given]
+
+    def best(k: int, allowed: Ids | None) -> Ids:
+        return np.unique(np.concatenate([pictures.search(row, k, allowed=allowed)[0] for row in rows()]))
+
+    def scores(ids: Ids) -> Scores:
+        found = [scaled(pictures.scores(row, ids=ids).astype(np.float64), row) for row in rows()]
+        # Below the level is nothing found: what is not like one part of a query may still answer another.
+        return np.clip(np.fmax.reduce(found), 0.0, 1.0)
+
+    return Voter(PICTURE, best, scores)
+
+
+def _crowd(index: OpenIndex, row: Direction) -> tuple[float, float]:
+    """Return the mean and the standard deviation of a row's products with the library's pictures."""
+    assert index.pictures is not None
+    every = index.pictures.rows
+    if not len(every):
+        return 0.0, 1.0
+    products = every[:: max(1, len(every) // CROWD)].astype(np.float32) @ row
+    return float(products.mean()), max(float(products.std()), 1e-3)
 
 
 @dataclass(frozen=True)

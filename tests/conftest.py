@@ -18,6 +18,8 @@ from tiny import draw_tiny_library
 from indexer.pipeline import index_library
 from indexer.progress import Silence
 from search.catalogue import Catalogue, open_catalogue
+from search.clip.choices import SMALL
+from search.clip.making import make_ready
 from search.settings import Settings
 from web.app import create_app
 
@@ -71,3 +73,11 @@ def _interrupts_arrive() -> None:
     """Undo what a shell does to a suite that it runs in the background: its children would never hear Ctrl-C."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def small_clip_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models in which the small CLIP is ready."""
+    models = tmp_path_factory.mktemp("small-clip") / "models"
+    make_ready(models, SMALL, threads=2)
+    return models

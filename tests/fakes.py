@@ -49,14 +49,20 @@ class ColourImageEncoder:
     """A picture is the share of its pixels nearest to each named colour; a text is the colours that it names."""
 
     name = "colours-1"
+    scale = 10.0
     dimensions = len(COLOURS) + 1  # the last: no colour named
 
+    def prepare(self, picture: Image.Image) -> np.ndarray:
+        return np.asarray(picture.convert("RGB").resize((16, 16)), dtype=np.float32)
+
     def encode_images(self, pictures: Sequence[Image.Image]) -> Vectors:
+        return self.encode_prepared([self.prepare(picture) for picture in pictures])
+
+    def encode_prepared(self, prepared: Sequence[np.ndarray]) -> Vectors:
         palette = np.array(list(COLOURS.values()), dtype=np.float32)
-        rows = np.zeros((len(pictures), self.dimensions), dtype=np.float32)
-        for row, picture in zip(rows, pictures, strict=True):
-            pixels = np.asarray(picture.convert("RGB").resize((16, 16)), dtype=np.float32).reshape(-1, 1, 3)
-            nearest = np.linalg.norm(pixels - palette, axis=2).argmin(axis=1)
+        rows = np.zeros((len(prepared), self.dimensions), dtype=np.float32)
+        for row, pixels in zip(rows, prepared, strict=True):
+            nearest = np.linalg.norm(pixels.reshape(-1, 1, 3) - palette, axis=2).argmin(axis=1)
             row[:-1] = np.bincount(nearest, minlength=len(COLOURS))
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 

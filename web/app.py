@@ -24,6 +24,7 @@ from web import (
     pages,
     reading,
     safety,
+    seeing,
     signing_in,
     verdicts,
 )
@@ -66,6 +67,7 @@ def create_app(settings: Settings, *, load_encoder: Callable[[Settings], TextEnc
     health.register(app)  # /curator/health
     reading.register(app)  # /curator/reading, /curator/contradictions
     app.register_blueprint(verdicts.blueprint)  # /api/duplicates, /api/verdicts
+    seeing.register(app)  # another image encoder, in the background
     errors.register(app)
     safety.register(app)
     metrics.register(app)

@@ -17,14 +17,16 @@ import click
 
 from search.answering import Sort
 from search.catalogue import Catalogue, open_catalogue
+from search.clip.choices import SMALL
 from search.errors import MemeticaError, WrongUse
 from search.meme import Answer, Stage, TextKind
 from search.searcher import Likeness, open_searcher
-from search.settings import Settings
+from search.settings import Settings, keep_setting
 from web.commands.categories import health, suggest
 from web.commands.duplicates import duplicates, verdict, verdicts
 from web.commands.evaluate import evaluate
 from web.commands.inbox import inbox, upload
+from web.commands.models import models
 from web.commands.password import password
 from web.listing import show_answer, show_meme, show_status, show_understood
 from web.rows import hit_row, meme_row, status_rows
@@ -43,7 +45,7 @@ def main(context: click.Context, **common: Any) -> None:
 for _option in reversed(COMMON):
     main = _option(main)
 
-for _command in (duplicates, evaluate, health, inbox, password, suggest, upload, verdict, verdicts):
+for _command in (duplicates, evaluate, health, inbox, models, password, suggest, upload, verdict, verdicts):
     main.add_command(_command)
 
 
@@ -346,9 +348,11 @@ def demo(session: Session, folder: Path, port: int | None, memes: int, serving: 
     terminal = session.terminal
     settings = replace(
         session.settings(port=port, examples=" | ".join(EXAMPLE_QUERIES)),
+        image_encoder=SMALL,
         library=(folder / "memes").absolute(),
         data=(folder / "data").absolute(),
     )
+    keep_setting(settings.data, "image_encoder", SMALL)  # so that every command on it sees with the same eyes
     drawn = folder / "memes"
     if not drawn.exists():
         terminal.say(f"drawing {memes} memes in {drawn}")

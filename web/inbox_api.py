@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,15 @@ def suggest() -> Response:
     ]
     suggestion = suggestion_of(fingerprints, findings, content_hash=content)
     offers = Offers((), NOT_LEARNT) if suggestion is None else suggested(site().catalogue, suggestion)
-    return jsonify({"file": sent.filename, "text": findings["text"], **likes_rows(likes), **offers_rows(offers)})
+    return jsonify(
+        {
+            "file": sent.filename,
+            "text": findings["text"],
+            "tags": tags_rows(findings),
+            **likes_rows(likes),
+            **offers_rows(offers),
+        }
+    )
 
 
 def _not_stored(response: Response) -> Response:
@@ -168,6 +177,7 @@ def upload_row(upload: Upload) -> Row:
         "came_at": _iso(upload.came_at),
         "preview": f"/curator/inbox/{upload.id}/preview.webp" if kept else None,
         "text": findings.get("text", ""),
+        "tags": tags_rows(findings),
         **likes_rows(alike(site().catalogue, upload) if examined else []),
         **offers_rows(offers),
         "reason": upload.reason or findings.get("unread", "") or findings.get("uncompared", ""),
@@ -182,6 +192,11 @@ def upload_row(upload: Upload) -> Row:
 
 def _iso(time: Any) -> str | None:
     return None if time is None else time.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def tags_rows(findings: Mapping[str, Any]) -> list[Row]:
+    """Return the categories whose names a picture fits by sight; none where nothing sees."""
+    return [{"category": category, "share": share} for category, share in findings.get("tags", ())]
 
 
 def likes_rows(likes: list[tuple[Meme, Evidence]]) -> Row:

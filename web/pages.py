@@ -13,6 +13,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.status import library_status
 from search.answering import Sort
+from search.clip.choices import title_of
+from search.clip.model import spec_of
 from search.errors import MemeticaError, NotFound
 from search.meme import Answer, Field, Hit, Meme, Text, TextKind
 from search.searcher import IndexStatus, Likeness
@@ -38,7 +40,7 @@ REASONS = {
     Field.DESCRIPTION: "shows it",
     Field.VISUAL: "shows it",
     Field.ANALYSIS: "means it",
-    Field.PICTURE: "picture",
+    Field.PICTURE: "seen in it",
     Field.LOOK: "looks alike",
 }
 
@@ -314,6 +316,7 @@ def ago(time: datetime) -> str:
 def register_filters(app: Flask) -> None:
     """Give the templates the addresses and words that they use."""
     app.jinja_env.filters["ago"] = ago
+    app.jinja_env.filters["encoder_title"] = lambda name: title_of(spec_of(name))
     app.jinja_env.globals.update(
         page_url=page_url,
         file_url=file_url,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from search.catalogue import MergeRecord
+from search.clip.choices import title_of
+from search.clip.model import spec_of
 from search.errors import MemeticaError
 from search.meme import Answer, Hit, Meme, Text
 from search.searcher import IndexStatus
@@ -161,7 +163,7 @@ def index_row(index: IndexStatus | MemeticaError) -> Row:
         "memes": index.memes,
         "rows": dict(index.rows),
         "text_encoder": index.text_encoder,
-        "image_encoder": index.image_encoder,
+        "image_encoder": title_of(spec_of(index.image_encoder)),
         "missing": list(index.missing),
     }
 

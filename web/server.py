@@ -37,6 +37,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, stop)
+    app.extensions["seeing"].start()
     # An IPv6 host can stand for several sockets; they share one number only when it was chosen.
     port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -45,5 +46,5 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         server.run()
     finally:
         server.close()
-        for name in ("inbox", "categories"):
+        for name in ("inbox", "categories", "seeing"):
             app.extensions[name].close()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from flask import current_app
 
 from search.catalogue import Catalogue, open_catalogue
-from search.encoders import TextEncoder
+from search.encoders import TextEncoder, load_image_encoder
 from search.errors import MemeticaError
 from search.opened import open_index
 from search.searcher import IndexStatus, Searcher
@@ -34,7 +35,13 @@ class Site:
                     # The index first: that there is none is said without loading a model to say it.
                     index = open_index(self.settings.data / "index")
                     self._encoder = self._encoder or self._load_encoder(self.settings)
-                    self._searcher = Searcher(self.settings, self.catalogue, index=index, text_encoder=self._encoder)
+                    self._searcher = Searcher(
+                        self.settings,
+                        self.catalogue,
+                        index=index,
+                        text_encoder=self._encoder,
+                        load_images=partial(load_image_encoder, often=True),
+                    )
         return self._searcher
 
     def encoder(self) -> TextEncoder:

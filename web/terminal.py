@@ -32,6 +32,7 @@ LABELS = {
     Stage.OCR: "reading their words",
     Stage.DESCRIBE: "describing",
     Stage.EMBED: "embedding texts",
+    Stage.PICTURES: "embedding pictures",
     Stage.BUILD: "building the index",
     Stage.DUPLICATES: "comparing pictures",
 }

@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--scenes", type=int, default=16_000, help="scenes that are drawn")
-    parser.add_argument("--steps", type=int, default=2_000, help="batches that are learnt from")
+    parser.add_argument("--steps", type=int, default=1_600, help="batches that are learnt from")
     parser.add_argument("--batch", type=int, default=256, help="pictures in a batch")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)

@@ -105,13 +105,13 @@ def said_as(value: StrEnum, random: Random) -> str:
 
 
 _CHANCES = {
-    "subject": 0.75,
-    "colour": 0.45,
-    "action": 0.6,
-    "place": 0.5,
-    "sky": 0.4,
-    "expression": 0.4,
-    "prop": 0.6,
+    "subject": 0.5,
+    "colour": 0.3,
+    "action": 0.45,
+    "place": 0.25,
+    "sky": 0.25,
+    "expression": 0.45,
+    "prop": 0.4,
 }
 
 # Other words that training uses too.

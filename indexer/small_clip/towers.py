@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
-SIDE = 64  # pixels of a picture's side as the tower sees it
+SIDE = 96  # pixels of a picture's side as the tower sees it
 TEXT_ROW = 384
 
 MODEL: dict[str, Any] = {

@@ -17,7 +17,7 @@ from indexer.small_clip.towers import SIDE, SmallClip, normalised
 from search.encoders import TextEncoder
 
 PHRASES = 4  # of each scene: its caption, and parts of it
-_WHOLE = 0.35  # how often the whole caption is what a picture is shown with
+_WHOLE = 0.2  # how often the whole caption is what a picture is shown with
 
 
 @dataclass(frozen=True)

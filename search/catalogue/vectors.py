@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.catalogue.database import Database
+from search.catalogue.memes import meme_rows
 from search.errors import IndexUnusable
-from search.meme import Field
+from search.meme import Field, Meme
 
 
 class VectorRows:
@@ -97,6 +98,65 @@ class VectorRows:
             vectors[at] = np.frombuffer(row["vector"], "<f2")
         return owners, vectors
 
+    def missing_pictures(self, encoder: str, *, content_hash: str | None = None) -> list[Meme]:
+        """Return one decoded meme a content that this encoder has neither seen nor failed on, newest first.
+
+        Of one content alone when it is given.
+        """
+        return meme_rows(
+            self._database,
+            """
+            WHERE vanished_at IS NULL AND pictures.decoded_by IS NOT NULL
+              AND NOT EXISTS (SELECT 1 FROM embeddings WHERE embeddings.encoder = :encoder
+                                AND embeddings.input_hash = memes.content_hash || ':00')
+              AND NOT EXISTS (SELECT 1 FROM failures WHERE stage = 'pictures' AND failures.source = :encoder
+                                AND failures.content_hash = memes.content_hash)
+              AND (:content_hash IS NULL OR memes.content_hash = :content_hash)
+            GROUP BY memes.content_hash ORDER BY first_seen DESC, memes.id DESC
+            """,
+            {"encoder": encoder, "content_hash": content_hash},
+        )
+
+    def count_pictures(self, encoder: str) -> int:
+        """Return how many present memes this encoder has seen."""
+        return self._database.number(
+            """
+            SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL
+              AND EXISTS (SELECT 1 FROM embeddings WHERE embeddings.encoder = :encoder
+                            AND embeddings.input_hash = memes.content_hash || ':00')
+            """,
+            {"encoder": encoder},
+        )
+
+    def put_picture(self, encoder: str, content_hash: str, vectors: NDArray[np.float32]) -> None:
+        """Keep the embeddings ([frames, d] float32) of a content's frames."""
+        self.put(encoder, [f"{content_hash}:{frame:02}" for frame in range(len(vectors))], vectors)
+
+    def of_pictures(self, encoder: str) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """Return the owners' ids ([n] int64, rising) and the embeddings ([n, d] float16) of frames of present memes."""
+        wanted = {"encoder": encoder}
+        count = self._database.number(_OF_PICTURES.format(columns="COUNT(*)"), wanted)
+        owners = np.empty(count, np.int64)
+        vectors = np.empty((count, self.dimensions(encoder)), np.float16)
+        question = _OF_PICTURES.format(columns="memes.id AS id, vector") + " ORDER BY memes.id, input_hash"
+        for at, row in enumerate(self._database.stream(question, wanted)):
+            owners[at] = row["id"]
+            vectors[at] = np.frombuffer(row["vector"], "<f2")
+        return owners, vectors
+
+    def of_picture(self, encoder: str, content_hash: str) -> NDArray[np.float32]:
+        """Return the embeddings ([frames, d] float32) of a content's frames, none when it was not seen."""
+        rows = self._database.rows(
+            """
+            SELECT vector FROM embeddings
+            WHERE encoder = :encoder AND input_hash BETWEEN :content_hash || ':' AND :content_hash || ':~'
+            ORDER BY input_hash
+            """,
+            {"encoder": encoder, "content_hash": content_hash},
+        )
+        found = [np.frombuffer(row["vector"], "<f2").astype(np.float32) for row in rows]
+        return np.stack(found) if found else np.empty((0, self.dimensions(encoder)), np.float32)
+
     def get(self, encoder: str, inputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Return, by input hash, the embeddings ([d] float32) that are there."""
         found = {}
@@ -115,4 +175,11 @@ _OF_FIELD = """
     JOIN memes ON memes.id = meme_id
     JOIN embeddings ON embeddings.input_hash = passages.input_hash AND encoder = :encoder
     WHERE vanished_at IS NULL AND field = :field AND COALESCE(weight, 1) >= :least
+"""
+
+_OF_PICTURES = """
+    SELECT {columns} FROM memes
+    JOIN embeddings ON encoder = :encoder
+      AND input_hash BETWEEN memes.content_hash || ':' AND memes.content_hash || ':~'
+    WHERE vanished_at IS NULL
 """

@@ -28,6 +28,8 @@ from search.fingerprints import Bits, hamming, mirrored_bits, pdq, pdq_mirrored
 SAME_DIFFERING = 0.08  # share of tiles
 SAME_STRONG = 0.0005  # share of pixels where something else is: half of a small word
 HOT_TILE = 20.0  # grey levels, a tile's mean: blur, grain and JPEG stay below it, small faint letters do not
+HOT_WHERE_SAID = 26.0  # the same between pictures that say the same: there are no other letters to be found
+HOT_MIRRORED = 30.0  # the same between mirror images, which nobody gives another word
 SHRUNK_STRONG = 0.004  # the same where one shows the other much smaller: letters blur into each other
 MARK_STRONG = 0.008  # all of a watermark
 MARK_HEIGHT = 0.05  # of the picture's longer side
@@ -43,6 +45,8 @@ TEXT_STRONG = 0.02  # share of pixels where something else is: more than a map t
 LOST_STRONG = 0.08  # the same, beyond which no finer map makes two pictures one
 COLOURED = 6.0  # CIELAB units from which on colours were changed
 RECOLOURED = 0.06  # share of the picture with colours that no one change of all colours explains
+RECOLOURED_WHERE_SAID = 0.25  # the same between pictures that say the same: full colours are cut off where they end
+SAYS_THE_SAME = 0.97  # agreement from which on two pictures do, give or take a misread letter
 SAME_TEXT = 0.6  # agreement below which something else is said, give or take what OCR misreads
 DOUBTFUL_DIFFERING = 0.005  # share of tiles from which on texts have a say
 BLURRED = 6.0  # grey levels of mean difference from which on detail was lost or added
@@ -80,10 +84,11 @@ def compare(
 def compare_seen(one: Seen, other: Seen, *, text: str | None = None, other_text: str | None = None) -> Evidence:
     """Return how much two pictures that were made ready are alike."""
     agreement = text_agreement(text, other_text)
+    letters = min(len(_letters(text or "")), len(_letters(other_text or "")))
     # In one order whoever is named first, so that both orders find the same.
     if _size_order(one) > _size_order(other):
-        return _compared(other, one, agreement=agreement, letters=len(_letters(text or ""))).turned()
-    return _compared(one, other, agreement=agreement, letters=len(_letters(text or "")))
+        return _compared(other, one, agreement=agreement, letters=letters).turned()
+    return _compared(one, other, agreement=agreement, letters=letters)
 
 
 def _size_order(one: Seen) -> tuple[int, bytes]:
@@ -91,20 +96,22 @@ def _size_order(one: Seen) -> tuple[int, bytes]:
 
 
 def _compared(one: Seen, other: Seen, *, agreement: float | None, letters: int) -> Evidence:
-    found = _by_pictures(one, other, agreement=agreement)
+    alike = agreement is not None and agreement >= SAYS_THE_SAME and letters >= 2 * _LETTERS
+    found = _by_pictures(one, other, agreement=agreement, says_the_same=alike)
     if found.covers_other > found.covers_one + 0.02:  # what surrounds the smaller is seen when it is laid on the larger
-        found = _by_pictures(other, one, agreement=agreement).turned()
+        found = _by_pictures(other, one, agreement=agreement, says_the_same=alike).turned()
     if found.tier is None and agreement is not None and agreement >= 0.9 and letters >= 2 * _LETTERS:
         return replace(found, tier=Tier.SAME_WORDS)
     return found
 
 
-def _by_pictures(one: Seen, other: Seen, *, agreement: float | None) -> Evidence:
+def _by_pictures(one: Seen, other: Seen, *, agreement: float | None, says_the_same: bool) -> Evidence:
     """Return what the ways to lay one picture over another say, the best of them."""
     bits = pdq_distance(one, other)
     best: Evidence | None = None
     for laid in _overlays(one.view, other.view):
-        found = replace(_judged(one.view, other.view, laid), pdq=bits, text=agreement)
+        judged = _judged(one.view, other.view, laid, says_the_same=says_the_same)
+        found = replace(judged, pdq=bits, text=agreement)
         if found.tier is not None and found.tier.is_duplicate:
             return _doubted(found)
         if best is None or found.score > best.score:
@@ -167,8 +174,8 @@ def _overlay_of(one: View, other: View, map: Map, matches: int) -> Overlay | Non
     return again if again is not None and again.differing < found.differing else found
 
 
-def _judged(one: View, other: View, laid: _Laid) -> Evidence:
-    """Return what an overlay alone says."""
+def _judged(one: View, other: View, laid: _Laid, *, says_the_same: bool) -> Evidence:
+    """Return what an overlay says, and in its doubts that both say the same."""
     found = laid.overlay
     first = one.mirrored if laid.mirrored else one
     whole = max(found.covers_one, found.covers_other) >= PART
@@ -176,7 +183,9 @@ def _judged(one: View, other: View, laid: _Laid) -> Evidence:
     scale = float(np.sqrt(abs(np.linalg.det(found.map[:, :2]))))
     shrunk = not 0.7 < scale < 1 / 0.7
     limit = SHRUNK_STRONG if shrunk else SAME_STRONG
-    hot = not shrunk and float(np.nanmax(found.heat)) >= HOT_TILE
+    tile = HOT_MIRRORED if laid.mirrored else HOT_WHERE_SAID if says_the_same else HOT_TILE
+    # More contrast makes more of what compression left.
+    hot = not shrunk and float(np.nanmax(found.heat)) >= tile * max(found.gain, 1 / max(found.gain, 0.1))
     same = (
         whole
         and min(found.covers_one, found.covers_other) >= LEAST_SHARED
@@ -194,7 +203,7 @@ def _judged(one: View, other: View, laid: _Laid) -> Evidence:
         strong=round(found.strong, 6),
         colour=round(colour, 1),
     )
-    if not same or recoloured > RECOLOURED:
+    if not same or recoloured > (RECOLOURED_WHERE_SAID if says_the_same else RECOLOURED):
         fits = found.matches >= TEMPLATE_MATCHES or (
             found.matches == 0 and min(found.covers_one, found.covers_other) > 0.9
         )

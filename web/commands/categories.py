@@ -71,7 +71,7 @@ def suggestion_row(examiner: Examiner, suggester: Suggester, encoder: TextEncode
     from indexer.examining import find_out
     from indexer.library import content_hash
     from search.duplicates.evidence import Evidence
-    from web.inbox_api import likes_rows, offers_rows
+    from web.inbox_api import likes_rows, offers_rows, tags_rows
     from web.offers import suggested
 
     content = content_hash(file)
@@ -87,6 +87,7 @@ def suggestion_row(examiner: Examiner, suggester: Suggester, encoder: TextEncode
     return {
         "file": str(file),
         "text": findings["text"],
+        "tags": tags_rows(findings),
         **likes_rows(likes),
         **offers_rows(suggested(examiner.catalogue, suggestion)),
     }
@@ -106,6 +107,9 @@ def _show(terminal: Terminal, catalogue: Catalogue, row: dict[str, Any]) -> None
         memes = catalogue.memes.many(one["neighbours"])
         like = f"  like {', '.join(meme.path.rpartition('/')[2] for meme in memes[:SHOWN])}" if memes else ""
         out.print(Text(f"  {100 * one['probability']:3.0f} %  {one['category']}"), Text(like, style="dim"))
+    if row["tags"]:
+        seen = ", ".join(f"{one['category']} {100 * one['share']:.0f} %" for one in row["tags"])
+        out.print(Text(f"  by sight, from the categories' names alone: {seen}", style="dim"))
     if row["text"]:
         out.print(Text(f"  says: {' '.join(row['text'].split())[:200]}", style="dim"))
 

@@ -12,6 +12,7 @@ import click
 
 from search.errors import WrongUse
 from search.settings import WEIGHTS
+from search.voters import PICTURE
 from web.verb import Session, verb
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 FUSED = "fused"
 # The look answers pictures, not words.
-ALONE = tuple(name for name in WEIGHTS if name.startswith(("words.", "meaning.")))
+ALONE = tuple(name for name in WEIGHTS if name.startswith(("words.", "meaning.")) or name == PICTURE)
 PICTURES = {".svg", ".png", ".pdf"}
 
 
@@ -114,17 +115,20 @@ def _sheets(
     session: Session, settings: Settings, catalogue: Catalogue, judged: Sequence[Judged] | None, *, sample: int
 ) -> tuple[dict[int, str], list[Judged], list[Sheet]]:
     """Return the memes' paths, the queries, and what the voters say of each."""
-    from search.encoders import load_text_encoder
+    from search.encoders import load_image_encoder, load_text_encoder
     from search.fitting import Asker
     from search.known_items import index_without, quotes, witnessed
     from search.opened import open_index
 
     index = open_index(settings.data / "index")
     encoder = load_text_encoder(settings, often=True)
+    seeing = None
+    if index.pictures is not None and len(index.pictures):
+        seeing = load_image_encoder(settings, index.manifest.image_encoder, often=True)
     paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
 
     def asked(index: OpenIndex, queries: Iterable[Judged]) -> list[Sheet]:
-        asker = Asker(index, encoder, settings.weights)
+        asker = Asker(index, encoder, settings.weights, seeing if index.pictures is not None else None)
         return [asker.sheet(one.query) for one in queries]
 
     if judged is not None:

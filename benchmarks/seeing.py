@@ -1,0 +1,124 @@
+"""How fast pictures are seen, as a share of the model's own rate with nothing else to do: random weights of ViT-B-32.
+
+python -m benchmarks.seeing [--memes N]
+
+Files are JPEGs of 1,200 × 900 pixels. The whole stage reads, checks, decodes and prepares them, runs the model, and
+keeps the rows; the bare model is given prepared pictures over and over, in batches of the same size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from benchmarks.machine import machine
+from indexer.demo.scenes import draw_scene, random_scene
+from indexer.embed_pictures import BATCH, embed_pictures
+from indexer.pictures import decode_pictures
+from indexer.progress import Silence
+from indexer.scan import scan_library
+from search.catalogue import open_catalogue
+from search.clip.making import make_ready
+from search.clip.model import Clip, read_manifest
+from search.export import declared_torchvision_operators
+from search.runtimes import OnnxRuntime, OpenVino, has_openvino
+from search.settings import Settings
+
+MODEL = "ViT-B-32"
+
+
+def main() -> None:
+    """Print the rates and their ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--memes", type=int, default=256)
+    parser.add_argument("--seconds", type=float, default=20.0, help="that a bare model runs for")
+    given = parser.parse_args()
+    print(machine())
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(library=Path(folder) / "memes", data=Path(folder) / "data", threads=2, ocr_engine="none")
+        draw(settings.library, given.memes)
+        random_weights(Path(folder) / "weights.pt")
+        made = make_ready(settings.data / "models", f"{MODEL}@{Path(folder) / 'weights.pt'}", threads=2)
+        place = next((settings.data / "models").glob("clip-*"))
+        prepared = np.random.default_rng(0).normal(size=(BATCH, 3, *made.picture.size)).astype(np.float32)
+        bare = {"torch": rate(torch_forward(Path(folder) / "weights.pt"), prepared, seconds=given.seconds)}
+        kinds: list[type[OnnxRuntime] | type[OpenVino]] = [OnnxRuntime, *([OpenVino] if has_openvino() else [])]
+        for kind in kinds:
+            clip = Clip(place, read_manifest(place), kind=kind, threads=2)
+            bare[kind.name] = rate(lambda rows, clip=clip: clip.encode_prepared(rows), prepared, seconds=given.seconds)  # type: ignore[misc]
+        print(f"agreement with torch: {made.agreement}")
+        for name, per_second in bare.items():
+            print(f"bare {name:12} {per_second:6.1f} pictures/s")
+        with open_catalogue(settings) as catalogue:
+            scan_library(settings.library, catalogue, progress=Silence())
+            decode_pictures(settings, catalogue, progress=Silence())
+            for kind in kinds:
+                clip = Clip(place, read_manifest(place), kind=kind, threads=2)
+                clip.name = f"{clip.name} by {kind.name}"
+                clip.encode_prepared(prepared)
+                begun = time.monotonic()
+                done, failed = embed_pictures(settings, catalogue, clip, progress=Silence())
+                per_second = done / (time.monotonic() - begun)
+                own, original = (100 * per_second / bare[name] for name in (kind.name, "torch"))
+                print(
+                    f"stage by {kind.name:12} {per_second:6.1f} pictures/s: {own:.0f} % of the same model bare, "
+                    f"{original:.0f} % of torch's ({done} seen, {failed} failed)"
+                )
+
+
+def draw(library: Path, count: int) -> None:
+    """Write so many JPEGs of scenes into a library."""
+    (library / "Scenes").mkdir(parents=True)
+    random = Random(1)
+    scenes = [draw_scene(random_scene(random), (1200, 900)) for _ in range(min(count, 32))]
+    for at in range(count):
+        picture = scenes[at % len(scenes)].copy()
+        picture.putpixel((at % 1200, 7), (at % 256, at // 256, 9))  # another content
+        picture.save(library / "Scenes" / f"{at}.jpg", quality=90)
+
+
+def random_weights(file: Path) -> None:
+    """Write a checkpoint of the model's size."""
+    import torch
+
+    keep = declared_torchvision_operators()
+    import open_clip
+
+    torch.manual_seed(0)
+    torch.save(open_clip.create_model(MODEL).state_dict(), file)
+    del keep
+
+
+def torch_forward(file: Path) -> Callable[[np.ndarray], object]:
+    """Return the original's image tower in torch."""
+    import open_clip
+    import torch
+
+    torch.set_num_threads(2)
+    model = open_clip.create_model(MODEL, pretrained=str(file)).eval()
+
+    def forward(rows: np.ndarray) -> object:
+        with torch.no_grad():
+            return model.encode_image(torch.from_numpy(rows))
+
+    return forward
+
+
+def rate(forward: Callable[[np.ndarray], object], prepared: np.ndarray, *, seconds: float) -> float:
+    """Return how many pictures a second a model sees when it is given prepared ones, over and over."""
+    forward(prepared)
+    begun, done = time.monotonic(), 0
+    while time.monotonic() - begun < seconds:
+        forward(prepared)
+        done += len(prepared)
+    return done / (time.monotonic() - begun)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""All pictures shown to another image encoder, and the index switched to it: while a site serves, in its background."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from indexer.apart import main_apart, run_apart
+from indexer.build import build_index, live_manifest
+from indexer.embed_pictures import embed_pictures
+from indexer.pipeline import made_image_encoder
+from indexer.progress import Progress, Silence
+from search.catalogue import Catalogue, open_catalogue
+from search.clip.model import spec_of
+from search.errors import ModelUnavailable
+from search.generation import Manifest
+from search.settings import Settings, load_settings
+
+
+def see(settings: Settings, catalogue: Catalogue, *, progress: Progress | None = None) -> Manifest:
+    """Let the encoder that is chosen see what it has not seen, and the index be one that it made; return the manifest.
+
+    Until the last picture is seen, the index stays as it was, with the encoder that made it: rows of two encoders are
+    never searched together. No other field is made anew. Raises ModelUnavailable when the weights cannot be had.
+    """
+    encoder = made_image_encoder(settings)
+    if encoder is not None:
+        embed_pictures(settings, catalogue, encoder, progress=progress or Silence())
+    return build_index(
+        settings,
+        catalogue,
+        text_encoder=settings.text_encoder,
+        image_encoder=encoder.name if encoder is not None else "",
+        progress=progress,
+    )
+
+
+def is_seen(settings: Settings) -> bool:
+    """Return whether the index was made by the encoder that is chosen; with no index there is nothing to see."""
+    live = live_manifest(settings.data / "index")
+    return live is None or spec_of(live.image_encoder) == settings.image_encoder
+
+
+def see_apart(settings: Settings, *, begun: Callable[[subprocess.Popen[str]], None] = lambda child: None) -> None:
+    """Do what `see` does in a process of its own; raise ModelUnavailable when it cannot be done."""
+    given = {"text_encoder": settings.text_encoder, "image_encoder": settings.image_encoder}
+    reason = run_apart(__name__, str(settings.data), str(settings.library), json.dumps(given), begun=begun)
+    if reason is not None:
+        raise ModelUnavailable(f"The pictures cannot be seen by {settings.image_encoder}: {reason}")
+
+
+def _main(data: str, library: str, given: str) -> None:
+    settings = load_settings({"data": Path(data), "library": Path(library)}, environ={})
+    settings = replace(settings, **json.loads(given), threads=max(1, settings.threads // 2))
+    with open_catalogue(settings, create=False) as catalogue:
+        see(settings, catalogue)
+
+
+if __name__ == "__main__":
+    main_apart(_main)

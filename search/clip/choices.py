@@ -1,0 +1,100 @@
+"""Which image encoders there are: how one is named, those that are known, and what each costs and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.errors import WrongUse
+
+SMALL = "small-clip"
+SHIPPED = Path(__file__).parents[1] / "models" / "small_clip"
+CONFIG_FILE = "open_clip_config.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model comes from: an open_clip name with a tag or a checkpoint's file, or a folder that holds both."""
+
+    spec: str
+    model: str = ""
+    tag: str = ""
+    file: Path | None = None
+    folder: Path | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its weights are on this machine by its very name."""
+        return self.file is not None or self.folder is not None
+
+
+def source_of(spec: str) -> Source:
+    """Return what a setting's value names; raise WrongUse when it can be none of the three."""
+    spec = spec.strip()
+    if spec == SMALL:
+        return Source(spec, folder=SHIPPED)
+    folder = Path(spec).expanduser()
+    if (folder / CONFIG_FILE).is_file():
+        return Source(spec, folder=folder.absolute())
+    model, at, file = spec.partition("@")
+    if at and model:
+        path = Path(file).expanduser().absolute()
+        if not path.is_file():
+            raise WrongUse(f"There is no checkpoint {path}.", hint="Give the file: `ViT-B-32@/path/to/file.pt`.")
+        return Source(spec, model=model, file=path)
+    model, slash, tag = spec.partition("/")
+    if slash and model and tag and "/" not in tag:
+        return Source(spec, model=model, tag=tag)
+    raise WrongUse(
+        f"{spec!r} names no image encoder.",
+        hint=f"Name an open_clip model and its weights, `ViT-B-32/laion2b_s34b_b79k`; a checkpoint, "
+        f"`ViT-B-32@/path/to/weights.safetensors`; or a folder with {CONFIG_FILE}.",
+    )
+
+
+def weights_of(source: Source) -> dict[str, float]:
+    """Return the files that a source names itself, each with the time that it was changed, seconds."""
+    if source.file is not None:
+        return {str(source.file): source.file.stat().st_mtime}
+    files = sorted(source.folder.iterdir()) if source.folder is not None else []
+    return {str(file): file.stat().st_mtime for file in files if file.suffix in _OF_A_MODEL}
+
+
+_OF_A_MODEL = {".safetensors", ".bin", ".pt", ".pth", ".json"}
+
+
+def title_of(spec: str) -> str:
+    """Return a model's name for visitors: of what lies on this machine, the last part of its path alone."""
+    model, at, file = spec.partition("@")
+    if at:
+        return f"{model}, {Path(file).name}"
+    return Path(spec).name if Path(spec).is_absolute() else spec
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model to choose: its size in millions of parameters, its licence, and what was published of it.
+
+    `recall` is text-to-image recall@1 on COCO's 5,000 test pictures, None where it says nothing.
+    """
+
+    spec: str
+    parameters: float
+    licence: str
+    recall: float | None
+    known_for: str
+    source: str = ""
+
+
+_OPEN_CLIP = "open_clip, docs/openclip_retrieval_results.csv"
+_SIGLIP2 = "Tschannen et al., SigLIP 2, arXiv 2502.14786, table 1"
+DEFAULT = "ViT-B-32/laion2b_s34b_b79k"
+CHOICES = (
+    Choice(DEFAULT, 151.3, "MIT", 0.393, "quick, English; the one to begin with", _OPEN_CLIP),
+    Choice("ViT-B-32-SigLIP2-256/webli", 376.9, "Apache-2.0", 0.472, "better, in many languages", _SIGLIP2),
+    Choice("ViT-B-16-SigLIP2-256/webli", 375.2, "Apache-2.0", 0.532, "the best here, four times the work", _SIGLIP2),
+    Choice(
+        "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k", 366.1, "MIT", 0.378, "queries in a hundred languages", _OPEN_CLIP
+    ),
+    Choice(SMALL, 3.4, "MIT", None, "drawn scenes only: for the demo and the tests, not for photographs"),
+)

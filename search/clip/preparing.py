@@ -1,0 +1,101 @@
+"""What a model is given: a picture as numbers of its size, a text as tokens. Both as open_clip itself prepares them."""
+
+from __future__ import annotations
+
+import html
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ftfy
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from tokenizers import Tokenizer
+
+_RESAMPLING = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "nearest": Image.Resampling.NEAREST,
+}
+
+
+@dataclass(frozen=True)
+class PicturePreparing:
+    """How a picture becomes a model's input: its size ([height, width] pixels) and open_clip's way of getting there."""
+
+    size: tuple[int, int]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str
+    resize_mode: str  # "shortest", "longest" or "squash"
+    fill: int
+
+    def __call__(self, picture: Image.Image) -> NDArray[np.float32]:
+        """Return the input ([3, height, width]) of a picture."""
+        height, width = self.size
+        picture = self._resized(picture).convert("RGB")
+        if picture.size != (width, height):
+            # Centred on a plain ground where it is too small, as open_clip's CenterCropOrPad does.
+            short = (max(0, width - picture.width), max(0, height - picture.height))
+            if any(short):
+                border = (short[0] // 2, short[1] // 2, (short[0] + 1) // 2, (short[1] + 1) // 2)
+                picture = ImageOps.expand(picture, border, fill=(self.fill,) * 3)
+            left, top = round((picture.width - width) / 2.0), round((picture.height - height) / 2.0)
+            picture = picture.crop((left, top, left + width, top + height))
+        rows = np.asarray(picture, np.float32) / 255
+        found = (rows - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
+        return np.ascontiguousarray(found.transpose(2, 0, 1), np.float32)
+
+    def _resized(self, picture: Image.Image) -> Image.Image:
+        height, width = self.size
+        if self.resize_mode == "squash":
+            wanted = (width, height)
+        elif self.resize_mode == "shortest" and height == width:
+            # Torchvision cuts the longer side off to whole pixels.
+            short, long = sorted(picture.size)
+            longer = int(height * long / short)
+            wanted = (height, longer) if picture.width <= picture.height else (longer, height)
+        else:
+            ratios = (picture.height / height, picture.width / width)
+            ratio = max(ratios) if self.resize_mode == "longest" else min(ratios)
+            wanted = (round(picture.width / ratio), round(picture.height / ratio))
+        return picture if picture.size == wanted else picture.resize(wanted, _RESAMPLING[self.interpolation])
+
+
+@dataclass(frozen=True)
+class TextPreparing:
+    """How a text becomes a model's tokens: how it is cleaned, how many it may have, and what stands for none."""
+
+    clean: str  # "lower", "canonicalize" or "whitespace"
+    context: int
+    pad: int
+    left: bool = False  # whether tokens stand at the end of their row
+    blanked: int | None = None  # a token that the model is shown as 0
+
+    def __call__(self, tokenizer: Tokenizer, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Return the tokens ([n, context]) of texts."""
+        rows = np.full((len(texts), self.context), self.pad, np.int64)
+        for row, found in zip(rows, tokenizer.encode_batch([cleaned(one, self.clean) for one in texts]), strict=True):
+            ids = found.ids[: self.context]
+            if self.left:
+                row[self.context - len(ids) :] = ids
+            else:
+                row[: len(ids)] = ids
+        if self.blanked is not None:
+            rows[rows == self.blanked] = 0
+        return rows
+
+
+def cleaned(text: str, how: str) -> str:
+    """Return a text as a model's tokenizer was taught to see it."""
+    # A lone surrogate, which JSON can carry, cannot be handed to the tokenizer.
+    text = ftfy.fix_text(text.encode("utf-8", "replace").decode("utf-8"))
+    text = html.unescape(html.unescape(text)).strip()
+    if how == "canonicalize":
+        return " ".join(text.replace("_", " ").translate(_NO_PUNCTUATION).lower().split())
+    text = " ".join(text.split())
+    return text.lower() if how == "lower" else text
+
+
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
