@@ -12,9 +12,10 @@ from search.meme import Field, Hit, Meme, Passage, Snippet
 from search.opened import OpenIndex
 from search.snippets import Marker, best_snippet, snippet
 from search.table import Ids
-from search.voters import LOOK, PICTURE, Ballot
+from search.voters import LIKE_PICTURE, LOOK, PICTURE, Ballot
 from search.words import ALL_TEXT
 
+FIELDS_OF = {LOOK: Field.LOOK, PICTURE: Field.PICTURE, LIKE_PICTURE: Field.PICTURE}
 SNIPPETS = 2  # a hit has at most
 SPEAKING = 0.08  # a share of the score from which a field is worth a snippet
 ESSAYS = frozenset({Field.ANALYSIS})
@@ -69,7 +70,7 @@ def _shares(
             for field, scores in own.items():
                 by_field[field] = by_field.get(field, 0.0) + part[places] * scores / total
             continue
-        field = Field(name) if name in (LOOK, PICTURE) else Field(name.partition(".")[2])
+        field = FIELDS_OF.get(name) or Field(name.partition(".")[2])
         by_field[field] = by_field.get(field, 0.0) + part[places]
     found: list[Mapping[Field, float]] = []
     for at in range(len(ids)):

@@ -31,6 +31,7 @@ from search.query import Part, Query, parse, words_only
 from search.settings import Settings
 from search.spelling import Spelt, spelt
 from search.voters import (
+    LIKE_PICTURE,
     LOOK,
     PICTURE,
     QUOTED,
@@ -57,18 +58,22 @@ class Likeness(StrEnum):
 
 
 LIKENESS_WEIGHTS: Mapping[Likeness, Mapping[str, float]] = {
-    Likeness.LOOK: {LOOK: 0.6, PICTURE: 0.4},
+    Likeness.LOOK: {LOOK: 0.6, LIKE_PICTURE: 0.4},
     Likeness.MEANING: {"meaning.description": 0.5, "meaning.visual": 0.2, "meaning.analysis": 0.2, "meaning.ocr": 0.3},
     Likeness.WORDS: {"words.ocr": 0.6, "meaning.ocr": 0.4},
     Likeness.ALL: {
         LOOK: 0.4,
-        PICTURE: 0.3,
+        LIKE_PICTURE: 0.3,
         "meaning.description": 0.2,
         "meaning.visual": 0.1,
         "meaning.ocr": 0.2,
         "words.ocr": 0.2,
     },
 }
+
+
+# "Like this, but with dogs": what words say of a picture counts so many times more beside one that it shall be like.
+BUT = 3.0
 
 
 @dataclass(frozen=True)
@@ -251,7 +256,8 @@ class Searcher:
         if asked.is_empty and picture is None and not left.likes:
             newest = index.table.newest if allowed is None else index.table.newest_of(allowed)
             return listed(self._catalogue, index, newest, understood=understood, page=page)
-        weighed, wanted = self._voters_of_text(index, asked, understood, verbatim=verbatim)
+        beside = picture is not None or bool(left.likes)
+        weighed, wanted = self._voters_of_text(index, asked, understood, verbatim=verbatim, beside=beside)
         for like in left.likes:
             voters, _ = self._voters_of_meme(index, self._catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
             weighed += [(voter, like.weight) for voter in voters]
@@ -296,7 +302,7 @@ class Searcher:
     ) -> tuple[list[Voter], Sequence[str]]:
         """Return the voters for what is like a meme, as far as these weights hear them, and the terms that it says."""
         voters = self._voters_of_own_look(index, meme) if LOOK in weights else []
-        own = index.pictures.rows_of(meme.id) if index.pictures is not None and PICTURE in weights else ()
+        own = index.pictures.rows_of(meme.id) if index.pictures is not None and LIKE_PICTURE in weights else ()
         if len(own):
             voters.append(voter_of_like_picture(index, list(own)))
         voters += voters_of_meaning(index, _centres(index, meme))
@@ -308,9 +314,11 @@ class Searcher:
         return voters, wanted
 
     def _voters_of_text(
-        self, index: OpenIndex, asked: Query, understood: dict[str, object], *, verbatim: bool
+        self, index: OpenIndex, asked: Query, understood: dict[str, object], *, verbatim: bool, beside: bool
     ) -> tuple[list[tuple[Voter, float]], Sequence[str]]:
         """Return the voters for a query's words with their weights, and the terms; say what a slip was read as.
+
+        The words stand `beside` a picture or a meme where they say what should be different about it.
 
         The encoder reads what was typed: it knows words that the library lacks, and sees through slips of the finger.
         """
@@ -322,10 +330,11 @@ class Searcher:
             # The model reads in another thread while the words are looked up in this one.
             vector = self._pool.submit(self._direction, index.whitening, groups)
             meanings = voters_of_meaning(index, dict.fromkeys(TEXT_FIELDS, vector))
+        described = None
         seeing = self._seeing(index) if self._settings.weights.get(PICTURE, 0) > 0 else None
         if seeing is not None:
             shown = self._pool.submit(_together, seeing.encode_text, groups)
-            meanings.append(voter_of_described_picture(index, shown))
+            described = voter_of_described_picture(index, shown)
         found = Spelt(asked, {}) if verbatim else spelt(asked, index.words)
         if found.meant:
             understood["spelling"] = {word: list(others) for word, others in found.meant.items()}
@@ -344,7 +353,11 @@ class Searcher:
             if phrase.value != asked.text or asked.text.count(" ") < QUOTED - 1:
                 sequence = [token.term for token in tokens(phrase.value)]
                 weighed += [(voter, phrase.weight) for voter in voters_of_quote(index, sequence, least=1)]
-        return weighed + [(voter, max(weight for _, weight in groups)) for voter in meanings], found.query.terms
+        most = max(weight for _, weight in groups)
+        weighed += [(voter, most) for voter in meanings]
+        if described is not None:
+            weighed.append((described, most * (BUT if beside else 1.0)))
+        return weighed, found.query.terms
 
     def _direction(self, whitening: Whitening, groups: Sequence[tuple[str, float]]) -> NDArray[np.float32]:
         """Return the whitened direction ([d]) of what texts mean together, each with its weight."""

@@ -36,6 +36,7 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
         "quote.ocr": 0.1,
         "look": 0.6,
         "picture": 0.15,
+        "picture.like": 0.4,
     }
 )
 

@@ -27,7 +27,8 @@ DEPTH = 60  # memes that each voter puts forward; every voter then scores all of
 BEST_PASSAGES = {Field.ANALYSIS: 3}  # an essay speaks through several passages, a text through its best
 MOST = 0.5  # a share of all memes; words that more of them hold do not vote beside others
 LOOK = "look"
-PICTURE = "picture"
+PICTURE = "picture"  # what a text describes …
+LIKE_PICTURE = "picture.like"  # … and what another picture shows
 MEANING = "meaning."
 QUOTE = "quote.ocr"
 QUOTED = 3  # words from which a query can be a quote
@@ -57,7 +58,7 @@ class Voter:
     @property
     def is_apart(self) -> bool:
         """Whether it works outside the interpreter for long enough to be worth a thread."""
-        return self.name.startswith(MEANING) or self.name == PICTURE
+        return self.name.startswith((MEANING, PICTURE))
 
 
 def voters_of_words(index: OpenIndex, terms: Sequence[str], names: Sequence[str]) -> list[Voter]:
@@ -174,7 +175,7 @@ def voter_of_described_picture(index: OpenIndex, vector: Direction | Future[Dire
         level, spread = _crowd(index, row)
         return (cosines - level) / (SURE * spread)
 
-    return _of_pictures(index, [vector], scaled)
+    return _of_pictures(index, PICTURE, [vector], scaled)
 
 
 def voter_of_like_picture(index: OpenIndex, rows: Sequence[Direction | Future[Direction]]) -> Voter:
@@ -185,11 +186,14 @@ def voter_of_like_picture(index: OpenIndex, rows: Sequence[Direction | Future[Di
         chance = min(level + spread, 1 - 1e-6)
         return (cosines - chance) / (1 - chance)
 
-    return _of_pictures(index, rows, scaled)
+    return _of_pictures(index, LIKE_PICTURE, rows, scaled)
 
 
 def _of_pictures(
-    index: OpenIndex, given: Sequence[Direction | Future[Direction]], scaled: Callable[[Scores, Direction], Scores]
+    index: OpenIndex,
+    name: str,
+    given: Sequence[Direction | Future[Direction]],
+    scaled: Callable[[Scores, Direction], Scores],
 ) -> Voter:
     pictures = index.pictures
     assert pictures is not None
@@ -205,7 +209,7 @@ def _of_pictures(
         # Below the level is nothing found: what is not like one part of a query may still answer another.
         return np.clip(np.fmax.reduce(found), 0.0, 1.0)
 
-    return Voter(PICTURE, best, scores)
+    return Voter(name, best, scores)
 
 
 def _crowd(index: OpenIndex, row: Direction) -> tuple[float, float]:

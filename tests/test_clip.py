@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
+from fakes import HashingTextEncoder
 from PIL import Image
 
-from indexer.demo.nouns import Place
-from indexer.demo.scenes import draw_scene
+from indexer.demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
+from indexer.demo.scenes import Scene, draw_scene, random_scene
+from indexer.examining import tags_by_sight
+from indexer.pipeline import index_library
+from indexer.progress import Silence
 from indexer.small_clip.phrases import held_out_scene
+from search.catalogue import Catalogue, open_catalogue
 from search.clip import making
 from search.clip.choices import CHOICES, SHIPPED, SMALL, source_of, title_of
 from search.clip.making import make_ready, ready
@@ -22,6 +30,10 @@ from search.clip.model import Clip, folder_of, open_clip_named
 from search.clip.preparing import PicturePreparing, cleaned
 from search.clip.tags import tags_of
 from search.errors import ModelUnavailable, WrongUse
+from search.meme import Field
+from search.opened import open_index
+from search.searcher import Searcher
+from search.settings import Settings
 
 TINY: dict[str, Any] = {
     "embed_dim": 32,
@@ -277,3 +289,76 @@ def test_the_small_clip_finds_scenes_that_it_never_saw(small: Clip) -> None:
     right = np.mean([name == str(scene.place) for (name, _), scene in zip(told, scenes, strict=True)])
     assert right >= 0.7  # of 18 places
     assert sum(share for _, share in tags_of(small, seen[:1], names, count=len(names))) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory, small_clip_models: Path) -> Iterator[tuple[Settings, Catalogue]]:
+    """A library of drawn scenes of which nothing is written, seen by the small CLIP."""
+    folder = tmp_path_factory.mktemp("seen")
+    settings = Settings(
+        library=folder / "memes",
+        data=folder / "data",
+        ocr_engine="none",
+        text_encoder=HashingTextEncoder.name,
+        image_encoder=SMALL,
+        threads=2,
+    )
+    settings.data.mkdir()
+    shutil.copytree(small_clip_models, settings.data / "models")
+    random = Random(8)
+    for at, scene in enumerate(SCENES + tuple(random_scene(random) for _ in range(12))):
+        file = settings.library / scene.place.name.replace("_", " ").capitalize() / f"{at}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draw_scene(scene, (400, 300)).save(file)
+    with open_catalogue(settings) as catalogue:
+        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+        yield settings, catalogue
+
+
+SCENES = (
+    Scene(Subject.CAT, Colour.ORANGE, Action.READING, Place.KITCHEN, Sky.DAY, Expression.HAPPY, Prop.NONE),
+    Scene(Subject.ROBOT, Colour.BLUE, Action.GUITAR, Place.BEACH, Sky.SUNSET, Expression.HAPPY, Prop.NONE),
+    Scene(Subject.ROBOT, Colour.BLUE, Action.GUITAR, Place.FOREST, Sky.SNOW, Expression.HAPPY, Prop.NONE),
+    Scene(Subject.FROG, Colour.GREEN, Action.SLEEPING, Place.MOON, Sky.NIGHT, Expression.SAD, Prop.NONE),
+)
+
+
+def seeing(settings: Settings, catalogue: Catalogue) -> Searcher:
+    return Searcher(settings, catalogue, index=open_index(settings.data / "index"), text_encoder=HashingTextEncoder())
+
+
+@pytest.mark.real_models
+@pytest.mark.parametrize(
+    ("query", "at"),
+    [
+        ("an orange cat with a book", 0),
+        ("a blue robot with a guitar at sunset", 1),
+        ("a green frog that is asleep", 3),
+    ],
+)
+def test_words_find_drawings_of_which_nothing_is_written(seen: tuple[Settings, Catalogue], query: str, at: int) -> None:
+    hit = seeing(*seen).search(query).hits[0]
+    assert Path(hit.meme.path).stem == str(at) and hit.why[Field.PICTURE] > 0.5
+
+
+@pytest.mark.real_models
+def test_like_this_drawing_but_elsewhere(seen: tuple[Settings, Catalogue]) -> None:
+    settings, catalogue = seen
+    beach = next(meme for meme in catalogue.memes.everything() if Path(meme.path).stem == "1")
+    hits = seeing(settings, catalogue).search(f"like:{beach.id} 2:forest 2:snow").hits
+    assert Path(hits[0].meme.path).stem == "2"
+
+
+@pytest.mark.real_models
+def test_another_drawing_of_a_scene_finds_it(seen: tuple[Settings, Catalogue]) -> None:
+    picture = draw_scene(SCENES[3], (520, 300)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    assert Path(seeing(*seen).search(picture=picture).hits[0].meme.path).stem == "3"
+
+
+@pytest.mark.real_models
+def test_a_category_is_told_by_its_name_alone(seen: tuple[Settings, Catalogue]) -> None:
+    settings, catalogue = seen
+    picture = draw_scene(replace(SCENES[1], subject=Subject.DOG, sky=Sky.DAY), (400, 300))
+    assert tags_by_sight(settings, catalogue, [picture])[0][0] == "Beach"
+    without = replace(settings, data=settings.data / "none")
+    assert tags_by_sight(without, catalogue, [picture]) == []

@@ -112,7 +112,7 @@ def test_an_uploaded_picture_and_a_meme_find_their_like(settings: Settings, cata
 
 def test_like_this_but_with_words(settings: Settings, catalogue: Catalogue) -> None:
     red = catalogue.memes.at("Plain/0.png").id
-    seeing = replace(settings, weights={"look": 0.1, "picture": 1.0})
+    seeing = replace(settings, weights={"look": 0.1, "picture": 0.5, "picture.like": 0.5})
     found = searcher(seeing, catalogue).search(f"like:{red} 3:blue")
     assert found.hits[0].meme.path == "Plain/2.png"
     assert "Plain/0.png" not in {hit.meme.path for hit in found.hits}  # it is what others are like
