@@ -8,6 +8,7 @@ from indexer.ocr import OCR_OFF
 from indexer.pictures import missing_pictures
 from indexer.weigh import BADLY_READ
 from search.catalogue import Catalogue
+from search.clip.choices import title_of
 from search.encoders import chosen_image_encoder
 from search.errors import WrongUse
 from search.meme import Failure, Stage
@@ -92,7 +93,8 @@ def _seeing(settings: Settings, catalogue: Catalogue, *, decoded: int, failed: i
     except WrongUse as error:
         return StageStatus(Stage.PICTURES, 0, decoded, failed, "pictures", error.message)
     seen = catalogue.vectors.count_pictures(name) if name else 0
-    note = f"by {name}" if name else f"{settings.image_encoder} is not ready: `memetica models` says why"
+    title = title_of(settings.image_encoder)
+    note = f"by {title}" if name else f"{title} is not ready: `memetica models` says why"
     return StageStatus(Stage.PICTURES, seen, max(0, decoded - seen - failed), failed, "pictures", note)
 
 
