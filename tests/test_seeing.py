@@ -283,7 +283,9 @@ def test_what_is_chosen_by_the_environment_is_not_overruled(
     assert chosen_now(settings).image_encoder == "colours-1"
 
 
-def test_the_command_lists_models_and_refuses_what_is_none(tmp_path: Path) -> None:
+def test_the_command_lists_models_and_refuses_what_cannot_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runner = CliRunner()
     listed = runner.invoke(main, ["--data", str(tmp_path), "models"])
     assert listed.exit_code == 0 and "not for photographs" in " ".join(listed.output.split())
@@ -291,5 +293,9 @@ def test_the_command_lists_models_and_refuses_what_is_none(tmp_path: Path) -> No
     assert len(rows) >= 8
     refused = runner.invoke(main, ["--data", str(tmp_path), "models", "--use", "nonsense"])
     assert refused.exit_code == 2 and not (tmp_path / "settings.json").exists()
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    away = runner.invoke(main, ["--data", str(tmp_path), "models", "--use", "default"])
+    assert away.exit_code == 1 and "laion2b_s34b_b79k" in away.output and not (tmp_path / "settings.json").exists()
     assert runner.invoke(main, ["--data", str(tmp_path), "models", "--use", "none"]).exit_code == 0
     assert '"image_encoder": ""' in (tmp_path / "settings.json").read_text()

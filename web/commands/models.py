@@ -16,7 +16,7 @@ from web.verb import Session, verb
 if TYPE_CHECKING:
     from search.settings import Settings
 
-NONE = "none"
+NONE, DEFAULT_NAME = "none", "default"
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,14 @@ class ModelRow:
 
 
 @click.command()
-@click.option("--use", "spec", metavar="MODEL", help="Choose what sees pictures, getting it first; `none` for nothing.")
+@click.option("--use", "spec", metavar="MODEL", help="Choose what sees pictures, getting it first; `default`, `none`.")
 @verb
 def models(session: Session, spec: str | None) -> int:
     """Show the models that read and see: which are in use, what is here of each, and how to get or change it.
 
     \b
-    memetica models --use ViT-B-32/laion2b_s34b_b79k    an open_clip model and its weights
+    memetica models --use default                       ViT-B-32/laion2b_s34b_b79k
+    memetica models --use ViT-B-32/openai               an open_clip model and its weights
     memetica models --use ViT-B-32@weights.safetensors  the same model, a checkpoint of yours
     memetica models --use folder                        with open_clip_config.json and weights
 
@@ -71,10 +72,11 @@ def models(session: Session, spec: str | None) -> int:
 def _use(session: Session, settings: Settings, spec: str) -> None:
     from dataclasses import replace
 
+    from search.clip.choices import DEFAULT
     from search.encoders import make_image_encoder
     from search.settings import keep_setting
 
-    chosen = "" if spec == NONE else _absolute(spec)
+    chosen = "" if spec == NONE else _absolute(DEFAULT if spec == DEFAULT_NAME else spec)
     if chosen:
         session.terminal.say(f"Making {chosen} ready; weights that are not here come from the hub.", style="dim")
         name = make_image_encoder(replace(settings, image_encoder=chosen))
@@ -155,7 +157,7 @@ def _ready(settings: Settings, spec: str) -> tuple[str, str]:
         return "ready", _size(folder_of(models, found.name))
     if source.is_local:
         return "here, not made ready", ""
-    return ("not made ready; the hub's cache is looked at first" if hub_cache().is_dir() else "not here"), ""
+    return ("not ready; the hub's cache is looked at first" if hub_cache().is_dir() else "not here; from the hub"), ""
 
 
 def _size(folder: Path) -> str:
