@@ -241,7 +241,7 @@ class WordIndex:
                 raise IndexUnusable(f"The word index in {folder} was made by another version.", hint=_MEND)
             # tantivy writes a lock beside what it opens, even to read it. It gets a folder of links to write into,
             # which may go once the files are mapped.
-            with TemporaryDirectory(prefix="memetica-words-") as links:
+            with TemporaryDirectory(prefix="memetica-words-", ignore_cleanup_errors=True) as links:
                 for file in folder.absolute().iterdir():
                     (Path(links) / file.name).symlink_to(file)
                 index = tantivy.Index.open(links)

@@ -7,7 +7,14 @@ import pytest
 from fakes import ColourImageEncoder, HashingTextEncoder
 from PIL import Image
 
-from search.encoders import checked, export_text_encoder, load_image_encoder, load_text_encoder
+from search.encoders import (
+    checked,
+    chosen_image_encoder,
+    export_text_encoder,
+    load_image_encoder,
+    load_text_encoder,
+    make_image_encoder,
+)
 from search.errors import IndexUnusable, ModelUnavailable
 from search.settings import Settings
 
@@ -59,7 +66,12 @@ def test_an_unknown_text_encoder_is_named_with_the_known_one(tmp_path, verb):
     assert "all-MiniLM-L6-v2" in raised.value.hint
 
 
-def test_no_image_encoder_is_loaded_unless_one_is_named():
-    assert load_image_encoder(Settings()) is None
-    with pytest.raises(ModelUnavailable, match="ViT-B-32"):
-        load_image_encoder(Settings(image_encoder="ViT-B-32/openai"))
+def test_no_image_encoder_is_made_ready_unless_one_is_chosen(tmp_path):
+    assert make_image_encoder(Settings(data=tmp_path)) == chosen_image_encoder(Settings(data=tmp_path)) == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_image_encoder_that_is_not_here_is_named_with_what_mends_it(tmp_path):
+    with pytest.raises(ModelUnavailable, match="ViT-B-32/openai#1234") as raised:
+        load_image_encoder(Settings(data=tmp_path), "ViT-B-32/openai#1234")
+    assert "memetica index" in raised.value.hint

@@ -253,8 +253,8 @@ def test_a_process_that_cannot_learn_is_said_in_words(settings: Settings) -> Non
         learn_apart(settings)
 
 
-def test_a_learning_process_ends_with_whoever_began_it() -> None:
-    waits = "import threading, time; from indexer import categories as c; "
+def test_a_process_apart_ends_with_whoever_began_it() -> None:
+    waits = "import threading, time; from indexer import apart as c; "
     waits += "threading.Thread(target=c._end_with_parent, daemon=True).start(); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", waits], stdin=subprocess.PIPE, cwd=Path(__file__).parent.parent
