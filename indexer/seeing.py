@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,15 +45,16 @@ def is_seen(settings: Settings) -> bool:
 
 def see_apart(settings: Settings, *, begun: Callable[[subprocess.Popen[str]], None] = lambda child: None) -> None:
     """Do what `see` does in a process of its own; raise ModelUnavailable when it cannot be done."""
-    given = {"text_encoder": settings.text_encoder, "image_encoder": settings.image_encoder}
-    reason = run_apart(__name__, str(settings.data), str(settings.library), json.dumps(given), begun=begun)
+    given = (settings.data, settings.library, settings.text_encoder, settings.image_encoder, settings.threads)
+    reason = run_apart("indexer.seeing", *map(str, given), begun=begun)
     if reason is not None:
         raise ModelUnavailable(f"The pictures cannot be seen by {settings.image_encoder}: {reason}")
 
 
-def _main(data: str, library: str, given: str) -> None:
-    settings = load_settings({"data": Path(data), "library": Path(library)}, environ={})
-    settings = replace(settings, **json.loads(given), threads=max(1, settings.threads // 2))
+def _main(data: str, library: str, text_encoder: str, image_encoder: str, threads: str) -> None:
+    # Whatever else is set in the environment is set here too. Half of the threads are left to those who search.
+    given = {"data": Path(data), "library": Path(library), "threads": max(1, int(threads) // 2)}
+    settings = replace(load_settings(given), text_encoder=text_encoder, image_encoder=image_encoder)
     with open_catalogue(settings, create=False) as catalogue:
         see(settings, catalogue)
 

@@ -19,7 +19,7 @@ from search.catalogue import Catalogue
 from search.clip.choices import SMALL, title_of
 from search.clip.model import spec_of
 from search.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
-from search.errors import IndexUnusable, ModelUnavailable, NotFound, WrongUse
+from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, NotFound, WrongUse
 from search.filters import narrowed
 from search.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.generation import TEXT_FIELDS, live_generation
@@ -112,7 +112,7 @@ class Searcher:
         """Take an opened index; `load_images` gives the image encoder of a name when a search first needs it."""
         self._settings = settings
         self._load_images = load_images
-        self._chosen = settings.image_encoder
+        self._chosen, self._trouble = settings.image_encoder, ""
         self._blind = ""  # why the image encoder that made the index cannot be used
         self._catalogue = catalogue
         self._encoder = text_encoder
@@ -149,9 +149,10 @@ class Searcher:
             self._refused = ("", "")
             return True
 
-    def choose(self, image_encoder: str) -> None:
-        """Take note of the image encoder chosen by now; the index is searched by its own until there is another."""
+    def choose(self, image_encoder: str, *, trouble: MemeticaError | None = None) -> None:
+        """Take note of the image encoder chosen by now, and why it cannot be had; the index is searched by its own."""
         self._chosen = image_encoder
+        self._trouble = f" {trouble.message} {trouble.hint}".rstrip() if trouble is not None else ""
 
     def status(self) -> IndexStatus:
         """Return what the live generation holds and lacks."""
@@ -194,7 +195,7 @@ class Searcher:
         if spec != chosen:
             holds = f"pictures as {title} sees them" if made_by else "no picture as a model sees it"
             chosen_is = f"{title_of(chosen)} is chosen" if chosen else "none is chosen"
-            found.append(f"The index holds {holds}; {chosen_is}. Run `memetica index`.")
+            found.append(f"The index holds {holds}; {chosen_is}.{self._trouble or ' Run `memetica index`.'}")
         if made_by and self._seeing(index) is None:
             found.append(f"Words do not find pictures: {self._blind}")
         elif index.pictures is not None and len(np.unique(index.pictures.owners)) < index.manifest.memes:

@@ -152,6 +152,11 @@ def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[st
     return replace(Settings(), **(stored | values)).absolute()
 
 
+def kept_setting(data: Path, name: str) -> Any:
+    """Return a setting's value in the data folder's file, None where it is not set there; raise WrongUse for a bad one."""
+    return _stored(data.expanduser() / "settings.json").get(name)
+
+
 def keep_setting(data: Path, name: str, value: str) -> Path:
     """Write a setting into the data folder's file beside what is set there, whole or not at all; return the file.
 

@@ -251,6 +251,7 @@ def test_a_serving_site_brings_the_index_to_what_is_chosen(
         until(lambda: site.searcher().status().image_encoder == Renamed.name)
         keep_setting(settings.data, "image_encoder", "nowhere/to_be_had")
         until(lambda: watching.trouble is not None)
+        until(lambda: any("The hub is away." in one for one in site.searcher().status().missing))
         assert seen == ["other-colours", "nowhere/to_be_had"]
         assert site.searcher().search("red").hits[0].meme.path == "Plain/0.png"
         keep_setting(settings.data, "image_encoder", "colours-1")
@@ -274,6 +275,8 @@ def test_what_is_chosen_by_the_environment_is_not_overruled(
 ) -> None:
     keep_setting(settings.data, "image_encoder", "other-colours")
     assert chosen_now(settings).image_encoder == "other-colours"
+    keep_setting(settings.data, "image_encoder", "")
+    assert chosen_now(settings).image_encoder == ""  # to choose none is a choice
     (settings.data / "settings.json").write_text('{"image_enc')
     assert chosen_now(settings).image_encoder == "colours-1"
     keep = partial(keep_setting, settings.data, "image_encoder")

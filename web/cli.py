@@ -21,7 +21,7 @@ from search.clip.choices import SMALL
 from search.errors import MemeticaError, WrongUse
 from search.meme import Answer, Stage, TextKind
 from search.searcher import Likeness, open_searcher
-from search.settings import Settings, keep_setting
+from search.settings import Settings, keep_setting, kept_setting
 from web.commands.categories import health, suggest
 from web.commands.duplicates import duplicates, verdict, verdicts
 from web.commands.evaluate import evaluate
@@ -348,11 +348,12 @@ def demo(session: Session, folder: Path, port: int | None, memes: int, serving: 
     terminal = session.terminal
     settings = replace(
         session.settings(port=port, examples=" | ".join(EXAMPLE_QUERIES)),
-        image_encoder=SMALL,
         library=(folder / "memes").absolute(),
         data=(folder / "data").absolute(),
     )
-    keep_setting(settings.data, "image_encoder", SMALL)  # so that every command on it sees with the same eyes
+    if kept_setting(settings.data, "image_encoder") is None:
+        keep_setting(settings.data, "image_encoder", SMALL)  # so that every command on it sees with the same eyes
+    settings = replace(settings, image_encoder=kept_setting(settings.data, "image_encoder"))
     drawn = folder / "memes"
     if not drawn.exists():
         terminal.say(f"drawing {memes} memes in {drawn}")

@@ -13,7 +13,7 @@ from flask import Flask
 
 from indexer.seeing import is_seen, see_apart
 from search.errors import MemeticaError, WrongUse
-from search.settings import Settings, load_settings
+from search.settings import Settings, kept_setting
 from web.site import Site
 
 POLL_SECONDS = 5.0  # between looks at what is chosen
@@ -50,8 +50,7 @@ class Seeing:
         tried = ""
         while not self._over.is_set():
             chosen = chosen_now(self._site.settings)
-            with suppress(MemeticaError):
-                self._site.searcher().choose(chosen.image_encoder)
+            self._tell(chosen)
             pause = POLL_SECONDS
             if chosen.image_encoder == tried and self.trouble is not None:
                 pause, tried = RETRY_SECONDS, ""  # said once, and tried again much later
@@ -60,7 +59,13 @@ class Seeing:
                 self.trouble = self._seen(chosen)
             else:
                 self.trouble = None
+            self._tell(chosen)
             self._wait(pause, unless=chosen)
+
+    def _tell(self, chosen: Settings) -> None:
+        """Let the searcher's status say what is chosen, and what is in its way."""
+        with suppress(MemeticaError):  # there is no index yet
+            self._site.searcher().choose(chosen.image_encoder, trouble=self.trouble)
 
     def _wait(self, seconds: float, *, unless: Settings) -> None:
         """Wait so long, or until something else is chosen, or the site ends."""
@@ -85,14 +90,17 @@ class Seeing:
 
 
 def chosen_now(settings: Settings) -> Settings:
-    """Return a site's settings with the image encoder that is chosen now: in its data folder, unless told otherwise."""
-    if "MEMETICA_IMAGE_ENCODER" in os.environ or not (settings.data / "settings.json").exists():
+    """Return a site's settings with the image encoder that is chosen now: in its data folder, unless told otherwise.
+
+    To choose none there is a choice too.
+    """
+    if "MEMETICA_IMAGE_ENCODER" in os.environ:
         return settings
     try:
-        stored = load_settings({"data": settings.data}, environ={}).image_encoder
+        kept = kept_setting(settings.data, "image_encoder")
     except WrongUse:
-        return settings  # half written, or wrong: whoever starts Memetica next is told
-    return replace(settings, image_encoder=stored or settings.image_encoder)
+        return settings  # wrong by somebody's hand: whoever starts Memetica next is told
+    return settings if kept is None else replace(settings, image_encoder=kept)
 
 
 def register(app: Flask) -> None:

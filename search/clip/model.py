@@ -46,7 +46,7 @@ class ClipManifest:
     agreement: dict[str, float]
     made_with: dict[str, str]
     files: dict[str, dict[str, Any]]
-    weights_from: dict[str, float]  # size and time of change of each local file of weights
+    weights_from: dict[str, float]  # when each local file of weights was changed, seconds
 
     def write(self, folder: Path) -> None:
         """Write it into a folder, beside the files that it names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -82,6 +83,8 @@ def _use(session: Session, settings: Settings, spec: str) -> None:
         name = make_image_encoder(replace(settings, image_encoder=chosen))
         session.terminal.say(f"{name} is ready.")
     keep_setting(settings.data, "image_encoder", chosen)
+    if "MEMETICA_IMAGE_ENCODER" in os.environ:
+        session.terminal.say("MEMETICA_IMAGE_ENCODER in the environment is heard before it.", style="yellow")
     done = f"{chosen} is chosen" if chosen else "No image encoder is chosen"
     session.terminal.say(
         f"{done}. `memetica index` brings the index to it; a site that is being served does by itself."
