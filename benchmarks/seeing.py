@@ -26,8 +26,8 @@ from indexer.scan import scan_library
 from search.catalogue import open_catalogue
 from search.clip.making import make_ready
 from search.clip.model import Clip, read_manifest
-from search.export import declared_torchvision_operators
-from search.runtimes import OnnxRuntime, OpenVino, has_openvino
+from search.export import declare_torchvision_operators
+from search.runtimes import runtimes_here
 from search.settings import Settings
 
 MODEL = "ViT-B-32"
@@ -48,8 +48,7 @@ def main() -> None:
         place = next((settings.data / "models").glob("clip-*"))
         prepared = np.random.default_rng(0).normal(size=(BATCH, 3, *made.picture.size)).astype(np.float32)
         bare = {"torch": rate(torch_forward(Path(folder) / "weights.pt"), prepared, seconds=given.seconds)}
-        kinds: list[type[OnnxRuntime] | type[OpenVino]] = [OnnxRuntime, *([OpenVino] if has_openvino() else [])]
-        for kind in kinds:
+        for kind in runtimes_here():
             clip = Clip(place, read_manifest(place), kind=kind, threads=2)
             bare[kind.name] = rate(lambda rows, clip=clip: clip.encode_prepared(rows), prepared, seconds=given.seconds)  # type: ignore[misc]
         print(f"agreement with torch: {made.agreement}")
@@ -58,7 +57,7 @@ def main() -> None:
         with open_catalogue(settings) as catalogue:
             scan_library(settings.library, catalogue, progress=Silence())
             decode_pictures(settings, catalogue, progress=Silence())
-            for kind in kinds:
+            for kind in runtimes_here():
                 clip = Clip(place, read_manifest(place), kind=kind, threads=2)
                 clip.name = f"{clip.name} by {kind.name}"
                 clip.encode_prepared(prepared)
@@ -87,12 +86,11 @@ def random_weights(file: Path) -> None:
     """Write a checkpoint of the model's size."""
     import torch
 
-    keep = declared_torchvision_operators()
+    declare_torchvision_operators()
     import open_clip
 
     torch.manual_seed(0)
     torch.save(open_clip.create_model(MODEL).state_dict(), file)
-    del keep
 
 
 def torch_forward(file: Path) -> Callable[[np.ndarray], object]:

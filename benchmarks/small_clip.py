@@ -1,9 +1,9 @@
 """How well the small CLIP finds scenes, tells what is in them, and finds the demo's memes, all by pictures alone.
 
-python -m benchmarks.small_clip [MODEL] [--data DATA]
+python -m benchmarks.small_clip [MODEL]
 
-Scenes' combinations are held out from training, and no picture was seen before. DATA is a data folder with the exported
-text encoder; without one it is made aside.
+Scenes' combinations are held out from training, and no picture was seen before. The model is made ready and run as any
+image encoder is.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from indexer.demo.writing import draw_demo
 from indexer.media import decode
 from indexer.small_clip.phrases import ATTRIBUTES, UNHEARD, UNSEEN, codes, held_out_scene, training_scene
 from indexer.small_clip.pool import as_in_a_meme
-from indexer.small_clip.towers import SmallClip, load_small_clip
-from search.encoders import TextEncoder, export_text_encoder, load_text_encoder
+from search.clip.choices import SHIPPED
+from search.clip.making import make_ready
+from search.clip.model import Clip, clip_named
 from search.settings import Settings
 
-SHIPPED = Path(__file__).parents[1] / "search" / "models" / "small_clip"
 SCENES = 500
 SEED = 20_000_001  # no seed of training
 # How each attribute is asked about; what is worn by none is asked about as nothing.
@@ -50,10 +50,10 @@ def recall(similarities: NDArray[np.float32], k: int) -> float:
     return float(((similarities > own).sum(axis=1) < k).mean())
 
 
-def found(model: SmallClip, encoder: TextEncoder, pictures: list[Image.Image], scenes: list[Scene]) -> str:
+def found(model: Clip, pictures: list[Image.Image], scenes: list[Scene]) -> str:
     """Return recall of captions among so many pictures, in words."""
-    texts = model.encode_rows(encoder.encode([scene.caption() for scene in scenes]))
-    similarities = texts @ model.encode_pictures(pictures).T
+    texts = model.encode_text([scene.caption() for scene in scenes])
+    similarities = texts @ model.encode_images(pictures).T
     return (
         f"recall@1 {recall(similarities, 1):.3f}, recall@5 {recall(similarities, 5):.3f} "
         f"(chance {1 / len(scenes):.3f}, {5 / len(scenes):.3f})"
@@ -61,8 +61,7 @@ def found(model: SmallClip, encoder: TextEncoder, pictures: list[Image.Image], s
 
 
 def accuracy(
-    model: SmallClip,
-    encoder: TextEncoder,
+    model: Clip,
     rows: NDArray[np.float32],
     truth: NDArray[np.int64],
     *,
@@ -75,7 +74,7 @@ def accuracy(
     """
     values = [value for value in ATTRIBUTES[name] if value is not Prop.NONE and (not unheard or value in UNHEARD)]
     asked = [UNHEARD[value] if unheard else str(value) for value in values]
-    texts = model.encode_rows(encoder.encode([ASKED[name].format(word) for word in asked]))
+    texts = model.encode_text([ASKED[name].format(word) for word in asked])
     places = np.array([list(ATTRIBUTES[name]).index(value) for value in values])
     own = truth[:, list(ATTRIBUTES).index(name)]
     known = np.isin(own, places) & (own != UNSEEN)
@@ -83,7 +82,7 @@ def accuracy(
     return float((told == own[known]).mean()), len(values), int(known.sum())
 
 
-def demo(model: SmallClip, encoder: TextEncoder, folder: Path) -> str:
+def demo(model: Clip, folder: Path) -> str:
     """Return how often a description finds its meme of the demo library by the picture alone, in words."""
     truth = draw_demo(folder / "demo", memes=260)
     settings = Settings()
@@ -93,7 +92,7 @@ def demo(model: SmallClip, encoder: TextEncoder, folder: Path) -> str:
         for path in paths
     ]
     queries = [query for query in truth.queries() if query.kind is QueryKind.DESCRIBES]
-    similarities = model.encode_rows(encoder.encode([one.text for one in queries])) @ model.encode_pictures(pictures).T
+    similarities = model.encode_text([one.text for one in queries]) @ model.encode_images(pictures).T
     order = np.argsort(-similarities, axis=1, kind="stable")
     ranks = [
         next(rank for rank, at in enumerate(row) if paths[at] in query.relevant)
@@ -111,32 +110,29 @@ def main() -> None:
     """Print all of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, nargs="?", default=SHIPPED)
-    parser.add_argument("--data", type=Path)
     given = parser.parse_args()
     print(machine())
     with tempfile.TemporaryDirectory() as aside:
-        settings = Settings(data=given.data or Path(aside) / "data", threads=2)
-        export_text_encoder(settings)
-        encoder = load_text_encoder(settings)
-        model = load_small_clip(given.model)
+        models = Path(aside) / "models"
+        model = clip_named(models, make_ready(models, str(given.model), threads=2).name, threads=2)
         for label, draw in (("combinations held out", held_out_scene), ("combinations seen", training_scene)):
             random = Random(SEED)
             scenes = [draw(random) for _ in range(SCENES)]
             bare = [draw_scene(scene, (400, 300)) for scene in scenes]
-            print(f"{SCENES} new scenes, {label}: {found(model, encoder, bare, scenes)}")
+            print(f"{SCENES} new scenes, {label}: {found(model, bare, scenes)}")
             if draw is held_out_scene:
                 words = Random(SEED)
                 captioned = [as_in_a_meme(scene, words) for scene in scenes]
-                print(f"  captioned, cropped or under a bar: {found(model, encoder, captioned, scenes)}")
-                rows, truth = model.encode_pictures(bare), np.array([codes(scene) for scene in scenes])
+                print(f"  captioned, cropped or under a bar: {found(model, captioned, scenes)}")
+                rows, truth = model.encode_images(bare), np.array([codes(scene) for scene in scenes])
                 for name in ATTRIBUTES:
-                    share, values, of = accuracy(model, encoder, rows, truth, name=name)
+                    share, values, of = accuracy(model, rows, truth, name=name)
                     line = f"  {name:10} {share:.3f} of {of} (chance {1 / values:.3f})"
                     if any(value in UNHEARD for value in ATTRIBUTES[name]):
-                        share, values, of = accuracy(model, encoder, rows, truth, name=name, unheard=True)
+                        share, values, of = accuracy(model, rows, truth, name=name, unheard=True)
                         line += f"; asked in words never learnt {share:.3f} of {of} (chance {1 / values:.3f})"
                     print(line)
-        print(f"demo library, {demo(model, encoder, Path(aside))}")
+        print(f"demo library, {demo(model, Path(aside))}")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def see_apart(settings: Settings, *, begun: Callable[[subprocess.Popen[str]], No
     given = (settings.data, settings.library, settings.text_encoder, settings.image_encoder, settings.threads)
     reason = run_apart("indexer.seeing", *map(str, given), begun=begun)
     if reason is not None:
-        raise ModelUnavailable(f"The pictures cannot be seen by {settings.image_encoder}: {reason}")
+        raise ModelUnavailable(reason)
 
 
 def _main(data: str, library: str, text_encoder: str, image_encoder: str, threads: str) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.clip.making import make_ready, ready
-from search.clip.model import open_clip_named
+from search.clip.model import clip_named
 from search.errors import IndexUnusable, ModelUnavailable
 from search.minilm import NAME, export_minilm, open_minilm
 from search.settings import Settings
@@ -43,9 +43,8 @@ class TextEncoder(Protocol):
 class ImageEncoder(Protocol):
     """Turns pictures and texts into vectors of one space: a picture is near to a text that describes it."""
 
-    @property
-    def scale(self) -> float:
-        """What products are multiplied by to become logits of a softmax over texts."""
+    def probabilities(self, products: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how likely each text is a picture's ([pictures, texts]), from the products of their rows."""
 
     @property
     def name(self) -> str:
@@ -104,7 +103,7 @@ def load_image_encoder(settings: Settings, name: str, *, often: bool = False) ->
 
     Not the one that is chosen but the one that made what it is compared with: two are never mixed.
     """
-    return open_clip_named(settings.data / "models", name, threads=settings.threads, often=often)
+    return clip_named(settings.data / "models", name, threads=settings.threads, often=often)
 
 
 def make_image_encoder(settings: Settings) -> str:

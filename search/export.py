@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +18,6 @@ import torch
 
 from search.errors import ModelUnavailable
 from search.minilm import (
-    LEAST_COSINE,
     MAX_TOKENS,
     MODEL_FILE,
     NAME,
@@ -26,7 +26,7 @@ from search.minilm import (
     packaged_model,
     write_manifest,
 )
-from search.runtimes import ONNX_RUNTIME, OnnxRuntime, OpenVino, has_openvino
+from search.runtimes import LEAST_COSINE, ONNX_RUNTIME, runtimes_here
 
 OPSET = 17
 
@@ -71,7 +71,7 @@ def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
     Raises ModelUnavailable when the weights are not the known ones or ONNX Runtime disagrees with the original.
     """
     source = packaged_model()
-    operators = declared_torchvision_operators()
+    declare_torchvision_operators()
     # Importing this looks the operators up, so it must come after their declaration.
     from sentence_transformers import SentenceTransformer, __version__
 
@@ -97,9 +97,8 @@ def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
     )
     shutil.copyfile(source / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     expected = original.encode(list(PROBES), normalize_embeddings=True, show_progress_bar=False)
-    kinds: list[type[OnnxRuntime] | type[OpenVino]] = [OnnxRuntime, *([OpenVino] if has_openvino() else [])]
     agreement: dict[str, float] = {}
-    for kind in kinds:
+    for kind in runtimes_here():
         encoder = MiniLM(folder, kind.open(folder / MODEL_FILE, threads=threads))
         agreement[kind.name] = float(np.sum(expected * encoder.encode(PROBES), axis=1).min())
     if not agreement[ONNX_RUNTIME] >= LEAST_COSINE:
@@ -108,15 +107,15 @@ def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
         )
     made_with = {"torch": torch.__version__, "sentence-transformers": __version__, "onnx": onnx.__version__}
     write_manifest(folder, agreement=agreement, made_with=made_with)
-    del operators
     return agreement
 
 
-def declared_torchvision_operators() -> torch.library.Library | None:
-    """Return what keeps declarations of torchvision's operators alive, or None when its own library loads or is absent.
+@cache  # a declaration lasts as long as what is returned, and must not be made twice
+def declare_torchvision_operators() -> torch.library.Library | None:
+    """Declare torchvision's operators for the rest of the process, unless its own library loads or is absent.
 
-    A torchvision built for another torch cannot load its library, and then every import of sentence-transformers fails
-    on an operator that nothing here calls.
+    A torchvision built for another torch cannot load its library, and then every import of sentence-transformers and of
+    open_clip fails on an operator that nothing here calls.
     """
     spec = find_spec("torchvision")
     folders = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -16,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from search.errors import DataFolderError, ModelUnavailable
-from search.runtimes import OPENVINO, OnnxRuntime, OpenVino, Runtime, has_openvino
+from search.errors import ModelUnavailable
+from search.exported import ExportFailed, exported, run_exporter
+from search.runtimes import Runtime, best_runtime
 
 NAME = "all-MiniLM-L6-v2"
 DIMENSIONS = 384
@@ -28,7 +25,6 @@ EXPORT = "minilm-onnx-2"  # another name exports again
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 MANIFEST_FILE = "manifest.json"
-LEAST_COSINE = 0.999  # to the original, below which a runtime is not trusted with the model
 EXPORT_SECONDS = 600
 MEND = "Run `memetica index`, which makes it."
 
@@ -97,7 +93,7 @@ def open_minilm(models: Path, *, threads: int = 0, often: bool = False) -> MiniL
     reason = _unusable(folder, thoroughly=often)
     if reason:
         raise ModelUnavailable(f"The text encoder in {folder} {reason}.", hint=MEND)
-    runtime = OpenVino if often and _agrees(folder, OPENVINO) and has_openvino() else OnnxRuntime
+    runtime = best_runtime(_agreement(folder), often=often)
     try:
         return MiniLM(folder, runtime.open(folder / MODEL_FILE, threads=threads))
     except Exception as error:  # each runtime has its own kinds, and none of them is public
@@ -114,20 +110,12 @@ def export_minilm(models: Path, *, threads: int = 0) -> bool:
     folder = models / NAME
     if not _unusable(folder, thoroughly=True):
         return False
-    try:
-        models.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=models, prefix=f".{NAME}-") as aside:
-            made = Path(aside) / "new"
-            made.mkdir()
-            _run_export(made, threads=threads)
-            if folder.exists():
-                folder.rename(Path(aside) / "old")
-            made.rename(folder)
-    except OSError as error:
-        raise DataFolderError(
-            f"The folder of models {models} cannot be written: {error.strerror or error}.",
-            hint="Make room, or choose another data folder with `--data`.",
-        ) from error
+
+    def make(made: Path) -> Path:
+        _run_export(made, threads=threads)
+        return folder
+
+    exported(models, make)
     return True
 
 
@@ -188,27 +176,17 @@ def _unusable(folder: Path, *, thoroughly: bool = False) -> str:
     return ""
 
 
-def _agrees(folder: Path, runtime: str) -> bool:
-    """Return whether an export that can be used was found to agree with the original when run so."""
-    manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
-    return bool(manifest["least_cosine_to_original"].get(runtime, 0) >= LEAST_COSINE)
+def _agreement(folder: Path) -> Mapping[str, float]:
+    """Return how near each runtime came to the original, of an export that can be used."""
+    found: Mapping[str, float] = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))["least_cosine_to_original"]
+    return found
 
 
 def _run_export(folder: Path, *, threads: int) -> None:
-    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    # -P keeps a folder called `search` in the working directory from being taken for ours.
-    command = [sys.executable, "-P", "-m", "search.export", str(folder), str(threads)]
     try:
-        subprocess.run(
-            command, env=os.environ | offline, capture_output=True, text=True, check=True, timeout=EXPORT_SECONDS
-        )
-    except subprocess.TimeoutExpired as error:
+        run_exporter("search.export", str(folder), str(threads), what=NAME, seconds=EXPORT_SECONDS)
+    except ExportFailed as error:
         raise ModelUnavailable(
-            f"Exporting {NAME} took more than {EXPORT_SECONDS} seconds and was stopped.", hint="Run the command again."
-        ) from error
-    except subprocess.CalledProcessError as error:
-        said = [line for line in error.stderr.splitlines() if line.strip()]
-        raise ModelUnavailable(
-            f"{NAME} could not be exported: {said[-1] if said else f'it ended with {error.returncode}'}",
+            f"{NAME} could not be exported: {error.said}",
             hint="Check that torch and sentence-transformers are installed and that there is memory and disk left.",
         ) from error

@@ -22,6 +22,7 @@ Inputs = Mapping[str, NDArray[Any]]
 
 ONNX_RUNTIME = "onnxruntime"
 OPENVINO = "openvino"
+LEAST_COSINE = 0.999  # to the original, below which a runtime is not trusted with a model
 
 
 class Runtime(Protocol):
@@ -102,6 +103,19 @@ class OpenVino:
 def has_openvino() -> bool:
     """Return whether OpenVINO is installed."""
     return find_spec(OPENVINO) is not None
+
+
+Kind = type[OnnxRuntime] | type[OpenVino]
+
+
+def runtimes_here() -> list[Kind]:
+    """Return the kinds of runtime that are installed."""
+    return [OnnxRuntime, OpenVino] if has_openvino() else [OnnxRuntime]
+
+
+def best_runtime(agreement: Mapping[str, float], *, often: bool) -> Kind:
+    """Return what runs a model best, for who asks it often or once; `agreement` is each one's least cosine."""
+    return OpenVino if often and has_openvino() and agreement.get(OPENVINO, 0) >= LEAST_COSINE else OnnxRuntime
 
 
 def request_of(model: Any, *, threads: int, shapes: int) -> Any:

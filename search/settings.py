@@ -153,7 +153,7 @@ def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[st
 
 
 def kept_setting(data: Path, name: str) -> Any:
-    """Return a setting's value in the data folder's file, None where it is not set there; raise WrongUse for a bad one."""
+    """Return a setting's value in the data folder's file, None where it is not; raise WrongUse for a bad one."""
     return _stored(data.expanduser() / "settings.json").get(name)
 
 

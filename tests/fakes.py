@@ -49,7 +49,6 @@ class ColourImageEncoder:
     """A picture is the share of its pixels nearest to each named colour; a text is the colours that it names."""
 
     name = "colours-1"
-    scale = 10.0
     dimensions = len(COLOURS) + 1  # the last: no colour named
 
     def prepare(self, picture: Image.Image) -> np.ndarray:
@@ -65,6 +64,10 @@ class ColourImageEncoder:
             nearest = np.linalg.norm(pixels.reshape(-1, 1, 3) - palette, axis=2).argmin(axis=1)
             row[:-1] = np.bincount(nearest, minlength=len(COLOURS))
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def probabilities(self, products: np.ndarray) -> np.ndarray:
+        powers = np.exp(10 * products)
+        return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
 
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)

@@ -26,7 +26,7 @@ from search.catalogue import Catalogue, open_catalogue
 from search.clip import making
 from search.clip.choices import CHOICES, SHIPPED, SMALL, source_of, title_of
 from search.clip.making import make_ready, ready
-from search.clip.model import Clip, folder_of, open_clip_named
+from search.clip.model import Clip, clip_named, folder_of
 from search.clip.preparing import PicturePreparing, cleaned
 from search.clip.tags import tags_of
 from search.errors import ModelUnavailable, WrongUse
@@ -62,9 +62,9 @@ def write_checkpoint(folder: Path, *, seed: int = 0, preprocessing: dict[str, An
     """Write a tiny open_clip model of random weights as a folder."""
     import torch
 
-    from search.export import declared_torchvision_operators
+    from search.export import declare_torchvision_operators
 
-    keep = declared_torchvision_operators()
+    declare_torchvision_operators()
     from open_clip.model import CLIP, CustomTextCLIP
     from safetensors.torch import save_file
 
@@ -80,19 +80,17 @@ def write_checkpoint(folder: Path, *, seed: int = 0, preprocessing: dict[str, An
         config["text_cfg"] = {**text, "tokenizer_kwargs": kwargs}
     written = {"model_cfg": config, "preprocess_cfg": preprocessing or {}}
     (folder / "open_clip_config.json").write_text(json.dumps(written))
-    del keep
     return folder
 
 
 def original(folder: Path) -> tuple[Any, Any, Any]:
     """Return open_clip's own model, preprocessing and tokenizer of a folder."""
-    from search.export import declared_torchvision_operators
+    from search.export import declare_torchvision_operators
 
-    keep = declared_torchvision_operators()
+    declare_torchvision_operators()
     import open_clip
 
     model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
-    del keep
     return model.eval(), transform, open_clip.get_tokenizer(f"local-dir:{folder}")
 
 
@@ -124,7 +122,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> 
 def test_a_folder_is_made_ready_and_agrees_with_open_clip(tiny_models: Path, tiny_folder: Path) -> None:
     manifest = ready(tiny_models, str(tiny_folder))
     assert manifest is not None and manifest.dimensions == 32 and manifest.bias is None
-    clip = open_clip_named(tiny_models, manifest.name, threads=1)
+    clip = clip_named(tiny_models, manifest.name, threads=1)
     agrees_with_original(clip, tiny_folder)
     rows = clip.encode_images(pictures(20))
     assert rows.shape == (20, 32) and rows.dtype == np.float32
@@ -152,7 +150,7 @@ def test_what_is_ready_is_not_made_again_and_what_is_damaged_is(
         with pytest.raises(AssertionError, match="made again"):
             make_ready(tiny_models, str(tiny_folder))
         image.write_bytes(b"x" * len(kept))
-        clip = open_clip_named(tiny_models, manifest.name)
+        clip = clip_named(tiny_models, manifest.name)
         with pytest.raises(ModelUnavailable, match="damaged"):
             clip.encode_images(pictures())
         image.write_bytes(kept)
@@ -167,7 +165,7 @@ def test_a_sigmoid_model_keeps_its_bias_and_its_way_with_texts_and_pictures(tmp_
     )
     manifest = make_ready(tmp_path / "models", str(folder), threads=1)
     assert manifest.bias == -10 and manifest.text.clean == "canonicalize"
-    clip = open_clip_named(tmp_path / "models", manifest.name, threads=1)
+    clip = clip_named(tmp_path / "models", manifest.name, threads=1)
     agrees_with_original(clip, folder)
     products = np.array([[0.5, -0.5]], np.float32)
     logits = manifest.scale * products - 10
@@ -178,22 +176,21 @@ def test_a_sigmoid_model_keeps_its_bias_and_its_way_with_texts_and_pictures(tmp_
 def test_a_name_with_a_checkpoint_is_that_model_with_those_weights(tmp_path: Path) -> None:
     import torch
 
-    from search.export import declared_torchvision_operators
+    from search.export import declare_torchvision_operators
 
-    keep = declared_torchvision_operators()
+    declare_torchvision_operators()
     import open_clip
 
     torch.manual_seed(3)
     file = tmp_path / "weights.pt"
     torch.save(open_clip.create_model("ViT-S-32-alt").state_dict(), file)
-    del keep
     manifest = make_ready(tmp_path / "models", f"ViT-S-32-alt@{file}", threads=2)
     assert manifest.dimensions == 256 and manifest.picture.size == (224, 224)
     file.write_bytes(b"no checkpoint")
     assert ready(tmp_path / "models", f"ViT-S-32-alt@{file}") is None
     with pytest.raises(ModelUnavailable, match=r"cannot be (had|loaded)"):
         make_ready(tmp_path / "models", f"ViT-S-32-alt@{file}")
-    assert open_clip_named(tmp_path / "models", manifest.name).encode_images(pictures(1)).shape == (1, 256)
+    assert clip_named(tmp_path / "models", manifest.name).encode_images(pictures(1)).shape == (1, 256)
 
 
 @pytest.mark.real_models
@@ -212,13 +209,13 @@ def test_a_hub_that_is_away_is_found_out_without_a_retry(
 
     def refuse(command: list[str], **given: Any) -> None:
         ran.append(given["env"])
-        raise subprocess.CalledProcessError(1, command, stderr="open_clip: LocalEntryNotFoundError")
+        raise subprocess.CalledProcessError(making.WEIGHTS_MISSING, command, stderr="LocalEntryNotFoundError")
 
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(making.subprocess, "run", refuse)
+    monkeypatch.setattr("search.exported.subprocess.run", refuse)
     if cached:
         (tmp_path / "hub" / "hub" / "models--other--model").mkdir(parents=True)
     with pytest.raises(ModelUnavailable, match=r"hub http://127.0.0.1:9 does not answer") as raised:
@@ -247,6 +244,18 @@ def test_visitors_see_no_path_of_the_machine(spec: str, title: str) -> None:
     assert title_of(spec) == title
 
 
+@pytest.mark.real_models
+@pytest.mark.parametrize(
+    ("spec", "said"), [("ViT-B-99/openai", "no model"), ("ViT-B-32/laion_of_mine", "laion2b_s34b_b79k")]
+)
+def test_a_model_or_a_tag_that_open_clip_does_not_know_is_wrong_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, said: str
+) -> None:
+    monkeypatch.setattr(making, "hub_answers", lambda: True)
+    with pytest.raises(WrongUse, match=said):
+        make_ready(tmp_path, spec)
+
+
 def test_every_choice_names_something_and_the_shipped_weights_are_small() -> None:
     assert {source_of(one.spec).spec for one in CHOICES} == {one.spec for one in CHOICES}
     assert source_of(SMALL).folder == SHIPPED
@@ -273,7 +282,7 @@ def test_texts_are_cleaned_as_the_tokenizer_was_taught() -> None:
 def small(small_clip_models: Path) -> Clip:
     manifest = ready(small_clip_models, SMALL)
     assert manifest is not None
-    return open_clip_named(small_clip_models, manifest.name, threads=2)
+    return clip_named(small_clip_models, manifest.name, threads=2)
 
 
 @pytest.mark.real_models

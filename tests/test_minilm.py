@@ -96,7 +96,7 @@ def test_a_runtime_that_was_not_found_to_agree_is_not_used(copied, agreement):
 
 
 def test_without_openvino_onnx_runtime_serves(models, monkeypatch):
-    monkeypatch.setattr(minilm, "has_openvino", lambda: False)
+    monkeypatch.setattr("search.runtimes.has_openvino", lambda: False)
     assert open_minilm(models, often=True).runtime.name == "onnxruntime"
 
 
@@ -213,8 +213,8 @@ def test_a_torchvision_for_another_torch_does_not_stop_the_export(tmp_path):
     (tmp_path / "torchvision" / "__init__.py").write_text("", "utf-8")
     (tmp_path / "torchvision" / "_C.so").write_bytes(b"built for another torch")
     code = (
-        "import torch; from search.export import declared_torchvision_operators; "
-        "kept = declared_torchvision_operators(); print(torch.ops.torchvision.nms.default._schema)"
+        "import torch; from search.export import declare_torchvision_operators; "
+        "kept = declare_torchvision_operators(); print(torch.ops.torchvision.nms.default._schema)"
     )
     said = subprocess.run(
         [sys.executable, "-c", code],

@@ -1,6 +1,6 @@
 """The two towers: open_clip's ResNet for pictures, and a projection of the packaged MiniLM's rows for texts.
 
-The one module of the indexer that imports torch and open_clip.
+What is learnt here is read as any other open_clip folder is, by `search.clip`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+
+from search.export import declare_torchvision_operators
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
@@ -48,7 +48,8 @@ class SmallClip(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        _declare_vision_operators()
+        # Importing open_clip looks torchvision's operators up, so it must come after their declaration.
+        declare_torchvision_operators()
         from open_clip.modified_resnet import ModifiedResNet
 
         vision = MODEL["vision_cfg"]
@@ -70,25 +71,6 @@ class SmallClip(torch.nn.Module):
         """Return a row of length 1 for each of MiniLM's rows, [n, 384]."""
         return torch.nn.functional.normalize(self.projection(rows).float(), dim=-1)
 
-    @torch.no_grad()
-    def encode_pictures(self, pictures: list[Image.Image], *, batch: int = 64) -> NDArray[np.float32]:
-        """Return a row of length 1 for each RGB picture of any size, [n, 256]."""
-        found = []
-        for first in range(0, len(pictures), batch):
-            pixels = np.stack(
-                [
-                    np.asarray(one.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-                    for one in pictures[first : first + batch]
-                ]
-            )
-            found.append(self.picture_rows(normalised(torch.from_numpy(pixels))).numpy())
-        return np.concatenate(found)
-
-    @torch.no_grad()
-    def encode_rows(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return a row of length 1 for each of MiniLM's rows, [n, 256]."""
-        return np.asarray(self.text_rows(torch.from_numpy(rows)).numpy(), dtype=np.float32)
-
 
 def normalised(pixels: torch.Tensor) -> torch.Tensor:
     """Return pictures as the tower takes them, [n, 3, h, w] float, from [n, h, w, 3] bytes."""
@@ -107,29 +89,3 @@ def save_small_clip(model: SmallClip, folder: Path) -> None:
     save_file(state, folder / WEIGHTS_FILE)
     config = {"model_cfg": MODEL, "preprocess_cfg": PREPROCESSING}
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
-
-
-def load_small_clip(folder: Path) -> SmallClip:
-    """Return the model of a folder that `save_small_clip` wrote, ready to encode."""
-    state = load_file(folder / WEIGHTS_FILE)
-    state["projection.weight"] = state.pop("text.proj.weight")
-    model = SmallClip()
-    model.load_state_dict(
-        {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-    )
-    return model.eval()
-
-
-_DECLARED: list[torch.library.Library] = []  # a declaration lasts as long as its library is kept
-
-
-def _declare_vision_operators() -> None:
-    """Declare the operators that torchvision misses beside a torch it was not built for; nothing here calls them."""
-    try:
-        torch.ops.torchvision.nms  # noqa: B018
-    except (AttributeError, RuntimeError):
-        if not _DECLARED:
-            library = torch.library.Library("torchvision", "DEF")
-            for name in ("nms", "qnms"):
-                library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            _DECLARED.append(library)

@@ -22,9 +22,9 @@ from PIL import Image
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from search.clip.choices import CONFIG_FILE, Source, source_of, weights_of
+from search.clip.making import WEIGHTS_MISSING
 from search.clip.model import (
     IMAGE_FILE,
-    LEAST_COSINE,
     TEXT_FILE,
     TOKENIZER_FILE,
     Clip,
@@ -33,14 +33,20 @@ from search.clip.model import (
     name_of,
 )
 from search.clip.preparing import PicturePreparing, TextPreparing
-from search.errors import MemeticaError, ModelUnavailable
-from search.export import OPSET, PROBES, declared_torchvision_operators
+from search.errors import MemeticaError, ModelUnavailable, WrongUse
+from search.export import OPSET, PROBES, declare_torchvision_operators
 from search.minilm import packaged_model, sha256
-from search.runtimes import ONNX_RUNTIME, OnnxRuntime, OpenVino, has_openvino
+from search.runtimes import LEAST_COSINE, ONNX_RUNTIME, runtimes_here
 
 PACKAGED = "sentence-transformers/all-MiniLM-L6-v2"  # the text tower that comes with the project
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 SHARE_OF_PIXELS = 2e-3  # by which a prepared picture may differ from open_clip's, in standard deviations
+
+
+class WeightsMissing(ModelUnavailable):
+    """A model's weights cannot be loaded, or had."""
+
+    exit_code = WEIGHTS_MISSING
 
 
 class Tower(torch.nn.Module):
@@ -61,7 +67,7 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
 
     Raises ModelUnavailable when the weights cannot be had, or a tower disagrees with the original.
     """
-    operators = declared_torchvision_operators()
+    declare_torchvision_operators()
     if threads:
         torch.set_num_threads(threads)
     torch.backends.mha.set_fastpath_enabled(False)  # it cannot be exported
@@ -104,8 +110,7 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
         weights_from=weights_of(source),
     )
     agreement: dict[str, float] = {}
-    kinds: list[type[OnnxRuntime] | type[OpenVino]] = [OnnxRuntime, *([OpenVino] if has_openvino() else [])]
-    for kind in kinds:
+    for kind in runtimes_here():
         clip = Clip(folder, manifest, kind=kind, threads=threads)
         least = min(
             float((clip.encode_images(pictures) * expected[IMAGE_FILE]).sum(axis=1).min()),
@@ -116,7 +121,6 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
         raise ModelUnavailable(f"The export of {spec} disagrees with the original (cosine {agreement[ONNX_RUNTIME]}).")
     manifest = replace(manifest, agreement=agreement)
     manifest.write(folder)
-    del operators
     return manifest
 
 
@@ -130,14 +134,26 @@ def _loaded(source: Source) -> tuple[Any, Any, Mapping[str, Any]]:
             return _on_packaged_text(source.folder, config)
         place, weights = f"local-dir:{source.folder}", None
     else:
+        _check_known(source)
         place, weights = source.model, str(source.file) if source.file else source.tag
     try:
         model = open_clip.create_model(place, pretrained=weights, precision="fp32", require_pretrained=True)
         tokenizer = open_clip.get_tokenizer(place)
     except Exception as error:  # open_clip's, the hub's, safetensors' and torch's own kinds
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelUnavailable(f"{source.spec} cannot be loaded: {said}") from error
+        raise WeightsMissing(f"{source.spec} cannot be loaded: {said}") from error
     return model, tokenizer, open_clip.get_model_preprocess_cfg(model)
+
+
+def _check_known(source: Source) -> None:
+    """Raise WrongUse for a model that open_clip does not know, or a tag that names none of its weights."""
+    import open_clip
+
+    if source.model not in open_clip.list_models():
+        raise WrongUse(f"open_clip knows no model {source.model!r}.")
+    tags = open_clip.list_pretrained_tags_by_model(source.model)
+    if source.tag and source.tag not in tags:
+        raise WrongUse(f"There are no weights {source.tag!r} of {source.model}: there are {', '.join(tags) or 'none'}.")
 
 
 def _on_packaged_text(folder: Path, config: Mapping[str, Any]) -> tuple[Any, Any, Mapping[str, Any]]:
@@ -267,4 +283,5 @@ if __name__ == "__main__":
     try:
         export(sys.argv[1], Path(sys.argv[2]), threads=int(sys.argv[3]))
     except MemeticaError as error:
-        sys.exit(f"{error.message} {error.hint}".strip())
+        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 from search.clip.choices import Source, source_of, weights_of
 from search.clip.model import ClipManifest, folder_of, read_manifest, ready_models
-from search.errors import DataFolderError, ModelUnavailable
+from search.errors import ModelUnavailable, WrongUse
+from search.exported import ExportFailed, exported, run_exporter
 
 HUB_SECONDS = 4.0  # that the hub has to answer in
 EXPORT_SECONDS = 3600  # gigabytes may have to come first
 LOST = "Words do not find pictures without it; search by words, meaning and look works all the same."
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+WEIGHTS_MISSING = 3  # the exporter's exit status when weights cannot be loaded
 
 
 def ready(models: Path, spec: str) -> ClipManifest | None:
@@ -42,23 +40,12 @@ def make_ready(models: Path, spec: str, *, threads: int = 0) -> ClipManifest:
     offline = source.is_local or not hub_answers()
     if offline and not source.is_local and not any(hub_cache().glob("models--*")):
         raise _out_of_reach(source)
-    try:
-        models.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=models, prefix=".clip-") as aside:
-            made = Path(aside) / "new"
-            made.mkdir()
-            _export(source, made, threads=threads, offline=offline)
-            manifest = read_manifest(made)
-            folder = folder_of(models, manifest.name)
-            if folder.exists():
-                folder.rename(Path(aside) / "old")
-            made.rename(folder)
-    except OSError as error:
-        raise DataFolderError(
-            f"The folder of models {models} cannot be written: {error.strerror or error}.",
-            hint="Make room, or choose another data folder with `--data`.",
-        ) from error
-    return manifest
+
+    def make(made: Path) -> Path:
+        _export(source, made, threads=threads, offline=offline)
+        return folder_of(models, read_manifest(made).name)
+
+    return read_manifest(exported(models, make))
 
 
 def hub_answers(*, seconds: float = HUB_SECONDS) -> bool:
@@ -86,22 +73,15 @@ def hub_cache() -> Path:
 
 
 def _export(source: Source, folder: Path, *, threads: int, offline: bool) -> None:
-    # -P keeps a folder called `search` in the working directory from being taken for ours.
-    command = [sys.executable, "-P", "-m", "search.clip.exporting", source.spec, str(folder), str(threads)]
-    environment = os.environ | (OFFLINE if offline else {}) | {"CUDA_VISIBLE_DEVICES": ""}
+    given = (source.spec, str(folder), str(threads))
     try:
-        subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=EXPORT_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        raise ModelUnavailable(
-            f"Making {source.spec} ready took more than {EXPORT_SECONDS / 60:.0f} minutes and was stopped.",
-            hint="Run the command again.",
-        ) from error
-    except subprocess.CalledProcessError as error:
-        said = [line for line in error.stderr.splitlines() if line.strip()]
-        reason = said[-1] if said else f"it ended with {error.returncode}"
-        if offline and not source.is_local and "not found" not in reason:
+        run_exporter("search.clip.exporting", *given, what=source.spec, seconds=EXPORT_SECONDS, offline=offline)
+    except ExportFailed as error:
+        if error.status == WrongUse.exit_code:
+            raise WrongUse(error.said) from error
+        if error.status == WEIGHTS_MISSING and offline and not source.is_local:
             raise _out_of_reach(source) from error
-        raise ModelUnavailable(f"The image encoder {source.spec} cannot be had: {reason}", hint=LOST) from error
+        raise ModelUnavailable(f"The image encoder {source.spec} cannot be had: {error.said}", hint=LOST) from error
 
 
 def _out_of_reach(source: Source) -> ModelUnavailable:

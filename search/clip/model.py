@@ -20,13 +20,13 @@ from tokenizers import Tokenizer
 
 from search.clip.preparing import PicturePreparing, TextPreparing
 from search.errors import ModelUnavailable
-from search.runtimes import OPENVINO, OnnxRuntime, OpenVino, Runtime, has_openvino
+from search.runtimes import Kind, Runtime, best_runtime
 
 FORMAT = "clip-1"  # another name makes every model ready again
 IMAGE_FILE, TEXT_FILE, TOKENIZER_FILE, MANIFEST_FILE = "image.onnx", "text.onnx", "tokenizer.json", "manifest.json"
-LEAST_COSINE = 0.999  # to the original, below which a runtime is not trusted with the model
 BATCH = 16  # pictures or texts that a model is shown at once
 PREFIX = "clip-"
+MEND = "Run `memetica index`, which makes it ready again."
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,6 @@ def read_manifest(folder: Path) -> ClipManifest:
     return found
 
 
-MEND = "Run `memetica index`, which makes it ready again."
-
-
 def ready_models(models: Path) -> Iterator[tuple[Path, ClipManifest]]:
     """Yield the folders of models that are ready, with their manifests, the newest first."""
     folders = [folder for folder in models.glob(f"{PREFIX}*") if (folder / MANIFEST_FILE).is_file()]
@@ -110,14 +107,11 @@ def digest_of(parts: Iterable[bytes]) -> str:
 class Clip:
     """An image encoder; any thread may use it. Each tower is opened when it is first asked: a search needs but one."""
 
-    def __init__(
-        self, folder: Path, manifest: ClipManifest, *, kind: type[OnnxRuntime] | type[OpenVino], threads: int = 0
-    ) -> None:
+    def __init__(self, folder: Path, manifest: ClipManifest, *, kind: Kind, threads: int = 0) -> None:
         """Take a folder that `read_manifest` has read, to be run by a kind of runtime."""
         self.manifest = manifest
         self.name = manifest.name
         self.dimensions = manifest.dimensions
-        self.scale = manifest.scale
         self._folder = folder
         self._threads = threads
         self._kind = kind
@@ -148,11 +142,17 @@ class Clip:
         return _unit(parts, self.dimensions)
 
     def probabilities(self, products: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how likely each text is a picture's ([pictures, texts]), as the model was taught to say it."""
-        if self.manifest.bias is None:
-            return shares(products, scale=self.manifest.scale)
-        logits = self.manifest.scale * products.astype(np.float64) + self.manifest.bias
-        return (1 / (1 + np.exp(-np.clip(logits, -60, 60)))).astype(np.float32)
+        """Return how likely each text is a picture's ([pictures, texts]), as the model was taught to say it.
+
+        By a sigmoid each text is judged by itself; by a softmax one of these texts fits, and their shares sum to 1.
+        """
+        logits = self.manifest.scale * products.astype(np.float64)
+        if self.manifest.bias is not None:
+            found = 1 / (1 + np.exp(-np.clip(logits + self.manifest.bias, -60, 60)))
+        else:
+            powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+            found = powers / powers.sum(axis=-1, keepdims=True)
+        return found.astype(np.float32)
 
     def _tower(self, name: str) -> Runtime:
         with self._opening:
@@ -172,12 +172,10 @@ class Clip:
 @lru_cache(maxsize=2)  # the one that is searched by, and the one that takes its place
 def _opened(folder: Path, changed: float, threads: int, often: bool) -> Clip:
     manifest = read_manifest(folder)
-    trusted = manifest.agreement.get(OPENVINO, 0) >= LEAST_COSINE
-    kind = OpenVino if often and trusted and has_openvino() else OnnxRuntime
-    return Clip(folder, manifest, kind=kind, threads=threads)
+    return Clip(folder, manifest, kind=best_runtime(manifest.agreement, often=often), threads=threads)
 
 
-def open_clip_named(models: Path, name: str, *, threads: int = 0, often: bool = False) -> Clip:
+def clip_named(models: Path, name: str, *, threads: int = 0, often: bool = False) -> Clip:
     """Return the model under whose name embeddings are kept; raise ModelUnavailable when it is not here.
 
     With `often` it is slower to start and quicker from then on. Who opens it twice gets the same one.
@@ -190,13 +188,6 @@ def open_clip_named(models: Path, name: str, *, threads: int = 0, often: bool = 
             f"The image encoder {name}, which the index was made by, is not in {models}.", hint=MEND
         ) from error
     return _opened(folder, changed, threads, often)
-
-
-def shares(products: NDArray[np.float32], *, scale: float) -> NDArray[np.float32]:
-    """Return products of pictures with texts ([..., texts]) as shares that sum to 1, as if one of these texts fits."""
-    logits = scale * products.astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 def _batches(items: Sequence[NDArray[Any]]) -> Iterator[list[NDArray[Any]]]:

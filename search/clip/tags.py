@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from search.clip.model import shares
-
 if TYPE_CHECKING:
     from search.encoders import ImageEncoder
 
@@ -30,12 +28,12 @@ def rows_of_names(encoder: Any, names: tuple[str, ...]) -> NDArray[np.float32]:
 def tags_of(
     encoder: ImageEncoder, rows: NDArray[np.float32], names: Sequence[str], *, count: int = 3
 ) -> list[tuple[str, float]]:
-    """Return the names that fit a picture best, by its frames' rows ([frames, d]), each with its share of 1."""
+    """Return the names that fit a picture best, by its frames' rows ([frames, d]), each with its probability."""
     if not len(rows) or not names:
         return []
     texts: NDArray[np.float32] = rows_of_names(cast(Any, encoder), tuple(names))
     products = np.asarray((rows @ texts.T).mean(axis=0), np.float32)
-    found = shares(products, scale=encoder.scale)
+    found = encoder.probabilities(products[None])[0]
     return [(names[at], float(found[at])) for at in np.argsort(-found, kind="stable")[:count]]
 
 
