@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from time import perf_counter
 
@@ -16,13 +14,12 @@ from PIL import Image
 
 from search.answering import Page, Sort, listed, ranked
 from search.catalogue import Catalogue
-from search.clip.choices import SMALL, title_of
-from search.clip.model import spec_of
 from search.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, NotFound, WrongUse
 from search.filters import narrowed
 from search.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.generation import TEXT_FIELDS, live_generation
+from search.index_status import IndexStatus, lacking, lacking_sight
 from search.joined import heard, joined
 from search.judgement import asked_of, judge
 from search.meme import Answer, Field, Meme
@@ -74,21 +71,6 @@ LIKENESS_WEIGHTS: Mapping[Likeness, Mapping[str, float]] = {
 
 # "Like this, but with dogs": what words say of a picture counts so many times more beside one that it shall be like.
 BUT = 3.0
-
-
-@dataclass(frozen=True)
-class IndexStatus:
-    """What the live generation holds. `missing` has a sentence for each thing that search does without."""
-
-    generation: str
-    built_at: datetime
-    revision: int
-    fresh: bool
-    memes: int
-    rows: Mapping[str, int]
-    text_encoder: str
-    image_encoder: str
-    missing: tuple[str, ...]
 
 
 def open_searcher(settings: Settings, catalogue: Catalogue, *, text_encoder: TextEncoder | None = None) -> Searcher:
@@ -152,7 +134,7 @@ class Searcher:
     def choose(self, image_encoder: str, *, trouble: MemeticaError | None = None) -> None:
         """Take note of the image encoder chosen by now, and why it cannot be had; the index is searched by its own."""
         self._chosen = image_encoder
-        self._trouble = f" {trouble.message} {trouble.hint}".rstrip() if trouble is not None else ""
+        self._trouble = f"{trouble.message} {trouble.hint}".strip() if trouble is not None else ""
 
     def status(self) -> IndexStatus:
         """Return what the live generation holds and lacks."""
@@ -173,37 +155,10 @@ class Searcher:
     def _missing(self) -> tuple[str, ...]:
         index = self._index
         found = [f"The newest index cannot be used: {self._refused[1]}"] if self._refused[1] else []
-        if index.manifest.memes and not index.meanings:
-            found.append("No text has been embedded: search goes by words alone. Run `memetica index`.")
-        for field, what in ((Field.OCR, "text read from their pictures"), (Field.DESCRIPTION, "description")):
-            without = index.manifest.memes - int(np.count_nonzero(index.table.has[field]))
-            if without:
-                found.append(f"{without:,} of {index.manifest.memes:,} memes have no {what}.")
-        return tuple(found + self._unseen(index))
-
-    def _unseen(self, index: OpenIndex) -> list[str]:
-        """Return what is to be said of the image encoder."""
-        chosen, made_by = self._chosen, index.manifest.image_encoder
-        if not made_by and not chosen:
-            return [
-                "No image encoder is configured: words find pictures by OCR, descriptions and names, pictures find "
-                "their like by colours, edges and fingerprints."
-            ]
-        spec = spec_of(made_by)
-        title = title_of(spec)
-        found = []
-        if spec != chosen:
-            holds = f"pictures as {title} sees them" if made_by else "no picture as a model sees it"
-            chosen_is = f"{title_of(chosen)} is chosen" if chosen else "none is chosen"
-            found.append(f"The index holds {holds}; {chosen_is}.{self._trouble or ' Run `memetica index`.'}")
-        if made_by and self._seeing(index) is None:
+        found += lacking(index) + lacking_sight(index, chosen=self._chosen, trouble=self._trouble)
+        if index.manifest.image_encoder and self._seeing(index) is None:
             found.append(f"Words do not find pictures: {self._blind}")
-        elif index.pictures is not None and len(np.unique(index.pictures.owners)) < index.manifest.memes:
-            without = index.manifest.memes - len(np.unique(index.pictures.owners))
-            found.append(f"{without:,} of {index.manifest.memes:,} memes have no picture that {title} has seen.")
-        if spec == SMALL:
-            found.append(f"{SMALL} sees the pictures: it knows drawn scenes such as the demo's, not photographs.")
-        return found
+        return tuple(found)
 
     def _seeing(self, index: OpenIndex) -> ImageEncoder | None:
         """Return the image encoder that made an index, None when there was none or it cannot be used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the test doubles beside the te
 from fakes import HashingTextEncoder
 from flask.testing import FlaskClient
 from tiny import draw_tiny_library
+from uploading import indexed_library, settings_in
 
 from indexer.pipeline import index_library
 from indexer.progress import Silence
@@ -81,3 +83,16 @@ def small_clip_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = tmp_path_factory.mktemp("small-clip") / "models"
     make_ready(models, SMALL, threads=2)
     return models
+
+
+@pytest.fixture(scope="session")
+def uploads_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny library, indexed, that tests of uploads copy and none changes."""
+    return indexed_library(tmp_path_factory.mktemp("uploads")).data.parent
+
+
+@pytest.fixture
+def uploads_settings(uploads_library: Path, tmp_path: Path) -> Settings:
+    """Settings over a copy of the tiny library, indexed, for uploads of a test's own."""
+    shutil.copytree(uploads_library, tmp_path, dirs_exist_ok=True)
+    return settings_in(tmp_path)

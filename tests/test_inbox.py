@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,7 +16,7 @@ from fakes import HashingTextEncoder
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
-from uploading import REST, accepted, drawn, files_of, indexed_library, put_in, send, settings_in
+from uploading import REST, accepted, drawn, files_of, put_in, send
 
 from indexer.accepting import accept, recover_uploads, suspected, take_back
 from indexer.inbox import inbox_path
@@ -26,16 +25,9 @@ from search.settings import Settings
 from web.app import create_app
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny library, indexed, to be copied."""
-    return indexed_library(tmp_path_factory.mktemp("library")).data.parent
-
-
 @pytest.fixture
-def settings(library: Path, tmp_path: Path) -> Settings:
-    shutil.copytree(library, tmp_path, dirs_exist_ok=True)
-    return settings_in(tmp_path)
+def settings(uploads_settings: Settings) -> Settings:
+    return uploads_settings
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 import signal
 import socket
 import struct
@@ -26,7 +25,7 @@ from filelock import FileLock
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image, PngImagePlugin
-from uploading import REST, accepted, drawn, files_of, indexed_library, put_in, send, settings_in
+from uploading import REST, accepted, drawn, files_of, put_in, send
 
 from indexer import scan as scanning
 from indexer.accepting import accept, take_back
@@ -48,16 +47,9 @@ from web.categories import Categories
 SECRET = b"1 Secret Street"
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny library, indexed, to be copied."""
-    return indexed_library(tmp_path_factory.mktemp("library")).data.parent
-
-
 @pytest.fixture
-def settings(library: Path, tmp_path: Path) -> Settings:
-    shutil.copytree(library, tmp_path, dirs_exist_ok=True)
-    return settings_in(tmp_path)
+def settings(uploads_settings: Settings) -> Settings:
+    return uploads_settings
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.text import Text
 
 from search.errors import MemeticaError
+from search.index_status import IndexStatus
 from search.meme import Answer, Hit, Meme
 from search.meme import Text as MemeText
-from search.searcher import IndexStatus
 from search.settings import Settings
 from web.terminal import LABELS, Terminal
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from flask import Blueprint, Flask, Response, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
-from search.searcher import IndexStatus
+from search.index_status import IndexStatus
 from web.site import site
 
 blueprint = Blueprint("metrics", __name__)

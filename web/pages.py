@@ -16,8 +16,9 @@ from search.answering import Sort
 from search.clip.choices import title_of
 from search.clip.model import spec_of
 from search.errors import MemeticaError, NotFound
+from search.index_status import IndexStatus
 from search.meme import Answer, Field, Hit, Meme, Text, TextKind
-from search.searcher import IndexStatus, Likeness
+from search.searcher import Likeness
 from web.asked import MAX_OFFSET, choice, flag, number, query
 from web.examples import examples
 from web.files import send_meme, wants_download

@@ -13,8 +13,8 @@ from search.catalogue import MergeRecord
 from search.clip.choices import title_of
 from search.clip.model import spec_of
 from search.errors import MemeticaError
+from search.index_status import IndexStatus
 from search.meme import Answer, Hit, Meme, Text
-from search.searcher import IndexStatus
 
 if TYPE_CHECKING:
     from indexer.curating import Proposal

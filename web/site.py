@@ -11,8 +11,9 @@ from flask import current_app
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders import TextEncoder, load_image_encoder
 from search.errors import MemeticaError
+from search.index_status import IndexStatus
 from search.opened import open_index
-from search.searcher import IndexStatus, Searcher
+from search.searcher import Searcher
 from search.settings import Settings
 
 
