@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from duplicated import EDITS, ONE_WORD_CHANGED, OTHER_WORDS, captioned, scene
-from PIL import Image
+from PIL import Image, ImageOps
 
 from search.duplicates.comparing import compare, heat_map, text_agreement
 from search.duplicates.evidence import Edit, Tier
@@ -48,6 +48,18 @@ def test_who_is_named_first_makes_no_difference(edit: str) -> None:
     other = EDITS[edit](picture)
     there, back = compare(picture, other), compare(other, picture)
     assert there == back.turned()
+
+
+@pytest.mark.parametrize("words", [None, OTHER_WORDS])
+def test_the_mirror_image_of_what_is_nearly_its_own_is_found(words: tuple[str, str] | None) -> None:
+    half = scene(7, size=(260, 400))
+    picture = Image.new("RGB", (520, 400))
+    picture.paste(half, (0, 0))
+    picture.paste(ImageOps.mirror(half), (260, 0))
+    picture = picture if words is None else captioned(picture, words)
+    picture.paste((250, 240, 60), (40, 200, 80, 230))  # its mirror image has this at the other side
+    found = compare(picture, ImageOps.mirror(picture))
+    assert found.tier is Tier.EDITED and Edit.MIRROR in found.edits, found.in_words()
 
 
 def test_pictures_that_only_have_resolution_apart_are_the_same() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from duplicated import EDITS, captioned, scene
 
-from search.duplicates.alignment import view_of
+from search.duplicates.alignment import Corners, view_of
 from search.duplicates.sampling import CornerIndex, kept_corners, near_pairs, packed, unpacked
 from search.fingerprints import hamming
 
@@ -64,6 +66,25 @@ def test_corners_vote_for_the_picture_that_they_come_from(edit: str) -> None:
     for owner in (0, 5, 11):
         owners, votes = index.votes(kept_corners(view_of(EDITS[edit](pictures[owner])).corners))
         assert owners[0] == owner and votes[0] == votes.max()
+
+
+@pytest.mark.parametrize("turn", [0, 3, 118, 250])
+def test_a_little_turn_is_allowed_wherever_the_circle_ends(turn: int) -> None:
+    corners = view_of(captioned(scene(2))).corners
+    index = CornerIndex.of([_turned(corners, turn)], owners=np.arange(1))
+    assert index.votes(_turned(corners, turn + 12))[1][0] == index.votes(_turned(corners, turn))[1][0]
+    assert len(index.votes(_turned(corners, turn + 40))[0]) == 0
+
+
+def test_of_very_many_that_look_alike_the_late_ones_are_not_passed_over() -> None:
+    corners = view_of(captioned(scene(2))).corners
+    index = CornerIndex.of([corners] * 200, owners=np.arange(200))
+    owners, _ = index.votes(corners)
+    assert owners.max() > 190 and len(owners) < 200
+
+
+def _turned(corners: Corners, turn: int) -> Corners:
+    return replace(corners, angles=corners.angles + np.uint8(turn % 256))
 
 
 def test_an_index_of_nothing_is_asked_without_harm() -> None:

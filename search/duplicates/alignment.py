@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from search.fingerprints import hamming
+
 cv2: Any = _typed  # its type stubs know no element types
 
 SIDE = 480  # pixels of the longest side
@@ -28,6 +30,7 @@ _FAINT_CORNER = 8  # grey levels: drawings and dark pictures have no stronger on
 _RATIO = 0.85  # of the nearest descriptor's distance to the second nearest's
 _FAR = 64  # of 256 bits: descriptors that differ in more are of different corners
 _REACH = 3.0  # pixels between where a corner is and where the map says it is
+_AROUND = 24.0  # pixels, the same before the map is refined
 _MATCHES = 8  # agreeing corners, below which a map is chance
 _TURN = 16  # 256ths of a turn that a corner's direction may differ when a picture is not turned
 _GUESSES = 600  # maps tried
@@ -35,15 +38,21 @@ _SMALLEST = 0.15  # of a picture's scale
 _STRAIGHT = 0.02  # a map that turns or slants less than this is a move and a scaling, and is fitted as one
 _STRETCHED = 0.04  # how far the scales of both axes are apart where a picture was stretched
 _LEAST_OVERLAP = 2500  # pixels
+_EXACT = 1e-6  # pixels: a map that moves nothing further lays one frame on the other as it is
 
 _SMOOTHING = 1.2  # sigma in pixels: what sharpening, blur and JPEG change is below it
 _EDGE = 9  # pixels: half of it is not looked at beside a frame, which smoothing mixes in
 _WINDOW = 9  # pixels: a difference is the mean over a square of this side
 _SHIFTS = tuple((right, down) for right in (-1, 0, 1) for down in (-1, 0, 1))
 _LEVELS = 8  # grey levels taken together when the light is compared
+_SAME_LIGHT = 4.0  # grey levels that the light changes anything by at most, where it is the same
 _GAIN = 2.5  # contrast may have been changed by up to this factor
+_OTHER_COLOUR = 12  # CIELAB units from which on a colour is another one
 TILE = 16  # pixels: a cell of the heat map
 DIFFERS = 14  # grey levels, a tile's mean, from which on it differs
+SPOTTED = 0.02  # share of pixels where something else is, beyond which it is no single spot
+_TILES = (30, 30)  # in which a picture is compared with its own mirror image
+_SYMMETRIC = 12.0  # grey levels, the median tile's
 _STRONG = 40  # grey levels, a window's mean, from which on something else is there
 
 Grey = NDArray[np.uint8]  # [height, width], luminance
@@ -78,6 +87,11 @@ class View:
         return cv2.cvtColor(self.colours, cv2.COLOR_RGB2GRAY)
 
     @cached_property
+    def smooth(self) -> Grey:
+        """The picture's luminance, smoothed as it is before anything is compared."""
+        return _smoothed(self.grey)
+
+    @cached_property
     def corners(self) -> Corners:
         """The picture's corners."""
         return corners_of(self.grey)
@@ -86,6 +100,12 @@ class View:
     def mirrored(self) -> View:
         """The picture mirrored left to right."""
         return View(np.ascontiguousarray(self.colours[:, ::-1]))
+
+    @cached_property
+    def is_symmetric(self) -> bool:
+        """Whether most of the picture is about as dark as its mirror image."""
+        small = cv2.resize(self.grey, _TILES, interpolation=cv2.INTER_AREA).astype(np.int16)
+        return bool(np.median(np.abs(small - small[:, ::-1])) <= _SYMMETRIC)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -107,8 +127,8 @@ class Overlay:
     covers_other: float
     differing: float  # share of tiles that differ
     strong: float  # share of pixels where something else is
-    peak: float  # grey levels, the largest window's mean
-    spots: tuple[tuple[float, float, float, float], ...]  # what differs strongly: x, y, width, height in shares
+    # What differs strongly: x, y, width, height in shares. None are told apart where it is more than SPOTTED.
+    spots: tuple[tuple[float, float, float, float], ...]
     gain: float
     bias: float
     surroundings: float  # share of the other picture beyond the first that is plain; 1 when there is nothing beyond
@@ -220,22 +240,37 @@ def _turned(points: Points, others: Points) -> Map | None:
 
 def _refined(found: Map, one: Corners, other: Corners) -> tuple[Map, int] | None:
     """Return a map fitted again to all corners that it brings near one that looks the same, and how many those are."""
+    if not _plausible(found):
+        return None
+    moved, around = _moved_by(found, one.points), _AROUND * _larger(found)
+    right, down = (np.abs(moved[:, axis, None] - other.points[:, axis]) <= around for axis in (0, 1))
+    near, partner = np.nonzero(right & down)
+    alike = hamming(one.descriptors[near], other.descriptors[partner]) <= _FAR
+    near, partner = near[alike], partner[alike]
+    points, others = one.points[near], other.points[partner]
     count = 0
     for reach in (3 * _REACH, 2 * _REACH, _REACH, _REACH):
         if not _plausible(found):
             return None
-        scale = max(1.0, float(np.sqrt(np.linalg.det(found[:, :2]))))
-        laid = (one.points @ found[:, :2].T + found[:, 2]).astype(np.float32)
-        gaps = cv2.batchDistance(laid, other.points, dtype=cv2.CV_32F, normType=cv2.NORM_L2, K=3)
-        near, at = np.nonzero(gaps[0] <= reach * scale)
-        partner = gaps[1][near, at]
-        different = np.unpackbits(one.descriptors[near] ^ other.descriptors[partner], axis=1).sum(axis=1)
-        near, partner = near[different <= _FAR], partner[different <= _FAR]
-        count = len(np.unique(near))
+        gaps = np.linalg.norm(_moved_by(found, points) - others, axis=1)
+        order = np.lexsort((gaps, near))
+        nearest = order[np.diff(near[order], prepend=-1) != 0]  # to each corner the nearest that looks the same
+        within = nearest[gaps[nearest] <= reach * _larger(found)]
+        count = len(within)
         if count < _MATCHES:
             return None
-        found = _least_squares(one.points[near], other.points[partner], straight=_is_straight(found))
+        found = _least_squares(points[within], others[within], straight=_is_straight(found))
     return (found, count) if _plausible(found) else None
+
+
+def _moved_by(map: Map, points: Points) -> Points:
+    moved: Points = (points @ map[:, :2].T + map[:, 2]).astype(np.float32)
+    return moved
+
+
+def _larger(map: Map) -> float:
+    """Return by how much a map makes things larger, 1 where it does not: what a pixel's step becomes."""
+    return max(1.0, float(np.sqrt(np.linalg.det(map[:, :2]))))
 
 
 def _plausible(found: Map) -> bool:
@@ -273,33 +308,46 @@ def _least_squares(points: Points, others: Points, *, straight: bool) -> Map:
 def overlay(one: View, other: View, *, map: Map, matches: int = 0) -> Overlay | None:
     """Return what is seen when one picture is laid over another; None when they hardly overlap."""
     first, second, between = _at_one_scale(one.grey, other.grey, map)
-    height, width = second.shape
-    laid = cv2.warpAffine(first, between, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    there = cv2.warpAffine(np.full(first.shape, 255, np.uint8), between, (width, height)) > 250
-    mask = cv2.erode(there.astype(np.uint8), np.ones((_EDGE, _EDGE), np.uint8), borderType=cv2.BORDER_REPLICATE) > 0
-    area = int(mask.sum())
-    if area < min(_LEAST_OVERLAP, height * width // 4):
+    laid, there = _laid(first, between, second.shape)
+    if there is None:
+        mask, area, seen = None, second.size, second.size
+    else:
+        mask = cv2.erode(there, np.ones((_EDGE, _EDGE), np.uint8), borderType=cv2.BORDER_REPLICATE)
+        area, seen = cv2.countNonZero(mask), cv2.countNonZero(there)
+    if area < min(_LEAST_OVERLAP, second.size // 4):
         return None
-    difference, gain, bias = _difference(laid, second, mask)
-    strong = ((difference >= _STRONG) & mask).astype(np.uint8)
+    smooth = one.smooth if laid is one.grey else _smoothed(laid)
+    smooth_second = other.smooth if second is other.grey else _smoothed(second)
+    difference, gain, bias = _difference((laid, smooth), (second, smooth_second), mask)
+    strong = cv2.threshold(difference, _STRONG - 1, 1, cv2.THRESH_BINARY)[1]
+    share = cv2.countNonZero(strong) / area
     tiles = _tiles(difference, mask)
     known = tiles[~np.isnan(tiles)]
     scale = abs(float(np.linalg.det(between[:, :2])))
-    seen = int(there.sum())
     return Overlay(
         map=map,
         matches=matches,
         covers_one=min(1.0, seen / (first.size * scale)),
         covers_other=seen / second.size,
         differing=float((known > DIFFERS).mean()) if len(known) else 0.0,
-        strong=float(strong.sum()) / area,
-        peak=float(difference[mask].max()),
-        spots=_spots(strong),
+        strong=share,
+        spots=_spots(strong) if share <= SPOTTED else (),
         gain=gain,
         bias=bias,
-        surroundings=_plainness(second[~there]),
+        surroundings=1.0 if there is None else _plainness(second[there == 0]),
         heat=tiles,
     )
+
+
+def _laid(first: NDArray[np.uint8], between: Map, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Grey | None]:
+    """Return a picture laid into another's frame, and where it is there (255, or 0); None where it fills the frame."""
+    if first.shape == shape and np.abs(between - np.eye(2, 3)).max() < _EXACT:
+        return first, None
+    size = shape[1], shape[0]
+    laid = cv2.warpAffine(first, between, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    there = cv2.warpAffine(np.full(first.shape[:2], 255, np.uint8), between, size)
+    there = cv2.threshold(there, 250, 255, cv2.THRESH_BINARY)[1]
+    return laid, None if cv2.countNonZero(there) == there.size else there
 
 
 def refined_by_pixels(one: View, other: View, *, map: Map) -> Map | None:
@@ -352,25 +400,27 @@ def _enlarging(size: tuple[int, int], plane: Grey) -> NDArray[np.float64]:
     return np.array([[right, 0, (right - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]], np.float64)
 
 
-def _difference(laid: Grey, other: Grey, mask: NDArray[np.bool_]) -> tuple[Grey, float, float]:
+def _difference(one: tuple[Grey, Grey], other: tuple[Grey, Grey], mask: Grey | None) -> tuple[Grey, float, float]:
     """Return how much windows differ (grey levels) once the light is equal, and the gain and bias that made it so.
 
-    Either picture may be the one whose light was changed, and what was cut off at black or white is lost in one
-    direction only, so that the better of both counts.
+    Both pictures are given as they are and smoothed; without a mask both are everywhere. Either may be the one whose
+    light was changed, and what was cut off at black or white is lost in one direction only, so that the better of both
+    counts. Where the light is the same, both directions say the same.
     """
     best: tuple[float, Grey, float, float] | None = None
-    smooth, smooth_other = _smoothed(laid), _smoothed(other)
-    levels, levels_other = (plane[mask][::3] for plane in (smooth, smooth_other))
-    for forth in (True, False):
-        source, target = (laid, smooth_other) if forth else (other, smooth)
-        gain, bias, low, high = _light(*((levels, levels_other) if forth else (levels_other, levels)))
+    joint = _joint_levels(one[1], other[1], mask)
+    lights = _light(joint), _light(joint.T)
+    for forth in (True,) if all(map(_is_no_change, lights)) else (True, False):
+        source, target = (one[0], other[1]) if forth else (other[0], one[1])
+        gain, bias, low, high = lights[0 if forth else 1]
         table = np.clip(np.arange(256) * gain + bias, low, high).round().astype(np.uint8)
         # The light was cut off before anything was smoothed.
         found = _least_over_shifts(_smoothed(cv2.LUT(source, table)), target, mask)
         if gain < 1:  # what was there before contrast was taken away counts in full
             found = cv2.convertScaleAbs(found, alpha=1 / gain)
-        found[~mask] = 0
-        total = float(found.sum())
+        if mask is not None:
+            found = cv2.bitwise_and(found, mask)
+        total = cv2.sumElems(found)[0]
         if best is None or total < best[0]:
             best = (total, found, gain if forth else 1 / gain, bias if forth else -bias / gain)
     assert best is not None
@@ -381,20 +431,29 @@ def _smoothed(plane: Grey) -> Grey:
     return cv2.GaussianBlur(plane, (0, 0), _SMOOTHING)
 
 
-def _light(source: Grey, target: Grey) -> tuple[float, float, float, float]:
+def _joint_levels(one: Grey, other: Grey, mask: Grey | None) -> NDArray[np.float64]:
+    """Return how often each level of one picture ([256, 256], rows) lies on each level of another, of every third pixel
+    where both are."""
+    planes = [plane.ravel() if mask is None else plane[mask > 0] for plane in (one, other)]
+    thirds = [np.ascontiguousarray(plane[::3]) for plane in planes]
+    return cv2.calcHist(thirds, [0, 1], None, [256, 256], [0, 256, 0, 256]).astype(np.float64)
+
+
+def _light(joint: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """Return gain, bias, lowest and highest level that make the source's light the target's, whatever else differs.
 
-    To each level of the source belongs a median level of the target. The line through two of these that passes near
-    most of the picture is the light; what lies far off, such as a caption, has no say.
+    To each level of the source (the rows) belongs a median level of the target. The line through two of these that
+    passes near most of the picture is the light; what lies far off, such as a caption, has no say.
     """
-    counts = np.bincount((source.astype(np.int64) // _LEVELS) * 256 + target, minlength=256 // _LEVELS * 256)
-    joint = counts.reshape(-1, 256)
+    own, counts = joint.sum(axis=1), joint.sum(axis=0)
+    count = counts.sum()
+    joint = joint.reshape(256 // _LEVELS, _LEVELS, 256).sum(axis=1)
     sums = joint.cumsum(axis=1)
     totals = sums[:, -1]
-    known = np.flatnonzero(totals >= max(8, 0.002 * len(source)))
+    known = np.flatnonzero(totals >= max(8, 0.002 * count))
     if len(known) < 2:
-        return 1.0, float(np.median(target) - np.median(source)) if len(source) else 0.0, 0.0, 255.0
-    low, high = np.percentile(target, (0.5, 99.5))
+        return 1.0, _percentile(counts, 0.5) - _percentile(own, 0.5) if count else 0.0, 0.0, 255.0
+    low, high = (_percentile(counts, share) for share in (0.005, 0.995))
     levels = known * float(_LEVELS) + (_LEVELS - 1) / 2
     medians = (sums[known] * 2 >= totals[known, None]).argmax(axis=1).astype(np.float64)
     weights = np.sqrt(totals[known])
@@ -406,29 +465,43 @@ def _light(source: Grey, target: Grey) -> tuple[float, float, float, float]:
     gains, biases = gains[possible], biases[possible]
     off = np.abs(np.clip(gains[:, None] * levels + biases[:, None], low, high) - medians)
     best = int((np.minimum(off, _STRONG) @ weights).argmin())
-    return float(gains[best]), float(biases[best]), float(low), float(high)
+    return float(gains[best]), float(biases[best]), low, high
 
 
-def _least_over_shifts(one: Grey, other: Grey, mask: NDArray[np.bool_]) -> Grey:
+def _is_no_change(light: tuple[float, float, float, float]) -> bool:
+    gain, bias, _, _ = light
+    return max(abs(bias), abs(255 * (gain - 1) + bias)) <= _SAME_LIGHT
+
+
+def _percentile(counts: NDArray[np.float64], share: float) -> float:
+    """Return the level below which a share of what was counted by level lies."""
+    return float(np.searchsorted(counts.cumsum(), share * counts.sum()))
+
+
+def _least_over_shifts(one: Grey, other: Grey, mask: Grey | None) -> Grey:
     """Return the mean difference in each window, the least over shifts by a pixel: maps are never exact."""
     least: Grey | None = None
     padded = cv2.copyMakeBorder(one, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     height, width = one.shape
-    there = mask.astype(np.uint8) * np.uint8(255)  # what lies outside has no part in a window
     for right, down in _SHIFTS:
         shifted = padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
-        window = cv2.blur(cv2.bitwise_and(cv2.absdiff(shifted, other), there), (_WINDOW, _WINDOW))
+        apart = cv2.absdiff(shifted, other)
+        if mask is not None:  # what lies outside has no part in a window
+            apart = cv2.bitwise_and(apart, mask)
+        window = cv2.blur(apart, (_WINDOW, _WINDOW))
         least = window if least is None else cv2.min(least, window)
     assert least is not None
     return least
 
 
-def _tiles(difference: Grey, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _tiles(difference: Grey, mask: Grey | None) -> NDArray[np.float32]:
     """Return the mean difference of each tile ([rows, columns] float32), NaN where less than half of it overlaps."""
     rows, columns = max(1, difference.shape[0] // TILE), max(1, difference.shape[1] // TILE)
     size = (columns, rows)
-    shares = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     means = cv2.resize(difference.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    if mask is None:
+        return means
+    shares = cv2.resize(mask.astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA)
     return np.where(shares > 0.5, means / np.maximum(shares, 1e-6), np.nan).astype(np.float32)
 
 
@@ -466,24 +539,24 @@ def _plainness(outside: NDArray[np.uint8]) -> float:
 
 def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float]:
     """Return how far the colours are apart (CIELAB units, a, b only): the median over the overlap, and the share of
-    it where colours differ by more than 12 even after one change of all colours is allowed for."""
+    it where colours differ by more than _OTHER_COLOUR even after one change of all colours is allowed for."""
     small = 48
     height, width = other.grey.shape
     scale = small / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    shrunk = cv2.resize(other.colours, size, interpolation=cv2.INTER_AREA)
-    laid = cv2.warpAffine(one.colours, map, (width, height), flags=cv2.INTER_LINEAR)
-    there = cv2.warpAffine(np.full(one.grey.shape, 255, np.uint8), map, (width, height))
-    laid = cv2.resize(laid, size, interpolation=cv2.INTER_AREA)
-    mask = cv2.resize(there, size, interpolation=cv2.INTER_AREA) > 250
+    colours, there = _laid(one.colours, map, other.colours.shape)
+    laid, shrunk = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (colours, other.colours))
+    mask = np.full(size[::-1], True) if there is None else cv2.resize(there, size, interpolation=cv2.INTER_AREA) > 250
     if mask.sum() < 16:
         return 0.0, 0.0
     first, second = (
-        cv2.cvtColor(colours.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[mask][:, 1:] for colours in (laid, shrunk)
+        cv2.cvtColor(plane.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[mask][:, 1:] for plane in (laid, shrunk)
     )
     apart = np.linalg.norm(first - second, axis=1)
     if any(np.percentile(np.linalg.norm(colours, axis=1), 95) < 4 for colours in (first, second)):
         return float(np.median(apart)), 0.0  # all colour was taken away
+    if apart.max() <= _OTHER_COLOUR:
+        return float(np.median(apart)), 0.0
     least = apart
     for source, target in ((first, second), (second, first)):
         padded = np.column_stack([source, np.ones(len(source))])
@@ -495,7 +568,7 @@ def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float
             kept = residual <= max(4.0, float(np.percentile(residual, 75)))
         # To take all colour away explains anything in one direction; what counts is the other.
         least = residual if source is first else np.maximum(least, residual)
-    return float(np.median(apart)), float(((apart > 12) & (least > 12)).mean())
+    return float(np.median(apart)), float(((apart > _OTHER_COLOUR) & (least > _OTHER_COLOUR)).mean())
 
 
 def one_thread_a_comparison() -> None:

@@ -41,7 +41,7 @@ LEAST_CROPPED = 0.45  # share of a picture that a crop of it shows, where what i
 TEMPLATE_AGREES = 0.45  # share of tiles that agree between memes of one template
 TEMPLATE_MATCHES = 20  # agreeing corners between memes of one template that do not fit as they are
 SURE_MATCHES = 60  # agreeing corners that leave no doubt how one picture lies on the other
-TEXT_STRONG = 0.02  # share of pixels where something else is: more than a map that is a little off makes
+TEXT_STRONG = 0.012  # share of pixels where something else is: more than a map that is a little off makes
 LOST_STRONG = 0.08  # the same, beyond which no finer map makes two pictures one
 COLOURED = 6.0  # CIELAB units from which on colours were changed
 RECOLOURED = 0.06  # share of the picture with colours that no one change of all colours explains
@@ -145,29 +145,51 @@ class _Laid:
 def _overlays(one: View, other: View) -> Iterator[_Laid]:
     """Yield the ways to lay one picture over another that are worth a look, the likeliest first."""
     width, height = one.size
-    if abs(width * other.size[1] / (height * other.size[0]) - 1) <= _ASPECT:
-        for mirrored in (False, True):
-            first = one.mirrored if mirrored else one
-            found = overlay(first, other, map=whole_map(first.size, other.size))
-            if found is not None and found.differing <= 1 - TEMPLATE_AGREES:
-                yield _Laid(found, mirrored)
-                if np.nanmedian(found.heat) <= _SLIPPED and found.strong > TEXT_STRONG:
-                    return  # it fits as it is, and something else is written
-    for mirrored in (False, True):
-        first = one.mirrored if mirrored else one
-        between = map_between(first.corners, other.corners)
-        if between is None:
-            continue
-        found = _overlay_of(first, other, *between)
+    framed = abs(width * other.size[1] / (height * other.size[0]) - 1) <= _ASPECT
+    upright = _by_frames(one, other) if framed else None
+    if upright is not None:
+        yield _Laid(upright, False)
+    if upright is not None and _fits(upright):
+        # Either something else is written, or the map is a little off; a mirror image is only what is its own.
+        ways = [(_by_corners, False)] if upright.strong <= TEXT_STRONG else []
+        ways += [(_by_frames, True)] if one.is_symmetric else []
+    else:
+        ways = [(_by_frames, True)] if framed else []
+        ways += [(_by_corners, False), (_by_corners, True)]
+    for way, mirrored in ways:
+        found = way(one.mirrored if mirrored else one, other)
         if found is not None:
             yield _Laid(found, mirrored)
-            if found.matches >= SURE_MATCHES:
-                return  # no picture is its own mirror image
+            if not one.is_symmetric and _leaves_no_doubt(found):
+                return
+
+
+def _fits(found: Overlay) -> bool:
+    return float(np.nanmedian(found.heat)) <= _SLIPPED
+
+
+def _leaves_no_doubt(found: Overlay) -> bool:
+    """Return whether no other way to lay the pictures can be the right one."""
+    if found.matches:
+        return found.matches >= SURE_MATCHES
+    return _fits(found) and found.strong > TEXT_STRONG
+
+
+def _by_frames(one: View, other: View) -> Overlay | None:
+    """Return what is seen when the whole of one picture is laid over the whole of another; None for another picture."""
+    found = overlay(one, other, map=whole_map(one.size, other.size))
+    return None if found is None or found.differing > 1 - TEMPLATE_AGREES else found
+
+
+def _by_corners(one: View, other: View) -> Overlay | None:
+    """Return what is seen when the corners of both pictures are laid on each other; None where few agree."""
+    between = map_between(one.corners, other.corners)
+    return None if between is None else _overlay_of(one, other, *between)
 
 
 def _overlay_of(one: View, other: View, map: Map, matches: int) -> Overlay | None:
     found = overlay(one, other, map=map, matches=matches)
-    if found is None or np.nanmedian(found.heat) <= _SLIPPED or found.strong > LOST_STRONG:
+    if found is None or _fits(found) or found.strong > LOST_STRONG:
         return found
     better = refined_by_pixels(one, other, map=map)
     again = None if better is None else overlay(one, other, map=better, matches=matches)

@@ -29,6 +29,7 @@ SAMPLES = 12
 SAMPLED_BITS = 16
 LEAST_VOTES = 4
 _TURN = 16  # 256ths of a turn
+_PLACES = 1 << np.arange(SAMPLED_BITS)
 _FAR = 64  # bits
 _CELL = 128.0  # pixels
 
@@ -92,8 +93,9 @@ class CornerIndex:
     angles: NDArray[np.uint8]
     descriptors: Codes
     places: tuple[NDArray[np.int64], ...]  # the bits of each sample
-    keys: tuple[NDArray[np.uint32], ...]  # sorted
-    orders: tuple[NDArray[np.int32], ...]
+    orders: tuple[NDArray[np.int32], ...]  # for each sample, corners by the number that its bits make
+    starts: tuple[NDArray[np.int32], ...]  # for each sample, where in its order each number begins, and the end
+    ordered_angles: tuple[NDArray[np.uint8], ...]  # for each sample, the angles in its order
 
     @classmethod
     def of(cls, pictures: list[Corners], *, owners: NDArray[np.int64], seed: int = 0) -> CornerIndex:
@@ -106,23 +108,25 @@ class CornerIndex:
             return np.concatenate(parts) if parts else empty
 
         descriptors = joined("descriptors", np.empty((0, BITS // 8), np.uint8))
+        angles = joined("angles", np.empty(0, np.uint8))
         generator = np.random.default_rng(seed)
-        places, keys, orders = [], [], []
+        places, orders, starts = [], [], []
         for _ in range(SAMPLES):
             places.append(generator.choice(BITS, SAMPLED_BITS, replace=False))
             key = sampled(descriptors, places[-1])
-            order = np.argsort(key, kind="stable").astype(np.int32)
-            keys.append(key[order])
-            orders.append(order)
+            orders.append(np.argsort(key, kind="stable").astype(np.int32))
+            counts = np.bincount(key, minlength=1 << SAMPLED_BITS)
+            starts.append(np.concatenate([[0], counts.cumsum()]).astype(np.int32))
         return cls(
             owner,
             joined("points", np.empty((0, 2), np.float32)),
             joined("octaves", np.empty(0, np.uint8)),
-            joined("angles", np.empty(0, np.uint8)),
+            angles,
             descriptors,
             tuple(places),
-            tuple(keys),
             tuple(orders),
+            tuple(starts),
+            tuple(angles[order] for order in orders),
         )
 
     def votes(self, corners: Corners) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -154,28 +158,30 @@ class CornerIndex:
 
     def _alike(self, corners: Corners) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the places of a picture's corners and of the index's that look alike ([n] int64 each)."""
-        pairs = []
-        for places, keys, order in zip(self.places, self.keys, self.orders, strict=True):
-            wanted = sampled(corners.descriptors, places)
-            first = np.searchsorted(keys, wanted, "left")
-            run = np.searchsorted(keys, wanted, "right") - first
-            counts = np.minimum(run, _RUN)
-            total = int(counts.sum())
-            if not total:
-                continue
-            mine = np.repeat(np.arange(len(corners)), counts)
-            within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-            # Of a long run every so many-th, so that no picture is passed over because it is late.
-            spread = within * np.repeat(run, counts) // np.maximum(np.repeat(counts, counts), 1)
-            pairs.append((mine, order[np.repeat(first, counts) + spread]))
-        if not pairs:
+        if not len(corners):
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        mine, theirs = (np.concatenate(side) for side in zip(*pairs, strict=True))
-        turned = (corners.angles[mine].astype(np.int16) - self.angles[theirs] + 128) % 256 - 128
-        upright = np.abs(turned) <= _TURN
-        mine, theirs = np.divmod(
-            _distinct(mine[upright] * np.int64(len(self.owners)) + theirs[upright]), len(self.owners)
-        )
+        bits = np.unpackbits(corners.descriptors, axis=1)
+        own = np.arange(len(corners), dtype=np.int32)
+        found = []
+        for places, order, starts, angles in zip(
+            self.places, self.orders, self.starts, self.ordered_angles, strict=True
+        ):
+            wanted = np.dot(bits[:, places], _PLACES)
+            first = starts[wanted]
+            run = starts[wanted + 1] - first
+            counts = np.minimum(run, _RUN)
+            before = counts.cumsum(dtype=np.int32) - counts
+            at = np.arange(counts.sum(), dtype=np.int32)
+            if run.max() > _RUN:  # of a long run every so many-th, so that no picture is passed over because it is late
+                at -= np.repeat(before, counts)
+                at = np.repeat(first, counts) + at * np.repeat(run, counts) // np.repeat(counts, counts)
+            else:
+                at += np.repeat(first - before, counts)
+            # A full turn is 256, and is none.
+            turned = np.repeat(corners.angles + np.uint8(_TURN), counts) - angles[at]
+            upright = np.flatnonzero(turned <= 2 * _TURN)
+            found.append(np.repeat(own, counts)[upright] * np.int64(len(self.owners)) + order[at[upright]])
+        mine, theirs = np.divmod(_distinct(np.concatenate(found)), max(len(self.owners), 1))
         near = hamming(corners.descriptors[mine], self.descriptors[theirs]) <= _FAR
         return mine[near], theirs[near]
 
