@@ -4,8 +4,9 @@ python -m benchmarks.duplicates --seed 12
 python -m benchmarks.duplicates LIBRARY DATA
 
 Without folders, a library is drawn by ../shared/real_memes/build_library.py, decoded and read by our own OCR
-(`--no-ocr` leaves that out); a LIBRARY drawn before can be given with its indexed DATA. Limits were tuned on seeds 7
-and 11; report another. Two copies of one meme are copies of each other: a pair of them is right, though not asked for.
+(`--no-ocr` leaves that out); a LIBRARY drawn before can be given with its indexed DATA. Limits were tuned on seeds 7,
+11, 12 and 13; report another. Two copies of one meme are copies of each other: a pair of them is right, though not
+asked for.
 
 Per transformation: the share of pairs found by Memetica (two memes in one group), by imagededup's PHash at its
 published threshold (10 of 64 bits; computed by imagehash, because imagededup installs a torchvision that does not fit

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from duplicated import EDITS, captioned, scene
+from PIL import ImageOps
 
 from search.duplicates.alignment import Corners, view_of
 from search.duplicates.sampling import CornerIndex, kept_corners, near_pairs, packed, unpacked
@@ -76,15 +77,24 @@ def test_a_little_turn_is_allowed_wherever_the_circle_ends(turn: int) -> None:
     assert len(index.votes(_turned(corners, turn + 40))[0]) == 0
 
 
-def test_of_very_many_that_look_alike_the_late_ones_are_not_passed_over() -> None:
+def test_of_very_many_that_look_alike_none_is_passed_over() -> None:
     corners = view_of(captioned(scene(2))).corners
     index = CornerIndex.of([corners] * 200, owners=np.arange(200))
-    owners, _ = index.votes(corners)
-    assert owners.max() > 190 and len(owners) < 200
+    owners, votes = index.votes(corners)
+    assert sorted(owners) == list(range(200)) and votes.max() < len(corners) / 2
 
 
 def _turned(corners: Corners, turn: int) -> Corners:
     return replace(corners, angles=corners.angles + np.uint8(turn % 256))
+
+
+def test_a_mirror_image_votes_for_its_picture() -> None:
+    views = [view_of(captioned(scene(seed))) for seed in range(12)]
+    index = CornerIndex.of([one.corners for one in views], owners=np.arange(12))
+    mirrored = view_of(ImageOps.mirror(captioned(scene(5))))
+    owners, votes = index.votes(mirrored.mirrored_corners)
+    assert owners[0] == 5 and votes[0] > 3 * votes[1:].max(initial=0)
+    assert index.votes(mirrored.corners)[1].max(initial=0) < votes[0] / 3
 
 
 def test_an_index_of_nothing_is_asked_without_harm() -> None:

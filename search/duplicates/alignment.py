@@ -26,6 +26,7 @@ OCTAVES = 8
 OCTAVE_SCALE = 1.2
 
 _PATCH = 15  # pixels from the picture's edge within which there are no corners
+_PATCH_SIZE = 31  # pixels of a patch's side, at its own octave
 _FAINT_CORNER = 8  # grey levels: drawings and dark pictures have no stronger ones
 _RATIO = 0.85  # of the nearest descriptor's distance to the second nearest's
 _FAR = 64  # of 256 bits: descriptors that differ in more are of different corners
@@ -102,6 +103,11 @@ class View:
         return View(np.ascontiguousarray(self.colours[:, ::-1]))
 
     @cached_property
+    def mirrored_corners(self) -> Corners:
+        """The corners of the mirrored picture."""
+        return mirrored_corners(self.corners, self.grey)
+
+    @cached_property
     def is_symmetric(self) -> bool:
         """Whether most of the picture is about as dark as its mirror image."""
         small = cv2.resize(self.grey, _TILES, interpolation=cv2.INTER_AREA).astype(np.int16)
@@ -149,10 +155,29 @@ def corners_of(grey: Grey) -> Corners:
     """Return a picture's corners; a picture without contrast has none."""
     if min(grey.shape) <= 2 * _PATCH:
         return _no_corners()
-    detector = cv2.ORB_create(
+    return _corners(*_detector().detectAndCompute(grey, None))
+
+
+def mirrored_corners(corners: Corners, grey: Grey) -> Corners:
+    """Return the corners of a picture's mirror image: they are where its own are, and look another way."""
+    if not len(corners):
+        return corners
+    right = grey.shape[1] - 1
+    rows = zip(corners.points.tolist(), corners.octaves.tolist(), corners.angles.tolist(), strict=True)
+    points = [
+        cv2.KeyPoint(right - x, y, _PATCH_SIZE * OCTAVE_SCALE**octave, (128 - angle) % 256 * 360 / 256, -place, octave)
+        for place, ((x, y), octave, angle) in enumerate(rows)
+    ]
+    return _corners(*_detector().compute(np.ascontiguousarray(grey[:, ::-1]), points))
+
+
+def _detector() -> Any:
+    return cv2.ORB_create(
         FEATURES, scaleFactor=OCTAVE_SCALE, nlevels=OCTAVES, edgeThreshold=_PATCH, fastThreshold=_FAINT_CORNER
     )
-    found, descriptors = detector.detectAndCompute(grey, None)
+
+
+def _corners(found: Any, descriptors: NDArray[np.uint8] | None) -> Corners:
     if descriptors is None:
         return _no_corners()
     order = sorted(range(len(found)), key=lambda at: (found[at].octave, -found[at].response))

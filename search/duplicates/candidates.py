@@ -60,7 +60,7 @@ def features_of(pictures: Sequence[Image.Image], *, text: str = "") -> Features:
         np.array([pdq(picture)[0] for picture in (*pictures, *contents)], np.uint8).reshape(-1, BITS // 8),
         np.array([pdq_mirrored(picture) for picture in (*pictures, *contents)], np.uint8).reshape(-1, BITS // 8),
         tuple(kept_corners(view.corners) for view in views),
-        tuple(kept_corners(view.mirrored.corners) for view in views),
+        tuple(kept_corners(view.mirrored_corners) for view in views),
         words_of(text),
     )
 
@@ -246,5 +246,5 @@ def packed_corners(pictures: Sequence[Image.Image]) -> tuple[list[bytes], list[b
     views = [view_of(picture) for picture in pictures]
     return (
         [packed(kept_corners(view.corners)) for view in views],
-        [packed(kept_corners(view.mirrored.corners)) for view in views],
+        [packed(kept_corners(view.mirrored_corners)) for view in views],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -146,9 +146,10 @@ def _overlays(one: View, other: View) -> Iterator[_Laid]:
     """Yield the ways to lay one picture over another that are worth a look, the likeliest first."""
     width, height = one.size
     framed = abs(width * other.size[1] / (height * other.size[0]) - 1) <= _ASPECT
-    upright = _by_frames(one, other) if framed else None
+    upright = _by_frames(one, other, mirrored=False) if framed else None
     if upright is not None:
         yield _Laid(upright, False)
+    ways: list[tuple[Callable[..., Overlay | None], bool]]
     if upright is not None and _fits(upright):
         # Either something else is written, or the map is a little off; a mirror image is only what is its own.
         ways = [(_by_corners, False)] if upright.strong <= TEXT_STRONG else []
@@ -157,7 +158,7 @@ def _overlays(one: View, other: View) -> Iterator[_Laid]:
         ways = [(_by_frames, True)] if framed else []
         ways += [(_by_corners, False), (_by_corners, True)]
     for way, mirrored in ways:
-        found = way(one.mirrored if mirrored else one, other)
+        found = way(one, other, mirrored=mirrored)
         if found is not None:
             yield _Laid(found, mirrored)
             if not one.is_symmetric and _leaves_no_doubt(found):
@@ -175,16 +176,16 @@ def _leaves_no_doubt(found: Overlay) -> bool:
     return _fits(found) and found.strong > TEXT_STRONG
 
 
-def _by_frames(one: View, other: View) -> Overlay | None:
+def _by_frames(one: View, other: View, *, mirrored: bool) -> Overlay | None:
     """Return what is seen when the whole of one picture is laid over the whole of another; None for another picture."""
-    found = overlay(one, other, map=whole_map(one.size, other.size))
+    found = overlay(one.mirrored if mirrored else one, other, map=whole_map(one.size, other.size))
     return None if found is None or found.differing > 1 - TEMPLATE_AGREES else found
 
 
-def _by_corners(one: View, other: View) -> Overlay | None:
+def _by_corners(one: View, other: View, *, mirrored: bool) -> Overlay | None:
     """Return what is seen when the corners of both pictures are laid on each other; None where few agree."""
-    between = map_between(one.corners, other.corners)
-    return None if between is None else _overlay_of(one, other, *between)
+    between = map_between(one.mirrored_corners if mirrored else one.corners, other.corners)
+    return None if between is None else _overlay_of(one.mirrored if mirrored else one, other, *between)
 
 
 def _overlay_of(one: View, other: View, map: Map, matches: int) -> Overlay | None:

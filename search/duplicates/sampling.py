@@ -29,6 +29,9 @@ SAMPLES = 12
 SAMPLED_BITS = 16
 LEAST_VOTES = 4
 _TURN = 16  # 256ths of a turn
+_PRIME = 7919  # spreads numbers that follow one another
+_CROWD = 16  # corners that agree in a sample, beyond which only some of them are looked at
+_PARTS = 256 // (2 * _TURN)  # of the circle
 _PLACES = 1 << np.arange(SAMPLED_BITS)
 _FAR = 64  # bits
 _CELL = 128.0  # pixels
@@ -113,9 +116,9 @@ class CornerIndex:
         places, orders, starts = [], [], []
         for _ in range(SAMPLES):
             places.append(generator.choice(BITS, SAMPLED_BITS, replace=False))
-            key = sampled(descriptors, places[-1])
+            key = sampled(descriptors, places[-1]) * np.uint32(_PARTS) + angles // (2 * _TURN)
             orders.append(np.argsort(key, kind="stable").astype(np.int32))
-            counts = np.bincount(key, minlength=1 << SAMPLED_BITS)
+            counts = np.bincount(key, minlength=_PARTS << SAMPLED_BITS)
             starts.append(np.concatenate([[0], counts.cumsum()]).astype(np.int32))
         return cls(
             owner,
@@ -161,26 +164,33 @@ class CornerIndex:
         if not len(corners):
             return np.empty(0, np.int64), np.empty(0, np.int64)
         bits = np.unpackbits(corners.descriptors, axis=1)
-        own = np.arange(len(corners), dtype=np.int32)
+        # What is not turned lies in one of two neighbouring parts of the circle.
+        parts = np.concatenate([corners.angles - np.uint8(_TURN), corners.angles + np.uint8(_TURN)]) // (2 * _TURN)
+        angles = np.concatenate([corners.angles, corners.angles]) + np.uint8(_TURN)
+        own = np.tile(np.arange(len(corners)), 2)
         found = []
-        for places, order, starts, angles in zip(
+        for places, order, starts, ordered in zip(
             self.places, self.orders, self.starts, self.ordered_angles, strict=True
         ):
-            wanted = np.dot(bits[:, places], _PLACES)
+            wanted = np.tile(np.dot(bits[:, places], _PLACES), 2) * _PARTS + parts
             first = starts[wanted]
             run = starts[wanted + 1] - first
-            counts = np.minimum(run, _RUN)
+            some = np.flatnonzero(run)
+            first, run = first[some], run[some]
+            counts = np.minimum(run, _CROWD)
             before = counts.cumsum(dtype=np.int32) - counts
             at = np.arange(counts.sum(), dtype=np.int32)
-            if run.max() > _RUN:  # of a long run every so many-th, so that no picture is passed over because it is late
-                at -= np.repeat(before, counts)
-                at = np.repeat(first, counts) + at * np.repeat(run, counts) // np.repeat(counts, counts)
+            if len(run) and run.max() > _CROWD:
+                # Of a long run every so many-th, others for each corner, so that all pictures in it get as many votes.
+                at = (at - np.repeat(before, counts)) * np.repeat(run, counts) + np.repeat(
+                    own[some] * _PRIME % run, counts
+                )
+                at = np.repeat(first, counts) + at // np.repeat(counts, counts)
             else:
                 at += np.repeat(first - before, counts)
-            # A full turn is 256, and is none.
-            turned = np.repeat(corners.angles + np.uint8(_TURN), counts) - angles[at]
-            upright = np.flatnonzero(turned <= 2 * _TURN)
-            found.append(np.repeat(own, counts)[upright] * np.int64(len(self.owners)) + order[at[upright]])
+            upright = np.flatnonzero(np.repeat(angles[some], counts) - ordered[at] <= 2 * _TURN)
+            asking = np.repeat(own[some], counts)[upright]
+            found.append(asking * len(self.owners) + order[at[upright]])
         mine, theirs = np.divmod(_distinct(np.concatenate(found)), max(len(self.owners), 1))
         near = hamming(corners.descriptors[mine], self.descriptors[theirs]) <= _FAR
         return mine[near], theirs[near]
