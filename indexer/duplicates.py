@@ -7,27 +7,18 @@ from functools import lru_cache
 from time import monotonic
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.media import decode
 from indexer.pictures import in_threads
 from indexer.progress import Progress, StageReport, stage_of
-from search.catalogue import Catalogue, FingerprintRecord, Pair
-from search.duplicates.alignment import one_thread_a_comparison
-from search.duplicates.candidates import (
-    CONTENT,
-    CORNERS,
-    CORNERS_MIRRORED,
-    Candidates,
-    content_bits,
-    packed_corners,
-    stored_features,
-    texts_by_content,
-)
+from search.catalogue import Catalogue, Pair
+from search.duplicates.alignment import one_thread_a_picture
+from search.duplicates.candidates import CORNERS, Candidates, stored_features, texts_by_content
 from search.duplicates.comparing import Seen, seen
 from search.duplicates.evidence import Tier
 from search.duplicates.moving import compare_contents
+from search.duplicates.sampling import unpacked
 from search.errors import UnreadableFile
 from search.fingerprints import PDQ
 from search.meme import Meme, Stage
@@ -42,27 +33,27 @@ Load = Callable[[Meme], Sequence[Image.Image]]
 def compare_library(
     settings: Settings, catalogue: Catalogue, *, progress: Progress, load: Load | None = None
 ) -> StageReport:
-    """Compare what was not compared yet and keep what was found; return how many contents were done.
+    """Compare what was decoded and not compared yet and keep what was found; return how many contents were done.
 
     May be interrupted anywhere and goes on from there. What cannot be loaded is recorded as failed, and tried again by
     the next run. `load` gives a meme's pictures; without it they are decoded from the library.
     """
     begun = monotonic()
     load = load or _decoded(settings)
-    one_thread_a_comparison()
+    one_thread_a_picture()
     memes: dict[str, Meme] = {}
     for meme in catalogue.memes.everything():
         if meme.has_thumbnail:  # decoded once: what could not be is no news
             memes.setdefault(meme.content_hash, meme)
     waiting = memes.keys() - catalogue.pairs.searched()
-    unseen = [memes[content] for content in memes.keys() - _with_corners(catalogue, memes)]
     catalogue.failures.forget(Stage.DUPLICATES)
-    with stage_of(progress, Stage.DUPLICATES, len(unseen) + len(waiting), unit="pictures"):
-        failed = _take_corners(settings, catalogue, unseen, load=load, progress=progress)
+    with stage_of(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
         comparing = _Comparing(settings, catalogue, memes, load=load)
         done = comparing.all(waiting, progress=progress)
         comparing.between_neighbours()
-    return StageReport(Stage.DUPLICATES, done, failed + len(comparing.failed), monotonic() - begun)
+        for content, error in comparing.unreadable.items():
+            catalogue.failures.record(Stage.DUPLICATES, memes[content].path, error, content_hash=content)
+    return StageReport(Stage.DUPLICATES, done, len(comparing.unreadable), monotonic() - begun)
 
 
 def _decoded(settings: Settings) -> Load:
@@ -71,35 +62,6 @@ def _decoded(settings: Settings) -> Load:
         return decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures
 
     return load
-
-
-def _with_corners(catalogue: Catalogue, memes: dict[str, Meme]) -> set[str]:
-    by_id = {meme.id: content for content, meme in memes.items()}
-    return {by_id[id] for id, _, _ in catalogue.pictures.fingerprints(CONTENT) if id in by_id}
-
-
-def _take_corners(
-    settings: Settings, catalogue: Catalogue, unseen: Sequence[Meme], *, load: Load, progress: Progress
-) -> int:
-    """Keep the corners of contents that have none yet; return how many failed."""
-
-    def corners(meme: Meme) -> tuple[list[bytes], list[bytes], list[bytes]]:
-        pictures = load(meme)
-        return (*packed_corners(pictures), content_bits(pictures))
-
-    failed = 0
-    for meme, result in in_threads(corners, unseen, threads=settings.threads):
-        if isinstance(result, UnreadableFile):
-            catalogue.failures.record(Stage.DUPLICATES, meme.path, result, content_hash=meme.content_hash)
-            failed += 1
-        else:
-            catalogue.pictures.add_fingerprints(
-                FingerprintRecord(meme.content_hash, algorithm, frame, blob, 1.0)
-                for algorithm, blobs in zip((CORNERS, CORNERS_MIRRORED, CONTENT), result, strict=True)
-                for frame, blob in enumerate(blobs)
-            )
-        progress.advance(failed=isinstance(result, UnreadableFile))
-    return failed
 
 
 class _Comparing:
@@ -111,16 +73,29 @@ class _Comparing:
         self._memes = memes
         self._texts = texts_by_content(catalogue)
         self._compared = catalogue.pairs.compared()
-        self.failed: set[str] = set()
+        self.unreadable: dict[str, UnreadableFile] = {}
+        self._asked_again: set[str] = set()  # by the next run
 
         @lru_cache(maxsize=READY)
         def ready(content: str) -> tuple[Seen, ...]:
             bits = [np.frombuffer(row, np.uint8) for row in catalogue.pictures.fingerprints_of(content, PDQ)]
-            pictures = load(memes[content])
-            known: list[NDArray[np.uint8] | None] = [*bits] if len(bits) == len(pictures) else [None] * len(pictures)
-            return tuple(seen(picture, bits=row) for picture, row in zip(pictures, known, strict=True))
+            corners = [unpacked(row) for row in catalogue.pictures.fingerprints_of(content, CORNERS)]
+            pictures = self._loaded(content, load)
+            if not len(bits) == len(corners) == len(pictures):
+                return tuple(seen(picture) for picture in pictures)
+            known = zip(pictures, bits, corners, strict=True)
+            return tuple(seen(picture, bits=row, corners=own) for picture, row, own in known)
 
         self._ready = ready
+
+    def _loaded(self, content: str, load: Load) -> Sequence[Image.Image]:
+        if content in self.unreadable:
+            raise self.unreadable[content]
+        try:
+            return load(self._memes[content])
+        except UnreadableFile as error:
+            self.unreadable[content] = error
+            raise
 
     def all(self, waiting: Iterable[str], *, progress: Progress) -> int:
         """Compare contents with what may be like them; return how many were done."""
@@ -135,7 +110,7 @@ class _Comparing:
             contents = [candidates.hashes[place] for place, _ in batch]
             with self._catalogue.transaction():
                 self._catalogue.pairs.add(pairs)
-                self._catalogue.pairs.mark_searched(content for content in contents if content not in self.failed)
+                self._catalogue.pairs.mark_searched(content for content in contents if content not in self._asked_again)
             done += len(batch)
             progress.advance(len(batch))
         return done
@@ -168,10 +143,8 @@ class _Comparing:
                 fresh.append(key)
         for (one, other), result in in_threads(self._compare, fresh, threads=self._settings.threads):
             if isinstance(result, UnreadableFile):
-                # Either may be the one; both are asked again by the next run.
-                self.failed |= {one, other}
-                meme = self._memes[one]
-                self._catalogue.failures.record(Stage.DUPLICATES, meme.path, result, content_hash=one)
+                # Either may be what finds the other when it can be read.
+                self._asked_again |= {one, other}
             else:
                 yield result
 

@@ -16,26 +16,18 @@ from indexer.build import live_manifest
 from indexer.inbox import inbox_path, open_preview
 from indexer.media import Decoded, decode, placeholder
 from indexer.ocr import OcrEngine, Reading, read_frames
-from indexer.pictures import DECODER
+from indexer.pictures import DECODER, fingerprints_of
 from indexer.thumbnails import thumbnail_path
 from search.catalogue import Catalogue, FingerprintRecord, Upload, UploadState
 from search.clip.tags import tags_of
-from search.duplicates.candidates import (
-    BITS,
-    CONTENT,
-    CORNERS,
-    CORNERS_MIRRORED,
-    NEAR_BITS,
-    content_bits,
-    packed_corners,
-)
+from search.duplicates.candidates import BITS, NEAR_BITS
 from search.duplicates.comparing import Seen, seen
 from search.duplicates.evidence import Evidence, Tier
 from search.duplicates.moving import compare_contents
 from search.duplicates.upload import COMPARED, Matcher, match_upload, open_matcher
 from search.encoders import load_image_encoder
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile
-from search.fingerprints import LOOK, PDQ, look, pdq, pdq_mirrored
+from search.fingerprints import PDQ, pdq, pdq_mirrored
 from search.generation import FINGERPRINTS, live_folder
 from search.meme import Meme
 from search.settings import Settings
@@ -143,19 +135,6 @@ def reading_of(engine: OcrEngine | None, reading: Reading | None) -> dict[str, A
     return {"source": engine.name, "body": reading.text, "quality": reading.quality, "boxes": boxes}
 
 
-def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[FingerprintRecord]:
-    """Return every fingerprint of a content that the library's memes have, of each frame."""
-    found = []
-    for frame, picture in enumerate(pictures):
-        bits, quality = pdq(picture)
-        found.append(FingerprintRecord(content_hash, PDQ, frame, bits.tobytes(), quality))
-        found.append(FingerprintRecord(content_hash, LOOK, frame, look(picture).astype("<f2").tobytes(), 1.0))
-    seen_by = (*packed_corners(pictures), content_bits(pictures))
-    for algorithm, blobs in zip((CORNERS, CORNERS_MIRRORED, CONTENT), seen_by, strict=True):
-        found += [FingerprintRecord(content_hash, algorithm, frame, blob, 1.0) for frame, blob in enumerate(blobs)]
-    return found
-
-
 def read(examiner: Examiner, pictures: Sequence[Image.Image]) -> tuple[Reading | None, str]:
     """Return what stands in a picture, or None and why it could not be read."""
     if examiner.engine is None:
@@ -171,7 +150,7 @@ def likes_of(
 ) -> tuple[list[tuple[Meme, Evidence]], str]:
     """Return the memes that are like a picture, the surest first, and what could not be compared, in words.
 
-    Memes that came since the examiner was opened, or were never compared, are found by their fingerprints alone.
+    Memes that came since the examiner was opened are found by their fingerprints alone.
     """
     catalogue = examiner.catalogue
     try:

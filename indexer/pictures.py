@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
+
+from PIL import Image
 
 from indexer.library import content_hash
 from indexer.media import decode, placeholder, thumbnail
@@ -14,12 +16,14 @@ from indexer.progress import Progress, stage_of
 from indexer.queue import shift_on
 from indexer.thumbnails import thumbnail_path, thumbnails_present, write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, PictureRecord
+from search.duplicates.alignment import one_thread_a_picture
+from search.duplicates.candidates import CONTENT, CORNERS, CORNERS_MIRRORED, content_bits, packed_corners
 from search.errors import UnreadableFile
 from search.fingerprints import LOOK, PDQ, look, pdq
 from search.meme import Meme, Stage
 from search.settings import Settings
 
-DECODER = f"media-2 {PDQ} {LOOK}"  # another name decodes everything again
+DECODER = f"media-3 {PDQ} {LOOK} {CORNERS} {CORNERS_MIRRORED} {CONTENT}"  # another name decodes everything again
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,6 +40,7 @@ class Decoded:
 
 def decode_pictures(settings: Settings, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
     """Decode what is not yet decoded; return how many were and how many failed."""
+    one_thread_a_picture()
     done = failed = 0
     total = len(missing_pictures(settings, catalogue))
     with stage_of(progress, Stage.MEDIA, total, unit="pictures"), shift_on(catalogue, Stage.MEDIA) as shift:
@@ -93,15 +98,23 @@ def decode_meme(settings: Settings, meme: Meme) -> Decoded:
         placeholder=placeholder(first),
         decoded_by=DECODER,
     )
-    fingerprints = []
-    for frame, picture in enumerate(decoded.pictures):
-        bits, quality = pdq(picture)
-        fingerprints.append(FingerprintRecord(meme.content_hash, PDQ, frame, bits.tobytes(), quality))
-        vector = look(picture).astype("<f2")
-        fingerprints.append(FingerprintRecord(meme.content_hash, LOOK, frame, vector.tobytes(), 1.0))
+    fingerprints = fingerprints_of(meme.content_hash, decoded.pictures)
     if content_hash(file) != meme.content_hash:
         raise UnreadableFile("It was changed while it was being read.", hint="Run `memetica index` again.")
     return Decoded(record, fingerprints, thumbnail(first, settings.thumbnail_side))
+
+
+def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[FingerprintRecord]:
+    """Return every fingerprint of a content, of each frame."""
+    found = []
+    for frame, picture in enumerate(pictures):
+        bits, quality = pdq(picture)
+        found.append(FingerprintRecord(content_hash, PDQ, frame, bits.tobytes(), quality))
+        found.append(FingerprintRecord(content_hash, LOOK, frame, look(picture).astype("<f2").tobytes(), 1.0))
+    seen_by = (*packed_corners(pictures), content_bits(pictures))
+    for algorithm, blobs in zip((CORNERS, CORNERS_MIRRORED, CONTENT), seen_by, strict=True):
+        found += [FingerprintRecord(content_hash, algorithm, frame, blob, 1.0) for frame, blob in enumerate(blobs)]
+    return found
 
 
 def in_threads(

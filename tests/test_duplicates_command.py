@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from curating import add_pairs, draw_duplicates
+from duplicated import EDITS, captioned, scene
 
 from indexer.pictures import decode_pictures
 from indexer.progress import Silence
 from indexer.scan import scan_library
-from search.catalogue import open_catalogue
+from search.catalogue import PictureRecord, open_catalogue
+from search.meme import MediaType
 from search.settings import Settings
 from web.cli import main
 
@@ -160,3 +162,21 @@ def test_a_file_that_is_no_ledger_adds_nothing(run: Run, tmp_path: Path) -> None
     done = run("verdicts", "--import", str(tmp_path / "bad.jsonl"))
     assert done.exit_code == 2 and "Line 2" in done.stderr
     assert rows(run("verdicts", "--json")) == [line]
+
+
+def test_find_decodes_first_what_an_earlier_version_decoded(tmp_path: Path) -> None:
+    settings = Settings(library=tmp_path / "memes", data=tmp_path / "data")
+    folder = settings.library / "Scenes"
+    folder.mkdir(parents=True)
+    for name, edit in (("original.png", "the same pixels"), ("crop.png", "cropped at one side")):
+        EDITS[edit](captioned(scene(1))).save(folder / name)
+    with open_catalogue(settings) as catalogue:
+        scan_library(settings.library, catalogue, progress=Silence())
+        decode_pictures(settings, catalogue, progress=Silence())
+        for meme in catalogue.memes.everything():
+            earlier = PictureRecord(meme.content_hash, 480, 360, 1, None, MediaType.IMAGE, "", "media-1")
+            catalogue.pictures.put(earlier, [])
+    words = ["--data", str(settings.data), "--library", str(settings.library), "duplicates", "--json"]
+    assert rows(CliRunner().invoke(main, words)) == []
+    (found,) = rows(CliRunner().invoke(main, [*words, "--find"]))
+    assert {meme["path"] for meme in found["members"]} == {"Scenes/original.png", "Scenes/crop.png"}

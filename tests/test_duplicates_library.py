@@ -115,14 +115,14 @@ def test_an_interrupted_run_goes_on_and_finds_the_same(
     def load(meme: Meme) -> list[Image.Image]:
         nonlocal calls
         calls += 1
-        if calls == 16:
+        if calls == 8:
             raise KeyboardInterrupt
         return [Image.open(settings.library / meme.path).convert("RGB")]
 
     with pytest.raises(KeyboardInterrupt):
         compare_library(settings, catalogue, progress=Silence(), load=load)
     before = catalogue.pairs.searched()
-    assert len(before) < 11
+    assert 0 < len(before) < 11
     report = compare_library(settings, catalogue, progress=Silence())
     assert report.done == 11 - len(before)
     assert _grouped(catalogue) == TRUTH

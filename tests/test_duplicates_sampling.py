@@ -10,7 +10,7 @@ from duplicated import EDITS, captioned, scene
 from PIL import ImageOps
 
 from search.duplicates.alignment import Corners, view_of
-from search.duplicates.sampling import CornerIndex, kept_corners, near_pairs, packed, unpacked
+from search.duplicates.sampling import CornerIndex, near_pairs, packed, strongest_corners, unpacked
 from search.fingerprints import hamming
 
 
@@ -52,7 +52,7 @@ def test_no_codes_have_no_pairs_and_others_are_refused() -> None:
 
 
 def test_packed_corners_come_back() -> None:
-    corners = kept_corners(view_of(captioned(scene(1))).corners)
+    corners = strongest_corners(view_of(captioned(scene(1))).corners)
     again = unpacked(packed(corners))
     for name in ("points", "octaves", "angles", "descriptors"):
         assert (getattr(again, name) == getattr(corners, name)).all()
@@ -65,7 +65,7 @@ def test_corners_vote_for_the_picture_that_they_come_from(edit: str) -> None:
     pictures = [captioned(scene(seed)) for seed in range(12)]
     index = CornerIndex.of([view_of(one).corners for one in pictures], owners=np.arange(12))
     for owner in (0, 5, 11):
-        owners, votes = index.votes(kept_corners(view_of(EDITS[edit](pictures[owner])).corners))
+        owners, votes = index.votes(strongest_corners(view_of(EDITS[edit](pictures[owner])).corners))
         assert owners[0] == owner and votes[0] == votes.max()
 
 

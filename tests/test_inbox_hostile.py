@@ -33,6 +33,7 @@ from indexer.attending import Ready, examine_waiting
 from indexer.duplicates import compare_library
 from indexer.inbox import discard, inbox_path, preview_path, receive, take_back_discarded
 from indexer.library import library_root
+from indexer.pictures import missing_pictures
 from indexer.progress import Silence
 from indexer.scan import scan_library
 from indexer.thumbnails import thumbnail_path
@@ -528,8 +529,8 @@ def test_what_examining_found_is_not_asked_again_when_duplicates_are_looked_for(
 ) -> None:
     upload = came(settings, catalogue, drawn())
     accept(settings, catalogue, upload.id, category="Cats")
-    kept = catalogue.pictures.fingerprints_of(upload.content_hash, CONTENT)
-    assert kept
+    assert catalogue.pictures.fingerprints_of(upload.content_hash, CONTENT)
+    assert missing_pictures(settings, catalogue) == [], "it was decoded when it was examined"
     asked: list[str] = []
 
     def load(meme: Any) -> list[Image.Image]:

@@ -81,6 +81,7 @@ class View:
     """A picture as it is compared: at most SIDE pixels a side."""
 
     colours: Colours
+    known_corners: Corners | None = None  # where they were found before
 
     @cached_property
     def grey(self) -> Grey:
@@ -95,7 +96,7 @@ class View:
     @cached_property
     def corners(self) -> Corners:
         """The picture's corners."""
-        return corners_of(self.grey)
+        return corners_of(self.grey) if self.known_corners is None else self.known_corners
 
     @cached_property
     def mirrored(self) -> View:
@@ -141,14 +142,14 @@ class Overlay:
     heat: NDArray[np.float32]
 
 
-def view_of(picture: Image.Image) -> View:
-    """Return a picture as it is compared."""
+def view_of(picture: Image.Image, *, corners: Corners | None = None) -> View:
+    """Return a picture as it is compared; its corners can be given where they are known."""
     scale = SIDE / max(picture.size)
-    picture = picture.convert("RGB")
+    picture = picture if picture.mode == "RGB" else picture.convert("RGB")
     if scale < 1:
         size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
         picture = picture.resize(size, Image.Resampling.HAMMING)
-    return View(np.array(picture, np.uint8))
+    return View(np.array(picture, np.uint8), corners)
 
 
 def corners_of(grey: Grey) -> Corners:
@@ -596,6 +597,6 @@ def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float
     return float(np.median(apart)), float(((apart > _OTHER_COLOUR) & (least > _OTHER_COLOUR)).mean())
 
 
-def one_thread_a_comparison() -> None:
-    """Let OpenCV work in the thread that calls it: where several compare at a time, its own are in their way."""
+def one_thread_a_picture() -> None:
+    """Let OpenCV work in the thread that calls it: where several pictures are looked at, its own are in their way."""
     cv2.setNumThreads(1)

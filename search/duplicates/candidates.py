@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,23 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from search.catalogue import Catalogue
-from search.duplicates.alignment import Corners, view_of
+from search.duplicates.alignment import Corners, mirrored_corners, view_of
 from search.duplicates.content import content_of
-from search.duplicates.sampling import BITS, CornerIndex, kept_corners, near_pairs, packed, unpacked
+from search.duplicates.sampling import (
+    ASKING_AN_OCTAVE,
+    BITS,
+    CORNERS_AN_OCTAVE,
+    CornerIndex,
+    near_pairs,
+    packed,
+    strongest_corners,
+    unpacked,
+)
 from search.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
 from search.meme import Field
 
-CORNERS = "corners-1"
-CORNERS_MIRRORED = "corners-mirrored-1"
+CORNERS = "corners-2"
+CORNERS_MIRRORED = "corners-mirrored-2"  # of the strongest of them
 CONTENT = "pdq-content-1"  # the PDQ fingerprint of what is left without plain surroundings
 
 NEAR_BITS = 48  # of 256: changed light and blur stay below it
@@ -36,6 +46,7 @@ SHARED_WORDS = 3
 _WORD = re.compile(r"[^\W_]{4,}")
 
 Places = NDArray[np.int64]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -55,12 +66,13 @@ class Features:
 def features_of(pictures: Sequence[Image.Image], *, text: str = "") -> Features:
     """Return the features of a content's pictures, a frame each, and of what they say."""
     views = [view_of(picture) for picture in pictures]
+    corners = [strongest_corners(view.corners) for view in views]
     contents = [content for picture in pictures if (content := content_of(picture)) is not picture]
     return Features(
         np.array([pdq(picture)[0] for picture in (*pictures, *contents)], np.uint8).reshape(-1, BITS // 8),
         np.array([pdq_mirrored(picture) for picture in (*pictures, *contents)], np.uint8).reshape(-1, BITS // 8),
-        tuple(kept_corners(view.corners) for view in views),
-        tuple(kept_corners(view.mirrored_corners) for view in views),
+        tuple(corners),
+        tuple(mirrored_corners(own, view.grey) for own, view in zip(corners, views, strict=True)),
         words_of(text),
     )
 
@@ -200,7 +212,7 @@ def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
 def stored_features(catalogue: Catalogue, *, asking: bool = True) -> Candidates:
     """Return the candidates among all present contents whose corners are in the catalogue.
 
-    Those that ask nothing themselves need a third of the memory: their own features are not kept.
+    Those that ask nothing themselves need a quarter of the memory: their own features are not kept.
     """
     contents: dict[int, str] = {}
     owner: dict[str, int] = {}
@@ -209,15 +221,19 @@ def stored_features(catalogue: Catalogue, *, asking: bool = True) -> Candidates:
         contents[meme.id] = meme.content_hash
     chosen = set(owner.values())
 
-    def by_content(algorithm: str) -> dict[str, list[bytes]]:
-        found: dict[str, list[bytes]] = {}
+    def by_content(algorithm: str, made_of: Callable[[bytes], Made]) -> dict[str, list[Made]]:
+        found: dict[str, list[Made]] = {}
         for id, _, blob in catalogue.pictures.fingerprints(algorithm):
             if id in chosen:
-                found.setdefault(contents[id], []).append(blob)
+                found.setdefault(contents[id], []).append(made_of(blob))
         return found
 
-    bits, corners, contents_bits = by_content(PDQ), by_content(CORNERS), by_content(CONTENT)
-    mirrored = by_content(CORNERS_MIRRORED) if asking else {}
+    def strongest(blob: bytes) -> Corners:
+        return strongest_corners(unpacked(blob), an_octave=ASKING_AN_OCTAVE if asking else CORNERS_AN_OCTAVE)
+
+    bits, contents_bits = by_content(PDQ, bytes), by_content(CONTENT, bytes)
+    corners = by_content(CORNERS, strongest)
+    mirrored = by_content(CORNERS_MIRRORED, unpacked) if asking else {}
     texts = texts_by_content(catalogue)
     hashes = [content for content in owner if content in corners and content in bits]
     features = []
@@ -228,8 +244,8 @@ def stored_features(catalogue: Catalogue, *, asking: bool = True) -> Candidates:
             Features(
                 rows,
                 mirrored_bits(rows),
-                tuple(unpacked(blob) for blob in corners[content]),
-                tuple(unpacked(blob) for blob in mirrored.get(content, ())),
+                tuple(corners[content]),
+                tuple(mirrored.get(content, ())),
                 words_of(texts.get(content, "")),
             )
         )
@@ -242,9 +258,9 @@ def content_bits(pictures: Sequence[Image.Image]) -> list[bytes]:
 
 
 def packed_corners(pictures: Sequence[Image.Image]) -> tuple[list[bytes], list[bytes]]:
-    """Return the corners of each frame, upright and mirrored, as the catalogue keeps them."""
+    """Return the corners of each frame as the catalogue keeps them, and those that its mirror image asks with."""
     views = [view_of(picture) for picture in pictures]
     return (
-        [packed(kept_corners(view.corners)) for view in views],
-        [packed(kept_corners(view.mirrored_corners)) for view in views],
+        [packed(view.corners) for view in views],
+        [packed(mirrored_corners(strongest_corners(view.corners), view.grey)) for view in views],
     )

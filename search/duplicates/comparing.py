@@ -11,6 +11,7 @@ from PIL import Image
 from rapidfuzz import fuzz
 
 from search.duplicates.alignment import (
+    Corners,
     Map,
     Overlay,
     View,
@@ -64,14 +65,15 @@ class Seen:
     bits_mirrored: Bits
 
 
-def seen(picture: Image.Image, *, bits: Bits | None = None) -> Seen:
+def seen(picture: Image.Image, *, bits: Bits | None = None, corners: Corners | None = None) -> Seen:
     """Return a picture made ready to be compared, once for many comparisons.
 
-    Its PDQ fingerprint can be given where it is known; that of its mirror image is then nearly right.
+    Its corners and PDQ fingerprint can be given where they are known; that of its mirror image is then nearly right.
     """
+    view = view_of(picture, corners=corners)
     if bits is not None:
-        return Seen(view_of(picture), bits, mirrored_bits(bits))
-    return Seen(view_of(picture), pdq(picture)[0], pdq_mirrored(picture))
+        return Seen(view, bits, mirrored_bits(bits))
+    return Seen(view, pdq(picture)[0], pdq_mirrored(picture))
 
 
 def compare(

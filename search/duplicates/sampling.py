@@ -205,9 +205,9 @@ def _distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return numbers[np.diff(numbers, prepend=-1) != 0]
 
 
-def kept_corners(corners: Corners) -> Corners:
-    """Return the corners of a picture that it asks an index with: the strongest of each octave."""
-    kept = _strongest(corners, ASKING_AN_OCTAVE)
+def strongest_corners(corners: Corners, *, an_octave: int = ASKING_AN_OCTAVE) -> Corners:
+    """Return the strongest of a picture's corners in each octave; as many as it asks an index with, unless told."""
+    kept = _strongest(corners, an_octave)
     return Corners(corners.points[kept], corners.octaves[kept], corners.angles[kept], corners.descriptors[kept])
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from search.catalogue import Catalogue, MergeRecord, MergeState, Verdict, Verdic
 from search.duplicates.evidence import Tier
 from search.errors import WrongUse
 from search.ledger import read_verdicts, verdict_row
+from search.meme import Stage
 from search.settings import Settings
 from web.rows import merge_row, proposal_row
 from web.terminal import Terminal
@@ -88,9 +90,16 @@ def duplicates(
 
 def _find(session: Session, settings: Settings, catalogue: Catalogue) -> None:
     from indexer.duplicates import compare_library
+    from indexer.pictures import decode_pictures
+    from indexer.progress import StageReport
     from web.terminal import Bars
 
-    session.terminal.report(compare_library(settings, catalogue, progress=Bars(session.terminal)))
+    bars = Bars(session.terminal)
+    begun = monotonic()
+    # What an earlier version decoded lacks what comparing asks for now.
+    done, failed = decode_pictures(settings, catalogue, progress=bars)
+    session.terminal.report(StageReport(Stage.MEDIA, done, failed, monotonic() - begun))
+    session.terminal.report(compare_library(settings, catalogue, progress=bars))
 
 
 def _list(terminal: Terminal, settings: Settings, catalogue: Catalogue, tiers: Sequence[Tier], *, k: int) -> int:
