@@ -190,6 +190,7 @@ def main() -> None:
             print(f"{given.library.name}, OCR as indexed")
         truth = json.loads((settings.library.parent / "truth.json").read_text("utf-8"))
         with open_catalogue(settings) as catalogue:
+            decode_pictures(settings, catalogue, progress=Silence())  # a library given may be an earlier version's
             begun = time.monotonic()
             compare_library(settings, catalogue, progress=Silence())
             pairs = len(catalogue.pairs.compared())

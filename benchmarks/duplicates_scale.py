@@ -81,7 +81,7 @@ def upload(count: int) -> None:
     hashes = [f"{place:064}" for place in range(count)]
     begun = time.monotonic()
     meme = Meme(1, "a.png", "", hashes[0], MediaType.IMAGE, datetime.now(UTC), 1)
-    matcher = Matcher(Candidates(hashes, features, asking=False), dict.fromkeys(hashes, meme), {})
+    matcher = Matcher(Candidates(hashes, features), dict.fromkeys(hashes, meme), {})
     opened = time.monotonic() - begun
     asked = picture.resize((500, 375))
     times = []

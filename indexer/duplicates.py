@@ -14,7 +14,13 @@ from indexer.pictures import in_threads
 from indexer.progress import Progress, StageReport, stage_of
 from search.catalogue import Catalogue, Pair
 from search.duplicates.alignment import one_thread_a_picture
-from search.duplicates.candidates import CORNERS, Candidates, stored_features, texts_by_content
+from search.duplicates.candidates import (
+    CORNERS,
+    Features,
+    open_candidates,
+    stored_features,
+    texts_by_content,
+)
 from search.duplicates.comparing import Seen, seen
 from search.duplicates.evidence import Tier
 from search.duplicates.moving import compare_contents
@@ -99,12 +105,18 @@ class _Comparing:
 
     def all(self, waiting: Iterable[str], *, progress: Progress) -> int:
         """Compare contents with what may be like them; return how many were done."""
-        candidates = stored_features(self._catalogue)
+        candidates = open_candidates(self._catalogue)
         place_of = {content: place for place, content in enumerate(candidates.hashes)}
         # Pictures that look alike come one after another, so that they are loaded once.
         places = candidates.in_order([place_of[content] for content in waiting if content in place_of])
         done = 0
-        for batch in _batches(candidates, places, threads=self._settings.threads):
+
+        def features(place: int) -> Features:
+            content = candidates.hashes[place]
+            return stored_features(self._catalogue, content, text=self._texts.get(content, ""))
+
+        likely = candidates.of_own(places, features=features)
+        for batch in _batches(likely, places, threads=self._settings.threads):
             keys = [(candidates.hashes[place], candidates.hashes[other]) for place, others in batch for other in others]
             pairs = list(self._pairs(keys))
             contents = [candidates.hashes[place] for place, _ in batch]
@@ -155,11 +167,11 @@ class _Comparing:
 
 
 def _batches(
-    candidates: Candidates, places: Sequence[int], *, threads: int
+    likely: Callable[[int], list[int]], places: Sequence[int], *, threads: int
 ) -> Iterator[list[tuple[int, Sequence[int]]]]:
     """Yield the places, each with those of what may be like it, so many at a time."""
     batch: list[tuple[int, Sequence[int]]] = []
-    for place, others in in_threads(candidates.of_own(places), places, threads=threads):
+    for place, others in in_threads(likely, places, threads=threads):
         assert not isinstance(others, UnreadableFile)  # nothing is read
         batch.append((place, others))
         if len(batch) == BATCH:

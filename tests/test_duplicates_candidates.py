@@ -40,10 +40,10 @@ def test_all_at_once_finds_the_near_fingerprints_that_one_at_a_time_does(
     pictures += [EDITS["a poorer JPEG"](pictures[2]), EDITS["a mirror image"](pictures[3])]
     features = [features_of([picture]) for picture in pictures]
     library = Candidates([f"{place:064}" for place in range(len(pictures))], features)
-    find = library.of_own(range(len(pictures)))
+    find = library.of_own(range(len(pictures)), features=features.__getitem__)
     each = {place: find(place) for place in range(len(pictures))}
     monkeypatch.setattr(candidates, "BULK", 1)
-    at_once = library.of_own(range(len(pictures)))
+    at_once = library.of_own(range(len(pictures)), features=features.__getitem__)
     assert {place: set(at_once(place)) for place in each} == {place: set(found) for place, found in each.items()}
     assert each[2][0] == 8 and each[8][0] == 2 and 9 in each[3] and 3 in each[9]
     assert all(place not in found for place, found in each.items())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from duplicated import EDITS, OTHER_WORDS, captioned, scene
 from PIL import Image
@@ -16,6 +17,7 @@ from indexer.pictures import decode_pictures
 from indexer.progress import Silence
 from indexer.scan import scan_library
 from search.catalogue import Catalogue, open_catalogue
+from search.duplicates.candidates import features_of, stored_features
 from search.duplicates.evidence import Tier
 from search.duplicates.groups import find_groups
 from search.duplicates.upload import match_upload, open_matcher
@@ -84,6 +86,18 @@ def test_duplicates_are_grouped_and_another_text_is_a_variant(settings: Settings
     assert _grouped(catalogue) == TRUTH
     (variants,) = find_groups(catalogue, tiers=(Tier.VARIANT,))
     assert {member.meme.name for member in variants.members} == {"5.png", "5 with other words.png"}
+
+
+def test_what_is_stored_asks_as_the_picture_itself_does(settings: Settings, catalogue: Catalogue) -> None:
+    meme = catalogue.memes.at("Scenes/3 a mirror image.png")
+    with Image.open(settings.library / meme.path) as file:
+        fresh = features_of([file.convert("RGB")], text="words that it says")
+    stored = stored_features(catalogue, meme.content_hash, text="words that it says")
+    assert stored.words == fresh.words and np.array_equal(stored.bits, fresh.bits)
+    for ours, theirs in ((stored.corners, fresh.corners), (stored.mirrored_corners, fresh.mirrored_corners)):
+        (own,), (other,) = ours, theirs
+        assert len(own) > 50 and np.array_equal(own.descriptors, other.descriptors)
+        assert np.array_equal(own.points, other.points) and np.array_equal(own.angles, other.angles)
 
 
 def test_a_second_run_compares_only_what_is_new(settings: Settings, catalogue: Catalogue) -> None:

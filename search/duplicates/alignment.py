@@ -43,12 +43,14 @@ _EXACT = 1e-6  # pixels: a map that moves nothing further lays one frame on the 
 
 _SMOOTHING = 1.2  # sigma in pixels: what sharpening, blur and JPEG change is below it
 _EDGE = 9  # pixels: half of it is not looked at beside a frame, which smoothing mixes in
-_WINDOW = 9  # pixels: a difference is the mean over a square of this side
+_WINDOW = 5  # pixels at half the size: a difference is the mean over a square of this side
 _SHIFTS = tuple((right, down) for right in (-1, 0, 1) for down in (-1, 0, 1))
 _LEVELS = 8  # grey levels taken together when the light is compared
 _SAME_LIGHT = 4.0  # grey levels that the light changes anything by at most, where it is the same
 _GAIN = 2.5  # contrast may have been changed by up to this factor
+_SMALL = 48  # pixels of the longest side, where colours are compared
 _OTHER_COLOUR = 12  # CIELAB units from which on a colour is another one
+_ACROSS, _DOWN = 7, 2  # pixels: letters nearer to each other than twice that are one line
 TILE = 16  # pixels: a cell of the heat map
 DIFFERS = 14  # grey levels, a tile's mean, from which on it differs
 SPOTTED = 0.02  # share of pixels where something else is, beyond which it is no single spot
@@ -58,6 +60,7 @@ _STRONG = 40  # grey levels, a window's mean, from which on something else is th
 
 Grey = NDArray[np.uint8]  # [height, width], luminance
 Colours = NDArray[np.uint8]  # [height, width, 3], sRGB
+Chroma = NDArray[np.float32]  # [height, width, 2], a and b of CIELAB
 Points = NDArray[np.float32]  # [n, 2], x and y in pixels
 Map = NDArray[np.float64]  # [2, 3], from pixels of one picture to pixels of another
 
@@ -92,6 +95,13 @@ class View:
     def smooth(self) -> Grey:
         """The picture's luminance, smoothed as it is before anything is compared."""
         return _smoothed(self.grey)
+
+    @cached_property
+    def chroma(self) -> Chroma:
+        """The picture's colours without their lightness, at most _SMALL pixels a side."""
+        width, height = self.size
+        scale = _SMALL / max(width, height)
+        return _chroma_of(self.colours, (max(1, round(width * scale)), max(1, round(height * scale))))
 
     @cached_property
     def corners(self) -> Corners:
@@ -344,10 +354,11 @@ def overlay(one: View, other: View, *, map: Map, matches: int = 0) -> Overlay | 
         return None
     smooth = one.smooth if laid is one.grey else _smoothed(laid)
     smooth_second = other.smooth if second is other.grey else _smoothed(second)
-    difference, gain, bias = _difference((laid, smooth), (second, smooth_second), mask)
-    strong = cv2.threshold(difference, _STRONG - 1, 1, cv2.THRESH_BINARY)[1]
-    share = cv2.countNonZero(strong) / area
-    tiles = _tiles(difference, mask)
+    difference, within, gain, bias = _difference((laid, smooth), (second, smooth_second), mask)
+    doubled = cv2.resize(difference, (2 * difference.shape[1], 2 * difference.shape[0]), interpolation=cv2.INTER_LINEAR)
+    strong = cv2.threshold(doubled, _STRONG - 1, 1, cv2.THRESH_BINARY)[1]
+    share = cv2.countNonZero(strong) / (strong.size if within is None else max(1, 4 * cv2.countNonZero(within)))
+    tiles = _tiles(difference, within)
     known = tiles[~np.isnan(tiles)]
     scale = abs(float(np.linalg.det(between[:, :2])))
     return Overlay(
@@ -426,52 +437,63 @@ def _enlarging(size: tuple[int, int], plane: Grey) -> NDArray[np.float64]:
     return np.array([[right, 0, (right - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]], np.float64)
 
 
-def _difference(one: tuple[Grey, Grey], other: tuple[Grey, Grey], mask: Grey | None) -> tuple[Grey, float, float]:
-    """Return how much windows differ (grey levels) once the light is equal, and the gain and bias that made it so.
+def _difference(
+    one: tuple[Grey, Grey], other: tuple[Grey, Grey], mask: Grey | None
+) -> tuple[Grey, Grey | None, float, float]:
+    """Return how much windows differ (grey levels) once the light is equal, the mask at the same half of the pictures'
+    size, and the gain and bias that made the light so.
 
     Both pictures are given as they are and smoothed; without a mask both are everywhere. Either may be the one whose
     light was changed, and what was cut off at black or white is lost in one direction only, so that the better of both
     counts. Where the light is the same, both directions say the same.
     """
     best: tuple[float, Grey, float, float] | None = None
+    within = None if mask is None else cv2.threshold(_halved(mask), 254, 255, cv2.THRESH_BINARY)[1]
     joint = _joint_levels(one[1], other[1], mask)
-    lights = _light(joint), _light(joint.T)
-    for forth in (True,) if all(map(_is_no_change, lights)) else (True, False):
+    lights = _light(joint), _light(np.ascontiguousarray(joint.T))
+    same_light = all(map(_is_no_change, lights))
+    for forth in (True,) if same_light else (True, False):
         source, target = (one[0], other[1]) if forth else (other[0], one[1])
         gain, bias, low, high = lights[0 if forth else 1]
-        table = np.clip(np.arange(256) * gain + bias, low, high).round().astype(np.uint8)
-        # The light was cut off before anything was smoothed.
-        found = _least_over_shifts(_smoothed(cv2.LUT(source, table)), target, mask)
+        if same_light:
+            lit = one[1]
+        else:
+            # The light was cut off before anything was smoothed.
+            table = np.clip(np.arange(256) * gain + bias, low, high).round().astype(np.uint8)
+            lit = _smoothed(cv2.LUT(source, table))
+        found = _least_over_shifts(lit, target, mask)
         if gain < 1:  # what was there before contrast was taken away counts in full
             found = cv2.convertScaleAbs(found, alpha=1 / gain)
-        if mask is not None:
-            found = cv2.bitwise_and(found, mask)
+        if within is not None:
+            found = cv2.bitwise_and(found, within)
         total = cv2.sumElems(found)[0]
         if best is None or total < best[0]:
             best = (total, found, gain if forth else 1 / gain, bias if forth else -bias / gain)
     assert best is not None
-    return best[1:]
+    _, found, gain, bias = best
+    return found, within, gain, bias
 
 
 def _smoothed(plane: Grey) -> Grey:
     return cv2.GaussianBlur(plane, (0, 0), _SMOOTHING)
 
 
-def _joint_levels(one: Grey, other: Grey, mask: Grey | None) -> NDArray[np.float64]:
+def _joint_levels(one: Grey, other: Grey, mask: Grey | None) -> NDArray[np.float32]:
     """Return how often each level of one picture ([256, 256], rows) lies on each level of another, of every third pixel
     where both are."""
     planes = [plane.ravel() if mask is None else plane[mask > 0] for plane in (one, other)]
     thirds = [np.ascontiguousarray(plane[::3]) for plane in planes]
-    return cv2.calcHist(thirds, [0, 1], None, [256, 256], [0, 256, 0, 256]).astype(np.float64)
+    counts: NDArray[np.float32] = cv2.calcHist(thirds, [0, 1], None, [256, 256], [0, 256, 0, 256])
+    return counts
 
 
-def _light(joint: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _light(joint: NDArray[np.float32]) -> tuple[float, float, float, float]:
     """Return gain, bias, lowest and highest level that make the source's light the target's, whatever else differs.
 
     To each level of the source (the rows) belongs a median level of the target. The line through two of these that
     passes near most of the picture is the light; what lies far off, such as a caption, has no say.
     """
-    own, counts = joint.sum(axis=1), joint.sum(axis=0)
+    own, counts = joint.sum(axis=1, dtype=np.float64), joint.sum(axis=0, dtype=np.float64)
     count = counts.sum()
     joint = joint.reshape(256 // _LEVELS, _LEVELS, 256).sum(axis=1)
     sums = joint.cumsum(axis=1)
@@ -505,7 +527,10 @@ def _percentile(counts: NDArray[np.float64], share: float) -> float:
 
 
 def _least_over_shifts(one: Grey, other: Grey, mask: Grey | None) -> Grey:
-    """Return the mean difference in each window, the least over shifts by a pixel: maps are never exact."""
+    """Return the mean difference in each window, the least over shifts by a pixel: maps are never exact.
+
+    Differences are taken at full size and their means at half of it, because windows change slowly.
+    """
     least: Grey | None = None
     padded = cv2.copyMakeBorder(one, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     height, width = one.shape
@@ -514,15 +539,26 @@ def _least_over_shifts(one: Grey, other: Grey, mask: Grey | None) -> Grey:
         apart = cv2.absdiff(shifted, other)
         if mask is not None:  # what lies outside has no part in a window
             apart = cv2.bitwise_and(apart, mask)
-        window = cv2.blur(apart, (_WINDOW, _WINDOW))
+        window = cv2.blur(_halved(apart), (_WINDOW, _WINDOW))
         least = window if least is None else cv2.min(least, window)
     assert least is not None
     return least
 
 
+def _halved(plane: Grey) -> Grey:
+    """Return a plane at half its size; an odd last row or column is left out."""
+    height, width = (side // 2 * 2 if side > 1 else 1 for side in plane.shape)
+    size = max(1, width // 2), max(1, height // 2)
+    halved: Grey = cv2.resize(plane[:height, :width], size, interpolation=cv2.INTER_AREA)
+    return halved
+
+
 def _tiles(difference: Grey, mask: Grey | None) -> NDArray[np.float32]:
-    """Return the mean difference of each tile ([rows, columns] float32), NaN where less than half of it overlaps."""
-    rows, columns = max(1, difference.shape[0] // TILE), max(1, difference.shape[1] // TILE)
+    """Return the mean difference of each tile ([rows, columns] float32), NaN where less than half of it overlaps.
+
+    Both planes are at half the size of the pictures.
+    """
+    rows, columns = (max(1, 2 * side // TILE) for side in difference.shape)
     size = (columns, rows)
     means = cv2.resize(difference.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     if mask is None:
@@ -535,16 +571,16 @@ def _spots(strong: Grey) -> tuple[tuple[float, float, float, float], ...]:
     """Return the boxes (x, y, width, height in shares) of what differs strongly, letters of a line joined."""
     if not strong.any():
         return ()
-    joined = cv2.dilate(strong, np.ones((5, 15), np.uint8))
+    joined = cv2.dilate(strong, np.ones((2 * _DOWN + 1, 2 * _ACROSS + 1), np.uint8))
     _, _, boxes, _ = cv2.connectedComponentsWithStats(joined)
     height, width = strong.shape
     found = sorted(((int(box[4]), box) for box in boxes[1:]), key=lambda one: -one[0])[:8]
     return tuple(
         (
-            round(float((box[0] + 7) / width), 3),
-            round(float((box[1] + 2) / height), 3),
-            round(float(max(1, box[2] - 14) / width), 3),
-            round(float(max(1, box[3] - 4) / height), 3),
+            round(float((box[0] + _ACROSS) / width), 3),
+            round(float((box[1] + _DOWN) / height), 3),
+            round(float(max(1, box[2] - 2 * _ACROSS) / width), 3),
+            round(float(max(1, box[3] - 2 * _DOWN) / height), 3),
         )
         for _, box in found
     )
@@ -566,18 +602,13 @@ def _plainness(outside: NDArray[np.uint8]) -> float:
 def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float]:
     """Return how far the colours are apart (CIELAB units, a, b only): the median over the overlap, and the share of
     it where colours differ by more than _OTHER_COLOUR even after one change of all colours is allowed for."""
-    small = 48
-    height, width = other.grey.shape
-    scale = small / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = other.chroma.shape[1], other.chroma.shape[0]
     colours, there = _laid(one.colours, map, other.colours.shape)
-    laid, shrunk = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (colours, other.colours))
+    chroma = one.chroma if colours is one.colours else _chroma_of(colours, size)
     mask = np.full(size[::-1], True) if there is None else cv2.resize(there, size, interpolation=cv2.INTER_AREA) > 250
     if mask.sum() < 16:
         return 0.0, 0.0
-    first, second = (
-        cv2.cvtColor(plane.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[mask][:, 1:] for plane in (laid, shrunk)
-    )
+    first, second = chroma[mask], other.chroma[mask]
     apart = np.linalg.norm(first - second, axis=1)
     if any(np.percentile(np.linalg.norm(colours, axis=1), 95) < 4 for colours in (first, second)):
         return float(np.median(apart)), 0.0  # all colour was taken away
@@ -595,6 +626,11 @@ def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float
         # To take all colour away explains anything in one direction; what counts is the other.
         least = residual if source is first else np.maximum(least, residual)
     return float(np.median(apart)), float(((apart > _OTHER_COLOUR) & (least > _OTHER_COLOUR)).mean())
+
+
+def _chroma_of(colours: Colours, size: tuple[int, int]) -> Chroma:
+    small = cv2.resize(colours, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return np.ascontiguousarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB)[..., 1:])
 
 
 def one_thread_a_picture() -> None:

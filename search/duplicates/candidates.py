@@ -18,7 +18,6 @@ from search.catalogue import Catalogue
 from search.duplicates.alignment import Corners, mirrored_corners, view_of
 from search.duplicates.content import content_of
 from search.duplicates.sampling import (
-    ASKING_AN_OCTAVE,
     BITS,
     CORNERS_AN_OCTAVE,
     CornerIndex,
@@ -99,11 +98,13 @@ def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
 
 
 class Candidates:
-    """The features of a library's contents, ready to be asked; nothing in it changes."""
+    """The features of a library's contents, ready to be asked; nothing in it changes.
 
-    def __init__(self, hashes: Sequence[str], features: Sequence[Features], *, asking: bool = True) -> None:
+    Of each picture it keeps the fingerprints and the strongest corners, by which it is found.
+    """
+
+    def __init__(self, hashes: Sequence[str], features: Sequence[Features]) -> None:
         self.hashes = list(hashes)
-        self.features = list(features) if asking else []
         counts = [len(one.bits) for one in features]
         self._bit_owners = np.repeat(np.arange(len(counts)), counts)
         empty = np.empty((0, BITS // 8), np.uint8)
@@ -123,12 +124,15 @@ class Candidates:
         """Return the places of the contents that may be like this one, the likeliest first."""
         return list(dict.fromkeys([*self._by_bits(asked), *self._by_corners(asked), *self._by_words(asked)]))
 
-    def of_own(self, places: Sequence[int]) -> Callable[[int], list[int]]:
-        """Return what tells the places of what may be like one of these, itself left out; any thread may ask it."""
+    def of_own(self, places: Sequence[int], *, features: Callable[[int], Features]) -> Callable[[int], list[int]]:
+        """Return what tells the places of what may be like one of these, itself left out; any thread may ask it.
+
+        `features` gives those that a place asks with.
+        """
         near = self._all_near() if len(places) >= BULK else None
 
         def found(place: int) -> list[int]:
-            asked = self.features[place]
+            asked = features(place)
             by_bits = self._by_bits(asked, without=place) if near is None else near.get(place, [])
             others = [*by_bits, *self._by_corners(asked, without=place), *self._by_words(asked, without=place)]
             return [other for other in dict.fromkeys(others) if other != place]
@@ -138,7 +142,8 @@ class Candidates:
     def in_order(self, places: Sequence[int]) -> list[int]:
         """Return the places so that those with near fingerprints come one after another."""
         _, component = connected_components(self._near_graph(), directed=False)
-        return sorted(places, key=lambda place: (component[place], self.features[place].bits[0].tobytes(), place))
+        first = np.searchsorted(self._bit_owners, np.arange(len(self)))
+        return sorted(places, key=lambda place: (component[place], self._bits[first[place]].tobytes(), place))
 
     def _near_graph(self) -> coo_array:
         count = len(self)
@@ -209,11 +214,8 @@ def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
     return places[: max(NEAREST, min(same, MOST_SAME))].tolist()
 
 
-def stored_features(catalogue: Catalogue, *, asking: bool = True) -> Candidates:
-    """Return the candidates among all present contents whose corners are in the catalogue.
-
-    Those that ask nothing themselves need a quarter of the memory: their own features are not kept.
-    """
+def open_candidates(catalogue: Catalogue) -> Candidates:
+    """Return the candidates among all present contents whose corners are in the catalogue."""
     contents: dict[int, str] = {}
     owner: dict[str, int] = {}
     for meme in catalogue.memes.everything():
@@ -229,27 +231,32 @@ def stored_features(catalogue: Catalogue, *, asking: bool = True) -> Candidates:
         return found
 
     def strongest(blob: bytes) -> Corners:
-        return strongest_corners(unpacked(blob), an_octave=ASKING_AN_OCTAVE if asking else CORNERS_AN_OCTAVE)
+        return strongest_corners(unpacked(blob), an_octave=CORNERS_AN_OCTAVE)
 
-    bits, contents_bits = by_content(PDQ, bytes), by_content(CONTENT, bytes)
-    corners = by_content(CORNERS, strongest)
-    mirrored = by_content(CORNERS_MIRRORED, unpacked) if asking else {}
+    bits, contents_bits, corners = by_content(PDQ, bytes), by_content(CONTENT, bytes), by_content(CORNERS, strongest)
     texts = texts_by_content(catalogue)
     hashes = [content for content in owner if content in corners and content in bits]
-    features = []
-    for content in hashes:
-        own = dict.fromkeys([*bits[content], *contents_bits.get(content, ())])  # most frames are all content
-        rows = np.frombuffer(b"".join(own), np.uint8).reshape(-1, BITS // 8)
-        features.append(
-            Features(
-                rows,
-                mirrored_bits(rows),
-                tuple(corners[content]),
-                tuple(mirrored.get(content, ())),
-                words_of(texts.get(content, "")),
-            )
-        )
-    return Candidates(hashes, features, asking=asking)
+    features = [
+        _features([*bits[one], *contents_bits.get(one, ())], corners[one], [], text=texts.get(one, ""))
+        for one in hashes
+    ]
+    return Candidates(hashes, features)
+
+
+def stored_features(catalogue: Catalogue, content_hash: str, *, text: str = "") -> Features:
+    """Return what a content of the catalogue asks for its like with, given what it says; any thread may call it."""
+    bits, contents_bits, corners, mirrored = (
+        catalogue.pictures.fingerprints_of(content_hash, algorithm)
+        for algorithm in (PDQ, CONTENT, CORNERS, CORNERS_MIRRORED)
+    )
+    upright = [strongest_corners(unpacked(blob)) for blob in corners]
+    return _features([*bits, *contents_bits], upright, [unpacked(blob) for blob in mirrored], text=text)
+
+
+def _features(bits: Sequence[bytes], corners: Sequence[Corners], mirrored: Sequence[Corners], *, text: str) -> Features:
+    own = dict.fromkeys(bits)  # most frames are all content
+    rows = np.frombuffer(b"".join(own), np.uint8).reshape(-1, BITS // 8)
+    return Features(rows, mirrored_bits(rows), tuple(corners), tuple(mirrored), words_of(text))
 
 
 def content_bits(pictures: Sequence[Image.Image]) -> list[bytes]:

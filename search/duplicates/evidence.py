@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 # The name and version of the comparison: under another, pairs are compared again.
-COMPARISON = "overlay-4"
+COMPARISON = "overlay-5"
 
 
 class Tier(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from search.catalogue import Catalogue
-from search.duplicates.candidates import Candidates, features_of, stored_features, texts_by_content
+from search.duplicates.candidates import Candidates, features_of, open_candidates, texts_by_content
 from search.duplicates.comparing import seen
 from search.duplicates.evidence import Evidence, Tier
 from search.duplicates.moving import compare_contents
@@ -42,7 +42,7 @@ def open_matcher(catalogue: Catalogue) -> Matcher:
     memes: dict[str, Meme] = {}
     for meme in catalogue.memes.everything():
         memes.setdefault(meme.content_hash, meme)
-    return Matcher(stored_features(catalogue, asking=False), memes, texts_by_content(catalogue))
+    return Matcher(open_candidates(catalogue), memes, texts_by_content(catalogue))
 
 
 def match_upload(
