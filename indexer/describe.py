@@ -25,9 +25,9 @@ from tenacity import (
 )
 
 from indexer.answers import Judged, judge
-from indexer.library import content_hash, library_root
+from indexer.library import library_root
 from indexer.line import Line
-from indexer.media import decode
+from indexer.pictures import decode_content
 from indexer.progress import Progress, stage_of
 from indexer.prompts import Prompt, Prompts, load_prompts
 from indexer.queue import Shift, shift_on
@@ -216,11 +216,7 @@ class _Run:
         self._count(done=1)
 
     def _pictures(self, meme: Meme) -> tuple[Image.Image, ...]:
-        file = self._library / meme.path
-        decoded = decode(file, max_pixels=self._settings.max_pixels, max_bytes=self._settings.max_bytes)
-        if content_hash(file) != meme.content_hash:
-            raise UnreadableFile("It was changed after it had been indexed.", hint="Run `memetica index` again.")
-        return decoded.pictures
+        return decode_content(replace(self._settings, library=self._library), meme).pictures
 
     def _retrying(self) -> Retrying:
         # Doubling, and a little apart, so that workers that failed together do not come back together.

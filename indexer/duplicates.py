@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import combinations
 from time import monotonic
 
 import numpy as np
 from PIL import Image
 
-from indexer.media import decode
-from indexer.pictures import in_threads
+from indexer.pictures import decode_content, in_threads
 from indexer.progress import Progress, StageReport, stage_of
 from search.catalogue import Catalogue, Pair
 from search.duplicates.alignment import one_thread_a_picture
@@ -53,19 +53,20 @@ def compare_library(
             memes.setdefault(meme.content_hash, meme)
     waiting = memes.keys() - catalogue.pairs.searched()
     catalogue.failures.forget(Stage.DUPLICATES)
+    comparing = _Comparing(settings, catalogue, memes, load=load)
     with stage_of(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
-        comparing = _Comparing(settings, catalogue, memes, load=load)
         done = comparing.all(waiting, progress=progress)
-        comparing.between_neighbours()
-        for content, error in comparing.unreadable.items():
-            catalogue.failures.record(Stage.DUPLICATES, memes[content].path, error, content_hash=content)
+    between = comparing.between_neighbours()
+    with stage_of(progress, Stage.DUPLICATES, len(between), unit="pairs like the same one"):
+        comparing.these(between, progress=progress)
+    for content, error in comparing.unreadable.items():
+        catalogue.failures.record(Stage.DUPLICATES, memes[content].path, error, content_hash=content)
     return StageReport(Stage.DUPLICATES, done, len(comparing.unreadable), monotonic() - begun)
 
 
 def _decoded(settings: Settings) -> Load:
     def load(meme: Meme) -> Sequence[Image.Image]:
-        file = settings.library / meme.path
-        return decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures
+        return decode_content(settings, meme).pictures
 
     return load
 
@@ -127,23 +128,23 @@ class _Comparing:
             progress.advance(len(batch))
         return done
 
-    def between_neighbours(self) -> None:
-        """Compare what is like the same content with each other: their like may be removed, and they stay."""
+    def between_neighbours(self) -> list[tuple[str, str]]:
+        """Return the pairs like the same content and not compared yet: their like may be removed, and they stay."""
         near: dict[str, set[str]] = {}
         for tier in Tier:
             if tier.is_duplicate:
                 for pair in self._catalogue.pairs.all(tier):
                     near.setdefault(pair.one, set()).add(pair.other)
                     near.setdefault(pair.other, set()).add(pair.one)
-        keys = [
-            (one, other)
-            for others in near.values()
-            for one in sorted(others)
-            for other in sorted(others)
-            if one < other
-        ]
+        keys = (key for others in near.values() for key in combinations(sorted(others), 2))
+        return [key for key in dict.fromkeys(keys) if key not in self._compared]
+
+    def these(self, keys: Sequence[tuple[str, str]], *, progress: Progress) -> None:
+        """Compare pairs of contents, so many at a time."""
         for start in range(0, len(keys), BATCH):
-            self._catalogue.pairs.add(list(self._pairs(keys[start : start + BATCH])))
+            batch = keys[start : start + BATCH]
+            self._catalogue.pairs.add(list(self._pairs(batch)))
+            progress.advance(len(batch))
 
     def _pairs(self, keys: Iterable[tuple[str, str]]) -> Iterator[Pair]:
         """Yield the pairs that were not compared before, compared."""

@@ -7,9 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.library import content_hash
-from indexer.media import decode
-from indexer.pictures import in_threads
+from indexer.pictures import decode_content, in_threads
 from indexer.progress import Progress, stage_of
 from indexer.queue import Shift, shift_on
 from search.catalogue import Catalogue
@@ -83,11 +81,7 @@ def embed_few(settings: Settings, catalogue: Catalogue, memes: Iterable[Meme], *
 
 def prepare(settings: Settings, meme: Meme, encoder: ImageEncoder) -> Prepared:
     """Return a meme's frames as the encoder takes them; raise UnreadableFile, also when the file is another by now."""
-    file = settings.library / meme.path
-    decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
-    if content_hash(file) != meme.content_hash:
-        raise UnreadableFile("It was changed while it was being read.", hint="Run `memetica index` again.")
-    return [encoder.prepare(picture) for picture in decoded.pictures]
+    return [encoder.prepare(picture) for picture in decode_content(settings, meme).pictures]
 
 
 def _keep(

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from PIL import Image
 
+from indexer import media
 from indexer.library import content_hash
-from indexer.media import decode, placeholder, thumbnail
+from indexer.media import placeholder, thumbnail
 from indexer.progress import Progress, stage_of
 from indexer.queue import shift_on
 from indexer.thumbnails import thumbnail_path, thumbnails_present, write_atomically
@@ -83,10 +84,18 @@ def missing_pictures(settings: Settings, catalogue: Catalogue) -> list[Meme]:
     return waiting
 
 
+def decode_content(settings: Settings, meme: Meme) -> media.Decoded:
+    """Return what a meme's file shows; raise UnreadableFile, also when the file is another than the one scanned."""
+    file = settings.library / meme.path
+    decoded = media.decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+    if content_hash(file) != meme.content_hash:
+        raise UnreadableFile("It was changed after it had been scanned.", hint="Run `memetica index` again.")
+    return decoded
+
+
 def decode_meme(settings: Settings, meme: Meme) -> Decoded:
     """Return what decoding a meme's file gives; raise UnreadableFile."""
-    file = settings.library / meme.path
-    decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+    decoded = decode_content(settings, meme)
     first = decoded.pictures[0]
     record = PictureRecord(
         content_hash=meme.content_hash,
@@ -99,8 +108,6 @@ def decode_meme(settings: Settings, meme: Meme) -> Decoded:
         decoded_by=DECODER,
     )
     fingerprints = fingerprints_of(meme.content_hash, decoded.pictures)
-    if content_hash(file) != meme.content_hash:
-        raise UnreadableFile("It was changed while it was being read.", hint="Run `memetica index` again.")
     return Decoded(record, fingerprints, thumbnail(first, settings.thumbnail_side))
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from indexer.media import decode
 from indexer.ocr import OcrEngine, Reading, read_frames
-from indexer.pictures import in_threads
+from indexer.pictures import decode_content, in_threads
 from indexer.progress import Progress, stage_of
 from indexer.queue import shift_on
 from indexer.weigh import BADLY_READ
@@ -41,9 +40,7 @@ def read_memes(
         return bool(catalogue.texts.without_ocr(engine.name, again=again or badly_read, content_hash=meme.content_hash))
 
     def read(meme: Meme) -> Reading:
-        file = settings.library / meme.path
-        decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
-        return read_frames(engine, decoded.pictures)
+        return read_frames(engine, decode_content(settings, meme).pictures)
 
     with stage_of(progress, Stage.OCR, len(missing()), unit="pictures"), shift_on(catalogue, Stage.OCR) as shift:
         waiting = shift.until_done(missing, lacks=lacks, source=engine.name)

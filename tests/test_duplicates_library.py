@@ -157,6 +157,16 @@ def test_a_file_that_is_gone_is_recorded_and_tried_again(settings: Settings, cat
     assert _grouped(catalogue) == TRUTH
 
 
+def test_a_file_that_is_another_by_now_is_not_taken_for_what_it_was(settings: Settings, catalogue: Catalogue) -> None:
+    file = settings.library / "Scenes" / "0.png"
+    before = catalogue.memes.at("Scenes/0.png").content_hash
+    captioned(scene(50)).save(file)
+    assert compare_library(settings, catalogue, progress=Silence()).failed == 1
+    (failure,) = [one for one in catalogue.failures.all() if one.stage is Stage.DUPLICATES]
+    assert failure.subject == "Scenes/0.png" and "changed" in failure.reason and "memetica index" in failure.hint
+    assert not any(before in pair for pair in catalogue.pairs.compared())
+
+
 def test_what_is_like_the_same_meme_is_compared_with_each_other(settings: Settings, catalogue: Catalogue) -> None:
     for number, edit in enumerate(("brighter", "black bars", "a watermark")):
         EDITS[edit](captioned(scene(1))).save(settings.library / "Scenes" / f"1 {number}.png")
