@@ -3,7 +3,7 @@
 python -m benchmarks.duplicates_scale fingerprints 100000
 python -m benchmarks.duplicates_scale fingerprints 1000000
 python -m benchmarks.duplicates_scale upload 30000
-python -m benchmarks.duplicates_scale library 1000
+python -m benchmarks.duplicates_scale library 870
 python -m benchmarks.duplicates_scale library 8700
 
 A library is drawn by ../shared/real_memes/build_library.py, with 15 copies of every hundred memes.
