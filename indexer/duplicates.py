@@ -10,6 +10,7 @@ from time import monotonic
 import numpy as np
 from PIL import Image
 
+from indexer.build import live_manifest
 from indexer.pictures import decode_content, in_threads
 from indexer.progress import Progress, StageReport, stage_of
 from search.catalogue import Catalogue, Pair
@@ -22,7 +23,7 @@ from search.duplicates.candidates import (
     texts_by_content,
 )
 from search.duplicates.comparing import Seen, seen
-from search.duplicates.evidence import Tier
+from search.duplicates.evidence import COMPARISON, Tier
 from search.duplicates.moving import compare_contents
 from search.duplicates.sampling import unpacked
 from search.errors import UnreadableFile
@@ -51,9 +52,11 @@ def compare_library(
     for meme in catalogue.memes.everything():
         if meme.has_thumbnail:  # decoded once: what could not be is no news
             memes.setdefault(meme.content_hash, meme)
-    waiting = memes.keys() - catalogue.pairs.searched()
+    # Another image encoder sees other memes as alike: what was compared stays so, and is only asked about again.
+    seen_by = getattr(live_manifest(settings.data / "index"), "image_encoder", "")
+    waiting = memes.keys() - catalogue.pairs.searched(_asked_with(seen_by))
     catalogue.failures.forget(Stage.DUPLICATES)
-    comparing = _Comparing(settings, catalogue, memes, load=load)
+    comparing = _Comparing(settings, catalogue, memes, load=load, seen_by=seen_by)
     with stage_of(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
         done = comparing.all(waiting, progress=progress)
     between = comparing.between_neighbours()
@@ -62,6 +65,10 @@ def compare_library(
     for content, error in comparing.unreadable.items():
         catalogue.failures.record(Stage.DUPLICATES, memes[content].path, error, content_hash=content)
     return StageReport(Stage.DUPLICATES, done, len(comparing.unreadable), monotonic() - begun)
+
+
+def _asked_with(seen_by: str) -> str:
+    return f"{COMPARISON} {seen_by}".strip()
 
 
 def _decoded(settings: Settings) -> Load:
@@ -74,10 +81,13 @@ def _decoded(settings: Settings) -> Load:
 class _Comparing:
     """One run's comparisons: pictures kept ready, pairs already compared."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, memes: dict[str, Meme], *, load: Load) -> None:
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, memes: dict[str, Meme], *, load: Load, seen_by: str
+    ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._memes = memes
+        self._seen_by = seen_by
         self._texts = texts_by_content(catalogue)
         self._compared = catalogue.pairs.compared()
         self.unreadable: dict[str, UnreadableFile] = {}
@@ -106,7 +116,7 @@ class _Comparing:
 
     def all(self, waiting: Iterable[str], *, progress: Progress) -> int:
         """Compare contents with what may be like them; return how many were done."""
-        candidates = open_candidates(self._catalogue)
+        candidates = open_candidates(self._catalogue, seen_by=self._seen_by)
         place_of = {content: place for place, content in enumerate(candidates.hashes)}
         # Pictures that look alike come one after another, so that they are loaded once.
         places = candidates.in_order([place_of[content] for content in waiting if content in place_of])
@@ -114,7 +124,8 @@ class _Comparing:
 
         def features(place: int) -> Features:
             content = candidates.hashes[place]
-            return stored_features(self._catalogue, content, text=self._texts.get(content, ""))
+            text = self._texts.get(content, "")
+            return stored_features(self._catalogue, content, text=text, seen_by=self._seen_by)
 
         likely = candidates.of_own(places, features=features)
         for batch in _batches(likely, places, threads=self._settings.threads):
@@ -123,7 +134,8 @@ class _Comparing:
             contents = [candidates.hashes[place] for place, _ in batch]
             with self._catalogue.transaction():
                 self._catalogue.pairs.add(pairs)
-                self._catalogue.pairs.mark_searched(content for content in contents if content not in self._asked_again)
+                found = (content for content in contents if content not in self._asked_again)
+                self._catalogue.pairs.mark_searched(found, version=_asked_with(self._seen_by))
             done += len(batch)
             progress.advance(len(batch))
         return done

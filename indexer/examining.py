@@ -25,7 +25,7 @@ from search.duplicates.comparing import Seen, seen
 from search.duplicates.evidence import Evidence, Tier
 from search.duplicates.moving import compare_contents
 from search.duplicates.upload import COMPARED, Matcher, match_upload, open_matcher
-from search.encoders import load_image_encoder
+from search.encoders import ImageEncoder, load_image_encoder
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile
 from search.fingerprints import PDQ, pdq, pdq_mirrored
 from search.generation import FINGERPRINTS, live_folder
@@ -50,7 +50,7 @@ class Examiner:
 
 def open_examiner(settings: Settings, catalogue: Catalogue, *, engine: OcrEngine | None, unread: str = "") -> Examiner:
     """Return an examiner over the library as it is now."""
-    return Examiner(settings, catalogue, engine, unread, open_matcher(catalogue))
+    return Examiner(settings, catalogue, engine, unread, open_matcher(catalogue, seen_by=_seen_by(settings)))
 
 
 def examine(examiner: Examiner, upload: Upload) -> None:
@@ -83,14 +83,15 @@ def find_out(
     fingerprints = fingerprints_of(content_hash, decoded.pictures)
     reading, unread = read(examiner, decoded.pictures)
     text = reading.text if reading else ""
-    likes, uncompared = likes_of(examiner, decoded.pictures, text=text, content_hash=content_hash)
+    sight = sight_of(settings, decoded.pictures)
+    likes, uncompared = likes_of(examiner, decoded.pictures, text=text, content_hash=content_hash, sight=sight)
     beside = [] if before is None else _likes_beside(examiner, before, decoded.pictures)
     return {
         "picture": picture_of(decoded),
         "text": text,
         "reading": reading_of(examiner.engine, reading),
         "unread": unread,
-        "tags": tags_by_sight(settings, examiner.catalogue, decoded.pictures),
+        "tags": tags_by_sight(examiner.catalogue, sight),
         "alike": [{"content_hash": meme.content_hash, "evidence": found.to_json()} for meme, found in likes],
         "beside": [{"id": id, "evidence": found.to_json()} for id, found in beside],
         "uncompared": uncompared,
@@ -110,18 +111,40 @@ def picture_of(decoded: Decoded) -> dict[str, Any]:
     }
 
 
-def tags_by_sight(settings: Settings, catalogue: Catalogue, pictures: Sequence[Image.Image]) -> list[tuple[str, float]]:
-    """Return the categories whose names a picture fits best, each with its share; none without an image encoder.
+@dataclass(frozen=True)
+class Sight:
+    """What an image encoder made of a picture's frames: `rows` ([frames, d] float32) of length 1."""
 
-    The one that the index was made by looks, and it knows no example: a new category counts as much as an old one.
-    """
-    made_by = getattr(live_manifest(settings.data / "index"), "image_encoder", "")
+    encoder: ImageEncoder
+    rows: NDArray[np.float32]
+
+
+def sight_of(settings: Settings, pictures: Sequence[Image.Image]) -> Sight | None:
+    """Return what the image encoder that the index was made by sees in a picture's frames; None without one."""
+    made_by = _seen_by(settings)
     if not made_by:
-        return []
+        return None
     try:
         encoder = load_image_encoder(settings, made_by, often=True)
-        rows = encoder.encode_images(pictures)
-        found = tags_of(encoder, rows, sorted(category for category, _, _ in catalogue.memes.categories()))
+        return Sight(encoder, encoder.encode_images(pictures))
+    except ModelUnavailable:
+        return None
+
+
+def _seen_by(settings: Settings) -> str:
+    return getattr(live_manifest(settings.data / "index"), "image_encoder", "")
+
+
+def tags_by_sight(catalogue: Catalogue, sight: Sight | None) -> list[tuple[str, float]]:
+    """Return the categories whose names a picture fits best, each with its share; none without an image encoder.
+
+    It knows no example: a new category counts as much as an old one.
+    """
+    if sight is None:
+        return []
+    try:
+        names = sorted(category for category, _, _ in catalogue.memes.categories())
+        found = tags_of(sight.encoder, sight.rows, names)
     except ModelUnavailable:
         return []
     return [(category, round(share, 3)) for category, share in found]
@@ -146,7 +169,7 @@ def read(examiner: Examiner, pictures: Sequence[Image.Image]) -> tuple[Reading |
 
 
 def likes_of(
-    examiner: Examiner, pictures: Sequence[Image.Image], *, text: str, content_hash: str
+    examiner: Examiner, pictures: Sequence[Image.Image], *, text: str, content_hash: str, sight: Sight | None = None
 ) -> tuple[list[tuple[Meme, Evidence]], str]:
     """Return the memes that are like a picture, the surest first, and what could not be compared, in words.
 
@@ -157,7 +180,12 @@ def likes_of(
         found = [
             (match.meme, match.evidence)
             for match in match_upload(
-                examiner.matcher, pictures, load=_load(examiner), text=text, content_hash=content_hash
+                examiner.matcher,
+                pictures,
+                load=_load(examiner),
+                text=text,
+                content_hash=content_hash,
+                sight=None if sight is None else sight.rows,
             )
         ]
         known = set(examiner.matcher.candidates.hashes)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from indexer.demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
 from indexer.demo.scenes import Scene, draw_scene, random_scene
-from indexer.examining import tags_by_sight
+from indexer.examining import sight_of, tags_by_sight
 from indexer.pipeline import index_library
 from indexer.progress import Silence
 from indexer.small_clip.phrases import held_out_scene
@@ -368,6 +368,6 @@ def test_another_drawing_of_a_scene_finds_it(seen: tuple[Settings, Catalogue]) -
 def test_a_category_is_told_by_its_name_alone(seen: tuple[Settings, Catalogue]) -> None:
     settings, catalogue = seen
     picture = draw_scene(replace(SCENES[1], subject=Subject.DOG, sky=Sky.DAY), (400, 300))
-    assert tags_by_sight(settings, catalogue, [picture])[0][0] == "Beach"
+    assert tags_by_sight(catalogue, sight_of(settings, [picture]))[0][0] == "Beach"
     without = replace(settings, data=settings.data / "none")
-    assert tags_by_sight(without, catalogue, [picture]) == []
+    assert tags_by_sight(catalogue, sight_of(without, [picture])) == []

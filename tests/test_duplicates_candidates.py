@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from duplicated import EDITS, captioned, scene
 
@@ -31,6 +32,20 @@ def test_rare_shared_words_make_a_candidate_of_another_picture(library: Candidat
     assert 4 in library.of(elsewhere)
     common = Features(elsewhere.bits, elsewhere.mirrored_bits, (), (), words_of("here here zebra4"))
     assert 4 not in library.of(common)
+
+
+def test_what_an_image_encoder_sees_in_both_makes_a_candidate() -> None:
+    rows = np.eye(3, dtype=np.float32)
+    drawn = [features_of([scene(seed)], sight=rows[[seed]]) for seed in range(3)]
+    library = Candidates([f"{seed:064}" for seed in range(3)], drawn)
+    nothing = np.empty((0, 32), np.uint8)
+
+    def found(cosine: float) -> list[int]:
+        row = np.array([[cosine, 0, (1 - cosine**2) ** 0.5]], np.float32)
+        return library.of(Features(nothing, nothing, (), (), sight=row))
+
+    assert found(0.9) == [0] and found(0.2) == [2] and found(0.7) == []
+    assert library.of(Features(nothing, nothing, (), ())) == []
 
 
 def test_all_at_once_finds_the_near_fingerprints_that_one_at_a_time_does(

@@ -167,6 +167,30 @@ def test_a_file_that_is_another_by_now_is_not_taken_for_what_it_was(settings: Se
     assert not any(before in pair for pair in catalogue.pairs.compared())
 
 
+def test_what_an_image_encoder_sees_in_both_is_compared_once_it_is_known(
+    settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare_library(settings, catalogue, progress=Silence())
+    contents = sorted({meme.content_hash for meme in catalogue.memes.everything()})
+    one, other = (catalogue.memes.at(f"Scenes/{name}").content_hash for name in ("0.png", "2 a screenshot.png"))
+    key = (min(one, other), max(one, other))
+    assert key not in catalogue.pairs.compared()
+    before = catalogue.pairs.compared()
+    rows = np.eye(len(contents), dtype=np.float32)
+    rows[contents.index(other)] = rows[contents.index(one)]
+    catalogue.vectors.register("eyes", dimensions=len(contents))
+    for content, row in zip(contents, rows, strict=True):
+        catalogue.vectors.put_picture("eyes", content, row[None])
+
+    class Manifest:
+        image_encoder = "eyes"
+
+    monkeypatch.setattr("indexer.duplicates.live_manifest", lambda index: Manifest)
+    assert compare_library(settings, catalogue, progress=Silence()).done == len(contents)
+    assert catalogue.pairs.compared() - before == {key}
+    assert compare_library(settings, catalogue, progress=Silence()).done == 0
+
+
 def test_what_is_like_the_same_meme_is_compared_with_each_other(settings: Settings, catalogue: Catalogue) -> None:
     for number, edit in enumerate(("brighter", "black bars", "a watermark")):
         EDITS[edit](captioned(scene(1))).save(settings.library / "Scenes" / f"1 {number}.png")

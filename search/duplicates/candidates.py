@@ -1,4 +1,5 @@
-"""Which contents may be alike, without comparing all with all: near fingerprints, corners seen again, shared words."""
+"""Which contents may be alike, without comparing all with all: near fingerprints, corners seen again, what an
+image encoder sees in both, shared words."""
 
 from __future__ import annotations
 
@@ -28,6 +29,7 @@ from search.duplicates.sampling import (
 )
 from search.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
 from search.meme import Field
+from search.vectors import VectorsInMemory
 
 CORNERS = "corners-2"
 CORNERS_MIRRORED = "corners-mirrored-2"  # of the strongest of them
@@ -39,12 +41,16 @@ NEAREST = 4  # by each way of looking
 MOST_SAME = 16
 ORDERED_BITS = 40  # of 256: chains of such steps are mostly one template's memes
 MOST_SEEN = 6  # by corners
+NEAREST_IN_SIGHT = 3  # by an image encoder
+LEAST_COSINE = 0.85  # what an image encoder sees in both is less alike below it than one template's memes are
+_SIGHTS = 16  # rows looked at: what moves has several, and its own are among them
 BULK = 5_000  # contents asked about at once, from which on near fingerprints are found by samples
 RARE = 20  # contents that a rare word stands in, at most
 SHARED_WORDS = 3
 _WORD = re.compile(r"[^\W_]{4,}")
 
 Places = NDArray[np.int64]
+Sight = NDArray[np.float32]
 Made = TypeVar("Made")
 
 
@@ -52,7 +58,8 @@ Made = TypeVar("Made")
 class Features:
     """By what a content is found: fingerprints ([n, 32] uint8) and corners, upright and mirrored, and words.
 
-    Fingerprints are those of its frames, and of what each shows without plain surroundings, where it has any.
+    Fingerprints are those of its frames, and of what each shows without plain surroundings, where it has any. `sight`
+    ([frames, d] float32) are an image encoder's unit rows, none without one.
     """
 
     bits: NDArray[np.uint8]
@@ -60,10 +67,11 @@ class Features:
     corners: tuple[Corners, ...]
     mirrored_corners: tuple[Corners, ...]
     words: frozenset[str] = frozenset()
+    sight: Sight | None = None
 
 
-def features_of(pictures: Sequence[Image.Image], *, text: str = "") -> Features:
-    """Return the features of a content's pictures, a frame each, and of what they say."""
+def features_of(pictures: Sequence[Image.Image], *, text: str = "", sight: Sight | None = None) -> Features:
+    """Return the features of a content's pictures, a frame each, and of what they say; `sight` as in Features."""
     views = [view_of(picture) for picture in pictures]
     corners = [strongest_corners(view.corners) for view in views]
     contents = [content for picture in pictures if (content := content_of(picture)) is not picture]
@@ -73,6 +81,7 @@ def features_of(pictures: Sequence[Image.Image], *, text: str = "") -> Features:
         tuple(corners),
         tuple(mirrored_corners(own, view.grey) for own, view in zip(corners, views, strict=True)),
         words_of(text),
+        sight,
     )
 
 
@@ -112,6 +121,11 @@ class Candidates:
         frames = [corners for one in features for corners in one.corners]
         owners = np.repeat(np.arange(len(counts)), [len(one.corners) for one in features])
         self._corners = CornerIndex.of(frames, owners=owners)
+        sights = [one.sight for one in features if one.sight is not None and len(one.sight)]
+        self._sights = VectorsInMemory(np.concatenate(sights)) if sights else None
+        self._sight_owners = np.repeat(
+            np.arange(len(counts)), [0 if one.sight is None else len(one.sight) for one in features]
+        )
         self._words: dict[str, list[int]] = {}
         for place, one in enumerate(features):
             for word in one.words:
@@ -122,7 +136,8 @@ class Candidates:
 
     def of(self, asked: Features) -> list[int]:
         """Return the places of the contents that may be like this one, the likeliest first."""
-        return list(dict.fromkeys([*self._by_bits(asked), *self._by_corners(asked), *self._by_words(asked)]))
+        others = [*self._by_bits(asked), *self._by_corners(asked), *self._by_sight(asked), *self._by_words(asked)]
+        return list(dict.fromkeys(others))
 
     def of_own(self, places: Sequence[int], *, features: Callable[[int], Features]) -> Callable[[int], list[int]]:
         """Return what tells the places of what may be like one of these, itself left out; any thread may ask it.
@@ -134,7 +149,9 @@ class Candidates:
         def found(place: int) -> list[int]:
             asked = features(place)
             by_bits = self._by_bits(asked, without=place) if near is None else near.get(place, [])
-            others = [*by_bits, *self._by_corners(asked, without=place), *self._by_words(asked, without=place)]
+            by_corners = self._by_corners(asked, without=place)
+            by_sight = self._by_sight(asked, without=place)
+            others = [*by_bits, *by_corners, *by_sight, *self._by_words(asked, without=place)]
             return [other for other in dict.fromkeys(others) if other != place]
 
         return found
@@ -189,6 +206,16 @@ class Candidates:
                     found[owner] = max(count, found.get(owner, 0))
         return sorted(found, key=lambda owner: (-found[owner], owner))[:MOST_SEEN]
 
+    def _by_sight(self, asked: Features, *, without: int = -1) -> list[int]:
+        if self._sights is None or asked.sight is None or not len(asked.sight):
+            return []
+        rows, cosines = self._sights.nearest(asked.sight, _SIGHTS)
+        best: dict[int, float] = {}
+        for owner, cosine in zip(self._sight_owners[rows.ravel()].tolist(), cosines.ravel().tolist(), strict=True):
+            if owner != without and cosine >= LEAST_COSINE:
+                best[owner] = max(cosine, best.get(owner, cosine))
+        return sorted(best, key=lambda owner: (-best[owner], owner))[:NEAREST_IN_SIGHT]
+
     def _by_words(self, asked: Features, *, without: int = -1) -> list[int]:
         shared: dict[int, tuple[int, float]] = {}
         for word in sorted(asked.words):
@@ -214,8 +241,11 @@ def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
     return places[: max(NEAREST, min(same, MOST_SAME))].tolist()
 
 
-def open_candidates(catalogue: Catalogue) -> Candidates:
-    """Return the candidates among all present contents whose corners are in the catalogue."""
+def open_candidates(catalogue: Catalogue, *, seen_by: str = "") -> Candidates:
+    """Return the candidates among all present contents whose corners are in the catalogue.
+
+    `seen_by` names the image encoder whose embeddings have a say; without it none has.
+    """
     contents: dict[int, str] = {}
     owner: dict[str, int] = {}
     for meme in catalogue.memes.everything():
@@ -234,29 +264,51 @@ def open_candidates(catalogue: Catalogue) -> Candidates:
         return strongest_corners(unpacked(blob), an_octave=CORNERS_AN_OCTAVE)
 
     bits, contents_bits, corners = by_content(PDQ, bytes), by_content(CONTENT, bytes), by_content(CORNERS, strongest)
+    sights: dict[str, list[Sight]] = {}
+    if seen_by:
+        for id, row in zip(*catalogue.vectors.of_pictures(seen_by), strict=True):
+            if id in chosen:
+                sights.setdefault(contents[id], []).append(row.astype(np.float32))
     texts = texts_by_content(catalogue)
     hashes = [content for content in owner if content in corners and content in bits]
     features = [
-        _features([*bits[one], *contents_bits.get(one, ())], corners[one], [], text=texts.get(one, ""))
+        _features(
+            [*bits[one], *contents_bits.get(one, ())],
+            corners[one],
+            [],
+            text=texts.get(one, ""),
+            sight=np.stack(sights[one]) if one in sights else None,
+        )
         for one in hashes
     ]
     return Candidates(hashes, features)
 
 
-def stored_features(catalogue: Catalogue, content_hash: str, *, text: str = "") -> Features:
-    """Return what a content of the catalogue asks for its like with, given what it says; any thread may call it."""
+def stored_features(catalogue: Catalogue, content_hash: str, *, text: str = "", seen_by: str = "") -> Features:
+    """Return what a content of the catalogue asks for its like with, given what it says; any thread may call it.
+
+    `seen_by` as in `open_candidates`.
+    """
     bits, contents_bits, corners, mirrored = (
         catalogue.pictures.fingerprints_of(content_hash, algorithm)
         for algorithm in (PDQ, CONTENT, CORNERS, CORNERS_MIRRORED)
     )
     upright = [strongest_corners(unpacked(blob)) for blob in corners]
-    return _features([*bits, *contents_bits], upright, [unpacked(blob) for blob in mirrored], text=text)
+    sight = catalogue.vectors.of_picture(seen_by, content_hash) if seen_by else None
+    return _features([*bits, *contents_bits], upright, [unpacked(blob) for blob in mirrored], text=text, sight=sight)
 
 
-def _features(bits: Sequence[bytes], corners: Sequence[Corners], mirrored: Sequence[Corners], *, text: str) -> Features:
+def _features(
+    bits: Sequence[bytes],
+    corners: Sequence[Corners],
+    mirrored: Sequence[Corners],
+    *,
+    text: str,
+    sight: Sight | None,
+) -> Features:
     own = dict.fromkeys(bits)  # most frames are all content
     rows = np.frombuffer(b"".join(own), np.uint8).reshape(-1, BITS // 8)
-    return Features(rows, mirrored_bits(rows), tuple(corners), tuple(mirrored), words_of(text))
+    return Features(rows, mirrored_bits(rows), tuple(corners), tuple(mirrored), words_of(text), sight)
 
 
 def content_bits(pictures: Sequence[Image.Image]) -> list[bytes]:

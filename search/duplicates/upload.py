@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from search.catalogue import Catalogue
-from search.duplicates.candidates import Candidates, features_of, open_candidates, texts_by_content
+from search.duplicates.candidates import Candidates, Sight, features_of, open_candidates, texts_by_content
 from search.duplicates.comparing import seen
 from search.duplicates.evidence import Evidence, Tier
 from search.duplicates.moving import compare_contents
@@ -37,26 +37,36 @@ class Matcher:
     texts: dict[str, str]
 
 
-def open_matcher(catalogue: Catalogue) -> Matcher:
-    """Return the library as the catalogue knows it, ready for uploads; memes not yet decoded are not in it."""
+def open_matcher(catalogue: Catalogue, *, seen_by: str = "") -> Matcher:
+    """Return the library as the catalogue knows it, ready for uploads; memes not yet decoded are not in it.
+
+    `seen_by` names the image encoder whose embeddings have a say.
+    """
     memes: dict[str, Meme] = {}
     for meme in catalogue.memes.everything():
         memes.setdefault(meme.content_hash, meme)
-    return Matcher(open_candidates(catalogue), memes, texts_by_content(catalogue))
+    return Matcher(open_candidates(catalogue, seen_by=seen_by), memes, texts_by_content(catalogue))
 
 
 def match_upload(
-    matcher: Matcher, pictures: Sequence[Image.Image], *, load: Load, text: str = "", content_hash: str = ""
+    matcher: Matcher,
+    pictures: Sequence[Image.Image],
+    *,
+    load: Load,
+    text: str = "",
+    content_hash: str = "",
+    sight: Sight | None = None,
 ) -> list[Match]:
     """Return the memes that are like an upload, given by its frames, the surest tier and score first.
 
+    `sight` ([frames, d] float32) is what the matcher's image encoder made of the frames, where there is one.
     `load` gives a meme's pictures. With the upload's `content_hash`, the same bytes are told without a look. A meme
     whose pictures cannot be loaded (OSError, MemeticaError) ends the question with that error.
     """
     found = []
     if content_hash in matcher.memes:
         found.append(Match(matcher.memes[content_hash], Evidence(Tier.IDENTICAL)))
-    asked = features_of(pictures, text=text)
+    asked = features_of(pictures, text=text, sight=sight)
     ready = [seen(picture) for picture in pictures]
     for place in matcher.candidates.of(asked)[:COMPARED]:
         content = matcher.candidates.hashes[place]
