@@ -33,11 +33,11 @@ from search.catalogue import open_catalogue
 from search.duplicates.alignment import Corners
 from search.duplicates.candidates import Candidates, Features, features_of
 from search.duplicates.groups import find_groups
-from search.duplicates.sampling import near_pairs
 from search.duplicates.upload import Matcher, match_upload
 from search.fingerprints import PDQ_SAME, hamming, mirrored_bits
 from search.meme import MediaType, Meme
 from search.settings import Settings
+from search.vectors import near_pairs
 
 SHARED = Path(__file__).parents[2] / "shared" / "real_memes"
 DRAWN = 1000

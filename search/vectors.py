@@ -2,7 +2,7 @@
 
 Up to EXACT_UP_TO rows a search reads them all, in half precision, which loses nothing of the catalogue's own float16.
 Beyond, an inverted file of 8-bit codes proposes rows and the half-precision ones judge them: a score is always exact.
-Fingerprints have an exact binary index.
+Fingerprints have an exact binary index; for all near pairs of very many, one that hashes samples of their bits.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from search.errors import IndexUnusable
 
 EXACT_UP_TO = 500_000  # rows: about 30 ms a search, where 200,000 take 5 to 11 (benchmarks/vectors.py)
 LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
+HASHED_BEYOND = 100_000  # fingerprints: all pairs take 7 s there, and a hundred times that at a million
+HASHED_RADIUS = 31  # of 256 bits: what differs in more agrees in too few samples
+MOST_NEAR = 64  # pairs of a fingerprint: blank pictures are all alike
+_HASHES, _HASHED_BITS = 12, 20
+_ASKED = 1000  # fingerprints at a time
 _CHUNK = 65536  # rows copied at a time while building
 _TRAINING_ROWS_A_LIST = 64
 _LISTS_SEARCHED = 1 / 8  # share of the lists that a search looks into: recall@10 .98, a sixteenth .93 (made-up rows)
@@ -327,6 +332,47 @@ def extend_fingerprints(source: Path, folder: Path, bits: NDArray[np.uint8], *, 
     order = np.argsort(every, kind="stable")
     build_fingerprints(folder, np.concatenate([rows[kept], bits])[order], owners=every[order])
     return len(every)
+
+
+def near_pairs(codes: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
+    """Return the pairs ([n, 2] int64, the lower place first, rising) of fingerprints ([m, bytes] uint8) that differ in
+    at most `radius` bits, and in how many they do. Each fingerprint counts its MOST_NEAR nearest.
+
+    All are found up to HASHED_BEYOND fingerprints. Beyond, up to HASHED_RADIUS, those are that agree but for a bit in
+    one of _HASHES samples: nearly all (benchmarks/duplicates_scale.py counts those missed).
+    """
+    if codes.ndim != 2 or codes.dtype != np.uint8:
+        raise ValueError(f"fingerprints of shape {codes.shape} and type {codes.dtype} are not [n, bytes] of uint8")
+    count, bits = len(codes), 8 * codes.shape[1]
+    index: faiss.IndexBinary = faiss.IndexBinaryFlat(bits)
+    if count > HASHED_BEYOND and radius <= HASHED_RADIUS:
+        # A sample is a run of bits, and bits beside each other say much the same.
+        codes = _mixed(codes)
+        index = faiss.IndexBinaryMultiHash(bits, _HASHES, _HASHED_BITS)
+        index.nflip = 1
+    index.add(codes)
+    keys, distances = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for start in range(0, count, _ASKED):
+        limits, apart, rows = index.range_search(codes[start : start + _ASKED], radius + 1)
+        asked = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
+        others = np.flatnonzero(rows != asked)
+        others = others[np.lexsort((apart[others], asked[others]))]
+        one, other = asked[others], rows[others]
+        nearest = np.arange(len(one)) - np.searchsorted(one, one) < MOST_NEAR
+        keys.append((np.minimum(one, other) * count + np.maximum(one, other))[nearest])
+        distances.append(apart[others][nearest].astype(np.int64))
+    found, first = np.unique(np.concatenate(keys), return_index=True)
+    return np.column_stack([found // max(count, 1), found % max(count, 1)]), np.concatenate(distances)[first]
+
+
+def _mixed(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return fingerprints with their bits in another order, the same for all."""
+    order = np.random.default_rng(0).permutation(8 * codes.shape[1])
+    mixed = np.empty_like(codes)
+    for start in range(0, len(codes), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        mixed[some] = np.packbits(np.unpackbits(codes[some], axis=1)[:, order], axis=1)
+    return mixed
 
 
 @dataclass(frozen=True)

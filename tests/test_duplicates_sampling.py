@@ -1,4 +1,4 @@
-"""Near codes by samples, and the index of corners, against a look at all of them."""
+"""The index of corners, against a look at all of them."""
 
 from __future__ import annotations
 
@@ -10,45 +10,7 @@ from duplicated import EDITS, captioned, scene
 from PIL import ImageOps
 
 from search.duplicates.alignment import Corners, view_of
-from search.duplicates.sampling import CornerIndex, near_pairs, packed, strongest_corners, unpacked
-from search.fingerprints import hamming
-
-
-def _codes(count: int, *, copies: int, flipped: int, seed: int = 0) -> np.ndarray:
-    """Return random codes, the last of them copies of the first with some bits flipped."""
-    generator = np.random.default_rng(seed)
-    codes = generator.integers(0, 256, (count, 32), dtype=np.uint8)
-    for at in range(copies):
-        bits = np.unpackbits(codes[at])
-        bits[generator.choice(256, flipped, replace=False)] ^= 1
-        codes[count - 1 - at] = np.packbits(bits)
-    return codes
-
-
-def _all_pairs(codes: np.ndarray, radius: int) -> set[tuple[int, int]]:
-    distances = hamming(codes[:, None], codes)
-    first, second = np.nonzero(np.triu(distances <= radius, 1))
-    return set(zip(first.tolist(), second.tolist(), strict=True))
-
-
-@pytest.mark.parametrize(("radius", "flipped"), [(0, 0), (8, 3), (31, 24), (48, 40)])
-def test_the_pairs_are_those_that_a_look_at_all_finds(radius: int, flipped: int) -> None:
-    codes = _codes(600, copies=80, flipped=flipped)
-    pairs, distances = near_pairs(codes, radius)
-    assert {tuple(pair) for pair in pairs.tolist()} == _all_pairs(codes, radius)
-    assert (distances == hamming(codes[pairs[:, 0]], codes[pairs[:, 1]])).all()
-
-
-def test_many_equal_codes_are_found_and_do_not_explode() -> None:
-    codes = np.zeros((300, 32), np.uint8)
-    pairs, distances = near_pairs(codes, 0)
-    assert len(pairs) >= 299 and not distances.any()
-
-
-def test_no_codes_have_no_pairs_and_others_are_refused() -> None:
-    assert near_pairs(np.empty((0, 32), np.uint8), 31)[0].shape == (0, 2)
-    with pytest.raises(ValueError, match="not \\[n, 32\\]"):
-        near_pairs(np.zeros((4, 8), np.uint8), 3)
+from search.duplicates.sampling import CornerIndex, packed, strongest_corners, unpacked
 
 
 def test_packed_corners_come_back() -> None:

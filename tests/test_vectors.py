@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import search.vectors
 from search.errors import IndexUnusable
-from search.vectors import BinaryIndex, VectorIndex, build_fingerprints, build_vectors, use_threads
+from search.fingerprints import hamming
+from search.vectors import BinaryIndex, VectorIndex, build_fingerprints, build_vectors, near_pairs, use_threads
 
 DIMENSIONS = 24
 
@@ -312,3 +313,51 @@ def test_damaged_fingerprints_are_said_to_be_so(tmp_path: Path, fingerprint_owne
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(IndexUnusable):
         BinaryIndex.open(tmp_path / "bits")
+
+
+def _codes(count: int, *, copies: int, flipped: int, seed: int = 0) -> np.ndarray:
+    """Return random codes, the last of them copies of the first with some bits flipped."""
+    generator = np.random.default_rng(seed)
+    codes = generator.integers(0, 256, (count, 32), dtype=np.uint8)
+    for at in range(copies):
+        bits = np.unpackbits(codes[at])
+        bits[generator.choice(256, flipped, replace=False)] ^= 1
+        codes[count - 1 - at] = np.packbits(bits)
+    return codes
+
+
+def _all_pairs(codes: np.ndarray, radius: int) -> set[tuple[int, int]]:
+    distances = hamming(codes[:, None], codes)
+    first, second = np.nonzero(np.triu(distances <= radius, 1))
+    return set(zip(first.tolist(), second.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("radius", "flipped"), [(0, 0), (8, 3), (31, 24), (48, 40)])
+def test_the_pairs_are_those_that_a_look_at_all_finds(radius: int, flipped: int) -> None:
+    codes = _codes(600, copies=80, flipped=flipped)
+    pairs, distances = near_pairs(codes, radius)
+    assert {tuple(pair) for pair in pairs.tolist()} == _all_pairs(codes, radius)
+    assert (distances == hamming(codes[pairs[:, 0]], codes[pairs[:, 1]])).all()
+
+
+@pytest.mark.parametrize("hashed_beyond", [10, 1000])
+def test_many_equal_codes_are_found_and_do_not_explode(monkeypatch: pytest.MonkeyPatch, hashed_beyond: int) -> None:
+    monkeypatch.setattr(search.vectors, "HASHED_BEYOND", hashed_beyond)
+    pairs, distances = near_pairs(np.zeros((300, 32), np.uint8), 0)
+    assert set(pairs.ravel().tolist()) == set(range(300)) and not distances.any()
+    assert len(pairs) <= 300 * search.vectors.MOST_NEAR
+
+
+def test_hashed_codes_find_nearly_all_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search.vectors, "HASHED_BEYOND", 1000)
+    codes = _codes(4000, copies=1000, flipped=20)
+    pairs, distances = near_pairs(codes, 31)
+    found, wanted = {tuple(pair) for pair in pairs.tolist()}, _all_pairs(codes, 31)
+    assert found <= wanted and len(found) >= 0.99 * len(wanted) >= 900
+    assert (distances == hamming(codes[pairs[:, 0]], codes[pairs[:, 1]])).all()
+
+
+def test_no_codes_have_no_pairs_and_others_are_refused() -> None:
+    assert near_pairs(np.empty((0, 32), np.uint8), 31)[0].shape == (0, 2)
+    with pytest.raises(ValueError, match="not \\[n, bytes\\]"):
+        near_pairs(np.zeros((4, 8), np.int64), 3)

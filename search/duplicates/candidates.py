@@ -22,14 +22,13 @@ from search.duplicates.sampling import (
     BITS,
     CORNERS_AN_OCTAVE,
     CornerIndex,
-    near_pairs,
     packed,
     strongest_corners,
     unpacked,
 )
 from search.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
 from search.meme import Field
-from search.vectors import VectorsInMemory
+from search.vectors import VectorsInMemory, near_pairs
 
 CORNERS = "corners-2"
 CORNERS_MIRRORED = "corners-mirrored-2"  # of the strongest of them

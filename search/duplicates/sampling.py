@@ -1,15 +1,13 @@
-"""Codes of 256 bits that differ in few of them, found without comparing all with all.
+"""The index of corners: those of a picture, seen again, vote for the pictures of a library.
 
-Two codes that differ in few bits agree in most random samples of their bits. Under each of several samples, codes are
-sorted by the bits sampled, and only those that agree in all of them are compared (Indyk and Motwani, "Approximate
-nearest neighbors: towards removing the curse of dimensionality", 1998). Nothing is missed but by chance, and the number
-of samples makes that chance small.
+Two descriptors that differ in few bits agree in most random samples of their bits, and only those that agree in a
+sample are looked at (Indyk and Motwani, "Approximate nearest neighbors: towards removing the curse of dimensionality",
+1998). A vote says as well how a picture was moved and scaled, which no general index of vectors knows of.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log, log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +16,6 @@ from search.duplicates.alignment import OCTAVE_SCALE, Corners
 from search.fingerprints import hamming
 
 BITS = 256
-MISSED = 0.001  # share of the pairs at the radius itself that may be missed; nearer ones are missed far less
-_SHORTEST, _LONGEST = 10, 22  # bits a sample
-_RUN = 64  # codes that agree in a sample, beyond which only some of them are compared
-_CHUNK = 1 << 16  # codes unpacked, 1 << 20 pairs compared at a time
 
 CORNERS_AN_OCTAVE = 10  # of each picture in the index: 80 corners
 ASKING_AN_OCTAVE = 40  # of each picture that asks: about 290, because a screenshot's frame has corners of its own
@@ -37,45 +31,6 @@ _FAR = 64  # bits
 _CELL = 128.0  # pixels
 
 Codes = NDArray[np.uint8]  # [n, 32], packed
-
-
-def near_pairs(codes: Codes, radius: int, *, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the pairs ([n, 2] int64, the lower first, rising) of codes that differ in at most `radius` bits, and in
-    how many they differ ([n] int64). All but MISSED of the pairs at the radius, and nearly all nearer ones, are found.
-    """
-    if codes.ndim != 2 or codes.shape[1] * 8 != BITS or codes.dtype != np.uint8:
-        raise ValueError(f"codes of shape {codes.shape} and type {codes.dtype} are not [n, {BITS // 8}] of uint8")
-    count = len(codes)
-    # As many bits as leave chance about one neighbour each.
-    bits = min(max(ceil(log2(max(count, 2))), _SHORTEST), _LONGEST)
-    samples = ceil(log(MISSED) / log(1 - (1 - radius / BITS) ** bits)) if radius else 1
-    generator = np.random.default_rng(seed)
-    found: list[NDArray[np.int64]] = []
-    columns = np.asfortranarray(codes)  # samples read a byte of every code
-    for _ in range(samples):
-        keys = sampled(columns, generator.choice(BITS, bits, replace=False))
-        order = np.argsort(keys)
-        keys = keys[order]
-        for step in range(1, count):
-            same = np.flatnonzero(keys[step:] == keys[:-step])
-            if not len(same) or step > _RUN:
-                break
-            for start in range(0, len(same), 16 * _CHUNK):
-                some = same[start : start + 16 * _CHUNK]
-                first, second = order[some], order[some + step]
-                near = hamming(codes[first], codes[second]) <= radius
-                found.append(np.minimum(first, second)[near] * count + np.maximum(first, second)[near])
-        if len(found) > 64:
-            found = [_distinct(np.concatenate(found))]
-    joined = _distinct(np.concatenate(found)) if found else np.empty(0, np.int64)
-    pairs = np.column_stack([joined // max(count, 1), joined % max(count, 1)])
-    return pairs, _distances(codes, pairs)
-
-
-def _distances(codes: Codes, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    chunks = [pairs[start : start + 16 * _CHUNK] for start in range(0, len(pairs), 16 * _CHUNK)]
-    parts = [hamming(codes[chunk[:, 0]], codes[chunk[:, 1]]) for chunk in chunks]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def sampled(codes: Codes, bits: NDArray[np.int64]) -> NDArray[np.uint32]:
