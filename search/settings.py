@@ -85,7 +85,7 @@ def _keep_rule(text: str) -> tuple[KeepBy, ...]:
 class Settings:
     """What the reader can choose. Paths are absolute or relative to the working directory."""
 
-    library: Path = option(Path("memes"), help="the folder that holds the categories", parse=Path)
+    library: Path = option(Path("memes"), help="the folder that holds the categories; the last indexed", parse=Path)
     data: Path = option(
         Path(".memetica"), help="Memetica's own folder: catalogue, index, thumbnails, models", parse=Path
     )
@@ -171,7 +171,8 @@ def keep_setting(data: Path, name: str, value: str) -> Path:
         if not isinstance(stored, dict):
             raise WrongUse(f"{path} must be an object.", hint="Mend the file or remove it.")
         stored[name] = value
-        with aside.open("w", encoding="utf-8") as file:
+        # A path that is no text is written as JSON escapes it.
+        with aside.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -109,6 +109,33 @@ def test_status_is_fresh_and_says_what_is_done(indexed: Path) -> None:
     assert "up to date" in memetica("status", at=indexed).stdout
 
 
+def test_the_library_is_named_once_and_the_last_indexed_is_meant(indexed: Path, tmp_path: Path) -> None:
+    for name in ("this/one", "that/one"):
+        draw_tiny_library(tmp_path / name)
+        assert memetica("index", name, "--ocr", "none", at=tmp_path).returncode == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert str(tmp_path / "that/one") in memetica("status", "--data", tmp_path / ".memetica", at=elsewhere).stdout
+    said = memetica("duplicates", "--find", "--data", tmp_path / ".memetica", at=elsewhere)
+    assert said.returncode == 0 and "failed" not in said.stderr
+    named = memetica("status", at=tmp_path, MEMETICA_LIBRARY="this/one").stdout
+    assert str(tmp_path / "this/one") in named
+    assert (indexed / ".memetica/settings.json").read_text("utf-8").count(str(indexed / "memes")) == 1
+
+
+def test_a_library_that_is_away_is_one_sentence_and_spoils_nothing(tmp_path: Path) -> None:
+    draw_tiny_library(tmp_path / "mounted")
+    assert memetica("index", "mounted", "--ocr", "none", at=tmp_path).returncode == 0
+    (tmp_path / "mounted").rename(tmp_path / "away")
+    for verb in (["duplicates", "--find"], ["index"]):
+        said = memetica(*verb, at=tmp_path)
+        assert said.returncode == 1
+        assert "There is no folder" in said.stderr and "is its disk mounted?" in said.stderr
+    (tmp_path / "away").rename(tmp_path / "mounted")
+    assert not [row for row in rows(memetica("status", "--json", at=tmp_path)) if "failure" in row]
+    assert memetica("duplicates", "--find", at=tmp_path).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from search.evaluate import Judged
 from search.fitting import FEWEST, Asker, Sheet, fit, is_held_out, keep_weights
 from search.opened import open_index
 from search.searcher import open_searcher
-from search.settings import Settings, load_settings
+from search.settings import Settings, keep_setting, load_settings
 
 PATHS = {id: f"Cats/{id}.jpg" for id in range(400)}
 
@@ -102,6 +103,13 @@ def test_settings_that_cannot_be_read_are_left_alone(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="cannot be read"):
         keep_weights(tmp_path, {"words.ocr": 0.25})
     assert (tmp_path / "settings.json").read_text("utf-8") == "{"
+
+
+def test_a_kept_path_may_be_no_text(tmp_path: Path) -> None:
+    library = os.fsdecode(b"/memes/caf\xe9/\xd0\x9a\xd0\xbe\xd1\x82\xd1\x8b")
+    keep_setting(tmp_path, "library", library)
+    assert load_settings({"data": tmp_path}, environ={}).library == Path(library)
+    assert "Коты" in (tmp_path / "settings.json").read_text("utf-8")
 
 
 @pytest.mark.parametrize("query", ["a cat at a clock", "this is fine", "robot toster", "labour that nobody sees"])

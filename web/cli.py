@@ -15,10 +15,11 @@ from typing import Any
 
 import click
 
+from indexer.library import library_root
 from search.answering import Sort
 from search.catalogue import Catalogue, open_catalogue
 from search.clip.choices import SMALL
-from search.errors import MemeticaError, WrongUse
+from search.errors import LibraryError, MemeticaError, WrongUse
 from search.meme import Answer, Stage, TextKind
 from search.searcher import Likeness, open_searcher
 from search.settings import Settings, keep_setting, kept_setting
@@ -77,6 +78,7 @@ def _index(
     from indexer.pipeline import index_library
 
     terminal = session.terminal
+    _remember_library(settings)
     reports = index_library(
         settings, catalogue, progress=Bars(terminal), reocr=reocr, badly_read=badly_read, finished=terminal.report
     )
@@ -94,6 +96,14 @@ def _index(
     else:
         terminal.say(f"{memes:,} memes are indexed.")
     return 1 if failed else 0
+
+
+def _remember_library(settings: Settings) -> None:
+    """Keep in the data folder which library it is of, so that no other command need be told; raise LibraryError."""
+    library_root(settings.library)
+    kept = kept_setting(settings.data, "library")
+    if kept is None or kept.expanduser().absolute() != settings.library:
+        keep_setting(settings.data, "library", str(settings.library))
 
 
 @main.command()
@@ -330,6 +340,12 @@ def _serve(session: Session, settings: Settings) -> int:
             session.terminal.row({"url": address})
             sys.stdout.flush()
 
+    try:
+        library_root(settings.library)
+    except LibraryError as error:
+        session.terminal.say(
+            f"{error.message} {error.hint} Until then whole pictures cannot be shown; search goes on.", style="yellow"
+        )
     serve_site(settings, ready=ready)
     return 0
 

@@ -79,27 +79,32 @@ def duplicates(
             return _show_trash(session.terminal, settings, catalogue)
         if undo or restore:
             return _undo(session.terminal, settings, catalogue, undo or restore or "", note=note, merge=bool(restore))
-        if finding:
-            _find(session, settings, catalogue)
+        found_all = not finding or _find(session, settings, catalogue)
         if decide:
             return _decide(session.terminal, settings, catalogue, *decide, keep=keep, note=note)
         if batch:
             return _apply(session.terminal, settings, catalogue, Tier(batch), yes=yes, note=note)
-        return _list(session.terminal, settings, catalogue, [Tier(tier) for tier in tiers], k=k)
+        listed = _list(session.terminal, settings, catalogue, [Tier(tier) for tier in tiers], k=k)
+        return listed if found_all else 1
 
 
-def _find(session: Session, settings: Settings, catalogue: Catalogue) -> None:
+def _find(session: Session, settings: Settings, catalogue: Catalogue) -> bool:
+    """Compare what is new; return whether all of it could be."""
     from indexer.duplicates import compare_library
+    from indexer.library import library_root
     from indexer.pictures import decode_pictures
     from indexer.progress import StageReport
     from web.terminal import Bars
 
+    library_root(settings.library)  # without its folder each picture would be a failure
     bars = Bars(session.terminal)
     begun = monotonic()
     # What an earlier version decoded lacks what comparing asks for now.
     done, failed = decode_pictures(settings, catalogue, progress=bars)
     session.terminal.report(StageReport(Stage.MEDIA, done, failed, monotonic() - begun))
-    session.terminal.report(compare_library(settings, catalogue, progress=bars))
+    compared = compare_library(settings, catalogue, progress=bars)
+    session.terminal.report(compared)
+    return not (failed or compared.failed)
 
 
 def _list(terminal: Terminal, settings: Settings, catalogue: Catalogue, tiers: Sequence[Tier], *, k: int) -> int:
