@@ -77,7 +77,10 @@ def test_a_decision_and_its_way_back(run: Run, tiny_settings: Settings) -> None:
     (went,) = rows(run("duplicates", "--trash", "--json"))
     assert (went["id"], went["removed"]) == (line["id"], ["Dogs/monday small.jpg"])
     assert (Path(str(went["folder"])) / "Dogs/monday small.jpg").is_file()
-    assert "monday small.jpg" in run("duplicates", "--trash").stdout
+    for listing in (("duplicates", "--trash"), ("verdicts",)):
+        told = run(*listing).stdout
+        assert f"{line['id']}  20" in told and "  keep  Cats/monday.png\n        Dogs/monday small.jpg\n" in told
+    assert "smaller" in told
     (undone,) = rows(run("duplicates", "--restore", str(line["id"]), "--json"))
     assert undone["undoes"] == line["id"]
     assert files(tiny_settings) == before
@@ -126,7 +129,8 @@ def test_verdicts_are_written_listed_and_carried_elsewhere(run: Run, tmp_path: P
     (undone,) = rows(run("duplicates", "--undo", str(line["id"]), "--json"))
     assert undone["undoes"] == line["id"]
     assert len(rows(run("duplicates", "--tier", "same", "--json"))) == 1
-    assert "(undone)" in run("verdicts").stdout
+    told = run("verdicts").stdout
+    assert "not duplicates (undone)" in told and f"undone {line['id']}" in told
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -229,13 +230,8 @@ def _show_trash(terminal: Terminal, settings: Settings, catalogue: Catalogue) ->
     elif not found:
         terminal.say("The trash is empty.")
     else:
-        terminal.table(
-            ("merge", "when", "went", "in favour of"),
-            [
-                (one.uid, f"{one.begun_at:%Y-%m-%d %H:%M}", "\n".join(path for path, _ in one.removed), one.kept)
-                for one in found
-            ],
-        )
+        for one in found:
+            _entry(terminal, one.uid, one.begun_at, kept=one.kept, others=[path for path, _ in one.removed])
         terminal.say(f"The files lie in {settings.data / 'trash'}; --restore MERGE puts them back.", style="dim")
     return 0
 
@@ -290,17 +286,28 @@ def verdicts(session: Session, target: Path | None, source: Path | None) -> int:
             for one in found:
                 terminal.row(verdict_row(one))
         else:
-            undone = {one.undoes for one in found}
-            terminal.table(
-                ("id", "when", "verdict", "memes"),
-                [
-                    (
-                        one.uid,
-                        f"{one.made_at:%Y-%m-%d %H:%M}",
-                        f"{one.kind}{' (undone)' if one.uid in undone else ''}",
-                        "\n".join(one.paths or one.contents),
-                    )
-                    for one in found
-                ],
-            )
+            _list_verdicts(terminal, found)
     return 0
+
+
+def _list_verdicts(terminal: Terminal, found: Sequence[Verdict]) -> None:
+    undone = {one.undoes for one in found}
+    for one in found:
+        said = f"{one.kind}{f' {one.undoes}' if one.undoes else ''}{' (undone)' if one.uid in undone else ''}"
+        named = list(one.paths or one.contents)
+        kept = named.pop(0) if one.kind is VerdictKind.MERGED and one.paths else ""  # a merge names it first
+        _entry(terminal, one.uid, one.made_at, said=said, kept=kept, others=named, note=one.note)
+    if not found:
+        terminal.say("No verdict has been given yet.")
+
+
+def _entry(
+    terminal: Terminal, uid: str, at: datetime, *, kept: str, others: Iterable[str], said: str = "", note: str = ""
+) -> None:
+    terminal.out.print(Text.assemble("\n", (uid, "dim"), f"  {at:%Y-%m-%d %H:%M}", (f"  {said}".rstrip(), "bold")))
+    if kept:
+        terminal.out.print(Text.assemble(("  keep  ", "green"), (kept, "bold")))
+    for path in others:
+        terminal.out.print(Text(f"        {path}"))
+    if note:
+        terminal.out.print(Text(f"          {note}", style="dim"))
