@@ -101,6 +101,12 @@ def live_manifest(index: Path) -> Manifest | None:
         return None
 
 
+def image_encoder_of(index: Path) -> str:
+    """Return the name of the image encoder that the live generation was made by, empty without one."""
+    live = live_manifest(index)
+    return "" if live is None else live.image_encoder
+
+
 def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, image_encoder: str, progress: Progress) -> Manifest:
     with (
         stage_of(progress, Stage.BUILD, _PARTS, unit="parts"),

@@ -63,10 +63,10 @@ def describe_memes(
     that make no sense; ModelUnavailable when every endpoint had to be given up.
     """
     terms = checked(terms or Terms(), assignments)
-    library = library_root(settings.library)
-    if terms.write_sidecars and not os.access(library, os.W_OK):
-        raise LibraryError(f"The folder {library} cannot be written.", hint="Leave --write-sidecars out.")
-    run = _Run(catalogue, library, settings, terms, load_prompts(settings.data, file=terms.prompts), progress, heard)
+    settings = replace(settings, library=library_root(settings.library))
+    if terms.write_sidecars and not os.access(settings.library, os.W_OK):
+        raise LibraryError(f"The folder {settings.library} cannot be written.", hint="Leave --write-sidecars out.")
+    run = _Run(catalogue, settings, terms, load_prompts(settings.data, file=terms.prompts), progress, heard)
     with shift_on(catalogue, Stage.DESCRIBE) as shift:
         return run.through(shift, assignments)
 
@@ -77,7 +77,6 @@ class _Run:
     def __init__(
         self,
         catalogue: Catalogue,
-        library: Path,
         settings: Settings,
         terms: Terms,
         prompts: Prompts,
@@ -85,7 +84,6 @@ class _Run:
         heard: Callable[[Tally], None],
     ) -> None:
         self._catalogue = catalogue
-        self._library = library
         self._settings = settings
         self._terms = terms
         self._prompts = prompts
@@ -216,7 +214,7 @@ class _Run:
         self._count(done=1)
 
     def _pictures(self, meme: Meme) -> tuple[Image.Image, ...]:
-        return decode_content(replace(self._settings, library=self._library), meme).pictures
+        return decode_content(self._settings, meme).pictures
 
     def _retrying(self) -> Retrying:
         # Doubling, and a little apart, so that workers that failed together do not come back together.
@@ -291,7 +289,7 @@ class _Run:
     def _sidecars(self, todo: Todo, meme: Meme) -> list[Path]:
         """Return where this text lies, or would, beside each file of the same content."""
         copies = self._catalogue.memes.with_content(meme.content_hash) or [meme]
-        return [sidecar_path(self._library / copy.path, todo.source, todo.kind) for copy in copies]
+        return [sidecar_path(self._settings.library / copy.path, todo.source, todo.kind) for copy in copies]
 
     def _written(self, todo: Todo, meme: Meme, text: str) -> None:
         """Write a text beside its meme and the meme's copies, where the curator asked for that."""
@@ -306,7 +304,7 @@ class _Run:
 
     def _write(self, todo: Todo, meme: Meme, text: str) -> None:
         try:
-            written = write_sidecar(sidecar_path(self._library / meme.path, todo.source, todo.kind), text)
+            written = write_sidecar(sidecar_path(self._settings.library / meme.path, todo.source, todo.kind), text)
         except LibraryError as error:
             self._catalogue.failures.record(
                 Stage.DESCRIBE, meme.path, error, content_hash=meme.content_hash, source=todo.label, passing=True

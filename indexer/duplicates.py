@@ -10,7 +10,6 @@ from time import monotonic
 import numpy as np
 from PIL import Image
 
-from indexer.build import live_manifest
 from indexer.pictures import decode_content, in_threads
 from indexer.progress import Progress, StageReport, stage_of
 from search.catalogue import Catalogue, Pair
@@ -29,6 +28,7 @@ from search.duplicates.sampling import unpacked
 from search.errors import UnreadableFile
 from search.fingerprints import PDQ
 from search.meme import Meme, Stage
+from search.opened import Sight, open_sight
 from search.settings import Settings
 
 BATCH = 64  # contents a transaction: what a killed run compares again
@@ -53,10 +53,10 @@ def compare_library(
         if meme.has_thumbnail:  # decoded once: what could not be is no news
             memes.setdefault(meme.content_hash, meme)
     # Another image encoder sees other memes as alike: what was compared stays so, and is only asked about again.
-    seen_by = getattr(live_manifest(settings.data / "index"), "image_encoder", "")
-    waiting = memes.keys() - catalogue.pairs.searched(_asked_with(seen_by))
+    sight = open_sight(settings.data / "index")
+    waiting = memes.keys() - catalogue.pairs.searched(_asked_with(sight))
     catalogue.failures.forget(Stage.DUPLICATES)
-    comparing = _Comparing(settings, catalogue, memes, load=load, seen_by=seen_by)
+    comparing = _Comparing(settings, catalogue, memes, load=load, sight=sight)
     with stage_of(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
         done = comparing.all(waiting, progress=progress)
     between = comparing.between_neighbours()
@@ -67,8 +67,8 @@ def compare_library(
     return StageReport(Stage.DUPLICATES, done, len(comparing.unreadable), monotonic() - begun)
 
 
-def _asked_with(seen_by: str) -> str:
-    return f"{COMPARISON} {seen_by}".strip()
+def _asked_with(sight: Sight | None) -> str:
+    return COMPARISON if sight is None else f"{COMPARISON} {sight.encoder}"
 
 
 def _decoded(settings: Settings) -> Load:
@@ -82,12 +82,12 @@ class _Comparing:
     """One run's comparisons: pictures kept ready, pairs already compared."""
 
     def __init__(
-        self, settings: Settings, catalogue: Catalogue, memes: dict[str, Meme], *, load: Load, seen_by: str
+        self, settings: Settings, catalogue: Catalogue, memes: dict[str, Meme], *, load: Load, sight: Sight | None
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._memes = memes
-        self._seen_by = seen_by
+        self._sight = sight
         self._texts = texts_by_content(catalogue)
         self._compared = catalogue.pairs.compared()
         self.unreadable: dict[str, UnreadableFile] = {}
@@ -116,7 +116,7 @@ class _Comparing:
 
     def all(self, waiting: Iterable[str], *, progress: Progress) -> int:
         """Compare contents with what may be like them; return how many were done."""
-        candidates = open_candidates(self._catalogue, seen_by=self._seen_by)
+        candidates = open_candidates(self._catalogue, seen=None if self._sight is None else self._sight.pictures)
         place_of = {content: place for place, content in enumerate(candidates.hashes)}
         # Pictures that look alike come one after another, so that they are loaded once.
         places = candidates.in_order([place_of[content] for content in waiting if content in place_of])
@@ -124,8 +124,8 @@ class _Comparing:
 
         def features(place: int) -> Features:
             content = candidates.hashes[place]
-            text = self._texts.get(content, "")
-            return stored_features(self._catalogue, content, text=text, seen_by=self._seen_by)
+            text, seen_by = self._texts.get(content, ""), "" if self._sight is None else self._sight.encoder
+            return stored_features(self._catalogue, content, text=text, seen_by=seen_by)
 
         likely = candidates.of_own(places, features=features)
         for batch in _batches(likely, places, threads=self._settings.threads):
@@ -135,7 +135,7 @@ class _Comparing:
             with self._catalogue.transaction():
                 self._catalogue.pairs.add(pairs)
                 found = (content for content in contents if content not in self._asked_again)
-                self._catalogue.pairs.mark_searched(found, version=_asked_with(self._seen_by))
+                self._catalogue.pairs.mark_searched(found, version=_asked_with(self._sight))
             done += len(batch)
             progress.advance(len(batch))
         return done

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.build import live_manifest
 from indexer.inbox import inbox_path, open_preview
 from indexer.media import Decoded, decode, placeholder
 from indexer.ocr import OcrEngine, Reading, read_frames
-from indexer.pictures import DECODER, fingerprints_of
+from indexer.pictures import DECODER, decode_content, fingerprints_of
 from indexer.thumbnails import thumbnail_path
 from search.catalogue import Catalogue, FingerprintRecord, Upload, UploadState
 from search.clip.tags import tags_of
@@ -30,6 +29,7 @@ from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, Unread
 from search.fingerprints import PDQ, pdq, pdq_mirrored
 from search.generation import FINGERPRINTS, live_folder
 from search.meme import Meme
+from search.opened import open_sight
 from search.settings import Settings
 from search.vectors import BinaryIndex
 
@@ -46,11 +46,14 @@ class Examiner:
     engine: OcrEngine | None
     unread: str  # why nothing reads words here; empty where something does
     matcher: Matcher
+    seen_by: str  # the image encoder that the matcher's library was seen by; empty without one
 
 
 def open_examiner(settings: Settings, catalogue: Catalogue, *, engine: OcrEngine | None, unread: str = "") -> Examiner:
     """Return an examiner over the library as it is now."""
-    return Examiner(settings, catalogue, engine, unread, open_matcher(catalogue, seen_by=_seen_by(settings)))
+    sight = open_sight(settings.data / "index")
+    matcher = open_matcher(catalogue, seen=None if sight is None else sight.pictures)
+    return Examiner(settings, catalogue, engine, unread, matcher, "" if sight is None else sight.encoder)
 
 
 def examine(examiner: Examiner, upload: Upload) -> None:
@@ -83,15 +86,15 @@ def find_out(
     fingerprints = fingerprints_of(content_hash, decoded.pictures)
     reading, unread = read(examiner, decoded.pictures)
     text = reading.text if reading else ""
-    sight = sight_of(settings, decoded.pictures)
-    likes, uncompared = likes_of(examiner, decoded.pictures, text=text, content_hash=content_hash, sight=sight)
+    frames = see_frames(settings, decoded.pictures, seen_by=examiner.seen_by)
+    likes, uncompared = likes_of(examiner, decoded.pictures, text=text, content_hash=content_hash, frames=frames)
     beside = [] if before is None else _likes_beside(examiner, before, decoded.pictures)
     return {
         "picture": picture_of(decoded),
         "text": text,
         "reading": reading_of(examiner.engine, reading),
         "unread": unread,
-        "tags": tags_by_sight(examiner.catalogue, sight),
+        "tags": tags_by_sight(examiner.catalogue, frames),
         "alike": [{"content_hash": meme.content_hash, "evidence": found.to_json()} for meme, found in likes],
         "beside": [{"id": id, "evidence": found.to_json()} for id, found in beside],
         "uncompared": uncompared,
@@ -112,39 +115,34 @@ def picture_of(decoded: Decoded) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Sight:
+class SeenFrames:
     """What an image encoder made of a picture's frames: `rows` ([frames, d] float32) of length 1."""
 
     encoder: ImageEncoder
     rows: NDArray[np.float32]
 
 
-def sight_of(settings: Settings, pictures: Sequence[Image.Image]) -> Sight | None:
-    """Return what the image encoder that the index was made by sees in a picture's frames; None without one."""
-    made_by = _seen_by(settings)
-    if not made_by:
+def see_frames(settings: Settings, pictures: Sequence[Image.Image], *, seen_by: str) -> SeenFrames | None:
+    """Return what an image encoder sees in a picture's frames; None where none is named, or it is not to be had."""
+    if not seen_by:
         return None
     try:
-        encoder = load_image_encoder(settings, made_by, often=True)
-        return Sight(encoder, encoder.encode_images(pictures))
+        encoder = load_image_encoder(settings, seen_by, often=True)
+        return SeenFrames(encoder, encoder.encode_images(pictures))
     except ModelUnavailable:
         return None
 
 
-def _seen_by(settings: Settings) -> str:
-    return getattr(live_manifest(settings.data / "index"), "image_encoder", "")
-
-
-def tags_by_sight(catalogue: Catalogue, sight: Sight | None) -> list[tuple[str, float]]:
+def tags_by_sight(catalogue: Catalogue, frames: SeenFrames | None) -> list[tuple[str, float]]:
     """Return the categories whose names a picture fits best, each with its share; none without an image encoder.
 
     It knows no example: a new category counts as much as an old one.
     """
-    if sight is None:
+    if frames is None:
         return []
     try:
         names = sorted(category for category, _, _ in catalogue.memes.categories())
-        found = tags_of(sight.encoder, sight.rows, names)
+        found = tags_of(frames.encoder, frames.rows, names)
     except ModelUnavailable:
         return []
     return [(category, round(share, 3)) for category, share in found]
@@ -169,7 +167,12 @@ def read(examiner: Examiner, pictures: Sequence[Image.Image]) -> tuple[Reading |
 
 
 def likes_of(
-    examiner: Examiner, pictures: Sequence[Image.Image], *, text: str, content_hash: str, sight: Sight | None = None
+    examiner: Examiner,
+    pictures: Sequence[Image.Image],
+    *,
+    text: str,
+    content_hash: str,
+    frames: SeenFrames | None = None,
 ) -> tuple[list[tuple[Meme, Evidence]], str]:
     """Return the memes that are like a picture, the surest first, and what could not be compared, in words.
 
@@ -185,7 +188,7 @@ def likes_of(
                 load=_load(examiner),
                 text=text,
                 content_hash=content_hash,
-                sight=None if sight is None else sight.rows,
+                sight=None if frames is None else frames.rows,
             )
         ]
         known = set(examiner.matcher.candidates.hashes)
@@ -229,9 +232,8 @@ def _load(examiner: Examiner):  # type: ignore[no-untyped-def]
         path = thumbnail_path(settings.data, meme.content_hash)
         if (meme.frames or 1) == 1 and path.is_file():
             return [_opened(path)]
-        file = settings.library / meme.path
         try:
-            return decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures
+            return decode_content(settings, meme).pictures
         except UnreadableFile:
             if not path.is_file():
                 raise

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.build import build_index, live_manifest, middle_frames, only_builder
+from indexer.build import build_index, image_encoder_of, live_manifest, middle_frames, only_builder
 from indexer.embed_pictures import embed_few
 from indexer.weigh import weigh
 from search.catalogue import Catalogue
@@ -64,7 +64,7 @@ def bring_up_to_date(
     memes = catalogue.memes.many(sorted(ids))
     embed_texts(catalogue, memes, encoder=encoder)
     index = settings.data / "index"
-    seen_by = getattr(live_manifest(index), "image_encoder", "")
+    seen_by = image_encoder_of(index)
     if seen_by:
         # What cannot be seen now is seen by the next `memetica index`.
         with suppress(MemeticaError):

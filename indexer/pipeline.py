@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import monotonic
 
 from indexer.accepting import recover_uploads
-from indexer.build import build_index, live_manifest
+from indexer.build import build_index, image_encoder_of
 from indexer.embed import embed_passages, split_texts
 from indexer.embed_pictures import embed_pictures
 from indexer.library import library_root
@@ -31,7 +31,7 @@ from search.encoders import (
 )
 from search.errors import ModelUnavailable
 from search.meme import Stage
-from search.settings import Settings
+from search.settings import Settings, keep_setting, kept_setting
 
 
 def made_text_encoder(settings: Settings) -> TextEncoder:
@@ -69,7 +69,8 @@ def index_library(
 
     Several processes may do so at a time: they scan one after the other, and share what there is to decode, to read
     and to embed. Raises LibraryError when the library's folder is gone, DataFolderError when the data folder cannot be
-    written. A missing OCR engine or image encoder costs its stage, not the run.
+    written. A missing OCR engine or image encoder costs its stage, not the run. The data folder keeps which library it
+    is of, so that no other command need be told.
     """
     reports: list[StageReport] = []
 
@@ -102,7 +103,7 @@ def index_library(
         weigh_texts(catalogue, encoder=encoder.name)
         return done, 0
 
-    seen_by = getattr(live_manifest(settings.data / "index"), "image_encoder", "") if settings.image_encoder else ""
+    seen_by = image_encoder_of(settings.data / "index") if settings.image_encoder else ""
 
     def see() -> tuple[int, int]:
         nonlocal seen_by
@@ -120,6 +121,7 @@ def index_library(
         return catalogue.memes.count(), 0
 
     settings = replace(settings, library=library_root(settings.library))
+    _remember_library(settings)
     recover_merges(settings, catalogue)
     recover_uploads(settings, catalogue)
     recover_refilings(settings, catalogue)
@@ -132,3 +134,9 @@ def index_library(
     report(Stage.PICTURES, see)
     report(Stage.BUILD, build)
     return reports
+
+
+def _remember_library(settings: Settings) -> None:
+    kept = kept_setting(settings.data, "library")
+    if kept is None or kept.expanduser().absolute() != settings.library:
+        keep_setting(settings.data, "library", str(settings.library))

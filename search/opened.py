@@ -50,6 +50,14 @@ class OpenIndex:
         return self.manifest.generation
 
 
+@dataclass(frozen=True)
+class Sight:
+    """What an image encoder saw in a library: its name, and the rows of each meme's frames."""
+
+    encoder: str
+    pictures: VectorIndex
+
+
 def open_index(index: Path) -> OpenIndex:
     """Return the live generation, opened; raise IndexUnusable when there is none or it is damaged."""
     for _ in range(ATTEMPTS - 1):
@@ -63,6 +71,23 @@ def open_index(index: Path) -> OpenIndex:
     return _opened(live_folder(index))
 
 
+def open_sight(index: Path) -> Sight | None:
+    """Return what the image encoder that the live generation was made by saw; None without one."""
+    try:
+        folder = live_folder(index)
+        manifest = read_manifest(folder)
+        pictures = _pictures(folder, manifest)
+    except IndexUnusable:
+        return None
+    return None if pictures is None else Sight(manifest.image_encoder, pictures)
+
+
+def _pictures(folder: Path, manifest: Manifest) -> VectorIndex | None:
+    if not manifest.image_encoder:
+        return None
+    return VectorIndex.open(folder / PICTURES, dimensions=manifest.encoders.get(manifest.image_encoder, 0))
+
+
 def _opened(folder: Path) -> OpenIndex:
     manifest = read_manifest(folder)
     dimensions = manifest.encoders.get(manifest.text_encoder, 0)
@@ -72,10 +97,6 @@ def _opened(folder: Path) -> OpenIndex:
         whitening = read_whitening(folder / WHITENING, dimensions=dimensions)
         for field in TEXT_FIELDS:
             meanings[field] = VectorIndex.open(folder / MEANINGS / field.value, dimensions=dimensions)
-    pictures = None
-    if manifest.image_encoder:
-        seen = manifest.encoders.get(manifest.image_encoder, 0)
-        pictures = VectorIndex.open(folder / PICTURES, dimensions=seen)
     found = OpenIndex(
         manifest=manifest,
         table=read_table(folder / TABLE),
@@ -84,7 +105,7 @@ def _opened(folder: Path) -> OpenIndex:
         whitening=whitening,
         looks=VectorIndex.open(folder / LOOKS, dimensions=LOOK_DIMENSIONS),
         fingerprints=BinaryIndex.open(folder / FINGERPRINTS),
-        pictures=pictures,
+        pictures=_pictures(folder, manifest),
     )
     if len(found.table) != manifest.memes:
         raise IndexUnusable(f"The index in {folder} does not fit together.", hint="Run `memetica index`.")

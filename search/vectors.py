@@ -48,20 +48,6 @@ def use_threads(threads: int) -> None:
     faiss.omp_set_num_threads(max(1, threads))
 
 
-class VectorsInMemory:
-    """Unit rows ([n, d] float32) that are asked for the nearest ones without being written; any thread may ask."""
-
-    def __init__(self, rows: NDArray[np.float32]) -> None:
-        self._rows = faiss.IndexFlatIP(rows.shape[1])
-        self._rows.add(np.ascontiguousarray(rows, np.float32))
-
-    def nearest(self, asked: NDArray[np.float32], k: int) -> tuple[Ids, Similarities]:
-        """Return the places of the k nearest rows ([m, k] int64) of each of m unit rows, and the cosines; fewer than k
-        where there are not as many."""
-        cosines, places = self._rows.search(np.ascontiguousarray(asked, np.float32), min(k, self._rows.ntotal))
-        return places, cosines
-
-
 def build_vectors(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners) -> None:
     """Write an index of unit rows ([n, d]) that belong to memes ([n] int64, rising) into a new folder.
 

@@ -16,9 +16,10 @@ import pytest
 from fakes import HashingTextEncoder
 from PIL import Image
 
+from indexer.build import image_encoder_of
 from indexer.demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
 from indexer.demo.scenes import Scene, draw_scene, random_scene
-from indexer.examining import sight_of, tags_by_sight
+from indexer.examining import see_frames, tags_by_sight
 from indexer.pipeline import index_library
 from indexer.progress import Silence
 from indexer.small_clip.phrases import held_out_scene
@@ -29,9 +30,10 @@ from search.clip.making import make_ready, ready
 from search.clip.model import Clip, clip_named, folder_of
 from search.clip.preparing import PicturePreparing, cleaned
 from search.clip.tags import tags_of
+from search.duplicates.candidates import Features, open_candidates
 from search.errors import ModelUnavailable, WrongUse
 from search.meme import Field
-from search.opened import open_index
+from search.opened import open_index, open_sight
 from search.searcher import Searcher
 from search.settings import Settings
 
@@ -368,6 +370,25 @@ def test_another_drawing_of_a_scene_finds_it(seen: tuple[Settings, Catalogue]) -
 def test_a_category_is_told_by_its_name_alone(seen: tuple[Settings, Catalogue]) -> None:
     settings, catalogue = seen
     picture = draw_scene(replace(SCENES[1], subject=Subject.DOG, sky=Sky.DAY), (400, 300))
-    assert tags_by_sight(catalogue, sight_of(settings, [picture]))[0][0] == "Beach"
+    assert (
+        tags_by_sight(catalogue, see_frames(settings, [picture], seen_by=image_encoder_of(settings.data / "index")))[0][
+            0
+        ]
+        == "Beach"
+    )
     without = replace(settings, data=settings.data / "none")
-    assert tags_by_sight(catalogue, sight_of(without, [picture])) == []
+    assert tags_by_sight(catalogue, see_frames(without, [picture], seen_by=image_encoder_of(without.data))) == []
+
+
+@pytest.mark.real_models
+def test_what_the_live_index_saw_makes_candidates(seen: tuple[Settings, Catalogue]) -> None:
+    settings, catalogue = seen
+    sight = open_sight(settings.data / "index")
+    assert sight is not None and sight.encoder == image_encoder_of(settings.data / "index")
+    library = open_candidates(catalogue, seen=sight.pictures)
+    frames = see_frames(settings, [draw_scene(SCENES[3], (520, 300))], seen_by=sight.encoder)
+    assert frames is not None
+    nothing = np.empty((0, 32), np.uint8)
+    first, *_ = library.of(Features(nothing, nothing, (), (), sight=frames.rows))
+    assert [Path(meme.path).stem for meme in catalogue.memes.with_content(library.hashes[first])] == ["3"]
+    assert open_sight(settings.data / "none") is None

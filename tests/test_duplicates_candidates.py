@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from duplicated import EDITS, captioned, scene
 
 from search.duplicates import candidates
 from search.duplicates.candidates import Candidates, Features, features_of, words_of
+from search.vectors import VectorIndex, build_vectors
 
 COUNT = 14
 
@@ -34,18 +37,23 @@ def test_rare_shared_words_make_a_candidate_of_another_picture(library: Candidat
     assert 4 not in library.of(common)
 
 
-def test_what_an_image_encoder_sees_in_both_makes_a_candidate() -> None:
-    rows = np.eye(3, dtype=np.float32)
-    drawn = [features_of([scene(seed)], sight=rows[[seed]]) for seed in range(3)]
-    library = Candidates([f"{seed:064}" for seed in range(3)], drawn)
+def test_what_an_image_encoder_sees_in_both_makes_a_candidate(tmp_path: Path) -> None:
+    # The last meme is a copy of the first's content; of the one before it no content is known.
+    rows = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0]]
+    build_vectors(tmp_path / "pictures", rows, owners=np.array([10, 11, 12, 13, 14]))
+    seen, place_of = VectorIndex.open(tmp_path / "pictures", dimensions=4), {10: 0, 11: 1, 12: 2, 14: 0}
+    drawn = [features_of([scene(seed)]) for seed in range(3)]
+    library = Candidates([f"{seed:064}" for seed in range(3)], drawn, seen=seen, place_of=place_of)
     nothing = np.empty((0, 32), np.uint8)
 
     def found(cosine: float) -> list[int]:
-        row = np.array([[cosine, 0, (1 - cosine**2) ** 0.5]], np.float32)
+        row = np.array([[cosine, 0, (1 - cosine**2) ** 0.5, 0]], np.float32)
         return library.of(Features(nothing, nothing, (), (), sight=row))
 
     assert found(0.9) == [0] and found(0.2) == [2] and found(0.7) == []
     assert library.of(Features(nothing, nothing, (), ())) == []
+    nobody = np.eye(4, dtype=np.float32)[[3]]
+    assert library.of(Features(nothing, nothing, (), (), sight=nobody)) == []
 
 
 def test_all_at_once_finds_the_near_fingerprints_that_one_at_a_time_does(

@@ -22,7 +22,9 @@ from search.duplicates.evidence import Tier
 from search.duplicates.groups import find_groups
 from search.duplicates.upload import match_upload, open_matcher
 from search.meme import Meme, Stage
+from search.opened import Sight
 from search.settings import Settings
+from search.vectors import VectorIndex, build_vectors
 
 EDITED = ("a poorer JPEG", "cropped at one side", "a screenshot", "a mirror image")
 
@@ -168,7 +170,7 @@ def test_a_file_that_is_another_by_now_is_not_taken_for_what_it_was(settings: Se
 
 
 def test_what_an_image_encoder_sees_in_both_is_compared_once_it_is_known(
-    settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     compare_library(settings, catalogue, progress=Silence())
     contents = sorted({meme.content_hash for meme in catalogue.memes.everything()})
@@ -181,11 +183,10 @@ def test_what_an_image_encoder_sees_in_both_is_compared_once_it_is_known(
     catalogue.vectors.register("eyes", dimensions=len(contents))
     for content, row in zip(contents, rows, strict=True):
         catalogue.vectors.put_picture("eyes", content, row[None])
-
-    class Manifest:
-        image_encoder = "eyes"
-
-    monkeypatch.setattr("indexer.duplicates.live_manifest", lambda index: Manifest)
+    owners, pictures = catalogue.vectors.of_pictures("eyes")
+    build_vectors(tmp_path / "pictures", pictures, owners=owners)
+    sight = Sight("eyes", VectorIndex.open(tmp_path / "pictures", dimensions=len(contents)))
+    monkeypatch.setattr("indexer.duplicates.open_sight", lambda index: sight)
     assert compare_library(settings, catalogue, progress=Silence()).done == len(contents)
     assert catalogue.pairs.compared() - before == {key}
     assert compare_library(settings, catalogue, progress=Silence()).done == 0

@@ -78,7 +78,6 @@ def _index(
     from indexer.pipeline import index_library
 
     terminal = session.terminal
-    _remember_library(settings)
     reports = index_library(
         settings, catalogue, progress=Bars(terminal), reocr=reocr, badly_read=badly_read, finished=terminal.report
     )
@@ -96,14 +95,6 @@ def _index(
     else:
         terminal.say(f"{memes:,} memes are indexed.")
     return 1 if failed else 0
-
-
-def _remember_library(settings: Settings) -> None:
-    """Keep in the data folder which library it is of, so that no other command need be told; raise LibraryError."""
-    library_root(settings.library)
-    kept = kept_setting(settings.data, "library")
-    if kept is None or kept.expanduser().absolute() != settings.library:
-        keep_setting(settings.data, "library", str(settings.library))
 
 
 @main.command()

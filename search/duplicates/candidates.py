@@ -4,7 +4,7 @@ image encoder sees in both, shared words."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import TypeVar
@@ -28,7 +28,7 @@ from search.duplicates.sampling import (
 )
 from search.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
 from search.meme import Field
-from search.vectors import VectorsInMemory, near_pairs
+from search.vectors import VectorIndex, near_pairs
 
 CORNERS = "corners-2"
 CORNERS_MIRRORED = "corners-mirrored-2"  # of the strongest of them
@@ -42,14 +42,14 @@ ORDERED_BITS = 40  # of 256: chains of such steps are mostly one template's meme
 MOST_SEEN = 6  # by corners
 NEAREST_IN_SIGHT = 3  # by an image encoder
 LEAST_COSINE = 0.85  # what an image encoder sees in both is less alike below it than one template's memes are
-_SIGHTS = 16  # rows looked at: what moves has several, and its own are among them
+_SIGHTS = 16  # memes looked at: copies and its own are among them
 BULK = 5_000  # contents asked about at once, from which on near fingerprints are found by samples
 RARE = 20  # contents that a rare word stands in, at most
 SHARED_WORDS = 3
 _WORD = re.compile(r"[^\W_]{4,}")
 
 Places = NDArray[np.int64]
-Sight = NDArray[np.float32]
+Rows = NDArray[np.float32]  # [frames, d], of length 1
 Made = TypeVar("Made")
 
 
@@ -58,7 +58,7 @@ class Features:
     """By what a content is found: fingerprints ([n, 32] uint8) and corners, upright and mirrored, and words.
 
     Fingerprints are those of its frames, and of what each shows without plain surroundings, where it has any. `sight`
-    ([frames, d] float32) are an image encoder's unit rows, none without one.
+    is what an image encoder makes of its frames, for a content that asks.
     """
 
     bits: NDArray[np.uint8]
@@ -66,10 +66,10 @@ class Features:
     corners: tuple[Corners, ...]
     mirrored_corners: tuple[Corners, ...]
     words: frozenset[str] = frozenset()
-    sight: Sight | None = None
+    sight: Rows | None = None
 
 
-def features_of(pictures: Sequence[Image.Image], *, text: str = "", sight: Sight | None = None) -> Features:
+def features_of(pictures: Sequence[Image.Image], *, text: str = "", sight: Rows | None = None) -> Features:
     """Return the features of a content's pictures, a frame each, and of what they say; `sight` as in Features."""
     views = [view_of(picture) for picture in pictures]
     corners = [strongest_corners(view.corners) for view in views]
@@ -108,10 +108,18 @@ def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
 class Candidates:
     """The features of a library's contents, ready to be asked; nothing in it changes.
 
-    Of each picture it keeps the fingerprints and the strongest corners, by which it is found.
+    Of each picture it keeps the fingerprints and the strongest corners, by which it is found. `seen` is an image
+    encoder's index of memes, and `place_of` gives the place of each meme's content, by the meme's id.
     """
 
-    def __init__(self, hashes: Sequence[str], features: Sequence[Features]) -> None:
+    def __init__(
+        self,
+        hashes: Sequence[str],
+        features: Sequence[Features],
+        *,
+        seen: VectorIndex | None = None,
+        place_of: Mapping[int, int] | None = None,
+    ) -> None:
         self.hashes = list(hashes)
         counts = [len(one.bits) for one in features]
         self._bit_owners = np.repeat(np.arange(len(counts)), counts)
@@ -120,11 +128,8 @@ class Candidates:
         frames = [corners for one in features for corners in one.corners]
         owners = np.repeat(np.arange(len(counts)), [len(one.corners) for one in features])
         self._corners = CornerIndex.of(frames, owners=owners)
-        sights = [one.sight for one in features if one.sight is not None and len(one.sight)]
-        self._sights = VectorsInMemory(np.concatenate(sights)) if sights else None
-        self._sight_owners = np.repeat(
-            np.arange(len(counts)), [0 if one.sight is None else len(one.sight) for one in features]
-        )
+        self._seen = seen
+        self._place_of = place_of or {}
         self._words: dict[str, list[int]] = {}
         for place, one in enumerate(features):
             for word in one.words:
@@ -206,14 +211,15 @@ class Candidates:
         return sorted(found, key=lambda owner: (-found[owner], owner))[:MOST_SEEN]
 
     def _by_sight(self, asked: Features, *, without: int = -1) -> list[int]:
-        if self._sights is None or asked.sight is None or not len(asked.sight):
+        if self._seen is None or asked.sight is None:
             return []
-        rows, cosines = self._sights.nearest(asked.sight, _SIGHTS)
         best: dict[int, float] = {}
-        for owner, cosine in zip(self._sight_owners[rows.ravel()].tolist(), cosines.ravel().tolist(), strict=True):
-            if owner != without and cosine >= LEAST_COSINE:
-                best[owner] = max(cosine, best.get(owner, cosine))
-        return sorted(best, key=lambda owner: (-best[owner], owner))[:NEAREST_IN_SIGHT]
+        for row in asked.sight:
+            for id, cosine in zip(*self._seen.search(row, _SIGHTS), strict=True):
+                place = self._place_of.get(int(id), without)
+                if place != without and cosine >= LEAST_COSINE:
+                    best[place] = max(cosine, best.get(place, cosine))
+        return sorted(best, key=lambda place: (-best[place], place))[:NEAREST_IN_SIGHT]
 
     def _by_words(self, asked: Features, *, without: int = -1) -> list[int]:
         shared: dict[int, tuple[int, float]] = {}
@@ -240,10 +246,10 @@ def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
     return places[: max(NEAREST, min(same, MOST_SAME))].tolist()
 
 
-def open_candidates(catalogue: Catalogue, *, seen_by: str = "") -> Candidates:
+def open_candidates(catalogue: Catalogue, *, seen: VectorIndex | None = None) -> Candidates:
     """Return the candidates among all present contents whose corners are in the catalogue.
 
-    `seen_by` names the image encoder whose embeddings have a say; without it none has.
+    `seen` is an image encoder's index of memes, which then has a say.
     """
     contents: dict[int, str] = {}
     owner: dict[str, int] = {}
@@ -263,30 +269,21 @@ def open_candidates(catalogue: Catalogue, *, seen_by: str = "") -> Candidates:
         return strongest_corners(unpacked(blob), an_octave=CORNERS_AN_OCTAVE)
 
     bits, contents_bits, corners = by_content(PDQ, bytes), by_content(CONTENT, bytes), by_content(CORNERS, strongest)
-    sights: dict[str, list[Sight]] = {}
-    if seen_by:
-        for id, row in zip(*catalogue.vectors.of_pictures(seen_by), strict=True):
-            if id in chosen:
-                sights.setdefault(contents[id], []).append(row.astype(np.float32))
     texts = texts_by_content(catalogue)
     hashes = [content for content in owner if content in corners and content in bits]
     features = [
-        _features(
-            [*bits[one], *contents_bits.get(one, ())],
-            corners[one],
-            [],
-            text=texts.get(one, ""),
-            sight=np.stack(sights[one]) if one in sights else None,
-        )
+        _features([*bits[one], *contents_bits.get(one, ())], corners[one], [], text=texts.get(one, ""))
         for one in hashes
     ]
-    return Candidates(hashes, features)
+    places = {content: place for place, content in enumerate(hashes)}
+    place_of = {id: places[content] for id, content in contents.items() if content in places}
+    return Candidates(hashes, features, seen=seen, place_of=place_of)
 
 
 def stored_features(catalogue: Catalogue, content_hash: str, *, text: str = "", seen_by: str = "") -> Features:
     """Return what a content of the catalogue asks for its like with, given what it says; any thread may call it.
 
-    `seen_by` as in `open_candidates`.
+    `seen_by` names the image encoder whose embeddings it asks with, where there is one.
     """
     bits, contents_bits, corners, mirrored = (
         catalogue.pictures.fingerprints_of(content_hash, algorithm)
@@ -303,7 +300,7 @@ def _features(
     mirrored: Sequence[Corners],
     *,
     text: str,
-    sight: Sight | None,
+    sight: Rows | None = None,
 ) -> Features:
     own = dict.fromkeys(bits)  # most frames are all content
     rows = np.frombuffer(b"".join(own), np.uint8).reshape(-1, BITS // 8)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from PIL import Image
 
 from search.catalogue import Catalogue
-from search.duplicates.candidates import Candidates, Sight, features_of, open_candidates, texts_by_content
+from search.duplicates.candidates import Candidates, Rows, features_of, open_candidates, texts_by_content
 from search.duplicates.comparing import seen
 from search.duplicates.evidence import Evidence, Tier
 from search.duplicates.moving import compare_contents
 from search.meme import Meme
+from search.vectors import VectorIndex
 
 COMPARED = 8  # candidates that are looked at, the likeliest first
 _SURENESS = {tier: place for place, tier in enumerate(Tier)}
@@ -37,15 +38,15 @@ class Matcher:
     texts: dict[str, str]
 
 
-def open_matcher(catalogue: Catalogue, *, seen_by: str = "") -> Matcher:
+def open_matcher(catalogue: Catalogue, *, seen: VectorIndex | None = None) -> Matcher:
     """Return the library as the catalogue knows it, ready for uploads; memes not yet decoded are not in it.
 
-    `seen_by` names the image encoder whose embeddings have a say.
+    `seen` is an image encoder's index of memes, which then has a say.
     """
     memes: dict[str, Meme] = {}
     for meme in catalogue.memes.everything():
         memes.setdefault(meme.content_hash, meme)
-    return Matcher(open_candidates(catalogue, seen_by=seen_by), memes, texts_by_content(catalogue))
+    return Matcher(open_candidates(catalogue, seen=seen), memes, texts_by_content(catalogue))
 
 
 def match_upload(
@@ -55,11 +56,11 @@ def match_upload(
     load: Load,
     text: str = "",
     content_hash: str = "",
-    sight: Sight | None = None,
+    sight: Rows | None = None,
 ) -> list[Match]:
     """Return the memes that are like an upload, given by its frames, the surest tier and score first.
 
-    `sight` ([frames, d] float32) is what the matcher's image encoder made of the frames, where there is one.
+    `sight` is what the matcher's image encoder made of the frames, where there is one.
     `load` gives a meme's pictures. With the upload's `content_hash`, the same bytes are told without a look. A meme
     whose pictures cannot be loaded (OSError, MemeticaError) ends the question with that error.
     """

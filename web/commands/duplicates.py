@@ -80,13 +80,14 @@ def duplicates(
             return _show_trash(session.terminal, settings, catalogue)
         if undo or restore:
             return _undo(session.terminal, settings, catalogue, undo or restore or "", note=note, merge=bool(restore))
-        found_all = not finding or _find(session, settings, catalogue)
+        compared = not finding or _find(session, settings, catalogue)
         if decide:
-            return _decide(session.terminal, settings, catalogue, *decide, keep=keep, note=note)
-        if batch:
-            return _apply(session.terminal, settings, catalogue, Tier(batch), yes=yes, note=note)
-        listed = _list(session.terminal, settings, catalogue, [Tier(tier) for tier in tiers], k=k)
-        return listed if found_all else 1
+            code = _decide(session.terminal, settings, catalogue, *decide, keep=keep, note=note)
+        elif batch:
+            code = _apply(session.terminal, settings, catalogue, Tier(batch), yes=yes, note=note)
+        else:
+            code = _list(session.terminal, settings, catalogue, [Tier(tier) for tier in tiers], k=k)
+        return code if compared else 1
 
 
 def _find(session: Session, settings: Settings, catalogue: Catalogue) -> bool:
@@ -304,7 +305,10 @@ def _list_verdicts(terminal: Terminal, found: Sequence[Verdict]) -> None:
 def _entry(
     terminal: Terminal, uid: str, at: datetime, *, kept: str, others: Iterable[str], said: str = "", note: str = ""
 ) -> None:
-    terminal.out.print(Text.assemble("\n", (uid, "dim"), f"  {at:%Y-%m-%d %H:%M}", (f"  {said}".rstrip(), "bold")))
+    heading = Text.assemble("\n", (uid, "dim"), f"  {at:%Y-%m-%d %H:%M}")
+    if said:
+        heading.append(f"  {said}", "bold")
+    terminal.out.print(heading)
     if kept:
         terminal.out.print(Text.assemble(("  keep  ", "green"), (kept, "bold")))
     for path in others:
