@@ -30,8 +30,8 @@ from indexer.pictures import decode_pictures
 from indexer.progress import Silence
 from indexer.scan import scan_library
 from search.catalogue import open_catalogue
-from search.duplicates.alignment import Corners
 from search.duplicates.candidates import Candidates, Features, features_of
+from search.duplicates.corners import Corners
 from search.duplicates.groups import find_groups
 from search.duplicates.upload import Matcher, match_upload
 from search.fingerprints import PDQ_SAME, hamming, mirrored_bits

@@ -13,7 +13,6 @@ from PIL import Image
 from indexer.pictures import decode_content, in_threads
 from indexer.progress import Progress, StageReport, stage_of
 from search.catalogue import Catalogue, Pair
-from search.duplicates.alignment import one_thread_a_picture
 from search.duplicates.candidates import (
     CORNERS,
     Features,
@@ -25,6 +24,7 @@ from search.duplicates.comparing import Seen, seen
 from search.duplicates.evidence import COMPARISON, Tier
 from search.duplicates.moving import compare_contents
 from search.duplicates.sampling import unpacked
+from search.duplicates.view import one_thread_a_picture
 from search.errors import UnreadableFile
 from search.fingerprints import PDQ
 from search.meme import Meme, Stage

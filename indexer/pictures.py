@@ -17,8 +17,8 @@ from indexer.progress import Progress, stage_of
 from indexer.queue import shift_on
 from indexer.thumbnails import thumbnail_path, thumbnails_present, write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, PictureRecord
-from search.duplicates.alignment import one_thread_a_picture
 from search.duplicates.candidates import CONTENT, CORNERS, CORNERS_MIRRORED, content_bits, packed_corners
+from search.duplicates.view import one_thread_a_picture
 from search.errors import UnreadableFile
 from search.fingerprints import LOOK, PDQ, look, pdq
 from search.meme import Meme, Stage

@@ -9,8 +9,9 @@ import pytest
 from duplicated import EDITS, captioned, scene
 from PIL import ImageOps
 
-from search.duplicates.alignment import Corners, view_of
+from search.duplicates.corners import Corners
 from search.duplicates.sampling import CornerIndex, packed, strongest_corners, unpacked
+from search.duplicates.view import view_of
 
 
 def test_packed_corners_come_back() -> None:

@@ -17,7 +17,7 @@ LAYERS = ("search", "indexer", "web")  # from the ground up
 HOMES = {
     "sqlite3": ("search/catalogue/",),
     "faiss": ("search/vectors.py",),
-    "cv2": ("search/duplicates/alignment.py", "indexer/demo/"),
+    "cv2": ("search/duplicates/", "indexer/demo/"),
     "tantivy": ("search/words.py",),
     "torch": ("search/export.py", "search/clip/exporting.py", "indexer/small_clip/"),
     "open_clip": ("search/clip/exporting.py", "indexer/small_clip/towers.py"),

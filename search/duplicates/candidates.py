@@ -16,8 +16,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from search.catalogue import Catalogue
-from search.duplicates.alignment import Corners, mirrored_corners, view_of
 from search.duplicates.content import content_of
+from search.duplicates.corners import Corners, mirrored_corners
 from search.duplicates.sampling import (
     BITS,
     CORNERS_AN_OCTAVE,
@@ -26,6 +26,7 @@ from search.duplicates.sampling import (
     strongest_corners,
     unpacked,
 )
+from search.duplicates.view import view_of
 from search.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
 from search.meme import Field
 from search.vectors import VectorIndex, near_pairs

@@ -10,19 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from rapidfuzz import fuzz
 
-from search.duplicates.alignment import (
-    Corners,
-    Map,
-    Overlay,
-    View,
-    colour_difference,
-    map_between,
-    overlay,
-    refined_by_pixels,
-    view_of,
-    whole_map,
-)
+from search.duplicates.alignment import Map, map_between, whole_map
+from search.duplicates.corners import Corners
 from search.duplicates.evidence import Edit, Evidence, Tier
+from search.duplicates.overlay import Overlay, colour_difference, overlay, refined_by_pixels
+from search.duplicates.view import View, view_of
 from search.fingerprints import Bits, hamming, mirrored_bits, pdq, pdq_mirrored
 
 # Limits, tuned on a drawn library (`benchmarks/duplicates.py`) and reported on another.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from search.duplicates.alignment import DIFFERS, view_of
 from search.duplicates.comparing import heat_map
+from search.duplicates.overlay import DIFFERS
+from search.duplicates.view import view_of
 
 _RED = (220, 30, 30)
 _FULL = 3 * DIFFERS  # grey levels of difference that are shown in full red

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.alignment import OCTAVE_SCALE, Corners
+from search.duplicates.corners import OCTAVE_SCALE, Corners
 from search.fingerprints import hamming
 
 BITS = 256

@@ -1,0 +1,289 @@
+"""Laying one picture over another by a map: where they agree, what differs, which colours.
+
+The light is made equal, and what then remains is the difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2 as _typed
+import numpy as np
+from numpy.typing import NDArray
+
+from search.duplicates.alignment import Map, is_plausible
+from search.duplicates.corners import Grey
+from search.duplicates.light import is_no_change, joint_levels, light_between
+from search.duplicates.view import View, chroma_of, smoothed
+
+cv2: Any = _typed  # its type stubs know no element types
+
+_LEAST_OVERLAP = 2500  # pixels
+_EXACT = 1e-6  # pixels: a map that moves nothing further lays one frame on the other as it is
+_EDGE = 9  # pixels: half of it is not looked at beside a frame, which smoothing mixes in
+_WINDOW = 5  # pixels at half the size: a difference is the mean over a square of this side
+_SHIFTS = tuple((right, down) for right in (-1, 0, 1) for down in (-1, 0, 1))
+_OTHER_COLOUR = 12  # CIELAB units from which on a colour is another one
+_ACROSS, _DOWN = 7, 2  # pixels: letters nearer to each other than twice that are one line
+TILE = 16  # pixels: a cell of the heat map
+DIFFERS = 14  # grey levels, a tile's mean, from which on it differs
+SPOTTED = 0.02  # share of pixels where something else is, beyond which it is no single spot
+_STRONG = 40  # grey levels, a window's mean, from which on something else is there
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What is seen when a picture is laid over another by a map, in the pixels of the other.
+
+    Shares are of the area where both are. `heat` ([rows, columns] float32, grey levels) has a cell of TILE pixels each,
+    NaN where they do not overlap.
+    """
+
+    map: Map
+    matches: int  # corners that agree; 0 when the frames were laid over each other whole
+    covers_one: float  # share of the first picture that the other shows
+    covers_other: float
+    differing: float  # share of tiles that differ
+    strong: float  # share of pixels where something else is
+    # What differs strongly: x, y, width, height in shares. None are told apart where it is more than SPOTTED.
+    spots: tuple[tuple[float, float, float, float], ...]
+    gain: float
+    bias: float
+    surroundings: float  # share of the other picture beyond the first that is plain; 1 when there is nothing beyond
+    heat: NDArray[np.float32]
+
+
+def overlay(one: View, other: View, *, map: Map, matches: int = 0) -> Overlay | None:
+    """Return what is seen when one picture is laid over another; None when they hardly overlap."""
+    first, second, between = _at_one_scale(one.grey, other.grey, map)
+    laid, there = _laid(first, between, second.shape)
+    if there is None:
+        mask, area, seen = None, second.size, second.size
+    else:
+        mask = cv2.erode(there, np.ones((_EDGE, _EDGE), np.uint8), borderType=cv2.BORDER_REPLICATE)
+        area, seen = cv2.countNonZero(mask), cv2.countNonZero(there)
+    if area < min(_LEAST_OVERLAP, second.size // 4):
+        return None
+    smooth = one.smooth if laid is one.grey else smoothed(laid)
+    smooth_second = other.smooth if second is other.grey else smoothed(second)
+    difference, within, gain, bias = _difference((laid, smooth), (second, smooth_second), mask)
+    doubled = cv2.resize(difference, (2 * difference.shape[1], 2 * difference.shape[0]), interpolation=cv2.INTER_LINEAR)
+    strong = cv2.threshold(doubled, _STRONG - 1, 1, cv2.THRESH_BINARY)[1]
+    share = cv2.countNonZero(strong) / (strong.size if within is None else max(1, 4 * cv2.countNonZero(within)))
+    tiles = _tiles(difference, within)
+    known = tiles[~np.isnan(tiles)]
+    scale = abs(float(np.linalg.det(between[:, :2])))
+    return Overlay(
+        map=map,
+        matches=matches,
+        covers_one=min(1.0, seen / (first.size * scale)),
+        covers_other=seen / second.size,
+        differing=float((known > DIFFERS).mean()) if len(known) else 0.0,
+        strong=share,
+        spots=_spots(strong) if share <= SPOTTED else (),
+        gain=gain,
+        bias=bias,
+        surroundings=1.0 if there is None else _plainness(second[there == 0]),
+        heat=tiles,
+    )
+
+
+def _laid(first: NDArray[np.uint8], between: Map, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Grey | None]:
+    """Return a picture laid into another's frame, and where it is there (255, or 0); None where it fills the frame."""
+    if first.shape == shape and np.abs(between - np.eye(2, 3)).max() < _EXACT:
+        return first, None
+    size = shape[1], shape[0]
+    laid = cv2.warpAffine(first, between, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    there = cv2.warpAffine(np.full(first.shape[:2], 255, np.uint8), between, size)
+    there = cv2.threshold(there, 250, 255, cv2.THRESH_BINARY)[1]
+    return laid, None if cv2.countNonZero(there) == there.size else there
+
+
+def refined_by_pixels(one: View, other: View, *, map: Map) -> Map | None:
+    """Return a map that fits the pixels better than the corners did, or None when none is found.
+
+    ECC (Evangelidis and Psarakis, "Parametric image alignment using enhanced correlation coefficient", 2008).
+    """
+    first, second, between = _at_one_scale(one.grey, other.grey, map)
+    height, width = second.shape
+    laid = cv2.warpAffine(first, between, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    there = cv2.warpAffine(np.full(first.shape, 255, np.uint8), between, (width, height))
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
+    try:
+        _, change = cv2.findTransformECC(
+            second, laid, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE, criteria, there, 5
+        )
+    except cv2.error:  # it does not converge where there is nothing to follow
+        return None
+    # The change leads from the other's pixels to where they lie now; the map goes on from there, at the other's scale.
+    back = np.linalg.inv(np.vstack([change, [0, 0, 1]]))
+    scale = np.vstack([_own_scale(other.grey, second), [0, 0, 1]])
+    better: Map = (scale @ back @ np.linalg.inv(scale) @ np.vstack([map, [0, 0, 1]]))[:2]
+    return better if is_plausible(better) else None
+
+
+def _own_scale(plane: Grey, shrunk: Grey) -> Map:
+    if plane.shape == shrunk.shape:
+        return np.eye(2, 3)
+    return _enlarging((shrunk.shape[1], shrunk.shape[0]), plane)[:2]
+
+
+def _at_one_scale(first: Grey, second: Grey, map: Map) -> tuple[Grey, Grey, Map]:
+    """Return both pictures at the scale of the one that shows less detail, and the map between them."""
+    scale = float(np.sqrt(abs(np.linalg.det(map[:, :2]))))
+    between = map.copy()
+    if scale < 0.95:
+        size = max(1, round(first.shape[1] * scale)), max(1, round(first.shape[0] * scale))
+        between = between @ _enlarging(size, first)
+        first = cv2.resize(first, size, interpolation=cv2.INTER_AREA)
+    elif scale > 1.05:
+        size = max(1, round(second.shape[1] / scale)), max(1, round(second.shape[0] / scale))
+        between = np.linalg.inv(_enlarging(size, second))[:2] @ np.vstack([between, [0, 0, 1]])
+        second = cv2.resize(second, size, interpolation=cv2.INTER_AREA)
+    return first, second, between
+
+
+def _enlarging(size: tuple[int, int], plane: Grey) -> NDArray[np.float64]:
+    """Return the map ([3, 3]) from the pixels of a plane resized to this size to its own; centres keep their place."""
+    right, down = plane.shape[1] / size[0], plane.shape[0] / size[1]
+    return np.array([[right, 0, (right - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]], np.float64)
+
+
+def _difference(
+    one: tuple[Grey, Grey], other: tuple[Grey, Grey], mask: Grey | None
+) -> tuple[Grey, Grey | None, float, float]:
+    """Return how much windows differ (grey levels) once the light is equal, the mask at the same half of the pictures'
+    size, and the gain and bias that made the light so.
+
+    Both pictures are given as they are and smoothed; without a mask both are everywhere. Either may be the one whose
+    light was changed, and what was cut off at black or white is lost in one direction only, so that the better of both
+    counts. Where the light is the same, both directions say the same.
+    """
+    best: tuple[float, Grey, float, float] | None = None
+    within = None if mask is None else cv2.threshold(_halved(mask), 254, 255, cv2.THRESH_BINARY)[1]
+    joint = joint_levels(one[1], other[1], mask)
+    lights = light_between(joint), light_between(np.ascontiguousarray(joint.T))
+    same_light = all(map(is_no_change, lights))
+    for forth in (True,) if same_light else (True, False):
+        source, target = (one[0], other[1]) if forth else (other[0], one[1])
+        gain, bias, low, high = lights[0 if forth else 1]
+        if same_light:
+            lit = one[1]
+        else:
+            # The light was cut off before anything was smoothed.
+            table = np.clip(np.arange(256) * gain + bias, low, high).round().astype(np.uint8)
+            lit = smoothed(cv2.LUT(source, table))
+        found = _least_over_shifts(lit, target, mask)
+        if gain < 1:  # what was there before contrast was taken away counts in full
+            found = cv2.convertScaleAbs(found, alpha=1 / gain)
+        if within is not None:
+            found = cv2.bitwise_and(found, within)
+        total = cv2.sumElems(found)[0]
+        if best is None or total < best[0]:
+            best = (total, found, gain if forth else 1 / gain, bias if forth else -bias / gain)
+    assert best is not None
+    _, found, gain, bias = best
+    return found, within, gain, bias
+
+
+def _least_over_shifts(one: Grey, other: Grey, mask: Grey | None) -> Grey:
+    """Return the mean difference in each window, the least over shifts by a pixel: maps are never exact.
+
+    Differences are taken at full size and their means at half of it, because windows change slowly.
+    """
+    least: Grey | None = None
+    padded = cv2.copyMakeBorder(one, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    height, width = one.shape
+    for right, down in _SHIFTS:
+        shifted = padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
+        apart = cv2.absdiff(shifted, other)
+        if mask is not None:  # what lies outside has no part in a window
+            apart = cv2.bitwise_and(apart, mask)
+        window = cv2.blur(_halved(apart), (_WINDOW, _WINDOW))
+        least = window if least is None else cv2.min(least, window)
+    assert least is not None
+    return least
+
+
+def _halved(plane: Grey) -> Grey:
+    """Return a plane at half its size; an odd last row or column is left out."""
+    height, width = (side // 2 * 2 if side > 1 else 1 for side in plane.shape)
+    size = max(1, width // 2), max(1, height // 2)
+    halved: Grey = cv2.resize(plane[:height, :width], size, interpolation=cv2.INTER_AREA)
+    return halved
+
+
+def _tiles(difference: Grey, mask: Grey | None) -> NDArray[np.float32]:
+    """Return the mean difference of each tile ([rows, columns] float32), NaN where less than half of it overlaps.
+
+    Both planes are at half the size of the pictures.
+    """
+    rows, columns = (max(1, 2 * side // TILE) for side in difference.shape)
+    size = (columns, rows)
+    means = cv2.resize(difference.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    if mask is None:
+        return means
+    shares = cv2.resize(mask.astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA)
+    return np.where(shares > 0.5, means / np.maximum(shares, 1e-6), np.nan).astype(np.float32)
+
+
+def _spots(strong: Grey) -> tuple[tuple[float, float, float, float], ...]:
+    """Return the boxes (x, y, width, height in shares) of what differs strongly, letters of a line joined."""
+    if not strong.any():
+        return ()
+    joined = cv2.dilate(strong, np.ones((2 * _DOWN + 1, 2 * _ACROSS + 1), np.uint8))
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(joined)
+    height, width = strong.shape
+    found = sorted(((int(box[4]), box) for box in boxes[1:]), key=lambda one: -one[0])[:8]
+    return tuple(
+        (
+            round(float((box[0] + _ACROSS) / width), 3),
+            round(float((box[1] + _DOWN) / height), 3),
+            round(float(max(1, box[2] - 2 * _ACROSS) / width), 3),
+            round(float(max(1, box[3] - 2 * _DOWN) / height), 3),
+        )
+        for _, box in found
+    )
+
+
+def _plainness(outside: NDArray[np.uint8]) -> float:
+    """Return the share of grey levels ([n] uint8) near the two most common ones; 1 for none."""
+    if not len(outside):
+        return 1.0
+    counts = np.bincount(outside // 8, minlength=32).astype(np.float64)
+    around = np.convolve(counts, np.ones(3), "same")
+    first = int(around.argmax())
+    rest = counts.copy()
+    rest[max(0, first - 1) : first + 2] = 0
+    second = float(np.convolve(rest, np.ones(3), "same").max())
+    return float(min(1.0, (around[first] + second) / len(outside)))
+
+
+def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float]:
+    """Return how far the colours are apart (CIELAB units, a, b only): the median over the overlap, and the share of
+    it where colours differ by more than _OTHER_COLOUR even after one change of all colours is allowed for."""
+    size = other.chroma.shape[1], other.chroma.shape[0]
+    colours, there = _laid(one.colours, map, other.colours.shape)
+    chroma = one.chroma if colours is one.colours else chroma_of(colours, size)
+    mask = np.full(size[::-1], True) if there is None else cv2.resize(there, size, interpolation=cv2.INTER_AREA) > 250
+    if mask.sum() < 16:
+        return 0.0, 0.0
+    first, second = chroma[mask], other.chroma[mask]
+    apart = np.linalg.norm(first - second, axis=1)
+    if any(np.percentile(np.linalg.norm(colours, axis=1), 95) < 4 for colours in (first, second)):
+        return float(np.median(apart)), 0.0  # all colour was taken away
+    if apart.max() <= _OTHER_COLOUR:
+        return float(np.median(apart)), 0.0
+    least = apart
+    for source, target in ((first, second), (second, first)):
+        padded = np.column_stack([source, np.ones(len(source))])
+        kept = np.ones(len(source), bool)
+        residual = apart
+        for _ in range(3):
+            change = np.linalg.lstsq(padded[kept], target[kept], rcond=None)[0]
+            residual = np.linalg.norm(padded @ change - target, axis=1)
+            kept = residual <= max(4.0, float(np.percentile(residual, 75)))
+        # To take all colour away explains anything in one direction; what counts is the other.
+        least = residual if source is first else np.maximum(least, residual)
+    return float(np.median(apart)), float(((apart > _OTHER_COLOUR) & (least > _OTHER_COLOUR)).mean())
