@@ -18,7 +18,6 @@ from indexer.extending import bring_up_to_date
 from indexer.pictures import decode_pictures
 from indexer.progress import Silence
 from indexer.scan import scan_again
-from search import vectors as vectors_module
 from search.catalogue import Catalogue
 from search.generation import TEXT_FIELDS, live_folder, live_generation
 from search.meme import Field
@@ -27,7 +26,7 @@ from search.searcher import open_searcher
 from search.settings import Settings
 from search.table import MemeTable, changed_table
 from search.variants import NEAR, standing_for
-from search.vectors import VectorIndex, build_vectors, extend_vectors
+from search.vectors import VectorIndex, build_vectors, cosine, extend_vectors
 from search.words import ALL_TEXT
 
 ENCODER = HashingTextEncoder()
@@ -227,7 +226,7 @@ def test_a_changed_table_names_just_the_categories_that_are_left() -> None:
 def test_a_large_index_answers_as_a_small_one_does_after_it_was_extended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int
 ) -> None:
-    monkeypatch.setattr(vectors_module, "EXACT_UP_TO", 400)
+    monkeypatch.setattr(cosine, "EXACT_UP_TO", 400)
     draw = np.random.default_rng(3)
     rows = draw.standard_normal((600, 16)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)

@@ -16,7 +16,7 @@ LAYERS = ("search", "indexer", "web")  # from the ground up
 
 HOMES = {
     "sqlite3": ("search/catalogue/",),
-    "faiss": ("search/vectors.py",),
+    "faiss": ("search/vectors/",),
     "cv2": ("search/duplicates/", "indexer/demo/"),
     "tantivy": ("search/words.py",),
     "torch": ("search/export.py", "search/clip/exporting.py", "indexer/small_clip/"),

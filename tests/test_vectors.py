@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import search.vectors
+import search.vectors.cosine
+import search.vectors.hamming
 from search.errors import IndexUnusable
 from search.fingerprints import hamming
 from search.vectors import BinaryIndex, VectorIndex, build_fingerprints, build_vectors, near_pairs, use_threads
@@ -145,7 +146,7 @@ def test_any_small_index_agrees_with_brute_force(count: int, memes: int, k: int,
 
 
 def test_beyond_the_threshold_codes_propose_and_exact_rows_judge(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(search.vectors, "EXACT_UP_TO", 2000)
+    monkeypatch.setattr(search.vectors.cosine, "EXACT_UP_TO", 2000)
     rng = np.random.default_rng(8)
     centres = rng.standard_normal((60, DIMENSIONS))
     rows = centres[rng.integers(0, 60, 12_000)] + 0.35 * rng.standard_normal((12_000, DIMENSIONS))
@@ -342,14 +343,14 @@ def test_the_pairs_are_those_that_a_look_at_all_finds(radius: int, flipped: int)
 
 @pytest.mark.parametrize("hashed_beyond", [10, 1000])
 def test_many_equal_codes_are_found_and_do_not_explode(monkeypatch: pytest.MonkeyPatch, hashed_beyond: int) -> None:
-    monkeypatch.setattr(search.vectors, "HASHED_BEYOND", hashed_beyond)
+    monkeypatch.setattr(search.vectors.hamming, "HASHED_BEYOND", hashed_beyond)
     pairs, distances = near_pairs(np.zeros((300, 32), np.uint8), 0)
     assert set(pairs.ravel().tolist()) == set(range(300)) and not distances.any()
-    assert len(pairs) <= 300 * search.vectors.MOST_NEAR
+    assert len(pairs) <= 300 * search.vectors.hamming.MOST_NEAR
 
 
 def test_hashed_codes_find_nearly_all_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.vectors, "HASHED_BEYOND", 1000)
+    monkeypatch.setattr(search.vectors.hamming, "HASHED_BEYOND", 1000)
     codes = _codes(4000, copies=1000, flipped=20)
     pairs, distances = near_pairs(codes, 31)
     found, wanted = {tuple(pair) for pair in pairs.tolist()}, _all_pairs(codes, 31)

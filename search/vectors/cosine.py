@@ -1,8 +1,7 @@
-"""Vector indexes: several rows a meme, answered by meme. The only faiss.
+"""Indexes of unit rows, several a meme, answered by meme.
 
 Up to EXACT_UP_TO rows a search reads them all, in half precision, which loses nothing of the catalogue's own float16.
 Beyond, an inverted file of 8-bit codes proposes rows and the half-precision ones judge them: a score is always exact.
-Fingerprints have an exact binary index; for all near pairs of very many, one that hashes samples of their bits.
 """
 
 from __future__ import annotations
@@ -16,36 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
+from search.vectors.owned import MEND, Ids, Owners, Similarities, check_owners, check_rising, damaged, top
 
 EXACT_UP_TO = 500_000  # rows: about 30 ms a search, where 200,000 take 5 to 11 (benchmarks/vectors.py)
 LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
-HASHED_BEYOND = 100_000  # fingerprints: all pairs take 7 s there, and a hundred times that at a million
-HASHED_RADIUS = 31  # of 256 bits: what differs in more agrees in too few samples
-MOST_NEAR = 64  # pairs of a fingerprint: blank pictures are all alike
-_HASHES, _HASHED_BITS = 12, 20
-_ASKED = 1000  # fingerprints at a time
 _CHUNK = 65536  # rows copied at a time while building
 _TRAINING_ROWS_A_LIST = 64
 _LISTS_SEARCHED = 1 / 8  # share of the lists that a search looks into: recall@10 .98, a sixteenth .93 (made-up rows)
 _PROPOSED = 8  # rows that the codes propose for each meme wanted
 _COPIED_SHARE = 0.03  # up to this share of the rows, copying the allowed ones is quicker than skipping the others
-_MEND = "Run `memetica index`."
 _untyped: Any = faiss  # its type stubs know neither its keyword arguments nor its arrays
 
 Rows = NDArray[np.float16]  # [n, d], rows of length 1
-Owners = NDArray[np.int64]  # [n], the meme of each row, rising
-Ids = NDArray[np.int64]
-Similarities = NDArray[np.float32]  # cosine, higher is better
-Distances = NDArray[np.int64]  # differing bits, lower is nearer
-
-
-def use_threads(threads: int) -> None:
-    """Let faiss use this many threads from the calling thread on.
-
-    A single query runs on one thread whatever this says, and searches release the interpreter: a server gains by its
-    own threads alone and is best with one. Building is best with one per core.
-    """
-    faiss.omp_set_num_threads(max(1, threads))
 
 
 def build_vectors(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners) -> None:
@@ -60,7 +41,7 @@ def _checked(vectors: Rows | NDArray[np.float32], owners: Owners) -> Rows:
     """Return rows as float16; raise ValueError as `build_vectors` does."""
     if vectors.ndim != 2 or not vectors.shape[1] or owners.shape != (len(vectors),):
         raise ValueError(f"owners of shape {owners.shape} do not fit vectors of shape {vectors.shape}")
-    _check_rising(owners)
+    check_rising(owners)
     rows = np.ascontiguousarray(vectors, np.float16)
     for start in range(0, len(rows), _CHUNK):
         lengths = np.linalg.norm(rows[start : start + _CHUNK].astype(np.float32), axis=1)
@@ -154,16 +135,16 @@ class VectorIndex:
             coded = folder / "codes.faiss"
             codes = faiss.read_index(str(coded), faiss.IO_FLAG_MMAP) if coded.exists() else None
         except (OSError, ValueError, RuntimeError, EOFError) as error:
-            raise _damaged(folder, error) from error
+            raise damaged(folder, error) from error
         if not isinstance(index, faiss.IndexScalarQuantizer) or index.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
-            raise IndexUnusable(f"The vectors in {folder} were written by another version.", hint=_MEND)
+            raise IndexUnusable(f"The vectors in {folder} were written by another version.", hint=MEND)
         if index.d != dimensions:
             raise IndexUnusable(
-                f"The vectors in {folder} have {index.d} numbers; the encoder makes {dimensions}.", hint=_MEND
+                f"The vectors in {folder} have {index.d} numbers; the encoder makes {dimensions}.", hint=MEND
             )
-        _check_owners(folder, owners, rows=index.ntotal)
+        check_owners(folder, owners, rows=index.ntotal)
         if codes is not None and (codes.ntotal, codes.d) != (index.ntotal, index.d):
-            raise IndexUnusable(f"The vectors in {folder} do not fit together.", hint=_MEND)
+            raise IndexUnusable(f"The vectors in {folder} do not fit together.", hint=MEND)
         return cls(index, owners, _rows_in(index), codes)
 
     def __len__(self) -> int:
@@ -179,7 +160,7 @@ class VectorIndex:
         if allowed is not None:
             places, _ = self._places(allowed)
             if len(places) <= max(_COPIED_SHARE * len(self), k):
-                return _top(self.owners[places], self._similarities(query, places), k)
+                return top(self.owners[places], self._similarities(query, places), k)
             selected = np.zeros(len(self), bool)
             selected[places] = True
             # The selector keeps no copy of the bits: the name keeps them alive while faiss reads them.
@@ -242,7 +223,7 @@ class VectorIndex:
                 parameters = _untyped.SearchParametersIVF(sel=selector, nprobe=codes.nprobe)
                 places = codes.search(query, wanted, params=parameters)[1][0]
                 places = np.sort(places[places >= 0])  # short answers are padded with −1
-                ids, best = _top(self.owners[places], self._similarities(query, places), k)
+                ids, best = top(self.owners[places], self._similarities(query, places), k)
                 if len(ids) == k:
                     return ids, best
                 codes = None
@@ -250,7 +231,7 @@ class VectorIndex:
             parameters = _untyped.SearchParameters(sel=selector) if selector is not None else None
             scores, rows = self.index.search(query, wanted, params=parameters)
             there = rows[0] >= 0
-            ids, best = _top(self.owners[rows[0][there]], scores[0][there], k)
+            ids, best = top(self.owners[rows[0][there]], scores[0][there], k)
             # A row beyond the last may tie with the k-th meme and belong to a meme of lower id.
             if wanted == among or (len(ids) == k and best[-1] > scores[0][-1]):
                 return ids, best
@@ -260,160 +241,6 @@ class VectorIndex:
     def _checked(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
         if query.shape != (self.index.d,):
             raise IndexUnusable(
-                f"A query of shape {query.shape} does not fit an index of {self.index.d} numbers.", hint=_MEND
+                f"A query of shape {query.shape} does not fit an index of {self.index.d} numbers.", hint=MEND
             )
         return np.ascontiguousarray(query, np.float32)[None]
-
-
-def _top(owners: Ids, scores: Similarities, k: int) -> tuple[Ids, Similarities]:
-    """Return each owner once with its best score, the best k, ties by id."""
-    order = np.lexsort((owners, -scores))
-    owners, scores = owners[order], scores[order]
-    _, first = np.unique(owners, return_index=True)
-    first = np.sort(first)[: max(k, 0)]
-    return owners[first], scores[first]
-
-
-def _check_rising(owners: Owners) -> None:
-    if len(owners) and (np.diff(owners) < 0).any():
-        raise ValueError("owners must rise")
-
-
-def _check_owners(folder: Path, owners: Owners, *, rows: int) -> None:
-    if owners.shape != (rows,) or owners.dtype != np.int64 or (np.diff(owners) < 0).any():
-        raise IndexUnusable(f"The owners of the rows in {folder} do not fit the rows.", hint=_MEND)
-
-
-def _damaged(folder: Path, error: Exception) -> IndexUnusable:
-    # faiss appends the place in its source to its messages; the first line says what happened.
-    reason = str(error).strip().splitlines()[:1]
-    return IndexUnusable(f"The index in {folder} is missing or damaged: {''.join(reason)}.", hint=_MEND)
-
-
-def build_fingerprints(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> None:
-    """Write an exact index of fingerprints ([n, bytes] uint8) of memes ([n] int64, rising) into a new folder.
-
-    Raises ValueError when they do not fit the owners.
-    """
-    if bits.ndim != 2 or bits.dtype != np.uint8 or not bits.shape[1] or owners.shape != (len(bits),):
-        raise ValueError(f"owners of shape {owners.shape} do not fit {bits.dtype} fingerprints of shape {bits.shape}")
-    _check_rising(owners)
-    folder.mkdir(parents=True)
-    index = faiss.IndexBinaryFlat(8 * bits.shape[1])
-    index.add(np.ascontiguousarray(bits))
-    np.save(folder / "owners.npy", owners.astype(np.int64))
-    faiss.write_index_binary(index, str(folder / "index.faiss"))
-
-
-def extend_fingerprints(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners: Owners, without: Ids) -> int:
-    """Write an index of another's fingerprints, except those of memes in `without`, and of more; return how many.
-
-    As with `extend_vectors`, the owners of the new ones must be in `without`.
-    """
-    known = BinaryIndex.open(source)
-    kept = ~np.isin(known.owners, without)
-    flat: Any = faiss.downcast_IndexBinary(known.index)
-    rows = faiss.vector_to_array(flat.xb).reshape(len(known), -1)
-    every = np.concatenate([known.owners[kept], owners])
-    order = np.argsort(every, kind="stable")
-    build_fingerprints(folder, np.concatenate([rows[kept], bits])[order], owners=every[order])
-    return len(every)
-
-
-def near_pairs(codes: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
-    """Return the pairs ([n, 2] int64, the lower place first, rising) of fingerprints ([m, bytes] uint8) that differ in
-    at most `radius` bits, and in how many they do. Each fingerprint counts its MOST_NEAR nearest.
-
-    All are found up to HASHED_BEYOND fingerprints. Beyond, up to HASHED_RADIUS, those are that agree but for a bit in
-    one of _HASHES samples: nearly all (benchmarks/duplicates_scale.py counts those missed).
-    """
-    if codes.ndim != 2 or codes.dtype != np.uint8:
-        raise ValueError(f"fingerprints of shape {codes.shape} and type {codes.dtype} are not [n, bytes] of uint8")
-    count, bits = len(codes), 8 * codes.shape[1]
-    index: faiss.IndexBinary = faiss.IndexBinaryFlat(bits)
-    if count > HASHED_BEYOND and radius <= HASHED_RADIUS:
-        # A sample is a run of bits, and bits beside each other say much the same.
-        codes = _mixed(codes)
-        index = faiss.IndexBinaryMultiHash(bits, _HASHES, _HASHED_BITS)
-        index.nflip = 1
-    index.add(codes)
-    keys, distances = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for start in range(0, count, _ASKED):
-        limits, apart, rows = index.range_search(codes[start : start + _ASKED], radius + 1)
-        asked = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
-        others = np.flatnonzero(rows != asked)
-        others = others[np.lexsort((apart[others], asked[others]))]
-        one, other = asked[others], rows[others]
-        nearest = np.arange(len(one)) - np.searchsorted(one, one) < MOST_NEAR
-        keys.append((np.minimum(one, other) * count + np.maximum(one, other))[nearest])
-        distances.append(apart[others][nearest].astype(np.int64))
-    found, first = np.unique(np.concatenate(keys), return_index=True)
-    return np.column_stack([found // max(count, 1), found % max(count, 1)]), np.concatenate(distances)[first]
-
-
-def _mixed(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return fingerprints with their bits in another order, the same for all."""
-    order = np.random.default_rng(0).permutation(8 * codes.shape[1])
-    mixed = np.empty_like(codes)
-    for start in range(0, len(codes), _CHUNK):
-        some = slice(start, start + _CHUNK)
-        mixed[some] = np.packbits(np.unpackbits(codes[some], axis=1)[:, order], axis=1)
-    return mixed
-
-
-@dataclass(frozen=True)
-class BinaryIndex:
-    """An opened index of fingerprints. It never changes; any thread may search it."""
-
-    index: faiss.IndexBinary
-    owners: Owners
-    starts: NDArray[np.int64]  # each meme's first row
-
-    @classmethod
-    def open(cls, folder: Path) -> BinaryIndex:
-        """Return the index in a folder; raise IndexUnusable when it is missing or damaged."""
-        try:
-            index = faiss.read_index_binary(str(folder / "index.faiss"))
-            owners = np.load(folder / "owners.npy")
-        except (OSError, ValueError, RuntimeError, EOFError) as error:
-            raise _damaged(folder, error) from error
-        _check_owners(folder, owners, rows=index.ntotal)
-        return cls(index, owners, np.flatnonzero(np.diff(owners, prepend=owners[:1] - 1)))
-
-    def __len__(self) -> int:
-        return len(self.owners)
-
-    def search(self, bits: NDArray[np.uint8], k: int) -> tuple[Ids, Distances]:
-        """Return the ids of the k memes nearest to a fingerprint ([bytes] uint8), and how many bits differ.
-
-        Nearest first, ties by id. Raises IndexUnusable when the fingerprint has another length.
-        """
-        distances, rows = self._compared(bits, self.index.d)
-        if k <= 0 or not len(rows):
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        nearest = np.empty(len(self), np.int64)
-        nearest[rows] = distances
-        nearest = np.minimum.reduceat(nearest, self.starts)
-        # Copies of one picture tie: all that are as near as the k-th take part, and ids decide.
-        farthest = np.partition(nearest, k - 1)[k - 1] if k < len(nearest) else self.index.d
-        among = np.flatnonzero(nearest <= farthest)
-        among = among[np.argsort(nearest[among], kind="stable")][:k]
-        return self.owners[self.starts[among]], nearest[among]
-
-    def within(self, bits: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
-        """Return the ids of the memes at most `radius` bits from a fingerprint, and the distances, as `search` does."""
-        distances, rows = self._compared(bits, radius)
-        ids, nearness = _top(self.owners[rows], -distances.astype(np.float32), len(rows))
-        return ids, -nearness.astype(np.int64)
-
-    def _compared(self, bits: NDArray[np.uint8], radius: int) -> tuple[Distances, NDArray[np.int64]]:
-        """Return the distances of the rows at most `radius` bits away, and their places."""
-        if bits.shape != (self.index.d // 8,) or bits.dtype != np.uint8:
-            raise IndexUnusable(
-                f"A fingerprint of shape {bits.shape} does not fit an index of {self.index.d} bits.", hint=_MEND
-            )
-        if not len(self) or radius < 0:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        # faiss leaves the radius itself out. To ask for all is quick (1 ms for 200,000) and leaves no tie to chance.
-        _, distances, rows = self.index.range_search(np.ascontiguousarray(bits)[None], radius + 1)
-        return distances.astype(np.int64), rows
