@@ -28,8 +28,10 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from benchmarks.machine import machine
 from search.catalogue import Catalogue, open_catalogue
-from search.categories.groups import groups_of
-from search.categories.learning import (
+from search.categories.features import LOOKS, TEMPLATE, WORDS, Known, library_traits
+from search.categories.model import softmax, sure_of
+from search.categories.splits import groups_of
+from search.categories.training import (
     LOOSENESS,
     WORDS_LOOSENESS,
     are_kin,
@@ -39,9 +41,7 @@ from search.categories.learning import (
     logistic,
     nearest_votes,
 )
-from search.categories.model import softmax, sure_of
-from search.categories.traits import LOOKS, TEMPLATE, WORDS, Known, library_traits
-from search.encoders import load_text_encoder
+from search.encoders.registry import load_text_encoder
 from search.meme import Field
 from search.settings import Settings
 

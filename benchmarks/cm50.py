@@ -19,8 +19,9 @@ from pathlib import Path
 
 from benchmarks.machine import machine
 from search.catalogue import Catalogue, open_catalogue
-from search.encoders import TextEncoder, load_text_encoder
-from search.evaluate import Judged, Metric, evaluate
+from search.encoders.base import TextEncoder
+from search.encoders.registry import load_text_encoder
+from search.evaluation.metrics import Judged, Metric, evaluate
 from search.meme import Field
 from search.searcher import open_searcher
 from search.settings import WEIGHTS, Settings

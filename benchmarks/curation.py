@@ -17,15 +17,15 @@ from statistics import median, quantiles
 from flask.testing import FlaskClient
 
 from benchmarks.machine import machine
-from indexer.curating import apply, propose
-from indexer.progress import Silence
-from indexer.scan import scan_library
+from indexer.curation.duplicates import apply, propose
+from indexer.library.scan import scan_library
+from indexer.work.progress import Silence
 from search.catalogue import open_catalogue
 from search.catalogue.pairs import Pair
-from search.duplicates.evidence import Evidence, Tier
+from search.evidence import Evidence, Tier
 from search.settings import Settings
 from web.app import create_app
-from web.credentials import set_password
+from web.curator.passwords import set_password
 
 PASSWORD = "a password of the benchmark"
 CATEGORIES = 300

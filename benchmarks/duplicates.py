@@ -32,17 +32,17 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.machine import machine
-from indexer.duplicates import compare_library
-from indexer.embed import split_texts
-from indexer.ocr import load_ocr
-from indexer.pictures import decode_pictures
-from indexer.progress import Silence
-from indexer.read import read_memes
-from indexer.scan import scan_library
+from indexer.library.scan import scan_library
+from indexer.ocr.engines import load_ocr
+from indexer.stages.decode import decode_pictures
+from indexer.stages.embed_texts import split_texts
+from indexer.stages.find_duplicates import compare_library
+from indexer.stages.ocr import read_memes
+from indexer.work.progress import Silence
 from search.catalogue import Catalogue, open_catalogue
-from search.duplicates.comparing import compare
+from search.duplicates.compare import compare
 from search.duplicates.groups import find_groups
-from search.fingerprints import PDQ, PDQ_SAME, hamming
+from search.images.fingerprints import PDQ, PDQ_SAME, hamming
 from search.settings import Settings
 
 SHARED = Path(__file__).parents[2] / "shared" / "real_memes"

@@ -25,19 +25,19 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.machine import machine
-from indexer.duplicates import compare_library
-from indexer.pictures import decode_pictures
-from indexer.progress import Silence
-from indexer.scan import scan_library
+from indexer.library.scan import scan_library
+from indexer.stages.decode import decode_pictures
+from indexer.stages.find_duplicates import compare_library
+from indexer.work.progress import Silence
 from search.catalogue import open_catalogue
 from search.duplicates.candidates import Candidates, Features, features_of
-from search.duplicates.corners import Corners
 from search.duplicates.groups import find_groups
-from search.duplicates.upload import Matcher, match_upload
-from search.fingerprints import PDQ_SAME, hamming, mirrored_bits
+from search.duplicates.keypoints import Corners
+from search.duplicates.match import Matcher, match_upload
+from search.images.fingerprints import PDQ_SAME, hamming, mirrored_bits
+from search.index import near_pairs
 from search.meme import MediaType, Meme
 from search.settings import Settings
-from search.vectors import near_pairs
 
 SHARED = Path(__file__).parents[2] / "shared" / "real_memes"
 DRAWN = 1000

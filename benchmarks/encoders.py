@@ -19,8 +19,8 @@ from statistics import median
 import numpy as np
 
 from benchmarks.machine import machine
-from search.encoders import export_text_encoder
-from search.minilm import open_minilm, packaged_model
+from search.encoders.minilm import open_minilm, packaged_model
+from search.encoders.registry import export_text_encoder
 from search.settings import Settings
 
 QUERY = "a cat that hates mondays"
@@ -28,7 +28,7 @@ START = (
     sys.executable,
     "-c",
     "import sys, time; begun = time.perf_counter(); from pathlib import Path; from search.settings import Settings; "
-    "from search.encoders import load_text_encoder; "
+    "from search.encoders.registry import load_text_encoder; "
     "load_text_encoder(Settings(data=Path(sys.argv[1])), often=sys.argv[2] == 'often').encode(['a']); "
     "print(time.perf_counter() - begun)",
 )

@@ -24,9 +24,9 @@ from urllib.parse import quote, urlsplit
 
 from benchmarks.machine import machine
 from benchmarks.scale import RandomDirections, fill, pools
-from indexer.build import build_index
+from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
-from search.encoders import export_text_encoder
+from search.encoders.registry import export_text_encoder
 from search.settings import Settings
 
 WARM_UP = 30

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.machine import machine
 from indexer.pipeline import index_library
-from indexer.progress import Silence, StageReport
+from indexer.work.progress import Silence, StageReport
 from search.catalogue import open_catalogue
 from search.settings import Settings
 

@@ -15,11 +15,11 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.machine import machine
-from search.categories.groups import groups_of
-from search.categories.learning import fit, fit_again
+from search.categories.features import Known, traits_of
+from search.categories.splits import groups_of
 from search.categories.suggester import Suggester
-from search.categories.traits import Known, traits_of
-from search.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
+from search.categories.training import fit, fit_again
+from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
 
 WORDS = 384
 TEMPLATES = 10  # of each category

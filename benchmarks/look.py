@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.machine import machine
-from indexer.media import decode
-from search.fingerprints import look, look_parts, mirrored_look, pdq
+from indexer.media.decode import decode
+from search.images.fingerprints import look, look_parts, mirrored_look, pdq
 from search.settings import Settings
 
 FIRST = 20

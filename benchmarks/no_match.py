@@ -26,12 +26,12 @@ import numpy as np
 from benchmarks.cm50 import QUERIES, half_of
 from benchmarks.machine import machine
 from search.catalogue import open_catalogue
-from search.encoders import load_text_encoder
-from search.fitting import Asker
-from search.judgement import BELIEF, SIGNS, Belief, Evidence, Judgement, evidence, judged
-from search.opened import open_index
+from search.encoders.registry import load_text_encoder
+from search.evaluation.tuning import Asker
+from search.index.analyzer import terms
+from search.index.reader import open_index
+from search.ranking.relevance import BELIEF, SIGNS, Belief, Evidence, Judgement, evidence, judged
 from search.settings import Settings
-from search.words import terms
 
 NONSENSE = 400
 BROAD = 150  # words

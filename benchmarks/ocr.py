@@ -4,7 +4,7 @@
     python -m benchmarks.ocr LIBRARY --memes 300
 
 A word counts once for each time that it stands in both; case and apostrophes do not count. Half of the templates, every
-second one by name, served to fit `indexer.spacing`; the other half is the report.
+second one by name, served to fit `indexer.ocr.word_spacing`; the other half is the report.
 
 Some pictures say something before anybody writes on them. Where a template is known without its caption, what the same
 engine reads on that is told apart: it stands there, and no caption has it.
@@ -30,9 +30,9 @@ from rapidocr import EngineType, RapidOCR
 from symspellpy import SymSpell
 
 from benchmarks.machine import machine
-from indexer.ocr import OcrEngine, RapidOcr, Tesseract
+from indexer.ocr.engines import OcrEngine, RapidOcr, Tesseract
+from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO
 from search.errors import ModelUnavailable
-from search.runtimes import ONNX_RUNTIME, OPENVINO
 
 Reader = Callable[[Image.Image], str]
 SPLIT_FROM = 7  # letters

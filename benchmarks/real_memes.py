@@ -14,7 +14,7 @@ from statistics import mean
 
 from benchmarks.machine import machine
 from search.catalogue import open_catalogue
-from search.encoders import load_text_encoder
+from search.encoders.registry import load_text_encoder
 from search.searcher import Likeness, Searcher, open_searcher
 from search.settings import Settings
 

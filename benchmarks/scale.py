@@ -22,14 +22,14 @@ from statistics import median, quantiles
 import numpy as np
 
 from benchmarks.machine import machine
-from indexer.build import build_index
+from indexer.stages.build_index import build_index
 from search.catalogue import Catalogue, FingerprintRecord, MemeRecord, PictureRecord, open_catalogue
-from search.encoders import Vectors
-from search.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
+from search.encoders.base import Vectors
+from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
 from search.meme import Field, MediaType, Passage
-from search.passages import SPLITTER
 from search.searcher import Searcher, open_searcher
 from search.settings import Settings
+from search.texts.chunking import SPLITTER
 
 SHARED = Path(__file__).parents[2] / "shared" / "cm50"
 CATEGORIES = 300

@@ -18,16 +18,16 @@ from random import Random
 import numpy as np
 
 from benchmarks.machine import machine
-from indexer.demo.scenes import draw_scene, random_scene
-from indexer.embed_pictures import BATCH, embed_pictures
-from indexer.pictures import decode_pictures
-from indexer.progress import Silence
-from indexer.scan import scan_library
+from demo.scenes import draw_scene, random_scene
+from indexer.library.scan import scan_library
+from indexer.stages.decode import decode_pictures
+from indexer.stages.embed_images import BATCH, embed_pictures
+from indexer.work.progress import Silence
 from search.catalogue import open_catalogue
-from search.clip.making import make_ready
-from search.clip.model import Clip, read_manifest
-from search.export import declare_torchvision_operators
-from search.runtimes import runtimes_here
+from search.encoders.clip import Clip, read_manifest
+from search.encoders.clip_prepare import make_ready
+from search.encoders.minilm_export import declare_torchvision_operators
+from search.encoders.runtimes import runtimes_here
 from search.settings import Settings
 
 MODEL = "ViT-B-32"

@@ -18,16 +18,16 @@ from types import MappingProxyType
 import numpy as np
 
 from benchmarks.machine import machine
-from indexer.demo import draw_demo
+from demo import draw_demo
 from indexer.pipeline import index_library
-from indexer.progress import Silence
+from indexer.work.progress import Silence
 from search.catalogue import open_catalogue
-from search.clip.choices import SMALL
-from search.evaluate import Judged, measured
-from search.fitting import is_held_out
+from search.encoders.clip_models import SMALL
+from search.evaluation.metrics import Judged, measured
+from search.evaluation.tuning import is_held_out
+from search.ranking.retrievers import PICTURE
 from search.searcher import open_searcher
 from search.settings import WEIGHTS, Settings
-from search.voters import PICTURE
 
 MEASURE = "ndcg@10"
 

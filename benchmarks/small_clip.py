@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.machine import machine
-from indexer.demo.nouns import Prop
-from indexer.demo.scenes import Scene, draw_scene
-from indexer.demo.truth import QueryKind
-from indexer.demo.writing import draw_demo
-from indexer.media import decode
-from indexer.small_clip.phrases import ATTRIBUTES, UNHEARD, UNSEEN, codes, held_out_scene, training_scene
-from indexer.small_clip.pool import as_in_a_meme
-from search.clip.choices import SHIPPED
-from search.clip.making import make_ready
-from search.clip.model import Clip, clip_named
+from demo.nouns import Prop
+from demo.scenes import Scene, draw_scene
+from demo.small_clip.phrases import ATTRIBUTES, UNHEARD, UNSEEN, codes, held_out_scene, training_scene
+from demo.small_clip.pool import as_in_a_meme
+from demo.truth import QueryKind
+from demo.writing import draw_demo
+from indexer.media.decode import decode
+from search.encoders.clip import Clip, clip_named
+from search.encoders.clip_models import SHIPPED
+from search.encoders.clip_prepare import make_ready
 from search.settings import Settings
 
 SCENES = 500

@@ -16,18 +16,18 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
-import search.answering
-import search.hits
+import search.ranking.explain
+import search.ranking.paging
 import search.searcher
 from benchmarks.http import prepare
 from benchmarks.machine import machine
 from benchmarks.scale import pools
 from search.catalogue import open_catalogue
-from search.encoders import load_text_encoder
+from search.encoders.registry import load_text_encoder
+from search.index import VectorIndex
+from search.index.lexical import WordIndex
 from search.searcher import open_searcher
 from search.settings import Settings
-from search.vectors import VectorIndex
-from search.words import WordIndex
 
 WARM_UP = 30
 
@@ -77,9 +77,9 @@ def main() -> None:
         watch.over(VectorIndex, "scores", stage="meanings scored")
         watch.over(search.searcher, "count", stage="all voters and fusion")
         watch.over(search.searcher, "judge", stage="where relevance ends")
-        watch.over(search.answering, "explained", stage="reasons and snippets")
-        watch.over(search.hits, "_snippets", stage="  of these, snippets")
-        watch.over(search.answering, "facets_of", stage="facets")
+        watch.over(search.ranking.paging, "explained", stage="reasons and snippets")
+        watch.over(search.ranking.explain, "_snippets", stage="  of these, snippets")
+        watch.over(search.ranking.paging, "facets_of", stage="facets")
         rows: list[dict[str, float]] = []
         for query in queries:
             watch.spent.clear()

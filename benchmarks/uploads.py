@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.http import memory, prepare, server
 from benchmarks.machine import machine
 from search.settings import Settings
-from web.credentials import set_password
+from web.curator.passwords import set_password
 
 PASSWORD = "a long enough password"
 POLL_SECONDS = 0.05

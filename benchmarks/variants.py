@@ -19,9 +19,9 @@ import numpy as np
 
 from benchmarks.machine import machine
 from search.catalogue import open_catalogue
-from search.fingerprints import LOOK, PDQ
+from search.images.fingerprints import LOOK, PDQ
+from search.index.variants import ALIKE, NEAR, variants_of
 from search.settings import Settings
-from search.variants import ALIKE, NEAR, variants_of
 
 TRIED = ((0.80, 80), (0.85, 80), (0.90, 75), (0.80, 90), (0.85, 90), (0.90, 90), (0.85, 100), (0.85, 256))
 

@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from search.vectors import EXACT_UP_TO, BinaryIndex, VectorIndex, build_fingerprints, build_vectors, use_threads
+from search.index import EXACT_UP_TO, BinaryIndex, VectorIndex, build_fingerprints, build_vectors, use_threads
 
 DIRECTIONS = 96
 QUERIES = 100

@@ -33,17 +33,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import machine
-from indexer.build import build_index
-from indexer.embed import embed_passages, split_texts
-from indexer.progress import Silence
-from indexer.weigh import weights_of
+from indexer.stages.build_index import build_index
+from indexer.stages.embed_texts import embed_passages, split_texts
+from indexer.stages.weigh_texts import weights_of
+from indexer.work.progress import Silence
 from search.catalogue import Catalogue, ReadingRecord, open_catalogue
-from search.claims import COLOURS, NUMBERS, claims_of, conflicts
-from search.encoders import load_text_encoder
+from search.encoders.registry import load_text_encoder
 from search.meme import Text, TextKind
 from search.searcher import open_searcher
 from search.settings import Settings
-from search.witnesses import HALF, hear, weigh, witnesses_of
+from search.texts.agreement import HALF, hear, weigh, witnesses_of
+from search.texts.claims import COLOURS, NUMBERS, claims_of, conflicts
 
 TEN = 10
 QUERY_WORDS = 8  # of what a description quotes

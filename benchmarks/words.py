@@ -30,8 +30,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from search.index.analyzer import terms
+from search.index.lexical import ALL_TEXT, Document, WordIndex, build_words
 from search.meme import Field
-from search.words import ALL_TEXT, Document, WordIndex, build_words, terms
 
 QUERIES = 200
 WORDS = 40_000

@@ -6,51 +6,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 
-from indexer.accepting import recover_uploads
-from indexer.build import build_index, image_encoder_of
-from indexer.embed import embed_passages, split_texts
-from indexer.embed_pictures import embed_pictures
-from indexer.library import library_root
-from indexer.merging import recover_merges
-from indexer.ocr import OcrEngine, load_ocr
-from indexer.pictures import decode_pictures
-from indexer.progress import Progress, StageReport, stage_of
-from indexer.queue import only_one
-from indexer.read import read_memes
-from indexer.refiling import recover_refilings
-from indexer.scan import scan_library
-from indexer.weigh import weigh_texts
+from indexer.curation.merge import recover_merges
+from indexer.curation.move import recover_refilings
+from indexer.inbox.accept import recover_uploads
+from indexer.library.format import library_root
+from indexer.library.scan import scan_library
+from indexer.ocr.engines import OcrEngine, load_ocr
+from indexer.stages.build_index import build_index, image_encoder_of
+from indexer.stages.decode import decode_pictures
+from indexer.stages.embed_images import embed_pictures
+from indexer.stages.embed_texts import embed_passages, split_texts
+from indexer.stages.ocr import read_memes
+from indexer.stages.prepare_encoders import made_image_encoder, made_text_encoder
+from indexer.stages.weigh_texts import weigh_texts
+from indexer.work.leases import only_one
+from indexer.work.progress import Progress, StageReport, stage_of
 from search.catalogue import Catalogue
-from search.encoders import (
-    ImageEncoder,
-    TextEncoder,
-    export_text_encoder,
-    load_image_encoder,
-    load_text_encoder,
-    make_image_encoder,
-)
+from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import ModelUnavailable
 from search.meme import Stage
 from search.settings import Settings, keep_setting, kept_setting
-
-
-def made_text_encoder(settings: Settings) -> TextEncoder:
-    """Return the text encoder, exporting it first where that has not been done; raise ModelUnavailable."""
-    with only_one(settings, "exporting"):
-        export_text_encoder(settings)
-    return load_text_encoder(settings, often=True)
-
-
-def made_image_encoder(settings: Settings) -> ImageEncoder | None:
-    """Return the image encoder that is chosen, made ready first where it is not; None when none is chosen.
-
-    Raises ModelUnavailable when its weights cannot be had.
-    """
-    if not settings.image_encoder:
-        return None
-    with only_one(settings, "exporting"):
-        name = make_image_encoder(settings)
-    return load_image_encoder(settings, name, often=True)
 
 
 def index_library(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from indexer.ocr import OCR_OFF
-from indexer.pictures import missing_pictures
-from indexer.weigh import BADLY_READ
+from indexer.ocr.engines import OCR_OFF
+from indexer.stages.decode import missing_pictures
+from indexer.stages.weigh_texts import BADLY_READ
 from search.catalogue import Catalogue
-from search.clip.choices import title_of
-from search.encoders import chosen_image_encoder
+from search.encoders.clip_models import title_of
+from search.encoders.registry import chosen_image_encoder
 from search.errors import WrongUse
 from search.meme import Failure, Stage
-from search.passages import SPLITTER
 from search.settings import Settings
+from search.texts.chunking import SPLITTER
 
 
 @dataclass(frozen=True)

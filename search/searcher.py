@@ -12,28 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.answering import Page, Sort, listed, ranked
 from search.catalogue import Catalogue
-from search.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
+from search.encoders.base import ImageEncoder, TextEncoder
+from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, NotFound, WrongUse
-from search.filters import narrowed
-from search.fingerprints import PDQ, look, pdq, pdq_mirrored
-from search.generation import TEXT_FIELDS, live_generation
-from search.index_status import IndexStatus, lacking, lacking_sight
-from search.joined import heard, joined
-from search.judgement import asked_of, judge
-from search.meme import Answer, Field, Meme
-from search.opened import OpenIndex, open_index
-from search.query import Part, Query, parse, words_only
-from search.settings import Settings
-from search.spelling import Spelt, spelt
-from search.voters import (
+from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
+from search.index.analyzer import terms, tokens
+from search.index.generations import TEXT_FIELDS, live_generation
+from search.index.reader import OpenIndex, open_index
+from search.index.status import IndexStatus, lacking, lacking_sight
+from search.index.whitening import Whitening
+from search.meme import Field, Meme
+from search.query.filters import narrowed
+from search.query.parser import Part, Query, parse, words_only
+from search.query.spelling import Spelt, spelt
+from search.ranking.paging import Page, Sort, listed, ranked
+from search.ranking.relevance import asked_of, judge
+from search.ranking.retrievers import (
     LIKE_PICTURE,
     LOOK,
     PICTURE,
     QUOTED,
     Voter,
     count,
+    heard,
+    joined,
     voter_of_described_picture,
     voter_of_like_picture,
     voter_of_look,
@@ -41,8 +44,8 @@ from search.voters import (
     voters_of_quote,
     voters_of_words,
 )
-from search.whitening import Whitening
-from search.words import terms, tokens
+from search.results import Answer
+from search.settings import Settings
 
 
 class Likeness(StrEnum):

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # the test doubles beside the tests
-
-from fakes import HashingTextEncoder
 from flask.testing import FlaskClient
-from tiny import draw_tiny_library
-from uploading import indexed_library, settings_in
 
 from indexer.pipeline import index_library
-from indexer.progress import Silence
+from indexer.work.progress import Silence
 from search.catalogue import Catalogue, open_catalogue
-from search.clip.choices import SMALL
-from search.clip.making import make_ready
+from search.encoders.clip_models import SMALL
+from search.encoders.clip_prepare import make_ready
 from search.settings import Settings
+from tests.support.fakes import HashingTextEncoder
+from tests.support.tiny import draw_tiny_library
+from tests.support.uploading import indexed_library, settings_in
 from web.app import create_app
 
 

@@ -16,24 +16,24 @@ LAYERS = ("search", "indexer", "web")  # from the ground up
 
 HOMES = {
     "sqlite3": ("search/catalogue/",),
-    "faiss": ("search/vectors/",),
+    "faiss": ("search/index/",),
     "cv2": ("search/duplicates/", "indexer/demo/"),
-    "tantivy": ("search/words.py",),
-    "torch": ("search/export.py", "search/clip/exporting.py", "indexer/small_clip/"),
-    "open_clip": ("search/clip/exporting.py", "indexer/small_clip/towers.py"),
-    "sentence_transformers": ("search/export.py",),
-    "onnxruntime": ("search/runtimes.py",),
-    "openvino": ("search/runtimes.py",),
+    "tantivy": ("search/index/lexical.py",),
+    "torch": ("search/encoders/minilm_export.py", "search/encoders/clip_export.py", "indexer/small_clip/"),
+    "open_clip": ("search/encoders/clip_export.py", "demo/small_clip/towers.py"),
+    "sentence_transformers": ("search/encoders/minilm_export.py",),
+    "onnxruntime": ("search/encoders/runtimes.py",),
+    "openvino": ("search/encoders/runtimes.py",),
     "sklearn": ("search/categories/",),
-    "cleanlab": ("search/categories/health.py",),
-    "tokenizers": ("search/minilm.py", "search/clip/"),
-    "rapidocr": ("indexer/ocr.py",),
+    "cleanlab": ("search/categories/audit.py",),
+    "tokenizers": ("search/encoders/minilm.py", "search/clip/"),
+    "rapidocr": ("indexer/ocr/engines.py",),
     "av": ("indexer/",),
-    "openai": ("indexer/vision.py",),
-    "argon2": ("web/credentials.py",),
+    "openai": ("indexer/describe/client.py",),
+    "argon2": ("web/curator/passwords.py",),
     "flask": ("web/",),
     "waitress": ("web/server.py",),
-    "click": ("web/cli.py", "web/verb.py", "web/commands/"),
+    "click": ("web/cli/main.py", "web/cli/command.py", "web/commands/"),
     "rich": ("web/",),
 }
 
@@ -86,7 +86,7 @@ def test_every_package_is_listed_for_installation() -> None:
 
 def test_searching_and_serving_import_no_torch() -> None:
     code = (
-        "import sys, web.cli, web.server, search.searcher; "
+        "import sys, web.cli.main, web.server, search.searcher; "
         "heavy = {'torch', 'transformers', 'sentence_transformers'}; "
         "print(sorted({name.split('.')[0] for name in sys.modules} & heavy))"
     )

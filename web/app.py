@@ -7,28 +7,23 @@ from collections.abc import Callable
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
-from search.encoders import TextEncoder, load_text_encoder
+from search.encoders.base import TextEncoder
+from search.encoders.registry import load_text_encoder
 from search.settings import Settings
-from web import (
-    api,
-    categories,
-    curator,
-    duplicates,
-    errors,
-    feeds,
-    files,
-    health,
-    inbox,
-    inbox_api,
-    metrics,
-    pages,
-    reading,
-    safety,
-    seeing,
-    signing_in,
-    verdicts,
-)
-from web.site import Site
+from web import errors, metrics
+from web import headers as safety
+from web.api import duplicates as verdicts
+from web.api import inbox as inbox_api
+from web.api import search as api
+from web.background import categories
+from web.background import image_encoder as seeing
+from web.context import Site
+from web.curator import auth as signing_in
+from web.curator import categories as health
+from web.curator import duplicates, inbox
+from web.curator import home as curator
+from web.curator import texts as reading
+from web.site import feeds, files, pages
 
 MAX_UPLOAD_BYTES = 20_000_000
 

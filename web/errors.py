@@ -6,7 +6,7 @@ from flask import Flask, Response, current_app, jsonify, render_template, reques
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from search.errors import MemeticaError, NotFound
-from web.rows import error_row
+from web.schemas import error_row
 
 
 def register(app: Flask) -> None:

@@ -7,8 +7,8 @@ from time import perf_counter
 from flask import Blueprint, Flask, Response, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
-from search.index_status import IndexStatus
-from web.site import site
+from search.index.status import IndexStatus
+from web.context import site
 
 blueprint = Blueprint("metrics", __name__)
 

@@ -12,17 +12,17 @@ from contextlib import AbstractContextManager
 from search.catalogue.calls import Call, CallRecord, Calls, CallSums, Outcome
 from search.catalogue.database import Database
 from search.catalogue.descriptions import Descriptions
+from search.catalogue.embeddings import VectorRows
 from search.catalogue.failures import Failures
-from search.catalogue.inbox import Inbox, Upload, UploadState
-from search.catalogue.judgements import Judged, Judgements
+from search.catalogue.journal import MergeRecord, Merges, MergeState
 from search.catalogue.leases import Lease, Leases
 from search.catalogue.memes import MemeRecord, Memes
-from search.catalogue.merges import MergeRecord, Merges, MergeState
 from search.catalogue.pairs import Pair, Pairs
 from search.catalogue.pictures import FingerprintRecord, PictureRecord, Pictures
 from search.catalogue.refilings import RefilingRecord, Refilings, RefilingState, Renamed
+from search.catalogue.text_reviews import Judged, Judgements
 from search.catalogue.texts import PassageRow, ReadingRecord, SidecarRecord, Texts
-from search.catalogue.vectors import VectorRows
+from search.catalogue.uploads import Inbox, Upload, UploadState
 from search.catalogue.verdicts import Verdict, VerdictKind, Verdicts
 from search.settings import Settings
 

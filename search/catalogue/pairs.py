@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from search.catalogue.database import Database
-from search.duplicates.evidence import COMPARISON, Evidence, Tier
+from search.evidence import COMPARISON, Evidence, Tier
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from search.categories.traits import Rows, Traits
+from search.categories.features import Rows, Traits
 
 KIN = 0.8  # least cosine of two looks for one to tell the other's category; templates held out stay below
 PARENT = " - "  # between the parts of a category's name, the parent first

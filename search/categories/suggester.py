@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from search.categories.features import Known, Traits
 from search.categories.model import KIN, Model, sure_of, with_parents
-from search.categories.traits import Known, Traits
 
 GUESSES = 5
 SHOWN = 3  # memes that speak for a category

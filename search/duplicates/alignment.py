@@ -8,8 +8,8 @@ import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.corners import Corners
-from search.fingerprints import hamming
+from search.duplicates.keypoints import Corners
+from search.images.fingerprints import hamming
 
 cv2: Any = _typed  # its type stubs know no element types
 

@@ -16,20 +16,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from search.catalogue import Catalogue
-from search.duplicates.content import content_of
-from search.duplicates.corners import Corners, mirrored_corners
-from search.duplicates.sampling import (
-    BITS,
-    CORNERS_AN_OCTAVE,
-    CornerIndex,
-    packed,
-    strongest_corners,
-    unpacked,
-)
-from search.duplicates.view import view_of
-from search.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
+from search.duplicates.keypoint_index import BITS, CORNERS_AN_OCTAVE, CornerIndex, packed, strongest_corners, unpacked
+from search.duplicates.keypoints import Corners, mirrored_corners
+from search.duplicates.picture import view_of
+from search.duplicates.trim import content_of
+from search.images.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
+from search.index import VectorIndex, near_pairs
 from search.meme import Field
-from search.vectors import VectorIndex, near_pairs
 
 CORNERS = "corners-2"
 CORNERS_MIRRORED = "corners-mirrored-2"  # of the strongest of them

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from search.catalogue import Catalogue
-from search.duplicates.evidence import Evidence, Tier
+from search.evidence import Evidence, Tier
 from search.meme import Meme
 
 DUPLICATES = tuple(tier for tier in Tier if tier.is_duplicate)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.duplicates.alignment import Map, is_plausible
-from search.duplicates.corners import Grey
-from search.duplicates.light import is_no_change, joint_levels, light_between
-from search.duplicates.view import View, chroma_of, smoothed
+from search.duplicates.keypoints import Grey
+from search.duplicates.photometric import is_no_change, joint_levels, light_between
+from search.duplicates.picture import View, chroma_of, smoothed
 
 cv2: Any = _typed  # its type stubs know no element types
 

@@ -1,0 +1,38 @@
+"""From a joke to its drawing: one way for each form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from demo import charts, scenic, screens, signs
+from demo.drawing import Drawing
+from demo.jokes import Form, Joke
+
+
+def draw_joke(joke: Joke, *, phase: float = 0) -> Drawing:
+    """Return the drawing of a joke; `phase` from 0 to 1 is one loop of what moves in it."""
+    return _FORMS[joke.form](joke, phase)
+
+
+_FORMS: Mapping[Form, Callable[[Joke, float], Drawing]] = {
+    Form.MACRO: scenic.macro,
+    Form.BAR: scenic.bar,
+    Form.VERSUS: scenic.versus,
+    Form.REFUSE: scenic.refuse,
+    Form.LABELS: scenic.labels,
+    Form.COMIC: scenic.comic,
+    Form.LADDER: scenic.ladder,
+    Form.BARS: charts.bars,
+    Form.PIE: charts.pie,
+    Form.LINE: charts.curve,
+    Form.VENN: charts.venn,
+    Form.POST: screens.post,
+    Form.CHAT: screens.chat,
+    Form.DIALOG: screens.dialog,
+    Form.SEARCH: screens.search_box,
+    Form.ROAD: signs.road,
+    Form.WARNING: signs.warning,
+    Form.BILLBOARD: signs.billboard,
+    Form.STICKY: signs.sticky,
+    Form.LIST: signs.notebook,
+}

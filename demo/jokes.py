@@ -1,0 +1,138 @@
+"""The bank of jokes: what each meme says, in which form, over which scenes, and what it means."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+from zlib import crc32
+
+from demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
+from demo.scenes import Scene
+
+
+class Form(StrEnum):
+    """The kinds of pictures that jokes come in; the value is how a description names it."""
+
+    MACRO = "captioned picture"
+    BAR = "picture under a line of text"
+    VERSUS = "two-panel comparison"
+    REFUSE = "two-panel choice"
+    LABELS = "picture with labels on its characters"
+    COMIC = "four-panel comic"
+    LADDER = "four-step ladder"
+    BARS = "bar chart"
+    PIE = "pie chart"
+    LINE = "line chart"
+    VENN = "Venn diagram"
+    POST = "screenshot of a post"
+    CHAT = "screenshot of a chat"
+    DIALOG = "screenshot of a dialog box"
+    SEARCH = "screenshot of a search box"
+    ROAD = "road sign"
+    WARNING = "yellow warning sign"
+    BILLBOARD = "billboard"
+    STICKY = "sticky note"
+    LIST = "to-do list in a notebook"
+
+
+@dataclass(frozen=True)
+class Joke:
+    """One meme before it is drawn. `asks` are a description, a quotation and a meaning to search for."""
+
+    category: str
+    form: Form
+    scenes: tuple[Scene, ...]
+    lines: tuple[str, ...]
+    means: str
+    template: str  # shared by jokes over the same picture
+    name: str = ""  # of the file, without extension
+    asks: tuple[str, str, str] | None = None
+    moving: bool = False
+
+
+# What a subject usually looks like, where a joke does not say.
+_NATURAL = {
+    Subject.CAT: Colour.ORANGE,
+    Subject.DOG: Colour.BROWN,
+    Subject.FOX: Colour.ORANGE,
+    Subject.RABBIT: Colour.WHITE,
+    Subject.BEAR: Colour.BROWN,
+    Subject.FROG: Colour.GREEN,
+    Subject.PENGUIN: Colour.BLACK,
+    Subject.OWL: Colour.BROWN,
+    Subject.DUCK: Colour.YELLOW,
+    Subject.DINOSAUR: Colour.GREEN,
+    Subject.OCTOPUS: Colour.PURPLE,
+    Subject.ROBOT: Colour.GREY,
+    Subject.GHOST: Colour.WHITE,
+    Subject.ALIEN: Colour.GREEN,
+    Subject.WIZARD: Colour.PURPLE,
+    Subject.WORKER: Colour.BLUE,
+    Subject.MUG: Colour.RED,
+    Subject.TOASTER: Colour.TEAL,
+    Subject.CACTUS: Colour.GREEN,
+    Subject.POTATO: Colour.BROWN,
+}
+_SETS = (Subject, Colour, Action, Place, Sky, Expression, Prop)
+
+
+def parse_scene(words: str) -> Scene:
+    """Return the scene that a few words name ("cat typing office night"); raise ValueError for an unknown word."""
+    found: dict[type[StrEnum], StrEnum] = {}
+    for word in words.split():
+        members = [one[word.upper()] for one in _SETS if word.upper() in one.__members__]
+        if len(members) != 1:
+            raise ValueError(f"{word!r} in {words!r} names {len(members)} things that a scene can have, not one.")
+        found[type(members[0])] = members[0]
+    subject = Subject(found[Subject])
+    return Scene(
+        subject=subject,
+        colour=Colour(found.get(Colour, _NATURAL[subject])),
+        action=Action(found.get(Action, Action.WAVING)),
+        place=Place(found.get(Place, Place.OFFICE)),
+        sky=Sky(found.get(Sky, Sky.DAY)),
+        expression=Expression(found.get(Expression, Expression.HAPPY)),
+        prop=Prop(found.get(Prop, Prop.NONE)),
+        seed=crc32(words.encode()) % 1_000_000,
+    )
+
+
+def read_bank() -> tuple[Joke, ...]:
+    """Return every joke that was written by hand, in the order of the bank's files."""
+    folder = files("demo")
+    templates = tomllib.loads(folder.joinpath("grammar", "templates.toml").read_text("utf-8"))
+    jokes: list[Joke] = []
+    for file in sorted(folder.joinpath("bank").iterdir(), key=lambda one: one.name):
+        for category, entries in tomllib.loads(file.read_text("utf-8")).items():
+            jokes += [_joke(category, entry, templates) for entry in entries]
+    return tuple(jokes)
+
+
+def _joke(category: str, entry: Mapping[str, object], templates: Mapping[str, str]) -> Joke:
+    (form,) = [one for one in Form if one.name.lower() in entry]
+    drawn = entry[form.name.lower()]
+    names: Sequence[str] = drawn if isinstance(drawn, list) else [str(drawn)]
+    template = names[0][1:] if names[0].startswith("@") else ""
+    if template:
+        names = templates[template].split(" | ")
+    says, asks = entry["say"], entry.get("ask")
+    assert isinstance(says, list)
+    if asks is not None:
+        assert isinstance(asks, list) and len(asks) == 3
+        asks = (str(asks[0]), str(asks[1]), str(asks[2]))
+    slug = re.sub(r"[^a-z0-9]+", "-", " ".join([category, *says]).lower())[:60].strip("-")
+    return Joke(
+        category=category,
+        form=form,
+        scenes=tuple(parse_scene(one) for one in names if one),
+        lines=tuple(str(one) for one in says),
+        means=str(entry["means"]),
+        template=template or f"{form.name.lower()}-{slug}",
+        name=str(entry.get("name", "")),
+        asks=asks,
+        moving=bool(entry.get("moving", False)),
+    )

@@ -1,0 +1,112 @@
+"""Scenes without end: who, in which colour, does what, where, when, wearing what and with which face.
+
+Every attribute is a closed set, so that whatever learns from these pictures can be told exactly what is in each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from PIL import Image
+
+from demo.cast import character
+from demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
+from demo.places import INDOORS, WEATHERLESS, background, foreground
+from demo.vector import document, group, pixels
+
+WIDTH, HEIGHT = 800, 600  # the canvas that scenes are composed on, in pixels
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that decides a picture; `seed` decides what no attribute names: clouds, books, which tree stands where."""
+
+    subject: Subject
+    colour: Colour
+    action: Action
+    place: Place
+    sky: Sky = Sky.DAY
+    expression: Expression = Expression.HAPPY
+    prop: Prop = Prop.NONE
+    seed: int = 0
+
+    def caption(self) -> str:
+        """Return what is seen, as one plain sentence."""
+        when = "" if self.place in WEATHERLESS else f" {self.when()}"
+        return f"{self.who().capitalize()} is {self.action} {self.place}{when}."
+
+    def who(self) -> str:
+        """Return the subject with its colour, face and clothes: "a smug orange cat wearing a crown"."""
+        # Nobody sees the face of somebody asleep, and the caption must not claim what is not there.
+        face = "" if self.action is Action.SLEEPING else f"{self.expression} "
+        words = f"{face}{self.colour} {self.subject}"
+        wearing = f" wearing {self.prop}" if self.prop else ""
+        return f"{'an' if words[0] in 'aeiou' else 'a'} {words}{wearing}"
+
+    def when(self) -> str:
+        """Return the time or the weather; indoors it is seen through the window."""
+        if self.place not in INDOORS:
+            return str(self.sky)
+        return {Sky.RAIN: "on a rainy day", Sky.SNOW: "on a snowy day", Sky.STORM: "during a thunderstorm"}.get(
+            self.sky, str(self.sky)
+        )
+
+
+def random_scene(random: Random) -> Scene:
+    """Return any scene that makes sense; some 50 million are possible, each attribute about evenly likely."""
+    place = random.choice(list(Place))
+    subject = random.choice(list(Subject))
+    return Scene(
+        subject=subject,
+        colour=random.choice(list(Colour)),
+        action=random.choice(list(Action)),
+        place=place,
+        # Above the air and below the sea there is no weather to tell apart.
+        sky=Sky.NIGHT if place in WEATHERLESS else random.choice(list(Sky)),
+        expression=random.choice(list(Expression)),
+        prop=random.choice([Prop.NONE, Prop.NONE, Prop.NONE, *list(Prop)[1:]]),
+        seed=random.randrange(1_000_000),
+    )
+
+
+def actor(scene: Scene, *, phase: float = 0) -> str:
+    """Return a scene's character alone, about 240 units tall, standing on y = 0 around x = 0."""
+    return character(
+        scene.subject,
+        scene.colour,
+        action=scene.action,
+        expression=scene.expression,
+        prop=scene.prop,
+        phase=phase,
+    )
+
+
+def scene_svg(scene: Scene, *, phase: float = 0, scale: float = 1.62, at: tuple[float, float] = (400, 546)) -> str:
+    """Return a scene's SVG without its root, WIDTH × HEIGHT; `phase` from 0 to 1 is one loop of its action."""
+    behind = background(scene.place, scene.sky, Random(scene.seed))
+    front = foreground(scene.place, scene.sky, Random(scene.seed), phase=phase)
+    who = actor(scene, phase=phase)
+    fit, aside = _FITS.get(scene.action, (1.0, 0.0))
+    return behind + group(who, at=(at[0] + aside, at[1]), scale=scale * fit) + front
+
+
+def draw_scene(scene: Scene, size: tuple[int, int], *, phase: float = 0) -> Image.Image:
+    """Return a scene as an RGB picture of a width and height in pixels, cut at the sides to fill them."""
+    return pixels(document(scene_svg(scene, phase=phase), width=size[0], height=size[1], view=(WIDTH, HEIGHT)))
+
+
+# Tall things held overhead ask for a little less of everything, and what stands beside for a step aside.
+_FITS = {
+    Action.LIFTING: (0.86, 0.0),
+    Action.UMBRELLA: (0.88, 0.0),
+    Action.BALLOONS: (0.76, -20.0),
+    Action.JUMPING: (0.88, 0.0),
+    Action.JUGGLING: (0.88, 0.0),
+    Action.MEDITATING: (0.88, 0.0),
+    Action.PAINTING: (0.9, -70.0),
+    Action.PRESENTING: (0.9, -90.0),
+    Action.FISHING: (0.95, -70.0),
+    Action.COOKING: (1.0, -70.0),
+    Action.WATERING: (0.95, -70.0),
+}

@@ -1,0 +1,109 @@
+"""What is known of a demo library because we drew it; it is returned, and written nowhere."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from demo.jokes import Form
+from demo.scenes import Scene
+
+
+class QueryKind(StrEnum):
+    """How somebody looks for a meme: by what it shows, by what it says, by what it means."""
+
+    DESCRIBES = "describes"
+    QUOTES = "quotes"
+    MEANS = "means"
+
+
+class Change(StrEnum):
+    """What was done to a meme to make a duplicate of it."""
+
+    COPIED = "copied byte by byte"
+    REENCODED = "saved again at low quality"
+    RESIZED = "made smaller"
+    CROPPED = "cropped by 4 % on each side"
+    MIRRORED = "mirrored"
+    GREYED = "made grey"
+    BORDERED = "given a border"
+
+
+@dataclass(frozen=True)
+class DemoMeme:
+    """One meme of the demo; paths are relative to the library, with `/`. Texts that no sidecar holds are empty."""
+
+    path: str
+    category: str
+    form: Form
+    template: str  # shared by the variants of one picture
+    caption: str  # its words, one lettering a line, as drawn
+    means: str
+    scenes: tuple[Scene, ...]
+    first_seen: datetime  # UTC
+    dated: bool = True  # whether a sidecar says when it was first seen, or the file's own time does
+    description: str = ""
+    analysis: str = ""
+    ocr: str = ""
+    asks: tuple[str, str, str] | None = None
+    frames: int = 1
+
+
+@dataclass(frozen=True)
+class DemoDuplicate:
+    """A second file of a meme, under another name and perhaps in another category."""
+
+    path: str
+    original: str
+    change: Change
+    first_seen: datetime
+
+
+@dataclass(frozen=True)
+class DemoQuery:
+    """What somebody could type, and the paths of the memes that answer it, the intended one first."""
+
+    kind: QueryKind
+    text: str
+    relevant: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DemoTruth:
+    """All that is true of a demo library; `broken` are the files that no program can show, each with the reason."""
+
+    memes: tuple[DemoMeme, ...]
+    duplicates: tuple[DemoDuplicate, ...]
+    broken: tuple[tuple[str, str], ...]
+
+    @property
+    def variants(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of paths whose memes share a picture and differ in their words, in the library's order."""
+        groups: dict[str, list[str]] = defaultdict(list)
+        for meme in self.memes:
+            groups[meme.template].append(meme.path)
+        return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+    def queries(self) -> tuple[DemoQuery, ...]:
+        """Return three queries for each meme that somebody wrote queries for, with all that answers them."""
+        copies: dict[str, list[str]] = defaultdict(list)
+        for duplicate in self.duplicates:
+            copies[duplicate.original].append(duplicate.path)
+        alike = {path: group for group in self.variants for path in group}
+        found: list[DemoQuery] = []
+        for meme in self.memes:
+            if meme.asks is None:
+                continue
+            shows, says, means = meme.asks
+            itself = [meme.path]
+            # A description fits every variant of the picture; a quotation and a meaning belong to one.
+            same = itself + [path for path in alike.get(meme.path, ()) if path != meme.path]
+            for kind, text, paths in (
+                (QueryKind.DESCRIBES, shows, same),
+                (QueryKind.QUOTES, says, itself),
+                (QueryKind.MEANS, means, itself),
+            ):
+                found.append(DemoQuery(kind, text, tuple(paths + [copy for path in paths for copy in copies[path]])))
+        return tuple(found)

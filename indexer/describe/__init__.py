@@ -1,0 +1,1 @@
+"""Vision models describe memes at OpenAI-compatible endpoints."""

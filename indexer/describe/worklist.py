@@ -1,0 +1,87 @@
+"""What is left for a model to describe, shared by the threads of a run and by all processes."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+
+from indexer.library.sidecars import safe_name
+from indexer.work.leases import Shift
+from search.catalogue import Catalogue
+from search.catalogue.descriptions import work_label
+from search.meme import Meme, TextKind
+
+
+class Todo:
+    """What is left for a model and a kind; threads take from it, newest first."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        shift: Shift,
+        model: str,
+        kind: TextKind,
+        *,
+        limit: int | None,
+        only_undescribed: bool,
+    ) -> None:
+        self.model = model
+        self.kind = kind
+        self.source = safe_name(model)
+        self.label = work_label(self.source, kind)
+        self.elsewhere = 0
+        self._catalogue = catalogue
+        self._shift = shift
+        self._by_anybody = only_undescribed
+        # Two models that look for memes without any text of this kind must not find the same.
+        self._sources = (self.label, f"any.{kind}") if only_undescribed else (self.label,)
+        self._lock = threading.Lock()
+        self._met: set[str] = set()
+        self._waiting: deque[Meme] = deque()
+        self._fill()
+        self._left = math.inf if limit is None else limit
+        self.total = int(min(self._left, len(self._waiting)))
+
+    def _fill(self) -> None:
+        for meme in self._catalogue.descriptions.missing(self.kind, self.source, by_anybody=self._by_anybody):
+            if meme.content_hash not in self._met:
+                self._met.add(meme.content_hash)
+                self._waiting.append(meme)
+
+    def take(self) -> Meme | None:
+        """Return a meme that is this run's alone to describe, or None when there is no more."""
+        with self._lock:
+            while self._left > 0:
+                if not self._waiting:
+                    self._fill()  # memes that came meanwhile
+                    if not self._waiting:
+                        return None
+                meme = self._waiting.popleft()
+                if self._shift.take(meme.content_hash, sources=self._sources):
+                    # Whoever had it a moment ago may have done it.
+                    if self._lacks(meme):
+                        self._left -= 1
+                        return meme
+                    self.give_back(meme)
+                self.elsewhere += 1
+            return None
+
+    def _lacks(self, meme: Meme) -> bool:
+        return self._catalogue.descriptions.lacks(
+            meme.content_hash, self.kind, self.source, by_anybody=self._by_anybody
+        )
+
+    def give_back(self, meme: Meme) -> None:
+        """Let others take a meme: it is done, or was tried."""
+        self._shift.give_back(meme.content_hash, sources=self._sources)
+
+    def put_back(self, meme: Meme, *, done_elsewhere: bool = False) -> None:
+        """Take a meme out of the count, because nothing was asked about it; it waits again unless it is done."""
+        self.give_back(meme)
+        with self._lock:
+            self._left += 1
+            if done_elsewhere:
+                self.elsewhere += 1
+            else:
+                self._waiting.appendleft(meme)

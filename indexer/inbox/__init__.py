@@ -1,0 +1,1 @@
+"""Uploads: received, examined, accepted into the library."""

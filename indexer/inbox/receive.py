@@ -1,0 +1,241 @@
+"""Uploads come in: checked by their content, kept in the data folder, thrown away with a way back.
+
+A file lies at `inbox/<content hash>` before the catalogue knows of it, so that a kill leaves at most a file that nobody
+asks for. Beside it lies a preview without metadata, drawn anew: it is all of an upload that a browser ever gets.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from indexer.library.files import sync_folders
+from indexer.media.decode import Decoded, decode, picture_webp
+from indexer.media.raster import brands, picture_opener
+from indexer.media.svg import is_svg
+from indexer.media.thumbnails import write_atomically
+from search.catalogue import Catalogue, Upload, UploadState
+from search.errors import DataFolderError, InboxFull, UnreadableFile, WrongUse
+from search.settings import Settings
+
+PREVIEW_SIDE = 1280  # pixels
+DISCARDED_KEPT = 200  # thrown away and still there to be taken back; the oldest of more are forgotten
+ORPHANS_AFTER = 3600  # seconds: a file that the catalogue does not know of by then belongs to nobody
+_CHUNK = 1 << 20
+_HEAD = 4096
+
+# The names that each kind of content may have; the first is given where a file comes by another.
+_SUFFIXES = {
+    JpegImagePlugin.JpegImageFile: (".jpg", ".jpeg", ".jfif"),
+    PngImagePlugin.PngImageFile: (".png",),
+    GifImagePlugin.GifImageFile: (".gif",),
+    WebPImagePlugin.WebPImageFile: (".webp",),
+    AvifImagePlugin.AvifImageFile: (".avif",),
+    BmpImagePlugin.BmpImageFile: (".bmp",),
+}
+
+
+def inbox_path(data: Path, content_hash: str) -> Path:
+    """Return where the bytes of an upload lie, whether or not they are there."""
+    return data / "inbox" / content_hash
+
+
+def preview_path(data: Path, content_hash: str) -> Path:
+    """Return where an upload's preview lies, whether or not it is there."""
+    return data / "inbox" / f"{content_hash}.webp"
+
+
+def receive(settings: Settings, catalogue: Catalogue, source: IO[bytes], *, name: str, came_by: str) -> Upload:
+    """Keep an upload and return it; the one that is there when the same bytes wait already.
+
+    Raises UnreadableFile when it is broken, too large or no picture or video, InboxFull, and DataFolderError when it
+    cannot be written; then nothing is kept.
+    """
+    count, held_bytes = catalogue.inbox.load()
+    if count >= settings.inbox_files or held_bytes >= settings.inbox_bytes:
+        raise InboxFull(
+            f"The inbox is full: {count:,} uploads wait there.", hint="Accept or discard some, or raise inbox_files."
+        )
+    folder = settings.data / "inbox"
+    aside = folder / f".{secrets.token_hex(8)}.part"
+    with _written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            content_hash, size = _saved(source, aside, most=settings.upload_bytes)
+            known = catalogue.inbox.held(content_hash)
+            if known is not None:
+                return known
+            decoded = decode(aside, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)
+            suffix = suffix_by_content(aside, name)
+            _write_preview(settings.data, content_hash, decoded)
+            aside.replace(inbox_path(settings.data, content_hash))
+            sync_folders([inbox_path(settings.data, content_hash)])
+        finally:
+            aside.unlink(missing_ok=True)
+    try:
+        return catalogue.inbox.add(
+            content_hash,
+            name=shown_name(name),
+            suffix=suffix,
+            size=size,
+            came_by=came_by,
+            most=settings.inbox_files,
+            most_bytes=settings.inbox_bytes,
+        )
+    except InboxFull:
+        if not _needed(catalogue, content_hash):  # by one that was discarded and may be taken back
+            forget_files(settings.data, content_hash)
+        raise
+
+
+def _saved(source: IO[bytes], file: Path, *, most: int) -> tuple[str, int]:
+    """Write a stream to a file, synced; return the SHA-256 and the number of its bytes."""
+    digest, size = hashlib.sha256(), 0
+    with file.open("xb") as out:
+        while block := source.read(_CHUNK):
+            size += len(block)
+            if size > most:
+                raise UnreadableFile(
+                    f"It has more than {most:,} bytes, which the setting upload_bytes allows.", hint="Make it smaller."
+                )
+            digest.update(block)
+            out.write(block)
+        out.flush()
+        os.fsync(out.fileno())
+    return digest.hexdigest(), size
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Tell what a disk refuses as a DataFolderError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataFolderError(
+                f"The disk that holds {folder} is full.", hint="Make room and send it again."
+            ) from error
+        raise DataFolderError(
+            f"{folder} cannot be written: {error.strerror or error}.", hint="Check the data folder's permissions."
+        ) from error
+
+
+def suffix_by_content(file: Path, name: str) -> str:
+    """Return the extension that a decoded file gets: its own where it is one of its kind's; raise UnreadableFile."""
+    with file.open("rb") as opened:
+        head = opened.read(_HEAD)
+    opener = picture_opener(head)
+    own = Path(name).suffix.lower()
+    if opener is not None:
+        fitting = _SUFFIXES[opener]
+    elif is_svg(head):
+        fitting = (".svg",)
+    elif head.startswith(b"\x1aE\xdf\xa3"):
+        fitting = (".webm",)
+    else:
+        fitting = (".mov", ".mp4", ".m4v") if b"qt  " in brands(head) else (".mp4", ".m4v", ".mov")
+    return own if own in fitting else fitting[0]
+
+
+def shown_name(name: str) -> str:
+    """Return the last part of a file's name as it came, fit to be shown and kept."""
+    last = name.encode("utf-8", "replace").decode("utf-8").replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return "".join(one for one in last if one.isprintable()).strip()[:200] or "upload"
+
+
+def _write_preview(data: Path, content_hash: str, decoded: Decoded) -> None:
+    frames = decoded.pictures
+    write_atomically(preview_path(data, content_hash), picture_webp(frames[len(frames) // 2], PREVIEW_SIDE))
+
+
+def open_preview(data: Path, content_hash: str) -> Image.Image:
+    """Return an upload's preview as RGB; raise OSError when it is not there."""
+    with Image.open(io.BytesIO(preview_path(data, content_hash).read_bytes())) as picture:
+        return picture.convert("RGB")
+
+
+def draw_preview(settings: Settings, content_hash: str) -> None:
+    """Draw an upload's preview again from its bytes; raise UnreadableFile."""
+    file = inbox_path(settings.data, content_hash)
+    _write_preview(
+        settings.data, content_hash, decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)
+    )
+
+
+def forget_files(data: Path, content_hash: str) -> None:
+    """Remove an upload's bytes and preview."""
+    for path in (inbox_path(data, content_hash), preview_path(data, content_hash)):
+        path.unlink(missing_ok=True)
+
+
+def discard(settings: Settings, catalogue: Catalogue, id: int) -> Upload:
+    """Throw an upload away, with a way back while it is among the last; raise NotFound, or WrongUse once accepted."""
+    with catalogue.transaction():
+        upload = catalogue.inbox.get(id)
+        if upload.state is UploadState.DISCARDED:
+            return upload
+        if upload.state not in (UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED):
+            raise WrongUse(f"{upload.name} is {upload.state.value}: it cannot be discarded.", hint="Undo that first.")
+        catalogue.inbox.discarded(id)
+    _forget_old(settings, catalogue)
+    return catalogue.inbox.get(id)
+
+
+def take_back_discarded(settings: Settings, catalogue: Catalogue, id: int) -> Upload:
+    """Let a discarded upload wait for a decision again; raise WrongUse when that cannot be."""
+    with catalogue.transaction():
+        upload = catalogue.inbox.get(id)
+        if upload.state is not UploadState.DISCARDED:
+            raise WrongUse(f"{upload.name} is not discarded.")
+        if catalogue.inbox.held(upload.content_hash) is not None:
+            raise WrongUse(f"The same picture as {upload.name} waits in the inbox again already.")
+        if not inbox_path(settings.data, upload.content_hash).is_file():
+            raise WrongUse(f"{upload.name} is no longer kept.", hint="Send it again.")
+        catalogue.inbox.reopened(id)
+    return catalogue.inbox.get(id)
+
+
+def _forget_old(settings: Settings, catalogue: Catalogue) -> None:
+    """Forget the uploads that were discarded longest ago, beyond those that are kept and the bytes they may have."""
+    total = 0
+    discarded = catalogue.inbox.in_state(UploadState.DISCARDED)
+    newest_first = sorted(discarded, key=lambda one: (str(one.decided_at), one.id), reverse=True)
+    for kept, upload in enumerate(newest_first, start=1):
+        total += upload.size
+        if kept > DISCARDED_KEPT or (kept > 1 and total > settings.inbox_bytes):
+            with catalogue.transaction():
+                catalogue.inbox.forget(upload.id)
+                if not _needed(catalogue, upload.content_hash):
+                    forget_files(settings.data, upload.content_hash)
+
+
+def _needed(catalogue: Catalogue, content_hash: str) -> bool:
+    if catalogue.inbox.held(content_hash) is not None:
+        return True
+    return any(one.content_hash == content_hash for one in catalogue.inbox.in_state(UploadState.DISCARDED))
+
+
+def remove_orphans(settings: Settings, catalogue: Catalogue) -> int:
+    """Remove files of the inbox that no upload needs, left by a kill; return how many."""
+    needed = {one.content_hash for one in catalogue.inbox.in_state(*(set(UploadState) - {UploadState.ACCEPTED}))}
+    removed = 0
+    folder = settings.data / "inbox"
+    for file in folder.iterdir() if folder.is_dir() else ():
+        try:
+            old = time.time() - file.stat().st_mtime > ORPHANS_AFTER
+        except FileNotFoundError:
+            continue
+        if old and file.name.removesuffix(".webp") not in needed:
+            file.unlink(missing_ok=True)
+            removed += 1
+    return removed

@@ -1,0 +1,158 @@
+"""The server's hands for the inbox: what waits is examined and what was decided is indexed, in the background.
+
+Each kind of work has a thread that sleeps when there is nothing, and ends when there is nothing for long: what it holds
+ready, the library's corners above all, is then let go. Leases keep two processes from doing the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from indexer.inbox.accept import recover_uploads
+from indexer.inbox.examine import Examiner, examine, open_examiner
+from indexer.inbox.receive import remove_orphans
+from indexer.ocr.engines import OcrEngine, load_ocr
+from indexer.stages.update_index import bring_up_to_date
+from indexer.work.leases import shift_on
+from indexer.work.worker import IDLE_SECONDS, Worker
+from search.catalogue import Catalogue, Upload, UploadState
+from search.encoders.base import TextEncoder
+from search.errors import MemeticaError, ModelUnavailable, WrongUse
+from search.meme import Stage
+from search.settings import Settings
+
+SOURCE = "inbox"  # of its leases
+
+logger = logging.getLogger("memetica.inbox")
+Learned = Callable[[list[Upload]], None]
+
+
+class Ready:
+    """An examiner that is made ready when it is first asked for, and let go when it has not been for long."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        *,
+        load_engine: Callable[[Settings], OcrEngine | None] = load_ocr,
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._load_engine = load_engine
+        self._lock = threading.Lock()
+        self._held: Examiner | None = None
+
+    def examiner(self) -> Examiner:
+        """Return the examiner; what comes into the library later, it finds by fingerprints alone."""
+        with self._lock:
+            self._held = self._held or self._opened()
+            return self._held
+
+    def let_go(self) -> None:
+        """Forget the examiner: the next one knows the library as it is then."""
+        with self._lock:
+            self._held = None
+
+    def _opened(self) -> Examiner:
+        try:
+            engine = self._load_engine(self._settings)
+            unread = "" if engine else "No OCR engine is chosen: words in pictures are not read."
+        except (ModelUnavailable, WrongUse) as error:
+            engine, unread = None, f"{error.message} {error.hint}".strip()
+        return open_examiner(self._settings, self._catalogue, engine=engine, unread=unread)
+
+
+def examining(settings: Settings, catalogue: Catalogue, *, ready: Ready, idle: float = IDLE_SECONDS) -> Worker:
+    """Return a worker that examines the uploads that wait."""
+
+    def prepare() -> Callable[[], bool]:
+        remove_orphans(settings, catalogue)
+        return lambda: _examine_next(catalogue, ready)
+
+    return Worker("inbox: examining", prepare, ended=ready.let_go, idle=idle)
+
+
+def _examine_next(catalogue: Catalogue, ready: Ready) -> bool:
+    """Examine the first upload that waits and that nobody else examines; return whether there was one."""
+    if not catalogue.inbox.count(UploadState.WAITING):
+        return False
+    with shift_on(catalogue, Stage.MEDIA) as shift:
+        for upload in catalogue.inbox.in_state(UploadState.WAITING):
+            if not shift.take(upload.content_hash, sources=(SOURCE,)):
+                continue
+            # Whoever had it a moment ago may have examined it.
+            if catalogue.inbox.get(upload.id).state is UploadState.WAITING:
+                _examine(ready.examiner(), upload)
+            return True
+    return False
+
+
+def _examine(examiner: Examiner, upload: Upload) -> None:
+    try:
+        examine(examiner, upload)
+    except MemeticaError:
+        raise
+    except Exception as error:  # whatever hostile bytes do to a decoder is this upload's failure, and no other's
+        logger.exception("upload %s could not be examined", upload.id)
+        examiner.catalogue.inbox.failed(
+            upload.id, reason=f"Something went wrong while it was examined: {type(error).__name__}.", hint="Discard it."
+        )
+
+
+def examine_waiting(catalogue: Catalogue, *, ready: Ready, told: Callable[[int], None] = lambda left: None) -> int:
+    """Examine every upload that waits and that no other process is examining, here and now; return how many.
+
+    `told` hears how many are left after each.
+    """
+    done = 0
+    while _examine_next(catalogue, ready):
+        done += 1
+        told(catalogue.inbox.count(UploadState.WAITING))
+    return done
+
+
+def indexing(
+    settings: Settings,
+    catalogue: Catalogue,
+    *,
+    load_encoder: Callable[[], TextEncoder],
+    learned: Learned = lambda uploads: None,
+    idle: float = IDLE_SECONDS,
+) -> Worker:
+    """Return a worker that lets the index know what was accepted and what was taken back.
+
+    `learned` hears of uploads that are in the index, or out of it, now.
+    """
+
+    def prepare() -> Callable[[], bool]:
+        recover_uploads(settings, catalogue)
+
+        def work() -> bool:
+            done = index_decided(settings, catalogue, load_encoder=load_encoder)
+            if done:
+                learned(done)
+            return bool(done)
+
+        return work
+
+    return Worker("inbox: indexing", prepare, idle=idle)
+
+
+def index_decided(settings: Settings, catalogue: Catalogue, *, load_encoder: Callable[[], TextEncoder]) -> list[Upload]:
+    """Let the index know of all that was accepted or taken back since, at once; return these uploads.
+
+    Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; then they wait on.
+    """
+    if not catalogue.inbox.unindexed():
+        return []
+    encoder = load_encoder()
+    with shift_on(catalogue, Stage.BUILD) as shift:
+        taken = [one for one in catalogue.inbox.unindexed() if shift.take(one.content_hash, sources=(SOURCE,))]
+        ids = {one.meme_id for one in taken if one.meme_id is not None}
+        if ids:
+            bring_up_to_date(settings, catalogue, ids, encoder=encoder)
+            catalogue.inbox.indexed(taken)
+    return taken

@@ -1,0 +1,1 @@
+"""The library's folder: its format, its files, the texts beside them."""

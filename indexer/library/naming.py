@@ -1,0 +1,87 @@
+"""Names in the library for what comes in: any alphabet, one folder deep, never over anything that is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from indexer.library.format import IGNORED
+from search.catalogue import Catalogue
+from search.errors import LibraryError, WrongUse
+
+STEM_BYTES = 120  # of a name, so that the longest sidecar's is still one that a disk takes
+CATEGORY_BYTES = 120
+_MARK_JOINER = "\u200d"  # holds emoji together; other invisible characters hide what a name is
+_NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
+# Windows takes these for devices, whatever comes after a dot.
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
+
+
+def safe_stem(name: str) -> str:
+    """Return a file's name without its extension as it may stand in the library."""
+    name = name.replace("\\", "/").rpartition("/")[2]
+    stem = name.rpartition(".")[0] if "." in name.strip(".") else name
+    stem = _NOT_IN_NAMES.sub(" ", _plain(stem))
+    stem = " ".join(stem.split()).strip(". ")
+    while len(stem.encode()) > STEM_BYTES:
+        stem = stem[:-1].rstrip(". ")
+    if not any(map(str.isalnum, stem)) and not any(unicodedata.category(one) == "So" for one in stem):
+        stem = "meme"
+    return f"{stem}_" if _DEVICES.match(stem) else stem
+
+
+def _plain(text: str) -> str:
+    """Return a text composed, without characters that cannot be seen or that turn the others around."""
+    composed = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
+    return "".join(one if one.isprintable() or one == _MARK_JOINER else " " for one in composed)
+
+
+def checked_category(wanted: str, *, known: Iterable[str]) -> str:
+    """Return the category that a person names: one that is there, however its letters are written, or a new one.
+
+    Raises WrongUse when it is no name of a folder in the library.
+    """
+    by_name = {name.casefold(): name for name in known}
+    name = " ".join(wanted.split())
+    if wanted in by_name.values():
+        return wanted
+    if name.casefold() in by_name:
+        return by_name[name.casefold()]
+    if not name:
+        raise WrongUse("The category has no name.", hint="Choose one, or write a new one.")
+    hidden = name.startswith(".") or name.casefold() in IGNORED | {"memes"}
+    if hidden or name.endswith(".") or _NOT_IN_NAMES.search(name) or _plain(name) != name or _DEVICES.match(name):
+        raise WrongUse(
+            f"{name[:60]!r} is no name for a category.", hint='Leave out / \\ : * ? " < > | and a dot at either end.'
+        )
+    if len(name.encode()) > CATEGORY_BYTES:
+        raise WrongUse("The category's name is too long.", hint=f"At most {CATEGORY_BYTES} bytes.")
+    return name
+
+
+def free_path(library: Path, catalogue: Catalogue, *, category: str, name: str, suffix: str) -> str:
+    """Return a path relative to the library that no file has, nor any text, nor an earlier meme; raise LibraryError."""
+    folder = library / category
+    try:
+        # Lower case, because a file system may tell names no further apart.
+        there = [entry.name.lower() for entry in os.scandir(folder)] if os.path.lexists(folder) else []
+    except OSError as error:
+        raise LibraryError(
+            f"The folder {folder} cannot be read: {error.strerror}.", hint="Check its permissions."
+        ) from error
+    # A text that lies there without its meme would come to be about this one.
+    taken = {one[:end] for one in there for end in (len(one), *(at for at, dot in enumerate(one) if dot == "."))}
+    for stem in _stems(safe_stem(name)):
+        path = f"{category}/{stem}{suffix}"
+        if f"{stem}{suffix}".lower() not in taken and catalogue.memes.known_at(path) is None:
+            return path
+    raise LibraryError(f"{category} has no room for another {name}.", hint="Give the file another name.")
+
+
+def _stems(stem: str) -> Iterator[str]:
+    yield stem
+    for number in range(2, 100_000):
+        yield f"{stem} {number}"

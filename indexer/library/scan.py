@@ -1,0 +1,190 @@
+"""The first stage: what is in the library's folder now, written to the catalogue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from indexer.library.format import (
+    VIDEO_EXTENSIONS,
+    Found,
+    SidecarFile,
+    Unusable,
+    content_hash,
+    look_at,
+    read_first_seen,
+    read_sidecar,
+    scan,
+)
+from indexer.work.progress import Progress, stage_of
+from search.catalogue import Catalogue, MemeRecord, SidecarRecord
+from search.errors import LibraryError, UnreadableFile
+from search.meme import MediaType, Stage
+
+BATCH = 200  # memes a transaction: what a killed run scans again
+Known = tuple[int, str, int, int, bool]  # id, content hash, size, mtime in nanoseconds, present
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read of a meme: its hash when it is new or has changed, and its texts that are or have."""
+
+    content_hash: str | None
+    first_seen: datetime
+    first_seen_is: Literal["sidecar", "mtime"]
+    sidecars: tuple[SidecarRecord, ...]
+    unreadable: tuple[tuple[str, UnreadableFile], ...]
+
+
+def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
+    """Write to the catalogue what the library holds; return how many memes are there and how many things failed.
+
+    Only what is new or changed, by size and modification time, is read. Files that are gone are marked before new ones
+    are entered, so that a renamed file finds its earlier row. Whoever else writes to the catalogue hardly waits, and
+    what the curator brings in or takes out meanwhile stays so. Raises LibraryError when the folder cannot be read.
+    """
+    # Asked before the folder is listed: what comes in between is then not taken for gone.
+    known = catalogue.memes.known()
+    sidecars = catalogue.texts.sidecars_known()
+    entries = list(scan(library))
+    found = [entry for entry in entries if isinstance(entry, Found)]
+    unusable = [entry for entry in entries if isinstance(entry, Unusable)]
+    catalogue.failures.forget(Stage.SCAN)
+    for entry in unusable:
+        catalogue.failures.record(Stage.SCAN, entry.path, UnreadableFile(entry.reason, hint=entry.hint))
+    here = {entry.path for entry in found}
+    # What cannot be looked at is not gone: it stays until it can be, or its folder is there and empty.
+    unseen = tuple(entry.path for entry in unusable if entry.out_of_sight)
+    below = tuple(path + "/" for path in unseen)
+    gone = [
+        (id, path)
+        for path, (id, *_, present) in known.items()
+        if present and path not in here and path not in unseen and not path.startswith(below)
+    ]
+    with catalogue.transaction():
+        # A row that the curator has moved since is at another path.
+        still = ((id, catalogue.memes.known_at(path)) for id, path in gone)
+        catalogue.memes.mark_vanished([id for id, row in still if row is not None and row[0] == id])
+    failed = len(unusable)
+    with stage_of(progress, Stage.SCAN, len(found), unit="memes"):
+        for start in range(0, len(found), BATCH):
+            batch = found[start : start + BATCH]
+            # Before the transaction, in which nobody else can write: large files, or a slow disk, take long.
+            read = [_read(library, meme, known.get(meme.path), sidecars) for meme in batch]
+            with catalogue.transaction():
+                for meme, one in zip(batch, read, strict=True):
+                    lost = _enter(meme, one, known.get(meme.path), sidecars, catalogue)
+                    failed += lost
+                    progress.advance(failed=bool(lost))
+    catalogue.failures.forget_vanished()
+    return len(found), failed
+
+
+def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str]) -> None:
+    """Bring the catalogue up to date with some paths of the library alone.
+
+    What cannot be read there is recorded and stays as it was known: it is not gone.
+    """
+    with catalogue.transaction():
+        for path in sorted(set(paths)):
+            known = catalogue.memes.known_at(path)
+            try:
+                found = look_at(library, path)
+            except (LibraryError, UnreadableFile) as error:
+                catalogue.failures.record(Stage.SCAN, path, error)
+                continue
+            if found is not None:
+                sidecars = {} if known is None else catalogue.texts.sidecars_known(known[0])
+                _enter(found, _read(library, found, known, sidecars), known, sidecars, catalogue)
+            elif known is not None:
+                catalogue.memes.mark_vanished([known[0]])
+
+
+def _read(
+    library: Path, entry: Found, known: Known | None, sidecars: dict[int, dict[str, tuple[int, int]]]
+) -> _Read | UnreadableFile:
+    """Return what is new or has changed of one meme and its sidecars; the error when the meme cannot be read."""
+    first_seen, origin = read_first_seen(library, entry)
+    try:
+        unchanged = known is not None and known[2:4] == (entry.size, entry.mtime_ns)
+        hashed = None if unchanged else content_hash(entry.file)
+    except UnreadableFile as error:
+        return error
+    there = {} if known is None else sidecars.get(known[0], {})
+    records, unreadable = [], []
+    for one in entry.sidecars:
+        if there.get(one.path) != (one.size, one.mtime_ns):
+            try:
+                records.append(_record(library, one))
+            except UnreadableFile as error:
+                # Left out of the catalogue, so that the next scan tries it again.
+                unreadable.append((one.path, error))
+    return _Read(hashed, first_seen, origin, tuple(records), tuple(unreadable))
+
+
+def _enter(
+    entry: Found,
+    read: _Read | UnreadableFile,
+    known: Known | None,
+    sidecars: dict[int, dict[str, tuple[int, int]]],
+    catalogue: Catalogue,
+) -> int:
+    """Write one meme and its sidecars to the catalogue; return how many of these files could not be read."""
+    if isinstance(read, UnreadableFile):
+        catalogue.failures.record(Stage.SCAN, entry.path, read)
+        return 1
+    present = known is not None and known[4]
+    if (read.content_hash is not None or not present) and not os.path.lexists(entry.file):
+        return 0  # taken out since it was listed
+    id = _enter_file(entry, read, known, catalogue)
+    for path, error in read.unreadable:
+        catalogue.failures.record(Stage.SCAN, path, error)
+    gone = sidecars.get(id, {}).keys() - {one.path for one in entry.sidecars}
+    if read.sidecars or gone:
+        catalogue.texts.put_sidecars(id, read.sidecars, gone=gone)
+    return len(read.unreadable)
+
+
+def _enter_file(entry: Found, read: _Read, known: Known | None, catalogue: Catalogue) -> int:
+    """Write one file to the catalogue and return its id."""
+    if known is not None and read.content_hash is None:
+        catalogue.memes.see_again(
+            known[0], first_seen=read.first_seen, first_seen_is=read.first_seen_is, back=not known[4]
+        )
+        return known[0]
+    assert read.content_hash is not None
+    return catalogue.memes.put(
+        MemeRecord(
+            path=entry.path,
+            category=entry.category,
+            content_hash=read.content_hash,
+            type=_type_by_name(entry.path),
+            size=entry.size,
+            mtime_ns=entry.mtime_ns,
+            first_seen=read.first_seen,
+            first_seen_is=read.first_seen_is,
+        )
+    )
+
+
+def _type_by_name(path: str) -> MediaType:
+    """Return the type that a name promises; decoding decides by content."""
+    if path.lower().endswith(VIDEO_EXTENSIONS):
+        return MediaType.VIDEO
+    return MediaType.GIF if path.lower().endswith(".gif") else MediaType.IMAGE
+
+
+def _record(library: Path, sidecar: SidecarFile) -> SidecarRecord:
+    text = read_sidecar(library, sidecar)
+    return SidecarRecord(
+        path=sidecar.path,
+        kind=text.kind,
+        source=text.source,
+        body=text.body,
+        size=sidecar.size,
+        mtime_ns=sidecar.mtime_ns,
+    )

@@ -1,0 +1,1 @@
+"""Any image or video file, decoded."""

@@ -1,0 +1,219 @@
+"""Any picture, GIF, SVG or video as a few plain pictures. What a file is, its content says, not its name.
+
+Every function may be called from several threads at once, and leaves no file open.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageFile
+
+from indexer.media.raster import (
+    DECODER_ERRORS,
+    FRAMES,
+    WORKING_PIXELS,
+    brands,
+    decode_small,
+    open_picture,
+    orientation,
+    picture_opener,
+    spread,
+    working_picture,
+)
+from indexer.media.svg import is_svg, render_svg, safe_svg, svg_size
+from indexer.media.video import decode_video, video_container
+from search.errors import UnreadableFile
+from search.meme import MediaType
+
+__all__ = ["Decoded", "decode", "picture_webp", "placeholder", "render_svg", "safe_svg", "thumbnail"]
+
+# Of what moves, no more is decoded than this: an animation of 500 × 500 pixels is seen whole up to 2,000 frames.
+ANIMATED_PIXELS = 500_000_000
+ANIMATED_FRAMES = 2_000
+SVG_SIDE = 1024  # pixels of the longest side: a drawing has no size of its own
+PLACEHOLDER_LENGTH = 200  # characters
+
+_HEAD = 4096  # bytes that tell what a file is
+_KINDS = (
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or a document"),
+    (b"\x1f\x8b", "compressed by gzip"),
+    (b"II*\0", "a TIFF picture, a kind that is not read"),
+    (b"MM\0*", "a TIFF picture, a kind that is not read"),
+    (b"8BPS", "a Photoshop document"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture, a kind that is not read"),
+    (b"\xff\x0a", "a JPEG XL picture, a kind that is not read"),
+    (b"\0\0\1\0", "an icon"),
+    (b"ID3", "sound"),
+    (b"OggS", "an Ogg file, a kind that is not read"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file that it stands for"),
+)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded file. Width and height are in pixels as shown; `pictures` are RGB: one of a still, up to five of what
+    moves, in the order of time, each of at most WORKING_PIXELS and without metadata."""
+
+    type: MediaType
+    width: int
+    height: int
+    frames: int
+    seconds: float | None
+    pictures: tuple[Image.Image, ...]
+
+
+def decode(file: Path, *, max_pixels: int, max_bytes: int) -> Decoded:
+    """Return a file's pictures; raise UnreadableFile when it is broken, cut short, too large or neither."""
+    head = _head(file, max_bytes=max_bytes)
+    if picture_opener(head) is not None:
+        return _decode_picture(file, head, max_pixels=max_pixels)
+    if is_svg(head):
+        return _decode_svg(file)
+    container = video_container(head)
+    if container is None or b"heic" in brands(head) or b"mif1" in brands(head):
+        raise UnreadableFile(
+            f"It is no picture or video: it {_begins_like(head)}.", hint="Save it again as PNG or MP4."
+        )
+    film = decode_video(file, container=container, max_pixels=max_pixels)
+    return Decoded(MediaType.VIDEO, film.width, film.height, film.frames, film.seconds, film.pictures)
+
+
+def thumbnail(picture: Image.Image, side: int) -> bytes:
+    """Return a WebP of a picture at most `side` pixels wide and high, never enlarged and without metadata."""
+    return _webp(_fitted(picture, side), quality=78, method=2)
+
+
+def picture_webp(picture: Image.Image, side: int) -> bytes:
+    """Return a WebP of a picture to be looked at closely, at most `side` pixels wide and high, without metadata."""
+    return _webp(_fitted(picture, side), quality=86, method=2)
+
+
+def placeholder(picture: Image.Image) -> str:
+    """Return a data: URI of fewer than PLACEHOLDER_LENGTH characters, a tiny picture to be shown large and blurred."""
+    uri = ""
+    for side in (16, 12, 8, 4, 2):
+        encoded = _webp(_fitted(picture, side), quality=30, method=6)
+        uri = "data:image/webp;base64," + base64.b64encode(encoded).decode("ascii")
+        if len(uri) < PLACEHOLDER_LENGTH:
+            break
+    return uri
+
+
+def _fitted(picture: Image.Image, side: int) -> Image.Image:
+    scale = side / max(picture.size)
+    if scale >= 1:
+        return picture.convert("RGB")
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    return picture.convert("RGB").resize(size, Image.Resampling.HAMMING)
+
+
+def _webp(picture: Image.Image, *, quality: int, method: int) -> bytes:
+    out = io.BytesIO()
+    # Pillow would copy what it finds in the picture's info.
+    picture.save(out, "WEBP", quality=quality, method=method, exif=b"", icc_profile=b"", xmp=b"")
+    return out.getvalue()
+
+
+def _head(file: Path, *, max_bytes: int) -> bytes:
+    """Return a file's first bytes; raise UnreadableFile when it is missing, empty, too large or no ordinary file."""
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableFile("It is no ordinary file.", hint="Remove it.")
+        with file.open("rb") as opened:
+            head = opened.read(_HEAD)
+    except OSError as error:
+        raise UnreadableFile(
+            f"It cannot be read: {error.strerror}.", hint="Check that it is there, and its permissions."
+        ) from error
+    if not head:
+        raise UnreadableFile("It is empty: not one byte.", hint="Copy or save it again.")
+    if status.st_size > max_bytes:
+        raise UnreadableFile(
+            f"It has {status.st_size:,} bytes; the setting max_bytes allows {max_bytes:,}.",
+            hint="Make it smaller, or raise max_bytes.",
+        )
+    return head
+
+
+def _begins_like(head: bytes) -> str:
+    """Return how a file that is neither picture nor video begins, to end a sentence."""
+    if {b"heic", b"heix", b"mif1"} & brands(head):
+        return "is a HEIC picture, a kind that is not read"
+    for magic, words in _KINDS:
+        if head.startswith(magic):
+            return f"is {words}"
+    if not head.strip(b"\0"):
+        return "holds nothing but zeros"
+    start = head[:512].decode("utf-8", "replace")
+    if start.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype html", "<html", "<head", "<body")):
+        return "begins like a web page"
+    if (
+        all(character.isprintable() or character in "\t\r\n\f" for character in start[:-4])
+        and "\ufffd" not in start[:-4]
+    ):
+        return "begins like text"
+    return "begins like nothing that is known"
+
+
+@contextmanager
+def _decoder_errors_told() -> Iterator[None]:
+    """Tell whatever a decoder raises as an UnreadableFile."""
+    try:
+        yield
+    except DECODER_ERRORS as error:
+        said = str(error).strip().rstrip(".") or type(error).__name__
+        cut = any(word in said.lower() for word in ("truncated", "not processed", "unexpected end", "eof"))
+        how = "It is cut short, or broken at its end" if cut else "It is broken"
+        raise UnreadableFile(f"{how}: {said}.", hint="Copy or save it again.") from error
+
+
+def _decode_picture(file: Path, head: bytes, *, max_pixels: int) -> Decoded:
+    with _decoder_errors_told(), file.open("rb") as opened:
+        picture = open_picture(opened, head, max_pixels=max_pixels)
+        if getattr(picture, "is_animated", False) and picture.format != "MPO":
+            return _animation(picture, max_pixels=max_pixels)
+        width, height = picture.size
+        decode_small(picture)
+        picture.load()
+        turn = orientation(picture)
+        if turn in (5, 6, 7, 8):
+            width, height = height, width
+        return Decoded(MediaType.IMAGE, width, height, 1, None, (working_picture(picture, turn=turn),))
+
+
+def _animation(picture: ImageFile.ImageFile, *, max_pixels: int) -> Decoded:
+    width, height = picture.size
+    count = int(getattr(picture, "n_frames", 1))
+    affordable = max(FRAMES, min(ANIMATED_FRAMES, ANIMATED_PIXELS // (width * height)))
+    wanted = set(spread(min(count, affordable)))
+    pictures = []
+    milliseconds = 0.0
+    for number in range(min(count, affordable)):
+        picture.seek(number)
+        picture.load()
+        if picture.width * picture.height > max_pixels:
+            raise UnreadableFile("Its frames grow beyond the setting max_pixels.", hint="Save it again.")
+        # Browsers take no time, or one too short to see, for a tenth of a second.
+        lasts = float(picture.info.get("duration") or 0)
+        milliseconds += lasts if lasts > 10 else 100
+        if number in wanted:
+            pictures.append(working_picture(picture))
+    seconds = milliseconds / 1000 * count / min(count, affordable)
+    return Decoded(MediaType.GIF, width, height, count, round(seconds, 3), tuple(pictures))
+
+
+def _decode_svg(file: Path) -> Decoded:
+    data = file.read_bytes()
+    width, height = svg_size(data)
+    side = min(SVG_SIDE, math.isqrt(WORKING_PIXELS))
+    return Decoded(MediaType.IMAGE, width, height, 1, None, (working_picture(render_svg(data, side=side)),))

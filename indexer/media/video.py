@@ -1,0 +1,153 @@
+"""Videos, by the libraries of FFmpeg: a few frames spread over their time, without decoding all that lies between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+
+from indexer.media.raster import FRAMES, WORKING_PIXELS, brands, check_pixels, shrunk
+from search.errors import UnreadableFile
+
+# Decoding stops after this many pixels and shows what it has: about 500 frames of full HD, some seconds of one core.
+DECODED_PIXELS = 1_000_000_000
+_USUAL_RATE = Fraction(25)  # frames a second, where a file does not say
+
+
+@dataclass(frozen=True)
+class Film:
+    """What is needed of a video; width and height in pixels as shown, `pictures` RGB in the order of time."""
+
+    width: int
+    height: int
+    frames: int
+    seconds: float
+    pictures: tuple[Image.Image, ...]
+
+
+def video_container(head: bytes) -> str | None:
+    """Return the name that FFmpeg has for the container of a file that begins with these bytes; None for another."""
+    if brands(head) or head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
+        return "mov"
+    return "matroska" if head.startswith(b"\x1aE\xdf\xa3") else None
+
+
+def decode_video(file: Path, *, container: str, max_pixels: int) -> Film:
+    """Return up to FRAMES different pictures of a video; raise UnreadableFile when it is broken or too large.
+
+    The container is given, because FFmpeg would otherwise take any file for a playlist that names others.
+    """
+    try:
+        with file.open("rb") as opened, av.open(opened, "r", format=container, metadata_errors="replace") as film:
+            return _film(film, size=file.stat().st_size, max_pixels=max_pixels)
+    except av.error.EOFError as error:
+        raise UnreadableFile("The video is cut short: it ends early.", hint="Copy or save it again.") from error
+    except (av.error.FFmpegError, ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UnreadableFile(f"The video is broken or cut short: {said}.", hint="Save it again.") from error
+
+
+def _film(film: InputContainer, *, size: int, max_pixels: int) -> Film:
+    if not film.streams.video:
+        raise UnreadableFile("It holds no pictures, only sound.", hint="Move it out of the library.")
+    stream = film.streams.video[0]
+    if stream.codec_context is None:
+        raise UnreadableFile("The video is broken, or written in a way that is not known.", hint="Save it as MP4.")
+    check_pixels(stream.width, stream.height, max_pixels=max_pixels)
+    stream.codec_context.thread_count = 1  # files are decoded side by side already
+    stream.codec_context.options = {"max_pixels": str(max_pixels)}  # for pictures larger than the header says
+    _check_whole(stream, size)
+    rate = stream.average_rate or stream.guessed_rate or _USUAL_RATE
+    seconds = _seconds(film, stream, rate)
+    frames = list(_spread_frames(film, stream, seconds))
+    if not frames:
+        raise UnreadableFile("The video holds no picture that can be decoded.", hint="Save it again.")
+    turn = round(frames[0].rotation) % 360
+    width, height = _shape(frames[0], stream)
+    pictures: list[Image.Image] = []
+    for frame in frames:
+        picture = shrunk(frame.to_image(), WORKING_PIXELS)
+        if (width, height) != (frame.width, frame.height):
+            scale = picture.height / frame.height
+            picture = picture.resize((max(1, round(width * scale)), picture.height))
+        picture = picture.rotate(turn, expand=True)
+        picture.info = {}
+        if not pictures or picture.tobytes() != pictures[-1].tobytes():
+            pictures.append(picture)
+    if turn in (90, 270):
+        width, height = height, width
+    count = stream.frames or max(len(pictures), round(seconds * rate))
+    return Film(width, height, count, seconds, tuple(pictures))
+
+
+def _check_whole(stream: VideoStream, size: int) -> None:
+    """Raise UnreadableFile when the video's own index names bytes that the file does not have."""
+    entries = stream.index_entries
+    if len(entries) and entries[-1].pos + entries[-1].size > size:
+        share = size / (entries[-1].pos + entries[-1].size)
+        raise UnreadableFile(f"The video is cut short: {share:.0%} of it is there.", hint="Copy or save it again.")
+
+
+def _seconds(film: InputContainer, stream: VideoStream, rate: Fraction) -> float:
+    """Return how long a video lasts, by its headers or, where they do not say, by its packets."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if film.duration:
+        return film.duration / av.time_base
+    last = Fraction(0)
+    for packet in film.demux(stream):
+        if packet.pts is not None and packet.time_base:
+            last = max(last, packet.pts * packet.time_base)
+    film.seek(0)
+    return float(last + 1 / rate)
+
+
+def _shape(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Return a frame's width and height in square pixels."""
+    aspect = stream.sample_aspect_ratio
+    if aspect and Fraction(1, 4) < aspect < 4:
+        return max(1, round(frame.width * aspect)), frame.height
+    return frame.width, frame.height
+
+
+def _spread_frames(film: InputContainer, stream: VideoStream, seconds: float) -> Iterator[VideoFrame]:
+    """Yield the first frame and, where they can be reached, those nearest to evenly spread times after it."""
+    base = stream.time_base or Fraction(1, 1)
+    start = float((stream.start_time or 0) * base)
+    step = seconds / FRAMES
+    with suppress(av.error.FFmpegError):
+        film.seek(int(start / base), stream=stream)  # WebM's index is read at the first seek only
+    keys = [float(entry.timestamp * base) for entry in stream.index_entries if entry.is_keyframe]
+    left = DECODED_PIXELS
+    shown = start
+    frames = film.decode(stream)
+    for number in range(FRAMES):
+        target = start + number * step
+        # A key frame between the one that was shown and the one that is wanted saves decoding what lies before it. If
+        # it is not too near to the one that was shown, it will do itself: of a long video little else is decoded.
+        leap = next((key for key in reversed(keys) if shown < key <= target), None)
+        if leap is not None:
+            film.seek(int(leap / base), stream=stream)
+            frames = film.decode(stream)
+            if leap >= shown + step / 2:
+                target = leap
+        chosen = None
+        for frame in frames:
+            left -= frame.width * frame.height
+            chosen = frame
+            if frame.time is None or frame.time >= target or left < 0:
+                break
+        if chosen is None:
+            return
+        shown = target if chosen.time is None else chosen.time
+        yield chosen
+        if left < 0 or not step:
+            return

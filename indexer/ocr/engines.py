@@ -1,0 +1,294 @@
+"""The words in a picture: RapidOCR by default, tesseract by choice, behind one protocol."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from indexer.ocr.reading_order import Box, reading_order
+from indexer.ocr.word_spacing import Letter, known, spaced
+from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO, has_openvino, request_of
+from search.errors import ModelUnavailable, UnreadableFile, WrongUse
+from search.settings import Settings
+
+OCR_OFF = "none"
+
+# Sizes in pixels. RapidOCR shrinks what is longer than 2,000, and what a tall screenshot says would be gone.
+_LEAST_SIDE = 320
+_LARGEST_SCALE = 4.0
+_TILE = 1600
+_OVERLAP = 200  # a line of text is lower than this, so that one of two tiles has it whole
+_TESSERACT_SECONDS = 60
+_SHAPES_KEPT = 32
+_SPARSE_TEXT = 11  # captions stand anywhere on a picture; compared in benchmarks/ocr.py
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of text, how sure the engine is (0 to 1), and where it stands."""
+
+    text: str
+    confidence: float
+    box: Box
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an engine read: the lines in reading order, the text that they make, and how good it looks (0 to 1)."""
+
+    text: str
+    lines: tuple[Line, ...]
+    quality: float
+
+
+class OcrEngine(Protocol):
+    """Reads the words in a picture; may be asked by several threads."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name and version: under another name everything is read again."""
+
+    def read(self, picture: Image.Image) -> Reading:
+        """Return what stands in an RGB picture; raise UnreadableFile when the engine fails on it."""
+
+
+def load_ocr(settings: Settings) -> OcrEngine | None:
+    """Return the chosen engine, or None for `none`; raise ModelUnavailable when it is not installed."""
+    match settings.ocr_engine:
+        case "rapidocr":
+            return RapidOcr()
+        case "tesseract":
+            return Tesseract()
+        case "none":
+            return None
+        case other:
+            raise WrongUse(f"There is no OCR engine {other!r}.", hint="Choose rapidocr, tesseract or none.")
+
+
+def read_frames(engine: OcrEngine, pictures: Sequence[Image.Image]) -> Reading:
+    """Return what an engine reads in the frames of one meme, a line that stays being said once."""
+    readings = [engine.read(picture) for picture in pictures]
+    if len(readings) == 1:
+        return readings[0]
+    lines: dict[str, Line] = {}
+    for reading in readings:
+        for line in reading.lines:
+            key = "".join(filter(str.isalnum, line.text.lower()))
+            if key not in lines or line.confidence > lines[key].confidence:
+                lines[key] = line
+    return reading_of(lines.values())
+
+
+def reading_of(lines: Iterable[Line]) -> Reading:
+    """Return a reading of lines that are in reading order."""
+    kept = tuple(line for line in lines if line.text.strip())
+    return Reading("\n".join(line.text for line in kept), kept, quality_of(kept))
+
+
+def quality_of(lines: Sequence[Line]) -> float:
+    """Return how good a reading looks in 0 to 1: the engine's confidence and the share of known words, by letters."""
+    letters = sum(len(line.text) for line in lines)
+    if not letters:
+        return 0.0
+    confidence = sum(line.confidence * len(line.text) for line in lines) / letters
+    words = [word for line in lines for word in line.text.split() if any(map(str.isalpha, word))]
+    bare = ["".join(letter for letter in word if letter.isalpha() or letter in "'’") for word in words]
+    share = sum(len(word) for word in bare if known(word)) / max(1, sum(map(len, bare)))
+    return round(float(confidence * (0.5 + 0.5 * share)), 4)
+
+
+class RapidOcr:
+    """RapidOCR with the spaces that it loses put back. Its models come inside its wheel.
+
+    `runtime` is what runs them: OpenVINO where it is installed, more than twice as quick as ONNX Runtime. The texts are
+    the same (benchmarks/ocr.py), so the name does not tell.
+    """
+
+    def __init__(self, *, runtime: str = "") -> None:
+        self.name = f"rapidocr-{version('rapidocr')}+spaces-2"
+        self.runtime = runtime or (OPENVINO if has_openvino() else ONNX_RUNTIME)
+        self._engines = threading.local()
+
+    def read(self, picture: Image.Image) -> Reading:
+        """Return what stands in a picture, in the order in which a person reads it."""
+        picture = picture.convert("RGB")
+        # A small picture is enlarged here: left to it, RapidOCR makes a strip of 40 × 900 pixels 16,000 high.
+        scale = min(_LARGEST_SCALE, max(1.0, _LEAST_SIDE / min(picture.size)), max(1.0, _TILE / max(picture.size)))
+        seen = picture.resize([round(side * scale) for side in picture.size]) if scale > 1 else picture
+        lines = [line for tile in tiles(seen.size) for line in self._read_tile(seen, tile)]
+        order = reading_order([line.box for line in lines], shape=seen.width / seen.height)
+        return reading_of(lines[at] for at in order)
+
+    def _read_tile(self, picture: Image.Image, tile: Tile) -> list[Line]:
+        """Return the lines of a tile whose middles lie in the part that is its own."""
+        engine = self._engine()
+        try:
+            found = engine(np.asarray(picture.crop(tile.read))[:, :, ::-1])
+        except Exception as error:  # OpenCV and the runtimes raise their own kinds
+            raise UnreadableFile(f"RapidOCR failed on it: {error}.", hint="Try the other engine.") from error
+        lines = []
+        for box, text, score in zip(
+            () if found.boxes is None else found.boxes, found.txts or (), found.scores or (), strict=True
+        ):
+            corners = np.asarray(box, np.float64) + tile.read[:2]
+            x, y = corners.mean(axis=0)
+            if tile.own[0] <= x < tile.own[2] and tile.own[1] <= y < tile.own[3]:
+                shares = np.round(np.clip(corners / picture.size, 0, 1), 4)
+                lines.append(Line(text, float(score), tuple((float(x), float(y)) for x, y in shares)))
+        return lines
+
+    def _engine(self) -> Any:
+        engine: Any = getattr(self._engines, "engine", None)
+        if engine is None:
+            try:
+                engine = self._engines.engine = _rapidocr(self.runtime)
+            except Exception as error:  # a runtime that does not fit this machine says so in its own way
+                raise ModelUnavailable(
+                    f"RapidOCR cannot be started with {self.runtime}: {error}.", hint="Set the OCR engine to tesseract."
+                ) from error
+        return engine
+
+
+def _rapidocr(runtime: str) -> Any:
+    """Return RapidOCR with models of its own, for one thread, and our decoder."""
+    from rapidocr import EngineType, RapidOCR  # imports OpenCV and its models: half a second
+
+    engine: Any = RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "Global.use_cls": False,  # captions are upright
+            "Det.limit_side_len": 32,  # `read` has seen to the size
+            # A thread of ours has an engine of its own.
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "EngineConfig.openvino.inference_num_threads": 1,
+            "EngineConfig.openvino.enable_cpu_pinning": False,
+        }
+        | {f"{part}.engine_type": EngineType(runtime) for part in ("Det", "Cls", "Rec")}
+    )
+    # Models are loaded when they are first asked; only then can the recogniser's decoder be exchanged.
+    blank = np.full((48, 96, 3), 255, np.uint8)
+    engine(blank, use_det=True, use_rec=False)
+    engine(blank, use_det=False, use_rec=True)
+    engine.use_det = engine.use_rec = True
+    recogniser: Any = engine.text_rec
+    recogniser.postprocess_op = _SpacedDecoder(recogniser.postprocess_op.character)
+    if runtime == OPENVINO:
+        for part in (engine.text_det, recogniser):
+            # Hardly two pictures have the same shape.
+            part.session.session = request_of(part.session.model, threads=1, shapes=_SHAPES_KEPT)
+    return engine
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of a picture, in pixels (left, top, right, bottom): what is read, and the part whose lines are its own."""
+
+    read: tuple[int, int, int, int]
+    own: tuple[int, int, int, int]
+
+
+def tiles(size: tuple[int, int]) -> list[Tile]:
+    """Return tiles that cover a picture of a size, row by row; each point is one tile's own."""
+    across, down = (_spans(length) for length in size)
+    return [
+        Tile((left[0], top[0], left[3], top[3]), (left[1], top[1], left[2], top[2])) for top in down for left in across
+    ]
+
+
+def _spans(length: int) -> list[tuple[int, int, int, int]]:
+    """Return (reads from, owns from, owns to, reads to) for equal parts of a length, read with an overlap."""
+    count = max(1, math.ceil((length - _OVERLAP) / (_TILE - _OVERLAP)))
+    ends = [round(length * at / count) for at in range(count + 1)]
+    half = _OVERLAP // 2
+    return [(max(0, begin - half), begin, end, min(length, end + half)) for begin, end in pairwise(ends)]
+
+
+class _SpacedDecoder:
+    """RapidOCR's decoder of the recogniser's answer, but for spaces: those come from `spaced`."""
+
+    def __init__(self, character: Sequence[str]) -> None:
+        self.character = character  # of each class; the first is "no letter"
+        self._space = character.index(" ")
+
+    def __call__(self, answers: np.ndarray, *_: object, **__: object) -> tuple[list[tuple[str, float]], list[None]]:
+        """Return text and confidence of each line, from the shares of the classes ([lines, steps, classes])."""
+        return [self._line(shares) for shares in answers], [None] * len(answers)
+
+    def _line(self, shares: np.ndarray) -> tuple[str, float]:
+        classes = shares.argmax(axis=1)
+        letters: list[Letter] = []
+        confidences = []
+        gap, before = 0.0, 0
+        for step, (at, space) in enumerate(zip(classes.tolist(), shares[:, self._space].tolist(), strict=True)):
+            if at in (0, self._space):
+                gap = max(gap, space)
+            elif at != before:
+                letters.append(Letter(self.character[at], gap))
+                confidences.append(float(shares[step, at]))
+                gap = 0.0
+            before = at
+        return spaced(letters), sum(confidences) / len(confidences) if confidences else 0.0
+
+
+class Tesseract:
+    """The `tesseract` command, one process a picture; `page` is its page segmentation mode."""
+
+    def __init__(self, *, page: int = _SPARSE_TEXT) -> None:
+        command = shutil.which("tesseract")
+        if command is None:
+            raise ModelUnavailable(
+                "tesseract is not installed.", hint="Install tesseract-ocr, or set the OCR engine to rapidocr."
+            )
+        self._command = command
+        self._page = page
+        said = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
+        self.name = f"tesseract-{said.split()[1] if len(said.split()) > 1 else 'unknown'}+psm{page}"
+
+    def read(self, picture: Image.Image) -> Reading:
+        """Return what stands in a picture, in tesseract's order."""
+        raw = io.BytesIO()
+        picture.save(raw, "PNG", compress_level=1)
+        try:
+            said = subprocess.run(
+                [self._command, "-", "-", "--psm", str(self._page), "tsv"],
+                input=raw.getvalue(),
+                capture_output=True,
+                timeout=_TESSERACT_SECONDS,
+                check=True,
+                env=os.environ | {"OMP_THREAD_LIMIT": "1"},
+            ).stdout.decode("utf-8", "replace")
+        except (OSError, subprocess.SubprocessError) as error:
+            raise UnreadableFile(f"tesseract failed on it: {error}.", hint="Try the other engine.") from error
+        return reading_of(_lines_of_tsv(said, picture.width, picture.height))
+
+
+def _lines_of_tsv(table: str, width: int, height: int) -> list[Line]:
+    """Return the lines of tesseract's table of words."""
+    words: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    for row in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE):
+        if (row.get("text") or "").strip() and float(row["conf"]) >= 0:
+            words.setdefault((row["block_num"], row["par_num"], row["line_num"]), []).append(row)
+    lines = []
+    for line in words.values():
+        left, top = (min(int(word[name]) for word in line) for name in ("left", "top"))
+        right = max(int(word["left"]) + int(word["width"]) for word in line)
+        bottom = max(int(word["top"]) + int(word["height"]) for word in line)
+        corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+        box = tuple((round(x / width, 4), round(y / height, 4)) for x, y in corners)
+        confidence = sum(float(word["conf"]) for word in line) / len(line) / 100
+        lines.append(Line(" ".join(word["text"] for word in line), confidence, box))
+    return lines

@@ -1,0 +1,151 @@
+"""The second stage: every file decoded once: its size, thumbnail and fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from PIL import Image
+
+from indexer.library.format import content_hash
+from indexer.media import decode as media
+from indexer.media.decode import placeholder, thumbnail
+from indexer.media.thumbnails import thumbnail_path, thumbnails_present, write_atomically
+from indexer.work.leases import shift_on
+from indexer.work.progress import Progress, stage_of
+from search.catalogue import Catalogue, FingerprintRecord, PictureRecord
+from search.duplicates.candidates import CONTENT, CORNERS, CORNERS_MIRRORED, content_bits, packed_corners
+from search.duplicates.picture import one_thread_a_picture
+from search.errors import UnreadableFile
+from search.images.fingerprints import LOOK, PDQ, look, pdq
+from search.meme import Meme, Stage
+from search.settings import Settings
+
+DECODER = f"media-3 {PDQ} {LOOK} {CORNERS} {CORNERS_MIRRORED} {CONTENT}"  # another name decodes everything again
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What decoding one file gave, ready to be kept."""
+
+    picture: PictureRecord
+    fingerprints: list[FingerprintRecord]
+    thumbnail: bytes
+
+
+def decode_pictures(settings: Settings, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
+    """Decode what is not yet decoded; return how many were and how many failed."""
+    one_thread_a_picture()
+    done = failed = 0
+    total = len(missing_pictures(settings, catalogue))
+    with stage_of(progress, Stage.MEDIA, total, unit="pictures"), shift_on(catalogue, Stage.MEDIA) as shift:
+        waiting = shift.until_done(
+            lambda: missing_pictures(settings, catalogue), lacks=lambda meme: _lacks(settings, catalogue, meme)
+        )
+        for meme, result in in_threads(lambda meme: decode_meme(settings, meme), waiting, threads=settings.threads):
+            if isinstance(result, UnreadableFile):
+                with catalogue.transaction():
+                    catalogue.failures.record(Stage.MEDIA, meme.path, result, content_hash=meme.content_hash)
+                    shift.give_back(meme.content_hash)
+                failed += 1
+                progress.advance(failed=True)
+                continue
+            write_atomically(thumbnail_path(settings.data, meme.content_hash), result.thumbnail)
+            with catalogue.transaction():
+                catalogue.pictures.put(result.picture, result.fingerprints)
+                shift.give_back(meme.content_hash)
+            done += 1
+            progress.advance()
+    return done, failed
+
+
+def _lacks(settings: Settings, catalogue: Catalogue, meme: Meme) -> bool:
+    """Return whether a content is still to be decoded."""
+    if catalogue.pictures.missing(DECODER, content_hash=meme.content_hash):
+        return True
+    return meme.has_thumbnail and not thumbnail_path(settings.data, meme.content_hash).exists()
+
+
+def missing_pictures(settings: Settings, catalogue: Catalogue) -> list[Meme]:
+    """Return one meme a content that was never decoded, or by another decoder, or has lost its thumbnail."""
+    waiting = catalogue.pictures.missing(DECODER)
+    there = thumbnails_present(settings.data)
+    asked = {meme.content_hash for meme in waiting}
+    for meme in catalogue.memes.everything():
+        if meme.has_thumbnail and meme.content_hash not in there | asked:
+            waiting.append(meme)
+            asked.add(meme.content_hash)
+    return waiting
+
+
+def decode_content(settings: Settings, meme: Meme) -> media.Decoded:
+    """Return what a meme's file shows; raise UnreadableFile, also when the file is another than the one scanned."""
+    file = settings.library / meme.path
+    decoded = media.decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+    if content_hash(file) != meme.content_hash:
+        raise UnreadableFile("It was changed after it had been scanned.", hint="Run `memetica index` again.")
+    return decoded
+
+
+def decode_meme(settings: Settings, meme: Meme) -> Decoded:
+    """Return what decoding a meme's file gives; raise UnreadableFile."""
+    decoded = decode_content(settings, meme)
+    first = decoded.pictures[0]
+    record = PictureRecord(
+        content_hash=meme.content_hash,
+        width=decoded.width,
+        height=decoded.height,
+        frames=decoded.frames,
+        seconds=decoded.seconds,
+        type=decoded.type,
+        placeholder=placeholder(first),
+        decoded_by=DECODER,
+    )
+    fingerprints = fingerprints_of(meme.content_hash, decoded.pictures)
+    return Decoded(record, fingerprints, thumbnail(first, settings.thumbnail_side))
+
+
+def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[FingerprintRecord]:
+    """Return every fingerprint of a content, of each frame."""
+    found = []
+    for frame, picture in enumerate(pictures):
+        bits, quality = pdq(picture)
+        found.append(FingerprintRecord(content_hash, PDQ, frame, bits.tobytes(), quality))
+        found.append(FingerprintRecord(content_hash, LOOK, frame, look(picture).astype("<f2").tobytes(), 1.0))
+    seen_by = (*packed_corners(pictures), content_bits(pictures))
+    for algorithm, blobs in zip((CORNERS, CORNERS_MIRRORED, CONTENT), seen_by, strict=True):
+        found += [FingerprintRecord(content_hash, algorithm, frame, blob, 1.0) for frame, blob in enumerate(blobs)]
+    return found
+
+
+def in_threads(
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, ahead: int = 0
+) -> Iterator[tuple[Item, Result | UnreadableFile]]:
+    """Yield each item with its result, or the UnreadableFile that it raised, in the order of the items.
+
+    Only a few items are under way at a time, so that an interrupted run loses little and memory stays flat; `ahead`
+    allows for more, where whoever takes them takes many at once.
+    """
+    remaining = iter(items)
+    with ThreadPoolExecutor(threads) as pool:
+        under_way: list[tuple[Item, Future[Result]]] = []
+        try:
+            while True:
+                for item in islice(remaining, max(2 * threads, ahead) - len(under_way)):
+                    under_way.append((item, pool.submit(work, item)))
+                if not under_way:
+                    return
+                item, future = under_way.pop(0)
+                try:
+                    yield item, future.result()
+                except UnreadableFile as error:
+                    yield item, error
+        finally:
+            for _, future in under_way:
+                future.cancel()

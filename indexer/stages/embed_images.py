@@ -1,0 +1,99 @@
+"""The sixth stage: the pictures themselves, shown to the image encoder once, where one is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.stages.decode import decode_content, in_threads
+from indexer.work.leases import Shift, shift_on
+from indexer.work.progress import Progress, stage_of
+from search.catalogue import Catalogue
+from search.encoders.base import ImageEncoder
+from search.errors import UnreadableFile
+from search.meme import Meme, Stage
+from search.settings import Settings
+
+BATCH = 32  # pictures that are kept together, and that are decoded while the model sees as many others
+
+Prepared = list[NDArray[np.float32]]  # a meme's frames, as the model takes them
+
+
+def embed_pictures(
+    settings: Settings, catalogue: Catalogue, encoder: ImageEncoder, *, progress: Progress
+) -> tuple[int, int]:
+    """Show the encoder the pictures that it has not seen and nobody else is showing it; return how many, and failures.
+
+    Files are decoded in threads of their own while the model is busy with those before.
+    """
+    catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
+
+    def missing() -> list[Meme]:
+        return catalogue.vectors.missing_pictures(encoder.name)
+
+    def lacks(meme: Meme) -> bool:
+        return bool(catalogue.vectors.missing_pictures(encoder.name, content_hash=meme.content_hash))
+
+    done = failed = 0
+    with (
+        stage_of(progress, Stage.PICTURES, len(missing()), unit="pictures"),
+        shift_on(catalogue, Stage.PICTURES) as shift,
+    ):
+        waiting = shift.until_done(missing, lacks=lacks, source=encoder.name)
+        batch: list[tuple[Meme, Prepared]] = []
+        prepared = in_threads(
+            lambda meme: prepare(settings, meme, encoder), waiting, threads=settings.threads, ahead=2 * BATCH
+        )
+        for meme, result in prepared:
+            if isinstance(result, UnreadableFile):
+                with catalogue.transaction():
+                    catalogue.failures.record(
+                        Stage.PICTURES, meme.path, result, content_hash=meme.content_hash, source=encoder.name
+                    )
+                    shift.give_back(meme.content_hash, sources=(encoder.name,))
+                failed += 1
+                progress.advance(failed=True)
+                continue
+            batch.append((meme, result))
+            if sum(len(frames) for _, frames in batch) >= BATCH:
+                done += _keep(catalogue, encoder, batch, shift=shift)
+                progress.advance(len(batch))
+                batch = []
+        if batch:
+            done += _keep(catalogue, encoder, batch, shift=shift)
+            progress.advance(len(batch))
+    return done, failed
+
+
+def embed_few(settings: Settings, catalogue: Catalogue, memes: Iterable[Meme], *, encoder: ImageEncoder) -> None:
+    """Show the encoder those of a few memes that it has not seen; what cannot be read is left for `embed_pictures`."""
+    for meme in memes:
+        if len(catalogue.vectors.of_picture(encoder.name, meme.content_hash)):
+            continue
+        try:
+            frames = prepare(settings, meme, encoder)
+        except UnreadableFile:
+            continue
+        _keep(catalogue, encoder, [(meme, frames)])
+
+
+def prepare(settings: Settings, meme: Meme, encoder: ImageEncoder) -> Prepared:
+    """Return a meme's frames as the encoder takes them; raise UnreadableFile, also when the file is another by now."""
+    return [encoder.prepare(picture) for picture in decode_content(settings, meme).pictures]
+
+
+def _keep(
+    catalogue: Catalogue, encoder: ImageEncoder, batch: list[tuple[Meme, Prepared]], *, shift: Shift | None = None
+) -> int:
+    """Keep the encoder's rows of a batch of memes; return how many memes that are."""
+    vectors = encoder.encode_prepared([frame for _, frames in batch for frame in frames])
+    first = 0
+    with catalogue.transaction():
+        for meme, frames in batch:
+            catalogue.vectors.put_picture(encoder.name, meme.content_hash, vectors[first : first + len(frames)])
+            first += len(frames)
+            if shift is not None:
+                shift.give_back(meme.content_hash, sources=(encoder.name,))
+    return len(batch)

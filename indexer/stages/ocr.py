@@ -1,0 +1,70 @@
+"""The third stage: the words in each picture, read once by the chosen engine."""
+
+from __future__ import annotations
+
+from indexer.ocr.engines import OcrEngine, Reading, read_frames
+from indexer.stages.decode import decode_content, in_threads
+from indexer.stages.weigh_texts import BADLY_READ
+from indexer.work.leases import shift_on
+from indexer.work.progress import Progress, stage_of
+from search.catalogue import Catalogue, ReadingRecord
+from search.errors import UnreadableFile
+from search.meme import Meme, Stage, TextKind
+from search.settings import Settings
+
+
+def read_memes(
+    settings: Settings,
+    catalogue: Catalogue,
+    engine: OcrEngine,
+    *,
+    progress: Progress,
+    again: bool = False,
+    badly_read: bool = False,
+) -> tuple[int, int]:
+    """Read the memes that have no OCR text and that nobody else is reading; return how many were read and failed.
+
+    With `again`, memes that have a text by another source are read too; that text stays, for a comparison.
+    With `badly_read`, those of them alone whose text is bad.
+    """
+    done = failed = 0
+
+    def missing() -> list[Meme]:
+        found = catalogue.texts.without_ocr(engine.name, again=again)
+        if badly_read:
+            bad = {meme.content_hash for meme, _ in catalogue.texts.badly_read(BADLY_READ)}
+            found += [one for one in catalogue.texts.without_ocr(engine.name, again=True) if one.content_hash in bad]
+        return found
+
+    def lacks(meme: Meme) -> bool:
+        return bool(catalogue.texts.without_ocr(engine.name, again=again or badly_read, content_hash=meme.content_hash))
+
+    def read(meme: Meme) -> Reading:
+        return read_frames(engine, decode_content(settings, meme).pictures)
+
+    with stage_of(progress, Stage.OCR, len(missing()), unit="pictures"), shift_on(catalogue, Stage.OCR) as shift:
+        waiting = shift.until_done(missing, lacks=lacks, source=engine.name)
+        for meme, result in in_threads(read, waiting, threads=settings.threads):
+            if isinstance(result, UnreadableFile):
+                with catalogue.transaction():
+                    catalogue.failures.record(
+                        Stage.OCR, meme.path, result, content_hash=meme.content_hash, source=engine.name
+                    )
+                    shift.give_back(meme.content_hash, sources=(engine.name,))
+                failed += 1
+                progress.advance(failed=True)
+                continue
+            with catalogue.transaction():
+                catalogue.texts.put_reading(reading_record(meme, engine, result))
+                # Another engine's failure is none any more: there is a text.
+                catalogue.failures.forget(Stage.OCR, subject=meme.path)
+                shift.give_back(meme.content_hash, sources=(engine.name,))
+            done += 1
+            progress.advance()
+    return done, failed
+
+
+def reading_record(meme: Meme, engine: OcrEngine, reading: Reading) -> ReadingRecord:
+    """Return what an engine read in a meme as the catalogue keeps it."""
+    boxes = [[line.text, round(line.confidence, 3), line.box] for line in reading.lines]
+    return ReadingRecord(meme.content_hash, TextKind.OCR, engine.name, reading.text, reading.quality, boxes)

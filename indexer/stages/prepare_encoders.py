@@ -1,0 +1,27 @@
+"""Makes the encoders ready: exports the text encoder, converts the image encoder that was chosen."""
+
+from __future__ import annotations
+
+from indexer.work.leases import only_one
+from search.encoders.base import ImageEncoder, TextEncoder
+from search.encoders.registry import export_text_encoder, load_image_encoder, load_text_encoder, make_image_encoder
+from search.settings import Settings
+
+
+def made_text_encoder(settings: Settings) -> TextEncoder:
+    """Return the text encoder, exporting it first where that has not been done; raise ModelUnavailable."""
+    with only_one(settings, "exporting"):
+        export_text_encoder(settings)
+    return load_text_encoder(settings, often=True)
+
+
+def made_image_encoder(settings: Settings) -> ImageEncoder | None:
+    """Return the image encoder that is chosen, made ready first where it is not; None when none is chosen.
+
+    Raises ModelUnavailable when its weights cannot be had.
+    """
+    if not settings.image_encoder:
+        return None
+    with only_one(settings, "exporting"):
+        name = make_image_encoder(settings)
+    return load_image_encoder(settings, name, often=True)

@@ -1,0 +1,63 @@
+"""All pictures shown to another image encoder, and the index switched to it: while a site serves, in its background."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from indexer.stages.build_index import build_index, live_manifest
+from indexer.stages.embed_images import embed_pictures
+from indexer.stages.prepare_encoders import made_image_encoder
+from indexer.work.child_process import main_apart, run_apart
+from indexer.work.progress import Progress, Silence
+from search.catalogue import Catalogue, open_catalogue
+from search.encoders.clip import spec_of
+from search.errors import ModelUnavailable
+from search.index.generations import Manifest
+from search.settings import Settings, load_settings
+
+
+def see(settings: Settings, catalogue: Catalogue, *, progress: Progress | None = None) -> Manifest:
+    """Let the encoder that is chosen see what it has not seen, and the index be one that it made; return the manifest.
+
+    Until the last picture is seen, the index stays as it was, with the encoder that made it: rows of two encoders are
+    never searched together. No other field is made anew. Raises ModelUnavailable when the weights cannot be had.
+    """
+    encoder = made_image_encoder(settings)
+    if encoder is not None:
+        embed_pictures(settings, catalogue, encoder, progress=progress or Silence())
+    return build_index(
+        settings,
+        catalogue,
+        text_encoder=settings.text_encoder,
+        image_encoder=encoder.name if encoder is not None else "",
+        progress=progress,
+    )
+
+
+def is_seen(settings: Settings) -> bool:
+    """Return whether the index was made by the encoder that is chosen; with no index there is nothing to see."""
+    live = live_manifest(settings.data / "index")
+    return live is None or spec_of(live.image_encoder) == settings.image_encoder
+
+
+def see_apart(settings: Settings, *, begun: Callable[[subprocess.Popen[str]], None] = lambda child: None) -> None:
+    """Do what `see` does in a process of its own; raise ModelUnavailable when it cannot be done."""
+    given = (settings.data, settings.library, settings.text_encoder, settings.image_encoder, settings.threads)
+    reason = run_apart("indexer.stages.switch_image_encoder", *map(str, given), begun=begun)
+    if reason is not None:
+        raise ModelUnavailable(reason)
+
+
+def _main(data: str, library: str, text_encoder: str, image_encoder: str, threads: str) -> None:
+    # Whatever else is set in the environment is set here too. Half of the threads are left to those who search.
+    given = {"data": Path(data), "library": Path(library), "threads": max(1, int(threads) // 2)}
+    settings = replace(load_settings(given), text_encoder=text_encoder, image_encoder=image_encoder)
+    with open_catalogue(settings, create=False) as catalogue:
+        see(settings, catalogue)
+
+
+if __name__ == "__main__":
+    main_apart(_main)

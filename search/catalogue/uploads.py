@@ -1,0 +1,299 @@
+"""Uploads: what waits for the curator, what was found out about it, and what became of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from search.catalogue.database import Database
+from search.catalogue.pictures import FingerprintRecord
+from search.catalogue.verdicts import new_uid
+from search.errors import InboxFull, NotFound
+
+
+class UploadState(StrEnum):
+    """How far an upload is."""
+
+    WAITING = "waiting"  # to be examined
+    EXAMINED = "examined"  # to be decided on
+    FAILED = "failed"  # could not be examined: to be discarded
+    ACCEPTING = "accepting"  # its file is being written into the library
+    ACCEPTED = "accepted"
+    UNDOING = "undoing"  # its file is being taken out of the library
+    DISCARDED = "discarded"
+
+
+HELD = (
+    UploadState.WAITING,
+    UploadState.EXAMINED,
+    UploadState.FAILED,
+    UploadState.ACCEPTING,
+    UploadState.UNDOING,
+)
+OPEN = (UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED)
+DECIDED = (UploadState.ACCEPTED, UploadState.DISCARDED)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One upload. `findings` is what examining it found, as `indexer.inbox.examine` writes it; `path` once accepted."""
+
+    id: int
+    uid: str
+    content_hash: str
+    name: str
+    suffix: str
+    size: int
+    came_by: str
+    came_at: datetime  # aware, UTC
+    state: UploadState
+    findings: Mapping[str, Any] | None = None
+    reason: str = ""
+    hint: str = ""
+    category: str | None = None
+    path: str | None = None
+    note: str = ""
+    verdict: str | None = None
+    meme_id: int | None = None
+    decided_at: datetime | None = None
+    unindexed: bool = False
+
+
+class Inbox:
+    """Uploads by id, which rises as they come."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def durably(self) -> AbstractContextManager[None]:
+        """Return a transaction that is on the disk when it ends."""
+        return self._database.durable()
+
+    def add(
+        self,
+        content_hash: str,
+        *,
+        name: str,
+        suffix: str,
+        size: int,
+        came_by: str,
+        most: int,
+        most_bytes: int,
+    ) -> Upload:
+        """Keep an upload and return it, or the one with the same bytes that is there; raise InboxFull.
+
+        It is on the disk when this returns.
+        """
+        with self._database.durable():
+            known = self.held(content_hash)
+            if known is not None:
+                return known
+            count, held_bytes = self.load()
+            if count >= most or held_bytes + size > most_bytes:
+                raise InboxFull(
+                    f"The inbox is full: {count:,} uploads of {held_bytes / 1e6:,.0f} MB wait there.",
+                    hint="Accept or discard some, or raise inbox_files or inbox_bytes.",
+                )
+            found = self._database.write(
+                """
+                INSERT INTO inbox (uid, content_hash, name, suffix, size, came_by, came_at, state)
+                VALUES (:uid, :content_hash, :name, :suffix, :size, :came_by, :came_at, 'waiting')
+                """,
+                {
+                    "uid": new_uid(),
+                    "content_hash": content_hash,
+                    "name": name,
+                    "suffix": suffix,
+                    "size": size,
+                    "came_by": came_by,
+                    "came_at": _now(),
+                },
+            )
+            assert found.lastrowid is not None
+            return self.get(found.lastrowid)
+
+    def load(self) -> tuple[int, int]:
+        """Return how many uploads are held, and their bytes."""
+        row = self._database.row(
+            f"SELECT COUNT(*) AS uploads, COALESCE(SUM(size), 0) AS bytes FROM inbox WHERE state IN ({_marks(HELD)})"
+        )
+        assert row is not None
+        return row["uploads"], row["bytes"]
+
+    def get(self, id: int) -> Upload:
+        """Return an upload; raise NotFound."""
+        row = self._database.row("SELECT * FROM inbox WHERE id = :id", {"id": id})
+        if row is None:
+            raise NotFound(f"There is no upload {id}.", hint="`memetica inbox` lists them all.")
+        return _upload(row)
+
+    def held(self, content_hash: str) -> Upload | None:
+        """Return the upload with these bytes that is not decided on yet, or None."""
+        row = self._database.row(
+            f"SELECT * FROM inbox WHERE content_hash = :hash AND state IN ({_marks(HELD)})", {"hash": content_hash}
+        )
+        return None if row is None else _upload(row)
+
+    def in_state(self, *states: UploadState) -> list[Upload]:
+        """Return the uploads in these states, as they came."""
+        return [
+            _upload(row)
+            for row in self._database.rows(f"SELECT * FROM inbox WHERE state IN ({_marks(states)}) ORDER BY id")
+        ]
+
+    def count(self, *states: UploadState) -> int:
+        """Return how many uploads are in these states."""
+        return self._database.number(f"SELECT COUNT(*) FROM inbox WHERE state IN ({_marks(states)})")
+
+    def decided(self, limit: int, *, offset: int = 0) -> list[Upload]:
+        """Return a page of what was accepted or discarded, the last decision first."""
+        rows = self._database.rows(
+            f"""
+            SELECT * FROM inbox WHERE state IN ({_marks(DECIDED)})
+            ORDER BY decided_at DESC, id DESC LIMIT :limit OFFSET :offset
+            """,
+            {"limit": limit, "offset": offset},
+        )
+        return [_upload(row) for row in rows]
+
+    def next(self, *, after: int = 0) -> Upload | None:
+        """Return the first upload to decide on that came after one, what is examined before what is not."""
+        row = self._database.row(
+            f"""
+            SELECT * FROM inbox WHERE state IN ({_marks(OPEN)}) AND id > :after
+            ORDER BY state = 'waiting', id LIMIT 1
+            """,
+            {"after": after},
+        )
+        return None if row is None else _upload(row)
+
+    def previous(self, before: int) -> Upload | None:
+        """Return the last upload to decide on that came before one."""
+        row = self._database.row(
+            f"SELECT * FROM inbox WHERE state IN ({_marks(OPEN)}) AND id < :before ORDER BY id DESC LIMIT 1",
+            {"before": before},
+        )
+        return None if row is None else _upload(row)
+
+    def examined(self, id: int, findings: Mapping[str, Any], fingerprints: Collection[FingerprintRecord]) -> None:
+        """Keep what was found out about an upload that waits; its fingerprints are kept by its content."""
+        with self._database.transaction():
+            self._database.write_many(
+                "INSERT OR REPLACE INTO fingerprints VALUES (:content_hash, :algorithm, :frame, :bits, :quality)",
+                [vars(one) for one in fingerprints],
+            )
+            self._database.write(
+                """
+                UPDATE inbox SET state = 'examined', findings = :findings, reason = '', hint = ''
+                WHERE id = :id AND state IN ('waiting', 'failed', 'examined')
+                """,
+                {"id": id, "findings": json.dumps(findings, ensure_ascii=False)},
+            )
+
+    def failed(self, id: int, *, reason: str, hint: str) -> None:
+        """Keep why an upload could not be examined."""
+        self._database.write(
+            "UPDATE inbox SET state = 'failed', reason = :reason, hint = :hint WHERE id = :id AND state = 'waiting'",
+            {"id": id, "reason": reason, "hint": hint},
+        )
+
+    def accepting(self, id: int, *, category: str, path: str, note: str) -> None:
+        """Write down where an upload is about to be written, within the surrounding transaction."""
+        self._database.write(
+            """
+            UPDATE inbox SET state = 'accepting', category = :category, path = :path, note = :note,
+                             decided_at = :now
+            WHERE id = :id
+            """,
+            {"id": id, "category": category, "path": path, "note": note, "now": _now()},
+        )
+
+    def accepted(self, id: int, *, meme_id: int, verdict: str | None) -> None:
+        """Write down that an upload is in the library, and not yet in the index."""
+        self._database.write(
+            """
+            UPDATE inbox SET state = 'accepted', meme_id = :meme_id, verdict = :verdict, unindexed = 1 WHERE id = :id
+            """,
+            {"id": id, "meme_id": meme_id, "verdict": verdict},
+        )
+
+    def undoing(self, id: int) -> None:
+        """Write down that an upload's file is about to leave the library."""
+        self._database.write("UPDATE inbox SET state = 'undoing' WHERE id = :id", {"id": id})
+
+    def reopened(self, id: int) -> None:
+        """Let an upload wait for a decision again; what it was in the library, the index must forget."""
+        self._database.write(
+            """
+            UPDATE inbox SET state = CASE WHEN findings IS NULL THEN 'waiting' ELSE 'examined' END,
+                             category = NULL, path = NULL, note = '', verdict = NULL, decided_at = NULL,
+                             unindexed = meme_id IS NOT NULL
+            WHERE id = :id
+            """,
+            {"id": id},
+        )
+
+    def discarded(self, id: int) -> None:
+        """Write down that the curator does not want an upload."""
+        self._database.write(
+            "UPDATE inbox SET state = 'discarded', decided_at = :now WHERE id = :id", {"id": id, "now": _now()}
+        )
+
+    def wait_again(self, id: int) -> None:
+        """Let an upload that could not be examined be tried again."""
+        self._database.write("UPDATE inbox SET state = 'waiting' WHERE id = :id AND state = 'failed'", {"id": id})
+
+    def unindexed(self) -> list[Upload]:
+        """Return the uploads that came into the library, or left it, and that the index does not know of."""
+        return [_upload(row) for row in self._database.rows("SELECT * FROM inbox WHERE unindexed = 1 ORDER BY id")]
+
+    def indexed(self, uploads: Collection[Upload]) -> None:
+        """Write down that the index knows of uploads as they were, unless they have changed since."""
+        self._database.write_many(
+            "UPDATE inbox SET unindexed = 0 WHERE id = :id AND state = :state",
+            [{"id": one.id, "state": one.state} for one in uploads],
+        )
+
+    def forget(self, id: int) -> None:
+        """Forget a discarded upload, and its fingerprints unless a meme has the same bytes."""
+        with self._database.transaction():
+            self._database.write(
+                """
+                DELETE FROM fingerprints
+                WHERE content_hash = (SELECT content_hash FROM inbox WHERE id = :id)
+                  AND content_hash NOT IN (SELECT content_hash FROM memes)
+                """,
+                {"id": id},
+            )
+            self._database.write("DELETE FROM inbox WHERE id = :id AND state = 'discarded'", {"id": id})
+
+    def fingerprints_of(self, content_hash: str) -> list[FingerprintRecord]:
+        """Return every fingerprint of a content."""
+        rows = self._database.rows(
+            "SELECT * FROM fingerprints WHERE content_hash = :hash ORDER BY algorithm, frame", {"hash": content_hash}
+        )
+        return [FingerprintRecord(**dict(row)) for row in rows]
+
+
+def _marks(states: Collection[UploadState]) -> str:
+    return ",".join(repr(state.value) for state in states)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _upload(row: sqlite3.Row) -> Upload:
+    values = dict(row)
+    values["state"] = UploadState(values["state"])
+    values["came_at"] = datetime.fromisoformat(values["came_at"])
+    values["decided_at"] = datetime.fromisoformat(values["decided_at"]) if values["decided_at"] else None
+    values["findings"] = json.loads(values["findings"]) if values["findings"] else None
+    values["unindexed"] = bool(values["unindexed"])
+    return Upload(**values)

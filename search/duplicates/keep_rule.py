@@ -1,0 +1,96 @@
+"""Which one of several duplicates to keep, and why: a rule of criteria, each asked where those before left a tie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from search.duplicates.groups import Member
+from search.evidence import Edit
+from search.meme import KeepBy, Meme
+
+DEFAULT_RULE = tuple(KeepBy)
+_TIE = {KeepBy.PIXELS: 0.03, KeepBy.COMPRESSION: 0.05}  # shares within which two values are as good
+_FRAMED = (Edit.FRAME, Edit.SCREENSHOT)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """A criterion: what it measures (more is better), and how a value is said."""
+
+    of: Callable[[Member], float]
+    said: Callable[[Member], str]
+    name: str
+
+
+def keep(
+    members: Sequence[Member], *, rule: Sequence[KeepBy] = DEFAULT_RULE, texts: Mapping[int, int] | None = None
+) -> tuple[Meme, str]:
+    """Return the meme to keep among a group's members, the representative first, and the reason in words.
+
+    `texts` says how many texts there are about a meme, by its id. A frame around a picture counts for no pixels. What
+    the whole rule leaves equal is decided by id. Raises ValueError when there is nobody to choose among.
+    """
+    if not members:
+        raise ValueError("there is nobody to choose among")
+    measures = _measures(members, texts or {})
+    left = list(members)
+    for criterion in rule:
+        measure = measures[criterion]
+        values = [measure.of(member) for member in left]
+        best = max(values)
+        floor = best - _TIE.get(criterion, 0.0) * abs(best)
+        kept = [member for member, value in zip(left, values, strict=True) if value >= floor]
+        if len(kept) == 1:
+            beaten = max((member for member in left if member is not kept[0]), key=measure.of)
+            return kept[0].meme, f"{measure.name}: {measure.said(kept[0])}, the next {measure.said(beaten)}"
+        left = kept
+    first = min(left, key=lambda member: member.meme.id)
+    return first.meme, "they are equal by the whole rule: the one that was indexed first"
+
+
+def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[KeepBy, _Measure]:
+    shown = {member.meme.id: _shown(member, members) for member in members}
+
+    def pixels(member: Member) -> float:
+        return (member.meme.width or 0) * (member.meme.height or 0) * shown[member.meme.id]
+
+    def bytes_a_pixel(member: Member) -> float:
+        return member.meme.size / max(1, (member.meme.width or 0) * (member.meme.height or 0))
+
+    def size(member: Member) -> str:
+        framed = " with its frame" if shown[member.meme.id] < 1 else ""
+        return f"{member.meme.width} × {member.meme.height}{framed}"
+
+    return {
+        KeepBy.PIXELS: _Measure(pixels, size, "most pixels"),
+        KeepBy.COMPRESSION: _Measure(
+            bytes_a_pixel, lambda member: f"{bytes_a_pixel(member):.2f} bytes a pixel", "least compressed"
+        ),
+        KeepBy.FIRST_SEEN: _Measure(
+            lambda member: -member.meme.first_seen.timestamp(),
+            lambda member: f"{member.meme.first_seen:%Y-%m-%d %H:%M}",
+            "first seen",
+        ),
+        KeepBy.METADATA: _Measure(
+            lambda member: texts.get(member.meme.id, 0),
+            lambda member: f"{texts.get(member.meme.id, 0)}",
+            "most texts about it",
+        ),
+    }
+
+
+def _shown(member: Member, members: Sequence[Member]) -> float:
+    """Return the share of a member that is picture and not a frame around it, by the evidence about it."""
+    if member.evidence is not None:
+        return member.evidence.covers_other if _is_framed(member.evidence.edits) else 1.0
+    shares = [
+        other.evidence.covers_one
+        for other in members
+        if other.evidence is not None and _is_framed(other.evidence.edits)
+    ]
+    return min(shares, default=1.0)
+
+
+def _is_framed(edits: Sequence[Edit]) -> bool:
+    return any(edit in _FRAMED for edit in edits)

@@ -1,0 +1,1 @@
+"""Text and image encoders: what they promise, which there are, and the runtimes that run them."""

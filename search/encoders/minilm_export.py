@@ -1,0 +1,128 @@
+"""Makes the file that `search.encoders.minilm` runs: `python -m search.encoders.minilm_export FOLDER THREADS`.
+
+The only module that imports torch, in a process that ends when the file is made. The graph is left as it was traced:
+fusing its attention ahead of time gained nothing, and ONNX Runtime does the rest as it loads.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from search.encoders.minilm import MAX_TOKENS, MODEL_FILE, NAME, TOKENIZER_FILE, MiniLM, packaged_model, write_manifest
+from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, runtimes_here
+from search.errors import ModelUnavailable
+
+OPSET = 17
+
+# What an export must agree on before it is accepted: lengths from nothing to far past what is read, and every script
+# that the tokenizer treats in its own way.
+PROBES = (
+    "",
+    "cat",
+    "THERE'S A CHANCE",
+    "One does not simply walk into Mordor.",
+    "when the code works on the first try 😂🔥",
+    "Кот сидит на окне и смотрит на дождь.",
+    "猫が窓辺で雨を見ている。",
+    "القط يجلس على النافذة",
+    "el niño comió piñata — ¿qué pasó?",
+    "\n\t  \n",
+    "supercalifragilisticexpialidocious " * 9,
+    "A man looks back at another woman while his girlfriend stares at him in disbelief. " * 4,
+    "The picture shows a dog that sits in a burning room and says that this is fine. " * 14,
+    "word " * 1000,
+)
+
+
+class Pooled(torch.nn.Module):
+    """The transformer with the mean over its tokens and the length of 1 that sentence-transformers adds."""
+
+    def __init__(self, transformer: torch.nn.Module) -> None:
+        super().__init__()
+        self.transformer = transformer
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return [n, dimensions] for token ids and mask, both int64 [n, tokens]."""
+        states = self.transformer(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        weights = attention_mask.unsqueeze(-1).to(states.dtype)
+        mean = (states * weights).sum(1) / weights.sum(1)
+        return torch.nn.functional.normalize(mean, dim=-1)
+
+
+def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
+    """Write model, tokenizer and manifest into a folder; return each runtime's least cosine to the original (PROBES).
+
+    Raises ModelUnavailable when the weights are not the known ones or ONNX Runtime disagrees with the original.
+    """
+    source = packaged_model()
+    declare_torchvision_operators()
+    # Importing this looks the operators up, so it must come after their declaration.
+    from sentence_transformers import SentenceTransformer, __version__
+
+    if threads:
+        torch.set_num_threads(threads)
+    original = SentenceTransformer(
+        str(source), device="cpu", local_files_only=True, model_kwargs={"attn_implementation": "eager"}
+    )
+    original.max_seq_length = MAX_TOKENS
+    transformer = original[0].auto_model
+    assert isinstance(transformer, torch.nn.Module)
+    example = torch.ones((2, 7), dtype=torch.long)
+    torch.onnx.export(
+        Pooled(transformer).eval(),
+        (example, example),
+        str(folder / MODEL_FILE),
+        input_names=["input_ids", "attention_mask"],
+        output_names=["embedding"],
+        dynamic_axes={"input_ids": {0: "n", 1: "tokens"}, "attention_mask": {0: "n", 1: "tokens"}},
+        opset_version=OPSET,
+        # The newer exporter gives an output of the same name twice, which ONNX Runtime refuses (torch 2.13).
+        dynamo=False,
+    )
+    shutil.copyfile(source / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+    expected = original.encode(list(PROBES), normalize_embeddings=True, show_progress_bar=False)
+    agreement: dict[str, float] = {}
+    for kind in runtimes_here():
+        encoder = MiniLM(folder, kind.open(folder / MODEL_FILE, threads=threads))
+        agreement[kind.name] = float(np.sum(expected * encoder.encode(PROBES), axis=1).min())
+    if not agreement[ONNX_RUNTIME] >= LEAST_COSINE:
+        raise ModelUnavailable(
+            f"The export of {NAME} disagrees with the original (cosine {agreement[ONNX_RUNTIME]:.4f})."
+        )
+    made_with = {"torch": torch.__version__, "sentence-transformers": __version__, "onnx": onnx.__version__}
+    write_manifest(folder, agreement=agreement, made_with=made_with)
+    return agreement
+
+
+@cache  # a declaration lasts as long as what is returned, and must not be made twice
+def declare_torchvision_operators() -> torch.library.Library | None:
+    """Declare torchvision's operators for the rest of the process, unless its own library loads or is absent.
+
+    A torchvision built for another torch cannot load its library, and then every import of sentence-transformers and of
+    open_clip fails on an operator that nothing here calls.
+    """
+    spec = find_spec("torchvision")
+    folders = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+    binaries = [file for folder in folders for file in sorted(folder.glob("_C.*")) if file.suffix in {".so", ".pyd"}]
+    if not binaries:
+        return None
+    try:
+        torch.ops.load_library(str(binaries[0]))
+    except OSError:
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        return library
+    return None
+
+
+if __name__ == "__main__":
+    export(Path(sys.argv[1]), threads=int(sys.argv[2]))

@@ -1,0 +1,1 @@
+"""Rankings measured against judged queries, and weights tuned to them."""

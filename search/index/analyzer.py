@@ -1,0 +1,109 @@
+"""The text analyzer: the words of a text, and the terms under which the lexical index finds them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import regex
+import tantivy
+
+MAX_TERMS = 64  # of a query; a pasted essay is cut there
+
+
+ANALYZER = "memetica-2"  # another name when the terms of a word change, so that an older index is built again
+
+
+LONGEST = 64  # bytes of a word; more is no word
+
+
+# Scripts that put no spaces between words (and Korean, which glues particles to them): each letter is a word there, and
+# neighbours count as a phrase. Elsewhere a word may hold apostrophes, which count for nothing ("don't", "dont").
+_LETTERWISE = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+
+
+_LETTER = rf"[[\p{{L}}\p{{N}}]--[{_LETTERWISE}]]"
+
+
+_PART = rf"[[\p{{L}}\p{{N}}\p{{M}}]--[{_LETTERWISE}]]"
+
+
+_WORD = regex.compile(
+    rf"[[{_LETTERWISE}]&&[\p{{L}}\p{{N}}]]\p{{M}}*|{_LETTER}{_PART}*(?:['’]{_PART}+)*|[\p{{Emoji_Presentation}}]",
+    regex.V1,
+)
+
+
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")  # what _WORD finds in ASCII, five times quicker
+
+
+ALONE = regex.compile(rf"[{_LETTERWISE}]\p{{M}}*", regex.V1)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word of a text: where it stands, and the term under which it is found."""
+
+    start: int
+    end: int
+    term: str
+
+
+@lru_cache(maxsize=1)
+def analyzer() -> tantivy.TextAnalyzer:
+    filters = (
+        tantivy.Filter.remove_long(LONGEST),
+        tantivy.Filter.lowercase(),
+        tantivy.Filter.ascii_fold(),
+        tantivy.Filter.stemmer("english"),
+    )
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
+    for one in filters:
+        builder = builder.filter(one)
+    return builder.build()
+
+
+@lru_cache(maxsize=1)
+def spelling_analyzer() -> tantivy.TextAnalyzer:
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+
+
+@lru_cache(maxsize=65536)
+def _term(word: str) -> str:
+    found = analyzer().analyze(word)
+    return found[0] if found else ""
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the words of a text with their places and terms, as the index sees them; one too long has the term ""."""
+    return [Token(match.start(), match.end(), _term(plain(match[0]))) for match in _pattern(text).finditer(text)]
+
+
+def terms(text: str) -> list[str]:
+    """Return the distinct terms of a query in order of appearance, at most MAX_TERMS."""
+    found: dict[str, None] = {}
+    for match in _pattern(text).finditer(text):
+        if term := _term(plain(match[0])):
+            found[term] = None
+        if len(found) == MAX_TERMS:
+            break
+    return list(found)
+
+
+def _pattern(text: str) -> Any:
+    return _ASCII_WORD if text.isascii() else _WORD
+
+
+def plain(word: str) -> str:
+    """Return a word without apostrophes, its full-width, ornamental and decomposed letters made plain."""
+    if not word.isascii():
+        word = "".join(unicodedata.normalize("NFKC", word).split())
+    return word.replace("'", "").replace("’", "")
+
+
+def words_of(text: str) -> list[str]:
+    words = _pattern(text).findall(text)
+    return words if text.isascii() and "'" not in text else [plain(word) for word in words]

@@ -1,0 +1,150 @@
+"""Indexes of fingerprints: an exact one, answered by meme, and all near pairs of many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from search.errors import IndexUnusable
+from search.index.owners import MEND, Distances, Ids, Owners, check_owners, check_rising, damaged, top
+
+HASHED_BEYOND = 100_000  # fingerprints: all pairs take 7 s there, and a hundred times that at a million
+HASHED_RADIUS = 31  # of 256 bits: what differs in more agrees in too few samples
+MOST_NEAR = 64  # pairs of a fingerprint: blank pictures are all alike
+_HASHES, _HASHED_BITS = 12, 20
+_ASKED = 1000  # fingerprints at a time
+_CHUNK = 65536  # fingerprints mixed at a time
+
+
+def build_fingerprints(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> None:
+    """Write an exact index of fingerprints ([n, bytes] uint8) of memes ([n] int64, rising) into a new folder.
+
+    Raises ValueError when they do not fit the owners.
+    """
+    if bits.ndim != 2 or bits.dtype != np.uint8 or not bits.shape[1] or owners.shape != (len(bits),):
+        raise ValueError(f"owners of shape {owners.shape} do not fit {bits.dtype} fingerprints of shape {bits.shape}")
+    check_rising(owners)
+    folder.mkdir(parents=True)
+    index = faiss.IndexBinaryFlat(8 * bits.shape[1])
+    index.add(np.ascontiguousarray(bits))
+    np.save(folder / "owners.npy", owners.astype(np.int64))
+    faiss.write_index_binary(index, str(folder / "index.faiss"))
+
+
+def extend_fingerprints(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners: Owners, without: Ids) -> int:
+    """Write an index of another's fingerprints, except those of memes in `without`, and of more; return how many.
+
+    As with `extend_vectors`, the owners of the new ones must be in `without`.
+    """
+    known = BinaryIndex.open(source)
+    kept = ~np.isin(known.owners, without)
+    flat: Any = faiss.downcast_IndexBinary(known.index)
+    rows = faiss.vector_to_array(flat.xb).reshape(len(known), -1)
+    every = np.concatenate([known.owners[kept], owners])
+    order = np.argsort(every, kind="stable")
+    build_fingerprints(folder, np.concatenate([rows[kept], bits])[order], owners=every[order])
+    return len(every)
+
+
+def near_pairs(codes: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
+    """Return the pairs ([n, 2] int64, the lower place first, rising) of fingerprints ([m, bytes] uint8) that differ in
+    at most `radius` bits, and in how many they do. Each fingerprint counts its MOST_NEAR nearest.
+
+    All are found up to HASHED_BEYOND fingerprints. Beyond, up to HASHED_RADIUS, those are that agree but for a bit in
+    one of _HASHES samples: nearly all (benchmarks/duplicates_scale.py counts those missed).
+    """
+    if codes.ndim != 2 or codes.dtype != np.uint8:
+        raise ValueError(f"fingerprints of shape {codes.shape} and type {codes.dtype} are not [n, bytes] of uint8")
+    count, bits = len(codes), 8 * codes.shape[1]
+    index: faiss.IndexBinary = faiss.IndexBinaryFlat(bits)
+    if count > HASHED_BEYOND and radius <= HASHED_RADIUS:
+        # A sample is a run of bits, and bits beside each other say much the same.
+        codes = _mixed(codes)
+        index = faiss.IndexBinaryMultiHash(bits, _HASHES, _HASHED_BITS)
+        index.nflip = 1
+    index.add(codes)
+    keys, distances = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for start in range(0, count, _ASKED):
+        limits, apart, rows = index.range_search(codes[start : start + _ASKED], radius + 1)
+        asked = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
+        others = np.flatnonzero(rows != asked)
+        others = others[np.lexsort((apart[others], asked[others]))]
+        one, other = asked[others], rows[others]
+        nearest = np.arange(len(one)) - np.searchsorted(one, one) < MOST_NEAR
+        keys.append((np.minimum(one, other) * count + np.maximum(one, other))[nearest])
+        distances.append(apart[others][nearest].astype(np.int64))
+    found, first = np.unique(np.concatenate(keys), return_index=True)
+    return np.column_stack([found // max(count, 1), found % max(count, 1)]), np.concatenate(distances)[first]
+
+
+def _mixed(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return fingerprints with their bits in another order, the same for all."""
+    order = np.random.default_rng(0).permutation(8 * codes.shape[1])
+    mixed = np.empty_like(codes)
+    for start in range(0, len(codes), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        mixed[some] = np.packbits(np.unpackbits(codes[some], axis=1)[:, order], axis=1)
+    return mixed
+
+
+@dataclass(frozen=True)
+class BinaryIndex:
+    """An opened index of fingerprints. It never changes; any thread may search it."""
+
+    index: faiss.IndexBinary
+    owners: Owners
+    starts: NDArray[np.int64]  # each meme's first row
+
+    @classmethod
+    def open(cls, folder: Path) -> BinaryIndex:
+        """Return the index in a folder; raise IndexUnusable when it is missing or damaged."""
+        try:
+            index = faiss.read_index_binary(str(folder / "index.faiss"))
+            owners = np.load(folder / "owners.npy")
+        except (OSError, ValueError, RuntimeError, EOFError) as error:
+            raise damaged(folder, error) from error
+        check_owners(folder, owners, rows=index.ntotal)
+        return cls(index, owners, np.flatnonzero(np.diff(owners, prepend=owners[:1] - 1)))
+
+    def __len__(self) -> int:
+        return len(self.owners)
+
+    def search(self, bits: NDArray[np.uint8], k: int) -> tuple[Ids, Distances]:
+        """Return the ids of the k memes nearest to a fingerprint ([bytes] uint8), and how many bits differ.
+
+        Nearest first, ties by id. Raises IndexUnusable when the fingerprint has another length.
+        """
+        distances, rows = self._compared(bits, self.index.d)
+        if k <= 0 or not len(rows):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        nearest = np.empty(len(self), np.int64)
+        nearest[rows] = distances
+        nearest = np.minimum.reduceat(nearest, self.starts)
+        # Copies of one picture tie: all that are as near as the k-th take part, and ids decide.
+        farthest = np.partition(nearest, k - 1)[k - 1] if k < len(nearest) else self.index.d
+        among = np.flatnonzero(nearest <= farthest)
+        among = among[np.argsort(nearest[among], kind="stable")][:k]
+        return self.owners[self.starts[among]], nearest[among]
+
+    def within(self, bits: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
+        """Return the ids of the memes at most `radius` bits from a fingerprint, and the distances, as `search` does."""
+        distances, rows = self._compared(bits, radius)
+        ids, nearness = top(self.owners[rows], -distances.astype(np.float32), len(rows))
+        return ids, -nearness.astype(np.int64)
+
+    def _compared(self, bits: NDArray[np.uint8], radius: int) -> tuple[Distances, NDArray[np.int64]]:
+        """Return the distances of the rows at most `radius` bits away, and their places."""
+        if bits.shape != (self.index.d // 8,) or bits.dtype != np.uint8:
+            raise IndexUnusable(
+                f"A fingerprint of shape {bits.shape} does not fit an index of {self.index.d} bits.", hint=MEND
+            )
+        if not len(self) or radius < 0:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        # faiss leaves the radius itself out. To ask for all is quick (1 ms for 200,000) and leaves no tie to chance.
+        _, distances, rows = self.index.range_search(np.ascontiguousarray(bits)[None], radius + 1)
+        return distances.astype(np.int64), rows

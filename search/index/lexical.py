@@ -1,0 +1,351 @@
+"""The lexical index: BM25 over each field of a meme by itself and over all of them together. The only tantivy.
+
+tantivy was kept over SQLite's FTS5 on measure: benchmarks/words.py. A text becomes words by `_WORD`, and a word becomes
+the term under which it is found: without case, accents, apostrophes and English endings. Nothing that a visitor types
+is ever read as tantivy's query language.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import tantivy
+from numpy.typing import NDArray
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from search.errors import IndexUnusable
+from search.index.analyzer import ALONE, ANALYZER, LONGEST, MAX_TERMS, analyzer, plain, spelling_analyzer, words_of
+from search.index.generations import link_folder
+from search.meme import Field
+
+ALL_TEXT = "everything"  # the field that joins the others
+FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
+HEAP_BYTES = 200_000_000  # that building may hold before it writes a segment
+LITTLE_HEAP_BYTES = 20_000_000  # the same where a few documents are added; tantivy wants 15 MB at least
+_KEPT_TERMS = 1024  # whose memes and scores an open index remembers; only terms that few memes hold are
+_KEPT_FREQUENCIES = 65_536  # a query asks for the same few terms many times, and other queries for most of them again
+# To read one meme that holds a term costs a sixth of picking one out by its id, and a term read once is remembered.
+_READ_PER_ID = 4
+_SPELLING = "spelling"  # the words as written, for their own sake: nothing is scored by them
+_MEND = "Run `memetica index`."
+
+
+Ids = NDArray[np.int64]  # [n] meme ids
+WordScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no word matches
+
+
+@dataclass(frozen=True)
+class Document:
+    """A meme's texts by field."""
+
+    id: int
+    texts: Mapping[Field, str]
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """A word that the library's texts hold, in lower case: how many memes have it, and how many edits away it is."""
+
+    word: str
+    memes: int
+    edits: int
+
+
+@lru_cache(maxsize=1)
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field("id", stored=False, indexed=True, fast=True)
+    for name in (*FIELDS, ALL_TEXT):
+        builder.add_text_field(str(name), stored=False, tokenizer_name=ANALYZER, index_option="position")
+    builder.add_text_field(_SPELLING, stored=False, tokenizer_name=_SPELLING, index_option="basic")
+    return builder.build()
+
+
+def build_words(folder: Path, documents: Iterable[Document], *, heap_bytes: int = HEAP_BYTES) -> int:
+    """Write a lexical index of the documents into a new folder; return how many there were.
+
+    Raises ValueError when two documents have one id.
+    """
+    folder.mkdir(parents=True)
+    # Sorted by id, so that the order in which tantivy finds equal scores is ours.
+    index = tantivy.Index(_schema(), path=str(folder), sort_by_field="id")
+    _register(index)
+    # One thread fills one segment after another, so that the same documents make the same index.
+    writer = index.writer(heap_bytes, 1)
+    known: set[int] = set()
+    for document in documents:
+        if document.id in known:
+            raise ValueError(f"two documents have the id {document.id}")
+        known.add(document.id)
+        writer.add_document(_entry(document))
+    writer.commit()
+    writer.wait_merging_threads()
+    for lock in folder.glob(".tantivy-*.lock"):
+        lock.unlink(missing_ok=True)
+    return len(known)
+
+
+def extend_words(
+    source: Path, folder: Path, documents: Iterable[Document], *, without: Ids, heap_bytes: int = LITTLE_HEAP_BYTES
+) -> None:
+    """Write a lexical index of another's documents, except those of memes in `without`, and of more.
+
+    Segments are never changed once they are written, so the two share theirs by hard links. Until segments are merged a
+    document that was left out still counts where a term's rarity is weighed. The ids of the new documents must be in
+    `without`. Raises IndexUnusable when the source is damaged.
+    """
+    link_folder(source, folder, copied=("meta.json", ".managed.json"))
+    try:
+        index = tantivy.Index.open(str(folder))
+        _register(index)
+        writer = index.writer(heap_bytes, 1)
+        for id in without.tolist():
+            writer.delete_documents_by_term("id", id)
+        for document in documents:
+            writer.add_document(_entry(document))
+        writer.commit()
+        writer.wait_merging_threads()
+    except ValueError as error:
+        raise IndexUnusable(f"The word index in {source} is missing or damaged: {error}.", hint=_MEND) from error
+    for lock in folder.glob(".tantivy-*.lock"):
+        lock.unlink(missing_ok=True)
+
+
+def _entry(document: Document) -> tantivy.Document:
+    entry = tantivy.Document()
+    entry.add_integer("id", document.id)
+    written: set[str] = set()
+    for field, text in document.texts.items():
+        words = words_of(text)
+        if words:
+            joined = " ".join(words)
+            entry.add_text(str(field), joined)
+            entry.add_text(ALL_TEXT, joined)
+            written.update(joined.lower().split())
+    entry.add_text(_SPELLING, " ".join(sorted(word for word in written if len(word.encode()) <= LONGEST)))
+    return entry
+
+
+def _register(index: tantivy.Index) -> None:
+    index.register_tokenizer(ANALYZER, analyzer())
+    index.register_tokenizer(_SPELLING, spelling_analyzer())
+
+
+class WordIndex:
+    """An opened lexical index, mapped from its files. It never changes; any thread may search it."""
+
+    def __init__(self, index: tantivy.Index) -> None:
+        self._schema = index.schema
+        self._searcher = index.searcher()
+        self._holders = lru_cache(maxsize=_KEPT_TERMS)(self._read_holders)
+        self._frequency = lru_cache(maxsize=_KEPT_FREQUENCIES)(self._searcher.doc_freq)
+        for field in (*FIELDS, ALL_TEXT, _SPELLING):
+            self._searcher.doc_freq(str(field), "")  # a field that is not there is a ValueError here and now
+
+    @classmethod
+    def open(cls, folder: Path) -> WordIndex:
+        """Return the index in a folder, which may be read-only; raise IndexUnusable when it is missing or damaged."""
+        try:
+            if f'"{ANALYZER}"' not in (folder / "meta.json").read_text("utf-8"):
+                raise IndexUnusable(f"The word index in {folder} was made by another version.", hint=_MEND)
+            # tantivy writes a lock beside what it opens, even to read it. It gets a folder of links to write into,
+            # which may go once the files are mapped.
+            with TemporaryDirectory(prefix="memetica-words-", ignore_cleanup_errors=True) as links:
+                for file in folder.absolute().iterdir():
+                    (Path(links) / file.name).symlink_to(file)
+                index = tantivy.Index.open(links)
+                _register(index)
+                index.config_reader("manual", 0)
+                return cls(index)
+        except (ValueError, OSError) as error:
+            raise IndexUnusable(f"The word index in {folder} is missing or damaged: {error}.", hint=_MEND) from error
+
+    def __len__(self) -> int:
+        return int(self._searcher.num_docs)
+
+    def search(
+        self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, k: int, allowed: Ids | None = None
+    ) -> tuple[Ids, WordScores]:
+        """Return the ids and BM25 scores of the k memes that match these terms best, best first, ties by id.
+
+        Only memes in `allowed` (ids, rising) are considered when it is given.
+        """
+        return self._among(_any_of([self._query(part, field) for part in self._parts(wanted)]), k, allowed)
+
+    def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> WordScores:
+        """Return the BM25 scores ([n]) of given memes, in any order; 0 where no term matches."""
+        scores = np.zeros(len(ids), np.float32)
+        parts = [part for part in self._parts(wanted) if all(self.document_frequency(term, field) for term in part)]
+        holders = sum(min(self.document_frequency(term, field) for term in part) for part in parts)
+        if holders <= _READ_PER_ID * len(ids):
+            # A term's score does not depend on the others, so it is looked up where it was read once.
+            for part in parts:
+                _add(scores, ids, *self._holders(part, field))
+        elif len(ids):
+            found = self._run(self._only(_any_of([self._query(part, field) for part in parts]), ids), len(ids))
+            _add(scores, ids, *_by_id(*found))
+        return scores
+
+    def phrase(
+        self,
+        words: Sequence[str],
+        field: Field | str = ALL_TEXT,
+        *,
+        k: int,
+        slop: int = 0,
+        allowed: Ids | None = None,
+    ) -> tuple[Ids, WordScores]:
+        """Return the memes that hold these terms one after another, with up to `slop` words between, best first.
+
+        The words of two fields never make a phrase at slop 0. `allowed` is as in `search`.
+        """
+        if len(words) < 2:
+            return self.search(words, field, k=k, allowed=allowed)
+        query = tantivy.Query.phrase_query(self._schema, str(field), list(words[:MAX_TERMS]), slop)
+        return self._among(query, k, allowed)
+
+    def document_frequency(self, term: str, field: Field | str = ALL_TEXT) -> int:
+        """Return how many memes hold a term."""
+        return self._frequency(str(field), term)
+
+    @cached_property
+    def vocabulary(self) -> Mapping[str, int]:
+        """The words of the memes' texts as written, in lower case and sorted, each with how many memes hold it."""
+        return dict(sorted(self._searcher.terms_with_prefix(_SPELLING, "", None, None)))
+
+    @cached_property
+    def _spellings(self) -> list[str]:
+        return list(self.vocabulary)
+
+    @cached_property
+    def _spellings_by_length(self) -> Mapping[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for word in self._spellings:
+            found.setdefault(len(word), []).append(word)
+        return found
+
+    def words_with_prefix(self, prefix: str, *, k: int = 10) -> list[Spelling]:
+        """Return the words that begin so, the k that most memes hold."""
+        prefix = plain(prefix).lower()
+        start = bisect_left(self._spellings, prefix)
+        end = bisect_left(self._spellings, prefix + "\U0010ffff", start)
+        found = [Spelling(word, self.vocabulary[word], len(word) - len(prefix)) for word in self._spellings[start:end]]
+        return sorted(found, key=lambda one: (-one.memes, one.word))[:k]
+
+    def similar_words(self, word: str, *, edits: int = 2, k: int = 10) -> list[Spelling]:
+        """Return the library's words within this many edits of one (itself too), fewest edits first, then most memes.
+
+        An edit inserts, drops or changes a letter or swaps two neighbours.
+        """
+        typed = plain(word).lower()
+        found = []
+        for length in range(len(typed) - edits, len(typed) + edits + 1):
+            others = self._spellings_by_length.get(length, ())
+            near = process.extract(typed, others, scorer=OSA.distance, score_cutoff=edits, limit=None)
+            found += [Spelling(other, self.vocabulary[other], int(distance)) for other, distance, _ in near]
+        return sorted(found, key=lambda one: (one.edits, -one.memes, one.word))[:k]
+
+    def _parts(self, wanted: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return what a query adds up: its terms, and neighbours in a script without spaces."""
+        wanted = wanted[:MAX_TERMS]
+        # Letters that are words by themselves say little apart: next to each other they count again.
+        pairs = [pair for pair in pairwise(wanted) if all(ALONE.fullmatch(term) for term in pair)]
+        return [*((term,) for term in wanted), *pairs]
+
+    def _query(self, part: tuple[str, ...], field: Field | str) -> tantivy.Query:
+        if len(part) == 1:
+            return tantivy.Query.term_query(self._schema, str(field), part[0])
+        return tantivy.Query.phrase_query(self._schema, str(field), list(part))
+
+    def _read_holders(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, WordScores]:
+        """Return all memes that hold a term or a pair, by id, and its share of their scores."""
+        return _by_id(*self._run(self._query(part, field), len(self)))
+
+    def _only(self, query: tantivy.Query, ids: Ids) -> tantivy.Query:
+        """Return the same query, and the same scores, of some memes alone."""
+        # The set costs 1 ms before its first id, the list more for each.
+        if len(ids) > 500:
+            among = tantivy.Query.term_set_query(self._schema, "id", ids.tolist())
+        else:
+            among = _any_of([tantivy.Query.term_query(self._schema, "id", id) for id in ids.tolist()])
+        return tantivy.Query.boolean_query(
+            [
+                (tantivy.Occur.Must, tantivy.Query.const_score_query(among, 0.0)),
+                (tantivy.Occur.Must, query),
+            ]
+        )
+
+    def _among(self, query: tantivy.Query, k: int, allowed: Ids | None) -> tuple[Ids, WordScores]:
+        if allowed is None:
+            return self._run(query, k)
+        if not len(allowed):
+            return self._run(query, 0)
+        # Reading deeper and skipping is ten times quicker than naming thousands of memes, and as exact where enough are
+        # found. A narrow filter, or one that goes against the query, is named.
+        depth = 2 * k * len(self) // len(allowed) + 16
+        if depth < len(allowed):
+            ids, scores = self._run(query, depth)
+            places = np.minimum(np.searchsorted(allowed, ids), len(allowed) - 1)
+            kept = allowed[places] == ids
+            if np.count_nonzero(kept) >= k or len(ids) < depth:
+                return ids[kept][:k], scores[kept][:k]
+        return self._run(self._only(query, allowed), k)
+
+    def _run(self, query: tantivy.Query, k: int) -> tuple[Ids, WordScores]:
+        """Return the best k of a query, ties by id."""
+        k = min(k, len(self))
+        if k <= 0:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        # Within one segment equal scores come by id. Several segments come one after another, so a tie at the end of
+        # the list may hide a lower id: the list is read on until the tie has ended.
+        one_segment = self._searcher.num_segments == 1
+        depth = k if one_segment else k + 16
+        while True:
+            hits = self._searcher.search(query, limit=depth, count=False).hits
+            if one_segment or len(hits) < depth or hits[k - 1][0] > hits[-1][0]:
+                break
+            depth *= 4
+        ids = np.array(self._searcher.fast_field_values("id", [address for _, address in hits]), np.int64)
+        scores = np.array([score for score, _ in hits], np.float32)
+        order = np.lexsort((ids, -scores))[:k]
+        return ids[order], scores[order]
+
+
+def _any_of(queries: Sequence[tantivy.Query]) -> tantivy.Query:
+    if not queries:
+        return tantivy.Query.empty_query()
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
+
+
+def _by_id(ids: Ids, scores: WordScores) -> tuple[Ids, WordScores]:
+    order = np.argsort(ids)
+    return ids[order], scores[order]
+
+
+def _add(scores: WordScores, ids: Ids, known: Ids, addends: WordScores) -> None:
+    """Add to the scores of `ids` those of the `known` ids, which rise."""
+    if len(known):
+        places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        scores += np.where(known[places] == ids, addends[places], np.float32(0))
+
+
+def documents_of(rows: Iterable[tuple[int, Field, str]]) -> Iterator[Document]:
+    """Yield a document for each meme from (id, field, text) rows that are ordered by id."""
+    current: int | None = None
+    gathered: dict[Field, list[str]] = {}
+    for id, field, text in rows:
+        if id != current:
+            if current is not None:
+                yield Document(current, {name: "\n".join(parts) for name, parts in gathered.items()})
+            current, gathered = id, {}
+        gathered.setdefault(field, []).append(text)
+    if current is not None:
+        yield Document(current, {name: "\n".join(parts) for name, parts in gathered.items()})

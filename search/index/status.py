@@ -1,0 +1,65 @@
+"""What the live generation of the index holds, and what search does without, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from search.encoders.clip import spec_of
+from search.encoders.clip_models import SMALL, title_of
+from search.index.reader import OpenIndex
+from search.meme import Field
+
+
+@dataclass(frozen=True)
+class IndexStatus:
+    """What the live generation holds. `missing` has a sentence for each thing that search does without."""
+
+    generation: str
+    built_at: datetime
+    revision: int
+    fresh: bool
+    memes: int
+    rows: Mapping[str, int]
+    text_encoder: str
+    image_encoder: str
+    missing: tuple[str, ...]
+
+
+def lacking(index: OpenIndex) -> list[str]:
+    """Return a sentence for each thing that an index lacks of its memes."""
+    found = []
+    if index.manifest.memes and not index.meanings:
+        found.append("No text has been embedded: search goes by words alone. Run `memetica index`.")
+    what = {Field.OCR: "text read from their pictures", Field.DESCRIPTION: "description"}
+    if index.manifest.image_encoder:
+        what[Field.PICTURE] = f"picture that {title_of(spec_of(index.manifest.image_encoder))} has seen"
+    for field, said in what.items():
+        without = index.manifest.memes - int(np.count_nonzero(index.table.has[field]))
+        if without:
+            found.append(f"{without:,} of {index.manifest.memes:,} memes have no {said}.")
+    return found
+
+
+def lacking_sight(index: OpenIndex, *, chosen: str, trouble: str) -> list[str]:
+    """Return what is to be said of the image encoder that made an index, beside the one that is chosen.
+
+    `trouble` is why that one cannot be had, empty where nobody has tried.
+    """
+    made_by = spec_of(index.manifest.image_encoder)
+    if not made_by and not chosen:
+        return [
+            "No image encoder is configured: words find pictures by OCR, descriptions and names, pictures find their "
+            "like by colours, edges and fingerprints."
+        ]
+    found = []
+    if made_by != chosen:
+        holds = f"pictures as {title_of(made_by)} sees them" if made_by else "no picture as a model sees it"
+        other = f"{title_of(chosen)} is chosen" if chosen else "none is chosen"
+        found.append(f"The index holds {holds}; {other}. {trouble or 'Run `memetica index`.'}")
+    if made_by == SMALL:
+        found.append(f"{SMALL} sees the pictures: it knows drawn scenes such as the demo's, not photographs.")
+    return found

@@ -1,0 +1,1 @@
+"""Queries: parsed, filtered, spelling corrected."""

@@ -1,0 +1,1 @@
+"""From retrievers' scores to a page of hits, each with its explanation."""

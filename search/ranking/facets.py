@@ -1,0 +1,43 @@
+"""How many memes of an answer are of each category, year and type: what could narrow it further."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.index.columns import TYPES, Ids, MemeTable
+
+SHOWN = 12  # of a facet: the categories with the most memes, the newest years
+
+Facets = Mapping[str, Mapping[str, int]]
+
+
+def facets_of(table: MemeTable, ids: Ids, *, collapse: bool = False) -> Facets:
+    """Return the counts of `category` (parents hold their children), `year` (newest first) and `type` over memes.
+
+    With `collapse`, variants within one value count once: as many as that value alone would show.
+    """
+    rows = table.rows(ids)
+    groups = table.rows(table.variant_of[rows]) if collapse else rows
+    types = _counted(table.type[rows].astype(np.int64), groups)
+    years = _counted(table.years[rows], groups)
+    places = table.branch_places[table.category[rows]]
+    inside = places >= 0
+    branches = _counted(places[inside], np.broadcast_to(groups[:, None], places.shape)[inside])
+    named = {table.branch_names[place]: memes for place, memes in branches.items()}
+    ranked = sorted(named.items(), key=lambda one: (-one[1], one[0]))
+    return {
+        "category": dict(ranked[:SHOWN]),
+        "year": {str(year): years[year] for year in sorted(years, reverse=True)[:SHOWN]},
+        "type": {TYPES[place].value: memes for place, memes in types.items()},
+    }
+
+
+def _counted(keys: NDArray[np.int64], groups: NDArray[np.int64]) -> dict[int, int]:
+    """Return by key how many groups ([n] each) there are of it."""
+    size = int(groups.max(initial=0)) + 1
+    pairs = np.sort(keys * size + groups)
+    counts = np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] // size)
+    return {key: int(counts[key]) for key in np.flatnonzero(counts).tolist()}

@@ -1,0 +1,126 @@
+"""The piece of a text that matched, with the matching words marked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+
+from search.index.analyzer import tokens
+from search.meme import Passage
+from search.results import Snippet
+
+LETTERS = 180  # of a snippet, about
+LONG = 7  # letters of a stem from which it may have an apostrophe anywhere
+LEAD = 40  # letters shown before the first match, where there are as many
+
+
+def _loose(stem: str) -> str:
+    """Return a pattern of a stem with apostrophes where words have them: o'clock, they're, don't, rock'n'roll."""
+    letters = [re.escape(letter) for letter in stem]
+    # Anywhere in all of them would be right too; the pattern of a long query would take a millisecond to make.
+    places = {1, len(letters) - 2, len(letters) - 1} if len(letters) < LONG else range(1, len(letters))
+    return "".join(f"['’]?{letter}" if at and at in places else letter for at, letter in enumerate(letters))
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Finds and marks the words of a text that stand for one of a query's terms."""
+
+    terms: frozenset[str]
+
+    @cached_property
+    def _likely(self) -> re.Pattern[str]:
+        # Nearly all that a term lacks of its words is an ending: a quick sieve before the real analysis, which costs a
+        # hundred times more. Words outside ASCII may be spelt otherwise than their terms and go through.
+        stems = sorted({term[:-1] if len(term) > 3 else term for term in self.terms}, key=len, reverse=True)
+        return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(map(_loose, stems))}))|[^\x00-\x7f]")
+
+    def holds(self, text: str) -> int:
+        """Return how many of the terms a text holds; in plain letters, judged by the beginnings of its words."""
+        if not self.terms:
+            return 0
+        if text.isascii():
+            return len({found.lower().replace("'", "") for found in self._likely.findall(text)})
+        return len({token.term for piece, _ in self._likely_pieces(text) for token in tokens(piece)} & self.terms)
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Return where a text holds any of the terms."""
+        if not self.terms:
+            return []
+        return [
+            (offset + token.start, offset + token.end)
+            for piece, offset in self._likely_pieces(text)
+            for token in tokens(piece)
+            if token.term in self.terms
+        ]
+
+    def _likely_pieces(self, text: str) -> Iterator[tuple[str, int]]:
+        """Yield the words that may be terms, with the places where they begin."""
+        done = 0
+        for match in self._likely.finditer(text):
+            if match.start() < done:
+                continue
+            start = match.start()
+            while start > done and not text[start - 1].isspace():
+                start -= 1
+            end = match.end()
+            while end < len(text) and not text[end].isspace():
+                end += 1
+            yield text[start:end], start
+            done = end
+
+
+def best_snippet(passages: Sequence[Passage], marker: Marker) -> Snippet | None:
+    """Return the piece of the passage that holds most of the terms, the first of equals; None when none holds any."""
+    if len(passages) == 1:
+        marked = marker.places(passages[0].body)
+        return _cut(passages[0], marked) if marked else None
+    best, most = None, 0
+    for passage in passages:
+        count = marker.holds(passage.body)
+        if count > most:
+            best, most = passage, count
+    return None if best is None else snippet(best, marker)
+
+
+def snippet(passage: Passage, marker: Marker) -> Snippet:
+    """Return the piece of a passage with most matches, or its beginning; HTML-escaped, each matching word in <mark>."""
+    return _cut(passage, marker.places(passage.body))
+
+
+def _cut(passage: Passage, marked: Sequence[tuple[int, int]]) -> Snippet:
+    text = passage.body
+    start, end = _window(text, marked)
+    parts = ["… " if start else ""]
+    at = start
+    for first, last in marked:
+        if start <= first and last <= end:
+            parts += [escape(text[at:first]), "<mark>", escape(text[first:last]), "</mark>"]
+            at = last
+    parts += [escape(text[at:end]), " …" if end < len(text) else ""]
+    return Snippet(field=passage.field, source=passage.source, html="".join(parts))
+
+
+def _window(text: str, marked: Collection[tuple[int, int]]) -> tuple[int, int]:
+    """Return where the LETTERS letters with most matches begin and end, between words."""
+    if len(text) <= LETTERS + LEAD:
+        return 0, len(text)
+    start = 0
+    most = 0
+    for first, _ in marked:
+        count = sum(first <= other and last <= first + LETTERS - LEAD for other, last in marked)
+        if count > most:
+            start, most = first, count
+    start = max(0, start - LEAD)
+    if start:
+        # On to the next word; a text without spaces is cut anywhere.
+        space = text.find(" ", start, start + LEAD)
+        start = space + 1 if space >= 0 else start
+    end = min(len(text), start + LETTERS)
+    if end < len(text):
+        space = text.rfind(" ", start + LETTERS - LEAD, end)
+        end = space if space > 0 else end
+    return start, end

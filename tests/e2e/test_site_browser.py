@@ -1,0 +1,258 @@
+"""The site as people use it: by thumb, by keys, with a picture, without scripts, in the dark."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from indexer.pipeline import index_library
+from indexer.work.progress import Silence
+from search.catalogue import Catalogue, ReadingRecord, open_catalogue
+from search.meme import TextKind
+from search.settings import Settings
+from tests.support.browsing import chromium, serving
+from tests.support.fakes import HashingTextEncoder
+
+pytestmark = pytest.mark.browser
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def address(served_settings: Settings, served: Catalogue) -> Iterator[str]:
+    with serving(served_settings) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page on which every complaint of the browser is a failure."""
+    context = browser.new_context(viewport=DESKTOP, base_url=address)
+    found = context.new_page()
+    complaints: list[str] = []
+    found.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    found.on("pageerror", lambda error: complaints.append(str(error)))
+    yield found
+    context.close()
+    assert complaints == []
+
+
+def test_from_words_to_a_meme_to_its_relatives(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("What do you remember of it?").fill("dog in a burning room")
+    page.keyboard.press("Enter")
+    first = page.locator("#results .card").first
+    expect(first.locator("mark").first).to_be_visible()
+    first.locator("a.picture").click()
+    expect(page.get_by_role("heading", name="fine.png")).to_be_visible()
+    expect(page.get_by_text("First Seen")).to_be_visible()
+    page.get_by_role("link", name="Similar").click()
+    page.locator("#alike .card a.picture").first.click()
+    expect(page.get_by_role("heading", name="fine.png")).not_to_be_visible()
+    expect(page.get_by_role("navigation", name="Breadcrumb")).to_contain_text("This meme")
+
+
+def test_keys_search_move_open_and_go_back(page: Page) -> None:
+    page.goto("/?q=dog")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    second = page.locator("#results .card a.picture").nth(1)
+    expect(second).to_be_focused()
+    target = second.get_attribute("href")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{target}")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/?q=dog")
+    page.locator("#results .card a.picture").first.focus()
+    page.keyboard.press("s")
+    page.wait_for_url("**#alike")
+
+
+def test_a_picture_is_searched_with_by_choosing_it(page: Page, served_settings: Settings) -> None:
+    page.goto("/")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_label("Search with a picture").click()
+    chooser.value.set_files(served_settings.library / "Robots/toaster.png")
+    page.wait_for_url("**picture=**")
+    expect(page.get_by_alt_text("The picture that you search with")).to_be_visible()
+    assert "toaster.png" in str(page.locator("#results .card a.picture").first.get_attribute("href"))
+    page.get_by_label("Search without the picture").click()
+    page.wait_for_url(lambda url: "picture" not in url)
+
+
+@pytest.mark.parametrize("how", ["paste", "drop"])
+def test_a_picture_is_searched_with_by_pasting_or_dropping_it(page: Page, served_settings: Settings, how: str) -> None:
+    page.goto("/")
+    content = base64.b64encode((served_settings.library / "Dogs/fine.png").read_bytes()).decode()
+    page.evaluate(
+        """async ([how, content]) => {
+            const raw = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([raw], "x.png", { type: "image/png" }));
+            const event = how === "paste"
+                ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
+                : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+            document.body.dispatchEvent(event);
+        }""",
+        [how, content],
+    )
+    page.wait_for_url("**picture=**")
+    assert "fine.png" in str(page.locator("#results .card a.picture").first.get_attribute("href"))
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto("/")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_label("Search with a picture").click()
+    chooser.value.set_files({"name": "x.png", "mimeType": "image/png", "buffer": b"I am a text, really."})
+    expect(page.get_by_role("status")).to_contain_text("no picture")
+    page.close()
+
+
+def test_everything_works_without_scripts(browser: Browser, address: str, served_settings: Settings) -> None:
+    context = browser.new_context(java_script_enabled=False, base_url=address)
+    page = context.new_page()
+    page.goto("/")
+    page.locator("#q").fill("robot")
+    page.get_by_role("button", name="Search").click()
+    page.locator("#results .card a.picture").first.click()
+    expect(page.get_by_text("This meme", exact=True)).to_be_visible()
+    page.get_by_label("Search with a picture").click()
+    page.get_by_label("Picture", exact=True).set_input_files(served_settings.library / "Dogs/fine.png")
+    page.locator("form.plain").get_by_role("button", name="Search").click()
+    assert "fine.png" in str(page.locator("#results .card a.picture").first.get_attribute("href"))
+    context.close()
+
+
+@pytest.fixture
+def moving(tiny_settings: Settings) -> Settings:
+    """Settings over the tiny library with a GIF of two frames, on which OCR read one line."""
+    frames = [Image.new("RGB", (200, 100), colour) for colour in ("navy", "gold")]
+    frames[0].save(
+        tiny_settings.library / "Cats/blink.gif", save_all=True, append_images=frames[1:], duration=200, loop=0
+    )
+    with open_catalogue(tiny_settings) as catalogue:
+        index_library(tiny_settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+        line = ["BLINKING AGAIN", 0.9, [[0.1, 0.4], [0.9, 0.4], [0.9, 0.6], [0.1, 0.6]]]
+        content = catalogue.memes.at("Cats/blink.gif").content_hash
+        catalogue.texts.put_reading(ReadingRecord(content, TextKind.OCR, "reader", "BLINKING AGAIN", boxes=[line]))
+    return tiny_settings
+
+
+def test_words_on_a_picture_can_be_selected_and_the_rest_of_it_zooms(browser: Browser, moving: Settings) -> None:
+    with serving(moving) as address:
+        page = browser.new_page(base_url=address, viewport=DESKTOP)
+        page.goto("/memes/Cats/blink.gif.html")
+        words = page.locator("svg.words text")
+        expect(words).to_have_text("BLINKING AGAIN")
+        frame, line = page.locator(".frame").bounding_box(), words.bounding_box()
+        assert frame and line
+        assert frame["width"] * 0.75 < line["width"] < frame["width"] * 0.85, "as wide as OCR found it"
+        words.dblclick()
+        assert page.evaluate("getSelection().toString().trim()") in ("BLINKING", "AGAIN")
+        page.locator("[data-zoom]").click(position={"x": 5, "y": 5})
+        expect(page.locator(".frame.whole")).to_be_visible()
+        page.close()
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_a_gif_stands_still_where_motion_is_not_wanted(browser: Browser, moving: Settings, motion: str) -> None:
+    with serving(moving) as address:
+        context = browser.new_context(base_url=address, reduced_motion=motion)
+        page = context.new_page()
+        page.goto("/memes/Cats/blink.gif.html", wait_until="networkidle")
+        shown = page.locator("[data-zoom]")
+        stands = "shown => shown.currentSrc.includes('/thumbnails/')"
+        button = page.get_by_role("button", name="Play" if motion == "reduce" else "Pause")
+        assert shown.evaluate(stands) is (motion == "reduce")
+        button.click()
+        page.wait_for_load_state("networkidle")
+        assert shown.evaluate(stands) is (motion != "reduce")
+        context.close()
+
+
+def test_scrolling_brings_every_meme_and_back_returns_to_the_same_place(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "memes/Many").mkdir(parents=True)
+    names = [f"{number}.png" for number in range(70)]
+    for number, name in enumerate(names):
+        Image.new("RGB", (60 + number % 7 * 9, 60), (number * 3, 80, 120)).save(tmp_path / "memes/Many" / name)
+        os.utime(tmp_path / "memes/Many" / name, (10**9 - number, 10**9 - number))
+    settings = Settings(
+        library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
+    )
+    with open_catalogue(settings) as catalogue:
+        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+    with serving(settings) as address:
+        page = browser.new_page(base_url=address, viewport=PHONE)
+        page.goto("/memes/Many/index.html")
+        cards = page.locator("#results .card a.picture")
+        for shown in (60, 70):
+            page.evaluate("scrollTo(0, document.body.scrollHeight)")
+            expect(cards).to_have_count(shown)
+        found = cards.evaluate_all("links => links.map((link) => link.getAttribute('href'))")
+        assert found == [f"/memes/Many/{name}.html" for name in names]
+        cards.nth(50).scroll_into_view_if_needed()
+        place = page.evaluate("scrollY")
+        cards.nth(50).click()
+        expect(page.get_by_role("heading", name="50.png", exact=True)).to_be_visible()
+        page.go_back()
+        expect(cards).to_have_count(70)
+        page.wait_for_function("place => Math.abs(scrollY - place) < 2", arg=place)
+        page.close()
+
+
+def test_nothing_jumps_while_pictures_load(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address, viewport=PHONE)
+    page.add_init_script(
+        "window.shift = 0; const add = (list) => list.getEntries().forEach((one) => window.shift += one.value);"
+        "new PerformanceObserver(add)"
+        ".observe({ type: 'layout-shift', buffered: true });"
+    )
+    for path in (
+        "/",
+        "/?q=dog",
+        "/?q=dog+-cat+category:robots+type:jpeg",
+        "/?q=zzyzx",
+        "/memes/Robots/toaster.png.html",
+    ):
+        page.goto(path, wait_until="networkidle")
+        assert page.evaluate("window.shift") < 0.01, path
+    page.close()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible_and_fit_their_width(browser: Browser, address: str, viewport: dict, scheme: str) -> None:
+    context = browser.new_context(viewport=viewport, color_scheme=scheme, base_url=address)
+    page = context.new_page()
+    for path in (
+        "/",
+        "/?q=dog",
+        "/?q=dog+-cat+category:robots+type:jpeg",
+        "/?q=zzyzx",
+        "/memes/Robots/toaster.png.html",
+        "/memes/Cats/index.html",
+        "/about",
+        "/nothing",
+    ):
+        page.goto(path)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], path
+    context.close()

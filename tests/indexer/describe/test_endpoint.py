@@ -1,0 +1,45 @@
+"""An endpoint of a run: which key it gets, and when it is given up."""
+
+from __future__ import annotations
+
+import pytest
+
+from indexer.describe.client import CallFailed, Reach
+from indexer.describe.endpoint import FAILURES_IN_A_ROW, Line, key_for
+
+URL = "http://127.0.0.1:11434/v1"
+
+
+@pytest.mark.parametrize(
+    ("url", "keys", "key"),
+    [
+        (URL, "", ""),
+        (URL, "sk-abc", "sk-abc"),
+        (URL, "c2VjcmV0==", "c2VjcmV0=="),
+        ("https://api.example/v1", "api.example=sk-1 other.example=sk-2", "sk-1"),
+        ("https://OTHER.example:8443/v1", "api.example=sk-1 other.example=sk-2==", "sk-2=="),
+        (URL, "api.example=sk-1 other.example=sk-2", ""),
+        (URL, "api.example=sk-1", ""),
+        (URL, "two words", ""),
+    ],
+)
+def test_a_key_goes_to_the_host_that_it_is_for_and_to_no_other(url: str, keys: str, key: str) -> None:
+    assert key_for(url, keys) == key
+
+
+def failed(reach: Reach) -> CallFailed:
+    return CallFailed("failed", reach=reach)
+
+
+def test_one_error_of_every_call_or_several_in_a_row_make_an_end_once() -> None:
+    line = Line(URL, [], keys="", seconds=1)
+    for _ in range(FAILURES_IN_A_ROW - 1):
+        assert not line.fails(failed(Reach.MEME))
+    line.succeeds()
+    for _ in range(FAILURES_IN_A_ROW - 1):
+        assert not line.fails(failed(Reach.PASSING))
+    assert line.given_up is None
+    assert line.fails(failed(Reach.PASSING))
+    assert not line.fails(failed(Reach.ALL)), "it is told once"
+    other = Line(URL, [], keys="", seconds=1)
+    assert other.fails(failed(Reach.ALL))

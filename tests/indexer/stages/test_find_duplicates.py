@@ -1,0 +1,221 @@
+"""The stage that compares a library: each pair once, whatever interrupts it; and uploads against it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from indexer.library.scan import scan_library
+from indexer.stages.decode import decode_pictures
+from indexer.stages.find_duplicates import compare_library
+from indexer.work.progress import Silence
+from search.catalogue import Catalogue, open_catalogue
+from search.duplicates.candidates import features_of, stored_features
+from search.duplicates.groups import find_groups
+from search.duplicates.match import match_upload, open_matcher
+from search.evidence import Tier
+from search.index import VectorIndex, build_vectors
+from search.index.reader import Sight
+from search.meme import Meme, Stage
+from search.settings import Settings
+from tests.support.duplicated import EDITS, OTHER_WORDS, captioned, scene
+
+EDITED = ("a poorer JPEG", "cropped at one side", "a screenshot", "a mirror image")
+
+
+def _draw(library: Path) -> None:
+    folder = library / "Scenes"
+    folder.mkdir(parents=True)
+    for seed in range(6):
+        captioned(scene(seed)).save(folder / f"{seed}.png")
+    for seed, edit in enumerate(EDITED):
+        EDITS[edit](captioned(scene(seed))).save(folder / f"{seed} {edit}.png")
+    captioned(scene(5), OTHER_WORDS).save(folder / "5 with other words.png")
+    shutil.copy(folder / "4.png", folder / "4 again.png")
+
+
+def _scan(settings: Settings, catalogue: Catalogue) -> None:
+    scan_library(settings.library, catalogue, progress=Silence())
+    decode_pictures(settings, catalogue, progress=Silence())
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a library of twelve memes and its catalogue, scanned and decoded, not compared."""
+    folder = tmp_path_factory.mktemp("drawn")
+    settings = Settings(library=folder / "memes", data=folder / "data", threads=2)
+    _draw(settings.library)
+    with open_catalogue(settings) as catalogue:
+        _scan(settings, catalogue)
+    return folder
+
+
+@pytest.fixture
+def settings(drawn: Path, tmp_path: Path) -> Settings:
+    """Settings over a copy of the drawn library, for a test's own use."""
+    shutil.copytree(drawn, tmp_path / "own")
+    return Settings(library=tmp_path / "own" / "memes", data=tmp_path / "own" / "data", threads=2)
+
+
+@pytest.fixture
+def catalogue(settings: Settings) -> Iterator[Catalogue]:
+    with open_catalogue(settings) as opened:
+        yield opened
+
+
+def _grouped(catalogue: Catalogue) -> set[frozenset[str]]:
+    groups = find_groups(catalogue)
+    return {
+        frozenset(member.meme.path.removeprefix("Scenes/") for member in pair)
+        for group in groups
+        for pair in combinations(group.members, 2)
+    }
+
+
+TRUTH = {frozenset((f"{seed}.png", f"{seed} {edit}.png")) for seed, edit in enumerate(EDITED)}
+TRUTH.add(frozenset(("4.png", "4 again.png")))
+
+
+def test_duplicates_are_grouped_and_another_text_is_a_variant(settings: Settings, catalogue: Catalogue) -> None:
+    report = compare_library(settings, catalogue, progress=Silence())
+    assert (report.stage, report.done, report.failed) == (Stage.DUPLICATES, 11, 0)
+    assert _grouped(catalogue) == TRUTH
+    (variants,) = find_groups(catalogue, tiers=(Tier.VARIANT,))
+    assert {member.meme.name for member in variants.members} == {"5.png", "5 with other words.png"}
+
+
+def test_what_is_stored_asks_as_the_picture_itself_does(settings: Settings, catalogue: Catalogue) -> None:
+    meme = catalogue.memes.at("Scenes/3 a mirror image.png")
+    with Image.open(settings.library / meme.path) as file:
+        fresh = features_of([file.convert("RGB")], text="words that it says")
+    stored = stored_features(catalogue, meme.content_hash, text="words that it says")
+    assert stored.words == fresh.words and np.array_equal(stored.bits, fresh.bits)
+    for ours, theirs in ((stored.corners, fresh.corners), (stored.mirrored_corners, fresh.mirrored_corners)):
+        (own,), (other,) = ours, theirs
+        assert len(own) > 50 and np.array_equal(own.descriptors, other.descriptors)
+        assert np.array_equal(own.points, other.points) and np.array_equal(own.angles, other.angles)
+
+
+def test_a_second_run_compares_only_what_is_new(settings: Settings, catalogue: Catalogue) -> None:
+    compare_library(settings, catalogue, progress=Silence())
+    compared = catalogue.pairs.compared()
+    loaded: list[str] = []
+
+    def load(meme: Meme) -> list[Image.Image]:
+        loaded.append(meme.name)
+        return [Image.open(settings.library / meme.path).convert("RGB")]
+
+    assert compare_library(settings, catalogue, progress=Silence(), load=load).done == 0
+    assert loaded == [] and catalogue.pairs.compared() == compared
+    (settings.library / "Scenes" / "2.png").rename(settings.library / "renamed.png")
+    EDITS["black bars"](captioned(scene(0))).save(settings.library / "Scenes" / "0 in bars.png")
+    _scan(settings, catalogue)
+    assert compare_library(settings, catalogue, progress=Silence(), load=load).done == 1
+    new = catalogue.memes.at("Scenes/0 in bars.png").content_hash
+    assert all(new in pair for pair in catalogue.pairs.compared() - compared)
+    assert frozenset(("0.png", "0 in bars.png")) in _grouped(catalogue)
+
+
+def test_an_interrupted_run_goes_on_and_finds_the_same(
+    settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.stages.find_duplicates.BATCH", 2)
+    calls = 0
+
+    def load(meme: Meme) -> list[Image.Image]:
+        nonlocal calls
+        calls += 1
+        if calls == 8:
+            raise KeyboardInterrupt
+        return [Image.open(settings.library / meme.path).convert("RGB")]
+
+    with pytest.raises(KeyboardInterrupt):
+        compare_library(settings, catalogue, progress=Silence(), load=load)
+    before = catalogue.pairs.searched()
+    assert 0 < len(before) < 11
+    report = compare_library(settings, catalogue, progress=Silence())
+    assert report.done == 11 - len(before)
+    assert _grouped(catalogue) == TRUTH
+
+
+def test_a_file_that_is_gone_is_recorded_and_tried_again(settings: Settings, catalogue: Catalogue) -> None:
+    file = settings.library / "Scenes" / "0.png"
+    kept = file.read_bytes()
+    file.unlink()
+    report = compare_library(settings, catalogue, progress=Silence())
+    assert report.failed == 1
+    assert [failure.subject for failure in catalogue.failures.all() if failure.stage is Stage.DUPLICATES] == [
+        "Scenes/0.png"
+    ]
+    assert _grouped(catalogue) == {pair for pair in TRUTH if "0.png" not in pair}
+    file.write_bytes(kept)
+    assert compare_library(settings, catalogue, progress=Silence()).failed == 0
+    assert _grouped(catalogue) == TRUTH
+
+
+def test_a_file_that_is_another_by_now_is_not_taken_for_what_it_was(settings: Settings, catalogue: Catalogue) -> None:
+    file = settings.library / "Scenes" / "0.png"
+    before = catalogue.memes.at("Scenes/0.png").content_hash
+    captioned(scene(50)).save(file)
+    assert compare_library(settings, catalogue, progress=Silence()).failed == 1
+    (failure,) = [one for one in catalogue.failures.all() if one.stage is Stage.DUPLICATES]
+    assert failure.subject == "Scenes/0.png" and "changed" in failure.reason and "memetica index" in failure.hint
+    assert not any(before in pair for pair in catalogue.pairs.compared())
+
+
+def test_what_an_image_encoder_sees_in_both_is_compared_once_it_is_known(
+    settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    compare_library(settings, catalogue, progress=Silence())
+    contents = sorted({meme.content_hash for meme in catalogue.memes.everything()})
+    one, other = (catalogue.memes.at(f"Scenes/{name}").content_hash for name in ("0.png", "2 a screenshot.png"))
+    key = (min(one, other), max(one, other))
+    assert key not in catalogue.pairs.compared()
+    before = catalogue.pairs.compared()
+    rows = np.eye(len(contents), dtype=np.float32)
+    rows[contents.index(other)] = rows[contents.index(one)]
+    catalogue.vectors.register("eyes", dimensions=len(contents))
+    for content, row in zip(contents, rows, strict=True):
+        catalogue.vectors.put_picture("eyes", content, row[None])
+    owners, pictures = catalogue.vectors.of_pictures("eyes")
+    build_vectors(tmp_path / "pictures", pictures, owners=owners)
+    sight = Sight("eyes", VectorIndex.open(tmp_path / "pictures", dimensions=len(contents)))
+    monkeypatch.setattr("indexer.stages.find_duplicates.open_sight", lambda index: sight)
+    assert compare_library(settings, catalogue, progress=Silence()).done == len(contents)
+    assert catalogue.pairs.compared() - before == {key}
+    assert compare_library(settings, catalogue, progress=Silence()).done == 0
+
+
+def test_what_is_like_the_same_meme_is_compared_with_each_other(settings: Settings, catalogue: Catalogue) -> None:
+    for number, edit in enumerate(("brighter", "black bars", "a watermark")):
+        EDITS[edit](captioned(scene(1))).save(settings.library / "Scenes" / f"1 {number}.png")
+    _scan(settings, catalogue)
+    compare_library(settings, catalogue, progress=Silence())
+    contents = [meme.content_hash for meme in catalogue.memes.everything() if meme.name.startswith("1")]
+    wanted = {tuple(sorted(pair)) for pair in combinations(contents, 2)}
+    assert wanted <= catalogue.pairs.compared()
+
+
+@pytest.mark.parametrize("edit", ["a poorer JPEG", "a caption bar", "a mirror image", "cropped at three sides"])
+def test_an_upload_finds_its_like(settings: Settings, catalogue: Catalogue, edit: str) -> None:
+    compare_library(settings, catalogue, progress=Silence())
+
+    def load(meme: Meme) -> list[Image.Image]:
+        return [Image.open(settings.library / meme.path).convert("RGB")]
+
+    matcher = open_matcher(catalogue)
+    found = match_upload(matcher, [EDITS[edit](captioned(scene(5)))], load=load)
+    assert found[0].meme.name == "5.png" and found[0].evidence.tier is not None
+    assert found[0].evidence.tier.is_duplicate
+    others = [match for match in found if match.evidence.tier is Tier.VARIANT]
+    assert [match.meme.name for match in others] in ([], ["5 with other words.png"])
+    assert match_upload(matcher, [scene(77)], load=load) == []
+    own = catalogue.memes.at("Scenes/3.png")
+    same = match_upload(matcher, load(own), load=load, content_hash=own.content_hash)
+    assert (same[0].meme.id, same[0].evidence.tier) == (own.id, Tier.IDENTICAL)

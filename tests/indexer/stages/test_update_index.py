@@ -1,0 +1,253 @@
+"""Extending the index: as good as built anew, for what comes, what changes and what goes."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from indexer.library.scan import scan_again
+from indexer.stages import build_index as build
+from indexer.stages.build_index import build_index
+from indexer.stages.decode import decode_pictures
+from indexer.stages.update_index import bring_up_to_date
+from indexer.work.progress import Silence
+from search.catalogue import Catalogue
+from search.index import VectorIndex, build_vectors, extend_vectors
+from search.index import dense as cosine
+from search.index.columns import MemeTable, changed_table
+from search.index.generations import TEXT_FIELDS, live_folder, live_generation
+from search.index.lexical import ALL_TEXT
+from search.index.reader import OpenIndex, open_index
+from search.index.variants import NEAR, standing_for
+from search.meme import Field
+from search.searcher import open_searcher
+from search.settings import Settings
+from tests.support.fakes import HashingTextEncoder
+from tests.support.tiny import TINY
+
+ENCODER = HashingTextEncoder()
+
+
+def add(settings: Settings, catalogue: Catalogue, path: str, *, words: str, colour: str = "gold") -> int:
+    """Put a meme with a text beside it into the library and the catalogue, and return its id."""
+    file = settings.library / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.new("RGB", (150, 110), colour)
+    pen = ImageDraw.Draw(picture)
+    for step in range(5):
+        pen.line((10, 10 + 20 * step, 130 - 11 * step, 100), fill="black", width=4)
+    picture.save(file)
+    file.with_name(f"{file.name}.txt").write_text(words, "utf-8")
+    scan_again(settings.library, catalogue, [path])
+    decode_pictures(settings, catalogue, progress=Silence())
+    return catalogue.memes.at(path).id
+
+
+def built_anew(settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> OpenIndex:
+    """Return an index built anew with the whitening of the live one, which an extension keeps."""
+    kept = open_index(settings.data / "index").whitening
+    monkeypatch.setattr(build, "whitening_of", lambda parts, dimensions: kept)
+    build_index(settings, catalogue, text_encoder=ENCODER.name, force=True)
+    return open_index(settings.data / "index")
+
+
+def assert_same(one: OpenIndex, other: OpenIndex) -> None:
+    assert (one.manifest.memes, one.manifest.rows) == (other.manifest.memes, other.manifest.rows)
+    assert one.table.categories == other.table.categories
+    for column in ("ids", "first_seen", "category", "type", "variant_of"):
+        assert getattr(one.table, column).tolist() == getattr(other.table, column).tolist(), column
+    assert {field: has.tolist() for field, has in one.table.has.items()} == {
+        field: has.tolist() for field, has in other.table.has.items()
+    }
+    for first, second in (
+        (one.looks, other.looks),
+        *((one.meanings[field], other.meanings[field]) for field in TEXT_FIELDS),
+    ):
+        assert first.owners.tolist() == second.owners.tolist()
+        assert np.allclose(first.rows, second.rows, atol=1e-3)  # float16, multiplied in other batches
+    bits = np.frombuffer(bytes(range(32)), np.uint8)
+    for first, second in zip(one.fingerprints.within(bits, 256), other.fingerprints.within(bits, 256), strict=True):
+        assert first.tolist() == second.tolist()
+    vocabulary = other.words.vocabulary
+    assert len(one.words) == len(other.words)
+    for word in [*vocabulary, "nobody"]:
+        for field in (ALL_TEXT, Field.OCR, Field.NAME):
+            found, expected = (index.words.search([word], field, k=50) for index in (one, other))
+            assert found[0].tolist() == expected[0].tolist(), (word, field)
+            assert found[1] == pytest.approx(expected[1], abs=1e-6)
+
+
+def test_what_comes_is_indexed_as_if_all_were_built_anew(
+    tiny_settings: Settings, tiny_indexed: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, words in enumerate(("a gold medal for laziness", "who is a lazy boy", "привет")):
+        id = add(tiny_settings, tiny_indexed, f"Åffen/new {number}.png", words=words, colour=f"#f0{number}0a0")
+        manifest = bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+        assert manifest.changed == number + 1
+    extended = open_index(tiny_settings.data / "index")
+    assert extended.manifest.memes == len(TINY) + 3
+    assert_same(extended, built_anew(tiny_settings, tiny_indexed, monkeypatch))
+
+
+def test_what_changes_and_what_goes_is_too(
+    tiny_settings: Settings, tiny_indexed: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine, toaster = (tiny_indexed.memes.at(path) for path in ("Dogs/fine.png", "Robots/toaster.png"))
+    (tiny_settings.library / "Dogs/fine.png.txt").write_text("everything is wonderful", "utf-8")
+    (tiny_settings.library / toaster.path).unlink()
+    scan_again(tiny_settings.library, tiny_indexed, [fine.path, toaster.path])
+    bring_up_to_date(tiny_settings, tiny_indexed, [fine.id, toaster.id], encoder=ENCODER)
+    extended = open_index(tiny_settings.data / "index")
+    assert extended.table.rows(np.array([fine.id])).tolist() == [extended.table.ids.tolist().index(fine.id)]
+    assert toaster.id not in extended.table.ids
+    # A word's rarity still counts what left until segments are merged: the order of memes is the same, not each score.
+    anew = built_anew(tiny_settings, tiny_indexed, monkeypatch)
+    for word in ("wonderful", "fine", "toaster", "robot"):
+        assert extended.words.search([word], k=9)[0].tolist() == anew.words.search([word], k=9)[0].tolist()
+    for field in TEXT_FIELDS:
+        assert np.allclose(extended.meanings[field].rows, anew.meanings[field].rows, atol=1e-3)
+    assert extended.manifest.rows == anew.manifest.rows
+    assert extended.table.ids.tolist() == anew.table.ids.tolist()
+
+
+def test_a_searcher_that_was_open_finds_what_came_and_the_generation_before_stays_as_it_was(
+    tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    searcher = open_searcher(tiny_settings, tiny_indexed, text_encoder=ENCODER)
+    before = live_folder(tiny_settings.data / "index")
+    files = {file: file.read_bytes() for file in before.rglob("*") if file.is_file()}
+    id = add(tiny_settings, tiny_indexed, "Cats/xylophone.png", words="zebra crossing")
+    bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+    assert searcher.search("zebra crossing").hits[0].meme.id == id
+    assert searcher.search("xylophone").hits[0].meme.id == id
+    assert {file: file.read_bytes() for file in before.rglob("*") if file.is_file()} == files
+
+
+def test_the_next_whole_build_does_not_take_an_extended_index_for_its_own(
+    tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
+    extended = bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+    assert extended.revision < tiny_indexed.revision()
+    whole = build_index(tiny_settings, tiny_indexed, text_encoder=ENCODER.name)
+    assert (whole.changed, whole.revision) == (0, tiny_indexed.revision())
+
+
+def test_done_twice_it_holds_each_meme_once(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+    id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
+    for _ in range(2):
+        bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+    index = open_index(tiny_settings.data / "index")
+    assert index.table.ids.tolist().count(id) == 1
+    assert index.words.search(["zebra"], k=9)[0].tolist() == [id]
+    assert index.looks.owners.tolist().count(id) == 1
+
+
+@pytest.mark.parametrize("trouble", ["none", "damaged", "other encoder"])
+def test_what_cannot_be_extended_is_built(tiny_settings: Settings, tiny_indexed: Catalogue, trouble: str) -> None:
+    index = tiny_settings.data / "index"
+    if trouble == "none":
+        shutil.rmtree(index)
+    elif trouble == "damaged":
+        (live_folder(index) / "manifest.json").write_text("{")
+    else:
+        build_index(tiny_settings, tiny_indexed, text_encoder="other")
+    id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
+    # What is not embedded by this encoder elsewhere is no reason to lack the meme.
+    manifest = bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+    assert (manifest.text_encoder, manifest.memes, manifest.changed) == (ENCODER.name, len(TINY) + 1, 0)
+
+
+def test_a_variant_joins_the_one_that_stands_for_its_like(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+    ids = [add(tiny_settings, tiny_indexed, f"Cats/{name}.png", words=name) for name in ("one", "other")]
+    for id in ids:
+        bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+    table = open_index(tiny_settings.data / "index").table
+    assert table.variant_of[table.rows(np.array(ids))].tolist() == [ids[0], ids[0]]
+    (tiny_settings.library / "Cats/one.png").unlink()
+    scan_again(tiny_settings.library, tiny_indexed, ["Cats/one.png"])
+    bring_up_to_date(tiny_settings, tiny_indexed, ids[:1], encoder=ENCODER)
+    table = open_index(tiny_settings.data / "index").table
+    assert table.variants(ids[1]).tolist() == [ids[1]]
+
+
+def test_the_most_alike_of_those_that_are_near_enough_stands() -> None:
+    draw = np.random.default_rng(5)
+    bits = draw.permutation(np.repeat(np.array([0, 1], np.uint8), 128))
+    look = np.array([1, 0, 0], np.float32)
+    looks = np.array([[0.95, 0.312, 0], [0.99, 0.141, 0], [0.999, 0.0447, 0], [0.5, 0.866, 0]], np.float32)
+    flipped = {10: NEAR, 11: 3, 12: NEAR + 1, 13: 0}
+
+    def bits_of(id: int) -> np.ndarray:
+        other = bits.copy()
+        other[: flipped[id]] ^= 1
+        return np.packbits(other)
+
+    ids = np.array([10, 11, 12, 13])
+    assert standing_for(look, np.packbits(bits), ids=ids, looks=looks, bits_of=bits_of) == 11
+    assert standing_for(look, np.packbits(bits), ids=ids[2:], looks=looks[2:], bits_of=bits_of) is None
+    flat = np.zeros(32, np.uint8)
+    assert standing_for(look, flat, ids=ids, looks=looks, bits_of=lambda id: flat) is None
+
+
+def table(ids: list[int], categories: list[str], variant_of: list[int], fields: dict[Field, list[int]]) -> MemeTable:
+    names = tuple(sorted(set(categories)))
+    return MemeTable(
+        ids=np.array(ids),
+        first_seen=np.array([100 + id for id in ids]),
+        category=np.array([names.index(one) for one in categories], np.int32),
+        type=np.zeros(len(ids), np.int8),
+        has={field: np.isin(ids, of) for field, of in fields.items()},
+        categories=names,
+        variant_of=np.array(variant_of),
+    )
+
+
+def test_a_changed_table_names_just_the_categories_that_are_left() -> None:
+    old = table([1, 3, 5], ["B", "A", "D"], [1, 1, 5], {Field.OCR: [1, 5]})
+    new = table([2, 5], ["C", "A"], [2, 1], {Field.OCR: [2], Field.LOOK: [5]})
+    found = changed_table(old, new, without=np.array([1, 2, 5]))
+    assert found.ids.tolist() == [2, 3, 5]
+    assert [found.categories[code] for code in found.category] == ["C", "A", "A"]
+    assert found.categories == ("A", "C")
+    assert found.variant_of.tolist() == [2, 3, 3]
+    assert found.first_seen.tolist() == [102, 103, 105]
+    assert {field: has.tolist() for field, has in found.has.items()} == {
+        Field.OCR: [True, False, False],
+        Field.LOOK: [False, False, True],
+    }
+
+
+@pytest.mark.parametrize("owner", [900, 3])
+def test_a_large_index_answers_as_a_small_one_does_after_it_was_extended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int
+) -> None:
+    monkeypatch.setattr(cosine, "EXACT_UP_TO", 400)
+    draw = np.random.default_rng(3)
+    rows = draw.standard_normal((600, 16)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    owners = np.sort(draw.integers(10, 800, 600))
+    build_vectors(tmp_path / "old", rows, owners=owners)
+    new = np.eye(16, dtype=np.float32)[:2]
+    count = extend_vectors(
+        tmp_path / "old", tmp_path / "new", new, owners=np.array([owner, owner]), without=np.array([owner])
+    )
+    index = VectorIndex.open(tmp_path / "new", dimensions=16)
+    assert count == len(index) == 602
+    assert index.codes is not None and index.codes.ntotal == 602
+    for direction in new:
+        ids, scores = index.search(direction, 3)
+        assert (ids[0], scores[0]) == (owner, pytest.approx(1, abs=1e-3))
+
+
+def test_the_time_of_building_is_told(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+    begun = datetime.now(UTC)
+    id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
+    manifest = bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+    assert begun <= manifest.built_at <= datetime.now(UTC)
+    assert manifest.generation == live_generation(tiny_settings.data / "index")

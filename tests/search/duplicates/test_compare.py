@@ -1,0 +1,103 @@
+"""Comparing two pictures: every edit is known again, another text or another picture is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from search.duplicates.compare import compare, heat_map, text_agreement
+from search.evidence import Edit, Tier
+from tests.support.duplicated import EDITS, ONE_WORD_CHANGED, OTHER_WORDS, captioned, scene
+
+SEEN_AS = {
+    "cropped at one side": Edit.CROP,
+    "cropped at three sides": Edit.CROP,
+    "a white border": Edit.FRAME,
+    "black bars": Edit.FRAME,
+    "a screenshot": Edit.SCREENSHOT,
+    "a mirror image": Edit.MIRROR,
+    "brighter": Edit.LIGHT,
+    "darker": Edit.LIGHT,
+    "less contrast": Edit.LIGHT,
+    "no colours": Edit.COLOUR,
+    "a tint": Edit.COLOUR,
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_copy_is_a_duplicate(edit: str) -> None:
+    picture = captioned(scene(3))
+    found = compare(picture, EDITS[edit](picture))
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+    if edit in SEEN_AS:
+        assert found.tier is Tier.EDITED and SEEN_AS[edit] in found.edits
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_copy_with_another_text_is_none(edit: str) -> None:
+    found = compare(captioned(scene(3)), EDITS[edit](captioned(scene(3), OTHER_WORDS)))
+    assert found.tier is None or not found.tier.is_duplicate, found.in_words()
+
+
+@pytest.mark.parametrize(
+    "edit", ["the same pixels", "a poorer JPEG", "a mirror image", "a screenshot", "a caption bar"]
+)
+def test_who_is_named_first_makes_no_difference(edit: str) -> None:
+    picture = captioned(scene(4))
+    other = EDITS[edit](picture)
+    there, back = compare(picture, other), compare(other, picture)
+    assert there == back.turned()
+
+
+@pytest.mark.parametrize("words", [None, OTHER_WORDS])
+def test_the_mirror_image_of_what_is_nearly_its_own_is_found(words: tuple[str, str] | None) -> None:
+    half = scene(7, size=(260, 400))
+    picture = Image.new("RGB", (520, 400))
+    picture.paste(half, (0, 0))
+    picture.paste(ImageOps.mirror(half), (260, 0))
+    picture = picture if words is None else captioned(picture, words)
+    picture.paste((250, 240, 60), (40, 200, 80, 230))  # its mirror image has this at the other side
+    found = compare(picture, ImageOps.mirror(picture))
+    assert found.tier is Tier.EDITED and Edit.MIRROR in found.edits, found.in_words()
+
+
+def test_pictures_that_only_have_resolution_apart_are_the_same() -> None:
+    picture = captioned(scene(5))
+    assert compare(picture, EDITS["half the size"](picture)).tier is Tier.SAME
+    assert compare(picture, EDITS["a poorer JPEG"](picture)).tier is Tier.SAME
+
+
+def test_one_changed_word_makes_a_variant() -> None:
+    found = compare(captioned(scene(6)), captioned(scene(6), ONE_WORD_CHANGED))
+    assert found.tier is Tier.VARIANT
+    assert found.differing is not None and found.differing < 0.5
+
+
+def test_another_picture_is_nothing_but_the_same_words_are_told() -> None:
+    one, other = captioned(scene(7)), captioned(scene(8))
+    assert compare(one, other).tier is None
+    said = "when the build is green but nobody pushed it"
+    assert compare(one, other, text=said, other_text=said).tier is Tier.SAME_WORDS
+
+
+def test_pictures_that_nearly_agree_and_say_something_else_are_variants() -> None:
+    assert text_agreement("when the build is green", "WHEN THE BUILD IS GREEN!") == 1.0
+    assert text_agreement("when the build is green", "my houseplant on monday") == pytest.approx(0.3, abs=0.15)
+    assert text_agreement("hm", "when the build is green") is None
+    assert text_agreement(None, "when the build is green") is None
+
+
+def test_the_heat_is_where_the_words_differ() -> None:
+    heat = heat_map(captioned(scene(9)), captioned(scene(9), ONE_WORD_CHANGED))
+    assert heat is not None
+    rows = np.nanmax(heat, axis=1)
+    assert int(rows.argmax()) < len(rows) * 0.25  # the changed word stands in the upper line
+    assert np.nanmax(heat[len(rows) // 3 : -len(rows) // 4]) < 8
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 400), (64, 64)])
+def test_a_picture_with_nothing_to_see_is_compared_without_harm(size: tuple[int, int]) -> None:
+    blank = Image.new("RGB", size, "grey")
+    found = compare(blank, captioned(scene(1)))
+    assert found.tier is None or not found.tier.is_duplicate

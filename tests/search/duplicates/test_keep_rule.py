@@ -1,0 +1,74 @@
+"""Which one is kept, and the reason given."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from search.duplicates.groups import Member
+from search.duplicates.keep_rule import keep
+from search.errors import WrongUse
+from search.evidence import Edit, Evidence, Tier
+from search.meme import KeepBy, MediaType, Meme
+from search.settings import load_settings
+
+
+def _member(
+    id: int,
+    *,
+    pixels: tuple[int, int] = (400, 300),
+    size: int = 40_000,
+    year: int = 2020,
+    evidence: Evidence | None = None,
+) -> Member:
+    meme = Meme(id, f"C/{id}.png", "C", f"{id:064}", MediaType.IMAGE, datetime(year, 1, 1, tzinfo=UTC), size, *pixels)
+    return Member(meme, evidence.tier if evidence else None, evidence)
+
+
+SAME = Evidence(Tier.SAME, covers_one=1.0, covers_other=1.0, differing=0.0)
+
+
+def test_more_pixels_win_and_the_reason_says_how_many() -> None:
+    members = [_member(1), _member(2, pixels=(800, 600), evidence=SAME), _member(3, pixels=(40, 30), evidence=SAME)]
+    meme, reason = keep(members)
+    assert (meme.id, reason) == (2, "most pixels: 800 × 600, the next 400 × 300")
+
+
+def test_pixels_of_a_screenshots_frame_count_for_nothing() -> None:
+    framed = Evidence(Tier.EDITED, (Edit.SCREENSHOT,), covers_one=1.0, covers_other=0.4, differing=0.0)
+    meme, reason = keep([_member(1, pixels=(640, 480)), _member(2, pixels=(640, 960), evidence=framed)])
+    assert meme.id == 1 and "640 × 960 with its frame" in reason
+    representative_is_framed = framed.turned()
+    meme, _ = keep([_member(2, pixels=(640, 960)), _member(1, pixels=(640, 480), evidence=representative_is_framed)])
+    assert meme.id == 1
+
+
+def test_of_as_many_pixels_the_less_compressed_then_the_oldest_then_the_one_with_texts() -> None:
+    assert keep([_member(1), _member(2, size=90_000, evidence=SAME)])[0].id == 2
+    assert keep([_member(1, year=2020), _member(2, year=2014, evidence=SAME)]) == (
+        _member(2, year=2014).meme,
+        "first seen: 2014-01-01 00:00, the next 2020-01-01 00:00",
+    )
+    meme, reason = keep([_member(1), _member(2, evidence=SAME)], texts={1: 1, 2: 3})
+    assert (meme.id, reason) == (2, "most texts about it: 3, the next 1")
+    assert keep([_member(2), _member(1, evidence=SAME)])[0].id == 1
+
+
+def test_the_rule_is_the_curators() -> None:
+    members = [_member(1, year=2014), _member(2, pixels=(800, 600), evidence=SAME)]
+    assert keep(members, rule=(KeepBy.FIRST_SEEN, KeepBy.PIXELS))[0].id == 1
+    assert load_settings({}, environ={"MEMETICA_KEEP_RULE": "first_seen, pixels"}).keep_rule == (
+        KeepBy.FIRST_SEEN,
+        KeepBy.PIXELS,
+    )
+    for wrong in ("", "beauty", "pixels pixels"):
+        with pytest.raises(WrongUse, match="keep_rule"):
+            load_settings({}, environ={"MEMETICA_KEEP_RULE": wrong})
+
+
+def test_who_is_named_first_has_no_say_between_equals() -> None:
+    members = [_member(3), _member(1, evidence=SAME), _member(2, evidence=SAME)]
+    assert keep(members)[0] == keep(members[::-1])[0] == _member(1).meme
+    with pytest.raises(ValueError, match="nobody"):
+        keep([])

@@ -1,0 +1,226 @@
+"""The real text encoder: made once, checked, mended when damaged, run without torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.encoders import minilm
+from search.encoders.base import checked
+from search.encoders.minilm import NAME, MiniLM, export_minilm, open_minilm
+from search.errors import DataFolderError, ModelUnavailable
+
+pytestmark = pytest.mark.real_models
+
+TEXTS = (
+    "A kitten naps on the couch.",
+    "",
+    "The quarterly tax return is due.",
+    "THIS IS FINE 🔥",
+    "Кот спит на диване.",
+    "A cat sleeps on a sofa.",
+    "The dog sits in a burning room. " * 60,
+)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    """A folder of models with the exported encoder in it."""
+    folder = tmp_path_factory.mktemp("models")
+    assert export_minilm(folder, threads=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(models) -> MiniLM:
+    return open_minilm(models, threads=2)
+
+
+@pytest.fixture
+def copied(models, tmp_path) -> Path:
+    """A copy of the folder of models that a test may damage."""
+    return Path(shutil.copytree(models, tmp_path / "models"))
+
+
+def test_export_agrees_with_sentence_transformers_and_says_so(models):
+    manifest = json.loads((models / NAME / "manifest.json").read_text("utf-8"))
+    assert manifest["least_cosine_to_original"]["onnxruntime"] >= 0.9999
+    assert manifest["least_cosine_to_original"]["openvino"] >= 0.999
+    assert manifest["weights_sha256"] == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    assert sorted(file.name for file in models.iterdir()) == [NAME], "nothing is left beside the export"
+
+
+def test_rows_keep_the_promise_and_like_meanings_are_near(encoder):
+    rows = checked(encoder.encode(TEXTS), rows=len(TEXTS), dimensions=384, encoder=encoder.name)
+    assert rows[0] @ rows[5] > 0.6 > 0.2 > rows[0] @ rows[2]
+    assert encoder.encode([]).shape == (0, 384)
+
+
+def test_a_text_has_the_same_row_alone_and_among_others(encoder):
+    together = encoder.encode(TEXTS)
+    alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
+    np.testing.assert_allclose(together, alone, atol=2e-5)
+
+
+def test_openvino_runs_the_same_model(models, encoder):
+    quick = open_minilm(models, threads=2, often=True)
+    assert (quick.runtime.name, encoder.runtime.name) == ("openvino", "onnxruntime")
+    rows = checked(quick.encode(TEXTS), rows=len(TEXTS), dimensions=384, encoder=quick.name)
+    assert (rows * encoder.encode(TEXTS)).sum(axis=1).min() >= 0.999
+    alone = np.concatenate([quick.encode([text]) for text in TEXTS])
+    assert (rows * alone).sum(axis=1).min() >= 0.9995
+
+
+def test_openvino_answers_several_threads_at_once(models):
+    quick = open_minilm(models, threads=2, often=True)
+    expected = quick.encode(TEXTS)
+    with ThreadPoolExecutor(4) as pool:
+        for rows in pool.map(lambda _: quick.encode(TEXTS), range(12)):
+            np.testing.assert_allclose(rows, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("agreement", [{"onnxruntime": 1.0}, {"onnxruntime": 1.0, "openvino": 0.98}])
+def test_a_runtime_that_was_not_found_to_agree_is_not_used(copied, agreement):
+    manifest = copied / NAME / "manifest.json"
+    known = json.loads(manifest.read_text("utf-8"))
+    manifest.write_text(json.dumps(known | {"least_cosine_to_original": agreement}), "utf-8")
+    assert open_minilm(copied, often=True).runtime.name == "onnxruntime"
+
+
+def test_without_openvino_onnx_runtime_serves(models, monkeypatch):
+    monkeypatch.setattr("search.encoders.runtimes.has_openvino", lambda: False)
+    assert open_minilm(models, often=True).runtime.name == "onnxruntime"
+
+
+def test_what_is_past_256_tokens_is_not_read(encoder):
+    words = ["rain"] * 254
+    assert encoder.count_tokens(" ".join(words)) == 256
+    read, more = encoder.encode([" ".join(words), " ".join([*words, "cat"] * 3)])
+    np.testing.assert_allclose(read, more, atol=2e-5)
+
+
+def test_any_string_can_be_encoded(encoder):
+    rows = encoder.encode(["\ud800 lone", "\x00", "\u202e", "a" * 100_000, "\n"])
+    checked(rows, rows=5, dimensions=384, encoder=encoder.name)
+
+
+def test_loading_and_encoding_import_no_torch(models):
+    code = (
+        "import sys; from pathlib import Path; from search.encoders.registry import load_text_encoder; "
+        "from search.settings import Settings; "
+        "load_text_encoder(Settings(data=Path(sys.argv[1]))).encode(['cat']); "
+        "print(sorted({'torch', 'transformers', 'sentence_transformers'} & sys.modules.keys()))"
+    )
+    said = subprocess.run([sys.executable, "-c", code, str(models.parent / "data")], capture_output=True, text=True)
+    assert "ModelUnavailable" in said.stderr, "another data folder has no encoder"
+    (models.parent / "data").mkdir()
+    (models.parent / "data" / "models").symlink_to(models)
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(models.parent / "data")], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "[]"
+
+
+def test_an_export_that_is_there_is_not_made_again(models, monkeypatch):
+    monkeypatch.setattr(minilm, "_run_export", lambda *given, **more: pytest.fail("exported again"))
+    assert export_minilm(models) is False
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+def test_one_changed_byte_is_noticed(copied, name):
+    file = copied / NAME / name
+    with file.open("r+b") as opened:
+        opened.seek(file.stat().st_size // 2)
+        byte = opened.read(1)[0]
+        opened.seek(-1, os.SEEK_CUR)
+        opened.write(bytes([byte ^ 1]))
+    with pytest.raises(ModelUnavailable, match=f"damaged: {name}") as raised:
+        open_minilm(copied, often=True)
+    assert "memetica index" in raised.value.hint
+
+
+def test_a_model_cut_short_is_noticed_without_reading_it(copied):
+    with (copied / NAME / "model.onnx").open("r+b") as opened:
+        opened.truncate(1000)
+    with pytest.raises(ModelUnavailable, match=r"damaged: model\.onnx"):
+        open_minilm(copied)
+
+
+def test_a_model_that_no_runtime_can_read_is_named(copied):
+    model = copied / NAME / "model.onnx"
+    model.write_bytes(b"\xff" * model.stat().st_size)
+    with pytest.raises(ModelUnavailable, match="damaged"):
+        open_minilm(copied)
+
+
+@pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"export": "another-0"}'])
+def test_an_export_that_does_not_describe_itself_is_refused(copied, manifest):
+    (copied / NAME / "manifest.json").write_text(manifest, "utf-8")
+    with pytest.raises(ModelUnavailable):
+        open_minilm(copied)
+
+
+def test_a_damaged_export_is_replaced_whole(copied, models, monkeypatch):
+    (copied / NAME / "model.onnx").write_bytes(b"")
+    monkeypatch.setattr(
+        minilm, "_run_export", lambda folder, *, threads: shutil.copytree(models / NAME, folder, dirs_exist_ok=True)
+    )
+    assert export_minilm(copied) is True
+    np.testing.assert_allclose(open_minilm(copied).encode(["cat"]), open_minilm(models).encode(["cat"]), atol=1e-6)
+    assert [file.name for file in copied.iterdir()] == [NAME]
+
+
+def test_a_failed_export_leaves_nothing_behind_and_says_why(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "torch.py").write_text("raise ImportError('no room for torch')", "utf-8")
+    with pytest.raises(ModelUnavailable, match="no room for torch"):
+        export_minilm(tmp_path / "models")
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_the_data_folders_fault(tmp_path):
+    (tmp_path / "models").write_text("a file", "utf-8")
+    with pytest.raises(DataFolderError, match="models"):
+        export_minilm(tmp_path / "models")
+
+
+def test_other_weights_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"other weights")
+    monkeypatch.setattr(minilm.resources, "files", lambda package: tmp_path)
+    with pytest.raises(ModelUnavailable, match="not those of all-MiniLM-L6-v2"):
+        minilm.packaged_model()
+
+
+def test_missing_weights_are_named():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(minilm, "PACKAGE", "no_such_package_of_weights")
+        with pytest.raises(ModelUnavailable, match="not installed"):
+            minilm.packaged_model()
+
+
+def test_a_torchvision_for_another_torch_does_not_stop_the_export(tmp_path):
+    (tmp_path / "torchvision").mkdir()
+    (tmp_path / "torchvision" / "__init__.py").write_text("", "utf-8")
+    (tmp_path / "torchvision" / "_C.so").write_bytes(b"built for another torch")
+    code = (
+        "import torch; from search.encoders.minilm_export import declare_torchvision_operators; "
+        "kept = declare_torchvision_operators(); print(torch.ops.torchvision.nms.default._schema)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert "Tensor dets, Tensor scores, float iou_threshold) -> Tensor" in said.stdout

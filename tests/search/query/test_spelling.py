@@ -1,0 +1,72 @@
+"""Slips of the finger against a small library of words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from search.index.lexical import Document, WordIndex, build_words
+from search.meme import Field
+from search.query.parser import parse
+from search.query.spelling import Spelt, spelt
+
+TEXTS = (
+    "one does not simply walk into Mordor",
+    "I hate mondays and mornings",
+    "mourning a monday",
+    "the resignation letter",
+    "Кот хочет спать",
+)
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> WordIndex:
+    folder = tmp_path_factory.mktemp("words") / "words"
+    build_words(folder, (Document(id, {Field.OCR: text}) for id, text in enumerate(TEXTS, start=1)))
+    return WordIndex.open(folder)
+
+
+def meant(words: WordIndex, query: str) -> Spelt:
+    return spelt(parse(query), words)
+
+
+@pytest.mark.parametrize(
+    ("slip", "text"),
+    [
+        ("wlak into mordor", "walk into mordor"),  # two letters swapped
+        ("smply walk", "simply walk"),  # one left out
+        ("Morrdor!", "mordor!"),  # one too many
+        ("i hste mondays", "i hate mondays"),  # one beside it
+        ("resigantoin letter", "resignation letter"),  # two slips in a long word
+        ("хочет спаьт", "хочет спать"),
+    ],
+)
+def test_a_slip_stands_for_the_word_that_it_is_near_to(words: WordIndex, slip: str, text: str) -> None:
+    found = meant(words, slip)
+    assert found.query.text == text
+    assert set(parse(text).terms) <= set(found.query.terms)
+
+
+def test_a_slip_near_to_several_words_stands_for_all(words: WordIndex) -> None:
+    found = meant(words, "mondayz")
+    assert set(found.meant["mondayz"]) == {"mondays", "monday"}
+
+
+@pytest.mark.parametrize(
+    "query", ["walk into mordor", "wall of text", "MONDAYS", "wl", "xylophone quartet", "", "???", "123456"]
+)
+def test_words_that_memes_hold_short_ones_and_strangers_stay(words: WordIndex, query: str) -> None:
+    asked = parse(query)
+    assert spelt(asked, words) == Spelt(asked, {})
+
+
+def test_a_query_of_unknown_words_costs_no_more_than_a_few_looks(words: WordIndex) -> None:
+    assert len(meant(words, " ".join(f"mondaay{letter}" for letter in "abcdefgh")).meant) <= 4
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(query=st.text(max_size=60))
+def test_what_was_asked_stays_among_the_terms(words: WordIndex, query: str) -> None:
+    asked = parse(query)
+    assert set(asked.terms) <= set(spelt(asked, words).query.terms)

@@ -1,0 +1,112 @@
+"""Answers of models: what is a text, and what is none."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from indexer.describe.answers import judge, looping
+from search.catalogue import Outcome
+
+GOOD = (
+    'The image shows a dog drinking coffee in a burning room. The text reads: "This is fine." The dog smiles calmly.',
+    "Two men argue over a parking space; the caption says “I'm sorry, but I can't do that, Dave”.",
+    "I can't believe it's not butter, says the caption, while a man in a wig holds a tub of margarine to the camera.",
+    'A cat screams "NO NO NO NO NO NO NO NO NO NO NO NO" at a bath.',
+    "Sorry to interrupt: a polite llama peeks through a window at a couple having dinner.",
+    "No image of the moon landing is complete without a cat: this one wears a helmet and stands beside the flag.",
+    'Unfortunately for the chicken, the road is long: a cartoon hen looks over a desert with the text "why".',
+    "一只猫坐在键盘上，表情非常严肃，文字写着我辞职了。",
+    "Кот сидит на клавиатуре.",
+)
+REFUSED = (
+    "I'm sorry, but I can't assist with that.",
+    "I’m sorry, I can’t help with identifying people in images.",
+    "I cannot provide a description of this image as it contains hateful content.",
+    "I can't assist with that request.",
+    "Sorry, I can't help with that.",
+    "I am unable to describe this image.",
+    "I'm unable to view images. Could you describe it for me?",
+    "As an AI language model, I cannot see pictures.",
+    "I don't see any image attached. Please upload the meme you would like me to describe.",
+    "It seems you haven't attached an image. Please share it.",
+    "Please provide the image you would like me to describe.",
+    "No image was provided.",
+    "Unfortunately, I am not able to analyze this picture.",
+    "**I'm sorry, but I won't describe this image.**",
+)
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_a_description_is_kept_as_it_is(text: str) -> None:
+    judged = judge(f"\n{text}\n", finish="stop")
+    assert (judged.outcome, judged.text) == (Outcome.DESCRIBED, text)
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_a_refusal_is_recognised_by_its_words(text: str) -> None:
+    judged = judge(text, finish="stop")
+    assert (judged.outcome, judged.text) == (Outcome.REFUSED, "")
+    assert judged.reason
+
+
+def test_a_long_answer_that_begins_like_a_refusal_is_a_description() -> None:
+    text = (
+        "I'm unable to identify the person, but here is what the meme shows. " + "A man points at a chart of fish. " * 3
+    )
+    text += " ".join(f"detail{number}" for number in range(80)) + "."
+    assert judge(text, finish="stop").outcome is Outcome.DESCRIBED
+
+
+def test_what_the_endpoint_calls_a_refusal_is_one_whatever_was_said() -> None:
+    assert judge("A cat.", finish="stop", refusal="not this").outcome is Outcome.REFUSED
+    assert judge("A cat on a", finish="content_filter").outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  \n", "<think>What is this?</think>", "<think>never done", "…", "Meme.", "```\n\n```"]
+)
+def test_an_empty_answer_is_no_text(text: str) -> None:
+    assert judge(text, finish="stop").outcome is Outcome.EMPTY
+
+
+def test_thoughts_and_a_fence_around_the_whole_are_left_out() -> None:
+    assert judge("<think>A cat?\n\nYes.</think>\n\nA cat in a box.", finish="stop").text == "A cat in a box."
+    fenced = "```markdown\n## Visual Description\nA cat in a box.\n```"
+    assert judge(fenced, finish="stop").text == "## Visual Description\nA cat in a box."
+    inside = "A cat in a box that says `meow`.\n```\nmeow\n```\nIt is angry."
+    assert judge(inside, finish="stop").text == inside
+
+
+def test_an_answer_at_the_limit_is_kept_up_to_its_last_whole_sentence() -> None:
+    judged = judge('A cat sits in a box. It says "meow." And then it beg', finish="length")
+    assert (judged.outcome, judged.text) == (Outcome.CUT_SHORT, 'A cat sits in a box. It says "meow."')
+    assert judge("A cat sits in a", finish="length").outcome is Outcome.EMPTY
+    assert judge("<think>still thinking about", finish="length").outcome is Outcome.EMPTY
+
+
+@pytest.mark.parametrize(
+    "turn", ["ha", "the cat sat", "A dog drinks coffee in a burning room. ", " ".join(map(str, range(100)))]
+)
+def test_an_answer_that_ends_in_one_turn_again_and_again_is_a_loop(turn: str) -> None:
+    text = "The picture shows a cat and a dog in a kitchen. " + f"{turn} " * 60
+    assert judge(text, finish="length").outcome is Outcome.LOOPING
+    assert judge(text + "th", finish="length").outcome is Outcome.LOOPING
+
+
+def test_a_loop_without_spaces_is_a_loop() -> None:
+    assert looping("The text says " + "哈" * 900)
+    assert looping("The text says " + "lol" * 400)
+
+
+def test_an_essay_that_repeats_its_paragraphs_is_a_loop_though_it_ends() -> None:
+    paragraph = "The toaster stands for labour. The robot is its manager. Nobody sees the work behind it. "
+    assert looping("## Critical Theory\n\n" + (paragraph + "\n\n") * 8 + "## Conclusion\n\nThat is all.")
+
+
+def test_a_long_varied_essay_is_no_loop() -> None:
+    draw = random.Random(7)
+    words = [f"word{number}" for number in range(400)]
+    essay = " ".join(" ".join(draw.choices(words, k=12)).capitalize() + "." for _ in range(150))
+    assert not looping(essay)

@@ -1,0 +1,106 @@
+"""Snippets compared with the text that they are cut from."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.index.analyzer import terms, tokens
+from search.meme import Field, Passage
+from search.ranking.highlight import LEAD, LETTERS, Marker, best_snippet, snippet
+
+
+def passage(body: str) -> Passage:
+    return Passage(Field.DESCRIPTION, "gemma", body)
+
+
+def shown(body: str, query: str) -> str:
+    return snippet(passage(body), Marker(frozenset(terms(query)))).html
+
+
+def test_matching_words_are_marked_in_any_form() -> None:
+    assert shown("A cat complained; CATS complain.", "complaining cats") == (
+        "A <mark>cat</mark> <mark>complained</mark>; <mark>CATS</mark> <mark>complain</mark>."
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "expected"),
+    [
+        ("Déjà vu, encore", "deja", "<mark>Déjà</mark> vu, encore"),
+        ("you DON'T say", "dont", "you <mark>DON&#x27;T</mark> say"),
+        ("I'm here", "im", "<mark>I&#x27;m</mark> here"),
+        ("happy times", "happiness", "<mark>happy</mark> times"),
+        ("left/right turn", "right", "left/<mark>right</mark> turn"),
+        ("Кот и ПЁС", "кот", "<mark>Кот</mark> и ПЁС"),
+        ("the category", "cat", "the category"),
+    ],
+)
+def test_what_the_index_finds_is_what_is_marked(body: str, query: str, expected: str) -> None:
+    assert shown(body, query) == expected
+
+
+def test_text_is_escaped_and_only_marks_are_markup() -> None:
+    assert shown('<script>alert("cat")</script> & cat', "cat") == (
+        "&lt;script&gt;alert(&quot;<mark>cat</mark>&quot;)&lt;/script&gt; &amp; <mark>cat</mark>"
+    )
+
+
+def test_a_long_text_is_cut_where_most_words_match() -> None:
+    filler = "nothing to see here " * 40
+    found = shown(f"a dog. {filler} the dog bites the postman {filler}", "dog bites postman")
+    assert "<mark>dog</mark> <mark>bites</mark> the <mark>postman</mark>" in found
+    assert found.startswith("… ") and found.endswith(" …")
+
+
+def test_without_a_match_the_beginning_is_shown() -> None:
+    body = "It begins here. " + "And it goes on. " * 40
+    found = shown(body, "zebra")
+    assert found.startswith("It begins here.") and found.endswith(" …")
+    assert "<mark>" not in found
+
+
+def test_the_passage_with_most_terms_is_the_best() -> None:
+    passages = [passage("a cat"), passage("a cat and a dog"), passage("dog, cat")]
+    both = best_snippet(passages, Marker(frozenset(terms("dog cat"))))
+    assert both is not None and both.html == "a <mark>cat</mark> and a <mark>dog</mark>"
+    assert best_snippet(passages, Marker(frozenset(terms("zebra")))) is None
+    assert best_snippet(passages, Marker(frozenset())) is None
+    assert best_snippet(passages[:1], Marker(frozenset(terms("zebra")))) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("Don't look up", "dont"),
+        ("it is nine o’clock", "oclock"),
+        ("They're here", "theyre"),
+        ("rock'n'roll", "rocknroll"),
+    ],
+)
+def test_apostrophes_count_for_nothing(text: str, query: str) -> None:
+    found = snippet(passage(text), Marker(frozenset(terms(query))))
+    assert found.html.count("<mark>") == 1
+
+
+texts = st.text(alphabet=st.sampled_from("abcdé <>&'\"\n漢字ñI İ.-"), max_size=400)
+
+
+@given(texts, texts)
+def test_a_snippet_without_its_marks_is_a_piece_of_the_text(body: str, query: str) -> None:
+    found = shown(body, query)
+    plain = html.unescape(re.sub(r"</?mark>", "", found)).removeprefix("… ").removesuffix(" …")
+    assert plain in body
+    assert len(plain) <= LETTERS + LEAD
+
+
+@given(texts, texts)
+def test_every_marked_word_is_a_term_and_every_term_of_a_short_text_is_marked(body: str, query: str) -> None:
+    body = body[:LETTERS]
+    wanted = frozenset(terms(query))
+    marked = [html.unescape(word) for word in re.findall(r"<mark>(.*?)</mark>", shown(body, query), re.DOTALL)]
+    assert marked == [body[token.start : token.end] for token in tokens(body) if token.term in wanted]

@@ -1,0 +1,367 @@
+"""The searcher over the tiny library: what is found, why, in which order, and what happens when the index changes."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from indexer.pipeline import index_library
+from indexer.stages.build_index import build_index
+from indexer.stages.embed_texts import split_texts
+from indexer.work.progress import Silence
+from search.catalogue import Catalogue, open_catalogue
+from search.errors import IndexUnusable, ModelUnavailable, NotFound, WrongUse
+from search.index.generations import live_folder
+from search.meme import Field
+from search.ranking.paging import Sort
+from search.ranking.retrievers import voters_of_quote
+from search.results import Answer
+from search.searcher import Likeness, Searcher, open_searcher
+from search.settings import Settings
+from tests.support.fakes import HashingTextEncoder
+from tests.support.tiny import TINY, draw_tiny_library
+
+
+@dataclass(frozen=True)
+class Home:
+    """A library indexed once for all tests that only read."""
+
+    settings: Settings
+    catalogue: Catalogue
+    searcher: Searcher
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    folder = tmp_path_factory.mktemp("tiny")
+    settings = Settings(
+        library=draw_tiny_library(folder / "memes"),
+        data=folder / "data",
+        ocr_engine="none",
+        text_encoder=HashingTextEncoder.name,
+    )
+    with open_catalogue(settings) as catalogue:
+        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+        yield Home(settings, catalogue, open_searcher(settings, catalogue, text_encoder=HashingTextEncoder()))
+
+
+@pytest.fixture
+def searcher(home: Home) -> Searcher:
+    return home.searcher
+
+
+@pytest.fixture
+def fresh(tiny_settings: Settings, tiny_indexed: Catalogue) -> Searcher:
+    """A searcher over a library of its own, for tests that change it."""
+    return open_searcher(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder())
+
+
+def paths(answer: Answer) -> list[str]:
+    return [hit.meme.path for hit in answer.hits]
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("this is fine", "Dogs/fine.png"),
+        ("burning room", "Dogs/fine.png"),
+        ("привет", "Собаки/пёс.png"),
+        ("laughing robots", "Robots/😂 50%.png"),
+        ("broken toaster wrench", "Robots/toaster.png"),
+        ("keyboard", "Cats/keyboard cat.jpg"),
+        ("kitten asleep in a shoe", "Cats - Kittens/small.png"),
+        ("resignaton typping", "Cats/keyboard cat.jpg"),  # misspelt: pieces of words are alike
+    ],
+)
+def test_a_meme_is_found_by_what_it_says_shows_or_is_called(searcher: Searcher, query: str, path: str) -> None:
+    assert paths(searcher.search(query))[0] == path
+
+
+def test_scores_fall_and_shares_add_up(searcher: Searcher) -> None:
+    answer = searcher.search("orange cat glares at a laptop")
+    scores = [hit.score for hit in answer.hits]
+    assert scores == sorted(scores, reverse=True) and scores[-1] > 0
+    for hit in answer.hits:
+        assert sum(hit.why.values()) == pytest.approx(1)
+        assert list(hit.why.values()) == sorted(hit.why.values(), reverse=True)
+
+
+def test_a_quote_says_that_it_was_the_quote(searcher: Searcher) -> None:
+    hit = searcher.search("i hate mondays").hits[0]
+    assert next(iter(hit.why)) is Field.OCR
+    assert hit.snippets[0].field is Field.OCR
+    assert hit.snippets[0].html == "<mark>I</mark> <mark>hate</mark> <mark>mondays</mark>"
+    assert hit.snippets[0].source == "tesseract-ocr"
+
+
+def test_a_quote_word_for_word_comes_before_the_same_words_apart(home: Home) -> None:
+    catalogue = home.catalogue
+    assert home.searcher.search("is a good").hits[0].meme.path == 'Dogs/it\'s "good" #1?.png'
+    index = home.searcher._index
+    ids = index.table.ids
+    [voter] = voters_of_quote(index, ["i", "hate", "monday"])
+    assert ids[voter.scores(ids) == 1].tolist() == [catalogue.memes.at("Cats/monday.png").id]
+    assert voters_of_quote(index, ["hate", "i", "monday"]) == []
+    assert voters_of_quote(index, ["hate", "monday"]) == [], "two words are no quote"
+
+
+def test_a_slip_of_the_finger_is_said_and_put_right(searcher: Searcher) -> None:
+    answer = searcher.search("i hate mondyas")
+    assert paths(answer)[0] == "Cats/monday.png"
+    assert answer.query["spelling"] == {"mondyas": ["mondays"]}
+    assert "<mark>mondays</mark>" in answer.hits[0].snippets[0].html
+    assert "spelling" not in searcher.search("i hate mondays").query
+
+
+def test_a_description_is_shown_under_its_models_name(searcher: Searcher) -> None:
+    [snippet] = [one for one in searcher.search("burning room").hits[0].snippets if one.field is Field.DESCRIPTION]
+    assert snippet.source == "tiny-artist"
+    assert snippet.html == "A dog drinks coffee in a <mark>burning</mark> <mark>room</mark>."
+
+
+def test_nothing_asked_gives_the_newest_first(searcher: Searcher, home: Home) -> None:
+    answer = searcher.search("")
+    assert paths(answer) == [meme.path for meme in home.catalogue.memes.freshest(30)]
+    assert answer.total == len(TINY)
+
+
+def test_a_category_holds_its_children(searcher: Searcher) -> None:
+    assert set(paths(searcher.search("", category="Cats"))) == {
+        "Cats/monday.png",
+        "Cats/keyboard cat.jpg",
+        "Cats - Kittens/small.png",
+    }
+    found = searcher.search("robot dog cat", category="cats - kittens")
+    assert paths(found) == ["Cats - Kittens/small.png"] and found.total == 1
+
+
+def test_an_unknown_category_is_said(searcher: Searcher) -> None:
+    with pytest.raises(NotFound, match="Fish"):
+        searcher.search("robot", category="Fish")
+
+
+def test_pages_make_up_the_whole(searcher: Searcher) -> None:
+    whole = searcher.search("robot dog", k=100)
+    pages = [searcher.search("robot dog", k=2, offset=offset) for offset in range(0, whole.total + 2, 2)]
+    assert [path for page in pages for path in paths(page)] == paths(whole)
+    assert {page.total for page in pages} == {whole.total} == {len(whole.hits)}
+
+
+def test_newest_first_keeps_the_same_memes(searcher: Searcher) -> None:
+    by_relevance = searcher.search("robot dog", k=100)
+    by_age = searcher.search("robot dog", k=100, sort=Sort.NEWEST)
+    assert set(paths(by_age)) == set(paths(by_relevance))
+    times = [hit.meme.first_seen for hit in by_age.hits]
+    assert times == sorted(times, reverse=True)
+
+
+@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": -1}, {"offset": -1}, {"sort": "oldest"}])
+def test_a_page_or_order_that_cannot_be_is_wrong_use(searcher: Searcher, wrong: dict) -> None:
+    with pytest.raises(WrongUse):
+        searcher.search("robot", **wrong)
+
+
+@pytest.mark.parametrize("junk", ['"(]', "AND OR NOT", "a:b^2~", "* ? \\", "\x00", "‮", "x" * 10_000, "漢字かな", "🙈"])
+def test_no_text_breaks_the_search(searcher: Searcher, junk: str) -> None:
+    answer = searcher.search(junk)
+    assert len(answer.hits) == min(answer.total, 30)
+
+
+def test_the_picture_itself_is_found_by_its_picture(searcher: Searcher, home: Home) -> None:
+    for tiny in TINY:
+        picture = Image.open(home.settings.library / tiny.path)
+        answer = searcher.search(picture=picture)
+        assert paths(answer)[0] == tiny.path
+        assert answer.hits[0].why == {Field.LOOK: 1.0}
+        assert answer.query["picture"] is True
+
+
+def test_operators_and_words_count_beside_a_picture(searcher: Searcher, home: Home) -> None:
+    picture = Image.open(home.settings.library / "Cats/monday.png")
+    assert "Cats/monday.png" not in paths(searcher.search("-category:cats", picture=picture))
+    dogs = searcher.search("burning room category:dogs", picture=picture)
+    assert paths(dogs)[0] == "Dogs/fine.png" and all(path.startswith("Dogs/") for path in paths(dogs))
+    assert paths(searcher.search("9:toaster", picture=picture))[0] == "Robots/toaster.png"
+
+
+def test_hits_say_which_of_them_answer(searcher: Searcher) -> None:
+    found = searcher.search("a dog drinks coffee in a burning room")
+    flags = [hit.certain for hit in found.hits]
+    assert flags[0] and flags == sorted(flags, reverse=True)
+    assert sum(flags) == found.query["certain"] < found.total
+    newest = searcher.search("a dog drinks coffee in a burning room", sort=Sort.NEWEST)
+    assert {hit.meme.id for hit in newest.hits if hit.certain} == {hit.meme.id for hit in found.hits if hit.certain}
+
+
+def test_a_mirrored_picture_is_found_too(searcher: Searcher, home: Home) -> None:
+    picture = Image.open(home.settings.library / "Robots/toaster.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    assert "Robots/toaster.png" in paths(searcher.search(picture=picture))[:3]
+
+
+def test_words_and_picture_both_count(searcher: Searcher, home: Home) -> None:
+    picture = Image.open(home.settings.library / "Cats/monday.png")
+    by_picture = {hit.meme.path: hit for hit in searcher.search(picture=picture).hits}
+    by_both = {hit.meme.path: hit for hit in searcher.search("burning room", picture=picture).hits}
+    assert by_both["Cats/monday.png"].score < by_picture["Cats/monday.png"].score
+    shares = by_both["Dogs/fine.png"].why
+    assert shares[Field.LOOK] > 0 and shares[Field.DESCRIPTION] > 0
+
+
+@pytest.mark.parametrize("by", Likeness)
+def test_a_meme_is_never_its_own_relative(searcher: Searcher, home: Home, by: Likeness) -> None:
+    for meme in home.catalogue.memes.everything():
+        answer = searcher.similar(meme.id, by=by)
+        assert meme.path not in paths(answer)
+        assert len(answer.hits) == min(answer.total, 12)
+
+
+def test_a_copy_is_the_nearest_relative_by_everything(
+    fresh: Searcher, tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    folder = tiny_settings.library / "Dogs"
+    for file in list(folder.glob("fine.png*")):
+        shutil.copy(file, folder / file.name.replace("fine", "copy"))
+    index_library(tiny_settings, tiny_indexed, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+    meme = tiny_indexed.memes.at("Dogs/fine.png")
+    for by in Likeness:
+        assert paths(fresh.similar(meme.id, by=by))[0] == "Dogs/copy.png", by
+
+
+def test_an_unknown_meme_or_likeness_is_said(searcher: Searcher) -> None:
+    with pytest.raises(NotFound):
+        searcher.similar(10_000)
+    with pytest.raises(WrongUse):
+        searcher.similar(1, by="smell")
+
+
+def test_a_new_generation_is_switched_to_and_requests_go_on(
+    fresh: Searcher, tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    stop = threading.Event()
+    wrong: list[object] = []
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                if paths(fresh.search("this is fine"))[0] != "Dogs/fine.png":
+                    wrong.append("another hit")
+            except Exception as error:
+                wrong.append(error)
+
+    asking = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in asking:
+        thread.start()
+    names = [
+        build_index(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder.name, force=True).generation
+        for _ in range(4)
+    ]
+    stop.set()
+    for thread in asking:
+        thread.join()
+    assert wrong == []
+    assert fresh.status().generation == names[-1]
+    assert fresh.reload_if_changed() is False
+
+
+def test_a_meme_that_vanished_since_the_build_is_no_hit(fresh: Searcher, tiny_indexed: Catalogue) -> None:
+    before = fresh.search("dog", k=100).total
+    tiny_indexed.memes.mark_vanished([tiny_indexed.memes.at("Dogs/fine.png").id])
+    answer = fresh.search("dog", k=100)
+    assert "Dogs/fine.png" not in paths(answer)
+    assert answer.total == len(answer.hits) == before - 1
+    assert fresh.search("").total == len(TINY) - 1
+    assert not fresh.status().fresh
+
+
+def test_a_damaged_new_generation_does_not_stop_the_old_one(
+    fresh: Searcher, tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    build_index(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder.name, force=True)
+    (live_folder(tiny_settings.data / "index") / "memes.npz").write_bytes(b"no table")
+    assert paths(fresh.search("this is fine"))[0] == "Dogs/fine.png"
+    assert "memetica index" in fresh.status().missing[0]
+
+
+def test_no_index_and_another_encoder_say_what_mends_it(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+    class Other(HashingTextEncoder):
+        name = "other"
+
+    with pytest.raises(IndexUnusable, match="hashing-words-1") as caught:
+        open_searcher(tiny_settings, tiny_indexed, text_encoder=Other())
+    assert "memetica index" in caught.value.hint
+    shutil.rmtree(tiny_settings.data / "index")
+    with pytest.raises(IndexUnusable, match="no index"):
+        open_searcher(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder())
+
+
+def test_a_missing_text_encoder_is_said(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+    with pytest.raises(ModelUnavailable):
+        open_searcher(tiny_settings, tiny_indexed)
+
+
+def test_texts_that_were_never_embedded_are_found_by_their_words(
+    tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    split_texts(tiny_indexed)
+    unknown = HashingTextEncoder()
+    unknown.name = "never-used"  # type: ignore[misc]
+    build_index(tiny_settings, tiny_indexed, text_encoder="never-used")
+    searcher = open_searcher(tiny_settings, tiny_indexed, text_encoder=unknown)
+    assert paths(searcher.search("this is fine"))[0] == "Dogs/fine.png"
+    assert any("words alone" in sentence for sentence in searcher.status().missing)
+
+
+def test_deleting_the_index_loses_nothing(fresh: Searcher, tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+    queries = ("this is fine", "orange cat", "robot")
+    before = [[(hit.meme.id, hit.score) for hit in fresh.search(query).hits] for query in queries]
+    shutil.rmtree(tiny_settings.data / "index")
+    build_index(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder.name)
+    again = open_searcher(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder())
+    assert [[(hit.meme.id, hit.score) for hit in again.search(query).hits] for query in queries] == before
+
+
+def test_weights_of_the_settings_rank(home: Home) -> None:
+    names = replace(home.settings, weights={"words.name": 1.0})
+    searcher = open_searcher(names, home.catalogue, text_encoder=HashingTextEncoder())
+    assert paths(searcher.search("fine"))[0] == "Dogs/fine.png"
+    assert searcher.search("burning room").total == 0
+
+
+def test_every_candidate_has_the_score_of_a_brute_force_over_all(searcher: Searcher, home: Home) -> None:
+    alone = open_searcher(
+        replace(home.settings, weights={"meaning.description": 1.0}), home.catalogue, text_encoder=HashingTextEncoder()
+    )
+    encoder = HashingTextEncoder()
+    index = alone._index
+    assert index.whitening is not None
+    query = index.whitening(encoder.encode(["a robot laughs"]))[0]
+    rows = list(home.catalogue.texts.passages(Field.DESCRIPTION))
+    stored = encoder.encode([row.passage.body for row in rows]).astype(np.float16)
+    products = index.whitening(stored).astype(np.float16).astype(np.float32) @ query
+    expected = {row.meme_id: float(product) for row, product in zip(rows, products, strict=True) if product > 0}
+    found = {hit.meme.id: hit.score for hit in alone.search("a robot laughs").hits}
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_status_counts_what_is_there(searcher: Searcher) -> None:
+    status = searcher.status()
+    assert status.fresh and status.memes == len(TINY)
+    assert status.rows["words.ocr"] == sum(bool(tiny.ocr) for tiny in TINY)
+    assert status.rows["looks"] == status.rows["fingerprints"] == len(TINY)
+    without = sum(not tiny.description for tiny in TINY)
+    assert any(
+        sentence.startswith(f"{without} of {len(TINY)} memes have no description") for sentence in status.missing
+    )
+
+
+def test_the_index_can_be_read_from_a_read_only_folder(home: Home) -> None:
+    searcher = open_searcher(home.settings, home.catalogue, text_encoder=HashingTextEncoder())
+    before = sorted(path.name for path in (home.settings.data / "index").rglob("*"))
+    searcher.search("robot")
+    assert sorted(path.name for path in (home.settings.data / "index").rglob("*")) == before

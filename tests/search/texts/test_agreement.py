@@ -1,0 +1,126 @@
+"""Witnesses: who stands alone weighs less, whoever the majority believes weighs in full."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from indexer.stages.embed_texts import embed_passages, split_texts
+from indexer.work.progress import Silence
+from search.catalogue import Catalogue, ReadingRecord
+from search.meme import Text, TextKind
+from search.settings import Settings
+from search.texts.agreement import agreement, contradicted, contradictions, weigh
+from tests.support.fakes import HashingTextEncoder
+from web.cli.main import main
+
+FINE = (
+    'A yellow dog drinks coffee at a table in a burning room. The text reads: "THIS IS FINE, I AM OKAY WITH THE EVENTS"'
+)
+FINE_TOO = (
+    "A cartoon dog in a hat sits at a table in a burning room, drinking coffee. "
+    "The caption says “This is fine, I am okay with the events”."
+)
+OTHER = 'A man in sunglasses stands before a green wall. The text reads: "WHAT IF I TOLD YOU THAT CATS CAN READ MAPS"'
+OCR = "THIS IS FINE I AM\nOKAY WITH THE EVENT5"
+
+
+def simple(body: str, source: str = "m") -> Text:
+    return Text(TextKind.SIMPLE, source, body)
+
+
+def ocr(body: str = OCR) -> Text:
+    return Text(TextKind.OCR, "rapidocr", body)
+
+
+def embedded(*texts: Text) -> np.ndarray:
+    """Return what the hashing encoder makes of descriptions; zeros for OCR."""
+    rows = HashingTextEncoder().encode([text.body for text in texts])
+    rows[[text.kind is TextKind.OCR for text in texts]] = 0
+    return rows
+
+
+def weights(*texts: Text) -> list[float]:
+    return agreement(texts, embedded(*texts)).tolist()
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_description_of_another_meme_weighs_next_to_nothing_wherever_it_stands(at: int) -> None:
+    texts = [simple(FINE, "a"), simple(FINE_TOO, "b"), ocr()]
+    texts.insert(at, simple(OTHER, "c"))
+    found = weights(*texts)
+    assert found[at] < 0.05
+    assert all(weight > 0.8 for number, weight in enumerate(found) if number != at)
+
+
+def test_ocr_decides_between_two_descriptions() -> None:
+    assert weights(simple(FINE), simple(OTHER), ocr())[1] < 0.1
+    assert weights(simple(OTHER), simple(FINE), ocr())[0] < 0.1
+
+
+def test_descriptions_that_agree_outvote_garbled_ocr() -> None:
+    found = weights(simple(FINE, "a"), simple(FINE_TOO, "b"), ocr("|| ~ae Tees oF ZZ wh4rgl mbl3 xx"))
+    assert found[:2] == pytest.approx([1, 1], abs=0.1)
+    assert found[2] < 0.1
+
+
+def test_of_two_that_contradict_each_other_neither_is_known_to_be_wrong() -> None:
+    texts = [simple(FINE, "a"), simple(OTHER, "b")]
+    witnesses = weigh(texts, embedded(*texts))
+    assert [witness.weight for witness in witnesses] == [1, 1]
+    assert all(contradicted(witness) for witness in witnesses)
+
+
+def test_texts_without_anything_to_compare_weigh_in_full() -> None:
+    silent = simple("A yellow dog drinks coffee in a burning room.")
+    assert weights(simple(FINE)) == [1]
+    assert weights(silent, ocr()) == [1, 1], "a describer need not quote"
+    assert weights(silent, simple(FINE_TOO), ocr()) == pytest.approx([1, 1, 1], abs=0.1)
+    assert agreement([], np.zeros((0, 8), np.float32)).shape == (0,)
+
+
+def test_the_order_of_the_texts_does_not_matter() -> None:
+    texts = [simple(FINE, "a"), simple(OTHER, "b"), simple(FINE_TOO, "c"), ocr()]
+    forward, backward = weights(*texts), weights(*reversed(texts))
+    assert forward == pytest.approx(backward[::-1], abs=1e-6)
+
+
+def test_the_reasons_say_what_better_supported_texts_hold_against_one() -> None:
+    texts = [simple(FINE.replace("yellow", "blue"), "a"), simple(FINE, "b"), ocr()]
+    witnesses = weigh(texts, embedded(*texts))
+    assert "says blue dog, not yellow, unlike the simple-description by b" in witnesses[0].reasons
+    texts = [simple(OTHER, "c"), simple(FINE, "b"), ocr()]
+    assert "its words agree with the ocr by rapidocr to 0%" in weigh(texts, embedded(*texts))[0].reasons
+
+
+def test_vectors_that_are_not_one_for_each_text_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 texts want as many vectors"):
+        agreement([simple(FINE), simple(OTHER)], np.zeros((3, 8), np.float32))
+
+
+def test_the_curator_is_shown_the_memes_whose_texts_contradict_each_other(
+    tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    [meme] = [one for one in tiny_indexed.memes.everything() if one.path == "Dogs/fine.png"]
+    for kind, source, body in (
+        (TextKind.SIMPLE, "good", FINE),
+        (TextKind.SIMPLE, "bad", OTHER),
+        (TextKind.OCR, "rapidocr", OCR),
+    ):
+        tiny_indexed.texts.put_reading(ReadingRecord(meme.content_hash, kind, source, body))
+    encoder = HashingTextEncoder()
+    split_texts(tiny_indexed)
+    embed_passages(tiny_indexed, encoder, progress=Silence())
+    [found] = contradictions(tiny_indexed, encoder=encoder.name)
+    assert found.meme.path == "Dogs/fine.png"
+    assert found.witnesses[0].text.source == "bad"
+    assert [witness.support for witness in found.witnesses] == sorted(witness.support for witness in found.witnesses)
+    # The command lists the same.
+    places = ["--data", str(tiny_settings.data), "--json"]
+    said = CliRunner().invoke(main, ["contradictions", *places], env={"MEMETICA_TEXT_ENCODER": encoder.name})
+    [row] = map(json.loads, said.stdout.splitlines())
+    assert (row["path"], row["witnesses"][0]["source"]) == ("Dogs/fine.png", "bad")
+    assert row["witnesses"][0]["weight"] < 0.1 < row["witnesses"][-1]["weight"]

@@ -1,0 +1,57 @@
+"""A real server on a free port, and a headless Chromium where the machine has one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from waitress.server import create_server
+
+from search.settings import Settings
+from tests.support.fakes import HashingTextEncoder
+from web.app import create_app
+
+# What keeps Chromium from asking its maker's hosts for anything.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """Give the address of a server of the site, stopped afterwards."""
+    app = create_app(settings, load_encoder=lambda settings: HashingTextEncoder())
+    server = create_server(app, host="127.0.0.1", port=0, threads=4)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.close()
+        thread.join(5)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Give a headless Chromium: MEMETICA_CHROMIUM, or the first that is on the PATH; skip when there is none."""
+    found = os.environ.get("MEMETICA_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("there is no Chromium on this machine: install one, or name it in MEMETICA_CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()

@@ -1,0 +1,219 @@
+"""The real command in a process of its own: its data, its talk, its exit codes, with the real models."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from search.settings import Settings
+from tests.support.paths import ROOT
+from tests.support.tiny import TINY, draw_tiny_library
+from web.cli.main import main
+
+pytestmark = pytest.mark.real_models
+
+
+def memetica(*arguments: str | Path, at: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder and return what it said."""
+    command = [sys.executable, "-m", "web.cli", *map(str, arguments)]
+    root = str(ROOT)
+    with_root = os.environ | {"PYTHONPATH": root, "NO_COLOR": "1", "COLUMNS": "120"} | environ
+    return subprocess.run(command, cwd=at, env=with_root, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny library, indexed by the command into `.memetica`."""
+    folder = tmp_path_factory.mktemp("command")
+    draw_tiny_library(folder / "memes")
+    said = memetica("index", "memes", at=folder)
+    assert said.returncode == 0, said.stderr
+    assert f"{len(TINY)} memes are indexed" in said.stderr
+    assert said.stdout == ""
+    return folder
+
+
+def rows(said: subprocess.CompletedProcess[str]) -> list[dict]:
+    assert said.returncode in (0, 1), said.stderr
+    return [json.loads(line) for line in said.stdout.splitlines()]
+
+
+def test_search_finds_by_meaning_what_shares_no_word(indexed: Path) -> None:
+    [first, *_] = rows(memetica("search", "hound sipping hot beverage amid flames", "--json", at=indexed))
+    assert first["path"] == "Dogs/fine.png"
+    assert sum(first["why"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_options_stand_before_or_after_the_verb(indexed: Path, tmp_path: Path) -> None:
+    after = memetica("search", "cat", "--json", "--data", indexed / ".memetica", at=tmp_path)
+    before = memetica("--json", "--data", indexed / ".memetica", "search", "cat", at=tmp_path)
+    from_environment = memetica("search", "cat", "--json", at=tmp_path, MEMETICA_DATA=str(indexed / ".memetica"))
+    assert after.stdout == before.stdout == from_environment.stdout != ""
+
+
+def test_a_listing_for_people_says_where_and_why(indexed: Path) -> None:
+    said = memetica("search", "a robot repairs a toaster", "-k", "3", at=indexed)
+    assert "Robots/toaster.png" in said.stdout.splitlines()[0]
+    assert "\x1b" not in said.stdout
+    assert "in all" in said.stderr and "in all" not in said.stdout
+
+
+def test_what_comes_near_is_told_from_what_answers(indexed: Path) -> None:
+    sure = memetica("search", "dog drinks coffee in a burning room", at=indexed)
+    assert "less certain" not in sure.stdout.split("\n  2  ")[0] and "less certain" in sure.stdout
+    assert "for certain" in sure.stderr
+    none = memetica("search", "quarterly tax filing deadlines for limited companies", "--json", at=indexed)
+    assert "No meme matches for certain; these come nearest." in none.stderr
+    assert {row["certain"] for row in rows(none)} == {False}
+
+
+def test_slips_and_variants_are_left_alone_when_told_so(indexed: Path) -> None:
+    assert "Showing results for “burning room”" in memetica("search", "burnin room", at=indexed).stderr
+    assert "Showing" not in memetica("search", "burnin room", "--verbatim", at=indexed).stderr
+    together = rows(memetica("search", "type:image", "--json", at=indexed))
+    apart = rows(memetica("search", "type:image", "--all-variants", "--json", at=indexed))
+    assert len(apart) == len(TINY) == sum(1 + row["variants"] for row in together)
+
+
+def test_similar_takes_an_id_a_path_or_a_file(indexed: Path) -> None:
+    by_path = rows(memetica("similar", "Dogs/fine.png", "--json", at=indexed))
+    shown = rows(memetica("show", "Dogs/fine.png", "--json", at=indexed))[0]
+    by_id = rows(memetica("similar", str(shown["id"]), "--json", at=indexed))
+    by_file = rows(memetica("similar", indexed / "memes/Dogs/fine.png", "--json", at=indexed))
+    assert by_path == by_id == by_file
+    assert shown["id"] not in [hit["id"] for hit in by_path]
+    assert {text["body"] for text in shown["texts"]} >= {"this is fine", "A dog drinks coffee in a burning room."}
+
+
+def test_a_picture_can_be_searched_with(indexed: Path) -> None:
+    hits = rows(memetica("search", "--image", indexed / "memes/Robots/toaster.png", "--json", at=indexed))
+    assert hits[0]["path"] == "Robots/toaster.png"
+
+
+def test_status_is_fresh_and_says_what_is_done(indexed: Path) -> None:
+    found = rows(memetica("status", "--json", at=indexed))
+    stages = {row["stage"]: row for row in found if "stage" in row}
+    assert stages["media"]["done"] == stages["scan"]["done"] == len(TINY)
+    assert stages["ocr"]["done"] == len(TINY)
+    [index] = [row["index"] for row in found if "index" in row]
+    assert index["fresh"] and index["memes"] == len(TINY)
+    assert "up to date" in memetica("status", at=indexed).stdout
+
+
+def test_the_library_is_named_once_and_the_last_indexed_is_meant(indexed: Path, tmp_path: Path) -> None:
+    for name in ("this/one", "that/one"):
+        draw_tiny_library(tmp_path / name)
+        assert memetica("index", name, "--ocr", "none", at=tmp_path).returncode == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert str(tmp_path / "that/one") in memetica("status", "--data", tmp_path / ".memetica", at=elsewhere).stdout
+    said = memetica("duplicates", "--find", "--data", tmp_path / ".memetica", at=elsewhere)
+    assert said.returncode == 0 and "failed" not in said.stderr
+    named = memetica("status", at=tmp_path, MEMETICA_LIBRARY="this/one").stdout
+    assert str(tmp_path / "this/one") in named
+    assert (indexed / ".memetica/settings.json").read_text("utf-8").count(str(indexed / "memes")) == 1
+
+
+def test_a_library_that_is_away_is_one_sentence_and_spoils_nothing(tmp_path: Path) -> None:
+    draw_tiny_library(tmp_path / "mounted")
+    assert memetica("index", "mounted", "--ocr", "none", at=tmp_path).returncode == 0
+    (tmp_path / "mounted").rename(tmp_path / "away")
+    for verb in (["duplicates", "--find"], ["index"]):
+        said = memetica(*verb, at=tmp_path)
+        assert said.returncode == 1
+        assert "There is no folder" in said.stderr and "is its disk mounted?" in said.stderr
+    (tmp_path / "away").rename(tmp_path / "mounted")
+    assert not [row for row in rows(memetica("status", "--json", at=tmp_path)) if "failure" in row]
+    assert memetica("duplicates", "--find", at=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["search", "x"], 1, "memetica index"),
+        (["status"], 1, "memetica index"),
+        (["search"], 2, "nothing to search for"),
+        (["index", "nowhere"], 1, "There is no folder"),
+        (["search", "x", "-k", "0"], 2, "-k"),
+        (["no-such-verb"], 2, "No such command"),
+        (["index", "memes", "--ocr", "crystal-ball"], 2, "There is no OCR engine"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_an_exit_code(
+    tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    (tmp_path / "memes").mkdir()
+    said = memetica(*arguments, at=tmp_path)
+    assert said.returncode == code
+    assert words in said.stderr
+    assert said.stdout == ""
+    assert "Traceback" not in said.stderr
+
+
+def test_failures_are_told_by_the_exit_code_and_by_status(tmp_path: Path) -> None:
+    draw_tiny_library(tmp_path / "memes")
+    (tmp_path / "memes/Cats/broken.png").write_bytes(b"no picture")
+    said = memetica("index", "memes", "--ocr", "none", "--json", at=tmp_path)
+    assert said.returncode == 1
+    assert "memetica status" in said.stderr
+    [failure] = [row["failure"] for row in rows(memetica("status", "--json", at=tmp_path)) if "failure" in row]
+    assert (failure["subject"], failure["stage"]) == ("Cats/broken.png", "media")
+    assert failure["reason"] in memetica("status", at=tmp_path).stdout
+
+
+def test_serve_answers_on_a_free_port_as_the_command_does_and_ends_when_told(indexed: Path) -> None:
+    command = [sys.executable, "-m", "web.cli", "serve", "--port", "0", "--json"]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=indexed, env=environ, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            address = json.loads(server.stdout.readline())["url"]
+            assert address.startswith("http://127.0.0.1:")
+            for query in ("dog", "typing%20my%20resignation"):
+                with urllib.request.urlopen(f"{address}api/search?q={query}") as answer:
+                    served = json.load(answer)["hits"]
+                asked = memetica("search", query.replace("%20", " "), "--json", at=indexed)
+                told = rows(asked)
+                # The site runs the model in another precision: numbers differ in their third or fourth digit.
+                for one, other in zip(served, told, strict=True):
+                    assert one.pop("score") == pytest.approx(other.pop("score"), abs=2e-3)
+                    assert one.pop("why") == pytest.approx(other.pop("why"), abs=5e-3)
+                assert served == told
+        finally:
+            server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def test_an_interrupted_index_says_so_and_goes_on(tmp_path: Path) -> None:
+    draw_tiny_library(tmp_path / "memes")
+    command = [sys.executable, "-m", "web.cli", "index", "memes"]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / ".memetica").rglob("*.webp")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "goes on from here" in said
+    again = memetica("index", "memes", "--ocr", "none", at=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
+def test_every_verb_and_setting_has_its_help() -> None:
+    said = CliRunner().invoke(main, ["--help"]).output
+    for name, command in main.commands.items():
+        assert name in said and command.help
+        for parameter in command.params:
+            assert isinstance(parameter, click.Argument) or parameter.help, f"{name} {parameter.name}"
+    assert all(Settings.help_of(name) for name in Settings.__dataclass_fields__)

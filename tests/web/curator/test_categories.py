@@ -1,0 +1,324 @@
+"""The curator's page about categories, and `memetica suggest`, `health`: seen, decided, undone, never asked again."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image, ImageDraw
+
+from indexer.curation.categories import open_findings
+from indexer.library.scan import scan_library
+from indexer.stages.build_index import build_index
+from indexer.stages.decode import decode_pictures
+from indexer.stages.embed_texts import embed_passages, split_texts
+from indexer.stages.train_categories import learn, learn_apart, open_suggester
+from indexer.work.progress import Silence
+from search.catalogue import Catalogue, VerdictKind, open_catalogue
+from search.categories.issues import Ailment
+from search.errors import ModelUnavailable
+from search.settings import Settings
+from tests.support.curating import QuickHasher, sign_in
+from tests.support.fakes import HashingTextEncoder
+from tests.support.paths import ROOT
+from web.app import create_app
+from web.cli.main import main
+from web.curator import passwords as credentials
+
+REST = 60.0  # seconds for the threads
+MISPLACED = "Circles/s19.png"
+
+
+def draw(file: Path, kind: str, number: int) -> None:
+    """Draw one of the shapes that each category is about; those of one kind look alike and say alike."""
+    picture = Image.new("RGB", (200, 160), "white")
+    pen = ImageDraw.Draw(picture)
+    if kind == "circle":
+        pen.ellipse((50 + number % 3, 20, 150, 130 + number % 4), fill="navy")
+    elif kind == "stripes":
+        for at in range(0, 200, 20):
+            pen.rectangle((at, 0, at + 9, 160), fill=("maroon", "gold")[at % 40 // 20])
+    else:
+        pen.polygon([(100, 10 + number % 3), (190, 150), (10, 150)], fill="green")
+    pen.rectangle((5 + 4 * number, 140, 25 + 4 * number, 155), fill="black")  # each is a meme of its own
+    file.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(file)
+    file.with_name(file.name + ".txt").write_text(f"the {kind} number {number} says hello")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(
+        library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
+    )
+    for kind, category in (("circle", "Circles"), ("stripes", "Stripes"), ("triangle", "Triangles")):
+        for number in range(20):
+            place = MISPLACED if (kind, number) == ("stripes", 19) else f"{category}/{kind[0]}{number}.png"
+            draw(settings.library / place, kind, number)
+    with open_catalogue(settings) as catalogue:
+        scan_library(settings.library, catalogue, progress=Silence())
+        decode_pictures(settings, catalogue, progress=Silence())
+        split_texts(catalogue)
+        embed_passages(catalogue, HashingTextEncoder(), progress=Silence())
+        build_index(settings, catalogue, text_encoder=HashingTextEncoder.name)
+    return settings
+
+
+@pytest.fixture
+def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    monkeypatch.setattr(credentials, "PasswordHasher", QuickHasher)
+
+    app = create_app(settings, load_encoder=lambda settings: HashingTextEncoder())
+    yield app
+    app.extensions["inbox"].close()
+    app.extensions["categories"].close()
+
+
+@pytest.fixture
+def catalogue(app: Flask) -> Catalogue:
+    found: Catalogue = app.extensions["site"].catalogue
+    return found
+
+
+@pytest.fixture
+def curator(app: Flask, settings: Settings) -> FlaskClient:
+    client = app.test_client()
+    client.environ_base["HTTP_X_CSRF_TOKEN"] = sign_in(client, settings.data)
+    return client
+
+
+def looked(app: Flask, curator: FlaskClient) -> str:
+    """Let everything be looked at and return the page."""
+    assert curator.post("/curator/health/again").status_code == 303
+    assert app.extensions["categories"].rest(REST)
+    return curator.get("/curator/health").text
+
+
+def key_in(page: str) -> str:
+    found = re.search(r'action="/curator/health/([0-9a-f]{16})', page)
+    assert found, page
+    return found[1]
+
+
+def test_visitors_see_and_do_nothing(app: Flask) -> None:
+    client = app.test_client()
+    assert client.get("/curator/health").status_code in (302, 303, 401)
+    for address in ("/curator/health/again", "/curator/health/0123456789abcdef", "/curator/health/undo/x"):
+        assert client.post(address).status_code in (303, 400, 401, 403)
+
+
+def test_before_anybody_looked_the_page_offers_to(curator: FlaskClient) -> None:
+    page = curator.get("/curator/health").text
+    assert "Nobody has looked yet" in page
+    assert "Look now" in page
+
+
+def test_a_misfiled_meme_is_shown_moved_by_one_key_found_in_its_new_place_and_moved_back(
+    app: Flask, curator: FlaskClient, catalogue: Catalogue, settings: Settings
+) -> None:
+    page = looked(app, curator)
+    assert MISPLACED in page
+    assert re.search(r'name="category" value="Stripes" data-key="m"', page)
+    id = catalogue.memes.at(MISPLACED).id
+    answer = curator.post(f"/curator/health/{key_in(page)}", data={"category": "Stripes"})
+    assert answer.status_code == 303
+    assert catalogue.memes.get(id).path == "Stripes/s19.png"
+    assert (settings.library / "Stripes/s19.png.txt").is_file()
+    assert app.extensions["categories"].rest(REST)
+    hits = curator.get("/api/search?q=category:Stripes+hello&k=30").json["hits"]
+    found = {id for hit in hits for id in (hit["id"], *hit["variant_ids"])}
+    assert id in found, "the running site finds it where it is now"
+    after = curator.get(answer.headers["Location"]).text
+    assert "Moved to Stripes" in after
+    assert MISPLACED not in re.sub(r'<div class="note done".*?</div>', "", after, flags=re.S).split("Decided last")[0]
+    undo = re.search(r'action="(/curator/health/undo/[0-9a-f]{16})"', after)
+    assert undo
+    assert curator.post(undo[1]).status_code == 303
+    assert catalogue.memes.get(id).path == MISPLACED
+    assert MISPLACED in curator.get("/curator/health").text, "what was undone is open again"
+
+
+def test_what_is_right_is_never_asked_again_not_even_after_looking_anew(
+    app: Flask, curator: FlaskClient, catalogue: Catalogue
+) -> None:
+    page = looked(app, curator)
+    curator.post(f"/curator/health/{key_in(page)}", data={"decision": "right"})
+    assert catalogue.verdicts.standing()[-1].kind is VerdictKind.RIGHT
+    assert f'title="{MISPLACED}"' not in curator.get("/curator/health?kind=misfiled").text
+    again = looked(app, curator)
+    assert f">{MISPLACED}<" not in again.split("Decided last")[0]
+    assert catalogue.memes.at(MISPLACED).category == "Circles"
+
+
+def test_another_category_can_be_typed_and_a_bad_name_moves_nothing(
+    app: Flask, curator: FlaskClient, catalogue: Catalogue
+) -> None:
+    key = key_in(looked(app, curator))
+    refused = curator.post(f"/curator/health/{key}", data={"other": "../outside", "decision": "move"})
+    assert refused.status_code == 400
+    assert "no name for a category" in refused.text
+    assert catalogue.memes.at(MISPLACED).category == "Circles"
+    assert curator.post(f"/curator/health/{key}", data={"other": "Odd ones", "decision": "move"}).status_code == 303
+    assert catalogue.memes.at("Odd ones/s19.png")
+
+
+def test_a_decision_on_what_is_settled_or_unknown_is_refused(curator: FlaskClient, app: Flask) -> None:
+    looked(app, curator)
+    assert curator.post("/curator/health/0123456789abcdef", data={"decision": "right"}).status_code == 404
+
+
+def test_forms_from_elsewhere_do_nothing(app: Flask, curator: FlaskClient, catalogue: Catalogue) -> None:
+    key = key_in(looked(app, curator))
+    del curator.environ_base["HTTP_X_CSRF_TOKEN"]
+    assert curator.post(f"/curator/health/{key}", data={"category": "Stripes"}).status_code == 403
+    assert catalogue.memes.at(MISPLACED)
+
+
+def test_findings_follow_what_was_moved_by_hand(settings: Settings) -> None:
+    with open_catalogue(settings) as catalogue:
+        learn(settings, catalogue, encoder=HashingTextEncoder())
+        [one] = [one for one in open_findings(settings, catalogue).open if one.kind is Ailment.MISFILED]
+        assert one.target == "Stripes"
+        for suffix in ("", ".txt"):
+            (settings.library / f"{MISPLACED}{suffix}").rename(settings.library / f"Stripes/s19.png{suffix}")
+        scan_library(settings.library, catalogue, progress=Silence())
+        assert [one for one in open_findings(settings, catalogue).open if one.kind is Ailment.MISFILED] == []
+
+
+def stripes() -> bytes:
+    out = io.BytesIO()
+    picture = Image.new("RGB", (210, 170), "white")
+    pen = ImageDraw.Draw(picture)
+    for at in range(0, 210, 21):
+        pen.rectangle((at, 0, at + 9, 170), fill=("maroon", "gold")[at % 42 // 21])
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def test_an_upload_is_told_where_it_belongs_and_teaches_the_next(app: Flask, curator: FlaskClient) -> None:
+    categories = app.extensions["categories"]
+    first = curator.post("/api/suggest", data={"picture": (io.BytesIO(stripes()), "new.png")}).json
+    assert first["abstain"] is True
+    assert "being learnt" in first["sentence"]
+    assert categories.rest(REST)
+    second = curator.post("/api/suggest", data={"picture": (io.BytesIO(stripes()), "new.png")}).json
+    assert second["suggestions"][0]["category"] == "Stripes"
+    assert sum(one["probability"] for one in second["suggestions"]) == pytest.approx(1, abs=0.01)
+    shown = {curator.get(f"/api/memes/{id}").json["path"] for id in second["suggestions"][0]["neighbours"]}
+    assert {path.partition("/")[2][0] for path in shown} == {"s"}
+    sent = curator.post("/api/inbox", data={"file": [(io.BytesIO(stripes()), "new.png")]})
+    assert app.extensions["inbox"].rest(REST)
+    id = sent.json["uploads"][0]["id"]
+    assert curator.get(f"/api/inbox/{id}").json["suggestions"][0]["category"] == "Stripes"
+    page = curator.get(f"/curator/inbox/{id}").text
+    assert re.search(r'value="Stripes" data-key="1"', page)
+    before = len(categories.suggester().known)
+    accepted = curator.post(
+        f"/api/inbox/{id}/accept", json={"category": "Barber poles", "anyway": "a category of its own", "make": True}
+    )
+    assert accepted.status_code == 200, accepted.json
+    assert app.extensions["inbox"].rest(REST)
+    assert categories.rest(REST)
+    assert len(categories.suggester().known) == before + 1
+    assert "Barber poles" in categories.suggester().model.categories, "learnt without a restart"
+
+
+def test_nothing_is_learnt_twice_and_what_changed_much_is_learnt_anew(settings: Settings) -> None:
+    with open_catalogue(settings) as catalogue:
+        encoder = HashingTextEncoder()
+        open_suggester(settings, catalogue, encoder=encoder)
+        file = settings.data / "models" / "categories.npz"
+        made = file.stat().st_mtime_ns
+        open_suggester(settings, catalogue, encoder=encoder)
+        assert file.stat().st_mtime_ns == made
+        for number in range(20, 32):
+            draw(settings.library / f"New/c{number}.png", "circle", number)
+        scan_library(settings.library, catalogue, progress=Silence())
+        decode_pictures(settings, catalogue, progress=Silence())
+        found = open_suggester(settings, catalogue, encoder=encoder)
+        assert file.stat().st_mtime_ns != made
+        assert "New" in found.model.categories
+
+
+def test_a_process_that_cannot_learn_is_said_in_words(settings: Settings) -> None:
+    with pytest.raises(ModelUnavailable, match="text encoder"):
+        learn_apart(settings)
+
+
+def test_a_process_apart_ends_with_whoever_began_it() -> None:
+    waits = "import threading, time; from indexer.work import child_process as c; "
+    waits += "threading.Thread(target=c._end_with_parent, daemon=True).start(); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, cwd=ROOT) as child:
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(3)
+        assert child.stdin is not None
+        child.stdin.close()
+        assert child.wait(20) == 1
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setattr(
+        "search.encoders.registry.load_text_encoder", lambda settings, often=False: HashingTextEncoder()
+    )
+    monkeypatch.setenv("MEMETICA_TEXT_ENCODER", HashingTextEncoder.name)
+    monkeypatch.setenv("MEMETICA_OCR_ENGINE", "none")
+
+    def invoke(*words: str) -> Result:
+        common = ["--data", str(settings.data), "--library", str(settings.library)]
+        return CliRunner().invoke(main, [*common, *words], env={"COLUMNS": "200"})
+
+    return invoke
+
+
+def rows(result: Result) -> list[dict]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_the_command_finds_and_mends_as_the_page_does(run: Callable[..., Result], settings: Settings) -> None:
+    [one] = rows(run("health", "--json", "--kind", "misfiled"))
+    assert (one["memes"], one["target"]) == ([MISPLACED], "Stripes")
+    assert MISPLACED in run("health").stdout
+    moved = run("health", "--move", one["finding"][:8])
+    assert moved.exit_code == 0, moved.output
+    assert (settings.library / "Stripes/s19.png").is_file()
+    assert rows(run("health", "--json", "--kind", "misfiled")) == []
+    [uid] = re.findall(r"--undo ([0-9a-f]{16})", moved.output)
+    assert run("duplicates", "--undo", uid).exit_code == 0
+    assert (settings.library / MISPLACED).is_file()
+    assert run("health", "--right", one["finding"]).exit_code == 0
+    assert rows(run("health", "--json", "--again", "--kind", "misfiled")) == []
+
+
+@pytest.mark.parametrize(
+    "words", [("health", "--to", "X"), ("health", "--move", "a", "--right", "b"), ("suggest", "nowhere.png")]
+)
+def test_wrong_use_of_the_command_is_said(run: Callable[..., Result], words: tuple[str, ...]) -> None:
+    assert run(*words).exit_code == 2
+
+
+def test_the_command_suggests_for_a_folder_and_says_what_it_could_not_read(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(stripes())
+    (folder / "broken.png").write_bytes(b"no picture")
+    result = run("suggest", str(folder), "--json")
+    assert result.exit_code == 1
+    first, broken = (json.loads(line) for line in result.stdout.splitlines())
+    assert set(first) >= {"file", "text", "suggestions", "abstain", "duplicates", "variants"}
+    assert first["suggestions"][0]["category"] == "Stripes"
+    assert broken["error"]["message"]
+    shown = run("suggest", str(folder / "a.png"))
+    assert "Stripes" in shown.stdout

@@ -1,0 +1,370 @@
+"""The curator's pages about duplicates: whole without scripts, shut to visitors, and nothing happens unasked."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+from werkzeug.test import TestResponse
+
+from indexer.curation import merge as merging
+from indexer.library.scan import scan_library
+from indexer.stages.decode import decode_pictures
+from indexer.work.progress import Silence
+from search.catalogue import Catalogue, VerdictKind
+from search.settings import Settings
+from tests.support.curating import QuickHasher, add_pairs, draw_duplicates, sign_in, token_in
+from tests.support.fakes import HashingTextEncoder
+from web.app import create_app
+from web.curator import passwords as credentials
+
+Tree = dict[str, bytes]
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "PasswordHasher", QuickHasher)
+
+
+@pytest.fixture
+def client(tiny_settings: Settings) -> Iterator[FlaskClient]:
+    """A visitor of a site whose library holds duplicates, compared."""
+    draw_duplicates(tiny_settings.library)
+    app = create_app(tiny_settings, load_encoder=lambda settings: HashingTextEncoder())
+    catalogue = app.extensions["site"].catalogue
+    scan_library(tiny_settings.library, catalogue, progress=Silence())
+    decode_pictures(tiny_settings, catalogue, progress=Silence())
+    add_pairs(catalogue)
+    yield app.test_client()
+    catalogue.close()
+
+
+@pytest.fixture
+def catalogue(client: FlaskClient) -> Catalogue:
+    found: Catalogue = client.application.extensions["site"].catalogue
+    return found
+
+
+@pytest.fixture
+def curator(client: FlaskClient, tiny_settings: Settings) -> FlaskClient:
+    sign_in(client, tiny_settings.data)
+    return client
+
+
+def tree(library: Path) -> Tree:
+    return {file.relative_to(library).as_posix(): file.read_bytes() for file in library.rglob("*") if file.is_file()}
+
+
+def group_page(client: FlaskClient, tier: str) -> tuple[str, str]:
+    """Return the address and the page of the first group of a tier."""
+    listed = client.get(f"/curator/duplicates?tier={tier}").text
+    found = re.search(r'<a href="(/curator/duplicates/[0-9a-f]{16})">', listed)
+    assert found, listed
+    return found[1], client.get(found[1]).text
+
+
+def fields(page: str) -> dict[str, object]:
+    """Return what the group's form would send as it is loaded."""
+    form = page[page.index("data-group") : page.index("</form>", page.index("data-group"))]
+    values: dict[str, object] = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
+        assert name and value
+        if 'type="checkbox"' in tag:
+            if " checked" in tag:
+                values.setdefault(name[1], []).append(value[1])  # type: ignore[attr-defined]
+        else:
+            values[name[1]] = unescape(value[1])
+    return values
+
+
+def send(client: FlaskClient, address: str, page: str, decision: str, **more: object) -> TestResponse:
+    return client.post(address, data=fields(page) | {"decision": decision} | more)
+
+
+def test_visitors_reach_no_page_and_change_nothing(client: FlaskClient, tiny_settings: Settings) -> None:
+    before = tree(tiny_settings.library)
+    rules = [rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith("/curator")]
+    assert len(rules) >= 9
+    for rule in rules:
+        address = re.sub(r"<int:\w+>", "1", rule.rule)
+        address = re.sub(r"<\w+>", "same", address)
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            answer = client.open(address, method=method)
+            assert answer.status_code == 303 and answer.location.startswith("/sign-in?"), (method, address)
+    assert tree(tiny_settings.library) == before
+
+
+def test_the_home_counts_what_is_left(curator: FlaskClient) -> None:
+    page = curator.get("/curator").text
+    assert re.search(r'href="/curator/duplicates"><b>Duplicates</b> <span class="count">3</span>', page)
+
+
+def test_groups_are_listed_by_tier_with_counts_and_variants_apart(curator: FlaskClient) -> None:
+    page = curator.get("/curator/duplicates").text
+    counts = re.findall(r"([\w ]+) <span class=\"count\">(\d+)</span>", page)
+    assert [(name.strip(), int(count)) for name, count in counts] == [
+        ("The same bytes", 1),
+        ("The same picture", 1),
+        ("Edited pictures", 1),
+        ("Variants", 1),
+        ("The same words", 0),
+    ]
+    variants = curator.get("/curator/duplicates?tier=variant").text
+    assert "Merge all" not in variants and "none is offered for removal" in variants
+
+
+def test_a_group_shows_what_speaks_for_it_and_which_stays_and_why(curator: FlaskClient) -> None:
+    _, page = group_page(curator, "same")
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    for said in (
+        "PDQ 8 of 256, aligned, 0 % of tiles differ, text 0.98",
+        "most pixels: 120 × 90, the next 60 × 45",
+        "Cats/monday.png",
+        "Dogs/monday small.jpg",
+        "1 January 2019",
+        "tiny-artist (simple)",
+        "small-artist (simple)",
+        "I hate mondays",
+    ):
+        assert said in unescape(text)
+
+
+def test_one_post_merges_and_leads_to_the_next_with_an_undo(
+    curator: FlaskClient, catalogue: Catalogue, tiny_settings: Settings
+) -> None:
+    before = tree(tiny_settings.library)
+    address, page = group_page(curator, "same")
+    answer = send(curator, address, page, "merge")
+    assert answer.status_code == 303
+    assert not (tiny_settings.library / "Dogs/monday small.jpg").exists()
+    assert catalogue.memes.at("Cats/monday.png").first_seen.year == 2019
+    after = curator.get(answer.location).text
+    assert "Merged: monday.png, monday small.jpg" in after
+    assert "Was also in</dt><dd>Dogs</dd>" in curator.get("/memes/Cats/monday.png.html").text
+    undo = re.search(r'action="(/curator/duplicates/undo/\w+)"', after)
+    assert undo
+    answer = curator.post(undo[1], data={"csrf": token_in(after), "of": address.rpartition("/")[2]})
+    assert answer.location.startswith(address + "?")
+    assert "Undone" in curator.get(answer.location).text
+    assert tree(tiny_settings.library) == before
+
+
+def test_what_is_not_picked_stays_and_another_can_be_kept(
+    curator: FlaskClient, catalogue: Catalogue, tiny_settings: Settings
+) -> None:
+    address, page = group_page(curator, "same")
+    answer = send(curator, address, page, "merge", other=[])
+    assert answer.status_code == 400 and "one meme alone" in answer.text
+    small = catalogue.memes.at("Dogs/monday small.jpg")
+    other_way = curator.get(f"{address}?keep={small.id}").text
+    assert "chosen by you" in other_way
+    assert send(curator, address, other_way, "merge").status_code == 303
+    assert (tiny_settings.library / small.path).exists()
+    assert not (tiny_settings.library / "Cats/monday.png").exists()
+
+
+@pytest.mark.parametrize(("decision", "kind"), [("distinct", VerdictKind.DISTINCT), ("keep-all", VerdictKind.KEEP_ALL)])
+def test_other_decisions_touch_no_file(
+    curator: FlaskClient, catalogue: Catalogue, tiny_settings: Settings, decision: str, kind: VerdictKind
+) -> None:
+    before = tree(tiny_settings.library)
+    for tier in ("identical", "same", "edited"):
+        address, page = group_page(curator, tier)
+        assert send(curator, address, page, decision).status_code == 303
+        assert curator.get(address).location.startswith("/curator/duplicates?gone=")
+    assert tree(tiny_settings.library) == before
+    assert [one.kind for one in catalogue.verdicts.all()] == [kind] * 3
+    assert "Nothing is left to decide here" in curator.get("/curator/duplicates").text
+
+
+def test_a_page_that_is_too_old_does_nothing(curator: FlaskClient, tiny_settings: Settings) -> None:
+    address, page = group_page(curator, "same")
+    before = tree(tiny_settings.library)
+    assert send(curator, address, page, "merge", seen="x").status_code == 403
+    assert send(curator, address, page, "merge", csrf="x").status_code == 403
+    assert send(curator, address, page, "burn").status_code == 400
+    assert tree(tiny_settings.library) == before
+    assert send(curator, address, page, "merge").status_code == 303
+    assert send(curator, address, page, "merge").status_code == 404  # sent twice
+
+
+def test_variants_are_shown_and_never_removed(curator: FlaskClient, tiny_settings: Settings) -> None:
+    before = tree(tiny_settings.library)
+    address, page = group_page(curator, "variant")
+    assert 'value="merge"' not in page and "trash" not in page
+    assert send(curator, address, page, "merge").status_code == 400
+    for tier in ("variant", "same words"):
+        assert curator.get(f"/curator/duplicates/all/{tier}").status_code == 400
+        assert curator.post(f"/curator/duplicates/all/{tier}", data={"csrf": token_in(page)}).status_code == 400
+    assert tree(tiny_settings.library) == before
+
+
+def test_a_batch_says_how_many_before_it_is_done_and_can_be_undone_whole(
+    curator: FlaskClient, tiny_settings: Settings
+) -> None:
+    before = tree(tiny_settings.library)
+    page = curator.get("/curator/duplicates/all/same").text
+    assert "Put 1 file in the trash?" in page and "Cats/monday.png" in page
+    digest = re.search(r'name="digest" value="(\w+)"', page)
+    assert digest
+    form = {"csrf": token_in(page), "digest": digest[1]}
+    changed = curator.post("/curator/duplicates/all/same", data=form | {"digest": "x"})
+    assert "have changed" in changed.text and tree(tiny_settings.library) == before
+    answer = curator.post("/curator/duplicates/all/same", data=form)
+    assert answer.status_code == 303
+    assert not (tiny_settings.library / "Dogs/monday small.jpg").exists()
+    after = curator.get(answer.location).text
+    assert "1 file of 1 group went to the trash." in after
+    undo = re.search(r'action="(/curator/duplicates/undo-batch/\w+)"', after)
+    assert undo
+    assert curator.post(undo[1], data={"csrf": token_in(after)}).status_code == 303
+    assert tree(tiny_settings.library) == before
+    assert curator.post(undo[1], data={"csrf": token_in(after)}).status_code == 404
+
+
+def test_a_batch_that_takes_long_is_undone_step_by_step(
+    curator: FlaskClient, tiny_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(tiny_settings.library)
+    cat = (tiny_settings.library / "Cats/keyboard cat.jpg").read_bytes()
+    for number in range(3):  # a second group of the tier
+        (tiny_settings.library / f"Dogs/again {number}.jpg").write_bytes(cat)
+    catalogue = curator.application.extensions["site"].catalogue
+    scan_library(tiny_settings.library, catalogue, progress=Silence())
+    with_copies = tree(tiny_settings.library)
+    assert len(with_copies) == len(before) + 3
+    page = curator.get("/curator/duplicates/all/identical").text
+    digest = re.search(r'name="digest" value="(\w+)"', page)
+    assert digest
+    answer = curator.post("/curator/duplicates/all/identical", data={"csrf": token_in(page), "digest": digest[1]})
+    token = re.search(r"batch=(\w+)", answer.location)
+    assert token
+    monkeypatch.setattr("web.curator.duplicates.BATCH_SECONDS", -1)
+    posts = 0
+    while f"batch={token[1]}" in answer.location:
+        answer = curator.post(f"/curator/duplicates/undo-batch/{token[1]}", data={"csrf": token_in(page)})
+        posts += 1
+    assert posts == 2 and "undid=" in answer.location
+    assert tree(tiny_settings.library) == with_copies
+
+
+def test_a_site_that_starts_takes_an_interrupted_merge_back(tiny_settings: Settings, client: FlaskClient) -> None:
+    before = tree(tiny_settings.library)
+    catalogue = client.application.extensions["site"].catalogue
+
+    def stop(step: str) -> None:
+        if step == "commit":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        merging.merge(
+            tiny_settings,
+            catalogue,
+            keep=catalogue.memes.at("Cats/monday.png"),
+            remove=[catalogue.memes.at("Dogs/monday small.jpg")],
+            told=stop,
+        )
+    assert tree(tiny_settings.library) != before
+    again = create_app(tiny_settings, load_encoder=lambda settings: HashingTextEncoder())
+    assert tree(tiny_settings.library) == before
+    again.extensions["site"].catalogue.close()
+
+
+def test_the_trash_lists_what_went_and_puts_it_back(curator: FlaskClient, tiny_settings: Settings) -> None:
+    assert "The trash is empty" in curator.get("/curator/duplicates/trash").text
+    before = tree(tiny_settings.library)
+    address, page = group_page(curator, "identical")
+    send(curator, address, page, "merge")
+    trash = curator.get("/curator/duplicates/trash").text
+    assert str(tiny_settings.data / "trash") in trash
+    back = re.search(r'action="(/curator/duplicates/undo/\w+)"', trash)
+    assert back
+    curator.post(back[1], data={"csrf": token_in(trash)})
+    assert tree(tiny_settings.library) == before
+    assert "The trash is empty" in curator.get("/curator/duplicates/trash").text
+
+
+def test_a_library_that_cannot_be_written_is_said_in_words(
+    curator: FlaskClient, tiny_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(tiny_settings.library)
+    monkeypatch.setattr(merging.os, "access", lambda folder, mode: False)
+    address, page = group_page(curator, "same")
+    answer = send(curator, address, page, "merge")
+    assert answer.status_code == 503 and "nothing was moved" in answer.text
+    assert tree(tiny_settings.library) == before
+    page = curator.get("/curator/duplicates/all/same").text
+    digest = re.search(r'name="digest" value="(\w+)"', page)
+    assert digest
+    answer = curator.post("/curator/duplicates/all/same", data={"csrf": token_in(page), "digest": digest[1]})
+    assert "1 could not be merged" in curator.get(answer.location).text
+    assert tree(tiny_settings.library) == before
+
+
+def test_the_difference_is_a_picture_or_a_sentence(curator: FlaskClient, catalogue: Catalogue) -> None:
+    one, other = catalogue.memes.at("Cats/monday.png"), catalogue.memes.at("Dogs/monday small.jpg")
+    answer = curator.get(f"/curator/duplicates/difference/{one.id}/{other.id}.png")
+    if answer.status_code == 200:
+        picture = Image.open(io.BytesIO(answer.data))
+        assert abs(picture.width / picture.height - other.width / other.height) < 0.05
+    else:
+        assert answer.status_code == 404 and "do not fit" in answer.text
+    assert curator.get("/curator/duplicates/difference/99999/1.png").status_code == 404
+    address, _ = group_page(curator, "same")
+    assert f"/difference/{one.id}/{other.id}.png" in curator.get(f"{address}?show=difference").text
+
+
+def test_hostile_names_and_texts_run_nothing(curator: FlaskClient, catalogue: Catalogue) -> None:
+    page = curator.get("/curator/duplicates?tier=<script>&batch=<b>&failed=3&why=<script>alert(1)</script>")
+    assert page.status_code == 400 and "<script>alert" not in page.text
+    page = curator.get("/curator/duplicates?failed=3&why=<script>alert(1)</script>")
+    assert page.status_code == 200 and "<script>alert" not in page.text
+    assert curator.get("/curator/duplicates?page=99").status_code == 200
+
+
+def test_the_api_gives_groups_and_takes_verdicts_of_the_curator_alone(
+    client: FlaskClient, catalogue: Catalogue, tiny_settings: Settings
+) -> None:
+    for method, address in (("GET", "/api/duplicates"), ("GET", "/api/verdicts"), ("POST", "/api/verdicts")):
+        assert client.open(address, method=method).status_code == 401
+    sign_in(client, tiny_settings.data)
+    before = tree(tiny_settings.library)
+    answer = client.get("/api/duplicates?k=2")
+    assert answer.json["total"] == 3 and len(answer.json["groups"]) == 2
+    token = {"X-CSRF-Token": answer.headers["X-CSRF-Token"]}
+    (same,) = client.get("/api/duplicates?tier=same").json["groups"]
+    assert [meme["path"] for meme in same["members"]] == ["Cats/monday.png", "Dogs/monday small.jpg"]
+    assert same["keep"] == same["members"][0]["id"] and same["reason"].startswith("most pixels")
+    assert (same["evidence"][0]["tier"], same["evidence"][0]["pdq"]) == ("same", 8)
+    (variant,) = client.get("/api/duplicates?tier=variant").json["groups"]
+    assert variant["keep"] is None
+    assert client.get("/api/duplicates?tier=x").status_code == 400
+    asked = {"verdict": "merge", "memes": [same["keep"], "Dogs/monday small.jpg"], "note": "by a program"}
+    assert client.post("/api/verdicts", json=asked).status_code == 403
+    line = client.post("/api/verdicts", json=asked, headers=token)
+    assert line.status_code == 201 and line.json["verdict"] == "merged" and line.json["note"] == "by a program"
+    assert client.get("/api/duplicates?tier=same").json == {"groups": [], "total": 0}
+    undone = client.post(f"/api/verdicts/{line.json['id']}/undo", headers=token)
+    assert undone.status_code == 201 and undone.json["undoes"] == line.json["id"]
+    assert tree(tiny_settings.library) == before
+    assert [one["id"] for one in client.get("/api/verdicts").json["verdicts"]] == [undone.json["id"], line.json["id"]]
+    for wrong in (
+        {"verdict": "burn", "memes": [1, 2]},
+        {"verdict": "distinct", "memes": [1]},
+        {"verdict": "distinct", "memes": [True, None]},
+        {"verdict": "merge", "memes": []},
+        {"verdict": ["merge"], "memes": [1, 2]},
+        {"memes": 3},
+        [],
+    ):
+        assert client.post("/api/verdicts", json=wrong, headers=token).status_code == 400, wrong
+    wrong = {"verdict": "distinct", "memes": [1, 99999]}
+    assert client.post("/api/verdicts", json=wrong, headers=token).status_code == 404
+    assert len(catalogue.verdicts.all()) == 2

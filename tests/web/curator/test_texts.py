@@ -1,0 +1,90 @@
+"""The curator's pages about texts: what is badly read, what disagrees, and what is said of it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+from test_weigh import FINE, OTHER, reading
+
+from indexer.ocr.engines import Line, Reading, reading_of
+from indexer.stages.embed_texts import embed_passages, split_texts
+from indexer.work.progress import Silence
+from search.catalogue import Catalogue, Judged, ReadingRecord
+from search.meme import TextKind
+from search.settings import Settings
+from tests.support.curating import sign_in
+from tests.support.fakes import HashingTextEncoder
+from web.app import create_app
+
+
+@pytest.fixture
+def client(tiny_settings: Settings, tiny_indexed: Catalogue) -> Iterator[FlaskClient]:
+    app = create_app(tiny_settings, load_encoder=lambda settings: HashingTextEncoder())
+    yield app.test_client()
+    app.extensions["site"].catalogue.close()
+
+
+def test_visitors_are_led_to_the_door(client: FlaskClient) -> None:
+    for path in ("/curator/reading", "/curator/contradictions"):
+        assert client.get(path).status_code == 303
+        assert client.post(f"{path}/1").status_code == 303
+
+
+def test_the_worst_read_is_shown_with_its_boxes_and_leaves_when_it_is_right(
+    client: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    meme = tiny_indexed.memes.at("Robots/no words.png")
+    tiny_indexed.texts.put_reading(reading("xqzrt <b>", confidence=0.4, content=meme.content_hash))
+    token = sign_in(client, tiny_settings.data)
+    page = client.get("/curator/reading").text
+    assert "xqzrt &lt;b&gt;" in page and "<polygon" in page and "1 left" in page
+    form = {"csrf": token, "source": "engine-1", "decision": "right"}
+    assert client.post(f"/curator/reading/{meme.id}", data=form).status_code == 303
+    assert "Nothing is badly read" in client.get("/curator/reading").text
+    client.post(f"/curator/reading/{meme.id}", data=form | {"decision": "open"})
+    assert "xqzrt" in client.get("/curator/reading").text
+    assert client.post(f"/curator/reading/{meme.id}", data=form | {"csrf": "x"}).status_code == 403
+    assert client.post(f"/curator/reading/{meme.id}", data=form | {"decision": "x"}).status_code == 400
+
+
+def test_a_picture_is_read_again_with_the_other_engine(
+    client: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Other:
+        name = "tesseract-9"
+
+        def read(self, picture: object) -> Reading:
+            return reading_of([Line("all is well", 0.9, ((0, 0), (1, 0), (1, 1), (0, 1)))])
+
+    monkeypatch.setattr("web.curator.texts._engine", lambda name: Other())
+    meme = tiny_indexed.memes.at("Robots/no words.png")
+    tiny_indexed.texts.put_reading(reading("xqzrt vbnm", confidence=0.4, content=meme.content_hash))
+    token = sign_in(client, tiny_settings.data)
+    form = {"csrf": token, "source": "engine-1", "decision": "again"}
+    assert client.post(f"/curator/reading/{meme.id}", data=form).status_code == 303
+    assert tiny_indexed.texts.ocr_readings(meme.content_hash)[0].body == "all is well"
+    assert "Nothing is badly read" in client.get("/curator/reading").text
+
+
+def test_a_text_that_is_called_wrong_is_not_asked_about_again(
+    client: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    meme = tiny_indexed.memes.at("Dogs/fine.png")
+    for source, body in (("good", FINE), ("bad", OTHER)):
+        tiny_indexed.texts.put_reading(ReadingRecord(meme.content_hash, TextKind.SIMPLE, source, body))
+    split_texts(tiny_indexed)
+    embed_passages(tiny_indexed, HashingTextEncoder(), progress=Silence())
+    token = sign_in(client, tiny_settings.data)
+    page = client.get("/curator/contradictions").text
+    assert "Dogs/fine.png" in page and "sunglasses" in page
+    form = {"csrf": token, "text": "simple-description bad", "decision": "wrong"}
+    assert client.post(f"/curator/contradictions/{meme.id}", data=form).status_code == 303
+    bad = next(text for text in tiny_indexed.texts.of(meme) if text.source == "bad")
+    assert tiny_indexed.judgements.on(meme.content_hash, bad) is Judged.WRONG
+    assert "No texts contradict" in client.get("/curator/contradictions").text
+    client.post(f"/curator/contradictions/{meme.id}", data=form | {"decision": "open"})
+    assert "sunglasses" in client.get("/curator/contradictions").text
+    client.post(f"/curator/contradictions/{meme.id}", data=form | {"decision": "right"})
+    assert "No texts contradict" in client.get("/curator/contradictions").text

@@ -1,0 +1,329 @@
+"""The pages: the library's own addresses, nothing that runs, nothing that jumps, whole without scripts."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+
+from indexer.pipeline import index_library
+from indexer.work.progress import Silence
+from search.catalogue import Catalogue, open_catalogue
+from search.settings import Settings
+from tests.support.fakes import HashingTextEncoder
+from tests.support.tiny import TINY
+from web import query_images as uploads
+from web.app import create_app
+from web.site.examples import examples
+from web.site.markdown import sections
+from web.site.pages import PAGE, ago
+
+MEANS = "the toaster stands for labour that nobody sees"
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>[x](javascript:alert(3))\"'&"
+
+
+class Page(HTMLParser):
+    """The parts of a page that tests ask for: its tags in order, and each link's address."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str, **having: str) -> list[dict[str, str | None]]:
+        return [
+            attributes
+            for name, attributes in self.tags
+            if name == tag and all(attributes.get(key.rstrip("_")) == value for key, value in having.items())
+        ]
+
+    def cards(self) -> list[str]:
+        return [str(link["href"]) for link in self.all("a", class_="picture")]
+
+
+def page(client: FlaskClient, address: str, status: int = 200) -> Page:
+    answer = client.get(address)
+    assert answer.status_code == status, answer.text[:500]
+    return Page(answer.text)
+
+
+def address_of(path: str) -> str:
+    return f"/memes/{quote(path)}.html"
+
+
+def test_home_shows_the_freshest_first_and_every_category(site: FlaskClient) -> None:
+    home = page(site, "/")
+    newest_first = sorted(TINY, key=lambda tiny: tiny.first_seen, reverse=True)
+    assert home.cards()[0] == address_of(newest_first[0].path)
+    assert sorted(home.cards()) == sorted(address_of(tiny.path) for tiny in TINY)
+    for category in {tiny.path.split("/")[0] for tiny in TINY}:
+        assert category in home.text
+
+
+def test_results_keep_the_query_and_mark_the_words_that_matched(site: FlaskClient) -> None:
+    results = page(site, "/?q=dog+in+a+burning+room")
+    assert results.all("input", name="q")[0]["value"] == "dog in a burning room"
+    assert results.cards()[0] == address_of("Dogs/fine.png")
+    assert results.all("mark")
+
+
+def test_a_line_parts_the_certain_from_the_rest(site: FlaskClient) -> None:
+    query = "dog in a burning room"
+    answer = site.get("/api/search", query_string={"q": query, "k": 30}).json
+    certain = answer["query"]["certain"]
+    assert 0 < certain < answer["total"] <= PAGE
+    before, after = site.get("/", query_string={"q": query}).text.split("Less certain from here")
+    assert len(Page(before).cards()) == certain
+    assert Page(before + after).cards() == [hit["url"] for hit in answer["hits"]]
+    assert f"{certain} meme" in before and f"{answer['total'] - certain} less certain" in before
+    assert "Less certain from here" not in page(site, f"/?q={quote(query)}&sort=newest").text
+
+
+def test_a_page_past_the_last_says_so_and_leads_back(site: FlaskClient) -> None:
+    past = page(site, "/?q=dog&page=9")
+    assert "There is no such page." in past.text and "No meme answers" not in past.text
+    assert past.all("input", name="q")[0]["value"] == "dog"
+    assert past.all("a", href="/?q=dog")
+
+
+def test_a_refined_query_stays_in_its_category(site: FlaskClient) -> None:
+    results = page(site, "/?q=dog&category=Dogs")
+    assert [one["value"] for one in results.all("input", name="category")] == ["Dogs"]
+    assert results.all("a", href="/?q=dog"), "and can leave it"
+
+
+def test_examples_describe_quote_and_mean_with_different_memes(served_settings: Settings, served: Catalogue) -> None:
+    # The freshest meme quotes, the only essay means, and a third, the next in age with words of its own, describes.
+    found = examples(served_settings, served)
+    assert found == ("a green dog waves hello", '"i hate mondays"', MEANS)
+
+
+def test_a_meme_has_its_breadcrumb_name_date_texts_and_relatives(site: FlaskClient) -> None:
+    toaster = page(site, address_of("Robots/toaster.png"))
+    for words in ("Robots", "This meme", "toaster.png", "First Seen", "tiny-artist", "tesseract-ocr", "skill issue"):
+        assert words in toaster.text
+    assert "A robot repairs a toaster." in toaster.text
+    assert "Okay, let's break down" in toaster.text, "a description is shown as it was written"
+    assert toaster.all("summary")
+    assert address_of("Robots/toaster.png") not in toaster.cards()
+    assert toaster.cards()
+
+
+@pytest.mark.parametrize("tiny", TINY, ids=lambda tiny: tiny.path)
+def test_any_name_has_a_page_a_file_and_a_place_in_its_category(site: FlaskClient, tiny) -> None:
+    category = tiny.path.split("/")[0]
+    listing = page(site, f"/memes/{quote(category)}/index.html")
+    assert address_of(tiny.path) in listing.cards()
+    shown = page(site, address_of(tiny.path))
+    [picture] = [one for one in shown.all("img") if "data-zoom" in one]
+    assert site.get(str(picture["src"])).mimetype == ("image/jpeg" if tiny.path.endswith("jpg") else "image/png")
+
+
+def test_every_link_of_every_page_leads_somewhere(site: FlaskClient) -> None:
+    seen: set[str] = set()
+    waiting = ["/", "/about", "/?q=dog", "/?q=dog&sort=newest"]
+    while waiting:
+        address = waiting.pop().split("#")[0]
+        if not address or address in seen:
+            continue
+        seen.add(address)
+        answer = site.get(address)
+        assert answer.status_code == 200, address
+        if answer.mimetype == "text/html":
+            found = Page(answer.text)
+            waiting += [str(link["href"]) for link in found.all("a") if link.get("href")]
+            waiting += [str(one[key]) for tag, key in (("img", "src"), ("link", "href")) for one in found.all(tag)]
+    assert len(seen) > 3 * len(TINY)
+
+
+def test_pictures_have_their_size_before_they_load(site: FlaskClient) -> None:
+    for address in ("/", "/?q=dog", address_of("Dogs/fine.png")):
+        for picture in page(site, address).all("img"):
+            assert int(str(picture["width"])) > 0 and int(str(picture["height"])) > 0
+            assert picture["alt"] or picture["src"] == "/static/icon.svg", "only decoration goes unnamed"
+
+
+def test_the_first_page_is_light_and_asks_nobody_else(site: FlaskClient) -> None:
+    home = site.get("/")
+    total = len(home.data) + sum(len(site.get(f"/static/{name}").data) for name in ("site.css", "site.js", "icon.svg"))
+    assert total < 100_000
+    assert not re.search(rb"(?:src|href)=\"(?:https?:)?//", home.data)
+    assert "default-src 'self'" in home.headers["Content-Security-Policy"]
+
+
+def test_the_same_sentence_stands_on_the_page_and_in_the_api(site: FlaskClient) -> None:
+    for asked in ("q=x&category=None", "q=x&sort=best", "q=" + "x" * 1001, "q=x&picture=gone"):
+        expected, shown = site.get(f"/api/search?{asked}"), site.get(f"/?{asked}")
+        assert shown.status_code == expected.status_code >= 400
+        assert Page(shown.text).text.count(expected.json["error"]["message"])
+    assert "There is nothing at this address." in page(site, "/no/such/page", 404).text
+
+
+def test_a_category_that_is_not_there_is_said(site: FlaskClient) -> None:
+    assert "There is no category Nope." in page(site, "/memes/Nope/index.html", 404).text
+    assert "There is no meme at" in page(site, "/memes/Cats/nope.png.html", 404).text
+
+
+def test_an_empty_library_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "memes").mkdir()
+    settings = Settings(library=tmp_path / "memes", data=tmp_path / "data")
+    home = page(create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client(), "/")
+    assert "memetica index" in home.text and "memetica demo" in home.text
+
+
+def test_without_an_index_memes_are_shown_and_search_says_what_mends_it(tiny_settings: Settings) -> None:
+    client = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    assert "memetica index" in page(client, "/?q=dog", 503).text
+
+
+def test_without_an_index_no_model_is_loaded_to_say_so(tiny_settings: Settings) -> None:
+    def never(settings: Settings) -> HashingTextEncoder:
+        raise AssertionError("a model was loaded")
+
+    assert "memetica index" in page(create_app(tiny_settings, load_encoder=never).test_client(), "/?q=dog", 503).text
+
+
+def test_awkward_names_survive_every_address(tmp_path: Path) -> None:
+    category = '50% #1? "a" & b;=+ %2F'
+    names = [
+        "two\nlines.png",
+        "مرحبا‏ \u202eabc.png",
+        "bell\a.png",
+        "a%20b?c#d&e.png",
+        " spaced  out .png",
+        "x.jpg.html.png",
+    ]
+    names += [f"{number}.png" for number in range(PAGE + 1 - len(names))]
+    (tmp_path / "memes" / category).mkdir(parents=True)
+    for number, name in enumerate(names):
+        file = tmp_path / "memes" / category / name
+        Image.new("RGB", (30 + number, 20), (number * 8, 99, 50)).save(file)
+        os.utime(file, (10**9 - number, 10**9 - number))
+    settings = Settings(
+        library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
+    )
+    with open_catalogue(settings) as catalogue:
+        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+    client = create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    first = page(client, f"/memes/{quote(category)}/index.html")
+    [following] = first.all("a", rel="next")
+    second = page(client, str(following["href"]))
+    expected = [f"/memes/{quote(category, safe='')}/{quote(name, safe='')}.html" for name in names]
+    assert first.cards() + second.cards() == expected
+    for number, address in enumerate(expected):
+        assert page(client, address).all("nav", class_="crumbs")
+        with Image.open(io.BytesIO(client.get(address.removesuffix(".html")).data)) as picture:
+            assert picture.width == 30 + number
+        assert client.get(address.removesuffix(".html") + "?download").status_code == 200
+    atom = "{http://www.w3.org/2005/Atom}"
+    entries = ElementTree.fromstring(client.get("/feed.atom", query_string={"category": category}).data)
+    assert [
+        one.attrib["href"].removeprefix("http://localhost") for one in entries.findall(f"{atom}entry/{atom}link")
+    ] == (expected[:PAGE])
+
+
+def test_kept_uploads_stay_within_their_bounds_and_the_newest_stays(
+    site: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "KEPT", 3)
+    settings = Settings(library=tmp_path, data=tmp_path / "data")
+    client = create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+
+    def send(shade: int) -> str:
+        raw = io.BytesIO()
+        Image.new("RGB", (50, 50), (shade, 0, 0)).save(raw, "PNG")
+        raw.seek(0)
+        return client.post("/upload", data={"picture": (raw, "x")}).headers["Location"].split("picture=")[1]
+
+    kept = [send(shade) for shade in range(5)]
+    assert {file.stem for file in (tmp_path / "data" / "uploads").iterdir()} == set(kept[2:])
+    monkeypatch.setattr(uploads, "KEPT_BYTES", 1)
+    newest = send(9)
+    assert [file.stem for file in (tmp_path / "data" / "uploads").iterdir()] == [newest]
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(send, [9] * 40)) == {newest}, "eight visitors may send the same picture at once"
+
+
+def test_hostile_texts_and_names_run_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "memes" / "<b>Category"
+    folder.mkdir(parents=True)
+    name = "<img src=x onerror=alert(9)>.png"
+    Image.new("RGB", (40, 30), "red").save(folder / name)
+    for suffix in (".txt", ".evil<script>.simple-description.txt", ".evil.detailed-analysis.txt"):
+        (folder / (name + suffix)).write_text(f"# Heading {HOSTILE}\n\n{HOSTILE}\n\n![p](javascript:alert(4))")
+    (folder / "run.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="alert(5)"><script>alert(6)</script></svg>'
+    )
+    settings = Settings(
+        library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
+    )
+    with open_catalogue(settings) as catalogue:
+        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+        paths = [meme.path for meme in catalogue.memes.everything()]
+    client = create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    assert len(paths) == 2
+    for address in (
+        "/",
+        f"/?q={quote(HOSTILE)}",
+        *(address_of(path) for path in paths),
+        "/memes/%3Cb%3ECategory/index.html",
+    ):
+        shown = page(client, address)
+        assert not [one for one in shown.all("script") if one.get("src") != "/static/site.js"]
+        for _, attributes in shown.tags:
+            assert not [key for key in attributes if key.startswith("on")]
+            assert not str(attributes.get("href", "")).startswith("javascript")
+    vector = client.get(f"/memes/{quote('<b>Category/run.svg')}")
+    assert b"alert" not in vector.data
+    assert "sandbox" in vector.headers["Content-Security-Policy"]
+
+
+def test_a_file_can_be_asked_for_in_parts_and_is_kept_while_it_is_the_same(site: FlaskClient) -> None:
+    whole = site.get("/memes/Dogs/fine.png")
+    part = site.get("/memes/Dogs/fine.png", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.data) == (206, whole.data[10:20])
+    again = site.get("/memes/Dogs/fine.png", headers={"If-None-Match": whole.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_feeds_are_atom_with_an_entry_a_meme(site: FlaskClient) -> None:
+    atom = "{http://www.w3.org/2005/Atom}"
+    for address, expected in (("/feed.atom", len(TINY)), ("/feed.atom?category=Dogs", 2)):
+        feed = ElementTree.fromstring(site.get(address).data)
+        assert feed.tag == f"{atom}feed"
+        assert len(feed.findall(f"{atom}entry")) == expected
+        assert all(entry.find(f"{atom}updated") is not None for entry in feed.findall(f"{atom}entry"))
+    assert ElementTree.fromstring(site.get("/feed.atom?q=dog").data).findall(f"{atom}entry")
+    assert b"{searchTerms}" in site.get("/opensearch.xml").data
+
+
+def test_markdown_keeps_its_form_and_loses_its_teeth() -> None:
+    [first, second] = sections(
+        f"Before **bold** {HOSTILE}\n\n## Heading\n\n* one\n* two\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+    )
+    assert (first.heading, second.heading) == ("", "Heading")
+    assert "<strong>bold</strong>" in first.html and "<script" not in first.html and "href" not in first.html
+    assert "<li>one</li>" in second.html and "<td>1</td>" in second.html
+
+
+def test_time_is_said_as_people_say_it() -> None:
+    now = datetime.now(UTC)
+    said = {days: ago(now - timedelta(days=days, minutes=1)) for days in (0, 1, 8, 45, 800)}
+    assert said == {0: "today", 1: "1 day ago", 8: "1 week ago", 45: "1 month ago", 800: "2 years ago"}

@@ -1,0 +1,1 @@
+"""What a serving site does in the background."""

@@ -1,0 +1,5 @@
+"""`python -m web.cli` is the `memetica` command."""
+
+from web.cli.main import main
+
+main()

@@ -1,0 +1,45 @@
+"""The picture of an evaluation: a panel for each kind of query, a bar for each ranking. The only matplotlib."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from search.errors import DataFolderError
+from search.evaluation.metrics import Metric
+
+SHOWN = ("ndcg@10", "recall@1")
+COLOURS = ("#2f6f9f", "#9fc3dd")
+
+
+def draw(path: Path, metrics: Sequence[Metric], *, title: str) -> None:
+    """Write the picture, whole or not at all; raise DataFolderError when it cannot be written."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    kinds = list(dict.fromkeys(metric.kind for metric in metrics))
+    fields = list(dict.fromkeys(metric.field for metric in metrics))[::-1]  # bars are drawn from the bottom up
+    figure = Figure(figsize=(3.2 + 3.4 * len(kinds), 1.6 + 0.34 * len(fields)), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=11)
+    panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
+    for panel, kind in zip(panels, kinds, strict=True):
+        values = {(one.field, one.metric): one for one in metrics if one.kind == kind}
+        for number, (name, colour) in enumerate(zip(SHOWN, COLOURS, strict=True)):
+            places = [at + (0.2 if number == 0 else -0.2) for at in range(len(fields))]
+            bars = panel.barh(places, [values[field, name].value for field in fields], 0.38, color=colour, label=name)
+            panel.bar_label(bars, fmt="%.2f", fontsize=7, padding=2)
+        panel.set_title(f"{kind} ({values[fields[0], SHOWN[0]].queries:,})", fontsize=9)
+        panel.set_xlim(0, 1.12)
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[0].set_yticks(range(len(fields)), fields, fontsize=8)
+    panels[-1].legend(loc="lower right", fontsize=7)
+    aside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        figure.savefig(aside, format=path.suffix[1:].lower(), dpi=150)
+        aside.replace(path)
+    except OSError as error:
+        raise DataFolderError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        aside.unlink(missing_ok=True)

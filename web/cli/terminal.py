@@ -1,0 +1,143 @@
+"""How the command speaks: rows on stdout, talk and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Task as ProgressTask
+from rich.table import Table
+from rich.text import Text
+
+from indexer.work.progress import StageReport
+from search.errors import MemeticaError
+from search.meme import Stage
+
+LABELS = {
+    Stage.SCAN: "reading the folder",
+    Stage.MEDIA: "decoding pictures",
+    Stage.OCR: "reading their words",
+    Stage.DESCRIBE: "describing",
+    Stage.EMBED: "embedding texts",
+    Stage.PICTURES: "embedding pictures",
+    Stage.BUILD: "building the index",
+    Stage.DUPLICATES: "comparing pictures",
+}
+
+
+class Terminal:
+    """The two streams of a command. With `quiet`, only errors are said."""
+
+    def __init__(self, *, quiet: bool, as_json: bool) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False)
+        self.talk = Console(file=sys.stderr, highlight=False, quiet=quiet, emoji=False)
+        self._errors = Console(file=sys.stderr, highlight=False, emoji=False)
+
+    def row(self, row: Mapping[str, Any]) -> None:
+        """Write one row of JSON to stdout."""
+        sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, title: str = "") -> None:
+        """Write a table to stdout; numbers to the right."""
+        table = Table(title=title or None, title_justify="left", box=None, header_style="dim", pad_edge=False)
+        for name in columns:
+            table.add_column(name, justify="right" if name in NUMBERS else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        self.out.print(table)
+
+    def say(self, sentence: str, *, style: str = "") -> None:
+        """Say a sentence on stderr."""
+        self.talk.print(Text(sentence, style=style))
+
+    def complain(self, error: MemeticaError) -> None:
+        """Say what went wrong and what mends it, on stderr; as JSON where rows are JSON."""
+        if self.as_json:
+            body = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+            sys.stderr.write(json.dumps(body, ensure_ascii=False) + "\n")
+            return
+        self._errors.print(Text.assemble(("memetica: ", "bold red"), error.message))
+        if error.hint:
+            self._errors.print(Text(error.hint, style="dim"))
+
+    def report(self, report: StageReport) -> None:
+        """Say what a stage has done."""
+        if not (report.done or report.failed) and report.stage is not Stage.SCAN:
+            return
+        rate = f", {report.done / report.seconds:.3g} a second" if report.seconds > 1 and report.done > 20 else ""
+        sentence = f"{LABELS[report.stage]}: {report.done:,} in {report.seconds:.1f} s{rate}"
+        failed = f"; {report.failed:,} failed" if report.failed else ""
+        self.say(f"{sentence}{failed}{': ' + report.note if report.note else ''}", style="yellow" if failed else "")
+
+
+NUMBERS = {"score", "done", "missing", "failed", "value", "memes", "queries", "#"}
+
+
+class Rate(ProgressColumn):
+    """Steps a second, measured over the last moments."""
+
+    def render(self, task: ProgressTask) -> Text:
+        """Return the rate, or nothing while it is unknown."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.1f}/s", style="dim")
+
+
+class Bars:
+    """A bar for each stage with rate and time left; none when stderr is no terminal or the reader wants quiet."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._shown = not terminal.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._console = terminal.talk
+        self._bars: Progress | None = None
+        self._failed = 0
+
+    def begin(self, stage: Stage, total: int, *, unit: str) -> None:
+        """Show a bar for the stage, unless there is nothing to do."""
+        if not self._shown or not total:
+            return
+        self._failed = 0
+        self._bars = Progress(
+            TextColumn("{task.description:<20}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}", style="dim"),
+            Rate(),
+            TimeElapsedColumn(),
+            TextColumn("left", style="dim"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[failed]}", style="yellow"),
+            console=self._console,
+            transient=True,
+        )
+        self._bars.add_task(LABELS[stage], total=total, unit=unit, failed="")
+        self._bars.start()
+
+    def advance(self, steps: int = 1, *, failed: bool = False) -> None:
+        """Move the bar on."""
+        if self._bars is None:
+            return
+        self._failed += failed
+        self._bars.update(
+            self._bars.task_ids[0], advance=steps, failed=f"{self._failed} failed" if self._failed else ""
+        )
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None

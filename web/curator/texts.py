@@ -1,0 +1,175 @@
+"""The curator's pages about texts: pictures that were badly read, and texts that contradict each other."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from flask import Blueprint, Flask, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from indexer.media.decode import decode
+from indexer.ocr.engines import OcrEngine, RapidOcr, Tesseract, read_frames
+from indexer.stages.ocr import reading_record
+from indexer.stages.weigh_texts import BADLY_READ
+from search.catalogue import Judged, ReadingRecord
+from search.errors import NotFound, WrongUse
+from search.meme import Meme, Text, TextKind
+from search.texts.agreement import Contradiction, Witness, contradicted, contradictions, disputed_in
+from web.context import site
+from web.curator.auth import curator_only
+from web.curator.home import Card
+
+blueprint = Blueprint("reading", __name__, url_prefix="/curator")
+LONG = 700  # letters of a text that are shown at once, or up to the end of what is disputed in it
+NAMES = {
+    TextKind.OCR: "Words in the picture",
+    TextKind.SIMPLE: "Simple description",
+    TextKind.DETAILED: "Detailed analysis",
+}
+AHEAD = 2  # contradictions looked for: the one shown and whether there is another
+
+
+def register(app: Flask) -> None:
+    """Give the site the pages and the curator's home their cards."""
+    app.extensions["curator_cards"] += [reading_card, contradictions_card]
+    app.register_blueprint(blueprint)
+
+
+def reading_card() -> Card:
+    """Return the curator's card of pictures that were badly read."""
+    left = len(site().catalogue.texts.badly_read(BADLY_READ))
+    return Card("Badly read", "/curator/reading", left, "Words in pictures that look like junk: read again, or right.")
+
+
+def contradictions_card() -> Card:
+    """Return the curator's card of texts that contradict each other."""
+    left = site().catalogue.texts.count_disputed()
+    return Card("Contradictions", "/curator/contradictions", left, "Memes whose texts disagree: say which is wrong.")
+
+
+@blueprint.get("/reading")
+@curator_only
+def reading() -> str:
+    """Show the worst read picture that waits, its boxes and its text, or the one after those passed over."""
+    waiting = site().catalogue.texts.badly_read(BADLY_READ)
+    after = request.args.get("after", type=int)
+    place = next((at + 1 for at, (meme, _) in enumerate(waiting) if meme.id == after), 0)
+    meme, record = waiting[place] if place < len(waiting) else (None, None)
+    other = None if record is None else _other_engine(record.source)
+    return render_template(
+        "reading.html",
+        meme=meme,
+        record=record,
+        boxes=_boxes(meme, record) if meme and record else [],
+        left=len(waiting),
+        other=other,
+        done=_done("reading"),
+    )
+
+
+@blueprint.post("/reading/<int:id>")
+@curator_only
+def decide_reading(id: int) -> AnyResponse:
+    """Keep what the curator says of a reading, or read again with the other engine."""
+    catalogue = site().catalogue
+    meme = catalogue.memes.get(id)
+    source = request.form.get("source", "")
+    record = next((one for one in catalogue.texts.ocr_readings(meme.content_hash) if one.source == source), None)
+    if record is None:
+        raise NotFound("That reading is not there any more.", hint="Load the page again.")
+    if request.form.get("decision") == "again":
+        engine = _engine(_other_engine(source))
+        settings = site().settings
+        decoded = decode(settings.library / meme.path, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+        catalogue.texts.put_reading(reading_record(meme, engine, read_frames(engine, decoded.pictures)))
+        return redirect("/curator/reading", code=303)
+    text = Text(TextKind.OCR, source, record.body)
+    catalogue.judgements.put(meme.content_hash, text, _verdict())
+    return redirect(f"/curator/reading?did={id}", code=303)
+
+
+def _verdict() -> Judged:
+    try:
+        return Judged(request.form.get("decision", ""))
+    except ValueError:
+        raise WrongUse("A text is right, wrong or open.") from None
+
+
+def _other_engine(source: str) -> str:
+    return "rapidocr" if source.startswith("tesseract") else "tesseract"
+
+
+def _engine(name: str) -> OcrEngine:
+    """Return an engine by its name; raise ModelUnavailable when it is not installed."""
+    return RapidOcr() if name == "rapidocr" else Tesseract()
+
+
+def _boxes(meme: Meme, record: ReadingRecord) -> list[str]:
+    """Return the corners of each line that was read, in pixels, as SVG writes them."""
+    boxes: Any = record.boxes or ()
+    width, height = meme.width or 0, meme.height or 0
+    return [" ".join(f"{x * width:.1f},{y * height:.1f}" for x, y in box) for _, _, box in boxes]
+
+
+@blueprint.get("/contradictions")
+@curator_only
+def disagreeing() -> str:
+    """Show a meme whose texts contradict each other, the newest first, or the one after those passed over."""
+    after = request.args.get("after", type=int)
+    found: list[Contradiction] = list(
+        islice(contradictions(site().catalogue, encoder=site().settings.text_encoder, after=after), AHEAD)
+    )
+    return render_template(
+        "contradictions.html",
+        found=found[0] if found else None,
+        passed=after is not None,
+        contradicted=contradicted,
+        marked=_marked,
+        names=NAMES,
+        next=found[0].meme.id if len(found) > 1 else None,
+        done=_done("contradictions"),
+    )
+
+
+def _marked(found: Contradiction, witness: Witness) -> tuple[list[tuple[str, bool]], str]:
+    """Return a text in pieces, of each whether it says what another text excludes, and the rest of a long one."""
+    body, at, pieces = witness.text.body, 0, []
+    spans = disputed_in(found, witness)
+    ends = len(body)
+    if len(body) > LONG:
+        ends = body.find("\n", max(LONG, spans[-1][1] if spans else 0))
+        ends = len(body) if ends < 0 else ends
+    for start, end in spans:
+        pieces += [(body[at:start], False), (body[start:end], True)]
+        at = end
+    return [*pieces, (body[at:ends], False)], body[ends:].strip()
+
+
+@blueprint.post("/contradictions/<int:id>")
+@curator_only
+def decide_contradiction(id: int) -> AnyResponse:
+    """Keep that one text about a meme is wrong, that all are right, or that all is open again."""
+    catalogue = site().catalogue
+    meme = catalogue.memes.get(id)
+    texts = [one for one in catalogue.texts.of(meme) if one.kind is not TextKind.OTHER]
+    verdict = _verdict()
+    if verdict is Judged.WRONG:
+        named = request.form.get("text", "")
+        texts = [one for one in texts if f"{one.kind} {one.source}" == named]
+        if not texts:
+            raise NotFound("That text is not there any more.", hint="Load the page again.")
+    with catalogue.transaction():
+        for text in texts:
+            catalogue.judgements.put(meme.content_hash, text, verdict)
+    return redirect(f"/curator/contradictions?did={id}", code=303)
+
+
+def _done(page: str) -> dict[str, Any] | None:
+    """Return what this page was reached by doing, and the meme that its undo is about."""
+    id = request.args.get("did", type=int)
+    if id is None:
+        return None
+    meme = site().catalogue.memes.get(id)
+    sources = [one.source for one in site().catalogue.texts.ocr_readings(meme.content_hash)]
+    return {"path": meme.path, "action": f"/curator/{page}/{id}", "source": sources[0] if sources else ""}

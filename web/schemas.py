@@ -1,0 +1,187 @@
+"""One row of each answer, the same for the command and the API, and the addresses of memes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from search.catalogue import MergeRecord
+from search.encoders.clip import spec_of
+from search.encoders.clip_models import title_of
+from search.errors import MemeticaError
+from search.index.status import IndexStatus
+from search.meme import Meme, Text
+from search.results import Answer, Hit
+
+if TYPE_CHECKING:
+    from indexer.curation.duplicates import Proposal
+    from indexer.status import LibraryStatus  # brings the decoders, which a search does not need
+
+Row = dict[str, Any]
+
+
+def page_url(meme: Meme) -> str:
+    """Return the address of a meme's page: the one that the library's own site gives it."""
+    return f"/memes/{quote(meme.path, safe='/')}.html"
+
+
+def file_url(meme: Meme) -> str:
+    """Return the address of a meme's file."""
+    return f"/memes/{quote(meme.path, safe='/')}"
+
+
+def thumbnail_url(meme: Meme) -> str | None:
+    """Return the address of a meme's thumbnail, or None when it has none."""
+    return f"/thumbnails/{meme.content_hash}.webp" if meme.has_thumbnail else None
+
+
+def category_url(category: str, *, page: int = 1) -> str:
+    """Return the address of a page of a category."""
+    return f"/memes/{quote(category, safe='')}/index.html" + (f"?page={page}" if page > 1 else "")
+
+
+def hit_row(hit: Hit) -> Row:
+    """Return a hit as a row."""
+    return {
+        **_identity(hit.meme),
+        "score": round(hit.score, 4),
+        "certain": hit.certain,
+        "why": {field.value: round(share, 4) for field, share in hit.why.items()},
+        "snippets": [
+            {"field": snippet.field.value, "source": snippet.source, "html": snippet.html} for snippet in hit.snippets
+        ],
+        "variants": hit.variants,
+        "variant_ids": list(hit.variant_ids),
+    }
+
+
+def meme_row(meme: Meme, texts: Sequence[Text]) -> Row:
+    """Return everything known about a meme as a row, each text with its source."""
+    return {
+        **_identity(meme),
+        "file": file_url(meme),
+        "content_hash": meme.content_hash,
+        "size": meme.size,
+        "frames": meme.frames,
+        "seconds": meme.seconds,
+        "texts": [
+            {
+                "kind": text.kind.value,
+                "source": text.source,
+                "body": text.body,
+                "sidecar": text.sidecar,
+                "made_at": _iso(text.made_at),
+            }
+            for text in texts
+        ],
+    }
+
+
+def proposal_row(proposal: Proposal) -> Row:
+    """Return a group of duplicates as a row: its memes, which one would stay and why, and what speaks for each."""
+    group = proposal.group
+    return {
+        "key": proposal.key,
+        "tier": group.tier.value,
+        "members": [_identity(meme) | {"size": meme.size} for meme in proposal.memes],
+        "keep": proposal.kept.id if group.tier.is_duplicate else None,
+        "reason": proposal.reason if group.tier.is_duplicate else "",
+        "evidence": [
+            {"a": group.representative.id, "b": member.meme.id}
+            | json.loads(member.evidence.to_json())
+            | {"in_words": member.evidence.in_words()}
+            for member in group.members
+            if member.evidence is not None
+        ],
+    }
+
+
+def merge_row(merge: MergeRecord, data: Path) -> Row:
+    """Return a merge whose files lie in the trash as a row."""
+    return {
+        "id": merge.uid,
+        "kept": merge.kept,
+        "removed": [path for path, _ in merge.removed],
+        "folder": str(data / "trash" / merge.uid),
+        "at": _iso(merge.begun_at),
+    }
+
+
+def answer_row(answer: Answer) -> Row:
+    """Return an answer in the shape of every HTTP answer."""
+    return {
+        "hits": [hit_row(hit) for hit in answer.hits],
+        "total": answer.total,
+        "took_ms": answer.took_ms,
+        "query": dict(answer.query),
+        "facets": {name: dict(counts) for name, counts in answer.facets.items()},
+    }
+
+
+def error_row(error: MemeticaError) -> Row:
+    """Return an error in the shape of every error."""
+    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+
+
+def status_rows(status: LibraryStatus, index: IndexStatus | MemeticaError) -> Iterator[Row]:
+    """Yield a row for each stage, one for the index, and one for each failure."""
+    for stage in status.stages:
+        yield {
+            "stage": stage.stage.value,
+            "done": stage.done,
+            "missing": stage.missing,
+            "failed": stage.failed,
+            "unit": stage.unit,
+            "note": stage.note,
+        }
+    yield {"index": index_row(index)}
+    for failure in status.failures:
+        yield {
+            "failure": {
+                "stage": failure.stage.value,
+                "subject": failure.subject,
+                "source": failure.source,
+                "reason": failure.reason,
+                "hint": failure.hint,
+                "failed_at": _iso(failure.failed_at),
+                "attempts": failure.attempts,
+            }
+        }
+
+
+def index_row(index: IndexStatus | MemeticaError) -> Row:
+    """Return the state of the index as a row."""
+    if isinstance(index, MemeticaError):
+        return {"fresh": False, **error_row(index)}
+    return {
+        "fresh": index.fresh,
+        "generation": index.generation,
+        "built_at": _iso(index.built_at),
+        "memes": index.memes,
+        "rows": dict(index.rows),
+        "text_encoder": index.text_encoder,
+        "image_encoder": title_of(spec_of(index.image_encoder)),
+        "missing": list(index.missing),
+    }
+
+
+def _identity(meme: Meme) -> Row:
+    return {
+        "id": meme.id,
+        "path": meme.path,
+        "url": page_url(meme),
+        "category": meme.category,
+        "first_seen": _iso(meme.first_seen),
+        "type": meme.type.value,
+        "width": meme.width,
+        "height": meme.height,
+        "thumbnail": thumbnail_url(meme),
+    }
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat().replace("+00:00", "Z")

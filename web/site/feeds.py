@@ -1,0 +1,48 @@
+"""What readers and browsers subscribe to: Atom feeds of everything, a category or a query, and OpenSearch."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, render_template, request
+
+from search.errors import NotFound
+from search.ranking.paging import Sort
+from web.context import site
+
+blueprint = Blueprint("feeds", __name__)
+LENGTH = 30
+# What XML 1.0 cannot hold, escaped or not: one such letter in a name or a text, and no reader opens the feed.
+_NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+
+
+@blueprint.get("/feed.atom")
+def feed() -> Response:
+    """Return the newest memes of all, of a category, or of those that answer a query."""
+    query, category = request.args.get("q", "").strip(), request.args.get("category") or None
+    catalogue = site().catalogue
+    if category is not None and not catalogue.memes.ids_under(category):
+        raise NotFound(f"There is no category {category}.")
+    if query:
+        answer = site().searcher().search(query, k=LENGTH, category=category, sort=Sort.NEWEST)
+        memes = [hit.meme for hit in answer.hits]
+    else:
+        memes = catalogue.memes.freshest(LENGTH, category=category)
+    page = render_template(
+        "feed.xml",
+        memes=memes,
+        alt=catalogue.texts.alt_texts([meme.id for meme in memes]),
+        title=query or category or "Freshest memes",
+        updated=max((meme.first_seen for meme in memes), default=datetime(1970, 1, 1, tzinfo=UTC)),
+        here=request.url,
+        root=request.url_root.rstrip("/"),
+    )
+    return Response(_NO_XML.sub("\ufffd", page), mimetype="application/atom+xml")
+
+
+@blueprint.get("/opensearch.xml")
+def opensearch() -> Response:
+    """Return what lets a browser offer this site as a search engine."""
+    page = render_template("opensearch.xml", root=request.url_root.rstrip("/"))
+    return Response(page, mimetype="application/opensearchdescription+xml")
