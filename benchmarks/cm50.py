@@ -25,6 +25,7 @@ from search.evaluation.metrics import Judged, Metric, evaluate
 from search.meme import Field
 from search.searcher import open_searcher
 from search.settings import WEIGHTS, Settings
+from search.workspace import Workspace
 
 QUERIES = Path(__file__).parents[2] / "shared" / "cm50" / "queries_dev.json"
 RANKERS = {
@@ -67,11 +68,11 @@ def without_description(catalogue: Catalogue) -> set[str]:
     return {meme.path for meme in catalogue.memes.everything() if meme.id not in described}
 
 
-def measure(
-    settings: Settings, catalogue: Catalogue, encoder: TextEncoder, judged: Sequence[Judged], *, field: str
-) -> list[Metric]:
+def measure(workspace: Workspace, encoder: TextEncoder, judged: Sequence[Judged], *, field: str) -> list[Metric]:
     """Return the measures of the searcher with one ranker's weights."""
-    searcher = open_searcher(replace(settings, weights=RANKERS[field]), catalogue, text_encoder=encoder)
+    searcher = open_searcher(
+        replace(workspace.settings, weights=RANKERS[field]), workspace.catalogue, text_encoder=encoder
+    )
     return evaluate(judged, lambda query: [hit.meme.path for hit in searcher.search(query, k=100).hits], field=field)
 
 
@@ -90,7 +91,7 @@ def main() -> None:
             print(f"\n{name:32}{'':8}ndcg@10 recall@1 recall@10  mrr")
             for field in RANKERS if name == "all" else ["fused"]:
                 rows: dict[str, list[Metric]] = {}
-                for metric in measure(settings, catalogue, encoder, judged, field=field):
+                for metric in measure(Workspace(settings, catalogue), encoder, judged, field=field):
                     rows.setdefault(metric.kind, []).append(metric)
                 for kind, metrics in rows.items():
                     values = "   ".join(f"{metric.value:.3f}" for metric in metrics)

@@ -24,6 +24,7 @@ from search.catalogue import open_catalogue
 from search.catalogue.pairs import Pair
 from search.evidence import Evidence, Tier
 from search.settings import Settings
+from search.workspace import Workspace
 from web.app import create_app
 from web.curator.passwords import set_password
 
@@ -98,8 +99,8 @@ def main() -> None:
         label = f"{decision} and next page"
         print(f"{label:24} p50 {1000 * median(seconds):,.0f} ms   p95 {1000 * quantiles(seconds, n=20)[-1]:,.0f} ms")
     with open_catalogue(settings) as catalogue:
-        proposals = propose(settings, catalogue)[:200]
-        seconds_taken = timed(lambda: apply(settings, catalogue, proposals))
+        proposals = propose(Workspace(settings, catalogue))[:200]
+        seconds_taken = timed(lambda: apply(Workspace(settings, catalogue), proposals))
         print(f"{'batch of 200 merges':24} {seconds_taken:.1f} s")
 
 

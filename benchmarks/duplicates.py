@@ -44,6 +44,7 @@ from search.duplicates.compare import compare
 from search.duplicates.groups import find_groups
 from search.images.fingerprints import PDQ, PDQ_SAME, hamming
 from search.settings import Settings
+from search.workspace import Workspace
 
 SHARED = Path(__file__).parents[2] / "shared" / "real_memes"
 PHASH_SAME = 10  # of 64 bits
@@ -57,9 +58,9 @@ def build(folder: Path, *, memes: int, seed: int, ocr: bool = True) -> Settings:
     settings = Settings(library=folder / "library" / "memes", data=folder / "data")
     with open_catalogue(settings) as catalogue:
         scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(settings, catalogue, progress=Silence())
+        decode_pictures(Workspace(settings, catalogue), progress=Silence())
         if ocr and (engine := load_ocr(settings)) is not None:
-            read_memes(settings, catalogue, engine, progress=Silence())
+            read_memes(Workspace(settings, catalogue), engine, progress=Silence())
             split_texts(catalogue)
     return settings
 
@@ -139,13 +140,13 @@ class Judged:
     right: set[Pair] = field(default_factory=set)
     others: set[Pair] = field(default_factory=set)  # of one template, with other captions
 
-    def add(self, settings: Settings, catalogue: Catalogue, *, name: str) -> None:
+    def add(self, workspace: Workspace, *, name: str) -> None:
         """Look for the duplicates of a library; its name tells its memes from those of others."""
 
         def named(pairs: Iterable[Pair]) -> set[Pair]:
             return {frozenset(f"{name}/{path}" for path in pair) for pair in pairs}
 
-        truth = json.loads((settings.library.parent / "truth.json").read_text("utf-8"))
+        truth = json.loads((workspace.library.parent / "truth.json").read_text("utf-8"))
         asked: set[Pair] = set()
         for one in truth["duplicates"]:
             pair = frozenset(one[side].removeprefix("memes/") for side in ("original", "copy"))
@@ -154,8 +155,12 @@ class Judged:
         right = _closed(asked)
         self.right |= named(right)
         self.others |= named(_same_template(truth) - right)
-        paths = [meme.path for meme in catalogue.memes.everything()]
-        found = {"Memetica": grouped(catalogue), "PHash ≤ 10": by_phash(settings, paths), "PDQ ≤ 31": by_pdq(catalogue)}
+        paths = [meme.path for meme in workspace.catalogue.memes.everything()]
+        found = {
+            "Memetica": grouped(workspace.catalogue),
+            "PHash ≤ 10": by_phash(workspace.settings, paths),
+            "PDQ ≤ 31": by_pdq(workspace.catalogue),
+        }
         for way, pairs in found.items():
             self.found.setdefault(way, set()).update(named(pairs))
 
@@ -215,11 +220,13 @@ def main() -> None:
                 settings = Settings(library=given.library / "memes", data=given.data)
                 print(f"{given.library.name}, OCR as indexed")
             with open_catalogue(settings) as catalogue:
-                decode_pictures(settings, catalogue, progress=Silence())  # a library given may be an earlier version's
-                report = compare_library(settings, catalogue, progress=Silence())
+                decode_pictures(
+                    Workspace(settings, catalogue), progress=Silence()
+                )  # a library given may be an earlier version's
+                report = compare_library(Workspace(settings, catalogue), progress=Silence())
                 pairs = len(catalogue.pairs.compared())
                 print(f"{catalogue.memes.count()} memes, {pairs} pairs compared in {report.seconds:.0f} s", flush=True)
-                judged.add(settings, catalogue, name=str(seed))
+                judged.add(Workspace(settings, catalogue), name=str(seed))
         taken, drawn = one_word_changed(150, seed=seed)
         accepted, changed = accepted + taken, changed + drawn
     judged.report()

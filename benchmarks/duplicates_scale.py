@@ -38,6 +38,7 @@ from search.images.fingerprints import PDQ_SAME, hamming, mirrored_bits
 from search.index import near_pairs
 from search.meme import MediaType, Meme
 from search.settings import Settings
+from search.workspace import Workspace
 
 SHARED = Path(__file__).parents[2] / "shared" / "real_memes"
 DRAWN = 1000
@@ -111,9 +112,9 @@ def library(memes: int) -> None:
         with open_catalogue(settings) as catalogue:
             begun = time.monotonic()
             scan_library(settings.library, catalogue, progress=Silence())
-            decode_pictures(settings, catalogue, progress=Silence())
+            decode_pictures(Workspace(settings, catalogue), progress=Silence())
             decoded = time.monotonic() - begun
-            report = compare_library(settings, catalogue, progress=Silence())
+            report = compare_library(Workspace(settings, catalogue), progress=Silence())
             begun = time.monotonic()
             groups = len(find_groups(catalogue))
             grouped = time.monotonic() - begun

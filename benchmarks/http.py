@@ -28,6 +28,7 @@ from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
 from search.encoders.registry import export_text_encoder
 from search.settings import Settings
+from search.workspace import Workspace
 
 WARM_UP = 30
 
@@ -38,7 +39,7 @@ def prepare(settings: Settings, memes: int) -> None:
     with open_catalogue(settings) as catalogue:
         if not catalogue.memes.count():
             fill(catalogue, memes, encoder=RandomDirections(settings.text_encoder))
-        build_index(settings, catalogue, text_encoder=settings.text_encoder)
+        build_index(Workspace(settings, catalogue), text_encoder=settings.text_encoder)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from search.meme import Field, MediaType, Passage
 from search.searcher import Searcher, open_searcher
 from search.settings import Settings
 from search.texts.chunking import SPLITTER
+from search.workspace import Workspace
 
 SHARED = Path(__file__).parents[2] / "shared" / "cm50"
 CATEGORIES = 300
@@ -164,11 +165,11 @@ def main() -> None:
             fill(catalogue, given.memes, encoder=RandomDirections())
             print(f"catalogue of {given.memes:,} memes made in {time.perf_counter() - begun:.1f} s")
         begun = time.perf_counter()
-        manifest = build_index(settings, catalogue, text_encoder=settings.text_encoder, force=True)
+        manifest = build_index(Workspace(settings, catalogue), text_encoder=settings.text_encoder, force=True)
         rows = sum(count for part, count in manifest.rows.items() if part.startswith("meanings."))
         print(f"index of {manifest.memes:,} memes, {rows:,} vectors built in {time.perf_counter() - begun:.1f} s")
         begun = time.perf_counter()
-        searcher = open_searcher(settings, catalogue, text_encoder=RandomDirections())
+        searcher = open_searcher(Workspace(settings, catalogue), text_encoder=RandomDirections())
         print(f"opened in {time.perf_counter() - begun:.2f} s")
         _, queries = pools()
         queries = [queries[place * 7 % len(queries)] for place in range(given.queries)]

@@ -29,6 +29,7 @@ from search.encoders.clip_prepare import make_ready
 from search.encoders.minilm_export import declare_torchvision_operators
 from search.encoders.runtimes import runtimes_here
 from search.settings import Settings
+from search.workspace import Workspace
 
 MODEL = "ViT-B-32"
 
@@ -56,13 +57,13 @@ def main() -> None:
             print(f"bare {name:12} {per_second:6.1f} pictures/s")
         with open_catalogue(settings) as catalogue:
             scan_library(settings.library, catalogue, progress=Silence())
-            decode_pictures(settings, catalogue, progress=Silence())
+            decode_pictures(Workspace(settings, catalogue), progress=Silence())
             for kind in runtimes_here():
                 clip = Clip(place, read_manifest(place), kind=kind, threads=2)
                 clip.name = f"{clip.name} by {kind.name}"
                 clip.encode_prepared(prepared)
                 begun = time.monotonic()
-                done, failed = embed_pictures(settings, catalogue, clip, progress=Silence())
+                done, failed = embed_pictures(Workspace(settings, catalogue), clip, progress=Silence())
                 per_second = done / (time.monotonic() - begun)
                 own, original = (100 * per_second / bare[name] for name in (kind.name, "torch"))
                 print(

@@ -28,6 +28,7 @@ from search.evaluation.tuning import is_held_out
 from search.ranking.retrievers import PICTURE
 from search.searcher import open_searcher
 from search.settings import WEIGHTS, Settings
+from search.workspace import Workspace
 
 MEASURE = "ndcg@10"
 
@@ -44,7 +45,7 @@ def main() -> None:
         truth = draw_demo(settings.library, memes=given.memes)
         judged = [Judged(one.text, dict.fromkeys(one.relevant, 1), one.kind.value) for one in truth.queries()]
         with open_catalogue(settings) as catalogue:
-            index_library(settings, catalogue, progress=Silence())
+            index_library(Workspace(settings, catalogue), progress=Silence())
             for weight in given.weights:
                 weights = MappingProxyType(dict(WEIGHTS) | {PICTURE: weight})
                 searcher = open_searcher(replace(settings, weights=weights), catalogue)

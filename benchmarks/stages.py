@@ -28,6 +28,7 @@ from search.index import VectorIndex
 from search.index.lexical import WordIndex
 from search.searcher import open_searcher
 from search.settings import Settings
+from search.workspace import Workspace
 
 WARM_UP = 30
 
@@ -67,7 +68,7 @@ def main() -> None:
     with open_catalogue(settings) as catalogue:
         encoder = load_text_encoder(settings, often=True)
         watch.over(type(encoder), "encode", stage="text encoder")
-        searcher = open_searcher(settings, catalogue, text_encoder=encoder)
+        searcher = open_searcher(Workspace(settings, catalogue), text_encoder=encoder)
         watch.over(search.searcher, "narrowed", stage="operators")
         watch.over(search.searcher, "spelt", stage="spelling")
         watch.over(WordIndex, "search", stage="words put forward")

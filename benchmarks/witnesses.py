@@ -44,6 +44,7 @@ from search.searcher import open_searcher
 from search.settings import Settings
 from search.texts.agreement import HALF, hear, weigh, witnesses_of
 from search.texts.claims import COLOURS, NUMBERS, claims_of, conflicts
+from search.workspace import Workspace
 
 TEN = 10
 QUERY_WORDS = 8  # of what a description quotes
@@ -166,8 +167,8 @@ def searched(data: Path, *, planted: int) -> Iterator[str]:
                     heard = hear(catalogue, meme, encoder=encoder.name)
                     weights = weights_of(catalogue, heard) if when == "after" else {}
                     catalogue.texts.put_weights(meme.id, weights)
-                build_index(settings, catalogue, text_encoder=encoder.name, force=True)
-                searcher = open_searcher(settings, catalogue, text_encoder=encoder)
+                build_index(Workspace(settings, catalogue), text_encoder=encoder.name, force=True)
+                searcher = open_searcher(Workspace(settings, catalogue), text_encoder=encoder)
                 for side, name in enumerate(("the planted words", "the own words")):
                     ranks = []
                     for id, queries in asked:

@@ -21,16 +21,15 @@ from indexer.stages.prepare_encoders import made_image_encoder, made_text_encode
 from indexer.stages.weigh_texts import weigh_texts
 from indexer.work.leases import only_one
 from indexer.work.progress import Progress, StageReport, stage_of
-from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import ModelUnavailable
 from search.meme import Stage
 from search.settings import Settings, keep_setting, kept_setting
+from search.workspace import Workspace
 
 
 def index_library(
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     *,
     progress: Progress,
     reocr: bool = False,
@@ -55,55 +54,55 @@ def index_library(
         try:
             done, failed = work()
         except ModelUnavailable as error:
-            catalogue.failures.record(stage, "the model", error)
+            workspace.catalogue.failures.record(stage, "the model", error)
             done, failed, note = 0, 1, error.message
         else:
-            catalogue.failures.forget(stage, subject="the model")
+            workspace.catalogue.failures.forget(stage, subject="the model")
         reports.append(StageReport(stage, done, failed, monotonic() - begun, note))
         finished(reports[-1])
 
     def read() -> tuple[int, int]:
-        engine = load_engine(settings)
+        engine = load_engine(workspace.settings)
         return (
             (0, 0)
             if engine is None
-            else read_memes(settings, catalogue, engine, progress=progress, again=reocr, badly_read=badly_read)
+            else read_memes(workspace, engine, progress=progress, again=reocr, badly_read=badly_read)
         )
 
     def embed() -> tuple[int, int]:
-        split_texts(catalogue)
+        split_texts(workspace.catalogue)
         with stage_of(progress, Stage.EMBED, 1, unit="text encoder, made once"):
-            encoder = load_encoder(settings)
-        done = embed_passages(catalogue, encoder, progress=progress)
-        weigh_texts(catalogue, encoder=encoder.name)
+            encoder = load_encoder(workspace.settings)
+        done = embed_passages(workspace.catalogue, encoder, progress=progress)
+        weigh_texts(workspace.catalogue, encoder=encoder.name)
         return done, 0
 
-    seen_by = image_encoder_of(settings.data / "index") if settings.image_encoder else ""
+    seen_by = image_encoder_of(workspace.index) if workspace.settings.image_encoder else ""
 
     def see() -> tuple[int, int]:
         nonlocal seen_by
-        if not settings.image_encoder:
+        if not workspace.settings.image_encoder:
             return 0, 0
         with stage_of(progress, Stage.PICTURES, 1, unit="image encoder, made ready once"):
-            encoder = load_images(settings)
+            encoder = load_images(workspace.settings)
         if encoder is None:
             return 0, 0
         seen_by = encoder.name
-        return embed_pictures(settings, catalogue, encoder, progress=progress)
+        return embed_pictures(workspace, encoder, progress=progress)
 
     def build() -> tuple[int, int]:
-        build_index(settings, catalogue, text_encoder=settings.text_encoder, image_encoder=seen_by, progress=progress)
-        return catalogue.memes.count(), 0
+        build_index(workspace, text_encoder=workspace.settings.text_encoder, image_encoder=seen_by, progress=progress)
+        return workspace.catalogue.memes.count(), 0
 
-    settings = replace(settings, library=library_root(settings.library))
-    _remember_library(settings)
-    recover_merges(settings, catalogue)
-    recover_uploads(settings, catalogue)
-    recover_refilings(settings, catalogue)
+    workspace = replace(workspace, settings=replace(workspace.settings, library=library_root(workspace.library)))
+    _remember_library(workspace.settings)
+    recover_merges(workspace)
+    recover_uploads(workspace)
+    recover_refilings(workspace)
     # Of two scans at a time the one that saw less would take what the other saw for vanished.
-    with only_one(settings, "scanning"):
-        report(Stage.SCAN, lambda: scan_library(settings.library, catalogue, progress=progress))
-    report(Stage.MEDIA, lambda: decode_pictures(settings, catalogue, progress=progress))
+    with only_one(workspace.settings, "scanning"):
+        report(Stage.SCAN, lambda: scan_library(workspace.library, workspace.catalogue, progress=progress))
+    report(Stage.MEDIA, lambda: decode_pictures(workspace, progress=progress))
     report(Stage.OCR, read)
     report(Stage.EMBED, embed)
     report(Stage.PICTURES, see)

@@ -12,8 +12,8 @@ from search.encoders.clip_models import title_of
 from search.encoders.registry import chosen_image_encoder
 from search.errors import WrongUse
 from search.meme import Failure, Stage
-from search.settings import Settings
 from search.texts.chunking import SPLITTER
+from search.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -39,28 +39,28 @@ class LibraryStatus:
     failures: tuple[Failure, ...]
 
 
-def library_status(settings: Settings, catalogue: Catalogue) -> LibraryStatus:
+def library_status(workspace: Workspace) -> LibraryStatus:
     """Return how far each stage is, from the catalogue alone: the library's folder is not walked."""
-    failures = tuple(catalogue.failures.all())
-    memes = catalogue.memes.count()
-    decoded = catalogue.pictures.count()
-    with_ocr = catalogue.texts.count_with_ocr()
-    described = catalogue.texts.count_described()
-    passages = catalogue.vectors.count_passages()
-    unembedded = catalogue.vectors.count_missing_passages(settings.text_encoder)
-    badly = len(catalogue.texts.badly_read(BADLY_READ))
-    unsplit = len(catalogue.texts.unsplit(SPLITTER))
+    failures = tuple(workspace.catalogue.failures.all())
+    memes = workspace.catalogue.memes.count()
+    decoded = workspace.catalogue.pictures.count()
+    with_ocr = workspace.catalogue.texts.count_with_ocr()
+    described = workspace.catalogue.texts.count_described()
+    passages = workspace.catalogue.vectors.count_passages()
+    unembedded = workspace.catalogue.vectors.count_missing_passages(workspace.settings.text_encoder)
+    badly = len(workspace.catalogue.texts.badly_read(BADLY_READ))
+    unsplit = len(workspace.catalogue.texts.unsplit(SPLITTER))
 
     def failed(stage: Stage) -> int:
         return sum(one.stage is stage for one in failures)
 
     stages: tuple[StageStatus, ...] = (
         StageStatus(Stage.SCAN, memes, 0, failed(Stage.SCAN), "memes"),
-        StageStatus(Stage.MEDIA, decoded, len(missing_pictures(settings, catalogue)), failed(Stage.MEDIA), "pictures"),
+        StageStatus(Stage.MEDIA, decoded, len(missing_pictures(workspace)), failed(Stage.MEDIA), "pictures"),
         StageStatus(
             Stage.OCR,
             with_ocr,
-            0 if settings.ocr_engine == OCR_OFF else max(0, decoded - with_ocr - failed(Stage.OCR)),
+            0 if workspace.settings.ocr_engine == OCR_OFF else max(0, decoded - with_ocr - failed(Stage.OCR)),
             failed(Stage.OCR),
             "memes",
             f"{badly} badly read: /curator/reading, or `memetica index --retry-ocr --ocr tesseract`" if badly else "",
@@ -75,25 +75,25 @@ def library_status(settings: Settings, catalogue: Catalogue) -> LibraryStatus:
             f"{unsplit} memes have texts that are yet to be cut into passages" if unsplit else "",
         ),
     )
-    if settings.image_encoder:
-        stages += (_seeing(settings, catalogue, decoded=decoded, failed=failed(Stage.PICTURES)),)
+    if workspace.settings.image_encoder:
+        stages += (_seeing(workspace, decoded=decoded, failed=failed(Stage.PICTURES)),)
     return LibraryStatus(
         memes,
-        len(catalogue.memes.categories()),
+        len(workspace.catalogue.memes.categories()),
         described,
-        tuple(_with_work_under_way(one, catalogue) for one in stages),
+        tuple(_with_work_under_way(one, workspace.catalogue) for one in stages),
         failures,
     )
 
 
-def _seeing(settings: Settings, catalogue: Catalogue, *, decoded: int, failed: int) -> StageStatus:
+def _seeing(workspace: Workspace, *, decoded: int, failed: int) -> StageStatus:
     """Return how many pictures the image encoder that is chosen has seen."""
     try:
-        name = chosen_image_encoder(settings)
+        name = chosen_image_encoder(workspace.settings)
     except WrongUse as error:
         return StageStatus(Stage.PICTURES, 0, decoded, failed, "pictures", error.message)
-    seen = catalogue.vectors.count_pictures(name) if name else 0
-    title = title_of(settings.image_encoder)
+    seen = workspace.catalogue.vectors.count_pictures(name) if name else 0
+    title = title_of(workspace.settings.image_encoder)
     note = f"by {title}" if name else f"{title} is not ready: `memetica models` says why"
     return StageStatus(Stage.PICTURES, seen, max(0, decoded - seen - failed), failed, "pictures", note)
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, NotFound, WrongUse
@@ -46,6 +45,7 @@ from search.ranking.retrievers import (
 )
 from search.results import Answer
 from search.settings import Settings
+from search.workspace import Workspace
 
 
 class Likeness(StrEnum):
@@ -76,10 +76,10 @@ LIKENESS_WEIGHTS: Mapping[Likeness, Mapping[str, float]] = {
 BUT = 3.0
 
 
-def open_searcher(settings: Settings, catalogue: Catalogue, *, text_encoder: TextEncoder | None = None) -> Searcher:
+def open_searcher(workspace: Workspace, *, text_encoder: TextEncoder | None = None) -> Searcher:
     """Return a searcher over the live generation; raise IndexUnusable or ModelUnavailable, saying what mends it."""
-    index = open_index(settings.data / "index")
-    return Searcher(settings, catalogue, index=index, text_encoder=text_encoder or load_text_encoder(settings))
+    index = open_index(workspace.index)
+    return Searcher(workspace, index=index, text_encoder=text_encoder or load_text_encoder(workspace.settings))
 
 
 class Searcher:
@@ -87,22 +87,21 @@ class Searcher:
 
     def __init__(
         self,
-        settings: Settings,
-        catalogue: Catalogue,
+        workspace: Workspace,
         *,
         index: OpenIndex,
         text_encoder: TextEncoder,
         load_images: Callable[[Settings, str], ImageEncoder] = load_image_encoder,
     ) -> None:
         """Take an opened index; `load_images` gives the image encoder of a name when a search first needs it."""
-        self._settings = settings
+        self._settings = workspace.settings
         self._load_images = load_images
-        self._chosen, self._trouble = settings.image_encoder, ""
+        self._chosen, self._trouble = workspace.settings.image_encoder, ""
         self._blind = ""  # why the image encoder that made the index cannot be used
-        self._catalogue = catalogue
+        self._catalogue = workspace.catalogue
         self._encoder = text_encoder
         self._switching = threading.Lock()
-        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="search")
+        self._pool = ThreadPoolExecutor(workspace.settings.threads, thread_name_prefix="search")
         self._refused = ("", "")  # a generation that cannot be used, and why
         self._index = self._fitting(index)
 

@@ -16,6 +16,7 @@ from search.catalogue import Catalogue, open_catalogue
 from search.encoders.clip_models import SMALL
 from search.encoders.clip_prepare import make_ready
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import draw_tiny_library
 from tests.support.uploading import indexed_library, settings_in
@@ -30,7 +31,7 @@ def _settings(folder: Path) -> Settings:
 
 def _index(settings: Settings) -> Catalogue:
     catalogue = open_catalogue(settings)
-    index_library(settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+    index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
     return catalogue
 
 
@@ -63,7 +64,7 @@ def served(served_settings: Settings) -> Iterator[Catalogue]:
 @pytest.fixture(scope="session")
 def site(served_settings: Settings, served: Catalogue) -> FlaskClient:
     """A client of the site over the library that all tests read and none changes."""
-    return create_app(served_settings, load_encoder=lambda settings: HashingTextEncoder()).test_client()
+    return create_app(served_settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
 
 
 @pytest.fixture(scope="session", autouse=True)

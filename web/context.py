@@ -16,18 +16,28 @@ from search.index.reader import open_index
 from search.index.status import IndexStatus
 from search.searcher import Searcher
 from search.settings import Settings
+from search.workspace import Workspace
 
 
 class Site:
     """Holds the catalogue open, and the searcher from the moment that there is an index."""
 
     def __init__(self, settings: Settings, *, load_encoder: Callable[[Settings], TextEncoder]) -> None:
-        self.settings = settings
-        self.catalogue: Catalogue = open_catalogue(settings)
+        self.workspace = Workspace(settings, open_catalogue(settings))
         self._load_encoder = load_encoder
         self._opening = threading.Lock()
         self._encoder: TextEncoder | None = None
         self._searcher: Searcher | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the site."""
+        return self.workspace.settings
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue of the library that is served."""
+        return self.workspace.catalogue
 
     def searcher(self) -> Searcher:
         """Return the searcher; raise IndexUnusable or ModelUnavailable while there is none."""
@@ -38,8 +48,7 @@ class Site:
                     index = open_index(self.settings.data / "index")
                     self._encoder = self._encoder or self._load_encoder(self.settings)
                     self._searcher = Searcher(
-                        self.settings,
-                        self.catalogue,
+                        self.workspace,
                         index=index,
                         text_encoder=self._encoder,
                         load_images=partial(load_image_encoder, often=True),

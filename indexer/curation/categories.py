@@ -13,7 +13,7 @@ from search.catalogue import Catalogue, Verdict, VerdictKind
 from search.categories.issues import Ailment, Finding, still_open
 from search.errors import WrongUse
 from search.meme import Meme
-from search.settings import Settings
+from search.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Findings:
     open: Sequence[Finding]
 
 
-def open_findings(settings: Settings, catalogue: Catalogue) -> Findings | None:
+def open_findings(workspace: Workspace) -> Findings | None:
     """Return the findings that are true and not settled, the surest first of each kind; None before any learning.
 
     One about memes that have gone, or lie elsewhere by now, is about those that are left, or is none.
     """
-    kept = read_health(settings)
+    kept = read_health(workspace.settings)
     if kept is None:
         return None
     try:
@@ -42,13 +42,13 @@ def open_findings(settings: Settings, catalogue: Catalogue) -> Findings | None:
         at, memes = datetime.fromisoformat(kept["at"]), int(kept["memes"])
     except (KeyError, TypeError, ValueError):
         return None  # of another version: it is learnt again
-    known = {name for name, _, _ in catalogue.memes.categories()}
+    known = {name for name, _, _ in workspace.catalogue.memes.categories()}
     place: dict[str, set[str]] = {}
     shown = 0
-    for meme in catalogue.memes.everything():
+    for meme in workspace.catalogue.memes.everything():
         shown += meme.has_thumbnail
         place.setdefault(meme.content_hash, set()).add(meme.category)
-    settled = settled_findings(catalogue)
+    settled = settled_findings(workspace.catalogue)
     return Findings(at, memes, max(0, shown - memes), list(still_open(list(_true(found, place, known)), settled)))
 
 
@@ -81,9 +81,9 @@ def file_right(catalogue: Catalogue, finding: Finding) -> Verdict:
     )
 
 
-def move_as_found(settings: Settings, catalogue: Catalogue, finding: Finding, *, category: str) -> Verdict:
+def move_as_found(workspace: Workspace, finding: Finding, *, category: str) -> Verdict:
     """Move the memes that a finding is about to a category and return the ledger's line; raises what `refile` does."""
-    return refile(settings, catalogue, memes_of(catalogue, finding), category=category, about=finding.about)
+    return refile(workspace, memes_of(workspace.catalogue, finding), category=category, about=finding.about)
 
 
 def _finding(row: dict[str, Any]) -> Finding:

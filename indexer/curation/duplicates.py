@@ -16,7 +16,7 @@ from search.duplicates.keep_rule import keep
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.evidence import Tier
 from search.meme import Meme
-from search.settings import Settings
+from search.workspace import Workspace
 
 
 class Decision(StrEnum):
@@ -56,25 +56,25 @@ class Applied:
     left: int
 
 
-def propose(settings: Settings, catalogue: Catalogue, *, tiers: Collection[Tier] = DUPLICATES) -> list[Proposal]:
+def propose(workspace: Workspace, *, tiers: Collection[Tier] = DUPLICATES) -> list[Proposal]:
     """Return the groups that have not been decided on, the surest first."""
-    groups = find_groups(catalogue, tiers=tiers, settled=catalogue.verdicts.settled())
-    return [Proposal(group, *_kept(settings, catalogue, group)) for group in groups]
+    groups = find_groups(workspace.catalogue, tiers=tiers, settled=workspace.catalogue.verdicts.settled())
+    return [Proposal(group, *_kept(workspace, group)) for group in groups]
 
 
-def _kept(settings: Settings, catalogue: Catalogue, group: Group) -> tuple[Meme, str]:
-    return keep(group.members, rule=settings.keep_rule, texts=_TextCounts(catalogue, group))
+def _kept(workspace: Workspace, group: Group) -> tuple[Meme, str]:
+    return keep(group.members, rule=workspace.settings.keep_rule, texts=_TextCounts(workspace.catalogue, group))
 
 
 class _TextCounts(Mapping[int, int]):
     """How many texts there are about each meme of a group, counted when the rule comes to ask for it."""
 
     def __init__(self, catalogue: Catalogue, group: Group) -> None:
-        self._catalogue = catalogue
+        self._texts = catalogue.texts
         self._memes = {member.meme.id: member.meme for member in group.members}
 
     def __getitem__(self, id: int) -> int:
-        return len(self._catalogue.texts.of(self._memes[id]))
+        return len(self._texts.of(self._memes[id]))
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._memes)
@@ -86,9 +86,8 @@ class _TextCounts(Mapping[int, int]):
 class Proposals:
     """Proposals as they are now, found anew when the catalogue, the ledger or the compared pairs have changed."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
-        self._settings = settings
-        self._catalogue = catalogue
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._lock = threading.Lock()
         self._found: dict[tuple[Tier, ...], tuple[object, list[Proposal]]] = {}
 
@@ -96,10 +95,11 @@ class Proposals:
         """Return the groups in some tiers, or in all that are duplicates, the surest first."""
         tiers = tiers or DUPLICATES
         with self._lock:
-            now = (self._catalogue.revision(), self._catalogue.verdicts.count(), self._catalogue.pairs.count())
+            catalogue = self._workspace.catalogue
+            now = (catalogue.revision(), catalogue.verdicts.count(), catalogue.pairs.count())
             stamp, found = self._found.get(tiers, (None, []))
             if stamp != now:
-                found = propose(self._settings, self._catalogue, tiers=tiers)
+                found = propose(self._workspace, tiers=tiers)
                 self._found[tiers] = (now, found)
             return found
 
@@ -121,8 +121,7 @@ def named(proposals: Iterable[Proposal], key: str) -> Proposal:
 
 
 def decide(
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     decision: Decision,
     *,
     kept: Meme,
@@ -133,9 +132,9 @@ def decide(
     if not others:
         raise WrongUse("There is nothing to decide about one meme alone.", hint="Choose another beside it.")
     if decision is Decision.MERGE:
-        return merge(settings, catalogue, keep=kept, remove=others, note=note)
+        return merge(workspace, keep=kept, remove=others, note=note)
     return declare(
-        catalogue,
+        workspace.catalogue,
         VerdictKind.DISTINCT if decision is Decision.DISTINCT else VerdictKind.KEEP_ALL,
         [kept, *others],
         note=note,
@@ -151,19 +150,18 @@ def declare(catalogue: Catalogue, kind: VerdictKind, memes: Sequence[Meme], *, n
     )
 
 
-def take_back(settings: Settings, catalogue: Catalogue, uid: str, *, note: str = "") -> Verdict:
+def take_back(workspace: Workspace, uid: str, *, note: str = "") -> Verdict:
     """Undo a verdict, putting files back where it was a merge or a move, and return the ledger's line that says so."""
-    kind = catalogue.verdicts.get(uid).kind
+    kind = workspace.catalogue.verdicts.get(uid).kind
     if kind is VerdictKind.MERGED:
-        return undo_merge(settings, catalogue, uid, note=note)
+        return undo_merge(workspace, uid, note=note)
     if kind is VerdictKind.MOVED:
-        return undo_refiling(settings, catalogue, uid, note=note)
-    return catalogue.verdicts.undo(uid, note=note)
+        return undo_refiling(workspace, uid, note=note)
+    return workspace.catalogue.verdicts.undo(uid, note=note)
 
 
 def apply(
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     proposals: Sequence[Proposal],
     *,
     note: str = "",
@@ -184,7 +182,7 @@ def apply(
             return Applied(tuple(verdicts), tuple(failed), len(proposals) - place)
         told(one)
         try:
-            verdicts.append(merge(settings, catalogue, keep=one.kept, remove=one.memes[1:], note=note))
+            verdicts.append(merge(workspace, keep=one.kept, remove=one.memes[1:], note=note))
         except MemeticaError as error:
             failed.append((one, error))
     return Applied(tuple(verdicts), tuple(failed), 0)

@@ -29,6 +29,7 @@ from search.catalogue.verdicts import new_uid
 from search.errors import DataFolderError, LibraryError, MemeticaError, UnreadableFile, WrongUse
 from search.meme import Meme, TextKind
 from search.settings import Settings
+from search.workspace import Workspace
 
 WAIT_SECONDS = 20  # for another merge to end
 _NOTHING = hashlib.sha256(b"").hexdigest()
@@ -37,8 +38,7 @@ Told = Callable[[str], None]
 
 
 def merge(
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     *,
     keep: Meme,
     remove: Sequence[Meme],
@@ -50,17 +50,17 @@ def merge(
     `told` hears of each step before it is taken. Raises WrongUse when there is nothing to remove, LibraryError when a
     file has changed or cannot be moved, DataFolderError when the trash cannot be written; then all is as it was.
     """
-    library = library_root(settings.library)
-    with _alone(settings, wait=WAIT_SECONDS):
-        _recover(library, settings, catalogue)
-        record = _planned(library, settings.data, catalogue, keep, remove)
+    library = library_root(workspace.library)
+    with _alone(workspace.settings, wait=WAIT_SECONDS):
+        _recover(library, workspace)
+        record = _planned(library, workspace.data, workspace.catalogue, keep, remove)
         told("begin")
-        catalogue.merges.begin(record)
+        workspace.catalogue.merges.begin(record)
         try:
-            _take(record, library, settings.data, told)
+            _take(record, library, workspace.data, told)
             told("commit")
-            with catalogue.merges.durably():
-                verdict = catalogue.verdicts.add(
+            with workspace.catalogue.merges.durably():
+                verdict = workspace.catalogue.verdicts.add(
                     VerdictKind.MERGED,
                     [keep.content_hash, *(one.content_hash for one in remove)],
                     keep=keep.content_hash,
@@ -68,66 +68,64 @@ def merge(
                     note=note,
                     uid=record.uid,
                 )
-                catalogue.merges.inherit(
+                workspace.catalogue.merges.inherit(
                     record.uid, kept_content=keep.content_hash, removed=sorted({one.content_hash for one in remove})
                 )
-                catalogue.merges.move_on(record.uid, MergeState.DONE)
-                scan_again(library, catalogue, [keep.path, *(one.path for one in remove)])
+                workspace.catalogue.merges.move_on(record.uid, MergeState.DONE)
+                scan_again(library, workspace.catalogue, [keep.path, *(one.path for one in remove)])
         except (OSError, MemeticaError) as error:
-            _recover(library, settings, catalogue)
+            _recover(library, workspace)
             raise _in_words(error) from error
     told("done")
     return verdict
 
 
-def undo_merge(
-    settings: Settings, catalogue: Catalogue, uid: str, *, note: str = "", told: Told = lambda step: None
-) -> Verdict:
+def undo_merge(workspace: Workspace, uid: str, *, note: str = "", told: Told = lambda step: None) -> Verdict:
     """Put everything that a merge moved back where it was, byte for byte, and return the ledger's line that says so.
 
     A text beside the kept meme that somebody has changed since stays as it is. Raises NotFound, WrongUse when the merge
     is undone already, LibraryError when a file is no longer in the trash or something else lies in its place.
     """
-    library = library_root(settings.library)
-    with _alone(settings, wait=WAIT_SECONDS):
-        _recover(library, settings, catalogue)
-        record = catalogue.merges.get(uid)
+    library = library_root(workspace.library)
+    with _alone(workspace.settings, wait=WAIT_SECONDS):
+        _recover(library, workspace)
+        record = workspace.catalogue.merges.get(uid)
         if record.state is not MergeState.DONE:
             raise WrongUse("That merge is undone already.")
-        _check_way_back(record, library, settings.data)
+        _check_way_back(record, library, workspace.data)
         told("begin")
-        with catalogue.merges.durably():
-            catalogue.merges.move_on(uid, MergeState.UNDOING)
+        with workspace.catalogue.merges.durably():
+            workspace.catalogue.merges.move_on(uid, MergeState.UNDOING)
         try:
-            return _undo(record, library, settings.data, catalogue, note=note, told=told)
+            return _undo(record, library, workspace.data, workspace.catalogue, note=note, told=told)
         except OSError as error:
             raise _in_words(error) from error
 
 
-def recover_merges(settings: Settings, catalogue: Catalogue) -> list[MergeRecord]:
+def recover_merges(workspace: Workspace) -> list[MergeRecord]:
     """Take back the merges that were interrupted, end the undos that were, and return both.
 
     One under way in another process is left to it. Raises LibraryError when a file cannot be put back.
     """
-    if not catalogue.merges.in_state(*_UNDER_WAY) or catalogue.read_only:
+    if not workspace.catalogue.merges.in_state(*_UNDER_WAY) or workspace.catalogue.read_only:
         return []
-    library = library_root(settings.library)
+    library = library_root(workspace.library)
     try:
-        with _alone(settings, wait=0):
-            return _recover(library, settings, catalogue)
+        with _alone(workspace.settings, wait=0):
+            return _recover(library, workspace)
     except _Busy:
         return []
 
 
-def _recover(library: Path, settings: Settings, catalogue: Catalogue) -> list[MergeRecord]:
+def _recover(library: Path, workspace: Workspace) -> list[MergeRecord]:
     """Do what `recover_merges` does, while nobody else merges: what is under way was interrupted."""
-    interrupted = catalogue.merges.in_state(*_UNDER_WAY)
+    interrupted = workspace.catalogue.merges.in_state(*_UNDER_WAY)
     for record in interrupted:
         try:
             if record.state is MergeState.BEGUN:
-                _give_up(record, library, settings.data, catalogue)
+                _give_up(record, library, workspace.data, workspace.catalogue)
             else:
-                _undo(record, library, settings.data, catalogue)
+                _undo(record, library, workspace.data, workspace.catalogue)
         except OSError as error:
             raise LibraryError(
                 f"A merge was interrupted and {_named(error)} cannot be put back now: {error.strerror}.", hint=_RIGHTS

@@ -25,7 +25,7 @@ from search.catalogue.verdicts import new_uid
 from search.encoders.base import TextEncoder
 from search.errors import LibraryError, MemeticaError, WrongUse
 from search.meme import Meme
-from search.settings import Settings
+from search.workspace import Workspace
 
 WAIT_SECONDS = 20  # for another decision to be carried out
 _RIGHTS = "Check its permissions, and whether its disk is mounted for reading only."
@@ -34,8 +34,7 @@ Told = Callable[[str], None]
 
 
 def refile(
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     memes: Sequence[Meme],
     *,
     category: str,
@@ -49,38 +48,36 @@ def refile(
     step before it is taken. Raises WrongUse when there is nothing to move or the category has no name that a folder can
     have, LibraryError when a file has changed or cannot be moved; then all is as it was.
     """
-    library = library_root(settings.library)
-    with only_one(settings, "curating", seconds=WAIT_SECONDS):
-        _recover(library, catalogue)
-        known = [name for name, _, _ in catalogue.memes.categories()]
-        record = _planned(library, catalogue, memes, checked_category(category, known=known), about)
+    library = library_root(workspace.library)
+    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+        _recover(library, workspace.catalogue)
+        known = [name for name, _, _ in workspace.catalogue.memes.categories()]
+        record = _planned(library, workspace.catalogue, memes, checked_category(category, known=known), about)
         told("begin")
-        catalogue.refilings.begin(record)
+        workspace.catalogue.refilings.begin(record)
         try:
             _carry_out(library, record.files, aside=_aside(record), told=told)
         except (OSError, LibraryError) as error:
             _carry_out(library, _turned(record.files), aside=_aside(record))
-            with catalogue.refilings.durably():
-                catalogue.refilings.forget(record.uid)
+            with workspace.catalogue.refilings.durably():
+                workspace.catalogue.refilings.forget(record.uid)
             raise _in_words(error) from error
         told("commit")
-        verdict = _moved(library, catalogue, record, note=note)
+        verdict = _moved(library, workspace.catalogue, record, note=note)
     told("done")
     return verdict
 
 
-def undo_refiling(
-    settings: Settings, catalogue: Catalogue, uid: str, *, note: str = "", told: Told = lambda step: None
-) -> Verdict:
+def undo_refiling(workspace: Workspace, uid: str, *, note: str = "", told: Told = lambda step: None) -> Verdict:
     """Move memes back to where they were and return the ledger's line that says so.
 
     Raises NotFound, WrongUse when that is done already, LibraryError when one is no longer where it was moved or
     something else lies in its earlier place; then nothing is moved.
     """
-    library = library_root(settings.library)
-    with only_one(settings, "curating", seconds=WAIT_SECONDS):
-        _recover(library, catalogue)
-        record = catalogue.refilings.get(uid)
+    library = library_root(workspace.library)
+    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+        _recover(library, workspace.catalogue)
+        record = workspace.catalogue.refilings.get(uid)
         if record.state is not RefilingState.DONE:
             raise WrongUse("That move is undone already.")
         record = replace(record, files=_now_beside(library, record))
@@ -91,42 +88,42 @@ def undo_refiling(
                     hint="Move it away and try again.",
                 )
         told("begin")
-        with catalogue.refilings.durably():
-            catalogue.refilings.go_back(record)
+        with workspace.catalogue.refilings.durably():
+            workspace.catalogue.refilings.go_back(record)
         try:
             _carry_out(library, _turned(record.files), aside=_aside(record), told=told)
         except (OSError, LibraryError) as error:
             raise _in_words(error) from error
         told("commit")
-        verdict = _moved_back(library, catalogue, record, note=note)
+        verdict = _moved_back(library, workspace.catalogue, record, note=note)
     told("done")
     return verdict
 
 
-def recover_refilings(settings: Settings, catalogue: Catalogue) -> int:
+def recover_refilings(workspace: Workspace) -> int:
     """Bring moves and undos that were interrupted to their end; return how many those were.
 
     Another process's work is waited for. Raises LibraryError when a file cannot be moved now.
     """
-    if catalogue.read_only or not catalogue.refilings.in_state(*_UNDER_WAY):
+    if workspace.catalogue.read_only or not workspace.catalogue.refilings.in_state(*_UNDER_WAY):
         return 0
-    library = library_root(settings.library)
-    with only_one(settings, "curating", seconds=WAIT_SECONDS):
-        return _recover(library, catalogue)
+    library = library_root(workspace.library)
+    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+        return _recover(library, workspace.catalogue)
 
 
-def index_refiled(settings: Settings, catalogue: Catalogue, *, load_encoder: Callable[[], TextEncoder]) -> int:
+def index_refiled(workspace: Workspace, *, load_encoder: Callable[[], TextEncoder]) -> int:
     """Let the index know of all memes that were moved or moved back since; return how many they are.
 
     Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; then they wait on.
     """
-    waiting = catalogue.refilings.unindexed()
+    waiting = workspace.catalogue.refilings.unindexed()
     contents = {one.content for record in waiting for one in record.memes}
-    ids = {meme.id for content in contents for meme in catalogue.memes.with_content(content)}
+    ids = {meme.id for content in contents for meme in workspace.catalogue.memes.with_content(content)}
     if ids:
-        bring_up_to_date(settings, catalogue, ids, encoder=load_encoder())
-    with catalogue.transaction():
-        catalogue.refilings.indexed(waiting)
+        bring_up_to_date(workspace, ids, encoder=load_encoder())
+    with workspace.catalogue.transaction():
+        workspace.catalogue.refilings.indexed(waiting)
     return len(ids)
 
 

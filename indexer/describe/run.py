@@ -35,18 +35,17 @@ from indexer.library.sidecars import sidecar_path, write_sidecar
 from indexer.stages.decode import decode_content
 from indexer.work.leases import Shift, shift_on
 from indexer.work.progress import Progress, stage_of
-from search.catalogue import Call, Catalogue, Outcome, ReadingRecord
+from search.catalogue import Call, Outcome, ReadingRecord
 from search.errors import EndpointError, LibraryError, MemeticaError, ModelUnavailable, UnreadableFile
 from search.meme import Meme, Stage, TextKind
-from search.settings import Settings
+from search.workspace import Workspace
 
 # How long an interrupted run waits for answers that are almost there.
 GRACE_SECONDS = 3.0
 
 
 def describe_memes(
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     *,
     assignments: Sequence[Assignment],
     progress: Progress,
@@ -63,11 +62,11 @@ def describe_memes(
     that make no sense; ModelUnavailable when every endpoint had to be given up.
     """
     terms = checked(terms or Terms(), assignments)
-    settings = replace(settings, library=library_root(settings.library))
-    if terms.write_sidecars and not os.access(settings.library, os.W_OK):
-        raise LibraryError(f"The folder {settings.library} cannot be written.", hint="Leave --write-sidecars out.")
-    run = _Run(catalogue, settings, terms, load_prompts(settings.data, file=terms.prompts), progress, heard)
-    with shift_on(catalogue, Stage.DESCRIBE) as shift:
+    workspace = replace(workspace, settings=replace(workspace.settings, library=library_root(workspace.library)))
+    if terms.write_sidecars and not os.access(workspace.library, os.W_OK):
+        raise LibraryError(f"The folder {workspace.library} cannot be written.", hint="Leave --write-sidecars out.")
+    run = _Run(workspace, terms, load_prompts(workspace.data, file=terms.prompts), progress, heard)
+    with shift_on(workspace.catalogue, Stage.DESCRIBE) as shift:
         return run.through(shift, assignments)
 
 
@@ -76,15 +75,13 @@ class _Run:
 
     def __init__(
         self,
-        catalogue: Catalogue,
-        settings: Settings,
+        workspace: Workspace,
         terms: Terms,
         prompts: Prompts,
         progress: Progress,
         heard: Callable[[Tally], None],
     ) -> None:
-        self._catalogue = catalogue
-        self._settings = settings
+        self._workspace = workspace
         self._terms = terms
         self._prompts = prompts
         self._progress = progress
@@ -106,7 +103,7 @@ class _Run:
             todo = todos.get((one.model, one.kind))
             if todo is None:
                 todo = Todo(
-                    self._catalogue,
+                    self._workspace.catalogue,
                     shift,
                     one.model,
                     one.kind,
@@ -121,11 +118,12 @@ class _Run:
             for todo in self._todos:
                 self._write_earlier(todo)
         lines = [
-            Line(url, todos, keys=self._settings.endpoint_key, seconds=self._terms.seconds) for url, todos in at.items()
+            Line(url, todos, keys=self._workspace.settings.endpoint_key, seconds=self._terms.seconds)
+            for url, todos in at.items()
         ]
         for line in lines:
             for todo in line.todos:
-                self._catalogue.failures.forget(Stage.DESCRIBE, subject=line.subject(todo))
+                self._workspace.catalogue.failures.forget(Stage.DESCRIBE, subject=line.subject(todo))
         try:
             with stage_of(self._progress, Stage.DESCRIBE, self._total, unit="memes"):
                 self._work(lines)
@@ -199,7 +197,7 @@ class _Run:
             raise
         except CallFailed as error:
             if line.fails(error):
-                self._catalogue.failures.record(Stage.DESCRIBE, line.subject(todo), line.given_up or error)
+                self._workspace.catalogue.failures.record(Stage.DESCRIBE, line.subject(todo), line.given_up or error)
                 self._count(stopped=error.message)
             if error.reach is Reach.ALL:
                 todo.put_back(meme)  # there is nothing wrong with the meme
@@ -214,7 +212,7 @@ class _Run:
         self._count(done=1)
 
     def _pictures(self, meme: Meme) -> tuple[Image.Image, ...]:
-        return decode_content(self._settings, meme).pictures
+        return decode_content(self._workspace.settings, meme).pictures
 
     def _retrying(self) -> Retrying:
         # Doubling, and a little apart, so that workers that failed together do not come back together.
@@ -239,7 +237,7 @@ class _Run:
             raise CallStopped
         version = self._prompts.version + ("+category" if self._terms.with_category else "")
         call = Call(todo.model, line.endpoint.name, todo.kind, version, meme.content_hash, meme.path)
-        id = self._catalogue.calls.begin(call)
+        id = self._workspace.catalogue.calls.begin(call)
         begun = time.monotonic()
         try:
             answer = line.endpoint.ask(todo.model, prompt.text, jpeg, max_tokens=prompt.max_tokens, stop=self._stop)
@@ -247,7 +245,7 @@ class _Run:
             if self._abandoned.is_set():
                 raise CallStopped from error
             outcome = Outcome.STOPPED if isinstance(error, CallStopped) else Outcome.ERROR
-            self._catalogue.calls.end(id, outcome, seconds=time.monotonic() - begun, detail=str(error))
+            self._workspace.catalogue.calls.end(id, outcome, seconds=time.monotonic() - begun, detail=str(error))
             self._count(calls=1)
             raise
         if self._abandoned.is_set():
@@ -259,8 +257,8 @@ class _Run:
 
     def _keep(self, id: int, todo: Todo, meme: Meme, judged: Judged, answer: Answer, *, seconds: float) -> None:
         """Keep an answer, the log's entry and, for a text, that the meme is done: all or nothing."""
-        with self._catalogue.transaction():
-            self._catalogue.calls.end(
+        with self._workspace.catalogue.transaction():
+            self._workspace.catalogue.calls.end(
                 id,
                 judged.outcome,
                 seconds=seconds,
@@ -269,13 +267,15 @@ class _Run:
                 detail=judged.reason,
             )
             if judged.text:
-                self._catalogue.texts.put_reading(ReadingRecord(meme.content_hash, todo.kind, todo.source, judged.text))
-                self._catalogue.failures.forget(Stage.DESCRIBE, subject=meme.path, source=todo.label)
+                self._workspace.catalogue.texts.put_reading(
+                    ReadingRecord(meme.content_hash, todo.kind, todo.source, judged.text)
+                )
+                self._workspace.catalogue.failures.forget(Stage.DESCRIBE, subject=meme.path, source=todo.label)
                 todo.give_back(meme)
 
     def _failed(self, todo: Todo, meme: Meme, error: MemeticaError, *, passing: bool = False) -> None:
-        with self._catalogue.transaction():
-            self._catalogue.failures.record(
+        with self._workspace.catalogue.transaction():
+            self._workspace.catalogue.failures.record(
                 Stage.DESCRIBE,
                 meme.path,
                 error,
@@ -288,30 +288,32 @@ class _Run:
 
     def _sidecars(self, todo: Todo, meme: Meme) -> list[Path]:
         """Return where this text lies, or would, beside each file of the same content."""
-        copies = self._catalogue.memes.with_content(meme.content_hash) or [meme]
-        return [sidecar_path(self._settings.library / copy.path, todo.source, todo.kind) for copy in copies]
+        copies = self._workspace.catalogue.memes.with_content(meme.content_hash) or [meme]
+        return [sidecar_path(self._workspace.settings.library / copy.path, todo.source, todo.kind) for copy in copies]
 
     def _written(self, todo: Todo, meme: Meme, text: str) -> None:
         """Write a text beside its meme and the meme's copies, where the curator asked for that."""
         if self._terms.write_sidecars:
-            for copy in self._catalogue.memes.with_content(meme.content_hash):
+            for copy in self._workspace.catalogue.memes.with_content(meme.content_hash):
                 self._write(todo, copy, text)
 
     def _write_earlier(self, todo: Todo) -> None:
         """Write the texts that earlier runs kept in the catalogue alone."""
-        for meme, text in self._catalogue.descriptions.unwritten(todo.kind, todo.source):
+        for meme, text in self._workspace.catalogue.descriptions.unwritten(todo.kind, todo.source):
             self._write(todo, meme, text)
 
     def _write(self, todo: Todo, meme: Meme, text: str) -> None:
         try:
-            written = write_sidecar(sidecar_path(self._settings.library / meme.path, todo.source, todo.kind), text)
+            written = write_sidecar(
+                sidecar_path(self._workspace.settings.library / meme.path, todo.source, todo.kind), text
+            )
         except LibraryError as error:
-            self._catalogue.failures.record(
+            self._workspace.catalogue.failures.record(
                 Stage.DESCRIBE, meme.path, error, content_hash=meme.content_hash, source=todo.label, passing=True
             )
             self._count(unwritten=1)
             return
-        self._catalogue.failures.forget(Stage.DESCRIBE, subject=meme.path, source=todo.label)
+        self._workspace.catalogue.failures.forget(Stage.DESCRIBE, subject=meme.path, source=todo.label)
         self._count(written=int(written))
 
     def _count(self, *, stopped: str = "", **more: int) -> None:

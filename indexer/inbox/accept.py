@@ -35,6 +35,7 @@ from search.errors import LibraryError, MemeticaError, SuspectedDuplicate, Wrong
 from search.evidence import Evidence, Tier
 from search.meme import MediaType, Meme, TextKind
 from search.settings import Settings
+from search.workspace import Workspace
 
 WAIT_SECONDS = 20  # for another decision to be carried out
 _UNDER_WAY = (UploadState.ACCEPTING, UploadState.UNDOING)
@@ -44,8 +45,7 @@ Told = Callable[[str], None]
 
 
 def accept(
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     id: int,
     *,
     category: str,
@@ -58,52 +58,52 @@ def accept(
     before it is taken. The catalogue knows the meme when this returns; `index_decided` lets the index know it. Raises
     SuspectedDuplicate, WrongUse when it cannot be accepted, LibraryError when the library cannot be written.
     """
-    library = library_root(settings.library)
-    with only_one(settings, "curating", seconds=WAIT_SECONDS):
-        recover(settings, catalogue)
-        upload = catalogue.inbox.get(id)
+    library = library_root(workspace.library)
+    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+        recover(workspace)
+        upload = workspace.catalogue.inbox.get(id)
         if upload.state is UploadState.ACCEPTED:
             return upload
         if upload.state is not UploadState.EXAMINED:
             raise WrongUse(f"{upload.name} is {upload.state.value}: it cannot be accepted.")
-        found = suspected(catalogue, upload)
+        found = suspected(workspace.catalogue, upload)
         if found and not anyway.strip():
             raise SuspectedDuplicate(
                 f"{upload.name} looks like {found[0][0].path}, which is in the library.",
                 hint="Discard it, or say why it is to be added anyway.",
             )
-        if bytes_hash(inbox_path(settings.data, upload.content_hash)) != upload.content_hash:
+        if bytes_hash(inbox_path(workspace.data, upload.content_hash)) != upload.content_hash:
             raise LibraryError(f"The file of {upload.name} is not in the inbox as it came.", hint="Send it again.")
-        known = [name for name, _, _ in catalogue.memes.categories()]
+        known = [name for name, _, _ in workspace.catalogue.memes.categories()]
         folder = checked_category(category, known=known)
-        path = free_path(library, catalogue, category=folder, name=upload.name, suffix=upload.suffix)
+        path = free_path(library, workspace.catalogue, category=folder, name=upload.name, suffix=upload.suffix)
         told("begin")
-        with catalogue.inbox.durably():
-            catalogue.inbox.accepting(id, category=folder, path=path, note=anyway.strip()[:500])
+        with workspace.catalogue.inbox.durably():
+            workspace.catalogue.inbox.accepting(id, category=folder, path=path, note=anyway.strip()[:500])
         try:
-            _bring_in(settings, catalogue, library, catalogue.inbox.get(id), told=told)
+            _bring_in(workspace, library, workspace.catalogue.inbox.get(id), told=told)
         except (OSError, MemeticaError) as error:
-            _give_up(settings, catalogue, library, catalogue.inbox.get(id))
+            _give_up(workspace, library, workspace.catalogue.inbox.get(id))
             raise _in_words(error) from error
     told("done")
-    return catalogue.inbox.get(id)
+    return workspace.catalogue.inbox.get(id)
 
 
-def take_back(settings: Settings, catalogue: Catalogue, id: int, *, told: Told = lambda step: None) -> Upload:
+def take_back(workspace: Workspace, id: int, *, told: Told = lambda step: None) -> Upload:
     """Undo what was decided about an upload, so that it waits again, and return it.
 
     What was accepted leaves the library, everything beside it too, for the data folder's trash. Raises WrongUse when
     nothing was decided, LibraryError when its file has changed since or cannot be moved; then all is as it was.
     """
-    if catalogue.inbox.get(id).state is UploadState.DISCARDED:
-        return take_back_discarded(settings, catalogue, id)
-    library = library_root(settings.library)
-    with only_one(settings, "curating", seconds=WAIT_SECONDS):
-        recover(settings, catalogue)
-        upload = catalogue.inbox.get(id)
+    if workspace.catalogue.inbox.get(id).state is UploadState.DISCARDED:
+        return take_back_discarded(workspace, id)
+    library = library_root(workspace.library)
+    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+        recover(workspace)
+        upload = workspace.catalogue.inbox.get(id)
         if upload.state is not UploadState.ACCEPTED or upload.path is None:
             raise WrongUse(f"{upload.name} waits for a decision: there is none to undo.")
-        if catalogue.inbox.held(upload.content_hash) is not None:
+        if workspace.catalogue.inbox.held(upload.content_hash) is not None:
             raise WrongUse(f"The same picture as {upload.name} waits in the inbox again already.")
         if bytes_hash(library / upload.path) != upload.content_hash:
             raise LibraryError(
@@ -111,41 +111,41 @@ def take_back(settings: Settings, catalogue: Catalogue, id: int, *, told: Told =
                 hint="Undo that first, or move it by hand.",
             )
         told("begin")
-        with catalogue.inbox.durably():
-            catalogue.inbox.undoing(id)
+        with workspace.catalogue.inbox.durably():
+            workspace.catalogue.inbox.undoing(id)
         try:
-            _take_out(settings, catalogue, library, upload, told=told)
+            _take_out(workspace, library, upload, told=told)
         except OSError as error:
             raise _in_words(error) from error
     told("done")
-    return catalogue.inbox.get(id)
+    return workspace.catalogue.inbox.get(id)
 
 
-def recover_uploads(settings: Settings, catalogue: Catalogue) -> int:
+def recover_uploads(workspace: Workspace) -> int:
     """Bring what was interrupted to its end; return how many uploads that were. Another process's work is waited for.
 
     Raises LibraryError when a file cannot be written or moved now.
     """
-    if catalogue.read_only or not catalogue.inbox.count(*_UNDER_WAY):
+    if workspace.catalogue.read_only or not workspace.catalogue.inbox.count(*_UNDER_WAY):
         return 0
-    with only_one(settings, "curating", seconds=WAIT_SECONDS):
-        return recover(settings, catalogue)
+    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+        return recover(workspace)
 
 
-def recover(settings: Settings, catalogue: Catalogue) -> int:
+def recover(workspace: Workspace) -> int:
     """Do what `recover_uploads` does, while nobody else decides: what is under way was interrupted."""
-    interrupted = catalogue.inbox.in_state(*_UNDER_WAY)
-    library = library_root(settings.library) if interrupted else settings.library
+    interrupted = workspace.catalogue.inbox.in_state(*_UNDER_WAY)
+    library = library_root(workspace.library) if interrupted else workspace.library
     for upload in interrupted:
         try:
             if upload.state is UploadState.UNDOING:
-                _take_out(settings, catalogue, library, upload)
+                _take_out(workspace, library, upload)
                 continue
             try:
-                _bring_in(settings, catalogue, library, upload)
+                _bring_in(workspace, library, upload)
             except LibraryError:
                 # Its name was taken meanwhile: it waits for another decision, and the file is where it came.
-                _give_up(settings, catalogue, library, upload)
+                _give_up(workspace, library, upload)
         except OSError as error:
             raise _in_words(error) from error
     return len(interrupted)
@@ -166,9 +166,7 @@ def alike(catalogue: Catalogue, upload: Upload) -> list[tuple[Meme, Evidence]]:
     return found
 
 
-def _bring_in(
-    settings: Settings, catalogue: Catalogue, library: Path, upload: Upload, *, told: Told = lambda step: None
-) -> None:
+def _bring_in(workspace: Workspace, library: Path, upload: Upload, *, told: Told = lambda step: None) -> None:
     """Carry out every step that was not, of one that is being accepted."""
     assert upload.path is not None and upload.category is not None
     target = library / upload.path
@@ -178,16 +176,16 @@ def _bring_in(
     told("first seen")
     _write_once(sidecar, _first_seen(upload), aside=_aside(upload))
     told("file")
-    _copy_once(inbox_path(settings.data, upload.content_hash), target, upload, aside=_aside(upload))
+    _copy_once(inbox_path(workspace.data, upload.content_hash), target, upload, aside=_aside(upload))
     told("sync")
     sync_folders([target, target.parent])
     told("thumbnail")
-    _write_thumbnail(settings, upload)
+    _write_thumbnail(workspace.settings, upload)
     told("commit")
-    with catalogue.inbox.durably():
-        _enter(library, catalogue, upload)
+    with workspace.catalogue.inbox.durably():
+        _enter(library, workspace.catalogue, upload)
     told("tidy")
-    forget_files(settings.data, upload.content_hash)
+    forget_files(workspace.data, upload.content_hash)
 
 
 def _first_seen(upload: Upload) -> bytes:
@@ -261,19 +259,19 @@ def _enter(library: Path, catalogue: Catalogue, upload: Upload) -> None:
     catalogue.inbox.accepted(upload.id, meme_id=meme.id, verdict=verdict)
 
 
-def _give_up(settings: Settings, catalogue: Catalogue, library: Path, upload: Upload) -> None:
+def _give_up(workspace: Workspace, library: Path, upload: Upload) -> None:
     """Take back what was written of one that could not be accepted, so that it waits as it did."""
     assert upload.path is not None
     target = library / upload.path
     sidecar = target.with_name(f"{target.name}.first-seen.txt")
     target.with_name(_aside(upload)).unlink(missing_ok=True)
-    if bytes_hash(target) == upload.content_hash and inbox_path(settings.data, upload.content_hash).is_file():
+    if bytes_hash(target) == upload.content_hash and inbox_path(workspace.data, upload.content_hash).is_file():
         target.unlink()
     if not os.path.lexists(target) and sidecar.is_file() and sidecar.read_bytes() == _first_seen(upload):
         sidecar.unlink()
-    with catalogue.inbox.durably():
-        catalogue.inbox.reopened(upload.id)
-        scan_again(library, catalogue, [upload.path])
+    with workspace.catalogue.inbox.durably():
+        workspace.catalogue.inbox.reopened(upload.id)
+        scan_again(library, workspace.catalogue, [upload.path])
 
 
 def upload_trash(data: Path, upload: Upload) -> Path:
@@ -282,13 +280,11 @@ def upload_trash(data: Path, upload: Upload) -> Path:
     return data / "trash" / f"{upload.uid}-{upload.decided_at:%Y%m%dT%H%M%S%f}"
 
 
-def _take_out(
-    settings: Settings, catalogue: Catalogue, library: Path, upload: Upload, *, told: Told = lambda step: None
-) -> None:
+def _take_out(workspace: Workspace, library: Path, upload: Upload, *, told: Told = lambda step: None) -> None:
     """Carry out every step that was not, of one whose acceptance is being undone."""
     assert upload.path is not None
-    trash, target = upload_trash(settings.data, upload), library / upload.path
-    inbox = inbox_path(settings.data, upload.content_hash)
+    trash, target = upload_trash(workspace.data, upload), library / upload.path
+    inbox = inbox_path(workspace.data, upload.content_hash)
     told("inbox")
     if bytes_hash(inbox) != upload.content_hash:
         there = target if bytes_hash(target) == upload.content_hash else trash / upload.path
@@ -312,15 +308,15 @@ def _take_out(
     sync_folders([target, *(trash / path for path in (*texts, upload.path))])
     with suppress(OSError):
         target.parent.rmdir()  # a category that came with it, and holds nothing else
-    if not preview_path(settings.data, upload.content_hash).exists():
-        draw_preview(settings, upload.content_hash)
+    if not preview_path(workspace.data, upload.content_hash).exists():
+        draw_preview(workspace.settings, upload.content_hash)
     told("commit")
-    with catalogue.inbox.durably():
-        scan_again(library, catalogue, [upload.path])
-        standing = {one.uid for one in catalogue.verdicts.standing()}
+    with workspace.catalogue.inbox.durably():
+        scan_again(library, workspace.catalogue, [upload.path])
+        standing = {one.uid for one in workspace.catalogue.verdicts.standing()}
         if upload.verdict in standing and upload.verdict is not None:
-            catalogue.verdicts.undo(upload.verdict)
-        catalogue.inbox.reopened(upload.id)
+            workspace.catalogue.verdicts.undo(upload.verdict)
+        workspace.catalogue.inbox.reopened(upload.id)
 
 
 def _in_words(error: Exception) -> MemeticaError:

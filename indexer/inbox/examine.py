@@ -33,6 +33,7 @@ from search.index.generations import FINGERPRINTS, live_folder
 from search.index.reader import open_sight
 from search.meme import Meme
 from search.settings import Settings
+from search.workspace import Workspace
 
 _SURENESS = {tier: place for place, tier in enumerate(Tier)}
 Bits = NDArray[np.uint8]
@@ -42,28 +43,27 @@ Bits = NDArray[np.uint8]
 class Examiner:
     """What examining needs, made ready once: the reader of words, and the library as it was when it was opened."""
 
-    settings: Settings
-    catalogue: Catalogue
+    workspace: Workspace
     engine: OcrEngine | None
     unread: str  # why nothing reads words here; empty where something does
     matcher: Matcher
     seen_by: str  # the image encoder that the matcher's library was seen by; empty without one
 
 
-def open_examiner(settings: Settings, catalogue: Catalogue, *, engine: OcrEngine | None, unread: str = "") -> Examiner:
+def open_examiner(workspace: Workspace, *, engine: OcrEngine | None, unread: str = "") -> Examiner:
     """Return an examiner over the library as it is now."""
-    sight = open_sight(settings.data / "index")
-    matcher = open_matcher(catalogue, seen=None if sight is None else sight.pictures)
-    return Examiner(settings, catalogue, engine, unread, matcher, "" if sight is None else sight.encoder)
+    sight = open_sight(workspace.index)
+    matcher = open_matcher(workspace.catalogue, seen=None if sight is None else sight.pictures)
+    return Examiner(workspace, engine, unread, matcher, "" if sight is None else sight.encoder)
 
 
 def examine(examiner: Examiner, upload: Upload) -> None:
     """Find out what an upload is and keep it, or keep why that could not be done."""
-    catalogue = examiner.catalogue
+    catalogue = examiner.workspace.catalogue
     try:
         findings, fingerprints = find_out(
             examiner,
-            inbox_path(examiner.settings.data, upload.content_hash),
+            inbox_path(examiner.workspace.settings.data, upload.content_hash),
             content_hash=upload.content_hash,
             before=upload.id,
         )
@@ -82,7 +82,7 @@ def find_out(
     the memes of the library that it is like and `beside` the uploads that it is like and that came before the one of
     this number.
     """
-    settings = examiner.settings
+    settings = examiner.workspace.settings
     decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)
     fingerprints = fingerprints_of(content_hash, decoded.pictures)
     reading, unread = read(examiner, decoded.pictures)
@@ -95,7 +95,7 @@ def find_out(
         "text": text,
         "reading": reading_of(examiner.engine, reading),
         "unread": unread,
-        "tags": tags_by_sight(examiner.catalogue, frames),
+        "tags": tags_by_sight(examiner.workspace.catalogue, frames),
         "alike": [{"content_hash": meme.content_hash, "evidence": found.to_json()} for meme, found in likes],
         "beside": [{"id": id, "evidence": found.to_json()} for id, found in beside],
         "uncompared": uncompared,
@@ -179,7 +179,7 @@ def likes_of(
 
     Memes that came since the examiner was opened are found by their fingerprints alone.
     """
-    catalogue = examiner.catalogue
+    catalogue = examiner.workspace.catalogue
     try:
         found = [
             (match.meme, match.evidence)
@@ -213,7 +213,7 @@ def _order(found: tuple[Any, Evidence]) -> tuple[int, float]:
 def _near(examiner: Examiner, pictures: Sequence[Image.Image]) -> list[Meme]:
     """Return the memes of the live index with the nearest fingerprints, upright or mirrored."""
     try:
-        index = BinaryIndex.open(live_folder(examiner.settings.data / "index") / FINGERPRINTS)
+        index = BinaryIndex.open(live_folder(examiner.workspace.settings.data / "index") / FINGERPRINTS)
     except IndexUnusable:
         return []
     nearest: dict[int, int] = {}
@@ -222,12 +222,12 @@ def _near(examiner: Examiner, pictures: Sequence[Image.Image]) -> list[Meme]:
             for id, distance in zip(*index.within(bits, NEAR_BITS), strict=True):
                 nearest[int(id)] = min(int(distance), nearest.get(int(id), BITS))
     ids = sorted(nearest, key=lambda id: (nearest[id], id))[: 4 * COMPARED]
-    return examiner.catalogue.memes.many(ids)[: 2 * COMPARED]
+    return examiner.workspace.catalogue.memes.many(ids)[: 2 * COMPARED]
 
 
 def _load(examiner: Examiner):  # type: ignore[no-untyped-def]
     """Return what gives a meme's pictures: a still's thumbnail is enough, what moves is decoded."""
-    settings = examiner.settings
+    settings = examiner.workspace.settings
 
     def load(meme: Meme) -> Sequence[Image.Image]:
         path = thumbnail_path(settings.data, meme.content_hash)
@@ -254,10 +254,10 @@ def _likes_beside(examiner: Examiner, before: int, pictures: Sequence[Image.Imag
     own: Seen | None = None
     both = (pdq(picture)[0], pdq_mirrored(picture))
     found = []
-    for other in examiner.catalogue.inbox.in_state(UploadState.EXAMINED):
+    for other in examiner.workspace.catalogue.inbox.in_state(UploadState.EXAMINED):
         if other.id >= before:
             continue
-        frames = examiner.catalogue.pictures.fingerprints_of(other.content_hash, PDQ)
+        frames = examiner.workspace.catalogue.pictures.fingerprints_of(other.content_hash, PDQ)
         if not frames:
             continue
         bits = np.frombuffer(frames[len(frames) // 2], np.uint8)
@@ -265,7 +265,9 @@ def _likes_beside(examiner: Examiner, before: int, pictures: Sequence[Image.Imag
             continue
         own = own or seen(picture)
         try:
-            evidence = compare_contents([own], [seen(open_preview(examiner.settings.data, other.content_hash))])
+            evidence = compare_contents(
+                [own], [seen(open_preview(examiner.workspace.settings.data, other.content_hash))]
+            )
         except OSError:
             continue  # decided on meanwhile
         if evidence.tier is not None:

@@ -27,6 +27,7 @@ from indexer.media.thumbnails import write_atomically
 from search.catalogue import Catalogue, Upload, UploadState
 from search.errors import DataFolderError, InboxFull, UnreadableFile, WrongUse
 from search.settings import Settings
+from search.workspace import Workspace
 
 PREVIEW_SIDE = 1280  # pixels
 DISCARDED_KEPT = 200  # thrown away and still there to be taken back; the oldest of more are forgotten
@@ -55,46 +56,46 @@ def preview_path(data: Path, content_hash: str) -> Path:
     return data / "inbox" / f"{content_hash}.webp"
 
 
-def receive(settings: Settings, catalogue: Catalogue, source: IO[bytes], *, name: str, came_by: str) -> Upload:
+def receive(workspace: Workspace, source: IO[bytes], *, name: str, came_by: str) -> Upload:
     """Keep an upload and return it; the one that is there when the same bytes wait already.
 
     Raises UnreadableFile when it is broken, too large or no picture or video, InboxFull, and DataFolderError when it
     cannot be written; then nothing is kept.
     """
-    count, held_bytes = catalogue.inbox.load()
-    if count >= settings.inbox_files or held_bytes >= settings.inbox_bytes:
+    count, held_bytes = workspace.catalogue.inbox.load()
+    if count >= workspace.settings.inbox_files or held_bytes >= workspace.settings.inbox_bytes:
         raise InboxFull(
             f"The inbox is full: {count:,} uploads wait there.", hint="Accept or discard some, or raise inbox_files."
         )
-    folder = settings.data / "inbox"
+    folder = workspace.inbox
     aside = folder / f".{secrets.token_hex(8)}.part"
     with _written(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            content_hash, size = _saved(source, aside, most=settings.upload_bytes)
-            known = catalogue.inbox.held(content_hash)
+            content_hash, size = _saved(source, aside, most=workspace.settings.upload_bytes)
+            known = workspace.catalogue.inbox.held(content_hash)
             if known is not None:
                 return known
-            decoded = decode(aside, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)
+            decoded = decode(aside, max_pixels=workspace.settings.max_pixels, max_bytes=workspace.settings.upload_bytes)
             suffix = suffix_by_content(aside, name)
-            _write_preview(settings.data, content_hash, decoded)
-            aside.replace(inbox_path(settings.data, content_hash))
-            sync_folders([inbox_path(settings.data, content_hash)])
+            _write_preview(workspace.data, content_hash, decoded)
+            aside.replace(inbox_path(workspace.data, content_hash))
+            sync_folders([inbox_path(workspace.data, content_hash)])
         finally:
             aside.unlink(missing_ok=True)
     try:
-        return catalogue.inbox.add(
+        return workspace.catalogue.inbox.add(
             content_hash,
             name=shown_name(name),
             suffix=suffix,
             size=size,
             came_by=came_by,
-            most=settings.inbox_files,
-            most_bytes=settings.inbox_bytes,
+            most=workspace.settings.inbox_files,
+            most_bytes=workspace.settings.inbox_bytes,
         )
     except InboxFull:
-        if not _needed(catalogue, content_hash):  # by one that was discarded and may be taken back
-            forget_files(settings.data, content_hash)
+        if not _needed(workspace.catalogue, content_hash):  # by one that was discarded and may be taken back
+            forget_files(workspace.data, content_hash)
         raise
 
 
@@ -178,45 +179,45 @@ def forget_files(data: Path, content_hash: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def discard(settings: Settings, catalogue: Catalogue, id: int) -> Upload:
+def discard(workspace: Workspace, id: int) -> Upload:
     """Throw an upload away, with a way back while it is among the last; raise NotFound, or WrongUse once accepted."""
-    with catalogue.transaction():
-        upload = catalogue.inbox.get(id)
+    with workspace.catalogue.transaction():
+        upload = workspace.catalogue.inbox.get(id)
         if upload.state is UploadState.DISCARDED:
             return upload
         if upload.state not in (UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED):
             raise WrongUse(f"{upload.name} is {upload.state.value}: it cannot be discarded.", hint="Undo that first.")
-        catalogue.inbox.discarded(id)
-    _forget_old(settings, catalogue)
-    return catalogue.inbox.get(id)
+        workspace.catalogue.inbox.discarded(id)
+    _forget_old(workspace)
+    return workspace.catalogue.inbox.get(id)
 
 
-def take_back_discarded(settings: Settings, catalogue: Catalogue, id: int) -> Upload:
+def take_back_discarded(workspace: Workspace, id: int) -> Upload:
     """Let a discarded upload wait for a decision again; raise WrongUse when that cannot be."""
-    with catalogue.transaction():
-        upload = catalogue.inbox.get(id)
+    with workspace.catalogue.transaction():
+        upload = workspace.catalogue.inbox.get(id)
         if upload.state is not UploadState.DISCARDED:
             raise WrongUse(f"{upload.name} is not discarded.")
-        if catalogue.inbox.held(upload.content_hash) is not None:
+        if workspace.catalogue.inbox.held(upload.content_hash) is not None:
             raise WrongUse(f"The same picture as {upload.name} waits in the inbox again already.")
-        if not inbox_path(settings.data, upload.content_hash).is_file():
+        if not inbox_path(workspace.data, upload.content_hash).is_file():
             raise WrongUse(f"{upload.name} is no longer kept.", hint="Send it again.")
-        catalogue.inbox.reopened(id)
-    return catalogue.inbox.get(id)
+        workspace.catalogue.inbox.reopened(id)
+    return workspace.catalogue.inbox.get(id)
 
 
-def _forget_old(settings: Settings, catalogue: Catalogue) -> None:
+def _forget_old(workspace: Workspace) -> None:
     """Forget the uploads that were discarded longest ago, beyond those that are kept and the bytes they may have."""
     total = 0
-    discarded = catalogue.inbox.in_state(UploadState.DISCARDED)
+    discarded = workspace.catalogue.inbox.in_state(UploadState.DISCARDED)
     newest_first = sorted(discarded, key=lambda one: (str(one.decided_at), one.id), reverse=True)
     for kept, upload in enumerate(newest_first, start=1):
         total += upload.size
-        if kept > DISCARDED_KEPT or (kept > 1 and total > settings.inbox_bytes):
-            with catalogue.transaction():
-                catalogue.inbox.forget(upload.id)
-                if not _needed(catalogue, upload.content_hash):
-                    forget_files(settings.data, upload.content_hash)
+        if kept > DISCARDED_KEPT or (kept > 1 and total > workspace.settings.inbox_bytes):
+            with workspace.catalogue.transaction():
+                workspace.catalogue.inbox.forget(upload.id)
+                if not _needed(workspace.catalogue, upload.content_hash):
+                    forget_files(workspace.data, upload.content_hash)
 
 
 def _needed(catalogue: Catalogue, content_hash: str) -> bool:
@@ -225,11 +226,13 @@ def _needed(catalogue: Catalogue, content_hash: str) -> bool:
     return any(one.content_hash == content_hash for one in catalogue.inbox.in_state(UploadState.DISCARDED))
 
 
-def remove_orphans(settings: Settings, catalogue: Catalogue) -> int:
+def remove_orphans(workspace: Workspace) -> int:
     """Remove files of the inbox that no upload needs, left by a kill; return how many."""
-    needed = {one.content_hash for one in catalogue.inbox.in_state(*(set(UploadState) - {UploadState.ACCEPTED}))}
+    needed = {
+        one.content_hash for one in workspace.catalogue.inbox.in_state(*(set(UploadState) - {UploadState.ACCEPTED}))
+    }
     removed = 0
-    folder = settings.data / "inbox"
+    folder = workspace.inbox
     for file in folder.iterdir() if folder.is_dir() else ():
         try:
             old = time.time() - file.stat().st_mtime > ORPHANS_AFTER

@@ -22,6 +22,7 @@ from search.encoders.base import TextEncoder
 from search.errors import MemeticaError, ModelUnavailable, WrongUse
 from search.meme import Stage
 from search.settings import Settings
+from search.workspace import Workspace
 
 SOURCE = "inbox"  # of its leases
 
@@ -34,13 +35,11 @@ class Ready:
 
     def __init__(
         self,
-        settings: Settings,
-        catalogue: Catalogue,
+        workspace: Workspace,
         *,
         load_engine: Callable[[Settings], OcrEngine | None] = load_ocr,
     ) -> None:
-        self._settings = settings
-        self._catalogue = catalogue
+        self._workspace = workspace
         self._load_engine = load_engine
         self._lock = threading.Lock()
         self._held: Examiner | None = None
@@ -58,19 +57,19 @@ class Ready:
 
     def _opened(self) -> Examiner:
         try:
-            engine = self._load_engine(self._settings)
+            engine = self._load_engine(self._workspace.settings)
             unread = "" if engine else "No OCR engine is chosen: words in pictures are not read."
         except (ModelUnavailable, WrongUse) as error:
             engine, unread = None, f"{error.message} {error.hint}".strip()
-        return open_examiner(self._settings, self._catalogue, engine=engine, unread=unread)
+        return open_examiner(self._workspace, engine=engine, unread=unread)
 
 
-def examining(settings: Settings, catalogue: Catalogue, *, ready: Ready, idle: float = IDLE_SECONDS) -> Worker:
+def examining(workspace: Workspace, *, ready: Ready, idle: float = IDLE_SECONDS) -> Worker:
     """Return a worker that examines the uploads that wait."""
 
     def prepare() -> Callable[[], bool]:
-        remove_orphans(settings, catalogue)
-        return lambda: _examine_next(catalogue, ready)
+        remove_orphans(workspace)
+        return lambda: _examine_next(workspace.catalogue, ready)
 
     return Worker("inbox: examining", prepare, ended=ready.let_go, idle=idle)
 
@@ -97,7 +96,7 @@ def _examine(examiner: Examiner, upload: Upload) -> None:
         raise
     except Exception as error:  # whatever hostile bytes do to a decoder is this upload's failure, and no other's
         logger.exception("upload %s could not be examined", upload.id)
-        examiner.catalogue.inbox.failed(
+        examiner.workspace.catalogue.inbox.failed(
             upload.id, reason=f"Something went wrong while it was examined: {type(error).__name__}.", hint="Discard it."
         )
 
@@ -115,8 +114,7 @@ def examine_waiting(catalogue: Catalogue, *, ready: Ready, told: Callable[[int],
 
 
 def indexing(
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     *,
     load_encoder: Callable[[], TextEncoder],
     learned: Learned = lambda uploads: None,
@@ -128,10 +126,10 @@ def indexing(
     """
 
     def prepare() -> Callable[[], bool]:
-        recover_uploads(settings, catalogue)
+        recover_uploads(workspace)
 
         def work() -> bool:
-            done = index_decided(settings, catalogue, load_encoder=load_encoder)
+            done = index_decided(workspace, load_encoder=load_encoder)
             if done:
                 learned(done)
             return bool(done)
@@ -141,18 +139,20 @@ def indexing(
     return Worker("inbox: indexing", prepare, idle=idle)
 
 
-def index_decided(settings: Settings, catalogue: Catalogue, *, load_encoder: Callable[[], TextEncoder]) -> list[Upload]:
+def index_decided(workspace: Workspace, *, load_encoder: Callable[[], TextEncoder]) -> list[Upload]:
     """Let the index know of all that was accepted or taken back since, at once; return these uploads.
 
     Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; then they wait on.
     """
-    if not catalogue.inbox.unindexed():
+    if not workspace.catalogue.inbox.unindexed():
         return []
     encoder = load_encoder()
-    with shift_on(catalogue, Stage.BUILD) as shift:
-        taken = [one for one in catalogue.inbox.unindexed() if shift.take(one.content_hash, sources=(SOURCE,))]
+    with shift_on(workspace.catalogue, Stage.BUILD) as shift:
+        taken = [
+            one for one in workspace.catalogue.inbox.unindexed() if shift.take(one.content_hash, sources=(SOURCE,))
+        ]
         ids = {one.meme_id for one in taken if one.meme_id is not None}
         if ids:
-            bring_up_to_date(settings, catalogue, ids, encoder=encoder)
-            catalogue.inbox.indexed(taken)
+            bring_up_to_date(workspace, ids, encoder=encoder)
+            workspace.catalogue.inbox.indexed(taken)
     return taken

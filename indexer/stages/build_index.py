@@ -39,14 +39,14 @@ from search.meme import Field, Stage
 from search.settings import Settings
 from search.texts.agreement import LEAST_WEIGHT
 from search.texts.chunking import SPLITTER
+from search.workspace import Workspace
 
 WAIT_SECONDS = 600  # for another build, before giving up
 _PARTS = len(TEXT_FIELDS) + 4  # meanings of each field, words, fingerprints, looks, pictures
 
 
 def build_index(
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     *,
     text_encoder: str,
     image_encoder: str = "",
@@ -58,15 +58,15 @@ def build_index(
     When the live one was made of the catalogue as it is, by the same encoders, it stays, unless forced. Raises
     DataFolderError when nothing can be written, or another build does not end; the generation that was live stays so.
     """
-    index = settings.data / "index"
-    with only_builder(settings):
+    index = workspace.index
+    with only_builder(workspace.settings):
         live = None if force else live_manifest(index)
-        made_of = (catalogue.revision(), text_encoder, image_encoder, SPLITTER)
+        made_of = (workspace.catalogue.revision(), text_encoder, image_encoder, SPLITTER)
         if live is not None and (live.revision, live.text_encoder, live.image_encoder, live.splitter) == made_of:
             return live
         return _build(
             index,
-            catalogue,
+            workspace.catalogue,
             text_encoder=text_encoder,
             image_encoder=image_encoder,
             progress=progress or Silence(),

@@ -16,13 +16,14 @@ from indexer.media.decode import placeholder, thumbnail
 from indexer.media.thumbnails import thumbnail_path, thumbnails_present, write_atomically
 from indexer.work.leases import shift_on
 from indexer.work.progress import Progress, stage_of
-from search.catalogue import Catalogue, FingerprintRecord, PictureRecord
+from search.catalogue import FingerprintRecord, PictureRecord
 from search.duplicates.candidates import CONTENT, CORNERS, CORNERS_MIRRORED, content_bits, packed_corners
 from search.duplicates.picture import one_thread_a_picture
 from search.errors import UnreadableFile
 from search.images.fingerprints import LOOK, PDQ, look, pdq
 from search.meme import Meme, Stage
 from search.settings import Settings
+from search.workspace import Workspace
 
 DECODER = f"media-3 {PDQ} {LOOK} {CORNERS} {CORNERS_MIRRORED} {CONTENT}"  # another name decodes everything again
 
@@ -39,45 +40,45 @@ class Decoded:
     thumbnail: bytes
 
 
-def decode_pictures(settings: Settings, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
+def decode_pictures(workspace: Workspace, *, progress: Progress) -> tuple[int, int]:
     """Decode what is not yet decoded; return how many were and how many failed."""
     one_thread_a_picture()
     done = failed = 0
-    total = len(missing_pictures(settings, catalogue))
-    with stage_of(progress, Stage.MEDIA, total, unit="pictures"), shift_on(catalogue, Stage.MEDIA) as shift:
-        waiting = shift.until_done(
-            lambda: missing_pictures(settings, catalogue), lacks=lambda meme: _lacks(settings, catalogue, meme)
-        )
-        for meme, result in in_threads(lambda meme: decode_meme(settings, meme), waiting, threads=settings.threads):
+    total = len(missing_pictures(workspace))
+    with stage_of(progress, Stage.MEDIA, total, unit="pictures"), shift_on(workspace.catalogue, Stage.MEDIA) as shift:
+        waiting = shift.until_done(lambda: missing_pictures(workspace), lacks=lambda meme: _lacks(workspace, meme))
+        for meme, result in in_threads(
+            lambda meme: decode_meme(workspace.settings, meme), waiting, threads=workspace.settings.threads
+        ):
             if isinstance(result, UnreadableFile):
-                with catalogue.transaction():
-                    catalogue.failures.record(Stage.MEDIA, meme.path, result, content_hash=meme.content_hash)
+                with workspace.catalogue.transaction():
+                    workspace.catalogue.failures.record(Stage.MEDIA, meme.path, result, content_hash=meme.content_hash)
                     shift.give_back(meme.content_hash)
                 failed += 1
                 progress.advance(failed=True)
                 continue
-            write_atomically(thumbnail_path(settings.data, meme.content_hash), result.thumbnail)
-            with catalogue.transaction():
-                catalogue.pictures.put(result.picture, result.fingerprints)
+            write_atomically(thumbnail_path(workspace.data, meme.content_hash), result.thumbnail)
+            with workspace.catalogue.transaction():
+                workspace.catalogue.pictures.put(result.picture, result.fingerprints)
                 shift.give_back(meme.content_hash)
             done += 1
             progress.advance()
     return done, failed
 
 
-def _lacks(settings: Settings, catalogue: Catalogue, meme: Meme) -> bool:
+def _lacks(workspace: Workspace, meme: Meme) -> bool:
     """Return whether a content is still to be decoded."""
-    if catalogue.pictures.missing(DECODER, content_hash=meme.content_hash):
+    if workspace.catalogue.pictures.missing(DECODER, content_hash=meme.content_hash):
         return True
-    return meme.has_thumbnail and not thumbnail_path(settings.data, meme.content_hash).exists()
+    return meme.has_thumbnail and not thumbnail_path(workspace.data, meme.content_hash).exists()
 
 
-def missing_pictures(settings: Settings, catalogue: Catalogue) -> list[Meme]:
+def missing_pictures(workspace: Workspace) -> list[Meme]:
     """Return one meme a content that was never decoded, or by another decoder, or has lost its thumbnail."""
-    waiting = catalogue.pictures.missing(DECODER)
-    there = thumbnails_present(settings.data)
+    waiting = workspace.catalogue.pictures.missing(DECODER)
+    there = thumbnails_present(workspace.data)
     asked = {meme.content_hash for meme in waiting}
-    for meme in catalogue.memes.everything():
+    for meme in workspace.catalogue.memes.everything():
         if meme.has_thumbnail and meme.content_hash not in there | asked:
             waiting.append(meme)
             asked.add(meme.content_hash)

@@ -15,41 +15,43 @@ from search.encoders.base import ImageEncoder
 from search.errors import UnreadableFile
 from search.meme import Meme, Stage
 from search.settings import Settings
+from search.workspace import Workspace
 
 BATCH = 32  # pictures that are kept together, and that are decoded while the model sees as many others
 
 Prepared = list[NDArray[np.float32]]  # a meme's frames, as the model takes them
 
 
-def embed_pictures(
-    settings: Settings, catalogue: Catalogue, encoder: ImageEncoder, *, progress: Progress
-) -> tuple[int, int]:
+def embed_pictures(workspace: Workspace, encoder: ImageEncoder, *, progress: Progress) -> tuple[int, int]:
     """Show the encoder the pictures that it has not seen and nobody else is showing it; return how many, and failures.
 
     Files are decoded in threads of their own while the model is busy with those before.
     """
-    catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
+    workspace.catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
 
     def missing() -> list[Meme]:
-        return catalogue.vectors.missing_pictures(encoder.name)
+        return workspace.catalogue.vectors.missing_pictures(encoder.name)
 
     def lacks(meme: Meme) -> bool:
-        return bool(catalogue.vectors.missing_pictures(encoder.name, content_hash=meme.content_hash))
+        return bool(workspace.catalogue.vectors.missing_pictures(encoder.name, content_hash=meme.content_hash))
 
     done = failed = 0
     with (
         stage_of(progress, Stage.PICTURES, len(missing()), unit="pictures"),
-        shift_on(catalogue, Stage.PICTURES) as shift,
+        shift_on(workspace.catalogue, Stage.PICTURES) as shift,
     ):
         waiting = shift.until_done(missing, lacks=lacks, source=encoder.name)
         batch: list[tuple[Meme, Prepared]] = []
         prepared = in_threads(
-            lambda meme: prepare(settings, meme, encoder), waiting, threads=settings.threads, ahead=2 * BATCH
+            lambda meme: prepare(workspace.settings, meme, encoder),
+            waiting,
+            threads=workspace.settings.threads,
+            ahead=2 * BATCH,
         )
         for meme, result in prepared:
             if isinstance(result, UnreadableFile):
-                with catalogue.transaction():
-                    catalogue.failures.record(
+                with workspace.catalogue.transaction():
+                    workspace.catalogue.failures.record(
                         Stage.PICTURES, meme.path, result, content_hash=meme.content_hash, source=encoder.name
                     )
                     shift.give_back(meme.content_hash, sources=(encoder.name,))
@@ -58,25 +60,25 @@ def embed_pictures(
                 continue
             batch.append((meme, result))
             if sum(len(frames) for _, frames in batch) >= BATCH:
-                done += _keep(catalogue, encoder, batch, shift=shift)
+                done += _keep(workspace.catalogue, encoder, batch, shift=shift)
                 progress.advance(len(batch))
                 batch = []
         if batch:
-            done += _keep(catalogue, encoder, batch, shift=shift)
+            done += _keep(workspace.catalogue, encoder, batch, shift=shift)
             progress.advance(len(batch))
     return done, failed
 
 
-def embed_few(settings: Settings, catalogue: Catalogue, memes: Iterable[Meme], *, encoder: ImageEncoder) -> None:
+def embed_few(workspace: Workspace, memes: Iterable[Meme], *, encoder: ImageEncoder) -> None:
     """Show the encoder those of a few memes that it has not seen; what cannot be read is left for `embed_pictures`."""
     for meme in memes:
-        if len(catalogue.vectors.of_picture(encoder.name, meme.content_hash)):
+        if len(workspace.catalogue.vectors.of_picture(encoder.name, meme.content_hash)):
             continue
         try:
-            frames = prepare(settings, meme, encoder)
+            frames = prepare(workspace.settings, meme, encoder)
         except UnreadableFile:
             continue
-        _keep(catalogue, encoder, [(meme, frames)])
+        _keep(workspace.catalogue, encoder, [(meme, frames)])
 
 
 def prepare(settings: Settings, meme: Meme, encoder: ImageEncoder) -> Prepared:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from indexer.stages.decode import decode_content, in_threads
 from indexer.work.progress import Progress, StageReport, stage_of
-from search.catalogue import Catalogue, Pair
+from search.catalogue import Pair
 from search.duplicates.candidates import CORNERS, Features, open_candidates, stored_features, texts_by_content
 from search.duplicates.compare import Seen, seen
 from search.duplicates.compare_frames import compare_contents
@@ -24,6 +24,7 @@ from search.images.fingerprints import PDQ
 from search.index.reader import Sight, open_sight
 from search.meme import Meme, Stage
 from search.settings import Settings
+from search.workspace import Workspace
 
 BATCH = 64  # contents a transaction: what a killed run compares again
 READY = 160  # contents kept ready to be compared: about 3 MB each
@@ -31,33 +32,31 @@ READY = 160  # contents kept ready to be compared: about 3 MB each
 Load = Callable[[Meme], Sequence[Image.Image]]
 
 
-def compare_library(
-    settings: Settings, catalogue: Catalogue, *, progress: Progress, load: Load | None = None
-) -> StageReport:
+def compare_library(workspace: Workspace, *, progress: Progress, load: Load | None = None) -> StageReport:
     """Compare what was decoded and not compared yet and keep what was found; return how many contents were done.
 
     May be interrupted anywhere and goes on from there. What cannot be loaded is recorded as failed, and tried again by
     the next run. `load` gives a meme's pictures; without it they are decoded from the library.
     """
     begun = monotonic()
-    load = load or _decoded(settings)
+    load = load or _decoded(workspace.settings)
     one_thread_a_picture()
     memes: dict[str, Meme] = {}
-    for meme in catalogue.memes.everything():
+    for meme in workspace.catalogue.memes.everything():
         if meme.has_thumbnail:  # decoded once: what could not be is no news
             memes.setdefault(meme.content_hash, meme)
     # Another image encoder sees other memes as alike: what was compared stays so, and is only asked about again.
-    sight = open_sight(settings.data / "index")
-    waiting = memes.keys() - catalogue.pairs.searched(_asked_with(sight))
-    catalogue.failures.forget(Stage.DUPLICATES)
-    comparing = _Comparing(settings, catalogue, memes, load=load, sight=sight)
+    sight = open_sight(workspace.index)
+    waiting = memes.keys() - workspace.catalogue.pairs.searched(_asked_with(sight))
+    workspace.catalogue.failures.forget(Stage.DUPLICATES)
+    comparing = _Comparing(workspace, memes, load=load, sight=sight)
     with stage_of(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
         done = comparing.all(waiting, progress=progress)
     between = comparing.between_neighbours()
     with stage_of(progress, Stage.DUPLICATES, len(between), unit="pairs like the same one"):
         comparing.these(between, progress=progress)
     for content, error in comparing.unreadable.items():
-        catalogue.failures.record(Stage.DUPLICATES, memes[content].path, error, content_hash=content)
+        workspace.catalogue.failures.record(Stage.DUPLICATES, memes[content].path, error, content_hash=content)
     return StageReport(Stage.DUPLICATES, done, len(comparing.unreadable), monotonic() - begun)
 
 
@@ -75,22 +74,19 @@ def _decoded(settings: Settings) -> Load:
 class _Comparing:
     """One run's comparisons: pictures kept ready, pairs already compared."""
 
-    def __init__(
-        self, settings: Settings, catalogue: Catalogue, memes: dict[str, Meme], *, load: Load, sight: Sight | None
-    ) -> None:
-        self._settings = settings
-        self._catalogue = catalogue
+    def __init__(self, workspace: Workspace, memes: dict[str, Meme], *, load: Load, sight: Sight | None) -> None:
+        self._workspace = workspace
         self._memes = memes
         self._sight = sight
-        self._texts = texts_by_content(catalogue)
-        self._compared = catalogue.pairs.compared()
+        self._texts = texts_by_content(workspace.catalogue)
+        self._compared = workspace.catalogue.pairs.compared()
         self.unreadable: dict[str, UnreadableFile] = {}
         self._asked_again: set[str] = set()  # by the next run
 
         @lru_cache(maxsize=READY)
         def ready(content: str) -> tuple[Seen, ...]:
-            bits = [np.frombuffer(row, np.uint8) for row in catalogue.pictures.fingerprints_of(content, PDQ)]
-            corners = [unpacked(row) for row in catalogue.pictures.fingerprints_of(content, CORNERS)]
+            bits = [np.frombuffer(row, np.uint8) for row in workspace.catalogue.pictures.fingerprints_of(content, PDQ)]
+            corners = [unpacked(row) for row in workspace.catalogue.pictures.fingerprints_of(content, CORNERS)]
             pictures = self._loaded(content, load)
             if not len(bits) == len(corners) == len(pictures):
                 return tuple(seen(picture) for picture in pictures)
@@ -110,7 +106,9 @@ class _Comparing:
 
     def all(self, waiting: Iterable[str], *, progress: Progress) -> int:
         """Compare contents with what may be like them; return how many were done."""
-        candidates = open_candidates(self._catalogue, seen=None if self._sight is None else self._sight.pictures)
+        candidates = open_candidates(
+            self._workspace.catalogue, seen=None if self._sight is None else self._sight.pictures
+        )
         place_of = {content: place for place, content in enumerate(candidates.hashes)}
         # Pictures that look alike come one after another, so that they are loaded once.
         places = candidates.in_order([place_of[content] for content in waiting if content in place_of])
@@ -119,17 +117,17 @@ class _Comparing:
         def features(place: int) -> Features:
             content = candidates.hashes[place]
             text, seen_by = self._texts.get(content, ""), "" if self._sight is None else self._sight.encoder
-            return stored_features(self._catalogue, content, text=text, seen_by=seen_by)
+            return stored_features(self._workspace.catalogue, content, text=text, seen_by=seen_by)
 
         likely = candidates.of_own(places, features=features)
-        for batch in _batches(likely, places, threads=self._settings.threads):
+        for batch in _batches(likely, places, threads=self._workspace.settings.threads):
             keys = [(candidates.hashes[place], candidates.hashes[other]) for place, others in batch for other in others]
             pairs = list(self._pairs(keys))
             contents = [candidates.hashes[place] for place, _ in batch]
-            with self._catalogue.transaction():
-                self._catalogue.pairs.add(pairs)
+            with self._workspace.catalogue.transaction():
+                self._workspace.catalogue.pairs.add(pairs)
                 found = (content for content in contents if content not in self._asked_again)
-                self._catalogue.pairs.mark_searched(found, version=_asked_with(self._sight))
+                self._workspace.catalogue.pairs.mark_searched(found, version=_asked_with(self._sight))
             done += len(batch)
             progress.advance(len(batch))
         return done
@@ -139,7 +137,7 @@ class _Comparing:
         near: dict[str, set[str]] = {}
         for tier in Tier:
             if tier.is_duplicate:
-                for pair in self._catalogue.pairs.all(tier):
+                for pair in self._workspace.catalogue.pairs.all(tier):
                     near.setdefault(pair.one, set()).add(pair.other)
                     near.setdefault(pair.other, set()).add(pair.one)
         keys = (key for others in near.values() for key in combinations(sorted(others), 2))
@@ -149,7 +147,7 @@ class _Comparing:
         """Compare pairs of contents, so many at a time."""
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH]
-            self._catalogue.pairs.add(list(self._pairs(batch)))
+            self._workspace.catalogue.pairs.add(list(self._pairs(batch)))
             progress.advance(len(batch))
 
     def _pairs(self, keys: Iterable[tuple[str, str]]) -> Iterator[Pair]:
@@ -160,7 +158,7 @@ class _Comparing:
             if key not in self._compared and key[0] in self._memes and key[1] in self._memes:
                 self._compared.add(key)
                 fresh.append(key)
-        for (one, other), result in in_threads(self._compare, fresh, threads=self._settings.threads):
+        for (one, other), result in in_threads(self._compare, fresh, threads=self._workspace.settings.threads):
             if isinstance(result, UnreadableFile):
                 # Either may be what finds the other when it can be read.
                 self._asked_again |= {one, other}

@@ -7,15 +7,14 @@ from indexer.stages.decode import decode_content, in_threads
 from indexer.stages.weigh_texts import BADLY_READ
 from indexer.work.leases import shift_on
 from indexer.work.progress import Progress, stage_of
-from search.catalogue import Catalogue, ReadingRecord
+from search.catalogue import ReadingRecord
 from search.errors import UnreadableFile
 from search.meme import Meme, Stage, TextKind
-from search.settings import Settings
+from search.workspace import Workspace
 
 
 def read_memes(
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     engine: OcrEngine,
     *,
     progress: Progress,
@@ -30,34 +29,43 @@ def read_memes(
     done = failed = 0
 
     def missing() -> list[Meme]:
-        found = catalogue.texts.without_ocr(engine.name, again=again)
+        found = workspace.catalogue.texts.without_ocr(engine.name, again=again)
         if badly_read:
-            bad = {meme.content_hash for meme, _ in catalogue.texts.badly_read(BADLY_READ)}
-            found += [one for one in catalogue.texts.without_ocr(engine.name, again=True) if one.content_hash in bad]
+            bad = {meme.content_hash for meme, _ in workspace.catalogue.texts.badly_read(BADLY_READ)}
+            found += [
+                one for one in workspace.catalogue.texts.without_ocr(engine.name, again=True) if one.content_hash in bad
+            ]
         return found
 
     def lacks(meme: Meme) -> bool:
-        return bool(catalogue.texts.without_ocr(engine.name, again=again or badly_read, content_hash=meme.content_hash))
+        return bool(
+            workspace.catalogue.texts.without_ocr(
+                engine.name, again=again or badly_read, content_hash=meme.content_hash
+            )
+        )
 
     def read(meme: Meme) -> Reading:
-        return read_frames(engine, decode_content(settings, meme).pictures)
+        return read_frames(engine, decode_content(workspace.settings, meme).pictures)
 
-    with stage_of(progress, Stage.OCR, len(missing()), unit="pictures"), shift_on(catalogue, Stage.OCR) as shift:
+    with (
+        stage_of(progress, Stage.OCR, len(missing()), unit="pictures"),
+        shift_on(workspace.catalogue, Stage.OCR) as shift,
+    ):
         waiting = shift.until_done(missing, lacks=lacks, source=engine.name)
-        for meme, result in in_threads(read, waiting, threads=settings.threads):
+        for meme, result in in_threads(read, waiting, threads=workspace.settings.threads):
             if isinstance(result, UnreadableFile):
-                with catalogue.transaction():
-                    catalogue.failures.record(
+                with workspace.catalogue.transaction():
+                    workspace.catalogue.failures.record(
                         Stage.OCR, meme.path, result, content_hash=meme.content_hash, source=engine.name
                     )
                     shift.give_back(meme.content_hash, sources=(engine.name,))
                 failed += 1
                 progress.advance(failed=True)
                 continue
-            with catalogue.transaction():
-                catalogue.texts.put_reading(reading_record(meme, engine, result))
+            with workspace.catalogue.transaction():
+                workspace.catalogue.texts.put_reading(reading_record(meme, engine, result))
                 # Another engine's failure is none any more: there is a text.
-                catalogue.failures.forget(Stage.OCR, subject=meme.path)
+                workspace.catalogue.failures.forget(Stage.OCR, subject=meme.path)
                 shift.give_back(meme.content_hash, sources=(engine.name,))
             done += 1
             progress.advance()

@@ -12,26 +12,26 @@ from indexer.stages.embed_images import embed_pictures
 from indexer.stages.prepare_encoders import made_image_encoder
 from indexer.work.child_process import main_apart, run_apart
 from indexer.work.progress import Progress, Silence
-from search.catalogue import Catalogue, open_catalogue
+from search.catalogue import open_catalogue
 from search.encoders.clip import spec_of
 from search.errors import ModelUnavailable
 from search.index.generations import Manifest
 from search.settings import Settings, load_settings
+from search.workspace import Workspace
 
 
-def see(settings: Settings, catalogue: Catalogue, *, progress: Progress | None = None) -> Manifest:
+def see(workspace: Workspace, *, progress: Progress | None = None) -> Manifest:
     """Let the encoder that is chosen see what it has not seen, and the index be one that it made; return the manifest.
 
     Until the last picture is seen, the index stays as it was, with the encoder that made it: rows of two encoders are
     never searched together. No other field is made anew. Raises ModelUnavailable when the weights cannot be had.
     """
-    encoder = made_image_encoder(settings)
+    encoder = made_image_encoder(workspace.settings)
     if encoder is not None:
-        embed_pictures(settings, catalogue, encoder, progress=progress or Silence())
+        embed_pictures(workspace, encoder, progress=progress or Silence())
     return build_index(
-        settings,
-        catalogue,
-        text_encoder=settings.text_encoder,
+        workspace,
+        text_encoder=workspace.settings.text_encoder,
         image_encoder=encoder.name if encoder is not None else "",
         progress=progress,
     )
@@ -56,7 +56,7 @@ def _main(data: str, library: str, text_encoder: str, image_encoder: str, thread
     given = {"data": Path(data), "library": Path(library), "threads": max(1, int(threads) // 2)}
     settings = replace(load_settings(given), text_encoder=text_encoder, image_encoder=image_encoder)
     with open_catalogue(settings, create=False) as catalogue:
-        see(settings, catalogue)
+        see(Workspace(settings, catalogue))
 
 
 if __name__ == "__main__":

@@ -29,12 +29,13 @@ from search.encoders.registry import load_text_encoder
 from search.errors import DataFolderError, ModelUnavailable
 from search.images.fingerprints import LOOK, PDQ
 from search.settings import Settings, load_settings
+from search.workspace import Workspace
 
 HEALTH_FILE = "health.json"
 DRIFT = 0.1  # share of the examples that may have come or gone before all is learnt anew
 
 
-def learn(settings: Settings, catalogue: Catalogue, *, encoder: TextEncoder) -> Model:
+def learn(workspace: Workspace, *, encoder: TextEncoder) -> Model:
     """Learn the library's categories, keep the model and what looks wrong beside it, and return the model.
 
     Raises DataFolderError when they cannot be written.
@@ -44,18 +45,20 @@ def learn(settings: Settings, catalogue: Catalogue, *, encoder: TextEncoder) -> 
     from search.categories.splits import groups_of
     from search.categories.training import fit
 
-    catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
-    with catalogue.snapshot():
-        known = library_traits(catalogue, encoder=encoder.name)
-        memes = {meme.id: meme for meme in catalogue.memes.many(known.ids.tolist())}
-        alike = [pair.key for pair in catalogue.pairs.all() if pair.tier is not None and pair.tier.is_duplicate]
+    workspace.catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
+    with workspace.catalogue.snapshot():
+        known = library_traits(workspace.catalogue, encoder=encoder.name)
+        memes = {meme.id: meme for meme in workspace.catalogue.memes.many(known.ids.tolist())}
+        alike = [
+            pair.key for pair in workspace.catalogue.pairs.all() if pair.tier is not None and pair.tier.is_duplicate
+        ]
     duplicates, variants = groups_of(known, alike)
     model, held = fit(
         known,
         names=names_of(known.categories, encoder=encoder),
         duplicates=duplicates,
         variants=variants,
-        precision=settings.suggest_precision,
+        precision=workspace.settings.suggest_precision,
     )
     found = findings(known, held, memes, groups=duplicates)
     said = {
@@ -64,7 +67,7 @@ def learn(settings: Settings, catalogue: Catalogue, *, encoder: TextEncoder) -> 
         "categories": len(held.categories),
         "findings": [asdict(one) for one in found],
     }
-    models = settings.data / "models"
+    models = workspace.models
     write_model(models, model, encoder=encoder.name, marks=marks_of(zip(known.contents, known.categories, strict=True)))
     try:
         write_atomically(models / HEALTH_FILE, json.dumps(said, ensure_ascii=False).encode())
@@ -89,22 +92,22 @@ def learn_apart(settings: Settings, *, begun: Callable[[subprocess.Popen[str]], 
 
 
 def open_suggester(
-    settings: Settings, catalogue: Catalogue, *, encoder: TextEncoder, learn_all: Callable[[], object] | None = None
+    workspace: Workspace, *, encoder: TextEncoder, learn_all: Callable[[], object] | None = None
 ) -> Suggester:
     """Return a suggester that knows the library as it is now, learning what has to be learnt.
 
     All is learnt anew where nothing was or much has changed since, by `learn_all` or else here. Raises ModelUnavailable
     or DataFolderError.
     """
-    catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
-    models = settings.data / "models"
-    with catalogue.snapshot():
-        known = library_traits(catalogue, encoder=encoder.name)
+    workspace.catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
+    models = workspace.models
+    with workspace.catalogue.snapshot():
+        known = library_traits(workspace.catalogue, encoder=encoder.name)
     marks = marks_of(zip(known.contents, known.categories, strict=True))
     kept = read_model(models, encoder=encoder.name)
     if kept is None or _drifted(kept[1], marks):
         if learn_all is None:
-            learn(settings, catalogue, encoder=encoder)
+            learn(workspace, encoder=encoder)
         else:
             learn_all()
         kept = read_model(models, encoder=encoder.name)
@@ -163,7 +166,7 @@ def _drifted(learnt: NDArray[np.uint64], now: NDArray[np.uint64]) -> bool:
 def _main(data: str, library: str, given: str) -> None:
     settings = load_settings({"data": Path(data), "library": Path(library), **json.loads(given)}, environ={})
     with open_catalogue(settings, create=False) as catalogue:
-        learn(settings, catalogue, encoder=load_text_encoder(settings))
+        learn(Workspace(settings, catalogue), encoder=load_text_encoder(settings))
 
 
 if __name__ == "__main__":

@@ -48,36 +48,34 @@ from search.index.lexical import documents_of, extend_words
 from search.index.variants import standing_for
 from search.index.whitening import read_whitening
 from search.meme import Field, Meme
-from search.settings import Settings
 from search.texts.agreement import LEAST_WEIGHT
 from search.texts.chunking import SPLITTER, split
+from search.workspace import Workspace
 
 
-def bring_up_to_date(
-    settings: Settings, catalogue: Catalogue, ids: Collection[int], *, encoder: TextEncoder
-) -> Manifest:
+def bring_up_to_date(workspace: Workspace, ids: Collection[int], *, encoder: TextEncoder) -> Manifest:
     """Let the index hold these memes as the catalogue knows them, and not those that vanished; return the manifest.
 
     Their texts are cut, embedded and weighed first, and their pictures shown to the image encoder that the index was
     made by. Where the live generation cannot be added to, because there is none or it was made otherwise, a whole one
     is built. Raises DataFolderError as `build_index` does.
     """
-    memes = catalogue.memes.many(sorted(ids))
-    embed_texts(catalogue, memes, encoder=encoder)
-    index = settings.data / "index"
+    memes = workspace.catalogue.memes.many(sorted(ids))
+    embed_texts(workspace.catalogue, memes, encoder=encoder)
+    index = workspace.index
     seen_by = image_encoder_of(index)
     if seen_by:
         # What cannot be seen now is seen by the next `memetica index`.
         with suppress(MemeticaError):
-            seeing = load_image_encoder(settings, seen_by, often=True)
-            catalogue.vectors.register(seen_by, dimensions=seeing.dimensions)
-            embed_few(settings, catalogue, memes, encoder=seeing)
-    with only_builder(settings):
+            seeing = load_image_encoder(workspace.settings, seen_by, often=True)
+            workspace.catalogue.vectors.register(seen_by, dimensions=seeing.dimensions)
+            embed_few(workspace, memes, encoder=seeing)
+    with only_builder(workspace.settings):
         live = live_manifest(index)
         made_of = (encoder.name, SPLITTER, encoder.dimensions)
         if live is not None and (live.text_encoder, live.splitter, live.encoders.get(encoder.name)) == made_of:
-            return _extended(index, live, catalogue, np.array(sorted(ids), np.int64))
-    return build_index(settings, catalogue, text_encoder=encoder.name, image_encoder=seen_by)
+            return _extended(index, live, workspace.catalogue, np.array(sorted(ids), np.int64))
+    return build_index(workspace, text_encoder=encoder.name, image_encoder=seen_by)
 
 
 def embed_texts(catalogue: Catalogue, memes: Sequence[Meme], *, encoder: TextEncoder) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from test_weigh import FINE, OTHER, reading
 
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_pictures
@@ -18,6 +17,8 @@ from indexer.work.progress import Silence
 from search.catalogue import ReadingRecord, open_catalogue
 from search.meme import TextKind
 from search.settings import Settings
+from search.workspace import Workspace
+from tests.indexer.stages.test_weigh_texts import FINE, OTHER, reading
 from tests.support.browsing import chromium, serving
 from tests.support.curating import PASSWORD, add_pairs, draw_duplicates
 from tests.support.tiny import draw_tiny_library
@@ -41,7 +42,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(library=folder / "memes", data=folder / "data")
     with open_catalogue(settings) as catalogue:
         scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(settings, catalogue, progress=Silence())
+        decode_pictures(Workspace(settings, catalogue), progress=Silence())
         add_pairs(catalogue)
     set_password(settings.data, PASSWORD)
     return folder

@@ -17,6 +17,7 @@ from indexer.pipeline import index_library
 from indexer.work.progress import Silence
 from search.catalogue import UploadState, open_catalogue
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.browsing import chromium, serving
 from tests.support.curating import PASSWORD
 from tests.support.fakes import HashingTextEncoder
@@ -53,7 +54,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_tiny_library(folder / "memes")
     settings = _settings(folder)
     with open_catalogue(settings) as catalogue:
-        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
     set_password(settings.data, PASSWORD)
     return folder
 

@@ -24,6 +24,7 @@ from search.errors import DataFolderError, LibraryError, ModelUnavailable, Unrea
 from search.meme import Field, MediaType, Stage, TextKind
 from search.searcher import open_searcher
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
 from tests.support.tiny import TINY
@@ -55,7 +56,9 @@ class ColourReader:
 def index(settings: Settings, **more: object) -> tuple[list[StageReport], CountingEncoder]:
     encoder = CountingEncoder()
     with open_catalogue(settings) as catalogue:
-        reports = index_library(settings, catalogue, progress=Silence(), load_encoder=lambda _: encoder, **more)
+        reports = index_library(
+            Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: encoder, **more
+        )
     return reports, encoder
 
 
@@ -87,7 +90,7 @@ def test_everything_is_done_once_and_the_second_run_has_nothing_to_do(tiny_setti
 
 
 def test_what_was_indexed_is_found(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
-    searcher = open_searcher(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder())
+    searcher = open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder())
     assert searcher.search("dog drinks coffee in a burning room").hits[0].meme.path == "Dogs/fine.png"
 
 
@@ -116,13 +119,13 @@ def test_a_vanished_meme_leaves_the_index_and_comes_back(tiny_settings: Settings
     file.unlink()
     index(tiny_settings)
     with open_catalogue(tiny_settings) as catalogue:
-        searcher = open_searcher(tiny_settings, catalogue, text_encoder=HashingTextEncoder())
+        searcher = open_searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
         assert "Dogs/fine.png" not in [hit.meme.path for hit in searcher.search("this is fine").hits]
     file.write_bytes(content)
     _, encoder = index(tiny_settings)
     assert encoder.asked == []
     with open_catalogue(tiny_settings) as catalogue:
-        searcher = open_searcher(tiny_settings, catalogue, text_encoder=HashingTextEncoder())
+        searcher = open_searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
         assert searcher.search("this is fine").hits[0].meme.path == "Dogs/fine.png"
 
 
@@ -181,7 +184,7 @@ def test_broken_files_are_recorded_and_everything_else_goes_on(tiny_settings: Se
     before = fingerprint(tiny_settings.library)
     index(tiny_settings)
     with open_catalogue(tiny_settings) as catalogue:
-        status = library_status(tiny_settings, catalogue)
+        status = library_status(Workspace(tiny_settings, catalogue))
         assert {one.subject for one in status.failures} == set(expected)
         for one in status.failures:
             assert expected[one.subject] in one.reason.lower() + one.hint, one
@@ -221,7 +224,10 @@ def test_an_empty_library_is_indexed_without_complaint(tmp_path: Path) -> None:
     index(settings)
     with open_catalogue(settings) as catalogue:
         assert catalogue.memes.count() == 0
-        assert open_searcher(settings, catalogue, text_encoder=HashingTextEncoder()).search("anything").hits == ()
+        assert (
+            open_searcher(Workspace(settings, catalogue), text_encoder=HashingTextEncoder()).search("anything").hits
+            == ()
+        )
 
 
 def test_a_library_that_is_gone_is_said_and_forgets_nothing(tiny_settings: Settings) -> None:
@@ -316,10 +322,10 @@ def test_two_processes_share_the_work_and_never_do_the_same(tiny_settings: Setti
         assert len(done) == len(set(done)), f"{kind} was done twice"
     assert len({who for one, _, who in lines if one == "ocr"}) == 2, "one process did everything"
     with open_catalogue(tiny_settings) as catalogue:
-        status = library_status(tiny_settings, catalogue)
+        status = library_status(Workspace(tiny_settings, catalogue))
         assert [one.missing for one in status.stages if one.stage is not Stage.DESCRIBE] == [0, 0, 0, 0]
         assert catalogue.leases.held() == [] and catalogue.failures.all() == []
-        searcher = open_searcher(tiny_settings, catalogue, text_encoder=HashingTextEncoder())
+        searcher = open_searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
         assert searcher.status().fresh
 
 
@@ -388,7 +394,7 @@ def test_a_read_only_data_folder_can_be_searched_and_says_that_it_cannot_be_inde
     for folder in (tiny_settings.data, *tiny_settings.data.rglob("*")):
         folder.chmod(0o555 if folder.is_dir() else 0o444)
     with open_catalogue(tiny_settings, create=False) as catalogue:
-        searcher = open_searcher(tiny_settings, catalogue, text_encoder=HashingTextEncoder())
+        searcher = open_searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
         assert searcher.search("this is fine").hits[0].meme.path == "Dogs/fine.png"
     with pytest.raises(DataFolderError):
         index(tiny_settings)
@@ -429,10 +435,10 @@ def test_a_killed_run_goes_on_where_it_was(tiny_settings: Settings, tmp_path: Pa
 
 def test_status_counts_what_is_missing_before_and_after(tiny_settings: Settings) -> None:
     with open_catalogue(tiny_settings) as catalogue:
-        assert library_status(tiny_settings, catalogue).memes == 0
+        assert library_status(Workspace(tiny_settings, catalogue)).memes == 0
     index(tiny_settings)
     with open_catalogue(tiny_settings) as catalogue:
-        status = library_status(tiny_settings, catalogue)
+        status = library_status(Workspace(tiny_settings, catalogue))
         stages = {one.stage: one for one in status.stages}
         assert status.memes == stages[Stage.SCAN].done == stages[Stage.MEDIA].done == len(TINY)
         assert status.described == sum(bool(tiny.description) for tiny in TINY)

@@ -24,6 +24,7 @@ from search.ranking.retrievers import voters_of_quote
 from search.results import Answer
 from search.searcher import Likeness, Searcher, open_searcher
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import TINY, draw_tiny_library
 
@@ -47,8 +48,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         text_encoder=HashingTextEncoder.name,
     )
     with open_catalogue(settings) as catalogue:
-        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
-        yield Home(settings, catalogue, open_searcher(settings, catalogue, text_encoder=HashingTextEncoder()))
+        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+        yield Home(
+            settings, catalogue, open_searcher(Workspace(settings, catalogue), text_encoder=HashingTextEncoder())
+        )
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def searcher(home: Home) -> Searcher:
 @pytest.fixture
 def fresh(tiny_settings: Settings, tiny_indexed: Catalogue) -> Searcher:
     """A searcher over a library of its own, for tests that change it."""
-    return open_searcher(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder())
+    return open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder())
 
 
 def paths(answer: Answer) -> list[str]:
@@ -227,7 +230,9 @@ def test_a_copy_is_the_nearest_relative_by_everything(
     folder = tiny_settings.library / "Dogs"
     for file in list(folder.glob("fine.png*")):
         shutil.copy(file, folder / file.name.replace("fine", "copy"))
-    index_library(tiny_settings, tiny_indexed, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+    index_library(
+        Workspace(tiny_settings, tiny_indexed), progress=Silence(), load_encoder=lambda _: HashingTextEncoder()
+    )
     meme = tiny_indexed.memes.at("Dogs/fine.png")
     for by in Likeness:
         assert paths(fresh.similar(meme.id, by=by))[0] == "Dogs/copy.png", by
@@ -258,7 +263,7 @@ def test_a_new_generation_is_switched_to_and_requests_go_on(
     for thread in asking:
         thread.start()
     names = [
-        build_index(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder.name, force=True).generation
+        build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder.name, force=True).generation
         for _ in range(4)
     ]
     stop.set()
@@ -282,7 +287,7 @@ def test_a_meme_that_vanished_since_the_build_is_no_hit(fresh: Searcher, tiny_in
 def test_a_damaged_new_generation_does_not_stop_the_old_one(
     fresh: Searcher, tiny_settings: Settings, tiny_indexed: Catalogue
 ) -> None:
-    build_index(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder.name, force=True)
+    build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder.name, force=True)
     (live_folder(tiny_settings.data / "index") / "memes.npz").write_bytes(b"no table")
     assert paths(fresh.search("this is fine"))[0] == "Dogs/fine.png"
     assert "memetica index" in fresh.status().missing[0]
@@ -293,16 +298,16 @@ def test_no_index_and_another_encoder_say_what_mends_it(tiny_settings: Settings,
         name = "other"
 
     with pytest.raises(IndexUnusable, match="hashing-words-1") as caught:
-        open_searcher(tiny_settings, tiny_indexed, text_encoder=Other())
+        open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=Other())
     assert "memetica index" in caught.value.hint
     shutil.rmtree(tiny_settings.data / "index")
     with pytest.raises(IndexUnusable, match="no index"):
-        open_searcher(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder())
+        open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder())
 
 
 def test_a_missing_text_encoder_is_said(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
     with pytest.raises(ModelUnavailable):
-        open_searcher(tiny_settings, tiny_indexed)
+        open_searcher(Workspace(tiny_settings, tiny_indexed))
 
 
 def test_texts_that_were_never_embedded_are_found_by_their_words(
@@ -311,8 +316,8 @@ def test_texts_that_were_never_embedded_are_found_by_their_words(
     split_texts(tiny_indexed)
     unknown = HashingTextEncoder()
     unknown.name = "never-used"  # type: ignore[misc]
-    build_index(tiny_settings, tiny_indexed, text_encoder="never-used")
-    searcher = open_searcher(tiny_settings, tiny_indexed, text_encoder=unknown)
+    build_index(Workspace(tiny_settings, tiny_indexed), text_encoder="never-used")
+    searcher = open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=unknown)
     assert paths(searcher.search("this is fine"))[0] == "Dogs/fine.png"
     assert any("words alone" in sentence for sentence in searcher.status().missing)
 
@@ -321,21 +326,22 @@ def test_deleting_the_index_loses_nothing(fresh: Searcher, tiny_settings: Settin
     queries = ("this is fine", "orange cat", "robot")
     before = [[(hit.meme.id, hit.score) for hit in fresh.search(query).hits] for query in queries]
     shutil.rmtree(tiny_settings.data / "index")
-    build_index(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder.name)
-    again = open_searcher(tiny_settings, tiny_indexed, text_encoder=HashingTextEncoder())
+    build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder.name)
+    again = open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder())
     assert [[(hit.meme.id, hit.score) for hit in again.search(query).hits] for query in queries] == before
 
 
 def test_weights_of_the_settings_rank(home: Home) -> None:
     names = replace(home.settings, weights={"words.name": 1.0})
-    searcher = open_searcher(names, home.catalogue, text_encoder=HashingTextEncoder())
+    searcher = open_searcher(Workspace(names, home.catalogue), text_encoder=HashingTextEncoder())
     assert paths(searcher.search("fine"))[0] == "Dogs/fine.png"
     assert searcher.search("burning room").total == 0
 
 
 def test_every_candidate_has_the_score_of_a_brute_force_over_all(searcher: Searcher, home: Home) -> None:
     alone = open_searcher(
-        replace(home.settings, weights={"meaning.description": 1.0}), home.catalogue, text_encoder=HashingTextEncoder()
+        Workspace(replace(home.settings, weights={"meaning.description": 1.0}), home.catalogue),
+        text_encoder=HashingTextEncoder(),
     )
     encoder = HashingTextEncoder()
     index = alone._index
@@ -361,7 +367,7 @@ def test_status_counts_what_is_there(searcher: Searcher) -> None:
 
 
 def test_the_index_can_be_read_from_a_read_only_folder(home: Home) -> None:
-    searcher = open_searcher(home.settings, home.catalogue, text_encoder=HashingTextEncoder())
+    searcher = open_searcher(Workspace(home.settings, home.catalogue), text_encoder=HashingTextEncoder())
     before = sorted(path.name for path in (home.settings.data / "index").rglob("*"))
     searcher.search("robot")
     assert sorted(path.name for path in (home.settings.data / "index").rglob("*")) == before

@@ -32,7 +32,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 @contextmanager
 def serving(settings: Settings) -> Iterator[str]:
     """Give the address of a server of the site, stopped afterwards."""
-    app = create_app(settings, load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
     server = create_server(app, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -19,6 +19,7 @@ from indexer.stages.find_duplicates import compare_library
 from indexer.work.progress import Silence
 from search.catalogue import open_catalogue
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import draw_tiny_library
 
@@ -38,11 +39,11 @@ def indexed_library(folder: Path) -> Settings:
     settings = settings_in(folder)
     with open_catalogue(settings) as catalogue:
         scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(settings, catalogue, progress=Silence())
-        compare_library(settings, catalogue, progress=Silence())
+        decode_pictures(Workspace(settings, catalogue), progress=Silence())
+        compare_library(Workspace(settings, catalogue), progress=Silence())
         split_texts(catalogue)
         embed_passages(catalogue, HashingTextEncoder(), progress=Silence())
-        build_index(settings, catalogue, text_encoder=settings.text_encoder)
+        build_index(Workspace(settings, catalogue), text_encoder=settings.text_encoder)
     return settings
 
 

@@ -57,7 +57,7 @@ def add() -> tuple[Response, int]:
     if wanted == Decision.MERGE:
         if not memes:
             raise WrongUse("There is nothing to merge.")
-        line = decide(site().settings, site().catalogue, Decision.MERGE, kept=memes[0], others=memes[1:], note=note)
+        line = decide(site().workspace, Decision.MERGE, kept=memes[0], others=memes[1:], note=note)
     elif isinstance(wanted, str) and wanted in DECLARED:
         line = declare(site().catalogue, DECLARED[wanted], memes, note=note)
     else:
@@ -77,4 +77,4 @@ def _meme(named: Any) -> Meme:
 @curator_only
 def undo(id: str) -> tuple[Response, int]:
     """Take a verdict back and return the line that says so."""
-    return jsonify(verdict_row(take_back(site().settings, site().catalogue, id))), 201
+    return jsonify(verdict_row(take_back(site().workspace, id))), 201

@@ -94,9 +94,7 @@ def accept_upload(id: int) -> Response:
     asked = request.get_json(silent=True)
     if not isinstance(asked, dict) or not isinstance(asked.get("category"), str):
         raise WrongUse("Send an object with `category`, and `anyway` where it looks like a duplicate.")
-    found = accept(
-        site().settings, site().catalogue, id, category=asked["category"], anyway=str(asked.get("anyway") or "")
-    )
+    found = accept(site().workspace, id, category=asked["category"], anyway=str(asked.get("anyway") or ""))
     the_inbox().wake()
     return jsonify(upload_row(found))
 
@@ -105,14 +103,14 @@ def accept_upload(id: int) -> Response:
 @curator_only
 def discard_upload(id: int) -> Response:
     """Throw an upload away, with a way back."""
-    return jsonify(upload_row(discard(site().settings, site().catalogue, id)))
+    return jsonify(upload_row(discard(site().workspace, id)))
 
 
 @blueprint.post("/inbox/<int:id>/undo")
 @curator_only
 def undo_upload(id: int) -> Response:
     """Take the decision about an upload back: what was accepted leaves the library for the trash."""
-    found = take_back(site().settings, site().catalogue, id)
+    found = take_back(site().workspace, id)
     the_inbox().wake()
     return jsonify(upload_row(found))
 

@@ -87,7 +87,7 @@ def categories() -> Response:
 def status() -> Response:
     """Return how far each stage is, and the state of the index; failures are the curator's and only counted."""
     index = site().index_status()
-    rows = list(status_rows(library_status(site().settings, site().catalogue), index))
+    rows = list(status_rows(library_status(site().workspace), index))
     stages = [row for row in rows if "stage" in row]
     return jsonify({"hits": stages, "total": len(stages), "index": index_row(index)})
 

@@ -97,7 +97,7 @@ class Categories:
             changed, self._changed = self._changed, set()
         if self._held is None:
             if self._wanted:
-                self._held = open_suggester(found.settings, found.catalogue, encoder=encoder, learn_all=self._learn_all)
+                self._held = open_suggester(found.workspace, encoder=encoder, learn_all=self._learn_all)
             return False
         if changed:
             self._held = brought_up_to_date(self._held, found.catalogue, sorted(changed), encoder=encoder)
@@ -107,7 +107,7 @@ class Categories:
         if self._apart:
             learn_apart(self._site.settings, begun=self._begun)
         else:
-            learn(self._site.settings, self._site.catalogue, encoder=self._site.encoder())
+            learn(self._site.workspace, encoder=self._site.encoder())
 
     def _begun(self, child: subprocess.Popen[str]) -> None:
         self._child = child
@@ -119,8 +119,8 @@ class Categories:
 
     def _prepare_indexing(self) -> Callable[[], bool]:
         found = self._site
-        recover_refilings(found.settings, found.catalogue)
-        return lambda: bool(index_refiled(found.settings, found.catalogue, load_encoder=found.encoder))
+        recover_refilings(found.workspace)
+        return lambda: bool(index_refiled(found.workspace, load_encoder=found.encoder))
 
 
 def register(app: Flask, *, apart: bool) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from search.catalogue import Catalogue, open_catalogue
 from search.categories.issues import Ailment, Finding
 from search.errors import MemeticaError, NotFound, UnreadableFile, WrongUse
-from search.settings import Settings
+from search.workspace import Workspace
 from web.cli.command import Session, pictures_named, verb
 from web.cli.terminal import Terminal
 
@@ -45,8 +45,10 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
         if not catalogue.memes.count():
             raise WrongUse("There are no memes to learn from.", hint="Run `memetica index MEMES` first.")
         encoder = load_text_encoder(settings)
-        examiner = open_examiner(settings, catalogue, engine=load_ocr(settings), unread="No OCR engine is chosen.")
-        suggester = open_suggester(settings, catalogue, encoder=encoder)
+        examiner = open_examiner(
+            Workspace(settings, catalogue), engine=load_ocr(settings), unread="No OCR engine is chosen."
+        )
+        suggester = open_suggester(Workspace(settings, catalogue), encoder=encoder)
         for file in files:
             try:
                 row = suggestion_row(examiner, suggester, encoder, file)
@@ -82,14 +84,14 @@ def suggestion_row(examiner: Examiner, suggester: Suggester, encoder: TextEncode
     likes = [
         (meme, Evidence.from_json(row["evidence"]))
         for row in findings["alike"]
-        for meme in examiner.catalogue.memes.with_content(row["content_hash"])[:1]
+        for meme in examiner.workspace.catalogue.memes.with_content(row["content_hash"])[:1]
     ]
     return {
         "file": str(file),
         "text": findings["text"],
         "tags": tags_rows(findings),
         **likes_rows(likes),
-        **offers_rows(suggested(examiner.catalogue, suggestion)),
+        **offers_rows(suggested(examiner.workspace.catalogue, suggestion)),
     }
 
 
@@ -146,20 +148,20 @@ def health(
         raise WrongUse("--to goes with --move.")
     settings, terminal = session.settings(), session.terminal
     with open_catalogue(settings, create=False) as catalogue:
-        recover_refilings(settings, catalogue)
-        found = None if again else open_findings(settings, catalogue)
+        recover_refilings(Workspace(settings, catalogue))
+        found = None if again else open_findings(Workspace(settings, catalogue))
         if found is None:
             terminal.say("Learning the categories…")
-            learn(settings, catalogue, encoder=load_text_encoder(settings))
-            found = open_findings(settings, catalogue)
+            learn(Workspace(settings, catalogue), encoder=load_text_encoder(settings))
+            found = open_findings(Workspace(settings, catalogue))
         every = list(found.open) if found else []
         if move:
             finding = _named(every, move)
             target = category or finding.target
             if not target:
                 raise WrongUse("This group has no name yet.", hint="Give it one: --to CATEGORY.")
-            verdict = move_as_found(settings, catalogue, finding, category=target)
-            index_refiled(settings, catalogue, load_encoder=lambda: load_text_encoder(settings))
+            verdict = move_as_found(Workspace(settings, catalogue), finding, category=target)
+            index_refiled(Workspace(settings, catalogue), load_encoder=lambda: load_text_encoder(settings))
             terminal.say(f"{len(verdict.paths):,} moved to {target}. Undo: `memetica duplicates --undo {verdict.uid}`.")
             return 0
         if right:
@@ -168,7 +170,7 @@ def health(
             return 0
         wanted = [Ailment(one) for one in kinds] or list(Ailment)
         shown = [one for kind in wanted for one in [each for each in every if each.kind is kind][:k]]
-        _list(terminal, settings, catalogue, shown)
+        _list(terminal, Workspace(settings, catalogue), shown)
     return 0
 
 
@@ -179,12 +181,12 @@ def _named(found: list[Finding], key: str) -> Finding:
     return fitting[0]
 
 
-def _list(terminal: Terminal, settings: Settings, catalogue: Catalogue, found: list[Finding]) -> None:
+def _list(terminal: Terminal, workspace: Workspace, found: list[Finding]) -> None:
     from indexer.curation.categories import memes_of
 
     if terminal.as_json:
         for one in found:
-            terminal.row(finding_row(catalogue, one))
+            terminal.row(finding_row(workspace.catalogue, one))
         return
     if not found:
         terminal.say("Nothing looks wrong.")
@@ -195,7 +197,7 @@ def _list(terminal: Terminal, settings: Settings, catalogue: Catalogue, found: l
             (
                 one.key[:8],
                 one.kind.value,
-                memes_of(catalogue, one)[0].path if one.kind is Ailment.MISFILED else one.category,
+                memes_of(workspace.catalogue, one)[0].path if one.kind is Ailment.MISFILED else one.category,
                 one.evidence,
                 one.target,
             )

@@ -12,10 +12,10 @@ from typing import Any
 import click
 
 from indexer.library.format import EXTENSIONS, library_root
-from search.catalogue import Catalogue
 from search.errors import LibraryError, MemeticaError, WrongUse
 from search.meme import Meme
 from search.settings import Settings, load_settings
+from search.workspace import Workspace
 from web.cli.terminal import Terminal
 
 COMMON = (
@@ -66,14 +66,14 @@ def verb(command: Callable[..., int | None]) -> Callable[..., None]:
     return run
 
 
-def meme_named(settings: Settings, catalogue: Catalogue, named: str) -> Meme:
+def meme_named(workspace: Workspace, named: str) -> Meme:
     """Return the meme that a person names: by id, by path in the library, or by the file's path."""
     if named.isdigit():
-        return catalogue.memes.get(int(named))
+        return workspace.catalogue.memes.get(int(named))
     file = Path(named).expanduser().absolute()
-    if file.is_relative_to(settings.library):
-        named = file.relative_to(settings.library).as_posix()
-    return catalogue.memes.at(named)
+    if file.is_relative_to(workspace.library):
+        named = file.relative_to(workspace.library).as_posix()
+    return workspace.catalogue.memes.at(named)
 
 
 def pictures_named(paths: Iterable[Path]) -> Iterator[Path]:

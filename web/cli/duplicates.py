@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from search.catalogue import Catalogue, MergeRecord, MergeState, Verdict, VerdictKind, open_catalogue
+from search.catalogue import MergeRecord, MergeState, Verdict, VerdictKind, open_catalogue
 from search.catalogue.ledger import read_verdicts, verdict_row
 from search.errors import WrongUse
 from search.evidence import Tier
 from search.meme import Stage
-from search.settings import Settings
+from search.workspace import Workspace
 from web.cli.command import Session, meme_named, verb
 from web.cli.terminal import Terminal
 from web.schemas import merge_row, proposal_row
@@ -75,22 +75,24 @@ def duplicates(
         raise WrongUse("--keep goes with --decide, --yes with --apply.")
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
-        recover_merges(settings, catalogue)
+        recover_merges(Workspace(settings, catalogue))
         if trash:
-            return _show_trash(session.terminal, settings, catalogue)
+            return _show_trash(session.terminal, Workspace(settings, catalogue))
         if undo or restore:
-            return _undo(session.terminal, settings, catalogue, undo or restore or "", note=note, merge=bool(restore))
-        compared = not finding or _find(session, settings, catalogue)
+            return _undo(
+                session.terminal, Workspace(settings, catalogue), undo or restore or "", note=note, merge=bool(restore)
+            )
+        compared = not finding or _find(session, Workspace(settings, catalogue))
         if decide:
-            code = _decide(session.terminal, settings, catalogue, *decide, keep=keep, note=note)
+            code = _decide(session.terminal, Workspace(settings, catalogue), *decide, keep=keep, note=note)
         elif batch:
-            code = _apply(session.terminal, settings, catalogue, Tier(batch), yes=yes, note=note)
+            code = _apply(session.terminal, Workspace(settings, catalogue), Tier(batch), yes=yes, note=note)
         else:
-            code = _list(session.terminal, settings, catalogue, [Tier(tier) for tier in tiers], k=k)
+            code = _list(session.terminal, Workspace(settings, catalogue), [Tier(tier) for tier in tiers], k=k)
         return code if compared else 1
 
 
-def _find(session: Session, settings: Settings, catalogue: Catalogue) -> bool:
+def _find(session: Session, workspace: Workspace) -> bool:
     """Compare what is new; return whether all of it could be."""
     from indexer.library.format import library_root
     from indexer.stages.decode import decode_pictures
@@ -98,22 +100,22 @@ def _find(session: Session, settings: Settings, catalogue: Catalogue) -> bool:
     from indexer.work.progress import StageReport
     from web.cli.terminal import Bars
 
-    library_root(settings.library)  # without its folder each picture would be a failure
+    library_root(workspace.library)  # without its folder each picture would be a failure
     bars = Bars(session.terminal)
     begun = monotonic()
     # What an earlier version decoded lacks what comparing asks for now.
-    done, failed = decode_pictures(settings, catalogue, progress=bars)
+    done, failed = decode_pictures(workspace, progress=bars)
     session.terminal.report(StageReport(Stage.MEDIA, done, failed, monotonic() - begun))
-    compared = compare_library(settings, catalogue, progress=bars)
+    compared = compare_library(workspace, progress=bars)
     session.terminal.report(compared)
     return not (failed or compared.failed)
 
 
-def _list(terminal: Terminal, settings: Settings, catalogue: Catalogue, tiers: Sequence[Tier], *, k: int) -> int:
+def _list(terminal: Terminal, workspace: Workspace, tiers: Sequence[Tier], *, k: int) -> int:
     from indexer.curation.duplicates import propose
 
     asked = tiers or [tier for tier in Tier if tier.is_duplicate]
-    found = [one for one in propose(settings, catalogue, tiers=_together(asked)) if one.group.tier in asked]
+    found = [one for one in propose(workspace, tiers=_together(asked)) if one.group.tier in asked]
     shown = list(islice(found, k))
     if terminal.as_json:
         for one in shown:
@@ -127,7 +129,7 @@ def _list(terminal: Terminal, settings: Settings, catalogue: Catalogue, tiers: S
             terminal.out.print(Text(f"\n{tier}: {count:,} group{'' if count == 1 else 's'}", style="bold"))
         _show(terminal, one)
     if not found:
-        compared = catalogue.pairs.count()
+        compared = workspace.catalogue.pairs.count()
         terminal.say("Nothing is left to decide." if compared else "No duplicates; --find looks for what is new.")
     elif len(found) > k:
         terminal.say(f"{len(found) - k:,} more groups: -k shows more of them.")
@@ -156,8 +158,7 @@ def _show(terminal: Terminal, one: Proposal) -> None:
 
 def _decide(
     terminal: Terminal,
-    settings: Settings,
-    catalogue: Catalogue,
+    workspace: Workspace,
     key: str,
     decision: str,
     *,
@@ -169,30 +170,30 @@ def _decide(
 
     if decision not in DECISIONS:
         raise WrongUse(f"{decision!r} is no decision.", hint=f"It is one of {', '.join(DECISIONS)}.")
-    found = named(propose(settings, catalogue), key)
-    kept = meme_named(settings, catalogue, keep) if keep else found.kept
+    found = named(propose(workspace), key)
+    kept = meme_named(workspace, keep) if keep else found.kept
     if kept not in found.memes:
         raise WrongUse(f"{kept.path} is not in the group {found.key}.")
     others = [meme for meme in found.memes if meme != kept]
-    return _told(terminal, decide_on(settings, catalogue, Decision(decision), kept=kept, others=others, note=note))
+    return _told(terminal, decide_on(workspace, Decision(decision), kept=kept, others=others, note=note))
 
 
-def _apply(terminal: Terminal, settings: Settings, catalogue: Catalogue, tier: Tier, *, yes: bool, note: str) -> int:
+def _apply(terminal: Terminal, workspace: Workspace, tier: Tier, *, yes: bool, note: str) -> int:
     from indexer.curation.duplicates import apply, propose
 
-    found = [one for one in propose(settings, catalogue) if one.group.tier is tier]
+    found = [one for one in propose(workspace) if one.group.tier is tier]
     files = sum(len(one.memes) - 1 for one in found)
     if not found:
         terminal.say("Nothing is left to decide there.")
         return 0
-    question = f"{len(found):,} groups: put {files:,} files in the trash of {settings.data}?"
+    question = f"{len(found):,} groups: put {files:,} files in the trash of {workspace.data}?"
     if not yes:
         if not sys.stdin.isatty():
             raise WrongUse(question, hint="Say --yes.")
         if not click.confirm(question, err=True):
             terminal.say("Nothing was done.")
             return 0
-    applied = apply(settings, catalogue, found, note=note or f"all of “{tier}”")
+    applied = apply(workspace, found, note=note or f"all of “{tier}”")
     for verdict in applied.verdicts:
         if terminal.as_json:
             terminal.row(verdict_row(verdict))
@@ -205,12 +206,12 @@ def _apply(terminal: Terminal, settings: Settings, catalogue: Catalogue, tier: T
     return 1 if applied.failed else 0
 
 
-def _undo(terminal: Terminal, settings: Settings, catalogue: Catalogue, uid: str, *, note: str, merge: bool) -> int:
+def _undo(terminal: Terminal, workspace: Workspace, uid: str, *, note: str, merge: bool) -> int:
     from indexer.curation.duplicates import take_back
 
     if merge:
-        catalogue.merges.get(uid)
-    return _told(terminal, take_back(settings, catalogue, uid, note=note))
+        workspace.catalogue.merges.get(uid)
+    return _told(terminal, take_back(workspace, uid, note=note))
 
 
 def _told(terminal: Terminal, verdict: Verdict) -> int:
@@ -223,17 +224,17 @@ def _told(terminal: Terminal, verdict: Verdict) -> int:
     return 0
 
 
-def _show_trash(terminal: Terminal, settings: Settings, catalogue: Catalogue) -> int:
-    found: list[MergeRecord] = catalogue.merges.in_state(MergeState.DONE)
+def _show_trash(terminal: Terminal, workspace: Workspace) -> int:
+    found: list[MergeRecord] = workspace.catalogue.merges.in_state(MergeState.DONE)
     if terminal.as_json:
         for one in found:
-            terminal.row(merge_row(one, settings.data))
+            terminal.row(merge_row(one, workspace.data))
     elif not found:
         terminal.say("The trash is empty.")
     else:
         for one in found:
             _entry(terminal, one.uid, one.begun_at, kept=one.kept, others=[path for path, _ in one.removed])
-        terminal.say(f"The files lie in {settings.data / 'trash'}; --restore MERGE puts them back.", style="dim")
+        terminal.say(f"The files lie in {workspace.data / 'trash'}; --restore MERGE puts them back.", style="dim")
     return 0
 
 
@@ -248,7 +249,7 @@ def verdict(session: Session, kind: str, memes: tuple[str, ...], note: str) -> i
 
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
-        found = [meme_named(settings, catalogue, named) for named in memes]
+        found = [meme_named(Workspace(settings, catalogue), named) for named in memes]
         return _told(session.terminal, declare(catalogue, VERDICTS[kind], found, note=note))
 
 

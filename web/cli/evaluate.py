@@ -13,6 +13,7 @@ import click
 from search.errors import WrongUse
 from search.ranking.retrievers import PICTURE
 from search.settings import WEIGHTS
+from search.workspace import Workspace
 from web.cli.command import Session, verb
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def evaluate(
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
         judged = _judged(session, catalogue, judged_file, qrels=qrels, queries=queries)
-        paths, judged, sheets = _sheets(session, settings, catalogue, judged, sample=sample)
+        paths, judged, sheets = _sheets(session, Workspace(settings, catalogue), judged, sample=sample)
         metrics, comparisons = _measured(settings.weights, judged, sheets, paths)
         _show(session, metrics, comparisons)
         if picture is not None:
@@ -112,7 +113,7 @@ def _judged(
 
 
 def _sheets(
-    session: Session, settings: Settings, catalogue: Catalogue, judged: Sequence[Judged] | None, *, sample: int
+    session: Session, workspace: Workspace, judged: Sequence[Judged] | None, *, sample: int
 ) -> tuple[dict[int, str], list[Judged], list[Sheet]]:
     """Return the memes' paths, the queries, and what the voters say of each."""
     from search.encoders.registry import load_image_encoder, load_text_encoder
@@ -120,25 +121,25 @@ def _sheets(
     from search.evaluation.tuning import Asker
     from search.index.reader import open_index
 
-    index = open_index(settings.data / "index")
-    encoder = load_text_encoder(settings, often=True)
+    index = open_index(workspace.index)
+    encoder = load_text_encoder(workspace.settings, often=True)
     seeing = None
     if index.pictures is not None and len(index.pictures):
-        seeing = load_image_encoder(settings, index.manifest.image_encoder, often=True)
-    paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
+        seeing = load_image_encoder(workspace.settings, index.manifest.image_encoder, often=True)
+    paths = {meme.id: meme.path for meme in workspace.catalogue.memes.everything()}
 
     def asked(index: OpenIndex, queries: Iterable[Judged]) -> list[Sheet]:
-        asker = Asker(index, encoder, settings.weights, seeing if index.pictures is not None else None)
+        asker = Asker(index, encoder, workspace.settings.weights, seeing if index.pictures is not None else None)
         return [asker.sheet(one.query) for one in queries]
 
     if judged is not None:
         return paths, list(judged), asked(index, judged)
-    own = quotes(catalogue, index, sample=sample)
+    own = quotes(workspace.catalogue, index, sample=sample)
     sheets = asked(index, own)
-    by_others = witnessed(catalogue, sample=sample)
+    by_others = witnessed(workspace.catalogue, sample=sample)
     if by_others:
         with TemporaryDirectory(prefix="memetica-evaluate-") as folder:
-            without = index_without(catalogue, index, by_others, folder=Path(folder))
+            without = index_without(workspace.catalogue, index, by_others, folder=Path(folder))
             sheets += asked(without, [one.judged for one in by_others])
         own += [one.judged for one in by_others]
     else:

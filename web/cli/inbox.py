@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from search.catalogue import Catalogue, Upload, UploadState, open_catalogue
+from search.catalogue import Upload, UploadState, open_catalogue
 from search.errors import MemeticaError, WrongUse
-from search.settings import Settings
+from search.workspace import Workspace
 from web.cli.command import Session, pictures_named, verb
 from web.cli.terminal import Terminal
 
@@ -39,7 +39,7 @@ def upload(session: Session, paths: tuple[Path, ...]) -> int:
         for file in pictures_named(paths):
             try:
                 with file.open("rb") as stream:
-                    came.append(receive(settings, catalogue, stream, name=file.name, came_by="command").id)
+                    came.append(receive(Workspace(settings, catalogue), stream, name=file.name, came_by="command").id)
             except (OSError, MemeticaError) as error:
                 failed += 1
                 told = error if isinstance(error, MemeticaError) else WrongUse(f"It cannot be read: {error.strerror}.")
@@ -49,8 +49,8 @@ def upload(session: Session, paths: tuple[Path, ...]) -> int:
                     terminal.say(f"{file}: {told.message} {told.hint}".strip())
         if not came and not failed:
             raise WrongUse("There is no picture there.", hint="Name files, or a folder that holds some.")
-        _examine(settings, catalogue, terminal)
-        _show(terminal, settings, catalogue, [catalogue.inbox.get(id) for id in dict.fromkeys(came)])
+        _examine(Workspace(settings, catalogue), terminal)
+        _show(terminal, Workspace(settings, catalogue), [catalogue.inbox.get(id) for id in dict.fromkeys(came)])
     return 1 if failed else 0
 
 
@@ -88,27 +88,27 @@ def inbox(
         raise WrongUse("--category and --anyway go with --accept.")
     settings, terminal = session.settings(), session.terminal
     with open_catalogue(settings, create=False) as catalogue:
-        recover_uploads(settings, catalogue)
+        recover_uploads(Workspace(settings, catalogue))
         if decided:
-            _show(terminal, settings, catalogue, catalogue.inbox.decided(50))
+            _show(terminal, Workspace(settings, catalogue), catalogue.inbox.decided(50))
             return 0
-        _examine(settings, catalogue, terminal)
+        _examine(Workspace(settings, catalogue), terminal)
         if accepting is not None:
             upload = catalogue.inbox.get(accepting)
-            target = category or _offers(settings, catalogue, [upload])[upload.id].sure
+            target = category or _offers(Workspace(settings, catalogue), [upload])[upload.id].sure
             if target is None:
                 raise WrongUse("No category is sure enough to take by itself.", hint="Name one: --category NAME.")
-            done = accept(settings, catalogue, accepting, category=target, anyway=anyway)
+            done = accept(Workspace(settings, catalogue), accepting, category=target, anyway=anyway)
         elif discarding is not None:
-            done = discard(settings, catalogue, discarding)
+            done = discard(Workspace(settings, catalogue), discarding)
         elif undo is not None:
-            done = take_back(settings, catalogue, undo)
+            done = take_back(Workspace(settings, catalogue), undo)
         else:
-            _show(terminal, settings, catalogue, catalogue.inbox.in_state(*OPEN))
+            _show(terminal, Workspace(settings, catalogue), catalogue.inbox.in_state(*OPEN))
             return 0
-        index_decided(settings, catalogue, load_encoder=lambda: load_text_encoder(settings))
+        index_decided(Workspace(settings, catalogue), load_encoder=lambda: load_text_encoder(settings))
         if terminal.as_json:
-            terminal.row(_row(settings, catalogue, catalogue.inbox.get(done.id), None))
+            terminal.row(_row(Workspace(settings, catalogue), catalogue.inbox.get(done.id), None))
         elif done.state is UploadState.ACCEPTED:
             terminal.say(f"Accepted: {done.name} as {done.path}. Undo: `memetica inbox --undo {done.id}`.")
         elif done.state is UploadState.DISCARDED:
@@ -118,35 +118,35 @@ def inbox(
     return 0
 
 
-def _examine(settings: Settings, catalogue: Catalogue, terminal: Terminal) -> None:
+def _examine(workspace: Workspace, terminal: Terminal) -> None:
     from indexer.inbox.workers import Ready, examine_waiting
 
-    waiting = catalogue.inbox.count(UploadState.WAITING)
+    waiting = workspace.catalogue.inbox.count(UploadState.WAITING)
     if waiting:
         terminal.say(f"Examining {waiting:,} {'upload' if waiting == 1 else 'uploads'}…")
-        examine_waiting(catalogue, ready=Ready(settings, catalogue))
+        examine_waiting(workspace.catalogue, ready=Ready(workspace))
 
 
-def _offers(settings: Settings, catalogue: Catalogue, uploads: Sequence[Upload]) -> dict[int, Offers]:
+def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, Offers]:
     """Return where each examined upload may belong."""
     from indexer.stages.train_categories import open_suggester, traits_of_upload
     from search.encoders.registry import load_text_encoder
     from web.curator.suggestions import offers_of
 
     examined = [one for one in uploads if one.state is UploadState.EXAMINED]
-    if not examined or not catalogue.memes.count():
-        return {one.id: offers_of(catalogue, one) for one in examined}
-    encoder = load_text_encoder(settings)
-    suggester = open_suggester(settings, catalogue, encoder=encoder)
+    if not examined or not workspace.catalogue.memes.count():
+        return {one.id: offers_of(workspace.catalogue, one) for one in examined}
+    encoder = load_text_encoder(workspace.settings)
+    suggester = open_suggester(workspace, encoder=encoder)
     found = {}
     for one in examined:
         text = str((one.findings or {}).get("text", ""))
-        traits = traits_of_upload(catalogue.inbox.fingerprints_of(one.content_hash), text, encoder=encoder)
-        found[one.id] = offers_of(catalogue, one, suggester.suggest(traits, content_hash=one.content_hash))
+        traits = traits_of_upload(workspace.catalogue.inbox.fingerprints_of(one.content_hash), text, encoder=encoder)
+        found[one.id] = offers_of(workspace.catalogue, one, suggester.suggest(traits, content_hash=one.content_hash))
     return found
 
 
-def _row(settings: Settings, catalogue: Catalogue, upload: Upload, offers: Offers | None) -> dict[str, Any]:
+def _row(workspace: Workspace, upload: Upload, offers: Offers | None) -> dict[str, Any]:
     from indexer.inbox.accept import alike
     from web.api.inbox import likes_rows, offers_rows
     from web.curator.suggestions import Offers
@@ -157,7 +157,7 @@ def _row(settings: Settings, catalogue: Catalogue, upload: Upload, offers: Offer
         "file": upload.name,
         "state": upload.state.value,
         "text": findings.get("text", ""),
-        **likes_rows(alike(catalogue, upload) if upload.state is UploadState.EXAMINED else []),
+        **likes_rows(alike(workspace.catalogue, upload) if upload.state is UploadState.EXAMINED else []),
         **offers_rows(offers or Offers((), "")),
         "reason": upload.reason or findings.get("unread", "") or findings.get("uncompared", ""),
         "category": upload.category,
@@ -165,17 +165,17 @@ def _row(settings: Settings, catalogue: Catalogue, upload: Upload, offers: Offer
     }
 
 
-def _show(terminal: Terminal, settings: Settings, catalogue: Catalogue, uploads: Sequence[Upload]) -> None:
-    offers = _offers(settings, catalogue, uploads)
+def _show(terminal: Terminal, workspace: Workspace, uploads: Sequence[Upload]) -> None:
+    offers = _offers(workspace, uploads)
     if terminal.as_json:
         for one in uploads:
-            terminal.row(_row(settings, catalogue, one, offers.get(one.id)))
+            terminal.row(_row(workspace, one, offers.get(one.id)))
         return
     if not uploads:
         terminal.say("Nothing is there.")
         return
     for one in uploads:
-        row = _row(settings, catalogue, one, offers.get(one.id))
+        row = _row(workspace, one, offers.get(one.id))
         said = f"accepted as {one.path}" if one.path else f"{one.state.value}{': ' if one.reason else ''}{one.reason}"
         terminal.out.print(Text.assemble((f"{one.id:>5}  {one.name}", "bold"), (f"  {said}", "dim")))
         for like in row["duplicates"]:

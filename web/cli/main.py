@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from indexer.library.format import library_root
-from search.catalogue import Catalogue, open_catalogue
+from search.catalogue import open_catalogue
 from search.encoders.clip_models import SMALL
 from search.errors import LibraryError, MemeticaError, WrongUse
 from search.meme import Stage, TextKind
@@ -24,6 +24,7 @@ from search.ranking.paging import Sort
 from search.results import Answer
 from search.searcher import Likeness, open_searcher
 from search.settings import Settings, keep_setting, kept_setting
+from search.workspace import Workspace
 from web.cli.categories import health, suggest
 from web.cli.command import COMMON, Session, meme_named, verb
 from web.cli.duplicates import duplicates, verdict, verdicts
@@ -69,27 +70,25 @@ def index(
     with open_catalogue(settings) as catalogue:
         if retry:
             catalogue.failures.forget()
-        return _index(session, settings, catalogue, reocr=reocr, badly_read=retry_ocr)
+        return _index(session, Workspace(settings, catalogue), reocr=reocr, badly_read=retry_ocr)
 
 
-def _index(
-    session: Session, settings: Settings, catalogue: Catalogue, *, reocr: bool = False, badly_read: bool = False
-) -> int:
+def _index(session: Session, workspace: Workspace, *, reocr: bool = False, badly_read: bool = False) -> int:
 
     from indexer.pipeline import index_library
 
     terminal = session.terminal
     reports = index_library(
-        settings, catalogue, progress=Bars(terminal), reocr=reocr, badly_read=badly_read, finished=terminal.report
+        workspace, progress=Bars(terminal), reocr=reocr, badly_read=badly_read, finished=terminal.report
     )
     if terminal.as_json:
         for report in reports:
             terminal.row({**vars(report), "seconds": round(report.seconds, 3)})
-    failed = len(catalogue.failures.all())
-    memes = catalogue.memes.count()
+    failed = len(workspace.catalogue.failures.all())
+    memes = workspace.catalogue.memes.count()
     if not memes:
         terminal.say(
-            f"There are no memes in {settings.library}: put a folder for each category there, pictures inside."
+            f"There are no memes in {workspace.library}: put a folder for each category there, pictures inside."
         )
     elif failed:
         terminal.say(f"{memes:,} memes are indexed. Failed: {failed:,}; `memetica status` says what and why.")
@@ -135,8 +134,7 @@ def describe(
         if retry:
             catalogue.failures.forget(Stage.DESCRIBE)
         tally = describe_memes(
-            settings,
-            catalogue,
+            Workspace(settings, catalogue),
             assignments=assignments_of(models, TextKind(kind), endpoints=endpoints or (settings.endpoint,)),
             progress=Bars(session.terminal),
             terms=Terms(**terms),
@@ -162,7 +160,7 @@ def retry(session: Session, stage: str | None) -> int:
         if texts and stage in (None, Stage.DESCRIBE):
             # Descriptions cost time or money: they are asked for by name.
             session.terminal.say(f"`memetica describe` tries these again, told their model: {', '.join(texts)}.")
-        return 0 if stage == Stage.DESCRIBE else _index(session, settings, catalogue)
+        return 0 if stage == Stage.DESCRIBE else _index(session, Workspace(settings, catalogue))
 
 
 @main.command()
@@ -174,9 +172,9 @@ def status(session: Session) -> int:
 
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
-        known = library_status(settings, catalogue)
+        known = library_status(Workspace(settings, catalogue))
         try:
-            index: Any = open_searcher(settings, catalogue).status()
+            index: Any = open_searcher(Workspace(settings, catalogue)).status()
         except MemeticaError as error:
             index = error
         if session.terminal.as_json:
@@ -236,7 +234,7 @@ def search(
 
         picture = decode(image, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
     with open_catalogue(settings, create=False) as catalogue:
-        searcher = open_searcher(settings, catalogue)
+        searcher = open_searcher(Workspace(settings, catalogue))
         answer = searcher.search(
             query,
             k=k,
@@ -265,8 +263,8 @@ def similar(session: Session, meme: str, by: str, k: int) -> int:
     """Find the relatives of a meme, by its PATH in the library or its ID."""
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
-        found = meme_named(settings, catalogue, meme)
-        _answer(session, open_searcher(settings, catalogue).similar(found.id, by=Likeness(by), k=k))
+        found = meme_named(Workspace(settings, catalogue), meme)
+        _answer(session, open_searcher(Workspace(settings, catalogue)).similar(found.id, by=Likeness(by), k=k))
     return 0
 
 
@@ -277,7 +275,7 @@ def show(session: Session, meme: str) -> int:
     """Show everything known about a meme, each text with its source."""
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
-        found = meme_named(settings, catalogue, meme)
+        found = meme_named(Workspace(settings, catalogue), meme)
         texts = catalogue.texts.of(found)
         if session.terminal.as_json:
             session.terminal.row(meme_row(found, texts))
@@ -371,7 +369,7 @@ def demo(session: Session, folder: Path, port: int | None, memes: int, serving: 
         draw_demo(aside, memes=memes)
         aside.rename(drawn)
     with open_catalogue(settings) as catalogue:
-        _index(session, settings, catalogue)
+        _index(session, Workspace(settings, catalogue))
     terminal.say("Try: " + " · ".join(EXAMPLE_QUERIES))
     return _serve(session, settings) if serving else 0
 

@@ -46,7 +46,7 @@ def register(app: Flask) -> None:
 
 def card() -> Card:
     """Return the curator's card of what looks wrong."""
-    found = open_findings(site().settings, site().catalogue)
+    found = open_findings(site().workspace)
     return Card(
         "Categories",
         "/curator/health",
@@ -63,7 +63,7 @@ def index() -> str:
 
 
 def _page(*, error: MemeticaError | None = None, key: str = "") -> str:
-    found = open_findings(site().settings, site().catalogue)
+    found = open_findings(site().workspace)
     open_ones = found.open if found else []
     counts = Counter(one.kind for one in open_ones)
     kind = choice(request.args, "kind", next((one for one in Ailment if counts[one]), Ailment.MISFILED))
@@ -117,8 +117,8 @@ def again() -> AnyResponse:
 @curator_only
 def decide(key: str) -> AnyResponse | tuple[str, int]:
     """Carry out a decision on a finding and go on to the next of its kind."""
-    settings, catalogue = site().settings, site().catalogue
-    found = open_findings(settings, catalogue)
+    workspace = site().workspace
+    found = open_findings(workspace)
     open_ones = found.open if found else []
     finding = next((one for one in open_ones if one.key == key), None)
     if finding is None:
@@ -126,14 +126,14 @@ def decide(key: str) -> AnyResponse | tuple[str, int]:
     own = [one.key for one in open_ones if one.kind is finding.kind]
     following = (own[own.index(key) + 1 :] or [""])[0]
     if request.form.get("decision") == "right":
-        verdict = file_right(catalogue, finding)
+        verdict = file_right(workspace.catalogue, finding)
     else:
         category = " ".join(request.form.get("other", "").split()) or request.form.get("category", "")
         try:
             if not category:
                 raise WrongUse("Where to? The category has no name yet.", hint="Write one.")
-            memes = memes_of(catalogue, finding)
-            verdict = move_as_found(settings, catalogue, finding, category=category)
+            memes = memes_of(workspace.catalogue, finding)
+            verdict = move_as_found(workspace, finding, category=category)
         except MemeticaError as error:
             return _page(error=error, key=key), error.status
         the_categories().changed(meme.id for meme in memes)
@@ -148,7 +148,7 @@ def decide(key: str) -> AnyResponse | tuple[str, int]:
 def undo(uid: str) -> AnyResponse:
     """Take a decision back; what was moved goes back where it was."""
     catalogue = site().catalogue
-    verdict = take_back(site().settings, catalogue, uid)
+    verdict = take_back(site().workspace, uid)
     the_categories().changed(meme.id for content in verdict.contents for meme in catalogue.memes.with_content(content))
     the_categories().wake_indexing()
     return redirect(f"/curator/health?{urlencode({'did': verdict.uid})}", code=303)

@@ -59,8 +59,8 @@ def register(app: Flask) -> None:
     """Give the site the pages and the curator's home their card; a merge that was interrupted is taken back."""
     found = app.extensions["site"]
     with suppress(MemeticaError):  # a library that is away now is looked at again with the next merge
-        recover_merges(found.settings, found.catalogue)
-    app.extensions["proposals"] = Proposals(found.settings, found.catalogue)
+        recover_merges(found.workspace)
+    app.extensions["proposals"] = Proposals(found.workspace)
     app.extensions["curator_cards"].append(card)
     app.jinja_env.globals.update(seen=seen)
     app.register_blueprint(blueprint)
@@ -206,7 +206,7 @@ def decision(key: str) -> AnyResponse:
     picked = set(request.form.getlist("other"))
     others = [meme for meme in found.memes if meme != kept and str(meme.id) in picked]
     place = queue.index(found)
-    line = decide(site().settings, site().catalogue, wanted, kept=kept, others=others)
+    line = decide(site().workspace, wanted, kept=kept, others=others)
     following = queue[place + 1] if place + 1 < len(queue) else queue[place - 1] if place else None
     address = f"/curator/duplicates/{following.key}" if following else "/curator/duplicates"
     return redirect(f"{address}?{urlencode({'did': line.uid, 'of': key})}", code=303)
@@ -222,7 +222,7 @@ def seen(proposal: Proposal) -> str:
 @curator_only
 def undo(uid: str) -> AnyResponse:
     """Take a verdict back and show the group that it was about."""
-    take_back(site().settings, site().catalogue, uid)
+    take_back(site().workspace, uid)
     key = request.form.get("of", "")
     address = f"/curator/duplicates/{key}" if key.isalnum() else "/curator/duplicates"
     return redirect(f"{address}?{urlencode({'undid': uid})}", code=303)
@@ -274,8 +274,7 @@ def apply_all(tier: str) -> AnyResponse | str:
         return _confirmation(chosen, changed=True)
     token = secrets.token_hex(4)
     applied = apply(
-        site().settings,
-        site().catalogue,
+        site().workspace,
         found,
         note=BATCH_NOTE.format(token=token, tier=chosen.value),
         seconds=BATCH_SECONDS,
@@ -298,7 +297,7 @@ def undo_batch(token: str) -> AnyResponse:
         raise NotFound("There is no such batch, or it is undone.")
     begun = monotonic()
     for one in reversed(found):
-        take_back(site().settings, site().catalogue, one.uid)
+        take_back(site().workspace, one.uid)
         if monotonic() - begun > BATCH_SECONDS and one is not found[0]:
             return redirect("/curator/duplicates?" + urlencode({"batch": token}), code=303)
     return redirect("/curator/duplicates?" + urlencode({"undid": found[0].uid, "times": len(found)}), code=303)

@@ -38,11 +38,10 @@ class Inbox:
 
     def __init__(self, found: Site, categories: Categories) -> None:
         self._catalogue = found.catalogue
-        self.ready = Ready(found.settings, found.catalogue)
-        self.examining: Worker = examining(found.settings, found.catalogue, ready=self.ready)
+        self.ready = Ready(found.workspace)
+        self.examining: Worker = examining(found.workspace, ready=self.ready)
         self.indexing: Worker = indexing(
-            found.settings,
-            found.catalogue,
+            found.workspace,
             load_encoder=found.encoder,
             learned=lambda uploads: categories.changed(one.meme_id for one in uploads if one.meme_id is not None),
         )
@@ -149,9 +148,7 @@ def receive_all(files: list[FileStorage], *, came_by: str) -> tuple[list[Upload]
     refused: list[tuple[str, MemeticaError]] = []
     for one in chosen:
         try:
-            came.append(
-                receive(site().settings, site().catalogue, one.stream, name=one.filename or "", came_by=came_by)
-            )
+            came.append(receive(site().workspace, one.stream, name=one.filename or "", came_by=came_by))
         except MemeticaError as error:
             refused.append((one.filename or "", error))
     the_inbox().wake()
@@ -230,30 +227,30 @@ def _beside(catalogue: Catalogue, found: Upload) -> list[tuple[Upload, Evidence]
 @curator_only
 def decide(id: int) -> AnyResponse | tuple[str, int]:
     """Carry out a decision and go on to the next upload."""
-    settings, catalogue = site().settings, site().catalogue
-    found = catalogue.inbox.get(id)
+    workspace = site().workspace
+    found = workspace.catalogue.inbox.get(id)
     if request.form.get("seen") != found.content_hash:
         raise Refused("That is not the upload that the page showed; nothing was done.", hint="Look at it again.")
     if request.form.get("decision") == "discard":
-        discard(settings, catalogue, id)
+        discard(workspace, id)
     elif request.form.get("decision") == "again":
-        catalogue.inbox.wait_again(id)
+        workspace.catalogue.inbox.wait_again(id)
         the_inbox().wake()
         return redirect(f"/curator/inbox/{id}", code=303)
     else:
         typed = " ".join(request.form.get("other", "").split())
         category = request.form.get("category") or typed
-        known = {name.casefold() for name, _, _ in catalogue.memes.categories()}
+        known = {name.casefold() for name, _, _ in workspace.catalogue.memes.categories()}
         if category and category.casefold() not in known and request.form.get("make") != category:
             return _page(found, unknown=category), 409
         try:
-            accept(settings, catalogue, id, category=category, anyway=request.form.get("anyway", ""))
+            accept(workspace, id, category=category, anyway=request.form.get("anyway", ""))
         except (SuspectedDuplicate, WrongUse) as error:
-            if catalogue.inbox.get(id).state is not UploadState.EXAMINED:
+            if workspace.catalogue.inbox.get(id).state is not UploadState.EXAMINED:
                 raise
             return _page(found, error=error), error.status
         the_inbox().wake()
-    following = catalogue.inbox.next(after=id) or catalogue.inbox.next()
+    following = workspace.catalogue.inbox.next(after=id) or workspace.catalogue.inbox.next()
     address = f"/curator/inbox/{following.id}" if following is not None else "/curator/inbox"
     return redirect(f"{address}?{urlencode({'did': id})}", code=303)
 
@@ -262,7 +259,7 @@ def decide(id: int) -> AnyResponse | tuple[str, int]:
 @curator_only
 def undo(id: int) -> AnyResponse:
     """Take a decision back and show the upload that it was about."""
-    take_back(site().settings, site().catalogue, id)
+    take_back(site().workspace, id)
     the_inbox().wake()
     return redirect(f"/curator/inbox/{id}?{urlencode({'undid': 1})}", code=303)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from search.catalogue import Catalogue
 from search.meme import Meme, TextKind
-from search.settings import Settings
+from search.workspace import Workspace
 
 KINDS = ("describes", "quotes", "means")
 LOOKED_AT = 60  # of the freshest memes
@@ -29,14 +29,14 @@ _LOOSE_ENDS = re.compile(
 )
 
 
-def examples(settings: Settings, catalogue: Catalogue) -> tuple[str, ...]:
+def examples(workspace: Workspace) -> tuple[str, ...]:
     """Return example queries: those of the settings, or such as the freshest memes answer, each another."""
-    chosen = [one.strip() for one in settings.examples.split("|") if one.strip()]
+    chosen = [one.strip() for one in workspace.settings.examples.split("|") if one.strip()]
     if chosen:
         return tuple(chosen[:3])
     found: dict[str, dict[int, str]] = {kind: {} for kind in KINDS}
-    for meme in catalogue.memes.freshest(LOOKED_AT):
-        for kind, example in _of_meme(catalogue, meme):
+    for meme in workspace.catalogue.memes.freshest(LOOKED_AT):
+        for kind, example in _of_meme(workspace.catalogue, meme):
             found[kind].setdefault(meme.id, example)
         if all(len(examples_of) >= ENOUGH for examples_of in found.values()):
             break

@@ -60,7 +60,7 @@ def home() -> str:
         cards=_cards([Hit(meme, 0.0) for meme in memes]),
         categories=catalogue.memes.categories(since=datetime.now(UTC) - timedelta(days=NEW_DAYS)),
         total=catalogue.memes.count(),
-        examples=examples(site().settings, catalogue) if isinstance(index, IndexStatus) else (),
+        examples=examples(site().workspace) if isinstance(index, IndexStatus) else (),
         trouble=index if isinstance(index, MemeticaError) else None,
     )
 
@@ -243,7 +243,7 @@ def about() -> str:
     index = site().index_status()
     return render_template(
         "about.html",
-        status=library_status(site().settings, site().catalogue),
+        status=library_status(site().workspace),
         index=index if isinstance(index, IndexStatus) else None,
         trouble=index if isinstance(index, MemeticaError) else None,
     )

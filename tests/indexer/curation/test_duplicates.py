@@ -17,6 +17,7 @@ from search.errors import LibraryError, NotFound, WrongUse
 from search.evidence import Tier
 from search.meme import KeepBy
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.curating import ALIKE, add_pairs, draw_duplicates
 
 GROUPS = {
@@ -31,18 +32,18 @@ def catalogue(tiny_settings: Settings) -> Iterator[Catalogue]:
     draw_duplicates(tiny_settings.library)
     with open_catalogue(tiny_settings) as opened:
         scan_library(tiny_settings.library, opened, progress=Silence())
-        decode_pictures(tiny_settings, opened, progress=Silence())
+        decode_pictures(Workspace(tiny_settings, opened), progress=Silence())
         add_pairs(opened)
         yield opened
 
 
 def proposed(settings: Settings, catalogue: Catalogue, *tiers: Tier) -> set[tuple[str, frozenset[str]]]:
-    found = propose(settings, catalogue, tiers=tiers) if tiers else propose(settings, catalogue)
+    found = propose(Workspace(settings, catalogue), tiers=tiers) if tiers else propose(Workspace(settings, catalogue))
     return {(one.group.tier.value, frozenset(meme.path for meme in one.memes)) for one in found}
 
 
 def of_tier(settings: Settings, catalogue: Catalogue, tier: Tier) -> curating.Proposal:
-    return next(one for one in propose(settings, catalogue) if one.group.tier is tier)
+    return next(one for one in propose(Workspace(settings, catalogue)) if one.group.tier is tier)
 
 
 def test_duplicates_are_proposed_and_variants_only_when_asked_for(
@@ -67,7 +68,7 @@ def test_a_decision_is_never_asked_again_and_its_undo_restores(
     tiny_settings: Settings, catalogue: Catalogue, tier: Tier, decision: Decision
 ) -> None:
     one = of_tier(tiny_settings, catalogue, tier)
-    line = decide(tiny_settings, catalogue, decision, kept=one.kept, others=one.memes[1:])
+    line = decide(Workspace(tiny_settings, catalogue), decision, kept=one.kept, others=one.memes[1:])
     left = {group for group in GROUPS if group[0] != tier}
     assert proposed(tiny_settings, catalogue) == left
     # Renamed, scanned again: the verdict is on the content, not on the path.
@@ -76,14 +77,14 @@ def test_a_decision_is_never_asked_again_and_its_undo_restores(
         scan_library(tiny_settings.library, catalogue, progress=Silence())
         assert proposed(tiny_settings, catalogue) == left
         (tiny_settings.library / "Cats/renamed.png").rename(tiny_settings.library / one.kept.path)
-    take_back(tiny_settings, catalogue, line.uid)
+    take_back(Workspace(tiny_settings, catalogue), line.uid)
     scan_library(tiny_settings.library, catalogue, progress=Silence())
     assert proposed(tiny_settings, catalogue) == GROUPS
 
 
 def test_a_verdict_outlives_the_comparison_that_proposed_it(tiny_settings: Settings, catalogue: Catalogue) -> None:
     one = of_tier(tiny_settings, catalogue, Tier.SAME)
-    decide(tiny_settings, catalogue, Decision.DISTINCT, kept=one.kept, others=one.memes[1:])
+    decide(Workspace(tiny_settings, catalogue), Decision.DISTINCT, kept=one.kept, others=one.memes[1:])
     # Compared again, by another threshold or model, with another answer.
     pairs = [
         replace(pair, evidence=replace(pair.evidence, tier=Tier.EDITED)) for pair in catalogue.pairs.all(Tier.SAME)
@@ -93,8 +94,8 @@ def test_a_verdict_outlives_the_comparison_that_proposed_it(tiny_settings: Setti
 
 
 def test_a_ledger_carried_elsewhere_settles_the_same(tiny_settings: Settings, catalogue: Catalogue) -> None:
-    for one in propose(tiny_settings, catalogue):
-        decide(tiny_settings, catalogue, Decision.KEEP_ALL, kept=one.kept, others=one.memes[1:])
+    for one in propose(Workspace(tiny_settings, catalogue)):
+        decide(Workspace(tiny_settings, catalogue), Decision.KEEP_ALL, kept=one.kept, others=one.memes[1:])
     other = replace(tiny_settings, data=tiny_settings.data.with_name("other"))
     with open_catalogue(other) as elsewhere:
         scan_library(other.library, elsewhere, progress=Silence())
@@ -115,15 +116,15 @@ def test_duplicate_after_all_proposes_again(tiny_settings: Settings, catalogue: 
     with pytest.raises(WrongUse):
         declare(catalogue, VerdictKind.DISTINCT, [one.kept, one.kept])
     with pytest.raises(WrongUse):
-        decide(tiny_settings, catalogue, Decision.MERGE, kept=one.kept, others=[])
+        decide(Workspace(tiny_settings, catalogue), Decision.MERGE, kept=one.kept, others=[])
 
 
 def test_a_batch_merges_all_but_what_fails_and_says_so(tiny_settings: Settings, catalogue: Catalogue) -> None:
-    found = propose(tiny_settings, catalogue)
+    found = propose(Workspace(tiny_settings, catalogue))
     same = of_tier(tiny_settings, catalogue, Tier.SAME)
     (tiny_settings.library / same.memes[1].path).write_bytes(b"changed meanwhile")
     told = []
-    applied = apply(tiny_settings, catalogue, found, note="all", told=told.append)
+    applied = apply(Workspace(tiny_settings, catalogue), found, note="all", told=told.append)
     assert told == found
     assert [one.key for one, _ in applied.failed] == [same.key]
     assert isinstance(applied.failed[0][1], LibraryError)
@@ -135,15 +136,15 @@ def test_a_batch_merges_all_but_what_fails_and_says_so(tiny_settings: Settings, 
 def test_a_batch_stops_when_its_time_is_over_and_says_how_much_is_left(
     tiny_settings: Settings, catalogue: Catalogue
 ) -> None:
-    applied = apply(tiny_settings, catalogue, propose(tiny_settings, catalogue), seconds=-1)
+    applied = apply(Workspace(tiny_settings, catalogue), propose(Workspace(tiny_settings, catalogue)), seconds=-1)
     assert (applied.verdicts, applied.left) == ((), 3)
     assert proposed(tiny_settings, catalogue) == GROUPS
 
 
 def test_variants_are_never_removed(tiny_settings: Settings, catalogue: Catalogue) -> None:
-    variants = propose(tiny_settings, catalogue, tiers=[Tier.VARIANT])
+    variants = propose(Workspace(tiny_settings, catalogue), tiers=[Tier.VARIANT])
     with pytest.raises(WrongUse, match="never removed"):
-        apply(tiny_settings, catalogue, variants)
+        apply(Workspace(tiny_settings, catalogue), variants)
     assert (tiny_settings.library / "Robots/some words.png").exists()
 
 
@@ -153,7 +154,7 @@ def test_groups_are_found_anew_only_when_something_has_changed(
     calls = []
     real = curating.find_groups
     monkeypatch.setattr(curating, "find_groups", lambda *args, **more: calls.append(1) or real(*args, **more))
-    proposals = Proposals(tiny_settings, catalogue)
+    proposals = Proposals(Workspace(tiny_settings, catalogue))
     first = proposals.of()
     assert proposals.of() == first and len(calls) == 1
     assert proposals.get(first[0].key) == first[0]
@@ -164,7 +165,7 @@ def test_groups_are_found_anew_only_when_something_has_changed(
 
 
 def test_a_group_is_named_by_the_beginning_of_its_key(tiny_settings: Settings, catalogue: Catalogue) -> None:
-    found = propose(tiny_settings, catalogue)
+    found = propose(Workspace(tiny_settings, catalogue))
     for one in found:
         assert named(found, one.key) == named(found, one.key[:8]) == one
     for wrong in ("", "zzzz"):

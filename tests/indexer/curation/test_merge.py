@@ -19,6 +19,7 @@ from search.catalogue import Catalogue, MergeState, ReadingRecord, VerdictKind, 
 from search.errors import LibraryError, MemeticaError, NotFound, WrongUse
 from search.meme import TextKind
 from search.settings import Settings
+from search.workspace import Workspace
 
 FILES = {
     "Cats/a.png": b"small",
@@ -72,7 +73,7 @@ def catalogue(settings: Settings) -> Iterator[Catalogue]:
 
 def merged(settings: Settings, catalogue: Catalogue, **more):
     keep, remove = catalogue.memes.at(KEEP), catalogue.memes.at(REMOVE)
-    return merge(settings, catalogue, keep=keep, remove=[remove], **more)
+    return merge(Workspace(settings, catalogue), keep=keep, remove=[remove], **more)
 
 
 def known(catalogue: Catalogue) -> dict[str, object]:
@@ -119,7 +120,7 @@ def test_the_category_of_what_went_is_remembered_until_it_comes_back(settings: S
     assert catalogue.merges.categories_merged_into(keep) == []
     line = merged(settings, catalogue)
     assert catalogue.merges.categories_merged_into(keep) == ["Cats"]
-    undo_merge(settings, catalogue, line.uid)
+    undo_merge(Workspace(settings, catalogue), line.uid)
     assert catalogue.merges.categories_merged_into(keep) == []
 
 
@@ -136,34 +137,34 @@ def test_undo_puts_everything_back_byte_for_byte(settings: Settings, catalogue: 
     before, knew = tree(settings.library), known(catalogue)
     line = merged(settings, catalogue)
     assert known(catalogue) != knew
-    undone = undo_merge(settings, catalogue, line.uid, note="not the same")
+    undone = undo_merge(Workspace(settings, catalogue), line.uid, note="not the same")
     assert tree(settings.library) == before
     assert known(catalogue) == knew
     assert not trash_folder(settings.data, line.uid).exists()
     assert (undone.kind, undone.undoes, undone.note) == (VerdictKind.UNDONE, line.uid, "not the same")
     assert catalogue.verdicts.standing() == []
     with pytest.raises(WrongUse, match="undone already"):
-        undo_merge(settings, catalogue, line.uid)
+        undo_merge(Workspace(settings, catalogue), line.uid)
     with pytest.raises(NotFound):
-        undo_merge(settings, catalogue, "0" * 16)
+        undo_merge(Workspace(settings, catalogue), "0" * 16)
 
 
 def test_a_meme_can_be_merged_again_after_an_undo(settings: Settings, catalogue: Catalogue) -> None:
     before = tree(settings.library)
     for _ in range(2):
         line = merged(settings, catalogue)
-        undo_merge(settings, catalogue, line.uid)
+        undo_merge(Workspace(settings, catalogue), line.uid)
     first = merged(settings, catalogue)
     # The same name comes back and goes again: each merge has a folder of its own in the trash.
     (settings.library / REMOVE).write_bytes(b"small")
     scan_library(settings.library, catalogue, progress=Silence())
     second = merged(settings, catalogue)
     assert (trash_folder(settings.data, first.uid) / REMOVE).read_bytes() == b"small"
-    undo_merge(settings, catalogue, second.uid)
+    undo_merge(Workspace(settings, catalogue), second.uid)
     with pytest.raises(LibraryError, match="something else"):
-        undo_merge(settings, catalogue, first.uid)
+        undo_merge(Workspace(settings, catalogue), first.uid)
     (settings.library / REMOVE).unlink()
-    undo_merge(settings, catalogue, first.uid)
+    undo_merge(Workspace(settings, catalogue), first.uid)
     assert tree(settings.library) == before
 
 
@@ -183,13 +184,13 @@ def test_what_models_wrote_into_the_catalogue_is_copied_and_taken_back(
     line = merged(settings, catalogue)
     texts = {(text.source, text.body) for text in catalogue.texts.of(catalogue.memes.at(KEEP)) if not text.sidecar}
     assert texts == {("llava", "of b"), ("llava.2", "of a"), ("pixtral", "of a too")}
-    undo_merge(settings, catalogue, line.uid)
+    undo_merge(Workspace(settings, catalogue), line.uid)
     assert known(catalogue) == knew
 
 
 def test_a_later_first_seen_changes_nothing(settings: Settings, catalogue: Catalogue) -> None:
     before = tree(settings.library)
-    merge(settings, catalogue, keep=catalogue.memes.at(REMOVE), remove=[catalogue.memes.at(KEEP)])
+    merge(Workspace(settings, catalogue), keep=catalogue.memes.at(REMOVE), remove=[catalogue.memes.at(KEEP)])
     after = tree(settings.library)
     assert after[f"{REMOVE}.first-seen.txt"] == before[f"{REMOVE}.first-seen.txt"]
     # A neighbour whose name begins like the removed meme's sidecars stays where it is.
@@ -203,11 +204,13 @@ def test_several_go_at_once_the_same_bytes_too(settings: Settings, catalogue: Ca
     before = tree(settings.library)
     paths = [REMOVE, "Cats/copy.png"]
     line = merge(
-        settings, catalogue, keep=catalogue.memes.at(KEEP), remove=[catalogue.memes.at(path) for path in paths]
+        Workspace(settings, catalogue),
+        keep=catalogue.memes.at(KEEP),
+        remove=[catalogue.memes.at(path) for path in paths],
     )
     assert not any((settings.library / path).exists() for path in paths)
     assert line.contents.count(catalogue.memes.at(KEEP).content_hash) == 2
-    undo_merge(settings, catalogue, line.uid)
+    undo_merge(Workspace(settings, catalogue), line.uid)
     assert tree(settings.library) == before
 
 
@@ -250,15 +253,15 @@ def test_a_meme_is_not_merged_into_itself_or_into_a_link_to_it(settings: Setting
     keep = catalogue.memes.at(KEEP)
     for remove in ([], [keep], [catalogue.memes.at(REMOVE)] * 2):
         with pytest.raises(WrongUse):
-            merge(settings, catalogue, keep=keep, remove=remove)
+            merge(Workspace(settings, catalogue), keep=keep, remove=remove)
     (settings.library / "Cats/link.png").symlink_to(settings.library / KEEP)
     scan_library(settings.library, catalogue, progress=Silence())
     link = catalogue.memes.at("Cats/link.png")
     with pytest.raises(WrongUse, match="is a link"):
-        merge(settings, catalogue, keep=link, remove=[keep])
-    line = merge(settings, catalogue, keep=keep, remove=[link])
+        merge(Workspace(settings, catalogue), keep=link, remove=[keep])
+    line = merge(Workspace(settings, catalogue), keep=keep, remove=[link])
     assert (settings.library / KEEP).read_bytes() == FILES[KEEP]
-    undo_merge(settings, catalogue, line.uid)
+    undo_merge(Workspace(settings, catalogue), line.uid)
     assert (settings.library / "Cats/link.png").readlink() == settings.library / KEEP
 
 
@@ -299,7 +302,7 @@ def test_a_text_beside_the_kept_meme_that_was_edited_since_survives_the_undo(
 ) -> None:
     line = merged(settings, catalogue)
     (settings.library / f"{KEEP}.first-seen.txt").write_bytes(b"2019-05-05T00:00:00Z")
-    undo_merge(settings, catalogue, line.uid)
+    undo_merge(Workspace(settings, catalogue), line.uid)
     assert (settings.library / f"{KEEP}.first-seen.txt").read_bytes() == b"2019-05-05T00:00:00Z"
     assert catalogue.memes.at(KEEP).first_seen.year == 2019
     assert (settings.library / REMOVE).read_bytes() == FILES[REMOVE]
@@ -309,7 +312,7 @@ def test_a_category_that_was_removed_since_comes_back(settings: Settings, catalo
     before = tree(settings.library)
     line = merged(settings, catalogue)
     (settings.library / "Cats").rmdir()
-    undo_merge(settings, catalogue, line.uid)
+    undo_merge(Workspace(settings, catalogue), line.uid)
     assert tree(settings.library) == before
 
 
@@ -318,7 +321,7 @@ def test_a_trash_that_somebody_emptied_is_said_and_nothing_moves(settings: Setti
     after = tree(settings.library)
     (trash_folder(settings.data, line.uid) / REMOVE).unlink()
     with pytest.raises(LibraryError, match="no longer in the trash"):
-        undo_merge(settings, catalogue, line.uid)
+        undo_merge(Workspace(settings, catalogue), line.uid)
     assert tree(settings.library) == after
 
 
@@ -337,7 +340,7 @@ def run_and_kill(settings: Settings, at: int, *, undo: str | None, other_disk: b
                 _no_links_and_a_kill_inside_copies(told)
             with open_catalogue(settings) as catalogue:
                 if undo:
-                    undo_merge(settings, catalogue, undo, told=told)
+                    undo_merge(Workspace(settings, catalogue), undo, told=told)
                 else:
                     merged(settings, catalogue, told=told)
         finally:
@@ -380,13 +383,13 @@ def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_after_the_next_start
         uid = merged(settings, catalogue).uid
         together = {path: content for path, (content, _) in tree(settings.library).items()}, known(catalogue)
         if not undoing:
-            undo_merge(settings, catalogue, uid)
+            undo_merge(Workspace(settings, catalogue), uid)
     outcomes = []
     for at in range(200):
         killed = run_and_kill(settings, at, undo=uid if undoing else None, other_disk=other_disk)
         with open_catalogue(settings) as catalogue:
-            recover_merges(settings, catalogue)
-            assert recover_merges(settings, catalogue) == []
+            recover_merges(Workspace(settings, catalogue))
+            assert recover_merges(Workspace(settings, catalogue)) == []
             assert catalogue.merges.in_state(MergeState.BEGUN, MergeState.UNDOING) == []
             verdicts = catalogue.verdicts.standing()
             if verdicts:
@@ -394,7 +397,7 @@ def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_after_the_next_start
                 assert (found, known(catalogue)) == together, f"killed at step {at}"
                 outcomes.append("together")
                 if not undoing:
-                    undo_merge(settings, catalogue, verdicts[0].uid)
+                    undo_merge(Workspace(settings, catalogue), verdicts[0].uid)
             else:
                 assert (tree(settings.library), known(catalogue)) == apart, f"killed at step {at}"
                 assert not (settings.data / "trash").exists() or not tree(settings.data / "trash")
@@ -418,6 +421,6 @@ def test_two_merges_at_once_wait_for_each_other(settings: Settings, catalogue: C
         if step == "begin":
             with pytest.raises(MemeticaError, match="Another process"):
                 merged(settings, catalogue)
-            assert recover_merges(settings, catalogue) == []
+            assert recover_merges(Workspace(settings, catalogue)) == []
 
     merged(settings, catalogue, told=again)

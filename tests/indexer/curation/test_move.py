@@ -18,6 +18,7 @@ from search.catalogue import Catalogue, RefilingState, VerdictKind, open_catalog
 from search.errors import LibraryError, WrongUse
 from search.meme import Meme
 from search.settings import Settings
+from search.workspace import Workspace
 
 FILES = {
     "Cats/a.png": b"a cat",
@@ -74,7 +75,7 @@ def moved(before: Tree) -> Tree:
 
 def test_a_move_takes_all_that_lies_beside_and_keeps_the_meme(settings: Settings, catalogue: Catalogue) -> None:
     before, ids = tree(settings.library), [meme.id for meme in both(catalogue)]
-    verdict = refile(settings, catalogue, both(catalogue), category="Dogs", about="misfiled: Cats")
+    verdict = refile(Workspace(settings, catalogue), both(catalogue), category="Dogs", about="misfiled: Cats")
     assert tree(settings.library) == moved(before)
     assert [(one.path, one.category) for one in catalogue.memes.many(ids)] == [
         ("Dogs/a 2.png", "Dogs"),
@@ -91,9 +92,9 @@ def test_a_move_takes_all_that_lies_beside_and_keeps_the_meme(settings: Settings
 
 def test_undo_restores_every_byte_and_whatever_came_beside_it_since(settings: Settings, catalogue: Catalogue) -> None:
     before, ids = tree(settings.library), [meme.id for meme in both(catalogue)]
-    verdict = refile(settings, catalogue, both(catalogue), category="New - Place")
+    verdict = refile(Workspace(settings, catalogue), both(catalogue), category="New - Place")
     (settings.library / "New - Place/a.png.new.simple-description.txt").write_bytes(b"came later")
-    take_back(settings, catalogue, verdict.uid)
+    take_back(Workspace(settings, catalogue), verdict.uid)
     found = tree(settings.library)
     assert found.pop("Cats/a.png.new.simple-description.txt")[0] == b"came later"
     assert found == before
@@ -101,11 +102,11 @@ def test_undo_restores_every_byte_and_whatever_came_beside_it_since(settings: Se
     assert [one.path for one in catalogue.memes.many(ids)] == ["Cats/a.png", "Cats/deep/b 😀.gif"]
     assert verdict.uid not in {one.uid for one in catalogue.verdicts.standing()}
     with pytest.raises(WrongUse):
-        undo_refiling(settings, catalogue, verdict.uid)
+        undo_refiling(Workspace(settings, catalogue), verdict.uid)
 
 
 def test_a_category_that_holds_nothing_any_more_goes(settings: Settings, catalogue: Catalogue) -> None:
-    refile(settings, catalogue, [catalogue.memes.at("Birds/only.png")], category="dogs")
+    refile(Workspace(settings, catalogue), [catalogue.memes.at("Birds/only.png")], category="dogs")
     assert not (settings.library / "Birds").exists()
     assert catalogue.memes.at("Dogs/only.png").category == "Dogs", "a category is found however its letters are written"
 
@@ -114,13 +115,13 @@ def test_a_category_that_holds_nothing_any_more_goes(settings: Settings, catalog
 def test_what_no_folder_can_be_called_is_refused(settings: Settings, catalogue: Catalogue, category: str) -> None:
     before = tree(settings.library)
     with pytest.raises(WrongUse):
-        refile(settings, catalogue, both(catalogue), category=category)
+        refile(Workspace(settings, catalogue), both(catalogue), category=category)
     assert tree(settings.library) == before
 
 
 def test_what_is_there_already_is_nothing_to_move(settings: Settings, catalogue: Catalogue) -> None:
     with pytest.raises(WrongUse, match="nothing to move"):
-        refile(settings, catalogue, both(catalogue), category="Cats")
+        refile(Workspace(settings, catalogue), both(catalogue), category="Cats")
 
 
 def test_a_meme_that_was_changed_since_is_not_moved(settings: Settings, catalogue: Catalogue) -> None:
@@ -128,7 +129,7 @@ def test_a_meme_that_was_changed_since_is_not_moved(settings: Settings, catalogu
     (settings.library / "Cats/deep/b 😀.gif").write_bytes(b"something else")
     before = tree(settings.library)
     with pytest.raises(LibraryError, match="as it was looked at"):
-        refile(settings, catalogue, memes, category="Dogs")
+        refile(Workspace(settings, catalogue), memes, category="Dogs")
     assert tree(settings.library) == before
 
 
@@ -145,7 +146,7 @@ def test_a_full_disk_leaves_all_as_it_was(
 
     monkeypatch.setattr(refiling, "move", full)
     with pytest.raises(LibraryError, match="No space left"):
-        refile(settings, catalogue, both(catalogue), category="Dogs")
+        refile(Workspace(settings, catalogue), both(catalogue), category="Dogs")
     assert tree(settings.library) == before
     assert [one.path for one in catalogue.memes.many(ids)] == ["Cats/a.png", "Cats/deep/b 😀.gif"]
     assert catalogue.verdicts.count() == 0
@@ -172,14 +173,14 @@ def test_a_kill_at_any_step_of_a_move_ends_in_the_move(settings: Settings, catal
     steps = 0
     while True:
         try:
-            verdict = refile(settings, catalogue, both(catalogue), category="Dogs", told=killed_at(steps))
+            verdict = refile(Workspace(settings, catalogue), both(catalogue), category="Dogs", told=killed_at(steps))
         except Killed:
             assert {content for content, _ in tree(settings.library).values()} == {one for one, _ in before.values()}
-            recover_refilings(settings, catalogue)
+            recover_refilings(Workspace(settings, catalogue))
             if steps:  # at the first nothing was begun
                 assert tree(settings.library) == moved(before)
                 [verdict] = catalogue.verdicts.standing()
-                undo_refiling(settings, catalogue, verdict.uid)
+                undo_refiling(Workspace(settings, catalogue), verdict.uid)
             assert tree(settings.library) == before
             steps += 1
             continue
@@ -192,13 +193,13 @@ def test_a_kill_at_any_step_of_a_move_ends_in_the_move(settings: Settings, catal
 def test_a_kill_at_any_step_of_an_undo_ends_in_the_undo(settings: Settings, catalogue: Catalogue) -> None:
     before = tree(settings.library)
     for steps in range(20):
-        verdict = refile(settings, catalogue, both(catalogue), category="Dogs")
+        verdict = refile(Workspace(settings, catalogue), both(catalogue), category="Dogs")
         try:
-            undo_refiling(settings, catalogue, verdict.uid, told=killed_at(steps))
+            undo_refiling(Workspace(settings, catalogue), verdict.uid, told=killed_at(steps))
         except Killed:
-            recover_refilings(settings, catalogue)
+            recover_refilings(Workspace(settings, catalogue))
             if not steps:
-                undo_refiling(settings, catalogue, verdict.uid)
+                undo_refiling(Workspace(settings, catalogue), verdict.uid)
         else:
             assert steps >= 8
             break
@@ -210,10 +211,10 @@ def test_a_kill_at_any_step_of_an_undo_ends_in_the_undo(settings: Settings, cata
 
 
 def test_an_undo_never_overwrites(settings: Settings, catalogue: Catalogue) -> None:
-    verdict = refile(settings, catalogue, both(catalogue), category="Dogs")
+    verdict = refile(Workspace(settings, catalogue), both(catalogue), category="Dogs")
     (settings.library / "Cats/a.png").write_bytes(b"somebody else's")
     before = tree(settings.library)
     with pytest.raises(LibraryError, match=r"something else at Cats/a\.png"):
-        undo_refiling(settings, catalogue, verdict.uid)
+        undo_refiling(Workspace(settings, catalogue), verdict.uid)
     assert tree(settings.library) == before
     assert verdict.uid in {one.uid for one in catalogue.verdicts.standing()}

@@ -27,6 +27,7 @@ from search.catalogue import Catalogue, Outcome, open_catalogue
 from search.errors import LibraryError, ModelUnavailable, WrongUse
 from search.meme import Meme, Stage, TextKind
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.tiny import TINY
 from tests.support.vision_server import Asked, Drops, Fails, Reply, Says, VisionServer
 
@@ -53,8 +54,7 @@ def describe(
 ) -> Tally:
     assignments = [Assignment(model, kind, endpoint.url) for endpoint in endpoints for model in models]
     return describe_memes(
-        settings,
-        catalogue,
+        Workspace(settings, catalogue),
         assignments=assignments,
         progress=Silence(),
         terms=Terms(**(QUICK | terms)),  # type: ignore[arg-type]

@@ -38,6 +38,7 @@ from search.catalogue import Catalogue, Upload, UploadState, open_catalogue
 from search.duplicates.candidates import CONTENT
 from search.errors import InboxFull, LibraryError, MemeticaError, SuspectedDuplicate, UnreadableFile, WrongUse
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.curating import PASSWORD, guess, sign_in, token_in
 from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
@@ -68,7 +69,7 @@ def _nothing_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    app = create_app(settings, load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
     yield app
     app.extensions["inbox"].close()
 
@@ -82,8 +83,8 @@ def client(app: Flask, settings: Settings) -> FlaskClient:
 
 def came(settings: Settings, catalogue: Catalogue, body: bytes, name: str = "zeppelin.png") -> Upload:
     """Take an upload in and examine it, without a server."""
-    upload = receive(settings, catalogue, io.BytesIO(body), name=name, came_by="test")
-    examine_waiting(catalogue, ready=Ready(settings, catalogue))
+    upload = receive(Workspace(settings, catalogue), io.BytesIO(body), name=name, came_by="test")
+    examine_waiting(catalogue, ready=Ready(Workspace(settings, catalogue)))
     return catalogue.inbox.get(upload.id)
 
 
@@ -136,7 +137,7 @@ def test_a_process_killed_between_accept_and_index_loses_nothing_and_enters_noth
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert catalogue.inbox.get(upload.id).unindexed
-    app = create_app(settings, load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
     assert app.extensions["inbox"].rest(REST)
     hits = app.test_client().get("/api/search?q=zeppelin").json["hits"]
     app.extensions["inbox"].close()
@@ -202,7 +203,7 @@ def test_what_is_accepted_while_the_library_is_scanned_stays(
 ) -> None:
     id = came(settings, catalogue, drawn()).id
     memes = catalogue.memes.count()
-    while_listed(monkeypatch, lambda: accept(settings, catalogue, id, category="Cats"), first=first)
+    while_listed(monkeypatch, lambda: accept(Workspace(settings, catalogue), id, category="Cats"), first=first)
     scan_library(settings.library, catalogue, progress=Silence())
     assert catalogue.memes.count() == memes + 1
     assert catalogue.memes.at("Cats/zeppelin.png").id == catalogue.inbox.get(id).meme_id
@@ -215,10 +216,10 @@ def test_what_is_taken_back_while_the_library_is_scanned_is_gone(
 ) -> None:
     id = came(settings, catalogue, drawn()).id
     memes = catalogue.memes.count()
-    accept(settings, catalogue, id, category="Cats")
+    accept(Workspace(settings, catalogue), id, category="Cats")
     if touched:
         (settings.library / "Cats/zeppelin.png").touch()
-    while_listed(monkeypatch, lambda: take_back(settings, catalogue, id), first=first)
+    while_listed(monkeypatch, lambda: take_back(Workspace(settings, catalogue), id), first=first)
     scan_library(settings.library, catalogue, progress=Silence())
     assert catalogue.memes.count() == memes
     assert not catalogue.memes.with_content(hashlib.sha256(drawn()).hexdigest())
@@ -236,7 +237,7 @@ def test_others_can_write_while_a_scan_reads_files(
         if file.name == "large.png":
             with open_catalogue(settings) as other:
                 began = monotonic()
-                accept(settings, other, id, category="Dogs")
+                accept(Workspace(settings, other), id, category="Dogs")
                 took.append(monotonic() - began)
         return real(file)
 
@@ -261,7 +262,7 @@ def test_a_server_that_ends_ends_the_inbox(settings: Settings, monkeypatch: pyte
             pass
 
     def made(settings: Settings) -> Flask:
-        apps.append(create_app(settings, load_encoder=lambda settings: HashingTextEncoder()))
+        apps.append(create_app(settings, load_encoder=lambda _: HashingTextEncoder()))
         return apps[0]
 
     before = set(threading.enumerate())  # of applications that other tests made and never closed
@@ -310,7 +311,7 @@ def test_what_is_too_much_or_no_picture_is_refused_and_leaves_nothing(
     settings: Settings, catalogue: Catalogue, body: bytes
 ) -> None:
     with pytest.raises(UnreadableFile) as error:
-        receive(settings, catalogue, io.BytesIO(body), name="funny.png", came_by="test")
+        receive(Workspace(settings, catalogue), io.BytesIO(body), name="funny.png", came_by="test")
     assert error.value.message.endswith(".")
     assert left_in_inbox(settings) == [] and catalogue.inbox.load() == (0, 0)
 
@@ -359,7 +360,7 @@ def test_nothing_that_a_file_carries_beside_its_picture_is_shown(
     assert SECRET in body
     upload = came(settings, catalogue, body, "phone.jpg")
     preview = preview_path(settings.data, upload.content_hash).read_bytes()
-    accept(settings, catalogue, upload.id, category="Cats")
+    accept(Workspace(settings, catalogue), upload.id, category="Cats")
     for shown in (preview, thumbnail_path(settings.data, upload.content_hash).read_bytes()):
         assert SECRET not in shown
         with Image.open(io.BytesIO(shown)) as picture:
@@ -379,7 +380,7 @@ def test_whatever_its_name_an_upload_becomes_a_meme_of_its_category(
     settings: Settings, catalogue: Catalogue, name: str
 ) -> None:
     before = files_of(settings.library.parent / "memes")
-    done = accept(settings, catalogue, came(settings, catalogue, drawn(), name).id, category="Cats")
+    done = accept(Workspace(settings, catalogue), came(settings, catalogue, drawn(), name).id, category="Cats")
     assert done.path is not None
     added = files_of(settings.library).keys() - before.keys()
     assert added == {done.path, f"{done.path}.first-seen.txt"}
@@ -392,9 +393,9 @@ def test_whatever_its_name_an_upload_becomes_a_meme_of_its_category(
 def test_the_queue_is_bounded_by_files_and_by_bytes(settings: Settings, catalogue: Catalogue) -> None:
     size = len(drawn())
     for bounded in (replace(settings, inbox_files=1), replace(settings, inbox_bytes=size + size // 2)):
-        first = receive(bounded, catalogue, io.BytesIO(drawn()), name="a.png", came_by="test")
+        first = receive(Workspace(bounded, catalogue), io.BytesIO(drawn()), name="a.png", came_by="test")
         with pytest.raises(InboxFull, match="full"):
-            receive(bounded, catalogue, io.BytesIO(drawn(2)), name="b.png", came_by="test")
+            receive(Workspace(bounded, catalogue), io.BytesIO(drawn(2)), name="b.png", came_by="test")
         assert left_in_inbox(bounded) == sorted([first.content_hash, f"{first.content_hash}.webp"])
 
 
@@ -402,13 +403,16 @@ def test_what_is_refused_for_want_of_room_leaves_a_discarded_one_to_be_taken_bac
     settings: Settings, catalogue: Catalogue
 ) -> None:
     thrown = came(settings, catalogue, drawn(2))
-    discard(settings, catalogue, thrown.id)
+    discard(Workspace(settings, catalogue), thrown.id)
     came(settings, catalogue, drawn())
     with pytest.raises(InboxFull):
         receive(
-            replace(settings, inbox_bytes=len(drawn()) + 10), catalogue, io.BytesIO(drawn(2)), name="b", came_by="test"
+            Workspace(replace(settings, inbox_bytes=len(drawn()) + 10), catalogue),
+            io.BytesIO(drawn(2)),
+            name="b",
+            came_by="test",
         )
-    assert take_back_discarded(settings, catalogue, thrown.id).state is UploadState.EXAMINED
+    assert take_back_discarded(Workspace(settings, catalogue), thrown.id).state is UploadState.EXAMINED
     assert inbox_path(settings.data, thrown.content_hash).read_bytes() == drawn(2)
 
 
@@ -437,7 +441,7 @@ def test_what_is_no_decision_decides_nothing(
 def test_visitors_who_may_ask_may_do_nothing_else(settings: Settings, catalogue: Catalogue) -> None:
     id = came(settings, catalogue, drawn()).id
     before = files_of(settings.library), left_in_inbox(settings)
-    app = create_app(replace(settings, open_suggestions=True), load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(replace(settings, open_suggestions=True), load_encoder=lambda _: HashingTextEncoder())
     visitor = app.test_client()
     asked = visitor.post("/api/suggest", data={"picture": (io.BytesIO(drawn(2)), "y.png")})
     assert asked.status_code == 200
@@ -463,53 +467,53 @@ def test_a_reason_to_add_a_duplicate_is_kept_while_it_stands(settings: Settings,
     upload = came(settings, catalogue, copy.getvalue())
     for reason in ("", "  \n"):
         with pytest.raises(SuspectedDuplicate, match="toaster"):
-            accept(settings, catalogue, upload.id, category="Cats", anyway=reason)
-    done = accept(settings, catalogue, upload.id, category="Cats", anyway="it is sharper")
+            accept(Workspace(settings, catalogue), upload.id, category="Cats", anyway=reason)
+    done = accept(Workspace(settings, catalogue), upload.id, category="Cats", anyway="it is sharper")
     [verdict] = catalogue.verdicts.standing()
     assert verdict.note == done.note == "it is sharper" and done.verdict == verdict.uid
     assert set(verdict.contents) >= {
         upload.content_hash,
         hashlib.sha256((settings.library / "Robots/toaster.png").read_bytes()).hexdigest(),
     }
-    take_back(settings, catalogue, upload.id)
+    take_back(Workspace(settings, catalogue), upload.id)
     assert catalogue.verdicts.standing() == []
     with pytest.raises(SuspectedDuplicate):
-        accept(settings, catalogue, upload.id, category="Cats")
+        accept(Workspace(settings, catalogue), upload.id, category="Cats")
 
 
 def test_what_was_accepted_is_known_when_it_comes_again(settings: Settings, catalogue: Catalogue) -> None:
-    accept(settings, catalogue, came(settings, catalogue, drawn()).id, category="Cats")
+    accept(Workspace(settings, catalogue), came(settings, catalogue, drawn()).id, category="Cats")
     again = came(settings, catalogue, drawn(), "again.png")
     with pytest.raises(SuspectedDuplicate, match=r"Cats/zeppelin\.png"):
-        accept(settings, catalogue, again.id, category="Dogs")
+        accept(Workspace(settings, catalogue), again.id, category="Dogs")
 
 
 def test_an_undo_leaves_no_trace_and_is_done_once(settings: Settings, catalogue: Catalogue) -> None:
     before = files_of(settings.library)
     upload = came(settings, catalogue, drawn())
-    accept(settings, catalogue, upload.id, category="Airships - Rigid")
+    accept(Workspace(settings, catalogue), upload.id, category="Airships - Rigid")
     assert (settings.library / "Airships - Rigid").is_dir()
-    take_back(settings, catalogue, upload.id)
+    take_back(Workspace(settings, catalogue), upload.id)
     assert files_of(settings.library) == before and not (settings.library / "Airships - Rigid").exists()
     with pytest.raises(WrongUse, match="none to undo"):
-        take_back(settings, catalogue, upload.id)
-    assert accept(settings, catalogue, upload.id, category="Cats").path == "Cats/zeppelin.png"
+        take_back(Workspace(settings, catalogue), upload.id)
+    assert accept(Workspace(settings, catalogue), upload.id, category="Cats").path == "Cats/zeppelin.png"
 
 
 def test_an_undo_of_what_was_changed_since_touches_nothing(settings: Settings, catalogue: Catalogue) -> None:
-    done = accept(settings, catalogue, came(settings, catalogue, drawn()).id, category="Cats")
+    done = accept(Workspace(settings, catalogue), came(settings, catalogue, drawn()).id, category="Cats")
     (settings.library / str(done.path)).write_bytes(drawn(2))
     before = files_of(settings.library)
     with pytest.raises(LibraryError, match="changed since"):
-        take_back(settings, catalogue, done.id)
+        take_back(Workspace(settings, catalogue), done.id)
     assert files_of(settings.library) == before
     assert catalogue.inbox.get(done.id).state is UploadState.ACCEPTED
 
 
 def test_texts_written_beside_an_accepted_meme_are_kept_by_an_undo(settings: Settings, catalogue: Catalogue) -> None:
-    done = accept(settings, catalogue, came(settings, catalogue, drawn()).id, category="Cats")
+    done = accept(Workspace(settings, catalogue), came(settings, catalogue, drawn()).id, category="Cats")
     (settings.library / f"{done.path}.txt").write_text("hand-written", "utf-8")
-    take_back(settings, catalogue, done.id)
+    take_back(Workspace(settings, catalogue), done.id)
     [kept] = (settings.data / "trash").rglob("zeppelin.png.txt")
     assert kept.read_text("utf-8") == "hand-written"
     assert not (settings.library / f"{done.path}.txt").exists()
@@ -519,19 +523,19 @@ def test_a_library_that_is_not_there_keeps_its_uploads(settings: Settings, catal
     upload = came(settings, catalogue, drawn())
     settings.library.rename(settings.library.with_name("unmounted"))
     with pytest.raises(MemeticaError, match="no folder"):
-        accept(settings, catalogue, upload.id, category="Cats")
+        accept(Workspace(settings, catalogue), upload.id, category="Cats")
     assert not settings.library.exists(), "no library is made where a disk is missing"
     settings.library.with_name("unmounted").rename(settings.library)
-    assert accept(settings, catalogue, upload.id, category="Cats").state is UploadState.ACCEPTED
+    assert accept(Workspace(settings, catalogue), upload.id, category="Cats").state is UploadState.ACCEPTED
 
 
 def test_what_examining_found_is_not_asked_again_when_duplicates_are_looked_for(
     settings: Settings, catalogue: Catalogue
 ) -> None:
     upload = came(settings, catalogue, drawn())
-    accept(settings, catalogue, upload.id, category="Cats")
+    accept(Workspace(settings, catalogue), upload.id, category="Cats")
     assert catalogue.pictures.fingerprints_of(upload.content_hash, CONTENT)
-    assert missing_pictures(settings, catalogue) == [], "it was decoded when it was examined"
+    assert missing_pictures(Workspace(settings, catalogue)) == [], "it was decoded when it was examined"
     asked: list[str] = []
 
     def load(meme: Any) -> list[Image.Image]:
@@ -539,7 +543,7 @@ def test_what_examining_found_is_not_asked_again_when_duplicates_are_looked_for(
         with Image.open(library_root(settings.library) / meme.path) as picture:
             return [picture.convert("RGB")]
 
-    report = compare_library(settings, catalogue, progress=Silence(), load=load)
+    report = compare_library(Workspace(settings, catalogue), progress=Silence(), load=load)
     assert (report.done, report.failed) == (1, 0)
     assert asked == [], "nothing is like it, and its fingerprints are there"
 

@@ -19,6 +19,7 @@ from indexer.inbox.accept import accept, recover_uploads, suspected, take_back
 from indexer.inbox.receive import inbox_path
 from search.catalogue import Catalogue, UploadState, open_catalogue
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.curating import sign_in
 from tests.support.fakes import HashingTextEncoder
 from tests.support.uploading import REST, accepted, drawn, files_of, put_in, send
@@ -32,7 +33,7 @@ def settings(uploads_settings: Settings) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    app = create_app(settings, load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
     yield app
     app.extensions["inbox"].close()
 
@@ -170,7 +171,7 @@ def test_a_drawing_with_a_script_never_runs_or_fetches(app: Flask, client: Flask
 
 def test_limits_hold(settings: Settings) -> None:
     small = replace(settings, upload_bytes=300, inbox_files=1)
-    app = create_app(small, load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(small, load_encoder=lambda _: HashingTextEncoder())
     client = app.test_client()
     client.environ_base["HTTP_X_CSRF_TOKEN"] = sign_in(client, settings.data)
     large = send(client, ("large.png", drawn()))
@@ -203,7 +204,7 @@ def test_only_the_curator_may(app: Flask, client: FlaskClient, settings: Setting
 
 
 def test_visitors_may_ask_when_the_setting_says_so(settings: Settings) -> None:
-    app = create_app(replace(settings, open_suggestions=True), load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(replace(settings, open_suggestions=True), load_encoder=lambda _: HashingTextEncoder())
     before = files_of(settings.library)
     answer = app.test_client().post("/api/suggest", data={"picture": (io.BytesIO(drawn()), "y.png")})
     assert answer.status_code == 200 and answer.json["duplicates"] == []
@@ -227,9 +228,9 @@ def steps_of(settings: Settings, id: int, work: str) -> list[str]:
 
 def _do(settings: Settings, catalogue: Catalogue, id: int, work: str, told) -> None:  # type: ignore[no-untyped-def]
     if work == "accept":
-        accept(settings, catalogue, id, category="Robots", told=told)
+        accept(Workspace(settings, catalogue), id, category="Robots", told=told)
     else:
-        take_back(settings, catalogue, id, told=told)
+        take_back(Workspace(settings, catalogue), id, told=told)
 
 
 @pytest.mark.parametrize("work", ["accept", "undo"])
@@ -258,7 +259,7 @@ def test_killed_between_any_two_steps_nothing_is_lost_and_nothing_is_there_twice
             except Killed:
                 ended = False
         with open_catalogue(settings) as catalogue:
-            recover_uploads(settings, catalogue)
+            recover_uploads(Workspace(settings, catalogue))
             state = catalogue.inbox.get(id).state
             now = files_of(settings.library)
             added = now.keys() - before.keys()
@@ -276,9 +277,9 @@ def test_killed_between_any_two_steps_nothing_is_lost_and_nothing_is_there_twice
                 break
             # For the next kill, back to where this one began.
             if work == "accept" and state is UploadState.ACCEPTED:
-                take_back(settings, catalogue, id)
+                take_back(Workspace(settings, catalogue), id)
             if work == "undo" and state is UploadState.EXAMINED:
-                accept(settings, catalogue, id, category="Robots")
+                accept(Workspace(settings, catalogue), id, category="Robots")
         count += 1
     assert count >= 4
 
@@ -291,7 +292,7 @@ def test_two_who_accept_the_same_upload_at_once_get_one_file(
 
     def one(category: str) -> str:
         with open_catalogue(settings) as catalogue:
-            return str(accept(settings, catalogue, id, category=category).path)
+            return str(accept(Workspace(settings, catalogue), id, category=category).path)
 
     with ThreadPoolExecutor(2) as pool:
         paths = set(pool.map(one, ("Cats", "Robots")))
@@ -319,7 +320,7 @@ def test_a_library_that_cannot_be_written_says_so_and_the_upload_waits(
 def test_uploads_survive_a_restart(app: Flask, client: FlaskClient, settings: Settings) -> None:
     put_in(app, client, "zeppelin.png", drawn())
     app.extensions["inbox"].close()
-    again = create_app(settings, load_encoder=lambda settings: HashingTextEncoder())
+    again = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
     other = again.test_client()
     sign_in(other, settings.data)
     assert [one["file"] for one in other.get("/api/inbox").json["uploads"]] == ["zeppelin.png"]

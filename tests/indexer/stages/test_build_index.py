@@ -16,6 +16,7 @@ from search.index.generations import live_generation
 from search.index.reader import open_index
 from search.meme import Field
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import TINY
 
@@ -24,8 +25,8 @@ ENCODER = HashingTextEncoder.name
 
 def test_an_index_of_the_catalogue_as_it_is_stays(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
     live = live_generation(tiny_settings.data / "index")
-    assert build_index(tiny_settings, tiny_indexed, text_encoder=ENCODER).generation == live
-    assert build_index(tiny_settings, tiny_indexed, text_encoder=ENCODER, force=True).generation != live
+    assert build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=ENCODER).generation == live
+    assert build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=ENCODER, force=True).generation != live
 
 
 @pytest.mark.parametrize("change", ["catalogue", "encoder", "damage", "deletion"])
@@ -38,7 +39,9 @@ def test_any_change_builds_anew(tiny_settings: Settings, tiny_indexed: Catalogue
         (index / str(live) / "manifest.json").write_text("{")
     elif change == "deletion":
         (index / "CURRENT").unlink()
-    manifest = build_index(tiny_settings, tiny_indexed, text_encoder="other" if change == "encoder" else ENCODER)
+    manifest = build_index(
+        Workspace(tiny_settings, tiny_indexed), text_encoder="other" if change == "encoder" else ENCODER
+    )
     assert manifest.generation != live
     assert manifest.memes == len(TINY) - (change == "catalogue")
     assert manifest.revision == tiny_indexed.revision()
@@ -61,7 +64,7 @@ def test_every_field_holds_what_the_catalogue_holds(tiny_settings: Settings, tin
 
 def test_builders_at_once_leave_one_whole_index(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
     def build(_: int) -> str:
-        return build_index(tiny_settings, tiny_indexed, text_encoder=ENCODER, force=True).generation
+        return build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=ENCODER, force=True).generation
 
     with ThreadPoolExecutor(4) as pool:
         names = list(pool.map(build, range(4)))
@@ -74,7 +77,7 @@ def test_builders_at_once_leave_one_whole_index(tiny_settings: Settings, tiny_in
 def test_an_empty_catalogue_has_an_index_that_opens(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
     with open_catalogue(settings) as catalogue:
-        manifest = build_index(settings, catalogue, text_encoder=ENCODER)
+        manifest = build_index(Workspace(settings, catalogue), text_encoder=ENCODER)
     assert manifest.memes == len(open_index(tmp_path / "index").table) == 0
 
 

@@ -24,6 +24,7 @@ from search.index import VectorIndex, build_vectors
 from search.index.reader import Sight
 from search.meme import Meme, Stage
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.duplicated import EDITS, OTHER_WORDS, captioned, scene
 
 EDITED = ("a poorer JPEG", "cropped at one side", "a screenshot", "a mirror image")
@@ -42,7 +43,7 @@ def _draw(library: Path) -> None:
 
 def _scan(settings: Settings, catalogue: Catalogue) -> None:
     scan_library(settings.library, catalogue, progress=Silence())
-    decode_pictures(settings, catalogue, progress=Silence())
+    decode_pictures(Workspace(settings, catalogue), progress=Silence())
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ TRUTH.add(frozenset(("4.png", "4 again.png")))
 
 
 def test_duplicates_are_grouped_and_another_text_is_a_variant(settings: Settings, catalogue: Catalogue) -> None:
-    report = compare_library(settings, catalogue, progress=Silence())
+    report = compare_library(Workspace(settings, catalogue), progress=Silence())
     assert (report.stage, report.done, report.failed) == (Stage.DUPLICATES, 11, 0)
     assert _grouped(catalogue) == TRUTH
     (variants,) = find_groups(catalogue, tiers=(Tier.VARIANT,))
@@ -103,7 +104,7 @@ def test_what_is_stored_asks_as_the_picture_itself_does(settings: Settings, cata
 
 
 def test_a_second_run_compares_only_what_is_new(settings: Settings, catalogue: Catalogue) -> None:
-    compare_library(settings, catalogue, progress=Silence())
+    compare_library(Workspace(settings, catalogue), progress=Silence())
     compared = catalogue.pairs.compared()
     loaded: list[str] = []
 
@@ -111,12 +112,12 @@ def test_a_second_run_compares_only_what_is_new(settings: Settings, catalogue: C
         loaded.append(meme.name)
         return [Image.open(settings.library / meme.path).convert("RGB")]
 
-    assert compare_library(settings, catalogue, progress=Silence(), load=load).done == 0
+    assert compare_library(Workspace(settings, catalogue), progress=Silence(), load=load).done == 0
     assert loaded == [] and catalogue.pairs.compared() == compared
     (settings.library / "Scenes" / "2.png").rename(settings.library / "renamed.png")
     EDITS["black bars"](captioned(scene(0))).save(settings.library / "Scenes" / "0 in bars.png")
     _scan(settings, catalogue)
-    assert compare_library(settings, catalogue, progress=Silence(), load=load).done == 1
+    assert compare_library(Workspace(settings, catalogue), progress=Silence(), load=load).done == 1
     new = catalogue.memes.at("Scenes/0 in bars.png").content_hash
     assert all(new in pair for pair in catalogue.pairs.compared() - compared)
     assert frozenset(("0.png", "0 in bars.png")) in _grouped(catalogue)
@@ -136,10 +137,10 @@ def test_an_interrupted_run_goes_on_and_finds_the_same(
         return [Image.open(settings.library / meme.path).convert("RGB")]
 
     with pytest.raises(KeyboardInterrupt):
-        compare_library(settings, catalogue, progress=Silence(), load=load)
+        compare_library(Workspace(settings, catalogue), progress=Silence(), load=load)
     before = catalogue.pairs.searched()
     assert 0 < len(before) < 11
-    report = compare_library(settings, catalogue, progress=Silence())
+    report = compare_library(Workspace(settings, catalogue), progress=Silence())
     assert report.done == 11 - len(before)
     assert _grouped(catalogue) == TRUTH
 
@@ -148,14 +149,14 @@ def test_a_file_that_is_gone_is_recorded_and_tried_again(settings: Settings, cat
     file = settings.library / "Scenes" / "0.png"
     kept = file.read_bytes()
     file.unlink()
-    report = compare_library(settings, catalogue, progress=Silence())
+    report = compare_library(Workspace(settings, catalogue), progress=Silence())
     assert report.failed == 1
     assert [failure.subject for failure in catalogue.failures.all() if failure.stage is Stage.DUPLICATES] == [
         "Scenes/0.png"
     ]
     assert _grouped(catalogue) == {pair for pair in TRUTH if "0.png" not in pair}
     file.write_bytes(kept)
-    assert compare_library(settings, catalogue, progress=Silence()).failed == 0
+    assert compare_library(Workspace(settings, catalogue), progress=Silence()).failed == 0
     assert _grouped(catalogue) == TRUTH
 
 
@@ -163,7 +164,7 @@ def test_a_file_that_is_another_by_now_is_not_taken_for_what_it_was(settings: Se
     file = settings.library / "Scenes" / "0.png"
     before = catalogue.memes.at("Scenes/0.png").content_hash
     captioned(scene(50)).save(file)
-    assert compare_library(settings, catalogue, progress=Silence()).failed == 1
+    assert compare_library(Workspace(settings, catalogue), progress=Silence()).failed == 1
     (failure,) = [one for one in catalogue.failures.all() if one.stage is Stage.DUPLICATES]
     assert failure.subject == "Scenes/0.png" and "changed" in failure.reason and "memetica index" in failure.hint
     assert not any(before in pair for pair in catalogue.pairs.compared())
@@ -172,7 +173,7 @@ def test_a_file_that_is_another_by_now_is_not_taken_for_what_it_was(settings: Se
 def test_what_an_image_encoder_sees_in_both_is_compared_once_it_is_known(
     settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    compare_library(settings, catalogue, progress=Silence())
+    compare_library(Workspace(settings, catalogue), progress=Silence())
     contents = sorted({meme.content_hash for meme in catalogue.memes.everything()})
     one, other = (catalogue.memes.at(f"Scenes/{name}").content_hash for name in ("0.png", "2 a screenshot.png"))
     key = (min(one, other), max(one, other))
@@ -187,16 +188,16 @@ def test_what_an_image_encoder_sees_in_both_is_compared_once_it_is_known(
     build_vectors(tmp_path / "pictures", pictures, owners=owners)
     sight = Sight("eyes", VectorIndex.open(tmp_path / "pictures", dimensions=len(contents)))
     monkeypatch.setattr("indexer.stages.find_duplicates.open_sight", lambda index: sight)
-    assert compare_library(settings, catalogue, progress=Silence()).done == len(contents)
+    assert compare_library(Workspace(settings, catalogue), progress=Silence()).done == len(contents)
     assert catalogue.pairs.compared() - before == {key}
-    assert compare_library(settings, catalogue, progress=Silence()).done == 0
+    assert compare_library(Workspace(settings, catalogue), progress=Silence()).done == 0
 
 
 def test_what_is_like_the_same_meme_is_compared_with_each_other(settings: Settings, catalogue: Catalogue) -> None:
     for number, edit in enumerate(("brighter", "black bars", "a watermark")):
         EDITS[edit](captioned(scene(1))).save(settings.library / "Scenes" / f"1 {number}.png")
     _scan(settings, catalogue)
-    compare_library(settings, catalogue, progress=Silence())
+    compare_library(Workspace(settings, catalogue), progress=Silence())
     contents = [meme.content_hash for meme in catalogue.memes.everything() if meme.name.startswith("1")]
     wanted = {tuple(sorted(pair)) for pair in combinations(contents, 2)}
     assert wanted <= catalogue.pairs.compared()
@@ -204,7 +205,7 @@ def test_what_is_like_the_same_meme_is_compared_with_each_other(settings: Settin
 
 @pytest.mark.parametrize("edit", ["a poorer JPEG", "a caption bar", "a mirror image", "cropped at three sides"])
 def test_an_upload_finds_its_like(settings: Settings, catalogue: Catalogue, edit: str) -> None:
-    compare_library(settings, catalogue, progress=Silence())
+    compare_library(Workspace(settings, catalogue), progress=Silence())
 
     def load(meme: Meme) -> list[Image.Image]:
         return [Image.open(settings.library / meme.path).convert("RGB")]

@@ -27,6 +27,7 @@ from search.index.reader import open_index
 from search.meme import Field, Stage
 from search.searcher import Likeness, Searcher
 from search.settings import Settings, keep_setting
+from search.workspace import Workspace
 from tests.support.fakes import ColourImageEncoder, HashingTextEncoder
 from web.app import create_app
 from web.background.image_encoder import Seeing, chosen_now
@@ -69,10 +70,9 @@ def settings(tmp_path: Path) -> Settings:
 
 def index(settings: Settings, catalogue: Catalogue, encoder: ColourImageEncoder | None) -> None:
     index_library(
-        settings,
-        catalogue,
+        Workspace(settings, catalogue),
         progress=Silence(),
-        load_encoder=lambda settings: HashingTextEncoder(),
+        load_encoder=lambda _: HashingTextEncoder(),
         load_images=lambda settings: encoder,
     )
 
@@ -86,7 +86,9 @@ def catalogue(settings: Settings) -> Iterator[Catalogue]:
 
 def searcher(settings: Settings, catalogue: Catalogue, **more: object) -> Searcher:
     found = open_index(settings.data / "index")
-    return Searcher(settings, catalogue, index=found, text_encoder=HashingTextEncoder(), load_images=load, **more)  # type: ignore[arg-type]
+    return Searcher(
+        Workspace(settings, catalogue), index=found, text_encoder=HashingTextEncoder(), load_images=load, **more
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -119,7 +121,7 @@ def test_like_this_but_with_words(settings: Settings, catalogue: Catalogue) -> N
 
 
 def test_a_file_that_cannot_be_decoded_is_never_shown_to_the_model(settings: Settings, catalogue: Catalogue) -> None:
-    stages = {one.stage: one for one in library_status(settings, catalogue).stages}
+    stages = {one.stage: one for one in library_status(Workspace(settings, catalogue)).stages}
     assert stages[Stage.MEDIA].failed == 1
     assert len(catalogue.vectors.of_pictures("colours-1")[0]) == 4
 
@@ -128,10 +130,10 @@ def test_a_file_that_is_gone_when_it_is_to_be_seen_is_recorded_and_the_rest_goes
     settings: Settings, catalogue: Catalogue
 ) -> None:
     (settings.library / "Plain" / "1.png").unlink()
-    assert embed_pictures(settings, catalogue, Renamed(), progress=Silence()) == (3, 1)
+    assert embed_pictures(Workspace(settings, catalogue), Renamed(), progress=Silence()) == (3, 1)
     failure = next(one for one in catalogue.failures.all() if one.stage is Stage.PICTURES)
     assert (failure.subject, failure.source) == ("Plain/1.png", Renamed.name)
-    assert embed_pictures(settings, catalogue, Renamed(), progress=Silence()) == (0, 0)
+    assert embed_pictures(Workspace(settings, catalogue), Renamed(), progress=Silence()) == (0, 0)
 
 
 def test_a_killed_run_goes_on_where_it_was(
@@ -149,9 +151,9 @@ def test_a_killed_run_goes_on_where_it_was(
             return super().encode_prepared(prepared)
 
     with pytest.raises(KeyboardInterrupt):
-        embed_pictures(settings, catalogue, Dying(), progress=Silence())
+        embed_pictures(Workspace(settings, catalogue), Dying(), progress=Silence())
     assert catalogue.vectors.count_pictures(Renamed.name) == 2
-    assert embed_pictures(settings, catalogue, Renamed(), progress=Silence()) == (2, 0)
+    assert embed_pictures(Workspace(settings, catalogue), Renamed(), progress=Silence()) == (2, 0)
 
 
 def test_the_index_stays_with_its_encoder_until_another_has_seen_everything(
@@ -161,7 +163,7 @@ def test_the_index_stays_with_its_encoder_until_another_has_seen_everything(
     other = replace(settings, image_encoder="other-colours")
     assert is_seen(settings) and not is_seen(other)
     live.choose("other-colours")
-    embed_pictures(other, catalogue, Renamed(), progress=Silence())
+    embed_pictures(Workspace(other, catalogue), Renamed(), progress=Silence())
     assert live.status().image_encoder == "colours-1"  # what is half there is not searched
     assert any("other-colours is chosen" in one for one in live.status().missing)
     assert live.search("red").hits[0].meme.path == "Plain/0.png"
@@ -178,7 +180,7 @@ def test_an_encoder_that_is_gone_costs_its_voice_alone(settings: Settings, catal
         raise ModelUnavailable(f"There is no {name}.", hint="Make it.")
 
     found = open_index(settings.data / "index")
-    blind = Searcher(settings, catalogue, index=found, text_encoder=HashingTextEncoder(), load_images=gone)
+    blind = Searcher(Workspace(settings, catalogue), index=found, text_encoder=HashingTextEncoder(), load_images=gone)
     assert "Plain/0.png" in {hit.meme.path for hit in blind.search("plain").hits}
     assert any(one == "Words do not find pictures: There is no colours-1. Make it." for one in blind.status().missing)
 
@@ -188,10 +190,9 @@ def test_weights_that_cannot_be_had_cost_the_stage_not_the_run(settings: Setting
         raise ModelUnavailable("The hub is away.", hint="Wait.")
 
     reports = index_library(
-        replace(settings, image_encoder="other-colours"),
-        catalogue,
+        Workspace(replace(settings, image_encoder="other-colours"), catalogue),
         progress=Silence(),
-        load_encoder=lambda settings: HashingTextEncoder(),
+        load_encoder=lambda _: HashingTextEncoder(),
         load_images=away,
     )
     report = next(one for one in reports if one.stage is Stage.PICTURES)
@@ -215,15 +216,15 @@ def test_a_meme_that_comes_while_a_site_serves_is_seen_too(
     scan_library(settings.library, catalogue, progress=Silence())
     from indexer.stages.decode import decode_pictures
 
-    decode_pictures(settings, catalogue, progress=Silence())
+    decode_pictures(Workspace(settings, catalogue), progress=Silence())
     id = catalogue.memes.at("Plain/new.png").id
     live = searcher(settings, catalogue)
-    bring_up_to_date(settings, catalogue, [id], encoder=HashingTextEncoder())
+    bring_up_to_date(Workspace(settings, catalogue), [id], encoder=HashingTextEncoder())
     assert live.search("black").hits[0].meme.id == id
     (settings.library / "Plain" / "0.png").unlink()
     scan_library(settings.library, catalogue, progress=Silence())
     gone = [one for one in catalogue.memes.vanished_ids()]
-    bring_up_to_date(settings, catalogue, gone, encoder=HashingTextEncoder())
+    bring_up_to_date(Workspace(settings, catalogue), gone, encoder=HashingTextEncoder())
     pictures = open_index(settings.data / "index").pictures
     assert pictures is not None and len(np.unique(pictures.owners)) == 4
 
@@ -242,7 +243,7 @@ def test_a_serving_site_brings_the_index_to_what_is_chosen(
     monkeypatch.setattr("web.background.image_encoder.see_apart", apart)
     monkeypatch.setattr("web.background.image_encoder.POLL_SECONDS", 0.01)
     monkeypatch.setattr("web.context.load_image_encoder", load)
-    app = create_app(settings, load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
     watching: Seeing = app.extensions["seeing"]
     watching.start()
     try:

@@ -27,6 +27,7 @@ from search.index.variants import NEAR, standing_for
 from search.meme import Field
 from search.searcher import open_searcher
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import TINY
 
@@ -44,7 +45,7 @@ def add(settings: Settings, catalogue: Catalogue, path: str, *, words: str, colo
     picture.save(file)
     file.with_name(f"{file.name}.txt").write_text(words, "utf-8")
     scan_again(settings.library, catalogue, [path])
-    decode_pictures(settings, catalogue, progress=Silence())
+    decode_pictures(Workspace(settings, catalogue), progress=Silence())
     return catalogue.memes.at(path).id
 
 
@@ -52,7 +53,7 @@ def built_anew(settings: Settings, catalogue: Catalogue, monkeypatch: pytest.Mon
     """Return an index built anew with the whitening of the live one, which an extension keeps."""
     kept = open_index(settings.data / "index").whitening
     monkeypatch.setattr(build, "whitening_of", lambda parts, dimensions: kept)
-    build_index(settings, catalogue, text_encoder=ENCODER.name, force=True)
+    build_index(Workspace(settings, catalogue), text_encoder=ENCODER.name, force=True)
     return open_index(settings.data / "index")
 
 
@@ -87,7 +88,7 @@ def test_what_comes_is_indexed_as_if_all_were_built_anew(
 ) -> None:
     for number, words in enumerate(("a gold medal for laziness", "who is a lazy boy", "привет")):
         id = add(tiny_settings, tiny_indexed, f"Åffen/new {number}.png", words=words, colour=f"#f0{number}0a0")
-        manifest = bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+        manifest = bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
         assert manifest.changed == number + 1
     extended = open_index(tiny_settings.data / "index")
     assert extended.manifest.memes == len(TINY) + 3
@@ -101,7 +102,7 @@ def test_what_changes_and_what_goes_is_too(
     (tiny_settings.library / "Dogs/fine.png.txt").write_text("everything is wonderful", "utf-8")
     (tiny_settings.library / toaster.path).unlink()
     scan_again(tiny_settings.library, tiny_indexed, [fine.path, toaster.path])
-    bring_up_to_date(tiny_settings, tiny_indexed, [fine.id, toaster.id], encoder=ENCODER)
+    bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [fine.id, toaster.id], encoder=ENCODER)
     extended = open_index(tiny_settings.data / "index")
     assert extended.table.rows(np.array([fine.id])).tolist() == [extended.table.ids.tolist().index(fine.id)]
     assert toaster.id not in extended.table.ids
@@ -118,11 +119,11 @@ def test_what_changes_and_what_goes_is_too(
 def test_a_searcher_that_was_open_finds_what_came_and_the_generation_before_stays_as_it_was(
     tiny_settings: Settings, tiny_indexed: Catalogue
 ) -> None:
-    searcher = open_searcher(tiny_settings, tiny_indexed, text_encoder=ENCODER)
+    searcher = open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=ENCODER)
     before = live_folder(tiny_settings.data / "index")
     files = {file: file.read_bytes() for file in before.rglob("*") if file.is_file()}
     id = add(tiny_settings, tiny_indexed, "Cats/xylophone.png", words="zebra crossing")
-    bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+    bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
     assert searcher.search("zebra crossing").hits[0].meme.id == id
     assert searcher.search("xylophone").hits[0].meme.id == id
     assert {file: file.read_bytes() for file in before.rglob("*") if file.is_file()} == files
@@ -132,16 +133,16 @@ def test_the_next_whole_build_does_not_take_an_extended_index_for_its_own(
     tiny_settings: Settings, tiny_indexed: Catalogue
 ) -> None:
     id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
-    extended = bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+    extended = bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
     assert extended.revision < tiny_indexed.revision()
-    whole = build_index(tiny_settings, tiny_indexed, text_encoder=ENCODER.name)
+    whole = build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=ENCODER.name)
     assert (whole.changed, whole.revision) == (0, tiny_indexed.revision())
 
 
 def test_done_twice_it_holds_each_meme_once(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
     id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
     for _ in range(2):
-        bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+        bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
     index = open_index(tiny_settings.data / "index")
     assert index.table.ids.tolist().count(id) == 1
     assert index.words.search(["zebra"], k=9)[0].tolist() == [id]
@@ -156,22 +157,22 @@ def test_what_cannot_be_extended_is_built(tiny_settings: Settings, tiny_indexed:
     elif trouble == "damaged":
         (live_folder(index) / "manifest.json").write_text("{")
     else:
-        build_index(tiny_settings, tiny_indexed, text_encoder="other")
+        build_index(Workspace(tiny_settings, tiny_indexed), text_encoder="other")
     id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
     # What is not embedded by this encoder elsewhere is no reason to lack the meme.
-    manifest = bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+    manifest = bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
     assert (manifest.text_encoder, manifest.memes, manifest.changed) == (ENCODER.name, len(TINY) + 1, 0)
 
 
 def test_a_variant_joins_the_one_that_stands_for_its_like(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
     ids = [add(tiny_settings, tiny_indexed, f"Cats/{name}.png", words=name) for name in ("one", "other")]
     for id in ids:
-        bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+        bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
     table = open_index(tiny_settings.data / "index").table
     assert table.variant_of[table.rows(np.array(ids))].tolist() == [ids[0], ids[0]]
     (tiny_settings.library / "Cats/one.png").unlink()
     scan_again(tiny_settings.library, tiny_indexed, ["Cats/one.png"])
-    bring_up_to_date(tiny_settings, tiny_indexed, ids[:1], encoder=ENCODER)
+    bring_up_to_date(Workspace(tiny_settings, tiny_indexed), ids[:1], encoder=ENCODER)
     table = open_index(tiny_settings.data / "index").table
     assert table.variants(ids[1]).tolist() == [ids[1]]
 
@@ -248,6 +249,6 @@ def test_a_large_index_answers_as_a_small_one_does_after_it_was_extended(
 def test_the_time_of_building_is_told(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
     begun = datetime.now(UTC)
     id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
-    manifest = bring_up_to_date(tiny_settings, tiny_indexed, [id], encoder=ENCODER)
+    manifest = bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
     assert begun <= manifest.built_at <= datetime.now(UTC)
     assert manifest.generation == live_generation(tiny_settings.data / "index")

@@ -17,6 +17,7 @@ from search.meme import Field, Meme, Stage, TextKind
 from search.searcher import open_searcher
 from search.settings import Settings
 from search.texts.agreement import Hearing, contradictions, hear
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 
 BOX = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.2], [0.1, 0.2]]
@@ -50,11 +51,11 @@ def rebuild(settings: Settings, catalogue: Catalogue) -> None:
     split_texts(catalogue)
     embed_passages(catalogue, HashingTextEncoder(), progress=Silence())
     weigh_texts(catalogue, encoder=HashingTextEncoder.name)
-    build_index(settings, catalogue, text_encoder=HashingTextEncoder.name)
+    build_index(Workspace(settings, catalogue), text_encoder=HashingTextEncoder.name)
 
 
 def first(settings: Settings, catalogue: Catalogue, query: str) -> str:
-    hits = open_searcher(settings, catalogue, text_encoder=HashingTextEncoder()).search(query).hits
+    hits = open_searcher(Workspace(settings, catalogue), text_encoder=HashingTextEncoder()).search(query).hits
     return hits[0].meme.path if hits else ""
 
 
@@ -88,7 +89,7 @@ def test_a_judged_contradiction_is_not_asked_again_even_after_a_new_index(
     assert found.witnesses[0].text.source == "bad"
     catalogue.judgements.put(fine.content_hash, found.witnesses[0].text, Judged.WRONG)
     (tiny_settings.library / fine.path).rename(tiny_settings.library / "Robots/fine.png")
-    index_library(tiny_settings, catalogue, progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+    index_library(Workspace(tiny_settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
     assert list(contradictions(catalogue, encoder=HashingTextEncoder.name)) == []
     catalogue.judgements.put(fine.content_hash, found.witnesses[0].text, Judged.OPEN)
     assert [one.meme.path for one in contradictions(catalogue, encoder=HashingTextEncoder.name)] == ["Robots/fine.png"]
@@ -122,7 +123,7 @@ def test_junk_is_not_searched_where_something_else_speaks_and_is_where_nothing_d
     searched = {row.meme_id for row in catalogue.texts.passages(Field.OCR, least_weight=0.5)}
     assert alone.id in searched and described.id not in searched
     assert {meme.path for meme, _ in catalogue.texts.badly_read(BADLY_READ)} == {described.path, alone.path}
-    [stage] = [one for one in library_status(tiny_settings, catalogue).stages if one.stage is Stage.OCR]
+    [stage] = [one for one in library_status(Workspace(tiny_settings, catalogue)).stages if one.stage is Stage.OCR]
     assert stage.note.startswith("2 badly read")
 
 
@@ -140,8 +141,7 @@ def test_badly_read_memes_are_read_again_by_another_engine_and_leave_the_list(ti
     with open_catalogue(tiny_settings) as catalogue:
         for engine, again in ((Engine("a-1", "xqzr vbnm", 0.4), False), (Engine("b-1", "all is well", 0.9), True)):
             reports = index_library(
-                tiny_settings,
-                catalogue,
+                Workspace(tiny_settings, catalogue),
                 progress=Silence(),
                 badly_read=again,
                 load_engine=lambda _, engine=engine: engine,

@@ -35,6 +35,7 @@ from search.index.reader import open_index, open_sight
 from search.meme import Field
 from search.searcher import Searcher
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 
 TINY: dict[str, Any] = {
@@ -322,7 +323,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, small_clip_models: Path) -> I
         file.parent.mkdir(parents=True, exist_ok=True)
         draw_scene(scene, (400, 300)).save(file)
     with open_catalogue(settings) as catalogue:
-        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
         yield settings, catalogue
 
 
@@ -335,7 +336,9 @@ SCENES = (
 
 
 def seeing(settings: Settings, catalogue: Catalogue) -> Searcher:
-    return Searcher(settings, catalogue, index=open_index(settings.data / "index"), text_encoder=HashingTextEncoder())
+    return Searcher(
+        Workspace(settings, catalogue), index=open_index(settings.data / "index"), text_encoder=HashingTextEncoder()
+    )
 
 
 @pytest.mark.real_models

@@ -31,6 +31,7 @@ from search.evaluation.metrics import metrics_of, values_by_kind
 from search.evaluation.tuning import Asker
 from search.index.reader import OpenIndex, open_index
 from search.settings import WEIGHTS, Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from web.cli.main import main
 
@@ -117,7 +118,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         library=folder / "memes", data=folder / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
     )
     with open_catalogue(settings) as catalogue:
-        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda settings: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
         yield Home(settings, catalogue, open_index(settings.data / "index"))
 
 

@@ -10,6 +10,7 @@ from search.catalogue import Catalogue
 from search.results import Answer
 from search.searcher import Searcher, open_searcher
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import TINY
 
@@ -20,7 +21,7 @@ CATS = {path for path in ALL if path.startswith("Cats")}
 
 @pytest.fixture
 def searcher(served_settings: Settings, served: Catalogue) -> Iterator[Searcher]:
-    yield open_searcher(served_settings, served, text_encoder=HashingTextEncoder())
+    yield open_searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
 
 
 def paths(answer: Answer) -> list[str]:

@@ -15,6 +15,7 @@ from search.catalogue import Catalogue
 from search.ranking.paging import Sort
 from search.searcher import Likeness, open_searcher
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import TINY
 from web.app import create_app
@@ -27,7 +28,7 @@ HIT |= {"snippets", "variants", "variant_ids"}
 def test_search_gives_the_hits_of_the_searcher_in_its_order(
     site: FlaskClient, served_settings: Settings, served: Catalogue
 ) -> None:
-    searcher = open_searcher(served_settings, served, text_encoder=HashingTextEncoder())
+    searcher = open_searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
     for query in ("dog in a burning room", "cat", "a robot repairs", "привет"):
         for sort in Sort:
             answer = site.get("/api/search", query_string={"q": query, "k": 5, "sort": sort.value}).json
@@ -39,7 +40,7 @@ def test_search_gives_the_hits_of_the_searcher_in_its_order(
 def test_similar_gives_the_hits_of_the_searcher_and_never_the_meme_itself(
     site: FlaskClient, served_settings: Settings, served: Catalogue
 ) -> None:
-    searcher = open_searcher(served_settings, served, text_encoder=HashingTextEncoder())
+    searcher = open_searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
     for meme in served.memes.everything():
         for by in Likeness:
             hits = site.get(f"/api/memes/{meme.id}/similar?by={by.value}").json["hits"]
@@ -151,7 +152,7 @@ def test_an_upload_that_is_too_large_is_refused_in_words(site: FlaskClient) -> N
 
 
 def test_a_missing_index_is_said_with_what_mends_it(tiny_settings: Settings) -> None:
-    client = create_app(tiny_settings, load_encoder=lambda settings: HashingTextEncoder()).test_client()
+    client = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
     answer = client.get("/api/search?q=cat")
     assert answer.status_code == 503
     assert "memetica index" in answer.json["error"]["hint"]
@@ -186,7 +187,7 @@ def test_metrics_count_requests(site: FlaskClient) -> None:
 def test_nothing_outside_the_catalogue_can_be_had(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
     (tiny_settings.library / "Cats/secret.txt").write_text("secret")
     (tiny_settings.library.parent / "secret.png").write_bytes(b"secret")
-    client = create_app(tiny_settings, load_encoder=lambda settings: HashingTextEncoder()).test_client()
+    client = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
     for path in ("Cats/secret.txt", "../secret.png", "Cats/../../secret.png", "%2e%2e/secret.png", "/etc/passwd"):
         answer = client.get(f"/memes/{path}", follow_redirects=True)
         assert answer.status_code == 404

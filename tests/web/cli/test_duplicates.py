@@ -15,6 +15,7 @@ from indexer.work.progress import Silence
 from search.catalogue import PictureRecord, open_catalogue
 from search.meme import MediaType
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.curating import add_pairs, draw_duplicates
 from tests.support.duplicated import EDITS, captioned, scene
 from web.cli.main import main
@@ -28,7 +29,7 @@ def run(tiny_settings: Settings) -> Run:
     draw_duplicates(tiny_settings.library)
     with open_catalogue(tiny_settings) as catalogue:
         scan_library(tiny_settings.library, catalogue, progress=Silence())
-        decode_pictures(tiny_settings, catalogue, progress=Silence())
+        decode_pictures(Workspace(tiny_settings, catalogue), progress=Silence())
         add_pairs(catalogue)
 
     def invoke(*words: str, data: Path = tiny_settings.data) -> Result:
@@ -176,7 +177,7 @@ def test_find_decodes_first_what_an_earlier_version_decoded(tmp_path: Path) -> N
         EDITS[edit](captioned(scene(1))).save(folder / name)
     with open_catalogue(settings) as catalogue:
         scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(settings, catalogue, progress=Silence())
+        decode_pictures(Workspace(settings, catalogue), progress=Silence())
         for meme in catalogue.memes.everything():
             earlier = PictureRecord(meme.content_hash, 480, 360, 1, None, MediaType.IMAGE, "", "media-1")
             catalogue.pictures.put(earlier, [])

@@ -27,7 +27,7 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(data: Path) -> Flask:
-    app = create_app(Settings(library=data.parent, data=data), load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(Settings(library=data.parent, data=data), load_encoder=lambda _: HashingTextEncoder())
 
     @app.route("/api/secret", methods=("GET", "POST"))
     @curator_only

@@ -27,6 +27,7 @@ from search.catalogue import Catalogue, VerdictKind, open_catalogue
 from search.categories.issues import Ailment
 from search.errors import ModelUnavailable
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.curating import QuickHasher, sign_in
 from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
@@ -66,10 +67,10 @@ def settings(tmp_path: Path) -> Settings:
             draw(settings.library / place, kind, number)
     with open_catalogue(settings) as catalogue:
         scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(settings, catalogue, progress=Silence())
+        decode_pictures(Workspace(settings, catalogue), progress=Silence())
         split_texts(catalogue)
         embed_passages(catalogue, HashingTextEncoder(), progress=Silence())
-        build_index(settings, catalogue, text_encoder=HashingTextEncoder.name)
+        build_index(Workspace(settings, catalogue), text_encoder=HashingTextEncoder.name)
     return settings
 
 
@@ -77,7 +78,7 @@ def settings(tmp_path: Path) -> Settings:
 def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     monkeypatch.setattr(credentials, "PasswordHasher", QuickHasher)
 
-    app = create_app(settings, load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
     yield app
     app.extensions["inbox"].close()
     app.extensions["categories"].close()
@@ -185,13 +186,13 @@ def test_forms_from_elsewhere_do_nothing(app: Flask, curator: FlaskClient, catal
 
 def test_findings_follow_what_was_moved_by_hand(settings: Settings) -> None:
     with open_catalogue(settings) as catalogue:
-        learn(settings, catalogue, encoder=HashingTextEncoder())
-        [one] = [one for one in open_findings(settings, catalogue).open if one.kind is Ailment.MISFILED]
+        learn(Workspace(settings, catalogue), encoder=HashingTextEncoder())
+        [one] = [one for one in open_findings(Workspace(settings, catalogue)).open if one.kind is Ailment.MISFILED]
         assert one.target == "Stripes"
         for suffix in ("", ".txt"):
             (settings.library / f"{MISPLACED}{suffix}").rename(settings.library / f"Stripes/s19.png{suffix}")
         scan_library(settings.library, catalogue, progress=Silence())
-        assert [one for one in open_findings(settings, catalogue).open if one.kind is Ailment.MISFILED] == []
+        assert [one for one in open_findings(Workspace(settings, catalogue)).open if one.kind is Ailment.MISFILED] == []
 
 
 def stripes() -> bytes:
@@ -235,16 +236,16 @@ def test_an_upload_is_told_where_it_belongs_and_teaches_the_next(app: Flask, cur
 def test_nothing_is_learnt_twice_and_what_changed_much_is_learnt_anew(settings: Settings) -> None:
     with open_catalogue(settings) as catalogue:
         encoder = HashingTextEncoder()
-        open_suggester(settings, catalogue, encoder=encoder)
+        open_suggester(Workspace(settings, catalogue), encoder=encoder)
         file = settings.data / "models" / "categories.npz"
         made = file.stat().st_mtime_ns
-        open_suggester(settings, catalogue, encoder=encoder)
+        open_suggester(Workspace(settings, catalogue), encoder=encoder)
         assert file.stat().st_mtime_ns == made
         for number in range(20, 32):
             draw(settings.library / f"New/c{number}.png", "circle", number)
         scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(settings, catalogue, progress=Silence())
-        found = open_suggester(settings, catalogue, encoder=encoder)
+        decode_pictures(Workspace(settings, catalogue), progress=Silence())
+        found = open_suggester(Workspace(settings, catalogue), encoder=encoder)
         assert file.stat().st_mtime_ns != made
         assert "New" in found.model.categories
 

@@ -19,6 +19,7 @@ from indexer.stages.decode import decode_pictures
 from indexer.work.progress import Silence
 from search.catalogue import Catalogue, VerdictKind
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.curating import QuickHasher, add_pairs, draw_duplicates, sign_in, token_in
 from tests.support.fakes import HashingTextEncoder
 from web.app import create_app
@@ -36,10 +37,10 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 def client(tiny_settings: Settings) -> Iterator[FlaskClient]:
     """A visitor of a site whose library holds duplicates, compared."""
     draw_duplicates(tiny_settings.library)
-    app = create_app(tiny_settings, load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder())
     catalogue = app.extensions["site"].catalogue
     scan_library(tiny_settings.library, catalogue, progress=Silence())
-    decode_pictures(tiny_settings, catalogue, progress=Silence())
+    decode_pictures(Workspace(tiny_settings, catalogue), progress=Silence())
     add_pairs(catalogue)
     yield app.test_client()
     catalogue.close()
@@ -265,14 +266,13 @@ def test_a_site_that_starts_takes_an_interrupted_merge_back(tiny_settings: Setti
 
     with pytest.raises(KeyboardInterrupt):
         merging.merge(
-            tiny_settings,
-            catalogue,
+            Workspace(tiny_settings, catalogue),
             keep=catalogue.memes.at("Cats/monday.png"),
             remove=[catalogue.memes.at("Dogs/monday small.jpg")],
             told=stop,
         )
     assert tree(tiny_settings.library) != before
-    again = create_app(tiny_settings, load_encoder=lambda settings: HashingTextEncoder())
+    again = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder())
     assert tree(tiny_settings.library) == before
     again.extensions["site"].catalogue.close()
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
-from test_weigh import FINE, OTHER, reading
 
 from indexer.ocr.engines import Line, Reading, reading_of
 from indexer.stages.embed_texts import embed_passages, split_texts
@@ -14,6 +13,7 @@ from indexer.work.progress import Silence
 from search.catalogue import Catalogue, Judged, ReadingRecord
 from search.meme import TextKind
 from search.settings import Settings
+from tests.indexer.stages.test_weigh_texts import FINE, OTHER, reading
 from tests.support.curating import sign_in
 from tests.support.fakes import HashingTextEncoder
 from web.app import create_app
@@ -21,7 +21,7 @@ from web.app import create_app
 
 @pytest.fixture
 def client(tiny_settings: Settings, tiny_indexed: Catalogue) -> Iterator[FlaskClient]:
-    app = create_app(tiny_settings, load_encoder=lambda settings: HashingTextEncoder())
+    app = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder())
     yield app.test_client()
     app.extensions["site"].catalogue.close()
 

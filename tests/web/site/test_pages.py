@@ -20,6 +20,7 @@ from indexer.pipeline import index_library
 from indexer.work.progress import Silence
 from search.catalogue import Catalogue, open_catalogue
 from search.settings import Settings
+from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import TINY
 from web import query_images as uploads
@@ -111,7 +112,7 @@ def test_a_refined_query_stays_in_its_category(site: FlaskClient) -> None:
 
 def test_examples_describe_quote_and_mean_with_different_memes(served_settings: Settings, served: Catalogue) -> None:
     # The freshest meme quotes, the only essay means, and a third, the next in age with words of its own, describes.
-    found = examples(served_settings, served)
+    found = examples(Workspace(served_settings, served))
     assert found == ("a green dog waves hello", '"i hate mondays"', MEANS)
 
 
@@ -220,7 +221,7 @@ def test_awkward_names_survive_every_address(tmp_path: Path) -> None:
         library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
     )
     with open_catalogue(settings) as catalogue:
-        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
     client = create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
     first = page(client, f"/memes/{quote(category)}/index.html")
     [following] = first.all("a", rel="next")
@@ -275,7 +276,7 @@ def test_hostile_texts_and_names_run_nothing(tmp_path: Path) -> None:
         library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
     )
     with open_catalogue(settings) as catalogue:
-        index_library(settings, catalogue, progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
         paths = [meme.path for meme in catalogue.memes.everything()]
     client = create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
     assert len(paths) == 2
