@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from search.catalogue import MergeRecord
+from search.catalogue import MergeRecord, Upload, UploadState
 from search.encoders.clip import spec_of
 from search.encoders.clip_models import title_of
 from search.errors import MemeticaError
+from search.evidence import Evidence
 from search.index.status import IndexStatus
 from search.meme import Meme, Text
 from search.results import Answer, Hit
@@ -20,6 +21,7 @@ from search.results import Answer, Hit
 if TYPE_CHECKING:
     from indexer.curation.duplicates import Proposal
     from indexer.status import LibraryStatus  # brings the decoders, which a search does not need
+    from web.curator.suggestions import Offers  # likewise
 
 Row = dict[str, Any]
 
@@ -111,6 +113,90 @@ def merge_row(merge: MergeRecord, data: Path) -> Row:
     }
 
 
+def suggestion_row(
+    file: str, findings: Mapping[str, Any], *, matches: Sequence[tuple[Meme, Evidence]], offers: Offers
+) -> Row:
+    """Return what a picture was found to be as a row: its text, the memes it matches and the suggested categories."""
+    return {
+        "file": file,
+        "text": findings["text"],
+        "tags": _tag_rows(findings),
+        **_match_rows(matches),
+        **_offer_rows(offers),
+    }
+
+
+def upload_row(upload: Upload, *, matches: Sequence[tuple[Meme, Evidence]], offers: Offers, has_preview: bool) -> Row:
+    """Return an upload as a row: its state, what examining it found, and what was decided."""
+    findings = upload.findings or {}
+    return {
+        "id": upload.id,
+        "file": upload.name,
+        "state": upload.state.value,
+        "content_hash": upload.content_hash,
+        "size": upload.size,
+        "came_at": _iso_seconds(upload.came_at),
+        "preview": f"/curator/inbox/{upload.id}/preview.webp" if has_preview else None,
+        "text": findings.get("text", ""),
+        "tags": _tag_rows(findings),
+        **_match_rows(matches),
+        **_offer_rows(offers),
+        "reason": upload.reason or findings.get("unread", "") or findings.get("uncompared", ""),
+        "hint": upload.hint,
+        "category": upload.category,
+        "path": upload.path,
+        "meme": upload.meme_id if upload.state is UploadState.ACCEPTED else None,
+        "indexed": upload.state is UploadState.ACCEPTED and not upload.unindexed,
+        "decided_at": _iso_seconds(upload.decided_at),
+    }
+
+
+def _tag_rows(findings: Mapping[str, Any]) -> list[Row]:
+    """Return the categories whose names the picture fits; none without an image encoder."""
+    return [{"category": category, "share": share} for category, share in findings.get("tags", ())]
+
+
+def _match_rows(matches: Sequence[tuple[Meme, Evidence]]) -> Row:
+    """Return the memes that a picture matches, duplicates apart from variants."""
+    rows = [
+        (
+            evidence.tier is not None and evidence.tier.is_duplicate,
+            {
+                "id": meme.id,
+                "path": meme.path,
+                "url": page_url(meme),
+                "category": meme.category,
+                "tier": evidence.tier.value if evidence.tier else None,
+                "in_words": evidence.in_words(),
+            },
+        )
+        for meme, evidence in matches
+    ]
+    return {
+        "duplicates": [row for is_duplicate, row in rows if is_duplicate],
+        "variants": [row for is_duplicate, row in rows if not is_duplicate],
+    }
+
+
+def _offer_rows(offers: Offers) -> Row:
+    """Return the suggested categories; `abstain` unless one of them is sure."""
+    return {
+        "suggestions": [
+            {
+                "category": one.category,
+                "probability": None if one.probability is None else round(one.probability, 4),
+                "why": one.why,
+                "neighbours": list(one.memes),
+            }
+            for one in offers.offers
+        ],
+        "sure": offers.sure,
+        "abstain": offers.sure is None,
+        "sentence": offers.sentence,
+        "neighbours": [one.id for one in offers.neighbours],
+    }
+
+
 def answer_row(answer: Answer) -> Row:
     """Return an answer in the shape of every HTTP answer."""
     return {
@@ -181,6 +267,10 @@ def _identity(meme: Meme) -> Row:
         "height": meme.height,
         "thumbnail": thumbnail_url(meme),
     }
+
+
+def _iso_seconds(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _iso(time: datetime | None) -> str | None:

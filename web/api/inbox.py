@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Flask, Response, after_this_request, current_app, jsonify, request
 
@@ -17,14 +15,13 @@ from indexer.inbox.receive import discard, inbox_path
 from search.catalogue import Upload, UploadState
 from search.errors import MemeticaError, WrongUse
 from search.evidence import Evidence
-from search.meme import Meme
 from web.background.categories import suggestion_of
 from web.context import site
 from web.curator.auth import NotSignedIn, curator_only, signed_in
 from web.curator.inbox import allow_uploads, receive_all, suggested_for, the_inbox
 from web.curator.suggestions import Offers, suggested
 from web.params import MAX_HITS, number
-from web.schemas import Row, page_url
+from web.schemas import Row, suggestion_row, upload_row
 
 blueprint = Blueprint("inbox_api", __name__, url_prefix="/api")
 SUGGESTED_AT_ONCE = 2  # a picture takes a second or more to read
@@ -57,7 +54,7 @@ def uploads() -> Response:
     offset = number(request.args, "offset", 0, least=0, most=10_000_000)
     k = number(request.args, "k", 10, least=1, most=MAX_HITS)
     the_inbox().wake()
-    return jsonify({"uploads": [upload_row(one) for one in found[offset : offset + k]], "total": len(found)})
+    return jsonify({"uploads": [_upload_row(one) for one in found[offset : offset + k]], "total": len(found)})
 
 
 @blueprint.post("/inbox")
@@ -76,7 +73,7 @@ def _put_in() -> tuple[Response, int]:
         {"file": name, "error": {"code": error.code, "message": error.message, "hint": error.hint}}
         for name, error in refused
     ]
-    return jsonify({"uploads": [upload_row(one) for one in came], "refused": rows}), 207 if refused else 201
+    return jsonify({"uploads": [_upload_row(one) for one in came], "refused": rows}), 207 if refused else 201
 
 
 @blueprint.get("/inbox/<int:id>")
@@ -84,7 +81,7 @@ def _put_in() -> tuple[Response, int]:
 def one_upload(id: int) -> Response:
     """Return all that is known of an upload."""
     the_inbox().wake()
-    return jsonify(upload_row(site().catalogue.inbox.get(id)))
+    return jsonify(_upload_row(site().catalogue.inbox.get(id)))
 
 
 @blueprint.post("/inbox/<int:id>/accept")
@@ -96,14 +93,14 @@ def accept_upload(id: int) -> Response:
         raise WrongUse("Send an object with `category`, and `anyway` where it looks like a duplicate.")
     found = accept(site().workspace, id, category=asked["category"], anyway=str(asked.get("anyway") or ""))
     the_inbox().wake()
-    return jsonify(upload_row(found))
+    return jsonify(_upload_row(found))
 
 
 @blueprint.post("/inbox/<int:id>/discard")
 @curator_only
 def discard_upload(id: int) -> Response:
     """Throw an upload away, with a way back."""
-    return jsonify(upload_row(discard(site().workspace, id)))
+    return jsonify(_upload_row(discard(site().workspace, id)))
 
 
 @blueprint.post("/inbox/<int:id>/undo")
@@ -112,7 +109,7 @@ def undo_upload(id: int) -> Response:
     """Take the decision about an upload back: what was accepted leaves the library for the trash."""
     found = take_back(site().workspace, id)
     the_inbox().wake()
-    return jsonify(upload_row(found))
+    return jsonify(_upload_row(found))
 
 
 @blueprint.post("/suggest")
@@ -137,22 +134,14 @@ def suggest() -> Response:
             the_inbox().examining.wake()  # so that what it holds ready is let go of in time
     finally:
         semaphore.release()
-    likes = [
+    matches = [
         (meme, Evidence.from_json(row["evidence"]))
         for row in findings["alike"]
         for meme in site().catalogue.memes.with_content(row["content_hash"])[:1]
     ]
     suggestion = suggestion_of(fingerprints, findings, content_hash=content)
     offers = Offers((), NOT_LEARNT) if suggestion is None else suggested(site().catalogue, suggestion)
-    return jsonify(
-        {
-            "file": sent.filename,
-            "text": findings["text"],
-            "tags": tags_rows(findings),
-            **likes_rows(likes),
-            **offers_rows(offers),
-        }
-    )
+    return jsonify(suggestion_row(sent.filename or "", findings, matches=matches, offers=offers))
 
 
 def _not_stored(response: Response) -> Response:
@@ -160,79 +149,12 @@ def _not_stored(response: Response) -> Response:
     return response
 
 
-def upload_row(upload: Upload) -> Row:
-    """Return an upload as a row."""
-    findings = upload.findings or {}
+def _upload_row(upload: Upload) -> Row:
     examined = upload.state is UploadState.EXAMINED
-    offers = suggested_for(upload) if examined else Offers((), "")
-    kept = upload.state is not UploadState.ACCEPTED and inbox_path(site().settings.data, upload.content_hash).exists()
-    return {
-        "id": upload.id,
-        "file": upload.name,
-        "state": upload.state.value,
-        "content_hash": upload.content_hash,
-        "size": upload.size,
-        "came_at": _iso(upload.came_at),
-        "preview": f"/curator/inbox/{upload.id}/preview.webp" if kept else None,
-        "text": findings.get("text", ""),
-        "tags": tags_rows(findings),
-        **likes_rows(alike(site().catalogue, upload) if examined else []),
-        **offers_rows(offers),
-        "reason": upload.reason or findings.get("unread", "") or findings.get("uncompared", ""),
-        "hint": upload.hint,
-        "category": upload.category,
-        "path": upload.path,
-        "meme": upload.meme_id if upload.state is UploadState.ACCEPTED else None,
-        "indexed": upload.state is UploadState.ACCEPTED and not upload.unindexed,
-        "decided_at": _iso(upload.decided_at),
-    }
-
-
-def _iso(time: Any) -> str | None:
-    return None if time is None else time.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def tags_rows(findings: Mapping[str, Any]) -> list[Row]:
-    """Return the categories whose names a picture fits by sight; none where nothing sees."""
-    return [{"category": category, "share": share} for category, share in findings.get("tags", ())]
-
-
-def likes_rows(likes: list[tuple[Meme, Evidence]]) -> Row:
-    """Return what a picture is like: the duplicates and the variants."""
-    rows = [
-        (
-            evidence.tier is not None and evidence.tier.is_duplicate,
-            {
-                "id": meme.id,
-                "path": meme.path,
-                "url": page_url(meme),
-                "category": meme.category,
-                "tier": evidence.tier.value if evidence.tier else None,
-                "in_words": evidence.in_words(),
-            },
-        )
-        for meme, evidence in likes
-    ]
-    return {
-        "duplicates": [row for duplicate, row in rows if duplicate],
-        "variants": [row for duplicate, row in rows if not duplicate],
-    }
-
-
-def offers_rows(offers: Offers) -> Row:
-    """Return where a picture may belong; `abstain` unless one category is sure enough."""
-    return {
-        "suggestions": [
-            {
-                "category": one.category,
-                "probability": None if one.probability is None else round(one.probability, 4),
-                "why": one.why,
-                "neighbours": list(one.memes),
-            }
-            for one in offers.offers
-        ],
-        "sure": offers.sure,
-        "abstain": offers.sure is None,
-        "sentence": offers.sentence,
-        "neighbours": [one.id for one in offers.neighbours],
-    }
+    return upload_row(
+        upload,
+        matches=alike(site().catalogue, upload) if examined else [],
+        offers=suggested_for(upload) if examined else Offers((), ""),
+        has_preview=upload.state is not UploadState.ACCEPTED
+        and inbox_path(site().settings.data, upload.content_hash).exists(),
+    )

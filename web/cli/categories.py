@@ -14,6 +14,7 @@ from search.errors import MemeticaError, NotFound, UnreadableFile, WrongUse
 from search.workspace import Workspace
 from web.cli.command import Session, pictures_named, verb
 from web.cli.terminal import Terminal
+from web.schemas import suggestion_row
 
 if TYPE_CHECKING:
     from indexer.inbox.examine import Examiner
@@ -51,7 +52,7 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
         suggester = open_suggester(Workspace(settings, catalogue), encoder=encoder)
         for file in files:
             try:
-                row = suggestion_row(examiner, suggester, encoder, file)
+                row = _suggestion(examiner, suggester, encoder, file)
             except (UnreadableFile, OSError) as error:
                 failed += 1
                 told = error if isinstance(error, MemeticaError) else UnreadableFile(str(error))
@@ -67,13 +68,12 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
     return 1 if failed else 0
 
 
-def suggestion_row(examiner: Examiner, suggester: Suggester, encoder: TextEncoder, file: Path) -> dict[str, Any]:
+def _suggestion(examiner: Examiner, suggester: Suggester, encoder: TextEncoder, file: Path) -> dict[str, Any]:
     """Return what is said of a file, in the shape of the API's answer; raise UnreadableFile, OSError."""
     from indexer.inbox.examine import find_out
     from indexer.library.format import content_hash
     from indexer.stages.train_categories import traits_of_upload
     from search.evidence import Evidence
-    from web.api.inbox import likes_rows, offers_rows, tags_rows
     from web.curator.suggestions import suggested
 
     content = content_hash(file)
@@ -81,18 +81,14 @@ def suggestion_row(examiner: Examiner, suggester: Suggester, encoder: TextEncode
     suggestion = suggester.suggest(
         traits_of_upload(fingerprints, findings["text"], encoder=encoder), content_hash=content
     )
-    likes = [
+    matches = [
         (meme, Evidence.from_json(row["evidence"]))
         for row in findings["alike"]
         for meme in examiner.workspace.catalogue.memes.with_content(row["content_hash"])[:1]
     ]
-    return {
-        "file": str(file),
-        "text": findings["text"],
-        "tags": tags_rows(findings),
-        **likes_rows(likes),
-        **offers_rows(suggested(examiner.workspace.catalogue, suggestion)),
-    }
+    return suggestion_row(
+        str(file), findings, matches=matches, offers=suggested(examiner.workspace.catalogue, suggestion)
+    )
 
 
 def _show(terminal: Terminal, catalogue: Catalogue, row: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from search.errors import MemeticaError, WrongUse
 from search.workspace import Workspace
 from web.cli.command import Session, pictures_named, verb
 from web.cli.terminal import Terminal
+from web.schemas import upload_row
 
 if TYPE_CHECKING:
     from web.curator.suggestions import Offers
@@ -148,21 +149,16 @@ def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, Offers
 
 def _row(workspace: Workspace, upload: Upload, offers: Offers | None) -> dict[str, Any]:
     from indexer.inbox.accept import alike
-    from web.api.inbox import likes_rows, offers_rows
+    from indexer.inbox.receive import inbox_path
     from web.curator.suggestions import Offers
 
-    findings = upload.findings or {}
-    return {
-        "id": upload.id,
-        "file": upload.name,
-        "state": upload.state.value,
-        "text": findings.get("text", ""),
-        **likes_rows(alike(workspace.catalogue, upload) if upload.state is UploadState.EXAMINED else []),
-        **offers_rows(offers or Offers((), "")),
-        "reason": upload.reason or findings.get("unread", "") or findings.get("uncompared", ""),
-        "category": upload.category,
-        "path": upload.path,
-    }
+    return upload_row(
+        upload,
+        matches=alike(workspace.catalogue, upload) if upload.state is UploadState.EXAMINED else [],
+        offers=offers or Offers((), ""),
+        has_preview=upload.state is not UploadState.ACCEPTED
+        and inbox_path(workspace.data, upload.content_hash).exists(),
+    )
 
 
 def _show(terminal: Terminal, workspace: Workspace, uploads: Sequence[Upload]) -> None:
