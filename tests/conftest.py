@@ -48,6 +48,12 @@ def tiny_indexed(tiny_settings: Settings) -> Iterator[Catalogue]:
         yield catalogue
 
 
+@pytest.fixture
+def workspace(tiny_settings: Settings, tiny_indexed: Catalogue) -> Workspace:
+    """The workspace of the tiny library, indexed by the hashing encoder, for a test's own use."""
+    return Workspace(tiny_settings, tiny_indexed)
+
+
 @pytest.fixture(scope="session")
 def served_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings over a tiny library that all tests read and none changes."""
