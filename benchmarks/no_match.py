@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cm50 import QUERIES, half_of
 from benchmarks.machine import machine
+from benchmarks.retrieval import QUERIES, half_of
 from search.catalogue import open_catalogue
 from search.encoders.registry import load_text_encoder
 from search.evaluation.tuning import Asker

@@ -2,8 +2,8 @@
 
 ONNX Runtime starts in half the time and keeps every number in single precision: it serves a command that asks once.
 OpenVINO uses what the processor has (bfloat16 tiles, where there are any) and is up to four times as quick on passages
-(benchmarks/encoders.py): it serves whoever asks often. Both read the same file, and an export says how near each comes
-to the original.
+(benchmarks/text_encoders.py): it serves whoever asks often. Both read the same file, and an export says how near each
+comes to the original.
 """
 
 from __future__ import annotations

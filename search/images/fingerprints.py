@@ -131,8 +131,8 @@ def _quality(reduced: NDArray[np.float32]) -> float:
 
 
 # The descriptor: colours where they are, and edges where they are, each part of length 1 before it is weighed.
-# Lightness counts little among the colours, because captions change it. `benchmarks/look.py` measures the parts and the
-# whole; the weights were tuned on one drawn library and reported on others.
+# Lightness counts little among the colours, because captions change it. `benchmarks/descriptors.py` measures the parts
+# and the whole; the weights were tuned on one drawn library and reported on others.
 _GRID = 8
 _DIRECTIONS = 8
 _LIGHTNESS_WEIGHT = 0.25

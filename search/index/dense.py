@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from search.errors import IndexUnusable
 from search.index.owners import MEND, Ids, Owners, Similarities, check_owners, check_rising, damaged, top
 
-EXACT_UP_TO = 500_000  # rows: about 30 ms a search, where 200,000 take 5 to 11 (benchmarks/vectors.py)
+EXACT_UP_TO = 500_000  # rows: about 30 ms a search, where 200,000 take 5 to 11 (benchmarks/dense.py)
 LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
 _CHUNK = 65536  # rows copied at a time while building
 _TRAINING_ROWS_A_LIST = 64

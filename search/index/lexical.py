@@ -1,8 +1,8 @@
 """The lexical index: BM25 over each field of a meme by itself and over all of them together. The only tantivy.
 
-tantivy was kept over SQLite's FTS5 on measure: benchmarks/words.py. A text becomes words by `_WORD`, and a word becomes
-the term under which it is found: without case, accents, apostrophes and English endings. Nothing that a visitor types
-is ever read as tantivy's query language.
+tantivy was kept over SQLite's FTS5 on measure: benchmarks/lexical.py. A text becomes words by `_WORD`, and a word
+becomes the term under which it is found: without case, accents, apostrophes and English endings. Nothing that a visitor
+types is ever read as tantivy's query language.
 """
 
 from __future__ import annotations

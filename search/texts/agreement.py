@@ -2,7 +2,7 @@
 
 Two texts support each other as far as one quotes what the other says or quotes, and as far as they mean the same. A
 witness's support is what the others give it, each counted by its own support, so that two who agree outvote a third.
-Constants were tuned on one half of cm50 with texts planted among those of other memes (benchmarks/witnesses.py).
+Constants were tuned on one half of cm50 with texts planted among those of other memes (benchmarks/agreement.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The exported text encoder beside sentence-transformers: start, one query, passages a second, agreement, in one run.
 
-python -m benchmarks.encoders DATA
+python -m benchmarks.text_encoders DATA
 """
 
 from __future__ import annotations

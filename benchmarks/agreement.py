@@ -1,7 +1,7 @@
 """Texts planted among a meme's own: how many are found, and how many of those found were planted.
 
     python build_library.py LIBRARY; memetica index LIBRARY/memes --data DATA
-    python -m benchmarks.witnesses --data DATA
+    python -m benchmarks.agreement --data DATA
 
 A share of the memes of cm50 that have two descriptions gets one of them, by chance, replaced by that of another meme:
 of the same template, where only the words differ, or of any other. A text is found when it is the least supported of

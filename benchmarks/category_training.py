@@ -1,6 +1,6 @@
 """How long learning categories takes at any size, and how long one suggestion does.
 
-    python -m benchmarks.learning [--memes 30000] [--categories 100]
+    python -m benchmarks.category_training [--memes 30000] [--categories 100]
 
 Memes are drawn: each category has templates of its own, each template a look and a fingerprint that its memes vary, and
 words that lean towards the category. What takes time does not depend on what they mean.

@@ -1,7 +1,7 @@
 """How well pictures of one template are found by fingerprints and looks, and how fast those are made.
 
 python ../shared/real_memes/build_library.py LIBRARY --memes 300 --seed 3
-python -m benchmarks.look LIBRARY
+python -m benchmarks.descriptors LIBRARY
 
 Every meme is asked about in turn; right are the other memes of its template, altered copies included.
 """

@@ -1,6 +1,6 @@
 """How fast pictures are seen, as a share of the model's own rate with nothing else to do: random weights of ViT-B-32.
 
-python -m benchmarks.seeing [--memes N]
+python -m benchmarks.image_throughput [--memes N]
 
 Files are JPEGs of 1,200 × 900 pixels. The whole stage reads, checks, decodes and prepares them, runs the model, and
 keeps the rows; the bare model is given prepared pictures over and over, in batches of the same size.

@@ -2,7 +2,7 @@
 
     python ../shared/cm50/build_library.py LIBRARY
     memetica --library LIBRARY/memes --data DATA index
-    python -m benchmarks.cm50 LIBRARY DATA
+    python -m benchmarks.retrieval LIBRARY DATA
 
 A query's only right answer is the meme that it was written about. The weights were tuned on one half of the queries'
 memes, parted by their ids' hashes; the other half is reported apart. Names tell the template, and are searched.

@@ -1,6 +1,6 @@
 """What seeing adds to search: the demo's queries with and without the image encoder's voice, by kind.
 
-python -m benchmarks.sight [--weights 0 0.15 …]
+python -m benchmarks.image_retrieval [--weights 0 0.15 …]
 
 Weights are chosen on one half of the memes, by the hash of their paths; the other half is reported apart. The encoder
 is the small CLIP, which knows drawn scenes and nothing else: of photographs this says nothing.

@@ -1,7 +1,7 @@
 """The vector index at the size of a library and beyond: build time, size, latency on one and two threads, recall.
 
-    python -m benchmarks.vectors --rows 200000
-    python -m benchmarks.vectors --rows 1000000
+    python -m benchmarks.dense --rows 200000
+    python -m benchmarks.dense --rows 1000000
 
 The rows are made up: many clusters in a space of fewer directions than numbers, as embeddings have. Latency and the
 exact search do not mind; recall of the coded search is a rough guide, and real embeddings are to be measured where

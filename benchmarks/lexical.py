@@ -1,7 +1,7 @@
 """tantivy, as Memetica uses it, against SQLite's FTS5: build time, size and latency of queries of four words, top 100.
 
-    python -m benchmarks.words --memes 30000
-    python -m benchmarks.words --memes 1000000 --analysis 20 --description 15
+    python -m benchmarks.lexical --memes 30000
+    python -m benchmarks.lexical --memes 1000000 --analysis 20 --description 15
 
 The words are drawn by Zipf's law from the frequency dictionary that symspellpy ships.
 

@@ -2,7 +2,7 @@
 
 python ../shared/real_memes/build_library.py LIBRARY --memes 1000 --seed 7
 memetica --library LIBRARY/memes --data DATA index
-python -m benchmarks.real_memes LIBRARY DATA
+python -m benchmarks.known_items LIBRARY DATA
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where the time of a query goes: each stage of a search in one process, over the library of `benchmarks.http`.
 
-    python -m benchmarks.stages FOLDER
+    python -m benchmarks.query_profile FOLDER
 
 Stages overlap: the encoder and the voters of meaning work in threads while words are looked up, so that the stages add
 up to more than the whole. What HTTP, JSON and the page add is the difference to `benchmarks.http`.
