@@ -86,14 +86,16 @@ def pools() -> tuple[dict[Field, list[str]], list[str]]:
 def fill(catalogue: Catalogue, memes: int, *, encoder: RandomDirections) -> None:
     """Write a synthetic library into an empty catalogue, embedded by an encoder."""
     texts, _ = pools()
-    catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
+    catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     draw = np.random.default_rng(2)
     for start in range(0, memes, 2000):
         with catalogue.transaction():
             for number in range(start, min(memes, start + 2000)):
                 add(catalogue, number, texts, draw)
-        missing = catalogue.vectors.missing_passages(encoder.name)
-        catalogue.vectors.put(encoder.name, [key for key, _ in missing], encoder.encode([body for _, body in missing]))
+        missing = catalogue.embeddings.missing_passages(encoder.name)
+        catalogue.embeddings.put(
+            encoder.name, [key for key, _ in missing], encoder.encode([body for _, body in missing])
+        )
 
 
 def add(catalogue: Catalogue, number: int, texts: dict[Field, list[str]], draw: np.random.Generator) -> None:

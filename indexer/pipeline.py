@@ -19,7 +19,7 @@ from indexer.stages.embed_texts import embed_passages, split_texts
 from indexer.stages.ocr import read_memes
 from indexer.stages.prepare_encoders import made_image_encoder, made_text_encoder
 from indexer.stages.weigh_texts import weigh_texts
-from indexer.work.leases import only_one
+from indexer.work.locks import lock
 from indexer.work.progress import Progress, StageReport, stage_of
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import ModelUnavailable
@@ -100,7 +100,7 @@ def index_library(
     recover_uploads(workspace)
     recover_refilings(workspace)
     # Of two scans at a time the one that saw less would take what the other saw for vanished.
-    with only_one(workspace.settings, "scanning"):
+    with lock(workspace.data, "scanning"):
         report(Stage.SCAN, lambda: scan_library(workspace.library, workspace.catalogue, progress=progress))
     report(Stage.MEDIA, lambda: decode_pictures(workspace, progress=progress))
     report(Stage.OCR, read)

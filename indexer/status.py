@@ -46,8 +46,8 @@ def library_status(workspace: Workspace) -> LibraryStatus:
     decoded = workspace.catalogue.pictures.count()
     with_ocr = workspace.catalogue.texts.count_with_ocr()
     described = workspace.catalogue.texts.count_described()
-    passages = workspace.catalogue.vectors.count_passages()
-    unembedded = workspace.catalogue.vectors.count_missing_passages(workspace.settings.text_encoder)
+    passages = workspace.catalogue.embeddings.count_passages()
+    unembedded = workspace.catalogue.embeddings.count_missing_passages(workspace.settings.text_encoder)
     badly = len(workspace.catalogue.texts.badly_read(BADLY_READ))
     unsplit = len(workspace.catalogue.texts.unsplit(SPLITTER))
 
@@ -92,7 +92,7 @@ def _seeing(workspace: Workspace, *, decoded: int, failed: int) -> StageStatus:
         name = chosen_image_encoder(workspace.settings)
     except WrongUse as error:
         return StageStatus(Stage.PICTURES, 0, decoded, failed, "pictures", error.message)
-    seen = workspace.catalogue.vectors.count_pictures(name) if name else 0
+    seen = workspace.catalogue.embeddings.count_pictures(name) if name else 0
     title = title_of(workspace.settings.image_encoder)
     note = f"by {title}" if name else f"{title} is not ready: `memetica models` says why"
     return StageStatus(Stage.PICTURES, seen, max(0, decoded - seen - failed), failed, "pictures", note)

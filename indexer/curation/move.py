@@ -19,7 +19,7 @@ from indexer.library.format import content_hash, library_root, look_at
 from indexer.library.naming import checked_category, free_path
 from indexer.library.scan import scan_again
 from indexer.stages.update_index import bring_up_to_date
-from indexer.work.leases import only_one
+from indexer.work.locks import lock
 from search.catalogue import Catalogue, RefilingRecord, RefilingState, Renamed, Verdict, VerdictKind
 from search.catalogue.verdicts import new_uid
 from search.encoders.base import TextEncoder
@@ -49,7 +49,7 @@ def refile(
     have, LibraryError when a file has changed or cannot be moved; then all is as it was.
     """
     library = library_root(workspace.library)
-    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+    with lock(workspace.data, "curating", seconds=WAIT_SECONDS):
         _recover(library, workspace.catalogue)
         known = [name for name, _, _ in workspace.catalogue.memes.categories()]
         record = _planned(library, workspace.catalogue, memes, checked_category(category, known=known), about)
@@ -75,7 +75,7 @@ def undo_refiling(workspace: Workspace, uid: str, *, note: str = "", told: Told 
     something else lies in its earlier place; then nothing is moved.
     """
     library = library_root(workspace.library)
-    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+    with lock(workspace.data, "curating", seconds=WAIT_SECONDS):
         _recover(library, workspace.catalogue)
         record = workspace.catalogue.refilings.get(uid)
         if record.state is not RefilingState.DONE:
@@ -108,7 +108,7 @@ def recover_refilings(workspace: Workspace) -> int:
     if workspace.catalogue.read_only or not workspace.catalogue.refilings.in_state(*_UNDER_WAY):
         return 0
     library = library_root(workspace.library)
-    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+    with lock(workspace.data, "curating", seconds=WAIT_SECONDS):
         return _recover(library, workspace.catalogue)
 
 

@@ -33,7 +33,7 @@ from indexer.describe.worklist import Todo
 from indexer.library.format import library_root
 from indexer.library.sidecars import sidecar_path, write_sidecar
 from indexer.stages.decode import decode_content
-from indexer.work.leases import Shift, shift_on
+from indexer.work.leases import WorkLease, work_lease
 from indexer.work.progress import Progress, stage_of
 from search.catalogue import Call, Outcome, ReadingRecord
 from search.errors import EndpointError, LibraryError, MemeticaError, ModelUnavailable, UnreadableFile
@@ -66,8 +66,8 @@ def describe_memes(
     if terms.write_sidecars and not os.access(workspace.library, os.W_OK):
         raise LibraryError(f"The folder {workspace.library} cannot be written.", hint="Leave --write-sidecars out.")
     run = _Run(workspace, terms, load_prompts(workspace.data, file=terms.prompts), progress, heard)
-    with shift_on(workspace.catalogue, Stage.DESCRIBE) as shift:
-        return run.through(shift, assignments)
+    with work_lease(workspace.catalogue, Stage.DESCRIBE) as lease:
+        return run.through(lease, assignments)
 
 
 class _Run:
@@ -95,7 +95,7 @@ class _Run:
         self._abandoned = threading.Event()
         self._errors: list[BaseException] = []
 
-    def through(self, shift: Shift, assignments: Sequence[Assignment]) -> Tally:
+    def through(self, lease: WorkLease, assignments: Sequence[Assignment]) -> Tally:
         """Do everything that the assignments ask for and return the count."""
         todos: dict[tuple[str, TextKind], Todo] = {}
         at: dict[str, list[Todo]] = {}
@@ -104,7 +104,7 @@ class _Run:
             if todo is None:
                 todo = Todo(
                     self._workspace.catalogue,
-                    shift,
+                    lease,
                     one.model,
                     one.kind,
                     limit=self._terms.limit,
@@ -271,7 +271,7 @@ class _Run:
                     ReadingRecord(meme.content_hash, todo.kind, todo.source, judged.text)
                 )
                 self._workspace.catalogue.failures.forget(Stage.DESCRIBE, subject=meme.path, source=todo.label)
-                todo.give_back(meme)
+                todo.release(meme)
 
     def _failed(self, todo: Todo, meme: Meme, error: MemeticaError, *, passing: bool = False) -> None:
         with self._workspace.catalogue.transaction():
@@ -283,7 +283,7 @@ class _Run:
                 source=todo.label,
                 passing=passing,
             )
-            todo.give_back(meme)
+            todo.release(meme)
         self._count(failed=1)
 
     def _sidecars(self, todo: Todo, meme: Meme) -> list[Path]:

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 
 from indexer.library.sidecars import safe_name
-from indexer.work.leases import Shift
+from indexer.work.leases import WorkLease
 from search.catalogue import Catalogue
 from search.catalogue.descriptions import work_label
 from search.meme import Meme, TextKind
@@ -19,7 +19,7 @@ class Todo:
     def __init__(
         self,
         catalogue: Catalogue,
-        shift: Shift,
+        lease: WorkLease,
         model: str,
         kind: TextKind,
         *,
@@ -32,7 +32,7 @@ class Todo:
         self.label = work_label(self.source, kind)
         self.elsewhere = 0
         self._catalogue = catalogue
-        self._shift = shift
+        self._lease = lease
         self._by_anybody = only_undescribed
         # Two models that look for memes without any text of this kind must not find the same.
         self._sources = (self.label, f"any.{kind}") if only_undescribed else (self.label,)
@@ -58,27 +58,27 @@ class Todo:
                     if not self._waiting:
                         return None
                 meme = self._waiting.popleft()
-                if self._shift.take(meme.content_hash, sources=self._sources):
+                if self._lease.acquire(meme.content_hash, sources=self._sources):
                     # Whoever had it a moment ago may have done it.
-                    if self._lacks(meme):
+                    if self._is_missing(meme):
                         self._left -= 1
                         return meme
-                    self.give_back(meme)
+                    self.release(meme)
                 self.elsewhere += 1
             return None
 
-    def _lacks(self, meme: Meme) -> bool:
-        return self._catalogue.descriptions.lacks(
+    def _is_missing(self, meme: Meme) -> bool:
+        return self._catalogue.descriptions.is_missing(
             meme.content_hash, self.kind, self.source, by_anybody=self._by_anybody
         )
 
-    def give_back(self, meme: Meme) -> None:
+    def release(self, meme: Meme) -> None:
         """Let others take a meme: it is done, or was tried."""
-        self._shift.give_back(meme.content_hash, sources=self._sources)
+        self._lease.release(meme.content_hash, sources=self._sources)
 
     def put_back(self, meme: Meme, *, done_elsewhere: bool = False) -> None:
         """Take a meme out of the count, because nothing was asked about it; it waits again unless it is done."""
-        self.give_back(meme)
+        self.release(meme)
         with self._lock:
             self._left += 1
             if done_elsewhere:

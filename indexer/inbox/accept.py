@@ -29,7 +29,7 @@ from indexer.library.scan import scan_again
 from indexer.library.sidecars import link_free
 from indexer.media.decode import thumbnail
 from indexer.media.thumbnails import thumbnail_path, write_atomically
-from indexer.work.leases import only_one
+from indexer.work.locks import lock
 from search.catalogue import Catalogue, PictureRecord, ReadingRecord, Upload, UploadState, VerdictKind
 from search.errors import LibraryError, MemeticaError, SuspectedDuplicate, WrongUse
 from search.evidence import Evidence, Tier
@@ -59,9 +59,9 @@ def accept(
     SuspectedDuplicate, WrongUse when it cannot be accepted, LibraryError when the library cannot be written.
     """
     library = library_root(workspace.library)
-    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+    with lock(workspace.data, "curating", seconds=WAIT_SECONDS):
         recover(workspace)
-        upload = workspace.catalogue.inbox.get(id)
+        upload = workspace.catalogue.uploads.get(id)
         if upload.state is UploadState.ACCEPTED:
             return upload
         if upload.state is not UploadState.EXAMINED:
@@ -78,15 +78,15 @@ def accept(
         folder = checked_category(category, known=known)
         path = free_path(library, workspace.catalogue, category=folder, name=upload.name, suffix=upload.suffix)
         told("begin")
-        with workspace.catalogue.inbox.durably():
-            workspace.catalogue.inbox.accepting(id, category=folder, path=path, note=anyway.strip()[:500])
+        with workspace.catalogue.uploads.durably():
+            workspace.catalogue.uploads.accepting(id, category=folder, path=path, note=anyway.strip()[:500])
         try:
-            _bring_in(workspace, library, workspace.catalogue.inbox.get(id), told=told)
+            _bring_in(workspace, library, workspace.catalogue.uploads.get(id), told=told)
         except (OSError, MemeticaError) as error:
-            _give_up(workspace, library, workspace.catalogue.inbox.get(id))
+            _give_up(workspace, library, workspace.catalogue.uploads.get(id))
             raise _in_words(error) from error
     told("done")
-    return workspace.catalogue.inbox.get(id)
+    return workspace.catalogue.uploads.get(id)
 
 
 def take_back(workspace: Workspace, id: int, *, told: Told = lambda step: None) -> Upload:
@@ -95,15 +95,15 @@ def take_back(workspace: Workspace, id: int, *, told: Told = lambda step: None) 
     What was accepted leaves the library, everything beside it too, for the data folder's trash. Raises WrongUse when
     nothing was decided, LibraryError when its file has changed since or cannot be moved; then all is as it was.
     """
-    if workspace.catalogue.inbox.get(id).state is UploadState.DISCARDED:
+    if workspace.catalogue.uploads.get(id).state is UploadState.DISCARDED:
         return take_back_discarded(workspace, id)
     library = library_root(workspace.library)
-    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+    with lock(workspace.data, "curating", seconds=WAIT_SECONDS):
         recover(workspace)
-        upload = workspace.catalogue.inbox.get(id)
+        upload = workspace.catalogue.uploads.get(id)
         if upload.state is not UploadState.ACCEPTED or upload.path is None:
             raise WrongUse(f"{upload.name} waits for a decision: there is none to undo.")
-        if workspace.catalogue.inbox.held(upload.content_hash) is not None:
+        if workspace.catalogue.uploads.held(upload.content_hash) is not None:
             raise WrongUse(f"The same picture as {upload.name} waits in the inbox again already.")
         if bytes_hash(library / upload.path) != upload.content_hash:
             raise LibraryError(
@@ -111,14 +111,14 @@ def take_back(workspace: Workspace, id: int, *, told: Told = lambda step: None) 
                 hint="Undo that first, or move it by hand.",
             )
         told("begin")
-        with workspace.catalogue.inbox.durably():
-            workspace.catalogue.inbox.undoing(id)
+        with workspace.catalogue.uploads.durably():
+            workspace.catalogue.uploads.undoing(id)
         try:
             _take_out(workspace, library, upload, told=told)
         except OSError as error:
             raise _in_words(error) from error
     told("done")
-    return workspace.catalogue.inbox.get(id)
+    return workspace.catalogue.uploads.get(id)
 
 
 def recover_uploads(workspace: Workspace) -> int:
@@ -126,15 +126,15 @@ def recover_uploads(workspace: Workspace) -> int:
 
     Raises LibraryError when a file cannot be written or moved now.
     """
-    if workspace.catalogue.read_only or not workspace.catalogue.inbox.count(*_UNDER_WAY):
+    if workspace.catalogue.read_only or not workspace.catalogue.uploads.count(*_UNDER_WAY):
         return 0
-    with only_one(workspace.settings, "curating", seconds=WAIT_SECONDS):
+    with lock(workspace.data, "curating", seconds=WAIT_SECONDS):
         return recover(workspace)
 
 
 def recover(workspace: Workspace) -> int:
     """Do what `recover_uploads` does, while nobody else decides: what is under way was interrupted."""
-    interrupted = workspace.catalogue.inbox.in_state(*_UNDER_WAY)
+    interrupted = workspace.catalogue.uploads.in_state(*_UNDER_WAY)
     library = library_root(workspace.library) if interrupted else workspace.library
     for upload in interrupted:
         try:
@@ -182,7 +182,7 @@ def _bring_in(workspace: Workspace, library: Path, upload: Upload, *, told: Told
     told("thumbnail")
     _write_thumbnail(workspace.settings, upload)
     told("commit")
-    with workspace.catalogue.inbox.durably():
+    with workspace.catalogue.uploads.durably():
         _enter(library, workspace.catalogue, upload)
     told("tidy")
     forget_files(workspace.data, upload.content_hash)
@@ -242,7 +242,7 @@ def _enter(library: Path, catalogue: Catalogue, upload: Upload) -> None:
     picture = findings.get("picture")
     if picture:
         record = PictureRecord(content_hash=upload.content_hash, **(picture | {"type": MediaType(picture["type"])}))
-        catalogue.pictures.put(record, catalogue.inbox.fingerprints_of(upload.content_hash))
+        catalogue.pictures.put(record, catalogue.uploads.fingerprints_of(upload.content_hash))
     reading = findings.get("reading")
     if reading:
         catalogue.texts.put_reading(ReadingRecord(upload.content_hash, TextKind.OCR, **reading))
@@ -256,7 +256,7 @@ def _enter(library: Path, catalogue: Catalogue, upload: Upload) -> None:
                 paths=[upload.path, *(one.path for one in others)],
                 note=upload.note,
             ).uid
-    catalogue.inbox.accepted(upload.id, meme_id=meme.id, verdict=verdict)
+    catalogue.uploads.accepted(upload.id, meme_id=meme.id, verdict=verdict)
 
 
 def _give_up(workspace: Workspace, library: Path, upload: Upload) -> None:
@@ -269,8 +269,8 @@ def _give_up(workspace: Workspace, library: Path, upload: Upload) -> None:
         target.unlink()
     if not os.path.lexists(target) and sidecar.is_file() and sidecar.read_bytes() == _first_seen(upload):
         sidecar.unlink()
-    with workspace.catalogue.inbox.durably():
-        workspace.catalogue.inbox.reopened(upload.id)
+    with workspace.catalogue.uploads.durably():
+        workspace.catalogue.uploads.reopened(upload.id)
         scan_again(library, workspace.catalogue, [upload.path])
 
 
@@ -311,12 +311,12 @@ def _take_out(workspace: Workspace, library: Path, upload: Upload, *, told: Told
     if not preview_path(workspace.data, upload.content_hash).exists():
         draw_preview(workspace.settings, upload.content_hash)
     told("commit")
-    with workspace.catalogue.inbox.durably():
+    with workspace.catalogue.uploads.durably():
         scan_again(library, workspace.catalogue, [upload.path])
         standing = {one.uid for one in workspace.catalogue.verdicts.standing()}
         if upload.verdict in standing and upload.verdict is not None:
             workspace.catalogue.verdicts.undo(upload.verdict)
-        workspace.catalogue.inbox.reopened(upload.id)
+        workspace.catalogue.uploads.reopened(upload.id)
 
 
 def _in_words(error: Exception) -> MemeticaError:

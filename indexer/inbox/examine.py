@@ -68,9 +68,9 @@ def examine(examiner: Examiner, upload: Upload) -> None:
             before=upload.id,
         )
     except UnreadableFile as error:
-        catalogue.inbox.failed(upload.id, reason=error.message, hint=error.hint)
+        catalogue.uploads.failed(upload.id, reason=error.message, hint=error.hint)
         return
-    catalogue.inbox.examined(upload.id, findings, fingerprints)
+    catalogue.uploads.examined(upload.id, findings, fingerprints)
 
 
 def find_out(
@@ -254,7 +254,7 @@ def _likes_beside(examiner: Examiner, before: int, pictures: Sequence[Image.Imag
     own: Seen | None = None
     both = (pdq(picture)[0], pdq_mirrored(picture))
     found = []
-    for other in examiner.workspace.catalogue.inbox.in_state(UploadState.EXAMINED):
+    for other in examiner.workspace.catalogue.uploads.in_state(UploadState.EXAMINED):
         if other.id >= before:
             continue
         frames = examiner.workspace.catalogue.pictures.fingerprints_of(other.content_hash, PDQ)

@@ -62,7 +62,7 @@ def receive(workspace: Workspace, source: IO[bytes], *, name: str, came_by: str)
     Raises UnreadableFile when it is broken, too large or no picture or video, InboxFull, and DataFolderError when it
     cannot be written; then nothing is kept.
     """
-    count, held_bytes = workspace.catalogue.inbox.load()
+    count, held_bytes = workspace.catalogue.uploads.load()
     if count >= workspace.settings.inbox_files or held_bytes >= workspace.settings.inbox_bytes:
         raise InboxFull(
             f"The inbox is full: {count:,} uploads wait there.", hint="Accept or discard some, or raise inbox_files."
@@ -73,7 +73,7 @@ def receive(workspace: Workspace, source: IO[bytes], *, name: str, came_by: str)
         folder.mkdir(parents=True, exist_ok=True)
         try:
             content_hash, size = _saved(source, aside, most=workspace.settings.upload_bytes)
-            known = workspace.catalogue.inbox.held(content_hash)
+            known = workspace.catalogue.uploads.held(content_hash)
             if known is not None:
                 return known
             decoded = decode(aside, max_pixels=workspace.settings.max_pixels, max_bytes=workspace.settings.upload_bytes)
@@ -84,7 +84,7 @@ def receive(workspace: Workspace, source: IO[bytes], *, name: str, came_by: str)
         finally:
             aside.unlink(missing_ok=True)
     try:
-        return workspace.catalogue.inbox.add(
+        return workspace.catalogue.uploads.add(
             content_hash,
             name=shown_name(name),
             suffix=suffix,
@@ -182,54 +182,54 @@ def forget_files(data: Path, content_hash: str) -> None:
 def discard(workspace: Workspace, id: int) -> Upload:
     """Throw an upload away, with a way back while it is among the last; raise NotFound, or WrongUse once accepted."""
     with workspace.catalogue.transaction():
-        upload = workspace.catalogue.inbox.get(id)
+        upload = workspace.catalogue.uploads.get(id)
         if upload.state is UploadState.DISCARDED:
             return upload
         if upload.state not in (UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED):
             raise WrongUse(f"{upload.name} is {upload.state.value}: it cannot be discarded.", hint="Undo that first.")
-        workspace.catalogue.inbox.discarded(id)
+        workspace.catalogue.uploads.discarded(id)
     _forget_old(workspace)
-    return workspace.catalogue.inbox.get(id)
+    return workspace.catalogue.uploads.get(id)
 
 
 def take_back_discarded(workspace: Workspace, id: int) -> Upload:
     """Let a discarded upload wait for a decision again; raise WrongUse when that cannot be."""
     with workspace.catalogue.transaction():
-        upload = workspace.catalogue.inbox.get(id)
+        upload = workspace.catalogue.uploads.get(id)
         if upload.state is not UploadState.DISCARDED:
             raise WrongUse(f"{upload.name} is not discarded.")
-        if workspace.catalogue.inbox.held(upload.content_hash) is not None:
+        if workspace.catalogue.uploads.held(upload.content_hash) is not None:
             raise WrongUse(f"The same picture as {upload.name} waits in the inbox again already.")
         if not inbox_path(workspace.data, upload.content_hash).is_file():
             raise WrongUse(f"{upload.name} is no longer kept.", hint="Send it again.")
-        workspace.catalogue.inbox.reopened(id)
-    return workspace.catalogue.inbox.get(id)
+        workspace.catalogue.uploads.reopened(id)
+    return workspace.catalogue.uploads.get(id)
 
 
 def _forget_old(workspace: Workspace) -> None:
     """Forget the uploads that were discarded longest ago, beyond those that are kept and the bytes they may have."""
     total = 0
-    discarded = workspace.catalogue.inbox.in_state(UploadState.DISCARDED)
+    discarded = workspace.catalogue.uploads.in_state(UploadState.DISCARDED)
     newest_first = sorted(discarded, key=lambda one: (str(one.decided_at), one.id), reverse=True)
     for kept, upload in enumerate(newest_first, start=1):
         total += upload.size
         if kept > DISCARDED_KEPT or (kept > 1 and total > workspace.settings.inbox_bytes):
             with workspace.catalogue.transaction():
-                workspace.catalogue.inbox.forget(upload.id)
+                workspace.catalogue.uploads.forget(upload.id)
                 if not _needed(workspace.catalogue, upload.content_hash):
                     forget_files(workspace.data, upload.content_hash)
 
 
 def _needed(catalogue: Catalogue, content_hash: str) -> bool:
-    if catalogue.inbox.held(content_hash) is not None:
+    if catalogue.uploads.held(content_hash) is not None:
         return True
-    return any(one.content_hash == content_hash for one in catalogue.inbox.in_state(UploadState.DISCARDED))
+    return any(one.content_hash == content_hash for one in catalogue.uploads.in_state(UploadState.DISCARDED))
 
 
 def remove_orphans(workspace: Workspace) -> int:
     """Remove files of the inbox that no upload needs, left by a kill; return how many."""
     needed = {
-        one.content_hash for one in workspace.catalogue.inbox.in_state(*(set(UploadState) - {UploadState.ACCEPTED}))
+        one.content_hash for one in workspace.catalogue.uploads.in_state(*(set(UploadState) - {UploadState.ACCEPTED}))
     }
     removed = 0
     folder = workspace.inbox

@@ -15,7 +15,7 @@ from indexer.inbox.examine import Examiner, examine, open_examiner
 from indexer.inbox.receive import remove_orphans
 from indexer.ocr.engines import OcrEngine, load_ocr
 from indexer.stages.update_index import bring_up_to_date
-from indexer.work.leases import shift_on
+from indexer.work.leases import work_lease
 from indexer.work.worker import IDLE_SECONDS, Worker
 from search.catalogue import Catalogue, Upload, UploadState
 from search.encoders.base import TextEncoder
@@ -76,14 +76,14 @@ def examining(workspace: Workspace, *, ready: Ready, idle: float = IDLE_SECONDS)
 
 def _examine_next(catalogue: Catalogue, ready: Ready) -> bool:
     """Examine the first upload that waits and that nobody else examines; return whether there was one."""
-    if not catalogue.inbox.count(UploadState.WAITING):
+    if not catalogue.uploads.count(UploadState.WAITING):
         return False
-    with shift_on(catalogue, Stage.MEDIA) as shift:
-        for upload in catalogue.inbox.in_state(UploadState.WAITING):
-            if not shift.take(upload.content_hash, sources=(SOURCE,)):
+    with work_lease(catalogue, Stage.MEDIA) as lease:
+        for upload in catalogue.uploads.in_state(UploadState.WAITING):
+            if not lease.acquire(upload.content_hash, sources=(SOURCE,)):
                 continue
             # Whoever had it a moment ago may have examined it.
-            if catalogue.inbox.get(upload.id).state is UploadState.WAITING:
+            if catalogue.uploads.get(upload.id).state is UploadState.WAITING:
                 _examine(ready.examiner(), upload)
             return True
     return False
@@ -96,7 +96,7 @@ def _examine(examiner: Examiner, upload: Upload) -> None:
         raise
     except Exception as error:  # whatever hostile bytes do to a decoder is this upload's failure, and no other's
         logger.exception("upload %s could not be examined", upload.id)
-        examiner.workspace.catalogue.inbox.failed(
+        examiner.workspace.catalogue.uploads.failed(
             upload.id, reason=f"Something went wrong while it was examined: {type(error).__name__}.", hint="Discard it."
         )
 
@@ -109,7 +109,7 @@ def examine_waiting(catalogue: Catalogue, *, ready: Ready, told: Callable[[int],
     done = 0
     while _examine_next(catalogue, ready):
         done += 1
-        told(catalogue.inbox.count(UploadState.WAITING))
+        told(catalogue.uploads.count(UploadState.WAITING))
     return done
 
 
@@ -144,15 +144,15 @@ def index_decided(workspace: Workspace, *, load_encoder: Callable[[], TextEncode
 
     Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; then they wait on.
     """
-    if not workspace.catalogue.inbox.unindexed():
+    if not workspace.catalogue.uploads.unindexed():
         return []
     encoder = load_encoder()
-    with shift_on(workspace.catalogue, Stage.BUILD) as shift:
+    with work_lease(workspace.catalogue, Stage.BUILD) as lease:
         taken = [
-            one for one in workspace.catalogue.inbox.unindexed() if shift.take(one.content_hash, sources=(SOURCE,))
+            one for one in workspace.catalogue.uploads.unindexed() if lease.acquire(one.content_hash, sources=(SOURCE,))
         ]
         ids = {one.meme_id for one in taken if one.meme_id is not None}
         if ids:
             bring_up_to_date(workspace, ids, encoder=encoder)
-            workspace.catalogue.inbox.indexed(taken)
+            workspace.catalogue.uploads.indexed(taken)
     return taken

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from indexer.work.locks import lock
 from indexer.work.progress import Progress, Silence, stage_of
 from search.catalogue import Catalogue
-from search.errors import DataFolderError, IndexUnusable
+from search.errors import IndexUnusable
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
 from search.index import build_fingerprints, build_vectors
 from search.index.columns import Ids, table_of, write_table
@@ -36,7 +35,6 @@ from search.index.lexical import build_words, documents_of
 from search.index.variants import variants_of
 from search.index.whitening import whitening_of, write_whitening
 from search.meme import Field, Stage
-from search.settings import Settings
 from search.texts.agreement import LEAST_WEIGHT
 from search.texts.chunking import SPLITTER
 from search.workspace import Workspace
@@ -59,7 +57,7 @@ def build_index(
     DataFolderError when nothing can be written, or another build does not end; the generation that was live stays so.
     """
     index = workspace.index
-    with only_builder(workspace.settings):
+    with lock(workspace.data, "building", seconds=WAIT_SECONDS):
         live = None if force else live_manifest(index)
         made_of = (workspace.catalogue.revision(), text_encoder, image_encoder, SPLITTER)
         if live is not None and (live.revision, live.text_encoder, live.image_encoder, live.splitter) == made_of:
@@ -71,26 +69,6 @@ def build_index(
             image_encoder=image_encoder,
             progress=progress or Silence(),
         )
-
-
-@contextmanager
-def only_builder(settings: Settings) -> Iterator[None]:
-    """Let nobody else write index files meanwhile; raise DataFolderError as `build_index` does."""
-    index = settings.data / "index"
-    try:
-        settings.data.mkdir(parents=True, exist_ok=True)
-        with FileLock(settings.data / "building.lock").acquire(timeout=WAIT_SECONDS):
-            yield
-    except Timeout as error:
-        raise DataFolderError(
-            f"Another process has been building the index in {index} for {WAIT_SECONDS} seconds.",
-            hint="Wait for it to end and try again.",
-        ) from error
-    except OSError as error:
-        raise DataFolderError(
-            f"The data folder {settings.data} cannot be written: {error.strerror}.",
-            hint="Choose another with `--data` or MEMETICA_DATA.",
-        ) from error
 
 
 def live_manifest(index: Path) -> Manifest | None:
@@ -117,7 +95,7 @@ def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, image_encode
         memes = catalogue.memes.everything()
         owners, rows = _build_words(folder, catalogue)
         progress.advance()
-        dimensions = catalogue.vectors.dimensions(text_encoder)
+        dimensions = catalogue.embeddings.dimensions(text_encoder)
         if dimensions:
             rows |= _build_meanings(folder, catalogue, text_encoder=text_encoder, progress=progress)
         pictures, bits = _fingerprints(catalogue, PDQ, np.dtype(np.uint8), PDQ_BITS // 8)
@@ -129,8 +107,8 @@ def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, image_encode
         rows |= {FINGERPRINTS: len(pictures), LOOKS: len(lookers)}
         encoders = {text_encoder: dimensions} if dimensions else {}
         if image_encoder:
-            encoders[image_encoder] = catalogue.vectors.dimensions(image_encoder)
-            seen, vectors = catalogue.vectors.of_pictures(image_encoder)
+            encoders[image_encoder] = catalogue.embeddings.dimensions(image_encoder)
+            seen, vectors = catalogue.embeddings.of_pictures(image_encoder)
             build_vectors(folder / PICTURES, vectors, owners=seen)
             rows[PICTURES] = len(seen)
             owners[Field.PICTURE] = np.unique(seen)
@@ -171,10 +149,10 @@ def _build_words(folder: Path, catalogue: Catalogue) -> tuple[dict[Field, Ids], 
 def _build_meanings(folder: Path, catalogue: Catalogue, *, text_encoder: str, progress: Progress) -> dict[str, int]:
     """Write each field's embeddings, and the whitening that they went through; return how many rows each has."""
     fields = {
-        field: catalogue.vectors.of_field(text_encoder, field, least_weight=LEAST_WEIGHT) for field in TEXT_FIELDS
+        field: catalogue.embeddings.of_field(text_encoder, field, least_weight=LEAST_WEIGHT) for field in TEXT_FIELDS
     }
     whitening = whitening_of(
-        (vectors for _, vectors in fields.values()), dimensions=catalogue.vectors.dimensions(text_encoder)
+        (vectors for _, vectors in fields.values()), dimensions=catalogue.embeddings.dimensions(text_encoder)
     )
     write_whitening(folder / WHITENING, whitening)
     for field, (owners, vectors) in fields.items():

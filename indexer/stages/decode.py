@@ -14,7 +14,7 @@ from indexer.library.format import content_hash
 from indexer.media import decode as media
 from indexer.media.decode import placeholder, thumbnail
 from indexer.media.thumbnails import thumbnail_path, thumbnails_present, write_atomically
-from indexer.work.leases import shift_on
+from indexer.work.leases import work_lease
 from indexer.work.progress import Progress, stage_of
 from search.catalogue import FingerprintRecord, PictureRecord
 from search.duplicates.candidates import CONTENT, CORNERS, CORNERS_MIRRORED, content_bits, packed_corners
@@ -45,28 +45,30 @@ def decode_pictures(workspace: Workspace, *, progress: Progress) -> tuple[int, i
     one_thread_a_picture()
     done = failed = 0
     total = len(missing_pictures(workspace))
-    with stage_of(progress, Stage.MEDIA, total, unit="pictures"), shift_on(workspace.catalogue, Stage.MEDIA) as shift:
-        waiting = shift.until_done(lambda: missing_pictures(workspace), lacks=lambda meme: _lacks(workspace, meme))
+    with stage_of(progress, Stage.MEDIA, total, unit="pictures"), work_lease(workspace.catalogue, Stage.MEDIA) as lease:
+        waiting = lease.until_done(
+            lambda: missing_pictures(workspace), is_missing=lambda meme: _is_missing(workspace, meme)
+        )
         for meme, result in in_threads(
             lambda meme: decode_meme(workspace.settings, meme), waiting, threads=workspace.settings.threads
         ):
             if isinstance(result, UnreadableFile):
                 with workspace.catalogue.transaction():
                     workspace.catalogue.failures.record(Stage.MEDIA, meme.path, result, content_hash=meme.content_hash)
-                    shift.give_back(meme.content_hash)
+                    lease.release(meme.content_hash)
                 failed += 1
                 progress.advance(failed=True)
                 continue
             write_atomically(thumbnail_path(workspace.data, meme.content_hash), result.thumbnail)
             with workspace.catalogue.transaction():
                 workspace.catalogue.pictures.put(result.picture, result.fingerprints)
-                shift.give_back(meme.content_hash)
+                lease.release(meme.content_hash)
             done += 1
             progress.advance()
     return done, failed
 
 
-def _lacks(workspace: Workspace, meme: Meme) -> bool:
+def _is_missing(workspace: Workspace, meme: Meme) -> bool:
     """Return whether a content is still to be decoded."""
     if workspace.catalogue.pictures.missing(DECODER, content_hash=meme.content_hash):
         return True

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.stages.decode import decode_content, in_threads
-from indexer.work.leases import Shift, shift_on
+from indexer.work.leases import WorkLease, work_lease
 from indexer.work.progress import Progress, stage_of
 from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder
@@ -27,20 +27,20 @@ def embed_pictures(workspace: Workspace, encoder: ImageEncoder, *, progress: Pro
 
     Files are decoded in threads of their own while the model is busy with those before.
     """
-    workspace.catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
+    workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
 
     def missing() -> list[Meme]:
-        return workspace.catalogue.vectors.missing_pictures(encoder.name)
+        return workspace.catalogue.embeddings.missing_pictures(encoder.name)
 
-    def lacks(meme: Meme) -> bool:
-        return bool(workspace.catalogue.vectors.missing_pictures(encoder.name, content_hash=meme.content_hash))
+    def is_missing(meme: Meme) -> bool:
+        return bool(workspace.catalogue.embeddings.missing_pictures(encoder.name, content_hash=meme.content_hash))
 
     done = failed = 0
     with (
         stage_of(progress, Stage.PICTURES, len(missing()), unit="pictures"),
-        shift_on(workspace.catalogue, Stage.PICTURES) as shift,
+        work_lease(workspace.catalogue, Stage.PICTURES) as lease,
     ):
-        waiting = shift.until_done(missing, lacks=lacks, source=encoder.name)
+        waiting = lease.until_done(missing, is_missing=is_missing, source=encoder.name)
         batch: list[tuple[Meme, Prepared]] = []
         prepared = in_threads(
             lambda meme: prepare(workspace.settings, meme, encoder),
@@ -54,17 +54,17 @@ def embed_pictures(workspace: Workspace, encoder: ImageEncoder, *, progress: Pro
                     workspace.catalogue.failures.record(
                         Stage.PICTURES, meme.path, result, content_hash=meme.content_hash, source=encoder.name
                     )
-                    shift.give_back(meme.content_hash, sources=(encoder.name,))
+                    lease.release(meme.content_hash, sources=(encoder.name,))
                 failed += 1
                 progress.advance(failed=True)
                 continue
             batch.append((meme, result))
             if sum(len(frames) for _, frames in batch) >= BATCH:
-                done += _keep(workspace.catalogue, encoder, batch, shift=shift)
+                done += _keep(workspace.catalogue, encoder, batch, lease=lease)
                 progress.advance(len(batch))
                 batch = []
         if batch:
-            done += _keep(workspace.catalogue, encoder, batch, shift=shift)
+            done += _keep(workspace.catalogue, encoder, batch, lease=lease)
             progress.advance(len(batch))
     return done, failed
 
@@ -72,7 +72,7 @@ def embed_pictures(workspace: Workspace, encoder: ImageEncoder, *, progress: Pro
 def embed_few(workspace: Workspace, memes: Iterable[Meme], *, encoder: ImageEncoder) -> None:
     """Show the encoder those of a few memes that it has not seen; what cannot be read is left for `embed_pictures`."""
     for meme in memes:
-        if len(workspace.catalogue.vectors.of_picture(encoder.name, meme.content_hash)):
+        if len(workspace.catalogue.embeddings.of_picture(encoder.name, meme.content_hash)):
             continue
         try:
             frames = prepare(workspace.settings, meme, encoder)
@@ -87,15 +87,15 @@ def prepare(settings: Settings, meme: Meme, encoder: ImageEncoder) -> Prepared:
 
 
 def _keep(
-    catalogue: Catalogue, encoder: ImageEncoder, batch: list[tuple[Meme, Prepared]], *, shift: Shift | None = None
+    catalogue: Catalogue, encoder: ImageEncoder, batch: list[tuple[Meme, Prepared]], *, lease: WorkLease | None = None
 ) -> int:
     """Keep the encoder's rows of a batch of memes; return how many memes that are."""
     vectors = encoder.encode_prepared([frame for _, frames in batch for frame in frames])
     first = 0
     with catalogue.transaction():
         for meme, frames in batch:
-            catalogue.vectors.put_picture(encoder.name, meme.content_hash, vectors[first : first + len(frames)])
+            catalogue.embeddings.put_picture(encoder.name, meme.content_hash, vectors[first : first + len(frames)])
             first += len(frames)
-            if shift is not None:
-                shift.give_back(meme.content_hash, sources=(encoder.name,))
+            if lease is not None:
+                lease.release(meme.content_hash, sources=(encoder.name,))
     return len(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexer.work.leases import Shift, free_the_dead, shift_on
+from indexer.work.leases import WorkLease, reclaim_stale, work_lease
 from indexer.work.progress import Progress, stage_of
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
@@ -29,39 +29,39 @@ def split_texts(catalogue: Catalogue) -> int:
 
 def embed_passages(catalogue: Catalogue, encoder: TextEncoder, *, progress: Progress) -> int:
     """Embed the passages that this encoder has not read and nobody else is reading; return how many."""
-    catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
+    catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     # Near in length, so that a batch is padded little.
-    waiting = sorted(catalogue.vectors.missing_passages(encoder.name), key=lambda one: len(one[1]))
+    waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda one: len(one[1]))
     done = 0
-    with stage_of(progress, Stage.EMBED, len(waiting), unit="passages"), shift_on(catalogue, Stage.EMBED) as shift:
+    with stage_of(progress, Stage.EMBED, len(waiting), unit="passages"), work_lease(catalogue, Stage.EMBED) as lease:
         while waiting:
             before = done
             for start in range(0, len(waiting), BATCH):
-                batch = _taken(catalogue, shift, encoder, waiting[start : start + BATCH])
+                batch = _taken(catalogue, lease, encoder, waiting[start : start + BATCH])
                 if not batch:
                     continue
                 vectors = encoder.encode([body for _, body in batch])
                 with catalogue.transaction():
-                    catalogue.vectors.put(encoder.name, [input for input, _ in batch], vectors)
+                    catalogue.embeddings.put(encoder.name, [input for input, _ in batch], vectors)
                     for input, _ in batch:
-                        shift.give_back(input, sources=(encoder.name,))
+                        lease.release(input, sources=(encoder.name,))
                 done += len(batch)
                 progress.advance(len(batch))
             if done == before:
                 break  # the rest is in the hands of others
-            free_the_dead(catalogue)
-            waiting = sorted(catalogue.vectors.missing_passages(encoder.name), key=lambda one: len(one[1]))
+            reclaim_stale(catalogue)
+            waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda one: len(one[1]))
     return done
 
 
 def _taken(
-    catalogue: Catalogue, shift: Shift, encoder: TextEncoder, batch: list[tuple[str, str]]
+    catalogue: Catalogue, lease: WorkLease, encoder: TextEncoder, batch: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
     """Return the passages of a batch that are this shift's to embed now."""
     with catalogue.transaction():
-        taken = [one for one in batch if shift.take(one[0], sources=(encoder.name,))]
+        taken = [one for one in batch if lease.acquire(one[0], sources=(encoder.name,))]
         # Whoever had one a moment ago may have embedded it.
-        known = catalogue.vectors.get(encoder.name, [input for input, _ in taken])
+        known = catalogue.embeddings.get(encoder.name, [input for input, _ in taken])
         for input in known:
-            shift.give_back(input, sources=(encoder.name,))
+            lease.release(input, sources=(encoder.name,))
     return [one for one in taken if one[0] not in known]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from indexer.ocr.engines import OcrEngine, Reading, read_frames
 from indexer.stages.decode import decode_content, in_threads
 from indexer.stages.weigh_texts import BADLY_READ
-from indexer.work.leases import shift_on
+from indexer.work.leases import work_lease
 from indexer.work.progress import Progress, stage_of
 from search.catalogue import ReadingRecord
 from search.errors import UnreadableFile
@@ -37,7 +37,7 @@ def read_memes(
             ]
         return found
 
-    def lacks(meme: Meme) -> bool:
+    def is_missing(meme: Meme) -> bool:
         return bool(
             workspace.catalogue.texts.without_ocr(
                 engine.name, again=again or badly_read, content_hash=meme.content_hash
@@ -49,16 +49,16 @@ def read_memes(
 
     with (
         stage_of(progress, Stage.OCR, len(missing()), unit="pictures"),
-        shift_on(workspace.catalogue, Stage.OCR) as shift,
+        work_lease(workspace.catalogue, Stage.OCR) as lease,
     ):
-        waiting = shift.until_done(missing, lacks=lacks, source=engine.name)
+        waiting = lease.until_done(missing, is_missing=is_missing, source=engine.name)
         for meme, result in in_threads(read, waiting, threads=workspace.settings.threads):
             if isinstance(result, UnreadableFile):
                 with workspace.catalogue.transaction():
                     workspace.catalogue.failures.record(
                         Stage.OCR, meme.path, result, content_hash=meme.content_hash, source=engine.name
                     )
-                    shift.give_back(meme.content_hash, sources=(engine.name,))
+                    lease.release(meme.content_hash, sources=(engine.name,))
                 failed += 1
                 progress.advance(failed=True)
                 continue
@@ -66,7 +66,7 @@ def read_memes(
                 workspace.catalogue.texts.put_reading(reading_record(meme, engine, result))
                 # Another engine's failure is none any more: there is a text.
                 workspace.catalogue.failures.forget(Stage.OCR, subject=meme.path)
-                shift.give_back(meme.content_hash, sources=(engine.name,))
+                lease.release(meme.content_hash, sources=(engine.name,))
             done += 1
             progress.advance()
     return done, failed

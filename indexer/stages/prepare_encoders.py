@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexer.work.leases import only_one
+from indexer.work.locks import lock
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.registry import export_text_encoder, load_image_encoder, load_text_encoder, make_image_encoder
 from search.settings import Settings
@@ -10,7 +10,7 @@ from search.settings import Settings
 
 def made_text_encoder(settings: Settings) -> TextEncoder:
     """Return the text encoder, exporting it first where that has not been done; raise ModelUnavailable."""
-    with only_one(settings, "exporting"):
+    with lock(settings.data, "exporting"):
         export_text_encoder(settings)
     return load_text_encoder(settings, often=True)
 
@@ -22,6 +22,6 @@ def made_image_encoder(settings: Settings) -> ImageEncoder | None:
     """
     if not settings.image_encoder:
         return None
-    with only_one(settings, "exporting"):
+    with lock(settings.data, "exporting"):
         name = make_image_encoder(settings)
     return load_image_encoder(settings, name, often=True)

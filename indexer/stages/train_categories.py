@@ -45,7 +45,7 @@ def learn(workspace: Workspace, *, encoder: TextEncoder) -> Model:
     from search.categories.splits import groups_of
     from search.categories.training import fit
 
-    workspace.catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
+    workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     with workspace.catalogue.snapshot():
         known = library_traits(workspace.catalogue, encoder=encoder.name)
         memes = {meme.id: meme for meme in workspace.catalogue.memes.many(known.ids.tolist())}
@@ -99,7 +99,7 @@ def open_suggester(
     All is learnt anew where nothing was or much has changed since, by `learn_all` or else here. Raises ModelUnavailable
     or DataFolderError.
     """
-    workspace.catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
+    workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     models = workspace.models
     with workspace.catalogue.snapshot():
         known = library_traits(workspace.catalogue, encoder=encoder.name)

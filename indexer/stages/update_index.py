@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.stages.build_index import build_index, image_encoder_of, live_manifest, middle_frames, only_builder
+from indexer.stages.build_index import WAIT_SECONDS, build_index, image_encoder_of, live_manifest, middle_frames
 from indexer.stages.embed_images import embed_few
 from indexer.stages.weigh_texts import weigh
+from indexer.work.locks import lock
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_image_encoder
@@ -68,9 +69,9 @@ def bring_up_to_date(workspace: Workspace, ids: Collection[int], *, encoder: Tex
         # What cannot be seen now is seen by the next `memetica index`.
         with suppress(MemeticaError):
             seeing = load_image_encoder(workspace.settings, seen_by, often=True)
-            workspace.catalogue.vectors.register(seen_by, dimensions=seeing.dimensions)
+            workspace.catalogue.embeddings.register(seen_by, dimensions=seeing.dimensions)
             embed_few(workspace, memes, encoder=seeing)
-    with only_builder(workspace.settings):
+    with lock(workspace.data, "building", seconds=WAIT_SECONDS):
         live = live_manifest(index)
         made_of = (encoder.name, SPLITTER, encoder.dimensions)
         if live is not None and (live.text_encoder, live.splitter, live.encoders.get(encoder.name)) == made_of:
@@ -80,18 +81,18 @@ def bring_up_to_date(workspace: Workspace, ids: Collection[int], *, encoder: Tex
 
 def embed_texts(catalogue: Catalogue, memes: Sequence[Meme], *, encoder: TextEncoder) -> None:
     """Cut, embed and weigh the texts of a few memes as they are now."""
-    catalogue.vectors.register(encoder.name, dimensions=encoder.dimensions)
+    catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     with catalogue.transaction():
         for meme in memes:
             passages = split(meme.path, category=meme.category, texts=catalogue.texts.of(meme))
             catalogue.texts.put_passages(meme.id, passages, splitter=SPLITTER)
     bodies = {row.input_hash: row.passage.body for row in catalogue.texts.passages_of([one.id for one in memes])}
-    known = catalogue.vectors.get(encoder.name, list(bodies))
+    known = catalogue.embeddings.get(encoder.name, list(bodies))
     missing = [input for input in bodies if input not in known]
     vectors = encoder.encode([bodies[input] for input in missing]) if missing else None
     with catalogue.transaction():
         if vectors is not None:
-            catalogue.vectors.put(encoder.name, missing, vectors)
+            catalogue.embeddings.put(encoder.name, missing, vectors)
         for meme in memes:
             weigh(catalogue, meme, encoder=encoder.name)
 
@@ -152,7 +153,7 @@ def _meanings(
     whitening = read_whitening(source / WHITENING, dimensions=dimensions)
     counts = {}
     passages = catalogue.texts.passages_of([one.id for one in memes], least_weight=LEAST_WEIGHT)
-    vectors = catalogue.vectors.get(live.text_encoder, [row.input_hash for row in passages])
+    vectors = catalogue.embeddings.get(live.text_encoder, [row.input_hash for row in passages])
     for field in TEXT_FIELDS:
         own = [row for row in passages if row.passage.field is field and row.input_hash in vectors]
         owners = np.array([row.meme_id for row in own], np.int64)
@@ -182,9 +183,9 @@ def _frames(
 
 def _seen(catalogue: Catalogue, memes: Iterable[Meme], encoder: str) -> tuple[Ids, NDArray[np.float32]]:
     """Return the owners ([n], rising) and the image encoder's rows ([n, d]) of their frames."""
-    found = [(meme.id, catalogue.vectors.of_picture(encoder, meme.content_hash)) for meme in memes]
+    found = [(meme.id, catalogue.embeddings.of_picture(encoder, meme.content_hash)) for meme in memes]
     owners = [id for id, rows in found for _ in rows]
-    rows = [rows for _, rows in found] or [np.empty((0, catalogue.vectors.dimensions(encoder)), np.float32)]
+    rows = [rows for _, rows in found] or [np.empty((0, catalogue.embeddings.dimensions(encoder)), np.float32)]
     return np.array(owners, np.int64), np.concatenate(rows)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from indexer.ocr.engines import Line, quality_of
-from search.catalogue import Catalogue, Judged, ReadingRecord
+from search.catalogue import Catalogue, ReadingRecord, TextReview
 from search.meme import Field, Meme, Text, TextKind
 from search.texts.agreement import Hearing, contradiction_in, hear
 from search.texts.claims import claims_of, found_share, letters_of
@@ -44,15 +44,15 @@ def weigh(catalogue: Catalogue, meme: Meme, *, encoder: str) -> None:
 def weights_of(catalogue: Catalogue, heard: Hearing) -> dict[tuple[Field, str], float]:
     """Return what each of a meme's texts weighs, 0 to 1, by field and source; keep its readings' qualities."""
     meme, texts, said = heard.meme, heard.texts, heard.judged
-    speaking = [at for at, one in enumerate(said) if one is not Judged.WRONG]
+    speaking = [at for at, one in enumerate(said) if one is not TextReview.WRONG]
     weights = dict.fromkeys(range(len(texts)), 0.0)
     for at, witness in enumerate(heard.witnesses):
         if witness is not None:
-            weights[at] = 1.0 if said[at] is Judged.RIGHT else witness.weight
+            weights[at] = 1.0 if said[at] is TextReview.RIGHT else witness.weight
     qualities = _qualities(catalogue, meme, [texts[at] for at in speaking])
     for at in speaking:
         others = any(weights[other] > 0 and texts[other].source != texts[at].source for other in speaking)
-        if said[at] is Judged.OPEN and others and qualities.get(_key(texts[at]), 1.0) < JUNK:
+        if said[at] is TextReview.OPEN and others and qualities.get(_key(texts[at]), 1.0) < JUNK:
             weights[at] = 0.0
     return {(field, texts[at].source): weight for at, weight in weights.items() for field in FIELDS[texts[at].kind]}
 

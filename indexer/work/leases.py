@@ -1,4 +1,4 @@
-"""Work that several processes share: each takes what nobody else is doing, and tells while it lives."""
+"""Leases: several processes share a stage, and each piece of work is done by one of them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ import platform
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from search.catalogue import Catalogue
 from search.errors import DataFolderError
 from search.meme import Meme, Stage
-from search.settings import Settings
 
 LEASE_SECONDS = 90.0
-WAIT_SECONDS = 3600.0  # a first scan reads every file of the library
-_RENEWALS = 3  # in the time of a lease: one may come late, or find the catalogue busy
+_RENEWALS = 3  # per lease time: one renewal may be late, or find the catalogue busy
 
 
-class Shift:
-    """One process's share of a stage's work. What it has taken is its own until it gives it back or is gone."""
+class WorkLease:
+    """One process's share of a stage: each content that it acquires is its own until released or expired."""
 
     def __init__(self, catalogue: Catalogue, stage: Stage, *, seconds: float = LEASE_SECONDS) -> None:
         self.owner = f"{_machine()} {os.getpid()} {uuid.uuid4().hex[:8]}"
@@ -31,93 +27,103 @@ class Shift:
         self._stage = stage
         self._seconds = seconds
 
-    def take(self, content_hash: str, *, sources: Iterable[str] = ("",)) -> bool:
-        """Return whether the work on a content, by all of these sources, is this shift's now."""
-        taken: list[str] = []
+    def acquire(self, content_hash: str, *, sources: Iterable[str] = ("",)) -> bool:
+        """Acquire the work on a content for all of these sources, or for none; return whether it was acquired."""
+        acquired: list[str] = []
         with self._catalogue.transaction():
             for source in sources:
-                if not self._catalogue.leases.take(
+                if not self._catalogue.leases.acquire(
                     self._stage, content_hash, owner=self.owner, seconds=self._seconds, source=source
                 ):
-                    self.give_back(content_hash, sources=taken)
+                    self.release(content_hash, sources=acquired)
                     return False
-                taken.append(source)
+                acquired.append(source)
         return True
 
-    def give_back(self, content_hash: str, *, sources: Iterable[str] = ("",)) -> None:
-        """Let others take the work on a content; called when its result is kept, in the same transaction."""
+    def release(self, content_hash: str, *, sources: Iterable[str] = ("",)) -> None:
+        """Release the work on a content; call it in the transaction that stores the result."""
         with self._catalogue.transaction():
             for source in sources:
                 self._catalogue.leases.release(self._stage, content_hash, owner=self.owner, source=source)
 
-    def taken(self, memes: Iterable[Meme], *, source: str = "") -> Iterator[Meme]:
-        """Yield the memes whose work nobody else is doing, each taken just before it is yielded."""
+    def acquire_each(self, memes: Iterable[Meme], *, source: str = "") -> Iterator[Meme]:
+        """Yield the memes that no other process works on, each acquired just before it is yielded."""
         for meme in memes:
-            if self.take(meme.content_hash, sources=(source,)):
+            if self.acquire(meme.content_hash, sources=(source,)):
                 yield meme
 
     def until_done(
-        self, missing: Callable[[], list[Meme]], *, lacks: Callable[[Meme], bool], source: str = ""
+        self, missing: Callable[[], list[Meme]], *, is_missing: Callable[[Meme], bool], source: str = ""
     ) -> Iterator[Meme]:
-        """Yield each missing meme once, until all is done or in the hands of others; what the dead held comes too.
+        """Yield each missing meme once, until none is left that another process does not hold.
 
-        `lacks` is asked of each meme once it is taken: whoever had it a moment ago may have done it.
+        `missing` is called again after each round, because a process that ends releases what it held. `is_missing` is
+        called for each meme once it is acquired: the previous holder may have done it.
         """
         met: set[str] = set()
         while True:
             before = len(met)
-            for meme in self.taken((meme for meme in missing() if meme.content_hash not in met), source=source):
+            waiting = (meme for meme in missing() if meme.content_hash not in met)
+            for meme in self.acquire_each(waiting, source=source):
                 met.add(meme.content_hash)
-                if lacks(meme):
+                if is_missing(meme):
                     yield meme
                 else:
-                    self.give_back(meme.content_hash, sources=(source,))
+                    self.release(meme.content_hash, sources=(source,))
             if len(met) == before:
                 return
-            free_the_dead(self._catalogue)
+            reclaim_stale(self._catalogue)
 
     def renew(self) -> None:
-        """Say that this process lives."""
+        """Extend all held leases by the lease time."""
         self._catalogue.leases.renew(self.owner, seconds=self._seconds)
 
 
 @contextmanager
-def shift_on(catalogue: Catalogue, stage: Stage, *, seconds: float = LEASE_SECONDS) -> Iterator[Shift]:
-    """Begin a shift whose leases are renewed while it lasts, and give everything back at its end.
+def work_lease(catalogue: Catalogue, stage: Stage, *, seconds: float = LEASE_SECONDS) -> Iterator[WorkLease]:
+    """Return a WorkLease that a thread renews inside the `with` block; all that it holds is released at the end.
 
-    What dead processes of this machine held is free at once; what those of other machines held, when it runs out.
+    Leases of dead processes on this machine are reclaimed at once; those of other machines when they expire.
+
+    >>> with work_lease(workspace.catalogue, Stage.OCR) as lease:
+    ...     lease.acquire("c0ffee"), lease.acquire("c0ffee")
+    (True, False)
     """
-    free_the_dead(catalogue)
-    shift = Shift(catalogue, stage, seconds=seconds)
-    over = threading.Event()
+    reclaim_stale(catalogue)
+    lease = WorkLease(catalogue, stage, seconds=seconds)
+    ended = threading.Event()
 
-    def keep() -> None:
-        while not over.wait(seconds / _RENEWALS):
+    def renew() -> None:
+        while not ended.wait(seconds / _RENEWALS):
             try:
-                shift.renew()
+                lease.renew()
             except DataFolderError:
-                continue  # busy: the next renewal is in time still
+                continue  # busy: the next renewal is still in time
 
-    keeper = threading.Thread(target=keep, name="leases", daemon=True)
-    keeper.start()
+    renewing = threading.Thread(target=renew, name="leases", daemon=True)
+    renewing.start()
     try:
-        yield shift
+        yield lease
     finally:
-        over.set()
-        keeper.join()
-        catalogue.leases.release_all(shift.owner)
+        ended.set()
+        renewing.join()
+        catalogue.leases.release_all(lease.owner)
 
 
-def free_the_dead(catalogue: Catalogue) -> int:
-    """Give back what processes of this machine held that no longer run; return how much that was."""
+def reclaim_stale(catalogue: Catalogue) -> int:
+    """Release the leases of processes on this machine that no longer run; return how many leases that were.
+
+    >>> reclaim_stale(workspace.catalogue)
+    0
+    """
     if os.name != "posix":
-        return 0  # elsewhere a signal 0 is no question
-    freed = 0
+        return 0  # signal 0 only tests for existence on POSIX
+    reclaimed = 0
     for owner in {lease.owner for lease in catalogue.leases.held()}:
         machine, pid, _ = owner.rsplit(" ", 2)
         if machine == _machine() and not _runs(int(pid)):
-            freed += catalogue.leases.release_all(owner)
-    return freed
+            reclaimed += catalogue.leases.release_all(owner)
+    return reclaimed
 
 
 def _runs(pid: int) -> bool:
@@ -131,29 +137,9 @@ def _runs(pid: int) -> bool:
 
 
 def _machine() -> str:
-    """Return a name for where this process's number means something: a container has numbers of its own."""
+    """Return a name for the scope in which this process's id is unique: a container has its own process ids."""
     try:
-        numbers = str(Path("/proc/self/ns/pid").readlink())
+        namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
-        numbers = "-"
-    return f"{platform.node().replace(' ', '_')} {numbers}"
-
-
-def only_one(settings: Settings, work: str, *, seconds: float = WAIT_SECONDS) -> AbstractContextManager[object]:
-    """Return a held lock on a kind of work, for a `with`, waiting for it; raise DataFolderError when that is too long.
-
-    A process that dies lets go of it.
-    """
-    try:
-        settings.data.mkdir(parents=True, exist_ok=True)
-        return FileLock(settings.data / f"{work}.lock").acquire(timeout=seconds)
-    except Timeout as error:
-        raise DataFolderError(
-            f"Another process has been {work} for more than {seconds:,.0f} seconds.",
-            hint="Wait for it to end; `memetica status` shows how far it is.",
-        ) from error
-    except OSError as error:
-        raise DataFolderError(
-            f"The data folder {settings.data} cannot be written: {error.strerror}.",
-            hint="Choose another with `--data` or MEMETICA_DATA.",
-        ) from error
+        namespace = "-"
+    return f"{platform.node().replace(' ', '_')} {namespace}"

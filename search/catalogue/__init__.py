@@ -1,7 +1,7 @@
 """The catalogue: everything that cost work or a decision, in one SQLite file. The only SQL of Memetica.
 
-`Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `descriptions`, `pictures`, `vectors`,
-`failures`, `judgements`, `leases`, `calls`, `verdicts`, `merges`, `refilings`, `inbox`. One object may be used from
+`Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `descriptions`, `pictures`, `embeddings`,
+`failures`, `text_reviews`, `leases`, `calls`, `verdicts`, `merges`, `refilings`, `uploads`. One object may be used from
 any thread: each thread gets a connection of its own.
 """
 
@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from search.catalogue.calls import Call, CallRecord, Calls, CallSums, Outcome
 from search.catalogue.database import Database
 from search.catalogue.descriptions import Descriptions
-from search.catalogue.embeddings import VectorRows
+from search.catalogue.embeddings import Embeddings
 from search.catalogue.failures import Failures
 from search.catalogue.journal import MergeRecord, Merges, MergeState
 from search.catalogue.leases import Lease, Leases
@@ -20,9 +20,9 @@ from search.catalogue.memes import MemeRecord, Memes
 from search.catalogue.pairs import Pair, Pairs
 from search.catalogue.pictures import FingerprintRecord, PictureRecord, Pictures
 from search.catalogue.refilings import RefilingRecord, Refilings, RefilingState, Renamed
-from search.catalogue.text_reviews import Judged, Judgements
+from search.catalogue.text_reviews import TextReview, TextReviews
 from search.catalogue.texts import PassageRow, ReadingRecord, SidecarRecord, Texts
-from search.catalogue.uploads import Inbox, Upload, UploadState
+from search.catalogue.uploads import Upload, Uploads, UploadState
 from search.catalogue.verdicts import Verdict, VerdictKind, Verdicts
 from search.settings import Settings
 
@@ -32,7 +32,6 @@ __all__ = [
     "CallSums",
     "Catalogue",
     "FingerprintRecord",
-    "Judged",
     "Lease",
     "MemeRecord",
     "MergeRecord",
@@ -46,6 +45,7 @@ __all__ = [
     "RefilingState",
     "Renamed",
     "SidecarRecord",
+    "TextReview",
     "Upload",
     "UploadState",
     "Verdict",
@@ -62,17 +62,17 @@ class Catalogue:
         self.memes = Memes(database)
         self.texts = Texts(database)
         self.pictures = Pictures(database)
-        self.vectors = VectorRows(database)
+        self.embeddings = Embeddings(database)
         self.descriptions = Descriptions(database)
         self.failures = Failures(database)
-        self.judgements = Judgements(database)
+        self.text_reviews = TextReviews(database)
         self.leases = Leases(database)
         self.calls = Calls(database)
         self.pairs = Pairs(database)
         self.verdicts = Verdicts(database)
         self.merges = Merges(database)
         self.refilings = Refilings(database)
-        self.inbox = Inbox(database)
+        self.uploads = Uploads(database)
 
     @property
     def read_only(self) -> bool:

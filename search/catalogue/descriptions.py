@@ -44,7 +44,7 @@ class Descriptions:
             {"kind": kind, "source": None if by_anybody else source, "label": work_label(source, kind)},
         )
 
-    def lacks(self, content_hash: str, kind: TextKind, source: str, *, by_anybody: bool = False) -> bool:
+    def is_missing(self, content_hash: str, kind: TextKind, source: str, *, by_anybody: bool = False) -> bool:
         """Return whether a present content lacks a source's text of a kind, or anybody's."""
         return bool(
             self._database.number(

@@ -13,7 +13,7 @@ from search.errors import IndexUnusable
 from search.meme import Field, Meme
 
 
-class VectorRows:
+class Embeddings:
     """Embeddings by encoder and input hash."""
 
     def __init__(self, database: Database) -> None:

@@ -26,7 +26,7 @@ class Leases:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take(self, stage: Stage, content_hash: str, *, owner: str, seconds: float, source: str = "") -> bool:
+    def acquire(self, stage: Stage, content_hash: str, *, owner: str, seconds: float, source: str = "") -> bool:
         """Return whether the work is the owner's now; it is not when another lease on it has not run out."""
         now = time.time()
         return (

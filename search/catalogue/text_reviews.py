@@ -10,7 +10,7 @@ from search.catalogue.database import Database, text_hash
 from search.meme import Text, TextKind
 
 
-class Judged(StrEnum):
+class TextReview(StrEnum):
     """What the curator says of a text; `OPEN` takes back what was said."""
 
     RIGHT = "right"
@@ -18,13 +18,13 @@ class Judged(StrEnum):
     OPEN = "open"
 
 
-class Judgements:
-    """Judgements of texts by the content that they are about, whoever wrote them."""
+class TextReviews:
+    """TextReviews of texts by the content that they are about, whoever wrote them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, content_hash: str, text: Text, verdict: Judged) -> None:
+    def put(self, content_hash: str, text: Text, verdict: TextReview) -> None:
         """Keep a judgement; the texts about this content are then to be weighed anew."""
         with self._database.transaction():
             self._database.write(
@@ -50,14 +50,14 @@ class Judgements:
             )
             self._database.touch()
 
-    def of(self, content_hash: str) -> Mapping[tuple[TextKind, str, str], Judged]:
+    def of(self, content_hash: str) -> Mapping[tuple[TextKind, str, str], TextReview]:
         """Return, by kind, source and hash of the text, what was said last of the texts about a content."""
         rows = self._database.rows(
             "SELECT kind, source, body_hash, verdict FROM judgements WHERE content_hash = :hash ORDER BY id",
             {"hash": content_hash},
         )
-        return {(TextKind(row["kind"]), row["source"], row["body_hash"]): Judged(row["verdict"]) for row in rows}
+        return {(TextKind(row["kind"]), row["source"], row["body_hash"]): TextReview(row["verdict"]) for row in rows}
 
-    def on(self, content_hash: str, text: Text) -> Judged:
+    def on(self, content_hash: str, text: Text) -> TextReview:
         """Return what was said last of one text; OPEN when nothing was."""
-        return self.of(content_hash).get((text.kind, text.source, text_hash(text.body)), Judged.OPEN)
+        return self.of(content_hash).get((text.kind, text.source, text_hash(text.body)), TextReview.OPEN)

@@ -65,7 +65,7 @@ class Upload:
     unindexed: bool = False
 
 
-class Inbox:
+class Uploads:
     """Uploads by id, which rises as they come."""
 
     def __init__(self, database: Database) -> None:

@@ -117,9 +117,9 @@ def library_traits(catalogue: Catalogue, *, encoder: str, fields: Collection[Fie
     """Return the present memes that were decoded, by id, with their traits; `fields` are those whose texts are read."""
     memes = sorted((meme for meme in catalogue.memes.everything() if meme.has_thumbnail), key=lambda meme: meme.id)
     place = {meme.id: at for at, meme in enumerate(memes)}
-    words = np.zeros((len(memes), catalogue.vectors.dimensions(encoder)), np.float32)
+    words = np.zeros((len(memes), catalogue.embeddings.dimensions(encoder)), np.float32)
     for field in fields:
-        owners, vectors = catalogue.vectors.of_field(encoder, field)
+        owners, vectors = catalogue.embeddings.of_field(encoder, field)
         rows = np.array([place.get(int(id), -1) for id in owners], np.int64)
         np.add.at(words, rows[rows >= 0], vectors[rows >= 0].astype(np.float32))
     looks = np.zeros((len(memes), LOOK_DIMENSIONS), np.float32)
@@ -136,11 +136,11 @@ def library_traits(catalogue: Catalogue, *, encoder: str, fields: Collection[Fie
 def some_traits(catalogue: Catalogue, ids: Sequence[int], *, encoder: str) -> Known:
     """Return what `library_traits` does, of a few memes alone."""
     memes = sorted((meme for meme in catalogue.memes.many(ids) if meme.has_thumbnail), key=lambda meme: meme.id)
-    dimensions = catalogue.vectors.dimensions(encoder)
+    dimensions = catalogue.embeddings.dimensions(encoder)
     found = [np.empty((0, dimensions + LOOK_DIMENSIONS + PDQ_BITS), np.float32)]
     for meme in memes:
         passages = [row for row in catalogue.texts.passages_of([meme.id]) if row.passage.field is Field.OCR]
-        vectors = catalogue.vectors.get(encoder, [row.input_hash for row in passages])
+        vectors = catalogue.embeddings.get(encoder, [row.input_hash for row in passages])
         one = traits_of_picture(
             np.stack([vectors[row.input_hash] for row in passages if row.input_hash in vectors]) if vectors else None,
             catalogue.pictures.fingerprints_of(meme.content_hash, LOOK),

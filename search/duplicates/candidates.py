@@ -284,7 +284,7 @@ def stored_features(catalogue: Catalogue, content_hash: str, *, text: str = "", 
         for algorithm in (PDQ, CONTENT, CORNERS, CORNERS_MIRRORED)
     )
     upright = [strongest_corners(unpacked(blob)) for blob in corners]
-    sight = catalogue.vectors.of_picture(seen_by, content_hash) if seen_by else None
+    sight = catalogue.embeddings.of_picture(seen_by, content_hash) if seen_by else None
     return _features([*bits, *contents_bits], upright, [unpacked(blob) for blob in mirrored], text=text, sight=sight)
 
 

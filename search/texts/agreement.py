@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.catalogue import Catalogue, Judged
+from search.catalogue import Catalogue, TextReview
 from search.catalogue.database import text_hash
 from search.meme import Field, Meme, Text, TextKind
 from search.texts.claims import Claims, claims_of, conflicts, disputed_spans, found_share
@@ -87,16 +87,16 @@ class Hearing:
 
     meme: Meme
     texts: tuple[Text, ...]
-    judged: tuple[Judged, ...]
+    judged: tuple[TextReview, ...]
     witnesses: tuple[Witness | None, ...]
 
 
 def hear(catalogue: Catalogue, meme: Meme, *, encoder: str) -> Hearing:
     """Return a meme's texts heard against each other; who is known to be wrong speaks no more."""
     texts, vectors = witnesses_of(catalogue, meme, encoder=encoder)
-    known = catalogue.judgements.of(meme.content_hash)
-    judged = tuple(known.get((text.kind, text.source, text_hash(text.body)), Judged.OPEN) for text in texts)
-    speaking = [at for at, one in enumerate(judged) if one is not Judged.WRONG]
+    known = catalogue.text_reviews.of(meme.content_hash)
+    judged = tuple(known.get((text.kind, text.source, text_hash(text.body)), TextReview.OPEN) for text in texts)
+    speaking = [at for at, one in enumerate(judged) if one is not TextReview.WRONG]
     found = dict(zip(speaking, weigh([texts[at] for at in speaking], vectors[speaking]), strict=True))
     return Hearing(meme, tuple(texts), judged, tuple(found.get(at) for at in range(len(texts))))
 
@@ -107,7 +107,9 @@ def contradiction_in(heard: Hearing, *, details: bool = False) -> Contradiction 
     With `details`, also where texts that agree as a whole exclude each other in a colour, a number or a denial.
     """
     speaking = [one for one in heard.witnesses if one is not None]
-    asked = [one for one, said in zip(heard.witnesses, heard.judged, strict=True) if one and said is not Judged.RIGHT]
+    asked = [
+        one for one, said in zip(heard.witnesses, heard.judged, strict=True) if one and said is not TextReview.RIGHT
+    ]
     if not any(contradicted(witness) or (details and witness.reasons) for witness in asked):
         return None
     return Contradiction(heard.meme, tuple(sorted(speaking, key=lambda one: (one.support, one.text.source))))
@@ -160,8 +162,8 @@ def witnesses_of(catalogue: Catalogue, meme: Meme, *, encoder: str) -> tuple[lis
     """Return a meme's descriptions and OCR texts, and their embeddings ([n, d] float32, zeros for none)."""
     texts = [text for text in catalogue.texts.of(meme) if text.body.strip() and text.kind is not TextKind.OTHER]
     passages = [row for row in catalogue.texts.passages_of([meme.id])]
-    known = catalogue.vectors.get(encoder, [row.input_hash for row in passages])
-    vectors = np.zeros((len(texts), catalogue.vectors.dimensions(encoder) or 1), np.float32)
+    known = catalogue.embeddings.get(encoder, [row.input_hash for row in passages])
+    vectors = np.zeros((len(texts), catalogue.embeddings.dimensions(encoder) or 1), np.float32)
     for at, text in enumerate(texts):
         # What an essay sees, not what it makes of it: its lenses resemble those of other essays.
         fields = {TextKind.SIMPLE: (Field.DESCRIPTION,), TextKind.DETAILED: (Field.VISUAL, Field.ANALYSIS)}

@@ -128,7 +128,7 @@ def test_what_is_dropped_or_pasted_waits_in_the_inbox(page: Page, settings: Sett
     page.wait_for_url("**/curator/inbox?came=2")
     examined(page, 2)
     with open_catalogue(settings) as catalogue:
-        assert {one.name for one in catalogue.inbox.in_state(UploadState.EXAMINED)} == {
+        assert {one.name for one in catalogue.uploads.in_state(UploadState.EXAMINED)} == {
             "gold spokes.png",
             "navy spokes.png",
         }

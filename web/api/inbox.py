@@ -50,7 +50,7 @@ def uploads() -> Response:
     if state and state not in set(UploadState):
         raise WrongUse(f"state must be one of {', '.join(UploadState)}, not {state[:40]!r}.")
     states = [UploadState(state)] if state else [UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED]
-    found = site().catalogue.inbox.in_state(*states)
+    found = site().catalogue.uploads.in_state(*states)
     offset = number(request.args, "offset", 0, least=0, most=10_000_000)
     k = number(request.args, "k", 10, least=1, most=MAX_HITS)
     the_inbox().wake()
@@ -81,7 +81,7 @@ def _put_in() -> tuple[Response, int]:
 def one_upload(id: int) -> Response:
     """Return all that is known of an upload."""
     the_inbox().wake()
-    return jsonify(_upload_row(site().catalogue.inbox.get(id)))
+    return jsonify(_upload_row(site().catalogue.uploads.get(id)))
 
 
 @blueprint.post("/inbox/<int:id>/accept")

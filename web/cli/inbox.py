@@ -51,7 +51,7 @@ def upload(session: Session, paths: tuple[Path, ...]) -> int:
         if not came and not failed:
             raise WrongUse("There is no picture there.", hint="Name files, or a folder that holds some.")
         _examine(Workspace(settings, catalogue), terminal)
-        _show(terminal, Workspace(settings, catalogue), [catalogue.inbox.get(id) for id in dict.fromkeys(came)])
+        _show(terminal, Workspace(settings, catalogue), [catalogue.uploads.get(id) for id in dict.fromkeys(came)])
     return 1 if failed else 0
 
 
@@ -91,11 +91,11 @@ def inbox(
     with open_catalogue(settings, create=False) as catalogue:
         recover_uploads(Workspace(settings, catalogue))
         if decided:
-            _show(terminal, Workspace(settings, catalogue), catalogue.inbox.decided(50))
+            _show(terminal, Workspace(settings, catalogue), catalogue.uploads.decided(50))
             return 0
         _examine(Workspace(settings, catalogue), terminal)
         if accepting is not None:
-            upload = catalogue.inbox.get(accepting)
+            upload = catalogue.uploads.get(accepting)
             target = category or _offers(Workspace(settings, catalogue), [upload])[upload.id].sure
             if target is None:
                 raise WrongUse("No category is sure enough to take by itself.", hint="Name one: --category NAME.")
@@ -105,11 +105,11 @@ def inbox(
         elif undo is not None:
             done = take_back(Workspace(settings, catalogue), undo)
         else:
-            _show(terminal, Workspace(settings, catalogue), catalogue.inbox.in_state(*OPEN))
+            _show(terminal, Workspace(settings, catalogue), catalogue.uploads.in_state(*OPEN))
             return 0
         index_decided(Workspace(settings, catalogue), load_encoder=lambda: load_text_encoder(settings))
         if terminal.as_json:
-            terminal.row(_row(Workspace(settings, catalogue), catalogue.inbox.get(done.id), None))
+            terminal.row(_row(Workspace(settings, catalogue), catalogue.uploads.get(done.id), None))
         elif done.state is UploadState.ACCEPTED:
             terminal.say(f"Accepted: {done.name} as {done.path}. Undo: `memetica inbox --undo {done.id}`.")
         elif done.state is UploadState.DISCARDED:
@@ -122,7 +122,7 @@ def inbox(
 def _examine(workspace: Workspace, terminal: Terminal) -> None:
     from indexer.inbox.workers import Ready, examine_waiting
 
-    waiting = workspace.catalogue.inbox.count(UploadState.WAITING)
+    waiting = workspace.catalogue.uploads.count(UploadState.WAITING)
     if waiting:
         terminal.say(f"Examining {waiting:,} {'upload' if waiting == 1 else 'uploads'}…")
         examine_waiting(workspace.catalogue, ready=Ready(workspace))
@@ -142,7 +142,7 @@ def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, Offers
     found = {}
     for one in examined:
         text = str((one.findings or {}).get("text", ""))
-        traits = traits_of_upload(workspace.catalogue.inbox.fingerprints_of(one.content_hash), text, encoder=encoder)
+        traits = traits_of_upload(workspace.catalogue.uploads.fingerprints_of(one.content_hash), text, encoder=encoder)
         found[one.id] = offers_of(workspace.catalogue, one, suggester.suggest(traits, content_hash=one.content_hash))
     return found
 

@@ -48,7 +48,7 @@ class Inbox:
 
     def wake(self) -> None:
         """Let the workers begin where there is something to do."""
-        inbox = self._catalogue.inbox
+        inbox = self._catalogue.uploads
         if inbox.count(UploadState.WAITING):
             self.examining.wake()
         if inbox.unindexed() or inbox.count(UploadState.ACCEPTING, UploadState.UNDOING):
@@ -86,7 +86,7 @@ def the_inbox() -> Inbox:
 
 def card() -> Card:
     """Return the curator's card of uploads that wait."""
-    left = site().catalogue.inbox.count(UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED)
+    left = site().catalogue.uploads.count(UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED)
     return Card("Inbox", "/curator/inbox", left, "New pictures: have we got them, and where do they go?")
 
 
@@ -103,7 +103,7 @@ def index() -> str:
 
 
 def _index(refused: list[tuple[str, MemeticaError]] | None = None) -> str:
-    inbox = site().catalogue.inbox
+    inbox = site().catalogue.uploads
     the_inbox().wake()
     the_categories().suggester()  # so that it is ready when the first upload is looked at
     waiting = inbox.in_state(UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED)
@@ -159,7 +159,7 @@ def receive_all(files: list[FileStorage], *, came_by: str) -> tuple[list[Upload]
 @curator_only
 def upload(id: int) -> str | AnyResponse:
     """Show an upload: what it is like, where it may belong, what it says, and what can be decided."""
-    found = site().catalogue.inbox.get(id)
+    found = site().catalogue.uploads.get(id)
     if found.state in DECIDED:
         return redirect(f"/curator/inbox?{urlencode({'did': id})}", code=303)
     the_inbox().wake()
@@ -169,7 +169,7 @@ def upload(id: int) -> str | AnyResponse:
 def _page(found: Upload, *, unknown: str = "", error: MemeticaError | None = None) -> str:
     catalogue = site().catalogue
     likes = alike(catalogue, found)
-    inbox = catalogue.inbox
+    inbox = catalogue.uploads
     following, before = inbox.next(after=found.id), inbox.previous(found.id)
     return render_template(
         "inbox_upload.html",
@@ -207,7 +207,7 @@ def _offers(found: Upload) -> Offers:
 def suggested_for(upload: Upload) -> Offers:
     """Return what is offered for an upload that was examined."""
     catalogue = site().catalogue
-    fingerprints = catalogue.inbox.fingerprints_of(upload.content_hash)
+    fingerprints = catalogue.uploads.fingerprints_of(upload.content_hash)
     suggestion = suggestion_of(fingerprints, dict(upload.findings or {}), content_hash=upload.content_hash)
     return offers_of(catalogue, upload, suggestion)
 
@@ -217,7 +217,7 @@ def _beside(catalogue: Catalogue, found: Upload) -> list[tuple[Upload, Evidence]
     beside = []
     for row in (found.findings or {}).get("beside", ()):
         with suppress(NotFound):
-            other = catalogue.inbox.get(row["id"])
+            other = catalogue.uploads.get(row["id"])
             if other.state is UploadState.EXAMINED:
                 beside.append((other, Evidence.from_json(row["evidence"])))
     return beside
@@ -228,13 +228,13 @@ def _beside(catalogue: Catalogue, found: Upload) -> list[tuple[Upload, Evidence]
 def decide(id: int) -> AnyResponse | tuple[str, int]:
     """Carry out a decision and go on to the next upload."""
     workspace = site().workspace
-    found = workspace.catalogue.inbox.get(id)
+    found = workspace.catalogue.uploads.get(id)
     if request.form.get("seen") != found.content_hash:
         raise Refused("That is not the upload that the page showed; nothing was done.", hint="Look at it again.")
     if request.form.get("decision") == "discard":
         discard(workspace, id)
     elif request.form.get("decision") == "again":
-        workspace.catalogue.inbox.wait_again(id)
+        workspace.catalogue.uploads.wait_again(id)
         the_inbox().wake()
         return redirect(f"/curator/inbox/{id}", code=303)
     else:
@@ -246,11 +246,11 @@ def decide(id: int) -> AnyResponse | tuple[str, int]:
         try:
             accept(workspace, id, category=category, anyway=request.form.get("anyway", ""))
         except (SuspectedDuplicate, WrongUse) as error:
-            if workspace.catalogue.inbox.get(id).state is not UploadState.EXAMINED:
+            if workspace.catalogue.uploads.get(id).state is not UploadState.EXAMINED:
                 raise
             return _page(found, error=error), error.status
         the_inbox().wake()
-    following = workspace.catalogue.inbox.next(after=id) or workspace.catalogue.inbox.next()
+    following = workspace.catalogue.uploads.next(after=id) or workspace.catalogue.uploads.next()
     address = f"/curator/inbox/{following.id}" if following is not None else "/curator/inbox"
     return redirect(f"{address}?{urlencode({'did': id})}", code=303)
 
@@ -268,7 +268,7 @@ def undo(id: int) -> AnyResponse:
 @curator_only
 def preview(id: int) -> Response:
     """Return an upload as it can be looked at: drawn anew, without what its file may hold beside the picture."""
-    file = preview_path(site().settings.data, site().catalogue.inbox.get(id).content_hash)
+    file = preview_path(site().settings.data, site().catalogue.uploads.get(id).content_hash)
     if not file.is_file():
         raise NotFound("There is no preview of it here any more.")
     return send_file(file, mimetype="image/webp")
@@ -282,7 +282,7 @@ def _done() -> dict[str, Any] | None:
     if id is None:
         return None
     try:
-        found = site().catalogue.inbox.get(id)
+        found = site().catalogue.uploads.get(id)
     except NotFound:
         return None
     if found.state not in DECIDED:

@@ -71,7 +71,7 @@ def offers_of(catalogue: Catalogue, upload: Upload, suggestion: Suggestion | Non
         found.setdefault(meme.category, LIKE)
     lately = Counter(
         one.category
-        for one in catalogue.inbox.decided(LATELY)
+        for one in catalogue.uploads.decided(LATELY)
         if one.state is UploadState.ACCEPTED and one.category is not None
     )
     for category, _ in lately.most_common():

@@ -12,7 +12,7 @@ from indexer.media.decode import decode
 from indexer.ocr.engines import OcrEngine, RapidOcr, Tesseract, read_frames
 from indexer.stages.ocr import reading_record
 from indexer.stages.weigh_texts import BADLY_READ
-from search.catalogue import Judged, ReadingRecord
+from search.catalogue import ReadingRecord, TextReview
 from search.errors import NotFound, WrongUse
 from search.meme import Meme, Text, TextKind
 from search.texts.agreement import Contradiction, Witness, contradicted, contradictions, disputed_in
@@ -85,13 +85,13 @@ def decide_reading(id: int) -> AnyResponse:
         catalogue.texts.put_reading(reading_record(meme, engine, read_frames(engine, decoded.pictures)))
         return redirect("/curator/reading", code=303)
     text = Text(TextKind.OCR, source, record.body)
-    catalogue.judgements.put(meme.content_hash, text, _verdict())
+    catalogue.text_reviews.put(meme.content_hash, text, _verdict())
     return redirect(f"/curator/reading?did={id}", code=303)
 
 
-def _verdict() -> Judged:
+def _verdict() -> TextReview:
     try:
-        return Judged(request.form.get("decision", ""))
+        return TextReview(request.form.get("decision", ""))
     except ValueError:
         raise WrongUse("A text is right, wrong or open.") from None
 
@@ -154,14 +154,14 @@ def decide_contradiction(id: int) -> AnyResponse:
     meme = catalogue.memes.get(id)
     texts = [one for one in catalogue.texts.of(meme) if one.kind is not TextKind.OTHER]
     verdict = _verdict()
-    if verdict is Judged.WRONG:
+    if verdict is TextReview.WRONG:
         named = request.form.get("text", "")
         texts = [one for one in texts if f"{one.kind} {one.source}" == named]
         if not texts:
             raise NotFound("That text is not there any more.", hint="Load the page again.")
     with catalogue.transaction():
         for text in texts:
-            catalogue.judgements.put(meme.content_hash, text, verdict)
+            catalogue.text_reviews.put(meme.content_hash, text, verdict)
     return redirect(f"/curator/contradictions?did={id}", code=303)
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 from indexer.describe.options import Assignment, Tally, Terms
 from indexer.describe.run import describe_memes
 from indexer.library.scan import scan_library
-from indexer.pipeline import only_one
+from indexer.work.locks import lock
 from indexer.work.progress import Silence
 from search.catalogue import Catalogue, Outcome, open_catalogue
 from search.errors import LibraryError, ModelUnavailable, WrongUse
@@ -402,7 +402,7 @@ def test_what_models_write_is_found_in_a_changed_index(tiny_settings: Settings, 
 
 
 def test_memes_are_described_while_another_process_indexes(tiny_settings: Settings, catalogue: Catalogue) -> None:
-    with VisionServer(described) as server, only_one(tiny_settings, "scanning"):
+    with VisionServer(described) as server, lock(tiny_settings.data, "scanning"):
         assert describe(tiny_settings, catalogue, server).done == len(TINY)
 
 

@@ -85,7 +85,7 @@ def came(settings: Settings, catalogue: Catalogue, body: bytes, name: str = "zep
     """Take an upload in and examine it, without a server."""
     upload = receive(Workspace(settings, catalogue), io.BytesIO(body), name=name, came_by="test")
     examine_waiting(catalogue, ready=Ready(Workspace(settings, catalogue)))
-    return catalogue.inbox.get(upload.id)
+    return catalogue.uploads.get(upload.id)
 
 
 def left_in_inbox(settings: Settings) -> list[str]:
@@ -104,7 +104,7 @@ from indexer.inbox import workers
 from indexer.stages import update_index
 from indexer.inbox.accept import accept
 from search.catalogue import open_catalogue
-from search.catalogue.uploads import Inbox
+from search.catalogue.uploads import Uploads
 
 def die(*given, **more):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -117,7 +117,7 @@ with open_catalogue(settings) as catalogue:
     if sys.argv[3] == "written":
         update_index.write_manifest = die
     if sys.argv[3] == "switched":
-        Inbox.indexed = die
+        Uploads.indexed = die
     workers.index_decided(settings, catalogue, load_encoder=HashingTextEncoder)
 """
 
@@ -136,7 +136,7 @@ def test_a_process_killed_between_accept_and_index_loses_nothing_and_enters_noth
         text=True,
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    assert catalogue.inbox.get(upload.id).unindexed
+    assert catalogue.uploads.get(upload.id).unindexed
     app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
     assert app.extensions["inbox"].rest(REST)
     hits = app.test_client().get("/api/search?q=zeppelin").json["hits"]
@@ -146,7 +146,7 @@ def test_a_process_killed_between_accept_and_index_loses_nothing_and_enters_noth
     assert added == {"Robots/zeppelin.png", "Robots/zeppelin.png.first-seen.txt"}
     assert (settings.library / "Robots/zeppelin.png").read_bytes() == body
     assert catalogue.memes.count() == memes + 1
-    assert not catalogue.inbox.unindexed() and not catalogue.leases.held()
+    assert not catalogue.uploads.unindexed() and not catalogue.leases.held()
 
 
 def test_two_curators_who_send_and_accept_the_same_file_at_once_get_one(
@@ -206,7 +206,7 @@ def test_what_is_accepted_while_the_library_is_scanned_stays(
     while_listed(monkeypatch, lambda: accept(Workspace(settings, catalogue), id, category="Cats"), first=first)
     scan_library(settings.library, catalogue, progress=Silence())
     assert catalogue.memes.count() == memes + 1
-    assert catalogue.memes.at("Cats/zeppelin.png").id == catalogue.inbox.get(id).meme_id
+    assert catalogue.memes.at("Cats/zeppelin.png").id == catalogue.uploads.get(id).meme_id
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
@@ -313,7 +313,7 @@ def test_what_is_too_much_or_no_picture_is_refused_and_leaves_nothing(
     with pytest.raises(UnreadableFile) as error:
         receive(Workspace(settings, catalogue), io.BytesIO(body), name="funny.png", came_by="test")
     assert error.value.message.endswith(".")
-    assert left_in_inbox(settings) == [] and catalogue.inbox.load() == (0, 0)
+    assert left_in_inbox(settings) == [] and catalogue.uploads.load() == (0, 0)
 
 
 def test_no_address_in_a_drawing_is_asked(settings: Settings, catalogue: Catalogue) -> None:
@@ -435,7 +435,7 @@ def test_what_is_no_decision_decides_nothing(
     how = {"data": given, "content_type": "application/json"} if isinstance(given, bytes) else {"json": given}
     answer = client.post(f"/api/inbox/{id}/accept", **how)
     assert answer.status_code == 400 and answer.json["error"]["message"]
-    assert catalogue.inbox.get(id).state is UploadState.EXAMINED
+    assert catalogue.uploads.get(id).state is UploadState.EXAMINED
 
 
 def test_visitors_who_may_ask_may_do_nothing_else(settings: Settings, catalogue: Catalogue) -> None:
@@ -454,7 +454,7 @@ def test_visitors_who_may_ask_may_do_nothing_else(settings: Settings, catalogue:
         assert visitor.get(path).status_code in (302, 303, 401, 403), path
     app.extensions["inbox"].close()
     assert (files_of(settings.library), left_in_inbox(settings)) == before
-    assert catalogue.inbox.load()[0] == 1 and catalogue.inbox.get(id).state is UploadState.EXAMINED
+    assert catalogue.uploads.load()[0] == 1 and catalogue.uploads.get(id).state is UploadState.EXAMINED
 
 
 # Decisions
@@ -507,7 +507,7 @@ def test_an_undo_of_what_was_changed_since_touches_nothing(settings: Settings, c
     with pytest.raises(LibraryError, match="changed since"):
         take_back(Workspace(settings, catalogue), done.id)
     assert files_of(settings.library) == before
-    assert catalogue.inbox.get(done.id).state is UploadState.ACCEPTED
+    assert catalogue.uploads.get(done.id).state is UploadState.ACCEPTED
 
 
 def test_texts_written_beside_an_accepted_meme_are_kept_by_an_undo(settings: Settings, catalogue: Catalogue) -> None:

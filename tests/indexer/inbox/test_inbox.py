@@ -260,13 +260,13 @@ def test_killed_between_any_two_steps_nothing_is_lost_and_nothing_is_there_twice
                 ended = False
         with open_catalogue(settings) as catalogue:
             recover_uploads(Workspace(settings, catalogue))
-            state = catalogue.inbox.get(id).state
+            state = catalogue.uploads.get(id).state
             now = files_of(settings.library)
             added = now.keys() - before.keys()
             assert now.items() >= before.items()
             assert not [path for path in added if path.endswith(".part")], heard
             if state is UploadState.ACCEPTED:
-                path = str(catalogue.inbox.get(id).path)
+                path = str(catalogue.uploads.get(id).path)
                 assert added == {path, f"{path}.first-seen.txt"}, heard
                 assert (settings.library / path).read_bytes() == body
                 assert len(catalogue.memes.with_content(hashlib.sha256(body).hexdigest())) == 1
@@ -326,4 +326,4 @@ def test_uploads_survive_a_restart(app: Flask, client: FlaskClient, settings: Se
     assert [one["file"] for one in other.get("/api/inbox").json["uploads"]] == ["zeppelin.png"]
     again.extensions["inbox"].close()
     with open_catalogue(settings) as catalogue:
-        assert suspected(catalogue, catalogue.inbox.get(1)) == []
+        assert suspected(catalogue, catalogue.uploads.get(1)) == []

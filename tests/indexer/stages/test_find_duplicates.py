@@ -181,10 +181,10 @@ def test_what_an_image_encoder_sees_in_both_is_compared_once_it_is_known(
     before = catalogue.pairs.compared()
     rows = np.eye(len(contents), dtype=np.float32)
     rows[contents.index(other)] = rows[contents.index(one)]
-    catalogue.vectors.register("eyes", dimensions=len(contents))
+    catalogue.embeddings.register("eyes", dimensions=len(contents))
     for content, row in zip(contents, rows, strict=True):
-        catalogue.vectors.put_picture("eyes", content, row[None])
-    owners, pictures = catalogue.vectors.of_pictures("eyes")
+        catalogue.embeddings.put_picture("eyes", content, row[None])
+    owners, pictures = catalogue.embeddings.of_pictures("eyes")
     build_vectors(tmp_path / "pictures", pictures, owners=owners)
     sight = Sight("eyes", VectorIndex.open(tmp_path / "pictures", dimensions=len(contents)))
     monkeypatch.setattr("indexer.stages.find_duplicates.open_sight", lambda index: sight)

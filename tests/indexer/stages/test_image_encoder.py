@@ -123,7 +123,7 @@ def test_like_this_but_with_words(settings: Settings, catalogue: Catalogue) -> N
 def test_a_file_that_cannot_be_decoded_is_never_shown_to_the_model(settings: Settings, catalogue: Catalogue) -> None:
     stages = {one.stage: one for one in library_status(Workspace(settings, catalogue)).stages}
     assert stages[Stage.MEDIA].failed == 1
-    assert len(catalogue.vectors.of_pictures("colours-1")[0]) == 4
+    assert len(catalogue.embeddings.of_pictures("colours-1")[0]) == 4
 
 
 def test_a_file_that_is_gone_when_it_is_to_be_seen_is_recorded_and_the_rest_goes_on(
@@ -152,7 +152,7 @@ def test_a_killed_run_goes_on_where_it_was(
 
     with pytest.raises(KeyboardInterrupt):
         embed_pictures(Workspace(settings, catalogue), Dying(), progress=Silence())
-    assert catalogue.vectors.count_pictures(Renamed.name) == 2
+    assert catalogue.embeddings.count_pictures(Renamed.name) == 2
     assert embed_pictures(Workspace(settings, catalogue), Renamed(), progress=Silence()) == (2, 0)
 
 
@@ -205,7 +205,7 @@ def test_choosing_nothing_takes_the_field_out_of_the_index(settings: Settings, c
     index(blind, catalogue, None)
     found = open_index(settings.data / "index")
     assert found.pictures is None and found.manifest.image_encoder == ""
-    assert catalogue.vectors.count_pictures("colours-1") == 4  # kept, should it be chosen again
+    assert catalogue.embeddings.count_pictures("colours-1") == 4  # kept, should it be chosen again
 
 
 def test_a_meme_that_comes_while_a_site_serves_is_seen_too(

@@ -12,7 +12,7 @@ from indexer.stages.embed_texts import embed_passages, split_texts
 from indexer.stages.weigh_texts import BADLY_READ, JUNK, reading_quality, weigh_texts
 from indexer.status import library_status
 from indexer.work.progress import Silence
-from search.catalogue import Catalogue, Judged, ReadingRecord, open_catalogue
+from search.catalogue import Catalogue, ReadingRecord, TextReview, open_catalogue
 from search.meme import Field, Meme, Stage, TextKind
 from search.searcher import open_searcher
 from search.settings import Settings
@@ -74,8 +74,8 @@ def test_what_the_curator_says_counts_over_the_majority_and_can_be_taken_back(
     tiny_settings: Settings, catalogue: Catalogue, fine: Meme
 ) -> None:
     bad = next(text for text in catalogue.texts.of(fine) if text.source == "bad")
-    for verdict, found in ((Judged.RIGHT, True), (Judged.OPEN, False), (Judged.WRONG, False)):
-        catalogue.judgements.put(fine.content_hash, bad, verdict)
+    for verdict, found in ((TextReview.RIGHT, True), (TextReview.OPEN, False), (TextReview.WRONG, False)):
+        catalogue.text_reviews.put(fine.content_hash, bad, verdict)
         rebuild(tiny_settings, catalogue)
         searched = {row.passage.source for row in catalogue.texts.passages(Field.DESCRIPTION, least_weight=0.5)}
         assert ("bad" in searched) is found, verdict
@@ -87,21 +87,21 @@ def test_a_judged_contradiction_is_not_asked_again_even_after_a_new_index(
     rebuild(tiny_settings, catalogue)
     [found] = contradictions(catalogue, encoder=HashingTextEncoder.name)
     assert found.witnesses[0].text.source == "bad"
-    catalogue.judgements.put(fine.content_hash, found.witnesses[0].text, Judged.WRONG)
+    catalogue.text_reviews.put(fine.content_hash, found.witnesses[0].text, TextReview.WRONG)
     (tiny_settings.library / fine.path).rename(tiny_settings.library / "Robots/fine.png")
     index_library(Workspace(tiny_settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
     assert list(contradictions(catalogue, encoder=HashingTextEncoder.name)) == []
-    catalogue.judgements.put(fine.content_hash, found.witnesses[0].text, Judged.OPEN)
+    catalogue.text_reviews.put(fine.content_hash, found.witnesses[0].text, TextReview.OPEN)
     assert [one.meme.path for one in contradictions(catalogue, encoder=HashingTextEncoder.name)] == ["Robots/fine.png"]
 
 
 def test_a_text_that_is_written_anew_is_judged_anew(catalogue: Catalogue, fine: Meme) -> None:
     bad = next(text for text in catalogue.texts.of(fine) if text.source == "bad")
-    catalogue.judgements.put(fine.content_hash, bad, Judged.WRONG)
-    assert catalogue.judgements.on(fine.content_hash, bad) is Judged.WRONG
+    catalogue.text_reviews.put(fine.content_hash, bad, TextReview.WRONG)
+    assert catalogue.text_reviews.on(fine.content_hash, bad) is TextReview.WRONG
     catalogue.texts.put_reading(ReadingRecord(fine.content_hash, TextKind.SIMPLE, "bad", FINE))
     better = next(text for text in catalogue.texts.of(fine) if text.source == "bad")
-    assert catalogue.judgements.on(fine.content_hash, better) is Judged.OPEN
+    assert catalogue.text_reviews.on(fine.content_hash, better) is TextReview.OPEN
 
 
 def test_quality_is_the_readings_own_and_half_of_it_what_descriptions_quote() -> None:
@@ -161,7 +161,7 @@ def test_weights_are_kept_until_a_text_or_a_judgement_changes(catalogue: Catalog
     before = catalogue.revision()
     assert weigh_texts(catalogue, encoder=encoder.name) == 0
     assert catalogue.revision() == before
-    catalogue.judgements.put(fine.content_hash, catalogue.texts.of(fine)[0], Judged.RIGHT)
+    catalogue.text_reviews.put(fine.content_hash, catalogue.texts.of(fine)[0], TextReview.RIGHT)
     assert weigh_texts(catalogue, encoder=encoder.name) == 1
 
 
@@ -191,7 +191,7 @@ def test_only_memes_that_disagreed_or_have_changed_since_are_heard_again(
         1:
     ]
     bad = next(text for text in catalogue.texts.of(fine) if text.source == "bad")
-    catalogue.judgements.put(fine.content_hash, bad, Judged.WRONG)
+    catalogue.text_reviews.put(fine.content_hash, bad, TextReview.WRONG)
     rebuild(tiny_settings, catalogue)
     assert catalogue.texts.count_disputed() == 1
 

@@ -147,21 +147,21 @@ def test_an_embedding_returns_as_float16_rounds_it_and_is_missing_only_once(cata
     first, second = (catalogue.memes.put(record(f"Cats/{name}.jpg", content=name)) for name in "ab")
     for id in (first, second):
         catalogue.texts.put_passages(id, [Passage(Field.OCR, "rapid", "same words")], splitter="s1")
-    catalogue.vectors.register("mini", dimensions=3)
-    [(input, body)] = catalogue.vectors.missing_passages("mini")
+    catalogue.embeddings.register("mini", dimensions=3)
+    [(input, body)] = catalogue.embeddings.missing_passages("mini")
     assert body == "same words"
     vector = np.array([[0.6, 0.8, 1e-3]], np.float32)
-    catalogue.vectors.put("mini", [input], vector)
-    assert catalogue.vectors.missing_passages("mini") == []
-    owners, rows = catalogue.vectors.of_field("mini", Field.OCR)
+    catalogue.embeddings.put("mini", [input], vector)
+    assert catalogue.embeddings.missing_passages("mini") == []
+    owners, rows = catalogue.embeddings.of_field("mini", Field.OCR)
     assert owners.tolist() == [first, second]
     np.testing.assert_array_equal(rows, np.repeat(vector.astype(np.float16), 2, axis=0))
 
 
 def test_an_encoder_cannot_change_its_dimensions(catalogue: Catalogue) -> None:
-    catalogue.vectors.register("mini", dimensions=3)
+    catalogue.embeddings.register("mini", dimensions=3)
     with pytest.raises(IndexUnusable, match="of 3 numbers"):
-        catalogue.vectors.register("mini", dimensions=4)
+        catalogue.embeddings.register("mini", dimensions=4)
 
 
 def test_fingerprints_come_back_by_meme_and_frame(catalogue: Catalogue) -> None:

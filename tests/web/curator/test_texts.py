@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from indexer.ocr.engines import Line, Reading, reading_of
 from indexer.stages.embed_texts import embed_passages, split_texts
 from indexer.work.progress import Silence
-from search.catalogue import Catalogue, Judged, ReadingRecord
+from search.catalogue import Catalogue, ReadingRecord, TextReview
 from search.meme import TextKind
 from search.settings import Settings
 from tests.indexer.stages.test_weigh_texts import FINE, OTHER, reading
@@ -82,7 +82,7 @@ def test_a_text_that_is_called_wrong_is_not_asked_about_again(
     form = {"csrf": token, "text": "simple-description bad", "decision": "wrong"}
     assert client.post(f"/curator/contradictions/{meme.id}", data=form).status_code == 303
     bad = next(text for text in tiny_indexed.texts.of(meme) if text.source == "bad")
-    assert tiny_indexed.judgements.on(meme.content_hash, bad) is Judged.WRONG
+    assert tiny_indexed.judgements.on(meme.content_hash, bad) is TextReview.WRONG
     assert "No texts contradict" in client.get("/curator/contradictions").text
     client.post(f"/curator/contradictions/{meme.id}", data=form | {"decision": "open"})
     assert "sunglasses" in client.get("/curator/contradictions").text
