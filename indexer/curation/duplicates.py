@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from time import monotonic
 
-from indexer.curation.merge import merge, undo_merge
-from indexer.curation.move import undo_refiling
+from indexer.curation.merge import merge
 from search.catalogue import Catalogue, Verdict, VerdictKind
 from search.duplicates.groups import DUPLICATES, Group, find_groups
 from search.duplicates.keep_rule import keep
@@ -148,16 +147,6 @@ def declare(catalogue: Catalogue, kind: VerdictKind, memes: Sequence[Meme], *, n
     return catalogue.verdicts.add(
         kind, [meme.content_hash for meme in memes], paths=[meme.path for meme in memes], note=note
     )
-
-
-def take_back(workspace: Workspace, uid: str, *, note: str = "") -> Verdict:
-    """Undo a verdict, putting files back where it was a merge or a move, and return the ledger's line that says so."""
-    kind = workspace.catalogue.verdicts.get(uid).kind
-    if kind is VerdictKind.MERGED:
-        return undo_merge(workspace, uid, note=note)
-    if kind is VerdictKind.MOVED:
-        return undo_refiling(workspace, uid, note=note)
-    return workspace.catalogue.verdicts.undo(uid, note=note)
 
 
 def apply(

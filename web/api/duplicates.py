@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from indexer.curation.duplicates import Decision, decide, declare, take_back
+from indexer.curation.duplicates import Decision, decide, declare
+from indexer.curation.undo import undo as undo_verdict
 from search.catalogue import VerdictKind
 from search.catalogue.ledger import verdict_row
 from search.errors import WrongUse
@@ -77,4 +78,4 @@ def _meme(named: Any) -> Meme:
 @curator_only
 def undo(id: str) -> tuple[Response, int]:
     """Take a verdict back and return the line that says so."""
-    return jsonify(verdict_row(take_back(site().workspace, id))), 201
+    return jsonify(verdict_row(undo_verdict(site().workspace, id))), 201

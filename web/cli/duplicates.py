@@ -207,11 +207,11 @@ def _apply(terminal: Terminal, workspace: Workspace, tier: Tier, *, yes: bool, n
 
 
 def _undo(terminal: Terminal, workspace: Workspace, uid: str, *, note: str, merge: bool) -> int:
-    from indexer.curation.duplicates import take_back
+    from indexer.curation.undo import undo
 
     if merge:
         workspace.catalogue.merges.get(uid)
-    return _told(terminal, take_back(workspace, uid, note=note))
+    return _told(terminal, undo(workspace, uid, note=note))
 
 
 def _told(terminal: Terminal, verdict: Verdict) -> int:

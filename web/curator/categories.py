@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.curation.categories import file_right, memes_of, move_as_found, open_findings
-from indexer.curation.duplicates import take_back
+from indexer.curation.undo import undo as undo_verdict
 from search.catalogue import VerdictKind
 from search.categories.issues import Ailment, Finding
 from search.errors import MemeticaError, NotFound, WrongUse
@@ -148,7 +148,7 @@ def decide(key: str) -> AnyResponse | tuple[str, int]:
 def undo(uid: str) -> AnyResponse:
     """Take a decision back; what was moved goes back where it was."""
     catalogue = site().catalogue
-    verdict = take_back(site().workspace, uid)
+    verdict = undo_verdict(site().workspace, uid)
     the_categories().changed(meme.id for content in verdict.contents for meme in catalogue.memes.with_content(content))
     the_categories().wake_indexing()
     return redirect(f"/curator/health?{urlencode({'did': verdict.uid})}", code=303)

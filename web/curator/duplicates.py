@@ -14,8 +14,9 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from indexer.curation.duplicates import Decision, Proposal, Proposals, apply, decide, take_back
+from indexer.curation.duplicates import Decision, Proposal, Proposals, apply, decide
 from indexer.curation.merge import recover_merges
+from indexer.curation.undo import undo as undo_verdict
 from indexer.media.decode import decode
 from search.catalogue import MergeState, Verdict, VerdictKind
 from search.duplicates.heatmap import difference
@@ -222,7 +223,7 @@ def seen(proposal: Proposal) -> str:
 @curator_only
 def undo(uid: str) -> AnyResponse:
     """Take a verdict back and show the group that it was about."""
-    take_back(site().workspace, uid)
+    undo_verdict(site().workspace, uid)
     key = request.form.get("of", "")
     address = f"/curator/duplicates/{key}" if key.isalnum() else "/curator/duplicates"
     return redirect(f"{address}?{urlencode({'undid': uid})}", code=303)
@@ -297,7 +298,7 @@ def undo_batch(token: str) -> AnyResponse:
         raise NotFound("There is no such batch, or it is undone.")
     begun = monotonic()
     for one in reversed(found):
-        take_back(site().workspace, one.uid)
+        undo_verdict(site().workspace, one.uid)
         if monotonic() - begun > BATCH_SECONDS and one is not found[0]:
             return redirect("/curator/duplicates?" + urlencode({"batch": token}), code=303)
     return redirect("/curator/duplicates?" + urlencode({"undid": found[0].uid, "times": len(found)}), code=303)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from indexer.curation import duplicates as curating
-from indexer.curation.duplicates import Decision, Proposals, apply, decide, declare, named, propose, take_back
+from indexer.curation.duplicates import Decision, Proposals, apply, decide, declare, named, propose
+from indexer.curation.undo import undo
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_pictures
 from indexer.work.progress import Silence
@@ -77,7 +78,7 @@ def test_a_decision_is_never_asked_again_and_its_undo_restores(
         scan_library(tiny_settings.library, catalogue, progress=Silence())
         assert proposed(tiny_settings, catalogue) == left
         (tiny_settings.library / "Cats/renamed.png").rename(tiny_settings.library / one.kept.path)
-    take_back(Workspace(tiny_settings, catalogue), line.uid)
+    undo(Workspace(tiny_settings, catalogue), line.uid)
     scan_library(tiny_settings.library, catalogue, progress=Silence())
     assert proposed(tiny_settings, catalogue) == GROUPS
 

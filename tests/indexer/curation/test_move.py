@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from indexer.curation import move as refiling
-from indexer.curation.duplicates import take_back
 from indexer.curation.move import recover_refilings, refile, undo_refiling
+from indexer.curation.undo import undo
 from indexer.library.scan import scan_library
 from indexer.work.progress import Silence
 from search.catalogue import Catalogue, RefilingState, VerdictKind, open_catalogue
@@ -94,7 +94,7 @@ def test_undo_restores_every_byte_and_whatever_came_beside_it_since(settings: Se
     before, ids = tree(settings.library), [meme.id for meme in both(catalogue)]
     verdict = refile(Workspace(settings, catalogue), both(catalogue), category="New - Place")
     (settings.library / "New - Place/a.png.new.simple-description.txt").write_bytes(b"came later")
-    take_back(Workspace(settings, catalogue), verdict.uid)
+    undo(Workspace(settings, catalogue), verdict.uid)
     found = tree(settings.library)
     assert found.pop("Cats/a.png.new.simple-description.txt")[0] == b"came later"
     assert found == before
