@@ -18,9 +18,9 @@ from search.encoders.clip_prepare import make_ready
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
+from tests.support.serving import open_app
 from tests.support.tiny import draw_tiny_library
 from tests.support.uploading import indexed_library, settings_in
-from web.app import create_app
 
 
 def _settings(folder: Path) -> Settings:
@@ -68,9 +68,10 @@ def served(served_settings: Settings) -> Iterator[Catalogue]:
 
 
 @pytest.fixture(scope="session")
-def site(served_settings: Settings, served: Catalogue) -> FlaskClient:
+def site(served_settings: Settings, served: Catalogue) -> Iterator[FlaskClient]:
     """A client of the site over the library that all tests read and none changes."""
-    return create_app(served_settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    with open_app(served_settings) as app:
+        yield app.test_client()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,70 +1,78 @@
-"""The map of the site: `create_app`."""
+"""The map of the site: `create_app` registers one blueprint per subject."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
 from search.encoders.base import TextEncoder
-from search.encoders.registry import load_text_encoder
-from search.settings import Settings
-from web import errors, metrics
-from web import headers as safety
-from web.api import duplicates as verdicts
-from web.api import inbox as inbox_api
-from web.api import search as api
-from web.background import categories
-from web.background import image_encoder as seeing
+from search.workspace import Workspace
+from web import errors, headers, metrics
+from web.api import duplicates as api_duplicates
+from web.api import inbox as api_inbox
+from web.api import search as api_search
+from web.background import categories as category_workers
+from web.background import image_encoder as image_encoder_switch
 from web.context import Site
-from web.curator import auth as signing_in
-from web.curator import categories as health
-from web.curator import duplicates, inbox
-from web.curator import home as curator
-from web.curator import texts as reading
+from web.curator import auth, categories, duplicates, home, inbox, texts
 from web.site import feeds, files, pages
 
 MAX_UPLOAD_BYTES = 20_000_000
 
 
 class LibraryPath(BaseConverter):
-    """A path in the library: any characters at all, line breaks too."""
+    """A path in the library. It may contain any character, including line breaks."""
 
     regex = r"(?s:.+)"
     part_isolating = False
 
 
-def _encoder(settings: Settings) -> TextEncoder:
-    return load_text_encoder(settings, often=True)
+def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextEncoder | None = None) -> Flask:
+    """Return the Flask application that serves a workspace: the site, the curator's pages and the JSON API.
 
+    Pass an open `Workspace`, which stays the caller's to close, or the path of a data folder, which is opened here and
+    created when missing. Without `text_encoder`, the encoder of the settings is loaded when a request first needs it.
+    A missing index or model is no error: the pages that need it say what to do. `app.extensions["site"].close()` stops
+    the background workers and closes what the application opened.
 
-def create_app(settings: Settings, *, load_encoder: Callable[[Settings], TextEncoder] = _encoder) -> Flask:
-    """Return the site over a data folder; an index or a model that is missing is said on the pages that need it."""
+    Raises DataFolderError when the data folder cannot be used, WrongUse for a bad setting.
+
+    >>> from web import create_app
+    >>> app = create_app(workspace, text_encoder=encoder)
+    >>> app.test_client().get("/api/search?q=dog&k=1").json["hits"][0]["category"]
+    'Dogs'
+    >>> app.extensions["site"].close()
+    """
+    if isinstance(workspace_or_data, Workspace):
+        site = Site(workspace_or_data, text_encoder=text_encoder)
+    else:
+        workspace = Workspace.open(workspace_or_data, create=True)
+        site = Site(workspace, text_encoder=text_encoder, owns_workspace=True)
     app = Flask("web", static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.converters["library"] = LibraryPath
-    app.extensions["site"] = Site(settings, load_encoder=load_encoder)
+    app.extensions["site"] = site
     app.register_blueprint(pages.blueprint)  # /, /memes/…, /about
-    app.register_blueprint(files.blueprint)  # the memes' files, thumbnails, uploads
+    app.register_blueprint(files.blueprint)  # the memes' files, thumbnails, pictures to search with
     app.register_blueprint(feeds.blueprint)  # Atom, OpenSearch
-    app.register_blueprint(api.blueprint)  # /api/…
+    app.register_blueprint(api_search.blueprint)  # /api/…
     app.register_blueprint(metrics.blueprint)  # /healthz, /metrics
-    signing_in.register(app, settings.data)  # /sign-in, /sign-out
-    app.register_blueprint(curator.blueprint)  # /curator
-    # What the curator's home shows: a maker of a card for each kind of work.
-    app.extensions["curator_cards"] = []
+    auth.register(app)  # /sign-in, /sign-out
+    app.register_blueprint(home.blueprint)  # /curator
+    app.extensions["curator_cards"] = []  # functions that return a card of the curator's home
     duplicates.register(app)  # /curator/duplicates
-    categories.register(app, apart=load_encoder is _encoder)  # what suggestions need
+    category_workers.register(app)  # trains the suggester in the background
     inbox.register(app)  # /curator/inbox
-    inbox_api.register(app)  # /api/inbox, /api/suggest
-    health.register(app)  # /curator/health
-    reading.register(app)  # /curator/reading, /curator/contradictions
-    app.register_blueprint(verdicts.blueprint)  # /api/duplicates, /api/verdicts
-    seeing.register(app)  # another image encoder, in the background
+    api_inbox.register(app)  # /api/inbox, /api/suggest
+    categories.register(app)  # /curator/health
+    texts.register(app)  # /curator/reading, /curator/contradictions
+    app.register_blueprint(api_duplicates.blueprint)  # /api/duplicates, /api/verdicts
+    image_encoder_switch.register(app)  # re-embeds pictures in the background when the image encoder changes
     errors.register(app)
-    safety.register(app)
+    headers.register(app)
     metrics.register(app)
     pages.register_filters(app)
     return app

@@ -1,16 +1,17 @@
-"""What every request works with: the settings, the catalogue, the searcher."""
+"""What every request works with: the workspace that is served, its searcher and its text encoder."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 from flask import current_app
 
-from search.catalogue import Catalogue, open_catalogue
+from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
-from search.encoders.registry import load_image_encoder
+from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.errors import MemeticaError
 from search.index.reader import open_index
 from search.index.status import IndexStatus
@@ -20,56 +21,79 @@ from search.workspace import Workspace
 
 
 class Site:
-    """Holds the catalogue open, and the searcher from the moment that there is an index."""
+    """Holds the workspace of an application, and opens its text encoder and searcher when a request first needs them.
 
-    def __init__(self, settings: Settings, *, load_encoder: Callable[[Settings], TextEncoder]) -> None:
-        self.workspace = Workspace(settings, open_catalogue(settings))
-        self._load_encoder = load_encoder
-        self._opening = threading.Lock()
-        self._encoder: TextEncoder | None = None
+    `close` stops the background workers and closes what the site opened. A workspace that the caller passed in stays
+    open; set `owns_workspace` for one that the site shall close too.
+    """
+
+    def __init__(
+        self, workspace: Workspace, *, text_encoder: TextEncoder | None = None, owns_workspace: bool = False
+    ) -> None:
+        self.workspace = workspace
+        self.has_own_encoder = text_encoder is not None  # one that the caller passed in; other processes cannot load it
+        self._owns_workspace = owns_workspace
+        self._lock = threading.Lock()
+        self._encoder = text_encoder
         self._searcher: Searcher | None = None
+        self._workers = ExitStack()
 
     @property
     def settings(self) -> Settings:
-        """The settings of the site."""
+        """The settings of the workspace."""
         return self.workspace.settings
 
     @property
     def catalogue(self) -> Catalogue:
-        """The catalogue of the library that is served."""
+        """The catalogue of the workspace."""
         return self.workspace.catalogue
 
     def searcher(self) -> Searcher:
-        """Return the searcher; raise IndexUnusable or ModelUnavailable while there is none."""
+        """Return the searcher, opened at the first call; raise IndexUnusable or ModelUnavailable when it cannot be."""
         if self._searcher is None:
-            with self._opening:
+            with self._lock:
                 if self._searcher is None:
-                    # The index first: that there is none is said without loading a model to say it.
-                    index = open_index(self.settings.data / "index")
-                    self._encoder = self._encoder or self._load_encoder(self.settings)
+                    # The index comes first: a missing index is reported without loading a model.
+                    index = open_index(self.workspace.index)
                     self._searcher = Searcher(
                         self.workspace,
                         index=index,
-                        text_encoder=self._encoder,
+                        text_encoder=self._loaded_encoder(),
                         load_images=partial(load_image_encoder, often=True),
                     )
         return self._searcher
 
     def encoder(self) -> TextEncoder:
-        """Return the text encoder that searching uses too; raise ModelUnavailable."""
-        with self._opening:
-            self._encoder = self._encoder or self._load_encoder(self.settings)
-            return self._encoder
+        """Return the text encoder that the searcher uses too; raise ModelUnavailable when it cannot be loaded."""
+        with self._lock:
+            return self._loaded_encoder()
+
+    def _loaded_encoder(self) -> TextEncoder:
+        if self._encoder is None:
+            self._encoder = load_text_encoder(self.settings, often=True)
+        return self._encoder
 
     def index_status(self) -> IndexStatus | MemeticaError:
-        """Return the state of the index, or the error that stands in its place."""
+        """Return the status of the index, or the error that explains why there is none."""
         try:
             return self.searcher().status()
         except MemeticaError as error:
             return error
 
+    def on_close(self, close: Callable[[], None]) -> None:
+        """Register the `close` of a background worker; workers close in reverse order, before the searcher."""
+        self._workers.callback(close)
+
+    def close(self) -> None:
+        """Stop the background workers, close the searcher and, if the site owns it, the workspace."""
+        self._workers.close()
+        with self._lock:
+            self._searcher = None
+        if self._owns_workspace:
+            self.workspace.close()
+
 
 def site() -> Site:
-    """Return what the current request works with."""
+    """Return the site of the application that handles the current request."""
     found: Site = current_app.extensions["site"]
     return found

@@ -10,41 +10,44 @@ from types import FrameType
 from waitress.server import create_server
 
 from search.errors import MemeticaError, WrongUse
-from search.settings import Settings
+from search.workspace import Workspace
 from web.app import create_app
 
 
-def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; tell `ready` the address once requests are answered.
+def serve(workspace: Workspace, *, on_ready: Callable[[str], None]) -> None:
+    """Serve the site of a workspace until SIGINT or SIGTERM arrives; the workspace stays open.
 
-    Port 0 takes a free one. Raises WrongUse when the address cannot be bound.
+    `on_ready` is called with the site's address as soon as requests are answered. Port 0 takes a free port. Raises
+    WrongUse when the address cannot be bound.
     """
-    app = create_app(settings)
-    # So that the first visitor does not wait for models to load. What is missing is said on the pages that need it.
-    with suppress(MemeticaError):
-        app.extensions["site"].searcher()
+    settings = workspace.settings
+    app = create_app(workspace)
     try:
-        server = create_server(
-            app, host=settings.host, port=settings.port, threads=settings.server_threads, ident="memetica"
-        )
-    except OSError as error:
-        raise WrongUse(
-            f"{settings.host}:{settings.port} cannot be bound: {error.strerror or error}.",
-            hint="Choose another with `--port`; 0 takes a free one.",
-        ) from error
+        # Loads the models now, so that the first visitor does not wait. The pages report what is missing.
+        with suppress(MemeticaError):
+            app.extensions["site"].searcher()
+        try:
+            server = create_server(
+                app, host=settings.host, port=settings.port, threads=settings.server_threads, ident="memetica"
+            )
+        except OSError as error:
+            raise WrongUse(
+                f"{settings.host}:{settings.port} cannot be bound: {error.strerror or error}.",
+                hint="Choose another port with `--port`; 0 takes a free one.",
+            ) from error
 
-    def stop(signal_number: int, frame: FrameType | None) -> None:
-        raise SystemExit(0)
+        def stop(signal_number: int, frame: FrameType | None) -> None:
+            raise SystemExit(0)
 
-    signal.signal(signal.SIGTERM, stop)
-    app.extensions["seeing"].start()
-    # An IPv6 host can stand for several sockets; they share one number only when it was chosen.
-    port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    ready(f"http://{host}:{port}/")
-    try:
-        server.run()
+        signal.signal(signal.SIGTERM, stop)
+        app.extensions["seeing"].start()
+        # An IPv6 host can stand for several sockets; they share one port only when it was chosen.
+        port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        on_ready(f"http://{host}:{port}/")
+        try:
+            server.run()
+        finally:
+            server.close()
     finally:
-        server.close()
-        for name in ("inbox", "categories", "seeing"):
-            app.extensions[name].close()
+        app.extensions["site"].close()

@@ -13,8 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 from waitress.server import create_server
 
 from search.settings import Settings
-from tests.support.fakes import HashingTextEncoder
-from web.app import create_app
+from tests.support.serving import app_over, close_app
 
 # What keeps Chromium from asking its maker's hosts for anything.
 FLAGS = (
@@ -32,7 +31,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 @contextmanager
 def serving(settings: Settings) -> Iterator[str]:
     """Give the address of a server of the site, stopped afterwards."""
-    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
+    app = app_over(settings)
     server = create_server(app, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -41,6 +40,7 @@ def serving(settings: Settings) -> Iterator[str]:
     finally:
         server.close()
         thread.join(5)
+        close_app(app)
 
 
 @contextmanager

@@ -123,10 +123,11 @@ class Categories:
         return lambda: bool(index_refiled(found.workspace, load_encoder=found.encoder))
 
 
-def register(app: Flask, *, apart: bool) -> None:
+def register(app: Flask) -> None:
     """Let the site know categories; what was left undone is gone on with."""
     found: Site = app.extensions["site"]
-    app.extensions["categories"] = categories = Categories(found, apart=apart)
+    app.extensions["categories"] = categories = Categories(found, apart=not found.has_own_encoder)
+    found.on_close(categories.close)
     if not found.catalogue.read_only and (found.catalogue.refilings.unindexed() or _interrupted(found)):
         categories.wake_indexing()
 

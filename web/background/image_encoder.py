@@ -105,4 +105,6 @@ def chosen_now(settings: Settings) -> Settings:
 
 def register(app: Flask) -> None:
     """Let the site watch; `start` begins."""
-    app.extensions["seeing"] = Seeing(cast(Site, app.extensions["site"]))
+    found = cast(Site, app.extensions["site"])
+    app.extensions["seeing"] = seeing = Seeing(found)
+    found.on_close(seeing.close)

@@ -336,7 +336,8 @@ def _serve(session: Session, settings: Settings) -> int:
         session.terminal.say(
             f"{error.message} {error.hint} Until then whole pictures cannot be shown; search goes on.", style="yellow"
         )
-    serve_site(settings, ready=ready)
+    with Workspace(settings, open_catalogue(settings)) as workspace:
+        serve_site(workspace, on_ready=ready)
     return 0
 
 

@@ -13,7 +13,6 @@ import secrets
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 
@@ -76,9 +75,9 @@ class _Sessions(SecureCookieSessionInterface):
         return request.is_secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
 
 
-def register(app: Flask, data: Path) -> None:
+def register(app: Flask) -> None:
     """Give the site its sessions and the templates what they need to know of the curator."""
-    secret = server_secret(data)
+    secret = server_secret(app.extensions["site"].workspace.data)
     app.secret_key = secret
     app.permanent_session_lifetime = LIFETIME
     app.session_interface = _Sessions()

@@ -73,6 +73,7 @@ def register(app: Flask) -> None:
     """Give the site the pages and the curator's home their card; what was left undone is gone on with."""
     found = app.extensions["site"]
     app.extensions["inbox"] = Inbox(found, app.extensions["categories"])
+    found.on_close(app.extensions["inbox"].close)
     if not found.catalogue.read_only:
         app.extensions["inbox"].wake()
     app.extensions["curator_cards"].insert(0, card)

@@ -42,6 +42,7 @@ from search.workspace import Workspace
 from tests.support.curating import PASSWORD, guess, sign_in, token_in
 from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
+from tests.support.serving import app_over, open_app
 from tests.support.uploading import REST, accepted, drawn, files_of, put_in, send
 from web import server
 from web.app import create_app
@@ -69,9 +70,8 @@ def _nothing_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
-    yield app
-    app.extensions["inbox"].close()
+    with open_app(settings) as app:
+        yield app
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_process_killed_between_accept_and_index_loses_nothing_and_enters_noth
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert catalogue.uploads.get(upload.id).unindexed
-    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
+    app = app_over(settings)
     assert app.extensions["inbox"].rest(REST)
     hits = app.test_client().get("/api/search?q=zeppelin").json["hits"]
     app.extensions["inbox"].close()
@@ -261,8 +261,8 @@ def test_a_server_that_ends_ends_the_inbox(settings: Settings, monkeypatch: pyte
         def close(self) -> None:
             pass
 
-    def made(settings: Settings) -> Flask:
-        apps.append(create_app(settings, load_encoder=lambda _: HashingTextEncoder()))
+    def made(workspace: Workspace) -> Flask:
+        apps.append(create_app(workspace, text_encoder=HashingTextEncoder()))
         return apps[0]
 
     before = set(threading.enumerate())  # of applications that other tests made and never closed
@@ -270,8 +270,8 @@ def test_a_server_that_ends_ends_the_inbox(settings: Settings, monkeypatch: pyte
     monkeypatch.setattr(server, "create_server", lambda app, **given: Ending())
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        with pytest.raises(SystemExit):
-            server.serve(settings, ready=lambda address: None)
+        with Workspace(settings, open_catalogue(settings)) as workspace, pytest.raises(SystemExit):
+            server.serve(workspace, on_ready=lambda address: None)
     finally:
         signal.signal(signal.SIGTERM, handler)
     left = set(threading.enumerate()) - before
@@ -421,7 +421,8 @@ def test_requests_that_are_too_large_or_empty_are_told_so(app: Flask, client: Fl
     assert many.status_code == 400 and "50" in many.json["error"]["message"]
     for answer in (client.post("/api/inbox"), client.post("/api/inbox", json={"file": "http://127.0.0.1/x.png"})):
         assert answer.status_code == 400 and answer.json["error"]["message"]
-    app.extensions["site"].settings = replace(settings, upload_bytes=1000)
+    site = app.extensions["site"]
+    site.workspace = replace(site.workspace, settings=replace(settings, upload_bytes=1000))
     large = send(client, ("large.png", bytes(2_000_000)))
     assert large.status_code == 413 and large.json["error"]["code"]
     assert left_in_inbox(settings) == []
@@ -441,7 +442,7 @@ def test_what_is_no_decision_decides_nothing(
 def test_visitors_who_may_ask_may_do_nothing_else(settings: Settings, catalogue: Catalogue) -> None:
     id = came(settings, catalogue, drawn()).id
     before = files_of(settings.library), left_in_inbox(settings)
-    app = create_app(replace(settings, open_suggestions=True), load_encoder=lambda _: HashingTextEncoder())
+    app = app_over(replace(settings, open_suggestions=True))
     visitor = app.test_client()
     asked = visitor.post("/api/suggest", data={"picture": (io.BytesIO(drawn(2)), "y.png")})
     assert asked.status_code == 200

@@ -21,9 +21,8 @@ from search.catalogue import Catalogue, UploadState, open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import sign_in
-from tests.support.fakes import HashingTextEncoder
+from tests.support.serving import app_over, open_app
 from tests.support.uploading import REST, accepted, drawn, files_of, put_in, send
-from web.app import create_app
 
 
 @pytest.fixture
@@ -33,9 +32,8 @@ def settings(uploads_settings: Settings) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
-    yield app
-    app.extensions["inbox"].close()
+    with open_app(settings) as app:
+        yield app
 
 
 @pytest.fixture
@@ -171,7 +169,7 @@ def test_a_drawing_with_a_script_never_runs_or_fetches(app: Flask, client: Flask
 
 def test_limits_hold(settings: Settings) -> None:
     small = replace(settings, upload_bytes=300, inbox_files=1)
-    app = create_app(small, load_encoder=lambda _: HashingTextEncoder())
+    app = app_over(small)
     client = app.test_client()
     client.environ_base["HTTP_X_CSRF_TOKEN"] = sign_in(client, settings.data)
     large = send(client, ("large.png", drawn()))
@@ -204,7 +202,7 @@ def test_only_the_curator_may(app: Flask, client: FlaskClient, settings: Setting
 
 
 def test_visitors_may_ask_when_the_setting_says_so(settings: Settings) -> None:
-    app = create_app(replace(settings, open_suggestions=True), load_encoder=lambda _: HashingTextEncoder())
+    app = app_over(replace(settings, open_suggestions=True))
     before = files_of(settings.library)
     answer = app.test_client().post("/api/suggest", data={"picture": (io.BytesIO(drawn()), "y.png")})
     assert answer.status_code == 200 and answer.json["duplicates"] == []
@@ -320,7 +318,7 @@ def test_a_library_that_cannot_be_written_says_so_and_the_upload_waits(
 def test_uploads_survive_a_restart(app: Flask, client: FlaskClient, settings: Settings) -> None:
     put_in(app, client, "zeppelin.png", drawn())
     app.extensions["inbox"].close()
-    again = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
+    again = app_over(settings)
     other = again.test_client()
     sign_in(other, settings.data)
     assert [one["file"] for one in other.get("/api/inbox").json["uploads"]] == ["zeppelin.png"]

@@ -29,7 +29,7 @@ from search.searcher import Likeness, Searcher
 from search.settings import Settings, keep_setting
 from search.workspace import Workspace
 from tests.support.fakes import ColourImageEncoder, HashingTextEncoder
-from web.app import create_app
+from tests.support.serving import app_over
 from web.background.image_encoder import Seeing, chosen_now
 from web.cli.main import main
 
@@ -243,7 +243,7 @@ def test_a_serving_site_brings_the_index_to_what_is_chosen(
     monkeypatch.setattr("web.background.image_encoder.see_apart", apart)
     monkeypatch.setattr("web.background.image_encoder.POLL_SECONDS", 0.01)
     monkeypatch.setattr("web.context.load_image_encoder", load)
-    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
+    app = app_over(settings)
     watching: Seeing = app.extensions["seeing"]
     watching.start()
     try:

@@ -17,8 +17,8 @@ from search.searcher import Likeness, open_searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
+from tests.support.serving import app_over
 from tests.support.tiny import TINY
-from web.app import create_app
 from web.schemas import hit_row
 
 HIT = {"id", "path", "url", "category", "first_seen", "type", "width", "height", "thumbnail", "score", "certain", "why"}
@@ -152,7 +152,7 @@ def test_an_upload_that_is_too_large_is_refused_in_words(site: FlaskClient) -> N
 
 
 def test_a_missing_index_is_said_with_what_mends_it(tiny_settings: Settings) -> None:
-    client = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    client = app_over(tiny_settings).test_client()
     answer = client.get("/api/search?q=cat")
     assert answer.status_code == 503
     assert "memetica index" in answer.json["error"]["hint"]
@@ -187,7 +187,7 @@ def test_metrics_count_requests(site: FlaskClient) -> None:
 def test_nothing_outside_the_catalogue_can_be_had(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
     (tiny_settings.library / "Cats/secret.txt").write_text("secret")
     (tiny_settings.library.parent / "secret.png").write_bytes(b"secret")
-    client = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    client = app_over(tiny_settings).test_client()
     for path in ("Cats/secret.txt", "../secret.png", "Cats/../../secret.png", "%2e%2e/secret.png", "/etc/passwd"):
         answer = client.get(f"/memes/{path}", follow_redirects=True)
         assert answer.status_code == 404

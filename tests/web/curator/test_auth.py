@@ -12,8 +12,7 @@ from flask.testing import FlaskClient
 
 from search.settings import Settings
 from tests.support.curating import PASSWORD, QuickHasher, guess, sign_in, token_in
-from tests.support.fakes import HashingTextEncoder
-from web.app import create_app
+from tests.support.serving import app_over, close_app
 from web.curator import passwords as credentials
 from web.curator.auth import curator_only, safe_next
 from web.curator.home import Card
@@ -27,7 +26,7 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(data: Path) -> Flask:
-    app = create_app(Settings(library=data.parent, data=data), load_encoder=lambda _: HashingTextEncoder())
+    app = app_over(Settings(library=data.parent, data=data))
 
     @app.route("/api/secret", methods=("GET", "POST"))
     @curator_only
@@ -43,7 +42,7 @@ def made(data: Path) -> Flask:
 def app(tmp_path: Path) -> Iterator[Flask]:
     found = made(tmp_path / "data")
     yield found
-    found.extensions["site"].catalogue.close()
+    close_app(found)
 
 
 @pytest.fixture
@@ -169,7 +168,7 @@ def test_sessions_survive_a_restart_and_no_other_data_folder_knows_them(app: Fla
     assert again.test_client(use_cookies=False).get("/curator", headers={"Cookie": cookies}).status_code == 200
     assert other.test_client(use_cookies=False).get("/curator", headers={"Cookie": cookies}).status_code == 303
     for one in (again, other):
-        one.extensions["site"].catalogue.close()
+        close_app(one)
 
 
 def test_guesses_run_out_even_for_the_right_password_and_others_still_have_theirs(app: Flask, data: Path) -> None:

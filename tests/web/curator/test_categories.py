@@ -31,7 +31,7 @@ from search.workspace import Workspace
 from tests.support.curating import QuickHasher, sign_in
 from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
-from web.app import create_app
+from tests.support.serving import open_app
 from web.cli.main import main
 from web.curator import passwords as credentials
 
@@ -77,11 +77,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     monkeypatch.setattr(credentials, "PasswordHasher", QuickHasher)
-
-    app = create_app(settings, load_encoder=lambda _: HashingTextEncoder())
-    yield app
-    app.extensions["inbox"].close()
-    app.extensions["categories"].close()
+    with open_app(settings) as app:
+        yield app
 
 
 @pytest.fixture

@@ -21,8 +21,7 @@ from search.catalogue import Catalogue, VerdictKind
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import QuickHasher, add_pairs, draw_duplicates, sign_in, token_in
-from tests.support.fakes import HashingTextEncoder
-from web.app import create_app
+from tests.support.serving import app_over, close_app
 from web.curator import passwords as credentials
 
 Tree = dict[str, bytes]
@@ -37,7 +36,7 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 def client(tiny_settings: Settings) -> Iterator[FlaskClient]:
     """A visitor of a site whose library holds duplicates, compared."""
     draw_duplicates(tiny_settings.library)
-    app = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder())
+    app = app_over(tiny_settings)
     catalogue = app.extensions["site"].catalogue
     scan_library(tiny_settings.library, catalogue, progress=Silence())
     decode_pictures(Workspace(tiny_settings, catalogue), progress=Silence())
@@ -272,9 +271,9 @@ def test_a_site_that_starts_takes_an_interrupted_merge_back(tiny_settings: Setti
             told=stop,
         )
     assert tree(tiny_settings.library) != before
-    again = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder())
+    again = app_over(tiny_settings)
     assert tree(tiny_settings.library) == before
-    again.extensions["site"].catalogue.close()
+    close_app(again)
 
 
 def test_the_trash_lists_what_went_and_puts_it_back(curator: FlaskClient, tiny_settings: Settings) -> None:

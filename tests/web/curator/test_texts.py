@@ -16,14 +16,14 @@ from search.settings import Settings
 from tests.indexer.stages.test_weigh_texts import FINE, OTHER, reading
 from tests.support.curating import sign_in
 from tests.support.fakes import HashingTextEncoder
-from web.app import create_app
+from tests.support.serving import app_over, close_app
 
 
 @pytest.fixture
 def client(tiny_settings: Settings, tiny_indexed: Catalogue) -> Iterator[FlaskClient]:
-    app = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder())
+    app = app_over(tiny_settings)
     yield app.test_client()
-    app.extensions["site"].catalogue.close()
+    close_app(app)
 
 
 def test_visitors_are_led_to_the_door(client: FlaskClient) -> None:

@@ -22,6 +22,7 @@ from search.catalogue import Catalogue, open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
+from tests.support.serving import app_over, open_app
 from tests.support.tiny import TINY
 from web import query_images as uploads
 from web.app import create_app
@@ -185,20 +186,27 @@ def test_a_category_that_is_not_there_is_said(site: FlaskClient) -> None:
 def test_an_empty_library_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "memes").mkdir()
     settings = Settings(library=tmp_path / "memes", data=tmp_path / "data")
-    home = page(create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client(), "/")
+    with open_app(settings) as app:
+        home = page(app.test_client(), "/")
     assert "memetica index" in home.text and "memetica demo" in home.text
 
 
 def test_without_an_index_memes_are_shown_and_search_says_what_mends_it(tiny_settings: Settings) -> None:
-    client = create_app(tiny_settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    client = app_over(tiny_settings).test_client()
     assert "memetica index" in page(client, "/?q=dog", 503).text
 
 
-def test_without_an_index_no_model_is_loaded_to_say_so(tiny_settings: Settings) -> None:
-    def never(settings: Settings) -> HashingTextEncoder:
+def test_a_missing_index_is_reported_without_loading_a_model(
+    tiny_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> HashingTextEncoder:
         raise AssertionError("a model was loaded")
 
-    assert "memetica index" in page(create_app(tiny_settings, load_encoder=never).test_client(), "/?q=dog", 503).text
+    monkeypatch.setattr("web.context.load_text_encoder", never)
+    with Workspace(tiny_settings, open_catalogue(tiny_settings)) as workspace:
+        app = create_app(workspace)
+        assert "memetica index" in page(app.test_client(), "/?q=dog", 503).text
+        app.extensions["site"].close()
 
 
 def test_awkward_names_survive_every_address(tmp_path: Path) -> None:
@@ -222,7 +230,7 @@ def test_awkward_names_survive_every_address(tmp_path: Path) -> None:
     )
     with open_catalogue(settings) as catalogue:
         index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
-    client = create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    client = app_over(settings).test_client()
     first = page(client, f"/memes/{quote(category)}/index.html")
     [following] = first.all("a", rel="next")
     second = page(client, str(following["href"]))
@@ -245,7 +253,7 @@ def test_kept_uploads_stay_within_their_bounds_and_the_newest_stays(
 ) -> None:
     monkeypatch.setattr(uploads, "KEPT", 3)
     settings = Settings(library=tmp_path, data=tmp_path / "data")
-    client = create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    client = app_over(settings).test_client()
 
     def send(shade: int) -> str:
         raw = io.BytesIO()
@@ -278,7 +286,7 @@ def test_hostile_texts_and_names_run_nothing(tmp_path: Path) -> None:
     with open_catalogue(settings) as catalogue:
         index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
         paths = [meme.path for meme in catalogue.memes.everything()]
-    client = create_app(settings, load_encoder=lambda _: HashingTextEncoder()).test_client()
+    client = app_over(settings).test_client()
     assert len(paths) == 2
     for address in (
         "/",
