@@ -270,6 +270,7 @@ from indexer.pipeline import index_library
 from indexer.work.progress import Silence
 from search.catalogue import open_catalogue
 from search.settings import Settings
+from search.workspace import Workspace
 import hashlib, os, time
 
 class Slow:
@@ -290,7 +291,7 @@ class Encoder(HashingTextEncoder):
 settings = Settings(library=Path({library!r}), data=Path({data!r}), threads=1, text_encoder=HashingTextEncoder.name)
 while not Path({gate!r}).exists():
     time.sleep(0.01)
-index_library(settings, open_catalogue(settings), progress=Silence(), load_engine=lambda _: Slow(),
+index_library(Workspace(settings, open_catalogue(settings)), progress=Silence(), load_engine=lambda _: Slow(),
               load_encoder=lambda _: Encoder())
 """
 
@@ -411,9 +412,10 @@ def test_a_killed_run_goes_on_where_it_was(tiny_settings: Settings, tmp_path: Pa
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.support.fakes import HashingTextEncoder\n"
         "from pathlib import Path; from search.settings import Settings; from search.catalogue import open_catalogue\n"
         "from indexer.pipeline import index_library; from indexer.work.progress import Silence\n"
+        "from search.workspace import Workspace\n"
         f"settings = Settings(library=Path({str(tiny_settings.library)!r}), data=Path({str(tiny_settings.data)!r}), "
         f"ocr_engine='none', threads=1, text_encoder={HashingTextEncoder.name!r})\n"
-        "index_library(settings, open_catalogue(settings), progress=Silence(), "
+        "index_library(Workspace(settings, open_catalogue(settings)), progress=Silence(), "
         "load_encoder=lambda _: HashingTextEncoder())\n"
     )
     running = subprocess.Popen([sys.executable, "-c", script])

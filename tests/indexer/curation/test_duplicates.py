@@ -100,7 +100,7 @@ def test_a_ledger_carried_elsewhere_settles_the_same(tiny_settings: Settings, ca
     other = replace(tiny_settings, data=tiny_settings.data.with_name("other"))
     with open_catalogue(other) as elsewhere:
         scan_library(other.library, elsewhere, progress=Silence())
-        decode_pictures(other, elsewhere, progress=Silence())
+        decode_pictures(Workspace(other, elsewhere), progress=Silence())
         add_pairs(elsewhere)
         assert proposed(other, elsewhere) == GROUPS
         elsewhere.verdicts.put(catalogue.verdicts.all())

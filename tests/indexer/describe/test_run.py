@@ -430,6 +430,7 @@ RUN = textwrap.dedent(
     from search.catalogue import open_catalogue
     from search.meme import TextKind
     from search.settings import Settings
+    from search.workspace import Workspace
 
     library, data, url = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background hands down its deafness
@@ -437,8 +438,7 @@ RUN = textwrap.dedent(
     with open_catalogue(settings) as catalogue:
         assignments = [Assignment("qwen3.5:4b", TextKind.SIMPLE, url)]
         describe_memes(
-            settings,
-            catalogue,
+            Workspace(settings, catalogue),
             assignments=assignments,
             progress=Silence(),
             terms=Terms(workers=2, write_sidecars=True),

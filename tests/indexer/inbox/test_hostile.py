@@ -105,20 +105,22 @@ from indexer.stages import update_index
 from indexer.inbox.accept import accept
 from search.catalogue import open_catalogue
 from search.catalogue.uploads import Uploads
+from search.workspace import Workspace
 
 def die(*given, **more):
     os.kill(os.getpid(), signal.SIGKILL)
 
 settings = settings_in(Path(sys.argv[1]))
 with open_catalogue(settings) as catalogue:
-    accept(settings, catalogue, int(sys.argv[2]), category="Robots")
+    workspace = Workspace(settings, catalogue)
+    accept(workspace, int(sys.argv[2]), category="Robots")
     if sys.argv[3] == "accepted":
         die()
     if sys.argv[3] == "written":
         update_index.write_manifest = die
     if sys.argv[3] == "switched":
         Uploads.indexed = die
-    workers.index_decided(settings, catalogue, load_encoder=HashingTextEncoder)
+    workers.index_decided(workspace, load_encoder=HashingTextEncoder)
 """
 
 

@@ -84,4 +84,4 @@ def test_an_empty_catalogue_has_an_index_that_opens(tmp_path: Path) -> None:
 def test_a_data_folder_that_cannot_be_written_is_said(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
     blocked = replace(tiny_settings, data=tiny_settings.library / TINY[0].path / "below a file")
     with pytest.raises(DataFolderError):
-        build_index(blocked, tiny_indexed, text_encoder=ENCODER)
+        build_index(Workspace(blocked, tiny_indexed), text_encoder=ENCODER)
