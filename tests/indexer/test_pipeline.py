@@ -19,7 +19,7 @@ from indexer.ocr.engines import Line, Reading
 from indexer.pipeline import index_library
 from indexer.status import library_status
 from indexer.work.progress import Silence, StageReport
-from search.catalogue import Catalogue, open_catalogue
+from search.catalogue import open_catalogue
 from search.errors import DataFolderError, LibraryError, ModelUnavailable, UnreadableFile
 from search.meme import Field, MediaType, Stage, TextKind
 from search.searcher import open_searcher
@@ -89,8 +89,8 @@ def test_everything_is_done_once_and_the_second_run_has_nothing_to_do(tiny_setti
     assert fingerprint(tiny_settings.library) == before
 
 
-def test_what_was_indexed_is_found(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
-    searcher = open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder())
+def test_what_was_indexed_is_found(workspace: Workspace) -> None:
+    searcher = open_searcher(workspace, text_encoder=HashingTextEncoder())
     assert searcher.search("dog drinks coffee in a burning room").hits[0].meme.path == "Dogs/fine.png"
 
 

@@ -60,9 +60,9 @@ def searcher(home: Home) -> Searcher:
 
 
 @pytest.fixture
-def fresh(tiny_settings: Settings, tiny_indexed: Catalogue) -> Searcher:
+def fresh(workspace: Workspace) -> Searcher:
     """A searcher over a library of its own, for tests that change it."""
-    return open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder())
+    return open_searcher(workspace, text_encoder=HashingTextEncoder())
 
 
 def paths(answer: Answer) -> list[str]:
@@ -224,16 +224,12 @@ def test_a_meme_is_never_its_own_relative(searcher: Searcher, home: Home, by: Li
         assert len(answer.hits) == min(answer.total, 12)
 
 
-def test_a_copy_is_the_nearest_relative_by_everything(
-    fresh: Searcher, tiny_settings: Settings, tiny_indexed: Catalogue
-) -> None:
-    folder = tiny_settings.library / "Dogs"
+def test_a_copy_is_the_nearest_relative_by_everything(fresh: Searcher, workspace: Workspace) -> None:
+    folder = workspace.library / "Dogs"
     for file in list(folder.glob("fine.png*")):
         shutil.copy(file, folder / file.name.replace("fine", "copy"))
-    index_library(
-        Workspace(tiny_settings, tiny_indexed), progress=Silence(), load_encoder=lambda _: HashingTextEncoder()
-    )
-    meme = tiny_indexed.memes.at("Dogs/fine.png")
+    index_library(workspace, progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+    meme = workspace.catalogue.memes.at("Dogs/fine.png")
     for by in Likeness:
         assert paths(fresh.similar(meme.id, by=by))[0] == "Dogs/copy.png", by
 
@@ -245,9 +241,7 @@ def test_an_unknown_meme_or_likeness_is_said(searcher: Searcher) -> None:
         searcher.similar(1, by="smell")
 
 
-def test_a_new_generation_is_switched_to_and_requests_go_on(
-    fresh: Searcher, tiny_settings: Settings, tiny_indexed: Catalogue
-) -> None:
+def test_a_new_generation_is_switched_to_and_requests_go_on(fresh: Searcher, workspace: Workspace) -> None:
     stop = threading.Event()
     wrong: list[object] = []
 
@@ -262,10 +256,7 @@ def test_a_new_generation_is_switched_to_and_requests_go_on(
     asking = [threading.Thread(target=ask) for _ in range(3)]
     for thread in asking:
         thread.start()
-    names = [
-        build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder.name, force=True).generation
-        for _ in range(4)
-    ]
+    names = [build_index(workspace, text_encoder=HashingTextEncoder.name, force=True).generation for _ in range(4)]
     stop.set()
     for thread in asking:
         thread.join()
@@ -284,50 +275,46 @@ def test_a_meme_that_vanished_since_the_build_is_no_hit(fresh: Searcher, tiny_in
     assert not fresh.status().fresh
 
 
-def test_a_damaged_new_generation_does_not_stop_the_old_one(
-    fresh: Searcher, tiny_settings: Settings, tiny_indexed: Catalogue
-) -> None:
-    build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder.name, force=True)
-    (live_folder(tiny_settings.data / "index") / "memes.npz").write_bytes(b"no table")
+def test_a_damaged_new_generation_does_not_stop_the_old_one(fresh: Searcher, workspace: Workspace) -> None:
+    build_index(workspace, text_encoder=HashingTextEncoder.name, force=True)
+    (live_folder(workspace.index) / "memes.npz").write_bytes(b"no table")
     assert paths(fresh.search("this is fine"))[0] == "Dogs/fine.png"
     assert "memetica index" in fresh.status().missing[0]
 
 
-def test_no_index_and_another_encoder_say_what_mends_it(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+def test_no_index_and_another_encoder_say_what_mends_it(workspace: Workspace) -> None:
     class Other(HashingTextEncoder):
         name = "other"
 
     with pytest.raises(IndexUnusable, match="hashing-words-1") as caught:
-        open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=Other())
+        open_searcher(workspace, text_encoder=Other())
     assert "memetica index" in caught.value.hint
-    shutil.rmtree(tiny_settings.data / "index")
+    shutil.rmtree(workspace.index)
     with pytest.raises(IndexUnusable, match="no index"):
-        open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder())
+        open_searcher(workspace, text_encoder=HashingTextEncoder())
 
 
-def test_a_missing_text_encoder_is_said(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+def test_a_missing_text_encoder_is_said(workspace: Workspace) -> None:
     with pytest.raises(ModelUnavailable):
-        open_searcher(Workspace(tiny_settings, tiny_indexed))
+        open_searcher(workspace)
 
 
-def test_texts_that_were_never_embedded_are_found_by_their_words(
-    tiny_settings: Settings, tiny_indexed: Catalogue
-) -> None:
-    split_texts(tiny_indexed)
+def test_texts_that_were_never_embedded_are_found_by_their_words(workspace: Workspace) -> None:
+    split_texts(workspace.catalogue)
     unknown = HashingTextEncoder()
     unknown.name = "never-used"  # type: ignore[misc]
-    build_index(Workspace(tiny_settings, tiny_indexed), text_encoder="never-used")
-    searcher = open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=unknown)
+    build_index(workspace, text_encoder="never-used")
+    searcher = open_searcher(workspace, text_encoder=unknown)
     assert paths(searcher.search("this is fine"))[0] == "Dogs/fine.png"
     assert any("words alone" in sentence for sentence in searcher.status().missing)
 
 
-def test_deleting_the_index_loses_nothing(fresh: Searcher, tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+def test_deleting_the_index_loses_nothing(fresh: Searcher, workspace: Workspace) -> None:
     queries = ("this is fine", "orange cat", "robot")
     before = [[(hit.meme.id, hit.score) for hit in fresh.search(query).hits] for query in queries]
-    shutil.rmtree(tiny_settings.data / "index")
-    build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder.name)
-    again = open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=HashingTextEncoder())
+    shutil.rmtree(workspace.index)
+    build_index(workspace, text_encoder=HashingTextEncoder.name)
+    again = open_searcher(workspace, text_encoder=HashingTextEncoder())
     assert [[(hit.meme.id, hit.score) for hit in again.search(query).hits] for query in queries] == before
 
 

@@ -23,28 +23,26 @@ from tests.support.tiny import TINY
 ENCODER = HashingTextEncoder.name
 
 
-def test_an_index_of_the_catalogue_as_it_is_stays(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
-    live = live_generation(tiny_settings.data / "index")
-    assert build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=ENCODER).generation == live
-    assert build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=ENCODER, force=True).generation != live
+def test_an_index_of_the_catalogue_as_it_is_stays(workspace: Workspace) -> None:
+    live = live_generation(workspace.index)
+    assert build_index(workspace, text_encoder=ENCODER).generation == live
+    assert build_index(workspace, text_encoder=ENCODER, force=True).generation != live
 
 
 @pytest.mark.parametrize("change", ["catalogue", "encoder", "damage", "deletion"])
-def test_any_change_builds_anew(tiny_settings: Settings, tiny_indexed: Catalogue, change: str) -> None:
-    index = tiny_settings.data / "index"
+def test_any_change_builds_anew(workspace: Workspace, change: str) -> None:
+    index = workspace.index
     live = live_generation(index)
     if change == "catalogue":
-        tiny_indexed.memes.mark_vanished([tiny_indexed.memes.at("Dogs/fine.png").id])
+        workspace.catalogue.memes.mark_vanished([workspace.catalogue.memes.at("Dogs/fine.png").id])
     elif change == "damage":
         (index / str(live) / "manifest.json").write_text("{")
     elif change == "deletion":
         (index / "CURRENT").unlink()
-    manifest = build_index(
-        Workspace(tiny_settings, tiny_indexed), text_encoder="other" if change == "encoder" else ENCODER
-    )
+    manifest = build_index(workspace, text_encoder="other" if change == "encoder" else ENCODER)
     assert manifest.generation != live
     assert manifest.memes == len(TINY) - (change == "catalogue")
-    assert manifest.revision == tiny_indexed.revision()
+    assert manifest.revision == workspace.catalogue.revision()
 
 
 def test_every_field_holds_what_the_catalogue_holds(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
@@ -62,14 +60,14 @@ def test_every_field_holds_what_the_catalogue_holds(tiny_settings: Settings, tin
     assert len(index.words) == len(TINY)
 
 
-def test_builders_at_once_leave_one_whole_index(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+def test_builders_at_once_leave_one_whole_index(workspace: Workspace) -> None:
     def build(_: int) -> str:
-        return build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=ENCODER, force=True).generation
+        return build_index(workspace, text_encoder=ENCODER, force=True).generation
 
     with ThreadPoolExecutor(4) as pool:
         names = list(pool.map(build, range(4)))
     assert len(set(names)) == 4
-    folder = tiny_settings.data / "index"
+    folder = workspace.index
     assert open_index(folder).name == max(names)
     assert not list(folder.glob("building-*"))
 

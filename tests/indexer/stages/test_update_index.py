@@ -83,31 +83,29 @@ def assert_same(one: OpenIndex, other: OpenIndex) -> None:
             assert found[1] == pytest.approx(expected[1], abs=1e-6)
 
 
-def test_what_comes_is_indexed_as_if_all_were_built_anew(
-    tiny_settings: Settings, tiny_indexed: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_comes_is_indexed_as_if_all_were_built_anew(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, words in enumerate(("a gold medal for laziness", "who is a lazy boy", "привет")):
-        id = add(tiny_settings, tiny_indexed, f"Åffen/new {number}.png", words=words, colour=f"#f0{number}0a0")
-        manifest = bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
+        id = add(
+            workspace.settings, workspace.catalogue, f"Åffen/new {number}.png", words=words, colour=f"#f0{number}0a0"
+        )
+        manifest = bring_up_to_date(workspace, [id], encoder=ENCODER)
         assert manifest.changed == number + 1
-    extended = open_index(tiny_settings.data / "index")
+    extended = open_index(workspace.index)
     assert extended.manifest.memes == len(TINY) + 3
-    assert_same(extended, built_anew(tiny_settings, tiny_indexed, monkeypatch))
+    assert_same(extended, built_anew(workspace.settings, workspace.catalogue, monkeypatch))
 
 
-def test_what_changes_and_what_goes_is_too(
-    tiny_settings: Settings, tiny_indexed: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fine, toaster = (tiny_indexed.memes.at(path) for path in ("Dogs/fine.png", "Robots/toaster.png"))
-    (tiny_settings.library / "Dogs/fine.png.txt").write_text("everything is wonderful", "utf-8")
-    (tiny_settings.library / toaster.path).unlink()
-    scan_again(tiny_settings.library, tiny_indexed, [fine.path, toaster.path])
-    bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [fine.id, toaster.id], encoder=ENCODER)
-    extended = open_index(tiny_settings.data / "index")
+def test_what_changes_and_what_goes_is_too(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    fine, toaster = (workspace.catalogue.memes.at(path) for path in ("Dogs/fine.png", "Robots/toaster.png"))
+    (workspace.library / "Dogs/fine.png.txt").write_text("everything is wonderful", "utf-8")
+    (workspace.library / toaster.path).unlink()
+    scan_again(workspace.library, workspace.catalogue, [fine.path, toaster.path])
+    bring_up_to_date(workspace, [fine.id, toaster.id], encoder=ENCODER)
+    extended = open_index(workspace.index)
     assert extended.table.rows(np.array([fine.id])).tolist() == [extended.table.ids.tolist().index(fine.id)]
     assert toaster.id not in extended.table.ids
     # A word's rarity still counts what left until segments are merged: the order of memes is the same, not each score.
-    anew = built_anew(tiny_settings, tiny_indexed, monkeypatch)
+    anew = built_anew(workspace.settings, workspace.catalogue, monkeypatch)
     for word in ("wonderful", "fine", "toaster", "robot"):
         assert extended.words.search([word], k=9)[0].tolist() == anew.words.search([word], k=9)[0].tolist()
     for field in TEXT_FIELDS:
@@ -117,63 +115,61 @@ def test_what_changes_and_what_goes_is_too(
 
 
 def test_a_searcher_that_was_open_finds_what_came_and_the_generation_before_stays_as_it_was(
-    tiny_settings: Settings, tiny_indexed: Catalogue
+    workspace: Workspace,
 ) -> None:
-    searcher = open_searcher(Workspace(tiny_settings, tiny_indexed), text_encoder=ENCODER)
-    before = live_folder(tiny_settings.data / "index")
+    searcher = open_searcher(workspace, text_encoder=ENCODER)
+    before = live_folder(workspace.index)
     files = {file: file.read_bytes() for file in before.rglob("*") if file.is_file()}
-    id = add(tiny_settings, tiny_indexed, "Cats/xylophone.png", words="zebra crossing")
-    bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
+    id = add(workspace.settings, workspace.catalogue, "Cats/xylophone.png", words="zebra crossing")
+    bring_up_to_date(workspace, [id], encoder=ENCODER)
     assert searcher.search("zebra crossing").hits[0].meme.id == id
     assert searcher.search("xylophone").hits[0].meme.id == id
     assert {file: file.read_bytes() for file in before.rglob("*") if file.is_file()} == files
 
 
-def test_the_next_whole_build_does_not_take_an_extended_index_for_its_own(
-    tiny_settings: Settings, tiny_indexed: Catalogue
-) -> None:
-    id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
-    extended = bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
-    assert extended.revision < tiny_indexed.revision()
-    whole = build_index(Workspace(tiny_settings, tiny_indexed), text_encoder=ENCODER.name)
-    assert (whole.changed, whole.revision) == (0, tiny_indexed.revision())
+def test_the_next_whole_build_does_not_take_an_extended_index_for_its_own(workspace: Workspace) -> None:
+    id = add(workspace.settings, workspace.catalogue, "Cats/new.png", words="zebra")
+    extended = bring_up_to_date(workspace, [id], encoder=ENCODER)
+    assert extended.revision < workspace.catalogue.revision()
+    whole = build_index(workspace, text_encoder=ENCODER.name)
+    assert (whole.changed, whole.revision) == (0, workspace.catalogue.revision())
 
 
-def test_done_twice_it_holds_each_meme_once(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
-    id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
+def test_done_twice_it_holds_each_meme_once(workspace: Workspace) -> None:
+    id = add(workspace.settings, workspace.catalogue, "Cats/new.png", words="zebra")
     for _ in range(2):
-        bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
-    index = open_index(tiny_settings.data / "index")
+        bring_up_to_date(workspace, [id], encoder=ENCODER)
+    index = open_index(workspace.index)
     assert index.table.ids.tolist().count(id) == 1
     assert index.words.search(["zebra"], k=9)[0].tolist() == [id]
     assert index.looks.owners.tolist().count(id) == 1
 
 
 @pytest.mark.parametrize("trouble", ["none", "damaged", "other encoder"])
-def test_what_cannot_be_extended_is_built(tiny_settings: Settings, tiny_indexed: Catalogue, trouble: str) -> None:
-    index = tiny_settings.data / "index"
+def test_what_cannot_be_extended_is_built(workspace: Workspace, trouble: str) -> None:
+    index = workspace.index
     if trouble == "none":
         shutil.rmtree(index)
     elif trouble == "damaged":
         (live_folder(index) / "manifest.json").write_text("{")
     else:
-        build_index(Workspace(tiny_settings, tiny_indexed), text_encoder="other")
-    id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
+        build_index(workspace, text_encoder="other")
+    id = add(workspace.settings, workspace.catalogue, "Cats/new.png", words="zebra")
     # What is not embedded by this encoder elsewhere is no reason to lack the meme.
-    manifest = bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
+    manifest = bring_up_to_date(workspace, [id], encoder=ENCODER)
     assert (manifest.text_encoder, manifest.memes, manifest.changed) == (ENCODER.name, len(TINY) + 1, 0)
 
 
-def test_a_variant_joins_the_one_that_stands_for_its_like(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
-    ids = [add(tiny_settings, tiny_indexed, f"Cats/{name}.png", words=name) for name in ("one", "other")]
+def test_a_variant_joins_the_one_that_stands_for_its_like(workspace: Workspace) -> None:
+    ids = [add(workspace.settings, workspace.catalogue, f"Cats/{name}.png", words=name) for name in ("one", "other")]
     for id in ids:
-        bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
-    table = open_index(tiny_settings.data / "index").table
+        bring_up_to_date(workspace, [id], encoder=ENCODER)
+    table = open_index(workspace.index).table
     assert table.variant_of[table.rows(np.array(ids))].tolist() == [ids[0], ids[0]]
-    (tiny_settings.library / "Cats/one.png").unlink()
-    scan_again(tiny_settings.library, tiny_indexed, ["Cats/one.png"])
-    bring_up_to_date(Workspace(tiny_settings, tiny_indexed), ids[:1], encoder=ENCODER)
-    table = open_index(tiny_settings.data / "index").table
+    (workspace.library / "Cats/one.png").unlink()
+    scan_again(workspace.library, workspace.catalogue, ["Cats/one.png"])
+    bring_up_to_date(workspace, ids[:1], encoder=ENCODER)
+    table = open_index(workspace.index).table
     assert table.variants(ids[1]).tolist() == [ids[1]]
 
 
@@ -246,9 +242,9 @@ def test_a_large_index_answers_as_a_small_one_does_after_it_was_extended(
         assert (ids[0], scores[0]) == (owner, pytest.approx(1, abs=1e-3))
 
 
-def test_the_time_of_building_is_told(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
+def test_the_time_of_building_is_told(workspace: Workspace) -> None:
     begun = datetime.now(UTC)
-    id = add(tiny_settings, tiny_indexed, "Cats/new.png", words="zebra")
-    manifest = bring_up_to_date(Workspace(tiny_settings, tiny_indexed), [id], encoder=ENCODER)
+    id = add(workspace.settings, workspace.catalogue, "Cats/new.png", words="zebra")
+    manifest = bring_up_to_date(workspace, [id], encoder=ENCODER)
     assert begun <= manifest.built_at <= datetime.now(UTC)
-    assert manifest.generation == live_generation(tiny_settings.data / "index")
+    assert manifest.generation == live_generation(workspace.index)
