@@ -36,13 +36,13 @@ from benchmarks.machine import machine
 from indexer.stages.build_index import build_index
 from indexer.stages.embed_texts import embed_passages, split_texts
 from indexer.stages.weigh_texts import weights_of
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, ReadingRecord, open_catalogue
 from search.encoders.registry import load_text_encoder
 from search.meme import Text, TextKind
 from search.searcher import open_searcher
 from search.settings import Settings
-from search.texts.agreement import HALF, hear, weigh, witnesses_of
+from search.texts.agreement import HALF, assess_texts, rate_texts, texts_with_vectors
 from search.texts.claims import COLOURS, NUMBERS, claims_of, conflicts
 from search.workspace import Workspace
 
@@ -72,7 +72,7 @@ def cases(catalogue: Catalogue, *, encoder: str) -> list[Case]:
     """Return the memes with two descriptions, one simple and one detailed, and the OCR text that they may have."""
     found = []
     for meme in catalogue.memes.everything():
-        texts, vectors = witnesses_of(catalogue, meme, encoder=encoder)
+        texts, vectors = texts_with_vectors(catalogue, meme, encoder=encoder)
         order = [
             at for kind in (TextKind.SIMPLE, TextKind.DETAILED) for at, one in enumerate(texts) if one.kind is kind
         ]
@@ -103,7 +103,7 @@ def trials(known: Sequence[Case], *, share: float, ocr: bool, seed: int) -> Iter
             texts, vectors = texts[:2], vectors[:2]
         elif len(texts) < 3:
             continue
-        yield Trial(kind, [one.support for one in weigh(texts, vectors)], planted)
+        yield Trial(kind, [one.support for one in rate_texts(texts, vectors)], planted)
 
 
 def named(trial: Trial, threshold: float) -> int | None:
@@ -161,10 +161,10 @@ def searched(data: Path, *, planted: int) -> Iterator[str]:
         with open_catalogue(settings) as catalogue:
             asked = _plant(catalogue, encoder=encoder.name, count=planted)
             split_texts(catalogue)
-            embed_passages(catalogue, encoder, progress=Silence())
+            embed_passages(catalogue, encoder, progress=SILENT)
             for when in ("before", "after"):
                 for meme in catalogue.memes.everything():
-                    heard = hear(catalogue, meme, encoder=encoder.name)
+                    heard = assess_texts(catalogue, meme, encoder=encoder.name)
                     weights = weights_of(catalogue, heard) if when == "after" else {}
                     catalogue.texts.put_weights(meme.id, weights)
                 build_index(Workspace(settings, catalogue), text_encoder=encoder.name, force=True)
@@ -183,7 +183,7 @@ def _plant(catalogue: Catalogue, *, encoder: str, count: int) -> list[tuple[int,
     draw = np.random.default_rng(7)
     usable = []
     for meme in catalogue.memes.everything():
-        texts, _ = witnesses_of(catalogue, meme, encoder=encoder)
+        texts, _ = texts_with_vectors(catalogue, meme, encoder=encoder)
         simple = next((text for text in texts if text.kind is TextKind.SIMPLE), None)
         words = "" if simple is None else " ".join(" ".join(claims_of(simple.body).quoted).split()[:QUERY_WORDS])
         if simple is not None and len(words) > 20 and any(text.kind is TextKind.OCR for text in texts):

@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from benchmarks.machine import machine
 from indexer.curation.duplicates import apply, propose
 from indexer.library.scan import scan_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.catalogue.pairs import Pair
 from search.evidence import Evidence, Tier
@@ -42,7 +42,7 @@ def prepare(settings: Settings, *, memes: int, groups: int) -> None:
         file.write_bytes(b"%d" % number)
         file.with_name(f"{file.name}.model.simple-description.txt").write_text(f"What meme {number} shows.")
     with open_catalogue(settings) as catalogue:
-        scan_library(settings.library, catalogue, progress=Silence())
+        scan_library(settings.library, catalogue, progress=SILENT)
         contents = [meme.content_hash for meme in catalogue.memes.everything()]
         evidence = Evidence(Tier.SAME, (), 8, 0, 1.0, 1.0, 0.0)
         catalogue.pairs.add(Pair(contents[2 * at], contents[2 * at + 1], evidence) for at in range(groups))

@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from search.index import EXACT_UP_TO, BinaryIndex, VectorIndex, build_fingerprints, build_vectors, use_threads
+from search.index import EXACT_UP_TO, BinaryIndex, DenseIndex, build_binary, build_dense, set_index_threads
 
 DIRECTIONS = 96
 QUERIES = 100
@@ -68,7 +68,7 @@ def rate(ask: Callable[[np.ndarray], object], queries: np.ndarray, *, threads: i
         return f"{len(queries) / (time.perf_counter() - begun):.0f} a second on {threads} threads of the caller"
 
 
-def exact_recall(index: VectorIndex, rows: np.ndarray, queries: np.ndarray) -> Iterator[float]:
+def exact_recall(index: DenseIndex, rows: np.ndarray, queries: np.ndarray) -> Iterator[float]:
     """Yield, for each query, the share of the ten nearest memes that a search gives."""
     for query in queries:
         nearest = np.concatenate(
@@ -90,20 +90,20 @@ def main() -> None:
     kind = "exact" if given.rows <= EXACT_UP_TO else "coded"
     with TemporaryDirectory() as folder:
         path = Path(folder) / "rows"
-        use_threads(os.cpu_count() or 1)
+        set_index_threads(os.cpu_count() or 1)
         begun = time.perf_counter()
-        build_vectors(path, rows, owners=owners)
+        build_dense(path, rows, owners=owners)
         built = time.perf_counter() - begun
         size = sum(file.stat().st_size for file in path.iterdir()) / 1e6
-        index = VectorIndex.open(path, dimensions=given.dimensions)
+        index = DenseIndex.open(path, dimensions=given.dimensions)
         print(f"{given.rows:,} rows of {given.dimensions}, {kind}: built in {built:.1f} s, {size:.0f} MB")
         index.search(queries[0], 10)
         for threads in (1, 2):
-            use_threads(threads)
+            set_index_threads(threads)
             for k in (10, 200):
                 took = percentiles(lambda query, k=k: index.search(query, k), queries)
                 print(f"search k={k:<4} faiss on {threads} thread(s)   {took}")
-        use_threads(1)
+        set_index_threads(1)
         for threads in (1, 2):
             print(f"search k=200  {rate(lambda query: index.search(query, 200), queries, threads=threads)}")
         draw = np.random.default_rng(3)
@@ -118,7 +118,7 @@ def main() -> None:
         print(f"recall@10 {np.mean(list(exact_recall(index, rows, queries[: given.recall]))):.3f}")
 
         bits = draw.integers(0, 256, (given.rows, 32), dtype=np.uint8)
-        build_fingerprints(Path(folder) / "bits", bits, owners=owners)
+        build_binary(Path(folder) / "bits", bits, owners=owners)
         fingerprints = BinaryIndex.open(Path(folder) / "bits")
         print(f"fingerprints k=20      {percentiles(lambda one: fingerprints.search(one, 20), bits[:QUERIES])}")
         print(f"fingerprints within 31 {percentiles(lambda one: fingerprints.within(one, 31), bits[:QUERIES])}")

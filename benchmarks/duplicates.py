@@ -33,12 +33,12 @@ from PIL import Image
 
 from benchmarks.machine import machine
 from indexer.library.scan import scan_library
-from indexer.ocr.engines import load_ocr
-from indexer.stages.decode import decode_pictures
+from indexer.ocr.engines import load_ocr_engine
+from indexer.stages.decode import decode_memes
 from indexer.stages.embed_texts import split_texts
 from indexer.stages.find_duplicates import compare_library
-from indexer.stages.ocr import read_memes
-from indexer.work.progress import Silence
+from indexer.stages.ocr import ocr_memes
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.duplicates.compare import compare
 from search.duplicates.groups import find_groups
@@ -57,10 +57,10 @@ def build(folder: Path, *, memes: int, seed: int, ocr: bool = True) -> Settings:
     subprocess.run([*command, "--memes", str(memes), "--seed", str(seed)], check=True, stderr=subprocess.DEVNULL)
     settings = Settings(library=folder / "library" / "memes", data=folder / "data")
     with open_catalogue(settings) as catalogue:
-        scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(Workspace(settings, catalogue), progress=Silence())
-        if ocr and (engine := load_ocr(settings)) is not None:
-            read_memes(Workspace(settings, catalogue), engine, progress=Silence())
+        scan_library(settings.library, catalogue, progress=SILENT)
+        decode_memes(Workspace(settings, catalogue), progress=SILENT)
+        if ocr and (engine := load_ocr_engine(settings)) is not None:
+            ocr_memes(Workspace(settings, catalogue), engine, progress=SILENT)
             split_texts(catalogue)
     return settings
 
@@ -220,10 +220,10 @@ def main() -> None:
                 settings = Settings(library=given.library / "memes", data=given.data)
                 print(f"{given.library.name}, OCR as indexed")
             with open_catalogue(settings) as catalogue:
-                decode_pictures(
-                    Workspace(settings, catalogue), progress=Silence()
+                decode_memes(
+                    Workspace(settings, catalogue), progress=SILENT
                 )  # a library given may be an earlier version's
-                report = compare_library(Workspace(settings, catalogue), progress=Silence())
+                report = compare_library(Workspace(settings, catalogue), progress=SILENT)
                 pairs = len(catalogue.pairs.compared())
                 print(f"{catalogue.memes.count()} memes, {pairs} pairs compared in {report.seconds:.0f} s", flush=True)
                 judged.add(Workspace(settings, catalogue), name=str(seed))

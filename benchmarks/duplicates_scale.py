@@ -26,9 +26,9 @@ from PIL import Image
 
 from benchmarks.machine import machine
 from indexer.library.scan import scan_library
-from indexer.stages.decode import decode_pictures
+from indexer.stages.decode import decode_memes
 from indexer.stages.find_duplicates import compare_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.duplicates.candidates import Candidates, Features, features_of
 from search.duplicates.groups import find_groups
@@ -111,10 +111,10 @@ def library(memes: int) -> None:
         settings = Settings(library=Path(folder) / "library", data=Path(folder) / "data")
         with open_catalogue(settings) as catalogue:
             begun = time.monotonic()
-            scan_library(settings.library, catalogue, progress=Silence())
-            decode_pictures(Workspace(settings, catalogue), progress=Silence())
+            scan_library(settings.library, catalogue, progress=SILENT)
+            decode_memes(Workspace(settings, catalogue), progress=SILENT)
             decoded = time.monotonic() - begun
-            report = compare_library(Workspace(settings, catalogue), progress=Silence())
+            report = compare_library(Workspace(settings, catalogue), progress=SILENT)
             begun = time.monotonic()
             groups = len(find_groups(catalogue))
             grouped = time.monotonic() - begun

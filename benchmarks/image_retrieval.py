@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.machine import machine
 from demo import draw_demo
 from indexer.pipeline import index_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.encoders.clip_models import SMALL
 from search.evaluation.metrics import Judged, measured
@@ -45,7 +45,7 @@ def main() -> None:
         truth = draw_demo(settings.library, memes=given.memes)
         judged = [Judged(one.text, dict.fromkeys(one.relevant, 1), one.kind.value) for one in truth.queries()]
         with open_catalogue(settings) as catalogue:
-            index_library(Workspace(settings, catalogue), progress=Silence())
+            index_library(Workspace(settings, catalogue), progress=SILENT)
             for weight in given.weights:
                 weights = MappingProxyType(dict(WEIGHTS) | {PICTURE: weight})
                 searcher = open_searcher(replace(settings, weights=weights), catalogue)

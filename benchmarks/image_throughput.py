@@ -20,14 +20,14 @@ import numpy as np
 from benchmarks.machine import machine
 from demo.scenes import draw_scene, random_scene
 from indexer.library.scan import scan_library
-from indexer.stages.decode import decode_pictures
-from indexer.stages.embed_images import BATCH, embed_pictures
-from indexer.work.progress import Silence
+from indexer.stages.decode import decode_memes
+from indexer.stages.embed_images import BATCH, embed_images
+from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.encoders.clip import Clip, read_manifest
-from search.encoders.clip_prepare import make_ready
+from search.encoders.clip_prepare import prepare_clip
 from search.encoders.minilm_export import declare_torchvision_operators
-from search.encoders.runtimes import runtimes_here
+from search.encoders.runtimes import installed_runtimes
 from search.settings import Settings
 from search.workspace import Workspace
 
@@ -45,25 +45,25 @@ def main() -> None:
         settings = Settings(library=Path(folder) / "memes", data=Path(folder) / "data", threads=2, ocr_engine="none")
         draw(settings.library, given.memes)
         random_weights(Path(folder) / "weights.pt")
-        made = make_ready(settings.data / "models", f"{MODEL}@{Path(folder) / 'weights.pt'}", threads=2)
+        made = prepare_clip(settings.data / "models", f"{MODEL}@{Path(folder) / 'weights.pt'}", threads=2)
         place = next((settings.data / "models").glob("clip-*"))
         prepared = np.random.default_rng(0).normal(size=(BATCH, 3, *made.picture.size)).astype(np.float32)
         bare = {"torch": rate(torch_forward(Path(folder) / "weights.pt"), prepared, seconds=given.seconds)}
-        for kind in runtimes_here():
+        for kind in installed_runtimes():
             clip = Clip(place, read_manifest(place), kind=kind, threads=2)
             bare[kind.name] = rate(lambda rows, clip=clip: clip.encode_prepared(rows), prepared, seconds=given.seconds)  # type: ignore[misc]
         print(f"agreement with torch: {made.agreement}")
         for name, per_second in bare.items():
             print(f"bare {name:12} {per_second:6.1f} pictures/s")
         with open_catalogue(settings) as catalogue:
-            scan_library(settings.library, catalogue, progress=Silence())
-            decode_pictures(Workspace(settings, catalogue), progress=Silence())
-            for kind in runtimes_here():
+            scan_library(settings.library, catalogue, progress=SILENT)
+            decode_memes(Workspace(settings, catalogue), progress=SILENT)
+            for kind in installed_runtimes():
                 clip = Clip(place, read_manifest(place), kind=kind, threads=2)
                 clip.name = f"{clip.name} by {kind.name}"
                 clip.encode_prepared(prepared)
                 begun = time.monotonic()
-                done, failed = embed_pictures(Workspace(settings, catalogue), clip, progress=Silence())
+                done, failed = embed_images(Workspace(settings, catalogue), clip, progress=SILENT)
                 per_second = done / (time.monotonic() - begun)
                 own, original = (100 * per_second / bare[name] for name in (kind.name, "torch"))
                 print(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.machine import machine
 from indexer.pipeline import index_library
-from indexer.work.progress import Silence, StageReport
+from indexer.work.progress import SILENT, StageReport
 from search.catalogue import open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
@@ -47,7 +47,7 @@ def main() -> None:
         raise SystemExit(f"{settings.data} exists: name a folder that does not, for a start from nothing.")
     print(machine())
     with open_catalogue(settings) as catalogue:
-        reports = index_library(Workspace(settings, catalogue), progress=Silence(), finished=show)
+        reports = index_library(Workspace(settings, catalogue), progress=SILENT, finished=show)
         memes = catalogue.memes.count()
     print(f"{memes:,} memes in {sum(report.seconds for report in reports):.1f} s")
 

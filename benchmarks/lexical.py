@@ -30,8 +30,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from search.index.analyzer import terms
-from search.index.lexical import ALL_TEXT, Document, WordIndex, build_words
+from search.index.analyzer import query_terms
+from search.index.lexical import ALL_TEXT, Document, LexicalIndex, build_lexical
 from search.meme import Field
 
 QUERIES = 200
@@ -111,25 +111,27 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         begun = time.perf_counter()
         drawn = texts(vocabulary, counts, given.memes, seed=1)
-        build_words(Path(folder) / "words", (Document(id, one) for id, one in enumerate(drawn)))
+        build_lexical(Path(folder) / "words", (Document(id, one) for id, one in enumerate(drawn)))
         built = time.perf_counter() - begun - drawing
         begun = time.perf_counter()
-        index = WordIndex.open(Path(folder) / "words")
+        index = LexicalIndex.open(Path(folder) / "words")
         opened = (time.perf_counter() - begun) * 1000
         print(f"tantivy  built in {built:.0f} s, {size(Path(folder) / 'words')}, opened in {opened:.0f} ms")
         for field in (Field.OCR, Field.DESCRIPTION, ALL_TEXT):
-            took = percentiles(lambda query, field=field: index.search(terms(query), field, k=100), queries)
+            took = percentiles(lambda query, field=field: index.search(query_terms(query), field, k=100), queries)
             print(f"tantivy  {field:12} {took}")
         draw = np.random.default_rng(3)
         for count in (200, 1000):
             some = draw.choice(given.memes, min(count, given.memes), replace=False).astype(np.int64)
             for field in (Field.OCR, ALL_TEXT):
-                took = percentiles(lambda query, f=field, ids=some: index.scores(terms(query), f, ids=ids), queries)
+                took = percentiles(
+                    lambda query, f=field, ids=some: index.scores(query_terms(query), f, ids=ids), queries
+                )
                 print(f"tantivy  {field:12} {took}   exact scores of {count} memes")
         for share in (0.5, 0.1, 0.01):
             allowed = np.flatnonzero(draw.random(given.memes) < share)
             took = percentiles(
-                lambda query, allowed=allowed: index.search(terms(query), k=100, allowed=allowed), queries
+                lambda query, allowed=allowed: index.search(query_terms(query), k=100, allowed=allowed), queries
             )
             print(f"tantivy  {ALL_TEXT:12} {took}   {share:.0%} allowed")
         begun = time.perf_counter()

@@ -28,8 +28,8 @@ from benchmarks.retrieval import QUERIES, half_of
 from search.catalogue import open_catalogue
 from search.encoders.registry import load_text_encoder
 from search.evaluation.tuning import Asker
-from search.index.analyzer import terms
-from search.index.reader import open_index
+from search.index.analyzer import query_terms
+from search.index.reader import Index
 from search.ranking.relevance import BELIEF, SIGNS, Belief, Evidence, Judgement, evidence, judged
 from search.settings import Settings
 
@@ -71,11 +71,11 @@ def broad_questions(settings: Settings) -> Iterator[Question]:
     random_ = random.Random(7)
     with open_catalogue(settings, create=False) as catalogue:
         paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
-        words = open_index(settings.data / "index").words
+        words = Index.open(settings.data / "index").lexical
         few, many = max(3, len(paths) // 200), len(paths) // 8
         known = [word for word, memes in words.vocabulary.items() if few <= memes <= many and word.isalpha()]
         for word in random_.sample([word for word in known if len(word) > 2], BROAD):
-            holders = words.search(terms(word), k=len(paths))[0].tolist()
+            holders = words.search(query_terms(word), k=len(paths))[0].tolist()
             half = half_of(word)
             yield Question("one word", half, word, frozenset(paths[id] for id in holders))
             other = random_.choice(holders)
@@ -83,7 +83,7 @@ def broad_questions(settings: Settings) -> Iterator[Question]:
             beside = sorted(beside.intersection(known) - {word})
             if beside:
                 two = random_.choice(beside)
-                both = set(holders) & set(words.search(terms(two), k=len(paths))[0].tolist())
+                both = set(holders) & set(words.search(query_terms(two), k=len(paths))[0].tolist())
                 yield Question("two words", half, f"{word} {two}", frozenset(paths[id] for id in both))
 
 
@@ -133,12 +133,14 @@ def seen(settings: Settings, questions: Sequence[Question]) -> list[Seen]:
     with open_catalogue(settings, create=False) as catalogue:
         paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
         ids = {path: id for id, path in paths.items()}
-        asker = Asker(open_index(settings.data / "index"), load_text_encoder(settings, often=True), settings.weights)
+        asker = Asker(
+            Index.open(settings.data / "index"), load_text_encoder(settings, long_running=True), settings.weights
+        )
         for one in questions:
             allowed = None
             if one.hidden:
                 hidden = np.array([ids[path] for path in one.hidden])
-                allowed = np.setdiff1d(asker.index.table.ids, hidden)
+                allowed = np.setdiff1d(asker.index.columns.ids, hidden)
             ballot, asked = asker.ballot(one.query, allowed=allowed)
             ranked = [paths[int(ballot.ids[at])] for at in ballot.fused.order[:10]]
             found.append(

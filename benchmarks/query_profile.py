@@ -24,8 +24,8 @@ from benchmarks.machine import machine
 from benchmarks.scale import pools
 from search.catalogue import open_catalogue
 from search.encoders.registry import load_text_encoder
-from search.index import VectorIndex
-from search.index.lexical import WordIndex
+from search.index import DenseIndex
+from search.index.lexical import LexicalIndex
 from search.searcher import open_searcher
 from search.settings import Settings
 from search.workspace import Workspace
@@ -66,16 +66,16 @@ def main() -> None:
     queries = [queries[place * 7 % len(queries)] for place in range(given.queries + WARM_UP)]
     watch = Watch()
     with open_catalogue(settings) as catalogue:
-        encoder = load_text_encoder(settings, often=True)
+        encoder = load_text_encoder(settings, long_running=True)
         watch.over(type(encoder), "encode", stage="text encoder")
         searcher = open_searcher(Workspace(settings, catalogue), text_encoder=encoder)
         watch.over(search.searcher, "narrowed", stage="operators")
         watch.over(search.searcher, "spelt", stage="spelling")
-        watch.over(WordIndex, "search", stage="words put forward")
-        watch.over(WordIndex, "phrase", stage="words in sequence")
-        watch.over(WordIndex, "scores", stage="words scored")
-        watch.over(VectorIndex, "search", stage="meanings put forward")
-        watch.over(VectorIndex, "scores", stage="meanings scored")
+        watch.over(LexicalIndex, "search", stage="words put forward")
+        watch.over(LexicalIndex, "phrase", stage="words in sequence")
+        watch.over(LexicalIndex, "scores", stage="words scored")
+        watch.over(DenseIndex, "search", stage="meanings put forward")
+        watch.over(DenseIndex, "scores", stage="meanings scored")
         watch.over(search.searcher, "count", stage="all voters and fusion")
         watch.over(search.searcher, "judge", stage="where relevance ends")
         watch.over(search.ranking.paging, "explained", stage="reasons and snippets")

@@ -25,9 +25,9 @@ from demo.small_clip.pool import as_in_a_meme
 from demo.truth import QueryKind
 from demo.writing import draw_demo
 from indexer.media.decode import decode
-from search.encoders.clip import Clip, clip_named
+from search.encoders.clip import Clip, load_clip
 from search.encoders.clip_models import SHIPPED
-from search.encoders.clip_prepare import make_ready
+from search.encoders.clip_prepare import prepare_clip
 from search.settings import Settings
 
 SCENES = 500
@@ -114,7 +114,7 @@ def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory() as aside:
         models = Path(aside) / "models"
-        model = clip_named(models, make_ready(models, str(given.model), threads=2).name, threads=2)
+        model = load_clip(models, prepare_clip(models, str(given.model), threads=2).name, threads=2)
         for label, draw in (("combinations held out", held_out_scene), ("combinations seen", training_scene)):
             random = Random(SEED)
             scenes = [draw(random) for _ in range(SCENES)]

@@ -29,7 +29,7 @@ START = (
     "-c",
     "import sys, time; begun = time.perf_counter(); from pathlib import Path; from search.settings import Settings; "
     "from search.encoders.registry import load_text_encoder; "
-    "load_text_encoder(Settings(data=Path(sys.argv[1])), often=sys.argv[2] == 'often').encode(['a']); "
+    "load_text_encoder(Settings(data=Path(sys.argv[1])), long_running=sys.argv[2] == 'often').encode(['a']); "
     "print(time.perf_counter() - begun)",
 )
 
@@ -61,7 +61,7 @@ def main() -> None:
     print(machine())
     encoders = {}
     for often in (False, True):
-        encoder = encoders[often] = open_minilm(settings.data / "models", threads=settings.threads, often=often)
+        encoder = encoders[often] = open_minilm(settings.data / "models", threads=settings.threads, long_running=often)
         starts = [
             float(subprocess.run([*START, given.data, "often" if often else "once"], capture_output=True).stdout)
             for _ in range(given.rounds)

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.machine import machine
 from search.catalogue import open_catalogue
 from search.images.fingerprints import LOOK, PDQ
-from search.index.variants import ALIKE, NEAR, variants_of
+from search.index.variants import ALIKE, NEAR, group_variants
 from search.settings import Settings
 
 TRIED = ((0.80, 80), (0.85, 80), (0.90, 75), (0.80, 90), (0.85, 90), (0.90, 90), (0.85, 100), (0.85, 256))
@@ -64,7 +64,7 @@ def main() -> None:
     print("look  bits   tuned on: precision recall   other half: precision recall   cards   seconds")
     for alike, near in TRIED:
         begun = perf_counter()
-        standing = variants_of(ids, rows, bits, alike=alike, near=near)
+        standing = group_variants(ids, rows, bits, alike=alike, near=near)
         took = perf_counter() - begun
         halves = [_pairs(standing[half], names[half]) for half in (tuned, ~tuned)]
         chosen = "  chosen" if (alike, near) == (ALIKE, NEAR) else ""

@@ -11,16 +11,16 @@ from indexer.curation.move import recover_refilings
 from indexer.inbox.accept import recover_uploads
 from indexer.library.format import library_root
 from indexer.library.scan import scan_library
-from indexer.ocr.engines import OcrEngine, load_ocr
-from indexer.stages.build_index import build_index, image_encoder_of
-from indexer.stages.decode import decode_pictures
-from indexer.stages.embed_images import embed_pictures
+from indexer.ocr.engines import OcrEngine, load_ocr_engine
+from indexer.stages.build_index import build_index, live_image_encoder
+from indexer.stages.decode import decode_memes
+from indexer.stages.embed_images import embed_images
 from indexer.stages.embed_texts import embed_passages, split_texts
-from indexer.stages.ocr import read_memes
-from indexer.stages.prepare_encoders import made_image_encoder, made_text_encoder
+from indexer.stages.ocr import ocr_memes
+from indexer.stages.prepare_encoders import prepare_image_encoder, prepare_text_encoder
 from indexer.stages.weigh_texts import weigh_texts
 from indexer.work.locks import lock
-from indexer.work.progress import Progress, StageReport, stage_of
+from indexer.work.progress import Progress, StageReport, track_stage
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import ModelUnavailable
 from search.meme import Stage
@@ -34,9 +34,9 @@ def index_library(
     progress: Progress,
     reocr: bool = False,
     badly_read: bool = False,
-    load_engine: Callable[[Settings], OcrEngine | None] = load_ocr,
-    load_encoder: Callable[[Settings], TextEncoder] = made_text_encoder,
-    load_images: Callable[[Settings], ImageEncoder | None] = made_image_encoder,
+    load_engine: Callable[[Settings], OcrEngine | None] = load_ocr_engine,
+    load_encoder: Callable[[Settings], TextEncoder] = prepare_text_encoder,
+    load_images: Callable[[Settings], ImageEncoder | None] = prepare_image_encoder,
     finished: Callable[[StageReport], None] = lambda report: None,
 ) -> list[StageReport]:
     """Bring catalogue and index up to date with the library; return what each stage did, telling `finished` as it goes.
@@ -66,29 +66,29 @@ def index_library(
         return (
             (0, 0)
             if engine is None
-            else read_memes(workspace, engine, progress=progress, again=reocr, badly_read=badly_read)
+            else ocr_memes(workspace, engine, progress=progress, again=reocr, badly_read=badly_read)
         )
 
     def embed() -> tuple[int, int]:
         split_texts(workspace.catalogue)
-        with stage_of(progress, Stage.EMBED, 1, unit="text encoder, made once"):
+        with track_stage(progress, Stage.EMBED, 1, unit="text encoder, made once"):
             encoder = load_encoder(workspace.settings)
         done = embed_passages(workspace.catalogue, encoder, progress=progress)
         weigh_texts(workspace.catalogue, encoder=encoder.name)
         return done, 0
 
-    seen_by = image_encoder_of(workspace.index) if workspace.settings.image_encoder else ""
+    seen_by = live_image_encoder(workspace.index) if workspace.settings.image_encoder else ""
 
     def see() -> tuple[int, int]:
         nonlocal seen_by
         if not workspace.settings.image_encoder:
             return 0, 0
-        with stage_of(progress, Stage.PICTURES, 1, unit="image encoder, made ready once"):
+        with track_stage(progress, Stage.PICTURES, 1, unit="image encoder, made ready once"):
             encoder = load_images(workspace.settings)
         if encoder is None:
             return 0, 0
         seen_by = encoder.name
-        return embed_pictures(workspace, encoder, progress=progress)
+        return embed_images(workspace, encoder, progress=progress)
 
     def build() -> tuple[int, int]:
         build_index(workspace, text_encoder=workspace.settings.text_encoder, image_encoder=seen_by, progress=progress)
@@ -102,7 +102,7 @@ def index_library(
     # Of two scans at a time the one that saw less would take what the other saw for vanished.
     with lock(workspace.data, "scanning"):
         report(Stage.SCAN, lambda: scan_library(workspace.library, workspace.catalogue, progress=progress))
-    report(Stage.MEDIA, lambda: decode_pictures(workspace, progress=progress))
+    report(Stage.MEDIA, lambda: decode_memes(workspace, progress=progress))
     report(Stage.OCR, read)
     report(Stage.EMBED, embed)
     report(Stage.PICTURES, see)

@@ -8,7 +8,7 @@ from indexer.ocr.engines import OCR_OFF
 from indexer.stages.decode import missing_pictures
 from indexer.stages.weigh_texts import BADLY_READ
 from search.catalogue import Catalogue
-from search.encoders.clip_models import title_of
+from search.encoders.clip_models import display_name
 from search.encoders.registry import chosen_image_encoder
 from search.errors import WrongUse
 from search.meme import Failure, Stage
@@ -93,7 +93,7 @@ def _seeing(workspace: Workspace, *, decoded: int, failed: int) -> StageStatus:
     except WrongUse as error:
         return StageStatus(Stage.PICTURES, 0, decoded, failed, "pictures", error.message)
     seen = workspace.catalogue.embeddings.count_pictures(name) if name else 0
-    title = title_of(workspace.settings.image_encoder)
+    title = display_name(workspace.settings.image_encoder)
     note = f"by {title}" if name else f"{title} is not ready: `memetica models` says why"
     return StageStatus(Stage.PICTURES, seen, max(0, decoded - seen - failed), failed, "pictures", note)
 

@@ -16,10 +16,10 @@ from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, NotFound, WrongUse
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
-from search.index.analyzer import terms, tokens
+from search.index.analyzer import query_terms, tokenize
 from search.index.generations import TEXT_FIELDS, live_generation
-from search.index.reader import OpenIndex, open_index
-from search.index.status import IndexStatus, lacking, lacking_sight
+from search.index.reader import Index
+from search.index.status import IndexStatus, image_encoder_notes, missing_data_notes
 from search.index.whitening import Whitening
 from search.meme import Field, Meme
 from search.query.filters import narrowed
@@ -78,7 +78,7 @@ BUT = 3.0
 
 def open_searcher(workspace: Workspace, *, text_encoder: TextEncoder | None = None) -> Searcher:
     """Return a searcher over the live generation; raise IndexUnusable or ModelUnavailable, saying what mends it."""
-    index = open_index(workspace.index)
+    index = Index.open(workspace.index)
     return Searcher(workspace, index=index, text_encoder=text_encoder or load_text_encoder(workspace.settings))
 
 
@@ -89,7 +89,7 @@ class Searcher:
         self,
         workspace: Workspace,
         *,
-        index: OpenIndex,
+        index: Index,
         text_encoder: TextEncoder,
         load_images: Callable[[Settings, str], ImageEncoder] = load_image_encoder,
     ) -> None:
@@ -105,7 +105,7 @@ class Searcher:
         self._refused = ("", "")  # a generation that cannot be used, and why
         self._index = self._fitting(index)
 
-    def _fitting(self, index: OpenIndex) -> OpenIndex:
+    def _fitting(self, index: Index) -> Index:
         made_by = index.manifest.text_encoder
         if made_by != self._encoder.name:
             raise IndexUnusable(
@@ -126,7 +126,7 @@ class Searcher:
                 name = live_generation(folder)
                 if name in (None, self._index.name, self._refused[0]):
                     return False
-                self._index = self._fitting(open_index(folder))
+                self._index = self._fitting(Index.open(folder))
             except IndexUnusable as error:
                 self._refused = (live_generation(folder) or "", f"{error.message} {error.hint}".strip())
                 return False
@@ -157,12 +157,12 @@ class Searcher:
     def _missing(self) -> tuple[str, ...]:
         index = self._index
         found = [f"The newest index cannot be used: {self._refused[1]}"] if self._refused[1] else []
-        found += lacking(index) + lacking_sight(index, chosen=self._chosen, trouble=self._trouble)
+        found += missing_data_notes(index) + image_encoder_notes(index, chosen=self._chosen, trouble=self._trouble)
         if index.manifest.image_encoder and self._seeing(index) is None:
             found.append(f"Words do not find pictures: {self._blind}")
         return tuple(found)
 
-    def _seeing(self, index: OpenIndex) -> ImageEncoder | None:
+    def _seeing(self, index: Index) -> ImageEncoder | None:
         """Return the image encoder that made an index, None when there was none or it cannot be used."""
         if index.pictures is None or not len(index.pictures):
             return None
@@ -205,14 +205,14 @@ class Searcher:
         understood |= {"notices": list(left.notices)} if left.notices else {}
         allowed = left.allowed
         if category is not None:
-            inside = index.table.in_category(category)
+            inside = index.columns.in_category(category)
             if inside is None:
                 raise NotFound(f"There is no category {category!r}.")
             understood["category"] = category
             allowed = inside if allowed is None else np.intersect1d(inside, allowed, assume_unique=True)
         page = Page(k, offset, order, collapse and not left.opens_variants, begun)
         if asked.is_empty and picture is None and not left.likes:
-            newest = index.table.newest if allowed is None else index.table.newest_of(allowed)
+            newest = index.columns.newest if allowed is None else index.columns.newest_of(allowed)
             return listed(self._catalogue, index, newest, understood=understood, page=page)
         beside = picture is not None or bool(left.likes)
         weighed, wanted = self._voters_of_text(index, asked, understood, verbatim=verbatim, beside=beside)
@@ -231,8 +231,8 @@ class Searcher:
         believed = None
         if not asked.is_empty and not left.likes and picture is None:
             spelling = understood.get("spelling")
-            slips = set(terms(" ".join(spelling))) if isinstance(spelling, dict) else set()
-            rare = asked_of(index.words, [term for term in wanted if term not in slips])
+            slips = set(query_terms(" ".join(spelling))) if isinstance(spelling, dict) else set()
+            rare = asked_of(index.lexical, [term for term in wanted if term not in slips])
             believed = judge(ballot.fused, rare).certain
         return ranked(
             self._catalogue, index, ballot, wanted=wanted, understood=understood, page=page, believed=believed
@@ -256,7 +256,7 @@ class Searcher:
         return ranked(self._catalogue, index, ballot, wanted=marked, understood=understood, page=page)
 
     def _voters_of_meme(
-        self, index: OpenIndex, meme: Meme, weights: Mapping[str, float]
+        self, index: Index, meme: Meme, weights: Mapping[str, float]
     ) -> tuple[list[Voter], Sequence[str]]:
         """Return the voters for what is like a meme, as far as these weights hear them, and the terms that it says."""
         voters = self._voters_of_own_look(index, meme) if LOOK in weights else []
@@ -267,12 +267,12 @@ class Searcher:
         wanted: Sequence[str] = ()
         if "words.ocr" in weights:
             passages = [row.passage for row in self._catalogue.texts.passages_of([meme.id])]
-            wanted = terms(" ".join(passage.body for passage in passages if passage.field is Field.OCR))
+            wanted = query_terms(" ".join(passage.body for passage in passages if passage.field is Field.OCR))
             voters += voters_of_words(index, wanted, ["words.ocr"])
         return voters, wanted
 
     def _voters_of_text(
-        self, index: OpenIndex, asked: Query, understood: dict[str, object], *, verbatim: bool, beside: bool
+        self, index: Index, asked: Query, understood: dict[str, object], *, verbatim: bool, beside: bool
     ) -> tuple[list[tuple[Voter, float]], Sequence[str]]:
         """Return the voters for a query's words with their weights, and the terms; say what a slip was read as.
 
@@ -293,23 +293,23 @@ class Searcher:
         if seeing is not None:
             shown = self._pool.submit(_together, seeing.encode_text, groups)
             described = voter_of_described_picture(index, shown)
-        found = Spelt(asked, {}) if verbatim else spelt(asked, index.words)
+        found = Spelt(asked, {}) if verbatim else spelt(asked, index.lexical)
         if found.meant:
             understood["spelling"] = {word: list(others) for word, others in found.meant.items()}
             understood["showing"] = found.query.text
         if asked.is_weighted:
             parts = [(words_only(text), weight) for text, weight in groups]
-            spelled = [(one if verbatim else spelt(one, index.words).query, weight) for one, weight in parts]
+            spelled = [(one if verbatim else spelt(one, index.lexical).query, weight) for one, weight in parts]
         else:
             spelled = [(found.query, groups[0][1])]
         weighed: list[tuple[Voter, float]] = []
         for one, weight in spelled:
             voters = voters_of_words(index, one.terms, list(self._settings.weights))
-            voters += voters_of_quote(index, [token.term for token in tokens(one.text)])
+            voters += voters_of_quote(index, [token.term for token in tokenize(one.text)])
             weighed += [(voter, weight) for voter in voters]
         for phrase in asked.phrases:
             if phrase.value != asked.text or asked.text.count(" ") < QUOTED - 1:
-                sequence = [token.term for token in tokens(phrase.value)]
+                sequence = [token.term for token in tokenize(phrase.value)]
                 weighed += [(voter, phrase.weight) for voter in voters_of_quote(index, sequence, least=1)]
         most = max(weight for _, weight in groups)
         weighed += [(voter, most) for voter in meanings]
@@ -321,7 +321,7 @@ class Searcher:
         """Return the whitened direction ([d]) of what texts mean together, each with its weight."""
         return _together(lambda texts: whitening(self._encoder.encode(texts)), groups)
 
-    def _voters_of_own_look(self, index: OpenIndex, meme: Meme) -> list[Voter]:
+    def _voters_of_own_look(self, index: Index, meme: Meme) -> list[Voter]:
         bits = [
             np.frombuffer(one, np.uint8) for one in self._catalogue.pictures.fingerprints_of(meme.content_hash, PDQ)
         ]
@@ -340,10 +340,10 @@ def _together(
     return (together / max(float(np.linalg.norm(together)), 1e-9)).astype(np.float32)
 
 
-def _centres(index: OpenIndex, meme: Meme) -> dict[Field, NDArray[np.float32]]:
+def _centres(index: Index, meme: Meme) -> dict[Field, NDArray[np.float32]]:
     """Return, by field, the direction ([d]) in the middle of a meme's passages."""
     found = {}
-    for field, passages in index.meanings.items():
+    for field, passages in index.dense.items():
         rows = passages.rows_of(meme.id)
         middle = rows.sum(axis=0)
         length = float(np.linalg.norm(middle))

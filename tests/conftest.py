@@ -11,10 +11,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from indexer.pipeline import index_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders.clip_models import SMALL
-from search.encoders.clip_prepare import make_ready
+from search.encoders.clip_prepare import prepare_clip
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
@@ -31,7 +31,7 @@ def _settings(folder: Path) -> Settings:
 
 def _index(settings: Settings) -> Catalogue:
     catalogue = open_catalogue(settings)
-    index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+    index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
     return catalogue
 
 
@@ -85,7 +85,7 @@ def _interrupts_arrive() -> None:
 def small_clip_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models in which the small CLIP is ready."""
     models = tmp_path_factory.mktemp("small-clip") / "models"
-    make_ready(models, SMALL, threads=2)
+    prepare_clip(models, SMALL, threads=2)
     return models
 
 

@@ -20,12 +20,12 @@ WITHOUT_EXAMPLE: frozenset[str] = frozenset(
     {
         "demo.draw_demo",
         "search.catalogue.open_catalogue",
-        "search.index.build_fingerprints",
-        "search.index.build_vectors",
-        "search.index.extend_fingerprints",
-        "search.index.extend_vectors",
+        "search.index.build_binary",
+        "search.index.build_dense",
+        "search.index.extend_binary",
+        "search.index.extend_dense",
         "search.index.near_pairs",
-        "search.index.use_threads",
+        "search.index.set_index_threads",
     }
 )
 

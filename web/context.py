@@ -13,7 +13,7 @@ from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.errors import MemeticaError
-from search.index.reader import open_index
+from search.index.reader import Index
 from search.index.status import IndexStatus
 from search.searcher import Searcher
 from search.settings import Settings
@@ -54,12 +54,12 @@ class Site:
             with self._lock:
                 if self._searcher is None:
                     # The index comes first: a missing index is reported without loading a model.
-                    index = open_index(self.workspace.index)
+                    index = Index.open(self.workspace.index)
                     self._searcher = Searcher(
                         self.workspace,
                         index=index,
                         text_encoder=self._loaded_encoder(),
-                        load_images=partial(load_image_encoder, often=True),
+                        load_images=partial(load_image_encoder, long_running=True),
                     )
         return self._searcher
 
@@ -70,7 +70,7 @@ class Site:
 
     def _loaded_encoder(self) -> TextEncoder:
         if self._encoder is None:
-            self._encoder = load_text_encoder(self.settings, often=True)
+            self._encoder = load_text_encoder(self.settings, long_running=True)
         return self._encoder
 
     def index_status(self) -> IndexStatus | MemeticaError:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from search.catalogue import MergeRecord, Upload, UploadState
 from search.encoders.clip import spec_of
-from search.encoders.clip_models import title_of
+from search.encoders.clip_models import display_name
 from search.errors import MemeticaError
 from search.evidence import Evidence
 from search.index.status import IndexStatus
@@ -250,7 +250,7 @@ def index_row(index: IndexStatus | MemeticaError) -> Row:
         "memes": index.memes,
         "rows": dict(index.rows),
         "text_encoder": index.text_encoder,
-        "image_encoder": title_of(spec_of(index.image_encoder)),
+        "image_encoder": display_name(spec_of(index.image_encoder)),
         "missing": list(index.missing),
     }
 

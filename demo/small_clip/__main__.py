@@ -45,7 +45,7 @@ def main() -> None:
     )
     settings = Settings(data=work / "data", threads=threads)
     export_text_encoder(settings)
-    given = lessons(pictures, load_text_encoder(settings, often=True), work / "rows.npy", seed=asked.seed)
+    given = lessons(pictures, load_text_encoder(settings, long_running=True), work / "rows.npy", seed=asked.seed)
     logging.info("what is said of them is embedded after %.0f s", time.monotonic() - began)
     model = train(
         given,

@@ -18,7 +18,7 @@ from indexer.library.files import bytes_hash, move, sync_folders
 from indexer.library.format import content_hash, library_root, look_at
 from indexer.library.naming import checked_category, free_path
 from indexer.library.scan import scan_again
-from indexer.stages.update_index import bring_up_to_date
+from indexer.stages.update_index import update_index
 from indexer.work.locks import lock
 from search.catalogue import Catalogue, RefilingRecord, RefilingState, Renamed, Verdict, VerdictKind
 from search.catalogue.verdicts import new_uid
@@ -121,7 +121,7 @@ def index_refiled(workspace: Workspace, *, load_encoder: Callable[[], TextEncode
     contents = {one.content for record in waiting for one in record.memes}
     ids = {meme.id for content in contents for meme in workspace.catalogue.memes.with_content(content)}
     if ids:
-        bring_up_to_date(workspace, ids, encoder=load_encoder())
+        update_index(workspace, ids, encoder=load_encoder())
     with workspace.catalogue.transaction():
         workspace.catalogue.refilings.indexed(waiting)
     return len(ids)

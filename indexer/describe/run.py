@@ -34,7 +34,7 @@ from indexer.library.format import library_root
 from indexer.library.sidecars import sidecar_path, write_sidecar
 from indexer.stages.decode import decode_content
 from indexer.work.leases import WorkLease, work_lease
-from indexer.work.progress import Progress, stage_of
+from indexer.work.progress import Progress, track_stage
 from search.catalogue import Call, Outcome, ReadingRecord
 from search.errors import EndpointError, LibraryError, MemeticaError, ModelUnavailable, UnreadableFile
 from search.meme import Meme, Stage, TextKind
@@ -125,7 +125,7 @@ class _Run:
             for todo in line.todos:
                 self._workspace.catalogue.failures.forget(Stage.DESCRIBE, subject=line.subject(todo))
         try:
-            with stage_of(self._progress, Stage.DESCRIBE, self._total, unit="memes"):
+            with track_stage(self._progress, Stage.DESCRIBE, self._total, unit="memes"):
                 self._work(lines)
         finally:
             for line in lines:

@@ -24,13 +24,13 @@ from search.duplicates.compare_frames import compare_contents
 from search.duplicates.match import COMPARED, Matcher, match_upload, open_matcher
 from search.encoders.base import ImageEncoder
 from search.encoders.registry import load_image_encoder
-from search.encoders.zero_shot import tags_of
+from search.encoders.zero_shot import classify_zero_shot
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile
 from search.evidence import Evidence, Tier
 from search.images.fingerprints import PDQ, pdq, pdq_mirrored
 from search.index import BinaryIndex
 from search.index.generations import FINGERPRINTS, live_folder
-from search.index.reader import open_sight
+from search.index.reader import open_picture_vectors
 from search.meme import Meme
 from search.settings import Settings
 from search.workspace import Workspace
@@ -52,7 +52,7 @@ class Examiner:
 
 def open_examiner(workspace: Workspace, *, engine: OcrEngine | None, unread: str = "") -> Examiner:
     """Return an examiner over the library as it is now."""
-    sight = open_sight(workspace.index)
+    sight = open_picture_vectors(workspace.index)
     matcher = open_matcher(workspace.catalogue, seen=None if sight is None else sight.pictures)
     return Examiner(workspace, engine, unread, matcher, "" if sight is None else sight.encoder)
 
@@ -128,7 +128,7 @@ def see_frames(settings: Settings, pictures: Sequence[Image.Image], *, seen_by: 
     if not seen_by:
         return None
     try:
-        encoder = load_image_encoder(settings, seen_by, often=True)
+        encoder = load_image_encoder(settings, seen_by, long_running=True)
         return SeenFrames(encoder, encoder.encode_images(pictures))
     except ModelUnavailable:
         return None
@@ -143,7 +143,7 @@ def tags_by_sight(catalogue: Catalogue, frames: SeenFrames | None) -> list[tuple
         return []
     try:
         names = sorted(category for category, _, _ in catalogue.memes.categories())
-        found = tags_of(frames.encoder, frames.rows, names)
+        found = classify_zero_shot(frames.encoder, frames.rows, names)
     except ModelUnavailable:
         return []
     return [(category, round(share, 3)) for category, share in found]

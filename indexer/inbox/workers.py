@@ -13,8 +13,8 @@ from collections.abc import Callable
 from indexer.inbox.accept import recover_uploads
 from indexer.inbox.examine import Examiner, examine, open_examiner
 from indexer.inbox.receive import remove_orphans
-from indexer.ocr.engines import OcrEngine, load_ocr
-from indexer.stages.update_index import bring_up_to_date
+from indexer.ocr.engines import OcrEngine, load_ocr_engine
+from indexer.stages.update_index import update_index
 from indexer.work.leases import work_lease
 from indexer.work.worker import IDLE_SECONDS, Worker
 from search.catalogue import Catalogue, Upload, UploadState
@@ -37,7 +37,7 @@ class Ready:
         self,
         workspace: Workspace,
         *,
-        load_engine: Callable[[Settings], OcrEngine | None] = load_ocr,
+        load_engine: Callable[[Settings], OcrEngine | None] = load_ocr_engine,
     ) -> None:
         self._workspace = workspace
         self._load_engine = load_engine
@@ -153,6 +153,6 @@ def index_decided(workspace: Workspace, *, load_encoder: Callable[[], TextEncode
         ]
         ids = {one.meme_id for one in taken if one.meme_id is not None}
         if ids:
-            bring_up_to_date(workspace, ids, encoder=encoder)
+            update_index(workspace, ids, encoder=encoder)
             workspace.catalogue.uploads.indexed(taken)
     return taken

@@ -20,7 +20,7 @@ from indexer.library.format import (
     read_sidecar,
     scan,
 )
-from indexer.work.progress import Progress, stage_of
+from indexer.work.progress import Progress, track_stage
 from search.catalogue import Catalogue, MemeRecord, SidecarRecord
 from search.errors import LibraryError, UnreadableFile
 from search.meme import MediaType, Stage
@@ -70,7 +70,7 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
         still = ((id, catalogue.memes.known_at(path)) for id, path in gone)
         catalogue.memes.mark_vanished([id for id, row in still if row is not None and row[0] == id])
     failed = len(unusable)
-    with stage_of(progress, Stage.SCAN, len(found), unit="memes"):
+    with track_stage(progress, Stage.SCAN, len(found), unit="memes"):
         for start in range(0, len(found), BATCH):
             batch = found[start : start + BATCH]
             # Before the transaction, in which nobody else can write: large files, or a slow disk, take long.

@@ -28,12 +28,12 @@ from indexer.media.raster import (
     spread,
     working_picture,
 )
-from indexer.media.svg import is_svg, render_svg, safe_svg, svg_size
+from indexer.media.svg import is_svg, render_svg, sanitize_svg, svg_size
 from indexer.media.video import decode_video, video_container
 from search.errors import UnreadableFile
 from search.meme import MediaType
 
-__all__ = ["Decoded", "decode", "picture_webp", "placeholder", "render_svg", "safe_svg", "thumbnail"]
+__all__ = ["Decoded", "decode", "picture_webp", "placeholder", "render_svg", "sanitize_svg", "thumbnail"]
 
 # Of what moves, no more is decoded than this: an animation of 500 × 500 pixels is seen whole up to 2,000 frames.
 ANIMATED_PIXELS = 500_000_000

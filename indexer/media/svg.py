@@ -50,7 +50,7 @@ def is_svg(head: bytes) -> bool:
     return re.match(r"\s*<(?:\w+:)?svg[\s>/]", text) is not None or "<!DOCTYPE svg" in text
 
 
-def safe_svg(data: bytes) -> bytes:
+def sanitize_svg(data: bytes) -> bytes:
     """Return an SVG with nothing that runs, links or reaches out; raise UnreadableFile.
 
     Whoever serves it should still forbid everything by `Content-Security-Policy: default-src 'none'; style-src

@@ -65,7 +65,7 @@ class OcrEngine(Protocol):
         """Return what stands in an RGB picture; raise UnreadableFile when the engine fails on it."""
 
 
-def load_ocr(settings: Settings) -> OcrEngine | None:
+def load_ocr_engine(settings: Settings) -> OcrEngine | None:
     """Return the chosen engine, or None for `none`; raise ModelUnavailable when it is not installed."""
     match settings.ocr_engine:
         case "rapidocr":

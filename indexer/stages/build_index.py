@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.work.locks import lock
-from indexer.work.progress import Progress, Silence, stage_of
+from indexer.work.progress import SILENT, Progress, track_stage
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.index import build_fingerprints, build_vectors
-from search.index.columns import Ids, table_of, write_table
+from search.index import build_binary, build_dense
+from search.index.columns import Ids, make_columns, write_columns
 from search.index.generations import (
     FINGERPRINTS,
     LOOKS,
@@ -31,9 +31,9 @@ from search.index.generations import (
     read_manifest,
     write_manifest,
 )
-from search.index.lexical import build_words, documents_of
-from search.index.variants import variants_of
-from search.index.whitening import whitening_of, write_whitening
+from search.index.lexical import build_lexical, documents_of
+from search.index.variants import group_variants
+from search.index.whitening import fit_whitening, write_whitening
 from search.meme import Field, Stage
 from search.texts.agreement import LEAST_WEIGHT
 from search.texts.chunking import SPLITTER
@@ -67,7 +67,7 @@ def build_index(
             workspace.catalogue,
             text_encoder=text_encoder,
             image_encoder=image_encoder,
-            progress=progress or Silence(),
+            progress=progress or SILENT,
         )
 
 
@@ -79,7 +79,7 @@ def live_manifest(index: Path) -> Manifest | None:
         return None
 
 
-def image_encoder_of(index: Path) -> str:
+def live_image_encoder(index: Path) -> str:
     """Return the name of the image encoder that the live generation was made by, empty without one."""
     live = live_manifest(index)
     return "" if live is None else live.image_encoder
@@ -87,7 +87,7 @@ def image_encoder_of(index: Path) -> str:
 
 def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, image_encoder: str, progress: Progress) -> Manifest:
     with (
-        stage_of(progress, Stage.BUILD, _PARTS, unit="parts"),
+        track_stage(progress, Stage.BUILD, _PARTS, unit="parts"),
         new_generation(index) as folder,
         catalogue.snapshot(),  # so that all parts are of one revision
     ):
@@ -99,23 +99,23 @@ def _build(index: Path, catalogue: Catalogue, *, text_encoder: str, image_encode
         if dimensions:
             rows |= _build_meanings(folder, catalogue, text_encoder=text_encoder, progress=progress)
         pictures, bits = _fingerprints(catalogue, PDQ, np.dtype(np.uint8), PDQ_BITS // 8)
-        build_fingerprints(folder / FINGERPRINTS, bits, owners=pictures)
+        build_binary(folder / FINGERPRINTS, bits, owners=pictures)
         progress.advance()
         lookers, looks = _fingerprints(catalogue, LOOK, np.dtype("<f2"), LOOK_DIMENSIONS)
-        build_vectors(folder / LOOKS, looks, owners=lookers)
+        build_dense(folder / LOOKS, looks, owners=lookers)
         progress.advance()
         rows |= {FINGERPRINTS: len(pictures), LOOKS: len(lookers)}
         encoders = {text_encoder: dimensions} if dimensions else {}
         if image_encoder:
             encoders[image_encoder] = catalogue.embeddings.dimensions(image_encoder)
             seen, vectors = catalogue.embeddings.of_pictures(image_encoder)
-            build_vectors(folder / PICTURES, vectors, owners=seen)
+            build_dense(folder / PICTURES, vectors, owners=seen)
             rows[PICTURES] = len(seen)
             owners[Field.PICTURE] = np.unique(seen)
         progress.advance()
         owners[Field.LOOK] = np.union1d(pictures, lookers)
         standing = _standing(pictures, bits, lookers, looks)
-        write_table(folder / TABLE, table_of(memes, fields=owners, standing=standing))
+        write_columns(folder / TABLE, make_columns(memes, fields=owners, standing=standing))
         manifest = Manifest(
             generation=folder.name,
             built_at=datetime.now(UTC),
@@ -141,7 +141,7 @@ def _build_words(folder: Path, catalogue: Catalogue) -> tuple[dict[Field, Ids], 
                 whose[row.passage.field][row.meme_id] = None
                 yield row.meme_id, row.passage.field, row.passage.body
 
-    build_words(folder / WORDS, documents_of(texts()))
+    build_lexical(folder / WORDS, documents_of(texts()))
     owners = {field: np.array(sorted(ids), np.int64) for field, ids in whose.items()}
     return owners, {f"{WORDS}.{field}": len(ids) for field, ids in owners.items()}
 
@@ -151,12 +151,12 @@ def _build_meanings(folder: Path, catalogue: Catalogue, *, text_encoder: str, pr
     fields = {
         field: catalogue.embeddings.of_field(text_encoder, field, least_weight=LEAST_WEIGHT) for field in TEXT_FIELDS
     }
-    whitening = whitening_of(
+    whitening = fit_whitening(
         (vectors for _, vectors in fields.values()), dimensions=catalogue.embeddings.dimensions(text_encoder)
     )
     write_whitening(folder / WHITENING, whitening)
     for field, (owners, vectors) in fields.items():
-        build_vectors(folder / MEANINGS / field.value, whitening(vectors), owners=owners)
+        build_dense(folder / MEANINGS / field.value, whitening(vectors), owners=owners)
         progress.advance()
     return {f"{MEANINGS}.{field}": len(owners) for field, (owners, _) in fields.items()}
 
@@ -169,7 +169,7 @@ def _standing(pictures: Ids, bits: NDArray, lookers: Ids, looks: NDArray) -> dic
         return {}
     rows = looks[[own_looks[id] for id in ids.tolist()]].astype(np.float32)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-    found = variants_of(ids, rows, bits[[own_bits[id] for id in ids.tolist()]])
+    found = group_variants(ids, rows, bits[[own_bits[id] for id in ids.tolist()]])
     return dict(zip(ids.tolist(), found.tolist(), strict=True))
 
 

@@ -15,7 +15,7 @@ from indexer.media import decode as media
 from indexer.media.decode import placeholder, thumbnail
 from indexer.media.thumbnails import thumbnail_path, thumbnails_present, write_atomically
 from indexer.work.leases import work_lease
-from indexer.work.progress import Progress, stage_of
+from indexer.work.progress import Progress, track_stage
 from search.catalogue import FingerprintRecord, PictureRecord
 from search.duplicates.candidates import CONTENT, CORNERS, CORNERS_MIRRORED, content_bits, packed_corners
 from search.duplicates.picture import one_thread_a_picture
@@ -40,16 +40,19 @@ class Decoded:
     thumbnail: bytes
 
 
-def decode_pictures(workspace: Workspace, *, progress: Progress) -> tuple[int, int]:
+def decode_memes(workspace: Workspace, *, progress: Progress) -> tuple[int, int]:
     """Decode what is not yet decoded; return how many were and how many failed."""
     one_thread_a_picture()
     done = failed = 0
     total = len(missing_pictures(workspace))
-    with stage_of(progress, Stage.MEDIA, total, unit="pictures"), work_lease(workspace.catalogue, Stage.MEDIA) as lease:
+    with (
+        track_stage(progress, Stage.MEDIA, total, unit="pictures"),
+        work_lease(workspace.catalogue, Stage.MEDIA) as lease,
+    ):
         waiting = lease.until_done(
             lambda: missing_pictures(workspace), is_missing=lambda meme: _is_missing(workspace, meme)
         )
-        for meme, result in in_threads(
+        for meme, result in map_in_threads(
             lambda meme: decode_meme(workspace.settings, meme), waiting, threads=workspace.settings.threads
         ):
             if isinstance(result, UnreadableFile):
@@ -127,7 +130,7 @@ def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[
     return found
 
 
-def in_threads(
+def map_in_threads(
     work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, ahead: int = 0
 ) -> Iterator[tuple[Item, Result | UnreadableFile]]:
     """Yield each item with its result, or the UnreadableFile that it raised, in the order of the items.

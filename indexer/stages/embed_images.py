@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.stages.decode import decode_content, in_threads
+from indexer.stages.decode import decode_content, map_in_threads
 from indexer.work.leases import WorkLease, work_lease
-from indexer.work.progress import Progress, stage_of
+from indexer.work.progress import Progress, track_stage
 from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder
 from search.errors import UnreadableFile
@@ -22,7 +22,7 @@ BATCH = 32  # pictures that are kept together, and that are decoded while the mo
 Prepared = list[NDArray[np.float32]]  # a meme's frames, as the model takes them
 
 
-def embed_pictures(workspace: Workspace, encoder: ImageEncoder, *, progress: Progress) -> tuple[int, int]:
+def embed_images(workspace: Workspace, encoder: ImageEncoder, *, progress: Progress) -> tuple[int, int]:
     """Show the encoder the pictures that it has not seen and nobody else is showing it; return how many, and failures.
 
     Files are decoded in threads of their own while the model is busy with those before.
@@ -37,12 +37,12 @@ def embed_pictures(workspace: Workspace, encoder: ImageEncoder, *, progress: Pro
 
     done = failed = 0
     with (
-        stage_of(progress, Stage.PICTURES, len(missing()), unit="pictures"),
+        track_stage(progress, Stage.PICTURES, len(missing()), unit="pictures"),
         work_lease(workspace.catalogue, Stage.PICTURES) as lease,
     ):
         waiting = lease.until_done(missing, is_missing=is_missing, source=encoder.name)
         batch: list[tuple[Meme, Prepared]] = []
-        prepared = in_threads(
+        prepared = map_in_threads(
             lambda meme: prepare(workspace.settings, meme, encoder),
             waiting,
             threads=workspace.settings.threads,
@@ -70,7 +70,7 @@ def embed_pictures(workspace: Workspace, encoder: ImageEncoder, *, progress: Pro
 
 
 def embed_few(workspace: Workspace, memes: Iterable[Meme], *, encoder: ImageEncoder) -> None:
-    """Show the encoder those of a few memes that it has not seen; what cannot be read is left for `embed_pictures`."""
+    """Show the encoder those of a few memes that it has not seen; what cannot be read is left for `embed_images`."""
     for meme in memes:
         if len(workspace.catalogue.embeddings.of_picture(encoder.name, meme.content_hash)):
             continue

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from indexer.work.leases import WorkLease, reclaim_stale, work_lease
-from indexer.work.progress import Progress, stage_of
+from indexer.work.progress import Progress, track_stage
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
 from search.meme import Stage
-from search.texts.chunking import SPLITTER, split
+from search.texts.chunking import SPLITTER, split_passages
 
 # A batch is what a killed run loses; large enough that sorting by length pays inside it.
 BATCH = 512
@@ -20,7 +20,7 @@ def split_texts(catalogue: Catalogue) -> int:
         with catalogue.transaction():  # in which nobody else cuts the same
             waiting = catalogue.texts.unsplit(SPLITTER, limit=BATCH)
             for meme in waiting:
-                passages = split(meme.path, category=meme.category, texts=catalogue.texts.of(meme))
+                passages = split_passages(meme.path, category=meme.category, texts=catalogue.texts.of(meme))
                 catalogue.texts.put_passages(meme.id, passages, splitter=SPLITTER)
         if not waiting:
             return done
@@ -33,7 +33,7 @@ def embed_passages(catalogue: Catalogue, encoder: TextEncoder, *, progress: Prog
     # Near in length, so that a batch is padded little.
     waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda one: len(one[1]))
     done = 0
-    with stage_of(progress, Stage.EMBED, len(waiting), unit="passages"), work_lease(catalogue, Stage.EMBED) as lease:
+    with track_stage(progress, Stage.EMBED, len(waiting), unit="passages"), work_lease(catalogue, Stage.EMBED) as lease:
         while waiting:
             before = done
             for start in range(0, len(waiting), BATCH):

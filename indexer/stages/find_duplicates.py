@@ -10,8 +10,8 @@ from time import monotonic
 import numpy as np
 from PIL import Image
 
-from indexer.stages.decode import decode_content, in_threads
-from indexer.work.progress import Progress, StageReport, stage_of
+from indexer.stages.decode import decode_content, map_in_threads
+from indexer.work.progress import Progress, StageReport, track_stage
 from search.catalogue import Pair
 from search.duplicates.candidates import CORNERS, Features, open_candidates, stored_features, texts_by_content
 from search.duplicates.compare import Seen, seen
@@ -21,7 +21,7 @@ from search.duplicates.picture import one_thread_a_picture
 from search.errors import UnreadableFile
 from search.evidence import COMPARISON, Tier
 from search.images.fingerprints import PDQ
-from search.index.reader import Sight, open_sight
+from search.index.reader import PictureVectors, open_picture_vectors
 from search.meme import Meme, Stage
 from search.settings import Settings
 from search.workspace import Workspace
@@ -46,21 +46,21 @@ def compare_library(workspace: Workspace, *, progress: Progress, load: Load | No
         if meme.has_thumbnail:  # decoded once: what could not be is no news
             memes.setdefault(meme.content_hash, meme)
     # Another image encoder sees other memes as alike: what was compared stays so, and is only asked about again.
-    sight = open_sight(workspace.index)
+    sight = open_picture_vectors(workspace.index)
     waiting = memes.keys() - workspace.catalogue.pairs.searched(_asked_with(sight))
     workspace.catalogue.failures.forget(Stage.DUPLICATES)
     comparing = _Comparing(workspace, memes, load=load, sight=sight)
-    with stage_of(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
+    with track_stage(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
         done = comparing.all(waiting, progress=progress)
     between = comparing.between_neighbours()
-    with stage_of(progress, Stage.DUPLICATES, len(between), unit="pairs like the same one"):
+    with track_stage(progress, Stage.DUPLICATES, len(between), unit="pairs like the same one"):
         comparing.these(between, progress=progress)
     for content, error in comparing.unreadable.items():
         workspace.catalogue.failures.record(Stage.DUPLICATES, memes[content].path, error, content_hash=content)
     return StageReport(Stage.DUPLICATES, done, len(comparing.unreadable), monotonic() - begun)
 
 
-def _asked_with(sight: Sight | None) -> str:
+def _asked_with(sight: PictureVectors | None) -> str:
     return COMPARISON if sight is None else f"{COMPARISON} {sight.encoder}"
 
 
@@ -74,7 +74,9 @@ def _decoded(settings: Settings) -> Load:
 class _Comparing:
     """One run's comparisons: pictures kept ready, pairs already compared."""
 
-    def __init__(self, workspace: Workspace, memes: dict[str, Meme], *, load: Load, sight: Sight | None) -> None:
+    def __init__(
+        self, workspace: Workspace, memes: dict[str, Meme], *, load: Load, sight: PictureVectors | None
+    ) -> None:
         self._workspace = workspace
         self._memes = memes
         self._sight = sight
@@ -158,7 +160,7 @@ class _Comparing:
             if key not in self._compared and key[0] in self._memes and key[1] in self._memes:
                 self._compared.add(key)
                 fresh.append(key)
-        for (one, other), result in in_threads(self._compare, fresh, threads=self._workspace.settings.threads):
+        for (one, other), result in map_in_threads(self._compare, fresh, threads=self._workspace.settings.threads):
             if isinstance(result, UnreadableFile):
                 # Either may be what finds the other when it can be read.
                 self._asked_again |= {one, other}
@@ -176,7 +178,7 @@ def _batches(
 ) -> Iterator[list[tuple[int, Sequence[int]]]]:
     """Yield the places, each with those of what may be like it, so many at a time."""
     batch: list[tuple[int, Sequence[int]]] = []
-    for place, others in in_threads(likely, places, threads=threads):
+    for place, others in map_in_threads(likely, places, threads=threads):
         assert not isinstance(others, UnreadableFile)  # nothing is read
         batch.append((place, others))
         if len(batch) == BATCH:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from indexer.ocr.engines import OcrEngine, Reading, read_frames
-from indexer.stages.decode import decode_content, in_threads
+from indexer.stages.decode import decode_content, map_in_threads
 from indexer.stages.weigh_texts import BADLY_READ
 from indexer.work.leases import work_lease
-from indexer.work.progress import Progress, stage_of
+from indexer.work.progress import Progress, track_stage
 from search.catalogue import ReadingRecord
 from search.errors import UnreadableFile
 from search.meme import Meme, Stage, TextKind
 from search.workspace import Workspace
 
 
-def read_memes(
+def ocr_memes(
     workspace: Workspace,
     engine: OcrEngine,
     *,
@@ -48,11 +48,11 @@ def read_memes(
         return read_frames(engine, decode_content(workspace.settings, meme).pictures)
 
     with (
-        stage_of(progress, Stage.OCR, len(missing()), unit="pictures"),
+        track_stage(progress, Stage.OCR, len(missing()), unit="pictures"),
         work_lease(workspace.catalogue, Stage.OCR) as lease,
     ):
         waiting = lease.until_done(missing, is_missing=is_missing, source=engine.name)
-        for meme, result in in_threads(read, waiting, threads=workspace.settings.threads):
+        for meme, result in map_in_threads(read, waiting, threads=workspace.settings.threads):
             if isinstance(result, UnreadableFile):
                 with workspace.catalogue.transaction():
                     workspace.catalogue.failures.record(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from indexer.work.locks import lock
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.encoders.registry import export_text_encoder, load_image_encoder, load_text_encoder, make_image_encoder
+from search.encoders.registry import export_image_encoder, export_text_encoder, load_image_encoder, load_text_encoder
 from search.settings import Settings
 
 
-def made_text_encoder(settings: Settings) -> TextEncoder:
+def prepare_text_encoder(settings: Settings) -> TextEncoder:
     """Return the text encoder, exporting it first where that has not been done; raise ModelUnavailable."""
     with lock(settings.data, "exporting"):
         export_text_encoder(settings)
-    return load_text_encoder(settings, often=True)
+    return load_text_encoder(settings, long_running=True)
 
 
-def made_image_encoder(settings: Settings) -> ImageEncoder | None:
+def prepare_image_encoder(settings: Settings) -> ImageEncoder | None:
     """Return the image encoder that is chosen, made ready first where it is not; None when none is chosen.
 
     Raises ModelUnavailable when its weights cannot be had.
@@ -23,5 +23,5 @@ def made_image_encoder(settings: Settings) -> ImageEncoder | None:
     if not settings.image_encoder:
         return None
     with lock(settings.data, "exporting"):
-        name = make_image_encoder(settings)
-    return load_image_encoder(settings, name, often=True)
+        name = export_image_encoder(settings)
+    return load_image_encoder(settings, name, long_running=True)

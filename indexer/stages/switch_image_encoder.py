@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer.stages.build_index import build_index, live_manifest
-from indexer.stages.embed_images import embed_pictures
-from indexer.stages.prepare_encoders import made_image_encoder
-from indexer.work.child_process import main_apart, run_apart
-from indexer.work.progress import Progress, Silence
+from indexer.stages.embed_images import embed_images
+from indexer.stages.prepare_encoders import prepare_image_encoder
+from indexer.work.child_process import child_main, run_child
+from indexer.work.progress import SILENT, Progress
 from search.catalogue import open_catalogue
 from search.encoders.clip import spec_of
 from search.errors import ModelUnavailable
@@ -20,15 +20,15 @@ from search.settings import Settings, load_settings
 from search.workspace import Workspace
 
 
-def see(workspace: Workspace, *, progress: Progress | None = None) -> Manifest:
+def switch_image_encoder(workspace: Workspace, *, progress: Progress | None = None) -> Manifest:
     """Let the encoder that is chosen see what it has not seen, and the index be one that it made; return the manifest.
 
     Until the last picture is seen, the index stays as it was, with the encoder that made it: rows of two encoders are
     never searched together. No other field is made anew. Raises ModelUnavailable when the weights cannot be had.
     """
-    encoder = made_image_encoder(workspace.settings)
+    encoder = prepare_image_encoder(workspace.settings)
     if encoder is not None:
-        embed_pictures(workspace, encoder, progress=progress or Silence())
+        embed_images(workspace, encoder, progress=progress or SILENT)
     return build_index(
         workspace,
         text_encoder=workspace.settings.text_encoder,
@@ -37,16 +37,18 @@ def see(workspace: Workspace, *, progress: Progress | None = None) -> Manifest:
     )
 
 
-def is_seen(settings: Settings) -> bool:
+def uses_chosen_encoder(settings: Settings) -> bool:
     """Return whether the index was made by the encoder that is chosen; with no index there is nothing to see."""
     live = live_manifest(settings.data / "index")
     return live is None or spec_of(live.image_encoder) == settings.image_encoder
 
 
-def see_apart(settings: Settings, *, begun: Callable[[subprocess.Popen[str]], None] = lambda child: None) -> None:
+def switch_in_child_process(
+    settings: Settings, *, begun: Callable[[subprocess.Popen[str]], None] = lambda child: None
+) -> None:
     """Do what `see` does in a process of its own; raise ModelUnavailable when it cannot be done."""
     given = (settings.data, settings.library, settings.text_encoder, settings.image_encoder, settings.threads)
-    reason = run_apart("indexer.stages.switch_image_encoder", *map(str, given), begun=begun)
+    reason = run_child("indexer.stages.switch_image_encoder", *map(str, given), begun=begun)
     if reason is not None:
         raise ModelUnavailable(reason)
 
@@ -56,8 +58,8 @@ def _main(data: str, library: str, text_encoder: str, image_encoder: str, thread
     given = {"data": Path(data), "library": Path(library), "threads": max(1, int(threads) // 2)}
     settings = replace(load_settings(given), text_encoder=text_encoder, image_encoder=image_encoder)
     with open_catalogue(settings, create=False) as catalogue:
-        see(Workspace(settings, catalogue))
+        switch_image_encoder(Workspace(settings, catalogue))
 
 
 if __name__ == "__main__":
-    main_apart(_main)
+    child_main(_main)

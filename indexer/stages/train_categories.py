@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.thumbnails import write_atomically
-from indexer.work.child_process import main_apart, run_apart
+from indexer.work.child_process import child_main, run_child
 from search.catalogue import Catalogue, FingerprintRecord, open_catalogue
 from search.categories.features import Known, Traits, library_traits, some_traits, traits_of_picture
 from search.categories.model import PARENT, Model
@@ -84,7 +84,7 @@ def learn_apart(settings: Settings, *, begun: Callable[[subprocess.Popen[str]], 
     `begun` gets the process, so that it can be ended. It ends with this one, however that ends.
     """
     given = json.dumps({"text_encoder": settings.text_encoder, "suggest_precision": settings.suggest_precision})
-    reason = run_apart("indexer.stages.train_categories", str(settings.data), str(settings.library), given, begun=begun)
+    reason = run_child("indexer.stages.train_categories", str(settings.data), str(settings.library), given, begun=begun)
     if reason is not None:
         raise ModelUnavailable(
             f"The categories cannot be learnt: {reason}", hint="`memetica health --again` says more."
@@ -170,4 +170,4 @@ def _main(data: str, library: str, given: str) -> None:
 
 
 if __name__ == "__main__":
-    main_apart(_main)
+    child_main(_main)

@@ -17,17 +17,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.stages.build_index import WAIT_SECONDS, build_index, image_encoder_of, live_manifest, middle_frames
+from indexer.stages.build_index import WAIT_SECONDS, build_index, live_image_encoder, live_manifest, middle_frames
 from indexer.stages.embed_images import embed_few
-from indexer.stages.weigh_texts import weigh
+from indexer.stages.weigh_texts import weigh_meme
 from indexer.work.locks import lock
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_image_encoder
 from search.errors import MemeticaError
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.index import VectorIndex, extend_fingerprints, extend_vectors
-from search.index.columns import Ids, MemeTable, changed_table, read_table, table_of, write_table
+from search.index import DenseIndex, extend_binary, extend_dense
+from search.index.columns import Ids, MemeColumns, make_columns, read_columns, update_columns, write_columns
 from search.index.generations import (
     FINGERPRINTS,
     LOOKS,
@@ -45,16 +45,16 @@ from search.index.generations import (
     read_manifest,
     write_manifest,
 )
-from search.index.lexical import documents_of, extend_words
-from search.index.variants import standing_for
+from search.index.lexical import documents_of, extend_lexical
+from search.index.variants import find_representative
 from search.index.whitening import read_whitening
 from search.meme import Field, Meme
 from search.texts.agreement import LEAST_WEIGHT
-from search.texts.chunking import SPLITTER, split
+from search.texts.chunking import SPLITTER, split_passages
 from search.workspace import Workspace
 
 
-def bring_up_to_date(workspace: Workspace, ids: Collection[int], *, encoder: TextEncoder) -> Manifest:
+def update_index(workspace: Workspace, ids: Collection[int], *, encoder: TextEncoder) -> Manifest:
     """Let the index hold these memes as the catalogue knows them, and not those that vanished; return the manifest.
 
     Their texts are cut, embedded and weighed first, and their pictures shown to the image encoder that the index was
@@ -64,11 +64,11 @@ def bring_up_to_date(workspace: Workspace, ids: Collection[int], *, encoder: Tex
     memes = workspace.catalogue.memes.many(sorted(ids))
     embed_texts(workspace.catalogue, memes, encoder=encoder)
     index = workspace.index
-    seen_by = image_encoder_of(index)
+    seen_by = live_image_encoder(index)
     if seen_by:
         # What cannot be seen now is seen by the next `memetica index`.
         with suppress(MemeticaError):
-            seeing = load_image_encoder(workspace.settings, seen_by, often=True)
+            seeing = load_image_encoder(workspace.settings, seen_by, long_running=True)
             workspace.catalogue.embeddings.register(seen_by, dimensions=seeing.dimensions)
             embed_few(workspace, memes, encoder=seeing)
     with lock(workspace.data, "building", seconds=WAIT_SECONDS):
@@ -84,7 +84,7 @@ def embed_texts(catalogue: Catalogue, memes: Sequence[Meme], *, encoder: TextEnc
     catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     with catalogue.transaction():
         for meme in memes:
-            passages = split(meme.path, category=meme.category, texts=catalogue.texts.of(meme))
+            passages = split_passages(meme.path, category=meme.category, texts=catalogue.texts.of(meme))
             catalogue.texts.put_passages(meme.id, passages, splitter=SPLITTER)
     bodies = {row.input_hash: row.passage.body for row in catalogue.texts.passages_of([one.id for one in memes])}
     known = catalogue.embeddings.get(encoder.name, list(bodies))
@@ -94,7 +94,7 @@ def embed_texts(catalogue: Catalogue, memes: Sequence[Meme], *, encoder: TextEnc
         if vectors is not None:
             catalogue.embeddings.put(encoder.name, missing, vectors)
         for meme in memes:
-            weigh(catalogue, meme, encoder=encoder.name)
+            weigh_meme(catalogue, meme, encoder=encoder.name)
 
 
 def _extended(index: Path, live: Manifest, catalogue: Catalogue, changed: Ids) -> Manifest:
@@ -106,23 +106,21 @@ def _extended(index: Path, live: Manifest, catalogue: Catalogue, changed: Ids) -
         rows |= _meanings(source, folder, live, catalogue, memes, changed)
         bits = _frames(catalogue, memes, PDQ, np.dtype(np.uint8), PDQ_BITS // 8)
         looks = _frames(catalogue, memes, LOOK, np.dtype("<f2"), LOOK_DIMENSIONS)
-        rows[FINGERPRINTS] = extend_fingerprints(
+        rows[FINGERPRINTS] = extend_binary(
             source / FINGERPRINTS, folder / FINGERPRINTS, bits[1], owners=bits[0], without=changed
         )
-        rows[LOOKS] = extend_vectors(source / LOOKS, folder / LOOKS, looks[1], owners=looks[0], without=changed)
+        rows[LOOKS] = extend_dense(source / LOOKS, folder / LOOKS, looks[1], owners=looks[0], without=changed)
         owners[Field.LOOK] = np.union1d(bits[0], looks[0])
         if live.image_encoder:
             seen = _seen(catalogue, memes, live.image_encoder)
-            rows[PICTURES] = extend_vectors(
+            rows[PICTURES] = extend_dense(
                 source / PICTURES, folder / PICTURES, seen[1], owners=seen[0], without=changed
             )
             owners[Field.PICTURE] = np.unique(seen[0])
-        table = read_table(source / TABLE)
-        standing = _standing(
-            VectorIndex.open(source / LOOKS, dimensions=LOOK_DIMENSIONS), table, catalogue, bits, looks
-        )
-        table = changed_table(table, table_of(memes, fields=owners, standing=standing), without=changed)
-        write_table(folder / TABLE, table)
+        table = read_columns(source / TABLE)
+        standing = _standing(DenseIndex.open(source / LOOKS, dimensions=LOOK_DIMENSIONS), table, catalogue, bits, looks)
+        table = update_columns(table, make_columns(memes, fields=owners, standing=standing), without=changed)
+        write_columns(folder / TABLE, table)
         rows |= {f"{WORDS}.{field}": int(np.count_nonzero(table.has[field])) for field in TEXT_FIELDS}
         manifest = replace(
             live,
@@ -140,7 +138,7 @@ def _words(source: Path, folder: Path, catalogue: Catalogue, memes: Sequence[Mem
     """Write the word index; return the rising ids of the memes that come with something in each field."""
     found = catalogue.texts.passages_of([one.id for one in memes], least_weight=LEAST_WEIGHT)
     texts = [(row.meme_id, row.passage.field, row.passage.body) for row in found if row.passage.field in TEXT_FIELDS]
-    extend_words(source / WORDS, folder / WORDS, documents_of(texts), without=changed)
+    extend_lexical(source / WORDS, folder / WORDS, documents_of(texts), without=changed)
     return {field: np.unique([id for id, of, _ in texts if of is field]).astype(np.int64) for field in TEXT_FIELDS}
 
 
@@ -158,13 +156,13 @@ def _meanings(
         own = [row for row in passages if row.passage.field is field and row.input_hash in vectors]
         owners = np.array([row.meme_id for row in own], np.int64)
         part = f"{MEANINGS}/{field.value}"
-        known = VectorIndex.open(source / part, dimensions=dimensions)
+        known = DenseIndex.open(source / part, dimensions=dimensions)
         if not len(own) and not np.isin(known.owners, changed).any():
             link_folder(source / part, folder / part)
             counts[f"{MEANINGS}.{field}"] = len(known)
             continue
         rows = np.array([vectors[row.input_hash] for row in own], np.float32).reshape(len(own), dimensions)
-        counts[f"{MEANINGS}.{field}"] = extend_vectors(
+        counts[f"{MEANINGS}.{field}"] = extend_dense(
             source / part, folder / part, whitening(rows), owners=owners, without=changed
         )
     return counts
@@ -190,7 +188,7 @@ def _seen(catalogue: Catalogue, memes: Iterable[Meme], encoder: str) -> tuple[Id
 
 
 def _standing(
-    known: VectorIndex, table: MemeTable, catalogue: Catalogue, bits: tuple[Ids, NDArray], looks: tuple[Ids, NDArray]
+    known: DenseIndex, table: MemeColumns, catalogue: Catalogue, bits: tuple[Ids, NDArray], looks: tuple[Ids, NDArray]
 ) -> dict[int, int]:
     """Return by its id which meme stands for each that comes, where it is a variant of one that stands for itself."""
     own_bits, own_looks = middle_frames(bits[0]), middle_frames(looks[0])
@@ -210,7 +208,7 @@ def _standing(
     standing = {}
     for id in sorted(own_bits.keys() & own_looks.keys()):
         look = _unit(looks[1][own_looks[id]][None])[0]
-        of = standing_for(look, bits[1][own_bits[id]], ids=ids, looks=rows, bits_of=bits_of)
+        of = find_representative(look, bits[1][own_bits[id]], ids=ids, looks=rows, bits_of=bits_of)
         if of is not None:
             standing[id] = of
         else:

@@ -8,7 +8,7 @@ from typing import Any
 from indexer.ocr.engines import Line, quality_of
 from search.catalogue import Catalogue, ReadingRecord, TextReview
 from search.meme import Field, Meme, Text, TextKind
-from search.texts.agreement import Hearing, contradiction_in, hear
+from search.texts.agreement import SourceAgreement, assess_texts, find_contradiction
 from search.texts.claims import claims_of, found_share, letters_of
 
 BADLY_READ = 0.5  # a reading of less quality is listed for another try …
@@ -30,18 +30,18 @@ def weigh_texts(catalogue: Catalogue, *, encoder: str) -> int:
     for start in range(0, len(waiting), BATCH):
         with catalogue.transaction():
             for meme in waiting[start : start + BATCH]:
-                weigh(catalogue, meme, encoder=encoder)
+                weigh_meme(catalogue, meme, encoder=encoder)
     return len(waiting)
 
 
-def weigh(catalogue: Catalogue, meme: Meme, *, encoder: str) -> None:
+def weigh_meme(catalogue: Catalogue, meme: Meme, *, encoder: str) -> None:
     """Weigh the texts of one meme, within the surrounding transaction."""
-    heard = hear(catalogue, meme, encoder=encoder)
-    disputed = contradiction_in(heard) is not None
+    heard = assess_texts(catalogue, meme, encoder=encoder)
+    disputed = find_contradiction(heard) is not None
     catalogue.texts.put_weights(meme.id, weights_of(catalogue, heard), disputed=disputed)
 
 
-def weights_of(catalogue: Catalogue, heard: Hearing) -> dict[tuple[Field, str], float]:
+def weights_of(catalogue: Catalogue, heard: SourceAgreement) -> dict[tuple[Field, str], float]:
     """Return what each of a meme's texts weighs, 0 to 1, by field and source; keep its readings' qualities."""
     meme, texts, said = heard.meme, heard.texts, heard.judged
     speaking = [at for at, one in enumerate(said) if one is not TextReview.WRONG]

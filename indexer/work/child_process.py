@@ -11,10 +11,10 @@ from collections.abc import Callable
 from search.errors import MemeticaError
 
 
-def run_apart(
+def run_child(
     module: str, *given: str, begun: Callable[[subprocess.Popen[str]], None] = lambda child: None
 ) -> str | None:
-    """Run a module that calls `main_apart`; return None when it did its work, or else what it said of why not.
+    """Run a module that calls `child_main`; return None when it did its work, or else what it said of why not.
 
     `begun` gets the process, so that it can be ended.
     """
@@ -29,8 +29,8 @@ def run_apart(
     return (said.strip().splitlines() or ["it was killed"])[-1] if child.returncode else None
 
 
-def main_apart(work: Callable[..., None]) -> None:
-    """Do the work of a module that is run apart, with its arguments, and end as `run_apart` expects."""
+def child_main(work: Callable[..., None]) -> None:
+    """Do the work of a module that is run apart, with its arguments, and end as `run_child` expects."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         work(*sys.argv[1:])

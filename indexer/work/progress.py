@@ -34,7 +34,7 @@ class Progress(Protocol):
         """Hear that the stage has ended, by success or not."""
 
 
-class Silence:
+class _Silent:
     """Hears and says nothing."""
 
     def begin(self, stage: Stage, total: int, *, unit: str) -> None:
@@ -47,8 +47,11 @@ class Silence:
         """Do nothing."""
 
 
+SILENT: Progress = _Silent()
+
+
 @contextmanager
-def stage_of(progress: Progress, stage: Stage, total: int, *, unit: str) -> Iterator[Progress]:
+def track_stage(progress: Progress, stage: Stage, total: int, *, unit: str) -> Iterator[Progress]:
     """Begin a stage and end it, whatever happens."""
     progress.begin(stage, total, unit=unit)
     try:

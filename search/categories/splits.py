@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from search.categories.features import LOOKS, Known, Places
 from search.images.fingerprints import PDQ_SAME
-from search.index.variants import variants_of
+from search.index.variants import group_variants
 
 
 def groups_of(known: Known, alike: Iterable[tuple[str, str]] = ()) -> tuple[Places, Places]:
@@ -21,8 +21,8 @@ def groups_of(known: Known, alike: Iterable[tuple[str, str]] = ()) -> tuple[Plac
     """
     looks = known.traits.looks / np.float32(LOOKS)
     bits = np.packbits(known.traits.bits > 0, axis=1)
-    same = variants_of(known.ids, looks, bits, near=PDQ_SAME)
-    variants = variants_of(known.ids, looks, bits)
+    same = group_variants(known.ids, looks, bits, near=PDQ_SAME)
+    variants = group_variants(known.ids, looks, bits)
     place = {content: at for at, content in enumerate(known.contents)}
     named = [(place[one], place[other]) for one, other in alike if one in place and other in place]
     named += [(at, place[content]) for at, content in enumerate(known.contents)]

@@ -21,7 +21,7 @@ from search.duplicates.keypoints import Corners, mirrored_corners
 from search.duplicates.picture import view_of
 from search.duplicates.trim import content_of
 from search.images.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
-from search.index import VectorIndex, near_pairs
+from search.index import DenseIndex, near_pairs
 from search.meme import Field
 
 CORNERS = "corners-2"
@@ -111,7 +111,7 @@ class Candidates:
         hashes: Sequence[str],
         features: Sequence[Features],
         *,
-        seen: VectorIndex | None = None,
+        seen: DenseIndex | None = None,
         place_of: Mapping[int, int] | None = None,
     ) -> None:
         self.hashes = list(hashes)
@@ -240,7 +240,7 @@ def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
     return places[: max(NEAREST, min(same, MOST_SAME))].tolist()
 
 
-def open_candidates(catalogue: Catalogue, *, seen: VectorIndex | None = None) -> Candidates:
+def open_candidates(catalogue: Catalogue, *, seen: DenseIndex | None = None) -> Candidates:
     """Return the candidates among all present contents whose corners are in the catalogue.
 
     `seen` is an image encoder's index of memes, which then has a say.

@@ -12,7 +12,7 @@ from search.duplicates.candidates import Candidates, Rows, features_of, open_can
 from search.duplicates.compare import seen
 from search.duplicates.compare_frames import compare_contents
 from search.evidence import Evidence, Tier
-from search.index import VectorIndex
+from search.index import DenseIndex
 from search.meme import Meme
 
 COMPARED = 8  # candidates that are looked at, the likeliest first
@@ -38,7 +38,7 @@ class Matcher:
     texts: dict[str, str]
 
 
-def open_matcher(catalogue: Catalogue, *, seen: VectorIndex | None = None) -> Matcher:
+def open_matcher(catalogue: Catalogue, *, seen: DenseIndex | None = None) -> Matcher:
     """Return the library as the catalogue knows it, ready for uploads; memes not yet decoded are not in it.
 
     `seen` is an image encoder's index of memes, which then has a say.

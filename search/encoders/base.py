@@ -60,7 +60,7 @@ class ImageEncoder(Protocol):
         """Return a float32 row of length 1 for each text, [n, dimensions], comparable with the pictures' rows."""
 
 
-def checked(vectors: NDArray[np.floating], *, rows: int, dimensions: int, encoder: str) -> Vectors:
+def validate_vectors(vectors: NDArray[np.floating], *, rows: int, dimensions: int, encoder: str) -> Vectors:
     """Return an encoder's answer as float32 [rows, dimensions], rows of length 1; raise IndexUnusable if it is not."""
     if vectors.shape != (rows, dimensions):
         raise IndexUnusable(f"The encoder {encoder} gave numbers of shape {vectors.shape}, not {(rows, dimensions)}.")

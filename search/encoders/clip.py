@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import Tokenizer
 
-from search.encoders.clip_preprocess import PicturePreparing, TextPreparing
+from search.encoders.clip_preprocess import ImagePreprocessing, TextPreprocessing
 from search.encoders.runtimes import Kind, Runtime, best_runtime
 from search.errors import ModelUnavailable
 
@@ -39,8 +39,8 @@ class ClipManifest:
     name: str  # the setting's value, and the digest of the weights
     spec: str
     dimensions: int
-    picture: PicturePreparing
-    text: TextPreparing
+    picture: ImagePreprocessing
+    text: TextPreprocessing
     scale: float
     bias: float | None
     agreement: dict[str, float]
@@ -61,8 +61,8 @@ def read_manifest(folder: Path) -> ClipManifest:
         if written.pop("format") != FORMAT:
             raise ModelUnavailable(f"The image encoder in {folder} was made ready by another version.", hint=MEND)
         tuples = {key: tuple(written["picture"][key]) for key in ("size", "mean", "std")}
-        picture = PicturePreparing(**(written["picture"] | tuples))
-        found = ClipManifest(**(written | {"picture": picture, "text": TextPreparing(**written["text"])}))
+        picture = ImagePreprocessing(**(written["picture"] | tuples))
+        found = ClipManifest(**(written | {"picture": picture, "text": TextPreprocessing(**written["text"])}))
         for name, known in found.files.items():
             if (folder / name).stat().st_size != known["bytes"]:
                 raise ModelUnavailable(f"The image encoder in {folder} is damaged: {name} has changed.", hint=MEND)
@@ -71,7 +71,7 @@ def read_manifest(folder: Path) -> ClipManifest:
     return found
 
 
-def ready_models(models: Path) -> Iterator[tuple[Path, ClipManifest]]:
+def prepared_models(models: Path) -> Iterator[tuple[Path, ClipManifest]]:
     """Yield the folders of models that are ready, with their manifests, the newest first."""
     folders = [folder for folder in models.glob(f"{PREFIX}*") if (folder / MANIFEST_FILE).is_file()]
     for folder in sorted(folders, key=lambda one: (one / MANIFEST_FILE).stat().st_mtime, reverse=True):
@@ -81,12 +81,12 @@ def ready_models(models: Path) -> Iterator[tuple[Path, ClipManifest]]:
             continue
 
 
-def folder_of(models: Path, name: str) -> Path:
+def model_folder(models: Path, name: str) -> Path:
     """Return the folder that a model of a name has."""
     return models / (PREFIX + re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-"))
 
 
-def name_of(spec: str, digest: str) -> str:
+def encoder_name(spec: str, digest: str) -> str:
     """Return the name under which a model's embeddings are kept: other weights under the same setting have another."""
     return f"{spec}#{digest[:12]}"
 
@@ -96,7 +96,7 @@ def spec_of(name: str) -> str:
     return name.rpartition("#")[0] or name
 
 
-def digest_of(parts: Iterable[bytes]) -> str:
+def weights_digest(parts: Iterable[bytes]) -> str:
     """Return the SHA-256 of all of a model's parts, hexadecimal."""
     found = hashlib.sha256(FORMAT.encode())
     for part in parts:
@@ -170,24 +170,24 @@ class Clip:
 
 
 @lru_cache(maxsize=2)  # the one that is searched by, and the one that takes its place
-def _opened(folder: Path, changed: float, threads: int, often: bool) -> Clip:
+def _opened(folder: Path, changed: float, threads: int, long_running: bool) -> Clip:
     manifest = read_manifest(folder)
-    return Clip(folder, manifest, kind=best_runtime(manifest.agreement, often=often), threads=threads)
+    return Clip(folder, manifest, kind=best_runtime(manifest.agreement, long_running=long_running), threads=threads)
 
 
-def clip_named(models: Path, name: str, *, threads: int = 0, often: bool = False) -> Clip:
+def load_clip(models: Path, name: str, *, threads: int = 0, long_running: bool = False) -> Clip:
     """Return the model under whose name embeddings are kept; raise ModelUnavailable when it is not here.
 
     With `often` it is slower to start and quicker from then on. Who opens it twice gets the same one.
     """
-    folder = folder_of(models, name)
+    folder = model_folder(models, name)
     try:
         changed = (folder / MANIFEST_FILE).stat().st_mtime
     except OSError as error:
         raise ModelUnavailable(
             f"The image encoder {name}, which the index was made by, is not in {models}.", hint=MEND
         ) from error
-    return _opened(folder, changed, threads, often)
+    return _opened(folder, changed, threads, long_running)
 
 
 def _batches(items: Sequence[NDArray[Any]]) -> Iterator[list[NDArray[Any]]]:

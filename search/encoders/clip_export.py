@@ -21,13 +21,13 @@ import torch
 from PIL import Image
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from search.encoders.clip import IMAGE_FILE, TEXT_FILE, TOKENIZER_FILE, Clip, ClipManifest, digest_of, name_of
-from search.encoders.clip_models import CONFIG_FILE, Source, source_of, weights_of
+from search.encoders.clip import IMAGE_FILE, TEXT_FILE, TOKENIZER_FILE, Clip, ClipManifest, encoder_name, weights_digest
+from search.encoders.clip_models import CONFIG_FILE, ModelSource, local_weights, parse_model_spec
 from search.encoders.clip_prepare import WEIGHTS_MISSING
-from search.encoders.clip_preprocess import PicturePreparing, TextPreparing
+from search.encoders.clip_preprocess import ImagePreprocessing, TextPreprocessing
 from search.encoders.minilm import packaged_model, sha256
 from search.encoders.minilm_export import OPSET, PROBES, declare_torchvision_operators
-from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, runtimes_here
+from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runtimes
 from search.errors import MemeticaError, ModelUnavailable, WrongUse
 
 PACKAGED = "sentence-transformers/all-MiniLM-L6-v2"  # the text tower that comes with the project
@@ -63,7 +63,7 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
     if threads:
         torch.set_num_threads(threads)
     torch.backends.mha.set_fastpath_enabled(False)  # it cannot be exported
-    source = source_of(spec)
+    source = parse_model_spec(spec)
     model, tokenizer, preprocessing = _loaded(source)
     model.eval()
     picture = _picture_preparing(preprocessing)
@@ -86,7 +86,9 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
     bias = getattr(model, "logit_bias", None)
     weights = (_bytes(tensor) for _, tensor in sorted(model.state_dict().items()))
     manifest = ClipManifest(
-        name=name_of(source.spec, digest_of(chain(weights, [json.dumps(preprocessing, sort_keys=True).encode()]))),
+        name=encoder_name(
+            source.spec, weights_digest(chain(weights, [json.dumps(preprocessing, sort_keys=True).encode()]))
+        ),
         spec=source.spec,
         dimensions=expected[IMAGE_FILE].shape[1],
         picture=picture,
@@ -99,10 +101,10 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
             name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)}
             for name in (IMAGE_FILE, TEXT_FILE, TOKENIZER_FILE)
         },
-        weights_from=weights_of(source),
+        weights_from=local_weights(source),
     )
     agreement: dict[str, float] = {}
-    for kind in runtimes_here():
+    for kind in installed_runtimes():
         clip = Clip(folder, manifest, kind=kind, threads=threads)
         least = min(
             float((clip.encode_images(pictures) * expected[IMAGE_FILE]).sum(axis=1).min()),
@@ -116,7 +118,7 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
     return manifest
 
 
-def _loaded(source: Source) -> tuple[Any, Any, Mapping[str, Any]]:
+def _loaded(source: ModelSource) -> tuple[Any, Any, Mapping[str, Any]]:
     """Return a model in single precision, its tokenizer and its preprocessing."""
     import open_clip
 
@@ -137,7 +139,7 @@ def _loaded(source: Source) -> tuple[Any, Any, Mapping[str, Any]]:
     return model, tokenizer, open_clip.get_model_preprocess_cfg(model)
 
 
-def _check_known(source: Source) -> None:
+def _check_known(source: ModelSource) -> None:
     """Raise WrongUse for a model that open_clip does not know, or a tag that names none of its weights."""
     import open_clip
 
@@ -185,10 +187,10 @@ def _write(tower: Tower, example: torch.Tensor, file: Path) -> None:
         )
 
 
-def _picture_preparing(given: Mapping[str, Any]) -> PicturePreparing:
+def _picture_preparing(given: Mapping[str, Any]) -> ImagePreprocessing:
     size = given["size"]
     height, width = (size, size) if isinstance(size, int) else size
-    return PicturePreparing(
+    return ImagePreprocessing(
         size=(height, width),
         mean=tuple(given["mean"]),
         std=tuple(given["std"]),
@@ -204,20 +206,20 @@ def _transform(given: Mapping[str, Any]) -> Any:
     return image_transform_v2(PreprocessCfg(**given), is_train=False)
 
 
-def _tokenizer(given: Any, file: Path) -> TextPreparing:
+def _tokenizer(given: Any, file: Path) -> TextPreprocessing:
     """Write open_clip's tokenizer as one that is read without torch; return how texts are prepared for it."""
     clean = given.clean_fn.__name__.removeprefix("_clean_")
     inner = getattr(given, "tokenizer", None)
     if inner is None:
         _byte_pairs(given).save(str(file))
-        return TextPreparing(clean, given.context_length, pad=0)
+        return TextPreprocessing(clean, given.context_length, pad=0)
     if given.tokenizer_mode or not getattr(inner, "is_fast", False):
         raise ModelUnavailable("This model's tokenizer can only be run beside torch.")
     found = Tokenizer.from_str(inner.backend_tokenizer.to_str())
     found.no_padding()
     found.enable_truncation(given.context_length)
     found.save(str(file))
-    return TextPreparing(
+    return TextPreprocessing(
         clean,
         given.context_length,
         pad=int(inner.pad_token_id),

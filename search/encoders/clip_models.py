@@ -13,7 +13,7 @@ CONFIG_FILE = "open_clip_config.json"
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelSource:
     """Where a model comes from: an open_clip name with a tag or a checkpoint's file, or a folder that holds both."""
 
     spec: str
@@ -28,23 +28,23 @@ class Source:
         return self.file is not None or self.folder is not None
 
 
-def source_of(spec: str) -> Source:
+def parse_model_spec(spec: str) -> ModelSource:
     """Return what a setting's value names; raise WrongUse when it can be none of the three."""
     spec = spec.strip()
     if spec == SMALL:
-        return Source(spec, folder=SHIPPED)
+        return ModelSource(spec, folder=SHIPPED)
     folder = Path(spec).expanduser()
     if (folder / CONFIG_FILE).is_file():
-        return Source(spec, folder=folder.absolute())
+        return ModelSource(spec, folder=folder.absolute())
     model, at, file = spec.partition("@")
     if at and model:
         path = Path(file).expanduser().absolute()
         if not path.is_file():
             raise WrongUse(f"There is no checkpoint {path}.", hint="Give the file: `ViT-B-32@/path/to/file.pt`.")
-        return Source(spec, model=model, file=path)
+        return ModelSource(spec, model=model, file=path)
     model, slash, tag = spec.partition("/")
     if slash and model and tag and "/" not in tag:
-        return Source(spec, model=model, tag=tag)
+        return ModelSource(spec, model=model, tag=tag)
     raise WrongUse(
         f"{spec!r} names no image encoder.",
         hint=f"Name an open_clip model and its weights, `ViT-B-32/laion2b_s34b_b79k`; a checkpoint, "
@@ -52,7 +52,7 @@ def source_of(spec: str) -> Source:
     )
 
 
-def weights_of(source: Source) -> dict[str, float]:
+def local_weights(source: ModelSource) -> dict[str, float]:
     """Return the files that a source names itself, each with the time that it was changed, seconds."""
     if source.file is not None:
         return {str(source.file): source.file.stat().st_mtime}
@@ -63,7 +63,7 @@ def weights_of(source: Source) -> dict[str, float]:
 _OF_A_MODEL = {".safetensors", ".bin", ".pt", ".pth", ".json"}
 
 
-def title_of(spec: str) -> str:
+def display_name(spec: str) -> str:
     """Return a model's name for visitors: of what lies on this machine, the last part of its path alone."""
     model, at, file = spec.partition("@")
     if at:
@@ -72,7 +72,7 @@ def title_of(spec: str) -> str:
 
 
 @dataclass(frozen=True)
-class Choice:
+class KnownModel:
     """A model to choose: its size in millions of parameters, its licence, and what was published of it.
 
     `recall` is text-to-image recall@1 on COCO's 5,000 test pictures, None where it says nothing.
@@ -89,12 +89,14 @@ class Choice:
 _OPEN_CLIP = "open_clip, docs/openclip_retrieval_results.csv"
 _SIGLIP2 = "Tschannen et al., SigLIP 2, arXiv 2502.14786, table 1"
 DEFAULT = "ViT-B-32/laion2b_s34b_b79k"
-CHOICES = (
-    Choice(DEFAULT, 151.3, "MIT", 0.393, "quick, English; the one to begin with", _OPEN_CLIP),
-    Choice("ViT-B-32-SigLIP2-256/webli", 376.9, "Apache-2.0", 0.472, "better, in many languages", _SIGLIP2),
-    Choice("ViT-B-16-SigLIP2-256/webli", 375.2, "Apache-2.0", 0.532, "the best here, four times the work", _SIGLIP2),
-    Choice(
+KNOWN_MODELS = (
+    KnownModel(DEFAULT, 151.3, "MIT", 0.393, "quick, English; the one to begin with", _OPEN_CLIP),
+    KnownModel("ViT-B-32-SigLIP2-256/webli", 376.9, "Apache-2.0", 0.472, "better, in many languages", _SIGLIP2),
+    KnownModel(
+        "ViT-B-16-SigLIP2-256/webli", 375.2, "Apache-2.0", 0.532, "the best here, four times the work", _SIGLIP2
+    ),
+    KnownModel(
         "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k", 366.1, "MIT", 0.378, "queries in a hundred languages", _OPEN_CLIP
     ),
-    Choice(SMALL, 3.4, "MIT", None, "drawn scenes only: for the demo and the tests, not for photographs"),
+    KnownModel(SMALL, 3.4, "MIT", None, "drawn scenes only: for the demo and the tests, not for photographs"),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from search.encoders.clip import ClipManifest, folder_of, read_manifest, ready_models
-from search.encoders.clip_models import Source, source_of, weights_of
+from search.encoders.clip import ClipManifest, model_folder, prepared_models, read_manifest
+from search.encoders.clip_models import ModelSource, local_weights, parse_model_spec
 from search.encoders.export_process import ExportFailed, exported, run_exporter
 from search.errors import ModelUnavailable, WrongUse
 
@@ -16,25 +16,25 @@ LOST = "Words do not find pictures without it; search by words, meaning and look
 WEIGHTS_MISSING = 3  # the exporter's exit status when weights cannot be loaded
 
 
-def ready(models: Path, spec: str) -> ClipManifest | None:
+def find_prepared(models: Path, spec: str) -> ClipManifest | None:
     """Return the manifest of what a setting's value names, None while it has to be made ready; raise WrongUse."""
-    source = source_of(spec)
-    weights = weights_of(source)
-    for _, manifest in ready_models(models):
+    source = parse_model_spec(spec)
+    weights = local_weights(source)
+    for _, manifest in prepared_models(models):
         if manifest.spec == source.spec and (not source.is_local or manifest.weights_from == weights):
             return manifest
     return None
 
 
-def make_ready(models: Path, spec: str, *, threads: int = 0) -> ClipManifest:
+def prepare_clip(models: Path, spec: str, *, threads: int = 0) -> ClipManifest:
     """Make ready what a setting's value names, unless it is; return its manifest.
 
     In a process of its own, so that torch's memory is gone afterwards. Raises ModelUnavailable within seconds when the
     weights are not here and the hub cannot be reached, WrongUse when nothing is named, DataFolderError when the folder
     of models cannot be written.
     """
-    source = source_of(spec)
-    found = ready(models, spec)
+    source = parse_model_spec(spec)
+    found = find_prepared(models, spec)
     if found is not None:
         return found
     offline = source.is_local or not hub_answers()
@@ -43,7 +43,7 @@ def make_ready(models: Path, spec: str, *, threads: int = 0) -> ClipManifest:
 
     def make(made: Path) -> Path:
         _export(source, made, threads=threads, offline=offline)
-        return folder_of(models, read_manifest(made).name)
+        return model_folder(models, read_manifest(made).name)
 
     return read_manifest(exported(models, make))
 
@@ -72,7 +72,7 @@ def hub_cache() -> Path:
     return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
 
 
-def _export(source: Source, folder: Path, *, threads: int, offline: bool) -> None:
+def _export(source: ModelSource, folder: Path, *, threads: int, offline: bool) -> None:
     given = (source.spec, str(folder), str(threads))
     try:
         run_exporter("search.encoders.clip_export", *given, what=source.spec, seconds=EXPORT_SECONDS, offline=offline)
@@ -84,7 +84,7 @@ def _export(source: Source, folder: Path, *, threads: int, offline: bool) -> Non
         raise ModelUnavailable(f"The image encoder {source.spec} cannot be had: {error.said}", hint=LOST) from error
 
 
-def _out_of_reach(source: Source) -> ModelUnavailable:
+def _out_of_reach(source: ModelSource) -> ModelUnavailable:
     return ModelUnavailable(
         f"The weights of {source.spec} are not on this machine, and the model hub {hub_address()} does not answer.",
         hint=f"{LOST} Run the command again when the hub answers, or name a checkpoint: {source.model}@/path/to/file.",

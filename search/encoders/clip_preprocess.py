@@ -21,7 +21,7 @@ _RESAMPLING = {
 
 
 @dataclass(frozen=True)
-class PicturePreparing:
+class ImagePreprocessing:
     """How a picture becomes a model's input: its size ([height, width] pixels) and open_clip's way of getting there."""
 
     size: tuple[int, int]
@@ -64,7 +64,7 @@ class PicturePreparing:
 
 
 @dataclass(frozen=True)
-class TextPreparing:
+class TextPreprocessing:
     """How a text becomes a model's tokens: how it is cleaned, how many it may have, and what stands for none."""
 
     clean: str  # "lower", "canonicalize" or "whitespace"

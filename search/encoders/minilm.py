@@ -83,17 +83,17 @@ def _batches(tokens: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int
         yield batch
 
 
-def open_minilm(models: Path, *, threads: int = 0, often: bool = False) -> MiniLM:
+def open_minilm(models: Path, *, threads: int = 0, long_running: bool = False) -> MiniLM:
     """Return the encoder exported into a folder of models; raise ModelUnavailable when it is missing or damaged.
 
     With `often`, it is run by OpenVINO where that is installed and agrees with the original: slower to start, quicker
     from then on.
     """
     folder = models / NAME
-    reason = _unusable(folder, thoroughly=often)
+    reason = _unusable(folder, thoroughly=long_running)
     if reason:
         raise ModelUnavailable(f"The text encoder in {folder} {reason}.", hint=MEND)
-    runtime = best_runtime(_agreement(folder), often=often)
+    runtime = best_runtime(_agreement(folder), long_running=long_running)
     try:
         return MiniLM(folder, runtime.open(folder / MODEL_FILE, threads=threads))
     except Exception as error:  # each runtime has its own kinds, and none of them is public

@@ -17,7 +17,7 @@ import onnx
 import torch
 
 from search.encoders.minilm import MAX_TOKENS, MODEL_FILE, NAME, TOKENIZER_FILE, MiniLM, packaged_model, write_manifest
-from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, runtimes_here
+from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runtimes
 from search.errors import ModelUnavailable
 
 OPSET = 17
@@ -90,7 +90,7 @@ def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
     shutil.copyfile(source / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     expected = original.encode(list(PROBES), normalize_embeddings=True, show_progress_bar=False)
     agreement: dict[str, float] = {}
-    for kind in runtimes_here():
+    for kind in installed_runtimes():
         encoder = MiniLM(folder, kind.open(folder / MODEL_FILE, threads=threads))
         agreement[kind.name] = float(np.sum(expected * encoder.encode(PROBES), axis=1).min())
     if not agreement[ONNX_RUNTIME] >= LEAST_COSINE:

@@ -108,14 +108,14 @@ def has_openvino() -> bool:
 Kind = type[OnnxRuntime] | type[OpenVino]
 
 
-def runtimes_here() -> list[Kind]:
+def installed_runtimes() -> list[Kind]:
     """Return the kinds of runtime that are installed."""
     return [OnnxRuntime, OpenVino] if has_openvino() else [OnnxRuntime]
 
 
-def best_runtime(agreement: Mapping[str, float], *, often: bool) -> Kind:
+def best_runtime(agreement: Mapping[str, float], *, long_running: bool) -> Kind:
     """Return what runs a model best, for who asks it often or once; `agreement` is each one's least cosine."""
-    return OpenVino if often and has_openvino() and agreement.get(OPENVINO, 0) >= LEAST_COSINE else OnnxRuntime
+    return OpenVino if long_running and has_openvino() and agreement.get(OPENVINO, 0) >= LEAST_COSINE else OnnxRuntime
 
 
 def request_of(model: Any, *, threads: int, shapes: int) -> Any:

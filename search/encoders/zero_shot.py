@@ -16,7 +16,7 @@ PROMPTS = ("{}", "a picture of {}", "a meme about {}")  # a name's row is the mi
 
 
 @lru_cache(maxsize=8)
-def rows_of_names(encoder: Any, names: tuple[str, ...]) -> NDArray[np.float32]:
+def embed_labels(encoder: Any, names: tuple[str, ...]) -> NDArray[np.float32]:
     """Return an ImageEncoder's row of length 1 for each name, [n, d]; those of the last few lists are kept."""
     if not names:
         return np.empty((0, encoder.dimensions), np.float32)
@@ -25,13 +25,13 @@ def rows_of_names(encoder: Any, names: tuple[str, ...]) -> NDArray[np.float32]:
     return (middle / np.maximum(np.linalg.norm(middle, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 
 
-def tags_of(
+def classify_zero_shot(
     encoder: ImageEncoder, rows: NDArray[np.float32], names: Sequence[str], *, count: int = 3
 ) -> list[tuple[str, float]]:
     """Return the names that fit a picture best, by its frames' rows ([frames, d]), each with its probability."""
     if not len(rows) or not names:
         return []
-    texts: NDArray[np.float32] = rows_of_names(cast(Any, encoder), tuple(names))
+    texts: NDArray[np.float32] = embed_labels(cast(Any, encoder), tuple(names))
     products = np.asarray((rows @ texts.T).mean(axis=0), np.float32)
     found = encoder.probabilities(products[None])[0]
     return [(names[at], float(found[at])) for at in np.argsort(-found, kind="stable")[:count]]

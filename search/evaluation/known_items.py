@@ -19,11 +19,11 @@ import numpy as np
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.evaluation.metrics import Judged
-from search.index import VectorIndex, build_vectors
-from search.index.analyzer import tokens
+from search.index import DenseIndex, build_dense
+from search.index.analyzer import tokenize
 from search.index.generations import MEANINGS, TEXT_FIELDS, WORDS
-from search.index.lexical import WordIndex, build_words, documents_of
-from search.index.reader import OpenIndex
+from search.index.lexical import LexicalIndex, build_lexical, documents_of
+from search.index.reader import Index
 from search.meme import Field, Passage
 from search.texts.agreement import LEAST_WEIGHT
 
@@ -51,7 +51,7 @@ class Witnessed:
     source: str
 
 
-def quotes(catalogue: Catalogue, index: OpenIndex, *, sample: int) -> list[Judged]:
+def quotes(catalogue: Catalogue, index: Index, *, sample: int) -> list[Judged]:
     """Return, for up to `sample` memes, words quoted from each: clean, with a slip, and damaged.
 
     All memes that say the words are right. The same library gives the same queries.
@@ -67,7 +67,7 @@ def quotes(catalogue: Catalogue, index: OpenIndex, *, sample: int) -> list[Judge
         quote = _quote(texts[0], chance) if texts else None
         if quote is None:
             continue
-        saying, _ = index.words.phrase([one.term for one in tokens(quote)], Field.OCR, k=SHARED + 1)
+        saying, _ = index.lexical.phrase([one.term for one in tokenize(quote)], Field.OCR, k=SHARED + 1)
         relevant = {paths[int(one)]: 1 for one in saying if int(one) in paths}
         if paths[id] not in relevant or len(relevant) > SHARED:
             continue
@@ -81,7 +81,7 @@ def quotes(catalogue: Catalogue, index: OpenIndex, *, sample: int) -> list[Judge
 
 
 def _quote(text: str, chance: random.Random) -> str | None:
-    words = tokens(text)
+    words = tokenize(text)
     count = min(chance.randint(*LENGTHS), len(words))
     if count < LENGTHS[0]:
         return None
@@ -139,7 +139,7 @@ def witnessed(catalogue: Catalogue, *, sample: int) -> list[Witnessed]:
     return found
 
 
-def index_without(catalogue: Catalogue, index: OpenIndex, asked: Sequence[Witnessed], *, folder: Path) -> OpenIndex:
+def index_without(catalogue: Catalogue, index: Index, asked: Sequence[Witnessed], *, folder: Path) -> Index:
     """Return the index without what each asking model wrote of its meme; its files are written into an empty folder.
 
     Raises IndexUnusable when the index is older than the catalogue.
@@ -153,25 +153,25 @@ def index_without(catalogue: Catalogue, index: OpenIndex, asked: Sequence[Witnes
             if row.passage.field in TEXT_FIELDS and not _is_hidden(row.meme_id, row.passage, hidden):
                 yield row.meme_id, row.passage.field, row.passage.body
 
-    build_words(folder / WORDS, documents_of(rows()))
-    meanings: dict[Field, VectorIndex] = {}
-    has = dict(index.table.has)
+    build_lexical(folder / WORDS, documents_of(rows()))
+    dense: dict[Field, DenseIndex] = {}
+    has = dict(index.columns.has)
     for field in TEXT_FIELDS:
         rows_of_field = list(catalogue.texts.passages(field, least_weight=LEAST_WEIGHT))
         owners = [row.meme_id for row in rows_of_field]
         shown = [not _is_hidden(row.meme_id, row.passage, hidden) for row in rows_of_field]
-        has[field] = np.isin(index.table.ids, [id for id, one in zip(owners, shown, strict=True) if one])
-        if field not in index.meanings:
+        has[field] = np.isin(index.columns.ids, [id for id, one in zip(owners, shown, strict=True) if one])
+        if field not in index.dense:
             continue
-        whole = index.meanings[field]
+        whole = index.dense[field]
         if owners != whole.owners.tolist():
             raise IndexUnusable("Not every text is embedded.", hint="Run `memetica index`.")
         kept = np.array(shown, bool)
         target = folder / MEANINGS / field.value
-        build_vectors(target, np.asarray(whole.rows)[kept], owners=whole.owners[kept])
-        meanings[field] = VectorIndex.open(target, dimensions=whole.rows.shape[1])
-    words = WordIndex.open(folder / WORDS)
-    return replace(index, words=words, meanings=meanings, table=replace(index.table, has=has))
+        build_dense(target, np.asarray(whole.rows)[kept], owners=whole.owners[kept])
+        dense[field] = DenseIndex.open(target, dimensions=whole.rows.shape[1])
+    words = LexicalIndex.open(folder / WORDS)
+    return replace(index, lexical=words, dense=dense, columns=replace(index.columns, has=has))
 
 
 def _is_hidden(meme_id: int, passage: Passage, hidden: set[tuple[int, str]]) -> bool:

@@ -12,11 +12,11 @@ import numpy as np
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import WrongUse
 from search.evaluation.metrics import Comparison, Judged, compared, measured
-from search.index import use_threads
-from search.index.analyzer import terms, tokens
+from search.index import set_index_threads
+from search.index.analyzer import query_terms, tokenize
 from search.index.columns import Ids
 from search.index.generations import TEXT_FIELDS
-from search.index.reader import OpenIndex
+from search.index.reader import Index
 from search.query.parser import parse
 from search.query.spelling import spelt
 from search.ranking.fusion import Scores, Vote, fuse
@@ -62,7 +62,7 @@ class Sheet:
 class Asker:
     """Asks an index in words, as a searcher does, and keeps the votes apart."""
 
-    index: OpenIndex
+    index: Index
     encoder: TextEncoder
     weights: Mapping[str, float]
     images: ImageEncoder | None = None  # the one that made the index
@@ -70,17 +70,17 @@ class Asker:
     def voters(self, query: str) -> tuple[list[Voter], Asked]:
         """Return the voters on a query, and how rare its terms are."""
         asked = parse(query)
-        meant = spelt(asked, self.index.words)
+        meant = spelt(asked, self.index.lexical)
         words = meant.query
         voters = voters_of_words(self.index, words.terms, list(WEIGHTS))
-        voters += voters_of_quote(self.index, [token.term for token in tokens(words.text)])
+        voters += voters_of_quote(self.index, [token.term for token in tokenize(words.text)])
         if self.index.whitening is not None and asked.text:
             vector = self.index.whitening(self.encoder.encode([asked.text]))[0]
             voters += voters_of_meaning(self.index, dict.fromkeys(TEXT_FIELDS, vector))
         if self.images is not None and asked.text:
             voters.append(voter_of_described_picture(self.index, self.images.encode_text([asked.text])[0]))
-        slips = set(terms(" ".join(meant.meant)))
-        return voters, asked_of(self.index.words, [term for term in words.terms if term not in slips])
+        slips = set(query_terms(" ".join(meant.meant)))
+        return voters, asked_of(self.index.lexical, [term for term in words.terms if term not in slips])
 
     def ballot(self, query: str, *, allowed: Ids | None = None) -> tuple[Ballot, Asked]:
         """Return the ranking by the weights, of memes in `allowed` (ids, rising) alone, and how rare the terms are."""
@@ -89,7 +89,7 @@ class Asker:
 
     def sheet(self, query: str) -> Sheet:
         """Return what every voter says of whom any of them puts forward."""
-        use_threads(1)
+        set_index_threads(1)
         voters, _ = self.voters(query)
         forward = [voter.best(DEPTH, None) for voter in voters]
         ids = np.unique(np.concatenate(forward)) if forward else np.empty(0, np.int64)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import faiss
 
-from search.index.binary import BinaryIndex, build_fingerprints, extend_fingerprints, near_pairs
-from search.index.dense import EXACT_UP_TO, VectorIndex, build_vectors, extend_vectors
+from search.index.binary import BinaryIndex, build_binary, extend_binary, near_pairs
+from search.index.dense import EXACT_UP_TO, DenseIndex, build_dense, extend_dense
 
 __all__ = [
     "EXACT_UP_TO",
     "BinaryIndex",
-    "VectorIndex",
-    "build_fingerprints",
-    "build_vectors",
-    "extend_fingerprints",
-    "extend_vectors",
+    "DenseIndex",
+    "build_binary",
+    "build_dense",
+    "extend_binary",
+    "extend_dense",
     "near_pairs",
-    "use_threads",
+    "set_index_threads",
 ]
 
 
-def use_threads(threads: int) -> None:
+def set_index_threads(threads: int) -> None:
     """Let faiss use this many threads from the calling thread on.
 
     A single query runs on one thread whatever this says, and searches release the interpreter: a server gains by its

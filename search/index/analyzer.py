@@ -77,16 +77,18 @@ def _term(word: str) -> str:
     return found[0] if found else ""
 
 
-def tokens(text: str) -> list[Token]:
+def tokenize(text: str) -> list[Token]:
     """Return the words of a text with their places and terms, as the index sees them; one too long has the term ""."""
-    return [Token(match.start(), match.end(), _term(plain(match[0]))) for match in _pattern(text).finditer(text)]
+    return [
+        Token(match.start(), match.end(), _term(normalize_word(match[0]))) for match in _pattern(text).finditer(text)
+    ]
 
 
-def terms(text: str) -> list[str]:
+def query_terms(text: str) -> list[str]:
     """Return the distinct terms of a query in order of appearance, at most MAX_TERMS."""
     found: dict[str, None] = {}
     for match in _pattern(text).finditer(text):
-        if term := _term(plain(match[0])):
+        if term := _term(normalize_word(match[0])):
             found[term] = None
         if len(found) == MAX_TERMS:
             break
@@ -97,13 +99,13 @@ def _pattern(text: str) -> Any:
     return _ASCII_WORD if text.isascii() else _WORD
 
 
-def plain(word: str) -> str:
+def normalize_word(word: str) -> str:
     """Return a word without apostrophes, its full-width, ornamental and decomposed letters made plain."""
     if not word.isascii():
         word = "".join(unicodedata.normalize("NFKC", word).split())
     return word.replace("'", "").replace("’", "")
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     words = _pattern(text).findall(text)
-    return words if text.isascii() and "'" not in text else [plain(word) for word in words]
+    return words if text.isascii() and "'" not in text else [normalize_word(word) for word in words]

@@ -21,7 +21,7 @@ _ASKED = 1000  # fingerprints at a time
 _CHUNK = 65536  # fingerprints mixed at a time
 
 
-def build_fingerprints(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> None:
+def build_binary(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> None:
     """Write an exact index of fingerprints ([n, bytes] uint8) of memes ([n] int64, rising) into a new folder.
 
     Raises ValueError when they do not fit the owners.
@@ -36,10 +36,10 @@ def build_fingerprints(folder: Path, bits: NDArray[np.uint8], *, owners: Owners)
     faiss.write_index_binary(index, str(folder / "index.faiss"))
 
 
-def extend_fingerprints(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners: Owners, without: Ids) -> int:
+def extend_binary(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners: Owners, without: Ids) -> int:
     """Write an index of another's fingerprints, except those of memes in `without`, and of more; return how many.
 
-    As with `extend_vectors`, the owners of the new ones must be in `without`.
+    As with `extend_dense`, the owners of the new ones must be in `without`.
     """
     known = BinaryIndex.open(source)
     kept = ~np.isin(known.owners, without)
@@ -47,7 +47,7 @@ def extend_fingerprints(source: Path, folder: Path, bits: NDArray[np.uint8], *, 
     rows = faiss.vector_to_array(flat.xb).reshape(len(known), -1)
     every = np.concatenate([known.owners[kept], owners])
     order = np.argsort(every, kind="stable")
-    build_fingerprints(folder, np.concatenate([rows[kept], bits])[order], owners=every[order])
+    build_binary(folder, np.concatenate([rows[kept], bits])[order], owners=every[order])
     return len(every)
 
 

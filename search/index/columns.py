@@ -21,7 +21,7 @@ Rows = NDArray[np.int64]  # [n] places in the table
 
 
 @dataclass(frozen=True)
-class MemeTable:
+class MemeColumns:
     """A row for each meme, by rising id."""
 
     ids: Ids
@@ -108,9 +108,9 @@ class MemeTable:
         return self.ids[self.variant_of == own]
 
 
-def table_of(
+def make_columns(
     memes: Sequence[Meme], *, fields: Mapping[Field, Ids], standing: Mapping[int, int] | None = None
-) -> MemeTable:
+) -> MemeColumns:
     """Return the table of memes in order of id; `fields` gives the ids of those that have something in a field.
 
     `standing` gives by its id the one that stands for a meme among its variants.
@@ -118,7 +118,7 @@ def table_of(
     categories = tuple(sorted({meme.category for meme in memes}))
     codes = {category: code for code, category in enumerate(categories)}
     ids = np.array([meme.id for meme in memes], np.int64)
-    return MemeTable(
+    return MemeColumns(
         ids=ids,
         first_seen=np.array([int(meme.first_seen.timestamp()) for meme in memes], np.int64),
         category=np.array([codes[meme.category] for meme in memes], np.int32),
@@ -129,7 +129,7 @@ def table_of(
     )
 
 
-def changed_table(table: MemeTable, added: MemeTable, *, without: Ids) -> MemeTable:
+def update_columns(table: MemeColumns, added: MemeColumns, *, without: Ids) -> MemeColumns:
     """Return a table with more memes, and without some; the ids of those that come must be among these.
 
     Memes whose variants' representative went are represented by the first of them.
@@ -150,7 +150,7 @@ def changed_table(table: MemeTable, added: MemeTable, *, without: Ids) -> MemeTa
         variant_of[variant_of == gone] = ids[variant_of == gone][0]
     nothing = {len(one): np.zeros(len(one), np.bool_) for one in (table, added)}
     fields = [*table.has, *(field for field in added.has if field not in table.has)]
-    return MemeTable(
+    return MemeColumns(
         ids=ids,
         first_seen=joined(table.first_seen, added.first_seen),
         category=category.astype(np.int32),
@@ -164,7 +164,7 @@ def changed_table(table: MemeTable, added: MemeTable, *, without: Ids) -> MemeTa
     )
 
 
-def write_table(path: Path, table: MemeTable) -> None:
+def write_columns(path: Path, table: MemeColumns) -> None:
     """Write a table to one file."""
     has = {f"has_{field}": column for field, column in table.has.items()}
     np.savez(
@@ -179,11 +179,11 @@ def write_table(path: Path, table: MemeTable) -> None:
     )
 
 
-def read_table(path: Path) -> MemeTable:
+def read_columns(path: Path) -> MemeColumns:
     """Return the table in a file; raise IndexUnusable when it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as columns:
-            return MemeTable(
+            return MemeColumns(
                 ids=columns["ids"],
                 first_seen=columns["first_seen"],
                 category=columns["category"],

@@ -29,7 +29,7 @@ _untyped: Any = faiss  # its type stubs know neither its keyword arguments nor i
 Rows = NDArray[np.float16]  # [n, d], rows of length 1
 
 
-def build_vectors(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners) -> None:
+def build_dense(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners) -> None:
     """Write an index of unit rows ([n, d]) that belong to memes ([n] int64, rising) into a new folder.
 
     Rows are kept as float16. Raises ValueError when they do not fit the owners, are not finite or not of length 1.
@@ -38,7 +38,7 @@ def build_vectors(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: 
 
 
 def _checked(vectors: Rows | NDArray[np.float32], owners: Owners) -> Rows:
-    """Return rows as float16; raise ValueError as `build_vectors` does."""
+    """Return rows as float16; raise ValueError as `build_dense` does."""
     if vectors.ndim != 2 or not vectors.shape[1] or owners.shape != (len(vectors),):
         raise ValueError(f"owners of shape {owners.shape} do not fit vectors of shape {vectors.shape}")
     check_rising(owners)
@@ -62,17 +62,17 @@ def _write(folder: Path, rows: Rows, owners: Owners, *, coded: bool) -> None:
         faiss.write_index(_coded(_rows_in(exact)), str(folder / "codes.faiss"))
 
 
-def extend_vectors(
+def extend_dense(
     source: Path, folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners, without: Ids
 ) -> int:
     """Write an index of another's rows, except those of memes in `without`, and of more; return how many it has.
 
     The new rows ([n, d], of length 1) belong to memes ([n] int64, rising), all of which must be in `without`, so that
     none has rows of two times. The codes of a large index are made anew only where its rows change places. Raises
-    IndexUnusable when the source is damaged or of other dimensions, ValueError as `build_vectors` does.
+    IndexUnusable when the source is damaged or of other dimensions, ValueError as `build_dense` does.
     """
     new = _checked(vectors, owners)
-    known = VectorIndex.open(source, dimensions=vectors.shape[1])
+    known = DenseIndex.open(source, dimensions=vectors.shape[1])
     kept = ~np.isin(known.owners, without)
     every = np.concatenate([known.owners[kept], owners])
     order = np.argsort(every, kind="stable")
@@ -118,7 +118,7 @@ def _coded(rows: Rows) -> Any:
 
 
 @dataclass(frozen=True)
-class VectorIndex:
+class DenseIndex:
     """An opened index, mapped from its files. It never changes; any thread may search it."""
 
     index: faiss.IndexScalarQuantizer
@@ -127,7 +127,7 @@ class VectorIndex:
     codes: Any  # faiss.IndexIVF, or None up to EXACT_UP_TO
 
     @classmethod
-    def open(cls, folder: Path, *, dimensions: int) -> VectorIndex:
+    def open(cls, folder: Path, *, dimensions: int) -> DenseIndex:
         """Return the index in a folder; raise IndexUnusable when it is missing, damaged or of other dimensions."""
         try:
             owners = np.load(folder / "owners.npy")

@@ -22,7 +22,16 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from search.errors import IndexUnusable
-from search.index.analyzer import ALONE, ANALYZER, LONGEST, MAX_TERMS, analyzer, plain, spelling_analyzer, words_of
+from search.index.analyzer import (
+    ALONE,
+    ANALYZER,
+    LONGEST,
+    MAX_TERMS,
+    analyzer,
+    normalize_word,
+    spelling_analyzer,
+    split_words,
+)
 from search.index.generations import link_folder
 from search.meme import Field
 
@@ -39,7 +48,7 @@ _MEND = "Run `memetica index`."
 
 
 Ids = NDArray[np.int64]  # [n] meme ids
-WordScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no word matches
+LexicalScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no word matches
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-def build_words(folder: Path, documents: Iterable[Document], *, heap_bytes: int = HEAP_BYTES) -> int:
+def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: int = HEAP_BYTES) -> int:
     """Write a lexical index of the documents into a new folder; return how many there were.
 
     Raises ValueError when two documents have one id.
@@ -93,7 +102,7 @@ def build_words(folder: Path, documents: Iterable[Document], *, heap_bytes: int 
     return len(known)
 
 
-def extend_words(
+def extend_lexical(
     source: Path, folder: Path, documents: Iterable[Document], *, without: Ids, heap_bytes: int = LITTLE_HEAP_BYTES
 ) -> None:
     """Write a lexical index of another's documents, except those of memes in `without`, and of more.
@@ -124,7 +133,7 @@ def _entry(document: Document) -> tantivy.Document:
     entry.add_integer("id", document.id)
     written: set[str] = set()
     for field, text in document.texts.items():
-        words = words_of(text)
+        words = split_words(text)
         if words:
             joined = " ".join(words)
             entry.add_text(str(field), joined)
@@ -139,7 +148,7 @@ def _register(index: tantivy.Index) -> None:
     index.register_tokenizer(_SPELLING, spelling_analyzer())
 
 
-class WordIndex:
+class LexicalIndex:
     """An opened lexical index, mapped from its files. It never changes; any thread may search it."""
 
     def __init__(self, index: tantivy.Index) -> None:
@@ -151,7 +160,7 @@ class WordIndex:
             self._searcher.doc_freq(str(field), "")  # a field that is not there is a ValueError here and now
 
     @classmethod
-    def open(cls, folder: Path) -> WordIndex:
+    def open(cls, folder: Path) -> LexicalIndex:
         """Return the index in a folder, which may be read-only; raise IndexUnusable when it is missing or damaged."""
         try:
             if f'"{ANALYZER}"' not in (folder / "meta.json").read_text("utf-8"):
@@ -173,14 +182,14 @@ class WordIndex:
 
     def search(
         self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, k: int, allowed: Ids | None = None
-    ) -> tuple[Ids, WordScores]:
+    ) -> tuple[Ids, LexicalScores]:
         """Return the ids and BM25 scores of the k memes that match these terms best, best first, ties by id.
 
         Only memes in `allowed` (ids, rising) are considered when it is given.
         """
         return self._among(_any_of([self._query(part, field) for part in self._parts(wanted)]), k, allowed)
 
-    def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> WordScores:
+    def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> LexicalScores:
         """Return the BM25 scores ([n]) of given memes, in any order; 0 where no term matches."""
         scores = np.zeros(len(ids), np.float32)
         parts = [part for part in self._parts(wanted) if all(self.document_frequency(term, field) for term in part)]
@@ -202,7 +211,7 @@ class WordIndex:
         k: int,
         slop: int = 0,
         allowed: Ids | None = None,
-    ) -> tuple[Ids, WordScores]:
+    ) -> tuple[Ids, LexicalScores]:
         """Return the memes that hold these terms one after another, with up to `slop` words between, best first.
 
         The words of two fields never make a phrase at slop 0. `allowed` is as in `search`.
@@ -234,7 +243,7 @@ class WordIndex:
 
     def words_with_prefix(self, prefix: str, *, k: int = 10) -> list[Spelling]:
         """Return the words that begin so, the k that most memes hold."""
-        prefix = plain(prefix).lower()
+        prefix = normalize_word(prefix).lower()
         start = bisect_left(self._spellings, prefix)
         end = bisect_left(self._spellings, prefix + "\U0010ffff", start)
         found = [Spelling(word, self.vocabulary[word], len(word) - len(prefix)) for word in self._spellings[start:end]]
@@ -245,7 +254,7 @@ class WordIndex:
 
         An edit inserts, drops or changes a letter or swaps two neighbours.
         """
-        typed = plain(word).lower()
+        typed = normalize_word(word).lower()
         found = []
         for length in range(len(typed) - edits, len(typed) + edits + 1):
             others = self._spellings_by_length.get(length, ())
@@ -265,7 +274,7 @@ class WordIndex:
             return tantivy.Query.term_query(self._schema, str(field), part[0])
         return tantivy.Query.phrase_query(self._schema, str(field), list(part))
 
-    def _read_holders(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, WordScores]:
+    def _read_holders(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, LexicalScores]:
         """Return all memes that hold a term or a pair, by id, and its share of their scores."""
         return _by_id(*self._run(self._query(part, field), len(self)))
 
@@ -283,7 +292,7 @@ class WordIndex:
             ]
         )
 
-    def _among(self, query: tantivy.Query, k: int, allowed: Ids | None) -> tuple[Ids, WordScores]:
+    def _among(self, query: tantivy.Query, k: int, allowed: Ids | None) -> tuple[Ids, LexicalScores]:
         if allowed is None:
             return self._run(query, k)
         if not len(allowed):
@@ -299,7 +308,7 @@ class WordIndex:
                 return ids[kept][:k], scores[kept][:k]
         return self._run(self._only(query, allowed), k)
 
-    def _run(self, query: tantivy.Query, k: int) -> tuple[Ids, WordScores]:
+    def _run(self, query: tantivy.Query, k: int) -> tuple[Ids, LexicalScores]:
         """Return the best k of a query, ties by id."""
         k = min(k, len(self))
         if k <= 0:
@@ -325,12 +334,12 @@ def _any_of(queries: Sequence[tantivy.Query]) -> tantivy.Query:
     return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
 
-def _by_id(ids: Ids, scores: WordScores) -> tuple[Ids, WordScores]:
+def _by_id(ids: Ids, scores: LexicalScores) -> tuple[Ids, LexicalScores]:
     order = np.argsort(ids)
     return ids[order], scores[order]
 
 
-def _add(scores: WordScores, ids: Ids, known: Ids, addends: WordScores) -> None:
+def _add(scores: LexicalScores, ids: Ids, known: Ids, addends: LexicalScores) -> None:
     """Add to the scores of `ids` those of the `known` ids, which rise."""
     if len(known):
         places = np.minimum(np.searchsorted(known, ids), len(known) - 1)

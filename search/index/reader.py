@@ -8,8 +8,8 @@ from pathlib import Path
 
 from search.errors import IndexUnusable
 from search.images.fingerprints import LOOK_DIMENSIONS
-from search.index import BinaryIndex, VectorIndex
-from search.index.columns import MemeTable, read_table
+from search.index import BinaryIndex, DenseIndex
+from search.index.columns import MemeColumns, read_columns
 from search.index.generations import (
     FINGERPRINTS,
     LOOKS,
@@ -24,7 +24,7 @@ from search.index.generations import (
     live_generation,
     read_manifest,
 )
-from search.index.lexical import WordIndex
+from search.index.lexical import LexicalIndex
 from search.index.whitening import Whitening, read_whitening
 from search.meme import Field
 
@@ -32,17 +32,30 @@ ATTEMPTS = 3  # to open the live generation while another process builds one aft
 
 
 @dataclass(frozen=True)
-class OpenIndex:
-    """The opened files of one generation. Nothing in it changes; a request holds on to the one it began with."""
+class Index:
+    """The opened files of one generation, immutable; a request uses one generation from start to end."""
 
     manifest: Manifest
-    table: MemeTable
-    words: WordIndex
-    meanings: Mapping[Field, VectorIndex]  # whitened; empty when the library's texts were never embedded
+    columns: MemeColumns
+    lexical: LexicalIndex
+    dense: Mapping[Field, DenseIndex]  # whitened; empty when no text of the library has been embedded
     whitening: Whitening | None
-    looks: VectorIndex
+    looks: DenseIndex
     fingerprints: BinaryIndex
-    pictures: VectorIndex | None = None  # the image encoder's, when there was one
+    pictures: DenseIndex | None = None  # the image encoder's; None without one
+
+    @classmethod
+    def open(cls, index: Path) -> Index:
+        """Return the live generation in an index folder, opened; raise IndexUnusable when it is missing or damaged."""
+        for _ in range(ATTEMPTS - 1):
+            folder = live_folder(index)
+            try:
+                return _opened(folder)
+            except IndexUnusable:
+                # Two builds may have ended since its name was read, and the folder be gone: then there is another name.
+                if live_generation(index) == folder.name:
+                    raise
+        return _opened(live_folder(index))
 
     @property
     def name(self) -> str:
@@ -51,27 +64,14 @@ class OpenIndex:
 
 
 @dataclass(frozen=True)
-class Sight:
+class PictureVectors:
     """What an image encoder saw in a library: its name, and the rows of each meme's frames."""
 
     encoder: str
-    pictures: VectorIndex
+    pictures: DenseIndex
 
 
-def open_index(index: Path) -> OpenIndex:
-    """Return the live generation, opened; raise IndexUnusable when there is none or it is damaged."""
-    for _ in range(ATTEMPTS - 1):
-        folder = live_folder(index)
-        try:
-            return _opened(folder)
-        except IndexUnusable:
-            # Two builds may have ended since its name was read, and the folder be gone: then there is another name.
-            if live_generation(index) == folder.name:
-                raise
-    return _opened(live_folder(index))
-
-
-def open_sight(index: Path) -> Sight | None:
+def open_picture_vectors(index: Path) -> PictureVectors | None:
     """Return what the image encoder that the live generation was made by saw; None without one."""
     try:
         folder = live_folder(index)
@@ -79,34 +79,34 @@ def open_sight(index: Path) -> Sight | None:
         pictures = _pictures(folder, manifest)
     except IndexUnusable:
         return None
-    return None if pictures is None else Sight(manifest.image_encoder, pictures)
+    return None if pictures is None else PictureVectors(manifest.image_encoder, pictures)
 
 
-def _pictures(folder: Path, manifest: Manifest) -> VectorIndex | None:
+def _pictures(folder: Path, manifest: Manifest) -> DenseIndex | None:
     if not manifest.image_encoder:
         return None
-    return VectorIndex.open(folder / PICTURES, dimensions=manifest.encoders.get(manifest.image_encoder, 0))
+    return DenseIndex.open(folder / PICTURES, dimensions=manifest.encoders.get(manifest.image_encoder, 0))
 
 
-def _opened(folder: Path) -> OpenIndex:
+def _opened(folder: Path) -> Index:
     manifest = read_manifest(folder)
     dimensions = manifest.encoders.get(manifest.text_encoder, 0)
-    meanings: dict[Field, VectorIndex] = {}
+    dense: dict[Field, DenseIndex] = {}
     whitening = None
     if dimensions:
         whitening = read_whitening(folder / WHITENING, dimensions=dimensions)
         for field in TEXT_FIELDS:
-            meanings[field] = VectorIndex.open(folder / MEANINGS / field.value, dimensions=dimensions)
-    found = OpenIndex(
+            dense[field] = DenseIndex.open(folder / MEANINGS / field.value, dimensions=dimensions)
+    found = Index(
         manifest=manifest,
-        table=read_table(folder / TABLE),
-        words=WordIndex.open(folder / WORDS),
-        meanings=meanings,
+        columns=read_columns(folder / TABLE),
+        lexical=LexicalIndex.open(folder / WORDS),
+        dense=dense,
         whitening=whitening,
-        looks=VectorIndex.open(folder / LOOKS, dimensions=LOOK_DIMENSIONS),
+        looks=DenseIndex.open(folder / LOOKS, dimensions=LOOK_DIMENSIONS),
         fingerprints=BinaryIndex.open(folder / FINGERPRINTS),
         pictures=_pictures(folder, manifest),
     )
-    if len(found.table) != manifest.memes:
+    if len(found.columns) != manifest.memes:
         raise IndexUnusable(f"The index in {folder} does not fit together.", hint="Run `memetica index`.")
     return found

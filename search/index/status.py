@@ -9,8 +9,8 @@ from datetime import datetime
 import numpy as np
 
 from search.encoders.clip import spec_of
-from search.encoders.clip_models import SMALL, title_of
-from search.index.reader import OpenIndex
+from search.encoders.clip_models import SMALL, display_name
+from search.index.reader import Index
 from search.meme import Field
 
 
@@ -29,22 +29,22 @@ class IndexStatus:
     missing: tuple[str, ...]
 
 
-def lacking(index: OpenIndex) -> list[str]:
+def missing_data_notes(index: Index) -> list[str]:
     """Return a sentence for each thing that an index lacks of its memes."""
     found = []
-    if index.manifest.memes and not index.meanings:
+    if index.manifest.memes and not index.dense:
         found.append("No text has been embedded: search goes by words alone. Run `memetica index`.")
     what = {Field.OCR: "text read from their pictures", Field.DESCRIPTION: "description"}
     if index.manifest.image_encoder:
-        what[Field.PICTURE] = f"picture that {title_of(spec_of(index.manifest.image_encoder))} has seen"
+        what[Field.PICTURE] = f"picture that {display_name(spec_of(index.manifest.image_encoder))} has seen"
     for field, said in what.items():
-        without = index.manifest.memes - int(np.count_nonzero(index.table.has[field]))
+        without = index.manifest.memes - int(np.count_nonzero(index.columns.has[field]))
         if without:
             found.append(f"{without:,} of {index.manifest.memes:,} memes have no {said}.")
     return found
 
 
-def lacking_sight(index: OpenIndex, *, chosen: str, trouble: str) -> list[str]:
+def image_encoder_notes(index: Index, *, chosen: str, trouble: str) -> list[str]:
     """Return what is to be said of the image encoder that made an index, beside the one that is chosen.
 
     `trouble` is why that one cannot be had, empty where nobody has tried.
@@ -57,8 +57,8 @@ def lacking_sight(index: OpenIndex, *, chosen: str, trouble: str) -> list[str]:
         ]
     found = []
     if made_by != chosen:
-        holds = f"pictures as {title_of(made_by)} sees them" if made_by else "no picture as a model sees it"
-        other = f"{title_of(chosen)} is chosen" if chosen else "none is chosen"
+        holds = f"pictures as {display_name(made_by)} sees them" if made_by else "no picture as a model sees it"
+        other = f"{display_name(chosen)} is chosen" if chosen else "none is chosen"
         found.append(f"The index holds {holds}; {other}. {trouble or 'Run `memetica index`.'}")
     if made_by == SMALL:
         found.append(f"{SMALL} sees the pictures: it knows drawn scenes such as the demo's, not photographs.")

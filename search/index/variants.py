@@ -16,7 +16,7 @@ EVEN = 28  # bits: how far from half a fingerprint's may be set; a flat picture'
 _BLOCK = 1024  # pictures compared at once, to bound memory
 
 
-def variants_of(
+def group_variants(
     ids: Ids, looks: NDArray[np.float32], bits: NDArray[np.uint8], *, alike: float = ALIKE, near: int = NEAR
 ) -> Ids:
     """Return for each meme ([n]) the id of the one that stands for it, itself when it has no variants.
@@ -53,7 +53,7 @@ def _neighbours(
     return found
 
 
-def standing_for(
+def find_representative(
     look: NDArray[np.float32],
     bits: NDArray[np.uint8],
     *,
@@ -82,6 +82,6 @@ def _is_even(bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.abs(np.bitwise_count(bits).sum(axis=1).astype(np.int64) - 4 * bits.shape[1]) <= EVEN
 
 
-def one_of_each(groups: Ids) -> NDArray[np.int64]:
+def first_of_each_group(groups: Ids) -> NDArray[np.int64]:
     """Return the rising places ([m]) of the first of each group, in a ranking's groups ([n])."""
     return np.sort(np.unique(groups, return_index=True)[1])

@@ -43,7 +43,7 @@ class Whitening:
         return found
 
 
-def whitening_of(parts: Iterable[NDArray[np.floating]], *, dimensions: int) -> Whitening:
+def fit_whitening(parts: Iterable[NDArray[np.floating]], *, dimensions: int) -> Whitening:
     """Return the whitening of all rows of the parts ([n, d] each), drawn towards none where there are few rows."""
     total = np.zeros(dimensions)
     products = np.zeros((dimensions, dimensions))

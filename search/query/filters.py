@@ -10,10 +10,10 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.analyzer import tokens
-from search.index.columns import HIERARCHY, TYPES, Ids, MemeTable
+from search.index.analyzer import tokenize
+from search.index.columns import HIERARCHY, TYPES, Ids, MemeColumns
 from search.index.lexical import ALL_TEXT
-from search.index.reader import OpenIndex
+from search.index.reader import Index
 from search.meme import Field, MediaType
 from search.query.parser import Kind, Part, Query
 
@@ -50,9 +50,9 @@ class _NotUnderstood(Exception):
     """Why a value cannot be; the sentence goes to the notices."""
 
 
-def narrowed(query: Query, index: OpenIndex) -> Narrowed:
+def narrowed(query: Query, index: Index) -> Narrowed:
     """Return what a query's operators and excluded words leave. A value that cannot be is said and left out."""
-    table = index.table
+    table = index.columns
     masks: list[Mask] = []
     either: dict[Kind, Mask] = {}  # a meme has one category and one type: several of them are alternatives
     likes: dict[int, Like] = {}
@@ -88,9 +88,9 @@ def narrowed(query: Query, index: OpenIndex) -> Narrowed:
     )
 
 
-def _meaning(part: Part, index: OpenIndex) -> tuple[Mask, str]:
+def _meaning(part: Part, index: Index) -> tuple[Mask, str]:
     """Return which memes a part is about, its minus left aside, and what it means in words."""
-    table, without = index.table, "without " if part.excluded else ""
+    table, without = index.columns, "without " if part.excluded else ""
     if part.kind in (Kind.WORD, Kind.PHRASE):
         return _holding(part, index), f"{without}“{part.value}”"
     if part.kind is Kind.CATEGORY:
@@ -125,16 +125,16 @@ def _alternatives(part: Part) -> list[str]:
     return part.value.casefold().split("|")
 
 
-def _holding(part: Part, index: OpenIndex) -> Mask:
+def _holding(part: Part, index: Index) -> Mask:
     """Return which memes hold a word, or words one after another, in any of their texts."""
-    sequence = [token.term for token in tokens(part.value) if token.term]
+    sequence = [token.term for token in tokenize(part.value) if token.term]
     if not sequence:
         raise _NotUnderstood("there is no word in it.")
-    ids = index.words.phrase(sequence, ALL_TEXT, k=len(index.words))[0]
-    return np.isin(index.table.ids, ids)
+    ids = index.lexical.phrase(sequence, ALL_TEXT, k=len(index.lexical))[0]
+    return np.isin(index.columns.ids, ids)
 
 
-def _category(value: str, table: MemeTable) -> tuple[str, list[int]]:
+def _category(value: str, table: MemeColumns) -> tuple[str, list[int]]:
     """Return the name and the places of a category: by its whole name, or by the last part of it."""
     wanted = value.strip().casefold()
     if wanted in table.branches:
@@ -170,7 +170,7 @@ def _day(value: str) -> datetime:
         raise _NotUnderstood("a time is a year, a month or a day: 2024, 2024-06 or 2024-06-30.") from None
 
 
-def _meme(value: str, table: MemeTable) -> int:
+def _meme(value: str, table: MemeColumns) -> int:
     """Return the id that a value names."""
     if not (value.isascii() and value.isdigit() and len(value) < 19):
         raise _NotUnderstood("a meme is named by its number, as in like:17; its page shows it.")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
-from search.index.analyzer import terms
+from search.index.analyzer import query_terms
 
 MAX_CHARACTERS = 2000  # of a query; more is no description of a meme, and encoders read less
 MAX_WEIGHT = 10.0
@@ -142,7 +142,7 @@ def parse(asked: str) -> Query:
 def query_of(parts: Sequence[Part], *, shortened: bool = False, notices: Sequence[str] = ()) -> Query:
     """Return the query that these parts make."""
     text = " ".join(part.value for part in parts if part.is_text)
-    return Query(text, tuple(terms(text)), shortened, tuple(parts), tuple(notices))
+    return Query(text, tuple(query_terms(text)), shortened, tuple(parts), tuple(notices))
 
 
 def words_only(text: str) -> Query:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 
-from search.index.analyzer import terms, tokens
-from search.index.lexical import WordIndex
+from search.index.analyzer import query_terms, tokenize
+from search.index.lexical import LexicalIndex
 from search.query.parser import Query
 
 SHORTEST = 4  # letters of a word that can be a slip of another; shorter ones are near to too many
@@ -26,7 +26,7 @@ class Spelt:
     meant: Mapping[str, tuple[str, ...]]
 
 
-def spelt(query: Query, words: WordIndex) -> Spelt:
+def spelt(query: Query, words: LexicalIndex) -> Spelt:
     """Return the query with each word that no meme holds joined by those it is a slip or two away from.
 
     The text has the likeliest word in place of the slip; the terms have all of them beside it. Words that memes hold
@@ -35,7 +35,7 @@ def spelt(query: Query, words: WordIndex) -> Spelt:
     meant: dict[str, tuple[str, ...]] = {}
     parts: list[str] = []
     at = 0
-    for token in tokens(query.text):
+    for token in tokenize(query.text):
         word = query.text[token.start : token.end]
         if len(meant) == MOST or word in meant or len(word) < SHORTEST or words.document_frequency(token.term):
             continue
@@ -49,7 +49,7 @@ def spelt(query: Query, words: WordIndex) -> Spelt:
     if not meant:
         return Spelt(query, {})
     text = "".join([*parts, query.text[at:]])
-    others = terms(" ".join(word for found in meant.values() for word in found))
+    others = query_terms(" ".join(word for found in meant.values() for word in found))
     return Spelt(replace(query, text=text, terms=tuple(dict.fromkeys((*query.terms, *others)))), meant)
 
 

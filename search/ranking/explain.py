@@ -10,7 +10,7 @@ from search.catalogue import Catalogue
 from search.index.columns import Ids
 from search.index.generations import TEXT_FIELDS
 from search.index.lexical import ALL_TEXT
-from search.index.reader import OpenIndex
+from search.index.reader import Index
 from search.meme import Field, Meme, Passage
 from search.ranking.highlight import Marker, best_snippet, snippet
 from search.ranking.retrievers import LIKE_PICTURE, LOOK, PICTURE, Ballot
@@ -23,15 +23,15 @@ ESSAYS = frozenset({Field.ANALYSIS})
 COMMON = 0.2  # a share of all memes; a word that more of them hold tells nothing about any
 
 
-def telling(index: OpenIndex, terms: Sequence[str]) -> list[str]:
+def telling(index: Index, terms: Sequence[str]) -> list[str]:
     """Return the terms that tell memes apart; all of them when none does, as in "to be or not to be"."""
-    most = COMMON * len(index.words)
-    return [term for term in terms if index.words.document_frequency(term) <= most] or list(terms)
+    most = COMMON * len(index.lexical)
+    return [term for term in terms if index.lexical.document_frequency(term) <= most] or list(terms)
 
 
 def explained(
     catalogue: Catalogue,
-    index: OpenIndex,
+    index: Index,
     ballot: Ballot,
     *,
     memes: Sequence[Meme],
@@ -59,14 +59,14 @@ def explained(
 
 
 def _shares(
-    index: OpenIndex, ballot: Ballot, ids: Ids, places: np.ndarray, terms: Sequence[str]
+    index: Index, ballot: Ballot, ids: Ids, places: np.ndarray, terms: Sequence[str]
 ) -> list[Mapping[Field, float]]:
     """Return, for each meme, its fields' shares of the score, largest first."""
     by_field: dict[Field, np.ndarray] = {}
     for name, part in ballot.fused.parts.items():
         if name == f"words.{ALL_TEXT}":
             # All text voted as one; each field answers for as much of it as its own words matched.
-            own = {field: index.words.scores(terms, field, ids=ids).astype(np.float64) for field in TEXT_FIELDS}
+            own = {field: index.lexical.scores(terms, field, ids=ids).astype(np.float64) for field in TEXT_FIELDS}
             total = np.maximum(sum(own.values()), 1e-9)
             for field, scores in own.items():
                 by_field[field] = by_field.get(field, 0.0) + part[places] * scores / total

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.columns import TYPES, Ids, MemeTable
+from search.index.columns import TYPES, Ids, MemeColumns
 
 SHOWN = 12  # of a facet: the categories with the most memes, the newest years
 
 Facets = Mapping[str, Mapping[str, int]]
 
 
-def facets_of(table: MemeTable, ids: Ids, *, collapse: bool = False) -> Facets:
+def facets_of(table: MemeColumns, ids: Ids, *, collapse: bool = False) -> Facets:
     """Return the counts of `category` (parents hold their children), `year` (newest first) and `type` over memes.
 
     With `collapse`, variants within one value count once: as many as that value alone would show.

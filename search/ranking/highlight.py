@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 
-from search.index.analyzer import tokens
+from search.index.analyzer import tokenize
 from search.meme import Passage
 from search.results import Snippet
 
@@ -44,7 +44,7 @@ class Marker:
             return 0
         if text.isascii():
             return len({found.lower().replace("'", "") for found in self._likely.findall(text)})
-        return len({token.term for piece, _ in self._likely_pieces(text) for token in tokens(piece)} & self.terms)
+        return len({token.term for piece, _ in self._likely_pieces(text) for token in tokenize(piece)} & self.terms)
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """Return where a text holds any of the terms."""
@@ -53,7 +53,7 @@ class Marker:
         return [
             (offset + token.start, offset + token.end)
             for piece, offset in self._likely_pieces(text)
-            for token in tokens(piece)
+            for token in tokenize(piece)
             if token.term in self.terms
         ]
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from search.catalogue import Catalogue
 from search.index.columns import Ids
-from search.index.reader import OpenIndex
-from search.index.variants import one_of_each
+from search.index.reader import Index
+from search.index.variants import first_of_each_group
 from search.ranking.explain import explained, telling
 from search.ranking.facets import facets_of
 from search.ranking.retrievers import Ballot
@@ -41,7 +41,7 @@ class Page:
 
 def ranked(
     catalogue: Catalogue,
-    index: OpenIndex,
+    index: Index,
     ballot: Ballot,
     *,
     wanted: Sequence[str],
@@ -60,10 +60,10 @@ def ranked(
     order = order[np.isin(ballot.ids[order], present(catalogue, index, ballot.ids[order]))]
     every = ballot.ids[order]
     if page.collapse:
-        order = order[one_of_each(index.table.variant_of[index.table.rows(ballot.ids[order])])]
+        order = order[first_of_each_group(index.columns.variant_of[index.columns.rows(ballot.ids[order])])]
     understood["certain"] = int(np.count_nonzero(np.isin(order, certain)))
     if page.sort is Sort.NEWEST:
-        first_seen = index.table.first_seen[index.table.rows(ballot.ids[order])]
+        first_seen = index.columns.first_seen[index.columns.rows(ballot.ids[order])]
         order = order[np.lexsort((-ballot.ids[order], -first_seen))]
     ids = ballot.ids[order]
     memes = catalogue.memes.many(ids[page.offset : page.offset + page.k].tolist())
@@ -72,17 +72,17 @@ def ranked(
     return _answer(catalogue, index, hits, total=len(ids), every=every, understood=understood, page=page)
 
 
-def listed(catalogue: Catalogue, index: OpenIndex, ids: Ids, *, understood: dict[str, object], page: Page) -> Answer:
+def listed(catalogue: Catalogue, index: Index, ids: Ids, *, understood: dict[str, object], page: Page) -> Answer:
     """Return a page of memes in an order that no words gave them."""
     every = ids = present(catalogue, index, ids)
     if page.collapse:
-        ids = ids[one_of_each(index.table.variant_of[index.table.rows(ids)])]
+        ids = ids[first_of_each_group(index.columns.variant_of[index.columns.rows(ids)])]
     memes = catalogue.memes.many(ids[page.offset : page.offset + page.k].tolist())
     hits = [Hit(meme, 0.0) for meme in memes]
     return _answer(catalogue, index, hits, total=len(ids), every=every, understood=understood, page=page)
 
 
-def present(catalogue: Catalogue, index: OpenIndex, ids: Ids) -> Ids:
+def present(catalogue: Catalogue, index: Index, ids: Ids) -> Ids:
     """Return the ids, in their order, without memes that have vanished since the index was built."""
     if index.manifest.revision == catalogue.revision():
         return ids
@@ -91,7 +91,7 @@ def present(catalogue: Catalogue, index: OpenIndex, ids: Ids) -> Ids:
 
 def _answer(
     catalogue: Catalogue,
-    index: OpenIndex,
+    index: Index,
     hits: Sequence[Hit],
     *,
     total: int,
@@ -103,10 +103,10 @@ def _answer(
     if page.collapse:
         hits = [_with_variants(catalogue, index, hit) for hit in hits]
     took = round((perf_counter() - page.begun) * 1000, 2)
-    return Answer(tuple(hits), total, understood, took, facets_of(index.table, every, collapse=page.collapse))
+    return Answer(tuple(hits), total, understood, took, facets_of(index.columns, every, collapse=page.collapse))
 
 
-def _with_variants(catalogue: Catalogue, index: OpenIndex, hit: Hit) -> Hit:
-    others = present(catalogue, index, index.table.variants(hit.meme.id))
+def _with_variants(catalogue: Catalogue, index: Index, hit: Hit) -> Hit:
+    others = present(catalogue, index, index.columns.variants(hit.meme.id))
     ids = tuple(id for id in others.tolist() if id != hit.meme.id)
     return replace(hit, variants=len(ids), variant_ids=ids) if ids else hit

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.lexical import WordIndex
+from search.index.lexical import LexicalIndex
 from search.ranking.fusion import Fused
 from search.ranking.retrievers import PICTURE
 
@@ -74,7 +74,7 @@ class Judgement:
 BELIEF = Belief((6.696, 7.057, 7.69, 19.67, -13.003, 7.736, -2.234, -4.454, 4.979, 8.059, 0.966), 0.784)
 
 
-def asked_of(words: WordIndex, terms: Collection[str]) -> Asked:
+def asked_of(words: LexicalIndex, terms: Collection[str]) -> Asked:
     """Return how rare a query's distinct terms are among the memes; a term that none holds is rarer than any."""
     known = unknown = 0.0
     for term in terms:

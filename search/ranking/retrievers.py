@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from search.encoders.base import Vectors
 from search.images.fingerprints import PDQ_BITS
-from search.index import use_threads
+from search.index import set_index_threads
 from search.index.columns import Ids
 from search.index.lexical import ALL_TEXT
-from search.index.reader import OpenIndex
+from search.index.reader import Index
 from search.meme import Field
 from search.ranking.fusion import Fused, Scores, Vote, fuse
 
@@ -61,38 +61,38 @@ class Voter:
         return self.name.startswith((MEANING, PICTURE))
 
 
-def voters_of_words(index: OpenIndex, terms: Sequence[str], names: Sequence[str]) -> list[Voter]:
+def voters_of_words(index: Index, terms: Sequence[str], names: Sequence[str]) -> list[Voter]:
     """Return the voters, of `words.<field>` names, by the BM25 scores of a query's terms in a field."""
-    most = MOST * len(index.words)
+    most = MOST * len(index.lexical)
     # A word of most memes costs the most to score and says the least: without it the ranking is as good.
-    terms = [term for term in terms if index.words.document_frequency(term) <= most] or terms
+    terms = [term for term in terms if index.lexical.document_frequency(term) <= most] or terms
     rarity = sum(_rarity(index, term) for term in terms)
     if not rarity:
         return []
     return [_words(index, terms, name, bound=_SATURATED * rarity) for name in names if name.startswith("words.")]
 
 
-def _words(index: OpenIndex, terms: Sequence[str], name: str, *, bound: float) -> Voter:
+def _words(index: Index, terms: Sequence[str], name: str, *, bound: float) -> Voter:
     field = name.partition(".")[2]
-    has = index.table.has.get(Field(field)) if field != ALL_TEXT else None
+    has = index.columns.has.get(Field(field)) if field != ALL_TEXT else None
 
     def best(k: int, allowed: Ids | None) -> Ids:
-        return index.words.search(terms, field, k=k, allowed=allowed)[0]
+        return index.lexical.search(terms, field, k=k, allowed=allowed)[0]
 
     def scores(ids: Ids) -> Scores:
-        found = index.words.scores(terms, field, ids=ids).astype(np.float64) / bound
+        found = index.lexical.scores(terms, field, ids=ids).astype(np.float64) / bound
         if has is not None:
-            found[~has[index.table.rows(ids)]] = np.nan
+            found[~has[index.columns.rows(ids)]] = np.nan
         return found
 
     return Voter(name, best, scores)
 
 
-def voters_of_quote(index: OpenIndex, sequence: Sequence[str], *, least: int = QUOTED) -> list[Voter]:
+def voters_of_quote(index: Index, sequence: Sequence[str], *, least: int = QUOTED) -> list[Voter]:
     """Return the voter for memes that say these terms one after another; none below `least`, or when no meme does."""
     if len(sequence) < least:
         return []
-    saying = np.sort(index.words.phrase(sequence, Field.OCR, k=DEPTH)[0])
+    saying = np.sort(index.lexical.phrase(sequence, Field.OCR, k=DEPTH)[0])
     if not len(saying):
         return []
 
@@ -101,28 +101,28 @@ def voters_of_quote(index: OpenIndex, sequence: Sequence[str], *, least: int = Q
 
     def scores(ids: Ids) -> Scores:
         found = np.isin(ids, saying).astype(np.float64)
-        found[~index.table.has[Field.OCR][index.table.rows(ids)]] = np.nan
+        found[~index.columns.has[Field.OCR][index.columns.rows(ids)]] = np.nan
         return found
 
     return [Voter(QUOTE, best, scores)]
 
 
-def _rarity(index: OpenIndex, term: str) -> float:
+def _rarity(index: Index, term: str) -> float:
     """Return a term's inverse document frequency, as BM25 has it; 0 for a term that no meme holds."""
-    frequency = index.words.document_frequency(term)
-    return math.log(1 + (len(index.words) - frequency + 0.5) / (frequency + 0.5)) if frequency else 0.0
+    frequency = index.lexical.document_frequency(term)
+    return math.log(1 + (len(index.lexical) - frequency + 0.5) / (frequency + 0.5)) if frequency else 0.0
 
 
-def voters_of_meaning(index: OpenIndex, vectors: Mapping[Field, Direction | Future[Direction]]) -> list[Voter]:
+def voters_of_meaning(index: Index, vectors: Mapping[Field, Direction | Future[Direction]]) -> list[Voter]:
     """Return the voters `meaning.<field>` by the cosine of a field's passages with a whitened vector ([d]) each.
 
     A vector may still be in the making: it is waited for when it is needed.
     """
-    return [_meaning(index, field, vector) for field, vector in vectors.items() if len(index.meanings.get(field, ()))]
+    return [_meaning(index, field, vector) for field, vector in vectors.items() if len(index.dense.get(field, ()))]
 
 
-def _meaning(index: OpenIndex, field: Field, given: Direction | Future[Direction]) -> Voter:
-    passages = index.meanings[field]
+def _meaning(index: Index, field: Field, given: Direction | Future[Direction]) -> Voter:
+    passages = index.dense[field]
     spoken_for = SPOKEN_FOR.get(field)
 
     def vector() -> Direction:
@@ -130,7 +130,7 @@ def _meaning(index: OpenIndex, field: Field, given: Direction | Future[Direction
 
     def best(k: int, allowed: Ids | None) -> Ids:
         if spoken_for is not None:
-            own = index.table.ids_with(field, without=spoken_for)
+            own = index.columns.ids_with(field, without=spoken_for)
             allowed = own if allowed is None else np.intersect1d(own, allowed, assume_unique=True)
         return passages.search(vector(), k, allowed=allowed)[0]
 
@@ -140,7 +140,7 @@ def _meaning(index: OpenIndex, field: Field, given: Direction | Future[Direction
     return Voter(f"{MEANING}{field}", best, scores)
 
 
-def voter_of_look(index: OpenIndex, looks: Vectors, bits: NDArray[np.uint8]) -> Voter:
+def voter_of_look(index: Index, looks: Vectors, bits: NDArray[np.uint8]) -> Voter:
     """Return the voter by a picture's layouts ([frames, d]) and PDQ fingerprints ([m, 32]); the best one counts."""
     related: dict[int, float] = {}
     for one in bits:
@@ -164,7 +164,7 @@ def voter_of_look(index: OpenIndex, looks: Vectors, bits: NDArray[np.uint8]) -> 
     return Voter(LOOK, best, scores)
 
 
-def voter_of_described_picture(index: OpenIndex, vector: Direction | Future[Direction]) -> Voter:
+def voter_of_described_picture(index: Index, vector: Direction | Future[Direction]) -> Voter:
     """Return the voter for pictures that a text describes, by its row ([d]) of the image encoder that made the index.
 
     A text's products with pictures are near each other, on a level of its own: what counts is how far a picture stands
@@ -178,7 +178,7 @@ def voter_of_described_picture(index: OpenIndex, vector: Direction | Future[Dire
     return _of_pictures(index, PICTURE, [vector], scaled)
 
 
-def voter_of_like_picture(index: OpenIndex, rows: Sequence[Direction | Future[Direction]]) -> Voter:
+def voter_of_like_picture(index: Index, rows: Sequence[Direction | Future[Direction]]) -> Voter:
     """Return the voter for pictures that are like another, by its frames' rows ([d] each); the best one counts."""
 
     def scaled(cosines: Scores, row: Direction) -> Scores:
@@ -190,7 +190,7 @@ def voter_of_like_picture(index: OpenIndex, rows: Sequence[Direction | Future[Di
 
 
 def _of_pictures(
-    index: OpenIndex,
+    index: Index,
     name: str,
     given: Sequence[Direction | Future[Direction]],
     scaled: Callable[[Scores, Direction], Scores],
@@ -212,7 +212,7 @@ def _of_pictures(
     return Voter(name, best, scores)
 
 
-def _crowd(index: OpenIndex, row: Direction) -> tuple[float, float]:
+def _crowd(index: Index, row: Direction) -> tuple[float, float]:
     """Return the mean and the standard deviation of a row's products with the library's pictures."""
     assert index.pictures is not None
     every = index.pictures.rows
@@ -258,7 +258,7 @@ def _asked(voters: Sequence[Voter], ask: Callable[[Voter], Answered], *, pool: E
 
     def alone(voter: Voter) -> Answered:
         # A query is too short for more threads of faiss to pay, and OpenMP keeps the number for each calling thread.
-        use_threads(1)
+        set_index_threads(1)
         return ask(voter)
 
     if pool is None:

@@ -32,7 +32,7 @@ LEAST_WEIGHT = 0.5  # a text that weighs less is shown and not searched: others 
 
 
 @dataclass(frozen=True)
-class Witness:
+class TextReliability:
     """A text, the support (0 to 1) that the others give it, the weight that follows, and what speaks against it.
 
     `weight` is 1 for the best supported of a meme's texts; alone, a text is supported by definition.
@@ -49,19 +49,19 @@ class Contradiction:
     """A meme whose texts contradict each other, the least supported first."""
 
     meme: Meme
-    witnesses: tuple[Witness, ...]
+    witnesses: tuple[TextReliability, ...]
 
 
-def agreement(texts: Sequence[Text], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+def text_weights(texts: Sequence[Text], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return how much each of a meme's texts should count ([n] float64, 0 to 1, the best supported 1).
 
     `vectors` are the texts' embeddings, [n, d] float32, rows of length 1; a row of zeros where there is none. Raises
     ValueError when they are not one for each text.
     """
-    return np.array([witness.weight for witness in weigh(texts, vectors)])
+    return np.array([witness.weight for witness in rate_texts(texts, vectors)])
 
 
-def weigh(texts: Sequence[Text], vectors: NDArray[np.float32]) -> tuple[Witness, ...]:
+def rate_texts(texts: Sequence[Text], vectors: NDArray[np.float32]) -> tuple[TextReliability, ...]:
     """Return a meme's texts as witnesses, in the order given; `vectors` as for `agreement`."""
     if vectors.ndim != 2 or len(vectors) != len(texts):
         raise ValueError(f"{len(texts)} texts want as many vectors, not {vectors.shape}")
@@ -71,7 +71,7 @@ def weigh(texts: Sequence[Text], vectors: NDArray[np.float32]) -> tuple[Witness,
     trusted = 1 / (1 + np.exp(-SHARPNESS * (support - HALF)))
     best = trusted.max(initial=0.0)
     return tuple(
-        Witness(
+        TextReliability(
             text=text,
             support=round(float(support[at]), 4),
             weight=round(float(trusted[at] / best), 4),
@@ -82,26 +82,26 @@ def weigh(texts: Sequence[Text], vectors: NDArray[np.float32]) -> tuple[Witness,
 
 
 @dataclass(frozen=True)
-class Hearing:
+class SourceAgreement:
     """A meme's texts, what the curator says of each, and each as a witness; None for one that is known to be wrong."""
 
     meme: Meme
     texts: tuple[Text, ...]
     judged: tuple[TextReview, ...]
-    witnesses: tuple[Witness | None, ...]
+    witnesses: tuple[TextReliability | None, ...]
 
 
-def hear(catalogue: Catalogue, meme: Meme, *, encoder: str) -> Hearing:
+def assess_texts(catalogue: Catalogue, meme: Meme, *, encoder: str) -> SourceAgreement:
     """Return a meme's texts heard against each other; who is known to be wrong speaks no more."""
-    texts, vectors = witnesses_of(catalogue, meme, encoder=encoder)
+    texts, vectors = texts_with_vectors(catalogue, meme, encoder=encoder)
     known = catalogue.text_reviews.of(meme.content_hash)
     judged = tuple(known.get((text.kind, text.source, text_hash(text.body)), TextReview.OPEN) for text in texts)
     speaking = [at for at, one in enumerate(judged) if one is not TextReview.WRONG]
-    found = dict(zip(speaking, weigh([texts[at] for at in speaking], vectors[speaking]), strict=True))
-    return Hearing(meme, tuple(texts), judged, tuple(found.get(at) for at in range(len(texts))))
+    found = dict(zip(speaking, rate_texts([texts[at] for at in speaking], vectors[speaking]), strict=True))
+    return SourceAgreement(meme, tuple(texts), judged, tuple(found.get(at) for at in range(len(texts))))
 
 
-def contradiction_in(heard: Hearing, *, details: bool = False) -> Contradiction | None:
+def find_contradiction(heard: SourceAgreement, *, details: bool = False) -> Contradiction | None:
     """Return the contradiction among a meme's texts, or None; who is known to be right is not asked about again.
 
     With `details`, also where texts that agree as a whole exclude each other in a colour, a number or a denial.
@@ -110,12 +110,12 @@ def contradiction_in(heard: Hearing, *, details: bool = False) -> Contradiction 
     asked = [
         one for one, said in zip(heard.witnesses, heard.judged, strict=True) if one and said is not TextReview.RIGHT
     ]
-    if not any(contradicted(witness) or (details and witness.reasons) for witness in asked):
+    if not any(is_contradicted(witness) or (details and witness.reasons) for witness in asked):
         return None
     return Contradiction(heard.meme, tuple(sorted(speaking, key=lambda one: (one.support, one.text.source))))
 
 
-def contradictions(
+def find_contradictions(
     catalogue: Catalogue, *, encoder: str, details: bool = False, after: int | None = None
 ) -> Iterator[Contradiction]:
     """Yield the present memes with a text that the others contradict, newest first; `encoder` embedded the texts.
@@ -125,12 +125,12 @@ def contradictions(
     """
     asked_of = catalogue.memes.freshest(catalogue.memes.count()) if details else catalogue.texts.disputed(after=after)
     for meme in asked_of:
-        found = contradiction_in(hear(catalogue, meme, encoder=encoder), details=details)
+        found = find_contradiction(assess_texts(catalogue, meme, encoder=encoder), details=details)
         if found is not None:
             yield found
 
 
-def disputed_in(found: Contradiction, witness: Witness) -> list[tuple[int, int]]:
+def disputed_spans_in(found: Contradiction, witness: TextReliability) -> list[tuple[int, int]]:
     """Return where one of a contradiction's texts says what another excludes, as (start, end) in letters.
 
     Texts that support each other well are compared only with those that are contradicted, which are compared with all.
@@ -139,7 +139,7 @@ def disputed_in(found: Contradiction, witness: Witness) -> list[tuple[int, int]]
     spans = [
         span
         for other in found.witnesses
-        if other is not witness and (contradicted(witness) or contradicted(other))
+        if other is not witness and (is_contradicted(witness) or is_contradicted(other))
         for span in disputed_spans(
             witness.text.body, other.text.body, is_ocr=ocr, other_is_ocr=other.text.kind is TextKind.OCR
         )
@@ -153,12 +153,12 @@ def disputed_in(found: Contradiction, witness: Witness) -> list[tuple[int, int]]
     return joined
 
 
-def contradicted(witness: Witness) -> bool:
+def is_contradicted(witness: TextReliability) -> bool:
     """Return whether the others leave a text without support."""
     return bool(witness.support < HALF)
 
 
-def witnesses_of(catalogue: Catalogue, meme: Meme, *, encoder: str) -> tuple[list[Text], NDArray[np.float32]]:
+def texts_with_vectors(catalogue: Catalogue, meme: Meme, *, encoder: str) -> tuple[list[Text], NDArray[np.float32]]:
     """Return a meme's descriptions and OCR texts, and their embeddings ([n, d] float32, zeros for none)."""
     texts = [text for text in catalogue.texts.of(meme) if text.body.strip() and text.kind is not TextKind.OTHER]
     passages = [row for row in catalogue.texts.passages_of([meme.id])]

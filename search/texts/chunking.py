@@ -11,7 +11,7 @@ from search.meme import Field, Passage, Text, TextKind
 SPLITTER = "passages-2"  # another name cuts everything again
 # MiniLM reads 256 tokens, two of which stand around the text. English fills them with about 190 words.
 MAX_WORDS = 150
-MAX_TOKENS = 250  # by `most_tokens`
+MAX_TOKENS = 250  # by `token_upper_bound`
 NAME_SOURCE = "name"
 
 # "Okay, let's break down this meme.": courtesies, then at most one sentence about the task, none about the picture.
@@ -60,7 +60,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _COSTS = re.compile(r"(?P<word>[A-Za-z]+)|(?P<digits>\d+)|(?P<hangul>[\uac00-\ud7af]+)|(?P<other>\S)")
 
 
-def split(path: str, *, category: str, texts: Iterable[Text]) -> tuple[Passage, ...]:
+def split_passages(path: str, *, category: str, texts: Iterable[Text]) -> tuple[Passage, ...]:
     """Return what is known of a meme in pieces that an encoder of 256 tokens reads whole."""
     passages = [Passage(Field.NAME, NAME_SOURCE, readable_name(path, category=category))]
     for text in texts:
@@ -69,7 +69,7 @@ def split(path: str, *, category: str, texts: Iterable[Text]) -> tuple[Passage, 
         elif text.kind is TextKind.DETAILED:
             passages += _detailed(text)
         else:
-            passages += _passages(Field.DESCRIPTION, text.source, "", plain(_without_courtesies(text.body)))
+            passages += _passages(Field.DESCRIPTION, text.source, "", strip_markdown(_without_courtesies(text.body)))
     return tuple(passage for passage in passages if passage.body)
 
 
@@ -90,18 +90,18 @@ def _detailed(text: Text) -> Iterator[Passage]:
     body = _without_courtesies(text.body)
     headings = list(_HEADING.finditer(body)) or list(_RUN_IN.finditer(body))
     before = body[: headings[0].start()] if headings else body
-    yield from _passages(Field.ANALYSIS if headings else Field.VISUAL, text.source, "", plain(before))
+    yield from _passages(Field.ANALYSIS if headings else Field.VISUAL, text.source, "", strip_markdown(before))
     visual_level: int | None = None
     for at, heading in enumerate(headings):
         end = headings[at + 1].start() if at + 1 < len(headings) else len(body)
         parts = heading.groupdict()
-        title = plain(parts.get("hashes") or parts.get("number") or parts["bold"]).strip(" :")
+        title = strip_markdown(parts.get("hashes") or parts.get("number") or parts["bold"]).strip(" :")
         level = len(parts.get("marks") or "") or _BELOW_HASHES
         if visual_level is None or level <= visual_level:
             says_so = "visual" in title.lower() or title.lower().startswith(("description", "what is seen"))
             visual_level = level if says_so else None
         field = Field.ANALYSIS if visual_level is None else Field.VISUAL
-        yield from _passages(field, text.source, title, plain(body[heading.end() : end]))
+        yield from _passages(field, text.source, title, strip_markdown(body[heading.end() : end]))
 
 
 def _without_courtesies(body: str) -> str:
@@ -115,16 +115,16 @@ def _without_courtesies(body: str) -> str:
     return shorter if shorter.strip() else whole
 
 
-def plain(markdown: str) -> str:
+def strip_markdown(markdown: str) -> str:
     """Return Markdown without its marks."""
     return _MARKUP.sub("", _LINK.sub(r"\1", markdown)).strip()
 
 
 def _passages(field: Field, source: str, heading: str, body: str) -> list[Passage]:
-    return [Passage(field, source, piece, heading) for piece in pieces(body)]
+    return [Passage(field, source, piece, heading) for piece in split_to_fit(body)]
 
 
-def pieces(text: str) -> list[str]:
+def split_to_fit(text: str) -> list[str]:
     """Return a text cut at the ends of sentences into pieces that fit, as few as that allows."""
     found: list[str] = []
     current: list[str] = []
@@ -165,10 +165,10 @@ def _letters(word: str) -> list[str]:
 
 def _fits(parts: Sequence[str]) -> bool:
     text = " ".join(parts)
-    return len(text.split()) <= MAX_WORDS and most_tokens(text) <= MAX_TOKENS
+    return len(text.split()) <= MAX_WORDS and token_upper_bound(text) <= MAX_TOKENS
 
 
-def most_tokens(text: str) -> int:
+def token_upper_bound(text: str) -> int:
     """Return how many of MiniLM's tokens a text in any script has at most; letters in random order may have more."""
     tokens = 0.0
     for found in _COSTS.finditer(text):

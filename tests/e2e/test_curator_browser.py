@@ -12,8 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from indexer.library.scan import scan_library
-from indexer.stages.decode import decode_pictures
-from indexer.work.progress import Silence
+from indexer.stages.decode import decode_memes
+from indexer.work.progress import SILENT
 from search.catalogue import ReadingRecord, open_catalogue
 from search.meme import TextKind
 from search.settings import Settings
@@ -41,8 +41,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_duplicates(draw_tiny_library(folder / "memes"))
     settings = Settings(library=folder / "memes", data=folder / "data")
     with open_catalogue(settings) as catalogue:
-        scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(Workspace(settings, catalogue), progress=Silence())
+        scan_library(settings.library, catalogue, progress=SILENT)
+        decode_memes(Workspace(settings, catalogue), progress=SILENT)
         add_pairs(catalogue)
     set_password(settings.data, PASSWORD)
     return folder

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
 from indexer.pipeline import index_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import UploadState, open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
@@ -54,7 +54,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_tiny_library(folder / "memes")
     settings = _settings(folder)
     with open_catalogue(settings) as catalogue:
-        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
     set_password(settings.data, PASSWORD)
     return folder
 

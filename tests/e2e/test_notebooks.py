@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from demo import draw_demo
 from indexer.pipeline import index_library
 from indexer.stages.find_duplicates import compare_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
@@ -29,8 +29,8 @@ def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = Settings(library=folder / "memes", data=folder / "data", ocr_engine="none")
     draw_demo(settings.library, memes=40)
     with open_catalogue(settings) as catalogue:
-        index_library(Workspace(settings, catalogue), progress=Silence())
-        compare_library(Workspace(settings, catalogue), progress=Silence())
+        index_library(Workspace(settings, catalogue), progress=SILENT)
+        compare_library(Workspace(settings, catalogue), progress=SILENT)
     return settings
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from indexer.pipeline import index_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, ReadingRecord, open_catalogue
 from search.meme import TextKind
 from search.settings import Settings
@@ -149,9 +149,7 @@ def moving(tiny_settings: Settings) -> Settings:
         tiny_settings.library / "Cats/blink.gif", save_all=True, append_images=frames[1:], duration=200, loop=0
     )
     with open_catalogue(tiny_settings) as catalogue:
-        index_library(
-            Workspace(tiny_settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder()
-        )
+        index_library(Workspace(tiny_settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
         line = ["BLINKING AGAIN", 0.9, [[0.1, 0.4], [0.9, 0.4], [0.9, 0.6], [0.1, 0.6]]]
         content = catalogue.memes.at("Cats/blink.gif").content_hash
         catalogue.texts.put_reading(ReadingRecord(content, TextKind.OCR, "reader", "BLINKING AGAIN", boxes=[line]))
@@ -200,7 +198,7 @@ def test_scrolling_brings_every_meme_and_back_returns_to_the_same_place(browser:
         library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
     )
     with open_catalogue(settings) as catalogue:
-        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
     with serving(settings) as address:
         page = browser.new_page(base_url=address, viewport=PHONE)
         page.goto("/memes/Many/index.html")

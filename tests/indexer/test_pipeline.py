@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from indexer.ocr.engines import Line, Reading
 from indexer.pipeline import index_library
 from indexer.status import library_status
-from indexer.work.progress import Silence, StageReport
+from indexer.work.progress import SILENT, StageReport
 from search.catalogue import open_catalogue
 from search.errors import DataFolderError, LibraryError, ModelUnavailable, UnreadableFile
 from search.meme import Field, MediaType, Stage, TextKind
@@ -56,9 +56,7 @@ class ColourReader:
 def index(settings: Settings, **more: object) -> tuple[list[StageReport], CountingEncoder]:
     encoder = CountingEncoder()
     with open_catalogue(settings) as catalogue:
-        reports = index_library(
-            Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: encoder, **more
-        )
+        reports = index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: encoder, **more)
     return reports, encoder
 
 
@@ -267,7 +265,7 @@ from pathlib import Path
 from tests.support.fakes import HashingTextEncoder
 from indexer.ocr.engines import Line, Reading
 from indexer.pipeline import index_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
@@ -291,7 +289,7 @@ class Encoder(HashingTextEncoder):
 settings = Settings(library=Path({library!r}), data=Path({data!r}), threads=1, text_encoder=HashingTextEncoder.name)
 while not Path({gate!r}).exists():
     time.sleep(0.01)
-index_library(Workspace(settings, open_catalogue(settings)), progress=Silence(), load_engine=lambda _: Slow(),
+index_library(Workspace(settings, open_catalogue(settings)), progress=SILENT, load_engine=lambda _: Slow(),
               load_encoder=lambda _: Encoder())
 """
 
@@ -411,11 +409,11 @@ def test_a_killed_run_goes_on_where_it_was(tiny_settings: Settings, tmp_path: Pa
     script = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.support.fakes import HashingTextEncoder\n"
         "from pathlib import Path; from search.settings import Settings; from search.catalogue import open_catalogue\n"
-        "from indexer.pipeline import index_library; from indexer.work.progress import Silence\n"
+        "from indexer.pipeline import index_library; from indexer.work.progress import SILENT\n"
         "from search.workspace import Workspace\n"
         f"settings = Settings(library=Path({str(tiny_settings.library)!r}), data=Path({str(tiny_settings.data)!r}), "
         f"ocr_engine='none', threads=1, text_encoder={HashingTextEncoder.name!r})\n"
-        "index_library(Workspace(settings, open_catalogue(settings)), progress=Silence(), "
+        "index_library(Workspace(settings, open_catalogue(settings)), progress=SILENT, "
         "load_encoder=lambda _: HashingTextEncoder())\n"
     )
     running = subprocess.Popen([sys.executable, "-c", script])

@@ -14,7 +14,7 @@ from PIL import Image
 from indexer.pipeline import index_library
 from indexer.stages.build_index import build_index
 from indexer.stages.embed_texts import split_texts
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import IndexUnusable, ModelUnavailable, NotFound, WrongUse
 from search.index.generations import live_folder
@@ -48,7 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         text_encoder=HashingTextEncoder.name,
     )
     with open_catalogue(settings) as catalogue:
-        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
         yield Home(
             settings, catalogue, open_searcher(Workspace(settings, catalogue), text_encoder=HashingTextEncoder())
         )
@@ -107,7 +107,7 @@ def test_a_quote_word_for_word_comes_before_the_same_words_apart(home: Home) -> 
     catalogue = home.catalogue
     assert home.searcher.search("is a good").hits[0].meme.path == 'Dogs/it\'s "good" #1?.png'
     index = home.searcher._index
-    ids = index.table.ids
+    ids = index.columns.ids
     [voter] = voters_of_quote(index, ["i", "hate", "monday"])
     assert ids[voter.scores(ids) == 1].tolist() == [catalogue.memes.at("Cats/monday.png").id]
     assert voters_of_quote(index, ["hate", "i", "monday"]) == []
@@ -228,7 +228,7 @@ def test_a_copy_is_the_nearest_relative_by_everything(fresh: Searcher, workspace
     folder = workspace.library / "Dogs"
     for file in list(folder.glob("fine.png*")):
         shutil.copy(file, folder / file.name.replace("fine", "copy"))
-    index_library(workspace, progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+    index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
     meme = workspace.catalogue.memes.at("Dogs/fine.png")
     for by in Likeness:
         assert paths(fresh.similar(meme.id, by=by))[0] == "Dogs/copy.png", by

@@ -13,10 +13,10 @@ from PIL import Image, ImageDraw
 
 from indexer.library.scan import scan_library
 from indexer.stages.build_index import build_index
-from indexer.stages.decode import decode_pictures
+from indexer.stages.decode import decode_memes
 from indexer.stages.embed_texts import embed_passages, split_texts
 from indexer.stages.find_duplicates import compare_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
@@ -38,11 +38,11 @@ def indexed_library(folder: Path) -> Settings:
     draw_tiny_library(folder / "memes")
     settings = settings_in(folder)
     with open_catalogue(settings) as catalogue:
-        scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(Workspace(settings, catalogue), progress=Silence())
-        compare_library(Workspace(settings, catalogue), progress=Silence())
+        scan_library(settings.library, catalogue, progress=SILENT)
+        decode_memes(Workspace(settings, catalogue), progress=SILENT)
+        compare_library(Workspace(settings, catalogue), progress=SILENT)
         split_texts(catalogue)
-        embed_passages(catalogue, HashingTextEncoder(), progress=Silence())
+        embed_passages(catalogue, HashingTextEncoder(), progress=SILENT)
         build_index(Workspace(settings, catalogue), text_encoder=settings.text_encoder)
     return settings
 

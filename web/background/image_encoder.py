@@ -11,7 +11,7 @@ from typing import cast
 
 from flask import Flask
 
-from indexer.stages.switch_image_encoder import is_seen, see_apart
+from indexer.stages.switch_image_encoder import switch_in_child_process, uses_chosen_encoder
 from search.errors import MemeticaError, WrongUse
 from search.settings import Settings, kept_setting
 from web.context import Site
@@ -54,7 +54,7 @@ class Seeing:
             pause = POLL_SECONDS
             if chosen.image_encoder == tried and self.trouble is not None:
                 pause, tried = RETRY_SECONDS, ""  # said once, and tried again much later
-            elif not is_seen(chosen):
+            elif not uses_chosen_encoder(chosen):
                 tried = chosen.image_encoder
                 self.trouble = self._seen(chosen)
             else:
@@ -78,7 +78,7 @@ class Seeing:
 
     def _seen(self, chosen: Settings) -> MemeticaError | None:
         try:
-            see_apart(chosen, begun=self._begun)
+            switch_in_child_process(chosen, begun=self._begun)
         except MemeticaError as error:
             return error
         return None

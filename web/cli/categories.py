@@ -33,7 +33,7 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
     Nothing is kept and nothing is moved. It judges by the picture and the words read in it.
     """
     from indexer.inbox.examine import open_examiner
-    from indexer.ocr.engines import load_ocr
+    from indexer.ocr.engines import load_ocr_engine
     from indexer.stages.train_categories import open_suggester
     from search.encoders.registry import load_text_encoder
 
@@ -47,7 +47,7 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
             raise WrongUse("There are no memes to learn from.", hint="Run `memetica index MEMES` first.")
         encoder = load_text_encoder(settings)
         examiner = open_examiner(
-            Workspace(settings, catalogue), engine=load_ocr(settings), unread="No OCR engine is chosen."
+            Workspace(settings, catalogue), engine=load_ocr_engine(settings), unread="No OCR engine is chosen."
         )
         suggester = open_suggester(Workspace(settings, catalogue), encoder=encoder)
         for file in files:

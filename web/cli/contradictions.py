@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from search.texts.agreement import Contradiction, contradicted
+from search.texts.agreement import Contradiction, is_contradicted
 from web.cli.terminal import Terminal
 from web.schemas import Row, page_url
 
@@ -33,7 +33,7 @@ def show_contradiction(terminal: Terminal, found: Contradiction) -> None:
     """Write a meme's contradiction: each text with its support and what speaks against it."""
     terminal.out.print(Text(found.meme.path, style="bold"))
     for witness in found.witnesses:
-        style = "yellow" if contradicted(witness) else "dim"
+        style = "yellow" if is_contradicted(witness) else "dim"
         named = f"  {witness.support:.2f}  {witness.text.kind.value} by {witness.text.source}"
         terminal.out.print(Text(named, style=style))
         for reason in witness.reasons:

@@ -95,7 +95,7 @@ def duplicates(
 def _find(session: Session, workspace: Workspace) -> bool:
     """Compare what is new; return whether all of it could be."""
     from indexer.library.format import library_root
-    from indexer.stages.decode import decode_pictures
+    from indexer.stages.decode import decode_memes
     from indexer.stages.find_duplicates import compare_library
     from indexer.work.progress import StageReport
     from web.cli.terminal import Bars
@@ -104,7 +104,7 @@ def _find(session: Session, workspace: Workspace) -> bool:
     bars = Bars(session.terminal)
     begun = monotonic()
     # What an earlier version decoded lacks what comparing asks for now.
-    done, failed = decode_pictures(workspace, progress=bars)
+    done, failed = decode_memes(workspace, progress=bars)
     session.terminal.report(StageReport(Stage.MEDIA, done, failed, monotonic() - begun))
     compared = compare_library(workspace, progress=bars)
     session.terminal.report(compared)

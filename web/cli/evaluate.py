@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from search.catalogue import Catalogue
     from search.evaluation.metrics import Comparison, Judged, Metric
     from search.evaluation.tuning import Fit, Sheet
-    from search.index.reader import OpenIndex
+    from search.index.reader import Index
     from search.settings import Settings
 
 FUSED = "fused"
@@ -119,16 +119,16 @@ def _sheets(
     from search.encoders.registry import load_image_encoder, load_text_encoder
     from search.evaluation.known_items import index_without, quotes, witnessed
     from search.evaluation.tuning import Asker
-    from search.index.reader import open_index
+    from search.index.reader import Index
 
-    index = open_index(workspace.index)
-    encoder = load_text_encoder(workspace.settings, often=True)
+    index = Index.open(workspace.index)
+    encoder = load_text_encoder(workspace.settings, long_running=True)
     seeing = None
     if index.pictures is not None and len(index.pictures):
-        seeing = load_image_encoder(workspace.settings, index.manifest.image_encoder, often=True)
+        seeing = load_image_encoder(workspace.settings, index.manifest.image_encoder, long_running=True)
     paths = {meme.id: meme.path for meme in workspace.catalogue.memes.everything()}
 
-    def asked(index: OpenIndex, queries: Iterable[Judged]) -> list[Sheet]:
+    def asked(index: Index, queries: Iterable[Judged]) -> list[Sheet]:
         asker = Asker(index, encoder, workspace.settings.weights, seeing if index.pictures is not None else None)
         return [asker.sheet(one.query) for one in queries]
 

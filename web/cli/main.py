@@ -290,7 +290,7 @@ def show(session: Session, meme: str) -> int:
 @verb
 def contradictions(session: Session, k: int, details: bool) -> int:
     """List memes whose descriptions or OCR contradict each other, the text that stands alone first."""
-    from search.texts.agreement import contradictions as list_contradictions
+    from search.texts.agreement import find_contradictions as list_contradictions
     from web.cli.contradictions import contradiction_row, show_contradiction
 
     settings = session.settings()

@@ -74,13 +74,13 @@ def _use(session: Session, settings: Settings, spec: str) -> None:
     from dataclasses import replace
 
     from search.encoders.clip_models import DEFAULT
-    from search.encoders.registry import make_image_encoder
+    from search.encoders.registry import export_image_encoder
     from search.settings import keep_setting
 
     chosen = "" if spec == NONE else _absolute(DEFAULT if spec == DEFAULT_NAME else spec)
     if chosen:
         session.terminal.say(f"Making {chosen} ready; weights that are not here come from the hub.", style="dim")
-        name = make_image_encoder(replace(settings, image_encoder=chosen))
+        name = export_image_encoder(replace(settings, image_encoder=chosen))
         session.terminal.say(f"{name} is ready.")
     keep_setting(settings.data, "image_encoder", chosen)
     if "MEMETICA_IMAGE_ENCODER" in os.environ:
@@ -93,9 +93,9 @@ def _use(session: Session, settings: Settings, spec: str) -> None:
 
 def _absolute(spec: str) -> str:
     """Return a model's name such that it means the same from any working directory."""
-    from search.encoders.clip_models import source_of
+    from search.encoders.clip_models import parse_model_spec
 
-    source = source_of(spec)
+    source = parse_model_spec(spec)
     if source.file is not None:
         return f"{source.model}@{source.file}"
     return str(source.folder) if source.folder is not None and "/" in spec else source.spec
@@ -103,7 +103,7 @@ def _absolute(spec: str) -> str:
 
 def rows_of(settings: Settings) -> Iterator[ModelRow]:
     """Yield a row for each model that is known, and for the one that is chosen if it is another."""
-    from search.encoders.clip_models import CHOICES
+    from search.encoders.clip_models import KNOWN_MODELS
     from search.encoders.registry import load_text_encoder
 
     try:
@@ -115,10 +115,10 @@ def rows_of(settings: Settings) -> Iterator[ModelRow]:
     yield ModelRow(
         "texts", settings.text_encoder, True, state, _size(folder), "English, 256 tokens; comes with Memetica", ""
     )
-    known = {one.spec for one in CHOICES}
+    known = {one.spec for one in KNOWN_MODELS}
     if settings.image_encoder and settings.image_encoder not in known:
         yield ModelRow("pictures", settings.image_encoder, True, *_ready(settings, settings.image_encoder), "yours", "")
-    for one in CHOICES:
+    for one in KNOWN_MODELS:
         recall = f"COCO text→image R@1 {one.recall:.3f}; " if one.recall is not None else ""
         in_use = one.spec == settings.image_encoder
         state, size = _ready(settings, one.spec)
@@ -146,18 +146,18 @@ def rows_of(settings: Settings) -> Iterator[ModelRow]:
 
 def _ready(settings: Settings, spec: str) -> tuple[str, str]:
     """Return what is here of an image encoder, and what it takes on the disk."""
-    from search.encoders.clip import folder_of
-    from search.encoders.clip_models import source_of
-    from search.encoders.clip_prepare import hub_cache, ready
+    from search.encoders.clip import model_folder
+    from search.encoders.clip_models import parse_model_spec
+    from search.encoders.clip_prepare import find_prepared, hub_cache
 
     models = settings.data / "models"
     try:
-        source = source_of(spec)
-        found = ready(models, spec)
+        source = parse_model_spec(spec)
+        found = find_prepared(models, spec)
     except MemeticaError as error:
         return error.message, ""
     if found is not None:
-        return "ready", _size(folder_of(models, found.name))
+        return "ready", _size(model_folder(models, found.name))
     if source.is_local:
         return "here, not made ready", ""
     return ("not ready; the hub's cache is looked at first" if hub_cache().is_dir() else "not here; from the hub"), ""

@@ -15,7 +15,13 @@ from indexer.stages.weigh_texts import BADLY_READ
 from search.catalogue import ReadingRecord, TextReview
 from search.errors import NotFound, WrongUse
 from search.meme import Meme, Text, TextKind
-from search.texts.agreement import Contradiction, Witness, contradicted, contradictions, disputed_in
+from search.texts.agreement import (
+    Contradiction,
+    TextReliability,
+    disputed_spans_in,
+    find_contradictions,
+    is_contradicted,
+)
 from web.context import site
 from web.curator.auth import curator_only
 from web.curator.home import Card
@@ -118,13 +124,13 @@ def disagreeing() -> str:
     """Show a meme whose texts contradict each other, the newest first, or the one after those passed over."""
     after = request.args.get("after", type=int)
     found: list[Contradiction] = list(
-        islice(contradictions(site().catalogue, encoder=site().settings.text_encoder, after=after), AHEAD)
+        islice(find_contradictions(site().catalogue, encoder=site().settings.text_encoder, after=after), AHEAD)
     )
     return render_template(
         "contradictions.html",
         found=found[0] if found else None,
         passed=after is not None,
-        contradicted=contradicted,
+        contradicted=is_contradicted,
         marked=_marked,
         names=NAMES,
         next=found[0].meme.id if len(found) > 1 else None,
@@ -132,10 +138,10 @@ def disagreeing() -> str:
     )
 
 
-def _marked(found: Contradiction, witness: Witness) -> tuple[list[tuple[str, bool]], str]:
+def _marked(found: Contradiction, witness: TextReliability) -> tuple[list[tuple[str, bool]], str]:
     """Return a text in pieces, of each whether it says what another text excludes, and the rest of a long one."""
     body, at, pieces = witness.text.body, 0, []
-    spans = disputed_in(found, witness)
+    spans = disputed_spans_in(found, witness)
     ends = len(body)
     if len(body) > LONG:
         ends = body.find("\n", max(LONG, spans[-1][1] if spans else 0))

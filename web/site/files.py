@@ -7,7 +7,7 @@ import re
 
 from flask import Blueprint, Response, request, send_file
 
-from indexer.media.svg import safe_svg
+from indexer.media.svg import sanitize_svg
 from indexer.media.thumbnails import thumbnail_path
 from search.errors import LibraryError, NotFound
 from search.meme import Meme
@@ -29,7 +29,7 @@ def send_meme(meme: Meme, *, download: bool = False) -> Response:
     kind = _TYPES.get(suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     try:
         if suffix == ".svg" and not download:
-            answer = Response(safe_svg(file.read_bytes()), mimetype="image/svg+xml")
+            answer = Response(sanitize_svg(file.read_bytes()), mimetype="image/svg+xml")
         else:
             answer = send_file(
                 file,

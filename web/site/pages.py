@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.status import library_status
 from search.encoders.clip import spec_of
-from search.encoders.clip_models import title_of
+from search.encoders.clip_models import display_name
 from search.errors import MemeticaError, NotFound
 from search.index.status import IndexStatus
 from search.meme import Field, Meme, Text, TextKind
@@ -318,7 +318,7 @@ def ago(time: datetime) -> str:
 def register_filters(app: Flask) -> None:
     """Give the templates the addresses and words that they use."""
     app.jinja_env.filters["ago"] = ago
-    app.jinja_env.filters["encoder_title"] = lambda name: title_of(spec_of(name))
+    app.jinja_env.filters["encoder_title"] = lambda name: display_name(spec_of(name))
     app.jinja_env.globals.update(
         page_url=page_url,
         file_url=file_url,

@@ -11,8 +11,8 @@ from indexer.curation import duplicates as curating
 from indexer.curation.duplicates import Decision, Proposals, apply, decide, declare, named, propose
 from indexer.curation.undo import undo
 from indexer.library.scan import scan_library
-from indexer.stages.decode import decode_pictures
-from indexer.work.progress import Silence
+from indexer.stages.decode import decode_memes
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, VerdictKind, open_catalogue
 from search.errors import LibraryError, NotFound, WrongUse
 from search.evidence import Tier
@@ -32,8 +32,8 @@ GROUPS = {
 def catalogue(tiny_settings: Settings) -> Iterator[Catalogue]:
     draw_duplicates(tiny_settings.library)
     with open_catalogue(tiny_settings) as opened:
-        scan_library(tiny_settings.library, opened, progress=Silence())
-        decode_pictures(Workspace(tiny_settings, opened), progress=Silence())
+        scan_library(tiny_settings.library, opened, progress=SILENT)
+        decode_memes(Workspace(tiny_settings, opened), progress=SILENT)
         add_pairs(opened)
         yield opened
 
@@ -75,11 +75,11 @@ def test_a_decision_is_never_asked_again_and_its_undo_restores(
     # Renamed, scanned again: the verdict is on the content, not on the path.
     if decision is not Decision.MERGE:
         (tiny_settings.library / one.kept.path).rename(tiny_settings.library / "Cats/renamed.png")
-        scan_library(tiny_settings.library, catalogue, progress=Silence())
+        scan_library(tiny_settings.library, catalogue, progress=SILENT)
         assert proposed(tiny_settings, catalogue) == left
         (tiny_settings.library / "Cats/renamed.png").rename(tiny_settings.library / one.kept.path)
     undo(Workspace(tiny_settings, catalogue), line.uid)
-    scan_library(tiny_settings.library, catalogue, progress=Silence())
+    scan_library(tiny_settings.library, catalogue, progress=SILENT)
     assert proposed(tiny_settings, catalogue) == GROUPS
 
 
@@ -99,8 +99,8 @@ def test_a_ledger_carried_elsewhere_settles_the_same(tiny_settings: Settings, ca
         decide(Workspace(tiny_settings, catalogue), Decision.KEEP_ALL, kept=one.kept, others=one.memes[1:])
     other = replace(tiny_settings, data=tiny_settings.data.with_name("other"))
     with open_catalogue(other) as elsewhere:
-        scan_library(other.library, elsewhere, progress=Silence())
-        decode_pictures(Workspace(other, elsewhere), progress=Silence())
+        scan_library(other.library, elsewhere, progress=SILENT)
+        decode_memes(Workspace(other, elsewhere), progress=SILENT)
         add_pairs(elsewhere)
         assert proposed(other, elsewhere) == GROUPS
         elsewhere.verdicts.put(catalogue.verdicts.all())

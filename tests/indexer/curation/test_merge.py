@@ -14,7 +14,7 @@ import pytest
 from indexer.curation import merge as merging
 from indexer.curation.merge import merge, recover_merges, trash_folder, undo_merge
 from indexer.library.scan import scan_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, MergeState, ReadingRecord, VerdictKind, open_catalogue
 from search.errors import LibraryError, MemeticaError, NotFound, WrongUse
 from search.meme import TextKind
@@ -61,7 +61,7 @@ def settings(tmp_path: Path) -> Settings:
     draw(tmp_path / "memes")
     found = Settings(library=tmp_path / "memes", data=tmp_path / "data")
     with open_catalogue(found) as catalogue:
-        scan_library(found.library, catalogue, progress=Silence())
+        scan_library(found.library, catalogue, progress=SILENT)
     return found
 
 
@@ -157,7 +157,7 @@ def test_a_meme_can_be_merged_again_after_an_undo(settings: Settings, catalogue:
     first = merged(settings, catalogue)
     # The same name comes back and goes again: each merge has a folder of its own in the trash.
     (settings.library / REMOVE).write_bytes(b"small")
-    scan_library(settings.library, catalogue, progress=Silence())
+    scan_library(settings.library, catalogue, progress=SILENT)
     second = merged(settings, catalogue)
     assert (trash_folder(settings.data, first.uid) / REMOVE).read_bytes() == b"small"
     undo_merge(Workspace(settings, catalogue), second.uid)
@@ -200,7 +200,7 @@ def test_a_later_first_seen_changes_nothing(settings: Settings, catalogue: Catal
 
 def test_several_go_at_once_the_same_bytes_too(settings: Settings, catalogue: Catalogue) -> None:
     (settings.library / "Cats/copy.png").write_bytes(FILES[KEEP])
-    scan_library(settings.library, catalogue, progress=Silence())
+    scan_library(settings.library, catalogue, progress=SILENT)
     before = tree(settings.library)
     paths = [REMOVE, "Cats/copy.png"]
     line = merge(
@@ -255,7 +255,7 @@ def test_a_meme_is_not_merged_into_itself_or_into_a_link_to_it(settings: Setting
         with pytest.raises(WrongUse):
             merge(Workspace(settings, catalogue), keep=keep, remove=remove)
     (settings.library / "Cats/link.png").symlink_to(settings.library / KEEP)
-    scan_library(settings.library, catalogue, progress=Silence())
+    scan_library(settings.library, catalogue, progress=SILENT)
     link = catalogue.memes.at("Cats/link.png")
     with pytest.raises(WrongUse, match="is a link"):
         merge(Workspace(settings, catalogue), keep=link, remove=[keep])

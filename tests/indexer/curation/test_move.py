@@ -13,7 +13,7 @@ from indexer.curation import move as refiling
 from indexer.curation.move import recover_refilings, refile, undo_refiling
 from indexer.curation.undo import undo
 from indexer.library.scan import scan_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, RefilingState, VerdictKind, open_catalogue
 from search.errors import LibraryError, WrongUse
 from search.meme import Meme
@@ -47,7 +47,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def catalogue(settings: Settings) -> Iterator[Catalogue]:
     with open_catalogue(settings) as catalogue:
-        scan_library(settings.library, catalogue, progress=Silence())
+        scan_library(settings.library, catalogue, progress=SILENT)
         yield catalogue
 
 
@@ -86,7 +86,7 @@ def test_a_move_takes_all_that_lies_beside_and_keeps_the_meme(settings: Settings
     assert catalogue.verdicts.settled() == frozenset(), "a move says nothing about duplicates"
     # An index run later finds nothing to do: the catalogue is as a scan leaves it.
     known = catalogue.memes.known()
-    scan_library(settings.library, catalogue, progress=Silence())
+    scan_library(settings.library, catalogue, progress=SILENT)
     assert catalogue.memes.known() == known
 
 

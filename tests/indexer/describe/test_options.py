@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from indexer.describe.options import Assignment, Tally
 from indexer.library.scan import scan_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.meme import TextKind
 from search.settings import Settings
@@ -22,7 +22,7 @@ from web.cli.main import main
 @pytest.fixture
 def scanned(tiny_settings: Settings) -> Settings:
     with open_catalogue(tiny_settings) as catalogue:
-        scan_library(tiny_settings.library, catalogue, progress=Silence())
+        scan_library(tiny_settings.library, catalogue, progress=SILENT)
     return tiny_settings
 
 

@@ -22,7 +22,7 @@ from indexer.describe.options import Assignment, Tally, Terms
 from indexer.describe.run import describe_memes
 from indexer.library.scan import scan_library
 from indexer.work.locks import lock
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, Outcome, open_catalogue
 from search.errors import LibraryError, ModelUnavailable, WrongUse
 from search.meme import Meme, Stage, TextKind
@@ -39,7 +39,7 @@ QUICK = {"first_pause": 0.01, "longest_pause": 0.05, "seconds": 5.0}
 def catalogue(tiny_settings: Settings) -> Iterator[Catalogue]:
     """The catalogue of the tiny library, scanned only."""
     with open_catalogue(tiny_settings) as opened:
-        scan_library(tiny_settings.library, opened, progress=Silence())
+        scan_library(tiny_settings.library, opened, progress=SILENT)
         yield opened
 
 
@@ -56,7 +56,7 @@ def describe(
     return describe_memes(
         Workspace(settings, catalogue),
         assignments=assignments,
-        progress=Silence(),
+        progress=SILENT,
         terms=Terms(**(QUICK | terms)),  # type: ignore[arg-type]
         heard=heard,
     )
@@ -149,7 +149,7 @@ def test_sidecars_are_added_and_everything_else_stays_as_it_is(tiny_settings: Se
     files = {name: state for name, state in before.items() if state[0]}
     assert {name: after[name] for name in files} == files
     # A scan finds them, and each text is still there once.
-    scan_library(tiny_settings.library, catalogue, progress=Silence())
+    scan_library(tiny_settings.library, catalogue, progress=SILENT)
     for meme in catalogue.memes.everything():
         ours = [text for text in catalogue.texts.of(meme) if text.source == "qwen3.5_4b"]
         assert [(text.body, text.sidecar) for text in ours] == [
@@ -209,7 +209,7 @@ def test_copies_of_a_file_are_asked_about_once_and_each_gets_its_sidecar(
 ) -> None:
     library = tiny_settings.library
     shutil.copy(library / "Dogs/fine.png", library / "Robots/fine too.png")
-    scan_library(library, catalogue, progress=Silence())
+    scan_library(library, catalogue, progress=SILENT)
     with VisionServer(described) as server:
         describe(tiny_settings, catalogue, server, write_sidecars=True)
         assert len(server.asked) == len(TINY)
@@ -411,7 +411,7 @@ def test_a_moving_meme_is_shown_as_its_frames_and_the_model_is_told_so(
 ) -> None:
     frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "green", "blue")]
     frames[0].save(tiny_settings.library / "Cats/dance.gif", save_all=True, append_images=frames[1:], duration=200)
-    scan_library(tiny_settings.library, catalogue, progress=Silence())
+    scan_library(tiny_settings.library, catalogue, progress=SILENT)
     with VisionServer(described) as server:
         describe(tiny_settings, catalogue, server)
     [moving] = [asked for asked in server.asked if "frames" in asked.prompt]
@@ -425,7 +425,7 @@ RUN = textwrap.dedent(
     import sys
     from pathlib import Path
     from indexer.describe.run import describe_memes
-    from indexer.work.progress import Silence
+    from indexer.work.progress import SILENT
     from indexer.describe.options import Assignment, Terms
     from search.catalogue import open_catalogue
     from search.meme import TextKind
@@ -440,7 +440,7 @@ RUN = textwrap.dedent(
         describe_memes(
             Workspace(settings, catalogue),
             assignments=assignments,
-            progress=Silence(),
+            progress=SILENT,
             terms=Terms(workers=2, write_sidecars=True),
         )
     """

@@ -33,7 +33,7 @@ from indexer.library.scan import scan_library
 from indexer.media.thumbnails import thumbnail_path
 from indexer.stages.decode import missing_pictures
 from indexer.stages.find_duplicates import compare_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, Upload, UploadState, open_catalogue
 from search.duplicates.candidates import CONTENT
 from search.errors import InboxFull, LibraryError, MemeticaError, SuspectedDuplicate, UnreadableFile, WrongUse
@@ -206,7 +206,7 @@ def test_what_is_accepted_while_the_library_is_scanned_stays(
     id = came(settings, catalogue, drawn()).id
     memes = catalogue.memes.count()
     while_listed(monkeypatch, lambda: accept(Workspace(settings, catalogue), id, category="Cats"), first=first)
-    scan_library(settings.library, catalogue, progress=Silence())
+    scan_library(settings.library, catalogue, progress=SILENT)
     assert catalogue.memes.count() == memes + 1
     assert catalogue.memes.at("Cats/zeppelin.png").id == catalogue.uploads.get(id).meme_id
 
@@ -222,7 +222,7 @@ def test_what_is_taken_back_while_the_library_is_scanned_is_gone(
     if touched:
         (settings.library / "Cats/zeppelin.png").touch()
     while_listed(monkeypatch, lambda: take_back(Workspace(settings, catalogue), id), first=first)
-    scan_library(settings.library, catalogue, progress=Silence())
+    scan_library(settings.library, catalogue, progress=SILENT)
     assert catalogue.memes.count() == memes
     assert not catalogue.memes.with_content(hashlib.sha256(drawn()).hexdigest())
 
@@ -244,7 +244,7 @@ def test_others_can_write_while_a_scan_reads_files(
         return real(file)
 
     monkeypatch.setattr(scanning, "content_hash", slow)
-    scan_library(settings.library, catalogue, progress=Silence())
+    scan_library(settings.library, catalogue, progress=SILENT)
     assert len(took) == 1 and took[0] < 4
     assert {"Cats/large.png", "Dogs/zeppelin.png"} <= {meme.path for meme in catalogue.memes.everything()}
 
@@ -388,7 +388,7 @@ def test_whatever_its_name_an_upload_becomes_a_meme_of_its_category(
     assert added == {done.path, f"{done.path}.first-seen.txt"}
     assert Path(done.path).parent == Path("Cats") and Path(done.path).suffix == ".png"
     assert done.path.isprintable() and not Path(done.path).name.startswith(".")
-    scan_library(settings.library, catalogue, progress=Silence())
+    scan_library(settings.library, catalogue, progress=SILENT)
     assert catalogue.memes.at(done.path).first_seen == done.came_at.replace(microsecond=0), "any scan finds it so"
 
 
@@ -546,7 +546,7 @@ def test_what_examining_found_is_not_asked_again_when_duplicates_are_looked_for(
         with Image.open(library_root(settings.library) / meme.path) as picture:
             return [picture.convert("RGB")]
 
-    report = compare_library(Workspace(settings, catalogue), progress=Silence(), load=load)
+    report = compare_library(Workspace(settings, catalogue), progress=SILENT, load=load)
     assert (report.done, report.failed) == (1, 0)
     assert asked == [], "nothing is like it, and its fingerprints are there"
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from indexer.media.decode import decode
-from indexer.media.svg import is_svg, render_svg, safe_svg, svg_size
+from indexer.media.svg import is_svg, render_svg, sanitize_svg, svg_size
 from search.errors import UnreadableFile
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="40" height="20"'
@@ -33,7 +33,7 @@ def refusal(data: bytes) -> str:
         render_svg(data, side=64)
     assert caught.value.hint
     with pytest.raises(UnreadableFile):
-        safe_svg(data)
+        sanitize_svg(data)
     return caught.value.message
 
 
@@ -127,7 +127,7 @@ DANGEROUS = {
 @pytest.mark.parametrize("name", DANGEROUS)
 def test_nothing_that_runs_or_reaches_out_is_left(name: str) -> None:
     data = svg(f'{DANGEROUS[name]}<rect x="20" width="20" height="20" fill="blue"/>')
-    safe = safe_svg(data)
+    safe = sanitize_svg(data)
     assert b"alert" not in safe
     assert b"evil" not in safe
     assert render_svg(safe, side=40).getpixel((30, 10)) == (*BLUE, 255)
@@ -140,10 +140,10 @@ def test_what_is_harmless_is_left_as_it_was() -> None:
         <rect class="b" width="40" height="20"/><image href="{picture}" width="10" height="20"/>
         <text x="1" y="2" xml:space="preserve">a <tspan>b</tspan> c</text>"""
     data = svg(inside)
-    safe = safe_svg(data)
+    safe = sanitize_svg(data)
     for kept in (b"Ok &amp; fine", b"a <tspan>b</tspan> c", b'xml:space="preserve"', picture.encode()):
         assert kept in safe
-    assert safe_svg(safe) == safe
+    assert sanitize_svg(safe) == safe
     drawn = render_svg(data, side=400)
     assert drawn.tobytes() == render_svg(safe, side=400).tobytes()
     assert (drawn.getpixel((60, 100)), drawn.getpixel((300, 190))) == ((*RED, 255), (*BLUE, 255))
@@ -159,7 +159,7 @@ def test_a_small_file_is_not_read_from_beside_the_drawing(tmp_path: Path, monkey
 
 def test_a_bomb_within_a_picture_within_a_drawing_is_left_out() -> None:
     large = data_uri(Image.new("1", (6000, 6000)))
-    assert b"data:" not in safe_svg(svg(f'<image href="{large}" width="40" height="20"/>'))
+    assert b"data:" not in sanitize_svg(svg(f'<image href="{large}" width="40" height="20"/>'))
 
 
 def test_entities_are_refused() -> None:

@@ -17,7 +17,7 @@ from indexer.ocr.engines import (
     Reading,
     Tesseract,
     _SpacedDecoder,
-    load_ocr,
+    load_ocr_engine,
     quality_of,
     read_frames,
     reading_of,
@@ -80,9 +80,9 @@ def test_quality_of_what_no_english_dictionary_judges_is_between_nothing_and_con
 
 
 def test_none_is_no_engine_and_an_unknown_one_is_named():
-    assert load_ocr(Settings(ocr_engine="none")) is None
+    assert load_ocr_engine(Settings(ocr_engine="none")) is None
     with pytest.raises(WrongUse, match="'easyocr'") as raised:
-        load_ocr(Settings(ocr_engine="easyocr"))
+        load_ocr_engine(Settings(ocr_engine="easyocr"))
     assert "tesseract" in raised.value.hint
 
 
@@ -211,7 +211,7 @@ def test_a_tesseract_that_fails_on_a_picture_is_that_pictures_failure(tmp_path, 
 def test_a_missing_tesseract_is_named_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ModelUnavailable, match="not installed") as raised:
-        load_ocr(Settings(ocr_engine="tesseract"))
+        load_ocr_engine(Settings(ocr_engine="tesseract"))
     assert "rapidocr" in raised.value.hint
 
 

@@ -16,14 +16,14 @@ from PIL import Image
 import indexer.stages.update_index
 from indexer.library.scan import scan_library
 from indexer.pipeline import index_library
-from indexer.stages.embed_images import embed_pictures
-from indexer.stages.switch_image_encoder import is_seen
-from indexer.stages.update_index import bring_up_to_date
+from indexer.stages.embed_images import embed_images
+from indexer.stages.switch_image_encoder import uses_chosen_encoder
+from indexer.stages.update_index import update_index
 from indexer.status import library_status
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import ModelUnavailable
-from search.index.reader import open_index
+from search.index.reader import Index
 from search.meme import Field, Stage
 from search.searcher import Likeness, Searcher
 from search.settings import Settings, keep_setting
@@ -71,7 +71,7 @@ def settings(tmp_path: Path) -> Settings:
 def index(settings: Settings, catalogue: Catalogue, encoder: ColourImageEncoder | None) -> None:
     index_library(
         Workspace(settings, catalogue),
-        progress=Silence(),
+        progress=SILENT,
         load_encoder=lambda _: HashingTextEncoder(),
         load_images=lambda settings: encoder,
     )
@@ -85,7 +85,7 @@ def catalogue(settings: Settings) -> Iterator[Catalogue]:
 
 
 def searcher(settings: Settings, catalogue: Catalogue, **more: object) -> Searcher:
-    found = open_index(settings.data / "index")
+    found = Index.open(settings.data / "index")
     return Searcher(
         Workspace(settings, catalogue), index=found, text_encoder=HashingTextEncoder(), load_images=load, **more
     )  # type: ignore[arg-type]
@@ -130,10 +130,10 @@ def test_a_file_that_is_gone_when_it_is_to_be_seen_is_recorded_and_the_rest_goes
     settings: Settings, catalogue: Catalogue
 ) -> None:
     (settings.library / "Plain" / "1.png").unlink()
-    assert embed_pictures(Workspace(settings, catalogue), Renamed(), progress=Silence()) == (3, 1)
+    assert embed_images(Workspace(settings, catalogue), Renamed(), progress=SILENT) == (3, 1)
     failure = next(one for one in catalogue.failures.all() if one.stage is Stage.PICTURES)
     assert (failure.subject, failure.source) == ("Plain/1.png", Renamed.name)
-    assert embed_pictures(Workspace(settings, catalogue), Renamed(), progress=Silence()) == (0, 0)
+    assert embed_images(Workspace(settings, catalogue), Renamed(), progress=SILENT) == (0, 0)
 
 
 def test_a_killed_run_goes_on_where_it_was(
@@ -151,9 +151,9 @@ def test_a_killed_run_goes_on_where_it_was(
             return super().encode_prepared(prepared)
 
     with pytest.raises(KeyboardInterrupt):
-        embed_pictures(Workspace(settings, catalogue), Dying(), progress=Silence())
+        embed_images(Workspace(settings, catalogue), Dying(), progress=SILENT)
     assert catalogue.embeddings.count_pictures(Renamed.name) == 2
-    assert embed_pictures(Workspace(settings, catalogue), Renamed(), progress=Silence()) == (2, 0)
+    assert embed_images(Workspace(settings, catalogue), Renamed(), progress=SILENT) == (2, 0)
 
 
 def test_the_index_stays_with_its_encoder_until_another_has_seen_everything(
@@ -161,17 +161,17 @@ def test_the_index_stays_with_its_encoder_until_another_has_seen_everything(
 ) -> None:
     live = searcher(settings, catalogue)
     other = replace(settings, image_encoder="other-colours")
-    assert is_seen(settings) and not is_seen(other)
+    assert uses_chosen_encoder(settings) and not uses_chosen_encoder(other)
     live.choose("other-colours")
-    embed_pictures(Workspace(other, catalogue), Renamed(), progress=Silence())
+    embed_images(Workspace(other, catalogue), Renamed(), progress=SILENT)
     assert live.status().image_encoder == "colours-1"  # what is half there is not searched
     assert any("other-colours is chosen" in one for one in live.status().missing)
     assert live.search("red").hits[0].meme.path == "Plain/0.png"
-    texts = dict(open_index(settings.data / "index").manifest.rows)
+    texts = dict(Index.open(settings.data / "index").manifest.rows)
     index(other, catalogue, Renamed())
     assert live.reload_if_changed() and live.status().image_encoder == Renamed.name
     assert live.search("red").hits[0].meme.path == "Plain/0.png"
-    assert dict(open_index(settings.data / "index").manifest.rows) == texts
+    assert dict(Index.open(settings.data / "index").manifest.rows) == texts
     assert not any("is chosen" in one for one in live.status().missing)
 
 
@@ -179,7 +179,7 @@ def test_an_encoder_that_is_gone_costs_its_voice_alone(settings: Settings, catal
     def gone(settings: Settings, name: str) -> ColourImageEncoder:
         raise ModelUnavailable(f"There is no {name}.", hint="Make it.")
 
-    found = open_index(settings.data / "index")
+    found = Index.open(settings.data / "index")
     blind = Searcher(Workspace(settings, catalogue), index=found, text_encoder=HashingTextEncoder(), load_images=gone)
     assert "Plain/0.png" in {hit.meme.path for hit in blind.search("plain").hits}
     assert any(one == "Words do not find pictures: There is no colours-1. Make it." for one in blind.status().missing)
@@ -191,19 +191,19 @@ def test_weights_that_cannot_be_had_cost_the_stage_not_the_run(settings: Setting
 
     reports = index_library(
         Workspace(replace(settings, image_encoder="other-colours"), catalogue),
-        progress=Silence(),
+        progress=SILENT,
         load_encoder=lambda _: HashingTextEncoder(),
         load_images=away,
     )
     report = next(one for one in reports if one.stage is Stage.PICTURES)
     assert (report.failed, report.note) == (1, "The hub is away.")
-    assert open_index(settings.data / "index").manifest.image_encoder == "colours-1"  # as it was
+    assert Index.open(settings.data / "index").manifest.image_encoder == "colours-1"  # as it was
 
 
 def test_choosing_nothing_takes_the_field_out_of_the_index(settings: Settings, catalogue: Catalogue) -> None:
     blind = replace(settings, image_encoder="")
     index(blind, catalogue, None)
-    found = open_index(settings.data / "index")
+    found = Index.open(settings.data / "index")
     assert found.pictures is None and found.manifest.image_encoder == ""
     assert catalogue.embeddings.count_pictures("colours-1") == 4  # kept, should it be chosen again
 
@@ -213,19 +213,19 @@ def test_a_meme_that_comes_while_a_site_serves_is_seen_too(
 ) -> None:
     monkeypatch.setattr(indexer.stages.update_index, "load_image_encoder", load)
     Image.new("RGB", (50, 50), "#000000").save(settings.library / "Plain" / "new.png")
-    scan_library(settings.library, catalogue, progress=Silence())
-    from indexer.stages.decode import decode_pictures
+    scan_library(settings.library, catalogue, progress=SILENT)
+    from indexer.stages.decode import decode_memes
 
-    decode_pictures(Workspace(settings, catalogue), progress=Silence())
+    decode_memes(Workspace(settings, catalogue), progress=SILENT)
     id = catalogue.memes.at("Plain/new.png").id
     live = searcher(settings, catalogue)
-    bring_up_to_date(Workspace(settings, catalogue), [id], encoder=HashingTextEncoder())
+    update_index(Workspace(settings, catalogue), [id], encoder=HashingTextEncoder())
     assert live.search("black").hits[0].meme.id == id
     (settings.library / "Plain" / "0.png").unlink()
-    scan_library(settings.library, catalogue, progress=Silence())
+    scan_library(settings.library, catalogue, progress=SILENT)
     gone = [one for one in catalogue.memes.vanished_ids()]
-    bring_up_to_date(Workspace(settings, catalogue), gone, encoder=HashingTextEncoder())
-    pictures = open_index(settings.data / "index").pictures
+    update_index(Workspace(settings, catalogue), gone, encoder=HashingTextEncoder())
+    pictures = Index.open(settings.data / "index").pictures
     assert pictures is not None and len(np.unique(pictures.owners)) == 4
 
 
@@ -240,7 +240,7 @@ def test_a_serving_site_brings_the_index_to_what_is_chosen(
             raise ModelUnavailable("The hub is away.")
         index(settings, catalogue, Renamed() if settings.image_encoder == "other-colours" else ColourImageEncoder())
 
-    monkeypatch.setattr("web.background.image_encoder.see_apart", apart)
+    monkeypatch.setattr("web.background.image_encoder.switch_in_child_process", apart)
     monkeypatch.setattr("web.background.image_encoder.POLL_SECONDS", 0.01)
     monkeypatch.setattr("web.context.load_image_encoder", load)
     app = app_over(settings)

@@ -13,17 +13,17 @@ from PIL import Image, ImageDraw
 from indexer.library.scan import scan_again
 from indexer.stages import build_index as build
 from indexer.stages.build_index import build_index
-from indexer.stages.decode import decode_pictures
-from indexer.stages.update_index import bring_up_to_date
-from indexer.work.progress import Silence
+from indexer.stages.decode import decode_memes
+from indexer.stages.update_index import update_index
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue
-from search.index import VectorIndex, build_vectors, extend_vectors
+from search.index import DenseIndex, build_dense, extend_dense
 from search.index import dense as cosine
-from search.index.columns import MemeTable, changed_table
+from search.index.columns import MemeColumns, update_columns
 from search.index.generations import TEXT_FIELDS, live_folder, live_generation
 from search.index.lexical import ALL_TEXT
-from search.index.reader import OpenIndex, open_index
-from search.index.variants import NEAR, standing_for
+from search.index.reader import Index
+from search.index.variants import NEAR, find_representative
 from search.meme import Field
 from search.searcher import open_searcher
 from search.settings import Settings
@@ -45,40 +45,40 @@ def add(settings: Settings, catalogue: Catalogue, path: str, *, words: str, colo
     picture.save(file)
     file.with_name(f"{file.name}.txt").write_text(words, "utf-8")
     scan_again(settings.library, catalogue, [path])
-    decode_pictures(Workspace(settings, catalogue), progress=Silence())
+    decode_memes(Workspace(settings, catalogue), progress=SILENT)
     return catalogue.memes.at(path).id
 
 
-def built_anew(settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> OpenIndex:
+def built_anew(settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Index:
     """Return an index built anew with the whitening of the live one, which an extension keeps."""
-    kept = open_index(settings.data / "index").whitening
-    monkeypatch.setattr(build, "whitening_of", lambda parts, dimensions: kept)
+    kept = Index.open(settings.data / "index").whitening
+    monkeypatch.setattr(build, "fit_whitening", lambda parts, dimensions: kept)
     build_index(Workspace(settings, catalogue), text_encoder=ENCODER.name, force=True)
-    return open_index(settings.data / "index")
+    return Index.open(settings.data / "index")
 
 
-def assert_same(one: OpenIndex, other: OpenIndex) -> None:
+def assert_same(one: Index, other: Index) -> None:
     assert (one.manifest.memes, one.manifest.rows) == (other.manifest.memes, other.manifest.rows)
-    assert one.table.categories == other.table.categories
+    assert one.columns.categories == other.columns.categories
     for column in ("ids", "first_seen", "category", "type", "variant_of"):
-        assert getattr(one.table, column).tolist() == getattr(other.table, column).tolist(), column
-    assert {field: has.tolist() for field, has in one.table.has.items()} == {
-        field: has.tolist() for field, has in other.table.has.items()
+        assert getattr(one.columns, column).tolist() == getattr(other.columns, column).tolist(), column
+    assert {field: has.tolist() for field, has in one.columns.has.items()} == {
+        field: has.tolist() for field, has in other.columns.has.items()
     }
     for first, second in (
         (one.looks, other.looks),
-        *((one.meanings[field], other.meanings[field]) for field in TEXT_FIELDS),
+        *((one.dense[field], other.dense[field]) for field in TEXT_FIELDS),
     ):
         assert first.owners.tolist() == second.owners.tolist()
         assert np.allclose(first.rows, second.rows, atol=1e-3)  # float16, multiplied in other batches
     bits = np.frombuffer(bytes(range(32)), np.uint8)
     for first, second in zip(one.fingerprints.within(bits, 256), other.fingerprints.within(bits, 256), strict=True):
         assert first.tolist() == second.tolist()
-    vocabulary = other.words.vocabulary
-    assert len(one.words) == len(other.words)
+    vocabulary = other.lexical.vocabulary
+    assert len(one.lexical) == len(other.lexical)
     for word in [*vocabulary, "nobody"]:
         for field in (ALL_TEXT, Field.OCR, Field.NAME):
-            found, expected = (index.words.search([word], field, k=50) for index in (one, other))
+            found, expected = (index.lexical.search([word], field, k=50) for index in (one, other))
             assert found[0].tolist() == expected[0].tolist(), (word, field)
             assert found[1] == pytest.approx(expected[1], abs=1e-6)
 
@@ -88,9 +88,9 @@ def test_what_comes_is_indexed_as_if_all_were_built_anew(workspace: Workspace, m
         id = add(
             workspace.settings, workspace.catalogue, f"Åffen/new {number}.png", words=words, colour=f"#f0{number}0a0"
         )
-        manifest = bring_up_to_date(workspace, [id], encoder=ENCODER)
+        manifest = update_index(workspace, [id], encoder=ENCODER)
         assert manifest.changed == number + 1
-    extended = open_index(workspace.index)
+    extended = Index.open(workspace.index)
     assert extended.manifest.memes == len(TINY) + 3
     assert_same(extended, built_anew(workspace.settings, workspace.catalogue, monkeypatch))
 
@@ -100,18 +100,18 @@ def test_what_changes_and_what_goes_is_too(workspace: Workspace, monkeypatch: py
     (workspace.library / "Dogs/fine.png.txt").write_text("everything is wonderful", "utf-8")
     (workspace.library / toaster.path).unlink()
     scan_again(workspace.library, workspace.catalogue, [fine.path, toaster.path])
-    bring_up_to_date(workspace, [fine.id, toaster.id], encoder=ENCODER)
-    extended = open_index(workspace.index)
-    assert extended.table.rows(np.array([fine.id])).tolist() == [extended.table.ids.tolist().index(fine.id)]
-    assert toaster.id not in extended.table.ids
+    update_index(workspace, [fine.id, toaster.id], encoder=ENCODER)
+    extended = Index.open(workspace.index)
+    assert extended.columns.rows(np.array([fine.id])).tolist() == [extended.columns.ids.tolist().index(fine.id)]
+    assert toaster.id not in extended.columns.ids
     # A word's rarity still counts what left until segments are merged: the order of memes is the same, not each score.
     anew = built_anew(workspace.settings, workspace.catalogue, monkeypatch)
     for word in ("wonderful", "fine", "toaster", "robot"):
-        assert extended.words.search([word], k=9)[0].tolist() == anew.words.search([word], k=9)[0].tolist()
+        assert extended.lexical.search([word], k=9)[0].tolist() == anew.lexical.search([word], k=9)[0].tolist()
     for field in TEXT_FIELDS:
-        assert np.allclose(extended.meanings[field].rows, anew.meanings[field].rows, atol=1e-3)
+        assert np.allclose(extended.dense[field].rows, anew.dense[field].rows, atol=1e-3)
     assert extended.manifest.rows == anew.manifest.rows
-    assert extended.table.ids.tolist() == anew.table.ids.tolist()
+    assert extended.columns.ids.tolist() == anew.columns.ids.tolist()
 
 
 def test_a_searcher_that_was_open_finds_what_came_and_the_generation_before_stays_as_it_was(
@@ -121,7 +121,7 @@ def test_a_searcher_that_was_open_finds_what_came_and_the_generation_before_stay
     before = live_folder(workspace.index)
     files = {file: file.read_bytes() for file in before.rglob("*") if file.is_file()}
     id = add(workspace.settings, workspace.catalogue, "Cats/xylophone.png", words="zebra crossing")
-    bring_up_to_date(workspace, [id], encoder=ENCODER)
+    update_index(workspace, [id], encoder=ENCODER)
     assert searcher.search("zebra crossing").hits[0].meme.id == id
     assert searcher.search("xylophone").hits[0].meme.id == id
     assert {file: file.read_bytes() for file in before.rglob("*") if file.is_file()} == files
@@ -129,7 +129,7 @@ def test_a_searcher_that_was_open_finds_what_came_and_the_generation_before_stay
 
 def test_the_next_whole_build_does_not_take_an_extended_index_for_its_own(workspace: Workspace) -> None:
     id = add(workspace.settings, workspace.catalogue, "Cats/new.png", words="zebra")
-    extended = bring_up_to_date(workspace, [id], encoder=ENCODER)
+    extended = update_index(workspace, [id], encoder=ENCODER)
     assert extended.revision < workspace.catalogue.revision()
     whole = build_index(workspace, text_encoder=ENCODER.name)
     assert (whole.changed, whole.revision) == (0, workspace.catalogue.revision())
@@ -138,10 +138,10 @@ def test_the_next_whole_build_does_not_take_an_extended_index_for_its_own(worksp
 def test_done_twice_it_holds_each_meme_once(workspace: Workspace) -> None:
     id = add(workspace.settings, workspace.catalogue, "Cats/new.png", words="zebra")
     for _ in range(2):
-        bring_up_to_date(workspace, [id], encoder=ENCODER)
-    index = open_index(workspace.index)
-    assert index.table.ids.tolist().count(id) == 1
-    assert index.words.search(["zebra"], k=9)[0].tolist() == [id]
+        update_index(workspace, [id], encoder=ENCODER)
+    index = Index.open(workspace.index)
+    assert index.columns.ids.tolist().count(id) == 1
+    assert index.lexical.search(["zebra"], k=9)[0].tolist() == [id]
     assert index.looks.owners.tolist().count(id) == 1
 
 
@@ -156,20 +156,20 @@ def test_what_cannot_be_extended_is_built(workspace: Workspace, trouble: str) ->
         build_index(workspace, text_encoder="other")
     id = add(workspace.settings, workspace.catalogue, "Cats/new.png", words="zebra")
     # What is not embedded by this encoder elsewhere is no reason to lack the meme.
-    manifest = bring_up_to_date(workspace, [id], encoder=ENCODER)
+    manifest = update_index(workspace, [id], encoder=ENCODER)
     assert (manifest.text_encoder, manifest.memes, manifest.changed) == (ENCODER.name, len(TINY) + 1, 0)
 
 
 def test_a_variant_joins_the_one_that_stands_for_its_like(workspace: Workspace) -> None:
     ids = [add(workspace.settings, workspace.catalogue, f"Cats/{name}.png", words=name) for name in ("one", "other")]
     for id in ids:
-        bring_up_to_date(workspace, [id], encoder=ENCODER)
-    table = open_index(workspace.index).table
+        update_index(workspace, [id], encoder=ENCODER)
+    table = Index.open(workspace.index).columns
     assert table.variant_of[table.rows(np.array(ids))].tolist() == [ids[0], ids[0]]
     (workspace.library / "Cats/one.png").unlink()
     scan_again(workspace.library, workspace.catalogue, ["Cats/one.png"])
-    bring_up_to_date(workspace, ids[:1], encoder=ENCODER)
-    table = open_index(workspace.index).table
+    update_index(workspace, ids[:1], encoder=ENCODER)
+    table = Index.open(workspace.index).columns
     assert table.variants(ids[1]).tolist() == [ids[1]]
 
 
@@ -186,15 +186,15 @@ def test_the_most_alike_of_those_that_are_near_enough_stands() -> None:
         return np.packbits(other)
 
     ids = np.array([10, 11, 12, 13])
-    assert standing_for(look, np.packbits(bits), ids=ids, looks=looks, bits_of=bits_of) == 11
-    assert standing_for(look, np.packbits(bits), ids=ids[2:], looks=looks[2:], bits_of=bits_of) is None
+    assert find_representative(look, np.packbits(bits), ids=ids, looks=looks, bits_of=bits_of) == 11
+    assert find_representative(look, np.packbits(bits), ids=ids[2:], looks=looks[2:], bits_of=bits_of) is None
     flat = np.zeros(32, np.uint8)
-    assert standing_for(look, flat, ids=ids, looks=looks, bits_of=lambda id: flat) is None
+    assert find_representative(look, flat, ids=ids, looks=looks, bits_of=lambda id: flat) is None
 
 
-def table(ids: list[int], categories: list[str], variant_of: list[int], fields: dict[Field, list[int]]) -> MemeTable:
+def table(ids: list[int], categories: list[str], variant_of: list[int], fields: dict[Field, list[int]]) -> MemeColumns:
     names = tuple(sorted(set(categories)))
-    return MemeTable(
+    return MemeColumns(
         ids=np.array(ids),
         first_seen=np.array([100 + id for id in ids]),
         category=np.array([names.index(one) for one in categories], np.int32),
@@ -208,7 +208,7 @@ def table(ids: list[int], categories: list[str], variant_of: list[int], fields: 
 def test_a_changed_table_names_just_the_categories_that_are_left() -> None:
     old = table([1, 3, 5], ["B", "A", "D"], [1, 1, 5], {Field.OCR: [1, 5]})
     new = table([2, 5], ["C", "A"], [2, 1], {Field.OCR: [2], Field.LOOK: [5]})
-    found = changed_table(old, new, without=np.array([1, 2, 5]))
+    found = update_columns(old, new, without=np.array([1, 2, 5]))
     assert found.ids.tolist() == [2, 3, 5]
     assert [found.categories[code] for code in found.category] == ["C", "A", "A"]
     assert found.categories == ("A", "C")
@@ -229,12 +229,12 @@ def test_a_large_index_answers_as_a_small_one_does_after_it_was_extended(
     rows = draw.standard_normal((600, 16)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     owners = np.sort(draw.integers(10, 800, 600))
-    build_vectors(tmp_path / "old", rows, owners=owners)
+    build_dense(tmp_path / "old", rows, owners=owners)
     new = np.eye(16, dtype=np.float32)[:2]
-    count = extend_vectors(
+    count = extend_dense(
         tmp_path / "old", tmp_path / "new", new, owners=np.array([owner, owner]), without=np.array([owner])
     )
-    index = VectorIndex.open(tmp_path / "new", dimensions=16)
+    index = DenseIndex.open(tmp_path / "new", dimensions=16)
     assert count == len(index) == 602
     assert index.codes is not None and index.codes.ntotal == 602
     for direction in new:
@@ -245,6 +245,6 @@ def test_a_large_index_answers_as_a_small_one_does_after_it_was_extended(
 def test_the_time_of_building_is_told(workspace: Workspace) -> None:
     begun = datetime.now(UTC)
     id = add(workspace.settings, workspace.catalogue, "Cats/new.png", words="zebra")
-    manifest = bring_up_to_date(workspace, [id], encoder=ENCODER)
+    manifest = update_index(workspace, [id], encoder=ENCODER)
     assert begun <= manifest.built_at <= datetime.now(UTC)
     assert manifest.generation == live_generation(workspace.index)

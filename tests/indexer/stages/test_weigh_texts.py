@@ -11,12 +11,12 @@ from indexer.stages.build_index import build_index
 from indexer.stages.embed_texts import embed_passages, split_texts
 from indexer.stages.weigh_texts import BADLY_READ, JUNK, reading_quality, weigh_texts
 from indexer.status import library_status
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, ReadingRecord, TextReview, open_catalogue
 from search.meme import Field, Meme, Stage, TextKind
 from search.searcher import open_searcher
 from search.settings import Settings
-from search.texts.agreement import Hearing, contradictions, hear
+from search.texts.agreement import SourceAgreement, assess_texts, find_contradictions
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 
@@ -49,7 +49,7 @@ def fine(catalogue: Catalogue) -> Meme:
 
 def rebuild(settings: Settings, catalogue: Catalogue) -> None:
     split_texts(catalogue)
-    embed_passages(catalogue, HashingTextEncoder(), progress=Silence())
+    embed_passages(catalogue, HashingTextEncoder(), progress=SILENT)
     weigh_texts(catalogue, encoder=HashingTextEncoder.name)
     build_index(Workspace(settings, catalogue), text_encoder=HashingTextEncoder.name)
 
@@ -85,14 +85,16 @@ def test_a_judged_contradiction_is_not_asked_again_even_after_a_new_index(
     tiny_settings: Settings, catalogue: Catalogue, fine: Meme
 ) -> None:
     rebuild(tiny_settings, catalogue)
-    [found] = contradictions(catalogue, encoder=HashingTextEncoder.name)
+    [found] = find_contradictions(catalogue, encoder=HashingTextEncoder.name)
     assert found.witnesses[0].text.source == "bad"
     catalogue.text_reviews.put(fine.content_hash, found.witnesses[0].text, TextReview.WRONG)
     (tiny_settings.library / fine.path).rename(tiny_settings.library / "Robots/fine.png")
-    index_library(Workspace(tiny_settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
-    assert list(contradictions(catalogue, encoder=HashingTextEncoder.name)) == []
+    index_library(Workspace(tiny_settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
+    assert list(find_contradictions(catalogue, encoder=HashingTextEncoder.name)) == []
     catalogue.text_reviews.put(fine.content_hash, found.witnesses[0].text, TextReview.OPEN)
-    assert [one.meme.path for one in contradictions(catalogue, encoder=HashingTextEncoder.name)] == ["Robots/fine.png"]
+    assert [one.meme.path for one in find_contradictions(catalogue, encoder=HashingTextEncoder.name)] == [
+        "Robots/fine.png"
+    ]
 
 
 def test_a_text_that_is_written_anew_is_judged_anew(catalogue: Catalogue, fine: Meme) -> None:
@@ -142,7 +144,7 @@ def test_badly_read_memes_are_read_again_by_another_engine_and_leave_the_list(ti
         for engine, again in ((Engine("a-1", "xqzr vbnm", 0.4), False), (Engine("b-1", "all is well", 0.9), True)):
             reports = index_library(
                 Workspace(tiny_settings, catalogue),
-                progress=Silence(),
+                progress=SILENT,
                 badly_read=again,
                 load_engine=lambda _, engine=engine: engine,
                 load_encoder=lambda _: HashingTextEncoder(),
@@ -156,7 +158,7 @@ def test_badly_read_memes_are_read_again_by_another_engine_and_leave_the_list(ti
 def test_weights_are_kept_until_a_text_or_a_judgement_changes(catalogue: Catalogue, fine: Meme) -> None:
     encoder = HashingTextEncoder()
     split_texts(catalogue)
-    embed_passages(catalogue, encoder, progress=Silence())
+    embed_passages(catalogue, encoder, progress=SILENT)
     assert weigh_texts(catalogue, encoder=encoder.name) >= 1
     before = catalogue.revision()
     assert weigh_texts(catalogue, encoder=encoder.name) == 0
@@ -171,25 +173,25 @@ def test_only_memes_that_disagreed_or_have_changed_since_are_heard_again(
     rebuild(tiny_settings, catalogue)
     asked: list[str] = []
 
-    def noted(catalogue: Catalogue, meme: Meme, *, encoder: str) -> Hearing:
+    def noted(catalogue: Catalogue, meme: Meme, *, encoder: str) -> SourceAgreement:
         asked.append(meme.path)
-        return hear(catalogue, meme, encoder=encoder)
+        return assess_texts(catalogue, meme, encoder=encoder)
 
-    monkeypatch.setattr("search.texts.agreement.hear", noted)
-    assert [one.meme.path for one in contradictions(catalogue, encoder=HashingTextEncoder.name)] == [fine.path]
+    monkeypatch.setattr("search.texts.agreement.assess_texts", noted)
+    assert [one.meme.path for one in find_contradictions(catalogue, encoder=HashingTextEncoder.name)] == [fine.path]
     assert asked == [fine.path]
     assert catalogue.texts.count_disputed() == 1
-    assert list(contradictions(catalogue, encoder=HashingTextEncoder.name, after=fine.id)) == []
+    assert list(find_contradictions(catalogue, encoder=HashingTextEncoder.name, after=fine.id)) == []
     other = catalogue.memes.at("Cats/monday.png")
     for source, body in (("good", FINE), ("bad", OTHER)):
         catalogue.texts.put_reading(ReadingRecord(other.content_hash, TextKind.SIMPLE, source, body))
-    found = [one.meme.path for one in contradictions(catalogue, encoder=HashingTextEncoder.name)]
+    found = [one.meme.path for one in find_contradictions(catalogue, encoder=HashingTextEncoder.name)]
     assert sorted(found) == sorted([fine.path, other.path])
     [first_found, _] = found
     after = catalogue.memes.at(first_found).id
-    assert [one.meme.path for one in contradictions(catalogue, encoder=HashingTextEncoder.name, after=after)] == found[
-        1:
-    ]
+    assert [
+        one.meme.path for one in find_contradictions(catalogue, encoder=HashingTextEncoder.name, after=after)
+    ] == found[1:]
     bad = next(text for text in catalogue.texts.of(fine) if text.source == "bad")
     catalogue.text_reviews.put(fine.content_hash, bad, TextReview.WRONG)
     rebuild(tiny_settings, catalogue)

@@ -9,7 +9,7 @@ import pytest
 
 from search.duplicates import candidates
 from search.duplicates.candidates import Candidates, Features, features_of, words_of
-from search.index import VectorIndex, build_vectors
+from search.index import DenseIndex, build_dense
 from tests.support.duplicated import EDITS, captioned, scene
 
 COUNT = 14
@@ -40,8 +40,8 @@ def test_rare_shared_words_make_a_candidate_of_another_picture(library: Candidat
 def test_what_an_image_encoder_sees_in_both_makes_a_candidate(tmp_path: Path) -> None:
     # The last meme is a copy of the first's content; of the one before it no content is known.
     rows = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0]]
-    build_vectors(tmp_path / "pictures", rows, owners=np.array([10, 11, 12, 13, 14]))
-    seen, place_of = VectorIndex.open(tmp_path / "pictures", dimensions=4), {10: 0, 11: 1, 12: 2, 14: 0}
+    build_dense(tmp_path / "pictures", rows, owners=np.array([10, 11, 12, 13, 14]))
+    seen, place_of = DenseIndex.open(tmp_path / "pictures", dimensions=4), {10: 0, 11: 1, 12: 2, 14: 0}
     drawn = [features_of([scene(seed)]) for seed in range(3)]
     library = Candidates([f"{seed:064}" for seed in range(3)], drawn, seen=seen, place_of=place_of)
     nothing = np.empty((0, 32), np.uint8)

@@ -20,18 +20,18 @@ from demo.scenes import Scene, draw_scene, random_scene
 from demo.small_clip.phrases import held_out_scene
 from indexer.inbox.examine import see_frames, tags_by_sight
 from indexer.pipeline import index_library
-from indexer.stages.build_index import image_encoder_of
-from indexer.work.progress import Silence
+from indexer.stages.build_index import live_image_encoder
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.duplicates.candidates import Features, open_candidates
 from search.encoders import clip_prepare as making
-from search.encoders.clip import Clip, clip_named, folder_of
-from search.encoders.clip_models import CHOICES, SHIPPED, SMALL, source_of, title_of
-from search.encoders.clip_prepare import make_ready, ready
-from search.encoders.clip_preprocess import PicturePreparing, cleaned
-from search.encoders.zero_shot import tags_of
+from search.encoders.clip import Clip, load_clip, model_folder
+from search.encoders.clip_models import KNOWN_MODELS, SHIPPED, SMALL, display_name, parse_model_spec
+from search.encoders.clip_prepare import find_prepared, prepare_clip
+from search.encoders.clip_preprocess import ImagePreprocessing, cleaned
+from search.encoders.zero_shot import classify_zero_shot
 from search.errors import ModelUnavailable, WrongUse
-from search.index.reader import open_index, open_sight
+from search.index.reader import Index, open_picture_vectors
 from search.meme import Field
 from search.searcher import Searcher
 from search.settings import Settings
@@ -117,15 +117,15 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_models(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Path:
     """A folder of models with a tiny CLIP of random weights."""
     models = tmp_path_factory.mktemp("models")
-    make_ready(models, str(tiny_folder), threads=1)
+    prepare_clip(models, str(tiny_folder), threads=1)
     return models
 
 
 @pytest.mark.real_models
 def test_a_folder_is_made_ready_and_agrees_with_open_clip(tiny_models: Path, tiny_folder: Path) -> None:
-    manifest = ready(tiny_models, str(tiny_folder))
+    manifest = find_prepared(tiny_models, str(tiny_folder))
     assert manifest is not None and manifest.dimensions == 32 and manifest.bias is None
-    clip = clip_named(tiny_models, manifest.name, threads=1)
+    clip = load_clip(tiny_models, manifest.name, threads=1)
     agrees_with_original(clip, tiny_folder)
     rows = clip.encode_images(pictures(20))
     assert rows.shape == (20, 32) and rows.dtype == np.float32
@@ -141,19 +141,19 @@ def test_what_is_ready_is_not_made_again_and_what_is_damaged_is(
     def never(*given: Any, **more: Any) -> None:
         raise AssertionError("made again")
 
-    manifest = ready(tiny_models, str(tiny_folder))
+    manifest = find_prepared(tiny_models, str(tiny_folder))
     assert manifest is not None
     with monkeypatch.context() as patch:
         patch.setattr(making, "_export", never)
-        assert make_ready(tiny_models, str(tiny_folder)).name == manifest.name
-        image = folder_of(tiny_models, manifest.name) / "image.onnx"
+        assert prepare_clip(tiny_models, str(tiny_folder)).name == manifest.name
+        image = model_folder(tiny_models, manifest.name) / "image.onnx"
         kept = image.read_bytes()
         image.write_bytes(kept[:-7])
-        assert ready(tiny_models, str(tiny_folder)) is None
+        assert find_prepared(tiny_models, str(tiny_folder)) is None
         with pytest.raises(AssertionError, match="made again"):
-            make_ready(tiny_models, str(tiny_folder))
+            prepare_clip(tiny_models, str(tiny_folder))
         image.write_bytes(b"x" * len(kept))
-        clip = clip_named(tiny_models, manifest.name)
+        clip = load_clip(tiny_models, manifest.name)
         with pytest.raises(ModelUnavailable, match="damaged"):
             clip.encode_images(pictures())
         image.write_bytes(kept)
@@ -166,9 +166,9 @@ def test_a_sigmoid_model_keeps_its_bias_and_its_way_with_texts_and_pictures(tmp_
     folder = write_checkpoint(
         tmp_path / "clip", preprocessing=preprocessing, custom_text=True, init_logit_bias=-10.0, text_cfg=text
     )
-    manifest = make_ready(tmp_path / "models", str(folder), threads=1)
+    manifest = prepare_clip(tmp_path / "models", str(folder), threads=1)
     assert manifest.bias == -10 and manifest.text.clean == "canonicalize"
-    clip = clip_named(tmp_path / "models", manifest.name, threads=1)
+    clip = load_clip(tmp_path / "models", manifest.name, threads=1)
     agrees_with_original(clip, folder)
     products = np.array([[0.5, -0.5]], np.float32)
     logits = manifest.scale * products - 10
@@ -187,19 +187,19 @@ def test_a_name_with_a_checkpoint_is_that_model_with_those_weights(tmp_path: Pat
     torch.manual_seed(3)
     file = tmp_path / "weights.pt"
     torch.save(open_clip.create_model("ViT-S-32-alt").state_dict(), file)
-    manifest = make_ready(tmp_path / "models", f"ViT-S-32-alt@{file}", threads=2)
+    manifest = prepare_clip(tmp_path / "models", f"ViT-S-32-alt@{file}", threads=2)
     assert manifest.dimensions == 256 and manifest.picture.size == (224, 224)
     file.write_bytes(b"no checkpoint")
-    assert ready(tmp_path / "models", f"ViT-S-32-alt@{file}") is None
+    assert find_prepared(tmp_path / "models", f"ViT-S-32-alt@{file}") is None
     with pytest.raises(ModelUnavailable, match=r"cannot be (had|loaded)"):
-        make_ready(tmp_path / "models", f"ViT-S-32-alt@{file}")
-    assert clip_named(tmp_path / "models", manifest.name).encode_images(pictures(1)).shape == (1, 256)
+        prepare_clip(tmp_path / "models", f"ViT-S-32-alt@{file}")
+    assert load_clip(tmp_path / "models", manifest.name).encode_images(pictures(1)).shape == (1, 256)
 
 
 @pytest.mark.real_models
 def test_other_weights_have_another_name(tmp_path: Path, tiny_models: Path, tiny_folder: Path) -> None:
     other = write_checkpoint(tmp_path / "clip", seed=9)
-    manifest, known = make_ready(tmp_path / "models", str(other)), ready(tiny_models, str(tiny_folder))
+    manifest, known = prepare_clip(tmp_path / "models", str(other)), find_prepared(tiny_models, str(tiny_folder))
     assert known is not None
     assert manifest.name.rpartition("#")[2] != known.name.rpartition("#")[2]
 
@@ -222,7 +222,7 @@ def test_a_hub_that_is_away_is_found_out_without_a_retry(
     if cached:
         (tmp_path / "hub" / "hub" / "models--other--model").mkdir(parents=True)
     with pytest.raises(ModelUnavailable, match=r"hub http://127.0.0.1:9 does not answer") as raised:
-        make_ready(tmp_path / "models", "ViT-B-32/laion2b_s34b_b79k")
+        prepare_clip(tmp_path / "models", "ViT-B-32/laion2b_s34b_b79k")
     assert "search by words" in raised.value.hint and "ViT-B-32@" in raised.value.hint
     assert [one["HF_HUB_OFFLINE"] for one in ran] == (["1"] if cached else [])  # the cache is looked at, nothing more
 
@@ -230,7 +230,7 @@ def test_a_hub_that_is_away_is_found_out_without_a_retry(
 @pytest.mark.parametrize("spec", ["", "ViT-B-32", "a/b/c", "ViT-B-32@/no/such/file.pt", "@file"])
 def test_what_names_nothing_is_refused(spec: str) -> None:
     with pytest.raises(WrongUse):
-        source_of(spec)
+        parse_model_spec(spec)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_what_names_nothing_is_refused(spec: str) -> None:
     ],
 )
 def test_visitors_see_no_path_of_the_machine(spec: str, title: str) -> None:
-    assert title_of(spec) == title
+    assert display_name(spec) == title
 
 
 @pytest.mark.real_models
@@ -256,12 +256,12 @@ def test_a_model_or_a_tag_that_open_clip_does_not_know_is_wrong_use(
 ) -> None:
     monkeypatch.setattr(making, "hub_answers", lambda: True)
     with pytest.raises(WrongUse, match=said):
-        make_ready(tmp_path, spec)
+        prepare_clip(tmp_path, spec)
 
 
 def test_every_choice_names_something_and_the_shipped_weights_are_small() -> None:
-    assert {source_of(one.spec).spec for one in CHOICES} == {one.spec for one in CHOICES}
-    assert source_of(SMALL).folder == SHIPPED
+    assert {parse_model_spec(one.spec).spec for one in KNOWN_MODELS} == {one.spec for one in KNOWN_MODELS}
+    assert parse_model_spec(SMALL).folder == SHIPPED
     assert sum(file.stat().st_size for file in SHIPPED.iterdir()) < 12_000_000
     assert "not for photographs" in (SHIPPED / "README.md").read_text("utf-8")
 
@@ -269,7 +269,7 @@ def test_every_choice_names_something_and_the_shipped_weights_are_small() -> Non
 @pytest.mark.parametrize("mode", ["shortest", "longest", "squash"])
 @pytest.mark.parametrize("size", [(100, 40), (40, 100), (64, 64), (7, 300), (5, 5)])
 def test_a_prepared_picture_has_the_models_size(mode: str, size: tuple[int, int]) -> None:
-    preparing = PicturePreparing((48, 48), (0.5,) * 3, (0.5,) * 3, "bicubic", mode, 0)
+    preparing = ImagePreprocessing((48, 48), (0.5,) * 3, (0.5,) * 3, "bicubic", mode, 0)
     found = preparing(Image.new("RGB", size, "white"))
     assert found.shape == (3, 48, 48) and found.dtype == np.float32
     assert found.max() == pytest.approx(1)
@@ -283,9 +283,9 @@ def test_texts_are_cleaned_as_the_tokenizer_was_taught() -> None:
 
 @pytest.fixture(scope="module")
 def small(small_clip_models: Path) -> Clip:
-    manifest = ready(small_clip_models, SMALL)
+    manifest = find_prepared(small_clip_models, SMALL)
     assert manifest is not None
-    return clip_named(small_clip_models, manifest.name, threads=2)
+    return load_clip(small_clip_models, manifest.name, threads=2)
 
 
 @pytest.mark.real_models
@@ -297,10 +297,12 @@ def test_the_small_clip_finds_scenes_that_it_never_saw(small: Clip) -> None:
     rank = (products > np.diag(products)[:, None]).sum(axis=1)
     assert (rank == 0).mean() >= 0.9 and (rank < 5).mean() >= 0.97
     names = [str(place) for place in Place]
-    told = [tags_of(small, row[None], names, count=1)[0] for row in seen]
+    told = [classify_zero_shot(small, row[None], names, count=1)[0] for row in seen]
     right = np.mean([name == str(scene.place) for (name, _), scene in zip(told, scenes, strict=True)])
     assert right >= 0.7  # of 18 places
-    assert sum(share for _, share in tags_of(small, seen[:1], names, count=len(names))) == pytest.approx(1, abs=1e-4)
+    assert sum(share for _, share in classify_zero_shot(small, seen[:1], names, count=len(names))) == pytest.approx(
+        1, abs=1e-4
+    )
 
 
 @pytest.fixture(scope="module")
@@ -323,7 +325,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, small_clip_models: Path) -> I
         file.parent.mkdir(parents=True, exist_ok=True)
         draw_scene(scene, (400, 300)).save(file)
     with open_catalogue(settings) as catalogue:
-        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
         yield settings, catalogue
 
 
@@ -337,7 +339,7 @@ SCENES = (
 
 def seeing(settings: Settings, catalogue: Catalogue) -> Searcher:
     return Searcher(
-        Workspace(settings, catalogue), index=open_index(settings.data / "index"), text_encoder=HashingTextEncoder()
+        Workspace(settings, catalogue), index=Index.open(settings.data / "index"), text_encoder=HashingTextEncoder()
     )
 
 
@@ -374,24 +376,24 @@ def test_a_category_is_told_by_its_name_alone(seen: tuple[Settings, Catalogue]) 
     settings, catalogue = seen
     picture = draw_scene(replace(SCENES[1], subject=Subject.DOG, sky=Sky.DAY), (400, 300))
     assert (
-        tags_by_sight(catalogue, see_frames(settings, [picture], seen_by=image_encoder_of(settings.data / "index")))[0][
+        tags_by_sight(catalogue, see_frames(settings, [picture], seen_by=live_image_encoder(settings.data / "index")))[
             0
-        ]
+        ][0]
         == "Beach"
     )
     without = replace(settings, data=settings.data / "none")
-    assert tags_by_sight(catalogue, see_frames(without, [picture], seen_by=image_encoder_of(without.data))) == []
+    assert tags_by_sight(catalogue, see_frames(without, [picture], seen_by=live_image_encoder(without.data))) == []
 
 
 @pytest.mark.real_models
 def test_what_the_live_index_saw_makes_candidates(seen: tuple[Settings, Catalogue]) -> None:
     settings, catalogue = seen
-    sight = open_sight(settings.data / "index")
-    assert sight is not None and sight.encoder == image_encoder_of(settings.data / "index")
+    sight = open_picture_vectors(settings.data / "index")
+    assert sight is not None and sight.encoder == live_image_encoder(settings.data / "index")
     library = open_candidates(catalogue, seen=sight.pictures)
     frames = see_frames(settings, [draw_scene(SCENES[3], (520, 300))], seen_by=sight.encoder)
     assert frames is not None
     nothing = np.empty((0, 32), np.uint8)
     first, *_ = library.of(Features(nothing, nothing, (), (), sight=frames.rows))
     assert [Path(meme.path).stem for meme in catalogue.memes.with_content(library.hashes[first])] == ["3"]
-    assert open_sight(settings.data / "none") is None
+    assert open_picture_vectors(settings.data / "none") is None

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from search.encoders import minilm
-from search.encoders.base import checked
+from search.encoders.base import validate_vectors
 from search.encoders.minilm import NAME, MiniLM, export_minilm, open_minilm
 from search.errors import DataFolderError, ModelUnavailable
 
@@ -59,7 +59,7 @@ def test_export_agrees_with_sentence_transformers_and_says_so(models):
 
 
 def test_rows_keep_the_promise_and_like_meanings_are_near(encoder):
-    rows = checked(encoder.encode(TEXTS), rows=len(TEXTS), dimensions=384, encoder=encoder.name)
+    rows = validate_vectors(encoder.encode(TEXTS), rows=len(TEXTS), dimensions=384, encoder=encoder.name)
     assert rows[0] @ rows[5] > 0.6 > 0.2 > rows[0] @ rows[2]
     assert encoder.encode([]).shape == (0, 384)
 
@@ -71,16 +71,16 @@ def test_a_text_has_the_same_row_alone_and_among_others(encoder):
 
 
 def test_openvino_runs_the_same_model(models, encoder):
-    quick = open_minilm(models, threads=2, often=True)
+    quick = open_minilm(models, threads=2, long_running=True)
     assert (quick.runtime.name, encoder.runtime.name) == ("openvino", "onnxruntime")
-    rows = checked(quick.encode(TEXTS), rows=len(TEXTS), dimensions=384, encoder=quick.name)
+    rows = validate_vectors(quick.encode(TEXTS), rows=len(TEXTS), dimensions=384, encoder=quick.name)
     assert (rows * encoder.encode(TEXTS)).sum(axis=1).min() >= 0.999
     alone = np.concatenate([quick.encode([text]) for text in TEXTS])
     assert (rows * alone).sum(axis=1).min() >= 0.9995
 
 
 def test_openvino_answers_several_threads_at_once(models):
-    quick = open_minilm(models, threads=2, often=True)
+    quick = open_minilm(models, threads=2, long_running=True)
     expected = quick.encode(TEXTS)
     with ThreadPoolExecutor(4) as pool:
         for rows in pool.map(lambda _: quick.encode(TEXTS), range(12)):
@@ -92,12 +92,12 @@ def test_a_runtime_that_was_not_found_to_agree_is_not_used(copied, agreement):
     manifest = copied / NAME / "manifest.json"
     known = json.loads(manifest.read_text("utf-8"))
     manifest.write_text(json.dumps(known | {"least_cosine_to_original": agreement}), "utf-8")
-    assert open_minilm(copied, often=True).runtime.name == "onnxruntime"
+    assert open_minilm(copied, long_running=True).runtime.name == "onnxruntime"
 
 
 def test_without_openvino_onnx_runtime_serves(models, monkeypatch):
     monkeypatch.setattr("search.encoders.runtimes.has_openvino", lambda: False)
-    assert open_minilm(models, often=True).runtime.name == "onnxruntime"
+    assert open_minilm(models, long_running=True).runtime.name == "onnxruntime"
 
 
 def test_what_is_past_256_tokens_is_not_read(encoder):
@@ -109,7 +109,7 @@ def test_what_is_past_256_tokens_is_not_read(encoder):
 
 def test_any_string_can_be_encoded(encoder):
     rows = encoder.encode(["\ud800 lone", "\x00", "\u202e", "a" * 100_000, "\n"])
-    checked(rows, rows=5, dimensions=384, encoder=encoder.name)
+    validate_vectors(rows, rows=5, dimensions=384, encoder=encoder.name)
 
 
 def test_loading_and_encoding_import_no_torch(models):
@@ -143,7 +143,7 @@ def test_one_changed_byte_is_noticed(copied, name):
         opened.seek(-1, os.SEEK_CUR)
         opened.write(bytes([byte ^ 1]))
     with pytest.raises(ModelUnavailable, match=f"damaged: {name}") as raised:
-        open_minilm(copied, often=True)
+        open_minilm(copied, long_running=True)
     assert "memetica index" in raised.value.hint
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search.encoders.base import checked
+from search.encoders.base import validate_vectors
 from search.encoders.registry import (
     chosen_image_encoder,
+    export_image_encoder,
     export_text_encoder,
     load_image_encoder,
     load_text_encoder,
-    make_image_encoder,
 )
 from search.errors import IndexUnusable, ModelUnavailable
 from search.settings import Settings
@@ -22,7 +22,7 @@ from tests.support.fakes import ColourImageEncoder, HashingTextEncoder
 def test_fake_text_encoder_keeps_the_promise_and_puts_shared_words_nearer():
     encoder = HashingTextEncoder()
     texts = ["a cat on a sofa", "the cat and the sofa", "quarterly tax return", ""]
-    rows = checked(encoder.encode(texts), rows=4, dimensions=encoder.dimensions, encoder=encoder.name)
+    rows = validate_vectors(encoder.encode(texts), rows=4, dimensions=encoder.dimensions, encoder=encoder.name)
     assert rows[0] @ rows[1] > rows[0] @ rows[2] + 0.2
 
 
@@ -43,12 +43,12 @@ def test_fake_image_encoder_puts_a_picture_nearest_to_its_colour_word():
 )
 def test_a_broken_promise_is_named_at_the_border(bad, says):
     with pytest.raises(IndexUnusable, match=says):
-        checked(bad, rows=1, dimensions=4, encoder="broken")
+        validate_vectors(bad, rows=1, dimensions=4, encoder="broken")
 
 
 def test_checked_accepts_no_rows_and_gives_contiguous_float32():
-    assert checked(np.zeros((0, 4)), rows=0, dimensions=4, encoder="any").shape == (0, 4)
-    rows = checked(np.eye(4)[:, ::-1][:2], rows=2, dimensions=4, encoder="any")
+    assert validate_vectors(np.zeros((0, 4)), rows=0, dimensions=4, encoder="any").shape == (0, 4)
+    rows = validate_vectors(np.eye(4)[:, ::-1][:2], rows=2, dimensions=4, encoder="any")
     assert rows.dtype == np.float32 and rows.flags.c_contiguous
 
 
@@ -67,7 +67,7 @@ def test_an_unknown_text_encoder_is_named_with_the_known_one(tmp_path, verb):
 
 
 def test_no_image_encoder_is_made_ready_unless_one_is_chosen(tmp_path):
-    assert make_image_encoder(Settings(data=tmp_path)) == chosen_image_encoder(Settings(data=tmp_path)) == ""
+    assert export_image_encoder(Settings(data=tmp_path)) == chosen_image_encoder(Settings(data=tmp_path)) == ""
     assert list(tmp_path.iterdir()) == []
 
 

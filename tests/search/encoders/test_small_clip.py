@@ -29,8 +29,8 @@ from demo.small_clip.pool import SIDE, as_in_a_meme, draw_pool, scene_at
 from demo.small_clip.towers import SIDE as SEEN
 from demo.small_clip.towers import TEXT_ROW, SmallClip, normalised, save_small_clip
 from demo.small_clip.training import PHRASES, Lessons, lessons, train
-from search.encoders.clip import clip_named
-from search.encoders.clip_prepare import make_ready
+from search.encoders.clip import load_clip
+from search.encoders.clip_prepare import prepare_clip
 from search.encoders.registry import export_text_encoder, load_text_encoder
 from search.settings import Settings
 from tests.support.fakes import HashingTextEncoder
@@ -160,8 +160,8 @@ def untrained() -> SmallClip:
 @pytest.mark.real_models
 def test_a_stored_model_is_read_as_any_open_clip_folder(tmp_path: Path, untrained: SmallClip) -> None:
     save_small_clip(untrained, tmp_path / "folder")
-    manifest = make_ready(tmp_path / "models", str(tmp_path / "folder"), threads=2)
-    clip = clip_named(tmp_path / "models", manifest.name)
+    manifest = prepare_clip(tmp_path / "models", str(tmp_path / "folder"), threads=2)
+    clip = load_clip(tmp_path / "models", manifest.name)
     picture = draw_scene(SCENE, (SEEN, SEEN))
     with torch.no_grad():
         ours = untrained.picture_rows(_as_seen(np.asarray(picture)[None])).numpy()

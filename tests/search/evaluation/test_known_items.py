@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from indexer.pipeline import index_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.evaluation.known_items import (
     DAMAGED,
@@ -29,7 +29,7 @@ from search.evaluation.known_items import (
 )
 from search.evaluation.metrics import metrics_of, values_by_kind
 from search.evaluation.tuning import Asker
-from search.index.reader import OpenIndex, open_index
+from search.index.reader import Index
 from search.settings import WEIGHTS, Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
@@ -94,7 +94,7 @@ class Home:
 
     settings: Settings
     catalogue: Catalogue
-    index: OpenIndex
+    index: Index
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +118,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         library=folder / "memes", data=folder / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
     )
     with open_catalogue(settings) as catalogue:
-        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
-        yield Home(settings, catalogue, open_index(settings.data / "index"))
+        index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
+        yield Home(settings, catalogue, Index.open(settings.data / "index"))
 
 
 def test_a_quote_stands_in_every_meme_that_answers_it(home: Home) -> None:
@@ -173,11 +173,11 @@ def test_what_the_asking_model_wrote_cannot_answer(home: Home, tmp_path: Path) -
         [other] = set(texts) - {source}
         own = "picture" if source == "vision-a" else "shown"  # a word of that model's alone
         assert own in texts[source] and own not in texts[other]
-        assert id not in without.words.search([own], "description", k=COUNT)[0]
-        assert len(without.meanings["description"].rows_of(id)) == 1
-        assert len(home.index.meanings["description"].rows_of(id)) == 2
-    assert len(without.meanings["description"]) == len(home.index.meanings["description"]) - len(asked)
-    assert len(without.meanings["ocr"]) == COUNT
+        assert id not in without.lexical.search([own], "description", k=COUNT)[0]
+        assert len(without.dense["description"].rows_of(id)) == 1
+        assert len(home.index.dense["description"].rows_of(id)) == 2
+    assert len(without.dense["description"]) == len(home.index.dense["description"]) - len(asked)
+    assert len(without.dense["ocr"]) == COUNT
 
 
 def gate(home: Home, weights: dict[str, float], folder: Path) -> dict[str, float]:
@@ -206,7 +206,7 @@ def test_the_ranking_finds_known_memes_and_a_worse_one_would_be_noticed(home: Ho
 
 def run(home: Home, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, list[dict], str]:
     monkeypatch.setattr(
-        "search.encoders.registry.load_text_encoder", lambda settings, often=False: HashingTextEncoder()
+        "search.encoders.registry.load_text_encoder", lambda settings, long_running=False: HashingTextEncoder()
     )
     monkeypatch.setenv("MEMETICA_TEXT_ENCODER", HashingTextEncoder.name)
     common = ["--library", str(home.settings.library), "--data", str(home.settings.data)]

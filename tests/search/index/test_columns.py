@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from search.errors import IndexUnusable
-from search.index.columns import MemeTable, read_table, table_of, write_table
+from search.index.columns import MemeColumns, make_columns, read_columns, write_columns
 from search.meme import Field, MediaType, Meme
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -29,11 +29,11 @@ MEMES = [
 
 
 @pytest.fixture
-def table() -> MemeTable:
-    return table_of(MEMES, fields={Field.OCR: np.array([3, 9]), Field.LOOK: np.array([], np.int64)})
+def table() -> MemeColumns:
+    return make_columns(MEMES, fields={Field.OCR: np.array([3, 9]), Field.LOOK: np.array([], np.int64)})
 
 
-def test_the_newest_come_first_and_of_one_second_the_higher_id(table: MemeTable) -> None:
+def test_the_newest_come_first_and_of_one_second_the_higher_id(table: MemeColumns) -> None:
     assert table.newest.tolist() == [5, 3, 2, 8, 9]
     assert table.newest_of(np.array([9, 2, 3])).tolist() == [3, 2, 9]
 
@@ -48,35 +48,37 @@ def test_the_newest_come_first_and_of_one_second_the_higher_id(table: MemeTable)
         (" Cats ", [8]),
     ],
 )
-def test_a_category_holds_those_below_it(table: MemeTable, category: str, ids: list[int]) -> None:
+def test_a_category_holds_those_below_it(table: MemeColumns, category: str, ids: list[int]) -> None:
     found = table.in_category(category)
     assert found is not None and found.tolist() == ids
 
 
 @pytest.mark.parametrize("category", ["T", "Dogs", "", "TV - "])
-def test_a_category_that_is_none_is_not_an_empty_one(table: MemeTable, category: str) -> None:
+def test_a_category_that_is_none_is_not_an_empty_one(table: MemeColumns, category: str) -> None:
     assert table.in_category(category) is None
 
 
 def test_a_parent_without_memes_of_its_own_holds_its_children() -> None:
-    found = table_of(MEMES[:1], fields={}).in_category("TV")
+    found = make_columns(MEMES[:1], fields={}).in_category("TV")
     assert found is not None and found.tolist() == [2]
 
 
-def test_what_a_field_alone_speaks_for_is_told(table: MemeTable) -> None:
-    found = table_of(MEMES, fields={Field.NAME: table.ids, Field.OCR: np.array([3, 9]), Field.VISUAL: np.array([8])})
+def test_what_a_field_alone_speaks_for_is_told(table: MemeColumns) -> None:
+    found = make_columns(
+        MEMES, fields={Field.NAME: table.ids, Field.OCR: np.array([3, 9]), Field.VISUAL: np.array([8])}
+    )
     assert found.ids_with(Field.NAME, without=(Field.OCR, Field.VISUAL)).tolist() == [2, 5]
     assert found.ids_with(Field.OCR, without=()).tolist() == [3, 9]
 
 
-def test_rows_are_the_places_of_ids(table: MemeTable) -> None:
+def test_rows_are_the_places_of_ids(table: MemeColumns) -> None:
     assert table.ids[table.rows(np.array([9, 3]))].tolist() == [9, 3]
     assert table.has[Field.OCR][table.rows(np.array([9, 8, 3]))].tolist() == [True, False, True]
 
 
-def test_what_was_written_is_read(table: MemeTable, tmp_path: Path) -> None:
-    write_table(tmp_path / "memes.npz", table)
-    found = read_table(tmp_path / "memes.npz")
+def test_what_was_written_is_read(table: MemeColumns, tmp_path: Path) -> None:
+    write_columns(tmp_path / "memes.npz", table)
+    found = read_columns(tmp_path / "memes.npz")
     assert found.categories == table.categories
     for column in ("ids", "first_seen", "category", "type"):
         assert (getattr(found, column) == getattr(table, column)).all()
@@ -87,16 +89,16 @@ def test_what_was_written_is_read(table: MemeTable, tmp_path: Path) -> None:
 
 
 def test_an_empty_table_is_written_and_read(tmp_path: Path) -> None:
-    write_table(tmp_path / "memes.npz", table_of([], fields={Field.OCR: np.array([], np.int64)}))
-    found = read_table(tmp_path / "memes.npz")
+    write_columns(tmp_path / "memes.npz", make_columns([], fields={Field.OCR: np.array([], np.int64)}))
+    found = read_columns(tmp_path / "memes.npz")
     assert len(found) == 0 and found.newest.tolist() == [] and found.in_category("TV") is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 and no more"])
-def test_a_damaged_table_says_what_mends_it(table: MemeTable, tmp_path: Path, content: bytes | None) -> None:
+def test_a_damaged_table_says_what_mends_it(table: MemeColumns, tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "memes.npz"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(IndexUnusable) as caught:
-        read_table(path)
+        read_columns(path)
     assert "memetica index" in caught.value.hint

@@ -16,7 +16,7 @@ import search.index.binary
 import search.index.dense
 from search.errors import IndexUnusable
 from search.images.fingerprints import hamming
-from search.index import BinaryIndex, VectorIndex, build_fingerprints, build_vectors, near_pairs, use_threads
+from search.index import BinaryIndex, DenseIndex, build_binary, build_dense, near_pairs, set_index_threads
 
 DIMENSIONS = 24
 
@@ -31,9 +31,9 @@ def some_owners(count: int, *, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).geometric(0.01, count)).astype(np.int64) * 3
 
 
-def built(folder: Path, rows: np.ndarray, owners: np.ndarray) -> VectorIndex:
-    build_vectors(folder, rows, owners=owners)
-    return VectorIndex.open(folder, dimensions=rows.shape[1])
+def built(folder: Path, rows: np.ndarray, owners: np.ndarray) -> DenseIndex:
+    build_dense(folder, rows, owners=owners)
+    return DenseIndex.open(folder, dimensions=rows.shape[1])
 
 
 def by_meme(rows: np.ndarray, owners: np.ndarray, query: np.ndarray) -> dict[int, list[float]]:
@@ -64,7 +64,7 @@ def owners() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory, rows: np.ndarray, owners: np.ndarray) -> VectorIndex:
+def index(tmp_path_factory: pytest.TempPathFactory, rows: np.ndarray, owners: np.ndarray) -> DenseIndex:
     return built(tmp_path_factory.mktemp("vectors") / "ocr", rows, owners)
 
 
@@ -188,9 +188,9 @@ def test_nothing_asked_for_is_nothing_found(index, query, k) -> None:
 
 
 def test_other_dimensions_are_refused_by_name(tmp_path: Path, index, rows, owners) -> None:
-    build_vectors(tmp_path / "ocr", rows, owners=owners)
+    build_dense(tmp_path / "ocr", rows, owners=owners)
     with pytest.raises(IndexUnusable, match="have 24 numbers; the encoder makes 25"):
-        VectorIndex.open(tmp_path / "ocr", dimensions=25)
+        DenseIndex.open(tmp_path / "ocr", dimensions=25)
     for shape in ((25,), (1, 24), ()):
         with pytest.raises(IndexUnusable, match="does not fit an index of 24"):
             index.search(np.zeros(shape, np.float32), 5)
@@ -201,7 +201,7 @@ def test_other_dimensions_are_refused_by_name(tmp_path: Path, index, rows, owner
 @pytest.mark.parametrize("file", ["rows.faiss", "owners.npy"])
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "noise", "header"])
 def test_a_missing_or_damaged_index_is_said_to_be_so(tmp_path: Path, rows, owners, file, damage) -> None:
-    build_vectors(tmp_path / "ocr", rows, owners=owners)
+    build_dense(tmp_path / "ocr", rows, owners=owners)
     path = tmp_path / "ocr" / file
     whole = path.read_bytes()
     if damage == "gone":
@@ -212,15 +212,15 @@ def test_a_missing_or_damaged_index_is_said_to_be_so(tmp_path: Path, rows, owner
             {"empty": b"", "cut": whole[: len(whole) // 2], "noise": noise, "header": whole[:4] + noise[4:]}[damage]
         )
     with pytest.raises(IndexUnusable):
-        VectorIndex.open(tmp_path / "ocr", dimensions=DIMENSIONS)
+        DenseIndex.open(tmp_path / "ocr", dimensions=DIMENSIONS)
 
 
 def test_files_of_two_indexes_do_not_pass_for_one(tmp_path: Path, rows, owners) -> None:
-    build_vectors(tmp_path / "one", rows, owners=owners)
-    build_vectors(tmp_path / "two", rows[:-1], owners=owners[:-1])
+    build_dense(tmp_path / "one", rows, owners=owners)
+    build_dense(tmp_path / "two", rows[:-1], owners=owners[:-1])
     shutil.copy(tmp_path / "two" / "owners.npy", tmp_path / "one" / "owners.npy")
     with pytest.raises(IndexUnusable, match="do not fit"):
-        VectorIndex.open(tmp_path / "one", dimensions=DIMENSIONS)
+        DenseIndex.open(tmp_path / "one", dimensions=DIMENSIONS)
 
 
 def test_rows_that_break_the_promise_are_refused(tmp_path: Path, rows, owners) -> None:
@@ -234,12 +234,12 @@ def test_rows_that_break_the_promise_are_refused(tmp_path: Path, rows, owners) -
         (rows[0], owners[:1]),
     ):
         with pytest.raises(ValueError):
-            build_vectors(tmp_path / "ocr", bad, owners=belonging)
+            build_dense(tmp_path / "ocr", bad, owners=belonging)
     assert not (tmp_path / "ocr").exists()
 
 
 def test_threads_get_what_one_thread_gets(index, rows) -> None:
-    use_threads(1)
+    set_index_threads(1)
     queries = list(rows[:60].astype(np.float32))
     alone = [index.search(one, 20)[0].tolist() for one in queries]
     with ThreadPoolExecutor(8) as pool:
@@ -273,7 +273,7 @@ def fingerprint_owners() -> np.ndarray:
 @pytest.fixture(scope="module")
 def fingerprints(tmp_path_factory: pytest.TempPathFactory, fingerprint_owners: np.ndarray) -> BinaryIndex:
     folder = tmp_path_factory.mktemp("binary") / "fingerprints"
-    build_fingerprints(folder, FINGERPRINTS, owners=fingerprint_owners)
+    build_binary(folder, FINGERPRINTS, owners=fingerprint_owners)
     return BinaryIndex.open(folder)
 
 
@@ -294,7 +294,7 @@ def test_a_radius_includes_its_border(fingerprints, fingerprint_owners, radius) 
 
 
 def test_an_empty_index_of_fingerprints_finds_nothing(tmp_path: Path) -> None:
-    build_fingerprints(tmp_path / "none", np.empty((0, 32), np.uint8), owners=np.empty(0, np.int64))
+    build_binary(tmp_path / "none", np.empty((0, 32), np.uint8), owners=np.empty(0, np.int64))
     index = BinaryIndex.open(tmp_path / "none")
     assert index.search(FINGERPRINTS[0], 5)[0].tolist() == []
     assert index.within(FINGERPRINTS[0], 256)[0].tolist() == []
@@ -304,12 +304,12 @@ def test_a_fingerprint_of_another_length_is_refused(tmp_path: Path, fingerprints
     with pytest.raises(IndexUnusable, match="does not fit an index of 256 bits"):
         fingerprints.search(np.zeros(8, np.uint8), 5)
     with pytest.raises(ValueError):
-        build_fingerprints(tmp_path / "bad", FINGERPRINTS, owners=np.arange(3))
+        build_binary(tmp_path / "bad", FINGERPRINTS, owners=np.arange(3))
 
 
 @pytest.mark.parametrize("file", ["index.faiss", "owners.npy"])
 def test_damaged_fingerprints_are_said_to_be_so(tmp_path: Path, fingerprint_owners, file) -> None:
-    build_fingerprints(tmp_path / "bits", FINGERPRINTS, owners=fingerprint_owners)
+    build_binary(tmp_path / "bits", FINGERPRINTS, owners=fingerprint_owners)
     path = tmp_path / "bits" / file
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(IndexUnusable):

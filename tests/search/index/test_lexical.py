@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 import search.index.lexical
 from search.errors import IndexUnusable
-from search.index.analyzer import MAX_TERMS, terms, tokens
-from search.index.lexical import ALL_TEXT, FIELDS, Document, Spelling, WordIndex, build_words, documents_of
+from search.index.analyzer import MAX_TERMS, query_terms, tokenize
+from search.index.lexical import ALL_TEXT, FIELDS, Document, LexicalIndex, Spelling, build_lexical, documents_of
 from search.meme import Field
 
 WORDS = [f"{consonant}{vowel}{end}" for consonant in "bdfgklmnprtvz" for vowel in "aeiou" for end in ("k", "m", "pt")]
@@ -36,11 +36,11 @@ TEXTS = {
 
 
 @pytest.fixture(scope="module")
-def few(tmp_path_factory: pytest.TempPathFactory) -> WordIndex:
+def few(tmp_path_factory: pytest.TempPathFactory) -> LexicalIndex:
     """An index of six memes to know by heart."""
     folder = tmp_path_factory.mktemp("few") / "words"
-    build_words(folder, (Document(id, texts) for id, texts in TEXTS.items()))
-    return WordIndex.open(folder)
+    build_lexical(folder, (Document(id, texts) for id, texts in TEXTS.items()))
+    return LexicalIndex.open(folder)
 
 
 def made_up(count: int, *, seed: int) -> list[Document]:
@@ -61,11 +61,11 @@ MANY = made_up(600, seed=5)
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> WordIndex:
+def many(tmp_path_factory: pytest.TempPathFactory) -> LexicalIndex:
     """An index of 600 memes with made-up words, many of them alike."""
     folder = tmp_path_factory.mktemp("many") / "words"
-    build_words(folder, MANY)
-    return WordIndex.open(folder)
+    build_lexical(folder, MANY)
+    return LexicalIndex.open(folder)
 
 
 def bm25(documents: list[Document], wanted: list[str], field: Field | str) -> dict[int, float]:
@@ -97,13 +97,13 @@ def assert_ranked(found: tuple[np.ndarray, np.ndarray], truth: dict[int, float],
 
 @pytest.mark.parametrize("field", [Field.OCR, Field.NAME, Field.DESCRIPTION, ALL_TEXT])
 @pytest.mark.parametrize("k", [1, 7, 1000])
-def test_a_search_ranks_by_bm25(many: WordIndex, field: Field | str, k: int) -> None:
+def test_a_search_ranks_by_bm25(many: LexicalIndex, field: Field | str, k: int) -> None:
     for wanted in (WORDS[:1], WORDS[1:5], WORDS[40:44], ["unheardof", WORDS[2]]):
         assert_ranked(many.search(wanted, field, k=k), bm25(MANY, wanted, field), k)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 1.0])
-def test_a_filter_restricts_before_the_best_are_chosen(many: WordIndex, share: float) -> None:
+def test_a_filter_restricts_before_the_best_are_chosen(many: LexicalIndex, share: float) -> None:
     draw = random.Random(3)
     allowed = np.array([one.id for one in MANY if draw.random() < share], np.int64)
     wanted = WORDS[1:5]
@@ -112,7 +112,7 @@ def test_a_filter_restricts_before_the_best_are_chosen(many: WordIndex, share: f
         assert_ranked(many.search(wanted, k=k, allowed=allowed), truth, k)
 
 
-def test_a_filter_against_the_query_still_finds_all_it_allows(many: WordIndex) -> None:
+def test_a_filter_against_the_query_still_finds_all_it_allows(many: LexicalIndex) -> None:
     wanted = WORDS[1:3]
     truth = bm25(MANY, wanted, Field.OCR)
     best = sorted(truth, key=lambda id: (-truth[id], id))[:100]
@@ -124,7 +124,7 @@ def test_a_filter_against_the_query_still_finds_all_it_allows(many: WordIndex) -
 @pytest.mark.parametrize("kept", [0, 1, 40_000])
 @pytest.mark.parametrize("count", [0, 1, 30, 550])
 def test_scores_of_given_memes_are_bm25_in_the_order_asked(
-    many: WordIndex, monkeypatch: pytest.MonkeyPatch, count: int, kept: int
+    many: LexicalIndex, monkeypatch: pytest.MonkeyPatch, count: int, kept: int
 ) -> None:
     # Terms that many memes hold are read for the given memes alone.
     monkeypatch.setattr(search.index.lexical, "_READ_PER_ID", kept)
@@ -137,18 +137,20 @@ def test_scores_of_given_memes_are_bm25_in_the_order_asked(
 
 
 def test_scores_of_neighbouring_letters_are_those_of_the_search(
-    few: WordIndex, monkeypatch: pytest.MonkeyPatch
+    few: LexicalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids, scores = few.search(terms("猫咪很"), Field.OCR, k=5)
+    ids, scores = few.search(query_terms("猫咪很"), Field.OCR, k=5)
     for kept in (0, 40_000):
         monkeypatch.setattr(search.index.lexical, "_READ_PER_ID", kept)
-        assert few.scores(terms("猫咪很"), Field.OCR, ids=ids).tolist() == pytest.approx(scores.tolist(), rel=1e-5)
+        assert few.scores(query_terms("猫咪很"), Field.OCR, ids=ids).tolist() == pytest.approx(
+            scores.tolist(), rel=1e-5
+        )
 
 
 def test_ties_go_by_id_wherever_the_list_is_cut(tmp_path: Path) -> None:
     ids = random.Random(1).sample(range(1000), 200)
-    build_words(tmp_path / "words", (Document(id, {Field.OCR: "same words"}) for id in ids))
-    index = WordIndex.open(tmp_path / "words")
+    build_lexical(tmp_path / "words", (Document(id, {Field.OCR: "same words"}) for id in ids))
+    index = LexicalIndex.open(tmp_path / "words")
     for k in (1, 5, 99, 200):
         assert index.search(["word"], Field.OCR, k=k)[0].tolist() == sorted(ids)[:k]
 
@@ -160,9 +162,9 @@ def test_an_index_of_several_segments_gives_what_one_segment_gives(tmp_path: Pat
         Document(id, {Field.OCR: " ".join(f"{draw.getrandbits(48):x}" for _ in range(30)) + " grumpy cat"})
         for id in random.Random(6).sample(range(9_000), 3_000)
     ]
-    build_words(tmp_path / "one", documents)
-    build_words(tmp_path / "several", documents, heap_bytes=15_000_000)
-    one, several = WordIndex.open(tmp_path / "one"), WordIndex.open(tmp_path / "several")
+    build_lexical(tmp_path / "one", documents)
+    build_lexical(tmp_path / "several", documents, heap_bytes=15_000_000)
+    one, several = LexicalIndex.open(tmp_path / "one"), LexicalIndex.open(tmp_path / "several")
     assert len(list((tmp_path / "several").glob("*.idx"))) > 1
     for wanted in (["grumpi"], ["grumpi", "cat"], [documents[5].texts[Field.OCR].split()[0], "cat"]):
         for k in (3, 100, 3_000):
@@ -171,7 +173,7 @@ def test_an_index_of_several_segments_gives_what_one_segment_gives(tmp_path: Pat
             assert scores.tolist() == other_scores.tolist()
 
 
-def test_endings_case_accents_apostrophes_and_ornaments_do_not_matter(few: WordIndex) -> None:
+def test_endings_case_accents_apostrophes_and_ornaments_do_not_matter(few: LexicalIndex) -> None:
     for asked, id in {
         "DRINKING coffees": 7,
         "cafe": 5,
@@ -186,26 +188,26 @@ def test_endings_case_accents_apostrophes_and_ornaments_do_not_matter(few: WordI
         "run": 9,
         "😂": 9,
     }.items():
-        assert few.search(terms(asked), k=5)[0].tolist() == [id], asked
+        assert few.search(query_terms(asked), k=5)[0].tolist() == [id], asked
 
 
-def test_quotes_of_common_words_are_found(few: WordIndex) -> None:
-    assert few.search(terms("to be or not to be"), Field.OCR, k=3)[0].tolist() == [3]
+def test_quotes_of_common_words_are_found(few: LexicalIndex) -> None:
+    assert few.search(query_terms("to be or not to be"), Field.OCR, k=3)[0].tolist() == [3]
 
 
-def test_letters_of_scripts_without_spaces_match_apart_and_better_side_by_side(few: WordIndex) -> None:
-    ids, scores = few.search(terms("猫咪"), Field.OCR, k=5)
+def test_letters_of_scripts_without_spaces_match_apart_and_better_side_by_side(few: LexicalIndex) -> None:
+    ids, scores = few.search(query_terms("猫咪"), Field.OCR, k=5)
     assert ids.tolist() == [5, 9]
     assert scores[0] > 1.5 * scores[1]
-    assert few.search(terms("好"), k=5)[0].tolist() == [5]
+    assert few.search(query_terms("好"), k=5)[0].tolist() == [5]
 
 
-def test_a_phrase_wants_its_words_in_a_row_and_in_one_field(few: WordIndex) -> None:
+def test_a_phrase_wants_its_words_in_a_row_and_in_one_field(few: LexicalIndex) -> None:
     assert few.phrase(["not", "to", "be"], Field.OCR, k=5)[0].tolist() == [3]
     assert few.phrase(["be", "to", "not"], Field.OCR, k=5)[0].tolist() == []
-    assert few.phrase(terms("dog coffee"), k=5)[0].tolist() == []
-    assert few.phrase(terms("dog coffee"), k=5, slop=1)[0].tolist() == [7]
-    assert few.phrase(terms("fine a"), k=5)[0].tolist() == []  # "fine" ends a field, "a" begins the next
+    assert few.phrase(query_terms("dog coffee"), k=5)[0].tolist() == []
+    assert few.phrase(query_terms("dog coffee"), k=5, slop=1)[0].tolist() == [7]
+    assert few.phrase(query_terms("fine a"), k=5)[0].tolist() == []  # "fine" ends a field, "a" begins the next
     assert few.phrase(["fine"], k=5)[0].tolist() == [7]
     assert few.phrase([], k=5)[0].tolist() == []
     assert few.phrase(["to", "be"], k=5, allowed=np.array([7, 9], np.int64))[0].tolist() == []
@@ -231,8 +233,8 @@ def test_a_phrase_wants_its_words_in_a_row_and_in_one_field(few: WordIndex) -> N
         " ".join(str(number) for number in range(3000)),
     ],
 )
-def test_whatever_is_typed_is_only_words(few: WordIndex, asked: str) -> None:
-    wanted = terms(asked)
+def test_whatever_is_typed_is_only_words(few: LexicalIndex, asked: str) -> None:
+    wanted = query_terms(asked)
     assert len(wanted) <= MAX_TERMS
     ids, scores = few.search(wanted, k=5)
     assert (scores > 0).all()
@@ -243,28 +245,28 @@ def test_whatever_is_typed_is_only_words(few: WordIndex, asked: str) -> None:
 
 @given(st.text())
 def test_tokens_stand_in_the_text_in_order_without_overlap(text: str) -> None:
-    found = tokens(text)
+    found = tokenize(text)
     assert all(one.end <= other.start for one, other in itertools.pairwise(found))
     assert all(0 <= one.start < one.end <= len(text) for one in found)
-    assert terms(text) == list(dict.fromkeys(one.term for one in found if one.term))[:MAX_TERMS]
+    assert query_terms(text) == list(dict.fromkeys(one.term for one in found if one.term))[:MAX_TERMS]
 
 
 @given(st.text(st.characters(codec="ascii")))
 def test_ascii_texts_have_the_same_words_beside_other_alphabets(text: str) -> None:
-    assert tokens(text) == tokens(text + " я")[:-1]
+    assert tokenize(text) == tokenize(text + " я")[:-1]
 
 
 @given(st.text(min_size=1, max_size=60))
 def test_a_text_is_found_by_its_own_words(text: str) -> None:
-    for one in tokens(text):
+    for one in tokenize(text):
         # The index analyses a whole text at once, a query word by word: both must come to the same term.
-        again = terms(text[one.start : one.end])
+        again = query_terms(text[one.start : one.end])
         assert again == ([one.term] if one.term else [])
 
 
-def test_marked_words_are_those_that_match(few: WordIndex) -> None:
+def test_marked_words_are_those_that_match(few: LexicalIndex) -> None:
     text = "Running dogs’ don’t STOP"
-    assert [(text[one.start : one.end], one.term) for one in tokens(text)] == [
+    assert [(text[one.start : one.end], one.term) for one in tokenize(text)] == [
         ("Running", "run"),
         ("dogs", "dog"),
         ("don’t", "dont"),
@@ -272,14 +274,14 @@ def test_marked_words_are_those_that_match(few: WordIndex) -> None:
     ]
 
 
-def test_document_frequency_counts_memes_by_field(few: WordIndex) -> None:
+def test_document_frequency_counts_memes_by_field(few: LexicalIndex) -> None:
     assert few.document_frequency("cat") == 2
     assert few.document_frequency("cat", Field.OCR) == 0
     assert few.document_frequency("be", Field.OCR) == 1
     assert few.document_frequency("unheardof") == 0
 
 
-def test_the_vocabulary_is_the_words_as_written_with_their_memes(few: WordIndex) -> None:
+def test_the_vocabulary_is_the_words_as_written_with_their_memes(few: LexicalIndex) -> None:
     assert few.vocabulary["a"] == 2
     assert few.vocabulary["running"] == 1
     assert few.vocabulary["café"] == 1
@@ -292,7 +294,7 @@ def test_the_vocabulary_is_the_words_as_written_with_their_memes(few: WordIndex)
     ]
 
 
-def test_similar_words_come_by_edits_then_by_how_common_they_are(few: WordIndex) -> None:
+def test_similar_words_come_by_edits_then_by_how_common_they_are(few: LexicalIndex) -> None:
     assert few.similar_words("cofee")[0] == Spelling("coffee", 1, 1)
     assert few.similar_words("hamelt", edits=1) == [Spelling("hamlet", 1, 1)]  # neighbours swapped
     assert few.similar_words("cats", edits=1) == [Spelling("cats", 1, 0), Spelling("cat", 1, 1)]
@@ -300,8 +302,8 @@ def test_similar_words_come_by_edits_then_by_how_common_they_are(few: WordIndex)
 
 
 def test_an_empty_index_finds_nothing(tmp_path: Path) -> None:
-    assert build_words(tmp_path / "words", []) == 0
-    index = WordIndex.open(tmp_path / "words")
+    assert build_lexical(tmp_path / "words", []) == 0
+    index = LexicalIndex.open(tmp_path / "words")
     assert len(index) == 0
     assert index.search(["a"], k=5)[0].tolist() == []
     assert index.search(["a"], k=5, allowed=np.array([1], np.int64))[0].tolist() == []
@@ -311,35 +313,35 @@ def test_an_empty_index_finds_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("k", [0, -1])
-def test_nothing_asked_for_is_nothing_found(few: WordIndex, k: int) -> None:
+def test_nothing_asked_for_is_nothing_found(few: LexicalIndex, k: int) -> None:
     assert few.search(["cat"], k=k)[0].tolist() == []
     assert few.search([], k=5)[0].tolist() == []
 
 
 def test_two_documents_of_one_id_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="id 4"):
-        build_words(tmp_path / "words", [Document(4, {}), Document(4, {})])
+        build_lexical(tmp_path / "words", [Document(4, {}), Document(4, {})])
 
 
 def test_building_leaves_no_locks_and_opening_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "words"
-    build_words(folder, MANY)
+    build_lexical(folder, MANY)
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert not [name for name in before if name.endswith(".lock")]
-    WordIndex.open(folder).search(WORDS[:2], k=3)
+    LexicalIndex.open(folder).search(WORDS[:2], k=3)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 def test_a_read_only_folder_can_be_opened_and_searched() -> None:
     # Root may write everywhere, so the search runs as nobody then; pytest's own folders are closed to others.
     code = (
-        "import os, sys; from pathlib import Path; from search.index.lexical import WordIndex; "
+        "import os, sys; from pathlib import Path; from search.index.lexical import LexicalIndex; "
         "os.getuid() or os.setuid(65534); folder = Path(sys.argv[1]); "
-        "print(os.access(folder, os.W_OK), WordIndex.open(folder).search(['hello'], k=1)[0].tolist())"
+        "print(os.access(folder, os.W_OK), LexicalIndex.open(folder).search(['hello'], k=1)[0].tolist())"
     )
     with TemporaryDirectory() as parent:
         folder = Path(parent) / "words"
-        build_words(folder, [Document(4, {Field.OCR: "hello there"})])
+        build_lexical(folder, [Document(4, {Field.OCR: "hello there"})])
         for file in folder.iterdir():
             file.chmod(0o444)
         folder.chmod(0o555)
@@ -350,8 +352,8 @@ def test_a_read_only_folder_can_be_opened_and_searched() -> None:
 
 
 def test_an_index_whose_folder_is_removed_goes_on_answering(tmp_path: Path) -> None:
-    build_words(tmp_path / "words", MANY)
-    index = WordIndex.open(tmp_path / "words")
+    build_lexical(tmp_path / "words", MANY)
+    index = LexicalIndex.open(tmp_path / "words")
     before = index.search(WORDS[:3], k=50)
     shutil.rmtree(tmp_path / "words")
     after = index.search(WORDS[:3], k=50)
@@ -360,8 +362,8 @@ def test_an_index_whose_folder_is_removed_goes_on_answering(tmp_path: Path) -> N
 
 def test_a_missing_or_damaged_index_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(IndexUnusable, match="missing or damaged"):
-        WordIndex.open(tmp_path / "nowhere")
-    build_words(tmp_path / "words", MANY)
+        LexicalIndex.open(tmp_path / "nowhere")
+    build_lexical(tmp_path / "words", MANY)
     for number, file in enumerate(sorted((tmp_path / "words").iterdir())):
         if file.name.startswith(".") or file.suffix == ".store":
             continue
@@ -373,18 +375,18 @@ def test_a_missing_or_damaged_index_is_said_to_be_so(tmp_path: Path) -> None:
             else:
                 (broken / file.name).write_bytes(damage)
             with pytest.raises(IndexUnusable):
-                WordIndex.open(broken)
+                LexicalIndex.open(broken)
 
 
 def test_an_index_of_other_terms_is_not_opened(tmp_path: Path) -> None:
-    build_words(tmp_path / "words", MANY)
+    build_lexical(tmp_path / "words", MANY)
     meta = tmp_path / "words" / "meta.json"
     meta.write_text(meta.read_text("utf-8").replace("memetica-2", "memetica-0"), "utf-8")
     with pytest.raises(IndexUnusable, match="another version"):
-        WordIndex.open(tmp_path / "words")
+        LexicalIndex.open(tmp_path / "words")
 
 
-def test_threads_get_what_one_thread_gets(many: WordIndex) -> None:
+def test_threads_get_what_one_thread_gets(many: LexicalIndex) -> None:
     queries = [WORDS[at : at + 4] for at in range(100)]
     alone = [many.search(wanted, k=20)[0].tolist() for wanted in queries]
     with ThreadPoolExecutor(8) as pool:
@@ -392,11 +394,11 @@ def test_threads_get_what_one_thread_gets(many: WordIndex) -> None:
     assert together == alone * 3
 
 
-def test_the_same_documents_give_the_same_scores_in_another_process(tmp_path: Path, many: WordIndex) -> None:
-    build_words(tmp_path / "words", MANY)
+def test_the_same_documents_give_the_same_scores_in_another_process(tmp_path: Path, many: LexicalIndex) -> None:
+    build_lexical(tmp_path / "words", MANY)
     code = (
-        "import sys; from pathlib import Path; from search.index.lexical import WordIndex; "
-        f"found = WordIndex.open(Path(sys.argv[1])).search({WORDS[1:4]!r}, k=50); "
+        "import sys; from pathlib import Path; from search.index.lexical import LexicalIndex; "
+        f"found = LexicalIndex.open(Path(sys.argv[1])).search({WORDS[1:4]!r}, k=50); "
         "print([found[0].tolist(), found[1].tolist()])"
     )
     printed = subprocess.run(

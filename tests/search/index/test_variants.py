@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from search.catalogue import Catalogue
-from search.index.variants import one_of_each, variants_of
+from search.index.variants import first_of_each_group, group_variants
 from search.searcher import Searcher, open_searcher
 from search.settings import Settings
 from search.workspace import Workspace
@@ -22,7 +22,7 @@ def test_groups_are_those_that_were_made_and_never_more() -> None:
     looks = (centres[truth] + 0.02 * random.normal(size=(60, 64))).astype(np.float32)
     looks /= np.linalg.norm(looks, axis=1, keepdims=True)
     ids = np.arange(60, dtype=np.int64) * 3 + 7
-    standing = variants_of(ids, looks, prints[truth])
+    standing = group_variants(ids, looks, prints[truth])
     assert ((standing[:, None] == standing) == (truth[:, None] == truth)).all()
     assert set(standing) <= set(ids.tolist())
 
@@ -31,21 +31,21 @@ def test_flat_pictures_and_pictures_alike_in_one_way_only_stay_apart() -> None:
     looks = np.tile(np.eye(1, 8, dtype=np.float32), (4, 1))
     apart = np.random.default_rng(1).integers(0, 256, (2, 32), np.uint8)
     bits = np.concatenate([np.zeros((2, 32), np.uint8), apart])
-    assert variants_of(np.arange(4), looks, bits).tolist() == [0, 1, 2, 3]
+    assert group_variants(np.arange(4), looks, bits).tolist() == [0, 1, 2, 3]
 
 
 def test_the_best_of_each_group_stands_where_it_stood() -> None:
-    assert one_of_each(np.array([9, 4, 9, 2, 4])).tolist() == [0, 1, 3]
+    assert first_of_each_group(np.array([9, 4, 9, 2, 4])).tolist() == [0, 1, 3]
 
 
 @pytest.fixture
 def grouped(served_settings: Settings, served: Catalogue) -> Searcher:
     """A searcher to which all memes of a category are one picture."""
     found = open_searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
-    table = found._index.table
+    table = found._index.columns
     first = {code: table.ids[table.category == code][0] for code in set(table.category.tolist())}
     standing = np.array([first[code] for code in table.category.tolist()])
-    found._index = replace(found._index, table=replace(table, variant_of=standing))
+    found._index = replace(found._index, columns=replace(table, variant_of=standing))
     return found
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.index.lexical import Document, WordIndex, build_words
+from search.index.lexical import Document, LexicalIndex, build_lexical
 from search.meme import Field
 from search.query.parser import parse
 from search.query.spelling import Spelt, spelt
@@ -21,13 +21,13 @@ TEXTS = (
 
 
 @pytest.fixture(scope="module")
-def words(tmp_path_factory: pytest.TempPathFactory) -> WordIndex:
+def words(tmp_path_factory: pytest.TempPathFactory) -> LexicalIndex:
     folder = tmp_path_factory.mktemp("words") / "words"
-    build_words(folder, (Document(id, {Field.OCR: text}) for id, text in enumerate(TEXTS, start=1)))
-    return WordIndex.open(folder)
+    build_lexical(folder, (Document(id, {Field.OCR: text}) for id, text in enumerate(TEXTS, start=1)))
+    return LexicalIndex.open(folder)
 
 
-def meant(words: WordIndex, query: str) -> Spelt:
+def meant(words: LexicalIndex, query: str) -> Spelt:
     return spelt(parse(query), words)
 
 
@@ -42,13 +42,13 @@ def meant(words: WordIndex, query: str) -> Spelt:
         ("хочет спаьт", "хочет спать"),
     ],
 )
-def test_a_slip_stands_for_the_word_that_it_is_near_to(words: WordIndex, slip: str, text: str) -> None:
+def test_a_slip_stands_for_the_word_that_it_is_near_to(words: LexicalIndex, slip: str, text: str) -> None:
     found = meant(words, slip)
     assert found.query.text == text
     assert set(parse(text).terms) <= set(found.query.terms)
 
 
-def test_a_slip_near_to_several_words_stands_for_all(words: WordIndex) -> None:
+def test_a_slip_near_to_several_words_stands_for_all(words: LexicalIndex) -> None:
     found = meant(words, "mondayz")
     assert set(found.meant["mondayz"]) == {"mondays", "monday"}
 
@@ -56,17 +56,17 @@ def test_a_slip_near_to_several_words_stands_for_all(words: WordIndex) -> None:
 @pytest.mark.parametrize(
     "query", ["walk into mordor", "wall of text", "MONDAYS", "wl", "xylophone quartet", "", "???", "123456"]
 )
-def test_words_that_memes_hold_short_ones_and_strangers_stay(words: WordIndex, query: str) -> None:
+def test_words_that_memes_hold_short_ones_and_strangers_stay(words: LexicalIndex, query: str) -> None:
     asked = parse(query)
     assert spelt(asked, words) == Spelt(asked, {})
 
 
-def test_a_query_of_unknown_words_costs_no_more_than_a_few_looks(words: WordIndex) -> None:
+def test_a_query_of_unknown_words_costs_no_more_than_a_few_looks(words: LexicalIndex) -> None:
     assert len(meant(words, " ".join(f"mondaay{letter}" for letter in "abcdefgh")).meant) <= 4
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(query=st.text(max_size=60))
-def test_what_was_asked_stays_among_the_terms(words: WordIndex, query: str) -> None:
+def test_what_was_asked_stays_among_the_terms(words: LexicalIndex, query: str) -> None:
     asked = parse(query)
     assert set(asked.terms) <= set(spelt(asked, words).query.terms)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from search.index.columns import TYPES, MemeTable
+from search.index.columns import TYPES, MemeColumns
 from search.meme import MediaType
 from search.ranking.facets import SHOWN, facets_of
 
@@ -17,14 +17,14 @@ MEMES = 400
 
 
 @pytest.fixture(scope="module")
-def table() -> MemeTable:
+def table() -> MemeColumns:
     draw = np.random.default_rng(3)
     ids = np.arange(MEMES, dtype=np.int64) * 5 + 2
     begin = datetime(2008, 1, 1, tzinfo=UTC)
     seen = [begin + timedelta(days=float(days)) for days in draw.random(MEMES) * 365 * 17]
     groups = draw.integers(0, MEMES // 3, MEMES)
     standing = {group: int(ids[groups == group].min()) for group in set(groups.tolist())}
-    return MemeTable(
+    return MemeColumns(
         ids=ids,
         first_seen=np.array([int(one.timestamp()) for one in seen], np.int64),
         category=draw.integers(0, len(CATEGORIES), MEMES).astype(np.int32),
@@ -35,7 +35,7 @@ def table() -> MemeTable:
     )
 
 
-def by_hand(table: MemeTable, ids: set[int], *, collapse: bool) -> dict[str, dict[str, int]]:
+def by_hand(table: MemeColumns, ids: set[int], *, collapse: bool) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, set[int]]] = {"category": {}, "year": {}, "type": {}}
     counted = {name: defaultdict(set) for name in found}
     for row, id in enumerate(table.ids.tolist()):
@@ -52,7 +52,7 @@ def by_hand(table: MemeTable, ids: set[int], *, collapse: bool) -> dict[str, dic
 
 @pytest.mark.parametrize("collapse", [False, True])
 @pytest.mark.parametrize("share", [0.02, 0.4, 1.0])
-def test_counts_are_those_made_by_hand(table: MemeTable, share: float, collapse: bool) -> None:
+def test_counts_are_those_made_by_hand(table: MemeColumns, share: float, collapse: bool) -> None:
     ids = np.sort(np.random.default_rng(8).choice(table.ids, int(share * MEMES), replace=False))
     expected = by_hand(table, set(ids.tolist()), collapse=collapse)
     facets = facets_of(table, ids, collapse=collapse)
@@ -61,11 +61,11 @@ def test_counts_are_those_made_by_hand(table: MemeTable, share: float, collapse:
     assert list(facets["year"].items()) == [(year, expected["year"][year]) for year in newest]
 
 
-def test_categories_with_most_memes_come_first(table: MemeTable) -> None:
+def test_categories_with_most_memes_come_first(table: MemeColumns) -> None:
     counts = list(facets_of(table, table.ids)["category"].values())
     assert counts == sorted(counts, reverse=True)
 
 
-def test_nothing_has_no_facets(table: MemeTable) -> None:
+def test_nothing_has_no_facets(table: MemeColumns) -> None:
     facets = facets_of(table, np.empty(0, np.int64))
     assert facets == {"category": {}, "year": {}, "type": {}} and MediaType.GIF in TYPES

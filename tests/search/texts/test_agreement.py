@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from indexer.stages.embed_texts import embed_passages, split_texts
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, ReadingRecord
 from search.meme import Text, TextKind
 from search.settings import Settings
-from search.texts.agreement import agreement, contradicted, contradictions, weigh
+from search.texts.agreement import find_contradictions, is_contradicted, rate_texts, text_weights
 from tests.support.fakes import HashingTextEncoder
 from web.cli.main import main
 
@@ -44,7 +44,7 @@ def embedded(*texts: Text) -> np.ndarray:
 
 
 def weights(*texts: Text) -> list[float]:
-    return agreement(texts, embedded(*texts)).tolist()
+    return text_weights(texts, embedded(*texts)).tolist()
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -69,9 +69,9 @@ def test_descriptions_that_agree_outvote_garbled_ocr() -> None:
 
 def test_of_two_that_contradict_each_other_neither_is_known_to_be_wrong() -> None:
     texts = [simple(FINE, "a"), simple(OTHER, "b")]
-    witnesses = weigh(texts, embedded(*texts))
+    witnesses = rate_texts(texts, embedded(*texts))
     assert [witness.weight for witness in witnesses] == [1, 1]
-    assert all(contradicted(witness) for witness in witnesses)
+    assert all(is_contradicted(witness) for witness in witnesses)
 
 
 def test_texts_without_anything_to_compare_weigh_in_full() -> None:
@@ -79,7 +79,7 @@ def test_texts_without_anything_to_compare_weigh_in_full() -> None:
     assert weights(simple(FINE)) == [1]
     assert weights(silent, ocr()) == [1, 1], "a describer need not quote"
     assert weights(silent, simple(FINE_TOO), ocr()) == pytest.approx([1, 1, 1], abs=0.1)
-    assert agreement([], np.zeros((0, 8), np.float32)).shape == (0,)
+    assert text_weights([], np.zeros((0, 8), np.float32)).shape == (0,)
 
 
 def test_the_order_of_the_texts_does_not_matter() -> None:
@@ -90,15 +90,15 @@ def test_the_order_of_the_texts_does_not_matter() -> None:
 
 def test_the_reasons_say_what_better_supported_texts_hold_against_one() -> None:
     texts = [simple(FINE.replace("yellow", "blue"), "a"), simple(FINE, "b"), ocr()]
-    witnesses = weigh(texts, embedded(*texts))
+    witnesses = rate_texts(texts, embedded(*texts))
     assert "says blue dog, not yellow, unlike the simple-description by b" in witnesses[0].reasons
     texts = [simple(OTHER, "c"), simple(FINE, "b"), ocr()]
-    assert "its words agree with the ocr by rapidocr to 0%" in weigh(texts, embedded(*texts))[0].reasons
+    assert "its words agree with the ocr by rapidocr to 0%" in rate_texts(texts, embedded(*texts))[0].reasons
 
 
 def test_vectors_that_are_not_one_for_each_text_are_refused() -> None:
     with pytest.raises(ValueError, match="2 texts want as many vectors"):
-        agreement([simple(FINE), simple(OTHER)], np.zeros((3, 8), np.float32))
+        text_weights([simple(FINE), simple(OTHER)], np.zeros((3, 8), np.float32))
 
 
 def test_the_curator_is_shown_the_memes_whose_texts_contradict_each_other(
@@ -113,8 +113,8 @@ def test_the_curator_is_shown_the_memes_whose_texts_contradict_each_other(
         tiny_indexed.texts.put_reading(ReadingRecord(meme.content_hash, kind, source, body))
     encoder = HashingTextEncoder()
     split_texts(tiny_indexed)
-    embed_passages(tiny_indexed, encoder, progress=Silence())
-    [found] = contradictions(tiny_indexed, encoder=encoder.name)
+    embed_passages(tiny_indexed, encoder, progress=SILENT)
+    [found] = find_contradictions(tiny_indexed, encoder=encoder.name)
     assert found.meme.path == "Dogs/fine.png"
     assert found.witnesses[0].text.source == "bad"
     assert [witness.support for witness in found.witnesses] == sorted(witness.support for witness in found.witnesses)

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from search.meme import Field, Passage, Text, TextKind
-from search.texts.chunking import MAX_WORDS, most_tokens, pieces, plain, readable_name, split
+from search.texts.chunking import (
+    MAX_WORDS,
+    readable_name,
+    split_passages,
+    split_to_fit,
+    strip_markdown,
+    token_upper_bound,
+)
 
 ESSAY = """Okay, let's break down this meme in detail.
 
@@ -41,7 +48,11 @@ Would you like me to delve deeper into any of these? For example:
 
 def of(kind: TextKind, body: str) -> list[Passage]:
     """Return the passages of one text, without those of the name."""
-    return [one for one in split("C/x.png", category="C", texts=[Text(kind, "m", body)]) if one.field is not Field.NAME]
+    return [
+        one
+        for one in split_passages("C/x.png", category="C", texts=[Text(kind, "m", body)])
+        if one.field is not Field.NAME
+    ]
 
 
 def test_an_essay_is_cut_by_heading_without_courtesies_and_marks():
@@ -144,12 +155,12 @@ def test_an_empty_text_has_no_passage(kind):
 )
 def test_a_name_says_what_a_person_wrote_and_no_more(name, readable):
     assert readable_name(f"C/deep/{name}", category="C") == readable
-    assert split(f"C/deep/{name}", category="C", texts=()) == (Passage(Field.NAME, "name", readable),)
+    assert split_passages(f"C/deep/{name}", category="C", texts=()) == (Passage(Field.NAME, "name", readable),)
 
 
 def test_pieces_end_with_a_sentence():
     text = "The cat sits on the sofa and looks at the rain that falls on the town. " * 40
-    found = pieces(text)
+    found = split_to_fit(text)
     assert len(found) > 1
     assert all(piece.endswith(".") and len(piece.split()) <= MAX_WORDS for piece in found)
     assert " ".join(found).split() == text.split()
@@ -157,7 +168,7 @@ def test_pieces_end_with_a_sentence():
 
 @given(st.text(max_size=3000))
 def test_no_letter_is_lost_and_every_piece_fits(text):
-    found = pieces(text)
+    found = split_to_fit(text)
     assert "".join("".join(found).split()) == "".join(text.split())
     assert all(piece == piece.strip() and piece for piece in found)
 
@@ -192,15 +203,15 @@ def tokenizer() -> Tokenizer:
     ],
 )
 def test_the_real_tokenizer_reads_each_piece_whole_in_any_script(tokenizer, text):
-    found = pieces(text)
+    found = split_to_fit(text)
     assert "".join("".join(found).split()) == "".join(text.split())
     assert max(len(tokenizer.encode(piece).ids) for piece in found) <= 256
 
 
 def test_most_tokens_is_no_less_than_the_real_count_for_english(tokenizer):
     for text in ("this is fine", "One does not simply walk into Mordor.", "He is 42 years old, isn't he?"):
-        assert len(tokenizer.encode(text).ids) - 2 <= most_tokens(text)
+        assert len(tokenizer.encode(text).ids) - 2 <= token_upper_bound(text)
 
 
 def test_plain_keeps_what_is_no_markup():
-    assert plain("5 > 3 and snake_case and 2 + 2") == "5 > 3 and snake_case and 2 + 2"
+    assert strip_markdown("5 > 3 and snake_case and 2 + 2") == "5 > 3 and snake_case and 2 + 2"

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indexer.library.scan import scan_library
-from indexer.stages.decode import decode_pictures
-from indexer.work.progress import Silence
+from indexer.stages.decode import decode_memes
+from indexer.work.progress import SILENT
 from search.catalogue import PictureRecord, open_catalogue
 from search.meme import MediaType
 from search.settings import Settings
@@ -28,8 +28,8 @@ def run(tiny_settings: Settings) -> Run:
     """The command over a library that holds duplicates, compared."""
     draw_duplicates(tiny_settings.library)
     with open_catalogue(tiny_settings) as catalogue:
-        scan_library(tiny_settings.library, catalogue, progress=Silence())
-        decode_pictures(Workspace(tiny_settings, catalogue), progress=Silence())
+        scan_library(tiny_settings.library, catalogue, progress=SILENT)
+        decode_memes(Workspace(tiny_settings, catalogue), progress=SILENT)
         add_pairs(catalogue)
 
     def invoke(*words: str, data: Path = tiny_settings.data) -> Result:
@@ -176,8 +176,8 @@ def test_find_decodes_first_what_an_earlier_version_decoded(tmp_path: Path) -> N
     for name, edit in (("original.png", "the same pixels"), ("crop.png", "cropped at one side")):
         EDITS[edit](captioned(scene(1))).save(folder / name)
     with open_catalogue(settings) as catalogue:
-        scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(Workspace(settings, catalogue), progress=Silence())
+        scan_library(settings.library, catalogue, progress=SILENT)
+        decode_memes(Workspace(settings, catalogue), progress=SILENT)
         for meme in catalogue.memes.everything():
             earlier = PictureRecord(meme.content_hash, 480, 360, 1, None, MediaType.IMAGE, "", "media-1")
             catalogue.pictures.put(earlier, [])

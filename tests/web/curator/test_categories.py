@@ -19,10 +19,10 @@ from PIL import Image, ImageDraw
 from indexer.curation.categories import open_findings
 from indexer.library.scan import scan_library
 from indexer.stages.build_index import build_index
-from indexer.stages.decode import decode_pictures
+from indexer.stages.decode import decode_memes
 from indexer.stages.embed_texts import embed_passages, split_texts
 from indexer.stages.train_categories import learn, learn_apart, open_suggester
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, VerdictKind, open_catalogue
 from search.categories.issues import Ailment
 from search.errors import ModelUnavailable
@@ -66,10 +66,10 @@ def settings(tmp_path: Path) -> Settings:
             place = MISPLACED if (kind, number) == ("stripes", 19) else f"{category}/{kind[0]}{number}.png"
             draw(settings.library / place, kind, number)
     with open_catalogue(settings) as catalogue:
-        scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(Workspace(settings, catalogue), progress=Silence())
+        scan_library(settings.library, catalogue, progress=SILENT)
+        decode_memes(Workspace(settings, catalogue), progress=SILENT)
         split_texts(catalogue)
-        embed_passages(catalogue, HashingTextEncoder(), progress=Silence())
+        embed_passages(catalogue, HashingTextEncoder(), progress=SILENT)
         build_index(Workspace(settings, catalogue), text_encoder=HashingTextEncoder.name)
     return settings
 
@@ -188,7 +188,7 @@ def test_findings_follow_what_was_moved_by_hand(settings: Settings) -> None:
         assert one.target == "Stripes"
         for suffix in ("", ".txt"):
             (settings.library / f"{MISPLACED}{suffix}").rename(settings.library / f"Stripes/s19.png{suffix}")
-        scan_library(settings.library, catalogue, progress=Silence())
+        scan_library(settings.library, catalogue, progress=SILENT)
         assert [one for one in open_findings(Workspace(settings, catalogue)).open if one.kind is Ailment.MISFILED] == []
 
 
@@ -240,8 +240,8 @@ def test_nothing_is_learnt_twice_and_what_changed_much_is_learnt_anew(settings: 
         assert file.stat().st_mtime_ns == made
         for number in range(20, 32):
             draw(settings.library / f"New/c{number}.png", "circle", number)
-        scan_library(settings.library, catalogue, progress=Silence())
-        decode_pictures(Workspace(settings, catalogue), progress=Silence())
+        scan_library(settings.library, catalogue, progress=SILENT)
+        decode_memes(Workspace(settings, catalogue), progress=SILENT)
         found = open_suggester(Workspace(settings, catalogue), encoder=encoder)
         assert file.stat().st_mtime_ns != made
         assert "New" in found.model.categories
@@ -266,7 +266,7 @@ def test_a_process_apart_ends_with_whoever_began_it() -> None:
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.setattr(
-        "search.encoders.registry.load_text_encoder", lambda settings, often=False: HashingTextEncoder()
+        "search.encoders.registry.load_text_encoder", lambda settings, long_running=False: HashingTextEncoder()
     )
     monkeypatch.setenv("MEMETICA_TEXT_ENCODER", HashingTextEncoder.name)
     monkeypatch.setenv("MEMETICA_OCR_ENGINE", "none")

@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 
 from indexer.curation import merge as merging
 from indexer.library.scan import scan_library
-from indexer.stages.decode import decode_pictures
-from indexer.work.progress import Silence
+from indexer.stages.decode import decode_memes
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, VerdictKind
 from search.settings import Settings
 from search.workspace import Workspace
@@ -38,8 +38,8 @@ def client(tiny_settings: Settings) -> Iterator[FlaskClient]:
     draw_duplicates(tiny_settings.library)
     app = app_over(tiny_settings)
     catalogue = app.extensions["site"].catalogue
-    scan_library(tiny_settings.library, catalogue, progress=Silence())
-    decode_pictures(Workspace(tiny_settings, catalogue), progress=Silence())
+    scan_library(tiny_settings.library, catalogue, progress=SILENT)
+    decode_memes(Workspace(tiny_settings, catalogue), progress=SILENT)
     add_pairs(catalogue)
     yield app.test_client()
     catalogue.close()
@@ -237,7 +237,7 @@ def test_a_batch_that_takes_long_is_undone_step_by_step(
     for number in range(3):  # a second group of the tier
         (tiny_settings.library / f"Dogs/again {number}.jpg").write_bytes(cat)
     catalogue = curator.application.extensions["site"].catalogue
-    scan_library(tiny_settings.library, catalogue, progress=Silence())
+    scan_library(tiny_settings.library, catalogue, progress=SILENT)
     with_copies = tree(tiny_settings.library)
     assert len(with_copies) == len(before) + 3
     page = curator.get("/curator/duplicates/all/identical").text

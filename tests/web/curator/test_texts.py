@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from indexer.ocr.engines import Line, Reading, reading_of
 from indexer.stages.embed_texts import embed_passages, split_texts
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, ReadingRecord, TextReview
 from search.meme import TextKind
 from search.settings import Settings
@@ -75,7 +75,7 @@ def test_a_text_that_is_called_wrong_is_not_asked_about_again(
     for source, body in (("good", FINE), ("bad", OTHER)):
         tiny_indexed.texts.put_reading(ReadingRecord(meme.content_hash, TextKind.SIMPLE, source, body))
     split_texts(tiny_indexed)
-    embed_passages(tiny_indexed, HashingTextEncoder(), progress=Silence())
+    embed_passages(tiny_indexed, HashingTextEncoder(), progress=SILENT)
     token = sign_in(client, tiny_settings.data)
     page = client.get("/curator/contradictions").text
     assert "Dogs/fine.png" in page and "sunglasses" in page

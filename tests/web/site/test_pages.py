@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from indexer.pipeline import index_library
-from indexer.work.progress import Silence
+from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
@@ -229,7 +229,7 @@ def test_awkward_names_survive_every_address(tmp_path: Path) -> None:
         library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
     )
     with open_catalogue(settings) as catalogue:
-        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
     client = app_over(settings).test_client()
     first = page(client, f"/memes/{quote(category)}/index.html")
     [following] = first.all("a", rel="next")
@@ -284,7 +284,7 @@ def test_hostile_texts_and_names_run_nothing(tmp_path: Path) -> None:
         library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
     )
     with open_catalogue(settings) as catalogue:
-        index_library(Workspace(settings, catalogue), progress=Silence(), load_encoder=lambda _: HashingTextEncoder())
+        index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
         paths = [meme.path for meme in catalogue.memes.everything()]
     client = app_over(settings).test_client()
     assert len(paths) == 2
