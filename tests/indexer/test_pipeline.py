@@ -409,6 +409,7 @@ def test_a_killed_run_goes_on_where_it_was(tiny_settings: Settings, tmp_path: Pa
     script = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.support.fakes import HashingTextEncoder\n"
         "from pathlib import Path; from search.settings import Settings; from search.catalogue import open_catalogue\n"
+        "from search.workspace import Workspace\n"
         "from indexer.pipeline import index_library; from indexer.work.progress import SILENT\n"
         "from search.workspace import Workspace\n"
         f"settings = Settings(library=Path({str(tiny_settings.library)!r}), data=Path({str(tiny_settings.data)!r}), "
