@@ -6,6 +6,7 @@ import hashlib
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
@@ -18,13 +19,21 @@ BUSY_SECONDS = 30
 Parameters = Mapping[str, Any]
 
 
+class _ThreadConnection:
+    """A connection that is closed when its thread ends: only the thread's local storage refers to it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.close = weakref.finalize(self, connection.close)
+
+
 class Database:
-    """One SQLite file in WAL mode; a connection per thread."""
+    """One SQLite file in WAL mode, with one connection per living thread."""
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._open: weakref.WeakSet[_ThreadConnection] = weakref.WeakSet()
         self._lock = threading.Lock()
         if not path.exists():
             if not create:
@@ -50,12 +59,14 @@ class Database:
             )
 
     def connection(self) -> sqlite3.Connection:
-        """Return this thread's connection."""
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = self._connect()
-            self._local.connection = found
-        return found
+        """Return this thread's connection, opened at its first use and closed when the thread ends."""
+        held: _ThreadConnection | None = getattr(self._local, "held", None)
+        if held is None:
+            held = _ThreadConnection(self._connect())
+            self._local.held = held
+            with self._lock:
+                self._open.add(held)
+        return held.connection
 
     def _connect(self) -> sqlite3.Connection:
         # A WAL file cannot be opened from a folder that can't be written unless SQLite is told that nobody writes.
@@ -75,8 +86,6 @@ class Database:
                 f"The catalogue {self.path} cannot be opened: {error}.",
                 hint="If the file is damaged, move it away and run `memetica index` again.",
             ) from error
-        with self._lock:
-            self._opened.append(connection)
         return connection
 
     def _migrate(self) -> None:
@@ -229,9 +238,8 @@ class Database:
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._lock:
-            for connection in self._opened:
-                connection.close()
-            self._opened.clear()
+            for held in list(self._open):
+                held.close()
         self._local = threading.local()
 
 

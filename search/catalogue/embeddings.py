@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -158,17 +159,21 @@ class Embeddings:
         return np.stack(found) if found else np.empty((0, self.dimensions(encoder)), np.float32)
 
     def get(self, encoder: str, inputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return, by input hash, the embeddings ([d] float32) that are there."""
+        """Return, by input hash, the stored embeddings ([d] float32) of these inputs; missing ones are left out."""
         found = {}
-        for input in inputs:
-            row = self._database.row(
-                "SELECT vector FROM embeddings WHERE encoder = :encoder AND input_hash = :input",
-                {"encoder": encoder, "input": input},
+        for start in range(0, len(inputs), _CHUNK):
+            rows = self._database.rows(
+                """
+                SELECT input_hash, vector FROM embeddings
+                WHERE encoder = :encoder AND input_hash IN (SELECT value FROM json_each(:inputs))
+                """,
+                {"encoder": encoder, "inputs": json.dumps(inputs[start : start + _CHUNK])},
             )
-            if row is not None:
-                found[input] = np.frombuffer(row["vector"], "<f2").astype(np.float32)
+            found.update({row["input_hash"]: np.frombuffer(row["vector"], "<f2").astype(np.float32) for row in rows})
         return found
 
+
+_CHUNK = 1000  # inputs per query
 
 _OF_FIELD = """
     SELECT {columns} FROM passages

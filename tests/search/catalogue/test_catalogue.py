@@ -226,3 +226,58 @@ def test_categories_count_what_is_present_and_what_is_new(catalogue: Catalogue) 
     gone = catalogue.memes.put(record("Dogs/c.jpg", content="c"))
     catalogue.memes.mark_vanished([gone])
     assert catalogue.memes.categories(since=datetime(2024, 1, 1, tzinfo=UTC)) == [("Cats", 2, 1)]
+
+
+def test_embeddings_of_many_inputs_are_read_in_one_statement(catalogue: Catalogue) -> None:
+    catalogue.embeddings.register("mini", dimensions=2)
+    inputs = [f"{number:064x}" for number in range(512)]
+    vectors = np.arange(1024, dtype=np.float32).reshape(512, 2)
+    catalogue.embeddings.put("mini", inputs, vectors)
+    statements: list[str] = []
+    connection = catalogue._database.connection()
+    connection.set_trace_callback(statements.append)
+    found = catalogue.embeddings.get("mini", ["missing", *inputs[::-1]])
+    connection.set_trace_callback(None)
+    assert len(statements) == 1
+    assert found.keys() == set(inputs)
+    np.testing.assert_array_equal(np.stack([found[one] for one in inputs]), vectors)
+
+
+def open_files(folder: Path) -> int:
+    """Return how many files in a folder this process has open."""
+    targets = (one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink())
+    return sum(target.is_relative_to(folder) for target in targets)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_thread_that_ends_closes_its_connection(catalogue: Catalogue, tmp_path: Path) -> None:
+    catalogue.memes.count()
+    before = open_files(tmp_path)
+    assert before
+    for _ in range(100):
+        thread = threading.Thread(target=catalogue.memes.count)
+        thread.start()
+        thread.join()
+    # While another connection is open, SQLite keeps the last closed descriptor of the file for the next one to use.
+    assert open_files(tmp_path) <= before + 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_closing_the_catalogue_closes_the_connections_of_threads_that_still_run(tmp_path: Path) -> None:
+    asked, ending = threading.Event(), threading.Event()
+
+    def work() -> None:
+        catalogue.memes.count()
+        asked.set()
+        ending.wait(20)
+
+    catalogue = open_catalogue(Settings(data=tmp_path))
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert asked.wait(20)
+    catalogue.close()
+    assert open_files(tmp_path) == 0
+    ending.set()
+    thread.join()
+    assert catalogue.memes.count() == 0, "a closed catalogue opens again when it is asked"
+    catalogue.close()

@@ -1,0 +1,36 @@
+"""Workers: a thread that sleeps and wakes again leaves nothing open."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from indexer.work.worker import Worker
+from search.catalogue import open_catalogue
+from search.settings import Settings
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_worker_that_sleeps_and_wakes_leaves_no_file_open(tmp_path: Path) -> None:
+    with open_catalogue(Settings(data=tmp_path)) as catalogue:
+        asked: list[int] = []
+
+        def work() -> bool:
+            asked.append(catalogue.memes.count())
+            return False
+
+        ended: list[bool] = []
+        worker = Worker("test", lambda: work, ended=lambda: ended.append(True), idle=0.01)
+        counts = []
+        for round in range(1, 6):
+            worker.wake()
+            ends = time.monotonic() + 20
+            while (len(ended) < round or worker._thread is not None) and time.monotonic() < ends:
+                time.sleep(0.005)
+            time.sleep(0.05)  # until the thread itself is gone
+            files = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+            counts.append(sum(file.is_relative_to(tmp_path) for file in files))
+        assert len(asked) >= 5 and counts[-1] == counts[0], counts
+        worker.close()
