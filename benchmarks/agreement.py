@@ -40,7 +40,7 @@ from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, ReadingRecord, open_catalogue
 from search.encoders.registry import load_text_encoder
 from search.meme import Text, TextKind
-from search.searcher import open_searcher
+from search.searcher import Searcher
 from search.settings import Settings
 from search.texts.agreement import HALF, assess_texts, rate_texts, texts_with_vectors
 from search.texts.claims import COLOURS, NUMBERS, claims_of, conflicts
@@ -168,7 +168,7 @@ def searched(data: Path, *, planted: int) -> Iterator[str]:
                     weights = weights_of(catalogue, heard) if when == "after" else {}
                     catalogue.texts.put_weights(meme.id, weights)
                 build_index(Workspace(settings, catalogue), text_encoder=encoder.name, force=True)
-                searcher = open_searcher(Workspace(settings, catalogue), text_encoder=encoder)
+                searcher = Searcher(Workspace(settings, catalogue), text_encoder=encoder)
                 for side, name in enumerate(("the planted words", "the own words")):
                     ranks = []
                     for id, queries in asked:

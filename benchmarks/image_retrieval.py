@@ -26,7 +26,7 @@ from search.encoders.clip_models import SMALL
 from search.evaluation.metrics import Judged, measured
 from search.evaluation.tuning import is_held_out
 from search.ranking.retrievers import PICTURE
-from search.searcher import open_searcher
+from search.searcher import Searcher
 from search.settings import WEIGHTS, Settings
 from search.workspace import Workspace
 
@@ -48,7 +48,7 @@ def main() -> None:
             index_library(Workspace(settings, catalogue), progress=SILENT)
             for weight in given.weights:
                 weights = MappingProxyType(dict(WEIGHTS) | {PICTURE: weight})
-                searcher = open_searcher(replace(settings, weights=weights), catalogue)
+                searcher = Searcher(Workspace(replace(settings, weights=weights), catalogue))
                 values = defaultdict(list)
                 for one in judged:
                     paths = [hit.meme.path for hit in searcher.search(one.query, k=10).hits]

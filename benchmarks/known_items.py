@@ -15,7 +15,8 @@ from statistics import mean
 from benchmarks.machine import machine
 from search.catalogue import open_catalogue
 from search.encoders.registry import load_text_encoder
-from search.searcher import Likeness, Searcher, open_searcher
+from search.meme import Likeness
+from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 
@@ -85,7 +86,7 @@ def main() -> None:
     settings = Settings(library=given.library / "memes", data=given.data)
     truth = json.loads((given.library / "truth.json").read_text("utf-8"))
     with open_catalogue(settings, create=False) as catalogue:
-        searcher = open_searcher(Workspace(settings, catalogue), text_encoder=load_text_encoder(settings))
+        searcher = Searcher(Workspace(settings, catalogue), text_encoder=load_text_encoder(settings))
         quotes(searcher, truth)
         descriptions(searcher, truth)
         relatives(searcher, truth, {meme.path: meme.id for meme in catalogue.memes.everything()})

@@ -26,7 +26,7 @@ from search.catalogue import open_catalogue
 from search.encoders.registry import load_text_encoder
 from search.index import DenseIndex
 from search.index.lexical import LexicalIndex
-from search.searcher import open_searcher
+from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 
@@ -68,7 +68,7 @@ def main() -> None:
     with open_catalogue(settings) as catalogue:
         encoder = load_text_encoder(settings, long_running=True)
         watch.over(type(encoder), "encode", stage="text encoder")
-        searcher = open_searcher(Workspace(settings, catalogue), text_encoder=encoder)
+        searcher = Searcher(Workspace(settings, catalogue), text_encoder=encoder)
         watch.over(search.searcher, "narrowed", stage="operators")
         watch.over(search.searcher, "spelt", stage="spelling")
         watch.over(LexicalIndex, "search", stage="words put forward")

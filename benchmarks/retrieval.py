@@ -23,7 +23,7 @@ from search.encoders.base import TextEncoder
 from search.encoders.registry import load_text_encoder
 from search.evaluation.metrics import Judged, Metric, evaluate
 from search.meme import Field
-from search.searcher import open_searcher
+from search.searcher import Searcher
 from search.settings import WEIGHTS, Settings
 from search.workspace import Workspace
 
@@ -70,10 +70,9 @@ def without_description(catalogue: Catalogue) -> set[str]:
 
 def measure(workspace: Workspace, encoder: TextEncoder, judged: Sequence[Judged], *, field: str) -> list[Metric]:
     """Return the measures of the searcher with one ranker's weights."""
-    searcher = open_searcher(
-        replace(workspace.settings, weights=RANKERS[field]), workspace.catalogue, text_encoder=encoder
-    )
-    return evaluate(judged, lambda query: [hit.meme.path for hit in searcher.search(query, k=100).hits], field=field)
+    own = replace(workspace, settings=replace(workspace.settings, weights=RANKERS[field]))
+    with Searcher(own, text_encoder=encoder) as searcher:
+        return evaluate(judged, lambda query: [hit.path for hit in searcher.search(query, k=100)], field=field)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from search.catalogue import Catalogue, FingerprintRecord, MemeRecord, PictureRe
 from search.encoders.base import Vectors
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
 from search.meme import Field, MediaType, Passage
-from search.searcher import Searcher, open_searcher
+from search.searcher import Searcher
 from search.settings import Settings
 from search.texts.chunking import SPLITTER
 from search.workspace import Workspace
@@ -171,7 +171,7 @@ def main() -> None:
         rows = sum(count for part, count in manifest.rows.items() if part.startswith("meanings."))
         print(f"index of {manifest.memes:,} memes, {rows:,} vectors built in {time.perf_counter() - begun:.1f} s")
         begun = time.perf_counter()
-        searcher = open_searcher(Workspace(settings, catalogue), text_encoder=RandomDirections())
+        searcher = Searcher(Workspace(settings, catalogue), text_encoder=RandomDirections())
         print(f"opened in {time.perf_counter() - begun:.2f} s")
         _, queries = pools()
         queries = [queries[place * 7 % len(queries)] for place in range(given.queries)]

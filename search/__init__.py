@@ -1,1 +1,9 @@
-"""Says what a meme is and finds it: nouns, catalogue, encoders, indexes, ranking. Imports nothing from above."""
+"""Find memes from Python: `Searcher.open(data)` searches the index of a library that `memetica index` made.
+
+The names below are the public interface. Each is imported when it is first used, so that importing one module of the
+package does not load the others. This package imports nothing from `indexer` or `web`.
+"""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The nouns: what a meme is, what is known of it, and what a search answers."""
+"""The nouns: a meme, its texts, and the closed sets of values that describe them."""
 
 from __future__ import annotations
 
@@ -58,6 +58,22 @@ class KeepBy(StrEnum):
     METADATA = "metadata"
 
 
+class Sort(StrEnum):
+    """The order of an answer's hits."""
+
+    RELEVANCE = "relevance"
+    NEWEST = "newest"
+
+
+class Likeness(StrEnum):
+    """What two similar memes have in common."""
+
+    LOOK = "look"
+    MEANING = "meaning"
+    WORDS = "words"
+    ALL = "all"
+
+
 @dataclass(frozen=True)
 class Meme:
     """One file of the library. `id` is stable and never reused; `path` is relative to the library, with `/`."""
@@ -80,6 +96,10 @@ class Meme:
     def name(self) -> str:
         """The file's name, with its extension."""
         return self.path.rsplit("/", 1)[-1]
+
+    def __repr__(self) -> str:
+        # Short: a list of memes is read by people, and a placeholder is a hundred letters of base64.
+        return f"<Meme {self.id} {self.path!r}>"
 
 
 @dataclass(frozen=True)

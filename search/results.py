@@ -1,11 +1,17 @@
-"""What a search returns."""
+"""What a search returns: hits, each with its explanation, and what was understood of the query."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any, overload
 
-from search.meme import Field, Meme
+from search.meme import Field, Likeness, Meme, Sort
+
+INLINED = 60  # hits in the HTML of an answer; a notebook keeps every thumbnail of its outputs
 
 
 @dataclass(frozen=True)
@@ -19,23 +25,155 @@ class Snippet:
 
 @dataclass(frozen=True)
 class Hit:
-    """A meme that answers, how well (higher is better), and why: each field's share of the score, adding up to 1."""
+    """A meme in an answer, its score (higher is better), and each field's share of the score (they add up to 1).
+
+    >>> hit = searcher.search("a dog in a burning room")[0]
+    >>> hit
+    <Hit 'Dogs/fine.png' 0.47: description 87%, name 13%>
+    """
 
     meme: Meme
     score: float
-    why: Mapping[Field, float] = field(default_factory=dict)
+    explanation: Mapping[Field, float] = field(default_factory=dict)  # largest share first
     snippets: tuple[Snippet, ...] = ()
     variants: int = 0
     variant_ids: tuple[int, ...] = ()
-    certain: bool = True  # it answers; or it comes near, no more
+    certain: bool = True  # False: near to the query, but probably not an answer to it
+
+    @property
+    def path(self) -> str:
+        """The meme's path, relative to the library."""
+        return self.meme.path
+
+    @property
+    def reason(self) -> str:
+        """The explanation in words: each field with its share, largest first; shares that round to 0 % are left out."""
+        return ", ".join(f"{one.value} {share:.0%}" for one, share in self.explanation.items() if share >= 0.005)
+
+    def __repr__(self) -> str:
+        reason = f": {self.reason}" if self.reason else ""
+        return f"<Hit {self.meme.path!r} {self.score:.2f}{reason}>"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Hits of one page in rank order, how many there are in all, and what was understood of the query."""
+class Operator:
+    """An operator or an excluded word of a query: as typed, its name, its value, and its meaning in words."""
+
+    part: str
+    operator: str
+    value: str
+    means: str
+
+
+@dataclass(frozen=True)
+class Understood:
+    """How a query was read.
+
+    For a search: the words (`text`), the whole query as it can be typed (`typed`), operators with their meanings, a
+    notice for each part that was left out, and for misspelled words what they were read as. For `similar`: the meme and
+    the likeness.
+    """
+
+    text: str = ""
+    typed: str = ""
+    sort: Sort = Sort.RELEVANCE
+    is_shortened: bool = False
+    has_image: bool = False
+    operators: tuple[Operator, ...] = ()
+    notices: tuple[str, ...] = ()
+    category: str | None = None
+    spelling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    showing: str = ""  # the corrected words, "" where nothing was corrected
+    certain: int | None = None  # how many of all hits answer the query; None where nothing was ranked
+    similar_to: Meme | None = None
+    likeness: Likeness | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reading as the `query` object of the HTTP API; keys without a value are left out."""
+        if self.similar_to is not None and self.likeness is not None:
+            row: dict[str, Any] = {
+                "like": self.similar_to.id,
+                "path": self.similar_to.path,
+                "by": self.likeness.value,
+            }
+        else:
+            row = {"text": self.text, "sort": self.sort.value, "typed": self.typed}
+            row |= {"shortened": True} if self.is_shortened else {}
+            row |= {"picture": True} if self.has_image else {}
+            row |= {"operators": [dict(vars(one)) for one in self.operators]}
+            row |= {"notices": list(self.notices)} if self.notices else {}
+            row |= {"category": self.category} if self.category is not None else {}
+            if self.spelling:
+                row["spelling"] = {word: list(others) for word, others in self.spelling.items()}
+                row["showing"] = self.showing
+        return row | ({"certain": self.certain} if self.certain is not None else {})
+
+    def __str__(self) -> str:
+        if self.similar_to is not None:
+            return f"like {self.similar_to.path}"
+        return self.typed + (" with an image" if self.has_image else "")
+
+
+@dataclass(frozen=True)
+class Answer(Sequence[Hit]):
+    """One page of hits in rank order, how many hits there are in all, and what was understood of the query.
+
+    An answer is a sequence of its hits. A notebook shows it as thumbnails.
+
+    >>> answer = searcher.search("robot", k=2)
+    >>> [hit.path for hit in answer]
+    ['Robots/toaster.png', 'Robots/😂 50%.png']
+    >>> answer
+    <Answer 2 of ... hits for 'robot' in ... ms>
+    """
 
     hits: tuple[Hit, ...]
     total: int
-    query: Mapping[str, object]
+    understood: Understood
     took_ms: float
-    facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # how many are of each category, year, type
+    # How many memes of the whole answer are of each category, year and type.
+    facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    thumbnails: Path | None = field(default=None, compare=False)  # the folder that the HTML takes images from
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    @overload
+    def __getitem__(self, at: int) -> Hit: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, at: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[at]
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def __repr__(self) -> str:
+        hits = "hit" if self.total == 1 else "hits"
+        return f"<Answer {len(self)} of {self.total:,} {hits} for {str(self.understood)!r} in {self.took_ms:.0f} ms>"
+
+    def _repr_html_(self) -> str:
+        """Return the hits as HTML that needs no other file: thumbnails are inlined."""
+        cards = "".join(_card(hit, self.thumbnails) for hit in self.hits[:INLINED])
+        more = f"<p>… and {len(self) - INLINED:,} more</p>" if len(self) > INLINED else ""
+        return f'<p>{escape(repr(self)[1:-1])}</p><div style="display:flex;flex-wrap:wrap;gap:12px">{cards}</div>{more}'
+
+
+def _card(hit: Hit, thumbnails: Path | None) -> str:
+    image = _image(hit.meme, thumbnails)
+    picture = f'<img src="{escape(image)}" alt="" style="max-width:160px;max-height:160px">' if image else ""
+    return (
+        f'<figure style="margin:0;width:160px;font-size:12px;overflow-wrap:anywhere">{picture}'
+        f"<figcaption><b>{escape(hit.path)}</b><br>{hit.score:.3f} {escape(hit.reason)}</figcaption></figure>"
+    )
+
+
+def _image(meme: Meme, thumbnails: Path | None) -> str:
+    """Return a meme's thumbnail as a data: URI; its placeholder, or "", where there is none."""
+    if thumbnails is not None and meme.has_thumbnail:
+        try:
+            raw = (thumbnails / meme.content_hash[:2] / f"{meme.content_hash}.webp").read_bytes()
+        except OSError:
+            return meme.placeholder
+        return f"data:image/webp;base64,{base64.b64encode(raw).decode('ascii')}"
+    return meme.placeholder

@@ -5,27 +5,31 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import StrEnum
+from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
+from search.catalogue import open_catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.registry import load_image_encoder, load_text_encoder
-from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, NotFound, WrongUse
+from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, NotFound, UnreadableFile, WrongUse
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.index.analyzer import query_terms, tokenize
 from search.index.generations import TEXT_FIELDS, live_generation
 from search.index.reader import Index
 from search.index.status import IndexStatus, image_encoder_notes, missing_data_notes
 from search.index.whitening import Whitening
-from search.meme import Field, Meme
+from search.meme import Field, Likeness, Meme, Sort
 from search.query.filters import narrowed
 from search.query.parser import Part, Query, parse, words_only
 from search.query.spelling import Spelt, spelt
-from search.ranking.paging import Page, Sort, listed, ranked
+from search.ranking.paging import Page, listed, ranked
 from search.ranking.relevance import asked_of, judge
 from search.ranking.retrievers import (
     LIKE_PICTURE,
@@ -43,19 +47,9 @@ from search.ranking.retrievers import (
     voters_of_quote,
     voters_of_words,
 )
-from search.results import Answer
+from search.results import Answer, Hit, Operator, Understood
 from search.settings import Settings
 from search.workspace import Workspace
-
-
-class Likeness(StrEnum):
-    """By what two memes can be alike."""
-
-    LOOK = "look"
-    MEANING = "meaning"
-    WORDS = "words"
-    ALL = "all"
-
 
 LIKENESS_WEIGHTS: Mapping[Likeness, Mapping[str, float]] = {
     Likeness.LOOK: {LOOK: 0.6, LIKE_PICTURE: 0.4},
@@ -72,38 +66,100 @@ LIKENESS_WEIGHTS: Mapping[Likeness, Mapping[str, float]] = {
 }
 
 
+DEFAULT_DATA = ".memetica"
+
 # "Like this, but with dogs": what words say of a picture counts so many times more beside one that it shall be like.
 BUT = 3.0
 
 
-def open_searcher(workspace: Workspace, *, text_encoder: TextEncoder | None = None) -> Searcher:
-    """Return a searcher over the live generation; raise IndexUnusable or ModelUnavailable, saying what mends it."""
-    index = Index.open(workspace.index)
-    return Searcher(workspace, index=index, text_encoder=text_encoder or load_text_encoder(workspace.settings))
-
-
 class Searcher:
-    """Holds a generation of the index and the text encoder; any thread may ask it."""
+    """Searches the live generation of an index. Any thread may use it; close it, or use it in a `with` statement.
+
+    >>> with Searcher(workspace, text_encoder=encoder) as searcher:
+    ...     searcher.search("dog in a burning room")[0].path
+    'Dogs/fine.png'
+    """
 
     def __init__(
         self,
         workspace: Workspace,
         *,
-        index: Index,
-        text_encoder: TextEncoder,
+        text_encoder: TextEncoder | None = None,
+        index: Index | None = None,
         load_images: Callable[[Settings, str], ImageEncoder] = load_image_encoder,
     ) -> None:
-        """Take an opened index; `load_images` gives the image encoder of a name when a search first needs it."""
+        """Search a workspace that the caller keeps open.
+
+        `load_images` returns the image encoder of a name; it is called when a search first needs one. Raises
+        IndexUnusable or ModelUnavailable when there is no index or no text encoder.
+        """
+        # The index first: that there is none is found without loading a model.
+        index = index or Index.open(workspace.index)
+        self._workspace = workspace
+        self._owns_workspace = False
         self._settings = workspace.settings
         self._load_images = load_images
         self._chosen, self._trouble = workspace.settings.image_encoder, ""
         self._blind = ""  # why the image encoder that made the index cannot be used
         self._catalogue = workspace.catalogue
-        self._encoder = text_encoder
+        self._encoder = text_encoder or load_text_encoder(workspace.settings)
         self._switching = threading.Lock()
-        self._pool = ThreadPoolExecutor(workspace.settings.threads, thread_name_prefix="search")
         self._refused = ("", "")  # a generation that cannot be used, and why
         self._index = self._fitting(index)
+        self._closed = False
+        self._pool = ThreadPoolExecutor(workspace.settings.threads, thread_name_prefix="search")
+
+    @classmethod
+    def open(
+        cls,
+        data: Path | str = DEFAULT_DATA,
+        *,
+        settings: Settings | None = None,
+        text_encoder: TextEncoder | None = None,
+    ) -> Self:
+        """Return a searcher over a data folder; closing the searcher closes the folder's catalogue too.
+
+        `settings` replace those that the environment and the data folder give; they name the data folder themselves.
+        Raises DataFolderError, IndexUnusable or ModelUnavailable, with a hint; WrongUse when `settings` name another
+        data folder than `data`.
+
+        >>> searcher = Searcher.open(workspace.data, text_encoder=encoder)
+        >>> searcher.search("robot").total
+        ...
+        >>> searcher.close()
+        """
+        if settings is None:
+            workspace = Workspace.open(data)
+        else:
+            if Path(data) != Path(DEFAULT_DATA) and Path(data).expanduser().absolute() != settings.absolute().data:
+                raise WrongUse(
+                    f"The settings name the data folder {settings.data}, not {data}.", hint="Leave out one of the two."
+                )
+            workspace = Workspace(settings, open_catalogue(settings, create=False))
+        try:
+            searcher = cls(workspace, text_encoder=text_encoder)
+        except BaseException:
+            workspace.close()
+            raise
+        searcher._owns_workspace = True
+        return searcher
+
+    def close(self) -> None:
+        """Stop the searcher's threads, and close the workspace if `open` opened it. Closing again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._pool.shutdown()
+        if self._owns_workspace:
+            self._workspace.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def _fitting(self, index: Index) -> Index:
         made_by = index.manifest.text_encoder
@@ -178,11 +234,11 @@ class Searcher:
         self,
         query: str = "",
         *,
+        image: Image.Image | Path | None = None,
         k: int = 30,
         offset: int = 0,
-        picture: Image.Image | None = None,
+        sort: Sort = Sort.RELEVANCE,
         category: str | None = None,
-        sort: str = Sort.RELEVANCE,
         collapse: bool = False,
         verbatim: bool = False,
     ) -> Answer:
@@ -198,24 +254,31 @@ class Searcher:
         index = self._index
         asked = parse(query)
         left = narrowed(asked, index)
-        understood: dict[str, object] = {"text": asked.text, "sort": order.value, "typed": str(asked)}
-        understood |= {"shortened": True} if asked.shortened else {}
-        understood |= {"picture": True} if picture is not None else {}
-        understood |= {"operators": [_operator(part, means) for part, means in left.understood]}
-        understood |= {"notices": list(left.notices)} if left.notices else {}
+        picture = _opened(image, max_pixels=self._settings.max_pixels) if image is not None else None
+        understood = Understood(
+            text=asked.text,
+            typed=str(asked),
+            sort=order,
+            is_shortened=asked.shortened,
+            has_image=picture is not None,
+            operators=tuple(_operator(part, means) for part, means in left.understood),
+            notices=tuple(left.notices),
+        )
         allowed = left.allowed
         if category is not None:
             inside = index.columns.in_category(category)
             if inside is None:
                 raise NotFound(f"There is no category {category!r}.")
-            understood["category"] = category
+            understood = replace(understood, category=category)
             allowed = inside if allowed is None else np.intersect1d(inside, allowed, assume_unique=True)
-        page = Page(k, offset, order, collapse and not left.opens_variants, begun)
+        page = Page(k, offset, order, collapse and not left.opens_variants, begun, self._workspace.thumbnails)
         if asked.is_empty and picture is None and not left.likes:
             newest = index.columns.newest if allowed is None else index.columns.newest_of(allowed)
             return listed(self._catalogue, index, newest, understood=understood, page=page)
         beside = picture is not None or bool(left.likes)
-        weighed, wanted = self._voters_of_text(index, asked, understood, verbatim=verbatim, beside=beside)
+        weighed, wanted, spelling = self._voters_of_text(index, asked, verbatim=verbatim, beside=beside)
+        if spelling.meant:
+            understood = replace(understood, spelling=spelling.meant, showing=spelling.query.text)
         for like in left.likes:
             voters, _ = self._voters_of_meme(index, self._catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
             weighed += [(voter, like.weight) for voter in voters]
@@ -230,30 +293,45 @@ class Searcher:
         ballot = count(joined(weighed), heard(weights, weighed), pool=self._pool, allowed=allowed)
         believed = None
         if not asked.is_empty and not left.likes and picture is None:
-            spelling = understood.get("spelling")
-            slips = set(query_terms(" ".join(spelling))) if isinstance(spelling, dict) else set()
+            slips = set(query_terms(" ".join(spelling.meant)))
             rare = asked_of(index.lexical, [term for term in wanted if term not in slips])
             believed = judge(ballot.fused, rare).certain
         return ranked(
             self._catalogue, index, ballot, wanted=wanted, understood=understood, page=page, believed=believed
         )
 
-    def similar(self, meme_id: int, *, by: str = Likeness.ALL, k: int = 12, offset: int = 0) -> Answer:
-        """Return a page of a meme's relatives, never itself; raise NotFound when there is no such meme."""
+    def similar(
+        self, meme: Meme | Hit | int | str, *, by: Likeness = Likeness.ALL, k: int = 12, offset: int = 0
+    ) -> Answer:
+        """Return a page of the memes similar to one, without itself.
+
+        The meme may be given as a meme, a hit, an id, or a path relative to the library. Raises NotFound when there is
+        no such meme, WrongUse for an unknown likeness or page.
+
+        >>> searcher.similar("Dogs/fine.png", k=3).understood.similar_to
+        <Meme ... 'Dogs/fine.png'>
+        """
         begun = perf_counter()
         _checked(k, offset, Sort.RELEVANCE)
         if by not in set(Likeness):
             raise WrongUse(f"There is no likeness by {by!r}.", hint=f"There are {', '.join(Likeness)}.")
         self.reload_if_changed()
         index = self._index
-        meme = self._catalogue.memes.get(meme_id)
+        meme = self._meme(meme)
         weights = LIKENESS_WEIGHTS[Likeness(by)]
         voters, wanted = self._voters_of_meme(index, meme, weights)
         ballot = count(voters, weights, pool=self._pool, excluded=meme.id)
-        understood: dict[str, object] = {"like": meme.id, "path": meme.path, "by": Likeness(by).value}
+        understood = Understood(similar_to=meme, likeness=Likeness(by))
         marked = wanted if by == Likeness.WORDS else ()
-        page = Page(k, offset, Sort.RELEVANCE, False, begun)
+        page = Page(k, offset, Sort.RELEVANCE, False, begun, self._workspace.thumbnails)
         return ranked(self._catalogue, index, ballot, wanted=marked, understood=understood, page=page)
+
+    def _meme(self, named: Meme | Hit | int | str) -> Meme:
+        if isinstance(named, Hit):
+            return named.meme
+        if isinstance(named, int):
+            return self._catalogue.memes.get(named)
+        return self._catalogue.memes.at(named) if isinstance(named, str) else named
 
     def _voters_of_meme(
         self, index: Index, meme: Meme, weights: Mapping[str, float]
@@ -272,8 +350,8 @@ class Searcher:
         return voters, wanted
 
     def _voters_of_text(
-        self, index: Index, asked: Query, understood: dict[str, object], *, verbatim: bool, beside: bool
-    ) -> tuple[list[tuple[Voter, float]], Sequence[str]]:
+        self, index: Index, asked: Query, *, verbatim: bool, beside: bool
+    ) -> tuple[list[tuple[Voter, float]], Sequence[str], Spelt]:
         """Return the voters for a query's words with their weights, and the terms; say what a slip was read as.
 
         The words stand `beside` a picture or a meme where they say what should be different about it.
@@ -281,7 +359,7 @@ class Searcher:
         The encoder reads what was typed: it knows words that the library lacks, and sees through slips of the finger.
         """
         if asked.is_empty:
-            return [], ()
+            return [], (), Spelt(asked, {})
         groups = asked.groups()
         meanings: list[Voter] = []
         if index.whitening is not None:
@@ -294,9 +372,6 @@ class Searcher:
             shown = self._pool.submit(_together, seeing.encode_text, groups)
             described = voter_of_described_picture(index, shown)
         found = Spelt(asked, {}) if verbatim else spelt(asked, index.lexical)
-        if found.meant:
-            understood["spelling"] = {word: list(others) for word, others in found.meant.items()}
-            understood["showing"] = found.query.text
         if asked.is_weighted:
             parts = [(words_only(text), weight) for text, weight in groups]
             spelled = [(one if verbatim else spelt(one, index.lexical).query, weight) for one, weight in parts]
@@ -315,7 +390,7 @@ class Searcher:
         weighed += [(voter, most) for voter in meanings]
         if described is not None:
             weighed.append((described, most * (BUT if beside else 1.0)))
-        return weighed, found.query.terms
+        return weighed, found.query.terms, found
 
     def _direction(self, whitening: Whitening, groups: Sequence[tuple[str, float]]) -> NDArray[np.float32]:
         """Return the whitened direction ([d]) of what texts mean together, each with its weight."""
@@ -352,9 +427,22 @@ def _centres(index: Index, meme: Meme) -> dict[Field, NDArray[np.float32]]:
     return found
 
 
-def _operator(part: Part, means: str) -> dict[str, object]:
-    """Return a part of a query that is no words, and what it means, for who reads the answer."""
-    return {"part": str(part), "operator": part.kind.value, "value": part.value, "means": means}
+def _operator(part: Part, means: str) -> Operator:
+    """Return a part of a query that is not a word to search for, and its meaning."""
+    return Operator(str(part), part.kind.value, part.value, means)
+
+
+def _opened(image: Image.Image | Path, *, max_pixels: int) -> Image.Image:
+    """Return the image to search with, upright; raise UnreadableFile for a file that is no image or too large."""
+    if isinstance(image, Image.Image):
+        return image
+    try:
+        with Image.open(image) as file:
+            if file.width * file.height > max_pixels:
+                raise UnreadableFile(f"{image} has {file.width} × {file.height} pixels; the limit is {max_pixels:,}.")
+            return ImageOps.exif_transpose(file).convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UnreadableFile(f"{image} cannot be read as an image: {error}.") from error
 
 
 def _checked(k: int, offset: int, sort: str) -> Sort:

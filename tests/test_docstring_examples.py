@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.searcher import open_searcher
+from search.searcher import Searcher
 from tests.support.examples import DocstringExample, Export, docstring_examples, exports, has_example
 from tests.support.fakes import HashingTextEncoder
 
@@ -45,7 +45,7 @@ def test_example_prints_what_its_docstring_says(
     if used & {"workspace", "searcher"}:
         names["workspace"] = workspace = request.getfixturevalue("workspace")
         if "searcher" in used:
-            names["searcher"] = open_searcher(workspace, text_encoder=HashingTextEncoder())
+            names["searcher"] = Searcher(workspace, text_encoder=HashingTextEncoder())
     printed: list[str] = []
     result = doctest.DocTestRunner(optionflags=OPTIONS).run(example.doctest(names), out=printed.append)
     assert result.failed == 0, "".join(printed)

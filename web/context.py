@@ -88,7 +88,9 @@ class Site:
         """Stop the background workers, close the searcher and, if the site owns it, the workspace."""
         self._workers.close()
         with self._lock:
-            self._searcher = None
+            if self._searcher is not None:
+                self._searcher.close()
+                self._searcher = None
         if self._owns_workspace:
             self.workspace.close()
 

@@ -52,7 +52,7 @@ def hit_row(hit: Hit) -> Row:
         **_identity(hit.meme),
         "score": round(hit.score, 4),
         "certain": hit.certain,
-        "why": {field.value: round(share, 4) for field, share in hit.why.items()},
+        "why": {field.value: round(share, 4) for field, share in hit.explanation.items()},
         "snippets": [
             {"field": snippet.field.value, "source": snippet.source, "html": snippet.html} for snippet in hit.snippets
         ],
@@ -203,7 +203,7 @@ def answer_row(answer: Answer) -> Row:
         "hits": [hit_row(hit) for hit in answer.hits],
         "total": answer.total,
         "took_ms": answer.took_ms,
-        "query": dict(answer.query),
+        "query": answer.understood.to_json(),
         "facets": {name: dict(counts) for name, counts in answer.facets.items()},
     }
 

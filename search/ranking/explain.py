@@ -50,7 +50,7 @@ def explained(
         Hit(
             meme=meme,
             score=round(float(ballot.fused.scores[place]), 6),
-            why=why,
+            explanation=why,
             snippets=chosen[meme.id],
             certain=meme.id in certain,
         )

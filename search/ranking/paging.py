@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -13,19 +13,13 @@ from search.catalogue import Catalogue
 from search.index.columns import Ids
 from search.index.reader import Index
 from search.index.variants import first_of_each_group
+from search.meme import Sort
 from search.ranking.explain import explained, telling
 from search.ranking.facets import facets_of
 from search.ranking.retrievers import Ballot
-from search.results import Answer, Hit
+from search.results import Answer, Hit, Understood
 
 CERTAIN = 0.1  # of a score that a picture or a meme gave: below, as many are beside the point as to it
-
-
-class Sort(StrEnum):
-    """The order of an answer's hits."""
-
-    RELEVANCE = "relevance"
-    NEWEST = "newest"
 
 
 @dataclass(frozen=True)
@@ -37,6 +31,7 @@ class Page:
     sort: Sort
     collapse: bool
     begun: float
+    thumbnails: Path
 
 
 def ranked(
@@ -45,7 +40,7 @@ def ranked(
     ballot: Ballot,
     *,
     wanted: Sequence[str],
-    understood: dict[str, object],
+    understood: Understood,
     page: Page,
     believed: int | None = None,
 ) -> Answer:
@@ -61,7 +56,7 @@ def ranked(
     every = ballot.ids[order]
     if page.collapse:
         order = order[first_of_each_group(index.columns.variant_of[index.columns.rows(ballot.ids[order])])]
-    understood["certain"] = int(np.count_nonzero(np.isin(order, certain)))
+    understood = replace(understood, certain=int(np.count_nonzero(np.isin(order, certain))))
     if page.sort is Sort.NEWEST:
         first_seen = index.columns.first_seen[index.columns.rows(ballot.ids[order])]
         order = order[np.lexsort((-ballot.ids[order], -first_seen))]
@@ -72,7 +67,7 @@ def ranked(
     return _answer(catalogue, index, hits, total=len(ids), every=every, understood=understood, page=page)
 
 
-def listed(catalogue: Catalogue, index: Index, ids: Ids, *, understood: dict[str, object], page: Page) -> Answer:
+def listed(catalogue: Catalogue, index: Index, ids: Ids, *, understood: Understood, page: Page) -> Answer:
     """Return a page of memes in an order that no words gave them."""
     every = ids = present(catalogue, index, ids)
     if page.collapse:
@@ -96,14 +91,15 @@ def _answer(
     *,
     total: int,
     every: Ids,
-    understood: dict[str, object],
+    understood: Understood,
     page: Page,
 ) -> Answer:
     """Return the answer with what is counted over all of its memes, and each hit's variants."""
     if page.collapse:
         hits = [_with_variants(catalogue, index, hit) for hit in hits]
     took = round((perf_counter() - page.begun) * 1000, 2)
-    return Answer(tuple(hits), total, understood, took, facets_of(index.columns, every, collapse=page.collapse))
+    facets = facets_of(index.columns, every, collapse=page.collapse)
+    return Answer(tuple(hits), total, understood, took, facets, page.thumbnails)
 
 
 def _with_variants(catalogue: Catalogue, index: Index, hit: Hit) -> Hit:

@@ -22,7 +22,7 @@ from indexer.work.progress import SILENT, StageReport
 from search.catalogue import open_catalogue
 from search.errors import DataFolderError, LibraryError, ModelUnavailable, UnreadableFile
 from search.meme import Field, MediaType, Stage, TextKind
-from search.searcher import open_searcher
+from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
@@ -88,7 +88,7 @@ def test_everything_is_done_once_and_the_second_run_has_nothing_to_do(tiny_setti
 
 
 def test_what_was_indexed_is_found(workspace: Workspace) -> None:
-    searcher = open_searcher(workspace, text_encoder=HashingTextEncoder())
+    searcher = Searcher(workspace, text_encoder=HashingTextEncoder())
     assert searcher.search("dog drinks coffee in a burning room").hits[0].meme.path == "Dogs/fine.png"
 
 
@@ -117,13 +117,13 @@ def test_a_vanished_meme_leaves_the_index_and_comes_back(tiny_settings: Settings
     file.unlink()
     index(tiny_settings)
     with open_catalogue(tiny_settings) as catalogue:
-        searcher = open_searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
+        searcher = Searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
         assert "Dogs/fine.png" not in [hit.meme.path for hit in searcher.search("this is fine").hits]
     file.write_bytes(content)
     _, encoder = index(tiny_settings)
     assert encoder.asked == []
     with open_catalogue(tiny_settings) as catalogue:
-        searcher = open_searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
+        searcher = Searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
         assert searcher.search("this is fine").hits[0].meme.path == "Dogs/fine.png"
 
 
@@ -222,10 +222,7 @@ def test_an_empty_library_is_indexed_without_complaint(tmp_path: Path) -> None:
     index(settings)
     with open_catalogue(settings) as catalogue:
         assert catalogue.memes.count() == 0
-        assert (
-            open_searcher(Workspace(settings, catalogue), text_encoder=HashingTextEncoder()).search("anything").hits
-            == ()
-        )
+        assert Searcher(Workspace(settings, catalogue), text_encoder=HashingTextEncoder()).search("anything").hits == ()
 
 
 def test_a_library_that_is_gone_is_said_and_forgets_nothing(tiny_settings: Settings) -> None:
@@ -324,7 +321,7 @@ def test_two_processes_share_the_work_and_never_do_the_same(tiny_settings: Setti
         status = library_status(Workspace(tiny_settings, catalogue))
         assert [one.missing for one in status.stages if one.stage is not Stage.DESCRIBE] == [0, 0, 0, 0]
         assert catalogue.leases.held() == [] and catalogue.failures.all() == []
-        searcher = open_searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
+        searcher = Searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
         assert searcher.status().fresh
 
 
@@ -393,7 +390,7 @@ def test_a_read_only_data_folder_can_be_searched_and_says_that_it_cannot_be_inde
     for folder in (tiny_settings.data, *tiny_settings.data.rglob("*")):
         folder.chmod(0o555 if folder.is_dir() else 0o444)
     with open_catalogue(tiny_settings, create=False) as catalogue:
-        searcher = open_searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
+        searcher = Searcher(Workspace(tiny_settings, catalogue), text_encoder=HashingTextEncoder())
         assert searcher.search("this is fine").hits[0].meme.path == "Dogs/fine.png"
     with pytest.raises(DataFolderError):
         index(tiny_settings)

@@ -18,11 +18,10 @@ from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import IndexUnusable, ModelUnavailable, NotFound, WrongUse
 from search.index.generations import live_folder
-from search.meme import Field
-from search.ranking.paging import Sort
+from search.meme import Field, Likeness, Sort
 from search.ranking.retrievers import voters_of_quote
 from search.results import Answer
-from search.searcher import Likeness, Searcher, open_searcher
+from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
@@ -49,9 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     )
     with open_catalogue(settings) as catalogue:
         index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
-        yield Home(
-            settings, catalogue, open_searcher(Workspace(settings, catalogue), text_encoder=HashingTextEncoder())
-        )
+        yield Home(settings, catalogue, Searcher(Workspace(settings, catalogue), text_encoder=HashingTextEncoder()))
 
 
 @pytest.fixture
@@ -62,7 +59,7 @@ def searcher(home: Home) -> Searcher:
 @pytest.fixture
 def fresh(workspace: Workspace) -> Searcher:
     """A searcher over a library of its own, for tests that change it."""
-    return open_searcher(workspace, text_encoder=HashingTextEncoder())
+    return Searcher(workspace, text_encoder=HashingTextEncoder())
 
 
 def paths(answer: Answer) -> list[str]:
@@ -91,13 +88,13 @@ def test_scores_fall_and_shares_add_up(searcher: Searcher) -> None:
     scores = [hit.score for hit in answer.hits]
     assert scores == sorted(scores, reverse=True) and scores[-1] > 0
     for hit in answer.hits:
-        assert sum(hit.why.values()) == pytest.approx(1)
-        assert list(hit.why.values()) == sorted(hit.why.values(), reverse=True)
+        assert sum(hit.explanation.values()) == pytest.approx(1)
+        assert list(hit.explanation.values()) == sorted(hit.explanation.values(), reverse=True)
 
 
 def test_a_quote_says_that_it_was_the_quote(searcher: Searcher) -> None:
     hit = searcher.search("i hate mondays").hits[0]
-    assert next(iter(hit.why)) is Field.OCR
+    assert next(iter(hit.explanation)) is Field.OCR
     assert hit.snippets[0].field is Field.OCR
     assert hit.snippets[0].html == "<mark>I</mark> <mark>hate</mark> <mark>mondays</mark>"
     assert hit.snippets[0].source == "tesseract-ocr"
@@ -117,9 +114,9 @@ def test_a_quote_word_for_word_comes_before_the_same_words_apart(home: Home) -> 
 def test_a_slip_of_the_finger_is_said_and_put_right(searcher: Searcher) -> None:
     answer = searcher.search("i hate mondyas")
     assert paths(answer)[0] == "Cats/monday.png"
-    assert answer.query["spelling"] == {"mondyas": ["mondays"]}
+    assert answer.understood.spelling == {"mondyas": ("mondays",)}
     assert "<mark>mondays</mark>" in answer.hits[0].snippets[0].html
-    assert "spelling" not in searcher.search("i hate mondays").query
+    assert searcher.search("i hate mondays").understood.spelling == {}
 
 
 def test_a_description_is_shown_under_its_models_name(searcher: Searcher) -> None:
@@ -179,40 +176,40 @@ def test_no_text_breaks_the_search(searcher: Searcher, junk: str) -> None:
 def test_the_picture_itself_is_found_by_its_picture(searcher: Searcher, home: Home) -> None:
     for tiny in TINY:
         picture = Image.open(home.settings.library / tiny.path)
-        answer = searcher.search(picture=picture)
+        answer = searcher.search(image=picture)
         assert paths(answer)[0] == tiny.path
-        assert answer.hits[0].why == {Field.LOOK: 1.0}
-        assert answer.query["picture"] is True
+        assert answer.hits[0].explanation == {Field.LOOK: 1.0}
+        assert answer.understood.has_image
 
 
 def test_operators_and_words_count_beside_a_picture(searcher: Searcher, home: Home) -> None:
     picture = Image.open(home.settings.library / "Cats/monday.png")
-    assert "Cats/monday.png" not in paths(searcher.search("-category:cats", picture=picture))
-    dogs = searcher.search("burning room category:dogs", picture=picture)
+    assert "Cats/monday.png" not in paths(searcher.search("-category:cats", image=picture))
+    dogs = searcher.search("burning room category:dogs", image=picture)
     assert paths(dogs)[0] == "Dogs/fine.png" and all(path.startswith("Dogs/") for path in paths(dogs))
-    assert paths(searcher.search("9:toaster", picture=picture))[0] == "Robots/toaster.png"
+    assert paths(searcher.search("9:toaster", image=picture))[0] == "Robots/toaster.png"
 
 
 def test_hits_say_which_of_them_answer(searcher: Searcher) -> None:
     found = searcher.search("a dog drinks coffee in a burning room")
     flags = [hit.certain for hit in found.hits]
     assert flags[0] and flags == sorted(flags, reverse=True)
-    assert sum(flags) == found.query["certain"] < found.total
+    assert sum(flags) == found.understood.certain < found.total
     newest = searcher.search("a dog drinks coffee in a burning room", sort=Sort.NEWEST)
     assert {hit.meme.id for hit in newest.hits if hit.certain} == {hit.meme.id for hit in found.hits if hit.certain}
 
 
 def test_a_mirrored_picture_is_found_too(searcher: Searcher, home: Home) -> None:
     picture = Image.open(home.settings.library / "Robots/toaster.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    assert "Robots/toaster.png" in paths(searcher.search(picture=picture))[:3]
+    assert "Robots/toaster.png" in paths(searcher.search(image=picture))[:3]
 
 
 def test_words_and_picture_both_count(searcher: Searcher, home: Home) -> None:
     picture = Image.open(home.settings.library / "Cats/monday.png")
-    by_picture = {hit.meme.path: hit for hit in searcher.search(picture=picture).hits}
-    by_both = {hit.meme.path: hit for hit in searcher.search("burning room", picture=picture).hits}
+    by_picture = {hit.meme.path: hit for hit in searcher.search(image=picture).hits}
+    by_both = {hit.meme.path: hit for hit in searcher.search("burning room", image=picture).hits}
     assert by_both["Cats/monday.png"].score < by_picture["Cats/monday.png"].score
-    shares = by_both["Dogs/fine.png"].why
+    shares = by_both["Dogs/fine.png"].explanation
     assert shares[Field.LOOK] > 0 and shares[Field.DESCRIPTION] > 0
 
 
@@ -287,16 +284,16 @@ def test_no_index_and_another_encoder_say_what_mends_it(workspace: Workspace) ->
         name = "other"
 
     with pytest.raises(IndexUnusable, match="hashing-words-1") as caught:
-        open_searcher(workspace, text_encoder=Other())
+        Searcher(workspace, text_encoder=Other())
     assert "memetica index" in caught.value.hint
     shutil.rmtree(workspace.index)
     with pytest.raises(IndexUnusable, match="no index"):
-        open_searcher(workspace, text_encoder=HashingTextEncoder())
+        Searcher(workspace, text_encoder=HashingTextEncoder())
 
 
 def test_a_missing_text_encoder_is_said(workspace: Workspace) -> None:
     with pytest.raises(ModelUnavailable):
-        open_searcher(workspace)
+        Searcher(workspace)
 
 
 def test_texts_that_were_never_embedded_are_found_by_their_words(workspace: Workspace) -> None:
@@ -304,7 +301,7 @@ def test_texts_that_were_never_embedded_are_found_by_their_words(workspace: Work
     unknown = HashingTextEncoder()
     unknown.name = "never-used"  # type: ignore[misc]
     build_index(workspace, text_encoder="never-used")
-    searcher = open_searcher(workspace, text_encoder=unknown)
+    searcher = Searcher(workspace, text_encoder=unknown)
     assert paths(searcher.search("this is fine"))[0] == "Dogs/fine.png"
     assert any("words alone" in sentence for sentence in searcher.status().missing)
 
@@ -314,19 +311,19 @@ def test_deleting_the_index_loses_nothing(fresh: Searcher, workspace: Workspace)
     before = [[(hit.meme.id, hit.score) for hit in fresh.search(query).hits] for query in queries]
     shutil.rmtree(workspace.index)
     build_index(workspace, text_encoder=HashingTextEncoder.name)
-    again = open_searcher(workspace, text_encoder=HashingTextEncoder())
+    again = Searcher(workspace, text_encoder=HashingTextEncoder())
     assert [[(hit.meme.id, hit.score) for hit in again.search(query).hits] for query in queries] == before
 
 
 def test_weights_of_the_settings_rank(home: Home) -> None:
     names = replace(home.settings, weights={"words.name": 1.0})
-    searcher = open_searcher(Workspace(names, home.catalogue), text_encoder=HashingTextEncoder())
+    searcher = Searcher(Workspace(names, home.catalogue), text_encoder=HashingTextEncoder())
     assert paths(searcher.search("fine"))[0] == "Dogs/fine.png"
     assert searcher.search("burning room").total == 0
 
 
 def test_every_candidate_has_the_score_of_a_brute_force_over_all(searcher: Searcher, home: Home) -> None:
-    alone = open_searcher(
+    alone = Searcher(
         Workspace(replace(home.settings, weights={"meaning.description": 1.0}), home.catalogue),
         text_encoder=HashingTextEncoder(),
     )
@@ -354,7 +351,7 @@ def test_status_counts_what_is_there(searcher: Searcher) -> None:
 
 
 def test_the_index_can_be_read_from_a_read_only_folder(home: Home) -> None:
-    searcher = open_searcher(Workspace(home.settings, home.catalogue), text_encoder=HashingTextEncoder())
+    searcher = Searcher(Workspace(home.settings, home.catalogue), text_encoder=HashingTextEncoder())
     before = sorted(path.name for path in (home.settings.data / "index").rglob("*"))
     searcher.search("robot")
     assert sorted(path.name for path in (home.settings.data / "index").rglob("*")) == before

@@ -11,8 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from indexer.status import library_status
 from search.errors import NotFound, WrongUse
-from search.ranking.paging import Sort
-from search.searcher import Likeness
+from search.meme import Likeness, Sort
 from web.context import site
 from web.params import MAX_HITS, MAX_OFFSET, choice, flag, number, query
 from web.query_images import keep_upload, open_upload
@@ -40,7 +39,7 @@ def search() -> Response:
             text,
             k=number(values, "k", 10, least=1, most=MAX_HITS),
             offset=number(values, "offset", 0, least=0, most=MAX_OFFSET),
-            picture=picture,
+            image=picture,
             category=values.get("category") or None,
             sort=choice(values, "sort", Sort.RELEVANCE),
             collapse=flag(values, "collapse", default=True),

@@ -19,10 +19,9 @@ from indexer.library.format import library_root
 from search.catalogue import open_catalogue
 from search.encoders.clip_models import SMALL
 from search.errors import LibraryError, MemeticaError, WrongUse
-from search.meme import Stage, TextKind
-from search.ranking.paging import Sort
+from search.meme import Likeness, Sort, Stage, TextKind
 from search.results import Answer
-from search.searcher import Likeness, open_searcher
+from search.searcher import Searcher
 from search.settings import Settings, keep_setting, kept_setting
 from search.workspace import Workspace
 from web.cli.categories import health, suggest
@@ -174,7 +173,8 @@ def status(session: Session) -> int:
     with open_catalogue(settings, create=False) as catalogue:
         known = library_status(Workspace(settings, catalogue))
         try:
-            index: Any = open_searcher(Workspace(settings, catalogue)).status()
+            with Searcher(Workspace(settings, catalogue)) as searcher:
+                index: Any = searcher.status()
         except MemeticaError as error:
             index = error
         if session.terminal.as_json:
@@ -234,16 +234,16 @@ def search(
 
         picture = decode(image, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
     with open_catalogue(settings, create=False) as catalogue:
-        searcher = open_searcher(Workspace(settings, catalogue))
-        answer = searcher.search(
-            query,
-            k=k,
-            offset=offset,
-            picture=picture,
-            sort=Sort(sort),
-            collapse=not all_variants,
-            verbatim=verbatim,
-        )
+        with Searcher(Workspace(settings, catalogue)) as searcher:
+            answer = searcher.search(
+                query,
+                image=picture,
+                k=k,
+                offset=offset,
+                sort=Sort(sort),
+                collapse=not all_variants,
+                verbatim=verbatim,
+            )
         _answer(session, answer, offset=offset)
     return 0
 
@@ -264,7 +264,9 @@ def similar(session: Session, meme: str, by: str, k: int) -> int:
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
         found = meme_named(Workspace(settings, catalogue), meme)
-        _answer(session, open_searcher(Workspace(settings, catalogue)).similar(found.id, by=Likeness(by), k=k))
+        with Searcher(Workspace(settings, catalogue)) as searcher:
+            answer = searcher.similar(found, by=Likeness(by), k=k)
+        _answer(session, answer)
     return 0
 
 

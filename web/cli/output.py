@@ -30,23 +30,21 @@ def show_answer(terminal: Terminal, answer: Answer, *, offset: int = 0) -> None:
         return
     for number, hit in enumerate(answer.hits, start=offset + 1):
         terminal.out.print(_hit(number, hit))
-    certain = answer.query.get("certain", answer.total)
+    certain = answer.total if answer.understood.certain is None else answer.understood.certain
     less = f", {certain:,} for certain" if certain != answer.total else ""
     terminal.say(f"{answer.total:,} in all{less}, {answer.took_ms:.0f} ms", style="dim")
 
 
 def show_understood(terminal: Terminal, answer: Answer) -> None:
     """Write what was understood beside the words, what was not, and what a slip was read as."""
-    operators, notices = answer.query.get("operators"), answer.query.get("notices")
-    if isinstance(operators, list) and operators:
-        terminal.say(" · ".join(str(one["means"]) for one in operators), style="dim")
-    for sentence in notices if isinstance(notices, list) else ():
-        terminal.say(str(sentence), style="yellow")
-    if "showing" in answer.query:
-        terminal.say(
-            f"Showing results for “{answer.query['showing']}”; --verbatim searches for “{answer.query['text']}”."
-        )
-    if answer.hits and answer.query.get("certain") == 0:
+    understood = answer.understood
+    if understood.operators:
+        terminal.say(" · ".join(one.means for one in understood.operators), style="dim")
+    for sentence in understood.notices:
+        terminal.say(sentence, style="yellow")
+    if understood.showing:
+        terminal.say(f"Showing results for “{understood.showing}”; --verbatim searches for “{understood.text}”.")
+    if answer.hits and understood.certain == 0:
         terminal.say("No meme matches for certain; these come nearest.", style="yellow")
 
 
@@ -54,7 +52,7 @@ def _hit(number: int, hit: Hit) -> Text:
     line = Text.assemble((f"{number:>3}  ", "dim"), (hit.meme.path, "bold"), (f"  {hit.score:.3f}", "dim"))
     shares = [
         f"{field.value} {share:.0%}"
-        for field, share in sorted(hit.why.items(), key=lambda one: -one[1])
+        for field, share in sorted(hit.explanation.items(), key=lambda one: -one[1])
         if share >= 0.01
     ]
     line.append(f"\n     id {hit.meme.id} · {hit.meme.first_seen:%Y-%m-%d}", style="dim")

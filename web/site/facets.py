@@ -22,8 +22,7 @@ class Choice:
 def chips(answer: Answer, typed: str) -> list[tuple[str, str]]:
     """Return what each operator that counts means, and the query without it."""
     asked = parse(typed)
-    meanings = answer.query.get("operators")
-    means = {one["part"]: one["means"] for one in meanings} if isinstance(meanings, list) else {}
+    means = {one.part: one.means for one in answer.understood.operators}
     return [(means[str(part)], asked.without(part)) for part in dict.fromkeys(asked.parts) if str(part) in means]
 
 
@@ -63,5 +62,4 @@ def variants_query(id: int) -> str:
 
 def sentences(answer: Answer) -> list[str]:
     """Return what of the query was not understood, a sentence each."""
-    notices = answer.query.get("notices")
-    return [str(one) for one in notices] if isinstance(notices, list) else []
+    return list(answer.understood.notices)

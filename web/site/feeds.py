@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, render_template, request
 
 from search.errors import NotFound
-from search.ranking.paging import Sort
+from search.meme import Sort
 from web.context import site
 
 blueprint = Blueprint("feeds", __name__)

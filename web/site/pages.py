@@ -16,10 +16,8 @@ from search.encoders.clip import spec_of
 from search.encoders.clip_models import display_name
 from search.errors import MemeticaError, NotFound
 from search.index.status import IndexStatus
-from search.meme import Field, Meme, Text, TextKind
-from search.ranking.paging import Sort
+from search.meme import Field, Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer, Hit
-from search.searcher import Likeness
 from web.context import site
 from web.params import MAX_OFFSET, choice, flag, number, query
 from web.query_images import keep_upload, open_upload
@@ -79,15 +77,14 @@ def results() -> str:
             text,
             k=PAGE,
             offset=offset,
-            picture=open_upload(site().settings, picture) if picture else None,
+            image=open_upload(site().settings, picture) if picture else None,
             category=category,
             sort=sort,
             collapse=flag(request.args, "collapse", default=True),
             verbatim=flag(request.args, "verbatim", default=False),
         )
     )
-    found = answer.query.get("certain", answer.total)
-    certain = found if isinstance(found, int) else answer.total
+    certain = answer.total if answer.understood.certain is None else answer.understood.certain
     return render_template(
         "results.html",
         query=text,
@@ -266,7 +263,7 @@ def _cards(hits: Sequence[Hit]) -> list[dict[str, Any]]:
 
 def _reasons(hit: Hit) -> list[str]:
     """Return in a visitor's words what the most telling fields say."""
-    words = [REASONS[field] for field, share in hit.why.items() if share >= 0.2]
+    words = [REASONS[field] for field, share in hit.explanation.items() if share >= 0.2]
     return list(dict.fromkeys(words))[:2]
 
 

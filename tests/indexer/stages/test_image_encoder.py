@@ -24,8 +24,8 @@ from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import ModelUnavailable
 from search.index.reader import Index
-from search.meme import Field, Stage
-from search.searcher import Likeness, Searcher
+from search.meme import Field, Likeness, Stage
+from search.searcher import Searcher
 from search.settings import Settings, keep_setting
 from search.workspace import Workspace
 from tests.support.fakes import ColourImageEncoder, HashingTextEncoder
@@ -97,19 +97,19 @@ def test_words_find_a_picture_of_which_nothing_is_written(
 ) -> None:
     hit = searcher(settings, catalogue).search(colour).hits[0]
     assert hit.meme.path == f"Plain/{list(COLOURS).index(colour)}.png"
-    assert hit.why[Field.PICTURE] > 0.5
+    assert hit.explanation[Field.PICTURE] > 0.5
 
 
 def test_an_uploaded_picture_and_a_meme_find_their_like(settings: Settings, catalogue: Catalogue) -> None:
     found = searcher(settings, catalogue)
-    hit = found.search(picture=Image.new("RGB", (200, 200), "#1e3cdc")).hits[0]
-    assert hit.meme.path == "Plain/2.png" and Field.PICTURE in hit.why
+    hit = found.search(image=Image.new("RGB", (200, 200), "#1e3cdc")).hits[0]
+    assert hit.meme.path == "Plain/2.png" and Field.PICTURE in hit.explanation
     shutil.copy(settings.library / "Plain" / "2.png", settings.library / "Plain" / "9.png")
     index(settings, catalogue, ColourImageEncoder())
     own = catalogue.memes.at("Plain/2.png")
     for by in (Likeness.LOOK, Likeness.ALL):
         hit = found.similar(own.id, by=by).hits[0]
-        assert hit.meme.path == "Plain/9.png" and Field.PICTURE in hit.why
+        assert hit.meme.path == "Plain/9.png" and Field.PICTURE in hit.explanation
 
 
 def test_like_this_but_with_words(settings: Settings, catalogue: Catalogue) -> None:

@@ -25,7 +25,7 @@ from search.index.lexical import ALL_TEXT
 from search.index.reader import Index
 from search.index.variants import NEAR, find_representative
 from search.meme import Field
-from search.searcher import open_searcher
+from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
@@ -117,7 +117,7 @@ def test_what_changes_and_what_goes_is_too(workspace: Workspace, monkeypatch: py
 def test_a_searcher_that_was_open_finds_what_came_and_the_generation_before_stays_as_it_was(
     workspace: Workspace,
 ) -> None:
-    searcher = open_searcher(workspace, text_encoder=ENCODER)
+    searcher = Searcher(workspace, text_encoder=ENCODER)
     before = live_folder(workspace.index)
     files = {file: file.read_bytes() for file in before.rglob("*") if file.is_file()}
     id = add(workspace.settings, workspace.catalogue, "Cats/xylophone.png", words="zebra crossing")

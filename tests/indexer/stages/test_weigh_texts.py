@@ -14,7 +14,7 @@ from indexer.status import library_status
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, ReadingRecord, TextReview, open_catalogue
 from search.meme import Field, Meme, Stage, TextKind
-from search.searcher import open_searcher
+from search.searcher import Searcher
 from search.settings import Settings
 from search.texts.agreement import SourceAgreement, assess_texts, find_contradictions
 from search.workspace import Workspace
@@ -55,7 +55,7 @@ def rebuild(settings: Settings, catalogue: Catalogue) -> None:
 
 
 def first(settings: Settings, catalogue: Catalogue, query: str) -> str:
-    hits = open_searcher(Workspace(settings, catalogue), text_encoder=HashingTextEncoder()).search(query).hits
+    hits = Searcher(Workspace(settings, catalogue), text_encoder=HashingTextEncoder()).search(query).hits
     return hits[0].meme.path if hits else ""
 
 

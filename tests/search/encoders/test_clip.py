@@ -354,7 +354,7 @@ def seeing(settings: Settings, catalogue: Catalogue) -> Searcher:
 )
 def test_words_find_drawings_of_which_nothing_is_written(seen: tuple[Settings, Catalogue], query: str, at: int) -> None:
     hit = seeing(*seen).search(query).hits[0]
-    assert Path(hit.meme.path).stem == str(at) and hit.why[Field.PICTURE] > 0.5
+    assert Path(hit.meme.path).stem == str(at) and hit.explanation[Field.PICTURE] > 0.5
 
 
 @pytest.mark.real_models
@@ -368,7 +368,7 @@ def test_like_this_drawing_but_elsewhere(seen: tuple[Settings, Catalogue]) -> No
 @pytest.mark.real_models
 def test_another_drawing_of_a_scene_finds_it(seen: tuple[Settings, Catalogue]) -> None:
     picture = draw_scene(SCENES[3], (520, 300)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    assert Path(seeing(*seen).search(picture=picture).hits[0].meme.path).stem == "3"
+    assert Path(seeing(*seen).search(image=picture).hits[0].meme.path).stem == "3"
 
 
 @pytest.mark.real_models

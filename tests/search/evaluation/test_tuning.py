@@ -15,7 +15,7 @@ from search.errors import WrongUse
 from search.evaluation.metrics import Judged
 from search.evaluation.tuning import FEWEST, Asker, Sheet, fit, is_held_out, keep_weights
 from search.index.reader import Index
-from search.searcher import open_searcher
+from search.searcher import Searcher
 from search.settings import Settings, keep_setting, load_settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
@@ -116,7 +116,7 @@ def test_a_kept_path_may_be_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("query", ["a cat at a clock", "this is fine", "robot toster", "labour that nobody sees"])
 def test_the_asker_ranks_as_the_searcher_does(served_settings: Settings, served: Catalogue, query: str) -> None:
     encoder = HashingTextEncoder()
-    hits = open_searcher(Workspace(served_settings, served), text_encoder=encoder).search(query, k=50).hits
+    hits = Searcher(Workspace(served_settings, served), text_encoder=encoder).search(query, k=50).hits
     asker = Asker(Index.open(served_settings.data / "index"), encoder, served_settings.weights)
     ballot, _ = asker.ballot(query)
     scores = {int(ballot.ids[at]): float(ballot.fused.scores[at]) for at in ballot.fused.order}

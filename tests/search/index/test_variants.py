@@ -9,7 +9,7 @@ import pytest
 
 from search.catalogue import Catalogue
 from search.index.variants import first_of_each_group, group_variants
-from search.searcher import Searcher, open_searcher
+from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
@@ -41,7 +41,7 @@ def test_the_best_of_each_group_stands_where_it_stood() -> None:
 @pytest.fixture
 def grouped(served_settings: Settings, served: Catalogue) -> Searcher:
     """A searcher to which all memes of a category are one picture."""
-    found = open_searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
+    found = Searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
     table = found._index.columns
     first = {code: table.ids[table.category == code][0] for code in set(table.category.tolist())}
     standing = np.array([first[code] for code in table.category.tolist()])

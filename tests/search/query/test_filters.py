@@ -8,7 +8,7 @@ import pytest
 
 from search.catalogue import Catalogue
 from search.results import Answer
-from search.searcher import Searcher, open_searcher
+from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
@@ -21,7 +21,7 @@ CATS = {path for path in ALL if path.startswith("Cats")}
 
 @pytest.fixture
 def searcher(served_settings: Settings, served: Catalogue) -> Iterator[Searcher]:
-    yield open_searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
+    yield Searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
 
 
 def paths(answer: Answer) -> list[str]:
@@ -86,13 +86,13 @@ def test_filters_work_inside_the_ranking(searcher: Searcher) -> None:
 def test_what_is_wrong_is_said_and_the_rest_still_answers(searcher: Searcher, query: str, said: str) -> None:
     found = searcher.search(query)
     assert FINE in paths(found)
-    notices = found.query["notices"]
-    assert isinstance(notices, list) and len(notices) == 1 and said in notices[0]
+    notices = found.understood.notices
+    assert len(notices) == 1 and said in notices[0]
 
 
 def test_filters_that_leave_nothing_say_so(searcher: Searcher) -> None:
     found = searcher.search("dog before:2000")
-    assert found.total == 0 and "No meme fits" in str(found.query["notices"])
+    assert found.total == 0 and "No meme fits" in str(found.understood.notices)
 
 
 def test_like_alone_is_what_is_similar(searcher: Searcher, served: Catalogue) -> None:
@@ -125,5 +125,5 @@ def test_facets_count_the_whole_answer_with_parents(searcher: Searcher) -> None:
 
 
 def test_a_slip_is_put_right_unless_taken_as_it_is_spelt(searcher: Searcher) -> None:
-    assert searcher.search("burnin room").query["showing"] == "burning room"
+    assert searcher.search("burnin room").understood.showing == "burning room"
     assert "showing" not in searcher.search("burnin room", verbatim=True).query

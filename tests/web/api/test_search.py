@@ -12,8 +12,8 @@ from openapi_spec_validator import validate
 from PIL import Image
 
 from search.catalogue import Catalogue
-from search.ranking.paging import Sort
-from search.searcher import Likeness, open_searcher
+from search.meme import Likeness, Sort
+from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
@@ -28,7 +28,7 @@ HIT |= {"snippets", "variants", "variant_ids"}
 def test_search_gives_the_hits_of_the_searcher_in_its_order(
     site: FlaskClient, served_settings: Settings, served: Catalogue
 ) -> None:
-    searcher = open_searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
+    searcher = Searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
     for query in ("dog in a burning room", "cat", "a robot repairs", "привет"):
         for sort in Sort:
             answer = site.get("/api/search", query_string={"q": query, "k": 5, "sort": sort.value}).json
@@ -40,7 +40,7 @@ def test_search_gives_the_hits_of_the_searcher_in_its_order(
 def test_similar_gives_the_hits_of_the_searcher_and_never_the_meme_itself(
     site: FlaskClient, served_settings: Settings, served: Catalogue
 ) -> None:
-    searcher = open_searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
+    searcher = Searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
     for meme in served.memes.everything():
         for by in Likeness:
             hits = site.get(f"/api/memes/{meme.id}/similar?by={by.value}").json["hits"]

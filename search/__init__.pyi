@@ -1,0 +1,12 @@
+from .catalogue import Catalogue as Catalogue
+from .errors import MemeticaError as MemeticaError
+from .meme import Field as Field
+from .meme import Likeness as Likeness
+from .meme import Meme as Meme
+from .meme import Sort as Sort
+from .results import Answer as Answer
+from .results import Hit as Hit
+from .searcher import Searcher as Searcher
+from .settings import Settings as Settings
+from .version import __version__ as __version__
+from .workspace import Workspace as Workspace
