@@ -125,7 +125,7 @@ class Searcher:
 
         >>> searcher = Searcher.open(workspace.data, text_encoder=encoder)
         >>> searcher.search("robot").total
-        ...
+        7
         >>> searcher.close()
         """
         if settings is None:
