@@ -14,7 +14,8 @@ from web.api import duplicates as api_duplicates
 from web.api import inbox as api_inbox
 from web.api import search as api_search
 from web.background import categories as category_workers
-from web.background import image_encoder as image_encoder_switch
+from web.background import image_encoder
+from web.background import inbox as inbox_workers
 from web.context import Site
 from web.curator import auth, categories, duplicates, home, inbox, texts
 from web.site import feeds, files, pages
@@ -65,12 +66,13 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     app.extensions["curator_cards"] = []  # functions that return a card of the curator's home
     duplicates.register(app)  # /curator/duplicates
     category_workers.register(app)  # trains the suggester in the background
+    inbox_workers.register(app)  # examines and indexes uploads in the background
     inbox.register(app)  # /curator/inbox
     api_inbox.register(app)  # /api/inbox, /api/suggest
     categories.register(app)  # /curator/health
     texts.register(app)  # /curator/reading, /curator/contradictions
     app.register_blueprint(api_duplicates.blueprint)  # /api/duplicates, /api/verdicts
-    image_encoder_switch.register(app)  # re-embeds pictures in the background when the image encoder changes
+    image_encoder.register(app)  # re-embeds pictures in the background when the image encoder changes
     errors.register(app)
     headers.register(app)
     metrics.register(app)

@@ -53,7 +53,7 @@ class Site:
         if self._searcher is None:
             with self._lock:
                 if self._searcher is None:
-                    # The index comes first: a missing index is reported without loading a model.
+                    # The index is opened first, so that a missing index is reported without loading a model.
                     index = Index.open(self.workspace.index)
                     self._searcher = Searcher(
                         self.workspace,

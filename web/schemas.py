@@ -21,7 +21,7 @@ from search.results import Answer, Hit
 if TYPE_CHECKING:
     from indexer.curation.duplicates import Proposal
     from indexer.status import LibraryStatus  # brings the decoders, which a search does not need
-    from web.curator.suggestions import Offers  # likewise
+    from web.curator.suggestions import SuggestedCategories  # likewise
 
 Row = dict[str, Any]
 
@@ -114,7 +114,7 @@ def merge_row(merge: MergeRecord, data: Path) -> Row:
 
 
 def suggestion_row(
-    file: str, findings: Mapping[str, Any], *, matches: Sequence[tuple[Meme, Evidence]], offers: Offers
+    file: str, findings: Mapping[str, Any], *, matches: Sequence[tuple[Meme, Evidence]], suggested: SuggestedCategories
 ) -> Row:
     """Return what a picture was found to be as a row: its text, the memes it matches and the suggested categories."""
     return {
@@ -122,11 +122,13 @@ def suggestion_row(
         "text": findings["text"],
         "tags": _tag_rows(findings),
         **_match_rows(matches),
-        **_offer_rows(offers),
+        **_suggested_rows(suggested),
     }
 
 
-def upload_row(upload: Upload, *, matches: Sequence[tuple[Meme, Evidence]], offers: Offers, has_preview: bool) -> Row:
+def upload_row(
+    upload: Upload, *, matches: Sequence[tuple[Meme, Evidence]], suggested: SuggestedCategories, has_preview: bool
+) -> Row:
     """Return an upload as a row: its state, what examining it found, and what was decided."""
     findings = upload.findings or {}
     return {
@@ -140,7 +142,7 @@ def upload_row(upload: Upload, *, matches: Sequence[tuple[Meme, Evidence]], offe
         "text": findings.get("text", ""),
         "tags": _tag_rows(findings),
         **_match_rows(matches),
-        **_offer_rows(offers),
+        **_suggested_rows(suggested),
         "reason": upload.reason or findings.get("unread", "") or findings.get("uncompared", ""),
         "hint": upload.hint,
         "category": upload.category,
@@ -178,7 +180,7 @@ def _match_rows(matches: Sequence[tuple[Meme, Evidence]]) -> Row:
     }
 
 
-def _offer_rows(offers: Offers) -> Row:
+def _suggested_rows(suggested: SuggestedCategories) -> Row:
     """Return the suggested categories; `abstain` unless one of them is sure."""
     return {
         "suggestions": [
@@ -188,12 +190,12 @@ def _offer_rows(offers: Offers) -> Row:
                 "why": one.why,
                 "neighbours": list(one.memes),
             }
-            for one in offers.offers
+            for one in suggested.categories
         ],
-        "sure": offers.sure,
-        "abstain": offers.sure is None,
-        "sentence": offers.sentence,
-        "neighbours": [one.id for one in offers.neighbours],
+        "sure": suggested.sure,
+        "abstain": suggested.sure is None,
+        "sentence": suggested.sentence,
+        "neighbours": [one.id for one in suggested.neighbours],
     }
 
 

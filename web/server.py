@@ -40,7 +40,7 @@ def serve(workspace: Workspace, *, on_ready: Callable[[str], None]) -> None:
             raise SystemExit(0)
 
         signal.signal(signal.SIGTERM, stop)
-        app.extensions["seeing"].start()
+        app.extensions["image_encoder"].start()
         # An IPv6 host can stand for several sockets; they share one port only when it was chosen.
         port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -1,4 +1,4 @@
-"""The JSON API: the verbs of the command, with the same hits in the same order."""
+"""The JSON API: the same verbs as the command, with the same hits in the same order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.status import library_status
 from search.errors import NotFound, WrongUse
 from search.meme import Likeness, Sort
 from web.context import site
-from web.params import MAX_HITS, MAX_OFFSET, choice, flag, number, query
+from web.params import MAX_HITS, MAX_OFFSET, bool_param, enum_param, int_param, query_param
 from web.query_images import keep_upload, open_upload
 from web.schemas import answer_row, category_url, index_row, meme_row, status_rows
 
@@ -22,28 +22,28 @@ blueprint = Blueprint("api", __name__, url_prefix="/api")
 
 @blueprint.route("/search", methods=("GET", "POST"))
 def search() -> Response:
-    """Return the memes that answer words, a picture sent by POST, or both."""
+    """Return the memes that match a query, a picture sent by POST, or both."""
     values = request.values
-    text = query(values)
+    text = query_param(values)
     picture = None
     if request.method == "POST" and "picture" in request.files:
         picture = open_upload(site().settings, keep_upload(site().settings, request.files["picture"]))
     elif values.get("picture"):
         picture = open_upload(site().settings, values["picture"])
     if not text and picture is None:
-        raise WrongUse("There is nothing to search for.", hint="Give words as q, or POST a picture.")
+        raise WrongUse("There is nothing to search for.", hint="Give a query as q, or POST a picture.")
     answer = (
         site()
         .searcher()
         .search(
             text,
-            k=number(values, "k", 10, least=1, most=MAX_HITS),
-            offset=number(values, "offset", 0, least=0, most=MAX_OFFSET),
+            k=int_param(values, "k", 10, minimum=1, maximum=MAX_HITS),
+            offset=int_param(values, "offset", 0, minimum=0, maximum=MAX_OFFSET),
             image=picture,
             category=values.get("category") or None,
-            sort=choice(values, "sort", Sort.RELEVANCE),
-            collapse=flag(values, "collapse", default=True),
-            verbatim=flag(values, "verbatim", default=False),
+            sort=enum_param(values, "sort", Sort.RELEVANCE),
+            collapse=bool_param(values, "collapse", default=True),
+            verbatim=bool_param(values, "verbatim", default=False),
         )
     )
     return jsonify(answer_row(answer))
@@ -58,15 +58,15 @@ def meme(id: int) -> Response:
 
 @blueprint.get("/memes/<int:id>/similar")
 def similar(id: int) -> Response:
-    """Return a meme's relatives."""
+    """Return the memes that are similar to a meme."""
     answer = (
         site()
         .searcher()
         .similar(
             id,
-            by=choice(request.args, "by", Likeness.ALL),
-            k=number(request.args, "k", 10, least=1, most=MAX_HITS),
-            offset=number(request.args, "offset", 0, least=0, most=MAX_OFFSET),
+            by=enum_param(request.args, "by", Likeness.ALL),
+            k=int_param(request.args, "k", 10, minimum=1, maximum=MAX_HITS),
+            offset=int_param(request.args, "offset", 0, minimum=0, maximum=MAX_OFFSET),
         )
     )
     return jsonify(answer_row(answer))
@@ -74,7 +74,7 @@ def similar(id: int) -> Response:
 
 @blueprint.get("/categories")
 def categories() -> Response:
-    """Return every category with its count."""
+    """Return every category and its number of memes."""
     rows = [
         {"category": name, "memes": memes, "url": category_url(name)}
         for name, memes, _ in site().catalogue.memes.categories()
@@ -84,7 +84,7 @@ def categories() -> Response:
 
 @blueprint.get("/status")
 def status() -> Response:
-    """Return how far each stage is, and the state of the index; failures are the curator's and only counted."""
+    """Return the progress of each stage and the status of the index; failures are counted, not listed."""
     index = site().index_status()
     rows = list(status_rows(library_status(site().workspace), index))
     stages = [row for row in rows if "stage" in row]
@@ -98,13 +98,13 @@ def openapi() -> Response:
 
 
 @blueprint.route("/<path:rest>", methods=("GET", "POST", "PUT", "PATCH", "DELETE"))
-def nothing(rest: str) -> Response:
-    """Say that there is no such address, as JSON."""
-    raise NotFound(f"There is nothing at /api/{rest}.", hint="/api/openapi.json lists what there is.")
+def not_found(rest: str) -> Response:
+    """Raise NotFound, so that an unknown address is answered as JSON."""
+    raise NotFound(f"There is nothing at /api/{rest}.", hint="/api/openapi.json lists the addresses.")
 
 
 @lru_cache(maxsize=1)
 def description() -> dict[str, Any]:
-    """Return the OpenAPI description."""
+    """Return the OpenAPI description of the API, read once."""
     found: dict[str, Any] = json.loads((resources.files("web") / "openapi.json").read_text("utf-8"))
     return found

@@ -1,4 +1,4 @@
-"""What the site knows of categories: learnt in the background, and held while somebody works with it."""
+"""The workers of the categories: one trains the suggester and holds it in memory, one indexes moved memes."""
 
 from __future__ import annotations
 
@@ -17,135 +17,129 @@ from search.categories.suggester import Suggester, Suggestion
 from search.errors import MemeticaError
 from web.context import Site, site
 
-RETRY_SECONDS = 60.0  # after a learning that failed
+RETRY_SECONDS = 60.0  # after a training that failed
 
 
-class Categories:
-    """Learns and keeps what suggestions need, with threads for what takes longer than a request may.
+class CategoryWorkers:
+    """Trains the suggester in the background, because that takes longer than a request may, and keeps it up to date.
 
-    All is learnt in a process of its own when `apart`: one that can load the site's encoder.
+    The full training runs in a process of its own when that process can load the site's encoder.
     """
 
-    def __init__(self, found: Site, *, apart: bool) -> None:
-        self._site = found
-        self._apart = apart
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self._lock = threading.Lock()
-        self._held: Suggester | None = None
+        self._suggester: Suggester | None = None
         self._changed: set[int] = set()
-        self._anew = False
-        self._wanted = False
+        self._retrain_requested = False
+        self._suggester_requested = False
         self._closed = False
         self._child: subprocess.Popen[str] | None = None
-        self.learning = Worker("categories: learning", self._prepare, ended=self._let_go, retry=RETRY_SECONDS)
+        self.training = Worker("categories: training", lambda: self._train, ended=self._release, retry=RETRY_SECONDS)
         self.indexing = Worker("categories: indexing", self._prepare_indexing)
 
     def suggester(self) -> Suggester | None:
-        """Return the suggester, or None while it is being made ready; `trouble` says why it cannot be."""
-        if self._held is None and not self._site.catalogue.read_only:
-            self._wanted = True
-            self.learning.wake()
-        return self._held
+        """Return the suggester, or None while it is being prepared; then `error` says what prevents it, if anything."""
+        if self._suggester is None and not self._site.catalogue.read_only:
+            self._suggester_requested = True
+            self.training.wake()
+        return self._suggester
 
-    def changed(self, ids: Iterable[int]) -> None:
-        """Let it learn some memes as they are now, and forget those that are gone."""
+    def mark_changed(self, ids: Iterable[int]) -> None:
+        """Update the suggester for memes that were added, moved or removed."""
         with self._lock:
             self._changed |= set(ids)
-        if self._held is not None:
-            self.learning.wake()
+        if self._suggester is not None:
+            self.training.wake()
 
-    def learn_anew(self) -> None:
-        """Let it learn everything again, and look for what is wrong."""
-        self._anew = True
-        self.learning.wake()
-
-    @property
-    def busy(self) -> bool:
-        """Whether it is learning everything again."""
-        return self._anew
+    def retrain(self) -> None:
+        """Train from scratch and audit the categories again."""
+        self._retrain_requested = True
+        self.training.wake()
 
     @property
-    def trouble(self) -> MemeticaError | None:
-        """What could not be done and is tried again."""
-        return self.learning.trouble or self.indexing.trouble
+    def is_retraining(self) -> bool:
+        """Whether a training from scratch is requested or running."""
+        return self._retrain_requested
+
+    @property
+    def error(self) -> MemeticaError | None:
+        """The error because of which a worker waits and will try again."""
+        return self.training.trouble or self.indexing.trouble
 
     def wake_indexing(self) -> None:
-        """Let the index know of memes that were moved."""
+        """Bring moved memes into the index."""
         self.indexing.wake()
 
     def close(self) -> None:
-        """Let the threads end, and what they wait for."""
+        """Stop the workers and a running training process."""
         self._closed = True
         if self._child is not None:
             self._child.kill()
-        self.learning.close()
+        self.training.close()
         self.indexing.close()
 
     def rest(self, seconds: float) -> bool:
-        """Wait until there is nothing left to do; return whether that was within so many seconds."""
-        return self.learning.rest(seconds) and self.indexing.rest(seconds)
+        """Wait until both workers are idle; return whether that took no longer than `seconds`."""
+        return self.training.rest(seconds) and self.indexing.rest(seconds)
 
-    def _prepare(self) -> Callable[[], bool]:
-        return self._learn
-
-    def _learn(self) -> bool:
-        found, encoder = self._site, self._site.encoder()
-        if self._anew:
-            self._learn_all()
-            self._held, self._anew = None, False
-            self._wanted = True
+    def _train(self) -> bool:
+        workspace, encoder = self._site.workspace, self._site.encoder()
+        if self._retrain_requested:
+            self._train_all()
+            self._suggester, self._retrain_requested = None, False
+            self._suggester_requested = True
         with self._lock:
             changed, self._changed = self._changed, set()
-        if self._held is None:
-            if self._wanted:
-                self._held = open_suggester(found.workspace, encoder=encoder, learn_all=self._learn_all)
+        if self._suggester is None:
+            if self._suggester_requested:
+                self._suggester = open_suggester(workspace, encoder=encoder, learn_all=self._train_all)
             return False
         if changed:
-            self._held = brought_up_to_date(self._held, found.catalogue, sorted(changed), encoder=encoder)
+            self._suggester = brought_up_to_date(self._suggester, workspace.catalogue, sorted(changed), encoder=encoder)
         return bool(self._changed)
 
-    def _learn_all(self) -> None:
-        if self._apart:
-            learn_apart(self._site.settings, begun=self._begun)
-        else:
+    def _train_all(self) -> None:
+        if self._site.has_own_encoder:
             learn(self._site.workspace, encoder=self._site.encoder())
+        else:
+            learn_apart(self._site.settings, begun=self._on_start)
 
-    def _begun(self, child: subprocess.Popen[str]) -> None:
+    def _on_start(self, child: subprocess.Popen[str]) -> None:
         self._child = child
         if self._closed:
             child.kill()
 
-    def _let_go(self) -> None:
-        self._held, self._wanted = None, False
+    def _release(self) -> None:
+        self._suggester, self._suggester_requested = None, False
 
     def _prepare_indexing(self) -> Callable[[], bool]:
-        found = self._site
-        recover_refilings(found.workspace)
-        return lambda: bool(index_refiled(found.workspace, load_encoder=found.encoder))
+        recover_refilings(self._site.workspace)
+        return lambda: bool(index_refiled(self._site.workspace, load_encoder=self._site.encoder))
 
 
 def register(app: Flask) -> None:
-    """Let the site know categories; what was left undone is gone on with."""
-    found: Site = app.extensions["site"]
-    app.extensions["categories"] = categories = Categories(found, apart=not found.has_own_encoder)
-    found.on_close(categories.close)
-    if not found.catalogue.read_only and (found.catalogue.refilings.unindexed() or _interrupted(found)):
-        categories.wake_indexing()
+    """Add the workers; indexing starts where an earlier process left moves unfinished or unindexed."""
+    site: Site = app.extensions["site"]
+    app.extensions["categories"] = workers = CategoryWorkers(site)
+    site.on_close(workers.close)
+    refilings = site.catalogue.refilings
+    if not site.catalogue.read_only and (
+        refilings.unindexed() or refilings.in_state(RefilingState.BEGUN, RefilingState.UNDOING)
+    ):
+        workers.wake_indexing()
 
 
-def _interrupted(found: Site) -> bool:
-    return bool(found.catalogue.refilings.in_state(RefilingState.BEGUN, RefilingState.UNDOING))
+def category_workers() -> CategoryWorkers:
+    """Return the category workers of the current application."""
+    return cast(CategoryWorkers, current_app.extensions["categories"])
 
 
-def the_categories() -> Categories:
-    """Return what this site knows of categories."""
-    return cast(Categories, current_app.extensions["categories"])
-
-
-def suggestion_of(
+def suggest_for(
     fingerprints: Sequence[FingerprintRecord], findings: dict[str, Any], *, content_hash: str
 ) -> Suggestion | None:
-    """Return where a picture may belong, by what examining it found; None while nothing is learnt."""
-    suggester = the_categories().suggester()
+    """Return the suggestion for an examined picture, or None while the suggester is being prepared."""
+    suggester = category_workers().suggester()
     if suggester is None:
         return None
     traits = traits_of_upload(fingerprints, str(findings.get("text", "")), encoder=site().encoder())

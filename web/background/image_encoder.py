@@ -1,4 +1,4 @@
-"""A site that goes on serving while its pictures are shown to another image encoder."""
+"""Switches a serving site to another image encoder: pictures are embedded again in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import subprocess
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from typing import cast
 
 from flask import Flask
 
@@ -16,31 +15,31 @@ from search.errors import MemeticaError, WrongUse
 from search.settings import Settings, kept_setting
 from web.context import Site
 
-POLL_SECONDS = 5.0  # between looks at what is chosen
-RETRY_SECONDS = 600.0  # after weights that could not be had
+POLL_SECONDS = 5.0  # between two readings of the setting
+RETRY_SECONDS = 600.0  # after weights that could not be downloaded or loaded
 
 
-class Seeing:
-    """Watches which image encoder is chosen, and brings the index to it in a process of its own.
+class ImageEncoderWatcher:
+    """Watches which image encoder is chosen, and has the pictures embedded by it in a process of its own.
 
-    A choice made by `memetica models --use` while the site serves is seen within seconds; the searcher switches to the
-    new index by itself when it is done.
+    A choice made by `memetica models use` while the site serves is noticed within seconds; the searcher switches to the
+    new index when it is complete.
     """
 
-    def __init__(self, found: Site) -> None:
-        self.trouble: MemeticaError | None = None
-        self._site = found
-        self._over = threading.Event()
+    def __init__(self, site: Site) -> None:
+        self.error: MemeticaError | None = None
+        self._site = site
+        self._closed = threading.Event()
         self._child: subprocess.Popen[str] | None = None
-        self._thread = threading.Thread(target=self._watch, name="pictures", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="image encoder", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start watching."""
         self._thread.start()
 
     def close(self) -> None:
-        """Let it end, and what it waits for."""
-        self._over.set()
+        """Stop watching, and stop a running embedding process."""
+        self._closed.set()
         if self._child is not None:
             self._child.kill()
         if self._thread.is_alive():
@@ -48,63 +47,63 @@ class Seeing:
 
     def _watch(self) -> None:
         tried = ""
-        while not self._over.is_set():
-            chosen = chosen_now(self._site.settings)
-            self._tell(chosen)
+        while not self._closed.is_set():
+            chosen = current_choice(self._site.settings)
+            self._update_status(chosen)
             pause = POLL_SECONDS
-            if chosen.image_encoder == tried and self.trouble is not None:
-                pause, tried = RETRY_SECONDS, ""  # said once, and tried again much later
+            if chosen.image_encoder == tried and self.error is not None:
+                pause, tried = RETRY_SECONDS, ""  # reported once, and tried again much later
             elif not uses_chosen_encoder(chosen):
                 tried = chosen.image_encoder
-                self.trouble = self._seen(chosen)
+                self.error = self._switch(chosen)
             else:
-                self.trouble = None
-            self._tell(chosen)
+                self.error = None
+            self._update_status(chosen)
             self._wait(pause, unless=chosen)
 
-    def _tell(self, chosen: Settings) -> None:
-        """Let the searcher's status say what is chosen, and what is in its way."""
+    def _update_status(self, chosen: Settings) -> None:
+        """Make the searcher's status report the chosen encoder, and the error that prevents its use."""
         with suppress(MemeticaError):  # there is no index yet
-            self._site.searcher().choose(chosen.image_encoder, trouble=self.trouble)
+            self._site.searcher().choose(chosen.image_encoder, trouble=self.error)
 
     def _wait(self, seconds: float, *, unless: Settings) -> None:
-        """Wait so long, or until something else is chosen, or the site ends."""
+        """Wait so many seconds, or until another encoder is chosen or the site closes."""
         waited = 0.0
-        while waited < seconds and not self._over.wait(POLL_SECONDS):
+        while waited < seconds and not self._closed.wait(POLL_SECONDS):
             waited += POLL_SECONDS
-            if chosen_now(self._site.settings).image_encoder != unless.image_encoder:
-                self.trouble = None
+            if current_choice(self._site.settings).image_encoder != unless.image_encoder:
+                self.error = None
                 return
 
-    def _seen(self, chosen: Settings) -> MemeticaError | None:
+    def _switch(self, chosen: Settings) -> MemeticaError | None:
         try:
-            switch_in_child_process(chosen, begun=self._begun)
+            switch_in_child_process(chosen, begun=self._on_start)
         except MemeticaError as error:
             return error
         return None
 
-    def _begun(self, child: subprocess.Popen[str]) -> None:
+    def _on_start(self, child: subprocess.Popen[str]) -> None:
         self._child = child
-        if self._over.is_set():
+        if self._closed.is_set():
             child.kill()
 
 
-def chosen_now(settings: Settings) -> Settings:
-    """Return a site's settings with the image encoder that is chosen now: in its data folder, unless told otherwise.
+def current_choice(settings: Settings) -> Settings:
+    """Return the site's settings with the image encoder that the data folder names now.
 
-    To choose none there is a choice too.
+    The environment takes precedence over the data folder. An empty name is a choice too: no image encoder.
     """
     if "MEMETICA_IMAGE_ENCODER" in os.environ:
         return settings
     try:
         kept = kept_setting(settings.data, "image_encoder")
     except WrongUse:
-        return settings  # wrong by somebody's hand: whoever starts Memetica next is told
+        return settings  # a settings file edited to something invalid is reported by the next command that starts
     return settings if kept is None else replace(settings, image_encoder=kept)
 
 
 def register(app: Flask) -> None:
-    """Let the site watch; `start` begins."""
-    found = cast(Site, app.extensions["site"])
-    app.extensions["seeing"] = seeing = Seeing(found)
-    found.on_close(seeing.close)
+    """Add the watcher; its `start` begins to watch."""
+    site: Site = app.extensions["site"]
+    app.extensions["image_encoder"] = watcher = ImageEncoderWatcher(site)
+    site.on_close(watcher.close)

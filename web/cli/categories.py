@@ -74,7 +74,7 @@ def _suggestion(examiner: Examiner, suggester: Suggester, encoder: TextEncoder, 
     from indexer.library.format import content_hash
     from indexer.stages.train_categories import traits_of_upload
     from search.evidence import Evidence
-    from web.curator.suggestions import suggested
+    from web.curator.suggestions import from_suggestion
 
     content = content_hash(file)
     findings, fingerprints = find_out(examiner, file, content_hash=content)
@@ -87,7 +87,7 @@ def _suggestion(examiner: Examiner, suggester: Suggester, encoder: TextEncoder, 
         for meme in examiner.workspace.catalogue.memes.with_content(row["content_hash"])[:1]
     ]
     return suggestion_row(
-        str(file), findings, matches=matches, offers=suggested(examiner.workspace.catalogue, suggestion)
+        str(file), findings, matches=matches, suggested=from_suggestion(examiner.workspace.catalogue, suggestion)
     )
 
 

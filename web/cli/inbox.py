@@ -17,7 +17,7 @@ from web.cli.terminal import Terminal
 from web.schemas import upload_row
 
 if TYPE_CHECKING:
-    from web.curator.suggestions import Offers
+    from web.curator.suggestions import SuggestedCategories
 
 SHOWN = 3  # categories, for people
 OPEN = (UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED)
@@ -128,34 +128,36 @@ def _examine(workspace: Workspace, terminal: Terminal) -> None:
         examine_waiting(workspace.catalogue, ready=Ready(workspace))
 
 
-def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, Offers]:
+def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, SuggestedCategories]:
     """Return where each examined upload may belong."""
     from indexer.stages.train_categories import open_suggester, traits_of_upload
     from search.encoders.registry import load_text_encoder
-    from web.curator.suggestions import offers_of
+    from web.curator.suggestions import suggest_categories
 
     examined = [one for one in uploads if one.state is UploadState.EXAMINED]
     if not examined or not workspace.catalogue.memes.count():
-        return {one.id: offers_of(workspace.catalogue, one) for one in examined}
+        return {one.id: suggest_categories(workspace.catalogue, one) for one in examined}
     encoder = load_text_encoder(workspace.settings)
     suggester = open_suggester(workspace, encoder=encoder)
     found = {}
     for one in examined:
         text = str((one.findings or {}).get("text", ""))
         traits = traits_of_upload(workspace.catalogue.uploads.fingerprints_of(one.content_hash), text, encoder=encoder)
-        found[one.id] = offers_of(workspace.catalogue, one, suggester.suggest(traits, content_hash=one.content_hash))
+        found[one.id] = suggest_categories(
+            workspace.catalogue, one, suggester.suggest(traits, content_hash=one.content_hash)
+        )
     return found
 
 
-def _row(workspace: Workspace, upload: Upload, offers: Offers | None) -> dict[str, Any]:
+def _row(workspace: Workspace, upload: Upload, offers: SuggestedCategories | None) -> dict[str, Any]:
     from indexer.inbox.accept import alike
     from indexer.inbox.receive import inbox_path
-    from web.curator.suggestions import Offers
+    from web.curator.suggestions import SuggestedCategories
 
     return upload_row(
         upload,
         matches=alike(workspace.catalogue, upload) if upload.state is UploadState.EXAMINED else [],
-        offers=offers or Offers((), ""),
+        suggested=offers or SuggestedCategories((), ""),
         has_preview=upload.state is not UploadState.ACCEPTED
         and inbox_path(workspace.data, upload.content_hash).exists(),
     )

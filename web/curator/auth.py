@@ -1,7 +1,7 @@
-"""The curator's door: signing in and out, who may pass, and that a form comes from our own pages.
+"""Signing in and out, views that only the curator may call, and CSRF tokens.
 
-Visitors get no cookie and see no curator's page; a browser that the curator has signed in with is known by a cookie of
-its own, so that the guesses of others behind the same address never keep it waiting.
+Visitors get no cookie and see no curator's page. A browser that the curator has signed in with gets a cookie of its
+own, so that password attempts by others behind the same address do not make the curator wait.
 """
 
 from __future__ import annotations
@@ -34,36 +34,36 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from search.errors import MemeticaError
 from web.context import site
-from web.curator.passwords import end_sessions, is_password, load_credentials, server_secret
-from web.curator.rate_limit import Guesses, network
+from web.curator.passwords import end_sessions, load_or_create_secret, load_password, verify_password
+from web.curator.rate_limit import RateLimit, client_network
 
-blueprint = Blueprint("signing_in", __name__)
-LIFETIME = timedelta(days=14)  # from the curator's last visit
-KNOWN_DAYS = 365
-HASHES_AT_ONCE = 2  # each takes 64 MiB while it runs
+blueprint = Blueprint("auth", __name__)
+SESSION_LIFETIME = timedelta(days=14)  # from the curator's last visit
+KNOWN_BROWSER_DAYS = 365
+MAX_HASHES = 2  # at once; each takes 64 MiB
 CSRF_HEADER = "X-CSRF-Token"
-_KNOWN = "memetica-known"
-_SAFE = ("GET", "HEAD", "OPTIONS")
+_KNOWN_COOKIE = "memetica-known"
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 class NotSignedIn(MemeticaError):
-    """This is for the curator, who is not signed in here."""
+    """The request needs the curator to be signed in."""
 
     code = "not_signed_in"
     status = 401
 
 
 class Refused(MemeticaError):
-    """What was sent does not come from one of our pages, or comes too late."""
+    """The form was not sent from one of this site's pages, or shows an outdated state."""
 
     code = "refused"
     status = 403
 
 
-class TooManyGuesses(MemeticaError):
-    """A password was guessed too often."""
+class TooManyAttempts(MemeticaError):
+    """Too many passwords were tried."""
 
     code = "too_many_guesses"
     status = 429
@@ -71,22 +71,22 @@ class TooManyGuesses(MemeticaError):
 
 class _Sessions(SecureCookieSessionInterface):
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Return whether the visitor's side is https; a proxy before us may say so, and lying gains nobody anything."""
+        """Return whether the browser uses https, as a reverse proxy may say; a false header harms only its sender."""
         return request.is_secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
 
 
 def register(app: Flask) -> None:
-    """Give the site its sessions and the templates what they need to know of the curator."""
-    secret = server_secret(app.extensions["site"].workspace.data)
+    """Add sessions and the sign-in pages, and give the templates their CSRF and sign-in functions."""
+    secret = load_or_create_secret(app.extensions["site"].workspace.data)
     app.secret_key = secret
-    app.permanent_session_lifetime = LIFETIME
+    app.permanent_session_lifetime = SESSION_LIFETIME
     app.session_interface = _Sessions()
-    # Cookies know no ports: two sites on one machine must not sign each other's curators out.
+    # Browsers do not tell cookies apart by port: two sites on one machine need different names.
     app.config["SESSION_COOKIE_NAME"] = f"memetica-{hashlib.sha256(b'name' + secret).hexdigest()[:8]}"
     app.config["SESSION_COOKIE_HTTPONLY"] = True
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
-    app.extensions["guesses"] = Guesses()
-    app.extensions["hashing"] = threading.BoundedSemaphore(HASHES_AT_ONCE)
+    app.extensions["rate_limit"] = RateLimit()
+    app.extensions["hashing"] = threading.BoundedSemaphore(MAX_HASHES)
     app.register_blueprint(blueprint)
     app.jinja_env.globals.update(csrf_token=csrf_token, csrf_field=csrf_field, signed_in=signed_in)
 
@@ -96,34 +96,34 @@ def signed_in() -> bool:
     generation = session.get("generation")
     if not generation:
         return False
-    credentials = load_credentials(site().settings.data)
-    return credentials is not None and hmac.compare_digest(str(generation), credentials.generation)
+    record = load_password(site().settings.data)
+    return record is not None and hmac.compare_digest(str(generation), record.generation)
 
 
 def csrf_token() -> str:
-    """Return what this browser's forms carry, so that no other site can send them; made at first."""
+    """Return the CSRF token of this browser's session, created at the first call."""
     if "csrf" not in session:
         session["csrf"] = secrets.token_urlsafe(24)
     return str(session["csrf"])
 
 
 def csrf_field() -> Markup:
-    """Return the hidden field that every form of the curator holds."""
+    """Return the hidden field with the CSRF token, which every form of the curator contains."""
     return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf_token())
 
 
 def check_csrf() -> None:
-    """Raise Refused unless a request that changes something carries this browser's token, in a field or a header."""
+    """Raise Refused unless the request carries this session's CSRF token, in a form field or a header."""
     sent = request.headers.get(CSRF_HEADER) or request.form.get("csrf", "")
     expected = session.get("csrf")
     if not expected or not hmac.compare_digest(sent.encode(), str(expected).encode()):
-        raise Refused("That did not come from a page of this site, or the page is too old.", hint="Load it again.")
+        raise Refused("This form was not sent from this site, or its page is too old.", hint="Load the page again.")
 
 
 def curator_only(view: View) -> View:
-    """Return a view that the curator alone can reach; what changes something must carry the CSRF token.
+    """Return a view that only the curator can call; a request that changes something must carry the CSRF token.
 
-    Others are led to the sign-in page and back, or, under /api, told so with status 401. Goes below `route`.
+    Other visitors are redirected to the sign-in page and back; under /api they get status 401. Put it below `route`.
     """
 
     @functools.wraps(view)
@@ -131,9 +131,11 @@ def curator_only(view: View) -> View:
         after_this_request(_keep_private)
         if not signed_in():
             if request.path.startswith("/api/"):
-                raise NotSignedIn("This is for the curator, who is not signed in here.", hint="Sign in at /sign-in.")
+                raise NotSignedIn(
+                    "Only the curator can do this, and you are not signed in.", hint="Sign in at /sign-in."
+                )
             return redirect("/sign-in?" + urlencode({"next": _here()}), code=303)
-        if request.method not in _SAFE:
+        if request.method not in _SAFE_METHODS:
             check_csrf()
         return view(*arguments, **named)
 
@@ -143,25 +145,25 @@ def curator_only(view: View) -> View:
 def _keep_private(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     if request.path.startswith("/api/") and signed_in():
-        response.headers[CSRF_HEADER] = csrf_token()  # another site's scripts cannot read it
+        response.headers[CSRF_HEADER] = csrf_token()  # scripts of other sites cannot read it
     return response
 
 
 def _here() -> str:
-    """Return where to come back to: this page, or the curator's home when the request was to change something."""
-    return request.full_path.rstrip("?") if request.method in _SAFE else "/curator"
+    """Return the address to return to: this page, or the curator's home after a request that changes something."""
+    return request.full_path.rstrip("?") if request.method in _SAFE_METHODS else "/curator"
 
 
 def safe_next(address: str) -> str:
-    """Return an address of this site to go on to; the curator's home in place of any other."""
-    # Browsers read backslashes as slashes and pass over tabs and line breaks.
+    """Return the address when it is on this site, the curator's home otherwise."""
+    # Browsers read backslashes as slashes and ignore tabs and line breaks.
     plain = address.startswith("/") and not address.startswith("//") and address.isprintable() and "\\" not in address
     return address if plain and not urlsplit(address).netloc else "/curator"
 
 
 @blueprint.get("/sign-in")
 def sign_in_page() -> AnyResponse | str:
-    """Show the form, or go on when the curator is signed in already."""
+    """Show the sign-in form, or redirect when the curator is signed in already."""
     after_this_request(_keep_private)
     target = safe_next(request.args.get("next", "/curator"))
     if signed_in():
@@ -171,62 +173,64 @@ def sign_in_page() -> AnyResponse | str:
 
 def _form(target: str, *, error: MemeticaError | None = None) -> str:
     return render_template(
-        "sign_in.html", target=target, error=error, settable=load_credentials(site().settings.data) is None
+        "sign_in.html", target=target, error=error, settable=load_password(site().settings.data) is None
     )
 
 
 @blueprint.post("/sign-in")
 def sign_in() -> AnyResponse | tuple[str, int, dict[str, str]]:
-    """Sign the curator in when the password is right; a guess too many waits its turn unread."""
+    """Sign the curator in when the password is right; over the rate limit the password is not even checked."""
     after_this_request(_keep_private)
     target = safe_next(request.form.get("next", "/curator"))
     check_csrf()
-    credentials = load_credentials(site().settings.data)
-    if credentials is None:
+    record = load_password(site().settings.data)
+    if record is None:
         return _form(target), 409, {}
-    guesses: Guesses = current_app.extensions["guesses"]
-    guesser = _guesser()
-    wait = guesses.take(guesser)
+    rate_limit: RateLimit = current_app.extensions["rate_limit"]
+    client = _client()
+    wait = rate_limit.acquire(client)
     hashing: threading.BoundedSemaphore = current_app.extensions["hashing"]
     if wait or not hashing.acquire(timeout=2):
         seconds = max(1, round(wait + 0.5))
-        error = TooManyGuesses(
-            f"Too many guesses: the next one is read in {seconds} second{'s' if seconds > 1 else ''}.",
-            hint="A forgotten password is replaced with `memetica password`.",
+        error = TooManyAttempts(
+            f"Too many attempts: try again in {seconds} second{'s' if seconds > 1 else ''}.",
+            hint="To replace a forgotten password, run `memetica password`.",
         )
         return _form(target, error=error), error.status, {"Retry-After": str(seconds)}
     try:
-        right = is_password(credentials, request.form.get("password", ""))
+        right = verify_password(record, request.form.get("password", ""))
     finally:
         hashing.release()
     if not right:
-        wrong = NotSignedIn("That is not the password.", hint="It is set with `memetica password`.")
+        wrong = NotSignedIn("Wrong password.", hint="If you forgot it, set a new one: `memetica password`.")
         return _form(target, error=wrong), 403, {}
-    guesses.forgive(guesser)
+    rate_limit.reset(client)
     session.clear()
     session.permanent = True
-    session["generation"] = credentials.generation
-    return _remember(redirect(target, code=303))
+    session["generation"] = record.generation
+    return _mark_known(redirect(target, code=303))
 
 
-def _guesser() -> str:
-    """Return who guesses: a browser that the curator has signed in with before, or else the address."""
+def _client() -> str:
+    """Return what the rate limit counts by: a browser that the curator used before, or else the network."""
     try:
-        return "known " + str(_known_browsers().loads(request.cookies.get(_KNOWN, ""), max_age=KNOWN_DAYS * 86_400))
+        return "known " + str(
+            _known_browsers().loads(request.cookies.get(_KNOWN_COOKIE, ""), max_age=KNOWN_BROWSER_DAYS * 86_400)
+        )
     except BadSignature:
-        return network(request.remote_addr)
+        return client_network(request.remote_addr)
 
 
 def _known_browsers() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(cast(bytes, current_app.secret_key), salt="known browser")
 
 
-def _remember(response: AnyResponse) -> AnyResponse:
-    """Let this browser be known when it guesses again; the cookie alone opens nothing."""
+def _mark_known(response: AnyResponse) -> AnyResponse:
+    """Mark this browser as one that the curator used; the cookie alone does not sign in."""
     response.set_cookie(
-        _KNOWN,
+        _KNOWN_COOKIE,
         str(_known_browsers().dumps(secrets.token_hex(16))),
-        max_age=KNOWN_DAYS * 86_400,
+        max_age=KNOWN_BROWSER_DAYS * 86_400,
         path="/sign-in",
         httponly=True,
         samesite="Lax",
@@ -238,7 +242,7 @@ def _remember(response: AnyResponse) -> AnyResponse:
 @blueprint.post("/sign-out")
 @curator_only
 def sign_out() -> AnyResponse:
-    """End this browser's session, or with `everywhere` all of them."""
+    """End this browser's session, or all sessions with `everywhere`."""
     if request.form.get("everywhere"):
         end_sessions(site().settings.data)
     session.clear()

@@ -1,4 +1,4 @@
-"""The curator's page about categories: what looks misfiled, confused, nearly empty or worth a category of its own."""
+"""The category check: misfiled memes, categories that are confused or nearly empty, and groups worth a category."""
 
 from __future__ import annotations
 
@@ -9,165 +9,157 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from indexer.curation.categories import file_right, memes_of, move_as_found, open_findings
-from indexer.curation.undo import undo as undo_verdict
+from indexer.curation.categories import file_right, memes_of, open_findings
 from search.catalogue import VerdictKind
 from search.categories.issues import Ailment, Finding
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.meme import Meme
-from web.background.categories import the_categories
+from web import actions
+from web.background.categories import category_workers
 from web.context import site
 from web.curator.auth import curator_only
 from web.curator.home import Card
-from web.params import choice
+from web.params import enum_param
 
-blueprint = Blueprint("health", __name__, url_prefix="/curator/health")
-SHOWN = 12  # memes of a finding
-LAST = 12  # verdicts shown
+blueprint = Blueprint("category_check", __name__, url_prefix="/curator/health")
+MAX_MEMES = 12  # shown of an issue
+RECENT = 12  # verdicts shown
 TITLES = {
     Ailment.MISFILED: "Misfiled",
     Ailment.CONFUSED: "Confused",
     Ailment.NEAR_EMPTY: "Nearly empty",
     Ailment.GROUP: "Groups",
 }
-EXPLAINED = {
-    Ailment.MISFILED: "Memes that look as if they belonged in another category.",
-    Ailment.CONFUSED: "Two categories whose memes are taken for each other's.",
-    Ailment.NEAR_EMPTY: "Categories with hardly a meme in them.",
-    Ailment.GROUP: "Memes of one category that are so much alike that they could be one of their own.",
+EXPLANATIONS = {
+    Ailment.MISFILED: "Memes that seem to belong in another category.",
+    Ailment.CONFUSED: "Pairs of categories whose memes are hard to tell apart.",
+    Ailment.NEAR_EMPTY: "Categories with very few memes.",
+    Ailment.GROUP: "Similar memes within one category that could become a category of their own.",
 }
 
 
 def register(app: Flask) -> None:
-    """Give the site the page and the curator's home its card."""
+    """Add the pages, and a card to the curator's home."""
     app.extensions["curator_cards"].append(card)
     app.register_blueprint(blueprint)
 
 
 def card() -> Card:
-    """Return the curator's card of what looks wrong."""
+    """Return the card of open category issues."""
     found = open_findings(site().workspace)
     return Card(
-        "Categories",
+        "Category check",
         "/curator/health",
         None if found is None else len(found.open),
-        "What looks misfiled or confused, and groups that could be a category.",
+        "Memes that look misfiled, and categories to merge or split.",
     )
 
 
 @blueprint.get("")
 @curator_only
 def index() -> str:
-    """Show a finding of a kind, the surest first or the one after those passed over, and what can be decided."""
+    """Show one open issue of a kind, the surest first, and the possible decisions."""
     return _page()
 
 
 def _page(*, error: MemeticaError | None = None, key: str = "") -> str:
     found = open_findings(site().workspace)
-    open_ones = found.open if found else []
-    counts = Counter(one.kind for one in open_ones)
-    kind = choice(request.args, "kind", next((one for one in Ailment if counts[one]), Ailment.MISFILED))
+    issues = found.open if found else []
+    counts = Counter(one.kind for one in issues)
+    kind = enum_param(request.args, "kind", next((one for one in Ailment if counts[one]), Ailment.MISFILED))
     if key:
-        kind = next((one.kind for one in open_ones if one.key == key), kind)
-    own = [one for one in open_ones if one.kind is kind]
-    after = key or request.args.get("at", "")
-    place = next((at for at, one in enumerate(own) if one.key == after), 0)
-    finding = own[place] if own else None
-    categories = the_categories()
+        kind = next((one.kind for one in issues if one.key == key), kind)
+    of_kind = [one for one in issues if one.kind is kind]
+    wanted = key or request.args.get("at", "")
+    place = next((at for at, one in enumerate(of_kind) if one.key == wanted), 0)
+    issue = of_kind[place] if of_kind else None
+    memes = memes_of(site().catalogue, issue) if issue else []
+    workers = category_workers()
     return render_template(
-        "health.html",
+        "category_check.html",
         found=found,
         kind=kind,
         counts=counts,
         titles=TITLES,
-        explained=EXPLAINED,
-        finding=finding,
-        memes=memes_of(site().catalogue, finding)[:SHOWN] if finding else [],
-        count=len(memes_of(site().catalogue, finding)) if finding else 0,
-        there=_shown(finding) if finding else [],
-        next=own[place + 1].key if place + 1 < len(own) else None,
-        previous=own[place - 1].key if place else None,
+        explanations=EXPLANATIONS,
+        issue=issue,
+        memes=memes[:MAX_MEMES],
+        count=len(memes),
+        examples=_examples(issue) if issue else [],
+        next=of_kind[place + 1].key if place + 1 < len(of_kind) else None,
+        previous=of_kind[place - 1].key if place else None,
         place=place,
-        left=len(own),
+        left=len(of_kind),
         categories=[name for name, _, _ in site().catalogue.memes.categories()],
-        busy=categories.busy,
-        trouble=categories.trouble,
+        is_checking=workers.is_retraining,
+        worker_error=workers.error,
         error=error,
-        lately=_lately(),
+        recent=_recent(),
         done=_done(),
         newer=found.newer if found else 0,
     )
 
 
-def _shown(finding: Finding) -> list[Meme]:
-    """Return memes that speak for a finding and that it is not about."""
-    found = [meme for content in finding.shown for meme in site().catalogue.memes.with_content(content)[:1]]
-    return [meme for meme in found if meme.content_hash not in finding.memes]
+def _examples(issue: Finding) -> list[Meme]:
+    """Return memes of the target category that are similar to those of an issue."""
+    found = [meme for content in issue.shown for meme in site().catalogue.memes.with_content(content)[:1]]
+    return [meme for meme in found if meme.content_hash not in issue.memes]
 
 
 @blueprint.post("/again")
 @curator_only
-def again() -> AnyResponse:
-    """Look at all categories again, in the background."""
-    the_categories().learn_anew()
+def check_again() -> AnyResponse:
+    """Check all categories again, in the background."""
+    category_workers().retrain()
     return redirect("/curator/health", code=303)
 
 
 @blueprint.post("/<key>")
 @curator_only
 def decide(key: str) -> AnyResponse | tuple[str, int]:
-    """Carry out a decision on a finding and go on to the next of its kind."""
+    """Carry out a decision about an issue and go on to the next one of its kind."""
     workspace = site().workspace
     found = open_findings(workspace)
-    open_ones = found.open if found else []
-    finding = next((one for one in open_ones if one.key == key), None)
-    if finding is None:
-        raise NotFound("This is not there to decide on any more.", hint="It was decided, or the library has changed.")
-    own = [one.key for one in open_ones if one.kind is finding.kind]
-    following = (own[own.index(key) + 1 :] or [""])[0]
+    issues = found.open if found else []
+    issue = next((one for one in issues if one.key == key), None)
+    if issue is None:
+        raise NotFound("This issue is closed.", hint="It was decided already, or the library has changed.")
+    keys = [one.key for one in issues if one.kind is issue.kind]
+    following = (keys[keys.index(key) + 1 :] or [""])[0]
     if request.form.get("decision") == "right":
-        verdict = file_right(workspace.catalogue, finding)
+        verdict = file_right(workspace.catalogue, issue)
     else:
         category = " ".join(request.form.get("other", "").split()) or request.form.get("category", "")
         try:
             if not category:
-                raise WrongUse("Where to? The category has no name yet.", hint="Write one.")
-            memes = memes_of(workspace.catalogue, finding)
-            verdict = move_as_found(workspace, finding, category=category)
+                raise WrongUse("The category has no name.", hint="Type one, or choose one of the list.")
+            verdict = actions.move_memes(issue, category=category)
         except MemeticaError as error:
             return _page(error=error, key=key), error.status
-        the_categories().changed(meme.id for meme in memes)
-        the_categories().wake_indexing()
-    return redirect(
-        f"/curator/health?{urlencode({'kind': finding.kind, 'at': following, 'did': verdict.uid})}", code=303
-    )
+    return redirect(f"/curator/health?{urlencode({'kind': issue.kind, 'at': following, 'did': verdict.uid})}", code=303)
 
 
 @blueprint.post("/undo/<uid>")
 @curator_only
 def undo(uid: str) -> AnyResponse:
-    """Take a decision back; what was moved goes back where it was."""
-    catalogue = site().catalogue
-    verdict = undo_verdict(site().workspace, uid)
-    the_categories().changed(meme.id for content in verdict.contents for meme in catalogue.memes.with_content(content))
-    the_categories().wake_indexing()
-    return redirect(f"/curator/health?{urlencode({'did': verdict.uid})}", code=303)
+    """Undo a decision; moved memes return to their category."""
+    return redirect(f"/curator/health?{urlencode({'did': actions.undo_verdict(uid).uid})}", code=303)
 
 
-def _lately() -> list[dict[str, Any]]:
+def _recent() -> list[dict[str, Any]]:
     verdicts = [
         one for one in site().catalogue.verdicts.standing() if one.kind in (VerdictKind.RIGHT, VerdictKind.MOVED)
     ]
-    return [{"verdict": one, "said": _said(one.kind, one.paths, one.note)} for one in verdicts[::-1][:LAST]]
+    return [{"verdict": one, "message": _message(one.kind, one.paths, one.note)} for one in verdicts[::-1][:RECENT]]
 
 
-def _said(kind: VerdictKind, paths: tuple[str, ...], note: str) -> str:
-    what = paths[0] if len(paths) == 1 else f"{len(paths)} memes"
-    return f"Moved {note}: {what}" if kind is VerdictKind.MOVED else f"Right as it is: {note or what}"
+def _message(kind: VerdictKind, paths: tuple[str, ...], note: str) -> str:
+    memes = paths[0] if len(paths) == 1 else f"{len(paths)} memes"
+    return f"Moved {note}: {memes}" if kind is VerdictKind.MOVED else f"Kept as it is: {note or memes}"
 
 
 def _done() -> dict[str, Any] | None:
-    """Return what this page was reached by doing: a sentence, and what its undo is."""
+    """Return what the note about the last decision says, and the address that undoes it."""
     uid = request.args.get("did", "")
     if not uid:
         return None
@@ -176,7 +168,8 @@ def _done() -> dict[str, Any] | None:
     except NotFound:
         return None
     if verdict.kind is VerdictKind.UNDONE:
-        return {"said": "Undone.", "undo": None}
+        return {"message": "Undone.", "undo": None}
     if uid not in {one.uid for one in site().catalogue.verdicts.standing()}:
         return None
-    return {"said": _said(verdict.kind, verdict.paths, verdict.note), "undo": f"/curator/health/undo/{uid}", "of": ""}
+    message = _message(verdict.kind, verdict.paths, verdict.note)
+    return {"message": message, "undo": f"/curator/health/undo/{uid}", "of": ""}

@@ -26,7 +26,7 @@ from search.meme import Meme, TextKind
 from web.context import site
 from web.curator.auth import Refused, curator_only
 from web.curator.home import Card
-from web.params import choice, number
+from web.params import enum_param, int_param
 
 blueprint = Blueprint("duplicates", __name__, url_prefix="/curator/duplicates")
 PAGE = 30
@@ -91,9 +91,9 @@ def index() -> str:
     for one in (*proposals().of(), *proposals().of(Tier.VARIANT), *proposals().of(Tier.SAME_WORDS)):
         counts[one.group.tier] += 1
     first = next((tier for tier in Tier if tier.is_duplicate and counts[tier]), Tier.SAME)
-    tier = choice(request.args, "tier", first)
+    tier = enum_param(request.args, "tier", first)
     found = groups_of(tier)
-    page = number(request.args, "page", 1, least=1, most=100_000)
+    page = int_param(request.args, "page", 1, minimum=1, maximum=100_000)
     last = max(1, -(-len(found) // PAGE))
     return render_template(
         "duplicates.html",
@@ -200,7 +200,7 @@ def decision(key: str) -> AnyResponse:
     found, queue = _found(key)
     if request.form.get("seen") != seen(found):
         raise Refused("The group has changed since the page was made; nothing was done.", hint="Look at it again.")
-    wanted = choice(request.form, "decision", Decision.MERGE)
+    wanted = enum_param(request.form, "decision", Decision.MERGE)
     if not found.group.tier.is_duplicate and wanted is Decision.MERGE:
         raise WrongUse("Variants are not duplicates: they are never removed.")
     kept = _chosen(found, request.form.get("keep"))
@@ -335,7 +335,7 @@ def difference_picture(one: int, other: int) -> Response:
 def trash() -> str:
     """Show what merges put in the trash, each with its way back, and where it lies."""
     merges = site().catalogue.merges.in_state(MergeState.DONE)
-    page = number(request.args, "page", 1, least=1, most=100_000)
+    page = int_param(request.args, "page", 1, minimum=1, maximum=100_000)
     last = max(1, -(-len(merges) // PAGE))
     return render_template(
         "trash.html",
@@ -372,20 +372,20 @@ def _done() -> dict[str, Any] | None:
         done = _batch(request.args.get("batch", "")) if request.args.get("batch") else []
         moved = sum(len(one.contents) - 1 for one in done)
         said = f"{_count(moved, 'file')} of {_count(len(done), 'group')} went to the trash."
-        failed = number(request.args, "failed", 0, least=0, most=1_000_000)
+        failed = int_param(request.args, "failed", 0, minimum=0, maximum=1_000_000)
         if failed:
             said += f" {failed:,} could not be merged: {request.args.get('why', '')}"
-        return {"said": said, "undo": f"/curator/duplicates/undo-batch/{request.args['batch']}" if done else None}
+        return {"message": said, "undo": f"/curator/duplicates/undo-batch/{request.args['batch']}" if done else None}
     if "undid" in request.args:
-        times = number(request.args, "times", 1, least=1, most=1_000_000)
-        return {"said": "Undone: all is as it was." if times == 1 else f"{times:,} merges undone.", "undo": None}
+        times = int_param(request.args, "times", 1, minimum=1, maximum=1_000_000)
+        return {"message": "Undone: all is as it was." if times == 1 else f"{times:,} merges undone.", "undo": None}
     uid = request.args.get("did", "")
     line = next((one for one in catalogue.verdicts.standing() if one.uid == uid), None) if uid else None
     if line is None:
         return None
     names = ", ".join(path.rpartition("/")[2] for path in line.paths)
     return {
-        "said": f"{DONE[line.kind]}: {names}",
+        "message": f"{DONE[line.kind]}: {names}",
         "undo": f"/curator/duplicates/undo/{uid}",
         "of": request.args.get("of", ""),
     }

@@ -1,4 +1,4 @@
-"""The curator's home: what there is to do, a card for each kind of work."""
+"""The curator's home page: a card for each kind of work, with how much of it is left."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from flask import Blueprint, current_app, render_template
 
 from web.curator.auth import curator_only
 
-blueprint = Blueprint("curator", __name__)
+blueprint = Blueprint("home", __name__)
 
 
 @dataclass(frozen=True)
 class Card:
-    """A kind of work: where it is done, how much of it is left, and a sentence on it."""
+    """A kind of work: its page, how much is left to do, and one sentence about it."""
 
     title: str
     url: str
-    left: int | None  # None where nothing can be counted
+    left: int | None  # None when it was not counted yet
     sentence: str
 
 
-CardMaker = Callable[[], Card]  # called for each view of the page, within the request
+MakeCard = Callable[[], Card]  # called within each request of the page
 
 
 @blueprint.get("/curator")
 @curator_only
 def home() -> str:
-    """Show what there is to do."""
-    makers: list[CardMaker] = current_app.extensions["curator_cards"]
-    return render_template("curator.html", cards=[make() for make in makers])
+    """Show the cards."""
+    cards: list[MakeCard] = current_app.extensions["curator_cards"]
+    return render_template("curator.html", cards=[make_card() for make_card in cards])

@@ -1,4 +1,4 @@
-"""The curator's password, as an Argon2id hash in the data folder, and the secret that the server signs with."""
+"""The curator's password, kept as an Argon2id hash in the data folder, and the secret that signs the cookies."""
 
 from __future__ import annotations
 
@@ -14,42 +14,44 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from search.errors import DataFolderError, WrongUse
 
-LEAST_LETTERS = 10
-MOST_LETTERS = 1000  # a hash of a book would keep the server busy
+MIN_LETTERS = 10
+MAX_LETTERS = 1000  # hashing a whole book would keep the server busy
 _FILE = "curator.json"
 _SECRET = "server-secret"
 
 
 @dataclass(frozen=True)
-class Credentials:
-    """The password's hash, and the generation of sessions: those of an earlier one have ended."""
+class PasswordRecord:
+    """The hash of the password, and the generation of its sessions; a session of another generation has ended."""
 
     hash: str
     generation: str
 
 
 def set_password(data: Path, password: str) -> None:
-    """Keep a password in place of an earlier one, ending every session; raise WrongUse when it is no good."""
-    password = _normal(password)
-    if len(password) < LEAST_LETTERS:
+    """Store a password in place of an earlier one, and end every session; raise WrongUse for a bad length."""
+    password = _normalize(password)
+    if len(password) < MIN_LETTERS:
         raise WrongUse(
-            f"The password has {len(password)} letters; it needs {LEAST_LETTERS}.",
+            f"The password has {len(password)} characters; it needs at least {MIN_LETTERS}.",
             hint="A few words in a row are easy to remember and hard to guess.",
         )
-    if len(password) > MOST_LETTERS:
-        raise WrongUse(f"The password has {len(password):,} letters; at most {MOST_LETTERS:,} are read.")
-    _keep(data, Credentials(PasswordHasher().hash(password), secrets.token_hex(16)))
+    if len(password) > MAX_LETTERS:
+        raise WrongUse(
+            f"The password has {len(password):,} characters; it may have up to {MAX_LETTERS:,}.", hint="Shorten it."
+        )
+    _write_record(data, PasswordRecord(PasswordHasher().hash(password), secrets.token_hex(16)))
 
 
 def end_sessions(data: Path) -> None:
-    """Sign the curator out everywhere."""
-    found = load_credentials(data)
-    if found is not None:
-        _keep(data, Credentials(found.hash, secrets.token_hex(16)))
+    """Sign the curator out of every browser."""
+    record = load_password(data)
+    if record is not None:
+        _write_record(data, PasswordRecord(record.hash, secrets.token_hex(16)))
 
 
 def remove_password(data: Path) -> bool:
-    """Forget the password, so that nobody can sign in; return whether there was one."""
+    """Delete the password, so that nobody can sign in; return whether there was one."""
     try:
         (data / _FILE).unlink()
     except FileNotFoundError:
@@ -59,10 +61,10 @@ def remove_password(data: Path) -> bool:
     return True
 
 
-def load_credentials(data: Path) -> Credentials | None:
-    """Return what is kept, or None when no password has been set; raise DataFolderError when it cannot be read."""
+def load_password(data: Path) -> PasswordRecord | None:
+    """Return the stored record, or None when no password is set; raise DataFolderError when it cannot be read."""
     try:
-        return Credentials(**json.loads((data / _FILE).read_text("utf-8")))
+        return PasswordRecord(**json.loads((data / _FILE).read_text("utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
@@ -71,18 +73,21 @@ def load_credentials(data: Path) -> Credentials | None:
         ) from error
 
 
-def is_password(credentials: Credentials, guess: str) -> bool:
-    """Return whether a guess is the password; takes a twentieth of a second on purpose."""
-    if len(guess) > MOST_LETTERS:
+def verify_password(record: PasswordRecord, password: str) -> bool:
+    """Return whether a password matches; Argon2id takes about 50 ms on purpose, to slow down guessing."""
+    if len(password) > MAX_LETTERS:
         return False
     try:
-        return PasswordHasher().verify(credentials.hash, _normal(guess))
+        return PasswordHasher().verify(record.hash, _normalize(password))
     except (VerificationError, InvalidHashError):
         return False
 
 
-def server_secret(data: Path) -> bytes:
-    """Return the data folder's secret, made at first; where none can be kept, one that ends with the process."""
+def load_or_create_secret(data: Path) -> bytes:
+    """Return the data folder's signing secret, created at the first call.
+
+    In a folder that cannot be written the secret lasts as long as the process: sessions end with a restart.
+    """
     path = data / _SECRET
     try:
         found = path.read_bytes()
@@ -98,17 +103,17 @@ def server_secret(data: Path) -> bytes:
     return path.read_bytes()
 
 
-def _normal(password: str) -> str:
-    # The same letters typed on another system may come composed in another way.
+def _normalize(password: str) -> str:
+    # Another system may compose the same typed letters from other code points.
     return unicodedata.normalize("NFKC", password)
 
 
-def _keep(data: Path, credentials: Credentials) -> None:
-    _write_private(data / _FILE, json.dumps(asdict(credentials)).encode())
+def _write_record(data: Path, record: PasswordRecord) -> None:
+    _write_private(data / _FILE, json.dumps(asdict(record)).encode())
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone can read, whole or not at all; raise DataFolderError."""
+    """Write a file atomically that only its owner can read; raise DataFolderError."""
     aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

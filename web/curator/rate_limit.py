@@ -1,4 +1,4 @@
-"""How often a password may be guessed: a bucket of guesses for each guesser, which fills again by itself."""
+"""A limit on password attempts: a token bucket for each client."""
 
 from __future__ import annotations
 
@@ -7,39 +7,45 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 
-KEPT = 10_000  # guessers remembered at once; the longest unheard of is forgotten first
+MAX_CLIENTS = 10_000  # remembered at once; the client that was seen longest ago is forgotten first
 
 
-class Guesses:
-    """A few guesses at once, then one in a while. Nobody is locked out for longer than one guess takes to come back."""
+class RateLimit:
+    """Allows each client `burst` attempts at once, then one every `refill_seconds`.
 
-    def __init__(self, *, at_once: int = 5, seconds: float = 10.0, clock: Callable[[], float] = monotonic) -> None:
-        self._at_once = at_once
-        self._seconds = seconds
+    Nobody is locked out for longer than one attempt takes to be refilled.
+    """
+
+    def __init__(self, *, burst: int = 5, refill_seconds: float = 10.0, clock: Callable[[], float] = monotonic) -> None:
+        self._burst = burst
+        self._refill_seconds = refill_seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._buckets: dict[str, tuple[float, float]] = {}  # guesses left, and when they were counted
+        self._buckets: dict[str, tuple[float, float]] = {}  # attempts left, and when they were counted
 
-    def take(self, guesser: str) -> float:
-        """Use up a guess and return 0, or return how many seconds are to wait for one."""
+    def acquire(self, client: str) -> float:
+        """Use up one attempt and return 0; when none is left, return the seconds until the next one."""
         with self._lock:
             now = self._clock()
-            left, at = self._buckets.pop(guesser, (float(self._at_once), now))
-            left = min(self._at_once, left + (now - at) / self._seconds)
-            allowed = left > 1 - 1e-9  # what came back in steps adds up to a little less than a whole
-            self._buckets[guesser] = (left - allowed, now)
-            while len(self._buckets) > KEPT:
+            left, at = self._buckets.pop(client, (float(self._burst), now))
+            left = min(self._burst, left + (now - at) / self._refill_seconds)
+            allowed = left > 1 - 1e-9  # what was refilled in steps adds up to a little less than a whole
+            self._buckets[client] = (left - allowed, now)
+            while len(self._buckets) > MAX_CLIENTS:
                 del self._buckets[next(iter(self._buckets))]
-            return 0.0 if allowed else (1 - left) * self._seconds
+            return 0.0 if allowed else (1 - left) * self._refill_seconds
 
-    def forgive(self, guesser: str) -> None:
-        """Give a guesser all guesses back."""
+    def reset(self, client: str) -> None:
+        """Give a client its full burst again."""
         with self._lock:
-            self._buckets.pop(guesser, None)
+            self._buckets.pop(client, None)
 
 
-def network(address: str | None) -> str:
-    """Return who an address belongs to: itself in IPv4, its /64 in IPv6, where everybody has many."""
+def client_network(address: str | None) -> str:
+    """Return what identifies a client: its IPv4 address, or the /64 network of an IPv6 address.
+
+    One IPv6 customer owns at least a /64, so single IPv6 addresses would not limit anybody.
+    """
     try:
         found = ipaddress.ip_address(address or "")
     except ValueError:

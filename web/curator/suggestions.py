@@ -1,4 +1,4 @@
-"""Where an upload may belong: the categories that a curator is offered, the likeliest first, and how sure that is."""
+"""The categories that the curator is offered for an upload, the most probable first, and how sure they are."""
 
 from __future__ import annotations
 
@@ -10,73 +10,89 @@ from search.catalogue import Catalogue, Upload, UploadState
 from search.categories.suggester import Suggestion
 from search.meme import Meme
 
-OFFERED = 5  # categories, a key each
-LIKE = "a meme there is like it"
-SAFE = "a safe place above"
-LATELY = 30  # decisions that are looked at for categories that are used now
-LIKELY = 0.3  # probability from which one key may take the first
+MAX_SUGGESTED = 5  # categories; each has a key on the page
+SIMILAR = "a similar meme is there"
+SAFE_PARENT = "the parent category is a safe choice"
+RECENT_DECISIONS = 30  # from which the categories in use are counted
+LIKELY = 0.3  # probability from which one key may accept the first category
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A category and why it is offered; `probability` is 0 to 1, None where nobody can say.
+class SuggestedCategory:
+    """A category and why it is suggested.
 
-    `memes` are the ids of those there that are most like it.
+    `probability` is from 0 to 1, or None while no model is trained. `has_evidence` says that something about the upload
+    itself points to the category, so that one key may accept it. `memes` are the ids of its most similar memes there.
     """
 
     category: str
     probability: float | None = None
     why: str = ""
-    speaks: bool = False  # whether anything about the upload itself speaks for it, so that one key may take it
+    has_evidence: bool = False
     memes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
-class Offers:
-    """What is offered, the likeliest first, and a sentence on how sure that is; `sure` is one key away."""
+class SuggestedCategories:
+    """Suggested categories, the most probable first, and a sentence on how sure they are.
 
-    offers: tuple[Offer, ...]
-    sentence: str
+    `sure` is the category that is probable enough to accept without looking, or None. `neighbours` are the memes that
+    are most similar to the upload.
+    """
+
+    categories: tuple[SuggestedCategory, ...] = ()
+    sentence: str = ""
     sure: str | None = None
     neighbours: tuple[Meme, ...] = ()
 
 
-def suggested(catalogue: Catalogue, suggestion: Suggestion) -> Offers:
-    """Return what a suggestion offers: a safe parent first where no leaf is sure, and the memes that speak for it."""
-    offers = [
-        Offer(one.category, one.probability, speaks=place == 0 and one.probability >= LIKELY, memes=one.memes)
-        for place, one in enumerate(suggestion.guesses)
+def from_suggestion(catalogue: Catalogue, suggestion: Suggestion) -> SuggestedCategories:
+    """Return the categories of a suggestion; a safe parent comes first where no leaf category is sure."""
+    categories = [
+        SuggestedCategory(
+            one.category, one.probability, has_evidence=rank == 0 and one.probability >= LIKELY, memes=one.memes
+        )
+        for rank, one in enumerate(suggestion.guesses)
     ]
     if suggestion.parent is not None:
-        category, probability = suggestion.parent
-        offers = [Offer(category, probability, why=SAFE, speaks=True)] + [
-            one for one in offers if one.category != category
-        ]
-    first = suggestion.guesses[0].memes if suggestion.guesses else ()
-    by_id = {meme.id: meme for meme in catalogue.memes.many(list(first))}
-    return Offers(
-        tuple(offers[:OFFERED]),
+        parent, probability = suggestion.parent
+        categories = [one for one in categories if one.category != parent]
+        categories.insert(0, SuggestedCategory(parent, probability, why=SAFE_PARENT, has_evidence=True))
+    nearest = suggestion.guesses[0].memes if suggestion.guesses else ()
+    by_id = {meme.id: meme for meme in catalogue.memes.many(list(nearest))}
+    return SuggestedCategories(
+        tuple(categories[:MAX_SUGGESTED]),
         suggestion.sentence,
         suggestion.sure,
-        tuple(by_id[id] for id in first if id in by_id),
+        tuple(by_id[id] for id in nearest if id in by_id),
     )
 
 
-def offers_of(catalogue: Catalogue, upload: Upload, suggestion: Suggestion | None = None) -> Offers:
-    """Return what a suggestion offers; without one, categories by likeness, then chosen lately, then large ones."""
+def suggest_categories(
+    catalogue: Catalogue, upload: Upload, suggestion: Suggestion | None = None
+) -> SuggestedCategories:
+    """Return the categories of a suggestion.
+
+    Without a suggestion these are the categories of similar memes, then those chosen recently, then the largest ones.
+    """
     if suggestion is not None and suggestion.guesses:
-        return suggested(catalogue, suggestion)
-    found: dict[str, str] = {}
+        return from_suggestion(catalogue, suggestion)
+    reasons: dict[str, str] = {}
     for meme, _ in alike(catalogue, upload):
-        found.setdefault(meme.category, LIKE)
-    lately = Counter(
+        reasons.setdefault(meme.category, SIMILAR)
+    recent = Counter(
         one.category
-        for one in catalogue.uploads.decided(LATELY)
+        for one in catalogue.uploads.decided(RECENT_DECISIONS)
         if one.state is UploadState.ACCEPTED and one.category is not None
     )
-    for category, _ in lately.most_common():
-        found.setdefault(category, "chosen lately")
+    for category, _ in recent.most_common():
+        reasons.setdefault(category, "chosen recently")
     for category, _, _ in sorted(catalogue.memes.categories(), key=lambda one: (-one[1], one[0])):
-        found.setdefault(category, "large")
-    offers = tuple(Offer(category, why=why, speaks=why == LIKE) for category, why in list(found.items())[:OFFERED])
-    return Offers(offers, "The categories are being learnt. Until then, these are by likeness and use.")
+        reasons.setdefault(category, "large category")
+    categories = tuple(
+        SuggestedCategory(category, why=why, has_evidence=why == SIMILAR)
+        for category, why in list(reasons.items())[:MAX_SUGGESTED]
+    )
+    return SuggestedCategories(
+        categories, "Suggestions are being prepared. Until then, these are similar, recent or large categories."
+    )

@@ -64,7 +64,7 @@ def reading() -> str:
     meme, record = waiting[place] if place < len(waiting) else (None, None)
     other = None if record is None else _other_engine(record.source)
     return render_template(
-        "reading.html",
+        "badly_read.html",
         meme=meme,
         record=record,
         boxes=_boxes(meme, record) if meme and record else [],

@@ -19,7 +19,7 @@ from search.index.status import IndexStatus
 from search.meme import Field, Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer, Hit
 from web.context import site
-from web.params import MAX_OFFSET, choice, flag, number, query
+from web.params import MAX_OFFSET, bool_param, enum_param, int_param, query_param
 from web.query_images import keep_upload, open_upload
 from web.schemas import category_url, file_url, page_url, thumbnail_url
 from web.site.examples import examples
@@ -48,7 +48,7 @@ REASONS = {
 @blueprint.get("/")
 def home() -> str:
     """Show the search box and the freshest memes, or the answer when the address asks for something."""
-    if query(request.args) or request.args.get("picture"):
+    if query_param(request.args) or request.args.get("picture"):
         return results()
     catalogue = site().catalogue
     memes = catalogue.memes.freshest(PAGE)
@@ -65,10 +65,10 @@ def home() -> str:
 
 def results() -> str:
     """Show the memes that answer the address's words and picture."""
-    text, picture = query(request.args), request.args.get("picture", "")
-    page = number(request.args, "page", 1, least=1, most=math.ceil(MAX_OFFSET / PAGE))
+    text, picture = query_param(request.args), request.args.get("picture", "")
+    page = int_param(request.args, "page", 1, minimum=1, maximum=math.ceil(MAX_OFFSET / PAGE))
     offset = (page - 1) * PAGE
-    sort = choice(request.args, "sort", Sort.RELEVANCE)
+    sort = enum_param(request.args, "sort", Sort.RELEVANCE)
     category = request.args.get("category") or None
     answer = (
         site()
@@ -80,8 +80,8 @@ def results() -> str:
             image=open_upload(site().settings, picture) if picture else None,
             category=category,
             sort=sort,
-            collapse=flag(request.args, "collapse", default=True),
-            verbatim=flag(request.args, "verbatim", default=False),
+            collapse=bool_param(request.args, "collapse", default=True),
+            verbatim=bool_param(request.args, "verbatim", default=False),
         )
     )
     certain = answer.total if answer.understood.certain is None else answer.understood.certain
@@ -107,10 +107,10 @@ def results() -> str:
 
 def _understood(answer: Answer) -> list[tuple[str, str]]:
     """Return what was understood beside the words, each with the address that leaves it out."""
-    parts = [(means, _asking(rest)) for means, rest in chips(answer, query(request.args))]
+    parts = [(means, _asking(rest)) for means, rest in chips(answer, query_param(request.args))]
     if request.args.get("category"):
         parts.append((f"category: {request.args['category']}", _without("category")))
-    if request.args.get("picture") and query(request.args):
+    if request.args.get("picture") and query_param(request.args):
         parts.append(("with a picture", _without("picture")))
     return parts
 
@@ -119,7 +119,7 @@ def _understood(answer: Answer) -> list[tuple[str, str]]:
 def upload() -> AnyResponse:
     """Keep a picture to search with, and go to the address that holds it and the words."""
     name = keep_upload(site().settings, request.files.get("picture"))
-    asked = {"q": query(request.form), "picture": name, "category": request.form.get("category", "")}
+    asked = {"q": query_param(request.form), "picture": name, "category": request.form.get("category", "")}
     return redirect("/?" + urlencode({key: value for key, value in asked.items() if value}), code=303)
 
 
@@ -212,7 +212,7 @@ def _text_layer(meme: Meme) -> list[dict[str, Any]]:
 def category_page(category: str) -> str:
     """Show a category's memes, newest first."""
     catalogue = site().catalogue
-    page = number(request.args, "page", 1, least=1, most=100_000)
+    page = int_param(request.args, "page", 1, minimum=1, maximum=100_000)
     total = catalogue.memes.count(category=category)
     every = catalogue.memes.categories()
     children = [row for row in every if row[0].startswith(category + HIERARCHY)]

@@ -46,7 +46,7 @@ from tests.support.serving import app_over, open_app
 from tests.support.uploading import REST, accepted, drawn, files_of, put_in, send
 from web import server
 from web.app import create_app
-from web.background.categories import Categories
+from web.background.categories import CategoryWorkers
 
 SECRET = b"1 Secret Street"
 
@@ -65,7 +65,7 @@ def catalogue(settings: Settings) -> Iterator[Catalogue]:
 @pytest.fixture(autouse=True)
 def _nothing_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is learnt of categories has tests of its own, and takes its time."""
-    monkeypatch.setattr(Categories, "suggester", lambda self: None)
+    monkeypatch.setattr(CategoryWorkers, "suggester", lambda self: None)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from search.settings import Settings, keep_setting
 from search.workspace import Workspace
 from tests.support.fakes import ColourImageEncoder, HashingTextEncoder
 from tests.support.serving import app_over
-from web.background.image_encoder import Seeing, chosen_now
+from web.background.image_encoder import ImageEncoderWatcher, current_choice
 from web.cli.main import main
 
 COLOURS = {"red": "#dc1e1e", "green": "#1ea03c", "blue": "#1e3cdc", "yellow": "#f0dc28"}
@@ -244,19 +244,19 @@ def test_a_serving_site_brings_the_index_to_what_is_chosen(
     monkeypatch.setattr("web.background.image_encoder.POLL_SECONDS", 0.01)
     monkeypatch.setattr("web.context.load_image_encoder", load)
     app = app_over(settings)
-    watching: Seeing = app.extensions["seeing"]
+    watching: ImageEncoderWatcher = app.extensions["image_encoder"]
     watching.start()
     try:
         site = app.extensions["site"]
         keep_setting(settings.data, "image_encoder", "other-colours")
         until(lambda: site.searcher().status().image_encoder == Renamed.name)
         keep_setting(settings.data, "image_encoder", "nowhere/to_be_had")
-        until(lambda: watching.trouble is not None)
+        until(lambda: watching.error is not None)
         until(lambda: any("The hub is away." in one for one in site.searcher().status().missing))
         assert seen == ["other-colours", "nowhere/to_be_had"]
         assert site.searcher().search("red").hits[0].meme.path == "Plain/0.png"
         keep_setting(settings.data, "image_encoder", "colours-1")
-        until(lambda: watching.trouble is None and site.searcher().status().image_encoder == "colours-1")
+        until(lambda: watching.error is None and site.searcher().status().image_encoder == "colours-1")
     finally:
         watching.close()
     assert seen[:3] == ["other-colours", "nowhere/to_be_had", "colours-1"]
@@ -275,16 +275,16 @@ def test_what_is_chosen_by_the_environment_is_not_overruled(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep_setting(settings.data, "image_encoder", "other-colours")
-    assert chosen_now(settings).image_encoder == "other-colours"
+    assert current_choice(settings).image_encoder == "other-colours"
     keep_setting(settings.data, "image_encoder", "")
-    assert chosen_now(settings).image_encoder == ""  # to choose none is a choice
+    assert current_choice(settings).image_encoder == ""  # to choose none is a choice
     (settings.data / "settings.json").write_text('{"image_enc')
-    assert chosen_now(settings).image_encoder == "colours-1"
+    assert current_choice(settings).image_encoder == "colours-1"
     keep = partial(keep_setting, settings.data, "image_encoder")
     (settings.data / "settings.json").unlink()
     keep("other-colours")
     monkeypatch.setenv("MEMETICA_IMAGE_ENCODER", "colours-1")
-    assert chosen_now(settings).image_encoder == "colours-1"
+    assert current_choice(settings).image_encoder == "colours-1"
 
 
 def test_the_command_lists_models_and_refuses_what_cannot_be_had(

@@ -17,7 +17,7 @@ from web.curator import passwords as credentials
 from web.curator.auth import curator_only, safe_next
 from web.curator.home import Card
 from web.curator.passwords import set_password
-from web.curator.rate_limit import Guesses
+from web.curator.rate_limit import RateLimit
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def made(data: Path) -> Flask:
     def secret() -> object:
         return jsonify({"secret": 42})
 
-    app.extensions["guesses"] = Guesses(at_once=5, seconds=1000)
+    app.extensions["rate_limit"] = RateLimit(burst=5, refill_seconds=1000)
     app.extensions["curator_cards"] = [lambda: Card("Work", "/work", 1234, "Much of it.")]
     return app
 

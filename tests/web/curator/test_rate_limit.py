@@ -1,11 +1,11 @@
-"""Guesses run out for who guesses, not for others, and come back."""
+"""Attempts run out for one client, not for others, and are refilled."""
 
 from __future__ import annotations
 
 import pytest
 
 from web.curator import rate_limit as module
-from web.curator.rate_limit import Guesses, network
+from web.curator.rate_limit import RateLimit, client_network
 
 
 class Clock:
@@ -15,44 +15,44 @@ class Clock:
         return self.now
 
 
-def test_guesses_run_out_and_come_back_one_by_one() -> None:
+def test_attempts_run_out_and_are_refilled_one_by_one() -> None:
     clock = Clock()
-    guesses = Guesses(at_once=3, seconds=10, clock=clock)
-    assert [guesses.take("a") for _ in range(4)] == [0, 0, 0, 10]
+    limit = RateLimit(burst=3, refill_seconds=10, clock=clock)
+    assert [limit.acquire("a") for _ in range(4)] == [0, 0, 0, 10]
     clock.now = 4
-    assert guesses.take("a") == pytest.approx(6)
+    assert limit.acquire("a") == pytest.approx(6)
     clock.now = 10
-    assert guesses.take("a") == pytest.approx(0)
-    assert guesses.take("a") == pytest.approx(10)
+    assert limit.acquire("a") == pytest.approx(0)
+    assert limit.acquire("a") == pytest.approx(10)
     clock.now = 10_000
-    assert [guesses.take("a") for _ in range(4)] == [0, 0, 0, 10]  # never more than at first
+    assert [limit.acquire("a") for _ in range(4)] == [0, 0, 0, 10]  # never more than at first
 
 
-def test_waiting_is_never_made_longer_by_asking() -> None:
+def test_an_attempt_while_waiting_does_not_lengthen_the_wait() -> None:
     clock = Clock()
-    guesses = Guesses(at_once=1, seconds=10, clock=clock)
-    guesses.take("a")
+    limit = RateLimit(burst=1, refill_seconds=10, clock=clock)
+    limit.acquire("a")
     for clock.now in range(1, 10):
-        assert guesses.take("a") == pytest.approx(10 - clock.now)
+        assert limit.acquire("a") == pytest.approx(10 - clock.now)
     clock.now = 10
-    assert guesses.take("a") == 0
+    assert limit.acquire("a") == 0
 
 
-def test_one_guesser_costs_another_nothing() -> None:
-    guesses = Guesses(at_once=1, clock=Clock())
-    assert guesses.take("a") == 0 and guesses.take("a") > 0
-    assert guesses.take("b") == 0
-    guesses.forgive("a")
-    assert guesses.take("a") == 0
+def test_one_client_uses_up_no_attempt_of_another() -> None:
+    limit = RateLimit(burst=1, clock=Clock())
+    assert limit.acquire("a") == 0 and limit.acquire("a") > 0
+    assert limit.acquire("b") == 0
+    limit.reset("a")
+    assert limit.acquire("a") == 0
 
 
-def test_memory_is_bounded_and_the_newest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT", 3)
-    guesses = Guesses(at_once=1, clock=Clock())
+def test_memory_is_bounded_and_the_newest_clients_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_CLIENTS", 3)
+    limit = RateLimit(burst=1, clock=Clock())
     for name in "abcd":
-        guesses.take(name)
-    assert guesses.take("d") > 0
-    assert guesses.take("a") == 0  # forgotten
+        limit.acquire(name)
+    assert limit.acquire("d") > 0
+    assert limit.acquire("a") == 0  # forgotten
 
 
 @pytest.mark.parametrize(
@@ -65,5 +65,5 @@ def test_memory_is_bounded_and_the_newest_are_remembered(monkeypatch: pytest.Mon
         ("a socket", "unknown"),
     ],
 )
-def test_an_address_in_ipv6_counts_with_its_network(address: str | None, owner: str) -> None:
-    assert network(address) == owner
+def test_an_ipv6_address_counts_with_its_network(address: str | None, owner: str) -> None:
+    assert client_network(address) == owner

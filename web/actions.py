@@ -1,0 +1,106 @@
+"""The curator's actions, the same for the pages and the API: a change to the library, then the workers that follow it.
+
+Every function acts on the workspace of the current application.
+"""
+
+from __future__ import annotations
+
+from flask import request
+from werkzeug.datastructures import FileStorage
+
+from indexer.curation.categories import memes_of, move_as_found
+from indexer.curation.undo import undo
+from indexer.inbox.accept import accept, take_back
+from indexer.inbox.receive import receive
+from search.catalogue import Upload, Verdict, VerdictKind
+from search.categories.issues import Finding
+from search.errors import MemeticaError, WrongUse
+from web.background.categories import category_workers, suggest_for
+from web.background.inbox import inbox_workers
+from web.context import site
+from web.curator.suggestions import SuggestedCategories, suggest_categories
+
+FORM_BYTES = 1_000_000  # of a request, beside its files
+MAX_FILES = 50  # of a request
+
+
+def allow_large_body() -> None:
+    """Let the current request be as large as an upload may be; call it before the body is read."""
+    request.max_content_length = site().settings.upload_bytes + FORM_BYTES
+
+
+def receive_files(files: list[FileStorage], *, source: str) -> tuple[list[Upload], list[tuple[str, MemeticaError]]]:
+    """Put files into the inbox; return the uploads, and the name and error of each file that was refused.
+
+    `source` is kept with each upload: `page` or `api`. Raises WrongUse when there is no file or there are too many.
+    """
+    chosen = [one for one in files if one.filename]
+    if not chosen:
+        raise WrongUse("There is no picture in the request.", hint="Choose one, paste one, or drag one here.")
+    if len(chosen) > MAX_FILES:
+        raise WrongUse(f"At most {MAX_FILES} files can be sent at once.", hint="Send them in several parts.")
+    received: list[Upload] = []
+    refused: list[tuple[str, MemeticaError]] = []
+    for one in chosen:
+        try:
+            received.append(receive(site().workspace, one.stream, name=one.filename or "", came_by=source))
+        except MemeticaError as error:
+            refused.append((one.filename or "", error))
+    inbox_workers().wake()
+    return received, refused
+
+
+def accept_upload(id: int, *, category: str, reason: str = "") -> Upload:
+    """Write an upload into a category, and have it indexed; `reason` says why a suspected duplicate is added.
+
+    Raises NotFound, WrongUse for a bad category or state, SuspectedDuplicate without a reason, LibraryError.
+    """
+    found = accept(site().workspace, id, category=category, anyway=reason)
+    inbox_workers().wake()
+    return found
+
+
+def undo_upload(id: int) -> Upload:
+    """Undo the decision about an upload, and have it removed from the index; raise NotFound, WrongUse, LibraryError."""
+    found = take_back(site().workspace, id)
+    inbox_workers().wake()
+    return found
+
+
+def retry_upload(id: int) -> None:
+    """Examine an upload again."""
+    site().catalogue.uploads.wait_again(id)
+    inbox_workers().wake()
+
+
+def suggestions_for(upload: Upload) -> SuggestedCategories:
+    """Return the categories to suggest for an examined upload."""
+    catalogue = site().catalogue
+    fingerprints = catalogue.uploads.fingerprints_of(upload.content_hash)
+    suggestion = suggest_for(fingerprints, dict(upload.findings or {}), content_hash=upload.content_hash)
+    return suggest_categories(catalogue, upload, suggestion)
+
+
+def move_memes(finding: Finding, *, category: str) -> Verdict:
+    """Move the memes of a category issue to another category, and have the suggester and the index updated."""
+    workspace = site().workspace
+    memes = memes_of(workspace.catalogue, finding)
+    verdict = move_as_found(workspace, finding, category=category)
+    category_workers().mark_changed(meme.id for meme in memes)
+    category_workers().wake_indexing()
+    return verdict
+
+
+def undo_verdict(uid: str) -> Verdict:
+    """Undo any verdict and return the ledger line that says so; files that were merged or moved return.
+
+    Raises NotFound for an unknown verdict, WrongUse when it is undone already, LibraryError when a file cannot return.
+    """
+    catalogue = site().catalogue
+    was_move = catalogue.verdicts.get(uid).kind is VerdictKind.MOVED
+    verdict = undo(site().workspace, uid)
+    if was_move:
+        memes = [meme.id for content in verdict.contents for meme in catalogue.memes.with_content(content)]
+        category_workers().mark_changed(memes)
+        category_workers().wake_indexing()
+    return verdict

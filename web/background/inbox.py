@@ -1,0 +1,64 @@
+"""The workers of the inbox: one examines uploads, one brings accepted uploads into the index."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Flask, current_app
+
+from indexer.inbox.workers import Ready, examining, indexing
+from indexer.work.worker import Worker
+from search.catalogue import UploadState
+from search.errors import MemeticaError
+from web.background.categories import CategoryWorkers
+from web.context import Site
+
+
+class InboxWorkers:
+    """The two workers of a site's inbox, and the examiner that they share."""
+
+    def __init__(self, site: Site, categories: CategoryWorkers) -> None:
+        self._catalogue = site.catalogue
+        self.ready = Ready(site.workspace)
+        self.examining: Worker = examining(site.workspace, ready=self.ready)
+        self.indexing: Worker = indexing(
+            site.workspace,
+            load_encoder=site.encoder,
+            learned=lambda uploads: categories.mark_changed(one.meme_id for one in uploads if one.meme_id is not None),
+        )
+
+    def wake(self) -> None:
+        """Start the workers that have something to do."""
+        uploads = self._catalogue.uploads
+        if uploads.count(UploadState.WAITING):
+            self.examining.wake()
+        if uploads.unindexed() or uploads.count(UploadState.ACCEPTING, UploadState.UNDOING):
+            self.indexing.wake()
+
+    def close(self) -> None:
+        """Stop the workers after the upload that each is working on."""
+        self.examining.close()
+        self.indexing.close()
+
+    def rest(self, seconds: float) -> bool:
+        """Wait until both workers are idle; return whether that took no longer than `seconds`."""
+        return self.examining.rest(seconds) and self.indexing.rest(seconds)
+
+    @property
+    def errors(self) -> list[MemeticaError]:
+        """The errors because of which the workers wait and will try again."""
+        return [one.trouble for one in (self.examining, self.indexing) if one.trouble is not None]
+
+
+def register(app: Flask) -> None:
+    """Start the workers where an earlier process left uploads unexamined or unindexed."""
+    site: Site = app.extensions["site"]
+    app.extensions["inbox"] = workers = InboxWorkers(site, app.extensions["categories"])
+    site.on_close(workers.close)
+    if not site.catalogue.read_only:
+        workers.wake()
+
+
+def inbox_workers() -> InboxWorkers:
+    """Return the inbox workers of the current application."""
+    return cast(InboxWorkers, current_app.extensions["inbox"])

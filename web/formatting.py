@@ -1,0 +1,34 @@
+"""Numbers, sizes and times as pages show them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def format_size(size: int) -> str:
+    """Return a number of bytes in a readable unit.
+
+    >>> format_size(999), format_size(46_100), format_size(2_500_000)
+    ('999 bytes', '46 kB', '2.5 MB')
+    """
+    if size < 1000:
+        return f"{size} bytes"
+    return f"{size / 1000:,.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
+
+
+def format_count(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural unless the number is one.
+
+    >>> format_count(1, "group"), format_count(2000, "file")
+    ('1 group', '2,000 files')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def format_age(time: datetime) -> str:
+    """Return how long ago a time was, in its largest unit; less than a day is `today`."""
+    days = (datetime.now(UTC) - time).days
+    for unit, length in (("year", 365), ("month", 30), ("week", 7), ("day", 1)):
+        if days >= length:
+            return f"{format_count(days // length, unit)} ago"
+    return "today"
