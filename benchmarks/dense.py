@@ -28,7 +28,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from search.index import EXACT_UP_TO, BinaryIndex, DenseIndex, build_binary, build_dense, set_index_threads
+from search.index.binary import BinaryIndex, build_binary
+from search.index.dense import EXACT_UP_TO, DenseIndex, build_dense
+from search.index.threads import set_index_threads
 
 DIRECTIONS = 96
 QUERIES = 100

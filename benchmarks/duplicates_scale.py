@@ -35,7 +35,7 @@ from search.duplicates.groups import find_groups
 from search.duplicates.keypoints import Corners
 from search.duplicates.match import Matcher, match_upload
 from search.images.fingerprints import PDQ_SAME, hamming, mirrored_bits
-from search.index import near_pairs
+from search.index.binary import near_pairs
 from search.meme import MediaType, Meme
 from search.settings import Settings
 from search.workspace import Workspace

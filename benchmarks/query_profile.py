@@ -24,7 +24,7 @@ from benchmarks.machine import machine
 from benchmarks.scale import pools
 from search.catalogue import open_catalogue
 from search.encoders.registry import load_text_encoder
-from search.index import DenseIndex
+from search.index.dense import DenseIndex
 from search.index.lexical import LexicalIndex
 from search.searcher import Searcher
 from search.settings import Settings

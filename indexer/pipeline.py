@@ -12,7 +12,7 @@ from indexer.inbox.accept import recover_uploads
 from indexer.library.format import library_root
 from indexer.library.scan import scan_library
 from indexer.ocr.engines import OcrEngine, load_ocr_engine
-from indexer.stages.build_index import build_index, live_image_encoder
+from indexer.stages.build_index import build_index
 from indexer.stages.decode import decode_memes
 from indexer.stages.embed_images import embed_images
 from indexer.stages.embed_texts import embed_passages, split_texts
@@ -23,6 +23,7 @@ from indexer.work.locks import lock
 from indexer.work.progress import Progress, StageReport, track_stage
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import ModelUnavailable
+from search.index.generations import live_image_encoder
 from search.meme import Stage
 from search.settings import Settings, keep_setting, kept_setting
 from search.workspace import Workspace

@@ -20,12 +20,6 @@ WITHOUT_EXAMPLE: frozenset[str] = frozenset(
     {
         "demo.draw_demo",
         "search.catalogue.open_catalogue",
-        "search.index.build_binary",
-        "search.index.build_dense",
-        "search.index.extend_binary",
-        "search.index.extend_dense",
-        "search.index.near_pairs",
-        "search.index.set_index_threads",
     }
 )
 

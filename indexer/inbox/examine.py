@@ -28,7 +28,7 @@ from search.encoders.zero_shot import classify_zero_shot
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile
 from search.evidence import Evidence, Tier
 from search.images.fingerprints import PDQ, pdq, pdq_mirrored
-from search.index import BinaryIndex
+from search.index.binary import BinaryIndex
 from search.index.generations import FINGERPRINTS, live_folder
 from search.index.reader import open_picture_vectors
 from search.meme import Meme

@@ -69,7 +69,7 @@ def embed_images(workspace: Workspace, encoder: ImageEncoder, *, progress: Progr
     return done, failed
 
 
-def embed_few(workspace: Workspace, memes: Iterable[Meme], *, encoder: ImageEncoder) -> None:
+def embed_images_of(workspace: Workspace, memes: Iterable[Meme], *, encoder: ImageEncoder) -> None:
     """Show the encoder those of a few memes that it has not seen; what cannot be read is left for `embed_images`."""
     for meme in memes:
         if len(workspace.catalogue.embeddings.of_picture(encoder.name, meme.content_hash)):

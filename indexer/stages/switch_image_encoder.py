@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from indexer.stages.build_index import build_index, live_manifest
+from indexer.stages.build_index import build_index
 from indexer.stages.embed_images import embed_images
 from indexer.stages.prepare_encoders import prepare_image_encoder
 from indexer.work.child_process import child_main, run_child
@@ -15,12 +15,12 @@ from indexer.work.progress import SILENT, Progress
 from search.catalogue import open_catalogue
 from search.encoders.clip import spec_of
 from search.errors import ModelUnavailable
-from search.index.generations import Manifest
+from search.index.generations import Manifest, live_manifest
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
 
 
-def switch_image_encoder(workspace: Workspace, *, progress: Progress | None = None) -> Manifest:
+def switch_image_encoder(workspace: Workspace, *, progress: Progress = SILENT) -> Manifest:
     """Let the encoder that is chosen see what it has not seen, and the index be one that it made; return the manifest.
 
     Until the last picture is seen, the index stays as it was, with the encoder that made it: rows of two encoders are
@@ -28,7 +28,7 @@ def switch_image_encoder(workspace: Workspace, *, progress: Progress | None = No
     """
     encoder = prepare_image_encoder(workspace.settings)
     if encoder is not None:
-        embed_images(workspace, encoder, progress=progress or SILENT)
+        embed_images(workspace, encoder, progress=progress)
     return build_index(
         workspace,
         text_encoder=workspace.settings.text_encoder,

@@ -21,7 +21,8 @@ from search.duplicates.keypoints import Corners, mirrored_corners
 from search.duplicates.picture import view_of
 from search.duplicates.trim import content_of
 from search.images.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
-from search.index import DenseIndex, near_pairs
+from search.index.binary import near_pairs
+from search.index.dense import DenseIndex
 from search.meme import Field
 
 CORNERS = "corners-2"

@@ -12,7 +12,7 @@ from search.duplicates.candidates import Candidates, Rows, features_of, open_can
 from search.duplicates.compare import seen
 from search.duplicates.compare_frames import compare_contents
 from search.evidence import Evidence, Tier
-from search.index import DenseIndex
+from search.index.dense import DenseIndex
 from search.meme import Meme
 
 COMPARED = 8  # candidates that are looked at, the likeliest first

@@ -16,6 +16,7 @@ Vectors = NDArray[np.float32]  # [n, d], rows of length 1
 
 # Rows that went through float16 and back keep their length to about 1e-3.
 LENGTH_TOLERANCE = 2e-3
+_SHORTEST = 1e-9  # a row that is shorter has no direction
 
 
 class TextEncoder(Protocol):
@@ -71,3 +72,15 @@ def validate_vectors(vectors: NDArray[np.floating], *, rows: int, dimensions: in
     if rows and np.abs(lengths - 1).max() > LENGTH_TOLERANCE:
         raise IndexUnusable(f"The encoder {encoder} gave rows that are not of length 1.")
     return found
+
+
+def unit_rows(rows: NDArray[np.floating]) -> Vectors:
+    """Return rows ([n, d]) as float32 and scaled to length 1; a row of zeros stays as it is.
+
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]], dtype=float32)
+    """
+    found = np.asarray(rows, np.float32)
+    scaled: Vectors = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), _SHORTEST)
+    return scaled

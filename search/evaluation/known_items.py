@@ -19,9 +19,9 @@ import numpy as np
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.evaluation.metrics import Judged
-from search.index import DenseIndex, build_dense
 from search.index.analyzer import tokenize
-from search.index.generations import MEANINGS, TEXT_FIELDS, WORDS
+from search.index.dense import DenseIndex, build_dense
+from search.index.generations import DENSE, LEXICAL, TEXT_FIELDS
 from search.index.lexical import LexicalIndex, build_lexical, documents_of
 from search.index.reader import Index
 from search.meme import Field, Passage
@@ -153,7 +153,7 @@ def index_without(catalogue: Catalogue, index: Index, asked: Sequence[Witnessed]
             if row.passage.field in TEXT_FIELDS and not _is_hidden(row.meme_id, row.passage, hidden):
                 yield row.meme_id, row.passage.field, row.passage.body
 
-    build_lexical(folder / WORDS, documents_of(rows()))
+    build_lexical(folder / LEXICAL, documents_of(rows()))
     dense: dict[Field, DenseIndex] = {}
     has = dict(index.columns.has)
     for field in TEXT_FIELDS:
@@ -167,10 +167,10 @@ def index_without(catalogue: Catalogue, index: Index, asked: Sequence[Witnessed]
         if owners != whole.owners.tolist():
             raise IndexUnusable("Not every text is embedded.", hint="Run `memetica index`.")
         kept = np.array(shown, bool)
-        target = folder / MEANINGS / field.value
+        target = folder / DENSE / field.value
         build_dense(target, np.asarray(whole.rows)[kept], owners=whole.owners[kept])
         dense[field] = DenseIndex.open(target, dimensions=whole.rows.shape[1])
-    words = LexicalIndex.open(folder / WORDS)
+    words = LexicalIndex.open(folder / LEXICAL)
     return replace(index, lexical=words, dense=dense, columns=replace(index.columns, has=has))
 
 

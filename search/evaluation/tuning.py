@@ -12,11 +12,11 @@ import numpy as np
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import WrongUse
 from search.evaluation.metrics import Comparison, Judged, compared, measured
-from search.index import set_index_threads
 from search.index.analyzer import query_terms, tokenize
 from search.index.columns import Ids
 from search.index.generations import TEXT_FIELDS
 from search.index.reader import Index
+from search.index.threads import set_index_threads
 from search.query.parser import parse
 from search.query.spelling import spelt
 from search.ranking.fusion import Scores, Vote, fuse

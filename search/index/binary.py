@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
-from search.index.owners import MEND, Distances, Ids, Owners, check_owners, check_rising, damaged, top
+from search.index.owners import (
+    REBUILD_HINT,
+    Distances,
+    Ids,
+    Owners,
+    best_per_owner,
+    check_owners,
+    check_rising,
+    damaged,
+)
 
 HASHED_BEYOND = 100_000  # fingerprints: all pairs take 7 s there, and a hundred times that at a million
 HASHED_RADIUS = 31  # of 256 bits: what differs in more agrees in too few samples
@@ -52,11 +61,16 @@ def extend_binary(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners
 
 
 def near_pairs(codes: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
-    """Return the pairs ([n, 2] int64, the lower place first, rising) of fingerprints ([m, bytes] uint8) that differ in
-    at most `radius` bits, and in how many they do. Each fingerprint counts its MOST_NEAR nearest.
+    """Return the pairs of fingerprints that differ in at most `radius` bits, and in how many bits each pair differs.
 
-    All are found up to HASHED_BEYOND fingerprints. Beyond, up to HASHED_RADIUS, those are that agree but for a bit in
-    one of _HASHES samples: nearly all (benchmarks/duplicates_scale.py counts those missed).
+    `codes` are [m, bytes] uint8. Pairs are [n, 2] int64 positions, the lower first, in rising order; distances are [n]
+    int64. Each fingerprint counts only its MOST_NEAR nearest. Up to HASHED_BEYOND fingerprints, and for a radius above
+    HASHED_RADIUS, the search is exact. Beyond, it finds pairs that agree in one of _HASHES samples of bits but for one
+    bit: nearly all (benchmarks/duplicates_scale.py counts those missed). Raises ValueError for other shapes or types.
+
+    >>> pairs, distances = near_pairs(np.array([[0b0000], [0b0001], [0b1110]], np.uint8), 1)
+    >>> pairs.tolist(), distances.tolist()
+    ([[0, 1]], [1])
     """
     if codes.ndim != 2 or codes.dtype != np.uint8:
         raise ValueError(f"fingerprints of shape {codes.shape} and type {codes.dtype} are not [n, bytes] of uint8")
@@ -134,14 +148,14 @@ class BinaryIndex:
     def within(self, bits: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
         """Return the ids of the memes at most `radius` bits from a fingerprint, and the distances, as `search` does."""
         distances, rows = self._compared(bits, radius)
-        ids, nearness = top(self.owners[rows], -distances.astype(np.float32), len(rows))
+        ids, nearness = best_per_owner(self.owners[rows], -distances.astype(np.float32), len(rows))
         return ids, -nearness.astype(np.int64)
 
     def _compared(self, bits: NDArray[np.uint8], radius: int) -> tuple[Distances, NDArray[np.int64]]:
         """Return the distances of the rows at most `radius` bits away, and their places."""
         if bits.shape != (self.index.d // 8,) or bits.dtype != np.uint8:
             raise IndexUnusable(
-                f"A fingerprint of shape {bits.shape} does not fit an index of {self.index.d} bits.", hint=MEND
+                f"A fingerprint of shape {bits.shape} does not fit an index of {self.index.d} bits.", hint=REBUILD_HINT
             )
         if not len(self) or radius < 0:
             return np.empty(0, np.int64), np.empty(0, np.int64)

@@ -109,11 +109,11 @@ class MemeColumns:
 
 
 def make_columns(
-    memes: Sequence[Meme], *, fields: Mapping[Field, Ids], standing: Mapping[int, int] | None = None
+    memes: Sequence[Meme], *, fields: Mapping[Field, Ids], representatives: Mapping[int, int] | None = None
 ) -> MemeColumns:
     """Return the table of memes in order of id; `fields` gives the ids of those that have something in a field.
 
-    `standing` gives by its id the one that stands for a meme among its variants.
+    `representatives` gives, by a meme's id, the id of the meme that represents it among its variants.
     """
     categories = tuple(sorted({meme.category for meme in memes}))
     codes = {category: code for code, category in enumerate(categories)}
@@ -125,7 +125,7 @@ def make_columns(
         type=np.array([TYPES.index(meme.type) for meme in memes], np.int8),
         has={field: np.isin(ids, owners) for field, owners in fields.items()},
         categories=categories,
-        variant_of=np.array([(standing or {}).get(meme.id, meme.id) for meme in memes], np.int64),
+        variant_of=np.array([(representatives or {}).get(meme.id, meme.id) for meme in memes], np.int64),
     )
 
 

@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
-from search.index.owners import MEND, Ids, Owners, Similarities, check_owners, check_rising, damaged, top
+from search.index.owners import (
+    REBUILD_HINT,
+    Ids,
+    Owners,
+    Similarities,
+    best_per_owner,
+    check_owners,
+    check_rising,
+    damaged,
+)
 
 EXACT_UP_TO = 500_000  # rows: about 30 ms a search, where 200,000 take 5 to 11 (benchmarks/dense.py)
 LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
@@ -137,18 +146,23 @@ class DenseIndex:
         except (OSError, ValueError, RuntimeError, EOFError) as error:
             raise damaged(folder, error) from error
         if not isinstance(index, faiss.IndexScalarQuantizer) or index.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
-            raise IndexUnusable(f"The vectors in {folder} were written by another version.", hint=MEND)
+            raise IndexUnusable(f"The vectors in {folder} were written by another version.", hint=REBUILD_HINT)
         if index.d != dimensions:
             raise IndexUnusable(
-                f"The vectors in {folder} have {index.d} numbers; the encoder makes {dimensions}.", hint=MEND
+                f"The vectors in {folder} have {index.d} numbers; the encoder makes {dimensions}.", hint=REBUILD_HINT
             )
         check_owners(folder, owners, rows=index.ntotal)
         if codes is not None and (codes.ntotal, codes.d) != (index.ntotal, index.d):
-            raise IndexUnusable(f"The vectors in {folder} do not fit together.", hint=MEND)
+            raise IndexUnusable(f"The vectors in {folder} do not fit together.", hint=REBUILD_HINT)
         return cls(index, owners, _rows_in(index), codes)
 
     def __len__(self) -> int:
         return len(self.owners)
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers a row has."""
+        return int(self.index.d)
 
     def search(self, query: NDArray[np.float32], k: int, *, allowed: Ids | None = None) -> tuple[Ids, Similarities]:
         """Return the ids of the k memes with the nearest row to a query ([d] float32), and the similarities.
@@ -160,7 +174,7 @@ class DenseIndex:
         if allowed is not None:
             places, _ = self._places(allowed)
             if len(places) <= max(_COPIED_SHARE * len(self), k):
-                return top(self.owners[places], self._similarities(query, places), k)
+                return best_per_owner(self.owners[places], self._similarities(query, places), k)
             selected = np.zeros(len(self), bool)
             selected[places] = True
             # The selector keeps no copy of the bits: the name keeps them alive while faiss reads them.
@@ -223,7 +237,7 @@ class DenseIndex:
                 parameters = _untyped.SearchParametersIVF(sel=selector, nprobe=codes.nprobe)
                 places = codes.search(query, wanted, params=parameters)[1][0]
                 places = np.sort(places[places >= 0])  # short answers are padded with −1
-                ids, best = top(self.owners[places], self._similarities(query, places), k)
+                ids, best = best_per_owner(self.owners[places], self._similarities(query, places), k)
                 if len(ids) == k:
                     return ids, best
                 codes = None
@@ -231,7 +245,7 @@ class DenseIndex:
             parameters = _untyped.SearchParameters(sel=selector) if selector is not None else None
             scores, rows = self.index.search(query, wanted, params=parameters)
             there = rows[0] >= 0
-            ids, best = top(self.owners[rows[0][there]], scores[0][there], k)
+            ids, best = best_per_owner(self.owners[rows[0][there]], scores[0][there], k)
             # A row beyond the last may tie with the k-th meme and belong to a meme of lower id.
             if wanted == among or (len(ids) == k and best[-1] > scores[0][-1]):
                 return ids, best
@@ -241,6 +255,6 @@ class DenseIndex:
     def _checked(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
         if query.shape != (self.index.d,):
             raise IndexUnusable(
-                f"A query of shape {query.shape} does not fit an index of {self.index.d} numbers.", hint=MEND
+                f"A query of shape {query.shape} does not fit an index of {self.index.d} numbers.", hint=REBUILD_HINT
             )
         return np.ascontiguousarray(query, np.float32)[None]

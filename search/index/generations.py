@@ -22,9 +22,9 @@ KEPT = 2  # generations: a running server may still hold the one before the live
 
 # What lies in a generation's folder, beside manifest.json.
 TEXT_FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
-TABLE = "memes.npz"
-WORDS = "words"
-MEANINGS = "meanings"  # a folder of vectors for each of TEXT_FIELDS
+COLUMNS = "memes.npz"
+LEXICAL = "words"
+DENSE = "meanings"  # a folder of vectors for each of TEXT_FIELDS
 WHITENING = "whitening.npz"
 LOOKS = "looks"
 FINGERPRINTS = "fingerprints"
@@ -171,3 +171,22 @@ def live_folder(index: Path) -> Path:
     if not name.isdigit() or not (index / name).is_dir():
         raise IndexUnusable(f"The index {name} is gone from {index}.", hint=_MEND)
     return index / name
+
+
+def live_manifest(index: Path) -> Manifest | None:
+    """Return the live generation's manifest; None when there is none or it cannot be read.
+
+    >>> from search.index import live_manifest
+    >>> live_manifest(workspace.index).memes
+    9
+    """
+    try:
+        return read_manifest(live_folder(index))
+    except IndexUnusable:
+        return None
+
+
+def live_image_encoder(index: Path) -> str:
+    """Return the name of the image encoder that the live generation was made with, empty without one."""
+    live = live_manifest(index)
+    return "" if live is None else live.image_encoder

@@ -104,7 +104,7 @@ def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: in
 
 def extend_lexical(
     source: Path, folder: Path, documents: Iterable[Document], *, without: Ids, heap_bytes: int = LITTLE_HEAP_BYTES
-) -> None:
+) -> int:
     """Write a lexical index of another's documents, except those of memes in `without`, and of more.
 
     Segments are never changed once they are written, so the two share theirs by hard links. Until segments are merged a
@@ -126,6 +126,8 @@ def extend_lexical(
         raise IndexUnusable(f"The word index in {source} is missing or damaged: {error}.", hint=_MEND) from error
     for lock in folder.glob(".tantivy-*.lock"):
         lock.unlink(missing_ok=True)
+    index.reload()
+    return int(index.searcher().num_docs)
 
 
 def _entry(document: Document) -> tantivy.Document:

@@ -1,4 +1,4 @@
-"""A generation of the index, opened: everything that a search reads, as it was when it was built."""
+"""The index reader: the files of one generation, opened. What is open never changes."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.errors import IndexUnusable
-from search.images.fingerprints import LOOK_DIMENSIONS
-from search.index import BinaryIndex, DenseIndex
-from search.index.columns import MemeColumns, read_columns
-from search.index.generations import (
-    FINGERPRINTS,
-    LOOKS,
-    MEANINGS,
-    PICTURES,
-    TABLE,
-    TEXT_FIELDS,
-    WHITENING,
-    WORDS,
-    Manifest,
-    live_folder,
-    live_generation,
-    read_manifest,
-)
+from search.index.binary import BinaryIndex
+from search.index.columns import MemeColumns
+from search.index.dense import DenseIndex
+from search.index.generations import TEXT_FIELDS, Manifest, live_folder, live_generation, read_manifest
 from search.index.lexical import LexicalIndex
-from search.index.whitening import Whitening, read_whitening
+from search.index.parts import (
+    COLUMNS_PART,
+    FINGERPRINTS_PART,
+    LEXICAL_PART,
+    LOOKS_PART,
+    WhiteningPart,
+    dense_part,
+    pictures_part,
+)
+from search.index.whitening import Whitening
 from search.meme import Field
 
 ATTEMPTS = 3  # to open the live generation while another process builds one after another
@@ -46,7 +42,13 @@ class Index:
 
     @classmethod
     def open(cls, index: Path) -> Index:
-        """Return the live generation in an index folder, opened; raise IndexUnusable when it is missing or damaged."""
+        """Return the live generation in an index folder, opened; raise IndexUnusable when it is missing or damaged.
+
+        >>> from search.index import Index
+        >>> index = Index.open(workspace.index)
+        >>> len(index.columns), len(index.looks), index.looks.dimensions
+        (9, 9, 704)
+        """
         for _ in range(ATTEMPTS - 1):
             folder = live_folder(index)
             try:
@@ -65,14 +67,14 @@ class Index:
 
 @dataclass(frozen=True)
 class PictureVectors:
-    """What an image encoder saw in a library: its name, and the rows of each meme's frames."""
+    """The embeddings of a library's pictures: the image encoder's name, and a row for each frame of each meme."""
 
     encoder: str
     pictures: DenseIndex
 
 
 def open_picture_vectors(index: Path) -> PictureVectors | None:
-    """Return what the image encoder that the live generation was made by saw; None without one."""
+    """Return the picture embeddings of the live generation in an index folder; None where there are none."""
     try:
         folder = live_folder(index)
         manifest = read_manifest(folder)
@@ -85,28 +87,26 @@ def open_picture_vectors(index: Path) -> PictureVectors | None:
 def _pictures(folder: Path, manifest: Manifest) -> DenseIndex | None:
     if not manifest.image_encoder:
         return None
-    return DenseIndex.open(folder / PICTURES, dimensions=manifest.encoders.get(manifest.image_encoder, 0))
+    return pictures_part(manifest.encoders.get(manifest.image_encoder, 0)).open(folder)
 
 
 def _opened(folder: Path) -> Index:
     manifest = read_manifest(folder)
     dimensions = manifest.encoders.get(manifest.text_encoder, 0)
-    dense: dict[Field, DenseIndex] = {}
-    whitening = None
-    if dimensions:
-        whitening = read_whitening(folder / WHITENING, dimensions=dimensions)
-        for field in TEXT_FIELDS:
-            dense[field] = DenseIndex.open(folder / MEANINGS / field.value, dimensions=dimensions)
+    dense = {field: dense_part(field, dimensions=dimensions).open(folder) for field in TEXT_FIELDS if dimensions}
     found = Index(
         manifest=manifest,
-        columns=read_columns(folder / TABLE),
-        lexical=LexicalIndex.open(folder / WORDS),
+        columns=COLUMNS_PART.open(folder),
+        lexical=LEXICAL_PART.open(folder),
         dense=dense,
-        whitening=whitening,
-        looks=DenseIndex.open(folder / LOOKS, dimensions=LOOK_DIMENSIONS),
-        fingerprints=BinaryIndex.open(folder / FINGERPRINTS),
+        whitening=WhiteningPart(dimensions).open(folder) if dimensions else None,
+        looks=LOOKS_PART.open(folder),
+        fingerprints=FINGERPRINTS_PART.open(folder),
         pictures=_pictures(folder, manifest),
     )
     if len(found.columns) != manifest.memes:
-        raise IndexUnusable(f"The index in {folder} does not fit together.", hint="Run `memetica index`.")
+        raise IndexUnusable(
+            f"The index in {folder} is damaged: it has {len(found.columns)} memes, its manifest {manifest.memes}.",
+            hint="Run `memetica index`.",
+        )
     return found

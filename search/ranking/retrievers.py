@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from search.encoders.base import Vectors
 from search.images.fingerprints import PDQ_BITS
-from search.index import set_index_threads
 from search.index.columns import Ids
 from search.index.lexical import ALL_TEXT
 from search.index.reader import Index
+from search.index.threads import set_index_threads
 from search.meme import Field
 from search.ranking.fusion import Fused, Scores, Vote, fuse
 

@@ -20,7 +20,7 @@ from search.duplicates.candidates import features_of, stored_features
 from search.duplicates.groups import find_groups
 from search.duplicates.match import match_upload, open_matcher
 from search.evidence import Tier
-from search.index import DenseIndex, build_dense
+from search.index.dense import DenseIndex, build_dense
 from search.index.reader import PictureVectors
 from search.meme import Meme, Stage
 from search.settings import Settings

@@ -42,7 +42,7 @@ class Renamed(ColourImageEncoder):
     name = "other-colours#2"
 
 
-def load(settings: Settings, name: str, *, often: bool = False) -> ColourImageEncoder:
+def load(settings: Settings, name: str, *, long_running: bool = False) -> ColourImageEncoder:
     for one in (ColourImageEncoder(), Renamed()):
         if one.name == name:
             return one

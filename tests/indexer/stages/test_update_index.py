@@ -11,15 +11,15 @@ import pytest
 from PIL import Image, ImageDraw
 
 from indexer.library.scan import scan_again
-from indexer.stages import build_index as build
 from indexer.stages.build_index import build_index
 from indexer.stages.decode import decode_memes
 from indexer.stages.update_index import update_index
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue
-from search.index import DenseIndex, build_dense, extend_dense
 from search.index import dense as cosine
+from search.index import parts
 from search.index.columns import MemeColumns, update_columns
+from search.index.dense import DenseIndex, build_dense, extend_dense
 from search.index.generations import TEXT_FIELDS, live_folder, live_generation
 from search.index.lexical import ALL_TEXT
 from search.index.reader import Index
@@ -52,7 +52,7 @@ def add(settings: Settings, catalogue: Catalogue, path: str, *, words: str, colo
 def built_anew(settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Index:
     """Return an index built anew with the whitening of the live one, which an extension keeps."""
     kept = Index.open(settings.data / "index").whitening
-    monkeypatch.setattr(build, "fit_whitening", lambda parts, dimensions: kept)
+    monkeypatch.setattr(parts, "fit_whitening", lambda parts, dimensions: kept)
     build_index(Workspace(settings, catalogue), text_encoder=ENCODER.name, force=True)
     return Index.open(settings.data / "index")
 

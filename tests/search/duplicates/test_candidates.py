@@ -9,7 +9,7 @@ import pytest
 
 from search.duplicates import candidates
 from search.duplicates.candidates import Candidates, Features, features_of, words_of
-from search.index import DenseIndex, build_dense
+from search.index.dense import DenseIndex, build_dense
 from tests.support.duplicated import EDITS, captioned, scene
 
 COUNT = 14

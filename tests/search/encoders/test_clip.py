@@ -20,7 +20,6 @@ from demo.scenes import Scene, draw_scene, random_scene
 from demo.small_clip.phrases import held_out_scene
 from indexer.inbox.examine import see_frames, tags_by_sight
 from indexer.pipeline import index_library
-from indexer.stages.build_index import live_image_encoder
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.duplicates.candidates import Features, open_candidates
@@ -31,6 +30,7 @@ from search.encoders.clip_prepare import find_prepared, prepare_clip
 from search.encoders.clip_preprocess import ImagePreprocessing, cleaned
 from search.encoders.zero_shot import classify_zero_shot
 from search.errors import ModelUnavailable, WrongUse
+from search.index.generations import live_image_encoder
 from search.index.reader import Index, open_picture_vectors
 from search.meme import Field
 from search.searcher import Searcher

@@ -16,7 +16,9 @@ import search.index.binary
 import search.index.dense
 from search.errors import IndexUnusable
 from search.images.fingerprints import hamming
-from search.index import BinaryIndex, DenseIndex, build_binary, build_dense, near_pairs, set_index_threads
+from search.index.binary import BinaryIndex, build_binary, near_pairs
+from search.index.dense import DenseIndex, build_dense
+from search.index.threads import set_index_threads
 
 DIMENSIONS = 24
 

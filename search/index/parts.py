@@ -1,0 +1,176 @@
+"""The parts of a generation of the index. Each knows its files, and how it is built, extended and opened.
+
+To extend a part is to take over another generation's rows, without those of some memes and with more: files in which
+nothing changes are shared by hard links, so none of them may ever be written again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from search.images.fingerprints import LOOK_DIMENSIONS
+from search.index.binary import BinaryIndex, build_binary, extend_binary
+from search.index.columns import MemeColumns, read_columns, update_columns, write_columns
+from search.index.dense import DenseIndex, build_dense, extend_dense
+from search.index.generations import (
+    COLUMNS,
+    DENSE,
+    FINGERPRINTS,
+    LEXICAL,
+    LOOKS,
+    PICTURES,
+    WHITENING,
+    link_file,
+    link_folder,
+)
+from search.index.lexical import Document, LexicalIndex, build_lexical, extend_lexical
+from search.index.owners import Ids, OwnedRows
+from search.index.whitening import Whitening, fit_whitening, read_whitening, write_whitening
+from search.meme import Field
+
+New = TypeVar("New")
+Opened = TypeVar("Opened")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The folder that a generation is written into, and for an extension the generation whose rows it takes over."""
+
+    folder: Path
+    source: Path | None = None  # None for a generation that is built as a whole
+    without: Ids = field(default_factory=lambda: np.empty(0, np.int64))  # memes whose rows are not taken over
+
+
+class Part(ABC, Generic[New, Opened]):
+    """A file or a folder of a generation."""
+
+    def write(self, target: Target, new: New) -> int:
+        """Write the part, built from `new` or extended by it where the target has a source; return its number of rows.
+
+        The memes that `new` belongs to must be among those of `target.without`. Raises IndexUnusable when the source is
+        damaged, ValueError when the rows do not fit.
+        """
+        if target.source is None:
+            return self.build(target.folder, new)
+        return self.extend(target.source, target.folder, new, without=target.without)
+
+    @abstractmethod
+    def build(self, folder: Path, new: New) -> int:
+        """Write the part into a generation's folder; return how many rows (documents, memes) it has."""
+
+    @abstractmethod
+    def extend(self, source: Path, folder: Path, new: New, *, without: Ids) -> int:
+        """Write into a folder the part of another generation, but for some memes and with new rows; return as above."""
+
+    @abstractmethod
+    def open(self, folder: Path) -> Opened:
+        """Return the part of a generation, opened; raise IndexUnusable when it is missing or damaged."""
+
+
+@dataclass(frozen=True)
+class DensePart(Part[OwnedRows, DenseIndex]):
+    """Rows of length 1, several a meme."""
+
+    path: str
+    dimensions: int
+
+    def build(self, folder: Path, new: OwnedRows) -> int:
+        build_dense(folder / self.path, new.rows, owners=new.owners)
+        return len(new)
+
+    def extend(self, source: Path, folder: Path, new: OwnedRows, *, without: Ids) -> int:
+        known = self.open(source)
+        if not len(new) and not np.isin(known.owners, without).any():
+            link_folder(source / self.path, folder / self.path)
+            return len(known)
+        return extend_dense(source / self.path, folder / self.path, new.rows, owners=new.owners, without=without)
+
+    def open(self, folder: Path) -> DenseIndex:
+        return DenseIndex.open(folder / self.path, dimensions=self.dimensions)
+
+
+@dataclass(frozen=True)
+class BinaryPart(Part[OwnedRows, BinaryIndex]):
+    """Fingerprints, several a meme."""
+
+    path: str
+
+    def build(self, folder: Path, new: OwnedRows) -> int:
+        build_binary(folder / self.path, new.rows, owners=new.owners)
+        return len(new)
+
+    def extend(self, source: Path, folder: Path, new: OwnedRows, *, without: Ids) -> int:
+        return extend_binary(source / self.path, folder / self.path, new.rows, owners=new.owners, without=without)
+
+    def open(self, folder: Path) -> BinaryIndex:
+        return BinaryIndex.open(folder / self.path)
+
+
+class LexicalPart(Part[Iterable[Document], LexicalIndex]):
+    """The words of the memes' texts."""
+
+    def build(self, folder: Path, new: Iterable[Document]) -> int:
+        return build_lexical(folder / LEXICAL, new)
+
+    def extend(self, source: Path, folder: Path, new: Iterable[Document], *, without: Ids) -> int:
+        return extend_lexical(source / LEXICAL, folder / LEXICAL, new, without=without)
+
+    def open(self, folder: Path) -> LexicalIndex:
+        return LexicalIndex.open(folder / LEXICAL)
+
+
+@dataclass(frozen=True)
+class WhiteningPart(Part[Mapping[Field, OwnedRows], Whitening]):
+    """The whitening of text embeddings. It is fitted to a whole library, so an extension keeps it as it is."""
+
+    dimensions: int
+
+    def build(self, folder: Path, new: Mapping[Field, OwnedRows]) -> int:
+        whitening = fit_whitening((one.rows for one in new.values()), dimensions=self.dimensions)
+        write_whitening(folder / WHITENING, whitening)
+        return self.dimensions
+
+    def extend(self, source: Path, folder: Path, new: Mapping[Field, OwnedRows], *, without: Ids) -> int:
+        link_file(source / WHITENING, folder / WHITENING)
+        return self.dimensions
+
+    def open(self, folder: Path) -> Whitening:
+        return read_whitening(folder / WHITENING, dimensions=self.dimensions)
+
+
+class ColumnsPart(Part[MemeColumns, MemeColumns]):
+    """What filters and sorting know of each meme."""
+
+    def build(self, folder: Path, new: MemeColumns) -> int:
+        write_columns(folder / COLUMNS, new)
+        return len(new)
+
+    def extend(self, source: Path, folder: Path, new: MemeColumns, *, without: Ids) -> int:
+        columns = update_columns(self.open(source), new, without=without)
+        write_columns(folder / COLUMNS, columns)
+        return len(columns)
+
+    def open(self, folder: Path) -> MemeColumns:
+        return read_columns(folder / COLUMNS)
+
+
+LEXICAL_PART = LexicalPart()
+COLUMNS_PART = ColumnsPart()
+LOOKS_PART = DensePart(LOOKS, LOOK_DIMENSIONS)
+FINGERPRINTS_PART = BinaryPart(FINGERPRINTS)
+
+
+def dense_part(field: Field, *, dimensions: int) -> DensePart:
+    """Return the part that holds a text field's embeddings."""
+    return DensePart(f"{DENSE}/{field.value}", dimensions)
+
+
+def pictures_part(dimensions: int) -> DensePart:
+    """Return the part that holds an image encoder's embeddings."""
+    return DensePart(PICTURES, dimensions)

@@ -1,0 +1,242 @@
+"""The index writer: a generation built from the whole catalogue, or the live one extended by a few memes.
+
+Both go through `_write`, part by part. A generation is written aside and becomes the live one by one rename; what fails
+leaves the live generation as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from search.catalogue import Catalogue
+from search.encoders.base import unit_rows
+from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
+from search.index.columns import MemeColumns, make_columns
+from search.index.contents import Contents
+from search.index.generations import (
+    DENSE,
+    FINGERPRINTS,
+    LEXICAL,
+    LOOKS,
+    PICTURES,
+    TEXT_FIELDS,
+    Manifest,
+    live_folder,
+    new_generation,
+    read_manifest,
+    write_manifest,
+)
+from search.index.lexical import documents_of
+from search.index.owners import Ids, OwnedRows
+from search.index.parts import (
+    COLUMNS_PART,
+    FINGERPRINTS_PART,
+    LEXICAL_PART,
+    LOOKS_PART,
+    Target,
+    WhiteningPart,
+    dense_part,
+    pictures_part,
+)
+from search.index.variants import find_representative, group_variants
+from search.meme import Field
+
+PARTS = len(TEXT_FIELDS) + 4  # steps of a build: each text field's embeddings, words, fingerprints, looks, pictures
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """The encoders that a generation is made with, by name; an empty name for none, 0 dimensions for no rows."""
+
+    text: str
+    image: str
+    text_dimensions: int
+    image_dimensions: int
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What `_write` put into a generation: its columns, and how many rows each part has."""
+
+    columns: MemeColumns
+    rows: Mapping[str, int]
+
+
+def build_generation(
+    index: Path,
+    catalogue: Catalogue,
+    *,
+    text_encoder: str,
+    image_encoder: str = "",
+    splitter: str = "",
+    least_weight: float = 0.0,
+    on_part: Callable[[], None] = lambda: None,
+) -> Manifest:
+    """Build a generation of all present memes, make it the live one and return its manifest.
+
+    `on_part` is called PARTS times, after each part. Passages that weigh less than `least_weight` are left out. Raises
+    DataFolderError when the folder cannot be written.
+
+    >>> from search.index.writer import build_generation
+    >>> manifest = build_generation(folder / "index", workspace.catalogue, text_encoder=encoder.name)
+    >>> manifest.generation, manifest.memes, manifest.rows["looks"]
+    ('000001', 9, 9)
+    """
+    # All parts are read in one snapshot, so that they are of one revision.
+    with new_generation(index) as folder, catalogue.snapshot():
+        encoders = _encoders(catalogue, text_encoder, image_encoder)
+        contents = Contents(catalogue, least_weight)
+        written = _write(Target(folder), contents, encoders, on_part)
+        dimensions = {text_encoder: encoders.text_dimensions} if encoders.text_dimensions else {}
+        if image_encoder:
+            dimensions[image_encoder] = encoders.image_dimensions
+        manifest = Manifest(
+            generation=folder.name,
+            built_at=datetime.now(UTC),
+            revision=catalogue.revision(),
+            splitter=splitter,
+            text_encoder=text_encoder,
+            image_encoder=image_encoder,
+            encoders=dimensions,
+            memes=len(written.columns),
+            rows=written.rows,
+        )
+        write_manifest(folder, manifest)
+    return read_manifest(live_folder(index))
+
+
+def extend_generation(
+    index: Path, catalogue: Catalogue, ids: Collection[int], *, least_weight: float = 0.0
+) -> Manifest:
+    """Make a generation live that holds these memes as the catalogue knows them, and else what the live one holds.
+
+    Those of `ids` that have vanished are taken out. The whitening, and the variants among the memes that were there,
+    stay as the last whole build left them; the manifest keeps that build's revision, so the next build is a whole one.
+    Raises IndexUnusable when there is no live generation or it is damaged, DataFolderError as `build_generation` does.
+
+    >>> from search.index.writer import build_generation, extend_generation
+    >>> built = build_generation(folder / "index", workspace.catalogue, text_encoder=encoder.name)
+    >>> extended = extend_generation(folder / "index", workspace.catalogue, [1, 2])
+    >>> extended.generation, extended.memes, extended.changed
+    ('000002', 9, 2)
+    """
+    source = live_folder(index)
+    live = read_manifest(source)
+    changed = np.array(sorted(ids), np.int64)
+    with new_generation(index) as folder, catalogue.snapshot():
+        encoders = Encoders(
+            live.text_encoder,
+            live.image_encoder,
+            text_dimensions=live.encoders.get(live.text_encoder, 0),
+            image_dimensions=live.encoders.get(live.image_encoder, 0),
+        )
+        contents = Contents(catalogue, least_weight, ids=changed.tolist())
+        written = _write(Target(folder, source, without=changed), contents, encoders, lambda: None)
+        manifest = replace(
+            live,
+            generation=folder.name,
+            built_at=datetime.now(UTC),
+            memes=len(written.columns),
+            rows=written.rows,
+            changed=live.changed + len(changed),
+        )
+        write_manifest(folder, manifest)
+    return read_manifest(live_folder(index))
+
+
+def _encoders(catalogue: Catalogue, text: str, image: str) -> Encoders:
+    dimensions = catalogue.embeddings.dimensions
+    return Encoders(text, image, dimensions(text), dimensions(image) if image else 0)
+
+
+def _write(target: Target, contents: Contents, encoders: Encoders, on_part: Callable[[], None]) -> _Written:
+    """Write all parts but the manifest; what they hold of a meme comes from `contents`."""
+    fields: dict[Field, set[int]] = {field: set() for field in TEXT_FIELDS}  # the memes with something in the field
+    rows: dict[str, int] = {}
+
+    def texts() -> Iterator[tuple[int, Field, str]]:
+        for id, field, text in contents.texts():
+            fields[field].add(id)
+            yield id, field, text
+
+    LEXICAL_PART.write(target, documents_of(texts()))
+    on_part()
+    if encoders.text_dimensions:
+        embeddings = contents.text_embeddings(encoders.text)
+        whitening_part = WhiteningPart(encoders.text_dimensions)
+        whitening_part.write(target, embeddings)
+        whitening = whitening_part.open(target.folder)
+        for field, own in embeddings.items():
+            part = dense_part(field, dimensions=encoders.text_dimensions)
+            rows[f"{DENSE}.{field}"] = part.write(target, OwnedRows(own.owners, whitening(own.rows)))
+            on_part()
+    bits = contents.fingerprints(PDQ, dtype=np.dtype(np.uint8), width=PDQ_BITS // 8)
+    rows[FINGERPRINTS] = FINGERPRINTS_PART.write(target, bits)
+    on_part()
+    looks = contents.fingerprints(LOOK, dtype=np.dtype("<f2"), width=LOOK_DIMENSIONS)
+    rows[LOOKS] = LOOKS_PART.write(target, looks)
+    on_part()
+    owners = {field: np.array(sorted(ids), np.int64) for field, ids in fields.items()}
+    if encoders.image:
+        pictures = contents.picture_embeddings(encoders.image)
+        rows[PICTURES] = pictures_part(encoders.image_dimensions).write(target, pictures)
+        owners[Field.PICTURE] = np.unique(pictures.owners)
+    on_part()
+    owners[Field.LOOK] = np.union1d(bits.owners, looks.owners)
+    if target.source is None:
+        representatives = _group_all(bits, looks)
+    else:
+        representatives = _group_new(target.source, contents.catalogue, bits, looks)
+    COLUMNS_PART.write(target, make_columns(contents.memes, fields=owners, representatives=representatives))
+    columns = COLUMNS_PART.open(target.folder)
+    rows |= {f"{LEXICAL}.{field}": int(np.count_nonzero(columns.has[field])) for field in TEXT_FIELDS}
+    return _Written(columns, rows)
+
+
+def _group_all(bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
+    """Return the representative of each meme among its variants, by its id; each meme is compared by one frame."""
+    bits_at, looks_at = _middle_frames(bits.owners), _middle_frames(looks.owners)
+    ids = np.array(sorted(bits_at.keys() & looks_at.keys()), np.int64)
+    if not len(ids):
+        return {}
+    own_looks = unit_rows(looks.rows[[looks_at[id] for id in ids.tolist()]])
+    found = group_variants(ids, own_looks, bits.rows[[bits_at[id] for id in ids.tolist()]])
+    return dict(zip(ids.tolist(), found.tolist(), strict=True))
+
+
+def _group_new(source: Path, catalogue: Catalogue, bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
+    """Return the representative of each new meme that is a variant of one that is there or came before it."""
+    known, columns = LOOKS_PART.open(source), COLUMNS_PART.open(source)
+    bits_at, looks_at, known_at = (_middle_frames(owners) for owners in (bits.owners, looks.owners, known.owners))
+    new = np.union1d(bits.owners, looks.owners)
+    alone = columns.ids[(columns.variant_of == columns.ids) & ~np.isin(columns.ids, new)]
+    ids: Ids = np.array([id for id in alone.tolist() if id in known_at], np.int64)
+    rows = unit_rows(known.rows[[known_at[id] for id in ids.tolist()]])
+
+    def bits_of(id: int) -> np.ndarray | None:
+        if id in bits_at:
+            return np.asarray(bits.rows[bits_at[id]])
+        found = catalogue.memes.many([id])
+        frames = catalogue.pictures.fingerprints_of(found[0].content_hash, PDQ) if found else []
+        return np.frombuffer(frames[len(frames) // 2], np.uint8) if frames else None
+
+    representatives = {}
+    for id in sorted(bits_at.keys() & looks_at.keys()):
+        look = unit_rows(looks.rows[looks_at[id]][None])
+        found = find_representative(look[0], bits.rows[bits_at[id]], ids=ids, looks=rows, bits_of=bits_of)
+        if found is not None:
+            representatives[id] = found
+        else:
+            ids, rows = np.append(ids, id), np.concatenate([rows, look])
+    return representatives
+
+
+def _middle_frames(owners: Ids) -> dict[int, int]:
+    """Return the place of each meme's middle frame: the first is often blank or a title."""
+    ids, first, frames = np.unique(owners, return_index=True, return_counts=True)
+    return dict(zip(ids.tolist(), (first + frames // 2).tolist(), strict=True))
