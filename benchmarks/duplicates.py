@@ -40,7 +40,7 @@ from indexer.stages.find_duplicates import compare_library
 from indexer.stages.ocr import ocr_memes
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
-from search.duplicates.compare import compare
+from search.duplicates.comparison import compare
 from search.duplicates.groups import find_groups
 from search.images.fingerprints import PDQ, PDQ_SAME, hamming
 from search.settings import Settings

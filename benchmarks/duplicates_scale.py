@@ -30,10 +30,10 @@ from indexer.stages.decode import decode_memes
 from indexer.stages.find_duplicates import compare_library
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
-from search.duplicates.candidates import Candidates, Features, features_of
+from search.duplicates.candidates import Candidates, Signature, signature_of
 from search.duplicates.groups import find_groups
-from search.duplicates.keypoints import Corners
-from search.duplicates.match import Matcher, match_upload
+from search.duplicates.keypoints import Keypoints
+from search.duplicates.match import Matcher
 from search.images.fingerprints import PDQ_SAME, hamming, mirrored_bits
 from search.index.binary import near_pairs
 from search.meme import MediaType, Meme
@@ -68,27 +68,27 @@ def upload(count: int) -> None:
     generator = np.random.default_rng(0)
     drawn = generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)
     picture = Image.fromarray(drawn).resize((640, 480), Image.Resampling.NEAREST)
-    own = features_of([picture])
+    own = signature_of([picture])
     features = [own]
     for _ in range(count - 1):
-        corners = Corners(
+        keypoints = Keypoints(
             generator.uniform(0, 480, (80, 2)).astype(np.float32),
             np.repeat(np.arange(8, dtype=np.uint8), 10),
             generator.integers(0, 256, 80, dtype=np.uint8),
             generator.integers(0, 256, (80, 32), dtype=np.uint8),
         )
         bits = generator.integers(0, 256, (1, 32), dtype=np.uint8)
-        features.append(Features(bits, mirrored_bits(bits), (corners,), ()))
+        features.append(Signature(bits, mirrored_bits(bits), (keypoints,), ()))
     hashes = [f"{place:064}" for place in range(count)]
     begun = time.monotonic()
     meme = Meme(1, "a.png", "", hashes[0], MediaType.IMAGE, datetime.now(UTC), 1)
-    matcher = Matcher(Candidates(hashes, features), dict.fromkeys(hashes, meme), {})
+    matcher = Matcher(Candidates(hashes, features), dict.fromkeys(hashes, meme), {}, lambda meme: [picture])
     opened = time.monotonic() - begun
     asked = picture.resize((500, 375))
     times = []
     for _ in range(20):
         begun = time.monotonic()
-        found = match_upload(matcher, [asked], load=lambda meme: [picture])
+        found = matcher.match([asked])
         times.append(time.monotonic() - begun)
     assert found
     p50, p95 = np.percentile(times, (50, 95)) * 1000

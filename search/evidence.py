@@ -1,4 +1,4 @@
-"""What speaks for two memes being one, in numbers and in words."""
+"""The result of comparing two memes: the tier of their likeness, what was measured, and a one-line summary."""
 
 from __future__ import annotations
 
@@ -6,27 +6,43 @@ import json
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
-# The name and version of the comparison: under another, pairs are compared again.
+# The name and version of the comparison. Pairs compared under another version are compared again.
 COMPARISON = "overlay-5"
 
 
 class Tier(StrEnum):
-    """How much two memes are alike; only the first three are duplicates."""
+    """How alike two memes are, most alike first. Only the first three tiers are duplicates.
+
+    >>> Tier.EDITED.is_duplicate, Tier.VARIANT.is_duplicate
+    (True, False)
+    """
 
     IDENTICAL = "identical"  # the same bytes
-    SAME = "same"  # the same picture, encoded again or resized
+    SAME = "same"  # the same picture, re-encoded or resized
     EDITED = "edited"  # the same picture and text, edited: cropped, framed, marked, mirrored, recoloured …
     VARIANT = "variant"  # the same picture with another text; never offered for removal
     SAME_WORDS = "same words"  # the same text on another picture
 
     @property
     def is_duplicate(self) -> bool:
-        """Whether one of two such memes could go."""
+        """Whether one of two memes with this tier may be removed."""
         return self in (Tier.IDENTICAL, Tier.SAME, Tier.EDITED)
+
+    @property
+    def rank(self) -> int:
+        """The tier's place in the order of certainty: 0 for identical, 4 for the same words.
+
+        >>> sorted([Tier.VARIANT, Tier.SAME], key=lambda tier: tier.rank)
+        [<Tier.SAME: 'same'>, <Tier.VARIANT: 'variant'>]
+        """
+        return _RANKS[self]
+
+
+_RANKS = {tier: place for place, tier in enumerate(Tier)}
 
 
 class Edit(StrEnum):
-    """What was done to a picture, as far as it can be seen."""
+    """An edit that turns one picture into the other."""
 
     CROP = "crop"
     FRAME = "bar or border"
@@ -40,27 +56,33 @@ class Edit(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a comparison of two memes found.
+    """What a comparison of two memes measured, and the tier that follows from it.
 
-    Shares are 0 to 1; `covers_one` and `covers_other` say which share of each picture the other shows. `differing` is
-    the share of tiles that differ, None where the pictures could not be laid over each other.
+    Shares are 0 to 1. `covers_one` is the share of the first picture that the second shows, `covers_other` the reverse.
+    `differing` is the share of tiles that differ, None where the pictures could not be aligned.
+
+    >>> evidence = Evidence(Tier.SAME, pdq=8, covers_one=1.0, covers_other=1.0, differing=0.0, text=0.98)
+    >>> evidence.in_words()
+    'PDQ 8 of 256, aligned, 0 % of tiles differ, text 0.98'
+    >>> Evidence.from_json(evidence.to_json()) == evidence
+    True
     """
 
     tier: Tier | None
     edits: tuple[Edit, ...] = ()
-    pdq: int | None = None  # differing bits of 256, the nearer of upright and mirrored
-    matches: int = 0  # corners that agree; 0 when the frames fit as they are
+    pdq: int | None = None  # differing bits of 256, the smaller of upright and mirrored
+    matches: int = 0  # keypoints that agree; 0 when the whole frames were laid over each other
     covers_one: float = 0.0
     covers_other: float = 0.0
     differing: float | None = None
-    strong: float = 0.0  # share of pixels where something else is
+    strong: float = 0.0  # share of pixels that show something else
     colour: float = 0.0  # distance of colours in CIELAB, without lightness
-    text: float | None = None  # agreement of what both say; None where either says nothing
-    frames: int = 1  # pictures compared; several of what moves
+    text: float | None = None  # agreement of the two texts; None where either is missing or too short
+    frames: int = 1  # compared pictures; more than one for animations and videos
 
     @property
     def score(self) -> float:
-        """How sure it is that both show the same, 0 to 1; ranks pairs within a tier."""
+        """How certain it is that both memes show the same, 0 to 1; ranks pairs within a tier."""
         if self.tier is Tier.IDENTICAL:
             return 1.0
         if self.differing is None:
@@ -68,13 +90,42 @@ class Evidence:
         overlap = max(self.covers_one, self.covers_other)
         return max(0.0, overlap * (1 - self.differing) * (1 - min(1.0, 20 * self.strong)))
 
-    def turned(self) -> Evidence:
-        """Return the same evidence with the two memes named in the other order."""
+    @property
+    def order(self) -> tuple[int, float]:
+        """A sort key: the most certain tier first, then the highest score; evidence without a tier comes last.
+
+        >>> sorted([Evidence(None), Evidence(Tier.IDENTICAL)], key=lambda evidence: evidence.order)[0].tier
+        <Tier.IDENTICAL: 'identical'>
+        """
+        return (len(Tier) if self.tier is None else self.tier.rank), -self.score
+
+    def swapped(self) -> Evidence:
+        """Return the same evidence with the two memes in the other order."""
         return replace(self, covers_one=self.covers_other, covers_other=self.covers_one)
 
     def in_words(self) -> str:
-        """Return the evidence in a line: "PDQ 8 of 256, aligned, 0 % of tiles differ, text 0.98"."""
-        return _in_words(self)
+        """Return the evidence as one line: "PDQ 8 of 256, aligned, 0 % of tiles differ, text 0.98"."""
+        if self.tier is Tier.IDENTICAL:
+            return "the same bytes"
+        parts = [] if self.pdq is None else [f"PDQ {self.pdq} of 256"]
+        if self.differing is None:
+            parts.append("the pictures cannot be aligned")
+        else:
+            mirrored = " as a mirror image" if Edit.MIRROR in self.edits else ""
+            keypoints = f" by {self.matches} keypoints" if self.matches else ""
+            parts.append(f"aligned{mirrored}{keypoints}")
+            covered = min(self.covers_one, self.covers_other)
+            if covered < 0.97:
+                parts.append(f"{100 * covered:.0f} % of the larger is shared")
+            parts.append(f"{_percent(self.differing)} of tiles differ")
+            if self.colour >= 3:
+                parts.append(f"colours {self.colour:.0f} apart")
+        if self.text is not None:
+            parts.append(f"text {self.text:.2f}")
+        if self.frames > 1:
+            parts.append(f"{self.frames} frames")
+        edits = [edit for edit in self.edits if edit is not Edit.MIRROR]
+        return ", ".join(parts) + (f": {', '.join(edits)}" if edits else "")
 
     def to_json(self) -> str:
         """Return the evidence as a JSON object."""
@@ -89,32 +140,8 @@ class Evidence:
         return cls(tier=None if tier is None else Tier(tier), edits=edits, **values)
 
 
-def _in_words(evidence: Evidence) -> str:
-    if evidence.tier is Tier.IDENTICAL:
-        return "the same bytes"
-    said = [] if evidence.pdq is None else [f"PDQ {evidence.pdq} of 256"]
-    if evidence.differing is None:
-        said.append("the pictures do not fit onto each other")
-    else:
-        mirrored = " as a mirror image" if Edit.MIRROR in evidence.edits else ""
-        corners = f" by {evidence.matches} corners" if evidence.matches else ""
-        said.append(f"aligned{mirrored}{corners}")
-        covered = min(evidence.covers_one, evidence.covers_other)
-        if covered < 0.97:
-            said.append(f"{100 * covered:.0f} % of the larger is shared")
-        said.append(f"{_percent(evidence.differing)} of tiles differ")
-        if evidence.colour >= 3:
-            said.append(f"colours {evidence.colour:.0f} apart")
-    if evidence.text is not None:
-        said.append(f"text {evidence.text:.2f}")
-    if evidence.frames > 1:
-        said.append(f"{evidence.frames} frames")
-    others = [edit for edit in evidence.edits if edit is not Edit.MIRROR]
-    return ", ".join(said) + (f": {', '.join(others)}" if others else "")
-
-
 def _percent(share: float) -> str:
-    """Return a share in percent, never rounded to nothing when it is something."""
+    """Return a share in percent; a share above 0 is never rounded to 0 %."""
     percent = 100 * share
     if 0 < percent < 1:
         return "under 1 %"

@@ -10,8 +10,8 @@ from time import monotonic
 
 from indexer.curation.merge import merge
 from search.catalogue import Catalogue, Verdict, VerdictKind
-from search.duplicates.groups import DUPLICATES, Group, find_groups
-from search.duplicates.keep_rule import keep
+from search.duplicates.groups import DUPLICATE_TIERS, Group, find_groups
+from search.duplicates.keep_rule import choose_kept
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.evidence import Tier
 from search.meme import Meme
@@ -55,14 +55,14 @@ class Applied:
     left: int
 
 
-def propose(workspace: Workspace, *, tiers: Collection[Tier] = DUPLICATES) -> list[Proposal]:
+def propose(workspace: Workspace, *, tiers: Collection[Tier] = DUPLICATE_TIERS) -> list[Proposal]:
     """Return the groups that have not been decided on, the surest first."""
     groups = find_groups(workspace.catalogue, tiers=tiers, settled=workspace.catalogue.verdicts.settled())
     return [Proposal(group, *_kept(workspace, group)) for group in groups]
 
 
 def _kept(workspace: Workspace, group: Group) -> tuple[Meme, str]:
-    return keep(group.members, rule=workspace.settings.keep_rule, texts=_TextCounts(workspace.catalogue, group))
+    return choose_kept(group.members, rule=workspace.settings.keep_rule, texts=_TextCounts(workspace.catalogue, group))
 
 
 class _TextCounts(Mapping[int, int]):
@@ -92,7 +92,7 @@ class Proposals:
 
     def of(self, *tiers: Tier) -> list[Proposal]:
         """Return the groups in some tiers, or in all that are duplicates, the surest first."""
-        tiers = tiers or DUPLICATES
+        tiers = tiers or DUPLICATE_TIERS
         with self._lock:
             catalogue = self._workspace.catalogue
             now = (catalogue.revision(), catalogue.verdicts.count(), catalogue.pairs.count())

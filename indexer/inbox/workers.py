@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from indexer.inbox.accept import recover_uploads
-from indexer.inbox.examine import Examiner, examine, open_examiner
+from indexer.inbox.examiner import Examiner, examine
 from indexer.inbox.receive import remove_orphans
 from indexer.ocr.engines import OcrEngine, load_ocr_engine
 from indexer.stages.update_index import update_index
@@ -61,7 +61,7 @@ class Ready:
             unread = "" if engine else "No OCR engine is chosen: words in pictures are not read."
         except (ModelUnavailable, WrongUse) as error:
             engine, unread = None, f"{error.message} {error.hint}".strip()
-        return open_examiner(self._workspace, engine=engine, unread=unread)
+        return Examiner.open(self._workspace, engine=engine, no_engine_reason=unread)
 
 
 def examining(workspace: Workspace, *, ready: Ready, idle: float = IDLE_SECONDS) -> Worker:

@@ -17,15 +17,23 @@ from indexer.media.thumbnails import thumbnail_path, thumbnails_present, write_a
 from indexer.work.leases import work_lease
 from indexer.work.progress import Progress, track_stage
 from search.catalogue import FingerprintRecord, PictureRecord
-from search.duplicates.candidates import CONTENT, CORNERS, CORNERS_MIRRORED, content_bits, packed_corners
-from search.duplicates.picture import one_thread_a_picture
+from search.duplicates.candidates import (
+    KEYPOINTS,
+    MIRRORED_KEYPOINTS,
+    TRIMMED_PDQ,
+    keypoint_blobs,
+    trimmed_fingerprints,
+)
+from search.duplicates.picture import disable_opencv_threads
 from search.errors import UnreadableFile
 from search.images.fingerprints import LOOK, PDQ, look, pdq
 from search.meme import Meme, Stage
 from search.settings import Settings
 from search.workspace import Workspace
 
-DECODER = f"media-3 {PDQ} {LOOK} {CORNERS} {CORNERS_MIRRORED} {CONTENT}"  # another name decodes everything again
+DECODER = (
+    f"media-3 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ}"  # another name decodes everything again
+)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -42,7 +50,7 @@ class Decoded:
 
 def decode_memes(workspace: Workspace, *, progress: Progress) -> tuple[int, int]:
     """Decode what is not yet decoded; return how many were and how many failed."""
-    one_thread_a_picture()
+    disable_opencv_threads()
     done = failed = 0
     total = len(missing_pictures(workspace))
     with (
@@ -124,8 +132,8 @@ def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[
         bits, quality = pdq(picture)
         found.append(FingerprintRecord(content_hash, PDQ, frame, bits.tobytes(), quality))
         found.append(FingerprintRecord(content_hash, LOOK, frame, look(picture).astype("<f2").tobytes(), 1.0))
-    seen_by = (*packed_corners(pictures), content_bits(pictures))
-    for algorithm, blobs in zip((CORNERS, CORNERS_MIRRORED, CONTENT), seen_by, strict=True):
+    seen_by = (*keypoint_blobs(pictures), trimmed_fingerprints(pictures))
+    for algorithm, blobs in zip((KEYPOINTS, MIRRORED_KEYPOINTS, TRIMMED_PDQ), seen_by, strict=True):
         found += [FingerprintRecord(content_hash, algorithm, frame, blob, 1.0) for frame, blob in enumerate(blobs)]
     return found
 

@@ -13,11 +13,11 @@ from PIL import Image
 from indexer.stages.decode import decode_content, map_in_threads
 from indexer.work.progress import Progress, StageReport, track_stage
 from search.catalogue import Pair
-from search.duplicates.candidates import CORNERS, Features, open_candidates, stored_features, texts_by_content
-from search.duplicates.compare import Seen, seen
-from search.duplicates.compare_frames import compare_contents
-from search.duplicates.keypoint_index import unpacked
-from search.duplicates.picture import one_thread_a_picture
+from search.duplicates.candidates import KEYPOINTS, Signature, open_candidates, stored_signature, texts_by_content
+from search.duplicates.compare_frames import compare_frames
+from search.duplicates.comparison import PreparedPicture, prepare
+from search.duplicates.keypoint_index import unpack_keypoints
+from search.duplicates.picture import disable_opencv_threads
 from search.errors import UnreadableFile
 from search.evidence import COMPARISON, Tier
 from search.images.fingerprints import PDQ
@@ -40,7 +40,7 @@ def compare_library(workspace: Workspace, *, progress: Progress, load: Load | No
     """
     begun = monotonic()
     load = load or _decoded(workspace.settings)
-    one_thread_a_picture()
+    disable_opencv_threads()
     memes: dict[str, Meme] = {}
     for meme in workspace.catalogue.memes.everything():
         if meme.has_thumbnail:  # decoded once: what could not be is no news
@@ -86,14 +86,16 @@ class _Comparing:
         self._asked_again: set[str] = set()  # by the next run
 
         @lru_cache(maxsize=READY)
-        def ready(content: str) -> tuple[Seen, ...]:
+        def ready(content: str) -> tuple[PreparedPicture, ...]:
             bits = [np.frombuffer(row, np.uint8) for row in workspace.catalogue.pictures.fingerprints_of(content, PDQ)]
-            corners = [unpacked(row) for row in workspace.catalogue.pictures.fingerprints_of(content, CORNERS)]
+            keypoints = [
+                unpack_keypoints(row) for row in workspace.catalogue.pictures.fingerprints_of(content, KEYPOINTS)
+            ]
             pictures = self._loaded(content, load)
-            if not len(bits) == len(corners) == len(pictures):
-                return tuple(seen(picture) for picture in pictures)
-            known = zip(pictures, bits, corners, strict=True)
-            return tuple(seen(picture, bits=row, corners=own) for picture, row, own in known)
+            if not len(bits) == len(keypoints) == len(pictures):
+                return tuple(prepare(picture) for picture in pictures)
+            known = zip(pictures, bits, keypoints, strict=True)
+            return tuple(prepare(picture, bits=row, keypoints=own) for picture, row, own in known)
 
         self._ready = ready
 
@@ -109,19 +111,19 @@ class _Comparing:
     def all(self, waiting: Iterable[str], *, progress: Progress) -> int:
         """Compare contents with what may be like them; return how many were done."""
         candidates = open_candidates(
-            self._workspace.catalogue, seen=None if self._sight is None else self._sight.pictures
+            self._workspace.catalogue, image_index=None if self._sight is None else self._sight.pictures
         )
         place_of = {content: place for place, content in enumerate(candidates.hashes)}
         # Pictures that look alike come one after another, so that they are loaded once.
-        places = candidates.in_order([place_of[content] for content in waiting if content in place_of])
+        places = candidates.sort_by_likeness([place_of[content] for content in waiting if content in place_of])
         done = 0
 
-        def features(place: int) -> Features:
+        def signature(place: int) -> Signature:
             content = candidates.hashes[place]
-            text, seen_by = self._texts.get(content, ""), "" if self._sight is None else self._sight.encoder
-            return stored_features(self._workspace.catalogue, content, text=text, seen_by=seen_by)
+            text, image_encoder = self._texts.get(content, ""), "" if self._sight is None else self._sight.encoder
+            return stored_signature(self._workspace.catalogue, content, text=text, image_encoder=image_encoder)
 
-        likely = candidates.of_own(places, features=features)
+        likely = candidates.finder(places, signatures=signature)
         for batch in _batches(likely, places, threads=self._workspace.settings.threads):
             keys = [(candidates.hashes[place], candidates.hashes[other]) for place, others in batch for other in others]
             pairs = list(self._pairs(keys))
@@ -169,8 +171,10 @@ class _Comparing:
 
     def _compare(self, key: tuple[str, str]) -> Pair:
         one, other = key
-        texts = {"text": self._texts.get(one), "other_text": self._texts.get(other)}
-        return Pair(one, other, compare_contents(self._ready(one), self._ready(other), **texts))
+        evidence = compare_frames(
+            self._ready(one), self._ready(other), text_a=self._texts.get(one), text_b=self._texts.get(other)
+        )
+        return Pair(one, other, evidence)
 
 
 def _batches(

@@ -29,9 +29,9 @@ class Pair:
         """Both hashes, the lower first."""
         return (self.one, self.other) if self.one < self.other else (self.other, self.one)
 
-    def turned(self) -> Pair:
+    def swapped(self) -> Pair:
         """Return the same pair with the two contents named in the other order."""
-        return Pair(self.other, self.one, self.evidence.turned())
+        return Pair(self.other, self.one, self.evidence.swapped())
 
 
 class Pairs:
@@ -50,7 +50,7 @@ class Pairs:
         for pair in pairs:
             if pair.one == pair.other:
                 raise ValueError(f"{pair.one} is paired with itself")
-            ordered = pair if pair.one < pair.other else pair.turned()
+            ordered = pair if pair.one < pair.other else pair.swapped()
             rows.append(
                 {
                     "one": ordered.one,
@@ -97,7 +97,7 @@ class Pairs:
             {"version": version, "hash": content_hash},
         )
         found = [_pair(row) for row in rows]
-        turned = [pair if pair.one == content_hash else pair.turned() for pair in found]
+        turned = [pair if pair.one == content_hash else pair.swapped() for pair in found]
         return sorted(turned, key=lambda pair: pair.other)
 
     def compared(self, version: str = COMPARISON) -> set[tuple[str, str]]:

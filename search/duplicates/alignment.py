@@ -1,4 +1,4 @@
-"""Maps from one picture to another: found by the corners that both have (RANSAC), then fitted again to all of them."""
+"""Estimate the affine transform between two pictures from their keypoints (RANSAC), then refine it on all inliers."""
 
 from __future__ import annotations
 
@@ -8,35 +8,40 @@ import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.keypoints import Corners
+from search.duplicates.keypoints import Keypoints
 from search.images.fingerprints import hamming
 
-cv2: Any = _typed  # its type stubs know no element types
+cv2: Any = _typed  # its type stubs lack element types
 
-_RATIO = 0.85  # of the nearest descriptor's distance to the second nearest's
-_FAR = 64  # of 256 bits: descriptors that differ in more are of different corners
-_REACH = 3.0  # pixels between where a corner is and where the map says it is
-_AROUND = 24.0  # pixels, the same before the map is refined
-_MATCHES = 8  # agreeing corners, below which a map is chance
-_TURN = 16  # 256ths of a turn that a corner's direction may differ when a picture is not turned
-_GUESSES = 600  # maps tried
-_SMALLEST = 0.15  # of a picture's scale
-_STRAIGHT = 0.02  # a map that turns or slants less than this is a move and a scaling, and is fitted as one
-_STRETCHED = 0.04  # how far the scales of both axes are apart where a picture was stretched
+_RATIO = 0.85  # Lowe's ratio: nearest descriptor's distance to the second nearest's
+_FAR = 64  # of 256 bits: largest distance of descriptors of the same keypoint
+_REACH = 3.0  # pixels: largest residual of an inlier
+_AROUND = 24.0  # pixels: the same before refinement
+_MATCHES = 8  # inliers: a transform with fewer is chance
+_TURN = 16  # 256ths of a turn by which directions may differ when a picture is not rotated
+_GUESSES = 600  # transforms tried
+_SMALLEST = 0.15  # smallest scale
+_STRAIGHT = 0.02  # a transform that rotates or shears less is fitted as translation and scale
+_STRETCHED = 0.04  # smallest relative difference of the two axes' scales in a stretched picture
 
 Points = NDArray[np.float32]  # [n, 2], x and y in pixels
-Map = NDArray[np.float64]  # [2, 3], from pixels of one picture to pixels of another
+Affine = NDArray[np.float64]  # [2, 3], from pixels of one picture to pixels of another
 
 
-def whole_map(one: tuple[int, int], other: tuple[int, int]) -> Map:
-    """Return the map that lays the frame of one picture over another's, both given by width and height."""
+def frame_affine(one: tuple[int, int], other: tuple[int, int]) -> Affine:
+    """Return the transform that maps one picture's whole frame to another's; sizes are (width, height).
+
+    >>> frame_affine((100, 50), (200, 100)).tolist()
+    [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
+    """
     return np.array([[other[0] / one[0], 0, 0], [0, other[1] / one[1], 0]], np.float64)
 
 
-def map_between(one: Corners, other: Corners) -> tuple[Map, int] | None:
-    """Return the map that takes most corners of one picture to the same ones in another, and how many; None by chance.
+def estimate_affine(one: Keypoints, other: Keypoints) -> tuple[Affine, int] | None:
+    """Return the transform that maps most keypoints to similar ones of the other picture, and the number of inliers.
 
-    Maps that move and scale are tried first, because two corners make one and people do little else.
+    None where fewer than _MATCHES agree. Translation with scale is tried first, because two keypoints determine it and
+    people seldom do anything else.
     """
     if len(one) < _MATCHES or len(other) < _MATCHES:
         return None
@@ -44,21 +49,21 @@ def map_between(one: Corners, other: Corners) -> tuple[Map, int] | None:
         one.descriptors, other.descriptors, dtype=cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2
     )
     turned = (one.angles.astype(np.int16)[:, None] - other.angles[nearest] + 128) % 256 - 128
-    alike = (distances <= _FAR) & (np.abs(turned) <= _TURN)
-    clear = (distances[:, 0] < _RATIO * distances[:, 1]) & alike[:, 0]
-    found = _moved(one.points[clear], other.points[nearest[clear, 0]])
+    similar = (distances <= _FAR) & (np.abs(turned) <= _TURN)
+    clear = (distances[:, 0] < _RATIO * distances[:, 1]) & similar[:, 0]
+    found = _fit_translation_and_scale(one.points[clear], other.points[nearest[clear, 0]])
     if found is None:
-        # Letters look like each other: the right corner is often only the second nearest.
-        first, second = np.nonzero(alike)
-        found = _moved(one.points[first], other.points[nearest[first, second]])
+        # Letters look like each other: the right keypoint is often only the second nearest.
+        first, second = np.nonzero(similar)
+        found = _fit_translation_and_scale(one.points[first], other.points[nearest[first, second]])
     if found is None:
         clear = (distances[:, 0] < _RATIO * distances[:, 1]) & (distances[:, 0] <= _FAR)
-        found = _turned(one.points[clear], other.points[nearest[clear, 0]])
-    return None if found is None else _refined(found, one, other)
+        found = _fit_affine(one.points[clear], other.points[nearest[clear, 0]])
+    return None if found is None else _refine(found, one, other)
 
 
-def _moved(points: Points, others: Points) -> Map | None:
-    """Return the move and scaling that takes most points to the others, or None when it takes few."""
+def _fit_translation_and_scale(points: Points, others: Points) -> Affine | None:
+    """Return the translation and scale that map most points to the others, or None when they map few."""
     count = len(points)
     if count < _MATCHES:
         return None
@@ -79,15 +84,15 @@ def _moved(points: Points, others: Points) -> Map | None:
     ]
     agreeing = (off[0] & off[1]).sum(axis=1)
     best = int(agreeing.argmax())
-    # Among many candidate pairs some agree by chance.
+    # Among many candidate pairs, some agree by chance.
     if agreeing[best] < max(_MATCHES, 0.03 * count):
         return None
     scale, (right, down) = float(scales[best]), moves[best]
     return np.array([[scale, 0, right], [0, scale, down]], np.float64)
 
 
-def _turned(points: Points, others: Points) -> Map | None:
-    """Return the map of any kind that takes most points to the others, or None when it takes few."""
+def _fit_affine(points: Points, others: Points) -> Affine | None:
+    """Return the affine transform that maps most points to the others, or None when it maps few."""
     if len(points) < _MATCHES:
         return None
     cv2.setRNGSeed(0)
@@ -97,24 +102,26 @@ def _turned(points: Points, others: Points) -> Map | None:
     return None if found is None or within.sum() < _MATCHES else found
 
 
-def _refined(found: Map, one: Corners, other: Corners) -> tuple[Map, int] | None:
-    """Return a map fitted again to all corners that it brings near one that looks the same, and how many those are."""
+def _refine(found: Affine, one: Keypoints, other: Keypoints) -> tuple[Affine, int] | None:
+    """Return a transform fitted again to every keypoint that it maps near a similar one, and the number of inliers."""
     if not is_plausible(found):
         return None
-    moved, around = _moved_by(found, one.points), _AROUND * _larger(found)
+    moved, around = _transformed(found, one.points), _AROUND * _magnification(found)
     right, down = (np.abs(moved[:, axis, None] - other.points[:, axis]) <= around for axis in (0, 1))
     near, partner = np.nonzero(right & down)
-    alike = hamming(one.descriptors[near], other.descriptors[partner]) <= _FAR
-    near, partner = near[alike], partner[alike]
+    similar = hamming(one.descriptors[near], other.descriptors[partner]) <= _FAR
+    near, partner = near[similar], partner[similar]
     points, others = one.points[near], other.points[partner]
     count = 0
     for reach in (3 * _REACH, 2 * _REACH, _REACH, _REACH):
         if not is_plausible(found):
             return None
-        gaps = np.linalg.norm(_moved_by(found, points) - others, axis=1)
+        gaps = np.linalg.norm(_transformed(found, points) - others, axis=1)
         order = np.lexsort((gaps, near))
-        nearest = order[np.diff(near[order], prepend=-1) != 0]  # to each corner the nearest that looks the same
-        within = nearest[gaps[nearest] <= reach * _larger(found)]
+        nearest = order[
+            np.diff(near[order], prepend=-1) != 0
+        ]  # for each keypoint the nearest with a similar descriptor
+        within = nearest[gaps[nearest] <= reach * _magnification(found)]
         count = len(within)
         if count < _MATCHES:
             return None
@@ -122,18 +129,22 @@ def _refined(found: Map, one: Corners, other: Corners) -> tuple[Map, int] | None
     return (found, count) if is_plausible(found) else None
 
 
-def _moved_by(map: Map, points: Points) -> Points:
-    moved: Points = (points @ map[:, :2].T + map[:, 2]).astype(np.float32)
+def _transformed(affine: Affine, points: Points) -> Points:
+    moved: Points = (points @ affine[:, :2].T + affine[:, 2]).astype(np.float32)
     return moved
 
 
-def _larger(map: Map) -> float:
-    """Return by how much a map makes things larger, 1 where it does not: what a pixel's step becomes."""
-    return max(1.0, float(np.sqrt(np.linalg.det(map[:, :2]))))
+def _magnification(affine: Affine) -> float:
+    """Return the scale of a transform, at least 1: the size that a pixel of the source has in the target."""
+    return max(1.0, float(np.sqrt(np.linalg.det(affine[:, :2]))))
 
 
-def is_plausible(found: Map) -> bool:
-    """Return whether a map keeps the picture's sides about as they were: people scale and move pictures."""
+def is_plausible(found: Affine) -> bool:
+    """Return whether a transform roughly keeps the aspect ratio and orientation: people scale and move pictures.
+
+    >>> is_plausible(np.array([[1.0, 0, 5], [0, 1.0, -3]])), is_plausible(np.array([[3.0, 0, 0], [0, 1.0, 0]]))
+    (True, False)
+    """
     scales = np.linalg.svd(found[:, :2], compute_uv=False)
     return bool(
         np.linalg.det(found[:, :2]) > 0
@@ -143,11 +154,11 @@ def is_plausible(found: Map) -> bool:
     )
 
 
-def _is_straight(found: Map) -> bool:
+def _is_straight(found: Affine) -> bool:
     return bool(abs(found[0, 1]) + abs(found[1, 0]) < 2 * _STRAIGHT * np.abs(np.diag(found)).mean())
 
 
-def _least_squares(points: Points, others: Points, *, straight: bool) -> Map:
+def _least_squares(points: Points, others: Points, *, straight: bool) -> Affine:
     if not straight:
         padded = np.column_stack([points, np.ones(len(points))]).astype(np.float64)
         solved = np.linalg.lstsq(padded, others.astype(np.float64), rcond=None)[0].T
@@ -156,7 +167,7 @@ def _least_squares(points: Points, others: Points, *, straight: bool) -> Map:
     spread, other_spread = points - centre, others - other_centre
     along, own = (spread * other_spread).sum(axis=0), (spread**2).sum(axis=0)
     scales = along / np.maximum(own, 1e-6)
-    # Where all corners lie in a strip, one axis says little; people seldom stretch pictures, and seldom a little.
+    # Keypoints in a strip determine one axis badly; people seldom stretch pictures, and never a little.
     if abs(scales[0] / max(scales[1], 1e-6) - 1) < _STRETCHED:
         scales = np.full(2, along.sum() / max(own.sum(), 1e-6))
     right, down = scales

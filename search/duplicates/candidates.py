@@ -1,5 +1,7 @@
-"""Which contents may be alike, without comparing all with all: near fingerprints, corners seen again, what an
-image encoder sees in both, shared words."""
+"""Find candidate pairs without comparing all with all.
+
+Candidates have near fingerprints, similar keypoints, near embeddings, or share rare words.
+"""
 
 from __future__ import annotations
 
@@ -16,31 +18,38 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from search.catalogue import Catalogue
-from search.duplicates.keypoint_index import BITS, CORNERS_AN_OCTAVE, CornerIndex, packed, strongest_corners, unpacked
-from search.duplicates.keypoints import Corners, mirrored_corners
-from search.duplicates.picture import view_of
-from search.duplicates.trim import content_of
+from search.duplicates.keypoint_index import (
+    BITS,
+    INDEXED_PER_OCTAVE,
+    KeypointIndex,
+    pack_keypoints,
+    strongest_keypoints,
+    unpack_keypoints,
+)
+from search.duplicates.keypoints import Keypoints, mirrored_keypoints
+from search.duplicates.picture import scale_picture
+from search.duplicates.trim import trim
 from search.images.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
 from search.index.binary import near_pairs
 from search.index.dense import DenseIndex
 from search.meme import Field
 
-CORNERS = "corners-2"
-CORNERS_MIRRORED = "corners-mirrored-2"  # of the strongest of them
-CONTENT = "pdq-content-1"  # the PDQ fingerprint of what is left without plain surroundings
+KEYPOINTS = "corners-2"  # the algorithm's name in the catalogue
+MIRRORED_KEYPOINTS = "corners-mirrored-2"  # those of the mirror image, the strongest only
+TRIMMED_PDQ = "pdq-content-1"  # the PDQ fingerprint of the trimmed picture
 
 NEAR_BITS = 48  # of 256: changed light and blur stay below it
-SAME_BITS = 8  # nearly the same picture: all of these count, however many
-NEAREST = 4  # by each way of looking
+SAME_BITS = 8  # nearly the same picture: all of these are candidates, up to MOST_SAME
+NEAREST = 4  # candidates by fingerprints, and by words
 MOST_SAME = 16
-ORDERED_BITS = 40  # of 256: chains of such steps are mostly one template's memes
-MOST_SEEN = 6  # by corners
-NEAREST_IN_SIGHT = 3  # by an image encoder
-LEAST_COSINE = 0.85  # what an image encoder sees in both is less alike below it than one template's memes are
-_SIGHTS = 16  # memes looked at: copies and its own are among them
-BULK = 5_000  # contents asked about at once, from which on near fingerprints are found by samples
-RARE = 20  # contents that a rare word stands in, at most
-SHARED_WORDS = 3
+ORDERED_BITS = 40  # of 256: chains of such distances are mostly memes of one template
+MOST_BY_KEYPOINTS = 6
+NEAREST_BY_EMBEDDING = 3
+LEAST_COSINE = 0.85  # of embeddings; memes of one template are nearer to each other
+_NEIGHBOURS = 16  # nearest memes read from the index: copies and the meme itself are among them
+BULK = 5_000  # queries: from here on, near fingerprints are computed for all at once
+RARE = 20  # a word in more contents than this is not rare
+SHARED_WORDS = 3  # rare words that candidates share at least
 _WORD = re.compile(r"[^\W_]{4,}")
 
 Places = NDArray[np.int64]
@@ -49,47 +58,52 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class Features:
-    """By what a content is found: fingerprints ([n, 32] uint8) and corners, upright and mirrored, and words.
+class Signature:
+    """What a content is found by: fingerprints ([n, 32] uint8), keypoints, words and embeddings.
 
-    Fingerprints are those of its frames, and of what each shows without plain surroundings, where it has any. `sight`
-    is what an image encoder makes of its frames, for a content that asks.
+    Fingerprints and keypoints are upright and mirrored, of each frame; fingerprints also of each trimmed frame.
+    `embeddings` ([frames, d] float32, unit length) are needed in a query only.
     """
 
     bits: NDArray[np.uint8]
     mirrored_bits: NDArray[np.uint8]
-    corners: tuple[Corners, ...]
-    mirrored_corners: tuple[Corners, ...]
+    keypoints: tuple[Keypoints, ...]
+    mirrored_keypoints: tuple[Keypoints, ...]
     words: frozenset[str] = frozenset()
-    sight: Rows | None = None
+    embeddings: Rows | None = None
 
 
-def features_of(pictures: Sequence[Image.Image], *, text: str = "", sight: Rows | None = None) -> Features:
-    """Return the features of a content's pictures, a frame each, and of what they say; `sight` as in Features."""
-    views = [view_of(picture) for picture in pictures]
-    corners = [strongest_corners(view.corners) for view in views]
-    contents = [content for picture in pictures if (content := content_of(picture)) is not picture]
-    return Features(
+def signature_of(pictures: Sequence[Image.Image], *, text: str = "", embeddings: Rows | None = None) -> Signature:
+    """Return the signature of pictures (frames of one content), the text read in them, and their embeddings, if any.
+
+    >>> signature = signature_of([Image.linear_gradient("L")], text="A red zeppelin")
+    >>> signature.bits.shape, sorted(signature.words)
+    ((1, 32), ['zeppelin'])
+    """
+    scaled = [scale_picture(picture) for picture in pictures]
+    keypoints = [strongest_keypoints(view.keypoints) for view in scaled]
+    contents = [content for picture in pictures if (content := trim(picture)) is not picture]
+    return Signature(
         np.array([pdq(picture)[0] for picture in (*pictures, *contents)], np.uint8).reshape(-1, BITS // 8),
         np.array([pdq_mirrored(picture) for picture in (*pictures, *contents)], np.uint8).reshape(-1, BITS // 8),
-        tuple(corners),
-        tuple(mirrored_corners(own, view.grey) for own, view in zip(corners, views, strict=True)),
-        words_of(text),
-        sight,
+        tuple(keypoints),
+        tuple(mirrored_keypoints(own, view.grey) for own, view in zip(keypoints, scaled, strict=True)),
+        significant_words(text),
+        embeddings,
     )
 
 
-def words_of(text: str) -> frozenset[str]:
+def significant_words(text: str) -> frozenset[str]:
     """Return a text's words of four letters or more, in lower case."""
     return frozenset(_WORD.findall(text.lower()))
 
 
 def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
-    """Return what each present content says, by hash: of several readings the one with the most letters."""
+    """Return the OCR text of each present content by its hash; of several readings, the one with the most letters."""
     contents = {meme.id: meme.content_hash for meme in catalogue.memes.everything()}
     read: dict[tuple[str, str], dict[int, str]] = {}
     for row in catalogue.texts.passages(Field.OCR):
-        # One meme a content and source: copies of a file would say everything twice.
+        # One meme for each content and source: copies of a file would repeat every text.
         owners = read.setdefault((contents[row.meme_id], row.passage.source), {})
         owners[row.meme_id] = f"{owners.get(row.meme_id, '')} {row.passage.body}".strip()
     longest: dict[str, str] = {}
@@ -101,62 +115,67 @@ def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
 
 
 class Candidates:
-    """The features of a library's contents, ready to be asked; nothing in it changes.
+    """The signatures of a library's contents, in memory and immutable.
 
-    Of each picture it keeps the fingerprints and the strongest corners, by which it is found. `seen` is an image
-    encoder's index of memes, and `place_of` gives the place of each meme's content, by the meme's id.
+    Of each picture it keeps the fingerprints and the strongest keypoints. `image_index` is an image encoder's index of
+    memes, and `place_of` maps a meme's id to the place of its content.
+
+    >>> pictures = [Image.linear_gradient("L"), Image.radial_gradient("L")]
+    >>> library = Candidates(["a", "b"], [signature_of([picture]) for picture in pictures])
+    >>> [library.hashes[place] for place in library.find(signature_of([pictures[1].resize((200, 200))]))]
+    ['b']
     """
 
     def __init__(
         self,
         hashes: Sequence[str],
-        features: Sequence[Features],
+        signatures: Sequence[Signature],
         *,
-        seen: DenseIndex | None = None,
+        image_index: DenseIndex | None = None,
         place_of: Mapping[int, int] | None = None,
     ) -> None:
         self.hashes = list(hashes)
-        counts = [len(one.bits) for one in features]
+        counts = [len(one.bits) for one in signatures]
         self._bit_owners = np.repeat(np.arange(len(counts)), counts)
         empty = np.empty((0, BITS // 8), np.uint8)
-        self._bits = np.concatenate([empty, *(one.bits for one in features)])
-        frames = [corners for one in features for corners in one.corners]
-        owners = np.repeat(np.arange(len(counts)), [len(one.corners) for one in features])
-        self._corners = CornerIndex.of(frames, owners=owners)
-        self._seen = seen
+        self._bits = np.concatenate([empty, *(one.bits for one in signatures)])
+        frames = [keypoints for one in signatures for keypoints in one.keypoints]
+        owners = np.repeat(np.arange(len(counts)), [len(one.keypoints) for one in signatures])
+        self._keypoints = KeypointIndex.of(frames, owners=owners)
+        self._image_index = image_index
         self._place_of = place_of or {}
         self._words: dict[str, list[int]] = {}
-        for place, one in enumerate(features):
+        for place, one in enumerate(signatures):
             for word in one.words:
                 self._words.setdefault(word, []).append(place)
 
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def of(self, asked: Features) -> list[int]:
-        """Return the places of the contents that may be like this one, the likeliest first."""
-        others = [*self._by_bits(asked), *self._by_corners(asked), *self._by_sight(asked), *self._by_words(asked)]
+    def find(self, query: Signature) -> list[int]:
+        """Return the places of the contents that may be like the query, the likeliest first."""
+        others = [*self._by_bits(query), *self._by_keypoints(query), *self._by_embedding(query), *self._by_words(query)]
         return list(dict.fromkeys(others))
 
-    def of_own(self, places: Sequence[int], *, features: Callable[[int], Features]) -> Callable[[int], list[int]]:
-        """Return what tells the places of what may be like one of these, itself left out; any thread may ask it.
+    def finder(self, places: Sequence[int], *, signatures: Callable[[int], Signature]) -> Callable[[int], list[int]]:
+        """Return a thread-safe function that maps one of these places to the places of contents that may be like it.
 
-        `features` gives those that a place asks with.
+        `signatures` returns the signature of a place, to query with.
         """
         near = self._all_near() if len(places) >= BULK else None
 
         def found(place: int) -> list[int]:
-            asked = features(place)
-            by_bits = self._by_bits(asked, without=place) if near is None else near.get(place, [])
-            by_corners = self._by_corners(asked, without=place)
-            by_sight = self._by_sight(asked, without=place)
-            others = [*by_bits, *by_corners, *by_sight, *self._by_words(asked, without=place)]
+            query = signatures(place)
+            by_bits = self._by_bits(query, without=place) if near is None else near.get(place, [])
+            by_keypoints = self._by_keypoints(query, without=place)
+            by_embedding = self._by_embedding(query, without=place)
+            others = [*by_bits, *by_keypoints, *by_embedding, *self._by_words(query, without=place)]
             return [other for other in dict.fromkeys(others) if other != place]
 
         return found
 
-    def in_order(self, places: Sequence[int]) -> list[int]:
-        """Return the places so that those with near fingerprints come one after another."""
+    def sort_by_likeness(self, places: Sequence[int]) -> list[int]:
+        """Return the places in an order that puts those with near fingerprints next to each other."""
         _, component = connected_components(self._near_graph(), directed=False)
         first = np.searchsorted(self._bit_owners, np.arange(len(self)))
         return sorted(places, key=lambda place: (component[place], self._bits[first[place]].tobytes(), place))
@@ -167,9 +186,9 @@ class Candidates:
         one, other = self._bit_owners[pairs[:, 0]], self._bit_owners[pairs[:, 1]]
         return coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count, count))
 
-    def _by_bits(self, asked: Features, *, without: int = -1) -> list[int]:
+    def _by_bits(self, query: Signature, *, without: int = -1) -> list[int]:
         nearest = np.full(len(self), BITS, np.int64)
-        for bits in (*asked.bits, *asked.mirrored_bits):
+        for bits in (*query.bits, *query.mirrored_bits):
             np.minimum.at(nearest, self._bit_owners, hamming(bits, self._bits))
         if without >= 0:
             nearest[without] = BITS
@@ -181,7 +200,7 @@ class Candidates:
         count = len(self._bits)
         both = np.concatenate([self._bits, mirrored_bits(self._bits)])
         pairs, distances = near_pairs(both, NEAR_BITS)
-        upright = pairs[:, 0] < count  # two mirror images are as near as the pictures themselves
+        upright = pairs[:, 0] < count  # two mirror images are as near as the pictures themselves: count them once
         pairs, distances = pairs[upright], distances[upright]
         first, second = self._bit_owners[pairs[:, 0]], self._bit_owners[pairs[:, 1] % count]
         one, other = np.concatenate([first, second]), np.concatenate([second, first])
@@ -196,29 +215,31 @@ class Candidates:
             found[int(one[start])] = _nearest(other[start:end], distances[start:end])
         return found
 
-    def _by_corners(self, asked: Features, *, without: int = -1) -> list[int]:
+    def _by_keypoints(self, query: Signature, *, without: int = -1) -> list[int]:
         found: dict[int, int] = {}
-        for corners in (*asked.corners, *asked.mirrored_corners):
-            owners, votes = self._corners.votes(corners)
-            for owner, count in zip(owners[: MOST_SEEN + 1].tolist(), votes[: MOST_SEEN + 1].tolist(), strict=True):
+        for keypoints in (*query.keypoints, *query.mirrored_keypoints):
+            owners, votes = self._keypoints.votes(keypoints)
+            for owner, count in zip(
+                owners[: MOST_BY_KEYPOINTS + 1].tolist(), votes[: MOST_BY_KEYPOINTS + 1].tolist(), strict=True
+            ):
                 if owner != without:
                     found[owner] = max(count, found.get(owner, 0))
-        return sorted(found, key=lambda owner: (-found[owner], owner))[:MOST_SEEN]
+        return sorted(found, key=lambda owner: (-found[owner], owner))[:MOST_BY_KEYPOINTS]
 
-    def _by_sight(self, asked: Features, *, without: int = -1) -> list[int]:
-        if self._seen is None or asked.sight is None:
+    def _by_embedding(self, query: Signature, *, without: int = -1) -> list[int]:
+        if self._image_index is None or query.embeddings is None:
             return []
         best: dict[int, float] = {}
-        for row in asked.sight:
-            for id, cosine in zip(*self._seen.search(row, _SIGHTS), strict=True):
+        for row in query.embeddings:
+            for id, cosine in zip(*self._image_index.search(row, _NEIGHBOURS), strict=True):
                 place = self._place_of.get(int(id), without)
                 if place != without and cosine >= LEAST_COSINE:
                     best[place] = max(cosine, best.get(place, cosine))
-        return sorted(best, key=lambda place: (-best[place], place))[:NEAREST_IN_SIGHT]
+        return sorted(best, key=lambda place: (-best[place], place))[:NEAREST_BY_EMBEDDING]
 
-    def _by_words(self, asked: Features, *, without: int = -1) -> list[int]:
+    def _by_words(self, query: Signature, *, without: int = -1) -> list[int]:
         shared: dict[int, tuple[int, float]] = {}
-        for word in sorted(asked.words):
+        for word in sorted(query.words):
             places = self._words.get(word, [])
             if len(places) > RARE:
                 continue
@@ -231,7 +252,7 @@ class Candidates:
 
 
 def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
-    """Return the places that are nearest: a few, or all that are nearly the same."""
+    """Return the nearest places: at least NEAREST, and up to MOST_SAME of those within SAME_BITS."""
     order = np.lexsort((places, distances))
     places, distances = places[order], distances[order]
     _, first = np.unique(places, return_index=True)
@@ -241,10 +262,10 @@ def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
     return places[: max(NEAREST, min(same, MOST_SAME))].tolist()
 
 
-def open_candidates(catalogue: Catalogue, *, seen: DenseIndex | None = None) -> Candidates:
-    """Return the candidates among all present contents whose corners are in the catalogue.
+def open_candidates(catalogue: Catalogue, *, image_index: DenseIndex | None = None) -> Candidates:
+    """Return the candidates among all present contents whose keypoints are in the catalogue.
 
-    `seen` is an image encoder's index of memes, which then has a say.
+    `image_index` is an image encoder's index of memes; with it, near embeddings make candidates too.
     """
     contents: dict[int, str] = {}
     owner: dict[str, int] = {}
@@ -260,57 +281,63 @@ def open_candidates(catalogue: Catalogue, *, seen: DenseIndex | None = None) -> 
                 found.setdefault(contents[id], []).append(made_of(blob))
         return found
 
-    def strongest(blob: bytes) -> Corners:
-        return strongest_corners(unpacked(blob), an_octave=CORNERS_AN_OCTAVE)
+    def strongest(blob: bytes) -> Keypoints:
+        return strongest_keypoints(unpack_keypoints(blob), per_octave=INDEXED_PER_OCTAVE)
 
-    bits, contents_bits, corners = by_content(PDQ, bytes), by_content(CONTENT, bytes), by_content(CORNERS, strongest)
+    bits, trimmed_bits, keypoints = (
+        by_content(PDQ, bytes),
+        by_content(TRIMMED_PDQ, bytes),
+        by_content(KEYPOINTS, strongest),
+    )
     texts = texts_by_content(catalogue)
-    hashes = [content for content in owner if content in corners and content in bits]
-    features = [
-        _features([*bits[one], *contents_bits.get(one, ())], corners[one], [], text=texts.get(one, ""))
+    hashes = [content for content in owner if content in keypoints and content in bits]
+    signatures = [
+        _signature([*bits[one], *trimmed_bits.get(one, ())], keypoints[one], [], text=texts.get(one, ""))
         for one in hashes
     ]
     places = {content: place for place, content in enumerate(hashes)}
     place_of = {id: places[content] for id, content in contents.items() if content in places}
-    return Candidates(hashes, features, seen=seen, place_of=place_of)
+    return Candidates(hashes, signatures, image_index=image_index, place_of=place_of)
 
 
-def stored_features(catalogue: Catalogue, content_hash: str, *, text: str = "", seen_by: str = "") -> Features:
-    """Return what a content of the catalogue asks for its like with, given what it says; any thread may call it.
+def stored_signature(catalogue: Catalogue, content_hash: str, *, text: str = "", image_encoder: str = "") -> Signature:
+    """Return the signature of a content from the catalogue, with the given text; thread-safe.
 
-    `seen_by` names the image encoder whose embeddings it asks with, where there is one.
+    `image_encoder` names the encoder whose embeddings are added, where there is one.
     """
-    bits, contents_bits, corners, mirrored = (
+    bits, trimmed_bits, keypoints, mirrored = (
         catalogue.pictures.fingerprints_of(content_hash, algorithm)
-        for algorithm in (PDQ, CONTENT, CORNERS, CORNERS_MIRRORED)
+        for algorithm in (PDQ, TRIMMED_PDQ, KEYPOINTS, MIRRORED_KEYPOINTS)
     )
-    upright = [strongest_corners(unpacked(blob)) for blob in corners]
-    sight = catalogue.embeddings.of_picture(seen_by, content_hash) if seen_by else None
-    return _features([*bits, *contents_bits], upright, [unpacked(blob) for blob in mirrored], text=text, sight=sight)
+    upright = [strongest_keypoints(unpack_keypoints(blob)) for blob in keypoints]
+    embeddings = catalogue.embeddings.of_picture(image_encoder, content_hash) if image_encoder else None
+    return _signature(
+        [*bits, *trimmed_bits], upright, [unpack_keypoints(blob) for blob in mirrored], text=text, embeddings=embeddings
+    )
 
 
-def _features(
+def _signature(
     bits: Sequence[bytes],
-    corners: Sequence[Corners],
-    mirrored: Sequence[Corners],
+    keypoints: Sequence[Keypoints],
+    mirrored: Sequence[Keypoints],
     *,
     text: str,
-    sight: Rows | None = None,
-) -> Features:
-    own = dict.fromkeys(bits)  # most frames are all content
+    embeddings: Rows | None = None,
+) -> Signature:
+    own = dict.fromkeys(bits)  # for most frames both are the same
     rows = np.frombuffer(b"".join(own), np.uint8).reshape(-1, BITS // 8)
-    return Features(rows, mirrored_bits(rows), tuple(corners), tuple(mirrored), words_of(text), sight)
+    return Signature(rows, mirrored_bits(rows), tuple(keypoints), tuple(mirrored), significant_words(text), embeddings)
 
 
-def content_bits(pictures: Sequence[Image.Image]) -> list[bytes]:
-    """Return the fingerprint of what each frame shows without plain surroundings, as the catalogue keeps it."""
-    return [pdq(content_of(picture))[0].tobytes() for picture in pictures]
+def trimmed_fingerprints(pictures: Sequence[Image.Image]) -> list[bytes]:
+    """Return the fingerprint of each trimmed frame, as the catalogue stores it."""
+    return [pdq(trim(picture))[0].tobytes() for picture in pictures]
 
 
-def packed_corners(pictures: Sequence[Image.Image]) -> tuple[list[bytes], list[bytes]]:
-    """Return the corners of each frame as the catalogue keeps them, and those that its mirror image asks with."""
-    views = [view_of(picture) for picture in pictures]
+def keypoint_blobs(pictures: Sequence[Image.Image]) -> tuple[list[bytes], list[bytes]]:
+    """Return the keypoints of each frame as the catalogue stores them, and those of its mirror image."""
+    scaled = [scale_picture(picture) for picture in pictures]
     return (
-        [packed(view.corners) for view in views],
-        [packed(mirrored_corners(strongest_corners(view.corners), view.grey)) for view in views],
+        [pack_keypoints(view.keypoints) for view in scaled],
+        [pack_keypoints(mirrored_keypoints(strongest_keypoints(view.keypoints), view.grey)) for view in scaled],
     )

@@ -1,4 +1,4 @@
-"""Groups of memes that are alike: a star each, so that every member was compared with the representative itself.
+"""Groups of alike memes. Each group is a star: every member was compared with the group's representative itself.
 
 Connected components would chain: on a real library they joined 97 different pictures in one group.
 """
@@ -14,77 +14,79 @@ from search.catalogue import Catalogue
 from search.evidence import Evidence, Tier
 from search.meme import Meme
 
-DUPLICATES = tuple(tier for tier in Tier if tier.is_duplicate)
-_SURENESS = {tier: place for place, tier in enumerate(Tier)}
+DUPLICATE_TIERS = tuple(tier for tier in Tier if tier.is_duplicate)
+
+PairKey = tuple[str, str]  # two content hashes
+Neighbours = dict[str, dict[str, Evidence]]  # by content hash, then by the hash of a content that is like it
 
 
 @dataclass(frozen=True)
 class Member:
-    """A meme of a group, and what speaks for it, the representative named first; nothing for that one itself."""
+    """A meme of a group, with the evidence of its comparison with the representative (which has none itself)."""
 
     meme: Meme
     tier: Tier | None = None
-    evidence: Evidence | None = None
+    evidence: Evidence | None = None  # the representative is the first of the two memes
 
 
 @dataclass(frozen=True)
 class Group:
-    """Memes that are alike. `members` begins with the representative; `tier` is that of the least sure member."""
+    """Alike memes. `members` begins with the representative; `tier` is that of the least certain member."""
 
-    key: str  # the same for the same contents, however often each is there
+    key: str  # 16 hex digits, the same for the same set of contents
     tier: Tier
     representative: Meme
     members: tuple[Member, ...]
 
 
 def find_groups(
-    catalogue: Catalogue, *, tiers: Collection[Tier] = DUPLICATES, settled: Collection[tuple[str, str]] = ()
+    catalogue: Catalogue, *, tiers: Collection[Tier] = DUPLICATE_TIERS, settled: Collection[PairKey] = ()
 ) -> list[Group]:
-    """Return groups of present memes that are alike in some of these tiers, the surest tier and largest group first.
+    """Return the groups of present memes that are alike in these tiers: most certain tier first, then largest group.
 
     Two contents of a `settled` pair (hashes in any order; the same hash twice for copies of the same bytes) are never
-    in one group. Tiers that are no duplicates make groups of their own.
+    in one group. Tiers that are not duplicates form groups of their own.
+
+    >>> [group.tier.value for group in find_groups(workspace.catalogue, tiers=[Tier.IDENTICAL])]
+    []
     """
     contents: dict[str, list[Meme]] = {}
     for meme in catalogue.memes.with_likes():
         contents.setdefault(meme.content_hash, []).append(meme)
-    apart = {_ordered(*pair) for pair in settled}
+    separated = {_sorted_pair(*pair) for pair in settled}
     found: list[Group] = []
     duplicates = [tier for tier in tiers if tier.is_duplicate]
     if duplicates:
-        # Two that say different things are not one because a third is too small to tell which of them it says.
-        others = apart | {pair.key for pair in catalogue.pairs.all(Tier.VARIANT)}
-        alike = _alike(catalogue, duplicates, apart)
-        found.extend(_stars(contents, alike, others, identical=Tier.IDENTICAL in duplicates))
+        # Two variants with different texts must not be joined because a third is too small to read its text.
+        never_together = separated | {pair.key for pair in catalogue.pairs.all(Tier.VARIANT)}
+        neighbours = _neighbours(catalogue, duplicates, separated)
+        found.extend(_stars(contents, neighbours, never_together, identical=Tier.IDENTICAL in duplicates))
     for tier in tiers:
         if not tier.is_duplicate:
-            found.extend(_stars(contents, _alike(catalogue, [tier], apart), apart, identical=False))
-    return sorted(found, key=lambda group: (_SURENESS[group.tier], -len(group.members), group.key))
+            found.extend(_stars(contents, _neighbours(catalogue, [tier], separated), separated, identical=False))
+    return sorted(found, key=lambda group: (group.tier.rank, -len(group.members), group.key))
 
 
-Alike = dict[str, dict[str, Evidence]]
-
-
-def _alike(catalogue: Catalogue, tiers: Iterable[Tier], apart: set[tuple[str, str]]) -> Alike:
-    """Return, by content and by what is like it, the evidence with the first named first."""
-    alike: Alike = {}
+def _neighbours(catalogue: Catalogue, tiers: Iterable[Tier], separated: set[PairKey]) -> Neighbours:
+    """Return the evidence on each compared pair under both of its contents, that content first in the evidence."""
+    neighbours: Neighbours = {}
     for tier in tiers:
         for pair in catalogue.pairs.all(tier):
-            if pair.key not in apart:
-                alike.setdefault(pair.one, {})[pair.other] = pair.evidence
-                alike.setdefault(pair.other, {})[pair.one] = pair.evidence.turned()
-    return alike
+            if pair.key not in separated:
+                neighbours.setdefault(pair.one, {})[pair.other] = pair.evidence
+                neighbours.setdefault(pair.other, {})[pair.one] = pair.evidence.swapped()
+    return neighbours
 
 
 def _stars(
-    contents: dict[str, list[Meme]], alike: Alike, apart: set[tuple[str, str]], *, identical: bool
+    contents: dict[str, list[Meme]], neighbours: Neighbours, separated: set[PairKey], *, identical: bool
 ) -> Iterable[Group]:
-    """Yield a star for each content that most others are like, then for what is left."""
-    left = set(alike)
+    """Yield a star around the content with the most neighbours, then around the next one among what is left."""
+    left = set(neighbours)
     if identical:
-        left |= {content for content, memes in contents.items() if len(memes) > 1 and (content, content) not in apart}
-    waiting = {content: left & alike.get(content, {}).keys() for content in left}
-    # Many are like it first, then the largest and oldest; hashes decide between equals, so that runs agree.
+        left |= {content for content in contents if _has_copies(content, contents, separated)}
+    waiting = {content: left & neighbours.get(content, {}).keys() for content in left}
+    # Most neighbours first, then the largest and oldest; hashes break ties, so that every run gives the same groups.
     rank = {content: _rank(contents[content]) for content in left}
     order = [(-len(waiting[content]), rank[content], content) for content in left]
     heapq.heapify(order)
@@ -92,24 +94,17 @@ def _stars(
         count, _, centre = heapq.heappop(order)
         if centre not in left:
             continue
-        if (now := -len(waiting[centre] & left)) != count:  # some of its like belong elsewhere by now: it waits longer
+        if (now := -len(waiting[centre] & left)) != count:  # other stars took some of its neighbours: queue it again
             heapq.heappush(order, (now, rank[centre], centre))
             continue
         taken = [centre]
-        near = sorted(
-            waiting[centre] & left,
-            key=lambda other: (
-                _SURENESS[alike[centre][other].tier or Tier.SAME_WORDS],
-                -alike[centre][other].score,
-                other,
-            ),
-        )
+        near = sorted(waiting[centre] & left, key=lambda other: (neighbours[centre][other].order, other))
         for other in near:
-            if not any(_ordered(other, member) in apart for member in taken):
+            if not any(_sorted_pair(other, member) in separated for member in taken):
                 taken.append(other)
         left -= set(taken)
-        if len(taken) > 1 or (identical and _has_copies(centre, contents, apart)):
-            yield _group(taken, contents, alike, apart, identical=identical)
+        if len(taken) > 1 or (identical and _has_copies(centre, contents, separated)):
+            yield _group(taken, contents, neighbours, separated, identical=identical)
 
 
 def _rank(memes: list[Meme]) -> tuple[int, float]:
@@ -118,31 +113,36 @@ def _rank(memes: list[Meme]) -> tuple[int, float]:
     return -pixels, min(meme.first_seen.timestamp() for meme in memes)
 
 
-def _has_copies(content: str, contents: dict[str, list[Meme]], apart: set[tuple[str, str]]) -> bool:
-    return len(contents[content]) > 1 and (content, content) not in apart
+def _has_copies(content: str, contents: dict[str, list[Meme]], separated: set[PairKey]) -> bool:
+    return len(contents[content]) > 1 and (content, content) not in separated
 
 
 def _group(
-    taken: list[str], contents: dict[str, list[Meme]], alike: Alike, apart: set[tuple[str, str]], *, identical: bool
+    taken: list[str],
+    contents: dict[str, list[Meme]],
+    neighbours: Neighbours,
+    separated: set[PairKey],
+    *,
+    identical: bool,
 ) -> Group:
     centre = taken[0]
     members: list[Member] = []
     for content in taken:
         memes = sorted(contents[content], key=lambda meme: (meme.first_seen, meme.id))
-        if not identical or (content, content) in apart:
+        if not identical or (content, content) in separated:
             memes = memes[:1]
-        evidence = Evidence(Tier.IDENTICAL) if content == centre else alike[centre][content]
+        evidence = Evidence(Tier.IDENTICAL) if content == centre else neighbours[centre][content]
         members.extend(Member(meme, evidence.tier, evidence) for meme in memes)
     members[0] = Member(members[0].meme)
     tiers = [member.tier for member in members if member.tier is not None]
     names = "\n".join(sorted(taken))
     return Group(
         key=hashlib.sha256(names.encode("ascii")).hexdigest()[:16],
-        tier=max(tiers, key=lambda tier: _SURENESS[tier]),
+        tier=max(tiers, key=lambda tier: tier.rank),
         representative=members[0].meme,
         members=tuple(members),
     )
 
 
-def _ordered(one: str, other: str) -> tuple[str, str]:
+def _sorted_pair(one: str, other: str) -> PairKey:
     return (one, other) if one < other else (other, one)

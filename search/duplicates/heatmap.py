@@ -1,30 +1,33 @@
-"""The difference of two pictures, to be looked at."""
+"""Draw where two pictures differ."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image
 
-from search.duplicates.compare import heat_map
+from search.duplicates.comparison import tile_differences
 from search.duplicates.overlay import DIFFERS
-from search.duplicates.picture import view_of
+from search.duplicates.picture import scale_picture
 
 _RED = (220, 30, 30)
-_FULL = 3 * DIFFERS  # grey levels of difference that are shown in full red
+_FULL = 3 * DIFFERS  # grey levels of difference that are drawn in full red
 
 
-def difference(one: Image.Image, other: Image.Image) -> Image.Image | None:
-    """Return the second picture in grey (RGB, at most 480 pixels a side), red where the first differs from it.
+def draw_heatmap(a: Image.Image, b: Image.Image) -> Image.Image | None:
+    """Return picture b in grey (RGB, at most 480 pixels a side), red where picture a differs from it.
 
-    What only the second shows is dark. None where the pictures do not fit onto each other.
+    What only b shows is darkened. None where the pictures cannot be aligned.
+
+    >>> picture = Image.linear_gradient("L")
+    >>> draw_heatmap(picture, picture).size
+    (256, 256)
     """
-    heat = heat_map(one, other)
-    if heat is None:
+    differences = tile_differences(a, b)
+    if differences is None:
         return None
-    view = view_of(other)
-    grey = Image.fromarray(view.grey).convert("RGB")
-    covered = ~np.isnan(heat)
-    strength = np.where(covered, np.clip(np.nan_to_num(heat) / _FULL, 0, 1), 0)
+    grey = Image.fromarray(scale_picture(b).grey).convert("RGB")
+    covered = ~np.isnan(differences)
+    strength = np.where(covered, np.clip(np.nan_to_num(differences) / _FULL, 0, 1), 0)
     red = _mask(strength * 200, grey.size)
     beyond = _mask(np.where(covered, 0, 150), grey.size)
     shown = Image.composite(Image.new("RGB", grey.size, (0, 0, 0)), grey, beyond)

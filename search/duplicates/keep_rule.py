@@ -1,4 +1,4 @@
-"""Which one of several duplicates to keep, and why: a rule of criteria, each asked where those before left a tie."""
+"""Choose which meme of a group of duplicates to keep, and say why."""
 
 from __future__ import annotations
 
@@ -10,29 +10,34 @@ from search.evidence import Edit
 from search.meme import KeepBy, Meme
 
 DEFAULT_RULE = tuple(KeepBy)
-_TIE = {KeepBy.PIXELS: 0.03, KeepBy.COMPRESSION: 0.05}  # shares within which two values are as good
+_TIE = {KeepBy.PIXELS: 0.03, KeepBy.COMPRESSION: 0.05}  # relative differences that still count as a tie
 _FRAMED = (Edit.FRAME, Edit.SCREENSHOT)
 
 
 @dataclass(frozen=True)
 class _Measure:
-    """A criterion: what it measures (more is better), and how a value is said."""
+    """A criterion: its value (more is better), how a value is formatted, and its name in the reason."""
 
     of: Callable[[Member], float]
-    said: Callable[[Member], str]
+    format: Callable[[Member], str]
     name: str
 
 
-def keep(
+def choose_kept(
     members: Sequence[Member], *, rule: Sequence[KeepBy] = DEFAULT_RULE, texts: Mapping[int, int] | None = None
 ) -> tuple[Meme, str]:
-    """Return the meme to keep among a group's members, the representative first, and the reason in words.
+    """Return the meme to keep among a group's members (the representative first), and the reason in words.
 
-    `texts` says how many texts there are about a meme, by its id. A frame around a picture counts for no pixels. What
-    the whole rule leaves equal is decided by id. Raises ValueError when there is nobody to choose among.
+    `texts` is the number of texts about each meme, by its id. A frame around a picture adds no pixels. Where every
+    criterion is a tie, the lowest id wins. Raises ValueError without members.
+
+    >>> first, second = workspace.catalogue.memes.everything()[:2]
+    >>> meme, reason = choose_kept([Member(first), Member(second)])
+    >>> meme in (first, second)
+    True
     """
     if not members:
-        raise ValueError("there is nobody to choose among")
+        raise ValueError("there is no member to choose from")
     measures = _measures(members, texts or {})
     left = list(members)
     for criterion in rule:
@@ -43,10 +48,10 @@ def keep(
         kept = [member for member, value in zip(left, values, strict=True) if value >= floor]
         if len(kept) == 1:
             beaten = max((member for member in left if member is not kept[0]), key=measure.of)
-            return kept[0].meme, f"{measure.name}: {measure.said(kept[0])}, the next {measure.said(beaten)}"
+            return kept[0].meme, f"{measure.name}: {measure.format(kept[0])}, the next has {measure.format(beaten)}"
         left = kept
     first = min(left, key=lambda member: member.meme.id)
-    return first.meme, "they are equal by the whole rule: the one that was indexed first"
+    return first.meme, "equal by every criterion: indexed first"
 
 
 def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[KeepBy, _Measure]:
@@ -75,13 +80,13 @@ def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[Ke
         KeepBy.METADATA: _Measure(
             lambda member: texts.get(member.meme.id, 0),
             lambda member: f"{texts.get(member.meme.id, 0)}",
-            "most texts about it",
+            "most texts",
         ),
     }
 
 
 def _shown(member: Member, members: Sequence[Member]) -> float:
-    """Return the share of a member that is picture and not a frame around it, by the evidence about it."""
+    """Return the share of a member that is picture and not a frame around it, taken from its evidence."""
     if member.evidence is not None:
         return member.evidence.covers_other if _is_framed(member.evidence.edits) else 1.0
     shares = [

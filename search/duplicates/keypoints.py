@@ -1,4 +1,4 @@
-"""Corners of a picture: ORB, and those that its mirror image has.
+"""ORB keypoints of a picture, and of its mirror image.
 
 ORB: Rublee et al., "ORB: an efficient alternative to SIFT or SURF", 2011.
 """
@@ -12,22 +12,22 @@ import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
-cv2: Any = _typed  # its type stubs know no element types
+cv2: Any = _typed  # its type stubs lack element types
 
 FEATURES = 400
 OCTAVES = 8
 OCTAVE_SCALE = 1.2
 
-_PATCH = 15  # pixels from the picture's edge within which there are no corners
+_PATCH = 15  # pixels: no keypoints are detected nearer to the picture's edge
 _PATCH_SIZE = 31  # pixels of a patch's side, at its own octave
-_FAINT_CORNER = 8  # grey levels: drawings and dark pictures have no stronger ones
+_FAST_THRESHOLD = 8  # grey levels: drawings and dark pictures have no stronger corners
 
 Grey = NDArray[np.uint8]  # [height, width], luminance
 
 
 @dataclass(frozen=True)
-class Corners:
-    """A picture's corners, strongest first within each octave.
+class Keypoints:
+    """A picture's keypoints, strongest first within each octave.
 
     `points` ([n, 2] float32, pixels), `octaves` ([n] uint8), `angles` in 256ths of a turn ([n] uint8) and `descriptors`
     ([n, 32] uint8).
@@ -42,37 +42,41 @@ class Corners:
         return len(self.points)
 
 
-def corners_of(grey: Grey) -> Corners:
-    """Return a picture's corners; a picture without contrast has none."""
+def detect_keypoints(grey: Grey) -> Keypoints:
+    """Return a picture's keypoints; a picture without contrast has none.
+
+    >>> len(detect_keypoints(np.zeros((100, 100), np.uint8)))
+    0
+    """
     if min(grey.shape) <= 2 * _PATCH:
-        return _no_corners()
-    return _corners(*_detector().detectAndCompute(grey, None))
+        return _no_keypoints()
+    return _keypoints(*_detector().detectAndCompute(grey, None))
 
 
-def mirrored_corners(corners: Corners, grey: Grey) -> Corners:
-    """Return the corners of a picture's mirror image: they are where its own are, and look another way."""
-    if not len(corners):
-        return corners
+def mirrored_keypoints(keypoints: Keypoints, grey: Grey) -> Keypoints:
+    """Return the keypoints of a picture's mirror image: at the mirrored positions, with new descriptors."""
+    if not len(keypoints):
+        return keypoints
     right = grey.shape[1] - 1
-    rows = zip(corners.points.tolist(), corners.octaves.tolist(), corners.angles.tolist(), strict=True)
+    rows = zip(keypoints.points.tolist(), keypoints.octaves.tolist(), keypoints.angles.tolist(), strict=True)
     points = [
         cv2.KeyPoint(right - x, y, _PATCH_SIZE * OCTAVE_SCALE**octave, (128 - angle) % 256 * 360 / 256, -place, octave)
         for place, ((x, y), octave, angle) in enumerate(rows)
     ]
-    return _corners(*_detector().compute(np.ascontiguousarray(grey[:, ::-1]), points))
+    return _keypoints(*_detector().compute(np.ascontiguousarray(grey[:, ::-1]), points))
 
 
 def _detector() -> Any:
     return cv2.ORB_create(
-        FEATURES, scaleFactor=OCTAVE_SCALE, nlevels=OCTAVES, edgeThreshold=_PATCH, fastThreshold=_FAINT_CORNER
+        FEATURES, scaleFactor=OCTAVE_SCALE, nlevels=OCTAVES, edgeThreshold=_PATCH, fastThreshold=_FAST_THRESHOLD
     )
 
 
-def _corners(found: Any, descriptors: NDArray[np.uint8] | None) -> Corners:
+def _keypoints(found: Any, descriptors: NDArray[np.uint8] | None) -> Keypoints:
     if descriptors is None:
-        return _no_corners()
+        return _no_keypoints()
     order = sorted(range(len(found)), key=lambda at: (found[at].octave, -found[at].response))
-    return Corners(
+    return Keypoints(
         np.array([found[at].pt for at in order], np.float32),
         np.array([found[at].octave for at in order], np.uint8),
         np.array([round(found[at].angle / 360 * 256) % 256 for at in order], np.uint8),
@@ -80,6 +84,6 @@ def _corners(found: Any, descriptors: NDArray[np.uint8] | None) -> Corners:
     )
 
 
-def _no_corners() -> Corners:
+def _no_keypoints() -> Keypoints:
     nothing = np.zeros(0, np.uint8)
-    return Corners(np.zeros((0, 2), np.float32), nothing, nothing, np.zeros((0, 32), np.uint8))
+    return Keypoints(np.zeros((0, 2), np.float32), nothing, nothing, np.zeros((0, 32), np.uint8))

@@ -1,7 +1,4 @@
-"""Laying one picture over another by a map: where they agree, what differs, which colours.
-
-The light is made equal, and what then remains is the difference.
-"""
+"""Lay one picture over another by an affine transform and measure where they differ, after equalising brightness."""
 
 from __future__ import annotations
 
@@ -12,52 +9,60 @@ import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.alignment import Map, is_plausible
+from search.duplicates.alignment import Affine, is_plausible
 from search.duplicates.keypoints import Grey
-from search.duplicates.photometric import is_no_change, joint_levels, light_between
-from search.duplicates.picture import View, chroma_of, smoothed
+from search.duplicates.photometric import fit_photometric, is_identity, joint_histogram
+from search.duplicates.picture import ScaledPicture, chroma_of, smoothed
 
-cv2: Any = _typed  # its type stubs know no element types
+cv2: Any = _typed  # its type stubs lack element types
 
 _LEAST_OVERLAP = 2500  # pixels
-_EXACT = 1e-6  # pixels: a map that moves nothing further lays one frame on the other as it is
-_EDGE = 9  # pixels: half of it is not looked at beside a frame, which smoothing mixes in
-_WINDOW = 5  # pixels at half the size: a difference is the mean over a square of this side
+_EXACT = 1e-6  # a transform that differs less from the identity needs no warping
+_EDGE = 9  # pixels: half of it is left out along the overlap's edge, where smoothing mixes in the frame
+_WINDOW = 5  # pixels at half the size: differences are means over a square of this side
 _SHIFTS = tuple((right, down) for right in (-1, 0, 1) for down in (-1, 0, 1))
-_OTHER_COLOUR = 12  # CIELAB units from which on a colour is another one
-_ACROSS, _DOWN = 7, 2  # pixels: letters nearer to each other than twice that are one line
-TILE = 16  # pixels: a cell of the heat map
-DIFFERS = 14  # grey levels, a tile's mean, from which on it differs
-SPOTTED = 0.02  # share of pixels where something else is, beyond which it is no single spot
-_STRONG = 40  # grey levels, a window's mean, from which on something else is there
+_OTHER_COLOUR = 12  # CIELAB units: colours farther apart are different
+_ACROSS, _DOWN = 7, 2  # pixels: letters closer than twice that are joined to one line
+TILE = 16  # pixels of a tile's side
+DIFFERS = 14  # grey levels: a tile with a larger mean difference differs
+SPOTTED = 0.02  # share of strongly differing pixels up to which single spots are listed
+_STRONG = 40  # grey levels: a window with a larger mean difference shows something else
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """What is seen when a picture is laid over another by a map, in the pixels of the other.
+    """The measured differences of a picture laid over another, in the pixels of the other.
 
-    Shares are of the area where both are. `heat` ([rows, columns] float32, grey levels) has a cell of TILE pixels each,
-    NaN where they do not overlap.
+    Shares are of the area where both are. `heat` ([rows, columns] float32, grey levels) is the mean difference of each
+    tile, NaN where the pictures do not overlap.
     """
 
-    map: Map
-    matches: int  # corners that agree; 0 when the frames were laid over each other whole
+    affine: Affine
+    matches: int  # keypoints that agree; 0 when the whole frames were laid over each other
     covers_one: float  # share of the first picture that the other shows
     covers_other: float
     differing: float  # share of tiles that differ
-    strong: float  # share of pixels where something else is
-    # What differs strongly: x, y, width, height in shares. None are told apart where it is more than SPOTTED.
+    strong: float  # share of pixels that show something else
+    # Boxes of what differs strongly: x, y, width, height in shares; empty where `strong` is above SPOTTED.
     spots: tuple[tuple[float, float, float, float], ...]
     gain: float
     bias: float
-    surroundings: float  # share of the other picture beyond the first that is plain; 1 when there is nothing beyond
+    surroundings: float  # plain share of the other picture outside the first; 1 when nothing is outside
     heat: NDArray[np.float32]
 
 
-def overlay(one: View, other: View, *, map: Map, matches: int = 0) -> Overlay | None:
-    """Return what is seen when one picture is laid over another; None when they hardly overlap."""
-    first, second, between = _at_one_scale(one.grey, other.grey, map)
-    laid, there = _laid(first, between, second.shape)
+def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches: int = 0) -> Overlay | None:
+    """Return the differences of one picture laid over another by a transform; None when they hardly overlap.
+
+    >>> from PIL import Image
+    >>> from search.duplicates.alignment import frame_affine
+    >>> from search.duplicates.picture import scale_picture
+    >>> picture = scale_picture(Image.radial_gradient("L"))
+    >>> overlay(picture, picture, affine=frame_affine(picture.size, picture.size)).differing
+    0.0
+    """
+    first, second, between = _to_common_scale(one.grey, other.grey, affine)
+    laid, there = _warp(first, between, second.shape)
     if there is None:
         mask, area, seen = None, second.size, second.size
     else:
@@ -75,7 +80,7 @@ def overlay(one: View, other: View, *, map: Map, matches: int = 0) -> Overlay | 
     known = tiles[~np.isnan(tiles)]
     scale = abs(float(np.linalg.det(between[:, :2])))
     return Overlay(
-        map=map,
+        affine=affine,
         matches=matches,
         covers_one=min(1.0, seen / (first.size * scale)),
         covers_other=seen / second.size,
@@ -84,13 +89,13 @@ def overlay(one: View, other: View, *, map: Map, matches: int = 0) -> Overlay | 
         spots=_spots(strong) if share <= SPOTTED else (),
         gain=gain,
         bias=bias,
-        surroundings=1.0 if there is None else _plainness(second[there == 0]),
+        surroundings=1.0 if there is None else _plain_share(second[there == 0]),
         heat=tiles,
     )
 
 
-def _laid(first: NDArray[np.uint8], between: Map, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Grey | None]:
-    """Return a picture laid into another's frame, and where it is there (255, or 0); None where it fills the frame."""
+def _warp(first: NDArray[np.uint8], between: Affine, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Grey | None]:
+    """Return a picture warped into another's frame, and its mask there (255 or 0), None where it fills the frame."""
     if first.shape == shape and np.abs(between - np.eye(2, 3)).max() < _EXACT:
         return first, None
     size = shape[1], shape[0]
@@ -100,12 +105,12 @@ def _laid(first: NDArray[np.uint8], between: Map, shape: tuple[int, ...]) -> tup
     return laid, None if cv2.countNonZero(there) == there.size else there
 
 
-def refined_by_pixels(one: View, other: View, *, map: Map) -> Map | None:
-    """Return a map that fits the pixels better than the corners did, or None when none is found.
+def refine_by_pixels(one: ScaledPicture, other: ScaledPicture, *, affine: Affine) -> Affine | None:
+    """Return a transform that fits the pixels better than the keypoints did, or None when there is none.
 
     ECC (Evangelidis and Psarakis, "Parametric image alignment using enhanced correlation coefficient", 2008).
     """
-    first, second, between = _at_one_scale(one.grey, other.grey, map)
+    first, second, between = _to_common_scale(one.grey, other.grey, affine)
     height, width = second.shape
     laid = cv2.warpAffine(first, between, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     there = cv2.warpAffine(np.full(first.shape, 255, np.uint8), between, (width, height))
@@ -114,38 +119,38 @@ def refined_by_pixels(one: View, other: View, *, map: Map) -> Map | None:
         _, change = cv2.findTransformECC(
             second, laid, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE, criteria, there, 5
         )
-    except cv2.error:  # it does not converge where there is nothing to follow
+    except cv2.error:  # it does not converge without structure
         return None
-    # The change leads from the other's pixels to where they lie now; the map goes on from there, at the other's scale.
+    # `change` maps the other's pixels to their position now: compose its inverse with `affine` at the other's scale.
     back = np.linalg.inv(np.vstack([change, [0, 0, 1]]))
     scale = np.vstack([_own_scale(other.grey, second), [0, 0, 1]])
-    better: Map = (scale @ back @ np.linalg.inv(scale) @ np.vstack([map, [0, 0, 1]]))[:2]
+    better: Affine = (scale @ back @ np.linalg.inv(scale) @ np.vstack([affine, [0, 0, 1]]))[:2]
     return better if is_plausible(better) else None
 
 
-def _own_scale(plane: Grey, shrunk: Grey) -> Map:
+def _own_scale(plane: Grey, shrunk: Grey) -> Affine:
     if plane.shape == shrunk.shape:
         return np.eye(2, 3)
-    return _enlarging((shrunk.shape[1], shrunk.shape[0]), plane)[:2]
+    return _upscaling((shrunk.shape[1], shrunk.shape[0]), plane)[:2]
 
 
-def _at_one_scale(first: Grey, second: Grey, map: Map) -> tuple[Grey, Grey, Map]:
-    """Return both pictures at the scale of the one that shows less detail, and the map between them."""
-    scale = float(np.sqrt(abs(np.linalg.det(map[:, :2]))))
-    between = map.copy()
+def _to_common_scale(first: Grey, second: Grey, affine: Affine) -> tuple[Grey, Grey, Affine]:
+    """Return both pictures at the scale of the one with less detail, and the transform between them."""
+    scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
+    between = affine.copy()
     if scale < 0.95:
         size = max(1, round(first.shape[1] * scale)), max(1, round(first.shape[0] * scale))
-        between = between @ _enlarging(size, first)
+        between = between @ _upscaling(size, first)
         first = cv2.resize(first, size, interpolation=cv2.INTER_AREA)
     elif scale > 1.05:
         size = max(1, round(second.shape[1] / scale)), max(1, round(second.shape[0] / scale))
-        between = np.linalg.inv(_enlarging(size, second))[:2] @ np.vstack([between, [0, 0, 1]])
+        between = np.linalg.inv(_upscaling(size, second))[:2] @ np.vstack([between, [0, 0, 1]])
         second = cv2.resize(second, size, interpolation=cv2.INTER_AREA)
     return first, second, between
 
 
-def _enlarging(size: tuple[int, int], plane: Grey) -> NDArray[np.float64]:
-    """Return the map ([3, 3]) from the pixels of a plane resized to this size to its own; centres keep their place."""
+def _upscaling(size: tuple[int, int], plane: Grey) -> NDArray[np.float64]:
+    """Return the transform ([3, 3]) from the pixels of a plane resized to this size to its own."""
     right, down = plane.shape[1] / size[0], plane.shape[0] / size[1]
     return np.array([[right, 0, (right - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]], np.float64)
 
@@ -153,29 +158,29 @@ def _enlarging(size: tuple[int, int], plane: Grey) -> NDArray[np.float64]:
 def _difference(
     one: tuple[Grey, Grey], other: tuple[Grey, Grey], mask: Grey | None
 ) -> tuple[Grey, Grey | None, float, float]:
-    """Return how much windows differ (grey levels) once the light is equal, the mask at the same half of the pictures'
-    size, and the gain and bias that made the light so.
+    """Return the mean difference of windows (grey levels), the mask, and the photometric gain and bias.
 
-    Both pictures are given as they are and smoothed; without a mask both are everywhere. Either may be the one whose
-    light was changed, and what was cut off at black or white is lost in one direction only, so that the better of both
-    counts. Where the light is the same, both directions say the same.
+    Difference and mask are at half the pictures' size. Both pictures are given plain and smoothed; without a mask
+    they overlap everywhere. Levels clipped at black or white
+    are lost in one direction only, so the photometric map is applied in both directions and the better result counts.
+    Where it is the identity, both directions give the same.
     """
     best: tuple[float, Grey, float, float] | None = None
-    within = None if mask is None else cv2.threshold(_halved(mask), 254, 255, cv2.THRESH_BINARY)[1]
-    joint = joint_levels(one[1], other[1], mask)
-    lights = light_between(joint), light_between(np.ascontiguousarray(joint.T))
-    same_light = all(map(is_no_change, lights))
-    for forth in (True,) if same_light else (True, False):
+    within = None if mask is None else cv2.threshold(_halve(mask), 254, 255, cv2.THRESH_BINARY)[1]
+    joint = joint_histogram(one[1], other[1], mask)
+    photometrics = fit_photometric(joint), fit_photometric(np.ascontiguousarray(joint.T))
+    unchanged = all(map(is_identity, photometrics))
+    for forth in (True,) if unchanged else (True, False):
         source, target = (one[0], other[1]) if forth else (other[0], one[1])
-        gain, bias, low, high = lights[0 if forth else 1]
-        if same_light:
+        gain, bias, low, high = photometrics[0 if forth else 1]
+        if unchanged:
             lit = one[1]
         else:
-            # The light was cut off before anything was smoothed.
+            # Levels were clipped before smoothing.
             table = np.clip(np.arange(256) * gain + bias, low, high).round().astype(np.uint8)
             lit = smoothed(cv2.LUT(source, table))
         found = _least_over_shifts(lit, target, mask)
-        if gain < 1:  # what was there before contrast was taken away counts in full
+        if gain < 1:  # undo the loss of contrast, so that differences count in full
             found = cv2.convertScaleAbs(found, alpha=1 / gain)
         if within is not None:
             found = cv2.bitwise_and(found, within)
@@ -188,7 +193,7 @@ def _difference(
 
 
 def _least_over_shifts(one: Grey, other: Grey, mask: Grey | None) -> Grey:
-    """Return the mean difference in each window, the least over shifts by a pixel: maps are never exact.
+    """Return the mean difference in each window, the least over shifts by one pixel: transforms are never exact.
 
     Differences are taken at full size and their means at half of it, because windows change slowly.
     """
@@ -198,16 +203,16 @@ def _least_over_shifts(one: Grey, other: Grey, mask: Grey | None) -> Grey:
     for right, down in _SHIFTS:
         shifted = padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
         apart = cv2.absdiff(shifted, other)
-        if mask is not None:  # what lies outside has no part in a window
+        if mask is not None:  # pixels outside must not count in a window
             apart = cv2.bitwise_and(apart, mask)
-        window = cv2.blur(_halved(apart), (_WINDOW, _WINDOW))
+        window = cv2.blur(_halve(apart), (_WINDOW, _WINDOW))
         least = window if least is None else cv2.min(least, window)
     assert least is not None
     return least
 
 
-def _halved(plane: Grey) -> Grey:
-    """Return a plane at half its size; an odd last row or column is left out."""
+def _halve(plane: Grey) -> Grey:
+    """Return a plane at half its size, without an odd last row or column."""
     height, width = (side // 2 * 2 if side > 1 else 1 for side in plane.shape)
     size = max(1, width // 2), max(1, height // 2)
     halved: Grey = cv2.resize(plane[:height, :width], size, interpolation=cv2.INTER_AREA)
@@ -229,7 +234,7 @@ def _tiles(difference: Grey, mask: Grey | None) -> NDArray[np.float32]:
 
 
 def _spots(strong: Grey) -> tuple[tuple[float, float, float, float], ...]:
-    """Return the boxes (x, y, width, height in shares) of what differs strongly, letters of a line joined."""
+    """Return the boxes (x, y, width, height in shares) of strong differences, with the letters of a line joined."""
     if not strong.any():
         return ()
     joined = cv2.dilate(strong, np.ones((2 * _DOWN + 1, 2 * _ACROSS + 1), np.uint8))
@@ -247,8 +252,8 @@ def _spots(strong: Grey) -> tuple[tuple[float, float, float, float], ...]:
     )
 
 
-def _plainness(outside: NDArray[np.uint8]) -> float:
-    """Return the share of grey levels ([n] uint8) near the two most common ones; 1 for none."""
+def _plain_share(outside: NDArray[np.uint8]) -> float:
+    """Return the share of grey levels ([n] uint8) near the two most common ones; 1 when there are none."""
     if not len(outside):
         return 1.0
     counts = np.bincount(outside // 8, minlength=32).astype(np.float64)
@@ -260,11 +265,13 @@ def _plainness(outside: NDArray[np.uint8]) -> float:
     return float(min(1.0, (around[first] + second) / len(outside)))
 
 
-def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float]:
-    """Return how far the colours are apart (CIELAB units, a, b only): the median over the overlap, and the share of
-    it where colours differ by more than _OTHER_COLOUR even after one change of all colours is allowed for."""
+def colour_difference(one: ScaledPicture, other: ScaledPicture, *, affine: Affine) -> tuple[float, float]:
+    """Return the median colour distance over the overlap (CIELAB units, a and b only), and the share of other colours.
+
+    The share counts pixels that differ by more than _OTHER_COLOUR even after the best affine change of all colours.
+    """
     size = other.chroma.shape[1], other.chroma.shape[0]
-    colours, there = _laid(one.colours, map, other.colours.shape)
+    colours, there = _warp(one.colours, affine, other.colours.shape)
     chroma = one.chroma if colours is one.colours else chroma_of(colours, size)
     mask = np.full(size[::-1], True) if there is None else cv2.resize(there, size, interpolation=cv2.INTER_AREA) > 250
     if mask.sum() < 16:
@@ -272,7 +279,7 @@ def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float
     first, second = chroma[mask], other.chroma[mask]
     apart = np.linalg.norm(first - second, axis=1)
     if any(np.percentile(np.linalg.norm(colours, axis=1), 95) < 4 for colours in (first, second)):
-        return float(np.median(apart)), 0.0  # all colour was taken away
+        return float(np.median(apart)), 0.0  # one of them is greyscale
     if apart.max() <= _OTHER_COLOUR:
         return float(np.median(apart)), 0.0
     least = apart
@@ -284,6 +291,6 @@ def colour_difference(one: View, other: View, *, map: Map) -> tuple[float, float
             change = np.linalg.lstsq(padded[kept], target[kept], rcond=None)[0]
             residual = np.linalg.norm(padded @ change - target, axis=1)
             kept = residual <= max(4.0, float(np.percentile(residual, 75)))
-        # To take all colour away explains anything in one direction; what counts is the other.
+        # Removing all colour explains anything in one direction; the other direction counts.
         least = residual if source is first else np.maximum(least, residual)
     return float(np.median(apart)), float(((apart > _OTHER_COLOUR) & (least > _OTHER_COLOUR)).mean())

@@ -1,4 +1,4 @@
-"""The light of two pictures made equal: gain and bias between their grey levels, whatever else differs."""
+"""The photometric difference of two pictures: gain and bias between their grey levels."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ from numpy.typing import NDArray
 
 from search.duplicates.keypoints import Grey
 
-cv2: Any = _typed  # its type stubs know no element types
+cv2: Any = _typed  # its type stubs lack element types
 
-_LEVELS = 8  # grey levels taken together
-_SAME = 4.0  # grey levels that the light changes anything by at most, where it is the same
-_GAIN = 2.5  # contrast may have been changed by up to this factor
-_OFF = 40  # grey levels: what lies farther from a line has no more say in it
+_LEVELS = 8  # grey levels in one bin
+_SAME = 4.0  # grey levels: a smaller change of every level counts as no change
+_GAIN = 2.5  # largest factor by which contrast may have changed
+_OFF = 40  # grey levels: residuals are clipped here, so that outliers do not pull the line
 
-Light = tuple[float, float, float, float]  # gain, bias, lowest and highest level
+Photometric = tuple[float, float, float, float]  # gain, bias, lowest and highest level
 
 
-def joint_levels(one: Grey, other: Grey, mask: Grey | None) -> NDArray[np.float32]:
-    """Return how often each level of one picture ([256, 256], rows) lies on each level of another, of every third pixel
-    where both are."""
+def joint_histogram(one: Grey, other: Grey, mask: Grey | None) -> NDArray[np.float32]:
+    """Return the joint histogram of two aligned pictures' levels: [256, 256] float32, rows for one, columns for other.
+
+    Only every third pixel where both pictures are present is counted.
+    """
     planes = [plane.ravel() if mask is None else plane[mask > 0] for plane in (one, other)]
     thirds = [np.ascontiguousarray(plane[::3]) for plane in planes]
     counts: NDArray[np.float32] = cv2.calcHist(thirds, [0, 1], None, [256, 256], [0, 256, 0, 256])
     return counts
 
 
-def light_between(joint: NDArray[np.float32]) -> Light:
-    """Return gain, bias, lowest and highest level that make the source's light the target's, whatever else differs.
+def fit_photometric(joint: NDArray[np.float32]) -> Photometric:
+    """Return gain, bias, lowest and highest level that map the source's grey levels (rows) to the target's (columns).
 
-    To each level of the source (the rows) belongs a median level of the target. The line through two of these that
-    passes near most of the picture is the light; what lies far off, such as a caption, has no say.
+    Each level of the source has a median level in the target. The fitted line goes through two of these medians and
+    passes near most of the picture; residuals are clipped, so that a caption does not count.
     """
     own, counts = joint.sum(axis=1, dtype=np.float64), joint.sum(axis=0, dtype=np.float64)
     count = counts.sum()
@@ -58,12 +60,12 @@ def light_between(joint: NDArray[np.float32]) -> Light:
     return float(gains[best]), float(biases[best]), low, high
 
 
-def is_no_change(light: Light) -> bool:
-    """Return whether a light leaves every level about where it was."""
-    gain, bias, _, _ = light
+def is_identity(photometric: Photometric) -> bool:
+    """Return whether a photometric map changes every level by at most _SAME."""
+    gain, bias, _, _ = photometric
     return max(abs(bias), abs(255 * (gain - 1) + bias)) <= _SAME
 
 
 def _percentile(counts: NDArray[np.float64], share: float) -> float:
-    """Return the level below which a share of what was counted by level lies."""
+    """Return the level below which this share of a histogram lies."""
     return float(np.searchsorted(counts.cumsum(), share * counts.sum()))

@@ -31,8 +31,8 @@ def test_json_brings_back_what_was_found(evidence: Evidence) -> None:
 
 @given(EVIDENCE)
 def test_turned_twice_it_is_the_same_and_as_sure(evidence: Evidence) -> None:
-    assert evidence.turned().turned() == evidence
-    assert evidence.turned().score == evidence.score
+    assert evidence.swapped().swapped() == evidence
+    assert evidence.swapped().score == evidence.score
     assert 0 <= evidence.score <= 1
 
 
@@ -52,14 +52,14 @@ def test_words_say_what_was_done_to_the_picture() -> None:
         differing=0.004,
     )
     assert found.in_words() == (
-        "PDQ 90 of 256, aligned as a mirror image by 120 corners, 45 % of the larger is shared, "
+        "PDQ 90 of 256, aligned as a mirror image by 120 keypoints, 45 % of the larger is shared, "
         "under 1 % of tiles differ: screenshot"
     )
 
 
 def test_words_for_the_same_bytes_and_for_nothing() -> None:
     assert Evidence(Tier.IDENTICAL).in_words() == "the same bytes"
-    assert Evidence(None, pdq=130).in_words() == "PDQ 130 of 256, the pictures do not fit onto each other"
+    assert Evidence(None, pdq=130).in_words() == "PDQ 130 of 256, the pictures cannot be aligned"
 
 
 def test_three_tiers_are_duplicates() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, Response, after_this_request, current_app, jsonify, request
 
 from indexer.inbox.accept import alike
-from indexer.inbox.examine import find_out
+from indexer.inbox.examiner import inspect_file
 from indexer.inbox.receive import discard, inbox_path
 from search.catalogue import Upload, UploadState
 from search.errors import MemeticaError, WrongUse
@@ -125,7 +125,7 @@ def suggest() -> Response:
             file = Path(folder) / "picture"
             sent.save(file)
             content = hashlib.sha256(file.read_bytes()).hexdigest()
-            findings, fingerprints = find_out(inbox_workers().ready.examiner(), file, content_hash=content)
+            findings, fingerprints = inspect_file(inbox_workers().ready.examiner(), file, content_hash=content)
             inbox_workers().examining.wake()  # so that the worker releases the examiner when it has been idle
     finally:
         semaphore.release()

@@ -17,7 +17,7 @@ from web.cli.terminal import Terminal
 from web.schemas import suggestion_row
 
 if TYPE_CHECKING:
-    from indexer.inbox.examine import Examiner
+    from indexer.inbox.examiner import Examiner
     from search.categories.suggester import Suggester
     from search.encoders.base import TextEncoder
 
@@ -32,7 +32,7 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
 
     Nothing is kept and nothing is moved. It judges by the picture and the words read in it.
     """
-    from indexer.inbox.examine import open_examiner
+    from indexer.inbox.examiner import Examiner
     from indexer.ocr.engines import load_ocr_engine
     from indexer.stages.train_categories import open_suggester
     from search.encoders.registry import load_text_encoder
@@ -46,8 +46,10 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
         if not catalogue.memes.count():
             raise WrongUse("There are no memes to learn from.", hint="Run `memetica index MEMES` first.")
         encoder = load_text_encoder(settings)
-        examiner = open_examiner(
-            Workspace(settings, catalogue), engine=load_ocr_engine(settings), unread="No OCR engine is chosen."
+        examiner = Examiner.open(
+            Workspace(settings, catalogue),
+            engine=load_ocr_engine(settings),
+            no_engine_reason="No OCR engine is chosen.",
         )
         suggester = open_suggester(Workspace(settings, catalogue), encoder=encoder)
         for file in files:
@@ -70,14 +72,14 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
 
 def _suggestion(examiner: Examiner, suggester: Suggester, encoder: TextEncoder, file: Path) -> dict[str, Any]:
     """Return what is said of a file, in the shape of the API's answer; raise UnreadableFile, OSError."""
-    from indexer.inbox.examine import find_out
+    from indexer.inbox.examiner import inspect_file
     from indexer.library.format import content_hash
     from indexer.stages.train_categories import traits_of_upload
     from search.evidence import Evidence
     from web.curator.suggestions import from_suggestion
 
     content = content_hash(file)
-    findings, fingerprints = find_out(examiner, file, content_hash=content)
+    findings, fingerprints = inspect_file(examiner, file, content_hash=content)
     suggestion = suggester.suggest(
         traits_of_upload(fingerprints, findings["text"], encoder=encoder), content_hash=content
     )

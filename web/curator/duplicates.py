@@ -19,7 +19,7 @@ from indexer.curation.merge import recover_merges
 from indexer.curation.undo import undo as undo_verdict
 from indexer.media.decode import decode
 from search.catalogue import MergeState, Verdict, VerdictKind
-from search.duplicates.heatmap import difference
+from search.duplicates.heatmap import draw_heatmap
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.evidence import Tier
 from search.meme import Meme, TextKind
@@ -322,9 +322,9 @@ def difference_picture(one: int, other: int) -> Response:
         ).pictures[0]
         for id in (one, other)
     ]
-    found = difference(*pictures)
+    found = draw_heatmap(*pictures)
     if found is None:
-        raise NotFound("These two pictures do not fit onto each other.")
+        raise NotFound("These two pictures cannot be aligned.")
     raw = io.BytesIO()
     found.save(raw, "PNG")
     return Response(raw.getvalue(), mimetype="image/png")

@@ -35,7 +35,7 @@ from indexer.stages.decode import missing_pictures
 from indexer.stages.find_duplicates import compare_library
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, Upload, UploadState, open_catalogue
-from search.duplicates.candidates import CONTENT
+from search.duplicates.candidates import TRIMMED_PDQ
 from search.errors import InboxFull, LibraryError, MemeticaError, SuspectedDuplicate, UnreadableFile, WrongUse
 from search.settings import Settings
 from search.workspace import Workspace
@@ -537,7 +537,7 @@ def test_what_examining_found_is_not_asked_again_when_duplicates_are_looked_for(
 ) -> None:
     upload = came(settings, catalogue, drawn())
     accept(Workspace(settings, catalogue), upload.id, category="Cats")
-    assert catalogue.pictures.fingerprints_of(upload.content_hash, CONTENT)
+    assert catalogue.pictures.fingerprints_of(upload.content_hash, TRIMMED_PDQ)
     assert missing_pictures(Workspace(settings, catalogue)) == [], "it was decoded when it was examined"
     asked: list[str] = []
 

@@ -16,9 +16,9 @@ from indexer.stages.decode import decode_memes
 from indexer.stages.find_duplicates import compare_library
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
-from search.duplicates.candidates import features_of, stored_features
+from search.duplicates.candidates import signature_of, stored_signature
 from search.duplicates.groups import find_groups
-from search.duplicates.match import match_upload, open_matcher
+from search.duplicates.match import Matcher
 from search.evidence import Tier
 from search.index.dense import DenseIndex, build_dense
 from search.index.reader import PictureVectors
@@ -94,10 +94,10 @@ def test_duplicates_are_grouped_and_another_text_is_a_variant(settings: Settings
 def test_what_is_stored_asks_as_the_picture_itself_does(settings: Settings, catalogue: Catalogue) -> None:
     meme = catalogue.memes.at("Scenes/3 a mirror image.png")
     with Image.open(settings.library / meme.path) as file:
-        fresh = features_of([file.convert("RGB")], text="words that it says")
-    stored = stored_features(catalogue, meme.content_hash, text="words that it says")
+        fresh = signature_of([file.convert("RGB")], text="words that it says")
+    stored = stored_signature(catalogue, meme.content_hash, text="words that it says")
     assert stored.words == fresh.words and np.array_equal(stored.bits, fresh.bits)
-    for ours, theirs in ((stored.corners, fresh.corners), (stored.mirrored_corners, fresh.mirrored_corners)):
+    for ours, theirs in ((stored.keypoints, fresh.keypoints), (stored.mirrored_keypoints, fresh.mirrored_keypoints)):
         (own,), (other,) = ours, theirs
         assert len(own) > 50 and np.array_equal(own.descriptors, other.descriptors)
         assert np.array_equal(own.points, other.points) and np.array_equal(own.angles, other.angles)
@@ -210,13 +210,13 @@ def test_an_upload_finds_its_like(settings: Settings, catalogue: Catalogue, edit
     def load(meme: Meme) -> list[Image.Image]:
         return [Image.open(settings.library / meme.path).convert("RGB")]
 
-    matcher = open_matcher(catalogue)
-    found = match_upload(matcher, [EDITS[edit](captioned(scene(5)))], load=load)
+    matcher = Matcher.open(catalogue, load=load)
+    found = matcher.match([EDITS[edit](captioned(scene(5)))])
     assert found[0].meme.name == "5.png" and found[0].evidence.tier is not None
     assert found[0].evidence.tier.is_duplicate
     others = [match for match in found if match.evidence.tier is Tier.VARIANT]
     assert [match.meme.name for match in others] in ([], ["5 with other words.png"])
-    assert match_upload(matcher, [scene(77)], load=load) == []
+    assert matcher.match([scene(77)], load=load) == []
     own = catalogue.memes.at("Scenes/3.png")
-    same = match_upload(matcher, load(own), load=load, content_hash=own.content_hash)
+    same = matcher.match(load(own), content_hash=own.content_hash)
     assert (same[0].meme.id, same[0].evidence.tier) == (own.id, Tier.IDENTICAL)

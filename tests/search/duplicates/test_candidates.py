@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from search.duplicates import candidates
-from search.duplicates.candidates import Candidates, Features, features_of, words_of
+from search.duplicates.candidates import Candidates, Signature, signature_of, significant_words
 from search.index.dense import DenseIndex, build_dense
 from tests.support.duplicated import EDITS, captioned, scene
 
@@ -19,7 +19,7 @@ COUNT = 14
 def library() -> Candidates:
     """Fourteen scenes, each with a text of its own."""
     features = [
-        features_of([captioned(scene(seed))], text=f"unusual{seed} zebra{seed} words{seed} here")
+        signature_of([captioned(scene(seed))], text=f"unusual{seed} zebra{seed} words{seed} here")
         for seed in range(COUNT)
     ]
     return Candidates([f"{seed:064}" for seed in range(COUNT)], features)
@@ -27,14 +27,14 @@ def library() -> Candidates:
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_the_original_of_an_edited_copy_is_the_first_candidate(library: Candidates, edit: str) -> None:
-    assert library.of(features_of([EDITS[edit](captioned(scene(6)))]))[0] == 6
+    assert library.find(signature_of([EDITS[edit](captioned(scene(6)))]))[0] == 6
 
 
 def test_rare_shared_words_make_a_candidate_of_another_picture(library: Candidates) -> None:
-    elsewhere = features_of([scene(99)], text="zebra4 words4 unusual4 and more")
-    assert 4 in library.of(elsewhere)
-    common = Features(elsewhere.bits, elsewhere.mirrored_bits, (), (), words_of("here here zebra4"))
-    assert 4 not in library.of(common)
+    elsewhere = signature_of([scene(99)], text="zebra4 words4 unusual4 and more")
+    assert 4 in library.find(elsewhere)
+    common = Signature(elsewhere.bits, elsewhere.mirrored_bits, (), (), significant_words("here here zebra4"))
+    assert 4 not in library.find(common)
 
 
 def test_what_an_image_encoder_sees_in_both_makes_a_candidate(tmp_path: Path) -> None:
@@ -42,18 +42,18 @@ def test_what_an_image_encoder_sees_in_both_makes_a_candidate(tmp_path: Path) ->
     rows = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0]]
     build_dense(tmp_path / "pictures", rows, owners=np.array([10, 11, 12, 13, 14]))
     seen, place_of = DenseIndex.open(tmp_path / "pictures", dimensions=4), {10: 0, 11: 1, 12: 2, 14: 0}
-    drawn = [features_of([scene(seed)]) for seed in range(3)]
-    library = Candidates([f"{seed:064}" for seed in range(3)], drawn, seen=seen, place_of=place_of)
+    drawn = [signature_of([scene(seed)]) for seed in range(3)]
+    library = Candidates([f"{seed:064}" for seed in range(3)], drawn, image_index=seen, place_of=place_of)
     nothing = np.empty((0, 32), np.uint8)
 
     def found(cosine: float) -> list[int]:
         row = np.array([[cosine, 0, (1 - cosine**2) ** 0.5, 0]], np.float32)
-        return library.of(Features(nothing, nothing, (), (), sight=row))
+        return library.find(Signature(nothing, nothing, (), (), embeddings=row))
 
     assert found(0.9) == [0] and found(0.2) == [2] and found(0.7) == []
-    assert library.of(Features(nothing, nothing, (), ())) == []
+    assert library.find(Signature(nothing, nothing, (), ())) == []
     nobody = np.eye(4, dtype=np.float32)[[3]]
-    assert library.of(Features(nothing, nothing, (), (), sight=nobody)) == []
+    assert library.find(Signature(nothing, nothing, (), (), embeddings=nobody)) == []
 
 
 def test_all_at_once_finds_the_near_fingerprints_that_one_at_a_time_does(
@@ -61,16 +61,16 @@ def test_all_at_once_finds_the_near_fingerprints_that_one_at_a_time_does(
 ) -> None:
     pictures = [captioned(scene(seed)) for seed in range(8)]
     pictures += [EDITS["a poorer JPEG"](pictures[2]), EDITS["a mirror image"](pictures[3])]
-    features = [features_of([picture]) for picture in pictures]
+    features = [signature_of([picture]) for picture in pictures]
     library = Candidates([f"{place:064}" for place in range(len(pictures))], features)
-    find = library.of_own(range(len(pictures)), features=features.__getitem__)
+    find = library.finder(range(len(pictures)), signatures=features.__getitem__)
     each = {place: find(place) for place in range(len(pictures))}
     monkeypatch.setattr(candidates, "BULK", 1)
-    at_once = library.of_own(range(len(pictures)), features=features.__getitem__)
+    at_once = library.finder(range(len(pictures)), signatures=features.__getitem__)
     assert {place: set(at_once(place)) for place in each} == {place: set(found) for place, found in each.items()}
     assert each[2][0] == 8 and each[8][0] == 2 and 9 in each[3] and 3 in each[9]
     assert all(place not in found for place, found in each.items())
 
 
 def test_an_empty_library_has_no_candidates() -> None:
-    assert Candidates([], []).of(features_of([scene(1)], text="some words here")) == []
+    assert Candidates([], []).find(signature_of([scene(1)], text="some words here")) == []

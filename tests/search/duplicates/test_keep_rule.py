@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from search.duplicates.groups import Member
-from search.duplicates.keep_rule import keep
+from search.duplicates.keep_rule import choose_kept
 from search.errors import WrongUse
 from search.evidence import Edit, Evidence, Tier
 from search.meme import KeepBy, MediaType, Meme
@@ -31,33 +31,35 @@ SAME = Evidence(Tier.SAME, covers_one=1.0, covers_other=1.0, differing=0.0)
 
 def test_more_pixels_win_and_the_reason_says_how_many() -> None:
     members = [_member(1), _member(2, pixels=(800, 600), evidence=SAME), _member(3, pixels=(40, 30), evidence=SAME)]
-    meme, reason = keep(members)
+    meme, reason = choose_kept(members)
     assert (meme.id, reason) == (2, "most pixels: 800 × 600, the next 400 × 300")
 
 
 def test_pixels_of_a_screenshots_frame_count_for_nothing() -> None:
     framed = Evidence(Tier.EDITED, (Edit.SCREENSHOT,), covers_one=1.0, covers_other=0.4, differing=0.0)
-    meme, reason = keep([_member(1, pixels=(640, 480)), _member(2, pixels=(640, 960), evidence=framed)])
+    meme, reason = choose_kept([_member(1, pixels=(640, 480)), _member(2, pixels=(640, 960), evidence=framed)])
     assert meme.id == 1 and "640 × 960 with its frame" in reason
-    representative_is_framed = framed.turned()
-    meme, _ = keep([_member(2, pixels=(640, 960)), _member(1, pixels=(640, 480), evidence=representative_is_framed)])
+    representative_is_framed = framed.swapped()
+    meme, _ = choose_kept(
+        [_member(2, pixels=(640, 960)), _member(1, pixels=(640, 480), evidence=representative_is_framed)]
+    )
     assert meme.id == 1
 
 
 def test_of_as_many_pixels_the_less_compressed_then_the_oldest_then_the_one_with_texts() -> None:
-    assert keep([_member(1), _member(2, size=90_000, evidence=SAME)])[0].id == 2
-    assert keep([_member(1, year=2020), _member(2, year=2014, evidence=SAME)]) == (
+    assert choose_kept([_member(1), _member(2, size=90_000, evidence=SAME)])[0].id == 2
+    assert choose_kept([_member(1, year=2020), _member(2, year=2014, evidence=SAME)]) == (
         _member(2, year=2014).meme,
         "first seen: 2014-01-01 00:00, the next 2020-01-01 00:00",
     )
-    meme, reason = keep([_member(1), _member(2, evidence=SAME)], texts={1: 1, 2: 3})
+    meme, reason = choose_kept([_member(1), _member(2, evidence=SAME)], texts={1: 1, 2: 3})
     assert (meme.id, reason) == (2, "most texts about it: 3, the next 1")
-    assert keep([_member(2), _member(1, evidence=SAME)])[0].id == 1
+    assert choose_kept([_member(2), _member(1, evidence=SAME)])[0].id == 1
 
 
 def test_the_rule_is_the_curators() -> None:
     members = [_member(1, year=2014), _member(2, pixels=(800, 600), evidence=SAME)]
-    assert keep(members, rule=(KeepBy.FIRST_SEEN, KeepBy.PIXELS))[0].id == 1
+    assert choose_kept(members, rule=(KeepBy.FIRST_SEEN, KeepBy.PIXELS))[0].id == 1
     assert load_settings({}, environ={"MEMETICA_KEEP_RULE": "first_seen, pixels"}).keep_rule == (
         KeepBy.FIRST_SEEN,
         KeepBy.PIXELS,
@@ -69,6 +71,6 @@ def test_the_rule_is_the_curators() -> None:
 
 def test_who_is_named_first_has_no_say_between_equals() -> None:
     members = [_member(3), _member(1, evidence=SAME), _member(2, evidence=SAME)]
-    assert keep(members)[0] == keep(members[::-1])[0] == _member(1).meme
+    assert choose_kept(members)[0] == choose_kept(members[::-1])[0] == _member(1).meme
     with pytest.raises(ValueError, match="nobody"):
-        keep([])
+        choose_kept([])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search.duplicates.trim import content_box, content_of
+from search.duplicates.trim import content_box, trim
 from search.images.fingerprints import PDQ_BITS, hamming, pdq
 from tests.support.duplicated import scene
 
@@ -24,7 +24,7 @@ def test_what_a_screen_shows_is_found_in_it(colour: str) -> None:
     left, top, right, bottom = content_box(screen)
     assert left == 0 and right == 400
     assert abs(top - 310) <= 4 and abs(bottom - 610) <= 4
-    near = hamming(pdq(content_of(screen))[0], pdq(meme)[0])
+    near = hamming(pdq(trim(screen))[0], pdq(meme)[0])
     assert near <= 40 < hamming(pdq(screen)[0], pdq(meme)[0])
 
 
@@ -35,7 +35,7 @@ def test_a_frame_on_all_sides_is_left_away() -> None:
 
 def test_a_picture_that_is_all_content_is_left_whole() -> None:
     picture = scene(5)
-    assert content_of(picture) is picture
+    assert trim(picture) is picture
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_picture_that_is_all_content_is_left_whole() -> None:
 )
 def test_nothing_to_see_is_left_whole(picture: Image.Image) -> None:
     assert content_box(picture) == (0, 0, *picture.size)
-    assert len(pdq(content_of(picture))[0]) == PDQ_BITS // 8
+    assert len(pdq(trim(picture))[0]) == PDQ_BITS // 8
 
 
 def test_a_small_thing_on_a_large_screen_is_not_its_content() -> None:

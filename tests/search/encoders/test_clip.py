@@ -18,11 +18,11 @@ from PIL import Image
 from demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
 from demo.scenes import Scene, draw_scene, random_scene
 from demo.small_clip.phrases import held_out_scene
-from indexer.inbox.examine import see_frames, tags_by_sight
+from indexer.inbox.examiner import embed_frames, tag_by_category_names
 from indexer.pipeline import index_library
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
-from search.duplicates.candidates import Features, open_candidates
+from search.duplicates.candidates import Signature, open_candidates
 from search.encoders import clip_prepare as making
 from search.encoders.clip import Clip, load_clip, model_folder
 from search.encoders.clip_models import KNOWN_MODELS, SHIPPED, SMALL, display_name, parse_model_spec
@@ -376,13 +376,18 @@ def test_a_category_is_told_by_its_name_alone(seen: tuple[Settings, Catalogue]) 
     settings, catalogue = seen
     picture = draw_scene(replace(SCENES[1], subject=Subject.DOG, sky=Sky.DAY), (400, 300))
     assert (
-        tags_by_sight(catalogue, see_frames(settings, [picture], seen_by=live_image_encoder(settings.data / "index")))[
-            0
-        ][0]
+        tag_by_category_names(
+            catalogue, embed_frames(settings, [picture], image_encoder=live_image_encoder(settings.data / "index"))
+        )[0][0]
         == "Beach"
     )
     without = replace(settings, data=settings.data / "none")
-    assert tags_by_sight(catalogue, see_frames(without, [picture], seen_by=live_image_encoder(without.data))) == []
+    assert (
+        tag_by_category_names(
+            catalogue, embed_frames(without, [picture], image_encoder=live_image_encoder(without.data))
+        )
+        == []
+    )
 
 
 @pytest.mark.real_models
@@ -390,10 +395,10 @@ def test_what_the_live_index_saw_makes_candidates(seen: tuple[Settings, Catalogu
     settings, catalogue = seen
     sight = open_picture_vectors(settings.data / "index")
     assert sight is not None and sight.encoder == live_image_encoder(settings.data / "index")
-    library = open_candidates(catalogue, seen=sight.pictures)
-    frames = see_frames(settings, [draw_scene(SCENES[3], (520, 300))], seen_by=sight.encoder)
+    library = open_candidates(catalogue, image_index=sight.pictures)
+    frames = embed_frames(settings, [draw_scene(SCENES[3], (520, 300))], image_encoder=sight.encoder)
     assert frames is not None
     nothing = np.empty((0, 32), np.uint8)
-    first, *_ = library.of(Features(nothing, nothing, (), (), sight=frames.rows))
+    first, *_ = library.find(Signature(nothing, nothing, (), (), embeddings=frames.rows))
     assert [Path(meme.path).stem for meme in catalogue.memes.with_content(library.hashes[first])] == ["3"]
     assert open_picture_vectors(settings.data / "none") is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from search.duplicates.compare import compare, heat_map, text_agreement
+from search.duplicates.comparison import compare, text_agreement, tile_differences
 from search.evidence import Edit, Tier
 from tests.support.duplicated import EDITS, ONE_WORD_CHANGED, OTHER_WORDS, captioned, scene
 
@@ -47,7 +47,7 @@ def test_who_is_named_first_makes_no_difference(edit: str) -> None:
     picture = captioned(scene(4))
     other = EDITS[edit](picture)
     there, back = compare(picture, other), compare(other, picture)
-    assert there == back.turned()
+    assert there == back.swapped()
 
 
 @pytest.mark.parametrize("words", [None, OTHER_WORDS])
@@ -78,7 +78,7 @@ def test_another_picture_is_nothing_but_the_same_words_are_told() -> None:
     one, other = captioned(scene(7)), captioned(scene(8))
     assert compare(one, other).tier is None
     said = "when the build is green but nobody pushed it"
-    assert compare(one, other, text=said, other_text=said).tier is Tier.SAME_WORDS
+    assert compare(one, other, text_a=said, text_b=said).tier is Tier.SAME_WORDS
 
 
 def test_pictures_that_nearly_agree_and_say_something_else_are_variants() -> None:
@@ -89,7 +89,7 @@ def test_pictures_that_nearly_agree_and_say_something_else_are_variants() -> Non
 
 
 def test_the_heat_is_where_the_words_differ() -> None:
-    heat = heat_map(captioned(scene(9)), captioned(scene(9), ONE_WORD_CHANGED))
+    heat = tile_differences(captioned(scene(9)), captioned(scene(9), ONE_WORD_CHANGED))
     assert heat is not None
     rows = np.nanmax(heat, axis=1)
     assert int(rows.argmax()) < len(rows) * 0.25  # the changed word stands in the upper line

@@ -1,0 +1,315 @@
+"""Compare two pictures: align them, measure where they differ, and name the tier and the edits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rapidfuzz import fuzz
+
+from search.duplicates.alignment import Affine, estimate_affine, frame_affine
+from search.duplicates.keypoints import Keypoints
+from search.duplicates.overlay import Overlay, colour_difference, overlay, refine_by_pixels
+from search.duplicates.picture import ScaledPicture, scale_picture
+from search.evidence import Edit, Evidence, Tier
+from search.images.fingerprints import Bits, hamming, mirrored_bits, pdq, pdq_mirrored
+
+# Limits, tuned on a drawn library (`benchmarks/duplicates.py`) and reported on another.
+SAME_DIFFERING = 0.08  # share of tiles
+SAME_STRONG = 0.0005  # share of pixels that show something else: half of a small word
+HOT_TILE = 20.0  # grey levels, a tile's mean: blur, grain and JPEG are below, small faint letters above
+HOT_SAME_TEXT = 26.0  # the same between pictures with the same text, where no other letters are expected
+HOT_MIRRORED = 30.0  # the same between mirror images, whose text nobody changes
+SHRUNK_STRONG = 0.004  # SAME_STRONG where one picture is much smaller: letters blur into each other
+MARK_STRONG = 0.008  # share of pixels in a whole watermark
+MARK_HEIGHT = 0.05  # of the picture's longer side
+MARK_EDGE = 0.06  # of its side: largest distance of a watermark from a corner
+PART = 0.75  # share of one picture that the other must show
+LEAST_SHARED = 0.2  # share of the larger picture
+PLAIN = 0.6  # share of one picture outside the other that must be plain: a frame, not further panels
+LEAST_CROPPED = 0.45  # share of a picture that a crop must show where the rest is not plain
+TEMPLATE_AGREES = 0.45  # share of tiles that agree between memes of one template
+TEMPLATE_MATCHES = 20  # keypoints that agree between memes of one template whose frames differ
+SURE_MATCHES = 60  # keypoints that agree: enough to rule out any other alignment
+TEXT_STRONG = 0.012  # share of pixels that show something else: more than an inexact alignment makes
+LOST_STRONG = 0.08  # the same: beyond it, no better alignment makes two pictures one
+COLOURED = 6.0  # CIELAB units: from here on, colours were changed
+RECOLOURED = 0.06  # share of the picture whose colours no single change of all colours explains
+RECOLOURED_SAME_TEXT = 0.25  # the same between pictures with the same text: saturated colours are clipped
+EQUAL_TEXT = 0.97  # agreement from which two texts are the same but for a misread letter
+OTHER_TEXT = 0.6  # agreement below which texts differ by more than OCR misreads
+DOUBTFUL_DIFFERING = 0.005  # share of tiles: from here on, texts count
+BLURRED = 6.0  # grey levels of mean difference: from here on, detail was lost or added
+_SLIPPED = 4.0  # grey levels of the median tile: above it, the alignment is inexact
+_ASPECT = 0.03  # relative difference of aspect ratios that still counts as equal
+_LETTERS = 8  # a text with fewer letters and digits is not compared
+
+
+@dataclass(frozen=True)
+class PreparedPicture:
+    """A scaled picture with its PDQ fingerprints, ready for many comparisons."""
+
+    picture: ScaledPicture
+    bits: Bits
+    bits_mirrored: Bits
+
+
+def prepare(picture: Image.Image, *, bits: Bits | None = None, keypoints: Keypoints | None = None) -> PreparedPicture:
+    """Return a picture prepared for comparison.
+
+    Pass its keypoints and PDQ fingerprint where they are stored; the mirror image's fingerprint is then approximate.
+    """
+    scaled = scale_picture(picture, keypoints=keypoints)
+    if bits is not None:
+        return PreparedPicture(scaled, bits, mirrored_bits(bits))
+    return PreparedPicture(scaled, pdq(picture)[0], pdq_mirrored(picture))
+
+
+def compare(a: Image.Image, b: Image.Image, *, text_a: str | None = None, text_b: str | None = None) -> Evidence:
+    """Return the evidence on two pictures: how alike they are, and by which edits they differ.
+
+    Given both texts, text counts where the pictures leave a doubt. `compare(b, a)` is `compare(a, b).swapped()`.
+
+    >>> picture = Image.radial_gradient("L")
+    >>> compare(picture, picture.resize((200, 200))).tier
+    <Tier.SAME: 'same'>
+    """
+    return compare_prepared(prepare(a), prepare(b), text_a=text_a, text_b=text_b)
+
+
+def compare_prepared(
+    a: PreparedPicture, b: PreparedPicture, *, text_a: str | None = None, text_b: str | None = None
+) -> Evidence:
+    """Return the evidence on two prepared pictures, as `compare` does."""
+    agreement = text_agreement(text_a, text_b)
+    letters = min(len(_letters(text_a or "")), len(_letters(text_b or "")))
+    # Always in the same order, so that compare(a, b) and compare(b, a) agree.
+    if _size_order(a) > _size_order(b):
+        return _compare_ordered(b, a, agreement=agreement, letters=letters).swapped()
+    return _compare_ordered(a, b, agreement=agreement, letters=letters)
+
+
+def _size_order(one: PreparedPicture) -> tuple[int, bytes]:
+    return one.picture.grey.size, one.picture.colours.tobytes()
+
+
+def _compare_ordered(
+    one: PreparedPicture, other: PreparedPicture, *, agreement: float | None, letters: int
+) -> Evidence:
+    same_text = agreement is not None and agreement >= EQUAL_TEXT and letters >= 2 * _LETTERS
+    found = _best_alignment(one, other, agreement=agreement, same_text=same_text)
+    if found.covers_other > found.covers_one + 0.02:
+        # The surroundings of the smaller picture are measured when it is laid on the larger.
+        found = _best_alignment(other, one, agreement=agreement, same_text=same_text).swapped()
+    if found.tier is None and agreement is not None and agreement >= 0.9 and letters >= 2 * _LETTERS:
+        return replace(found, tier=Tier.SAME_WORDS)
+    return found
+
+
+def _best_alignment(
+    one: PreparedPicture, other: PreparedPicture, *, agreement: float | None, same_text: bool
+) -> Evidence:
+    """Return the best evidence over all plausible alignments of two pictures."""
+    bits = pdq_distance(one, other)
+    best: Evidence | None = None
+    for laid in _alignments(one.picture, other.picture):
+        classified = _classify(one.picture, other.picture, laid, same_text=same_text)
+        found = replace(classified, pdq=bits, text=agreement)
+        if found.tier is not None and found.tier.is_duplicate:
+            return _apply_text_doubt(found)
+        if best is None or found.score > best.score:
+            best = found
+    return best or Evidence(None, pdq=bits, text=agreement)
+
+
+def pdq_distance(one: PreparedPicture, other: PreparedPicture) -> int:
+    """Return how many of 256 bits differ: the smallest distance of upright and mirrored fingerprints."""
+    pairs = ((one.bits, other.bits), (one.bits, other.bits_mirrored), (one.bits_mirrored, other.bits))
+    return min(int(hamming(first, second)) for first, second in pairs)
+
+
+def tile_differences(a: Image.Image, b: Image.Image) -> NDArray[np.float32] | None:
+    """Return the mean difference of tiles (grey levels, [rows, columns] float32) in b's frame, NaN where a is missing.
+
+    None where the pictures cannot be aligned.
+
+    >>> picture = Image.radial_gradient("L")
+    >>> float(tile_differences(picture, picture).max())
+    0.0
+    """
+    # Two pictures may align by their captions alone: require as much agreement as within a template.
+    alignments = _alignments(scale_picture(a), scale_picture(b))
+    overlays = [one.overlay for one in alignments if one.overlay.differing <= 1 - TEMPLATE_AGREES]
+    return min(overlays, key=lambda one: (one.strong, one.differing)).heat if overlays else None
+
+
+@dataclass(frozen=True)
+class _Alignment:
+    overlay: Overlay
+    mirrored: bool
+
+
+def _alignments(one: ScaledPicture, other: ScaledPicture) -> Iterator[_Alignment]:
+    """Yield the plausible ways to lay one picture over another, the likeliest first."""
+    width, height = one.size
+    framed = abs(width * other.size[1] / (height * other.size[0]) - 1) <= _ASPECT
+    upright = _by_frames(one, other, mirrored=False) if framed else None
+    if upright is not None:
+        yield _Alignment(upright, False)
+    ways: list[tuple[Callable[..., Overlay | None], bool]]
+    if upright is not None and _fits(upright):
+        # Either the text differs or the alignment is inexact; only a symmetric picture may be its mirror image too.
+        ways = [(_by_keypoints, False)] if upright.strong <= TEXT_STRONG else []
+        ways += [(_by_frames, True)] if one.is_symmetric else []
+    else:
+        ways = [(_by_frames, True)] if framed else []
+        ways += [(_by_keypoints, False), (_by_keypoints, True)]
+    for way, mirrored in ways:
+        found = way(one, other, mirrored=mirrored)
+        if found is not None:
+            yield _Alignment(found, mirrored)
+            if not one.is_symmetric and _is_certain(found):
+                return
+
+
+def _fits(found: Overlay) -> bool:
+    return float(np.nanmedian(found.heat)) <= _SLIPPED
+
+
+def _is_certain(found: Overlay) -> bool:
+    """Return whether no other alignment can be the right one."""
+    if found.matches:
+        return found.matches >= SURE_MATCHES
+    return _fits(found) and found.strong > TEXT_STRONG
+
+
+def _by_frames(one: ScaledPicture, other: ScaledPicture, *, mirrored: bool) -> Overlay | None:
+    """Return the overlay of one whole picture on the other's whole frame; None where too little agrees."""
+    found = overlay(one.mirrored if mirrored else one, other, affine=frame_affine(one.size, other.size))
+    return None if found is None or found.differing > 1 - TEMPLATE_AGREES else found
+
+
+def _by_keypoints(one: ScaledPicture, other: ScaledPicture, *, mirrored: bool) -> Overlay | None:
+    """Return the overlay by the keypoints of both pictures; None where few agree."""
+    between = estimate_affine(one.mirrored_keypoints if mirrored else one.keypoints, other.keypoints)
+    return None if between is None else _overlay_of(one.mirrored if mirrored else one, other, *between)
+
+
+def _overlay_of(one: ScaledPicture, other: ScaledPicture, affine: Affine, matches: int) -> Overlay | None:
+    found = overlay(one, other, affine=affine, matches=matches)
+    if found is None or _fits(found) or found.strong > LOST_STRONG:
+        return found
+    better = refine_by_pixels(one, other, affine=affine)
+    again = None if better is None else overlay(one, other, affine=better, matches=matches)
+    return again if again is not None and again.differing < found.differing else found
+
+
+def _classify(one: ScaledPicture, other: ScaledPicture, laid: _Alignment, *, same_text: bool) -> Evidence:
+    """Return the evidence of one alignment; `same_text` (equal texts) allows larger differences of the pictures."""
+    found = laid.overlay
+    first = one.mirrored if laid.mirrored else one
+    whole = max(found.covers_one, found.covers_other) >= PART
+    marked = _is_watermark(found, first, other)
+    scale = float(np.sqrt(abs(np.linalg.det(found.affine[:, :2]))))
+    shrunk = not 0.7 < scale < 1 / 0.7
+    limit = SHRUNK_STRONG if shrunk else SAME_STRONG
+    tile = HOT_MIRRORED if laid.mirrored else HOT_SAME_TEXT if same_text else HOT_TILE
+    # More contrast amplifies compression artefacts.
+    hot = not shrunk and float(np.nanmax(found.heat)) >= tile * max(found.gain, 1 / max(found.gain, 0.1))
+    same = (
+        whole
+        and min(found.covers_one, found.covers_other) >= LEAST_SHARED
+        and found.differing <= SAME_DIFFERING
+        and ((found.strong <= limit and not hot) or marked)
+        and (found.surroundings >= PLAIN or found.covers_other >= LEAST_CROPPED)
+    )
+    colour, recoloured = colour_difference(first, other, affine=found.affine) if same else (0.0, 0.0)
+    evidence = Evidence(
+        tier=None,
+        matches=found.matches,
+        covers_one=round(found.covers_one, 3),
+        covers_other=round(found.covers_other, 3),
+        differing=round(found.differing, 4),
+        strong=round(found.strong, 6),
+        colour=round(colour, 1),
+    )
+    if not same or recoloured > (RECOLOURED_SAME_TEXT if same_text else RECOLOURED):
+        fits = found.matches >= TEMPLATE_MATCHES or (
+            found.matches == 0 and min(found.covers_one, found.covers_other) > 0.9
+        )
+        agrees = found.differing <= 1 - TEMPLATE_AGREES and fits and whole
+        return replace(evidence, tier=Tier.VARIANT if agrees else None)
+    edits = tuple(_edits(found, laid.mirrored, marked=marked, colour=colour))
+    return replace(evidence, tier=Tier.EDITED if edits else Tier.SAME, edits=edits)
+
+
+def _is_watermark(found: Overlay, one: ScaledPicture, other: ScaledPicture) -> bool:
+    """Return whether all strong differences are small writing in a corner of either picture."""
+    if not found.spots or found.strong > MARK_STRONG:
+        return False
+    width, height = other.size
+    longer = max(width, height)
+    for x, y, across, down in found.spots:
+        at_side = x <= MARK_EDGE or x + across >= 1 - MARK_EDGE
+        at_end = y <= MARK_EDGE or y + down >= 1 - MARK_EDGE
+        near = 0.5 if at_end else 0
+        reaches_in = x > near and x + across < 1 - near
+        if down * height > MARK_HEIGHT * longer or not at_end or (not at_side and reaches_in):
+            return False
+    return True
+
+
+def _edits(found: Overlay, mirrored: bool, *, marked: bool, colour: float) -> Iterator[Edit]:
+    """Yield the edits that make one picture the other."""
+    shared = min(found.covers_one, found.covers_other)
+    if shared < 0.97:
+        larger_is_plain = found.covers_one > 0.97 and found.surroundings >= 0.9
+        if larger_is_plain:
+            yield Edit.SCREENSHOT if shared < 0.6 else Edit.FRAME
+        else:
+            yield Edit.CROP
+    if mirrored:
+        yield Edit.MIRROR
+    if marked and found.strong > SAME_STRONG / 4:
+        yield Edit.WATERMARK
+    if abs(found.gain - 1) > 0.08 or abs(found.bias) > 10:
+        yield Edit.LIGHT
+    if colour >= COLOURED:
+        yield Edit.COLOUR
+    if float(np.nanmean(found.heat)) > BLURRED:
+        yield Edit.DETAIL
+
+
+def _apply_text_doubt(found: Evidence) -> Evidence:
+    """Return the evidence, lowered to a variant where pictures nearly agree but their texts differ.
+
+    A mirror image's text cannot be read, and a crop may have lost some: both are left as they are.
+    """
+    unreadable = Edit.MIRROR in found.edits or Edit.CROP in found.edits
+    differs = found.strong > SAME_STRONG / 4 or (found.differing or 0) > DOUBTFUL_DIFFERING
+    if found.text is not None and found.text < OTHER_TEXT and differs and not unreadable:
+        return replace(found, tier=Tier.VARIANT)
+    return found
+
+
+def text_agreement(text: str | None, other: str | None) -> float | None:
+    """Return how much two texts agree, 0 to 1; None where either is missing or too short.
+
+    The agreement is the normalised indel similarity of their letters and digits in lower case.
+
+    >>> text_agreement("One does not simply", "ONE DOES NOT SIMPLY!"), text_agreement("One does not simply", None)
+    (1.0, None)
+    """
+    if text is None or other is None:
+        return None
+    letters, others = _letters(text), _letters(other)
+    if min(len(letters), len(others)) < _LETTERS:
+        return None
+    return round(fuzz.ratio(letters, others) / 100, 3)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.lower()))
