@@ -1,1 +1,5 @@
-"""Duplicates among memes: evidence on two, candidates, groups."""
+"""Duplicates: compare two pictures, find candidates and groups in a library, match new pictures."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -48,7 +48,7 @@ def choose_kept(
         kept = [member for member, value in zip(left, values, strict=True) if value >= floor]
         if len(kept) == 1:
             beaten = max((member for member in left if member is not kept[0]), key=measure.of)
-            return kept[0].meme, f"{measure.name}: {measure.format(kept[0])}, the next has {measure.format(beaten)}"
+            return kept[0].meme, f"{measure.name}: {measure.format(kept[0])}, the next {measure.format(beaten)}"
         left = kept
     first = min(left, key=lambda member: member.meme.id)
     return first.meme, "equal by every criterion: indexed first"

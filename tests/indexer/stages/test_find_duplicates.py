@@ -216,7 +216,7 @@ def test_an_upload_finds_its_like(settings: Settings, catalogue: Catalogue, edit
     assert found[0].evidence.tier.is_duplicate
     others = [match for match in found if match.evidence.tier is Tier.VARIANT]
     assert [match.meme.name for match in others] in ([], ["5 with other words.png"])
-    assert matcher.match([scene(77)], load=load) == []
+    assert matcher.match([scene(77)]) == []
     own = catalogue.memes.at("Scenes/3.png")
     same = matcher.match(load(own), content_hash=own.content_hash)
     assert (same[0].meme.id, same[0].evidence.tier) == (own.id, Tier.IDENTICAL)

@@ -36,5 +36,5 @@ def test_another_film_is_nothing_and_another_text_a_variant() -> None:
 
 
 def test_a_content_without_pictures_is_refused() -> None:
-    with pytest.raises(ValueError, match="without pictures"):
+    with pytest.raises(ValueError, match="without frames"):
         compare_frames([], _film(range(1)))
