@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -38,6 +39,41 @@ HOMES = {
     "rich": ("web/",),
 }
 
+# Which chapters of its package a chapter may import. Flat modules (errors, settings, searcher, app …) are not listed:
+# the test of cycles covers them.
+CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "search": {
+        "catalogue": (),
+        "encoders": (),
+        "images": (),
+        "texts": ("catalogue",),
+        "index": ("encoders", "images"),
+        "query": ("index",),
+        "ranking": ("catalogue", "encoders", "images", "index", "query"),
+        "evaluation": ("catalogue", "encoders", "index", "query", "ranking", "texts"),
+        "duplicates": ("catalogue", "images", "index"),
+        "categories": ("catalogue", "images", "index"),
+    },
+    "indexer": {
+        "work": (),
+        "media": (),
+        "ocr": (),
+        "library": ("work",),
+        "stages": ("library", "media", "ocr", "work"),
+        "describe": ("library", "stages", "work"),
+        "curation": ("library", "stages", "work"),
+        "inbox": ("curation", "library", "media", "ocr", "stages", "work"),
+    },
+    "web": {
+        "background": (),
+        "curator": ("background",),
+        "site": (),
+        "api": ("background", "curator"),
+        "cli": ("curator",),
+    },
+}
+MOST_FLAT_MODULES = {"search": 14, "indexer": 8, "web": 12}
+
 
 def modules(layer: str) -> Iterator[Path]:
     yield from sorted((ROOT / layer).rglob("*.py"))
@@ -52,11 +88,47 @@ def imports(file: Path) -> Iterator[str]:
             yield node.module or ""
 
 
+def part_imports(package: str) -> dict[str, set[str]]:
+    """Return, for each chapter and flat module of a package, the others of the same package that it imports."""
+    edges: dict[str, set[str]] = {}
+    for file in modules(package):
+        part = file.relative_to(ROOT / package).parts[0].removesuffix(".py")
+        if part == "__init__":
+            continue
+        imported = {name.split(".")[1] for name in imports(file) if name.startswith(f"{package}.")}
+        edges.setdefault(part, set()).update(imported - {part})
+    return edges
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_imports_point_down(layer: str) -> None:
     above = (*LAYERS[LAYERS.index(layer) + 1 :], "tests", "benchmarks")
     upward = [(file.name, name) for file in modules(layer) for name in imports(file) if name.split(".")[0] in above]
     assert upward == []
+
+
+@pytest.mark.parametrize("package", CHAPTERS)
+def test_a_chapter_imports_the_chapters_that_the_table_allows_it(package: str) -> None:
+    assert set(CHAPTERS[package]) == {file.parent.name for file in (ROOT / package).glob("*/__init__.py")}
+    edges = part_imports(package)
+    wrong = {
+        f"{chapter} imports {other}"
+        for chapter, allowed in CHAPTERS[package].items()
+        for other in edges.get(chapter, set())
+        if other in CHAPTERS[package] and other not in allowed
+    }
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("package", CHAPTERS)
+def test_no_chapters_or_flat_modules_import_each_other_in_a_circle(package: str) -> None:
+    TopologicalSorter(part_imports(package)).prepare()  # raises CycleError with the parts of the circle
+
+
+@pytest.mark.parametrize("package", CHAPTERS)
+def test_a_package_stays_small_at_its_top(package: str) -> None:
+    flat = sorted(file.stem for file in (ROOT / package).glob("*.py") if file.stem not in ("__init__", "__main__"))
+    assert len(flat) <= MOST_FLAT_MODULES[package], flat
 
 
 @pytest.mark.parametrize("dependency", HOMES)
