@@ -47,7 +47,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "encoders": (),
         "images": (),
         "texts": ("catalogue",),
-        "index": ("encoders", "images"),
+        "index": ("catalogue", "encoders", "images"),
         "query": ("index",),
         "ranking": ("catalogue", "encoders", "images", "index", "query"),
         "evaluation": ("catalogue", "encoders", "index", "query", "ranking", "texts"),
