@@ -1,28 +1,23 @@
-"""Texts planted among a meme's own: how many are found, and how many of those found were planted.
+"""Agreement of texts: wrong descriptions planted among a meme's own: how many are found, and how many finds are right.
 
-    python build_library.py LIBRARY; memetica index LIBRARY/memes --data DATA
-    python -m benchmarks.agreement --data DATA
+    python -m benchmarks.agreement
+    python -m benchmarks.agreement cm50
 
-A share of the memes of cm50 that have two descriptions gets one of them, by chance, replaced by that of another meme:
-of the same template, where only the words differ, or of any other. A text is found when it is the least supported of
-its meme's and has less support than a threshold; the best by F1 is sought on one half of the memes, the figures are
-the other half's. `flagged` counts memes with two descriptions and no OCR text, where a contradiction can be seen but
-not who is wrong. `details` are a colour or a number changed in one description.
+A share of the memes that have two descriptions gets one of them replaced by another meme's: of the same template, where
+only words differ, or of any other. A text is found when it is the least supported of its meme's texts and its support
+is below a threshold. The best threshold by F1 is sought on the tuned half of the memes; figures are of the held-out
+half. `flagged` counts memes without OCR text: a contradiction can be seen there, but not which text is wrong. `details`
+are a colour or a number changed in one description. Search is measured before and after the texts are weighed.
 
-November 2026, OCR by RapidOCR, a fifth of the memes with a planted text, threshold 0.6 (the best, too):
-
-    with OCR, 2,010 trials    precision 1.000   recall 0.977 (same template 0.961, other template 0.995)
-    without, flagged          own 0.000   same template 0.951   other template 1.000
-    details                   colour 62 of 71   number 48 of 49   and none where nothing was changed
-
-The two descriptions of cm50 are by one model and share most of their words: those of several models agree less.
+The two descriptions of CM50 are by one model and share most words: those of several models agree less. In the demo
+library both are made of the same facts.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import shutil
+from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +27,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.machine import machine
+from benchmarks.data import Library, add_library, library_of
+from benchmarks.harness import Benchmark, Report, Skipped, is_held_out
 from indexer.stages.build_index import build_index
 from indexer.stages.embed_texts import embed_passages, split_texts
 from indexer.stages.weigh_texts import weights_of
@@ -48,12 +44,22 @@ from search.workspace import Workspace
 
 TEN = 10
 QUERY_WORDS = 8  # of what a description quotes
+BENCHMARK = Benchmark(
+    __doc__,
+    needs="nothing (the drawn demo library), or CM50: see python -m benchmarks.data --help",
+    takes="4 minutes with demo, 20 with cm50, most of it the first time, for drawing and indexing",
+)
+add_library(BENCHMARK)
+BENCHMARK.option("--share", 0.2, help="share of the memes with a planted text")
+BENCHMARK.option("--planted", 100, small=5, help="memes that get a wrong description and are searched")
+BENCHMARK.option("--trials", 5, small=1, help="repetitions with other seeds")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A meme's texts with their embeddings, descriptions first, and the template that it was made of."""
+    """A meme's path, its texts with their embeddings, descriptions first, and its template."""
 
+    path: str
     texts: tuple[Text, ...]
     vectors: NDArray[np.float32]
     template: str
@@ -68,7 +74,7 @@ class Trial:
     planted: int | None
 
 
-def cases(catalogue: Catalogue, *, encoder: str) -> list[Case]:
+def cases(catalogue: Catalogue, library: Library, *, encoder: str) -> list[Case]:
     """Return the memes with two descriptions, one simple and one detailed, and the OCR text that they may have."""
     found = []
     for meme in catalogue.memes.everything():
@@ -78,8 +84,8 @@ def cases(catalogue: Catalogue, *, encoder: str) -> list[Case]:
         ]
         if len(order) == 2:
             order += [at for at, one in enumerate(texts) if one.kind is TextKind.OCR]
-            template = meme.name.rsplit(".", 1)[0].rsplit(" ", 1)[0]
-            found.append(Case(tuple(texts[at] for at in order), vectors[order], template))
+            template = library.templates.get(meme.path, meme.path)
+            found.append(Case(meme.path, tuple(texts[at] for at in order), vectors[order], template))
     return found
 
 
@@ -147,38 +153,39 @@ def details(known: Sequence[Case], words: Sequence[str], *, seed: int) -> tuple[
     return changed, seen, before
 
 
-def searched(data: Path, *, planted: int) -> Iterator[str]:
-    """Yield in words what search does with planted descriptions before texts are weighed and afterwards.
+def searched(library: Library, report: Report, *, planted: int) -> None:
+    """Add how search ranks memes with a planted description, before and after their texts are weighed.
 
-    In a copy of the data folder, memes that have OCR get a further simple description: that of a meme of another
-    template, which leaves the library. Asked are the words that each planted description quotes, which should not find
-    the meme that it was planted on, and those of the meme's own descriptions, which should.
+    In a copy of the data folder, memes with OCR text get one more simple description: that of a meme of another
+    template, which leaves the library. The queries are the words that each planted description quotes, which should
+    not find the meme, and those that the meme's own description quotes, which should.
     """
+    table = report.table("search", {"texts": "", "query": "", "first": "d", "in ten": "d", "of": "d"})
     with TemporaryDirectory() as folder:
-        shutil.copytree(data, folder, dirs_exist_ok=True)
-        settings = Settings(data=Path(folder))
+        shutil.copytree(library.data, folder, dirs_exist_ok=True)
+        settings = Settings(library=library.memes, data=Path(folder))
         encoder = load_text_encoder(settings)
         with open_catalogue(settings) as catalogue:
-            asked = _plant(catalogue, encoder=encoder.name, count=planted)
+            asked = _plant(catalogue, library, encoder=encoder.name, count=planted)
             split_texts(catalogue)
             embed_passages(catalogue, encoder, progress=SILENT)
-            for when in ("before", "after"):
+            for when in ("before weighing", "after weighing"):
                 for meme in catalogue.memes.everything():
                     heard = assess_texts(catalogue, meme, encoder=encoder.name)
-                    weights = weights_of(catalogue, heard) if when == "after" else {}
+                    weights = weights_of(catalogue, heard) if when == "after weighing" else {}
                     catalogue.texts.put_weights(meme.id, weights)
                 build_index(Workspace(settings, catalogue), text_encoder=encoder.name, force=True)
                 searcher = Searcher(Workspace(settings, catalogue), text_encoder=encoder)
-                for side, name in enumerate(("the planted words", "the own words")):
+                for side, name in enumerate(("planted words", "own words")):
                     ranks = []
                     for id, queries in asked:
                         found = [hit.meme.id for hit in searcher.search(queries[side], k=TEN).hits]
                         ranks.append(found.index(id) + 1 if id in found else None)
                     firsts, tens = sum(rank == 1 for rank in ranks), sum(rank is not None for rank in ranks)
-                    yield f"{when} the weights, {name} find the meme first: {firsts}, in ten: {tens} of {len(asked)}"
+                    table.row(when, name, firsts, tens, len(asked))
 
 
-def _plant(catalogue: Catalogue, *, encoder: str, count: int) -> list[tuple[int, tuple[str, str]]]:
+def _plant(catalogue: Catalogue, library: Library, *, encoder: str, count: int) -> list[tuple[int, tuple[str, str]]]:
     """Plant descriptions on memes with OCR; return the memes' ids, the planted words and their own."""
     draw = np.random.default_rng(7)
     usable = []
@@ -193,7 +200,7 @@ def _plant(catalogue: Catalogue, *, encoder: str, count: int) -> list[tuple[int,
     for victim, source in zip(order[:count], order[count : 2 * count], strict=False):
         meme, _, own = usable[victim]
         other, body, words = usable[source]
-        if meme.name.rsplit(" ", 1)[0] == other.name.rsplit(" ", 1)[0]:
+        if library.templates.get(meme.path) == library.templates.get(other.path):
             continue
         catalogue.texts.put_reading(ReadingRecord(meme.content_hash, TextKind.SIMPLE, "planted", body.body))
         asked.append((meme.id, (words, own)))
@@ -202,38 +209,36 @@ def _plant(catalogue: Catalogue, *, encoder: str, count: int) -> list[tuple[int,
     return asked
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="data folder of an indexed cm50")
-    parser.add_argument("--share", type=float, default=0.2, help="of the memes, those with a planted text")
-    parser.add_argument("--planted", type=int, default=100, help="memes that get a wrong description, to be searched")
-    given = parser.parse_args()
-    print(machine())
-    settings = Settings(data=given.data)
-    with open_catalogue(settings, create=False) as catalogue:
-        known = cases(catalogue, encoder=settings.text_encoder)
-    split = np.random.default_rng(11).permutation(len(known)) < len(known) // 2
-    tuning = [case for case, first in zip(known, split, strict=True) if first]
-    testing = [case for case, first in zip(known, split, strict=True) if not first]
-
-    judged = [trial for seed in range(5) for trial in trials(tuning, share=given.share, ocr=True, seed=seed)]
+def measure(given: Namespace, report: Report) -> None:
+    """Print figures of the held-out half."""
+    library = library_of(given)
+    with library.workspace() as workspace:
+        known = cases(workspace.catalogue, library, encoder=workspace.settings.text_encoder)
+    tuning = [case for case in known if not is_held_out(case.path)]
+    testing = [case for case in known if is_held_out(case.path)]
+    if len(tuning) < 2 or len(testing) < 2:
+        raise Skipped("the library has too few memes with two descriptions.")
+    first, second = range(given.trials), range(given.trials, 2 * given.trials)
+    judged = [trial for seed in first for trial in trials(tuning, share=given.share, ocr=True, seed=seed)]
     ladder = np.round(np.arange(0.05, 1.0, 0.01), 2)
     best = max(ladder, key=lambda threshold: figures(judged, threshold)["f1"])
-    print(f"{len(known)} memes; the best threshold on {len(tuning)} of them is {best}, in use is {HALF}")
-    judged = [trial for seed in range(5, 10) for trial in trials(testing, share=given.share, ocr=True, seed=seed)]
+    report.note(f"{len(known)} memes; the best threshold on the tuned half, {len(tuning)}, is {best}; in use is {HALF}")
+    judged = [trial for seed in second for trial in trials(testing, share=given.share, ocr=True, seed=seed)]
+    table = report.table(f"with OCR text, {len(judged)} trials, held out", {"threshold": "", "": "", "value": ".3f"})
     for threshold in sorted({best, HALF}):
-        said = ", ".join(f"{name} {value:.3f}" for name, value in figures(judged, threshold).items())
-        print(f"with OCR, {len(judged)} trials, threshold {threshold}: {said}")
-    judged = [trial for seed in range(5, 10) for trial in trials(testing, share=given.share, ocr=False, seed=seed)]
+        for name, value in figures(judged, threshold).items():
+            table.row(f"{threshold}", name, value)
+    judged = [trial for seed in second for trial in trials(testing, share=given.share, ocr=False, seed=seed)]
+    table = report.table("without OCR text, held out", {"planted": "", "flagged": ".3f", "of": ",d"})
     for kind in ("own", "same template", "other template"):
         flagged = [min(trial.support) < HALF for trial in judged if trial.kind == kind]
-        print(f"without OCR, {kind}: {np.mean(flagged):.3f} of {len(flagged)} flagged")
+        table.row(kind, np.mean(flagged or [False]), len(flagged))
+    table = report.table("details, held out", {"changed": "", "seen": "d", "of": "d", "seen before the change": "d"})
     for name, words in (("colour", sorted(COLOURS)), ("number", [word for word in NUMBERS if word != "one"])):
         changed, seen, before = details(testing, words, seed=1)
-        print(f"details, {name}: {seen} of {changed} seen; {before} conflicts before the change")
-    for line in searched(given.data, planted=given.planted):
-        print(line)
+        table.row(name, seen, changed, before)
+    searched(library, report, planted=given.planted)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

@@ -1,20 +1,20 @@
-"""How long learning categories takes at any size, and how long one suggestion does.
+"""Category training at the size of a large library: seconds to train, to add one example, to suggest.
 
-    python -m benchmarks.category_training [--memes 30000] [--categories 100]
+    python -m benchmarks.category_training
+    python -m benchmarks.category_training --memes 30000 --categories 100
 
-Memes are drawn: each category has templates of its own, each template a look and a fingerprint that its memes vary, and
-words that lean towards the category. What takes time does not depend on what they mean.
+Memes are made up: each category has templates of its own, each template a look and a fingerprint that its memes vary,
+and words that lean towards the category. Times do not depend on what they mean.
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
+from argparse import Namespace
 from time import perf_counter
 
 import numpy as np
 
-from benchmarks.machine import machine
+from benchmarks.harness import Benchmark, Report, peak_memory, percentiles, timed
 from search.categories.features import Known, traits_of
 from search.categories.splits import groups_of
 from search.categories.suggester import Suggester
@@ -23,6 +23,10 @@ from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
 
 WORDS = 384
 TEMPLATES = 10  # of each category
+SUGGESTIONS = 50
+BENCHMARK = Benchmark(__doc__, needs="nothing", takes="3 minutes")
+BENCHMARK.option("--memes", 30_000, small=300, help="made-up memes")
+BENCHMARK.option("--categories", 100, small=5, help="categories of them")
 
 
 def drawn(memes: int, categories: int, *, seed: int) -> Known:
@@ -45,34 +49,26 @@ def drawn(memes: int, categories: int, *, seed: int) -> Known:
     )
 
 
-def main() -> None:
+def measure(given: Namespace, report: Report) -> None:
     """Print seconds, and the memory at its highest."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--memes", type=int, default=30_000)
-    parser.add_argument("--categories", type=int, default=100)
-    given = parser.parse_args()
-    print(machine())
     known = drawn(given.memes, given.categories, seed=7)
     every = np.arange(given.memes)
-    began = perf_counter()
+    table = report.table(f"{given.memes:,} memes of {given.categories} categories", {"step": "", "seconds": ".2f"})
+    begun = perf_counter()
     duplicates, variants = groups_of(known)
-    print(f"groups of {given.memes:,} memes: {perf_counter() - began:.1f} s")
-    began = perf_counter()
+    table.row("groups of duplicates and variants", perf_counter() - begun)
+    begun = perf_counter()
     model, held = fit(known.of(every[:-1]), names={}, duplicates=duplicates[:-1], variants=variants[:-1])
     right = np.mean(np.array(held.categories)[held.probabilities.argmax(axis=1)] == np.array(known.categories[:-1]))
-    print(f"learning anew, with what is held out: {perf_counter() - began:.1f} s; top-1 {right:.3f}")
-    began = perf_counter()
+    table.row("training, with held-out predictions", perf_counter() - begun)
+    begun = perf_counter()
     model = fit_again(model, known, names={})
-    print(f"learning one more: {perf_counter() - began:.2f} s")
+    table.row("adding one example", perf_counter() - begun)
     suggester = Suggester(model, known)
-    times = []
-    for at in range(50):
-        began = perf_counter()
-        suggester.suggest(known.traits.of(every[at : at + 1]))
-        times.append(perf_counter() - began)
-    print(f"a suggestion: p50 {1000 * float(np.median(times)):.1f} ms, of 50")
-    print(f"memory at its highest: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+    p50, _ = percentiles(timed(lambda at: suggester.suggest(known.traits.of(every[at : at + 1])), range(SUGGESTIONS)))
+    report.note(f"one suggestion: p50 {p50:.1f} ms; top-1 of the held-out predictions {right:.3f}")
+    report.note(f"memory at its highest: {peak_memory():,.0f} MB")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

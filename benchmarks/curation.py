@@ -1,22 +1,22 @@
-"""What a decision costs a curator: the time between a key and the next group, and what a batch takes.
+"""A curator's decisions on duplicates: from a key to the next group, and a batch of merges, at 30,000 memes.
 
+    python -m benchmarks.curation
     python -m benchmarks.curation FOLDER --memes 30000 --groups 2000
 
-Writes a library of small files into the folder and pairs into its catalogue, then decides through the site's own pages.
+Writes a library of small files with pairs in its catalogue, then decides through the site's own pages, in process. The
+library is removed afterwards unless FOLDER names it; decisions use it up.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
-import time
-from collections.abc import Callable
+import tempfile
+from argparse import Namespace
 from pathlib import Path
-from statistics import median, quantiles
 
 from flask.testing import FlaskClient
 
-from benchmarks.machine import machine
+from benchmarks.harness import Benchmark, Report, percentiles, seconds_of, timed
 from indexer.curation.duplicates import apply, propose
 from indexer.library.scan import scan_library
 from indexer.work.progress import SILENT
@@ -30,6 +30,12 @@ from web.curator.passwords import set_password
 
 PASSWORD = "a password of the benchmark"
 CATEGORIES = 300
+BENCHMARK = Benchmark(__doc__, needs="nothing; Argon2 makes signing in take about 0.1 s", takes="4 minutes")
+BENCHMARK.parser.add_argument("folder", nargs="?", type=Path, help="keeps the library (default: a temporary folder)")
+BENCHMARK.option("--memes", 30_000, small=200, help="memes of a new library")
+BENCHMARK.option("--groups", 2_000, small=60, help="pairs of duplicates among them")
+BENCHMARK.option("--decisions", 20, small=3, help="decisions of each kind to time")
+BENCHMARK.option("--batch", 200, small=20, help="merges of the batch")
 
 
 def prepare(settings: Settings, *, memes: int, groups: int) -> None:
@@ -49,13 +55,6 @@ def prepare(settings: Settings, *, memes: int, groups: int) -> None:
     set_password(settings.data, PASSWORD)
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return the seconds that work took."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
 def field(page: str, name: str) -> str:
     """Return the value of a form's field."""
     found = re.search(rf'name="{name}" value="([^"]+)"', page)
@@ -64,7 +63,7 @@ def field(page: str, name: str) -> str:
 
 
 def decide(client: FlaskClient, address: str, decision: str) -> str:
-    """Decide on the group at an address as its page would, and return the address of the next."""
+    """Decide on the group at an address as its page does; return the address of the next group."""
     page = client.get(address).text
     form = {name: field(page, name) for name in ("csrf", "seen", "keep", "other")}
     answer = client.post(address.partition("?")[0], data=form | {"decision": decision})
@@ -72,37 +71,34 @@ def decide(client: FlaskClient, address: str, decision: str) -> str:
     return str(answer.location)
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--memes", type=int, default=30_000)
-    arguments.add_argument("--groups", type=int, default=2_000)
-    arguments.add_argument("--decisions", type=int, default=20)
-    given = arguments.parse_args()
-    settings = Settings(library=given.folder.absolute() / "memes", data=given.folder.absolute() / "data")
-    print(machine())
-    prepare(settings, memes=given.memes, groups=given.groups)
-    client = create_app(Workspace(settings, open_catalogue(settings))).test_client()
-    client.post("/sign-in", data={"csrf": field(client.get("/sign-in").text, "csrf"), "password": PASSWORD})
-    listed = [timed(lambda: client.get("/curator/duplicates")) for _ in range(3)]
-    print(f"{'list, first and again':24} {1000 * listed[0]:,.0f} ms, {1000 * listed[-1]:,.0f} ms")
-    found = re.search(r'<a href="(/curator/duplicates/[0-9a-f]{16})">', client.get("/curator/duplicates").text)
-    assert found, "nothing is left to decide: begin with a new folder"
-    for decision in ("distinct", "merge"):
-        address, seconds = found[1], []
-        for _ in range(given.decisions):
-            begun = time.perf_counter()
+def measure(given: Namespace, report: Report) -> None:
+    """Print the time of a decision and of a batch."""
+    with tempfile.TemporaryDirectory() as aside:
+        folder = (given.folder or Path(aside)).absolute()
+        settings = Settings(library=folder / "memes", data=folder / "data")
+        prepare(settings, memes=given.memes, groups=given.groups)
+        client = create_app(Workspace(settings, open_catalogue(settings))).test_client()
+        client.post("/sign-in", data={"csrf": field(client.get("/sign-in").text, "csrf"), "password": PASSWORD})
+        listed = timed(lambda _: client.get("/curator/duplicates"), range(3))
+        report.note(f"list of groups: first {1000 * listed[0]:,.0f} ms, again {1000 * listed[-1]:,.0f} ms")
+        found = re.search(r'<a href="(/curator/duplicates/[0-9a-f]{16})">', client.get("/curator/duplicates").text)
+        if not found:
+            raise SystemExit("Nothing is left to decide: begin with a new folder.")
+        address = found[1]
+
+        def decide_next(decision: str) -> None:
+            nonlocal address
             address = decide(client, address, decision)
-            seconds.append(time.perf_counter() - begun)
-        found = re.search(r"(.*)", address)
-        assert found
-        label = f"{decision} and next page"
-        print(f"{label:24} p50 {1000 * median(seconds):,.0f} ms   p95 {1000 * quantiles(seconds, n=20)[-1]:,.0f} ms")
-    with open_catalogue(settings) as catalogue:
-        proposals = propose(Workspace(settings, catalogue))[:200]
-        seconds_taken = timed(lambda: apply(Workspace(settings, catalogue), proposals))
-        print(f"{'batch of 200 merges':24} {seconds_taken:.1f} s")
+
+        table = report.table("decision and next page", {"decision": "", "p50 ms": ",.0f", "p95 ms": ",.0f"})
+        for decision in ("distinct", "merge"):
+            table.row(decision, *percentiles(timed(decide_next, [decision] * given.decisions)))
+        with open_catalogue(settings) as catalogue:
+            workspace = Workspace(settings, catalogue)
+            proposals = propose(workspace)[: given.batch]
+            seconds = seconds_of(lambda: apply(workspace, proposals))
+            report.note(f"batch of {len(proposals)} merges: {seconds:.1f} s")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

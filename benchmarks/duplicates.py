@@ -1,38 +1,34 @@
-"""How well duplicates are found among drawn memes, beside the two hashes that people use.
+"""Duplicate detection: recall by kind of edit and precision, beside pHash and PDQ at their published thresholds.
 
-python -m benchmarks.duplicates --seed 14 15
-python -m benchmarks.duplicates LIBRARY DATA
+    python -m benchmarks.duplicates
+    python -m benchmarks.duplicates real_memes --seeds 14 15 21
+    python -m benchmarks.duplicates LIBRARY DATA
 
-Without folders, a library is drawn by ../shared/real_memes/build_library.py, decoded and read by our own OCR
-(`--no-ocr` leaves that out); a LIBRARY drawn before can be given with its indexed DATA. Limits were tuned on seeds 7,
-11 to 13 and 16 to 20; report others. Two copies of one meme are copies of each other: a pair of them is right, though
-not asked for.
-
-Per transformation: the share of pairs found by Memetica (two memes in one group), by imagededup's PHash at its
-published threshold (10 of 64 bits; computed by imagehash, because imagededup installs a torchvision that does not fit
-our torch) and by PDQ at its own (31 of 256).
+A pair is found when both memes are in one group. Copies of one meme are copies of each other. pHash is imagededup's, at
+its threshold of 10 of 64 bits, computed by imagehash (imagededup needs another torchvision than ours); PDQ's is 31 of
+256. `other captions taken` counts pairs of one template with different captions; none should be found. On real_memes,
+150 memes a seed are also drawn twice with one word changed. Limits were tuned on real_memes' seeds 7, 11 to 13 and 16
+to 20: report others.
 """
 
 from __future__ import annotations
 
-import argparse
+import importlib
 import io
-import json
-import subprocess
 import sys
-import tempfile
+from argparse import Namespace
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
-from pathlib import Path
 from random import Random
 
-import imagehash
 import numpy as np
 from PIL import Image
 
-from benchmarks.machine import machine
+from benchmarks.data import Library, add_library, library_of, shared
+from benchmarks.harness import Benchmark, Report, Skipped
 from indexer.library.scan import scan_library
+from indexer.media.decode import decode
 from indexer.ocr.engines import load_ocr_engine
 from indexer.stages.decode import decode_memes
 from indexer.stages.embed_texts import split_texts
@@ -46,23 +42,34 @@ from search.images.fingerprints import PDQ, PDQ_SAME, hamming
 from search.settings import Settings
 from search.workspace import Workspace
 
-SHARED = Path(__file__).parents[2] / "shared" / "real_memes"
+try:
+    import imagehash
+except ImportError:
+    imagehash = None
+
 PHASH_SAME = 10  # of 64 bits
+WORDS_CHANGED = 150  # memes drawn twice, for each seed
 Pair = frozenset[str]
+BENCHMARK = Benchmark(
+    __doc__,
+    needs="imagehash (pip install 'memetica[benchmarks]'); real_memes, or the drawn demo library by default",
+    takes="2 minutes with demo, 10 a seed with 1,000 memes of real_memes",
+)
+add_library(BENCHMARK)
+BENCHMARK.parser.add_argument("--seeds", type=int, nargs="+", help="of several drawn libraries, summed up")
+BENCHMARK.parser.add_argument("--no-ocr", action="store_true", help="compare by pictures alone")
 
 
-def build(folder: Path, *, memes: int, seed: int, ocr: bool = True) -> Settings:
-    """Draw a library, scan, decode and read it; return its settings."""
-    command = [sys.executable, str(SHARED / "build_library.py"), str(folder / "library")]
-    subprocess.run([*command, "--memes", str(memes), "--seed", str(seed)], check=True, stderr=subprocess.DEVNULL)
-    settings = Settings(library=folder / "library" / "memes", data=folder / "data")
-    with open_catalogue(settings) as catalogue:
-        scan_library(settings.library, catalogue, progress=SILENT)
-        decode_memes(Workspace(settings, catalogue), progress=SILENT)
-        if ocr and (engine := load_ocr_engine(settings)) is not None:
-            ocr_memes(Workspace(settings, catalogue), engine, progress=SILENT)
-            split_texts(catalogue)
-    return settings
+def compared(library: Library, *, ocr: bool) -> tuple[Workspace, float]:
+    """Scan, decode, read and compare a library; return its workspace and the seconds of comparing."""
+    settings = Settings(library=library.memes, data=library.data, ocr_engine="rapidocr" if ocr else "none").absolute()
+    workspace = Workspace(settings, open_catalogue(settings))
+    scan_library(settings.library, workspace.catalogue, progress=SILENT)
+    decode_memes(workspace, progress=SILENT)
+    if ocr and (engine := load_ocr_engine(settings)) is not None:
+        ocr_memes(workspace, engine, progress=SILENT)
+        split_texts(workspace.catalogue)
+    return workspace, compare_library(workspace, progress=SILENT).seconds
 
 
 def grouped(catalogue: Catalogue) -> set[Pair]:
@@ -85,8 +92,10 @@ def by_phash(settings: Settings, paths: list[str]) -> set[Pair]:
     """Return the pairs that imagehash's pHash of 64 bits takes for the same at imagededup's threshold."""
     codes = []
     for path in paths:
-        with Image.open(settings.library / path) as file:
-            codes.append(np.packbits(imagehash.phash(file.convert("RGB")).hash.ravel()))
+        picture = decode(
+            settings.library / path, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes
+        ).pictures[0]
+        codes.append(np.packbits(imagehash.phash(picture.convert("RGB")).hash.ravel()))
     return _near(paths, np.array(codes), PHASH_SAME)
 
 
@@ -100,12 +109,12 @@ def _near(paths: list[str], codes: np.ndarray, radius: int) -> set[Pair]:
 
 def one_word_changed(count: int, *, seed: int) -> tuple[int, int]:
     """Return how many of the memes drawn twice, one word changed, pass as duplicates, and how many were drawn."""
-    sys.path.insert(0, str(SHARED))
-    from build_library import read_captions, read_templates, render
+    sys.path.insert(0, str(shared("real_memes")))
+    builder = importlib.import_module("build_library")
 
     rng = Random(f"{seed} one word")
-    captions = read_captions(SHARED)
-    templates = {template.id: template for template in read_templates(SHARED)}
+    captions = builder.read_captions(shared("real_memes"))
+    templates = {template.id: template for template in builder.read_templates(shared("real_memes"))}
     words = sorted({word for own in captions.values() for texts in own for text in texts for word in text.split()})
     accepted = 0
     for _ in range(count):
@@ -117,7 +126,7 @@ def one_word_changed(count: int, *, seed: int) -> tuple[int, int]:
         changed[at] = rng.choice([word for word in words if word.lower() != changed[at].lower()])
         size = rng.random()
         one, other = (
-            _encoded(render(templates[id], caption, Random(size)), rng.randint(80, 92))
+            _encoded(builder.render(templates[id], caption, Random(size)), rng.randint(80, 92))
             for caption in (tuple(texts), tuple([*texts[:zone], " ".join(changed), *texts[zone + 1 :]]))
         )
         tier = compare(one, other).tier
@@ -133,48 +142,46 @@ def _encoded(picture: Image.Image, quality: int) -> Image.Image:
 
 @dataclass
 class Judged:
-    """The pairs of one library or several that there are, by transformation, and those that each way finds."""
+    """The pairs of copies in one or several libraries, by transformation, and the pairs that each method finds."""
 
     ways: dict[str, set[Pair]] = field(default_factory=dict)
     found: dict[str, set[Pair]] = field(default_factory=dict)
     right: set[Pair] = field(default_factory=set)
     others: set[Pair] = field(default_factory=set)  # of one template, with other captions
 
-    def add(self, workspace: Workspace, *, name: str) -> None:
-        """Look for the duplicates of a library; its name tells its memes from those of others."""
+    def add(self, workspace: Workspace, library: Library) -> None:
+        """Add a library's pairs, and those that each method finds in it."""
 
         def named(pairs: Iterable[Pair]) -> set[Pair]:
-            return {frozenset(f"{name}/{path}" for path in pair) for pair in pairs}
+            return {frozenset(f"{library.root.name}/{path}" for path in pair) for pair in pairs}
 
-        truth = json.loads((workspace.library.parent / "truth.json").read_text("utf-8"))
         asked: set[Pair] = set()
-        for one in truth["duplicates"]:
-            pair = frozenset(one[side].removeprefix("memes/") for side in ("original", "copy"))
+        for one in library.copies:
+            pair = frozenset((one.original, one.path))
             asked.add(pair)
-            self.ways.setdefault(one["transformation"], set()).update(named([pair]))
+            self.ways.setdefault(one.transformation, set()).update(named([pair]))
         right = _closed(asked)
         self.right |= named(right)
-        self.others |= named(_same_template(truth) - right)
-        paths = [meme.path for meme in workspace.catalogue.memes.everything()]
-        found = {
-            "Memetica": grouped(workspace.catalogue),
-            "PHash ≤ 10": by_phash(workspace.settings, paths),
-            "PDQ ≤ 31": by_pdq(workspace.catalogue),
-        }
-        for way, pairs in found.items():
-            self.found.setdefault(way, set()).update(named(pairs))
+        self.others |= named(_same_template(library) - right)
+        files = [meme.path for meme in workspace.catalogue.memes.everything() if meme.path in library.templates]
+        found = {"Memetica": grouped(workspace.catalogue)}
+        if imagehash is not None:
+            found["PHash ≤ 10"] = by_phash(workspace.settings, files)
+        found["PDQ ≤ 31"] = by_pdq(workspace.catalogue)
+        for method, pairs in found.items():
+            self.found.setdefault(method, set()).update(named(pairs))
 
-    def report(self) -> None:
-        """Print the table and the sums."""
+    def report(self, report: Report) -> None:
+        """Print recall by transformation, and the sums."""
         asked = set().union(*self.ways.values())
         found = self.found.values()
-        print(f"{'recall':22}{'pairs':>6}" + "".join(f"{name:>12}" for name in self.found))
+        table = report.table("recall", {"edit": "", "pairs": ",d", **dict.fromkeys(self.found, ".3f")})
         for way, pairs in sorted(self.ways.items()):
-            print(f"{way:22}{len(pairs):6}" + "".join(f"{_share(pairs, has):12.3f}" for has in found))
-        print(f"{'all':22}{len(asked):6}" + "".join(f"{_share(asked, has):12.3f}" for has in found))
-        print(f"{'precision':22}{'':6}" + "".join(f"{_share(has, self.right):12.3f}" for has in found))
-        shares = "".join(f"{100 * _share(self.others, has):11.2f}%" for has in found)
-        print(f"{'other captions taken':22}{len(self.others):6}{shares}")
+            table.row(way, len(pairs), *(_share(pairs, has) for has in found))
+        table.row("all", len(asked), *(_share(asked, has) for has in found))
+        table = report.table("precision", {"": "", "pairs": ",d", **dict.fromkeys(self.found, ".4f")})
+        table.row("precision", None, *(_share(has, self.right) for has in found))
+        table.row("other captions taken", len(self.others), *(_share(self.others, has) for has in found))
 
 
 def _closed(pairs: Iterable[Pair]) -> set[Pair]:
@@ -186,11 +193,10 @@ def _closed(pairs: Iterable[Pair]) -> set[Pair]:
     return {frozenset(pair) for own in together.values() for pair in combinations(sorted(own), 2)}
 
 
-def _same_template(truth: dict) -> set[Pair]:
-    template = {one["path"].removeprefix("memes/"): one["template"] for one in truth["memes"]}
+def _same_template(library: Library) -> set[Pair]:
     by_template: dict[str, list[str]] = {}
-    for path, id in template.items():
-        by_template.setdefault(id, []).append(path)
+    for path in library.captions:
+        by_template.setdefault(library.templates[path], []).append(path)
     return {frozenset(pair) for paths in by_template.values() for pair in combinations(paths, 2)}
 
 
@@ -199,39 +205,27 @@ def _share(of: Iterable[Pair], has: set[Pair]) -> float:
     return sum(pair in has for pair in pairs) / max(1, len(pairs))
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("library", type=Path, nargs="?")
-    arguments.add_argument("data", type=Path, nargs="?")
-    arguments.add_argument("--memes", type=int, default=1000)
-    arguments.add_argument("--seed", type=int, nargs="+", default=[14], help="of the memes drawn, a library each")
-    arguments.add_argument("--no-ocr", action="store_true", help="compare by the pictures alone")
-    given = arguments.parse_args()
-    if given.library is not None and len(given.seed) > 1:
-        arguments.error("a library that is given was drawn with one seed")
-    print(machine(), flush=True)
+def measure(given: Namespace, report: Report) -> None:
+    """Print the sums over all seeds."""
     judged, accepted, changed = Judged(), 0, 0
-    for seed in given.seed:
-        with tempfile.TemporaryDirectory() as folder:
-            if given.library is None:
-                settings = build(Path(folder), memes=given.memes, seed=seed, ocr=not given.no_ocr)
-                print(f"{given.memes} memes drawn with seed {seed}, {'no' if given.no_ocr else 'our own'} OCR")
-            else:
-                settings = Settings(library=given.library / "memes", data=given.data)
-                print(f"{given.library.name}, OCR as indexed")
-            with open_catalogue(settings) as catalogue:
-                decode_memes(
-                    Workspace(settings, catalogue), progress=SILENT
-                )  # a library given may be an earlier version's
-                report = compare_library(Workspace(settings, catalogue), progress=SILENT)
-                pairs = len(catalogue.pairs.compared())
-                print(f"{catalogue.memes.count()} memes, {pairs} pairs compared in {report.seconds:.0f} s", flush=True)
-                judged.add(Workspace(settings, catalogue), name=str(seed))
-        taken, drawn = one_word_changed(150, seed=seed)
-        accepted, changed = accepted + taken, changed + drawn
-    judged.report()
-    print(f"one word changed: {accepted} of {changed} taken for duplicates, by the pictures alone")
+    for seed in given.seeds or [given.seed]:
+        library = library_of(Namespace(**{**vars(given), "seed": seed}))
+        if given.data is None:
+            library = replace(library, data=library.root / ("data-without-ocr" if given.no_ocr else "data"))
+        workspace, seconds = compared(library, ocr=not (given.no_ocr or given.small))
+        with workspace:
+            memes, pairs = workspace.catalogue.memes.count(), len(workspace.catalogue.pairs.compared())
+            report.note(f"{library.root.name}: {memes} memes, {pairs} pairs; what was new compared in {seconds:.0f} s")
+            judged.add(workspace, library)
+        if library.name == "real_memes":
+            taken, drawn = one_word_changed(WORDS_CHANGED, seed=seed)
+            accepted, changed = accepted + taken, changed + drawn
+    if not judged.ways:
+        raise Skipped("the library has no copies.")
+    judged.report(report)
+    if changed:
+        report.note(f"one word changed: {accepted} of {changed} taken for duplicates, by pictures alone")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

@@ -1,30 +1,31 @@
-"""What finding duplicates costs as fingerprints and memes grow.
+"""What finding duplicates costs as fingerprints, memes and uploads grow.
 
-python -m benchmarks.duplicates_scale fingerprints 100000
-python -m benchmarks.duplicates_scale fingerprints 1000000
-python -m benchmarks.duplicates_scale upload 30000
-python -m benchmarks.duplicates_scale library 870
-python -m benchmarks.duplicates_scale library 8700
+    python -m benchmarks.duplicates_scale                       # fingerprints 10000
+    python -m benchmarks.duplicates_scale fingerprints 1000000
+    python -m benchmarks.duplicates_scale upload 30000
+    python -m benchmarks.duplicates_scale library 8700
 
-A library is drawn by ../shared/real_memes/build_library.py, with 15 copies of every hundred memes.
+`fingerprints`: all near pairs among so many made-up fingerprints, and the share of planted copies found. `upload`: one
+picture against so many made-up memes. `library`: every stage, without OCR, on real_memes with 15 copies of every
+hundred memes; without that data set, on the drawn demo library.
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
-import subprocess
-import sys
 import time
+from argparse import Namespace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.machine import machine
+from benchmarks.data import drawn_library
+from benchmarks.harness import Benchmark, Report, Skipped, peak_memory, percentiles, timed
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
 from indexer.stages.find_duplicates import compare_library
@@ -40,12 +41,16 @@ from search.meme import MediaType, Meme
 from search.settings import Settings
 from search.workspace import Workspace
 
-SHARED = Path(__file__).parents[2] / "shared" / "real_memes"
 DRAWN = 1000
+BENCHMARK = Benchmark(
+    __doc__, needs="nothing; `library` draws real_memes where it is here", takes="a second to ten minutes, by amount"
+)
+BENCHMARK.parser.add_argument("what", nargs="?", choices=("fingerprints", "upload", "library"), default="fingerprints")
+BENCHMARK.parser.add_argument("amount", nargs="?", type=int, help="fingerprints or memes (default: 10000, 30000, 870)")
 COPIES = 0.05  # share of the fingerprints that are copies, each with up to PDQ_SAME bits changed
 
 
-def fingerprints(count: int) -> None:
+def fingerprints(report: Report, count: int) -> None:
     """Print how long all near pairs take among made-up fingerprints, and how many of those put in are found."""
     generator = np.random.default_rng(0)
     codes = generator.integers(0, 256, (count, 32), dtype=np.uint8)
@@ -60,16 +65,17 @@ def fingerprints(count: int) -> None:
     keys = set((pairs[:, 0] * count + pairs[:, 1]).tolist())
     found = sum(at * count + count - 1 - at in keys for at in range(copies))
     assert (hamming(codes[pairs[:, 0]], codes[pairs[:, 1]]) == distances).all()
-    print(f"{count} fingerprints: {len(pairs)} near pairs in {seconds:.1f} s, {found} of {copies} copies, {_memory()}")
+    table = report.table("near pairs", {"fingerprints": ",d", "pairs": ",d", "seconds": ".1f", "copies found": ".3f"})
+    table.row(count, len(pairs), seconds, found / max(1, copies))
 
 
-def upload(count: int) -> None:
+def upload(report: Report, count: int) -> None:
     """Print how long a question takes against made-up memes; what it asks about is drawn, and one meme is its copy."""
     generator = np.random.default_rng(0)
     drawn = generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)
     picture = Image.fromarray(drawn).resize((640, 480), Image.Resampling.NEAREST)
     own = signature_of([picture])
-    features = [own]
+    signatures = [own]
     for _ in range(count - 1):
         keypoints = Keypoints(
             generator.uniform(0, 480, (80, 2)).astype(np.float32),
@@ -78,65 +84,63 @@ def upload(count: int) -> None:
             generator.integers(0, 256, (80, 32), dtype=np.uint8),
         )
         bits = generator.integers(0, 256, (1, 32), dtype=np.uint8)
-        features.append(Signature(bits, mirrored_bits(bits), (keypoints,), ()))
+        signatures.append(Signature(bits, mirrored_bits(bits), (keypoints,), ()))
     hashes = [f"{place:064}" for place in range(count)]
     begun = time.monotonic()
     meme = Meme(1, "a.png", "", hashes[0], MediaType.IMAGE, datetime.now(UTC), 1)
-    matcher = Matcher(Candidates(hashes, features), dict.fromkeys(hashes, meme), {}, lambda meme: [picture])
+    matcher = Matcher(Candidates(hashes, signatures), dict.fromkeys(hashes, meme), {}, lambda meme: [picture])
     opened = time.monotonic() - begun
     asked = picture.resize((500, 375))
-    times = []
-    for _ in range(20):
-        begun = time.monotonic()
-        found = matcher.match([asked])
-        times.append(time.monotonic() - begun)
-    assert found
-    p50, p95 = np.percentile(times, (50, 95)) * 1000
-    print(f"an upload against {count} memes: p50 {p50:.0f} ms, p95 {p95:.0f} ms; opened in {opened:.1f} s, {_memory()}")
+    assert matcher.match([asked])
+    seconds = timed(lambda _: matcher.match([asked]), range(20))
+    table = report.table("an upload", {"memes": ",d", "p50 ms": ".0f", "p95 ms": ".0f", "opened in s": ".1f"})
+    table.row(count, *percentiles(seconds), opened)
 
 
-def library(memes: int) -> None:
+def library(report: Report, memes: int) -> None:
     """Print how long each stage takes, from a folder of drawn memes to their groups, without OCR."""
     with TemporaryDirectory() as folder:
-        # The shared memes have captions for some thousands: more are drawn as libraries beside each other.
-        for seed in range(12, 12 + ceil(memes / DRAWN)):
-            command = [sys.executable, str(SHARED / "build_library.py"), f"{folder}/drawn {seed}"]
-            wanted = min(DRAWN, memes - DRAWN * (seed - 12))
-            subprocess.run(
-                [*command, "--memes", str(wanted), "--seed", str(seed)], check=True, stderr=subprocess.DEVNULL
-            )
-            (Path(folder) / "library").mkdir(exist_ok=True)
-            for category in (Path(folder) / f"drawn {seed}" / "memes").iterdir():
-                category.rename(Path(folder) / "library" / f"{category.name} - {seed}")
+        try:
+            # real_memes has captions for some thousands: more are drawn as libraries beside each other.
+            drawn = [
+                drawn_library("real_memes", memes=min(DRAWN, memes - DRAWN * at), seed=12 + at)
+                for at in range(ceil(memes / DRAWN))
+            ]
+        except Skipped as error:
+            report.note(f"The demo library instead of real_memes: {error}")
+            drawn = [drawn_library("demo", memes=memes)]
+        for at, one in enumerate(drawn):
+            for category in one.memes.iterdir():
+                copytree(category, Path(folder) / "library" / f"{category.name} - {at}")
         settings = Settings(library=Path(folder) / "library", data=Path(folder) / "data")
         with open_catalogue(settings) as catalogue:
             begun = time.monotonic()
             scan_library(settings.library, catalogue, progress=SILENT)
             decode_memes(Workspace(settings, catalogue), progress=SILENT)
             decoded = time.monotonic() - begun
-            report = compare_library(Workspace(settings, catalogue), progress=SILENT)
+            report_of = compare_library(Workspace(settings, catalogue), progress=SILENT)
             begun = time.monotonic()
             groups = len(find_groups(catalogue))
             grouped = time.monotonic() - begun
             pairs = len(catalogue.pairs.compared())
-            print(
-                f"{catalogue.memes.count()} memes: scanned and decoded in {decoded:.0f} s, {pairs} pairs compared in "
-                f"{report.seconds:.0f} s, {groups} groups in {grouped:.1f} s, {_memory()}"
-            )
+            columns = {"memes": ",d", "scan, decode s": ".0f", "pairs": ",d", "compare s": ".0f"}
+            table = report.table("stages", {**columns, "groups": ",d", "group s": ".1f"})
+            table.row(catalogue.memes.count(), decoded, pairs, report_of.seconds, groups, grouped)
 
 
-def _memory() -> str:
-    return f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB"
+USUAL: dict[str, tuple[Callable[[Report, int], None], int, int]] = {
+    "fingerprints": (fingerprints, 10_000, 2_000),
+    "upload": (upload, 30_000, 200),
+    "library": (library, 870, 40),
+}
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("what", choices=("fingerprints", "upload", "library"))
-    arguments.add_argument("amount", type=int)
-    given = arguments.parse_args()
-    print(machine())
-    {"fingerprints": fingerprints, "upload": upload, "library": library}[given.what](given.amount)
+def measure(given: Namespace, report: Report) -> None:
+    """Print one table, and the memory at its highest."""
+    work, usual, small = USUAL[given.what]
+    work(report, given.amount or (small if given.small else usual))
+    report.note(f"memory at its highest: {peak_memory():,.0f} MB")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

@@ -1,29 +1,30 @@
-"""A query end to end, as a visitor has it: over HTTP at 30,000 memes, and by the command from cold.
+"""A query end to end: over HTTP against a running server, and by the command from cold, at 30,000 made-up memes.
 
+    python -m benchmarks.http
     python -m benchmarks.http FOLDER --memes 30000
 
-The library is that of `benchmarks.scale`: real texts, embeddings that are random directions; queries go through the
-real text encoder. Prints the median and 95th percentile of whole requests, the server's memory, and the command's time.
+The library is that of `benchmarks.scale`, under the real text encoder's name: texts are real, embeddings are random
+directions, and queries go through the real encoder. Reports whole requests over one open connection, the server's
+resident memory, and the time of a whole `memetica search`.
 """
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from urllib.parse import quote, urlsplit
 
-from benchmarks.machine import machine
-from benchmarks.scale import RandomDirections, fill, pools
+from benchmarks.harness import Benchmark, Report, percentiles
+from benchmarks.scale import RandomDirections, add_folder, fill, folder_of, pools, sampled
 from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
 from search.encoders.registry import export_text_encoder
@@ -31,10 +32,13 @@ from search.settings import Settings
 from search.workspace import Workspace
 
 WARM_UP = 30
+BENCHMARK = Benchmark(__doc__, needs="nothing; Linux for the server's memory", takes="6 minutes the first time, then 1")
+add_folder(BENCHMARK)
+BENCHMARK.option("--queries", 300, small=20, help="queries to time, of each kind")
 
 
 def prepare(settings: Settings, memes: int) -> None:
-    """Make the synthetic library under the real encoder's name, unless it is there."""
+    """Make the library under the real encoder's name, unless it is there."""
     export_text_encoder(settings)
     with open_catalogue(settings) as catalogue:
         if not catalogue.memes.count():
@@ -44,7 +48,7 @@ def prepare(settings: Settings, memes: int) -> None:
 
 @contextmanager
 def server(settings: Settings) -> Iterator[tuple[str, int]]:
-    """Give the host and port, and the process's number, of the real `memetica serve`."""
+    """Run `memetica serve`; yield its host and port, and its process id."""
     command = [sys.executable, "-m", "web.cli", "serve", "--port", "0", "--json"]
     command += ["--data", str(settings.data), "--library", str(settings.library)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
@@ -56,7 +60,7 @@ def server(settings: Settings) -> Iterator[tuple[str, int]]:
 
 
 def timed_requests(address: str, paths: Sequence[str]) -> list[float]:
-    """Return the seconds of each request over one connection that stays open."""
+    """Return the seconds of each request over one open connection, without the first WARM_UP."""
     connection = http.client.HTTPConnection(address, timeout=30)
     seconds = []
     for path in paths:
@@ -71,8 +75,11 @@ def timed_requests(address: str, paths: Sequence[str]) -> list[float]:
 
 
 def memory(process: int) -> float:
-    """Return the megabytes that a process holds, files mapped into it included."""
-    status = Path(f"/proc/{process}/status").read_text()
+    """Return a process's resident size in MB, mapped files included; 0 where /proc does not say."""
+    file = Path(f"/proc/{process}/status")
+    if not file.exists():
+        return 0.0
+    status = file.read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1000
 
 
@@ -80,35 +87,29 @@ def cold(settings: Settings, query: str) -> float:
     """Return the seconds of a whole `memetica search`."""
     command = [sys.executable, "-m", "web.cli", "search", query, "--json", "--data", str(settings.data)]
     begun = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begun
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--memes", type=int, default=30_000)
-    arguments.add_argument("--queries", type=int, default=300)
-    given = arguments.parse_args()
-    settings = Settings(data=given.folder.absolute(), library=given.folder.absolute())
-    print(machine())
+def measure(given: Namespace, report: Report) -> None:
+    """Print latency over HTTP, memory, and the command's time."""
+    folder = folder_of(given, "http")
+    settings = Settings(data=folder, library=folder)
     prepare(settings, given.memes)
-    _, queries = pools()
-    queries = [queries[place * 7 % len(queries)] for place in range(given.queries + WARM_UP)]
+    queries = sampled(pools()[1], given.queries + WARM_UP)
+    table = report.table("over HTTP", {"request": "", "p50 ms": ".1f", "p95 ms": ".1f"})
     with server(settings) as (address, process):
-        for label, path, part in (
-            ("API, 10 hits", "/api/search?k=10&q=", queries),
-            ("API, 30 hits", "/api/search?k=30&q=", queries),
-            ("page of 30 cards", "/?q=", queries),
+        for label, path in (
+            ("API, 10 hits", "/api/search?k=10&q="),
+            ("API, 30 hits", "/api/search?k=30&q="),
+            ("page of 30 cards", "/?q="),
         ):
-            seconds = timed_requests(address, [path + quote(query[:900]) for query in part])
-            print(
-                f"{label:20} p50 {1000 * median(seconds):6.1f} ms   p95 {1000 * quantiles(seconds, n=20)[-1]:6.1f} ms"
-            )
-        print(f"{'server memory':20} {memory(process):,.0f} MB")
-    runs = [cold(settings, query[:200]) for query in queries[:6]]
-    print(f"{'search from cold':20} median {median(runs[1:]):.2f} s of {len(runs) - 1} runs after one")
+            seconds = timed_requests(address, [path + quote(query[:900]) for query in queries])
+            table.row(label, *percentiles(seconds))
+        report.note(f"server memory: {memory(process):,.0f} MB")
+    runs = [cold(settings, query[:200]) for query in queries[: 2 if given.small else 6]]
+    report.note(f"search from cold: median {median(runs[1:]):.2f} s of {len(runs) - 1} runs after one")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

@@ -1,23 +1,25 @@
-"""How fast pictures are seen, as a share of the model's own rate with nothing else to do: random weights of ViT-B-32.
+"""Image embedding from files to rows, as a share of the bare model's rate: ViT-B-32 with random weights.
 
-python -m benchmarks.image_throughput [--memes N]
+    python -m benchmarks.image_throughput
+    python -m benchmarks.image_throughput --memes 768
 
-Files are JPEGs of 1,200 × 900 pixels. The whole stage reads, checks, decodes and prepares them, runs the model, and
-keeps the rows; the bare model is given prepared pictures over and over, in batches of the same size.
+Files are JPEGs of 1,200 × 900 pixels. The stage reads, checks, decodes and prepares them, runs the model and keeps the
+rows; the bare model gets prepared pictures over and over, in batches of the same size. Torch's bare rate is for
+comparison.
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import numpy as np
 
-from benchmarks.machine import machine
+from benchmarks.harness import Benchmark, Report
 from demo.scenes import draw_scene, random_scene
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
@@ -32,15 +34,13 @@ from search.settings import Settings
 from search.workspace import Workspace
 
 MODEL = "ViT-B-32"
+BENCHMARK = Benchmark(__doc__, needs="nothing; 2 GB of memory", takes="5 minutes; 3 with --small")
+BENCHMARK.option("--memes", 256, small=32, help="files to embed")
+BENCHMARK.option("--seconds", 20.0, small=2.0, help="that a bare model runs for")
 
 
-def main() -> None:
-    """Print the rates and their ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--memes", type=int, default=256)
-    parser.add_argument("--seconds", type=float, default=20.0, help="that a bare model runs for")
-    given = parser.parse_args()
-    print(machine())
+def measure(given: Namespace, report: Report) -> None:
+    """Print the rates of the bare models and of the stage."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(library=Path(folder) / "memes", data=Path(folder) / "data", threads=2, ocr_engine="none")
         draw(settings.library, given.memes)
@@ -52,9 +52,12 @@ def main() -> None:
         for kind in installed_runtimes():
             clip = Clip(place, read_manifest(place), kind=kind, threads=2)
             bare[kind.name] = rate(lambda rows, clip=clip: clip.encode_prepared(rows), prepared, seconds=given.seconds)  # type: ignore[misc]
-        print(f"agreement with torch: {made.agreement}")
+        report.note(f"agreement with torch: {made.agreement}")
+        table = report.table("bare model", {"runtime": "", "pictures/s": ".1f"})
         for name, per_second in bare.items():
-            print(f"bare {name:12} {per_second:6.1f} pictures/s")
+            table.row(name, per_second)
+        columns = {"runtime": "", "pictures/s": ".1f", "of its bare model": ".2f", "of torch's": ".2f", "failed": "d"}
+        table = report.table("whole stage", columns)
         with open_catalogue(settings) as catalogue:
             scan_library(settings.library, catalogue, progress=SILENT)
             decode_memes(Workspace(settings, catalogue), progress=SILENT)
@@ -65,11 +68,7 @@ def main() -> None:
                 begun = time.monotonic()
                 done, failed = embed_images(Workspace(settings, catalogue), clip, progress=SILENT)
                 per_second = done / (time.monotonic() - begun)
-                own, original = (100 * per_second / bare[name] for name in (kind.name, "torch"))
-                print(
-                    f"stage by {kind.name:12} {per_second:6.1f} pictures/s: {own:.0f} % of the same model bare, "
-                    f"{original:.0f} % of torch's ({done} seen, {failed} failed)"
-                )
+                table.row(kind.name, per_second, per_second / bare[kind.name], per_second / bare["torch"], failed)
 
 
 def draw(library: Path, count: int) -> None:
@@ -110,7 +109,7 @@ def torch_forward(file: Path) -> Callable[[np.ndarray], object]:
 
 
 def rate(forward: Callable[[np.ndarray], object], prepared: np.ndarray, *, seconds: float) -> float:
-    """Return how many pictures a second a model sees when it is given prepared ones, over and over."""
+    """Return the pictures per second of a model that gets prepared pictures over and over."""
     forward(prepared)
     begun, done = time.monotonic(), 0
     while time.monotonic() - begun < seconds:
@@ -120,4 +119,4 @@ def rate(forward: Callable[[np.ndarray], object], prepared: np.ndarray, *, secon
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

@@ -1,56 +1,64 @@
-"""How long each stage takes to index a library from nothing, and how much memory it has taken by then.
+"""Indexing from nothing: seconds and memes per second of each stage, and the memory at its highest so far.
 
-    python -m benchmarks.indexing LIBRARY DATA
+    python -m benchmarks.indexing
+    python -m benchmarks.indexing cm50
+    python -m benchmarks.indexing path/to/memes path/to/new-data
 
-LIBRARY is a folder of memes, DATA a folder that does not exist yet. `../shared` draws two libraries of real memes:
-`python ../shared/cm50/build_library.py OUT` and `python ../shared/real_memes/build_library.py OUT --memes 1000`.
+LIBRARY is demo (default), cm50, real_memes, or any folder of memes. The data folder is new and is removed afterwards,
+unless DATA names one. A pass includes making the text encoder ready (about 20 s, by torch).
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
-import sys
+import tempfile
+from argparse import Namespace
 from pathlib import Path
 
-from benchmarks.machine import machine
+from benchmarks.data import DRAWN, drawn_library
+from benchmarks.harness import Benchmark, Report, Skipped, peak_memory
 from indexer.pipeline import index_library
 from indexer.work.progress import SILENT, StageReport
 from search.catalogue import open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
 
+BENCHMARK = Benchmark(
+    __doc__,
+    needs="nothing (the drawn demo library), or CM50 or real_memes: see python -m benchmarks.data --help",
+    takes="2 minutes with demo, 10 with cm50",
+)
+BENCHMARK.parser.add_argument("library", nargs="?", default="demo", help="demo, cm50, real_memes, or a folder of memes")
+BENCHMARK.parser.add_argument("data", nargs="?", type=Path, help="a data folder that does not exist yet")
+BENCHMARK.option("--memes", 0, small=40, help="memes to draw; 0 draws the usual number")
+BENCHMARK.option("--seed", -1, help="of what is drawn; -1 draws with the usual seed")
 
-def peak() -> float:
-    """Return the most megabytes that this process, or one that it waited for, has held."""
-    kilobytes = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return kilobytes / (1_000_000 if sys.platform == "darwin" else 1000)
 
-
-def show(report: StageReport) -> None:
-    """Print what a stage did."""
-    rate = report.done / report.seconds if report.seconds else 0.0
-    print(
-        f"{report.stage.value:8} {report.done:7,} done {report.failed:4,} failed {report.seconds:8.1f} s "
-        f"{rate:8.1f}/s   peak so far {peak():6,.0f} MB",
-        flush=True,
+def measure(given: Namespace, report: Report) -> None:
+    """Print a row for each stage."""
+    if given.library in DRAWN:
+        memes = drawn_library(given.library, memes=given.memes, seed=given.seed).memes
+    else:
+        memes = Path(given.library)
+        if not memes.is_dir():
+            raise Skipped(f"there is no folder {memes}.")
+    if given.data is not None and given.data.exists():
+        raise Skipped(f"{given.data} exists: name a folder that does not, for a start from nothing.")
+    table = report.table(
+        "stages",
+        {"stage": "", "done": ",d", "failed": ",d", "seconds": ".1f", "per second": ".1f", "peak MB so far": ",.0f"},
     )
 
+    def show(stage: StageReport) -> None:
+        rate = stage.done / stage.seconds if stage.seconds else 0.0
+        table.row(stage.stage.value, stage.done, stage.failed, stage.seconds, rate, peak_memory())
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("library", type=Path)
-    arguments.add_argument("data", type=Path)
-    given = arguments.parse_args()
-    settings = Settings(library=given.library, data=given.data).absolute()
-    if settings.data.exists():
-        raise SystemExit(f"{settings.data} exists: name a folder that does not, for a start from nothing.")
-    print(machine())
-    with open_catalogue(settings) as catalogue:
-        reports = index_library(Workspace(settings, catalogue), progress=SILENT, finished=show)
-        memes = catalogue.memes.count()
-    print(f"{memes:,} memes in {sum(report.seconds for report in reports):.1f} s")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(library=memes, data=given.data or Path(folder) / "data").absolute()
+        with open_catalogue(settings) as catalogue:
+            reports = index_library(Workspace(settings, catalogue), progress=SILENT, finished=show)
+            count = catalogue.memes.count()
+    report.note(f"{count:,} memes in {sum(stage.seconds for stage in reports):.1f} s")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

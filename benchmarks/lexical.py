@@ -1,41 +1,36 @@
-"""tantivy, as Memetica uses it, against SQLite's FTS5: build time, size and latency of queries of four words, top 100.
+"""The lexical index, tantivy, against SQLite's FTS5: build time, size, latency of four-word queries, top 100.
 
-    python -m benchmarks.lexical --memes 30000
+    python -m benchmarks.lexical
     python -m benchmarks.lexical --memes 1000000 --analysis 20 --description 15
 
-The words are drawn by Zipf's law from the frequency dictionary that symspellpy ships.
-
-Two busy cores with AVX-512, November 2026, p50 and p95 in ms:
-
-                              30,000 memes of 565 words    1,000,000 memes of 50 words
-    tantivy, OCR                    0.2     0.4                    5      13
-    tantivy, all text               0.4     0.5                    7      15
-    FTS5, OCR                        15      35                  495   1,231
-    FTS5, all text                   72     177                1,276   3,564
-    tantivy, built in / size       22 s, 80 MB                 129 s, 276 MB
-    FTS5, built in / size          9 s, 123 MB                  58 s, 385 MB
-
-FTS5 scores every match before it sorts them; tantivy skips what cannot reach the top.
+Words are drawn by Zipf's law from the frequency dictionary that symspellpy ships. FTS5 scores every match before it
+sorts them; tantivy skips documents that cannot reach the top.
 """
 
 from __future__ import annotations
 
-import argparse
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from argparse import Namespace
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 
 import numpy as np
 
+from benchmarks.harness import Benchmark, Report, percentiles, seconds_of, timed
 from search.index.analyzer import query_terms
 from search.index.lexical import ALL_TEXT, Document, LexicalIndex, build_lexical
 from search.meme import Field
 
-QUERIES = 200
 WORDS = 40_000
+BENCHMARK = Benchmark(__doc__, needs="nothing", takes="3 minutes; a million memes of 50 words half an hour")
+BENCHMARK.option("--memes", 30_000, small=300, help="made-up memes")
+BENCHMARK.option("--ocr", 15, help="words of OCR text")
+BENCHMARK.option("--description", 50, help="words of description")
+BENCHMARK.option("--analysis", 500, small=50, help="words of analysis")
+BENCHMARK.option("--queries", 200, small=20, help="queries to time")
 
 
 def words() -> list[str]:
@@ -55,22 +50,10 @@ def texts(vocabulary: np.ndarray, counts: dict[Field, int], memes: int, *, seed:
         }
 
 
-def percentiles(ask: Callable[[str], object], queries: list[str]) -> str:
-    """Return the median and the 95th percentile of asking, in milliseconds."""
-    for query in queries[:20]:
-        ask(query)
-    took = []
-    for query in queries:
-        begun = time.perf_counter()
-        ask(query)
-        took.append((time.perf_counter() - begun) * 1000)
-    return f"p50 {np.percentile(took, 50):8.2f} ms   p95 {np.percentile(took, 95):8.2f} ms"
-
-
-def size(path: Path) -> str:
-    """Return the size of a file or a folder, in megabytes."""
+def size(path: Path) -> float:
+    """Return the size of a file or a folder, in MB."""
     found = path.rglob("*") if path.is_dir() else [path]
-    return f"{sum(file.stat().st_size for file in found if file.is_file()) / 1e6:.0f} MB"
+    return sum(file.stat().st_size for file in found if file.is_file()) / 1e6
 
 
 def build_fts5(path: Path, documents: Iterator[dict[Field, str]], names: list[Field]) -> sqlite3.Connection:
@@ -91,59 +74,49 @@ def build_fts5(path: Path, documents: Iterator[dict[Field, str]], names: list[Fi
     return database
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--memes", type=int, default=30_000)
-    parser.add_argument("--ocr", type=int, default=15, help="words of OCR text")
-    parser.add_argument("--description", type=int, default=50, help="words of description")
-    parser.add_argument("--analysis", type=int, default=500, help="words of analysis")
-    given = parser.parse_args()
+def measure(given: Namespace, report: Report) -> None:
+    """Print build times, then the latency of each kind of question."""
     counts = {Field.OCR: given.ocr, Field.DESCRIPTION: given.description, Field.ANALYSIS: given.analysis}
     vocabulary = np.array(words(), dtype=object)
-    queries = [one[Field.OCR] for one in texts(vocabulary, {Field.OCR: 4}, QUERIES, seed=7)]
+    queries = [one[Field.OCR] for one in texts(vocabulary, {Field.OCR: 4}, given.queries, seed=7)]
 
-    begun = time.perf_counter()
-    for _ in texts(vocabulary, counts, given.memes, seed=1):
-        pass
-    drawing = time.perf_counter() - begun
-    print(f"{given.memes:,} memes of {sum(counts.values())} words; drawing them takes {drawing:.0f} s, not counted")
+    def drawn() -> Iterator[dict[Field, str]]:
+        return texts(vocabulary, counts, given.memes, seed=1)
 
+    drawing = seconds_of(lambda: [None for _ in drawn()])
+    report.note(f"{given.memes:,} memes of {sum(counts.values())} words; drawing them, {drawing:.0f} s, is not counted")
     with TemporaryDirectory() as folder:
-        begun = time.perf_counter()
-        drawn = texts(vocabulary, counts, given.memes, seed=1)
-        build_lexical(Path(folder) / "words", (Document(id, one) for id, one in enumerate(drawn)))
-        built = time.perf_counter() - begun - drawing
-        begun = time.perf_counter()
+        built = report.table("build", {"engine": "", "seconds": ".0f", "MB": ".0f"})
+        seconds = seconds_of(
+            lambda: build_lexical(Path(folder) / "words", (Document(id, one) for id, one in enumerate(drawn())))
+        )
+        built.row("tantivy", seconds - drawing, size(Path(folder) / "words"))
+        begun = perf_counter()
+        database = build_fts5(Path(folder) / "fts5", drawn(), list(counts))
+        built.row("FTS5", perf_counter() - begun - drawing, size(Path(folder) / "fts5"))
+
+        begun = perf_counter()
         index = LexicalIndex.open(Path(folder) / "words")
-        opened = (time.perf_counter() - begun) * 1000
-        print(f"tantivy  built in {built:.0f} s, {size(Path(folder) / 'words')}, opened in {opened:.0f} ms")
+        opened = perf_counter() - begun
+        table = report.table("latency", {"question": "", "p50 ms": ".2f", "p95 ms": ".2f"})
         for field in (Field.OCR, Field.DESCRIPTION, ALL_TEXT):
-            took = percentiles(lambda query, field=field: index.search(query_terms(query), field, k=100), queries)
-            print(f"tantivy  {field:12} {took}")
+            seconds = timed(lambda query, f=field: index.search(query_terms(query), f, k=100), queries, warm_up=10)  # type: ignore[misc]
+            table.row(f"tantivy, {field}", *percentiles(seconds))
         draw = np.random.default_rng(3)
         for count in (200, 1000):
             some = draw.choice(given.memes, min(count, given.memes), replace=False).astype(np.int64)
             for field in (Field.OCR, ALL_TEXT):
-                took = percentiles(
-                    lambda query, f=field, ids=some: index.scores(query_terms(query), f, ids=ids), queries
-                )
-                print(f"tantivy  {field:12} {took}   exact scores of {count} memes")
+                seconds = timed(lambda query, f=field, ids=some: index.scores(query_terms(query), f, ids=ids), queries)  # type: ignore[misc]
+                table.row(f"tantivy, {field}, scores of {len(some)}", *percentiles(seconds))
         for share in (0.5, 0.1, 0.01):
             allowed = np.flatnonzero(draw.random(given.memes) < share)
-            took = percentiles(
-                lambda query, allowed=allowed: index.search(query_terms(query), k=100, allowed=allowed), queries
-            )
-            print(f"tantivy  {ALL_TEXT:12} {took}   {share:.0%} allowed")
-        begun = time.perf_counter()
+            seconds = timed(lambda query, a=allowed: index.search(query_terms(query), k=100, allowed=a), queries)  # type: ignore[misc]
+            table.row(f"tantivy, {ALL_TEXT}, {share:.0%} allowed", *percentiles(seconds))
+        begun = perf_counter()
         spellings = len(index.vocabulary)
-        print(f"tantivy  {spellings:,} spellings read in {(time.perf_counter() - begun) * 1000:.0f} ms")
-        print(f"tantivy  similar_words {percentiles(lambda query: index.similar_words(query.split()[0]), queries)}")
-
-        begun = time.perf_counter()
-        names = list(counts)
-        database = build_fts5(Path(folder) / "fts5", texts(vocabulary, counts, given.memes, seed=1), names)
-        built = time.perf_counter() - begun - drawing
-        print(f"FTS5     built in {built:.0f} s, {size(Path(folder) / 'fts5')}")
+        spelled = perf_counter() - begun
+        seconds = timed(lambda query: index.similar_words(query.split()[0]), queries)
+        table.row("tantivy, similar words", *percentiles(seconds))
         question = "SELECT rowid, bm25(t) FROM t WHERE t MATCH ? ORDER BY bm25(t) LIMIT 100"
         for field in (Field.OCR, Field.DESCRIPTION, "everything"):
 
@@ -151,9 +124,13 @@ def main() -> None:
                 any_of = " OR ".join(f'"{word}"' for word in query.split())
                 return database.execute(question, [f"{field} : ({any_of})"]).fetchall()
 
-            print(f"FTS5     {field:12} {percentiles(ask, queries if given.memes <= 100_000 else queries[:40])}")
+            asked = queries if given.memes <= 100_000 else queries[:40]
+            table.row(f"FTS5, {field}", *percentiles(timed(ask, asked)))
         database.close()
+        report.note(
+            f"tantivy opened in {opened * 1000:.0f} ms, {spellings:,} spellings read in {spelled * 1000:.0f} ms"
+        )
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

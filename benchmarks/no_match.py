@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import machine
-from benchmarks.retrieval import QUERIES, half_of
+from benchmarks.data import shared
+from benchmarks.harness import half_of, machine, machine_line
 from search.catalogue import open_catalogue
 from search.encoders.registry import load_text_encoder
 from search.evaluation.tuning import Asker
@@ -56,7 +56,7 @@ def questions_of_cm50(library: Path) -> Iterator[Question]:
     templates: dict[str, set[str]] = {}
     for id, one in truth.items():
         templates.setdefault(one["template"], set()).add(paths[id])
-    for id, kinds in json.loads(QUERIES.read_text("utf-8")).items():
+    for id, kinds in json.loads((shared("cm50") / "queries_dev.json").read_text("utf-8")).items():
         own, half = frozenset({paths[id]}), half_of(id)
         for kind, query in kinds.items():
             yield Question(kind, half, query, own)
@@ -212,7 +212,7 @@ def main() -> None:
         "--fit", action="store_true", help="print the regression anew, print its weights and judge by them"
     )
     given = arguments.parse_args()
-    print(machine())
+    print(machine_line(machine()))
     cm50, real = list(questions_of_cm50(given.cm50)), list(questions_of_real(given.real))
     one = Settings(library=given.cm50 / "memes", data=given.cm50_data)
     other = Settings(library=given.real / "memes", data=given.real_data)

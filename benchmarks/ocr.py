@@ -1,22 +1,21 @@
-"""How much of the captions each OCR engine reads: word recall and precision on memes whose captions are known.
+"""OCR: word recall and precision of each engine on memes whose captions are known, and its processor time a picture.
 
-    python ../shared/cm50/build_library.py LIBRARY
-    python -m benchmarks.ocr LIBRARY --memes 300
+    python -m benchmarks.ocr
+    python -m benchmarks.ocr cm50 --pictures 300
+    python -m benchmarks.ocr cm50 --only OpenVINO
 
-A word counts once for each time that it stands in both; case and apostrophes do not count. Half of the templates, every
-second one by name, served to fit `indexer.ocr.word_spacing`; the other half is the report.
-
-Some pictures say something before anybody writes on them. Where a template is known without its caption, what the same
-engine reads on that is told apart: it stands there, and no caption has it.
+A word counts as often as it stands in both texts, without case and apostrophes. `indexer.ocr.word_spacing` was fitted
+on every second template by name, before halves were split by a hash; `held out` here leaves those templates out as
+well. Intervals are 95 %, by resampling memes. Some templates hold words before anybody writes on them: where real_memes
+has the blank template, the words that the same engine reads on it count as right in one more line.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 import time
 import zlib
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,8 @@ from PIL import Image
 from rapidocr import EngineType, RapidOCR
 from symspellpy import SymSpell
 
-from benchmarks.machine import machine
+from benchmarks.data import Library, add_library, library_of, shared
+from benchmarks.harness import Benchmark, Report, Skipped, is_held_out
 from indexer.ocr.engines import OcrEngine, RapidOcr, Tesseract
 from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO
 from search.errors import ModelUnavailable
@@ -37,7 +37,15 @@ from search.errors import ModelUnavailable
 Reader = Callable[[Image.Image], str]
 SPLIT_FROM = 7  # letters
 RESAMPLES = 400
-BLANK = Path(__file__).parents[2] / "shared" / "real_memes" / "templates"
+STILL = (".jpg", ".jpeg", ".png", ".webp")  # what every engine opens
+BENCHMARK = Benchmark(
+    __doc__,
+    needs="nothing (the drawn demo library), or CM50; tesseract and OpenVINO are skipped where they are not installed",
+    takes="5 minutes for 120 pictures",
+)
+add_library(BENCHMARK)
+BENCHMARK.option("--pictures", 120, small=4, help="pictures to read, in an order that does not depend on their names")
+BENCHMARK.parser.add_argument("--only", default="", help="read with the engines whose name contains this")
 BLANK_SIDE = 720  # pixels: about as large as memes are drawn from them
 
 
@@ -52,19 +60,18 @@ class Captioned:
 
 @dataclass(frozen=True)
 class Score:
-    """Shares of words: of the captions' that were read, and of those read that stand in the captions."""
+    """Word recall (share of the captions' words that were read) and precision (share of read words that are right)."""
 
     recall: float
     precision: float
 
 
-def captioned_memes(library: Path) -> list[Captioned]:
-    """Return the memes of a rendered library in an order that has nothing to do with their names or templates."""
-    truth = json.loads((library / "truth.json").read_text("utf-8"))
-    rows = truth["memes"] if "memes" in truth else truth.values()
+def captioned_memes(library: Library) -> list[Captioned]:
+    """Return the still memes that have a caption, ordered by a checksum of their names."""
     found = [
-        Captioned(library / one["path"], one["template"], " ".join(one.get("boxes") or one.get("caption") or ()))
-        for one in rows
+        Captioned(library.memes / path, library.templates[path], caption)
+        for path, caption in library.captions.items()
+        if caption and path.lower().endswith(STILL)
     ]
     return sorted(found, key=lambda one: zlib.crc32(one.file.name.encode()))
 
@@ -86,7 +93,7 @@ def score(pairs: Iterable[tuple[str, str]]) -> Score:
 
 
 def plain(**more: object) -> Any:
-    """Return RapidOCR as it comes, on one thread of ONNX Runtime, but for what else is told."""
+    """Return RapidOCR with its defaults, on one thread of ONNX Runtime; `more` overrides parameters."""
     return RapidOCR(
         params={
             "Global.log_level": "critical",
@@ -145,9 +152,13 @@ READERS: dict[str, Callable[[], Reader]] = {
 
 def own_words(templates: Iterable[str], read: Reader) -> dict[str, Counter[str]]:
     """Return the words that an engine reads on templates without a caption: posters, scales, what a film says."""
-    found = {}
+    found: dict[str, Counter[str]] = {}
+    try:
+        blank = shared("real_memes") / "templates"
+    except Skipped:
+        return found
     for template in templates:
-        file = BLANK / f"{template}.jpg"
+        file = blank / f"{template}.jpg"
         if file.exists():
             with Image.open(file) as picture:
                 scale = BLANK_SIDE / max(picture.size)
@@ -158,31 +169,32 @@ def own_words(templates: Iterable[str], read: Reader) -> dict[str, Counter[str]]
 
 
 def interval(pairs: Sequence[tuple[str, str]], *, seed: int = 0) -> Score:
-    """Return half the width of the 95 % intervals of recall and precision, by memes drawn again and again."""
+    """Return half the widths of the 95 % intervals of recall and precision, by resampling memes."""
     draw = np.random.default_rng(seed)
     drawn = [score([pairs[at] for at in draw.integers(len(pairs), size=len(pairs))]) for _ in range(RESAMPLES)]
     ends = [np.percentile([getattr(one, name) for one in drawn], (2.5, 97.5)) for name in ("recall", "precision")]
     return Score(*(float(high - low) / 2 for low, high in ends))
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("library", type=Path)
-    parser.add_argument("--memes", type=int, default=300)
-    parser.add_argument("--only", default="", help="read with the engines whose name has this in it")
-    given = parser.parse_args()
-    memes = captioned_memes(given.library)[: given.memes]
-    fitted = set(sorted({one.template for one in captioned_memes(given.library)})[::2])
-    print(f"{machine()}; {len(memes)} memes, {sum(one.template not in fitted for one in memes)} of them in the report")
-    print(f"{'':38} {'fitted half':>28} {'report':>28}   processor s a picture")
+def measure(given: Namespace, report: Report) -> None:
+    """Print a row for each engine and half."""
+    library = library_of(given)
+    every = captioned_memes(library)
+    memes = every[: given.pictures]
+    fitted = set(sorted({one.template for one in every})[::2])
+
+    def in_report(one: Captioned) -> bool:
+        return one.template not in fitted and is_held_out(one.template)
+
+    columns = {"engine": "", "recall": ".3f", "precision": ".3f", "±": ".3f", "± ": ".3f", "pictures": "d"}
+    table = report.table("words", {**columns, "processor s": ".2f", "waited s": ".2f"})
     for name, make in READERS.items():
         if given.only not in name:
             continue
         try:
             read = make()
         except ModelUnavailable as error:
-            print(f"{name:38} {error.message}")
+            report.note(f"{name}: {error.message}")
             continue
         texts = {}
         read(Image.new("RGB", (64, 64)))
@@ -191,26 +203,27 @@ def main() -> None:
             with Image.open(one.file) as picture:
                 texts[one] = read(picture.convert("RGB"))
         spent, waited = time.process_time() - began[0], time.perf_counter() - began[1]
-        halves = [
-            [(one.caption, text) for one, text in texts.items() if (one.template in fitted) is half]
-            for half in (True, False)
-        ]
+        for label in ("all", "held out"):
+            pairs = [(one.caption, text) for one, text in texts.items() if label == "all" or in_report(one)]
+            if not pairs:
+                continue
+            found, margin = score(pairs), interval(pairs)
+            # Tesseract runs in processes of its own, whose time is not counted as ours.
+            times = (spent / len(memes), waited / len(memes)) if label == "all" else (None, None)
+            row = (found.recall, found.precision, margin.recall, margin.precision, len(pairs))
+            table.row(f"{name}, {label}", *row, *times)
         own = own_words({one.template for one in memes}, read)
-        beyond = score(
-            (one.caption + " " + " ".join(((words(text) - words(one.caption)) & own[one.template]).elements()), text)
-            for one, text in texts.items()
-            if one.template not in fitted and one.template in own
-        )
-        cells = ""
-        for half in halves:
-            found, give = score(half), interval(half)
-            cells += f"  {found.recall:.3f}/{found.precision:.3f} ± {give.recall:.3f}/{give.precision:.3f}"
-        # Tesseract runs in processes of its own, whose time is not ours.
-        print(f"{name:38} {cells}  {spent / len(memes):.2f} (waited {waited / len(memes):.2f})", flush=True)
         if own:
-            said = "report, words of the template itself taken as right: precision"
-            print(f"{'':38} {said} {beyond.precision:.3f}", flush=True)
+            beyond = score(
+                (
+                    one.caption + " " + " ".join(((words(text) - words(one.caption)) & own[one.template]).elements()),
+                    text,
+                )
+                for one, text in texts.items()
+                if in_report(one) and one.template in own
+            )
+            table.row("… words of the template count as right", None, beyond.precision, *[None] * 5)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

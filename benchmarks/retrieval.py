@@ -1,61 +1,44 @@
-"""How well the fused ranking finds memes by what they mean, beside each field alone, on the judged queries of CM50.
+"""Retrieval quality of the fused ranking and of single signals, on a library's judged queries.
 
-    python ../shared/cm50/build_library.py LIBRARY
-    memetica --library LIBRARY/memes --data DATA index
-    python -m benchmarks.retrieval LIBRARY DATA
+    python -m benchmarks.retrieval
+    python -m benchmarks.retrieval cm50
 
-A query's only right answer is the meme that it was written about. The weights were tuned on one half of the queries'
-memes, parted by their ids' hashes; the other half is reported apart. Names tell the template, and are searched.
+Reports nDCG@10, recall@1, recall@10 and MRR by kind of query: for all queries, for the held-out half, and for memes
+that have no description. CM50's queries are what a meme means, the same in eight words, and its title; the one meme
+that a query was written about is relevant. The demo's queries say what a meme shows, says and means; copies and, for
+what it shows, variants are relevant too. File names tell CM50's template, and are searched.
 """
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import json
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from benchmarks.machine import machine
-from search.catalogue import Catalogue, open_catalogue
+from benchmarks.data import add_library, library_of
+from benchmarks.harness import Benchmark, Report, Skipped, Table, is_held_out
+from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_text_encoder
 from search.evaluation.metrics import Judged, Metric, evaluate
 from search.meme import Field
 from search.searcher import Searcher
-from search.settings import WEIGHTS, Settings
+from search.settings import WEIGHTS
 from search.workspace import Workspace
 
-QUERIES = Path(__file__).parents[2] / "shared" / "cm50" / "queries_dev.json"
-RANKERS = {
+RANKINGS = {
     "fused": dict(WEIGHTS),
-    "words of all text": {"words.everything": 1.0},
-    "words of the picture": {"words.ocr": 1.0},
-    "meaning of the picture's words": {"meaning.ocr": 1.0},
-    "meaning of the description": {"meaning.description": 1.0},
+    "BM25, all text": {"words.everything": 1.0},
+    "BM25, OCR text": {"words.ocr": 1.0},
+    "MiniLM, OCR text": {"meaning.ocr": 1.0},
+    "MiniLM, simple description": {"meaning.description": 1.0},
 }
-
-
-def half_of(id: str) -> str:
-    """Return on which half of the queries an id lies."""
-    return "tuned" if int(hashlib.sha256(id.encode()).hexdigest(), 16) % 2 == 0 else "held out"
-
-
-def judged_queries(library: Path, queries: Path, undescribed: set[str]) -> dict[str, list[Judged]]:
-    """Return the judged queries of all memes, of the half not tuned on, and of the memes without a description."""
-    truth = json.loads((library / "truth.json").read_text("utf-8"))
-    found: dict[str, list[Judged]] = {"all": [], "held out": [], "no description": []}
-    for id, kinds in json.loads(queries.read_text("utf-8")).items():
-        path = truth[id]["path"].removeprefix("memes/")
-        for kind, query in kinds.items():
-            one = Judged(query, {path: 1}, kind)
-            found["all"].append(one)
-            if half_of(id) == "held out":
-                found["held out"].append(one)
-            if path in undescribed:
-                found["no description"].append(one)
-    return found
+BENCHMARK = Benchmark(
+    __doc__,
+    needs="nothing (the drawn demo library), or CM50: see python -m benchmarks.data --help",
+    takes="3 minutes with demo, 15 with cm50, most of it the first time, for drawing and indexing",
+)
+add_library(BENCHMARK)
 
 
 def without_description(catalogue: Catalogue) -> set[str]:
@@ -68,34 +51,42 @@ def without_description(catalogue: Catalogue) -> set[str]:
     return {meme.path for meme in catalogue.memes.everything() if meme.id not in described}
 
 
-def measure(workspace: Workspace, encoder: TextEncoder, judged: Sequence[Judged], *, field: str) -> list[Metric]:
-    """Return the measures of the searcher with one ranker's weights."""
-    own = replace(workspace, settings=replace(workspace.settings, weights=RANKERS[field]))
-    with Searcher(own, text_encoder=encoder) as searcher:
-        return evaluate(judged, lambda query: [hit.path for hit in searcher.search(query, k=100)], field=field)
+def metrics(workspace: Workspace, encoder: TextEncoder, judged: Sequence[Judged], *, ranking: str) -> list[Metric]:
+    """Return the metrics of a searcher with one ranking's weights."""
+    weighted = Workspace(replace(workspace.settings, weights=RANKINGS[ranking]), workspace.catalogue)
+    searcher = Searcher(weighted, text_encoder=encoder)
+    return evaluate(judged, lambda query: [hit.meme.path for hit in searcher.search(query, k=100).hits], field=ranking)
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("library", type=Path)
-    arguments.add_argument("data", type=Path)
-    arguments.add_argument("--queries", type=Path, default=QUERIES)
-    given = arguments.parse_args()
-    print(machine())
-    settings = Settings(library=given.library / "memes", data=given.data)
-    with open_catalogue(settings, create=False) as catalogue:
-        encoder = load_text_encoder(settings)
-        sets = judged_queries(given.library, given.queries, without_description(catalogue))
-        for name, judged in sets.items():
-            print(f"\n{name:32}{'':8}ndcg@10 recall@1 recall@10  mrr")
-            for field in RANKERS if name == "all" else ["fused"]:
-                rows: dict[str, list[Metric]] = {}
-                for metric in measure(Workspace(settings, catalogue), encoder, judged, field=field):
-                    rows.setdefault(metric.kind, []).append(metric)
-                for kind, metrics in rows.items():
-                    values = "   ".join(f"{metric.value:.3f}" for metric in metrics)
-                    print(f"{field:32}{kind:8}{values}   of {metrics[0].queries}")
+def add_rows(table: Table, found: Sequence[Metric]) -> None:
+    """Add a row for each kind of query."""
+    by_kind: dict[str, list[Metric]] = {}
+    for metric in found:
+        by_kind.setdefault(metric.kind, []).append(metric)
+    for kind, own in by_kind.items():
+        table.row(own[0].field, kind, *(metric.value for metric in own), own[0].queries)
+
+
+def measure(given: Namespace, report: Report) -> None:
+    """Print one table for each set of queries."""
+    library = library_of(given)
+    judged = library.judged()
+    if not judged:
+        raise Skipped(f"{library.root} has no judged queries: take demo or cm50.")
+    columns = {"ranking": "", "queries of": "", "ndcg@10": ".3f", "recall@1": ".3f", "recall@10": ".3f", "mrr": ".3f"}
+    with library.workspace() as workspace:
+        encoder = load_text_encoder(workspace.settings)
+        bare = without_description(workspace.catalogue)
+        sets = {
+            "all": [one for _, one in judged],
+            "held out": [one for key, one in judged if is_held_out(key)],
+            "no description": [one for _, one in judged if bare.issuperset(one.relevant)],
+        }
+        for name, queries in sets.items():
+            table = report.table(name, {**columns, "of": ",d"})
+            for ranking in RANKINGS if name == "all" else ["fused"]:
+                add_rows(table, metrics(workspace, encoder, queries, ranking=ranking))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

@@ -1,27 +1,28 @@
-"""A library of 30,000 memes and 240,000 embedded passages: how long it takes to index, to open and to search.
+"""Search at the size of a large library: 30,000 made-up memes with 240,000 passages, indexed, opened and searched.
 
-    python -m benchmarks.scale FOLDER --memes 30000
+    python -m benchmarks.scale
+    python -m benchmarks.scale FOLDER --memes 100000
 
-The texts are those of `../shared/cm50`, shuffled, or drawn from a list of frequent words where it is not there;
-embeddings are directions drawn at random around a common one. The data folder is kept in FOLDER, so a second run only
-searches.
+Texts are those of CM50, shuffled, or words drawn from a frequency list where CM50 is not here; embeddings are random
+directions around a common one, so that times are real and rankings mean nothing. FOLDER keeps the data folder, so that
+a second run only searches.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import time
 import zlib
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
-from statistics import median, quantiles
+from time import perf_counter
 
 import numpy as np
 
-from benchmarks.machine import machine
+from benchmarks.data import cache, shared
+from benchmarks.harness import Benchmark, Report, Skipped, percentiles, timed
 from indexer.stages.build_index import build_index
 from search.catalogue import Catalogue, FingerprintRecord, MemeRecord, PictureRecord, open_catalogue
 from search.encoders.base import Vectors
@@ -32,14 +33,30 @@ from search.settings import Settings
 from search.texts.chunking import SPLITTER
 from search.workspace import Workspace
 
-SHARED = Path(__file__).parents[2] / "shared" / "cm50"
 CATEGORIES = 300
 ANALYSES = 4  # passages of an essay
 START = datetime(2015, 1, 1, tzinfo=UTC)
+WARM_UP = 20
+BENCHMARK = Benchmark(__doc__, needs="nothing; 1 GB of disk", takes="5 minutes the first time, then 1")
+
+
+def add_folder(benchmark: Benchmark) -> None:
+    """Add the arguments of a made-up library: FOLDER and --memes."""
+    benchmark.parser.add_argument("folder", nargs="?", type=Path, help="keeps the library (default: in the cache)")
+    benchmark.option("--memes", 30_000, small=300, help="memes of a new library")
+
+
+def folder_of(given: Namespace, name: str) -> Path:
+    """Return the folder that keeps a made-up library."""
+    return (given.folder or cache() / f"{name}-{given.memes}").absolute()
+
+
+add_folder(BENCHMARK)
+BENCHMARK.option("--queries", 200, small=20, help="queries to time, of each kind")
 
 
 class RandomDirections:
-    """Gives a text a direction drawn by its checksum, around a common one, as encoders do."""
+    """A text encoder whose rows are random directions around a common one, seeded by the text's checksum."""
 
     dimensions = 384
 
@@ -57,7 +74,9 @@ class RandomDirections:
 
 def pools() -> tuple[dict[Field, list[str]], list[str]]:
     """Return texts for each field, and queries."""
-    if not SHARED.exists():
+    try:
+        folder = shared("cm50")
+    except Skipped:
         lines = (files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig").splitlines()
         words = [line.split()[0] for line in lines[:20_000]]
         draw = np.random.default_rng(1)
@@ -69,7 +88,7 @@ def pools() -> tuple[dict[Field, list[str]], list[str]]:
         return {field: [text(length) for _ in range(1000)] for field, length in lengths.items()}, [
             text(6) for _ in range(500)
         ]
-    memes = json.loads((SHARED / "memes.json").read_text("utf-8"))
+    memes = json.loads((folder / "memes.json").read_text("utf-8"))
     found: dict[Field, list[str]] = {
         field: [] for field in (Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
     }
@@ -79,7 +98,7 @@ def pools() -> tuple[dict[Field, list[str]], list[str]]:
         sections = meme["descriptions"]["gpt-4o.detailed-analysis"].split("\n## ")
         found[Field.VISUAL].append(sections[0])
         found[Field.ANALYSIS] += sections[1:]
-    queries = json.loads((SHARED / "queries_dev.json").read_text("utf-8"))
+    queries = json.loads((folder / "queries_dev.json").read_text("utf-8"))
     return found, [text for one in queries.values() for text in one.values()]
 
 
@@ -131,53 +150,42 @@ def add(catalogue: Catalogue, number: int, texts: dict[Field, list[str]], draw: 
     catalogue.texts.put_passages(id, passages, splitter=SPLITTER)
 
 
-def timed(label: str, work: Callable[[str], object], queries: Sequence[str]) -> None:
-    """Print the median and the 95th percentile of doing something with each query."""
-    for query in queries[:20]:
-        work(query)
-    seconds = []
-    for query in queries:
-        begun = time.perf_counter()
-        work(query)
-        seconds.append(time.perf_counter() - begun)
-    print(f"{label:32} p50 {1000 * median(seconds):6.1f} ms   p95 {1000 * quantiles(seconds, n=20)[-1]:6.1f} ms")
-
-
 def searches(searcher: Searcher, queries: Sequence[str], memes: int) -> Iterator[tuple[str, Callable[[str], object]]]:
-    """Yield what to time."""
+    """Yield what to time, by name."""
     ids = {query: 1 + place * 17 % memes for place, query in enumerate(queries)}
     yield "search, 30 hits", lambda query: searcher.search(query)
     yield "search, 10 hits", lambda query: searcher.search(query, k=10)
-    yield "search, a category of 1,700", lambda query: searcher.search(query, category="Category 0")
+    yield "search in the largest category", lambda query: searcher.search(query, category="Category 0")
     yield "newest, 30 hits", lambda query: searcher.search("")
     yield "similar, by everything", lambda query: searcher.similar(ids[query])
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--memes", type=int, default=30_000)
-    arguments.add_argument("--queries", type=int, default=200)
-    given = arguments.parse_args()
-    settings = Settings(data=given.folder, text_encoder=RandomDirections().name)
-    print(machine())
+def sampled(queries: Sequence[str], count: int) -> list[str]:
+    """Return so many of the queries, spread over all of them."""
+    return [queries[place * 7 % len(queries)] for place in range(count)]
+
+
+def measure(given: Namespace, report: Report) -> None:
+    """Print build times, then the latency of each kind of question."""
+    settings = Settings(data=folder_of(given, "scale"), text_encoder=RandomDirections().name)
     with open_catalogue(settings) as catalogue:
         if not catalogue.memes.count():
-            begun = time.perf_counter()
+            begun = perf_counter()
             fill(catalogue, given.memes, encoder=RandomDirections())
-            print(f"catalogue of {given.memes:,} memes made in {time.perf_counter() - begun:.1f} s")
-        begun = time.perf_counter()
-        manifest = build_index(Workspace(settings, catalogue), text_encoder=settings.text_encoder, force=True)
+            report.note(f"catalogue of {given.memes:,} memes made in {perf_counter() - begun:.1f} s")
+        workspace = Workspace(settings, catalogue)
+        begun = perf_counter()
+        manifest = build_index(workspace, text_encoder=settings.text_encoder, force=True)
         rows = sum(count for part, count in manifest.rows.items() if part.startswith("meanings."))
-        print(f"index of {manifest.memes:,} memes, {rows:,} vectors built in {time.perf_counter() - begun:.1f} s")
-        begun = time.perf_counter()
-        searcher = Searcher(Workspace(settings, catalogue), text_encoder=RandomDirections())
-        print(f"opened in {time.perf_counter() - begun:.2f} s")
-        _, queries = pools()
-        queries = [queries[place * 7 % len(queries)] for place in range(given.queries)]
+        report.note(f"index of {manifest.memes:,} memes, {rows:,} vectors built in {perf_counter() - begun:.1f} s")
+        begun = perf_counter()
+        searcher = Searcher(workspace, text_encoder=RandomDirections())
+        report.note(f"opened in {perf_counter() - begun:.2f} s")
+        queries = sampled(pools()[1], given.queries + WARM_UP)
+        table = report.table("latency", {"question": "", "p50 ms": ".1f", "p95 ms": ".1f"})
         for label, work in searches(searcher, queries, manifest.memes):
-            timed(label, work, queries)
+            table.row(label, *percentiles(timed(work, queries, warm_up=WARM_UP)))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

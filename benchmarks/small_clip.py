@@ -1,15 +1,16 @@
-"""How well the small CLIP finds scenes, tells what is in them, and finds the demo's memes, all by pictures alone.
+"""The small CLIP: captions find scenes, attributes are told, descriptions find the demo's memes, by pictures alone.
 
-python -m benchmarks.small_clip [MODEL]
+    python -m benchmarks.small_clip
+    python -m benchmarks.small_clip path/to/model
 
-Scenes' combinations are held out from training, and no picture was seen before. The model is made ready and run as any
-image encoder is.
+Scenes combine subjects, actions and colours that were held out from training, and no picture was in training. The model
+is prepared and run as any image encoder is.
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
+from argparse import Namespace
 from pathlib import Path
 from random import Random
 
@@ -17,21 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.machine import machine
+from benchmarks.data import Library, drawn_library
+from benchmarks.harness import Benchmark, Report, Table
 from demo.nouns import Prop
 from demo.scenes import Scene, draw_scene
 from demo.small_clip.phrases import ATTRIBUTES, UNHEARD, UNSEEN, codes, held_out_scene, training_scene
 from demo.small_clip.pool import as_in_a_meme
-from demo.truth import QueryKind
-from demo.writing import draw_demo
 from indexer.media.decode import decode
 from search.encoders.clip import Clip, load_clip
 from search.encoders.clip_models import SHIPPED
 from search.encoders.clip_prepare import prepare_clip
 from search.settings import Settings
 
-SCENES = 500
 SEED = 20_000_001  # no seed of training
+BENCHMARK = Benchmark(__doc__, needs="nothing", takes="4 minutes; 2 with --small")
+BENCHMARK.parser.add_argument("model", type=Path, nargs="?", default=SHIPPED, help="folder of a model (default: ours)")
+BENCHMARK.option("--scenes", 500, small=30, help="scenes of each kind")
+BENCHMARK.option("--memes", 260, small=40, help="memes of the drawn demo library")
 # How each attribute is asked about; what is worn by none is asked about as nothing.
 ASKED = {
     "subject": "a {}",
@@ -50,14 +53,11 @@ def recall(similarities: NDArray[np.float32], k: int) -> float:
     return float(((similarities > own).sum(axis=1) < k).mean())
 
 
-def found(model: Clip, pictures: list[Image.Image], scenes: list[Scene]) -> str:
-    """Return recall of captions among so many pictures, in words."""
+def add_recall(table: Table, label: str, model: Clip, pictures: list[Image.Image], scenes: list[Scene]) -> None:
+    """Add the recall of captions among pictures."""
     texts = model.encode_text([scene.caption() for scene in scenes])
     similarities = texts @ model.encode_images(pictures).T
-    return (
-        f"recall@1 {recall(similarities, 1):.3f}, recall@5 {recall(similarities, 5):.3f} "
-        f"(chance {1 / len(scenes):.3f}, {5 / len(scenes):.3f})"
-    )
+    table.row(label, len(scenes), recall(similarities, 1), recall(similarities, 5), 1 / len(scenes), 5 / len(scenes))
 
 
 def accuracy(
@@ -82,58 +82,71 @@ def accuracy(
     return float((told == own[known]).mean()), len(values), int(known.sum())
 
 
-def demo(model: Clip, folder: Path) -> str:
-    """Return how often a description finds its meme of the demo library by the picture alone, in words."""
-    truth = draw_demo(folder / "demo", memes=260)
+def measure(given: Namespace, report: Report) -> None:
+    """Print recall of captions, accuracy by attribute, and recall of descriptions in the demo library."""
+    with tempfile.TemporaryDirectory() as aside:
+        models = Path(aside) / "models"
+        model = load_clip(models, prepare_clip(models, str(given.model), threads=2).name, threads=2)
+        columns = {
+            "scenes": "",
+            "of": "d",
+            "recall@1": ".3f",
+            "recall@5": ".3f",
+            "chance @1": ".3f",
+            "chance @5": ".3f",
+        }
+        table = report.table("captions find their scene", columns)
+        random = Random(SEED)
+        scenes = [held_out_scene(random) for _ in range(given.scenes)]
+        bare = [draw_scene(scene, (400, 300)) for scene in scenes]
+        words = Random(SEED)
+        add_recall(table, "held-out combinations", model, bare, scenes)
+        add_recall(
+            table, "… captioned, cropped or under a bar", model, [as_in_a_meme(one, words) for one in scenes], scenes
+        )
+        random = Random(SEED)
+        others = [training_scene(random) for _ in range(given.scenes)]
+        add_recall(
+            table, "combinations of training", model, [draw_scene(scene, (400, 300)) for scene in others], others
+        )
+        attributes(model, bare, scenes, report)
+        descriptions(model, drawn_library("demo", memes=given.memes), report)
+
+
+def attributes(model: Clip, bare: list[Image.Image], scenes: list[Scene], report: Report) -> None:
+    """Add the accuracy of each attribute, in words of the captions and in words that training never had."""
+    rows, truth = model.encode_images(bare), np.array([codes(scene) for scene in scenes])
+    columns = {"attribute": "", "accuracy": ".3f", "chance": ".3f", "of": "d"}
+    table = report.table("attributes", {**columns, "words not in training": ".3f", "chance ": ".3f", "of ": "d"})
+    for name in ATTRIBUTES:
+        share, values, of = accuracy(model, rows, truth, name=name)
+        unheard: tuple[float | None, float | None, int | None] = (None, None, None)
+        if any(value in UNHEARD for value in ATTRIBUTES[name]):
+            right, count, asked = accuracy(model, rows, truth, name=name, unheard=True)
+            unheard = (right, 1 / count, asked)
+        table.row(name, share, 1 / values, of, *unheard)
+
+
+def descriptions(model: Clip, library: Library, report: Report) -> None:
+    """Add how often a description finds its meme of the demo library by the picture alone."""
     settings = Settings()
-    paths = [meme.path for meme in truth.memes] + [one.path for one in truth.duplicates]
+    paths = list(library.originals)
     pictures = [
-        decode(folder / "demo" / path, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
+        decode(library.memes / path, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
         for path in paths
     ]
-    queries = [query for query in truth.queries() if query.kind is QueryKind.DESCRIBES]
-    similarities = model.encode_text([one.text for one in queries]) @ model.encode_images(pictures).T
+    queries = [judged for _, judged in library.judged() if judged.kind == "describes"]
+    similarities = model.encode_text([one.query for one in queries]) @ model.encode_images(pictures).T
     order = np.argsort(-similarities, axis=1, kind="stable")
     ranks = [
         next(rank for rank, at in enumerate(row) if paths[at] in query.relevant)
         for row, query in zip(order, queries, strict=True)
     ]
-    shares = [sum(path in query.relevant for path in paths) / len(paths) for query in queries]
+    chance = np.mean([sum(path in query.relevant for path in paths) / len(paths) for query in queries])
     first, five, ten = (np.mean([rank < k for rank in ranks]) for k in (1, 5, 10))
-    return (
-        f"{len(queries)} descriptions among {len(paths)} files: one that fits is first {first:.3f} "
-        f"(chance {np.mean(shares):.3f}), among five {five:.3f}, among ten {ten:.3f}"
-    )
-
-
-def main() -> None:
-    """Print all of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, nargs="?", default=SHIPPED)
-    given = parser.parse_args()
-    print(machine())
-    with tempfile.TemporaryDirectory() as aside:
-        models = Path(aside) / "models"
-        model = load_clip(models, prepare_clip(models, str(given.model), threads=2).name, threads=2)
-        for label, draw in (("combinations held out", held_out_scene), ("combinations seen", training_scene)):
-            random = Random(SEED)
-            scenes = [draw(random) for _ in range(SCENES)]
-            bare = [draw_scene(scene, (400, 300)) for scene in scenes]
-            print(f"{SCENES} new scenes, {label}: {found(model, bare, scenes)}")
-            if draw is held_out_scene:
-                words = Random(SEED)
-                captioned = [as_in_a_meme(scene, words) for scene in scenes]
-                print(f"  captioned, cropped or under a bar: {found(model, captioned, scenes)}")
-                rows, truth = model.encode_images(bare), np.array([codes(scene) for scene in scenes])
-                for name in ATTRIBUTES:
-                    share, values, of = accuracy(model, rows, truth, name=name)
-                    line = f"  {name:10} {share:.3f} of {of} (chance {1 / values:.3f})"
-                    if any(value in UNHEARD for value in ATTRIBUTES[name]):
-                        share, values, of = accuracy(model, rows, truth, name=name, unheard=True)
-                        line += f"; asked in words never learnt {share:.3f} of {of} (chance {1 / values:.3f})"
-                    print(line)
-        print(f"demo library, {demo(model, Path(aside))}")
+    columns = {"descriptions": "d", "files": "d", "first": ".3f", "in five": ".3f", "in ten": ".3f", "chance": ".3f"}
+    report.table("demo library", columns).row(len(queries), len(paths), first, five, ten, chance)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

@@ -1,15 +1,19 @@
-"""The exported text encoder beside sentence-transformers: start, one query, passages a second, agreement, in one run.
+"""Text encoders: the exported MiniLM beside sentence-transformers: cold start, one query, texts per second, agreement.
 
-python -m benchmarks.text_encoders DATA
+    python -m benchmarks.text_encoders
+
+All in one run, because only ratios of one run compare. Texts of 6 and of 200 frequent words. sentence-transformers runs
+with its own batch of 32 and with batches of 8, with which it is quickest on long texts.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.resources import files
@@ -18,12 +22,16 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.machine import machine
+from benchmarks.harness import Benchmark, Report, percentiles, timed
 from search.encoders.minilm import open_minilm, packaged_model
 from search.encoders.registry import export_text_encoder
 from search.settings import Settings
 
 QUERY = "a cat that hates mondays"
+BENCHMARK = Benchmark(__doc__, needs="nothing", takes="4 minutes; 1 minute with --small")
+BENCHMARK.parser.add_argument("data", nargs="?", type=Path, help="data folder that keeps the exported model")
+BENCHMARK.option("--rounds", 3, small=1, help="repetitions; medians are reported")
+BENCHMARK.option("--texts", 400, small=16, help="short texts of a round; long ones are a sixth of that")
 START = (
     sys.executable,
     "-c",
@@ -43,39 +51,36 @@ def passages(count: int, words: int) -> list[str]:
 
 
 def rate(encode: Callable[[Sequence[str]], object], texts: Sequence[str]) -> float:
-    """Return how many texts a second an encoder reads, after one that does not count."""
+    """Return the texts per second of an encoder, after one text that does not count."""
     encode(texts[:1])
     begun = time.perf_counter()
     encode(texts)
     return len(texts) / (time.perf_counter() - begun)
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("data", type=Path)
-    arguments.add_argument("--rounds", type=int, default=3)
-    given = arguments.parse_args()
+def measure(given: Namespace, report: Report) -> None:
+    """Print starts, then rates."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    settings = Settings(data=given.data)
+    with tempfile.TemporaryDirectory() as folder:
+        compare(given, report, data=given.data or Path(folder))
+
+
+def compare(given: Namespace, report: Report, *, data: Path) -> None:
+    """Print starts, then rates, of the encoders exported into a data folder."""
+    settings = Settings(data=data)
     export_text_encoder(settings)
-    print(machine())
+    starts = report.table("start and one query", {"runtime": "", "cold start s": ".2f", "query p50 ms": ".1f"})
     encoders = {}
     for often in (False, True):
         encoder = encoders[often] = open_minilm(settings.data / "models", threads=settings.threads, long_running=often)
-        starts = [
-            float(subprocess.run([*START, given.data, "often" if often else "once"], capture_output=True).stdout)
+        seconds = [
+            float(subprocess.run([*START, data, "often" if often else "once"], capture_output=True).stdout)
             for _ in range(given.rounds)
         ]
-        queries = []
-        for _ in range(100):
-            begun = time.perf_counter()
-            encoder.encode([QUERY])
-            queries.append(time.perf_counter() - begun)
-        print(
-            f"{encoder.runtime.name:12} cold start {median(starts):.2f} s, "
-            f"one query p50 {1000 * median(queries):.1f} ms"
-        )
+        p50, _ = percentiles(timed(encoder.encode, [[QUERY]] * 100))
+        starts.row(encoder.runtime.name, median(seconds), p50)
 
+    # Torch takes seconds to import: only here, where it is measured.
     from sentence_transformers import SentenceTransformer
 
     peer = SentenceTransformer(str(packaged_model()), device="cpu", local_files_only=True)
@@ -86,11 +91,12 @@ def main() -> None:
             peer.encode(list(texts), batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False)
         )
 
-    for words, count in ((6, 400), (200, 64)):
+    columns = {"encoder": "", "words": "d", "texts/s": ".1f", "of their best": ".2f", "least cosine": ".5f"}
+    table = report.table("texts", columns)
+    for words, count in ((6, given.texts), (200, max(2, given.texts // 6))):
         texts = passages(count, words)
-        # A batch of 32 is its own choice; on long texts it is quickest with smaller ones.
         contestants: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
-            "sentence-transformers": partial(theirs, batch_size=32),
+            "sentence-transformers, batches of 32": partial(theirs, batch_size=32),
             "sentence-transformers, batches of 8": partial(theirs, batch_size=8),
             **{encoder.runtime.name: encoder.encode for encoder in encoders.values()},
         }
@@ -103,11 +109,8 @@ def main() -> None:
         for name, found in rates.items():
             ratio = median(one / other for one, other in zip(found, best, strict=True))
             agreement = float((contestants[name](texts) * expected).sum(axis=1).min())
-            print(
-                f"{words:3} words: {name:36} {median(found):7.1f}/s, {ratio:.2f} of their best, "
-                f"least cosine {agreement:.5f}"
-            )
+            table.row(name, words, median(found), ratio, agreement)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

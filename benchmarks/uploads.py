@@ -1,14 +1,15 @@
-"""From the curator's key to the visitors' search: how long an upload takes, on a served library of any size.
+"""From upload to search: seconds until an upload is examined, accepted and found, on a server with 30,000 memes.
 
+    python -m benchmarks.uploads
     python -m benchmarks.uploads FOLDER --memes 30000 --uploads 10
 
-The library is that of `benchmarks.scale`. Each upload is a picture drawn with words of its own, sent to a real server,
-waited for until it was examined, accepted, and asked for by its words until the search has it.
+The library is that of `benchmarks.http`, in a folder of its own, because uploads change it. Each upload is a picture
+drawn with a word of its own; it is sent to a real server, polled until examined, accepted, and searched by its word
+until found.
 """
 
 from __future__ import annotations
 
-import argparse
 import http.cookiejar
 import io
 import json
@@ -17,25 +18,29 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
-from statistics import quantiles
+from argparse import Namespace
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.harness import Benchmark, Report
 from benchmarks.http import memory, prepare, server
-from benchmarks.machine import machine
+from benchmarks.scale import add_folder, folder_of
 from search.settings import Settings
 from web.curator.passwords import set_password
 
 PASSWORD = "a long enough password"
 POLL_SECONDS = 0.05
 PATIENCE = 120.0
+BENCHMARK = Benchmark(__doc__, needs="nothing", takes="8 minutes the first time, then 2")
+add_folder(BENCHMARK)
+BENCHMARK.option("--uploads", 10, small=2, help="uploads to time, after a first that is reported apart")
 
 
 class Curator:
-    """A session of the curator with a server."""
+    """A signed-in client of a server."""
 
     def __init__(self, address: str) -> None:
         self._address = f"http://{address}"
@@ -85,30 +90,24 @@ def drawn(number: int) -> tuple[str, bytes]:
     return word, out.getvalue()
 
 
-def until(done: Any) -> float:
-    """Return after how many seconds something was so; raise SystemExit when it never was."""
+def until(done: Callable[[], bool]) -> float:
+    """Return the seconds until a condition held; raise SystemExit after PATIENCE seconds."""
     began = time.perf_counter()
     while not done():
         if time.perf_counter() - began > PATIENCE:
-            raise SystemExit(f"It was not so within {PATIENCE:.0f} s.")
+            raise SystemExit(f"The server was not done within {PATIENCE:.0f} s.")
         time.sleep(POLL_SECONDS)
     return time.perf_counter() - began
 
 
-def main() -> None:
+def measure(given: Namespace, report: Report) -> None:
     """Print the seconds of each step."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--memes", type=int, default=30_000)
-    parser.add_argument("--uploads", type=int, default=10)
-    given = parser.parse_args()
-    library = given.folder / "memes"
-    library.mkdir(parents=True, exist_ok=True)
-    settings = Settings(library=library, data=given.folder).absolute()
+    folder = folder_of(given, "uploads")
+    (folder / "memes").mkdir(parents=True, exist_ok=True)
+    settings = Settings(library=folder / "memes", data=folder)
     prepare(settings, given.memes)
     set_password(settings.data, PASSWORD)
-    print(machine())
-    steps: dict[str, list[float]] = {"sent → examined": [], "accepted: answered": [], "accepted → found": []}
+    steps: dict[str, list[float]] = {"sent to examined": [], "accepted to answered": [], "accepted to found": []}
     with server(settings) as (address, process):
         curator = Curator(address)
         for number in range(given.uploads + 1):
@@ -123,16 +122,16 @@ def main() -> None:
             found = answered + until(
                 lambda word=word: any(word in hit["path"] for hit in curator.get(f"/api/search?q={word}&k=3")["hits"])
             )
-            if number:  # the first loads models, and the library's corners
+            if number:  # the first loads models and the library's keypoints
                 for name, seconds in zip(steps, (examined, answered, found), strict=True):
                     steps[name].append(seconds)
             else:
-                print(f"the first: examined after {examined:.1f} s, found {found:.2f} s after it was accepted")
+                report.note(f"the first upload: examined after {examined:.1f} s, found {found:.2f} s after accepting")
+        table = report.table(f"at {given.memes:,} memes", {"step": "", "p50 s": ".2f", "p95 s": ".2f", "uploads": ",d"})
         for name, every in steps.items():
-            cut = quantiles(every, n=20, method="inclusive")
-            print(f"{name}: p50 {cut[9]:.2f} s, p95 {cut[18]:.2f} s, of {len(every)}, at {given.memes:,} memes")
-        print(f"the server's memory: {memory(process):,.0f} MB")
+            table.row(name, *np.percentile(every, (50, 95)), len(every))
+        report.note(f"server memory: {memory(process):,.0f} MB")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(BENCHMARK.run(measure))

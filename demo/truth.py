@@ -1,4 +1,4 @@
-"""What is known of a demo library because we drew it; it is returned, and written nowhere."""
+"""The truth about a demo library, known because it was drawn: captions, templates, copies, queries and answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from demo.jokes import Form
 from demo.scenes import Scene
@@ -85,6 +86,37 @@ class DemoTruth:
         for meme in self.memes:
             groups[meme.template].append(meme.path)
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return memes, copies and queries as JSON values; paths are relative to the folder that holds `memes/`."""
+        return {
+            "memes": [
+                {
+                    "path": f"memes/{meme.path}",
+                    "template": meme.template,
+                    "category": meme.category,
+                    "caption": meme.caption.splitlines(),
+                    "has_description": bool(meme.description),
+                }
+                for meme in self.memes
+            ],
+            "duplicates": [
+                {
+                    "copy": f"memes/{one.path}",
+                    "original": f"memes/{one.original}",
+                    "transformation": one.change.name.lower(),
+                }
+                for one in self.duplicates
+            ],
+            "queries": [
+                {
+                    "kind": query.kind.value,
+                    "query": query.text,
+                    "relevant": [f"memes/{path}" for path in query.relevant],
+                }
+                for query in self.queries()
+            ],
+        }
 
     def queries(self) -> tuple[DemoQuery, ...]:
         """Return three queries for each meme that somebody wrote queries for, with all that answers them."""
