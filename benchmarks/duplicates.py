@@ -32,7 +32,7 @@ from indexer.media.decode import decode
 from indexer.ocr.engines import load_ocr_engine
 from indexer.stages.decode import decode_memes
 from indexer.stages.embed_texts import split_texts
-from indexer.stages.find_duplicates import compare_library
+from indexer.stages.find_duplicates import find_duplicates
 from indexer.stages.ocr import ocr_memes
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
@@ -69,7 +69,7 @@ def compared(library: Library, *, ocr: bool) -> tuple[Workspace, float]:
     if ocr and (engine := load_ocr_engine(settings)) is not None:
         ocr_memes(workspace, engine, progress=SILENT)
         split_texts(workspace.catalogue)
-    return workspace, compare_library(workspace, progress=SILENT).seconds
+    return workspace, find_duplicates(workspace, progress=SILENT).seconds
 
 
 def grouped(catalogue: Catalogue) -> set[Pair]:

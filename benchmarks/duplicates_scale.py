@@ -28,7 +28,7 @@ from benchmarks.data import drawn_library
 from benchmarks.harness import Benchmark, Report, Skipped, peak_memory, percentiles, timed
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
-from indexer.stages.find_duplicates import compare_library
+from indexer.stages.find_duplicates import find_duplicates
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.duplicates.candidates import Candidates, Signature, signature_of
@@ -118,7 +118,7 @@ def library(report: Report, memes: int) -> None:
             scan_library(settings.library, catalogue, progress=SILENT)
             decode_memes(Workspace(settings, catalogue), progress=SILENT)
             decoded = time.monotonic() - begun
-            report_of = compare_library(Workspace(settings, catalogue), progress=SILENT)
+            report_of = find_duplicates(Workspace(settings, catalogue), progress=SILENT)
             begun = time.monotonic()
             groups = len(find_groups(catalogue))
             grouped = time.monotonic() - begun

@@ -55,7 +55,7 @@ def measure(given: Namespace, report: Report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(library=memes, data=given.data or Path(folder) / "data").absolute()
         with open_catalogue(settings) as catalogue:
-            reports = index_library(Workspace(settings, catalogue), progress=SILENT, finished=show)
+            reports = index_library(Workspace(settings, catalogue), progress=SILENT, on_stage=show)
             count = catalogue.memes.count()
     report.note(f"{count:,} memes in {sum(stage.seconds for stage in reports):.1f} s")
 

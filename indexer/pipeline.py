@@ -1,4 +1,4 @@
-"""The stages in order. What is missing is a query, so a run may be interrupted anywhere and goes on where it was."""
+"""The stages of `memetica index` in order. Each does only what is missing, so a run may be interrupted at any time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from indexer.stages.ocr import ocr_memes
 from indexer.stages.prepare_encoders import prepare_image_encoder, prepare_text_encoder
 from indexer.stages.weigh_texts import weigh_texts
 from indexer.work.locks import lock
-from indexer.work.progress import Progress, StageReport, track_stage
+from indexer.work.progress import SILENT, Progress, StageReport, track_stage
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import ModelUnavailable
 from search.index.generations import live_image_encoder
@@ -28,87 +28,144 @@ from search.meme import Stage
 from search.settings import Settings, keep_setting, kept_setting
 from search.workspace import Workspace
 
+_MODEL = "the model"  # the subject of a failure that concerns a whole stage
+
 
 def index_library(
     workspace: Workspace,
     *,
-    progress: Progress,
+    progress: Progress = SILENT,
     reocr: bool = False,
     badly_read: bool = False,
     load_engine: Callable[[Settings], OcrEngine | None] = load_ocr_engine,
     load_encoder: Callable[[Settings], TextEncoder] = prepare_text_encoder,
     load_images: Callable[[Settings], ImageEncoder | None] = prepare_image_encoder,
-    finished: Callable[[StageReport], None] = lambda report: None,
+    on_stage: Callable[[StageReport], None] = lambda report: None,
 ) -> list[StageReport]:
-    """Bring catalogue and index up to date with the library; return what each stage did, telling `finished` as it goes.
+    """Bring catalogue and index up to date with the library; return a report of each stage, in order.
 
-    Several processes may do so at a time: they scan one after the other, and share what there is to decode, to read
-    and to embed. Raises LibraryError when the library's folder is gone, DataFolderError when the data folder cannot be
-    written. A missing OCR engine or image encoder costs its stage, not the run. The data folder keeps which library it
-    is of, so that no other command need be told.
+    `on_stage` gets each report as its stage ends. `reocr` reads memes again that already have a text from another
+    source, `badly_read` only those among them whose text is bad. Several processes may run at a time: they scan one
+    after the other and share the work of the other stages. The data folder remembers the library, so that other
+    commands need not name it.
+
+    Raises LibraryError when the library's folder is missing, DataFolderError when the data folder cannot be written. A
+    missing OCR engine or encoder fails its stage, not the run.
+
+    >>> import indexer
+    >>> reports = indexer.index_library(workspace, load_encoder=lambda settings: encoder)
+    >>> [(report.stage.value, report.done, report.failed) for report in reports][:2]
+    [('scan', 9, 0), ('media', 0, 0)]
     """
-    reports: list[StageReport] = []
-
-    def report(stage: Stage, work: Callable[[], tuple[int, int]]) -> None:
-        begun = monotonic()
-        note = ""
-        try:
-            done, failed = work()
-        except ModelUnavailable as error:
-            workspace.catalogue.failures.record(stage, "the model", error)
-            done, failed, note = 0, 1, error.message
-        else:
-            workspace.catalogue.failures.forget(stage, subject="the model")
-        reports.append(StageReport(stage, done, failed, monotonic() - begun, note))
-        finished(reports[-1])
-
-    def read() -> tuple[int, int]:
-        engine = load_engine(workspace.settings)
-        return (
-            (0, 0)
-            if engine is None
-            else ocr_memes(workspace, engine, progress=progress, again=reocr, badly_read=badly_read)
-        )
-
-    def embed() -> tuple[int, int]:
-        split_texts(workspace.catalogue)
-        with track_stage(progress, Stage.EMBED, 1, unit="text encoder, made once"):
-            encoder = load_encoder(workspace.settings)
-        done = embed_passages(workspace.catalogue, encoder, progress=progress)
-        weigh_texts(workspace.catalogue, encoder=encoder.name)
-        return done, 0
-
-    seen_by = live_image_encoder(workspace.index) if workspace.settings.image_encoder else ""
-
-    def see() -> tuple[int, int]:
-        nonlocal seen_by
-        if not workspace.settings.image_encoder:
-            return 0, 0
-        with track_stage(progress, Stage.PICTURES, 1, unit="image encoder, made ready once"):
-            encoder = load_images(workspace.settings)
-        if encoder is None:
-            return 0, 0
-        seen_by = encoder.name
-        return embed_images(workspace, encoder, progress=progress)
-
-    def build() -> tuple[int, int]:
-        build_index(workspace, text_encoder=workspace.settings.text_encoder, image_encoder=seen_by, progress=progress)
-        return workspace.catalogue.memes.count(), 0
-
     workspace = replace(workspace, settings=replace(workspace.settings, library=library_root(workspace.library)))
     _remember_library(workspace.settings)
     recover_merges(workspace)
     recover_uploads(workspace)
     recover_refilings(workspace)
-    # Of two scans at a time the one that saw less would take what the other saw for vanished.
-    with lock(workspace.data, "scanning"):
-        report(Stage.SCAN, lambda: scan_library(workspace.library, workspace.catalogue, progress=progress))
-    report(Stage.MEDIA, lambda: decode_memes(workspace, progress=progress))
-    report(Stage.OCR, read)
-    report(Stage.EMBED, embed)
-    report(Stage.PICTURES, see)
-    report(Stage.BUILD, build)
+    stages = _Stages(
+        workspace,
+        progress,
+        reocr=reocr,
+        badly_read=badly_read,
+        load_engine=load_engine,
+        load_encoder=load_encoder,
+        load_images=load_images,
+    )
+    reports = []
+    for stage, work in (
+        (Stage.SCAN, stages.scan),
+        (Stage.MEDIA, stages.decode),
+        (Stage.OCR, stages.ocr),
+        (Stage.EMBED, stages.embed_texts),
+        (Stage.PICTURES, stages.embed_images),
+        (Stage.BUILD, stages.build),
+    ):
+        reports.append(_run(workspace, stage, work))
+        on_stage(reports[-1])
     return reports
+
+
+class _Stages:
+    """The work of each stage in one run: each method returns how many items were done and how many failed."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        progress: Progress,
+        *,
+        reocr: bool,
+        badly_read: bool,
+        load_engine: Callable[[Settings], OcrEngine | None],
+        load_encoder: Callable[[Settings], TextEncoder],
+        load_images: Callable[[Settings], ImageEncoder | None],
+    ) -> None:
+        self._workspace = workspace
+        self._settings = workspace.settings
+        self._progress = progress
+        self._reocr = reocr
+        self._badly_read = badly_read
+        self._load_engine = load_engine
+        self._load_encoder = load_encoder
+        self._load_images = load_images
+        # Where the chosen image encoder cannot be loaded, the index keeps the embeddings of the one it has.
+        self._image_encoder = live_image_encoder(workspace.index) if self._settings.image_encoder else ""
+
+    def scan(self) -> tuple[int, int]:
+        # Of two scans at a time, the one that saw less would take the other's files for vanished.
+        with lock(self._workspace.data, "scanning"):
+            return scan_library(self._workspace.library, self._workspace.catalogue, progress=self._progress)
+
+    def decode(self) -> tuple[int, int]:
+        return decode_memes(self._workspace, progress=self._progress)
+
+    def ocr(self) -> tuple[int, int]:
+        engine = self._load_engine(self._settings)
+        if engine is None:
+            return 0, 0
+        return ocr_memes(
+            self._workspace, engine, progress=self._progress, again=self._reocr, badly_read=self._badly_read
+        )
+
+    def embed_texts(self) -> tuple[int, int]:
+        split_texts(self._workspace.catalogue)
+        with track_stage(self._progress, Stage.EMBED, 1, unit="text encoder, made once"):
+            encoder = self._load_encoder(self._settings)
+        done = embed_passages(self._workspace.catalogue, encoder, progress=self._progress)
+        weigh_texts(self._workspace.catalogue, encoder=encoder.name)
+        return done, 0
+
+    def embed_images(self) -> tuple[int, int]:
+        if not self._settings.image_encoder:
+            return 0, 0
+        with track_stage(self._progress, Stage.PICTURES, 1, unit="image encoder, made ready once"):
+            encoder = self._load_images(self._settings)
+        if encoder is None:
+            return 0, 0
+        self._image_encoder = encoder.name
+        return embed_images(self._workspace, encoder, progress=self._progress)
+
+    def build(self) -> tuple[int, int]:
+        build_index(
+            self._workspace,
+            text_encoder=self._settings.text_encoder,
+            image_encoder=self._image_encoder,
+            progress=self._progress,
+        )
+        return self._workspace.catalogue.memes.count(), 0
+
+
+def _run(workspace: Workspace, stage: Stage, work: Callable[[], tuple[int, int]]) -> StageReport:
+    """Run one stage and return its report; a model that cannot be loaded is recorded as the stage's failure."""
+    started = monotonic()
+    note = ""
+    try:
+        done, failed = work()
+    except ModelUnavailable as error:
+        workspace.catalogue.failures.record(stage, _MODEL, error)
+        done, failed, note = 0, 1, error.message
+    else:
+        workspace.catalogue.failures.forget(stage, subject=_MODEL)
+    return StageReport(stage, done, failed, monotonic() - started, note)
 
 
 def _remember_library(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""How far a library is: for each stage what is done, missing and failed."""
+"""How far a library has been indexed: what each stage has done, what is missing and what failed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from search.workspace import Workspace
 
 @dataclass(frozen=True)
 class StageStatus:
-    """How far a stage is, counted in `unit`; `note` says what else the reader should know."""
+    """What a stage has done, lacks and failed on, counted in `unit`; `note` is a remark for the user."""
 
     stage: Stage
     done: int
@@ -30,7 +30,7 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class LibraryStatus:
-    """What is known of a library, and what is still to be done."""
+    """The size of a library, the status of each stage, and every recorded failure."""
 
     memes: int
     categories: int
@@ -40,7 +40,13 @@ class LibraryStatus:
 
 
 def library_status(workspace: Workspace) -> LibraryStatus:
-    """Return how far each stage is, from the catalogue alone: the library's folder is not walked."""
+    """Return the status of a library and of each stage, from the catalogue alone; the library's folder is not read.
+
+    >>> import indexer
+    >>> status = indexer.library_status(workspace)
+    >>> status.memes, status.categories, [stage.stage.value for stage in status.stages if stage.missing]
+    (9, 5, ['describe'])
+    """
     failures = tuple(workspace.catalogue.failures.all())
     memes = workspace.catalogue.memes.count()
     decoded = workspace.catalogue.pictures.count()
@@ -48,46 +54,48 @@ def library_status(workspace: Workspace) -> LibraryStatus:
     described = workspace.catalogue.texts.count_described()
     passages = workspace.catalogue.embeddings.count_passages()
     unembedded = workspace.catalogue.embeddings.count_missing_passages(workspace.settings.text_encoder)
-    badly = len(workspace.catalogue.texts.badly_read(BADLY_READ))
+    badly_read = len(workspace.catalogue.texts.badly_read(BADLY_READ))
     unsplit = len(workspace.catalogue.texts.unsplit(SPLITTER))
 
-    def failed(stage: Stage) -> int:
+    def failures_of(stage: Stage) -> int:
         return sum(one.stage is stage for one in failures)
 
     stages: tuple[StageStatus, ...] = (
-        StageStatus(Stage.SCAN, memes, 0, failed(Stage.SCAN), "memes"),
-        StageStatus(Stage.MEDIA, decoded, len(missing_pictures(workspace)), failed(Stage.MEDIA), "pictures"),
+        StageStatus(Stage.SCAN, memes, 0, failures_of(Stage.SCAN), "memes"),
+        StageStatus(Stage.MEDIA, decoded, len(missing_pictures(workspace)), failures_of(Stage.MEDIA), "pictures"),
         StageStatus(
             Stage.OCR,
             with_ocr,
-            0 if workspace.settings.ocr_engine == OCR_OFF else max(0, decoded - with_ocr - failed(Stage.OCR)),
-            failed(Stage.OCR),
+            0 if workspace.settings.ocr_engine == OCR_OFF else max(0, decoded - with_ocr - failures_of(Stage.OCR)),
+            failures_of(Stage.OCR),
             "memes",
-            f"{badly} badly read: /curator/reading, or `memetica index --retry-ocr --ocr tesseract`" if badly else "",
+            f"{badly_read} badly read: see /curator/reading, or `memetica index --retry-ocr --ocr tesseract`"
+            if badly_read
+            else "",
         ),
-        StageStatus(Stage.DESCRIBE, described, memes - described, failed(Stage.DESCRIBE), "memes"),
+        StageStatus(Stage.DESCRIBE, described, memes - described, failures_of(Stage.DESCRIBE), "memes"),
         StageStatus(
             Stage.EMBED,
             passages - unembedded,
             unembedded,
-            failed(Stage.EMBED),
+            failures_of(Stage.EMBED),
             "passages",
-            f"{unsplit} memes have texts that are yet to be cut into passages" if unsplit else "",
+            f"{unsplit} memes have texts that are not yet split into passages" if unsplit else "",
         ),
     )
     if workspace.settings.image_encoder:
-        stages += (_seeing(workspace, decoded=decoded, failed=failed(Stage.PICTURES)),)
+        stages += (_image_status(workspace, decoded=decoded, failed=failures_of(Stage.PICTURES)),)
     return LibraryStatus(
         memes,
         len(workspace.catalogue.memes.categories()),
         described,
-        tuple(_with_work_under_way(one, workspace.catalogue) for one in stages),
+        tuple(_with_leases(one, workspace.catalogue) for one in stages),
         failures,
     )
 
 
-def _seeing(workspace: Workspace, *, decoded: int, failed: int) -> StageStatus:
-    """Return how many pictures the image encoder that is chosen has seen."""
+def _image_status(workspace: Workspace, *, decoded: int, failed: int) -> StageStatus:
+    """Return the status of the image encoder that the settings choose."""
     try:
         name = chosen_image_encoder(workspace.settings)
     except WrongUse as error:
@@ -98,11 +106,11 @@ def _seeing(workspace: Workspace, *, decoded: int, failed: int) -> StageStatus:
     return StageStatus(Stage.PICTURES, seen, max(0, decoded - seen - failed), failed, "pictures", note)
 
 
-def _with_work_under_way(status: StageStatus, catalogue: Catalogue) -> StageStatus:
-    """Return a stage's status with how much of it is being done now, and by how many processes."""
+def _with_leases(status: StageStatus, catalogue: Catalogue) -> StageStatus:
+    """Return a stage's status with a note on the work that processes are doing now."""
     held = [lease for lease in catalogue.leases.held() if lease.stage is status.stage]
     if not held:
         return status
     processes = len({lease.owner for lease in held})
-    said = f"{len(held)} under way in {processes} process{'es' if processes > 1 else ''}"
-    return replace(status, note="; ".join(filter(None, (said, status.note))))
+    note = f"{len(held)} under way in {processes} process{'es' if processes > 1 else ''}"
+    return replace(status, note="; ".join(filter(None, (note, status.note))))

@@ -32,7 +32,7 @@ READY = 160  # contents kept ready to be compared: about 3 MB each
 Load = Callable[[Meme], Sequence[Image.Image]]
 
 
-def compare_library(workspace: Workspace, *, progress: Progress, load: Load | None = None) -> StageReport:
+def find_duplicates(workspace: Workspace, *, progress: Progress, load: Load | None = None) -> StageReport:
     """Compare what was decoded and not compared yet and keep what was found; return how many contents were done.
 
     May be interrupted anywhere and goes on from there. What cannot be loaded is recorded as failed, and tried again by

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from indexer.stages.build_index import build_index
 from indexer.stages.embed_images import embed_images
 from indexer.stages.prepare_encoders import prepare_image_encoder
-from indexer.work.child_process import child_main, run_child
+from indexer.work.child_process import OnStart, child_main, run_child
 from indexer.work.progress import SILENT, Progress
 from search.catalogue import open_catalogue
 from search.encoders.clip import spec_of
@@ -43,12 +41,10 @@ def uses_chosen_encoder(settings: Settings) -> bool:
     return live is None or spec_of(live.image_encoder) == settings.image_encoder
 
 
-def switch_in_child_process(
-    settings: Settings, *, begun: Callable[[subprocess.Popen[str]], None] = lambda child: None
-) -> None:
+def switch_in_child_process(settings: Settings, *, on_start: OnStart = lambda child: None) -> None:
     """Do what `see` does in a process of its own; raise ModelUnavailable when it cannot be done."""
     given = (settings.data, settings.library, settings.text_encoder, settings.image_encoder, settings.threads)
-    reason = run_child("indexer.stages.switch_image_encoder", *map(str, given), begun=begun)
+    reason = run_child("indexer.stages.switch_image_encoder", *map(str, given), on_start=on_start)
     if reason is not None:
         raise ModelUnavailable(reason)
 

@@ -7,7 +7,6 @@ should keep; so it happens apart. What comes in from then on is learnt in place,
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.thumbnails import write_atomically
-from indexer.work.child_process import child_main, run_child
+from indexer.work.child_process import OnStart, child_main, run_child
 from search.catalogue import Catalogue, FingerprintRecord, open_catalogue
 from search.categories.features import Known, Traits, library_traits, some_traits, traits_of_picture
 from search.categories.model import PARENT, Model
@@ -78,13 +77,15 @@ def learn(workspace: Workspace, *, encoder: TextEncoder) -> Model:
     return model
 
 
-def learn_apart(settings: Settings, *, begun: Callable[[subprocess.Popen[str]], None] = lambda child: None) -> None:
+def learn_apart(settings: Settings, *, on_start: OnStart = lambda child: None) -> None:
     """Do what `learn` does in a process of its own, whose memory is gone afterwards; raise ModelUnavailable.
 
     `begun` gets the process, so that it can be ended. It ends with this one, however that ends.
     """
     given = json.dumps({"text_encoder": settings.text_encoder, "suggest_precision": settings.suggest_precision})
-    reason = run_child("indexer.stages.train_categories", str(settings.data), str(settings.library), given, begun=begun)
+    reason = run_child(
+        "indexer.stages.train_categories", str(settings.data), str(settings.library), given, on_start=on_start
+    )
     if reason is not None:
         raise ModelUnavailable(
             f"The categories cannot be learnt: {reason}", hint="`memetica health --again` says more."

@@ -1,4 +1,4 @@
-"""Work in a process of its own, whose memory is gone afterwards, and which ends with the one that began it."""
+"""Work in a child process: its memory is freed when it ends, and it ends when its parent does."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from collections.abc import Callable
 
 from search.errors import MemeticaError
 
+OnStart = Callable[["subprocess.Popen[str]"], None]
 
-def run_child(
-    module: str, *given: str, begun: Callable[[subprocess.Popen[str]], None] = lambda child: None
-) -> str | None:
-    """Run a module that calls `child_main`; return None when it did its work, or else what it said of why not.
 
-    `begun` gets the process, so that it can be ended.
+def run_child(module: str, *arguments: str, on_start: OnStart = lambda child: None) -> str | None:
+    """Run a module that calls `child_main`; return None when it succeeded, else its error message.
+
+    `on_start` gets the process, so that the caller can end it.
     """
-    command = [sys.executable, "-P", "-m", module, *given]
+    # -P keeps a folder called `search` or `indexer` in the working directory from being imported in place of ours.
+    command = [sys.executable, "-P", "-m", module, *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as child:
-        begun(child)
+        on_start(child)
         assert child.stderr is not None
-        said = child.stderr.read()
+        message = child.stderr.read()
         child.wait()
-    return (said.strip().splitlines() or ["it was killed"])[-1] if child.returncode else None
+    return (message.strip().splitlines() or ["The process was killed."])[-1] if child.returncode else None
 
 
 def child_main(work: Callable[..., None]) -> None:
-    """Do the work of a module that is run apart, with its arguments, and end as `run_child` expects."""
+    """Call `work` with the command's arguments and exit as `run_child` expects: a MemeticaError becomes its message."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         work(*sys.argv[1:])
@@ -39,7 +40,7 @@ def child_main(work: Callable[..., None]) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process once nobody holds its stdin open any more."""
+    """End this process when its stdin is closed, which happens at the latest when the parent ends."""
     # Not by `sys.stdin`: its lock would be held as the interpreter ends.
     while os.read(0, 1):
         pass

@@ -1,4 +1,4 @@
-"""How long work tells that it goes on: one seam, so that the library never prints."""
+"""Progress of a stage, reported through one interface, so that the library itself never prints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from search.meme import Stage
 
 @dataclass(frozen=True)
 class StageReport:
-    """What a stage did in one run. `note` says why it did nothing, when that needs saying."""
+    """What a stage did in one run. `note` gives the reason when it could do nothing."""
 
     stage: Stage
     done: int
@@ -22,37 +22,41 @@ class StageReport:
 
 
 class Progress(Protocol):
-    """Hears of each stage: how much there is to do, and each step done."""
+    """Receives the progress of one stage after another."""
 
     def begin(self, stage: Stage, total: int, *, unit: str) -> None:
-        """Hear that a stage begins with this many steps."""
+        """Start a stage of `total` steps, counted in `unit`."""
 
     def advance(self, steps: int = 1, *, failed: bool = False) -> None:
-        """Hear that steps are done, or failed."""
+        """Count steps as done, or as failed."""
 
     def end(self) -> None:
-        """Hear that the stage has ended, by success or not."""
+        """End the stage, whether it succeeded or not."""
 
 
 class _Silent:
-    """Hears and says nothing."""
-
     def begin(self, stage: Stage, total: int, *, unit: str) -> None:
-        """Do nothing."""
+        pass
 
     def advance(self, steps: int = 1, *, failed: bool = False) -> None:
-        """Do nothing."""
+        pass
 
     def end(self) -> None:
-        """Do nothing."""
+        pass
 
 
-SILENT: Progress = _Silent()
+SILENT: Progress = _Silent()  # ignores all progress
 
 
 @contextmanager
 def track_stage(progress: Progress, stage: Stage, total: int, *, unit: str) -> Iterator[Progress]:
-    """Begin a stage and end it, whatever happens."""
+    """Begin a stage for a `with` block and end it afterwards, also when the block raises.
+
+    >>> from indexer.work.progress import SILENT, track_stage
+    >>> from search.meme import Stage
+    >>> with track_stage(SILENT, Stage.OCR, 2, unit="pictures") as progress:
+    ...     progress.advance(2)
+    """
     progress.begin(stage, total, unit=unit)
     try:
         yield progress

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 from demo import draw_demo
 from indexer.pipeline import index_library
-from indexer.stages.find_duplicates import compare_library
+from indexer.stages.find_duplicates import find_duplicates
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.settings import Settings
@@ -30,7 +30,7 @@ def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     draw_demo(settings.library, memes=40)
     with open_catalogue(settings) as catalogue:
         index_library(Workspace(settings, catalogue), progress=SILENT)
-        compare_library(Workspace(settings, catalogue), progress=SILENT)
+        find_duplicates(Workspace(settings, catalogue), progress=SILENT)
     return settings
 
 

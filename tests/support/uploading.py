@@ -15,7 +15,7 @@ from indexer.library.scan import scan_library
 from indexer.stages.build_index import build_index
 from indexer.stages.decode import decode_memes
 from indexer.stages.embed_texts import embed_passages, split_texts
-from indexer.stages.find_duplicates import compare_library
+from indexer.stages.find_duplicates import find_duplicates
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.settings import Settings
@@ -40,7 +40,7 @@ def indexed_library(folder: Path) -> Settings:
     with open_catalogue(settings) as catalogue:
         scan_library(settings.library, catalogue, progress=SILENT)
         decode_memes(Workspace(settings, catalogue), progress=SILENT)
-        compare_library(Workspace(settings, catalogue), progress=SILENT)
+        find_duplicates(Workspace(settings, catalogue), progress=SILENT)
         split_texts(catalogue)
         embed_passages(catalogue, HashingTextEncoder(), progress=SILENT)
         build_index(Workspace(settings, catalogue), text_encoder=settings.text_encoder)

@@ -103,7 +103,7 @@ class CategoryWorkers:
         if self._site.has_own_encoder:
             learn(self._site.workspace, encoder=self._site.encoder())
         else:
-            learn_apart(self._site.settings, begun=self._on_start)
+            learn_apart(self._site.settings, on_start=self._on_start)
 
     def _on_start(self, child: subprocess.Popen[str]) -> None:
         self._child = child

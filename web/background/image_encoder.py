@@ -77,7 +77,7 @@ class ImageEncoderWatcher:
 
     def _switch(self, chosen: Settings) -> MemeticaError | None:
         try:
-            switch_in_child_process(chosen, begun=self._on_start)
+            switch_in_child_process(chosen, on_start=self._on_start)
         except MemeticaError as error:
             return error
         return None

@@ -96,7 +96,7 @@ def _find(session: Session, workspace: Workspace) -> bool:
     """Compare what is new; return whether all of it could be."""
     from indexer.library.format import library_root
     from indexer.stages.decode import decode_memes
-    from indexer.stages.find_duplicates import compare_library
+    from indexer.stages.find_duplicates import find_duplicates
     from indexer.work.progress import StageReport
     from web.cli.terminal import Bars
 
@@ -106,7 +106,7 @@ def _find(session: Session, workspace: Workspace) -> bool:
     # What an earlier version decoded lacks what comparing asks for now.
     done, failed = decode_memes(workspace, progress=bars)
     session.terminal.report(StageReport(Stage.MEDIA, done, failed, monotonic() - begun))
-    compared = compare_library(workspace, progress=bars)
+    compared = find_duplicates(workspace, progress=bars)
     session.terminal.report(compared)
     return not (failed or compared.failed)
 

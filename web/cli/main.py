@@ -78,7 +78,7 @@ def _index(session: Session, workspace: Workspace, *, reocr: bool = False, badly
 
     terminal = session.terminal
     reports = index_library(
-        workspace, progress=Bars(terminal), reocr=reocr, badly_read=badly_read, finished=terminal.report
+        workspace, progress=Bars(terminal), reocr=reocr, badly_read=badly_read, on_stage=terminal.report
     )
     if terminal.as_json:
         for report in reports:

@@ -32,7 +32,7 @@ from indexer.library.format import library_root
 from indexer.library.scan import scan_library
 from indexer.media.thumbnails import thumbnail_path
 from indexer.stages.decode import missing_pictures
-from indexer.stages.find_duplicates import compare_library
+from indexer.stages.find_duplicates import find_duplicates
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, Upload, UploadState, open_catalogue
 from search.duplicates.candidates import TRIMMED_PDQ
@@ -546,7 +546,7 @@ def test_what_examining_found_is_not_asked_again_when_duplicates_are_looked_for(
         with Image.open(library_root(settings.library) / meme.path) as picture:
             return [picture.convert("RGB")]
 
-    report = compare_library(Workspace(settings, catalogue), progress=SILENT, load=load)
+    report = find_duplicates(Workspace(settings, catalogue), progress=SILENT, load=load)
     assert (report.done, report.failed) == (1, 0)
     assert asked == [], "nothing is like it, and its fingerprints are there"
 

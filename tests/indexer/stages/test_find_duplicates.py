@@ -13,7 +13,7 @@ from PIL import Image
 
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
-from indexer.stages.find_duplicates import compare_library
+from indexer.stages.find_duplicates import find_duplicates
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.duplicates.candidates import signature_of, stored_signature
@@ -84,7 +84,7 @@ TRUTH.add(frozenset(("4.png", "4 again.png")))
 
 
 def test_duplicates_are_grouped_and_another_text_is_a_variant(settings: Settings, catalogue: Catalogue) -> None:
-    report = compare_library(Workspace(settings, catalogue), progress=SILENT)
+    report = find_duplicates(Workspace(settings, catalogue), progress=SILENT)
     assert (report.stage, report.done, report.failed) == (Stage.DUPLICATES, 11, 0)
     assert _grouped(catalogue) == TRUTH
     (variants,) = find_groups(catalogue, tiers=(Tier.VARIANT,))
@@ -104,7 +104,7 @@ def test_what_is_stored_asks_as_the_picture_itself_does(settings: Settings, cata
 
 
 def test_a_second_run_compares_only_what_is_new(settings: Settings, catalogue: Catalogue) -> None:
-    compare_library(Workspace(settings, catalogue), progress=SILENT)
+    find_duplicates(Workspace(settings, catalogue), progress=SILENT)
     compared = catalogue.pairs.compared()
     loaded: list[str] = []
 
@@ -112,12 +112,12 @@ def test_a_second_run_compares_only_what_is_new(settings: Settings, catalogue: C
         loaded.append(meme.name)
         return [Image.open(settings.library / meme.path).convert("RGB")]
 
-    assert compare_library(Workspace(settings, catalogue), progress=SILENT, load=load).done == 0
+    assert find_duplicates(Workspace(settings, catalogue), progress=SILENT, load=load).done == 0
     assert loaded == [] and catalogue.pairs.compared() == compared
     (settings.library / "Scenes" / "2.png").rename(settings.library / "renamed.png")
     EDITS["black bars"](captioned(scene(0))).save(settings.library / "Scenes" / "0 in bars.png")
     _scan(settings, catalogue)
-    assert compare_library(Workspace(settings, catalogue), progress=SILENT, load=load).done == 1
+    assert find_duplicates(Workspace(settings, catalogue), progress=SILENT, load=load).done == 1
     new = catalogue.memes.at("Scenes/0 in bars.png").content_hash
     assert all(new in pair for pair in catalogue.pairs.compared() - compared)
     assert frozenset(("0.png", "0 in bars.png")) in _grouped(catalogue)
@@ -137,10 +137,10 @@ def test_an_interrupted_run_goes_on_and_finds_the_same(
         return [Image.open(settings.library / meme.path).convert("RGB")]
 
     with pytest.raises(KeyboardInterrupt):
-        compare_library(Workspace(settings, catalogue), progress=SILENT, load=load)
+        find_duplicates(Workspace(settings, catalogue), progress=SILENT, load=load)
     before = catalogue.pairs.searched()
     assert 0 < len(before) < 11
-    report = compare_library(Workspace(settings, catalogue), progress=SILENT)
+    report = find_duplicates(Workspace(settings, catalogue), progress=SILENT)
     assert report.done == 11 - len(before)
     assert _grouped(catalogue) == TRUTH
 
@@ -149,14 +149,14 @@ def test_a_file_that_is_gone_is_recorded_and_tried_again(settings: Settings, cat
     file = settings.library / "Scenes" / "0.png"
     kept = file.read_bytes()
     file.unlink()
-    report = compare_library(Workspace(settings, catalogue), progress=SILENT)
+    report = find_duplicates(Workspace(settings, catalogue), progress=SILENT)
     assert report.failed == 1
     assert [failure.subject for failure in catalogue.failures.all() if failure.stage is Stage.DUPLICATES] == [
         "Scenes/0.png"
     ]
     assert _grouped(catalogue) == {pair for pair in TRUTH if "0.png" not in pair}
     file.write_bytes(kept)
-    assert compare_library(Workspace(settings, catalogue), progress=SILENT).failed == 0
+    assert find_duplicates(Workspace(settings, catalogue), progress=SILENT).failed == 0
     assert _grouped(catalogue) == TRUTH
 
 
@@ -164,7 +164,7 @@ def test_a_file_that_is_another_by_now_is_not_taken_for_what_it_was(settings: Se
     file = settings.library / "Scenes" / "0.png"
     before = catalogue.memes.at("Scenes/0.png").content_hash
     captioned(scene(50)).save(file)
-    assert compare_library(Workspace(settings, catalogue), progress=SILENT).failed == 1
+    assert find_duplicates(Workspace(settings, catalogue), progress=SILENT).failed == 1
     (failure,) = [one for one in catalogue.failures.all() if one.stage is Stage.DUPLICATES]
     assert failure.subject == "Scenes/0.png" and "changed" in failure.reason and "memetica index" in failure.hint
     assert not any(before in pair for pair in catalogue.pairs.compared())
@@ -173,7 +173,7 @@ def test_a_file_that_is_another_by_now_is_not_taken_for_what_it_was(settings: Se
 def test_what_an_image_encoder_sees_in_both_is_compared_once_it_is_known(
     settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    compare_library(Workspace(settings, catalogue), progress=SILENT)
+    find_duplicates(Workspace(settings, catalogue), progress=SILENT)
     contents = sorted({meme.content_hash for meme in catalogue.memes.everything()})
     one, other = (catalogue.memes.at(f"Scenes/{name}").content_hash for name in ("0.png", "2 a screenshot.png"))
     key = (min(one, other), max(one, other))
@@ -188,16 +188,16 @@ def test_what_an_image_encoder_sees_in_both_is_compared_once_it_is_known(
     build_dense(tmp_path / "pictures", pictures, owners=owners)
     sight = PictureVectors("eyes", DenseIndex.open(tmp_path / "pictures", dimensions=len(contents)))
     monkeypatch.setattr("indexer.stages.find_duplicates.open_picture_vectors", lambda index: sight)
-    assert compare_library(Workspace(settings, catalogue), progress=SILENT).done == len(contents)
+    assert find_duplicates(Workspace(settings, catalogue), progress=SILENT).done == len(contents)
     assert catalogue.pairs.compared() - before == {key}
-    assert compare_library(Workspace(settings, catalogue), progress=SILENT).done == 0
+    assert find_duplicates(Workspace(settings, catalogue), progress=SILENT).done == 0
 
 
 def test_what_is_like_the_same_meme_is_compared_with_each_other(settings: Settings, catalogue: Catalogue) -> None:
     for number, edit in enumerate(("brighter", "black bars", "a watermark")):
         EDITS[edit](captioned(scene(1))).save(settings.library / "Scenes" / f"1 {number}.png")
     _scan(settings, catalogue)
-    compare_library(Workspace(settings, catalogue), progress=SILENT)
+    find_duplicates(Workspace(settings, catalogue), progress=SILENT)
     contents = [meme.content_hash for meme in catalogue.memes.everything() if meme.name.startswith("1")]
     wanted = {tuple(sorted(pair)) for pair in combinations(contents, 2)}
     assert wanted <= catalogue.pairs.compared()
@@ -205,7 +205,7 @@ def test_what_is_like_the_same_meme_is_compared_with_each_other(settings: Settin
 
 @pytest.mark.parametrize("edit", ["a poorer JPEG", "a caption bar", "a mirror image", "cropped at three sides"])
 def test_an_upload_finds_its_like(settings: Settings, catalogue: Catalogue, edit: str) -> None:
-    compare_library(Workspace(settings, catalogue), progress=SILENT)
+    find_duplicates(Workspace(settings, catalogue), progress=SILENT)
 
     def load(meme: Meme) -> list[Image.Image]:
         return [Image.open(settings.library / meme.path).convert("RGB")]

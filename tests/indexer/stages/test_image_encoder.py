@@ -234,7 +234,7 @@ def test_a_serving_site_brings_the_index_to_what_is_chosen(
 ) -> None:
     seen: list[str] = []
 
-    def apart(settings: Settings, *, begun: object) -> None:
+    def apart(settings: Settings, *, on_start: object) -> None:
         seen.append(settings.image_encoder)
         if settings.image_encoder == "nowhere/to_be_had":
             raise ModelUnavailable("The hub is away.")
