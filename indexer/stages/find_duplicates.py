@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from indexer.stages.decode import decode_content, map_in_threads
-from indexer.work.progress import Progress, StageReport, track_stage
+from indexer.work.progress import SILENT, Progress, StageReport, track_stage
 from search.catalogue import Pair
 from search.duplicates.candidates import KEYPOINTS, Signature, open_candidates, stored_signature, texts_by_content
 from search.duplicates.compare_frames import compare_frames
@@ -32,11 +32,16 @@ READY = 160  # contents kept ready to be compared: about 3 MB each
 Load = Callable[[Meme], Sequence[Image.Image]]
 
 
-def find_duplicates(workspace: Workspace, *, progress: Progress, load: Load | None = None) -> StageReport:
+def find_duplicates(workspace: Workspace, *, progress: Progress = SILENT, load: Load | None = None) -> StageReport:
     """Compare what was decoded and not compared yet and keep what was found; return how many contents were done.
 
     May be interrupted anywhere and goes on from there. What cannot be loaded is recorded as failed, and tried again by
     the next run. `load` gives a meme's pictures; without it they are decoded from the library.
+
+    >>> import indexer
+    >>> report = indexer.find_duplicates(workspace)
+    >>> report.done, report.failed
+    (9, 0)
     """
     begun = monotonic()
     load = load or _decoded(workspace.settings)
