@@ -130,7 +130,7 @@ def add(catalogue: Catalogue, number: int, texts: dict[Field, list[str]], draw: 
             size=1,
             mtime_ns=1,
             first_seen=START + timedelta(hours=float(draw.random() * 90_000)),
-            first_seen_is="sidecar",
+            first_seen_source="sidecar",
         )
     )
     look = draw.standard_normal(LOOK_DIMENSIONS)

@@ -137,7 +137,7 @@ def upload_row(
         "state": upload.state.value,
         "content_hash": upload.content_hash,
         "size": upload.size,
-        "came_at": _iso_seconds(upload.came_at),
+        "came_at": _iso_seconds(upload.received_at),
         "preview": f"/curator/inbox/{upload.id}/preview.webp" if has_preview else None,
         "text": findings.get("text", ""),
         "tags": _tag_rows(findings),

@@ -1,22 +1,38 @@
-"""Undo what the curator decided, whatever it was."""
+"""Undo any decision of the curator by its line in the ledger."""
 
 from __future__ import annotations
 
-from indexer.curation.merge import undo_merge
-from indexer.curation.move import undo_refiling
+from indexer.library import transaction
+from indexer.library.transaction import OnStep
 from search.catalogue import Verdict, VerdictKind
+from search.errors import NotFound
 from search.workspace import Workspace
 
+_BY_FILES = (VerdictKind.MERGED, VerdictKind.MOVED, VerdictKind.ADDED)
 
-def undo(workspace: Workspace, verdict_uid: str, *, note: str = "") -> Verdict:
-    """Undo a decision and return the ledger line that says so; the files of a merge or a move return to their places.
 
-    Raises NotFound for an unknown verdict, WrongUse when it is undone already, LibraryError when a file cannot be put
-    back; then no file is moved.
+def undo(
+    workspace: Workspace, verdict_uid: str, *, note: str = "", on_step: OnStep = lambda step: None
+) -> Verdict:
+    """Undo a decision and return the ledger's line that says so.
+
+    Files return to where they were: those of a merge from the trash, those of a move to their category, an accepted
+    upload to the inbox. A decision that changed no file, such as "not duplicates", is only marked as undone. `on_step`
+    is called before each step. Raises NotFound for a verdict that is unknown, or whose files another data folder moved;
+    WrongUse when it is undone already; LibraryError when a file cannot be put back, and then no file is moved.
+
+    >>> from indexer.curation.merge import merge
+    >>> keep, remove = workspace.catalogue.memes.freshest(2)
+    >>> merged = merge(workspace, keep=keep, remove=[remove])
+    >>> line = undo(workspace, merged.uid, note="not the same")
+    >>> line.kind.value, line.undoes == merged.uid
+    ('undone', True)
     """
-    kind = workspace.catalogue.verdicts.get(verdict_uid).kind
-    if kind is VerdictKind.MERGED:
-        return undo_merge(workspace, verdict_uid, note=note)
-    if kind is VerdictKind.MOVED:
-        return undo_refiling(workspace, verdict_uid, note=note)
-    return workspace.catalogue.verdicts.undo(verdict_uid, note=note)
+    verdict = workspace.catalogue.verdicts.get(verdict_uid)
+    try:
+        workspace.catalogue.journal.get(verdict_uid)
+    except NotFound:
+        if verdict.kind in _BY_FILES:
+            raise
+        return workspace.catalogue.verdicts.undo(verdict_uid, note=note)
+    return transaction.undo(workspace, verdict_uid, note=note, on_step=on_step)

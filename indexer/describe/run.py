@@ -202,7 +202,7 @@ class _Run:
             if error.reach is Reach.ALL:
                 todo.put_back(meme)  # there is nothing wrong with the meme
             else:
-                self._failed(todo, meme, error, passing=error.reach is Reach.PASSING)
+                self._failed(todo, meme, error, transient=error.reach is Reach.PASSING)
             return
         line.succeeds()
         if not judged.text:
@@ -281,7 +281,7 @@ class _Run:
                 error,
                 content_hash=meme.content_hash,
                 source=todo.label,
-                passing=passing,
+                transient=passing,
             )
             todo.release(meme)
         self._count(failed=1)
@@ -309,7 +309,7 @@ class _Run:
             )
         except LibraryError as error:
             self._workspace.catalogue.failures.record(
-                Stage.DESCRIBE, meme.path, error, content_hash=meme.content_hash, source=todo.label, passing=True
+                Stage.DESCRIBE, meme.path, error, content_hash=meme.content_hash, source=todo.label, transient=True
             )
             self._count(unwritten=1)
             return

@@ -56,7 +56,7 @@ def preview_path(data: Path, content_hash: str) -> Path:
     return data / "inbox" / f"{content_hash}.webp"
 
 
-def receive(workspace: Workspace, source: IO[bytes], *, name: str, came_by: str) -> Upload:
+def receive(workspace: Workspace, source: IO[bytes], *, name: str, received_by: str) -> Upload:
     """Keep an upload and return it; the one that is there when the same bytes wait already.
 
     Raises UnreadableFile when it is broken, too large or no picture or video, InboxFull, and DataFolderError when it
@@ -89,7 +89,7 @@ def receive(workspace: Workspace, source: IO[bytes], *, name: str, came_by: str)
             name=shown_name(name),
             suffix=suffix,
             size=size,
-            came_by=came_by,
+            received_by=received_by,
             most=workspace.settings.inbox_files,
             most_bytes=workspace.settings.inbox_bytes,
         )
@@ -192,7 +192,7 @@ def discard(workspace: Workspace, id: int) -> Upload:
     return workspace.catalogue.uploads.get(id)
 
 
-def take_back_discarded(workspace: Workspace, id: int) -> Upload:
+def restore_discarded(workspace: Workspace, id: int) -> Upload:
     """Let a discarded upload wait for a decision again; raise WrongUse when that cannot be."""
     with workspace.catalogue.transaction():
         upload = workspace.catalogue.uploads.get(id)
@@ -202,7 +202,7 @@ def take_back_discarded(workspace: Workspace, id: int) -> Upload:
             raise WrongUse(f"The same picture as {upload.name} waits in the inbox again already.")
         if not inbox_path(workspace.data, upload.content_hash).is_file():
             raise WrongUse(f"{upload.name} is no longer kept.", hint="Send it again.")
-        workspace.catalogue.uploads.reopened(id)
+        workspace.catalogue.uploads.reopen(id)
     return workspace.catalogue.uploads.get(id)
 
 

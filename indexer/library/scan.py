@@ -35,7 +35,7 @@ class _Read:
 
     content_hash: str | None
     first_seen: datetime
-    first_seen_is: Literal["sidecar", "mtime"]
+    first_seen_source: Literal["sidecar", "mtime"]
     sidecars: tuple[SidecarRecord, ...]
     unreadable: tuple[tuple[str, UnreadableFile], ...]
 
@@ -153,7 +153,7 @@ def _enter_file(entry: Found, read: _Read, known: Known | None, catalogue: Catal
     """Write one file to the catalogue and return its id."""
     if known is not None and read.content_hash is None:
         catalogue.memes.see_again(
-            known[0], first_seen=read.first_seen, first_seen_is=read.first_seen_is, back=not known[4]
+            known[0], first_seen=read.first_seen, first_seen_source=read.first_seen_source, back=not known[4]
         )
         return known[0]
     assert read.content_hash is not None
@@ -166,7 +166,7 @@ def _enter_file(entry: Found, read: _Read, known: Known | None, catalogue: Catal
             size=entry.size,
             mtime_ns=entry.mtime_ns,
             first_seen=read.first_seen,
-            first_seen_is=read.first_seen_is,
+            first_seen_source=read.first_seen_source,
         )
     )
 

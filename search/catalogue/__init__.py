@@ -14,12 +14,12 @@ from search.catalogue.database import Database
 from search.catalogue.descriptions import Descriptions
 from search.catalogue.embeddings import Embeddings
 from search.catalogue.failures import Failures
-from search.catalogue.journal import MergeRecord, Merges, MergeState
+from search.catalogue.inherited_texts import InheritedTexts
+from search.catalogue.journal import PENDING, Journal, Operation, OperationKind, OperationState
 from search.catalogue.leases import Lease, Leases
 from search.catalogue.memes import MemeRecord, Memes
 from search.catalogue.pairs import Pair, Pairs
 from search.catalogue.pictures import FingerprintRecord, PictureRecord, Pictures
-from search.catalogue.refilings import RefilingRecord, Refilings, RefilingState, Renamed
 from search.catalogue.text_reviews import TextReview, TextReviews
 from search.catalogue.texts import PassageRow, ReadingRecord, SidecarRecord, Texts
 from search.catalogue.uploads import Upload, Uploads, UploadState
@@ -34,16 +34,15 @@ __all__ = [
     "FingerprintRecord",
     "Lease",
     "MemeRecord",
-    "MergeRecord",
-    "MergeState",
+    "Operation",
+    "OperationKind",
+    "OperationState",
     "Outcome",
+    "PENDING",
     "Pair",
     "PassageRow",
     "PictureRecord",
     "ReadingRecord",
-    "RefilingRecord",
-    "RefilingState",
-    "Renamed",
     "SidecarRecord",
     "TextReview",
     "Upload",
@@ -70,8 +69,8 @@ class Catalogue:
         self.calls = Calls(database)
         self.pairs = Pairs(database)
         self.verdicts = Verdicts(database)
-        self.merges = Merges(database)
-        self.refilings = Refilings(database)
+        self.journal = Journal(database)
+        self.inherited_texts = InheritedTexts(database)
         self.uploads = Uploads(database)
 
     @property
@@ -82,6 +81,10 @@ class Catalogue:
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context in which all writes of this thread happen, or none."""
         return self._database.transaction()
+
+    def durable_transaction(self) -> AbstractContextManager[None]:
+        """Return a transaction that is on the disk when it ends: a power failure afterwards cannot undo it."""
+        return self._database.durable()
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Return a context in which this thread reads the catalogue as it is at the first question, and only reads."""

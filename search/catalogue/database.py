@@ -1,4 +1,4 @@
-"""Connections to the catalogue's file: opening, migrations, transactions."""
+"""Connections to the catalogue's file: opening, schema, transactions."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 from search.errors import DataFolderError
 
 BUSY_SECONDS = 30
+VERSION = 10  # of schema.sql; 1 to 9 were made before the first release
 Parameters = Mapping[str, Any]
 
 
@@ -42,7 +43,7 @@ class Database:
                 )
             self._make_folder()
         self.read_only = not (os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK)))
-        self._migrate()
+        self._prepare()
 
     def _make_folder(self) -> None:
         try:
@@ -88,54 +89,46 @@ class Database:
             ) from error
         return connection
 
-    def _migrate(self) -> None:
-        migrations = _migrations()
-        connection = self.connection()
+    def _prepare(self) -> None:
+        """Create the schema in a new file; raise DataFolderError for a file of another version."""
+        folder = self.path.parent
         try:
-            at = connection.execute("PRAGMA user_version").fetchone()[0]
-            missing = sorted(migrations.keys() - self._applied())
+            version, tables = self._version(), self.number("SELECT COUNT(*) FROM sqlite_master")
         except sqlite3.Error as error:
             raise DataFolderError(
                 f"{self.path} is no catalogue: {error}.", hint="Move it away and run `memetica index` again."
             ) from error
-        if at > max(migrations):
+        if version > VERSION:
             raise DataFolderError(
-                f"The catalogue in {self.path.parent} was made by a newer Memetica: version {at}, "
-                f"where {max(migrations)} is known here.",
+                f"The catalogue in {folder} was made by a newer Memetica: version {version}, "
+                f"where {VERSION} is known here.",
                 hint="Update Memetica, or choose another folder with `--data`.",
             )
-        if not missing:
+        if version < VERSION and tables:
+            raise DataFolderError(
+                f"The catalogue in {folder} was made by a version of Memetica from before the first release "
+                f"(catalogue version {version}), which this one cannot read.",
+                hint=f"Move {folder} away and run `memetica index` again. To keep your decisions, run "
+                "`memetica verdicts --export FILE` with the old version and `memetica verdicts --import FILE` with "
+                "this one. Merged files stay in the old folder's trash, waiting uploads in its inbox; accept or put "
+                "back with the old version what you need first.",
+            )
+        if version == VERSION:
             return
         if self.read_only:
             raise DataFolderError(
-                f"The catalogue in {self.path.parent} needs an update and the folder cannot be written.",
-                hint="Make it writable once and run any command.",
+                f"There is no catalogue in {folder} yet, and the folder cannot be written.",
+                hint="Make it writable and run `memetica index MEMES`.",
             )
-        for number in missing:
-            self._apply(number, migrations[number])
-
-    def _applied(self) -> set[int]:
-        """Return the numbers of the migrations that this file has had: a later one may come before an earlier."""
-        connection = self.connection()
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone():
-            return {row["number"] for row in connection.execute("SELECT number FROM migrations")}
-        return set(range(1, connection.execute("PRAGMA user_version").fetchone()[0] + 1))
-
-    def _apply(self, number: int, script: str) -> None:
-        """Apply one migration whole, unless another process was quicker."""
-        connection = self.connection()
-        connection.execute("PRAGMA foreign_keys = OFF")
         with self.transaction():
-            applied = self._applied()
-            if number not in applied:
+            if self._version() == 0:  # another process may have been quicker
+                script = (resources.files("search.catalogue") / "schema.sql").read_text("utf-8")
                 for statement in _statements(script):
-                    connection.execute(statement)
-                connection.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY) STRICT")
-                connection.executemany(
-                    "INSERT OR IGNORE INTO migrations VALUES (?)", [(one,) for one in applied | {number}]
-                )
-                connection.execute(f"PRAGMA user_version = {max(applied | {number})}")
-        connection.execute("PRAGMA foreign_keys = ON")
+                    self.connection().execute(statement)
+                self.connection().execute(f"PRAGMA user_version = {VERSION}")
+
+    def _version(self) -> int:
+        return self.number("PRAGMA user_version")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -241,12 +234,6 @@ class Database:
             for held in list(self._open):
                 held.close()
         self._local = threading.local()
-
-
-def _migrations() -> dict[int, str]:
-    """Return the scripts by number; they are never edited once they have been released."""
-    folder = resources.files("search.catalogue") / "migrations"
-    return {int(one.name[:4]): one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".sql")}
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -38,7 +38,7 @@ class Descriptions:
             f"""
             WHERE vanished_at IS NULL AND NOT {_DESCRIBED}
               AND NOT EXISTS (SELECT 1 FROM failures WHERE failures.content_hash = memes.content_hash
-                              AND (stage = 'media' OR stage = 'describe' AND source = :label AND NOT passing))
+                              AND (stage = 'media' OR stage = 'describe' AND source = :label AND NOT transient))
             GROUP BY memes.content_hash ORDER BY first_seen DESC, memes.id DESC
             """,
             {"kind": kind, "source": None if by_anybody else source, "label": work_label(source, kind)},

@@ -23,26 +23,26 @@ class Failures:
         *,
         content_hash: str = "",
         source: str = "",
-        passing: bool = False,
+        transient: bool = False,
     ) -> None:
         """Keep why a subject failed, counting the attempts; `source` is the model or the engine that failed on it.
 
-        A `passing` failure is listed like the others, and the next run tries it again without being told to.
+        A `transient` failure is listed like the others, and the next run tries it again without being told to.
         """
         self._database.write(
             """
             INSERT INTO failures
-                (stage, subject, source, content_hash, reason, hint, passing, failed_at, attempts)
-            VALUES (:stage, :subject, :source, :content_hash, :reason, :hint, :passing, :now, 1)
+                (stage, subject, source, content_hash, reason, hint, transient, failed_at, attempts)
+            VALUES (:stage, :subject, :source, :content_hash, :reason, :hint, :transient, :now, 1)
             ON CONFLICT (stage, subject, source) DO UPDATE SET content_hash = :content_hash, reason = :reason,
-                hint = :hint, passing = :passing, failed_at = :now, attempts = attempts + 1
+                hint = :hint, transient = :transient, failed_at = :now, attempts = attempts + 1
             """,
             {
                 "stage": stage,
                 "subject": subject,
                 "source": source,
                 "content_hash": content_hash,
-                "passing": int(passing),
+                "transient": int(transient),
                 "reason": error.message,
                 "hint": error.hint,
                 "now": datetime.now(UTC).isoformat(timespec="seconds"),

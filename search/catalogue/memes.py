@@ -22,7 +22,7 @@ _MEME = """
 
 @dataclass(frozen=True)
 class MemeRecord:
-    """What a scan knows of a file; `first_seen` is aware, `first_seen_is` its origin: `sidecar` or `mtime`."""
+    """What a scan knows of a file; `first_seen` is aware, `first_seen_source` its origin: `sidecar` or `mtime`."""
 
     path: str
     category: str
@@ -31,7 +31,7 @@ class MemeRecord:
     size: int
     mtime_ns: int
     first_seen: datetime
-    first_seen_is: str
+    first_seen_source: str
 
 
 class Memes:
@@ -74,12 +74,12 @@ class Memes:
                 )
             row = self._database.row(
                 """
-                INSERT INTO memes (path, category, content_hash, type, size, mtime_ns, first_seen, first_seen_is)
-                VALUES (:path, :category, :content_hash, :type, :size, :mtime_ns, :first_seen, :first_seen_is)
+                INSERT INTO memes (path, category, content_hash, type, size, mtime_ns, first_seen, first_seen_source)
+                VALUES (:path, :category, :content_hash, :type, :size, :mtime_ns, :first_seen, :first_seen_source)
                 ON CONFLICT (path) DO UPDATE SET
                     category = :category, content_hash = :content_hash, type = :type,
                     size = :size, mtime_ns = :mtime_ns, first_seen = :first_seen,
-                    first_seen_is = :first_seen_is, vanished_at = NULL, split_by = NULL
+                    first_seen_source = :first_seen_source, vanished_at = NULL, chunker = NULL
                 RETURNING id
                 """,
                 values,
@@ -88,16 +88,16 @@ class Memes:
             self._database.touch()
             return int(row["id"])
 
-    def see_again(self, id: int, *, first_seen: datetime, first_seen_is: str, back: bool) -> None:
+    def see_again(self, id: int, *, first_seen: datetime, first_seen_source: str, back: bool) -> None:
         """Keep an unchanged file's first-seen time as read now; `back` when it was gone and is there again."""
         found = self._database.write(
             """
             UPDATE memes SET vanished_at = iif(:back, NULL, vanished_at), first_seen = :first_seen,
-                             first_seen_is = :first_seen_is
+                             first_seen_source = :first_seen_source
             WHERE id = :id AND ((:back AND vanished_at IS NOT NULL) OR first_seen != :first_seen
-                                OR first_seen_is != :first_seen_is)
+                                OR first_seen_source != :first_seen_source)
             """,
-            {"id": id, "first_seen": _iso(first_seen), "first_seen_is": first_seen_is, "back": back},
+            {"id": id, "first_seen": _iso(first_seen), "first_seen_source": first_seen_source, "back": back},
         )
         if found.rowcount:
             self._database.touch()

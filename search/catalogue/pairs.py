@@ -112,13 +112,13 @@ class Pairs:
     def mark_searched(self, content_hashes: Iterable[str], *, version: str = COMPARISON) -> None:
         """Remember that these contents were compared with all that may be like them."""
         self._database.write_many(
-            "INSERT OR IGNORE INTO searched (content_hash, version) VALUES (:hash, :version)",
+            "INSERT OR IGNORE INTO compared_contents (content_hash, version) VALUES (:hash, :version)",
             [{"hash": one, "version": version} for one in content_hashes],
         )
 
     def searched(self, version: str = COMPARISON) -> set[str]:
         """Return the hashes of the contents that were compared with all that may be like them."""
-        rows = self._database.stream("SELECT content_hash FROM searched WHERE version = :version", {"version": version})
+        rows = self._database.stream("SELECT content_hash FROM compared_contents WHERE version = :version", {"version": version})
         return {row["content_hash"] for row in rows}
 
 

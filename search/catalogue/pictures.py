@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from search.catalogue.database import Database
@@ -58,13 +58,6 @@ class Pictures:
                 [asdict(one) for one in fingerprints],
             )
             self._database.touch()
-
-    def add_fingerprints(self, fingerprints: Iterable[FingerprintRecord]) -> None:
-        """Keep more fingerprints of contents that are there, each in place of what the same algorithm made earlier."""
-        self._database.write_many(
-            "INSERT OR REPLACE INTO fingerprints VALUES (:content_hash, :algorithm, :frame, :bits, :quality)",
-            [asdict(one) for one in fingerprints],
-        )
 
     def missing(self, decoder: str, *, content_hash: str | None = None) -> list[Meme]:
         """Return one present meme a content that this decoder has neither decoded nor failed on, newest first.

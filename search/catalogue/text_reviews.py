@@ -29,7 +29,7 @@ class TextReviews:
         with self._database.transaction():
             self._database.write(
                 """
-                INSERT INTO judgements (content_hash, kind, source, body_hash, verdict, made_at)
+                INSERT INTO text_reviews (content_hash, kind, source, body_hash, verdict, made_at)
                 VALUES (:content_hash, :kind, :source, :body_hash, :verdict, :now)
                 """,
                 {
@@ -53,11 +53,7 @@ class TextReviews:
     def of(self, content_hash: str) -> Mapping[tuple[TextKind, str, str], TextReview]:
         """Return, by kind, source and hash of the text, what was said last of the texts about a content."""
         rows = self._database.rows(
-            "SELECT kind, source, body_hash, verdict FROM judgements WHERE content_hash = :hash ORDER BY id",
+            "SELECT kind, source, body_hash, verdict FROM text_reviews WHERE content_hash = :hash ORDER BY id",
             {"hash": content_hash},
         )
         return {(TextKind(row["kind"]), row["source"], row["body_hash"]): TextReview(row["verdict"]) for row in rows}
-
-    def on(self, content_hash: str, text: Text) -> TextReview:
-        """Return what was said last of one text; OPEN when nothing was."""
-        return self.of(content_hash).get((text.kind, text.source, text_hash(text.body)), TextReview.OPEN)

@@ -50,7 +50,7 @@ class PassageRow:
 
 
 # A meme's texts change, so its passages must be cut again and the index built again.
-_STALE = "UPDATE memes SET split_by = NULL WHERE "
+_STALE = "UPDATE memes SET chunker = NULL WHERE "
 
 
 class Texts:
@@ -203,7 +203,7 @@ class Texts:
         """Return the present memes whose passages this splitter has not cut from their texts as they are now."""
         return meme_rows(
             self._database,
-            "WHERE vanished_at IS NULL AND split_by IS NOT :splitter ORDER BY memes.id LIMIT :limit",
+            "WHERE vanished_at IS NULL AND chunker IS NOT :splitter ORDER BY memes.id LIMIT :limit",
             {"splitter": splitter, "limit": limit},
         )
 
@@ -219,7 +219,7 @@ class Texts:
                 [asdict(one) | {"meme_id": meme_id, "input_hash": text_hash(one.body)} for one in passages],
             )
             self._database.write(
-                "UPDATE memes SET split_by = :splitter WHERE id = :id", {"id": meme_id, "splitter": splitter}
+                "UPDATE memes SET chunker = :splitter WHERE id = :id", {"id": meme_id, "splitter": splitter}
             )
             self._database.touch()
 
@@ -329,7 +329,7 @@ class Texts:
             best = next(one for one in self.ocr_readings(meme.content_hash) if one.body)
             judged = self._database.row(
                 """
-                SELECT verdict FROM judgements WHERE content_hash = :hash AND kind = 'ocr' AND source = :source
+                SELECT verdict FROM text_reviews WHERE content_hash = :hash AND kind = 'ocr' AND source = :source
                 AND body_hash = :body ORDER BY id DESC LIMIT 1
                 """,
                 {"hash": meme.content_hash, "source": best.source, "body": text_hash(best.body)},
@@ -372,7 +372,7 @@ class Texts:
 _PAGE = 50
 # Those that were weighed and disagreed; whose judgements or vectors changed since; whose texts are not cut yet.
 _MAY_DISAGREE = """
-    memes.id IN (SELECT meme_id FROM disputed) OR memes.split_by IS NULL
+    memes.id IN (SELECT meme_id FROM disputed) OR memes.chunker IS NULL
     OR memes.id IN (SELECT meme_id FROM passages WHERE weight IS NULL)
 """
 _HAS_OCR = """(

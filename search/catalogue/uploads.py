@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,7 +12,6 @@ from typing import Any
 
 from search.catalogue.database import Database
 from search.catalogue.pictures import FingerprintRecord
-from search.catalogue.verdicts import new_uid
 from search.errors import InboxFull, NotFound
 
 
@@ -45,13 +43,12 @@ class Upload:
     """One upload. `findings` is what examining it found, as `indexer.inbox.examine` writes it; `path` once accepted."""
 
     id: int
-    uid: str
     content_hash: str
     name: str
     suffix: str
     size: int
-    came_by: str
-    came_at: datetime  # aware, UTC
+    received_by: str
+    received_at: datetime  # aware, UTC
     state: UploadState
     findings: Mapping[str, Any] | None = None
     reason: str = ""
@@ -71,10 +68,6 @@ class Uploads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def durably(self) -> AbstractContextManager[None]:
-        """Return a transaction that is on the disk when it ends."""
-        return self._database.durable()
-
     def add(
         self,
         content_hash: str,
@@ -82,7 +75,7 @@ class Uploads:
         name: str,
         suffix: str,
         size: int,
-        came_by: str,
+        received_by: str,
         most: int,
         most_bytes: int,
     ) -> Upload:
@@ -102,17 +95,16 @@ class Uploads:
                 )
             found = self._database.write(
                 """
-                INSERT INTO inbox (uid, content_hash, name, suffix, size, came_by, came_at, state)
-                VALUES (:uid, :content_hash, :name, :suffix, :size, :came_by, :came_at, 'waiting')
+                INSERT INTO uploads (content_hash, name, suffix, size, received_by, received_at, state)
+                VALUES (:content_hash, :name, :suffix, :size, :received_by, :received_at, 'waiting')
                 """,
                 {
-                    "uid": new_uid(),
                     "content_hash": content_hash,
                     "name": name,
                     "suffix": suffix,
                     "size": size,
-                    "came_by": came_by,
-                    "came_at": _now(),
+                    "received_by": received_by,
+                    "received_at": _now(),
                 },
             )
             assert found.lastrowid is not None
@@ -121,14 +113,14 @@ class Uploads:
     def load(self) -> tuple[int, int]:
         """Return how many uploads are held, and their bytes."""
         row = self._database.row(
-            f"SELECT COUNT(*) AS uploads, COALESCE(SUM(size), 0) AS bytes FROM inbox WHERE state IN ({_marks(HELD)})"
+            f"SELECT COUNT(*) AS uploads, COALESCE(SUM(size), 0) AS bytes FROM uploads WHERE state IN ({_marks(HELD)})"
         )
         assert row is not None
         return row["uploads"], row["bytes"]
 
     def get(self, id: int) -> Upload:
         """Return an upload; raise NotFound."""
-        row = self._database.row("SELECT * FROM inbox WHERE id = :id", {"id": id})
+        row = self._database.row("SELECT * FROM uploads WHERE id = :id", {"id": id})
         if row is None:
             raise NotFound(f"There is no upload {id}.", hint="`memetica inbox` lists them all.")
         return _upload(row)
@@ -136,7 +128,7 @@ class Uploads:
     def held(self, content_hash: str) -> Upload | None:
         """Return the upload with these bytes that is not decided on yet, or None."""
         row = self._database.row(
-            f"SELECT * FROM inbox WHERE content_hash = :hash AND state IN ({_marks(HELD)})", {"hash": content_hash}
+            f"SELECT * FROM uploads WHERE content_hash = :hash AND state IN ({_marks(HELD)})", {"hash": content_hash}
         )
         return None if row is None else _upload(row)
 
@@ -144,18 +136,18 @@ class Uploads:
         """Return the uploads in these states, as they came."""
         return [
             _upload(row)
-            for row in self._database.rows(f"SELECT * FROM inbox WHERE state IN ({_marks(states)}) ORDER BY id")
+            for row in self._database.rows(f"SELECT * FROM uploads WHERE state IN ({_marks(states)}) ORDER BY id")
         ]
 
     def count(self, *states: UploadState) -> int:
         """Return how many uploads are in these states."""
-        return self._database.number(f"SELECT COUNT(*) FROM inbox WHERE state IN ({_marks(states)})")
+        return self._database.number(f"SELECT COUNT(*) FROM uploads WHERE state IN ({_marks(states)})")
 
     def decided(self, limit: int, *, offset: int = 0) -> list[Upload]:
         """Return a page of what was accepted or discarded, the last decision first."""
         rows = self._database.rows(
             f"""
-            SELECT * FROM inbox WHERE state IN ({_marks(DECIDED)})
+            SELECT * FROM uploads WHERE state IN ({_marks(DECIDED)})
             ORDER BY decided_at DESC, id DESC LIMIT :limit OFFSET :offset
             """,
             {"limit": limit, "offset": offset},
@@ -166,7 +158,7 @@ class Uploads:
         """Return the first upload to decide on that came after one, what is examined before what is not."""
         row = self._database.row(
             f"""
-            SELECT * FROM inbox WHERE state IN ({_marks(OPEN)}) AND id > :after
+            SELECT * FROM uploads WHERE state IN ({_marks(OPEN)}) AND id > :after
             ORDER BY state = 'waiting', id LIMIT 1
             """,
             {"after": after},
@@ -176,7 +168,7 @@ class Uploads:
     def previous(self, before: int) -> Upload | None:
         """Return the last upload to decide on that came before one."""
         row = self._database.row(
-            f"SELECT * FROM inbox WHERE state IN ({_marks(OPEN)}) AND id < :before ORDER BY id DESC LIMIT 1",
+            f"SELECT * FROM uploads WHERE state IN ({_marks(OPEN)}) AND id < :before ORDER BY id DESC LIMIT 1",
             {"before": before},
         )
         return None if row is None else _upload(row)
@@ -190,7 +182,7 @@ class Uploads:
             )
             self._database.write(
                 """
-                UPDATE inbox SET state = 'examined', findings = :findings, reason = '', hint = ''
+                UPDATE uploads SET state = 'examined', findings = :findings, reason = '', hint = ''
                 WHERE id = :id AND state IN ('waiting', 'failed', 'examined')
                 """,
                 {"id": id, "findings": json.dumps(findings, ensure_ascii=False)},
@@ -199,39 +191,39 @@ class Uploads:
     def failed(self, id: int, *, reason: str, hint: str) -> None:
         """Keep why an upload could not be examined."""
         self._database.write(
-            "UPDATE inbox SET state = 'failed', reason = :reason, hint = :hint WHERE id = :id AND state = 'waiting'",
+            "UPDATE uploads SET state = 'failed', reason = :reason, hint = :hint WHERE id = :id AND state = 'waiting'",
             {"id": id, "reason": reason, "hint": hint},
         )
 
-    def accepting(self, id: int, *, category: str, path: str, note: str) -> None:
+    def mark_accepting(self, id: int, *, category: str, path: str, note: str) -> None:
         """Write down where an upload is about to be written, within the surrounding transaction."""
         self._database.write(
             """
-            UPDATE inbox SET state = 'accepting', category = :category, path = :path, note = :note,
+            UPDATE uploads SET state = 'accepting', category = :category, path = :path, note = :note,
                              decided_at = :now
             WHERE id = :id
             """,
             {"id": id, "category": category, "path": path, "note": note, "now": _now()},
         )
 
-    def accepted(self, id: int, *, meme_id: int, verdict: str | None) -> None:
+    def mark_accepted(self, id: int, *, meme_id: int, verdict: str) -> None:
         """Write down that an upload is in the library, and not yet in the index."""
         self._database.write(
             """
-            UPDATE inbox SET state = 'accepted', meme_id = :meme_id, verdict = :verdict, unindexed = 1 WHERE id = :id
+            UPDATE uploads SET state = 'accepted', meme_id = :meme_id, verdict = :verdict, unindexed = 1 WHERE id = :id
             """,
             {"id": id, "meme_id": meme_id, "verdict": verdict},
         )
 
-    def undoing(self, id: int) -> None:
+    def mark_undoing(self, id: int) -> None:
         """Write down that an upload's file is about to leave the library."""
-        self._database.write("UPDATE inbox SET state = 'undoing' WHERE id = :id", {"id": id})
+        self._database.write("UPDATE uploads SET state = 'undoing' WHERE id = :id", {"id": id})
 
-    def reopened(self, id: int) -> None:
+    def reopen(self, id: int) -> None:
         """Let an upload wait for a decision again; what it was in the library, the index must forget."""
         self._database.write(
             """
-            UPDATE inbox SET state = CASE WHEN findings IS NULL THEN 'waiting' ELSE 'examined' END,
+            UPDATE uploads SET state = CASE WHEN findings IS NULL THEN 'waiting' ELSE 'examined' END,
                              category = NULL, path = NULL, note = '', verdict = NULL, decided_at = NULL,
                              unindexed = meme_id IS NOT NULL
             WHERE id = :id
@@ -242,21 +234,21 @@ class Uploads:
     def discarded(self, id: int) -> None:
         """Write down that the curator does not want an upload."""
         self._database.write(
-            "UPDATE inbox SET state = 'discarded', decided_at = :now WHERE id = :id", {"id": id, "now": _now()}
+            "UPDATE uploads SET state = 'discarded', decided_at = :now WHERE id = :id", {"id": id, "now": _now()}
         )
 
     def wait_again(self, id: int) -> None:
         """Let an upload that could not be examined be tried again."""
-        self._database.write("UPDATE inbox SET state = 'waiting' WHERE id = :id AND state = 'failed'", {"id": id})
+        self._database.write("UPDATE uploads SET state = 'waiting' WHERE id = :id AND state = 'failed'", {"id": id})
 
     def unindexed(self) -> list[Upload]:
         """Return the uploads that came into the library, or left it, and that the index does not know of."""
-        return [_upload(row) for row in self._database.rows("SELECT * FROM inbox WHERE unindexed = 1 ORDER BY id")]
+        return [_upload(row) for row in self._database.rows("SELECT * FROM uploads WHERE unindexed = 1 ORDER BY id")]
 
     def indexed(self, uploads: Collection[Upload]) -> None:
         """Write down that the index knows of uploads as they were, unless they have changed since."""
         self._database.write_many(
-            "UPDATE inbox SET unindexed = 0 WHERE id = :id AND state = :state",
+            "UPDATE uploads SET unindexed = 0 WHERE id = :id AND state = :state",
             [{"id": one.id, "state": one.state} for one in uploads],
         )
 
@@ -266,12 +258,12 @@ class Uploads:
             self._database.write(
                 """
                 DELETE FROM fingerprints
-                WHERE content_hash = (SELECT content_hash FROM inbox WHERE id = :id)
+                WHERE content_hash = (SELECT content_hash FROM uploads WHERE id = :id)
                   AND content_hash NOT IN (SELECT content_hash FROM memes)
                 """,
                 {"id": id},
             )
-            self._database.write("DELETE FROM inbox WHERE id = :id AND state = 'discarded'", {"id": id})
+            self._database.write("DELETE FROM uploads WHERE id = :id AND state = 'discarded'", {"id": id})
 
     def fingerprints_of(self, content_hash: str) -> list[FingerprintRecord]:
         """Return every fingerprint of a content."""
@@ -292,7 +284,7 @@ def _now() -> str:
 def _upload(row: sqlite3.Row) -> Upload:
     values = dict(row)
     values["state"] = UploadState(values["state"])
-    values["came_at"] = datetime.fromisoformat(values["came_at"])
+    values["received_at"] = datetime.fromisoformat(values["received_at"])
     values["decided_at"] = datetime.fromisoformat(values["decided_at"]) if values["decided_at"] else None
     values["findings"] = json.loads(values["findings"]) if values["findings"] else None
     values["unindexed"] = bool(values["unindexed"])

@@ -24,6 +24,7 @@ class VerdictKind(StrEnum):
     MERGED = "merged"
     RIGHT = "filed right"  # what a finding about categories proposed is not wanted
     MOVED = "moved"  # to another category
+    ADDED = "added"  # an upload that was accepted
     UNDONE = "undone"  # takes another verdict back
 
 

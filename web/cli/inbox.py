@@ -40,7 +40,7 @@ def upload(session: Session, paths: tuple[Path, ...]) -> int:
         for file in pictures_named(paths):
             try:
                 with file.open("rb") as stream:
-                    came.append(receive(Workspace(settings, catalogue), stream, name=file.name, came_by="command").id)
+                    came.append(receive(Workspace(settings, catalogue), stream, name=file.name, received_by="command").id)
             except (OSError, MemeticaError) as error:
                 failed += 1
                 told = error if isinstance(error, MemeticaError) else WrongUse(f"It cannot be read: {error.strerror}.")

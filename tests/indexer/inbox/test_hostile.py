@@ -83,7 +83,7 @@ def client(app: Flask, settings: Settings) -> FlaskClient:
 
 def came(settings: Settings, catalogue: Catalogue, body: bytes, name: str = "zeppelin.png") -> Upload:
     """Take an upload in and examine it, without a server."""
-    upload = receive(Workspace(settings, catalogue), io.BytesIO(body), name=name, came_by="test")
+    upload = receive(Workspace(settings, catalogue), io.BytesIO(body), name=name, received_by="test")
     examine_waiting(catalogue, ready=Ready(Workspace(settings, catalogue)))
     return catalogue.uploads.get(upload.id)
 
@@ -313,7 +313,7 @@ def test_what_is_too_much_or_no_picture_is_refused_and_leaves_nothing(
     settings: Settings, catalogue: Catalogue, body: bytes
 ) -> None:
     with pytest.raises(UnreadableFile) as error:
-        receive(Workspace(settings, catalogue), io.BytesIO(body), name="funny.png", came_by="test")
+        receive(Workspace(settings, catalogue), io.BytesIO(body), name="funny.png", received_by="test")
     assert error.value.message.endswith(".")
     assert left_in_inbox(settings) == [] and catalogue.uploads.load() == (0, 0)
 
@@ -389,15 +389,15 @@ def test_whatever_its_name_an_upload_becomes_a_meme_of_its_category(
     assert Path(done.path).parent == Path("Cats") and Path(done.path).suffix == ".png"
     assert done.path.isprintable() and not Path(done.path).name.startswith(".")
     scan_library(settings.library, catalogue, progress=SILENT)
-    assert catalogue.memes.at(done.path).first_seen == done.came_at.replace(microsecond=0), "any scan finds it so"
+    assert catalogue.memes.at(done.path).first_seen == done.received_at.replace(microsecond=0), "any scan finds it so"
 
 
 def test_the_queue_is_bounded_by_files_and_by_bytes(settings: Settings, catalogue: Catalogue) -> None:
     size = len(drawn())
     for bounded in (replace(settings, inbox_files=1), replace(settings, inbox_bytes=size + size // 2)):
-        first = receive(Workspace(bounded, catalogue), io.BytesIO(drawn()), name="a.png", came_by="test")
+        first = receive(Workspace(bounded, catalogue), io.BytesIO(drawn()), name="a.png", received_by="test")
         with pytest.raises(InboxFull, match="full"):
-            receive(Workspace(bounded, catalogue), io.BytesIO(drawn(2)), name="b.png", came_by="test")
+            receive(Workspace(bounded, catalogue), io.BytesIO(drawn(2)), name="b.png", received_by="test")
         assert left_in_inbox(bounded) == sorted([first.content_hash, f"{first.content_hash}.webp"])
 
 
@@ -412,7 +412,7 @@ def test_what_is_refused_for_want_of_room_leaves_a_discarded_one_to_be_taken_bac
             Workspace(replace(settings, inbox_bytes=len(drawn()) + 10), catalogue),
             io.BytesIO(drawn(2)),
             name="b",
-            came_by="test",
+            received_by="test",
         )
     assert take_back_discarded(Workspace(settings, catalogue), thrown.id).state is UploadState.EXAMINED
     assert inbox_path(settings.data, thrown.content_hash).read_bytes() == drawn(2)

@@ -312,7 +312,7 @@ def test_an_endless_or_missing_sidecar_is_refused(library: Path) -> None:
         ("2021-03-04", datetime(2021, 3, 4, tzinfo=UTC)),
     ],
 )
-def test_first_seen_is_understood_with_and_without_zone(library: Path, written: str, expected: datetime) -> None:
+def test_first_seen_source_understood_with_and_without_zone(library: Path, written: str, expected: datetime) -> None:
     put(library, "C/a.png")
     put(library, "C/a.png.first-seen.txt", content=written.encode())
     assert read_first_seen(library, memes(library)["C/a.png"]) == (expected, "sidecar")

@@ -35,7 +35,7 @@ def record(path: str, content: str = "c0ffee", **other: object) -> MemeRecord:
         size=10,
         mtime_ns=1,
         first_seen=NOON,
-        first_seen_is="sidecar",
+        first_seen_source="sidecar",
     )
     return replace(made, **other)
 
@@ -78,7 +78,7 @@ def test_a_vanished_meme_is_not_found_but_comes_back_with_its_id(catalogue: Cata
     catalogue.memes.mark_vanished([id])
     with pytest.raises(NotFound):
         catalogue.memes.at("Cats/a.jpg")
-    catalogue.memes.see_again(id, first_seen=NOON, first_seen_is="sidecar", back=True)
+    catalogue.memes.see_again(id, first_seen=NOON, first_seen_source="sidecar", back=True)
     assert catalogue.memes.at("Cats/a.jpg").id == id
 
 

@@ -1,0 +1,301 @@
+"""One transaction for everything that changes the library's files: merging, moving, accepting an upload, and undo.
+
+    plan → begin → steps → commit        (undo: begin → steps in reverse → commit)
+
+`begin` stores the operation in the journal, durably, before the first file is touched. `commit` writes the catalogue
+and the ledger in one durable transaction. There is one recovery policy, by the state that is stored:
+
+- An operation that was interrupted goes on in its direction: a begun one forward, an undo back.
+- An operation that fails while it is carried out, because a file has changed or the disk refuses, is first stored as
+  `aborting` and then reversed. So is an interrupted one that cannot go forward any more.
+
+The reason is in `docs/decisions/0001-one-file-transaction.md`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from pkgutil import resolve_name
+
+from indexer.library.files import remove_empty, sync_folders
+from indexer.library.format import library_root
+from indexer.library.steps import Roots, apply, files_of, remove_empty_categories, revert, shown
+from indexer.work.locks import Busy, lock
+from search.catalogue import PENDING, Catalogue, Operation, OperationKind, OperationState, Verdict
+from search.catalogue.journal import Intent, Step
+from search.catalogue.verdicts import new_uid
+from search.errors import LibraryError, MemeticaError, WrongUse
+from search.workspace import Workspace
+
+WAIT_SECONDS = 20.0  # for another decision to be carried out
+OnStep = Callable[[str], None]
+_PERMISSIONS = "Check its permissions, the free space, and whether its disk is mounted read-only."
+
+
+class Effects:
+    """What one kind of operation does besides its steps. Methods named `commit` or `abort` run in a transaction."""
+
+    removes_empty_categories = True
+
+    def begin(self, workspace: Workspace, operation: Operation) -> None:
+        """Store what others must see while the operation is under way; runs with the journal row."""
+
+    def prepare(self, workspace: Workspace, operation: Operation) -> None:
+        """Write what the data folder needs before the commit; runs after the steps."""
+
+    def commit(self, workspace: Workspace, library: Path, operation: Operation) -> Verdict:
+        """Write the result to the catalogue and return the ledger's line, whose uid is the operation's."""
+        raise NotImplementedError
+
+    def finish(self, workspace: Workspace, operation: Operation) -> None:
+        """Remove what the data folder needs no more; runs after the commit."""
+
+    def abort(self, workspace: Workspace, library: Path, operation: Operation) -> None:
+        """Write to the catalogue that the operation left nothing; runs after its steps are reversed."""
+        raise NotImplementedError
+
+    def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
+        """Return the steps to reverse, the last first; raise MemeticaError when the operation cannot be undone."""
+        raise NotImplementedError
+
+    def begin_undo(self, workspace: Workspace, operation: Operation) -> None:
+        """Store what others must see while the undo is under way; runs with the journal row."""
+
+    def prepare_undo(self, workspace: Workspace, operation: Operation) -> None:
+        """Write what the data folder needs before the undo is committed."""
+
+    def commit_undo(self, workspace: Workspace, library: Path, operation: Operation) -> None:
+        """Write to the catalogue that the operation is undone; the ledger's line is written by the transaction."""
+        raise NotImplementedError
+
+
+# By name, because these modules import this one: recovery has to know every kind, whichever begins.
+_EFFECTS = {
+    OperationKind.MERGE: "indexer.curation.merge:EFFECTS",
+    OperationKind.MOVE: "indexer.curation.move:EFFECTS",
+    OperationKind.ACCEPT: "indexer.inbox.accept:EFFECTS",
+}
+
+
+def _effects(operation: Operation) -> Effects:
+    found: Effects = resolve_name(_EFFECTS[operation.kind])
+    return found
+
+
+def trash_path(data: Path, uid: str) -> Path:
+    """Return the folder of an operation's files in the trash, where they lie under their paths in the library.
+
+    >>> trash_path(Path("data"), "0123456789abcdef").as_posix()
+    'data/trash/0123456789abcdef'
+    """
+    return data / "trash" / uid
+
+
+def _roots(workspace: Workspace, library: Path, uid: str) -> Roots:
+    return {"library": library, "trash": trash_path(workspace.data, uid), "inbox": workspace.inbox}
+
+
+@contextmanager
+def exclusive(workspace: Workspace, *, seconds: float | None = None) -> Iterator[Path]:
+    """Return the library's root while no other process changes the library; what was interrupted is recovered first.
+
+    Raises Busy when another process is at it for longer than `seconds`, LibraryError when the library is not there or
+    an interrupted operation cannot be recovered now.
+    """
+    library = library_root(workspace.library)
+    with lock(workspace.data, "curating", seconds=WAIT_SECONDS if seconds is None else seconds):
+        _recover(workspace, library)
+        yield library
+
+
+def recover(workspace: Workspace) -> list[Operation]:
+    """Bring every interrupted operation to its end and return them as they were; [] when another process is at work.
+
+    Raises LibraryError when a file cannot be moved now: the journal keeps the operation for the next call.
+
+    >>> recover(workspace)
+    []
+    """
+    pending = workspace.catalogue.journal.in_state(*PENDING)
+    if not pending or workspace.catalogue.read_only:
+        return []
+    try:
+        with exclusive(workspace, seconds=0):
+            return pending
+    except Busy:
+        return []
+
+
+def _recover(workspace: Workspace, library: Path) -> None:
+    for operation in workspace.catalogue.journal.in_state(*PENDING):
+        try:
+            if not any(library.iterdir()):
+                raise LibraryError(f"{library} is empty.", hint="Is its disk mounted?")
+            if operation.state is OperationState.UNDOING:
+                _finish_undo(workspace, library, operation)
+            elif operation.state is OperationState.ABORTING:
+                _finish_abort(workspace, library, operation)
+            else:
+                try:
+                    _go_forward(workspace, library, operation)
+                except LibraryError:
+                    _abort(workspace, library, operation)
+        except OSError as error:
+            raise LibraryError(
+                f"A {operation.kind} was interrupted and cannot be finished now: {_named(error)}: {error.strerror}.",
+                hint=_PERMISSIONS,
+            ) from error
+
+
+def run(
+    workspace: Workspace,
+    library: Path,
+    intent: Intent,
+    steps: Sequence[Step],
+    *,
+    uid: str | None = None,
+    on_step: OnStep = lambda step: None,
+) -> Verdict:
+    """Carry out an operation and return the ledger's line; call it inside `exclusive`.
+
+    `on_step` is called before each step. Raises LibraryError when a file has changed or cannot be moved, DataFolderError
+    when the data folder cannot be written; then all files are as they were.
+    """
+    operation = Operation(uid or new_uid(), OperationState.BEGUN, intent, tuple(steps), datetime.now(UTC))
+    on_step("begin")
+    with workspace.catalogue.durable_transaction():
+        workspace.catalogue.journal.add(operation)
+        _effects(operation).begin(workspace, operation)
+    try:
+        verdict = _go_forward(workspace, library, operation, on_step)
+    except (OSError, MemeticaError) as error:
+        try:
+            _abort(workspace, library, operation)
+        except OSError as second:
+            raise _as_library_error(second) from error
+        raise _as_library_error(error) from error
+    on_step("done")
+    return verdict
+
+
+def undo(
+    workspace: Workspace, uid: str, *, note: str = "", on_step: OnStep = lambda step: None
+) -> Verdict:
+    """Undo a finished operation, putting every file back, and return the ledger's line that says so.
+
+    A file that somebody has changed since stays as it is. Raises NotFound for an operation of another data folder,
+    WrongUse when it is undone already, LibraryError when a file is missing or something lies in its place; then nothing
+    is moved. An undo that the disk refuses half-way stays begun, and is finished by the next recovery.
+    """
+    with exclusive(workspace) as library:
+        operation = workspace.catalogue.journal.get(uid)
+        if operation.state is not OperationState.DONE:
+            raise WrongUse(f"That {operation.kind} is undone already.")
+        effects = _effects(operation)
+        steps = effects.plan_undo(workspace, library, operation)
+        on_step("begin")
+        with workspace.catalogue.durable_transaction():
+            workspace.catalogue.journal.begin_undo(uid, steps, note=note)
+            effects.begin_undo(workspace, operation)
+        try:
+            verdict = _finish_undo(workspace, library, workspace.catalogue.journal.get(uid), on_step)
+        except OSError as error:
+            raise _as_library_error(error) from error
+    on_step("done")
+    return verdict
+
+
+def _go_forward(
+    workspace: Workspace, library: Path, operation: Operation, on_step: OnStep = lambda step: None
+) -> Verdict:
+    effects, roots = _effects(operation), _roots(workspace, library, operation.uid)
+    for step in operation.steps:
+        on_step(shown(step))
+        apply(step, roots, aside=_aside(operation))
+    on_step("sync")
+    _settle(effects, files_of(operation.steps, roots), library)
+    effects.prepare(workspace, operation)
+    on_step("commit")
+    with workspace.catalogue.durable_transaction():
+        verdict = effects.commit(workspace, library, operation)
+        workspace.catalogue.journal.set_state(operation.uid, OperationState.DONE, unindexed=_moves_memes(operation))
+    on_step("tidy")
+    effects.finish(workspace, operation)
+    return verdict
+
+
+def _abort(workspace: Workspace, library: Path, operation: Operation) -> None:
+    with workspace.catalogue.durable_transaction():
+        workspace.catalogue.journal.set_state(operation.uid, OperationState.ABORTING)
+    _finish_abort(workspace, library, operation)
+
+
+def _finish_abort(workspace: Workspace, library: Path, operation: Operation) -> None:
+    effects = _effects(operation)
+    _go_back(workspace, library, operation)
+    with workspace.catalogue.durable_transaction():
+        effects.abort(workspace, library, operation)
+        workspace.catalogue.journal.remove(operation.uid)
+
+
+def _finish_undo(
+    workspace: Workspace, library: Path, operation: Operation, on_step: OnStep = lambda step: None
+) -> Verdict:
+    effects = _effects(operation)
+    _go_back(workspace, library, operation, on_step)
+    effects.prepare_undo(workspace, operation)
+    on_step("commit")
+    with workspace.catalogue.durable_transaction():
+        effects.commit_undo(workspace, library, operation)
+        verdict = _undo_line(workspace.catalogue, operation)
+        workspace.catalogue.journal.set_state(operation.uid, OperationState.UNDONE, unindexed=_moves_memes(operation))
+    return verdict
+
+
+def _go_back(
+    workspace: Workspace, library: Path, operation: Operation, on_step: OnStep = lambda step: None
+) -> None:
+    """Reverse the steps, the last first."""
+    roots = _roots(workspace, library, operation.uid)
+    for step in reversed(operation.steps):
+        on_step(f"reverse {shown(step)}")
+        revert(step, roots, aside=_aside(operation))
+    on_step("sync")
+    _settle(_effects(operation), files_of(operation.steps, roots), library)
+    remove_empty(roots["trash"])
+
+
+def _undo_line(catalogue: Catalogue, operation: Operation) -> Verdict:
+    """Return the ledger's line that undoes an operation, written now unless an imported ledger brought one."""
+    known = next((one for one in catalogue.verdicts.all() if one.undoes == operation.uid), None)
+    return known or catalogue.verdicts.undo(operation.uid, note=operation.undo_note)
+
+
+def _settle(effects: Effects, files: set[Path], library: Path) -> None:
+    sync_folders(files)
+    if effects.removes_empty_categories:
+        remove_empty_categories(files, library)
+
+
+def _moves_memes(operation: Operation) -> bool:
+    # A merge is built into the next index as it always was; an upload keeps its own mark.
+    return operation.kind is OperationKind.MOVE
+
+
+def _aside(operation: Operation) -> str:
+    return f".memetica-{operation.uid}.part"
+
+
+def _as_library_error(error: Exception) -> MemeticaError:
+    if isinstance(error, OSError):
+        return LibraryError(f"{_named(error)} cannot be moved or written: {error.strerror}.", hint=_PERMISSIONS)
+    assert isinstance(error, MemeticaError)
+    return error
+
+
+def _named(error: OSError) -> str:
+    return os.fsdecode(error.filename or "a file")
