@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 
-from indexer.curation.merge import recover_merges
-from indexer.curation.move import recover_refilings
-from indexer.inbox.accept import recover_uploads
 from indexer.library.format import library_root
 from indexer.library.scan import scan_library
+from indexer.library.transaction import recover
 from indexer.ocr.engines import OcrEngine, load_ocr_engine
 from indexer.stages.build_index import build_index
 from indexer.stages.decode import decode_memes
@@ -59,9 +57,7 @@ def index_library(
     """
     workspace = replace(workspace, settings=replace(workspace.settings, library=library_root(workspace.library)))
     _remember_library(workspace.settings)
-    recover_merges(workspace)
-    recover_uploads(workspace)
-    recover_refilings(workspace)
+    recover(workspace)
     stages = _Stages(
         workspace,
         progress,

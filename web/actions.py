@@ -10,7 +10,7 @@ from werkzeug.datastructures import FileStorage
 
 from indexer.curation.categories import memes_of, move_as_found
 from indexer.curation.undo import undo
-from indexer.inbox.accept import accept, take_back
+from indexer.inbox.accept import accept, undo_decision
 from indexer.inbox.receive import receive
 from search.catalogue import Upload, Verdict, VerdictKind
 from search.categories.issues import Finding
@@ -43,7 +43,7 @@ def receive_files(files: list[FileStorage], *, source: str) -> tuple[list[Upload
     refused: list[tuple[str, MemeticaError]] = []
     for one in chosen:
         try:
-            received.append(receive(site().workspace, one.stream, name=one.filename or "", came_by=source))
+            received.append(receive(site().workspace, one.stream, name=one.filename or "", received_by=source))
         except MemeticaError as error:
             refused.append((one.filename or "", error))
     inbox_workers().wake()
@@ -55,14 +55,14 @@ def accept_upload(id: int, *, category: str, reason: str = "") -> Upload:
 
     Raises NotFound, WrongUse for a bad category or state, SuspectedDuplicate without a reason, LibraryError.
     """
-    found = accept(site().workspace, id, category=category, anyway=reason)
+    found = accept(site().workspace, id, category=category, reason=reason)
     inbox_workers().wake()
     return found
 
 
 def undo_upload(id: int) -> Upload:
     """Undo the decision about an upload, and have it removed from the index; raise NotFound, WrongUse, LibraryError."""
-    found = take_back(site().workspace, id)
+    found = undo_decision(site().workspace, id)
     inbox_workers().wake()
     return found
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from search.catalogue import MergeRecord, Upload, UploadState
+from search.catalogue import Operation, Upload, UploadState
+from search.catalogue.journal import Merge
 from search.encoders.clip import spec_of
 from search.encoders.clip_models import display_name
 from search.errors import MemeticaError
@@ -102,12 +103,13 @@ def proposal_row(proposal: Proposal) -> Row:
     }
 
 
-def merge_row(merge: MergeRecord, data: Path) -> Row:
+def merge_row(merge: Operation, data: Path) -> Row:
     """Return a merge whose files lie in the trash as a row."""
+    assert isinstance(merge.intent, Merge)
     return {
         "id": merge.uid,
-        "kept": merge.kept,
-        "removed": [path for path, _ in merge.removed],
+        "kept": merge.intent.kept,
+        "removed": [path for path, _ in merge.intent.removed],
         "folder": str(data / "trash" / merge.uid),
         "at": _iso(merge.begun_at),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from indexer.curation.move import refile
+from indexer.curation.move import move_memes
 from indexer.stages.train_categories import read_health
 from search.catalogue import Catalogue, Verdict, VerdictKind
 from search.categories.issues import Ailment, Finding, still_open
@@ -82,8 +82,8 @@ def file_right(catalogue: Catalogue, finding: Finding) -> Verdict:
 
 
 def move_as_found(workspace: Workspace, finding: Finding, *, category: str) -> Verdict:
-    """Move the memes that a finding is about to a category and return the ledger's line; raises what `refile` does."""
-    return refile(workspace, memes_of(workspace.catalogue, finding), category=category, about=finding.about)
+    """Move the memes of a finding to a category and return the ledger's line; raises what `move_memes` does."""
+    return move_memes(workspace, memes_of(workspace.catalogue, finding), category=category, about=finding.about)
 
 
 def _finding(row: dict[str, Any]) -> Finding:

@@ -47,7 +47,12 @@ def merge(
         steps = _plan(library, keep, remove)
         removed = tuple((one.path, one.content_hash) for one in remove)
         return run(
-            workspace, library, Merge(keep.path, keep.content_hash, removed, note), steps, uid=new_uid(), on_step=on_step
+            workspace,
+            library,
+            Merge(keep.path, keep.content_hash, removed, note),
+            steps,
+            uid=new_uid(),
+            on_step=on_step,
         )
 
 

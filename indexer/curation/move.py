@@ -133,7 +133,9 @@ def _plan(
         after = _free(library, catalogue, meme, category, taken={one.after.casefold() for one in moved})
         texts = [one.path for one in (*found.sidecars, found.first_seen) if one is not None]
         moved.append(Relocation(meme.path, after, meme.content_hash))
-        steps += [_move(library, path, after + path.removeprefix(meme.path), there=path) for path in (*texts, meme.path)]
+        steps += [
+            _move(library, path, after + path.removeprefix(meme.path), there=path) for path in (*texts, meme.path)
+        ]
     return moved, steps
 
 

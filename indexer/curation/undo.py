@@ -11,9 +11,7 @@ from search.workspace import Workspace
 _BY_FILES = (VerdictKind.MERGED, VerdictKind.MOVED, VerdictKind.ADDED)
 
 
-def undo(
-    workspace: Workspace, verdict_uid: str, *, note: str = "", on_step: OnStep = lambda step: None
-) -> Verdict:
+def undo(workspace: Workspace, verdict_uid: str, *, note: str = "", on_step: OnStep = lambda step: None) -> Verdict:
     """Undo a decision and return the ledger's line that says so.
 
     Files return to where they were: those of a merge from the trash, those of a move to their category, an accepted

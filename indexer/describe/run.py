@@ -273,7 +273,7 @@ class _Run:
                 self._workspace.catalogue.failures.forget(Stage.DESCRIBE, subject=meme.path, source=todo.label)
                 todo.release(meme)
 
-    def _failed(self, todo: Todo, meme: Meme, error: MemeticaError, *, passing: bool = False) -> None:
+    def _failed(self, todo: Todo, meme: Meme, error: MemeticaError, *, transient: bool = False) -> None:
         with self._workspace.catalogue.transaction():
             self._workspace.catalogue.failures.record(
                 Stage.DESCRIBE,
@@ -281,7 +281,7 @@ class _Run:
                 error,
                 content_hash=meme.content_hash,
                 source=todo.label,
-                transient=passing,
+                transient=transient,
             )
             todo.release(meme)
         self._count(failed=1)

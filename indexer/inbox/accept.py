@@ -73,7 +73,7 @@ def accept(
         path = free_path(library, workspace.catalogue, category=folder, name=upload.name, suffix=upload.suffix)
         intent = Accept(id, folder, path, reason.strip()[:500])
         first_seen = _first_seen(upload)
-        steps = [
+        steps: list[Step] = [
             WriteFile(f"library/{path}.first-seen.txt", hashlib.sha256(first_seen).hexdigest(), first_seen.hex()),
             MoveFile(f"inbox/{upload.content_hash}", f"library/{path}", upload.content_hash),
         ]

@@ -10,9 +10,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-from indexer.inbox.accept import recover_uploads
 from indexer.inbox.examiner import Examiner, examine
 from indexer.inbox.receive import remove_orphans
+from indexer.library.transaction import recover
 from indexer.ocr.engines import OcrEngine, load_ocr_engine
 from indexer.stages.update_index import update_index
 from indexer.work.leases import work_lease
@@ -126,7 +126,7 @@ def indexing(
     """
 
     def prepare() -> Callable[[], bool]:
-        recover_uploads(workspace)
+        recover(workspace)
 
         def work() -> bool:
             done = index_decided(workspace, load_encoder=load_encoder)

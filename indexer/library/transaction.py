@@ -162,8 +162,8 @@ def run(
 ) -> Verdict:
     """Carry out an operation and return the ledger's line; call it inside `exclusive`.
 
-    `on_step` is called before each step. Raises LibraryError when a file has changed or cannot be moved, DataFolderError
-    when the data folder cannot be written; then all files are as they were.
+    `on_step` is called before each step. Raises LibraryError when a file has changed or cannot be moved,
+    DataFolderError when the data folder cannot be written; then all files are as they were.
     """
     operation = Operation(uid or new_uid(), OperationState.BEGUN, intent, tuple(steps), datetime.now(UTC))
     on_step("begin")
@@ -182,9 +182,7 @@ def run(
     return verdict
 
 
-def undo(
-    workspace: Workspace, uid: str, *, note: str = "", on_step: OnStep = lambda step: None
-) -> Verdict:
+def undo(workspace: Workspace, uid: str, *, note: str = "", on_step: OnStep = lambda step: None) -> Verdict:
     """Undo a finished operation, putting every file back, and return the ledger's line that says so.
 
     A file that somebody has changed since stays as it is. Raises NotFound for an operation of another data folder,
@@ -256,9 +254,7 @@ def _finish_undo(
     return verdict
 
 
-def _go_back(
-    workspace: Workspace, library: Path, operation: Operation, on_step: OnStep = lambda step: None
-) -> None:
+def _go_back(workspace: Workspace, library: Path, operation: Operation, on_step: OnStep = lambda step: None) -> None:
     """Reverse the steps, the last first."""
     roots = _roots(workspace, library, operation.uid)
     for step in reversed(operation.steps):

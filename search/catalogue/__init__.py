@@ -1,8 +1,8 @@
 """The catalogue: everything that cost work or a decision, in one SQLite file. The only SQL of Memetica.
 
-`Catalogue` holds the file open and hands out its subjects: `memes`, `texts`, `descriptions`, `pictures`, `embeddings`,
-`failures`, `text_reviews`, `leases`, `calls`, `verdicts`, `merges`, `refilings`, `uploads`. One object may be used from
-any thread: each thread gets a connection of its own.
+`Catalogue` holds the file open and gives access to its tables by subject: `memes`, `texts`, `descriptions`, `pictures`,
+`embeddings`, `failures`, `text_reviews`, `leases`, `calls`, `pairs`, `verdicts`, `journal`, `inherited_texts`,
+`uploads`. One object may be used from any thread: each living thread has a connection of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from search.catalogue.verdicts import Verdict, VerdictKind, Verdicts
 from search.settings import Settings
 
 __all__ = [
+    "PENDING",
     "Call",
     "CallRecord",
     "CallSums",
@@ -38,7 +39,6 @@ __all__ = [
     "OperationKind",
     "OperationState",
     "Outcome",
-    "PENDING",
     "Pair",
     "PassageRow",
     "PictureRecord",

@@ -123,7 +123,7 @@ Intent = Merge | Move | Accept
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: what is wanted, and every step in order. `uid` is also that of its ledger line and trash folder."""
+    """One operation: what is wanted, and every step in order. `uid` also names its ledger line and trash folder."""
 
     uid: str
     state: OperationState

@@ -118,7 +118,9 @@ class Pairs:
 
     def searched(self, version: str = COMPARISON) -> set[str]:
         """Return the hashes of the contents that were compared with all that may be like them."""
-        rows = self._database.stream("SELECT content_hash FROM compared_contents WHERE version = :version", {"version": version})
+        rows = self._database.stream(
+            "SELECT content_hash FROM compared_contents WHERE version = :version", {"version": version}
+        )
         return {row["content_hash"] for row in rows}
 
 

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
-from indexer.curation.move import index_refiled, recover_refilings
+from indexer.curation.move import index_moves
+from indexer.library.transaction import recover
 from indexer.stages.train_categories import brought_up_to_date, learn, learn_apart, open_suggester, traits_of_upload
 from indexer.work.worker import Worker
-from search.catalogue import FingerprintRecord, RefilingState
+from search.catalogue import PENDING, FingerprintRecord, OperationKind
 from search.categories.suggester import Suggester, Suggestion
 from search.errors import MemeticaError
 from web.context import Site, site
@@ -114,8 +115,8 @@ class CategoryWorkers:
         self._suggester, self._suggester_requested = None, False
 
     def _prepare_indexing(self) -> Callable[[], bool]:
-        recover_refilings(self._site.workspace)
-        return lambda: bool(index_refiled(self._site.workspace, load_encoder=self._site.encoder))
+        recover(self._site.workspace)
+        return lambda: bool(index_moves(self._site.workspace, load_encoder=self._site.encoder))
 
 
 def register(app: Flask) -> None:
@@ -123,10 +124,8 @@ def register(app: Flask) -> None:
     site: Site = app.extensions["site"]
     app.extensions["categories"] = workers = CategoryWorkers(site)
     site.on_close(workers.close)
-    refilings = site.catalogue.refilings
-    if not site.catalogue.read_only and (
-        refilings.unindexed() or refilings.in_state(RefilingState.BEGUN, RefilingState.UNDOING)
-    ):
+    journal = site.catalogue.journal
+    if not site.catalogue.read_only and (journal.unindexed() or journal.in_state(*PENDING, kind=OperationKind.MOVE)):
         workers.wake_indexing()
 
 

@@ -136,7 +136,8 @@ def health(
     `memetica duplicates --undo VERDICT` takes a decision back; a move goes back file by file.
     """
     from indexer.curation.categories import file_right, move_as_found, open_findings
-    from indexer.curation.move import index_refiled, recover_refilings
+    from indexer.curation.move import index_moves
+    from indexer.library.transaction import recover
     from indexer.stages.train_categories import learn
     from search.encoders.registry import load_text_encoder
 
@@ -146,7 +147,7 @@ def health(
         raise WrongUse("--to goes with --move.")
     settings, terminal = session.settings(), session.terminal
     with open_catalogue(settings, create=False) as catalogue:
-        recover_refilings(Workspace(settings, catalogue))
+        recover(Workspace(settings, catalogue))
         found = None if again else open_findings(Workspace(settings, catalogue))
         if found is None:
             terminal.say("Learning the categories…")
@@ -159,7 +160,7 @@ def health(
             if not target:
                 raise WrongUse("This group has no name yet.", hint="Give it one: --to CATEGORY.")
             verdict = move_as_found(Workspace(settings, catalogue), finding, category=target)
-            index_refiled(Workspace(settings, catalogue), load_encoder=lambda: load_text_encoder(settings))
+            index_moves(Workspace(settings, catalogue), load_encoder=lambda: load_text_encoder(settings))
             terminal.say(f"{len(verdict.paths):,} moved to {target}. Undo: `memetica duplicates --undo {verdict.uid}`.")
             return 0
         if right:

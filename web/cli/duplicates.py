@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from search.catalogue import MergeRecord, MergeState, Verdict, VerdictKind, open_catalogue
+from search.catalogue import OperationKind, OperationState, Verdict, VerdictKind, open_catalogue
 from search.catalogue.ledger import read_verdicts, verdict_row
 from search.errors import WrongUse
 from search.evidence import Tier
@@ -65,7 +65,7 @@ def duplicates(
     A merge keeps one file, with the earliest First Seen and every description, and moves the others to the trash of the
     data folder. Nothing is deleted. What was decided is never proposed again.
     """
-    from indexer.curation.merge import recover_merges
+    from indexer.library.transaction import recover
 
     asked = {"--decide": decide, "--apply": batch, "--undo": undo, "--trash": trash, "--restore": restore}
     chosen = [name for name, value in asked.items() if value]
@@ -75,7 +75,7 @@ def duplicates(
         raise WrongUse("--keep goes with --decide, --yes with --apply.")
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
-        recover_merges(Workspace(settings, catalogue))
+        recover(Workspace(settings, catalogue))
         if trash:
             return _show_trash(session.terminal, Workspace(settings, catalogue))
         if undo or restore:
@@ -210,7 +210,7 @@ def _undo(terminal: Terminal, workspace: Workspace, uid: str, *, note: str, merg
     from indexer.curation.undo import undo
 
     if merge:
-        workspace.catalogue.merges.get(uid)
+        workspace.catalogue.journal.get(uid)
     return _told(terminal, undo(workspace, uid, note=note))
 
 
@@ -225,7 +225,7 @@ def _told(terminal: Terminal, verdict: Verdict) -> int:
 
 
 def _show_trash(terminal: Terminal, workspace: Workspace) -> int:
-    found: list[MergeRecord] = workspace.catalogue.merges.in_state(MergeState.DONE)
+    found = workspace.catalogue.journal.in_state(OperationState.DONE, kind=OperationKind.MERGE)
     if terminal.as_json:
         for one in found:
             terminal.row(merge_row(one, workspace.data))
@@ -233,7 +233,8 @@ def _show_trash(terminal: Terminal, workspace: Workspace) -> int:
         terminal.say("The trash is empty.")
     else:
         for one in found:
-            _entry(terminal, one.uid, one.begun_at, kept=one.kept, others=[path for path, _ in one.removed])
+            row = merge_row(one, workspace.data)
+            _entry(terminal, one.uid, one.begun_at, kept=row["kept"], others=row["removed"])
         terminal.say(f"The files lie in {workspace.data / 'trash'}; --restore MERGE puts them back.", style="dim")
     return 0
 

@@ -40,7 +40,9 @@ def upload(session: Session, paths: tuple[Path, ...]) -> int:
         for file in pictures_named(paths):
             try:
                 with file.open("rb") as stream:
-                    came.append(receive(Workspace(settings, catalogue), stream, name=file.name, received_by="command").id)
+                    came.append(
+                        receive(Workspace(settings, catalogue), stream, name=file.name, received_by="command").id
+                    )
             except (OSError, MemeticaError) as error:
                 failed += 1
                 told = error if isinstance(error, MemeticaError) else WrongUse(f"It cannot be read: {error.strerror}.")
@@ -76,9 +78,10 @@ def inbox(
 
     What is accepted is written into the library and found by search at once; an undo takes it out again.
     """
-    from indexer.inbox.accept import accept, recover_uploads, take_back
+    from indexer.inbox.accept import accept, undo_decision
     from indexer.inbox.receive import discard
     from indexer.inbox.workers import index_decided
+    from indexer.library.transaction import recover
     from search.encoders.registry import load_text_encoder
 
     asked = {"--accept": accepting, "--discard": discarding, "--undo": undo, "--decided": decided or None}
@@ -89,7 +92,7 @@ def inbox(
         raise WrongUse("--category and --anyway go with --accept.")
     settings, terminal = session.settings(), session.terminal
     with open_catalogue(settings, create=False) as catalogue:
-        recover_uploads(Workspace(settings, catalogue))
+        recover(Workspace(settings, catalogue))
         if decided:
             _show(terminal, Workspace(settings, catalogue), catalogue.uploads.decided(50))
             return 0
@@ -99,11 +102,11 @@ def inbox(
             target = category or _offers(Workspace(settings, catalogue), [upload])[upload.id].sure
             if target is None:
                 raise WrongUse("No category is sure enough to take by itself.", hint="Name one: --category NAME.")
-            done = accept(Workspace(settings, catalogue), accepting, category=target, anyway=anyway)
+            done = accept(Workspace(settings, catalogue), accepting, category=target, reason=anyway)
         elif discarding is not None:
             done = discard(Workspace(settings, catalogue), discarding)
         elif undo is not None:
-            done = take_back(Workspace(settings, catalogue), undo)
+            done = undo_decision(Workspace(settings, catalogue), undo)
         else:
             _show(terminal, Workspace(settings, catalogue), catalogue.uploads.in_state(*OPEN))
             return 0

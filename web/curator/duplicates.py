@@ -15,10 +15,10 @@ from flask import Blueprint, Flask, Response, current_app, redirect, render_temp
 from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.curation.duplicates import Decision, Proposal, Proposals, apply, decide
-from indexer.curation.merge import recover_merges
 from indexer.curation.undo import undo as undo_verdict
+from indexer.library.transaction import recover
 from indexer.media.decode import decode
-from search.catalogue import MergeState, Verdict, VerdictKind
+from search.catalogue import PENDING, OperationKind, OperationState, Verdict, VerdictKind
 from search.duplicates.heatmap import draw_heatmap
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.evidence import Tier
@@ -60,7 +60,7 @@ def register(app: Flask) -> None:
     """Give the site the pages and the curator's home their card; a merge that was interrupted is taken back."""
     found = app.extensions["site"]
     with suppress(MemeticaError):  # a library that is away now is looked at again with the next merge
-        recover_merges(found.workspace)
+        recover(found.workspace)
     app.extensions["proposals"] = Proposals(found.workspace)
     app.extensions["curator_cards"].append(card)
     app.jinja_env.globals.update(seen=seen)
@@ -110,7 +110,7 @@ def index() -> str:
             "next": f"?{urlencode({'tier': tier.value, 'page': page + 1})}" if page < last else None,
         },
         compared=site().catalogue.pairs.count(),
-        interrupted=site().catalogue.merges.in_state(MergeState.BEGUN, MergeState.UNDOING),
+        interrupted=site().catalogue.journal.in_state(*PENDING),
         lately=_lately(),
         done=_done(),
     )
@@ -178,7 +178,7 @@ def _facts(found: Proposal, meme: Meme, kept: Meme) -> dict[str, Any]:
             for text in texts
             if text.kind in (TextKind.SIMPLE, TextKind.DETAILED)
         ],
-        "also_in": site().catalogue.merges.categories_merged_into(meme),
+        "also_in": site().catalogue.journal.categories_merged_into(meme),
         "says": next((" ".join(text.body.split()) for text in texts if text.kind is TextKind.OCR), ""),
         "evidence": member.evidence.in_words() if member.evidence else "",
         "than": rival.path if rival is not None and rival != kept else "",
@@ -334,7 +334,7 @@ def difference_picture(one: int, other: int) -> Response:
 @curator_only
 def trash() -> str:
     """Show what merges put in the trash, each with its way back, and where it lies."""
-    merges = site().catalogue.merges.in_state(MergeState.DONE)
+    merges = site().catalogue.journal.in_state(OperationState.DONE, kind=OperationKind.MERGE)
     page = int_param(request.args, "page", 1, minimum=1, maximum=100_000)
     last = max(1, -(-len(merges) // PAGE))
     return render_template(

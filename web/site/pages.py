@@ -158,7 +158,7 @@ def meme_page(meme: Meme) -> str:
         ocr=[text for text in texts if text.kind is TextKind.OCR],
         descriptions=[(text, sections(text.body)) for text in _in_order(texts)],
         boxes=_text_layer(meme),
-        also_in=catalogue.merges.categories_merged_into(meme),
+        also_in=catalogue.journal.categories_merged_into(meme),
         relatives=relatives,
         trouble=trouble,
     )

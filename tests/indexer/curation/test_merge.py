@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from indexer.curation import merge as merging
-from indexer.curation.merge import merge, recover_merges, trash_folder, undo_merge
+from indexer.curation.merge import merge
+from indexer.curation.undo import undo as undo_merge
+from indexer.library import steps, transaction
 from indexer.library.scan import scan_library
+from indexer.library.transaction import recover, trash_path
 from indexer.work.progress import SILENT
-from search.catalogue import Catalogue, MergeState, ReadingRecord, VerdictKind, open_catalogue
+from search.catalogue import PENDING, Catalogue, OperationState, ReadingRecord, VerdictKind, open_catalogue
 from search.errors import LibraryError, MemeticaError, NotFound, WrongUse
 from search.meme import TextKind
 from search.settings import Settings
@@ -117,18 +120,18 @@ def test_the_kept_meme_has_the_earliest_first_seen_and_every_description(
 
 def test_the_category_of_what_went_is_remembered_until_it_comes_back(settings: Settings, catalogue: Catalogue) -> None:
     keep = catalogue.memes.at(KEEP)
-    assert catalogue.merges.categories_merged_into(keep) == []
+    assert catalogue.journal.categories_merged_into(keep) == []
     line = merged(settings, catalogue)
-    assert catalogue.merges.categories_merged_into(keep) == ["Cats"]
+    assert catalogue.journal.categories_merged_into(keep) == ["Cats"]
     undo_merge(Workspace(settings, catalogue), line.uid)
-    assert catalogue.merges.categories_merged_into(keep) == []
+    assert catalogue.journal.categories_merged_into(keep) == []
 
 
 def test_what_went_lies_in_the_trash_under_its_own_path(settings: Settings, catalogue: Catalogue) -> None:
     before = tree(settings.library)
     line = merged(settings, catalogue)
     went = {path: facts for path, facts in before.items() if path.startswith(REMOVE)}
-    assert tree(trash_folder(settings.data, line.uid)) == went | {
+    assert tree(trash_path(settings.data, line.uid)) == went | {
         f"{KEEP}.first-seen.txt": before[f"{KEEP}.first-seen.txt"]
     }
 
@@ -140,7 +143,7 @@ def test_undo_puts_everything_back_byte_for_byte(settings: Settings, catalogue: 
     undone = undo_merge(Workspace(settings, catalogue), line.uid, note="not the same")
     assert tree(settings.library) == before
     assert known(catalogue) == knew
-    assert not trash_folder(settings.data, line.uid).exists()
+    assert not trash_path(settings.data, line.uid).exists()
     assert (undone.kind, undone.undoes, undone.note) == (VerdictKind.UNDONE, line.uid, "not the same")
     assert catalogue.verdicts.standing() == []
     with pytest.raises(WrongUse, match="undone already"):
@@ -159,7 +162,7 @@ def test_a_meme_can_be_merged_again_after_an_undo(settings: Settings, catalogue:
     (settings.library / REMOVE).write_bytes(b"small")
     scan_library(settings.library, catalogue, progress=SILENT)
     second = merged(settings, catalogue)
-    assert (trash_folder(settings.data, first.uid) / REMOVE).read_bytes() == b"small"
+    assert (trash_path(settings.data, first.uid) / REMOVE).read_bytes() == b"small"
     undo_merge(Workspace(settings, catalogue), second.uid)
     with pytest.raises(LibraryError, match="something else"):
         undo_merge(Workspace(settings, catalogue), first.uid)
@@ -227,7 +230,7 @@ def test_a_file_that_changed_meanwhile_is_not_merged(settings: Settings, catalog
     assert {path: content for path, (content, _) in tree(settings.library).items()} == {
         path: content for path, (content, _) in before.items()
     }
-    assert catalogue.merges.in_state(*MergeState) == []
+    assert catalogue.journal.in_state(*OperationState) == []
 
 
 @pytest.mark.parametrize("changed", [KEEP, REMOVE])
@@ -241,7 +244,7 @@ def test_a_file_that_changes_during_the_merge_is_put_back_as_it_is_now(
             (settings.library / changed).write_bytes(b"meddled with")
 
     with pytest.raises(LibraryError, match="change"):
-        merged(settings, catalogue, told=meddle)
+        merged(settings, catalogue, on_step=meddle)
     after = tree(settings.library)
     assert after.pop(changed)[0] == b"meddled with"
     before.pop(changed)
@@ -272,7 +275,7 @@ def test_a_library_that_cannot_be_written_is_said_before_anything_moves(
     monkeypatch.setattr(merging.os, "access", lambda folder, mode: False)
     with pytest.raises(LibraryError, match="nothing was moved"):
         merged(settings, catalogue)
-    assert tree(settings.library) == before and catalogue.merges.in_state(*MergeState) == []
+    assert tree(settings.library) == before and catalogue.journal.in_state(*OperationState) == []
 
 
 @pytest.mark.parametrize("at", range(1, 9))
@@ -280,14 +283,14 @@ def test_a_disk_that_refuses_half_way_leaves_the_old_state(
     settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     before, knew = tree(settings.library), known(catalogue)
-    real, calls = merging.move, iter(range(1, 100))
+    real, calls = steps.move, iter(range(1, 100))
 
     def refusing(source: Path, target: Path, *, aside: str) -> None:
         if next(calls) == at:
             raise OSError(errno.EROFS, "Read-only file system", str(target))
         real(source, target, aside=aside)
 
-    monkeypatch.setattr(merging, "move", refusing)
+    monkeypatch.setattr(steps, "move", refusing)
     if at <= 7:  # as many files move
         with pytest.raises(LibraryError, match="Read-only file system"):
             merged(settings, catalogue)
@@ -319,7 +322,7 @@ def test_a_category_that_was_removed_since_comes_back(settings: Settings, catalo
 def test_a_trash_that_somebody_emptied_is_said_and_nothing_moves(settings: Settings, catalogue: Catalogue) -> None:
     line = merged(settings, catalogue)
     after = tree(settings.library)
-    (trash_folder(settings.data, line.uid) / REMOVE).unlink()
+    (trash_path(settings.data, line.uid) / REMOVE).unlink()
     with pytest.raises(LibraryError, match="no longer in the trash"):
         undo_merge(Workspace(settings, catalogue), line.uid)
     assert tree(settings.library) == after
@@ -340,9 +343,9 @@ def run_and_kill(settings: Settings, at: int, *, undo: str | None, other_disk: b
                 _no_links_and_a_kill_inside_copies(told)
             with open_catalogue(settings) as catalogue:
                 if undo:
-                    undo_merge(Workspace(settings, catalogue), undo, told=told)
+                    undo_merge(Workspace(settings, catalogue), undo, on_step=told)
                 else:
-                    merged(settings, catalogue, told=told)
+                    merged(settings, catalogue, on_step=told)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -388,9 +391,9 @@ def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_after_the_next_start
     for at in range(200):
         killed = run_and_kill(settings, at, undo=uid if undoing else None, other_disk=other_disk)
         with open_catalogue(settings) as catalogue:
-            recover_merges(Workspace(settings, catalogue))
-            assert recover_merges(Workspace(settings, catalogue)) == []
-            assert catalogue.merges.in_state(MergeState.BEGUN, MergeState.UNDOING) == []
+            recover(Workspace(settings, catalogue))
+            assert recover(Workspace(settings, catalogue)) == []
+            assert catalogue.journal.in_state(*PENDING) == []
             verdicts = catalogue.verdicts.standing()
             if verdicts:
                 found = {path: content for path, (content, _) in tree(settings.library).items()}
@@ -415,12 +418,12 @@ def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_after_the_next_start
 
 
 def test_two_merges_at_once_wait_for_each_other(settings: Settings, catalogue: Catalogue, monkeypatch) -> None:
-    monkeypatch.setattr(merging, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(transaction, "WAIT_SECONDS", 0)
 
     def again(step: str) -> None:
         if step == "begin":
             with pytest.raises(MemeticaError, match="Another process"):
                 merged(settings, catalogue)
-            assert recover_merges(Workspace(settings, catalogue)) == []
+            assert recover(Workspace(settings, catalogue)) == []
 
-    merged(settings, catalogue, told=again)
+    merged(settings, catalogue, on_step=again)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.curation import move as refiling
-from indexer.curation.move import recover_refilings, refile, undo_refiling
+from indexer.curation.move import move_memes
 from indexer.curation.undo import undo
+from indexer.library import steps as file_steps
 from indexer.library.scan import scan_library
+from indexer.library.transaction import recover
 from indexer.work.progress import SILENT
-from search.catalogue import Catalogue, RefilingState, VerdictKind, open_catalogue
+from search.catalogue import Catalogue, OperationState, VerdictKind, open_catalogue
 from search.errors import LibraryError, WrongUse
 from search.meme import Meme
 from search.settings import Settings
@@ -75,7 +76,7 @@ def moved(before: Tree) -> Tree:
 
 def test_a_move_takes_all_that_lies_beside_and_keeps_the_meme(settings: Settings, catalogue: Catalogue) -> None:
     before, ids = tree(settings.library), [meme.id for meme in both(catalogue)]
-    verdict = refile(Workspace(settings, catalogue), both(catalogue), category="Dogs", about="misfiled: Cats")
+    verdict = move_memes(Workspace(settings, catalogue), both(catalogue), category="Dogs", about="misfiled: Cats")
     assert tree(settings.library) == moved(before)
     assert [(one.path, one.category) for one in catalogue.memes.many(ids)] == [
         ("Dogs/a 2.png", "Dogs"),
@@ -92,7 +93,7 @@ def test_a_move_takes_all_that_lies_beside_and_keeps_the_meme(settings: Settings
 
 def test_undo_restores_every_byte_and_whatever_came_beside_it_since(settings: Settings, catalogue: Catalogue) -> None:
     before, ids = tree(settings.library), [meme.id for meme in both(catalogue)]
-    verdict = refile(Workspace(settings, catalogue), both(catalogue), category="New - Place")
+    verdict = move_memes(Workspace(settings, catalogue), both(catalogue), category="New - Place")
     (settings.library / "New - Place/a.png.new.simple-description.txt").write_bytes(b"came later")
     undo(Workspace(settings, catalogue), verdict.uid)
     found = tree(settings.library)
@@ -102,11 +103,11 @@ def test_undo_restores_every_byte_and_whatever_came_beside_it_since(settings: Se
     assert [one.path for one in catalogue.memes.many(ids)] == ["Cats/a.png", "Cats/deep/b 😀.gif"]
     assert verdict.uid not in {one.uid for one in catalogue.verdicts.standing()}
     with pytest.raises(WrongUse):
-        undo_refiling(Workspace(settings, catalogue), verdict.uid)
+        undo(Workspace(settings, catalogue), verdict.uid)
 
 
 def test_a_category_that_holds_nothing_any_more_goes(settings: Settings, catalogue: Catalogue) -> None:
-    refile(Workspace(settings, catalogue), [catalogue.memes.at("Birds/only.png")], category="dogs")
+    move_memes(Workspace(settings, catalogue), [catalogue.memes.at("Birds/only.png")], category="dogs")
     assert not (settings.library / "Birds").exists()
     assert catalogue.memes.at("Dogs/only.png").category == "Dogs", "a category is found however its letters are written"
 
@@ -115,13 +116,13 @@ def test_a_category_that_holds_nothing_any_more_goes(settings: Settings, catalog
 def test_what_no_folder_can_be_called_is_refused(settings: Settings, catalogue: Catalogue, category: str) -> None:
     before = tree(settings.library)
     with pytest.raises(WrongUse):
-        refile(Workspace(settings, catalogue), both(catalogue), category=category)
+        move_memes(Workspace(settings, catalogue), both(catalogue), category=category)
     assert tree(settings.library) == before
 
 
 def test_what_is_there_already_is_nothing_to_move(settings: Settings, catalogue: Catalogue) -> None:
     with pytest.raises(WrongUse, match="nothing to move"):
-        refile(Workspace(settings, catalogue), both(catalogue), category="Cats")
+        move_memes(Workspace(settings, catalogue), both(catalogue), category="Cats")
 
 
 def test_a_meme_that_was_changed_since_is_not_moved(settings: Settings, catalogue: Catalogue) -> None:
@@ -129,14 +130,14 @@ def test_a_meme_that_was_changed_since_is_not_moved(settings: Settings, catalogu
     (settings.library / "Cats/deep/b 😀.gif").write_bytes(b"something else")
     before = tree(settings.library)
     with pytest.raises(LibraryError, match="as it was looked at"):
-        refile(Workspace(settings, catalogue), memes, category="Dogs")
+        move_memes(Workspace(settings, catalogue), memes, category="Dogs")
     assert tree(settings.library) == before
 
 
 def test_a_full_disk_leaves_all_as_it_was(
     settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, ids, real, calls = tree(settings.library), [meme.id for meme in both(catalogue)], refiling.move, []
+    before, ids, real, calls = tree(settings.library), [meme.id for meme in both(catalogue)], file_steps.move, []
 
     def full(source: Path, target: Path, *, aside: str) -> None:
         calls.append(source)
@@ -144,13 +145,13 @@ def test_a_full_disk_leaves_all_as_it_was(
             raise OSError(errno.ENOSPC, "No space left on device", str(target))
         real(source, target, aside=aside)
 
-    monkeypatch.setattr(refiling, "move", full)
+    monkeypatch.setattr(file_steps, "move", full)
     with pytest.raises(LibraryError, match="No space left"):
-        refile(Workspace(settings, catalogue), both(catalogue), category="Dogs")
+        move_memes(Workspace(settings, catalogue), both(catalogue), category="Dogs")
     assert tree(settings.library) == before
     assert [one.path for one in catalogue.memes.many(ids)] == ["Cats/a.png", "Cats/deep/b 😀.gif"]
     assert catalogue.verdicts.count() == 0
-    assert catalogue.refilings.in_state(*RefilingState) == []
+    assert catalogue.journal.in_state(*OperationState) == []
 
 
 class Killed(BaseException):
@@ -173,14 +174,16 @@ def test_a_kill_at_any_step_of_a_move_ends_in_the_move(settings: Settings, catal
     steps = 0
     while True:
         try:
-            verdict = refile(Workspace(settings, catalogue), both(catalogue), category="Dogs", told=killed_at(steps))
+            verdict = move_memes(
+                Workspace(settings, catalogue), both(catalogue), category="Dogs", on_step=killed_at(steps)
+            )
         except Killed:
             assert {content for content, _ in tree(settings.library).values()} == {one for one, _ in before.values()}
-            recover_refilings(Workspace(settings, catalogue))
+            recover(Workspace(settings, catalogue))
             if steps:  # at the first nothing was begun
                 assert tree(settings.library) == moved(before)
                 [verdict] = catalogue.verdicts.standing()
-                undo_refiling(Workspace(settings, catalogue), verdict.uid)
+                undo(Workspace(settings, catalogue), verdict.uid)
             assert tree(settings.library) == before
             steps += 1
             continue
@@ -193,13 +196,13 @@ def test_a_kill_at_any_step_of_a_move_ends_in_the_move(settings: Settings, catal
 def test_a_kill_at_any_step_of_an_undo_ends_in_the_undo(settings: Settings, catalogue: Catalogue) -> None:
     before = tree(settings.library)
     for steps in range(20):
-        verdict = refile(Workspace(settings, catalogue), both(catalogue), category="Dogs")
+        verdict = move_memes(Workspace(settings, catalogue), both(catalogue), category="Dogs")
         try:
-            undo_refiling(Workspace(settings, catalogue), verdict.uid, told=killed_at(steps))
+            undo(Workspace(settings, catalogue), verdict.uid, on_step=killed_at(steps))
         except Killed:
-            recover_refilings(Workspace(settings, catalogue))
+            recover(Workspace(settings, catalogue))
             if not steps:
-                undo_refiling(Workspace(settings, catalogue), verdict.uid)
+                undo(Workspace(settings, catalogue), verdict.uid)
         else:
             assert steps >= 8
             break
@@ -211,10 +214,10 @@ def test_a_kill_at_any_step_of_an_undo_ends_in_the_undo(settings: Settings, cata
 
 
 def test_an_undo_never_overwrites(settings: Settings, catalogue: Catalogue) -> None:
-    verdict = refile(Workspace(settings, catalogue), both(catalogue), category="Dogs")
+    verdict = move_memes(Workspace(settings, catalogue), both(catalogue), category="Dogs")
     (settings.library / "Cats/a.png").write_bytes(b"somebody else's")
     before = tree(settings.library)
     with pytest.raises(LibraryError, match=r"something else at Cats/a\.png"):
-        undo_refiling(Workspace(settings, catalogue), verdict.uid)
+        undo(Workspace(settings, catalogue), verdict.uid)
     assert tree(settings.library) == before
     assert verdict.uid in {one.uid for one in catalogue.verdicts.standing()}

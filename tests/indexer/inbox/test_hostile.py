@@ -24,8 +24,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image, PngImagePlugin
 
-from indexer.inbox.accept import accept, take_back
-from indexer.inbox.receive import discard, inbox_path, preview_path, receive, take_back_discarded
+from indexer.inbox.accept import accept, undo_decision
+from indexer.inbox.receive import discard, inbox_path, preview_path, receive, restore_discarded
 from indexer.inbox.workers import Ready, examine_waiting
 from indexer.library import scan as scanning
 from indexer.library.format import library_root
@@ -221,7 +221,7 @@ def test_what_is_taken_back_while_the_library_is_scanned_is_gone(
     accept(Workspace(settings, catalogue), id, category="Cats")
     if touched:
         (settings.library / "Cats/zeppelin.png").touch()
-    while_listed(monkeypatch, lambda: take_back(Workspace(settings, catalogue), id), first=first)
+    while_listed(monkeypatch, lambda: undo_decision(Workspace(settings, catalogue), id), first=first)
     scan_library(settings.library, catalogue, progress=SILENT)
     assert catalogue.memes.count() == memes
     assert not catalogue.memes.with_content(hashlib.sha256(drawn()).hexdigest())
@@ -414,7 +414,7 @@ def test_what_is_refused_for_want_of_room_leaves_a_discarded_one_to_be_taken_bac
             name="b",
             received_by="test",
         )
-    assert take_back_discarded(Workspace(settings, catalogue), thrown.id).state is UploadState.EXAMINED
+    assert restore_discarded(Workspace(settings, catalogue), thrown.id).state is UploadState.EXAMINED
     assert inbox_path(settings.data, thrown.content_hash).read_bytes() == drawn(2)
 
 
@@ -470,15 +470,15 @@ def test_a_reason_to_add_a_duplicate_is_kept_while_it_stands(settings: Settings,
     upload = came(settings, catalogue, copy.getvalue())
     for reason in ("", "  \n"):
         with pytest.raises(SuspectedDuplicate, match="toaster"):
-            accept(Workspace(settings, catalogue), upload.id, category="Cats", anyway=reason)
-    done = accept(Workspace(settings, catalogue), upload.id, category="Cats", anyway="it is sharper")
+            accept(Workspace(settings, catalogue), upload.id, category="Cats", reason=reason)
+    done = accept(Workspace(settings, catalogue), upload.id, category="Cats", reason="it is sharper")
     [verdict] = catalogue.verdicts.standing()
     assert verdict.note == done.note == "it is sharper" and done.verdict == verdict.uid
     assert set(verdict.contents) >= {
         upload.content_hash,
         hashlib.sha256((settings.library / "Robots/toaster.png").read_bytes()).hexdigest(),
     }
-    take_back(Workspace(settings, catalogue), upload.id)
+    undo_decision(Workspace(settings, catalogue), upload.id)
     assert catalogue.verdicts.standing() == []
     with pytest.raises(SuspectedDuplicate):
         accept(Workspace(settings, catalogue), upload.id, category="Cats")
@@ -496,10 +496,10 @@ def test_an_undo_leaves_no_trace_and_is_done_once(settings: Settings, catalogue:
     upload = came(settings, catalogue, drawn())
     accept(Workspace(settings, catalogue), upload.id, category="Airships - Rigid")
     assert (settings.library / "Airships - Rigid").is_dir()
-    take_back(Workspace(settings, catalogue), upload.id)
+    undo_decision(Workspace(settings, catalogue), upload.id)
     assert files_of(settings.library) == before and not (settings.library / "Airships - Rigid").exists()
     with pytest.raises(WrongUse, match="none to undo"):
-        take_back(Workspace(settings, catalogue), upload.id)
+        undo_decision(Workspace(settings, catalogue), upload.id)
     assert accept(Workspace(settings, catalogue), upload.id, category="Cats").path == "Cats/zeppelin.png"
 
 
@@ -508,7 +508,7 @@ def test_an_undo_of_what_was_changed_since_touches_nothing(settings: Settings, c
     (settings.library / str(done.path)).write_bytes(drawn(2))
     before = files_of(settings.library)
     with pytest.raises(LibraryError, match="changed since"):
-        take_back(Workspace(settings, catalogue), done.id)
+        undo_decision(Workspace(settings, catalogue), done.id)
     assert files_of(settings.library) == before
     assert catalogue.uploads.get(done.id).state is UploadState.ACCEPTED
 
@@ -516,7 +516,7 @@ def test_an_undo_of_what_was_changed_since_touches_nothing(settings: Settings, c
 def test_texts_written_beside_an_accepted_meme_are_kept_by_an_undo(settings: Settings, catalogue: Catalogue) -> None:
     done = accept(Workspace(settings, catalogue), came(settings, catalogue, drawn()).id, category="Cats")
     (settings.library / f"{done.path}.txt").write_text("hand-written", "utf-8")
-    take_back(Workspace(settings, catalogue), done.id)
+    undo_decision(Workspace(settings, catalogue), done.id)
     [kept] = (settings.data / "trash").rglob("zeppelin.png.txt")
     assert kept.read_text("utf-8") == "hand-written"
     assert not (settings.library / f"{done.path}.txt").exists()

@@ -15,8 +15,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
-from indexer.inbox.accept import accept, recover_uploads, suspected, take_back
+from indexer.inbox.accept import accept, suspected, undo_decision
 from indexer.inbox.receive import inbox_path
+from indexer.library.transaction import recover
 from search.catalogue import Catalogue, UploadState, open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
@@ -226,9 +227,9 @@ def steps_of(settings: Settings, id: int, work: str) -> list[str]:
 
 def _do(settings: Settings, catalogue: Catalogue, id: int, work: str, told) -> None:  # type: ignore[no-untyped-def]
     if work == "accept":
-        accept(Workspace(settings, catalogue), id, category="Robots", told=told)
+        accept(Workspace(settings, catalogue), id, category="Robots", on_step=told)
     else:
-        take_back(Workspace(settings, catalogue), id, told=told)
+        undo_decision(Workspace(settings, catalogue), id, on_step=told)
 
 
 @pytest.mark.parametrize("work", ["accept", "undo"])
@@ -257,7 +258,7 @@ def test_killed_between_any_two_steps_nothing_is_lost_and_nothing_is_there_twice
             except Killed:
                 ended = False
         with open_catalogue(settings) as catalogue:
-            recover_uploads(Workspace(settings, catalogue))
+            recover(Workspace(settings, catalogue))
             state = catalogue.uploads.get(id).state
             now = files_of(settings.library)
             added = now.keys() - before.keys()
@@ -275,7 +276,7 @@ def test_killed_between_any_two_steps_nothing_is_lost_and_nothing_is_there_twice
                 break
             # For the next kill, back to where this one began.
             if work == "accept" and state is UploadState.ACCEPTED:
-                take_back(Workspace(settings, catalogue), id)
+                undo_decision(Workspace(settings, catalogue), id)
             if work == "undo" and state is UploadState.EXAMINED:
                 accept(Workspace(settings, catalogue), id, category="Robots")
         count += 1
@@ -307,7 +308,7 @@ def test_a_library_that_cannot_be_written_says_so_and_the_upload_waits(
     def full(*arguments: object, **more: object) -> None:
         raise OSError(28, os.strerror(28), "zeppelin.png")
 
-    monkeypatch.setattr("indexer.inbox.accept.shutil.copyfile", full)
+    monkeypatch.setattr("indexer.library.steps.move", full)
     answer = client.post(f"/api/inbox/{id}/accept", json={"category": "Cats"})
     assert answer.status_code >= 400 and os.strerror(28) in answer.json["error"]["message"]
     assert files_of(settings.library) == before
