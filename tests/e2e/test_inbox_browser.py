@@ -114,7 +114,7 @@ def give(page: Page, kind: str, *files: tuple[str, str]) -> None:
 def examined(page: Page, count: int) -> None:
     """Wait until so many uploads are there, none being examined."""
     expect(page.locator("ol.uploads li")).to_have_count(count, timeout=PATIENCE)
-    expect(page.locator("ol.uploads").get_by_text("being examined")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator("ol.uploads").get_by_text("being analysed")).to_have_count(0, timeout=PATIENCE)
 
 
 def press(page: Page, key: str) -> None:
@@ -139,7 +139,7 @@ def test_one_key_accepts_what_search_then_finds_and_one_takes_it_back(page: Page
     page.wait_for_url("**/curator/inbox?came=1")
     examined(page, 1)
     press(page, "ArrowRight")
-    expect(page.get_by_role("heading", name="Where does it go?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Choose a category")).to_be_visible()
     press(page, "c")
     expect(page.get_by_label("Another category")).to_be_focused()
     page.keyboard.type("Robots")
@@ -156,7 +156,7 @@ def test_one_key_accepts_what_search_then_finds_and_one_takes_it_back(page: Page
         pytest.fail("search did not find what was accepted")
     found.close()
     press(page, "u")
-    expect(page.get_by_text("Undone: it waits for a decision again.")).to_be_visible()
+    expect(page.get_by_text("Undone. The upload waits for a decision again.")).to_be_visible()
     assert not (settings.library / "Robots/golden spokes of doom.png").exists()
 
 
@@ -177,7 +177,7 @@ def test_what_is_there_already_is_said_and_needs_a_reason(page: Page, settings: 
     page.wait_for_url("**/curator/inbox?came=1")
     examined(page, 1)
     press(page, "ArrowRight")
-    expect(page.get_by_role("heading", name="You have it already")).to_be_visible()
+    expect(page.get_by_role("heading", name="Already in the library")).to_be_visible()
     expect(page.get_by_role("link", name="Dogs/fine.png").first).to_be_visible()
     press(page, "d")
     expect(page.get_by_role("status").first).to_contain_text("Discarded: fine once more.png")
@@ -209,5 +209,5 @@ def test_the_pages_of_uploads_and_of_categories_are_accessible(page: Page, viewp
     examined(page, 1)
     check()
     press(page, "ArrowRight")
-    expect(page.get_by_role("heading", name="Where does it go?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Choose a category")).to_be_visible()
     check()

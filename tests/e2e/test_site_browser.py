@@ -52,13 +52,13 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 def test_from_words_to_a_meme_to_its_relatives(page: Page) -> None:
     page.goto("/")
-    page.get_by_label("What do you remember of it?").fill("dog in a burning room")
+    page.get_by_label("Search query").fill("dog in a burning room")
     page.keyboard.press("Enter")
     first = page.locator("#results .card").first
     expect(first.locator("mark").first).to_be_visible()
     first.locator("a.picture").click()
     expect(page.get_by_role("heading", name="fine.png")).to_be_visible()
-    expect(page.get_by_text("First Seen")).to_be_visible()
+    expect(page.get_by_text("First seen")).to_be_visible()
     page.get_by_role("link", name="Similar").click()
     page.locator("#alike .card a.picture").first.click()
     expect(page.get_by_role("heading", name="fine.png")).not_to_be_visible()
@@ -90,9 +90,9 @@ def test_a_picture_is_searched_with_by_choosing_it(page: Page, served_settings: 
         page.get_by_label("Search with a picture").click()
     chooser.value.set_files(served_settings.library / "Robots/toaster.png")
     page.wait_for_url("**picture=**")
-    expect(page.get_by_alt_text("The picture that you search with")).to_be_visible()
+    expect(page.get_by_alt_text("Your picture")).to_be_visible()
     assert "toaster.png" in str(page.locator("#results .card a.picture").first.get_attribute("href"))
-    page.get_by_label("Search without the picture").click()
+    page.get_by_label("Remove the picture").click()
     page.wait_for_url(lambda url: "picture" not in url)
 
 

@@ -1,4 +1,4 @@
-"""The curator's pages about texts: pictures that were badly read, and texts that contradict each other."""
+"""The curator's pages about texts: unreadable OCR text, and texts that contradict each other."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ from web.context import site
 from web.curator.auth import curator_only
 from web.curator.home import Card
 
-blueprint = Blueprint("reading", __name__, url_prefix="/curator")
-LONG = 700  # letters of a text that are shown at once, or up to the end of what is disputed in it
-NAMES = {
-    TextKind.OCR: "Words in the picture",
+blueprint = Blueprint("texts", __name__, url_prefix="/curator")
+SHOWN_CHARACTERS = 700  # of a text; more when a disputed part ends later
+TITLES = {
+    TextKind.OCR: "Text in the picture",
     TextKind.SIMPLE: "Simple description",
     TextKind.DETAILED: "Detailed analysis",
 }
-AHEAD = 2  # contradictions looked for: the one shown and whether there is another
+LOOK_AHEAD = 2  # contradictions: the one that is shown, and whether there is another
 
 
 def register(app: Flask) -> None:
-    """Give the site the pages and the curator's home their cards."""
-    app.extensions["curator_cards"] += [reading_card, contradictions_card]
+    """Add the pages, and their cards to the curator's home."""
+    app.extensions["curator_cards"] += [badly_read_card, contradictions_card]
     app.register_blueprint(blueprint)
 
 
-def reading_card() -> Card:
-    """Return the curator's card of pictures that were badly read."""
+def badly_read_card() -> Card:
+    """Return the card of pictures whose text OCR could hardly read."""
     left = len(site().catalogue.texts.badly_read(BADLY_READ))
-    return Card("Badly read", "/curator/reading", left, "Words in pictures that look like junk: read again, or right.")
+    return Card("Unreadable text", "/curator/reading", left, "Badly read text: read it again, keep or ignore it.")
 
 
 def contradictions_card() -> Card:
-    """Return the curator's card of texts that contradict each other."""
+    """Return the card of memes whose texts contradict each other."""
     left = site().catalogue.texts.count_disputed()
-    return Card("Contradictions", "/curator/contradictions", left, "Memes whose texts disagree: say which is wrong.")
+    return Card("Contradictions", "/curator/contradictions", left, "Memes whose texts disagree: mark the wrong ones.")
 
 
 @blueprint.get("/reading")
 @curator_only
-def reading() -> str:
-    """Show the worst read picture that waits, its boxes and its text, or the one after those passed over."""
+def badly_read() -> str:
+    """Show the picture with the worst OCR text, its boxes and its text, or the one after those that were skipped."""
     waiting = site().catalogue.texts.badly_read(BADLY_READ)
     after = request.args.get("after", type=int)
     place = next((at + 1 for at, (meme, _) in enumerate(waiting) if meme.id == after), 0)
@@ -69,21 +69,21 @@ def reading() -> str:
         record=record,
         boxes=_boxes(meme, record) if meme and record else [],
         left=len(waiting),
-        other=other,
+        other_engine=other,
         done=_done("reading"),
     )
 
 
 @blueprint.post("/reading/<int:id>")
 @curator_only
-def decide_reading(id: int) -> AnyResponse:
-    """Keep what the curator says of a reading, or read again with the other engine."""
+def review_reading(id: int) -> AnyResponse:
+    """Store the curator's review of an OCR text, or read the picture again with the other engine."""
     catalogue = site().catalogue
     meme = catalogue.memes.get(id)
     source = request.form.get("source", "")
     record = next((one for one in catalogue.texts.ocr_readings(meme.content_hash) if one.source == source), None)
     if record is None:
-        raise NotFound("That reading is not there any more.", hint="Load the page again.")
+        raise NotFound("This text was replaced or removed.", hint="Load the page again.")
     if request.form.get("decision") == "again":
         engine = _engine(_other_engine(source))
         settings = site().settings
@@ -99,7 +99,7 @@ def _verdict() -> TextReview:
     try:
         return TextReview(request.form.get("decision", ""))
     except ValueError:
-        raise WrongUse("A text is right, wrong or open.") from None
+        raise WrongUse("The decision must be right, wrong or open.") from None
 
 
 def _other_engine(source: str) -> str:
@@ -107,12 +107,12 @@ def _other_engine(source: str) -> str:
 
 
 def _engine(name: str) -> OcrEngine:
-    """Return an engine by its name; raise ModelUnavailable when it is not installed."""
+    """Return the engine of a name; raise ModelUnavailable when it is not installed."""
     return RapidOcr() if name == "rapidocr" else Tesseract()
 
 
 def _boxes(meme: Meme, record: ReadingRecord) -> list[str]:
-    """Return the corners of each line that was read, in pixels, as SVG writes them."""
+    """Return the corners of each line that was read, in pixels, as the points of an SVG polygon."""
     boxes: Any = record.boxes or ()
     width, height = meme.width or 0, meme.height or 0
     return [" ".join(f"{x * width:.1f},{y * height:.1f}" for x, y in box) for _, _, box in boxes]
@@ -120,42 +120,42 @@ def _boxes(meme: Meme, record: ReadingRecord) -> list[str]:
 
 @blueprint.get("/contradictions")
 @curator_only
-def disagreeing() -> str:
-    """Show a meme whose texts contradict each other, the newest first, or the one after those passed over."""
+def contradictions() -> str:
+    """Show the newest meme whose texts contradict each other, or the one after those that were skipped."""
     after = request.args.get("after", type=int)
     found: list[Contradiction] = list(
-        islice(find_contradictions(site().catalogue, encoder=site().settings.text_encoder, after=after), AHEAD)
+        islice(find_contradictions(site().catalogue, encoder=site().settings.text_encoder, after=after), LOOK_AHEAD)
     )
     return render_template(
         "contradictions.html",
         found=found[0] if found else None,
-        passed=after is not None,
-        contradicted=is_contradicted,
+        skipped=after is not None,
+        is_contradicted=is_contradicted,
         marked=_marked,
-        names=NAMES,
+        titles=TITLES,
         next=found[0].meme.id if len(found) > 1 else None,
         done=_done("contradictions"),
     )
 
 
-def _marked(found: Contradiction, witness: TextReliability) -> tuple[list[tuple[str, bool]], str]:
-    """Return a text in pieces, of each whether it says what another text excludes, and the rest of a long one."""
-    body, at, pieces = witness.text.body, 0, []
-    spans = disputed_spans_in(found, witness)
-    ends = len(body)
-    if len(body) > LONG:
-        ends = body.find("\n", max(LONG, spans[-1][1] if spans else 0))
-        ends = len(body) if ends < 0 else ends
+def _marked(found: Contradiction, reliability: TextReliability) -> tuple[list[tuple[str, bool]], str]:
+    """Return the pieces of a text, each with whether another text contradicts it, and the hidden rest."""
+    body, at, pieces = reliability.text.body, 0, []
+    spans = disputed_spans_in(found, reliability)
+    end_shown = len(body)
+    if len(body) > SHOWN_CHARACTERS:
+        end_shown = body.find("\n", max(SHOWN_CHARACTERS, spans[-1][1] if spans else 0))
+        end_shown = len(body) if end_shown < 0 else end_shown
     for start, end in spans:
         pieces += [(body[at:start], False), (body[start:end], True)]
         at = end
-    return [*pieces, (body[at:ends], False)], body[ends:].strip()
+    return [*pieces, (body[at:end_shown], False)], body[end_shown:].strip()
 
 
 @blueprint.post("/contradictions/<int:id>")
 @curator_only
 def decide_contradiction(id: int) -> AnyResponse:
-    """Keep that one text about a meme is wrong, that all are right, or that all is open again."""
+    """Store that one text of a meme is wrong, that all are right, or that all are undecided again."""
     catalogue = site().catalogue
     meme = catalogue.memes.get(id)
     texts = [one for one in catalogue.texts.of(meme) if one.kind is not TextKind.OTHER]
@@ -164,7 +164,7 @@ def decide_contradiction(id: int) -> AnyResponse:
         named = request.form.get("text", "")
         texts = [one for one in texts if f"{one.kind} {one.source}" == named]
         if not texts:
-            raise NotFound("That text is not there any more.", hint="Load the page again.")
+            raise NotFound("This text was replaced or removed.", hint="Load the page again.")
     with catalogue.transaction():
         for text in texts:
             catalogue.text_reviews.put(meme.content_hash, text, verdict)
@@ -172,7 +172,7 @@ def decide_contradiction(id: int) -> AnyResponse:
 
 
 def _done(page: str) -> dict[str, Any] | None:
-    """Return what this page was reached by doing, and the meme that its undo is about."""
+    """Return what the note about the last decision shows, and the form that undoes it."""
     id = request.args.get("did", type=int)
     if id is None:
         return None

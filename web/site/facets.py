@@ -1,4 +1,4 @@
-"""What a page shows of a query's operators: chips that take them away, facets that add them, what is wrong."""
+"""Links that change the operators of a query: chips remove one, facets add one."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ FACETS = (("category", "Category"), ("year", "First seen"), ("type", "Type"))
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One value of a facet: how many memes have it, and the query that keeps them alone."""
+class FacetValue:
+    """One value of a facet, the number of memes in the answer that have it, and the query restricted to them."""
 
     label: str
     memes: int
     query: str
 
 
-def chips(answer: Answer, typed: str) -> list[tuple[str, str]]:
-    """Return what each operator that counts means, and the query without it."""
-    asked = parse(typed)
-    means = {one.part: one.means for one in answer.understood.operators}
-    return [(means[str(part)], asked.without(part)) for part in dict.fromkeys(asked.parts) if str(part) in means]
+def operator_chips(answer: Answer, typed: str) -> list[tuple[str, str]]:
+    """Return the meaning of each operator that was applied, and the query without that operator."""
+    query = parse(typed)
+    meanings = {one.part: one.means for one in answer.understood.operators}
+    return [(meanings[str(part)], query.without(part)) for part in dict.fromkeys(query.parts) if str(part) in meanings]
 
 
-def facets(answer: Answer, typed: str) -> list[tuple[str, list[Choice]]]:
-    """Return the facets that can narrow an answer, each with its title and choices."""
-    asked = parse(typed)
+def facet_values(answer: Answer, typed: str) -> list[tuple[str, list[FacetValue]]]:
+    """Return the title and the values of each facet that can narrow an answer."""
+    query = parse(typed)
     found = []
     for name, title in FACETS:
         # A value that all memes of the answer have narrows nothing.
-        choices = [
-            Choice(value, memes, _narrower(asked, name, value))
+        values = [
+            FacetValue(value, memes, _narrowed(query, name, value))
             for value, memes in answer.facets.get(name, {}).items()
             if memes < answer.total
         ]
-        if choices:
-            found.append((title, choices))
+        if values:
+            found.append((title, values))
     return found
 
 
-def _narrower(asked: Query, facet: str, value: str) -> str:
-    """Return the query with one value of a facet in place of what it said of that."""
+def _narrowed(query: Query, facet: str, value: str) -> str:
+    """Return the query with one value of a facet in place of the query's own operators of that kind."""
     replaced: tuple[Kind, ...]
     if facet == "year":
         replaced = (Kind.AFTER, Kind.BEFORE)
@@ -51,15 +51,10 @@ def _narrower(asked: Query, facet: str, value: str) -> str:
     else:
         replaced = (Kind(facet),)
         added = [Part(Kind(facet), value)]
-    kept = [part for part in asked.parts if part.excluded or part.kind not in replaced]
+    kept = [part for part in query.parts if part.excluded or part.kind not in replaced]
     return printed([*kept, *added])
 
 
 def variants_query(id: int) -> str:
-    """Return the query for a meme and its variants."""
+    """Return the query that finds a meme and its variants."""
     return str(Part(Kind.VARIANTS, str(id)))
-
-
-def sentences(answer: Answer) -> list[str]:
-    """Return what of the query was not understood, a sentence each."""
-    return list(answer.understood.notices)

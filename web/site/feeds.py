@@ -1,4 +1,4 @@
-"""What readers and browsers subscribe to: Atom feeds of everything, a category or a query, and OpenSearch."""
+"""Atom feeds of the library, a category or a query, and the OpenSearch description."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from search.meme import Sort
 from web.context import site
 
 blueprint = Blueprint("feeds", __name__)
-LENGTH = 30
-# What XML 1.0 cannot hold, escaped or not: one such letter in a name or a text, and no reader opens the feed.
+LENGTH = 30  # entries
+# Characters that XML 1.0 forbids, even escaped: a feed with one of them in a name or a text cannot be read.
 _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
 @blueprint.get("/feed.atom")
 def feed() -> Response:
-    """Return the newest memes of all, of a category, or of those that answer a query."""
+    """Return a feed of the newest memes: of the library, of a category, or of those that match a query."""
     query, category = request.args.get("q", "").strip(), request.args.get("category") or None
     catalogue = site().catalogue
     if category is not None and not catalogue.memes.ids_under(category):
@@ -33,7 +33,7 @@ def feed() -> Response:
         "feed.xml",
         memes=memes,
         alt=catalogue.texts.alt_texts([meme.id for meme in memes]),
-        title=query or category or "Freshest memes",
+        title=query or category or "Newest memes",
         updated=max((meme.first_seen for meme in memes), default=datetime(1970, 1, 1, tzinfo=UTC)),
         here=request.url,
         root=request.url_root.rstrip("/"),
@@ -43,6 +43,6 @@ def feed() -> Response:
 
 @blueprint.get("/opensearch.xml")
 def opensearch() -> Response:
-    """Return what lets a browser offer this site as a search engine."""
+    """Return the OpenSearch description, with which a browser offers this site as a search engine."""
     page = render_template("opensearch.xml", root=request.url_root.rstrip("/"))
     return Response(page, mimetype="application/opensearchdescription+xml")

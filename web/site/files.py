@@ -1,4 +1,4 @@
-"""The files themselves: memes as they lie in the library, thumbnails, and pictures that visitors search with."""
+"""Files: memes of the library, thumbnails, and pictures that visitors search with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from web.context import site
 from web.query_images import upload_path
 
 blueprint = Blueprint("files", __name__)
-# Whatever a file holds, a browser shows it as what it is said to be, and runs nothing in it.
+# Whatever a file contains, a browser shows it as its declared type and runs nothing in it.
 LIBRARY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; sandbox"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _TYPES = {".avif": "image/avif", ".jfif": "image/jpeg", ".m4v": "video/mp4", ".mov": "video/mp4", ".webp": "image/webp"}
@@ -23,7 +23,7 @@ _YEAR = 31_536_000
 
 
 def send_meme(meme: Meme, *, download: bool = False) -> Response:
-    """Return a meme's file as it is (an SVG without what runs in it); raise LibraryError when it is not there."""
+    """Return a meme's file, an SVG without its scripts; raise LibraryError when the file is missing."""
     file = site().settings.library / meme.path
     suffix = file.suffix.lower()
     kind = _TYPES.get(suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
@@ -42,7 +42,7 @@ def send_meme(meme: Meme, *, download: bool = False) -> Response:
             )
     except OSError as error:
         raise LibraryError(
-            f"The file of {meme.path} is not in the library's folder now.", hint="Run `memetica index`."
+            f"The file of {meme.path} is no longer in the library.", hint="Run `memetica index`."
         ) from error
     answer.headers["Content-Security-Policy"] = LIBRARY_POLICY
     return answer
@@ -50,7 +50,7 @@ def send_meme(meme: Meme, *, download: bool = False) -> Response:
 
 @blueprint.get("/thumbnails/<content_hash>.webp")
 def thumbnail(content_hash: str) -> Response:
-    """Return a thumbnail, to be kept for good: its name is its content."""
+    """Return a thumbnail. Browsers may cache it forever, because its name is the hash of the content."""
     file = thumbnail_path(site().settings.data, content_hash)
     if not _HASH.fullmatch(content_hash) or not file.is_file():
         raise NotFound("There is no such thumbnail.")
@@ -61,10 +61,10 @@ def thumbnail(content_hash: str) -> Response:
 
 @blueprint.get("/uploads/<name>.png")
 def upload(name: str) -> Response:
-    """Return a picture that somebody searches with."""
+    """Return a picture that a visitor searches with."""
     return send_file(upload_path(site().settings, name), mimetype="image/png", max_age=3600)
 
 
 def wants_download() -> bool:
-    """Return whether the address asks for the file to be saved."""
+    """Return whether the address asks for a download."""
     return "download" in request.args

@@ -1,4 +1,4 @@
-"""Descriptions as models write them, in Markdown, made into HTML that nothing can hide in."""
+"""Renders the Markdown of descriptions as safe HTML."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _TAGS = {
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a description: its heading (empty before the first), and safe HTML."""
+    """A part of a description: its heading, which is empty before the first one, and safe HTML."""
 
     heading: str
     html: str
 
 
 def sections(markdown: str) -> list[Section]:
-    """Return a description cut at its headings, each part as safe HTML without links, pictures or raw tags."""
+    """Return a description split at its headings, each part as HTML without links, pictures or raw tags."""
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
     parser.disable(["image", "link", "autolink"])
     found: list[Section] = []

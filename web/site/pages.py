@@ -1,4 +1,4 @@
-"""The pages that people read."""
+"""The visitors' pages: home, results, a meme, a category, about."""
 
 from __future__ import annotations
 
@@ -19,55 +19,61 @@ from search.index.status import IndexStatus
 from search.meme import Field, Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer, Hit
 from web.context import site
-from web.params import MAX_OFFSET, bool_param, enum_param, int_param, query_param
+from web.formatting import format_age
+from web.params import MAX_OFFSET, bool_param, enum_param, int_param, page_links, query_param
 from web.query_images import keep_upload, open_upload
 from web.schemas import category_url, file_url, page_url, thumbnail_url
-from web.site.examples import examples
-from web.site.facets import chips, facets, sentences, variants_query
+from web.site.facets import facet_values, operator_chips, variants_query
 from web.site.files import send_meme, wants_download
 from web.site.markdown import sections
 
 blueprint = Blueprint("pages", __name__)
-PAGE = 30
+PAGE_SIZE = 30
+MAX_EXAMPLES = 3
 NEW_DAYS = 14
-RELATIVES = 8
-HIERARCHY = " - "
+MAX_SIMILAR = 8
+HIERARCHY = " - "  # between the levels of a category's name
 
-# What each field says of why a meme is there, in a visitor's words.
+# What a match in each field is called on a card.
 REASONS = {
-    Field.NAME: "its name",
-    Field.OCR: "says it",
-    Field.DESCRIPTION: "shows it",
-    Field.VISUAL: "shows it",
-    Field.ANALYSIS: "means it",
-    Field.PICTURE: "seen in it",
-    Field.LOOK: "looks alike",
+    Field.NAME: "name matches",
+    Field.OCR: "text matches",
+    Field.DESCRIPTION: "description matches",
+    Field.VISUAL: "description matches",
+    Field.ANALYSIS: "topic matches",
+    Field.PICTURE: "picture matches",
+    Field.LOOK: "looks similar",
 }
 
 
 @blueprint.get("/")
 def home() -> str:
-    """Show the search box and the freshest memes, or the answer when the address asks for something."""
+    """Show the search box and the newest memes, or the results when the address contains a query."""
     if query_param(request.args) or request.args.get("picture"):
         return results()
     catalogue = site().catalogue
-    memes = catalogue.memes.freshest(PAGE)
+    memes = catalogue.memes.freshest(PAGE_SIZE)
     index = site().index_status()
     return render_template(
         "home.html",
         cards=_cards([Hit(meme, 0.0) for meme in memes]),
         categories=catalogue.memes.categories(since=datetime.now(UTC) - timedelta(days=NEW_DAYS)),
         total=catalogue.memes.count(),
-        examples=examples(site().workspace) if isinstance(index, IndexStatus) else (),
-        trouble=index if isinstance(index, MemeticaError) else None,
+        examples=_examples(site().settings.examples) if isinstance(index, IndexStatus) else [],
+        error=index if isinstance(index, MemeticaError) else None,
     )
 
 
+def _examples(setting: str) -> list[str]:
+    """Return the example queries of the setting `examples`, which separates them by `|`."""
+    return [one.strip() for one in setting.split("|") if one.strip()][:MAX_EXAMPLES]
+
+
 def results() -> str:
-    """Show the memes that answer the address's words and picture."""
+    """Show the memes that match the words and the picture of the address."""
     text, picture = query_param(request.args), request.args.get("picture", "")
-    page = int_param(request.args, "page", 1, minimum=1, maximum=math.ceil(MAX_OFFSET / PAGE))
-    offset = (page - 1) * PAGE
+    page = int_param(request.args, "page", 1, minimum=1, maximum=math.ceil(MAX_OFFSET / PAGE_SIZE))
+    offset = (page - 1) * PAGE_SIZE
     sort = enum_param(request.args, "sort", Sort.RELEVANCE)
     category = request.args.get("category") or None
     answer = (
@@ -75,7 +81,7 @@ def results() -> str:
         .searcher()
         .search(
             text,
-            k=PAGE,
+            k=PAGE_SIZE,
             offset=offset,
             image=open_upload(site().settings, picture) if picture else None,
             category=category,
@@ -93,39 +99,38 @@ def results() -> str:
         sort=sort,
         answer=answer,
         cards=_cards(answer.hits),
-        pages=_pages(min(answer.total, MAX_OFFSET), page),
+        pages=page_links(min(answer.total, MAX_OFFSET), page, size=PAGE_SIZE, address=_page_address),
         certain=certain,
-        # Where in this page the certain ones end; None when they end on another, or are not in order.
+        # The place on this page where the certain hits end; None on other pages and orders.
         edge=certain - offset if sort is Sort.RELEVANCE and offset <= certain < offset + len(answer.hits) else None,
-        without=_without,
-        understood=_understood(answer),
-        facets=facets(answer, text),
-        notices=sentences(answer),
-        asking=_asking,
+        address_without=_address_without,
+        chips=_chips(answer),
+        facets=facet_values(answer, text),
+        address_of=_address_of,
     )
 
 
-def _understood(answer: Answer) -> list[tuple[str, str]]:
-    """Return what was understood beside the words, each with the address that leaves it out."""
-    parts = [(means, _asking(rest)) for means, rest in chips(answer, query_param(request.args))]
+def _chips(answer: Answer) -> list[tuple[str, str]]:
+    """Return a label for each restriction of the search, with the address of the search without it."""
+    chips = [(label, _address_of(rest)) for label, rest in operator_chips(answer, query_param(request.args))]
     if request.args.get("category"):
-        parts.append((f"category: {request.args['category']}", _without("category")))
+        chips.append((f"category: {request.args['category']}", _address_without("category")))
     if request.args.get("picture") and query_param(request.args):
-        parts.append(("with a picture", _without("picture")))
-    return parts
+        chips.append(("with a picture", _address_without("picture")))
+    return chips
 
 
 @blueprint.post("/upload")
 def upload() -> AnyResponse:
-    """Keep a picture to search with, and go to the address that holds it and the words."""
+    """Store a picture to search with, and redirect to the address that contains it and the query."""
     name = keep_upload(site().settings, request.files.get("picture"))
-    asked = {"q": query_param(request.form), "picture": name, "category": request.form.get("category", "")}
-    return redirect("/?" + urlencode({key: value for key, value in asked.items() if value}), code=303)
+    values = {"q": query_param(request.form), "picture": name, "category": request.form.get("category", "")}
+    return redirect("/?" + urlencode({key: value for key, value in values.items() if value}), code=303)
 
 
 @blueprint.get("/memes/<library:path>")
 def library(path: str) -> Response | str:
-    """Show what the library's own addresses name: a category, a meme's page, or a meme's file."""
+    """Return what a path of the library names: a category's page, a meme's page, or a meme's file."""
     catalogue = site().catalogue
     folder, _, last = path.rpartition("/")
     if last == "index.html" and folder and "/" not in folder:
@@ -147,49 +152,49 @@ def library(path: str) -> Response | str:
 
 
 def meme_page(meme: Meme) -> str:
-    """Show a meme with everything that is known of it, and its relatives."""
+    """Show a meme, everything known about it, and similar memes."""
     catalogue = site().catalogue
     texts = catalogue.texts.of(meme)
-    relatives, trouble = _relatives(meme)
+    similar, error = _similar(meme)
     return render_template(
         "meme.html",
         meme=meme,
         alt=catalogue.texts.alt_texts([meme.id]).get(meme.id, ""),
         ocr=[text for text in texts if text.kind is TextKind.OCR],
-        descriptions=[(text, sections(text.body)) for text in _in_order(texts)],
+        descriptions=[(text, sections(text.body)) for text in _ordered(texts)],
         boxes=_text_layer(meme),
         also_in=catalogue.journal.categories_merged_into(meme),
-        relatives=relatives,
-        trouble=trouble,
+        similar=similar,
+        error=error,
     )
 
 
-def _in_order(texts: Sequence[Text]) -> list[Text]:
+def _ordered(texts: Sequence[Text]) -> list[Text]:
     """Return the descriptions, simple ones first."""
     order = {TextKind.SIMPLE: 0, TextKind.DETAILED: 1, TextKind.OTHER: 2}
     return sorted((text for text in texts if text.kind in order), key=lambda text: (order[text.kind], text.source))
 
 
-def _relatives(meme: Meme) -> tuple[list[tuple[str, str, list[dict[str, Any]]]], MemeticaError | None]:
-    """Return a title, an explanation and the cards for each way of being alike that finds something."""
+def _similar(meme: Meme) -> tuple[list[tuple[str, list[dict[str, Any]]]], MemeticaError | None]:
+    """Return a title and the cards for each likeness that finds something, and the error that ended the search."""
     titles = (
-        (Likeness.LOOK, "Looks like", "by fingerprints and layout"),
-        (Likeness.MEANING, "Means the same", "by what is said of it"),
-        (Likeness.WORDS, "Says the same", "by the words in the picture"),
+        (Likeness.LOOK, "Looks similar"),
+        (Likeness.MEANING, "Similar topic"),
+        (Likeness.WORDS, "Similar text"),
     )
     found = []
     try:
-        for by, title, how in titles:
-            hits = site().searcher().similar(meme.id, by=by, k=RELATIVES).hits
+        for by, title in titles:
+            hits = site().searcher().similar(meme.id, by=by, k=MAX_SIMILAR).hits
             if hits:
-                found.append((title, how, _cards(hits)))
+                found.append((title, _cards(hits)))
     except MemeticaError as error:
         return found, error
     return found, None
 
 
 def _text_layer(meme: Meme) -> list[dict[str, Any]]:
-    """Return the lines that OCR read, where they stand in pixels, for text that can be selected on the picture."""
+    """Return the lines that OCR read and their boxes in pixels, for text that can be selected on the picture."""
     if not meme.width or not meme.height:
         return []
     lines = []
@@ -214,40 +219,43 @@ def category_page(category: str) -> str:
     catalogue = site().catalogue
     page = int_param(request.args, "page", 1, minimum=1, maximum=100_000)
     total = catalogue.memes.count(category=category)
-    every = catalogue.memes.categories()
-    children = [row for row in every if row[0].startswith(category + HIERARCHY)]
+    categories = catalogue.memes.categories()
+    children = [row for row in categories if row[0].startswith(category + HIERARCHY)]
     if not total and not children:
-        raise NotFound(f"There is no category {category}.", hint="The home page lists them all.")
+        raise NotFound(f"There is no category {category}.", hint="The home page lists all categories.")
     parts = category.split(HIERARCHY)
-    names = {name for name, _, _ in every}
+    names = {name for name, _, _ in categories}
     parents = [HIERARCHY.join(parts[:end]) for end in range(1, len(parts))]
     return render_template(
         "category.html",
         category=category,
         total=total,
         cards=_cards(
-            [Hit(meme, 0.0) for meme in catalogue.memes.freshest(PAGE, offset=(page - 1) * PAGE, category=category)]
+            [
+                Hit(meme, 0.0)
+                for meme in catalogue.memes.freshest(PAGE_SIZE, offset=(page - 1) * PAGE_SIZE, category=category)
+            ]
         ),
         children=children,
         parents=[(parent, parent in names) for parent in parents],
-        pages=_pages(total, page),
+        pages=page_links(total, page, size=PAGE_SIZE, address=_page_address),
     )
 
 
 @blueprint.get("/about")
 def about() -> str:
-    """Say what is indexed by which models, what is missing, and how search works."""
+    """Show how search works, what is indexed, by which models, and what is missing."""
     index = site().index_status()
     return render_template(
         "about.html",
         status=library_status(site().workspace),
         index=index if isinstance(index, IndexStatus) else None,
-        trouble=index if isinstance(index, MemeticaError) else None,
+        error=index if isinstance(index, MemeticaError) else None,
     )
 
 
 def _cards(hits: Sequence[Hit]) -> list[dict[str, Any]]:
-    """Return what a card shows of each hit."""
+    """Return what the template needs to show each hit as a card."""
     alt = site().catalogue.texts.alt_texts([hit.meme.id for hit in hits])
     return [
         {
@@ -262,59 +270,37 @@ def _cards(hits: Sequence[Hit]) -> list[dict[str, Any]]:
 
 
 def _reasons(hit: Hit) -> list[str]:
-    """Return in a visitor's words what the most telling fields say."""
-    words = [REASONS[field] for field, share in hit.explanation.items() if share >= 0.2]
-    return list(dict.fromkeys(words))[:2]
+    """Return the names of the two fields that contribute most, of those with at least a fifth of the score."""
+    reasons = [REASONS[field] for field, share in hit.explanation.items() if share >= 0.2]
+    return list(dict.fromkeys(reasons))[:2]
 
 
 def _ratio(meme: Meme) -> float:
-    """Return width by height, within what a grid can show."""
+    """Return width divided by height, limited to what the grid can show."""
     return min(2.4, max(0.72, meme.width / meme.height)) if meme.width and meme.height else 1.0
 
 
-def _pages(total: int, page: int) -> dict[str, Any]:
-    last = max(1, math.ceil(total / PAGE))
-    return {
-        "page": page,
-        "last": last,
-        "previous": _with(page=page - 1) if page > 1 else None,
-        "next": _with(page=page + 1) if page < last else None,
-    }
-
-
-def _asking(text: str, **changes: str) -> str:
+def _address_of(query: str, **changes: str) -> str:
     """Return this address with another query, from the first page on."""
-    values = {**request.args.to_dict(), "q": text, "page": "", **changes}
+    values = {**request.args.to_dict(), "q": query, "page": "", **changes}
     return "/?" + urlencode({name: value for name, value in values.items() if value})
 
 
-def _with(**changes: Any) -> str:
-    """Return this address with parts changed."""
-    values = {**request.args.to_dict(), **{name: str(value) for name, value in changes.items()}}
+def _page_address(page: int) -> str:
+    """Return the address of another page of this list."""
+    values = {**request.args.to_dict(), "page": str(page)}
     return quote(request.path, safe="/") + "?" + urlencode({name: value for name, value in values.items() if value})
 
 
-def _without(*names: str) -> str:
-    """Return this address without some of its parts, from the first page on."""
+def _address_without(*names: str) -> str:
+    """Return this address without some of its parameters, from the first page on."""
     values = {name: value for name, value in request.args.to_dict().items() if name not in (*names, "page")}
     return "/?" + urlencode(values)
 
 
-def ago(time: datetime) -> str:
-    """Return how long ago a time was, as people say it."""
-    days = (datetime.now(UTC) - time).days
-    if days < 1:
-        return "today"
-    for name, length in (("year", 365), ("month", 30), ("week", 7), ("day", 1)):
-        if days >= length:
-            count = days // length
-            return f"{count} {name}{'s' if count > 1 else ''} ago"
-    return "today"
-
-
 def register_filters(app: Flask) -> None:
-    """Give the templates the addresses and words that they use."""
-    app.jinja_env.filters["ago"] = ago
+    """Give the templates the functions that they use."""
+    app.jinja_env.filters["ago"] = format_age
     app.jinja_env.filters["encoder_title"] = lambda name: display_name(spec_of(name))
     app.jinja_env.globals.update(
         page_url=page_url,

@@ -116,8 +116,8 @@ def test_visitors_see_and_do_nothing(app: Flask) -> None:
 
 def test_before_anybody_looked_the_page_offers_to(curator: FlaskClient) -> None:
     page = curator.get("/curator/health").text
-    assert "Nobody has looked yet" in page
-    assert "Look now" in page
+    assert "have not been checked yet" in page
+    assert "Check now" in page
 
 
 def test_a_misfiled_meme_is_shown_moved_by_one_key_found_in_its_new_place_and_moved_back(
@@ -137,7 +137,9 @@ def test_a_misfiled_meme_is_shown_moved_by_one_key_found_in_its_new_place_and_mo
     assert id in found, "the running site finds it where it is now"
     after = curator.get(answer.headers["Location"]).text
     assert "Moved to Stripes" in after
-    assert MISPLACED not in re.sub(r'<div class="note done".*?</div>', "", after, flags=re.S).split("Decided last")[0]
+    assert (
+        MISPLACED not in re.sub(r'<div class="note done".*?</div>', "", after, flags=re.S).split("Recent decisions")[0]
+    )
     undo = re.search(r'action="(/curator/health/undo/[0-9a-f]{16})"', after)
     assert undo
     assert curator.post(undo[1]).status_code == 303
@@ -153,7 +155,7 @@ def test_what_is_right_is_never_asked_again_not_even_after_looking_anew(
     assert catalogue.verdicts.standing()[-1].kind is VerdictKind.RIGHT
     assert f'title="{MISPLACED}"' not in curator.get("/curator/health?kind=misfiled").text
     again = looked(app, curator)
-    assert f">{MISPLACED}<" not in again.split("Decided last")[0]
+    assert f">{MISPLACED}<" not in again.split("Recent decisions")[0]
     assert catalogue.memes.at(MISPLACED).category == "Circles"
 
 

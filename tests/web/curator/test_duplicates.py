@@ -117,7 +117,7 @@ def test_groups_are_listed_by_tier_with_counts_and_variants_apart(curator: Flask
         ("The same words", 0),
     ]
     variants = curator.get("/curator/duplicates?tier=variant").text
-    assert "Merge all" not in variants and "none is offered for removal" in variants
+    assert "Merge all" not in variants and "are never removed" in variants
 
 
 def test_a_group_shows_what_speaks_for_it_and_which_stays_and_why(curator: FlaskClient) -> None:
@@ -181,7 +181,7 @@ def test_other_decisions_touch_no_file(
         assert curator.get(address).location.startswith("/curator/duplicates?gone=")
     assert tree(tiny_settings.library) == before
     assert [one.kind for one in catalogue.verdicts.all()] == [kind] * 3
-    assert "Nothing is left to decide here" in curator.get("/curator/duplicates").text
+    assert "All groups are decided" in curator.get("/curator/duplicates").text
 
 
 def test_a_page_that_is_too_old_does_nothing(curator: FlaskClient, tiny_settings: Settings) -> None:
@@ -221,7 +221,7 @@ def test_a_batch_says_how_many_before_it_is_done_and_can_be_undone_whole(
     assert answer.status_code == 303
     assert not (tiny_settings.library / "Dogs/monday small.jpg").exists()
     after = curator.get(answer.location).text
-    assert "1 file of 1 group went to the trash." in after
+    assert "1 file of 1 group moved to the trash." in after
     undo = re.search(r'action="(/curator/duplicates/undo-batch/\w+)"', after)
     assert undo
     assert curator.post(undo[1], data={"csrf": token_in(after)}).status_code == 303

@@ -42,7 +42,7 @@ def test_the_worst_read_is_shown_with_its_boxes_and_leaves_when_it_is_right(
     assert "xqzrt &lt;b&gt;" in page and "<polygon" in page and "1 left" in page
     form = {"csrf": token, "source": "engine-1", "decision": "right"}
     assert client.post(f"/curator/reading/{meme.id}", data=form).status_code == 303
-    assert "Nothing is badly read" in client.get("/curator/reading").text
+    assert "No text waits for review" in client.get("/curator/reading").text
     client.post(f"/curator/reading/{meme.id}", data=form | {"decision": "open"})
     assert "xqzrt" in client.get("/curator/reading").text
     assert client.post(f"/curator/reading/{meme.id}", data=form | {"csrf": "x"}).status_code == 403
@@ -65,7 +65,7 @@ def test_a_picture_is_read_again_with_the_other_engine(
     form = {"csrf": token, "source": "engine-1", "decision": "again"}
     assert client.post(f"/curator/reading/{meme.id}", data=form).status_code == 303
     assert tiny_indexed.texts.ocr_readings(meme.content_hash)[0].body == "all is well"
-    assert "Nothing is badly read" in client.get("/curator/reading").text
+    assert "No text waits for review" in client.get("/curator/reading").text
 
 
 def test_a_text_that_is_called_wrong_is_not_asked_about_again(

@@ -6,6 +6,7 @@ import io
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,13 +25,12 @@ from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.serving import app_over, open_app
 from tests.support.tiny import TINY
-from web import query_images as uploads
+from web import query_images
 from web.app import create_app
-from web.site.examples import examples
+from web.formatting import format_age
 from web.site.markdown import sections
-from web.site.pages import PAGE, ago
+from web.site.pages import PAGE_SIZE
 
-MEANS = "the toaster stands for labour that nobody sees"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>[x](javascript:alert(3))\"'&"
 
 
@@ -86,21 +86,21 @@ def test_results_keep_the_query_and_mark_the_words_that_matched(site: FlaskClien
     assert results.all("mark")
 
 
-def test_a_line_parts_the_certain_from_the_rest(site: FlaskClient) -> None:
+def test_a_line_separates_the_matches_from_the_weaker_hits(site: FlaskClient) -> None:
     query = "dog in a burning room"
     answer = site.get("/api/search", query_string={"q": query, "k": 30}).json
     certain = answer["query"]["certain"]
-    assert 0 < certain < answer["total"] <= PAGE
-    before, after = site.get("/", query_string={"q": query}).text.split("Less certain from here")
+    assert 0 < certain < answer["total"] <= PAGE_SIZE
+    before, after = site.get("/", query_string={"q": query}).text.split("Weaker matches")
     assert len(Page(before).cards()) == certain
     assert Page(before + after).cards() == [hit["url"] for hit in answer["hits"]]
-    assert f"{certain} meme" in before and f"{answer['total'] - certain} less certain" in before
-    assert "Less certain from here" not in page(site, f"/?q={quote(query)}&sort=newest").text
+    assert f"{certain} match" in before and f"{answer['total'] - certain} weaker" in before
+    assert "Weaker matches" not in page(site, f"/?q={quote(query)}&sort=newest").text
 
 
 def test_a_page_past_the_last_says_so_and_leads_back(site: FlaskClient) -> None:
     past = page(site, "/?q=dog&page=9")
-    assert "There is no such page." in past.text and "No meme answers" not in past.text
+    assert "This page does not exist." in past.text and "No memes found" not in past.text
     assert past.all("input", name="q")[0]["value"] == "dog"
     assert past.all("a", href="/?q=dog")
 
@@ -111,15 +111,22 @@ def test_a_refined_query_stays_in_its_category(site: FlaskClient) -> None:
     assert results.all("a", href="/?q=dog"), "and can leave it"
 
 
-def test_examples_describe_quote_and_mean_with_different_memes(served_settings: Settings, served: Catalogue) -> None:
-    # The freshest meme quotes, the only essay means, and a third, the next in age with words of its own, describes.
-    found = examples(Workspace(served_settings, served))
-    assert found == ("a green dog waves hello", '"i hate mondays"', MEANS)
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [("", []), ("a dog waves | | the sea ", ["a dog waves", "the sea"]), ("1|2|3|4", ["1", "2", "3"])],
+)
+def test_the_home_page_shows_the_example_queries_of_the_setting_and_no_others(
+    served_settings: Settings, served: Catalogue, setting: str, shown: list[str]
+) -> None:
+    with open_app(replace(served_settings, examples=setting)) as app:
+        home = app.test_client().get("/").text
+    found = re.search(r'<p class="examples">(.*?)</p>', home, re.S)
+    assert re.findall(r">([^<]+)</a>", found[1] if found else "") == shown
 
 
 def test_a_meme_has_its_breadcrumb_name_date_texts_and_relatives(site: FlaskClient) -> None:
     toaster = page(site, address_of("Robots/toaster.png"))
-    for words in ("Robots", "This meme", "toaster.png", "First Seen", "tiny-artist", "tesseract-ocr", "skill issue"):
+    for words in ("Robots", "This meme", "toaster.png", "First seen", "tiny-artist", "tesseract-ocr", "skill issue"):
         assert words in toaster.text
     assert "A robot repairs a toaster." in toaster.text
     assert "Okay, let's break down" in toaster.text, "a description is shown as it was written"
@@ -219,7 +226,7 @@ def test_awkward_names_survive_every_address(tmp_path: Path) -> None:
         " spaced  out .png",
         "x.jpg.html.png",
     ]
-    names += [f"{number}.png" for number in range(PAGE + 1 - len(names))]
+    names += [f"{number}.png" for number in range(PAGE_SIZE + 1 - len(names))]
     (tmp_path / "memes" / category).mkdir(parents=True)
     for number, name in enumerate(names):
         file = tmp_path / "memes" / category / name
@@ -245,13 +252,13 @@ def test_awkward_names_survive_every_address(tmp_path: Path) -> None:
     entries = ElementTree.fromstring(client.get("/feed.atom", query_string={"category": category}).data)
     assert [
         one.attrib["href"].removeprefix("http://localhost") for one in entries.findall(f"{atom}entry/{atom}link")
-    ] == (expected[:PAGE])
+    ] == (expected[:PAGE_SIZE])
 
 
 def test_kept_uploads_stay_within_their_bounds_and_the_newest_stays(
     site: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "KEPT", 3)
+    monkeypatch.setattr(query_images, "KEPT", 3)
     settings = Settings(library=tmp_path, data=tmp_path / "data")
     client = app_over(settings).test_client()
 
@@ -263,7 +270,7 @@ def test_kept_uploads_stay_within_their_bounds_and_the_newest_stays(
 
     kept = [send(shade) for shade in range(5)]
     assert {file.stem for file in (tmp_path / "data" / "uploads").iterdir()} == set(kept[2:])
-    monkeypatch.setattr(uploads, "KEPT_BYTES", 1)
+    monkeypatch.setattr(query_images, "KEPT_BYTES", 1)
     newest = send(9)
     assert [file.stem for file in (tmp_path / "data" / "uploads").iterdir()] == [newest]
     with ThreadPoolExecutor(8) as pool:
@@ -334,5 +341,5 @@ def test_markdown_keeps_its_form_and_loses_its_teeth() -> None:
 
 def test_time_is_said_as_people_say_it() -> None:
     now = datetime.now(UTC)
-    said = {days: ago(now - timedelta(days=days, minutes=1)) for days in (0, 1, 8, 45, 800)}
+    said = {days: format_age(now - timedelta(days=days, minutes=1)) for days in (0, 1, 8, 45, 800)}
     assert said == {0: "today", 1: "1 day ago", 8: "1 week ago", 45: "1 month ago", 800: "2 years ago"}
