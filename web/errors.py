@@ -1,4 +1,4 @@
-"""Every error as one sentence: a page for people, the same sentence as JSON for programs."""
+"""Error handlers: a page for people, and the same message as JSON for programs."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ from web.schemas import error_row
 
 
 def register(app: Flask) -> None:
-    """Handle every kind of error that a request can end in."""
+    """Add a handler for every kind of error that a request can raise."""
 
     @app.errorhandler(MemeticaError)
-    def ours(error: MemeticaError) -> tuple[Response, int]:
-        return answer(error)
+    def memetica_error(error: MemeticaError) -> tuple[Response, int]:
+        return _response(error)
 
     @app.errorhandler(HTTPException)
-    def http(error: HTTPException) -> Response | tuple[Response, int]:
+    def http_error(error: HTTPException) -> Response | tuple[Response, int]:
         if error.code is None or error.code < 400:
             return error.get_response()  # type: ignore[return-value]
-        return answer(_as_ours(error))
+        return _response(_as_memetica_error(error))
 
     @app.errorhandler(Exception)
-    def unforeseen(error: Exception) -> tuple[Response, int]:
+    def unexpected_error(error: Exception) -> tuple[Response, int]:
         current_app.logger.exception("a request failed")
-        return answer(MemeticaError("Something went wrong here; it has been written to the log.", hint="Try again."))
+        return _response(
+            MemeticaError("Something went wrong. The server's log has the details.", hint="Try again.")
+        )
 
 
-def _as_ours(error: HTTPException) -> MemeticaError:
+def _as_memetica_error(error: HTTPException) -> MemeticaError:
     if error.code == 404:
-        return NotFound("There is nothing at this address.", hint="Search for it, or start at the home page.")
+        return NotFound("This page does not exist.", hint="Search for it, or go to the home page.")
     if isinstance(error, RequestEntityTooLarge):
         limit = current_app.config["MAX_CONTENT_LENGTH"] // 1_000_000
-        found = MemeticaError(f"That is too large: at most {limit} MB can be sent.", hint="Send a smaller picture.")
+        found = MemeticaError(f"The file is too large: the limit is {limit} MB.", hint="Send a smaller picture.")
         found.code = "too_large"
     else:
         found = MemeticaError(f"{error.description or error.name}")
@@ -42,8 +44,8 @@ def _as_ours(error: HTTPException) -> MemeticaError:
     return found
 
 
-def answer(error: MemeticaError) -> tuple[Response, int]:
-    """Return an error as JSON under /api, as a page elsewhere."""
+def _response(error: MemeticaError) -> tuple[Response, int]:
+    """Return an error as JSON under /api, as an HTML page elsewhere."""
     if request.path.startswith("/api/"):
         return jsonify(error_row(error)), error.status
     page = render_template("error.html", error=error, query=request.args.get("q", ""))

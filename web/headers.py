@@ -1,10 +1,10 @@
-"""Headers that keep a hostile picture, text or page from doing harm."""
+"""Security headers, against scripts in pictures, in texts and in other sites' pages."""
 
 from __future__ import annotations
 
 from flask import Flask, Response
 
-# Styles in attributes carry sizes and stand-ins, so that nothing jumps. Nothing else is inline, nothing from elsewhere.
+# Style attributes hold sizes and placeholders, so that pages do not jump; all else comes from files of this site.
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
     "style-src 'self'; style-src-attr 'unsafe-inline'; "
@@ -13,7 +13,7 @@ POLICY = (
 
 
 def register(app: Flask) -> None:
-    """Give every answer the headers, unless it has stricter ones of its own."""
+    """Add the headers to every response that does not set its own."""
 
     @app.after_request
     def add_headers(response: Response) -> Response:

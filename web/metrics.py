@@ -1,4 +1,4 @@
-"""What a monitor asks for: is it alive, how much does it do, how quick is it."""
+"""Health check and Prometheus metrics: requests, latencies and the state of the index."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ blueprint = Blueprint("metrics", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Say that the server answers; say too whether it can search, which is no reason to kill it."""
+    """Return status ok, and whether the site can search; a missing index is no reason to restart the server."""
     return jsonify({"status": "ok", "search": isinstance(site().index_status(), IndexStatus)})
 
 
 def register(app: Flask) -> None:
-    """Count and time every request of an app, and serve the figures at /metrics."""
+    """Count and time every request of an application, and serve the metrics at /metrics."""
     registry = CollectorRegistry()
     requests = Counter("memetica_requests", "Requests answered.", ("endpoint", "status"), registry=registry)
     seconds = Histogram(
@@ -31,19 +31,19 @@ def register(app: Flask) -> None:
         registry=registry,
     )
     memes = Gauge("memetica_memes", "Memes in the live index.", registry=registry)
-    fresh = Gauge("memetica_index_fresh", "1 when the index is as new as the catalogue.", registry=registry)
-    live = Info("memetica_index", "The live generation of the index, empty while there is none.", registry=registry)
+    fresh = Gauge("memetica_index_fresh", "1 when the index is up to date with the catalogue.", registry=registry)
+    live = Info("memetica_index", "The live generation of the index; empty without an index.", registry=registry)
 
     @app.before_request
-    def begin() -> None:
-        g.begun = perf_counter()
+    def start_timer() -> None:
+        g.started = perf_counter()
 
     @app.after_request
     def count(response: Response) -> Response:
         endpoint = request.endpoint or "none"
         requests.labels(endpoint, str(response.status_code)).inc()
-        if "begun" in g:
-            seconds.labels(endpoint).observe(perf_counter() - g.begun)
+        if "started" in g:
+            seconds.labels(endpoint).observe(perf_counter() - g.started)
         return response
 
     @app.get("/metrics")

@@ -1,4 +1,4 @@
-"""Pictures that visitors search with: made small and kept for a while, so that an address holds the whole query."""
+"""Pictures that visitors search with, stored for a while so that the address of a search contains the whole query."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from indexer.media.thumbnails import write_atomically
 from search.errors import NotFound, WrongUse
 from search.settings import Settings
 
-KEPT = 500  # the newest; older ones are forgotten
-KEPT_BYTES = 200_000_000  # of all of them together
-SIDE = 1024  # pixels: enough for every fingerprint and encoder
+MAX_STORED = 500  # pictures; the oldest are deleted first
+MAX_STORED_BYTES = 200_000_000  # of all of them together
+MAX_SIDE = 1024  # pixels: enough for every fingerprint and encoder
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
-def keep_upload(settings: Settings, upload: FileStorage | None) -> str:
-    """Keep the first frame of an upload and return the name that it is found by; raise WrongUse or UnreadableFile."""
+def store_query_image(settings: Settings, upload: FileStorage | None) -> str:
+    """Store the first frame of an upload, scaled down, and return its name; raise WrongUse or UnreadableFile."""
     if upload is None or not upload.filename:
         raise WrongUse("There is no picture in the request.", hint="Choose one, paste one, or drag one here.")
     with tempfile.TemporaryDirectory() as folder:
@@ -32,38 +32,38 @@ def keep_upload(settings: Settings, upload: FileStorage | None) -> str:
         upload.save(file)
         name = hashlib.sha256(file.read_bytes()).hexdigest()[:32]
         picture = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
-    picture.thumbnail((SIDE, SIDE))
+    picture.thumbnail((MAX_SIDE, MAX_SIDE))
     raw = io.BytesIO()
     picture.save(raw, "PNG")
-    folder_of_uploads = settings.data / "uploads"
-    write_atomically(folder_of_uploads / f"{name}.png", raw.getvalue())
-    _forget_old(folder_of_uploads)
+    stored = settings.data / "uploads"
+    write_atomically(stored / f"{name}.png", raw.getvalue())
+    _delete_oldest(stored)
     return name
 
 
-def _forget_old(folder: Path) -> None:
-    """Remove all but the newest uploads, within both bounds; the newest stays, whatever its size."""
+def _delete_oldest(folder: Path) -> None:
+    """Delete the oldest pictures beyond both limits; the newest one stays, whatever its size."""
     kept = []
     for file in folder.glob("*.png"):
-        with suppress(FileNotFoundError):  # another request may forget it first
+        with suppress(FileNotFoundError):  # another request may delete it first
             facts = file.stat()
             kept.append((facts.st_mtime_ns, facts.st_size, file))
     total = 0
     for place, (_, size, file) in enumerate(sorted(kept, reverse=True)):
         total += size
-        if place >= KEPT or (place and total > KEPT_BYTES):
+        if place >= MAX_STORED or (place and total > MAX_STORED_BYTES):
             file.unlink(missing_ok=True)
 
 
-def upload_path(settings: Settings, name: str) -> Path:
-    """Return where a kept upload lies; raise NotFound when it is forgotten or the name is none."""
+def query_image_path(settings: Settings, name: str) -> Path:
+    """Return the file of a stored picture; raise NotFound when it was deleted or the name is invalid."""
     path = settings.data / "uploads" / f"{name}.png"
     if not _NAME.fullmatch(name) or not path.is_file():
-        raise NotFound("That picture is no longer kept here.", hint="Choose it again.")
+        raise NotFound("This picture is no longer stored.", hint="Choose it again.")
     return path
 
 
-def open_upload(settings: Settings, name: str) -> Image.Image:
-    """Return a kept upload; raise NotFound."""
-    with Image.open(upload_path(settings, name)) as picture:
+def open_query_image(settings: Settings, name: str) -> Image.Image:
+    """Return a stored picture as RGB; raise NotFound."""
+    with Image.open(query_image_path(settings, name)) as picture:
         return picture.convert("RGB")

@@ -1,4 +1,4 @@
-"""One row of each answer, the same for the command and the API, and the addresses of memes."""
+"""The JSON rows of the API and the command, and the addresses of memes and categories."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 
 def page_url(meme: Meme) -> str:
-    """Return the address of a meme's page: the one that the library's own site gives it."""
+    """Return the address of a meme's page, as the library format defines it."""
     return f"/memes/{quote(meme.path, safe='/')}.html"
 
 
@@ -38,12 +38,12 @@ def file_url(meme: Meme) -> str:
 
 
 def thumbnail_url(meme: Meme) -> str | None:
-    """Return the address of a meme's thumbnail, or None when it has none."""
+    """Return the address of a meme's thumbnail, or None without a thumbnail."""
     return f"/thumbnails/{meme.content_hash}.webp" if meme.has_thumbnail else None
 
 
 def category_url(category: str, *, page: int = 1) -> str:
-    """Return the address of a page of a category."""
+    """Return the address of a category's list, at one of its pages."""
     return f"/memes/{quote(category, safe='')}/index.html" + (f"?page={page}" if page > 1 else "")
 
 
@@ -85,7 +85,7 @@ def meme_row(meme: Meme, texts: Sequence[Text]) -> Row:
 
 
 def proposal_row(proposal: Proposal) -> Row:
-    """Return a group of duplicates as a row: its memes, which one would stay and why, and what speaks for each."""
+    """Return a group of duplicates as a row: its memes, the one to keep and why, and the evidence."""
     group = proposal.group
     return {
         "key": proposal.key,
@@ -104,7 +104,7 @@ def proposal_row(proposal: Proposal) -> Row:
 
 
 def merge_row(merge: Operation, data: Path) -> Row:
-    """Return a merge whose files lie in the trash as a row."""
+    """Return a merge as a row: the kept meme, and the removed files in the trash."""
     assert isinstance(merge.intent, Merge)
     return {
         "id": merge.uid,
@@ -118,7 +118,7 @@ def merge_row(merge: Operation, data: Path) -> Row:
 def suggestion_row(
     file: str, findings: Mapping[str, Any], *, matches: Sequence[tuple[Meme, Evidence]], suggested: SuggestedCategories
 ) -> Row:
-    """Return what a picture was found to be as a row: its text, the memes it matches and the suggested categories."""
+    """Return an examined picture as a row: its text, the memes that it matches and the suggested categories."""
     return {
         "file": file,
         "text": findings["text"],
@@ -131,7 +131,7 @@ def suggestion_row(
 def upload_row(
     upload: Upload, *, matches: Sequence[tuple[Meme, Evidence]], suggested: SuggestedCategories, has_preview: bool
 ) -> Row:
-    """Return an upload as a row: its state, what examining it found, and what was decided."""
+    """Return an upload as a row: its state, the findings of its examination, and the decision."""
     findings = upload.findings or {}
     return {
         "id": upload.id,
@@ -202,7 +202,7 @@ def _suggested_rows(suggested: SuggestedCategories) -> Row:
 
 
 def answer_row(answer: Answer) -> Row:
-    """Return an answer in the shape of every HTTP answer."""
+    """Return an answer as the body of an HTTP response."""
     return {
         "hits": [hit_row(hit) for hit in answer.hits],
         "total": answer.total,
@@ -213,7 +213,7 @@ def answer_row(answer: Answer) -> Row:
 
 
 def error_row(error: MemeticaError) -> Row:
-    """Return an error in the shape of every error."""
+    """Return an error as the body of an HTTP response."""
     return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
 
 
@@ -244,7 +244,7 @@ def status_rows(status: LibraryStatus, index: IndexStatus | MemeticaError) -> It
 
 
 def index_row(index: IndexStatus | MemeticaError) -> Row:
-    """Return the state of the index as a row."""
+    """Return the status of the index as a row."""
     if isinstance(index, MemeticaError):
         return {"fresh": False, **error_row(index)}
     return {

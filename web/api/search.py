@@ -14,7 +14,7 @@ from search.errors import NotFound, WrongUse
 from search.meme import Likeness, Sort
 from web.context import site
 from web.params import MAX_HITS, MAX_OFFSET, bool_param, enum_param, int_param, query_param
-from web.query_images import keep_upload, open_upload
+from web.query_images import open_query_image, store_query_image
 from web.schemas import answer_row, category_url, index_row, meme_row, status_rows
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
@@ -27,9 +27,9 @@ def search() -> Response:
     text = query_param(values)
     picture = None
     if request.method == "POST" and "picture" in request.files:
-        picture = open_upload(site().settings, keep_upload(site().settings, request.files["picture"]))
+        picture = open_query_image(site().settings, store_query_image(site().settings, request.files["picture"]))
     elif values.get("picture"):
-        picture = open_upload(site().settings, values["picture"])
+        picture = open_query_image(site().settings, values["picture"])
     if not text and picture is None:
         raise WrongUse("There is nothing to search for.", hint="Give a query as q, or POST a picture.")
     answer = (

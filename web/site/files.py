@@ -12,7 +12,7 @@ from indexer.media.thumbnails import thumbnail_path
 from search.errors import LibraryError, NotFound
 from search.meme import Meme
 from web.context import site
-from web.query_images import upload_path
+from web.query_images import query_image_path
 
 blueprint = Blueprint("files", __name__)
 # Whatever a file contains, a browser shows it as its declared type and runs nothing in it.
@@ -62,7 +62,7 @@ def thumbnail(content_hash: str) -> Response:
 @blueprint.get("/uploads/<name>.png")
 def upload(name: str) -> Response:
     """Return a picture that a visitor searches with."""
-    return send_file(upload_path(site().settings, name), mimetype="image/png", max_age=3600)
+    return send_file(query_image_path(site().settings, name), mimetype="image/png", max_age=3600)
 
 
 def wants_download() -> bool:

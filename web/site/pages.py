@@ -21,7 +21,7 @@ from search.results import Answer, Hit
 from web.context import site
 from web.formatting import format_age
 from web.params import MAX_OFFSET, bool_param, enum_param, int_param, page_links, query_param
-from web.query_images import keep_upload, open_upload
+from web.query_images import open_query_image, store_query_image
 from web.schemas import category_url, file_url, page_url, thumbnail_url
 from web.site.facets import facet_values, operator_chips, variants_query
 from web.site.files import send_meme, wants_download
@@ -83,7 +83,7 @@ def results() -> str:
             text,
             k=PAGE_SIZE,
             offset=offset,
-            image=open_upload(site().settings, picture) if picture else None,
+            image=open_query_image(site().settings, picture) if picture else None,
             category=category,
             sort=sort,
             collapse=bool_param(request.args, "collapse", default=True),
@@ -123,7 +123,7 @@ def _chips(answer: Answer) -> list[tuple[str, str]]:
 @blueprint.post("/upload")
 def upload() -> AnyResponse:
     """Store a picture to search with, and redirect to the address that contains it and the query."""
-    name = keep_upload(site().settings, request.files.get("picture"))
+    name = store_query_image(site().settings, request.files.get("picture"))
     values = {"q": query_param(request.form), "picture": name, "category": request.form.get("category", "")}
     return redirect("/?" + urlencode({key: value for key, value in values.items() if value}), code=303)
 

@@ -1,4 +1,4 @@
-// One key per decision. Every key stands on a button or a link of the page, which works without it.
+// One key per decision. Every key belongs to a button or a link of the page, which works without this script.
 
 const help = document.querySelector("[data-help]");
 const flip = document.querySelector("[data-flip]");
@@ -14,7 +14,7 @@ if (help) {
   });
 }
 
-// Flipping by hand, not by a timer: one picture in the other's place shows what moved, and nobody is flashed at.
+// Flipped by hand, not by a timer: one picture in the place of the other shows what moved, without flashing.
 if (flip && first && others.length) {
   flip.hidden = false;
   for (const other of others) other.dataset.own = other.getAttribute("src");
@@ -22,7 +22,7 @@ if (flip && first && others.length) {
     const flipped = flip.getAttribute("aria-pressed") !== "true";
     flip.setAttribute("aria-pressed", String(flipped));
     for (const other of others) {
-      // The other keeps its frame, so that what is the same stays where it was.
+      // The frame keeps its size, so that equal parts stay in place.
       const { width, height } = other.getBoundingClientRect();
       other.style.width = flipped ? `${width}px` : "";
       other.style.height = flipped ? `${height}px` : "";
@@ -32,7 +32,7 @@ if (flip && first && others.length) {
   });
 }
 
-let leaving = false; // a key that is held down decides once
+let leaving = false; // a key that is held down decides only once
 for (const form of document.querySelectorAll("form")) form.addEventListener("submit", () => (leaving = true));
 addEventListener("pageshow", () => (leaving = false));
 
@@ -52,7 +52,7 @@ document.addEventListener(
   true,
 );
 
-// A page that waits for work loads itself again, but never under somebody's hands.
+// A page that waits for work reloads itself, unless somebody is typing.
 const waiting = document.querySelector("[data-reload]");
 if (waiting) {
   setInterval(() => {
@@ -60,9 +60,9 @@ if (waiting) {
   }, 1000 * waiting.dataset.reload);
 }
 
-document.documentElement.dataset.keys = "ready"; // from here on keys are heard
+document.documentElement.dataset.keys = "ready"; // keys work from here on
 
-// The next group is ready before it is asked for.
+// Prefetches the next group.
 const next = document.querySelector('a[data-key="ArrowRight"]');
 if (next && document.querySelector("[data-group]")) {
   const hint = document.createElement("link");

@@ -1,12 +1,12 @@
-// Pictures dropped or pasted anywhere on these pages go into the inbox, a few at a time. The form does the same without.
+// Uploads pictures that are dropped or pasted anywhere on these pages, a few at a time. Without the script the form does.
 
 const drop = document.querySelector("[data-drop]");
 const list = document.querySelector("[data-sent]");
 const token = document.querySelector("input[name=csrf]")?.value ?? "";
 const AT_ONCE = 2;
 const waiting = [];
-let under = 0;
-let came = 0;
+let running = 0;
+let received = 0;
 let refused = 0;
 
 function row(file) {
@@ -27,39 +27,39 @@ function row(file) {
 
 async function send({ file, item, words }) {
   const name = file.name || "pasted";
-  words.textContent = `${name}: on its way…`;
+  words.textContent = `${name}: uploading…`;
   const form = new FormData();
   form.append("file", file, name);
   try {
     const answer = await fetch("/api/inbox", { method: "POST", body: form, headers: { "X-CSRF-Token": token } });
-    const said = await answer.json();
+    const body = await answer.json();
     if (answer.ok) {
-      came += 1;
+      received += 1;
       words.textContent = `${name}: in the inbox`;
       return;
     }
-    throw new Error(`${said.error.message} ${said.error.hint}`.trim());
+    throw new Error(`${body.error.message} ${body.error.hint}`.trim());
   } catch (error) {
     refused += 1;
     words.classList.add("refused");
-    words.textContent = `${name}: ${error instanceof TypeError ? "The server cannot be reached. Send it again." : error.message}`;
+    words.textContent = `${name}: ${error instanceof TypeError ? "The server cannot be reached. Try again." : error.message}`;
     item.scrollIntoView({ block: "nearest" });
   }
 }
 
 function go() {
-  while (under < AT_ONCE && waiting.length) {
-    under += 1;
+  while (running < AT_ONCE && waiting.length) {
+    running += 1;
     send(waiting.shift()).finally(() => {
-      under -= 1;
+      running -= 1;
       go();
     });
   }
-  if (!under && !waiting.length && came && !refused) location.assign(`/curator/inbox?came=${came}`);
-  else if (!under && !waiting.length && came) refresh();
+  if (!running && !waiting.length && received && !refused) location.assign(`/curator/inbox?came=${received}`);
+  else if (!running && !waiting.length && received) refresh();
 }
 
-// What was refused stays on the page with its reason; what came is counted beside it.
+// Refused files stay listed with their reason while the list of uploads is refreshed.
 async function refresh() {
   const answer = await fetch("/curator/inbox");
   if (!answer.ok) return;
@@ -79,7 +79,7 @@ function take(files) {
     sendFromElsewhere(chosen);
     return;
   }
-  if (!under && !waiting.length) came = refused = 0;
+  if (!running && !waiting.length) received = refused = 0;
   list.hidden = false;
   for (const file of chosen) {
     const made = row(file);
@@ -89,7 +89,7 @@ function take(files) {
   go();
 }
 
-// On an upload's own page there is no list: what comes is said in a line, and the page stays.
+// The page of one upload has no list: a line reports the progress, and the page stays.
 async function sendFromElsewhere(files) {
   const note = document.createElement("p");
   note.className = "busy";
@@ -107,7 +107,7 @@ drop?.addEventListener("submit", (event) => {
 });
 drop?.elements.file.addEventListener("change", () => drop.requestSubmit());
 
-// The rest of the site searches with what is dropped or pasted: here that is heard first, and not passed on.
+// Other pages search with a dropped or pasted picture: these handlers run first and stop the event.
 let entered = 0;
 const holdsFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 function first(name, does) {
@@ -144,11 +144,11 @@ document.addEventListener(
 
 
 const other = document.getElementById("other");
-// What is being examined is looked after until it is; what was refused stays on the page with its reason.
+// Refreshes the list until every upload is analysed.
 async function look() {
-  if (under || waiting.length || !document.querySelector("[data-examining]")) return;
+  if (running || waiting.length || !document.querySelector("[data-examining]")) return;
   const answer = await fetch("/api/inbox?state=waiting&k=1").catch(() => null);
-  if (answer?.ok && !(await answer.json()).total && !under) await refresh();
+  if (answer?.ok && !(await answer.json()).total && !running) await refresh();
 }
 setInterval(look, 2000);
 if (other?.value) other.focus();

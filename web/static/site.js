@@ -1,23 +1,23 @@
-// What makes the pages quicker to use. Each of them works without it.
+// Makes the pages quicker to use. Every page works without it.
 
 const box = document.querySelector("[data-search]");
 const field = box?.querySelector("input[type=search]");
 
 // --- a picture to search with: chosen, pasted or dragged anywhere ---
 
-function say(sentence, seconds = 6) {
+function notify(message, seconds = 6) {
   document.querySelector(".busy")?.remove();
   const note = document.createElement("p");
   note.className = "busy";
   note.setAttribute("role", "status");
-  note.textContent = sentence;
+  note.textContent = message;
   document.body.append(note);
   if (seconds) setTimeout(() => note.remove(), seconds * 1000);
 }
 
 async function searchWith(file) {
   if (!file) return;
-  say("Looking at the picture…", 0);
+  notify("Searching with the picture…", 0);
   const form = new FormData();
   form.append("picture", file, file.name || "pasted");
   form.append("q", field?.value ?? "");
@@ -29,9 +29,9 @@ async function searchWith(file) {
       return;
     }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    say([...page.querySelectorAll("main h1, main h1 + p")].map((one) => one.textContent.trim()).join(" ") || "That could not be searched with.");
+    notify([...page.querySelectorAll("main h1, main h1 + p")].map((one) => one.textContent.trim()).join(" ") || "The search with this picture failed.");
   } catch {
-    say("The server cannot be reached. Try again.");
+    notify("The server cannot be reached. Try again.");
   }
 }
 
@@ -71,7 +71,7 @@ document.addEventListener("drop", (event) => {
   searchWith(event.dataTransfer.files[0]);
 });
 
-// --- more on scroll, and back to the same place ---
+// --- load more on scroll, and restore the place after Back ---
 
 const results = document.getElementById("results");
 const remembered = () => `grid:${location.pathname}${location.search}`;
@@ -93,7 +93,7 @@ addEventListener("pagehide", () => {
   try {
     sessionStorage.setItem(remembered(), JSON.stringify({ html: results.innerHTML, pager: nav?.outerHTML ?? "", scroll: scrollY }));
   } catch {
-    sessionStorage.clear(); // full: the place in the scroll is worth less than an error
+    sessionStorage.clear(); // full: better to lose the scroll position than to fail
   }
 });
 
@@ -119,7 +119,7 @@ async function more(nav) {
   }
 }
 
-// A card's variants open behind it; without this, and by middle click, they have a page of their own.
+// Shows a card's variants after it. Without the script, and by middle click, they open on a page of their own.
 async function unfold(link) {
   const card = link.closest(".card");
   const answer = await fetch(link.href);
@@ -214,7 +214,7 @@ if (pause) {
   label();
   pause.addEventListener("click", () => {
     playing = !playing;
-    picture.parentElement.querySelector("source")?.remove(); // from here on the button decides
+    picture.parentElement.querySelector("source")?.remove(); // the button decides from here on
     picture.src = playing ? moving : pause.dataset.pause;
     label();
   });

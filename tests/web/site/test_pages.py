@@ -182,7 +182,7 @@ def test_the_same_sentence_stands_on_the_page_and_in_the_api(site: FlaskClient) 
         expected, shown = site.get(f"/api/search?{asked}"), site.get(f"/?{asked}")
         assert shown.status_code == expected.status_code >= 400
         assert Page(shown.text).text.count(expected.json["error"]["message"])
-    assert "There is nothing at this address." in page(site, "/no/such/page", 404).text
+    assert "This page does not exist." in page(site, "/no/such/page", 404).text
 
 
 def test_a_category_that_is_not_there_is_said(site: FlaskClient) -> None:
@@ -258,7 +258,7 @@ def test_awkward_names_survive_every_address(tmp_path: Path) -> None:
 def test_kept_uploads_stay_within_their_bounds_and_the_newest_stays(
     site: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query_images, "KEPT", 3)
+    monkeypatch.setattr(query_images, "MAX_STORED", 3)
     settings = Settings(library=tmp_path, data=tmp_path / "data")
     client = app_over(settings).test_client()
 
@@ -270,7 +270,7 @@ def test_kept_uploads_stay_within_their_bounds_and_the_newest_stays(
 
     kept = [send(shade) for shade in range(5)]
     assert {file.stem for file in (tmp_path / "data" / "uploads").iterdir()} == set(kept[2:])
-    monkeypatch.setattr(query_images, "KEPT_BYTES", 1)
+    monkeypatch.setattr(query_images, "MAX_STORED_BYTES", 1)
     newest = send(9)
     assert [file.stem for file in (tmp_path / "data" / "uploads").iterdir()] == [newest]
     with ThreadPoolExecutor(8) as pool:
