@@ -25,9 +25,7 @@ def register(app: Flask) -> None:
     @app.errorhandler(Exception)
     def unexpected_error(error: Exception) -> tuple[Response, int]:
         current_app.logger.exception("a request failed")
-        return _response(
-            MemeticaError("Something went wrong. The server's log has the details.", hint="Try again.")
-        )
+        return _response(MemeticaError("Something went wrong. The server's log has the details.", hint="Try again."))
 
 
 def _as_memetica_error(error: HTTPException) -> MemeticaError:

@@ -7,7 +7,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from indexer.inbox.workers import Ready, examining, indexing
-from indexer.work.worker import Worker
+from indexer.work.worker import IDLE_SECONDS, Worker
 from search.catalogue import UploadState
 from search.errors import MemeticaError
 from web.background.categories import CategoryWorkers
@@ -15,16 +15,20 @@ from web.context import Site
 
 
 class InboxWorkers:
-    """The two workers of a site's inbox, and the examiner that they share."""
+    """The two workers of a site's inbox, and the examiner that holds what they need ready.
 
-    def __init__(self, site: Site, categories: CategoryWorkers) -> None:
+    A worker's thread ends after `idle_seconds` without work; the next `wake` starts another one.
+    """
+
+    def __init__(self, site: Site, categories: CategoryWorkers, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._catalogue = site.catalogue
         self.ready = Ready(site.workspace)
-        self.examining: Worker = examining(site.workspace, ready=self.ready)
+        self.examining: Worker = examining(site.workspace, ready=self.ready, idle=idle_seconds)
         self.indexing: Worker = indexing(
             site.workspace,
             load_encoder=site.encoder,
             learned=lambda uploads: categories.mark_changed(one.meme_id for one in uploads if one.meme_id is not None),
+            idle=idle_seconds,
         )
 
     def wake(self) -> None:
