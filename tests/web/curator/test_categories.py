@@ -208,7 +208,7 @@ def test_an_upload_is_told_where_it_belongs_and_teaches_the_next(app: Flask, cur
     categories = app.extensions["categories"]
     first = curator.post("/api/suggest", data={"picture": (io.BytesIO(stripes()), "new.png")}).json
     assert first["abstain"] is True
-    assert "being learnt" in first["sentence"]
+    assert "being prepared" in first["sentence"]
     assert categories.rest(REST)
     second = curator.post("/api/suggest", data={"picture": (io.BytesIO(stripes()), "new.png")}).json
     assert second["suggestions"][0]["category"] == "Stripes"

@@ -110,11 +110,11 @@ def test_groups_are_listed_by_tier_with_counts_and_variants_apart(curator: Flask
     page = curator.get("/curator/duplicates").text
     counts = re.findall(r"([\w ]+) <span class=\"count\">(\d+)</span>", page)
     assert [(name.strip(), int(count)) for name, count in counts] == [
-        ("The same bytes", 1),
-        ("The same picture", 1),
+        ("Identical files", 1),
+        ("Same picture", 1),
         ("Edited pictures", 1),
         ("Variants", 1),
-        ("The same words", 0),
+        ("Same words", 0),
     ]
     variants = curator.get("/curator/duplicates?tier=variant").text
     assert "Merge all" not in variants and "are never removed" in variants
@@ -147,7 +147,7 @@ def test_one_post_merges_and_leads_to_the_next_with_an_undo(
     assert catalogue.memes.at("Cats/monday.png").first_seen.year == 2019
     after = curator.get(answer.location).text
     assert "Merged: monday.png, monday small.jpg" in after
-    assert "Was also in</dt><dd>Dogs</dd>" in curator.get("/memes/Cats/monday.png.html").text
+    assert "Copies were in</dt><dd>Dogs</dd>" in curator.get("/memes/Cats/monday.png.html").text
     undo = re.search(r'action="(/curator/duplicates/undo/\w+)"', after)
     assert undo
     answer = curator.post(undo[1], data={"csrf": token_in(after), "of": address.rpartition("/")[2]})
@@ -164,7 +164,7 @@ def test_what_is_not_picked_stays_and_another_can_be_kept(
     assert answer.status_code == 400 and "one meme alone" in answer.text
     small = catalogue.memes.at("Dogs/monday small.jpg")
     other_way = curator.get(f"{address}?keep={small.id}").text
-    assert "chosen by you" in other_way
+    assert "your choice" in other_way
     assert send(curator, address, other_way, "merge").status_code == 303
     assert (tiny_settings.library / small.path).exists()
     assert not (tiny_settings.library / "Cats/monday.png").exists()
@@ -211,7 +211,7 @@ def test_a_batch_says_how_many_before_it_is_done_and_can_be_undone_whole(
 ) -> None:
     before = tree(tiny_settings.library)
     page = curator.get("/curator/duplicates/all/same").text
-    assert "Put 1 file in the trash?" in page and "Cats/monday.png" in page
+    assert "Move 1 file to the trash?" in page and "Cats/monday.png" in page
     digest = re.search(r'name="digest" value="(\w+)"', page)
     assert digest
     form = {"csrf": token_in(page), "digest": digest[1]}
@@ -303,7 +303,7 @@ def test_a_library_that_cannot_be_written_is_said_in_words(
     digest = re.search(r'name="digest" value="(\w+)"', page)
     assert digest
     answer = curator.post("/curator/duplicates/all/same", data={"csrf": token_in(page), "digest": digest[1]})
-    assert "1 could not be merged" in curator.get(answer.location).text
+    assert "1 group could not be merged" in curator.get(answer.location).text
     assert tree(tiny_settings.library) == before
 
 

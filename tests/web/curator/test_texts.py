@@ -11,6 +11,7 @@ from indexer.ocr.engines import Line, Reading, reading_of
 from indexer.stages.embed_texts import embed_passages, split_texts
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, ReadingRecord, TextReview
+from search.catalogue.database import text_hash
 from search.meme import TextKind
 from search.settings import Settings
 from tests.indexer.stages.test_weigh_texts import FINE, OTHER, reading
@@ -82,9 +83,10 @@ def test_a_text_that_is_called_wrong_is_not_asked_about_again(
     form = {"csrf": token, "text": "simple-description bad", "decision": "wrong"}
     assert client.post(f"/curator/contradictions/{meme.id}", data=form).status_code == 303
     bad = next(text for text in tiny_indexed.texts.of(meme) if text.source == "bad")
-    assert tiny_indexed.judgements.on(meme.content_hash, bad) is TextReview.WRONG
-    assert "No texts contradict" in client.get("/curator/contradictions").text
+    reviews = tiny_indexed.text_reviews.of(meme.content_hash)
+    assert reviews[(bad.kind, bad.source, text_hash(bad.body))] is TextReview.WRONG
+    assert "There are no contradictions" in client.get("/curator/contradictions").text
     client.post(f"/curator/contradictions/{meme.id}", data=form | {"decision": "open"})
     assert "sunglasses" in client.get("/curator/contradictions").text
     client.post(f"/curator/contradictions/{meme.id}", data=form | {"decision": "right"})
-    assert "No texts contradict" in client.get("/curator/contradictions").text
+    assert "There are no contradictions" in client.get("/curator/contradictions").text

@@ -37,7 +37,7 @@ def test_page_and_api_say_the_same_of_what_is_wrong(site: FlaskClient, wrong: st
 def test_a_slip_is_shown_with_the_way_back(site: FlaskClient) -> None:
     page = html.unescape(site.get("/?q=burnin+room").text)
     assert "Showing results for <b>burning room</b>" in page
-    back = re.search(r'<a href="([^"]*)">search instead for burnin room', page)
+    back = re.search(r'<a href="([^"]*)">Search for burnin room instead', page)
     assert back and "Showing results" not in site.get(back[1]).text
 
 
