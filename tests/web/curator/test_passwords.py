@@ -117,6 +117,6 @@ def test_the_command_sets_it_from_a_pipe_and_wants_a_terminal_otherwise(tmp_path
     found = run(main, ["password", "--data", str(tmp_path)], input=PASSWORD + "\n")
     assert found.exit_code == 2 and "--stdin" in found.stderr
     found = run(main, ["password", "--stdin", "--data", str(tmp_path)], input="short\n")
-    assert found.exit_code == 2 and f"needs {MIN_LETTERS}" in found.stderr
+    assert found.exit_code == 2 and f"at least {MIN_LETTERS}" in found.stderr
     assert run(main, ["password", "--remove", "--data", str(tmp_path)]).exit_code == 0
     assert load_password(tmp_path) is None
