@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from search.atomic_write import write_atomically
 from search.errors import DataFolderError, WrongUse
 from search.meme import KeepBy
 
@@ -163,26 +164,19 @@ def keep_setting(data: Path, name: str, value: str) -> Path:
     Raises DataFolderError when it cannot be written, WrongUse when what is there cannot be read or the value is none.
     """
     path = data / "settings.json"
-    aside = data / f"settings.json.{os.getpid()}"
     _parsed(name, value, where="what is to be kept")
     try:
-        data.mkdir(parents=True, exist_ok=True)
         stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
         if not isinstance(stored, dict):
             raise WrongUse(f"{path} must be an object.", hint="Mend the file or remove it.")
         stored[name] = value
-        # A path that is no text is written as JSON escapes it.
-        with aside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        body = json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
     except ValueError as error:
         raise WrongUse(f"{path} cannot be read: {error}.", hint="Mend the file or remove it.") from error
     except OSError as error:
-        raise DataFolderError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        aside.unlink(missing_ok=True)
+        raise DataFolderError(f"{path} cannot be read: {error.strerror or error}.") from error
+    # A path that is no text is written as JSON escapes it.
+    write_atomically(path, body.encode("utf-8", "backslashreplace"))
     return path
 
 

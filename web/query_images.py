@@ -13,7 +13,7 @@ from PIL import Image
 from werkzeug.datastructures import FileStorage
 
 from indexer.media.decode import decode
-from indexer.media.thumbnails import write_atomically
+from search.atomic_write import write_atomically
 from search.errors import NotFound, WrongUse
 from search.settings import Settings
 
@@ -36,7 +36,7 @@ def store_query_image(settings: Settings, upload: FileStorage | None) -> str:
     raw = io.BytesIO()
     picture.save(raw, "PNG")
     stored = settings.data / "uploads"
-    write_atomically(stored / f"{name}.png", raw.getvalue())
+    write_atomically(stored / f"{name}.png", raw.getvalue(), durable=False)
     _delete_oldest(stored)
     return name
 

@@ -22,7 +22,8 @@ from indexer.library.naming import checked_category, free_path
 from indexer.library.scan import scan_again
 from indexer.library.transaction import Effects, OnStep, exclusive, recover, run, undo
 from indexer.media.decode import thumbnail
-from indexer.media.thumbnails import thumbnail_path, write_atomically
+from indexer.media.thumbnails import thumbnail_path
+from search.atomic_write import write_atomically
 from search.catalogue import (
     Catalogue,
     Operation,
@@ -34,7 +35,7 @@ from search.catalogue import (
     VerdictKind,
 )
 from search.catalogue.journal import Accept, MoveFile, Step, WriteFile
-from search.errors import LibraryError, SuspectedDuplicate, WrongUse
+from search.errors import DataFolderError, LibraryError, SuspectedDuplicate, WrongUse
 from search.evidence import Evidence, Tier
 from search.meme import MediaType, Meme, TextKind
 from search.workspace import Workspace
@@ -127,9 +128,9 @@ class AcceptEffects(Effects):
         upload = _upload(workspace, operation)
         path = thumbnail_path(workspace.data, upload.content_hash)
         if not path.exists():
-            with suppress(OSError):  # the next `memetica index` draws what is missing
+            with suppress(OSError, DataFolderError):  # the next `memetica index` draws what is missing
                 picture = open_preview(workspace.data, upload.content_hash)
-                write_atomically(path, thumbnail(picture, workspace.settings.thumbnail_side))
+                write_atomically(path, thumbnail(picture, workspace.settings.thumbnail_side), durable=False)
 
     def commit(self, workspace: Workspace, library: Path, operation: Operation) -> Verdict:
         """Write the meme, what was found out about it, and the ledger's line."""

@@ -23,7 +23,7 @@ from indexer.library.files import sync_folders
 from indexer.media.decode import Decoded, decode, picture_webp
 from indexer.media.raster import brands, picture_opener
 from indexer.media.svg import is_svg
-from indexer.media.thumbnails import write_atomically
+from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, Upload, UploadState
 from search.errors import DataFolderError, InboxFull, UnreadableFile, WrongUse
 from search.settings import Settings
@@ -156,7 +156,9 @@ def shown_name(name: str) -> str:
 
 def _write_preview(data: Path, content_hash: str, decoded: Decoded) -> None:
     frames = decoded.pictures
-    write_atomically(preview_path(data, content_hash), picture_webp(frames[len(frames) // 2], PREVIEW_SIDE))
+    write_atomically(
+        preview_path(data, content_hash), picture_webp(frames[len(frames) // 2], PREVIEW_SIDE), durable=False
+    )
 
 
 def open_preview(data: Path, content_hash: str) -> Image.Image:

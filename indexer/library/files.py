@@ -1,23 +1,29 @@
-"""Files between the library and the data folder's trash: never over another file, never lost half-way."""
+"""Files that change places between the library and the data folder: never over another file, never lost half-way."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from indexer.library.sidecars import link_free
+from search.atomic_write import sync_folder
 from search.errors import LibraryError
 
-# What a file system answers that has no hard links, or not to there; then files are copied.
+# The errors of a file system that has no hard links, or none to another disk; then files are copied.
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.ENOTSUP)
 
 
 def bytes_hash(file: Path) -> str | None:
-    """Return the SHA-256 of a file's bytes, or of where a link points; None when nothing is there."""
+    """Return the SHA-256 of a file's bytes, hexadecimal; of its target's path for a link; None for a missing file.
+
+    >>> _ = (folder / "a.txt").write_bytes(b"")
+    >>> bytes_hash(folder / "a.txt")[:8], bytes_hash(folder / "missing")
+    ('e3b0c442', None)
+    """
     try:
         if file.is_symlink():
             return hashlib.sha256(b"link to " + os.fsencode(file.readlink())).hexdigest()
@@ -28,10 +34,15 @@ def bytes_hash(file: Path) -> str | None:
 
 
 def move(source: Path, target: Path, *, aside: str) -> None:
-    """Move a file to a free name, to another file system too; after a kill it is at one of both, or at both.
+    """Move a file to a free path, also to another disk; after a kill it is at one of both paths, or at both.
 
-    `aside` is a hidden name in the target's folder that a copy has until it is whole. Raises LibraryError when
-    something is there already, OSError when the disk refuses.
+    `aside` is the hidden name, in the target's folder, of a copy that is not finished. Raises LibraryError when
+    something is at the target, OSError when the disk refuses.
+
+    >>> _ = (folder / "a.txt").write_text("a")
+    >>> move(folder / "a.txt", folder / "deep" / "b.txt", aside=".part")
+    >>> (folder / "a.txt").exists(), (folder / "deep" / "b.txt").read_text()
+    (False, 'a')
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -46,7 +57,7 @@ def move(source: Path, target: Path, *, aside: str) -> None:
 
 
 def _copy(source: Path, target: Path, aside: Path) -> None:
-    """Copy a file whole, with its times, to a free name; the copy is on the disk and compared when this returns."""
+    """Copy a file with its times to a free path; the copy is on the disk and compared when this returns."""
     try:
         aside.unlink(missing_ok=True)
         shutil.copy2(source, aside, follow_symlinks=False)
@@ -57,42 +68,72 @@ def _copy(source: Path, target: Path, aside: Path) -> None:
             raise LibraryError(f"{source} changed while it was copied.", hint="Try again.")
         if not link_free(aside, target):
             raise _occupied(target)
-        sync_folders([target])
+        sync_folder(target.parent)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def write_free(target: Path, body: bytes, *, aside: str) -> None:
-    """Write a file whole under a free name; raise LibraryError when something is there already."""
-    partial = target.with_name(aside)
+def write_new(target: Path, body: bytes, *, aside: str = "") -> bool:
+    """Write a file whole to a free path and return True; return False when something is there already.
+
+    `aside` is the hidden name of the unfinished file, drawn at random when it is not given. Raises OSError when the
+    disk refuses.
+
+    >>> write_new(folder / "a.txt", b"one"), write_new(folder / "a.txt", b"two")
+    (True, False)
+    """
+    # Hidden, so that a scan passes over it, and short, so that no name is too long that the target's is not.
+    partial = target.with_name(aside or f".memetica-{secrets.token_hex(8)}.part")
     try:
         with partial.open("wb") as out:
             out.write(body)
             out.flush()
             os.fsync(out.fileno())
-        if not link_free(partial, target):
-            raise _occupied(target)
+        return link_free(partial, target)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def sync_folders(files: Iterable[Path]) -> None:
-    """Return once the names of these files are on the disk, as far as it can tell."""
-    for folder in {file.parent for file in files}:
-        try:
-            descriptor = os.open(folder, os.O_RDONLY)
-        except OSError:
-            continue  # gone, or a system that does not open folders
-        try:
-            os.fsync(descriptor)
-        except OSError:
+def write_free(target: Path, body: bytes, *, aside: str) -> None:
+    """Write a file whole to a free path, as `write_new` does; raise LibraryError when something is there already."""
+    if not write_new(target, body, aside=aside):
+        raise _occupied(target)
+
+
+def link_free(aside: Path, path: Path) -> bool:
+    """Give a finished file its name, unless another file has it; return whether the name was free."""
+    try:
+        path.hardlink_to(aside)
+        return True
+    except FileExistsError:
+        return False
+    except OSError:
+        if not aside.exists():
+            raise
+    # A file system without hard links: the name is taken first, so that nothing can be overwritten, then filled.
+    try:
+        with path.open("x"):
             pass
-        finally:
-            os.close(descriptor)
+    except FileExistsError:
+        return False
+    aside.replace(path)
+    return True
+
+
+def sync_folders(files: Iterable[Path]) -> None:
+    """Return once the names of these files are on the disk, as far as the system can tell."""
+    for folder in {file.parent for file in files}:
+        sync_folder(folder)
 
 
 def remove_empty(folder: Path) -> None:
-    """Remove a folder and those in it as far as they hold no file."""
+    """Remove a folder and its subfolders as far as they hold no file.
+
+    >>> (folder / "a" / "b").mkdir(parents=True)
+    >>> remove_empty(folder / "a")
+    >>> (folder / "a").exists()
+    False
+    """
     for root, _, _ in os.walk(folder, topdown=False):
         try:
             Path(root).rmdir()

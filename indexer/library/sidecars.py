@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from pathlib import Path
 
+from indexer.library.files import write_new
 from indexer.library.format import EXTENSIONS
 from search.errors import LibraryError, WrongUse
 from search.meme import TextKind
@@ -30,42 +30,21 @@ def sidecar_path(meme: Path, source: str, kind: TextKind) -> Path:
 
 
 def write_sidecar(path: Path, text: str) -> bool:
-    """Write a text whole and return True, or False when something is there already; raise LibraryError."""
+    """Write a text whole and return True, or False when something is there already.
+
+    Raises LibraryError when the folder cannot be written.
+
+    >>> write_sidecar(folder / "a.png.qwen.simple-description.txt", "A cat.")
+    True
+    >>> write_sidecar(folder / "a.png.qwen.simple-description.txt", "Another cat.")
+    False
+    """
     if os.path.lexists(path):
         return False
-    # Hidden, so that a scan passes over it, and short, so that only the sidecar's own name can be too long.
-    aside = path.with_name(f".memetica-{secrets.token_hex(8)}.part")
     try:
-        try:
-            with aside.open("x", encoding="utf-8", newline="\n") as out:
-                out.write(text.rstrip() + "\n")
-                out.flush()
-                os.fsync(out.fileno())
-            return link_free(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
+        return write_new(path, f"{text.rstrip()}\n".encode())
     except OSError as error:
         raise LibraryError(
             f"{path} cannot be written: {error.strerror}.",
             hint="The text is kept in the catalogue. Check the folder's permissions and its disk.",
         ) from error
-
-
-def link_free(aside: Path, path: Path) -> bool:
-    """Give a finished file its name, unless another has it; return whether it was free."""
-    try:
-        path.hardlink_to(aside)
-        return True
-    except FileExistsError:
-        return False
-    except OSError:
-        if not aside.exists():
-            raise
-    # A file system without hard links: the name is taken first, so that nothing can be overwritten, then filled.
-    try:
-        with path.open("x"):
-            pass
-    except FileExistsError:
-        return False
-    aside.replace(path)
-    return True

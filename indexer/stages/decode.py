@@ -13,9 +13,10 @@ from PIL import Image
 from indexer.library.format import content_hash
 from indexer.media import decode as media
 from indexer.media.decode import placeholder, thumbnail
-from indexer.media.thumbnails import thumbnail_path, thumbnails_present, write_atomically
+from indexer.media.thumbnails import thumbnail_path, thumbnails_present
 from indexer.work.leases import work_lease
 from indexer.work.progress import Progress, track_stage
+from search.atomic_write import write_atomically
 from search.catalogue import FingerprintRecord, PictureRecord
 from search.duplicates.candidates import (
     KEYPOINTS,
@@ -70,7 +71,7 @@ def decode_memes(workspace: Workspace, *, progress: Progress) -> tuple[int, int]
                 failed += 1
                 progress.advance(failed=True)
                 continue
-            write_atomically(thumbnail_path(workspace.data, meme.content_hash), result.thumbnail)
+            write_atomically(thumbnail_path(workspace.data, meme.content_hash), result.thumbnail, durable=False)
             with workspace.catalogue.transaction():
                 workspace.catalogue.pictures.put(result.picture, result.fingerprints)
                 lease.release(meme.content_hash)

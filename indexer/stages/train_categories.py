@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.media.thumbnails import write_atomically
 from indexer.work.child_process import OnStart, child_main, run_child
+from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, open_catalogue
 from search.categories.features import Known, Traits, library_traits, some_traits, traits_of_picture
 from search.categories.model import PARENT, Model

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,8 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from search.atomic_write import atomic_file
 from search.categories.model import Kinship, Linear, Mix, Model
-from search.errors import DataFolderError
 from search.images.fingerprints import LOOK, PDQ
 
 FORMAT = f"categories-2 {LOOK} {PDQ}"  # changes with whatever makes weights that were learnt before wrong
@@ -37,30 +36,18 @@ def write_model(models: Path, model: Model, *, encoder: str, marks: NDArray[np.u
         "least": {kinship.value: least for kinship, least in model.least.items()},
         "precision": model.precision,
     }
-    partial = models / f".{MODEL_FILE}.{os.getpid()}.part"
-    try:
-        models.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as out:
-            np.savez(
-                out,
-                said=np.frombuffer(json.dumps(said, ensure_ascii=False).encode(), np.uint8),
-                sizes=model.sizes,
-                words=model.words.weights,
-                words_bias=model.words.bias,
-                everything=model.everything.weights,
-                everything_bias=model.everything.bias,
-                axes=np.empty((0, 0), np.float32) if model.everything.axes is None else model.everything.axes,
-                marks=marks,
-            )
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(models / MODEL_FILE)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise DataFolderError(
-            f"The folder of models {models} cannot be written: {error.strerror or error}.",
-            hint="Make room, or choose another data folder with `--data`.",
-        ) from error
+    with atomic_file(models / MODEL_FILE) as out:
+        np.savez(
+            out,
+            said=np.frombuffer(json.dumps(said, ensure_ascii=False).encode(), np.uint8),
+            sizes=model.sizes,
+            words=model.words.weights,
+            words_bias=model.words.bias,
+            everything=model.everything.weights,
+            everything_bias=model.everything.bias,
+            axes=np.empty((0, 0), np.float32) if model.everything.axes is None else model.everything.axes,
+            marks=marks,
+        )
 
 
 def read_model(models: Path, *, encoder: str) -> tuple[Model, NDArray[np.uint64]] | None:

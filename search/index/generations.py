@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from search.atomic_write import write_atomically
 from search.errors import DataFolderError, IndexUnusable
 from search.meme import Field
 
@@ -63,7 +64,7 @@ def new_generation(index: Path) -> Iterator[Path]:
         index.mkdir(parents=True, exist_ok=True)
         for leftover in index.glob("building-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        for leftover in index.glob("CURRENT.*"):
+        for leftover in index.glob(".memetica-*.part"):
             leftover.unlink(missing_ok=True)
         aside.mkdir()
         yield aside
@@ -71,7 +72,8 @@ def new_generation(index: Path) -> Iterator[Path]:
         for entry in (*aside.rglob("*"), aside):
             _sync(entry)
         aside.rename(index / name)
-        _switch(index, name)
+        _sync(index)
+        write_atomically(index / "CURRENT", name + "\n")
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise DataFolderError(
@@ -108,14 +110,6 @@ def link_file(source: Path, target: Path) -> None:
 def _next_name(index: Path) -> str:
     numbers = [int(folder.name) for folder in index.iterdir() if folder.is_dir() and folder.name.isdigit()]
     return f"{max(numbers, default=0) + 1:06}"
-
-
-def _switch(index: Path, name: str) -> None:
-    aside = index / f"CURRENT.{os.getpid()}"
-    aside.write_text(name + "\n", "ascii")
-    _sync(aside)
-    aside.replace(index / "CURRENT")
-    _sync(index)
 
 
 def _sync(path: Path) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.errors import DataFolderError
+from search.atomic_write import atomic_file
 from search.evaluation.metrics import Metric
 
 SHOWN = ("ndcg@10", "recall@1")
@@ -35,11 +34,5 @@ def draw(path: Path, metrics: Sequence[Metric], *, title: str) -> None:
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(range(len(fields)), fields, fontsize=8)
     panels[-1].legend(loc="lower right", fontsize=7)
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        figure.savefig(aside, format=path.suffix[1:].lower(), dpi=150)
-        aside.replace(path)
-    except OSError as error:
-        raise DataFolderError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        aside.unlink(missing_ok=True)
+    with atomic_file(path) as out:
+        figure.savefig(out, format=path.suffix[1:].lower(), dpi=150)

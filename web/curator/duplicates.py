@@ -53,6 +53,9 @@ DONE = {
     VerdictKind.DISTINCT: "Not duplicates",
     VerdictKind.KEEP_ALL: "All kept",
     VerdictKind.DUPLICATES: "Marked as duplicates",
+    VerdictKind.RIGHT: "Filed right",
+    VerdictKind.MOVED: "Moved",
+    VerdictKind.ADDED: "Added",
     VerdictKind.UNDONE: "Undone",
 }
 

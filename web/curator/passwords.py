@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import unicodedata
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from search.atomic_write import write_atomically
 from search.errors import DataFolderError, WrongUse
 
 MIN_LETTERS = 10
@@ -97,7 +97,7 @@ def load_or_create_secret(data: Path) -> bytes:
         pass
     made = secrets.token_bytes(32)
     try:
-        _write_private(path, made)
+        write_atomically(path, made, private=True)
     except DataFolderError:
         return made
     return path.read_bytes()
@@ -109,24 +109,7 @@ def _normalize(password: str) -> str:
 
 
 def _write_record(data: Path, record: PasswordRecord) -> None:
-    _write_private(data / _FILE, json.dumps(asdict(record)).encode())
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a file atomically that only its owner can read; raise DataFolderError."""
-    aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                out.write(content)
-                out.flush()
-                os.fsync(out.fileno())
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    write_atomically(data / _FILE, json.dumps(asdict(record)), private=True)
 
 
 def _unwritable(path: Path, error: OSError) -> DataFolderError:

@@ -63,7 +63,7 @@ def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None
     leftover = tmp_path / "building-1"
     leftover.mkdir()
     (leftover / "half").write_text("half")
-    (tmp_path / "CURRENT.1").write_text("000009")
+    (tmp_path / ".memetica-1.part").write_text("000009")
     name = build(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, "CURRENT"]
 
