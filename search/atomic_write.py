@@ -30,9 +30,8 @@ def atomic_file(path: Path, *, durable: bool = True, private: bool = False) -> I
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with os.fdopen(
-                os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666), "wb"
-            ) as out:
+            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+            with os.fdopen(descriptor, "wb") as out:
                 yield out
                 out.flush()
                 if durable:
