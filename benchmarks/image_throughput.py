@@ -50,7 +50,7 @@ def measure(given: Namespace, report: Report) -> None:
         prepared = np.random.default_rng(0).normal(size=(BATCH, 3, *made.picture.size)).astype(np.float32)
         bare = {"torch": rate(torch_forward(Path(folder) / "weights.pt"), prepared, seconds=given.seconds)}
         for kind in installed_runtimes():
-            clip = Clip(place, read_manifest(place), kind=kind, threads=2)
+            clip = Clip(place, read_manifest(place), runtime=kind, threads=2)
             bare[kind.name] = rate(lambda rows, clip=clip: clip.encode_prepared(rows), prepared, seconds=given.seconds)  # type: ignore[misc]
         report.note(f"agreement with torch: {made.agreement}")
         table = report.table("bare model", {"runtime": "", "pictures/s": ".1f"})
@@ -62,7 +62,7 @@ def measure(given: Namespace, report: Report) -> None:
             scan_library(settings.library, catalogue, progress=SILENT)
             decode_memes(Workspace(settings, catalogue), progress=SILENT)
             for kind in installed_runtimes():
-                clip = Clip(place, read_manifest(place), kind=kind, threads=2)
+                clip = Clip(place, read_manifest(place), runtime=kind, threads=2)
                 clip.name = f"{clip.name} by {kind.name}"
                 clip.encode_prepared(prepared)
                 begun = time.monotonic()

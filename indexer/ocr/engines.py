@@ -20,7 +20,7 @@ from PIL import Image
 
 from indexer.ocr.reading_order import Box, reading_order
 from indexer.ocr.word_spacing import Letter, known, spaced
-from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO, has_openvino, request_of
+from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO, has_openvino, openvino_request
 from search.errors import ModelUnavailable, UnreadableFile, WrongUse
 from search.settings import Settings
 
@@ -189,7 +189,7 @@ def _rapidocr(runtime: str) -> Any:
     if runtime == OPENVINO:
         for part in (engine.text_det, recogniser):
             # Hardly two pictures have the same shape.
-            part.session.session = request_of(part.session.model, threads=1, shapes=_SHAPES_KEPT)
+            part.session.session = openvino_request(part.session.model, threads=1, shapes=_SHAPES_KEPT)
     return engine
 
 

@@ -1,1 +1,7 @@
-"""Text and image encoders: what they promise, which there are, and the runtimes that run them."""
+"""Text and image encoders: protocols, factories, and the models behind them. Importing it imports no runtime."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

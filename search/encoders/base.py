@@ -1,4 +1,4 @@
-"""What encoders promise: text encoders, image encoders, and the vectors they return."""
+"""The protocols of text and image encoders, and checks of the vectors that they return."""
 
 from __future__ import annotations
 
@@ -14,45 +14,48 @@ from search.errors import IndexUnusable
 Vectors = NDArray[np.float32]  # [n, d], rows of length 1
 
 
-# Rows that went through float16 and back keep their length to about 1e-3.
+# Rows that are stored as float16 keep their length to about 1e-3.
 LENGTH_TOLERANCE = 2e-3
 _SHORTEST = 1e-9  # a row that is shorter has no direction
 
 
 class TextEncoder(Protocol):
-    """Turns texts into vectors; texts that mean the same get rows with a large product."""
+    """Embeds texts: the rows of two texts have a large dot product when the texts mean the same."""
 
     @property
     def name(self) -> str:
-        """The name under which embeddings are kept; another model, or another way to run it, has another name."""
+        """The name under which embeddings are stored; it differs for another model or another way to run it."""
 
     @property
     def dimensions(self) -> int:
         """How many numbers a row has."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return a float32 row of length 1 for each text, [n, dimensions]; an empty text has a row too."""
+        """Return a float32 row of length 1 for each text, [n, dimensions], also for an empty one."""
 
 
 class ImageEncoder(Protocol):
-    """Turns pictures and texts into vectors of one space: a picture is near to a text that describes it."""
+    """Embeds pictures and texts in one space: a picture is near to a text that describes it."""
 
     def probabilities(self, products: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how likely each text is a picture's ([pictures, texts]), from the products of their rows."""
+        """Return the probability of each text for each picture, given the dot products of their rows.
+
+        Both are [pictures, texts] float32.
+        """
 
     @property
     def name(self) -> str:
-        """The name under which embeddings are kept."""
+        """The name under which embeddings are stored."""
 
     @property
     def dimensions(self) -> int:
         """How many numbers a row has."""
 
     def prepare(self, picture: Image.Image) -> NDArray[np.float32]:
-        """Return a picture as the model takes it; another thread may do so while the model is busy."""
+        """Return a picture preprocessed for the model; may run in another thread while the model is busy."""
 
     def encode_prepared(self, prepared: Sequence[NDArray[np.float32]]) -> Vectors:
-        """Return a float32 row of length 1 for each prepared picture, [n, dimensions]."""
+        """Return a float32 row of length 1 for each preprocessed picture, [n, dimensions]."""
 
     def encode_images(self, pictures: Sequence[Image.Image]) -> Vectors:
         """Return a float32 row of length 1 for each picture, [n, dimensions]."""
@@ -62,15 +65,21 @@ class ImageEncoder(Protocol):
 
 
 def validate_vectors(vectors: NDArray[np.floating], *, rows: int, dimensions: int, encoder: str) -> Vectors:
-    """Return an encoder's answer as float32 [rows, dimensions], rows of length 1; raise IndexUnusable if it is not."""
+    """Return an encoder's output as [rows, dimensions] float32; raise IndexUnusable unless its rows have length 1.
+
+    >>> validate_vectors(np.array([[0.6, 0.8]]), rows=1, dimensions=2, encoder="mine")
+    array([[0.6, 0.8]], dtype=float32)
+    """
     if vectors.shape != (rows, dimensions):
-        raise IndexUnusable(f"The encoder {encoder} gave numbers of shape {vectors.shape}, not {(rows, dimensions)}.")
+        raise IndexUnusable(
+            f"The encoder {encoder} returned an array of shape {vectors.shape}, not {(rows, dimensions)}."
+        )
     found: Vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     if not np.isfinite(found).all():
-        raise IndexUnusable(f"The encoder {encoder} gave numbers that are not finite.")
+        raise IndexUnusable(f"The encoder {encoder} returned numbers that are not finite.")
     lengths = np.linalg.norm(found, axis=1)
     if rows and np.abs(lengths - 1).max() > LENGTH_TOLERANCE:
-        raise IndexUnusable(f"The encoder {encoder} gave rows that are not of length 1.")
+        raise IndexUnusable(f"The encoder {encoder} returned rows whose length is not 1.")
     return found
 
 

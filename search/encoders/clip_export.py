@@ -1,7 +1,8 @@
-"""Makes what `search.encoders.clip` runs: `python -m search.encoders.clip_export SPEC FOLDER THREADS`.
+"""Exports a CLIP model for `search.encoders.clip`: `python -m search.encoders.clip_export SPEC FOLDER THREADS`.
 
-In a process that ends when the files are made, so that torch's memory is gone. Everything about a model comes from
-open_clip itself: its weights, preprocessing, tokenizer, scale and bias; that the files agree with it is asserted.
+Imports torch, so it runs in a child process of its own. Weights, preprocessing, tokenizer, scale and bias come from
+open_clip; the export fails unless the written files agree with it. open_clip is imported inside functions, because
+torchvision's operators must be declared before.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ from search.encoders.minilm_export import OPSET, PROBES, declare_torchvision_ope
 from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runtimes
 from search.errors import MemeticaError, ModelUnavailable, WrongUse
 
-PACKAGED = "sentence-transformers/all-MiniLM-L6-v2"  # the text tower that comes with the project
+PACKAGED = "sentence-transformers/all-MiniLM-L6-v2"  # the text tower that is installed with Memetica
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-SHARE_OF_PIXELS = 2e-3  # by which a prepared picture may differ from open_clip's, in standard deviations
+PIXEL_TOLERANCE = 2e-3  # between our preprocessed picture and open_clip's, in standard deviations
 
 
 class WeightsMissing(ModelUnavailable):
-    """A model's weights cannot be loaded, or had."""
+    """A model's weights cannot be loaded or downloaded."""
 
     exit_code = WEIGHTS_MISSING
 
 
 class Tower(torch.nn.Module):
-    """One tower of a model, its rows of length 1."""
+    """One tower of a model, with rows of length 1."""
 
     def __init__(self, model: Any, encode: str) -> None:
         super().__init__()
@@ -57,7 +58,7 @@ class Tower(torch.nn.Module):
 def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
     """Write both towers, the tokenizer and the manifest into a folder; return the manifest.
 
-    Raises ModelUnavailable when the weights cannot be had, or a tower disagrees with the original.
+    Raises ModelUnavailable when the weights cannot be loaded or an exported tower disagrees with the original.
     """
     declare_torchvision_operators()
     if threads:
@@ -71,12 +72,12 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
     pictures = list(_probe_pictures())
     transform = _transform(preprocessing)
     for one in pictures:
-        if np.abs(transform(one).numpy() - picture(one)).max() > SHARE_OF_PIXELS:
-            raise ModelUnavailable(f"Pictures cannot be prepared as {spec} wants them ({preprocessing}).")
+        if np.abs(transform(one).numpy() - picture(one)).max() > PIXEL_TOLERANCE:
+            raise ModelUnavailable(f"The preprocessing of pictures for {spec} is not supported ({preprocessing}).")
     shown = torch.stack([transform(one) for one in pictures])
     tokens = tokenizer(list(PROBES)).long()
     if not np.array_equal(text(Tokenizer.from_file(str(folder / TOKENIZER_FILE)), PROBES), tokens.numpy()):
-        raise ModelUnavailable(f"Texts cannot be prepared as {spec} wants them.")
+        raise ModelUnavailable(f"The tokenizer of {spec} is not supported.")
     with torch.no_grad():
         expected = {}
         for file, encode, given in ((IMAGE_FILE, "encode_image", shown), (TEXT_FILE, "encode_text", tokens)):
@@ -105,7 +106,7 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
     )
     agreement: dict[str, float] = {}
     for kind in installed_runtimes():
-        clip = Clip(folder, manifest, kind=kind, threads=threads)
+        clip = Clip(folder, manifest, runtime=kind, threads=threads)
         least = min(
             float((clip.encode_images(pictures) * expected[IMAGE_FILE]).sum(axis=1).min()),
             float((clip.encode_text(PROBES) * expected[TEXT_FILE]).sum(axis=1).min()),
@@ -133,14 +134,14 @@ def _loaded(source: ModelSource) -> tuple[Any, Any, Mapping[str, Any]]:
     try:
         model = open_clip.create_model(place, pretrained=weights, precision="fp32", require_pretrained=True)
         tokenizer = open_clip.get_tokenizer(place)
-    except Exception as error:  # open_clip's, the hub's, safetensors' and torch's own kinds
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise WeightsMissing(f"{source.spec} cannot be loaded: {said}") from error
+    except Exception as error:  # open_clip, the hub, safetensors and torch raise types of their own
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise WeightsMissing(f"{source.spec} cannot be loaded: {reason}") from error
     return model, tokenizer, open_clip.get_model_preprocess_cfg(model)
 
 
 def _check_known(source: ModelSource) -> None:
-    """Raise WrongUse for a model that open_clip does not know, or a tag that names none of its weights."""
+    """Raise WrongUse for a model that open_clip does not know, or a tag without weights for it."""
     import open_clip
 
     if source.model not in open_clip.list_models():
@@ -151,7 +152,7 @@ def _check_known(source: ModelSource) -> None:
 
 
 def _on_packaged_text(folder: Path, config: Mapping[str, Any]) -> tuple[Any, Any, Mapping[str, Any]]:
-    """Return a model whose text tower is the packaged one: only what was learnt on top of it is in the folder."""
+    """Return a model whose text tower is the installed one; the folder has only the weights trained on top."""
     from open_clip.factory import load_state_dict, merge_preprocess_dict
     from open_clip.model import CustomTextCLIP
     from open_clip.tokenizer import HFTokenizer
@@ -174,7 +175,7 @@ def _on_packaged_text(folder: Path, config: Mapping[str, Any]) -> tuple[Any, Any
 
 def _write(tower: Tower, example: torch.Tensor, file: Path) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer's, of branches that are alike for every input
+        warnings.simplefilter("ignore")  # the tracer warns of branches that do not depend on the input
         torch.onnx.export(
             tower,
             (example,),
@@ -207,14 +208,14 @@ def _transform(given: Mapping[str, Any]) -> Any:
 
 
 def _tokenizer(given: Any, file: Path) -> TextPreprocessing:
-    """Write open_clip's tokenizer as one that is read without torch; return how texts are prepared for it."""
+    """Write open_clip's tokenizer in the format of the tokenizers library; return the preprocessing of texts for it."""
     clean = given.clean_fn.__name__.removeprefix("_clean_")
     inner = getattr(given, "tokenizer", None)
     if inner is None:
         _byte_pairs(given).save(str(file))
         return TextPreprocessing(clean, given.context_length, pad=0)
     if given.tokenizer_mode or not getattr(inner, "is_fast", False):
-        raise ModelUnavailable("This model's tokenizer can only be run beside torch.")
+        raise ModelUnavailable("This model's tokenizer cannot be run without torch.")
     found = Tokenizer.from_str(inner.backend_tokenizer.to_str())
     found.no_padding()
     found.enable_truncation(given.context_length)
@@ -229,7 +230,7 @@ def _tokenizer(given: Any, file: Path) -> TextPreprocessing:
 
 
 def _byte_pairs(given: Any) -> Tokenizer:
-    """Return open_clip's own tokenizer of byte pairs, whose texts are cleaned before it sees them."""
+    """Return open_clip's own byte-pair tokenizer, for texts that are already cleaned."""
     merges = sorted(given.bpe_ranks, key=given.bpe_ranks.__getitem__)
     found = Tokenizer(models.BPE(vocab=given.encoder, merges=merges, end_of_word_suffix="</w>"))
     pattern = r"<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
@@ -249,7 +250,7 @@ def _byte_pairs(given: Any) -> Tokenizer:
 
 
 def _probe_pictures() -> Iterator[Image.Image]:
-    """Yield pictures of every shape that is prepared in its own way: wide, tall, tiny, large, grey, see-through."""
+    """Yield pictures of each kind that is preprocessed differently: wide, tall, tiny, large, grey, transparent."""
     random = np.random.default_rng(0)
     for size, mode in (
         ((640, 480), "RGB"),

@@ -1,4 +1,4 @@
-"""Which image encoders there are: how one is named, those that are known, and what each costs and gives."""
+"""Image encoders to choose from: how a setting names one, and the known models with their size and quality."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIG_FILE = "open_clip_config.json"
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model comes from: an open_clip name with a tag or a checkpoint's file, or a folder that holds both."""
+    """The source of a model: an open_clip architecture with a tag or a checkpoint file, or a folder with both."""
 
     spec: str
     model: str = ""
@@ -24,12 +24,17 @@ class ModelSource:
 
     @property
     def is_local(self) -> bool:
-        """Whether its weights are on this machine by its very name."""
+        """Whether the specification names a file or folder on this machine."""
         return self.file is not None or self.folder is not None
 
 
 def parse_model_spec(spec: str) -> ModelSource:
-    """Return what a setting's value names; raise WrongUse when it can be none of the three."""
+    """Return the source that a specification names; raise WrongUse when it has none of the three forms.
+
+    >>> source = parse_model_spec("ViT-B-32/laion2b_s34b_b79k")
+    >>> source.model, source.tag, source.is_local
+    ('ViT-B-32', 'laion2b_s34b_b79k', False)
+    """
     spec = spec.strip()
     if spec == SMALL:
         return ModelSource(spec, folder=SHIPPED)
@@ -53,18 +58,22 @@ def parse_model_spec(spec: str) -> ModelSource:
 
 
 def local_weights(source: ModelSource) -> dict[str, float]:
-    """Return the files that a source names itself, each with the time that it was changed, seconds."""
+    """Return the model files that a source names on this machine, each with its modification time in seconds."""
     if source.file is not None:
         return {str(source.file): source.file.stat().st_mtime}
     files = sorted(source.folder.iterdir()) if source.folder is not None else []
-    return {str(file): file.stat().st_mtime for file in files if file.suffix in _OF_A_MODEL}
+    return {str(file): file.stat().st_mtime for file in files if file.suffix in _MODEL_SUFFIXES}
 
 
-_OF_A_MODEL = {".safetensors", ".bin", ".pt", ".pth", ".json"}
+_MODEL_SUFFIXES = {".safetensors", ".bin", ".pt", ".pth", ".json"}
 
 
 def display_name(spec: str) -> str:
-    """Return a model's name for visitors: of what lies on this machine, the last part of its path alone."""
+    """Return a model's name for visitors: of a local path, only the last part.
+
+    >>> display_name("ViT-B-32@/home/me/weights.pt")
+    'ViT-B-32, weights.pt'
+    """
     model, at, file = spec.partition("@")
     if at:
         return f"{model}, {Path(file).name}"
@@ -73,9 +82,10 @@ def display_name(spec: str) -> str:
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model to choose: its size in millions of parameters, its licence, and what was published of it.
+    """A model to choose: its specification, its millions of parameters, its licence and its published quality.
 
-    `recall` is text-to-image recall@1 on COCO's 5,000 test pictures, None where it says nothing.
+    `recall` is text-to-image recall@1 on COCO's 5,000 test pictures, None where that measures nothing; `source` is the
+    publication.
     """
 
     spec: str

@@ -1,4 +1,4 @@
-"""What a model is given: a picture as numbers of its size, a text as tokens. Both as open_clip itself prepares them."""
+"""Preprocessing for CLIP models, equal to open_clip's own: a picture becomes an array, a text becomes tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RESAMPLING = {
 
 @dataclass(frozen=True)
 class ImagePreprocessing:
-    """How a picture becomes a model's input: its size ([height, width] pixels) and open_clip's way of getting there."""
+    """How a picture becomes a model's input: `size` is (height, width) in pixels, the rest as in open_clip."""
 
     size: tuple[int, int]
     mean: tuple[float, float, float]
@@ -32,11 +32,11 @@ class ImagePreprocessing:
     fill: int
 
     def __call__(self, picture: Image.Image) -> NDArray[np.float32]:
-        """Return the input ([3, height, width]) of a picture."""
+        """Return the model input for a picture, [3, height, width] float32."""
         height, width = self.size
         picture = self._resized(picture).convert("RGB")
         if picture.size != (width, height):
-            # Centred on a plain ground where it is too small, as open_clip's CenterCropOrPad does.
+            # Padded where it is too small and cropped where it is too large, as open_clip's CenterCropOrPad does.
             short = (max(0, width - picture.width), max(0, height - picture.height))
             if any(short):
                 border = (short[0] // 2, short[1] // 2, (short[0] + 1) // 2, (short[1] + 1) // 2)
@@ -52,7 +52,7 @@ class ImagePreprocessing:
         if self.resize_mode == "squash":
             wanted = (width, height)
         elif self.resize_mode == "shortest" and height == width:
-            # Torchvision cuts the longer side off to whole pixels.
+            # As torchvision does: the longer side is rounded down.
             short, long = sorted(picture.size)
             longer = int(height * long / short)
             wanted = (height, longer) if picture.width <= picture.height else (longer, height)
@@ -65,16 +65,16 @@ class ImagePreprocessing:
 
 @dataclass(frozen=True)
 class TextPreprocessing:
-    """How a text becomes a model's tokens: how it is cleaned, how many it may have, and what stands for none."""
+    """How a text becomes tokens: how it is cleaned, how many tokens a row has, and the token that pads it."""
 
     clean: str  # "lower", "canonicalize" or "whitespace"
     context: int
     pad: int
-    left: bool = False  # whether tokens stand at the end of their row
-    blanked: int | None = None  # a token that the model is shown as 0
+    left: bool = False  # whether the padding is on the left
+    blanked: int | None = None  # a token that the model gets as 0
 
     def __call__(self, tokenizer: Tokenizer, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return the tokens ([n, context]) of texts."""
+        """Return the tokens of texts, [n, context] int64."""
         rows = np.full((len(texts), self.context), self.pad, np.int64)
         for row, found in zip(rows, tokenizer.encode_batch([cleaned(one, self.clean) for one in texts]), strict=True):
             ids = found.ids[: self.context]
@@ -88,8 +88,8 @@ class TextPreprocessing:
 
 
 def cleaned(text: str, how: str) -> str:
-    """Return a text as a model's tokenizer was taught to see it."""
-    # A lone surrogate, which JSON can carry, cannot be handed to the tokenizer.
+    """Return a text cleaned as open_clip does before it tokenizes; `how` is "lower", "canonicalize" or "whitespace"."""
+    # The tokenizer refuses lone surrogates, which JSON can contain.
     text = ftfy.fix_text(text.encode("utf-8", "replace").decode("utf-8"))
     text = html.unescape(html.unescape(text)).strip()
     if how == "canonicalize":

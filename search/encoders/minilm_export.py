@@ -1,7 +1,7 @@
-"""Makes the file that `search.encoders.minilm` runs: `python -m search.encoders.minilm_export FOLDER THREADS`.
+"""Exports MiniLM for `search.encoders.minilm`: `python -m search.encoders.minilm_export FOLDER THREADS`.
 
-The only module that imports torch, in a process that ends when the file is made. The graph is left as it was traced:
-fusing its attention ahead of time gained nothing, and ONNX Runtime does the rest as it loads.
+Imports torch, so it runs in a child process of its own. The graph is left as traced: fusing its attention ahead of time
+gained nothing, and ONNX Runtime optimizes it as it loads.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from search.errors import ModelUnavailable
 
 OPSET = 17
 
-# What an export must agree on before it is accepted: lengths from nothing to far past what is read, and every script
-# that the tokenizer treats in its own way.
+# Texts on which an export must agree with the original: lengths from nothing to far more than is read, and every script
+# that the tokenizer treats differently.
 PROBES = (
     "",
     "cat",
@@ -43,7 +43,7 @@ PROBES = (
 
 
 class Pooled(torch.nn.Module):
-    """The transformer with the mean over its tokens and the length of 1 that sentence-transformers adds."""
+    """The transformer with the pooling of sentence-transformers: the mean over the tokens, scaled to length 1."""
 
     def __init__(self, transformer: torch.nn.Module) -> None:
         super().__init__()
@@ -58,13 +58,13 @@ class Pooled(torch.nn.Module):
 
 
 def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
-    """Write model, tokenizer and manifest into a folder; return each runtime's least cosine to the original (PROBES).
+    """Write model, tokenizer and manifest into a folder; return each runtime's least cosine to the original on PROBES.
 
-    Raises ModelUnavailable when the weights are not the known ones or ONNX Runtime disagrees with the original.
+    Raises ModelUnavailable when the weights are missing or altered, or ONNX Runtime disagrees with the original.
     """
     source = packaged_model()
     declare_torchvision_operators()
-    # Importing this looks the operators up, so it must come after their declaration.
+    # This import looks the operators up, so it must follow their declaration.
     from sentence_transformers import SentenceTransformer, __version__
 
     if threads:
@@ -102,12 +102,12 @@ def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
     return agreement
 
 
-@cache  # a declaration lasts as long as what is returned, and must not be made twice
+@cache  # a declaration lasts as long as the returned object, and must not be made twice
 def declare_torchvision_operators() -> torch.library.Library | None:
-    """Declare torchvision's operators for the rest of the process, unless its own library loads or is absent.
+    """Declare torchvision's operators for the rest of the process where torchvision cannot load its own library.
 
-    A torchvision built for another torch cannot load its library, and then every import of sentence-transformers and of
-    open_clip fails on an operator that nothing here calls.
+    A torchvision built for another torch cannot load it; then every import of sentence-transformers and open_clip fails
+    on an operator that nothing here calls.
     """
     spec = find_spec("torchvision")
     folders = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []

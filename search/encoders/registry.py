@@ -1,7 +1,7 @@
-"""Encoders turn texts and pictures into vectors whose products say how alike they are.
+"""Factories for the encoders that the settings name.
 
-A caller sees two protocols and two factories; what runs behind them lives in a module for each kind of model. Searching
-and serving never import torch: they run a model that `export_text_encoder` made once.
+Searching and serving never import torch: they run models that `export_text_encoder` and `export_image_encoder` have
+exported once. The code of each kind of model is in a module of its own.
 """
 
 from __future__ import annotations
@@ -15,35 +15,57 @@ from search.settings import Settings
 
 
 def load_text_encoder(settings: Settings, *, long_running: bool = False) -> TextEncoder:
-    """Return the text encoder that was exported into the data folder; raise ModelUnavailable when it cannot be used.
+    """Return the text encoder that was exported into the data folder.
 
-    Whoever asks `often` gets one that takes longer to start and less for each text.
+    A `long_running` process gets one that is slower to start and faster for each text. Raises ModelUnavailable when the
+    export is missing or damaged, or the settings name an unknown encoder.
+
+    >>> from search.encoders import load_text_encoder
+    >>> load_text_encoder(workspace.settings)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    search.errors.ModelUnavailable: There is no text encoder ...
     """
     _check_known(settings)
     return open_minilm(settings.data / "models", threads=settings.threads, long_running=long_running)
 
 
 def export_text_encoder(settings: Settings) -> bool:
-    """Make what `load_text_encoder` loads, where it is missing or damaged; return whether that was needed.
+    """Export the text encoder into the data folder unless it is there; return whether that was needed.
 
-    Raises ModelUnavailable when it cannot be made, DataFolderError when it cannot be written.
+    Raises ModelUnavailable when the export fails, DataFolderError when the folder cannot be written.
+
+    >>> from search.encoders import export_text_encoder
+    >>> export_text_encoder(workspace.settings)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    search.errors.ModelUnavailable: There is no text encoder ...
     """
     _check_known(settings)
     return export_minilm(settings.data / "models", threads=settings.threads)
 
 
 def load_image_encoder(settings: Settings, name: str, *, long_running: bool = False) -> ImageEncoder:
-    """Return the image encoder under whose name embeddings are kept; raise ModelUnavailable when it is not here.
+    """Return the image encoder of this name; raise ModelUnavailable when it is not in the data folder.
 
-    Not the one that is chosen but the one that made what it is compared with: two are never mixed.
+    `name` is that of stored embeddings (an index manifest names it), not the setting: vectors of two encoders are never
+    compared. `long_running` is as for `load_text_encoder`.
+
+    >>> from search.encoders import load_image_encoder
+    >>> load_image_encoder(workspace.settings, "ViT-B-32/x#0123")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    search.errors.ModelUnavailable: The image encoder ViT-B-32/x#0123, which the index was made with, is not in ...
     """
     return load_clip(settings.data / "models", name, threads=settings.threads, long_running=long_running)
 
 
 def export_image_encoder(settings: Settings) -> str:
-    """Make ready what the setting names, where that has not been done; return its name, "" when none is chosen.
+    """Export the image encoder of the settings unless it is there; return its name, "" when the settings choose none.
 
-    Raises ModelUnavailable within seconds when its weights cannot be had, WrongUse when the setting names nothing.
+    Raises ModelUnavailable within seconds when its weights cannot be loaded or downloaded, WrongUse when the setting
+    names no model.
+
+    >>> from search.encoders import export_image_encoder
+    >>> export_image_encoder(workspace.settings)
+    ''
     """
     if not settings.image_encoder:
         return ""
@@ -51,7 +73,12 @@ def export_image_encoder(settings: Settings) -> str:
 
 
 def chosen_image_encoder(settings: Settings) -> str:
-    """Return the name of the image encoder that the setting names, "" while none is chosen or it is not ready."""
+    """Return the name of the image encoder of the settings, "" when none is chosen or it is not exported yet.
+
+    >>> from search.encoders import chosen_image_encoder
+    >>> chosen_image_encoder(workspace.settings)
+    ''
+    """
     if not settings.image_encoder:
         return ""
     found = find_prepared(settings.data / "models", settings.image_encoder)
@@ -61,5 +88,5 @@ def chosen_image_encoder(settings: Settings) -> str:
 def _check_known(settings: Settings) -> None:
     if settings.text_encoder != NAME:
         raise ModelUnavailable(
-            f"There is no text encoder {settings.text_encoder!r}.", hint=f"The one that is known is {NAME}."
+            f"There is no text encoder {settings.text_encoder!r}.", hint=f"Set `text_encoder` to {NAME}."
         )

@@ -1,9 +1,9 @@
-"""What runs an exported model: ONNX Runtime, or OpenVINO where it is installed and has time to start.
+"""Runtimes for exported models: ONNX Runtime, and OpenVINO where it is installed.
 
-ONNX Runtime starts in half the time and keeps every number in single precision: it serves a command that asks once.
-OpenVINO uses what the processor has (bfloat16 tiles, where there are any) and is up to four times as quick on passages
-(benchmarks/text_encoders.py): it serves whoever asks often. Both read the same file, and an export says how near each
-comes to the original.
+ONNX Runtime starts in half the time and computes in single precision: it suits a command that encodes one query.
+OpenVINO uses the processor's own number formats (bfloat16 tiles, where there are any) and is up to four times as fast
+on passages (measured by the benchmark of encoders): it suits a long-running process. Both read the same file, and an
+export records each runtime's least cosine to the original model.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Inputs = Mapping[str, NDArray[Any]]
 
 ONNX_RUNTIME = "onnxruntime"
 OPENVINO = "openvino"
-LEAST_COSINE = 0.999  # to the original, below which a runtime is not trusted with a model
+LEAST_COSINE = 0.999  # to the original; a runtime that comes less near is not used for the model
 
 
 class Runtime(Protocol):
-    """Runs a model of one output; any thread may ask it."""
+    """Runs a model with one output, from any thread."""
 
     @property
     def name(self) -> str:
@@ -34,11 +34,11 @@ class Runtime(Protocol):
 
     @property
     def tokens(self) -> int:
-        """How many tokens a batch of texts holds where it is quickest, padding included."""
+        """How many tokens, padding included, the fastest batch of texts holds."""
 
     @property
     def multiple(self) -> int:
-        """Texts padded to a multiple of this many tokens are quickest: each new length is prepared for once."""
+        """Pad texts to a multiple of this many tokens: the runtime compiles the model once for each new length."""
 
     def run(self, inputs: Inputs) -> NDArray[np.float32]:
         """Return the model's output."""
@@ -46,7 +46,7 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True)
 class OnnxRuntime:
-    """A model opened by ONNX Runtime."""
+    """A model in ONNX Runtime."""
 
     session: Any
     name: str = ONNX_RUNTIME
@@ -55,7 +55,7 @@ class OnnxRuntime:
 
     @classmethod
     def open(cls, model: Path, *, threads: int = 0) -> OnnxRuntime:
-        """Return the model in an ONNX file, run by so many threads; 0 for one a core."""
+        """Return the model in an ONNX file, to be run by `threads` threads; 0 for one on each core."""
         from onnxruntime import InferenceSession, SessionOptions
 
         options = SessionOptions()
@@ -73,7 +73,7 @@ class OnnxRuntime:
 
 @dataclass(frozen=True)
 class OpenVino:
-    """A model opened by OpenVINO, in the precision that the processor is quickest in."""
+    """A model in OpenVINO, in the precision that is fastest on this processor."""
 
     model: Any
     requests: threading.local
@@ -83,7 +83,7 @@ class OpenVino:
 
     @classmethod
     def open(cls, model: Path, *, threads: int = 0) -> OpenVino:
-        """Return the model in an ONNX file, run by so many threads; 0 for one a core."""
+        """Return the model in an ONNX file, to be run by `threads` threads; 0 for one on each core."""
         import openvino
 
         # Threads bound to cores would fight with those of another process on the same cores.
@@ -92,7 +92,7 @@ class OpenVino:
 
     def run(self, inputs: Inputs) -> NDArray[np.float32]:
         """Return the model's output."""
-        # A request holds its own memory and serves one thread.
+        # A request has its own memory and serves one thread.
         request = getattr(self.requests, "own", None)
         if request is None:
             request = self.requests.own = self.model.create_infer_request()
@@ -105,23 +105,23 @@ def has_openvino() -> bool:
     return find_spec(OPENVINO) is not None
 
 
-Kind = type[OnnxRuntime] | type[OpenVino]
+RuntimeKind = type[OnnxRuntime] | type[OpenVino]
 
 
-def installed_runtimes() -> list[Kind]:
-    """Return the kinds of runtime that are installed."""
+def installed_runtimes() -> list[RuntimeKind]:
+    """Return the runtimes that are installed."""
     return [OnnxRuntime, OpenVino] if has_openvino() else [OnnxRuntime]
 
 
-def best_runtime(agreement: Mapping[str, float], *, long_running: bool) -> Kind:
-    """Return what runs a model best, for who asks it often or once; `agreement` is each one's least cosine."""
+def best_runtime(agreement: Mapping[str, float], *, long_running: bool) -> RuntimeKind:
+    """Return the runtime to use for a model; `agreement` gives each runtime's least cosine to the original."""
     return OpenVino if long_running and has_openvino() and agreement.get(OPENVINO, 0) >= LEAST_COSINE else OnnxRuntime
 
 
-def request_of(model: Any, *, threads: int, shapes: int) -> Any:
-    """Return what runs a model that OpenVINO has read, for one thread, keeping what it prepared for so many shapes.
+def openvino_request(model: Any, *, threads: int, shapes: int) -> Any:
+    """Return an inference request for a model that OpenVINO has read, with a cache of compiled input shapes.
 
-    Left to itself it keeps 5,000: the reader of pictures grew by 7 MB a picture. It costs 1 % of the time.
+    The default cache holds 5,000 shapes: OCR then grew by 7 MB with each picture. A small one costs 1 % of the time.
     """
     import openvino
 

@@ -154,15 +154,6 @@ def look_parts(picture: Image.Image) -> tuple[NDArray[np.float32], NDArray[np.fl
     return _unit(_colours(np.asarray(small, np.float32))), _unit(_edges(np.asarray(small.convert("L"), np.float32)))
 
 
-def mirrored_look(vector: Look) -> Look:
-    """Return the descriptor ([LOOK_DIMENSIONS] float32) of the mirror image of a picture with this descriptor."""
-    colours = vector[: 3 * _GRID**2].reshape(_GRID, _GRID, 3)
-    edges = vector[3 * _GRID**2 :].reshape(_GRID, _GRID, _DIRECTIONS)
-    # An edge towards angle a leads towards 180° − a in the mirror; directions are an eighth of a turn apart.
-    directions = (_DIRECTIONS // 2 - np.arange(_DIRECTIONS)) % _DIRECTIONS
-    return np.concatenate([colours[:, ::-1].ravel(), edges[:, ::-1, directions].ravel()])
-
-
 def _colours(small: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean colour of each cell ([8, 8, 3]) in CIELAB, without the picture's mean lightness."""
     side = small.shape[0] // _GRID

@@ -7,7 +7,6 @@ types is ever read as tantivy's query language.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -211,16 +210,12 @@ class LexicalIndex:
         field: Field | str = ALL_TEXT,
         *,
         k: int,
-        slop: int = 0,
         allowed: Ids | None = None,
     ) -> tuple[Ids, LexicalScores]:
-        """Return the memes that hold these terms one after another, with up to `slop` words between, best first.
-
-        The words of two fields never make a phrase at slop 0. `allowed` is as in `search`.
-        """
+        """Return the memes with these terms one after another in one field, best first; `allowed` is as in `search`."""
         if len(words) < 2:
             return self.search(words, field, k=k, allowed=allowed)
-        query = tantivy.Query.phrase_query(self._schema, str(field), list(words[:MAX_TERMS]), slop)
+        query = tantivy.Query.phrase_query(self._schema, str(field), list(words[:MAX_TERMS]))
         return self._among(query, k, allowed)
 
     def document_frequency(self, term: str, field: Field | str = ALL_TEXT) -> int:
@@ -233,23 +228,11 @@ class LexicalIndex:
         return dict(sorted(self._searcher.terms_with_prefix(_SPELLING, "", None, None)))
 
     @cached_property
-    def _spellings(self) -> list[str]:
-        return list(self.vocabulary)
-
-    @cached_property
     def _spellings_by_length(self) -> Mapping[int, list[str]]:
         found: dict[int, list[str]] = {}
-        for word in self._spellings:
+        for word in self.vocabulary:
             found.setdefault(len(word), []).append(word)
         return found
-
-    def words_with_prefix(self, prefix: str, *, k: int = 10) -> list[Spelling]:
-        """Return the words that begin so, the k that most memes hold."""
-        prefix = normalize_word(prefix).lower()
-        start = bisect_left(self._spellings, prefix)
-        end = bisect_left(self._spellings, prefix + "\U0010ffff", start)
-        found = [Spelling(word, self.vocabulary[word], len(word) - len(prefix)) for word in self._spellings[start:end]]
-        return sorted(found, key=lambda one: (-one.memes, one.word))[:k]
 
     def similar_words(self, word: str, *, edits: int = 2, k: int = 10) -> list[Spelling]:
         """Return the library's words within this many edits of one (itself too), fewest edits first, then most memes.

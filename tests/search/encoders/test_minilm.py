@@ -102,7 +102,7 @@ def test_without_openvino_onnx_runtime_serves(models, monkeypatch):
 
 def test_what_is_past_256_tokens_is_not_read(encoder):
     words = ["rain"] * 254
-    assert encoder.count_tokens(" ".join(words)) == 256
+    assert len(encoder._tokenizer.encode(" ".join(words)).ids) == 256
     read, more = encoder.encode([" ".join(words), " ".join([*words, "cat"] * 3)])
     np.testing.assert_allclose(read, more, atol=2e-5)
 
@@ -197,7 +197,7 @@ def test_other_weights_are_refused(tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_bytes(b"other weights")
     monkeypatch.setattr(minilm.resources, "files", lambda package: tmp_path)
-    with pytest.raises(ModelUnavailable, match="not those of all-MiniLM-L6-v2"):
+    with pytest.raises(ModelUnavailable, match="differ from those of all-MiniLM-L6-v2"):
         minilm.packaged_model()
 
 

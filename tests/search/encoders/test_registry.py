@@ -37,7 +37,7 @@ def test_fake_image_encoder_puts_a_picture_nearest_to_its_colour_word():
     ("bad", "says"),
     [
         (np.ones((2, 3)), "shape"),
-        (np.ones((1, 4)), "length 1"),
+        (np.ones((1, 4)), "length is not 1"),
         (np.array([[np.nan, 0, 0, 1]]), "finite"),
     ],
 )

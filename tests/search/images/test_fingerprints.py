@@ -18,7 +18,6 @@ from search.images.fingerprints import (
     look,
     look_parts,
     mirrored_bits,
-    mirrored_look,
     pdq,
     pdq_mirrored,
 )
@@ -197,15 +196,6 @@ def test_colours_are_those_of_the_cie() -> None:
     assert green[1] / red[1] == pytest.approx(-86.18 / 80.09, rel=1e-3)
     assert green[2] / red[1] == pytest.approx(83.18 / 80.09, rel=1e-3)
     assert (green[0] - red[0]) / red[1] == pytest.approx(0.25 * (87.73 - 53.24) / 80.09, rel=2e-3)
-
-
-def test_a_mirrored_look_is_that_of_the_mirrored_picture() -> None:
-    for seed in range(5):
-        picture = scene(seed, (448, 320))
-        mirrored = look(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
-        assert mirrored_look(look(picture)) @ mirrored > 0.99
-        assert look(picture) @ mirrored < 0.95
-        assert np.array_equal(mirrored_look(mirrored_look(look(picture))), look(picture))
 
 
 def test_a_look_kept_in_half_precision_ranks_alike() -> None:

@@ -206,7 +206,6 @@ def test_a_phrase_wants_its_words_in_a_row_and_in_one_field(few: LexicalIndex) -
     assert few.phrase(["not", "to", "be"], Field.OCR, k=5)[0].tolist() == [3]
     assert few.phrase(["be", "to", "not"], Field.OCR, k=5)[0].tolist() == []
     assert few.phrase(query_terms("dog coffee"), k=5)[0].tolist() == []
-    assert few.phrase(query_terms("dog coffee"), k=5, slop=1)[0].tolist() == [7]
     assert few.phrase(query_terms("fine a"), k=5)[0].tolist() == []  # "fine" ends a field, "a" begins the next
     assert few.phrase(["fine"], k=5)[0].tolist() == [7]
     assert few.phrase([], k=5)[0].tolist() == []
@@ -286,12 +285,7 @@ def test_the_vocabulary_is_the_words_as_written_with_their_memes(few: LexicalInd
     assert few.vocabulary["running"] == 1
     assert few.vocabulary["café"] == 1
     assert list(few.vocabulary) == sorted(few.vocabulary)
-    assert few.words_with_prefix("CA", k=5) == [
-        Spelling("café", 1, 2),
-        Spelling("care", 1, 2),
-        Spelling("cat", 1, 1),
-        Spelling("cats", 1, 2),
-    ]
+    assert [word for word in few.vocabulary if word.startswith("ca")] == ["café", "care", "cat", "cats"]
 
 
 def test_similar_words_come_by_edits_then_by_how_common_they_are(few: LexicalIndex) -> None:

@@ -1,0 +1,15 @@
+from .base import ImageEncoder as ImageEncoder
+from .base import TextEncoder as TextEncoder
+from .base import Vectors as Vectors
+from .base import unit_rows as unit_rows
+from .base import validate_vectors as validate_vectors
+from .clip_models import KNOWN_MODELS as KNOWN_MODELS
+from .clip_models import KnownModel as KnownModel
+from .clip_models import display_name as display_name
+from .clip_models import parse_model_spec as parse_model_spec
+from .registry import chosen_image_encoder as chosen_image_encoder
+from .registry import export_image_encoder as export_image_encoder
+from .registry import export_text_encoder as export_text_encoder
+from .registry import load_image_encoder as load_image_encoder
+from .registry import load_text_encoder as load_text_encoder
+from .zero_shot import classify_zero_shot as classify_zero_shot
