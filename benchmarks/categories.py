@@ -26,21 +26,21 @@ from sklearn.neighbors import KNeighborsClassifier
 from benchmarks.data import Library, add_library, library_of
 from benchmarks.harness import Benchmark, Half, Report, Table, half_of
 from search.catalogue import Catalogue
-from search.categories.features import LOOKS, TEMPLATE, WORDS, Known, library_traits
-from search.categories.model import softmax, sure_of
-from search.categories.splits import groups_of
+from search.categories.features import DESCRIPTOR_WEIGHT, FINGERPRINT_WEIGHT, TEXT_WEIGHT, Examples, library_examples
+from search.categories.model import confident_category, softmax
+from search.categories.splits import split_groups
 from search.categories.training import (
-    LOOSENESS,
-    WORDS_LOOSENESS,
-    are_kin,
+    FEATURES_C,
+    WORDS_C,
     fit,
+    fit_linear_models,
+    fit_logistic,
     folds,
-    linear_models,
-    logistic,
-    nearest_votes,
+    has_known_template,
+    nearest_cosines,
 )
 from search.encoders.registry import load_text_encoder
-from search.meme import Field
+from search.meme import CATEGORY_SEPARATOR, Field
 
 LATER = 0.2  # share of the memes, the last seen, that a split by time predicts
 BINS = 15
@@ -98,9 +98,9 @@ def coverage(probabilities: NDArray[np.float64], truth: Places, *, precision: fl
 class Task:
     """Memes to learn from, their categories' numbers, memes to predict, and the names of all categories."""
 
-    known: Known
+    known: Examples
     truth: Places
-    asked: Known
+    asked: Examples
     categories: tuple[str, ...]
     names: Names
 
@@ -112,37 +112,40 @@ def majority(task: Task) -> NDArray[np.float64]:
 
 
 def neighbours(task: Task, *, count: int) -> NDArray[np.float64]:
-    """Return the votes of the nearest memes by all traits, the nearer the more."""
-    model = KNeighborsClassifier(count, weights="distance").fit(task.known.traits.rows, task.truth)
+    """Return the votes of the nearest memes by all features, the nearer the more."""
+    model = KNeighborsClassifier(count, weights="distance").fit(task.known.features.rows, task.truth)
     found = np.zeros((len(task.asked), len(task.categories)))
-    found[:, model.classes_] = model.predict_proba(task.asked.traits.rows)
+    found[:, model.classes_] = model.predict_proba(task.asked.features.rows)
     return found
 
 
 def on_words(task: Task) -> NDArray[np.float64]:
-    """Return logistic regression on the words in the picture."""
-    rows, asked = (one.traits.words for one in (task.known, task.asked))
-    model = logistic(rows, task.truth, count=len(task.categories), looseness=WORDS_LOOSENESS)
+    """Return fit_logistic regression on the words in the picture."""
+    rows, asked = (one.features.words for one in (task.known, task.asked))
+    model = fit_logistic(rows, task.truth, count=len(task.categories), c=WORDS_C)
     return softmax(model.logits(asked))
 
 
 def on_everything(task: Task) -> NDArray[np.float64]:
-    """Return logistic regression on all traits as it comes, not calibrated."""
-    rows, asked = (one.traits.rows for one in (task.known, task.asked))
-    return softmax(logistic(rows, task.truth, count=len(task.categories), looseness=LOOSENESS).logits(asked))
+    """Return fit_logistic regression on all features as it comes, not calibrated."""
+    rows, asked = (one.features.rows for one in (task.known, task.asked))
+    return softmax(fit_logistic(rows, task.truth, count=len(task.categories), c=FEATURES_C).logits(asked))
 
 
 def whole(task: Task) -> NDArray[np.float64]:
     """Return what Memetica says, fitted and calibrated within what it may see; a last column says what is sure."""
-    duplicates, variants = groups_of(task.known)
+    duplicates, variants = split_groups(task.known)
     model, _ = fit(task.known, names=task.names, duplicates=duplicates, variants=variants)
-    kin = are_kin(task.asked.traits, task.known.traits)
+    known_template = has_known_template(task.asked.features, task.known.features)
     found = np.zeros((len(task.asked), len(task.categories) + 1))
     places = np.searchsorted(np.array(model.categories), np.array(task.known.categories))
-    nearest = nearest_votes(task.asked.traits, task.known.traits, places, count=len(model.categories))
-    own = model.probabilities(task.asked.traits, kin, nearest)
+    nearest = nearest_cosines(task.asked.features, task.known.features, places, count=len(model.categories))
+    own = model.probabilities(task.asked.features, known_template, nearest)
     found[:, [task.categories.index(one) for one in model.categories]] = own
-    found[:, -1] = [sure_of(model, row, kin=bool(near))[0] is not None for row, near in zip(own, kin, strict=True)]
+    found[:, -1] = [
+        confident_category(model, row, known_template=bool(near))[0] is not None
+        for row, near in zip(own, known_template, strict=True)
+    ]
     return found
 
 
@@ -157,7 +160,7 @@ PREDICTORS: dict[str, Predictor] = {
 
 
 def predicted(
-    known: Known, parts: Iterable[tuple[Places, Places]], predictor: Predictor, names: Names
+    known: Examples, parts: Iterable[tuple[Places, Places]], predictor: Predictor, names: Names
 ) -> tuple[NDArray[np.float64], Places]:
     """Return the predictions for all memes that are asked, and the numbers of their categories."""
     categories = tuple(sorted(set(known.categories)))
@@ -190,9 +193,9 @@ def add_row(table: Table, label: str, found: NDArray[np.float64], truth: Places,
     )
 
 
-def parted(known: Known, catalogue: Catalogue, library: Library, *, half: Half):  # type: ignore[no-untyped-def]
+def parted(known: Examples, catalogue: Catalogue, library: Library, *, half: Half):  # type: ignore[no-untyped-def]
     """Return a half of the memes, their groups of copies and of templates, and the split by time."""
-    memes = {meme.id: meme for meme in catalogue.memes.everything()}
+    memes = {meme.id: meme for meme in catalogue.memes.all_features()}
     own = [memes[int(id)] for id in known.ids]
     origins, templates = library.originals, library.templates
     wanted = [at for at, meme in enumerate(own) if meme.path in origins and half_of(origins[meme.path]) is half]
@@ -206,24 +209,28 @@ def parted(known: Known, catalogue: Catalogue, library: Library, *, half: Half):
     return known.of(places), copies, of, [(np.sort(seen[:cut]), np.sort(later))]
 
 
-def tune(known: Known, copies: Places, report: Report) -> None:
+def tune(known: Examples, copies: Places, report: Report) -> None:
     """Print what the tried weights give on the half to tune on, with duplicates kept together."""
     truth = numbered(list(known.categories))
     table = report.table("tuned half", {"words, look, template, C": "", "top-1": ".3f"})
-    for text, look, template, looseness in TRIED:
+    for text, look, template, c in TRIED:
         right = 0
-        parts = ((known.traits.words, text / WORDS), (known.traits.looks, look / LOOKS))
+        parts = ((known.features.words, text / TEXT_WEIGHT), (known.features.descriptors, look / DESCRIPTOR_WEIGHT))
         rows = np.concatenate(
-            [part * np.float32(weight) for part, weight in (*parts, (known.traits.bits, template / TEMPLATE))], axis=1
+            [
+                part * np.float32(weight)
+                for part, weight in (*parts, (known.features.bits, template / FINGERPRINT_WEIGHT))
+            ],
+            axis=1,
         )
         for seen, held in folds(truth, copies):
-            model = logistic(rows[seen], truth[seen], count=truth.max() + 1, looseness=looseness)
+            model = fit_logistic(rows[seen], truth[seen], count=truth.max() + 1, c=c)
             right += int((model.logits(rows[held]).argmax(axis=1) == truth[held]).sum())
-        table.row(f"{text}, {look}, {template}, {looseness}", right / len(truth))
+        table.row(f"{text}, {look}, {template}, {c}", right / len(truth))
     right = sum(
         int(
             (
-                KNeighborsClassifier(1).fit(known.traits.rows[seen], truth[seen]).predict(known.traits.rows[held])
+                KNeighborsClassifier(1).fit(known.features.rows[seen], truth[seen]).predict(known.features.rows[held])
                 == truth[held]
             ).sum()
         )
@@ -232,7 +239,7 @@ def tune(known: Known, copies: Places, report: Report) -> None:
     table.row("nearest neighbour", right / len(truth))
 
 
-def few(known: Known, copies: Places, names: Names, report: Report, *, most: int = 3) -> None:
+def few(known: Examples, copies: Places, names: Names, report: Report, *, most: int = 3) -> None:
     """Print what categories' names add where each category has few examples to learn from."""
     truth = numbered(list(known.categories))
     rng = np.random.default_rng(7)
@@ -242,8 +249,8 @@ def few(known: Known, copies: Places, names: Names, report: Report, *, most: int
         for seen, held in folds(truth, copies):
             some = np.concatenate([rng.permutation(seen[truth[seen] == one])[:most] for one in np.unique(truth[seen])])
             categories = tuple(sorted(set(known.categories)))
-            words, _ = linear_models(known.traits.of(some), truth[some], categories, given)
-            guessed = words.logits(known.traits.of(held).words).argmax(axis=1)
+            words, _ = fit_linear_models(known.features.of(some), truth[some], categories, given)
+            guessed = words.logits(known.features.of(held).words).argmax(axis=1)
             right, asked = right + int((guessed == truth[held]).sum()), asked + len(held)
         table.row(label, right / max(1, asked), asked)
 
@@ -254,11 +261,11 @@ def measure(given: Namespace, report: Report) -> None:
     half = Half.TUNED if given.tune else Half.HELD_OUT
     with library.workspace() as workspace:
         catalogue, settings = workspace.catalogue, workspace.settings
-        known = library_traits(catalogue, encoder=settings.text_encoder)
+        known = library_examples(catalogue, encoder=settings.text_encoder)
         fields = (Field.OCR, Field.DESCRIPTION, Field.VISUAL)
-        leaking = library_traits(catalogue, encoder=settings.text_encoder, fields=fields)
+        leaking = library_examples(catalogue, encoder=settings.text_encoder, fields=fields)
         categories = sorted(set(known.categories))
-        rows = load_text_encoder(settings).encode([one.replace(" - ", ", ") for one in categories])
+        rows = load_text_encoder(settings).encode([one.replace(CATEGORY_SEPARATOR, ", ") for one in categories])
         names = dict(zip(categories, rows, strict=True))
         own, copies, templates, later = parted(known, catalogue, library, half=half)
         told = parted(leaking, catalogue, library, half=half)[0]

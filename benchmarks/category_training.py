@@ -15,10 +15,10 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.harness import Benchmark, Report, peak_memory, percentiles, timed
-from search.categories.features import Known, traits_of
-from search.categories.splits import groups_of
+from search.categories.features import Examples, combine_features
+from search.categories.splits import split_groups
 from search.categories.suggester import Suggester
-from search.categories.training import fit, fit_again
+from search.categories.training import fit, refit
 from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
 
 WORDS = 384
@@ -29,19 +29,19 @@ BENCHMARK.option("--memes", 30_000, small=300, help="made-up memes")
 BENCHMARK.option("--categories", 100, small=5, help="categories of them")
 
 
-def drawn(memes: int, categories: int, *, seed: int) -> Known:
-    """Return memes that were never seen, with their traits."""
+def drawn(memes: int, categories: int, *, seed: int) -> Examples:
+    """Return memes that were never seen, with their features."""
     rng = np.random.default_rng(seed)
     of = rng.integers(categories * TEMPLATES, size=memes)
     category = of % categories
     meaning = rng.standard_normal((categories, WORDS), np.float32)
     look = np.abs(rng.standard_normal((categories * TEMPLATES, LOOK_DIMENSIONS), np.float32))
     bits = rng.standard_normal((categories * TEMPLATES, PDQ_BITS), np.float32)
-    return Known(
+    return Examples(
         np.arange(memes, dtype=np.int64),
         tuple(f"{at:064x}" for at in range(memes)),
         tuple(f"Category {one:03}" for one in category),
-        traits_of(
+        combine_features(
             meaning[category] + 3 * rng.standard_normal((memes, WORDS), np.float32),
             look[of] + 0.3 * rng.standard_normal((memes, LOOK_DIMENSIONS), np.float32),
             np.sign(bits[of] + 0.5 * rng.standard_normal((memes, PDQ_BITS), np.float32)),
@@ -55,17 +55,17 @@ def measure(given: Namespace, report: Report) -> None:
     every = np.arange(given.memes)
     table = report.table(f"{given.memes:,} memes of {given.categories} categories", {"step": "", "seconds": ".2f"})
     begun = perf_counter()
-    duplicates, variants = groups_of(known)
+    duplicates, variants = split_groups(known)
     table.row("groups of duplicates and variants", perf_counter() - begun)
     begun = perf_counter()
     model, held = fit(known.of(every[:-1]), names={}, duplicates=duplicates[:-1], variants=variants[:-1])
     right = np.mean(np.array(held.categories)[held.probabilities.argmax(axis=1)] == np.array(known.categories[:-1]))
     table.row("training, with held-out predictions", perf_counter() - begun)
     begun = perf_counter()
-    model = fit_again(model, known, names={})
+    model = refit(model, known, names={})
     table.row("adding one example", perf_counter() - begun)
     suggester = Suggester(model, known)
-    p50, _ = percentiles(timed(lambda at: suggester.suggest(known.traits.of(every[at : at + 1])), range(SUGGESTIONS)))
+    p50, _ = percentiles(timed(lambda at: suggester.suggest(known.features.of(every[at : at + 1])), range(SUGGESTIONS)))
     report.note(f"one suggestion: p50 {p50:.1f} ms; top-1 of the held-out predictions {right:.3f}")
     report.note(f"memory at its highest: {peak_memory():,.0f} MB")
 

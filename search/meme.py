@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+CATEGORY_SEPARATOR = " - "  # between the parts of a category's name, the parent first: "TV - Star Trek"
+
 
 class MediaType(StrEnum):
     """What a meme's file is to its viewer; an animated WebP, AVIF or PNG is a GIF here."""

@@ -27,7 +27,7 @@ HOMES = {
     "onnxruntime": ("search/encoders/runtimes.py",),
     "openvino": ("search/encoders/runtimes.py",),
     "sklearn": ("search/categories/",),
-    "cleanlab": ("search/categories/audit.py",),
+    "cleanlab": ("search/categories/library_audit.py",),
     "tokenizers": ("search/encoders/"),
     "rapidocr": ("indexer/ocr/engines.py",),
     "av": ("indexer/media/", "demo/"),

@@ -8,12 +8,12 @@ from __future__ import annotations
 from flask import request
 from werkzeug.datastructures import FileStorage
 
-from indexer.curation.categories import memes_of, move_as_found
+from indexer.curation.categories import memes_of, resolve_by_moving
 from indexer.curation.undo import undo
 from indexer.inbox.accept import accept, undo_decision
 from indexer.inbox.receive import receive
 from search.catalogue import Upload, Verdict, VerdictKind
-from search.categories.issues import Finding
+from search.categories.issues import Issue
 from search.errors import MemeticaError, WrongUse
 from web.background.categories import category_workers, suggest_for
 from web.background.inbox import inbox_workers
@@ -81,11 +81,11 @@ def suggestions_for(upload: Upload) -> SuggestedCategories:
     return suggest_categories(catalogue, upload, suggestion)
 
 
-def move_memes(finding: Finding, *, category: str) -> Verdict:
+def move_memes(finding: Issue, *, category: str) -> Verdict:
     """Move the memes of a category issue to another category, and have the suggester and the index updated."""
     workspace = site().workspace
     memes = memes_of(workspace.catalogue, finding)
-    verdict = move_as_found(workspace, finding, category=category)
+    verdict = resolve_by_moving(workspace, finding, category=category)
     category_workers().mark_changed(meme.id for meme in memes)
     category_workers().wake_indexing()
     return verdict

@@ -1,4 +1,4 @@
-"""What looks wrong in the categories now, and what the curator says of it: moved, or right and never asked again."""
+"""The open issues of the categories, and the curator's decisions on them: move the memes, or dismiss the issue."""
 
 from __future__ import annotations
 
@@ -8,52 +8,54 @@ from datetime import datetime
 from typing import Any
 
 from indexer.curation.move import move_memes
-from indexer.stages.train_categories import read_health
+from indexer.stages.train_categories import read_issues
 from search.catalogue import Catalogue, Verdict, VerdictKind
-from search.categories.issues import Ailment, Finding, still_open
+from search.categories.issues import Issue, IssueKind, open_issues
 from search.errors import WrongUse
 from search.meme import Meme
 from search.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What was found when the categories were last learnt, at a time and of so many memes, and is open still.
-
-    `newer` memes came since.
-    """
+class IssueReport:
+    """The issues of the last training that are still open, its time, and how many memes it saw."""
 
     at: datetime
     memes: int
-    newer: int
-    open: Sequence[Finding]
+    newer: int  # memes that came after the training
+    open: Sequence[Issue]
 
 
-def open_findings(workspace: Workspace) -> Findings | None:
-    """Return the findings that are true and not settled, the surest first of each kind; None before any learning.
+def find_open_issues(workspace: Workspace) -> IssueReport | None:
+    """Return the issues that still apply and are not settled, most certain first in each kind; None before training.
 
-    One about memes that have gone, or lie elsewhere by now, is about those that are left, or is none.
+    Memes that are gone or were moved are left out of an issue; an issue with fewer than half of its memes is dropped.
+
+    >>> report = find_open_issues(workspace)
+    >>> report is None or report.memes > 0
+    True
     """
-    kept = read_health(workspace.settings)
-    if kept is None:
+    stored = read_issues(workspace)
+    if stored is None:
         return None
     try:
-        found = [_finding(row) for row in kept["findings"]]
-        at, memes = datetime.fromisoformat(kept["at"]), int(kept["memes"])
+        found = [_issue(row) for row in stored["issues"]]
+        at, memes = datetime.fromisoformat(stored["at"]), int(stored["memes"])
     except (KeyError, TypeError, ValueError):
-        return None  # of another version: it is learnt again
-    known = {name for name, _, _ in workspace.catalogue.memes.categories()}
-    place: dict[str, set[str]] = {}
-    shown = 0
+        return None  # written by another version: the next training writes it again
+    categories = {name for name, _, _ in workspace.catalogue.memes.categories()}
+    categories_of: dict[str, set[str]] = {}
+    decoded = 0
     for meme in workspace.catalogue.memes.everything():
-        shown += meme.has_thumbnail
-        place.setdefault(meme.content_hash, set()).add(meme.category)
-    settled = settled_findings(workspace.catalogue)
-    return Findings(at, memes, max(0, shown - memes), list(still_open(list(_true(found, place, known)), settled)))
+        decoded += meme.has_thumbnail
+        categories_of.setdefault(meme.content_hash, set()).add(meme.category)
+    settled = settled_issues(workspace.catalogue)
+    current = list(_still_true(found, categories_of, categories))
+    return IssueReport(at, memes, max(0, decoded - memes), list(open_issues(current, settled)))
 
 
-def settled_findings(catalogue: Catalogue) -> list[tuple[str, frozenset[str]]]:
-    """Return what standing verdicts about categories are about, and the content hashes of each."""
+def settled_issues(catalogue: Catalogue) -> list[tuple[str, frozenset[str]]]:
+    """Return the subject and the content hashes of each standing verdict on categories."""
     return [
         (one.about, frozenset(one.contents))
         for one in catalogue.verdicts.standing()
@@ -61,34 +63,34 @@ def settled_findings(catalogue: Catalogue) -> list[tuple[str, frozenset[str]]]:
     ]
 
 
-def memes_of(catalogue: Catalogue, finding: Finding) -> list[Meme]:
-    """Return the memes that a finding is about and that are where it says, in its order."""
-    found = (meme for content in finding.memes for meme in catalogue.memes.with_content(content))
-    return [meme for meme in found if meme.category == finding.category]
+def memes_of(catalogue: Catalogue, issue: Issue) -> list[Meme]:
+    """Return the memes of an issue that are still in its category, in its order."""
+    found = (meme for content in issue.memes for meme in catalogue.memes.with_content(content))
+    return [meme for meme in found if meme.category == issue.category]
 
 
-def file_right(catalogue: Catalogue, finding: Finding) -> Verdict:
-    """Write to the ledger that a finding is wrong, so that it is never asked again, and return the line."""
-    memes = memes_of(catalogue, finding)
+def dismiss_issue(catalogue: Catalogue, issue: Issue) -> Verdict:
+    """Record that an issue's memes are in the right category, so that it is never proposed again."""
+    memes = memes_of(catalogue, issue)
     if not memes:
-        raise WrongUse("Its memes are not there any more.")
+        raise WrongUse("The memes of this issue are gone.", hint="Reload the list of issues.")
     return catalogue.verdicts.add(
         VerdictKind.RIGHT,
         [meme.content_hash for meme in memes],
         paths=[meme.path for meme in memes],
-        note=finding.category if finding.kind in (Ailment.CONFUSED, Ailment.NEAR_EMPTY) else "",
-        about=finding.about,
+        note=issue.category if issue.kind in (IssueKind.CONFUSED, IssueKind.NEAR_EMPTY) else "",
+        about=issue.about,
     )
 
 
-def move_as_found(workspace: Workspace, finding: Finding, *, category: str) -> Verdict:
-    """Move the memes of a finding to a category and return the ledger's line; raises what `move_memes` does."""
-    return move_memes(workspace, memes_of(workspace.catalogue, finding), category=category, about=finding.about)
+def resolve_by_moving(workspace: Workspace, issue: Issue, *, category: str) -> Verdict:
+    """Move the memes of an issue to a category and return the verdict; raises the errors of a move."""
+    return move_memes(workspace, memes_of(workspace.catalogue, issue), category=category, about=issue.about)
 
 
-def _finding(row: dict[str, Any]) -> Finding:
-    return Finding(
-        Ailment(row["kind"]),
+def _issue(row: dict[str, Any]) -> Issue:
+    return Issue(
+        IssueKind(row["kind"]),
         row["category"],
         row["target"],
         tuple(row["memes"]),
@@ -98,9 +100,9 @@ def _finding(row: dict[str, Any]) -> Finding:
     )
 
 
-def _true(found: Sequence[Finding], place: dict[str, set[str]], known: set[str]) -> Iterator[Finding]:
-    for one in found:
-        left = tuple(content for content in one.memes if one.category in place.get(content, ()))
-        gone = one.kind is not Ailment.GROUP and one.target not in known
-        if left and not gone and 2 * len(left) >= len(one.memes):
+def _still_true(issues: Sequence[Issue], categories_of: dict[str, set[str]], categories: set[str]) -> Iterator[Issue]:
+    for one in issues:
+        left = tuple(content for content in one.memes if one.category in categories_of.get(content, ()))
+        target_is_gone = one.kind is not IssueKind.GROUP and one.target not in categories
+        if left and not target_is_gone and 2 * len(left) >= len(one.memes):
             yield one if len(left) == len(one.memes) else replace(one, memes=left)

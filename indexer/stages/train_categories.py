@@ -1,7 +1,7 @@
-"""Trains the category model: `python -m indexer.stages.train_categories DATA LIBRARY` does so in its own process.
+"""Train the category model; `python -m indexer.stages.train_categories DATA LIBRARY OPTIONS` does it in a process.
 
-A whole learning takes seconds at a thousand memes and a minute at tens of thousands, and more memory than a server
-should keep; so it happens apart. What comes in from then on is learnt in place, in well under a second.
+Training takes seconds at a thousand memes and a minute at tens of thousands, and more memory than a server should keep;
+so it runs in a child process. Memes that come later are added to the model in place, in well under a second.
 """
 
 from __future__ import annotations
@@ -19,155 +19,159 @@ from numpy.typing import NDArray
 from indexer.work.child_process import OnStart, child_main, run_child
 from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, open_catalogue
-from search.categories.features import Known, Traits, library_traits, some_traits, traits_of_picture
-from search.categories.model import PARENT, Model
-from search.categories.persistence import marks_of, read_model, write_model
+from search.categories.features import Examples, Features, examples_of, library_examples, picture_features
+from search.categories.model import CategoryModel
+from search.categories.persistence import example_hashes, read_model, write_model
 from search.categories.suggester import Suggester
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_text_encoder
-from search.errors import DataFolderError, ModelUnavailable
+from search.errors import ModelUnavailable
 from search.images.fingerprints import LOOK, PDQ
+from search.meme import CATEGORY_SEPARATOR
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
 
-HEALTH_FILE = "health.json"
-DRIFT = 0.1  # share of the examples that may have come or gone before all is learnt anew
+ISSUES_FILE = "category-issues.json"
+DRIFT = 0.1  # share of the examples that may have changed before the model is trained from scratch
 
 
-def learn(workspace: Workspace, *, encoder: TextEncoder) -> Model:
-    """Learn the library's categories, keep the model and what looks wrong beside it, and return the model.
+def train_categories(workspace: Workspace, *, encoder: TextEncoder) -> CategoryModel:
+    """Train the category model, audit the categories, store both, and return the model.
 
     Raises DataFolderError when they cannot be written.
     """
-    # These bring libraries that nothing else needs and that are slow to import.
-    from search.categories.audit import findings
-    from search.categories.splits import groups_of
+    # scikit-learn and cleanlab are slow to import and needed for training alone.
+    from search.categories.library_audit import audit
+    from search.categories.splits import split_groups
     from search.categories.training import fit
 
     workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     with workspace.catalogue.snapshot():
-        known = library_traits(workspace.catalogue, encoder=encoder.name)
-        memes = {meme.id: meme for meme in workspace.catalogue.memes.many(known.ids.tolist())}
-        alike = [
+        examples = library_examples(workspace.catalogue, encoder=encoder.name)
+        memes = {meme.id: meme for meme in workspace.catalogue.memes.many(examples.ids.tolist())}
+        pairs = [
             pair.key for pair in workspace.catalogue.pairs.all() if pair.tier is not None and pair.tier.is_duplicate
         ]
-    duplicates, variants = groups_of(known, alike)
-    model, held = fit(
-        known,
-        names=names_of(known.categories, encoder=encoder),
+    duplicates, variants = split_groups(examples, pairs)
+    model, held_out = fit(
+        examples,
+        names=embed_names(examples.categories, encoder=encoder),
         duplicates=duplicates,
         variants=variants,
         precision=workspace.settings.suggest_precision,
     )
-    found = findings(known, held, memes, groups=duplicates)
-    said = {
+    report = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "memes": len(known),
-        "categories": len(held.categories),
-        "findings": [asdict(one) for one in found],
+        "memes": len(examples),
+        "categories": len(held_out.categories),
+        "issues": [asdict(issue) for issue in audit(examples, held_out, memes, duplicates=duplicates)],
     }
-    models = workspace.models
-    write_model(models, model, encoder=encoder.name, marks=marks_of(zip(known.contents, known.categories, strict=True)))
-    try:
-        write_atomically(models / HEALTH_FILE, json.dumps(said, ensure_ascii=False).encode())
-    except OSError as error:
-        raise DataFolderError(
-            f"The folder of models {models} cannot be written: {error.strerror or error}.", hint="Make room."
-        ) from error
+    write_model(workspace.models, model, encoder=encoder.name, hashes=_hashes_of(examples))
+    write_atomically(workspace.models / ISSUES_FILE, json.dumps(report, ensure_ascii=False).encode())
     return model
 
 
-def learn_apart(settings: Settings, *, on_start: OnStart = lambda child: None) -> None:
-    """Do what `learn` does in a process of its own, whose memory is gone afterwards; raise ModelUnavailable.
+def train_in_child_process(settings: Settings, *, on_start: OnStart = lambda child: None) -> None:
+    """Do what `train_categories` does in a child process, which frees its memory afterwards; raise ModelUnavailable.
 
-    `begun` gets the process, so that it can be ended. It ends with this one, however that ends.
+    `on_start` receives the process, so that the caller can end it. The child ends when this process ends.
     """
-    given = json.dumps({"text_encoder": settings.text_encoder, "suggest_precision": settings.suggest_precision})
+    options = json.dumps({"text_encoder": settings.text_encoder, "suggest_precision": settings.suggest_precision})
     reason = run_child(
-        "indexer.stages.train_categories", str(settings.data), str(settings.library), given, on_start=on_start
+        "indexer.stages.train_categories", str(settings.data), str(settings.library), options, on_start=on_start
     )
     if reason is not None:
         raise ModelUnavailable(
-            f"The categories cannot be learnt: {reason}", hint="`memetica health --again` says more."
+            f"The category model cannot be trained: {reason}", hint="`memetica health --again` shows the whole error."
         )
 
 
 def open_suggester(
-    workspace: Workspace, *, encoder: TextEncoder, learn_all: Callable[[], object] | None = None
+    workspace: Workspace, *, encoder: TextEncoder, train: Callable[[], object] | None = None
 ) -> Suggester:
-    """Return a suggester that knows the library as it is now, learning what has to be learnt.
+    """Return a suggester over the library as it is now, training first where needed.
 
-    All is learnt anew where nothing was or much has changed since, by `learn_all` or else here. Raises ModelUnavailable
-    or DataFolderError.
+    The model is trained from scratch where there is none or where more than a share of DRIFT of the examples changed,
+    by `train` or else in this process; smaller changes are added in place. Raises ModelUnavailable or DataFolderError.
+
+    >>> suggester = open_suggester(workspace, encoder=encoder)
+    >>> len(suggester.examples) > 0
+    True
     """
     workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
-    models = workspace.models
     with workspace.catalogue.snapshot():
-        known = library_traits(workspace.catalogue, encoder=encoder.name)
-    marks = marks_of(zip(known.contents, known.categories, strict=True))
-    kept = read_model(models, encoder=encoder.name)
-    if kept is None or _drifted(kept[1], marks):
-        if learn_all is None:
-            learn(workspace, encoder=encoder)
+        examples = library_examples(workspace.catalogue, encoder=encoder.name)
+    hashes = _hashes_of(examples)
+    stored = read_model(workspace.models, encoder=encoder.name)
+    if stored is None or _has_drifted(stored[1], hashes):
+        if train is None:
+            train_categories(workspace, encoder=encoder)
         else:
-            learn_all()
-        kept = read_model(models, encoder=encoder.name)
-        if kept is None:
-            raise ModelUnavailable("What was learnt of the categories cannot be read.", hint="Delete it and try again.")
-    model, learnt = kept
-    return Suggester(model if np.array_equal(learnt, marks) else _again(model, known, encoder=encoder), known)
+            train()
+        stored = read_model(workspace.models, encoder=encoder.name)
+        if stored is None:
+            raise ModelUnavailable(
+                "The trained category model cannot be read.", hint=f"Delete {workspace.models} and try again."
+            )
+    model, trained = stored
+    return Suggester(model if np.array_equal(trained, hashes) else _refit(model, examples, encoder=encoder), examples)
 
 
-def brought_up_to_date(
+def update_suggester(
     suggester: Suggester, catalogue: Catalogue, ids: Sequence[int], *, encoder: TextEncoder
 ) -> Suggester:
-    """Return a suggester that has learnt some memes as they are now, and forgotten those that are gone."""
-    changed = some_traits(catalogue, ids, encoder=encoder.name)
-    staying = np.flatnonzero(~np.isin(suggester.known.ids, np.array(list(ids), np.int64)))
-    known = suggester.known.of(staying).joined(changed)
-    return Suggester(_again(suggester.model, known, encoder=encoder), known)
+    """Return a suggester trained on these memes as they are now; those that are gone are left out."""
+    changed = examples_of(catalogue, ids, encoder=encoder.name)
+    unchanged = np.flatnonzero(~np.isin(suggester.examples.ids, np.array(list(ids), np.int64)))
+    examples = suggester.examples.of(unchanged).joined(changed)
+    return Suggester(_refit(suggester.model, examples, encoder=encoder), examples)
 
 
-def traits_of_upload(fingerprints: Sequence[FingerprintRecord], text: str, *, encoder: TextEncoder) -> Traits:
-    """Return the traits of a picture that is not in the library: its fingerprints, and the text read in it."""
-    own = sorted(fingerprints, key=lambda one: one.frame)
-    return traits_of_picture(
+def upload_features(fingerprints: Sequence[FingerprintRecord], text: str, *, encoder: TextEncoder) -> Features:
+    """Return the features of a picture outside the library, from its fingerprints and the text read in it."""
+    by_frame = sorted(fingerprints, key=lambda one: one.frame)
+    return picture_features(
         encoder.encode([text]) if text.strip() else None,
-        [one.bits for one in own if one.algorithm == LOOK],
-        [one.bits for one in own if one.algorithm == PDQ],
+        [one.bits for one in by_frame if one.algorithm == LOOK],
+        [one.bits for one in by_frame if one.algorithm == PDQ],
         dimensions=encoder.dimensions,
     )
 
 
-def names_of(categories: Sequence[str], *, encoder: TextEncoder) -> dict[str, NDArray[np.float32]]:
+def embed_names(categories: Sequence[str], *, encoder: TextEncoder) -> dict[str, NDArray[np.float32]]:
     """Return the embedding of each category's name ([d])."""
-    every = sorted(set(categories))
-    return dict(zip(every, encoder.encode([one.replace(PARENT, ", ") for one in every]), strict=True))
+    names = sorted(set(categories))
+    return dict(zip(names, encoder.encode([name.replace(CATEGORY_SEPARATOR, ", ") for name in names]), strict=True))
 
 
-def read_health(settings: Settings) -> dict[str, Any] | None:
-    """Return what was found when the categories were last learnt, as JSON has it; None before that."""
+def read_issues(workspace: Workspace) -> dict[str, Any] | None:
+    """Return the issues that the last training found, as JSON; None before the first training."""
     try:
-        found = json.loads((settings.data / "models" / HEALTH_FILE).read_text("utf-8"))
+        found = json.loads((workspace.models / ISSUES_FILE).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
 
 
-def _again(model: Model, known: Known, *, encoder: TextEncoder) -> Model:
-    from search.categories.training import fit_again
-
-    return fit_again(model, known, names=names_of(known.categories, encoder=encoder))
+def _hashes_of(examples: Examples) -> NDArray[np.uint64]:
+    return example_hashes(zip(examples.contents, examples.categories, strict=True))
 
 
-def _drifted(learnt: NDArray[np.uint64], now: NDArray[np.uint64]) -> bool:
-    return len(np.setxor1d(learnt, now)) > DRIFT * max(len(learnt), 20)
+def _refit(model: CategoryModel, examples: Examples, *, encoder: TextEncoder) -> CategoryModel:
+    # scikit-learn is slow to import, and most suggesters open without training.
+    from search.categories.training import refit
+
+    return refit(model, examples, names=embed_names(examples.categories, encoder=encoder))
 
 
-def _main(data: str, library: str, given: str) -> None:
-    settings = load_settings({"data": Path(data), "library": Path(library), **json.loads(given)}, environ={})
+def _has_drifted(trained: NDArray[np.uint64], now: NDArray[np.uint64]) -> bool:
+    return len(np.setxor1d(trained, now)) > DRIFT * max(len(trained), 20)
+
+
+def _main(data: str, library: str, options: str) -> None:
+    settings = load_settings({"data": Path(data), "library": Path(library), **json.loads(options)}, environ={})
     with open_catalogue(settings, create=False) as catalogue:
-        learn(Workspace(settings, catalogue), encoder=load_text_encoder(settings))
+        train_categories(Workspace(settings, catalogue), encoder=load_text_encoder(settings))
 
 
 if __name__ == "__main__":

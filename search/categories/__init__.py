@@ -1,1 +1,5 @@
-"""Which category a new meme belongs in, how sure that is, and which memes and categories look wrong."""
+"""Categories: train a model on the library, suggest categories for new memes, audit those of the library."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

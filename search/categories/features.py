@@ -1,6 +1,7 @@
-"""What a new upload has that can tell its category: the words in it, how it looks, its template. No description.
+"""Features that predict a category: the embedding of the OCR text, the visual descriptor, the fingerprint's bits.
 
-Descriptions were written by models that were told the category: a suggestion learnt from them would read the answer.
+Descriptions are left out: they were written by models that knew the category, so a classifier trained on them would
+read the answer.
 """
 
 from __future__ import annotations
@@ -15,106 +16,115 @@ from search.catalogue import Catalogue
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
 from search.meme import Field, Meme
 
-# What each kind of trait weighs beside the others; tuned on one half of the memes by `benchmarks/categories.py`.
-WORDS, LOOKS, TEMPLATE = 1.0, 2.0, 0.5
+# Lengths of the parts of a row, which weight them; tuned on one half of the memes by `benchmarks/categories.py`.
+TEXT_WEIGHT, DESCRIPTOR_WEIGHT, FINGERPRINT_WEIGHT = 1.0, 2.0, 0.5
 Rows = NDArray[np.float32]  # [n, d]
 Places = NDArray[np.int64]  # positions in a list of memes
 
 
 @dataclass(frozen=True)
-class Traits:
-    """Memes by their traits, a row each: the meaning of their words, their look, and their fingerprint's bits.
+class Features:
+    """Feature rows of memes: text embedding, visual descriptor and fingerprint bits side by side.
 
-    Each part has the length of its weight, or is zeros where a meme has no such trait. They lie side by side in `rows`
-    ([n, dimensions + LOOK_DIMENSIONS + PDQ_BITS]), and the parts are views of it.
+    `rows` is [n, dimensions + LOOK_DIMENSIONS + PDQ_BITS] float32. Each part is scaled to the length of its weight, or
+    is zeros where a meme lacks it; `words`, `descriptors` and `bits` are views.
+
+    >>> features = combine_features(np.ones((1, 4)), np.ones((1, LOOK_DIMENSIONS)), np.ones((1, PDQ_BITS)))
+    >>> len(features), features.words.tolist()
+    (1, [[0.5, 0.5, 0.5, 0.5]])
     """
 
     rows: Rows
-    dimensions: int  # of the meaning
+    dimensions: int  # of the text embedding
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def words(self) -> Rows:
-        """The meaning of the words, [n, dimensions]."""
+        """The text embeddings, [n, dimensions], of length TEXT_WEIGHT."""
         return self.rows[:, : self.dimensions]
 
     @property
-    def looks(self) -> Rows:
-        """The looks, [n, LOOK_DIMENSIONS], of length LOOKS."""
+    def descriptors(self) -> Rows:
+        """The visual descriptors, [n, LOOK_DIMENSIONS], of length DESCRIPTOR_WEIGHT."""
         return self.rows[:, self.dimensions : self.dimensions + LOOK_DIMENSIONS]
 
     @property
     def bits(self) -> Rows:
-        """The fingerprints, [n, PDQ_BITS], of length TEMPLATE; positive where a bit is set."""
+        """The fingerprints, [n, PDQ_BITS], of length FINGERPRINT_WEIGHT; positive where a bit is set."""
         return self.rows[:, self.dimensions + LOOK_DIMENSIONS :]
 
-    def of(self, places: Places | NDArray[np.bool_] | slice) -> Traits:
-        """Return the traits of some of the memes."""
-        return Traits(self.rows[places], self.dimensions)
+    def of(self, places: Places | NDArray[np.bool_] | slice) -> Features:
+        """Return the features of some of the memes."""
+        return Features(self.rows[places], self.dimensions)
 
-    def look_cosines(self, others: Traits) -> Rows:
-        """Return how alike each looks to each of others, [n, m]."""
-        found: Rows = self.looks @ others.looks.T / np.float32(LOOKS * LOOKS)
+    def descriptor_cosines(self, others: Features) -> Rows:
+        """Return the cosine of each visual descriptor with each of others, [n, m]."""
+        found: Rows = self.descriptors @ others.descriptors.T / np.float32(DESCRIPTOR_WEIGHT * DESCRIPTOR_WEIGHT)
         return found
 
 
 @dataclass(frozen=True)
-class Known:
-    """The memes that there are to learn from: [n] each."""
+class Examples:
+    """The memes to train on, with their features and categories; [n] each."""
 
     ids: Places
     contents: tuple[str, ...]  # content hashes
     categories: tuple[str, ...]
-    traits: Traits
+    features: Features
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def of(self, places: Places) -> Known:
-        """Return some of them."""
-        return Known(
+    def of(self, places: Places) -> Examples:
+        """Return some of the examples."""
+        return Examples(
             self.ids[places],
             tuple(self.contents[place] for place in places),
             tuple(self.categories[place] for place in places),
-            self.traits.of(places),
+            self.features.of(places),
         )
 
-    def joined(self, more: Known) -> Known:
-        """Return these and more."""
-        return Known(
+    def joined(self, more: Examples) -> Examples:
+        """Return these examples and more."""
+        return Examples(
             np.concatenate([self.ids, more.ids]),
             self.contents + more.contents,
             self.categories + more.categories,
-            Traits(np.concatenate([self.traits.rows, more.traits.rows]), self.traits.dimensions),
+            Features(np.concatenate([self.features.rows, more.features.rows]), self.features.dimensions),
         )
 
 
-def traits_of(words: Rows, looks: Rows, bits: Rows) -> Traits:
-    """Return traits from their parts, a row each of any length: [n, d], [n, LOOK_DIMENSIONS], [n, PDQ_BITS]."""
-    weighed = ((words, WORDS), (looks, LOOKS), (bits, TEMPLATE))
-    rows = np.empty((len(words), sum(part.shape[1] for part, _ in weighed)), np.float32)
+def combine_features(words: Rows, descriptors: Rows, bits: Rows) -> Features:
+    """Return features from their parts, rows of any length: [n, d], [n, LOOK_DIMENSIONS], [n, PDQ_BITS]."""
+    weighted = ((words, TEXT_WEIGHT), (descriptors, DESCRIPTOR_WEIGHT), (bits, FINGERPRINT_WEIGHT))
+    rows = np.empty((len(words), sum(part.shape[1] for part, _ in weighted)), np.float32)
     start = 0
-    for part, weight in weighed:
+    for part, weight in weighted:
         rows[:, start : start + part.shape[1]] = unit(part) * np.float32(weight)
         start += part.shape[1]
-    return Traits(rows, words.shape[1])
+    return Features(rows, words.shape[1])
 
 
-def traits_of_picture(
-    words: Rows | None, looks: Sequence[bytes], prints: Sequence[bytes], *, dimensions: int
-) -> Traits:
-    """Return the traits of one picture: embeddings of its words ([m, dimensions]), fingerprints of its frames."""
-    return traits_of(
+def picture_features(
+    words: Rows | None, descriptors: Sequence[bytes], prints: Sequence[bytes], *, dimensions: int
+) -> Features:
+    """Return the features of one picture from its text embeddings ([m, dimensions]) and its frames' fingerprints."""
+    return combine_features(
         np.zeros((1, dimensions), np.float32) if words is None else words.sum(axis=0, keepdims=True),
-        _look_of(looks)[None],
+        _sum_descriptors(descriptors)[None],
         _bits_of(prints)[None],
     )
 
 
-def library_traits(catalogue: Catalogue, *, encoder: str, fields: Collection[Field] = (Field.OCR,)) -> Known:
-    """Return the present memes that were decoded, by id, with their traits; `fields` are those whose texts are read."""
+def library_examples(catalogue: Catalogue, *, encoder: str, fields: Collection[Field] = (Field.OCR,)) -> Examples:
+    """Return the present, decoded memes by id, with features; `fields` are those whose texts are used.
+
+    >>> examples = library_examples(workspace.catalogue, encoder=encoder.name)
+    >>> len(examples) == len(examples.categories) == len(examples.features)
+    True
+    """
     memes = sorted((meme for meme in catalogue.memes.everything() if meme.has_thumbnail), key=lambda meme: meme.id)
     place = {meme.id: at for at, meme in enumerate(memes)}
     words = np.zeros((len(memes), catalogue.embeddings.dimensions(encoder)), np.float32)
@@ -122,47 +132,47 @@ def library_traits(catalogue: Catalogue, *, encoder: str, fields: Collection[Fie
         owners, vectors = catalogue.embeddings.of_field(encoder, field)
         rows = np.array([place.get(int(id), -1) for id in owners], np.int64)
         np.add.at(words, rows[rows >= 0], vectors[rows >= 0].astype(np.float32))
-    looks = np.zeros((len(memes), LOOK_DIMENSIONS), np.float32)
+    descriptors = np.zeros((len(memes), LOOK_DIMENSIONS), np.float32)
     for id, _, blob in catalogue.pictures.fingerprints(LOOK):
         if id in place:
-            looks[place[id]] += np.frombuffer(blob, "<f2").astype(np.float32)
+            descriptors[place[id]] += np.frombuffer(blob, "<f2").astype(np.float32)
     bits = np.zeros((len(memes), PDQ_BITS), np.float32)
     for id, frame, blob in catalogue.pictures.fingerprints(PDQ):
         if id in place and frame == 0:
             bits[place[id]] = _bits_of([blob])
-    return _known(memes, traits_of(words, looks, bits))
+    return _examples(memes, combine_features(words, descriptors, bits))
 
 
-def some_traits(catalogue: Catalogue, ids: Sequence[int], *, encoder: str) -> Known:
-    """Return what `library_traits` does, of a few memes alone."""
+def examples_of(catalogue: Catalogue, ids: Sequence[int], *, encoder: str) -> Examples:
+    """Return the same as `library_examples` for a few memes."""
     memes = sorted((meme for meme in catalogue.memes.many(ids) if meme.has_thumbnail), key=lambda meme: meme.id)
     dimensions = catalogue.embeddings.dimensions(encoder)
     found = [np.empty((0, dimensions + LOOK_DIMENSIONS + PDQ_BITS), np.float32)]
     for meme in memes:
         passages = [row for row in catalogue.texts.passages_of([meme.id]) if row.passage.field is Field.OCR]
         vectors = catalogue.embeddings.get(encoder, [row.input_hash for row in passages])
-        one = traits_of_picture(
+        one = picture_features(
             np.stack([vectors[row.input_hash] for row in passages if row.input_hash in vectors]) if vectors else None,
             catalogue.pictures.fingerprints_of(meme.content_hash, LOOK),
             catalogue.pictures.fingerprints_of(meme.content_hash, PDQ),
             dimensions=dimensions,
         )
         found.append(one.rows)
-    return _known(memes, Traits(np.concatenate(found), dimensions))
+    return _examples(memes, Features(np.concatenate(found), dimensions))
 
 
-def _known(memes: Sequence[Meme], traits: Traits) -> Known:
-    return Known(
+def _examples(memes: Sequence[Meme], features: Features) -> Examples:
+    return Examples(
         np.array([meme.id for meme in memes], np.int64),
         tuple(meme.content_hash for meme in memes),
         tuple(meme.category for meme in memes),
-        traits,
+        features,
     )
 
 
-def _look_of(looks: Sequence[bytes]) -> NDArray[np.float32]:
+def _sum_descriptors(descriptors: Sequence[bytes]) -> NDArray[np.float32]:
     found = np.zeros(LOOK_DIMENSIONS, np.float32)
-    for blob in looks:
+    for blob in descriptors:
         found += np.frombuffer(blob, "<f2").astype(np.float32)
     return found
 
@@ -175,7 +185,7 @@ def _bits_of(prints: Sequence[bytes]) -> NDArray[np.float32]:
 
 
 def unit(rows: Rows) -> Rows:
-    """Return rows of length 1; a row of zeros stays one."""
+    """Return rows scaled to length 1; a row of zeros stays zeros."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     found: Rows = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
     return found

@@ -1,4 +1,4 @@
-"""Findings about categories: what may be wrong, what would mend it, and which of them are settled."""
+"""Issues of a library's categories: what may be wrong, what would fix it, and what the curator has settled."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Ailment(StrEnum):
-    """What may be wrong."""
+class IssueKind(StrEnum):
+    """What may be wrong in the categories of a library."""
 
     MISFILED = "misfiled"
     CONFUSED = "confused"
@@ -18,14 +18,18 @@ class Ailment(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something that looks wrong: what would mend it is to move `memes` (content hashes) to the category `target`.
+class Issue:
+    """Something that looks wrong. The proposed fix is to move `memes` (content hashes) to the category `target`.
 
-    `category` is where they are; `target` is empty where only the curator can name it. `shown` are memes of the target
-    that speak for it. `score` ranks findings of a kind.
+    `category` is where the memes are; `target` is empty where only the curator can name it. `shown` are memes that
+    illustrate the issue. `score` ranks issues of a kind.
+
+    >>> issue = Issue(IssueKind.MISFILED, "Cats", "Dogs", ("a" * 64,), "Its picture looks like Dogs.", 0.9)
+    >>> issue.about, len(issue.key)
+    ('misfiled: Cats', 16)
     """
 
-    kind: Ailment
+    kind: IssueKind
     category: str
     target: str
     memes: tuple[str, ...]
@@ -35,29 +39,34 @@ class Finding:
 
     @property
     def about(self) -> str:
-        """What a verdict on it is about: the same as long as the same is proposed."""
-        if self.kind is Ailment.MISFILED:
+        """The subject of a verdict on the issue, the same as long as the proposal is the same."""
+        if self.kind is IssueKind.MISFILED:
             return f"{self.kind}: {self.category}"
-        if self.kind is Ailment.CONFUSED:
+        if self.kind is IssueKind.CONFUSED:
             return f"{self.kind}: {' | '.join(sorted((self.category, self.target)))}"
         return f"{self.kind}: {self.category}"
 
     @property
     def key(self) -> str:
-        """A name for it: the same for the same finding about the same memes."""
-        said = "\n".join((self.kind, self.category, self.target, *sorted(self.memes)))
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        """16 hex digits, the same for the same issue about the same memes."""
+        text = "\n".join((self.kind, self.category, self.target, *sorted(self.memes)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def still_open(found: Sequence[Finding], settled: Collection[tuple[str, frozenset[str]]]) -> Iterator[Finding]:
-    """Yield the findings that no verdict settles: `settled` are what verdicts are about, and their content hashes.
+def open_issues(found: Sequence[Issue], settled: Collection[tuple[str, frozenset[str]]]) -> Iterator[Issue]:
+    """Yield the issues that no verdict settles; `settled` are the subjects of verdicts and their content hashes.
 
-    Of a group, a verdict on half of its memes settles it: groups grow, and lose some.
+    A verdict on at least half of an issue's memes settles it, because groups grow and shrink. Verdicts on pairs of
+    categories and on small categories settle them whatever their memes are.
+
+    >>> issue = Issue(IssueKind.MISFILED, "Cats", "Dogs", ("a" * 64,), "", 0.9)
+    >>> len(list(open_issues([issue], []))), len(list(open_issues([issue], [(issue.about, frozenset(issue.memes))])))
+    (1, 0)
     """
     for one in found:
         mine = frozenset(one.memes)
         verdicts = [contents for about, contents in settled if about == one.about]
-        if one.kind in (Ailment.CONFUSED, Ailment.NEAR_EMPTY):
+        if one.kind in (IssueKind.CONFUSED, IssueKind.NEAR_EMPTY):
             if not verdicts:
                 yield one
         elif not any(len(mine & contents) * 2 >= len(mine) for contents in verdicts):

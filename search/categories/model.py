@@ -1,10 +1,9 @@
-"""From a meme's traits to the probability of each category, and from those to what can be said with confidence.
+"""The category model: from features to a probability of each category, and to what can be stated with confidence.
 
-Two regularised logistic regressions vote, one on the words alone and one on all traits, and so does the nearest meme of
-each category; how much each counts beside the size of the categories, and how sharp the answer is, was found on
-predictions for memes that were held out. It is found apart for memes whose like the library holds, where the look tells
-nearly everything, and for strangers, whom it misleads. Nothing here needs the library that fits: a server loads weights
-and multiplies.
+The scores of two regularised logistic regressions (on text alone, on all features), of the nearest meme of each
+category and of the categories' sizes are mixed. The weights of the mix are fitted on held-out predictions, separately
+for memes with a known template (the library holds something that looks like them, which decides nearly everything) and
+with an unknown one (where looks mislead). Prediction needs no scikit-learn: it loads weights and multiplies.
 """
 
 from __future__ import annotations
@@ -16,48 +15,49 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from search.categories.features import Rows, Traits
+from search.categories.features import Features, Rows
+from search.meme import CATEGORY_SEPARATOR
 
-KIN = 0.8  # least cosine of two looks for one to tell the other's category; templates held out stay below
-PARENT = " - "  # between the parts of a category's name, the parent first
-Probabilities = NDArray[np.float64]  # [n, categories], each row's sum is 1
+KNOWN_TEMPLATE_COSINE = 0.8  # least cosine of two visual descriptors of one template; held-out templates stay below
+
+Probabilities = NDArray[np.float64]  # [n, categories], each row sums to 1
 
 
-class Kinship(StrEnum):
-    """Whether the library holds anything that looks like a meme."""
+class Template(StrEnum):
+    """Whether the library holds a meme with the same template, that is, with a near visual descriptor."""
 
-    KIN = "kin"
-    STRANGER = "stranger"
+    KNOWN = "known"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Mix:
-    """What each vote counts: logits of words and of all traits, the nearest meme, the category's share."""
+class MixWeights:
+    """The weights of the scores: logits on text and on all features, nearest cosine, log share of the category."""
 
     words: float
-    everything: float
+    all_features: float
     nearest: float
     sizes: float
 
 
 @dataclass(frozen=True)
-class Votes:
-    """What speaks for each category, [n, categories] each: two models' logits, and the cosine of its nearest meme."""
+class ClassScores:
+    """The scores of each category, [n, categories] each: the logits of two models, the cosine of its nearest meme."""
 
     words: NDArray[np.float64]
-    everything: NDArray[np.float64]
+    all_features: NDArray[np.float64]
     nearest: NDArray[np.float64]
 
-    def of(self, those: NDArray[np.bool_]) -> Votes:
-        """Return the votes on some of the memes."""
-        return Votes(self.words[those], self.everything[those], self.nearest[those])
+    def of(self, chosen: NDArray[np.bool_]) -> ClassScores:
+        """Return the scores of some of the memes."""
+        return ClassScores(self.words[chosen], self.all_features[chosen], self.nearest[chosen])
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearModel:
     """A linear model: `weights` [categories, D] and `bias` [categories], float32.
 
-    Where it has `axes` ([D, W]), rows of width W are seen along those alone.
+    With `axes` ([D, W]), rows of width W are projected on them first.
     """
 
     weights: Rows
@@ -65,75 +65,92 @@ class Linear:
     axes: Rows | None = None
 
     def logits(self, rows: Rows) -> NDArray[np.float64]:
-        """Return each category's logit for each row, [n, categories]."""
-        seen = rows if self.axes is None else rows @ self.axes.T
-        found: NDArray[np.float64] = (seen @ self.weights.T + self.bias).astype(np.float64)
+        """Return the logit of each category for each row, [n, categories]."""
+        projected = rows if self.axes is None else rows @ self.axes.T
+        found: NDArray[np.float64] = (projected @ self.weights.T + self.bias).astype(np.float64)
         return found
 
 
 @dataclass(frozen=True)
-class Model:
-    """What was learnt; `least` is the probability from which a category is named as sure, none where never."""
+class CategoryModel:
+    """The trained model. A category at or above its threshold is stated as sure; a threshold of None means never."""
 
     categories: tuple[str, ...]
     sizes: NDArray[np.int64]  # examples of each category
-    words: Linear
-    everything: Linear
-    mixes: Mapping[Kinship, Mix]
-    least: Mapping[Kinship, float | None]
+    words: LinearModel
+    all_features: LinearModel
+    mix_weights: Mapping[Template, MixWeights]
+    thresholds: Mapping[Template, float | None]
     precision: float  # what is named as sure is right at least so often
 
-    def probabilities(self, traits: Traits, kin: NDArray[np.bool_], nearest: NDArray[np.float64]) -> Probabilities:
+    def probabilities(
+        self, features: Features, known_template: NDArray[np.bool_], nearest: NDArray[np.float64]
+    ) -> Probabilities:
         """Return the probability of each category, [n, categories].
 
-        `kin` says of each meme ([n]) whether the library's are like it, `nearest` ([n, categories]) how near each
-        category's nearest meme is: a cosine of traits, 0 where it has none.
+        `known_template` ([n]) tells for each meme whether the library holds its template, `nearest` ([n, categories])
+        is the cosine of the features with each category's nearest meme, 0 where it has none.
         """
-        votes = Votes(self.words.logits(traits.words), self.everything.logits(traits.rows), nearest)
-        return mixed(votes, self.sizes, kin, self.mixes)
+        scores = ClassScores(self.words.logits(features.words), self.all_features.logits(features.rows), nearest)
+        return combined_probabilities(scores, self.sizes, known_template, self.mix_weights)
 
 
-def mixed(
-    votes: Votes, sizes: NDArray[np.int64], kin: NDArray[np.bool_], mixes: Mapping[Kinship, Mix]
+def combined_probabilities(
+    scores: ClassScores,
+    sizes: NDArray[np.int64],
+    known_template: NDArray[np.bool_],
+    mix_weights: Mapping[Template, MixWeights],
 ) -> Probabilities:
-    """Return probabilities from votes on n memes, the categories' sizes, and which memes are kin ([n])."""
-    found = np.empty_like(votes.words)
-    for kinship, those in ((Kinship.KIN, kin), (Kinship.STRANGER, ~kin)):
-        found[those] = mix_of(votes.of(those), sizes, mixes[kinship])
+    """Return probabilities from the scores of n memes, the categories' sizes, and which templates are known ([n])."""
+    found = np.empty_like(scores.words)
+    for template, chosen in ((Template.KNOWN, known_template), (Template.UNKNOWN, ~known_template)):
+        found[chosen] = mix_probabilities(scores.of(chosen), sizes, mix_weights[template])
     return found
 
 
-def mix_of(votes: Votes, sizes: NDArray[np.int64], mix: Mix) -> Probabilities:
-    """Return probabilities from votes by one mix."""
+def mix_probabilities(scores: ClassScores, sizes: NDArray[np.int64], mix: MixWeights) -> Probabilities:
+    """Return probabilities from scores by one set of weights."""
     return softmax(
-        mix.words * votes.words
-        + mix.everything * votes.everything
-        + mix.nearest * votes.nearest
-        + mix.sizes * log_shares(sizes)
+        mix.words * scores.words
+        + mix.all_features * scores.all_features
+        + mix.nearest * scores.nearest
+        + mix.sizes * log_priors(sizes)
     )
 
 
-def log_shares(sizes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the logarithm of each category's share of the memes; an empty one has half a meme."""
+def log_priors(sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the logarithm of each category's share of the memes; an empty category counts as half a meme."""
     shares: NDArray[np.float64] = np.log((sizes + 0.5) / (sizes + 0.5).sum())
     return shares
 
 
 def softmax(logits: NDArray[np.float64]) -> Probabilities:
-    """Return probabilities from logits, row by row."""
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    found: Probabilities = raised / raised.sum(axis=1, keepdims=True)
+    """Return probabilities from logits, row by row.
+
+    >>> softmax(np.array([[0.0, 0.0]])).tolist()
+    [[0.5, 0.5]]
+    """
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    found: Probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
     return found
 
 
 def parents_of(category: str) -> tuple[str, ...]:
-    """Return the categories above one, the nearest first: `TV - Star Trek` and `TV` for `TV - Star Trek - TNG`."""
-    parts = category.split(PARENT)
-    return tuple(PARENT.join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
+    """Return the parents of a category, the nearest first.
+
+    >>> parents_of("TV - Star Trek - TNG")
+    ('TV - Star Trek', 'TV')
+    """
+    parts = category.split(CATEGORY_SEPARATOR)
+    return tuple(CATEGORY_SEPARATOR.join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
 
 
-def with_parents(categories: Sequence[str], probabilities: NDArray[np.float64]) -> dict[str, float]:
-    """Return the probability of each category that has others below it: its own and all of theirs."""
+def parent_probabilities(categories: Sequence[str], probabilities: NDArray[np.float64]) -> dict[str, float]:
+    """Return the probability of each category with subcategories: its own and all of theirs.
+
+    >>> parent_probabilities(("TV", "TV - Star Trek", "Food"), np.array([0.25, 0.5, 0.25]))
+    {'TV': 0.75}
+    """
     found: dict[str, float] = {}
     for category, probability in zip(categories, probabilities, strict=True):
         for parent in parents_of(category):
@@ -144,17 +161,21 @@ def with_parents(categories: Sequence[str], probabilities: NDArray[np.float64]) 
     return found
 
 
-def sure_of(model: Model, probabilities: NDArray[np.float64], *, kin: bool) -> tuple[str | None, str | None]:
-    """Return the category that is sure, else the narrowest parent that is, each None where there is none.
+def confident_category(
+    model: CategoryModel, probabilities: NDArray[np.float64], *, known_template: bool
+) -> tuple[str | None, str | None]:
+    """Return the category that is sure, or else the narrowest sure parent; each is None where there is none.
 
     `probabilities` ([categories]) are of one meme.
     """
-    least = model.least[Kinship.KIN if kin else Kinship.STRANGER]
+    threshold = model.thresholds[Template.KNOWN if known_template else Template.UNKNOWN]
     if not len(model.categories):
         return None, None
     first = int(np.argmax(probabilities))
-    if least is not None and probabilities[first] >= least:
+    if threshold is not None and probabilities[first] >= threshold:
         return model.categories[first], None
-    parents = with_parents(model.categories, probabilities)
-    safe = [one for one in parents_of(model.categories[first]) if parents[one] >= max(model.precision, least or 0.0)]
+    parents = parent_probabilities(model.categories, probabilities)
+    safe = [
+        one for one in parents_of(model.categories[first]) if parents[one] >= max(model.precision, threshold or 0.0)
+    ]
     return None, safe[0] if safe else None

@@ -1,4 +1,4 @@
-"""What was learnt, kept in a file of the data folder: a cache, which can be deleted and learnt again."""
+"""Store the category model in the data folder: a cache, which can be deleted and trained again."""
 
 from __future__ import annotations
 
@@ -13,59 +13,74 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.atomic_write import atomic_file
-from search.categories.model import Kinship, Linear, Mix, Model
+from search.categories.model import CategoryModel, LinearModel, MixWeights, Template
 from search.images.fingerprints import LOOK, PDQ
 
-FORMAT = f"categories-2 {LOOK} {PDQ}"  # changes with whatever makes weights that were learnt before wrong
+FORMAT = f"categories-3 {LOOK} {PDQ}"  # change it whenever stored weights become invalid
 MODEL_FILE = "categories.npz"
 
 
-def marks_of(pairs: Iterable[tuple[str, str]]) -> NDArray[np.uint64]:
-    """Return a number for each content hash and its category, sorted: which examples there were."""
-    marks = [hashlib.blake2b(f"{content} {category}".encode(), digest_size=8).digest() for content, category in pairs]
-    return np.sort(np.frombuffer(b"".join(marks), np.uint64))
+def example_hashes(pairs: Iterable[tuple[str, str]]) -> NDArray[np.uint64]:
+    """Return a number for each pair of content hash and category, sorted ([n] uint64): they identify a training set.
+
+    >>> example_hashes([("a" * 64, "Cats")]).shape
+    (1,)
+    """
+    hashes = [hashlib.blake2b(f"{content} {category}".encode(), digest_size=8).digest() for content, category in pairs]
+    return np.sort(np.frombuffer(b"".join(hashes), np.uint64))
 
 
-def write_model(models: Path, model: Model, *, encoder: str, marks: NDArray[np.uint64]) -> None:
-    """Keep a model in a folder, whole or not at all; raise DataFolderError when it cannot be written."""
-    said = {
+def write_model(models: Path, model: CategoryModel, *, encoder: str, hashes: NDArray[np.uint64]) -> None:
+    """Write a model to a folder atomically; raise DataFolderError when it cannot be written."""
+    header = {
         "format": FORMAT,
         "encoder": encoder,
         "categories": model.categories,
-        "mixes": {kinship.value: asdict(mix) for kinship, mix in model.mixes.items()},
-        "least": {kinship.value: least for kinship, least in model.least.items()},
+        "mix_weights": {template.value: asdict(weights) for template, weights in model.mix_weights.items()},
+        "thresholds": {template.value: threshold for template, threshold in model.thresholds.items()},
         "precision": model.precision,
     }
     with atomic_file(models / MODEL_FILE) as out:
         np.savez(
             out,
-            said=np.frombuffer(json.dumps(said, ensure_ascii=False).encode(), np.uint8),
+            header=np.frombuffer(json.dumps(header, ensure_ascii=False).encode(), np.uint8),
             sizes=model.sizes,
             words=model.words.weights,
             words_bias=model.words.bias,
-            everything=model.everything.weights,
-            everything_bias=model.everything.bias,
-            axes=np.empty((0, 0), np.float32) if model.everything.axes is None else model.everything.axes,
-            marks=marks,
+            all_features=model.all_features.weights,
+            all_features_bias=model.all_features.bias,
+            axes=np.empty((0, 0), np.float32) if model.all_features.axes is None else model.all_features.axes,
+            hashes=hashes,
         )
 
 
-def read_model(models: Path, *, encoder: str) -> tuple[Model, NDArray[np.uint64]] | None:
-    """Return the model that is kept and the marks of its examples; None where there is none that can be used."""
+def stored_encoder(models: Path) -> str | None:
+    """Return the name of the text encoder that the stored model was trained with; None without a usable model."""
     try:
         with np.load(models / MODEL_FILE, allow_pickle=False) as kept:
-            said = json.loads(kept["said"].tobytes())
-            if (said["format"], said["encoder"]) != (FORMAT, encoder):
-                return None
-            model = Model(
-                tuple(said["categories"]),
-                kept["sizes"],
-                Linear(kept["words"], kept["words_bias"]),
-                Linear(kept["everything"], kept["everything_bias"], kept["axes"] if kept["axes"].size else None),
-                {Kinship(name): Mix(**mix) for name, mix in said["mixes"].items()},
-                {Kinship(name): least for name, least in said["least"].items()},
-                said["precision"],
-            )
-            return model, kept["marks"]
+            return str(json.loads(kept["header"].tobytes())["encoder"])
     except (OSError, ValueError, KeyError, BadZipFile, EOFError):
-        return None  # missing, of another version or damaged: it is learnt again
+        return None
+
+
+def read_model(models: Path, *, encoder: str) -> tuple[CategoryModel, NDArray[np.uint64]] | None:
+    """Return the stored model and the hashes of its examples; None where there is none that can be used."""
+    try:
+        with np.load(models / MODEL_FILE, allow_pickle=False) as kept:
+            header = json.loads(kept["header"].tobytes())
+            if (header["format"], header["encoder"]) != (FORMAT, encoder):
+                return None
+            model = CategoryModel(
+                tuple(header["categories"]),
+                kept["sizes"],
+                LinearModel(kept["words"], kept["words_bias"]),
+                LinearModel(
+                    kept["all_features"], kept["all_features_bias"], kept["axes"] if kept["axes"].size else None
+                ),
+                {Template(name): MixWeights(**weights) for name, weights in header["mix_weights"].items()},
+                {Template(name): threshold for name, threshold in header["thresholds"].items()},
+                header["precision"],
+            )
+            return model, kept["hashes"]
+    except (OSError, ValueError, KeyError, BadZipFile, EOFError):
+        return None  # missing, of another version or damaged: train again

@@ -1,4 +1,4 @@
-"""Which memes belong together when a library is parted into what is learnt from and what is asked."""
+"""Which memes must stay on one side of a train/test split: duplicates, and variants of a template."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from search.categories.features import LOOKS, Known, Places
+from search.categories.features import DESCRIPTOR_WEIGHT, Examples, Places
 from search.images.fingerprints import PDQ_SAME
 from search.index.variants import group_variants
 
 
-def groups_of(known: Known, alike: Iterable[tuple[str, str]] = ()) -> tuple[Places, Places]:
+def split_groups(examples: Examples, duplicate_pairs: Iterable[tuple[str, str]] = ()) -> tuple[Places, Places]:
     """Return for each meme ([n]) the number of its group of duplicates, and of its group of variants.
 
-    Duplicates are the same bytes, fingerprints that nearly agree, and the pairs of content hashes that are named; a
-    group of variants holds whole groups of duplicates. Where it is not sure they are put together: that costs nothing.
+    Duplicates are the same bytes, nearly equal fingerprints, and the given pairs of content hashes; a group of variants
+    holds whole groups of duplicates. Doubtful pairs are grouped together, which costs nothing in a split.
     """
-    looks = known.traits.looks / np.float32(LOOKS)
-    bits = np.packbits(known.traits.bits > 0, axis=1)
-    same = group_variants(known.ids, looks, bits, near=PDQ_SAME)
-    variants = group_variants(known.ids, looks, bits)
-    place = {content: at for at, content in enumerate(known.contents)}
-    named = [(place[one], place[other]) for one, other in alike if one in place and other in place]
-    named += [(at, place[content]) for at, content in enumerate(known.contents)]
-    duplicates = _components(len(known), [*named, *_pairs(known.ids, same)])
+    descriptors = examples.features.descriptors / np.float32(DESCRIPTOR_WEIGHT)
+    bits = np.packbits(examples.features.bits > 0, axis=1)
+    same = group_variants(examples.ids, descriptors, bits, near=PDQ_SAME)
+    variants = group_variants(examples.ids, descriptors, bits)
+    place = {content: at for at, content in enumerate(examples.contents)}
+    pairs = [(place[one], place[other]) for one, other in duplicate_pairs if one in place and other in place]
+    pairs += [(at, place[content]) for at, content in enumerate(examples.contents)]
+    duplicates = _components(len(examples), [*pairs, *_pairs(examples.ids, same)])
     first: dict[int, int] = {}
     held = [(at, first.setdefault(int(group), at)) for at, group in enumerate(duplicates)]
-    return duplicates, _components(len(known), [*held, *_pairs(known.ids, variants)])
+    return duplicates, _components(len(examples), [*held, *_pairs(examples.ids, variants)])
 
 
-def _pairs(ids: Places, standing: Places) -> list[tuple[int, int]]:
+def _pairs(ids: Places, representatives: Places) -> list[tuple[int, int]]:
     place = {id: at for at, id in enumerate(ids.tolist())}
-    return [(at, place[id]) for at, id in enumerate(standing.tolist())]
+    return [(at, place[id]) for at, id in enumerate(representatives.tolist())]
 
 
 def _components(count: int, pairs: list[tuple[int, int]]) -> Places:

@@ -1,23 +1,27 @@
-"""What is said of a picture: where it may belong, how sure that is, and the memes that speak for it."""
+"""Suggest categories for a picture, with probabilities and the nearest memes of each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.categories.features import Known, Traits
-from search.categories.model import KIN, Model, sure_of, with_parents
+from search.categories.features import Examples, Features, library_examples
+from search.categories.model import KNOWN_TEMPLATE_COSINE, CategoryModel, confident_category, parent_probabilities
+from search.categories.persistence import read_model, stored_encoder
+from search.errors import ModelUnavailable
+from search.workspace import Workspace
 
-GUESSES = 5
-SHOWN = 3  # memes that speak for a category
-LEAST_ALIKE = 0.1  # cosine of traits; below it, a meme speaks for nothing
+DEFAULT_COUNT = 5  # categories of a suggestion
+NEIGHBOURS = 3  # nearest memes of a suggested category
+LEAST_COSINE = 0.1  # of features; a meme below it is not listed as a neighbour
 
 
 @dataclass(frozen=True)
-class Guess:
-    """A category, its probability, and the ids of its memes that are most like the picture, the most alike first."""
+class RankedCategory:
+    """A category, its probability, and the ids of its memes nearest to the picture, nearest first."""
 
     category: str
     probability: float
@@ -28,68 +32,96 @@ class Guess:
 class Suggestion:
     """Categories for a picture, the likeliest first; `sure` is one of them, or None.
 
-    `parent` is a category above the likeliest that is sure where no leaf is, with its probability.
+    `parent` is a parent category of the likeliest that is sure where no category is, with its probability.
     """
 
-    guesses: tuple[Guess, ...]
+    categories: tuple[RankedCategory, ...]
     sure: str | None
     parent: tuple[str, float] | None
-    kin: bool  # whether the library holds anything that looks like it
+    known_template: bool  # whether the library holds a meme with the same template
     precision: float
 
     @property
     def sentence(self) -> str:
-        """How sure it is, in words."""
-        right = f"what is said so is right {100 * self.precision:.0f} times in 100"
+        """How sure the suggestion is, as a sentence."""
+        right = f"such suggestions are right {100 * self.precision:.0f} times in 100"
         if self.sure is not None:
             return f"Sure: {self.sure} ({right})."
         if self.parent is not None:
-            return f"Not sure of one category, but {100 * self.parent[1]:.0f} % for something under {self.parent[0]}."
-        if not self.guesses:
-            return "There are no categories yet to learn from."
-        if not self.kin:
-            return "Nothing in the library looks like it: perhaps none of these. They are where its words point."
-        return "Not sure: these come nearest."
+            return f"Not sure of one category, but {100 * self.parent[1]:.0f} % sure of one under {self.parent[0]}."
+        if not self.categories:
+            return "There are no categories to learn from yet."
+        if not self.known_template:
+            return "Nothing in the library looks like it: perhaps none of these, which its text suggests."
+        return "Not sure: these are the most likely."
 
 
 class Suggester:
-    """A model and the memes that it was learnt from, held in memory."""
+    """A category model and its examples, in memory."""
 
-    def __init__(self, model: Model, known: Known) -> None:
+    def __init__(self, model: CategoryModel, examples: Examples) -> None:
         self.model = model
-        self.known = known
-        self._categories = np.array(known.categories, dtype=object)
-        self._contents = set(known.contents)
-        self._lengths = np.linalg.norm(known.traits.rows, axis=1)
-        # A suggester is made of what its model was learnt from: no category is missing.
+        self.examples = examples
+        self._categories = np.array(examples.categories, dtype=object)
+        self._contents = set(examples.contents)
+        self._lengths = np.linalg.norm(examples.features.rows, axis=1)
+        # The model was trained on these examples, so that no category is missing.
         place = {category: at for at, category in enumerate(model.categories)}
-        self._places = np.array([place[one] for one in known.categories], np.int64)
+        self._category_of = np.array([place[one] for one in examples.categories], np.int64)
 
-    def suggest(self, traits: Traits, *, count: int = GUESSES, content_hash: str = "") -> Suggestion:
-        """Return what is said of one picture by its traits, a row; a meme with its own content says nothing."""
-        model, known = self.model, self.known
-        others = np.ones(len(known), np.bool_)
+    @classmethod
+    def open(cls, workspace: Workspace) -> Self:
+        """Return a suggester with the stored model, over the memes whose categories it knows; nothing is trained.
+
+        Raises ModelUnavailable where no model is stored.
+        """
+        encoder = stored_encoder(workspace.models)
+        stored = None if encoder is None else read_model(workspace.models, encoder=encoder)
+        if encoder is None or stored is None:
+            raise ModelUnavailable("No category model is trained.", hint="Run `memetica health --again`.")
+        model, _ = stored
+        examples = library_examples(workspace.catalogue, encoder=encoder)
+        known = set(model.categories)
+        return cls(model, examples.of(np.flatnonzero([one in known for one in examples.categories])))
+
+    def suggest(self, features: Features, *, count: int = DEFAULT_COUNT, content_hash: str = "") -> Suggestion:
+        """Return the suggestion for one picture by its features (one row), without memes of the same `content_hash`.
+
+        >>> from search.categories.features import picture_features
+        >>> from search.categories.training import fit
+        >>> examples = library_examples(workspace.catalogue, encoder=encoder.name)
+        >>> each = np.arange(len(examples))
+        >>> model, _ = fit(examples, names={}, duplicates=each, variants=each)
+        >>> features = picture_features(encoder.encode(["a cat"]), [], [], dimensions=encoder.dimensions)
+        >>> len(Suggester(model, examples).suggest(features, count=1).categories)
+        1
+        """
+        model, examples = self.model, self.examples
+        others = np.ones(len(examples), np.bool_)
         if content_hash in self._contents:
-            others = np.array([one != content_hash for one in known.contents])
-        kin = bool((known.traits.look_cosines(traits)[others, 0] >= KIN).any())
-        row = traits.rows[0]
-        alike = known.traits.rows @ row / np.maximum(self._lengths * float(np.linalg.norm(row)), 1e-9)
-        alike[~others] = 0
+            others = np.array([one != content_hash for one in examples.contents])
+        looks = examples.features.descriptor_cosines(features)[others, 0]
+        known_template = bool((looks >= KNOWN_TEMPLATE_COSINE).any())
+        row = features.rows[0]
+        cosines = examples.features.rows @ row / np.maximum(self._lengths * float(np.linalg.norm(row)), 1e-9)
+        cosines[~others] = 0
         nearest = np.zeros(len(model.categories))
-        np.maximum.at(nearest, self._places, alike)
+        np.maximum.at(nearest, self._category_of, cosines)
         probabilities = np.empty(0)
         if model.categories:
-            probabilities = model.probabilities(traits, np.array([kin]), nearest[None])[0]
-        sure, parent = sure_of(model, probabilities, kin=kin)
+            probabilities = model.probabilities(features, np.array([known_template]), nearest[None])[0]
+        sure, parent = confident_category(model, probabilities, known_template=known_template)
         order = np.argsort(-probabilities, kind="stable")[:count]
-        guesses = tuple(
-            Guess(model.categories[at], float(probabilities[at]), self._nearest(model.categories[at], alike))
+        ranked = tuple(
+            RankedCategory(model.categories[at], float(probabilities[at]), self._nearest(model.categories[at], cosines))
             for at in order
         )
-        safe = None if parent is None else (parent, with_parents(model.categories, probabilities)[parent])
-        return Suggestion(guesses, sure, safe, kin, model.precision)
+        sure_parent = (
+            None if parent is None else (parent, parent_probabilities(model.categories, probabilities)[parent])
+        )
+        return Suggestion(ranked, sure, sure_parent, known_template, model.precision)
 
-    def _nearest(self, category: str, alike: NDArray[np.float32]) -> tuple[int, ...]:
-        own = np.flatnonzero((self._categories == category) & (alike >= LEAST_ALIKE))
-        first = own[np.argsort(-alike[own], kind="stable")][:SHOWN]
-        return tuple(int(id) for id in self.known.ids[first])
+    def _nearest(self, category: str, cosines: NDArray[np.float32]) -> tuple[int, ...]:
+        own = np.flatnonzero((self._categories == category) & (cosines >= LEAST_COSINE))
+        first = own[np.argsort(-cosines[own], kind="stable")][:NEIGHBOURS]
+        return tuple(int(id) for id in self.examples.ids[first])

@@ -1,7 +1,8 @@
-"""Fits the model of categories to a library and finds, on memes held out, how far it can be trusted.
+"""Train the category model, and measure on held-out memes how far it can be trusted.
 
-The only home of scikit-learn. Folds keep duplicates together for what is said of memes whose like is known, and all
-variants of a template for what is said of strangers: a fold that split them would be asked for what it has seen.
+The only module that uses scikit-learn for training. Folds keep duplicates together to predict memes with a known
+template, and all variants of a template together to predict memes with an unknown one: a fold that split them would be
+tested on what it was trained on.
 """
 
 from __future__ import annotations
@@ -18,96 +19,121 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from search.categories.features import Known, Places, Rows, Traits, traits_of
-from search.categories.model import KIN, Kinship, Linear, Mix, Model, Probabilities, Votes, log_shares, mix_of, mixed
+from search.categories.features import Examples, Features, Places, Rows, combine_features
+from search.categories.model import (
+    KNOWN_TEMPLATE_COSINE,
+    CategoryModel,
+    ClassScores,
+    LinearModel,
+    MixWeights,
+    Probabilities,
+    Template,
+    combined_probabilities,
+    log_priors,
+    mix_probabilities,
+)
 
 PRECISION = 0.9
 FOLDS = 4
-FEW = 8  # examples below which a category's name speaks too
-LOOSENESS = 30.0  # scikit-learn's C of the model on all traits, tuned with the weights of the traits
-WORDS_LOOSENESS = 10.0
+FEW = 8  # examples: a category with fewer is also trained on its name
+FEATURES_C = 30.0  # scikit-learn's C of the model on all features, tuned with the weights of the features
+WORDS_C = 10.0  # the same of the model on text
 STEPS = 200  # of the solver, at most
 STEPS_MANY = 60  # where there are many memes
-STEPS_AGAIN = 8  # when it goes on from what was learnt before
-ENOUGH = 20  # predictions, so that a share of them can be called a precision, or a mix be found by them
-DOUBT = 0.01  # of the squares of a mix, in its loss
-MANY = 200  # predictions, so that a line can be drawn by them alone
-MANY_MEMES = 6_000  # from here on time counts: traits are seen along AXES, and strangers are found on so many
-AXES = 256  # of traits, along which they vary most
+STEPS_AGAIN = 8  # when it starts from trained weights
+ENOUGH = 20  # predictions needed to measure a precision or fit a mix
+DOUBT = 0.01  # L2 penalty of the mix weights
+MANY = 200  # predictions needed to set a threshold by them alone
+MANY_MEMES = 6_000  # above it, features are projected on AXES, and templates held out on a sample of this size
+AXES = 256  # principal axes
 SEED = 7
 
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Predictions for each meme by models that had not seen it: probabilities [n, categories], and kinship [n]."""
+    """Predictions for each meme by models trained without it.
+
+    `probabilities` is [n, categories]; `known_template` ([n]) tells whether the training part held its template.
+    """
 
     categories: tuple[str, ...]
     probabilities: Probabilities
-    kin: NDArray[np.bool_]
+    known_template: NDArray[np.bool_]
 
 
 def fit(
-    known: Known, *, names: Mapping[str, Rows], duplicates: Places, variants: Places, precision: float = PRECISION
-) -> tuple[Model, OutOfFold]:
-    """Return a model of all that is known and what it says of each meme when that is held out.
+    examples: Examples, *, names: Mapping[str, Rows], duplicates: Places, variants: Places, precision: float = PRECISION
+) -> tuple[CategoryModel, OutOfFold]:
+    """Return a model trained on all examples, and its held-out predictions for each.
 
-    `names` are the embeddings of categories' names ([d]); `duplicates` and `variants` give each meme's group ([n]).
+    `names` are the embeddings of categories' names ([d]); `duplicates` and `variants` ([n]) give each meme's group.
+
+    >>> from search.categories.features import library_examples
+    >>> examples = library_examples(workspace.catalogue, encoder=encoder.name)
+    >>> each = np.arange(len(examples))
+    >>> model, held_out = fit(examples, names={}, duplicates=each, variants=each)
+    >>> held_out.probabilities.shape == (len(examples), len(model.categories))
+    True
     """
-    categories = tuple(sorted(set(known.categories)))
-    truth = np.searchsorted(np.array(categories), np.array(known.categories)) if len(known) else np.empty(0, np.int64)
-    # The second is about strangers alone: as many as tell what there is to know of them.
-    some = np.sort(np.random.default_rng(SEED).permutation(len(known))[:MANY_MEMES])
-    held = [
-        _held_out(known, truth, categories, names, duplicates),
-        _held_out(known.of(some), truth[some], categories, names, variants[some]),
+    categories = tuple(sorted(set(examples.categories)))
+    truth = (
+        np.searchsorted(np.array(categories), np.array(examples.categories)) if len(examples) else np.empty(0, np.int64)
+    )
+    # The second holds out whole templates, on a sample: it is only needed for the weights of unknown templates.
+    some = np.sort(np.random.default_rng(SEED).permutation(len(examples))[:MANY_MEMES])
+    held_out = [
+        _held_out(examples, truth, categories, names, duplicates),
+        _held_out(examples.of(some), truth[some], categories, names, variants[some]),
     ]
     sizes = np.bincount(truth, minlength=len(categories))
     parts = {
-        Kinship.KIN: _joined([held[0].of(held[0].kin)]),
-        Kinship.STRANGER: _joined([one.of(~one.kin) for one in held]),
+        Template.KNOWN: _joined([held_out[0].of(held_out[0].known_template)]),
+        Template.UNKNOWN: _joined([one.of(~one.known_template) for one in held_out]),
     }
-    mixes: dict[Kinship, Mix] = {}
-    guessed: dict[Kinship, tuple[Probabilities, Places]] = {}
-    for kinship, (votes, right) in parts.items():
-        enough = (votes, right) if len(right) >= ENOUGH else _joined(held)
-        mixes[kinship] = fitted_mix(enough[0], sizes, enough[1])
-        guessed[kinship] = mix_of(votes, sizes, mixes[kinship]), right
-    # A small library has too few of one kind to draw its line by: then by both, whose probabilities mean the same.
+    mix_weights: dict[Template, MixWeights] = {}
+    guessed: dict[Template, tuple[Probabilities, Places]] = {}
+    for template, (scores, right) in parts.items():
+        enough = (scores, right) if len(right) >= ENOUGH else _joined(held_out)
+        mix_weights[template] = fit_mix_weights(enough[0], sizes, enough[1])
+        guessed[template] = mix_probabilities(scores, sizes, mix_weights[template]), right
+    # Where one kind has too few predictions for a threshold, use both: their probabilities mean the same.
     both = tuple(np.concatenate([one[part] for one in guessed.values()]) for part in (0, 1))
-    least = {
-        kinship: least_probability(*(own if len(own[1]) >= MANY else both), precision=precision)
-        for kinship, own in guessed.items()
+    thresholds = {
+        template: precision_threshold(*(own if len(own[1]) >= MANY else both), precision=precision)
+        for template, own in guessed.items()
     }
-    words, everything = linear_models(known.traits, truth, categories, names)
-    model = Model(categories, sizes, words, everything, mixes, least, precision)
-    by = held[0]
-    return model, OutOfFold(categories, mixed(by.votes, sizes, by.kin, mixes), by.kin)
+    words, all_features = fit_linear_models(examples.features, truth, categories, names)
+    model = CategoryModel(categories, sizes, words, all_features, mix_weights, thresholds, precision)
+    by = held_out[0]
+    return model, OutOfFold(
+        categories, combined_probabilities(by.scores, sizes, by.known_template, mix_weights), by.known_template
+    )
 
 
-def fit_again(model: Model, known: Known, *, names: Mapping[str, Rows]) -> Model:
-    """Return a model of what is known now, from one of what was known before: its trust in itself stays as it was.
+def refit(model: CategoryModel, examples: Examples, *, names: Mapping[str, Rows]) -> CategoryModel:
+    """Return a model trained on changed examples, starting from a trained model; mix weights and thresholds stay.
 
-    Goes on from the weights that were learnt, so that it takes a few steps where `fit` takes hundreds.
+    It starts from the trained weights, so that it takes a few steps where `fit` takes hundreds.
     """
-    categories = tuple(sorted(set(known.categories)))
-    truth = np.searchsorted(np.array(categories), np.array(known.categories))
-    words, everything = linear_models(known.traits, truth, categories, names, start=model)
+    categories = tuple(sorted(set(examples.categories)))
+    truth = np.searchsorted(np.array(categories), np.array(examples.categories))
+    words, all_features = fit_linear_models(examples.features, truth, categories, names, start=model)
     sizes = np.bincount(truth, minlength=len(categories))
-    return Model(categories, sizes, words, everything, model.mixes, model.least, model.precision)
+    return CategoryModel(categories, sizes, words, all_features, model.mix_weights, model.thresholds, model.precision)
 
 
-def are_kin(asked: Traits, there: Traits) -> NDArray[np.bool_]:
-    """Return of each meme whether any of those there looks like it, [n]."""
-    found = np.zeros(len(asked), np.bool_)
-    if len(there):
-        for start in range(0, len(asked), 1024):
+def has_known_template(queries: Features, known: Features) -> NDArray[np.bool_]:
+    """Return for each query whether one of the known memes has a near visual descriptor, [n]."""
+    found = np.zeros(len(queries), np.bool_)
+    if len(known):
+        for start in range(0, len(queries), 1024):
             part = slice(start, start + 1024)
-            found[part] = asked.of(part).look_cosines(there).max(axis=1) >= KIN
+            found[part] = queries.of(part).descriptor_cosines(known).max(axis=1) >= KNOWN_TEMPLATE_COSINE
     return found
 
 
 def folds(truth: Places, groups: Places, *, count: int = FOLDS) -> Iterator[tuple[Places, Places]]:
-    """Yield the places to learn from and those to predict, every meme once; groups are never split."""
+    """Yield the places to train on and those to predict; every meme is predicted once, and groups are never split."""
     count = min(count, len(np.unique(groups)))
     if count < 2:
         return
@@ -115,37 +141,37 @@ def folds(truth: Places, groups: Places, *, count: int = FOLDS) -> Iterator[tupl
     if np.bincount(truth).max() >= count:
         splitter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=SEED)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that a category has fewer memes than there are folds
+        warnings.simplefilter("ignore", UserWarning)  # it warns of categories with fewer memes than folds
         yield from splitter.split(np.zeros((len(truth), 1)), truth, groups)
 
 
-def logistic(
+def fit_logistic(
     rows: Rows,
     truth: Places,
     *,
     count: int,
-    looseness: float,
+    c: float,
     weights: NDArray[np.float64] | None = None,
-    start: Linear | None = None,
-) -> Linear:
-    """Return logistic regression on rows ([n, D]) for so many categories; those without an example get no weight.
+    start: LinearModel | None = None,
+) -> LinearModel:
+    """Return logistic regression on rows ([n, D]) for `count` categories; those without an example get no weight.
 
-    A category without examples has the least logit that any other has for a row of zeros.
+    `c` is the inverse of the regularisation strength. A category without examples gets the smallest bias of any other.
     """
     there = np.unique(truth)
-    found = Linear(np.zeros((count, rows.shape[1]), np.float32), np.zeros(count, np.float32))
+    found = LinearModel(np.zeros((count, rows.shape[1]), np.float32), np.zeros(count, np.float32))
     if len(there) < 2:
         return found
     steps = STEPS_AGAIN if start is not None else STEPS if len(rows) <= MANY_MEMES else STEPS_MANY
-    model = LogisticRegression(C=looseness, max_iter=steps, tol=1e-3)
+    model = LogisticRegression(C=c, max_iter=steps, tol=1e-3)
     if start is not None and len(there) > 2:
         model.set_params(warm_start=True)
         model.classes_, model.coef_ = there, start.weights[there].copy()
         model.intercept_ = start.bias[there].copy()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # that it could still get better: it stops on purpose
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it stops early on purpose
         model.fit(rows, truth, sample_weight=weights)
-    # scikit-learn has one row for two categories: the second's against the first's.
+    # For two categories scikit-learn has one row: the second's logit against the first's.
     coefficients = model.coef_ if len(there) > 2 else np.concatenate([-model.coef_, model.coef_]) / 2
     intercepts = model.intercept_ if len(there) > 2 else np.concatenate([-model.intercept_, model.intercept_]) / 2
     found.weights[there] = coefficients
@@ -154,52 +180,52 @@ def logistic(
     return found
 
 
-def fitted_mix(votes: Votes, sizes: NDArray[np.int64], truth: Places) -> Mix:
-    """Return the mix under which the truth is likeliest: a temperature for each vote (Guo et al., 2017).
+def fit_mix_weights(scores: ClassScores, sizes: NDArray[np.int64], truth: Places) -> MixWeights:
+    """Return the weights under which the truth is most likely: a temperature for each score (Guo et al., 2017).
 
-    With nothing to learn it from, the sizes alone speak.
+    Without any data, only the categories' sizes count.
     """
     if not len(truth):
-        return Mix(0.0, 0.0, 0.0, 1.0)
+        return MixWeights(0.0, 0.0, 0.0, 1.0)
     every = np.arange(len(truth))
-    prior = np.broadcast_to(log_shares(sizes), votes.words.shape)
+    prior = np.broadcast_to(log_priors(sizes), scores.words.shape)
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        guessed = mix_of(votes, sizes, Mix(*parameters))
+        guessed = mix_probabilities(scores, sizes, MixWeights(*parameters))
         wrong = guessed.copy()
         wrong[every, truth] -= 1
-        slope = np.array([(wrong * one).sum() for one in (votes.words, votes.everything, votes.nearest, prior)])
-        # A pinch of doubt, so that a library in which every prediction is right does not end in certainty.
+        slope = np.array([(wrong * one).sum() for one in (scores.words, scores.all_features, scores.nearest, prior)])
+        # The penalty keeps a library with only right predictions from certainty.
         value = -np.log(np.maximum(guessed[every, truth], 1e-12)).sum() + DOUBT * float(parameters @ parameters)
         return float(value), slope + 2 * DOUBT * parameters
 
     found = minimize(loss, np.array([0.3, 0.3, 0.3, 0.5]), jac=True, bounds=[(0, 50)] * 4, method="L-BFGS-B").x
-    return Mix(*(float(one) for one in found))
+    return MixWeights(*(float(one) for one in found))
 
 
-def least_probability(guessed: Probabilities, truth: Places, *, precision: float) -> float | None:
-    """Return the probability from which the likeliest category is right at least so often; None where it never is."""
+def precision_threshold(guessed: Probabilities, truth: Places, *, precision: float) -> float | None:
+    """Return the lowest probability from which the likeliest category is this often right; None if there is none."""
     if not len(truth):
         return None
     sureness = guessed.max(axis=1)
     right = guessed.argmax(axis=1) == truth
     order = np.argsort(-sureness, kind="stable")
     shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    # Only where the probability falls can a line be drawn.
+    # A threshold must separate two different probabilities.
     ends = np.append(sureness[order][1:] < sureness[order][:-1], True)
     enough = np.flatnonzero((shares >= precision) & ends & (np.arange(1, len(order) + 1) >= ENOUGH))
     return float(sureness[order][enough[-1]]) if len(enough) else None
 
 
-def nearest_votes(asked: Traits, there: Traits, truth: Places, *, count: int) -> NDArray[np.float64]:
-    """Return the largest cosine of each meme with any of each category's, [n, count]; 0 where it has none."""
+def nearest_cosines(queries: Features, known: Features, truth: Places, *, count: int) -> NDArray[np.float64]:
+    """Return the largest cosine of each query with the memes of each category, [n, count]; 0 where it has none."""
     order = np.argsort(truth, kind="stable")
     present, starts = np.unique(truth[order], return_index=True)
-    rows = there.rows[order]
+    rows = known.rows[order]
     lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-9)
-    found = np.zeros((len(asked), count))
-    for start in range(0, len(asked) if len(there) else 0, 512):
-        block = asked.rows[start : start + 512]
+    found = np.zeros((len(queries), count))
+    for start in range(0, len(queries) if len(known) else 0, 512):
+        block = queries.rows[start : start + 512]
         cosines = block @ rows.T / lengths / np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-9)
         found[start : start + 512, present] = np.maximum(np.maximum.reduceat(cosines, starts, axis=1), 0)
     return found
@@ -207,63 +233,63 @@ def nearest_votes(asked: Traits, there: Traits, truth: Places, *, count: int) ->
 
 @dataclass(frozen=True)
 class _Held:
-    votes: Votes
+    scores: ClassScores
     truth: Places
-    kin: NDArray[np.bool_]
+    known_template: NDArray[np.bool_]
 
-    def of(self, those: NDArray[np.bool_]) -> _Held:
-        return _Held(self.votes.of(those), self.truth[those], self.kin[those])
+    def of(self, chosen: NDArray[np.bool_]) -> _Held:
+        return _Held(self.scores.of(chosen), self.truth[chosen], self.known_template[chosen])
 
 
-def _joined(held: Sequence[_Held]) -> tuple[Votes, Places]:
-    kinds = ("words", "everything", "nearest")
-    votes = Votes(*(np.concatenate([getattr(one.votes, kind) for one in held]) for kind in kinds))
-    return votes, np.concatenate([one.truth for one in held])
+def _joined(held: Sequence[_Held]) -> tuple[ClassScores, Places]:
+    kinds = ("words", "all_features", "nearest")
+    scores = ClassScores(*(np.concatenate([getattr(one.scores, kind) for one in held]) for kind in kinds))
+    return scores, np.concatenate([one.truth for one in held])
 
 
 def _held_out(
-    known: Known, truth: Places, categories: tuple[str, ...], names: Mapping[str, Rows], groups: Places
+    examples: Examples, truth: Places, categories: tuple[str, ...], names: Mapping[str, Rows], groups: Places
 ) -> _Held:
-    """Return the votes on each meme by models and memes that are not of its group."""
-    words, everything, nearest = (np.zeros((len(known), len(categories))) for _ in range(3))
-    kin = np.zeros(len(known), np.bool_)
+    """Return the scores of each meme by models and memes outside its group."""
+    words, all_features, nearest = (np.zeros((len(examples), len(categories))) for _ in range(3))
+    known_template = np.zeros(len(examples), np.bool_)
     for seen, held in folds(truth, groups):
-        there, asked = known.traits.of(seen), known.traits.of(held)
-        one, other = linear_models(there, truth[seen], categories, names)
-        words[held], everything[held] = one.logits(asked.words), other.logits(asked.rows)
-        nearest[held] = nearest_votes(asked, there, truth[seen], count=len(categories))
-        kin[held] = are_kin(asked, there)
-    return _Held(Votes(words, everything, nearest), truth, kin)
+        trained, queries = examples.features.of(seen), examples.features.of(held)
+        one, other = fit_linear_models(trained, truth[seen], categories, names)
+        words[held], all_features[held] = one.logits(queries.words), other.logits(queries.rows)
+        nearest[held] = nearest_cosines(queries, trained, truth[seen], count=len(categories))
+        known_template[held] = has_known_template(queries, trained)
+    return _Held(ClassScores(words, all_features, nearest), truth, known_template)
 
 
-def linear_models(
-    traits: Traits,
+def fit_linear_models(
+    features: Features,
     truth: Places,
     categories: tuple[str, ...],
     names: Mapping[str, Rows],
     *,
-    start: Model | None = None,
-) -> tuple[Linear, Linear]:
-    """Return the model on the words and the one on all traits, with the names of small categories as examples."""
-    added, of, weights = _named(traits, truth, categories, names)
+    start: CategoryModel | None = None,
+) -> tuple[LinearModel, LinearModel]:
+    """Return the model on text and the one on all features; names of small categories are added as examples."""
+    added, of, weights = _name_examples(features, truth, categories, names)
     examples = np.concatenate([truth, of])
-    counts = np.concatenate([np.ones(len(traits)), weights]) if len(of) else None
-    rows = np.concatenate([traits.rows, added.rows]) if len(of) else traits.rows
-    before: list[Linear | None] = [None, None]
+    counts = np.concatenate([np.ones(len(features)), weights]) if len(of) else None
+    rows = np.concatenate([features.rows, added.rows]) if len(of) else features.rows
+    before: list[LinearModel | None] = [None, None]
     if start is not None:
-        before = [_moved(one, start.categories, categories) for one in (start.words, start.everything)]
-    fitted = partial(logistic, truth=examples, count=len(categories), weights=counts)
-    words = fitted(rows[:, : traits.dimensions], looseness=WORDS_LOOSENESS, start=before[0])
-    axes = principal_axes(traits.rows) if before[1] is None else before[1].axes
+        before = [_reordered(one, start.categories, categories) for one in (start.words, start.all_features)]
+    fitted = partial(fit_logistic, truth=examples, count=len(categories), weights=counts)
+    words = fitted(rows[:, : features.dimensions], c=WORDS_C, start=before[0])
+    axes = principal_axes(features.rows) if before[1] is None else before[1].axes
     seen = rows if axes is None else rows @ axes.T
-    everything = fitted(seen, looseness=LOOSENESS, start=before[1])
-    return words, replace(everything, axes=axes)
+    all_features = fitted(seen, c=FEATURES_C, start=before[1])
+    return words, replace(all_features, axes=axes)
 
 
 def principal_axes(rows: Rows, *, count: int = AXES) -> Rows | None:
-    """Return the axes ([count, W]) along which rows vary most, found on some; None where there are few rows.
+    """Return the axes ([count, W]) along which rows vary most, from a sample; None where there are few rows.
 
-    They go through the origin, as cosines do: what is not there stays zero.
+    They go through the origin, as cosines do, so that missing parts stay zero.
     """
     if len(rows) <= MANY_MEMES:
         return None
@@ -273,28 +299,28 @@ def principal_axes(rows: Rows, *, count: int = AXES) -> Rows | None:
     return axes
 
 
-def _moved(linear: Linear, before: Sequence[str], after: Sequence[str]) -> Linear:
-    """Return a linear model with its categories in another order; new ones have no weight yet."""
+def _reordered(linear: LinearModel, before: Sequence[str], after: Sequence[str]) -> LinearModel:
+    """Return a linear model with its categories in another order; new categories have no weight."""
     place = {category: at for at, category in enumerate(before)}
     weights = np.zeros((len(after), linear.weights.shape[1]), np.float32)
-    found = Linear(weights, np.zeros(len(after), np.float32), linear.axes)
+    found = LinearModel(weights, np.zeros(len(after), np.float32), linear.axes)
     for at, category in enumerate(after):
         if category in place:
             found.weights[at], found.bias[at] = linear.weights[place[category]], linear.bias[place[category]]
     return found
 
 
-def _named(
-    traits: Traits, truth: Places, categories: tuple[str, ...], names: Mapping[str, Rows]
-) -> tuple[Traits, Places, NDArray[np.float64]]:
-    """Return the names of categories with few examples as if they were words in pictures, and what each counts."""
+def _name_examples(
+    features: Features, truth: Places, categories: tuple[str, ...], names: Mapping[str, Rows]
+) -> tuple[Features, Places, NDArray[np.float64]]:
+    """Return the names of categories with few examples as features, their categories, and their weights."""
     sizes = np.bincount(truth, minlength=len(categories))
     small = [at for at, category in enumerate(categories) if sizes[at] < FEW and category in names]
-    words = np.array([names[categories[at]] for at in small], np.float32).reshape(len(small), traits.dimensions)
-    looks = np.zeros((len(small), traits.looks.shape[1]), np.float32)
-    bits = np.zeros((len(small), traits.bits.shape[1]), np.float32)
+    words = np.array([names[categories[at]] for at in small], np.float32).reshape(len(small), features.dimensions)
+    descriptors = np.zeros((len(small), features.descriptors.shape[1]), np.float32)
+    bits = np.zeros((len(small), features.bits.shape[1]), np.float32)
     return (
-        traits_of(words, looks, bits),
+        combine_features(words, descriptors, bits),
         np.array(small, np.int64),
         np.array([(FEW - sizes[at]) / FEW for at in small]),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.encoders.base import ImageEncoder, unit_rows
+from search.meme import CATEGORY_SEPARATOR
 
 PROMPTS = ("{}", "a picture of {}", "a meme about {}")  # a name's row is the mean of these
 
@@ -50,4 +51,4 @@ def classify_zero_shot(
 
 def _spoken(name: str) -> str:
     """Return a category's name as a person would say it: `TV - Star Trek` as "TV, Star Trek"."""
-    return name.replace(" - ", ", ")
+    return name.replace(CATEGORY_SEPARATOR, ", ")

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
-from search.meme import Field, MediaType, Meme
+from search.meme import CATEGORY_SEPARATOR, Field, MediaType, Meme
 
-HIERARCHY = " - "  # a category's name holds its parents'
 TYPES = tuple(MediaType)
 
 Ids = NDArray[np.int64]  # [n] meme ids
@@ -78,8 +77,8 @@ class MemeColumns:
         """The names of each category and of its parents, outermost first."""
         found = []
         for category in self.categories:
-            parts = category.split(HIERARCHY)
-            found.append(tuple(HIERARCHY.join(parts[:end]) for end in range(1, len(parts) + 1)))
+            parts = category.split(CATEGORY_SEPARATOR)
+            found.append(tuple(CATEGORY_SEPARATOR.join(parts[:end]) for end in range(1, len(parts) + 1)))
         return found
 
     @cached_property

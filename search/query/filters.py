@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.index.analyzer import tokenize
-from search.index.columns import HIERARCHY, TYPES, Ids, MemeColumns
+from search.index.columns import TYPES, Ids, MemeColumns
 from search.index.lexical import ALL_TEXT
 from search.index.reader import Index
-from search.meme import Field, MediaType
+from search.meme import CATEGORY_SEPARATOR, Field, MediaType
 from search.query.parser import Kind, Part, Query
 
 HAS = {"ocr": (Field.OCR,), "description": (Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)}
@@ -139,14 +139,14 @@ def _category(value: str, table: MemeColumns) -> tuple[str, list[int]]:
     wanted = value.strip().casefold()
     if wanted in table.branches:
         return table.branches[wanted]
-    ends = [name for name in table.branches if name.rpartition(HIERARCHY)[2] == wanted]
+    ends = [name for name in table.branches if name.rpartition(CATEGORY_SEPARATOR)[2] == wanted]
     if len(ends) == 1:
         return table.branches[ends[0]]
     if ends:
         names = "; ".join(table.branches[name][0] for name in ends[:5])
         raise _NotUnderstood(f"there are several categories of that name: {names}.")
     near = get_close_matches(wanted, list(table.branches), n=3, cutoff=0.5)
-    parts = {name.rpartition(HIERARCHY)[2]: name for name in table.branches}
+    parts = {name.rpartition(CATEGORY_SEPARATOR)[2]: name for name in table.branches}
     near += [parts[part] for part in get_close_matches(wanted, list(parts), n=3, cutoff=0.6)]
     names = "; ".join(table.branches[name][0] for name in dict.fromkeys(near))
     raise _NotUnderstood("there is no such category." + (f" The nearest: {names}." if names else ""))

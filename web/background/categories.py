@@ -11,7 +11,13 @@ from flask import Flask, current_app
 
 from indexer.curation.move import index_moves
 from indexer.library.transaction import recover
-from indexer.stages.train_categories import brought_up_to_date, learn, learn_apart, open_suggester, traits_of_upload
+from indexer.stages.train_categories import (
+    open_suggester,
+    train_categories,
+    train_in_child_process,
+    update_suggester,
+    upload_features,
+)
 from indexer.work.worker import Worker
 from search.catalogue import PENDING, FingerprintRecord, OperationKind
 from search.categories.suggester import Suggester, Suggestion
@@ -94,17 +100,17 @@ class CategoryWorkers:
             changed, self._changed = self._changed, set()
         if self._suggester is None:
             if self._suggester_requested:
-                self._suggester = open_suggester(workspace, encoder=encoder, learn_all=self._train_all)
+                self._suggester = open_suggester(workspace, encoder=encoder, train=self._train_all)
             return False
         if changed:
-            self._suggester = brought_up_to_date(self._suggester, workspace.catalogue, sorted(changed), encoder=encoder)
+            self._suggester = update_suggester(self._suggester, workspace.catalogue, sorted(changed), encoder=encoder)
         return bool(self._changed)
 
     def _train_all(self) -> None:
         if self._site.has_own_encoder:
-            learn(self._site.workspace, encoder=self._site.encoder())
+            train_categories(self._site.workspace, encoder=self._site.encoder())
         else:
-            learn_apart(self._site.settings, on_start=self._on_start)
+            train_in_child_process(self._site.settings, on_start=self._on_start)
 
     def _on_start(self, child: subprocess.Popen[str]) -> None:
         self._child = child
@@ -141,5 +147,5 @@ def suggest_for(
     suggester = category_workers().suggester()
     if suggester is None:
         return None
-    traits = traits_of_upload(fingerprints, str(findings.get("text", "")), encoder=site().encoder())
-    return suggester.suggest(traits, content_hash=content_hash)
+    features = upload_features(fingerprints, str(findings.get("text", "")), encoder=site().encoder())
+    return suggester.suggest(features, content_hash=content_hash)

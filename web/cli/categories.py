@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 
 from search.catalogue import Catalogue, open_catalogue
-from search.categories.issues import Ailment, Finding
+from search.categories.issues import Issue, IssueKind
 from search.errors import MemeticaError, NotFound, UnreadableFile, WrongUse
 from search.workspace import Workspace
 from web.cli.command import Session, pictures_named, verb
@@ -74,14 +74,14 @@ def _suggestion(examiner: Examiner, suggester: Suggester, encoder: TextEncoder, 
     """Return what is said of a file, in the shape of the API's answer; raise UnreadableFile, OSError."""
     from indexer.inbox.examiner import inspect_file
     from indexer.library.format import content_hash
-    from indexer.stages.train_categories import traits_of_upload
+    from indexer.stages.train_categories import upload_features
     from search.evidence import Evidence
     from web.curator.suggestions import from_suggestion
 
     content = content_hash(file)
     findings, fingerprints = inspect_file(examiner, file, content_hash=content)
     suggestion = suggester.suggest(
-        traits_of_upload(fingerprints, findings["text"], encoder=encoder), content_hash=content
+        upload_features(fingerprints, findings["text"], encoder=encoder), content_hash=content
     )
     matches = [
         (meme, Evidence.from_json(row["evidence"]))
@@ -116,7 +116,9 @@ def _show(terminal: Terminal, catalogue: Catalogue, row: dict[str, Any]) -> None
 
 @click.command()
 @click.option("--again", is_flag=True, help="Learn the categories anew first; done anyway where they never were.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice([one.value for one in Ailment]), help="Which kinds.")
+@click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice([one.value for one in IssueKind]), help="Which kinds."
+)
 @click.option("-k", default=30, show_default=True, type=click.IntRange(1), help="How many findings of each kind.")
 @click.option("--move", metavar="FINDING", help="Move a finding's memes where it says, or --to another category.")
 @click.option("--to", "category", metavar="CATEGORY", help="With --move: where to.")
@@ -135,10 +137,10 @@ def health(
 
     `memetica duplicates --undo VERDICT` takes a decision back; a move goes back file by file.
     """
-    from indexer.curation.categories import file_right, move_as_found, open_findings
+    from indexer.curation.categories import dismiss_issue, find_open_issues, resolve_by_moving
     from indexer.curation.move import index_moves
     from indexer.library.transaction import recover
-    from indexer.stages.train_categories import learn
+    from indexer.stages.train_categories import train_categories
     from search.encoders.registry import load_text_encoder
 
     if move and right:
@@ -148,39 +150,39 @@ def health(
     settings, terminal = session.settings(), session.terminal
     with open_catalogue(settings, create=False) as catalogue:
         recover(Workspace(settings, catalogue))
-        found = None if again else open_findings(Workspace(settings, catalogue))
+        found = None if again else find_open_issues(Workspace(settings, catalogue))
         if found is None:
             terminal.say("Learning the categories…")
-            learn(Workspace(settings, catalogue), encoder=load_text_encoder(settings))
-            found = open_findings(Workspace(settings, catalogue))
+            train_categories(Workspace(settings, catalogue), encoder=load_text_encoder(settings))
+            found = find_open_issues(Workspace(settings, catalogue))
         every = list(found.open) if found else []
         if move:
             finding = _named(every, move)
             target = category or finding.target
             if not target:
                 raise WrongUse("This group has no name yet.", hint="Give it one: --to CATEGORY.")
-            verdict = move_as_found(Workspace(settings, catalogue), finding, category=target)
+            verdict = resolve_by_moving(Workspace(settings, catalogue), finding, category=target)
             index_moves(Workspace(settings, catalogue), load_encoder=lambda: load_text_encoder(settings))
             terminal.say(f"{len(verdict.paths):,} moved to {target}. Undo: `memetica duplicates --undo {verdict.uid}`.")
             return 0
         if right:
-            verdict = file_right(catalogue, _named(every, right))
+            verdict = dismiss_issue(catalogue, _named(every, right))
             terminal.say(f"Kept: it is right. Undo: `memetica duplicates --undo {verdict.uid}`.")
             return 0
-        wanted = [Ailment(one) for one in kinds] or list(Ailment)
+        wanted = [IssueKind(one) for one in kinds] or list(IssueKind)
         shown = [one for kind in wanted for one in [each for each in every if each.kind is kind][:k]]
         _list(terminal, Workspace(settings, catalogue), shown)
     return 0
 
 
-def _named(found: list[Finding], key: str) -> Finding:
+def _named(found: list[Issue], key: str) -> Issue:
     fitting = [one for one in found if one.key.startswith(key)]
     if len(fitting) != 1:
         raise NotFound(f"There is no finding {key}.", hint="`memetica health` lists them, each with its name.")
     return fitting[0]
 
 
-def _list(terminal: Terminal, workspace: Workspace, found: list[Finding]) -> None:
+def _list(terminal: Terminal, workspace: Workspace, found: list[Issue]) -> None:
     from indexer.curation.categories import memes_of
 
     if terminal.as_json:
@@ -196,7 +198,7 @@ def _list(terminal: Terminal, workspace: Workspace, found: list[Finding]) -> Non
             (
                 one.key[:8],
                 one.kind.value,
-                memes_of(workspace.catalogue, one)[0].path if one.kind is Ailment.MISFILED else one.category,
+                memes_of(workspace.catalogue, one)[0].path if one.kind is IssueKind.MISFILED else one.category,
                 one.evidence,
                 one.target,
             )
@@ -206,7 +208,7 @@ def _list(terminal: Terminal, workspace: Workspace, found: list[Finding]) -> Non
     terminal.say("--move FINDING moves as it says, --right FINDING says that all is well.", style="dim")
 
 
-def finding_row(catalogue: Catalogue, finding: Finding) -> dict[str, Any]:
+def finding_row(catalogue: Catalogue, finding: Issue) -> dict[str, Any]:
     """Return a finding as a row."""
     from indexer.curation.categories import memes_of
 

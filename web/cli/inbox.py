@@ -133,7 +133,7 @@ def _examine(workspace: Workspace, terminal: Terminal) -> None:
 
 def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, SuggestedCategories]:
     """Return where each examined upload may belong."""
-    from indexer.stages.train_categories import open_suggester, traits_of_upload
+    from indexer.stages.train_categories import open_suggester, upload_features
     from search.encoders.registry import load_text_encoder
     from web.curator.suggestions import suggest_categories
 
@@ -145,9 +145,9 @@ def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, Sugges
     found = {}
     for one in examined:
         text = str((one.findings or {}).get("text", ""))
-        traits = traits_of_upload(workspace.catalogue.uploads.fingerprints_of(one.content_hash), text, encoder=encoder)
+        features = upload_features(workspace.catalogue.uploads.fingerprints_of(one.content_hash), text, encoder=encoder)
         found[one.id] = suggest_categories(
-            workspace.catalogue, one, suggester.suggest(traits, content_hash=one.content_hash)
+            workspace.catalogue, one, suggester.suggest(features, content_hash=one.content_hash)
         )
     return found
 

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from indexer.curation.categories import file_right, memes_of, open_findings
+from indexer.curation.categories import dismiss_issue, find_open_issues, memes_of
 from search.catalogue import VerdictKind
-from search.categories.issues import Ailment, Finding
+from search.categories.issues import Issue, IssueKind
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.meme import Meme
 from web import actions
@@ -25,16 +25,16 @@ blueprint = Blueprint("category_check", __name__, url_prefix="/curator/health")
 MAX_MEMES = 12  # shown of an issue
 RECENT = 12  # verdicts shown
 TITLES = {
-    Ailment.MISFILED: "Misfiled",
-    Ailment.CONFUSED: "Confused",
-    Ailment.NEAR_EMPTY: "Nearly empty",
-    Ailment.GROUP: "Groups",
+    IssueKind.MISFILED: "Misfiled",
+    IssueKind.CONFUSED: "Confused",
+    IssueKind.NEAR_EMPTY: "Nearly empty",
+    IssueKind.GROUP: "Groups",
 }
 EXPLANATIONS = {
-    Ailment.MISFILED: "Memes that seem to belong in another category.",
-    Ailment.CONFUSED: "Pairs of categories whose memes are hard to tell apart.",
-    Ailment.NEAR_EMPTY: "Categories with very few memes.",
-    Ailment.GROUP: "Similar memes within one category that could become a category of their own.",
+    IssueKind.MISFILED: "Memes that seem to belong in another category.",
+    IssueKind.CONFUSED: "Pairs of categories whose memes are hard to tell apart.",
+    IssueKind.NEAR_EMPTY: "Categories with very few memes.",
+    IssueKind.GROUP: "Similar memes within one category that could become a category of their own.",
 }
 
 
@@ -46,7 +46,7 @@ def register(app: Flask) -> None:
 
 def card() -> Card:
     """Return the card of open category issues."""
-    found = open_findings(site().workspace)
+    found = find_open_issues(site().workspace)
     return Card(
         "Category check",
         "/curator/health",
@@ -63,10 +63,10 @@ def index() -> str:
 
 
 def _page(*, error: MemeticaError | None = None, key: str = "") -> str:
-    found = open_findings(site().workspace)
+    found = find_open_issues(site().workspace)
     issues = found.open if found else []
     counts = Counter(one.kind for one in issues)
-    kind = enum_param(request.args, "kind", next((one for one in Ailment if counts[one]), Ailment.MISFILED))
+    kind = enum_param(request.args, "kind", next((one for one in IssueKind if counts[one]), IssueKind.MISFILED))
     if key:
         kind = next((one.kind for one in issues if one.key == key), kind)
     of_kind = [one for one in issues if one.kind is kind]
@@ -100,7 +100,7 @@ def _page(*, error: MemeticaError | None = None, key: str = "") -> str:
     )
 
 
-def _examples(issue: Finding) -> list[Meme]:
+def _examples(issue: Issue) -> list[Meme]:
     """Return memes of the target category that are similar to those of an issue."""
     found = [meme for content in issue.shown for meme in site().catalogue.memes.with_content(content)[:1]]
     return [meme for meme in found if meme.content_hash not in issue.memes]
@@ -119,7 +119,7 @@ def check_again() -> AnyResponse:
 def decide(key: str) -> AnyResponse | tuple[str, int]:
     """Carry out a decision about an issue and go on to the next one of its kind."""
     workspace = site().workspace
-    found = open_findings(workspace)
+    found = find_open_issues(workspace)
     issues = found.open if found else []
     issue = next((one for one in issues if one.key == key), None)
     if issue is None:
@@ -127,7 +127,7 @@ def decide(key: str) -> AnyResponse | tuple[str, int]:
     keys = [one.key for one in issues if one.kind is issue.kind]
     following = (keys[keys.index(key) + 1 :] or [""])[0]
     if request.form.get("decision") == "right":
-        verdict = file_right(workspace.catalogue, issue)
+        verdict = dismiss_issue(workspace.catalogue, issue)
     else:
         category = " ".join(request.form.get("other", "").split()) or request.form.get("category", "")
         try:

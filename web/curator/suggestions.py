@@ -52,13 +52,13 @@ def from_suggestion(catalogue: Catalogue, suggestion: Suggestion) -> SuggestedCa
         SuggestedCategory(
             one.category, one.probability, has_evidence=rank == 0 and one.probability >= LIKELY, memes=one.memes
         )
-        for rank, one in enumerate(suggestion.guesses)
+        for rank, one in enumerate(suggestion.categories)
     ]
     if suggestion.parent is not None:
         parent, probability = suggestion.parent
         categories = [one for one in categories if one.category != parent]
         categories.insert(0, SuggestedCategory(parent, probability, why=SAFE_PARENT, has_evidence=True))
-    nearest = suggestion.guesses[0].memes if suggestion.guesses else ()
+    nearest = suggestion.categories[0].memes if suggestion.categories else ()
     by_id = {meme.id: meme for meme in catalogue.memes.many(list(nearest))}
     return SuggestedCategories(
         tuple(categories[:MAX_SUGGESTED]),
@@ -75,7 +75,7 @@ def suggest_categories(
 
     Without a suggestion these are the categories of similar memes, then those chosen recently, then the largest ones.
     """
-    if suggestion is not None and suggestion.guesses:
+    if suggestion is not None and suggestion.categories:
         return from_suggestion(catalogue, suggestion)
     reasons: dict[str, str] = {}
     for meme, _ in alike(catalogue, upload):

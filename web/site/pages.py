@@ -16,7 +16,7 @@ from search.encoders.clip import spec_of
 from search.encoders.clip_models import display_name
 from search.errors import MemeticaError, NotFound
 from search.index.status import IndexStatus
-from search.meme import Field, Likeness, Meme, Sort, Text, TextKind
+from search.meme import CATEGORY_SEPARATOR, Field, Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer, Hit
 from web.context import site
 from web.formatting import format_age
@@ -32,7 +32,6 @@ PAGE_SIZE = 30
 MAX_EXAMPLES = 3
 NEW_DAYS = 14
 MAX_SIMILAR = 8
-HIERARCHY = " - "  # between the levels of a category's name
 
 # What a match in each field is called on a card.
 REASONS = {
@@ -220,12 +219,12 @@ def category_page(category: str) -> str:
     page = int_param(request.args, "page", 1, minimum=1, maximum=100_000)
     total = catalogue.memes.count(category=category)
     categories = catalogue.memes.categories()
-    children = [row for row in categories if row[0].startswith(category + HIERARCHY)]
+    children = [row for row in categories if row[0].startswith(category + CATEGORY_SEPARATOR)]
     if not total and not children:
         raise NotFound(f"There is no category {category}.", hint="The home page lists all categories.")
-    parts = category.split(HIERARCHY)
+    parts = category.split(CATEGORY_SEPARATOR)
     names = {name for name, _, _ in categories}
-    parents = [HIERARCHY.join(parts[:end]) for end in range(1, len(parts))]
+    parents = [CATEGORY_SEPARATOR.join(parts[:end]) for end in range(1, len(parts))]
     return render_template(
         "category.html",
         category=category,

@@ -9,19 +9,36 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from search.categories.features import LOOKS, TEMPLATE, Known, traits_of, traits_of_picture
-from search.categories.model import Kinship, Linear, Mix, Model, parents_of, softmax, sure_of, with_parents
-from search.categories.persistence import MODEL_FILE, marks_of, read_model, write_model
-from search.categories.splits import groups_of
+from search.categories.features import (
+    DESCRIPTOR_WEIGHT,
+    FINGERPRINT_WEIGHT,
+    Examples,
+    combine_features,
+    picture_features,
+)
+from search.categories.model import (
+    CategoryModel,
+    LinearModel,
+    MixWeights,
+    Template,
+    confident_category,
+    parent_probabilities,
+    parents_of,
+    softmax,
+)
+from search.categories.persistence import MODEL_FILE, example_hashes, read_model, write_model
+from search.categories.splits import split_groups
 from search.categories.suggester import Suggester
-from search.categories.training import fit, fit_again, folds, least_probability
+from search.categories.training import fit, folds, precision_threshold, refit
 from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
 
 WORDS = 24
 NAMES = ("Animals - Cats", "Animals - Dogs", "Work", "Work - Meetings")
 
 
-def planted(count: int, *, seed: int = 7, flipped: float = 0.0, blank: bool = False) -> tuple[Known, NDArray[np.int64]]:
+def planted(
+    count: int, *, seed: int = 7, flipped: float = 0.0, blank: bool = False
+) -> tuple[Examples, NDArray[np.int64]]:
     """Return memes whose words tell their category, but for a share that says another; and what the words say.
 
     Their looks are all their own, so that words alone can tell.
@@ -30,11 +47,11 @@ def planted(count: int, *, seed: int = 7, flipped: float = 0.0, blank: bool = Fa
     said = rng.integers(len(NAMES), size=count)
     truth = np.where(rng.random(count) < flipped, rng.integers(len(NAMES), size=count), said)
     words = np.eye(len(NAMES), WORDS)[said] * 3 + rng.standard_normal((count, WORDS)) * 0.3
-    known = Known(
+    known = Examples(
         np.arange(1, count + 1),
         tuple(f"{at:064x}" for at in range(count)),
         tuple(NAMES[one] for one in truth),
-        traits_of(
+        combine_features(
             (words * (not blank)).astype(np.float32),
             rng.standard_normal((count, LOOK_DIMENSIONS)).astype(np.float32),
             rng.choice([-1.0, 1.0], (count, PDQ_BITS)).astype(np.float32),
@@ -43,7 +60,7 @@ def planted(count: int, *, seed: int = 7, flipped: float = 0.0, blank: bool = Fa
     return known, said
 
 
-def fitted(known: Known, **how: float) -> Model:
+def fitted(known: Examples, **how: float) -> CategoryModel:
     each = np.arange(len(known))
     return fit(known, names={}, duplicates=each, variants=each, **how)[0]
 
@@ -53,7 +70,7 @@ def test_a_planted_rule_is_learnt_and_holds_for_memes_that_were_not_seen() -> No
     model = fitted(known.of(np.arange(300)))
     suggester = Suggester(model, known.of(np.arange(300)))
     asked = known.of(np.arange(300, 400))
-    found = [suggester.suggest(asked.traits.of(slice(at, at + 1))).guesses[0].category for at in range(100)]
+    found = [suggester.suggest(asked.features.of(slice(at, at + 1))).categories[0].category for at in range(100)]
     assert np.mean([one == truth for one, truth in zip(found, asked.categories, strict=True)]) >= 0.97
 
 
@@ -63,9 +80,9 @@ def test_probabilities_are_as_often_right_as_they_say() -> None:
     model = fitted(known.of(np.arange(2000)))
     there, asked = known.of(np.arange(2000)), known.of(np.arange(2000, 3000))
     suggester = Suggester(model, there)
-    found = [suggester.suggest(asked.traits.of(slice(at, at + 1))) for at in range(1000)]
-    sureness = np.array([one.guesses[0].probability for one in found])
-    right = np.array([one.guesses[0].category == truth for one, truth in zip(found, asked.categories, strict=True)])
+    found = [suggester.suggest(asked.features.of(slice(at, at + 1))) for at in range(1000)]
+    sureness = np.array([one.categories[0].probability for one in found])
+    right = np.array([one.categories[0].category == truth for one, truth in zip(found, asked.categories, strict=True)])
     assert abs(sureness.mean() - 0.7) < 0.05
     assert abs(sureness.mean() - right.mean()) < 0.05
     # Nothing can be right nine times in ten here, and nothing claims to be.
@@ -76,16 +93,16 @@ def test_what_is_called_sure_is_right_as_often_as_was_asked_for() -> None:
     # Half of the memes say nothing: their category cannot be known, that of the others can.
     loud, _ = planted(1000, seed=3)
     mute, _ = planted(1000, seed=4, blank=True)
-    known = Known(
+    known = Examples(
         np.arange(2000),
         tuple(f"{at:064x}" for at in range(2000)),
         loud.categories + mute.categories,
-        loud.joined(mute).traits,
+        loud.joined(mute).features,
     )
     seen, held = np.arange(0, 2000, 2), np.arange(1, 2000, 2)
     model = fitted(known.of(seen), precision=0.9)
     suggester, asked = Suggester(model, known.of(seen)), known.of(held)
-    found = [suggester.suggest(asked.traits.of(slice(at, at + 1))) for at in range(len(asked))]
+    found = [suggester.suggest(asked.features.of(slice(at, at + 1))) for at in range(len(asked))]
     sure = np.array([one.sure is not None for one in found])
     right = np.array([one.sure == truth for one, truth in zip(found, asked.categories, strict=True)])
     assert right[sure].mean() >= 0.87
@@ -96,32 +113,32 @@ def test_what_looks_like_a_meme_that_is_there_belongs_where_that_is() -> None:
     rng = np.random.default_rng(5)
     templates = rng.standard_normal((40, LOOK_DIMENSIONS)).astype(np.float32)
     of = rng.integers(40, size=600)
-    known = Known(
+    known = Examples(
         np.arange(600),
         tuple(f"{at:064x}" for at in range(600)),
         tuple(NAMES[one % 4] for one in of),
-        traits_of(
+        combine_features(
             rng.standard_normal((600, WORDS)).astype(np.float32),  # words that say nothing
             templates[of] + 0.3 * rng.standard_normal((600, LOOK_DIMENSIONS)).astype(np.float32),
             rng.choice([-1.0, 1.0], (600, PDQ_BITS)).astype(np.float32),
         ),
     )
-    duplicates, _ = groups_of(known)
+    duplicates, _ = split_groups(known)
     model, held = fit(known.of(np.arange(500)), names={}, duplicates=duplicates[:500], variants=of[:500])
-    assert held.kin.all()
+    assert held.known_template.all()
     suggester = Suggester(model, known.of(np.arange(500)))
-    found = [suggester.suggest(known.traits.of(slice(at, at + 1))) for at in range(500, 600)]
+    found = [suggester.suggest(known.features.of(slice(at, at + 1))) for at in range(500, 600)]
     assert np.mean([one.sure == known.categories[at] for at, one in enumerate(found, start=500)]) >= 0.95
-    neighbours = [of[id] == of[at] for at, one in enumerate(found, start=500) for id in one.guesses[0].memes[:1]]
+    neighbours = [of[id] == of[at] for at, one in enumerate(found, start=500) for id in one.categories[0].memes[:1]]
     assert np.mean(neighbours) >= 0.95, "the memes that are shown as like it are of its template"
     stranger = suggester.suggest(
-        traits_of(
+        combine_features(
             rng.standard_normal((1, WORDS)).astype(np.float32),
             rng.standard_normal((1, LOOK_DIMENSIONS)).astype(np.float32),
             np.ones((1, PDQ_BITS), np.float32),
         )
     )
-    assert not stranger.kin
+    assert not stranger.known_template
     assert stranger.sure is None
     assert "perhaps none of these" in stranger.sentence
 
@@ -129,25 +146,27 @@ def test_what_looks_like_a_meme_that_is_there_belongs_where_that_is() -> None:
 def test_a_meme_itself_does_not_speak_for_its_category() -> None:
     known, _ = planted(200)
     suggester = Suggester(fitted(known), known)
-    own = suggester.suggest(known.traits.of(slice(0, 1)), content_hash=known.contents[0])
-    assert int(known.ids[0]) not in {id for one in own.guesses for id in one.memes}
+    own = suggester.suggest(known.features.of(slice(0, 1)), content_hash=known.contents[0])
+    assert int(known.ids[0]) not in {id for one in own.categories for id in one.memes}
     assert int(known.ids[0]) in {
-        id for one in suggester.suggest(known.traits.of(slice(0, 1))).guesses for id in one.memes
+        id for one in suggester.suggest(known.features.of(slice(0, 1))).categories for id in one.memes
     }
 
 
 def test_leaves_add_up_to_their_parents() -> None:
-    found = with_parents(("TV", "TV - Star Trek - TNG", "TV - Star Trek - DS9", "Food"), np.array([0.1, 0.3, 0.2, 0.4]))
+    found = parent_probabilities(
+        ("TV", "TV - Star Trek - TNG", "TV - Star Trek - DS9", "Food"), np.array([0.1, 0.3, 0.2, 0.4])
+    )
     assert found == pytest.approx({"TV": 0.6, "TV - Star Trek": 0.5})
     assert parents_of("TV - Star Trek - TNG") == ("TV - Star Trek", "TV")
     assert parents_of("Food") == ()
 
 
-def _model(**more: object) -> Model:
-    none = Linear(np.zeros((3, 1), np.float32), np.zeros(3, np.float32))
-    mixes = {one: Mix(1, 1, 1, 1) for one in Kinship}
-    model = Model(
-        ("TV - A", "TV - B", "Food"), np.array([1, 1, 1]), none, none, mixes, {one: 0.8 for one in Kinship}, 0.9
+def _model(**more: object) -> CategoryModel:
+    none = LinearModel(np.zeros((3, 1), np.float32), np.zeros(3, np.float32))
+    mixes = {one: MixWeights(1, 1, 1, 1) for one in Template}
+    model = CategoryModel(
+        ("TV - A", "TV - B", "Food"), np.array([1, 1, 1]), none, none, mixes, {one: 0.8 for one in Template}, 0.9
     )
     return replace(model, **more)  # type: ignore[arg-type]
 
@@ -164,11 +183,16 @@ def _model(**more: object) -> Model:
 def test_a_parent_is_offered_where_no_leaf_is_sure(
     chances: tuple[float, ...], sure: str | None, parent: str | None
 ) -> None:
-    assert sure_of(_model(), np.array(chances), kin=True) == (sure, parent)
+    assert confident_category(_model(), np.array(chances), known_template=True) == (sure, parent)
 
 
 def test_nothing_is_sure_where_no_line_could_be_drawn() -> None:
-    assert sure_of(_model(least={one: None for one in Kinship}), np.array([0.999, 0.0, 0.001]), kin=True)[0] is None
+    assert (
+        confident_category(
+            _model(thresholds={one: None for one in Template}), np.array([0.999, 0.0, 0.001]), known_template=True
+        )[0]
+        is None
+    )
 
 
 def test_the_line_is_the_lowest_that_keeps_the_precision() -> None:
@@ -177,9 +201,9 @@ def test_the_line_is_the_lowest_that_keeps_the_precision() -> None:
     truth = np.zeros(100, np.int64)
     truth[40:] = 1  # the surest forty are right, no other
     # 40 right of 44 are .909, of 45 are .889.
-    assert least_probability(chances, truth, precision=0.9) == pytest.approx(sureness[43])
-    assert least_probability(chances, np.ones(100, np.int64), precision=0.9) is None
-    assert least_probability(chances[:19], truth[:19], precision=0.9) is None, "too few to say"
+    assert precision_threshold(chances, truth, precision=0.9) == pytest.approx(sureness[43])
+    assert precision_threshold(chances, np.ones(100, np.int64), precision=0.9) is None
+    assert precision_threshold(chances[:19], truth[:19], precision=0.9) is None, "too few to say"
 
 
 def test_a_small_category_is_found_by_its_name() -> None:
@@ -187,40 +211,40 @@ def test_a_small_category_is_found_by_its_name() -> None:
     names = {name: np.eye(len(NAMES), WORDS, dtype=np.float32)[at] for at, name in enumerate(NAMES)}
     scarce = np.array([at for at in range(300) if said[at] != 3] + [int(np.flatnonzero(said == 3)[0])])
     mute = known.of(scarce)
-    mute.traits.rows[-1] = 0  # its only example says and shows nothing
-    asked = traits_of_picture(names[NAMES[3]][None], [], [], dimensions=WORDS)
+    mute.features.rows[-1] = 0  # its only example says and shows nothing
+    asked = picture_features(names[NAMES[3]][None], [], [], dimensions=WORDS)
     each = np.arange(len(mute))
     chances = []
     for given in (names, {}):
         model, _ = fit(mute, names=given, duplicates=each, variants=each)
-        guesses = Suggester(model, mute).suggest(asked).guesses
-        chances.append(next(one.probability for one in guesses if one.category == NAMES[3]))
+        ranked = Suggester(model, mute).suggest(asked).categories
+        chances.append(next(one.probability for one in ranked if one.category == NAMES[3]))
     assert chances[0] > 2 * chances[1]
 
 
 def test_one_more_example_is_learnt_without_learning_all_anew() -> None:
     known, _ = planted(200)
-    odd = traits_of(
+    odd = combine_features(
         np.eye(1, WORDS, k=20, dtype=np.float32),
         np.ones((1, LOOK_DIMENSIONS), np.float32),
         np.ones((1, PDQ_BITS), np.float32),
     )
     model = fitted(known)
     before = Suggester(model, known).suggest(odd)
-    assert "New" not in {one.category for one in before.guesses}
-    more = Known(np.array([999]), ("f" * 64,), ("New",), odd)
+    assert "New" not in {one.category for one in before.categories}
+    more = Examples(np.array([999]), ("f" * 64,), ("New",), odd)
     joined = known.joined(more)
-    after = Suggester(fit_again(model, joined, names={}), joined).suggest(odd)
-    assert after.guesses[0].category == "New"
-    assert after.guesses[0].memes == (999,)
+    after = Suggester(refit(model, joined, names={}), joined).suggest(odd)
+    assert after.categories[0].category == "New"
+    assert after.categories[0].memes == (999,)
 
 
 def test_learning_again_agrees_with_learning_anew() -> None:
     known, _ = planted(240)
-    again = fit_again(fitted(known.of(np.arange(200))), known, names={})
+    again = refit(fitted(known.of(np.arange(200))), known, names={})
     anew = fitted(known)
-    asked = planted(60, seed=99)[0].traits
-    one, other = (softmax(model.everything.logits(asked.rows)) for model in (again, anew))
+    asked = planted(60, seed=99)[0].features
+    one, other = (softmax(model.all_features.logits(asked.rows)) for model in (again, anew))
     assert (one.argmax(axis=1) == other.argmax(axis=1)).mean() >= 0.98
 
 
@@ -242,28 +266,28 @@ def test_duplicates_and_variants_are_grouped_as_they_were_drawn() -> None:
     bits = np.repeat(rng.choice([-1.0, 1.0], (5, PDQ_BITS)), 4, axis=0)
     bits[2::4, :50] *= -1  # the third and fourth of each say something else: 50 bits from the first two
     bits[3::4, :50] *= -1
-    known = Known(
+    known = Examples(
         np.arange(20) + 5,
         tuple(f"{at:064x}" for at in range(20)),
         ("A",) * 20,
-        traits_of(np.zeros((20, WORDS), np.float32), looks.astype(np.float32), bits.astype(np.float32)),
+        combine_features(np.zeros((20, WORDS), np.float32), looks.astype(np.float32), bits.astype(np.float32)),
     )
-    duplicates, variants = groups_of(known)
+    duplicates, variants = split_groups(known)
     assert [len(set(duplicates[start : start + 4])) for start in range(0, 20, 4)] == [2] * 5
     assert [len(set(variants[start : start + 4])) for start in range(0, 20, 4)] == [1] * 5
     assert len(set(variants)) == 5
-    named, _ = groups_of(known, [(known.contents[0], known.contents[3])])
+    named, _ = split_groups(known, [(known.contents[0], known.contents[3])])
     assert named[0] == named[3]
 
 
 @pytest.mark.parametrize("categories", [(), ("A",), ("A", "B")])
 def test_a_library_of_next_to_nothing_is_no_error(categories: tuple[str, ...]) -> None:
     count = len(categories)
-    known = Known(
+    known = Examples(
         np.arange(count),
         tuple(f"{at:064x}" for at in range(count)),
         categories,
-        traits_of(
+        combine_features(
             np.ones((count, WORDS), np.float32),
             np.ones((count, LOOK_DIMENSIONS), np.float32),
             np.ones((count, PDQ_BITS), np.float32),
@@ -271,10 +295,10 @@ def test_a_library_of_next_to_nothing_is_no_error(categories: tuple[str, ...]) -
     )
     each = np.arange(count)
     model, held = fit(known, names={}, duplicates=each, variants=each)
-    found = Suggester(model, known).suggest(traits_of_picture(None, [], [], dimensions=WORDS))
+    found = Suggester(model, known).suggest(picture_features(None, [], [], dimensions=WORDS))
     assert found.sure is None
-    assert {one.category for one in found.guesses} == set(categories)
-    assert sum(one.probability for one in found.guesses) == pytest.approx(1 if count else 0)
+    assert {one.category for one in found.categories} == set(categories)
+    assert sum(one.probability for one in found.categories) == pytest.approx(1 if count else 0)
     assert held.probabilities.shape == (count, count)
 
 
@@ -284,31 +308,35 @@ def test_two_categories_are_told_apart_as_many_are() -> None:
     asked, truth = planted(80, seed=8)
     suggester = Suggester(fitted(two), two)
     those = np.flatnonzero(truth < 2)
-    found = [suggester.suggest(asked.traits.of(slice(at, at + 1))).guesses[0].category for at in those]
+    found = [suggester.suggest(asked.features.of(slice(at, at + 1))).categories[0].category for at in those]
     assert np.mean([one == NAMES[truth[at]] for one, at in zip(found, those, strict=True)]) >= 0.97
 
 
 def test_parts_of_traits_are_of_their_weights() -> None:
-    traits = traits_of_picture(
+    features = picture_features(
         np.array([[3.0, 4.0]], np.float32), [np.full(LOOK_DIMENSIONS, 2, "<f2").tobytes()], [b"\xff" * 32], dimensions=2
     )
-    assert traits.words[0] == pytest.approx([0.6, 0.8])
-    assert np.linalg.norm(traits.looks) == pytest.approx(LOOKS)
-    assert traits.bits[0] == pytest.approx(np.full(PDQ_BITS, TEMPLATE / 16))
-    assert traits.look_cosines(traits) == pytest.approx(np.ones((1, 1)))
+    assert features.words[0] == pytest.approx([0.6, 0.8])
+    assert np.linalg.norm(features.descriptors) == pytest.approx(DESCRIPTOR_WEIGHT)
+    assert features.bits[0] == pytest.approx(np.full(PDQ_BITS, FINGERPRINT_WEIGHT / 16))
+    assert features.descriptor_cosines(features) == pytest.approx(np.ones((1, 1)))
 
 
 def test_what_was_learnt_is_kept_and_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
     known, _ = planted(120)
     model = fitted(known)
-    marks = marks_of(zip(known.contents, known.categories, strict=True))
-    write_model(tmp_path, model, encoder="e", marks=marks)
+    marks = example_hashes(zip(known.contents, known.categories, strict=True))
+    write_model(tmp_path, model, encoder="e", hashes=marks)
     found = read_model(tmp_path, encoder="e")
     assert found is not None
     kept, kept_marks = found
     assert np.array_equal(kept_marks, marks)
-    assert (kept.categories, kept.mixes, kept.least) == (model.categories, model.mixes, model.least)
-    for one, other in ((kept.words, model.words), (kept.everything, model.everything)):
+    assert (kept.categories, kept.mix_weights, kept.thresholds) == (
+        model.categories,
+        model.mix_weights,
+        model.thresholds,
+    )
+    for one, other in ((kept.words, model.words), (kept.all_features, model.all_features)):
         assert np.array_equal(one.weights, other.weights)
         assert np.array_equal(one.bias, other.bias)
     assert read_model(tmp_path, encoder="another") is None

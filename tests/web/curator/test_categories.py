@@ -16,15 +16,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
 
-from indexer.curation.categories import open_findings
+from indexer.curation.categories import find_open_issues
 from indexer.library.scan import scan_library
 from indexer.stages.build_index import build_index
 from indexer.stages.decode import decode_memes
 from indexer.stages.embed_texts import embed_passages, split_texts
-from indexer.stages.train_categories import learn, learn_apart, open_suggester
+from indexer.stages.train_categories import open_suggester, train_categories, train_in_child_process
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, VerdictKind, open_catalogue
-from search.categories.issues import Ailment
+from search.categories.issues import IssueKind
 from search.errors import ModelUnavailable
 from search.settings import Settings
 from search.workspace import Workspace
@@ -185,13 +185,15 @@ def test_forms_from_elsewhere_do_nothing(app: Flask, curator: FlaskClient, catal
 
 def test_findings_follow_what_was_moved_by_hand(settings: Settings) -> None:
     with open_catalogue(settings) as catalogue:
-        learn(Workspace(settings, catalogue), encoder=HashingTextEncoder())
-        [one] = [one for one in open_findings(Workspace(settings, catalogue)).open if one.kind is Ailment.MISFILED]
+        train_categories(Workspace(settings, catalogue), encoder=HashingTextEncoder())
+        [one] = [one for one in find_open_issues(Workspace(settings, catalogue)).open if one.kind is IssueKind.MISFILED]
         assert one.target == "Stripes"
         for suffix in ("", ".txt"):
             (settings.library / f"{MISPLACED}{suffix}").rename(settings.library / f"Stripes/s19.png{suffix}")
         scan_library(settings.library, catalogue, progress=SILENT)
-        assert [one for one in open_findings(Workspace(settings, catalogue)).open if one.kind is Ailment.MISFILED] == []
+        assert [
+            one for one in find_open_issues(Workspace(settings, catalogue)).open if one.kind is IssueKind.MISFILED
+        ] == []
 
 
 def stripes() -> bytes:
@@ -251,7 +253,7 @@ def test_nothing_is_learnt_twice_and_what_changed_much_is_learnt_anew(settings: 
 
 def test_a_process_that_cannot_learn_is_said_in_words(settings: Settings) -> None:
     with pytest.raises(ModelUnavailable, match="text encoder"):
-        learn_apart(settings)
+        train_in_child_process(settings)
 
 
 def test_a_process_apart_ends_with_whoever_began_it() -> None:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from search.categories.audit import findings
-from search.categories.features import Known, traits_of
-from search.categories.issues import Ailment, Finding, still_open
+from search.categories.features import Examples, combine_features
+from search.categories.issues import Issue, IssueKind, open_issues
+from search.categories.library_audit import audit
 from search.categories.training import fit
 from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
 from search.meme import MediaType, Meme
@@ -30,18 +30,18 @@ def meme(id: int, category: str, name: str) -> Meme:
     )
 
 
-def library(rows: list[tuple[str, int, str]]) -> tuple[Known, dict[int, Meme], np.ndarray]:
+def library(rows: list[tuple[str, int, str]]) -> tuple[Examples, dict[int, Meme], np.ndarray]:
     """Return memes by their category, template and name: those of one template look and say nearly the same."""
     rng = np.random.default_rng(11)
     looks = rng.standard_normal((100, LOOK_DIMENSIONS))
     words = rng.standard_normal((100, WORDS))
     of = np.array([template for _, template, _ in rows])
     count = len(rows)
-    known = Known(
+    known = Examples(
         np.arange(1, count + 1),
         tuple(f"{id:064x}" for id in range(1, count + 1)),
         tuple(category for category, _, _ in rows),
-        traits_of(
+        combine_features(
             (words[of] + 0.5 * rng.standard_normal((count, WORDS))).astype(np.float32),
             (looks[of] + 0.2 * rng.standard_normal((count, LOOK_DIMENSIONS))).astype(np.float32),
             rng.choice([-1.0, 1.0], (count, PDQ_BITS)).astype(np.float32),
@@ -60,20 +60,20 @@ def sound(each: int = 8) -> list[tuple[str, int, str]]:
     ]
 
 
-def found_in(rows: list[tuple[str, int, str]]) -> list[Finding]:
+def found_in(rows: list[tuple[str, int, str]]) -> list[Issue]:
     known, memes, of = library(rows)
     every = np.arange(len(known))
     _, held = fit(known, names={}, duplicates=every, variants=of)
-    return findings(known, held, memes, groups=every)
+    return audit(known, held, memes, duplicates=every)
 
 
-def of_kind(found: list[Finding], kind: Ailment) -> list[Finding]:
+def of_kind(found: list[Issue], kind: IssueKind) -> list[Issue]:
     return [one for one in found if one.kind is kind]
 
 
 def test_a_sound_library_has_nothing_misfiled_confused_or_nearly_empty() -> None:
     found = found_in(sound())
-    assert [one for one in found if one.kind is not Ailment.GROUP] == []
+    assert [one for one in found if one.kind is not IssueKind.GROUP] == []
 
 
 def test_misfiled_memes_are_found_with_where_they_belong_and_what_speaks_for_it() -> None:
@@ -82,7 +82,7 @@ def test_misfiled_memes_are_found_with_where_they_belong_and_what_speaks_for_it(
     for at, category in planted.items():
         rows[at] = (category, *rows[at][1:])
     right = {at: sound()[at][0] for at in planted}
-    found = of_kind(found_in(rows), Ailment.MISFILED)
+    found = of_kind(found_in(rows), IssueKind.MISFILED)
     assert {int(one.memes[0], 16) - 1: (one.category, one.target) for one in found} == {
         at: (planted[at], right[at]) for at in planted
     }
@@ -99,14 +99,14 @@ def test_two_categories_that_hold_the_same_are_confused() -> None:
         ("Felines" if category == "Cats" and rng.random() < 0.5 else category, template, name)
         for category, template, name in sound()
     ]
-    [one] = of_kind(found_in(rows), Ailment.CONFUSED)
+    [one] = of_kind(found_in(rows), IssueKind.CONFUSED)
     assert {one.category, one.target} == {"Cats", "Felines"}
     assert len(one.memes) == sum(row[0] == one.category for row in rows)
 
 
 def test_a_category_with_hardly_a_meme_would_go_to_what_it_is_like_or_to_its_parent() -> None:
     rows = [*sound(), ("Strays", 2, "stray.png"), ("Work - Meetings", 90, "a.png"), ("Work - Meetings", 91, "b.png")]
-    found = {one.category: one for one in of_kind(found_in(rows), Ailment.NEAR_EMPTY)}
+    found = {one.category: one for one in of_kind(found_in(rows), IssueKind.NEAR_EMPTY)}
     assert {name: one.target for name, one in found.items()} == {"Strays": "Cats", "Work - Meetings": "Work"}
     assert "1 meme." in found["Strays"].evidence
     assert len(found["Work - Meetings"].memes) == 2
@@ -116,15 +116,15 @@ def test_a_group_that_could_be_a_category_is_found_and_named_by_its_files() -> N
     # One template fills a third of a category whose other memes are each their own.
     rows = sound(2) + [("Work", 30, f"printer jam {number}.png") for number in range(14)]
     rows += [("Work", 40 + number, f"{number}.png") for number in range(30)]
-    found = of_kind(found_in(rows), Ailment.GROUP)
+    found = of_kind(found_in(rows), IssueKind.GROUP)
     group = next(one for one in found if one.category == "Work")
     assert {rows[int(content, 16) - 1][1] for content in group.memes} == {30}
     assert len(group.memes) >= 12
     assert group.target == "Work - printer jam"
 
 
-def _finding(kind: Ailment = Ailment.MISFILED, memes: tuple[str, ...] = ("a",)) -> Finding:
-    return Finding(kind, "Cats", "Dogs", memes, "", 1.0)
+def _finding(kind: IssueKind = IssueKind.MISFILED, memes: tuple[str, ...] = ("a",)) -> Issue:
+    return Issue(kind, "Cats", "Dogs", memes, "", 1.0)
 
 
 @pytest.mark.parametrize(
@@ -133,18 +133,18 @@ def _finding(kind: Ailment = Ailment.MISFILED, memes: tuple[str, ...] = ("a",)) 
         (_finding(), ("misfiled: Cats", {"a"}), False),
         (_finding(), ("misfiled: Cats", {"b"}), True),
         (_finding(), ("misfiled: Dogs", {"a"}), True),  # it was moved since, and is asked about in its new place
-        (_finding(Ailment.CONFUSED), ("confused: Cats | Dogs", {"z"}), False),
-        (_finding(Ailment.NEAR_EMPTY), ("near-empty: Cats", {"z"}), False),
-        (_finding(Ailment.GROUP, ("a", "b", "c", "d")), ("group: Cats", {"a", "b", "x"}), False),
-        (_finding(Ailment.GROUP, ("a", "b", "c", "d")), ("group: Cats", {"a", "x"}), True),
+        (_finding(IssueKind.CONFUSED), ("confused: Cats | Dogs", {"z"}), False),
+        (_finding(IssueKind.NEAR_EMPTY), ("near-empty: Cats", {"z"}), False),
+        (_finding(IssueKind.GROUP, ("a", "b", "c", "d")), ("group: Cats", {"a", "b", "x"}), False),
+        (_finding(IssueKind.GROUP, ("a", "b", "c", "d")), ("group: Cats", {"a", "x"}), True),
     ],
 )
-def test_what_was_settled_is_not_asked_again(finding: Finding, verdict: tuple[str, set[str]], left: bool) -> None:
+def test_what_was_settled_is_not_asked_again(finding: Issue, verdict: tuple[str, set[str]], left: bool) -> None:
     settled = [(verdict[0], frozenset(verdict[1]))]
-    assert (list(still_open([finding], settled)) == [finding]) is left
+    assert (list(open_issues([finding], settled)) == [finding]) is left
 
 
 def test_a_finding_keeps_its_key_whatever_the_order_of_its_memes() -> None:
     assert _finding(memes=("a", "b")).key == _finding(memes=("b", "a")).key
-    assert _finding().key != _finding(Ailment.CONFUSED).key
+    assert _finding().key != _finding(IssueKind.CONFUSED).key
     assert len(_finding().key) == 16
