@@ -33,8 +33,8 @@ from benchmarks.harness import PROJECT, Benchmark, Skipped
 from indexer.pipeline import index_library
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
-from search.evaluation.known_items import slipped
-from search.evaluation.metrics import Judged
+from search.evaluation.known_items import with_typo
+from search.evaluation.metrics import JudgedQuery
 from search.settings import Settings
 from search.workspace import Workspace
 
@@ -133,7 +133,7 @@ class Library:
                 found.setdefault(one.original, set()).add(one.path)
         return found
 
-    def judged(self) -> list[tuple[str, Judged]]:
+    def judged(self) -> list[tuple[str, JudgedQuery]]:
         """Return judged queries, each with the key of its half; empty for a library that comes with none.
 
         CM50: what a meme means, the same shortened, its title. Demo: what it shows, says, means.
@@ -141,22 +141,22 @@ class Library:
         if self.name == "cm50":
             queries = json.loads((shared("cm50") / "queries_dev.json").read_text("utf-8"))
             return [
-                (id, Judged(query, {_path(self._truth[id]["path"]): 1}, kind))
+                (id, JudgedQuery(query, {_path(self._truth[id]["path"]): 1}, kind))
                 for id, kinds in queries.items()
                 if id in self._truth
                 for kind, query in kinds.items()
             ]
         return [
-            (min(paths), Judged(one["query"], dict.fromkeys(paths, 1), one["kind"]))
+            (min(paths), JudgedQuery(one["query"], dict.fromkeys(paths, 1), one["kind"]))
             for one in self._truth.get("queries", ())
             if (paths := [_path(path) for path in one["relevant"]])
         ]
 
-    def quotes(self) -> list[tuple[str, str, frozenset[str]]]:
+    def quote_queries(self) -> list[tuple[str, str, frozenset[str]]]:
         """Return quoted words, the same with a slip of the finger, and the paths of the memes that say them."""
         random = Random(7)
         rows = self._truth.get("quotes") or [
-            {**one, "typo": slipped(one["query"], random)}
+            {**one, "typo": with_typo(one["query"], random)}
             for one in self._truth.get("queries", ())
             if one["kind"] == "quotes"
         ]

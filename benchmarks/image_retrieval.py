@@ -1,4 +1,4 @@
-"""What an image encoder adds to text search: the demo's queries with several weights of the `picture` signal.
+"""What an image encoder adds to text search: the demo's queries with several weights of the signal `image.text`.
 
     python -m benchmarks.image_retrieval
     python -m benchmarks.image_retrieval --weights 0 0.15 0.3
@@ -20,10 +20,10 @@ from benchmarks.data import add_library, library_of
 from benchmarks.harness import Benchmark, Report, half_of
 from search.encoders.clip_models import SMALL
 from search.encoders.registry import load_text_encoder
-from search.evaluation.metrics import measured
-from search.ranking.retrievers import PICTURE
+from search.evaluation.metrics import measure as measure_rankings
 from search.searcher import Searcher
 from search.settings import WEIGHTS
+from search.signals import IMAGE_TEXT
 from search.workspace import Workspace
 
 MEASURE = "ndcg@10"
@@ -32,7 +32,7 @@ BENCHMARK = Benchmark(
 )
 add_library(BENCHMARK)
 BENCHMARK.option(
-    "--weights", [0.0, WEIGHTS[PICTURE]], type=float, nargs="+", help="weights of the picture signal to compare"
+    "--weights", [0.0, WEIGHTS[IMAGE_TEXT]], type=float, nargs="+", help="weights of the signal image.text to compare"
 )
 
 
@@ -46,13 +46,13 @@ def measure(given: Namespace, report: Report) -> None:
     with library.workspace(image_encoder=SMALL) as workspace:
         encoder = load_text_encoder(workspace.settings)
         for weight in given.weights:
-            weights = MappingProxyType(dict(WEIGHTS) | {PICTURE: weight})
+            weights = MappingProxyType(dict(WEIGHTS) | {IMAGE_TEXT: weight})
             settings = replace(workspace.settings, weights=weights)
             searcher = Searcher(Workspace(settings, workspace.catalogue), text_encoder=encoder)
             values = defaultdict(list)
             for key, one in library.judged():
                 paths = [hit.meme.path for hit in searcher.search(one.query, k=10).hits]
-                found = measured([one.relevant], [paths], measures=(MEASURE,))[MEASURE][0]
+                found = measure_rankings([one.relevant], [paths], measures=(MEASURE,))[MEASURE][0]
                 values[half_of(key), one.kind].append(found)
             for (half, kind), own in sorted(values.items()):
                 table.row(f"{weight:.2f}", half, kind, np.mean(own), len(own))

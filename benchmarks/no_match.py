@@ -1,4 +1,4 @@
-"""How well a query that no meme answers is told from one that a meme does, and what that costs those that have one.
+"""Errors of the relevance cut-off: how often it mistakes a query that no meme answers for one that has an answer.
 
     python -m benchmarks.no_match CM50 CM50-DATA REAL REAL-DATA [--fit]
 
@@ -18,7 +18,7 @@ import random
 import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,15 +27,23 @@ from benchmarks.data import shared
 from benchmarks.harness import half_of, machine, machine_line
 from search.catalogue import open_catalogue
 from search.encoders.registry import load_text_encoder
-from search.evaluation.tuning import Asker
 from search.index.analyzer import query_terms
 from search.index.reader import Index
-from search.ranking.relevance import BELIEF, SIGNS, Belief, Evidence, Judgement, evidence, judged
+from search.pipeline import QueryPipeline
+from search.ranking.relevance import (
+    FEATURES,
+    RELEVANCE_MODEL,
+    Cutoff,
+    Features,
+    RelevanceModel,
+    query_stats,
+    relevance_features,
+)
 from search.settings import Settings
 
 NONSENSE = 400
 BROAD = 150  # words
-FORGIVEN = 0.05  # a share of the pages that answer, of which it may be said that they do not
+MAX_DOUBTED = 0.05  # a share of the pages that answer, of which it may be said that they do not
 
 
 @dataclass(frozen=True)
@@ -118,52 +126,59 @@ def strangers(own: Sequence[Question], other: Sequence[Question]) -> Iterator[Qu
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a question's ranking showed: its evidence, and whether the first hit and the first page hold an answer."""
+class Ranked:
+    """The features of a question's ranking, and whether the first hit and the first page hold an answer."""
 
     question: Question
-    evidence: Evidence
+    features: Features
     first: bool
     page: bool
 
 
-def seen(settings: Settings, questions: Sequence[Question]) -> list[Seen]:
-    """Return what each question's ranking showed."""
+def ranked(settings: Settings, questions: Sequence[Question]) -> list[Ranked]:
+    """Return the features of each question's ranking, by the pipeline that the site ranks with."""
     found = []
     with open_catalogue(settings, create=False) as catalogue:
         paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
         ids = {path: id for id, path in paths.items()}
-        asker = Asker(
-            Index.open(settings.data / "index"), load_text_encoder(settings, long_running=True), settings.weights
+        pipeline = QueryPipeline(
+            catalogue,
+            Index.open(settings.data / "index"),
+            load_text_encoder(settings, long_running=True),
+            weights=settings.weights,
         )
         for one in questions:
-            allowed = None
+            plan = pipeline.plan(one.query)
             if one.hidden:
                 hidden = np.array([ids[path] for path in one.hidden])
-                allowed = np.setdiff1d(asker.index.columns.ids, hidden)
-            ballot, asked = asker.ballot(one.query, allowed=allowed)
-            ranked = [paths[int(ballot.ids[at])] for at in ballot.fused.order[:10]]
+                allowed = pipeline.index.columns.ids if plan.allowed is None else plan.allowed
+                plan = replace(plan, allowed=np.setdiff1d(allowed, hidden))
+            if plan.listing is not None:
+                continue  # the query is read as filters alone: nothing is ranked
+            ranking = pipeline.rank(plan)
+            stats = plan.stats or query_stats(pipeline.index.lexical, plan.terms)
+            first_page = [paths[int(id)] for id in ranking.ranked_ids[:10]]
             found.append(
-                Seen(
+                Ranked(
                     question=one,
-                    evidence=evidence(ballot.fused, asked),
-                    first=bool(ranked) and ranked[0] in one.answers,
-                    page=bool(one.answers.intersection(ranked)),
+                    features=relevance_features(ranking, stats),
+                    first=bool(first_page) and first_page[0] in one.answers,
+                    page=bool(one.answers.intersection(first_page)),
                 )
             )
     return found
 
 
-def fitted(rows: Sequence[Seen]) -> Belief:
+def fitted(rows: Sequence[Ranked]) -> RelevanceModel:
     """Return the regression on the half to tune on: pages that answer, against those of queries without an answer.
 
-    It starts from where as many of the pages that answer are lost as FORGIVEN.
+    It starts from where as many of the pages that answer are lost as MAX_DOUBTED.
     """
     from sklearn.linear_model import LogisticRegression
 
-    rows = [row for row in rows if row.question.half == "tuned" and len(row.evidence)]
+    rows = [row for row in rows if row.question.half == "tuned" and len(row.features)]
     rows = [row for row in rows if row.page or not row.question.answers]
-    signs = np.stack([row.evidence[0] for row in rows])
+    signs = np.stack([row.features[0] for row in rows])
     answered = np.array([row.page for row in rows])
     kinds = Counter((row.question.kind, row.page) for row in rows)
     sides = Counter(page for _, page in kinds)
@@ -171,15 +186,15 @@ def fitted(rows: Sequence[Seen]) -> Belief:
     spread = signs.std(axis=0) + 1e-9
     model = LogisticRegression(max_iter=3000).fit(signs / spread, answered, sample_weight=shares)
     weights = tuple(round(float(weight), 3) for weight in model.coef_[0] / spread)
-    odds = np.sort([judged(row.evidence, Belief(weights, 0.0)).odds for row in rows if row.page])
-    return Belief(weights, round(-float(odds[int(FORGIVEN * len(odds))]), 3))
+    odds = np.sort([RelevanceModel(weights, 0.0).cutoff(row.features).log_odds for row in rows if row.page])
+    return RelevanceModel(weights, round(-float(odds[int(MAX_DOUBTED * len(odds))]), 3))
 
 
-def report(rows: Sequence[Seen], belief: Belief) -> None:
+def report(rows: Sequence[Ranked], model: RelevanceModel) -> None:
     """Print, of the half not tuned on, the area under the curve and the errors at the point that is used."""
     from sklearn.metrics import roc_auc_score
 
-    held = [(row, judged(row.evidence, belief)) for row in rows if row.question.half == "held out"]
+    held = [(row, model.cutoff(row.features)) for row in rows if row.question.half == "held out"]
     with_answer = [one for one in held if one[0].question.answers]
     print("\nqueries with an answer                  said `no good match`   … of those answered on the first page")
     for kind in [*dict.fromkeys(row.question.kind for row, _ in with_answer), "all"]:
@@ -191,17 +206,17 @@ def report(rows: Sequence[Seen], belief: Belief) -> None:
     for kind in [*dict.fromkeys(row.question.kind for row, _ in without), "all"]:
         own = [one for one in without if kind in (one[0].question.kind, "all")]
         labels = [1] * len(with_answer) + [0] * len(own)
-        area = roc_auc_score(labels, [one.odds for _, one in [*with_answer, *own]])
+        area = roc_auc_score(labels, [one.log_odds for _, one in [*with_answer, *own]])
         print(f"{kind:40}{_share(own):.3f} of {len(own):<14}{area:.3f}")
-    certain = [one.certain for row, one in with_answer if row.page]
+    certain = [one.relevant for row, one in with_answer if row.page]
     many = np.percentile(certain, [50, 90])
     print(
         f"\nhits before the weak tail, where the first page answers: median {many[0]:.0f}, nine in ten ≤ {many[1]:.0f}"
     )
 
 
-def _share(rows: Sequence[tuple[Seen, Judgement]]) -> float:
-    return float(np.mean([one.none_matches for _, one in rows])) if rows else float("nan")
+def _share(rows: Sequence[tuple[Ranked, Cutoff]]) -> float:
+    return float(np.mean([one.relevant == 0 for _, one in rows])) if rows else float("nan")
 
 
 def main() -> None:
@@ -216,13 +231,13 @@ def main() -> None:
     cm50, real = list(questions_of_cm50(given.cm50)), list(questions_of_real(given.real))
     one = Settings(library=given.cm50 / "memes", data=given.cm50_data)
     other = Settings(library=given.real / "memes", data=given.real_data)
-    rows = seen(one, [*cm50, *broad_questions(one), *strangers(cm50, real)])
-    rows += seen(other, [*real, *broad_questions(other), *strangers(real, cm50)])
-    belief = fitted(rows) if given.fit else BELIEF
+    rows = ranked(one, [*cm50, *broad_questions(one), *strangers(cm50, real)])
+    rows += ranked(other, [*real, *broad_questions(other), *strangers(real, cm50)])
+    model = fitted(rows) if given.fit else RELEVANCE_MODEL
     if given.fit:
-        print("\n" + "\n".join(f"{sign:32}{weight:9.3f}" for sign, weight in zip(SIGNS, belief.weights, strict=True)))
-        print(f"{'start':32}{belief.start:9.3f}")
-    report(rows, belief)
+        print("\n" + "\n".join(f"{name:32}{weight:9.3f}" for name, weight in zip(FEATURES, model.weights, strict=True)))
+        print(f"{'bias':32}{model.bias:9.3f}")
+    report(rows, model)
 
 
 if __name__ == "__main__":

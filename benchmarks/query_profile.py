@@ -17,6 +17,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+import search.pipeline
 import search.ranking.explain
 import search.ranking.paging
 import search.searcher
@@ -68,18 +69,18 @@ def measure(given: Namespace, report: Report) -> None:
         encoder = load_text_encoder(settings, long_running=True)
         watch.over(type(encoder), "encode", stage="text encoder")
         searcher = Searcher(Workspace(settings, catalogue), text_encoder=encoder)
-        watch.over(search.searcher, "narrowed", stage="operators")
-        watch.over(search.searcher, "spelt", stage="spelling")
+        watch.over(search.pipeline, "apply_filters", stage="filters")
+        watch.over(search.pipeline, "correct_spelling", stage="spelling")
         watch.over(LexicalIndex, "search", stage="lexical retrieval")
         watch.over(LexicalIndex, "phrase", stage="phrases")
         watch.over(LexicalIndex, "scores", stage="lexical scores")
         watch.over(DenseIndex, "search", stage="dense retrieval")
         watch.over(DenseIndex, "scores", stage="dense scores")
-        watch.over(search.searcher, "count", stage="all retrievers and fusion")
-        watch.over(search.searcher, "judge", stage="relevance cut-off")
-        watch.over(search.ranking.paging, "explained", stage="explanations and snippets")
+        watch.over(search.pipeline, "score_candidates", stage="all retrievers")
+        watch.over(search.searcher, "relevance_cutoff", stage="relevance cut-off")
+        watch.over(search.ranking.paging, "explain", stage="explanations and snippets")
         watch.over(search.ranking.explain, "_snippets", stage="  of these, snippets")
-        watch.over(search.ranking.paging, "facets_of", stage="facets")
+        watch.over(search.ranking.paging, "count_facets", stage="facets")
         rows: list[dict[str, float]] = []
         for query in queries:
             watch.spent.clear()

@@ -20,18 +20,19 @@ from benchmarks.harness import Benchmark, Report, Skipped, Table, is_held_out
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_text_encoder
-from search.evaluation.metrics import Judged, Metric, evaluate
+from search.evaluation.metrics import JudgedQuery, Metric, evaluate
 from search.meme import Field
 from search.searcher import Searcher
 from search.settings import WEIGHTS
+from search.signals import LEXICAL_ALL, LEXICAL_OCR, semantic
 from search.workspace import Workspace
 
 RANKINGS = {
     "fused": dict(WEIGHTS),
-    "BM25, all text": {"words.everything": 1.0},
-    "BM25, OCR text": {"words.ocr": 1.0},
-    "MiniLM, OCR text": {"meaning.ocr": 1.0},
-    "MiniLM, simple description": {"meaning.description": 1.0},
+    "BM25, all text": {LEXICAL_ALL: 1.0},
+    "BM25, OCR text": {LEXICAL_OCR: 1.0},
+    "MiniLM, OCR text": {semantic(Field.OCR): 1.0},
+    "MiniLM, simple description": {semantic(Field.DESCRIPTION): 1.0},
 }
 BENCHMARK = Benchmark(
     __doc__,
@@ -51,11 +52,11 @@ def without_description(catalogue: Catalogue) -> set[str]:
     return {meme.path for meme in catalogue.memes.everything() if meme.id not in described}
 
 
-def metrics(workspace: Workspace, encoder: TextEncoder, judged: Sequence[Judged], *, ranking: str) -> list[Metric]:
+def metrics(workspace: Workspace, encoder: TextEncoder, judged: Sequence[JudgedQuery], *, ranking: str) -> list[Metric]:
     """Return the metrics of a searcher with one ranking's weights."""
     weighted = Workspace(replace(workspace.settings, weights=RANKINGS[ranking]), workspace.catalogue)
-    searcher = Searcher(weighted, text_encoder=encoder)
-    return evaluate(judged, lambda query: [hit.meme.path for hit in searcher.search(query, k=100).hits], field=ranking)
+    with Searcher(weighted, text_encoder=encoder) as searcher:
+        return evaluate(judged, lambda query: [hit.path for hit in searcher.search(query, k=100)], field=ranking)
 
 
 def add_rows(table: Table, found: Sequence[Metric]) -> None:

@@ -23,7 +23,7 @@ from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import ModelUnavailable
 from search.index.generations import live_image_encoder
 from search.meme import Stage
-from search.settings import Settings, keep_setting, kept_setting
+from search.settings import Settings, save_setting, stored_setting
 from search.workspace import Workspace
 
 _MODEL = "the model"  # the subject of a failure that concerns a whole stage
@@ -165,6 +165,6 @@ def _run(workspace: Workspace, stage: Stage, work: Callable[[], tuple[int, int]]
 
 
 def _remember_library(settings: Settings) -> None:
-    kept = kept_setting(settings.data, "library")
+    kept = stored_setting(settings.data, "library")
     if kept is None or kept.expanduser().absolute() != settings.library:
-        keep_setting(settings.data, "library", str(settings.library))
+        save_setting(settings.data, "library", str(settings.library))

@@ -16,30 +16,43 @@ from typing import Any
 
 from search.atomic_write import write_atomically
 from search.errors import DataFolderError, WrongUse
-from search.meme import KeepBy
+from search.meme import Field, KeepBy
+from search.signals import (
+    DESCRIPTOR,
+    IMAGE_IMAGE,
+    IMAGE_TEXT,
+    LEXICAL_ALL,
+    PHRASE_OCR,
+    Signal,
+    semantic,
+)
 
 Parser = Callable[[str], Any]
 
-# What each voter weighs: a field's words by BM25, a field's meaning by its embeddings, and the look.
-WEIGHTS: Mapping[str, float] = MappingProxyType(
+# The weight of each signal in the ranking; a signal that is not named has none.
+WEIGHTS: Mapping[Signal, float] = MappingProxyType(
     {
-        "words.everything": 0.24,
-        "words.name": 0.0,
-        "words.ocr": 0.0,
-        "words.description": 0.0,
-        "words.visual": 0.0,
-        "words.analysis": 0.0,
-        "meaning.name": 0.11,
-        "meaning.ocr": 0.28,
-        "meaning.description": 0.11,
-        "meaning.visual": 0.0,
-        "meaning.analysis": 0.15,
-        "quote.ocr": 0.1,
-        "look": 0.6,
-        "picture": 0.15,
-        "picture.like": 0.4,
+        LEXICAL_ALL: 0.24,
+        semantic(Field.NAME): 0.11,
+        semantic(Field.OCR): 0.28,
+        semantic(Field.DESCRIPTION): 0.11,
+        semantic(Field.ANALYSIS): 0.15,
+        PHRASE_OCR: 0.1,
+        DESCRIPTOR: 0.6,
+        IMAGE_TEXT: 0.15,
+        IMAGE_IMAGE: 0.4,
     }
 )
+# Names that the setting `weights` had before, for the error message.
+_RENAMED = {
+    "words.everything": "lexical.all",
+    **{f"words.{field}": f"lexical.{field}" for field in ("name", "ocr", "description", "visual", "analysis")},
+    **{f"meaning.{field}": f"semantic.{field}" for field in ("name", "ocr", "description", "visual", "analysis")},
+    "quote.ocr": "phrase.ocr",
+    "look": "image.descriptor",
+    "picture": "image.text",
+    "picture.like": "image.image",
+}
 
 
 def option(default: Any, *, help: str, parse: Parser | None = None) -> Any:
@@ -54,15 +67,19 @@ def _boolean(text: str) -> bool:
     return words[text.strip().lower()]
 
 
-def _weights(text: str) -> Mapping[str, float]:
-    """Return the weights in `name=weight,…`, over the defaults; raise ValueError when a name or a number is none."""
+def parse_weights(text: str) -> Mapping[Signal, float]:
+    """Return the weights in `name=weight,…` over the defaults; raise ValueError for an unknown name or a bad number.
+
+    >>> parse_weights("image.text=0.5")[Signal.parse("image.text")]
+    0.5
+    """
     given = dict(one.split("=", 1) for one in text.replace(" ", "").split(",") if one)
-    unknown = set(given) - set(WEIGHTS)
-    if unknown:
-        raise ValueError(f"{', '.join(sorted(unknown))} is none of {', '.join(sorted(WEIGHTS))}")
-    weights = {name: float(weight) for name, weight in given.items()}
+    renamed = [f"{name} is now {_RENAMED[name]}" for name in given if name in _RENAMED]
+    if renamed:
+        raise ValueError("signals have new names: " + ", ".join(renamed))
+    weights = {Signal.parse(name): float(weight) for name, weight in given.items()}
     if any(not 0 <= weight < float("inf") for weight in weights.values()):
-        raise ValueError("a weight is 0 or more")
+        raise ValueError("a weight is a number, 0 or more")
     return MappingProxyType(dict(WEIGHTS) | weights)
 
 
@@ -107,8 +124,10 @@ class Settings:
     host: str = option("127.0.0.1", help="address that `serve` binds")
     port: int = option(8000, help="port that `serve` binds")
     server_threads: int = option(8, help="requests that `serve` answers at once")
-    weights: Mapping[str, float] = option(
-        WEIGHTS, help="what each voter weighs in the ranking: `name=weight,…`", parse=_weights
+    weights: Mapping[Signal, float] = option(
+        WEIGHTS,
+        help="the weight of each signal in the ranking: `lexical.all=0.3,semantic.ocr=0.2,…`",
+        parse=parse_weights,
     )
     keep_rule: tuple[KeepBy, ...] = option(
         tuple(KeepBy),
@@ -153,12 +172,12 @@ def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[st
     return replace(Settings(), **(stored | values)).absolute()
 
 
-def kept_setting(data: Path, name: str) -> Any:
+def stored_setting(data: Path, name: str) -> Any:
     """Return a setting's value in the data folder's file, None where it is not; raise WrongUse for a bad one."""
     return _stored(data.expanduser() / "settings.json").get(name)
 
 
-def keep_setting(data: Path, name: str, value: str) -> Path:
+def save_setting(data: Path, name: str, value: str) -> Path:
     """Write a setting into the data folder's file beside what is set there, whole or not at all; return the file.
 
     Raises DataFolderError when it cannot be written, WrongUse when what is there cannot be read or the value is none.

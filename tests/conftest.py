@@ -16,7 +16,7 @@ from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders.clip_models import SMALL
 from search.encoders.clip_prepare import prepare_clip
-from search.settings import Settings, keep_setting
+from search.settings import Settings, save_setting
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.serving import open_app
@@ -55,7 +55,7 @@ def tiny_settings(tiny_template: Settings, tmp_path: Path) -> Settings:
 def tiny_indexed(tiny_template: Settings, tiny_settings: Settings) -> Iterator[Catalogue]:
     """The catalogue of the tiny library, indexed by the hashing encoder, for a test's own use."""
     shutil.copytree(tiny_template.data, tiny_settings.data)
-    keep_setting(tiny_settings.data, "library", str(tiny_settings.library))
+    save_setting(tiny_settings.data, "library", str(tiny_settings.library))
     with open_catalogue(tiny_settings) as catalogue:
         yield catalogue
 

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import __main__ as listing
 from benchmarks import data, harness
 from benchmarks.harness import Benchmark, Half, Report, Skipped, half_of
-from search.evaluation.metrics import Judged
+from search.evaluation.metrics import JudgedQuery
 from search.evaluation.tuning import is_held_out
 
 LIKE_A_COMMAND = ("no_match",)  # has arguments of its own
@@ -28,7 +28,7 @@ def test_each_benchmark_says_what_it_measures_what_it_needs_and_how_long_it_take
 
 def test_the_halves_are_those_that_evaluate_fit_splits_queries_by() -> None:
     for key in ("a.jpg", "Dogs/fine.png", "10yvcc", ""):
-        assert (half_of(key) is Half.HELD_OUT) == is_held_out(Judged("", {key: 1}, ""))
+        assert (half_of(key) is Half.HELD_OUT) == is_held_out(JudgedQuery("", {key: 1}, ""))
 
 
 def test_small_changes_defaults_and_leaves_what_is_given() -> None:

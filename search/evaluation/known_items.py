@@ -1,8 +1,8 @@
-"""Judged queries that a library makes of itself: words quoted from a meme should find it, and words about it, too.
+"""Known-item queries: a library makes judged queries of itself, so that its ranking can be measured without judgements.
 
-A quote is asked as it stands, with a slip of the finger, and damaged as OCR damages words. Where several models
-described a meme, one of them describes it and the others must be enough to find it: what the asking model wrote of that
-meme is left out of the index that is asked.
+A quote of a meme's text should find the meme: as it stands, with a typing error, and damaged as OCR damages text. Where
+several models described a meme, the description of one of them should find it by the descriptions of the others: for
+these queries the asking model's description of that meme is left out of the index.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
-from search.evaluation.metrics import Judged
+from search.evaluation.metrics import JudgedQuery
 from search.index.analyzer import tokenize
 from search.index.dense import DenseIndex, build_dense
 from search.index.generations import DENSE, LEXICAL, TEXT_FIELDS
@@ -33,33 +33,36 @@ DAMAGED = "damaged quote"
 QUOTES = frozenset({QUOTE, SLIP, DAMAGED})
 DESCRIBED = "another model's description"
 
-LENGTHS = (3, 6)  # words of a quote
-SHARED = 5  # memes that may say a quote; one that more say is a set phrase
-SHORTEST_SLIPPED = 4  # letters of a word that a finger slips on
-MOST_WORDS = 40  # of a description that is asked: nobody types more
-WITNESSES = (Field.DESCRIPTION, Field.VISUAL)
+QUOTE_WORDS = (3, 6)  # fewest and most words of a quote
+MAX_SHARED = 5  # memes that may hold a quote; a quote of more memes is a set phrase
+MIN_TYPO_LETTERS = 4  # of a word that gets a typing error
+MAX_WORDS = 40  # of a description that is used as a query: nobody types more
+DESCRIBED_FIELDS = (Field.DESCRIPTION, Field.VISUAL)
 _QUOTED = re.compile(r"[\"“”][^\"“”]*[\"“”]")
 _CONFUSED = {"o": "0", "l": "1", "i": "l", "e": "c", "s": "5", "b": "8", "m": "rn", "t": "f"}
 
 
 @dataclass(frozen=True)
-class Witnessed:
-    """A query in one model's words, and the meme and the model whose words must not answer it."""
+class DescribedQuery:
+    """A query in one model's words, with the meme and the model whose description is hidden from it."""
 
-    judged: Judged
+    query: JudgedQuery
     meme_id: int
     source: str
 
 
-def quotes(catalogue: Catalogue, index: Index, *, sample: int) -> list[Judged]:
-    """Return, for up to `sample` memes, words quoted from each: clean, with a slip, and damaged.
+def quote_queries(catalogue: Catalogue, index: Index, *, sample: int) -> list[JudgedQuery]:
+    """Return queries quoted from up to `sample` memes: as they stand, with a typing error, and damaged as OCR does.
 
-    All memes that say the words are right. The same library gives the same queries.
+    All memes that hold the words are relevant. The same library gives the same queries.
+
+    >>> sorted({query.query for query in quote_queries(workspace.catalogue, searcher.index, sample=9)})[:1]
+    ['i hate mcndays']
     """
     paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
-    found: list[Judged] = []
+    found: list[JudgedQuery] = []
     asked = 0
-    for id in _drawn(paths):
+    for id in _shuffled(paths):
         if asked == sample:
             break
         texts = [row.passage.body for row in catalogue.texts.passages_of([id], fields=[Field.OCR])]
@@ -67,35 +70,39 @@ def quotes(catalogue: Catalogue, index: Index, *, sample: int) -> list[Judged]:
         quote = _quote(texts[0], chance) if texts else None
         if quote is None:
             continue
-        saying, _ = index.lexical.phrase([one.term for one in tokenize(quote)], Field.OCR, k=SHARED + 1)
+        saying, _ = index.lexical.phrase([one.term for one in tokenize(quote)], Field.OCR, k=MAX_SHARED + 1)
         relevant = {paths[int(one)]: 1 for one in saying if int(one) in paths}
-        if paths[id] not in relevant or len(relevant) > SHARED:
+        if paths[id] not in relevant or len(relevant) > MAX_SHARED:
             continue
         asked += 1
         found += [
-            Judged(quote, relevant, QUOTE),
-            Judged(slipped(quote, chance), relevant, SLIP),
-            Judged(damaged(quote, chance), relevant, DAMAGED),
+            JudgedQuery(quote, relevant, QUOTE),
+            JudgedQuery(with_typo(quote, chance), relevant, SLIP),
+            JudgedQuery(with_ocr_errors(quote, chance), relevant, DAMAGED),
         ]
     return found
 
 
 def _quote(text: str, chance: random.Random) -> str | None:
     words = tokenize(text)
-    count = min(chance.randint(*LENGTHS), len(words))
-    if count < LENGTHS[0]:
+    count = min(chance.randint(*QUOTE_WORDS), len(words))
+    if count < QUOTE_WORDS[0]:
         return None
     first = chance.randrange(len(words) - count + 1)
     return text[words[first].start : words[first + count - 1].end].lower()
 
 
-def slipped(text: str, chance: random.Random) -> str:
-    """Return a text with two letters swapped, or one dropped or doubled, in one of its longer words."""
-    words = [match.span() for match in re.finditer(rf"[^\W\d_]{{{SHORTEST_SLIPPED},}}", text)]
+def with_typo(text: str, chance: random.Random) -> str:
+    """Return a text with two letters swapped, or one dropped or doubled, in one of its longer words.
+
+    >>> with_typo("a long sentence", random.Random(1)) != "a long sentence"
+    True
+    """
+    words = [match.span() for match in re.finditer(rf"[^\W\d_]{{{MIN_TYPO_LETTERS},}}", text)]
     if not words:
         return text
     start, end = chance.choice(words)
-    at = chance.randrange(start + 1, end - 1)  # the first letter is the one that people get right
+    at = chance.randrange(start + 1, end - 1)  # people get the first letter right
     match chance.randrange(3):
         case 0 if text[at] != text[at + 1]:
             return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
@@ -105,8 +112,12 @@ def slipped(text: str, chance: random.Random) -> str:
             return text[:at] + text[at] + text[at:]
 
 
-def damaged(text: str, chance: random.Random) -> str:
-    """Return a text as OCR might have read it: a letter taken for another, and two words run together."""
+def with_ocr_errors(text: str, chance: random.Random) -> str:
+    """Return a text with typical OCR errors: a letter replaced by a similar one, and two words run together.
+
+    >>> with_ocr_errors("om zzz", random.Random(1)) in {"0m zzz", "orn zzz"}
+    True
+    """
     places = [at for at, letter in enumerate(text) if letter in _CONFUSED]
     if places:
         at = chance.choice(places)
@@ -118,33 +129,40 @@ def damaged(text: str, chance: random.Random) -> str:
     return text
 
 
-def witnessed(catalogue: Catalogue, *, sample: int) -> list[Witnessed]:
-    """Return, for up to `sample` memes that several models described, what one of them sees, without what it quotes."""
+def description_queries(catalogue: Catalogue, *, sample: int) -> list[DescribedQuery]:
+    """Return the description of one model, without quoted text, for up to `sample` memes that several models described.
+
+    >>> description_queries(workspace.catalogue, sample=9)
+    []
+    """
     paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
-    spoken: dict[int, dict[str, Passage]] = {}
-    for field in WITNESSES:
+    by_source: dict[int, dict[str, Passage]] = {}
+    for field in DESCRIBED_FIELDS:
         for row in catalogue.texts.passages(field, least_weight=LEAST_WEIGHT):
-            spoken.setdefault(row.meme_id, {}).setdefault(row.passage.source, row.passage)
-    found: list[Witnessed] = []
-    for id in _drawn(paths):
+            by_source.setdefault(row.meme_id, {}).setdefault(row.passage.source, row.passage)
+    found: list[DescribedQuery] = []
+    for id in _shuffled(paths):
         if len(found) == sample:
             break
-        sources = spoken.get(id, {})
+        sources = by_source.get(id, {})
         if len(sources) < 2:
             continue
         source = sorted(sources)[_number(paths[id]) % len(sources)]
-        words = _QUOTED.sub(" ", sources[source].body).split()[:MOST_WORDS]
-        if len(words) >= LENGTHS[0]:
-            found.append(Witnessed(Judged(" ".join(words), {paths[id]: 1}, DESCRIBED), id, source))
+        words = _QUOTED.sub(" ", sources[source].body).split()[:MAX_WORDS]
+        if len(words) >= QUOTE_WORDS[0]:
+            found.append(DescribedQuery(JudgedQuery(" ".join(words), {paths[id]: 1}, DESCRIBED), id, source))
     return found
 
 
-def index_without(catalogue: Catalogue, index: Index, asked: Sequence[Witnessed], *, folder: Path) -> Index:
-    """Return the index without what each asking model wrote of its meme; its files are written into an empty folder.
+def index_without(catalogue: Catalogue, index: Index, queries: Sequence[DescribedQuery], *, folder: Path) -> Index:
+    """Return the index without the hidden description of each query; its files are written into `folder`, an empty one.
 
     Raises IndexUnusable when the index is older than the catalogue.
+
+    >>> len(index_without(workspace.catalogue, searcher.index, [], folder=folder).lexical)
+    9
     """
-    hidden = {(one.meme_id, one.source) for one in asked}
+    hidden = {(one.meme_id, one.source) for one in queries}
     if index.manifest.revision != catalogue.revision():
         raise IndexUnusable("The index is older than the catalogue.", hint="Run `memetica index`.")
 
@@ -178,8 +196,8 @@ def _is_hidden(meme_id: int, passage: Passage, hidden: set[tuple[int, str]]) -> 
     return passage.field not in (Field.OCR, Field.NAME) and (meme_id, passage.source) in hidden
 
 
-def _drawn(paths: Mapping[int, str]) -> list[int]:
-    """Return all ids in an order that has nothing to do with the library's."""
+def _shuffled(paths: Mapping[int, str]) -> list[int]:
+    """Return all ids in an order independent of the library's."""
     return sorted(paths, key=lambda id: _number(paths[id]))
 
 

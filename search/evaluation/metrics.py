@@ -1,4 +1,4 @@
-"""How good rankings are: judged queries in, the usual measures out, by ir-measures (MacAvaney and others, 2022)."""
+"""Measures of rankings against judged queries, computed by ir-measures (MacAvaney and others, 2022)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ir_measures import RR, R, nDCG
 
 from search.errors import WrongUse
 
-DEPTH = 100  # of a ranking that is judged; MRR sees no deeper
+DEPTH = 100  # hits of a ranking that are measured
 MEASURES: Mapping[str, ir_measures.Measure] = {
     "ndcg@10": nDCG @ 10,
     "recall@1": R @ 1,
@@ -22,8 +22,8 @@ MEASURES: Mapping[str, ir_measures.Measure] = {
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A query, what kind of query it is, and the paths of the memes that answer it, with how well (1 or more)."""
+class JudgedQuery:
+    """A query, its kind, and the paths of the memes that answer it with their grades (1 or more)."""
 
     query: str
     relevant: Mapping[str, int]
@@ -32,7 +32,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure's mean over the queries of a kind; `field` names what ranked."""
+    """A measure's mean over the queries of a kind; `field` is the name of the ranking."""
 
     kind: str
     field: str
@@ -43,7 +43,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much better one ranking is than that of a field on a kind of query, and how likely chance does as much."""
+    """How much better one ranking is than another, named `field`, on a kind of query, with the p-value."""
 
     kind: str
     field: str
@@ -52,10 +52,14 @@ class Comparison:
     queries: int
 
 
-def read_judged(path: Path) -> list[Judged]:
+def read_judged_queries(path: Path) -> list[JudgedQuery]:
     """Return the judged queries of a JSON Lines file: `{"query", "relevant": [path, …] or {path: grade}, "kind"}` each.
 
-    Raises WrongUse, naming the line, when it cannot be understood.
+    Raises WrongUse with the number of a line that cannot be read.
+
+    >>> _ = Path("judged.jsonl").write_text('{"query": "fine", "relevant": ["Dogs/fine.png"]}')
+    >>> read_judged_queries(Path("judged.jsonl"))
+    [JudgedQuery(query='fine', relevant={'Dogs/fine.png': 1}, kind='all')]
     """
     try:
         lines = path.read_text("utf-8").splitlines()
@@ -67,41 +71,59 @@ def read_judged(path: Path) -> list[Judged]:
     return found
 
 
-def _judged(path: Path, number: int, line: str) -> Judged:
+def _judged(path: Path, number: int, line: str) -> JudgedQuery:
     try:
         row = json.loads(line)
         relevant = row["relevant"]
         if isinstance(relevant, list):
             relevant = dict.fromkeys(relevant, 1)
-        judged = Judged(row["query"], {str(one): int(grade) for one, grade in relevant.items()}, row.get("kind", "all"))
+        judged = JudgedQuery(
+            row["query"], {str(one): int(grade) for one, grade in relevant.items()}, row.get("kind", "all")
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WrongUse(
-            f"Line {number} of {path} is no judged query: {error}.",
-            hint='A line is {"query": "…", "relevant": ["Cats/x.jpg"], "kind": "quote"}; the kind may be left out.',
+            f"Line {number} of {path} is not a judged query: {error}.",
+            hint='A line is {"query": "…", "relevant": ["Cats/x.jpg"], "kind": "quote"}; the kind is optional.',
         ) from error
     if not isinstance(judged.query, str) or not judged.relevant or min(judged.relevant.values()) < 1:
         raise WrongUse(f"Line {number} of {path} needs a query and at least one relevant path.")
     return judged
 
 
-def evaluate(judged: Iterable[Judged], rank: Callable[[str], Sequence[str]], *, field: str = "fused") -> list[Metric]:
-    """Return each measure for each kind of query; `rank` gives the paths that answer a query, best first."""
-    return metrics_of(values_by_kind([(one, rank(one.query)) for one in judged]), field=field)
+def evaluate(
+    queries: Iterable[JudgedQuery], rank: Callable[[str], Sequence[str]], *, field: str = "fused"
+) -> list[Metric]:
+    """Return each measure for each kind of query; `rank` returns the paths that answer a query, best first.
+
+    >>> queries = [JudgedQuery("fine", {"Dogs/fine.png": 1})]
+    >>> metrics = evaluate(queries, lambda query: [hit.path for hit in searcher.search(query)])
+    >>> {one.metric: one.value for one in metrics}["recall@1"]
+    1.0
+    """
+    return mean_metrics(measure_by_kind([(one, rank(one.query)) for one in queries]), field=field)
 
 
-def values_by_kind(rankings: Iterable[tuple[Judged, Sequence[str]]]) -> dict[str, dict[str, list[float]]]:
-    """Return, by kind and then by measure, a value for each query, in the order in which they came."""
-    kinds: dict[str, list[tuple[Judged, Sequence[str]]]] = {}
+def measure_by_kind(rankings: Iterable[tuple[JudgedQuery, Sequence[str]]]) -> dict[str, dict[str, list[float]]]:
+    """Return, by kind and then by measure, the value of each query, in the given order.
+
+    >>> measure_by_kind([(JudgedQuery("q", {"a": 1}, "quote"), ["b", "a"])])["quote"]["mrr"]
+    [0.5]
+    """
+    kinds: dict[str, list[tuple[JudgedQuery, Sequence[str]]]] = {}
     for one in rankings:
         kinds.setdefault(one[0].kind, []).append(one)
     return {
-        kind: measured([judged.relevant for judged, _ in own], [ranked for _, ranked in own])
+        kind: measure([judged.relevant for judged, _ in own], [ranked for _, ranked in own])
         for kind, own in kinds.items()
     }
 
 
-def metrics_of(values: Mapping[str, Mapping[str, Sequence[float]]], *, field: str) -> list[Metric]:
-    """Return the means of what `values_by_kind` gave."""
+def mean_metrics(values: Mapping[str, Mapping[str, Sequence[float]]], *, field: str) -> list[Metric]:
+    """Return the means of the values that `measure_by_kind` returns.
+
+    >>> mean_metrics({"quote": {"mrr": [0.5, 1.0]}}, field="fused")
+    [Metric(kind='quote', field='fused', metric='mrr', value=0.75, queries=2)]
+    """
     return [
         Metric(kind, field, name, sum(own) / len(own), len(own))
         for kind, measures in values.items()
@@ -109,15 +131,18 @@ def metrics_of(values: Mapping[str, Mapping[str, Sequence[float]]], *, field: st
     ]
 
 
-def measured(
+def measure(
     relevant: Sequence[Mapping[str, int]],
     ranked: Sequence[Sequence[str]],
     *,
     measures: Sequence[str] = tuple(MEASURES),
 ) -> dict[str, list[float]]:
-    """Return each measure of each query, given what is relevant to it and what was found, best first.
+    """Return the values of each measure, one for each query, from the relevant documents and the ranked ones.
 
-    A query that found nothing counts as 0. Raises ValueError when the two are not of one length or empty.
+    A query that found nothing counts as 0. Raises ValueError when there are no queries, or not one ranking for each.
+
+    >>> measure([{"a": 1}, {"b": 1}], [["a"], ["a", "b"]], measures=["recall@1"])
+    {'recall@1': [1.0, 0.0]}
     """
     if not relevant or len(relevant) != len(ranked):
         raise ValueError(f"{len(ranked)} rankings do not fit {len(relevant)} judged queries")
@@ -133,13 +158,18 @@ def measured(
     return found
 
 
-def compared(
+def compare_rankings(
     others: Mapping[str, Mapping[str, Sequence[float]]], own: Mapping[str, Sequence[float]]
 ) -> list[Comparison]:
-    """Return how `own` values, by kind, compare with those of others, by kind and then by field, query by query.
+    """Return how the values of one ranking, by kind, compare with those of others, by kind and then by name.
 
-    Each by Student's paired t-test, which agrees with a randomisation test on measures like these (Smucker, Allan and
-    Carterette, CIKM 2007); the probabilities are corrected for the number of comparisons made, after Holm (1979).
+    Values are compared query by query with Student's paired t-test, which agrees with a randomisation test on measures
+    like these (Smucker, Allan and Carterette, CIKM 2007); p-values are corrected for the number of comparisons after
+    Holm (1979).
+
+    >>> [one] = compare_rankings({"quote": {"name": [0.0, 0.1, 0.0]}}, {"quote": [1.0, 0.9, 0.8]})
+    >>> round(one.difference, 2), one.p < 0.05
+    (0.87, True)
     """
     from scipy.stats import binomtest, ttest_rel
 
@@ -152,11 +182,16 @@ def compared(
             else:  # without a spread there is no t; that all have one sign has a probability too
                 chance = float(binomtest(len(values), len(values)).pvalue) if differences[0] else 1.0
             found.append(Comparison(kind, field, sum(differences) / len(differences), chance, len(differences)))
-    return holm(found)
+    return holm_correction(found)
 
 
-def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Return the comparisons, in their order, with probabilities corrected for how many they are."""
+def holm_correction(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return the comparisons, in their order, with p-values corrected for their number.
+
+    >>> twice = [Comparison("a", "x", 0.1, 0.02, 9), Comparison("b", "x", 0.1, 0.01, 9)]
+    >>> [one.p for one in holm_correction(twice)]
+    [0.02, 0.02]
+    """
     least = 0.0
     found = list(comparisons)
     for rank, at in enumerate(sorted(range(len(found)), key=lambda at: found[at].p)):

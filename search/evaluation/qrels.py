@@ -1,9 +1,9 @@
-"""Judgements from files: the formats of TREC, and their plain JSON relatives.
+"""Reading judged queries: TREC's formats, and JSON.
 
 Judgements (`--qrels`) are lines `QUERY 0 PATH GRADE`, where a path may hold spaces, or JSON: `{query: path}`,
 `{query: [path, …]}`, `{query: {path: grade}}`, or objects with a `path`. Queries (`--queries`) are lines of a query's
 id, a tab and its text, or JSON: `{id: text}`, or `{id: {kind: text}}` for queries of several kinds. Or one file has
-both, a JSON object to a line: `{"query": text, "relevant": [path, …] or {path: grade}, "kind": name}`.
+both, one JSON object per line: `{"query": text, "relevant": [path, …] or {path: grade}, "kind": name}`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import WrongUse
-from search.evaluation.metrics import Judged
+from search.evaluation.metrics import JudgedQuery
 
 KIND = "all"
 
 
-def read_qrels(qrels: Path, *, queries: Path) -> list[Judged]:
+def read_qrels(qrels: Path, *, queries: Path) -> list[JudgedQuery]:
     """Return the judged queries of two files; a query without a judgement above 0 is left out.
 
-    Raises WrongUse, naming the file and the place, when one cannot be understood or nothing is left.
+    Raises WrongUse with the file and the place when one cannot be read, or when no query is judged.
+
+    >>> _ = Path("qrels").write_text("1 0 Dogs/fine.png 2"), Path("queries").write_text("1\\tburning room")
+    >>> read_qrels(Path("qrels"), queries=Path("queries"))
+    [JudgedQuery(query='burning room', relevant={'Dogs/fine.png': 2}, kind='all')]
     """
     relevant = _relevant(qrels)
     found = [
-        Judged(text, relevant[id], kind)
+        JudgedQuery(text, relevant[id], kind)
         for id, kinds in _queries(queries).items()
         for kind, text in kinds.items()
         if relevant.get(id)
@@ -37,15 +41,18 @@ def read_qrels(qrels: Path, *, queries: Path) -> list[Judged]:
     return found
 
 
-def in_library(judged: Sequence[Judged], paths: Collection[str]) -> tuple[list[Judged], int]:
-    """Return the judged queries with only the paths that a library has, and how many paths it has not.
+def keep_known_paths(queries: Sequence[JudgedQuery], paths: Collection[str]) -> tuple[list[JudgedQuery], int]:
+    """Return the judged queries with only the paths that a library has, and the number of paths that it lacks.
 
     A path may begin with the library's folder, as in `memes/Cats/x.jpg`. Raises WrongUse when no query is left.
+
+    >>> keep_known_paths([JudgedQuery("fine", {"memes/Dogs/fine.png": 1, "gone.png": 1})], ["Dogs/fine.png"])
+    ([JudgedQuery(query='fine', relevant={'Dogs/fine.png': 1}, kind='all')], 1)
     """
     known = set(paths)
-    kept: list[Judged] = []
+    kept: list[JudgedQuery] = []
     missing: set[str] = set()
-    for one in judged:
+    for one in queries:
         relevant: dict[str, int] = {}
         for path, grade in one.relevant.items():
             own = path if path in known else path.partition("/")[2]
@@ -74,9 +81,9 @@ def _object(path: Path, text: str) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise WrongUse(f"{path} is no JSON: {error}.") from error
+        raise WrongUse(f"{path} is not JSON: {error}.") from error
     if not isinstance(found, dict):
-        raise WrongUse(f"{path} must be an object.")
+        raise WrongUse(f"{path} must be a JSON object.")
     return found
 
 
@@ -94,7 +101,7 @@ def _relevant(path: Path) -> dict[str, dict[str, int]]:
             value = int(grade)
         except ValueError as error:
             raise WrongUse(
-                f"Line {number} of {path} is no judgement.",
+                f"Line {number} of {path} is not a judgement.",
                 hint="A line is: QUERY 0 Cats/x.jpg 1, where 1 is the grade.",
             ) from error
         if value > 0:
@@ -110,7 +117,9 @@ def _grades(path: Path, id: str, judged: Any) -> dict[str, int]:
     if isinstance(judged, list) and all(isinstance(one, str) for one in judged):
         judged = dict.fromkeys(judged, 1)
     if not isinstance(judged, dict) or not all(isinstance(grade, int) for grade in judged.values()):
-        raise WrongUse(f"The judgement of {id!r} in {path} is neither a path, nor paths, nor paths with grades.")
+        raise WrongUse(
+            f"The judgement of {id!r} in {path} must be a path, a list of paths, or an object of paths and grades."
+        )
     return {meme: grade for meme, grade in judged.items() if grade > 0}
 
 
@@ -121,7 +130,7 @@ def _queries(path: Path) -> dict[str, dict[str, str]]:
         for id, asked in _object(path, text).items():
             kinds = {KIND: asked} if isinstance(asked, str) else asked
             if not isinstance(kinds, dict) or not all(isinstance(one, str) for one in kinds.values()):
-                raise WrongUse(f"The query {id!r} in {path} is neither a text nor texts by kind.")
+                raise WrongUse(f"The query {id!r} in {path} must be a text or an object of texts by kind.")
             found[id] = kinds
         return found
     for number, line in enumerate(text.splitlines(), start=1):
@@ -129,7 +138,7 @@ def _queries(path: Path) -> dict[str, dict[str, str]]:
             id, tab, asked = line.partition("\t")
             if not tab or not asked.strip():
                 raise WrongUse(
-                    f"Line {number} of {path} is no query.", hint="A line is a query's id, a tab and its text."
+                    f"Line {number} of {path} is not a query.", hint="A line is a query's id, a tab and its text."
                 )
             found[id.strip()] = {KIND: asked.strip()}
     return found

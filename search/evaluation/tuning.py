@@ -1,4 +1,4 @@
-"""Weights for a library, fitted to judged queries: tuned on one half, believed only if the other agrees."""
+"""Tuning: weights of signals fitted to judged queries on one half of the memes, and tested on the other half."""
 
 from __future__ import annotations
 
@@ -9,99 +9,28 @@ from pathlib import Path
 
 import numpy as np
 
-from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import WrongUse
-from search.evaluation.metrics import Comparison, Judged, compared, measured
-from search.index.analyzer import query_terms, tokenize
-from search.index.columns import Ids
-from search.index.generations import TEXT_FIELDS
-from search.index.reader import Index
-from search.index.threads import set_index_threads
-from search.query.parser import parse
-from search.query.spelling import spelt
-from search.ranking.fusion import Scores, Vote, fuse
-from search.ranking.relevance import Asked, asked_of
-from search.ranking.retrievers import (
-    DEPTH,
-    LOOK,
-    Ballot,
-    Voter,
-    count,
-    voter_of_described_picture,
-    voters_of_meaning,
-    voters_of_quote,
-    voters_of_words,
-)
-from search.settings import WEIGHTS, keep_setting
+from search.evaluation.metrics import Comparison, JudgedQuery, compare_rankings, measure
+from search.ranking.fusion import Scores, Weights
+from search.settings import save_setting
+from search.signals import DESCRIPTOR, Signal
 
-JUDGE = "ndcg@10"  # what a fit makes larger
-SEEN = 10  # hits of a ranking that it sees
+MEASURE = "ndcg@10"  # that tuning increases
+DEPTH = 10  # hits of a ranking that the measure needs
 FACTORS = ((0.0, 0.5, 2.0), (0.7, 1.4), (0.85, 1.2))  # that a weight is tried with, round after round
-FAINT = 0.03  # where a weight of nothing is tried from
-LEAST_GAIN = 5e-4  # on the tuned half; less is noise that weights would follow
-NOTICEABLE = 0.005  # what the held-out half must gain, in the mean of the kinds
-WORSE = 0.01  # that no kind of query may lose there
-FEWEST = 20  # queries on each half
+MIN_TRIED = 0.03  # a weight of 0 is tried as this times a factor
+MIN_GAIN = 5e-4  # on the tuned half; less is noise
+MIN_HELD_OUT_GAIN = 0.005  # on the held-out half, in the mean of the kinds
+MAX_LOSS = 0.01  # of any kind of query on the held-out half
+MIN_QUERIES = 20  # on each half
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """What every voter said of a query's candidates: ids ([n], rising), and a row of scores for each name."""
+class Tuning:
+    """Weights before and after tuning, and the measure of both on the held-out half, by kind; "" is the kinds' mean."""
 
-    ids: Ids
-    scores: Mapping[str, Scores]
-
-    def ranked(self, weights: Mapping[str, float], *, k: int = DEPTH) -> list[int]:
-        """Return the ids that these weights put first; those that score nothing are no hits."""
-        votes = [Vote(name, scores, weights.get(name, 0.0)) for name, scores in self.scores.items()]
-        fused = fuse(votes, ids=self.ids.tolist())
-        return [int(self.ids[at]) for at in fused.order[:k] if fused.scores[at] > 0]
-
-
-@dataclass(frozen=True)
-class Asker:
-    """Asks an index in words, as a searcher does, and keeps the votes apart."""
-
-    index: Index
-    encoder: TextEncoder
-    weights: Mapping[str, float]
-    images: ImageEncoder | None = None  # the one that made the index
-
-    def voters(self, query: str) -> tuple[list[Voter], Asked]:
-        """Return the voters on a query, and how rare its terms are."""
-        asked = parse(query)
-        meant = spelt(asked, self.index.lexical)
-        words = meant.query
-        voters = voters_of_words(self.index, words.terms, list(WEIGHTS))
-        voters += voters_of_quote(self.index, [token.term for token in tokenize(words.text)])
-        if self.index.whitening is not None and asked.text:
-            vector = self.index.whitening(self.encoder.encode([asked.text]))[0]
-            voters += voters_of_meaning(self.index, dict.fromkeys(TEXT_FIELDS, vector))
-        if self.images is not None and asked.text:
-            voters.append(voter_of_described_picture(self.index, self.images.encode_text([asked.text])[0]))
-        slips = set(query_terms(" ".join(meant.meant)))
-        return voters, asked_of(self.index.lexical, [term for term in words.terms if term not in slips])
-
-    def ballot(self, query: str, *, allowed: Ids | None = None) -> tuple[Ballot, Asked]:
-        """Return the ranking by the weights, of memes in `allowed` (ids, rising) alone, and how rare the terms are."""
-        voters, asked = self.voters(query)
-        return count(voters, self.weights, allowed=allowed), asked
-
-    def sheet(self, query: str) -> Sheet:
-        """Return what every voter says of whom any of them puts forward."""
-        set_index_threads(1)
-        voters, _ = self.voters(query)
-        forward = [voter.best(DEPTH, None) for voter in voters]
-        ids = np.unique(np.concatenate(forward)) if forward else np.empty(0, np.int64)
-        return Sheet(ids, {voter.name: voter.scores(ids) for voter in voters})
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Weights before and after, and what the held-out half says of each, kind by kind; the kinds' mean under ""."""
-
-    before: Mapping[str, float]
-    after: Mapping[str, float]
+    before: Weights
+    after: Weights
     held_out_before: Mapping[str, float]
     held_out_after: Mapping[str, float]
     comparisons: tuple[Comparison, ...]  # of after with before, on the held-out half
@@ -109,77 +38,83 @@ class Fit:
 
     @property
     def is_better(self) -> bool:
-        """Whether the held-out half gains by it, and no kind of query loses."""
+        """Whether the held-out half gains enough, and no kind of query loses much."""
         kinds = [kind for kind in self.held_out_before if kind]
-        lost = max(self.held_out_before[kind] - self.held_out_after[kind] for kind in kinds)
-        return self.held_out_after[""] - self.held_out_before[""] >= NOTICEABLE and lost <= WORSE
+        loss = max(self.held_out_before[kind] - self.held_out_after[kind] for kind in kinds)
+        return self.held_out_after[""] - self.held_out_before[""] >= MIN_HELD_OUT_GAIN and loss <= MAX_LOSS
 
 
-def is_held_out(judged: Judged) -> bool:
-    """Return on which half a query lies: all queries for one meme lie on the same."""
-    return int(hashlib.sha256(min(judged.relevant).encode()).hexdigest(), 16) % 2 == 1
+def is_held_out(query: JudgedQuery) -> bool:
+    """Return whether a query is on the held-out half; all queries for one meme are on the same half.
+
+    >>> is_held_out(JudgedQuery("a", {"Cats/1.jpg": 1})) == is_held_out(JudgedQuery("b", {"Cats/1.jpg": 1}))
+    True
+    """
+    return int(hashlib.sha256(min(query.relevant).encode()).hexdigest(), 16) % 2 == 1
 
 
-def fit(
-    judged: Sequence[Judged],
-    sheets: Sequence[Sheet],
-    weights: Mapping[str, float],
+def tune(
+    queries: Sequence[JudgedQuery],
+    scores: Sequence[Scores],
+    weights: Weights,
     *,
     paths: Mapping[int, str],
-    advance: Callable[[int], None] = lambda done: None,
-) -> Fit:
-    """Return the weights that rank the tuned half best, going from some, and what the held-out half says of them.
+    on_step: Callable[[int], None] = lambda done: None,
+) -> Tuning:
+    """Return the weights that rank the tuned half best, starting from `weights`, with their results on the other half.
 
-    One weight at a time is tried larger and smaller, in ever smaller steps; the mean over kinds of nDCG@10 decides. The
-    look is left as it is. `advance` hears of each trial. Raises WrongUse when a half has too few queries.
+    One weight at a time is tried larger and smaller, in ever smaller steps, of every signal that scored a query except
+    the image descriptor; the mean of nDCG@10 over kinds decides. `on_step` is called after each trial. Raises WrongUse
+    when a half has too few queries.
+
+    >>> queries = [JudgedQuery("this is fine", {"Dogs/fine.png": 1})]
+    >>> tune(queries, [searcher.scores("this is fine")], {}, paths={})
+    Traceback (most recent call last):
+    search.errors.WrongUse: 1 judged queries are too few to tune weights: each half of the memes needs 20.
     """
-    halves: dict[bool, list[tuple[Judged, Sheet]]] = {False: [], True: []}
-    for one in zip(judged, sheets, strict=True):
+    halves: dict[bool, list[tuple[JudgedQuery, Scores]]] = {False: [], True: []}
+    for one in zip(queries, scores, strict=True):
         halves[is_held_out(one[0])].append(one)
-    if min(map(len, halves.values())) < FEWEST:
+    if min(map(len, halves.values())) < MIN_QUERIES:
         raise WrongUse(
-            f"{len(judged)} judged queries are too few to fit weights: each half of the memes needs {FEWEST}.",
+            f"{len(queries)} judged queries are too few to tune weights: each half of the memes needs {MIN_QUERIES}.",
             hint="Judge more queries, or index more memes.",
         )
-    best = dict(weights)
+    signals = set(weights).union(*(one.by_signal for one in scores)) - {DESCRIPTOR}
+    best: dict[Signal, float] = dict(weights)
     gain = _means(_values(halves[False], best, paths))[""]
     for factors in FACTORS:
-        for name in [name for name in best if name != LOOK]:
+        for signal in sorted(signals):
             for factor in factors:
-                tried = best | {name: round(max(best[name], FAINT) * factor, 4)}
+                tried = best | {signal: round(max(best.get(signal, 0.0), MIN_TRIED) * factor, 4)}
                 value = _means(_values(halves[False], tried, paths))[""]
-                advance(1)
-                if value > gain + LEAST_GAIN:
+                on_step(1)
+                if value > gain + MIN_GAIN:
                     best, gain = tried, value
     before, after = (_values(halves[True], one, paths) for one in (weights, best))
-    return Fit(
+    return Tuning(
         before=dict(weights),
         after=best,
         held_out_before=_means(before),
         held_out_after=_means(after),
-        comparisons=tuple(compared({kind: {"before": before[kind]} for kind in before}, after)),
+        comparisons=tuple(compare_rankings({kind: {"before": before[kind]} for kind in before}, after)),
         queries=len(halves[True]),
     )
 
 
-def trials(weights: Mapping[str, float]) -> int:
-    """Return how many trials a fit makes."""
-    return sum(map(len, FACTORS)) * sum(name != LOOK for name in weights)
-
-
 def _values(
-    half: Sequence[tuple[Judged, Sheet]], weights: Mapping[str, float], paths: Mapping[int, str]
+    half: Sequence[tuple[JudgedQuery, Scores]], weights: Weights, paths: Mapping[int, str]
 ) -> dict[str, list[float]]:
-    """Return, by kind, what each query's ranking is worth."""
-    kinds: dict[str, list[tuple[Judged, Sheet]]] = {}
+    """Return, by kind, the measure of each query's ranking."""
+    kinds: dict[str, list[tuple[JudgedQuery, Scores]]] = {}
     for one in half:
         kinds.setdefault(one[0].kind, []).append(one)
     return {
-        kind: measured(
-            [judged.relevant for judged, _ in own],
-            [[paths[id] for id in sheet.ranked(weights, k=SEEN)] for _, sheet in own],
-            measures=(JUDGE,),
-        )[JUDGE]
+        kind: measure(
+            [query.relevant for query, _ in own],
+            [[paths[id] for id in scores.rank(weights)[:DEPTH] if id in paths] for _, scores in own],
+            measures=(MEASURE,),
+        )[MEASURE]
         for kind, own in kinds.items()
     }
 
@@ -189,6 +124,10 @@ def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return found | {"": float(np.mean(list(found.values())))}
 
 
-def keep_weights(data: Path, weights: Mapping[str, float]) -> Path:
-    """Write the weights into the data folder's settings; return the file, and raise what `keep_setting` does."""
-    return keep_setting(data, "weights", ",".join(f"{name}={weight:g}" for name, weight in weights.items()))
+def save_weights(data: Path, weights: Weights) -> Path:
+    """Write the weights into the data folder's settings and return the file; raises what `save_setting` raises.
+
+    >>> save_weights(folder, {Signal.parse("lexical.all"): 0.5}).read_text()
+    '{\\n "weights": "lexical.all=0.5"\\n}\\n'
+    """
+    return save_setting(data, "weights", ",".join(f"{signal}={weight:g}" for signal, weight in weights.items()))

@@ -1,4 +1,4 @@
-"""What a query's operators leave of a library, and in words what was understood of them."""
+"""Filters: the memes that a query's operators and excluded words leave, and the operators' meanings in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from search.index.columns import TYPES, Ids, MemeColumns
 from search.index.lexical import ALL_TEXT
 from search.index.reader import Index
 from search.meme import CATEGORY_SEPARATOR, Field, MediaType
-from search.query.parser import Kind, Part, Query
+from search.query.parser import Part, PartKind, Query
 
 HAS = {"ocr": (Field.OCR,), "description": (Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)}
 _DAY = re.compile(r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?", re.ASCII)
@@ -25,53 +25,61 @@ Mask = NDArray[np.bool_]  # [n], a row for each meme of the table
 
 
 @dataclass(frozen=True)
-class Like:
-    """A meme that the others should be like, and how much that counts."""
+class LikeClause:
+    """A meme that hits should be similar to, and the weight of the similarity."""
 
     id: int
     weight: float
 
 
 @dataclass(frozen=True)
-class Narrowed:
-    """What operators leave: the rising ids of the memes that are in question, None for all.
+class Filters:
+    """The memes that a query's operators leave: their ids, rising, or None for all.
 
-    `understood` has each part that counts with what it means in words; `notices` a sentence for each that does not.
+    `understood` has each operator with its meaning in words; `notices` has a sentence for each part that was left out.
     """
 
     allowed: Ids | None
-    likes: tuple[Like, ...]
+    likes: tuple[LikeClause, ...]
     understood: tuple[tuple[Part, str], ...]
     notices: tuple[str, ...]
     opens_variants: bool
 
 
-class _NotUnderstood(Exception):
-    """Why a value cannot be; the sentence goes to the notices."""
+class _BadValue(Exception):
+    """An operator's value that cannot be used; the message becomes a notice."""
 
 
-def narrowed(query: Query, index: Index) -> Narrowed:
-    """Return what a query's operators and excluded words leave. A value that cannot be is said and left out."""
+def apply_filters(query: Query, index: Index) -> Filters:
+    """Return the memes that a query's operators and excluded words leave.
+
+    An operator with a value that cannot be used is left out, with a notice.
+
+    >>> from search.query.parser import parse
+    >>> filters = apply_filters(parse("robot type:image -toaster category:dogs"), searcher.index)
+    >>> [meaning for _, meaning in filters.understood], len(filters.allowed)
+    (['image', 'without “toaster”', 'category Dogs'], 2)
+    """
     table = index.columns
     masks: list[Mask] = []
-    either: dict[Kind, Mask] = {}  # a meme has one category and one type: several of them are alternatives
-    likes: dict[int, Like] = {}
+    either: dict[PartKind, Mask] = {}  # a meme has one category and one type: several of them are alternatives
+    likes: dict[int, LikeClause] = {}
     understood, notices = [], list(query.notices)
     for part in query.parts:
         if part.is_text:
             continue
         try:
             mask, meaning = _meaning(part, index)
-        except _NotUnderstood as why:
+        except _BadValue as why:
             notices.append(f"{part} was left out: {why}")
             continue
         understood.append((part, meaning))
-        if part.kind is Kind.LIKE:
-            likes[int(part.value)] = Like(int(part.value), part.weight)
+        if part.kind is PartKind.LIKE:
+            likes[int(part.value)] = LikeClause(int(part.value), part.weight)
             masks.append(mask)  # never itself
         elif part.excluded:
             masks.append(~mask)
-        elif part.kind in (Kind.CATEGORY, Kind.TYPE):
+        elif part.kind in (PartKind.CATEGORY, PartKind.TYPE):
             either[part.kind] = either[part.kind] | mask if part.kind in either else mask
         else:
             masks.append(mask)
@@ -79,44 +87,44 @@ def narrowed(query: Query, index: Index) -> Narrowed:
     allowed = table.ids[np.logical_and.reduce(masks)] if masks else None
     if allowed is not None and not len(allowed):
         notices.append("No meme fits all of these filters; leave one out.")
-    return Narrowed(
+    return Filters(
         allowed,
         tuple(likes.values()),
         tuple(understood),
         tuple(dict.fromkeys(notices)),
-        any(part.kind is Kind.VARIANTS for part, _ in understood),
+        any(part.kind is PartKind.VARIANTS for part, _ in understood),
     )
 
 
 def _meaning(part: Part, index: Index) -> tuple[Mask, str]:
-    """Return which memes a part is about, its minus left aside, and what it means in words."""
+    """Return which memes a part selects, disregarding its minus, and its meaning in words."""
     table, without = index.columns, "without " if part.excluded else ""
-    if part.kind in (Kind.WORD, Kind.PHRASE):
-        return _holding(part, index), f"{without}“{part.value}”"
-    if part.kind is Kind.CATEGORY:
+    if part.kind in (PartKind.WORD, PartKind.PHRASE):
+        return _memes_with_words(part, index), f"{without}“{part.value}”"
+    if part.kind is PartKind.CATEGORY:
         name, codes = _category(part.value, table)
         return np.isin(table.category, codes), f"{without}category {name}"
-    if part.kind is Kind.TYPE:
+    if part.kind is PartKind.TYPE:
         types = [_one_of(one, [kind.value for kind in MediaType], "types") for one in _alternatives(part)]
         return np.isin(table.type, [TYPES.index(MediaType(one)) for one in types]), without + " or ".join(types)
-    if part.kind is Kind.HAS:
+    if part.kind is PartKind.HAS:
         fields = [_one_of(one, list(HAS), "things to have") for one in _alternatives(part)]
         mask = np.zeros(len(table), np.bool_)
         for field in (field for one in fields for field in HAS[one]):
             mask |= table.has.get(field, np.zeros(len(table), np.bool_))
         return mask, (without or "with ") + " or ".join(fields)
-    if part.kind in (Kind.BEFORE, Kind.AFTER):
+    if part.kind in (PartKind.BEFORE, PartKind.AFTER):
         if part.excluded:
-            raise _NotUnderstood("a time has no minus; use before: for after: and the other way round.")
+            raise _BadValue("a time has no minus; use before: for after: and the other way round.")
         day = _day(part.value)
         seconds = int((day - _START).total_seconds())
-        if part.kind is Kind.BEFORE:
+        if part.kind is PartKind.BEFORE:
             return table.first_seen < seconds, f"first seen before {day:%Y-%m-%d}"
         return table.first_seen >= seconds, f"first seen from {day:%Y-%m-%d} on"
-    if part.kind is Kind.LIKE and part.excluded:
-        raise _NotUnderstood("nothing can be asked to be unlike a meme.")
+    if part.kind is PartKind.LIKE and part.excluded:
+        raise _BadValue("nothing can be asked to be unlike a meme.")
     id = _meme(part.value, table)
-    if part.kind is Kind.LIKE:
+    if part.kind is PartKind.LIKE:
         return table.ids != id, f"like meme {id}"
     return table.variant_of == table.variant_of[table.rows(np.array([id]))[0]], f"{without}variants of meme {id}"
 
@@ -125,17 +133,17 @@ def _alternatives(part: Part) -> list[str]:
     return part.value.casefold().split("|")
 
 
-def _holding(part: Part, index: Index) -> Mask:
-    """Return which memes hold a word, or words one after another, in any of their texts."""
+def _memes_with_words(part: Part, index: Index) -> Mask:
+    """Return which memes hold a word, or words in sequence, in any of their texts."""
     sequence = [token.term for token in tokenize(part.value) if token.term]
     if not sequence:
-        raise _NotUnderstood("there is no word in it.")
+        raise _BadValue("there is no word in it.")
     ids = index.lexical.phrase(sequence, ALL_TEXT, k=len(index.lexical))[0]
     return np.isin(index.columns.ids, ids)
 
 
 def _category(value: str, table: MemeColumns) -> tuple[str, list[int]]:
-    """Return the name and the places of a category: by its whole name, or by the last part of it."""
+    """Return a category's name and codes, found by its whole name or by the last part of it."""
     wanted = value.strip().casefold()
     if wanted in table.branches:
         return table.branches[wanted]
@@ -144,22 +152,22 @@ def _category(value: str, table: MemeColumns) -> tuple[str, list[int]]:
         return table.branches[ends[0]]
     if ends:
         names = "; ".join(table.branches[name][0] for name in ends[:5])
-        raise _NotUnderstood(f"there are several categories of that name: {names}.")
+        raise _BadValue(f"there are several categories of that name: {names}.")
     near = get_close_matches(wanted, list(table.branches), n=3, cutoff=0.5)
     parts = {name.rpartition(CATEGORY_SEPARATOR)[2]: name for name in table.branches}
     near += [parts[part] for part in get_close_matches(wanted, list(parts), n=3, cutoff=0.6)]
     names = "; ".join(table.branches[name][0] for name in dict.fromkeys(near))
-    raise _NotUnderstood("there is no such category." + (f" The nearest: {names}." if names else ""))
+    raise _BadValue("there is no such category." + (f" The nearest: {names}." if names else ""))
 
 
 def _one_of(value: str, names: list[str], what: str) -> str:
     if value not in names:
-        raise _NotUnderstood(f"there is no “{value}” among the {what}; there are {', '.join(names)}.")
+        raise _BadValue(f"there is no “{value}” among the {what}; there are {', '.join(names)}.")
     return value
 
 
 def _day(value: str) -> datetime:
-    """Return when a year, a month or a day begins."""
+    """Return the start of a year, a month or a day."""
     found = _DAY.fullmatch(value)
     try:
         if found is None:
@@ -167,14 +175,14 @@ def _day(value: str) -> datetime:
         year, month, day = (int(part or 1) for part in found.groups())
         return datetime(1, 1, 1, tzinfo=UTC) + timedelta(days=date(year, month, day).toordinal() - 1)
     except ValueError:
-        raise _NotUnderstood("a time is a year, a month or a day: 2024, 2024-06 or 2024-06-30.") from None
+        raise _BadValue("a time is a year, a month or a day: 2024, 2024-06 or 2024-06-30.") from None
 
 
 def _meme(value: str, table: MemeColumns) -> int:
-    """Return the id that a value names."""
+    """Return the meme id in an operator's value."""
     if not (value.isascii() and value.isdigit() and len(value) < 19):
-        raise _NotUnderstood("a meme is named by its number, as in like:17; its page shows it.")
+        raise _BadValue("a meme is named by its number, as in like:17; its page shows it.")
     place = int(np.searchsorted(table.ids, int(value)))
     if place == len(table) or table.ids[place] != int(value):
-        raise _NotUnderstood(f"there is no meme {value}.")
+        raise _BadValue(f"there is no meme {value}.")
     return int(value)

@@ -1,12 +1,12 @@
-"""What a visitor can ask: words, phrases, operators and weights, parsed by one grammar at every door.
+"""The query language: words, phrases, operators and weights.
 
-    query    = { part }                    parts stand apart by spaces
+    query    = { part }                    separated by spaces
     part     = [ "-" | weight ":" ] [ operator ":" ] value
     operator = "category" | "before" | "after" | "type" | "has" | "like" | "variants"
     value    = '"' letters '"' | letters without spaces
-    weight   = a number above 0 and up to 10, before what begins with no digit
+    weight   = a number above 0 and up to 10, before a value that does not begin with a digit
 
-Whatever fits nowhere is words: any text can be asked. Within quotes a backslash takes the next letter as it is.
+Text that fits none of these is read as words: every text is a query. Within quotes a backslash escapes a letter.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from enum import StrEnum
 
 from search.index.analyzer import query_terms
 
-MAX_CHARACTERS = 2000  # of a query; more is no description of a meme, and encoders read less
+MAX_CHARACTERS = 2000  # of a query; encoders read less
 MAX_WEIGHT = 10.0
-NEAR = 0.82  # of two names; below, a word before a colon is a word and no slip of an operator
+MIN_SIMILARITY = 0.82  # of two names; below, a word before a colon is not a misspelled operator
 
 
-class Kind(StrEnum):
-    """What a part of a query is; an operator's value is its name."""
+class PartKind(StrEnum):
+    """The kind of a part of a query; the value of an operator is its name."""
 
     WORD = "word"
     PHRASE = "phrase"
@@ -39,40 +39,40 @@ class Kind(StrEnum):
     VARIANTS = "variants"
 
 
-OPERATORS = tuple(kind for kind in Kind if kind not in (Kind.WORD, Kind.PHRASE))
-# What other search engines call an operator.
-ELSEWHERE = {"since": "after", "until": "before", "filetype": "type", "folder": "category", "similar": "like"}
+OPERATORS = tuple(kind for kind in PartKind if kind not in (PartKind.WORD, PartKind.PHRASE))
+# Names of the operators in other search engines.
+ALIASES = {"since": "after", "until": "before", "filetype": "type", "folder": "category", "similar": "like"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a query: what it is, its value without quotes, and how it counts."""
+    """One part of a query: its kind, its value without quotes, whether it excludes, and its weight."""
 
-    kind: Kind
+    kind: PartKind
     value: str
     excluded: bool = False
     weight: float = 1.0
 
     @property
     def is_text(self) -> bool:
-        """Whether the part says in words what a meme should be."""
-        return self.kind in (Kind.WORD, Kind.PHRASE) and not self.excluded
+        """Whether the part is words to search for."""
+        return self.kind in (PartKind.WORD, PartKind.PHRASE) and not self.excluded
 
     def __str__(self) -> str:
         """The part as it can be typed."""
         value = self.value
-        if self.kind is Kind.PHRASE or (self.kind is not Kind.WORD and not _BARE.fullmatch(value)):
+        if self.kind is PartKind.PHRASE or (self.kind is not PartKind.WORD and not _BARE.fullmatch(value)):
             value = '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
-        name = "" if self.kind in (Kind.WORD, Kind.PHRASE) else f"{self.kind.value}:"
+        name = "" if self.kind in (PartKind.WORD, PartKind.PHRASE) else f"{self.kind.value}:"
         weight = "" if self.weight == 1 else f"{self.weight:g}:"
         return ("-" if self.excluded else weight) + name + value
 
 
 @dataclass(frozen=True)
 class Query:
-    """A query as understood: the words that the encoder reads, their terms as the word index holds them, its parts.
+    """A parsed query: the words for the encoder, their terms in the lexical index, and all parts.
 
-    `notices` has a sentence for each thing that looks like an operator and is read as words.
+    `notices` has a sentence for each part that looks like an operator and was read as words.
     """
 
     text: str
@@ -83,21 +83,21 @@ class Query:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no words are asked for."""
+        """Whether there are no words to search for."""
         return not self.text
 
     @property
     def phrases(self) -> tuple[Part, ...]:
-        """The parts that are to be found word for word."""
-        return tuple(part for part in self.parts if part.kind is Kind.PHRASE and part.is_text)
+        """The quoted parts, to be found word for word."""
+        return tuple(part for part in self.parts if part.kind is PartKind.PHRASE and part.is_text)
 
     @property
     def is_weighted(self) -> bool:
-        """Whether some words count more than others."""
+        """Whether some words have another weight than 1."""
         return any(part.weight != 1 for part in self.parts if part.is_text)
 
     def groups(self) -> list[tuple[str, float]]:
-        """Return the words by their weights, in order of appearance: text and weight."""
+        """Return the words grouped by weight, as (text, weight), in order of appearance."""
         found: dict[float, list[str]] = {}
         for part in self.parts:
             if part.is_text:
@@ -106,11 +106,11 @@ class Query:
 
     def __str__(self) -> str:
         """The query as it can be typed; parsed, it gives the same parts."""
-        return printed(self.parts)
+        return format_parts(self.parts)
 
     def without(self, part: Part) -> str:
-        """Return the query as it can be typed, one part left out."""
-        return printed([one for one in self.parts if one != part])
+        """Return the query as it can be typed, without one part."""
+        return format_parts([one for one in self.parts if one != part])
 
 
 _WEIGHT = r"[0-9]{1,3}(?:\.[0-9]{1,2})?"
@@ -126,39 +126,57 @@ _BARE = re.compile(r'[^\s"\\]+')
 _MARKS = dict.fromkeys(map(ord, "“”„‟"), '"')
 
 
-def parse(asked: str) -> Query:
-    """Return what a visitor's text asks for: control characters and needless space gone, cut to MAX_CHARACTERS."""
+def parse(text: str) -> Query:
+    """Return the parsed query: without control characters and repeated spaces, cut to MAX_CHARACTERS.
+
+    >>> [(part.kind.value, part.value) for part in parse('dog -cat type:gif "so good"').parts]
+    [('word', 'dog'), ('word', 'cat'), ('type', 'gif'), ('phrase', 'so good')]
+    >>> str(parse("2:dog  type:gif"))
+    '2:dog type:gif'
+    """
     plain = "".join(
         " " if unicodedata.category(one).startswith(("C", "Z")) and one != "\u200d" else one
-        for one in asked[: 2 * MAX_CHARACTERS]
+        for one in text[: 2 * MAX_CHARACTERS]
     )
-    text = " ".join(plain.translate(_MARKS).split())
-    shortened = len(text) > MAX_CHARACTERS or len(asked) > 2 * MAX_CHARACTERS
+    joined = " ".join(plain.translate(_MARKS).split())
+    shortened = len(joined) > MAX_CHARACTERS or len(text) > 2 * MAX_CHARACTERS
     notices: list[str] = []
-    parts = [_part(match, notices) for match in _PIECE.finditer(text[:MAX_CHARACTERS].strip())]
-    return query_of([part for part in parts if part is not None], shortened=shortened, notices=notices)
+    parts = [_part(match, notices) for match in _PIECE.finditer(joined[:MAX_CHARACTERS].strip())]
+    return make_query([part for part in parts if part is not None], shortened=shortened, notices=notices)
 
 
-def query_of(parts: Sequence[Part], *, shortened: bool = False, notices: Sequence[str] = ()) -> Query:
-    """Return the query that these parts make."""
+def make_query(parts: Sequence[Part], *, shortened: bool = False, notices: Sequence[str] = ()) -> Query:
+    """Return the query of these parts.
+
+    >>> make_query([Part(PartKind.WORD, "dog"), Part(PartKind.TYPE, "gif")]).text
+    'dog'
+    """
     text = " ".join(part.value for part in parts if part.is_text)
     return Query(text, tuple(query_terms(text)), shortened, tuple(parts), tuple(notices))
 
 
-def words_only(text: str) -> Query:
-    """Return the query for these words, none of them an operator."""
-    return query_of([Part(Kind.WORD, word) for word in text.split()])
+def plain_query(text: str) -> Query:
+    """Return the query for these words; operators in them are read as words.
+
+    >>> [part.kind.value for part in plain_query("type:gif").parts]
+    ['word']
+    """
+    return make_query([Part(PartKind.WORD, word) for word in text.split()])
 
 
-def printed(parts: Sequence[Part]) -> str:
-    """Return parts as they can be typed; parsed again, they are the same."""
+def format_parts(parts: Sequence[Part]) -> str:
+    """Return parts as they can be typed; parsed again, they are the same.
+
+    >>> format_parts([Part(PartKind.CATEGORY, "Star Trek", excluded=True)])
+    '-category:"Star Trek"'
+    """
     return " ".join(map(str, parts))
 
 
 def _part(match: re.Match[str], notices: list[str]) -> Part | None:
-    """Return what one piece of a query is, None for nothing at all; say in `notices` what it is not."""
+    """Return the part that a piece of a query is, None for an empty one; add to `notices` what could not be used."""
     if match["value"] is None:
-        # A quotation mark without its fellow says nothing.
+        # A quotation mark without a second one is dropped.
         piece = match[0].replace('"', "")
         lead = _lead(piece)
         value = piece[lead.end() :]
@@ -168,10 +186,10 @@ def _part(match: re.Match[str], notices: list[str]) -> Part | None:
         value = " ".join(re.sub(r"\\(.)", r"\1", match["value"]).split())
     quoted = match["value"] is not None
     if not quoted and not value and not lead["name"]:
-        return Part(Kind.WORD, piece) if piece else None
+        return Part(PartKind.WORD, piece) if piece else None
     name = (lead["name"] or "").casefold()
     if name and name not in OPERATORS:
-        meant = [ELSEWHERE[name]] if name in ELSEWHERE else get_close_matches(name, OPERATORS, n=1, cutoff=NEAR)
+        meant = [ALIASES[name]] if name in ALIASES else get_close_matches(name, OPERATORS, n=1, cutoff=MIN_SIMILARITY)
         if meant and value and not value.startswith("//"):
             notices.append(f"There is no operator {name}:, so “{piece}” was read as words. Did you mean {meant[0]}:?")
     elif name and not value:
@@ -184,11 +202,11 @@ def _part(match: re.Match[str], notices: list[str]) -> Part | None:
     if name not in OPERATORS or not value:
         if not quoted:
             value = piece[lead.start("name") :] if name else value
-        return Part(Kind.PHRASE if quoted else Kind.WORD, value, excluded, weight) if value else None
-    if weight != 1 and name != Kind.LIKE:
+        return Part(PartKind.PHRASE if quoted else PartKind.WORD, value, excluded, weight) if value else None
+    if weight != 1 and name != PartKind.LIKE:
         notices.append(f"The weight of “{piece}” was left out: words and like: have weights, {name}: has none.")
         weight = 1.0
-    return Part(Kind(name), value, excluded, weight)
+    return Part(PartKind(name), value, excluded, weight)
 
 
 def _lead(piece: str) -> re.Match[str]:

@@ -1,4 +1,4 @@
-"""What a visitor meant by words that no meme holds."""
+"""Spelling correction: likely readings of a query's words that no meme holds."""
 
 from __future__ import annotations
 
@@ -11,46 +11,50 @@ from search.index.analyzer import query_terms, tokenize
 from search.index.lexical import LexicalIndex
 from search.query.parser import Query
 
-SHORTEST = 4  # letters of a word that can be a slip of another; shorter ones are near to too many
-LONG = 8  # letters from which two slips are believed
-MEANT = 3  # words that one slip may stand for
-ENGLISH = 30_000  # words, the most frequent, that are no slips of others even where no meme holds them
-MOST = 4  # words of a query that are looked at; more unknown ones are another language, not slips
+MIN_LETTERS = 4  # of a word that is corrected; shorter ones are near to too many others
+LONG = 8  # letters from which two edits are allowed
+MAX_READINGS = 3  # of one misspelled word
+ENGLISH = 30_000  # words, the most frequent, that are not corrected even where no meme holds them
+MAX_CORRECTED = 4  # words of a query; more unknown ones are another language, not misspelled
 
 
 @dataclass(frozen=True)
-class Spelt:
-    """A query with its slips put right, and by the word as asked, the library's words that it may stand for."""
+class Correction:
+    """A corrected query, and by the word as typed, the library's words that it was read as."""
 
     query: Query
-    meant: Mapping[str, tuple[str, ...]]
+    corrections: Mapping[str, tuple[str, ...]]
 
 
-def spelt(query: Query, words: LexicalIndex) -> Spelt:
-    """Return the query with each word that no meme holds joined by those it is a slip or two away from.
+def correct_spelling(query: Query, index: LexicalIndex) -> Correction:
+    """Return the query with corrections for each word that no meme holds and that is an edit or two from one they do.
 
-    The text has the likeliest word in place of the slip; the terms have all of them beside it. Words that memes hold
-    are left as they are, and so are common English ones.
+    The corrected text has the most likely reading in place of the word; the terms have all readings beside it. Words
+    that memes hold and common English words stay as they are.
+
+    >>> from search.query.parser import parse
+    >>> correct_spelling(parse("burnin room"), searcher.index.lexical).query.text
+    'burning room'
     """
-    meant: dict[str, tuple[str, ...]] = {}
+    corrections: dict[str, tuple[str, ...]] = {}
     parts: list[str] = []
     at = 0
     for token in tokenize(query.text):
         word = query.text[token.start : token.end]
-        if len(meant) == MOST or word in meant or len(word) < SHORTEST or words.document_frequency(token.term):
+        if len(corrections) == MAX_CORRECTED or word in corrections or len(word) < MIN_LETTERS:
             continue
-        if word.lower() in _english():
+        if index.document_frequency(token.term) or word.lower() in _english():
             continue
-        near = words.similar_words(word, edits=2 if len(word) >= LONG else 1, k=MEANT)
+        near = index.similar_words(word, edits=2 if len(word) >= LONG else 1, k=MAX_READINGS)
         if near:
-            meant[word] = tuple(one.word for one in near if one.edits == near[0].edits)
-            parts += [query.text[at : token.start], meant[word][0]]
+            corrections[word] = tuple(one.word for one in near if one.edits == near[0].edits)
+            parts += [query.text[at : token.start], corrections[word][0]]
             at = token.end
-    if not meant:
-        return Spelt(query, {})
+    if not corrections:
+        return Correction(query, {})
     text = "".join([*parts, query.text[at:]])
-    others = query_terms(" ".join(word for found in meant.values() for word in found))
-    return Spelt(replace(query, text=text, terms=tuple(dict.fromkeys((*query.terms, *others)))), meant)
+    others = query_terms(" ".join(word for found in corrections.values() for word in found))
+    return Correction(replace(query, text=text, terms=tuple(dict.fromkeys((*query.terms, *others)))), corrections)
 
 
 @lru_cache(maxsize=1)

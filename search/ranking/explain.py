@@ -1,4 +1,4 @@
-"""Why a meme is among the hits: each field's share of its score, and the piece of text that matched."""
+"""Explanations of hits: each field's share of the score, and the pieces of text that matched."""
 
 from __future__ import annotations
 
@@ -9,69 +9,79 @@ import numpy as np
 from search.catalogue import Catalogue
 from search.index.columns import Ids
 from search.index.generations import TEXT_FIELDS
-from search.index.lexical import ALL_TEXT
 from search.index.reader import Index
 from search.meme import Field, Meme, Passage
-from search.ranking.highlight import Marker, best_snippet, snippet
-from search.ranking.retrievers import LIKE_PICTURE, LOOK, PICTURE, Ballot
+from search.ranking.fusion import FusedRanking
+from search.ranking.highlight import Highlighter, best_snippet, make_snippet
 from search.results import Hit, Snippet
+from search.signals import LEXICAL_ALL
 
-FIELDS_OF = {LOOK: Field.LOOK, PICTURE: Field.PICTURE, LIKE_PICTURE: Field.PICTURE}
 SNIPPETS = 2  # a hit has at most
-SPEAKING = 0.08  # a share of the score from which a field is worth a snippet
-ESSAYS = frozenset({Field.ANALYSIS})
-COMMON = 0.2  # a share of all memes; a word that more of them hold tells nothing about any
+MIN_SHARE = 0.08  # of the score, from which a field is worth a snippet
+LONG_FIELDS = frozenset({Field.ANALYSIS})
+MAX_DOCUMENT_SHARE = 0.2  # of all memes; a term that more of them hold is not highlighted
 
 
-def telling(index: Index, terms: Sequence[str]) -> list[str]:
-    """Return the terms that tell memes apart; all of them when none does, as in "to be or not to be"."""
-    most = COMMON * len(index.lexical)
+def informative_terms(index: Index, terms: Sequence[str]) -> list[str]:
+    """Return the terms that few memes hold; all of them when there is none, as in "to be or not to be".
+
+    >>> informative_terms(searcher.index, ["robot", "a"])
+    ['robot']
+    """
+    most = MAX_DOCUMENT_SHARE * len(index.lexical)
     return [term for term in terms if index.lexical.document_frequency(term) <= most] or list(terms)
 
 
-def explained(
+def explain(
     catalogue: Catalogue,
     index: Index,
-    ballot: Ballot,
+    ranking: FusedRanking,
     *,
     memes: Sequence[Meme],
     terms: Sequence[str],
     certain: Collection[int],
 ) -> list[Hit]:
-    """Return a hit for each of the memes, in their order; `terms` are the query's, to be marked.
+    """Return a hit for each of the memes, in their order, with explanations and snippets.
 
-    Those whose ids are among `certain` answer; the others come near.
+    `terms` are highlighted in the snippets. Hits whose ids are in `certain` answer the query; the others are near.
+
+    >>> ranking = searcher.scores("robot").fuse()
+    >>> meme = workspace.catalogue.memes.get(int(ranking.ranked_ids[0]))
+    >>> [hit] = explain(workspace.catalogue, searcher.index, ranking, memes=[meme], terms=["robot"], certain=[])
+    >>> round(sum(hit.explanation.values()), 6), hit.certain
+    (1.0, False)
     """
     ids = np.array([meme.id for meme in memes], np.int64)
-    places = np.searchsorted(ballot.ids, ids)
-    shares = _shares(index, ballot, ids, places, terms)
-    chosen = _snippets(catalogue, ids.tolist(), shares, Marker(frozenset(terms)))
+    places = np.searchsorted(ranking.ids, ids)
+    shares = _field_shares(index, ranking, ids, places, terms)
+    chosen = _snippets(catalogue, ids.tolist(), shares, Highlighter(frozenset(terms)))
     return [
         Hit(
             meme=meme,
-            score=round(float(ballot.fused.scores[place]), 6),
-            explanation=why,
+            score=round(float(ranking.scores[place]), 6),
+            explanation=shares_of_meme,
             snippets=chosen[meme.id],
             certain=meme.id in certain,
         )
-        for meme, place, why in zip(memes, places, shares, strict=True)
+        for meme, place, shares_of_meme in zip(memes, places, shares, strict=True)
     ]
 
 
-def _shares(
-    index: Index, ballot: Ballot, ids: Ids, places: np.ndarray, terms: Sequence[str]
+def _field_shares(
+    index: Index, ranking: FusedRanking, ids: Ids, places: np.ndarray, terms: Sequence[str]
 ) -> list[Mapping[Field, float]]:
     """Return, for each meme, its fields' shares of the score, largest first."""
     by_field: dict[Field, np.ndarray] = {}
-    for name, part in ballot.fused.parts.items():
-        if name == f"words.{ALL_TEXT}":
-            # All text voted as one; each field answers for as much of it as its own words matched.
+    for signal, part in ranking.contributions.items():
+        if signal == LEXICAL_ALL:
+            # All text was searched as one; each field gets the share that its own words matched.
             own = {field: index.lexical.scores(terms, field, ids=ids).astype(np.float64) for field in TEXT_FIELDS}
             total = np.maximum(sum(own.values()), 1e-9)
             for field, scores in own.items():
                 by_field[field] = by_field.get(field, 0.0) + part[places] * scores / total
             continue
-        field = FIELDS_OF.get(name) or Field(name.partition(".")[2])
+        assert signal.field is not None
+        field = signal.field
         by_field[field] = by_field.get(field, 0.0) + part[places]
     found: list[Mapping[Field, float]] = []
     for at in range(len(ids)):
@@ -83,18 +93,18 @@ def _shares(
 
 
 def _snippets(
-    catalogue: Catalogue, ids: Sequence[int], shares: Sequence[Mapping[Field, float]], marker: Marker
+    catalogue: Catalogue, ids: Sequence[int], shares: Sequence[Mapping[Field, float]], highlighter: Highlighter
 ) -> dict[int, tuple[Snippet, ...]]:
-    """Return by meme a snippet of each field that says most of the score, those that hold the query's words first.
+    """Return by meme snippets of the fields with the largest shares, those that hold the query's words first.
 
-    Essays are read last, and only for memes whose short texts do not hold the words: they are most of all text.
+    Long texts are read last, and only for memes whose short texts do not hold the words: they are most of all text.
     """
-    worth = dict(zip(ids, map(_worth_showing, shares), strict=True))
+    worth = dict(zip(ids, map(_fields_to_show, shares), strict=True))
     matching: dict[int, list[Snippet]] = {id: [] for id in ids}
     others: dict[int, list[Passage]] = {id: [] for id in ids}
-    for essays in (False, True):
+    for long in (False, True):
         open_ids = [id for id in ids if len(matching[id]) < SNIPPETS]
-        fields = {field for id in open_ids for field in worth[id] if (field in ESSAYS) == essays}
+        fields = {field for id in open_ids for field in worth[id] if (field in LONG_FIELDS) == long}
         passages: dict[tuple[int, Field], list[Passage]] = {}
         for row in catalogue.texts.passages_of(open_ids, fields=fields) if fields else ():
             passages.setdefault((row.meme_id, row.passage.field), []).append(row.passage)
@@ -103,17 +113,17 @@ def _snippets(
                 own = passages.get((id, field))
                 if not own or len(matching[id]) == SNIPPETS:
                     continue
-                found = best_snippet(own, marker)
+                found = best_snippet(own, highlighter)
                 if found is not None:
                     matching[id].append(found)
                 else:
                     others[id].append(own[0])
     return {
-        id: tuple([*marked, *(snippet(one, marker) for one in others[id])][: SNIPPETS if marked else 1])
+        id: tuple([*marked, *(make_snippet(one, highlighter) for one in others[id])][: SNIPPETS if marked else 1])
         for id, marked in matching.items()
     }
 
 
-def _worth_showing(why: Mapping[Field, float]) -> list[Field]:
-    """Return the fields whose texts say why a meme is there; its name and category are shown in any case."""
-    return [field for field, share in why.items() if share >= SPEAKING and field is not Field.NAME]
+def _fields_to_show(explanation: Mapping[Field, float]) -> list[Field]:
+    """Return the fields that deserve a snippet; the name is left out, because every hit shows it anyway."""
+    return [field for field, share in explanation.items() if share >= MIN_SHARE and field is not Field.NAME]

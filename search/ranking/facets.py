@@ -1,4 +1,4 @@
-"""How many memes of an answer are of each category, year and type: what could narrow it further."""
+"""Facets: how many memes of an answer are of each category, year and type."""
 
 from __future__ import annotations
 
@@ -9,34 +9,37 @@ from numpy.typing import NDArray
 
 from search.index.columns import TYPES, Ids, MemeColumns
 
-SHOWN = 12  # of a facet: the categories with the most memes, the newest years
+MAX_VALUES = 12  # of a facet: the categories with the most memes, the newest years
 
 Facets = Mapping[str, Mapping[str, int]]
 
 
-def facets_of(table: MemeColumns, ids: Ids, *, collapse: bool = False) -> Facets:
+def count_facets(columns: MemeColumns, ids: Ids, *, collapse: bool = False) -> Facets:
     """Return the counts of `category` (parents hold their children), `year` (newest first) and `type` over memes.
 
-    With `collapse`, variants within one value count once: as many as that value alone would show.
+    With `collapse`, variants within one value count once: as many as a search for that value alone would show.
+
+    >>> count_facets(searcher.index.columns, searcher.index.columns.ids)["type"]
+    {'image': 9}
     """
-    rows = table.rows(ids)
-    groups = table.rows(table.variant_of[rows]) if collapse else rows
-    types = _counted(table.type[rows].astype(np.int64), groups)
-    years = _counted(table.years[rows], groups)
-    places = table.branch_places[table.category[rows]]
+    rows = columns.rows(ids)
+    groups = columns.rows(columns.variant_of[rows]) if collapse else rows
+    types = _counted(columns.type[rows].astype(np.int64), groups)
+    years = _counted(columns.years[rows], groups)
+    places = columns.branch_places[columns.category[rows]]
     inside = places >= 0
     branches = _counted(places[inside], np.broadcast_to(groups[:, None], places.shape)[inside])
-    named = {table.branch_names[place]: memes for place, memes in branches.items()}
+    named = {columns.branch_names[place]: memes for place, memes in branches.items()}
     ranked = sorted(named.items(), key=lambda one: (-one[1], one[0]))
     return {
-        "category": dict(ranked[:SHOWN]),
-        "year": {str(year): years[year] for year in sorted(years, reverse=True)[:SHOWN]},
+        "category": dict(ranked[:MAX_VALUES]),
+        "year": {str(year): years[year] for year in sorted(years, reverse=True)[:MAX_VALUES]},
         "type": {TYPES[place].value: memes for place, memes in types.items()},
     }
 
 
 def _counted(keys: NDArray[np.int64], groups: NDArray[np.int64]) -> dict[int, int]:
-    """Return by key how many groups ([n] each) there are of it."""
+    """Return by key how many different groups it has; keys and groups are [n]."""
     size = int(groups.max(initial=0)) + 1
     pairs = np.sort(keys * size + groups)
     counts = np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] // size)

@@ -1,4 +1,4 @@
-"""From the scores of the voters to one: a convex combination of scores that keep their scale from query to query.
+"""Fusion: one score from the scores of all retrievers, a convex combination on scales that queries have in common.
 
 A weighted sum of scores beats sums of reciprocal ranks and needs few judged queries to tune; a score's own bounds serve
 as well as the best and worst of each query, and keep a query that nothing answers from looking like one that much
@@ -8,60 +8,116 @@ answers (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-# [n], one for each candidate; NaN where a candidate has nothing that the voter could judge
-Scores = NDArray[np.float64]
+from search.index.columns import Ids
+from search.signals import Signal
 
-# A share of all weight that is counted as present in every meme, and silent: what little is known of a meme is
-# trusted a little less than much.
-SILENT = 0.1
+# [n], one for each candidate: 0 for nothing found, 1 for the most there can be, NaN where a candidate has no such text
+# or image
+ScoreArray = NDArray[np.float64]
+Weights = Mapping[Signal, float]
 
-
-@dataclass(frozen=True)
-class Vote:
-    """One voter's scores of the candidates, 0 for nothing found and 1 for the most there can be, and its weight."""
-
-    name: str
-    scores: Scores
-    weight: float
+# A share of all weight that counts as present in every meme with a score of 0: a meme of which little is known is
+# ranked slightly below one of which much is known.
+SMOOTHING = 0.1
 
 
 @dataclass(frozen=True)
-class Fused:
-    """Candidates' places in the input, best first; their scores, 0 to 1; and each vote's part of them.
+class FusedRanking:
+    """Candidates with their fused scores and each signal's contribution to them.
 
-    `scores` and `parts` ([n] each) are in the order of the input; the parts add up to the score.
+    `ids`, `scores` (0 to 1) and each of `contributions` are [n], in the order of the input; `order` ([n]) has their
+    positions, best first. The contributions to a candidate add up to its score.
     """
 
-    order: tuple[int, ...]
-    scores: Scores
-    parts: Mapping[str, Scores]
+    ids: Ids
+    order: NDArray[np.int64]
+    scores: ScoreArray
+    contributions: Mapping[Signal, ScoreArray]
+
+    @property
+    def ranked_ids(self) -> Ids:
+        """The ids of the candidates that scored above 0, best first."""
+        return self.ids[self.order[self.scores[self.order] > 0]]
 
 
-def fuse(votes: Sequence[Vote], *, ids: Sequence[int]) -> Fused:
-    """Return the candidates by the weighted mean of the votes on what they have; ties go to the lower id.
+def fuse(scores: Mapping[Signal, ScoreArray], weights: Weights, *, ids: Sequence[int] | Ids) -> FusedRanking:
+    """Return the candidates by the weighted mean of their scores; ties go to the lower id.
 
-    A voter with nothing to judge does not count against a candidate: its weight goes to the others. Scores below 0
-    count as 0. Raises ValueError when a vote does not have one score for each candidate.
+    A signal without a score for a candidate (NaN) does not count against it: its weight goes to the others. Scores
+    below 0 count as 0. Signals with no weight are left out. Raises ValueError when a signal does not have one score for
+    each candidate.
+
+    >>> ocr, name = Signal.parse("lexical.ocr"), Signal.parse("lexical.name")
+    >>> ranking = fuse({ocr: np.array([0.2, 0.8]), name: np.array([0.6, 0.4])}, {ocr: 3, name: 1}, ids=[7, 9])
+    >>> ranking.ranked_ids.tolist(), ranking.scores.round(2).tolist()
+    ([9, 7], [0.3, 0.7])
     """
     # In one order, because sums of floats depend on it.
-    votes = sorted((vote for vote in votes if vote.weight > 0), key=lambda vote: vote.name)
-    count = len(ids)
-    if any(vote.scores.shape != (count,) for vote in votes):
-        raise ValueError(f"every vote needs {count} scores")
-    if not votes or not count:
-        return Fused(tuple(sorted(range(count), key=ids.__getitem__)), np.zeros(count), {})
-    table = np.stack([vote.scores for vote in votes])
-    weights = np.array([vote.weight for vote in votes])[:, None]
-    judged = ~np.isnan(table)
-    total = weights.sum()
-    present = (weights * judged).sum(axis=0)
-    lift = (1 + SILENT) / (present + SILENT * total)
-    parts = np.clip(np.where(judged, table, 0.0), 0.0, 1.0) * weights * lift
-    scores = parts.sum(axis=0)
-    order = np.lexsort((np.asarray(ids), -scores))
-    return Fused(tuple(order.tolist()), scores, {vote.name: part for vote, part in zip(votes, parts, strict=True)})
+    signals = sorted(signal for signal in scores if weights.get(signal, 0) > 0)
+    candidates = np.asarray(ids, np.int64)
+    count = len(candidates)
+    if any(scores[signal].shape != (count,) for signal in signals):
+        raise ValueError(f"every signal needs {count} scores")
+    if not signals or not count:
+        return FusedRanking(candidates, np.argsort(candidates, kind="stable"), np.zeros(count), {})
+    table = np.stack([scores[signal] for signal in signals])
+    column = np.array([weights[signal] for signal in signals])[:, None]
+    known = ~np.isnan(table)
+    total = column.sum()
+    present = (column * known).sum(axis=0)
+    lift = (1 + SMOOTHING) / (present + SMOOTHING * total)
+    contributions = np.clip(np.where(known, table, 0.0), 0.0, 1.0) * column * lift
+    fused = contributions.sum(axis=0)
+    order = np.lexsort((candidates, -fused)).astype(np.int64)
+    return FusedRanking(candidates, order, fused, dict(zip(signals, contributions, strict=True)))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Every retriever's score for every candidate of a query, and the weights that a search fuses them by.
+
+    `retrieved` tells which candidates each retriever proposed: a ranking that gives a signal no weight has no
+    candidates that this signal alone proposed. `boosts` are the factors that the query itself gives to signals.
+    """
+
+    ids: Ids  # [n], rising; newest first when nothing in the query ranks
+    by_signal: Mapping[Signal, ScoreArray]  # [n] each
+    retrieved: Mapping[Signal, NDArray[np.bool_]]  # [n] each
+    weights: Weights
+    boosts: Weights = field(default_factory=dict)
+    has_fixed_weights: bool = False  # a query by `like:` alone: it is not ranked by the weights of the settings
+    is_listing: bool = False  # nothing in the query ranks: `ids` are the answer, in order
+
+    def fuse(self, weights: Weights | None = None) -> FusedRanking:
+        """Return the ranking that a search with these weights gives; with those of the settings by default."""
+        chosen = self.weights if weights is None or self.has_fixed_weights else weights
+        boosted = {signal: weight * self.boosts.get(signal, 1.0) for signal, weight in chosen.items()}
+        return self._fused(boosted)
+
+    def rank(self, weights: Weights | None = None) -> list[int]:
+        """Return the ids that a search with these weights finds, best first.
+
+        >>> searcher.scores("dog in a burning room").rank()[0] == searcher.search("dog in a burning room")[0].meme.id
+        True
+        """
+        if self.is_listing:
+            return [int(id) for id in self.ids]
+        return [int(id) for id in self.fuse(weights).ranked_ids]
+
+    def rank_by(self, signal: Signal) -> list[int]:
+        """Return the ids that one signal alone finds, best first."""
+        return [int(id) for id in self._fused({signal: 1.0}).ranked_ids]
+
+    def _fused(self, weights: Weights) -> FusedRanking:
+        used = [signal for signal in self.by_signal if weights.get(signal, 0) > 0]
+        proposed = np.zeros(len(self.ids), np.bool_)
+        for signal in used:
+            proposed |= self.retrieved[signal]
+        if proposed.all():
+            return fuse({signal: self.by_signal[signal] for signal in used}, weights, ids=self.ids)
+        return fuse({signal: self.by_signal[signal][proposed] for signal in used}, weights, ids=self.ids[proposed])

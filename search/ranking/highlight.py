@@ -1,4 +1,4 @@
-"""The piece of a text that matched, with the matching words marked."""
+"""Snippets: the piece of a text that matched, with the matching words in `<mark>`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from search.index.analyzer import tokenize
 from search.meme import Passage
 from search.results import Snippet
 
-LETTERS = 180  # of a snippet, about
+MAX_LETTERS = 180  # of a snippet, about
 LONG = 7  # letters of a stem from which it may have an apostrophe anywhere
 LEAD = 40  # letters shown before the first match, where there are as many
 
@@ -26,28 +26,32 @@ def _loose(stem: str) -> str:
 
 
 @dataclass(frozen=True)
-class Marker:
-    """Finds and marks the words of a text that stand for one of a query's terms."""
+class Highlighter:
+    """Finds the words of a text that match any of a query's terms.
+
+    >>> Highlighter(frozenset({"robot"})).find("Two robots")
+    [(4, 10)]
+    """
 
     terms: frozenset[str]
 
     @cached_property
     def _likely(self) -> re.Pattern[str]:
-        # Nearly all that a term lacks of its words is an ending: a quick sieve before the real analysis, which costs a
-        # hundred times more. Words outside ASCII may be spelt otherwise than their terms and go through.
+        # A term is nearly always a word without its ending: a quick filter before the real analysis, which costs a
+        # hundred times more. Words outside ASCII may be spelled otherwise than their terms and pass the filter.
         stems = sorted({term[:-1] if len(term) > 3 else term for term in self.terms}, key=len, reverse=True)
         return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(map(_loose, stems))}))|[^\x00-\x7f]")
 
-    def holds(self, text: str) -> int:
-        """Return how many of the terms a text holds; in plain letters, judged by the beginnings of its words."""
+    def count_terms(self, text: str) -> int:
+        """Return how many of the terms a text holds; for ASCII texts an estimate by the beginnings of its words."""
         if not self.terms:
             return 0
         if text.isascii():
             return len({found.lower().replace("'", "") for found in self._likely.findall(text)})
         return len({token.term for piece, _ in self._likely_pieces(text) for token in tokenize(piece)} & self.terms)
 
-    def places(self, text: str) -> list[tuple[int, int]]:
-        """Return where a text holds any of the terms."""
+    def find(self, text: str) -> list[tuple[int, int]]:
+        """Return the start and end of each word that matches a term."""
         if not self.terms:
             return []
         return [
@@ -58,7 +62,7 @@ class Marker:
         ]
 
     def _likely_pieces(self, text: str) -> Iterator[tuple[str, int]]:
-        """Yield the words that may be terms, with the places where they begin."""
+        """Yield the words that may match a term, each with its start."""
         done = 0
         for match in self._likely.finditer(text):
             if match.start() < done:
@@ -73,22 +77,33 @@ class Marker:
             done = end
 
 
-def best_snippet(passages: Sequence[Passage], marker: Marker) -> Snippet | None:
-    """Return the piece of the passage that holds most of the terms, the first of equals; None when none holds any."""
+def best_snippet(passages: Sequence[Passage], highlighter: Highlighter) -> Snippet | None:
+    """Return a snippet of the passage that holds most terms, the first of equals; None when no passage holds any.
+
+    >>> from search.meme import Field
+    >>> passages = [Passage(Field.OCR, "ocr", "a cat"), Passage(Field.OCR, "ocr", "a robot & a cat")]
+    >>> best_snippet(passages, Highlighter(frozenset({"robot", "cat"}))).html
+    'a <mark>robot</mark> &amp; a <mark>cat</mark>'
+    """
     if len(passages) == 1:
-        marked = marker.places(passages[0].body)
+        marked = highlighter.find(passages[0].body)
         return _cut(passages[0], marked) if marked else None
     best, most = None, 0
     for passage in passages:
-        count = marker.holds(passage.body)
+        count = highlighter.count_terms(passage.body)
         if count > most:
             best, most = passage, count
-    return None if best is None else snippet(best, marker)
+    return None if best is None else make_snippet(best, highlighter)
 
 
-def snippet(passage: Passage, marker: Marker) -> Snippet:
-    """Return the piece of a passage with most matches, or its beginning; HTML-escaped, each matching word in <mark>."""
-    return _cut(passage, marker.places(passage.body))
+def make_snippet(passage: Passage, highlighter: Highlighter) -> Snippet:
+    """Return the piece of a passage with most matches, or its beginning; HTML-escaped, each matching word in <mark>.
+
+    >>> from search.meme import Field
+    >>> make_snippet(Passage(Field.OCR, "ocr", "1 < 2"), Highlighter(frozenset())).html
+    '1 &lt; 2'
+    """
+    return _cut(passage, highlighter.find(passage.body))
 
 
 def _cut(passage: Passage, marked: Sequence[tuple[int, int]]) -> Snippet:
@@ -105,13 +120,13 @@ def _cut(passage: Passage, marked: Sequence[tuple[int, int]]) -> Snippet:
 
 
 def _window(text: str, marked: Collection[tuple[int, int]]) -> tuple[int, int]:
-    """Return where the LETTERS letters with most matches begin and end, between words."""
-    if len(text) <= LETTERS + LEAD:
+    """Return the start and end of the MAX_LETTERS letters with most matches, cut between words."""
+    if len(text) <= MAX_LETTERS + LEAD:
         return 0, len(text)
     start = 0
     most = 0
     for first, _ in marked:
-        count = sum(first <= other and last <= first + LETTERS - LEAD for other, last in marked)
+        count = sum(first <= other and last <= first + MAX_LETTERS - LEAD for other, last in marked)
         if count > most:
             start, most = first, count
     start = max(0, start - LEAD)
@@ -119,8 +134,8 @@ def _window(text: str, marked: Collection[tuple[int, int]]) -> tuple[int, int]:
         # On to the next word; a text without spaces is cut anywhere.
         space = text.find(" ", start, start + LEAD)
         start = space + 1 if space >= 0 else start
-    end = min(len(text), start + LETTERS)
+    end = min(len(text), start + MAX_LETTERS)
     if end < len(text):
-        space = text.rfind(" ", start + LETTERS - LEAD, end)
+        space = text.rfind(" ", start + MAX_LETTERS - LEAD, end)
         end = space if space > 0 else end
     return start, end

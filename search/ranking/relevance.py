@@ -1,9 +1,9 @@
-"""Where relevance ends: how far each hit is to be believed, and whether the library holds an answer at all.
+"""The relevance cut-off: how many hits of a ranking answer its query, and whether any does.
 
-A fixed floor of similarity does not tell the two apart: a short query's best answer scores below a long one's worst.
-What does is a hit's evidence beside what its query could hope for: how much words and meaning each gave, how far it
-stands above the crowd of the same query, and how much of the query the library has never heard of. A logistic
-regression weighs these; `python -m benchmarks.no_match` fits it and says how often it errs.
+A fixed threshold on the score does not tell: a short query's best answer scores below a long one's worst. What tells is
+a hit's features beside those of its ranking: how much of the score comes from words and from embeddings, how far it
+lies above the other candidates, and how much of the query the library does not contain. A logistic regression weighs
+these; `python -m benchmarks.no_match` fits it and measures its errors.
 """
 
 from __future__ import annotations
@@ -16,118 +16,143 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.index.lexical import LexicalIndex
-from search.ranking.fusion import Fused
-from search.ranking.retrievers import PICTURE
+from search.ranking.fusion import FusedRanking
+from search.signals import SignalKind
 
-Evidence = NDArray[np.float64]  # [n, len(SIGNS)], a row for each candidate, best first
+Features = NDArray[np.float64]  # [n, len(FEATURES)], a row for each candidate, best first
 
-FIRST = 10  # hits of a page; those after them are the crowd
-CROWD = 40  # of them are looked at
-VOUCHING = 3  # a hit is believed when one of so many from it on is: one weak reading does not end an answer
-SIGNS = (
+PAGE = 10  # hits of a page; the candidates after them are the background
+BACKGROUND = 40  # candidates of it that are averaged
+PATIENCE = 3  # a hit counts as relevant when one of so many from it on does: one low value does not end an answer
+FEATURES = (
     "score",
     "words",
     "meaning",
     "quoted",
-    "above the crowd",
+    "above the background",
     "above the next",
     "unknown",
     "length",
     "quoted times length",
-    "root of above the crowd",
+    "root of above the background",
     "length squared",
 )
+# The contribution of which signals is which feature.
+_FEATURE_OF = {
+    SignalKind.LEXICAL: "words",
+    SignalKind.SEMANTIC: "meaning",
+    SignalKind.IMAGE_TEXT: "meaning",
+    SignalKind.PHRASE: "quoted",
+}
 
 
 @dataclass(frozen=True)
-class Belief:
-    """What each of SIGNS adds to the odds that a hit answers, and what they start from; above 0 a hit is believed."""
+class QueryStats:
+    """The summed inverse document frequencies of a query's terms that memes hold and of those that no meme holds.
 
-    weights: tuple[float, ...]
-    start: float
+    `terms` is the number of all terms.
+    """
 
-
-@dataclass(frozen=True)
-class Asked:
-    """How rare a query's terms are, added up over those that memes hold and those that none does; how many they are."""
-
-    known: float
-    unknown: float
+    known_idf: float
+    unknown_idf: float
     terms: int
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """How many of the hits, from the first on, are believed to answer; and the log-odds that the best do."""
+class Cutoff:
+    """How many hits, from the first on, answer the query; and the log-odds that one of the first PATIENCE does."""
 
-    certain: int
-    odds: float
+    relevant: int
+    log_odds: float
 
-    @property
-    def none_matches(self) -> bool:
-        """Whether there is no good match."""
-        return self.certain == 0
+
+@dataclass(frozen=True)
+class RelevanceModel:
+    """A logistic regression: a weight for each of FEATURES and a bias. A hit with log-odds above 0 is relevant.
+
+    >>> by_score = RelevanceModel((1.0, *[0.0] * 10), -0.5)
+    >>> features = np.zeros((5, len(FEATURES)))
+    >>> features[:, 0] = 0.9, 0.8, 0.2, 0.1, 0.1
+    >>> by_score.cutoff(features)
+    Cutoff(relevant=2, log_odds=0.4)
+    """
+
+    weights: tuple[float, ...]
+    bias: float
+
+    def cutoff(self, features: Features) -> Cutoff:
+        """Return how many candidates with these features, best first, answer."""
+        if not len(features):
+            return Cutoff(0, -math.inf)
+        log_odds = features @ np.array(self.weights) + self.bias
+        highest = np.array([log_odds[at : at + PATIENCE].max() for at in range(len(log_odds))])
+        below = np.flatnonzero(highest <= 0)
+        return Cutoff(int(below[0]) if len(below) else len(log_odds), float(highest[0]))
 
 
 # Fitted by `python -m benchmarks.no_match … --fit` on 2026-11-23 to the tuned halves of CM50 and real_memes, so that
 # one page in twenty that answers is doubted.
-BELIEF = Belief((6.696, 7.057, 7.69, 19.67, -13.003, 7.736, -2.234, -4.454, 4.979, 8.059, 0.966), 0.784)
+RELEVANCE_MODEL = RelevanceModel(
+    (6.696, 7.057, 7.69, 19.67, -13.003, 7.736, -2.234, -4.454, 4.979, 8.059, 0.966), 0.784
+)
 
 
-def asked_of(words: LexicalIndex, terms: Collection[str]) -> Asked:
-    """Return how rare a query's distinct terms are among the memes; a term that none holds is rarer than any."""
+def query_stats(index: LexicalIndex, terms: Collection[str]) -> QueryStats:
+    """Return how rare a query's distinct terms are among the memes; a term that none holds is rarer than any.
+
+    >>> query_stats(searcher.index.lexical, ["robot", "xylophone"]).terms
+    2
+    """
     known = unknown = 0.0
     for term in terms:
-        frequency = words.document_frequency(term)
-        rarity = math.log(1 + (len(words) - frequency + 0.5) / (frequency + 0.5))
+        frequency = index.document_frequency(term)
+        idf = math.log(1 + (len(index) - frequency + 0.5) / (frequency + 0.5))
         if frequency:
-            known += rarity
+            known += idf
         else:
-            unknown += rarity
-    return Asked(known, unknown, len(terms))
+            unknown += idf
+    return QueryStats(known, unknown, len(terms))
 
 
-def judge(fused: Fused, asked: Asked, *, belief: Belief = BELIEF) -> Judgement:
-    """Return how much of a ranking answers a query."""
-    return judged(evidence(fused, asked), belief)
+def relevance_cutoff(ranking: FusedRanking, stats: QueryStats, *, model: RelevanceModel = RELEVANCE_MODEL) -> Cutoff:
+    """Return how many hits of a ranking answer its query.
+
+    >>> relevance_cutoff(searcher.scores("xylophone").fuse(), QueryStats(0.0, 3.0, 1)).relevant
+    0
+    """
+    return model.cutoff(relevance_features(ranking, stats))
 
 
-def judged(evidence: Evidence, belief: Belief) -> Judgement:
-    """Return how much of a ranking with this evidence answers."""
-    if not len(evidence):
-        return Judgement(0, -math.inf)
-    odds = evidence @ np.array(belief.weights) + belief.start
-    vouched = np.array([odds[at : at + VOUCHING].max() for at in range(len(odds))])
-    weak = np.flatnonzero(vouched <= 0)
-    return Judgement(int(weak[0]) if len(weak) else len(odds), float(vouched[0]))
+def relevance_features(ranking: FusedRanking, stats: QueryStats) -> Features:
+    """Return the features of each candidate of a ranking ([n, len(FEATURES)]), best first.
 
-
-def evidence(fused: Fused, asked: Asked) -> Evidence:
-    """Return the signs of each candidate of a ranking, best first."""
-    order = np.array(fused.order, np.int64)
-    scores = fused.scores[order]
-    parts = {"words": np.zeros(len(order)), "meaning": np.zeros(len(order)), "quote": np.zeros(len(order))}
-    for name, part in fused.parts.items():
-        kind = "meaning" if name == PICTURE else name.partition(".")[0]
-        if kind in parts:
-            parts[kind] += part[order]
-    crowd = scores[FIRST : FIRST + CROWD]
-    level = float(crowd.mean()) if len(crowd) else 0.0
+    >>> relevance_features(searcher.scores("robot").fuse(), QueryStats(1.0, 0.0, 1)).shape[1] == len(FEATURES)
+    True
+    """
+    order = ranking.order
+    scores = ranking.scores[order]
+    parts = {name: np.zeros(len(order)) for name in ("words", "meaning", "quoted")}
+    for signal, contribution in ranking.contributions.items():
+        name = _FEATURE_OF.get(signal.kind)
+        if name is not None:
+            parts[name] += contribution[order]
+    background = scores[PAGE : PAGE + BACKGROUND]
+    level = float(background.mean()) if len(background) else 0.0
     above = scores - level
     next_scores = np.append(scores[1:], level)
-    # What few words can give is certain soon; what many can, seldom all at once.
-    length = np.full(len(order), math.log1p(asked.terms))
+    # A few words reach their highest score easily; many words seldom do all at once.
+    length = np.full(len(order), math.log1p(stats.terms))
     return np.column_stack(
         [
             scores,
             parts["words"],
             parts["meaning"],
-            parts["quote"],
+            parts["quoted"],
             above,
             np.maximum(scores - next_scores, 0.0),
-            np.full(len(order), asked.unknown / max(asked.known + asked.unknown, 1e-9)),
+            np.full(len(order), stats.unknown_idf / max(stats.known_idf + stats.unknown_idf, 1e-9)),
             length,
-            parts["quote"] * length,
+            parts["quoted"] * length,
             np.sqrt(np.maximum(above, 0.0)),
             length**2,
         ]

@@ -1,302 +1,258 @@
-"""Who votes on an answer: the words and the meaning of each field, and the look; each on its own scale up to 1."""
+"""Retrievers: each proposes the memes that one signal finds, and scores any meme by it, on a scale up to 1.
+
+Here are the retrievers that read text, and the combination of several; those that compare images are in
+`image_retrievers`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.encoders.base import Vectors
-from search.images.fingerprints import PDQ_BITS
 from search.index.columns import Ids
+from search.index.dense import DenseIndex
 from search.index.lexical import ALL_TEXT
 from search.index.reader import Index
 from search.index.threads import set_index_threads
 from search.meme import Field
-from search.ranking.fusion import Fused, Scores, Vote, fuse
+from search.ranking.fusion import ScoreArray, Scores, Weights
+from search.signals import PARALLEL_KINDS, PHRASE_OCR, SIGNALS, Signal, SignalKind, semantic
 
 Direction = NDArray[np.float32]  # [d], of length 1, whitened
-Answered = TypeVar("Answered")
+LazyDirection = Direction | Future[Direction]  # one that another thread may still be computing
+Result = TypeVar("Result")
 
-DEPTH = 60  # memes that each voter puts forward; every voter then scores all of them exactly
-BEST_PASSAGES = {Field.ANALYSIS: 3}  # an essay speaks through several passages, a text through its best
-MOST = 0.5  # a share of all memes; words that more of them hold do not vote beside others
-LOOK = "look"
-PICTURE = "picture"  # what a text describes …
-LIKE_PICTURE = "picture.like"  # … and what another picture shows
-MEANING = "meaning."
-QUOTE = "quote.ocr"
-QUOTED = 3  # words from which a query can be a quote
-# Most passages are those of essays, and most of a search would be spent on reading them all. They judge whom others put
-# forward, and put forward themselves what the fields named here do not speak for; so do names.
-SPOKEN_FOR = {
+DEPTH = 60  # memes that each retriever proposes; every retriever then scores all of them exactly
+BEST_PASSAGES = {Field.ANALYSIS: 3}  # an analysis is scored by several passages, another text by its best
+MAX_DOCUMENT_SHARE = 0.5  # of all memes; terms that more of them hold are not searched for beside others
+MIN_PHRASE = 3  # words from which a query is searched for as a phrase too
+# Most passages are those of analyses, and most of a search would be spent on reading them all. The fields on the left
+# score every candidate, but propose only memes that lack the fields on the right; so do names.
+COVERED_BY = {
     Field.VISUAL: (Field.DESCRIPTION,),
     Field.ANALYSIS: (Field.DESCRIPTION, Field.VISUAL),
     Field.NAME: (Field.OCR, Field.DESCRIPTION),
 }
-# A BM25 score is at most (k1 + 1) times the sum of the terms' rarities; k1 is tantivy's 1.2.
-_SATURATED = 2.2
-PDQ_RELATED = 62  # bits of 256: twice what Meta calls "the same"; beyond, agreement is chance
-ALIKE_BY_CHANCE = 0.35  # cosine of the looks of two pictures that share nothing
-CROWD = 2000  # pictures that stand for all when a query's level is taken
-SURE = 5.0  # standard deviations above the crowd from which a picture is what a text describes
+# A BM25 score is at most (k1 + 1) times the sum of the terms' inverse document frequencies; k1 is tantivy's 1.2.
+_BM25_BOUND = 2.2
+
+
+class Retriever(Protocol):
+    """Finds and scores memes by one signal of one query."""
+
+    @property
+    def signal(self) -> Signal:
+        """The signal that the scores belong to."""
+        ...
+
+    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
+        """Return the ids of up to about `k` memes that the signal finds best, of those `allowed` (rising) if given."""
+        ...
+
+    def score(self, ids: Ids) -> ScoreArray:
+        """Return a score for each meme ([n]): 0 or below for nothing found, 1 at most, NaN for nothing to compare."""
+        ...
 
 
 @dataclass(frozen=True)
-class Voter:
-    """One voter about to vote on a query: whom it puts forward, and how it scores anyone."""
+class LexicalRetriever:
+    """BM25 scores of a query's terms in a field, divided by the highest score that the terms can have."""
 
-    name: str
-    best: Callable[[int, Ids | None], Ids]
-    scores: Callable[[Ids], Scores]
+    signal: Signal
+    index: Index
+    terms: Sequence[str]
+    bound: float
 
     @property
-    def is_apart(self) -> bool:
-        """Whether it works outside the interpreter for long enough to be worth a thread."""
-        return self.name.startswith((MEANING, PICTURE))
+    def _field(self) -> str:
+        return self.signal.field.value if self.signal.field is not None else ALL_TEXT
+
+    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
+        return self.index.lexical.search(self.terms, self._field, k=k, allowed=allowed)[0]
+
+    def score(self, ids: Ids) -> ScoreArray:
+        found = self.index.lexical.scores(self.terms, self._field, ids=ids).astype(np.float64) / self.bound
+        has = self.index.columns.has.get(self.signal.field) if self.signal.field is not None else None
+        if has is not None:
+            found[~has[self.index.columns.rows(ids)]] = np.nan
+        return found
 
 
-def voters_of_words(index: Index, terms: Sequence[str], names: Sequence[str]) -> list[Voter]:
-    """Return the voters, of `words.<field>` names, by the BM25 scores of a query's terms in a field."""
-    most = MOST * len(index.lexical)
+def lexical_retrievers(index: Index, terms: Sequence[str], signals: Iterable[Signal]) -> list[LexicalRetriever]:
+    """Return a retriever for each lexical signal among `signals`; none when no meme holds any of the terms."""
+    most = MAX_DOCUMENT_SHARE * len(index.lexical)
     # A word of most memes costs the most to score and says the least: without it the ranking is as good.
     terms = [term for term in terms if index.lexical.document_frequency(term) <= most] or terms
-    rarity = sum(_rarity(index, term) for term in terms)
-    if not rarity:
+    total = sum(_idf(index, term) for term in terms)
+    if not total:
         return []
-    return [_words(index, terms, name, bound=_SATURATED * rarity) for name in names if name.startswith("words.")]
+    bound = _BM25_BOUND * total
+    return [LexicalRetriever(one, index, terms, bound) for one in signals if one.kind is SignalKind.LEXICAL]
 
 
-def _words(index: Index, terms: Sequence[str], name: str, *, bound: float) -> Voter:
-    field = name.partition(".")[2]
-    has = index.columns.has.get(Field(field)) if field != ALL_TEXT else None
-
-    def best(k: int, allowed: Ids | None) -> Ids:
-        return index.lexical.search(terms, field, k=k, allowed=allowed)[0]
-
-    def scores(ids: Ids) -> Scores:
-        found = index.lexical.scores(terms, field, ids=ids).astype(np.float64) / bound
-        if has is not None:
-            found[~has[index.columns.rows(ids)]] = np.nan
-        return found
-
-    return Voter(name, best, scores)
-
-
-def voters_of_quote(index: Index, sequence: Sequence[str], *, least: int = QUOTED) -> list[Voter]:
-    """Return the voter for memes that say these terms one after another; none below `least`, or when no meme does."""
-    if len(sequence) < least:
-        return []
-    saying = np.sort(index.lexical.phrase(sequence, Field.OCR, k=DEPTH)[0])
-    if not len(saying):
-        return []
-
-    def best(k: int, allowed: Ids | None) -> Ids:
-        return saying if allowed is None else np.intersect1d(saying, allowed, assume_unique=True)
-
-    def scores(ids: Ids) -> Scores:
-        found = np.isin(ids, saying).astype(np.float64)
-        found[~index.columns.has[Field.OCR][index.columns.rows(ids)]] = np.nan
-        return found
-
-    return [Voter(QUOTE, best, scores)]
-
-
-def _rarity(index: Index, term: str) -> float:
+def _idf(index: Index, term: str) -> float:
     """Return a term's inverse document frequency, as BM25 has it; 0 for a term that no meme holds."""
     frequency = index.lexical.document_frequency(term)
     return math.log(1 + (len(index.lexical) - frequency + 0.5) / (frequency + 0.5)) if frequency else 0.0
 
 
-def voters_of_meaning(index: Index, vectors: Mapping[Field, Direction | Future[Direction]]) -> list[Voter]:
-    """Return the voters `meaning.<field>` by the cosine of a field's passages with a whitened vector ([d]) each.
+@dataclass(frozen=True)
+class PhraseRetriever:
+    """Memes whose OCR text holds a query's terms in sequence: 1 for those, 0 for others, NaN without OCR text."""
 
-    A vector may still be in the making: it is waited for when it is needed.
-    """
-    return [_meaning(index, field, vector) for field, vector in vectors.items() if len(index.dense.get(field, ()))]
+    index: Index
+    matches: Ids  # rising
+    signal: Signal = PHRASE_OCR
 
+    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
+        return self.matches if allowed is None else np.intersect1d(self.matches, allowed, assume_unique=True)
 
-def _meaning(index: Index, field: Field, given: Direction | Future[Direction]) -> Voter:
-    passages = index.dense[field]
-    spoken_for = SPOKEN_FOR.get(field)
-
-    def vector() -> Direction:
-        return given.result() if isinstance(given, Future) else given
-
-    def best(k: int, allowed: Ids | None) -> Ids:
-        if spoken_for is not None:
-            own = index.columns.ids_with(field, without=spoken_for)
-            allowed = own if allowed is None else np.intersect1d(own, allowed, assume_unique=True)
-        return passages.search(vector(), k, allowed=allowed)[0]
-
-    def scores(ids: Ids) -> Scores:
-        return passages.scores(vector(), ids=ids, best=BEST_PASSAGES.get(field, 1)).astype(np.float64)
-
-    return Voter(f"{MEANING}{field}", best, scores)
+    def score(self, ids: Ids) -> ScoreArray:
+        found = np.isin(ids, self.matches).astype(np.float64)
+        found[~self.index.columns.has[Field.OCR][self.index.columns.rows(ids)]] = np.nan
+        return found
 
 
-def voter_of_look(index: Index, looks: Vectors, bits: NDArray[np.uint8]) -> Voter:
-    """Return the voter by a picture's layouts ([frames, d]) and PDQ fingerprints ([m, 32]); the best one counts."""
-    related: dict[int, float] = {}
-    for one in bits:
-        for id, distance in zip(*index.fingerprints.within(one, PDQ_RELATED), strict=True):
-            related[int(id)] = max(related.get(int(id), 0.0), 1 - float(distance) / PDQ_BITS)
-
-    def best(k: int, allowed: Ids | None) -> Ids:
-        found = [index.looks.search(look, k, allowed=allowed)[0] for look in looks]
-        near = np.array(sorted(related, key=lambda id: (-related[id], id))[:k], np.int64)
-        if allowed is not None:
-            near = near[np.isin(near, allowed)]
-        return np.unique(np.concatenate([near, *found]))
-
-    def scores(ids: Ids) -> Scores:
-        found = np.full(len(ids), np.nan)
-        for look in looks:
-            cosines = index.looks.scores(look, ids=ids).astype(np.float64)
-            found = np.fmax(found, (cosines - ALIKE_BY_CHANCE) / (1 - ALIKE_BY_CHANCE))
-        return np.fmax(found, np.array([related.get(int(id), np.nan) for id in ids], np.float64))
-
-    return Voter(LOOK, best, scores)
-
-
-def voter_of_described_picture(index: Index, vector: Direction | Future[Direction]) -> Voter:
-    """Return the voter for pictures that a text describes, by its row ([d]) of the image encoder that made the index.
-
-    A text's products with pictures are near each other, on a level of its own: what counts is how far a picture stands
-    above the crowd.
-    """
-
-    def scaled(cosines: Scores, row: Direction) -> Scores:
-        level, spread = _crowd(index, row)
-        return (cosines - level) / (SURE * spread)
-
-    return _of_pictures(index, PICTURE, [vector], scaled)
-
-
-def voter_of_like_picture(index: Index, rows: Sequence[Direction | Future[Direction]]) -> Voter:
-    """Return the voter for pictures that are like another, by its frames' rows ([d] each); the best one counts."""
-
-    def scaled(cosines: Scores, row: Direction) -> Scores:
-        level, spread = _crowd(index, row)
-        chance = min(level + spread, 1 - 1e-6)
-        return (cosines - chance) / (1 - chance)
-
-    return _of_pictures(index, LIKE_PICTURE, rows, scaled)
-
-
-def _of_pictures(
-    index: Index,
-    name: str,
-    given: Sequence[Direction | Future[Direction]],
-    scaled: Callable[[Scores, Direction], Scores],
-) -> Voter:
-    pictures = index.pictures
-    assert pictures is not None
-
-    def rows() -> list[Direction]:
-        return [one.result() if isinstance(one, Future) else one for one in given]
-
-    def best(k: int, allowed: Ids | None) -> Ids:
-        return np.unique(np.concatenate([pictures.search(row, k, allowed=allowed)[0] for row in rows()]))
-
-    def scores(ids: Ids) -> Scores:
-        found = [scaled(pictures.scores(row, ids=ids).astype(np.float64), row) for row in rows()]
-        # Below the level is nothing found: what is not like one part of a query may still answer another.
-        return np.clip(np.fmax.reduce(found), 0.0, 1.0)
-
-    return Voter(name, best, scores)
-
-
-def _crowd(index: Index, row: Direction) -> tuple[float, float]:
-    """Return the mean and the standard deviation of a row's products with the library's pictures."""
-    assert index.pictures is not None
-    every = index.pictures.rows
-    if not len(every):
-        return 0.0, 1.0
-    products = every[:: max(1, len(every) // CROWD)].astype(np.float32) @ row
-    return float(products.mean()), max(float(products.std()), 1e-3)
+def phrase_retrievers(index: Index, sequence: Sequence[str], *, least: int = MIN_PHRASE) -> list[PhraseRetriever]:
+    """Return the retriever of a phrase; none below `least` terms, or when no meme holds the phrase."""
+    if len(sequence) < least:
+        return []
+    matches = np.sort(index.lexical.phrase(sequence, Field.OCR, k=DEPTH)[0])
+    return [PhraseRetriever(index, matches)] if len(matches) else []
 
 
 @dataclass(frozen=True)
-class Ballot:
-    """The candidates' ids ([n], rising) and their fused ranking."""
+class SemanticRetriever:
+    """Cosine similarity of a field's passages with a whitened text embedding."""
 
-    ids: Ids
-    fused: Fused
+    signal: Signal
+    index: Index
+    passages: DenseIndex
+    direction: LazyDirection
+
+    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
+        covered_by = COVERED_BY.get(self._field)
+        if covered_by is not None:
+            own = self.index.columns.ids_with(self._field, without=covered_by)
+            allowed = own if allowed is None else np.intersect1d(own, allowed, assume_unique=True)
+        return self.passages.search(resolved(self.direction), k, allowed=allowed)[0]
+
+    def score(self, ids: Ids) -> ScoreArray:
+        best = BEST_PASSAGES.get(self._field, 1)
+        return self.passages.scores(resolved(self.direction), ids=ids, best=best).astype(np.float64)
+
+    @property
+    def _field(self) -> Field:
+        assert self.signal.field is not None
+        return self.signal.field
 
 
-def count(
-    voters: Sequence[Voter],
-    weights: Mapping[str, float],
-    *,
-    pool: Executor | None = None,
-    allowed: Ids | None = None,
-    excluded: int | None = None,
-) -> Ballot:
-    """Return the fused ranking of all that any voter puts forward, every one of them scored by every voter.
+def semantic_retrievers(index: Index, directions: Mapping[Field, LazyDirection]) -> list[SemanticRetriever]:
+    """Return a retriever for each field that has embeddings, by the field's direction ([d])."""
+    return [
+        SemanticRetriever(semantic(field), index, index.dense[field], direction)
+        for field, direction in directions.items()
+        if len(index.dense.get(field, ()))
+    ]
 
-    Only memes in `allowed` (ids, rising) are considered when it is given, and never `excluded`. With a pool,
-    voters of meaning vote in its threads while the others do in this one.
+
+def resolved(direction: LazyDirection) -> Direction:
+    """Return a direction, waiting for the thread that computes it."""
+    return direction.result() if isinstance(direction, Future) else direction
+
+
+@dataclass(frozen=True)
+class CombinedRetriever:
+    """Several retrievers of one signal: proposes what any of them does; the score is their weighted mean.
+
+    A retriever without a score for a meme (NaN) does not count for it.
     """
-    voters = [voter for voter in voters if weights.get(voter.name, 0) > 0]
-    forward = _asked(voters, lambda voter: voter.best(DEPTH, allowed), pool=pool)
-    ids = np.unique(np.concatenate(forward)) if forward else np.empty(0, np.int64)
-    if excluded is not None:
-        ids = ids[ids != excluded]
-    scores = _asked(voters, lambda voter: voter.scores(ids), pool=pool)
-    votes = [Vote(voter.name, own, weights[voter.name]) for voter, own in zip(voters, scores, strict=True)]
-    return Ballot(ids, fuse(votes, ids=ids.tolist()))
 
+    members: tuple[tuple[Retriever, float], ...]
 
-def _asked(voters: Sequence[Voter], ask: Callable[[Voter], Answered], *, pool: Executor | None) -> list[Answered]:
-    """Return each voter's answer, in their order."""
+    @property
+    def signal(self) -> Signal:
+        return self.members[0][0].signal
 
-    def alone(voter: Voter) -> Answered:
-        # A query is too short for more threads of faiss to pay, and OpenMP keeps the number for each calling thread.
-        set_index_threads(1)
-        return ask(voter)
+    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
+        return np.unique(np.concatenate([one.retrieve(k, allowed) for one, _ in self.members]))
 
-    if pool is None:
-        return [alone(voter) for voter in voters]
-    waiting = {voter.name: pool.submit(alone, voter) for voter in voters if voter.is_apart}
-    here = {voter.name: alone(voter) for voter in voters if voter.name not in waiting}
-    return [here[voter.name] if voter.name in here else waiting[voter.name].result() for voter in voters]
-
-
-Weighed = Sequence[tuple[Voter, float]]
-
-
-def joined(weighed: Weighed) -> list[Voter]:
-    """Return one voter for each name: its scores are the weighted mean of those that have something to judge."""
-    by_name: dict[str, list[tuple[Voter, float]]] = {}
-    for voter, weight in weighed:
-        by_name.setdefault(voter.name, []).append((voter, weight))
-    return [own[0][0] if len(own) == 1 else _joined(name, own) for name, own in by_name.items()]
-
-
-def heard(weights: Mapping[str, float], weighed: Weighed) -> dict[str, float]:
-    """Return the weights of the joined voters: each name's own, by the most that a part of the query gives it."""
-    most: dict[str, float] = {}
-    for voter, weight in weighed:
-        most[voter.name] = max(most.get(voter.name, 0.0), weight)
-    return {name: weight * most.get(name, 1.0) for name, weight in weights.items()}
-
-
-def _joined(name: str, own: Weighed) -> Voter:
-    def best(k: int, allowed: Ids | None) -> Ids:
-        return np.unique(np.concatenate([voter.best(k, allowed) for voter, _ in own]))
-
-    def scores(ids: Ids) -> Scores:
-        table = np.stack([voter.scores(ids) for voter, _ in own])
-        weights = np.array([weight for _, weight in own])[:, None] * ~np.isnan(table)
+    def score(self, ids: Ids) -> ScoreArray:
+        table = np.stack([one.score(ids) for one, _ in self.members])
+        weights = np.array([weight for _, weight in self.members])[:, None] * ~np.isnan(table)
         total = weights.sum(axis=0)
-        found = (np.nan_to_num(table) * weights).sum(axis=0) / np.maximum(total, 1e-9)
+        found: ScoreArray = (np.nan_to_num(table) * weights).sum(axis=0) / np.maximum(total, 1e-9)
         found[total == 0] = np.nan
         return found
 
-    return Voter(name, best, scores)
+
+WeightedRetrievers = Sequence[tuple[Retriever, float]]  # each with the weight of the part of the query it stands for
+
+
+def combine(weighted: WeightedRetrievers) -> tuple[list[Retriever], dict[Signal, float]]:
+    """Return one retriever for each signal, and by signal the largest weight that a part of the query gives it."""
+    by_signal: dict[Signal, list[tuple[Retriever, float]]] = {}
+    for retriever, weight in weighted:
+        by_signal.setdefault(retriever.signal, []).append((retriever, weight))
+    retrievers = [own[0][0] if len(own) == 1 else CombinedRetriever(tuple(own)) for own in by_signal.values()]
+    return retrievers, {signal: max(weight for _, weight in own) for signal, own in by_signal.items()}
+
+
+def score_candidates(
+    retrievers: Sequence[Retriever],
+    weights: Weights,
+    *,
+    boosts: Weights | None = None,
+    has_fixed_weights: bool = False,
+    pool: Executor | None = None,
+    allowed: Ids | None = None,
+    excluded: int | None = None,
+) -> Scores:
+    """Return the scores by every retriever of all memes that any retriever proposes.
+
+    Only memes in `allowed` (ids, rising) are considered when it is given, and never the meme `excluded`. With a pool,
+    retrievers by embeddings run in its threads while the others run in this one.
+    """
+    proposed = _run_all(retrievers, lambda one: one.retrieve(DEPTH, allowed), pool=pool)
+    ids = np.unique(np.concatenate(proposed)) if proposed else np.empty(0, np.int64)
+    if excluded is not None:
+        ids = ids[ids != excluded]
+    scores = _run_all(retrievers, lambda one: one.score(ids), pool=pool)
+    return Scores(
+        ids=ids,
+        by_signal={one.signal: own for one, own in zip(retrievers, scores, strict=True)},
+        retrieved={one.signal: np.isin(ids, own) for one, own in zip(retrievers, proposed, strict=True)},
+        weights=weights,
+        boosts=boosts or {},
+        has_fixed_weights=has_fixed_weights,
+    )
+
+
+def _run_all(
+    retrievers: Sequence[Retriever], work: Callable[[Retriever], Result], *, pool: Executor | None
+) -> list[Result]:
+    """Return each retriever's result, in their order."""
+
+    def on_one_thread(retriever: Retriever) -> Result:
+        # A query is too short for more threads of faiss to pay, and OpenMP keeps the number for each calling thread.
+        set_index_threads(1)
+        return work(retriever)
+
+    if pool is None:
+        return [on_one_thread(one) for one in retrievers]
+    waiting = {at: pool.submit(on_one_thread, one) for at, one in enumerate(retrievers) if _is_parallel(one)}
+    here = {at: on_one_thread(one) for at, one in enumerate(retrievers) if at not in waiting}
+    return [here[at] if at in here else waiting[at].result() for at in range(len(retrievers))]
+
+
+def _is_parallel(retriever: Retriever) -> bool:
+    return retriever.signal.kind in PARALLEL_KINDS
+
+
+TEXT_SIGNALS = tuple(signal for signal in SIGNALS if signal.kind is SignalKind.LEXICAL)

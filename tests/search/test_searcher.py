@@ -19,10 +19,11 @@ from search.catalogue import Catalogue, open_catalogue
 from search.errors import IndexUnusable, ModelUnavailable, NotFound, WrongUse
 from search.index.generations import live_folder
 from search.meme import Field, Likeness, Sort
-from search.ranking.retrievers import voters_of_quote
+from search.ranking.retrievers import phrase_retrievers
 from search.results import Answer
 from search.searcher import Searcher
 from search.settings import Settings
+from search.signals import Signal
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import TINY, draw_tiny_library
@@ -103,12 +104,12 @@ def test_a_quote_says_that_it_was_the_quote(searcher: Searcher) -> None:
 def test_a_quote_word_for_word_comes_before_the_same_words_apart(home: Home) -> None:
     catalogue = home.catalogue
     assert home.searcher.search("is a good").hits[0].meme.path == 'Dogs/it\'s "good" #1?.png'
-    index = home.searcher._index
+    index = home.searcher.index
     ids = index.columns.ids
-    [voter] = voters_of_quote(index, ["i", "hate", "monday"])
-    assert ids[voter.scores(ids) == 1].tolist() == [catalogue.memes.at("Cats/monday.png").id]
-    assert voters_of_quote(index, ["hate", "i", "monday"]) == []
-    assert voters_of_quote(index, ["hate", "monday"]) == [], "two words are no quote"
+    [retriever] = phrase_retrievers(index, ["i", "hate", "monday"])
+    assert ids[retriever.score(ids) == 1].tolist() == [catalogue.memes.at("Cats/monday.png").id]
+    assert phrase_retrievers(index, ["hate", "i", "monday"]) == []
+    assert phrase_retrievers(index, ["hate", "monday"]) == [], "two words are no quote"
 
 
 def test_a_slip_of_the_finger_is_said_and_put_right(searcher: Searcher) -> None:
@@ -316,7 +317,7 @@ def test_deleting_the_index_loses_nothing(fresh: Searcher, workspace: Workspace)
 
 
 def test_weights_of_the_settings_rank(home: Home) -> None:
-    names = replace(home.settings, weights={"words.name": 1.0})
+    names = replace(home.settings, weights={Signal.parse("lexical.name"): 1.0})
     searcher = Searcher(Workspace(names, home.catalogue), text_encoder=HashingTextEncoder())
     assert paths(searcher.search("fine"))[0] == "Dogs/fine.png"
     assert searcher.search("burning room").total == 0
@@ -324,11 +325,11 @@ def test_weights_of_the_settings_rank(home: Home) -> None:
 
 def test_every_candidate_has_the_score_of_a_brute_force_over_all(searcher: Searcher, home: Home) -> None:
     alone = Searcher(
-        Workspace(replace(home.settings, weights={"meaning.description": 1.0}), home.catalogue),
+        Workspace(replace(home.settings, weights={Signal.parse("semantic.description"): 1.0}), home.catalogue),
         text_encoder=HashingTextEncoder(),
     )
     encoder = HashingTextEncoder()
-    index = alone._index
+    index = alone.index
     assert index.whitening is not None
     query = index.whitening(encoder.encode(["a robot laughs"]))[0]
     rows = list(home.catalogue.texts.passages(Field.DESCRIPTION))

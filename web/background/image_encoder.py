@@ -12,7 +12,7 @@ from flask import Flask
 
 from indexer.stages.switch_image_encoder import switch_in_child_process, uses_chosen_encoder
 from search.errors import MemeticaError, WrongUse
-from search.settings import Settings, kept_setting
+from search.settings import Settings, stored_setting
 from web.context import Site
 
 POLL_SECONDS = 5.0  # between two readings of the setting
@@ -96,7 +96,7 @@ def current_choice(settings: Settings) -> Settings:
     if "MEMETICA_IMAGE_ENCODER" in os.environ:
         return settings
     try:
-        kept = kept_setting(settings.data, "image_encoder")
+        kept = stored_setting(settings.data, "image_encoder")
     except WrongUse:
         return settings  # a settings file edited to something invalid is reported by the next command that starts
     return settings if kept is None else replace(settings, image_encoder=kept)

@@ -1,4 +1,4 @@
-"""The picture of an evaluation: a panel for each kind of query, a bar for each ranking. The only matplotlib."""
+"""The chart of an evaluation: a panel for each kind of query, a bar for each ranking. The only use of matplotlib."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLOURS = ("#2f6f9f", "#9fc3dd")
 
 
 def draw(path: Path, metrics: Sequence[Metric], *, title: str) -> None:
-    """Write the picture, whole or not at all; raise DataFolderError when it cannot be written."""
+    """Write the chart, complete or not at all; raise DataFolderError when it cannot be written."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,9 +1,9 @@
-"""`memetica evaluate`: how well the ranking finds what it should, and weights that find it better."""
+"""`memetica evaluate`: measures of the ranking that search uses, and tuning of its weights."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,34 +11,40 @@ from typing import TYPE_CHECKING
 import click
 
 from search.errors import WrongUse
-from search.ranking.retrievers import PICTURE
-from search.settings import WEIGHTS
+from search.signals import SIGNALS, SignalKind
 from search.workspace import Workspace
 from web.cli.command import Session, verb
 
 if TYPE_CHECKING:
     from search.catalogue import Catalogue
-    from search.evaluation.metrics import Comparison, Judged, Metric
-    from search.evaluation.tuning import Fit, Sheet
+    from search.encoders.base import ImageEncoder
+    from search.evaluation.metrics import Comparison, JudgedQuery, Metric
+    from search.evaluation.tuning import Tuning
     from search.index.reader import Index
+    from search.ranking.fusion import Scores, Weights
     from search.settings import Settings
 
 FUSED = "fused"
-# The look answers pictures, not words.
-ALONE = tuple(name for name in WEIGHTS if name.startswith(("words.", "meaning.")) or name == PICTURE)
+# Signals that rank queries of words by themselves; a phrase finds too few memes, the others need an image.
+SINGLE = tuple(one for one in SIGNALS if one.kind in (SignalKind.LEXICAL, SignalKind.SEMANTIC, SignalKind.IMAGE_TEXT))
 PICTURES = {".svg", ".png", ".pdf"}
 
 
 @click.command()
 @click.argument("judged_file", metavar="[QRELS]", type=click.Path(path_type=Path), required=False)
+@click.option("--qrels", type=click.Path(path_type=Path), metavar="FILE", help="Judgements, in TREC's format or JSON.")
+@click.option("--queries", type=click.Path(path_type=Path), metavar="FILE", help="The queries of --qrels.")
 @click.option(
-    "--qrels", type=click.Path(path_type=Path), metavar="FILE", help="What answers each query: TREC's or JSON."
+    "--sample", default=300, show_default=True, type=click.IntRange(1), help="Number of memes to make queries from."
 )
-@click.option("--queries", type=click.Path(path_type=Path), metavar="FILE", help="The queries that --qrels judges.")
-@click.option("--sample", default=300, show_default=True, type=click.IntRange(1), help="Memes to make queries of.")
-@click.option("--fit", "fitting", is_flag=True, help="Fit the weights to one half; keep them if the other half gains.")
 @click.option(
-    "--picture", type=click.Path(path_type=Path), metavar="FILE", help="Draw the results: .svg, .png or .pdf."
+    "--fit", "fitting", is_flag=True, help="Tune the weights on half of the memes; save them if the other half gains."
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the results into a .svg, .png or .pdf file.",
 )
 @verb
 def evaluate(
@@ -50,11 +56,12 @@ def evaluate(
     fitting: bool,
     picture: Path | None,
 ) -> int:
-    """Measure the ranking by judged queries, beside each field alone.
+    """Measure the ranking with judged queries, and compare it with each signal alone.
 
-    QRELS has a JSON object to a line: {"query": "…", "relevant": ["Cats/x.jpg"], "kind": "…"}. Without any file, the
-    library makes the queries of itself: words quoted from its memes, clean and damaged, and where several models
-    described a meme, the words of one of them, found by what the others wrote.
+    QRELS has one JSON object per line: {"query": "…", "relevant": ["Cats/x.jpg"], "kind": "…"}. Queries may use
+    operators, exclusions and weights; they are ranked as `memetica search` ranks them. Without a file, queries are made
+    from the library: quotes of its memes, clean and damaged, and where several models described a meme, the description
+    of one of them, to be found by those of the others.
     """
     from search.catalogue import open_catalogue
 
@@ -63,47 +70,50 @@ def evaluate(
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
         judged = _judged(session, catalogue, judged_file, qrels=qrels, queries=queries)
-        paths, judged, sheets = _sheets(session, Workspace(settings, catalogue), judged, sample=sample)
-        metrics, comparisons = _measured(settings.weights, judged, sheets, paths)
+        paths, judged, scores = _scores(session, Workspace(settings, catalogue), judged, sample=sample)
+        metrics, comparisons = _measure(judged, scores, paths)
         _show(session, metrics, comparisons)
         if picture is not None:
             from web.cli.chart import draw
 
             draw(picture, metrics, title=f"{len(judged):,} queries, {len(paths):,} memes")
-            session.terminal.say(f"{picture} shows it.")
+            session.terminal.say(f"Wrote the chart {picture}.")
         if fitting:
-            _fit(session, settings, judged, sheets, paths)
+            _tune(session, settings, judged, scores, paths)
     return 0
 
 
 def _check_picture(path: Path) -> None:
-    """Raise WrongUse before any work when the picture cannot be drawn."""
+    """Raise WrongUse when the chart cannot be drawn, before any work is done."""
     if path.suffix.lower() not in PICTURES:
-        raise WrongUse(f"{path.name} is no {', '.join(sorted(PICTURES))}.", hint="Choose another ending.")
+        raise WrongUse(
+            f"Charts cannot be drawn as {path.name}.",
+            hint=f"Choose a name that ends with {', '.join(sorted(PICTURES))}.",
+        )
     if not path.absolute().parent.is_dir():
         raise WrongUse(f"There is no folder {path.absolute().parent}.")
     if importlib.util.find_spec("matplotlib") is None:
-        raise WrongUse("Pictures need matplotlib, which is not installed.", hint="pip install 'memetica[picture]'")
+        raise WrongUse("Charts need matplotlib, which is not installed.", hint="pip install 'memetica[picture]'")
 
 
 def _judged(
     session: Session, catalogue: Catalogue, judged_file: Path | None, *, qrels: Path | None, queries: Path | None
-) -> list[Judged] | None:
-    """Return the queries of the files, None when there is no file."""
-    from search.evaluation.metrics import read_judged
-    from search.evaluation.qrels import in_library, read_qrels
+) -> list[JudgedQuery] | None:
+    """Return the judged queries of the files, None without a file."""
+    from search.evaluation.metrics import read_judged_queries
+    from search.evaluation.qrels import keep_known_paths, read_qrels
 
     if queries is not None and qrels is None:
-        raise WrongUse("--queries says what was asked, and --qrels must say what answers.")
+        raise WrongUse("--queries needs --qrels with the judgements of its queries.")
     if judged_file is not None and qrels is not None:
-        raise WrongUse("There are two files of judgements; give one.")
+        raise WrongUse("There are two files of judgements: QRELS and --qrels. Give one.")
     if qrels is not None and queries is not None:
         found = read_qrels(qrels, queries=queries)
     elif qrels is not None or judged_file is not None:
-        found = read_judged(qrels or judged_file)  # type: ignore[arg-type]
+        found = read_judged_queries(qrels or judged_file)  # type: ignore[arg-type]
     else:
         return None
-    kept, missing = in_library(found, [meme.path for meme in catalogue.memes.everything()])
+    kept, missing = keep_known_paths(found, [meme.path for meme in catalogue.memes.everything()])
     if missing:
         session.terminal.say(
             f"{missing:,} judged memes are not in the library; {len(kept):,} of {len(found):,} queries are left.",
@@ -112,71 +122,69 @@ def _judged(
     return kept
 
 
-def _sheets(
-    session: Session, workspace: Workspace, judged: Sequence[Judged] | None, *, sample: int
-) -> tuple[dict[int, str], list[Judged], list[Sheet]]:
-    """Return the memes' paths, the queries, and what the voters say of each."""
+def _scores(
+    session: Session, workspace: Workspace, judged: Sequence[JudgedQuery] | None, *, sample: int
+) -> tuple[dict[int, str], list[JudgedQuery], list[Scores]]:
+    """Return the memes' paths, the queries, and the scores of each query by every signal."""
     from search.encoders.registry import load_image_encoder, load_text_encoder
-    from search.evaluation.known_items import index_without, quotes, witnessed
-    from search.evaluation.tuning import Asker
+    from search.evaluation.known_items import description_queries, index_without, quote_queries
     from search.index.reader import Index
+    from search.pipeline import QueryPipeline
 
     index = Index.open(workspace.index)
     encoder = load_text_encoder(workspace.settings, long_running=True)
-    seeing = None
+    images: ImageEncoder | None = None
     if index.pictures is not None and len(index.pictures):
-        seeing = load_image_encoder(workspace.settings, index.manifest.image_encoder, long_running=True)
+        images = load_image_encoder(workspace.settings, index.manifest.image_encoder, long_running=True)
     paths = {meme.id: meme.path for meme in workspace.catalogue.memes.everything()}
 
-    def asked(index: Index, queries: Iterable[Judged]) -> list[Sheet]:
-        asker = Asker(index, encoder, workspace.settings.weights, seeing if index.pictures is not None else None)
-        return [asker.sheet(one.query) for one in queries]
+    def scores_over(index: Index) -> Callable[[JudgedQuery], Scores]:
+        pipeline = QueryPipeline(
+            workspace.catalogue, index, encoder, weights=workspace.settings.weights, image_encoder=lambda: images
+        )
+        return lambda one: pipeline.scores(pipeline.plan(one.query, all_signals=True))
 
     if judged is not None:
-        return paths, list(judged), asked(index, judged)
-    own = quotes(workspace.catalogue, index, sample=sample)
-    sheets = asked(index, own)
-    by_others = witnessed(workspace.catalogue, sample=sample)
-    if by_others:
+        return paths, list(judged), list(map(scores_over(index), judged))
+    own = quote_queries(workspace.catalogue, index, sample=sample)
+    scores = list(map(scores_over(index), own))
+    described = description_queries(workspace.catalogue, sample=sample)
+    if described:
         with TemporaryDirectory(prefix="memetica-evaluate-") as folder:
-            without = index_without(workspace.catalogue, index, by_others, folder=Path(folder))
-            sheets += asked(without, [one.judged for one in by_others])
-        own += [one.judged for one in by_others]
+            without = index_without(workspace.catalogue, index, described, folder=Path(folder))
+            scores += map(scores_over(without), [one.query for one in described])
+        own += [one.query for one in described]
     else:
-        session.terminal.say(
-            "No meme has the descriptions of two models: none was asked for by one of them.", style="dim"
-        )
+        session.terminal.say("No meme has descriptions by two models: there are no queries of that kind.", style="dim")
     if not own:
         raise WrongUse(
-            "The library says nothing that could be asked for: no meme has three words of OCR or two descriptions.",
+            "No queries can be made from the library: no meme has three words of OCR text or two descriptions.",
             hint="Run `memetica index`, or give judged queries: memetica evaluate QRELS",
         )
-    return paths, own, sheets
+    return paths, own, scores
 
 
-def _measured(
-    weights: Mapping[str, float], judged: Sequence[Judged], sheets: Sequence[Sheet], paths: Mapping[int, str]
+def _measure(
+    judged: Sequence[JudgedQuery], scores: Sequence[Scores], paths: Mapping[int, str]
 ) -> tuple[list[Metric], list[Comparison]]:
-    """Return the measures of the fused ranking and of each field alone, and how nDCG@10 compares."""
-    from search.evaluation.metrics import compared, metrics_of, values_by_kind
+    """Return the measures of the ranking that search uses and of each signal alone, and how nDCG@10 compares."""
+    from search.evaluation.metrics import compare_rankings, mean_metrics, measure_by_kind
 
-    there = {name for sheet in sheets for name in sheet.scores}
-    rankers = {FUSED: weights} | {name: {name: 1.0} for name in ALONE if name in there}
+    there = {signal for one in scores for signal in one.by_signal}
+    rankings: dict[str, list[list[int]]] = {FUSED: [one.rank() for one in scores]}
+    rankings |= {str(signal): [one.rank_by(signal) for one in scores] for signal in SINGLE if signal in there}
     values = {
-        field: values_by_kind(
-            [
-                (one, [paths[id] for id in sheet.ranked(own) if id in paths])
-                for one, sheet in zip(judged, sheets, strict=True)
-            ]
+        name: measure_by_kind(
+            [(one, [paths[id] for id in ids if id in paths]) for one, ids in zip(judged, ranked, strict=True)]
         )
-        for field, own in rankers.items()
+        for name, ranked in rankings.items()
     }
-    metrics = [metric for field, kinds in values.items() for metric in metrics_of(kinds, field=field)]
+    metrics = [metric for name, kinds in values.items() for metric in mean_metrics(kinds, field=name)]
     others: dict[str, dict[str, Sequence[float]]] = {}
-    for field, kinds in values.items():
-        for kind, measures in kinds.items() if field != FUSED else ():
-            others.setdefault(kind, {})[field] = measures["ndcg@10"]
-    return metrics, compared(others, {kind: own["ndcg@10"] for kind, own in values[FUSED].items()})
+    for name, kinds in values.items():
+        for kind, measures in kinds.items() if name != FUSED else ():
+            others.setdefault(kind, {})[name] = measures["ndcg@10"]
+    return metrics, compare_rankings(others, {kind: own["ndcg@10"] for kind, own in values[FUSED].items()})
 
 
 def _show(session: Session, metrics: Sequence[Metric], comparisons: Sequence[Comparison]) -> None:
@@ -207,7 +215,7 @@ def _show(session: Session, metrics: Sequence[Metric], comparisons: Sequence[Com
             rows.append([field, *(f"{values[name]:.3f}" for name in names), "" if p is None else _chance(p)])
         terminal.table(["", *names, "p"], rows, title=f"\n{kind}: {own[0].queries:,} queries")
     terminal.say(
-        "p: how likely chance alone makes such a difference to fused in ndcg@10 (paired t-test, corrected after Holm).",
+        "p: probability of such a difference to fused in ndcg@10 by chance (paired t-test, Holm correction).",
         style="dim",
     )
 
@@ -216,34 +224,32 @@ def _chance(p: float) -> str:
     return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
-def _fit(
+def _tune(
     session: Session,
     settings: Settings,
-    judged: Sequence[Judged],
-    sheets: Sequence[Sheet],
+    judged: Sequence[JudgedQuery],
+    scores: Sequence[Scores],
     paths: Mapping[int, str],
 ) -> None:
-    """Fit the weights and keep them when the held-out half gains; say so either way."""
+    """Tune the weights and save them when the held-out half gains; tell the result either way."""
     from search.evaluation.known_items import QUOTES
-    from search.evaluation.tuning import fit, keep_weights
+    from search.evaluation.tuning import save_weights, tune
 
     if {one.kind for one in judged} <= QUOTES:
         raise WrongUse(
-            "There are but quotes to fit the weights to, and they would forget what memes mean.",
+            "There are only quotes to tune the weights on: they would take all weight from the semantic signals.",
             hint="Let a second model describe the memes (`memetica describe`), or give judged queries.",
         )
-    found = fit(judged, sheets, settings.weights, paths=paths)
-    _show_fit(session, found)
+    found = tune(judged, scores, settings.weights, paths=paths)
+    _show_tuning(session, found)
     if not found.is_better:
-        session.terminal.say(
-            "The fitted weights do no better on the half that they were not fitted to: nothing is changed."
-        )
+        session.terminal.say("The tuned weights do no better on the held-out half: nothing is changed.")
         return
-    path = keep_weights(settings.data, found.after)
-    session.terminal.say(f"The fitted weights are kept in {path}; remove `weights` there to go back.")
+    path = save_weights(settings.data, found.after)
+    session.terminal.say(f"Saved the tuned weights in {path}; remove `weights` from it to undo this.")
 
 
-def _show_fit(session: Session, found: Fit) -> None:
+def _show_tuning(session: Session, found: Tuning) -> None:
     terminal = session.terminal
     chance = {one.kind: one.p for one in found.comparisons}
     if terminal.as_json:
@@ -258,7 +264,7 @@ def _show_fit(session: Session, found: Fit) -> None:
                         "queries": found.queries,
                     }
                 )
-        terminal.row({"weights": dict(found.after), "kept": found.is_better})
+        terminal.row({"weights": _by_name(found.after), "kept": found.is_better})
         return
     rows = [
         [
@@ -270,7 +276,12 @@ def _show_fit(session: Session, found: Fit) -> None:
         for kind in found.held_out_before
     ]
     terminal.table(["", "before", "fitted", "p"], rows, title=f"\nheld out, ndcg@10: {found.queries:,} queries")
-    changed = {name: weight for name, weight in found.after.items() if weight != found.before.get(name)}
+    before = _by_name(found.before)
+    changed = {name: weight for name, weight in _by_name(found.after).items() if weight != before.get(name)}
     terminal.say(
         "Weights: " + (", ".join(f"{name} {weight:g}" for name, weight in changed.items()) or "none changed") + "."
     )
+
+
+def _by_name(weights: Weights) -> dict[str, float]:
+    return {str(signal): weight for signal, weight in weights.items()}

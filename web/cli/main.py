@@ -22,7 +22,7 @@ from search.errors import LibraryError, MemeticaError, WrongUse
 from search.meme import Likeness, Sort, Stage, TextKind
 from search.results import Answer
 from search.searcher import Searcher
-from search.settings import Settings, keep_setting, kept_setting
+from search.settings import Settings, save_setting, stored_setting
 from search.workspace import Workspace
 from web.cli.categories import health, suggest
 from web.cli.command import COMMON, Session, meme_named, verb
@@ -360,9 +360,9 @@ def demo(session: Session, folder: Path, port: int | None, memes: int, serving: 
         library=(folder / "memes").absolute(),
         data=(folder / "data").absolute(),
     )
-    if kept_setting(settings.data, "image_encoder") is None:
-        keep_setting(settings.data, "image_encoder", SMALL)  # so that every command on it sees with the same eyes
-    settings = replace(settings, image_encoder=kept_setting(settings.data, "image_encoder"))
+    if stored_setting(settings.data, "image_encoder") is None:
+        save_setting(settings.data, "image_encoder", SMALL)  # so that every command on it sees with the same eyes
+    settings = replace(settings, image_encoder=stored_setting(settings.data, "image_encoder"))
     drawn = folder / "memes"
     if not drawn.exists():
         terminal.say(f"drawing {memes} memes in {drawn}")

@@ -75,14 +75,14 @@ def _use(session: Session, settings: Settings, spec: str) -> None:
 
     from search.encoders.clip_models import DEFAULT
     from search.encoders.registry import export_image_encoder
-    from search.settings import keep_setting
+    from search.settings import save_setting
 
     chosen = "" if spec == NONE else _absolute(DEFAULT if spec == DEFAULT_NAME else spec)
     if chosen:
         session.terminal.say(f"Making {chosen} ready; weights that are not here come from the hub.", style="dim")
         name = export_image_encoder(replace(settings, image_encoder=chosen))
         session.terminal.say(f"{name} is ready.")
-    keep_setting(settings.data, "image_encoder", chosen)
+    save_setting(settings.data, "image_encoder", chosen)
     if "MEMETICA_IMAGE_ENCODER" in os.environ:
         session.terminal.say("MEMETICA_IMAGE_ENCODER in the environment is heard before it.", style="yellow")
     done = f"{chosen} is chosen" if chosen else "No image encoder is chosen"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search.query.parser import Kind, Part, Query, parse, printed
+from search.query.parser import Part, PartKind, Query, format_parts, parse
 from search.results import Answer
 
 FACETS = (("category", "Category"), ("year", "First seen"), ("type", "Type"))
@@ -44,17 +44,17 @@ def facet_values(answer: Answer, typed: str) -> list[tuple[str, list[FacetValue]
 
 def _narrowed(query: Query, facet: str, value: str) -> str:
     """Return the query with one value of a facet in place of the query's own operators of that kind."""
-    replaced: tuple[Kind, ...]
+    replaced: tuple[PartKind, ...]
     if facet == "year":
-        replaced = (Kind.AFTER, Kind.BEFORE)
-        added = [Part(Kind.AFTER, value), Part(Kind.BEFORE, f"{int(value) + 1:04}")]
+        replaced = (PartKind.AFTER, PartKind.BEFORE)
+        added = [Part(PartKind.AFTER, value), Part(PartKind.BEFORE, f"{int(value) + 1:04}")]
     else:
-        replaced = (Kind(facet),)
-        added = [Part(Kind(facet), value)]
+        replaced = (PartKind(facet),)
+        added = [Part(PartKind(facet), value)]
     kept = [part for part in query.parts if part.excluded or part.kind not in replaced]
-    return printed([*kept, *added])
+    return format_parts([*kept, *added])
 
 
 def variants_query(id: int) -> str:
     """Return the query that finds a meme and its variants."""
-    return str(Part(Kind.VARIANTS, str(id)))
+    return str(Part(PartKind.VARIANTS, str(id)))

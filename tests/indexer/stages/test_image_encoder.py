@@ -26,7 +26,8 @@ from search.errors import ModelUnavailable
 from search.index.reader import Index
 from search.meme import Field, Likeness, Stage
 from search.searcher import Searcher
-from search.settings import Settings, keep_setting
+from search.settings import Settings, save_setting
+from search.signals import DESCRIPTOR, IMAGE_IMAGE, IMAGE_TEXT
 from search.workspace import Workspace
 from tests.support.fakes import ColourImageEncoder, HashingTextEncoder
 from tests.support.serving import app_over
@@ -114,7 +115,7 @@ def test_an_uploaded_picture_and_a_meme_find_their_like(settings: Settings, cata
 
 def test_like_this_but_with_words(settings: Settings, catalogue: Catalogue) -> None:
     red = catalogue.memes.at("Plain/0.png").id
-    seeing = replace(settings, weights={"look": 0.1, "picture": 0.5, "picture.like": 0.5})
+    seeing = replace(settings, weights={DESCRIPTOR: 0.1, IMAGE_TEXT: 0.5, IMAGE_IMAGE: 0.5})
     found = searcher(seeing, catalogue).search(f"like:{red} 3:blue")
     assert found.hits[0].meme.path == "Plain/2.png"
     assert "Plain/0.png" not in {hit.meme.path for hit in found.hits}  # it is what others are like
@@ -248,14 +249,14 @@ def test_a_serving_site_brings_the_index_to_what_is_chosen(
     watching.start()
     try:
         site = app.extensions["site"]
-        keep_setting(settings.data, "image_encoder", "other-colours")
+        save_setting(settings.data, "image_encoder", "other-colours")
         until(lambda: site.searcher().status().image_encoder == Renamed.name)
-        keep_setting(settings.data, "image_encoder", "nowhere/to_be_had")
+        save_setting(settings.data, "image_encoder", "nowhere/to_be_had")
         until(lambda: watching.error is not None)
         until(lambda: any("The hub is away." in one for one in site.searcher().status().missing))
         assert seen == ["other-colours", "nowhere/to_be_had"]
         assert site.searcher().search("red").hits[0].meme.path == "Plain/0.png"
-        keep_setting(settings.data, "image_encoder", "colours-1")
+        save_setting(settings.data, "image_encoder", "colours-1")
         until(lambda: watching.error is None and site.searcher().status().image_encoder == "colours-1")
     finally:
         watching.close()
@@ -274,13 +275,13 @@ def until(true: object, seconds: float = 20.0) -> None:
 def test_what_is_chosen_by_the_environment_is_not_overruled(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_setting(settings.data, "image_encoder", "other-colours")
+    save_setting(settings.data, "image_encoder", "other-colours")
     assert current_choice(settings).image_encoder == "other-colours"
-    keep_setting(settings.data, "image_encoder", "")
+    save_setting(settings.data, "image_encoder", "")
     assert current_choice(settings).image_encoder == ""  # to choose none is a choice
     (settings.data / "settings.json").write_text('{"image_enc')
     assert current_choice(settings).image_encoder == "colours-1"
-    keep = partial(keep_setting, settings.data, "image_encoder")
+    keep = partial(save_setting, settings.data, "image_encoder")
     (settings.data / "settings.json").unlink()
     keep("other-colours")
     monkeypatch.setenv("MEMETICA_IMAGE_ENCODER", "colours-1")

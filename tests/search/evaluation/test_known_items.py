@@ -18,19 +18,22 @@ from search.catalogue import Catalogue, open_catalogue
 from search.evaluation.known_items import (
     DAMAGED,
     DESCRIBED,
-    LENGTHS,
     QUOTE,
+    QUOTE_WORDS,
     SLIP,
-    damaged,
+    description_queries,
     index_without,
-    quotes,
-    slipped,
-    witnessed,
+    quote_queries,
+    with_ocr_errors,
+    with_typo,
 )
-from search.evaluation.metrics import metrics_of, values_by_kind
-from search.evaluation.tuning import Asker
+from search.evaluation.metrics import mean_metrics, measure_by_kind
 from search.index.reader import Index
+from search.pipeline import QueryPipeline
+from search.ranking.fusion import Weights
+from search.searcher import Searcher
 from search.settings import WEIGHTS, Settings
+from search.signals import Signal
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from web.cli.main import main
@@ -127,17 +130,17 @@ def test_a_quote_stands_in_every_meme_that_answers_it(home: Home) -> None:
         meme.path: home.catalogue.texts.passages_of([meme.id])[1].passage.body
         for meme in home.catalogue.memes.everything()
     }
-    found = [one for one in quotes(home.catalogue, home.index, sample=30) if one.kind == QUOTE]
+    found = [one for one in quote_queries(home.catalogue, home.index, sample=30) if one.kind == QUOTE]
     assert len(found) == 30
     for one in found:
-        assert LENGTHS[0] <= len(one.query.split()) <= LENGTHS[1]
+        assert QUOTE_WORDS[0] <= len(one.query.split()) <= QUOTE_WORDS[1]
         assert {path for path, text in texts.items() if one.query in text} == set(one.relevant)
 
 
 def test_quotes_come_clean_slipped_and_damaged_and_the_same_every_time(home: Home) -> None:
-    found = quotes(home.catalogue, home.index, sample=10)
+    found = quote_queries(home.catalogue, home.index, sample=10)
     assert [one.kind for one in found] == [QUOTE, SLIP, DAMAGED] * 10
-    assert found == quotes(home.catalogue, home.index, sample=10)
+    assert found == quote_queries(home.catalogue, home.index, sample=10)
     for clean, slip, hurt in zip(found[::3], found[1::3], found[2::3], strict=True):
         assert slip.query != clean.query != hurt.query
         assert clean.relevant == slip.relevant == hurt.relevant
@@ -146,21 +149,21 @@ def test_quotes_come_clean_slipped_and_damaged_and_the_same_every_time(home: Hom
 def test_a_slip_is_one_letter_and_spares_short_words() -> None:
     for seed in range(50):
         text = "to be or another"
-        found = slipped(text, random.Random(seed))
+        found = with_typo(text, random.Random(seed))
         assert found.startswith("to be or a")
         assert abs(len(found) - len(text)) <= 1
-    assert slipped("to be", random.Random(1)) == "to be"
+    assert with_typo("to be", random.Random(1)) == "to be"
 
 
 def test_damage_is_a_letter_taken_for_another_and_a_lost_space() -> None:
-    assert {damaged("om zzz", random.Random(seed)) for seed in range(30)} == {"0m zzz", "orn zzz"}
-    assert len(damaged("zzz zzz zzz", random.Random(2)).split()) == 2
+    assert {with_ocr_errors("om zzz", random.Random(seed)) for seed in range(30)} == {"0m zzz", "orn zzz"}
+    assert len(with_ocr_errors("zzz zzz zzz", random.Random(2)).split()) == 2
 
 
 def test_what_the_asking_model_wrote_cannot_answer(home: Home, tmp_path: Path) -> None:
-    asked = witnessed(home.catalogue, sample=20)
+    asked = description_queries(home.catalogue, sample=20)
     assert len(asked) >= 10 and {one.source for one in asked} == {"vision-a", "vision-b"}
-    quoted = [word for one in asked for word in one.judged.query.split() if word in SAID]
+    quoted = [word for one in asked for word in one.query.query.split() if word in SAID]
     assert not quoted, "what is quoted is the picture's, not the model's"
     without = index_without(home.catalogue, home.index, asked, folder=tmp_path)
     hidden = {(one.meme_id, one.source) for one in asked}
@@ -180,27 +183,28 @@ def test_what_the_asking_model_wrote_cannot_answer(home: Home, tmp_path: Path) -
     assert len(without.dense["ocr"]) == COUNT
 
 
-def gate(home: Home, weights: dict[str, float], folder: Path) -> dict[str, float]:
+def recall_by_kind(home: Home, weights: Weights, folder: Path) -> dict[str, float]:
     """Return recall@10 by kind of query."""
-    own = quotes(home.catalogue, home.index, sample=40)
-    asked = witnessed(home.catalogue, sample=40)
-    without = index_without(home.catalogue, home.index, asked, folder=folder)
-    encoder = HashingTextEncoder()
+    own = quote_queries(home.catalogue, home.index, sample=40)
+    described = description_queries(home.catalogue, sample=40)
+    without = index_without(home.catalogue, home.index, described, folder=folder)
     rankings = []
     paths = {meme.id: meme.path for meme in home.catalogue.memes.everything()}
-    for index, queries in ((home.index, own), (without, [one.judged for one in asked])):
-        asker = Asker(index, encoder, weights)
-        rankings += [(one, [paths[id] for id in asker.sheet(one.query).ranked(weights)]) for one in queries]
-    metrics = metrics_of(values_by_kind(rankings), field="fused")
+    for index, queries in ((home.index, own), (without, [one.query for one in described])):
+        pipeline = QueryPipeline(home.catalogue, index, HashingTextEncoder(), weights=weights)
+        rankings += [
+            (one, [paths[int(id)] for id in pipeline.rank(pipeline.plan(one.query)).ranked_ids]) for one in queries
+        ]
+    metrics = mean_metrics(measure_by_kind(rankings), field="fused")
     return {one.kind: one.value for one in metrics if one.metric == "recall@10"}
 
 
 def test_the_ranking_finds_known_memes_and_a_worse_one_would_be_noticed(home: Home, tmp_path: Path) -> None:
     floors = {QUOTE: 0.99, SLIP: 0.95, DAMAGED: 0.9, DESCRIBED: 0.8}
-    found = gate(home, dict(WEIGHTS), tmp_path / "ours")
+    found = recall_by_kind(home, WEIGHTS, tmp_path / "ours")
     assert all(found[kind] >= floor for kind, floor in floors.items()), found
-    for worse in ({"words.name": 1.0}, {"meaning.name": 1.0}):
-        lost = gate(home, worse, tmp_path / next(iter(worse)))
+    for worse in ("lexical.name", "semantic.name"):
+        lost = recall_by_kind(home, {Signal.parse(worse): 1.0}, tmp_path / worse)
         assert all(lost[kind] < floor / 2 for kind, floor in floors.items()), lost
 
 
@@ -223,10 +227,40 @@ def test_the_command_measures_every_kind_for_each_field_and_fused(home: Home, mo
     for kind in (QUOTE, DESCRIBED):
         for metric in ("ndcg@10", "recall@1", "recall@10", "mrr"):
             assert 0 <= values[kind, "fused", metric]["value"] <= 1
-            assert values[kind, "words.everything", metric]["queries"] == 20
+            assert values[kind, "lexical.all", metric]["queries"] == 20
     assert values[QUOTE, "fused", "recall@10"]["value"] == 1.0
-    less = values[QUOTE, "meaning.name", "ndcg@10 of fused, less this"]
+    less = values[QUOTE, "semantic.name", "ndcg@10 of fused, less this"]
     assert less["value"] > 0.5 and less["p"] < 0.001
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{first} {second}",
+        "{first} type:image",
+        "{first} -{second}",
+        "2:{first} {second}",
+        "{first} category:home",
+        "like:{id}",
+        "{first} like:{id}",
+        "3:like:{id} {second}",
+        "category:office",
+        '"{first}" {second}',
+    ],
+)
+def test_evaluation_ranks_as_the_site_does(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, query: str
+) -> None:
+    text = query.format(first=SHOWN[0], second=SHOWN[1], id=home.catalogue.memes.at("Home/0004.png").id)
+    with Searcher(Workspace(home.settings, home.catalogue), text_encoder=HashingTextEncoder()) as searcher:
+        answer = searcher.search(text, k=COUNT)
+        ids = searcher.scores(text).rank()
+    assert [hit.meme.id for hit in answer] == ids
+    judged = tmp_path / "judged.jsonl"
+    judged.write_text(json.dumps({"query": text, "relevant": [answer[0].path]}), "utf-8")
+    code, rows, said = run(home, monkeypatch, str(judged))
+    assert code == 0, said
+    assert [row["value"] for row in rows if (row["field"], row["metric"]) == ("fused", "recall@1")] == [1.0]
 
 
 def test_the_command_reads_judgements_and_draws(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -255,7 +289,9 @@ def test_wrong_use_is_said_before_any_work(home: Home, monkeypatch: pytest.Monke
 
 def test_weights_are_kept_only_when_the_held_out_half_gains(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = home.settings.data / "settings.json"
-    monkeypatch.setenv("MEMETICA_WEIGHTS", ",".join(f"{name}={float(name == 'meaning.name')}" for name in WEIGHTS))
+    monkeypatch.setenv(
+        "MEMETICA_WEIGHTS", ",".join(f"{name}={float(str(name) == 'semantic.name')}" for name in WEIGHTS)
+    )
     code, rows, said = run(home, monkeypatch, "--sample", "60", "--fit")
     assert code == 0, said
     [fitted] = [row for row in rows if "weights" in row]
@@ -264,8 +300,8 @@ def test_weights_are_kept_only_when_the_held_out_half_gains(home: Home, monkeypa
         for field in ("before", "fitted")
     )
     assert fitted["kept"] and after > before + 0.2
-    assert kept.exists() and "are kept in" in said
+    assert kept.exists() and "Saved the tuned weights" in said
     kept.unlink()
-    monkeypatch.setattr("search.evaluation.tuning.NOTICEABLE", 2.0)  # more than there is to gain
+    monkeypatch.setattr("search.evaluation.tuning.MIN_HELD_OUT_GAIN", 2.0)  # more than there is to gain
     code, rows, said = run(home, monkeypatch, "--sample", "60", "--fit")
     assert code == 0 and "nothing is changed" in said and not kept.exists()

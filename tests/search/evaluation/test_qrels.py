@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from search.errors import WrongUse
-from search.evaluation.metrics import Judged
-from search.evaluation.qrels import in_library, read_qrels
+from search.evaluation.metrics import JudgedQuery
+from search.evaluation.qrels import keep_known_paths, read_qrels
 
 
 def files(folder: Path, qrels: str, queries: str) -> tuple[Path, Path]:
@@ -25,8 +25,8 @@ def test_trec_files_are_read_spaces_in_paths_included(tmp_path: Path) -> None:
         "q1\ta cat\nq2\ta dog\n\nq3\tanother\n",
     )
     assert read_qrels(qrels, queries=queries) == [
-        Judged("a cat", {"Cats/new cat.jpg": 2, "Cats/b.jpg": 1}),
-        Judged("another", {"Dogs/d e.jpg": 1}),
+        JudgedQuery("a cat", {"Cats/new cat.jpg": 2, "Cats/b.jpg": 1}),
+        JudgedQuery("another", {"Dogs/d e.jpg": 1}),
     ]
 
 
@@ -35,11 +35,11 @@ def test_json_files_are_read_in_all_their_shapes(tmp_path: Path) -> None:
     asked = {"a": "one", "b": {"title": "two", "short": "three"}, "c": "four", "d": "five", "unjudged": "six"}
     qrels, queries = files(tmp_path, json.dumps(relevant), json.dumps(asked))
     assert read_qrels(qrels, queries=queries) == [
-        Judged("one", {"Cats/a.jpg": 1}),
-        Judged("two", {"Cats/b.jpg": 1, "Cats/c.jpg": 1}, "title"),
-        Judged("three", {"Cats/b.jpg": 1, "Cats/c.jpg": 1}, "short"),
-        Judged("four", {"d.jpg": 3}),
-        Judged("five", {"f": 1}),
+        JudgedQuery("one", {"Cats/a.jpg": 1}),
+        JudgedQuery("two", {"Cats/b.jpg": 1, "Cats/c.jpg": 1}, "title"),
+        JudgedQuery("three", {"Cats/b.jpg": 1, "Cats/c.jpg": 1}, "short"),
+        JudgedQuery("four", {"d.jpg": 3}),
+        JudgedQuery("five", {"f": 1}),
     ]
 
 
@@ -50,7 +50,7 @@ def test_json_files_are_read_in_all_their_shapes(tmp_path: Path) -> None:
         ("q1 0 Cats/a.jpg 1\nq1 0 Cats/b.jpg one", "q1\tx", "Line 2"),
         ("q1 0 Cats/a.jpg 1", "q1 x", "Line 1"),
         ("q1 0 Cats/a.jpg 1", "q2\tx", "No query"),
-        ("{", "q1\tx", "no JSON"),
+        ("{", "q1\tx", "not JSON"),
         ('{"q1": 3}', "q1\tx", "'q1'"),
         ('{"q1": "a"}', '{"q1": 3}', "'q1'"),
     ],
@@ -67,7 +67,7 @@ def test_a_file_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
 
 
 def test_paths_that_the_library_lacks_are_left_out_and_counted() -> None:
-    judged = [Judged("one", {"memes/Cats/a.jpg": 2, "Cats/gone.jpg": 1}), Judged("two", {"Cats/gone.jpg": 1})]
-    assert in_library(judged, ["Cats/a.jpg"]) == ([Judged("one", {"Cats/a.jpg": 2})], 1)
+    judged = [JudgedQuery("one", {"memes/Cats/a.jpg": 2, "Cats/gone.jpg": 1}), JudgedQuery("two", {"Cats/gone.jpg": 1})]
+    assert keep_known_paths(judged, ["Cats/a.jpg"]) == ([JudgedQuery("one", {"Cats/a.jpg": 2})], 1)
     with pytest.raises(WrongUse, match="None of the 2"):
-        in_library(judged, ["Cats/other.jpg"])
+        keep_known_paths(judged, ["Cats/other.jpg"])

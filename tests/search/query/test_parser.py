@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.query.parser import MAX_CHARACTERS, Kind, Part, parse, printed
+from search.query.parser import MAX_CHARACTERS, Part, PartKind, format_parts, parse
 
 
 def test_space_and_control_characters_count_for_nothing() -> None:
@@ -33,17 +33,17 @@ def test_a_pasted_essay_is_cut_and_that_is_said() -> None:
 @pytest.mark.parametrize(
     ("typed", "parts"),
     [
-        ("cat dog", [Part(Kind.WORD, "cat"), Part(Kind.WORD, "dog")]),
-        ("-cat", [Part(Kind.WORD, "cat", excluded=True)]),
-        ('-"this is fine"', [Part(Kind.PHRASE, "this is fine", excluded=True)]),
-        ("“this is fine”", [Part(Kind.PHRASE, "this is fine")]),
-        ('category:"Star Trek"', [Part(Kind.CATEGORY, "Star Trek")]),
-        ("-CATEGORY:cats", [Part(Kind.CATEGORY, "cats", excluded=True)]),
-        ("after:2022-06", [Part(Kind.AFTER, "2022-06")]),
-        ("2:cat", [Part(Kind.WORD, "cat", weight=2)]),
-        ('0.5:"some words"', [Part(Kind.PHRASE, "some words", weight=0.5)]),
-        ("2:like:17 dogs", [Part(Kind.LIKE, "17", weight=2), Part(Kind.WORD, "dogs")]),
-        (r'"say \"cheese\""', [Part(Kind.PHRASE, 'say "cheese"')]),
+        ("cat dog", [Part(PartKind.WORD, "cat"), Part(PartKind.WORD, "dog")]),
+        ("-cat", [Part(PartKind.WORD, "cat", excluded=True)]),
+        ('-"this is fine"', [Part(PartKind.PHRASE, "this is fine", excluded=True)]),
+        ("“this is fine”", [Part(PartKind.PHRASE, "this is fine")]),
+        ('category:"Star Trek"', [Part(PartKind.CATEGORY, "Star Trek")]),
+        ("-CATEGORY:cats", [Part(PartKind.CATEGORY, "cats", excluded=True)]),
+        ("after:2022-06", [Part(PartKind.AFTER, "2022-06")]),
+        ("2:cat", [Part(PartKind.WORD, "cat", weight=2)]),
+        ('0.5:"some words"', [Part(PartKind.PHRASE, "some words", weight=0.5)]),
+        ("2:like:17 dogs", [Part(PartKind.LIKE, "17", weight=2), Part(PartKind.WORD, "dogs")]),
+        (r'"say \"cheese\""', [Part(PartKind.PHRASE, 'say "cheese"')]),
     ],
 )
 def test_operators_are_understood(typed: str, parts: list[Part]) -> None:
@@ -57,7 +57,7 @@ def test_operators_are_understood(typed: str, parts: list[Part]) -> None:
 def test_what_only_looks_like_an_operator_is_words(words: str) -> None:
     asked = parse(words)
     assert asked.text == words and asked.notices == ()
-    assert all(part.kind is Kind.WORD for part in asked.parts)
+    assert all(part.kind is PartKind.WORD for part in asked.parts)
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 def test_any_mix_of_signs_is_printed_and_parsed_again(text: str) -> None:
     asked = parse(text)
-    assert parse(printed(asked.parts)).parts == asked.parts
+    assert parse(format_parts(asked.parts)).parts == asked.parts

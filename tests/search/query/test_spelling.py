@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from search.index.lexical import Document, LexicalIndex, build_lexical
 from search.meme import Field
 from search.query.parser import parse
-from search.query.spelling import Spelt, spelt
+from search.query.spelling import Correction, correct_spelling
 
 TEXTS = (
     "one does not simply walk into Mordor",
@@ -27,8 +27,8 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> LexicalIndex:
     return LexicalIndex.open(folder)
 
 
-def meant(words: LexicalIndex, query: str) -> Spelt:
-    return spelt(parse(query), words)
+def corrected(words: LexicalIndex, query: str) -> Correction:
+    return correct_spelling(parse(query), words)
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def meant(words: LexicalIndex, query: str) -> Spelt:
     ],
 )
 def test_a_slip_stands_for_the_word_that_it_is_near_to(words: LexicalIndex, slip: str, text: str) -> None:
-    found = meant(words, slip)
+    found = corrected(words, slip)
     assert found.query.text == text
     assert set(parse(text).terms) <= set(found.query.terms)
 
 
 def test_a_slip_near_to_several_words_stands_for_all(words: LexicalIndex) -> None:
-    found = meant(words, "mondayz")
-    assert set(found.meant["mondayz"]) == {"mondays", "monday"}
+    found = corrected(words, "mondayz")
+    assert set(found.corrections["mondayz"]) == {"mondays", "monday"}
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,15 @@ def test_a_slip_near_to_several_words_stands_for_all(words: LexicalIndex) -> Non
 )
 def test_words_that_memes_hold_short_ones_and_strangers_stay(words: LexicalIndex, query: str) -> None:
     asked = parse(query)
-    assert spelt(asked, words) == Spelt(asked, {})
+    assert correct_spelling(asked, words) == Correction(asked, {})
 
 
 def test_a_query_of_unknown_words_costs_no_more_than_a_few_looks(words: LexicalIndex) -> None:
-    assert len(meant(words, " ".join(f"mondaay{letter}" for letter in "abcdefgh")).meant) <= 4
+    assert len(corrected(words, " ".join(f"mondaay{letter}" for letter in "abcdefgh")).corrections) <= 4
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(query=st.text(max_size=60))
 def test_what_was_asked_stays_among_the_terms(words: LexicalIndex, query: str) -> None:
     asked = parse(query)
-    assert set(asked.terms) <= set(spelt(asked, words).query.terms)
+    assert set(asked.terms) <= set(correct_spelling(asked, words).query.terms)

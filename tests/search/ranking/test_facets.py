@@ -10,7 +10,7 @@ import pytest
 
 from search.index.columns import TYPES, MemeColumns
 from search.meme import MediaType
-from search.ranking.facets import SHOWN, facets_of
+from search.ranking.facets import MAX_VALUES, count_facets
 
 CATEGORIES = ("Films", "Films - Horror", "Films - Horror - Old", "Sport", "Zebras")
 MEMES = 400
@@ -55,17 +55,17 @@ def by_hand(table: MemeColumns, ids: set[int], *, collapse: bool) -> dict[str, d
 def test_counts_are_those_made_by_hand(table: MemeColumns, share: float, collapse: bool) -> None:
     ids = np.sort(np.random.default_rng(8).choice(table.ids, int(share * MEMES), replace=False))
     expected = by_hand(table, set(ids.tolist()), collapse=collapse)
-    facets = facets_of(table, ids, collapse=collapse)
+    facets = count_facets(table, ids, collapse=collapse)
     assert facets["category"] == expected["category"] and facets["type"] == expected["type"]
-    newest = sorted(expected["year"], reverse=True)[:SHOWN]
+    newest = sorted(expected["year"], reverse=True)[:MAX_VALUES]
     assert list(facets["year"].items()) == [(year, expected["year"][year]) for year in newest]
 
 
 def test_categories_with_most_memes_come_first(table: MemeColumns) -> None:
-    counts = list(facets_of(table, table.ids)["category"].values())
+    counts = list(count_facets(table, table.ids)["category"].values())
     assert counts == sorted(counts, reverse=True)
 
 
 def test_nothing_has_no_facets(table: MemeColumns) -> None:
-    facets = facets_of(table, np.empty(0, np.int64))
+    facets = count_facets(table, np.empty(0, np.int64))
     assert facets == {"category": {}, "year": {}, "type": {}} and MediaType.GIF in TYPES

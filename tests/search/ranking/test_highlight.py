@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from search.index.analyzer import query_terms, tokenize
 from search.meme import Field, Passage
-from search.ranking.highlight import LEAD, LETTERS, Marker, best_snippet, snippet
+from search.ranking.highlight import LEAD, MAX_LETTERS, Highlighter, best_snippet, make_snippet
 
 
 def passage(body: str) -> Passage:
@@ -19,7 +19,7 @@ def passage(body: str) -> Passage:
 
 
 def shown(body: str, query: str) -> str:
-    return snippet(passage(body), Marker(frozenset(query_terms(query)))).html
+    return make_snippet(passage(body), Highlighter(frozenset(query_terms(query)))).html
 
 
 def test_matching_words_are_marked_in_any_form() -> None:
@@ -66,11 +66,11 @@ def test_without_a_match_the_beginning_is_shown() -> None:
 
 def test_the_passage_with_most_terms_is_the_best() -> None:
     passages = [passage("a cat"), passage("a cat and a dog"), passage("dog, cat")]
-    both = best_snippet(passages, Marker(frozenset(query_terms("dog cat"))))
+    both = best_snippet(passages, Highlighter(frozenset(query_terms("dog cat"))))
     assert both is not None and both.html == "a <mark>cat</mark> and a <mark>dog</mark>"
-    assert best_snippet(passages, Marker(frozenset(query_terms("zebra")))) is None
-    assert best_snippet(passages, Marker(frozenset())) is None
-    assert best_snippet(passages[:1], Marker(frozenset(query_terms("zebra")))) is None
+    assert best_snippet(passages, Highlighter(frozenset(query_terms("zebra")))) is None
+    assert best_snippet(passages, Highlighter(frozenset())) is None
+    assert best_snippet(passages[:1], Highlighter(frozenset(query_terms("zebra")))) is None
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_the_passage_with_most_terms_is_the_best() -> None:
     ],
 )
 def test_apostrophes_count_for_nothing(text: str, query: str) -> None:
-    found = snippet(passage(text), Marker(frozenset(query_terms(query))))
+    found = make_snippet(passage(text), Highlighter(frozenset(query_terms(query))))
     assert found.html.count("<mark>") == 1
 
 
@@ -95,12 +95,12 @@ def test_a_snippet_without_its_marks_is_a_piece_of_the_text(body: str, query: st
     found = shown(body, query)
     plain = html.unescape(re.sub(r"</?mark>", "", found)).removeprefix("… ").removesuffix(" …")
     assert plain in body
-    assert len(plain) <= LETTERS + LEAD
+    assert len(plain) <= MAX_LETTERS + LEAD
 
 
 @given(texts, texts)
 def test_every_marked_word_is_a_term_and_every_term_of_a_short_text_is_marked(body: str, query: str) -> None:
-    body = body[:LETTERS]
+    body = body[:MAX_LETTERS]
     wanted = frozenset(query_terms(query))
     marked = [html.unescape(word) for word in re.findall(r"<mark>(.*?)</mark>", shown(body, query), re.DOTALL)]
     assert marked == [body[token.start : token.end] for token in tokenize(body) if token.term in wanted]

@@ -1,0 +1,293 @@
+"""The query pipeline: a query and its filters become weighted retrievers, and these a fused ranking.
+
+The searcher, the evaluation, the tuning of weights and the benchmarks all rank by it, so that what is measured is what
+is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from search.catalogue import Catalogue
+from search.encoders.base import ImageEncoder, TextEncoder
+from search.errors import NotFound
+from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
+from search.index.analyzer import query_terms, tokenize
+from search.index.columns import Ids
+from search.index.generations import TEXT_FIELDS
+from search.index.reader import Index
+from search.index.whitening import Whitening
+from search.meme import Field, Likeness, Meme
+from search.query.filters import Filters, apply_filters
+from search.query.parser import Query, parse, plain_query
+from search.query.spelling import Correction, correct_spelling
+from search.ranking.fusion import FusedRanking, Scores, Weights
+from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetriever, descriptor_retriever
+from search.ranking.relevance import QueryStats, query_stats
+from search.ranking.retrievers import (
+    MIN_PHRASE,
+    LazyDirection,
+    Retriever,
+    combine,
+    lexical_retrievers,
+    phrase_retrievers,
+    score_candidates,
+    semantic_retrievers,
+)
+from search.signals import DESCRIPTOR, IMAGE_IMAGE, IMAGE_TEXT, LEXICAL_OCR, SIGNALS, Signal, semantic
+
+LIKENESS_WEIGHTS: Mapping[Likeness, Weights] = {
+    Likeness.LOOK: {DESCRIPTOR: 0.6, IMAGE_IMAGE: 0.4},
+    Likeness.MEANING: {
+        semantic(Field.DESCRIPTION): 0.5,
+        semantic(Field.VISUAL): 0.2,
+        semantic(Field.ANALYSIS): 0.2,
+        semantic(Field.OCR): 0.3,
+    },
+    Likeness.WORDS: {LEXICAL_OCR: 0.6, semantic(Field.OCR): 0.4},
+    Likeness.ALL: {
+        DESCRIPTOR: 0.4,
+        IMAGE_IMAGE: 0.3,
+        semantic(Field.DESCRIPTION): 0.2,
+        semantic(Field.VISUAL): 0.1,
+        semantic(Field.OCR): 0.2,
+        LEXICAL_OCR: 0.2,
+    },
+}
+
+# Words beside an image or `like:` say what should be different, as in "like this, but with dogs": what they say of the
+# image counts so many times more.
+IMAGE_TEXT_BOOST = 3.0
+
+Weighted = list[tuple[Retriever, float]]
+
+
+@dataclass(frozen=True)
+class QueryPlan:
+    """A query made ready to rank: its retrievers, their weights, and the memes that its filters leave.
+
+    `listing` has the answer's ids, newest first, when nothing in the query ranks. `stats` is None when relevance is
+    judged by scores alone: for images and `like:`.
+    """
+
+    query: Query
+    filters: Filters
+    allowed: Ids | None
+    weights: Weights
+    retrievers: Sequence[Retriever] = ()
+    boosts: Weights = field(default_factory=dict)
+    has_fixed_weights: bool = False
+    excluded: int | None = None
+    terms: Sequence[str] = ()  # to highlight
+    correction: Correction | None = None
+    stats: QueryStats | None = None
+    listing: Ids | None = None
+
+
+@dataclass(frozen=True)
+class QueryPipeline:
+    """Plans and ranks queries over one index. `image_encoder` returns the encoder that made the index, None without."""
+
+    catalogue: Catalogue
+    index: Index
+    text_encoder: TextEncoder
+    weights: Weights
+    image_encoder: Callable[[], ImageEncoder | None] = lambda: None
+    pool: Executor | None = None
+
+    def plan(
+        self,
+        text: str = "",
+        *,
+        image: Image.Image | None = None,
+        category: str | None = None,
+        verbatim: bool = False,
+        all_signals: bool = False,
+    ) -> QueryPlan:
+        """Return the plan for a query: words and operators, an image, or both.
+
+        With `all_signals` there is a retriever for every signal that the index has, also for those without a weight.
+        Raises NotFound for an unknown category.
+        """
+        query = parse(text)
+        filters = apply_filters(query, self.index)
+        allowed = filters.allowed
+        if category is not None:
+            inside = self.index.columns.in_category(category)
+            if inside is None:
+                raise NotFound(f"There is no category {category!r}.")
+            allowed = inside if allowed is None else np.intersect1d(inside, allowed, assume_unique=True)
+        if query.is_empty and image is None and not filters.likes:
+            columns = self.index.columns
+            newest = columns.newest if allowed is None else columns.newest_of(allowed)
+            return QueryPlan(query, filters, allowed, self.weights, listing=newest)
+        only_likes = query.is_empty and image is None
+        weights = LIKENESS_WEIGHTS[Likeness.ALL] if only_likes else self.weights
+        used = set(SIGNALS) if all_signals else {signal for signal, weight in weights.items() if weight > 0}
+        has_image = image is not None or bool(filters.likes)
+        correction = Correction(query, {}) if verbatim else correct_spelling(query, self.index.lexical)
+        weighted = self._of_text(query, correction, used, verbatim=verbatim, has_image=has_image)
+        for like in filters.likes:
+            own = self._of_meme(self.catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
+            weighted += [(one, like.weight) for one in own]
+        if image is not None:
+            weighted += [(one, 1.0) for one in self._of_image(image)]
+        retrievers, boosts = combine([(one, weight) for one, weight in weighted if one.signal in used])
+        terms = () if query.is_empty else correction.query.terms
+        stats = None
+        if not query.is_empty and not has_image:
+            misspelled = set(query_terms(" ".join(correction.corrections)))
+            stats = query_stats(self.index.lexical, [term for term in terms if term not in misspelled])
+        return QueryPlan(
+            query=query,
+            filters=filters,
+            allowed=allowed,
+            weights=weights,
+            retrievers=retrievers,
+            boosts=boosts,
+            has_fixed_weights=only_likes,
+            terms=terms,
+            correction=correction,
+            stats=stats,
+        )
+
+    def plan_similar(self, meme: Meme, likeness: Likeness) -> QueryPlan:
+        """Return the plan for the memes similar to one."""
+        weights = LIKENESS_WEIGHTS[likeness]
+        query = parse("")
+        return QueryPlan(
+            query=query,
+            filters=apply_filters(query, self.index),
+            allowed=None,
+            weights=weights,
+            retrievers=[one for one in self._of_meme(meme, weights) if weights.get(one.signal, 0) > 0],
+            has_fixed_weights=True,
+            excluded=meme.id,
+            terms=self._ocr_terms(meme) if likeness is Likeness.WORDS else (),
+        )
+
+    def scores(self, plan: QueryPlan) -> Scores:
+        """Return the score of every candidate by each of the plan's retrievers."""
+        if plan.listing is not None:
+            return Scores(plan.listing, {}, {}, plan.weights, is_listing=True)
+        return score_candidates(
+            plan.retrievers,
+            plan.weights,
+            boosts=plan.boosts,
+            has_fixed_weights=plan.has_fixed_weights,
+            pool=self.pool,
+            allowed=plan.allowed,
+            excluded=plan.excluded,
+        )
+
+    def rank(self, plan: QueryPlan) -> FusedRanking:
+        """Return the fused ranking of a plan that has retrievers."""
+        return self.scores(plan).fuse()
+
+    def _of_text(
+        self, query: Query, correction: Correction, used: set[Signal], *, verbatim: bool, has_image: bool
+    ) -> Weighted:
+        """Return the retrievers for a query's words, each with the weight of the words that it searches for.
+
+        Encoders get the words as typed: they know words that the library lacks, and misspelled ones too.
+        """
+        if query.is_empty:
+            return []
+        groups = query.groups()
+        most = max(weight for _, weight in groups)
+        by_embedding: Weighted = []
+        if self.index.whitening is not None:
+            # The model runs in another thread while the words are looked up in this one.
+            direction = self._submit(self._text_direction, self.index.whitening, groups)
+            by_embedding += [
+                (one, most) for one in semantic_retrievers(self.index, dict.fromkeys(TEXT_FIELDS, direction))
+            ]
+        encoder = self.image_encoder() if IMAGE_TEXT in used else None
+        if encoder is not None and self.index.pictures is not None:
+            shown = self._submit(_weighted_direction, encoder.encode_text, groups)
+            boost = IMAGE_TEXT_BOOST if has_image else 1.0
+            by_embedding.append((ImageTextRetriever(self.index.pictures, shown), most * boost))
+        lexical = self.index.lexical
+        if query.is_weighted:
+            parts = [(plain_query(text), weight) for text, weight in groups]
+            spelled = [(one if verbatim else correct_spelling(one, lexical).query, weight) for one, weight in parts]
+        else:
+            spelled = [(correction.query, groups[0][1])]
+        weighted: Weighted = []
+        for one, weight in spelled:
+            weighted += [(own, weight) for own in lexical_retrievers(self.index, one.terms, sorted(used))]
+            sequence = [token.term for token in tokenize(one.text)]
+            weighted += [(own, weight) for own in phrase_retrievers(self.index, sequence)]
+        for phrase in query.phrases:
+            if phrase.value != query.text or query.text.count(" ") < MIN_PHRASE - 1:
+                sequence = [token.term for token in tokenize(phrase.value)]
+                weighted += [(own, phrase.weight) for own in phrase_retrievers(self.index, sequence, least=1)]
+        return weighted + by_embedding
+
+    def _of_image(self, image: Image.Image) -> list[Retriever]:
+        """Return the retrievers for an image, also for its mirrored copies."""
+        fingerprints = np.stack([pdq(image)[0], pdq_mirrored(image)])
+        found: list[Retriever] = [descriptor_retriever(self.index, look(image)[None], fingerprints)]
+        encoder = self.image_encoder()
+        if encoder is not None and self.index.pictures is not None:
+            found.append(ImageImageRetriever(self.index.pictures, list(encoder.encode_images([image]))))
+        return found
+
+    def _of_meme(self, meme: Meme, weights: Weights) -> list[Retriever]:
+        """Return the retrievers for what is similar to a meme, as far as the weights use them."""
+        index = self.index
+        found: list[Retriever] = []
+        stored = self.catalogue.pictures.fingerprints_of(meme.content_hash, PDQ) if DESCRIPTOR in weights else []
+        if stored:
+            fingerprints = np.stack([np.frombuffer(one, np.uint8) for one in stored])
+            found.append(descriptor_retriever(index, index.looks.rows_of(meme.id), fingerprints))
+        if index.pictures is not None and IMAGE_IMAGE in weights:
+            frames = index.pictures.rows_of(meme.id)
+            found += [ImageImageRetriever(index.pictures, list(frames))] if len(frames) else []
+        found += semantic_retrievers(index, _mean_directions(index, meme))
+        if LEXICAL_OCR in weights:
+            found += lexical_retrievers(index, self._ocr_terms(meme), [LEXICAL_OCR])
+        return found
+
+    def _ocr_terms(self, meme: Meme) -> list[str]:
+        passages = [row.passage for row in self.catalogue.texts.passages_of([meme.id], fields=[Field.OCR])]
+        return query_terms(" ".join(passage.body for passage in passages))
+
+    def _submit(self, work: Callable[..., NDArray[np.float32]], *arguments: Any) -> LazyDirection:
+        if self.pool is None:
+            return work(*arguments)
+        future: Future[NDArray[np.float32]] = self.pool.submit(work, *arguments)
+        return future
+
+    def _text_direction(self, whitening: Whitening, groups: Sequence[tuple[str, float]]) -> NDArray[np.float32]:
+        """Return the whitened direction ([d]) of texts together, each with its weight."""
+        return _weighted_direction(lambda texts: whitening(self.text_encoder.encode(texts)), groups)
+
+
+def _weighted_direction(
+    encode: Callable[[Sequence[str]], NDArray[np.float32]], groups: Sequence[tuple[str, float]]
+) -> NDArray[np.float32]:
+    """Return the direction ([d]) of the weighted sum of texts' embeddings."""
+    vectors = encode([text for text, _ in groups])
+    if len(groups) == 1:
+        return vectors[0]
+    total = (vectors * np.array([[weight] for _, weight in groups], np.float32)).sum(axis=0)
+    return (total / max(float(np.linalg.norm(total)), 1e-9)).astype(np.float32)
+
+
+def _mean_directions(index: Index, meme: Meme) -> dict[Field, NDArray[np.float32]]:
+    """Return, by field, the mean direction ([d]) of a meme's passages."""
+    found = {}
+    for one, passages in index.dense.items():
+        total = passages.rows_of(meme.id).sum(axis=0)
+        length = float(np.linalg.norm(total))
+        if length:
+            found[one] = (total / length).astype(np.float32)
+    return found
