@@ -25,8 +25,8 @@ MAX_DOCUMENT_SHARE = 0.2  # of all memes; a term that more of them hold is not h
 def informative_terms(index: Index, terms: Sequence[str]) -> list[str]:
     """Return the terms that few memes hold; all of them when there is none, as in "to be or not to be".
 
-    >>> informative_terms(searcher.index, ["robot", "a"])
-    ['robot']
+    >>> informative_terms(searcher.index, ["toaster", "a"])
+    ['toaster']
     """
     most = MAX_DOCUMENT_SHARE * len(index.lexical)
     return [term for term in terms if index.lexical.document_frequency(term) <= most] or list(terms)
