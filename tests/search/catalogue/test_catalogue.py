@@ -208,6 +208,17 @@ def test_a_newer_catalogue_is_refused_in_words(tmp_path: Path) -> None:
         open_catalogue(settings)
 
 
+def test_a_catalogue_from_before_the_first_release_is_refused_with_the_way_to_go_on(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    with open_catalogue(settings) as opened:
+        opened._database.connection().execute("PRAGMA user_version = 9")
+    before = (tmp_path / "catalogue.sqlite").read_bytes()
+    with pytest.raises(DataFolderError, match="version 9") as caught:
+        open_catalogue(settings)
+    assert "verdicts --export" in caught.value.hint and str(tmp_path) in caught.value.hint
+    assert (tmp_path / "catalogue.sqlite").read_bytes() == before
+
+
 def test_a_file_that_is_no_catalogue_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "catalogue.sqlite").write_text("hello, I am a text file" * 100)
     with pytest.raises(DataFolderError):
