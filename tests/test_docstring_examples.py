@@ -19,7 +19,6 @@ from tests.support.fakes import HashingTextEncoder
 WITHOUT_EXAMPLE: frozenset[str] = frozenset(
     {
         "demo.draw_demo",
-        "search.catalogue.open_catalogue",
     }
 )
 

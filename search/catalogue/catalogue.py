@@ -1,0 +1,86 @@
+"""The open catalogue: one object with a part for each subject."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from search.catalogue.calls import Calls
+from search.catalogue.database import Database
+from search.catalogue.descriptions import Descriptions
+from search.catalogue.embeddings import Embeddings
+from search.catalogue.failures import Failures
+from search.catalogue.inherited_texts import InheritedTexts
+from search.catalogue.journal import Journal
+from search.catalogue.leases import Leases
+from search.catalogue.memes import Memes
+from search.catalogue.pairs import Pairs
+from search.catalogue.pictures import Pictures
+from search.catalogue.text_reviews import TextReviews
+from search.catalogue.texts import Texts
+from search.catalogue.uploads import Uploads
+from search.catalogue.verdicts import Verdicts
+from search.settings import Settings
+
+
+class Catalogue:
+    """What is known about a library, by subject. Close it after use, or use it in a `with` statement."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.memes = Memes(database)
+        self.texts = Texts(database)
+        self.pictures = Pictures(database)
+        self.embeddings = Embeddings(database)
+        self.descriptions = Descriptions(database)
+        self.failures = Failures(database)
+        self.text_reviews = TextReviews(database)
+        self.leases = Leases(database)
+        self.calls = Calls(database)
+        self.pairs = Pairs(database)
+        self.verdicts = Verdicts(database)
+        self.journal = Journal(database)
+        self.inherited_texts = InheritedTexts(database)
+        self.uploads = Uploads(database)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the data folder can only be read."""
+        return self._database.read_only
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Return a context in which all writes of this thread happen together or not at all."""
+        return self._database.transaction()
+
+    def durable_transaction(self) -> AbstractContextManager[None]:
+        """Return a transaction that is on the disk when it ends: a power failure afterwards cannot undo it."""
+        return self._database.durable()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Return a context in which this thread reads the catalogue as it is at its first query, and does not write."""
+        return self._database.snapshot()
+
+    def revision(self) -> int:
+        """Return a number that rises whenever something that the index is built from changes."""
+        return self._database.revision()
+
+    def __enter__(self) -> Catalogue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        self._database.close()
+
+
+def open_catalogue(settings: Settings, *, create: bool = True) -> Catalogue:
+    """Return the catalogue of the data folder, created when it is missing and `create` is given.
+
+    Raises DataFolderError when it is missing, damaged, of another version, or cannot be written.
+
+    >>> with open_catalogue(Settings(data=folder)) as catalogue:
+    ...     catalogue.memes.count()
+    0
+    """
+    return Catalogue(Database(settings.data / "catalogue.sqlite", create=create))
