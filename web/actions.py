@@ -92,7 +92,7 @@ def move_memes(finding: Issue, *, category: str) -> Verdict:
 
 
 def undo_verdict(uid: str) -> Verdict:
-    """Undo any verdict and return the ledger line that says so; files that were merged or moved return.
+    """Undo any verdict and return the ledger line that says so; files that were merged, moved or added return.
 
     Raises NotFound for an unknown verdict, WrongUse when it is undone already, LibraryError when a file cannot return.
     """
@@ -103,4 +103,5 @@ def undo_verdict(uid: str) -> Verdict:
         memes = [meme.id for content in verdict.contents for meme in catalogue.memes.with_content(content)]
         category_workers().mark_changed(memes)
         category_workers().wake_indexing()
+    inbox_workers().wake()  # an accepted upload leaves the index
     return verdict

@@ -1,4 +1,4 @@
-"""The curator's pages as a curator uses them: by keys, by thumb, without scripts, in the dark."""
+"""The curator's pages in a browser: by keyboard, on a phone, without scripts, in dark mode."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_texts_are_decided_on_by_keys(page: Page, settings: Settings) -> None:
 
 @pytest.mark.parametrize("full", [True, False], ids=["full", "empty"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_about_texts_can_be_read_by_everybody_and_fit(
+def test_pages_about_texts_are_accessible_and_fit_their_width(
     browser: Browser, address: str, settings: Settings, scheme: str, full: bool
 ) -> None:
     if full:
@@ -275,7 +275,7 @@ def test_pages_about_texts_can_be_read_by_everybody_and_fit(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_can_be_read_by_everybody_and_fits(browser: Browser, address: str, scheme: str) -> None:
+def test_every_page_is_accessible_and_fits_its_width(browser: Browser, address: str, scheme: str) -> None:
     context = browser.new_context(viewport=DESKTOP, base_url=address, color_scheme=scheme)
     visitor = context.new_page()
     visitor.goto("/sign-in")

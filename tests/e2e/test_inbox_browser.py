@@ -1,4 +1,4 @@
-"""Uploads as a curator makes them: dropped, pasted, chosen, decided by keys, found at once, taken back."""
+"""Uploads in a browser: dropped, pasted, chosen, decided by keys, found by search, undone."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_number_takes_the_category_beside_it(page: Page, settings: Settings) -
     assert (settings.library / str(second) / "spokes.png").is_file()
 
 
-def test_what_is_there_already_is_said_and_needs_a_reason(page: Page, settings: Settings) -> None:
+def test_a_duplicate_upload_is_reported_and_needs_a_reason(page: Page, settings: Settings) -> None:
     own = base64.b64encode((settings.library / "Dogs/fine.png").read_bytes()).decode()
     give(page, "drop", ("fine once more.png", own))
     page.wait_for_url("**/curator/inbox?came=1")
@@ -184,7 +184,7 @@ def test_what_is_there_already_is_said_and_needs_a_reason(page: Page, settings: 
     assert not list(settings.library.rglob("fine once more*"))
 
 
-def test_what_is_no_picture_stays_on_the_page_with_the_reason(page: Page) -> None:
+def test_a_refused_file_stays_on_the_page_with_the_reason(page: Page) -> None:
     give(page, "drop", ("lies.png", base64.b64encode(b"plain words").decode()), ("spokes.png", picture("maroon", 4)))
     expect(page.locator(".refused").first).to_contain_text("It is no picture or video")
     examined(page, 1)

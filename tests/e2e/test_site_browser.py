@@ -1,4 +1,4 @@
-"""The site as people use it: by thumb, by keys, with a picture, without scripts, in the dark."""
+"""The site in a browser: on a phone, by keyboard, with a picture, without scripts, in dark mode."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     assert complaints == []
 
 
-def test_from_words_to_a_meme_to_its_relatives(page: Page) -> None:
+def test_a_search_leads_to_a_meme_and_to_similar_memes(page: Page) -> None:
     page.goto("/")
     page.get_by_label("Search query").fill("dog in a burning room")
     page.keyboard.press("Enter")
@@ -116,7 +116,7 @@ def test_a_picture_is_searched_with_by_pasting_or_dropping_it(page: Page, served
     assert "fine.png" in str(page.locator("#results .card a.picture").first.get_attribute("href"))
 
 
-def test_a_file_that_is_no_picture_is_refused_in_words(browser: Browser, address: str) -> None:
+def test_a_file_that_is_not_a_picture_is_refused_with_a_message(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address)
     page.goto("/")
     with page.expect_file_chooser() as chooser:

@@ -53,10 +53,6 @@ DONE = {
     VerdictKind.DISTINCT: "Not duplicates",
     VerdictKind.KEEP_ALL: "All kept",
     VerdictKind.DUPLICATES: "Marked as duplicates",
-    VerdictKind.RIGHT: "Filed right",
-    VerdictKind.MOVED: "Moved",
-    VerdictKind.ADDED: "Added",
-    VerdictKind.UNDONE: "Undone",
 }
 
 
@@ -287,10 +283,10 @@ def undo_batch(token: str) -> AnyResponse:
     found = _batch(token)
     if not found:
         raise NotFound("There is no such batch, or it was undone already.")
-    begun = monotonic()
+    started = monotonic()
     for one in reversed(found):
         undo_verdict(one.uid)
-        if monotonic() - begun > BATCH_SECONDS and one is not found[0]:
+        if monotonic() - started > BATCH_SECONDS and one is not found[0]:
             return redirect("/curator/duplicates?" + urlencode({"batch": token}), code=303)
     return redirect("/curator/duplicates?" + urlencode({"undid": found[0].uid, "times": len(found)}), code=303)
 
@@ -337,8 +333,8 @@ def trash() -> str:
 
 
 def _recent() -> list[tuple[Verdict, str]]:
-    """Return the last standing verdicts, newest first, each with its label."""
-    standing = site().catalogue.verdicts.standing()
+    """Return the last standing verdicts about duplicates, newest first, each with its label."""
+    standing = [one for one in site().catalogue.verdicts.standing() if one.kind in DONE]
     return [(one, DONE[one.kind]) for one in reversed(standing[-RECENT:])]
 
 
@@ -362,7 +358,7 @@ def _done() -> dict[str, Any] | None:
         times = int_param(request.args, "times", 1, minimum=1, maximum=1_000_000)
         return {"message": "Undone." if times == 1 else f"{format_count(times, 'merge')} undone.", "undo": None}
     uid = request.args.get("did", "")
-    line = next((one for one in catalogue.verdicts.standing() if one.uid == uid), None) if uid else None
+    line = next((one for one in catalogue.verdicts.standing() if one.uid == uid and one.kind in DONE), None)
     if line is None:
         return None
     names = ", ".join(path.rpartition("/")[2] for path in line.paths)

@@ -1,4 +1,4 @@
-"""The JSON API: the shapes that programs hold on to, the same hits as the library's own, errors of one form."""
+"""The JSON API: its documented shapes, the same hits as the searcher, and errors of one shape."""
 
 from __future__ import annotations
 
@@ -139,19 +139,19 @@ def test_an_error_has_one_shape_and_the_right_status(site: FlaskClient, address:
 
 
 @pytest.mark.parametrize("content", [b"", b"I am a text", b"\x89PNG\r\n\x1a\nbroken", b"<svg"])
-def test_an_upload_that_is_no_picture_is_refused_in_words(site: FlaskClient, content: bytes) -> None:
+def test_a_file_that_is_not_a_picture_is_refused_with_a_message(site: FlaskClient, content: bytes) -> None:
     answer = site.post("/api/search", data={"picture": (io.BytesIO(content), "cat.jpg")})
     assert answer.status_code == 422
     assert answer.json["error"]["code"] == "unreadable_file"
 
 
-def test_an_upload_that_is_too_large_is_refused_in_words(site: FlaskClient) -> None:
+def test_a_file_that_is_too_large_is_refused_with_the_limit(site: FlaskClient) -> None:
     answer = site.post("/api/search", data={"picture": (io.BytesIO(bytes(21_000_000)), "cat.jpg")})
     assert answer.status_code == 413
     assert "20 MB" in answer.json["error"]["message"]
 
 
-def test_a_missing_index_is_said_with_what_mends_it(tiny_settings: Settings) -> None:
+def test_a_missing_index_is_reported_with_a_hint(tiny_settings: Settings) -> None:
     client = app_over(tiny_settings).test_client()
     answer = client.get("/api/search?q=cat")
     assert answer.status_code == 503

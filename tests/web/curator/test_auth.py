@@ -1,4 +1,4 @@
-"""The curator's door: shut to visitors, safe from other sites, and open again soon after wrong guesses."""
+"""Sign-in: closed to visitors, safe from other sites, and limited in attempts without lasting lock-outs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from search.settings import Settings
 from tests.support.curating import PASSWORD, QuickHasher, guess, sign_in, token_in
 from tests.support.serving import app_over, close_app
-from web.curator import passwords as credentials
+from web.curator import passwords
 from web.curator.auth import curator_only, safe_next
 from web.curator.home import Card
 from web.curator.passwords import set_password
@@ -22,7 +22,7 @@ from web.curator.rate_limit import RateLimit
 
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "PasswordHasher", QuickHasher)
+    monkeypatch.setattr(passwords, "PasswordHasher", QuickHasher)
 
 
 def made(data: Path) -> Flask:
@@ -65,7 +65,7 @@ def test_without_a_password_nobody_signs_in_and_the_page_says_how_to_set_one(cli
     assert client.get("/curator").status_code == 303
 
 
-def test_the_password_opens_and_leads_back(client: FlaskClient, data: Path) -> None:
+def test_the_right_password_signs_in_and_redirects_back(client: FlaskClient, data: Path) -> None:
     set_password(data, PASSWORD)
     away = client.get("/curator?a=b")
     assert (away.status_code, away.location) == (303, "/sign-in?next=%2Fcurator%3Fa%3Db")
@@ -77,7 +77,7 @@ def test_the_password_opens_and_leads_back(client: FlaskClient, data: Path) -> N
     assert client.get("/sign-in").location == "/curator"
 
 
-def test_a_wrong_password_opens_nothing(client: FlaskClient, data: Path) -> None:
+def test_a_wrong_password_signs_nobody_in(client: FlaskClient, data: Path) -> None:
     set_password(data, PASSWORD)
     for wrong in ("", "x", PASSWORD + " ", PASSWORD.upper()):
         answer = guess(client, wrong)
@@ -171,7 +171,7 @@ def test_sessions_survive_a_restart_and_no_other_data_folder_knows_them(app: Fla
         close_app(one)
 
 
-def test_guesses_run_out_even_for_the_right_password_and_others_still_have_theirs(app: Flask, data: Path) -> None:
+def test_attempts_run_out_even_for_the_right_password_and_not_for_other_clients(app: Flask, data: Path) -> None:
     set_password(data, PASSWORD)
     visitor, curator = app.test_client(), app.test_client()
     elsewhere = {"REMOTE_ADDR": "192.0.2.1"}
@@ -214,5 +214,5 @@ def test_a_browser_that_signed_in_before_does_not_wait_for_others_at_its_address
         ("curator", "/curator"),
     ],
 )
-def test_no_address_of_another_site_is_gone_on_to(address: str, expected: str) -> None:
+def test_sign_in_never_redirects_to_another_site(address: str, expected: str) -> None:
     assert safe_next(address) == expected

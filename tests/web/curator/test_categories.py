@@ -1,4 +1,4 @@
-"""The curator's page about categories, and `memetica suggest`, `health`: seen, decided, undone, never asked again."""
+"""The category check on the site and at the command: issues are shown, decided, undone, and not shown again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
 from tests.support.serving import open_app
 from web.cli.main import main
-from web.curator import passwords as credentials
+from web.curator import passwords
 
 REST = 60.0  # seconds for the threads
 MISPLACED = "Circles/s19.png"
@@ -76,7 +76,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    monkeypatch.setattr(credentials, "PasswordHasher", QuickHasher)
+    monkeypatch.setattr(passwords, "PasswordHasher", QuickHasher)
     with open_app(settings) as app:
         yield app
 
@@ -114,7 +114,7 @@ def test_visitors_see_and_do_nothing(app: Flask) -> None:
         assert client.post(address).status_code in (303, 400, 401, 403)
 
 
-def test_before_anybody_looked_the_page_offers_to(curator: FlaskClient) -> None:
+def test_before_the_first_check_the_page_offers_one(curator: FlaskClient) -> None:
     page = curator.get("/curator/health").text
     assert "have not been checked yet" in page
     assert "Check now" in page
@@ -147,7 +147,23 @@ def test_a_misfiled_meme_is_shown_moved_by_one_key_found_in_its_new_place_and_mo
     assert MISPLACED in curator.get("/curator/health").text, "what was undone is open again"
 
 
-def test_what_is_right_is_never_asked_again_not_even_after_looking_anew(
+def test_a_move_that_is_undone_by_the_api_is_found_in_its_old_place(
+    app: Flask, curator: FlaskClient, catalogue: Catalogue
+) -> None:
+    page = looked(app, curator)
+    id = catalogue.memes.at(MISPLACED).id
+    curator.post(f"/curator/health/{key_in(page)}", data={"category": "Stripes"})
+    assert app.extensions["categories"].rest(REST)
+    verdict = catalogue.verdicts.standing()[-1]
+    assert curator.post(f"/api/verdicts/{verdict.uid}/undo").status_code == 201
+    assert app.extensions["categories"].rest(REST)
+    assert catalogue.memes.get(id).path == MISPLACED
+    for category, is_there in (("Circles", True), ("Stripes", False)):
+        hits = curator.get(f"/api/search?q=category:{category}&k=60&collapse=0").json["hits"]
+        assert (id in {hit["id"] for hit in hits}) is is_there, category
+
+
+def test_an_issue_kept_as_it_is_is_not_shown_again_even_after_another_check(
     app: Flask, curator: FlaskClient, catalogue: Catalogue
 ) -> None:
     page = looked(app, curator)
@@ -206,7 +222,7 @@ def stripes() -> bytes:
     return out.getvalue()
 
 
-def test_an_upload_is_told_where_it_belongs_and_teaches_the_next(app: Flask, curator: FlaskClient) -> None:
+def test_an_accepted_upload_improves_the_suggestions_for_the_next(app: Flask, curator: FlaskClient) -> None:
     categories = app.extensions["categories"]
     first = curator.post("/api/suggest", data={"picture": (io.BytesIO(stripes()), "new.png")}).json
     assert first["abstain"] is True
@@ -234,7 +250,7 @@ def test_an_upload_is_told_where_it_belongs_and_teaches_the_next(app: Flask, cur
     assert "Barber poles" in categories.suggester().model.categories, "learnt without a restart"
 
 
-def test_nothing_is_learnt_twice_and_what_changed_much_is_learnt_anew(settings: Settings) -> None:
+def test_training_is_repeated_only_after_many_changes(settings: Settings) -> None:
     with open_catalogue(settings) as catalogue:
         encoder = HashingTextEncoder()
         open_suggester(Workspace(settings, catalogue), encoder=encoder)
@@ -251,12 +267,12 @@ def test_nothing_is_learnt_twice_and_what_changed_much_is_learnt_anew(settings: 
         assert "New" in found.model.categories
 
 
-def test_a_process_that_cannot_learn_is_said_in_words(settings: Settings) -> None:
+def test_a_training_process_that_fails_is_reported(settings: Settings) -> None:
     with pytest.raises(ModelUnavailable, match="text encoder"):
         train_in_child_process(settings)
 
 
-def test_a_process_apart_ends_with_whoever_began_it() -> None:
+def test_a_training_process_ends_with_its_parent() -> None:
     waits = "import threading, time; from indexer.work import child_process as c; "
     waits += "threading.Thread(target=c._end_with_parent, daemon=True).start(); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, cwd=ROOT) as child:
@@ -287,7 +303,7 @@ def rows(result: Result) -> list[dict]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_the_command_finds_and_mends_as_the_page_does(run: Callable[..., Result], settings: Settings) -> None:
+def test_the_command_lists_and_decides_as_the_page_does(run: Callable[..., Result], settings: Settings) -> None:
     [one] = rows(run("health", "--json", "--kind", "misfiled"))
     assert (one["memes"], one["target"]) == ([MISPLACED], "Stripes")
     assert MISPLACED in run("health").stdout
@@ -305,7 +321,7 @@ def test_the_command_finds_and_mends_as_the_page_does(run: Callable[..., Result]
 @pytest.mark.parametrize(
     "words", [("health", "--to", "X"), ("health", "--move", "a", "--right", "b"), ("suggest", "nowhere.png")]
 )
-def test_wrong_use_of_the_command_is_said(run: Callable[..., Result], words: tuple[str, ...]) -> None:
+def test_wrong_use_of_the_command_is_reported(run: Callable[..., Result], words: tuple[str, ...]) -> None:
     assert run(*words).exit_code == 2
 
 

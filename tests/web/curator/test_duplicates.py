@@ -1,4 +1,4 @@
-"""The curator's pages about duplicates: whole without scripts, shut to visitors, and nothing happens unasked."""
+"""The curator's pages about duplicates: they work without scripts, are closed to visitors, and ask before batches."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import QuickHasher, add_pairs, draw_duplicates, sign_in, token_in
 from tests.support.serving import app_over, close_app
-from web.curator import passwords as credentials
+from web.curator import passwords
 
 Tree = dict[str, bytes]
 
 
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "PasswordHasher", QuickHasher)
+    monkeypatch.setattr(passwords, "PasswordHasher", QuickHasher)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_groups_are_listed_by_tier_with_counts_and_variants_apart(curator: Flask
     assert "Merge all" not in variants and "are never removed" in variants
 
 
-def test_a_group_shows_what_speaks_for_it_and_which_stays_and_why(curator: FlaskClient) -> None:
+def test_a_group_shows_its_evidence_and_which_meme_is_kept_and_why(curator: FlaskClient) -> None:
     _, page = group_page(curator, "same")
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     for said in (
@@ -195,6 +195,16 @@ def test_a_page_that_is_too_old_does_nothing(curator: FlaskClient, tiny_settings
     assert send(curator, address, page, "merge").status_code == 404  # sent twice
 
 
+def test_decisions_about_categories_do_not_appear_among_those_about_duplicates(
+    curator: FlaskClient, catalogue: Catalogue
+) -> None:
+    meme = catalogue.memes.at("Dogs/fine.png")
+    for kind in (VerdictKind.RIGHT, VerdictKind.MOVED, VerdictKind.ADDED):
+        catalogue.verdicts.add(kind, [meme.content_hash], paths=[f"elsewhere/{kind.value}.png"])
+    page = curator.get("/curator/duplicates")
+    assert page.status_code == 200 and "elsewhere/" not in page.text
+
+
 def test_variants_are_shown_and_never_removed(curator: FlaskClient, tiny_settings: Settings) -> None:
     before = tree(tiny_settings.library)
     address, page = group_page(curator, "variant")
@@ -255,7 +265,7 @@ def test_a_batch_that_takes_long_is_undone_step_by_step(
     assert tree(tiny_settings.library) == with_copies
 
 
-def test_a_site_that_starts_takes_an_interrupted_merge_back(tiny_settings: Settings, client: FlaskClient) -> None:
+def test_a_starting_site_recovers_from_an_interrupted_merge(tiny_settings: Settings, client: FlaskClient) -> None:
     before = tree(tiny_settings.library)
     catalogue = client.application.extensions["site"].catalogue
 
@@ -268,7 +278,7 @@ def test_a_site_that_starts_takes_an_interrupted_merge_back(tiny_settings: Setti
             Workspace(tiny_settings, catalogue),
             keep=catalogue.memes.at("Cats/monday.png"),
             remove=[catalogue.memes.at("Dogs/monday small.jpg")],
-            told=stop,
+            on_step=stop,
         )
     assert tree(tiny_settings.library) != before
     again = app_over(tiny_settings)
@@ -276,7 +286,7 @@ def test_a_site_that_starts_takes_an_interrupted_merge_back(tiny_settings: Setti
     close_app(again)
 
 
-def test_the_trash_lists_what_went_and_puts_it_back(curator: FlaskClient, tiny_settings: Settings) -> None:
+def test_the_trash_lists_removed_files_and_restores_them(curator: FlaskClient, tiny_settings: Settings) -> None:
     assert "The trash is empty" in curator.get("/curator/duplicates/trash").text
     before = tree(tiny_settings.library)
     address, page = group_page(curator, "identical")
@@ -290,7 +300,7 @@ def test_the_trash_lists_what_went_and_puts_it_back(curator: FlaskClient, tiny_s
     assert "The trash is empty" in curator.get("/curator/duplicates/trash").text
 
 
-def test_a_library_that_cannot_be_written_is_said_in_words(
+def test_a_read_only_library_is_reported(
     curator: FlaskClient, tiny_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = tree(tiny_settings.library)
@@ -307,7 +317,7 @@ def test_a_library_that_cannot_be_written_is_said_in_words(
     assert tree(tiny_settings.library) == before
 
 
-def test_the_difference_is_a_picture_or_a_sentence(curator: FlaskClient, catalogue: Catalogue) -> None:
+def test_the_difference_of_two_memes_is_a_picture_or_an_error(curator: FlaskClient, catalogue: Catalogue) -> None:
     one, other = catalogue.memes.at("Cats/monday.png"), catalogue.memes.at("Dogs/monday small.jpg")
     answer = curator.get(f"/curator/duplicates/difference/{one.id}/{other.id}.png")
     if answer.status_code == 200:

@@ -1,4 +1,4 @@
-"""The password on disk: hashed, private, and never one that nobody has set."""
+"""The stored password: hashed, readable by its owner only, and never a default one."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_password_can_be_forgotten(tmp_path: Path) -> None:
     assert load_password(tmp_path) is None
 
 
-def test_a_damaged_file_says_how_it_is_mended(tmp_path: Path) -> None:
+def test_a_damaged_password_file_is_reported_with_a_hint(tmp_path: Path) -> None:
     for damage in ("{", "[]", json.dumps({"hash": "x"})):
         (tmp_path / "curator.json").write_text(damage)
         with pytest.raises(DataFolderError) as raised:

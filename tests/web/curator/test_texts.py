@@ -1,4 +1,4 @@
-"""The curator's pages about texts: what is badly read, what disagrees, and what is said of it once."""
+"""The curator's pages about texts: unreadable OCR text and contradictions are shown until they are decided."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def client(tiny_settings: Settings, tiny_indexed: Catalogue) -> Iterator[FlaskCl
     close_app(app)
 
 
-def test_visitors_are_led_to_the_door(client: FlaskClient) -> None:
+def test_visitors_are_redirected_to_the_sign_in_page(client: FlaskClient) -> None:
     for path in ("/curator/reading", "/curator/contradictions"):
         assert client.get(path).status_code == 303
         assert client.post(f"{path}/1").status_code == 303
 
 
-def test_the_worst_read_is_shown_with_its_boxes_and_leaves_when_it_is_right(
+def test_the_worst_ocr_text_is_shown_with_its_boxes_until_it_is_reviewed(
     client: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
 ) -> None:
     meme = tiny_indexed.memes.at("Robots/no words.png")
@@ -69,7 +69,7 @@ def test_a_picture_is_read_again_with_the_other_engine(
     assert "No text waits for review" in client.get("/curator/reading").text
 
 
-def test_a_text_that_is_called_wrong_is_not_asked_about_again(
+def test_a_text_that_was_marked_wrong_is_not_shown_again(
     client: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
 ) -> None:
     meme = tiny_indexed.memes.at("Dogs/fine.png")

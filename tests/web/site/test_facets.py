@@ -1,4 +1,4 @@
-"""What the results page and the API show of a query's operators."""
+"""Operators of a query on the results page and in the API: chips, facets, notices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def ids(site: FlaskClient, address: str) -> list[str]:
     return re.findall(r'data-id="(\d+)"', site.get(address).text)
 
 
-def test_a_chip_takes_its_operator_away_and_leaves_the_rest(site: FlaskClient) -> None:
+def test_a_chip_removes_its_operator_and_keeps_the_rest(site: FlaskClient) -> None:
     page = html.unescape(site.get("/?q=robot+category:robots+-wrench").text)
     chips = dict(re.findall(r'<span class="chip">(.*?) <a href="(.*?)"', page))
     assert chips == {"category Robots": "/?q=robot+-wrench", "without “wrench”": "/?q=robot+category%3Arobots"}
@@ -28,25 +28,25 @@ def test_a_facet_leads_to_as_many_memes_as_it_says(site: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["type:jpeg", "category:Katz", "categry:cats", "before:soon"])
-def test_page_and_api_say_the_same_of_what_is_wrong(site: FlaskClient, wrong: str) -> None:
+def test_page_and_api_give_the_same_notice_about_a_wrong_operator(site: FlaskClient, wrong: str) -> None:
     (notice,) = site.get("/api/search", query_string={"q": f"dog {wrong}"}).json["query"]["notices"]
     page = site.get("/", query_string={"q": f"dog {wrong}"})
     assert page.status_code == 200 and notice in html.unescape(page.text)
 
 
-def test_a_slip_is_shown_with_the_way_back(site: FlaskClient) -> None:
+def test_a_spelling_correction_is_shown_with_a_link_to_the_query_as_typed(site: FlaskClient) -> None:
     page = html.unescape(site.get("/?q=burnin+room").text)
     assert "Showing results for <b>burning room</b>" in page
     back = re.search(r'<a href="([^"]*)">Search for burnin room instead', page)
     assert back and "Showing results" not in site.get(back[1]).text
 
 
-def test_why_and_snippets_stay_right_beside_filters(site: FlaskClient) -> None:
+def test_explanations_and_snippets_are_right_with_filters(site: FlaskClient) -> None:
     hit = site.get("/api/search?q=burning+room+category:dogs+-medal").json["hits"][0]
     assert hit["path"] == "Dogs/fine.png" and sum(hit["why"].values()) == pytest.approx(1, abs=0.001)
     assert "<mark>burning</mark>" in hit["snippets"][0]["html"] and hit["snippets"][0]["source"] == "tiny-artist"
 
 
-def test_a_flag_that_is_neither_is_refused(site: FlaskClient) -> None:
+def test_a_boolean_parameter_with_another_value_is_refused(site: FlaskClient) -> None:
     assert site.get("/api/search?q=dog&collapse=perhaps").status_code == 400
     assert site.get("/api/search?q=dog&collapse=false").status_code == 200

@@ -1,4 +1,4 @@
-"""The pages: the library's own addresses, nothing that runs, nothing that jumps, whole without scripts."""
+"""The visitors' pages: addresses, links, hostile texts, layout without jumps, and use without scripts."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def address_of(path: str) -> str:
     return f"/memes/{quote(path)}.html"
 
 
-def test_home_shows_the_freshest_first_and_every_category(site: FlaskClient) -> None:
+def test_home_shows_the_newest_first_and_every_category(site: FlaskClient) -> None:
     home = page(site, "/")
     newest_first = sorted(TINY, key=lambda tiny: tiny.first_seen, reverse=True)
     assert home.cards()[0] == address_of(newest_first[0].path)
@@ -98,7 +98,7 @@ def test_a_line_separates_the_matches_from_the_weaker_hits(site: FlaskClient) ->
     assert "Weaker matches" not in page(site, f"/?q={quote(query)}&sort=newest").text
 
 
-def test_a_page_past_the_last_says_so_and_leads_back(site: FlaskClient) -> None:
+def test_a_page_past_the_last_says_so_and_links_to_the_first(site: FlaskClient) -> None:
     past = page(site, "/?q=dog&page=9")
     assert "This page does not exist." in past.text and "No memes found" not in past.text
     assert past.all("input", name="q")[0]["value"] == "dog"
@@ -169,7 +169,7 @@ def test_pictures_have_their_size_before_they_load(site: FlaskClient) -> None:
             assert picture["alt"] or picture["src"] == "/static/icon.svg", "only decoration goes unnamed"
 
 
-def test_the_first_page_is_light_and_asks_nobody_else(site: FlaskClient) -> None:
+def test_the_first_page_is_small_and_loads_nothing_from_other_hosts(site: FlaskClient) -> None:
     home = site.get("/")
     total = len(home.data) + sum(len(site.get(f"/static/{name}").data) for name in ("site.css", "site.js", "icon.svg"))
     assert total < 100_000
@@ -177,7 +177,7 @@ def test_the_first_page_is_light_and_asks_nobody_else(site: FlaskClient) -> None
     assert "default-src 'self'" in home.headers["Content-Security-Policy"]
 
 
-def test_the_same_sentence_stands_on_the_page_and_in_the_api(site: FlaskClient) -> None:
+def test_an_error_has_the_same_message_on_the_page_and_in_the_api(site: FlaskClient) -> None:
     for asked in ("q=x&category=None", "q=x&sort=best", "q=" + "x" * 1001, "q=x&picture=gone"):
         expected, shown = site.get(f"/api/search?{asked}"), site.get(f"/?{asked}")
         assert shown.status_code == expected.status_code >= 400
@@ -185,7 +185,7 @@ def test_the_same_sentence_stands_on_the_page_and_in_the_api(site: FlaskClient) 
     assert "This page does not exist." in page(site, "/no/such/page", 404).text
 
 
-def test_a_category_that_is_not_there_is_said(site: FlaskClient) -> None:
+def test_an_unknown_category_or_meme_is_reported(site: FlaskClient) -> None:
     assert "There is no category Nope." in page(site, "/memes/Nope/index.html", 404).text
     assert "There is no meme at" in page(site, "/memes/Cats/nope.png.html", 404).text
 
@@ -198,7 +198,7 @@ def test_an_empty_library_says_what_to_do(tmp_path: Path) -> None:
     assert "memetica index" in home.text and "memetica demo" in home.text
 
 
-def test_without_an_index_memes_are_shown_and_search_says_what_mends_it(tiny_settings: Settings) -> None:
+def test_without_an_index_memes_are_shown_and_search_says_what_to_run(tiny_settings: Settings) -> None:
     client = app_over(tiny_settings).test_client()
     assert "memetica index" in page(client, "/?q=dog", 503).text
 
@@ -255,7 +255,7 @@ def test_awkward_names_survive_every_address(tmp_path: Path) -> None:
     ] == (expected[:PAGE_SIZE])
 
 
-def test_kept_uploads_stay_within_their_bounds_and_the_newest_stays(
+def test_stored_query_images_stay_within_their_limits_and_the_newest_stays(
     site: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(query_images, "MAX_STORED", 3)
@@ -311,7 +311,7 @@ def test_hostile_texts_and_names_run_nothing(tmp_path: Path) -> None:
     assert "sandbox" in vector.headers["Content-Security-Policy"]
 
 
-def test_a_file_can_be_asked_for_in_parts_and_is_kept_while_it_is_the_same(site: FlaskClient) -> None:
+def test_a_file_is_served_in_ranges_and_cached_while_it_is_unchanged(site: FlaskClient) -> None:
     whole = site.get("/memes/Dogs/fine.png")
     part = site.get("/memes/Dogs/fine.png", headers={"Range": "bytes=10-19"})
     assert (part.status_code, part.data) == (206, whole.data[10:20])
@@ -319,7 +319,7 @@ def test_a_file_can_be_asked_for_in_parts_and_is_kept_while_it_is_the_same(site:
     assert again.status_code == 304
 
 
-def test_feeds_are_atom_with_an_entry_a_meme(site: FlaskClient) -> None:
+def test_feeds_are_atom_with_one_entry_per_meme(site: FlaskClient) -> None:
     atom = "{http://www.w3.org/2005/Atom}"
     for address, expected in (("/feed.atom", len(TINY)), ("/feed.atom?category=Dogs", 2)):
         feed = ElementTree.fromstring(site.get(address).data)
@@ -330,7 +330,7 @@ def test_feeds_are_atom_with_an_entry_a_meme(site: FlaskClient) -> None:
     assert b"{searchTerms}" in site.get("/opensearch.xml").data
 
 
-def test_markdown_keeps_its_form_and_loses_its_teeth() -> None:
+def test_markdown_keeps_its_structure_and_loses_scripts_and_links() -> None:
     [first, second] = sections(
         f"Before **bold** {HOSTILE}\n\n## Heading\n\n* one\n* two\n\n| a | b |\n|---|---|\n| 1 | 2 |"
     )
@@ -339,7 +339,7 @@ def test_markdown_keeps_its_form_and_loses_its_teeth() -> None:
     assert "<li>one</li>" in second.html and "<td>1</td>" in second.html
 
 
-def test_time_is_said_as_people_say_it() -> None:
+def test_an_age_is_formatted_in_its_largest_unit() -> None:
     now = datetime.now(UTC)
     said = {days: format_age(now - timedelta(days=days, minutes=1)) for days in (0, 1, 8, 45, 800)}
     assert said == {0: "today", 1: "1 day ago", 8: "1 week ago", 45: "1 month ago", 800: "2 years ago"}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.catalogue import Catalogue, Verdict, VerdictKind, database, open_catalogue
+from search.catalogue import Catalogue, Verdict, VerdictKind, open_catalogue
 from search.catalogue.verdicts import settled, standing
 from search.errors import DataFolderError, NotFound, WrongUse
 from search.settings import Settings
@@ -86,23 +86,6 @@ def test_lines_come_in_once_however_often_they_are_put(catalogue: Catalogue, tmp
         assert other.verdicts.put(catalogue.verdicts.all()) == 0
         assert catalogue.verdicts.put(other.verdicts.all()) == 1
         assert other.verdicts.all() == catalogue.verdicts.all() == [mine, theirs]
-
-
-@pytest.mark.parametrize("earlier", [{1, 2}, {1, 2, 3}, {1, 2, 4}])
-def test_data_folders_of_before_get_what_they_miss_whatever_came_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: set[int]
-) -> None:
-    scripts = database._migrations()
-    with monkeypatch.context() as patched:
-        patched.setattr(database, "_migrations", lambda: {number: scripts[number] for number in earlier})
-        open_catalogue(Settings(data=tmp_path)).close()
-    with open_catalogue(Settings(data=tmp_path)) as opened:
-        opened.verdicts.add(VerdictKind.DISTINCT, [A, B])
-        assert opened.pairs.count() == 0
-    with open_catalogue(Settings(data=tmp_path)) as opened:
-        assert opened.verdicts.settled() == {(A, B)}
-        applied = [row["number"] for row in opened._database.rows("SELECT number FROM migrations ORDER BY number")]
-        assert applied == sorted(scripts)
 
 
 KINDS = [VerdictKind.DISTINCT, VerdictKind.KEEP_ALL, VerdictKind.DUPLICATES, VerdictKind.MERGED]
