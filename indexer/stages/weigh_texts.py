@@ -1,4 +1,4 @@
-"""How much each text about a meme counts in search: what others contradict, what is junk, and what the curator says."""
+"""Weights of the texts about a meme, from their agreement, the quality of OCR and the curator's reviews."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from search.meme import Field, Meme, Text, TextKind
 from search.texts.agreement import SourceAgreement, assess_texts, find_contradiction
 from search.texts.claims import claims_of, found_share, letters_of
 
-BADLY_READ = 0.5  # a reading of less quality is listed for another try …
-JUNK = 0.35  # … and one of less is not searched where anything else speaks for its meme
-BATCH = 200  # memes a transaction
+BADLY_READ = 0.5  # OCR of less quality is listed for another try …
+JUNK = 0.35  # … and OCR below this is not searched where its meme has another text
+BATCH = 200  # memes in one transaction
 FIELDS = {
     TextKind.OCR: (Field.OCR,),
     TextKind.SIMPLE: (Field.DESCRIPTION,),
@@ -22,9 +22,9 @@ FIELDS = {
 
 
 def weigh_texts(catalogue: Catalogue, *, encoder: str) -> int:
-    """Weigh the texts of memes whose texts or judgements have changed; return of how many memes.
+    """Weigh the texts of the memes whose texts or reviews have changed; return the number of memes.
 
-    The qualities of their OCR readings are judged anew with them: what descriptions quote may have come since.
+    Rates the quality of their OCR texts again, because new descriptions may quote them.
     """
     waiting = catalogue.texts.unweighed()
     for start in range(0, len(waiting), BATCH):
@@ -35,30 +35,30 @@ def weigh_texts(catalogue: Catalogue, *, encoder: str) -> int:
 
 
 def weigh_meme(catalogue: Catalogue, meme: Meme, *, encoder: str) -> None:
-    """Weigh the texts of one meme, within the surrounding transaction."""
-    heard = assess_texts(catalogue, meme, encoder=encoder)
-    disputed = find_contradiction(heard) is not None
-    catalogue.texts.put_weights(meme.id, weights_of(catalogue, heard), disputed=disputed)
+    """Weigh the texts of one meme; the caller has a transaction open."""
+    agreement = assess_texts(catalogue, meme, encoder=encoder)
+    disputed = find_contradiction(agreement) is not None
+    catalogue.texts.put_weights(meme.id, weights_of(catalogue, agreement), disputed=disputed)
 
 
-def weights_of(catalogue: Catalogue, heard: SourceAgreement) -> dict[tuple[Field, str], float]:
-    """Return what each of a meme's texts weighs, 0 to 1, by field and source; keep its readings' qualities."""
-    meme, texts, said = heard.meme, heard.texts, heard.judged
-    speaking = [at for at, one in enumerate(said) if one is not TextReview.WRONG]
+def weights_of(catalogue: Catalogue, agreement: SourceAgreement) -> dict[tuple[Field, str], float]:
+    """Return the weight of each of a meme's texts, 0 to 1, by field and source; store the quality of its OCR texts."""
+    meme, texts, reviews = agreement.meme, agreement.texts, agreement.reviews
+    compared = [at for at, one in enumerate(reviews) if one is not TextReview.WRONG]
     weights = dict.fromkeys(range(len(texts)), 0.0)
-    for at, witness in enumerate(heard.witnesses):
-        if witness is not None:
-            weights[at] = 1.0 if said[at] is TextReview.RIGHT else witness.weight
-    qualities = _qualities(catalogue, meme, [texts[at] for at in speaking])
-    for at in speaking:
-        others = any(weights[other] > 0 and texts[other].source != texts[at].source for other in speaking)
-        if said[at] is TextReview.OPEN and others and qualities.get(_key(texts[at]), 1.0) < JUNK:
+    for at, reliability in enumerate(agreement.reliabilities):
+        if reliability is not None:
+            weights[at] = 1.0 if reviews[at] is TextReview.RIGHT else reliability.weight
+    qualities = _qualities(catalogue, meme, [texts[at] for at in compared])
+    for at in compared:
+        others = any(weights[other] > 0 and texts[other].source != texts[at].source for other in compared)
+        if reviews[at] is TextReview.OPEN and others and qualities.get(_key(texts[at]), 1.0) < JUNK:
             weights[at] = 0.0
     return {(field, texts[at].source): weight for at, weight in weights.items() for field in FIELDS[texts[at].kind]}
 
 
 def _qualities(catalogue: Catalogue, meme: Meme, texts: Sequence[Text]) -> dict[tuple[TextKind, str], float]:
-    """Return the qualities of a meme's OCR readings, 0 to 1, keeping those that have changed."""
+    """Return the quality of a meme's OCR texts, 0 to 1, and store those that have changed."""
     quoted = [claims_of(text.body).quoted for text in texts if text.kind in (TextKind.SIMPLE, TextKind.DETAILED)]
     found = {}
     for reading in catalogue.texts.ocr_readings(meme.content_hash):
@@ -70,9 +70,9 @@ def _qualities(catalogue: Catalogue, meme: Meme, texts: Sequence[Text]) -> dict[
 
 
 def reading_quality(reading: ReadingRecord, quoted: Sequence[tuple[str, ...]]) -> float:
-    """Return how good a reading is in 0 to 1: the engine's confidence, known words and what descriptions quote of it.
+    """Return the quality of an OCR text, 0 to 1, from the engine's confidence, known words and quotes in descriptions.
 
-    `quoted` are the quotes of each description; the one that agrees best counts, as much as the reading's own look.
+    `quoted` has the quotes of each description; the best agreement counts half, the text's own quality the other half.
     """
     boxes: Sequence[Any] = reading.boxes or ()
     lines = [Line(text, confidence, box) for text, confidence, box in boxes]

@@ -1,1 +1,7 @@
-"""Texts cut into passages, claims extracted from them, and where the texts of a meme disagree."""
+"""Texts about memes: splitting into passages, claim extraction, and agreement between sources."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,7 +1,7 @@
-"""Several texts about one meme as witnesses: who is supported by the others, and who contradicts them.
+"""Agreement between the texts of a meme from several sources, and how reliable each text is.
 
-Two texts support each other as far as one quotes what the other says or quotes, and as far as they mean the same. A
-witness's support is what the others give it, each counted by its own support, so that two who agree outvote a third.
+Two texts agree as far as one quotes what the other says or quotes, and as far as their embeddings are alike. A text's
+support is its mean agreement with the others, each weighted by its own support: two that agree outvote a third.
 Constants were tuned on one half of cm50 with texts planted among those of other memes (benchmarks/agreement.py).
 """
 
@@ -15,27 +15,28 @@ from numpy.typing import NDArray
 
 from search.catalogue import Catalogue, TextReview
 from search.catalogue.database import text_hash
+from search.encoders.base import unit_rows
 from search.meme import Field, Meme, Text, TextKind
 from search.texts.claims import Claims, claims_of, conflicts, disputed_spans, found_share
 
-# Cosines of two descriptions by MiniLM: on cm50 .13 to .45 of different pictures, .6 and more of one. A description
-# that quotes the caption and one that does not are less alike, so little is asked.
+# Cosines of two descriptions by MiniLM: on cm50 .13 to .45 for different pictures, .6 and more for one picture. A
+# description that quotes the caption is less like one that does not, so the threshold is low.
 LEAST_COSINE = 0.15
 MOST_COSINE = 0.5
-CONFLICT_COSTS = 0.2  # a conflict in a detail, of the support of 1 that two like texts give each other
+CONFLICT_COSTS = 0.2  # taken off the agreement (0 to 1) of two texts for each detail in which they conflict
 ROUNDS = 8
-# Where support counts half, and how sharply. On cm50 anything from .5 to .75 does (F1 .98 to .99); its two descriptions
-# are by one model, and more alike than those of several models.
+# The support at which a text weighs half, and the slope there. On cm50 anything from .5 to .75 does (F1 .98 to .99);
+# its two descriptions are by one model, and more alike than those of several models.
 HALF = 0.6
 SHARPNESS = 12.0
-LEAST_WEIGHT = 0.5  # a text that weighs less is shown and not searched: others speak for its meme
+LEAST_WEIGHT = 0.5  # a text with less weight is shown but not searched: its meme has better ones
 
 
 @dataclass(frozen=True)
 class TextReliability:
-    """A text, the support (0 to 1) that the others give it, the weight that follows, and what speaks against it.
+    """A text, its support by the other texts (0 to 1), the weight that follows (0 to 1), and reasons against it.
 
-    `weight` is 1 for the best supported of a meme's texts; alone, a text is supported by definition.
+    The best supported text of a meme has a weight of 1. A text without others to compare has full support.
     """
 
     text: Text
@@ -46,25 +47,30 @@ class TextReliability:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """A meme whose texts contradict each other, the least supported first."""
+    """A meme whose texts contradict each other; `reliabilities` has the least supported text first."""
 
     meme: Meme
-    witnesses: tuple[TextReliability, ...]
+    reliabilities: tuple[TextReliability, ...]
 
 
 def text_weights(texts: Sequence[Text], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return how much each of a meme's texts should count ([n] float64, 0 to 1, the best supported 1).
+    """Return the weight of each of a meme's texts ([n] float64, 0 to 1; the best supported has 1).
 
-    `vectors` are the texts' embeddings, [n, d] float32, rows of length 1; a row of zeros where there is none. Raises
-    ValueError when they are not one for each text.
+    `vectors` are the texts' embeddings, [n, d] float32 with rows of length 1; a row of zeros stands for no embedding.
+    Raises ValueError when there is not one row for each text.
+
+    >>> from search.meme import Text, TextKind
+    >>> texts = [Text(TextKind.SIMPLE, source, "a cat") for source in ("model-a", "model-b")]
+    >>> text_weights([*texts, Text(TextKind.SIMPLE, "model-c", "two dogs")], np.eye(3, dtype=np.float32)[[0, 0, 1]]).round(2)
+    array([1., 1., 0.])
     """
-    return np.array([witness.weight for witness in rate_texts(texts, vectors)])
+    return np.array([reliability.weight for reliability in rate_texts(texts, vectors)])
 
 
 def rate_texts(texts: Sequence[Text], vectors: NDArray[np.float32]) -> tuple[TextReliability, ...]:
-    """Return a meme's texts as witnesses, in the order given; `vectors` as for `agreement`."""
+    """Return the reliability of each of a meme's texts, in the order given; `vectors` as for `text_weights`."""
     if vectors.ndim != 2 or len(vectors) != len(texts):
-        raise ValueError(f"{len(texts)} texts want as many vectors, not {vectors.shape}")
+        raise ValueError(f"vectors of shape {vectors.shape} do not fit {len(texts)} texts")
     claims = [claims_of(text.body, is_ocr=text.kind is TextKind.OCR) for text in texts]
     pairs = _supports(texts, claims, vectors)
     support = _consensus(pairs)
@@ -83,36 +89,38 @@ def rate_texts(texts: Sequence[Text], vectors: NDArray[np.float32]) -> tuple[Tex
 
 @dataclass(frozen=True)
 class SourceAgreement:
-    """A meme's texts, what the curator says of each, and each as a witness; None for one that is known to be wrong."""
+    """A meme's texts, the curator's review of each, and the reliability of each (None for one reviewed as wrong)."""
 
     meme: Meme
     texts: tuple[Text, ...]
-    judged: tuple[TextReview, ...]
-    witnesses: tuple[TextReliability | None, ...]
+    reviews: tuple[TextReview, ...]
+    reliabilities: tuple[TextReliability | None, ...]
 
 
 def assess_texts(catalogue: Catalogue, meme: Meme, *, encoder: str) -> SourceAgreement:
-    """Return a meme's texts heard against each other; who is known to be wrong speaks no more."""
+    """Return the agreement of a meme's texts; those that the curator reviewed as wrong are not compared."""
     texts, vectors = texts_with_vectors(catalogue, meme, encoder=encoder)
     known = catalogue.text_reviews.of(meme.content_hash)
-    judged = tuple(known.get((text.kind, text.source, text_hash(text.body)), TextReview.OPEN) for text in texts)
-    speaking = [at for at, one in enumerate(judged) if one is not TextReview.WRONG]
-    found = dict(zip(speaking, rate_texts([texts[at] for at in speaking], vectors[speaking]), strict=True))
-    return SourceAgreement(meme, tuple(texts), judged, tuple(found.get(at) for at in range(len(texts))))
+    reviews = tuple(known.get((text.kind, text.source, text_hash(text.body)), TextReview.OPEN) for text in texts)
+    compared = [at for at, one in enumerate(reviews) if one is not TextReview.WRONG]
+    found = dict(zip(compared, rate_texts([texts[at] for at in compared], vectors[compared]), strict=True))
+    return SourceAgreement(meme, tuple(texts), reviews, tuple(found.get(at) for at in range(len(texts))))
 
 
-def find_contradiction(heard: SourceAgreement, *, details: bool = False) -> Contradiction | None:
-    """Return the contradiction among a meme's texts, or None; who is known to be right is not asked about again.
+def find_contradiction(agreement: SourceAgreement, *, details: bool = False) -> Contradiction | None:
+    """Return the contradiction among a meme's texts, or None; texts that the curator reviewed as right do not count.
 
-    With `details`, also where texts that agree as a whole exclude each other in a colour, a number or a denial.
+    With `details`, texts that agree as a whole but conflict in a colour, a number or a denial count too.
     """
-    speaking = [one for one in heard.witnesses if one is not None]
+    compared = [one for one in agreement.reliabilities if one is not None]
     asked = [
-        one for one, said in zip(heard.witnesses, heard.judged, strict=True) if one and said is not TextReview.RIGHT
+        one
+        for one, said in zip(agreement.reliabilities, agreement.reviews, strict=True)
+        if one and said is not TextReview.RIGHT
     ]
-    if not any(is_contradicted(witness) or (details and witness.reasons) for witness in asked):
+    if not any(is_contradicted(reliability) or (details and reliability.reasons) for reliability in asked):
         return None
-    return Contradiction(heard.meme, tuple(sorted(speaking, key=lambda one: (one.support, one.text.source))))
+    return Contradiction(agreement.meme, tuple(sorted(compared, key=lambda one: (one.support, one.text.source))))
 
 
 def find_contradictions(
@@ -120,8 +128,11 @@ def find_contradictions(
 ) -> Iterator[Contradiction]:
     """Yield the present memes with a text that the others contradict, newest first; `encoder` embedded the texts.
 
-    Only those are heard whose texts disagreed when they were weighed, or have changed since; with `details` all are,
-    for texts that exclude each other in a detail. `after` is the id of the meme after which to begin.
+    Compares only the memes whose texts disagreed at the last weighing or have changed since; with `details` all memes,
+    for conflicts in details. `after` is the id of the meme after which to start.
+
+    >>> list(find_contradictions(workspace.catalogue, encoder=encoder.name))
+    []
     """
     asked_of = catalogue.memes.freshest(catalogue.memes.count()) if details else catalogue.texts.disputed(after=after)
     for meme in asked_of:
@@ -130,18 +141,18 @@ def find_contradictions(
             yield found
 
 
-def disputed_spans_in(found: Contradiction, witness: TextReliability) -> list[tuple[int, int]]:
-    """Return where one of a contradiction's texts says what another excludes, as (start, end) in letters.
+def disputed_spans_in(found: Contradiction, reliability: TextReliability) -> list[tuple[int, int]]:
+    """Return the spans of a text that conflict with another of the contradiction, as (start, end) character positions.
 
-    Texts that support each other well are compared only with those that are contradicted, which are compared with all.
+    A contradicted text is compared with all others, the other texts only with contradicted ones.
     """
-    ocr = witness.text.kind is TextKind.OCR
+    ocr = reliability.text.kind is TextKind.OCR
     spans = [
         span
-        for other in found.witnesses
-        if other is not witness and (is_contradicted(witness) or is_contradicted(other))
+        for other in found.reliabilities
+        if other is not reliability and (is_contradicted(reliability) or is_contradicted(other))
         for span in disputed_spans(
-            witness.text.body, other.text.body, is_ocr=ocr, other_is_ocr=other.text.kind is TextKind.OCR
+            reliability.text.body, other.text.body, is_ocr=ocr, other_is_ocr=other.text.kind is TextKind.OCR
         )
     ]
     joined: list[tuple[int, int]] = []
@@ -153,19 +164,19 @@ def disputed_spans_in(found: Contradiction, witness: TextReliability) -> list[tu
     return joined
 
 
-def is_contradicted(witness: TextReliability) -> bool:
-    """Return whether the others leave a text without support."""
-    return bool(witness.support < HALF)
+def is_contradicted(reliability: TextReliability) -> bool:
+    """Return whether the other texts contradict this one: its support is below HALF."""
+    return bool(reliability.support < HALF)
 
 
 def texts_with_vectors(catalogue: Catalogue, meme: Meme, *, encoder: str) -> tuple[list[Text], NDArray[np.float32]]:
-    """Return a meme's descriptions and OCR texts, and their embeddings ([n, d] float32, zeros for none)."""
+    """Return a meme's descriptions and OCR texts, and their embeddings ([n, d] float32, zeros where there is none)."""
     texts = [text for text in catalogue.texts.of(meme) if text.body.strip() and text.kind is not TextKind.OTHER]
     passages = [row for row in catalogue.texts.passages_of([meme.id])]
     known = catalogue.embeddings.get(encoder, [row.input_hash for row in passages])
     vectors = np.zeros((len(texts), catalogue.embeddings.dimensions(encoder) or 1), np.float32)
     for at, text in enumerate(texts):
-        # What an essay sees, not what it makes of it: its lenses resemble those of other essays.
+        # Of an analysis, the part on what is seen: its interpretation resembles that of other memes' analyses.
         fields = {TextKind.SIMPLE: (Field.DESCRIPTION,), TextKind.DETAILED: (Field.VISUAL, Field.ANALYSIS)}
         for field in fields.get(text.kind, ()):
             rows = [
@@ -174,14 +185,13 @@ def texts_with_vectors(catalogue: Catalogue, meme: Meme, *, encoder: str) -> tup
                 if (row.passage.field, row.passage.source) == (field, text.source) and row.input_hash in known
             ]
             if rows:
-                mean = np.mean(rows, axis=0)
-                vectors[at] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+                vectors[at] = unit_rows(np.mean(rows, axis=0)[None])[0]
                 break
     return texts, vectors
 
 
 def _supports(texts: Sequence[Text], claims: Sequence[Claims], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return how far text j supports text i, [n, n], 0 to 1; NaN on the diagonal and where they cannot be compared."""
+    """Return the agreement of each pair of texts, [n, n], 0 to 1; NaN on the diagonal and for texts not comparable."""
     count = len(texts)
     pairs = np.full((count, count), np.nan)
     for i in range(count):
@@ -195,7 +205,7 @@ def _supports(texts: Sequence[Text], claims: Sequence[Claims], vectors: NDArray[
                 cosine = float(vectors[i] @ vectors[j])
                 parts.append(float(np.clip((cosine - LEAST_COSINE) / (MOST_COSINE - LEAST_COSINE), 0, 1)))
             if parts:
-                # Quotes that differ are a contradiction, whatever else is alike: memes of one template look the same.
+                # Quotes that differ are a contradiction whatever else agrees: memes of one template look the same.
                 supported = min(parts) if len(parts) == 1 else 0.5 * min(parts) + 0.5 * sum(parts) / len(parts)
                 if described:
                     supported -= CONFLICT_COSTS * len(conflicts(claims[i], claims[j]))
@@ -204,9 +214,9 @@ def _supports(texts: Sequence[Text], claims: Sequence[Claims], vectors: NDArray[
 
 
 def _quotes_agree(one: Claims, other: Claims) -> float | None:
-    """Return how far two texts quote the same, None where one quotes nothing: a describer need not.
+    """Return the share of quotes that two texts have in common, None where one quotes nothing.
 
-    The better of both directions counts, because one may quote a part only.
+    The larger of both directions, because one text may quote only a part.
     """
     shares = [found_share(one.quoted, other.letters), found_share(other.quoted, one.letters)]
     known = [share for share in shares if share is not None]
@@ -214,7 +224,7 @@ def _quotes_agree(one: Claims, other: Claims) -> float | None:
 
 
 def _consensus(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each text's support, [n]: what the others give it, weighed by their own; 1 where nobody can say."""
+    """Return each text's support, [n]: its mean agreement, weighted by the others' support; 1 without others."""
     count = len(pairs)
     support = np.ones(count)
     comparable = ~np.isnan(pairs)
@@ -234,7 +244,7 @@ def _reasons(
     pairs: NDArray[np.float64],
     support: NDArray[np.float64],
 ) -> tuple[str, ...]:
-    """Return in sentences what better supported texts hold against one."""
+    """Return sentences on where better supported texts disagree with one."""
     said: list[str] = []
     for other in sorted(range(len(texts)), key=lambda one: -support[one]):
         if other == at or np.isnan(pairs[at, other]) or support[other] < support[at]:

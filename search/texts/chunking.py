@@ -1,4 +1,4 @@
-"""Texts cut into passages that an encoder reads whole, each under the field that it speaks for."""
+"""Chunking: texts split into passages that a text encoder reads whole, each with the field that it belongs to."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from search.meme import Field, Passage, Text, TextKind
 
-SPLITTER = "passages-2"  # another name cuts everything again
-# MiniLM reads 256 tokens, two of which stand around the text. English fills them with about 190 words.
+SPLITTER = "passages-2"  # a new name splits every text again
+# MiniLM reads 256 tokens, two of which enclose the text. That is about 190 words of English.
 MAX_WORDS = 150
 MAX_TOKENS = 250  # by `token_upper_bound`
 NAME_SOURCE = "name"
@@ -61,7 +61,15 @@ _COSTS = re.compile(r"(?P<word>[A-Za-z]+)|(?P<digits>\d+)|(?P<hangul>[\uac00-\ud
 
 
 def split_passages(path: str, *, category: str, texts: Iterable[Text]) -> tuple[Passage, ...]:
-    """Return what is known of a meme in pieces that an encoder of 256 tokens reads whole."""
+    """Return a meme's name and texts as passages that an encoder of 256 tokens reads whole.
+
+    >>> from search.meme import Text, TextKind
+    >>> text = Text(TextKind.OCR, "rapidocr", "this is\\nfine")
+    >>> for passage in split_passages("Dogs/burning_room.png", category="Dogs", texts=[text]):
+    ...     print(passage.field.value, passage.source, passage.body)
+    name name Dogs: burning room
+    ocr rapidocr this is fine
+    """
     passages = [Passage(Field.NAME, NAME_SOURCE, readable_name(path, category=category))]
     for text in texts:
         if text.kind is TextKind.OCR:
@@ -86,7 +94,7 @@ def readable_name(path: str, *, category: str) -> str:
 
 
 def _detailed(text: Text) -> Iterator[Passage]:
-    """Yield the passages of an essay, section by section; what stands below a visual heading is visual too."""
+    """Yield the passages of a detailed description, section by section; sections below a visual heading are visual."""
     body = _without_courtesies(text.body)
     headings = list(_HEADING.finditer(body)) or list(_RUN_IN.finditer(body))
     before = body[: headings[0].start()] if headings else body
@@ -116,7 +124,7 @@ def _without_courtesies(body: str) -> str:
 
 
 def strip_markdown(markdown: str) -> str:
-    """Return Markdown without its marks."""
+    """Return Markdown without its markup."""
     return _MARKUP.sub("", _LINK.sub(r"\1", markdown)).strip()
 
 
@@ -125,7 +133,7 @@ def _passages(field: Field, source: str, heading: str, body: str) -> list[Passag
 
 
 def split_to_fit(text: str) -> list[str]:
-    """Return a text cut at the ends of sentences into pieces that fit, as few as that allows."""
+    """Return a text split at the ends of sentences into as few pieces as fit the encoder."""
     found: list[str] = []
     current: list[str] = []
     for sentence in _sentences(text):
@@ -139,7 +147,7 @@ def split_to_fit(text: str) -> list[str]:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """Yield sentences; one that does not fit is cut between words, and a word that does not, between letters."""
+    """Yield sentences; one that is too long is split between words, and a word that is too long between letters."""
     for sentence in _SENTENCE_END.split(text):
         words = sentence.split()
         if not words:
@@ -158,7 +166,7 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _letters(word: str) -> list[str]:
-    """Return a word in parts that fit, whole when it does."""
+    """Return a word in parts that fit, as one part when it fits."""
     room = MAX_TOKENS // 2  # no letter costs more than two tokens
     return [word] if _fits([word]) else [word[start : start + room] for start in range(0, len(word), room)]
 
@@ -169,7 +177,11 @@ def _fits(parts: Sequence[str]) -> bool:
 
 
 def token_upper_bound(text: str) -> int:
-    """Return how many of MiniLM's tokens a text in any script has at most; letters in random order may have more."""
+    """Return an upper bound of MiniLM's tokens in a text of any script; letters in random order may have more.
+
+    >>> token_upper_bound("one does not simply")
+    6
+    """
     tokens = 0.0
     for found in _COSTS.finditer(text):
         match found.lastgroup:

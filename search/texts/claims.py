@@ -1,4 +1,4 @@
-"""What a description claims that another text can contradict: words it quotes, colours, numbers, what is not there."""
+"""Claim extraction: what a description says that another text can contradict: quotes, colours, numbers, denials."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NUMBERS: Mapping[str, str] = MappingProxyType(
 )
 _SAME_COLOUR = MappingProxyType({"gray": "grey", "blonde": "blond"})
 _COLOUR_VALUES: Mapping[str, str] = MappingProxyType({colour: _SAME_COLOUR.get(colour, colour) for colour in COLOURS})
-# Words between a colour or a number and what it is said of; and words that nothing is said of.
+# Words that may stand between a colour or number and its noun; and words that are no noun.
 _BETWEEN = _words(
     "large small big little tall short long young old older elderly male female cartoon animated bright dark light "
     "pale deep plain solid striped wide different separate other additional identical similar anthropomorphic and"
@@ -54,7 +54,7 @@ _NOT_DENIED = _NO_NOUN | _words(
 
 _MARK = re.compile(r'["“”«»„]')
 _QUOTE = re.compile(r'“[^”]+”|«[^»]+»|„[^“”]+[“”]|"[^"]*"')
-# What a meme says is announced; a film's title in quotation marks is not.
+# These words announce a quote of the meme's text; nothing announces a film's title in quotation marks.
 _ANNOUNCED = re.compile(
     r"\b(?:text|read|say|said|caption|label|word|writ|sign|quot|speech|bubble|dialog|tweet|post|comment|message|phrase|"
     r"overlay|line|stat|headline|ask|exclaim|shout|repl|respond)",
@@ -76,18 +76,23 @@ ALIKE = 72.0  # of 100; chunks of memes of one template stay below, an engine's 
 
 @dataclass(frozen=True)
 class Claims:
-    """What a text claims: its quotes, what colours and how many it says of which nouns, and what it denies."""
+    """The claims of a text: its quotes, the colours and numbers of its nouns, and the words that it denies."""
 
     quoted: tuple[str, ...]
     colours: Mapping[str, frozenset[str]]
     numbers: Mapping[str, frozenset[str]]
     denied: frozenset[str]
-    asserted: frozenset[str]  # every word that is not denied
-    letters: str  # of the whole text, small and without anything between them
+    asserted: frozenset[str]  # all words that it does not deny
+    letters: str  # all letters and digits of the text, lower case
 
 
 def claims_of(text: str, *, is_ocr: bool = False) -> Claims:
-    """Return what a text claims; of an OCR text every word is a quote, and nothing else is claimed."""
+    """Return the claims of a text; an OCR text claims nothing but that its words stand there.
+
+    >>> claims = claims_of("Two brown dogs sleep. There is no sandwich.")
+    >>> claims.numbers, claims.colours, sorted(claims.denied)
+    ({'dog': frozenset({'2'})}, {'dog': frozenset({'brown'})}, ['sandwich'])
+    """
     if is_ocr:
         return Claims((text,), {}, {}, frozenset(), frozenset(), letters_of(text))
     quoted = tuple(quotes(text))
@@ -105,16 +110,16 @@ def claims_of(text: str, *, is_ocr: bool = False) -> Claims:
 
 
 def _spoken(text: str, quoted: tuple[str, ...]) -> str:
-    """Return a text in small letters with blanks for what it quotes, each word in its place.
+    """Return a text in lower case with its quotes blanked out, every word at its position.
 
-    What the meme says is not what the describer says: "NO CAT IS BLUE" denies nothing.
+    A quoted "NO CAT IS BLUE" is said by the meme, not by the description, and denies nothing.
     """
     said = _TEXT_HEADING.sub(_blank, text)
     for quote in quoted:
         said = said.replace(quote, " " * len(quote))
     said = _QUOTE.sub(_blank, said)
     small = said.lower()
-    return small if len(small) == len(said) else said  # İ is two letters when small
+    return small if len(small) == len(said) else said  # İ has two letters in lower case
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -122,10 +127,13 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def disputed_spans(text: str, other: str, *, is_ocr: bool = False, other_is_ocr: bool = False) -> list[tuple[int, int]]:
-    """Return where a text says what another excludes, as (start, end) in letters, in order, none touching another.
+    """Return the spans of a text that another text contradicts, as (start, end) character positions, in order.
 
-    Quotes of which the other holds nothing, where both quote, a few words at a time; and, between descriptions,
-    colours, numbers and denials that exclude each other.
+    Where both texts quote, a span is a few quoted words of which the other has none. Between descriptions, a span is
+    also a colour, number or denial that the other excludes. Spans do not touch each other.
+
+    >>> disputed_spans("A brown dog sleeps.", "A black dog sleeps.")
+    [(2, 11)]
     """
     ours, theirs = claims_of(text, is_ocr=is_ocr), claims_of(other, is_ocr=other_is_ocr)
     found = list(_quoted_elsewhere(text, ours, theirs)) if theirs.quoted else []
@@ -141,7 +149,7 @@ def disputed_spans(text: str, other: str, *, is_ocr: bool = False, other_is_ocr:
 
 
 def _quoted_elsewhere(text: str, ours: Claims, theirs: Claims) -> Iterator[tuple[int, int]]:
-    """Yield where the chunks of a text's quotes stand that another text does not hold."""
+    """Yield the spans of a text's quotes, a few words at a time, that another text does not contain."""
     for quote in ours.quoted:
         place = text.find(quote)
         words = list(_WORD.finditer(quote))
@@ -152,7 +160,7 @@ def _quoted_elsewhere(text: str, ours: Claims, theirs: Claims) -> Iterator[tuple
 
 
 def _excluded(said: str, ours: Claims, theirs: Claims) -> Iterator[tuple[int, int]]:
-    """Yield where a description says a colour, a number or a denial that another excludes."""
+    """Yield the spans of colours, numbers and denials in a description that another description excludes."""
     words = list(_WORD.finditer(said))
     spelled = [word[0].lower() for word in words]
     for values, mine, other in (
@@ -171,25 +179,25 @@ def _excluded(said: str, ours: Claims, theirs: Claims) -> Iterator[tuple[int, in
 
 
 def quotes(text: str) -> Iterator[str]:
-    """Yield what a description quotes: between quotation marks, or under a heading that names the text."""
+    """Yield the quotes of a description: text in quotation marks, or under a heading that announces the meme's text."""
     for section in _TEXT_HEADING.finditer(text):
         yield section["body"]
     for paragraph in re.split(r"\n\s*\n", _TEXT_HEADING.sub("\n\n", text)):
         marks = [match.start() for match in _MARK.finditer(paragraph)]
         for before, mark in pairwise([-1, *marks]):
-            # Quotes stand within quotes without looking different: from the first that is announced to the last mark.
+            # Quotes are nested without different marks, so all from the first announced one to the last mark is quoted.
             if _ANNOUNCED.search(paragraph[max(before + 1, mark - _ANNOUNCED_WITHIN) : mark]):
                 yield paragraph[mark : marks[-1]]
                 break
 
 
 def letters_of(text: str) -> str:
-    """Return a text's letters and digits, small."""
+    """Return a text's letters and digits in lower case."""
     return "".join(filter(str.isalnum, text.lower()))
 
 
 def found_share(quoted: tuple[str, ...], letters: str) -> float | None:
-    """Return what share of quotes, by letters, another text holds, give or take misread ones; None without quotes."""
+    """Return the share of quoted letters that another text contains, allowing for OCR errors; None without quotes."""
     total = found = 0
     for quote in quoted:
         words = [match[0] for match in _WORD.finditer(quote)]
@@ -198,14 +206,14 @@ def found_share(quoted: tuple[str, ...], letters: str) -> float | None:
             if len(chunk) < CHUNK_LETTERS:
                 continue
             total += len(chunk)
-            # Longer than what it is looked for in, a chunk would be found by a piece of itself.
+            # `partial_ratio` would find a chunk that is longer than the text by a part of itself.
             if len(letters) >= 0.8 * len(chunk) and fuzz.partial_ratio(chunk, letters, score_cutoff=ALIKE):
                 found += len(chunk)
     return found / total if total else None
 
 
 def conflicts(one: Claims, other: Claims) -> tuple[str, ...]:
-    """Return in words where two descriptions exclude each other, what the first says being first."""
+    """Return phrases on where two descriptions exclude each other; each begins with what the first one says."""
     found = []
     for ours, theirs in ((one.colours, other.colours), (one.numbers, other.numbers)):
         for noun in sorted(ours.keys() & theirs.keys()):
@@ -221,7 +229,7 @@ def _listed(words: frozenset[str]) -> str:
 
 
 def _said_of(words: list[str], values: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    """Return, by noun, which of the values are said of it: in "two young men", two of men."""
+    """Return the values that words give to each noun: "two young men" gives two to man."""
     found: dict[str, set[str]] = {}
     for at, _, noun in _nouns(words, values):
         found.setdefault(noun, set()).add(values[words[at]])
@@ -229,7 +237,7 @@ def _said_of(words: list[str], values: Mapping[str, str]) -> dict[str, frozenset
 
 
 def _nouns(words: list[str], values: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
-    """Yield where a value stands among small words, where the noun that it is said of stands, and the noun."""
+    """Yield (position of a value, position of its noun, noun in the singular) for each value among lower-case words."""
     for at, word in enumerate(words):
         if word not in values:
             continue

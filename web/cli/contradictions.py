@@ -17,14 +17,14 @@ def contradiction_row(found: Contradiction) -> Row:
         "url": page_url(found.meme),
         "witnesses": [
             {
-                "kind": witness.text.kind.value,
-                "source": witness.text.source,
-                "body": witness.text.body,
-                "support": witness.support,
-                "weight": witness.weight,
-                "reasons": list(witness.reasons),
+                "kind": reliability.text.kind.value,
+                "source": reliability.text.source,
+                "body": reliability.text.body,
+                "support": reliability.support,
+                "weight": reliability.weight,
+                "reasons": list(reliability.reasons),
             }
-            for witness in found.witnesses
+            for reliability in found.reliabilities
         ],
     }
 
@@ -32,9 +32,9 @@ def contradiction_row(found: Contradiction) -> Row:
 def show_contradiction(terminal: Terminal, found: Contradiction) -> None:
     """Write a meme's contradiction: each text with its support and what speaks against it."""
     terminal.out.print(Text(found.meme.path, style="bold"))
-    for witness in found.witnesses:
-        style = "yellow" if is_contradicted(witness) else "dim"
-        named = f"  {witness.support:.2f}  {witness.text.kind.value} by {witness.text.source}"
+    for reliability in found.reliabilities:
+        style = "yellow" if is_contradicted(reliability) else "dim"
+        named = f"  {reliability.support:.2f}  {reliability.text.kind.value} by {reliability.text.source}"
         terminal.out.print(Text(named, style=style))
-        for reason in witness.reasons:
+        for reason in reliability.reasons:
             terminal.out.print(Text(f"        {reason}"))

@@ -86,12 +86,12 @@ def test_a_judged_contradiction_is_not_asked_again_even_after_a_new_index(
 ) -> None:
     rebuild(tiny_settings, catalogue)
     [found] = find_contradictions(catalogue, encoder=HashingTextEncoder.name)
-    assert found.witnesses[0].text.source == "bad"
-    catalogue.text_reviews.put(fine.content_hash, found.witnesses[0].text, TextReview.WRONG)
+    assert found.reliabilities[0].text.source == "bad"
+    catalogue.text_reviews.put(fine.content_hash, found.reliabilities[0].text, TextReview.WRONG)
     (tiny_settings.library / fine.path).rename(tiny_settings.library / "Robots/fine.png")
     index_library(Workspace(tiny_settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
     assert list(find_contradictions(catalogue, encoder=HashingTextEncoder.name)) == []
-    catalogue.text_reviews.put(fine.content_hash, found.witnesses[0].text, TextReview.OPEN)
+    catalogue.text_reviews.put(fine.content_hash, found.reliabilities[0].text, TextReview.OPEN)
     assert [one.meme.path for one in find_contradictions(catalogue, encoder=HashingTextEncoder.name)] == [
         "Robots/fine.png"
     ]

@@ -1,4 +1,4 @@
-"""Witnesses: who stands alone weighs less, whoever the majority believes weighs in full."""
+"""Agreement of texts: one that disagrees with the others weighs less, those that agree have full weight."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def test_descriptions_that_agree_outvote_garbled_ocr() -> None:
 
 def test_of_two_that_contradict_each_other_neither_is_known_to_be_wrong() -> None:
     texts = [simple(FINE, "a"), simple(OTHER, "b")]
-    witnesses = rate_texts(texts, embedded(*texts))
-    assert [witness.weight for witness in witnesses] == [1, 1]
-    assert all(is_contradicted(witness) for witness in witnesses)
+    reliabilities = rate_texts(texts, embedded(*texts))
+    assert [reliability.weight for reliability in reliabilities] == [1, 1]
+    assert all(is_contradicted(reliability) for reliability in reliabilities)
 
 
 def test_texts_without_anything_to_compare_weigh_in_full() -> None:
@@ -90,14 +90,14 @@ def test_the_order_of_the_texts_does_not_matter() -> None:
 
 def test_the_reasons_say_what_better_supported_texts_hold_against_one() -> None:
     texts = [simple(FINE.replace("yellow", "blue"), "a"), simple(FINE, "b"), ocr()]
-    witnesses = rate_texts(texts, embedded(*texts))
-    assert "says blue dog, not yellow, unlike the simple-description by b" in witnesses[0].reasons
+    reliabilities = rate_texts(texts, embedded(*texts))
+    assert "says blue dog, not yellow, unlike the simple-description by b" in reliabilities[0].reasons
     texts = [simple(OTHER, "c"), simple(FINE, "b"), ocr()]
     assert "its words agree with the ocr by rapidocr to 0%" in rate_texts(texts, embedded(*texts))[0].reasons
 
 
 def test_vectors_that_are_not_one_for_each_text_are_refused() -> None:
-    with pytest.raises(ValueError, match="2 texts want as many vectors"):
+    with pytest.raises(ValueError, match="do not fit 2 texts"):
         text_weights([simple(FINE), simple(OTHER)], np.zeros((3, 8), np.float32))
 
 
@@ -116,8 +116,10 @@ def test_the_curator_is_shown_the_memes_whose_texts_contradict_each_other(
     embed_passages(tiny_indexed, encoder, progress=SILENT)
     [found] = find_contradictions(tiny_indexed, encoder=encoder.name)
     assert found.meme.path == "Dogs/fine.png"
-    assert found.witnesses[0].text.source == "bad"
-    assert [witness.support for witness in found.witnesses] == sorted(witness.support for witness in found.witnesses)
+    assert found.reliabilities[0].text.source == "bad"
+    assert [reliability.support for reliability in found.reliabilities] == sorted(
+        reliability.support for reliability in found.reliabilities
+    )
     # The command lists the same.
     places = ["--data", str(tiny_settings.data), "--json"]
     said = CliRunner().invoke(main, ["contradictions", *places], env={"MEMETICA_TEXT_ENCODER": encoder.name})

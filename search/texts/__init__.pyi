@@ -1,0 +1,9 @@
+from .agreement import Contradiction as Contradiction
+from .agreement import SourceAgreement as SourceAgreement
+from .agreement import TextReliability as TextReliability
+from .agreement import find_contradictions as find_contradictions
+from .agreement import text_weights as text_weights
+from .chunking import split_passages as split_passages
+from .claims import Claims as Claims
+from .claims import claims_of as claims_of
+from .claims import disputed_spans as disputed_spans
