@@ -101,7 +101,7 @@ def _rows_reduced(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=256)
 def _reduction(length: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the positions in a row of this length that each of PDQ's 64 numbers is a mean of, and the weights ([64, k]).
+    """Return the positions in a row that each of PDQ's 64 numbers is a mean of, and the weights ([64, k]).
 
     The filter is the mean of the means over a window that the row's ends cut off (the paper's Jarosz filter), the
     decimation takes the middle of each 64th; both are linear, so that weights over a few places do all of it.

@@ -61,7 +61,8 @@ def text_weights(texts: Sequence[Text], vectors: NDArray[np.float32]) -> NDArray
 
     >>> from search.meme import Text, TextKind
     >>> texts = [Text(TextKind.SIMPLE, source, "a cat") for source in ("model-a", "model-b")]
-    >>> text_weights([*texts, Text(TextKind.SIMPLE, "model-c", "two dogs")], np.eye(3, dtype=np.float32)[[0, 0, 1]]).round(2)
+    >>> texts.append(Text(TextKind.SIMPLE, "model-c", "two dogs"))
+    >>> text_weights(texts, np.eye(3, dtype=np.float32)[[0, 0, 1]]).round(2)
     array([1., 1., 0.])
     """
     return np.array([reliability.weight for reliability in rate_texts(texts, vectors)])
