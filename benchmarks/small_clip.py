@@ -20,10 +20,10 @@ from PIL import Image
 
 from benchmarks.data import Library, drawn_library
 from benchmarks.harness import Benchmark, Report, Table
-from demo.nouns import Prop
 from demo.scenes import Scene, draw_scene
-from demo.small_clip.phrases import ATTRIBUTES, UNHEARD, UNSEEN, codes, held_out_scene, training_scene
+from demo.small_clip.phrases import ATTRIBUTES, UNSEEN, UNTRAINED_WORDS, codes, held_out_scene, training_scene
 from demo.small_clip.pool import as_in_a_meme
+from demo.vocabulary import Prop
 from indexer.media.decode import decode
 from search.encoders.clip import Clip, load_clip
 from search.encoders.clip_models import SHIPPED
@@ -66,14 +66,16 @@ def accuracy(
     truth: NDArray[np.int64],
     *,
     name: str,
-    unheard: bool = False,
+    untrained: bool = False,
 ) -> tuple[float, int, int]:
-    """Return the share of pictures whose value of an attribute is told right, among how many values, of how many.
+    """Return the accuracy of an attribute, the number of its values, and the number of pictures.
 
-    Words of the caption are asked with, or, `unheard`, words that no training has seen, where there are some.
+    The query uses the words of the captions or, with `untrained`, words that are not in any training text.
     """
-    values = [value for value in ATTRIBUTES[name] if value is not Prop.NONE and (not unheard or value in UNHEARD)]
-    asked = [UNHEARD[value] if unheard else str(value) for value in values]
+    values = [
+        value for value in ATTRIBUTES[name] if value is not Prop.NONE and (not untrained or value in UNTRAINED_WORDS)
+    ]
+    asked = [UNTRAINED_WORDS[value] if untrained else str(value) for value in values]
     texts = model.encode_text([ASKED[name].format(word) for word in asked])
     places = np.array([list(ATTRIBUTES[name]).index(value) for value in values])
     own = truth[:, list(ATTRIBUTES).index(name)]
@@ -120,11 +122,11 @@ def attributes(model: Clip, bare: list[Image.Image], scenes: list[Scene], report
     table = report.table("attributes", {**columns, "words not in training": ".3f", "chance ": ".3f", "of ": "d"})
     for name in ATTRIBUTES:
         share, values, of = accuracy(model, rows, truth, name=name)
-        unheard: tuple[float | None, float | None, int | None] = (None, None, None)
-        if any(value in UNHEARD for value in ATTRIBUTES[name]):
-            right, count, asked = accuracy(model, rows, truth, name=name, unheard=True)
-            unheard = (right, 1 / count, asked)
-        table.row(name, share, 1 / values, of, *unheard)
+        untrained: tuple[float | None, float | None, int | None] = (None, None, None)
+        if any(value in UNTRAINED_WORDS for value in ATTRIBUTES[name]):
+            right, count, asked = accuracy(model, rows, truth, name=name, untrained=True)
+            untrained = (right, 1 / count, asked)
+        table.row(name, share, 1 / values, of, *untrained)
 
 
 def descriptions(model: Clip, library: Library, report: Report) -> None:

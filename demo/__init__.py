@@ -1,8 +1,8 @@
-"""A library that we drew ourselves: hundreds of memes with all that a real library has, and the truth about each."""
+"""The demo library: hundreds of drawn memes with everything that a real library has, and the truth about each."""
 
+from demo.library import draw_demo
 from demo.plan import EXAMPLE_QUERIES
 from demo.truth import Change, DemoDuplicate, DemoMeme, DemoQuery, DemoTruth, QueryKind
-from demo.writing import draw_demo
 
 __all__ = [
     "EXAMPLE_QUERIES",

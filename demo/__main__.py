@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from demo.writing import draw_demo
+from demo.library import draw_demo
 from search.errors import MemeticaError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from demo.figure import Coat, Figure, round_head, torso
-from demo.nouns import Subject
 from demo.vector import circle, edge, ellipse, group, line, luminance, mixed, path, polygon
+from demo.vocabulary import Subject
 
 
 def animals() -> Mapping[Subject, Callable[[Coat], Figure]]:

@@ -6,7 +6,7 @@ import tomllib
 from importlib.resources import files
 from random import Random
 
-from demo.describing import face_of, kind_of, simple_description, words_of
+from demo.descriptions import face_of, kind_of, simple_description, words_of
 from demo.jokes import Joke
 
 

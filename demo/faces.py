@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from demo.nouns import Expression
 from demo.vector import circle, ellipse, group, line, path
+from demo.vocabulary import Expression
 
 _TEAR = "#6cc4f5"
 

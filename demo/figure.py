@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from demo.nouns import COATS, Colour
 from demo.vector import darker, edge, ellipse, fade, lighter, luminance, mixed, path
+from demo.vocabulary import COATS, Colour
 
 
 @dataclass(frozen=True)

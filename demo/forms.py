@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from demo import charts, scenic, screens, signs
+from demo import charts, scene_memes, screens, signs
 from demo.drawing import Drawing
 from demo.jokes import Form, Joke
 
@@ -15,13 +15,13 @@ def draw_joke(joke: Joke, *, phase: float = 0) -> Drawing:
 
 
 _FORMS: Mapping[Form, Callable[[Joke, float], Drawing]] = {
-    Form.MACRO: scenic.macro,
-    Form.BAR: scenic.bar,
-    Form.VERSUS: scenic.versus,
-    Form.REFUSE: scenic.refuse,
-    Form.LABELS: scenic.labels,
-    Form.COMIC: scenic.comic,
-    Form.LADDER: scenic.ladder,
+    Form.MACRO: scene_memes.macro,
+    Form.BAR: scene_memes.bar,
+    Form.VERSUS: scene_memes.versus,
+    Form.REFUSE: scene_memes.refuse,
+    Form.LABELS: scene_memes.labels,
+    Form.COMIC: scene_memes.comic,
+    Form.LADDER: scene_memes.ladder,
     Form.BARS: charts.bars,
     Form.PIE: charts.pie,
     Form.LINE: charts.curve,

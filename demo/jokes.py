@@ -10,8 +10,8 @@ from enum import StrEnum
 from importlib.resources import files
 from zlib import crc32
 
-from demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
 from demo.scenes import Scene
+from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
 
 
 class Form(StrEnum):

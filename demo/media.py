@@ -16,8 +16,8 @@ from PIL import Image, ImageOps
 
 from demo.drawing import rendered, scaled
 from demo.forms import draw_joke
-from demo.outlines import svg_file
 from demo.plan import Planned
+from demo.svg_text import svg_file
 from demo.truth import Change
 
 _FRAME_MS = 90

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from demo.nouns import Place, Sky
 from demo.vector import box, circle, darker, fade, glow, group, lighter, line, path, polygon
+from demo.vocabulary import Place, Sky
 
 
 def outdoors(place: Place, kind: Sky, random: Random) -> str:

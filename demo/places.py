@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
-from demo.nouns import Place, Sky
 from demo.outdoors import outdoors
 from demo.rooms import room
 from demo.skies import falling, sky, stars, tint
 from demo.vector import box, circle, ellipse, fade, glow, group, line, path, polygon
+from demo.vocabulary import Place, Sky
 
 INDOORS = (
     Place.OFFICE,

@@ -1,4 +1,4 @@
-"""What a demo library will hold, decided before anything is drawn: names, dates, texts, formats, copies."""
+"""The plan of a demo library, made before anything is drawn: names, dates, texts, formats, copies."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from random import Random
 
 from PIL import features
 
-from demo.describing import misread, simple_description, words_of
+from demo.descriptions import misread, simple_description, words_of
 from demo.essays import detailed_analysis
 from demo.jokes import Form, Joke, read_bank
-from demo.moments import random_jokes
-from demo.nouns import Action
+from demo.random_jokes import random_jokes
 from demo.truth import Change, DemoDuplicate, DemoMeme, DemoTruth
+from demo.vocabulary import Action
 
-# One that describes, one that quotes, one that means: each has its answer in every demo of the usual size.
+# One describes a picture, one quotes a caption, one says a meaning: each has an answer in every demo of the usual size.
 EXAMPLE_QUERIES: tuple[str, str, str] = (
     "white bear with a scarf dancing in the snow at night",
     "it works on my machine",
@@ -51,7 +51,7 @@ _MOVING = (
 
 @dataclass(frozen=True)
 class Planned:
-    """One meme to be drawn: the joke, what will be true of it, and how its file is coded."""
+    """One meme to be drawn: the joke, the truth about it, and how its file is encoded."""
 
     joke: Joke
     meme: DemoMeme
@@ -61,7 +61,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that will be drawn, and the truth about it."""
+    """Everything to be drawn, and the truth about it."""
 
     planned: tuple[Planned, ...]
     truth: DemoTruth
@@ -86,7 +86,7 @@ def plan_demo(*, memes: int, seed: int, now: datetime) -> Plan:
 
 
 def _chosen(memes: int, random: Random) -> list[Joke]:
-    """Return jokes from each category in turn, first those that others share a picture with; then random ones."""
+    """Return jokes from each category in turn, first those that share a picture with others; then random ones."""
     waiting: dict[str, list[Joke]] = defaultdict(list)
     for joke in read_bank():
         waiting[joke.category].append(joke)
@@ -109,7 +109,7 @@ def _dates(count: int, random: Random, now: datetime) -> list[datetime]:
 
 
 def _moving(jokes: Sequence[Joke], random: Random) -> dict[int, str]:
-    """Return which jokes move, and the ending of their files."""
+    """Return the indices of the jokes that are animated, with the suffix of each file."""
     can = [
         k for k, joke in enumerate(jokes) if joke.form in (Form.MACRO, Form.BAR) and joke.scenes[0].action in _MOVING
     ]
@@ -124,7 +124,7 @@ def _moving(jokes: Sequence[Joke], random: Random) -> dict[int, str]:
 
 
 def _vector(jokes: Sequence[Joke]) -> int:
-    """Return which joke is kept as SVG: a sign if there is one."""
+    """Return the index of the joke that is saved as SVG: a sign if there is one."""
     still = [k for k, joke in enumerate(jokes) if joke.scenes[0].action not in _MOVING]
     signs = [k for k in still if jokes[k].form is Form.WARNING]
     return (signs or still)[0]
@@ -165,7 +165,7 @@ def _planned(joke: Joke, date: datetime, ending: str | None, random: Random, tak
 
 
 def _name(joke: Joke, date: datetime, random: Random) -> str:
-    """Return the kind of name that a file has after some years: a sentence, a number, or nothing that helps."""
+    """Return a file name of the kinds that people have: a sentence, a number, or one that says nothing."""
     if joke.name:
         return joke.name
     words = re.sub(r"[^\w' -]+", "", max(words_of(joke), key=len)).split()[:7]
@@ -187,7 +187,7 @@ def _name(joke: Joke, date: datetime, random: Random) -> str:
 
 
 def _free(folder: str, name: str, ending: str, taken: set[str]) -> str:
-    """Return a path that is not taken, on file systems too that take A for a."""
+    """Return a path that is not taken, also on file systems that ignore case."""
     path, number = f"{folder}/{name}{ending}", 1
     while path.lower() in taken:
         number += 1

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from demo import held
+from demo import held_objects as held
 from demo.figure import Figure
-from demo.nouns import Action
 from demo.vector import group, line
+from demo.vocabulary import Action
 
 Point = tuple[float, float]
 

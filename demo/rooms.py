@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from demo.nouns import Place, Sky
 from demo.skies import window
 from demo.vector import box, circle, darker, edge, ellipse, fade, glow, group, lighter, line, path, polygon
+from demo.vocabulary import Place, Sky
 
 FLOOR = 455
 

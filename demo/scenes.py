@@ -1,4 +1,4 @@
-"""Scenes without end: who, in which colour, does what, where, when, wearing what and with which face.
+"""Random scenes: who, in which colour, does what, where, when, wearing what and with which face.
 
 Every attribute is a closed set, so that whatever learns from these pictures can be told exactly what is in each.
 """
@@ -10,10 +10,10 @@ from random import Random
 
 from PIL import Image
 
-from demo.cast import character
-from demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
+from demo.characters import character
 from demo.places import INDOORS, WEATHERLESS, background, foreground
 from demo.vector import document, group, pixels
+from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
 
 WIDTH, HEIGHT = 800, 600  # the canvas that scenes are composed on, in pixels
 

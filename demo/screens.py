@@ -6,14 +6,14 @@ import re
 from random import Random
 from zlib import crc32
 
-from demo.cast import character
+from demo.characters import character
 from demo.drawing import Drawing
 from demo.jokes import Joke
 from demo.lettering import Lettering, Style, set_text
-from demo.nouns import Action
 from demo.places import background
 from demo.scenes import Scene, actor
 from demo.vector import box, circle, edge, fade, glow, group, lighter, line, path
+from demo.vocabulary import Action
 
 _GREY, _INK, _BLUE = "#77809a", "#1d1b2e", "#4a6fd8"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
-from demo.nouns import Sky
 from demo.vector import box, circle, ellipse, fade, glow, group, line, path, polygon
+from demo.vocabulary import Sky
 
 WIDTH, HEIGHT = 800, 600
 

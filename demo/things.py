@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from demo.figure import Coat, Figure, torso
-from demo.nouns import Subject
 from demo.vector import box, circle, darker, edge, ellipse, fade, glow, group, lighter, line, luminance, path, polygon
+from demo.vocabulary import Subject
 
 _SKIN, _SKIN_EDGE = "#f3c39c", "#6d4326"
 

@@ -13,7 +13,7 @@ from demo.scenes import Scene
 
 
 class QueryKind(StrEnum):
-    """How somebody looks for a meme: by what it shows, by what it says, by what it means."""
+    """How a query asks for a meme: by what it shows, says or means."""
 
     DESCRIBES = "describes"
     QUOTES = "quotes"
@@ -64,7 +64,7 @@ class DemoDuplicate:
 
 @dataclass(frozen=True)
 class DemoQuery:
-    """What somebody could type, and the paths of the memes that answer it, the intended one first."""
+    """A query, and the paths of the memes that answer it, the intended one first."""
 
     kind: QueryKind
     text: str
@@ -73,7 +73,7 @@ class DemoQuery:
 
 @dataclass(frozen=True)
 class DemoTruth:
-    """All that is true of a demo library; `broken` are the files that no program can show, each with the reason."""
+    """The truth about a demo library; `broken` are the files that cannot be decoded, each with the reason."""
 
     memes: tuple[DemoMeme, ...]
     duplicates: tuple[DemoDuplicate, ...]

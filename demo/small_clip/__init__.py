@@ -1,1 +1,1 @@
-"""A small CLIP of our own: for drawn scenes, learnt from the scenes that the demo's generator draws and captions."""
+"""A small CLIP for drawn scenes, trained on scenes that the demo's generator draws and captions."""

@@ -1,7 +1,8 @@
-"""Learns the small CLIP that Memetica ships: `python -m demo.small_clip WORK OUT`.
+"""Trains the small CLIP that Memetica ships: `python -m demo.small_clip WORK OUT`.
 
 Scenes are drawn into WORK, kept there with the texts' rows and the checkpoints, so that an interrupted run goes on; the
-model is written to OUT as an open_clip folder. The same seed gives the same lessons in the same order.
+model is written to OUT as an open_clip folder. The same seed gives the same batches in
+the same order.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import torch
 
 from demo.small_clip.pool import draw_pool
 from demo.small_clip.towers import save_small_clip
-from demo.small_clip.training import lessons, train
+from demo.small_clip.training import train, training_set
 from search.encoders.registry import export_text_encoder, load_text_encoder
 from search.settings import Settings
 
 
 def main() -> None:
-    """Draw, embed, learn, write."""
+    """Draw the scenes, embed their texts, train, and write the model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("out", type=Path)
@@ -45,15 +46,17 @@ def main() -> None:
     )
     settings = Settings(data=work / "data", threads=threads)
     export_text_encoder(settings)
-    given = lessons(pictures, load_text_encoder(settings, long_running=True), work / "rows.npy", seed=asked.seed)
-    logging.info("what is said of them is embedded after %.0f s", time.monotonic() - began)
+    given = training_set(pictures, load_text_encoder(settings, long_running=True), work / "rows.npy", seed=asked.seed)
+    logging.info("texts embedded after %.0f s", time.monotonic() - began)
     model = train(
         given,
         steps=asked.steps,
         batch=asked.batch,
         seed=asked.seed,
         checkpoint=work / "checkpoint.pt",
-        said=lambda step, loss: logging.info("step %d: loss %.3f after %.0f s", step, loss, time.monotonic() - began),
+        on_step=lambda step, loss: logging.info(
+            "step %d: loss %.3f after %.0f s", step, loss, time.monotonic() - began
+        ),
     )
     save_small_clip(model, asked.out)
 

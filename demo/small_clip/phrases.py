@@ -1,4 +1,4 @@
-"""What can be said of a scene, in whole and in part, and what is kept from training so that it can be judged."""
+"""Phrases about a scene, whole and in part, and the combinations held out from training."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
 from demo.places import WEATHERLESS
 from demo.scenes import Scene, random_scene
+from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
 
 ATTRIBUTES: Mapping[str, type[StrEnum]] = {
     "subject": Subject,
@@ -25,7 +25,7 @@ UNSEEN = -1  # the code of what no eye can tell in a scene
 
 @dataclass(frozen=True)
 class Phrase:
-    """A text about a scene, and whether it speaks of each of the ATTRIBUTES, in their order."""
+    """A text about a scene, and whether it mentions each of the ATTRIBUTES, in their order."""
 
     text: str
     speaks_of: tuple[bool, ...]
@@ -39,7 +39,7 @@ def training_scene(random: Random) -> Scene:
 
 
 def held_out_scene(random: Random) -> Scene:
-    """Return any scene whose combination no training has seen."""
+    """Return any scene whose combination is held out from training."""
     while not held_out(scene := random_scene(random)):
         pass
     return scene
@@ -58,7 +58,7 @@ def held_out(scene: Scene) -> bool:
 
 
 def codes(scene: Scene) -> tuple[int, ...]:
-    """Return the position of each attribute's value in its set, UNSEEN where the picture cannot tell."""
+    """Return the position of each attribute's value in its set; UNSEEN where the picture does not show it."""
     found = {name: list(kind).index(getattr(scene, name)) for name, kind in ATTRIBUTES.items()}
     if scene.place in WEATHERLESS:
         found["sky"] = UNSEEN
@@ -74,32 +74,32 @@ def whole(scene: Scene) -> Phrase:
 
 
 def part(scene: Scene, random: Random) -> Phrase:
-    """Return some of what is true of a scene, as somebody would type it."""
+    """Return a phrase about some attributes of a scene, as a searcher would type it."""
     seen = dict(zip(ATTRIBUTES, codes(scene), strict=True))
-    said = {
+    mentioned = {
         name: random.random() < chance and seen[name] != UNSEEN and bool(getattr(scene, name))
         for name, chance in _CHANCES.items()
     }
-    if not any(said.values()):
-        said["subject"] = True
-    words = {name: said_as(getattr(scene, name), random) for name in ATTRIBUTES if said[name]}
+    if not any(mentioned.values()):
+        mentioned["subject"] = True
+    words = {name: wording(getattr(scene, name), random) for name in ATTRIBUTES if mentioned[name]}
     who = " ".join(
         word for word in (words.get("expression"), words.get("colour"), words.get("subject", "character")) if word
     )
-    if not (said["subject"] or said["colour"] or said["expression"]):
-        who = random.choice(("somebody", "someone", "")) if not said["prop"] else "somebody"
+    if not (mentioned["subject"] or mentioned["colour"] or mentioned["expression"]):
+        who = random.choice(("somebody", "someone", "")) if not mentioned["prop"] else "somebody"
     elif random.random() < 0.7:
         who = f"{'an' if who[0] in 'aeiou' else 'a'} {who}"
-    if said["prop"]:
+    if mentioned["prop"]:
         who += random.choice((" wearing ", " with ")) + words["prop"]
-    rest = [words[name] for name in ("action", "place", "sky") if said[name]]
+    rest = [words[name] for name in ("action", "place", "sky") if mentioned[name]]
     text = " ".join(part for part in (who, *rest) if part)
     opening = random.choice(("", "", "", "a cartoon of ", "a drawing of ", "a meme with "))
-    return Phrase(opening + text, tuple(said[name] for name in ATTRIBUTES))
+    return Phrase(opening + text, tuple(mentioned[name] for name in ATTRIBUTES))
 
 
-def said_as(value: StrEnum, random: Random) -> str:
-    """Return a value's own words, or now and then others that mean the same."""
+def wording(value: StrEnum, random: Random) -> str:
+    """Return a value's own words, or at random a synonym."""
     others = _ALSO.get(value, ())
     return random.choice(others) if others and random.random() < 0.4 else str(value)
 
@@ -164,7 +164,7 @@ _ALSO: Mapping[StrEnum, tuple[str, ...]] = {
 }
 
 # Words that no training text holds: what MiniLM knows of them must do.
-UNHEARD: Mapping[StrEnum, str] = {
+UNTRAINED_WORDS: Mapping[StrEnum, str] = {
     Subject.CAT: "kitten",
     Subject.DOG: "puppy",
     Subject.FOX: "vixen",

@@ -1,4 +1,4 @@
-"""Scenes drawn in bulk at low resolution, as they stand in memes: bare, under capitals, under a bar of words."""
+"""Training pictures: scenes drawn in bulk at low resolution, bare, under capitals, or under a bar of words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learns the small CLIP: contrast between pictures and texts, the text tower locked, the truth of each scene known."""
+"""Training of the small CLIP: contrastive, with a locked text tower; a caption that is true is never a negative."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _WHOLE = 0.2  # how often the whole caption is what a picture is shown with
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """Pictures [n, h, w, 3]; MiniLM's rows of what is said of each [n, PHRASES, 384], half precision; what each phrase
-    speaks of [n, PHRASES, attributes]; and what is true of each picture [n, attributes]."""
+class TrainingSet:
+    """Pictures [n, h, w, 3] uint8; MiniLM rows of the phrases about each [n, PHRASES, 384] float16; which attributes
+    each phrase mentions [n, PHRASES, attributes]; and each picture's attributes [n, attributes]."""
 
     pictures: NDArray[np.uint8]
     rows: NDArray[np.float16]
@@ -31,8 +31,8 @@ class Lessons:
     truth: NDArray[np.int64]
 
 
-def lessons(pictures: NDArray[np.uint8], encoder: TextEncoder, file: Path, *, seed: int) -> Lessons:
-    """Return the lessons that a pool of pictures gives; texts' rows are computed once and kept in a file."""
+def training_set(pictures: NDArray[np.uint8], encoder: TextEncoder, file: Path, *, seed: int) -> TrainingSet:
+    """Return the training set of a pool of pictures; the rows of its texts are computed once and kept in a file."""
     scenes = [scene_at(number, seed) for number in range(len(pictures))]
     phrases = []
     for number, scene in enumerate(scenes):
@@ -46,7 +46,7 @@ def lessons(pictures: NDArray[np.uint8], encoder: TextEncoder, file: Path, *, se
         with file.with_suffix(".part").open("wb") as opened:
             np.save(opened, rows)
         file.with_suffix(".part").rename(file)
-    return Lessons(
+    return TrainingSet(
         pictures,
         np.load(file),
         np.array([[one.speaks_of for one in some] for some in phrases]),
@@ -55,16 +55,16 @@ def lessons(pictures: NDArray[np.uint8], encoder: TextEncoder, file: Path, *, se
 
 
 def train(
-    given: Lessons,
+    given: TrainingSet,
     *,
     steps: int,
     batch: int,
     seed: int,
     checkpoint: Path,
     rate: float = 2e-3,
-    said: Callable[[int, float], None] = lambda step, loss: None,
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> SmallClip:
-    """Return a model after so many steps; an interrupted training goes on at its last checkpoint."""
+    """Return a model trained for so many steps; an interrupted training continues from its last checkpoint."""
     torch.manual_seed(seed)
     model = SmallClip()
     decays = [one for one in model.parameters() if one.ndim > 1]
@@ -91,7 +91,7 @@ def train(
         with torch.no_grad():
             model.logit_scale.clamp_(0, float(np.log(100)))
         if (step + 1) % 10 == 0:
-            said(step + 1, loss.item())
+            on_step(step + 1, loss.item())
         if (step + 1) % 100 == 0 or step + 1 == steps:
             aside = checkpoint.with_suffix(".part")
             torch.save(
@@ -107,7 +107,7 @@ def train(
     return model.eval()
 
 
-def _loss(model: SmallClip, given: Lessons, random: np.random.Generator, batch: int) -> torch.Tensor:
+def _loss(model: SmallClip, given: TrainingSet, random: np.random.Generator, batch: int) -> torch.Tensor:
     chosen = random.integers(0, len(given.pictures), batch)
     phrase = np.where(random.random(batch) < _WHOLE, 0, random.integers(1, PHRASES, batch))
     # Channels last would halve nothing here: its backward pass in half precision is several times slower.
@@ -129,7 +129,7 @@ def _loss(model: SmallClip, given: Lessons, random: np.random.Generator, batch: 
 
 
 def _shown(pictures: NDArray[np.uint8], random: np.random.Generator) -> torch.Tensor:
-    """Return pictures as one batch sees them: a little cut off, half of them mirrored, brighter or darker."""
+    """Return pictures augmented for one batch: slightly cropped, half of them mirrored, brightness changed."""
     side = pictures.shape[1]
     across, down = random.integers(side * 7 // 8, side + 1, 2)
     left, top = random.integers(0, side - across + 1), random.integers(0, side - down + 1)

@@ -14,16 +14,16 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 from demo import EXAMPLE_QUERIES, Change, DemoTruth, QueryKind, draw_demo
-from demo.describing import words_of
+from demo.descriptions import words_of
 from demo.forms import draw_joke
 from demo.jokes import Form, Joke, parse_scene, read_bank
 from demo.lettering import Lettering, Style, ink_box, set_text
+from demo.library import ARTIST
 from demo.media import write_meme
-from demo.moments import random_jokes
-from demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
 from demo.plan import plan_demo
+from demo.random_jokes import random_jokes
 from demo.scenes import draw_scene, random_scene
-from demo.writing import ARTIST
+from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
 from indexer.library.format import Found, read_first_seen, read_sidecar, scan
 from indexer.media.decode import decode
 from search.errors import UnreadableFile, WrongUse

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
 from demo.scenes import Scene, draw_scene, random_scene
 from demo.small_clip.phrases import held_out_scene
+from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
 from indexer.inbox.examiner import embed_frames, tag_by_category_names
 from indexer.pipeline import index_library
 from indexer.work.progress import SILENT

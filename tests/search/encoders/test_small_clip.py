@@ -11,24 +11,24 @@ import pytest
 import torch
 from PIL import Image, ImageChops
 
-from demo.nouns import Action, Colour, Expression, Place, Prop, Sky, Subject
 from demo.scenes import Scene, draw_scene, random_scene
 from demo.small_clip.phrases import (
     ATTRIBUTES,
-    UNHEARD,
     UNSEEN,
+    UNTRAINED_WORDS,
     codes,
     held_out,
     held_out_scene,
     part,
-    said_as,
     training_scene,
     whole,
+    wording,
 )
 from demo.small_clip.pool import SIDE, as_in_a_meme, draw_pool, scene_at
 from demo.small_clip.towers import SIDE as SEEN
 from demo.small_clip.towers import TEXT_ROW, SmallClip, normalised, save_small_clip
-from demo.small_clip.training import PHRASES, Lessons, lessons, train
+from demo.small_clip.training import PHRASES, TrainingSet, train, training_set
+from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
 from search.encoders.clip import load_clip
 from search.encoders.clip_prepare import prepare_clip
 from search.encoders.registry import export_text_encoder, load_text_encoder
@@ -60,9 +60,9 @@ def test_training_meets_every_value_of_every_attribute() -> None:
 
 def test_words_held_out_stand_in_no_training_text() -> None:
     random = Random(4)
-    said = {said_as(value, random) for kind in ATTRIBUTES.values() for value in kind for _ in range(40)}
-    for unheard in UNHEARD.values():
-        assert not any(unheard.lower() in text.lower().split() or unheard.lower() == text.lower() for text in said)
+    said = {wording(value, random) for kind in ATTRIBUTES.values() for value in kind for _ in range(40)}
+    for untrained in UNTRAINED_WORDS.values():
+        assert not any(untrained.lower() in text.lower().split() or untrained.lower() == text.lower() for text in said)
 
 
 def test_a_sleeper_has_no_face_and_the_moon_no_weather() -> None:
@@ -105,7 +105,7 @@ def test_words_are_drawn_over_or_above_a_scene() -> None:
     assert 2 <= sum(same) <= 20
 
 
-def _lessons(count: int) -> Lessons:
+def _training_set(count: int) -> TrainingSet:
     random = Random(6)
     scenes = [random_scene(random) for _ in range(count)]
     numbers = np.random.default_rng(6)
@@ -114,7 +114,7 @@ def _lessons(count: int) -> Lessons:
     colours = numbers.integers(0, 256, (count, 3))
     rows = numbers.normal(size=(count, PHRASES, TEXT_ROW)) / 50
     rows[:, :, :3] += colours[:, None] / 128 - 1
-    return Lessons(
+    return TrainingSet(
         np.tile(colours.astype(np.uint8)[:, None, None], (1, SIDE, SIDE, 1)),
         rows.astype(np.float16),
         np.array([[one.speaks_of for one in some] for some in phrases]),
@@ -123,7 +123,7 @@ def _lessons(count: int) -> Lessons:
 
 
 def test_learning_brings_a_picture_and_what_is_said_of_it_together(tmp_path: Path) -> None:
-    given = _lessons(16)
+    given = _training_set(16)
     model = train(given, steps=30, batch=8, seed=1, checkpoint=tmp_path / "short.pt")
     with torch.no_grad():
         pictures = model.picture_rows(_as_seen(given.pictures)).numpy()
@@ -134,7 +134,7 @@ def test_learning_brings_a_picture_and_what_is_said_of_it_together(tmp_path: Pat
 
 
 def test_a_finished_checkpoint_is_taken_as_it_is(tmp_path: Path) -> None:
-    given = _lessons(8)
+    given = _training_set(8)
     once = train(given, steps=2, batch=4, seed=1, checkpoint=tmp_path / "two.pt")
     again = train(given, steps=2, batch=4, seed=9, checkpoint=tmp_path / "two.pt")
     for name, value in once.state_dict().items():
@@ -144,11 +144,11 @@ def test_a_finished_checkpoint_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_lessons_keep_the_texts_rows_in_a_file(tmp_path: Path) -> None:
     pictures = np.zeros((2, SIDE, SIDE, 3), dtype=np.uint8)
     encoder = HashingTextEncoder()
-    first = lessons(pictures, encoder, tmp_path / "rows.npy", seed=1)
+    first = training_set(pictures, encoder, tmp_path / "rows.npy", seed=1)
     np.testing.assert_allclose(
         first.rows[1, 0].astype(np.float32), encoder.encode([scene_at(1, 1).caption()])[0], atol=1e-3
     )
-    assert (lessons(pictures, encoder, tmp_path / "rows.npy", seed=1).rows == first.rows).all()
+    assert (training_set(pictures, encoder, tmp_path / "rows.npy", seed=1).rows == first.rows).all()
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from demo.animals import animals
+from demo.clothes import worn
 from demo.faces import face
 from demo.figure import Figure, coat
-from demo.nouns import Action, Colour, Expression, Prop, Subject
 from demo.poses import Point, Pose, pose
 from demo.things import things
 from demo.vector import box, circle, darker, edge, ellipse, fade, group, line, shadow
-from demo.wear import worn
+from demo.vocabulary import Action, Colour, Expression, Prop, Subject
 
 
 def character(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from demo.figure import Figure
-from demo.nouns import Prop
 from demo.vector import box, circle, edge, ellipse, fade, group, line, path, polygon
+from demo.vocabulary import Prop
 
 _DARK = "#1d1b2e"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from demo.cast import character
+from demo.characters import character
 from demo.drawing import Drawing, panel
 from demo.jokes import Joke
 from demo.lettering import Lettering, Style
-from demo.nouns import Action, Expression
 from demo.places import background
 from demo.scenes import HEIGHT, WIDTH, Scene, actor, scene_svg
 from demo.vector import box, circle, edge, fade, glow, group, line
+from demo.vocabulary import Action, Expression
 
 _INK = "#15142a"
 

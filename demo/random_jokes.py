@@ -1,4 +1,4 @@
-"""Jokes without end: any scene, with words that fit what its subject does."""
+"""Random jokes: any scene, with words that fit what its subject does."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from importlib.resources import files
 from random import Random
 
 from demo.jokes import Form, Joke
-from demo.nouns import Action
 from demo.scenes import random_scene
+from demo.vocabulary import Action
 
 
 def random_jokes(random: Random) -> Iterator[Joke]:
-    """Yield captioned scenes for ever, each with a picture of its own."""
+    """Yield captioned scenes without end, each with a picture of its own."""
     table = tomllib.loads(files("demo").joinpath("grammar", "moments.toml").read_text("utf-8"))
     number = 0
     while True:

@@ -14,7 +14,7 @@ from demo.plan import FEWEST, Plan, Planned, plan_demo
 from demo.truth import DemoMeme, DemoTruth
 from search.errors import DataFolderError, WrongUse
 
-ARTIST = "demo-artist"  # whose descriptions these are: no model wrote them
+ARTIST = "demo-artist"  # the "model" of the descriptions: no model wrote them
 _BATCH = 8  # memes a worker draws before it reports
 
 
@@ -26,17 +26,19 @@ def draw_demo(
     now: datetime | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> DemoTruth:
-    """Draw a library of this many different memes into a new folder, and return the truth about it.
+    """Draw a library of so many different memes into a new folder, and return the truth about it.
 
-    Duplicates and broken files come on top. The same arguments give the same bytes with the same libraries; `now`
-    (default: midnight of today, UTC) is what the newest memes are dated by. `progress` is told how many of how many
-    files are drawn. Raise WrongUse for a folder that holds something or too few memes, DataFolderError when there is
-    no room or no right.
+    Duplicates and broken files are added. The same arguments give the same bytes with the same libraries; `now`
+    (default: midnight of today, UTC) is the date of the newest memes. `progress` is called with the number of files
+    drawn and their total. Raises WrongUse for a folder that is not empty or too few memes, DataFolderError when the
+    folder cannot be written.
+
+    >>> truth = draw_demo(folder / "memes", memes=30)  # doctest: +SKIP
     """
     if memes < FEWEST:
         raise WrongUse(f"A demo needs at least {FEWEST} memes, not {memes}.", hint="Ask for more.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise WrongUse(f"{out} holds something already.", hint="Name a new folder for the demo, or empty that one.")
+        raise WrongUse(f"{out} is not empty.", hint="Name a new folder for the demo, or empty that one.")
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     plan = plan_demo(memes=memes, seed=seed, now=now or today)
     try:
@@ -64,7 +66,7 @@ def _folders(plan: Plan) -> list[str]:
 
 
 def _drawn(out: Path, plan: Plan) -> Iterator[None]:
-    """Draw every meme, in as many processes as there are cores; yield once for each that is done."""
+    """Draw every meme, in one process per core; yield once for each finished meme."""
     # What moves takes the longest: first, so that no worker is left with it at the end.
     waiting = sorted(plan.planned, key=lambda one: one.meme.frames, reverse=True)
     moving = [one for one in waiting if one.meme.frames > 1]

@@ -1,12 +1,12 @@
-"""What the demo's sidecars say of a meme: its words, two or three honest sentences, and what OCR would make of it."""
+"""Texts of the demo's sidecars: a meme's words, a description of two or three sentences, and OCR with errors."""
 
 from __future__ import annotations
 
 from random import Random
 
 from demo.jokes import Form, Joke
-from demo.nouns import Action, Expression, Subject
 from demo.scenes import Scene
+from demo.vocabulary import Action, Expression, Subject
 
 _MOODS = {
     Expression.HAPPY: "a wide open smile",
@@ -259,7 +259,7 @@ _SEEN = {
 
 
 def kind_of(subject: Subject) -> str:
-    """Return what sort of being a character is, for those who write about it."""
+    """Return the noun that a description uses for a character."""
     if subject in (Subject.ROBOT, Subject.TOASTER):
         return "machine"
     if subject in (Subject.GHOST, Subject.ALIEN, Subject.WIZARD):
