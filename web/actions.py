@@ -9,9 +9,9 @@ from flask import request
 from werkzeug.datastructures import FileStorage
 
 from indexer.curation.categories import memes_of, resolve_by_moving
-from indexer.curation.undo import undo
-from indexer.inbox.accept import accept, undo_decision
-from indexer.inbox.receive import receive
+from indexer.curation.reversal import undo
+from indexer.inbox.acceptance import accept, undo_decision
+from indexer.inbox.reception import receive
 from search.catalogue import Upload, Verdict, VerdictKind
 from search.categories.issues import Issue
 from search.errors import MemeticaError, WrongUse

@@ -1,1 +1,7 @@
-"""What the curator decides about duplicates and categories, carried out on the library and undone."""
+"""What the curator decides about duplicates and categories, carried out on the library, and undone."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from time import monotonic
 
-from indexer.curation.merge import merge
+from indexer.curation.merges import merge
 from search.catalogue import Catalogue, Verdict, VerdictKind
 from search.duplicates.groups import DUPLICATE_TIERS, Group, find_groups
 from search.duplicates.keep_rule import choose_kept

@@ -1,1 +1,7 @@
-"""Uploads: received, examined, accepted into the library."""
+"""Uploads: received, examined, accepted into the library or discarded, and taken back."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.inbox.receive import inbox_path, open_preview
+from indexer.inbox.reception import inbox_path, open_preview
 from indexer.media.decode import Decoded, decode, placeholder
 from indexer.media.thumbnails import thumbnail_path
 from indexer.ocr.engines import OcrEngine, Reading, read_frames

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from indexer.inbox.examiner import Examiner, examine
-from indexer.inbox.receive import remove_orphans
+from indexer.inbox.reception import remove_orphans
 from indexer.library.transaction import recover
 from indexer.ocr.engines import OcrEngine, load_ocr_engine
 from indexer.stages.update_index import update_index

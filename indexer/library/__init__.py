@@ -1,1 +1,7 @@
-"""The library's folder: its format, its files, the texts beside them."""
+"""The library's folder: its format, its files, and the one transaction that changes them."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

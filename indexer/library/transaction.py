@@ -75,9 +75,9 @@ class Effects:
 
 # By name, because these modules import this one: recovery has to know every kind, whichever begins.
 _EFFECTS = {
-    OperationKind.MERGE: "indexer.curation.merge:EFFECTS",
+    OperationKind.MERGE: "indexer.curation.merges:EFFECTS",
     OperationKind.MOVE: "indexer.curation.move:EFFECTS",
-    OperationKind.ACCEPT: "indexer.inbox.accept:EFFECTS",
+    OperationKind.ACCEPT: "indexer.inbox.acceptance:EFFECTS",
 }
 
 

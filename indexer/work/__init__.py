@@ -1,1 +1,7 @@
-"""Shared work: leases, processes, progress."""
+"""Shared work: leases and locks between processes, worker threads, child processes, progress."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response, after_this_request, current_app, jsonify, request
 
-from indexer.inbox.accept import alike
+from indexer.inbox.acceptance import alike
 from indexer.inbox.examiner import inspect_file
-from indexer.inbox.receive import discard, inbox_path
+from indexer.inbox.reception import discard, inbox_path
 from search.catalogue import Upload, UploadState
 from search.errors import MemeticaError, WrongUse
 from search.evidence import Evidence

@@ -207,7 +207,7 @@ def _apply(terminal: Terminal, workspace: Workspace, tier: Tier, *, yes: bool, n
 
 
 def _undo(terminal: Terminal, workspace: Workspace, uid: str, *, note: str, merge: bool) -> int:
-    from indexer.curation.undo import undo
+    from indexer.curation.reversal import undo
 
     if merge:
         workspace.catalogue.journal.get(uid)

@@ -31,7 +31,7 @@ def upload(session: Session, paths: tuple[Path, ...]) -> int:
 
     What waits there is decided on by `memetica inbox` or on the site.
     """
-    from indexer.inbox.receive import receive
+    from indexer.inbox.reception import receive
 
     settings, terminal = session.settings(), session.terminal
     failed = 0
@@ -78,8 +78,8 @@ def inbox(
 
     What is accepted is written into the library and found by search at once; an undo takes it out again.
     """
-    from indexer.inbox.accept import accept, undo_decision
-    from indexer.inbox.receive import discard
+    from indexer.inbox.acceptance import accept, undo_decision
+    from indexer.inbox.reception import discard
     from indexer.inbox.workers import index_decided
     from indexer.library.transaction import recover
     from search.encoders.registry import load_text_encoder
@@ -153,8 +153,8 @@ def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, Sugges
 
 
 def _row(workspace: Workspace, upload: Upload, offers: SuggestedCategories | None) -> dict[str, Any]:
-    from indexer.inbox.accept import alike
-    from indexer.inbox.receive import inbox_path
+    from indexer.inbox.acceptance import alike
+    from indexer.inbox.reception import inbox_path
     from web.curator.suggestions import SuggestedCategories
 
     return upload_row(

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, Response, redirect, render_template, request, send_file
 from werkzeug.wrappers import Response as AnyResponse
 
-from indexer.inbox.accept import alike
-from indexer.inbox.receive import discard, preview_path
+from indexer.inbox.acceptance import alike
+from indexer.inbox.reception import discard, preview_path
 from search.catalogue import Catalogue, Upload, UploadState
 from search.errors import MemeticaError, NotFound, SuspectedDuplicate, WrongUse
 from search.evidence import Evidence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from indexer.inbox.accept import alike
+from indexer.inbox.acceptance import alike
 from search.catalogue import Catalogue, Upload, UploadState
 from search.categories.suggester import Suggestion
 from search.meme import Meme

@@ -9,7 +9,7 @@ import pytest
 
 from indexer.curation import duplicates as curating
 from indexer.curation.duplicates import Decision, Proposals, apply, decide, declare, named, propose
-from indexer.curation.undo import undo
+from indexer.curation.reversal import undo
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
 from indexer.work.progress import SILENT

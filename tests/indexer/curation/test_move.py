@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from indexer.curation.move import move_memes
-from indexer.curation.undo import undo
+from indexer.curation.reversal import undo
 from indexer.library import steps as file_steps
 from indexer.library.scan import scan_library
 from indexer.library.transaction import recover

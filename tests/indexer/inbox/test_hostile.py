@@ -24,8 +24,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image, PngImagePlugin
 
-from indexer.inbox.accept import accept, undo_decision
-from indexer.inbox.receive import discard, inbox_path, preview_path, receive, restore_discarded
+from indexer.inbox.acceptance import accept, undo_decision
+from indexer.inbox.reception import discard, inbox_path, preview_path, receive, restore_discarded
 from indexer.inbox.workers import Ready, examine_waiting
 from indexer.library import scan as scanning
 from indexer.library.format import library_root
@@ -102,7 +102,7 @@ from tests.support.fakes import HashingTextEncoder
 from tests.support.uploading import settings_in
 from indexer.inbox import workers
 from indexer.stages import update_index
-from indexer.inbox.accept import accept
+from indexer.inbox.acceptance import accept
 from search.catalogue import open_catalogue
 from search.catalogue.uploads import Uploads
 from search.workspace import Workspace

@@ -15,8 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
-from indexer.inbox.accept import accept, suspected, undo_decision
-from indexer.inbox.receive import inbox_path
+from indexer.inbox.acceptance import accept, suspected, undo_decision
+from indexer.inbox.reception import inbox_path
 from indexer.library.transaction import recover
 from search.catalogue import Catalogue, UploadState, open_catalogue
 from search.settings import Settings

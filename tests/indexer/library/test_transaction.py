@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.curation.merge import merge
+from indexer.curation.merges import merge
 from indexer.curation.move import move_memes
-from indexer.curation.undo import undo
+from indexer.curation.reversal import undo
 from indexer.library import steps
 from indexer.library.scan import scan_library
 from indexer.library.transaction import recover

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from indexer.curation import merge as merging
+from indexer.curation import merges as merging
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
 from indexer.work.progress import SILENT

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.curation import merge as merging
-from indexer.curation.merge import merge
-from indexer.curation.undo import undo as undo_merge
+from indexer.curation import merges as merging
+from indexer.curation.merges import merge
+from indexer.curation.reversal import undo as undo_merge
 from indexer.library import steps, transaction
 from indexer.library.scan import scan_library
 from indexer.library.transaction import recover, trash_path

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
 
-from indexer.inbox.receive import (
+from indexer.inbox.reception import (
     draw_preview,
     forget_files,
     inbox_path,

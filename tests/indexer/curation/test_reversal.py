@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from indexer.curation.duplicates import declare
-from indexer.curation.undo import undo
-from indexer.inbox.accept import accept
-from indexer.inbox.receive import inbox_path, receive
+from indexer.curation.reversal import undo
+from indexer.inbox.acceptance import accept
+from indexer.inbox.reception import inbox_path, receive
 from indexer.inbox.workers import Ready, examine_waiting
 from search.catalogue import UploadState, VerdictKind, open_catalogue
 from search.errors import NotFound, WrongUse

@@ -19,7 +19,7 @@ def undo(workspace: Workspace, verdict_uid: str, *, note: str = "", on_step: OnS
     is called before each step. Raises NotFound for a verdict that is unknown, or whose files another data folder moved;
     WrongUse when it is undone already; LibraryError when a file cannot be put back, and then no file is moved.
 
-    >>> from indexer.curation.merge import merge
+    >>> from indexer.curation.merges import merge
     >>> keep, remove = workspace.catalogue.memes.freshest(2)
     >>> merged = merge(workspace, keep=keep, remove=[remove])
     >>> line = undo(workspace, merged.uid, note="not the same")

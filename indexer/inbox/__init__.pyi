@@ -1,0 +1,1 @@
+from .examiner import Examiner as Examiner

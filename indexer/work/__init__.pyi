@@ -1,0 +1,9 @@
+from .leases import WorkLease as WorkLease
+from .leases import reclaim_stale as reclaim_stale
+from .leases import work_lease as work_lease
+from .locks import Busy as Busy
+from .locks import lock as lock
+from .progress import SILENT as SILENT
+from .progress import Progress as Progress
+from .progress import StageReport as StageReport
+from .worker import Worker as Worker
