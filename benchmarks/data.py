@@ -76,6 +76,7 @@ class Library:
     name: str
     root: Path
     data: Path
+    ocr: bool = True  # whether its pictures are read when it is indexed
 
     @property
     def memes(self) -> Path:
@@ -170,7 +171,7 @@ class Library:
     def workspace(self, *, ocr: bool = True, **settings: Any) -> Workspace:
         """Return the workspace, its index brought up to date; without `ocr` no picture is read."""
         chosen = Settings(library=self.memes, data=self.data, **settings).absolute()
-        if not ocr:
+        if not (ocr and self.ocr):
             chosen = replace(chosen, ocr_engine="none")
         print(f"bringing the index of {self.root} up to date", file=sys.stderr, flush=True)
         workspace = Workspace(chosen, open_catalogue(chosen))
@@ -202,7 +203,10 @@ def library_of(given: argparse.Namespace) -> Library:
         if not (root / "truth.json").is_file():
             raise Skipped(f"{root} has no truth.json; see python -m benchmarks.data --help for what a library holds.")
         found = Library(_kind(root), root, root / "data")
-    return replace(found, data=given.data.absolute()) if given.data else found
+    if given.data:
+        return replace(found, data=given.data.absolute())
+    # A trial run is to be short: reading pictures is what takes longest.
+    return replace(found, data=found.root / "data-without-ocr", ocr=False) if given.small else found
 
 
 def drawn_library(name: str, *, memes: int = 0, seed: int = -1) -> Library:

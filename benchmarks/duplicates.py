@@ -211,7 +211,7 @@ def measure(given: Namespace, report: Report) -> None:
     for seed in given.seeds or [given.seed]:
         library = library_of(Namespace(**{**vars(given), "seed": seed}))
         if given.data is None:
-            library = replace(library, data=library.root / ("data-without-ocr" if given.no_ocr else "data"))
+            library = replace(library, data=library.root / "data-without-ocr") if given.no_ocr else library
         workspace, seconds = compared(library, ocr=not (given.no_ocr or given.small))
         with workspace:
             memes, pairs = workspace.catalogue.memes.count(), len(workspace.catalogue.pairs.compared())

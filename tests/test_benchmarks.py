@@ -99,7 +99,7 @@ def test_the_smallest_form_of_a_benchmark_without_data_reports_figures(
 def written(folder: Path, truth: object) -> data.Library:
     """A library of a truth alone, as `library_of` returns it."""
     (folder / "truth.json").write_text(json.dumps(truth), "utf-8")
-    return data.library_of(Namespace(library=str(folder), data=None, memes=0, seed=-1))
+    return data.library_of(Namespace(library=str(folder), data=None, memes=0, seed=-1, small=False))
 
 
 def test_a_copy_of_a_copy_has_the_template_and_the_original_of_the_first(tmp_path: Path) -> None:
