@@ -23,7 +23,7 @@ PAGES = sorted(
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`([^`\n]+)`")
-PENDING = frozenset({"README.md", "curate.md", "evaluate.md", "index-your-own-folder.md"})  # name subcommands to come
+PENDING = frozenset({"curate.md", "evaluate.md", "index-your-own-folder.md"})  # name subcommands to come
 
 
 def name_of(page: Path) -> str:
