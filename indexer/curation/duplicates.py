@@ -1,4 +1,4 @@
-"""What the curator does about duplicates: look, decide, take back; the same for page, API and command."""
+"""The curator's decisions on groups of duplicates, the same for pages, API and command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from search.workspace import Workspace
 
 
 class Decision(StrEnum):
-    """What can be decided about a group."""
+    """The decisions that the curator can take on a group."""
 
     MERGE = "merge"
     DISTINCT = "distinct"
@@ -28,7 +28,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Proposal:
-    """A group to decide on, which of its memes would stay, and why, in words."""
+    """An undecided group, the meme to keep, and the reason in words."""
 
     group: Group
     kept: Meme
@@ -36,27 +36,31 @@ class Proposal:
 
     @property
     def key(self) -> str:
-        """The group's name, the same as long as its contents are."""
+        """The group's key, the same for the same contents."""
         return self.group.key
 
     @property
     def memes(self) -> tuple[Meme, ...]:
-        """Every meme of the group, the one that would stay first."""
+        """All memes of the group, the one to keep first."""
         others = (member.meme for member in self.group.members if member.meme != self.kept)
         return (self.kept, *others)
 
 
 @dataclass(frozen=True)
-class Applied:
-    """What a batch did: the ledger's new lines, what failed and why, and how many groups it had no time for."""
+class BatchResult:
+    """The result of a batch: the new lines of the ledger, and the groups that failed with their errors."""
 
     verdicts: tuple[Verdict, ...]
     failed: tuple[tuple[Proposal, MemeticaError], ...]
-    left: int
+    left: int  # groups for which there was no time
 
 
 def propose(workspace: Workspace, *, tiers: Collection[Tier] = DUPLICATE_TIERS) -> list[Proposal]:
-    """Return the groups that have not been decided on, the surest first."""
+    """Return the undecided groups, most certain tier first, each with the meme to keep.
+
+    >>> [proposal.group.tier.is_duplicate for proposal in propose(workspace)]
+    []
+    """
     groups = find_groups(workspace.catalogue, tiers=tiers, settled=workspace.catalogue.verdicts.settled())
     return [Proposal(group, *_kept(workspace, group)) for group in groups]
 
@@ -66,7 +70,7 @@ def _kept(workspace: Workspace, group: Group) -> tuple[Meme, str]:
 
 
 class _TextCounts(Mapping[int, int]):
-    """How many texts there are about each meme of a group, counted when the rule comes to ask for it."""
+    """The number of texts of each meme of a group, counted when the keep rule reads it."""
 
     def __init__(self, catalogue: Catalogue, group: Group) -> None:
         self._texts = catalogue.texts
@@ -82,8 +86,8 @@ class _TextCounts(Mapping[int, int]):
         return len(self._memes)
 
 
-class Proposals:
-    """Proposals as they are now, found anew when the catalogue, the ledger or the compared pairs have changed."""
+class ProposalCache:
+    """The current proposals, computed again when the catalogue, the ledger or the compared pairs have changed."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -91,7 +95,7 @@ class Proposals:
         self._found: dict[tuple[Tier, ...], tuple[object, list[Proposal]]] = {}
 
     def of(self, *tiers: Tier) -> list[Proposal]:
-        """Return the groups in some tiers, or in all that are duplicates, the surest first."""
+        """Return the undecided groups of these tiers, by default of all duplicate tiers, most certain first."""
         tiers = tiers or DUPLICATE_TIERS
         with self._lock:
             catalogue = self._workspace.catalogue
@@ -103,19 +107,19 @@ class Proposals:
             return found
 
     def get(self, key: str, *tiers: Tier) -> Proposal:
-        """Return a group by its key; raise NotFound when it has been decided on or has changed."""
-        return named(self.of(*tiers), key)
+        """Return an undecided group by its key; raise NotFound."""
+        return find_proposal(self.of(*tiers), key)
 
 
-def named(proposals: Iterable[Proposal], key: str) -> Proposal:
-    """Return the group that a key, or its beginning, names; raise NotFound, or WrongUse when it names several."""
+def find_proposal(proposals: Iterable[Proposal], key: str) -> Proposal:
+    """Return the proposal whose key begins with `key`; raise NotFound without one, WrongUse where it is ambiguous."""
     found = [one for one in proposals if one.key.startswith(key)] if key else []
     if not found:
         raise NotFound(
-            f"There is no group {key} to decide on.", hint="It may have been decided, or a file of it has changed."
+            f"There is no undecided group {key}.", hint="It may have been decided, or one of its files has changed."
         )
     if len(found) > 1:
-        raise WrongUse(f"{key} begins the names of {len(found)} groups.", hint="Give more of its letters.")
+        raise WrongUse(f"{len(found)} groups begin with {key}.", hint="Give more characters of the key.")
     return found[0]
 
 
@@ -127,12 +131,19 @@ def decide(
     others: Sequence[Meme],
     note: str = "",
 ) -> Verdict:
-    """Decide about one meme and others, and return the ledger's line; raise WrongUse, LibraryError, DataFolderError."""
+    """Decide on one meme and others, and return the ledger's line; raise WrongUse, LibraryError or DataFolderError.
+
+    `indexer.curation.undo` undoes it.
+
+    >>> kept, other = workspace.catalogue.memes.everything()[:2]
+    >>> decide(workspace, Decision.DISTINCT, kept=kept, others=[other]).kind.value
+    'distinct'
+    """
     if not others:
-        raise WrongUse("There is nothing to decide about one meme alone.", hint="Choose another beside it.")
+        raise WrongUse("A decision needs at least two memes.", hint="Choose another meme as well.")
     if decision is Decision.MERGE:
         return merge(workspace, keep=kept, remove=others, note=note)
-    return declare(
+    return record_verdict(
         workspace.catalogue,
         VerdictKind.DISTINCT if decision is Decision.DISTINCT else VerdictKind.KEEP_ALL,
         [kept, *others],
@@ -140,10 +151,10 @@ def decide(
     )
 
 
-def declare(catalogue: Catalogue, kind: VerdictKind, memes: Sequence[Meme], *, note: str = "") -> Verdict:
-    """Write a verdict about memes to the ledger and return it; no file is touched."""
+def record_verdict(catalogue: Catalogue, kind: VerdictKind, memes: Sequence[Meme], *, note: str = "") -> Verdict:
+    """Write a verdict about memes to the ledger and return it; no file is changed."""
     if len({meme.id for meme in memes}) < max(2, len(memes)):
-        raise WrongUse("A verdict is about two memes or more, each named once.")
+        raise WrongUse("A verdict is about two memes or more, each find_proposal once.")
     return catalogue.verdicts.add(
         kind, [meme.content_hash for meme in memes], paths=[meme.path for meme in memes], note=note
     )
@@ -155,23 +166,27 @@ def apply(
     *,
     note: str = "",
     seconds: float = float("inf"),
-    told: Callable[[Proposal], None] = lambda proposal: None,
-) -> Applied:
-    """Merge group after group as proposed; one that fails is reported and the batch goes on, until time runs out.
+    on_start: Callable[[Proposal], None] = lambda proposal: None,
+) -> BatchResult:
+    """Merge groups as proposed and return the result; a group that fails is recorded and the batch goes on.
 
-    Raises WrongUse, before anything is moved, when one of the groups holds variants.
+    The batch ends after `seconds`. `on_start` is called before each group. Raises WrongUse, before any file is moved,
+    when one of the groups holds variants.
+
+    >>> apply(workspace, propose(workspace)).failed
+    ()
     """
     if not all(one.group.tier.is_duplicate for one in proposals):
-        raise WrongUse("Variants are not duplicates: they are never removed.")
-    begun = monotonic()
+        raise WrongUse("Variants are not duplicates: they are never removed.", hint="Decide about them one by one.")
+    started = monotonic()
     verdicts: list[Verdict] = []
     failed: list[tuple[Proposal, MemeticaError]] = []
     for place, one in enumerate(proposals):
-        if monotonic() - begun > seconds:
-            return Applied(tuple(verdicts), tuple(failed), len(proposals) - place)
-        told(one)
+        if monotonic() - started > seconds:
+            return BatchResult(tuple(verdicts), tuple(failed), len(proposals) - place)
+        on_start(one)
         try:
             verdicts.append(merge(workspace, keep=one.kept, remove=one.memes[1:], note=note))
         except MemeticaError as error:
             failed.append((one, error))
-    return Applied(tuple(verdicts), tuple(failed), 0)
+    return BatchResult(tuple(verdicts), tuple(failed), 0)

@@ -1,1 +1,5 @@
-"""Vision models describe memes at OpenAI-compatible endpoints."""
+"""Describe memes with vision models at OpenAI-compatible endpoints."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

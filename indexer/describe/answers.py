@@ -1,4 +1,4 @@
-"""What a model's answer is worth: a text, or nothing, a refusal, a loop."""
+"""Check a model's answer: a description, or empty, a refusal, a loop, cut short."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from search.catalogue import Outcome
 
-# A refusal is short; a model that says more than this has described something, whatever it began with.
+# A refusal is short; a longer answer describes something, whatever it begins with.
 REFUSAL_WORDS = 80
 LEAST_WORDS = 3
-LEAST_LETTERS = 18  # where words are not put apart
-# A meme may shout "NO NO NO NO NO NO"; a model that loops does so until it is stopped.
+LEAST_LETTERS = 18  # in scripts without spaces between words
+# A meme may repeat "NO NO NO NO NO NO"; a looping model repeats until it is stopped.
 LOOP_WORDS = 40
 LOOP_TURNS = 5
 LONGEST_TURN = 120
@@ -43,52 +43,66 @@ _REFUSAL = re.compile(
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What an answer is, the text to keep (empty where there is none), and a sentence where it is not as asked."""
+class CheckedAnswer:
+    """The outcome of an answer, the text to keep (may be empty), and the reason where it is no description."""
 
     outcome: Outcome
     text: str
     reason: str = ""
 
 
-def judge(answer: str, *, finish: str | None, refusal: str | None = None) -> Judged:
-    """Return what a model's answer is worth; `finish` and `refusal` are what the endpoint says of it."""
+def check_answer(answer: str, *, finish: str | None, refusal: str | None = None) -> CheckedAnswer:
+    """Return the outcome of a model's answer; `finish` and `refusal` are what the endpoint reports.
+
+    >>> check_answer("A cat sits in a box.", finish="stop").outcome
+    <Outcome.DESCRIBED: 'described'>
+    >>> check_answer("I'm sorry, I can't help with that.", finish="stop").outcome
+    <Outcome.REFUSED: 'refused'>
+    """
     if refusal:
-        return Judged(Outcome.REFUSED, "", f"The model refused: {_begins(refusal)}")
+        return CheckedAnswer(Outcome.REFUSED, "", f"The model refused: {_begins(refusal)}")
     if finish == "content_filter":
-        return Judged(Outcome.REFUSED, "", "The endpoint's filter held the answer back.")
-    text = without_thoughts(answer)
+        return CheckedAnswer(Outcome.REFUSED, "", "The endpoint's content filter blocked the answer.")
+    text = strip_reasoning(answer)
     words = text.split()
-    if looping(text):
-        return Judged(Outcome.LOOPING, "", f"The model repeated itself: …{' '.join(words[-12:])}")
+    if is_looping(text):
+        return CheckedAnswer(Outcome.LOOPING, "", f"The model repeated itself: …{' '.join(words[-12:])}")
     if len(words) <= REFUSAL_WORDS and _REFUSAL.match(text.replace("’", "'")):
-        return Judged(Outcome.REFUSED, "", f"The model refused: {_begins(text)}")
+        return CheckedAnswer(Outcome.REFUSED, "", f"The model refused: {_begins(text)}")
     if finish == "length":
         whole = _WHOLE.match(text)
         kept = whole[0].strip() if whole else ""
         if len(kept.split()) < LEAST_WORDS:
-            return Judged(Outcome.EMPTY, "", "The model had used up its tokens before it said anything.")
-        return Judged(Outcome.CUT_SHORT, kept, "The answer reached the limit of tokens.")
+            return CheckedAnswer(Outcome.EMPTY, "", "The model reached the token limit before it answered.")
+        return CheckedAnswer(Outcome.CUT_SHORT, kept, "The answer was cut off at the token limit.")
     if not text:
-        return Judged(Outcome.EMPTY, "", "The model said nothing.")
+        return CheckedAnswer(Outcome.EMPTY, "", "The answer is empty.")
     if len(words) < LEAST_WORDS and sum(map(str.isalnum, text)) < LEAST_LETTERS:
-        return Judged(Outcome.EMPTY, "", f"The model said next to nothing: {_begins(text)}")
-    return Judged(Outcome.DESCRIBED, text)
+        return CheckedAnswer(Outcome.EMPTY, "", f"The answer is too short: {_begins(text)}")
+    return CheckedAnswer(Outcome.DESCRIBED, text)
 
 
-def without_thoughts(answer: str) -> str:
-    """Return an answer without what the model thought aloud first, and without a fence around the whole."""
+def strip_reasoning(answer: str) -> str:
+    """Return an answer without a leading block of reasoning, and without a code fence around the whole.
+
+    >>> strip_reasoning("<think>A cat?</think> A cat in a box.")
+    'A cat in a box.'
+    """
     text = _UNFINISHED_THOUGHT.sub("", _THOUGHT.sub("", answer.replace("\0", "").replace("\r\n", "\n"))).strip()
     fenced = _FENCE.match(text)
     return fenced[1].strip() if fenced else text
 
 
-def looping(text: str) -> bool:
-    """Return whether a text ends in one turn of words again and again, or consists mostly of repeated sentences."""
+def is_looping(text: str) -> bool:
+    """Return whether a text ends in one phrase repeated again and again, or consists mostly of repeated sentences.
+
+    >>> is_looping("a cat in a box " * 20), is_looping("A cat sits in a box.")
+    (True, False)
+    """
     words = text.lower().split()
-    if _turns(words) or _turns(words[:-1]):  # the limit of tokens cuts a loop within a word
+    if _turns(words) or _turns(words[:-1]):  # the token limit may cut a loop within a word
         return True
-    # A loop of letters without spaces: a script that has none, or "hahaha…" to the limit.
+    # A loop without spaces: a script that has none, or "hahaha…" up to the limit.
     tail = text[-600:]
     if len(tail) == 600 and any(tail == (tail[:turn] * (600 // turn + 1))[:600] for turn in range(1, 60)):
         return True

@@ -1,4 +1,4 @@
-"""Vision models behind OpenAI-compatible endpoints: one call, and what each way to fail means for the next."""
+"""A client of OpenAI-compatible endpoints with vision models: a call, and what its failure means for further calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from openai import APIStatusError
 
 CONNECT_SECONDS = 10.0
-# Whoever asks for a longer pause than this is not to be waited for within a run.
+# A run does not wait longer than this for an endpoint.
 LONGEST_PAUSE = 300.0
 JPEG_QUALITY = 90
 GAP = 8  # pixels between frames
@@ -36,30 +36,30 @@ _NO_VISION = re.compile(
 _MODERATED = re.compile(r"moderat|flagged|content[_ ](policy|filter)|safety", re.IGNORECASE)
 
 
-class Reach(StrEnum):
-    """What a failed call says of the next ones."""
+class FailureScope(StrEnum):
+    """What a failed call means for further calls."""
 
-    PASSING = "passing"  # the same call may succeed a little later
-    MEME = "meme"  # the same call fails always, others need not
-    ALL = "all"  # every call would fail
+    TRANSIENT = "transient"  # the same call may succeed later
+    MEME = "meme"  # this call always fails, calls about other memes may not
+    ENDPOINT = "endpoint"  # every call to the endpoint would fail
 
 
 class CallFailed(EndpointError):
-    """A call failed; `reach` says what that means, `pause` how many seconds the endpoint asks to wait."""
+    """A call failed; `scope` tells what that means for further calls, `pause` is the requested wait in seconds."""
 
-    def __init__(self, message: str, *, reach: Reach, hint: str = "", pause: float = 0.0) -> None:
+    def __init__(self, message: str, *, scope: FailureScope, hint: str = "", pause: float = 0.0) -> None:
         super().__init__(message, hint=hint)
-        self.reach = reach
+        self.scope = scope
         self.pause = pause
 
 
 class CallStopped(Exception):
-    """The run was told to stop while a call was under way."""
+    """The run was stopped during a call."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model said, why it ended (`stop`, `length`, …), its refusal if it said one, and the tokens, if told."""
+class Completion:
+    """A model's answer: text, finish reason (`stop`, `length`, …), refusal, and token counts if reported."""
 
     text: str
     finish: str | None
@@ -68,28 +68,30 @@ class Answer:
     tokens_out: int | None
 
 
-class Endpoint:
-    """An address that speaks the OpenAI protocol; may be asked by several threads."""
+class VisionClient:
+    """A client of one endpoint that speaks the OpenAI protocol; thread-safe."""
 
     def __init__(self, url: str, *, key: str = "", seconds: float = 300.0) -> None:
-        """Prepare calls of at most so many seconds each; raise WrongUse when `url` is no address."""
+        """Prepare calls of at most this many seconds each; raise WrongUse when `url` is not an address."""
         parts = urlsplit(url if "//" in url else f"http://{url}")
         try:
             port = parts.port
         except ValueError:
             port = -1
         if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
-            raise WrongUse(f"{url!r} is no address of an endpoint.", hint="It looks like http://127.0.0.1:11434/v1.")
+            raise WrongUse(
+                f"{url!r} is not the address of an endpoint.", hint="An address looks like http://127.0.0.1:11434/v1."
+            )
         from openai import OpenAI, Timeout  # takes more than a second, which only `describe` should wait for
 
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        # As it may be shown and logged: without the password that an address may carry.
+        # As it may be render_frames and logged: without the password that an address may carry.
         self.name = urlunsplit((parts.scheme, f"{host}:{port}" if port else host, parts.path.rstrip("/"), "", ""))
         self._client = OpenAI(
             base_url=urlunsplit((parts.scheme, parts.netloc, parts.path or "/v1", parts.query, "")),
             api_key=key or "none",
             timeout=Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
-            max_retries=0,  # whoever calls counts and logs each try
+            max_retries=0,  # the caller counts and logs each attempt
         )
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -98,14 +100,14 @@ class Endpoint:
         self._limit = "max_tokens"
         self._answered = False
 
-    def ask(self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, stop: threading.Event) -> Answer:
-        """Return what a model says about a picture; raise CallFailed, or CallStopped soon after `stop` is set.
+    def ask(self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, stop: threading.Event) -> Completion:
+        """Return a model's answer to a prompt with a picture; raise CallFailed, or CallStopped once `stop` is set.
 
-        Parameters that the endpoint does not know are left out, from then on.
+        Parameters that the endpoint does not support are left out of further calls.
         """
         import openai
 
-        for _ in range(4):  # one for each thing that it may not know
+        for _ in range(4):  # one for each parameter that the endpoint may not support
             with self._lock:
                 stream, usage, limit = self._stream, self._usage, self._limit
             request: dict[str, Any] = {"model": model, "messages": _messages(prompt, jpeg), limit: max_tokens}
@@ -125,21 +127,21 @@ class Endpoint:
                 with self._lock:
                     self._stream = False
             except (ValueError, AttributeError, TypeError, IndexError) as error:
-                # Not even its JSON is whole: a gateway's page, a cut answer.
+                # The body is not a chat completion in JSON: a gateway's page, a truncated answer.
                 raise CallFailed(
-                    f"{self.name} answered with something that is no chat completion.",
-                    reach=Reach.PASSING,
-                    hint="Is the address right? It often ends in /v1.",
+                    f"{self.name} answered with something that is not a chat completion.",
+                    scope=FailureScope.TRANSIENT,
+                    hint="Check the address; it often ends in /v1.",
                 ) from error
-        raise CallFailed(f"{self.name} refuses every way to ask.", reach=Reach.ALL)
+        raise CallFailed(f"{self.name} refuses every form of request.", scope=FailureScope.ENDPOINT)
 
     def close(self) -> None:
-        """Give the connections up."""
+        """Close the connections."""
         self._client.close()
 
-    def _streamed(self, request: dict[str, Any], stop: threading.Event) -> Answer:
+    def _streamed(self, request: dict[str, Any], stop: threading.Event) -> Completion:
         begun = time.monotonic()
-        said: list[str] = []
+        parts: list[str] = []
         refused: list[str] = []
         finish = tokens_in = tokens_out = None
         with self._client.chat.completions.create(stream=True, **request) as chunks:
@@ -154,15 +156,17 @@ class Endpoint:
                 if chunk.usage is not None:
                     tokens_in, tokens_out = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
                 for choice in chunk.choices or ():
-                    said.append(choice.delta.content or "")
+                    parts.append(choice.delta.content or "")
                     refused.append(getattr(choice.delta, "refusal", None) or "")
                     finish = choice.finish_reason or finish
         if finish is None:
-            raise CallFailed(f"{self.name} broke off in the middle of its answer.", reach=Reach.PASSING)
-        return Answer("".join(said), finish, "".join(refused) or None, tokens_in, tokens_out)
+            raise CallFailed(
+                f"{self.name} closed the connection in the middle of an answer.", scope=FailureScope.TRANSIENT
+            )
+        return Completion("".join(parts), finish, "".join(refused) or None, tokens_in, tokens_out)
 
     def _adapt(self, message: str, *, stream: bool, usage: bool, limit: str) -> bool:
-        """Leave out what a refused request says is not known; return whether there is another way to ask."""
+        """Leave out the parameter that a refused request names; return whether there is another form of request."""
         with self._lock:
             if limit == "max_tokens" and "max_completion_tokens" in message:
                 self._limit = "max_completion_tokens"
@@ -177,12 +181,12 @@ class Endpoint:
     def _slow(self) -> CallFailed:
         return CallFailed(
             f"{self.name} took longer than {self._seconds:g} seconds.",
-            reach=Reach.PASSING,
-            hint="Allow it more time, or fewer workers.",
+            scope=FailureScope.TRANSIENT,
+            hint="Allow more seconds, or use fewer workers.",
         )
 
     def _failed(self, error: Exception) -> CallFailed:
-        """Return what an error of the client means."""
+        """Return the failure that an error of the OpenAI client means."""
         import openai
 
         if isinstance(error, openai.APIStatusError):
@@ -194,16 +198,16 @@ class Endpoint:
             cause = error.__cause__
             refused = type(cause).__name__ == "ConnectError"
             return CallFailed(
-                f"Nothing answers at {self.name}." if refused else f"The connection to {self.name} broke off.",
-                # What has answered before may be starting again; what never did has the wrong address.
-                reach=Reach.ALL if refused and not self._answered else Reach.PASSING,
-                hint="Is the endpoint running, and the address right?" if refused else "",
+                f"Nothing answers at {self.name}." if refused else f"The connection to {self.name} was closed.",
+                # An endpoint that answered before may be restarting; one that never did has the wrong address.
+                scope=FailureScope.ENDPOINT if refused and not self._answered else FailureScope.TRANSIENT,
+                hint="Check that the endpoint is running and the address is right." if refused else "",
             )
-        return CallFailed(f"{self.name} failed: {_brief(str(error))}", reach=Reach.PASSING)
+        return CallFailed(f"{self.name} failed: {_brief(str(error))}", scope=FailureScope.TRANSIENT)
 
 
 class _NoStream(Exception):
-    """The endpoint answers whole, though a stream was asked for."""
+    """The endpoint does not stream, though a stream was requested."""
 
 
 def _messages(prompt: str, jpeg: bytes) -> list[dict[str, Any]]:
@@ -212,10 +216,10 @@ def _messages(prompt: str, jpeg: bytes) -> list[dict[str, Any]]:
     return [{"role": "user", "content": [picture, {"type": "text", "text": prompt}]}]
 
 
-def _whole(completion: Any) -> Answer:
+def _whole(completion: Any) -> Completion:
     choice = completion.choices[0]
     usage = completion.usage
-    return Answer(
+    return Completion(
         choice.message.content or "",
         choice.finish_reason,
         choice.message.refusal,
@@ -225,34 +229,37 @@ def _whole(completion: Any) -> Answer:
 
 
 def _status(endpoint: str, error: APIStatusError) -> CallFailed:
-    """Return what an HTTP status means."""
+    """Return the failure that an HTTP status means."""
     code = error.status_code
     body = error.body if isinstance(error.body, dict) else {}
-    said = _brief(str(body.get("message") or error.message))
-    message = f"{endpoint} answered {code}: {said}"
+    detail = _brief(str(body.get("message") or error.message))
+    message = f"{endpoint} answered {code}: {detail}"
     pause = _pause(error.response.headers.get("retry-after", ""))
-    reach, hint = Reach.MEME, ""
+    scope, hint = FailureScope.MEME, ""
     if code == 401:
-        reach, hint = Reach.ALL, "Set MEMETICA_ENDPOINT_KEY to a key that is valid there."
+        scope, hint = FailureScope.ENDPOINT, "Set MEMETICA_ENDPOINT_KEY to a key that is valid for this endpoint."
     elif code == 402 or body.get("code") == "insufficient_quota":
-        reach, hint = Reach.ALL, "The account there has nothing left to spend."
-    elif code == 403 and not _MODERATED.search(said):
-        reach, hint = Reach.ALL, "The key may not be used for this model."
+        scope, hint = FailureScope.ENDPOINT, "The account has no credit left."
+    elif code == 403 and not _MODERATED.search(detail):
+        scope, hint = FailureScope.ENDPOINT, "The key does not permit this model."
     elif code == 404:
-        reach, hint = Reach.ALL, "Check the model's name and the address, which often ends in /v1."
+        scope, hint = FailureScope.ENDPOINT, "Check the model's name and the address, which often ends in /v1."
     elif code in (408, 409, 425, 429) or code >= 500:
-        reach = Reach.PASSING
+        scope = FailureScope.TRANSIENT
         if pause > LONGEST_PAUSE:
-            reach, hint = Reach.ALL, f"It asks to wait {pause / 60:.0f} minutes; run the same command again then."
-    if reach is not Reach.ALL and code < 500 and _NO_VISION.search(said):
-        reach, hint = Reach.ALL, "Choose a model that reads pictures."
+            scope, hint = (
+                FailureScope.ENDPOINT,
+                f"The endpoint asks to wait {pause / 60:.0f} minutes; run the same command again after that.",
+            )
+    if scope is not FailureScope.ENDPOINT and code < 500 and _NO_VISION.search(detail):
+        scope, hint = FailureScope.ENDPOINT, "Choose a model that accepts pictures."
     if code == 413:
         hint = "Lower longest_side in the prompts file."
-    return CallFailed(message, reach=reach, hint=hint, pause=pause)
+    return CallFailed(message, scope=scope, hint=hint, pause=pause)
 
 
 def _pause(header: str) -> float:
-    """Return the seconds that a Retry-After asks for, as a number or as a date; 0 when it asks for none."""
+    """Return the seconds of a Retry-After header, given as a number or a date; 0 without one."""
     try:
         return max(0.0, float(header))
     except ValueError:
@@ -263,16 +270,20 @@ def _pause(header: str) -> float:
         return 0.0
 
 
-def _brief(said: str) -> str:
-    line = " ".join(said.split())
+def _brief(message: str) -> str:
+    line = " ".join(message.split())
     return line if len(line) <= 300 else line[:299] + "…"
 
 
-def shown(pictures: Sequence[Image.Image], *, longest_side: int) -> bytes:
-    """Return the JPEG that a model is shown: a still, or frames in rows, at most so many pixels wide and high."""
+def render_frames(pictures: Sequence[Image.Image], *, longest_side: int) -> bytes:
+    """Return the JPEG that a model gets: a still, or frames in rows, at most this many pixels wide and high.
+
+    >>> render_frames([Image.new("RGB", (80, 60))], longest_side=40)[:2]
+    b'\xff\xd8'
+    """
     width, height = (max(getattr(picture, side) for picture in pictures) for side in ("width", "height"))
     count = len(pictures)
-    # As near to a square as may be, so that little is lost when it is made to fit.
+    # As near to a square as possible, to lose little when it is scaled down.
     columns = min(range(1, count + 1), key=lambda one: max(one * width, -(-count // one) * height))
     rows = -(-count // columns)
     sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP), "white")

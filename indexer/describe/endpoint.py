@@ -1,4 +1,4 @@
-"""One endpoint of a run: what is to be done there, with which key, and whether it is of use still."""
+"""One endpoint of a run: its client, its worklists in order, and whether it failed for good."""
 
 from __future__ import annotations
 
@@ -6,44 +6,50 @@ import threading
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from indexer.describe.client import CallFailed, Endpoint, Reach
-from indexer.describe.worklist import Todo
+from indexer.describe.client import CallFailed, FailureScope, VisionClient
+from indexer.describe.worklist import Worklist
 
-# So many calls failing one after the other are no chance, whatever the endpoint says of each.
+# This many failures in a row are not a coincidence, whatever each error says.
 FAILURES_IN_A_ROW = 6
 
 
-class Line:
-    """One endpoint with what is to be done there, in order, and whether it is of use still."""
+class Endpoint:
+    """One endpoint of a run with its worklists in order; `failure` is set when it failed for good."""
 
-    def __init__(self, url: str, todos: Sequence[Todo], *, keys: str, seconds: float) -> None:
-        self.endpoint = Endpoint(url, key=key_for(url, keys), seconds=seconds)
-        self.todos = todos
-        self.given_up: CallFailed | None = None
+    def __init__(self, url: str, worklists: Sequence[Worklist], *, keys: str, seconds: float) -> None:
+        self.client = VisionClient(url, key=key_for(url, keys), seconds=seconds)
+        self.worklists = worklists
+        self.failure: CallFailed | None = None
         self._in_a_row = 0
         self._lock = threading.Lock()
 
-    def subject(self, todo: Todo) -> str:
-        """Return what a failure of a model here is listed under."""
-        return f"{todo.model} at {self.endpoint.name}"
+    def subject(self, worklist: Worklist) -> str:
+        """Return the name under which failures of a model at this endpoint are listed."""
+        return f"{worklist.model} at {self.client.name}"
 
-    def succeeds(self) -> None:
-        """Hear that a call was answered."""
+    def record_success(self) -> None:
+        """Record that a call was answered."""
         with self._lock:
             self._in_a_row = 0
 
-    def fails(self, error: CallFailed) -> bool:
-        """Hear that a call failed for good; return whether that was the one that makes an end."""
+    def record_failure(self, error: CallFailed) -> bool:
+        """Record that a call failed after all tries; return whether the endpoint fails for good with it."""
         with self._lock:
             self._in_a_row += 1
-            if self.given_up is not None or (error.reach is not Reach.ALL and self._in_a_row < FAILURES_IN_A_ROW):
+            if self.failure is not None or (
+                error.scope is not FailureScope.ENDPOINT and self._in_a_row < FAILURES_IN_A_ROW
+            ):
                 return False
-            self.given_up = error
+            self.failure = error
             return True
 
 
 def key_for(url: str, keys: str) -> str:
-    """Return the key for an address: the only one, or that of its host among `host=key host=key`."""
+    """Return the key for an address: the only key, or that of its host in `host=key host=key`.
+
+    >>> key_for("https://api.example/v1", "api.example=sk-1 other.example=sk-2")
+    'sk-1'
+    """
     host = (urlsplit(url if "//" in url else f"http://{url}").hostname or "").lower()
     named = {}
     for one in keys.split():

@@ -1,4 +1,4 @@
-"""What a run of descriptions is asked to do, and how far it is."""
+"""The options of a run of descriptions, and its statistics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from search.meme import TextKind
 
 @dataclass(frozen=True)
 class Assignment:
-    """A model, the address where it runs, and the kind of text that it is to write."""
+    """A model, the address where it runs, and the kind of text that it writes."""
 
     model: str
     kind: TextKind
@@ -22,14 +22,17 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """How memes are described. Seconds are a call's longest and the first and longest pause between tries of one;
-    prices are for a million tokens."""
+class DescribeOptions:
+    """How memes are described.
 
-    workers: int = 1  # calls at once, at each endpoint
-    limit: int | None = None  # memes that a model is asked about for a kind, in one run
+    `seconds` is the longest duration of a call; `first_pause` and `longest_pause` are the seconds between tries of a
+    call; prices are per million tokens.
+    """
+
+    workers: int = 1  # simultaneous calls at each endpoint
+    limit: int | None = None  # memes per model and kind in one run
     with_category: bool = False
-    only_undescribed: bool = False  # leave out memes that have a text of this kind by another model
+    only_undescribed: bool = False  # skip memes that have a text of this kind by another model
     write_sidecars: bool = False
     prompts: Path | None = None
     seconds: float = 300.0
@@ -41,10 +44,11 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Tally:
-    """How far a run is. `cost` is in the currency of the prices, None without them; `*_to_go` are None while unknown.
+class DescribeStats:
+    """The statistics of a run so far.
 
-    `elsewhere` counts memes that another process did, or is doing.
+    `cost` is in the currency of the prices, None without prices; `seconds_to_go` and `cost_to_go` are None
+    while unknown. `elsewhere` counts memes that another process described or is describing.
     """
 
     done: int = 0
@@ -60,19 +64,24 @@ class Tally:
     seconds_to_go: float | None = None
     cost: float | None = None
     cost_to_go: float | None = None
-    stopped: tuple[str, ...] = ()  # why endpoints were given up
+    stopped: tuple[str, ...] = ()  # the reasons why endpoints failed for good
 
 
-def checked(terms: Terms, assignments: Sequence[Assignment]) -> Terms:
-    """Return the terms of a run of these assignments; raise WrongUse where they make no sense."""
+def validate_options(options: DescribeOptions, assignments: Sequence[Assignment]) -> DescribeOptions:
+    """Return the options unchanged; raise WrongUse where they or the assignments are invalid."""
     if not assignments:
-        raise WrongUse("There is no model to describe with.", hint="Name one with --model.")
-    if terms.workers < 1 or terms.tries < 1 or terms.seconds <= 0 or (terms.limit is not None and terms.limit < 1):
-        raise WrongUse("Workers, limit, tries and seconds are at least 1.")
-    if any(price is not None and price < 0 for price in (terms.price_in, terms.price_out)):
-        raise WrongUse("A price is 0 or more.")
+        raise WrongUse("No model is named.", hint="Name one with --model.")
+    if (
+        options.workers < 1
+        or options.tries < 1
+        or options.seconds <= 0
+        or (options.limit is not None and options.limit < 1)
+    ):
+        raise WrongUse("Workers, limit, tries and seconds must be at least 1.")
+    if any(price is not None and price < 0 for price in (options.price_in, options.price_out)):
+        raise WrongUse("A price must be 0 or more.")
     for one in assignments:
         safe_name(one.model)
         if one.kind not in KINDS:
-            raise WrongUse(f"{one.kind} is no kind of description.", hint=f"Choose {' or '.join(KINDS)}.")
-    return terms
+            raise WrongUse(f"{one.kind} is not a kind of description.", hint=f"Choose {' or '.join(KINDS)}.")
+    return options

@@ -1,4 +1,4 @@
-"""What is said to the models that describe memes: a file with a version, which the curator may replace."""
+"""The prompts for models that describe memes: a file with a version, which the curator may replace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROMPTS_FILE = "prompts.toml"
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a model is asked, and how many tokens its answer may have."""
+    """The text of a prompt, and the token limit of the answer."""
 
     text: str
     max_tokens: int
@@ -26,7 +26,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Prompts:
-    """A version of the prompts; `longest_side` of the pictures that go with them is in pixels."""
+    """A version of the prompts; `longest_side` of the pictures sent with them is in pixels."""
 
     version: str
     longest_side: int
@@ -34,19 +34,27 @@ class Prompts:
     category: str
     of_kind: Mapping[TextKind, Prompt]
 
-    def ask(self, kind: TextKind, *, frames: int = 1, category: str | None = None) -> Prompt:
-        """Return the prompt for a kind of text about a meme of so many frames; its category only where it is given."""
+    def prompt_for(self, kind: TextKind, *, frames: int = 1, category: str | None = None) -> Prompt:
+        """Return the prompt for a kind of text about a meme with this many frames; it names the category only if given.
+
+        >>> load_prompts(folder).prompt_for(TextKind.SIMPLE, category="Cats").max_tokens
+        1000
+        """
         prompt = self.of_kind[kind]
-        said = [prompt.text.strip()]
+        parts = [prompt.text.strip()]
         if frames > 1:
-            said.append(self.frames.replace("{frames}", str(frames)))
+            parts.append(self.frames.replace("{frames}", str(frames)))
         if category is not None:
-            said.append(self.category.replace("{category}", category))
-        return Prompt("\n\n".join(said), prompt.max_tokens)
+            parts.append(self.category.replace("{category}", category))
+        return Prompt("\n\n".join(parts), prompt.max_tokens)
 
 
 def load_prompts(data: Path, *, file: Path | None = None) -> Prompts:
-    """Return the prompts of a file, or of the data folder's own, or ours; raise WrongUse when they make no sense."""
+    """Return the prompts of a file, or of the data folder, or the defaults; raise WrongUse when they are invalid.
+
+    >>> sorted(load_prompts(folder).of_kind)
+    [<TextKind.DETAILED: 'detailed-analysis'>, <TextKind.SIMPLE: 'simple-description'>]
+    """
     own = data / PROMPTS_FILE
     try:
         if file is not None or own.exists():
@@ -54,12 +62,12 @@ def load_prompts(data: Path, *, file: Path | None = None) -> Prompts:
             return _prompts(tomllib.loads(chosen.read_text("utf-8")))
         return _prompts(tomllib.loads((resources.files("indexer.describe") / PROMPTS_FILE).read_text("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else error
-        raise WrongUse(f"The prompts in {file or own} cannot be read: {said}.", hint="Mend the file.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise WrongUse(f"The prompts in {file or own} cannot be read: {reason}.", hint="Correct the file.") from error
     except (KeyError, TypeError, ValueError) as error:
         raise WrongUse(
-            f"The prompts in {file or own} lack something: {error}.",
-            hint="version, longest_side, frames, category, and for each kind of text a prompt and its max_tokens.",
+            f"The prompts in {file or own} are incomplete: {error}.",
+            hint="Give version, longest_side, frames, category, and for each kind of text a prompt and max_tokens.",
         ) from error
 
 

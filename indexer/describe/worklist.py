@@ -1,4 +1,4 @@
-"""What is left for a model to describe, shared by the threads of a run and by all processes."""
+"""The memes that a model has yet to describe, shared by the threads of a run and by all processes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from search.catalogue.descriptions import work_label
 from search.meme import Meme, TextKind
 
 
-class Todo:
-    """What is left for a model and a kind; threads take from it, newest first."""
+class Worklist:
+    """The memes that a model has yet to describe with one kind of text; threads take from it, newest first."""
 
     def __init__(
         self,
@@ -33,33 +33,33 @@ class Todo:
         self.elsewhere = 0
         self._catalogue = catalogue
         self._lease = lease
-        self._by_anybody = only_undescribed
-        # Two models that look for memes without any text of this kind must not find the same.
+        self._only_undescribed = only_undescribed
+        # Two models that look for memes without any text of this kind must not take the same.
         self._sources = (self.label, f"any.{kind}") if only_undescribed else (self.label,)
         self._lock = threading.Lock()
-        self._met: set[str] = set()
+        self._seen: set[str] = set()
         self._waiting: deque[Meme] = deque()
         self._fill()
         self._left = math.inf if limit is None else limit
         self.total = int(min(self._left, len(self._waiting)))
 
     def _fill(self) -> None:
-        for meme in self._catalogue.descriptions.missing(self.kind, self.source, by_anybody=self._by_anybody):
-            if meme.content_hash not in self._met:
-                self._met.add(meme.content_hash)
+        for meme in self._catalogue.descriptions.missing(self.kind, self.source, by_anybody=self._only_undescribed):
+            if meme.content_hash not in self._seen:
+                self._seen.add(meme.content_hash)
                 self._waiting.append(meme)
 
     def take(self) -> Meme | None:
-        """Return a meme that is this run's alone to describe, or None when there is no more."""
+        """Return a meme leased to this run, or None when there are no more."""
         with self._lock:
             while self._left > 0:
                 if not self._waiting:
-                    self._fill()  # memes that came meanwhile
+                    self._fill()  # memes added during the run
                     if not self._waiting:
                         return None
                 meme = self._waiting.popleft()
                 if self._lease.acquire(meme.content_hash, sources=self._sources):
-                    # Whoever had it a moment ago may have done it.
+                    # Another process may have described it just before.
                     if self._is_missing(meme):
                         self._left -= 1
                         return meme
@@ -69,7 +69,7 @@ class Todo:
 
     def _is_missing(self, meme: Meme) -> bool:
         return self._catalogue.descriptions.is_missing(
-            meme.content_hash, self.kind, self.source, by_anybody=self._by_anybody
+            meme.content_hash, self.kind, self.source, by_anybody=self._only_undescribed
         )
 
     def release(self, meme: Meme) -> None:
@@ -77,7 +77,7 @@ class Todo:
         self._lease.release(meme.content_hash, sources=self._sources)
 
     def put_back(self, meme: Meme, *, done_elsewhere: bool = False) -> None:
-        """Take a meme out of the count, because nothing was asked about it; it waits again unless it is done."""
+        """Take a meme out of the count because no call was made; it waits again unless it was done elsewhere."""
         self.release(meme)
         with self._lock:
             self._left += 1

@@ -1,7 +1,7 @@
-"""The server's hands for the inbox: what waits is examined and what was decided is indexed, in the background.
+"""Background workers of the inbox: one examines waiting uploads, one indexes the accepted ones.
 
-Each kind of work has a thread that sleeps when there is nothing, and ends when there is nothing for long: what it holds
-ready, the library's corners above all, is then let go. Leases keep two processes from doing the same.
+Each is a thread that ends when there has been no work for long; the examiner, which holds the library's keypoints in
+memory, is released then. Leases keep two processes from doing the same work.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from search.meme import Stage
 from search.settings import Settings
 from search.workspace import Workspace
 
-SOURCE = "inbox"  # of its leases
+SOURCE = "inbox"  # the source named in its leases
 
 logger = logging.getLogger("memetica.inbox")
-Learned = Callable[[list[Upload]], None]
+OnIndexed = Callable[[list[Upload]], None]
 
 
-class Ready:
-    """An examiner that is made ready when it is first asked for, and let go when it has not been for long."""
+class ExaminerCache:
+    """An examiner that is opened when first needed, and released when the worker is idle."""
 
     def __init__(
         self,
@@ -45,46 +45,46 @@ class Ready:
         self._held: Examiner | None = None
 
     def examiner(self) -> Examiner:
-        """Return the examiner; what comes into the library later, it finds by fingerprints alone."""
+        """Return the examiner; memes that come into the library later are found by fingerprints alone."""
         with self._lock:
-            self._held = self._held or self._opened()
+            self._held = self._held or self._open()
             return self._held
 
-    def let_go(self) -> None:
-        """Forget the examiner: the next one knows the library as it is then."""
+    def release(self) -> None:
+        """Forget the examiner; the next one opens the library as it is then."""
         with self._lock:
             self._held = None
 
-    def _opened(self) -> Examiner:
+    def _open(self) -> Examiner:
         try:
             engine = self._load_engine(self._workspace.settings)
-            unread = "" if engine else "No OCR engine is chosen: words in pictures are not read."
+            unread = "" if engine else "No OCR engine is chosen: text in pictures is not read."
         except (ModelUnavailable, WrongUse) as error:
             engine, unread = None, f"{error.message} {error.hint}".strip()
         return Examiner.open(self._workspace, engine=engine, no_engine_reason=unread)
 
 
-def examining(workspace: Workspace, *, ready: Ready, idle: float = IDLE_SECONDS) -> Worker:
-    """Return a worker that examines the uploads that wait."""
+def examine_worker(workspace: Workspace, *, examiners: ExaminerCache, idle_seconds: float = IDLE_SECONDS) -> Worker:
+    """Return a worker that examines the waiting uploads."""
 
     def prepare() -> Callable[[], bool]:
         remove_orphans(workspace)
-        return lambda: _examine_next(workspace.catalogue, ready)
+        return lambda: _examine_next(workspace.catalogue, examiners)
 
-    return Worker("inbox: examining", prepare, ended=ready.let_go, idle=idle)
+    return Worker("inbox: examining", prepare, on_idle=examiners.release, idle_seconds=idle_seconds)
 
 
-def _examine_next(catalogue: Catalogue, ready: Ready) -> bool:
-    """Examine the first upload that waits and that nobody else examines; return whether there was one."""
+def _examine_next(catalogue: Catalogue, examiners: ExaminerCache) -> bool:
+    """Examine the first waiting upload that no other process examines; return whether there was one."""
     if not catalogue.uploads.count(UploadState.WAITING):
         return False
     with work_lease(catalogue, Stage.MEDIA) as lease:
         for upload in catalogue.uploads.in_state(UploadState.WAITING):
             if not lease.acquire(upload.content_hash, sources=(SOURCE,)):
                 continue
-            # Whoever had it a moment ago may have examined it.
+            # Another process may have examined it just before.
             if catalogue.uploads.get(upload.id).state is UploadState.WAITING:
-                _examine(ready.examiner(), upload)
+                _examine(examiners.examiner(), upload)
             return True
     return False
 
@@ -94,35 +94,37 @@ def _examine(examiner: Examiner, upload: Upload) -> None:
         examine(examiner, upload)
     except MemeticaError:
         raise
-    except Exception as error:  # whatever hostile bytes do to a decoder is this upload's failure, and no other's
+    except Exception as error:  # a decoder may raise anything on hostile bytes: only this upload fails
         logger.exception("upload %s could not be examined", upload.id)
         examiner.workspace.catalogue.uploads.failed(
-            upload.id, reason=f"Something went wrong while it was examined: {type(error).__name__}.", hint="Discard it."
+            upload.id, reason=f"Examining the file failed: {type(error).__name__}.", hint="Discard it."
         )
 
 
-def examine_waiting(catalogue: Catalogue, *, ready: Ready, told: Callable[[int], None] = lambda left: None) -> int:
-    """Examine every upload that waits and that no other process is examining, here and now; return how many.
+def examine_waiting(
+    catalogue: Catalogue, *, examiners: ExaminerCache, on_progress: Callable[[int], None] = lambda left: None
+) -> int:
+    """Examine all waiting uploads that no other process examines, and return how many.
 
-    `told` hears how many are left after each.
+    `on_progress` is called after each with the number of those left.
     """
     done = 0
-    while _examine_next(catalogue, ready):
+    while _examine_next(catalogue, examiners):
         done += 1
-        told(catalogue.uploads.count(UploadState.WAITING))
+        on_progress(catalogue.uploads.count(UploadState.WAITING))
     return done
 
 
-def indexing(
+def index_worker(
     workspace: Workspace,
     *,
     load_encoder: Callable[[], TextEncoder],
-    learned: Learned = lambda uploads: None,
-    idle: float = IDLE_SECONDS,
+    on_indexed: OnIndexed = lambda uploads: None,
+    idle_seconds: float = IDLE_SECONDS,
 ) -> Worker:
-    """Return a worker that lets the index know what was accepted and what was taken back.
+    """Return a worker that updates the index after uploads were accepted, or their acceptance undone.
 
-    `learned` hears of uploads that are in the index, or out of it, now.
+    `on_indexed` receives these uploads when the index is up to date.
     """
 
     def prepare() -> Callable[[], bool]:
@@ -131,18 +133,19 @@ def indexing(
         def work() -> bool:
             done = index_decided(workspace, load_encoder=load_encoder)
             if done:
-                learned(done)
+                on_indexed(done)
             return bool(done)
 
         return work
 
-    return Worker("inbox: indexing", prepare, idle=idle)
+    return Worker("inbox: indexing", prepare, idle_seconds=idle_seconds)
 
 
 def index_decided(workspace: Workspace, *, load_encoder: Callable[[], TextEncoder]) -> list[Upload]:
-    """Let the index know of all that was accepted or taken back since, at once; return these uploads.
+    """Update the index for all uploads that were accepted or undone since the last update, and return them.
 
-    Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; then they wait on.
+    Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; the uploads then wait
+    for the next call.
     """
     if not workspace.catalogue.uploads.unindexed():
         return []

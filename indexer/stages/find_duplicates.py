@@ -1,4 +1,4 @@
-"""The last stage: what is new is compared with all that may be like it, each pair once."""
+"""The last stage: each new content is compared with its candidates, each pair once."""
 
 from __future__ import annotations
 
@@ -26,46 +26,46 @@ from search.meme import Meme, Stage
 from search.settings import Settings
 from search.workspace import Workspace
 
-BATCH = 64  # contents a transaction: what a killed run compares again
-READY = 160  # contents kept ready to be compared: about 3 MB each
+BATCH = 64  # contents per transaction: a killed run compares at most so many again
+CACHED = 160  # prepared contents in memory: about 3 MB each
 
 Load = Callable[[Meme], Sequence[Image.Image]]
 
 
 def find_duplicates(workspace: Workspace, *, progress: Progress = SILENT, load: Load | None = None) -> StageReport:
-    """Compare what was decoded and not compared yet and keep what was found; return how many contents were done.
+    """Compare each new content with its candidates and store the evidence; the report counts contents.
 
-    May be interrupted anywhere and goes on from there. What cannot be loaded is recorded as failed, and tried again by
-    the next run. `load` gives a meme's pictures; without it they are decoded from the library.
+    May be interrupted anywhere and continues from there. Contents that cannot be loaded are recorded as failed, and the
+    next run tries them again. `load` returns a meme's frames; by default they are decoded from the library.
 
     >>> import indexer
     >>> report = indexer.find_duplicates(workspace)
     >>> report.done, report.failed
     (9, 0)
     """
-    begun = monotonic()
+    started = monotonic()
     load = load or _decoded(workspace.settings)
     disable_opencv_threads()
     memes: dict[str, Meme] = {}
     for meme in workspace.catalogue.memes.everything():
-        if meme.has_thumbnail:  # decoded once: what could not be is no news
+        if meme.has_thumbnail:  # only decoded memes; failures of decoding are recorded already
             memes.setdefault(meme.content_hash, meme)
-    # Another image encoder sees other memes as alike: what was compared stays so, and is only asked about again.
+    # Another image encoder finds other candidates: compared pairs stay, and contents are searched again.
     sight = open_picture_vectors(workspace.index)
-    waiting = memes.keys() - workspace.catalogue.pairs.searched(_asked_with(sight))
+    waiting = memes.keys() - workspace.catalogue.pairs.searched(_search_version(sight))
     workspace.catalogue.failures.forget(Stage.DUPLICATES)
-    comparing = _Comparing(workspace, memes, load=load, sight=sight)
+    comparison = _Comparison(workspace, memes, load=load, sight=sight)
     with track_stage(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
-        done = comparing.all(waiting, progress=progress)
-    between = comparing.between_neighbours()
-    with track_stage(progress, Stage.DUPLICATES, len(between), unit="pairs like the same one"):
-        comparing.these(between, progress=progress)
-    for content, error in comparing.unreadable.items():
+        done = comparison.search(waiting, progress=progress)
+    between = comparison.between_neighbours()
+    with track_stage(progress, Stage.DUPLICATES, len(between), unit="pairs of neighbours"):
+        comparison.compare_pairs(between, progress=progress)
+    for content, error in comparison.unreadable.items():
         workspace.catalogue.failures.record(Stage.DUPLICATES, memes[content].path, error, content_hash=content)
-    return StageReport(Stage.DUPLICATES, done, len(comparing.unreadable), monotonic() - begun)
+    return StageReport(Stage.DUPLICATES, done, len(comparison.unreadable), monotonic() - started)
 
 
-def _asked_with(sight: PictureVectors | None) -> str:
+def _search_version(sight: PictureVectors | None) -> str:
     return COMPARISON if sight is None else f"{COMPARISON} {sight.encoder}"
 
 
@@ -76,8 +76,8 @@ def _decoded(settings: Settings) -> Load:
     return load
 
 
-class _Comparing:
-    """One run's comparisons: pictures kept ready, pairs already compared."""
+class _Comparison:
+    """One run: prepared pictures in a cache, and the pairs compared so far."""
 
     def __init__(
         self, workspace: Workspace, memes: dict[str, Meme], *, load: Load, sight: PictureVectors | None
@@ -88,9 +88,9 @@ class _Comparing:
         self._texts = texts_by_content(workspace.catalogue)
         self._compared = workspace.catalogue.pairs.compared()
         self.unreadable: dict[str, UnreadableFile] = {}
-        self._asked_again: set[str] = set()  # by the next run
+        self._search_again: set[str] = set()  # contents that the next run searches again
 
-        @lru_cache(maxsize=READY)
+        @lru_cache(maxsize=CACHED)
         def ready(content: str) -> tuple[PreparedPicture, ...]:
             bits = [np.frombuffer(row, np.uint8) for row in workspace.catalogue.pictures.fingerprints_of(content, PDQ)]
             keypoints = [
@@ -113,13 +113,13 @@ class _Comparing:
             self.unreadable[content] = error
             raise
 
-    def all(self, waiting: Iterable[str], *, progress: Progress) -> int:
-        """Compare contents with what may be like them; return how many were done."""
+    def search(self, waiting: Iterable[str], *, progress: Progress) -> int:
+        """Compare contents with their candidates; return how many contents were done."""
         candidates = open_candidates(
             self._workspace.catalogue, image_index=None if self._sight is None else self._sight.pictures
         )
         place_of = {content: place for place, content in enumerate(candidates.hashes)}
-        # Pictures that look alike come one after another, so that they are loaded once.
+        # Similar pictures come one after another, so that each is loaded once.
         places = candidates.sort_by_likeness([place_of[content] for content in waiting if content in place_of])
         done = 0
 
@@ -135,14 +135,14 @@ class _Comparing:
             contents = [candidates.hashes[place] for place, _ in batch]
             with self._workspace.catalogue.transaction():
                 self._workspace.catalogue.pairs.add(pairs)
-                found = (content for content in contents if content not in self._asked_again)
-                self._workspace.catalogue.pairs.mark_searched(found, version=_asked_with(self._sight))
+                found = (content for content in contents if content not in self._search_again)
+                self._workspace.catalogue.pairs.mark_searched(found, version=_search_version(self._sight))
             done += len(batch)
             progress.advance(len(batch))
         return done
 
     def between_neighbours(self) -> list[tuple[str, str]]:
-        """Return the pairs like the same content and not compared yet: their like may be removed, and they stay."""
+        """Return the uncompared pairs of duplicates of one content, because that content may be removed."""
         near: dict[str, set[str]] = {}
         for tier in Tier:
             if tier.is_duplicate:
@@ -152,15 +152,15 @@ class _Comparing:
         keys = (key for others in near.values() for key in combinations(sorted(others), 2))
         return [key for key in dict.fromkeys(keys) if key not in self._compared]
 
-    def these(self, keys: Sequence[tuple[str, str]], *, progress: Progress) -> None:
-        """Compare pairs of contents, so many at a time."""
+    def compare_pairs(self, keys: Sequence[tuple[str, str]], *, progress: Progress) -> None:
+        """Compare pairs of contents in batches."""
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH]
             self._workspace.catalogue.pairs.add(list(self._pairs(batch)))
             progress.advance(len(batch))
 
     def _pairs(self, keys: Iterable[tuple[str, str]]) -> Iterator[Pair]:
-        """Yield the pairs that were not compared before, compared."""
+        """Yield the pairs that were not compared before, with their evidence."""
         fresh = []
         for one, other in keys:
             key = (one, other) if one < other else (other, one)
@@ -169,8 +169,8 @@ class _Comparing:
                 fresh.append(key)
         for (one, other), result in map_in_threads(self._compare, fresh, threads=self._workspace.settings.threads):
             if isinstance(result, UnreadableFile):
-                # Either may be what finds the other when it can be read.
-                self._asked_again |= {one, other}
+                # Search both again when the file can be read.
+                self._search_again |= {one, other}
             else:
                 yield result
 
@@ -185,10 +185,10 @@ class _Comparing:
 def _batches(
     likely: Callable[[int], list[int]], places: Sequence[int], *, threads: int
 ) -> Iterator[list[tuple[int, Sequence[int]]]]:
-    """Yield the places, each with those of what may be like it, so many at a time."""
+    """Yield the places with their candidates in batches."""
     batch: list[tuple[int, Sequence[int]]] = []
     for place, others in map_in_threads(likely, places, threads=threads):
-        assert not isinstance(others, UnreadableFile)  # nothing is read
+        assert not isinstance(others, UnreadableFile)  # no file is read here
         batch.append((place, others))
         if len(batch) == BATCH:
             yield batch

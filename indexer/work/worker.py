@@ -1,4 +1,4 @@
-"""A thread that does one kind of work whenever it is woken."""
+"""A background thread that does one kind of work whenever it is woken."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from time import monotonic
 from search.errors import MemeticaError
 
 logger = logging.getLogger("memetica.work")
-IDLE_SECONDS = 120.0  # without work, before a thread ends
-
-
-RETRY_SECONDS = 5.0  # after work that could not be done
+IDLE_SECONDS = 120.0  # without work, after which the thread ends
+RETRY_SECONDS = 5.0  # pause after work that failed
 
 
 class Worker:
-    """A thread that does one kind of work whenever it is woken: `prepare` makes ready what is needed and returns it.
+    """A thread that starts when woken and ends when there has been no work for `idle_seconds`.
 
-    The work does a piece and returns whether there may be more. What it cannot do now is kept as `trouble`, and tried
-    again.
+    `prepare` runs once in each thread and returns the work: a function that does one piece of it and returns whether
+    there may be more. A failure is kept as `error`, and the work is tried again after `retry_seconds`. `on_idle` is
+    called when the thread ends, to release what it held.
+
+    >>> pieces = [1, 2, 3]
+    >>> worker = Worker("example", lambda: lambda: bool(pieces) and bool(pieces.pop()))
+    >>> worker.wake()
+    >>> worker.wait_until_idle(5), pieces
+    (True, [])
+    >>> worker.close()
     """
 
     def __init__(
@@ -28,40 +34,40 @@ class Worker:
         name: str,
         prepare: Callable[[], Callable[[], bool]],
         *,
-        ended: Callable[[], None] = lambda: None,
-        idle: float = IDLE_SECONDS,
-        retry: float = RETRY_SECONDS,
+        on_idle: Callable[[], None] = lambda: None,
+        idle_seconds: float = IDLE_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
-        self.trouble: MemeticaError | None = None
+        self.error: MemeticaError | None = None
         self._name = name
         self._prepare = prepare
-        self._ended = ended
-        self._idle = idle
-        self._retry = retry
+        self._on_idle = on_idle
+        self._idle_seconds = idle_seconds
+        self._retry_seconds = retry_seconds
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._resting = threading.Event()
-        self._resting.set()
+        self._idle = threading.Event()
+        self._idle.set()
 
     def wake(self) -> None:
-        """Let it look for work, now."""
+        """Look for work now; does nothing after `close`."""
         with self._lock:
             if self._closed:
                 return
-            self._resting.clear()
+            self._idle.clear()
             self._woken.set()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
 
-    def rest(self, seconds: float) -> bool:
-        """Wait until it finds nothing more to do; return whether that was within so many seconds."""
-        return self._resting.wait(seconds)
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until there is no more work; return whether that happened within this many seconds."""
+        return self._idle.wait(seconds)
 
     def close(self) -> None:
-        """Let it end after the piece of work that it is at."""
+        """End the thread after its current piece of work, and wait at most 10 seconds for it."""
         with self._lock:
             self._closed = True
             self._woken.set()
@@ -71,29 +77,31 @@ class Worker:
 
     def _run(self) -> None:
         work: Callable[[], bool] | None = None
-        busy_until = monotonic() + self._idle
+        busy_until = monotonic() + self._idle_seconds
         while not self._closed:
             self._woken.clear()
             try:
                 work = work or self._prepare()
                 while not self._closed and work():
-                    busy_until = monotonic() + self._idle
-                self.trouble = None
-                pause = self._idle
+                    busy_until = monotonic() + self._idle_seconds
+                self.error = None
+                pause = self._idle_seconds
                 if not self._woken.is_set():
-                    self._resting.set()
+                    self._idle.set()
             except MemeticaError as error:
-                self.trouble = error
-                pause = self._retry
-                busy_until = monotonic() + self._idle
-            except Exception as error:  # a thread's edge: what is not foreseen must not end all later work
+                self.error = error
+                pause = self._retry_seconds
+                busy_until = monotonic() + self._idle_seconds
+            except Exception as error:  # the thread's edge: an unexpected error must not end all later work
                 logger.exception("%s failed", self._name)
-                self.trouble = MemeticaError(f"Something went wrong here: {type(error).__name__}.")
+                self.error = MemeticaError(
+                    f"An unexpected error occurred: {type(error).__name__}.", hint="See the log."
+                )
                 work, pause = None, RETRY_SECONDS
-                busy_until = monotonic() + self._idle
+                busy_until = monotonic() + self._idle_seconds
             self._woken.wait(pause)
             with self._lock:
                 if not self._woken.is_set() and monotonic() >= busy_until:
                     self._thread = None
-                    self._ended()
+                    self._on_idle()
                     return

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from indexer.curation.duplicates import Decision, decide, declare
+from indexer.curation.duplicates import Decision, decide, record_verdict
 from search.catalogue import VerdictKind
 from search.catalogue.ledger import verdict_row
 from search.errors import WrongUse
@@ -65,7 +65,7 @@ def add() -> tuple[Response, int]:
             raise WrongUse("There is nothing to merge.")
         line = decide(site().workspace, Decision.MERGE, kept=memes[0], others=memes[1:], note=note)
     elif isinstance(verdict, str) and verdict in VERDICTS:
-        line = declare(site().catalogue, VERDICTS[verdict], memes, note=note)
+        line = record_verdict(site().catalogue, VERDICTS[verdict], memes, note=note)
     else:
         raise WrongUse(f"`verdict` must be one of {', '.join((*VERDICTS, Decision.MERGE))}.")
     return jsonify(verdict_row(line)), 201

@@ -42,7 +42,9 @@ class CategoryWorkers:
         self._suggester_requested = False
         self._closed = False
         self._child: subprocess.Popen[str] | None = None
-        self.training = Worker("categories: training", lambda: self._train, ended=self._release, retry=RETRY_SECONDS)
+        self.training = Worker(
+            "categories: training", lambda: self._train, on_idle=self._release, retry_seconds=RETRY_SECONDS
+        )
         self.indexing = Worker("categories: indexing", self._prepare_indexing)
 
     def suggester(self) -> Suggester | None:
@@ -72,7 +74,7 @@ class CategoryWorkers:
     @property
     def error(self) -> MemeticaError | None:
         """The error because of which a worker waits and will try again."""
-        return self.training.trouble or self.indexing.trouble
+        return self.training.error or self.indexing.error
 
     def wake_indexing(self) -> None:
         """Bring moved memes into the index."""
@@ -88,7 +90,7 @@ class CategoryWorkers:
 
     def rest(self, seconds: float) -> bool:
         """Wait until both workers are idle; return whether that took no longer than `seconds`."""
-        return self.training.rest(seconds) and self.indexing.rest(seconds)
+        return self.training.wait_until_idle(seconds) and self.indexing.wait_until_idle(seconds)
 
     def _train(self) -> bool:
         workspace, encoder = self._site.workspace, self._site.encoder()

@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from indexer.inbox.workers import Ready, examining, indexing
+from indexer.inbox.workers import ExaminerCache, examine_worker, index_worker
 from indexer.work.worker import IDLE_SECONDS, Worker
 from search.catalogue import UploadState
 from search.errors import MemeticaError
@@ -22,13 +22,15 @@ class InboxWorkers:
 
     def __init__(self, site: Site, categories: CategoryWorkers, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._catalogue = site.catalogue
-        self.ready = Ready(site.workspace)
-        self.examining: Worker = examining(site.workspace, ready=self.ready, idle=idle_seconds)
-        self.indexing: Worker = indexing(
+        self.ready = ExaminerCache(site.workspace)
+        self.examining: Worker = examine_worker(site.workspace, examiners=self.ready, idle_seconds=idle_seconds)
+        self.indexing: Worker = index_worker(
             site.workspace,
             load_encoder=site.encoder,
-            learned=lambda uploads: categories.mark_changed(one.meme_id for one in uploads if one.meme_id is not None),
-            idle=idle_seconds,
+            on_indexed=lambda uploads: categories.mark_changed(
+                one.meme_id for one in uploads if one.meme_id is not None
+            ),
+            idle_seconds=idle_seconds,
         )
 
     def wake(self) -> None:
@@ -46,12 +48,12 @@ class InboxWorkers:
 
     def rest(self, seconds: float) -> bool:
         """Wait until both workers are idle; return whether that took no longer than `seconds`."""
-        return self.examining.rest(seconds) and self.indexing.rest(seconds)
+        return self.examining.wait_until_idle(seconds) and self.indexing.wait_until_idle(seconds)
 
     @property
     def errors(self) -> list[MemeticaError]:
         """The errors because of which the workers wait and will try again."""
-        return [one.trouble for one in (self.examining, self.indexing) if one.trouble is not None]
+        return [one.error for one in (self.examining, self.indexing) if one.error is not None]
 
 
 def register(app: Flask) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from indexer.describe.options import Assignment, Tally
+from indexer.describe.options import Assignment, DescribeStats
 from search.meme import TextKind
 from web.cli.terminal import Terminal
 from web.schemas import Row
@@ -23,7 +23,7 @@ def assignments_of(models: Sequence[str], kind: TextKind, *, endpoints: Sequence
     return found
 
 
-def tally_row(tally: Tally) -> Row:
+def tally_row(tally: DescribeStats) -> Row:
     """Return how far a run is as a row; times in seconds."""
     row = asdict(tally)
     for name in ("seconds", "seconds_to_go"):
@@ -33,7 +33,7 @@ def tally_row(tally: Tally) -> Row:
     return row
 
 
-def sentence(tally: Tally) -> str:
+def sentence(tally: DescribeStats) -> str:
     """Return how far a run is as a person reads it."""
     said = [f"{tally.done:,} described"]
     if tally.failed:
@@ -65,7 +65,7 @@ class Teller:
         self._next = time.monotonic() + seconds
         self._stopped = 0
 
-    def __call__(self, tally: Tally) -> None:
+    def __call__(self, tally: DescribeStats) -> None:
         """Hear how far a run is; say it when it is time, and at once why an endpoint was given up."""
         for reason in tally.stopped[self._stopped :]:
             self._terminal.say(reason, style="yellow")

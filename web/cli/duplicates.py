@@ -165,12 +165,12 @@ def _decide(
     keep: str | None,
     note: str,
 ) -> int:
-    from indexer.curation.duplicates import Decision, named, propose
+    from indexer.curation.duplicates import Decision, find_proposal, propose
     from indexer.curation.duplicates import decide as decide_on
 
     if decision not in DECISIONS:
         raise WrongUse(f"{decision!r} is no decision.", hint=f"It is one of {', '.join(DECISIONS)}.")
-    found = named(propose(workspace), key)
+    found = find_proposal(propose(workspace), key)
     kept = meme_named(workspace, keep) if keep else found.kept
     if kept not in found.memes:
         raise WrongUse(f"{kept.path} is not in the group {found.key}.")
@@ -246,12 +246,12 @@ def _show_trash(terminal: Terminal, workspace: Workspace) -> int:
 @verb
 def verdict(session: Session, kind: str, memes: tuple[str, ...], note: str) -> int:
     """Write to the ledger that memes are distinct, duplicate, or all to be kept. No file is touched."""
-    from indexer.curation.duplicates import declare
+    from indexer.curation.duplicates import record_verdict
 
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
         found = [meme_named(Workspace(settings, catalogue), named) for named in memes]
-        return _told(session.terminal, declare(catalogue, VERDICTS[kind], found, note=note))
+        return _told(session.terminal, record_verdict(catalogue, VERDICTS[kind], found, note=note))
 
 
 @click.command()

@@ -123,12 +123,12 @@ def inbox(
 
 
 def _examine(workspace: Workspace, terminal: Terminal) -> None:
-    from indexer.inbox.workers import Ready, examine_waiting
+    from indexer.inbox.workers import ExaminerCache, examine_waiting
 
     waiting = workspace.catalogue.uploads.count(UploadState.WAITING)
     if waiting:
         terminal.say(f"Examining {waiting:,} {'upload' if waiting == 1 else 'uploads'}…")
-        examine_waiting(workspace.catalogue, ready=Ready(workspace))
+        examine_waiting(workspace.catalogue, examiners=ExaminerCache(workspace))
 
 
 def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, SuggestedCategories]:

@@ -124,7 +124,7 @@ def describe(
 
     It may be interrupted anywhere, and run more than once at a time; run again, it goes on where it was.
     """
-    from indexer.describe.options import Terms
+    from indexer.describe.options import DescribeOptions
     from indexer.describe.run import describe_memes
     from web.cli.describing import Teller, assignments_of, sentence, tally_row
 
@@ -136,8 +136,8 @@ def describe(
             Workspace(settings, catalogue),
             assignments=assignments_of(models, TextKind(kind), endpoints=endpoints or (settings.endpoint,)),
             progress=Bars(session.terminal),
-            terms=Terms(**terms),
-            heard=Teller(session.terminal),
+            options=DescribeOptions(**terms),
+            on_progress=Teller(session.terminal),
         )
     session.terminal.say(sentence(tally))
     if tally.done:

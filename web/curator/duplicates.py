@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from indexer.curation.duplicates import Decision, Proposal, Proposals, apply, decide
+from indexer.curation.duplicates import Decision, Proposal, ProposalCache, apply, decide
 from indexer.library.transaction import recover
 from indexer.media.decode import decode
 from search.catalogue import PENDING, OperationKind, OperationState, Verdict, VerdictKind
@@ -61,15 +61,15 @@ def register(app: Flask) -> None:
     found = app.extensions["site"]
     with suppress(MemeticaError):  # when the library is not mounted now, the next merge tries again
         recover(found.workspace)
-    app.extensions["proposals"] = Proposals(found.workspace)
+    app.extensions["proposals"] = ProposalCache(found.workspace)
     app.extensions["curator_cards"].append(card)
     app.jinja_env.globals.update(seen=digest_of)
     app.register_blueprint(blueprint)
 
 
-def proposals() -> Proposals:
+def proposals() -> ProposalCache:
     """Return the undecided groups of the current application."""
-    found: Proposals = current_app.extensions["proposals"]
+    found: ProposalCache = current_app.extensions["proposals"]
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from indexer.curation import duplicates as curating
-from indexer.curation.duplicates import Decision, Proposals, apply, decide, declare, named, propose
+from indexer.curation.duplicates import Decision, ProposalCache, apply, decide, find_proposal, propose, record_verdict
 from indexer.curation.reversal import undo
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
@@ -109,13 +109,13 @@ def test_a_ledger_carried_elsewhere_settles_the_same(tiny_settings: Settings, ca
 
 def test_duplicate_after_all_proposes_again(tiny_settings: Settings, catalogue: Catalogue) -> None:
     one = of_tier(tiny_settings, catalogue, Tier.SAME)
-    declare(catalogue, VerdictKind.DISTINCT, one.memes)
-    declare(catalogue, VerdictKind.DUPLICATES, one.memes)
+    record_verdict(catalogue, VerdictKind.DISTINCT, one.memes)
+    record_verdict(catalogue, VerdictKind.DUPLICATES, one.memes)
     assert proposed(tiny_settings, catalogue) == GROUPS
     with pytest.raises(WrongUse):
-        declare(catalogue, VerdictKind.DISTINCT, one.memes[:1])
+        record_verdict(catalogue, VerdictKind.DISTINCT, one.memes[:1])
     with pytest.raises(WrongUse):
-        declare(catalogue, VerdictKind.DISTINCT, [one.kept, one.kept])
+        record_verdict(catalogue, VerdictKind.DISTINCT, [one.kept, one.kept])
     with pytest.raises(WrongUse):
         decide(Workspace(tiny_settings, catalogue), Decision.MERGE, kept=one.kept, others=[])
 
@@ -125,7 +125,7 @@ def test_a_batch_merges_all_but_what_fails_and_says_so(tiny_settings: Settings, 
     same = of_tier(tiny_settings, catalogue, Tier.SAME)
     (tiny_settings.library / same.memes[1].path).write_bytes(b"changed meanwhile")
     told = []
-    applied = apply(Workspace(tiny_settings, catalogue), found, note="all", told=told.append)
+    applied = apply(Workspace(tiny_settings, catalogue), found, note="all", on_start=told.append)
     assert told == found
     assert [one.key for one, _ in applied.failed] == [same.key]
     assert isinstance(applied.failed[0][1], LibraryError)
@@ -155,11 +155,11 @@ def test_groups_are_found_anew_only_when_something_has_changed(
     calls = []
     real = curating.find_groups
     monkeypatch.setattr(curating, "find_groups", lambda *args, **more: calls.append(1) or real(*args, **more))
-    proposals = Proposals(Workspace(tiny_settings, catalogue))
+    proposals = ProposalCache(Workspace(tiny_settings, catalogue))
     first = proposals.of()
     assert proposals.of() == first and len(calls) == 1
     assert proposals.get(first[0].key) == first[0]
-    declare(catalogue, VerdictKind.DISTINCT, first[0].memes)
+    record_verdict(catalogue, VerdictKind.DISTINCT, first[0].memes)
     assert first[0] not in proposals.of() and len(calls) == 2
     with pytest.raises(NotFound):
         proposals.get(first[0].key)
@@ -168,9 +168,9 @@ def test_groups_are_found_anew_only_when_something_has_changed(
 def test_a_group_is_named_by_the_beginning_of_its_key(tiny_settings: Settings, catalogue: Catalogue) -> None:
     found = propose(Workspace(tiny_settings, catalogue))
     for one in found:
-        assert named(found, one.key) == named(found, one.key[:8]) == one
+        assert find_proposal(found, one.key) == find_proposal(found, one.key[:8]) == one
     for wrong in ("", "zzzz"):
         with pytest.raises(NotFound):
-            named(found, wrong)
+            find_proposal(found, wrong)
     with pytest.raises(WrongUse):
-        named([*found, *found], found[0].key)
+        find_proposal([*found, *found], found[0].key)

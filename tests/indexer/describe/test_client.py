@@ -11,15 +11,15 @@ from email.utils import format_datetime
 import pytest
 from PIL import Image
 
-from indexer.describe.client import Answer, CallFailed, CallStopped, Endpoint, Reach, shown
+from indexer.describe.client import CallFailed, CallStopped, Completion, FailureScope, VisionClient, render_frames
 from search.errors import WrongUse
 from tests.support.vision_server import Asked, Drops, Fails, Reply, Says, Sends, VisionServer
 
-RED = shown([Image.new("RGB", (64, 48), "red")], longest_side=1280)
+RED = render_frames([Image.new("RGB", (64, 48), "red")], longest_side=1280)
 
 
-def ask(url: str, *, seconds: float = 5.0, stop: threading.Event | None = None, key: str = "") -> Answer:
-    endpoint = Endpoint(url, seconds=seconds, key=key)
+def ask(url: str, *, seconds: float = 5.0, stop: threading.Event | None = None, key: str = "") -> Completion:
+    endpoint = VisionClient(url, seconds=seconds, key=key)
     try:
         return endpoint.ask("qwen", "Describe.", RED, max_tokens=50, stop=stop or threading.Event())
     finally:
@@ -35,7 +35,7 @@ def failure(reply: Reply, *, seconds: float = 5.0) -> CallFailed:
 def test_a_streamed_answer_comes_whole_with_its_tokens() -> None:
     with VisionServer(lambda asked: Says("A red rectangle, 50 % of “nothing”. 🟥", tokens=(321, 12))) as server:
         answer = ask(server.url, key="secret")
-    assert answer == Answer("A red rectangle, 50 % of “nothing”. 🟥", "stop", None, 321, 12)
+    assert answer == Completion("A red rectangle, 50 % of “nothing”. 🟥", "stop", None, 321, 12)
     [asked] = server.asked
     assert (asked.model, asked.prompt, asked.key) == ("qwen", "Describe.", "secret")
     assert asked.body["stream"] is True
@@ -63,7 +63,7 @@ def test_an_endpoint_that_does_not_stream_is_asked_for_whole_answers_from_then_o
         return Fails(400, "streaming is not enabled for this model") if asked.body.get("stream") else Says("A cat.")
 
     with VisionServer(script) as server:
-        endpoint = Endpoint(server.url)
+        endpoint = VisionClient(server.url)
         for _ in range(2):
             assert endpoint.ask("m", "p", RED, max_tokens=9, stop=threading.Event()).text == "A cat."
     assert [bool(asked.body.get("stream")) for asked in server.asked] == [True, False, False]
@@ -71,7 +71,7 @@ def test_an_endpoint_that_does_not_stream_is_asked_for_whole_answers_from_then_o
 
 def test_an_endpoint_that_answers_whole_though_asked_to_stream_is_understood() -> None:
     with VisionServer(lambda asked: Says("A cat.", always_whole=True)) as server:
-        assert ask(server.url) == Answer("A cat.", "stop", None, 1000, 50)
+        assert ask(server.url) == Completion("A cat.", "stop", None, 1000, 50)
 
 
 def test_parameters_that_an_endpoint_does_not_know_are_left_out() -> None:
@@ -84,7 +84,7 @@ def test_parameters_that_an_endpoint_does_not_know_are_left_out() -> None:
 
     with VisionServer(script) as server:
         answer = ask(server.url)
-    assert answer == Answer("A cat.", "stop", None, None, None)
+    assert answer == Completion("A cat.", "stop", None, None, None)
     assert server.asked[-1].body["max_completion_tokens"] == 50
 
 
@@ -96,44 +96,44 @@ def test_a_refusal_is_told_apart_from_a_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "reach"),
+    ("reply", "scope"),
     [
-        (Fails(400, "image too small"), Reach.MEME),
-        (Fails(400, "llava-phi is not a multimodal model"), Reach.ALL),
-        (Fails(400, "This model does not support image inputs"), Reach.ALL),
-        (Fails(401, "Incorrect API key"), Reach.ALL),
-        (Fails(402, "Insufficient credits"), Reach.ALL),
-        (Fails(403, "Not allowed"), Reach.ALL),
-        (Fails(403, "Your input was flagged by moderation"), Reach.MEME),
-        (Fails(404, 'model "qwen" not found, try pulling it first'), Reach.ALL),
-        (Fails(413, "too large"), Reach.MEME),
-        (Fails(422, "cannot be processed"), Reach.MEME),
-        (Fails(408), Reach.PASSING),
-        (Fails(429, "slow down"), Reach.PASSING),
-        (Fails(429, "You exceeded your current quota", code="insufficient_quota"), Reach.ALL),
-        (Fails(429, "come back tomorrow", headers={"Retry-After": "7200"}), Reach.ALL),
-        (Fails(500), Reach.PASSING),
-        (Fails(503, "loading model"), Reach.PASSING),
-        (Drops(), Reach.PASSING),
-        (Says("A cat sits in a box.", drop_after=2), Reach.PASSING),
-        (Says("A cat sits in a box.", drop_after=2, always_whole=True), Reach.PASSING),
-        (Says("A cat sits", finish=None), Reach.PASSING),
-        (Sends(b'{"choices": [{"mess'), Reach.PASSING),
-        (Sends(b'{"choices": []}'), Reach.PASSING),
-        (Sends(b"[]"), Reach.PASSING),
-        (Sends(b'"ok"'), Reach.PASSING),
-        (Sends(b"\xff\xfe\x00"), Reach.PASSING),
-        (Sends(b"<html>Bad gateway</html>", type="text/html"), Reach.PASSING),
-        (Sends(b'data: {"choices": [{"de\n\n', type="text/event-stream"), Reach.PASSING),
-        (Sends(b"data: [1, 2]\n\n", type="text/event-stream"), Reach.PASSING),
-        (Sends(b'data: {"error": {"message": "out of memory"}}\n\n', type="text/event-stream"), Reach.PASSING),
-        (Sends(b"", type="text/event-stream"), Reach.PASSING),
+        (Fails(400, "image too small"), FailureScope.MEME),
+        (Fails(400, "llava-phi is not a multimodal model"), FailureScope.ENDPOINT),
+        (Fails(400, "This model does not support image inputs"), FailureScope.ENDPOINT),
+        (Fails(401, "Incorrect API key"), FailureScope.ENDPOINT),
+        (Fails(402, "Insufficient credits"), FailureScope.ENDPOINT),
+        (Fails(403, "Not allowed"), FailureScope.ENDPOINT),
+        (Fails(403, "Your input was flagged by moderation"), FailureScope.MEME),
+        (Fails(404, 'model "qwen" not found, try pulling it first'), FailureScope.ENDPOINT),
+        (Fails(413, "too large"), FailureScope.MEME),
+        (Fails(422, "cannot be processed"), FailureScope.MEME),
+        (Fails(408), FailureScope.TRANSIENT),
+        (Fails(429, "slow down"), FailureScope.TRANSIENT),
+        (Fails(429, "You exceeded your current quota", code="insufficient_quota"), FailureScope.ENDPOINT),
+        (Fails(429, "come back tomorrow", headers={"Retry-After": "7200"}), FailureScope.ENDPOINT),
+        (Fails(500), FailureScope.TRANSIENT),
+        (Fails(503, "loading model"), FailureScope.TRANSIENT),
+        (Drops(), FailureScope.TRANSIENT),
+        (Says("A cat sits in a box.", drop_after=2), FailureScope.TRANSIENT),
+        (Says("A cat sits in a box.", drop_after=2, always_whole=True), FailureScope.TRANSIENT),
+        (Says("A cat sits", finish=None), FailureScope.TRANSIENT),
+        (Sends(b'{"choices": [{"mess'), FailureScope.TRANSIENT),
+        (Sends(b'{"choices": []}'), FailureScope.TRANSIENT),
+        (Sends(b"[]"), FailureScope.TRANSIENT),
+        (Sends(b'"ok"'), FailureScope.TRANSIENT),
+        (Sends(b"\xff\xfe\x00"), FailureScope.TRANSIENT),
+        (Sends(b"<html>Bad gateway</html>", type="text/html"), FailureScope.TRANSIENT),
+        (Sends(b'data: {"choices": [{"de\n\n', type="text/event-stream"), FailureScope.TRANSIENT),
+        (Sends(b"data: [1, 2]\n\n", type="text/event-stream"), FailureScope.TRANSIENT),
+        (Sends(b'data: {"error": {"message": "out of memory"}}\n\n', type="text/event-stream"), FailureScope.TRANSIENT),
+        (Sends(b"", type="text/event-stream"), FailureScope.TRANSIENT),
     ],
     ids=str,
 )
-def test_each_failure_says_what_it_means_for_the_next_call(reply: Reply, reach: Reach) -> None:
+def test_each_failure_says_what_it_means_for_the_next_call(reply: Reply, scope: FailureScope) -> None:
     failed = failure(reply)
-    assert failed.reach is reach
+    assert failed.scope is scope
     assert failed.message.startswith(("http://127.0.0.1", "The connection to http://127.0.0.1"))
 
 
@@ -150,7 +150,7 @@ def test_a_pause_that_is_asked_for_is_told_in_seconds() -> None:
 def test_a_slow_answer_ends_at_the_time_that_a_call_may_take(reply: Says) -> None:
     begun = time.monotonic()
     failed = failure(reply, seconds=0.25)
-    assert (failed.reach, failed.message.split("took")[-1]) == (Reach.PASSING, " longer than 0.25 seconds.")
+    assert (failed.scope, failed.message.split("took")[-1]) == (FailureScope.TRANSIENT, " longer than 0.25 seconds.")
     assert time.monotonic() - begun < 2
 
 
@@ -159,19 +159,19 @@ def test_an_address_where_nothing_ever_answered_is_given_up_at_once() -> None:
         port = taken.getsockname()[1]
     with pytest.raises(CallFailed, match="Nothing answers") as failed:
         ask(f"http://127.0.0.1:{port}/v1")
-    assert failed.value.reach is Reach.ALL
+    assert failed.value.scope is FailureScope.ENDPOINT
 
 
 def test_an_endpoint_that_has_answered_and_is_gone_may_come_back() -> None:
     with VisionServer(lambda asked: Says("A cat.")) as server:
-        endpoint = Endpoint(server.url)
+        endpoint = VisionClient(server.url)
         endpoint.ask("m", "p", RED, max_tokens=9, stop=threading.Event())
     endpoint._client.close()  # its kept connection would still be served
-    gone = Endpoint(server.url)
+    gone = VisionClient(server.url)
     gone._answered = True
     with pytest.raises(CallFailed) as failed:
         gone.ask("m", "p", RED, max_tokens=9, stop=threading.Event())
-    assert failed.value.reach is Reach.PASSING
+    assert failed.value.scope is FailureScope.TRANSIENT
 
 
 def test_a_streamed_call_stops_when_it_is_told_to() -> None:
@@ -186,8 +186,8 @@ def test_a_streamed_call_stops_when_it_is_told_to() -> None:
 
 @pytest.mark.parametrize("url", ["", "ftp://host/v1", "http://", "http://host:port/v1"])
 def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(WrongUse, match="no address"):
-        Endpoint(url)
+    with pytest.raises(WrongUse, match="not the address"):
+        VisionClient(url)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     ],
 )
 def test_an_address_is_shown_without_its_password(url: str, name: str) -> None:
-    assert Endpoint(url).name == name
+    assert VisionClient(url).name == name
 
 
 def test_frames_are_shown_in_rows_in_their_order_and_made_to_fit() -> None:
@@ -207,7 +207,7 @@ def test_frames_are_shown_in_rows_in_their_order_and_made_to_fit() -> None:
     frames = [Image.new("RGB", (400, 300), colour) for colour in colours]
     import io
 
-    sheet = Image.open(io.BytesIO(shown(frames, longest_side=600)))
+    sheet = Image.open(io.BytesIO(render_frames(frames, longest_side=600)))
     assert max(sheet.size) == 600
     # Two columns of three rows come nearest to a square; the last place stays white.
     cells = [sheet.getpixel((sheet.width * x // 4, sheet.height * y // 6)) for y in (1, 3, 5) for x in (1, 3)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.describe.client import CallFailed, Reach
-from indexer.describe.endpoint import FAILURES_IN_A_ROW, Line, key_for
+from indexer.describe.client import CallFailed, FailureScope
+from indexer.describe.endpoint import FAILURES_IN_A_ROW, Endpoint, key_for
 
 URL = "http://127.0.0.1:11434/v1"
 
@@ -27,19 +27,19 @@ def test_a_key_goes_to_the_host_that_it_is_for_and_to_no_other(url: str, keys: s
     assert key_for(url, keys) == key
 
 
-def failed(reach: Reach) -> CallFailed:
-    return CallFailed("failed", reach=reach)
+def failed(scope: FailureScope) -> CallFailed:
+    return CallFailed("failed", scope=scope)
 
 
 def test_one_error_of_every_call_or_several_in_a_row_make_an_end_once() -> None:
-    line = Line(URL, [], keys="", seconds=1)
+    line = Endpoint(URL, [], keys="", seconds=1)
     for _ in range(FAILURES_IN_A_ROW - 1):
-        assert not line.fails(failed(Reach.MEME))
-    line.succeeds()
+        assert not line.record_failure(failed(FailureScope.MEME))
+    line.record_success()
     for _ in range(FAILURES_IN_A_ROW - 1):
-        assert not line.fails(failed(Reach.PASSING))
-    assert line.given_up is None
-    assert line.fails(failed(Reach.PASSING))
-    assert not line.fails(failed(Reach.ALL)), "it is told once"
-    other = Line(URL, [], keys="", seconds=1)
-    assert other.fails(failed(Reach.ALL))
+        assert not line.record_failure(failed(FailureScope.TRANSIENT))
+    assert line.failure is None
+    assert line.record_failure(failed(FailureScope.TRANSIENT))
+    assert not line.record_failure(failed(FailureScope.ENDPOINT)), "it is told once"
+    other = Endpoint(URL, [], keys="", seconds=1)
+    assert other.record_failure(failed(FailureScope.ENDPOINT))

@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
-from indexer.describe.options import Assignment, Tally
+from indexer.describe.options import Assignment, DescribeStats
 from indexer.library.scan import scan_library
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
@@ -92,17 +92,19 @@ def test_a_model_runs_at_its_own_address_or_at_each_endpoint() -> None:
 @pytest.mark.parametrize(
     ("tally", "said"),
     [
-        (Tally(done=3, seconds=61.2), "3 described in 61 s."),
+        (DescribeStats(done=3, seconds=61.2), "3 described in 61 s."),
         (
-            Tally(done=1200, failed=2, to_go=300, seconds=3600, seconds_to_go=900.4, cost=1.5, cost_to_go=0.375),
+            DescribeStats(
+                done=1200, failed=2, to_go=300, seconds=3600, seconds_to_go=900.4, cost=1.5, cost_to_go=0.375
+            ),
             "1,200 described; 2 failed in 60 min; 300 to go, about 15 min; cost 1.50, about 0.38 to go.",
         ),
         (
-            Tally(done=1, elsewhere=4, written=1, unwritten=2, seconds=8000, tokens_in=5000, tokens_out=70),
+            DescribeStats(done=1, elsewhere=4, written=1, unwritten=2, seconds=8000, tokens_in=5000, tokens_out=70),
             "1 described; 4 left to others; 1 written beside their memes; 2 could not be written there in 2.2 h; "
             "5,000 + 70 tokens.",
         ),
     ],
 )
-def test_a_count_is_said_in_a_sentence(tally: Tally, said: str) -> None:
+def test_a_count_is_said_in_a_sentence(tally: DescribeStats, said: str) -> None:
     assert sentence(tally) == said

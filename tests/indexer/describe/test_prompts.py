@@ -16,16 +16,16 @@ OURS = (resources.files("indexer.describe") / "prompts.toml").read_text("utf-8")
 
 def test_a_category_and_frames_are_named_only_where_they_are_given(tmp_path: Path) -> None:
     prompts = load_prompts(tmp_path)
-    plain = prompts.ask(TextKind.SIMPLE).text
+    plain = prompts.prompt_for(TextKind.SIMPLE).text
     assert "Star Trek" not in plain
     assert "frames" not in plain
-    assert "“TV - {Star} Trek”" in prompts.ask(TextKind.SIMPLE, category="TV - {Star} Trek").text
-    assert "5 frames" in prompts.ask(TextKind.DETAILED, frames=5).text
-    assert all(prompts.ask(kind).text.startswith(("Describe", "Analyse")) for kind in KINDS)
+    assert "“TV - {Star} Trek”" in prompts.prompt_for(TextKind.SIMPLE, category="TV - {Star} Trek").text
+    assert "5 frames" in prompts.prompt_for(TextKind.DETAILED, frames=5).text
+    assert all(prompts.prompt_for(kind).text.startswith(("Describe", "Analyse")) for kind in KINDS)
 
 
 def test_the_detailed_prompt_asks_for_the_librarys_headings(tmp_path: Path) -> None:
-    text = load_prompts(tmp_path).ask(TextKind.DETAILED).text
+    text = load_prompts(tmp_path).prompt_for(TextKind.DETAILED).text
     for heading in ("Visual Description", "Critical Theory", "Marxist Conflict Theory", "Postmodernism"):
         assert f"## {heading}\n" in text
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from indexer.describe.options import Assignment, Tally, Terms
+from indexer.describe.options import Assignment, DescribeOptions, DescribeStats
 from indexer.describe.run import describe_memes
 from indexer.library.scan import scan_library
 from indexer.work.locks import lock
@@ -49,16 +49,16 @@ def describe(
     *endpoints: VisionServer,
     models: tuple[str, ...] = ("qwen3.5:4b",),
     kind: TextKind = SIMPLE,
-    heard: Callable[[Tally], None] = lambda tally: None,
+    heard: Callable[[DescribeStats], None] = lambda tally: None,
     **terms: object,
-) -> Tally:
+) -> DescribeStats:
     assignments = [Assignment(model, kind, endpoint.url) for endpoint in endpoints for model in models]
     return describe_memes(
         Workspace(settings, catalogue),
         assignments=assignments,
         progress=SILENT,
-        terms=Terms(**(QUICK | terms)),  # type: ignore[arg-type]
-        heard=heard,
+        options=DescribeOptions(**(QUICK | terms)),  # type: ignore[arg-type]
+        on_progress=heard,
     )
 
 
@@ -381,7 +381,7 @@ def test_several_endpoints_share_a_models_memes(tiny_settings: Settings, catalog
 
 
 def test_time_tokens_and_cost_are_told_so_far_and_to_go(tiny_settings: Settings, catalogue: Catalogue) -> None:
-    heard: list[Tally] = []
+    heard: list[DescribeStats] = []
     with VisionServer(described) as server:
         tally = describe(tiny_settings, catalogue, server, heard=heard.append, price_in=2.0, price_out=10.0)
     assert (tally.tokens_in, tally.tokens_out) == (1000 * len(TINY), 50 * len(TINY))
@@ -426,7 +426,7 @@ RUN = textwrap.dedent(
     from pathlib import Path
     from indexer.describe.run import describe_memes
     from indexer.work.progress import SILENT
-    from indexer.describe.options import Assignment, Terms
+    from indexer.describe.options import Assignment, DescribeOptions
     from search.catalogue import open_catalogue
     from search.meme import TextKind
     from search.settings import Settings
@@ -441,7 +441,7 @@ RUN = textwrap.dedent(
             Workspace(settings, catalogue),
             assignments=assignments,
             progress=SILENT,
-            terms=Terms(workers=2, write_sidecars=True),
+            options=DescribeOptions(workers=2, write_sidecars=True),
         )
     """
 )

@@ -26,7 +26,7 @@ from PIL import Image, PngImagePlugin
 
 from indexer.inbox.acceptance import accept, undo_decision
 from indexer.inbox.reception import discard, inbox_path, preview_path, receive, restore_discarded
-from indexer.inbox.workers import Ready, examine_waiting
+from indexer.inbox.workers import ExaminerCache, examine_waiting
 from indexer.library import scan as scanning
 from indexer.library.format import library_root
 from indexer.library.scan import scan_library
@@ -84,7 +84,7 @@ def client(app: Flask, settings: Settings) -> FlaskClient:
 def came(settings: Settings, catalogue: Catalogue, body: bytes, name: str = "zeppelin.png") -> Upload:
     """Take an upload in and examine it, without a server."""
     upload = receive(Workspace(settings, catalogue), io.BytesIO(body), name=name, received_by="test")
-    examine_waiting(catalogue, ready=Ready(Workspace(settings, catalogue)))
+    examine_waiting(catalogue, examiners=ExaminerCache(Workspace(settings, catalogue)))
     return catalogue.uploads.get(upload.id)
 
 

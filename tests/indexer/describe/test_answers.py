@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from indexer.describe.answers import judge, looping
+from indexer.describe.answers import check_answer, is_looping
 from search.catalogue import Outcome
 
 GOOD = (
@@ -40,13 +40,13 @@ REFUSED = (
 
 @pytest.mark.parametrize("text", GOOD)
 def test_a_description_is_kept_as_it_is(text: str) -> None:
-    judged = judge(f"\n{text}\n", finish="stop")
+    judged = check_answer(f"\n{text}\n", finish="stop")
     assert (judged.outcome, judged.text) == (Outcome.DESCRIBED, text)
 
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_a_refusal_is_recognised_by_its_words(text: str) -> None:
-    judged = judge(text, finish="stop")
+    judged = check_answer(text, finish="stop")
     assert (judged.outcome, judged.text) == (Outcome.REFUSED, "")
     assert judged.reason
 
@@ -56,34 +56,34 @@ def test_a_long_answer_that_begins_like_a_refusal_is_a_description() -> None:
         "I'm unable to identify the person, but here is what the meme shows. " + "A man points at a chart of fish. " * 3
     )
     text += " ".join(f"detail{number}" for number in range(80)) + "."
-    assert judge(text, finish="stop").outcome is Outcome.DESCRIBED
+    assert check_answer(text, finish="stop").outcome is Outcome.DESCRIBED
 
 
 def test_what_the_endpoint_calls_a_refusal_is_one_whatever_was_said() -> None:
-    assert judge("A cat.", finish="stop", refusal="not this").outcome is Outcome.REFUSED
-    assert judge("A cat on a", finish="content_filter").outcome is Outcome.REFUSED
+    assert check_answer("A cat.", finish="stop", refusal="not this").outcome is Outcome.REFUSED
+    assert check_answer("A cat on a", finish="content_filter").outcome is Outcome.REFUSED
 
 
 @pytest.mark.parametrize(
     "text", ["", "  \n", "<think>What is this?</think>", "<think>never done", "…", "Meme.", "```\n\n```"]
 )
 def test_an_empty_answer_is_no_text(text: str) -> None:
-    assert judge(text, finish="stop").outcome is Outcome.EMPTY
+    assert check_answer(text, finish="stop").outcome is Outcome.EMPTY
 
 
 def test_thoughts_and_a_fence_around_the_whole_are_left_out() -> None:
-    assert judge("<think>A cat?\n\nYes.</think>\n\nA cat in a box.", finish="stop").text == "A cat in a box."
+    assert check_answer("<think>A cat?\n\nYes.</think>\n\nA cat in a box.", finish="stop").text == "A cat in a box."
     fenced = "```markdown\n## Visual Description\nA cat in a box.\n```"
-    assert judge(fenced, finish="stop").text == "## Visual Description\nA cat in a box."
+    assert check_answer(fenced, finish="stop").text == "## Visual Description\nA cat in a box."
     inside = "A cat in a box that says `meow`.\n```\nmeow\n```\nIt is angry."
-    assert judge(inside, finish="stop").text == inside
+    assert check_answer(inside, finish="stop").text == inside
 
 
 def test_an_answer_at_the_limit_is_kept_up_to_its_last_whole_sentence() -> None:
-    judged = judge('A cat sits in a box. It says "meow." And then it beg', finish="length")
+    judged = check_answer('A cat sits in a box. It says "meow." And then it beg', finish="length")
     assert (judged.outcome, judged.text) == (Outcome.CUT_SHORT, 'A cat sits in a box. It says "meow."')
-    assert judge("A cat sits in a", finish="length").outcome is Outcome.EMPTY
-    assert judge("<think>still thinking about", finish="length").outcome is Outcome.EMPTY
+    assert check_answer("A cat sits in a", finish="length").outcome is Outcome.EMPTY
+    assert check_answer("<think>still thinking about", finish="length").outcome is Outcome.EMPTY
 
 
 @pytest.mark.parametrize(
@@ -91,22 +91,22 @@ def test_an_answer_at_the_limit_is_kept_up_to_its_last_whole_sentence() -> None:
 )
 def test_an_answer_that_ends_in_one_turn_again_and_again_is_a_loop(turn: str) -> None:
     text = "The picture shows a cat and a dog in a kitchen. " + f"{turn} " * 60
-    assert judge(text, finish="length").outcome is Outcome.LOOPING
-    assert judge(text + "th", finish="length").outcome is Outcome.LOOPING
+    assert check_answer(text, finish="length").outcome is Outcome.LOOPING
+    assert check_answer(text + "th", finish="length").outcome is Outcome.LOOPING
 
 
 def test_a_loop_without_spaces_is_a_loop() -> None:
-    assert looping("The text says " + "哈" * 900)
-    assert looping("The text says " + "lol" * 400)
+    assert is_looping("The text says " + "哈" * 900)
+    assert is_looping("The text says " + "lol" * 400)
 
 
 def test_an_essay_that_repeats_its_paragraphs_is_a_loop_though_it_ends() -> None:
     paragraph = "The toaster stands for labour. The robot is its manager. Nobody sees the work behind it. "
-    assert looping("## Critical Theory\n\n" + (paragraph + "\n\n") * 8 + "## Conclusion\n\nThat is all.")
+    assert is_looping("## Critical Theory\n\n" + (paragraph + "\n\n") * 8 + "## Conclusion\n\nThat is all.")
 
 
 def test_a_long_varied_essay_is_no_loop() -> None:
     draw = random.Random(7)
     words = [f"word{number}" for number in range(400)]
     essay = " ".join(" ".join(draw.choices(words, k=12)).capitalize() + "." for _ in range(150))
-    assert not looping(essay)
+    assert not is_looping(essay)
