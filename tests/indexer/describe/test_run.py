@@ -290,7 +290,7 @@ def test_what_keeps_failing_by_chance_is_listed_and_tried_by_the_next_run(
         (Fails(400, "image cannot be processed"), Outcome.ERROR, "400: image cannot be processed"),
         (Says("I'm sorry, but I can't assist with that."), Outcome.REFUSED, "refused"),
         (Says("", refusal="No."), Outcome.REFUSED, "refused: No."),
-        (Says(" \n"), Outcome.EMPTY, "nothing"),
+        (Says(" \n"), Outcome.EMPTY, "empty"),
         (Says("the cat sat " * 100, finish="length"), Outcome.LOOPING, "repeated itself"),
     ],
     ids=["400", "refusal", "refusal told", "empty", "loop"],
