@@ -1,7 +1,11 @@
 from .categories import IssueReport as IssueReport
+from .categories import find_open_issues as find_open_issues
 from .duplicates import Decision as Decision
 from .duplicates import Proposal as Proposal
-from .duplicates import Proposals as Proposals
+from .duplicates import ProposalCache as ProposalCache
+from .duplicates import apply as apply
+from .duplicates import decide as decide
+from .duplicates import propose as propose
 from .merges import merge as merge
 from .move import move_memes as move_memes
 from .reversal import undo as undo
