@@ -1,4 +1,4 @@
-"""The text analyzer: the words of a text, and the terms under which the lexical index finds them."""
+"""The text analyzer: splits a text into words, and turns each word into the term that is indexed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 import regex
 import tantivy
 
-MAX_TERMS = 64  # of a query; a pasted essay is cut there
+MAX_TERMS = 64  # of a query; longer ones are cut
 
 
-ANALYZER = "memetica-2"  # another name when the terms of a word change, so that an older index is built again
+ANALYZER = "memetica-2"  # change the name when a word's term changes, so that older indexes are built again
 
 
-LONGEST = 64  # bytes of a word; more is no word
+LONGEST = 64  # bytes of a word; longer ones are not indexed
 
 
-# Scripts that put no spaces between words (and Korean, which glues particles to them): each letter is a word there, and
-# neighbours count as a phrase. Elsewhere a word may hold apostrophes, which count for nothing ("don't", "dont").
+# Scripts without spaces between words (and Korean, which attaches particles to them): each letter is a word, and
+# neighbours form phrases. In other scripts a word may contain apostrophes, which are ignored ("don't" is "dont").
 _LETTERWISE = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 
 
@@ -37,7 +37,7 @@ _WORD = regex.compile(
 )
 
 
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")  # what _WORD finds in ASCII, five times quicker
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")  # equal to _WORD for ASCII, five times as fast
 
 
 ALONE = regex.compile(rf"[{_LETTERWISE}]\p{{M}}*", regex.V1)
@@ -45,7 +45,7 @@ ALONE = regex.compile(rf"[{_LETTERWISE}]\p{{M}}*", regex.V1)
 
 @dataclass(frozen=True)
 class Token:
-    """A word of a text: where it stands, and the term under which it is found."""
+    """A word of a text: its start and end position, and its term."""
 
     start: int
     end: int
@@ -78,14 +78,22 @@ def _term(word: str) -> str:
 
 
 def tokenize(text: str) -> list[Token]:
-    """Return the words of a text with their places and terms, as the index sees them; one too long has the term ""."""
+    """Return the words of a text with positions and terms; a word that is too long has the term "".
+
+    >>> [(token.start, token.term) for token in tokenize("Cats don't dance")]
+    [(0, 'cat'), (5, 'dont'), (11, 'danc')]
+    """
     return [
         Token(match.start(), match.end(), _term(normalize_word(match[0]))) for match in _pattern(text).finditer(text)
     ]
 
 
 def query_terms(text: str) -> list[str]:
-    """Return the distinct terms of a query in order of appearance, at most MAX_TERMS."""
+    """Return the distinct terms of a query in order of appearance, at most MAX_TERMS.
+
+    >>> query_terms("the cat and the cats")
+    ['the', 'cat', 'and']
+    """
     found: dict[str, None] = {}
     for match in _pattern(text).finditer(text):
         if term := _term(normalize_word(match[0])):
@@ -100,7 +108,11 @@ def _pattern(text: str) -> Any:
 
 
 def normalize_word(word: str) -> str:
-    """Return a word without apostrophes, its full-width, ornamental and decomposed letters made plain."""
+    """Return a word without apostrophes, in Unicode normal form NFKC.
+
+    >>> normalize_word("ｃａｆｅ’s")
+    'cafes'
+    """
     if not word.isascii():
         word = "".join(unicodedata.normalize("NFKC", word).split())
     return word.replace("'", "").replace("’", "")

@@ -1,4 +1,4 @@
-"""Indexes of fingerprints: an exact one, answered by meme, and all near pairs of many."""
+"""Indexes of binary fingerprints: exact search by meme, and all near pairs among many fingerprints."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from search.index.owners import (
     damaged,
 )
 
-HASHED_BEYOND = 100_000  # fingerprints: all pairs take 7 s there, and a hundred times that at a million
-HASHED_RADIUS = 31  # of 256 bits: what differs in more agrees in too few samples
-MOST_NEAR = 64  # pairs of a fingerprint: blank pictures are all alike
+HASHED_BEYOND = 100_000  # fingerprints: exact pairs take 7 s for these, and a hundred times that for a million
+HASHED_RADIUS = 31  # of 256 bits: fingerprints that differ in more agree in too few samples
+MOST_NEAR = 64  # pairs of one fingerprint: blank pictures are all alike
 _HASHES, _HASHED_BITS = 12, 20
-_ASKED = 1000  # fingerprints at a time
-_CHUNK = 65536  # fingerprints mixed at a time
+_QUERIES = 1000  # fingerprints searched at once
+_CHUNK = 65536  # fingerprints permuted at once
 
 
 def build_binary(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> None:
-    """Write an exact index of fingerprints ([n, bytes] uint8) of memes ([n] int64, rising) into a new folder.
+    """Write an exact index of fingerprints ([n, bytes] uint8) into a new folder.
 
-    Raises ValueError when they do not fit the owners.
+    `owners` ([n] int64, rising) are the ids of their memes. Raises ValueError for other shapes, types or orders.
     """
     if bits.ndim != 2 or bits.dtype != np.uint8 or not bits.shape[1] or owners.shape != (len(bits),):
         raise ValueError(f"owners of shape {owners.shape} do not fit {bits.dtype} fingerprints of shape {bits.shape}")
@@ -46,7 +46,7 @@ def build_binary(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> No
 
 
 def extend_binary(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners: Owners, without: Ids) -> int:
-    """Write an index of another's fingerprints, except those of memes in `without`, and of more; return how many.
+    """Write an index with another's fingerprints, but for those of memes in `without`, and new ones; return its size.
 
     As with `extend_dense`, the owners of the new ones must be in `without`.
     """
@@ -77,14 +77,14 @@ def near_pairs(codes: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
     count, bits = len(codes), 8 * codes.shape[1]
     index: faiss.IndexBinary = faiss.IndexBinaryFlat(bits)
     if count > HASHED_BEYOND and radius <= HASHED_RADIUS:
-        # A sample is a run of bits, and bits beside each other say much the same.
-        codes = _mixed(codes)
+        # A sample is a run of bits, and neighbouring bits are correlated, so bits are permuted first.
+        codes = _permuted(codes)
         index = faiss.IndexBinaryMultiHash(bits, _HASHES, _HASHED_BITS)
         index.nflip = 1
     index.add(codes)
     keys, distances = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for start in range(0, count, _ASKED):
-        limits, apart, rows = index.range_search(codes[start : start + _ASKED], radius + 1)
+    for start in range(0, count, _QUERIES):
+        limits, apart, rows = index.range_search(codes[start : start + _QUERIES], radius + 1)
         asked = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
         others = np.flatnonzero(rows != asked)
         others = others[np.lexsort((apart[others], asked[others]))]
@@ -96,8 +96,8 @@ def near_pairs(codes: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
     return np.column_stack([found // max(count, 1), found % max(count, 1)]), np.concatenate(distances)[first]
 
 
-def _mixed(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return fingerprints with their bits in another order, the same for all."""
+def _permuted(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return fingerprints with their bits in a random order, the same for all."""
     order = np.random.default_rng(0).permutation(8 * codes.shape[1])
     mixed = np.empty_like(codes)
     for start in range(0, len(codes), _CHUNK):
@@ -108,7 +108,7 @@ def _mixed(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class BinaryIndex:
-    """An opened index of fingerprints. It never changes; any thread may search it."""
+    """An opened, immutable index of fingerprints; any thread may search it."""
 
     index: faiss.IndexBinary
     owners: Owners
@@ -129,36 +129,36 @@ class BinaryIndex:
         return len(self.owners)
 
     def search(self, bits: NDArray[np.uint8], k: int) -> tuple[Ids, Distances]:
-        """Return the ids of the k memes nearest to a fingerprint ([bytes] uint8), and how many bits differ.
+        """Return the ids of the k memes nearest to a fingerprint ([bytes] uint8), and the distances in bits.
 
-        Nearest first, ties by id. Raises IndexUnusable when the fingerprint has another length.
+        Both are [≤ k] int64, nearest first, ties by id. Raises IndexUnusable when the fingerprint has another length.
         """
-        distances, rows = self._compared(bits, self.index.d)
+        distances, rows = self._distances(bits, self.index.d)
         if k <= 0 or not len(rows):
             return np.empty(0, np.int64), np.empty(0, np.int64)
         nearest = np.empty(len(self), np.int64)
         nearest[rows] = distances
         nearest = np.minimum.reduceat(nearest, self.starts)
-        # Copies of one picture tie: all that are as near as the k-th take part, and ids decide.
+        # Copies of one picture tie: of all that are as near as the k-th, the lowest ids are returned.
         farthest = np.partition(nearest, k - 1)[k - 1] if k < len(nearest) else self.index.d
         among = np.flatnonzero(nearest <= farthest)
         among = among[np.argsort(nearest[among], kind="stable")][:k]
         return self.owners[self.starts[among]], nearest[among]
 
     def within(self, bits: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
-        """Return the ids of the memes at most `radius` bits from a fingerprint, and the distances, as `search` does."""
-        distances, rows = self._compared(bits, radius)
+        """Return the ids of all memes at most `radius` bits from a fingerprint, and the distances, as `search` does."""
+        distances, rows = self._distances(bits, radius)
         ids, nearness = best_per_owner(self.owners[rows], -distances.astype(np.float32), len(rows))
         return ids, -nearness.astype(np.int64)
 
-    def _compared(self, bits: NDArray[np.uint8], radius: int) -> tuple[Distances, NDArray[np.int64]]:
-        """Return the distances of the rows at most `radius` bits away, and their places."""
+    def _distances(self, bits: NDArray[np.uint8], radius: int) -> tuple[Distances, NDArray[np.int64]]:
+        """Return the distances of the rows at most `radius` bits away, and the rows' positions."""
         if bits.shape != (self.index.d // 8,) or bits.dtype != np.uint8:
             raise IndexUnusable(
                 f"A fingerprint of shape {bits.shape} does not fit an index of {self.index.d} bits.", hint=REBUILD_HINT
             )
         if not len(self) or radius < 0:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        # faiss leaves the radius itself out. To ask for all is quick (1 ms for 200,000) and leaves no tie to chance.
+        # faiss excludes the radius itself. A range search is fast (1 ms for 200,000 rows) and returns all ties.
         _, distances, rows = self.index.range_search(np.ascontiguousarray(bits)[None], radius + 1)
         return distances.astype(np.int64), rows

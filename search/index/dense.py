@@ -1,7 +1,7 @@
-"""Indexes of unit rows, several a meme, answered by meme.
+"""Dense indexes: rows of length 1, several a meme, searched by cosine and answered by meme.
 
-Up to EXACT_UP_TO rows a search reads them all, in half precision, which loses nothing of the catalogue's own float16.
-Beyond, an inverted file of 8-bit codes proposes rows and the half-precision ones judge them: a score is always exact.
+Up to EXACT_UP_TO rows a search scans all of them in half precision, the precision of the catalogue. Beyond, an inverted
+file of 8-bit codes proposes rows, and their scores are computed from the half-precision rows: a score is always exact.
 """
 
 from __future__ import annotations
@@ -28,20 +28,21 @@ from search.index.owners import (
 
 EXACT_UP_TO = 500_000  # rows: about 30 ms a search, where 200,000 take 5 to 11 (benchmarks/dense.py)
 LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
-_CHUNK = 65536  # rows copied at a time while building
+_CHUNK = 65536  # rows copied at once during a build
 _TRAINING_ROWS_A_LIST = 64
-_LISTS_SEARCHED = 1 / 8  # share of the lists that a search looks into: recall@10 .98, a sixteenth .93 (made-up rows)
+_LISTS_SEARCHED = 1 / 8  # share of the lists that a search visits: recall@10 .98, a sixteenth .93 (made-up rows)
 _PROPOSED = 8  # rows that the codes propose for each meme wanted
-_COPIED_SHARE = 0.03  # up to this share of the rows, copying the allowed ones is quicker than skipping the others
-_untyped: Any = faiss  # its type stubs know neither its keyword arguments nor its arrays
+_COPIED_SHARE = 0.03  # up to this share of the rows, copying the allowed ones is faster than skipping the others
+_untyped: Any = faiss  # its type stubs lack keyword arguments and arrays
 
 Rows = NDArray[np.float16]  # [n, d], rows of length 1
 
 
 def build_dense(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners) -> None:
-    """Write an index of unit rows ([n, d]) that belong to memes ([n] int64, rising) into a new folder.
+    """Write an index of rows of length 1 ([n, d]) into a new folder; they are stored as float16.
 
-    Rows are kept as float16. Raises ValueError when they do not fit the owners, are not finite or not of length 1.
+    `owners` ([n] int64, rising) are the ids of their memes. Raises ValueError when rows and owners do not fit, or rows
+    are not finite or not of length 1.
     """
     _write(folder, _checked(vectors, owners), owners, coded=len(vectors) > EXACT_UP_TO)
 
@@ -74,10 +75,10 @@ def _write(folder: Path, rows: Rows, owners: Owners, *, coded: bool) -> None:
 def extend_dense(
     source: Path, folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners, without: Ids
 ) -> int:
-    """Write an index of another's rows, except those of memes in `without`, and of more; return how many it has.
+    """Write an index with another's rows, but for those of memes in `without`, and new rows; return its number of rows.
 
-    The new rows ([n, d], of length 1) belong to memes ([n] int64, rising), all of which must be in `without`, so that
-    none has rows of two times. The codes of a large index are made anew only where its rows change places. Raises
+    The owners ([n] int64, rising) of the new rows ([n, d], of length 1) must all be in `without`, so that no meme has
+    both old and new rows. The codes of a large index are computed again only when its rows change places. Raises
     IndexUnusable when the source is damaged or of other dimensions, ValueError as `build_dense` does.
     """
     new = _checked(vectors, owners)
@@ -107,7 +108,7 @@ def _half_precision(dimensions: int) -> faiss.IndexScalarQuantizer:
 
 
 def _rows_in(index: faiss.IndexScalarQuantizer) -> Rows:
-    """Return a half-precision index's own memory as rows; it is valid while the index is."""
+    """Return the memory of a half-precision index as rows, valid as long as the index."""
     if not index.ntotal:
         return np.empty((0, index.d), np.float16)
     bytes_of = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.d * 2)
@@ -128,12 +129,12 @@ def _coded(rows: Rows) -> Any:
 
 @dataclass(frozen=True)
 class DenseIndex:
-    """An opened index, mapped from its files. It never changes; any thread may search it."""
+    """An opened, immutable index, memory-mapped from its files; any thread may search it."""
 
     index: faiss.IndexScalarQuantizer
     owners: Owners
     rows: Rows  # the index's own memory
-    codes: Any  # faiss.IndexIVF, or None up to EXACT_UP_TO
+    codes: Any  # faiss.IndexIVF, None up to EXACT_UP_TO rows
 
     @classmethod
     def open(cls, folder: Path, *, dimensions: int) -> DenseIndex:
@@ -149,7 +150,7 @@ class DenseIndex:
             raise IndexUnusable(f"The vectors in {folder} were written by another version.", hint=REBUILD_HINT)
         if index.d != dimensions:
             raise IndexUnusable(
-                f"The vectors in {folder} have {index.d} numbers; the encoder makes {dimensions}.", hint=REBUILD_HINT
+                f"The vectors in {folder} have {index.d} dimensions; the encoder has {dimensions}.", hint=REBUILD_HINT
             )
         check_owners(folder, owners, rows=index.ntotal)
         if codes is not None and (codes.ntotal, codes.d) != (index.ntotal, index.d):
@@ -165,10 +166,10 @@ class DenseIndex:
         return int(self.index.d)
 
     def search(self, query: NDArray[np.float32], k: int, *, allowed: Ids | None = None) -> tuple[Ids, Similarities]:
-        """Return the ids of the k memes with the nearest row to a query ([d] float32), and the similarities.
+        """Return the ids of the k memes with the nearest row to a query ([d] float32), and the cosines of these rows.
 
-        Best first, ties by id. Only memes in `allowed` (ids, rising) are considered when it is given. Raises
-        IndexUnusable when the query has other dimensions.
+        [≤ k] int64 and float32, best first, ties by id. With `allowed` ([m] int64, rising) only these memes are
+        considered. Raises IndexUnusable when the query has other dimensions.
         """
         query = self._checked(query)
         if allowed is not None:
@@ -177,15 +178,16 @@ class DenseIndex:
                 return best_per_owner(self.owners[places], self._similarities(query, places), k)
             selected = np.zeros(len(self), bool)
             selected[places] = True
-            # The selector keeps no copy of the bits: the name keeps them alive while faiss reads them.
+            # The selector does not copy the bits, so this name keeps them alive while faiss reads them.
             bits = np.packbits(selected, bitorder="little")
             return self._nearest(query, k, among=len(places), selector=_untyped.IDSelectorBitmap(bits))
         return self._nearest(query, k, among=len(self), selector=None)
 
     def scores(self, query: NDArray[np.float32], *, ids: Ids, best: int = 1) -> Similarities:
-        """Return, for each meme ([n]), the mean similarity of its `best` nearest rows (of all, when it has fewer).
+        """Return for each meme ([n] float32) the mean cosine of its `best` nearest rows, of all where it has fewer.
 
-        NaN where it has no row. Ids may come in any order. Raises IndexUnusable when the query has other dimensions.
+        NaN for a meme without rows. `ids` may be in any order. Raises IndexUnusable when the query has other
+        dimensions.
         """
         query = self._checked(query)
         places, counts = self._places(ids)
@@ -206,19 +208,19 @@ class DenseIndex:
         return found
 
     def rows_of(self, id: int) -> NDArray[np.float32]:
-        """Return a meme's rows ([m, d] float32), none when it has none."""
+        """Return a meme's rows, [m, d] float32; m is 0 for a meme without rows."""
         first, last = np.searchsorted(self.owners, [id, id + 1])
         return np.asarray(self.rows[first:last], np.float32)
 
     def _places(self, ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the places of the rows of memes, meme after meme, and how many each has ([n])."""
+        """Return the positions of the rows of memes, meme after meme, and the number of each meme's rows ([n])."""
         first = np.searchsorted(self.owners, ids, "left")
         counts = np.searchsorted(self.owners, ids, "right") - first
         starts = np.cumsum(counts) - counts
         return np.arange(counts.sum()) + np.repeat(first - starts, counts), counts
 
     def _similarities(self, query: NDArray[np.float32], places: NDArray[np.int64]) -> Similarities:
-        """Return the similarities of some rows by the same arithmetic, to the last bit, as a search of all of them."""
+        """Return the cosines of some rows, equal to the last bit to those that a search of all rows gives."""
         found = np.empty(len(places), np.float32)
         if len(places):
             some = _half_precision(self.index.d)
@@ -228,15 +230,15 @@ class DenseIndex:
         return found
 
     def _nearest(self, query: NDArray[np.float32], k: int, *, among: int, selector: Any) -> tuple[Ids, Similarities]:
-        """Return the best k memes of `among` rows, asking for more rows until k memes and their ties are there."""
-        # The codes judge coarsely and must propose more; past EXACT_UP_TO, a widened net ends with reading every row.
+        """Return the best k memes of `among` rows, fetching more rows until these have k memes and all their ties."""
+        # The codes are coarse and must propose more rows. When they propose too few memes, all rows are scanned.
         wanted = min((_PROPOSED if self.codes is not None else 2) * k, among)
         codes = self.codes if among > EXACT_UP_TO else None
         while k > 0 and wanted > 0:
             if codes is not None:
                 parameters = _untyped.SearchParametersIVF(sel=selector, nprobe=codes.nprobe)
                 places = codes.search(query, wanted, params=parameters)[1][0]
-                places = np.sort(places[places >= 0])  # short answers are padded with −1
+                places = np.sort(places[places >= 0])  # faiss pads short answers with −1
                 ids, best = best_per_owner(self.owners[places], self._similarities(query, places), k)
                 if len(ids) == k:
                     return ids, best
@@ -246,7 +248,7 @@ class DenseIndex:
             scores, rows = self.index.search(query, wanted, params=parameters)
             there = rows[0] >= 0
             ids, best = best_per_owner(self.owners[rows[0][there]], scores[0][there], k)
-            # A row beyond the last may tie with the k-th meme and belong to a meme of lower id.
+            # A row after the last one may tie with the k-th meme and belong to a meme with a lower id.
             if wanted == among or (len(ids) == k and best[-1] > scores[0][-1]):
                 return ids, best
             wanted = min(4 * wanted, among)
@@ -255,6 +257,6 @@ class DenseIndex:
     def _checked(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
         if query.shape != (self.index.d,):
             raise IndexUnusable(
-                f"A query of shape {query.shape} does not fit an index of {self.index.d} numbers.", hint=REBUILD_HINT
+                f"A query of shape {query.shape} does not fit an index of {self.index.d} dimensions.", hint=REBUILD_HINT
             )
         return np.ascontiguousarray(query, np.float32)[None]

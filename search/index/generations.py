@@ -1,6 +1,6 @@
-"""Generations of the index on disk: built aside, synced, switched by one rename.
+"""Generations of the index on disk: written aside, synced, switched to by one rename.
 
-A manifest says what each was made of.
+Each has a manifest that records what it was built from.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from search.atomic_write import write_atomically
 from search.errors import DataFolderError, IndexUnusable
 from search.meme import Field
 
-FORMAT = 3  # of the files of a generation, whitening included; another number is built anew
-KEPT = 2  # generations: a running server may still hold the one before the live one
+FORMAT = 3  # of a generation's files; an index with another number is built again
+KEPT = 2  # generations: a running server may still read the one before the live one
 
-# What lies in a generation's folder, beside manifest.json.
+# The files and folders of a generation, beside manifest.json.
 TEXT_FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
 COLUMNS = "memes.npz"
 LEXICAL = "words"
@@ -36,9 +36,9 @@ _MEND = "Run `memetica index`."
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a generation was made of: `encoders` gives each encoder's dimensions, `rows` how much each part holds.
+    """What a generation was built from: `encoders` gives the dimensions of each encoder, `rows` the size of each part.
 
-    `revision` is the catalogue's when the whole of it was read; `changed` memes were brought up to date since.
+    `revision` is the catalogue's at the last whole build; `changed` counts the memes that were updated since.
     """
 
     generation: str  # the folder's name; not written in the file
@@ -55,9 +55,10 @@ class Manifest:
 
 @contextmanager
 def new_generation(index: Path) -> Iterator[Path]:
-    """Give a folder to build a generation in; it becomes the live one when the `with` ends well, and is gone when not.
+    """Yield a folder to write a generation into; it becomes the live one when the `with` block succeeds.
 
-    The folder must hold `manifest.json` by then. Raises DataFolderError when it cannot be written.
+    The block must write `manifest.json`. When it raises, the folder is removed. Raises DataFolderError when the index
+    folder cannot be written.
     """
     aside = index / f"building-{os.getpid()}"
     try:
@@ -78,7 +79,7 @@ def new_generation(index: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
         raise DataFolderError(
             f"The index cannot be written in {index}: {error.strerror or error}.",
-            hint="Make room or check the folder's permissions; the index that was there before still serves.",
+            hint="Free disk space or check the folder's permissions; the previous index is still in use.",
         ) from error
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
@@ -87,9 +88,9 @@ def new_generation(index: Path) -> Iterator[Path]:
 
 
 def link_folder(source: Path, target: Path, *, copied: Collection[str] = ()) -> None:
-    """Give a new folder the files of another, by hard links where the disk has them; those named are copied.
+    """Make a new folder with the files of another, by hard links where the disk supports them; `copied` are copied.
 
-    What is linked must never be written again, by either.
+    Linked files must never be written again, in either folder.
     """
     target.mkdir(parents=True)
     for file in source.iterdir():
@@ -100,7 +101,7 @@ def link_folder(source: Path, target: Path, *, copied: Collection[str] = ()) -> 
 
 
 def link_file(source: Path, target: Path) -> None:
-    """Give a file a second name, or where the disk has no hard links a copy."""
+    """Give a file a second name by a hard link, or copy it where the disk does not support them."""
     try:
         target.hardlink_to(source)
     except OSError:
@@ -128,7 +129,7 @@ def _remove_old(index: Path, *, live: str) -> None:
 
 
 def live_generation(index: Path) -> str | None:
-    """Return the name of the live generation, or None when there is none."""
+    """Return the name of the live generation, None when there is none."""
     try:
         return (index / "CURRENT").read_text("ascii").strip() or None
     except FileNotFoundError:
@@ -145,7 +146,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Return a generation's manifest; raise IndexUnusable when it is missing, damaged or of another format."""
+    """Return the manifest in a generation's folder; raise IndexUnusable when it is missing, damaged or outdated."""
     try:
         written = json.loads((folder / "manifest.json").read_text("utf-8"))
         found = written.pop("format")
@@ -163,7 +164,7 @@ def live_folder(index: Path) -> Path:
     if name is None:
         raise IndexUnusable("There is no index yet.", hint=_MEND)
     if not name.isdigit() or not (index / name).is_dir():
-        raise IndexUnusable(f"The index {name} is gone from {index}.", hint=_MEND)
+        raise IndexUnusable(f"The index generation {name} is missing from {index}.", hint=_MEND)
     return index / name
 
 

@@ -1,8 +1,7 @@
-"""The lexical index: BM25 over each field of a meme by itself and over all of them together. The only tantivy.
+"""The lexical index: BM25 over each text field and over all fields together, by tantivy.
 
-tantivy was kept over SQLite's FTS5 on measure: benchmarks/lexical.py. A text becomes words by `_WORD`, and a word
-becomes the term under which it is found: without case, accents, apostrophes and English endings. Nothing that a visitor
-types is ever read as tantivy's query language.
+tantivy was chosen over SQLite's FTS5 by measurement (the benchmark of words). The analyzer turns texts into terms; a
+query is a list of terms, so nothing that a visitor types is parsed as tantivy's query language.
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ from search.index.analyzer import (
 from search.index.generations import link_folder
 from search.meme import Field
 
-ALL_TEXT = "everything"  # the field that joins the others
+ALL_TEXT = "everything"  # the field with the text of all others
 FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
-HEAP_BYTES = 200_000_000  # that building may hold before it writes a segment
-LITTLE_HEAP_BYTES = 20_000_000  # the same where a few documents are added; tantivy wants 15 MB at least
-_KEPT_TERMS = 1024  # whose memes and scores an open index remembers; only terms that few memes hold are
-_KEPT_FREQUENCIES = 65_536  # a query asks for the same few terms many times, and other queries for most of them again
-# To read one meme that holds a term costs a sixth of picking one out by its id, and a term read once is remembered.
+HEAP_BYTES = 200_000_000  # memory of a build before it writes a segment
+SMALL_HEAP_BYTES = 20_000_000  # memory when a few documents are added; tantivy needs at least 15 MB
+_CACHED_TERMS = 1024  # terms whose memes and scores an open index caches; only terms of few memes
+_CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its terms many times
+# Reading a meme from a term's postings costs a sixth of finding it by its id, and the postings are then cached.
 _READ_PER_ID = 4
-_SPELLING = "spelling"  # the words as written, for their own sake: nothing is scored by them
+_SPELLING = "spelling"  # the words as written, for the vocabulary: they do not count in scores
 _MEND = "Run `memetica index`."
 
 
@@ -52,7 +51,7 @@ LexicalScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no w
 
 @dataclass(frozen=True)
 class Document:
-    """A meme's texts by field."""
+    """The texts of a meme by field."""
 
     id: int
     texts: Mapping[Field, str]
@@ -60,7 +59,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Spelling:
-    """A word that the library's texts hold, in lower case: how many memes have it, and how many edits away it is."""
+    """A word of the library in lower case, the number of memes with it, and its edit distance from the query's word."""
 
     word: str
     memes: int
@@ -78,15 +77,15 @@ def _schema() -> tantivy.Schema:
 
 
 def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: int = HEAP_BYTES) -> int:
-    """Write a lexical index of the documents into a new folder; return how many there were.
+    """Write a lexical index of the documents into a new folder; return the number of documents.
 
     Raises ValueError when two documents have one id.
     """
     folder.mkdir(parents=True)
-    # Sorted by id, so that the order in which tantivy finds equal scores is ours.
+    # Sorted by id, so that tantivy returns equal scores by id.
     index = tantivy.Index(_schema(), path=str(folder), sort_by_field="id")
     _register(index)
-    # One thread fills one segment after another, so that the same documents make the same index.
+    # One thread, so that the same documents give the same segments.
     writer = index.writer(heap_bytes, 1)
     known: set[int] = set()
     for document in documents:
@@ -102,13 +101,13 @@ def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: in
 
 
 def extend_lexical(
-    source: Path, folder: Path, documents: Iterable[Document], *, without: Ids, heap_bytes: int = LITTLE_HEAP_BYTES
+    source: Path, folder: Path, documents: Iterable[Document], *, without: Ids, heap_bytes: int = SMALL_HEAP_BYTES
 ) -> int:
-    """Write a lexical index of another's documents, except those of memes in `without`, and of more.
+    """Write a lexical index with another's documents, but for those in `without`, and new ones; return its size.
 
-    Segments are never changed once they are written, so the two share theirs by hard links. Until segments are merged a
-    document that was left out still counts where a term's rarity is weighed. The ids of the new documents must be in
-    `without`. Raises IndexUnusable when the source is damaged.
+    Segments are immutable, so both indexes share them by hard links. Until segments are merged, deleted documents still
+    count in the document frequencies. The ids of the new documents must be in `without`. Raises IndexUnusable when the
+    source is damaged.
     """
     link_folder(source, folder, copied=("meta.json", ".managed.json"))
     try:
@@ -150,15 +149,15 @@ def _register(index: tantivy.Index) -> None:
 
 
 class LexicalIndex:
-    """An opened lexical index, mapped from its files. It never changes; any thread may search it."""
+    """An opened, immutable lexical index, memory-mapped from its files; any thread may search it."""
 
     def __init__(self, index: tantivy.Index) -> None:
         self._schema = index.schema
         self._searcher = index.searcher()
-        self._holders = lru_cache(maxsize=_KEPT_TERMS)(self._read_holders)
-        self._frequency = lru_cache(maxsize=_KEPT_FREQUENCIES)(self._searcher.doc_freq)
+        self._holders = lru_cache(maxsize=_CACHED_TERMS)(self._read_holders)
+        self._frequency = lru_cache(maxsize=_CACHED_FREQUENCIES)(self._searcher.doc_freq)
         for field in (*FIELDS, ALL_TEXT, _SPELLING):
-            self._searcher.doc_freq(str(field), "")  # a field that is not there is a ValueError here and now
+            self._searcher.doc_freq(str(field), "")  # raises ValueError for a field that is missing
 
     @classmethod
     def open(cls, folder: Path) -> LexicalIndex:
@@ -166,8 +165,8 @@ class LexicalIndex:
         try:
             if f'"{ANALYZER}"' not in (folder / "meta.json").read_text("utf-8"):
                 raise IndexUnusable(f"The word index in {folder} was made by another version.", hint=_MEND)
-            # tantivy writes a lock beside what it opens, even to read it. It gets a folder of links to write into,
-            # which may go once the files are mapped.
+            # tantivy writes a lock file beside the index even to read it, so it opens a temporary folder of links
+            # that may be removed once the files are mapped.
             with TemporaryDirectory(prefix="memetica-words-", ignore_cleanup_errors=True) as links:
                 for file in folder.absolute().iterdir():
                     (Path(links) / file.name).symlink_to(file)
@@ -184,19 +183,20 @@ class LexicalIndex:
     def search(
         self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, k: int, allowed: Ids | None = None
     ) -> tuple[Ids, LexicalScores]:
-        """Return the ids and BM25 scores of the k memes that match these terms best, best first, ties by id.
+        """Return the ids and BM25 scores of the k memes that match these terms best.
 
-        Only memes in `allowed` (ids, rising) are considered when it is given.
+        [≤ k] int64 and float32, best first, ties by id. With `allowed` ([m] int64, rising) only these memes are
+        considered.
         """
         return self._among(_any_of([self._query(part, field) for part in self._parts(wanted)]), k, allowed)
 
     def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> LexicalScores:
-        """Return the BM25 scores ([n]) of given memes, in any order; 0 where no term matches."""
+        """Return the BM25 scores ([n] float32) of memes in any order; 0 where no term matches."""
         scores = np.zeros(len(ids), np.float32)
         parts = [part for part in self._parts(wanted) if all(self.document_frequency(term, field) for term in part)]
         holders = sum(min(self.document_frequency(term, field) for term in part) for part in parts)
         if holders <= _READ_PER_ID * len(ids):
-            # A term's score does not depend on the others, so it is looked up where it was read once.
+            # A term's score does not depend on the other terms, so it can be cached.
             for part in parts:
                 _add(scores, ids, *self._holders(part, field))
         elif len(ids):
@@ -219,12 +219,12 @@ class LexicalIndex:
         return self._among(query, k, allowed)
 
     def document_frequency(self, term: str, field: Field | str = ALL_TEXT) -> int:
-        """Return how many memes hold a term."""
+        """Return the number of memes with a term."""
         return self._frequency(str(field), term)
 
     @cached_property
     def vocabulary(self) -> Mapping[str, int]:
-        """The words of the memes' texts as written, in lower case and sorted, each with how many memes hold it."""
+        """The words of all texts in lower case, sorted, each with the number of memes that have it."""
         return dict(sorted(self._searcher.terms_with_prefix(_SPELLING, "", None, None)))
 
     @cached_property
@@ -235,9 +235,9 @@ class LexicalIndex:
         return found
 
     def similar_words(self, word: str, *, edits: int = 2, k: int = 10) -> list[Spelling]:
-        """Return the library's words within this many edits of one (itself too), fewest edits first, then most memes.
+        """Return the k words of the library nearest to a word: fewest edits first (at most `edits`), then most memes.
 
-        An edit inserts, drops or changes a letter or swaps two neighbours.
+        An edit inserts, deletes or replaces a letter or swaps two neighbours. The word itself has 0 edits.
         """
         typed = normalize_word(word).lower()
         found = []
@@ -248,9 +248,9 @@ class LexicalIndex:
         return sorted(found, key=lambda one: (one.edits, -one.memes, one.word))[:k]
 
     def _parts(self, wanted: Sequence[str]) -> list[tuple[str, ...]]:
-        """Return what a query adds up: its terms, and neighbours in a script without spaces."""
+        """Return the parts whose scores a query adds: its terms, and pairs of neighbours in scripts without spaces."""
         wanted = wanted[:MAX_TERMS]
-        # Letters that are words by themselves say little apart: next to each other they count again.
+        # A single letter of such a script matches much; a pair of neighbours adds to the score.
         pairs = [pair for pair in pairwise(wanted) if all(ALONE.fullmatch(term) for term in pair)]
         return [*((term,) for term in wanted), *pairs]
 
@@ -260,12 +260,12 @@ class LexicalIndex:
         return tantivy.Query.phrase_query(self._schema, str(field), list(part))
 
     def _read_holders(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, LexicalScores]:
-        """Return all memes that hold a term or a pair, by id, and its share of their scores."""
+        """Return all memes with a term or a pair, by rising id, and its part of their scores."""
         return _by_id(*self._run(self._query(part, field), len(self)))
 
     def _only(self, query: tantivy.Query, ids: Ids) -> tantivy.Query:
-        """Return the same query, and the same scores, of some memes alone."""
-        # The set costs 1 ms before its first id, the list more for each.
+        """Return the query restricted to some memes, with unchanged scores."""
+        # The set query has a fixed cost of 1 ms, the list of term queries a higher cost for each id.
         if len(ids) > 500:
             among = tantivy.Query.term_set_query(self._schema, "id", ids.tolist())
         else:
@@ -282,8 +282,8 @@ class LexicalIndex:
             return self._run(query, k)
         if not len(allowed):
             return self._run(query, 0)
-        # Reading deeper and skipping is ten times quicker than naming thousands of memes, and as exact where enough are
-        # found. A narrow filter, or one that goes against the query, is named.
+        # To fetch more results and filter them is ten times as fast as a query with thousands of ids, and exact where
+        # enough are found. Narrow filters, and filters that exclude most results, go into the query.
         depth = 2 * k * len(self) // len(allowed) + 16
         if depth < len(allowed):
             ids, scores = self._run(query, depth)
@@ -294,12 +294,12 @@ class LexicalIndex:
         return self._run(self._only(query, allowed), k)
 
     def _run(self, query: tantivy.Query, k: int) -> tuple[Ids, LexicalScores]:
-        """Return the best k of a query, ties by id."""
+        """Return the best k results of a query, ties by id."""
         k = min(k, len(self))
         if k <= 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        # Within one segment equal scores come by id. Several segments come one after another, so a tie at the end of
-        # the list may hide a lower id: the list is read on until the tie has ended.
+        # One segment returns equal scores by id. Several segments follow each other, so a lower id may come after a tie
+        # at the end of the list: more results are fetched until the tie ends.
         one_segment = self._searcher.num_segments == 1
         depth = k if one_segment else k + 16
         while True:
@@ -325,7 +325,7 @@ def _by_id(ids: Ids, scores: LexicalScores) -> tuple[Ids, LexicalScores]:
 
 
 def _add(scores: LexicalScores, ids: Ids, known: Ids, addends: LexicalScores) -> None:
-    """Add to the scores of `ids` those of the `known` ids, which rise."""
+    """Add to the scores of `ids` the `addends` of the `known` ids, which rise."""
     if len(known):
         places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
         scores += np.where(known[places] == ids, addends[places], np.float32(0))

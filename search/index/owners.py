@@ -1,4 +1,4 @@
-"""Rows and the memes that they belong to: checks and choices that every index makes."""
+"""Rows and their owners, the memes that they belong to: shared by the dense and the binary index."""
 
 from __future__ import annotations
 
@@ -31,7 +31,12 @@ class OwnedRows:
 
 
 def best_per_owner(owners: Ids, scores: Similarities, k: int) -> tuple[Ids, Similarities]:
-    """Return each owner once with its best score, the best k, ties by id."""
+    """Return each owner once with its best score: the best k, ties by id.
+
+    >>> ids, scores = best_per_owner(np.array([5, 7, 5]), np.array([0.25, 0.5, 0.75], np.float32), 2)
+    >>> ids.tolist(), scores.tolist()
+    ([5, 7], [0.75, 0.5])
+    """
     order = np.lexsort((owners, -scores))
     owners, scores = owners[order], scores[order]
     _, first = np.unique(owners, return_index=True)
@@ -40,19 +45,19 @@ def best_per_owner(owners: Ids, scores: Similarities, k: int) -> tuple[Ids, Simi
 
 
 def check_rising(owners: Owners) -> None:
-    """Raise ValueError when owners fall."""
+    """Raise ValueError unless owners are in rising order."""
     if len(owners) and (np.diff(owners) < 0).any():
         raise ValueError("owners must rise")
 
 
 def check_owners(folder: Path, owners: Owners, *, rows: int) -> None:
-    """Raise IndexUnusable when owners that were read do not fit an index of so many rows."""
+    """Raise IndexUnusable when owners read from a file do not fit an index of `rows` rows."""
     if owners.shape != (rows,) or owners.dtype != np.int64 or (np.diff(owners) < 0).any():
         raise IndexUnusable(f"The owners of the rows in {folder} do not fit the rows.", hint=REBUILD_HINT)
 
 
 def damaged(folder: Path, error: Exception) -> IndexUnusable:
-    """Return the error to raise for an index that could not be read."""
-    # faiss appends the place in its source to its messages; the first line says what happened.
+    """Return the error for an index that cannot be read."""
+    # faiss appends the position in its source code to its messages; the first line is the reason.
     reason = str(error).strip().splitlines()[:1]
     return IndexUnusable(f"The index in {folder} is missing or damaged: {''.join(reason)}.", hint=REBUILD_HINT)

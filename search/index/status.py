@@ -1,4 +1,4 @@
-"""What the live generation of the index holds, and what search does without, in words."""
+"""The status of the index: its contents, and sentences on what search lacks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search.meme import Field
 
 @dataclass(frozen=True)
 class IndexStatus:
-    """What the live generation holds. `missing` has a sentence for each thing that search does without."""
+    """The contents of the live generation; `missing` has a sentence for each thing that search lacks."""
 
     generation: str
     built_at: datetime
@@ -30,10 +30,10 @@ class IndexStatus:
 
 
 def missing_data_notes(index: Index) -> list[str]:
-    """Return a sentence for each thing that an index lacks of its memes."""
+    """Return a sentence for each kind of data that memes of an index lack."""
     found = []
     if index.manifest.memes and not index.dense:
-        found.append("No text has been embedded: search goes by words alone. Run `memetica index`.")
+        found.append("No text has been embedded: search uses words alone. Run `memetica index`.")
     what = {Field.OCR: "text read from their pictures", Field.DESCRIPTION: "description"}
     if index.manifest.image_encoder:
         what[Field.PICTURE] = f"picture that {display_name(spec_of(index.manifest.image_encoder))} has seen"
@@ -45,15 +45,15 @@ def missing_data_notes(index: Index) -> list[str]:
 
 
 def image_encoder_notes(index: Index, *, chosen: str, trouble: str) -> list[str]:
-    """Return what is to be said of the image encoder that made an index, beside the one that is chosen.
+    """Return sentences on the image encoder of an index, compared with the `chosen` one of the settings.
 
-    `trouble` is why that one cannot be had, empty where nobody has tried.
+    `trouble` is why the chosen one cannot be loaded, empty when that was not tried.
     """
     made_by = spec_of(index.manifest.image_encoder)
     if not made_by and not chosen:
         return [
-            "No image encoder is configured: words find pictures by OCR, descriptions and names, pictures find their "
-            "like by colours, edges and fingerprints."
+            "No image encoder is configured: words find pictures by OCR, descriptions and names, pictures find "
+            "similar ones by colours, edges and fingerprints."
         ]
     found = []
     if made_by != chosen:

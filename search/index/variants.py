@@ -1,4 +1,4 @@
-"""Which memes are one picture with other words: found when the index is built, one card in an answer."""
+"""Variants: memes with the same picture and other words. Found during a build, shown as one card in an answer."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from search.index.columns import Ids
 # Tuned on half of the templates of a library of real-looking memes; `python -m benchmarks.variants` says how well.
 ALIKE = 0.9  # least cosine of two pictures' looks
 NEAR = 75  # most bits of 256 in which their fingerprints differ; 128 is chance
-EVEN = 28  # bits: how far from half a fingerprint's may be set; a flat picture's are not worth comparing
+EVEN = 28  # bits: how far the number of bits set may be from half; flat pictures differ by more
 _BLOCK = 1024  # pictures compared at once, to bound memory
 
 
 def group_variants(
     ids: Ids, looks: NDArray[np.float32], bits: NDArray[np.uint8], *, alike: float = ALIKE, near: int = NEAR
 ) -> Ids:
-    """Return for each meme ([n]) the id of the one that stands for it, itself when it has no variants.
+    """Return for each meme ([n] int64) the id of the representative of its variants, its own without variants.
 
-    `looks` ([n, d], rows of length 1) and `bits` ([n, 32], PDQ) are of one frame of each meme. Groups are stars: each
-    meme is a variant of the one that stands for it, and that is the one with the most relatives not yet taken.
+    `looks` ([n, d] float32, rows of length 1) and `bits` ([n, 32] uint8, PDQ) are of one frame of each meme. Groups are
+    stars: each meme is near its representative, which is the meme with the most neighbours when it is chosen.
     """
     neighbours = _neighbours(looks, bits, alike=alike, near=near)
-    standing = ids.copy()
+    representatives = ids.copy()
     taken = np.zeros(len(ids), np.bool_)
     for place in sorted(range(len(ids)), key=lambda at: (-len(neighbours[at]), int(ids[at]))):
         if not taken[place]:
             own = neighbours[place]
             own = own[~taken[own]]
-            standing[own] = ids[place]
+            representatives[own] = ids[place]
             taken[own] = True
             taken[place] = True
-    return standing
+    return representatives
 
 
 def _neighbours(
     looks: NDArray[np.float32], bits: NDArray[np.uint8], *, alike: float, near: int
 ) -> list[NDArray[np.int64]]:
-    """Return the places of each meme's variants, without its own."""
+    """Return the positions of each meme's neighbours, without its own."""
     even = _is_even(bits)
     found: list[NDArray[np.int64]] = []
     for start in range(0, len(looks), _BLOCK):
@@ -63,9 +63,10 @@ def find_representative(
     alike: float = ALIKE,
     near: int = NEAR,
 ) -> int | None:
-    """Return which of the memes that stand for others ([n] ids and looks) a new one is a variant of, the most alike.
+    """Return the id of the most similar representative that a new meme is a variant of, None for no variant.
 
-    `bits_of` gives the fingerprint of one of them, or None when it has none; it is asked of few.
+    `ids` ([n]) and `looks` ([n, d]) are of the representatives; `bits_of` gives the fingerprint of one by its id, None
+    where there is none, and is called for few.
     """
     if not _is_even(bits[None])[0]:
         return None
@@ -78,10 +79,14 @@ def find_representative(
 
 
 def _is_even(bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return which fingerprints ([n, bytes]) say something: those of flat pictures are not worth comparing."""
+    """Return which fingerprints ([n, bytes]) can be compared ([n] bool): those of flat pictures cannot."""
     return np.abs(np.bitwise_count(bits).sum(axis=1).astype(np.int64) - 4 * bits.shape[1]) <= EVEN
 
 
 def first_of_each_group(groups: Ids) -> NDArray[np.int64]:
-    """Return the rising places ([m]) of the first of each group, in a ranking's groups ([n])."""
+    """Return the rising positions ([m]) of the first member of each group in a ranking; `groups` ([n]) are its groups.
+
+    >>> first_of_each_group(np.array([7, 3, 7, 9])).tolist()
+    [0, 1, 3]
+    """
     return np.sort(np.unique(groups, return_index=True)[1])

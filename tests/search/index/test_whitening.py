@@ -48,7 +48,7 @@ def test_the_parts_count_as_one() -> None:
     whole = fit_whitening([rows], dimensions=DIMENSIONS)
     parts = fit_whitening([rows[:123], rows[:0], rows[123:]], dimensions=DIMENSIONS)
     assert parts.mean == pytest.approx(whole.mean, abs=1e-6)
-    assert parts.stretch == pytest.approx(whole.stretch, abs=1e-4)
+    assert parts.matrix == pytest.approx(whole.matrix, abs=1e-4)
 
 
 def test_without_rows_products_stay_as_they_were() -> None:
@@ -72,7 +72,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     whitening = fit_whitening([rows_with_a_common_direction(50)], dimensions=DIMENSIONS)
     write_whitening(tmp_path / "whitening.npz", whitening)
     found = read_whitening(tmp_path / "whitening.npz", dimensions=DIMENSIONS)
-    assert (found.mean == whitening.mean).all() and (found.stretch == whitening.stretch).all()
+    assert (found.mean == whitening.mean).all() and (found.matrix == whitening.matrix).all()
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "other dimensions"])
