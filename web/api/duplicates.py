@@ -12,8 +12,8 @@ from search.catalogue.ledger import verdict_row
 from search.errors import WrongUse
 from search.evidence import Tier
 from search.meme import Meme
-from web.actions import undo_verdict
 from web.context import site
+from web.curator.actions import undo_verdict
 from web.curator.auth import curator_only
 from web.curator.duplicates import groups_of, proposals
 from web.params import MAX_HITS, MAX_LIST_OFFSET, int_param

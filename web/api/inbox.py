@@ -15,10 +15,10 @@ from indexer.inbox.reception import discard, inbox_path
 from search.catalogue import Upload, UploadState
 from search.errors import MemeticaError, WrongUse
 from search.evidence import Evidence
-from web import actions
 from web.background.categories import suggest_for
 from web.background.inbox import inbox_workers
 from web.context import site
+from web.curator import actions
 from web.curator.auth import NotSignedIn, curator_only, signed_in
 from web.curator.suggestions import SuggestedCategories, from_suggestion
 from web.params import MAX_HITS, MAX_LIST_OFFSET, int_param

@@ -14,9 +14,9 @@ from search.catalogue import VerdictKind
 from search.categories.issues import Issue, IssueKind
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.meme import Meme
-from web import actions
 from web.background.categories import category_workers
 from web.context import site
+from web.curator import actions
 from web.curator.auth import curator_only
 from web.curator.home import Card
 from web.params import enum_param

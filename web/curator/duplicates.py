@@ -22,8 +22,8 @@ from search.duplicates.heatmap import draw_heatmap
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.evidence import Tier
 from search.meme import Meme, TextKind
-from web.actions import undo_verdict
 from web.context import site
+from web.curator.actions import undo_verdict
 from web.curator.auth import Refused, curator_only
 from web.curator.home import Card
 from web.formatting import format_count, format_size

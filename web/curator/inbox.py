@@ -14,10 +14,10 @@ from indexer.inbox.reception import discard, preview_path
 from search.catalogue import Catalogue, Upload, UploadState
 from search.errors import MemeticaError, NotFound, SuspectedDuplicate, WrongUse
 from search.evidence import Evidence
-from web import actions
 from web.background.categories import category_workers
 from web.background.inbox import inbox_workers
 from web.context import site
+from web.curator import actions
 from web.curator.auth import Refused, curator_only
 from web.curator.home import Card
 from web.curator.suggestions import SuggestedCategories
