@@ -1,0 +1,67 @@
+"""Categories planted in made-up features: half of the memes say theirs, the others say any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.categories.features import Known, traits_of
+from search.categories.suggester import Suggester
+from search.categories.training import fit
+from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
+
+NAMES = ("Animals - Cats", "Animals - Dogs", "Work", "Work - Meetings")
+WORDS = 24
+LEARNT, ASKED = 320, 200
+
+
+def _planted() -> Known:
+    """Return memes of four categories: words say the category of half, and a shared look that of some."""
+    count = LEARNT + ASKED
+    rng = np.random.default_rng(11)
+    truth = rng.integers(len(NAMES), size=count)
+    loud = rng.random((count, 1)) < 0.5
+    words = np.eye(len(NAMES), WORDS)[truth] * 3 * loud + rng.standard_normal((count, WORDS)) * 0.5
+    template = rng.integers(40, size=count)  # memes of one template look alike and are of one category mostly
+    looks = rng.standard_normal((40, LOOK_DIMENSIONS))[template] + rng.standard_normal((count, LOOK_DIMENSIONS)) * 0.3
+    bits = np.where(rng.random((count, PDQ_BITS)) < 0.06, -1, 1) * rng.choice([-1.0, 1.0], (40, PDQ_BITS))[template]
+    truth = np.where((rng.random(count) < 0.5) & ~loud[:, 0], template % len(NAMES), truth)
+    return Known(
+        np.arange(1, count + 1),
+        tuple(f"{at:064x}" for at in range(count)),
+        tuple(NAMES[one] for one in truth),
+        traits_of(words.astype(np.float32), looks.astype(np.float32), bits.astype(np.float32)),
+    )
+
+
+def suggestions() -> list[tuple[float, bool, bool]]:
+    """Return, for each meme that was not learnt, the best guess's probability, whether it is right, and called sure."""
+    known = _planted()
+    each = np.arange(LEARNT)
+    learnt = known.of(each)
+    model, _ = fit(learnt, names={}, duplicates=each, variants=each)
+    suggester = Suggester(model, learnt)
+    asked = known.of(np.arange(LEARNT, LEARNT + ASKED))
+    found = [suggester.suggest(asked.traits.of(slice(at, at + 1))) for at in range(ASKED)]
+    return [
+        (float(one.guesses[0].probability), one.guesses[0].category == category, bool(one.sure))
+        for one, category in zip(found, asked.categories, strict=True)
+    ]
+
+
+def calibration_error(sureness: NDArray[np.float64], right: NDArray[np.bool_], *, bins: int = 10) -> float:
+    """Return the expected calibration error over bins of equal width (Naeini and others, 2015)."""
+    places = np.minimum((sureness * bins).astype(int), bins - 1)
+    gaps = [
+        (places == one).mean() * abs(sureness[places == one].mean() - right[places == one].mean())
+        for one in range(bins)
+        if (places == one).any()
+    ]
+    return float(sum(gaps))
+
+
+def pinned_categories() -> list[Any]:
+    """Return what is pinned: the probability of the best guess for every fifth meme."""
+    return [round(probability, 4) for probability, _, _ in suggestions()[::5]]
