@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.categories.features import Known, traits_of
+from search.categories.features import Examples, combine_features
 from search.categories.suggester import Suggester
 from search.categories.training import fit
 from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
@@ -17,7 +17,7 @@ WORDS = 24
 LEARNT, ASKED = 320, 200
 
 
-def _planted() -> Known:
+def _planted() -> Examples:
     """Return memes of four categories: words say the category of half, and a shared look that of some."""
     count = LEARNT + ASKED
     rng = np.random.default_rng(11)
@@ -28,25 +28,25 @@ def _planted() -> Known:
     looks = rng.standard_normal((40, LOOK_DIMENSIONS))[template] + rng.standard_normal((count, LOOK_DIMENSIONS)) * 0.3
     bits = np.where(rng.random((count, PDQ_BITS)) < 0.06, -1, 1) * rng.choice([-1.0, 1.0], (40, PDQ_BITS))[template]
     truth = np.where((rng.random(count) < 0.5) & ~loud[:, 0], template % len(NAMES), truth)
-    return Known(
+    return Examples(
         np.arange(1, count + 1),
         tuple(f"{at:064x}" for at in range(count)),
         tuple(NAMES[one] for one in truth),
-        traits_of(words.astype(np.float32), looks.astype(np.float32), bits.astype(np.float32)),
+        combine_features(words.astype(np.float32), looks.astype(np.float32), bits.astype(np.float32)),
     )
 
 
 def suggestions() -> list[tuple[float, bool, bool]]:
     """Return, for each meme that was not learnt, the best guess's probability, whether it is right, and called sure."""
-    known = _planted()
+    examples = _planted()
     each = np.arange(LEARNT)
-    learnt = known.of(each)
+    learnt = examples.of(each)
     model, _ = fit(learnt, names={}, duplicates=each, variants=each)
     suggester = Suggester(model, learnt)
-    asked = known.of(np.arange(LEARNT, LEARNT + ASKED))
-    found = [suggester.suggest(asked.traits.of(slice(at, at + 1))) for at in range(ASKED)]
+    asked = examples.of(np.arange(LEARNT, LEARNT + ASKED))
+    found = [suggester.suggest(asked.features.of(slice(at, at + 1))) for at in range(ASKED)]
     return [
-        (float(one.guesses[0].probability), one.guesses[0].category == category, bool(one.sure))
+        (float(one.categories[0].probability), one.categories[0].category == category, bool(one.sure))
         for one, category in zip(found, asked.categories, strict=True)
     ]
 
