@@ -22,7 +22,7 @@ from search.results import Answer, Hit
 if TYPE_CHECKING:
     from indexer.curation.duplicates import Proposal
     from indexer.status import LibraryStatus  # brings the decoders, which a search does not need
-    from web.curator.suggestions import SuggestedCategories  # likewise
+    from web.suggestions import SuggestedCategories  # likewise
 
 Row = dict[str, Any]
 

@@ -20,9 +20,9 @@ from web.background.inbox import inbox_workers
 from web.context import site
 from web.curator import actions
 from web.curator.auth import NotSignedIn, curator_only, signed_in
-from web.curator.suggestions import SuggestedCategories, from_suggestion
 from web.params import MAX_HITS, MAX_LIST_OFFSET, int_param
 from web.schemas import Row, error_row, suggestion_row, upload_row
+from web.suggestions import SuggestedCategories, from_suggestion
 
 blueprint = Blueprint("api_inbox", __name__, url_prefix="/api")
 MAX_EXAMINATIONS = 2  # at once, for /api/suggest; reading a picture takes a second or more

@@ -76,7 +76,7 @@ def _suggestion(examiner: Examiner, suggester: Suggester, encoder: TextEncoder, 
     from indexer.library.format import content_hash
     from indexer.stages.train_categories import upload_features
     from search.evidence import Evidence
-    from web.curator.suggestions import from_suggestion
+    from web.suggestions import from_suggestion
 
     content = content_hash(file)
     findings, fingerprints = inspect_file(examiner, file, content_hash=content)

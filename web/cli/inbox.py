@@ -17,7 +17,7 @@ from web.cli.terminal import Terminal
 from web.schemas import upload_row
 
 if TYPE_CHECKING:
-    from web.curator.suggestions import SuggestedCategories
+    from web.suggestions import SuggestedCategories
 
 SHOWN = 3  # categories, for people
 OPEN = (UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED)
@@ -135,7 +135,7 @@ def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, Sugges
     """Return where each examined upload may belong."""
     from indexer.stages.train_categories import open_suggester, upload_features
     from search.encoders.registry import load_text_encoder
-    from web.curator.suggestions import suggest_categories
+    from web.suggestions import suggest_categories
 
     examined = [one for one in uploads if one.state is UploadState.EXAMINED]
     if not examined or not workspace.catalogue.memes.count():
@@ -155,7 +155,7 @@ def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, Sugges
 def _row(workspace: Workspace, upload: Upload, offers: SuggestedCategories | None) -> dict[str, Any]:
     from indexer.inbox.acceptance import alike
     from indexer.inbox.reception import inbox_path
-    from web.curator.suggestions import SuggestedCategories
+    from web.suggestions import SuggestedCategories
 
     return upload_row(
         upload,

@@ -18,7 +18,7 @@ from search.errors import MemeticaError, WrongUse
 from web.background.categories import category_workers, suggest_for
 from web.background.inbox import inbox_workers
 from web.context import site
-from web.curator.suggestions import SuggestedCategories, suggest_categories
+from web.suggestions import SuggestedCategories, suggest_categories
 
 FORM_BYTES = 1_000_000  # of a request, beside its files
 MAX_FILES = 50  # of a request

@@ -20,9 +20,9 @@ from web.context import site
 from web.curator import actions
 from web.curator.auth import Refused, curator_only
 from web.curator.home import Card
-from web.curator.suggestions import SuggestedCategories
 from web.formatting import format_size
 from web.params import int_param
+from web.suggestions import SuggestedCategories
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/curator/inbox")
 MAX_SHOWN = 60  # uploads on the list
