@@ -1,24 +1,27 @@
 """The errors that Memetica raises on purpose.
 
-MemeticaError                a sentence for the reader, and a hint that mends it
-├── WrongUse                 the request itself is wrong: an unknown option, a bad query (exit code 2, HTTP 400)
-│   └── BadQuery             a query's operator cannot be understood
+MemeticaError                a message for the reader, and a hint that tells what to do
+├── WrongUse                 the request is wrong: an unknown option, an impossible page (exit code 2, HTTP 400)
 ├── NotFound                 there is no such meme, category or file (HTTP 404)
-├── LibraryError             the library's folder is gone or cannot be read
-├── UnreadableFile           one file is broken, too large or not what its name says; recorded, the batch goes on
-├── DataFolderError          the data folder cannot be opened or written, or belongs to a newer Memetica
+├── LibraryError             the library's folder is missing or cannot be read
+├── UnreadableFile           a file is damaged, too large or not what its name says; recorded, the batch goes on
+├── DataFolderError          the data folder cannot be opened or written, or was made by a newer Memetica
 ├── IndexUnusable            the index is missing, damaged or made by other encoders
-├── ModelUnavailable         a model's weights or engine cannot be had here
-├── EndpointError            a model's endpoint did not answer one call as asked; recorded, the batch goes on
-├── InboxFull                no more uploads are taken until some are decided on (HTTP 507)
-└── SuspectedDuplicate       an upload is like a meme that is there: to be added in spite of it, or not (HTTP 409)
+├── ModelUnavailable         a model's weights or engine are not available on this machine
+├── EndpointError            a model's endpoint did not answer a call as expected; recorded, the batch goes on
+├── InboxFull                no more uploads are accepted until some are decided on (HTTP 507)
+└── SuspectedDuplicate       an upload looks like a meme of the library: the curator must confirm it (HTTP 409)
 """
 
 from __future__ import annotations
 
 
 class MemeticaError(Exception):
-    """Something that the reader of the message can act on; `hint` says how, and may be empty."""
+    """An error that the reader can act on; `hint` tells how, and may be empty.
+
+    >>> MemeticaError("There is no index.", hint="Run `memetica index`.").hint
+    'Run `memetica index`.'
+    """
 
     code = "error"
     status = 500
@@ -39,42 +42,36 @@ def _revive(kind: type[MemeticaError], message: str, hint: str) -> MemeticaError
 
 
 class WrongUse(MemeticaError):
-    """The request itself is wrong."""
+    """The request is wrong."""
 
     code = "wrong_use"
     status = 400
     exit_code = 2
 
 
-class BadQuery(WrongUse):
-    """A part of a query cannot be understood."""
-
-    code = "bad_query"
-
-
 class NotFound(MemeticaError):
-    """There is no such thing here."""
+    """There is no such meme, category or file."""
 
     code = "not_found"
     status = 404
 
 
 class LibraryError(MemeticaError):
-    """The library's folder is gone or cannot be read."""
+    """The library's folder is missing or cannot be read."""
 
     code = "library_unreadable"
     status = 503
 
 
 class UnreadableFile(MemeticaError):
-    """One file cannot be used: broken, too large, or not what its name says."""
+    """A file is damaged, too large, or not what its name says."""
 
     code = "unreadable_file"
     status = 422
 
 
 class DataFolderError(MemeticaError):
-    """The data folder cannot be used as asked."""
+    """The data folder cannot be opened or written."""
 
     code = "data_folder"
     status = 503
@@ -88,21 +85,21 @@ class IndexUnusable(MemeticaError):
 
 
 class ModelUnavailable(MemeticaError):
-    """A model's weights or engine cannot be had on this machine."""
+    """A model's weights or engine are not available on this machine."""
 
     code = "model_unavailable"
     status = 503
 
 
 class EndpointError(MemeticaError):
-    """A model's endpoint did not answer one call as it was asked to."""
+    """A model's endpoint did not answer a call as expected."""
 
     code = "endpoint"
     status = 502
 
 
 class InboxFull(MemeticaError):
-    """No more uploads are taken until some of those that wait are decided on."""
+    """No more uploads are accepted until some of the waiting ones are decided on."""
 
     code = "inbox_full"
     status = 507

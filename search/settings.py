@@ -1,4 +1,4 @@
-"""Every option once: its name, default, help, and how text becomes its value.
+"""The settings: name, default, help text and parser of each, in one table.
 
 A value comes from the first of: the command's flag, the environment (`MEMETICA_` and the name in capitals), the data
 folder's `settings.json`, the default.
@@ -56,7 +56,11 @@ _RENAMED = {
 
 
 def option(default: Any, *, help: str, parse: Parser | None = None) -> Any:
-    """Return a dataclass field that is an option of Memetica."""
+    """Return a dataclass field that is a setting.
+
+    >>> option(8000, help="the port").metadata["help"]
+    'the port'
+    """
     return field(default_factory=lambda: default, metadata={"help": help, "parse": parse or type(default)})
 
 
@@ -84,7 +88,7 @@ def parse_weights(text: str) -> Mapping[Signal, float]:
 
 
 def _share(text: str) -> float:
-    """Return a precision; raise ValueError for what is none."""
+    """Return a precision; raise ValueError outside 0.5 to 0.99."""
     share = float(text)
     if not 0.5 <= share <= 0.99:
         raise ValueError("expected 0.5 to 0.99")
@@ -92,7 +96,7 @@ def _share(text: str) -> float:
 
 
 def _keep_rule(text: str) -> tuple[KeepBy, ...]:
-    """Return the criteria in `name name …`; raise ValueError for what is none or comes twice."""
+    """Return the criteria in `name name …`; raise ValueError for an unknown or repeated one."""
     rule = tuple(KeepBy(name) for name in text.replace(",", " ").split())
     if not rule or len(set(rule)) < len(rule):
         raise ValueError(f"expected some of {', '.join(KeepBy)}, each once")
@@ -101,7 +105,11 @@ def _keep_rule(text: str) -> tuple[KeepBy, ...]:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the reader can choose. Paths are absolute or relative to the working directory."""
+    """All settings. Paths are absolute or relative to the working directory.
+
+    >>> Settings(port=8080).port, Settings.help_of("port")
+    (8080, 'port that `serve` binds')
+    """
 
     library: Path = option(Path("memes"), help="the folder that holds the categories; the last indexed", parse=Path)
     data: Path = option(
@@ -155,12 +163,18 @@ class Settings:
 
 
 def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings from flags, environment, data folder and defaults; raise WrongUse on a bad value."""
+    """Return the settings from `given`, the environment, the data folder and the defaults, in this order of precedence.
+
+    Raises WrongUse for an unknown name or a bad value.
+
+    >>> load_settings({"data": folder}, environ={"MEMETICA_PORT": "9000"}).port
+    9000
+    """
     environ = os.environ if environ is None else environ
     chosen = {name: value for name, value in (given or {}).items() if value is not None}
     unknown = set(chosen) - {one.name for one in fields(Settings)}
     if unknown:
-        raise WrongUse(f"There is no setting called {', '.join(sorted(unknown))}.")
+        raise WrongUse(f"There is no setting {', '.join(sorted(unknown))}.")
     values: dict[str, Any] = {}
     for one in fields(Settings):
         variable = f"MEMETICA_{one.name.upper()}"
@@ -173,25 +187,33 @@ def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[st
 
 
 def stored_setting(data: Path, name: str) -> Any:
-    """Return a setting's value in the data folder's file, None where it is not; raise WrongUse for a bad one."""
+    """Return a setting's value in the data folder's `settings.json`, None without one; raise WrongUse for a bad value.
+
+    >>> stored_setting(folder, "port") is None
+    True
+    """
     return _stored(data.expanduser() / "settings.json").get(name)
 
 
 def save_setting(data: Path, name: str, value: str) -> Path:
-    """Write a setting into the data folder's file beside what is set there, whole or not at all; return the file.
+    """Write a setting into the data folder's `settings.json`, keep the other settings, and return the file.
 
-    Raises DataFolderError when it cannot be written, WrongUse when what is there cannot be read or the value is none.
+    The file is written completely or not at all. Raises DataFolderError when it cannot be written, WrongUse when it
+    cannot be read or the value is bad.
+
+    >>> save_setting(folder, "port", "9000").name, stored_setting(folder, "port")
+    ('settings.json', 9000)
     """
     path = data / "settings.json"
-    _parsed(name, value, where="what is to be kept")
+    _parsed(name, value, where="the value to save")
     try:
         stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
         if not isinstance(stored, dict):
-            raise WrongUse(f"{path} must be an object.", hint="Mend the file or remove it.")
+            raise WrongUse(f"{path} must be an object.", hint="Correct the file or remove it.")
         stored[name] = value
         body = json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
     except ValueError as error:
-        raise WrongUse(f"{path} cannot be read: {error}.", hint="Mend the file or remove it.") from error
+        raise WrongUse(f"{path} cannot be read: {error}.", hint="Correct the file or remove it.") from error
     except OSError as error:
         raise DataFolderError(f"{path} cannot be read: {error.strerror or error}.") from error
     # A path that is no text is written as JSON escapes it.
@@ -204,7 +226,7 @@ def _parsed(name: str, text: str, *, where: str) -> Any:
     try:
         return (_boolean if parse is bool else parse)(text)
     except ValueError as error:
-        raise WrongUse(f"{text!r} is no value for {name} in {where}: {error}.") from error
+        raise WrongUse(f"{text!r} is not a value of {name} (in {where}): {error}.") from error
 
 
 def _stored(path: Path) -> dict[str, Any]:
@@ -213,7 +235,7 @@ def _stored(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise WrongUse(f"{path} cannot be read: {error}.", hint="Mend the file or remove it.") from error
+        raise WrongUse(f"{path} cannot be read: {error}.", hint="Correct the file or remove it.") from error
     known = {one.name for one in fields(Settings)}
     if not isinstance(raw, dict) or set(raw) - known:
         raise WrongUse(f"{path} must be an object with these names: {', '.join(sorted(known))}.")

@@ -1,4 +1,4 @@
-"""A workspace: the settings, the catalogue that they name, and where everything in the data folder lies."""
+"""A workspace: the settings, the catalogue, and every path of the data folder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from search.settings import Settings, load_settings
 
 @dataclass(frozen=True)
 class Workspace:
-    """One data folder at work: what was chosen, what is known, and the paths that follow from both.
+    """The settings and the open catalogue of one data folder, and the paths in it.
 
     Close it, or use it in a `with` statement; closing it closes the catalogue.
+
+    >>> with Workspace.open(folder / "data", create=True, library=folder / "memes") as made:
+    ...     made.catalogue.memes.count(), made.library.name
+    (0, 'memes')
     """
 
     settings: Settings
@@ -23,10 +27,11 @@ class Workspace:
 
     @classmethod
     def open(cls, data: Path | str = ".memetica", *, create: bool = False, **settings: Any) -> Self:
-        """Return the workspace of a data folder; the folder and its catalogue are made where `create` says so.
+        """Return the workspace of a data folder; with `create`, make the folder and its catalogue if they are missing.
 
-        Further keywords are settings by name, and come before the environment and the folder's `settings.json`. Raises
-        DataFolderError when the folder cannot be used or, without `create`, is not there; WrongUse for a bad setting.
+        Other keywords are settings by name; they take precedence over the environment and the folder's `settings.json`.
+        Raises DataFolderError when the folder cannot be used or, without `create`, does not exist; WrongUse for a bad
+        setting.
         """
         chosen = load_settings({"data": Path(data), **settings})
         return cls(chosen, open_catalogue(chosen, create=create))
@@ -38,7 +43,7 @@ class Workspace:
 
     @property
     def data(self) -> Path:
-        """The data folder: Memetica's own."""
+        """The data folder: catalogue, index, models, thumbnails, trash and inbox."""
         return self.settings.data
 
     @property
@@ -48,22 +53,22 @@ class Workspace:
 
     @property
     def models(self) -> Path:
-        """The folder of the models that were made ready."""
+        """The folder of exported models."""
         return self.settings.data / "models"
 
     @property
     def thumbnails(self) -> Path:
-        """The folder of thumbnails, by content."""
+        """The folder of thumbnails, named by content hash."""
         return self.settings.data / "thumbnails"
 
     @property
     def trash(self) -> Path:
-        """The folder of files that a decision took out of the library."""
+        """The folder of files that were moved out of the library."""
         return self.settings.data / "trash"
 
     @property
     def inbox(self) -> Path:
-        """The folder of uploads that wait for a decision."""
+        """The folder of uploads."""
         return self.settings.data / "inbox"
 
     def close(self) -> None:

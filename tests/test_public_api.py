@@ -1,39 +1,105 @@
-"""The exported members of each package: a name that comes or goes changes this file."""
+"""The exported members of each package: a name that comes or goes changes this file. And README's Python, run."""
 
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from search.searcher import Searcher
+from search.workspace import Workspace
+from tests.support.examples import PACKAGES, exported_names, module_name
+from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
 
 EXPORTS = {
-    "search": [
-        "Answer",
-        "Catalogue",
-        "Field",
-        "Hit",
-        "Likeness",
-        "Meme",
-        "MemeticaError",
-        "Searcher",
-        "Settings",
-        "Sort",
-        "Workspace",
-        "__version__",
-    ],
+    "demo": """
+        Change DemoDuplicate DemoMeme DemoQuery DemoTruth EXAMPLE_QUERIES QueryKind draw_demo
+    """,
+    "indexer": """
+        LibraryStatus Progress SILENT StageReport StageStatus find_duplicates index_library library_status
+    """,
+    "indexer.curation": """
+        Decision IssueReport Proposal ProposalCache apply decide find_open_issues merge move_memes propose undo
+    """,
+    "indexer.describe": """
+        Assignment DescribeOptions DescribeStats describe_memes
+    """,
+    "indexer.inbox": """
+        Examiner
+    """,
+    "indexer.library": """
+        Found SidecarFile Unusable bytes_hash recover trash_path write_sidecar
+    """,
+    "indexer.work": """
+        Busy Progress SILENT StageReport WorkLease Worker lock reclaim_stale work_lease
+    """,
+    "search": """
+        Answer Catalogue Field Hit Likeness Meme MemeticaError Searcher Settings Sort Workspace __version__
+    """,
+    "search.catalogue": """
+        Call CallRecord CallSums Catalogue FingerprintRecord Lease MemeRecord Operation OperationKind OperationState
+        Outcome PENDING Pair PassageRow PictureRecord ReadingRecord SidecarRecord TextReview Upload UploadState
+        Verdict VerdictKind open_catalogue
+    """,
+    "search.categories": """
+        Issue IssueKind RankedCategory Suggester Suggestion audit fit
+    """,
+    "search.duplicates": """
+        Group Match Matcher Member compare find_groups
+    """,
+    "search.encoders": """
+        ImageEncoder KNOWN_MODELS KnownModel TextEncoder Vectors chosen_image_encoder classify_zero_shot
+        display_name export_image_encoder export_text_encoder load_image_encoder load_text_encoder parse_model_spec
+        unit_rows validate_vectors
+    """,
+    "search.evaluation": """
+        Comparison JudgedQuery Metric Tuning compare_rankings description_queries evaluate index_without
+        keep_known_paths measure quote_queries read_judged_queries read_qrels save_weights tune
+    """,
+    "search.images": """
+        hamming look mirrored_bits pdq pdq_mirrored
+    """,
+    "search.index": """
+        BinaryIndex DenseIndex Index IndexStatus LexicalIndex Manifest MemeColumns build_generation
+        extend_generation live_manifest near_pairs set_index_threads
+    """,
+    "search.query": """
+        Correction Filters Part PartKind Query apply_filters correct_spelling format_parts make_query parse
+        plain_query
+    """,
+    "search.ranking": """
+        FusedRanking Highlighter QueryStats RelevanceModel Retriever Scores best_snippet count_facets explain fuse
+        make_snippet query_stats relevance_cutoff relevance_features
+    """,
+    "search.texts": """
+        Claims Contradiction SourceAgreement TextReliability claims_of disputed_spans find_contradictions
+        split_passages text_weights
+    """,
+    "web": """
+        create_app
+    """,
 }
+
+
+def exporting_packages() -> list[str]:
+    folders = {file.parent for package in PACKAGES for file in (ROOT / package).rglob("__init__.py")}
+    return sorted(module_name(folder / "__init__.py") for folder in folders if exported_names(folder))
 
 
 @pytest.mark.parametrize("package", EXPORTS)
 def test_package_exports_exactly_these_names(package: str) -> None:
     module = importlib.import_module(package)
-    assert sorted(module.__all__) == EXPORTS[package]
-    assert set(EXPORTS[package]) <= set(dir(module))
-    assert [name for name in EXPORTS[package] if getattr(module, name, None) is None] == []
+    assert sorted(module.__all__) == sorted(EXPORTS[package].split())
+    assert [name for name in module.__all__ if getattr(module, name, None) is None] == []
+
+
+def test_every_package_with_exports_is_listed_here() -> None:
+    assert exporting_packages() == sorted(EXPORTS)
 
 
 def test_importing_search_loads_no_heavy_library() -> None:
@@ -49,3 +115,25 @@ def test_importing_search_loads_no_heavy_library() -> None:
 @pytest.mark.parametrize("package", ["search", "indexer", "web"])
 def test_package_is_marked_as_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
+
+
+def test_the_python_in_the_readme_searches_a_library(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [block] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    monkeypatch.chdir(workspace.data.parent)
+    workspace.data.rename(".memetica")
+    monkeypatch.setattr("search.searcher.load_text_encoder", lambda settings: HashingTextEncoder())
+    exec(compile(block, "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert 1 <= len(lines) <= 5
+    assert all(re.fullmatch(r"0\.\d\d  .+/.+  \(.+ \d+%\)", line) for line in lines), lines
+    assert len([line for line in block.splitlines() if line.strip()]) <= 5
+
+
+def test_closed_searchers_leave_no_threads(workspace: Workspace) -> None:
+    before = threading.active_count()
+    for _ in range(10):
+        with Searcher.open(workspace.data, text_encoder=HashingTextEncoder()) as searcher:
+            assert searcher.search("this is fine")[0].path == "Dogs/fine.png"
+    assert threading.active_count() == before

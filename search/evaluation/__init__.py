@@ -1,1 +1,7 @@
-"""Rankings measured against judged queries, and weights tuned to them."""
+"""Evaluation: judged queries, measures of rankings, known-item queries, and tuning of weights."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,1 +1,7 @@
-"""From retrievers' scores to a page of hits, each with its explanation."""
+"""Ranking: retrievers, fusion of their scores, the relevance cut-off, explanations, snippets, facets and pages."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

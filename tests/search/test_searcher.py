@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from indexer.stages.build_index import build_index
 from indexer.stages.embed_texts import split_texts
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
-from search.errors import IndexUnusable, ModelUnavailable, NotFound, WrongUse
+from search.errors import IndexUnusable, ModelUnavailable, NotFound, UnreadableFile, WrongUse
 from search.index.generations import live_folder
 from search.meme import Field, Likeness, Sort
 from search.ranking.retrievers import phrase_retrievers
@@ -356,3 +358,70 @@ def test_the_index_can_be_read_from_a_read_only_folder(home: Home) -> None:
     before = sorted(path.name for path in (home.settings.data / "index").rglob("*"))
     searcher.search("robot")
     assert sorted(path.name for path in (home.settings.data / "index").rglob("*")) == before
+
+
+def test_a_searcher_over_a_workspace_leaves_it_open_and_one_that_opened_it_closes_it(home: Home) -> None:
+    searcher = Searcher(Workspace(home.settings, home.catalogue), text_encoder=HashingTextEncoder())
+    searcher.close()
+    searcher.close()
+    assert home.catalogue.memes.count() == len(TINY)
+    with pytest.raises(WrongUse, match="closed"):
+        searcher.search("robot")
+    with Searcher.open(settings=home.settings, text_encoder=HashingTextEncoder()) as owner:
+        catalogue = owner._workspace.catalogue
+        assert owner.search("robot").total > 0
+    assert catalogue is not home.catalogue
+    with pytest.raises(WrongUse, match="name the data folder"):
+        Searcher.open("elsewhere", settings=home.settings)
+
+
+def test_a_meme_may_be_named_by_itself_a_hit_its_id_or_its_path(searcher: Searcher, home: Home) -> None:
+    hit = searcher.search("this is fine")[0]
+    expected = paths(searcher.similar(hit.meme.id))
+    for named in (hit, hit.meme, hit.path):
+        assert paths(searcher.similar(named)) == expected
+
+
+def test_an_image_may_be_a_path(searcher: Searcher, home: Home, tmp_path: Path) -> None:
+    assert searcher.search(image=home.settings.library / "Dogs/fine.png")[0].path == "Dogs/fine.png"
+    (tmp_path / "x.png").write_bytes(b"no image")
+    with pytest.raises(UnreadableFile):
+        searcher.search(image=tmp_path / "x.png")
+
+
+def test_an_answer_is_a_sequence_with_a_short_repr(searcher: Searcher) -> None:
+    answer = searcher.search("robot", k=2)
+    assert len(answer) == 2 and list(answer) == list(answer.hits) and answer[0] in answer
+    assert answer[:1] == (answer[0],) and answer[-1] is answer.hits[1]
+    assert re.fullmatch(r"<Answer 2 of \d+ hits for 'robot' in \d+ ms>", repr(answer))
+    assert repr(answer[0].meme) == f"<Meme {answer[0].meme.id} {answer[0].path!r}>" and len(repr(answer[0])) < 120
+    assert not searcher.search("type:video")
+
+
+def test_an_answer_in_a_notebook_shows_thumbnails_and_escapes_everything(searcher: Searcher) -> None:
+    html = searcher.search('"good" <script>')._repr_html_()
+    assert html.count('<img src="data:image/webp;base64,') == html.count("<figure") > 0
+    assert "<script>" not in html and "&lt;script&gt;" in html
+    assert "it&#x27;s &quot;good&quot; #1?.png" in html
+    assert "http" not in html
+
+
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ("robot", ["text", "sort", "typed", "operators", "certain"]),
+        ("", ["text", "sort", "typed", "operators"]),
+        (
+            "burnin room type:gif type:x",
+            ["text", "sort", "typed", "operators", "notices", "spelling", "showing", "certain"],
+        ),
+    ],
+)
+def test_the_json_of_what_was_understood_keeps_its_keys(searcher: Searcher, query: str, keys: list[str]) -> None:
+    assert list(searcher.search(query).understood.to_json()) == keys
+    assert list(searcher.similar(1).understood.to_json()) == ["like", "path", "by", "certain"]
+
+
+def test_scores_rank_as_the_search_does(searcher: Searcher) -> None:
+    for query in ("robot", "2:robot dog", "like:1", "dog -coffee type:image", "type:image", '"this is fine"'):
+        assert searcher.scores(query).rank() == [hit.meme.id for hit in searcher.search(query, k=100)], query

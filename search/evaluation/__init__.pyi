@@ -1,0 +1,15 @@
+from .known_items import description_queries as description_queries
+from .known_items import index_without as index_without
+from .known_items import quote_queries as quote_queries
+from .metrics import Comparison as Comparison
+from .metrics import JudgedQuery as JudgedQuery
+from .metrics import Metric as Metric
+from .metrics import compare_rankings as compare_rankings
+from .metrics import evaluate as evaluate
+from .metrics import measure as measure
+from .metrics import read_judged_queries as read_judged_queries
+from .qrels import keep_known_paths as keep_known_paths
+from .qrels import read_qrels as read_qrels
+from .tuning import Tuning as Tuning
+from .tuning import save_weights as save_weights
+from .tuning import tune as tune

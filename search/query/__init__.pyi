@@ -1,0 +1,11 @@
+from .filters import Filters as Filters
+from .filters import apply_filters as apply_filters
+from .parser import Part as Part
+from .parser import PartKind as PartKind
+from .parser import Query as Query
+from .parser import format_parts as format_parts
+from .parser import make_query as make_query
+from .parser import parse as parse
+from .parser import plain_query as plain_query
+from .spelling import Correction as Correction
+from .spelling import correct_spelling as correct_spelling

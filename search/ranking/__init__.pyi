@@ -1,0 +1,14 @@
+from .explain import explain as explain
+from .facets import count_facets as count_facets
+from .fusion import FusedRanking as FusedRanking
+from .fusion import Scores as Scores
+from .fusion import fuse as fuse
+from .highlight import Highlighter as Highlighter
+from .highlight import best_snippet as best_snippet
+from .highlight import make_snippet as make_snippet
+from .relevance import QueryStats as QueryStats
+from .relevance import RelevanceModel as RelevanceModel
+from .relevance import query_stats as query_stats
+from .relevance import relevance_cutoff as relevance_cutoff
+from .relevance import relevance_features as relevance_features
+from .retrievers import Retriever as Retriever
