@@ -1,1 +1,2 @@
 from .examiner import Examiner as Examiner
+from .examiner import examine as examine
