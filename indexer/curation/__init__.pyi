@@ -1,11 +1,16 @@
 from .categories import IssueReport as IssueReport
+from .categories import dismiss_issue as dismiss_issue
 from .categories import find_open_issues as find_open_issues
+from .categories import resolve_by_moving as resolve_by_moving
+from .duplicates import BatchResult as BatchResult
 from .duplicates import Decision as Decision
 from .duplicates import Proposal as Proposal
 from .duplicates import ProposalCache as ProposalCache
 from .duplicates import apply as apply
 from .duplicates import decide as decide
 from .duplicates import propose as propose
+from .duplicates import record_verdict as record_verdict
 from .merges import merge as merge
+from .move import index_moves as index_moves
 from .move import move_memes as move_memes
 from .reversal import undo as undo

@@ -70,7 +70,13 @@ def memes_of(catalogue: Catalogue, issue: Issue) -> list[Meme]:
 
 
 def dismiss_issue(catalogue: Catalogue, issue: Issue) -> Verdict:
-    """Record that an issue's memes are in the right category, so that it is never proposed again."""
+    """Record that an issue's memes are in the right category, so that it is never proposed again.
+
+    >>> meme = workspace.catalogue.memes.at("Cats/monday.png")
+    >>> issue = Issue(IssueKind.MISFILED, "Cats", "Dogs", (meme.content_hash,), "Its picture looks like Dogs.", 0.9)
+    >>> dismiss_issue(workspace.catalogue, issue).kind.value
+    'filed right'
+    """
     memes = memes_of(catalogue, issue)
     if not memes:
         raise WrongUse("The memes of this issue are gone.", hint="Reload the list of issues.")
@@ -84,7 +90,13 @@ def dismiss_issue(catalogue: Catalogue, issue: Issue) -> Verdict:
 
 
 def resolve_by_moving(workspace: Workspace, issue: Issue, *, category: str) -> Verdict:
-    """Move the memes of an issue to a category and return the verdict; raises the errors of a move."""
+    """Move the memes of an issue to a category and return the verdict; raises the errors of a move.
+
+    >>> meme = workspace.catalogue.memes.at("Cats/monday.png")
+    >>> issue = Issue(IssueKind.MISFILED, "Cats", "Dogs", (meme.content_hash,), "Its picture looks like Dogs.", 0.9)
+    >>> resolve_by_moving(workspace, issue, category="Dogs").paths
+    ('Cats/monday.png',)
+    """
     return move_memes(workspace, memes_of(workspace.catalogue, issue), category=category, about=issue.about)
 
 

@@ -152,7 +152,12 @@ def decide(
 
 
 def record_verdict(catalogue: Catalogue, kind: VerdictKind, memes: Sequence[Meme], *, note: str = "") -> Verdict:
-    """Write a verdict about memes to the ledger and return it; no file is changed."""
+    """Write a verdict about memes to the ledger and return it; no file is changed.
+
+    >>> memes = workspace.catalogue.memes.freshest(2)
+    >>> record_verdict(workspace.catalogue, VerdictKind.KEEP_ALL, memes).kind.value
+    'keep all'
+    """
     if len({meme.id for meme in memes}) < max(2, len(memes)):
         raise WrongUse("A verdict is about two memes or more, each find_proposal once.")
     return catalogue.verdicts.add(

@@ -53,6 +53,9 @@ def index_moves(workspace: Workspace, *, load_encoder: Callable[[], TextEncoder]
 
     Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; then they stay
     pending.
+
+    >>> index_moves(workspace, load_encoder=lambda: encoder)
+    0
     """
     waiting = workspace.catalogue.journal.unindexed()
     contents = {one.content_hash for operation in waiting for one in _intent(operation).memes}

@@ -1,2 +1,14 @@
+from .acceptance import accept as accept
+from .acceptance import alike as alike
+from .acceptance import suspected as suspected
+from .acceptance import undo_decision as undo_decision
 from .examiner import Examiner as Examiner
 from .examiner import examine as examine
+from .examiner import inspect_file as inspect_file
+from .reception import discard as discard
+from .reception import inbox_path as inbox_path
+from .reception import preview_path as preview_path
+from .reception import receive as receive
+from .reception import restore_discarded as restore_discarded
+from .workers import examine_waiting as examine_waiting
+from .workers import index_decided as index_decided

@@ -54,6 +54,13 @@ def accept(
     `reason` says why to add what looks like a duplicate, and is kept in the ledger. `on_step` is called before each
     step. The catalogue knows the meme when this returns; `index_decided` updates the index. Raises SuspectedDuplicate
     without a reason, WrongUse when the upload cannot be accepted, LibraryError when the library cannot be written.
+
+    >>> from indexer.inbox.reception import receive
+    >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
+    ...     upload = receive(workspace, file, name="fine.png", received_by="page")
+    >>> workspace.catalogue.uploads.mark_examined(upload.id, {}, [])
+    >>> accept(workspace, upload.id, category="Cats", reason="an example").path
+    'Cats/fine.png'
     """
     with exclusive(workspace) as library:
         upload = workspace.catalogue.uploads.get(id)
@@ -87,6 +94,14 @@ def undo_decision(workspace: Workspace, id: int, *, on_step: OnStep = lambda ste
 
     An accepted file returns to the inbox, and everything beside it goes to the data folder's trash. Raises WrongUse
     when nothing was decided, LibraryError when its file has changed since or cannot be moved.
+
+    >>> from indexer.inbox.reception import receive
+    >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
+    ...     upload = receive(workspace, file, name="fine.png", received_by="page")
+    >>> workspace.catalogue.uploads.mark_examined(upload.id, {}, [])
+    >>> _ = accept(workspace, upload.id, category="Cats", reason="an example")
+    >>> undo_decision(workspace, upload.id).state.value
+    'examined'
     """
     if workspace.catalogue.uploads.get(id).state is UploadState.DISCARDED:
         return restore_discarded(workspace, id)
@@ -99,12 +114,26 @@ def undo_decision(workspace: Workspace, id: int, *, on_step: OnStep = lambda ste
 
 
 def suspected(catalogue: Catalogue, upload: Upload) -> list[tuple[Meme, Evidence]]:
-    """Return the memes of the library that an upload may be a duplicate of, the surest first."""
+    """Return the memes of the library that an upload may duplicate, with the evidence, the surest first.
+
+    >>> from indexer.inbox.reception import receive
+    >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
+    ...     upload = receive(workspace, file, name="fine.png", received_by="page")
+    >>> [meme.path for meme, evidence in suspected(workspace.catalogue, upload)]
+    ['Dogs/fine.png']
+    """
     return [one for one in alike(catalogue, upload) if one[1].tier is not None and one[1].tier.is_duplicate]
 
 
 def alike(catalogue: Catalogue, upload: Upload) -> list[tuple[Meme, Evidence]]:
-    """Return the memes that an upload was found to be like and that are in the library now, the surest first."""
+    """Return the memes of the library that an upload is like, with the evidence, the surest first; variants too.
+
+    >>> from indexer.inbox.reception import receive
+    >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
+    ...     upload = receive(workspace, file, name="fine.png", received_by="page")
+    >>> [(meme.path, evidence.tier.value) for meme, evidence in alike(workspace.catalogue, upload)]
+    [('Dogs/fine.png', 'identical')]
+    """
     found = [(meme, Evidence(Tier.IDENTICAL)) for meme in catalogue.memes.with_content(upload.content_hash)[:1]]
     for row in (upload.findings or {}).get("alike", ()):
         if row["content_hash"] != upload.content_hash:

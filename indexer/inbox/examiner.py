@@ -74,9 +74,9 @@ def examine(examiner: Examiner, upload: Upload) -> None:
             before=upload.id,
         )
     except UnreadableFile as error:
-        uploads.failed(upload.id, reason=error.message, hint=error.hint)
+        uploads.mark_failed(upload.id, reason=error.message, hint=error.hint)
         return
-    uploads.examined(upload.id, findings, fingerprints)
+    uploads.mark_examined(upload.id, findings, fingerprints)
 
 
 def inspect_file(
@@ -88,6 +88,12 @@ def inspect_file(
     picture, with shares; `alike`, the memes of the library that are like it; `beside`, the waiting uploads that are
     like it and have a smaller id than `before`; `unread` and `uncompared`, the reasons where OCR or the comparison
     failed.
+
+    >>> examiner = Examiner.open(workspace, engine=None, no_engine_reason="No OCR engine is chosen.")
+    >>> file = workspace.library / "Dogs/fine.png"
+    >>> findings, fingerprints = inspect_file(examiner, file, content_hash="c0ffee")
+    >>> findings["picture"]["type"]
+    'image'
     """
     settings = examiner.workspace.settings
     decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)

@@ -47,20 +47,33 @@ _SUFFIXES = {
 
 
 def inbox_path(data: Path, content_hash: str) -> Path:
-    """Return where the bytes of an upload lie, whether or not they are there."""
+    """Return the path of an upload's bytes, whether or not it exists.
+
+    >>> inbox_path(Path("data"), "c0ffee").as_posix()
+    'data/inbox/c0ffee'
+    """
     return data / "inbox" / content_hash
 
 
 def preview_path(data: Path, content_hash: str) -> Path:
-    """Return where an upload's preview lies, whether or not it is there."""
+    """Return the path of an upload's preview, whether or not it exists.
+
+    >>> preview_path(Path("data"), "c0ffee").as_posix()
+    'data/inbox/c0ffee.webp'
+    """
     return data / "inbox" / f"{content_hash}.webp"
 
 
 def receive(workspace: Workspace, source: IO[bytes], *, name: str, received_by: str) -> Upload:
-    """Keep an upload and return it; the one that is there when the same bytes wait already.
+    """Store an upload and return it; return the earlier one when the same bytes wait already.
 
-    Raises UnreadableFile when it is broken, too large or no picture or video, InboxFull, and DataFolderError when it
-    cannot be written; then nothing is kept.
+    `received_by` names the way in: `page`, `api` or `command`. Raises UnreadableFile when the file is broken, too large
+    or no picture or video; InboxFull; DataFolderError when it cannot be written. Then nothing is stored.
+
+    >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
+    ...     upload = receive(workspace, file, name="fine.png", received_by="page")
+    >>> upload.name, upload.state.value
+    ('fine.png', 'waiting')
     """
     count, held_bytes = workspace.catalogue.uploads.load()
     if count >= workspace.settings.inbox_files or held_bytes >= workspace.settings.inbox_bytes:
@@ -118,7 +131,7 @@ def _saved(source: IO[bytes], file: Path, *, most: int) -> tuple[str, int]:
 
 @contextmanager
 def _written(folder: Path) -> Iterator[None]:
-    """Tell what a disk refuses as a DataFolderError."""
+    """Turn the disk's errors into DataFolderError."""
     try:
         yield
     except OSError as error:
@@ -132,7 +145,7 @@ def _written(folder: Path) -> Iterator[None]:
 
 
 def suffix_by_content(file: Path, name: str) -> str:
-    """Return the extension that a decoded file gets: its own where it is one of its kind's; raise UnreadableFile."""
+    """Return the extension for a decoded file: its own where it fits the content; raise UnreadableFile."""
     with file.open("rb") as opened:
         head = opened.read(_HEAD)
     opener = picture_opener(head)
@@ -149,7 +162,11 @@ def suffix_by_content(file: Path, name: str) -> str:
 
 
 def shown_name(name: str) -> str:
-    """Return the last part of a file's name as it came, fit to be shown and kept."""
+    """Return the last part of an uploaded file's name, printable and at most 200 characters long.
+
+    >>> shown_name("..\\\\holiday\\\\cat.png")
+    'cat.png'
+    """
     last = name.encode("utf-8", "replace").decode("utf-8").replace("\\", "/").rstrip("/").rpartition("/")[2]
     return "".join(one for one in last if one.isprintable()).strip()[:200] or "upload"
 
@@ -168,7 +185,7 @@ def open_preview(data: Path, content_hash: str) -> Image.Image:
 
 
 def draw_preview(settings: Settings, content_hash: str) -> None:
-    """Draw an upload's preview again from its bytes; raise UnreadableFile."""
+    """Draw an upload's preview from its bytes; raise UnreadableFile."""
     file = inbox_path(settings.data, content_hash)
     _write_preview(
         settings.data, content_hash, decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)
@@ -182,20 +199,35 @@ def forget_files(data: Path, content_hash: str) -> None:
 
 
 def discard(workspace: Workspace, id: int) -> Upload:
-    """Throw an upload away, with a way back while it is among the last; raise NotFound, or WrongUse once accepted."""
+    """Discard an upload and return it; the last ones can be restored. Raises NotFound, or WrongUse once it is accepted.
+
+    >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
+    ...     upload = receive(workspace, file, name="fine.png", received_by="page")
+    >>> discard(workspace, upload.id).state.value
+    'discarded'
+    """
     with workspace.catalogue.transaction():
         upload = workspace.catalogue.uploads.get(id)
         if upload.state is UploadState.DISCARDED:
             return upload
         if upload.state not in (UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED):
             raise WrongUse(f"{upload.name} is {upload.state.value}: it cannot be discarded.", hint="Undo that first.")
-        workspace.catalogue.uploads.discarded(id)
+        workspace.catalogue.uploads.mark_discarded(id)
     _forget_old(workspace)
     return workspace.catalogue.uploads.get(id)
 
 
 def restore_discarded(workspace: Workspace, id: int) -> Upload:
-    """Let a discarded upload wait for a decision again; raise WrongUse when that cannot be."""
+    """Let a discarded upload wait for a decision again and return it.
+
+    Raises WrongUse when it is not discarded, its bytes are no longer stored, or the same bytes wait already.
+
+    >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
+    ...     upload = receive(workspace, file, name="fine.png", received_by="page")
+    >>> _ = discard(workspace, upload.id)
+    >>> restore_discarded(workspace, upload.id).state.value
+    'waiting'
+    """
     with workspace.catalogue.transaction():
         upload = workspace.catalogue.uploads.get(id)
         if upload.state is not UploadState.DISCARDED:
@@ -229,7 +261,7 @@ def _needed(catalogue: Catalogue, content_hash: str) -> bool:
 
 
 def remove_orphans(workspace: Workspace) -> int:
-    """Remove files of the inbox that no upload needs, left by a kill; return how many."""
+    """Remove files of the inbox that no upload needs, left by a killed process; return the number of files."""
     needed = {
         one.content_hash for one in workspace.catalogue.uploads.in_state(*(set(UploadState) - {UploadState.ACCEPTED}))
     }

@@ -96,7 +96,7 @@ def _examine(examiner: Examiner, upload: Upload) -> None:
         raise
     except Exception as error:  # a decoder may raise anything on hostile bytes: only this upload fails
         logger.exception("upload %s could not be examined", upload.id)
-        examiner.workspace.catalogue.uploads.failed(
+        examiner.workspace.catalogue.uploads.mark_failed(
             upload.id, reason=f"Examining the file failed: {type(error).__name__}.", hint="Discard it."
         )
 
@@ -107,6 +107,9 @@ def examine_waiting(
     """Examine all waiting uploads that no other process examines, and return how many.
 
     `on_progress` is called after each with the number of those left.
+
+    >>> examine_waiting(workspace.catalogue, examiners=ExaminerCache(workspace))
+    0
     """
     done = 0
     while _examine_next(catalogue, examiners):
@@ -146,6 +149,9 @@ def index_decided(workspace: Workspace, *, load_encoder: Callable[[], TextEncode
 
     Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; the uploads then wait
     for the next call.
+
+    >>> index_decided(workspace, load_encoder=lambda: encoder)
+    []
     """
     if not workspace.catalogue.uploads.unindexed():
         return []
@@ -157,5 +163,5 @@ def index_decided(workspace: Workspace, *, load_encoder: Callable[[], TextEncode
         ids = {one.meme_id for one in taken if one.meme_id is not None}
         if ids:
             update_index(workspace, ids, encoder=encoder)
-            workspace.catalogue.uploads.indexed(taken)
+            workspace.catalogue.uploads.mark_indexed(taken)
     return taken

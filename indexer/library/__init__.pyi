@@ -2,6 +2,15 @@ from .files import bytes_hash as bytes_hash
 from .format import Found as Found
 from .format import SidecarFile as SidecarFile
 from .format import Unusable as Unusable
+from .format import content_hash as content_hash
+from .format import library_root as library_root
+from .format import look_at as look_at
+from .naming import checked_category as checked_category
+from .naming import free_path as free_path
+from .scan import scan_again as scan_again
+from .scan import scan_library as scan_library
+from .sidecars import sidecar_path as sidecar_path
 from .sidecars import write_sidecar as write_sidecar
+from .transaction import exclusive as exclusive
 from .transaction import recover as recover
 from .transaction import trash_path as trash_path

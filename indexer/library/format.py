@@ -65,9 +65,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Unusable:
-    """Something in the library that cannot be used, why, and what mends it; `path` can be shown as it is.
+    """Something in the library that cannot be used, the reason, and how to fix it; `path` can be printed as it is.
 
-    `out_of_sight` when nobody can say whether what lay there still does: a folder that may not be entered, a bad disk.
+    `out_of_sight` is True when nobody can know whether its files are still there: the folder may not be entered, or the
+    disk is bad.
     """
 
     path: str
@@ -81,6 +82,10 @@ def library_root(path: Path) -> Path:
 
     It is a site's where `memes.json` lies beside `memes`, or where no other folder holds memes and `memes` itself is no
     category. Raises LibraryError when there is no such folder or it cannot be read.
+
+    >>> (folder / "memes" / "Cats").mkdir(parents=True)
+    >>> library_root(folder).name
+    'memes'
     """
     _listed(path)
     inner = path / "memes"
@@ -120,9 +125,9 @@ def _listed(library: Path) -> list[os.DirEntry[str]]:
 
 
 def scan(library: Path) -> Iterator[Found | Unusable]:
-    """Return every meme with its sidecars, folder by folder in order of name, and everything that cannot be used.
+    """Return an iterator over every meme with its sidecars, folder by folder by name, and over everything unusable.
 
-    Links to files and to folders outside the library are followed; a folder that is met again is reported instead.
+    Links to files and to folders outside the library are followed; a folder that was visited already is reported.
     Raises LibraryError, at once, when the library itself cannot be read.
     """
     _listed(library)
@@ -130,9 +135,12 @@ def scan(library: Path) -> Iterator[Found | Unusable]:
 
 
 def look_at(library: Path, path: str) -> Found | None:
-    """Return one meme with its sidecars as they are now, or None when it is not there or cannot be used.
+    """Return one meme with its sidecars as they are on the disk now; None when it is missing or cannot be used.
 
-    Raises UnreadableFile when nobody can say whether it is there: a folder that may not be entered, a bad disk.
+    Raises UnreadableFile when that cannot be known: its folder may not be entered, or the disk is bad.
+
+    >>> look_at(workspace.library, "Cats/monday.png").category, look_at(workspace.library, "Cats/missing.png")
+    ('Cats', None)
     """
     prefix = path.rpartition("/")[0] + "/"
     folder = library / prefix
@@ -279,7 +287,12 @@ def _pair(folder: Path, prefix: str, files: dict[str, os.stat_result], refused: 
 
 
 def content_hash(file: Path) -> str:
-    """Return the SHA-256 of a file's bytes, hexadecimal; raise UnreadableFile."""
+    """Return the SHA-256 of a file's bytes, hexadecimal; raise UnreadableFile.
+
+    >>> _ = (folder / "a.png").write_bytes(b"")
+    >>> content_hash(folder / "a.png")[:8]
+    'e3b0c442'
+    """
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -21,7 +21,11 @@ _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
 
 
 def safe_stem(name: str) -> str:
-    """Return a file's name without its extension as it may stand in the library."""
+    """Return a file's name without its extension, made safe for any file system.
+
+    >>> safe_stem("../../what is: this?.png")
+    'what is this'
+    """
     name = name.replace("\\", "/").rpartition("/")[2]
     stem = name.rpartition(".")[0] if "." in name.strip(".") else name
     stem = _NOT_IN_NAMES.sub(" ", _plain(stem))
@@ -40,9 +44,10 @@ def _plain(text: str) -> str:
 
 
 def checked_category(wanted: str, *, known: Iterable[str]) -> str:
-    """Return the category that a person names: one that is there, however its letters are written, or a new one.
+    """Return the category of this name, in any case of letters, or a new one; raise WrongUse for no valid folder name.
 
-    Raises WrongUse when it is no name of a folder in the library.
+    >>> checked_category("cats", known=["Cats", "Dogs"])
+    'Cats'
     """
     by_name = {name.casefold(): name for name in known}
     name = " ".join(wanted.split())
@@ -63,7 +68,11 @@ def checked_category(wanted: str, *, known: Iterable[str]) -> str:
 
 
 def free_path(library: Path, catalogue: Catalogue, *, category: str, name: str, suffix: str) -> str:
-    """Return a path relative to the library that no file has, nor any text, nor an earlier meme; raise LibraryError."""
+    """Return a path relative to the library that no file, no text and no earlier meme has; raise LibraryError.
+
+    >>> free_path(workspace.library, workspace.catalogue, category="Cats", name="monday.png", suffix=".png")
+    'Cats/monday 2.png'
+    """
     folder = library / category
     try:
         # Lower case, because a file system may tell names no further apart.

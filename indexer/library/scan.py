@@ -41,11 +41,16 @@ class _Read:
 
 
 def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
-    """Write to the catalogue what the library holds; return how many memes are there and how many things failed.
+    """Write the library's state to the catalogue; return the number of memes and the number of failures.
 
-    Only what is new or changed, by size and modification time, is read. Files that are gone are marked before new ones
-    are entered, so that a renamed file finds its earlier row. Whoever else writes to the catalogue hardly waits, and
-    what the curator brings in or takes out meanwhile stays so. Raises LibraryError when the folder cannot be read.
+    Only what is new or changed, by size and modification time, is read. Vanished files are marked before new ones are
+    entered, so that a renamed file keeps its row. Other processes can write between batches, and what the curator
+    accepts or removes during the scan is kept as it is. Raises LibraryError when the folder cannot be read.
+
+    >>> from indexer.work.progress import SILENT
+    >>> found, failed = scan_library(workspace.library, workspace.catalogue, progress=SILENT)
+    >>> found == workspace.catalogue.memes.count(), failed
+    (True, 0)
     """
     # Asked before the folder is listed: what comes in between is then not taken for gone.
     known = catalogue.memes.known()
@@ -85,9 +90,14 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
 
 
 def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str]) -> None:
-    """Bring the catalogue up to date with some paths of the library alone.
+    """Update the catalogue with some paths of the library alone.
 
-    What cannot be read there is recorded and stays as it was known: it is not gone.
+    A path that cannot be read is recorded as a failure and keeps its row: it has not vanished.
+
+    >>> (workspace.library / "Cats/monday.png").unlink()
+    >>> scan_again(workspace.library, workspace.catalogue, ["Cats/monday.png"])
+    >>> "Cats/monday.png" in [meme.path for meme in workspace.catalogue.memes.everything()]
+    False
     """
     with catalogue.transaction():
         for path in sorted(set(paths)):

@@ -17,7 +17,11 @@ _EXTENSION = re.compile(r"\.(?=(?:" + "|".join(one[1:] for one in EXTENSIONS) + 
 
 
 def safe_name(model: str) -> str:
-    """Return a model's name as it stands in a sidecar's: `qwen3.5:4b-q8_0` is `qwen3.5_4b-q8_0`; raise WrongUse."""
+    """Return a model's name as it stands in the names of its sidecars; raise WrongUse for a name without letters.
+
+    >>> safe_name("qwen3.5:4b-q8_0")
+    'qwen3.5_4b-q8_0'
+    """
     safe = _EXTENSION.sub("_", _UNSAFE.sub("_", model.strip())).strip(".")
     if not any(map(str.isalnum, safe)):
         raise WrongUse(f"{model!r} is no name of a model.")
@@ -25,7 +29,11 @@ def safe_name(model: str) -> str:
 
 
 def sidecar_path(meme: Path, source: str, kind: TextKind) -> Path:
-    """Return where a source's text of a kind about a meme lies, whether or not it is there."""
+    """Return the path of a source's text of a kind beside a meme, whether or not it exists.
+
+    >>> sidecar_path(Path("Cats/a.png"), "qwen", TextKind.SIMPLE).as_posix()
+    'Cats/a.png.qwen.simple-description.txt'
+    """
     return meme.with_name(f"{meme.name}.{source}.{kind}.txt")
 
 

@@ -105,6 +105,10 @@ def exclusive(workspace: Workspace, *, seconds: float | None = None) -> Iterator
 
     Raises Busy when another process is at it for longer than `seconds`, LibraryError when the library is not there or
     an interrupted operation cannot be recovered now.
+
+    >>> with exclusive(workspace) as library:
+    ...     library == workspace.library
+    True
     """
     library = library_root(workspace.library)
     with lock(workspace.data, "curating", seconds=WAIT_SECONDS if seconds is None else seconds):

@@ -173,7 +173,7 @@ class Uploads:
         )
         return None if row is None else _upload(row)
 
-    def examined(self, id: int, findings: Mapping[str, Any], fingerprints: Collection[FingerprintRecord]) -> None:
+    def mark_examined(self, id: int, findings: Mapping[str, Any], fingerprints: Collection[FingerprintRecord]) -> None:
         """Keep what was found out about an upload that waits; its fingerprints are kept by its content."""
         with self._database.transaction():
             self._database.write_many(
@@ -188,7 +188,7 @@ class Uploads:
                 {"id": id, "findings": json.dumps(findings, ensure_ascii=False)},
             )
 
-    def failed(self, id: int, *, reason: str, hint: str) -> None:
+    def mark_failed(self, id: int, *, reason: str, hint: str) -> None:
         """Keep why an upload could not be examined."""
         self._database.write(
             "UPDATE uploads SET state = 'failed', reason = :reason, hint = :hint WHERE id = :id AND state = 'waiting'",
@@ -231,13 +231,13 @@ class Uploads:
             {"id": id},
         )
 
-    def discarded(self, id: int) -> None:
+    def mark_discarded(self, id: int) -> None:
         """Write down that the curator does not want an upload."""
         self._database.write(
             "UPDATE uploads SET state = 'discarded', decided_at = :now WHERE id = :id", {"id": id, "now": _now()}
         )
 
-    def wait_again(self, id: int) -> None:
+    def retry(self, id: int) -> None:
         """Let an upload that could not be examined be tried again."""
         self._database.write("UPDATE uploads SET state = 'waiting' WHERE id = :id AND state = 'failed'", {"id": id})
 
@@ -245,7 +245,7 @@ class Uploads:
         """Return the uploads that came into the library, or left it, and that the index does not know of."""
         return [_upload(row) for row in self._database.rows("SELECT * FROM uploads WHERE unindexed = 1 ORDER BY id")]
 
-    def indexed(self, uploads: Collection[Upload]) -> None:
+    def mark_indexed(self, uploads: Collection[Upload]) -> None:
         """Write down that the index knows of uploads as they were, unless they have changed since."""
         self._database.write_many(
             "UPDATE uploads SET unindexed = 0 WHERE id = :id AND state = :state",

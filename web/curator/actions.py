@@ -69,7 +69,7 @@ def undo_upload(id: int) -> Upload:
 
 def retry_upload(id: int) -> None:
     """Examine an upload again."""
-    site().catalogue.uploads.wait_again(id)
+    site().catalogue.uploads.retry(id)
     inbox_workers().wake()
 
 

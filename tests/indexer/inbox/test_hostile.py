@@ -119,7 +119,7 @@ with open_catalogue(settings) as catalogue:
     if sys.argv[3] == "written":
         update_index.write_manifest = die
     if sys.argv[3] == "switched":
-        Uploads.indexed = die
+        Uploads.mark_indexed = die
     workers.index_decided(workspace, load_encoder=HashingTextEncoder)
 """
 
