@@ -24,16 +24,19 @@ EXPORTS = {
         LibraryStatus Progress SILENT StageReport StageStatus find_duplicates index_library library_status
     """,
     "indexer.curation": """
-        Decision IssueReport Proposal ProposalCache apply decide find_open_issues merge move_memes propose undo
+        BatchResult Decision IssueReport Proposal ProposalCache apply decide dismiss_issue find_open_issues
+        index_moves merge move_memes propose record_verdict resolve_by_moving undo
     """,
     "indexer.describe": """
         Assignment DescribeOptions DescribeStats describe_memes
     """,
     "indexer.inbox": """
-        Examiner
+        Examiner accept alike discard examine examine_waiting inbox_path index_decided inspect_file preview_path
+        receive restore_discarded suspected undo_decision
     """,
     "indexer.library": """
-        Found SidecarFile Unusable bytes_hash recover trash_path write_sidecar
+        Found SidecarFile Unusable bytes_hash checked_category content_hash exclusive free_path library_root look_at
+        recover scan_again scan_library sidecar_path trash_path write_sidecar
     """,
     "indexer.work": """
         Busy Progress SILENT StageReport WorkLease Worker lock reclaim_stale work_lease

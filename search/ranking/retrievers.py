@@ -22,7 +22,7 @@ from search.index.reader import Index
 from search.index.threads import set_index_threads
 from search.meme import Field
 from search.ranking.fusion import ScoreArray, Scores, Weights
-from search.signals import PARALLEL_KINDS, PHRASE_OCR, SIGNALS, Signal, SignalKind, semantic
+from search.signals import PARALLEL_KINDS, PHRASE_OCR, Signal, SignalKind, semantic
 
 Direction = NDArray[np.float32]  # [d], of length 1, whitened
 LazyDirection = Direction | Future[Direction]  # one that another thread may still be computing
@@ -253,6 +253,3 @@ def _run_all(
 
 def _is_parallel(retriever: Retriever) -> bool:
     return retriever.signal.kind in PARALLEL_KINDS
-
-
-TEXT_SIGNALS = tuple(signal for signal in SIGNALS if signal.kind is SignalKind.LEXICAL)
