@@ -137,7 +137,7 @@ def decide(
 
     >>> kept, other = workspace.catalogue.memes.everything()[:2]
     >>> decide(workspace, Decision.DISTINCT, kept=kept, others=[other]).kind.value
-    'distinct'
+    'not duplicates'
     """
     if not others:
         raise WrongUse("A decision needs at least two memes.", hint="Choose another meme as well.")

@@ -1,4 +1,4 @@
-"""The log of calls to models' endpoints: what was asked when, how long it took, what came of it."""
+"""The log of calls to models' endpoints: request, time, duration and outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from search.meme import TextKind
 
 
 class Outcome(StrEnum):
-    """What came of a call."""
+    """The outcome of a call."""
 
     ASKED = "asked"  # under way, or lost with its process
     DESCRIBED = "described"
@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """One call: to which model where, with which version of the prompts, about which meme."""
+    """One call: the model, its endpoint, the version of the prompt, and the meme."""
 
     model: str
     endpoint: str
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True)
 class CallRecord:
-    """A call and what came of it; what is None is not known."""
+    """A call and its outcome; None stands for an unknown value."""
 
     id: int
     call: Call
@@ -52,7 +52,7 @@ class CallRecord:
 
 @dataclass(frozen=True)
 class CallSums:
-    """What all calls to a model for a kind of text have come to."""
+    """The sums over all calls to a model for a kind of text."""
 
     calls: int
     described: int
@@ -62,13 +62,13 @@ class CallSums:
 
 
 class Calls:
-    """The log, oldest first; nothing in it is ever removed."""
+    """The log, oldest first. Rows are never removed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def begin(self, call: Call) -> int:
-        """Write down that a call is made, before it is; return its id."""
+        """Log a call before it is made and return its id."""
         cursor = self._database.write(
             """
             INSERT INTO calls (model, endpoint, kind, prompt, content_hash, path, asked_at, outcome)
@@ -89,7 +89,7 @@ class Calls:
         tokens_out: int | None = None,
         detail: str = "",
     ) -> None:
-        """Write down what came of a call."""
+        """Log the outcome of a call."""
         self._database.write(
             """
             UPDATE calls SET outcome = :outcome, detail = :detail, seconds = :seconds, tokens_in = :tokens_in,
@@ -107,7 +107,7 @@ class Calls:
         )
 
     def all(self, *, model: str | None = None, kind: TextKind | None = None) -> Iterator[CallRecord]:
-        """Yield the calls to a model, for a kind of text, or all, in the order in which they were made."""
+        """Yield the calls, oldest first, of one model and one kind of text or of all."""
         for row in self._database.stream(
             """
             SELECT * FROM calls
@@ -130,7 +130,7 @@ class Calls:
             )
 
     def sums(self, model: str, kind: TextKind) -> CallSums:
-        """Return what the calls to a model for a kind of text have come to so far."""
+        """Return the sums over the calls to a model for a kind of text."""
         row = self._database.row(
             """
             SELECT COUNT(*) AS calls, TOTAL(outcome IN ('described', 'cut short')) AS described,

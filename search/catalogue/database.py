@@ -39,7 +39,7 @@ class Database:
         if not path.exists():
             if not create:
                 raise DataFolderError(
-                    f"There is no catalogue in {path.parent}.", hint="Run `memetica index MEMES` to make one."
+                    f"There is no catalogue in {path.parent}.", hint="Run `memetica index MEMES` to create one."
                 )
             self._make_folder()
         self.read_only = not (os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK)))
@@ -50,7 +50,7 @@ class Database:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataFolderError(
-                f"The data folder {self.path.parent} cannot be made: {error.strerror}.",
+                f"The data folder {self.path.parent} cannot be created: {error.strerror}.",
                 hint="Choose another with `--data` or MEMETICA_DATA.",
             ) from error
         if not os.access(self.path.parent, os.W_OK):
@@ -96,7 +96,7 @@ class Database:
             version, tables = self._version(), self.number("SELECT COUNT(*) FROM sqlite_master")
         except sqlite3.Error as error:
             raise DataFolderError(
-                f"{self.path} is no catalogue: {error}.", hint="Move it away and run `memetica index` again."
+                f"{self.path} is not a catalogue: {error}.", hint="Move it away and run `memetica index` again."
             ) from error
         if version > VERSION:
             raise DataFolderError(
@@ -153,7 +153,7 @@ class Database:
 
     @contextmanager
     def durable(self) -> Iterator[None]:
-        """Be a transaction that is on the disk when it ends: a loss of power afterwards cannot take it back."""
+        """Run a transaction that is on the disk when it ends: a power failure afterwards cannot undo it."""
         connection = self.connection()
         if connection.in_transaction:
             raise RuntimeError("a durable transaction cannot be part of another")
@@ -166,7 +166,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let this thread read the file as it is at its first question, whatever others write meanwhile."""
+        """Let this thread read the file as it is at its first query, whatever others write meanwhile."""
         connection = self.connection()
         if connection.in_transaction:
             yield
@@ -193,30 +193,30 @@ class Database:
         )
 
     def rows(self, sql: str, parameters: Parameters | None = None) -> list[sqlite3.Row]:
-        """Return every row of a question."""
+        """Return every row of a query."""
         return self.connection().execute(sql, parameters or {}).fetchall()
 
     def row(self, sql: str, parameters: Parameters | None = None) -> sqlite3.Row | None:
-        """Return the first row of a question, or None."""
+        """Return the first row of a query, or None."""
         found: sqlite3.Row | None = self.connection().execute(sql, parameters or {}).fetchone()
         return found
 
     def stream(self, sql: str, parameters: Parameters | None = None) -> Iterator[sqlite3.Row]:
-        """Yield the rows of a question without holding them all."""
+        """Yield the rows of a query without holding them all in memory."""
         yield from self.connection().execute(sql, parameters or {})
 
     def number(self, sql: str, parameters: Parameters | None = None) -> int:
-        """Return the one number that a question asks for; 0 when there is none."""
+        """Return the first value of a query as a number; 0 without a row."""
         found = self.row(sql, parameters)
         return 0 if found is None or found[0] is None else int(found[0])
 
     def write(self, sql: str, parameters: Parameters | None = None) -> sqlite3.Cursor:
-        """Carry out one statement, in the surrounding transaction or one of its own."""
+        """Execute one statement, in the surrounding transaction or one of its own."""
         with self.transaction():
             return self.connection().execute(sql, parameters or {})
 
     def write_many(self, sql: str, many: Iterable[Parameters]) -> None:
-        """Carry out one statement for each set of parameters, all or none."""
+        """Execute one statement for each set of parameters, all or none."""
         with self.transaction():
             self.connection().executemany(sql, many)
 
@@ -225,7 +225,7 @@ class Database:
         return self.number("SELECT number FROM revision")
 
     def touch(self) -> None:
-        """Raise the revision: something that the index is built from has changed."""
+        """Increase the revision, because something that the index is built from has changed."""
         self.write("UPDATE revision SET number = number + 1")
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Descriptions: which memes lack one, and which that Memetica made do not lie beside their memes."""
+"""Descriptions: memes without one, and descriptions without a sidecar."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _DESCRIBED = """(
 
 
 def work_label(source: str, kind: TextKind) -> str:
-    """Return the name under which leases and failures of a model's texts of a kind are kept: its sidecars' label."""
+    """Return the source of leases and failures of a model's texts of a kind: the label of its sidecars."""
     return f"{source}.{kind}"
 
 
 class Descriptions:
-    """Texts that models wrote about memes' pictures; their sources are the models."""
+    """Texts that models wrote about pictures; the source of a text is its model."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def missing(self, kind: TextKind, source: str, *, by_anybody: bool = False) -> list[Meme]:
-        """Return one present meme a content that lacks a source's text of a kind, newest first.
+        """Return one present meme per content without a source's text of a kind, newest first.
 
         With `by_anybody`, those that lack a text of this kind altogether. What cannot be decoded is left out, and what
         failed with this source otherwise than by chance.
@@ -45,7 +45,7 @@ class Descriptions:
         )
 
     def is_missing(self, content_hash: str, kind: TextKind, source: str, *, by_anybody: bool = False) -> bool:
-        """Return whether a present content lacks a source's text of a kind, or anybody's."""
+        """Return whether a present content has no text of a kind by a source, or by any source."""
         return bool(
             self._database.number(
                 f"SELECT COUNT(*) FROM memes WHERE content_hash = :hash AND vanished_at IS NULL AND NOT {_DESCRIBED}",

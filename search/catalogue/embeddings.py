@@ -1,4 +1,4 @@
-"""Embeddings, kept as float16 under the encoder's name and the hash of what it read."""
+"""Embeddings, stored as float16 by encoder and hash of the input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Embeddings:
         self._database = database
 
     def register(self, encoder: str, *, dimensions: int) -> None:
-        """Make an encoder known; raise IndexUnusable when its name was used with other dimensions."""
+        """Register an encoder; raise IndexUnusable when its name was used with other dimensions."""
         self._database.write(
             "INSERT OR IGNORE INTO encoders VALUES (:encoder, :dimensions)",
             {"encoder": encoder, "dimensions": dimensions},
@@ -34,7 +34,7 @@ class Embeddings:
             )
 
     def dimensions(self, encoder: str) -> int:
-        """Return how many numbers an encoder's embeddings have; 0 when it is unknown."""
+        """Return the dimensions of an encoder's embeddings; 0 for an unknown encoder."""
         return self._database.number("SELECT dimensions FROM encoders WHERE name = :encoder", {"encoder": encoder})
 
     def missing_passages(self, encoder: str) -> list[tuple[str, str]]:
@@ -52,7 +52,7 @@ class Embeddings:
         return [(row["input_hash"], row["body"]) for row in rows]
 
     def count_missing_passages(self, encoder: str) -> int:
-        """Return how many distinct passages of present memes this encoder has not embedded."""
+        """Return the number of distinct passages of present memes that this encoder has not embedded."""
         return self._database.number(
             """
             SELECT COUNT(DISTINCT input_hash) FROM passages JOIN memes ON memes.id = meme_id
@@ -64,13 +64,13 @@ class Embeddings:
         )
 
     def count_passages(self) -> int:
-        """Return how many distinct passages the present memes have."""
+        """Return the number of distinct passages of present memes."""
         return self._database.number(
             "SELECT COUNT(DISTINCT input_hash) FROM passages JOIN memes ON memes.id = meme_id WHERE vanished_at IS NULL"
         )
 
     def put(self, encoder: str, inputs: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Keep the embeddings ([n, d] float32) of n inputs, named by their hashes."""
+        """Store the embeddings ([n, d] float32) of n inputs by their hashes."""
         rows = np.asarray(vectors).astype("<f2")
         with self._database.transaction():
             self._database.write_many(
@@ -87,7 +87,7 @@ class Embeddings:
     ) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Return the owners' ids ([n] int64, rising) and the embeddings ([n, d] float16) of a field's passages.
 
-        Passages that weigh less are left out.
+        Passages below `least_weight` are left out.
         """
         wanted = {"encoder": encoder, "field": field, "least": least_weight}
         count = self._database.number(_OF_FIELD.format(columns="COUNT(*)"), wanted)
@@ -100,9 +100,9 @@ class Embeddings:
         return owners, vectors
 
     def missing_pictures(self, encoder: str, *, content_hash: str | None = None) -> list[Meme]:
-        """Return one decoded meme a content that this encoder has neither seen nor failed on, newest first.
+        """Return one decoded meme per content that this encoder has neither embedded nor failed on, newest first.
 
-        Of one content alone when it is given.
+        `content_hash` limits the query to one content.
         """
         return meme_rows(
             self._database,
@@ -119,7 +119,7 @@ class Embeddings:
         )
 
     def count_pictures(self, encoder: str) -> int:
-        """Return how many present memes this encoder has seen."""
+        """Return the number of present memes whose pictures this encoder has embedded."""
         return self._database.number(
             """
             SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL
@@ -130,7 +130,7 @@ class Embeddings:
         )
 
     def put_picture(self, encoder: str, content_hash: str, vectors: NDArray[np.float32]) -> None:
-        """Keep the embeddings ([frames, d] float32) of a content's frames."""
+        """Store the embeddings ([frames, d] float32) of a content's frames."""
         self.put(encoder, [f"{content_hash}:{frame:02}" for frame in range(len(vectors))], vectors)
 
     def of_pictures(self, encoder: str) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
@@ -146,7 +146,7 @@ class Embeddings:
         return owners, vectors
 
     def of_picture(self, encoder: str, content_hash: str) -> NDArray[np.float32]:
-        """Return the embeddings ([frames, d] float32) of a content's frames, none when it was not seen."""
+        """Return the embeddings ([frames, d] float32) of a content's frames; no rows when it is not embedded."""
         rows = self._database.rows(
             """
             SELECT vector FROM embeddings

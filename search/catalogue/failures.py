@@ -1,4 +1,4 @@
-"""What could not be done, and why: kept until it succeeds, the file changes, or the curator says to try again."""
+"""Failures and their reasons, stored until the work succeeds, the file changes, or the curator retries."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Failures:
         source: str = "",
         transient: bool = False,
     ) -> None:
-        """Keep why a subject failed, counting the attempts; `source` is the model or the engine that failed on it.
+        """Record why a subject failed and count the attempts; `source` is the model or the engine that failed.
 
-        A `transient` failure is listed like the others, and the next run tries it again without being told to.
+        A `transient` failure is listed like the others, and the next run tries it again by itself.
         """
         self._database.write(
             """
@@ -50,7 +50,7 @@ class Failures:
         )
 
     def forget(self, stage: Stage | None = None, *, subject: str | None = None, source: str | None = None) -> int:
-        """Forget failures of a stage, subject or source, or all, so that they are tried again; return how many."""
+        """Delete failures by stage, subject and source, so that they are tried again; return the number of failures."""
         return self._database.write(
             """
             DELETE FROM failures
@@ -61,7 +61,7 @@ class Failures:
         ).rowcount
 
     def forget_vanished(self) -> None:
-        """Forget failures of files that are gone or whose content has changed."""
+        """Delete the failures of files that have vanished or changed."""
         self._database.write(
             """
             DELETE FROM failures WHERE content_hash != '' AND NOT EXISTS (

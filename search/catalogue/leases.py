@@ -1,4 +1,4 @@
-"""Who is working on what, so that two processes never do the same."""
+"""Leases: which process works on what, so that no work is done twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from search.meme import Stage
 
 @dataclass(frozen=True)
 class Lease:
-    """A piece of work and who does it; `expires_at` is in seconds since 1970, UTC."""
+    """A piece of work and its owner; `expires_at` is in seconds since 1970, UTC."""
 
     stage: Stage
     source: str
@@ -21,13 +21,13 @@ class Lease:
 
 
 class Leases:
-    """Leases on a stage's work on a content, by a source: the model or the engine."""
+    """Leases by stage, content and source: the model or the engine."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def acquire(self, stage: Stage, content_hash: str, *, owner: str, seconds: float, source: str = "") -> bool:
-        """Return whether the work is the owner's now; it is not when another lease on it has not run out."""
+        """Acquire a lease for an owner; return False while another lease on the same work has not expired."""
         now = time.time()
         return (
             self._database.write(
@@ -50,14 +50,14 @@ class Leases:
         )
 
     def renew(self, owner: str, *, seconds: float) -> int:
-        """Let an owner's leases run for so many seconds from now; return how many it has."""
+        """Extend an owner's leases to so many seconds from now; return the number of leases."""
         return self._database.write(
             "UPDATE leases SET expires_at = :expires_at WHERE owner = :owner",
             {"owner": owner, "expires_at": time.time() + seconds},
         ).rowcount
 
     def release(self, stage: Stage, content_hash: str, *, owner: str, source: str = "") -> bool:
-        """Give a piece of work back; return whether it was the owner's."""
+        """Release a lease; return whether it was the owner's."""
         return (
             self._database.write(
                 """
@@ -70,11 +70,11 @@ class Leases:
         )
 
     def release_all(self, owner: str) -> int:
-        """Give back everything that an owner holds; return how much that was."""
+        """Release all leases of an owner; return the number of leases."""
         return self._database.write("DELETE FROM leases WHERE owner = :owner", {"owner": owner}).rowcount
 
     def held(self) -> list[Lease]:
-        """Return the leases that have not run out, by stage, source and content."""
+        """Return the leases that have not expired, by stage, source and content."""
         rows = self._database.rows(
             "SELECT * FROM leases WHERE expires_at > :now ORDER BY stage, source, content_hash", {"now": time.time()}
         )

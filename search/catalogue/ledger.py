@@ -1,4 +1,4 @@
-"""The ledger of verdicts as JSON Lines, to be kept elsewhere or carried to another data folder."""
+"""The ledger of verdicts as JSON Lines, for backups and for another data folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
 
 
 def read_verdicts(lines: Iterable[str]) -> Iterator[Verdict]:
-    """Yield the verdicts of exported lines; raise WrongUse, naming the line, at the first that is none."""
+    """Yield the verdicts of exported lines; raise WrongUse with the line's number at the first invalid one."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

@@ -1,4 +1,4 @@
-"""The library's files: which there are, what is known of each."""
+"""The library's files, and what is known about each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEME = """
 
 @dataclass(frozen=True)
 class MemeRecord:
-    """What a scan knows of a file; `first_seen` is aware, `first_seen_source` its origin: `sidecar` or `mtime`."""
+    """A file as scanned; `first_seen` is aware, `first_seen_source` its origin: `sidecar` or `mtime`."""
 
     path: str
     category: str
@@ -48,7 +48,7 @@ class Memes:
         }
 
     def known_at(self, path: str) -> tuple[int, str, int, int, bool] | None:
-        """Return what `known` does of one path, or None."""
+        """Return the values of `known` for one path, or None."""
         row = self._database.row(
             "SELECT id, content_hash, size, mtime_ns, vanished_at FROM memes WHERE path = :path", {"path": path}
         )
@@ -57,9 +57,9 @@ class Memes:
         return row["id"], row["content_hash"], row["size"], row["mtime_ns"], row["vanished_at"] is None
 
     def put(self, record: MemeRecord) -> int:
-        """Insert or refresh the file at a path and return its id.
+        """Insert or update the file at a path and return its id.
 
-        A file that is new at its path takes the row of a vanished file with the same content: that was a rename.
+        A file at a new path takes the row of a vanished file with the same content: it was renamed.
         """
         values = asdict(record) | {"first_seen": _iso(record.first_seen)}
         with self._database.transaction():
@@ -89,7 +89,7 @@ class Memes:
             return int(row["id"])
 
     def see_again(self, id: int, *, first_seen: datetime, first_seen_source: str, back: bool) -> None:
-        """Keep an unchanged file's first-seen time as read now; `back` when it was gone and is there again."""
+        """Update the first-seen time of an unchanged file; `back` says that it had vanished and is present again."""
         found = self._database.write(
             """
             UPDATE memes SET vanished_at = iif(:back, NULL, vanished_at), first_seen = :first_seen,
@@ -103,7 +103,7 @@ class Memes:
             self._database.touch()
 
     def mark_vanished(self, ids: Iterable[int]) -> None:
-        """Mark files that are no longer there."""
+        """Mark files as vanished."""
         gone = [{"id": id, "now": _iso(datetime.now(UTC))} for id in ids]
         if gone:
             with self._database.transaction():
@@ -127,7 +127,7 @@ class Memes:
         return _meme(row)
 
     def many(self, ids: Sequence[int]) -> list[Meme]:
-        """Return the present memes with these ids, in the order given, leaving out those that are gone."""
+        """Return the present memes with these ids, in the order given; vanished ones are left out."""
         marks = ",".join(str(int(id)) for id in ids)
         rows = self._database.rows(_MEME + f"WHERE memes.id IN ({marks}) AND vanished_at IS NULL")
         found = {row["id"]: _meme(row) for row in rows}
@@ -155,7 +155,7 @@ class Memes:
         return [_meme(row) for row in self._database.stream(_MEME + "WHERE vanished_at IS NULL ORDER BY memes.id")]
 
     def with_likes(self) -> list[Meme]:
-        """Return the present memes whose bytes another has too, or that were found to be like another, by id."""
+        """Return the present memes that share their bytes with another or were found to be like another, by id."""
         return meme_rows(
             self._database,
             """
@@ -168,11 +168,11 @@ class Memes:
         )
 
     def vanished_ids(self) -> list[int]:
-        """Return the ids of files that are no longer there."""
+        """Return the ids of vanished files."""
         return [row["id"] for row in self._database.rows("SELECT id FROM memes WHERE vanished_at IS NOT NULL")]
 
     def count(self, *, category: str | None = None) -> int:
-        """Return how many memes are present, in one category or in all."""
+        """Return the number of present memes, in one category or in all."""
         return self._database.number(
             "SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL AND (:category IS NULL OR category = :category)",
             {"category": category},
@@ -203,7 +203,7 @@ class Memes:
 
 
 def meme_rows(database: Database, conditions: str, parameters: Parameters | None = None) -> list[Meme]:
-    """Return the memes of a question that begins at its WHERE; `memes` and `pictures` can be named in it."""
+    """Return the memes of a query given from its WHERE on, which may name the tables `memes` and `pictures`."""
     return [_meme(row) for row in database.stream(_MEME + conditions, parameters)]
 
 

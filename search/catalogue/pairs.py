@@ -1,4 +1,4 @@
-"""Pairs of contents that were compared, and what was found: nothing is compared twice."""
+"""Compared pairs of contents and the evidence, so that nothing is compared twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from search.evidence import COMPARISON, Evidence, Tier
 
 @dataclass(frozen=True)
 class Pair:
-    """Two contents that were compared, by their hashes, and the evidence with `one` named first."""
+    """The hashes of two compared contents, and the evidence with `one` first."""
 
     one: str
     other: str
@@ -41,7 +41,7 @@ class Pairs:
         self._database = database
 
     def add(self, pairs: Iterable[Pair], *, version: str = COMPARISON) -> None:
-        """Keep what comparisons found, all or none, in place of what the same version found earlier.
+        """Store the results of comparisons, all or none, in place of earlier results of the same version.
 
         Raises ValueError for a content paired with itself: the same bytes need no comparison.
         """
@@ -70,7 +70,7 @@ class Pairs:
         )
 
     def all(self, tier: Tier | None = None, *, version: str = COMPARISON) -> Iterator[Pair]:
-        """Yield the pairs that are alike in a tier, or in any, the lower hash first, by hashes.
+        """Yield the pairs that are alike, in one tier or in any, by hashes, the lower hash first.
 
         Both contents belong to present memes.
         """
@@ -86,7 +86,7 @@ class Pairs:
             yield _pair(row)
 
     def of(self, content_hash: str, *, version: str = COMPARISON) -> list[Pair]:
-        """Return the pairs of a content with what is like it in a present meme, itself named first, by hash."""
+        """Return the pairs of a content with like contents of present memes, itself first, by hash."""
         rows = self._database.rows(
             f"""
             SELECT one, other, evidence FROM pairs
@@ -106,18 +106,18 @@ class Pairs:
         return {(row["one"], row["other"]) for row in rows}
 
     def count(self) -> int:
-        """Return how many pairs were found to be alike, by any version."""
+        """Return the number of pairs that any version found alike."""
         return self._database.number("SELECT COUNT(*) FROM pairs WHERE tier IS NOT NULL")
 
     def mark_searched(self, content_hashes: Iterable[str], *, version: str = COMPARISON) -> None:
-        """Remember that these contents were compared with all that may be like them."""
+        """Store that these contents were compared with all of their candidates."""
         self._database.write_many(
             "INSERT OR IGNORE INTO compared_contents (content_hash, version) VALUES (:hash, :version)",
             [{"hash": one, "version": version} for one in content_hashes],
         )
 
     def searched(self, version: str = COMPARISON) -> set[str]:
-        """Return the hashes of the contents that were compared with all that may be like them."""
+        """Return the hashes of the contents that were compared with all of their candidates."""
         rows = self._database.stream(
             "SELECT content_hash FROM compared_contents WHERE version = :version", {"version": version}
         )

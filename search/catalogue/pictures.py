@@ -1,4 +1,4 @@
-"""What decoding found, by content: sizes, placeholders, fingerprints."""
+"""The results of decoding, by content: sizes, placeholders, fingerprints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from search.meme import MediaType, Meme
 
 @dataclass(frozen=True)
 class PictureRecord:
-    """What decoding found in a file's content; width and height in pixels as shown."""
+    """The result of decoding a content; width and height are in pixels, as shown."""
 
     content_hash: str
     width: int
@@ -26,7 +26,7 @@ class PictureRecord:
 
 @dataclass(frozen=True)
 class FingerprintRecord:
-    """A fingerprint of one frame, with the name and version of what made it."""
+    """A fingerprint of one frame, with the name and version of its algorithm."""
 
     content_hash: str
     algorithm: str
@@ -42,7 +42,7 @@ class Pictures:
         self._database = database
 
     def put(self, picture: PictureRecord, fingerprints: list[FingerprintRecord]) -> None:
-        """Keep what decoding found, with all of its fingerprints, in place of what was there."""
+        """Store the result of decoding with all fingerprints, in place of an earlier one."""
         with self._database.transaction():
             self._database.write(
                 """
@@ -60,9 +60,9 @@ class Pictures:
             self._database.touch()
 
     def missing(self, decoder: str, *, content_hash: str | None = None) -> list[Meme]:
-        """Return one present meme a content that this decoder has neither decoded nor failed on, newest first.
+        """Return one present meme per content that this decoder has neither decoded nor failed on, newest first.
 
-        Of one content alone when it is given.
+        `content_hash` limits the query to one content.
         """
         return meme_rows(
             self._database,
@@ -77,7 +77,7 @@ class Pictures:
         )
 
     def count(self) -> int:
-        """Return how many present memes are decoded."""
+        """Return the number of present memes that are decoded."""
         return self._database.number(
             "SELECT COUNT(*) FROM memes JOIN pictures USING (content_hash) WHERE vanished_at IS NULL"
         )
@@ -94,7 +94,7 @@ class Pictures:
             yield row["id"], row["frame"], row["bits"]
 
     def fingerprints_of(self, content_hash: str, algorithm: str) -> list[bytes]:
-        """Return the fingerprints of one content, a frame each."""
+        """Return the fingerprints of one content, one per frame."""
         return [
             row["bits"]
             for row in self._database.rows(

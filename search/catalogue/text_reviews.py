@@ -1,4 +1,4 @@
-"""What the curator says of texts about memes: only ever added to, and the last word on a text counts."""
+"""The curator's reviews of texts about memes: rows are only added, and the last review of a text counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from search.meme import Text, TextKind
 
 
 class TextReview(StrEnum):
-    """What the curator says of a text; `OPEN` takes back what was said."""
+    """The curator's review of a text; `OPEN` withdraws an earlier one."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -19,13 +19,13 @@ class TextReview(StrEnum):
 
 
 class TextReviews:
-    """TextReviews of texts by the content that they are about, whoever wrote them."""
+    """Reviews by the content that the text is about, whatever its source."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, content_hash: str, text: Text, verdict: TextReview) -> None:
-        """Keep a judgement; the texts about this content are then to be weighed anew."""
+        """Store a review; the texts about this content must then be weighed again."""
         with self._database.transaction():
             self._database.write(
                 """
@@ -51,7 +51,7 @@ class TextReviews:
             self._database.touch()
 
     def of(self, content_hash: str) -> Mapping[tuple[TextKind, str, str], TextReview]:
-        """Return, by kind, source and hash of the text, what was said last of the texts about a content."""
+        """Return the last review of each text about a content, by kind, source and hash of the text."""
         rows = self._database.rows(
             "SELECT kind, source, body_hash, verdict FROM text_reviews WHERE content_hash = :hash ORDER BY id",
             {"hash": content_hash},

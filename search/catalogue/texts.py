@@ -1,4 +1,4 @@
-"""Texts about memes: sidecars that lie beside them, readings that Memetica made, and the passages cut from both."""
+"""Texts about memes: sidecars in the library, readings that Memetica made, and the passages cut from both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SidecarRecord:
 
 @dataclass(frozen=True)
 class ReadingRecord:
-    """A text that Memetica made of a content: read by an OCR engine or written by a model.
+    """A text about a content, read by an OCR engine or written by a model.
 
     `boxes` holds, for OCR, `[text, confidence, [[x, y] × 4]]` a line, in shares of the picture's width and height.
     """
@@ -41,7 +41,7 @@ class ReadingRecord:
 
 @dataclass(frozen=True)
 class PassageRow:
-    """A passage as stored, and whose it is."""
+    """A stored passage and the meme that it belongs to."""
 
     id: int
     meme_id: int
@@ -69,7 +69,7 @@ class Texts:
         return known
 
     def put_sidecars(self, meme_id: int, sidecars: Iterable[SidecarRecord], *, gone: Iterable[str] = ()) -> None:
-        """Keep sidecars that are new or changed, and forget those whose paths are gone."""
+        """Store new and changed sidecars and delete those whose files are gone."""
         with self._database.transaction():
             self._database.write_many(
                 "DELETE FROM sidecars WHERE meme_id = :meme_id AND path = :path",
@@ -86,7 +86,7 @@ class Texts:
             self._database.touch()
 
     def put_reading(self, reading: ReadingRecord) -> None:
-        """Keep a text that Memetica made, in place of the same source's earlier one."""
+        """Store a reading in place of an earlier one of the same source."""
         values = asdict(reading) | {
             "boxes": None if reading.boxes is None else json.dumps(reading.boxes),
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -124,11 +124,11 @@ class Texts:
         )
 
     def count_with_ocr(self) -> int:
-        """Return how many present memes have an OCR text, be it empty."""
+        """Return the number of present memes with an OCR text, empty ones included."""
         return self._database.number(f"SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL AND {_HAS_OCR}")
 
     def count_described(self) -> int:
-        """Return how many present memes have a description."""
+        """Return the number of present memes with a description."""
         return self._database.number(
             "SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL AND ("
             "EXISTS (SELECT 1 FROM sidecars WHERE meme_id = memes.id AND kind LIKE '%-%') OR "
@@ -136,9 +136,9 @@ class Texts:
         )
 
     def of(self, meme: Meme) -> list[Text]:
-        """Return everything written about a meme: sidecars first, then what Memetica made, each by source.
+        """Return all texts about a meme: sidecars first, then readings, each by source.
 
-        What Memetica made and wrote beside the meme too is there once, as the sidecar, which a person may have mended.
+        A reading that is also a sidecar is returned once, as the sidecar, which a person may have corrected.
         """
         sidecars = self._database.rows(
             "SELECT kind, source, body, path, mtime_ns FROM sidecars WHERE meme_id = :id ORDER BY kind, source, path",
@@ -174,7 +174,7 @@ class Texts:
         ]
 
     def boxes_of(self, meme: Meme) -> list[tuple[str, float, list[tuple[float, float]]]]:
-        """Return the lines and boxes of the newest OCR reading of a meme, or nothing."""
+        """Return the lines and boxes of the newest OCR reading of a meme; [] without one."""
         row = self._database.row(
             """
             SELECT boxes FROM readings WHERE content_hash = :hash AND kind = 'ocr' AND boxes IS NOT NULL
@@ -200,7 +200,7 @@ class Texts:
         return {row["meme_id"]: row["body"] for row in rows}
 
     def unsplit(self, splitter: str, *, limit: int = -1) -> list[Meme]:
-        """Return the present memes whose passages this splitter has not cut from their texts as they are now."""
+        """Return the present memes whose passages this splitter version has not cut since their texts changed."""
         return meme_rows(
             self._database,
             "WHERE vanished_at IS NULL AND chunker IS NOT :splitter ORDER BY memes.id LIMIT :limit",
@@ -208,7 +208,7 @@ class Texts:
         )
 
     def put_passages(self, meme_id: int, passages: Iterable[Passage], *, splitter: str) -> None:
-        """Keep a meme's passages in place of its earlier ones."""
+        """Store a meme's passages in place of its earlier ones."""
         with self._database.transaction():
             self._database.write("DELETE FROM passages WHERE meme_id = :id", {"id": meme_id})
             self._database.write_many(
@@ -224,7 +224,7 @@ class Texts:
             self._database.touch()
 
     def unweighed(self) -> list[Meme]:
-        """Return the present memes with passages whose weight in search is not known."""
+        """Return the present memes with passages that have no weight yet."""
         return meme_rows(
             self._database,
             """
@@ -234,7 +234,7 @@ class Texts:
         )
 
     def disputed(self, *, after: int | None = None) -> Iterator[Meme]:
-        """Yield the present memes whose texts disagreed when they were weighed, or may since, newest first.
+        """Yield the present memes whose texts disagreed at the last weighing, or have changed since, newest first.
 
         `after` is the id of the meme after which to begin.
         """
@@ -255,7 +255,7 @@ class Texts:
             after = page[-1].id
 
     def count_disputed(self) -> int:
-        """Return of how many present memes texts disagreed when they were weighed, without those changed since."""
+        """Count present memes whose texts disagreed at the last weighing and have not changed since."""
         return self._database.number(
             """
             SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL AND id IN (SELECT meme_id FROM disputed)
@@ -264,7 +264,7 @@ class Texts:
         )
 
     def put_weights(self, meme_id: int, weights: Mapping[tuple[Field, str], float], *, disputed: bool = False) -> None:
-        """Keep what a meme's passages weigh (0 to 1) by field and source, and whether its texts disagree.
+        """Store the weights (0 to 1) of a meme's passages by field and source, and whether its texts disagree.
 
         Passages that are not named weigh 1.
         """
@@ -283,7 +283,7 @@ class Texts:
             self._database.touch()
 
     def ocr_readings(self, content_hash: str) -> list[ReadingRecord]:
-        """Return what engines of ours read in a content, the best first."""
+        """Return the OCR readings of a content, best quality first."""
         rows = self._database.rows(
             """
             SELECT source, body, quality, boxes FROM readings WHERE content_hash = :hash AND kind = 'ocr'
@@ -304,16 +304,16 @@ class Texts:
         ]
 
     def put_quality(self, content_hash: str, source: str, quality: float) -> None:
-        """Keep how good (0 to 1) an engine's reading of a content is."""
+        """Store the quality (0 to 1) of an engine's reading of a content."""
         self._database.write(
             "UPDATE readings SET quality = :quality WHERE content_hash = :hash AND kind = 'ocr' AND source = :source",
             {"hash": content_hash, "source": source, "quality": quality},
         )
 
     def badly_read(self, least: float) -> list[tuple[Meme, ReadingRecord]]:
-        """Return one present meme a content whose best OCR reading is not that good, with it, the worst first.
+        """Return one present meme per content whose best OCR reading is below a quality, with the reading, worst first.
 
-        Pictures in which nothing was read are none of them, nor texts that the curator has judged.
+        Left out are pictures in which nothing was read and texts that the curator has reviewed.
         """
         found = []
         for meme in meme_rows(
@@ -339,7 +339,7 @@ class Texts:
         return sorted(found, key=lambda one: (one[1].quality or 0.0, one[0].id))
 
     def passages(self, field: Field | None = None, *, least_weight: float = 0.0) -> Iterator[PassageRow]:
-        """Yield the passages of present memes by meme id, of one field or of all; not those that weigh less."""
+        """Yield the passages of present memes by meme id, of one field or of all, with at least this weight."""
         for row in self._database.stream(
             """
             SELECT passages.* FROM passages JOIN memes ON memes.id = meme_id
@@ -355,7 +355,7 @@ class Texts:
     ) -> list[PassageRow]:
         """Return the passages of these memes, of some fields or of all, in the order in which they were cut.
 
-        Those that weigh less are left out.
+        Passages below `least_weight` are left out.
         """
         marks = ",".join(str(int(id)) for id in ids)
         wanted = "" if fields is None else f"AND field IN ({','.join(repr(field.value) for field in sorted(fields))})"

@@ -1,4 +1,4 @@
-"""Uploads: what waits for the curator, what was found out about it, and what became of it."""
+"""Uploads: files that wait for the curator's decision, the findings about them, and the decisions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search.errors import InboxFull, NotFound
 
 
 class UploadState(StrEnum):
-    """How far an upload is."""
+    """The state of an upload."""
 
     WAITING = "waiting"  # to be examined
     EXAMINED = "examined"  # to be decided on
@@ -40,7 +40,7 @@ DECIDED = (UploadState.ACCEPTED, UploadState.DISCARDED)
 
 @dataclass(frozen=True)
 class Upload:
-    """One upload. `findings` is what examining it found, as `indexer.inbox.examine` writes it; `path` once accepted."""
+    """One upload. `findings` are those of `indexer.inbox.examiner`; `path` is set once it is accepted."""
 
     id: int
     content_hash: str
@@ -63,7 +63,7 @@ class Upload:
 
 
 class Uploads:
-    """Uploads by id, which rises as they come."""
+    """Uploads by id; a later upload has a higher id."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -79,7 +79,7 @@ class Uploads:
         most: int,
         most_bytes: int,
     ) -> Upload:
-        """Keep an upload and return it, or the one with the same bytes that is there; raise InboxFull.
+        """Store an upload and return it; return the earlier one when the same bytes wait already; raise InboxFull.
 
         It is on the disk when this returns.
         """
@@ -111,7 +111,7 @@ class Uploads:
             return self.get(found.lastrowid)
 
     def load(self) -> tuple[int, int]:
-        """Return how many uploads are held, and their bytes."""
+        """Return the number of undecided uploads and the sum of their sizes in bytes."""
         row = self._database.row(
             f"SELECT COUNT(*) AS uploads, COALESCE(SUM(size), 0) AS bytes FROM uploads WHERE state IN ({_marks(HELD)})"
         )
@@ -126,25 +126,25 @@ class Uploads:
         return _upload(row)
 
     def held(self, content_hash: str) -> Upload | None:
-        """Return the upload with these bytes that is not decided on yet, or None."""
+        """Return the undecided upload with these bytes, or None."""
         row = self._database.row(
             f"SELECT * FROM uploads WHERE content_hash = :hash AND state IN ({_marks(HELD)})", {"hash": content_hash}
         )
         return None if row is None else _upload(row)
 
     def in_state(self, *states: UploadState) -> list[Upload]:
-        """Return the uploads in these states, as they came."""
+        """Return the uploads in these states, oldest first."""
         return [
             _upload(row)
             for row in self._database.rows(f"SELECT * FROM uploads WHERE state IN ({_marks(states)}) ORDER BY id")
         ]
 
     def count(self, *states: UploadState) -> int:
-        """Return how many uploads are in these states."""
+        """Return the number of uploads in these states."""
         return self._database.number(f"SELECT COUNT(*) FROM uploads WHERE state IN ({_marks(states)})")
 
     def decided(self, limit: int, *, offset: int = 0) -> list[Upload]:
-        """Return a page of what was accepted or discarded, the last decision first."""
+        """Return a page of the accepted and discarded uploads, latest decision first."""
         rows = self._database.rows(
             f"""
             SELECT * FROM uploads WHERE state IN ({_marks(DECIDED)})
@@ -155,7 +155,7 @@ class Uploads:
         return [_upload(row) for row in rows]
 
     def next(self, *, after: int = 0) -> Upload | None:
-        """Return the first upload to decide on that came after one, what is examined before what is not."""
+        """Return the next undecided upload after an id, examined ones first; None when there is none."""
         row = self._database.row(
             f"""
             SELECT * FROM uploads WHERE state IN ({_marks(OPEN)}) AND id > :after
@@ -166,7 +166,7 @@ class Uploads:
         return None if row is None else _upload(row)
 
     def previous(self, before: int) -> Upload | None:
-        """Return the last upload to decide on that came before one."""
+        """Return the last undecided upload before an id; None when there is none."""
         row = self._database.row(
             f"SELECT * FROM uploads WHERE state IN ({_marks(OPEN)}) AND id < :before ORDER BY id DESC LIMIT 1",
             {"before": before},
@@ -174,7 +174,7 @@ class Uploads:
         return None if row is None else _upload(row)
 
     def mark_examined(self, id: int, findings: Mapping[str, Any], fingerprints: Collection[FingerprintRecord]) -> None:
-        """Keep what was found out about an upload that waits; its fingerprints are kept by its content."""
+        """Store the findings about a waiting upload, and its fingerprints by content."""
         with self._database.transaction():
             self._database.write_many(
                 "INSERT OR REPLACE INTO fingerprints VALUES (:content_hash, :algorithm, :frame, :bits, :quality)",
@@ -189,14 +189,14 @@ class Uploads:
             )
 
     def mark_failed(self, id: int, *, reason: str, hint: str) -> None:
-        """Keep why an upload could not be examined."""
+        """Store why an upload could not be examined."""
         self._database.write(
             "UPDATE uploads SET state = 'failed', reason = :reason, hint = :hint WHERE id = :id AND state = 'waiting'",
             {"id": id, "reason": reason, "hint": hint},
         )
 
     def mark_accepting(self, id: int, *, category: str, path: str, note: str) -> None:
-        """Write down where an upload is about to be written, within the surrounding transaction."""
+        """Mark an upload as being accepted, with the path that it will have in the library."""
         self._database.write(
             """
             UPDATE uploads SET state = 'accepting', category = :category, path = :path, note = :note,
@@ -207,7 +207,7 @@ class Uploads:
         )
 
     def mark_accepted(self, id: int, *, meme_id: int, verdict: str) -> None:
-        """Write down that an upload is in the library, and not yet in the index."""
+        """Mark an upload as accepted, and the index as behind."""
         self._database.write(
             """
             UPDATE uploads SET state = 'accepted', meme_id = :meme_id, verdict = :verdict, unindexed = 1 WHERE id = :id
@@ -216,11 +216,11 @@ class Uploads:
         )
 
     def mark_undoing(self, id: int) -> None:
-        """Write down that an upload's file is about to leave the library."""
+        """Mark an upload as being taken out of the library."""
         self._database.write("UPDATE uploads SET state = 'undoing' WHERE id = :id", {"id": id})
 
     def reopen(self, id: int) -> None:
-        """Let an upload wait for a decision again; what it was in the library, the index must forget."""
+        """Let an upload wait for a decision again; the index is behind when the upload was a meme."""
         self._database.write(
             """
             UPDATE uploads SET state = CASE WHEN findings IS NULL THEN 'waiting' ELSE 'examined' END,
@@ -232,28 +232,28 @@ class Uploads:
         )
 
     def mark_discarded(self, id: int) -> None:
-        """Write down that the curator does not want an upload."""
+        """Mark an upload as discarded."""
         self._database.write(
             "UPDATE uploads SET state = 'discarded', decided_at = :now WHERE id = :id", {"id": id, "now": _now()}
         )
 
     def retry(self, id: int) -> None:
-        """Let an upload that could not be examined be tried again."""
+        """Let an upload that could not be examined wait for another try."""
         self._database.write("UPDATE uploads SET state = 'waiting' WHERE id = :id AND state = 'failed'", {"id": id})
 
     def unindexed(self) -> list[Upload]:
-        """Return the uploads that came into the library, or left it, and that the index does not know of."""
+        """Return the uploads that entered or left the library since the index was updated."""
         return [_upload(row) for row in self._database.rows("SELECT * FROM uploads WHERE unindexed = 1 ORDER BY id")]
 
     def mark_indexed(self, uploads: Collection[Upload]) -> None:
-        """Write down that the index knows of uploads as they were, unless they have changed since."""
+        """Mark uploads as known to the index, unless their state has changed since."""
         self._database.write_many(
             "UPDATE uploads SET unindexed = 0 WHERE id = :id AND state = :state",
             [{"id": one.id, "state": one.state} for one in uploads],
         )
 
     def forget(self, id: int) -> None:
-        """Forget a discarded upload, and its fingerprints unless a meme has the same bytes."""
+        """Delete a discarded upload, and its fingerprints unless a meme has the same bytes."""
         with self._database.transaction():
             self._database.write(
                 """

@@ -1,4 +1,4 @@
-"""The ledger of the curator's verdicts, keyed by content: only ever added to, so that nothing is asked twice."""
+"""The ledger of the curator's verdicts, by content. Rows are only added, so that no question is asked twice."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class VerdictKind(StrEnum):
     """What the curator decided."""
 
     DISTINCT = "not duplicates"
-    KEEP_ALL = "keep all"  # duplicates, and wanted
+    KEEP_ALL = "keep all"  # duplicates, and all are wanted
     DUPLICATES = "duplicates"  # to be proposed again, whatever was decided before
     MERGED = "merged"
     RIGHT = "filed right"  # what a finding about categories proposed is not wanted
     MOVED = "moved"  # to another category
     ADDED = "added"  # an upload that was accepted
-    UNDONE = "undone"  # takes another verdict back
+    UNDONE = "undone"  # undoes another verdict
 
 
 SETTLING = (VerdictKind.DISTINCT, VerdictKind.KEEP_ALL)  # a merged file that comes back is a duplicate again
@@ -50,7 +50,7 @@ class Verdict:
     about: str = ""
 
     def pairs(self) -> frozenset[tuple[str, str]]:
-        """Return every pair of contents, each in order."""
+        """Return every pair of contents, the lower hash first."""
         return frozenset(combinations(sorted(self.contents), 2))
 
 
@@ -71,7 +71,7 @@ class Verdicts:
         about: str = "",
         uid: str | None = None,
     ) -> Verdict:
-        """Write a verdict and return it; raise WrongUse when it is about too few memes."""
+        """Add a verdict and return it; raise WrongUse when it names too few memes."""
         if len(contents) < least_contents(kind):
             raise WrongUse("A verdict about duplicates is about two memes or more, any other about one.")
         verdict = Verdict(
@@ -88,9 +88,9 @@ class Verdicts:
         return verdict
 
     def undo(self, uid: str, *, note: str = "") -> Verdict:
-        """Take a verdict back and return the line that says so; raise NotFound, or WrongUse when it is undone already.
+        """Mark a verdict as undone and return that line; raise NotFound, or WrongUse when it is undone already.
 
-        A merge is undone where its files are moved back, which then calls this.
+        No file is moved: `indexer.curation.reversal.undo` does that and calls this.
         """
         verdict = self.get(uid)
         if verdict.kind is VerdictKind.UNDONE:
@@ -111,7 +111,7 @@ class Verdicts:
         return line
 
     def put(self, verdicts: Iterable[Verdict]) -> int:
-        """Write lines that are not there yet, from another ledger too, all or none; return how many were new."""
+        """Add the lines that are missing, all or none, and return how many were new; they may be another ledger's."""
         new = 0
         with self._database.transaction():
             for one in verdicts:
@@ -142,7 +142,7 @@ class Verdicts:
         return _verdict(row)
 
     def count(self) -> int:
-        """Return how many lines there are."""
+        """Return the number of lines."""
         return self._database.number("SELECT COUNT(*) FROM verdicts")
 
     def all(self) -> list[Verdict]:
@@ -154,12 +154,12 @@ class Verdicts:
         return standing(self.all())
 
     def settled(self) -> frozenset[tuple[str, str]]:
-        """Return the pairs of contents that are never to be proposed again, each in order."""
+        """Return the pairs of contents that must not be proposed again, the lower hash first."""
         return settled(self.all())
 
 
 def standing(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Return the verdicts that no other takes back, in the order given."""
+    """Return the verdicts that no other undoes, in the order given."""
     undone = {one.undoes for one in verdicts}
     return [one for one in verdicts if one.kind is not VerdictKind.UNDONE and one.uid not in undone]
 
@@ -174,12 +174,12 @@ def settled(verdicts: Sequence[Verdict]) -> frozenset[tuple[str, str]]:
 
 
 def least_contents(kind: VerdictKind) -> int:
-    """Return how many memes a verdict of a kind is about at least; an undo is about what it takes back."""
+    """Return the least number of memes in a verdict of a kind."""
     return 2 if kind in ABOUT_DUPLICATES else 1
 
 
 def new_uid() -> str:
-    """Return a name that no other line has."""
+    """Return a new unique id: 16 hexadecimal digits."""
     return secrets.token_hex(8)
 
 
