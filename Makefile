@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= .demo
 PORT ?= 8000
+# Processes of pytest-xdist; 0 runs the tests in this one.
+WORKERS ?= 0
 
 # uv does not read pip's configuration, so a local folder of wheels named there is handed over.
 FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
@@ -12,12 +14,13 @@ TORCH_BACKEND ?= $(if $(FIND_LINKS),,cpu)
 INSTALL = $(if $(TORCH_BACKEND),UV_TORCH_BACKEND=$(TORCH_BACKEND)) UV_FIND_LINKS="$(FIND_LINKS)" \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test install lint bench clean
+.PHONY: demo test test-fast install lint bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   install, draw the demo library, index it and serve it on http://127.0.0.1:$(PORT)"
 	@echo "make test   install and run the whole suite"
+	@echo "make test-fast  what needs no model and no browser and is quick"
 	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove the demo and the virtual environment"
 
@@ -25,7 +28,10 @@ demo: $(VENV)/.installed
 	$(BIN)/memetica demo "$(DEMO)" --port $(PORT)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-fast: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not real_models and not browser"
 
 install: $(VENV)/.installed
 

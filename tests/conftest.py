@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
 
 from indexer.pipeline import index_library
 from indexer.work.progress import SILENT
@@ -22,6 +24,22 @@ from tests.support.fakes import HashingTextEncoder
 from tests.support.serving import open_app
 from tests.support.tiny import draw_tiny_library
 from tests.support.uploading import indexed_library, settings_in
+
+# The same examples in every run, so that a red test is red again; HYPOTHESIS_PROFILE=explore looks for new ones.
+hypothesis_settings.register_profile("fixed", derandomize=True, deadline=None)
+hypothesis_settings.register_profile("explore", deadline=None, max_examples=1000)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+TESTS = Path(__file__).parent
+# Files and folders whose tests take seconds each; `make test-fast` leaves them out.
+SLOW = ("e2e", "demo", "quality", "test_benchmarks.py", "indexer/inbox", "search/encoders/test_small_clip.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of SLOW."""
+    for item in items:
+        if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 def _settings(folder: Path) -> Settings:
