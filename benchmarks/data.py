@@ -153,7 +153,7 @@ class Library:
             if (paths := [_path(path) for path in one["relevant"]])
         ]
 
-    def quote_queries(self) -> list[tuple[str, str, frozenset[str]]]:
+    def quotes(self) -> list[tuple[str, str, frozenset[str]]]:
         """Return quoted words, the same with a slip of the finger, and the paths of the memes that say them."""
         random = Random(7)
         rows = self._truth.get("quotes") or [

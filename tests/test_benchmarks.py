@@ -15,6 +15,8 @@ from benchmarks import data, harness
 from benchmarks.harness import Benchmark, Half, Report, Skipped, half_of
 from search.evaluation.metrics import JudgedQuery
 from search.evaluation.tuning import is_held_out
+from search.workspace import Workspace
+from tests.support.fakes import HashingTextEncoder
 
 LIKE_A_COMMAND = ("no_match",)  # has arguments of its own
 
@@ -128,3 +130,23 @@ def test_a_library_without_its_data_set_is_skipped_and_says_where_it_was_sought(
     monkeypatch.setenv("MEMETICA_BENCHMARK_CACHE", str(tmp_path / "cache"))
     with pytest.raises(Skipped, match=f"cm50 is not in {tmp_path}"):
         data.drawn_library("cm50")
+
+
+@pytest.mark.parametrize("name", ["retrieval", "known_items", "variants", "agreement"])
+def test_a_benchmark_of_a_library_reports_figures_about_the_tiny_one(
+    name: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [meme.path for meme in workspace.catalogue.memes.everything()]
+    rows = [
+        {"path": f"memes/{path}", "template": path.partition("/")[0], "caption": ["word"], "has_description": True}
+        for path in paths
+    ]
+    query = {"kind": "quotes", "query": "this is fine", "relevant": [f"memes/{paths[0]}"]}
+    root = workspace.library.parent
+    (root / "truth.json").write_text(json.dumps({"memes": rows, "duplicates": [], "queries": [query]}), "utf-8")
+    module = importlib.import_module(f"benchmarks.{name}")
+    monkeypatch.setattr(data.Library, "workspace", lambda self, **more: workspace)
+    monkeypatch.setattr(module, "load_text_encoder", lambda settings: HashingTextEncoder(), raising=False)
+    assert module.BENCHMARK.run(module.measure, [str(root), str(workspace.data), "--json", "--small"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert any("table" in row for row in rows) or (name == "agreement" and "Skipped" in rows[-1]["note"])
