@@ -75,6 +75,7 @@ def test_a_report_as_json_keeps_every_digit(capsys: pytest.CaptureFixture[str]) 
     assert rows[-1] == {"note": "Skipped: there is no more."}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
