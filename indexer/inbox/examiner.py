@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.inbox.reception import inbox_path, open_preview
-from indexer.media.decode import Decoded, decode, placeholder
+from indexer.media.decode import DecodedMedia, decode, placeholder
 from indexer.media.thumbnails import thumbnail_path
 from indexer.ocr.engines import OcrEngine, Reading, read_frames
 from indexer.stages.decode import DECODER, decode_content, fingerprints_of
@@ -117,7 +117,7 @@ def inspect_file(
     }, fingerprints
 
 
-def _picture_row(decoded: Decoded) -> dict[str, Any]:
+def _picture_row(decoded: DecodedMedia) -> dict[str, Any]:
     """Return what the catalogue stores of a decoded file, as JSON."""
     return {
         "width": decoded.width,

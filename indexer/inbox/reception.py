@@ -20,7 +20,7 @@ from typing import IO
 from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from indexer.library.files import sync_folders
-from indexer.media.decode import Decoded, decode, picture_webp
+from indexer.media.decode import DecodedMedia, decode, picture_webp
 from indexer.media.raster import brands, picture_opener
 from indexer.media.svg import is_svg
 from search.atomic_write import write_atomically
@@ -171,7 +171,7 @@ def shown_name(name: str) -> str:
     return "".join(one for one in last if one.isprintable()).strip()[:200] or "upload"
 
 
-def _write_preview(data: Path, content_hash: str, decoded: Decoded) -> None:
+def _write_preview(data: Path, content_hash: str, decoded: DecodedMedia) -> None:
     frames = decoded.pictures
     write_atomically(
         preview_path(data, content_hash), picture_webp(frames[len(frames) // 2], PREVIEW_SIDE), durable=False

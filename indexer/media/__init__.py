@@ -1,1 +1,1 @@
-"""Any image or video file, decoded."""
+"""Decoding of image and video files, and thumbnails."""

@@ -1,4 +1,4 @@
-"""Any picture, GIF, SVG or video as a few plain pictures. What a file is, its content says, not its name.
+"""Decodes a picture, GIF, SVG or video into a few RGB pictures. The content decides the type, not the file name.
 
 Every function may be called from several threads at once, and leaves no file open.
 """
@@ -33,12 +33,12 @@ from indexer.media.video import decode_video, video_container
 from search.errors import UnreadableFile
 from search.meme import MediaType
 
-__all__ = ["Decoded", "decode", "picture_webp", "placeholder", "render_svg", "sanitize_svg", "thumbnail"]
+__all__ = ["DecodedMedia", "decode", "picture_webp", "placeholder", "render_svg", "sanitize_svg", "thumbnail"]
 
-# Of what moves, no more is decoded than this: an animation of 500 × 500 pixels is seen whole up to 2,000 frames.
+# At most this is decoded of an animation: one of 500 × 500 pixels is decoded whole up to 2,000 frames.
 ANIMATED_PIXELS = 500_000_000
 ANIMATED_FRAMES = 2_000
-SVG_SIDE = 1024  # pixels of the longest side: a drawing has no size of its own
+SVG_SIDE = 1024  # pixels of the longest side of a drawing
 PLACEHOLDER_LENGTH = 200  # characters
 
 _HEAD = 4096  # bytes that tell what a file is
@@ -59,9 +59,11 @@ _KINDS = (
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """A decoded file. Width and height are in pixels as shown; `pictures` are RGB: one of a still, up to five of what
-    moves, in the order of time, each of at most WORKING_PIXELS and without metadata."""
+class DecodedMedia:
+    """A decoded file: width and height in pixels as shown, and RGB pictures without metadata.
+
+    A still has one picture, an animation or video up to five in the order of time, each of at most WORKING_PIXELS.
+    """
 
     type: MediaType
     width: int
@@ -71,8 +73,14 @@ class Decoded:
     pictures: tuple[Image.Image, ...]
 
 
-def decode(file: Path, *, max_pixels: int, max_bytes: int) -> Decoded:
-    """Return a file's pictures; raise UnreadableFile when it is broken, cut short, too large or neither."""
+def decode(file: Path, *, max_pixels: int, max_bytes: int) -> DecodedMedia:
+    """Return a file decoded; raise UnreadableFile when it is damaged, incomplete, too large or of an unknown type.
+
+    >>> Image.new("RGB", (30, 20), "red").save("red.png")
+    >>> decoded = decode(Path("red.png"), max_pixels=1000, max_bytes=1000)
+    >>> decoded.type.value, decoded.width, decoded.height, len(decoded.pictures)
+    ('image', 30, 20, 1)
+    """
     head = _head(file, max_bytes=max_bytes)
     if picture_opener(head) is not None:
         return _decode_picture(file, head, max_pixels=max_pixels)
@@ -84,21 +92,21 @@ def decode(file: Path, *, max_pixels: int, max_bytes: int) -> Decoded:
             f"It is no picture or video: it {_begins_like(head)}.", hint="Save it again as PNG or MP4."
         )
     film = decode_video(file, container=container, max_pixels=max_pixels)
-    return Decoded(MediaType.VIDEO, film.width, film.height, film.frames, film.seconds, film.pictures)
+    return DecodedMedia(MediaType.VIDEO, film.width, film.height, film.frames, film.seconds, film.pictures)
 
 
 def thumbnail(picture: Image.Image, side: int) -> bytes:
-    """Return a WebP of a picture at most `side` pixels wide and high, never enlarged and without metadata."""
+    """Return a picture as a WebP of at most `side` pixels in width and height, never enlarged and without metadata."""
     return _webp(_fitted(picture, side), quality=78, method=2)
 
 
 def picture_webp(picture: Image.Image, side: int) -> bytes:
-    """Return a WebP of a picture to be looked at closely, at most `side` pixels wide and high, without metadata."""
+    """Return a picture as a WebP of higher quality, at most `side` pixels in width and height, without metadata."""
     return _webp(_fitted(picture, side), quality=86, method=2)
 
 
 def placeholder(picture: Image.Image) -> str:
-    """Return a data: URI of fewer than PLACEHOLDER_LENGTH characters, a tiny picture to be shown large and blurred."""
+    """Return a tiny version of a picture, to be enlarged, as a data: URI of under PLACEHOLDER_LENGTH characters."""
     uri = ""
     for side in (16, 12, 8, 4, 2):
         encoded = _webp(_fitted(picture, side), quality=30, method=6)
@@ -118,13 +126,13 @@ def _fitted(picture: Image.Image, side: int) -> Image.Image:
 
 def _webp(picture: Image.Image, *, quality: int, method: int) -> bytes:
     out = io.BytesIO()
-    # Pillow would copy what it finds in the picture's info.
+    # Pillow would copy the metadata in the picture's info.
     picture.save(out, "WEBP", quality=quality, method=method, exif=b"", icc_profile=b"", xmp=b"")
     return out.getvalue()
 
 
 def _head(file: Path, *, max_bytes: int) -> bytes:
-    """Return a file's first bytes; raise UnreadableFile when it is missing, empty, too large or no ordinary file."""
+    """Return a file's first bytes; raise UnreadableFile when it is missing, empty, too large or not a regular file."""
     try:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -146,7 +154,7 @@ def _head(file: Path, *, max_bytes: int) -> bytes:
 
 
 def _begins_like(head: bytes) -> str:
-    """Return how a file that is neither picture nor video begins, to end a sentence."""
+    """Return a description of a file that is neither picture nor video, to end a sentence."""
     if {b"heic", b"heix", b"mif1"} & brands(head):
         return "is a HEIC picture, a kind that is not read"
     for magic, words in _KINDS:
@@ -166,8 +174,8 @@ def _begins_like(head: bytes) -> str:
 
 
 @contextmanager
-def _decoder_errors_told() -> Iterator[None]:
-    """Tell whatever a decoder raises as an UnreadableFile."""
+def _decoder_errors_as_unreadable() -> Iterator[None]:
+    """Raise the errors of decoders as UnreadableFile."""
     try:
         yield
     except DECODER_ERRORS as error:
@@ -177,8 +185,8 @@ def _decoder_errors_told() -> Iterator[None]:
         raise UnreadableFile(f"{how}: {said}.", hint="Copy or save it again.") from error
 
 
-def _decode_picture(file: Path, head: bytes, *, max_pixels: int) -> Decoded:
-    with _decoder_errors_told(), file.open("rb") as opened:
+def _decode_picture(file: Path, head: bytes, *, max_pixels: int) -> DecodedMedia:
+    with _decoder_errors_as_unreadable(), file.open("rb") as opened:
         picture = open_picture(opened, head, max_pixels=max_pixels)
         if getattr(picture, "is_animated", False) and picture.format != "MPO":
             return _animation(picture, max_pixels=max_pixels)
@@ -188,10 +196,10 @@ def _decode_picture(file: Path, head: bytes, *, max_pixels: int) -> Decoded:
         turn = orientation(picture)
         if turn in (5, 6, 7, 8):
             width, height = height, width
-        return Decoded(MediaType.IMAGE, width, height, 1, None, (working_picture(picture, turn=turn),))
+        return DecodedMedia(MediaType.IMAGE, width, height, 1, None, (working_picture(picture, turn=turn),))
 
 
-def _animation(picture: ImageFile.ImageFile, *, max_pixels: int) -> Decoded:
+def _animation(picture: ImageFile.ImageFile, *, max_pixels: int) -> DecodedMedia:
     width, height = picture.size
     count = int(getattr(picture, "n_frames", 1))
     affordable = max(FRAMES, min(ANIMATED_FRAMES, ANIMATED_PIXELS // (width * height)))
@@ -203,17 +211,17 @@ def _animation(picture: ImageFile.ImageFile, *, max_pixels: int) -> Decoded:
         picture.load()
         if picture.width * picture.height > max_pixels:
             raise UnreadableFile("Its frames grow beyond the setting max_pixels.", hint="Save it again.")
-        # Browsers take no time, or one too short to see, for a tenth of a second.
+        # Browsers show a frame with a duration of 10 ms or less for 100 ms.
         lasts = float(picture.info.get("duration") or 0)
         milliseconds += lasts if lasts > 10 else 100
         if number in wanted:
             pictures.append(working_picture(picture))
     seconds = milliseconds / 1000 * count / min(count, affordable)
-    return Decoded(MediaType.GIF, width, height, count, round(seconds, 3), tuple(pictures))
+    return DecodedMedia(MediaType.GIF, width, height, count, round(seconds, 3), tuple(pictures))
 
 
-def _decode_svg(file: Path) -> Decoded:
+def _decode_svg(file: Path) -> DecodedMedia:
     data = file.read_bytes()
     width, height = svg_size(data)
     side = min(SVG_SIDE, math.isqrt(WORKING_PIXELS))
-    return Decoded(MediaType.IMAGE, width, height, 1, None, (working_picture(render_svg(data, side=side)),))
+    return DecodedMedia(MediaType.IMAGE, width, height, 1, None, (working_picture(render_svg(data, side=side)),))

@@ -1,4 +1,4 @@
-"""Pictures made of pixels: opened by their content, checked before they are decoded, and brought to one plain form."""
+"""Raster pictures: opened by content, checked before decoding, and normalized to RGB."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from PIL import (
 
 from search.errors import UnreadableFile
 
-WORKING_PIXELS = 2048 * 2048  # nothing that we do gains from more, and long strips keep their words readable
-FRAMES = 5  # shown of what moves
+WORKING_PIXELS = 2048 * 2048  # no stage gains from more, and the text in long strips stays readable
+FRAMES = 5  # pictures of an animation or video
 
-# What decoders raise on broken or hostile bytes, found by breaking files; Pillow names no base of its own.
+# Errors of decoders on damaged or hostile files, found by damaging files; Pillow has no common base class.
 DECODER_ERRORS = (
     ArithmeticError,
     AssertionError,
@@ -60,10 +60,10 @@ _TURNS = {
 
 
 def picture_opener(head: bytes) -> type[ImageFile.ImageFile] | None:
-    """Return what opens a picture that begins with these bytes, or None when it is no picture of pixels.
+    """Return the class that opens a picture with these first bytes, None when it is not a raster picture.
 
-    The openers are called directly, because `Image.open` refuses by a limit of Pillow's own that is shared by the whole
-    process; the size is checked against our setting instead.
+    It is called directly, because `Image.open` has a pixel limit that is global to the process; the size is checked
+    against the setting instead.
     """
     if head.startswith(b"\xff\xd8\xff"):
         return JpegImagePlugin.JpegImageFile
@@ -75,7 +75,7 @@ def picture_opener(head: bytes) -> type[ImageFile.ImageFile] | None:
         return WebPImagePlugin.WebPImageFile
     if {b"avif", b"avis"} & brands(head):
         return AvifImagePlugin.AvifImageFile
-    # Two letters would let text pass, so the size of the second header must be one that exists.
+    # Two letters may begin a text, so the second header must have a valid size too.
     if head.startswith(b"BM") and head[14:18] in {
         struct.pack("<I", size) for size in (12, 16, 40, 52, 56, 64, 108, 124)
     }:
@@ -84,7 +84,7 @@ def picture_opener(head: bytes) -> type[ImageFile.ImageFile] | None:
 
 
 def brands(head: bytes) -> set[bytes]:
-    """Return the brands that a file of the MP4 family claims (ISO/IEC 14496-12), none when it is of another."""
+    """Return the brands in the header of an MP4-like file (ISO/IEC 14496-12), an empty set for other files."""
     if head[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(head[:4], "big"), len(head))
@@ -92,17 +92,17 @@ def brands(head: bytes) -> set[bytes]:
 
 
 def open_picture(stream: IO[bytes], head: bytes, *, max_pixels: int) -> ImageFile.ImageFile:
-    """Return a picture whose pixels are not yet decoded; raise UnreadableFile, and whatever its decoder raises."""
+    """Return a picture whose pixels are not decoded yet; raises UnreadableFile and DECODER_ERRORS."""
     opener = picture_opener(head)
     if opener is None:
-        raise UnreadableFile("It is no picture of a kind that is known.", hint="Save it again as PNG or JPEG.")
+        raise UnreadableFile("It is not a picture of a known type.", hint="Save it again as PNG or JPEG.")
     picture = opener(stream)
     check_pixels(*picture.size, max_pixels=max_pixels)
     return picture
 
 
 def check_pixels(width: int, height: int, *, max_pixels: int) -> None:
-    """Raise UnreadableFile when a picture has more pixels than the setting allows, or none."""
+    """Raise UnreadableFile when a picture has no pixels or more than the setting allows."""
     if width * height > max_pixels:
         raise UnreadableFile(
             f"It has {width:,} × {height:,} pixels; the setting max_pixels allows {max_pixels:,}.",
@@ -113,7 +113,7 @@ def check_pixels(width: int, height: int, *, max_pixels: int) -> None:
 
 
 def decode_small(picture: ImageFile.ImageFile) -> None:
-    """Let libjpeg decode a large photograph at a half, a quarter or an eighth, never below WORKING_PIXELS."""
+    """Let libjpeg decode a large JPEG at 1/2, 1/4 or 1/8 of its size, never below WORKING_PIXELS."""
     if picture.format in ("JPEG", "MPO"):
         scale = math.sqrt(WORKING_PIXELS / (picture.width * picture.height))
         if scale < 1:
@@ -121,18 +121,18 @@ def decode_small(picture: ImageFile.ImageFile) -> None:
 
 
 def orientation(picture: Image.Image) -> int:
-    """Return how a picture is to be turned, as EXIF counts: 1 to 8; 1 where nothing sensible is said."""
+    """Return a picture's EXIF orientation, 1 to 8; 1 where it is missing or invalid."""
     try:
         said = picture.getexif().get(_ORIENTATION, 1)
     except DECODER_ERRORS:
-        return 1  # a broken note about a picture is no reason not to show the picture
+        return 1  # damaged metadata is no reason to refuse the picture
     return said if said in _TURNS else 1
 
 
 def working_picture(picture: Image.Image, *, turn: int = 1) -> Image.Image:
-    """Return a decoded picture as plain RGB: at most WORKING_PIXELS, upright, colours as sRGB, no metadata.
+    """Return a decoded picture as upright sRGB of at most WORKING_PIXELS, without metadata.
 
-    What is transparent becomes white, or dark where all that can be seen is itself nearly white.
+    Transparent areas become white, or dark where the visible ones are nearly white.
     """
     profile = picture.info.get("icc_profile")
     small = _reduced(_eight_bits(picture))
@@ -149,7 +149,7 @@ def working_picture(picture: Image.Image, *, turn: int = 1) -> Image.Image:
 
 
 def shrunk(picture: Image.Image, pixels: int) -> Image.Image:
-    """Return a picture at its own shape with at most about this many pixels."""
+    """Return a picture with at most about this many pixels, its aspect ratio unchanged."""
     scale = math.sqrt(pixels / (picture.width * picture.height))
     if scale >= 1:
         return picture
@@ -158,14 +158,18 @@ def shrunk(picture: Image.Image, pixels: int) -> Image.Image:
 
 
 def spread(frames: int) -> list[int]:
-    """Return the numbers of up to FRAMES frames, the first and the last among them, evenly spread."""
+    """Return the numbers of up to FRAMES evenly spaced frames, the first and the last among them.
+
+    >>> spread(9)
+    [0, 2, 4, 6, 8]
+    """
     if frames <= FRAMES:
         return list(range(frames))
     return [round(step * (frames - 1) / (FRAMES - 1)) for step in range(FRAMES)]
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Return a grey picture of 16 bits with 8, which Pillow would cut off instead of scaling."""
+    """Return a 16-bit grey picture scaled to 8 bits; Pillow would clip the values instead."""
     if not picture.mode.startswith("I"):
         return picture
     deep = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
@@ -173,7 +177,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
-    """Return a picture of far too many pixels reduced by a whole number, before it is converted and takes more room."""
+    """Return a far too large picture reduced by a whole factor, before a conversion takes more memory."""
     times = math.isqrt(picture.width * picture.height // WORKING_PIXELS)
     if times < 2 or picture.mode not in ("L", "LA", "RGB", "RGBA", "CMYK") or "transparency" in picture.info:
         return picture
@@ -181,7 +185,7 @@ def _reduced(picture: Image.Image) -> Image.Image:
 
 
 def _over_background(picture: Image.Image) -> Image.Image:
-    """Return an RGBA picture over white, or over a dark grey where white would hide all there is to see."""
+    """Return an RGBA picture over white, or over dark grey where white would hide all of it."""
     sample = np.asarray(picture.resize((64, 64), Image.Resampling.BOX), np.float32) / 255
     alpha = sample[..., 3]
     luminance = (sample[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32))[alpha > 0.5]
@@ -192,7 +196,7 @@ def _over_background(picture: Image.Image) -> Image.Image:
 
 
 def _as_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return a picture as RGB, its colours read by its own profile where it has a usable one."""
+    """Return a picture as RGB, converted from its colour profile where that is valid."""
     if profile and picture.mode in ("RGB", "CMYK"):
         try:
             given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -204,5 +208,5 @@ def _as_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
                 if converted is not None:
                     return converted
         except (ImageCms.PyCMSError, *DECODER_ERRORS):
-            pass  # a broken profile is no reason not to show the picture
+            pass  # a damaged profile is no reason to refuse the picture
     return picture if picture.mode == "RGB" else picture.convert("RGB")

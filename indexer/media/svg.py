@@ -1,4 +1,4 @@
-"""SVG made harmless: parsed without entities, cut down to what draws, its cost counted, then drawn by resvg."""
+"""SVG, sanitized and rendered: parsed without entities, reduced to drawing elements of bounded cost, drawn by resvg."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from search.errors import UnreadableFile
 
 MAX_SVG_BYTES = 20_000_000
 MAX_EMBEDDED_PIXELS = 25_000_000
-MAX_DEPTH = 100  # drawing is recursive, and each level may need a canvas of its own
-MAX_COST = 200_000  # elements drawn, those that others refer to counted each time
-USUAL_SIZE = (300.0, 150.0)  # what browsers give a picture that names no size
+MAX_DEPTH = 100  # rendering is recursive, and each level may need its own canvas
+MAX_COST = 200_000  # elements drawn; an element that others refer to counts each time
+USUAL_SIZE = (300.0, 150.0)  # pixels, as browsers do for a picture without a size
 
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _XLINK = "{http://www.w3.org/1999/xlink}"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
-# What draws. Scripts, foreign content, links and animations are not in it, nor the filters whose cost has no bound.
+# The elements that are kept: no scripts, foreign content, links or animations, and no filters of unbounded cost.
 _DRAWS = re.compile(
     "svg|g|defs|symbol|use|title|desc|style|switch|path|rect|circle|ellipse|line|polyline|polygon|text|tspan|textPath|"
     "image|marker|pattern|clipPath|mask|linearGradient|radialGradient|stop|filter|"
@@ -51,23 +51,23 @@ def is_svg(head: bytes) -> bool:
 
 
 def sanitize_svg(data: bytes) -> bytes:
-    """Return an SVG with nothing that runs, links or reaches out; raise UnreadableFile.
+    """Return an SVG without scripts, links and external references; raise UnreadableFile.
 
-    Whoever serves it should still forbid everything by `Content-Security-Policy: default-src 'none'; style-src
-    'unsafe-inline'; img-src data:; sandbox`, or serve the picture that `render_svg` draws.
+    A server should still send `Content-Security-Policy: default-src 'none'; style-src
+    'unsafe-inline'; img-src data:; sandbox`, or send the picture that `render_svg` returns.
     """
-    return ElementTree.tostring(_harmless(data), encoding="utf-8", xml_declaration=True)
+    return ElementTree.tostring(_sanitized(data), encoding="utf-8", xml_declaration=True)
 
 
 def svg_size(data: bytes) -> tuple[int, int]:
-    """Return the width and height in pixels that an SVG names, by itself or by its viewBox; raise UnreadableFile."""
+    """Return an SVG's width and height in pixels, from its attributes or its viewBox; raise UnreadableFile."""
     width, height = _size(_parsed(data))
     return max(1, round(width)), max(1, round(height))
 
 
 def render_svg(data: bytes, *, side: int) -> Image.Image:
-    """Return an SVG drawn at `side` pixels for its longest side, RGBA; raise UnreadableFile."""
-    root = _harmless(data)
+    """Return an SVG rendered with `side` pixels on its longest side, as RGBA; raise UnreadableFile."""
+    root = _sanitized(data)
     width, height = _size(root)
     scale = side / max(width, height)
     root.set("width", str(width))
@@ -92,7 +92,7 @@ def render_svg(data: bytes, *, side: int) -> Image.Image:
 
 
 def _parsed(data: bytes) -> ElementTree.Element:
-    """Return the root of an SVG as it was written; raise UnreadableFile."""
+    """Return the root element of an SVG, unchanged; raise UnreadableFile."""
     if len(data) > MAX_SVG_BYTES:
         raise UnreadableFile(
             f"The SVG has {len(data):,} bytes; at most {MAX_SVG_BYTES:,} are drawn.", hint="Save it as PNG."
@@ -107,12 +107,12 @@ def _parsed(data: bytes) -> ElementTree.Element:
     except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise UnreadableFile(f"The SVG is broken or cut short: {error}.", hint="Save it again.") from error
     if _local(root.tag) != "svg":
-        raise UnreadableFile(f"It is XML, but no SVG: it begins with <{_local(root.tag)}>.", hint="Remove it.")
+        raise UnreadableFile(f"It is XML, but not SVG: its root is <{_local(root.tag)}>.", hint="Remove it.")
     return root
 
 
-def _harmless(data: bytes) -> ElementTree.Element:
-    """Return the root of an SVG cut down to what draws within its bounds; raise UnreadableFile."""
+def _sanitized(data: bytes) -> ElementTree.Element:
+    """Return the root element of a sanitized SVG; raise UnreadableFile."""
     root = _kept(_parsed(data), depth=0)
     root.set("xmlns", _NAMESPACE)
     _check_cost(root)
@@ -120,7 +120,7 @@ def _harmless(data: bytes) -> ElementTree.Element:
 
 
 def _kept(element: ElementTree.Element, *, depth: int) -> ElementTree.Element:
-    """Return a copy of an element with what is allowed of it, its names without prefixes."""
+    """Return a copy of an element with its allowed attributes and children, names without prefixes."""
     if depth > MAX_DEPTH:
         raise UnreadableFile(f"The SVG is nested more than {MAX_DEPTH} deep.", hint="Save it as PNG.")
     kept = ElementTree.Element(_local(element.tag))
@@ -152,7 +152,7 @@ def _allowed(name: str, value: str) -> bool:
 
 
 def _is_small_picture(link: str) -> bool:
-    """Return whether a link carries a picture in itself that can be decoded in reasonable room."""
+    """Return whether a link is a data: URI of a picture that is not too large to decode."""
     written = _DATA_PICTURE.fullmatch(link)
     if written is None:
         return False
@@ -168,7 +168,7 @@ def _is_small_picture(link: str) -> bool:
 
 
 def _check_cost(root: ElementTree.Element) -> None:
-    """Raise UnreadableFile when drawing would take too long: elements refer to others, which refer to others again."""
+    """Raise UnreadableFile when rendering would take too long: elements may refer to others, and these to more."""
     named = {element.get("id", ""): element for element in root.iter()}
     rules = list(_rules(root))
     known: dict[int, int] = {}
@@ -198,12 +198,12 @@ def _check_cost(root: ElementTree.Element) -> None:
 
 
 def _length_of_words(element: ElementTree.Element) -> int:
-    """Return how much is written in an element itself: outlines, points, text."""
+    """Return the length of an element's own text and attributes (outlines, points)."""
     return len(element.text or "") + sum(map(len, element.attrib.values()))
 
 
 def _references(element: ElementTree.Element, rules: list[tuple[set[str], list[str]]]) -> Iterator[str]:
-    """Yield the ids of what an element is drawn with, by its attributes and by style sheets."""
+    """Yield the ids that an element refers to, in its attributes and by style sheets."""
     for name, value in element.attrib.items():
         if name == "href" and value.strip().startswith("#"):
             yield value.strip()[1:]
@@ -217,7 +217,7 @@ def _references(element: ElementTree.Element, rules: list[tuple[set[str], list[s
 
 
 def _rules(root: ElementTree.Element) -> Iterator[tuple[set[str], list[str]]]:
-    """Yield, for rules of style sheets that refer to elements, what they may apply to (rather too much) and the ids."""
+    """Yield, for each style rule that refers to elements, the selectors it may apply to (a superset) and the ids."""
     for style in root.iter("style"):
         sheet = re.sub(r"/\*.*?\*/", "", "".join(style.itertext()), flags=re.DOTALL)
         for selectors, body in _RULE.findall(sheet):
@@ -240,7 +240,7 @@ def _view_box(root: ElementTree.Element) -> tuple[float, float] | None:
 
 
 def _size(root: ElementTree.Element) -> tuple[float, float]:
-    """Return the width and height in pixels that an SVG names; a missing one follows from the viewBox."""
+    """Return an SVG's width and height in pixels; a missing one is computed from the viewBox."""
     width, height = (_length(root.get(name, "")) for name in ("width", "height"))
     shape = _view_box(root)
     if width and height:
@@ -255,7 +255,7 @@ def _size(root: ElementTree.Element) -> tuple[float, float]:
 
 
 def _length(written: str) -> float:
-    """Return a length in pixels, 0 where none is said; a share of the page is none."""
+    """Return a length in pixels, 0 where it is missing or a percentage."""
     found = re.fullmatch(rf"\s*({_NUMBER})\s*(\w*)\s*", written)
     if found is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""Thumbnails on disk: a cache by content, in the data folder."""
+"""Thumbnails in the data folder, a cache by content hash."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def thumbnail_path(data: Path, content_hash: str) -> Path:
-    """Return where the thumbnail of a content lies, whether or not it is there."""
+    """Return the path of a content's thumbnail, whether or not the file exists."""
     return data / "thumbnails" / content_hash[:2] / f"{content_hash}.webp"
 
 

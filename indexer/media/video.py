@@ -1,4 +1,4 @@
-"""Videos, by the libraries of FFmpeg: a few frames spread over their time, without decoding all that lies between."""
+"""Videos, decoded by FFmpeg's libraries: a few frames spread over time, without decoding all frames between."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from PIL import Image
 from indexer.media.raster import FRAMES, WORKING_PIXELS, brands, check_pixels, shrunk
 from search.errors import UnreadableFile
 
-# Decoding stops after this many pixels and shows what it has: about 500 frames of full HD, some seconds of one core.
+# Decoding stops after this many pixels: about 500 frames of full HD, some seconds of one core.
 DECODED_PIXELS = 1_000_000_000
-_USUAL_RATE = Fraction(25)  # frames a second, where a file does not say
+_DEFAULT_RATE = Fraction(25)  # frames a second of a file that names no rate
 
 
 @dataclass(frozen=True)
-class Film:
-    """What is needed of a video; width and height in pixels as shown, `pictures` RGB in the order of time."""
+class DecodedVideo:
+    """A decoded video: width and height in pixels as shown, and RGB pictures in the order of time."""
 
     width: int
     height: int
@@ -34,16 +34,16 @@ class Film:
 
 
 def video_container(head: bytes) -> str | None:
-    """Return the name that FFmpeg has for the container of a file that begins with these bytes; None for another."""
+    """Return FFmpeg's name for the container of a file with these first bytes, None for other files."""
     if brands(head) or head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
         return "mov"
     return "matroska" if head.startswith(b"\x1aE\xdf\xa3") else None
 
 
-def decode_video(file: Path, *, container: str, max_pixels: int) -> Film:
-    """Return up to FRAMES different pictures of a video; raise UnreadableFile when it is broken or too large.
+def decode_video(file: Path, *, container: str, max_pixels: int) -> DecodedVideo:
+    """Return up to FRAMES different pictures of a video; raise UnreadableFile when it is damaged or too large.
 
-    The container is given, because FFmpeg would otherwise take any file for a playlist that names others.
+    The container is given, because FFmpeg might otherwise read the file as a playlist that names other files.
     """
     try:
         with file.open("rb") as opened, av.open(opened, "r", format=container, metadata_errors="replace") as film:
@@ -55,7 +55,7 @@ def decode_video(file: Path, *, container: str, max_pixels: int) -> Film:
         raise UnreadableFile(f"The video is broken or cut short: {said}.", hint="Save it again.") from error
 
 
-def _film(film: InputContainer, *, size: int, max_pixels: int) -> Film:
+def _film(film: InputContainer, *, size: int, max_pixels: int) -> DecodedVideo:
     if not film.streams.video:
         raise UnreadableFile("It holds no pictures, only sound.", hint="Move it out of the library.")
     stream = film.streams.video[0]
@@ -65,7 +65,7 @@ def _film(film: InputContainer, *, size: int, max_pixels: int) -> Film:
     stream.codec_context.thread_count = 1  # files are decoded side by side already
     stream.codec_context.options = {"max_pixels": str(max_pixels)}  # for pictures larger than the header says
     _check_whole(stream, size)
-    rate = stream.average_rate or stream.guessed_rate or _USUAL_RATE
+    rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
     seconds = _seconds(film, stream, rate)
     frames = list(_spread_frames(film, stream, seconds))
     if not frames:
@@ -85,11 +85,11 @@ def _film(film: InputContainer, *, size: int, max_pixels: int) -> Film:
     if turn in (90, 270):
         width, height = height, width
     count = stream.frames or max(len(pictures), round(seconds * rate))
-    return Film(width, height, count, seconds, tuple(pictures))
+    return DecodedVideo(width, height, count, seconds, tuple(pictures))
 
 
 def _check_whole(stream: VideoStream, size: int) -> None:
-    """Raise UnreadableFile when the video's own index names bytes that the file does not have."""
+    """Raise UnreadableFile when the video's index refers to bytes beyond the end of the file."""
     entries = stream.index_entries
     if len(entries) and entries[-1].pos + entries[-1].size > size:
         share = size / (entries[-1].pos + entries[-1].size)
@@ -97,7 +97,7 @@ def _check_whole(stream: VideoStream, size: int) -> None:
 
 
 def _seconds(film: InputContainer, stream: VideoStream, rate: Fraction) -> float:
-    """Return how long a video lasts, by its headers or, where they do not say, by its packets."""
+    """Return a video's duration in seconds, from its headers or else from its packets."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if film.duration:
@@ -119,7 +119,7 @@ def _shape(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
 
 
 def _spread_frames(film: InputContainer, stream: VideoStream, seconds: float) -> Iterator[VideoFrame]:
-    """Yield the first frame and, where they can be reached, those nearest to evenly spread times after it."""
+    """Yield the first frame and, where they can be decoded, the frames nearest to evenly spaced times."""
     base = stream.time_base or Fraction(1, 1)
     start = float((stream.start_time or 0) * base)
     step = seconds / FRAMES

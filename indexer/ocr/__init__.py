@@ -1,1 +1,1 @@
-"""The words in pictures."""
+"""OCR: engines, reading order of lines, and word spacing."""

@@ -1,4 +1,4 @@
-"""The words in a picture: RapidOCR by default, tesseract by choice, behind one protocol."""
+"""OCR engines behind one protocol: RapidOCR by default, or tesseract."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ import numpy as np
 from PIL import Image
 
 from indexer.ocr.reading_order import Box, reading_order
-from indexer.ocr.word_spacing import Letter, known, spaced
+from indexer.ocr.word_spacing import Letter, insert_spaces, is_known
 from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO, has_openvino, openvino_request
 from search.errors import ModelUnavailable, UnreadableFile, WrongUse
 from search.settings import Settings
 
 OCR_OFF = "none"
 
-# Sizes in pixels. RapidOCR shrinks what is longer than 2,000, and what a tall screenshot says would be gone.
+# Sizes in pixels. RapidOCR shrinks pictures longer than 2,000, which makes text in tall screenshots unreadable.
 _LEAST_SIDE = 320
 _LARGEST_SCALE = 4.0
 _TILE = 1600
-_OVERLAP = 200  # a line of text is lower than this, so that one of two tiles has it whole
+_OVERLAP = 200  # higher than a line of text, so that one of two tiles has the whole line
 _TESSERACT_SECONDS = 60
 _SHAPES_KEPT = 32
-_SPARSE_TEXT = 11  # captions stand anywhere on a picture; compared in benchmarks/ocr.py
+_SPARSE_TEXT = 11  # for captions anywhere on a picture; compared in benchmarks/ocr.py
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of text, how sure the engine is (0 to 1), and where it stands."""
+    """A line of text, the engine's confidence (0 to 1), and the line's box."""
 
     text: str
     confidence: float
@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Reading:
-    """What an engine read: the lines in reading order, the text that they make, and how good it looks (0 to 1)."""
+    """The result of an engine: the text, its lines in reading order, and its quality (0 to 1)."""
 
     text: str
     lines: tuple[Line, ...]
@@ -55,18 +55,22 @@ class Reading:
 
 
 class OcrEngine(Protocol):
-    """Reads the words in a picture; may be asked by several threads."""
+    """Reads the text in a picture; several threads may use it."""
 
     @property
     def name(self) -> str:
-        """The engine's name and version: under another name everything is read again."""
+        """The engine's name and version; a new name reads every picture again."""
 
     def read(self, picture: Image.Image) -> Reading:
-        """Return what stands in an RGB picture; raise UnreadableFile when the engine fails on it."""
+        """Return the text in an RGB picture; raise UnreadableFile when the engine fails."""
 
 
 def load_ocr_engine(settings: Settings) -> OcrEngine | None:
-    """Return the chosen engine, or None for `none`; raise ModelUnavailable when it is not installed."""
+    """Return the engine of the settings, None for `none`; raise ModelUnavailable when it is not installed.
+
+    >>> load_ocr_engine(workspace.settings) is None
+    True
+    """
     match settings.ocr_engine:
         case "rapidocr":
             return RapidOcr()
@@ -79,7 +83,7 @@ def load_ocr_engine(settings: Settings) -> OcrEngine | None:
 
 
 def read_frames(engine: OcrEngine, pictures: Sequence[Image.Image]) -> Reading:
-    """Return what an engine reads in the frames of one meme, a line that stays being said once."""
+    """Return the text in the frames of one meme; a line that is in several frames is returned once."""
     readings = [engine.read(picture) for picture in pictures]
     if len(readings) == 1:
         return readings[0]
@@ -93,28 +97,28 @@ def read_frames(engine: OcrEngine, pictures: Sequence[Image.Image]) -> Reading:
 
 
 def reading_of(lines: Iterable[Line]) -> Reading:
-    """Return a reading of lines that are in reading order."""
+    """Return the reading of lines that are in reading order; empty lines are dropped."""
     kept = tuple(line for line in lines if line.text.strip())
     return Reading("\n".join(line.text for line in kept), kept, quality_of(kept))
 
 
 def quality_of(lines: Sequence[Line]) -> float:
-    """Return how good a reading looks in 0 to 1: the engine's confidence and the share of known words, by letters."""
+    """Return the quality of a reading, 0 to 1: the confidence times the share of known words, weighted by letters."""
     letters = sum(len(line.text) for line in lines)
     if not letters:
         return 0.0
     confidence = sum(line.confidence * len(line.text) for line in lines) / letters
     words = [word for line in lines for word in line.text.split() if any(map(str.isalpha, word))]
     bare = ["".join(letter for letter in word if letter.isalpha() or letter in "'’") for word in words]
-    share = sum(len(word) for word in bare if known(word)) / max(1, sum(map(len, bare)))
+    share = sum(len(word) for word in bare if is_known(word)) / max(1, sum(map(len, bare)))
     return round(float(confidence * (0.5 + 0.5 * share)), 4)
 
 
 class RapidOcr:
-    """RapidOCR with the spaces that it loses put back. Its models come inside its wheel.
+    """RapidOCR, with the spaces between words restored. Its models come with its package.
 
-    `runtime` is what runs them: OpenVINO where it is installed, more than twice as quick as ONNX Runtime. The texts are
-    the same (benchmarks/ocr.py), so the name does not tell.
+    `runtime` runs them: by default OpenVINO where it is installed, more than twice as fast as ONNX Runtime. The texts
+    are the same (benchmarks/ocr.py), so the engine's name does not depend on it.
     """
 
     def __init__(self, *, runtime: str = "") -> None:
@@ -123,9 +127,9 @@ class RapidOcr:
         self._engines = threading.local()
 
     def read(self, picture: Image.Image) -> Reading:
-        """Return what stands in a picture, in the order in which a person reads it."""
+        """Return the text in a picture, in reading order."""
         picture = picture.convert("RGB")
-        # A small picture is enlarged here: left to it, RapidOCR makes a strip of 40 × 900 pixels 16,000 high.
+        # Small pictures are enlarged here: RapidOCR itself would make a strip of 40 × 900 pixels 16,000 high.
         scale = min(_LARGEST_SCALE, max(1.0, _LEAST_SIDE / min(picture.size)), max(1.0, _TILE / max(picture.size)))
         seen = picture.resize([round(side * scale) for side in picture.size]) if scale > 1 else picture
         lines = [line for tile in tiles(seen.size) for line in self._read_tile(seen, tile)]
@@ -133,11 +137,11 @@ class RapidOcr:
         return reading_of(lines[at] for at in order)
 
     def _read_tile(self, picture: Image.Image, tile: Tile) -> list[Line]:
-        """Return the lines of a tile whose middles lie in the part that is its own."""
+        """Return the lines of a tile whose centres are in the tile's own part."""
         engine = self._engine()
         try:
             found = engine(np.asarray(picture.crop(tile.read))[:, :, ::-1])
-        except Exception as error:  # OpenCV and the runtimes raise their own kinds
+        except Exception as error:  # OpenCV and the runtimes raise types of their own
             raise UnreadableFile(f"RapidOCR failed on it: {error}.", hint="Try the other engine.") from error
         lines = []
         for box, text, score in zip(
@@ -155,7 +159,7 @@ class RapidOcr:
         if engine is None:
             try:
                 engine = self._engines.engine = _rapidocr(self.runtime)
-            except Exception as error:  # a runtime that does not fit this machine says so in its own way
+            except Exception as error:  # runtimes raise types of their own on an unsupported machine
                 raise ModelUnavailable(
                     f"RapidOCR cannot be started with {self.runtime}: {error}.", hint="Set the OCR engine to tesseract."
                 ) from error
@@ -163,7 +167,7 @@ class RapidOcr:
 
 
 def _rapidocr(runtime: str) -> Any:
-    """Return RapidOCR with models of its own, for one thread, and our decoder."""
+    """Return RapidOCR with its own models, for one thread, and with the decoder that restores spaces."""
     from rapidocr import EngineType, RapidOCR  # imports OpenCV and its models: half a second
 
     engine: Any = RapidOCR(
@@ -171,7 +175,7 @@ def _rapidocr(runtime: str) -> Any:
             "Global.log_level": "critical",
             "Global.use_cls": False,  # captions are upright
             "Det.limit_side_len": 32,  # `read` has seen to the size
-            # A thread of ours has an engine of its own.
+            # Each of our threads has its own engine.
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             "EngineConfig.openvino.inference_num_threads": 1,
@@ -179,7 +183,7 @@ def _rapidocr(runtime: str) -> Any:
         }
         | {f"{part}.engine_type": EngineType(runtime) for part in ("Det", "Cls", "Rec")}
     )
-    # Models are loaded when they are first asked; only then can the recogniser's decoder be exchanged.
+    # Models are loaded at their first use; only then can the recogniser's decoder be replaced.
     blank = np.full((48, 96, 3), 255, np.uint8)
     engine(blank, use_det=True, use_rec=False)
     engine(blank, use_det=False, use_rec=True)
@@ -188,21 +192,21 @@ def _rapidocr(runtime: str) -> Any:
     recogniser.postprocess_op = _SpacedDecoder(recogniser.postprocess_op.character)
     if runtime == OPENVINO:
         for part in (engine.text_det, recogniser):
-            # Hardly two pictures have the same shape.
+            # Almost every picture has another shape.
             part.session.session = openvino_request(part.session.model, threads=1, shapes=_SHAPES_KEPT)
     return engine
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a picture, in pixels (left, top, right, bottom): what is read, and the part whose lines are its own."""
+    """A tile: the box that is read, and the box whose lines it keeps, in pixels (left, top, right, bottom)."""
 
     read: tuple[int, int, int, int]
     own: tuple[int, int, int, int]
 
 
 def tiles(size: tuple[int, int]) -> list[Tile]:
-    """Return tiles that cover a picture of a size, row by row; each point is one tile's own."""
+    """Return overlapping tiles that cover a picture of this size, row by row; their own parts do not overlap."""
     across, down = (_spans(length) for length in size)
     return [
         Tile((left[0], top[0], left[3], top[3]), (left[1], top[1], left[2], top[2])) for top in down for left in across
@@ -210,7 +214,7 @@ def tiles(size: tuple[int, int]) -> list[Tile]:
 
 
 def _spans(length: int) -> list[tuple[int, int, int, int]]:
-    """Return (reads from, owns from, owns to, reads to) for equal parts of a length, read with an overlap."""
+    """Return (read from, own from, own to, read to) for each of the equal parts of a length."""
     count = max(1, math.ceil((length - _OVERLAP) / (_TILE - _OVERLAP)))
     ends = [round(length * at / count) for at in range(count + 1)]
     half = _OVERLAP // 2
@@ -218,14 +222,14 @@ def _spans(length: int) -> list[tuple[int, int, int, int]]:
 
 
 class _SpacedDecoder:
-    """RapidOCR's decoder of the recogniser's answer, but for spaces: those come from `spaced`."""
+    """RapidOCR's decoder of the recogniser's output, with spaces inserted by `insert_spaces`."""
 
     def __init__(self, character: Sequence[str]) -> None:
         self.character = character  # of each class; the first is "no letter"
         self._space = character.index(" ")
 
     def __call__(self, answers: np.ndarray, *_: object, **__: object) -> tuple[list[tuple[str, float]], list[None]]:
-        """Return text and confidence of each line, from the shares of the classes ([lines, steps, classes])."""
+        """Return text and confidence of each line, from the class probabilities ([lines, steps, classes])."""
         return [self._line(shares) for shares in answers], [None] * len(answers)
 
     def _line(self, shares: np.ndarray) -> tuple[str, float]:
@@ -241,11 +245,11 @@ class _SpacedDecoder:
                 confidences.append(float(shares[step, at]))
                 gap = 0.0
             before = at
-        return spaced(letters), sum(confidences) / len(confidences) if confidences else 0.0
+        return insert_spaces(letters), sum(confidences) / len(confidences) if confidences else 0.0
 
 
 class Tesseract:
-    """The `tesseract` command, one process a picture; `page` is its page segmentation mode."""
+    """The `tesseract` command, one process for each picture; `page` is its page segmentation mode."""
 
     def __init__(self, *, page: int = _SPARSE_TEXT) -> None:
         command = shutil.which("tesseract")
@@ -259,7 +263,7 @@ class Tesseract:
         self.name = f"tesseract-{said.split()[1] if len(said.split()) > 1 else 'unknown'}+psm{page}"
 
     def read(self, picture: Image.Image) -> Reading:
-        """Return what stands in a picture, in tesseract's order."""
+        """Return the text in a picture, in tesseract's order."""
         raw = io.BytesIO()
         picture.save(raw, "PNG", compress_level=1)
         try:
@@ -277,7 +281,7 @@ class Tesseract:
 
 
 def _lines_of_tsv(table: str, width: int, height: int) -> list[Line]:
-    """Return the lines of tesseract's table of words."""
+    """Return the lines in tesseract's TSV table of words."""
     words: dict[tuple[str, str, str], list[dict[str, str]]] = {}
     for row in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE):
         if (row.get("text") or "").strip() and float(row["conf"]) >= 0:

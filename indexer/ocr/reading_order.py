@@ -1,4 +1,4 @@
-"""The order in which a person reads what stands on a picture: panel by panel, each from top to bottom."""
+"""Reading order of text boxes on a picture: panel by panel, each from top to bottom."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ Box = tuple[tuple[float, float], ...]  # four corners from the top left on, in s
 
 Span = tuple[float, float]
 
-# Boxes of neighbouring lines touch or overlap a little: this share of a box's height is taken off above and below.
+# Boxes of neighbouring lines overlap a little, so this share of a box's height is cut off above and below.
 _TRIM = 0.2
 
 
 def reading_order(boxes: Sequence[Box], *, shape: float = 1.0) -> list[int]:
-    """Return the boxes' positions in reading order. `shape` is the picture's width divided by its height.
+    """Return the positions of boxes in reading order; `shape` is the picture's width divided by its height.
 
-    The widest gap that runs straight across a group, from side to side or from top to bottom, parts it in two, which
-    are read one after the other; a group that no gap parts is read row by row.
+    The widest gap straight across a group, horizontal or vertical, splits it into two groups that are read one after
+    the other; a group without such a gap is read row by row.
+
+    >>> right = ((0.6, 0.1), (0.9, 0.1), (0.9, 0.2), (0.6, 0.2))
+    >>> left = ((0.1, 0.1), (0.4, 0.1), (0.4, 0.2), (0.1, 0.2))
+    >>> reading_order([right, left])
+    [1, 0]
     """
     spans = []
     for box in boxes:
@@ -39,7 +44,7 @@ def _ordered(group: list[int], spans: Sequence[tuple[Span, Span]]) -> list[int]:
 
 
 def _widest_gap(group: Sequence[int], spans: Sequence[Span]) -> tuple[float, list[int], list[int]]:
-    """Return the width of the widest gap between spans, and who lies before and after it; 0 when there is none."""
+    """Return the width of the widest gap between spans (0 for none), and the members before and after it."""
     order = sorted(range(len(group)), key=lambda at: spans[at])
     widest, cut = 0.0, 0
     reach = spans[order[0]][1]

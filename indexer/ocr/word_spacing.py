@@ -1,7 +1,7 @@
-"""Where the words of a line begin: what the recogniser saw between its letters, weighed against how frequent words are.
+"""Word spacing: inserts the spaces that OCR loses, from the recogniser's probabilities and word frequencies.
 
-On the tight capitals of memes a recogniser reads the letters and loses the spaces: at each gap "no letter" wins by a
-little over "space". How little says nearly everything, and the dictionary settles what is left.
+On the tight capitals of memes a recogniser reads the letters and loses the spaces: at each gap the class "no letter" is
+a little more probable than "space". The difference decides most gaps; word frequencies decide the others.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from functools import cache
 from importlib import resources
 
 # All fitted on one half of the templates of benchmarks/ocr.py and reported on the other; the optimum is flat.
-GAP_WEIGHT = 6.0  # what a tenfold share of "space" is worth, in powers of ten of a word's frequency
-GAP_EVEN = -2.5  # log10 of the share of "space" that speaks neither for a space nor against it
+GAP_WEIGHT = 6.0  # weight of a tenfold probability of "space", in powers of ten of word frequency
+GAP_EVEN = -2.5  # log10 of the probability of "space" that counts neither for nor against a space
 LEAST_GAP = 1e-5
-UNKNOWN = -7.0  # log10 of the frequency of a word that no dictionary has …
+UNKNOWN = -7.0  # log10 of the frequency of a word that is not in the dictionary …
 UNKNOWN_LETTER = -1.2  # … and of each of its letters
 NUMBER = -3.0
 MARKS = -2.0
 LONGEST_WORD = 24
-# Contractions as they look without their apostrophe; the dictionary has their parts alone.
+# Contractions without apostrophes; the dictionary has only their parts.
 _CONTRACTIONS = (
     "aint arent cant couldnt didnt doesnt dont hadnt hasnt havent hes im isnt itll its ive lets shes shouldnt thats "
     "theres theyll theyre theyve wasnt weve werent whats wheres whos wont wouldnt yall youd youll youre youve"
@@ -31,14 +31,18 @@ _CONTRACTION_COUNT = 50_000_000
 
 @dataclass(frozen=True)
 class Letter:
-    """A letter as recognised, and the largest share (0 to 1) that "space" had in the gap before it."""
+    """A recognised letter, and the largest probability (0 to 1) of "space" in the gap before it."""
 
     text: str
     gap: float
 
 
-def spaced(letters: Sequence[Letter]) -> str:
-    """Return a line's letters as words: the cut that is likeliest by the gaps and by the frequencies of its words."""
+def insert_spaces(letters: Sequence[Letter]) -> str:
+    """Return the letters of a line with spaces: the most likely split by the gaps and by word frequencies.
+
+    >>> insert_spaces([Letter(letter, 0.01) for letter in "THISISFINE"])
+    'THIS IS FINE'
+    """
     text = "".join(letter.text for letter in letters)
     for_space = [GAP_WEIGHT * (math.log10(max(letter.gap, LEAST_GAP)) - GAP_EVEN) for letter in letters]
     best = [0.0] + [-math.inf] * len(letters)
@@ -60,13 +64,17 @@ def spaced(letters: Sequence[Letter]) -> str:
     return " ".join(reversed(words))
 
 
-def known(word: str) -> bool:
-    """Return whether a word is in the dictionary, in any case and without its apostrophes."""
+def is_known(word: str) -> bool:
+    """Return whether a word is in the dictionary; case and apostrophes do not matter.
+
+    >>> is_known("Don't"), is_known("xqzt")
+    (True, False)
+    """
     return _bare(word) in _dictionary()
 
 
 def _likelihood(word: str) -> float:
-    """Return the log10 of how frequent a word is; marks at its ends cost nothing."""
+    """Return the log10 of a word's frequency; punctuation does not count."""
     bare = _bare(word)
     digits = sum(letter.isdigit() for letter in word)
     if not bare:
@@ -81,7 +89,7 @@ def _bare(word: str) -> str:
 
 @cache
 def _dictionary() -> dict[str, float]:
-    """Return the log10 of each known word's frequency: the list that symspellpy ships, and contractions."""
+    """Return the log10 frequency of each known word: the list in symspellpy, and contractions."""
     listed = (resources.files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig")
     counts = {word: int(count) for word, count in (line.split() for line in listed.splitlines())}
     for word in _CONTRACTIONS.split():

@@ -1,4 +1,4 @@
-"""The second stage: every file decoded once: its size, thumbnail and fingerprints."""
+"""The second stage: decodes each file once, for its size, thumbnail and fingerprints."""
 
 from __future__ import annotations
 
@@ -32,17 +32,15 @@ from search.meme import Meme, Stage
 from search.settings import Settings
 from search.workspace import Workspace
 
-DECODER = (
-    f"media-3 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ}"  # another name decodes everything again
-)
+DECODER = f"media-3 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ}"  # a new name decodes every file again
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """What decoding one file gave, ready to be kept."""
+class DecodedMeme:
+    """The results of decoding one file, ready to be stored."""
 
     picture: PictureRecord
     fingerprints: list[FingerprintRecord]
@@ -50,7 +48,12 @@ class Decoded:
 
 
 def decode_memes(workspace: Workspace, *, progress: Progress) -> tuple[int, int]:
-    """Decode what is not yet decoded; return how many were and how many failed."""
+    """Decode the memes that are not decoded yet; return how many were decoded and how many failed.
+
+    >>> from indexer.work.progress import SILENT
+    >>> decode_memes(workspace, progress=SILENT)
+    (0, 0)
+    """
     disable_opencv_threads()
     done = failed = 0
     total = len(missing_pictures(workspace))
@@ -88,7 +91,7 @@ def _is_missing(workspace: Workspace, meme: Meme) -> bool:
 
 
 def missing_pictures(workspace: Workspace) -> list[Meme]:
-    """Return one meme a content that was never decoded, or by another decoder, or has lost its thumbnail."""
+    """Return one meme for each content without a result of this decoder, or without its thumbnail."""
     waiting = workspace.catalogue.pictures.missing(DECODER)
     there = thumbnails_present(workspace.data)
     asked = {meme.content_hash for meme in waiting}
@@ -99,17 +102,17 @@ def missing_pictures(workspace: Workspace) -> list[Meme]:
     return waiting
 
 
-def decode_content(settings: Settings, meme: Meme) -> media.Decoded:
-    """Return what a meme's file shows; raise UnreadableFile, also when the file is another than the one scanned."""
+def decode_content(settings: Settings, meme: Meme) -> media.DecodedMedia:
+    """Return a meme's file decoded; raise UnreadableFile, also when the file has changed since the scan."""
     file = settings.library / meme.path
     decoded = media.decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
     if content_hash(file) != meme.content_hash:
-        raise UnreadableFile("It was changed after it had been scanned.", hint="Run `memetica index` again.")
+        raise UnreadableFile("The file has changed since it was scanned.", hint="Run `memetica index` again.")
     return decoded
 
 
-def decode_meme(settings: Settings, meme: Meme) -> Decoded:
-    """Return what decoding a meme's file gives; raise UnreadableFile."""
+def decode_meme(settings: Settings, meme: Meme) -> DecodedMeme:
+    """Return a meme's picture record, fingerprints and thumbnail; raise UnreadableFile."""
     decoded = decode_content(settings, meme)
     first = decoded.pictures[0]
     record = PictureRecord(
@@ -123,11 +126,11 @@ def decode_meme(settings: Settings, meme: Meme) -> Decoded:
         decoded_by=DECODER,
     )
     fingerprints = fingerprints_of(meme.content_hash, decoded.pictures)
-    return Decoded(record, fingerprints, thumbnail(first, settings.thumbnail_side))
+    return DecodedMeme(record, fingerprints, thumbnail(first, settings.thumbnail_side))
 
 
 def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[FingerprintRecord]:
-    """Return every fingerprint of a content, of each frame."""
+    """Return all fingerprints of a content, of each of its frames."""
     found = []
     for frame, picture in enumerate(pictures):
         bits, quality = pdq(picture)
@@ -142,25 +145,28 @@ def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[
 def map_in_threads(
     work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, ahead: int = 0
 ) -> Iterator[tuple[Item, Result | UnreadableFile]]:
-    """Yield each item with its result, or the UnreadableFile that it raised, in the order of the items.
+    """Yield each item with the result of `work`, or with the UnreadableFile that it raised, in the order of the items.
 
-    Only a few items are under way at a time, so that an interrupted run loses little and memory stays flat; `ahead`
-    allows for more, where whoever takes them takes many at once.
+    Only a few items are in progress at a time, so that an interrupted run loses little and memory stays constant;
+    `ahead` raises their number for a caller that takes many at once.
+
+    >>> list(map_in_threads(len, ["a", "bcd"], threads=2))
+    [('a', 1), ('bcd', 3)]
     """
     remaining = iter(items)
     with ThreadPoolExecutor(threads) as pool:
-        under_way: list[tuple[Item, Future[Result]]] = []
+        pending: list[tuple[Item, Future[Result]]] = []
         try:
             while True:
-                for item in islice(remaining, max(2 * threads, ahead) - len(under_way)):
-                    under_way.append((item, pool.submit(work, item)))
-                if not under_way:
+                for item in islice(remaining, max(2 * threads, ahead) - len(pending)):
+                    pending.append((item, pool.submit(work, item)))
+                if not pending:
                     return
-                item, future = under_way.pop(0)
+                item, future = pending.pop(0)
                 try:
                     yield item, future.result()
                 except UnreadableFile as error:
                     yield item, error
         finally:
-            for _, future in under_way:
+            for _, future in pending:
                 future.cancel()

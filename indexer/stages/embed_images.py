@@ -1,4 +1,4 @@
-"""The sixth stage: the pictures themselves, shown to the image encoder once, where one is chosen."""
+"""The sixth stage: embeds pictures with the chosen image encoder."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from search.meme import Meme, Stage
 from search.settings import Settings
 from search.workspace import Workspace
 
-BATCH = 32  # pictures that are kept together, and that are decoded while the model sees as many others
+BATCH = 32  # pictures stored together, and decoded while the model runs on as many others
 
-Prepared = list[NDArray[np.float32]]  # a meme's frames, as the model takes them
+Prepared = list[NDArray[np.float32]]  # a meme's frames, preprocessed for the model
 
 
 def embed_images(workspace: Workspace, encoder: ImageEncoder, *, progress: Progress) -> tuple[int, int]:
-    """Show the encoder the pictures that it has not seen and nobody else is showing it; return how many, and failures.
+    """Embed the pictures that this encoder has not embedded; return how many memes were embedded and how many failed.
 
-    Files are decoded in threads of their own while the model is busy with those before.
+    Other processes may share the work. Files are decoded in other threads while the model runs.
     """
     workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
 
@@ -82,14 +82,14 @@ def embed_images_of(workspace: Workspace, memes: Iterable[Meme], *, encoder: Ima
 
 
 def prepare(settings: Settings, meme: Meme, encoder: ImageEncoder) -> Prepared:
-    """Return a meme's frames as the encoder takes them; raise UnreadableFile, also when the file is another by now."""
+    """Return a meme's frames preprocessed for the encoder; raise UnreadableFile, also when the file has changed."""
     return [encoder.prepare(picture) for picture in decode_content(settings, meme).pictures]
 
 
 def _keep(
     catalogue: Catalogue, encoder: ImageEncoder, batch: list[tuple[Meme, Prepared]], *, lease: WorkLease | None = None
 ) -> int:
-    """Keep the encoder's rows of a batch of memes; return how many memes that are."""
+    """Embed a batch of memes and store the rows; return the number of memes."""
     vectors = encoder.encode_prepared([frame for _, frames in batch for frame in frames])
     first = 0
     with catalogue.transaction():

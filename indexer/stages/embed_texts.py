@@ -1,4 +1,4 @@
-"""The fifth stage: every passage cut from the texts as they are now, and embedded once."""
+"""The fifth stage: splits the current texts into passages and embeds each passage once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from search.encoders.base import TextEncoder
 from search.meme import Stage
 from search.texts.chunking import SPLITTER, split_passages
 
-# A batch is what a killed run loses; large enough that sorting by length pays inside it.
+# A killed run loses one batch. It is large enough that sorting by length inside it pays.
 BATCH = 512
 
 
 def split_texts(catalogue: Catalogue) -> int:
-    """Cut the passages of memes whose texts have changed; return of how many memes."""
+    """Split the texts of the memes whose texts have changed; return the number of memes.
+
+    >>> split_texts(workspace.catalogue)
+    0
+    """
     done = 0
     while True:
-        with catalogue.transaction():  # in which nobody else cuts the same
+        with catalogue.transaction():  # so that no other process splits the same memes
             waiting = catalogue.texts.unsplit(SPLITTER, limit=BATCH)
             for meme in waiting:
                 passages = split_passages(meme.path, category=meme.category, texts=catalogue.texts.of(meme))
@@ -28,9 +32,14 @@ def split_texts(catalogue: Catalogue) -> int:
 
 
 def embed_passages(catalogue: Catalogue, encoder: TextEncoder, *, progress: Progress) -> int:
-    """Embed the passages that this encoder has not read and nobody else is reading; return how many."""
+    """Embed the passages that this encoder has not embedded and no other process is embedding; return how many.
+
+    >>> from indexer.work.progress import SILENT
+    >>> embed_passages(workspace.catalogue, encoder, progress=SILENT)
+    0
+    """
     catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
-    # Near in length, so that a batch is padded little.
+    # Sorted by length, so that batches need little padding.
     waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda one: len(one[1]))
     done = 0
     with track_stage(progress, Stage.EMBED, len(waiting), unit="passages"), work_lease(catalogue, Stage.EMBED) as lease:
@@ -48,7 +57,7 @@ def embed_passages(catalogue: Catalogue, encoder: TextEncoder, *, progress: Prog
                 done += len(batch)
                 progress.advance(len(batch))
             if done == before:
-                break  # the rest is in the hands of others
+                break  # other processes hold the leases of the rest
             reclaim_stale(catalogue)
             waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda one: len(one[1]))
     return done
@@ -60,7 +69,7 @@ def _taken(
     """Return the passages of a batch that are this shift's to embed now."""
     with catalogue.transaction():
         taken = [one for one in batch if lease.acquire(one[0], sources=(encoder.name,))]
-        # Whoever had one a moment ago may have embedded it.
+        # The previous holder of a lease may have embedded the passage.
         known = catalogue.embeddings.get(encoder.name, [input for input, _ in taken])
         for input in known:
             lease.release(input, sources=(encoder.name,))

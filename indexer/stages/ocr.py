@@ -1,4 +1,4 @@
-"""The third stage: the words in each picture, read once by the chosen engine."""
+"""The third stage: reads the text in each picture once with the chosen OCR engine."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def ocr_memes(
     again: bool = False,
     badly_read: bool = False,
 ) -> tuple[int, int]:
-    """Read the memes that have no OCR text and that nobody else is reading; return how many were read and failed.
+    """Read the memes that have no OCR text; return how many were read and how many failed.
 
-    With `again`, memes that have a text by another source are read too; that text stays, for a comparison.
-    With `badly_read`, those of them alone whose text is bad.
+    Other processes may share the work. With `again`, memes with an OCR text from another source are read too, and that
+    text is kept; with `badly_read`, only those among them whose text has a low quality.
     """
     done = failed = 0
 
@@ -64,7 +64,7 @@ def ocr_memes(
                 continue
             with workspace.catalogue.transaction():
                 workspace.catalogue.texts.put_reading(reading_record(meme, engine, result))
-                # Another engine's failure is none any more: there is a text.
+                # There is a text now, so an earlier failure of another engine is obsolete.
                 workspace.catalogue.failures.forget(Stage.OCR, subject=meme.path)
                 lease.release(meme.content_hash, sources=(engine.name,))
             done += 1
@@ -73,6 +73,6 @@ def ocr_memes(
 
 
 def reading_record(meme: Meme, engine: OcrEngine, reading: Reading) -> ReadingRecord:
-    """Return what an engine read in a meme as the catalogue keeps it."""
+    """Return the catalogue's record of an engine's reading of a meme."""
     boxes = [[line.text, round(line.confidence, 3), line.box] for line in reading.lines]
     return ReadingRecord(meme.content_hash, TextKind.OCR, engine.name, reading.text, reading.quality, boxes)

@@ -1,4 +1,4 @@
-"""Makes the encoders ready: exports the text encoder, converts the image encoder that was chosen."""
+"""Prepares the encoders: exports them once where that is needed, and loads them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from search.settings import Settings
 
 
 def prepare_text_encoder(settings: Settings) -> TextEncoder:
-    """Return the text encoder, exporting it first where that has not been done; raise ModelUnavailable."""
+    """Return the text encoder, exported first where needed; raise ModelUnavailable when that fails."""
     with lock(settings.data, "exporting"):
         export_text_encoder(settings)
     return load_text_encoder(settings, long_running=True)
 
 
 def prepare_image_encoder(settings: Settings) -> ImageEncoder | None:
-    """Return the image encoder that is chosen, made ready first where it is not; None when none is chosen.
+    """Return the image encoder of the settings, exported first where needed; None when the settings choose none.
 
-    Raises ModelUnavailable when its weights cannot be had.
+    Raises ModelUnavailable when its weights cannot be loaded or downloaded.
     """
     if not settings.image_encoder:
         return None

@@ -1,4 +1,4 @@
-"""All pictures shown to another image encoder, and the index switched to it: while a site serves, in its background."""
+"""Switches the index to another image encoder, in the background of a running site."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from search.workspace import Workspace
 
 
 def switch_image_encoder(workspace: Workspace, *, progress: Progress = SILENT) -> Manifest:
-    """Let the encoder that is chosen see what it has not seen, and the index be one that it made; return the manifest.
+    """Embed all pictures with the image encoder of the settings, build the index with it and return the manifest.
 
-    Until the last picture is seen, the index stays as it was, with the encoder that made it: rows of two encoders are
-    never searched together. No other field is made anew. Raises ModelUnavailable when the weights cannot be had.
+    Until the last picture is embedded, the index stays as it was: rows of two encoders are never searched together.
+    Raises ModelUnavailable when the weights cannot be loaded or downloaded.
     """
     encoder = prepare_image_encoder(workspace.settings)
     if encoder is not None:
@@ -36,13 +36,13 @@ def switch_image_encoder(workspace: Workspace, *, progress: Progress = SILENT) -
 
 
 def uses_chosen_encoder(settings: Settings) -> bool:
-    """Return whether the index was made by the encoder that is chosen; with no index there is nothing to see."""
+    """Return whether the index was made with the image encoder of the settings; True without an index."""
     live = live_manifest(settings.data / "index")
     return live is None or spec_of(live.image_encoder) == settings.image_encoder
 
 
 def switch_in_child_process(settings: Settings, *, on_start: OnStart = lambda child: None) -> None:
-    """Do what `see` does in a process of its own; raise ModelUnavailable when it cannot be done."""
+    """Do what `switch_image_encoder` does in a child process; raise ModelUnavailable when it fails."""
     given = (settings.data, settings.library, settings.text_encoder, settings.image_encoder, settings.threads)
     reason = run_child("indexer.stages.switch_image_encoder", *map(str, given), on_start=on_start)
     if reason is not None:
@@ -50,7 +50,7 @@ def switch_in_child_process(settings: Settings, *, on_start: OnStart = lambda ch
 
 
 def _main(data: str, library: str, text_encoder: str, image_encoder: str, threads: str) -> None:
-    # Whatever else is set in the environment is set here too. Half of the threads are left to those who search.
+    # The environment's settings apply here too. Half of the threads are left for searches.
     given = {"data": Path(data), "library": Path(library), "threads": max(1, int(threads) // 2)}
     settings = replace(load_settings(given), text_encoder=text_encoder, image_encoder=image_encoder)
     with open_catalogue(settings, create=False) as catalogue:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from indexer.media.decode import Decoded, decode, placeholder, thumbnail
+from indexer.media.decode import DecodedMedia, decode, placeholder, thumbnail
 from indexer.media.raster import WORKING_PIXELS, picture_opener
 from search.errors import UnreadableFile
 from search.meme import MediaType
@@ -25,7 +25,7 @@ from search.meme import MediaType
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 160, 60), (30, 60, 220), (255, 255, 255)
 
 
-def decoded(file: Path, *, max_pixels: int = 100_000_000, max_bytes: int = 1_000_000_000) -> Decoded:
+def decoded(file: Path, *, max_pixels: int = 100_000_000, max_bytes: int = 1_000_000_000) -> DecodedMedia:
     return decode(file, max_pixels=max_pixels, max_bytes=max_bytes)
 
 

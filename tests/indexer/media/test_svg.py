@@ -218,7 +218,7 @@ def test_nesting_without_end_is_refused() -> None:
         (svg("<rect>"), "The SVG is broken or cut short"),
         (b"<svg", "The SVG is broken or cut short"),
         (b"<?xml version='1.0' encoding='none-such'?><svg/>", "The SVG is broken or cut short"),
-        (b"<svgs/>", "It is XML, but no SVG: it begins with <svgs>."),
+        (b"<svgs/>", "It is XML, but not SVG: its root is <svgs>."),
         (b"<svg>" + b" " * 20_000_001 + b"</svg>", "The SVG has 20,000,012 bytes"),
     ],
 )

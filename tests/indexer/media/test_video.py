@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.media.decode import Decoded, decode
+from indexer.media.decode import DecodedMedia, decode
 from search.errors import UnreadableFile
 from search.meme import MediaType
 
@@ -58,11 +58,11 @@ def film(
     return file
 
 
-def decoded(file: Path, *, max_pixels: int = 100_000_000) -> Decoded:
+def decoded(file: Path, *, max_pixels: int = 100_000_000) -> DecodedMedia:
     return decode(file, max_pixels=max_pixels, max_bytes=10**9)
 
 
-def greys(seen: Decoded) -> list[int]:
+def greys(seen: DecodedMedia) -> list[int]:
     return [picture.getpixel((picture.width // 2, picture.height // 2))[0] for picture in seen.pictures]
 
 

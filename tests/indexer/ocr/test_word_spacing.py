@@ -9,7 +9,7 @@ import random
 import pytest
 
 from indexer.ocr import word_spacing as spacing
-from indexer.ocr.word_spacing import Letter, known, spaced
+from indexer.ocr.word_spacing import Letter, insert_spaces, is_known
 
 
 def line(text: str, *, gap: float, within: float = 1e-5) -> list[Letter]:
@@ -34,24 +34,24 @@ def line(text: str, *, gap: float, within: float = 1e-5) -> list[Letter]:
     ],
 )
 def test_words_that_stand_apart_are_put_apart_and_names_are_not(text):
-    assert spaced(line(text, gap=0.3)) == text.replace("|", " ")
+    assert insert_spaces(line(text, gap=0.3)) == text.replace("|", " ")
 
 
 @pytest.mark.parametrize("text", ["NIGHTWING", "iphone", "downvotes", "猫が寝ている", "диван", "4chan", "a"])
 def test_a_word_without_a_gap_stays_whole_even_where_its_parts_are_words(text):
-    assert spaced(line(text, gap=0.3)) == text
+    assert insert_spaces(line(text, gap=0.3)) == text
 
 
 def test_frequent_words_decide_where_the_gap_leaves_a_doubt():
     # As measured: "ARE A FRUIT", where the letter A hides the gap, and "DON'T EXIST", where it does not.
     fruit = [Letter(letter, 1e-5) for letter in "AREAFRUIT"]
     fruit[3], fruit[4] = Letter("A", 0.0003), Letter("F", 0.0001)
-    assert spaced(fruit) in ("ARE A FRUIT", "AREA FRUIT")
-    assert spaced(line("DON'T|EXIST", gap=0.19, within=0.0004)) == "DON'T EXIST"
+    assert insert_spaces(fruit) in ("ARE A FRUIT", "AREA FRUIT")
+    assert insert_spaces(line("DON'T|EXIST", gap=0.19, within=0.0004)) == "DON'T EXIST"
 
 
 def test_no_letters_are_no_words():
-    assert spaced([]) == ""
+    assert insert_spaces([]) == ""
 
 
 def cost(words: list[str], gaps: list[float]) -> float:
@@ -76,9 +76,9 @@ def test_the_cut_is_the_best_of_all_cuts():
             ends = [at + 1 for at, cut in enumerate(cuts) if cut] + [len(text)]
             every.append([text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)])
         best = max(cost(words, gaps) for words in every)
-        assert cost(spaced(letters).split(), gaps) == pytest.approx(best)
+        assert cost(insert_spaces(letters).split(), gaps) == pytest.approx(best)
 
 
 def test_known_words_are_known_in_any_case_and_with_apostrophes():
-    assert known("Cat") and known("DON'T") and known("don’t") and known("youre")
-    assert not known("xqzrt") and not known("")
+    assert is_known("Cat") and is_known("DON'T") and is_known("don’t") and is_known("youre")
+    assert not is_known("xqzrt") and not is_known("")
