@@ -1,3 +1,4 @@
+from .describe.run import describe_memes as describe_memes
 from .pipeline import index_library as index_library
 from .stages.find_duplicates import find_duplicates as find_duplicates
 from .status import LibraryStatus as LibraryStatus

@@ -1,1 +1,7 @@
 """OCR: engines, reading order of lines, and word spacing."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
