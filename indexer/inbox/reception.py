@@ -1,7 +1,7 @@
-"""Uploads come in: checked by their content, kept in the data folder, thrown away with a way back.
+"""Uploads are received: checked by content, stored in the data folder, discarded and restored.
 
-A file lies at `inbox/<content hash>` before the catalogue knows of it, so that a kill leaves at most a file that nobody
-asks for. Beside it lies a preview without metadata, drawn anew: it is all of an upload that a browser ever gets.
+A file lies at `inbox/<content hash>` before its row is in the catalogue, so that a killed process leaves at most a file
+without a row. Beside it lies a preview without metadata, drawn anew: it is all of an upload that a browser ever gets.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The curator's folder, read in place: which files are memes, and which texts lie beside them.
+"""The library's format: which files of the folder are memes, and which texts lie beside them.
 
 The layout is that of the public generator `biblioteca-memetica`: a folder for each category, memes at any depth in it,
 and beside a meme `X.ext` its sidecars `X.ext.txt` (OCR), `X.ext.first-seen.txt` and `X.ext.<label>.txt`. Its optional

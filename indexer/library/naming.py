@@ -1,4 +1,4 @@
-"""Names in the library for what comes in: any alphabet, one folder deep, never over anything that is there."""
+"""Names for files that enter the library: any alphabet, one folder deep, never the name of an existing file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from indexer.library.format import IGNORED
 from search.catalogue import Catalogue
 from search.errors import LibraryError, WrongUse
 
-STEM_BYTES = 120  # of a name, so that the longest sidecar's is still one that a disk takes
+STEM_BYTES = 120  # of a name, so that the longest sidecar's name still fits a file system
 CATEGORY_BYTES = 120
 _MARK_JOINER = "\u200d"  # holds emoji together; other invisible characters hide what a name is
 _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
-# Windows takes these for devices, whatever comes after a dot.
+# Windows reserves these names for devices, with any extension.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
 
 
@@ -38,7 +38,7 @@ def safe_stem(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text composed, without characters that cannot be seen or that turn the others around."""
+    """Return a text in NFC, without invisible characters and without those that change the writing direction."""
     composed = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
     return "".join(one if one.isprintable() or one == _MARK_JOINER else " " for one in composed)
 

@@ -1,4 +1,4 @@
-"""The first stage: what is in the library's folder now, written to the catalogue."""
+"""The first stage: the files of the library's folder are written to the catalogue."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from search.catalogue import Catalogue, MemeRecord, SidecarRecord
 from search.errors import LibraryError, UnreadableFile
 from search.meme import MediaType, Stage
 
-BATCH = 200  # memes a transaction: what a killed run scans again
+BATCH = 200  # memes per transaction: a killed run scans these again
 Known = tuple[int, str, int, int, bool]  # id, content hash, size, mtime in nanoseconds, present
 
 
 @dataclass(frozen=True)
 class _Read:
-    """What was read of a meme: its hash when it is new or has changed, and its texts that are or have."""
+    """What was read of a meme: its hash and its texts, as far as they are new or changed."""
 
     content_hash: str | None
     first_seen: datetime
@@ -52,7 +52,7 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
     >>> found == workspace.catalogue.memes.count(), failed
     (True, 0)
     """
-    # Asked before the folder is listed: what comes in between is then not taken for gone.
+    # Read before the folder is listed, so that a file that enters in between is not taken for vanished.
     known = catalogue.memes.known()
     sidecars = catalogue.texts.sidecars_known()
     entries = list(scan(library))
@@ -62,7 +62,7 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
     for entry in unusable:
         catalogue.failures.record(Stage.SCAN, entry.path, UnreadableFile(entry.reason, hint=entry.hint))
     here = {entry.path for entry in found}
-    # What cannot be looked at is not gone: it stays until it can be, or its folder is there and empty.
+    # A file in an unreadable folder has not vanished: it stays until its folder can be read.
     unseen = tuple(entry.path for entry in unusable if entry.out_of_sight)
     below = tuple(path + "/" for path in unseen)
     gone = [

@@ -1,4 +1,4 @@
-"""Texts written beside memes, in the library's own format: whole or not at all, and never over what is there."""
+"""Texts written beside memes, in the library's format: whole or not at all, and never over an existing file."""
 
 from __future__ import annotations
 

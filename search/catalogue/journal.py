@@ -1,6 +1,6 @@
 """The journal of operations on the library's files: each is stored before its first file is touched.
 
-An operation's state says which way it goes. `begun` goes forward to `done`; `aborting` goes back, and is removed at the
+The state of an operation is its direction. `begun` goes forward to `done`; `aborting` goes back, and is removed at the
 end; `undoing` goes back to `undone`. An operation in one of `PENDING` that no process works on was interrupted.
 """
 
@@ -176,7 +176,7 @@ class Journal:
         )
 
     def begin_undo(self, uid: str, steps: Sequence[Step], *, note: str) -> None:
-        """Store that an operation is undone, and the steps to reverse: other texts may lie beside the memes by now."""
+        """Store that an operation is undone, and the steps to reverse: other texts may lie beside the memes since."""
         self._database.write(
             """
             UPDATE operations SET state = 'undoing', steps = :steps, undo_note = :note, unindexed = 0 WHERE uid = :uid

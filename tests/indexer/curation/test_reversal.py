@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from indexer.curation.duplicates import declare
+from indexer.curation.duplicates import record_verdict
 from indexer.curation.reversal import undo
 from indexer.inbox.acceptance import accept
 from indexer.inbox.reception import inbox_path, receive
-from indexer.inbox.workers import Ready, examine_waiting
+from indexer.inbox.workers import ExaminerCache, examine_waiting
 from search.catalogue import UploadState, VerdictKind, open_catalogue
 from search.errors import NotFound, WrongUse
 from search.settings import Settings
@@ -28,7 +28,7 @@ def own(uploads_settings: Settings) -> Iterator[Workspace]:
 def test_an_accepted_upload_is_undone_by_its_line(own: Workspace) -> None:
     before, body = files_of(own.library), drawn()
     id = receive(own, io.BytesIO(body), name="zeppelin.png", received_by="test").id
-    examine_waiting(own.catalogue, ready=Ready(own))
+    examine_waiting(own.catalogue, examiners=ExaminerCache(own))
     accepted = accept(own, id, category="Robots")
     [line] = own.catalogue.verdicts.standing()
     assert (line.kind, line.paths, line.uid) == (VerdictKind.ADDED, ("Robots/zeppelin.png",), accepted.verdict)
@@ -44,7 +44,7 @@ def test_an_accepted_upload_is_undone_by_its_line(own: Workspace) -> None:
 
 def test_a_verdict_that_changed_no_file_is_marked_as_undone(own: Workspace) -> None:
     before = files_of(own.library)
-    line = declare(own.catalogue, VerdictKind.DISTINCT, own.catalogue.memes.freshest(2))
+    line = record_verdict(own.catalogue, VerdictKind.DISTINCT, own.catalogue.memes.freshest(2))
     assert own.catalogue.verdicts.settled()
     undo(own, line.uid)
     assert not own.catalogue.verdicts.settled() and files_of(own.library) == before
