@@ -2,4 +2,4 @@
 
 from web.cli.main import main
 
-main()
+main(prog_name="memetica")

@@ -1,83 +1,132 @@
-"""What every verb of the command shares: its session, its options, its voice for errors, a meme by its name."""
+"""What the commands share: the session, error reporting and exit codes, groups with a default, names of memes."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from indexer.library.format import EXTENSIONS, library_root
+from search.catalogue import open_catalogue
 from search.errors import LibraryError, MemeticaError, WrongUse
 from search.meme import Meme
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
+from web.cli.options import HelpPage, common_values, is_common
 from web.cli.terminal import Terminal
 
-COMMON = (
-    click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help=Settings.help_of("data")),
-    click.option("--library", type=click.Path(path_type=Path), metavar="FOLDER", help=Settings.help_of("library")),
-    click.option("--json", "as_json", is_flag=True, help="Rows as JSON Lines on stdout."),
-    click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors."),
-)
+Row = TypeVar("Row")
 
 
 class Session:
-    """What a verb works with: the terminal and the settings, opened when asked for."""
+    """One run of a command: its terminal, its settings and the workspace that they name."""
 
-    def __init__(self, given: dict[str, Any]) -> None:
-        self.terminal = Terminal(quiet=bool(given.pop("quiet")), as_json=bool(given.pop("as_json")))
-        self._given = given
+    def __init__(self, common: dict[str, Any]) -> None:
+        self.terminal = Terminal(quiet=common.pop("quiet", False), as_json=common.pop("as_json", False))
+        self._given = common
 
     def settings(self, **more: Any) -> Settings:
-        """Return the settings, with more values given by the verb."""
+        """Return the settings; `more` are the command's own options, of which None means not given."""
         settings = load_settings(self._given | {name: value for name, value in more.items() if value is not None})
-        with suppress(LibraryError):  # a library that is away ends only the verbs that read it
+        with suppress(LibraryError):  # a missing library stops only the commands that read its files
             return replace(settings, library=library_root(settings.library))
         return settings
 
+    def workspace(self, *, create: bool = False, **more: Any) -> Workspace:
+        """Return the workspace, to be used in a `with` statement.
 
-def verb(command: Callable[..., int | None]) -> Callable[..., None]:
-    """Return a verb that takes the common options before or after its name, and speaks its errors in one voice."""
+        Raises DataFolderError when there is no data folder and `create` does not ask for a new one.
+        """
+        settings = self.settings(**more)
+        return Workspace(settings, open_catalogue(settings, create=create))
 
-    @click.pass_context
-    @functools.wraps(command)
-    def run(context: click.Context, **arguments: Any) -> None:
-        given: dict[str, Any] = dict(context.obj or {})
-        for name in ("data", "library", "as_json", "quiet"):
-            value = arguments.pop(name)
-            given[name] = value or given.get(name)
-        session = Session(given)
+    def limited(self, rows: Iterable[Row], k: int | None, *, default: int) -> list[Row]:
+        """Return the first `k` rows; where -k was not given, all of them with --json and else the first `default`."""
+        return list(islice(rows, k or (None if self.terminal.as_json else default)))
+
+
+class Command(HelpPage):
+    """A command whose function takes the session and then its parameters, and returns the exit code or None.
+
+    An error of Memetica is written to stderr and becomes its exit code; an interrupt becomes 130.
+    """
+
+    def invoke(self, context: click.Context) -> None:
+        """Run the command and exit with its code."""
+        session = Session(common_values(context))
+        assert self.callback is not None
         try:
-            context.exit(command(session, **arguments) or 0)
+            code = context.invoke(self.callback, session, **context.params)
         except MemeticaError as error:
-            session.terminal.complain(error)
-            context.exit(error.exit_code)
+            session.terminal.show_error(error)
+            code = error.exit_code
         except KeyboardInterrupt:
-            session.terminal.say("Stopped. What was done is kept; the same command goes on from here.")
-            context.exit(130)
-
-    for option in reversed(COMMON):
-        run = option(run)
-    return run
+            session.terminal.say("Interrupted. Finished work is kept; run the same command again to continue.")
+            code = 130
+        context.exit(code or 0)
 
 
-def meme_named(workspace: Workspace, named: str) -> Meme:
-    """Return the meme that a person names: by id, by path in the library, or by the file's path."""
-    if named.isdigit():
-        return workspace.catalogue.memes.get(int(named))
-    file = Path(named).expanduser().absolute()
+class CommandGroup(HelpPage, click.Group):
+    """A group of subcommands, one of which runs where none is named."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, default: str, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.default = default
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Put the default subcommand before options that are its own, and where nothing is named."""
+        if not context.resilient_parsing:  # completion offers the subcommands instead
+            place = self._place_of_subcommand(args)
+            rest = args[place:]
+            if not rest or (rest[0].startswith("-") and rest[0] not in self.get_help_option_names(context)):
+                args = [*args[:place], self.default, *rest]
+        return super().parse_args(context, args)
+
+    def _place_of_subcommand(self, args: Sequence[str]) -> int:
+        """Return the index of the first argument that is neither a common option nor its value."""
+        takes_value = {
+            name: not one.is_flag
+            for one in self.params
+            if isinstance(one, click.Option) and is_common(one)
+            for name in one.opts
+        }
+        place = 0
+        while place < len(args):
+            name, equals, _ = args[place].partition("=")
+            if name not in takes_value:
+                break
+            place += 2 if takes_value[name] and not equals else 1
+        return min(place, len(args))
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the subcommands' names in the order in which they were added."""
+        return list(self.commands)
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the subcommands and the options."""
+        self.format_commands(context, formatter)
+        self.write_options(context, formatter)
+
+
+def find_meme(workspace: Workspace, name: str) -> Meme:
+    """Return a meme by its id, its path in the library, or the path of its file; raise NotFound."""
+    if name.isdigit():
+        return workspace.catalogue.memes.get(int(name))
+    file = Path(name).expanduser().absolute()
     if file.is_relative_to(workspace.library):
-        named = file.relative_to(workspace.library).as_posix()
-    return workspace.catalogue.memes.at(named)
+        name = file.relative_to(workspace.library).as_posix()
+    return workspace.catalogue.memes.at(name)
 
 
-def pictures_named(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files that a person names, of folders all that can be memes; raise WrongUse for what is not there."""
+def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files among `paths`, and of folders every file of a known type; raise WrongUse for a missing path."""
     for path in paths:
         if path.is_dir():
             yield from sorted(one for one in path.rglob("*") if one.suffix.lower() in EXTENSIONS and one.is_file())

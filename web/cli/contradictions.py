@@ -1,40 +1,33 @@
-"""Memes whose texts contradict each other, as the curator sees them."""
+"""`memetica contradictions`: memes whose texts disagree."""
 
 from __future__ import annotations
 
-from rich.text import Text
+import click
 
-from search.texts.agreement import Contradiction, is_contradicted
-from web.cli.terminal import Terminal
-from web.schemas import Row, page_url
+from search.texts.agreement import find_contradictions
+from web.cli.command import Command, Session
+from web.cli.output import contradiction_row, show_contradiction
 
-
-def contradiction_row(found: Contradiction) -> Row:
-    """Return a meme's contradiction as a row, the least supported text first."""
-    return {
-        "id": found.meme.id,
-        "path": found.meme.path,
-        "url": page_url(found.meme),
-        "witnesses": [
-            {
-                "kind": reliability.text.kind.value,
-                "source": reliability.text.source,
-                "body": reliability.text.body,
-                "support": reliability.support,
-                "weight": reliability.weight,
-                "reasons": list(reliability.reasons),
-            }
-            for reliability in found.reliabilities
-        ],
-    }
+SHOWN = 50
 
 
-def show_contradiction(terminal: Terminal, found: Contradiction) -> None:
-    """Write a meme's contradiction: each text with its support and what speaks against it."""
-    terminal.out.print(Text(found.meme.path, style="bold"))
-    for reliability in found.reliabilities:
-        style = "yellow" if is_contradicted(reliability) else "dim"
-        named = f"  {reliability.support:.2f}  {reliability.text.kind.value} by {reliability.text.source}"
-        terminal.out.print(Text(named, style=style))
-        for reason in reliability.reasons:
-            terminal.out.print(Text(f"        {reason}"))
+@click.command(cls=Command, examples=("memetica contradictions", "memetica contradictions --details -k 10"))
+@click.option(
+    "-k", type=click.IntRange(1), metavar="N", show_default=f"{SHOWN}; all with --json", help="Number of memes."
+)
+@click.option("--details", is_flag=True, help="Also texts that differ only in a color, a number or a negation.")
+def contradictions(session: Session, k: int | None, details: bool) -> None:
+    """List memes whose descriptions or OCR texts contradict each other, newest first.
+
+    Of each meme's texts, the one with the least support comes first.
+    """
+    terminal = session.terminal
+    with session.workspace() as workspace:
+        found = find_contradictions(workspace.catalogue, encoder=workspace.settings.text_encoder, details=details)
+        for one in session.limited(found, k, default=SHOWN):
+            if terminal.as_json:
+                terminal.row(contradiction_row(one))
+            else:
+                show_contradiction(terminal, one)
+        if next(found, None) is not None:
+            terminal.say("There are more: -k N lists more of them, --json lists all.", style="dim")

@@ -13,7 +13,7 @@ import click
 from search.errors import WrongUse
 from search.signals import SIGNALS, SignalKind
 from search.workspace import Workspace
-from web.cli.command import Session, verb
+from web.cli.command import Command, Session
 
 if TYPE_CHECKING:
     from search.catalogue import Catalogue
@@ -30,7 +30,14 @@ SINGLE = tuple(one for one in SIGNALS if one.kind in (SignalKind.LEXICAL, Signal
 PICTURES = {".svg", ".png", ".pdf"}
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "memetica evaluate",
+        "memetica evaluate judged.jsonl --chart results.svg",
+        "memetica evaluate --qrels qrels.txt --queries queries.tsv --fit",
+    ),
+)
 @click.argument("judged_file", metavar="[QRELS]", type=click.Path(path_type=Path), required=False)
 @click.option("--qrels", type=click.Path(path_type=Path), metavar="FILE", help="Judgements, in TREC's format or JSON.")
 @click.option("--queries", type=click.Path(path_type=Path), metavar="FILE", help="The queries of --qrels.")
@@ -41,12 +48,12 @@ PICTURES = {".svg", ".png", ".pdf"}
     "--fit", "fitting", is_flag=True, help="Tune the weights on half of the memes; save them if the other half gains."
 )
 @click.option(
-    "--picture",
+    "--chart",
+    "picture",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Draw the results into a .svg, .png or .pdf file.",
 )
-@verb
 def evaluate(
     session: Session,
     judged_file: Path | None,

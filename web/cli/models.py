@@ -1,28 +1,29 @@
-"""`memetica models`: which models there are, where from, and the one command that gets or changes each."""
+"""`memetica models`: which models there are, their state, and the command that gets or changes each."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from search.encoders.clip import model_folder
+from search.encoders.clip_models import DEFAULT, KNOWN_MODELS, parse_model_spec
+from search.encoders.clip_prepare import find_prepared, hub_cache
+from search.encoders.registry import export_image_encoder, load_text_encoder
 from search.errors import MemeticaError
-from web.cli.command import Session, verb
-
-if TYPE_CHECKING:
-    from search.settings import Settings
+from search.settings import Settings, save_setting
+from web.cli.command import Command, Session
 
 NONE, DEFAULT_NAME = "none", "default"
 
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One model: what it is for, whether it is the one in use, what is here of it, and how to get or change it."""
+    """One model: its purpose, whether it is in use, its state and size, and the command that gets or changes it."""
 
     field: str
     model: str
@@ -33,30 +34,36 @@ class ModelRow:
     command: str
 
 
-@click.command()
-@click.option("--use", "spec", metavar="MODEL", help="Choose what sees pictures, getting it first; `default`, `none`.")
-@verb
-def models(session: Session, spec: str | None) -> int:
-    """Show the models that read and see: which are in use, what is here of each, and how to get or change it.
+@click.command(
+    cls=Command,
+    examples=(
+        "memetica models",
+        "memetica models --use default",
+        "memetica models --use ViT-B-32@weights.safetensors",
+        "memetica models --use path/to/folder",
+    ),
+)
+@click.option(
+    "--use",
+    "spec",
+    metavar="MODEL",
+    help="Choose the image encoder: an open_clip MODEL/WEIGHTS, MODEL@FILE, a folder, `default` or `none`.",
+)
+def models(session: Session, spec: str | None) -> None:
+    """Show the models: which are in use, which are downloaded, and the command that gets or changes each.
 
-    \b
-    memetica models --use default                       ViT-B-32/laion2b_s34b_b79k
-    memetica models --use ViT-B-32/openai               an open_clip model and its weights
-    memetica models --use ViT-B-32@weights.safetensors  the same model, a checkpoint of yours
-    memetica models --use folder                        with open_clip_config.json and weights
-
-    A site that is being served shows its pictures to another model in the background, and switches when it is done;
-    `memetica index` does so at once.
+    A model that is chosen with --use is prepared first: exported and checked. `memetica index` then embeds the pictures
+    with it; a site that is being served does so in the background and switches when it is done.
     """
     settings = session.settings()
     if spec is not None:
         _use(session, settings, spec)
-        return 0
+        return
     rows = list(rows_of(settings))
     if session.terminal.as_json:
         for row in rows:
             session.terminal.row(asdict(row))
-        return 0
+        return
     session.terminal.table(
         ("for", "model", "state", "size", "known for"),
         [(("→ " if one.in_use else "  ") + one.field, one.model, one.state, one.size, one.known_for) for one in rows],
@@ -66,34 +73,27 @@ def models(session: Session, spec: str | None) -> int:
         if row.command:
             terminal.out.print(f"[dim]{row.field} {row.model}:[/dim] {row.command}")
     if not settings.image_encoder:
-        terminal.say("Nothing sees pictures: words find them by what is read and written of them.", style="dim")
-    return 0
+        terminal.say("There is no image encoder: words find pictures by their OCR text and descriptions.", style="dim")
 
 
 def _use(session: Session, settings: Settings, spec: str) -> None:
-    from dataclasses import replace
-
-    from search.encoders.clip_models import DEFAULT
-    from search.encoders.registry import export_image_encoder
-    from search.settings import save_setting
 
     chosen = "" if spec == NONE else _absolute(DEFAULT if spec == DEFAULT_NAME else spec)
     if chosen:
-        session.terminal.say(f"Making {chosen} ready; weights that are not here come from the hub.", style="dim")
+        session.terminal.say(f"Preparing {chosen}. Weights that are not on this machine are downloaded.", style="dim")
         name = export_image_encoder(replace(settings, image_encoder=chosen))
         session.terminal.say(f"{name} is ready.")
     save_setting(settings.data, "image_encoder", chosen)
     if "MEMETICA_IMAGE_ENCODER" in os.environ:
-        session.terminal.say("MEMETICA_IMAGE_ENCODER in the environment is heard before it.", style="yellow")
+        session.terminal.say(
+            "The environment's MEMETICA_IMAGE_ENCODER takes precedence over this choice.", style="yellow"
+        )
     done = f"{chosen} is chosen" if chosen else "No image encoder is chosen"
-    session.terminal.say(
-        f"{done}. `memetica index` brings the index to it; a site that is being served does by itself."
-    )
+    session.terminal.say(f"{done}. `memetica index` updates the index; a site that is being served does so by itself.")
 
 
 def _absolute(spec: str) -> str:
-    """Return a model's name such that it means the same from any working directory."""
-    from search.encoders.clip_models import parse_model_spec
+    """Return the model's name with an absolute path, so that it is valid in any working directory."""
 
     source = parse_model_spec(spec)
     if source.file is not None:
@@ -102,9 +102,7 @@ def _absolute(spec: str) -> str:
 
 
 def rows_of(settings: Settings) -> Iterator[ModelRow]:
-    """Yield a row for each model that is known, and for the one that is chosen if it is another."""
-    from search.encoders.clip_models import KNOWN_MODELS
-    from search.encoders.registry import load_text_encoder
+    """Yield a row for each known model, and for the chosen one where it is another."""
 
     try:
         load_text_encoder(settings)
@@ -145,10 +143,7 @@ def rows_of(settings: Settings) -> Iterator[ModelRow]:
 
 
 def _ready(settings: Settings, spec: str) -> tuple[str, str]:
-    """Return what is here of an image encoder, and what it takes on the disk."""
-    from search.encoders.clip import model_folder
-    from search.encoders.clip_models import parse_model_spec
-    from search.encoders.clip_prepare import find_prepared, hub_cache
+    """Return the state of an image encoder and its size on disk."""
 
     models = settings.data / "models"
     try:
@@ -159,8 +154,8 @@ def _ready(settings: Settings, spec: str) -> tuple[str, str]:
     if found is not None:
         return "ready", _size(model_folder(models, found.name))
     if source.is_local:
-        return "here, not made ready", ""
-    return ("not ready; the hub's cache is looked at first" if hub_cache().is_dir() else "not here; from the hub"), ""
+        return "on this machine, not prepared", ""
+    return ("not prepared; in the hub's cache, or to be downloaded" if hub_cache().is_dir() else "to be downloaded"), ""
 
 
 def _size(folder: Path) -> str:

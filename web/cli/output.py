@@ -1,29 +1,40 @@
-"""Answers as a person reads them in a terminal."""
+"""Results for people, and the rows and sentences that only the command writes."""
 
 from __future__ import annotations
 
 import html
 import re
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.text import Text
 
+from search.catalogue import Verdict, VerdictKind
+from search.catalogue.ledger import verdict_row
 from search.errors import MemeticaError
 from search.index.status import IndexStatus
 from search.meme import Meme
 from search.meme import Text as MemeText
 from search.results import Answer, Hit
 from search.settings import Settings
+from search.texts.agreement import Contradiction, is_contradicted
 from web.cli.terminal import LABELS, Terminal
+from web.schemas import Row, page_url
 
-if TYPE_CHECKING:
-    from indexer.status import LibraryStatus  # brings the decoders, which a search does not need
+if TYPE_CHECKING:  # these import the decoders and the endpoints' client, which a search does not need
+    from indexer.describe.options import Tally
+    from indexer.status import LibraryStatus
+
+PROGRESS_SECONDS = 30.0  # between two reports of a run of descriptions
 
 
 def show_answer(terminal: Terminal, answer: Answer, *, offset: int = 0) -> None:
-    """Write the hits, best first: where each is, and why."""
+    """Write the hits, best first, each with its path and its explanation."""
     show_understood(terminal, answer)
     if not answer.hits:
         terminal.say("No meme matches. Try fewer or other words: what it shows, says or means.")
@@ -32,11 +43,13 @@ def show_answer(terminal: Terminal, answer: Answer, *, offset: int = 0) -> None:
         terminal.out.print(_hit(number, hit))
     certain = answer.total if answer.understood.certain is None else answer.understood.certain
     less = f", {certain:,} for certain" if certain != answer.total else ""
-    terminal.say(f"{answer.total:,} in all{less}, {answer.took_ms:.0f} ms", style="dim")
+    left = answer.total - offset - len(answer.hits)
+    more = f"; {left:,} more: -k and --offset select them" if left > 0 else ""
+    terminal.say(f"{answer.total:,} in all{less}, {answer.took_ms:.0f} ms{more}", style="dim")
 
 
 def show_understood(terminal: Terminal, answer: Answer) -> None:
-    """Write what was understood beside the words, what was not, and what a slip was read as."""
+    """Write to stderr which operators were understood, which were not, and the corrected spelling."""
     understood = answer.understood
     if understood.operators:
         terminal.say(" · ".join(one.means for one in understood.operators), style="dim")
@@ -69,7 +82,7 @@ def _hit(number: int, hit: Hit) -> Text:
 
 
 def _marked(marked: str) -> Text:
-    """Return a snippet with its matched words standing out."""
+    """Return a snippet with its matched words in bold."""
     text = Text()
     for at, part in enumerate(re.split(r"</?mark>", marked)):
         text.append(" ".join(html.unescape(part).split(" ")), style="bold" if at % 2 else "")
@@ -91,7 +104,7 @@ def show_meme(terminal: Terminal, meme: Meme, texts: list[MemeText]) -> None:
 def show_status(
     terminal: Terminal, settings: Settings, status: LibraryStatus, index: IndexStatus | MemeticaError
 ) -> None:
-    """Write how far each stage is, what failed and why, and the state of the index."""
+    """Write the progress of each stage, the state of the index, and what failed and why."""
     terminal.out.print(f"{status.memes:,} memes in {status.categories:,} categories of {settings.library}")
     terminal.table(
         ("stage", "done", "missing", "failed", "of", ""),
@@ -114,10 +127,137 @@ def show_status(
         terminal.out.print("\nfailed", style="yellow")
         for one in status.failures:
             tries = f" (tried {one.attempts} times)" if one.attempts > 1 else ""
-            who = f"{one.stage.value} by {one.source}" if one.source else one.stage.value
-            terminal.out.print(Text.assemble(("  " + repr(one.subject)[1:-1], "bold"), f" {who}: {one.reason}{tries}"))
+            stage = f"{one.stage.value} by {one.source}" if one.source else one.stage.value
+            terminal.out.print(
+                Text.assemble(("  " + repr(one.subject)[1:-1], "bold"), f" {stage}: {one.reason}{tries}")
+            )
             if one.hint:
                 terminal.out.print(Text("    " + one.hint, style="dim"))
+
+
+def show_verdict(terminal: Terminal, verdict: Verdict, message: str = "") -> None:
+    """Write a new line of the ledger and how to undo it; `message` replaces the sentence about it."""
+    if terminal.as_json:
+        terminal.row(verdict_row(verdict))
+        return
+    terminal.say(message or f"{verdict.kind}: {', '.join(verdict.paths)}")
+    if verdict.kind is not VerdictKind.UNDONE:
+        terminal.say(f"`memetica undo {verdict.uid}` undoes it.", style="dim")
+
+
+def show_entry(
+    terminal: Terminal, uid: str, at: datetime, *, kept: str, others: Iterable[str], title: str = "", note: str = ""
+) -> None:
+    """Write a decision: its id and time, what was kept, the other memes, and the note."""
+    heading = Text.assemble("\n", (uid, "dim"), f"  {at:%Y-%m-%d %H:%M}")
+    if title:
+        heading.append(f"  {title}", "bold")
+    terminal.out.print(heading)
+    if kept:
+        terminal.out.print(Text.assemble(("  keep  ", "green"), (kept, "bold")))
+    for path in others:
+        terminal.out.print(Text(f"        {path}"))
+    if note:
+        terminal.out.print(Text(f"          {note}", style="dim"))
+
+
+def show_file_error(terminal: Terminal, file: Path, error: MemeticaError) -> None:
+    """Write why one of several files was skipped: a row with --json, else a message."""
+    if terminal.as_json:
+        terminal.row({"file": str(file), "error": {"message": error.message, "hint": error.hint}})
+    else:
+        terminal.say(f"{file}: {error.message} {error.hint}".strip())
+
+
+def contradiction_row(found: Contradiction) -> Row:
+    """Return a meme's contradiction as a row, the text with the least support first."""
+    return {
+        "id": found.meme.id,
+        "path": found.meme.path,
+        "url": page_url(found.meme),
+        "witnesses": [
+            {
+                "kind": reliability.text.kind.value,
+                "source": reliability.text.source,
+                "body": reliability.text.body,
+                "support": reliability.support,
+                "weight": reliability.weight,
+                "reasons": list(reliability.reasons),
+            }
+            for reliability in found.reliabilities
+        ],
+    }
+
+
+def show_contradiction(terminal: Terminal, found: Contradiction) -> None:
+    """Write a meme's contradiction: each text with its support and what it contradicts."""
+    terminal.out.print(Text(found.meme.path, style="bold"))
+    for reliability in found.reliabilities:
+        style = "yellow" if is_contradicted(reliability) else "dim"
+        named = f"  {reliability.support:.2f}  {reliability.text.kind.value} by {reliability.text.source}"
+        terminal.out.print(Text(named, style=style))
+        for reason in reliability.reasons:
+            terminal.out.print(Text(f"        {reason}"))
+
+
+def tally_row(tally: Tally) -> Row:
+    """Return the progress of a run of descriptions as a row; times in seconds."""
+    row = asdict(tally)
+    for name in ("seconds", "seconds_to_go"):
+        row[name] = None if row[name] is None else round(row[name], 1)
+    for name in ("cost", "cost_to_go"):
+        row[name] = None if row[name] is None else round(row[name], 6)
+    return row
+
+
+def tally_sentence(tally: Tally) -> str:
+    """Return the progress of a run of descriptions as a sentence."""
+    parts = [f"{tally.done:,} described"]
+    if tally.failed:
+        parts.append(f"{tally.failed:,} failed")
+    if tally.elsewhere:
+        parts.append(f"{tally.elsewhere:,} left to other runs")
+    if tally.written or tally.unwritten:
+        parts.append(f"{tally.written:,} sidecars written")
+    if tally.unwritten:
+        parts.append(f"{tally.unwritten:,} sidecars could not be written")
+    parts[-1] += f" in {_duration(tally.seconds)}"
+    if tally.to_go:
+        left = "" if tally.seconds_to_go is None else f", about {_duration(tally.seconds_to_go)}"
+        parts.append(f"{tally.to_go:,} to go{left}")
+    if tally.tokens_in or tally.tokens_out:
+        parts.append(f"{tally.tokens_in:,} + {tally.tokens_out:,} tokens")
+    if tally.cost is not None:
+        left = f", about {tally.cost_to_go:,.2f} to go" if tally.to_go and tally.cost_to_go is not None else ""
+        parts.append(f"cost {tally.cost:,.2f}{left}")
+    return "; ".join(parts) + "."
+
+
+class DescribeProgress:
+    """Reports the progress of a run of descriptions every `seconds`, and at once why an endpoint was stopped."""
+
+    def __init__(self, terminal: Terminal, *, seconds: float = PROGRESS_SECONDS) -> None:
+        self._terminal = terminal
+        self._seconds = seconds
+        self._next = time.monotonic() + seconds
+        self._stopped = 0
+
+    def __call__(self, tally: Tally) -> None:
+        """Report new reasons for stopping, and the tally when it is due."""
+        for reason in tally.stopped[self._stopped :]:
+            self._terminal.say(reason, style="yellow")
+        self._stopped = len(tally.stopped)
+        if time.monotonic() >= self._next and tally.to_go:
+            self._next = time.monotonic() + self._seconds
+            self._terminal.say(tally_sentence(tally))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 def _age(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""How the command speaks: rows on stdout, talk and progress on stderr."""
+"""The command's streams: results on stdout, messages and progress on stderr."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from search.errors import MemeticaError
 from search.meme import Stage
 
 LABELS = {
-    Stage.SCAN: "reading the folder",
+    Stage.SCAN: "scanning the folder",
     Stage.MEDIA: "decoding pictures",
-    Stage.OCR: "reading their words",
+    Stage.OCR: "running OCR",
     Stage.DESCRIBE: "describing",
     Stage.EMBED: "embedding texts",
     Stage.PICTURES: "embedding pictures",
@@ -39,13 +39,13 @@ LABELS = {
 
 
 class Terminal:
-    """The two streams of a command. With `quiet`, only errors are said."""
+    """The two streams of a command; with `quiet`, stderr gets errors only."""
 
     def __init__(self, *, quiet: bool, as_json: bool) -> None:
         self.as_json = as_json
         self.quiet = quiet
         self.out = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False)
-        self.talk = Console(file=sys.stderr, highlight=False, quiet=quiet, emoji=False)
+        self.err = Console(file=sys.stderr, highlight=False, quiet=quiet, emoji=False)
         self._errors = Console(file=sys.stderr, highlight=False, emoji=False)
 
     def row(self, row: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ class Terminal:
         sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, title: str = "") -> None:
-        """Write a table to stdout; numbers to the right."""
+        """Write a table to stdout, with numbers aligned to the right."""
         table = Table(title=title or None, title_justify="left", box=None, header_style="dim", pad_edge=False)
         for name in columns:
             table.add_column(name, justify="right" if name in NUMBERS else "left", overflow="fold")
@@ -62,11 +62,16 @@ class Terminal:
         self.out.print(table)
 
     def say(self, sentence: str, *, style: str = "") -> None:
-        """Say a sentence on stderr."""
-        self.talk.print(Text(sentence, style=style))
+        """Write a message to stderr."""
+        self.err.print(Text(sentence, style=style))
 
-    def complain(self, error: MemeticaError) -> None:
-        """Say what went wrong and what mends it, on stderr; as JSON where rows are JSON."""
+    def say_hidden(self, count: int, what: str) -> None:
+        """Write how many rows -k left out, if any, and how to see them."""
+        if count > 0:
+            self.say(f"{count:,} more {what} are not listed: -k N lists more of them.", style="dim")
+
+    def show_error(self, error: MemeticaError) -> None:
+        """Write an error and its hint to stderr, as JSON where rows are JSON."""
         if self.as_json:
             body = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
             sys.stderr.write(json.dumps(body, ensure_ascii=False) + "\n")
@@ -75,8 +80,8 @@ class Terminal:
         if error.hint:
             self._errors.print(Text(error.hint, style="dim"))
 
-    def report(self, report: StageReport) -> None:
-        """Say what a stage has done."""
+    def show_report(self, report: StageReport) -> None:
+        """Write what a stage has done, unless it had nothing to do."""
         if not (report.done or report.failed) and report.stage is not Stage.SCAN:
             return
         rate = f", {report.done / report.seconds:.3g} a second" if report.seconds > 1 and report.done > 20 else ""
@@ -89,20 +94,20 @@ NUMBERS = {"score", "done", "missing", "failed", "value", "memes", "queries", "#
 
 
 class Rate(ProgressColumn):
-    """Steps a second, measured over the last moments."""
+    """The current number of steps a second."""
 
     def render(self, task: ProgressTask) -> Text:
-        """Return the rate, or nothing while it is unknown."""
+        """Return the rate, empty while it is unknown."""
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.1f}/s", style="dim")
 
 
-class Bars:
-    """A bar for each stage with rate and time left; none when stderr is no terminal or the reader wants quiet."""
+class ProgressBars:
+    """A progress bar for each stage, with rate and time left; none with `quiet` or where stderr is no terminal."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._shown = not terminal.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._console = terminal.talk
+        self._console = terminal.err
         self._bars: Progress | None = None
         self._failed = 0
 
@@ -128,7 +133,7 @@ class Bars:
         self._bars.start()
 
     def advance(self, steps: int = 1, *, failed: bool = False) -> None:
-        """Move the bar on."""
+        """Advance the bar."""
         if self._bars is None:
             return
         self._failed += failed
@@ -137,7 +142,7 @@ class Bars:
         )
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bars is not None:
             self._bars.stop()
             self._bars = None

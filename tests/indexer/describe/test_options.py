@@ -6,6 +6,7 @@ import json
 
 import pytest
 from click.testing import CliRunner, Result
+from web.cli.describing import assignments_of, sentence
 
 from indexer.describe.options import Assignment, DescribeStats
 from indexer.library.scan import scan_library
@@ -15,7 +16,6 @@ from search.meme import TextKind
 from search.settings import Settings
 from tests.support.tiny import TINY
 from tests.support.vision_server import Asked, Fails, Says, VisionServer
-from web.cli.describing import assignments_of, sentence
 from web.cli.main import main
 
 

@@ -1,0 +1,61 @@
+"""`memetica demo`: draw a library, index it and serve it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from demo import EXAMPLE_QUERIES, draw_demo
+from search.catalogue import open_catalogue
+from search.encoders.clip_models import SMALL
+from search.settings import save_setting, stored_setting
+from search.workspace import Workspace
+from web.cli.command import Command, Session
+from web.cli.index import index_workspace
+from web.cli.options import setting_help
+from web.cli.serve import serve_settings
+
+
+@click.command(cls=Command, examples=("memetica demo", "memetica demo /tmp/demo --memes 60 --no-serve"))
+@click.argument("folder", type=click.Path(path_type=Path), default=Path(".demo"))
+@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help=setting_help("port"))
+@click.option(
+    "--memes",
+    default=260,
+    show_default=True,
+    type=click.IntRange(30, 2000),
+    metavar="N",
+    help="Number of memes to draw.",
+)
+@click.option("--serve/--no-serve", "serving", default=True, show_default=True, help="Serve the site when done.")
+def demo(session: Session, folder: Path, port: int | None, memes: int, serving: bool) -> None:
+    """Draw the demo library in FOLDER, index it there and serve it.
+
+    FOLDER (`.demo` unless named) is kept, so that a second run starts at once. Other commands read it with
+    `--data .demo/data`.
+    """
+    terminal = session.terminal
+    settings = replace(
+        session.settings(port=port, examples=" | ".join(EXAMPLE_QUERIES)),
+        library=(folder / "memes").absolute(),
+        data=(folder / "data").absolute(),
+    )
+    if stored_setting(settings.data, "image_encoder") is None:
+        save_setting(settings.data, "image_encoder", SMALL)  # so that every command on this data folder uses it
+    settings = replace(settings, image_encoder=stored_setting(settings.data, "image_encoder"))
+    drawn = folder / "memes"
+    if not drawn.exists():
+        terminal.say(f"Drawing {memes} memes in {drawn}.")
+        # Drawn under another name and renamed, so that an interrupted run leaves no half library.
+        partial = folder / "memes.part"
+        shutil.rmtree(partial, ignore_errors=True)
+        draw_demo(partial, memes=memes)
+        partial.rename(drawn)
+    with Workspace(settings, open_catalogue(settings)) as workspace:
+        index_workspace(session, workspace)
+    terminal.say("Try: " + " · ".join(EXAMPLE_QUERIES))
+    if serving:
+        serve_settings(session, settings)

@@ -1,0 +1,95 @@
+"""`memetica describe`: vision models describe memes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from indexer.describe.options import Assignment, Terms
+from indexer.describe.run import describe_memes
+from search.meme import TextKind
+from web.cli.command import Command, Session
+from web.cli.options import setting_help
+from web.cli.output import DescribeProgress, tally_row, tally_sentence
+from web.cli.terminal import ProgressBars
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "memetica describe --model gemma3",
+        "memetica describe --model gemma3 --kind detailed-analysis --limit 100",
+        "memetica describe --model gemma3 --model gemma3@http://other:8000/v1",
+    ),
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    metavar="NAME[@URL]",
+    help="The model that describes. Repeatable.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["simple-description", "detailed-analysis"]),
+    default="simple-description",
+    show_default=True,
+    help="A few sentences, or an essay with headings.",
+)
+@click.option("--endpoint", "endpoints", multiple=True, metavar="URL", help=setting_help("endpoint"))
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Simultaneous calls to each endpoint.",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Describe at most the newest N memes.")
+@click.option("--only-undescribed", is_flag=True, help="Skip memes that another model has described.")
+@click.option(
+    "--with-category",
+    is_flag=True,
+    help="Tell the model the category. Suggestions of categories then read the answer.",
+)
+@click.option(
+    "--write-sidecars", is_flag=True, help="Also write texts to files next to the memes; no file is overwritten."
+)
+@click.option("--prompts", type=click.Path(path_type=Path), metavar="FILE", help="Use the prompts of this file.")
+@click.option("--seconds", default=300.0, show_default=True, help="Time limit of one call.")
+@click.option("--price-in", type=click.FloatRange(0), metavar="X", help="Price of a million input tokens.")
+@click.option("--price-out", type=click.FloatRange(0), metavar="X", help="Price of a million output tokens.")
+def describe(session: Session, models: tuple[str, ...], kind: str, endpoints: tuple[str, ...], **terms: Any) -> int:
+    """Let vision models describe memes, at any OpenAI-compatible endpoint.
+
+    Each model describes the memes that it has not described yet, the newest first. Interrupt it at any time; run
+    again, it continues. Several runs share the work. What failed is tried again after `memetica retry describe`.
+    """
+    terminal = session.terminal
+    with session.workspace() as workspace:
+        tally = describe_memes(
+            workspace,
+            assignments=assignments_of(models, TextKind(kind), endpoints=endpoints or (workspace.settings.endpoint,)),
+            progress=ProgressBars(terminal),
+            terms=Terms(**terms),
+            heard=DescribeProgress(terminal),
+        )
+    terminal.say(tally_sentence(tally))
+    if tally.done:
+        terminal.say("`memetica index` makes the new descriptions searchable.", style="dim")
+    if terminal.as_json:
+        terminal.row(tally_row(tally))
+    return 1 if tally.failed or tally.unwritten or tally.stopped else 0
+
+
+def assignments_of(models: Sequence[str], kind: TextKind, *, endpoints: Sequence[str]) -> list[Assignment]:
+    """Return an assignment for each model and endpoint: `NAME@URL` at its own, `NAME` at each of `endpoints`."""
+    found = []
+    for model in models:
+        name, sign, address = model.partition("@http")
+        found += [Assignment(name, kind, url) for url in ([f"http{address}"] if sign else endpoints)]
+    return found

@@ -1,0 +1,133 @@
+"""`memetica search`, `similar` and `show`: find memes, and read what is known about one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from search.errors import WrongUse
+from search.meme import Likeness, Sort
+from search.results import Answer
+from search.searcher import Searcher
+from web.cli.command import Command, Session, find_meme
+from web.cli.output import show_answer, show_meme, show_understood
+from web.schemas import hit_row, meme_row
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        'memetica search "a dog in a burning room"',
+        'memetica search "burning room" -cat category:Dogs after:2022 -k 3',
+        'memetica search --image photo.jpg "but in space"',
+    ),
+)
+@click.argument("query", required=False, default="")
+@click.option(
+    "--image", type=click.Path(path_type=Path), metavar="FILE", help="Search by this picture, with or without words."
+)
+@click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), metavar="N", help="Number of hits.")
+@click.option("--offset", default=0, type=click.IntRange(0), metavar="N", help="Number of hits to skip.")
+@click.option(
+    "--sort",
+    type=click.Choice([sort.value for sort in Sort]),
+    default=Sort.RELEVANCE.value,
+    show_default=True,
+    help="The order of the hits.",
+)
+@click.option("--all-variants", is_flag=True, help="List each variant of a picture, not one for all of them.")
+@click.option("--verbatim", is_flag=True, help="Do not correct the spelling.")
+def search(
+    session: Session,
+    query: str,
+    image: Path | None,
+    k: int,
+    offset: int,
+    sort: str,
+    all_variants: bool,
+    verbatim: bool,
+) -> None:
+    """Find memes by QUERY: what they show, say or mean.
+
+    \b
+    "word for word"        memes that say exactly this come first
+    -word  -"a phrase"     without it; put -- before a query that begins so
+    category:"Star Trek"   this category and its subcategories;
+                           -category: leaves them out
+    after:2022-06-30       First Seen on that day or later
+    before:2024            First Seen earlier
+    type:gif|video|image   has:ocr|description
+    like:17                similar to meme 17; variants:17 its variants
+    2:cat 0.5:"a mat"      weights
+    """
+    if not query.strip() and image is None:
+        raise WrongUse(
+            "There is nothing to search for.", hint='Say what the meme shows, says or means: memetica search "…"'
+        )
+    with session.workspace() as workspace:
+        picture = None
+        if image is not None:
+            # Late: a search by words does not wait for the decoders of pictures and videos.
+            from indexer.media.decode import decode
+
+            settings = workspace.settings
+            picture = decode(image, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
+        with Searcher(workspace) as searcher:
+            answer = searcher.search(
+                query,
+                image=picture,
+                k=k,
+                offset=offset,
+                sort=Sort(sort),
+                collapse=not all_variants,
+                verbatim=verbatim,
+            )
+        _show(session, answer, offset=offset)
+
+
+@click.command(
+    cls=Command, examples=('memetica similar "Dogs/this is fine.png"', "memetica similar 17 --by look --json")
+)
+@click.argument("meme", metavar="PATH|ID")
+@click.option(
+    "--by",
+    type=click.Choice([one.value for one in Likeness]),
+    default=Likeness.ALL.value,
+    show_default=True,
+    help="What is compared.",
+)
+@click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), metavar="N", help="Number of hits.")
+def similar(session: Session, meme: str, by: str, k: int) -> None:
+    """Find memes that are like a meme, named by its PATH in the library or its ID."""
+    with session.workspace() as workspace:
+        found = find_meme(workspace, meme)
+        with Searcher(workspace) as searcher:
+            answer = searcher.similar(found, by=Likeness(by), k=k)
+        _show(session, answer)
+
+
+@click.command(cls=Command, examples=('memetica show "Dogs/this is fine.png"', "memetica show 17 --json"))
+@click.argument("meme", metavar="PATH|ID")
+def show(session: Session, meme: str) -> None:
+    """Show everything known about a meme, each text with its source."""
+    with session.workspace() as workspace:
+        found = find_meme(workspace, meme)
+        texts = workspace.catalogue.texts.of(found)
+        if session.terminal.as_json:
+            session.terminal.row(meme_row(found, texts))
+        else:
+            show_meme(session.terminal, found, texts)
+
+
+def _show(session: Session, answer: Answer, *, offset: int = 0) -> None:
+    terminal = session.terminal
+    if terminal.as_json:
+        show_understood(terminal, answer)
+        for hit in answer.hits:
+            terminal.row(hit_row(hit))
+        left = answer.total - offset - len(answer.hits)
+        if left > 0:
+            terminal.say(f"{left:,} more hits: -k and --offset select them.", style="dim")
+    else:
+        show_answer(terminal, answer, offset=offset)

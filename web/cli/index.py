@@ -1,0 +1,80 @@
+"""`memetica index` and `retry`: bring the index up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from indexer.pipeline import index_library
+from search.meme import Stage
+from search.workspace import Workspace
+from web.cli.command import Command, Session
+from web.cli.options import setting_help
+from web.cli.terminal import ProgressBars
+
+UNREAD, ALL = "badly-read", "all"
+
+
+@click.command(
+    cls=Command,
+    examples=("memetica index path/to/memes", "memetica index --reread badly-read --ocr tesseract"),
+)
+@click.argument("memes", type=click.Path(path_type=Path), required=False)
+@click.option("--ocr", "ocr_engine", metavar="ENGINE", help=setting_help("ocr_engine"))
+@click.option(
+    "--reread",
+    type=click.Choice([UNREAD, ALL]),
+    help="Run OCR again: on badly read memes that this engine has not read, or on all. Earlier texts are kept.",
+)
+def index(session: Session, memes: Path | None, ocr_engine: str | None, reread: str | None) -> int:
+    """Bring the index up to date with the folder MEMES, which is read in place and never written to.
+
+    Without MEMES, the folder that was indexed last. Interrupt it at any time; run again, it continues. What failed is
+    not tried again until `memetica retry`.
+    """
+    with session.workspace(create=True, library=memes, ocr_engine=ocr_engine) as workspace:
+        return index_workspace(session, workspace, reread=reread)
+
+
+@click.command(cls=Command, examples=("memetica retry", "memetica retry media"))
+@click.argument("stage", type=click.Choice([stage.value for stage in Stage]), required=False)
+def retry(session: Session, stage: str | None) -> int:
+    """Try again what failed, in one STAGE or in all of them.
+
+    Failed descriptions are cleared only: descriptions cost time or money, so `memetica describe` makes them.
+    """
+    with session.workspace() as workspace:
+        failures = workspace.catalogue.failures
+        models = sorted({one.source for one in failures.all() if one.stage is Stage.DESCRIBE and one.source})
+        failures.forget(Stage(stage) if stage else None)
+        if models and stage in (None, Stage.DESCRIBE):
+            asked = ", ".join(f"`memetica describe --model {model}`" for model in models)
+            session.terminal.say(f"Descriptions that failed are tried again by {asked}.")
+        return 0 if stage == Stage.DESCRIBE else index_workspace(session, workspace)
+
+
+def index_workspace(session: Session, workspace: Workspace, *, reread: str | None = None) -> int:
+    """Run every stage, report it, and return the exit code."""
+    terminal = session.terminal
+    reports = index_library(
+        workspace,
+        progress=ProgressBars(terminal),
+        reocr=reread == ALL,
+        badly_read=reread == UNREAD,
+        on_stage=terminal.show_report,
+    )
+    if terminal.as_json:
+        for report in reports:
+            terminal.row({**vars(report), "seconds": round(report.seconds, 3)})
+    failed = len(workspace.catalogue.failures.all())
+    memes = workspace.catalogue.memes.count()
+    if not memes:
+        terminal.say(
+            f"There are no memes in {workspace.library}. Make a folder in it for each category, with pictures."
+        )
+    elif failed:
+        terminal.say(f"{memes:,} memes are indexed. Failed: {failed:,}; `memetica status` lists what and why.")
+    else:
+        terminal.say(f"{memes:,} memes are indexed.")
+    return 1 if failed else 0

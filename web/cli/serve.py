@@ -1,0 +1,45 @@
+"""`memetica serve`: the site and the API."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from indexer.library.format import library_root
+from search.catalogue import open_catalogue
+from search.errors import LibraryError
+from search.settings import Settings
+from search.workspace import Workspace
+from web.cli.command import Command, Session
+from web.cli.options import setting_help
+from web.server import serve as serve_site
+
+
+@click.command(cls=Command, examples=("memetica serve", "memetica serve --host 0.0.0.0 --port 80"))
+@click.option("--host", help=setting_help("host"))
+@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help=setting_help("port"))
+def serve(session: Session, host: str | None, port: int | None) -> None:
+    """Serve the site and the API until interrupted."""
+    serve_settings(session, session.settings(host=host, port=port))
+
+
+def serve_settings(session: Session, settings: Settings) -> None:
+    """Serve the site of these settings until interrupted, and write its address."""
+    terminal = session.terminal
+
+    def write_address(address: str) -> None:
+        terminal.say(f"Memetica is at {address}  (Ctrl-C stops it)")
+        if terminal.as_json:
+            terminal.row({"url": address})
+            sys.stdout.flush()
+
+    try:
+        library_root(settings.library)
+    except LibraryError as error:
+        terminal.say(
+            f"{error.message} {error.hint} Until then pictures are not shown in full size; search works.",
+            style="yellow",
+        )
+    with Workspace(settings, open_catalogue(settings)) as workspace:
+        serve_site(workspace, on_ready=write_address)
