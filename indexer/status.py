@@ -69,7 +69,7 @@ def library_status(workspace: Workspace) -> LibraryStatus:
             0 if workspace.settings.ocr_engine == OCR_OFF else max(0, decoded - with_ocr - failures_of(Stage.OCR)),
             failures_of(Stage.OCR),
             "memes",
-            f"{badly_read} badly read: see /curator/reading, or `memetica index --retry-ocr --ocr tesseract`"
+            f"{badly_read} badly read: see /curator/reading, or `memetica index --reread badly-read --ocr tesseract`"
             if badly_read
             else "",
         ),

@@ -82,7 +82,7 @@ def train_in_child_process(settings: Settings, *, on_start: OnStart = lambda chi
     )
     if reason is not None:
         raise ModelUnavailable(
-            f"The category model cannot be trained: {reason}", hint="`memetica health --again` shows the whole error."
+            f"The category model cannot be trained: {reason}", hint="`memetica categories train` shows the whole error."
         )
 
 

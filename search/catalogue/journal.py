@@ -194,7 +194,7 @@ class Journal:
         if row is None:
             raise NotFound(
                 f"This data folder has not carried out {uid}, so it cannot undo it.",
-                hint="`memetica verdicts` lists what was decided.",
+                hint="`memetica verdict list` lists what was decided.",
             )
         return _operation(row)
 

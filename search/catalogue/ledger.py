@@ -39,7 +39,7 @@ def read_verdicts(lines: Iterable[str]) -> Iterator[Verdict]:
             yield _verdict(json.loads(line))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise WrongUse(
-                f"Line {number} is no verdict: {error}.", hint="`memetica verdicts --export` writes such lines."
+                f"Line {number} is no verdict: {error}.", hint="`memetica verdict export` writes such lines."
             ) from error
 
 

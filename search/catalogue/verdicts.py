@@ -138,7 +138,7 @@ class Verdicts:
         """Return a line; raise NotFound."""
         row = self._database.row("SELECT * FROM verdicts WHERE uid = :uid", {"uid": uid})
         if row is None:
-            raise NotFound(f"There is no verdict {uid}.", hint="`memetica verdicts` lists them all.")
+            raise NotFound(f"There is no verdict {uid}.", hint="`memetica verdict list` lists them all.")
         return _verdict(row)
 
     def count(self) -> int:

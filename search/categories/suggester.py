@@ -78,7 +78,7 @@ class Suggester:
         encoder = stored_encoder(workspace.models)
         stored = None if encoder is None else read_model(workspace.models, encoder=encoder)
         if encoder is None or stored is None:
-            raise ModelUnavailable("No category model is trained.", hint="Run `memetica health --again`.")
+            raise ModelUnavailable("No category model is trained.", hint="Run `memetica categories train`.")
         model, _ = stored
         examples = library_examples(workspace.catalogue, encoder=encoder)
         known = set(model.categories)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from indexer.describe.options import Assignment, Terms
+from indexer.describe.options import Assignment, DescribeOptions
 from indexer.describe.run import describe_memes
 from search.meme import TextKind
 from web.cli.command import Command, Session
@@ -63,7 +63,7 @@ from web.cli.terminal import ProgressBars
 @click.option("--seconds", default=300.0, show_default=True, help="Time limit of one call.")
 @click.option("--price-in", type=click.FloatRange(0), metavar="X", help="Price of a million input tokens.")
 @click.option("--price-out", type=click.FloatRange(0), metavar="X", help="Price of a million output tokens.")
-def describe(session: Session, models: tuple[str, ...], kind: str, endpoints: tuple[str, ...], **terms: Any) -> int:
+def describe(session: Session, models: tuple[str, ...], kind: str, endpoints: tuple[str, ...], **options: Any) -> int:
     """Let vision models describe memes, at any OpenAI-compatible endpoint.
 
     Each model describes the memes that it has not described yet, the newest first. Interrupt it at any time; run
@@ -75,8 +75,8 @@ def describe(session: Session, models: tuple[str, ...], kind: str, endpoints: tu
             workspace,
             assignments=assignments_of(models, TextKind(kind), endpoints=endpoints or (workspace.settings.endpoint,)),
             progress=ProgressBars(terminal),
-            terms=Terms(**terms),
-            heard=DescribeProgress(terminal),
+            options=DescribeOptions(**options),
+            on_progress=DescribeProgress(terminal),
         )
     terminal.say(tally_sentence(tally))
     if tally.done:

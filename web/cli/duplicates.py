@@ -9,7 +9,7 @@ from time import monotonic
 import click
 from rich.text import Text
 
-from indexer.curation.duplicates import Decision, Proposal, decide, named, propose
+from indexer.curation.duplicates import Decision, Proposal, decide, find_proposal, propose
 from indexer.curation.duplicates import apply as apply_proposals
 from indexer.library.format import library_root
 from indexer.library.transaction import recover
@@ -133,7 +133,7 @@ def decide_group(session: Session, group: str, decision: str, keep: str | None, 
         raise WrongUse("--keep belongs to the decision `merge`.")
     with session.workspace() as workspace:
         recover(workspace)
-        found = named(propose(workspace), group)
+        found = find_proposal(propose(workspace), group)
         kept = find_meme(workspace, keep) if keep else found.kept
         if kept not in found.memes:
             raise WrongUse(f"{kept.path} is not in the group {found.key}.")

@@ -6,23 +6,33 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import click
 
+from search.catalogue import Catalogue, open_catalogue
+from search.encoders.base import ImageEncoder
+from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.errors import WrongUse
+from search.evaluation.known_items import QUOTES, description_queries, index_without, quote_queries
+from search.evaluation.metrics import (
+    Comparison,
+    JudgedQuery,
+    Metric,
+    compare_rankings,
+    mean_metrics,
+    measure_by_kind,
+    read_judged_queries,
+)
+from search.evaluation.qrels import keep_known_paths, read_qrels
+from search.evaluation.tuning import Tuning, save_weights, tune
+from search.index.reader import Index
+from search.pipeline import QueryPipeline
+from search.ranking.fusion import Scores, Weights
+from search.settings import Settings
 from search.signals import SIGNALS, SignalKind
 from search.workspace import Workspace
+from web.cli.chart import draw
 from web.cli.command import Command, Session
-
-if TYPE_CHECKING:
-    from search.catalogue import Catalogue
-    from search.encoders.base import ImageEncoder
-    from search.evaluation.metrics import Comparison, JudgedQuery, Metric
-    from search.evaluation.tuning import Tuning
-    from search.index.reader import Index
-    from search.ranking.fusion import Scores, Weights
-    from search.settings import Settings
 
 FUSED = "fused"
 # Signals that rank queries of words by themselves; a phrase finds too few memes, the others need an image.
@@ -70,7 +80,6 @@ def evaluate(
     from the library: quotes of its memes, clean and damaged, and where several models described a meme, the description
     of one of them, to be found by those of the others.
     """
-    from search.catalogue import open_catalogue
 
     if picture is not None:
         _check_picture(picture)
@@ -81,8 +90,6 @@ def evaluate(
         metrics, comparisons = _measure(judged, scores, paths)
         _show(session, metrics, comparisons)
         if picture is not None:
-            from web.cli.chart import draw
-
             draw(picture, metrics, title=f"{len(judged):,} queries, {len(paths):,} memes")
             session.terminal.say(f"Wrote the chart {picture}.")
         if fitting:
@@ -100,15 +107,13 @@ def _check_picture(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         raise WrongUse(f"There is no folder {path.absolute().parent}.")
     if importlib.util.find_spec("matplotlib") is None:
-        raise WrongUse("Charts need matplotlib, which is not installed.", hint="pip install 'memetica[picture]'")
+        raise WrongUse("Charts need matplotlib, which is not installed.", hint="pip install 'memetica[chart]'")
 
 
 def _judged(
     session: Session, catalogue: Catalogue, judged_file: Path | None, *, qrels: Path | None, queries: Path | None
 ) -> list[JudgedQuery] | None:
     """Return the judged queries of the files, None without a file."""
-    from search.evaluation.metrics import read_judged_queries
-    from search.evaluation.qrels import keep_known_paths, read_qrels
 
     if queries is not None and qrels is None:
         raise WrongUse("--queries needs --qrels with the judgements of its queries.")
@@ -133,10 +138,6 @@ def _scores(
     session: Session, workspace: Workspace, judged: Sequence[JudgedQuery] | None, *, sample: int
 ) -> tuple[dict[int, str], list[JudgedQuery], list[Scores]]:
     """Return the memes' paths, the queries, and the scores of each query by every signal."""
-    from search.encoders.registry import load_image_encoder, load_text_encoder
-    from search.evaluation.known_items import description_queries, index_without, quote_queries
-    from search.index.reader import Index
-    from search.pipeline import QueryPipeline
 
     index = Index.open(workspace.index)
     encoder = load_text_encoder(workspace.settings, long_running=True)
@@ -175,7 +176,6 @@ def _measure(
     judged: Sequence[JudgedQuery], scores: Sequence[Scores], paths: Mapping[int, str]
 ) -> tuple[list[Metric], list[Comparison]]:
     """Return the measures of the ranking that search uses and of each signal alone, and how nDCG@10 compares."""
-    from search.evaluation.metrics import compare_rankings, mean_metrics, measure_by_kind
 
     there = {signal for one in scores for signal in one.by_signal}
     rankings: dict[str, list[list[int]]] = {FUSED: [one.rank() for one in scores]}
@@ -239,8 +239,6 @@ def _tune(
     paths: Mapping[int, str],
 ) -> None:
     """Tune the weights and save them when the held-out half gains; tell the result either way."""
-    from search.evaluation.known_items import QUOTES
-    from search.evaluation.tuning import save_weights, tune
 
     if {one.kind for one in judged} <= QUOTES:
         raise WrongUse(

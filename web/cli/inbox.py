@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from indexer.inbox.accept import accept, alike
-from indexer.inbox.receive import discard, inbox_path, receive, restore_discarded
-from indexer.inbox.workers import Ready, examine_waiting, index_decided
+from indexer.inbox.acceptance import accept, alike
+from indexer.inbox.reception import discard, inbox_path, receive, restore_discarded
+from indexer.inbox.workers import ExaminerCache, examine_waiting, index_decided
 from indexer.library.transaction import recover
 from indexer.stages.train_categories import open_suggester, upload_features
 from search.catalogue import Upload, UploadState
@@ -161,7 +161,7 @@ def _examine(workspace: Workspace, terminal: Terminal) -> None:
     waiting = workspace.catalogue.uploads.count(UploadState.WAITING)
     if waiting:
         terminal.say(f"Examining {waiting:,} {'upload' if waiting == 1 else 'uploads'}…")
-        examine_waiting(workspace.catalogue, ready=Ready(workspace))
+        examine_waiting(workspace.catalogue, examiners=ExaminerCache(workspace))
 
 
 def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, SuggestedCategories]:

@@ -27,7 +27,7 @@ from web.cli.terminal import LABELS, Terminal
 from web.schemas import Row, page_url
 
 if TYPE_CHECKING:  # these import the decoders and the endpoints' client, which a search does not need
-    from indexer.describe.options import Tally
+    from indexer.describe.options import DescribeStats
     from indexer.status import LibraryStatus
 
 PROGRESS_SECONDS = 30.0  # between two reports of a run of descriptions
@@ -200,7 +200,7 @@ def show_contradiction(terminal: Terminal, found: Contradiction) -> None:
             terminal.out.print(Text(f"        {reason}"))
 
 
-def tally_row(tally: Tally) -> Row:
+def tally_row(tally: DescribeStats) -> Row:
     """Return the progress of a run of descriptions as a row; times in seconds."""
     row = asdict(tally)
     for name in ("seconds", "seconds_to_go"):
@@ -210,7 +210,7 @@ def tally_row(tally: Tally) -> Row:
     return row
 
 
-def tally_sentence(tally: Tally) -> str:
+def tally_sentence(tally: DescribeStats) -> str:
     """Return the progress of a run of descriptions as a sentence."""
     parts = [f"{tally.done:,} described"]
     if tally.failed:
@@ -242,7 +242,7 @@ class DescribeProgress:
         self._next = time.monotonic() + seconds
         self._stopped = 0
 
-    def __call__(self, tally: Tally) -> None:
+    def __call__(self, tally: DescribeStats) -> None:
         """Report new reasons for stopping, and the tally when it is due."""
         for reason in tally.stopped[self._stopped :]:
             self._terminal.say(reason, style="yellow")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from indexer.curation.duplicates import declare
+from indexer.curation.duplicates import record_verdict
 from indexer.curation.move import index_moves
-from indexer.curation.undo import undo as undo_verdict
+from indexer.curation.reversal import undo as undo_verdict
 from indexer.inbox.workers import index_decided
 from search.catalogue import Verdict, VerdictKind
 from search.catalogue.ledger import read_verdicts, verdict_row
@@ -144,7 +144,7 @@ def undo(session: Session, verdict: str, note: str) -> None:
 def _declare(session: Session, kind: VerdictKind, names: Sequence[str], *, note: str) -> None:
     with session.workspace() as workspace:
         memes = [find_meme(workspace, name) for name in names]
-        show_verdict(session.terminal, declare(workspace.catalogue, kind, memes, note=note))
+        show_verdict(session.terminal, record_verdict(workspace.catalogue, kind, memes, note=note))
 
 
 def _show(terminal: Terminal, shown: Sequence[Verdict], every: Sequence[Verdict]) -> None:

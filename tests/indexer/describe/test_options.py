@@ -6,7 +6,6 @@ import json
 
 import pytest
 from click.testing import CliRunner, Result
-from web.cli.describing import assignments_of, sentence
 
 from indexer.describe.options import Assignment, DescribeStats
 from indexer.library.scan import scan_library
@@ -16,7 +15,9 @@ from search.meme import TextKind
 from search.settings import Settings
 from tests.support.tiny import TINY
 from tests.support.vision_server import Asked, Fails, Says, VisionServer
+from web.cli.describe import assignments_of
 from web.cli.main import main
+from web.cli.output import tally_sentence
 
 
 @pytest.fixture
@@ -107,4 +108,4 @@ def test_a_model_runs_at_its_own_address_or_at_each_endpoint() -> None:
     ],
 )
 def test_a_count_is_said_in_a_sentence(tally: DescribeStats, said: str) -> None:
-    assert sentence(tally) == said
+    assert tally_sentence(tally) == said

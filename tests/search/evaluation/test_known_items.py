@@ -269,7 +269,7 @@ def test_the_command_reads_judgements_and_draws(home: Home, monkeypatch: pytest.
     text = home.catalogue.texts.passages_of([home.catalogue.memes.at("Home/0000.png").id])[1].passage.body
     (tmp_path / "queries").write_text(f"1\t{text}\n2\tanything\n", "utf-8")
     picture = tmp_path / "how well.svg"
-    files = ["--qrels", str(tmp_path / "qrels"), "--queries", str(tmp_path / "queries"), "--picture", str(picture)]
+    files = ["--qrels", str(tmp_path / "qrels"), "--queries", str(tmp_path / "queries"), "--chart", str(picture)]
     code, rows, said = run(home, monkeypatch, *files)
     assert code == 0, said
     assert "1 judged memes are not in the library; 1 of 2 queries are left." in said
@@ -280,7 +280,7 @@ def test_the_command_reads_judgements_and_draws(home: Home, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--picture", "x.bmp"], ["--queries", "x"], ["x", "--qrels", "y"], ["none.jsonl"], ["--sample", "0"]]
+    "arguments", [["--chart", "x.bmp"], ["--queries", "x"], ["x", "--qrels", "y"], ["none.jsonl"], ["--sample", "0"]]
 )
 def test_wrong_use_is_said_before_any_work(home: Home, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     code, rows, said = run(home, monkeypatch, *arguments)

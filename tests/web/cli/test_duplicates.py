@@ -72,45 +72,45 @@ def test_a_decision_and_its_way_back(run: Run, tiny_settings: Settings) -> None:
     before = files(tiny_settings)
     (same,) = rows(run("duplicates", "--tier", "same", "--json"))
     key = str(same["key"])
-    (line,) = rows(run("duplicates", "--decide", key[:6], "merge", "--json", "--note", "smaller"))
+    (line,) = rows(run("duplicates", "decide", key[:6], "merge", "--json", "--note", "smaller"))
     assert (line["verdict"], line["note"]) == ("merged", "smaller")
     assert not (tiny_settings.library / "Dogs/monday small.jpg").exists()
-    (went,) = rows(run("duplicates", "--trash", "--json"))
+    (went,) = rows(run("duplicates", "trash", "--json"))
     assert (went["id"], went["removed"]) == (line["id"], ["Dogs/monday small.jpg"])
     assert (Path(str(went["folder"])) / "Dogs/monday small.jpg").is_file()
-    for listing in (("duplicates", "--trash"), ("verdicts",)):
+    for listing in (("duplicates", "trash"), ("verdict",)):
         told = run(*listing).stdout
         assert f"{line['id']}  20" in told and "  keep  Cats/monday.png\n        Dogs/monday small.jpg\n" in told
     assert "smaller" in told
-    (undone,) = rows(run("duplicates", "--restore", str(line["id"]), "--json"))
+    (undone,) = rows(run("undo", str(line["id"]), "--json"))
     assert undone["undoes"] == line["id"]
     assert files(tiny_settings) == before
     assert rows(run("duplicates", "--tier", "same", "--json")) == [same]
-    assert run("duplicates", "--trash").stdout == ""
+    assert run("duplicates", "trash").stdout == ""
 
 
 def test_another_can_be_kept(run: Run, tiny_settings: Settings) -> None:
     (same,) = rows(run("duplicates", "--tier", "same", "--json"))
     key = str(same["key"])
-    assert run("duplicates", "--decide", key, "merge", "--keep", "Dogs/fine.png").exit_code == 2
-    assert run("duplicates", "--decide", key, "merge", "--keep", "Dogs/monday small.jpg").exit_code == 0
+    assert run("duplicates", "decide", key, "merge", "--keep", "Dogs/fine.png").exit_code == 2
+    assert run("duplicates", "decide", key, "merge", "--keep", "Dogs/monday small.jpg").exit_code == 0
     assert not (tiny_settings.library / "Cats/monday.png").exists()
 
 
 def test_a_tier_is_merged_only_with_a_yes(run: Run, tiny_settings: Settings) -> None:
     before = files(tiny_settings)
-    asked = run("duplicates", "--apply", "same")
+    asked = run("duplicates", "apply", "same")
     assert asked.exit_code == 2 and "1 file" in asked.stderr and files(tiny_settings) == before
-    done = run("duplicates", "--apply", "same", "--yes", "--json")
+    done = run("duplicates", "apply", "same", "--yes", "--json")
     assert [row["verdict"] for row in rows(done)] == ["merged"]
-    assert run("duplicates", "--apply", "variant", "--yes").exit_code == 2
+    assert run("duplicates", "apply", "variant", "--yes").exit_code == 2
     assert (tiny_settings.library / "Dogs/fine.png").exists()
     assert rows(run("duplicates", "--tier", "same", "--json")) == []
 
 
 def test_a_batch_that_fails_in_part_says_so(run: Run, tiny_settings: Settings) -> None:
     (tiny_settings.library / "Dogs/monday small.jpg").write_bytes(b"changed")
-    done = run("duplicates", "--apply", "same", "--yes")
+    done = run("duplicates", "apply", "same", "--yes")
     assert done.exit_code == 1 and "has changed" in done.stderr
 
 
@@ -118,37 +118,32 @@ def test_verdicts_are_written_listed_and_carried_elsewhere(run: Run, tmp_path: P
     (line,) = rows(run("verdict", "distinct", "Cats/monday.png", "Dogs/monday small.jpg", "--json"))
     assert line["verdict"] == "not duplicates"
     assert rows(run("duplicates", "--tier", "same", "--json")) == []
-    assert "Cats/monday.png" in run("verdicts").stdout
-    assert rows(run("verdicts", "--json")) == [line]
-    assert run("verdicts", "--export", str(tmp_path / "ledger.jsonl")).exit_code == 0
-    assert run("verdicts", "--export", "-").stdout == (tmp_path / "ledger.jsonl").read_text("utf-8")
+    assert "Cats/monday.png" in run("verdict").stdout
+    assert rows(run("verdict", "--json")) == [line]
+    assert run("verdict", "export", str(tmp_path / "ledger.jsonl")).exit_code == 0
+    assert run("verdict", "export", "-").stdout == (tmp_path / "ledger.jsonl").read_text("utf-8")
     other = tmp_path / "other"
     for new in ("1", "0"):
-        done = run("verdicts", "--import", str(tmp_path / "ledger.jsonl"), data=other)
+        done = run("verdict", "import", str(tmp_path / "ledger.jsonl"), data=other)
         assert done.exit_code == 0 and done.stderr.startswith(f"{new} ")
-    assert rows(run("verdicts", "--json", data=other)) == [line]
-    (undone,) = rows(run("duplicates", "--undo", str(line["id"]), "--json"))
+    assert rows(run("verdict", "--json", data=other)) == [line]
+    (undone,) = rows(run("undo", str(line["id"]), "--json"))
     assert undone["undoes"] == line["id"]
     assert len(rows(run("duplicates", "--tier", "same", "--json"))) == 1
-    told = run("verdicts").stdout
+    told = run("verdict").stdout
     assert "not duplicates (undone)" in told and f"undone {line['id']}" in told
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ("duplicates", "--decide", "zzzz", "merge"),
-        ("duplicates", "--undo", "zzzz"),
-        ("duplicates", "--restore", "zzzz"),
-        ("duplicates", "--decide", "zzzz", "burn"),
-        ("duplicates", "--decide", "z", "merge", "--trash"),
-        ("duplicates", "--keep", "1"),
-        ("duplicates", "--yes"),
+        ("duplicates", "decide", "zzzz", "merge"),
+        ("duplicates", "decide", "zzzz", "distinct", "--keep", "1"),
+        ("undo", "zzzz"),
         ("verdict", "distinct", "Cats/monday.png"),
         ("verdict", "distinct", "Cats/monday.png", "nowhere.png"),
-        ("verdicts", "--import", "no such file"),
-        ("verdicts", "--import", "a", "--export", "b"),
-        ("verdicts", "--export", "no/such/folder/file"),
+        ("verdict", "import", "no such file"),
+        ("verdict", "export", "no/such/folder/file"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_changes(
@@ -158,15 +153,15 @@ def test_what_cannot_be_done_is_said_and_nothing_changes(
     done = run(*words)
     assert done.exit_code in (1, 2) and done.stderr.startswith("memetica: "), done.output
     assert files(tiny_settings) == before
-    assert rows(run("verdicts", "--json")) == []
+    assert rows(run("verdict", "--json")) == []
 
 
 def test_a_file_that_is_no_ledger_adds_nothing(run: Run, tmp_path: Path) -> None:
     (line,) = rows(run("verdict", "keep-all", "Cats/monday.png", "Dogs/fine.png", "--json"))
     (tmp_path / "bad.jsonl").write_text(json.dumps(line | {"id": "f" * 16}) + "\n{\n")
-    done = run("verdicts", "--import", str(tmp_path / "bad.jsonl"))
+    done = run("verdict", "import", str(tmp_path / "bad.jsonl"))
     assert done.exit_code == 2 and "Line 2" in done.stderr
-    assert rows(run("verdicts", "--json")) == [line]
+    assert rows(run("verdict", "--json")) == [line]
 
 
 def test_find_decodes_first_what_an_earlier_version_decoded(tmp_path: Path) -> None:
@@ -183,5 +178,6 @@ def test_find_decodes_first_what_an_earlier_version_decoded(tmp_path: Path) -> N
             catalogue.pictures.put(earlier, [])
     words = ["--data", str(settings.data), "--library", str(settings.library), "duplicates", "--json"]
     assert rows(CliRunner().invoke(main, words)) == []
-    (found,) = rows(CliRunner().invoke(main, [*words, "--find"]))
+    assert CliRunner().invoke(main, [*words, "find"]).exit_code == 0
+    (found,) = rows(CliRunner().invoke(main, words))
     assert {meme["path"] for meme in found["members"]} == {"Scenes/original.png", "Scenes/crop.png"}

@@ -304,23 +304,22 @@ def rows(result: Result) -> list[dict]:
 
 
 def test_the_command_lists_and_decides_as_the_page_does(run: Callable[..., Result], settings: Settings) -> None:
-    [one] = rows(run("health", "--json", "--kind", "misfiled"))
+    [one] = rows(run("categories", "--json", "--kind", "misfiled"))
     assert (one["memes"], one["target"]) == ([MISPLACED], "Stripes")
-    assert MISPLACED in run("health").stdout
-    moved = run("health", "--move", one["finding"][:8])
+    assert MISPLACED in run("categories").stdout
+    moved = run("categories", "move", one["finding"][:8])
     assert moved.exit_code == 0, moved.output
     assert (settings.library / "Stripes/s19.png").is_file()
-    assert rows(run("health", "--json", "--kind", "misfiled")) == []
-    [uid] = re.findall(r"--undo ([0-9a-f]{16})", moved.output)
-    assert run("duplicates", "--undo", uid).exit_code == 0
+    assert rows(run("categories", "--json", "--kind", "misfiled")) == []
+    [uid] = re.findall(r"memetica undo ([0-9a-f]{16})", moved.output)
+    assert run("undo", uid).exit_code == 0
     assert (settings.library / MISPLACED).is_file()
-    assert run("health", "--right", one["finding"]).exit_code == 0
-    assert rows(run("health", "--json", "--again", "--kind", "misfiled")) == []
+    assert run("categories", "right", one["finding"]).exit_code == 0
+    assert run("categories", "train").exit_code == 0
+    assert rows(run("categories", "audit", "--json", "--kind", "misfiled")) == []
 
 
-@pytest.mark.parametrize(
-    "words", [("health", "--to", "X"), ("health", "--move", "a", "--right", "b"), ("suggest", "nowhere.png")]
-)
+@pytest.mark.parametrize("words", [("categories", "--to", "X"), ("categories", "move"), ("suggest", "nowhere.png")])
 def test_wrong_use_of_the_command_is_reported(run: Callable[..., Result], words: tuple[str, ...]) -> None:
     assert run(*words).exit_code == 2
 
