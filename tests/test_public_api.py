@@ -21,7 +21,8 @@ EXPORTS = {
         Change DemoDuplicate DemoMeme DemoQuery DemoTruth EXAMPLE_QUERIES QueryKind draw_demo
     """,
     "indexer": """
-        LibraryStatus Progress SILENT StageReport StageStatus find_duplicates index_library library_status
+        LibraryStatus Progress SILENT StageReport StageStatus describe_memes find_duplicates index_library
+        library_status
     """,
     "indexer.curation": """
         BatchResult Decision IssueReport Proposal ProposalCache apply decide dismiss_issue find_open_issues
@@ -37,6 +38,9 @@ EXPORTS = {
     "indexer.library": """
         Found SidecarFile Unusable bytes_hash checked_category content_hash exclusive free_path library_root look_at
         recover scan_again scan_library sidecar_path trash_path write_sidecar
+    """,
+    "indexer.ocr": """
+        OcrEngine Reading load_ocr_engine
     """,
     "indexer.work": """
         Busy Progress SILENT StageReport WorkLease Worker lock reclaim_stale work_lease
