@@ -20,8 +20,8 @@ from search.workspace import Workspace
 from web.cli.command import Command, CommandGroup, Session, find_pictures
 from web.cli.output import show_file_error
 from web.cli.terminal import Terminal
-from web.curator.suggestions import SuggestedCategories, suggest_categories
 from web.schemas import Row, upload_row
+from web.suggestions import SuggestedCategories, suggest_categories
 
 SHOWN = 3  # categories and variants, for people
 LISTED = 50  # uploads, for people

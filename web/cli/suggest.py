@@ -20,8 +20,8 @@ from search.evidence import Evidence
 from web.cli.command import Command, Session, find_pictures
 from web.cli.output import show_file_error
 from web.cli.terminal import Terminal
-from web.curator.suggestions import from_suggestion
 from web.schemas import Row, suggestion_row
+from web.suggestions import from_suggestion
 
 SHOWN = 3  # categories, memes and variants, for people
 

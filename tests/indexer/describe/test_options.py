@@ -102,7 +102,7 @@ def test_a_model_runs_at_its_own_address_or_at_each_endpoint() -> None:
         ),
         (
             DescribeStats(done=1, elsewhere=4, written=1, unwritten=2, seconds=8000, tokens_in=5000, tokens_out=70),
-            "1 described; 4 left to others; 1 written beside their memes; 2 could not be written there in 2.2 h; "
+            "1 described; 4 left to other runs; 1 sidecars written; 2 sidecars could not be written in 2.2 h; "
             "5,000 + 70 tokens.",
         ),
     ],
