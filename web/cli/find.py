@@ -19,7 +19,7 @@ from web.schemas import hit_row, meme_row
     cls=Command,
     examples=(
         'memetica search "a dog in a burning room"',
-        'memetica search "burning room" -cat category:Dogs after:2022 -k 3',
+        'memetica search "burning room -cat category:Dogs after:2022" -k 3',
         'memetica search --image photo.jpg "but in space"',
     ),
 )
