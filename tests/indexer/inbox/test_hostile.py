@@ -101,7 +101,7 @@ from pathlib import Path
 from tests.support.fakes import HashingTextEncoder
 from tests.support.uploading import settings_in
 from indexer.inbox import workers
-from indexer.stages import update_index
+from search.index import writer
 from indexer.inbox.acceptance import accept
 from search.catalogue import open_catalogue
 from search.catalogue.uploads import Uploads
@@ -117,7 +117,7 @@ with open_catalogue(settings) as catalogue:
     if sys.argv[3] == "accepted":
         die()
     if sys.argv[3] == "written":
-        update_index.write_manifest = die
+        writer.write_manifest = die
     if sys.argv[3] == "switched":
         Uploads.mark_indexed = die
     workers.index_decided(workspace, load_encoder=HashingTextEncoder)
