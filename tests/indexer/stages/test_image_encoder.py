@@ -183,7 +183,7 @@ def test_an_encoder_that_is_gone_costs_its_voice_alone(settings: Settings, catal
     found = Index.open(settings.data / "index")
     blind = Searcher(Workspace(settings, catalogue), index=found, text_encoder=HashingTextEncoder(), load_images=gone)
     assert "Plain/0.png" in {hit.meme.path for hit in blind.search("plain").hits}
-    assert any(one == "Words do not find pictures: There is no colours-1. Make it." for one in blind.status().missing)
+    assert any(one == "Words do not find images: There is no colours-1. Make it." for one in blind.status().missing)
 
 
 def test_weights_that_cannot_be_had_cost_the_stage_not_the_run(settings: Settings, catalogue: Catalogue) -> None:
