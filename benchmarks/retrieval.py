@@ -27,6 +27,7 @@ from search.settings import WEIGHTS
 from search.signals import LEXICAL_ALL, LEXICAL_OCR, semantic
 from search.workspace import Workspace
 
+MEASURES = ("ndcg@10", "recall@1", "recall@10", "mrr")
 RANKINGS = {
     "fused": dict(WEIGHTS),
     "BM25, all text": {LEXICAL_ALL: 1.0},
@@ -65,7 +66,8 @@ def add_rows(table: Table, found: Sequence[Metric]) -> None:
     for metric in found:
         by_kind.setdefault(metric.kind, []).append(metric)
     for kind, own in by_kind.items():
-        table.row(own[0].field, kind, *(metric.value for metric in own), own[0].queries)
+        values = {metric.metric: metric.value for metric in own}
+        table.row(own[0].field, kind, *(values[name] for name in MEASURES), own[0].queries)
 
 
 def measure(given: Namespace, report: Report) -> None:
