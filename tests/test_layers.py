@@ -46,7 +46,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "catalogue": (),
         "encoders": (),
         "images": (),
-        "texts": ("catalogue",),
+        "texts": ("catalogue", "encoders"),
         "index": ("catalogue", "encoders", "images"),
         "query": ("index",),
         "ranking": ("catalogue", "encoders", "images", "index", "query"),
