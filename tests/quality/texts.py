@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.ocr.word_spacing import Letter, spaced
+from indexer.ocr.word_spacing import Letter, insert_spaces
 from search.meme import Text, TextKind
 from search.texts.agreement import rate_texts
 
@@ -35,7 +35,7 @@ WITHIN = (0.00001, 0.0003, 0.003)  # … and within a word
 def spaced_lines() -> list[tuple[str, str]]:
     """Return lines as they are and as they are spaced again, for gaps from wide to none."""
     return [
-        (line, spaced(_letters(line, gap=gap, within=within)))
+        (line, insert_spaces(_letters(line, gap=gap, within=within)))
         for line in LINES
         for gap in GAPS
         for within in WITHIN
