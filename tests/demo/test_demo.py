@@ -147,7 +147,7 @@ def test_duplicates_are_changed_as_the_truth_says(drawn: Drawn) -> None:
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.jpg").write_bytes(b"mine")
-    with pytest.raises(WrongUse, match="holds something"):
+    with pytest.raises(WrongUse, match="is not empty"):
         draw_demo(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.jpg"]
 

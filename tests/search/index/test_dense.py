@@ -191,7 +191,7 @@ def test_nothing_asked_for_is_nothing_found(index, query, k) -> None:
 
 def test_other_dimensions_are_refused_by_name(tmp_path: Path, index, rows, owners) -> None:
     build_dense(tmp_path / "ocr", rows, owners=owners)
-    with pytest.raises(IndexUnusable, match="have 24 numbers; the encoder makes 25"):
+    with pytest.raises(IndexUnusable, match="have 24 dimensions; the encoder has 25"):
         DenseIndex.open(tmp_path / "ocr", dimensions=25)
     for shape in ((25,), (1, 24), ()):
         with pytest.raises(IndexUnusable, match="does not fit an index of 24"):

@@ -239,14 +239,14 @@ def test_an_accepted_upload_improves_the_suggestions_for_the_next(app: Flask, cu
     assert curator.get(f"/api/inbox/{id}").json["suggestions"][0]["category"] == "Stripes"
     page = curator.get(f"/curator/inbox/{id}").text
     assert re.search(r'value="Stripes" data-key="1"', page)
-    before = len(categories.suggester().known)
+    before = len(categories.suggester().examples)
     accepted = curator.post(
         f"/api/inbox/{id}/accept", json={"category": "Barber poles", "anyway": "a category of its own", "make": True}
     )
     assert accepted.status_code == 200, accepted.json
     assert app.extensions["inbox"].rest(REST)
     assert categories.rest(REST)
-    assert len(categories.suggester().known) == before + 1
+    assert len(categories.suggester().examples) == before + 1
     assert "Barber poles" in categories.suggester().model.categories, "learnt without a restart"
 
 

@@ -161,7 +161,7 @@ def test_what_is_not_picked_stays_and_another_can_be_kept(
 ) -> None:
     address, page = group_page(curator, "same")
     answer = send(curator, address, page, "merge", other=[])
-    assert answer.status_code == 400 and "one meme alone" in answer.text
+    assert answer.status_code == 400 and "at least two memes" in answer.text
     small = catalogue.memes.at("Dogs/monday small.jpg")
     other_way = curator.get(f"{address}?keep={small.id}").text
     assert "your choice" in other_way
