@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.categories.features import Examples, combine_features
+from search.categories.library_audit import find_confused, find_misfiled
+from search.categories.model import ClassScores
 from search.categories.suggester import Suggester
-from search.categories.training import fit
+from search.categories.training import OutOfFold, fit, fit_mix_weights, has_known_template
 from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
+from tests.quality.limits import rows_at
 
 NAMES = ("Animals - Cats", "Animals - Dogs", "Work", "Work - Meetings")
 WORDS = 24
@@ -65,3 +69,59 @@ def calibration_error(sureness: NDArray[np.float64], right: NDArray[np.bool_], *
 def pinned_categories() -> list[Any]:
     """Return what is pinned: the probability of the best guess for every fifth meme."""
     return [round(probability, 4) for probability, _, _ in suggestions()[::5]]
+
+
+def misfiled() -> dict[str, list[int]]:
+    """Return how many issues are found, by the other category's probability, and by the share of confused memes."""
+    count, names = 60, ("A", "B")
+    truth = np.repeat([0, 1], count // 2)
+    rows = np.random.default_rng(9).standard_normal((count, 8)).astype(np.float32)
+    looks, bits = np.ones((count, LOOK_DIMENSIONS), np.float32), np.ones((count, PDQ_BITS), np.float32)
+    examples = Examples(
+        np.arange(1, count + 1),
+        tuple(f"{at:064x}" for at in range(count)),
+        tuple(names[one] for one in truth),
+        combine_features(rows, looks, bits),
+    )
+
+    def held_out(wrong: int, sure: float) -> OutOfFold:
+        probabilities = np.full((count, 2), 0.45)
+        probabilities[np.arange(count), truth] = 0.55
+        probabilities[:wrong] = 1 - sure, sure
+        return OutOfFold(names, probabilities, np.ones(count, np.bool_))
+
+    sure = np.arange(0.52, 0.98, 0.04)
+    return {
+        "sure": [len(find_misfiled(examples, held_out(2, float(one)), truth)) for one in sure],
+        "confused": [len(find_confused(examples, held_out(wrong, 0.9), truth)) for wrong in range(1, 9)],
+    }
+
+
+def known_templates() -> list[bool]:
+    """Return whether a meme's template counts as known, by the cosine of its descriptor with the only other meme's."""
+    found = []
+    for cosine in np.arange(0.5, 0.98, 0.04):
+        looks = np.zeros((2, LOOK_DIMENSIONS), np.float32)
+        looks[:, :2] = rows_at(float(cosine))
+        features = combine_features(np.ones((2, 4), np.float32), looks, np.ones((2, PDQ_BITS), np.float32))
+        found.append(bool(has_known_template(features.of(slice(1, 2)), features.of(slice(0, 1)))[0]))
+    return found
+
+
+def mixes() -> list[list[float]]:
+    """Return the weights of the mix for so many predictions that are all right, which only the penalty bounds."""
+    found = []
+    for count in (4, 16, 64):
+        truth = np.arange(count) % 2
+        right = np.eye(2)[truth]
+        scores = ClassScores(2 * right, right, right)
+        mix = fit_mix_weights(scores, np.array([count // 2, count - count // 2]), truth)
+        found.append([round(weight, 2) for weight in (mix.words, mix.all_features, mix.nearest, mix.sizes)])
+    return found
+
+
+CATEGORY_LIMITS: dict[str, Callable[[], Any]] = {
+    "misfiled": misfiled,
+    "known templates": known_templates,
+    "mixes": mixes,
+}

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 FIXTURE = Path(__file__).parent / "fixture"
+PINS = FIXTURE / "pins.json"
 DIMENSIONS = 48
 
 
@@ -42,6 +43,11 @@ def queries() -> list[FrozenQuery]:
     """Return the queries in their order."""
     rows = json.loads((FIXTURE / "queries.json").read_text("utf-8"))
     return [FrozenQuery(row["kind"], row["text"], tuple(row["relevant"])) for row in rows]
+
+
+def read_pins(name: str) -> Any:
+    """Return the pinned results of a kind, as `python -m tests.quality.pins` wrote them."""
+    return json.loads(PINS.read_text("utf-8"))[name]
 
 
 def text_key(text: str) -> int:
@@ -80,7 +86,7 @@ def write_library(library: Path) -> Path:
     for meme in memes():
         file = library / meme["path"]
         file.parent.mkdir(parents=True, exist_ok=True)
-        _picture(meme["template"], meme["path"]).save(file)
+        template_picture(meme["template"], meme["path"]).save(file)
         texts = {
             ".txt": meme["ocr"],
             ".first-seen.txt": meme["first_seen"],
@@ -93,7 +99,8 @@ def write_library(library: Path) -> Path:
     return library
 
 
-def _picture(template: str, path: str) -> Image.Image:
+def template_picture(template: str, path: str) -> Image.Image:
+    """Return a meme's picture: the one of its template, with one patch of its own."""
     shared = np.random.default_rng(zlib.crc32(template.encode())).integers(0, 255, (6, 8, 3), np.uint8)
     own = np.random.default_rng(zlib.crc32(path.encode()))
     shared[own.integers(6), own.integers(8)] = own.integers(0, 255, 3)

@@ -53,6 +53,22 @@ def _marks_off_the_corner(picture: Image.Image) -> Iterator[Step]:
         yield picture, marked, {}
 
 
+def _marks_on_a_dark_corner(picture: Image.Image) -> Iterator[Step]:
+    dark = picture.copy()
+    ImageDraw.Draw(dark).rectangle((0, 0, 240, 140), "#303030")
+    for off in range(10, 38, 3):
+        marked = dark.copy()
+        ImageDraw.Draw(marked).text((off, off), "@laughs", "white", ImageFont.load_default(13))
+        yield dark, marked, {}
+
+
+def _zoomed(picture: Image.Image) -> Iterator[Step]:
+    down = picture.height / picture.width
+    for cut in (1, 2, 3, 3.2, 3.3, 3.4, 3.5, 3.6, 3.7, 3.8, 4, 6, 9, 10):
+        box = (cut, cut * down, picture.width - cut, picture.height - cut * down)
+        yield picture, picture.resize(picture.size, Image.Resampling.BICUBIC, box=box), {}
+
+
 def _blurs(picture: Image.Image) -> Iterator[Step]:
     for sigma in (0.6, 0.9, 1.1, 1.3, 1.5, 1.7, 1.9, 2.2, 3.0):
         yield picture, picture.filter(ImageFilter.GaussianBlur(float(sigma))), {}
@@ -146,6 +162,8 @@ LADDERS: dict[str, Callable[[Image.Image], Iterator[Step]]] = {
     "faint words, same text": _faint_words_with_the_same_text,
     "watermarks": _watermarks,
     "marks off the corner": _marks_off_the_corner,
+    "marks on a dark corner": _marks_on_a_dark_corner,
+    "zoomed": _zoomed,
     "blurred": _blurs,
     "mixed scenes": _mixed_scenes,
     "tinted": _tints,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.quality.categories import calibration_error, suggestions
-from tests.quality.pins import read_pins
+from tests.quality.categories import CATEGORY_LIMITS, calibration_error, suggestions
+from tests.quality.frozen import read_pins
 
 
 @pytest.fixture(scope="module")
@@ -15,11 +15,18 @@ def found() -> list[tuple[float, bool, bool]]:
     return suggestions()
 
 
+@pytest.mark.parametrize("name", CATEGORY_LIMITS)
+def test_issues_known_templates_and_mixes_change_at_the_pinned_step(name: str) -> None:
+    assert CATEGORY_LIMITS[name]() == read_pins("category limits")[name]
+
+
 def test_accuracy_precision_and_calibration_stay_at_their_floors(found: list[tuple[float, bool, bool]]) -> None:
     probability = np.array([one for one, _, _ in found])
     right = np.array([one for _, one, _ in found])
     sure = np.array([one for _, _, one in found])
-    # Measured: .64, .86, .44 and .075; a seed of the solver moves none by more than .005.
+    # Measured: .64, .86, .44 and .075. The folds' seed is fixed, so that every run gives these. Seven other seeds and
+    # three other orders of the memes give .63 to .65, .85 to .92, .29 to .51 and .05 to .09, and change a probability
+    # by up to .07: the floors belong to this seed, and are no claim about the quality of suggestions.
     assert right.mean() >= 0.625
     assert right[sure].mean() >= 0.85
     assert sure.mean() >= 0.42

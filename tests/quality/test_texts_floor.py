@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from search.workspace import Workspace
-from tests.quality.frozen import FrozenEncoder
-from tests.quality.pins import read_pins
+from tests.quality.frozen import FrozenEncoder, read_pins
+from tests.quality.limits import passages
 from tests.quality.texts import rated_texts, spaced_lines
 
 
@@ -24,6 +24,10 @@ def test_spacing_of_doubtful_lines_is_as_pinned() -> None:
 
 def test_support_and_weight_of_texts_are_as_pinned() -> None:
     assert np.array(rated_texts()) == pytest.approx(np.array(read_pins("texts")["agreement"]), abs=0.005)
+
+
+def test_long_sentences_are_split_at_the_pinned_lengths() -> None:
+    assert passages() == read_pins("texts")["passages"]
 
 
 def test_texts_are_split_into_the_passages_that_were_embedded(frozen_workspace: Workspace) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from indexer.ocr.word_spacing import Letter, insert_spaces
 from search.meme import Text, TextKind
 from search.texts.agreement import rate_texts
+from tests.quality.limits import passages
 
 LINES = (
     "THERE'S A CHANCE",
@@ -82,4 +83,4 @@ def rated_texts() -> list[list[float]]:
 
 def pinned_texts() -> dict[str, Any]:
     """Return what is pinned of texts."""
-    return {"spacing": [found for _, found in spaced_lines()], "agreement": rated_texts()}
+    return {"spacing": [found for _, found in spaced_lines()], "agreement": rated_texts(), "passages": passages()}

@@ -1,0 +1,247 @@
+"""Made-up inputs on both sides of a limit: a step further each, so that a moved constant moves a step.
+
+Each function returns what the code makes of such ladders. The inputs are drawn here and know no constant of the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from search.duplicates.candidates import Candidates, Signature, significant_words
+from search.duplicates.groups import Member
+from search.duplicates.keep_rule import choose_kept
+from search.duplicates.keypoint_index import KeypointIndex
+from search.duplicates.keypoints import Keypoints
+from search.duplicates.trim import content_box
+from search.images.fingerprints import pdq
+from search.index.variants import group_variants
+from search.meme import MediaType, Meme
+from search.query.parser import parse
+from search.query.spelling import correct_spelling
+from search.ranking.image_retrievers import ImageTextRetriever, descriptor_retriever
+from search.ranking.relevance import FEATURES, RelevanceModel
+from search.searcher import Searcher
+from search.texts.chunking import split_to_fit
+from tests.quality.frozen import memes, template_picture
+
+BITS = 256
+
+
+def _print_with(ones: int, *, seed: int = 1) -> NDArray[np.uint8]:
+    """Return a fingerprint's bits ([256], 0 or 1), so many of which are set."""
+    return np.random.default_rng(seed).permutation(np.arange(BITS) < ones).astype(np.uint8)
+
+
+def _flipped(bits: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """Return bits of which so many (an even number) are flipped, as many set as unset."""
+    set_, unset = np.flatnonzero(bits), np.flatnonzero(bits == 0)
+    changed = bits.copy()
+    changed[set_[: count // 2]] = 0
+    changed[unset[: count - count // 2]] = 1
+    return changed
+
+
+def rows_at(cosine: float) -> NDArray[np.float32]:
+    """Return two rows of length 1 whose cosine is given, [2, 2]."""
+    return np.array([[1, 0], [cosine, np.sqrt(1 - cosine**2)]], np.float32)
+
+
+def variants() -> dict[str, list[bool]]:
+    """Return whether two memes are variants, by the cosine of their looks, by differing bits, and by bits set."""
+
+    def grouped(looks: NDArray[np.float32], one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+        return bool(group_variants(np.arange(2), looks, np.packbits(np.stack([one, other]), axis=1)).max() == 0)
+
+    even, same = _print_with(BITS // 2), rows_at(1.0)
+    return {
+        "cosine": [grouped(rows_at(cosine), even, even) for cosine in np.arange(0.8, 0.99, 0.01)],
+        "bits": [grouped(same, even, _flipped(even, count)) for count in range(40, 110, 2)],
+        "set": [grouped(same, _print_with(ones), _print_with(ones)) for ones in range(80, BITS // 2, 2)],
+    }
+
+
+def _no_keypoints() -> Keypoints:
+    return Keypoints(
+        np.zeros((0, 2), np.float32), np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros((0, 32), np.uint8)
+    )
+
+
+def _signature(bits: Iterable[NDArray[np.uint8]], text: str = "") -> Signature:
+    rows = np.packbits(np.array(list(bits), np.uint8).reshape(-1, BITS), axis=1)
+    return Signature(rows, rows[:0], (_no_keypoints(),), (), significant_words(text))
+
+
+WORDS = ["walrus", "gargoyle", "umbrella", "zeppelin", "accordion", "marmalade", "telescope"]
+
+
+def candidates() -> dict[str, list[int]]:
+    """Return how many candidates are found, by differing bits, by near contents, by shared words, by their rareness."""
+    bits, far = _print_with(BITS // 2), _print_with(BITS // 2, seed=2)
+
+    def found(library: list[Signature], query: Signature) -> int:
+        return len(Candidates([str(at) for at in range(len(library))], library).find(query))
+
+    query, worded = _signature([bits]), _signature([far], " ".join(WORDS))
+    return {
+        "bits": [found([_signature([_flipped(bits, count)])], query) for count in range(32, 60, 4)],
+        "crowd": [found([_signature([_flipped(bits, apart)])] * 24, query) for apart in (0, 4, 6, 8, 10, 12)],
+        "words": [found([_signature([bits], " ".join(WORDS[:count]))], worded) for count in range(len(WORDS))],
+        "owners": [found([_signature([bits], " ".join(WORDS))] * count, worded) for count in range(16, 26)],
+    }
+
+
+def votes() -> dict[str, list[int]]:
+    """Return the votes for a picture, by the bits in which its keypoints differ, by their number, and by how far apart.
+
+    The picture has 80 keypoints of random descriptors; the query has the same ones, changed.
+    """
+    generator = np.random.default_rng(4)
+    bits = generator.integers(0, 2, (80, BITS), np.uint8)
+    points = generator.uniform(0, 400, (80, 2)).astype(np.float32)
+    octaves, angles = np.repeat(np.arange(8), 10).astype(np.uint8), generator.integers(0, 256, 80).astype(np.uint8)
+    index = KeypointIndex.of([Keypoints(points, octaves, angles, np.packbits(bits, axis=1))], owners=np.arange(1))
+
+    def counted(changed: int = 0, *, kept: int = 80, spread: float = 0.0, turned: int = 0) -> int:
+        noise = np.stack([generator.permutation(np.arange(BITS) < changed) for _ in range(80)]).astype(np.uint8)
+        moved = points * (1 + spread) + 10
+        query = Keypoints(
+            moved.astype(np.float32)[:kept],
+            octaves[:kept],
+            (angles[:kept].astype(int) + turned).astype(np.uint8),
+            np.packbits(bits ^ noise, axis=1)[:kept],
+        )
+        return int(index.votes(query)[1].sum())
+
+    return {
+        "bits": [counted(changed) for changed in range(0, 80, 6)],
+        "kept": [counted(kept=kept) for kept in range(1, 10)],
+        "spread": [counted(spread=spread) for spread in np.arange(0, 1.6, 0.2)],
+        "turned": [counted(turned=turned) for turned in range(0, 40, 3)],
+    }
+
+
+def boxes() -> dict[str, list[list[int]]]:
+    """Return the content's box, by the noise of the frame, by the content's size, and by gaps within the content."""
+    noise = np.random.default_rng(6)
+
+    def framed(side: int, *, deviation: float = 0.0, gap: int = 0) -> list[int]:
+        page = noise.normal(128, deviation, (300, 300))
+        start = (300 - side) // 2
+        page[start : start + side, start : start + side] = noise.uniform(0, 255, (side, side))
+        page[148 : 148 + gap] = 128
+        return list(content_box(Image.fromarray(page.clip(0, 255).astype(np.uint8))))
+
+    return {
+        "noise": [framed(200, deviation=deviation) for deviation in np.arange(2, 11, 0.75)],
+        "size": [
+            framed(side) for side in (80, 90, 95, 100, 103, 106, 110, 115, 120, 130, 150, 280, 290, 294, 296, 298)
+        ],
+        "gap": [framed(200, gap=gap) for gap in range(8)],
+    }
+
+
+def kept() -> dict[str, list[int]]:
+    """Return which of two duplicates is kept, by their widths, and by their bytes."""
+
+    def better(width: int, size: int) -> int:
+        when = datetime(2020, 1, 1, tzinfo=UTC)
+        members = [
+            Member(Meme(1, "C/1.png", "C", f"{1:064}", MediaType.IMAGE, when, 100_000, 1000, 1000)),
+            Member(Meme(2, "C/2.png", "C", f"{2:064}", MediaType.IMAGE, when, size, width, 1000)),
+        ]
+        return choose_kept(members)[0].id
+
+    return {
+        # The wider picture is compressed more, so that a tie of widths decides for the other one.
+        "pixels": [better(width, 90_000) for width in range(1005, 1075, 5)],
+        "bytes": [better(1000, size) for size in range(101_000, 112_000, 1000)],
+    }
+
+
+def relevant() -> list[int]:
+    """Return how many hits count as relevant when so many doubted ones lie between two that do."""
+    by_score = RelevanceModel((1.0, *[0.0] * (len(FEATURES) - 1)), -0.5)
+    found = []
+    for gap in range(6):
+        features = np.zeros((3 + gap, len(FEATURES)))
+        features[:, 0] = [0.9, *[0.1] * gap, 0.9, 0.1]
+        found.append(by_score.cutoff(features).relevant)
+    return found
+
+
+# Of four to eleven letters, of memes.
+WORDS_OF_MEMES = (
+    "book",
+    "night",
+    "recipe",
+    "nobody",
+    "results",
+    "message",
+    "galaxies",
+    "wednesday",
+    "direction",
+    "batteries",
+)
+
+
+def corrections(searcher: Searcher, words: Iterable[str]) -> dict[str, list[str]]:
+    """Return what words with one and with two wrong letters are read as; the words are of memes."""
+    found = {}
+    for word in words:
+        middle = len(word) // 2
+        for typed in (f"{word[:middle]}q{word[middle + 1 :]}", f"{word[:1]}q{word[2:middle]}q{word[middle + 1 :]}"):
+            corrected = correct_spelling(parse(typed), searcher.index.lexical).corrections
+            found[typed] = [reading for readings in corrected.values() for reading in readings]
+    return found
+
+
+def image_scores(searcher: Searcher) -> dict[str, list[Any]]:
+    """Return how many memes a picture is related to, by changed bits, and how well pictures fit some directions."""
+    index = searcher.index
+    no_layouts = index.looks.rows_of(-1)
+    related = []
+    for meme in memes()[::30]:
+        bits = np.unpackbits(pdq(template_picture(meme["template"], meme["path"]))[0])
+        for count in range(30, 90, 4):
+            changed = np.packbits(_flipped(bits, count))[None]
+            related.append(len(descriptor_retriever(index, no_layouts, changed).related))
+    first, second = (index.looks.rows_of(int(index.columns.ids[at]))[0] for at in (0, 40))
+    fits = []
+    for share in np.linspace(0, 1, 6):
+        direction = ((1 - share) * first + share * second).astype(np.float32)
+        retriever = ImageTextRetriever(index.looks, direction / np.linalg.norm(direction))
+        fits += [round(float(score), 4) for score in retriever.score(index.columns.ids[::10])]
+    return {"related": related, "fits": fits}
+
+
+def passages() -> list[list[int]]:
+    """Return the words of each passage of one long sentence, by its length, for words of one and of three tokens."""
+    found = []
+    for word in ("a", "umbrellas"):
+        for count in range(70, 330, 20):
+            found.append([len(piece.split()) for piece in split_to_fit(" ".join([word] * count))])
+    return found
+
+
+DUPLICATE_LIMITS: dict[str, Callable[[], Any]] = {
+    "candidates": candidates,
+    "votes": votes,
+    "boxes": boxes,
+    "kept": kept,
+}
+
+
+def search_limits(searcher: Searcher) -> dict[str, Any]:
+    """Return what is pinned of variants, of the relevance cut-off, of spelling and of scores by image."""
+    return {
+        "variants": variants(),
+        "relevant": relevant(),
+        "corrections": corrections(searcher, WORDS_OF_MEMES),
+        "image scores": image_scores(searcher),
+    }

@@ -1,0 +1,226 @@
+"""One-line mutants of tuned constants: does a test turn red when a constant moves by a quarter to a half?
+
+`python -m tests.quality.mutants` applies each mutant to a copy of the tracked files, runs the tests near it (the
+quality floor first), and prints a table. `--only NAME` (repeatable) takes the mutants whose name contains NAME, and
+`--list` only prints them. The status is 1 when a mutant lives whose `may_live` gives no reason.
+
+The constants were chosen before the first run: some of each module that was tuned, moved by a quarter to a half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+QUALITY = "tests/quality"
+SEARCH = (f"{QUALITY}/test_search_floor.py",)
+DUPLICATES = (f"{QUALITY}/test_duplicates_floor.py",)
+CATEGORIES = (f"{QUALITY}/test_categories_floor.py",)
+TEXTS = (f"{QUALITY}/test_texts_floor.py",)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed line: `old` occurs once in `file`; `tests` are the files that are near it, the nearest first."""
+
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    may_live: str = ""  # the reason why no test can tell it
+
+    @property
+    def name(self) -> str:
+        """The module and what changes, as in `relevance PATIENCE = 3 -> PATIENCE = 2`."""
+        old, new = (line.strip(" ,\n") for line in (self.old, self.new))
+        return f"{Path(self.file).stem} {old} -> {new}"
+
+
+def _mutants() -> Iterable[Mutant]:
+    ranking, near_ranking = "search/ranking", "tests/search/ranking"
+    duplicates, near_duplicates = "search/duplicates", "tests/search/duplicates"
+    categories, near_categories = "search/categories", "tests/search/categories"
+
+    near = (*SEARCH, f"{near_ranking}/test_fusion.py")
+    yield Mutant("search/settings.py", "LEXICAL_ALL: 0.24,", "LEXICAL_ALL: 0.16,", near)
+    yield Mutant("search/settings.py", "semantic(Field.OCR): 0.28,", "semantic(Field.OCR): 0.2,", near)
+    yield Mutant("search/settings.py", "DESCRIPTOR: 0.6,", "DESCRIPTOR: 0.4,", near)
+
+    yield Mutant("search/pipeline.py", "DESCRIPTOR: 0.4,", "DESCRIPTOR: 0.3,", near)
+
+    near = (*SEARCH, f"{near_ranking}/test_retrievers.py")
+    yield Mutant(f"{ranking}/retrievers.py", "DEPTH = 60 ", "DEPTH = 40 ", near)
+    yield Mutant(f"{ranking}/retrievers.py", "{Field.ANALYSIS: 3}", "{Field.ANALYSIS: 2}", near)
+    yield Mutant(f"{ranking}/image_retrievers.py", "PDQ_RELATED = 62 ", "PDQ_RELATED = 46 ", near)
+    yield Mutant(f"{ranking}/image_retrievers.py", "LAYOUT_CHANCE = 0.35 ", "LAYOUT_CHANCE = 0.25 ", near)
+    yield Mutant(f"{ranking}/image_retrievers.py", "FULL_SCORE = 5.0 ", "FULL_SCORE = 4.0 ", near)
+
+    near = (*SEARCH, f"{near_ranking}/test_relevance.py")
+    yield Mutant(f"{ranking}/relevance.py", "(6.696, 7.057,", "(6.696, 5.3,", near)
+    yield Mutant(f"{ranking}/relevance.py", "-13.003,", "-9.7,", near)
+    yield Mutant(f"{ranking}/relevance.py", "PATIENCE = 3 ", "PATIENCE = 2 ", near)
+
+    near = (*SEARCH, f"{near_ranking}/test_highlight.py")
+    yield Mutant(f"{ranking}/explain.py", "MIN_SHARE = 0.08 ", "MIN_SHARE = 0.12 ", near)
+    yield Mutant(f"{ranking}/explain.py", "MAX_DOCUMENT_SHARE = 0.2 ", "MAX_DOCUMENT_SHARE = 0.3 ", near)
+    yield Mutant(f"{ranking}/highlight.py", "MAX_LETTERS = 180 ", "MAX_LETTERS = 140 ", near)
+    yield Mutant(f"{ranking}/highlight.py", "LEAD = 40 ", "LEAD = 28 ", near)
+
+    near = (*DUPLICATES, f"{near_duplicates}/test_comparison.py")
+    yield Mutant(f"{duplicates}/comparison.py", "HOT_TILE = 20.0 ", "HOT_TILE = 15.0 ", near)
+    yield Mutant(f"{duplicates}/comparison.py", "MARK_EDGE = 0.06 ", "MARK_EDGE = 0.08 ", near)
+    yield Mutant(f"{duplicates}/comparison.py", "TEXT_STRONG = 0.012 ", "TEXT_STRONG = 0.018 ", near)
+    yield Mutant(f"{duplicates}/alignment.py", "_RATIO = 0.85 ", "_RATIO = 0.7 ", near)
+    yield Mutant(f"{duplicates}/alignment.py", "_REACH = 3.0 ", "_REACH = 2.0 ", near)
+    yield Mutant(f"{duplicates}/alignment.py", "_MATCHES = 8 ", "_MATCHES = 11 ", near)
+    yield Mutant(f"{duplicates}/overlay.py", "DIFFERS = 14 ", "DIFFERS = 18 ", near)
+    yield Mutant(f"{duplicates}/overlay.py", "_STRONG = 40 ", "_STRONG = 30 ", near)
+    yield Mutant(f"{duplicates}/photometric.py", "_GAIN = 2.5 ", "_GAIN = 1.8 ", near)
+    near = (*DUPLICATES, f"{near_duplicates}/test_trim.py")
+    yield Mutant(f"{duplicates}/trim.py", "_PLAIN = 7.0 ", "_PLAIN = 5.0 ", near)
+    yield Mutant(f"{duplicates}/trim.py", "_LEAST = 0.12 ", "_LEAST = 0.16 ", near)
+    near = (*DUPLICATES, f"{near_duplicates}/test_candidates.py")
+    yield Mutant(f"{duplicates}/candidates.py", "NEAR_BITS = 48 ", "NEAR_BITS = 36 ", near)
+    yield Mutant(f"{duplicates}/candidates.py", "SHARED_WORDS = 3 ", "SHARED_WORDS = 2 ", near)
+    near = (*DUPLICATES, f"{near_duplicates}/test_keypoint_index.py")
+    yield Mutant(f"{duplicates}/keypoint_index.py", "SAMPLES = 12 ", "SAMPLES = 8 ", near)
+    yield Mutant(f"{duplicates}/keypoint_index.py", "LEAST_VOTES = 4 ", "LEAST_VOTES = 6 ", near)
+    near = (*DUPLICATES, f"{near_duplicates}/test_keep_rule.py")
+    yield Mutant(f"{duplicates}/keep_rule.py", "KeepBy.PIXELS: 0.03,", "KeepBy.PIXELS: 0.04,", near)
+
+    near = (*SEARCH, "tests/search/index/test_variants.py")
+    yield Mutant("search/index/variants.py", "ALIKE = 0.9 ", "ALIKE = 0.93 ", near)
+    yield Mutant("search/index/variants.py", "NEAR = 75 ", "NEAR = 56 ", near)
+    near = (*SEARCH, "tests/search/index/test_whitening.py")
+    yield Mutant("search/index/whitening.py", "RIDGE = 1.0 ", "RIDGE = 0.7 ", near)
+    near = (*SEARCH, "tests/search/query/test_spelling.py")
+    yield Mutant("search/query/spelling.py", "LONG = 8 ", "LONG = 6 ", near)
+
+    near = (*TEXTS, "tests/search/texts/test_chunking.py")
+    yield Mutant("search/texts/chunking.py", "MAX_WORDS = 150", "MAX_WORDS = 110", near)
+    near = (*TEXTS, "tests/search/texts/test_agreement.py", "tests/search/texts/test_claims.py")
+    yield Mutant("search/texts/agreement.py", "SHARPNESS = 12.0", "SHARPNESS = 9.0", near)
+    yield Mutant("search/texts/claims.py", "ALIKE = 72.0 ", "ALIKE = 80.0 ", near)
+    near = (*TEXTS, "tests/indexer/ocr/test_word_spacing.py")
+    yield Mutant("indexer/ocr/word_spacing.py", "GAP_WEIGHT = 6.0 ", "GAP_WEIGHT = 4.5 ", near)
+    near = (*TEXTS, "tests/indexer/stages/test_weigh_texts.py")
+    yield Mutant("indexer/stages/weigh_texts.py", "JUNK = 0.35 ", "JUNK = 0.25 ", near)
+
+    near = CATEGORIES  # tests/search/categories/test_categories.py takes two minutes of CPU
+    yield Mutant(f"{categories}/training.py", "FEATURES_C = 30.0 ", "FEATURES_C = 20.0 ", near)
+    yield Mutant(f"{categories}/training.py", "\nDOUBT = 0.01 ", "\nDOUBT = 0.015 ", near)
+    yield Mutant(f"{categories}/model.py", "KNOWN_TEMPLATE_COSINE = 0.8 ", "KNOWN_TEMPLATE_COSINE = 0.6 ", near)
+    near = (*CATEGORIES, f"{near_categories}/test_library_audit.py")
+    yield Mutant(f"{categories}/library_audit.py", "LEAST_SURE = 0.6 ", "LEAST_SURE = 0.75 ", near)
+    yield Mutant(f"{categories}/library_audit.py", "CONFUSED_SHARE = 0.1 ", "CONFUSED_SHARE = 0.15 ", near)
+
+
+MUTANTS = tuple(_mutants())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the tests said: the test that killed the mutant (None: it lives), and the seconds of CPU it took."""
+
+    mutant: Mutant
+    killed_by: str | None
+    seconds: float
+
+
+def copy_tracked(target: Path) -> Path:
+    """Copy the tracked files (as they are in the working tree) to a folder and return it."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        source, copy = ROOT / name, target / name
+        if source.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(source.read_bytes())
+    return target
+
+
+def run_tests(tree: Path, tests: Sequence[str]) -> tuple[str | None, float]:
+    """Return the first test that fails in a tree (None: all pass), and the seconds of CPU."""
+    before = os.times()
+    # Not `-n`: mutants are run one after the other, and -x stops at the first failure.
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    after = os.times()
+    seconds = after.children_user + after.children_system - before.children_user - before.children_system
+    if done.returncode == 0:
+        return None, seconds
+    failed = re.search(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    if done.returncode != 1 or failed is None:
+        raise SystemExit(f"pytest did not run in {tree}:\n{done.stdout}\n{done.stderr}")
+    return failed[1], seconds
+
+
+def outcome_of(mutant: Mutant, tree: Path) -> Outcome:
+    """Return what the tests say of a mutant; the tree is as before afterwards."""
+    file = tree / mutant.file
+    source = file.read_text("utf-8")
+    if source.count(mutant.old) != 1:
+        raise SystemExit(f"{mutant.old.strip()!r} occurs {source.count(mutant.old)} times in {mutant.file}, not once")
+    try:
+        _write(file, source.replace(mutant.old, mutant.new))
+        return Outcome(mutant, *run_tests(tree, mutant.tests))
+    finally:
+        _write(file, source)
+
+
+def _write(file: Path, source: str) -> None:
+    file.write_text(source, "utf-8")
+    for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):  # sizes and seconds may be equal
+        compiled.unlink()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.quality.mutants", description=__doc__)
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="part of a mutant's name")
+    parser.add_argument("--list", action="store_true", help="print the mutants and run nothing")
+    parser.add_argument("--unchecked", action="store_true", help="do not run the tests of the unchanged tree first")
+    given = parser.parse_args()
+    chosen = [one for one in MUTANTS if not given.only or any(part in one.name for part in given.only)]
+    if given.list:
+        _say(*(one.name for one in chosen))
+        return 0
+    os.nice(10)
+    unexplained = lived = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tree = copy_tracked(Path(folder))
+        if not given.unchecked:
+            failed, _ = run_tests(tree, list(dict.fromkeys(test for one in chosen for test in one.tests)))
+            if failed is not None:
+                raise SystemExit(f"{failed} fails without a mutant")
+        for mutant in chosen:
+            found = outcome_of(mutant, tree)
+            lives = found.killed_by is None
+            lived += lives
+            unexplained += lives and not mutant.may_live
+            verdict = f"lives: {mutant.may_live or 'no test notices'}" if lives else f"killed by {found.killed_by}"
+            _say(f"{mutant.name:60} {found.seconds:5.1f} s of CPU  {verdict}")
+    _say(f"{lived} of {len(chosen)} mutants live, {unexplained} of them without a reason.")
+    return 1 if unexplained else 0
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""What is pinned of search: the first hits of some queries, and what is similar to some memes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search.meme import Likeness
+from search.searcher import Searcher
+from tests.quality import frozen
+
+EVERY = 8  # query is pinned
+SIMILAR_TO = 12  # every so many memes, what is similar to one is pinned
+
+
+def answers(searcher: Searcher) -> dict[str, Any]:
+    """Return the first hits of every eighth query: paths and scores, how many are certain, and snippets.
+
+    Some queries more are a text and a meme that the hits shall be like.
+    """
+    asked = [query.text for query in frozen.queries()]
+    mixed = [f'{asked[at]} like:"{frozen.memes()[at]["path"]}"' for at in range(0, 100, 20)]
+    return {text: _row(searcher.search(text, k=10)) for text in (*asked[::EVERY], *mixed)}
+
+
+def similar(searcher: Searcher) -> dict[str, Any]:
+    """Return what is similar to every twelfth meme, by each likeness."""
+    return {
+        f"{likeness.value} {meme['path']}": _row(searcher.similar(meme["path"], by=likeness, k=6))
+        for meme in frozen.memes()[::SIMILAR_TO]
+        for likeness in Likeness
+    }
+
+
+def _row(answer: Any) -> dict[str, Any]:
+    return {
+        "certain": answer.understood.certain,
+        "hits": [[hit.path, round(hit.score, 4)] for hit in answer],
+        "variants": [hit.variants for hit in answer],
+        "snippets": [snippet.html for hit in answer[:2] for snippet in hit.snippets],
+    }
