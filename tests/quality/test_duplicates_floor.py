@@ -32,4 +32,6 @@ def test_recall_and_precision_of_duplicates_stay_at_their_floors() -> None:
     recall = right / sum(copies for copies, _ in called)
     precision = right / sum(duplicate for _, duplicate in called)
     assert recall >= 0.97  # measured: 1.0, of 18 copies
-    assert precision >= 0.93  # measured: .947, one word changed in the smallest picture passes
+    # Measured: .947, 18 of 19. The wrong one is "half the size" with one word changed (GREEN, BROKEN): at 260 × 200
+    # pixels .0006 of them differ strongly, and a picture that is much smaller is allowed .004.
+    assert precision >= 0.93
