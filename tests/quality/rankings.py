@@ -15,11 +15,14 @@ SIMILAR_TO = 12  # every so many memes, what is similar to one is pinned
 def answers(searcher: Searcher) -> dict[str, Any]:
     """Return the first hits of every eighth query: paths and scores, how many are certain, and snippets.
 
-    Some queries more are a text and a meme that the hits shall be like.
+    Some queries more are of two parts: a text, and the first hit of another text that the hits shall be like.
     """
     asked = [query.text for query in frozen.queries()]
-    mixed = [f'{asked[at]} like:"{frozen.memes()[at]["path"]}"' for at in range(0, 100, 20)]
-    return {text: _row(searcher.search(text, k=10)) for text in (*asked[::EVERY], *mixed)}
+    found = {text: _row(searcher.search(text, k=10)) for text in asked[::EVERY]}
+    for text, other in zip(asked[0:100:20], asked[7:100:20], strict=True):
+        like = searcher.search(other, k=1)[0].meme
+        found[f"{text} like {like.path}"] = _row(searcher.search(f"{text} like:{like.id}", k=10))
+    return found
 
 
 def similar(searcher: Searcher) -> dict[str, Any]:
