@@ -123,6 +123,30 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant(f"{categories}/library_audit.py", "LEAST_SURE = 0.6 ", "LEAST_SURE = 0.75 ", near)
     yield Mutant(f"{categories}/library_audit.py", "CONFUSED_SHARE = 0.1 ", "CONFUSED_SHARE = 0.15 ", near)
 
+    # Chosen when the fixture had been strengthened for those above, to see whether it holds constants that it was not
+    # strengthened for.
+    yield Mutant(f"{ranking}/fusion.py", "SMOOTHING = 0.1", "SMOOTHING = 0.07", SEARCH)
+    yield Mutant(f"{ranking}/retrievers.py", "MAX_DOCUMENT_SHARE = 0.5 ", "MAX_DOCUMENT_SHARE = 0.35 ", SEARCH)
+    yield Mutant(f"{ranking}/relevance.py", "BACKGROUND = 40 ", "BACKGROUND = 28 ", SEARCH)
+    yield Mutant(f"{ranking}/paging.py", "MIN_CERTAIN = 0.1 ", "MIN_CERTAIN = 0.14 ", SEARCH)
+    yield Mutant("search/images/fingerprints.py", "_COLOUR_SHARE = 0.35", "_COLOUR_SHARE = 0.25", SEARCH)
+    yield Mutant("search/index/whitening.py", "SHRINKAGE_ROWS = 200 ", "SHRINKAGE_ROWS = 140 ", SEARCH)
+    yield Mutant("search/query/spelling.py", "MIN_LETTERS = 4 ", "MIN_LETTERS = 5 ", SEARCH)
+    near = (*DUPLICATES, f"{near_duplicates}/test_comparison.py")
+    yield Mutant(f"{duplicates}/comparison.py", "PLAIN = 0.6 ", "PLAIN = 0.45 ", near)
+    yield Mutant(f"{duplicates}/comparison.py", "RECOLOURED = 0.06 ", "RECOLOURED = 0.08 ", near)
+    yield Mutant(f"{duplicates}/comparison.py", "OTHER_TEXT = 0.6 ", "OTHER_TEXT = 0.45 ", near)
+    yield Mutant(f"{duplicates}/overlay.py", "_WINDOW = 5 ", "_WINDOW = 7 ", near)
+    yield Mutant(f"{duplicates}/keypoint_index.py", "_CELL = 128.0 ", "_CELL = 96.0 ", near)
+    near = (*DUPLICATES, f"{near_duplicates}/test_compare_frames.py")
+    yield Mutant(f"{duplicates}/compare_frames.py", "AGREEING = 0.6 ", "AGREEING = 0.45 ", near)
+    near = (*TEXTS, "tests/search/texts/test_agreement.py", "tests/search/texts/test_claims.py")
+    yield Mutant("search/texts/agreement.py", "CONFLICT_COSTS = 0.2 ", "CONFLICT_COSTS = 0.15 ", near)
+    yield Mutant("search/texts/claims.py", "CHUNK_WORDS = 4", "CHUNK_WORDS = 3", near)
+    yield Mutant("indexer/ocr/word_spacing.py", "UNKNOWN_LETTER = -1.2 ", "UNKNOWN_LETTER = -0.9 ", near)
+    yield Mutant(f"{categories}/training.py", "\nPRECISION = 0.9", "\nPRECISION = 0.85", CATEGORIES)
+    yield Mutant(f"{categories}/training.py", "ENOUGH = 20 ", "ENOUGH = 28 ", CATEGORIES)
+
 
 MUTANTS = tuple(_mutants())
 
