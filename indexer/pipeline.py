@@ -1,4 +1,4 @@
-"""The stages of `memetica index` in order. Each does only what is missing, so a run may be interrupted at any time."""
+"""Run the stages of `memetica index` in order. Each does only missing work, so a run may be interrupted at any time."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def index_library(
 ) -> list[StageReport]:
     """Bring catalogue and index up to date with the library; return a report of each stage, in order.
 
-    `on_stage` gets each report as its stage ends. `reocr` reads memes again that already have a text from another
-    source, `badly_read` only those among them whose text is bad. Several processes may run at a time: they scan one
-    after the other and share the work of the other stages. The data folder remembers the library, so that other
-    commands need not name it.
+    `on_stage` is called with each report at the end of its stage. `reocr` reads memes again that have a text from
+    another source, `badly_read` only those whose text has a low quality. Several processes may run at a time: they scan
+    one after the other and share the work of the other stages. The library's path is saved in the data folder's
+    settings, as the default of other commands.
 
     Raises LibraryError when the library's folder is missing, DataFolderError when the data folder cannot be written. A
     missing OCR engine or encoder fails its stage, not the run.
@@ -82,7 +82,7 @@ def index_library(
 
 
 class _Stages:
-    """The work of each stage in one run: each method returns how many items were done and how many failed."""
+    """The work of each stage in one run; each method returns the number of finished and of failed items."""
 
     def __init__(
         self,
@@ -103,11 +103,11 @@ class _Stages:
         self._load_engine = load_engine
         self._load_encoder = load_encoder
         self._load_images = load_images
-        # Where the chosen image encoder cannot be loaded, the index keeps the embeddings of the one it has.
+        # If the chosen image encoder cannot be loaded, the index keeps the embeddings of its current one.
         self._image_encoder = live_image_encoder(workspace.index) if self._settings.image_encoder else ""
 
     def scan(self) -> tuple[int, int]:
-        # Of two scans at a time, the one that saw less would take the other's files for vanished.
+        # Of two concurrent scans, the earlier would mark files as vanished that only the later has seen.
         with lock(self._workspace.data, "scanning"):
             return scan_library(self._workspace.library, self._workspace.catalogue, progress=self._progress)
 

@@ -1,4 +1,4 @@
-"""How far a library has been indexed: what each stage has done, what is missing and what failed."""
+"""The status of a library: how much each stage has done, what is missing and what failed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from search.workspace import Workspace
 
 @dataclass(frozen=True)
 class StageStatus:
-    """What a stage has done, lacks and failed on, counted in `unit`; `note` is a remark for the user."""
+    """The finished, missing and failed items of a stage, counted in `unit`; `note` is a remark for the user."""
 
     stage: Stage
     done: int
@@ -58,7 +58,7 @@ def library_status(workspace: Workspace) -> LibraryStatus:
     unsplit = len(workspace.catalogue.texts.unsplit(SPLITTER))
 
     def failures_of(stage: Stage) -> int:
-        return sum(one.stage is stage for one in failures)
+        return sum(failure.stage is stage for failure in failures)
 
     stages: tuple[StageStatus, ...] = (
         StageStatus(Stage.SCAN, memes, 0, failures_of(Stage.SCAN), "memes"),
@@ -89,7 +89,7 @@ def library_status(workspace: Workspace) -> LibraryStatus:
         memes,
         len(workspace.catalogue.memes.categories()),
         described,
-        tuple(_with_leases(one, workspace.catalogue) for one in stages),
+        tuple(_with_leases(status, workspace.catalogue) for status in stages),
         failures,
     )
 
@@ -107,10 +107,10 @@ def _image_status(workspace: Workspace, *, decoded: int, failed: int) -> StageSt
 
 
 def _with_leases(status: StageStatus, catalogue: Catalogue) -> StageStatus:
-    """Return a stage's status with a note on the work that processes are doing now."""
+    """Return a stage's status with a note on the work in progress."""
     held = [lease for lease in catalogue.leases.held() if lease.stage is status.stage]
     if not held:
         return status
     processes = len({lease.owner for lease in held})
-    note = f"{len(held)} under way in {processes} process{'es' if processes > 1 else ''}"
+    note = f"{len(held)} in progress in {processes} process{'es' if processes > 1 else ''}"
     return replace(status, note="; ".join(filter(None, (note, status.note))))

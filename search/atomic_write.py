@@ -1,4 +1,4 @@
-"""Files of the data folder written whole or not at all: beside the target, then in its place by one rename."""
+"""Write files whole or not at all: into a temporary file next to the target, which one rename puts in its place."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from search.errors import DataFolderError
 
 @contextmanager
 def atomic_file(path: Path, *, durable: bool = True, private: bool = False) -> Iterator[BinaryIO]:
-    """Return a binary file to write in a `with` block; it takes the place of `path` when the block ends without error.
+    """Return a binary file to write in a `with` block; it replaces `path` when the block ends without error.
 
-    Missing folders are made. `durable` says that the file is on the disk when the block has ended, which takes
-    milliseconds: a cache does without. A `private` file can be read by its owner alone. Raises DataFolderError when the
-    disk refuses; `path` is then as it was.
+    Missing folders are made. With `durable`, the file is synchronized to the disk before the block ends, which takes
+    milliseconds; caches do not need it. A `private` file is readable by its owner only. Raises DataFolderError when the
+    file cannot be written; `path` is then unchanged.
 
     >>> with atomic_file(folder / "a.txt") as out:
     ...     _ = out.write(b"whole")
     >>> (folder / "a.txt").read_bytes(), [file.name for file in folder.iterdir()]
     (b'whole', ['a.txt'])
     """
-    # Hidden, so that a scan passes over it, and short, so that no name is too long that the target's is not.
-    aside = path.with_name(f".memetica-{secrets.token_hex(8)}.part")
+    # Hidden, so that a scan skips it, and short, so that its name fits wherever the target's fits.
+    temporary = path.with_name(f".memetica-{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
             with os.fdopen(descriptor, "wb") as out:
                 yield out
                 out.flush()
                 if durable:
                     os.fsync(out.fileno())
-            aside.replace(path)
+            temporary.replace(path)
             if durable:
                 sync_folder(path.parent)
         finally:
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise DataFolderError(
             f"{path} cannot be written: {error.strerror or error}.",
@@ -60,11 +60,11 @@ def write_atomically(path: Path, content: bytes | str, *, durable: bool = True, 
 
 
 def sync_folder(folder: Path) -> None:
-    """Return once the names in a folder are on the disk, as far as the system can tell; never raise OSError."""
+    """Synchronize a folder's entries to the disk where the system can do so; never raise OSError."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:
-        return  # gone, or a system that does not open folders
+        return  # the folder is gone, or the system cannot open folders
     try:
         with suppress(OSError):
             os.fsync(descriptor)

@@ -1,6 +1,6 @@
-"""The errors that Memetica raises on purpose.
+"""Every exception class of Memetica, with its error code, HTTP status and exit code.
 
-MemeticaError                a message for the reader, and a hint that tells what to do
+MemeticaError                what happened, and a hint on what to do about it
 ├── WrongUse                 the request is wrong: an unknown option, an impossible page (exit code 2, HTTP 400)
 ├── NotFound                 there is no such meme, category or file (HTTP 404)
 ├── LibraryError             the library's folder is missing or cannot be read
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 
 class MemeticaError(Exception):
-    """An error that the reader can act on; `hint` tells how, and may be empty.
+    """An error that the user can act on; `hint` says how, and may be empty.
 
     >>> MemeticaError("There is no index.", hint="Run `memetica index`.").hint
     'Run `memetica index`.'

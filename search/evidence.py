@@ -30,7 +30,7 @@ class Tier(StrEnum):
 
     @property
     def rank(self) -> int:
-        """The tier's place in the order of certainty: 0 for identical, 4 for the same words.
+        """The tier's position in the order of certainty: 0 for identical, 4 for the same words.
 
         >>> sorted([Tier.VARIANT, Tier.SAME], key=lambda tier: tier.rank)
         [<Tier.SAME: 'same'>, <Tier.VARIANT: 'variant'>]
@@ -71,18 +71,18 @@ class Evidence:
     tier: Tier | None
     edits: tuple[Edit, ...] = ()
     pdq: int | None = None  # differing bits of 256, the smaller of upright and mirrored
-    matches: int = 0  # keypoints that agree; 0 when the whole frames were laid over each other
+    matches: int = 0  # matched keypoints; 0 when the whole frames were overlaid without keypoints
     covers_one: float = 0.0
     covers_other: float = 0.0
     differing: float | None = None
-    strong: float = 0.0  # share of pixels that show something else
-    colour: float = 0.0  # distance of colours in CIELAB, without lightness
+    strong: float = 0.0  # share of pixels that differ strongly
+    colour: float = 0.0  # mean color distance in CIELAB, lightness excluded
     text: float | None = None  # agreement of the two texts; None where either is missing or too short
-    frames: int = 1  # compared pictures; more than one for animations and videos
+    frames: int = 1  # compared frames; more than 1 for animations and videos
 
     @property
     def score(self) -> float:
-        """How certain it is that both memes show the same, 0 to 1; ranks pairs within a tier."""
+        """How certain it is that both memes show the same picture, 0 to 1; ranks pairs within a tier."""
         if self.tier is Tier.IDENTICAL:
             return 1.0
         if self.differing is None:

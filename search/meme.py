@@ -1,4 +1,4 @@
-"""The nouns: a meme, its texts, and the closed sets of values that describe them."""
+"""The basic data types: a meme, its texts, and the enumerations that describe them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CATEGORY_SEPARATOR = " - "  # between the parts of a category's name, the parent
 
 
 class MediaType(StrEnum):
-    """What a meme's file is to its viewer; an animated WebP, AVIF or PNG is a GIF here."""
+    """How a meme's file is shown; an animated WebP, AVIF or PNG counts as a GIF."""
 
     IMAGE = "image"
     GIF = "gif"
@@ -18,19 +18,19 @@ class MediaType(StrEnum):
 
 
 class Field(StrEnum):
-    """The places where a meme can be recognised. Each ranks alone; fusion joins their scores."""
+    """The parts of a meme that can match a query. Each field is scored separately; fusion combines the scores."""
 
     NAME = "name"  # file name without its extension, and category
-    OCR = "ocr"  # what the meme says
+    OCR = "ocr"  # the text in the picture
     DESCRIPTION = "description"  # simple descriptions
     VISUAL = "visual"  # the "Visual Description" of detailed analyses
     ANALYSIS = "analysis"  # every other heading of detailed analyses
     PICTURE = "picture"  # the image encoder's embedding
-    LOOK = "look"  # fingerprints and layout, without any model
+    LOOK = "look"  # fingerprints and color layout, without any model
 
 
 class TextKind(StrEnum):
-    """What a text about a meme is."""
+    """The kinds of texts about a meme."""
 
     OCR = "ocr"
     SIMPLE = "simple-description"
@@ -52,7 +52,7 @@ class Stage(StrEnum):
 
 
 class KeepBy(StrEnum):
-    """What decides which of several duplicates is kept."""
+    """The criteria that decide which of several duplicates is kept."""
 
     PIXELS = "pixels"
     COMPRESSION = "compression"
@@ -61,14 +61,14 @@ class KeepBy(StrEnum):
 
 
 class Sort(StrEnum):
-    """The order of an answer's hits."""
+    """How the hits of an answer are sorted."""
 
     RELEVANCE = "relevance"
     NEWEST = "newest"
 
 
 class Likeness(StrEnum):
-    """What two similar memes have in common."""
+    """The kinds of similarity between two memes."""
 
     LOOK = "look"
     MEANING = "meaning"
@@ -91,7 +91,7 @@ class Meme:
     height: int | None = None
     frames: int | None = None
     seconds: float | None = None  # duration of a GIF or a video
-    placeholder: str = ""  # a data: URI of a few dozen bytes, shown blurred until the thumbnail comes
+    placeholder: str = ""  # a data: URI of a few dozen bytes, shown blurred until the thumbnail is loaded
     has_thumbnail: bool = False
 
     @property
@@ -100,13 +100,13 @@ class Meme:
         return self.path.rsplit("/", 1)[-1]
 
     def __repr__(self) -> str:
-        # Short: a list of memes is read by people, and a placeholder is a hundred letters of base64.
+        # Short, because lists of memes are printed and a placeholder is a hundred letters of base64.
         return f"<Meme {self.id} {self.path!r}>"
 
 
 @dataclass(frozen=True)
 class Text:
-    """One text about a meme, by one source: a model's name, an OCR engine's, or a sidecar's label."""
+    """One text about a meme; its source is the name of a model or of an OCR engine, or a sidecar's label."""
 
     kind: TextKind
     source: str
@@ -127,7 +127,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be done, why, and what mends it. `subject` is a path or a model's name."""
+    """A failed step of a stage, its reason, and a hint on how to fix it. `subject` is a path or a model's name."""
 
     stage: Stage
     subject: str
@@ -135,4 +135,4 @@ class Failure:
     hint: str
     failed_at: datetime
     attempts: int
-    source: str = ""  # the model or the engine that failed, where there is a choice of them
+    source: str = ""  # the model or engine that failed, for stages that offer several

@@ -1,7 +1,7 @@
-"""The query pipeline: a query and its filters become weighted retrievers, and these a fused ranking.
+"""The query pipeline: turn a query and its filters into weighted retrievers, and their scores into one ranking.
 
-The searcher, the evaluation, the tuning of weights and the benchmarks all rank by it, so that what is measured is what
-is served.
+The searcher, the evaluation, the tuning of weights and the benchmarks all use it, so that measurements describe the
+ranking that users get.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ LIKENESS_WEIGHTS: Mapping[Likeness, Weights] = {
     },
 }
 
-# Words beside an image or `like:` say what should be different, as in "like this, but with dogs": what they say of the
-# image counts so many times more.
+# Words next to an image or `like:` say what should be different, as in "like this, but with dogs". The weight of the
+# signal `image.text` is multiplied by this factor.
 IMAGE_TEXT_BOOST = 3.0
 
 Weighted = list[tuple[Retriever, float]]
@@ -71,10 +71,10 @@ Weighted = list[tuple[Retriever, float]]
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """A query made ready to rank: its retrievers, their weights, and the memes that its filters leave.
+    """A query prepared for ranking: its retrievers, their weights, and the memes that pass its filters.
 
-    `listing` has the answer's ids, newest first, when nothing in the query ranks. `stats` is None when relevance is
-    judged by scores alone: for images and `like:`.
+    `listing` has the answer's ids, newest first, for a query without anything to rank by. `stats` is None when the
+    relevance cut-off uses scores alone: for images and `like:`.
     """
 
     query: Query
@@ -93,7 +93,7 @@ class QueryPlan:
 
 @dataclass(frozen=True)
 class QueryPipeline:
-    """Plans and ranks queries over one index. `image_encoder` returns the encoder that made the index, None without."""
+    """Plans and ranks queries over one index. `image_encoder` returns the encoder that made the index, or None."""
 
     catalogue: Catalogue
     index: Index
@@ -135,11 +135,13 @@ class QueryPipeline:
         correction = Correction(query, {}) if verbatim else correct_spelling(query, self.index.lexical)
         weighted = self._of_text(query, correction, used, verbatim=verbatim, has_image=has_image)
         for like in filters.likes:
-            own = self._of_meme(self.catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
-            weighted += [(one, like.weight) for one in own]
+            similar = self._of_meme(self.catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
+            weighted += [(retriever, like.weight) for retriever in similar]
         if image is not None:
-            weighted += [(one, 1.0) for one in self._of_image(image)]
-        retrievers, boosts = combine([(one, weight) for one, weight in weighted if one.signal in used])
+            weighted += [(retriever, 1.0) for retriever in self._of_image(image)]
+        retrievers, boosts = combine(
+            [(retriever, weight) for retriever, weight in weighted if retriever.signal in used]
+        )
         terms = () if query.is_empty else correction.query.terms
         stats = None
         if not query.is_empty and not has_image:
@@ -159,7 +161,7 @@ class QueryPipeline:
         )
 
     def plan_similar(self, meme: Meme, likeness: Likeness) -> QueryPlan:
-        """Return the plan for the memes similar to one."""
+        """Return the plan that ranks memes by their likeness to `meme`."""
         weights = LIKENESS_WEIGHTS[likeness]
         query = parse("")
         return QueryPlan(
@@ -167,7 +169,7 @@ class QueryPipeline:
             filters=apply_filters(query, self.index),
             allowed=None,
             weights=weights,
-            retrievers=[one for one in self._of_meme(meme, weights) if weights.get(one.signal, 0) > 0],
+            retrievers=[found for found in self._of_meme(meme, weights) if weights.get(found.signal, 0) > 0],
             has_fixed_weights=True,
             excluded=meme.id,
             terms=self._ocr_terms(meme) if likeness is Likeness.WORDS else (),
@@ -194,45 +196,46 @@ class QueryPipeline:
     def _of_text(
         self, query: Query, correction: Correction, used: set[Signal], *, verbatim: bool, has_image: bool
     ) -> Weighted:
-        """Return the retrievers for a query's words, each with the weight of the words that it searches for.
+        """Return the retrievers for a query's words, each with the weight of its words.
 
-        Encoders get the words as typed: they know words that the library lacks, and misspelled ones too.
+        Encoders get the words as typed: they cope with words that are not in the library and with misspelled ones.
         """
         if query.is_empty:
             return []
         groups = query.groups()
-        most = max(weight for _, weight in groups)
+        highest_weight = max(weight for _, weight in groups)
         by_embedding: Weighted = []
         if self.index.whitening is not None:
-            # The model runs in another thread while the words are looked up in this one.
+            # The model runs in another thread while this one looks the words up.
             direction = self._submit(self._text_direction, self.index.whitening, groups)
-            by_embedding += [
-                (one, most) for one in semantic_retrievers(self.index, dict.fromkeys(TEXT_FIELDS, direction))
-            ]
+            by_text = semantic_retrievers(self.index, dict.fromkeys(TEXT_FIELDS, direction))
+            by_embedding += [(retriever, highest_weight) for retriever in by_text]
         encoder = self.image_encoder() if IMAGE_TEXT in used else None
         if encoder is not None and self.index.pictures is not None:
-            shown = self._submit(_weighted_direction, encoder.encode_text, groups)
+            image_direction = self._submit(_weighted_direction, encoder.encode_text, groups)
             boost = IMAGE_TEXT_BOOST if has_image else 1.0
-            by_embedding.append((ImageTextRetriever(self.index.pictures, shown), most * boost))
+            by_embedding.append((ImageTextRetriever(self.index.pictures, image_direction), highest_weight * boost))
         lexical = self.index.lexical
         if query.is_weighted:
             parts = [(plain_query(text), weight) for text, weight in groups]
-            spelled = [(one if verbatim else correct_spelling(one, lexical).query, weight) for one, weight in parts]
+            spelled = [(part if verbatim else correct_spelling(part, lexical).query, weight) for part, weight in parts]
         else:
             spelled = [(correction.query, groups[0][1])]
         weighted: Weighted = []
-        for one, weight in spelled:
-            weighted += [(own, weight) for own in lexical_retrievers(self.index, one.terms, sorted(used))]
-            sequence = [token.term for token in tokenize(one.text)]
-            weighted += [(own, weight) for own in phrase_retrievers(self.index, sequence)]
+        for part, weight in spelled:
+            by_words = lexical_retrievers(self.index, part.terms, sorted(used))
+            weighted += [(retriever, weight) for retriever in by_words]
+            sequence = [token.term for token in tokenize(part.text)]
+            weighted += [(retriever, weight) for retriever in phrase_retrievers(self.index, sequence)]
         for phrase in query.phrases:
             if phrase.value != query.text or query.text.count(" ") < MIN_PHRASE - 1:
                 sequence = [token.term for token in tokenize(phrase.value)]
-                weighted += [(own, phrase.weight) for own in phrase_retrievers(self.index, sequence, least=1)]
+                quoted = phrase_retrievers(self.index, sequence, least=1)
+                weighted += [(retriever, phrase.weight) for retriever in quoted]
         return weighted + by_embedding
 
     def _of_image(self, image: Image.Image) -> list[Retriever]:
-        """Return the retrievers for an image, also for its mirrored copies."""
+        """Return the retrievers for an image; they also find its mirrored copies."""
         fingerprints = np.stack([pdq(image)[0], pdq_mirrored(image)])
         found: list[Retriever] = [descriptor_retriever(self.index, look(image)[None], fingerprints)]
         encoder = self.image_encoder()
@@ -241,12 +244,12 @@ class QueryPipeline:
         return found
 
     def _of_meme(self, meme: Meme, weights: Weights) -> list[Retriever]:
-        """Return the retrievers for what is similar to a meme, as far as the weights use them."""
+        """Return the retrievers for memes similar to one, except those that the weights do not use."""
         index = self.index
         found: list[Retriever] = []
         stored = self.catalogue.pictures.fingerprints_of(meme.content_hash, PDQ) if DESCRIPTOR in weights else []
         if stored:
-            fingerprints = np.stack([np.frombuffer(one, np.uint8) for one in stored])
+            fingerprints = np.stack([np.frombuffer(fingerprint, np.uint8) for fingerprint in stored])
             found.append(descriptor_retriever(index, index.looks.rows_of(meme.id), fingerprints))
         if index.pictures is not None and IMAGE_IMAGE in weights:
             frames = index.pictures.rows_of(meme.id)
@@ -267,7 +270,7 @@ class QueryPipeline:
         return future
 
     def _text_direction(self, whitening: Whitening, groups: Sequence[tuple[str, float]]) -> NDArray[np.float32]:
-        """Return the whitened direction ([d]) of texts together, each with its weight."""
+        """Return the whitened direction ([d]) of the weighted sum of texts."""
         return _weighted_direction(lambda texts: whitening(self.text_encoder.encode(texts)), groups)
 
 
@@ -285,9 +288,9 @@ def _weighted_direction(
 def _mean_directions(index: Index, meme: Meme) -> dict[Field, NDArray[np.float32]]:
     """Return, by field, the mean direction ([d]) of a meme's passages."""
     found = {}
-    for one, passages in index.dense.items():
+    for text_field, passages in index.dense.items():
         total = passages.rows_of(meme.id).sum(axis=0)
         length = float(np.linalg.norm(total))
         if length:
-            found[one] = (total / length).astype(np.float32)
+            found[text_field] = (total / length).astype(np.float32)
     return found

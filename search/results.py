@@ -1,4 +1,4 @@
-"""What a search returns: hits, each with its explanation, and what was understood of the query."""
+"""What a search returns: hits, each with its explanation, and how the query was interpreted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, overload
 
 from search.meme import Field, Likeness, Meme, Sort
 
-INLINED = 60  # hits in the HTML of an answer; a notebook keeps every thumbnail of its outputs
+INLINED = 60  # hits shown in the HTML of an answer: a notebook file stores every inlined thumbnail
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Hit:
     snippets: tuple[Snippet, ...] = ()
     variants: int = 0
     variant_ids: tuple[int, ...] = ()
-    certain: bool = True  # False: near to the query, but probably not an answer to it
+    certain: bool = True  # False for a hit below the relevance cut-off: similar to the query, probably not an answer
 
     @property
     def path(self) -> str:
@@ -47,8 +47,8 @@ class Hit:
 
     @property
     def reason(self) -> str:
-        """The explanation in words: each field with its share, largest first; shares that round to 0 % are left out."""
-        return ", ".join(f"{one.value} {share:.0%}" for one, share in self.explanation.items() if share >= 0.005)
+        """The explanation in words: each field with its share, largest first; shares that round to 0 % are omitted."""
+        return ", ".join(f"{name.value} {share:.0%}" for name, share in self.explanation.items() if share >= 0.005)
 
     def __repr__(self) -> str:
         reason = f": {self.reason}" if self.reason else ""
@@ -57,7 +57,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator or an excluded word of a query: as typed, its name, its value, and its meaning in words."""
+    """An operator or an excluded word of a query: as typed, its name, its value, and its meaning in plain words."""
 
     part: str
     operator: str
@@ -67,11 +67,10 @@ class Operator:
 
 @dataclass(frozen=True)
 class Understood:
-    """How a query was read.
+    """How a query was interpreted.
 
-    For a search: the words (`text`), the whole query as it can be typed (`typed`), operators with their meanings, a
-    notice for each part that was left out, and for misspelled words what they were read as. For `similar`: the meme and
-    the likeness.
+    For a search: the words (`text`), the whole query in normal form (`typed`), operators with their meanings, a notice
+    for each ignored part, and the corrections of misspelled words. For `similar`: the meme and the likeness.
     """
 
     text: str = ""
@@ -83,13 +82,13 @@ class Understood:
     notices: tuple[str, ...] = ()
     category: str | None = None
     spelling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    showing: str = ""  # the corrected words, "" where nothing was corrected
-    certain: int | None = None  # how many of all hits answer the query; None where nothing was ranked
+    showing: str = ""  # the corrected words; "" when nothing was corrected
+    certain: int | None = None  # how many of all hits are above the relevance cut-off; None for an unranked listing
     similar_to: Meme | None = None
     likeness: Likeness | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the reading as the `query` object of the HTTP API; keys without a value are left out."""
+        """Return the `query` object of the HTTP API; keys without a value are omitted."""
         if self.similar_to is not None and self.likeness is not None:
             row: dict[str, Any] = {
                 "like": self.similar_to.id,
@@ -100,7 +99,7 @@ class Understood:
             row = {"text": self.text, "sort": self.sort.value, "typed": self.typed}
             row |= {"shortened": True} if self.is_shortened else {}
             row |= {"picture": True} if self.has_image else {}
-            row |= {"operators": [dict(vars(one)) for one in self.operators]}
+            row |= {"operators": [dict(vars(operator)) for operator in self.operators]}
             row |= {"notices": list(self.notices)} if self.notices else {}
             row |= {"category": self.category} if self.category is not None else {}
             if self.spelling:
@@ -116,7 +115,7 @@ class Understood:
 
 @dataclass(frozen=True)
 class Answer(Sequence[Hit]):
-    """One page of hits in rank order, how many hits there are in all, and what was understood of the query.
+    """One page of hits in rank order, the number of all hits, and how the query was interpreted.
 
     An answer is a sequence of its hits. A notebook shows it as thumbnails.
 
@@ -133,9 +132,9 @@ class Answer(Sequence[Hit]):
     total: int
     understood: Understood
     took_ms: float
-    # How many memes of the whole answer are of each category, year and type.
+    # The number of memes of the whole answer by category, year and type.
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    thumbnails: Path | None = field(default=None, compare=False)  # the folder that the HTML takes images from
+    thumbnails: Path | None = field(default=None, compare=False)  # the folder of the thumbnails for the HTML
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -171,7 +170,7 @@ def _card(hit: Hit, thumbnails: Path | None) -> str:
 
 
 def _image(meme: Meme, thumbnails: Path | None) -> str:
-    """Return a meme's thumbnail as a data: URI; its placeholder, or "", where there is none."""
+    """Return a meme's thumbnail as a data: URI; without a thumbnail its placeholder, or ""."""
     if thumbnails is not None and meme.has_thumbnail:
         try:
             raw = (thumbnails / meme.content_hash[:2] / f"{meme.content_hash}.webp").read_bytes()

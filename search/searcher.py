@@ -1,4 +1,4 @@
-"""The front door of search: a searcher answers queries over the live generation of an index."""
+"""The Searcher, the entry point of this package: it answers queries over the live generation of an index."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Searcher:
         self._catalogue = workspace.catalogue
         self._encoder = text_encoder or load_text_encoder(workspace.settings)
         self._switching = threading.Lock()
-        self._refused = ("", "")  # a generation that cannot be used, and why
-        self._index = self._checked_encoder(index)
+        self._refused = ("", "")  # the name of a generation that cannot be used, and the reason
+        self._index = self._check_encoder(index)
         self._closed = False
         self._pool = ThreadPoolExecutor(workspace.settings.threads, thread_name_prefix="search")
 
@@ -78,8 +78,8 @@ class Searcher:
     ) -> Self:
         """Return a searcher over a data folder; closing the searcher closes the folder's catalogue too.
 
-        `settings` replace those that the environment and the data folder give; they name the data folder themselves.
-        Raises DataFolderError, IndexUnusable or ModelUnavailable, with a hint; WrongUse when `settings` name another
+        `settings` replace those of the environment and of the data folder; they include the data folder's path.
+        Raises DataFolderError, IndexUnusable or ModelUnavailable; WrongUse when `settings` have another
         data folder than `data`.
 
         >>> searcher = Searcher.open(workspace.data, text_encoder=encoder)
@@ -104,7 +104,7 @@ class Searcher:
         return searcher
 
     def close(self) -> None:
-        """Stop the searcher's threads, and close the workspace if `open` opened it. Closing again does nothing."""
+        """Stop the searcher's threads, and close the workspace if `open` opened it. A second call does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -122,10 +122,10 @@ class Searcher:
 
     @property
     def index(self) -> Index:
-        """The live generation, opened."""
+        """The open index generation."""
         return self._index
 
-    def _checked_encoder(self, index: Index) -> Index:
+    def _check_encoder(self, index: Index) -> Index:
         made_by = index.manifest.text_encoder
         if made_by != self._encoder.name:
             raise IndexUnusable(
@@ -135,10 +135,10 @@ class Searcher:
         return index
 
     def reload_if_changed(self) -> bool:
-        """Switch to the live generation if it is a newer one; return whether it was.
+        """Switch to the live generation if it is newer than the open one; return whether it was.
 
         Requests in progress keep the generation that they started with. When the newer generation cannot be used, the
-        searcher keeps the one before, and `status` has the reason.
+        searcher keeps the open one, and `status` has the reason.
         """
         folder = self._workspace.index
         with self._switching:
@@ -146,7 +146,7 @@ class Searcher:
                 name = live_generation(folder)
                 if name in (None, self._index.name, self._refused[0]):
                     return False
-                self._index = self._checked_encoder(Index.open(folder))
+                self._index = self._check_encoder(Index.open(folder))
             except IndexUnusable as error:
                 self._refused = (live_generation(folder) or "", f"{error.message} {error.hint}".strip())
                 return False
@@ -154,9 +154,9 @@ class Searcher:
             return True
 
     def choose(self, image_encoder: str, *, trouble: MemeticaError | None = None) -> None:
-        """Record the image encoder chosen in the settings, and the error that keeps it from use, for `status`.
+        """Record, for `status`, the image encoder chosen in the settings and the error that makes it unusable.
 
-        Searching goes on with the encoder that made the index.
+        Searches still use the encoder that made the index.
         """
         self._chosen_encoder = image_encoder
         self._choice_error = f"{trouble.message} {trouble.hint}".strip() if trouble is not None else ""
@@ -192,7 +192,7 @@ class Searcher:
         return tuple(found)
 
     def _image_encoder(self, index: Index) -> ImageEncoder | None:
-        """Return the image encoder that made an index; None without one, or when it cannot be used."""
+        """Return the image encoder that made an index; None when there is none or it cannot be used."""
         if index.pictures is None or not len(index.pictures):
             return None
         try:
@@ -215,11 +215,11 @@ class Searcher:
         collapse: bool = False,
         verbatim: bool = False,
     ) -> Answer:
-        """Return a page of the memes that answer a query, an image, or both; without either, all memes, newest first.
+        """Return a page of the memes that match a query, an image, or both; without either, of all memes, newest first.
 
-        A category includes those below it: `TV` includes `TV - Star Trek`. With `collapse`, variants are one hit.
+        A category includes its subcategories: `TV` includes `TV - Star Trek`. With `collapse`, variants are one hit.
         `verbatim` turns spelling correction off. Raises NotFound for an unknown category, UnreadableFile for a file
-        that is not an image, WrongUse for an impossible page or order.
+        that is not an image, WrongUse for an invalid page or order.
 
         >>> answer = searcher.search("dog type:image -medal", k=5)
         >>> answer[0].path, answer.understood.operators[0].means
@@ -228,7 +228,7 @@ class Searcher:
         started = perf_counter()
         order = _checked_page(k, offset, sort)
         pipeline = self._pipeline()
-        picture = _opened(image, max_pixels=self._settings.max_pixels) if image is not None else None
+        picture = _load_image(image, max_pixels=self._settings.max_pixels) if image is not None else None
         plan = pipeline.plan(query, image=picture, category=category, verbatim=verbatim)
         understood = _understood(plan, sort=order, category=category, has_image=picture is not None)
         page = PageRequest(
@@ -250,10 +250,10 @@ class Searcher:
     def similar(
         self, meme: Meme | Hit | int | str, *, by: Likeness = Likeness.ALL, k: int = 12, offset: int = 0
     ) -> Answer:
-        """Return a page of the memes similar to one, without itself.
+        """Return a page of the memes similar to `meme`, without `meme` itself.
 
         The meme may be given as a meme, a hit, an id, or a path relative to the library. Raises NotFound when there is
-        no such meme, WrongUse for an unknown likeness or an impossible page.
+        no such meme, WrongUse for an unknown likeness or an invalid page.
 
         >>> searcher.similar("Dogs/fine.png", k=3).understood.similar_to
         <Meme ... 'Dogs/fine.png'>
@@ -275,7 +275,7 @@ class Searcher:
         )
 
     def scores(self, query: str) -> Scores:
-        """Return the score of every candidate of a query by every signal, also by those without a weight.
+        """Return the score of every candidate of a query by every signal, including signals without a weight.
 
         >>> scores = searcher.scores("dog in a burning room")
         >>> [str(signal) for signal in scores.by_signal][:3]
@@ -308,8 +308,8 @@ class Searcher:
 
 
 def _understood(plan: QueryPlan, *, sort: Sort, category: str | None, has_image: bool) -> Understood:
-    """Return how a query was read."""
-    operators = [Operator(str(one), one.kind.value, one.value, means) for one, means in plan.filters.understood]
+    """Return how a query was interpreted."""
+    operators = [Operator(str(part), part.kind.value, part.value, means) for part, means in plan.filters.understood]
     corrected = plan.correction is not None and plan.correction.corrections
     return Understood(
         text=plan.query.text,
@@ -325,8 +325,8 @@ def _understood(plan: QueryPlan, *, sort: Sort, category: str | None, has_image:
     )
 
 
-def _opened(image: Image.Image | Path, *, max_pixels: int) -> Image.Image:
-    """Return the image to search with, upright; raise UnreadableFile for a file that is no image or too large."""
+def _load_image(image: Image.Image | Path, *, max_pixels: int) -> Image.Image:
+    """Return the image to search with, upright; raise UnreadableFile for a file that is not an image or too large."""
     if isinstance(image, Image.Image):
         return image
     try:

@@ -29,7 +29,7 @@ from search.signals import (
 
 Parser = Callable[[str], Any]
 
-# The weight of each signal in the ranking; a signal that is not named has none.
+# The weight of each signal in the ranking; other signals are not used.
 WEIGHTS: Mapping[Signal, float] = MappingProxyType(
     {
         LEXICAL_ALL: 0.24,
@@ -43,7 +43,7 @@ WEIGHTS: Mapping[Signal, float] = MappingProxyType(
         IMAGE_IMAGE: 0.4,
     }
 )
-# Names that the setting `weights` had before, for the error message.
+# Former signal names in the setting `weights`, for the error message.
 _RENAMED = {
     "words.everything": "lexical.all",
     **{f"words.{field}": f"lexical.{field}" for field in ("name", "ocr", "description", "visual", "analysis")},
@@ -77,26 +77,26 @@ def parse_weights(text: str) -> Mapping[Signal, float]:
     >>> parse_weights("image.text=0.5")[Signal.parse("image.text")]
     0.5
     """
-    given = dict(one.split("=", 1) for one in text.replace(" ", "").split(",") if one)
-    renamed = [f"{name} is now {_RENAMED[name]}" for name in given if name in _RENAMED]
+    parts = dict(part.split("=", 1) for part in text.replace(" ", "").split(",") if part)
+    renamed = [f"{name} is now {_RENAMED[name]}" for name in parts if name in _RENAMED]
     if renamed:
         raise ValueError("signals have new names: " + ", ".join(renamed))
-    weights = {Signal.parse(name): float(weight) for name, weight in given.items()}
+    weights = {Signal.parse(name): float(weight) for name, weight in parts.items()}
     if any(not 0 <= weight < float("inf") for weight in weights.values()):
-        raise ValueError("a weight is a number, 0 or more")
+        raise ValueError("a weight must be a finite number, 0 or more")
     return MappingProxyType(dict(WEIGHTS) | weights)
 
 
-def _share(text: str) -> float:
-    """Return a precision; raise ValueError outside 0.5 to 0.99."""
-    share = float(text)
-    if not 0.5 <= share <= 0.99:
+def _precision(text: str) -> float:
+    """Return a precision; raise ValueError for a value outside 0.5 to 0.99."""
+    precision = float(text)
+    if not 0.5 <= precision <= 0.99:
         raise ValueError("expected 0.5 to 0.99")
-    return share
+    return precision
 
 
 def _keep_rule(text: str) -> tuple[KeepBy, ...]:
-    """Return the criteria in `name name …`; raise ValueError for an unknown or repeated one."""
+    """Return the criteria in `name name …`; raise ValueError for an unknown or repeated criterion."""
     rule = tuple(KeepBy(name) for name in text.replace(",", " ").split())
     if not rule or len(set(rule)) < len(rule):
         raise ValueError(f"expected some of {', '.join(KeepBy)}, each once")
@@ -146,7 +146,7 @@ class Settings:
     inbox_files: int = option(1000, help="uploads that may wait in the inbox at once; more are refused")
     inbox_bytes: int = option(5_000_000_000, help="bytes of all uploads that may wait in the inbox at once")
     suggest_precision: float = option(
-        0.9, help="how often a category that is called sure must be right, 0.5 to 0.99", parse=_share
+        0.9, help="how often a category that is called sure must be right, 0.5 to 0.99", parse=_precision
     )
     open_suggestions: bool = option(False, help="let visitors ask what a picture is and where it belongs, no more")
     examples: str = option("", help="queries to begin with, on the home page: `one | two | three`")
@@ -154,8 +154,8 @@ class Settings:
 
     @classmethod
     def help_of(cls, name: str) -> str:
-        """Return an option's help."""
-        return str(next(one.metadata["help"] for one in fields(cls) if one.name == name))
+        """Return the help text of a setting."""
+        return str(next(setting.metadata["help"] for setting in fields(cls) if setting.name == name))
 
     def absolute(self) -> Settings:
         """Return the same settings with absolute folders."""
@@ -172,14 +172,14 @@ def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[st
     """
     environ = os.environ if environ is None else environ
     chosen = {name: value for name, value in (given or {}).items() if value is not None}
-    unknown = set(chosen) - {one.name for one in fields(Settings)}
+    unknown = set(chosen) - {setting.name for setting in fields(Settings)}
     if unknown:
         raise WrongUse(f"There is no setting {', '.join(sorted(unknown))}.")
     values: dict[str, Any] = {}
-    for one in fields(Settings):
-        variable = f"MEMETICA_{one.name.upper()}"
+    for setting in fields(Settings):
+        variable = f"MEMETICA_{setting.name.upper()}"
         if variable in environ:
-            values[one.name] = _parsed(one.name, environ[variable], where=f"the environment's {variable}")
+            values[setting.name] = _parsed(setting.name, environ[variable], where=f"the environment's {variable}")
     values |= chosen
     data = Path(values.get("data", Settings().data)).expanduser()
     stored = _stored(data / "settings.json")
@@ -187,7 +187,7 @@ def load_settings(given: Mapping[str, Any] | None = None, *, environ: Mapping[st
 
 
 def stored_setting(data: Path, name: str) -> Any:
-    """Return a setting's value in the data folder's `settings.json`, None without one; raise WrongUse for a bad value.
+    """Return a setting's value in the data folder's `settings.json`, or None; raise WrongUse for a bad value.
 
     >>> stored_setting(folder, "port") is None
     True
@@ -216,13 +216,13 @@ def save_setting(data: Path, name: str, value: str) -> Path:
         raise WrongUse(f"{path} cannot be read: {error}.", hint="Correct the file or remove it.") from error
     except OSError as error:
         raise DataFolderError(f"{path} cannot be read: {error.strerror or error}.") from error
-    # A path that is no text is written as JSON escapes it.
+    # A path that is not valid Unicode is written as JSON escapes.
     write_atomically(path, body.encode("utf-8", "backslashreplace"))
     return path
 
 
 def _parsed(name: str, text: str, *, where: str) -> Any:
-    parse = next(one.metadata["parse"] for one in fields(Settings) if one.name == name)
+    parse = next(setting.metadata["parse"] for setting in fields(Settings) if setting.name == name)
     try:
         return (_boolean if parse is bool else parse)(text)
     except ValueError as error:
@@ -236,7 +236,7 @@ def _stored(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise WrongUse(f"{path} cannot be read: {error}.", hint="Correct the file or remove it.") from error
-    known = {one.name for one in fields(Settings)}
+    known = {setting.name for setting in fields(Settings)}
     if not isinstance(raw, dict) or set(raw) - known:
         raise WrongUse(f"{path} must be an object with these names: {', '.join(sorted(known))}.")
     return {name: _parsed(name, str(value), where=str(path)) for name, value in raw.items()}

@@ -1,4 +1,4 @@
-"""Signals: what a ranking weighs, each by its kind and the field that it reads."""
+"""The ranking's signals: each names a way to compare a query with a meme and the field that is compared."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class SignalKind(StrEnum):
     LEXICAL = "lexical"  # BM25
 
 
-# Kinds that work outside the interpreter for long enough to be worth a thread.
+# Kinds that release the interpreter's lock for long enough to be worth a thread.
 PARALLEL_KINDS = frozenset({SignalKind.SEMANTIC, SignalKind.IMAGE_TEXT, SignalKind.IMAGE_IMAGE})
 
 
 @total_ordering
 @dataclass(frozen=True)
 class Signal:
-    """One signal of a ranking; `field` is None where all text is read as one.
+    """One signal of a ranking; `field` is None when all fields' text is searched together.
 
     >>> str(Signal(SignalKind.SEMANTIC, Field.OCR))
     'semantic.ocr'
@@ -66,7 +66,7 @@ DESCRIPTOR = Signal(SignalKind.DESCRIPTOR, Field.LOOK)
 IMAGE_TEXT = Signal(SignalKind.IMAGE_TEXT, Field.PICTURE)
 IMAGE_IMAGE = Signal(SignalKind.IMAGE_IMAGE, Field.PICTURE)
 
-# Every signal, in the order in which scores are added up: sums of floats depend on it.
+# Every signal, in the order in which scores are added: sums of floats depend on the order.
 SIGNALS = (
     DESCRIPTOR,
     *(Signal(SignalKind.SEMANTIC, field) for field in _TEXT),
@@ -85,5 +85,5 @@ def semantic(field: Field) -> Signal:
 
 
 def lexical(field: Field | None) -> Signal:
-    """Return the signal of a field's words, of all text for None."""
+    """Return the lexical signal of a field, or of all text for None."""
     return Signal(SignalKind.LEXICAL, field)

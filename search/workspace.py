@@ -29,7 +29,7 @@ class Workspace:
     def open(cls, data: Path | str = ".memetica", *, create: bool = False, **settings: Any) -> Self:
         """Return the workspace of a data folder; with `create`, make the folder and its catalogue if they are missing.
 
-        Other keywords are settings by name; they take precedence over the environment and the folder's `settings.json`.
+        Other keywords are settings by name; they override the environment and the folder's `settings.json`.
         Raises DataFolderError when the folder cannot be used or, without `create`, does not exist; WrongUse for a bad
         setting.
         """

@@ -1,4 +1,4 @@
-"""What the curator decides about duplicates and categories, carried out on the library, and undone."""
+"""Carry out and undo the curator's decisions about duplicates and categories."""
 
 from __future__ import annotations
 

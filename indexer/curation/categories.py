@@ -18,18 +18,18 @@ from search.workspace import Workspace
 
 @dataclass(frozen=True)
 class IssueReport:
-    """The issues of the last training that are still open, its time, and how many memes it saw."""
+    """The open issues of the last training, its time, and its number of memes."""
 
     at: datetime
     memes: int
-    newer: int  # memes that came after the training
+    newer: int  # memes added after the training
     open: Sequence[Issue]
 
 
 def find_open_issues(workspace: Workspace) -> IssueReport | None:
     """Return the issues that still apply and are not settled, most certain first in each kind; None before training.
 
-    Memes that are gone or were moved are left out of an issue; an issue with fewer than half of its memes is dropped.
+    Vanished and moved memes are removed from an issue; an issue that keeps fewer than half of its memes is dropped.
 
     >>> report = find_open_issues(workspace)
     >>> report is None or report.memes > 0
@@ -113,8 +113,8 @@ def _issue(row: dict[str, Any]) -> Issue:
 
 
 def _still_true(issues: Sequence[Issue], categories_of: dict[str, set[str]], categories: set[str]) -> Iterator[Issue]:
-    for one in issues:
-        left = tuple(content for content in one.memes if one.category in categories_of.get(content, ()))
-        target_is_gone = one.kind is not IssueKind.GROUP and one.target not in categories
-        if left and not target_is_gone and 2 * len(left) >= len(one.memes):
-            yield one if len(left) == len(one.memes) else replace(one, memes=left)
+    for issue in issues:
+        memes = tuple(content for content in issue.memes if issue.category in categories_of.get(content, ()))
+        target_is_gone = issue.kind is not IssueKind.GROUP and issue.target not in categories
+        if memes and not target_is_gone and 2 * len(memes) >= len(issue.memes):
+            yield issue if len(memes) == len(issue.memes) else replace(issue, memes=memes)

@@ -1,4 +1,4 @@
-"""The curator's decisions on groups of duplicates, the same for pages, API and command."""
+"""Propose and carry out decisions on groups of duplicates, for pages, API and command."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class BatchResult:
 
     verdicts: tuple[Verdict, ...]
     failed: tuple[tuple[Proposal, MemeticaError], ...]
-    left: int  # groups for which there was no time
+    left: int  # groups that were not reached in time
 
 
 def propose(workspace: Workspace, *, tiers: Collection[Tier] = DUPLICATE_TIERS) -> list[Proposal]:
@@ -112,7 +112,7 @@ class ProposalCache:
 
 
 def find_proposal(proposals: Iterable[Proposal], key: str) -> Proposal:
-    """Return the proposal whose key begins with `key`; raise NotFound without one, WrongUse where it is ambiguous."""
+    """Return the proposal whose key begins with `key`; raise NotFound without one, WrongUse if it is ambiguous."""
     found = [one for one in proposals if one.key.startswith(key)] if key else []
     if not found:
         raise NotFound(
@@ -159,7 +159,7 @@ def record_verdict(catalogue: Catalogue, kind: VerdictKind, memes: Sequence[Meme
     'keep all'
     """
     if len({meme.id for meme in memes}) < max(2, len(memes)):
-        raise WrongUse("A verdict is about two memes or more, each find_proposal once.")
+        raise WrongUse("A verdict needs at least two memes, each only once.")
     return catalogue.verdicts.add(
         kind, [meme.content_hash for meme in memes], paths=[meme.path for meme in memes], note=note
     )
@@ -175,8 +175,8 @@ def apply(
 ) -> BatchResult:
     """Merge groups as proposed and return the result; a group that fails is recorded and the batch goes on.
 
-    The batch ends after `seconds`. `on_start` is called before each group. Raises WrongUse, before any file is moved,
-    when one of the groups holds variants.
+    No group is started after `seconds`. `on_start` is called before each. Raises WrongUse, before any file is moved,
+    when one of the groups consists of variants.
 
     >>> apply(workspace, propose(workspace)).failed
     ()

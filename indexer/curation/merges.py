@@ -1,8 +1,8 @@
-"""Merging duplicates: one file stays, the others go to the trash, and an undo puts every byte back.
+"""Merge duplicates: keep one file, move the others to the trash, and undo this byte for byte.
 
-What the removed memes were known by stays with the one that is kept, as sidecars beside it, because that is where the
-library's format has them: they outlive the data folder, and every other program that reads the library sees them. What
-models wrote into the catalogue alone is copied within the catalogue. OCR texts stay with their own picture.
+The removed memes' descriptions become sidecars of the kept meme, because the library's format stores them there: they
+outlive the data folder, and other programs can read them. Descriptions that are only in the catalogue are copied within
+the catalogue. OCR texts are not copied.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def merge(
     note: str = "",
     on_step: OnStep = lambda step: None,
 ) -> Verdict:
-    """Move memes and their sidecars to the trash in favour of one that stays, and return the ledger's line.
+    """Move memes and their sidecars to the trash, keep one of their duplicates, and return the ledger's line.
 
     `on_step` is called before each step. Raises WrongUse when there is nothing to remove, LibraryError when a file has
-    changed or cannot be moved, DataFolderError when the data folder cannot be written; then all is as it was.
+    changed or cannot be moved, DataFolderError when the data folder cannot be written; then no file has changed.
 
     >>> keep, remove = workspace.catalogue.memes.freshest(2)
     >>> merge(workspace, keep=keep, remove=[remove]).kind.value
@@ -57,9 +57,9 @@ def merge(
 
 
 class MergeEffects(Effects):
-    """What a merge writes to the catalogue and the ledger."""
+    """The effects of a merge on the catalogue and the ledger."""
 
-    removes_empty_categories = False  # the folder of the removed meme stays: an undo needs no other
+    removes_empty_categories = False  # the removed meme's folder stays, so that an undo finds it
 
     def commit(self, workspace: Workspace, library: Path, operation: Operation) -> Verdict:
         """Write the merge to the ledger, copy stored texts to the kept meme, and scan the changed paths."""
@@ -79,22 +79,20 @@ class MergeEffects(Effects):
         return verdict
 
     def abort(self, workspace: Workspace, library: Path, operation: Operation) -> None:
-        """Scan the paths that were changed and changed back."""
+        """Scan the paths that were changed and restored."""
         self._scan(workspace, library, _intent(operation))
 
     def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
-        """Return the merge's own steps; raise LibraryError unless every removed file can return to its place."""
+        """Return the merge's steps; raise LibraryError unless every removed file can be restored."""
         trash = trash_path(workspace.data, operation.uid)
         for step in operation.steps:
             if not isinstance(step, MoveFile) or step.anchor:
                 continue
             path = step.source.partition("/")[2]
             if bytes_hash(trash / path) != step.sha256:
-                raise LibraryError(f"{path} is no longer in the trash as it was put there, so nothing was moved.")
+                raise LibraryError(f"{path} is missing from the trash or has changed, so nothing was moved.")
             if os.path.lexists(library / path):
-                raise LibraryError(
-                    f"There is something else at {path} now, so nothing was moved.", hint="Move it away and try again."
-                )
+                raise LibraryError(f"{path} exists again, so nothing was moved.", hint="Move it away and try again.")
         return operation.steps
 
     def commit_undo(self, workspace: Workspace, library: Path, operation: Operation) -> None:
@@ -115,31 +113,31 @@ def _intent(operation: Operation) -> Merge:
 
 
 def _plan(library: Path, keep: Meme, remove: Sequence[Meme]) -> list[Step]:
-    """Return the steps of a merge; raise WrongUse or LibraryError when it must not begin."""
+    """Return the steps of a merge; raise WrongUse or LibraryError when it is not possible."""
     if not remove:
         raise WrongUse("There is nothing to remove.")
     if len({keep.path, *(one.path for one in remove)}) <= len(remove):
         raise WrongUse("A meme cannot be merged into itself.")
-    staying = _checked(library, keep)
-    going = [_checked(library, one) for one in remove]
-    for one in going:
-        if staying.file.resolve() == one.file.resolve() and not one.file.is_symlink():
+    kept = _checked(library, keep)
+    others = [_checked(library, one) for one in remove]
+    for one in others:
+        if kept.file.resolve() == one.file.resolve() and not one.file.is_symlink():
             raise WrongUse(f"{keep.path} is a link to {one.path}: they are one file.", hint="Keep the other.")
-    for folder in {one.file.parent for one in (staying, *going)}:
+    for folder in {one.file.parent for one in (kept, *others)}:
         if not os.access(folder, os.W_OK):
             raise LibraryError(f"The folder {folder} cannot be written, so nothing was moved.", hint=_PERMISSIONS)
-    steps = [*_first_seen(library, staying, going), *_descriptions(library, staying, going)]
-    for one in going:
+    steps = [*_first_seen(library, kept, others), *_descriptions(library, kept, others)]
+    for one in others:
         texts = [sidecar.path for sidecar in (*one.sidecars, one.first_seen) if sidecar is not None]
         steps += [_to_trash(library, path) for path in (*texts, one.path)]
     return [*steps, ExpectFile(f"library/{keep.path}", keep.content_hash)]
 
 
 def _checked(library: Path, meme: Meme) -> Found:
-    """Return a meme's files as they are; raise LibraryError unless its bytes are those that were compared."""
+    """Return a meme's files; raise LibraryError if it has changed since it was compared."""
     found = look_at(library, meme.path)
     if found is None:
-        raise LibraryError(f"{meme.path} is not in the library now.", hint="Run `memetica index`.")
+        raise LibraryError(f"{meme.path} is no longer in the library.", hint="Run `memetica index`.")
     try:
         unchanged = content_hash(found.file) == meme.content_hash
     except UnreadableFile:
@@ -152,7 +150,7 @@ def _checked(library: Path, meme: Meme) -> Found:
 def _to_trash(library: Path, path: str, *, anchor: str = "") -> MoveFile:
     found = bytes_hash(library / path)
     if found is None:
-        raise LibraryError(f"{path} is not in the library now.", hint="Run `memetica index`.")
+        raise LibraryError(f"{path} is no longer in the library.", hint="Run `memetica index`.")
     return MoveFile(f"library/{path}", f"trash/{path}", found, anchor)
 
 
@@ -160,36 +158,36 @@ def _write(path: str, body: bytes) -> WriteFile:
     return WriteFile(f"library/{path}", hashlib.sha256(body).hexdigest(), body.hex())
 
 
-def _first_seen(library: Path, staying: Found, going: Sequence[Found]) -> Iterator[Step]:
-    """Yield the steps that give the kept meme the earliest First Seen of all."""
-    times = {one.path: read_first_seen(library, one)[0] for one in (staying, *going)}
-    earliest = min(going, key=lambda one: times[one.path])
-    if times[earliest.path] >= times[staying.path]:
+def _first_seen(library: Path, kept: Found, others: Sequence[Found]) -> Iterator[Step]:
+    """Yield the steps that give the kept meme the earliest first-seen time of all."""
+    times = {one.path: read_first_seen(library, one)[0] for one in (kept, *others)}
+    earliest = min(others, key=lambda one: times[one.path])
+    if times[earliest.path] >= times[kept.path]:
         return
-    if staying.first_seen is not None:
-        yield _to_trash(library, staying.first_seen.path, anchor=f"library/{staying.path}")
+    if kept.first_seen is not None:
+        yield _to_trash(library, kept.first_seen.path, anchor=f"library/{kept.path}")
     written = times[earliest.path].isoformat().replace("+00:00", "Z") + "\n"
-    yield _write(f"{staying.path}.first-seen.txt", written.encode())
+    yield _write(f"{kept.path}.first-seen.txt", written.encode())
 
 
-def _descriptions(library: Path, staying: Found, going: Sequence[Found]) -> Iterator[Step]:
-    """Yield the steps that put every description of the others beside the kept meme, under a free name."""
-    bodies = {(library / one.path).read_bytes() for one in staying.sidecars}
+def _descriptions(library: Path, kept: Found, others: Sequence[Found]) -> Iterator[Step]:
+    """Yield the steps that write the others' descriptions as sidecars of the kept meme, under free names."""
+    bodies = {(library / one.path).read_bytes() for one in kept.sidecars}
     # Lower case, because some file systems do not distinguish case.
-    taken = {one.path.lower() for one in staying.sidecars}
-    for meme in going:
+    taken = {one.path.lower() for one in kept.sidecars}
+    for meme in others:
         for sidecar in meme.sidecars:
             body = (library / sidecar.path).read_bytes()
             if kind_of(sidecar.label)[0] is TextKind.OCR or body in bodies:
                 continue
             bodies.add(body)
-            path = next(path for path in _names(staying.path, sidecar.label) if path.lower() not in taken)
+            path = next(path for path in _names(kept.path, sidecar.label) if path.lower() not in taken)
             taken.add(path.lower())
             yield _write(path, body)
 
 
 def _names(meme: str, label: str) -> Iterator[str]:
-    """Yield names for a text beside a meme: its own, then with a number that keeps its kind readable."""
+    """Yield names for a sidecar: with its label, then with a number between its source and its kind."""
     yield f"{meme}.{label}.txt"
     kind, source = kind_of(label)
     ending = "" if kind is TextKind.OTHER else f".{kind}"

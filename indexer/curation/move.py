@@ -1,4 +1,4 @@
-"""Memes move to another category of the library with their sidecars, and back."""
+"""Move memes with their sidecars to another category of the library, and back."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def move_memes(
     note: str = "",
     on_step: OnStep = lambda step: None,
 ) -> Verdict:
-    """Move memes to a category, under a free name where theirs is taken, and return the ledger's line.
+    """Move memes to a category, under a new name if theirs is taken, and return the ledger's line.
 
     The catalogue has the new paths when this returns; `index_moves` updates the index. `about` is the issue that the
     move settles; `on_step` is called before each step. Raises WrongUse when there is nothing to move or the category
-    cannot be a folder's name, LibraryError when a file has changed or cannot be moved; then all is as it was.
+    cannot be a folder's name, LibraryError when a file has changed or cannot be moved; then no file has changed.
 
     >>> meme = workspace.catalogue.memes.freshest(1)[0]
     >>> move_memes(workspace, [meme], category="Elsewhere").kind.value
@@ -49,9 +49,9 @@ def move_memes(
 
 
 def index_moves(workspace: Workspace, *, load_encoder: Callable[[], TextEncoder]) -> int:
-    """Update the index with all memes that were moved or moved back since, and return how many memes that are.
+    """Update the index for all memes that were moved or moved back since the last update; return their number.
 
-    Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; then they stay
+    Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; the memes then stay
     pending.
 
     >>> index_moves(workspace, load_encoder=lambda: encoder)
@@ -67,7 +67,7 @@ def index_moves(workspace: Workspace, *, load_encoder: Callable[[], TextEncoder]
 
 
 class MoveEffects(Effects):
-    """What a move writes to the catalogue and the ledger."""
+    """The effects of a move on the catalogue and the ledger."""
 
     def commit(self, workspace: Workspace, library: Path, operation: Operation) -> Verdict:
         """Scan the old and the new paths and write the move to the ledger."""
@@ -83,25 +83,25 @@ class MoveEffects(Effects):
         )
 
     def abort(self, workspace: Workspace, library: Path, operation: Operation) -> None:
-        """Scan the paths that were changed and changed back."""
+        """Scan the paths that were changed and restored."""
         _scan(workspace, library, [(one.after, one.before) for one in _intent(operation).memes])
 
     def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
-        """Return the moves to reverse: the memes as they were moved, and all texts that lie beside them by now."""
+        """Return the moves to reverse: of the memes and of all their current sidecars."""
         steps: list[Step] = []
         for one in _intent(operation).memes:
             found = look_at(library, one.after)
             if found is None or content_hash(found.file) != one.content_hash:
                 raise LibraryError(
-                    f"{one.after} is not in the library as it was moved: moved, merged or changed since.",
-                    hint="Undo that first, or move it by hand.",
+                    f"{one.after} was moved again, merged or changed since.",
+                    hint="Undo that change first, or move the file yourself.",
                 )
             texts = [text.path for text in (*found.sidecars, found.first_seen) if text is not None]
             for path in (*texts, one.after):
                 before = one.before + path.removeprefix(one.after)
                 if os.path.lexists(library / before):
                     raise LibraryError(
-                        f"There is something else at {before} now, so nothing was moved.",
+                        f"{before} exists again, so nothing was moved.",
                         hint="Move it away and try again.",
                     )
                 steps.append(_move(library, before, path, there=path))
@@ -123,16 +123,16 @@ def _intent(operation: Operation) -> Move:
 def _plan(
     library: Path, catalogue: Catalogue, memes: Sequence[Meme], category: str
 ) -> tuple[list[Relocation], list[Step]]:
-    """Return where each meme goes, and the steps, each meme's file after its texts; raise WrongUse, LibraryError."""
+    """Return each meme's relocation, and the steps, sidecars before memes; raise WrongUse or LibraryError."""
     going = [meme for meme in memes if meme.category != category]
     if not going:
-        raise WrongUse(f"There is nothing to move: all of it is in {category} already.")
+        raise WrongUse(f"There is nothing to move: all memes are already in {category}.")
     moved: list[Relocation] = []
     steps: list[Step] = []
     for meme in going:
         found = look_at(library, meme.path)
         if found is None or content_hash(found.file) != meme.content_hash:
-            raise LibraryError(f"{meme.path} is not in the library as it was looked at.", hint="Run `memetica index`.")
+            raise LibraryError(f"{meme.path} is missing or has changed.", hint="Run `memetica index`.")
         after = _free(library, catalogue, meme, category, taken={one.after.casefold() for one in moved})
         texts = [one.path for one in (*found.sidecars, found.first_seen) if one is not None]
         moved.append(Relocation(meme.path, after, meme.content_hash))
@@ -143,15 +143,15 @@ def _plan(
 
 
 def _move(library: Path, before: str, after: str, *, there: str) -> MoveFile:
-    """Return the step from one path to another; `there` is the one at which the file is now."""
+    """Return the step from one path to another; `there` is the file's current path."""
     found = bytes_hash(library / there)
     if found is None:
-        raise LibraryError(f"{there} is not in the library now.", hint="Run `memetica index`.")
+        raise LibraryError(f"{there} is no longer in the library.", hint="Run `memetica index`.")
     return MoveFile(f"library/{before}", f"library/{after}", found)
 
 
 def _free(library: Path, catalogue: Catalogue, meme: Meme, category: str, *, taken: set[str]) -> str:
-    """Return a path in a category that no file has, nor another of the memes that go there now."""
+    """Return a path in a category that no file and no other meme of this move has."""
     name = meme.path.rpartition("/")[2]
     suffix = name[name.rindex(".") :]
     stem = name
@@ -160,7 +160,7 @@ def _free(library: Path, catalogue: Catalogue, meme: Meme, category: str, *, tak
         if path.casefold() not in taken:
             return path
         stem = f"{name.removesuffix(suffix)} {number}{suffix}"
-    raise LibraryError(f"{category} has no room for another {name}.", hint="Give the file another name.")
+    raise LibraryError(f"There are too many files named {name} in {category}.", hint="Rename the file.")
 
 
 def _scan(workspace: Workspace, library: Path, renamed: Sequence[tuple[str, str]]) -> None:

@@ -12,12 +12,12 @@ _BY_FILES = (VerdictKind.MERGED, VerdictKind.MOVED, VerdictKind.ADDED)
 
 
 def undo(workspace: Workspace, verdict_uid: str, *, note: str = "", on_step: OnStep = lambda step: None) -> Verdict:
-    """Undo a decision and return the ledger's line that says so.
+    """Undo a decision and return the ledger's new line.
 
     Files return to where they were: those of a merge from the trash, those of a move to their category, an accepted
     upload to the inbox. A decision that changed no file, such as "not duplicates", is only marked as undone. `on_step`
-    is called before each step. Raises NotFound for a verdict that is unknown, or whose files another data folder moved;
-    WrongUse when it is undone already; LibraryError when a file cannot be put back, and then no file is moved.
+    is called before each step. Raises NotFound for an unknown verdict, or one whose files another data folder moved;
+    WrongUse when it is undone already; LibraryError when a file cannot be restored, and then no file is moved.
 
     >>> from indexer.curation.merges import merge
     >>> keep, remove = workspace.catalogue.memes.freshest(2)

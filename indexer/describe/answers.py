@@ -1,4 +1,4 @@
-"""Check a model's answer: a description, or empty, a refusal, a loop, cut short."""
+"""Check a model's answer: whether it is a description, empty, a refusal, a loop or cut short."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from search.catalogue import Outcome
 
-# A refusal is short; a longer answer describes something, whatever it begins with.
+# A refusal is short; a longer answer describes something even if it begins like a refusal.
 REFUSAL_WORDS = 80
 LEAST_WORDS = 3
 LEAST_LETTERS = 18  # in scripts without spaces between words
@@ -44,7 +44,7 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True)
 class CheckedAnswer:
-    """The outcome of an answer, the text to keep (may be empty), and the reason where it is no description."""
+    """The outcome of an answer, the text to keep (may be empty), and the reason if it is not a complete description."""
 
     outcome: Outcome
     text: str

@@ -1,4 +1,4 @@
-"""A client of OpenAI-compatible endpoints with vision models: a call, and what its failure means for further calls."""
+"""Call vision models at OpenAI-compatible endpoints, and classify failures by what they mean for further calls."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class FailureScope(StrEnum):
 
 
 class CallFailed(EndpointError):
-    """A call failed; `scope` tells what that means for further calls, `pause` is the requested wait in seconds."""
+    """A call failed; `scope` says what that means for further calls, `pause` is the requested wait in seconds."""
 
     def __init__(self, message: str, *, scope: FailureScope, hint: str = "", pause: float = 0.0) -> None:
         super().__init__(message, hint=hint)
@@ -85,7 +85,7 @@ class VisionClient:
         from openai import OpenAI, Timeout  # takes more than a second, which only `describe` should wait for
 
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        # As it may be render_frames and logged: without the password that an address may carry.
+        # The name is shown and logged: it must not contain the password that an address may have.
         self.name = urlunsplit((parts.scheme, f"{host}:{port}" if port else host, parts.path.rstrip("/"), "", ""))
         self._client = OpenAI(
             base_url=urlunsplit((parts.scheme, parts.netloc, parts.path or "/v1", parts.query, "")),
@@ -100,10 +100,10 @@ class VisionClient:
         self._limit = "max_tokens"
         self._answered = False
 
-    def ask(self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, stop: threading.Event) -> Completion:
+    def complete(self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, stop: threading.Event) -> Completion:
         """Return a model's answer to a prompt with a picture; raise CallFailed, or CallStopped once `stop` is set.
 
-        Parameters that the endpoint does not support are left out of further calls.
+        Parameters that the endpoint does not support are omitted from further calls.
         """
         import openai
 
@@ -166,7 +166,7 @@ class VisionClient:
         return Completion("".join(parts), finish, "".join(refused) or None, tokens_in, tokens_out)
 
     def _adapt(self, message: str, *, stream: bool, usage: bool, limit: str) -> bool:
-        """Leave out the parameter that a refused request names; return whether there is another form of request."""
+        """Omit the parameter that an error names from further requests; return whether the request can be repeated."""
         with self._lock:
             if limit == "max_tokens" and "max_completion_tokens" in message:
                 self._limit = "max_completion_tokens"
@@ -239,7 +239,7 @@ def _status(endpoint: str, error: APIStatusError) -> CallFailed:
     if code == 401:
         scope, hint = FailureScope.ENDPOINT, "Set MEMETICA_ENDPOINT_KEY to a key that is valid for this endpoint."
     elif code == 402 or body.get("code") == "insufficient_quota":
-        scope, hint = FailureScope.ENDPOINT, "The account has no credit left."
+        scope, hint = FailureScope.ENDPOINT, "The account has no credit: add some, or use another endpoint."
     elif code == 403 and not _MODERATED.search(detail):
         scope, hint = FailureScope.ENDPOINT, "The key does not permit this model."
     elif code == 404:
@@ -249,7 +249,7 @@ def _status(endpoint: str, error: APIStatusError) -> CallFailed:
         if pause > LONGEST_PAUSE:
             scope, hint = (
                 FailureScope.ENDPOINT,
-                f"The endpoint asks to wait {pause / 60:.0f} minutes; run the same command again after that.",
+                f"The endpoint requests a pause of {pause / 60:.0f} minutes; run the same command again after that.",
             )
     if scope is not FailureScope.ENDPOINT and code < 500 and _NO_VISION.search(detail):
         scope, hint = FailureScope.ENDPOINT, "Choose a model that accepts pictures."
@@ -276,19 +276,19 @@ def _brief(message: str) -> str:
 
 
 def render_frames(pictures: Sequence[Image.Image], *, longest_side: int) -> bytes:
-    """Return the JPEG that a model gets: a still, or frames in rows, at most this many pixels wide and high.
+    """Return the JPEG for a model: a still, or frames in rows, at most `longest_side` pixels wide and high.
 
     >>> render_frames([Image.new("RGB", (80, 60))], longest_side=40)[:2]
     b'\xff\xd8'
     """
     width, height = (max(getattr(picture, side) for picture in pictures) for side in ("width", "height"))
     count = len(pictures)
-    # As near to a square as possible, to lose little when it is scaled down.
-    columns = min(range(1, count + 1), key=lambda one: max(one * width, -(-count // one) * height))
+    # The columns that make the sheet most nearly square, so that frames are scaled down least.
+    columns = min(range(1, count + 1), key=lambda wide: max(wide * width, -(-count // wide) * height))
     rows = -(-count // columns)
     sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP), "white")
-    for at, picture in enumerate(pictures):
-        sheet.paste(picture.convert("RGB"), (at % columns * (width + GAP), at // columns * (height + GAP)))
+    for number, picture in enumerate(pictures):
+        sheet.paste(picture.convert("RGB"), (number % columns * (width + GAP), number // columns * (height + GAP)))
     scale = longest_side / max(sheet.size)
     if scale < 1:
         size = max(1, round(sheet.width * scale)), max(1, round(sheet.height * scale))

@@ -1,4 +1,4 @@
-"""One endpoint of a run: its client, its worklists in order, and whether it failed for good."""
+"""One endpoint of a run of descriptions: its client, its worklists in order, and its permanent failure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from indexer.describe.client import CallFailed, FailureScope, VisionClient
 from indexer.describe.worklist import Worklist
 
-# This many failures in a row are not a coincidence, whatever each error says.
+# After this many failures in a row, the endpoint counts as failed, regardless of the single errors.
 FAILURES_IN_A_ROW = 6
 
 
 class Endpoint:
-    """One endpoint of a run with its worklists in order; `failure` is set when it failed for good."""
+    """One endpoint of a run with its worklists in order; `failure` is set once it has failed permanently."""
 
     def __init__(self, url: str, worklists: Sequence[Worklist], *, keys: str, seconds: float) -> None:
         self.client = VisionClient(url, key=key_for(url, keys), seconds=seconds)
@@ -33,7 +33,7 @@ class Endpoint:
             self._in_a_row = 0
 
     def record_failure(self, error: CallFailed) -> bool:
-        """Record that a call failed after all tries; return whether the endpoint fails for good with it."""
+        """Record that a call failed after all tries; return whether this makes the endpoint fail permanently."""
         with self._lock:
             self._in_a_row += 1
             if self.failure is not None or (
@@ -45,16 +45,16 @@ class Endpoint:
 
 
 def key_for(url: str, keys: str) -> str:
-    """Return the key for an address: the only key, or that of its host in `host=key host=key`.
+    """Return the key for an address: the only key, or the key of its host in `host=key host=key`.
 
     >>> key_for("https://api.example/v1", "api.example=sk-1 other.example=sk-2")
     'sk-1'
     """
     host = (urlsplit(url if "//" in url else f"http://{url}").hostname or "").lower()
     named = {}
-    for one in keys.split():
-        name, sign, key = one.partition("=")
+    for entry in keys.split():
+        name, sign, key = entry.partition("=")
         if not sign or not key.strip("="):
-            return one if len(keys.split()) == 1 else ""
+            return entry if len(keys.split()) == 1 else ""
         named[name.lower()] = key
     return named.get(host, "")

@@ -1,4 +1,4 @@
-"""The options of a run of descriptions, and its statistics."""
+"""The options and the statistics of a run of descriptions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class DescribeOptions:
-    """How memes are described.
+    """The options of a run of descriptions.
 
     `seconds` is the longest duration of a call; `first_pause` and `longest_pause` are the seconds between tries of a
     call; prices are per million tokens.
@@ -64,7 +64,7 @@ class DescribeStats:
     seconds_to_go: float | None = None
     cost: float | None = None
     cost_to_go: float | None = None
-    stopped: tuple[str, ...] = ()  # the reasons why endpoints failed for good
+    stopped: tuple[str, ...] = ()  # the reasons of endpoints' permanent failures
 
 
 def validate_options(options: DescribeOptions, assignments: Sequence[Assignment]) -> DescribeOptions:
@@ -80,8 +80,8 @@ def validate_options(options: DescribeOptions, assignments: Sequence[Assignment]
         raise WrongUse("Workers, limit, tries and seconds must be at least 1.")
     if any(price is not None and price < 0 for price in (options.price_in, options.price_out)):
         raise WrongUse("A price must be 0 or more.")
-    for one in assignments:
-        safe_name(one.model)
-        if one.kind not in KINDS:
-            raise WrongUse(f"{one.kind} is not a kind of description.", hint=f"Choose {' or '.join(KINDS)}.")
+    for assignment in assignments:
+        safe_name(assignment.model)
+        if assignment.kind not in KINDS:
+            raise WrongUse(f"{assignment.kind} is not a kind of description.", hint=f"Choose {' or '.join(KINDS)}.")
     return options

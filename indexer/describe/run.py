@@ -1,4 +1,4 @@
-"""The stage between OCR and embedding: models at endpoints describe memes, each meme once by each model.
+"""The describe stage, between OCR and embedding: each model describes each meme once.
 
 It is not part of `index`, because it costs time or money. Several processes, and `index`, may run at once: finished
 work is in the catalogue, and work in progress is leased.
@@ -40,7 +40,7 @@ from search.errors import EndpointError, LibraryError, MemeticaError, ModelUnava
 from search.meme import Meme, Stage, TextKind
 from search.workspace import Workspace
 
-# How long an interrupted run waits for answers that are almost complete.
+# Time that an interrupted run waits for answers in progress.
 GRACE_SECONDS = 3.0
 
 
@@ -59,7 +59,7 @@ def describe_memes(
     `on_progress` is called after each meme, from any thread, one call at a time.
 
     Raises LibraryError when the library's folder is gone or, to write sidecars, cannot be written; WrongUse on invalid
-    options; ModelUnavailable when every endpoint failed for good.
+    options; ModelUnavailable when every endpoint failed permanently.
 
     >>> from search.errors import ModelUnavailable
     >>> nobody = Assignment("llava", TextKind.SIMPLE, "http://127.0.0.1:9/v1")
@@ -148,7 +148,7 @@ class _Run:
         return self._snapshot()
 
     def _work(self, endpoints: Sequence[Endpoint]) -> None:
-        """Run the workers of each endpoint until they are done; when interrupted, wait for them only a moment."""
+        """Run the workers of each endpoint until they are done; when interrupted, wait at most GRACE_SECONDS."""
         # Not by joining the threads: up to Python 3.12, an interrupted join marks its thread as ended.
         ended = threading.Semaphore(0)
         workers = [endpoint for endpoint in endpoints for _ in range(self._options.workers)]
@@ -177,7 +177,7 @@ class _Run:
                     self._describe(endpoint, worklist, meme)
         except CallStopped:
             pass
-        except BaseException as error:  # of the catalogue or the library as a whole: `execute` raises it again
+        except BaseException as error:  # the catalogue or the library failed: `execute` raises it again
             self._errors.append(error)
             self._stop.set()
         finally:
@@ -252,7 +252,7 @@ class _Run:
         id = self._workspace.catalogue.calls.begin(call)
         begun = time.monotonic()
         try:
-            answer = endpoint.client.ask(
+            answer = endpoint.client.complete(
                 worklist.model, prompt.text, jpeg, max_tokens=prompt.max_tokens, stop=self._stop
             )
         except (CallFailed, CallStopped) as error:
@@ -303,7 +303,7 @@ class _Run:
         self._count(failed=1)
 
     def _sidecars(self, worklist: Worklist, meme: Meme) -> list[Path]:
-        """Return where this text is, or would be, beside each file with the same content."""
+        """Return the paths of this text's sidecars for each file with the same content, existing or not."""
         copies = self._workspace.catalogue.memes.with_content(meme.content_hash) or [meme]
         return [
             sidecar_path(self._workspace.settings.library / copy.path, worklist.source, worklist.kind)
@@ -311,13 +311,13 @@ class _Run:
         ]
 
     def _write_sidecars(self, worklist: Worklist, meme: Meme, text: str) -> None:
-        """Write a text beside its meme and the meme's copies, if the options ask for it."""
+        """Write the sidecars of a text for all copies of its meme, if the options request sidecars."""
         if self._options.write_sidecars:
             for copy in self._workspace.catalogue.memes.with_content(meme.content_hash):
                 self._write(worklist, copy, text)
 
     def _write_earlier(self, worklist: Worklist) -> None:
-        """Write the texts that earlier runs stored in the catalogue alone."""
+        """Write the sidecars of texts that earlier runs stored only in the catalogue."""
         for meme, text in self._workspace.catalogue.descriptions.unwritten(worklist.kind, worklist.source):
             self._write(worklist, meme, text)
 

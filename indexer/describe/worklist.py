@@ -1,4 +1,4 @@
-"""The memes that a model has yet to describe, shared by the threads of a run and by all processes."""
+"""The worklist of a model: the memes that it has not described yet, shared by threads and processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from search.meme import Meme, TextKind
 
 
 class Worklist:
-    """The memes that a model has yet to describe with one kind of text; threads take from it, newest first."""
+    """The memes without a text of one kind by a model; threads take memes from it, newest first."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Worklist:
         self._catalogue = catalogue
         self._lease = lease
         self._only_undescribed = only_undescribed
-        # Two models that look for memes without any text of this kind must not take the same.
+        # Two models that describe memes without any text of this kind must not take the same meme.
         self._sources = (self.label, f"any.{kind}") if only_undescribed else (self.label,)
         self._lock = threading.Lock()
         self._seen: set[str] = set()
@@ -44,7 +44,7 @@ class Worklist:
         self.total = int(min(self._left, len(self._waiting)))
 
     def _fill(self) -> None:
-        for meme in self._catalogue.descriptions.missing(self.kind, self.source, by_anybody=self._only_undescribed):
+        for meme in self._catalogue.descriptions.missing(self.kind, self.source, by_any_source=self._only_undescribed):
             if meme.content_hash not in self._seen:
                 self._seen.add(meme.content_hash)
                 self._waiting.append(meme)
@@ -69,15 +69,15 @@ class Worklist:
 
     def _is_missing(self, meme: Meme) -> bool:
         return self._catalogue.descriptions.is_missing(
-            meme.content_hash, self.kind, self.source, by_anybody=self._only_undescribed
+            meme.content_hash, self.kind, self.source, by_any_source=self._only_undescribed
         )
 
     def release(self, meme: Meme) -> None:
-        """Let others take a meme: it is done, or was tried."""
+        """Release a meme that is described or whose description failed."""
         self._lease.release(meme.content_hash, sources=self._sources)
 
     def put_back(self, meme: Meme, *, done_elsewhere: bool = False) -> None:
-        """Take a meme out of the count because no call was made; it waits again unless it was done elsewhere."""
+        """Return a meme without a call; it stays in the worklist unless another process described it."""
         self.release(meme)
         with self._lock:
             self._left += 1

@@ -1,4 +1,4 @@
-"""Uploads: received, examined, accepted into the library or discarded, and taken back."""
+"""Uploads: receive, examine, accept or discard them, and undo these decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An upload becomes a meme, found like any other, and is taken out of the library again by an undo."""
+"""Accept an upload into the library as a meme, and undo an acceptance."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def accept(
 ) -> Upload:
     """Move an upload into a category of the library and return it; an accepted upload is returned unchanged.
 
-    `reason` says why to add what looks like a duplicate, and is kept in the ledger. `on_step` is called before each
-    step. The catalogue knows the meme when this returns; `index_decided` updates the index. Raises SuspectedDuplicate
+    `reason` is the reason to add a suspected duplicate; it is stored in the ledger. `on_step` is called before each
+    step. The meme is in the catalogue when this returns; `index_decided` updates the index. Raises SuspectedDuplicate
     without a reason, WrongUse when the upload cannot be accepted, LibraryError when the library cannot be written.
 
     >>> from indexer.inbox.reception import receive
@@ -72,10 +72,10 @@ def accept(
         if found and not reason.strip():
             raise SuspectedDuplicate(
                 f"{upload.name} looks like {found[0][0].path}, which is in the library.",
-                hint="Discard it, or say why it is to be added anyway.",
+                hint="Discard it, or give a reason to add it anyway.",
             )
         if bytes_hash(inbox_path(workspace.data, upload.content_hash)) != upload.content_hash:
-            raise LibraryError(f"The file of {upload.name} is not in the inbox as it came.", hint="Send it again.")
+            raise LibraryError(f"The inbox's file of {upload.name} is missing or has changed.", hint="Upload it again.")
         known = [name for name, _, _ in workspace.catalogue.memes.categories()]
         folder = checked_category(category, known=known)
         path = free_path(library, workspace.catalogue, category=folder, name=upload.name, suffix=upload.suffix)
@@ -90,10 +90,10 @@ def accept(
 
 
 def undo_decision(workspace: Workspace, id: int, *, on_step: OnStep = lambda step: None) -> Upload:
-    """Undo what was decided about an upload, so that it waits again, and return it.
+    """Undo the decision about an upload, so that it waits again, and return it.
 
-    An accepted file returns to the inbox, and everything beside it goes to the data folder's trash. Raises WrongUse
-    when nothing was decided, LibraryError when its file has changed since or cannot be moved.
+    An accepted file returns to the inbox; its sidecars are moved to the data folder's trash. Raises WrongUse when the
+    upload is undecided, LibraryError when its file has changed since or cannot be moved.
 
     >>> from indexer.inbox.reception import receive
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
@@ -108,13 +108,13 @@ def undo_decision(workspace: Workspace, id: int, *, on_step: OnStep = lambda ste
     recover(workspace)
     upload = workspace.catalogue.uploads.get(id)
     if upload.state is not UploadState.ACCEPTED or upload.verdict is None:
-        raise WrongUse(f"{upload.name} waits for a decision: there is none to undo.")
+        raise WrongUse(f"There is no decision about {upload.name} to undo: it is still waiting.")
     undo(workspace, upload.verdict, on_step=on_step)
     return workspace.catalogue.uploads.get(id)
 
 
 def suspected(catalogue: Catalogue, upload: Upload) -> list[tuple[Meme, Evidence]]:
-    """Return the memes of the library that an upload may duplicate, with the evidence, the surest first.
+    """Return the memes of the library that an upload may duplicate, with the evidence, most certain first.
 
     >>> from indexer.inbox.reception import receive
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
@@ -122,11 +122,13 @@ def suspected(catalogue: Catalogue, upload: Upload) -> list[tuple[Meme, Evidence
     >>> [meme.path for meme, evidence in suspected(workspace.catalogue, upload)]
     ['Dogs/fine.png']
     """
-    return [one for one in alike(catalogue, upload) if one[1].tier is not None and one[1].tier.is_duplicate]
+    return [
+        (meme, evidence) for meme, evidence in alike(catalogue, upload) if evidence.tier and evidence.tier.is_duplicate
+    ]
 
 
 def alike(catalogue: Catalogue, upload: Upload) -> list[tuple[Meme, Evidence]]:
-    """Return the memes of the library that an upload is like, with the evidence, the surest first; variants too.
+    """Return the memes of the library that are like an upload, also variants, with the evidence, most certain first.
 
     >>> from indexer.inbox.reception import receive
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
@@ -143,10 +145,10 @@ def alike(catalogue: Catalogue, upload: Upload) -> list[tuple[Meme, Evidence]]:
 
 
 class AcceptEffects(Effects):
-    """What accepting an upload writes to the catalogue, the ledger and the data folder."""
+    """The effects of accepting an upload on the catalogue, the ledger and the data folder."""
 
     def begin(self, workspace: Workspace, operation: Operation) -> None:
-        """Mark the upload, so that it is neither discarded nor received once more meanwhile."""
+        """Mark the upload, so that it is neither discarded nor received again meanwhile."""
         intent = _intent(operation)
         workspace.catalogue.uploads.mark_accepting(
             intent.upload, category=intent.category, path=intent.path, note=intent.note
@@ -157,12 +159,12 @@ class AcceptEffects(Effects):
         upload = _upload(workspace, operation)
         path = thumbnail_path(workspace.data, upload.content_hash)
         if not path.exists():
-            with suppress(OSError, DataFolderError):  # the next `memetica index` draws what is missing
+            with suppress(OSError, DataFolderError):  # the next `memetica index` draws missing thumbnails
                 picture = open_preview(workspace.data, upload.content_hash)
                 write_atomically(path, thumbnail(picture, workspace.settings.thumbnail_side), durable=False)
 
     def commit(self, workspace: Workspace, library: Path, operation: Operation) -> Verdict:
-        """Write the meme, what was found out about it, and the ledger's line."""
+        """Write the meme, the findings about it, and the ledger's line."""
         catalogue, upload = workspace.catalogue, _upload(workspace, operation)
         path = _intent(operation).path
         findings = upload.findings or {}
@@ -175,11 +177,11 @@ class AcceptEffects(Effects):
         reading = findings.get("reading")
         if reading:
             catalogue.texts.put_reading(ReadingRecord(upload.content_hash, TextKind.OCR, **reading))
-        others = [one for one, _ in suspected(catalogue, upload) if one.id != meme.id] if upload.note else []
+        others = [other for other, _ in suspected(catalogue, upload) if other.id != meme.id] if upload.note else []
         verdict = catalogue.verdicts.add(
             VerdictKind.KEEP_ALL if others else VerdictKind.ADDED,
-            [upload.content_hash, *(one.content_hash for one in others)],
-            paths=[path, *(one.path for one in others)],
+            [upload.content_hash, *(other.content_hash for other in others)],
+            paths=[path, *(other.path for other in others)],
             note=upload.note,
             uid=operation.uid,
         )
@@ -191,30 +193,30 @@ class AcceptEffects(Effects):
         forget_files(workspace.data, _upload(workspace, operation).content_hash)
 
     def abort(self, workspace: Workspace, library: Path, operation: Operation) -> None:
-        """Let the upload wait as it did."""
+        """Let the upload wait for a decision again."""
         workspace.catalogue.uploads.reopen(_intent(operation).upload)
         scan_again(library, workspace.catalogue, [_intent(operation).path])
 
     def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
-        """Return the steps to reverse: the file goes back to the inbox, all texts beside it by now to the trash."""
+        """Return the steps to reverse: the file returns to the inbox, all its sidecars go to the trash."""
         upload, path = _upload(workspace, operation), _intent(operation).path
         if workspace.catalogue.uploads.held(upload.content_hash) is not None:
             raise WrongUse(f"The same picture as {upload.name} waits in the inbox again already.")
         if bytes_hash(library / path) != upload.content_hash:
             raise LibraryError(
-                f"{path} is not in the library as it was accepted: moved, merged or changed since.",
-                hint="Undo that first, or move it by hand.",
+                f"{path} was moved, merged or changed after it was accepted.",
+                hint="Undo that change first, or move the file yourself.",
             )
         found = look_at(library, path)
-        beside = () if found is None else (*found.sidecars, found.first_seen)
-        texts = [one.path for one in beside if one is not None]
+        sidecars = () if found is None else (*found.sidecars, found.first_seen)
+        texts = [sidecar.path for sidecar in sidecars if sidecar is not None]
         return [
             MoveFile(f"inbox/{upload.content_hash}", f"library/{path}", upload.content_hash),
             *(MoveFile(f"trash/{text}", f"library/{text}", bytes_hash(library / text) or "") for text in texts),
         ]
 
     def begin_undo(self, workspace: Workspace, operation: Operation) -> None:
-        """Mark the upload, so that its bytes are not received once more meanwhile."""
+        """Mark the upload, so that its bytes are not received again meanwhile."""
         workspace.catalogue.uploads.mark_undoing(_intent(operation).upload)
 
     def prepare_undo(self, workspace: Workspace, operation: Operation) -> None:

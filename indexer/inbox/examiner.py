@@ -38,7 +38,7 @@ from search.workspace import Workspace
 
 @dataclass(frozen=True)
 class Examiner:
-    """What examining needs, loaded once: the OCR engine, and a matcher over the library as it was when opened."""
+    """The OCR engine and a matcher over the library, loaded once to examine many uploads."""
 
     workspace: Workspace
     engine: OcrEngine | None
@@ -86,8 +86,7 @@ def inspect_file(
 
     The keys: `picture` and `reading` as the catalogue stores them; `text`; `tags`, the categories whose names fit the
     picture, with shares; `alike`, the memes of the library that are like it; `beside`, the waiting uploads that are
-    like it and have a smaller id than `before`; `unread` and `uncompared`, the reasons where OCR or the comparison
-    failed.
+    like it and have an id below `before`; `unread` and `uncompared`, the reasons if OCR or the comparison failed.
 
     >>> examiner = Examiner.open(workspace, engine=None, no_engine_reason="No OCR engine is chosen.")
     >>> file = workspace.library / "Dogs/fine.png"
@@ -111,14 +110,14 @@ def inspect_file(
         "reading": _reading_row(examiner.engine, reading),
         "unread": unread,
         "tags": tag_by_category_names(examiner.workspace.catalogue, embedded),
-        "alike": [{"content_hash": one.meme.content_hash, "evidence": one.evidence.to_json()} for one in matches],
+        "alike": [{"content_hash": match.meme.content_hash, "evidence": match.evidence.to_json()} for match in matches],
         "beside": [{"id": id, "evidence": evidence.to_json()} for id, evidence in uploads],
         "uncompared": uncompared,
     }, fingerprints
 
 
 def _picture_row(decoded: DecodedMedia) -> dict[str, Any]:
-    """Return what the catalogue stores of a decoded file, as JSON."""
+    """Return the catalogue's values of a decoded file, as JSON."""
     return {
         "width": decoded.width,
         "height": decoded.height,
@@ -139,7 +138,7 @@ class EmbeddedFrames:
 
 
 def embed_frames(settings: Settings, pictures: Sequence[Image.Image], *, image_encoder: str) -> EmbeddedFrames | None:
-    """Return the embeddings of a picture's frames; None without an image encoder, or where it cannot be loaded."""
+    """Return the embeddings of a picture's frames; None without an image encoder, or if it cannot be loaded."""
     if not image_encoder:
         return None
     try:
@@ -192,7 +191,7 @@ def _match_library(
 ) -> tuple[list[Match], str]:
     """Return the memes that are like a picture, most certain first, or none and the reason in words.
 
-    Memes that came after the examiner was opened are found by their fingerprints alone.
+    Memes added after the examiner was opened are found by fingerprints alone.
     """
     catalogue, settings = examiner.workspace.catalogue, examiner.workspace.settings
     try:
@@ -271,4 +270,4 @@ def _match_uploads(examiner: Examiner, before: int, pictures: Sequence[Image.Ima
         evidence = compare_frames([prepared], [preview])
         if evidence.tier is not None:
             found.append((other.id, evidence))
-    return sorted(found, key=lambda one: one[1].order)[:COMPARED]
+    return sorted(found, key=lambda match: match[1].order)[:COMPARED]

@@ -1,7 +1,7 @@
-"""Uploads are received: checked by content, stored in the data folder, discarded and restored.
+"""Receive uploads: check their content, store them in the data folder, discard and restore them.
 
 A file lies at `inbox/<content hash>` before its row is in the catalogue, so that a killed process leaves at most a file
-without a row. Beside it lies a preview without metadata, drawn anew: it is all of an upload that a browser ever gets.
+without a row. Browsers get only the preview next to it, a new picture without metadata.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from search.settings import Settings
 from search.workspace import Workspace
 
 PREVIEW_SIDE = 1280  # pixels
-DISCARDED_KEPT = 200  # thrown away and still there to be taken back; the oldest of more are forgotten
-ORPHANS_AFTER = 3600  # seconds: a file that the catalogue does not know of by then belongs to nobody
+DISCARDED_KEPT = 200  # discarded uploads that can be restored; older ones are deleted
+ORPHANS_AFTER = 3600  # seconds after which a file without a row in the catalogue is deleted
 _CHUNK = 1 << 20
 _HEAD = 4096
 
-# The names that each kind of content may have; the first is given where a file comes by another.
+# The extensions that each kind of content may have; a file with any other gets the first.
 _SUFFIXES = {
     JpegImagePlugin.JpegImageFile: (".jpg", ".jpeg", ".jfif"),
     PngImagePlugin.PngImageFile: (".png",),
@@ -65,10 +65,10 @@ def preview_path(data: Path, content_hash: str) -> Path:
 
 
 def receive(workspace: Workspace, source: IO[bytes], *, name: str, received_by: str) -> Upload:
-    """Store an upload and return it; return the earlier one when the same bytes wait already.
+    """Store an upload and return it, or the undecided upload with the same bytes.
 
-    `received_by` names the way in: `page`, `api` or `command`. Raises UnreadableFile when the file is broken, too large
-    or no picture or video; InboxFull; DataFolderError when it cannot be written. Then nothing is stored.
+    `received_by` is `page`, `api` or `command`. Raises UnreadableFile when the file is damaged, too large or not a
+    picture or video; InboxFull; DataFolderError when it cannot be written. Then nothing is stored.
 
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
     ...     upload = receive(workspace, file, name="fine.png", received_by="page")
@@ -103,11 +103,11 @@ def receive(workspace: Workspace, source: IO[bytes], *, name: str, received_by: 
             suffix=suffix,
             size=size,
             received_by=received_by,
-            most=workspace.settings.inbox_files,
-            most_bytes=workspace.settings.inbox_bytes,
+            max_uploads=workspace.settings.inbox_files,
+            max_bytes=workspace.settings.inbox_bytes,
         )
     except InboxFull:
-        if not _needed(workspace.catalogue, content_hash):  # by one that was discarded and may be taken back
+        if not _needed(workspace.catalogue, content_hash):  # unless a discarded upload that can be restored needs it
             forget_files(workspace.data, content_hash)
         raise
 
@@ -137,7 +137,7 @@ def _written(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DataFolderError(
-                f"The disk that holds {folder} is full.", hint="Make room and send it again."
+                f"The disk that holds {folder} is full.", hint="Free some space and upload it again."
             ) from error
         raise DataFolderError(
             f"{folder} cannot be written: {error.strerror or error}.", hint="Check the data folder's permissions."
@@ -145,7 +145,7 @@ def _written(folder: Path) -> Iterator[None]:
 
 
 def suffix_by_content(file: Path, name: str) -> str:
-    """Return the extension for a decoded file: its own where it fits the content; raise UnreadableFile."""
+    """Return the extension for a decoded file: that of `name` if it fits the content."""
     with file.open("rb") as opened:
         head = opened.read(_HEAD)
     opener = picture_opener(head)
@@ -199,7 +199,7 @@ def forget_files(data: Path, content_hash: str) -> None:
 
 
 def discard(workspace: Workspace, id: int) -> Upload:
-    """Discard an upload and return it; the last ones can be restored. Raises NotFound, or WrongUse once it is accepted.
+    """Discard an upload and return it; recent ones can be restored. Raises NotFound, or WrongUse if it is accepted.
 
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
     ...     upload = receive(workspace, file, name="fine.png", received_by="page")
@@ -220,7 +220,7 @@ def discard(workspace: Workspace, id: int) -> Upload:
 def restore_discarded(workspace: Workspace, id: int) -> Upload:
     """Let a discarded upload wait for a decision again and return it.
 
-    Raises WrongUse when it is not discarded, its bytes are no longer stored, or the same bytes wait already.
+    Raises WrongUse when it is not discarded, its bytes are no longer stored, or an upload with the same bytes waits.
 
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
     ...     upload = receive(workspace, file, name="fine.png", received_by="page")
@@ -233,15 +233,15 @@ def restore_discarded(workspace: Workspace, id: int) -> Upload:
         if upload.state is not UploadState.DISCARDED:
             raise WrongUse(f"{upload.name} is not discarded.")
         if workspace.catalogue.uploads.held(upload.content_hash) is not None:
-            raise WrongUse(f"The same picture as {upload.name} waits in the inbox again already.")
+            raise WrongUse(f"The same file as {upload.name} is already waiting in the inbox.")
         if not inbox_path(workspace.data, upload.content_hash).is_file():
-            raise WrongUse(f"{upload.name} is no longer kept.", hint="Send it again.")
+            raise WrongUse(f"{upload.name} is no longer stored.", hint="Upload it again.")
         workspace.catalogue.uploads.reopen(id)
     return workspace.catalogue.uploads.get(id)
 
 
 def _forget_old(workspace: Workspace) -> None:
-    """Forget the uploads that were discarded longest ago, beyond those that are kept and the bytes they may have."""
+    """Delete the oldest discarded uploads beyond DISCARDED_KEPT or the setting `inbox_bytes`."""
     total = 0
     discarded = workspace.catalogue.uploads.in_state(UploadState.DISCARDED)
     newest_first = sorted(discarded, key=lambda one: (str(one.decided_at), one.id), reverse=True)
@@ -261,7 +261,7 @@ def _needed(catalogue: Catalogue, content_hash: str) -> bool:
 
 
 def remove_orphans(workspace: Workspace) -> int:
-    """Remove files of the inbox that no upload needs, left by a killed process; return the number of files."""
+    """Remove files of the inbox without an upload, left by a killed process; return the number of files."""
     needed = {
         one.content_hash for one in workspace.catalogue.uploads.in_state(*(set(UploadState) - {UploadState.ACCEPTED}))
     }

@@ -1,7 +1,7 @@
 """Background workers of the inbox: one examines waiting uploads, one indexes the accepted ones.
 
-Each is a thread that ends when there has been no work for long; the examiner, which holds the library's keypoints in
-memory, is released then. Leases keep two processes from doing the same work.
+Each is a thread that ends after a period without work; the examiner, which holds the library's keypoints in
+memory, is then released. Leases keep two processes from doing the same work.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class ExaminerCache:
         self._held: Examiner | None = None
 
     def examiner(self) -> Examiner:
-        """Return the examiner; memes that come into the library later are found by fingerprints alone."""
+        """Return the examiner; memes that are added to the library later are found by fingerprints alone."""
         with self._lock:
             self._held = self._held or self._open()
             return self._held
 
     def release(self) -> None:
-        """Forget the examiner; the next one opens the library as it is then."""
+        """Release the examiner; the next use opens a new one over the current library."""
         with self._lock:
             self._held = None
 
@@ -106,7 +106,7 @@ def examine_waiting(
 ) -> int:
     """Examine all waiting uploads that no other process examines, and return how many.
 
-    `on_progress` is called after each with the number of those left.
+    `on_progress` is called after each with the number of waiting uploads.
 
     >>> examine_waiting(workspace.catalogue, examiners=ExaminerCache(workspace))
     0
@@ -125,9 +125,9 @@ def index_worker(
     on_indexed: OnIndexed = lambda uploads: None,
     idle_seconds: float = IDLE_SECONDS,
 ) -> Worker:
-    """Return a worker that updates the index after uploads were accepted, or their acceptance undone.
+    """Return a worker that updates the index after uploads were accepted or acceptances undone.
 
-    `on_indexed` receives these uploads when the index is up to date.
+    `on_indexed` is called with these uploads when the index is up to date.
     """
 
     def prepare() -> Callable[[], bool]:

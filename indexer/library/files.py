@@ -1,4 +1,4 @@
-"""Files that change places between the library and the data folder: never over another file, never lost half-way."""
+"""Move and write files of the library and the data folder: never over another file, never lost half-way."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from search.atomic_write import sync_folder
 from search.errors import LibraryError
 
-# The errors of a file system that has no hard links, or none to another disk; then files are copied.
+# The errors of a file system without hard links or of a link to another disk; then files are copied.
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.ENOTSUP)
 
 
 def bytes_hash(file: Path) -> str | None:
-    """Return the SHA-256 of a file's bytes, hexadecimal; of its target's path for a link; None for a missing file.
+    """Return the hexadecimal SHA-256 of a file's bytes, for a link of its target's path; None for a missing file.
 
     >>> _ = (folder / "a.txt").write_bytes(b"")
     >>> bytes_hash(folder / "a.txt")[:8], bytes_hash(folder / "missing")
@@ -36,8 +36,8 @@ def bytes_hash(file: Path) -> str | None:
 def move(source: Path, target: Path, *, aside: str) -> None:
     """Move a file to a free path, also to another disk; after a kill it is at one of both paths, or at both.
 
-    `aside` is the hidden name, in the target's folder, of a copy that is not finished. Raises LibraryError when
-    something is at the target, OSError when the disk refuses.
+    `aside` is the hidden name, in the target's folder, of an unfinished copy. Raises LibraryError when the target
+    exists, OSError when the file cannot be moved.
 
     >>> _ = (folder / "a.txt").write_text("a")
     >>> move(folder / "a.txt", folder / "deep" / "b.txt", aside=".part")
@@ -57,7 +57,7 @@ def move(source: Path, target: Path, *, aside: str) -> None:
 
 
 def _copy(source: Path, target: Path, aside: Path) -> None:
-    """Copy a file with its times to a free path; the copy is on the disk and compared when this returns."""
+    """Copy a file with its times to a free path; the copy is synchronized to the disk and verified."""
     try:
         aside.unlink(missing_ok=True)
         shutil.copy2(source, aside, follow_symlinks=False)
@@ -74,15 +74,15 @@ def _copy(source: Path, target: Path, aside: Path) -> None:
 
 
 def write_new(target: Path, body: bytes, *, aside: str = "") -> bool:
-    """Write a file whole to a free path and return True; return False when something is there already.
+    """Write a file whole to a free path and return True; return False when the path exists.
 
-    `aside` is the hidden name of the unfinished file, drawn at random when it is not given. Raises OSError when the
-    disk refuses.
+    `aside` is the hidden name of the unfinished file, by default a random one. Raises OSError when the file
+    cannot be written.
 
     >>> write_new(folder / "a.txt", b"one"), write_new(folder / "a.txt", b"two")
     (True, False)
     """
-    # Hidden, so that a scan passes over it, and short, so that no name is too long that the target's is not.
+    # Hidden, so that a scan skips it, and short, so that its name fits wherever the target's fits.
     partial = target.with_name(aside or f".memetica-{secrets.token_hex(8)}.part")
     try:
         with partial.open("wb") as out:
@@ -95,13 +95,13 @@ def write_new(target: Path, body: bytes, *, aside: str = "") -> bool:
 
 
 def write_free(target: Path, body: bytes, *, aside: str) -> None:
-    """Write a file whole to a free path, as `write_new` does; raise LibraryError when something is there already."""
+    """Write a file whole to a free path, as `write_new` does; raise LibraryError when the path exists."""
     if not write_new(target, body, aside=aside):
         raise _occupied(target)
 
 
 def link_free(aside: Path, path: Path) -> bool:
-    """Give a finished file its name, unless another file has it; return whether the name was free."""
+    """Move a finished file from `aside` to `path` if that is free; return whether it was."""
     try:
         path.hardlink_to(aside)
         return True
@@ -110,7 +110,7 @@ def link_free(aside: Path, path: Path) -> bool:
     except OSError:
         if not aside.exists():
             raise
-    # A file system without hard links: the name is taken first, so that nothing can be overwritten, then filled.
+    # Without hard links, first create the file exclusively, so that nothing is overwritten, then replace it.
     try:
         with path.open("x"):
             pass
@@ -121,13 +121,13 @@ def link_free(aside: Path, path: Path) -> bool:
 
 
 def sync_folders(files: Iterable[Path]) -> None:
-    """Return once the names of these files are on the disk, as far as the system can tell."""
+    """Synchronize the folders of these files to the disk where the system can do so."""
     for folder in {file.parent for file in files}:
         sync_folder(folder)
 
 
 def remove_empty(folder: Path) -> None:
-    """Remove a folder and its subfolders as far as they hold no file.
+    """Remove a folder and its subfolders if they contain no file.
 
     >>> (folder / "a" / "b").mkdir(parents=True)
     >>> remove_empty(folder / "a")
@@ -142,4 +142,4 @@ def remove_empty(folder: Path) -> None:
 
 
 def _occupied(target: Path) -> LibraryError:
-    return LibraryError(f"There is something else at {target}.", hint="Move it away and try again.")
+    return LibraryError(f"{target} already exists.", hint="Move it away and try again.")

@@ -1,8 +1,8 @@
-"""The library's format: which files of the folder are memes, and which texts lie beside them.
+"""Read the library's folder format: find the memes and their sidecar texts.
 
 The layout is that of the public generator `biblioteca-memetica`: a folder for each category, memes at any depth in it,
-and beside a meme `X.ext` its sidecars `X.ext.txt` (OCR), `X.ext.first-seen.txt` and `X.ext.<label>.txt`. Its optional
-`memes.json` repeats what the files say, by positions that change, and is not read. Nothing here ever writes.
+and next to a meme `X.ext` its sidecars `X.ext.txt` (OCR), `X.ext.first-seen.txt` and `X.ext.<label>.txt`. Its optional
+`memes.json` repeats the files' data under unstable positions and is not read. This module never writes.
 """
 
 from __future__ import annotations
@@ -24,25 +24,27 @@ from search.meme import Text, TextKind
 IMAGE_EXTENSIONS = (".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".svg", ".webp")
 VIDEO_EXTENSIONS = (".m4v", ".mov", ".mp4", ".webm")
 EXTENSIONS = IMAGE_EXTENSIONS + VIDEO_EXTENSIONS
-# Pictures and videos too, but not of the library's format: worth a word, where other files are passed over in silence.
+# Unsupported pictures and videos: they are reported, whereas other unknown files are ignored silently.
 OTHER_MEDIA = (".avi", ".heic", ".heif", ".jp2", ".jxl", ".mkv", ".mpeg", ".mpg", ".psd", ".tif", ".tiff", ".wmv")
 
 # Left by file managers and file systems; hidden names are ignored too.
 IGNORED = {"thumbs.db", "desktop.ini", "@eadir", "__macosx", "#recycle", "$recycle.bin", "lost+found"}
 FIRST_SEEN = "first-seen"
-OCR_SOURCE = "tesseract-ocr"  # what the library's own OCR sidecars are shown as
+OCR_SOURCE = "tesseract-ocr"  # the source shown for the library's OCR sidecars
 LEGACY_SIMPLE = {"llama3.2-vision", "llama-3.2-vision", "qwen2.5vl", "vision", "qwen3.5-9b"}
 LEGACY_DETAILED = {"gemma3-27b-vision"}
 MAX_SIDECAR_BYTES = 1_000_000
 
-_MEME_NAME = re.compile(r".*\.(?:" + "|".join(one[1:] for one in EXTENSIONS) + r")(?=\.|$)", re.IGNORECASE | re.DOTALL)
+_MEME_NAME = re.compile(
+    r".*\.(?:" + "|".join(extension[1:] for extension in EXTENSIONS) + r")(?=\.|$)", re.IGNORECASE | re.DOTALL
+)
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class SidecarFile:
-    """A text beside a meme: its path relative to the library, and the label between the meme's name and `.txt`."""
+    """A sidecar: its path relative to the library, and the label between the meme's name and `.txt`."""
 
     path: str
     label: str
@@ -67,8 +69,8 @@ class Found:
 class Unusable:
     """Something in the library that cannot be used, the reason, and how to fix it; `path` can be printed as it is.
 
-    `out_of_sight` is True when nobody can know whether its files are still there: the folder may not be entered, or the
-    disk is bad.
+    `out_of_sight` is True when it is unknown whether its files still exist, because the folder or the disk cannot be
+    read.
     """
 
     path: str
@@ -78,10 +80,10 @@ class Unusable:
 
 
 def library_root(path: Path) -> Path:
-    """Return the folder that holds the categories: `path`, or its `memes` folder where `path` is a whole site's.
+    """Return the folder of the categories: `path`, or its folder `memes` if `path` is a whole site.
 
-    It is a site's where `memes.json` lies beside `memes`, or where no other folder holds memes and `memes` itself is no
-    category. Raises LibraryError when there is no such folder or it cannot be read.
+    `path` is a site if it contains `memes` and either `memes.json` or no other folder with memes. Raises LibraryError
+    when the folder does not exist or cannot be read.
 
     >>> (folder / "memes" / "Cats").mkdir(parents=True)
     >>> library_root(folder).name
@@ -93,13 +95,13 @@ def library_root(path: Path) -> Path:
         return path
     if not (path / "memes.json").is_file():
         folders = [entry.path for entry in _listed(path) if not _ignored(entry.name) and entry.is_dir()]
-        if any(_holds_memes(Path(folder)) for folder in folders):
+        if any(_contains_memes(Path(folder)) for folder in folders):
             return path
     _listed(inner)
     return inner
 
 
-def _holds_memes(folder: Path) -> bool:
+def _contains_memes(folder: Path) -> bool:
     try:
         with os.scandir(folder) as listing:
             return any(entry.name.lower().endswith(EXTENSIONS) and not _ignored(entry.name) for entry in listing)
@@ -108,16 +110,17 @@ def _holds_memes(folder: Path) -> bool:
 
 
 def _listed(library: Path) -> list[os.DirEntry[str]]:
-    """Return what lies in the library's top folder; raise LibraryError."""
+    """Return the entries of a folder; raise LibraryError when it cannot be read."""
     try:
         with os.scandir(library) as listing:
             return list(listing)
     except FileNotFoundError as error:
         raise LibraryError(
-            f"There is no folder {library}.", hint="Name the folder that holds the categories; is its disk mounted?"
+            f"There is no folder {library}.",
+            hint="Give the folder of the categories, and check that its disk is mounted.",
         ) from error
     except NotADirectoryError as error:
-        raise LibraryError(f"{library} is no folder.", hint="Name the folder that holds the categories.") from error
+        raise LibraryError(f"{library} is not a folder.", hint="Give the folder of the categories.") from error
     except OSError as error:
         raise LibraryError(
             f"The folder {library} cannot be read: {error.strerror}.", hint="Check its permissions and its disk."
@@ -125,19 +128,19 @@ def _listed(library: Path) -> list[os.DirEntry[str]]:
 
 
 def scan(library: Path) -> Iterator[Found | Unusable]:
-    """Return an iterator over every meme with its sidecars, folder by folder by name, and over everything unusable.
+    """Return an iterator over all memes with their sidecars, sorted by folder and name, and over all unusable entries.
 
-    Links to files and to folders outside the library are followed; a folder that was visited already is reported.
-    Raises LibraryError, at once, when the library itself cannot be read.
+    Links to files and to folders outside the library are followed; a link to a folder already visited is reported.
+    Raises LibraryError immediately when the library cannot be read.
     """
     _listed(library)
     return _walk(library)
 
 
 def look_at(library: Path, path: str) -> Found | None:
-    """Return one meme with its sidecars as they are on the disk now; None when it is missing or cannot be used.
+    """Return one meme with its sidecars as they are on the disk; None when it is missing or cannot be used.
 
-    Raises UnreadableFile when that cannot be known: its folder may not be entered, or the disk is bad.
+    Raises UnreadableFile when its folder or disk cannot be read, so that this is unknown.
 
     >>> look_at(workspace.library, "Cats/monday.png").category, look_at(workspace.library, "Cats/missing.png")
     ('Cats', None)
@@ -148,7 +151,7 @@ def look_at(library: Path, path: str) -> Found | None:
         with os.scandir(folder) as listing:
             entries = [entry for entry in listing if not _ignored(entry.name)]
     except (FileNotFoundError, NotADirectoryError):
-        # Without its library a meme is not gone: its disk may not be mounted.
+        # If the whole library is missing, its disk may not be mounted: the meme has not vanished.
         _listed(library)
         return None
     except OSError as error:
@@ -156,21 +159,21 @@ def look_at(library: Path, path: str) -> Found | None:
             f"Its folder cannot be read: {error.strerror}.", hint="Check its permissions and its disk."
         ) from error
     unusable = next(
-        (why for one in entries if (why := _why_unusable(one, prefix + one.name)) and why.path == path), None
+        (found for entry in entries if (found := _check_entry(entry, prefix + entry.name)) and found.path == path), None
     )
     if unusable is not None and unusable.out_of_sight:
         raise UnreadableFile(unusable.reason, hint=unusable.hint)
-    usable = [entry for entry in entries if _why_unusable(entry, prefix + entry.name) is None and entry.is_file()]
+    usable = [entry for entry in entries if _check_entry(entry, prefix + entry.name) is None and entry.is_file()]
     files = {entry.name: entry.stat() for entry in usable if entry.name.lower().endswith((".txt", *EXTENSIONS))}
     refused = {entry.name for entry in entries} - {entry.name for entry in usable}
     pairs = _pair(folder, prefix, files, refused)
-    return next((one for one in pairs if isinstance(one, Found) and one.path == path), None)
+    return next((found for found in pairs if isinstance(found, Found) and found.path == path), None)
 
 
 def _walk(library: Path) -> Iterator[Found | Unusable]:
     root = library.resolve()
-    met: set[tuple[int, int]] = set()
-    # A stack, not recursion: folders may be nested more deeply than Python may call.
+    visited: set[tuple[int, int]] = set()
+    # A stack instead of recursion, because folders may be nested more deeply than Python's recursion limit.
     waiting: list[tuple[str, bool]] = [("", False)]
     while waiting:
         relative, linked = waiting.pop()
@@ -187,10 +190,10 @@ def _walk(library: Path) -> Iterator[Found | Unusable]:
                 out_of_sight=not isinstance(error, FileNotFoundError),
             )
             continue
-        again = (status.st_dev, status.st_ino) in met
-        met.add((status.st_dev, status.st_ino))
+        again = (status.st_dev, status.st_ino) in visited
+        visited.add((status.st_dev, status.st_ino))
         if linked and (again or _shares_files(folder.resolve(), root)):
-            yield Unusable(relative, "It is a link to a folder that is read in its own place.", "Remove the link.")
+            yield Unusable(relative, "It is a link to a folder that the scan reads anyway.", "Remove the link.")
             continue
         prefix = relative + "/" if relative else ""
         folders: list[tuple[str, bool]] = []
@@ -200,7 +203,7 @@ def _walk(library: Path) -> Iterator[Found | Unusable]:
             if _ignored(entry.name):
                 continue
             path = prefix + entry.name
-            unusable = _why_unusable(entry, path)
+            unusable = _check_entry(entry, path)
             if unusable is not None:
                 refused.add(entry.name)
                 yield unusable
@@ -213,7 +216,7 @@ def _walk(library: Path) -> Iterator[Found | Unusable]:
 
 
 def _shares_files(target: Path, root: Path) -> bool:
-    """Return whether a link's target lies in the library, or the library in it."""
+    """Return whether a link's target is inside the library, or contains it."""
     return target.is_relative_to(root) or root.is_relative_to(target)
 
 
@@ -221,8 +224,8 @@ def _ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in IGNORED
 
 
-def _why_unusable(entry: os.DirEntry[str], path: str) -> Unusable | None:
-    """Return why an entry cannot be used, or None when it can, or need not be."""
+def _check_entry(entry: os.DirEntry[str], path: str) -> Unusable | None:
+    """Return the reason why an entry cannot be used; None for a usable or ignored one."""
     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
     if shown != path:
         return Unusable(shown, "Its name is not valid UTF-8.", "Rename it.")
@@ -231,7 +234,7 @@ def _why_unusable(entry: os.DirEntry[str], path: str) -> Unusable | None:
         mode = entry.stat().st_mode
     except FileNotFoundError:
         if entry.is_symlink():
-            return Unusable(path, "It is a link to nothing.", "Remove the link.")
+            return Unusable(path, "It is a broken link.", "Remove the link.")
         return Unusable(path, "It vanished while the library was being read.", "Run `memetica index` again.")
     except OSError as error:
         return Unusable(
@@ -243,33 +246,31 @@ def _why_unusable(entry: os.DirEntry[str], path: str) -> Unusable | None:
     if stat.S_ISDIR(mode):
         return None
     if name.endswith(OTHER_MEDIA):
-        return Unusable(path, "It is of a kind that is not read.", f"Save it as one of {' '.join(EXTENSIONS)}.")
+        return Unusable(path, "Its format is not supported.", f"Save it as one of {' '.join(EXTENSIONS)}.")
     if name.endswith((".txt", *EXTENSIONS)) and not stat.S_ISREG(mode):
-        # Opening a pipe would wait for ever.
-        return Unusable(path, "It is no ordinary file: a pipe, a socket or a device.", "Remove it.")
+        # Opening a pipe would block.
+        return Unusable(path, "It is not a regular file but a pipe, a socket or a device.", "Remove it.")
     if name.endswith(EXTENSIONS) and "/" not in path:
-        return Unusable(path, "It lies in no category.", "Move it into a folder of the library.")
+        return Unusable(path, "It is not in a category.", "Move it into a folder of the library.")
     return None
 
 
 def _pair(folder: Path, prefix: str, files: dict[str, os.stat_result], refused: set[str]) -> Iterator[Found | Unusable]:
-    """Yield the memes among one folder's files with the sidecars that are theirs, and sidecars without a meme."""
+    """Yield the memes among one folder's files with their sidecars, and the sidecars without a meme."""
     sidecars: dict[str, list[SidecarFile]] = {name: [] for name in files if name.lower().endswith(EXTENSIONS)}
     first_seen: dict[str, SidecarFile] = {}
     for name, status in files.items():
         if name in sidecars:
             continue
-        # The longest name of a meme wins, whether or not that meme is still there: what described `a.png.png`
-        # must not come to describe `a.png`.
+        # A sidecar belongs to the longest possible meme name, even if that meme is missing: a text about `a.png.png`
+        # must not become a text about `a.png`.
         owner = _MEME_NAME.match(name[: -len(".txt")])
         if owner is None or owner[0] in refused:
             continue
         label = name[len(owner[0]) : -len(".txt")].removeprefix(".")
         sidecar = SidecarFile(prefix + name, label, status.st_size, status.st_mtime_ns)
         if owner[0] not in sidecars:
-            yield Unusable(
-                sidecar.path, f"Its meme, {owner[0]}, is not there.", "Put the meme back, or remove this text."
-            )
+            yield Unusable(sidecar.path, f"Its meme {owner[0]} is missing.", "Restore the meme, or remove this text.")
         elif label == FIRST_SEEN:
             first_seen[owner[0]] = sidecar
         else:
@@ -287,7 +288,7 @@ def _pair(folder: Path, prefix: str, files: dict[str, os.stat_result], refused: 
 
 
 def content_hash(file: Path) -> str:
-    """Return the SHA-256 of a file's bytes, hexadecimal; raise UnreadableFile.
+    """Return the hexadecimal SHA-256 of a file's bytes; raise UnreadableFile.
 
     >>> _ = (folder / "a.png").write_bytes(b"")
     >>> content_hash(folder / "a.png")[:8]
@@ -308,7 +309,7 @@ def read_sidecar(library: Path, sidecar: SidecarFile) -> Text:
 
 
 def kind_of(label: str) -> tuple[TextKind, str]:
-    """Return what a sidecar's label says: the kind of its text, and the source that it is shown under."""
+    """Return the kind and the source of a sidecar's text from its label."""
     if not label:
         return TextKind.OCR, OCR_SOURCE
     for kind in (TextKind.SIMPLE, TextKind.DETAILED):
@@ -322,9 +323,9 @@ def kind_of(label: str) -> tuple[TextKind, str]:
 
 
 def read_first_seen(library: Path, found: Found) -> tuple[datetime, Literal["sidecar", "mtime"]]:
-    """Return when a meme was first seen, in UTC, and where that is from: its sidecar, or its own file's time.
+    """Return the time (UTC) when a meme was first seen, and its origin: its sidecar or its file's modification time.
 
-    A time without a zone is UTC; what is written after the time does not matter.
+    A time without a zone is UTC; text after the time is ignored.
     """
     if found.first_seen is not None:
         try:
@@ -333,12 +334,12 @@ def read_first_seen(library: Path, found: Found) -> tuple[datetime, Literal["sid
                 time = datetime.fromisoformat(re.sub(r" (?=[Z+-])", "", written[0]))
                 return (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)), "sidecar"
         except (UnreadableFile, ValueError, OverflowError):
-            pass  # the file's own time stands in, as the library's format says
+            pass  # use the file's modification time, as the library's format specifies
     return _utc(found.mtime_ns), "mtime"
 
 
 def _utc(nanoseconds: int) -> datetime:
-    """Return a file's time; 1970 where it is none that a calendar knows."""
+    """Return the UTC time of a timestamp in nanoseconds; 1970 for a timestamp beyond the range of datetime."""
     try:
         return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
     except OverflowError:
@@ -346,7 +347,7 @@ def _utc(nanoseconds: int) -> datetime:
 
 
 def _read(file: Path) -> str:
-    """Return a text file's words, whichever usual encoding it has; raise UnreadableFile."""
+    """Return the content of a text file in any usual encoding; raise UnreadableFile."""
     try:
         with file.open("rb") as opened:
             raw = opened.read(MAX_SIDECAR_BYTES + 1)
@@ -354,14 +355,14 @@ def _read(file: Path) -> str:
         raise _unreadable(error) from error
     if len(raw) > MAX_SIDECAR_BYTES:
         raise UnreadableFile(
-            f"It is too long for a text about a meme: more than {MAX_SIDECAR_BYTES:,} bytes.",
+            f"It is too long for a sidecar: more than {MAX_SIDECAR_BYTES:,} bytes.",
             hint="Shorten it or remove it.",
         )
     return _decoded(raw).replace("\0", "").replace("\r\n", "\n").strip()
 
 
 def _decoded(raw: bytes) -> str:
-    # UTF-16 only where it says so; cp1252 has five holes, latin-1 none.
+    # UTF-16 only with a byte order mark; cp1252 has five undefined bytes, latin-1 has none.
     wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     for encoding in (*(("utf-16",) if wide else ()), "utf-8-sig", "cp1252"):
         try:
@@ -372,4 +373,4 @@ def _decoded(raw: bytes) -> str:
 
 
 def _unreadable(error: OSError) -> UnreadableFile:
-    return UnreadableFile(f"It cannot be read: {error.strerror}.", hint="Check that it is there, and its permissions.")
+    return UnreadableFile(f"It cannot be read: {error.strerror}.", hint="Check that it exists, and its permissions.")

@@ -1,4 +1,4 @@
-"""Names for files that enter the library: any alphabet, one folder deep, never the name of an existing file."""
+"""Choose names for files added to the library: any alphabet, one folder deep, never the name of an existing file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from search.errors import LibraryError, WrongUse
 
 STEM_BYTES = 120  # of a name, so that the longest sidecar's name still fits a file system
 CATEGORY_BYTES = 120
-_MARK_JOINER = "\u200d"  # holds emoji together; other invisible characters hide what a name is
+_MARK_JOINER = "\u200d"  # joins emoji; other invisible characters could disguise a name
 _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
 # Windows reserves these names for devices, with any extension.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
@@ -43,51 +43,51 @@ def _plain(text: str) -> str:
     return "".join(one if one.isprintable() or one == _MARK_JOINER else " " for one in composed)
 
 
-def checked_category(wanted: str, *, known: Iterable[str]) -> str:
-    """Return the category of this name, in any case of letters, or a new one; raise WrongUse for no valid folder name.
+def checked_category(requested: str, *, known: Iterable[str]) -> str:
+    """Return the known category of this name, ignoring case, or a new one; raise WrongUse for an invalid folder name.
 
     >>> checked_category("cats", known=["Cats", "Dogs"])
     'Cats'
     """
     by_name = {name.casefold(): name for name in known}
-    name = " ".join(wanted.split())
-    if wanted in by_name.values():
-        return wanted
+    name = " ".join(requested.split())
+    if requested in by_name.values():
+        return requested
     if name.casefold() in by_name:
         return by_name[name.casefold()]
     if not name:
-        raise WrongUse("The category has no name.", hint="Choose one, or write a new one.")
+        raise WrongUse("The category has no name.", hint="Choose a category, or enter a new name.")
     hidden = name.startswith(".") or name.casefold() in IGNORED | {"memes"}
     if hidden or name.endswith(".") or _NOT_IN_NAMES.search(name) or _plain(name) != name or _DEVICES.match(name):
         raise WrongUse(
-            f"{name[:60]!r} is no name for a category.", hint='Leave out / \\ : * ? " < > | and a dot at either end.'
+            f"{name[:60]!r} cannot be a category's name.", hint='Remove / \\ : * ? " < > | and dots at both ends.'
         )
     if len(name.encode()) > CATEGORY_BYTES:
-        raise WrongUse("The category's name is too long.", hint=f"At most {CATEGORY_BYTES} bytes.")
+        raise WrongUse("The category's name is too long.", hint=f"Use at most {CATEGORY_BYTES} bytes.")
     return name
 
 
 def free_path(library: Path, catalogue: Catalogue, *, category: str, name: str, suffix: str) -> str:
-    """Return a path relative to the library that no file, no text and no earlier meme has; raise LibraryError.
+    """Return a path relative to the library that no file, sidecar or earlier meme uses; raise LibraryError.
 
     >>> free_path(workspace.library, workspace.catalogue, category="Cats", name="monday.png", suffix=".png")
     'Cats/monday 2.png'
     """
     folder = library / category
     try:
-        # Lower case, because a file system may tell names no further apart.
+        # Lower case, because file systems may ignore case.
         there = [entry.name.lower() for entry in os.scandir(folder)] if os.path.lexists(folder) else []
     except OSError as error:
         raise LibraryError(
             f"The folder {folder} cannot be read: {error.strerror}.", hint="Check its permissions."
         ) from error
-    # A text that lies there without its meme would come to be about this one.
+    # An orphaned sidecar would otherwise be attached to the new meme.
     taken = {one[:end] for one in there for end in (len(one), *(at for at, dot in enumerate(one) if dot == "."))}
     for stem in _stems(safe_stem(name)):
         path = f"{category}/{stem}{suffix}"
         if f"{stem}{suffix}".lower() not in taken and catalogue.memes.known_at(path) is None:
             return path
-    raise LibraryError(f"{category} has no room for another {name}.", hint="Give the file another name.")
+    raise LibraryError(f"There are too many files named {name} in {category}.", hint="Rename the file.")
 
 
 def _stems(stem: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The first stage: the files of the library's folder are written to the catalogue."""
+"""The scan stage: write the state of the library's files to the catalogue."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Known = tuple[int, str, int, int, bool]  # id, content hash, size, mtime in nano
 
 @dataclass(frozen=True)
 class _Read:
-    """What was read of a meme: its hash and its texts, as far as they are new or changed."""
+    """The new or changed data of a meme: its hash and its texts."""
 
     content_hash: str | None
     first_seen: datetime
@@ -43,16 +43,16 @@ class _Read:
 def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
     """Write the library's state to the catalogue; return the number of memes and the number of failures.
 
-    Only what is new or changed, by size and modification time, is read. Vanished files are marked before new ones are
-    entered, so that a renamed file keeps its row. Other processes can write between batches, and what the curator
-    accepts or removes during the scan is kept as it is. Raises LibraryError when the folder cannot be read.
+    Only new and changed files, by size and modification time, are read. Vanished files are marked before new ones are
+    added, so that a renamed file keeps its row. Other processes can write between batches; uploads that are accepted or
+    removed during the scan stay as they are. Raises LibraryError when the folder cannot be read.
 
     >>> from indexer.work.progress import SILENT
     >>> found, failed = scan_library(workspace.library, workspace.catalogue, progress=SILENT)
     >>> found == workspace.catalogue.memes.count(), failed
     (True, 0)
     """
-    # Read before the folder is listed, so that a file that enters in between is not taken for vanished.
+    # Read before the folder is listed, so that a file added in between does not count as vanished.
     known = catalogue.memes.known()
     sidecars = catalogue.texts.sidecars_known()
     entries = list(scan(library))
@@ -72,17 +72,17 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
     ]
     with catalogue.transaction():
         # A row that the curator has moved since is at another path.
-        still = ((id, catalogue.memes.known_at(path)) for id, path in gone)
-        catalogue.memes.mark_vanished([id for id, row in still if row is not None and row[0] == id])
+        current = ((id, catalogue.memes.known_at(path)) for id, path in gone)
+        catalogue.memes.mark_vanished([id for id, row in current if row is not None and row[0] == id])
     failed = len(unusable)
     with track_stage(progress, Stage.SCAN, len(found), unit="memes"):
         for start in range(0, len(found), BATCH):
             batch = found[start : start + BATCH]
-            # Before the transaction, in which nobody else can write: large files, or a slow disk, take long.
+            # Before the transaction, which blocks other writers: large files or a slow disk take long.
             read = [_read(library, meme, known.get(meme.path), sidecars) for meme in batch]
             with catalogue.transaction():
-                for meme, one in zip(batch, read, strict=True):
-                    lost = _enter(meme, one, known.get(meme.path), sidecars, catalogue)
+                for meme, data in zip(batch, read, strict=True):
+                    lost = _enter(meme, data, known.get(meme.path), sidecars, catalogue)
                     failed += lost
                     progress.advance(failed=bool(lost))
     catalogue.failures.forget_vanished()
@@ -90,7 +90,7 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
 
 
 def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str]) -> None:
-    """Update the catalogue with some paths of the library alone.
+    """Update the catalogue for these paths of the library only.
 
     A path that cannot be read is recorded as a failure and keeps its row: it has not vanished.
 
@@ -117,22 +117,22 @@ def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str]) -> Non
 def _read(
     library: Path, entry: Found, known: Known | None, sidecars: dict[int, dict[str, tuple[int, int]]]
 ) -> _Read | UnreadableFile:
-    """Return what is new or has changed of one meme and its sidecars; the error when the meme cannot be read."""
+    """Return the new or changed data of one meme and its sidecars, or the error when the meme cannot be read."""
     first_seen, origin = read_first_seen(library, entry)
     try:
         unchanged = known is not None and known[2:4] == (entry.size, entry.mtime_ns)
         hashed = None if unchanged else content_hash(entry.file)
     except UnreadableFile as error:
         return error
-    there = {} if known is None else sidecars.get(known[0], {})
+    stored = {} if known is None else sidecars.get(known[0], {})
     records, unreadable = [], []
-    for one in entry.sidecars:
-        if there.get(one.path) != (one.size, one.mtime_ns):
+    for sidecar in entry.sidecars:
+        if stored.get(sidecar.path) != (sidecar.size, sidecar.mtime_ns):
             try:
-                records.append(_record(library, one))
+                records.append(_record(library, sidecar))
             except UnreadableFile as error:
-                # Left out of the catalogue, so that the next scan tries it again.
-                unreadable.append((one.path, error))
+                # Not stored in the catalogue, so that the next scan reads it again.
+                unreadable.append((sidecar.path, error))
     return _Read(hashed, first_seen, origin, tuple(records), tuple(unreadable))
 
 
@@ -143,17 +143,17 @@ def _enter(
     sidecars: dict[int, dict[str, tuple[int, int]]],
     catalogue: Catalogue,
 ) -> int:
-    """Write one meme and its sidecars to the catalogue; return how many of these files could not be read."""
+    """Write one meme and its sidecars to the catalogue; return the number of its files that could not be read."""
     if isinstance(read, UnreadableFile):
         catalogue.failures.record(Stage.SCAN, entry.path, read)
         return 1
     present = known is not None and known[4]
     if (read.content_hash is not None or not present) and not os.path.lexists(entry.file):
-        return 0  # taken out since it was listed
+        return 0  # removed since it was listed
     id = _enter_file(entry, read, known, catalogue)
     for path, error in read.unreadable:
         catalogue.failures.record(Stage.SCAN, path, error)
-    gone = sidecars.get(id, {}).keys() - {one.path for one in entry.sidecars}
+    gone = sidecars.get(id, {}).keys() - {sidecar.path for sidecar in entry.sidecars}
     if read.sidecars or gone:
         catalogue.texts.put_sidecars(id, read.sidecars, gone=gone)
     return len(read.unreadable)
@@ -182,7 +182,7 @@ def _enter_file(entry: Found, read: _Read, known: Known | None, catalogue: Catal
 
 
 def _type_by_name(path: str) -> MediaType:
-    """Return the type that a name promises; decoding decides by content."""
+    """Return the type suggested by a file's name; decoding determines it from the content."""
     if path.lower().endswith(VIDEO_EXTENSIONS):
         return MediaType.VIDEO
     return MediaType.GIF if path.lower().endswith(".gif") else MediaType.IMAGE

@@ -1,4 +1,4 @@
-"""Texts written beside memes, in the library's format: whole or not at all, and never over an existing file."""
+"""Write sidecar texts in the library's format: whole or not at all, and never over an existing file."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from search.errors import LibraryError, WrongUse
 from search.meme import TextKind
 
 _UNSAFE = re.compile(r"[^\w.+-]", re.ASCII)
-# By a model called `a.png`, the text `cat.png.a.png.….txt` would be about a meme called `cat.png.a.png`.
-_EXTENSION = re.compile(r"\.(?=(?:" + "|".join(one[1:] for one in EXTENSIONS) + r")(?:\.|$))", re.IGNORECASE)
+# With a model named `a.png`, the sidecar `cat.png.a.png.….txt` would belong to a meme named `cat.png.a.png`.
+_EXTENSION = re.compile(
+    r"\.(?=(?:" + "|".join(extension[1:] for extension in EXTENSIONS) + r")(?:\.|$))", re.IGNORECASE
+)
 
 
 def safe_name(model: str) -> str:
-    """Return a model's name as it stands in the names of its sidecars; raise WrongUse for a name without letters.
+    """Return a model's name as used in sidecars' file names; raise WrongUse for a name without letters or digits.
 
     >>> safe_name("qwen3.5:4b-q8_0")
     'qwen3.5_4b-q8_0'
     """
     safe = _EXTENSION.sub("_", _UNSAFE.sub("_", model.strip())).strip(".")
     if not any(map(str.isalnum, safe)):
-        raise WrongUse(f"{model!r} is no name of a model.")
+        raise WrongUse(f"{model!r} is not a model's name: it has no letters or digits.")
     return safe
 
 
 def sidecar_path(meme: Path, source: str, kind: TextKind) -> Path:
-    """Return the path of a source's text of a kind beside a meme, whether or not it exists.
+    """Return the path of a meme's sidecar by a source and kind, existing or not.
 
     >>> sidecar_path(Path("Cats/a.png"), "qwen", TextKind.SIMPLE).as_posix()
     'Cats/a.png.qwen.simple-description.txt'
@@ -38,7 +40,7 @@ def sidecar_path(meme: Path, source: str, kind: TextKind) -> Path:
 
 
 def write_sidecar(path: Path, text: str) -> bool:
-    """Write a text whole and return True, or False when something is there already.
+    """Write a sidecar whole and return True; return False when the path exists.
 
     Raises LibraryError when the folder cannot be written.
 

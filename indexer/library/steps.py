@@ -1,4 +1,4 @@
-"""The steps of an operation on files: each can be applied or reverted twice and has the effect of once."""
+"""Apply and revert the steps of an operation on files; both are idempotent."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from search.catalogue.journal import ExpectFile, MoveFile, Step, WriteFile
 from search.errors import LibraryError, UnreadableFile
 
 EMPTY = hashlib.sha256(b"").hexdigest()
-Roots = Mapping[str, Path]  # where the first part of a step's path lies: `library`, `trash`, `inbox`
+Roots = Mapping[str, Path]  # the folder for each first part of a step's path: `library`, `trash`, `inbox`
 
 
 def resolve(roots: Roots, path: str) -> Path:
-    """Return the file that a step's path names.
+    """Return the file of a step's path.
 
     >>> resolve({"library": folder}, "library/Cats/a.png").relative_to(folder).as_posix()
     'Cats/a.png'
@@ -28,7 +28,7 @@ def resolve(roots: Roots, path: str) -> Path:
 
 
 def shown(step: Step) -> str:
-    """Return a step in words, for progress: `move Cats/a.png`."""
+    """Return a description of a step, for progress: `move Cats/a.png`."""
     if isinstance(step, MoveFile):
         return f"move {step.source.partition('/')[2]}"
     verb = "write" if isinstance(step, WriteFile) else "check"
@@ -36,9 +36,9 @@ def shown(step: Step) -> str:
 
 
 def apply(step: Step, roots: Roots, *, aside: str) -> None:
-    """Carry out a step, or what is left of it after a kill; `aside` names unfinished copies.
+    """Apply a step, or complete it after a kill; `aside` is the name of unfinished copies.
 
-    Raises LibraryError when a file is missing, has changed or is in the way; OSError when the disk refuses.
+    Raises LibraryError when a file is missing, has changed or is in the way; OSError when it cannot be moved.
     """
     target = resolve(roots, step.target)
     if isinstance(step, ExpectFile):
@@ -49,18 +49,18 @@ def apply(step: Step, roots: Roots, *, aside: str) -> None:
     found = bytes_hash(target)
     if isinstance(step, WriteFile):
         if found != step.sha256:
-            if found == EMPTY:  # a name taken without a hard link, by a process killed before it was filled
+            if found == EMPTY:  # created by a process that was killed before it wrote the content
                 target.unlink()
             target.parent.mkdir(parents=True, exist_ok=True)
             write_free(target, bytes.fromhex(step.body), aside=aside)
         return
     source, name = resolve(roots, step.source), step.source.partition("/")[2]
-    left = bytes_hash(source)
-    if left is None:
+    remaining = bytes_hash(source)
+    if remaining is None:
         if found != step.sha256:
-            raise LibraryError(f"{name} is not there now.", hint="Run `memetica index`.")
-    elif left == found:
-        source.unlink()  # moved before a kill, all but its old name
+            raise LibraryError(f"{name} is missing.", hint="Run `memetica index`.")
+    elif remaining == found:
+        source.unlink()  # linked to its new path before a kill
     else:
         if found == EMPTY:
             target.unlink()
@@ -70,9 +70,9 @@ def apply(step: Step, roots: Roots, *, aside: str) -> None:
 
 
 def revert(step: Step, roots: Roots, *, aside: str) -> None:
-    """Reverse a step as far as it was applied; a file that somebody has changed or moved since stays as it is.
+    """Revert a step if it was applied; a file that was changed or moved since is left unchanged.
 
-    Raises OSError when the disk refuses.
+    Raises OSError when a file cannot be moved.
     """
     if isinstance(step, ExpectFile):
         return
@@ -86,7 +86,7 @@ def revert(step: Step, roots: Roots, *, aside: str) -> None:
     source = resolve(roots, step.source)
     source.with_name(aside).unlink(missing_ok=True)
     if moved is None:
-        return  # never moved, or back already
+        return  # never moved, or already moved back
     found = bytes_hash(source)
     if found == moved:
         target.unlink()
@@ -105,7 +105,7 @@ def files_of(steps: Iterable[Step], roots: Roots) -> set[Path]:
 
 
 def remove_empty_categories(files: Iterable[Path], library: Path) -> None:
-    """Remove the folders of the library that held these files and hold nothing any more."""
+    """Remove these files' folders in the library that are empty now."""
     for folder in {file.parent for file in files}:
         if folder != library and folder.is_relative_to(library):
             with suppress(OSError):

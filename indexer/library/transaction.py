@@ -1,13 +1,13 @@
-"""One transaction for everything that changes the library's files: merging, moving, accepting an upload, and undo.
+"""Change the library's files in one kind of transaction: merge, move, accept an upload, and undo these.
 
     plan → begin → steps → commit        (undo: begin → steps in reverse → commit)
 
 `begin` stores the operation in the journal, durably, before the first file is touched. `commit` writes the catalogue
-and the ledger in one durable transaction. There is one recovery policy, by the state that is stored:
+and the ledger in one durable transaction. Recovery depends on the stored state:
 
-- An operation that was interrupted goes on in its direction: a begun one forward, an undo back.
-- An operation that fails while it is carried out, because a file has changed or the disk refuses, is first stored as
-  `aborting` and then reversed. So is an interrupted one that cannot go forward any more.
+- An interrupted operation is continued: a begun one forward, an undo backward.
+- An operation that fails, because a file has changed or cannot be moved, is first stored as `aborting` and then
+  reversed. So is an interrupted operation that cannot be continued.
 
 The reason is in `docs/decisions/0001-one-file-transaction.md`.
 """
@@ -31,31 +31,31 @@ from search.catalogue.verdicts import new_uid
 from search.errors import LibraryError, MemeticaError, WrongUse
 from search.workspace import Workspace
 
-WAIT_SECONDS = 20.0  # for another decision to be carried out
+WAIT_SECONDS = 20.0  # longest wait for another operation to end
 OnStep = Callable[[str], None]
 _PERMISSIONS = "Check its permissions, the free space, and whether its disk is mounted read-only."
 
 
 class Effects:
-    """What one kind of operation does besides its steps. Methods named `commit` or `abort` run in a transaction."""
+    """The effects of one kind of operation besides its steps. `commit…` and `abort` run in a transaction."""
 
     removes_empty_categories = True
 
     def begin(self, workspace: Workspace, operation: Operation) -> None:
-        """Store what others must see while the operation is under way; runs with the journal row."""
+        """Store what other processes must see during the operation; runs in the journal row's transaction."""
 
     def prepare(self, workspace: Workspace, operation: Operation) -> None:
-        """Write what the data folder needs before the commit; runs after the steps."""
+        """Write files of the data folder that the commit needs; runs after the steps."""
 
     def commit(self, workspace: Workspace, library: Path, operation: Operation) -> Verdict:
         """Write the result to the catalogue and return the ledger's line, whose uid is the operation's."""
         raise NotImplementedError
 
     def finish(self, workspace: Workspace, operation: Operation) -> None:
-        """Remove what the data folder needs no more; runs after the commit."""
+        """Remove files of the data folder that are no longer needed; runs after the commit."""
 
     def abort(self, workspace: Workspace, library: Path, operation: Operation) -> None:
-        """Write to the catalogue that the operation left nothing; runs after its steps are reversed."""
+        """Write the aborted operation to the catalogue; runs after its steps are reversed."""
         raise NotImplementedError
 
     def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
@@ -63,17 +63,17 @@ class Effects:
         raise NotImplementedError
 
     def begin_undo(self, workspace: Workspace, operation: Operation) -> None:
-        """Store what others must see while the undo is under way; runs with the journal row."""
+        """Store what other processes must see during the undo; runs in the journal row's transaction."""
 
     def prepare_undo(self, workspace: Workspace, operation: Operation) -> None:
-        """Write what the data folder needs before the undo is committed."""
+        """Write files of the data folder that the commit of the undo needs."""
 
     def commit_undo(self, workspace: Workspace, library: Path, operation: Operation) -> None:
         """Write to the catalogue that the operation is undone; the ledger's line is written by the transaction."""
         raise NotImplementedError
 
 
-# By name, because these modules import this one: recovery has to know every kind, whichever begins.
+# By name, because these modules import this one, and recovery needs the effects of every kind.
 _EFFECTS = {
     OperationKind.MERGE: "indexer.curation.merges:EFFECTS",
     OperationKind.MOVE: "indexer.curation.move:EFFECTS",
@@ -87,7 +87,7 @@ def _effects(operation: Operation) -> Effects:
 
 
 def trash_path(data: Path, uid: str) -> Path:
-    """Return the folder of an operation's files in the trash, where they lie under their paths in the library.
+    """Return the folder of an operation's files in the trash; it keeps their paths relative to the library.
 
     >>> trash_path(Path("data"), "0123456789abcdef").as_posix()
     'data/trash/0123456789abcdef'
@@ -101,10 +101,10 @@ def _roots(workspace: Workspace, library: Path, uid: str) -> Roots:
 
 @contextmanager
 def exclusive(workspace: Workspace, *, seconds: float | None = None) -> Iterator[Path]:
-    """Return the library's root while no other process changes the library; what was interrupted is recovered first.
+    """Lock the library against changes by other processes and return its root; recover interrupted operations first.
 
-    Raises Busy when another process is at it for longer than `seconds`, LibraryError when the library is not there or
-    an interrupted operation cannot be recovered now.
+    Raises Busy when another process holds the lock for longer than `seconds`, LibraryError when the library is missing
+    or an interrupted operation cannot be recovered.
 
     >>> with exclusive(workspace) as library:
     ...     library == workspace.library
@@ -117,9 +117,9 @@ def exclusive(workspace: Workspace, *, seconds: float | None = None) -> Iterator
 
 
 def recover(workspace: Workspace) -> list[Operation]:
-    """Bring every interrupted operation to its end and return them as they were; [] when another process is at work.
+    """Finish all interrupted operations and return them as they were before; [] when another process holds the lock.
 
-    Raises LibraryError when a file cannot be moved now: the journal keeps the operation for the next call.
+    Raises LibraryError when a file cannot be moved; the operation then stays in the journal for the next call.
 
     >>> recover(workspace)
     []
@@ -138,7 +138,7 @@ def _recover(workspace: Workspace, library: Path) -> None:
     for operation in workspace.catalogue.journal.in_state(*PENDING):
         try:
             if not any(library.iterdir()):
-                raise LibraryError(f"{library} is empty.", hint="Is its disk mounted?")
+                raise LibraryError(f"{library} is empty.", hint="Check that its disk is mounted.")
             if operation.state is OperationState.UNDOING:
                 _finish_undo(workspace, library, operation)
             elif operation.state is OperationState.ABORTING:
@@ -150,7 +150,7 @@ def _recover(workspace: Workspace, library: Path) -> None:
                     _abort(workspace, library, operation)
         except OSError as error:
             raise LibraryError(
-                f"A {operation.kind} was interrupted and cannot be finished now: {_named(error)}: {error.strerror}.",
+                f"An interrupted {operation.kind} cannot be finished: {_named(error)}: {error.strerror}.",
                 hint=_PERMISSIONS,
             ) from error
 
@@ -167,7 +167,7 @@ def run(
     """Carry out an operation and return the ledger's line; call it inside `exclusive`.
 
     `on_step` is called before each step. Raises LibraryError when a file has changed or cannot be moved,
-    DataFolderError when the data folder cannot be written; then all files are as they were.
+    DataFolderError when the data folder cannot be written; then all files are unchanged.
     """
     operation = Operation(uid or new_uid(), OperationState.BEGUN, intent, tuple(steps), datetime.now(UTC))
     on_step("begin")
@@ -187,11 +187,11 @@ def run(
 
 
 def undo(workspace: Workspace, uid: str, *, note: str = "", on_step: OnStep = lambda step: None) -> Verdict:
-    """Undo a finished operation, putting every file back, and return the ledger's line that says so.
+    """Undo a finished operation by moving every file back, and return the ledger's new line.
 
-    A file that somebody has changed since stays as it is. Raises NotFound for an operation of another data folder,
-    WrongUse when it is undone already, LibraryError when a file is missing or something lies in its place; then nothing
-    is moved. An undo that the disk refuses half-way stays begun, and is finished by the next recovery.
+    A file that was changed since is left unchanged. Raises NotFound for an operation of another data folder, WrongUse
+    when it is undone already, LibraryError when a file is missing or its former path is occupied; then nothing is
+    moved. An undo that fails half-way is finished by the next recovery.
     """
     with exclusive(workspace) as library:
         operation = workspace.catalogue.journal.get(uid)
@@ -259,7 +259,7 @@ def _finish_undo(
 
 
 def _go_back(workspace: Workspace, library: Path, operation: Operation, on_step: OnStep = lambda step: None) -> None:
-    """Reverse the steps, the last first."""
+    """Revert the steps, the last first."""
     roots = _roots(workspace, library, operation.uid)
     for step in reversed(operation.steps):
         on_step(f"reverse {shown(step)}")
@@ -270,8 +270,8 @@ def _go_back(workspace: Workspace, library: Path, operation: Operation, on_step:
 
 
 def _undo_line(catalogue: Catalogue, operation: Operation) -> Verdict:
-    """Return the ledger's line that undoes an operation, written now unless an imported ledger brought one."""
-    known = next((one for one in catalogue.verdicts.all() if one.undoes == operation.uid), None)
+    """Return the ledger's line that undoes an operation; write it unless an imported ledger has one already."""
+    known = next((verdict for verdict in catalogue.verdicts.all() if verdict.undoes == operation.uid), None)
     return known or catalogue.verdicts.undo(operation.uid, note=operation.undo_note)
 
 
@@ -282,7 +282,7 @@ def _settle(effects: Effects, files: set[Path], library: Path) -> None:
 
 
 def _moves_memes(operation: Operation) -> bool:
-    # A merge is built into the next index as it always was; an upload keeps its own mark.
+    # The next index build includes merges; uploads have their own flag.
     return operation.kind is OperationKind.MOVE
 
 

@@ -1,6 +1,6 @@
-"""Decodes a picture, GIF, SVG or video into a few RGB pictures. The content decides the type, not the file name.
+"""Decode a picture, GIF, SVG or video into a few RGB pictures. The content determines the type, not the file name.
 
-Every function may be called from several threads at once, and leaves no file open.
+All functions are thread-safe and leave no file open.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ from search.meme import MediaType
 
 __all__ = ["DecodedMedia", "decode", "picture_webp", "placeholder", "render_svg", "sanitize_svg", "thumbnail"]
 
-# At most this is decoded of an animation: one of 500 × 500 pixels is decoded whole up to 2,000 frames.
+# The most that is decoded of an animation: of 500 × 500 pixels, up to 2,000 frames.
 ANIMATED_PIXELS = 500_000_000
 ANIMATED_FRAMES = 2_000
 SVG_SIDE = 1024  # pixels of the longest side of a drawing
 PLACEHOLDER_LENGTH = 200  # characters
 
-_HEAD = 4096  # bytes that tell what a file is
+_HEAD = 4096  # bytes that identify a file's type
 _KINDS = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or a document"),
     (b"\x1f\x8b", "compressed by gzip"),
-    (b"II*\0", "a TIFF picture, a kind that is not read"),
-    (b"MM\0*", "a TIFF picture, a kind that is not read"),
+    (b"II*\0", "a TIFF picture, which is not supported"),
+    (b"MM\0*", "a TIFF picture, which is not supported"),
     (b"8BPS", "a Photoshop document"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture, a kind that is not read"),
-    (b"\xff\x0a", "a JPEG XL picture, a kind that is not read"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture, which is not supported"),
+    (b"\xff\x0a", "a JPEG XL picture, which is not supported"),
     (b"\0\0\1\0", "an icon"),
     (b"ID3", "sound"),
-    (b"OggS", "an Ogg file, a kind that is not read"),
+    (b"OggS", "an Ogg file, which is not supported"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file that it stands for"),
 )
 
@@ -74,7 +74,7 @@ class DecodedMedia:
 
 
 def decode(file: Path, *, max_pixels: int, max_bytes: int) -> DecodedMedia:
-    """Return a file decoded; raise UnreadableFile when it is damaged, incomplete, too large or of an unknown type.
+    """Return a decoded file; raise UnreadableFile when it is damaged, incomplete, too large or of an unknown type.
 
     >>> Image.new("RGB", (30, 20), "red").save("red.png")
     >>> decoded = decode(Path("red.png"), max_pixels=1000, max_bytes=1000)
@@ -89,7 +89,7 @@ def decode(file: Path, *, max_pixels: int, max_bytes: int) -> DecodedMedia:
     container = video_container(head)
     if container is None or b"heic" in brands(head) or b"mif1" in brands(head):
         raise UnreadableFile(
-            f"It is no picture or video: it {_begins_like(head)}.", hint="Save it again as PNG or MP4."
+            f"It is not a supported picture or video: it {_describe_head(head)}.", hint="Save it again as PNG or MP4."
         )
     film = decode_video(file, container=container, max_pixels=max_pixels)
     return DecodedMedia(MediaType.VIDEO, film.width, film.height, film.frames, film.seconds, film.pictures)
@@ -136,15 +136,15 @@ def _head(file: Path, *, max_bytes: int) -> bytes:
     try:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise UnreadableFile("It is no ordinary file.", hint="Remove it.")
+            raise UnreadableFile("It is not a regular file.", hint="Remove it.")
         with file.open("rb") as opened:
             head = opened.read(_HEAD)
     except OSError as error:
         raise UnreadableFile(
-            f"It cannot be read: {error.strerror}.", hint="Check that it is there, and its permissions."
+            f"It cannot be read: {error.strerror}.", hint="Check that it exists, and its permissions."
         ) from error
     if not head:
-        raise UnreadableFile("It is empty: not one byte.", hint="Copy or save it again.")
+        raise UnreadableFile("It is empty (0 bytes).", hint="Copy or save it again.")
     if status.st_size > max_bytes:
         raise UnreadableFile(
             f"It has {status.st_size:,} bytes; the setting max_bytes allows {max_bytes:,}.",
@@ -153,24 +153,24 @@ def _head(file: Path, *, max_bytes: int) -> bytes:
     return head
 
 
-def _begins_like(head: bytes) -> str:
+def _describe_head(head: bytes) -> str:
     """Return a description of a file that is neither picture nor video, to end a sentence."""
     if {b"heic", b"heix", b"mif1"} & brands(head):
-        return "is a HEIC picture, a kind that is not read"
+        return "is a HEIC picture, which is not supported"
     for magic, words in _KINDS:
         if head.startswith(magic):
             return f"is {words}"
     if not head.strip(b"\0"):
-        return "holds nothing but zeros"
+        return "contains only zero bytes"
     start = head[:512].decode("utf-8", "replace")
     if start.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype html", "<html", "<head", "<body")):
-        return "begins like a web page"
+        return "is a web page"
     if (
         all(character.isprintable() or character in "\t\r\n\f" for character in start[:-4])
         and "\ufffd" not in start[:-4]
     ):
-        return "begins like text"
-    return "begins like nothing that is known"
+        return "is text"
+    return "has an unknown format"
 
 
 @contextmanager
@@ -179,10 +179,10 @@ def _decoder_errors_as_unreadable() -> Iterator[None]:
     try:
         yield
     except DECODER_ERRORS as error:
-        said = str(error).strip().rstrip(".") or type(error).__name__
-        cut = any(word in said.lower() for word in ("truncated", "not processed", "unexpected end", "eof"))
-        how = "It is cut short, or broken at its end" if cut else "It is broken"
-        raise UnreadableFile(f"{how}: {said}.", hint="Copy or save it again.") from error
+        reason = str(error).strip().rstrip(".") or type(error).__name__
+        cut = any(word in reason.lower() for word in ("truncated", "not processed", "unexpected end", "eof"))
+        how = "It is incomplete or damaged at its end" if cut else "It is damaged"
+        raise UnreadableFile(f"{how}: {reason}.", hint="Copy or save it again.") from error
 
 
 def _decode_picture(file: Path, head: bytes, *, max_pixels: int) -> DecodedMedia:

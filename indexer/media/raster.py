@@ -1,4 +1,4 @@
-"""Raster pictures: opened by content, checked before decoding, and normalized to RGB."""
+"""Open raster pictures by their content, check them before decoding, and normalize them to RGB."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from PIL import (
 
 from search.errors import UnreadableFile
 
-WORKING_PIXELS = 2048 * 2048  # no stage gains from more, and the text in long strips stays readable
+WORKING_PIXELS = 2048 * 2048  # more does not help any stage, and text in long strips stays readable
 FRAMES = 5  # pictures of an animation or video
 
 # Errors of decoders on damaged or hostile files, found by damaging files; Pillow has no common base class.
@@ -106,10 +106,10 @@ def check_pixels(width: int, height: int, *, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise UnreadableFile(
             f"It has {width:,} × {height:,} pixels; the setting max_pixels allows {max_pixels:,}.",
-            hint="Make it smaller, or raise max_pixels where there is memory for it.",
+            hint="Make it smaller, or raise max_pixels if there is enough memory.",
         )
     if min(width, height) < 1:
-        raise UnreadableFile(f"It has {width} × {height} pixels: nothing to see.", hint="Save it again.")
+        raise UnreadableFile(f"It has {width} × {height} pixels and is empty.", hint="Save it again.")
 
 
 def decode_small(picture: ImageFile.ImageFile) -> None:
@@ -123,10 +123,10 @@ def decode_small(picture: ImageFile.ImageFile) -> None:
 def orientation(picture: Image.Image) -> int:
     """Return a picture's EXIF orientation, 1 to 8; 1 where it is missing or invalid."""
     try:
-        said = picture.getexif().get(_ORIENTATION, 1)
+        stored = picture.getexif().get(_ORIENTATION, 1)
     except DECODER_ERRORS:
         return 1  # damaged metadata is no reason to refuse the picture
-    return said if said in _TURNS else 1
+    return stored if stored in _TURNS else 1
 
 
 def working_picture(picture: Image.Image, *, turn: int = 1) -> Image.Image:

@@ -1,4 +1,4 @@
-"""SVG, sanitized and rendered: parsed without entities, reduced to drawing elements of bounded cost, drawn by resvg."""
+"""Sanitize and render SVG: parse it without entities, keep drawing elements of bounded cost, draw it by resvg."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_SVG_BYTES = 20_000_000
 MAX_EMBEDDED_PIXELS = 25_000_000
 MAX_DEPTH = 100  # rendering is recursive, and each level may need its own canvas
 MAX_COST = 200_000  # elements drawn; an element that others refer to counts each time
-USUAL_SIZE = (300.0, 150.0)  # pixels, as browsers do for a picture without a size
+USUAL_SIZE = (300.0, 150.0)  # pixels; browsers use it for a picture without a size
 
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _XLINK = "{http://www.w3.org/1999/xlink}"
@@ -35,7 +35,7 @@ _DRAWS = re.compile(
     "Func[ABGR]|GaussianBlur|Merge|MergeNode|Offset|PointLight|SpecularLighting|SpotLight|Tile)"
 )
 _DATA_PICTURE = re.compile(r"\s*data:image/(?:png|jpe?g|gif|webp)(;[^,]*)?,(.*)", re.IGNORECASE | re.DOTALL)
-# In CSS: references that leave the file, and escapes, behind which they could hide.
+# In CSS: references to other files, and escapes, which could hide them.
 _REACHES_OUT = re.compile(r"\\|@import|url\(\s*['\"]?(?!\s*#)|image\(|image-set|src\(|javascript:", re.IGNORECASE)
 _REFERENCE = re.compile(r"url\(\s*['\"]?\s*#([^'\")]+)", re.IGNORECASE)
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
@@ -85,10 +85,10 @@ def render_svg(data: bytes, *, side: int) -> Image.Image:
     except DECODER_ERRORS as error:
         raise UnreadableFile(f"The SVG cannot be drawn: {error}.", hint="Save it again, or as PNG.") from error
     except BaseException as error:
-        # A panic of the renderer arrives as a class that has no importable name and is no Exception.
+        # A panic of the renderer is a BaseException of a class that cannot be imported.
         if type(error).__name__ != "PanicException":
             raise
-        raise UnreadableFile("The SVG cannot be drawn: it breaks the renderer.", hint="Save it as PNG.") from error
+        raise UnreadableFile("The SVG cannot be drawn: the renderer crashed.", hint="Save it as PNG.") from error
 
 
 def _parsed(data: bytes) -> ElementTree.Element:
@@ -178,7 +178,7 @@ def _check_cost(root: ElementTree.Element) -> None:
         if id(element) in known:
             return known[id(element)]
         if id(element) in under_way or depth > 3 * MAX_DEPTH:
-            raise UnreadableFile("The SVG is made of itself: it refers in circles.", hint="Save it as PNG.")
+            raise UnreadableFile("The SVG has circular references.", hint="Save it as PNG.")
         under_way.add(id(element))
         total = 100 if element.tag == "image" else 1 + _length_of_words(element) // 100
         for child in element:

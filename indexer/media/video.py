@@ -1,4 +1,4 @@
-"""Videos, decoded by FFmpeg's libraries: a few frames spread over time, without decoding all frames between."""
+"""Decode a few frames of a video, evenly spaced in time, by FFmpeg's libraries."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def video_container(head: bytes) -> str | None:
 def decode_video(file: Path, *, container: str, max_pixels: int) -> DecodedVideo:
     """Return up to FRAMES different pictures of a video; raise UnreadableFile when it is damaged or too large.
 
-    The container is given, because FFmpeg might otherwise read the file as a playlist that names other files.
+    `container` keeps FFmpeg from reading the file as a playlist of other files.
     """
     try:
         with file.open("rb") as opened, av.open(opened, "r", format=container, metadata_errors="replace") as film:
@@ -131,8 +131,8 @@ def _spread_frames(film: InputContainer, stream: VideoStream, seconds: float) ->
     frames = film.decode(stream)
     for number in range(FRAMES):
         target = start + number * step
-        # A key frame between the one that was shown and the one that is wanted saves decoding what lies before it. If
-        # it is not too near to the one that was shown, it will do itself: of a long video little else is decoded.
+        # Seeking to a key frame between the last frame and the target saves decoding the frames before it. If it is far
+        # enough from the last frame, it is used itself: of a long video, mostly key frames are decoded.
         leap = next((key for key in reversed(keys) if shown < key <= target), None)
         if leap is not None:
             film.seek(int(leap / base), stream=stream)

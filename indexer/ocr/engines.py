@@ -30,7 +30,7 @@ OCR_OFF = "none"
 _LEAST_SIDE = 320
 _LARGEST_SCALE = 4.0
 _TILE = 1600
-_OVERLAP = 200  # higher than a line of text, so that one of two tiles has the whole line
+_OVERLAP = 200  # more than a line's height, so that one of two tiles has the whole line
 _TESSERACT_SECONDS = 60
 _SHAPES_KEPT = 32
 _SPARSE_TEXT = 11  # for captions anywhere on a picture; compared in benchmarks/ocr.py
@@ -117,7 +117,7 @@ def quality_of(lines: Sequence[Line]) -> float:
 class RapidOcr:
     """RapidOCR, with the spaces between words restored. Its models come with its package.
 
-    `runtime` runs them: by default OpenVINO where it is installed, more than twice as fast as ONNX Runtime. The texts
+    `runtime` runs them: by default OpenVINO if it is installed, more than twice as fast as ONNX Runtime. The texts
     are the same (benchmarks/ocr.py), so the engine's name does not depend on it.
     """
 
@@ -142,7 +142,9 @@ class RapidOcr:
         try:
             found = engine(np.asarray(picture.crop(tile.read))[:, :, ::-1])
         except Exception as error:  # OpenCV and the runtimes raise types of their own
-            raise UnreadableFile(f"RapidOCR failed on it: {error}.", hint="Try the other engine.") from error
+            raise UnreadableFile(
+                f"RapidOCR failed on it: {error}.", hint="Try the other OCR engine, tesseract."
+            ) from error
         lines = []
         for box, text, score in zip(
             () if found.boxes is None else found.boxes, found.txts or (), found.scores or (), strict=True
@@ -174,7 +176,7 @@ def _rapidocr(runtime: str) -> Any:
         params={
             "Global.log_level": "critical",
             "Global.use_cls": False,  # captions are upright
-            "Det.limit_side_len": 32,  # `read` has seen to the size
+            "Det.limit_side_len": 32,  # `read` has already scaled the picture
             # Each of our threads has its own engine.
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
@@ -276,7 +278,9 @@ class Tesseract:
                 env=os.environ | {"OMP_THREAD_LIMIT": "1"},
             ).stdout.decode("utf-8", "replace")
         except (OSError, subprocess.SubprocessError) as error:
-            raise UnreadableFile(f"tesseract failed on it: {error}.", hint="Try the other engine.") from error
+            raise UnreadableFile(
+                f"tesseract failed on it: {error}.", hint="Try the other OCR engine, rapidocr."
+            ) from error
         return reading_of(_lines_of_tsv(said, picture.width, picture.height))
 
 

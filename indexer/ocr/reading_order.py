@@ -1,10 +1,10 @@
-"""Reading order of text boxes on a picture: panel by panel, each from top to bottom."""
+"""Determine the reading order of text boxes on a picture: panel by panel, each from top to bottom."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-Box = tuple[tuple[float, float], ...]  # four corners from the top left on, in shares of width and height
+Box = tuple[tuple[float, float], ...]  # four corners, the top left first, in shares of width and height
 
 Span = tuple[float, float]
 

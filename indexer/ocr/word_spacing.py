@@ -1,6 +1,6 @@
-"""Word spacing: inserts the spaces that OCR loses, from the recogniser's probabilities and word frequencies.
+"""Insert the spaces that OCR loses, by the recognizer's probabilities and word frequencies.
 
-On the tight capitals of memes a recogniser reads the letters and loses the spaces: at each gap the class "no letter" is
+On the tight capitals of memes a recognizer reads the letters and loses the spaces: at each gap the class "no letter" is
 a little more probable than "space". The difference decides most gaps; word frequencies decide the others.
 """
 
@@ -14,7 +14,7 @@ from importlib import resources
 
 # All fitted on one half of the templates of benchmarks/ocr.py and reported on the other; the optimum is flat.
 GAP_WEIGHT = 6.0  # weight of a tenfold probability of "space", in powers of ten of word frequency
-GAP_EVEN = -2.5  # log10 of the probability of "space" that counts neither for nor against a space
+GAP_EVEN = -2.5  # log10 of the probability of "space" at which a space is neither more nor less likely
 LEAST_GAP = 1e-5
 UNKNOWN = -7.0  # log10 of the frequency of a word that is not in the dictionary …
 UNKNOWN_LETTER = -1.2  # … and of each of its letters

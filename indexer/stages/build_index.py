@@ -1,4 +1,4 @@
-"""The last stage: the index built from the catalogue. Index files are a cache: they can always be built again."""
+"""The build stage: build the index from the catalogue. Index files are a cache: they can always be built again."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def build_index(
 ) -> Manifest:
     """Build an index generation from the catalogue, make it the live one and return its manifest.
 
-    The encoders are given by name. Without `force`, a live generation that was built from the same revision of the
+    The encoders are names. Without `force`, a live generation that was built from the same revision of the
     catalogue with the same encoders stays. Raises DataFolderError when the data folder cannot be written or another
-    build does not end in time; the live generation then stays as it was.
+    build does not end in time; the live generation is then unchanged.
 
     >>> from indexer.stages.build_index import build_index
     >>> manifest = build_index(workspace, text_encoder=encoder.name, force=True)

@@ -1,4 +1,4 @@
-"""The second stage: decodes each file once, for its size, thumbnail and fingerprints."""
+"""The media stage: decode each file once, for its size, thumbnail and fingerprints."""
 
 from __future__ import annotations
 
@@ -93,12 +93,12 @@ def _is_missing(workspace: Workspace, meme: Meme) -> bool:
 def missing_pictures(workspace: Workspace) -> list[Meme]:
     """Return one meme for each content without a result of this decoder, or without its thumbnail."""
     waiting = workspace.catalogue.pictures.missing(DECODER)
-    there = thumbnails_present(workspace.data)
-    asked = {meme.content_hash for meme in waiting}
+    present = thumbnails_present(workspace.data)
+    listed = {meme.content_hash for meme in waiting}
     for meme in workspace.catalogue.memes.everything():
-        if meme.has_thumbnail and meme.content_hash not in there | asked:
+        if meme.has_thumbnail and meme.content_hash not in present | listed:
             waiting.append(meme)
-            asked.add(meme.content_hash)
+            listed.add(meme.content_hash)
     return waiting
 
 
@@ -148,7 +148,7 @@ def map_in_threads(
     """Yield each item with the result of `work`, or with the UnreadableFile that it raised, in the order of the items.
 
     Only a few items are in progress at a time, so that an interrupted run loses little and memory stays constant;
-    `ahead` raises their number for a caller that takes many at once.
+    `ahead` increases their number for a caller that takes many at once.
 
     >>> list(map_in_threads(len, ["a", "bcd"], threads=2))
     [('a', 1), ('bcd', 3)]

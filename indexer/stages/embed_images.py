@@ -1,4 +1,4 @@
-"""The sixth stage: embeds pictures with the chosen image encoder."""
+"""The pictures stage: embed pictures with the chosen image encoder."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ def embed_images(workspace: Workspace, encoder: ImageEncoder, *, progress: Progr
                 continue
             batch.append((meme, result))
             if sum(len(frames) for _, frames in batch) >= BATCH:
-                done += _keep(workspace.catalogue, encoder, batch, lease=lease)
+                done += _embed_batch(workspace.catalogue, encoder, batch, lease=lease)
                 progress.advance(len(batch))
                 batch = []
         if batch:
-            done += _keep(workspace.catalogue, encoder, batch, lease=lease)
+            done += _embed_batch(workspace.catalogue, encoder, batch, lease=lease)
             progress.advance(len(batch))
     return done, failed
 
 
 def embed_images_of(workspace: Workspace, memes: Iterable[Meme], *, encoder: ImageEncoder) -> None:
-    """Show the encoder those of a few memes that it has not seen; what cannot be read is left for `embed_images`."""
+    """Embed those of a few memes that this encoder has not embedded; skip unreadable ones, for `embed_images`."""
     for meme in memes:
         if len(workspace.catalogue.embeddings.of_picture(encoder.name, meme.content_hash)):
             continue
@@ -78,7 +78,7 @@ def embed_images_of(workspace: Workspace, memes: Iterable[Meme], *, encoder: Ima
             frames = prepare(workspace.settings, meme, encoder)
         except UnreadableFile:
             continue
-        _keep(workspace.catalogue, encoder, [(meme, frames)])
+        _embed_batch(workspace.catalogue, encoder, [(meme, frames)])
 
 
 def prepare(settings: Settings, meme: Meme, encoder: ImageEncoder) -> Prepared:
@@ -86,7 +86,7 @@ def prepare(settings: Settings, meme: Meme, encoder: ImageEncoder) -> Prepared:
     return [encoder.prepare(picture) for picture in decode_content(settings, meme).pictures]
 
 
-def _keep(
+def _embed_batch(
     catalogue: Catalogue, encoder: ImageEncoder, batch: list[tuple[Meme, Prepared]], *, lease: WorkLease | None = None
 ) -> int:
     """Embed a batch of memes and store the rows; return the number of memes."""

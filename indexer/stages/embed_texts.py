@@ -1,4 +1,4 @@
-"""The fifth stage: splits the current texts into passages and embeds each passage once."""
+"""The embed stage: split the current texts into passages and embed each passage once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from search.encoders.base import TextEncoder
 from search.meme import Stage
 from search.texts.chunking import SPLITTER, split_passages
 
-# A killed run loses one batch. It is large enough that sorting by length inside it pays.
+# A killed run loses one batch. Sorting by length needs a batch of this size to save time.
 BATCH = 512
 
 
@@ -40,7 +40,7 @@ def embed_passages(catalogue: Catalogue, encoder: TextEncoder, *, progress: Prog
     """
     catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     # Sorted by length, so that batches need little padding.
-    waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda one: len(one[1]))
+    waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda passage: len(passage[1]))
     done = 0
     with track_stage(progress, Stage.EMBED, len(waiting), unit="passages"), work_lease(catalogue, Stage.EMBED) as lease:
         while waiting:
@@ -59,18 +59,18 @@ def embed_passages(catalogue: Catalogue, encoder: TextEncoder, *, progress: Prog
             if done == before:
                 break  # other processes hold the leases of the rest
             reclaim_stale(catalogue)
-            waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda one: len(one[1]))
+            waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda passage: len(passage[1]))
     return done
 
 
 def _taken(
     catalogue: Catalogue, lease: WorkLease, encoder: TextEncoder, batch: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """Return the passages of a batch that are this shift's to embed now."""
+    """Acquire leases for a batch of passages; return the acquired ones that are still to be embedded."""
     with catalogue.transaction():
-        taken = [one for one in batch if lease.acquire(one[0], sources=(encoder.name,))]
+        taken = [passage for passage in batch if lease.acquire(passage[0], sources=(encoder.name,))]
         # The previous holder of a lease may have embedded the passage.
         known = catalogue.embeddings.get(encoder.name, [input for input, _ in taken])
         for input in known:
             lease.release(input, sources=(encoder.name,))
-    return [one for one in taken if one[0] not in known]
+    return [passage for passage in taken if passage[0] not in known]

@@ -1,4 +1,4 @@
-"""The last stage: each new content is compared with its candidates, each pair once."""
+"""The duplicates stage: compare each new content with its candidates, each pair once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from search.meme import Meme, Stage
 from search.settings import Settings
 from search.workspace import Workspace
 
-BATCH = 64  # contents per transaction: a killed run compares at most so many again
+BATCH = 64  # contents per transaction: a killed run repeats the comparisons of at most one batch
 CACHED = 160  # prepared contents in memory: about 3 MB each
 
 Load = Callable[[Meme], Sequence[Image.Image]]
@@ -35,7 +35,7 @@ Load = Callable[[Meme], Sequence[Image.Image]]
 def find_duplicates(workspace: Workspace, *, progress: Progress = SILENT, load: Load | None = None) -> StageReport:
     """Compare each new content with its candidates and store the evidence; the report counts contents.
 
-    May be interrupted anywhere and continues from there. Contents that cannot be loaded are recorded as failed, and the
+    It may be interrupted and continues in the next run. Contents that cannot be loaded are recorded as failed, and the
     next run tries them again. `load` returns a meme's frames; by default they are decoded from the library.
 
     >>> import indexer
@@ -51,13 +51,13 @@ def find_duplicates(workspace: Workspace, *, progress: Progress = SILENT, load: 
         if meme.has_thumbnail:  # only decoded memes; failures of decoding are recorded already
             memes.setdefault(meme.content_hash, meme)
     # Another image encoder finds other candidates: compared pairs stay, and contents are searched again.
-    sight = open_picture_vectors(workspace.index)
-    waiting = memes.keys() - workspace.catalogue.pairs.searched(_search_version(sight))
+    vectors = open_picture_vectors(workspace.index)
+    waiting = memes.keys() - workspace.catalogue.pairs.searched(_search_version(vectors))
     workspace.catalogue.failures.forget(Stage.DUPLICATES)
-    comparison = _Comparison(workspace, memes, load=load, sight=sight)
+    comparison = _Comparison(workspace, memes, load=load, vectors=vectors)
     with track_stage(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
         done = comparison.search(waiting, progress=progress)
-    between = comparison.between_neighbours()
+    between = comparison.unconnected_pairs()
     with track_stage(progress, Stage.DUPLICATES, len(between), unit="pairs of neighbours"):
         comparison.compare_pairs(between, progress=progress)
     for content, error in comparison.unreadable.items():
@@ -65,8 +65,8 @@ def find_duplicates(workspace: Workspace, *, progress: Progress = SILENT, load: 
     return StageReport(Stage.DUPLICATES, done, len(comparison.unreadable), monotonic() - started)
 
 
-def _search_version(sight: PictureVectors | None) -> str:
-    return COMPARISON if sight is None else f"{COMPARISON} {sight.encoder}"
+def _search_version(vectors: PictureVectors | None) -> str:
+    return COMPARISON if vectors is None else f"{COMPARISON} {vectors.encoder}"
 
 
 def _decoded(settings: Settings) -> Load:
@@ -80,11 +80,11 @@ class _Comparison:
     """One run: prepared pictures in a cache, and the pairs compared so far."""
 
     def __init__(
-        self, workspace: Workspace, memes: dict[str, Meme], *, load: Load, sight: PictureVectors | None
+        self, workspace: Workspace, memes: dict[str, Meme], *, load: Load, vectors: PictureVectors | None
     ) -> None:
         self._workspace = workspace
         self._memes = memes
-        self._sight = sight
+        self._vectors = vectors
         self._texts = texts_by_content(workspace.catalogue)
         self._compared = workspace.catalogue.pairs.compared()
         self.unreadable: dict[str, UnreadableFile] = {}
@@ -116,7 +116,7 @@ class _Comparison:
     def search(self, waiting: Iterable[str], *, progress: Progress) -> int:
         """Compare contents with their candidates; return how many contents were done."""
         candidates = open_candidates(
-            self._workspace.catalogue, image_index=None if self._sight is None else self._sight.pictures
+            self._workspace.catalogue, image_index=None if self._vectors is None else self._vectors.pictures
         )
         place_of = {content: place for place, content in enumerate(candidates.hashes)}
         # Similar pictures come one after another, so that each is loaded once.
@@ -125,7 +125,7 @@ class _Comparison:
 
         def signature(place: int) -> Signature:
             content = candidates.hashes[place]
-            text, image_encoder = self._texts.get(content, ""), "" if self._sight is None else self._sight.encoder
+            text, image_encoder = self._texts.get(content, ""), "" if self._vectors is None else self._vectors.encoder
             return stored_signature(self._workspace.catalogue, content, text=text, image_encoder=image_encoder)
 
         likely = candidates.finder(places, signatures=signature)
@@ -136,13 +136,13 @@ class _Comparison:
             with self._workspace.catalogue.transaction():
                 self._workspace.catalogue.pairs.add(pairs)
                 found = (content for content in contents if content not in self._search_again)
-                self._workspace.catalogue.pairs.mark_searched(found, version=_search_version(self._sight))
+                self._workspace.catalogue.pairs.mark_searched(found, version=_search_version(self._vectors))
             done += len(batch)
             progress.advance(len(batch))
         return done
 
-    def between_neighbours(self) -> list[tuple[str, str]]:
-        """Return the uncompared pairs of duplicates of one content, because that content may be removed."""
+    def unconnected_pairs(self) -> list[tuple[str, str]]:
+        """Return the uncompared pairs of duplicates of the same content, because that content may be removed."""
         near: dict[str, set[str]] = {}
         for tier in Tier:
             if tier.is_duplicate:

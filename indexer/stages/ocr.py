@@ -1,4 +1,4 @@
-"""The third stage: reads the text in each picture once with the chosen OCR engine."""
+"""The OCR stage: read the text in each picture once with the chosen OCR engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prepares the encoders: exports them once where that is needed, and loads them."""
+"""Prepare the encoders: export them once if needed, and load them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from search.settings import Settings
 
 
 def prepare_text_encoder(settings: Settings) -> TextEncoder:
-    """Return the text encoder, exported first where needed; raise ModelUnavailable when that fails."""
+    """Return the text encoder, after exporting it if needed; raise ModelUnavailable when that fails."""
     with lock(settings.data, "exporting"):
         export_text_encoder(settings)
     return load_text_encoder(settings, long_running=True)
 
 
 def prepare_image_encoder(settings: Settings) -> ImageEncoder | None:
-    """Return the image encoder of the settings, exported first where needed; None when the settings choose none.
+    """Return the image encoder of the settings, after exporting it if needed; None when the settings choose none.
 
     Raises ModelUnavailable when its weights cannot be loaded or downloaded.
     """

@@ -1,4 +1,4 @@
-"""Switches the index to another image encoder, in the background of a running site."""
+"""Switch the index to another image encoder, in the background of a running site."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from search.workspace import Workspace
 def switch_image_encoder(workspace: Workspace, *, progress: Progress = SILENT) -> Manifest:
     """Embed all pictures with the image encoder of the settings, build the index with it and return the manifest.
 
-    Until the last picture is embedded, the index stays as it was: rows of two encoders are never searched together.
+    The index is unchanged until the last picture is embedded: rows of two encoders are never searched together.
     Raises ModelUnavailable when the weights cannot be loaded or downloaded.
     """
     encoder = prepare_image_encoder(workspace.settings)
@@ -42,17 +42,17 @@ def uses_chosen_encoder(settings: Settings) -> bool:
 
 
 def switch_in_child_process(settings: Settings, *, on_start: OnStart = lambda child: None) -> None:
-    """Do what `switch_image_encoder` does in a child process; raise ModelUnavailable when it fails."""
-    given = (settings.data, settings.library, settings.text_encoder, settings.image_encoder, settings.threads)
-    reason = run_child("indexer.stages.switch_image_encoder", *map(str, given), on_start=on_start)
+    """Run `switch_image_encoder` in a child process; raise ModelUnavailable when it fails."""
+    arguments = (settings.data, settings.library, settings.text_encoder, settings.image_encoder, settings.threads)
+    reason = run_child("indexer.stages.switch_image_encoder", *map(str, arguments), on_start=on_start)
     if reason is not None:
         raise ModelUnavailable(reason)
 
 
 def _main(data: str, library: str, text_encoder: str, image_encoder: str, threads: str) -> None:
-    # The environment's settings apply here too. Half of the threads are left for searches.
-    given = {"data": Path(data), "library": Path(library), "threads": max(1, int(threads) // 2)}
-    settings = replace(load_settings(given), text_encoder=text_encoder, image_encoder=image_encoder)
+    # The environment's settings apply here too. Half of the threads stay free for searches.
+    arguments = {"data": Path(data), "library": Path(library), "threads": max(1, int(threads) // 2)}
+    settings = replace(load_settings(arguments), text_encoder=text_encoder, image_encoder=image_encoder)
     with open_catalogue(settings, create=False) as catalogue:
         switch_image_encoder(Workspace(settings, catalogue))
 

@@ -1,7 +1,7 @@
-"""Train the category model; `python -m indexer.stages.train_categories DATA LIBRARY OPTIONS` does it in a process.
+"""Train the category model, in this process or by `python -m indexer.stages.train_categories DATA LIBRARY OPTIONS`.
 
 Training takes seconds at a thousand memes and a minute at tens of thousands, and more memory than a server should keep;
-so it runs in a child process. Memes that come later are added to the model in place, in well under a second.
+so it runs in a child process. New memes are added to the model in well under a second, without a new training.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def train_categories(workspace: Workspace, *, encoder: TextEncoder) -> CategoryM
 
 
 def train_in_child_process(settings: Settings, *, on_start: OnStart = lambda child: None) -> None:
-    """Do what `train_categories` does in a child process, which frees its memory afterwards; raise ModelUnavailable.
+    """Run `train_categories` in a child process, which frees its memory afterwards; raise ModelUnavailable.
 
-    `on_start` receives the process, so that the caller can end it. The child ends when this process ends.
+    `on_start` is called with the process, so that the caller can end it. The child ends when this process ends.
     """
     options = json.dumps({"text_encoder": settings.text_encoder, "suggest_precision": settings.suggest_precision})
     reason = run_child(
@@ -89,10 +89,10 @@ def train_in_child_process(settings: Settings, *, on_start: OnStart = lambda chi
 def open_suggester(
     workspace: Workspace, *, encoder: TextEncoder, train: Callable[[], object] | None = None
 ) -> Suggester:
-    """Return a suggester over the library as it is now, training first where needed.
+    """Return a suggester over the current library, after training the model if needed.
 
-    The model is trained from scratch where there is none or where more than a share of DRIFT of the examples changed,
-    by `train` or else in this process; smaller changes are added in place. Raises ModelUnavailable or DataFolderError.
+    The model is trained from scratch if there is none or if more than a share of DRIFT of the examples has changed, by
+    `train` or in this process; otherwise it is refitted. Raises ModelUnavailable or DataFolderError.
 
     >>> suggester = open_suggester(workspace, encoder=encoder)
     >>> len(suggester.examples) > 0
@@ -120,7 +120,7 @@ def open_suggester(
 def update_suggester(
     suggester: Suggester, catalogue: Catalogue, ids: Sequence[int], *, encoder: TextEncoder
 ) -> Suggester:
-    """Return a suggester trained on these memes as they are now; those that are gone are left out."""
+    """Return a suggester refitted to the current state of these memes; vanished ones are removed."""
     changed = examples_of(catalogue, ids, encoder=encoder.name)
     unchanged = np.flatnonzero(~np.isin(suggester.examples.ids, np.array(list(ids), np.int64)))
     examples = suggester.examples.of(unchanged).joined(changed)

@@ -1,9 +1,8 @@
-"""The index brought up to date for a few memes, without building the whole of it.
+"""Update the index for a few memes without rebuilding it.
 
-The new generation shares the live one's files by hard links where nothing changes in them, and replaces the rows of
-these memes; it becomes the live one by the same rename. What is fitted to the whole library stays as the last build
-left it: the whitening of text embeddings, and the variants among the memes that were there. The manifest keeps that
-build's revision, so the next `memetica index` builds the whole index.
+The new generation shares unchanged files with the live one by hard links, and replaces the rows of these memes. The
+whitening of text embeddings and the variants among unchanged memes stay as in the last build, because they are fitted
+to the whole library. The manifest keeps that build's revision, so the next `memetica index` builds the whole index.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from search.workspace import Workspace
 
 
 def update_index(workspace: Workspace, ids: Collection[int], *, encoder: TextEncoder) -> Manifest:
-    """Update the index for these memes, take out those of them that have vanished, and return the new manifest.
+    """Update the index for these memes, remove the vanished ones among them, and return the new manifest.
 
     Splits, embeds and weighs their texts first, and embeds their pictures with the image encoder that the index was
-    made with. Builds a whole generation where the live one is missing, damaged or made with another text encoder.
+    made with. Builds a whole generation if the live one is missing, damaged or made with another text encoder.
     Raises DataFolderError as `build_index` does.
 
     >>> from indexer.stages.update_index import update_index
@@ -64,7 +63,7 @@ def _embed_texts(catalogue: Catalogue, memes: Sequence[Meme], *, encoder: TextEn
         for meme in memes:
             passages = split_passages(meme.path, category=meme.category, texts=catalogue.texts.of(meme))
             catalogue.texts.put_passages(meme.id, passages, splitter=SPLITTER)
-    bodies = {row.input_hash: row.passage.body for row in catalogue.texts.passages_of([one.id for one in memes])}
+    bodies = {row.input_hash: row.passage.body for row in catalogue.texts.passages_of([meme.id for meme in memes])}
     known = catalogue.embeddings.get(encoder.name, list(bodies))
     missing = [input for input in bodies if input not in known]
     vectors = encoder.encode([bodies[input] for input in missing]) if missing else None

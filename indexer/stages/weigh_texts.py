@@ -1,4 +1,4 @@
-"""Weights of the texts about a meme, from their agreement, the quality of OCR and the curator's reviews."""
+"""Weigh the texts about memes by their agreement, the quality of OCR and the curator's reviews."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from search.meme import Field, Meme, Text, TextKind
 from search.texts.agreement import SourceAgreement, assess_texts, find_contradiction
 from search.texts.claims import claims_of, found_share, letters_of
 
-BADLY_READ = 0.5  # OCR of less quality is listed for another try …
-JUNK = 0.35  # … and OCR below this is not searched where its meme has another text
+BADLY_READ = 0.5  # OCR texts below this quality are listed to be read again …
+JUNK = 0.35  # … and OCR texts below this are not searched if their meme has another text
 BATCH = 200  # memes in one transaction
 FIELDS = {
     TextKind.OCR: (Field.OCR,),
@@ -35,7 +35,7 @@ def weigh_texts(catalogue: Catalogue, *, encoder: str) -> int:
 
 
 def weigh_meme(catalogue: Catalogue, meme: Meme, *, encoder: str) -> None:
-    """Weigh the texts of one meme; the caller has a transaction open."""
+    """Weigh the texts of one meme; call it within a transaction."""
     agreement = assess_texts(catalogue, meme, encoder=encoder)
     disputed = find_contradiction(agreement) is not None
     catalogue.texts.put_weights(meme.id, weights_of(catalogue, agreement), disputed=disputed)

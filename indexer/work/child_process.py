@@ -1,4 +1,4 @@
-"""Work in a child process: its memory is freed when it ends, and it ends when its parent does."""
+"""Run work in a child process, which frees its memory at its end and ends with its parent."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ OnStart = Callable[["subprocess.Popen[str]"], None]
 def run_child(module: str, *arguments: str, on_start: OnStart = lambda child: None) -> str | None:
     """Run a module that calls `child_main`; return None when it succeeded, else its error message.
 
-    `on_start` gets the process, so that the caller can end it.
+    `on_start` is called with the process, so that the caller can end it.
     """
-    # -P keeps a folder called `search` or `indexer` in the working directory from being imported in place of ours.
+    # -P keeps Python from importing a folder called `search` or `indexer` in the working directory.
     command = [sys.executable, "-P", "-m", module, *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -41,7 +41,7 @@ def child_main(work: Callable[..., None]) -> None:
 
 def _end_with_parent() -> None:
     """End this process when its stdin is closed, which happens at the latest when the parent ends."""
-    # Not by `sys.stdin`: its lock would be held as the interpreter ends.
+    # `sys.stdin` would hold its lock while the interpreter shuts down.
     while os.read(0, 1):
         pass
     os._exit(1)

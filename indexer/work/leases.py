@@ -1,4 +1,4 @@
-"""Leases: several processes share a stage, and each piece of work is done by one of them."""
+"""Work leases: several processes share a stage, and each piece of work is done by one of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RENEWALS = 3  # per lease time: one renewal may be late, or find the catalogue 
 
 
 class WorkLease:
-    """One process's share of a stage: each content that it acquires is its own until released or expired."""
+    """One process's leases in a stage: an acquired content is reserved for it until released or expired."""
 
     def __init__(self, catalogue: Catalogue, stage: Stage, *, seconds: float = LEASE_SECONDS) -> None:
         self.owner = f"{_machine()} {os.getpid()} {uuid.uuid4().hex[:8]}"
@@ -28,7 +28,7 @@ class WorkLease:
         self._seconds = seconds
 
     def acquire(self, content_hash: str, *, sources: Iterable[str] = ("",)) -> bool:
-        """Acquire the work on a content for all of these sources, or for none; return whether it was acquired."""
+        """Acquire a content for all of these sources or for none; return whether it was acquired."""
         acquired: list[str] = []
         with self._catalogue.transaction():
             for source in sources:
@@ -55,22 +55,22 @@ class WorkLease:
     def until_done(
         self, missing: Callable[[], list[Meme]], *, is_missing: Callable[[Meme], bool], source: str = ""
     ) -> Iterator[Meme]:
-        """Yield each missing meme once, until none is left that another process does not hold.
+        """Yield each missing meme once, until all remaining ones are leased by other processes.
 
-        `missing` is called again after each round, because a process that ends releases what it held. `is_missing` is
-        called for each meme once it is acquired: the previous holder may have done it.
+        `missing` is called again after each round, because other processes may release their leases. `is_missing` is
+        called for each acquired meme, because the previous holder may have done its work.
         """
-        met: set[str] = set()
+        seen: set[str] = set()
         while True:
-            before = len(met)
-            waiting = (meme for meme in missing() if meme.content_hash not in met)
+            before = len(seen)
+            waiting = (meme for meme in missing() if meme.content_hash not in seen)
             for meme in self.acquire_each(waiting, source=source):
-                met.add(meme.content_hash)
+                seen.add(meme.content_hash)
                 if is_missing(meme):
                     yield meme
                 else:
                     self.release(meme.content_hash, sources=(source,))
-            if len(met) == before:
+            if len(seen) == before:
                 return
             reclaim_stale(self._catalogue)
 
@@ -81,7 +81,7 @@ class WorkLease:
 
 @contextmanager
 def work_lease(catalogue: Catalogue, stage: Stage, *, seconds: float = LEASE_SECONDS) -> Iterator[WorkLease]:
-    """Return a WorkLease that a thread renews inside the `with` block; all that it holds is released at the end.
+    """Return a WorkLease that a thread renews during the `with` block; its leases are released at the end.
 
     Leases of dead processes on this machine are reclaimed at once; those of other machines when they expire.
 
@@ -111,7 +111,7 @@ def work_lease(catalogue: Catalogue, stage: Stage, *, seconds: float = LEASE_SEC
 
 
 def reclaim_stale(catalogue: Catalogue) -> int:
-    """Release the leases of processes on this machine that no longer run; return how many leases that were.
+    """Release the leases of processes on this machine that no longer run; return the number of leases.
 
     >>> reclaim_stale(workspace.catalogue)
     0
@@ -137,7 +137,7 @@ def _runs(pid: int) -> bool:
 
 
 def _machine() -> str:
-    """Return a name for the scope in which this process's id is unique: a container has its own process ids."""
+    """Return a name of the scope in which process ids are unique: the machine and its process namespace."""
     try:
         namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:

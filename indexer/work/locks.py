@@ -1,4 +1,4 @@
-"""Locks between processes: one at a time scans, builds, exports or decides."""
+"""Locks between processes: only one at a time scans, builds, exports or changes the library."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from filelock import FileLock, Timeout
 
 from search.errors import DataFolderError
 
-LONG_WAIT = 3600.0  # seconds: a first scan reads every file of the library
+LONG_WAIT = 3600.0  # seconds: the first scan reads every file of the library
 
 
 class Busy(DataFolderError):
-    """Another process holds a lock for longer than this one may wait."""
+    """Another process holds a lock for longer than the allowed wait."""
 
 
 @contextmanager
 def lock(data: Path, work: str, *, seconds: float = LONG_WAIT) -> Iterator[None]:
-    """Hold the lock on one kind of work of a data folder; a process that dies releases its lock.
+    """Hold the lock on one kind of work in a data folder; a process that ends releases its locks.
 
-    `work` names the work in messages and the file `<work>.lock` in the data folder, which is made when it is missing.
+    `work` is the name in messages and of the file `<work>.lock` in the data folder, which is created if missing.
     Raises Busy when another process holds the lock for more than `seconds`, DataFolderError when the folder cannot be
     written.
 

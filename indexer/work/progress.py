@@ -12,7 +12,7 @@ from search.meme import Stage
 
 @dataclass(frozen=True)
 class StageReport:
-    """What a stage did in one run. `note` gives the reason when it could do nothing."""
+    """The result of a stage in one run; `note` is the reason when it could do nothing."""
 
     stage: Stage
     done: int

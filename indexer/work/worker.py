@@ -1,4 +1,4 @@
-"""A background thread that does one kind of work whenever it is woken."""
+"""The Worker class: a background thread that does one kind of work when woken."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from time import monotonic
 from search.errors import MemeticaError
 
 logger = logging.getLogger("memetica.work")
-IDLE_SECONDS = 120.0  # without work, after which the thread ends
+IDLE_SECONDS = 120.0  # time without work after which the thread ends
 RETRY_SECONDS = 5.0  # pause after work that failed
 
 
 class Worker:
-    """A thread that starts when woken and ends when there has been no work for `idle_seconds`.
+    """A thread that starts when woken and ends after `idle_seconds` without work.
 
     `prepare` runs once in each thread and returns the work: a function that does one piece of it and returns whether
-    there may be more. A failure is kept as `error`, and the work is tried again after `retry_seconds`. `on_idle` is
-    called when the thread ends, to release what it held.
+    there may be more. A failure is stored in `error`, and the work is retried after `retry_seconds`. `on_idle` is
+    called when the thread ends, to release resources.
 
     >>> pieces = [1, 2, 3]
     >>> worker = Worker("example", lambda: lambda: bool(pieces) and bool(pieces.pop()))
@@ -92,7 +92,7 @@ class Worker:
                 self.error = error
                 pause = self._retry_seconds
                 busy_until = monotonic() + self._idle_seconds
-            except Exception as error:  # the thread's edge: an unexpected error must not end all later work
+            except Exception as error:  # outermost handler: an unexpected error must not end all later work
                 logger.exception("%s failed", self._name)
                 self.error = MemeticaError(
                     f"An unexpected error occurred: {type(error).__name__}.", hint="See the log."

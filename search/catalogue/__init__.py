@@ -1,8 +1,8 @@
-"""The catalogue: everything that cost work or a decision, in one SQLite file. The only SQL of Memetica.
+"""The catalogue: results of expensive work and the curator's decisions in one SQLite file. The only SQL of Memetica.
 
 `Catalogue` holds the file open and gives access to its tables by subject: `memes`, `texts`, `descriptions`, `pictures`,
 `embeddings`, `failures`, `text_reviews`, `leases`, `calls`, `pairs`, `verdicts`, `journal`, `inherited_texts`,
-`uploads`. One object may be used from any thread: each living thread has a connection of its own.
+`uploads`. Any thread may use the object: each has its own connection.
 """
 
 from __future__ import annotations

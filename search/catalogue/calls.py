@@ -1,4 +1,4 @@
-"""The log of calls to models' endpoints: request, time, duration and outcome."""
+"""The log of calls to model endpoints: request, time, duration and outcome."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from search.meme import TextKind
 class Outcome(StrEnum):
     """The outcome of a call."""
 
-    ASKED = "asked"  # under way, or lost with its process
+    ASKED = "asked"  # in progress, or lost because the process ended
     DESCRIBED = "described"
     CUT_SHORT = "cut short"  # by the limit of tokens; kept up to its last whole sentence
     EMPTY = "empty"
     REFUSED = "refused"
     LOOPING = "looping"
-    ERROR = "error"  # the endpoint's, or on the way to it
-    STOPPED = "stopped"  # by us
+    ERROR = "error"  # of the endpoint or of the network
+    STOPPED = "stopped"  # by Memetica
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True)
 class CallRecord:
-    """A call and its outcome; None stands for an unknown value."""
+    """A call and its outcome; None means unknown."""
 
     id: int
     call: Call
@@ -107,7 +107,7 @@ class Calls:
         )
 
     def all(self, *, model: str | None = None, kind: TextKind | None = None) -> Iterator[CallRecord]:
-        """Yield the calls, oldest first, of one model and one kind of text or of all."""
+        """Yield the calls, oldest first; `model` and `kind` select some of them."""
         for row in self._database.stream(
             """
             SELECT * FROM calls

@@ -1,4 +1,4 @@
-"""The open catalogue: one object with a part for each subject."""
+"""The Catalogue class: one open catalogue, with an attribute for each group of tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from search.settings import Settings
 
 
 class Catalogue:
-    """What is known about a library, by subject. Close it after use, or use it in a `with` statement."""
+    """The stored data about a library, by subject. Close it after use, or use it in a `with` statement."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -70,7 +70,7 @@ class Database:
         return held.connection
 
     def _connect(self) -> sqlite3.Connection:
-        # A WAL file cannot be opened from a folder that can't be written unless SQLite is told that nobody writes.
+        # SQLite opens a WAL file in a read-only folder only if `immutable` promises that no process writes it.
         mode = "mode=ro&immutable=1" if self.read_only else "mode=rwc"
         uri = f"{self.path.absolute().as_uri()}?{mode}"
         try:
@@ -100,18 +100,18 @@ class Database:
             ) from error
         if version > VERSION:
             raise DataFolderError(
-                f"The catalogue in {folder} was made by a newer Memetica: version {version}, "
-                f"where {VERSION} is known here.",
+                f"The catalogue in {folder} was made by a newer Memetica: it has version {version}, "
+                f"this Memetica reads version {VERSION}.",
                 hint="Update Memetica, or choose another folder with `--data`.",
             )
         if version < VERSION and tables:
             raise DataFolderError(
                 f"The catalogue in {folder} was made by a version of Memetica from before the first release "
-                f"(catalogue version {version}), which this one cannot read.",
+                f"(catalogue version {version}) and cannot be read.",
                 hint=f"Move {folder} away and run `memetica index` again. To keep your decisions, run "
-                "`memetica verdicts --export FILE` with the old version and `memetica verdicts --import FILE` with "
-                "this one. Merged files stay in the old folder's trash, waiting uploads in its inbox; accept or put "
-                "back with the old version what you need first.",
+                "`memetica verdicts --export FILE` with the old version and `memetica verdict import FILE` with this "
+                "one. Merged files stay in the old folder's trash and waiting uploads in its inbox; first restore or "
+                "accept those that you need with the old version.",
             )
         if version == VERSION:
             return
@@ -121,7 +121,7 @@ class Database:
                 hint="Make it writable and run `memetica index MEMES`.",
             )
         with self.transaction():
-            if self._version() == 0:  # another process may have been quicker
+            if self._version() == 0:  # unless another process has created it meanwhile
                 script = (resources.files("search.catalogue") / "schema.sql").read_text("utf-8")
                 for statement in _statements(script):
                     self.connection().execute(statement)
@@ -166,7 +166,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let this thread read the file as it is at its first query, whatever others write meanwhile."""
+        """Let this thread read the file as it is at its first query, without later writes by others."""
         connection = self.connection()
         if connection.in_transaction:
             yield
@@ -180,8 +180,8 @@ class Database:
     def _unwritable(self, error: sqlite3.Error) -> DataFolderError:
         if "full" in str(error):
             return DataFolderError(
-                f"The disk that holds {self.path.parent} is full; what was done before is kept.",
-                hint="Make room and run the same command again.",
+                f"The disk that holds {self.path.parent} is full; earlier results are kept.",
+                hint="Free some space and run the same command again.",
             )
         if "locked" in str(error):
             return DataFolderError(
@@ -247,5 +247,5 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def text_hash(body: str) -> str:
-    """Return the SHA-256 of a text, hexadecimal: the name under which its embedding is kept."""
+    """Return the hexadecimal SHA-256 of a text: the key of its embedding."""
     return hashlib.sha256(body.encode("utf-8")).hexdigest()

@@ -1,4 +1,4 @@
-"""Descriptions: memes without one, and descriptions without a sidecar."""
+"""Queries about models' descriptions: which memes have none, and which descriptions have no sidecar."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from search.catalogue.database import Database
 from search.catalogue.memes import meme_rows
 from search.meme import Meme, TextKind
 
-# By anybody where no source is given. A text beside one copy of a file is a text about all of its copies.
+# By any source when :source is NULL. A sidecar of one copy of a file counts for all copies.
 _DESCRIBED = """(
     EXISTS (SELECT 1 FROM readings
             WHERE readings.content_hash = memes.content_hash AND kind = :kind AND (:source IS NULL OR source = :source))
@@ -17,7 +17,7 @@ _DESCRIBED = """(
 
 
 def work_label(source: str, kind: TextKind) -> str:
-    """Return the source of leases and failures of a model's texts of a kind: the label of its sidecars."""
+    """Return the label of a model's texts of a kind: of its sidecars, and the `source` of its leases and failures."""
     return f"{source}.{kind}"
 
 
@@ -27,11 +27,11 @@ class Descriptions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def missing(self, kind: TextKind, source: str, *, by_anybody: bool = False) -> list[Meme]:
+    def missing(self, kind: TextKind, source: str, *, by_any_source: bool = False) -> list[Meme]:
         """Return one present meme per content without a source's text of a kind, newest first.
 
-        With `by_anybody`, those that lack a text of this kind altogether. What cannot be decoded is left out, and what
-        failed with this source otherwise than by chance.
+        With `by_any_source`, only memes without a text of this kind by any source. Memes that cannot be decoded and
+        memes on which this source failed permanently are excluded.
         """
         return meme_rows(
             self._database,
@@ -41,15 +41,15 @@ class Descriptions:
                               AND (stage = 'media' OR stage = 'describe' AND source = :label AND NOT transient))
             GROUP BY memes.content_hash ORDER BY first_seen DESC, memes.id DESC
             """,
-            {"kind": kind, "source": None if by_anybody else source, "label": work_label(source, kind)},
+            {"kind": kind, "source": None if by_any_source else source, "label": work_label(source, kind)},
         )
 
-    def is_missing(self, content_hash: str, kind: TextKind, source: str, *, by_anybody: bool = False) -> bool:
-        """Return whether a present content has no text of a kind by a source, or by any source."""
+    def is_missing(self, content_hash: str, kind: TextKind, source: str, *, by_any_source: bool = False) -> bool:
+        """Return whether a present content has no text of a kind by a source, or with `by_any_source` by any."""
         return bool(
             self._database.number(
                 f"SELECT COUNT(*) FROM memes WHERE content_hash = :hash AND vanished_at IS NULL AND NOT {_DESCRIBED}",
-                {"hash": content_hash, "kind": kind, "source": None if by_anybody else source},
+                {"hash": content_hash, "kind": kind, "source": None if by_any_source else source},
             )
         )
 

@@ -29,7 +29,7 @@ class Embeddings:
         stored = self.dimensions(encoder)
         if stored != dimensions:
             raise IndexUnusable(
-                f"The catalogue holds embeddings by {encoder} of {stored} numbers; this model makes {dimensions}.",
+                f"The catalogue has embeddings by {encoder} with {stored} dimensions; this model makes {dimensions}.",
                 hint="Give the other model another name, or choose another data folder.",
             )
 
@@ -85,18 +85,18 @@ class Embeddings:
     def of_field(
         self, encoder: str, field: Field, *, least_weight: float = 0.0
     ) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        """Return the owners' ids ([n] int64, rising) and the embeddings ([n, d] float16) of a field's passages.
+        """Return the meme ids ([n] int64, ascending) and the embeddings ([n, d] float16) of a field's passages.
 
-        Passages below `least_weight` are left out.
+        Passages below `least_weight` are excluded.
         """
-        wanted = {"encoder": encoder, "field": field, "least": least_weight}
-        count = self._database.number(_OF_FIELD.format(columns="COUNT(*)"), wanted)
+        parameters = {"encoder": encoder, "field": field, "least": least_weight}
+        count = self._database.number(_OF_FIELD.format(columns="COUNT(*)"), parameters)
         owners = np.empty(count, np.int64)
         vectors = np.empty((count, self.dimensions(encoder)), np.float16)
-        question = _OF_FIELD.format(columns="meme_id, vector") + " ORDER BY meme_id, passages.id"
-        for at, row in enumerate(self._database.stream(question, wanted)):
-            owners[at] = row["meme_id"]
-            vectors[at] = np.frombuffer(row["vector"], "<f2")
+        query = _OF_FIELD.format(columns="meme_id, vector") + " ORDER BY meme_id, passages.id"
+        for position, row in enumerate(self._database.stream(query, parameters)):
+            owners[position] = row["meme_id"]
+            vectors[position] = np.frombuffer(row["vector"], "<f2")
         return owners, vectors
 
     def missing_pictures(self, encoder: str, *, content_hash: str | None = None) -> list[Meme]:
@@ -134,15 +134,15 @@ class Embeddings:
         self.put(encoder, [f"{content_hash}:{frame:02}" for frame in range(len(vectors))], vectors)
 
     def of_pictures(self, encoder: str) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        """Return the owners' ids ([n] int64, rising) and the embeddings ([n, d] float16) of frames of present memes."""
-        wanted = {"encoder": encoder}
-        count = self._database.number(_OF_PICTURES.format(columns="COUNT(*)"), wanted)
+        """Return the meme ids ([n] int64, ascending) and the embeddings ([n, d] float16) of present memes' frames."""
+        parameters = {"encoder": encoder}
+        count = self._database.number(_OF_PICTURES.format(columns="COUNT(*)"), parameters)
         owners = np.empty(count, np.int64)
         vectors = np.empty((count, self.dimensions(encoder)), np.float16)
-        question = _OF_PICTURES.format(columns="memes.id AS id, vector") + " ORDER BY memes.id, input_hash"
-        for at, row in enumerate(self._database.stream(question, wanted)):
-            owners[at] = row["id"]
-            vectors[at] = np.frombuffer(row["vector"], "<f2")
+        query = _OF_PICTURES.format(columns="memes.id AS id, vector") + " ORDER BY memes.id, input_hash"
+        for position, row in enumerate(self._database.stream(query, parameters)):
+            owners[position] = row["id"]
+            vectors[position] = np.frombuffer(row["vector"], "<f2")
         return owners, vectors
 
     def of_picture(self, encoder: str, content_hash: str) -> NDArray[np.float32]:
@@ -159,7 +159,7 @@ class Embeddings:
         return np.stack(found) if found else np.empty((0, self.dimensions(encoder)), np.float32)
 
     def get(self, encoder: str, inputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return, by input hash, the stored embeddings ([d] float32) of these inputs; missing ones are left out."""
+        """Return, by input hash, the stored embeddings ([d] float32) of these inputs, without the missing ones."""
         found = {}
         for start in range(0, len(inputs), _CHUNK):
             rows = self._database.rows(

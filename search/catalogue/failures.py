@@ -25,9 +25,9 @@ class Failures:
         source: str = "",
         transient: bool = False,
     ) -> None:
-        """Record why a subject failed and count the attempts; `source` is the model or the engine that failed.
+        """Record why a subject failed and count the attempts; `source` is the model or engine that failed.
 
-        A `transient` failure is listed like the others, and the next run tries it again by itself.
+        A `transient` failure is listed like the others, and the next run retries it automatically.
         """
         self._database.write(
             """

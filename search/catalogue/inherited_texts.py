@@ -8,19 +8,20 @@ from search.catalogue.database import Database
 
 
 class InheritedTexts:
-    """Copies of stored readings by the operation that made them, so that an undo tells them from the meme's own."""
+    """Copies of stored readings by operation, so that an undo removes exactly the copies that it made."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def copy(self, operation: str, *, kept: str, removed: Collection[str]) -> None:
-        """Copy what models wrote about the removed contents to the kept content, never over its own texts."""
+        """Copy models' texts about the removed contents to the kept content without replacing any of its texts."""
         for content in sorted(removed):
             rows = self._database.rows(
                 """
-                SELECT kind, source, body, quality, made_at FROM readings AS theirs
+                SELECT kind, source, body, quality, made_at FROM readings AS removed_texts
                 WHERE content_hash = :content AND kind != 'ocr' AND :content != :kept AND NOT EXISTS (
-                    SELECT 1 FROM readings WHERE content_hash = :kept AND kind = theirs.kind AND body = theirs.body)
+                    SELECT 1 FROM readings
+                    WHERE content_hash = :kept AND kind = removed_texts.kind AND body = removed_texts.body)
                 ORDER BY kind, source
                 """,
                 {"content": content, "kept": kept},

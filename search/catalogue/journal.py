@@ -1,7 +1,7 @@
-"""The journal of operations on the library's files: each is stored before its first file is touched.
+"""The journal of operations on the library's files: each operation is stored before its first file is changed.
 
-The state of an operation is its direction. `begun` goes forward to `done`; `aborting` goes back, and is removed at the
-end; `undoing` goes back to `undone`. An operation in one of `PENDING` that no process works on was interrupted.
+`begun` leads to `done`, `undoing` to `undone`; an operation in `aborting` is reversed and then deleted here.
+An operation in a `PENDING` state that no process is executing was interrupted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from search.meme import Meme
 
 
 class OperationKind(StrEnum):
-    """What the curator decided that changes files."""
+    """The curator's decisions that change files."""
 
     MERGE = "merge"
     MOVE = "move"
@@ -28,7 +28,7 @@ class OperationKind(StrEnum):
 
 
 class OperationState(StrEnum):
-    """How far an operation is."""
+    """The state of an operation."""
 
     BEGUN = "begun"
     DONE = "done"
@@ -44,8 +44,8 @@ PENDING = (OperationState.BEGUN, OperationState.ABORTING, OperationState.UNDOING
 class MoveFile:
     """Move a file whose bytes have this SHA-256 to a free path.
 
-    On the way back the file returns only while `anchor` exists, where one is named: a text without its meme would be
-    nobody's. A path begins with its root: `library/`, `trash/` (the operation's own) or `inbox/`.
+    With an `anchor`, undoing moves the file back only while that path exists: a sidecar without its meme would be an
+    orphan. A path begins with its root: `library/`, `trash/` (the operation's folder) or `inbox/`.
     """
 
     source: str
@@ -65,7 +65,7 @@ class WriteFile:
 
 @dataclass(frozen=True)
 class ExpectFile:
-    """Go on only while the meme at a path has this content hash."""
+    """Stop the operation unless the meme at a path has this content hash."""
 
     target: str
     sha256: str
@@ -81,7 +81,7 @@ _STEPS: dict[str, type[MoveFile] | type[WriteFile] | type[ExpectFile]] = {
 
 @dataclass(frozen=True)
 class Merge:
-    """Memes that give way to one: the path and the content hash of each, relative to the library."""
+    """A merge: the kept path and content hash, and the removed ones; paths are relative to the library."""
 
     kept: str
     kept_content: str
@@ -100,7 +100,7 @@ class Relocation:
 
 @dataclass(frozen=True)
 class Move:
-    """Memes that go to another category; `about` is the issue that this settles."""
+    """A move of memes to another category; `about` is the issue that it resolves."""
 
     category: str
     memes: tuple[Relocation, ...]
@@ -110,7 +110,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Accept:
-    """An upload that becomes the meme at a path; `note` is the reason to add what looks like a duplicate."""
+    """An upload accepted as the meme at a path; `note` is the reason to add a suspected duplicate."""
 
     upload: int
     category: str
@@ -123,7 +123,7 @@ Intent = Merge | Move | Accept
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: what is wanted, and every step in order. `uid` also names its ledger line and trash folder."""
+    """One operation: its intent and every step in order. `uid` also names its ledger line and trash folder."""
 
     uid: str
     state: OperationState
@@ -134,7 +134,7 @@ class Operation:
 
     @property
     def kind(self) -> OperationKind:
-        """What was decided."""
+        """The kind of the intent."""
         return _KINDS[type(self.intent)]
 
 
@@ -169,14 +169,14 @@ class Journal:
         )
 
     def set_state(self, uid: str, state: OperationState, *, unindexed: bool = False) -> None:
-        """Store how far an operation is, and whether the index has still to learn of it."""
+        """Store an operation's state, and whether the index still has to be updated for it."""
         self._database.write(
             "UPDATE operations SET state = :state, unindexed = :unindexed WHERE uid = :uid",
             {"uid": uid, "state": state, "unindexed": int(unindexed)},
         )
 
     def begin_undo(self, uid: str, steps: Sequence[Step], *, note: str) -> None:
-        """Store that an operation is undone, and the steps to reverse: other texts may lie beside the memes since."""
+        """Store that an operation is being undone, and the steps to reverse: memes may have new sidecars since."""
         self._database.write(
             """
             UPDATE operations SET state = 'undoing', steps = :steps, undo_note = :note, unindexed = 0 WHERE uid = :uid
@@ -185,16 +185,16 @@ class Journal:
         )
 
     def remove(self, uid: str) -> None:
-        """Remove an operation that was aborted and has left nothing."""
+        """Remove an aborted operation, all of whose steps are reversed."""
         self._database.write("DELETE FROM operations WHERE uid = :uid", {"uid": uid})
 
     def get(self, uid: str) -> Operation:
-        """Return an operation; raise NotFound."""
+        """Return an operation; raise NotFound for an unknown one."""
         row = self._database.row("SELECT * FROM operations WHERE uid = :uid", {"uid": uid})
         if row is None:
             raise NotFound(
-                f"This data folder has not carried out {uid}, so it cannot undo it.",
-                hint="`memetica verdict list` lists what was decided.",
+                f"This data folder has no record of the operation {uid}, so it cannot be undone.",
+                hint="`memetica verdict list` lists the decisions.",
             )
         return _operation(row)
 
@@ -211,19 +211,19 @@ class Journal:
         return [_operation(row) for row in rows]
 
     def unindexed(self) -> list[Operation]:
-        """Return the operations that the index has still to learn of."""
+        """Return the operations for which the index still has to be updated."""
         rows = self._database.rows("SELECT * FROM operations WHERE unindexed = 1 ORDER BY uid")
         return [_operation(row) for row in rows]
 
     def mark_indexed(self, operations: Collection[Operation]) -> None:
-        """Store that the index knows these operations, unless their state has changed since."""
+        """Store that the index is updated for these operations, unless their state has changed since."""
         self._database.write_many(
             "UPDATE operations SET unindexed = 0 WHERE uid = :uid AND state = :state",
-            [{"uid": one.uid, "state": one.state} for one in operations],
+            [{"uid": operation.uid, "state": operation.state} for operation in operations],
         )
 
     def categories_merged_into(self, meme: Meme) -> list[str]:
-        """Return the other categories that held memes which were merged into this one, by name."""
+        """Return the other categories of memes that were merged into this one, sorted by name."""
         rows = self._database.rows(
             """
             SELECT intent FROM operations
@@ -249,7 +249,7 @@ def _intent(kind: OperationKind, values: dict[str, Any]) -> Intent:
         removed = tuple((path, content) for path, content in values.pop("removed"))
         return Merge(removed=removed, **values)
     if kind is OperationKind.MOVE:
-        return Move(memes=tuple(Relocation(**one) for one in values.pop("memes")), **values)
+        return Move(memes=tuple(Relocation(**meme) for meme in values.pop("memes")), **values)
     return Accept(**values)
 
 
@@ -258,7 +258,7 @@ def _operation(row: sqlite3.Row) -> Operation:
         uid=row["uid"],
         state=OperationState(row["state"]),
         intent=_intent(OperationKind(row["kind"]), json.loads(row["intent"])),
-        steps=tuple(_step(one) for one in json.loads(row["steps"])),
+        steps=tuple(_step(step) for step in json.loads(row["steps"])),
         begun_at=datetime.fromisoformat(row["begun_at"]),
         undo_note=row["undo_note"],
     )

@@ -1,4 +1,4 @@
-"""Leases: which process works on what, so that no work is done twice."""
+"""Leases: which process works on which content, so that no work is done twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Lease:
 
 
 class Leases:
-    """Leases by stage, content and source: the model or the engine."""
+    """Leases by stage, content and source (the model or engine)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class Leases:
         )
 
     def renew(self, owner: str, *, seconds: float) -> int:
-        """Extend an owner's leases to so many seconds from now; return the number of leases."""
+        """Extend an owner's leases to `seconds` from now; return the number of leases."""
         return self._database.write(
             "UPDATE leases SET expires_at = :expires_at WHERE owner = :owner",
             {"owner": owner, "expires_at": time.time() + seconds},

@@ -1,4 +1,4 @@
-"""The ledger of verdicts as JSON Lines, for backups and for another data folder."""
+"""Export and import the ledger of verdicts as JSON Lines, for backups and for other data folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UID = re.compile(r"[0-9a-f]{16}")
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as a row of JSON."""
+    """Return a verdict as a JSON object."""
     return {
         "id": verdict.uid,
         "verdict": verdict.kind.value,
@@ -39,7 +39,7 @@ def read_verdicts(lines: Iterable[str]) -> Iterator[Verdict]:
             yield _verdict(json.loads(line))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise WrongUse(
-                f"Line {number} is no verdict: {error}.", hint="`memetica verdict export` writes such lines."
+                f"Line {number} is not a verdict: {error}.", hint="Import a file that `memetica verdict export` wrote."
             ) from error
 
 
@@ -47,13 +47,13 @@ def _verdict(row: dict[str, Any]) -> Verdict:
     contents, keep, undoes = row["contents"], row.get("keep"), row.get("undoes")
     kind = VerdictKind(row["verdict"])
     if not isinstance(contents, list) or len(contents) < least_contents(kind) or not all(map(_is_hash, contents)):
-        raise ValueError("`contents` must be two content hashes or more, one where it is not about duplicates")
+        raise ValueError("`contents` must be two or more content hashes, or one for a verdict not about duplicates")
     if not _UID.fullmatch(row["id"]) or not (undoes is None or _UID.fullmatch(undoes)):
         raise ValueError("`id` and `undoes` must be 16 hexadecimal digits")
     if not (keep is None or _is_hash(keep)):
         raise ValueError("`keep` must be a content hash")
     if (kind is VerdictKind.UNDONE) != (undoes is not None):
-        raise ValueError("`undoes` belongs to what is undone, and to nothing else")
+        raise ValueError("`undoes` is required for the verdict `undone` and allowed for no other")
     made_at = datetime.fromisoformat(row["at"])
     return Verdict(
         uid=row["id"],

@@ -1,4 +1,4 @@
-"""The library's files, and what is known about each."""
+"""The table of the library's files, present and vanished."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from search.catalogue.database import Database, Parameters
 from search.errors import NotFound
 from search.meme import MediaType, Meme
 
-# A picture's type, found by its content, outranks the one guessed from the file's name.
+# The type found by decoding takes precedence over the type guessed from the file's name.
 _MEME = """
     SELECT memes.id, memes.path, memes.category, memes.content_hash, COALESCE(pictures.type, memes.type) AS type,
            memes.first_seen, memes.size, pictures.width, pictures.height, pictures.frames, pictures.seconds,
@@ -22,7 +22,7 @@ _MEME = """
 
 @dataclass(frozen=True)
 class MemeRecord:
-    """A file as scanned; `first_seen` is aware, `first_seen_source` its origin: `sidecar` or `mtime`."""
+    """A scanned file; `first_seen` is timezone-aware and comes from `first_seen_source`: `sidecar` or `mtime`."""
 
     path: str
     category: str
@@ -89,7 +89,7 @@ class Memes:
             return int(row["id"])
 
     def see_again(self, id: int, *, first_seen: datetime, first_seen_source: str, back: bool) -> None:
-        """Update the first-seen time of an unchanged file; `back` says that it had vanished and is present again."""
+        """Update the first-seen time of an unchanged file; `back` is True if it had vanished and is present again."""
         found = self._database.write(
             """
             UPDATE memes SET vanished_at = iif(:back, NULL, vanished_at), first_seen = :first_seen,
@@ -113,21 +113,21 @@ class Memes:
                 self._database.touch()
 
     def get(self, id: int) -> Meme:
-        """Return a present meme; raise NotFound."""
+        """Return a present meme; raise NotFound if there is none with this id."""
         row = self._database.row(_MEME + "WHERE memes.id = :id AND vanished_at IS NULL", {"id": id})
         if row is None:
             raise NotFound(f"There is no meme with the id {id}.")
         return _meme(row)
 
     def at(self, path: str) -> Meme:
-        """Return the present meme at a path relative to the library; raise NotFound."""
+        """Return the present meme at a path relative to the library; raise NotFound if there is none."""
         row = self._database.row(_MEME + "WHERE memes.path = :path AND vanished_at IS NULL", {"path": path})
         if row is None:
             raise NotFound(f"There is no meme at {path}.", hint="Paths are relative to the library: Movies/x.jpg.")
         return _meme(row)
 
     def many(self, ids: Sequence[int]) -> list[Meme]:
-        """Return the present memes with these ids, in the order given; vanished ones are left out."""
+        """Return the present memes with these ids, in the order of `ids`, without vanished ones."""
         marks = ",".join(str(int(id)) for id in ids)
         rows = self._database.rows(_MEME + f"WHERE memes.id IN ({marks}) AND vanished_at IS NULL")
         found = {row["id"]: _meme(row) for row in rows}
@@ -155,7 +155,7 @@ class Memes:
         return [_meme(row) for row in self._database.stream(_MEME + "WHERE vanished_at IS NULL ORDER BY memes.id")]
 
     def with_likes(self) -> list[Meme]:
-        """Return the present memes that share their bytes with another or were found to be like another, by id."""
+        """Return the present memes with a byte-identical copy or a similar meme, by id."""
         return meme_rows(
             self._database,
             """
@@ -179,7 +179,7 @@ class Memes:
         )
 
     def ids_under(self, category: str) -> list[int]:
-        """Return the ids of the present memes in a category or below it: `TV - Star Trek` lies below `TV`."""
+        """Return the ids of the present memes in a category and its subcategories, as `TV - Star Trek` of `TV`."""
         rows = self._database.rows(
             """
             SELECT id FROM memes
@@ -203,7 +203,7 @@ class Memes:
 
 
 def meme_rows(database: Database, conditions: str, parameters: Parameters | None = None) -> list[Meme]:
-    """Return the memes of a query given from its WHERE on, which may name the tables `memes` and `pictures`."""
+    """Return the memes of a query; `conditions` starts with WHERE and may use the tables `memes` and `pictures`."""
     return [_meme(row) for row in database.stream(_MEME + conditions, parameters)]
 
 

@@ -1,4 +1,4 @@
-"""Compared pairs of contents and the evidence, so that nothing is compared twice."""
+"""The stored results of comparing pairs of contents, so that no pair is compared twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Pair:
 
     @property
     def tier(self) -> Tier | None:
-        """How much they are alike; None when they are not."""
+        """The tier of their likeness; None when they are not alike."""
         return self.evidence.tier
 
     @property
@@ -70,7 +70,7 @@ class Pairs:
         )
 
     def all(self, tier: Tier | None = None, *, version: str = COMPARISON) -> Iterator[Pair]:
-        """Yield the pairs that are alike, in one tier or in any, by hashes, the lower hash first.
+        """Yield the pairs that are alike, of one tier or of all, sorted by hashes, the lower hash first.
 
         Both contents belong to present memes.
         """
@@ -86,7 +86,7 @@ class Pairs:
             yield _pair(row)
 
     def of(self, content_hash: str, *, version: str = COMPARISON) -> list[Pair]:
-        """Return the pairs of a content with like contents of present memes, itself first, by hash."""
+        """Return the pairs of a content with similar ones of present memes, `content_hash` first, by the other hash."""
         rows = self._database.rows(
             f"""
             SELECT one, other, evidence FROM pairs
@@ -97,8 +97,8 @@ class Pairs:
             {"version": version, "hash": content_hash},
         )
         found = [_pair(row) for row in rows]
-        turned = [pair if pair.one == content_hash else pair.swapped() for pair in found]
-        return sorted(turned, key=lambda pair: pair.other)
+        oriented = [pair if pair.one == content_hash else pair.swapped() for pair in found]
+        return sorted(oriented, key=lambda pair: pair.other)
 
     def compared(self, version: str = COMPARISON) -> set[tuple[str, str]]:
         """Return the hashes, the lower first, of all pairs that this version has compared, alike or not."""
@@ -113,7 +113,7 @@ class Pairs:
         """Store that these contents were compared with all of their candidates."""
         self._database.write_many(
             "INSERT OR IGNORE INTO compared_contents (content_hash, version) VALUES (:hash, :version)",
-            [{"hash": one, "version": version} for one in content_hashes],
+            [{"hash": content_hash, "version": version} for content_hash in content_hashes],
         )
 
     def searched(self, version: str = COMPARISON) -> set[str]:
@@ -124,7 +124,7 @@ class Pairs:
         return {row["content_hash"] for row in rows}
 
 
-_PRESENT = "EXISTS (SELECT 1 FROM memes WHERE memes.content_hash = pairs.{side} AND vanished_at IS NULL)"  # of a side
+_PRESENT = "EXISTS (SELECT 1 FROM memes WHERE memes.content_hash = pairs.{side} AND vanished_at IS NULL)"
 
 
 def _pair(row: sqlite3.Row) -> Pair:

@@ -1,4 +1,4 @@
-"""The results of decoding, by content: sizes, placeholders, fingerprints."""
+"""The stored results of decoding: sizes, placeholders and fingerprints by content."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PictureRecord:
     seconds: float | None
     type: MediaType
     placeholder: str
-    decoded_by: str  # name and version of the decoder: another version decodes again
+    decoded_by: str  # name and version of the decoder: a new version decodes every content again
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Pictures:
             self._database.write("DELETE FROM fingerprints WHERE content_hash = :content_hash", asdict(picture))
             self._database.write_many(
                 "INSERT INTO fingerprints VALUES (:content_hash, :algorithm, :frame, :bits, :quality)",
-                [asdict(one) for one in fingerprints],
+                [asdict(fingerprint) for fingerprint in fingerprints],
             )
             self._database.touch()
 

@@ -1,4 +1,4 @@
-"""The curator's reviews of texts about memes: rows are only added, and the last review of a text counts."""
+"""The curator's reviews of texts about memes. Rows are only added; the last review of a text counts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class TextReview(StrEnum):
 
 
 class TextReviews:
-    """Reviews by the content that the text is about, whatever its source."""
+    """Reviews by the content that the reviewed text is about."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, content_hash: str, text: Text, verdict: TextReview) -> None:
-        """Store a review; the texts about this content must then be weighed again."""
+        """Store a review and remove the weights of this content's passages, so that they are computed again."""
         with self._database.transaction():
             self._database.write(
                 """

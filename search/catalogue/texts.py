@@ -1,4 +1,4 @@
-"""Texts about memes: sidecars in the library, readings that Memetica made, and the passages cut from both."""
+"""Texts about memes: sidecars in the library, readings that Memetica made, and the passages split from both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from search.meme import Field, Meme, Passage, Text, TextKind
 
 @dataclass(frozen=True)
 class SidecarRecord:
-    """A text that lies beside a meme, at a path relative to the library."""
+    """A sidecar: a text file of a meme, at a path relative to the library."""
 
     path: str
     kind: TextKind
@@ -28,7 +28,7 @@ class SidecarRecord:
 class ReadingRecord:
     """A text about a content, read by an OCR engine or written by a model.
 
-    `boxes` holds, for OCR, `[text, confidence, [[x, y] × 4]]` a line, in shares of the picture's width and height.
+    `boxes` is, for each line of OCR, `[text, confidence, [[x, y] × 4]]` in shares of the picture's width and height.
     """
 
     content_hash: str
@@ -49,7 +49,7 @@ class PassageRow:
     input_hash: str
 
 
-# A meme's texts change, so its passages must be cut again and the index built again.
+# A meme's texts have changed, so its passages must be split again and the index rebuilt.
 _STALE = "UPDATE memes SET chunker = NULL WHERE "
 
 
@@ -60,7 +60,7 @@ class Texts:
         self._database = database
 
     def sidecars_known(self, meme_id: int | None = None) -> dict[int, dict[str, tuple[int, int]]]:
-        """Return, by meme id and path, the size and mtime in nanoseconds of each sidecar read, of one meme or all."""
+        """Return, by meme id and path, each stored sidecar's size and mtime in nanoseconds, of one meme or of all."""
         known: dict[int, dict[str, tuple[int, int]]] = {}
         for row in self._database.stream(
             "SELECT meme_id, path, size, mtime_ns FROM sidecars WHERE :id IS NULL OR meme_id = :id", {"id": meme_id}
@@ -80,7 +80,7 @@ class Texts:
                 INSERT OR REPLACE INTO sidecars (meme_id, path, kind, source, body, size, mtime_ns)
                 VALUES (:meme_id, :path, :kind, :source, :body, :size, :mtime_ns)
                 """,
-                [asdict(one) | {"meme_id": meme_id} for one in sidecars],
+                [asdict(sidecar) | {"meme_id": meme_id} for sidecar in sidecars],
             )
             self._database.write(_STALE + "id = :id", {"id": meme_id})
             self._database.touch()
@@ -105,8 +105,9 @@ class Texts:
     def without_ocr(self, source: str, *, again: bool = False, content_hash: str | None = None) -> list[Meme]:
         """Return one present, decoded meme for each content that has no OCR text by any source, newest first.
 
-        With `again`, memes that have OCR sidecars or readings of other sources are returned too. What this source
-        failed on is left out; another's failure says nothing. Of one content alone when it is given.
+        With `again`, memes that have OCR sidecars or readings of other sources are returned too. Memes on which this
+        source failed are excluded; failures of other sources do not matter. `content_hash` limits the query to one
+        content.
         """
         has_other = "FALSE" if again else _HAS_OCR
         return meme_rows(
@@ -138,7 +139,7 @@ class Texts:
     def of(self, meme: Meme) -> list[Text]:
         """Return all texts about a meme: sidecars first, then readings, each by source.
 
-        A reading that is also a sidecar is returned once, as the sidecar, which a person may have corrected.
+        A reading that is also a sidecar is returned once, as the sidecar: somebody may have corrected it.
         """
         sidecars = self._database.rows(
             "SELECT kind, source, body, path, mtime_ns FROM sidecars WHERE meme_id = :id ORDER BY kind, source, path",
@@ -185,7 +186,7 @@ class Texts:
         return [] if row is None else [tuple(line) for line in json.loads(row["boxes"])]
 
     def alt_texts(self, ids: Sequence[int]) -> dict[int, str]:
-        """Return, by meme id, the newest simple description; memes without one are left out."""
+        """Return, by meme id, the newest simple description of each meme that has one."""
         marks = ",".join(str(int(id)) for id in ids)
         rows = self._database.rows(
             f"""
@@ -200,7 +201,7 @@ class Texts:
         return {row["meme_id"]: row["body"] for row in rows}
 
     def unsplit(self, splitter: str, *, limit: int = -1) -> list[Meme]:
-        """Return the present memes whose passages this splitter version has not cut since their texts changed."""
+        """Return the present memes whose texts this splitter version has not split since they changed."""
         return meme_rows(
             self._database,
             "WHERE vanished_at IS NULL AND chunker IS NOT :splitter ORDER BY memes.id LIMIT :limit",
@@ -216,7 +217,7 @@ class Texts:
                 INSERT INTO passages (meme_id, field, source, heading, body, input_hash)
                 VALUES (:meme_id, :field, :source, :heading, :body, :input_hash)
                 """,
-                [asdict(one) | {"meme_id": meme_id, "input_hash": text_hash(one.body)} for one in passages],
+                [asdict(part) | {"meme_id": meme_id, "input_hash": text_hash(part.body)} for part in passages],
             )
             self._database.write(
                 "UPDATE memes SET chunker = :splitter WHERE id = :id", {"id": meme_id, "splitter": splitter}
@@ -236,7 +237,7 @@ class Texts:
     def disputed(self, *, after: int | None = None) -> Iterator[Meme]:
         """Yield the present memes whose texts disagreed at the last weighing, or have changed since, newest first.
 
-        `after` is the id of the meme after which to begin.
+        `after` is the id of the last meme of the page before.
         """
         while True:
             page = meme_rows(
@@ -266,7 +267,7 @@ class Texts:
     def put_weights(self, meme_id: int, weights: Mapping[tuple[Field, str], float], *, disputed: bool = False) -> None:
         """Store the weights (0 to 1) of a meme's passages by field and source, and whether its texts disagree.
 
-        Passages that are not named weigh 1.
+        Other passages get the weight 1.
         """
         with self._database.transaction():
             self._database.write("DELETE FROM disputed WHERE meme_id = :id", {"id": meme_id})
@@ -313,7 +314,7 @@ class Texts:
     def badly_read(self, least: float) -> list[tuple[Meme, ReadingRecord]]:
         """Return one present meme per content whose best OCR reading is below a quality, with the reading, worst first.
 
-        Left out are pictures in which nothing was read and texts that the curator has reviewed.
+        Pictures without any recognized text and texts that the curator has reviewed are excluded.
         """
         found = []
         for meme in meme_rows(
@@ -326,17 +327,17 @@ class Texts:
             """,
             {"least": least},
         ):
-            best = next(one for one in self.ocr_readings(meme.content_hash) if one.body)
-            judged = self._database.row(
+            best = next(reading for reading in self.ocr_readings(meme.content_hash) if reading.body)
+            review = self._database.row(
                 """
                 SELECT verdict FROM text_reviews WHERE content_hash = :hash AND kind = 'ocr' AND source = :source
                 AND body_hash = :body ORDER BY id DESC LIMIT 1
                 """,
                 {"hash": meme.content_hash, "source": best.source, "body": text_hash(best.body)},
             )
-            if judged is None or judged["verdict"] == "open":
+            if review is None or review["verdict"] == "open":
                 found.append((meme, best))
-        return sorted(found, key=lambda one: (one[1].quality or 0.0, one[0].id))
+        return sorted(found, key=lambda item: (item[1].quality or 0.0, item[0].id))
 
     def passages(self, field: Field | None = None, *, least_weight: float = 0.0) -> Iterator[PassageRow]:
         """Yield the passages of present memes by meme id, of one field or of all, with at least this weight."""
@@ -353,9 +354,9 @@ class Texts:
     def passages_of(
         self, ids: Sequence[int], *, fields: Collection[Field] | None = None, least_weight: float = 0.0
     ) -> list[PassageRow]:
-        """Return the passages of these memes, of some fields or of all, in the order in which they were cut.
+        """Return the passages of these memes, of some fields or of all, in the order of the texts.
 
-        Passages below `least_weight` are left out.
+        Passages below `least_weight` are excluded.
         """
         marks = ",".join(str(int(id)) for id in ids)
         wanted = "" if fields is None else f"AND field IN ({','.join(repr(field.value) for field in sorted(fields))})"
@@ -370,7 +371,7 @@ class Texts:
 
 
 _PAGE = 50
-# Those that were weighed and disagreed; whose judgements or vectors changed since; whose texts are not cut yet.
+# Memes whose texts disagreed, whose reviews or embeddings have changed since, or whose texts are not split yet.
 _MAY_DISAGREE = """
     memes.id IN (SELECT meme_id FROM disputed) OR memes.chunker IS NULL
     OR memes.id IN (SELECT meme_id FROM passages WHERE weight IS NULL)

@@ -1,4 +1,4 @@
-"""Uploads: files that wait for the curator's decision, the findings about them, and the decisions."""
+"""The table of uploads: files that wait for the curator's decision, the findings about them, and the decisions."""
 
 from __future__ import annotations
 
@@ -76,19 +76,19 @@ class Uploads:
         suffix: str,
         size: int,
         received_by: str,
-        most: int,
-        most_bytes: int,
+        max_uploads: int,
+        max_bytes: int,
     ) -> Upload:
-        """Store an upload and return it; return the earlier one when the same bytes wait already; raise InboxFull.
+        """Store an upload and return it, or the undecided upload with the same bytes; raise InboxFull.
 
-        It is on the disk when this returns.
+        The row is synchronized to the disk before this returns.
         """
         with self._database.durable():
             known = self.held(content_hash)
             if known is not None:
                 return known
             count, held_bytes = self.load()
-            if count >= most or held_bytes + size > most_bytes:
+            if count >= max_uploads or held_bytes + size > max_bytes:
                 raise InboxFull(
                     f"The inbox is full: {count:,} uploads of {held_bytes / 1e6:,.0f} MB wait there.",
                     hint="Accept or discard some, or raise inbox_files or inbox_bytes.",
@@ -119,7 +119,7 @@ class Uploads:
         return row["uploads"], row["bytes"]
 
     def get(self, id: int) -> Upload:
-        """Return an upload; raise NotFound."""
+        """Return an upload; raise NotFound for an unknown id."""
         row = self._database.row("SELECT * FROM uploads WHERE id = :id", {"id": id})
         if row is None:
             raise NotFound(f"There is no upload {id}.", hint="`memetica inbox` lists them all.")
@@ -178,7 +178,7 @@ class Uploads:
         with self._database.transaction():
             self._database.write_many(
                 "INSERT OR REPLACE INTO fingerprints VALUES (:content_hash, :algorithm, :frame, :bits, :quality)",
-                [vars(one) for one in fingerprints],
+                [vars(fingerprint) for fingerprint in fingerprints],
             )
             self._database.write(
                 """
@@ -207,7 +207,7 @@ class Uploads:
         )
 
     def mark_accepted(self, id: int, *, meme_id: int, verdict: str) -> None:
-        """Mark an upload as accepted, and the index as behind."""
+        """Mark an upload as accepted and not yet indexed."""
         self._database.write(
             """
             UPDATE uploads SET state = 'accepted', meme_id = :meme_id, verdict = :verdict, unindexed = 1 WHERE id = :id
@@ -220,7 +220,7 @@ class Uploads:
         self._database.write("UPDATE uploads SET state = 'undoing' WHERE id = :id", {"id": id})
 
     def reopen(self, id: int) -> None:
-        """Let an upload wait for a decision again; the index is behind when the upload was a meme."""
+        """Let an upload wait for a decision again; mark it as unindexed if it was a meme."""
         self._database.write(
             """
             UPDATE uploads SET state = CASE WHEN findings IS NULL THEN 'waiting' ELSE 'examined' END,
@@ -238,18 +238,18 @@ class Uploads:
         )
 
     def retry(self, id: int) -> None:
-        """Let an upload that could not be examined wait for another try."""
+        """Let an upload that could not be examined wait for another attempt."""
         self._database.write("UPDATE uploads SET state = 'waiting' WHERE id = :id AND state = 'failed'", {"id": id})
 
     def unindexed(self) -> list[Upload]:
-        """Return the uploads that entered or left the library since the index was updated."""
+        """Return the uploads that were added to or removed from the library since the last update of the index."""
         return [_upload(row) for row in self._database.rows("SELECT * FROM uploads WHERE unindexed = 1 ORDER BY id")]
 
     def mark_indexed(self, uploads: Collection[Upload]) -> None:
-        """Mark uploads as known to the index, unless their state has changed since."""
+        """Mark uploads as indexed, unless their state has changed since."""
         self._database.write_many(
             "UPDATE uploads SET unindexed = 0 WHERE id = :id AND state = :state",
-            [{"id": one.id, "state": one.state} for one in uploads],
+            [{"id": upload.id, "state": upload.state} for upload in uploads],
         )
 
     def forget(self, id: int) -> None:

@@ -1,4 +1,4 @@
-"""The ledger of the curator's verdicts, by content. Rows are only added, so that no question is asked twice."""
+"""The ledger of the curator's verdicts, by content. Rows are only added, so that a settled question stays settled."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ class VerdictKind(StrEnum):
 
     DISTINCT = "not duplicates"
     KEEP_ALL = "keep all"  # duplicates, and all are wanted
-    DUPLICATES = "duplicates"  # to be proposed again, whatever was decided before
+    DUPLICATES = "duplicates"  # to be proposed again, despite earlier verdicts
     MERGED = "merged"
-    RIGHT = "filed right"  # what a finding about categories proposed is not wanted
+    RIGHT = "filed right"  # the fix that a category issue proposed is declined
     MOVED = "moved"  # to another category
     ADDED = "added"  # an upload that was accepted
     UNDONE = "undone"  # undoes another verdict
 
 
-SETTLING = (VerdictKind.DISTINCT, VerdictKind.KEEP_ALL)  # a merged file that comes back is a duplicate again
+SETTLING = (VerdictKind.DISTINCT, VerdictKind.KEEP_ALL)  # not MERGED: a merged file that returns is proposed again
 ABOUT_DUPLICATES = (VerdictKind.DISTINCT, VerdictKind.KEEP_ALL, VerdictKind.DUPLICATES, VerdictKind.MERGED)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One line of the ledger; `contents` are content hashes in order, one twice where two files were the same bytes.
+    """One line of the ledger; `contents` are sorted content hashes, with repetitions for files with the same bytes.
 
-    `about` is the finding about categories that it settles, and empty in a verdict about duplicates.
+    `about` is the category issue that the verdict settles; it is empty in a verdict about duplicates.
     """
 
     uid: str
@@ -71,9 +71,9 @@ class Verdicts:
         about: str = "",
         uid: str | None = None,
     ) -> Verdict:
-        """Add a verdict and return it; raise WrongUse when it names too few memes."""
+        """Add a verdict and return it; raise WrongUse for too few contents."""
         if len(contents) < least_contents(kind):
-            raise WrongUse("A verdict about duplicates is about two memes or more, any other about one.")
+            raise WrongUse("A verdict about duplicates needs at least two memes, any other at least one.")
         verdict = Verdict(
             uid or new_uid(),
             kind,
@@ -88,14 +88,14 @@ class Verdicts:
         return verdict
 
     def undo(self, uid: str, *, note: str = "") -> Verdict:
-        """Mark a verdict as undone and return that line; raise NotFound, or WrongUse when it is undone already.
+        """Mark a verdict as undone and return the new line; raise NotFound, or WrongUse if it is undone already.
 
-        No file is moved: `indexer.curation.reversal.undo` does that and calls this.
+        No file is moved: `indexer.curation.reversal.undo` moves the files and calls this method.
         """
         verdict = self.get(uid)
         if verdict.kind is VerdictKind.UNDONE:
-            raise WrongUse("An undo is not undone: decide again.")
-        if uid in {one.undoes for one in self.all()}:
+            raise WrongUse("An undo cannot be undone: decide again instead.")
+        if uid in {line.undoes for line in self.all()}:
             raise WrongUse("That verdict is undone already.")
         line = Verdict(
             new_uid(),
@@ -111,31 +111,31 @@ class Verdicts:
         return line
 
     def put(self, verdicts: Iterable[Verdict]) -> int:
-        """Add the lines that are missing, all or none, and return how many were new; they may be another ledger's."""
+        """Add the missing lines, all or none, and return their number; other data folders' lines are allowed."""
         new = 0
         with self._database.transaction():
-            for one in verdicts:
+            for verdict in verdicts:
                 new += self._database.write(
                     """
                     INSERT OR IGNORE INTO verdicts (uid, kind, contents, keep, undoes, paths, note, about, made_at)
                     VALUES (:uid, :kind, :contents, :keep, :undoes, :paths, :note, :about, :made_at)
                     """,
                     {
-                        "uid": one.uid,
-                        "kind": one.kind,
-                        "contents": json.dumps(one.contents),
-                        "keep": one.keep,
-                        "undoes": one.undoes,
-                        "paths": json.dumps(one.paths, ensure_ascii=False),
-                        "note": one.note,
-                        "about": one.about,
-                        "made_at": one.made_at.astimezone(UTC).isoformat(timespec="microseconds"),
+                        "uid": verdict.uid,
+                        "kind": verdict.kind,
+                        "contents": json.dumps(verdict.contents),
+                        "keep": verdict.keep,
+                        "undoes": verdict.undoes,
+                        "paths": json.dumps(verdict.paths, ensure_ascii=False),
+                        "note": verdict.note,
+                        "about": verdict.about,
+                        "made_at": verdict.made_at.astimezone(UTC).isoformat(timespec="microseconds"),
                     },
                 ).rowcount
         return new
 
     def get(self, uid: str) -> Verdict:
-        """Return a line; raise NotFound."""
+        """Return a line; raise NotFound for an unknown one."""
         row = self._database.row("SELECT * FROM verdicts WHERE uid = :uid", {"uid": uid})
         if row is None:
             raise NotFound(f"There is no verdict {uid}.", hint="`memetica verdict list` lists them all.")
@@ -159,17 +159,17 @@ class Verdicts:
 
 
 def standing(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Return the verdicts that no other undoes, in the order given."""
-    undone = {one.undoes for one in verdicts}
-    return [one for one in verdicts if one.kind is not VerdictKind.UNDONE and one.uid not in undone]
+    """Return the verdicts that no later line undoes, in their order."""
+    undone = {verdict.undoes for verdict in verdicts}
+    return [verdict for verdict in verdicts if verdict.kind is not VerdictKind.UNDONE and verdict.uid not in undone]
 
 
 def settled(verdicts: Sequence[Verdict]) -> frozenset[tuple[str, str]]:
-    """Return the pairs that are settled by the last standing verdict on each."""
+    """Return the pairs of contents that are settled by the last standing verdict on them."""
     last: dict[tuple[str, str], VerdictKind] = {}
-    for one in sorted(standing(verdicts), key=lambda one: (one.made_at, one.uid)):
-        if one.kind in ABOUT_DUPLICATES and one.kind is not VerdictKind.MERGED:
-            last.update(dict.fromkeys(one.pairs(), one.kind))
+    for verdict in sorted(standing(verdicts), key=lambda verdict: (verdict.made_at, verdict.uid)):
+        if verdict.kind in ABOUT_DUPLICATES and verdict.kind is not VerdictKind.MERGED:
+            last.update(dict.fromkeys(verdict.pairs(), verdict.kind))
     return frozenset(pair for pair, kind in last.items() if kind in SETTLING)
 
 

@@ -1,7 +1,7 @@
 """Features that predict a category: the embedding of the OCR text, the visual descriptor, the fingerprint's bits.
 
-Descriptions are left out: they were written by models that knew the category, so a classifier trained on them would
-read the answer.
+Descriptions are not used: they were written by models that knew the category, so a classifier trained on them would
+know the answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from search.catalogue import Catalogue
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
 from search.meme import Field, Meme
 
-# Lengths of the parts of a row, which weight them; tuned on one half of the memes by `benchmarks/categories.py`.
+# The lengths of a row's parts act as their weights; tuned on one half of the memes by `benchmarks/categories.py`.
 TEXT_WEIGHT, DESCRIPTOR_WEIGHT, FINGERPRINT_WEIGHT = 1.0, 2.0, 0.5
 Rows = NDArray[np.float32]  # [n, d]
 Places = NDArray[np.int64]  # positions in a list of memes
@@ -27,7 +27,7 @@ class Features:
     """Feature rows of memes: text embedding, visual descriptor and fingerprint bits side by side.
 
     `rows` is [n, dimensions + LOOK_DIMENSIONS + PDQ_BITS] float32. Each part is scaled to the length of its weight, or
-    is zeros where a meme lacks it; `words`, `descriptors` and `bits` are views.
+    is zeros if a meme does not have it; `words`, `descriptors` and `bits` are views.
 
     >>> features = combine_features(np.ones((1, 4)), np.ones((1, LOOK_DIMENSIONS)), np.ones((1, PDQ_BITS)))
     >>> len(features), features.words.tolist()
@@ -60,7 +60,7 @@ class Features:
         return Features(self.rows[places], self.dimensions)
 
     def descriptor_cosines(self, others: Features) -> Rows:
-        """Return the cosine of each visual descriptor with each of others, [n, m]."""
+        """Return the cosine of each visual descriptor with each descriptor of `others`, [n, m]."""
         found: Rows = self.descriptors @ others.descriptors.T / np.float32(DESCRIPTOR_WEIGHT * DESCRIPTOR_WEIGHT)
         return found
 
@@ -87,7 +87,7 @@ class Examples:
         )
 
     def joined(self, more: Examples) -> Examples:
-        """Return these examples and more."""
+        """Return these examples followed by `more`."""
         return Examples(
             np.concatenate([self.ids, more.ids]),
             self.contents + more.contents,
@@ -97,7 +97,7 @@ class Examples:
 
 
 def combine_features(words: Rows, descriptors: Rows, bits: Rows) -> Features:
-    """Return features from their parts, rows of any length: [n, d], [n, LOOK_DIMENSIONS], [n, PDQ_BITS]."""
+    """Return features from their parts ([n, d], [n, LOOK_DIMENSIONS], [n, PDQ_BITS]); rows may have any length."""
     weighted = ((words, TEXT_WEIGHT), (descriptors, DESCRIPTOR_WEIGHT), (bits, FINGERPRINT_WEIGHT))
     rows = np.empty((len(words), sum(part.shape[1] for part, _ in weighted)), np.float32)
     start = 0
@@ -119,7 +119,7 @@ def picture_features(
 
 
 def library_examples(catalogue: Catalogue, *, encoder: str, fields: Collection[Field] = (Field.OCR,)) -> Examples:
-    """Return the present, decoded memes by id, with features; `fields` are those whose texts are used.
+    """Return the present, decoded memes by id, with features; `fields` are the fields whose texts are used.
 
     >>> examples = library_examples(workspace.catalogue, encoder=encoder.name)
     >>> len(examples) == len(examples.categories) == len(examples.features)
@@ -144,20 +144,20 @@ def library_examples(catalogue: Catalogue, *, encoder: str, fields: Collection[F
 
 
 def examples_of(catalogue: Catalogue, ids: Sequence[int], *, encoder: str) -> Examples:
-    """Return the same as `library_examples` for a few memes."""
+    """Return what `library_examples` returns, for these memes only."""
     memes = sorted((meme for meme in catalogue.memes.many(ids) if meme.has_thumbnail), key=lambda meme: meme.id)
     dimensions = catalogue.embeddings.dimensions(encoder)
     found = [np.empty((0, dimensions + LOOK_DIMENSIONS + PDQ_BITS), np.float32)]
     for meme in memes:
         passages = [row for row in catalogue.texts.passages_of([meme.id]) if row.passage.field is Field.OCR]
         vectors = catalogue.embeddings.get(encoder, [row.input_hash for row in passages])
-        one = picture_features(
+        features = picture_features(
             np.stack([vectors[row.input_hash] for row in passages if row.input_hash in vectors]) if vectors else None,
             catalogue.pictures.fingerprints_of(meme.content_hash, LOOK),
             catalogue.pictures.fingerprints_of(meme.content_hash, PDQ),
             dimensions=dimensions,
         )
-        found.append(one.rows)
+        found.append(features.rows)
     return _examples(memes, Features(np.concatenate(found), dimensions))
 
 

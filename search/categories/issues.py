@@ -1,4 +1,4 @@
-"""Issues of a library's categories: what may be wrong, what would fix it, and what the curator has settled."""
+"""Issues of a library's categories: the kinds, the proposed fixes, and the selection of unsettled ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class IssueKind(StrEnum):
-    """What may be wrong in the categories of a library."""
+    """The kinds of issues in the categories of a library."""
 
     MISFILED = "misfiled"
     CONFUSED = "confused"
@@ -19,9 +19,9 @@ class IssueKind(StrEnum):
 
 @dataclass(frozen=True)
 class Issue:
-    """Something that looks wrong. The proposed fix is to move `memes` (content hashes) to the category `target`.
+    """A possible mistake. The proposed fix is to move `memes` (content hashes) to the category `target`.
 
-    `category` is where the memes are; `target` is empty where only the curator can name it. `shown` are memes that
+    `category` is the memes' category; `target` is empty if only the curator can name it. `shown` are memes that
     illustrate the issue. `score` ranks issues of a kind.
 
     >>> issue = Issue(IssueKind.MISFILED, "Cats", "Dogs", ("a" * 64,), "Its picture looks like Dogs.", 0.9)
@@ -39,7 +39,7 @@ class Issue:
 
     @property
     def about(self) -> str:
-        """The subject of a verdict on the issue, the same as long as the proposal is the same."""
+        """The subject of a verdict on the issue; it does not depend on the issue's memes."""
         if self.kind is IssueKind.MISFILED:
             return f"{self.kind}: {self.category}"
         if self.kind is IssueKind.CONFUSED:
@@ -57,17 +57,17 @@ def open_issues(found: Sequence[Issue], settled: Collection[tuple[str, frozenset
     """Yield the issues that no verdict settles; `settled` are the subjects of verdicts and their content hashes.
 
     A verdict on at least half of an issue's memes settles it, because groups grow and shrink. Verdicts on pairs of
-    categories and on small categories settle them whatever their memes are.
+    categories and on small categories settle them regardless of the memes.
 
     >>> issue = Issue(IssueKind.MISFILED, "Cats", "Dogs", ("a" * 64,), "", 0.9)
     >>> len(list(open_issues([issue], []))), len(list(open_issues([issue], [(issue.about, frozenset(issue.memes))])))
     (1, 0)
     """
-    for one in found:
-        mine = frozenset(one.memes)
-        verdicts = [contents for about, contents in settled if about == one.about]
-        if one.kind in (IssueKind.CONFUSED, IssueKind.NEAR_EMPTY):
+    for issue in found:
+        memes = frozenset(issue.memes)
+        verdicts = [contents for about, contents in settled if about == issue.about]
+        if issue.kind in (IssueKind.CONFUSED, IssueKind.NEAR_EMPTY):
             if not verdicts:
-                yield one
-        elif not any(len(mine & contents) * 2 >= len(mine) for contents in verdicts):
-            yield one
+                yield issue
+        elif not any(len(memes & contents) * 2 >= len(memes) for contents in verdicts):
+            yield issue

@@ -1,9 +1,9 @@
-"""The category model: from features to a probability of each category, and to what can be stated with confidence.
+"""The category model: compute each category's probability from features, and select a category stated as sure.
 
-The scores of two regularised logistic regressions (on text alone, on all features), of the nearest meme of each
-category and of the categories' sizes are mixed. The weights of the mix are fitted on held-out predictions, separately
-for memes with a known template (the library holds something that looks like them, which decides nearly everything) and
-with an unknown one (where looks mislead). Prediction needs no scikit-learn: it loads weights and multiplies.
+Four scores are mixed: the logits of two regularized logistic regressions (on text alone, on all features), the cosine
+of each category's nearest meme, and the categories' sizes. The mix weights are fitted on held-out predictions,
+separately for memes with a known template (the library has a meme that looks like them, which nearly always decides)
+and with an unknown one (where looks mislead). Prediction needs no scikit-learn: it loads weights and multiplies.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from search.categories.features import Features, Rows
 from search.meme import CATEGORY_SEPARATOR
 
-KNOWN_TEMPLATE_COSINE = 0.8  # least cosine of two visual descriptors of one template; held-out templates stay below
+KNOWN_TEMPLATE_COSINE = 0.8  # least cosine of two visual descriptors of one template; different templates are below
 
 Probabilities = NDArray[np.float64]  # [n, categories], each row sums to 1
 
 
 class Template(StrEnum):
-    """Whether the library holds a meme with the same template, that is, with a near visual descriptor."""
+    """Whether the library has a meme with the same template, that is, with a similar visual descriptor."""
 
     KNOWN = "known"
     UNKNOWN = "unknown"
@@ -32,7 +32,7 @@ class Template(StrEnum):
 
 @dataclass(frozen=True)
 class MixWeights:
-    """The weights of the scores: logits on text and on all features, nearest cosine, log share of the category."""
+    """The weights of the four scores: logits on text and on all features, nearest cosine, log share of the category."""
 
     words: float
     all_features: float
@@ -81,15 +81,15 @@ class CategoryModel:
     all_features: LinearModel
     mix_weights: Mapping[Template, MixWeights]
     thresholds: Mapping[Template, float | None]
-    precision: float  # what is named as sure is right at least so often
+    precision: float  # least share of right answers among the categories stated as sure
 
     def probabilities(
         self, features: Features, known_template: NDArray[np.bool_], nearest: NDArray[np.float64]
     ) -> Probabilities:
         """Return the probability of each category, [n, categories].
 
-        `known_template` ([n]) tells for each meme whether the library holds its template, `nearest` ([n, categories])
-        is the cosine of the features with each category's nearest meme, 0 where it has none.
+        `known_template` ([n]) says for each meme whether the library has its template; `nearest` ([n, categories])
+        is the cosine of the features with each category's nearest meme, 0 for a category without memes.
         """
         scores = ClassScores(self.words.logits(features.words), self.all_features.logits(features.rows), nearest)
         return combined_probabilities(scores, self.sizes, known_template, self.mix_weights)
@@ -101,7 +101,7 @@ def combined_probabilities(
     known_template: NDArray[np.bool_],
     mix_weights: Mapping[Template, MixWeights],
 ) -> Probabilities:
-    """Return probabilities from the scores of n memes, the categories' sizes, and which templates are known ([n])."""
+    """Return n memes' probabilities from their scores, the categories' sizes, and which templates are known ([n])."""
     found = np.empty_like(scores.words)
     for template, chosen in ((Template.KNOWN, known_template), (Template.UNKNOWN, ~known_template)):
         found[chosen] = mix_probabilities(scores.of(chosen), sizes, mix_weights[template])
@@ -109,7 +109,7 @@ def combined_probabilities(
 
 
 def mix_probabilities(scores: ClassScores, sizes: NDArray[np.int64], mix: MixWeights) -> Probabilities:
-    """Return probabilities from scores by one set of weights."""
+    """Return the probabilities from scores, mixed with one set of weights."""
     return softmax(
         mix.words * scores.words
         + mix.all_features * scores.all_features
@@ -146,7 +146,7 @@ def parents_of(category: str) -> tuple[str, ...]:
 
 
 def parent_probabilities(categories: Sequence[str], probabilities: NDArray[np.float64]) -> dict[str, float]:
-    """Return the probability of each category with subcategories: its own and all of theirs.
+    """Return the probability of each category that has subcategories: the sum of its own and theirs.
 
     >>> parent_probabilities(("TV", "TV - Star Trek", "Food"), np.array([0.25, 0.5, 0.25]))
     {'TV': 0.75}
@@ -164,7 +164,7 @@ def parent_probabilities(categories: Sequence[str], probabilities: NDArray[np.fl
 def confident_category(
     model: CategoryModel, probabilities: NDArray[np.float64], *, known_template: bool
 ) -> tuple[str | None, str | None]:
-    """Return the category that is sure, or else the narrowest sure parent; each is None where there is none.
+    """Return the sure category, or None, and without one the narrowest sure parent category, or None.
 
     `probabilities` ([categories]) are of one meme.
     """
@@ -176,6 +176,8 @@ def confident_category(
         return model.categories[first], None
     parents = parent_probabilities(model.categories, probabilities)
     safe = [
-        one for one in parents_of(model.categories[first]) if parents[one] >= max(model.precision, threshold or 0.0)
+        parent
+        for parent in parents_of(model.categories[first])
+        if parents[parent] >= max(model.precision, threshold or 0.0)
     ]
     return None, safe[0] if safe else None

@@ -1,4 +1,4 @@
-"""Store the category model in the data folder: a cache, which can be deleted and trained again."""
+"""Store the category model in the data folder: a cache that can be deleted, then the model is trained again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MODEL_FILE = "categories.npz"
 
 
 def example_hashes(pairs: Iterable[tuple[str, str]]) -> NDArray[np.uint64]:
-    """Return a number for each pair of content hash and category, sorted ([n] uint64): they identify a training set.
+    """Return a hash of each pair of content hash and category, sorted ([n] uint64); they identify the set of examples.
 
     >>> example_hashes([("a" * 64, "Cats")]).shape
     (1,)
@@ -57,30 +57,30 @@ def write_model(models: Path, model: CategoryModel, *, encoder: str, hashes: NDA
 def stored_encoder(models: Path) -> str | None:
     """Return the name of the text encoder that the stored model was trained with; None without a usable model."""
     try:
-        with np.load(models / MODEL_FILE, allow_pickle=False) as kept:
-            return str(json.loads(kept["header"].tobytes())["encoder"])
+        with np.load(models / MODEL_FILE, allow_pickle=False) as stored:
+            return str(json.loads(stored["header"].tobytes())["encoder"])
     except (OSError, ValueError, KeyError, BadZipFile, EOFError):
         return None
 
 
 def read_model(models: Path, *, encoder: str) -> tuple[CategoryModel, NDArray[np.uint64]] | None:
-    """Return the stored model and the hashes of its examples; None where there is none that can be used."""
+    """Return the stored model and the hashes of its examples; None without a usable model."""
     try:
-        with np.load(models / MODEL_FILE, allow_pickle=False) as kept:
-            header = json.loads(kept["header"].tobytes())
+        with np.load(models / MODEL_FILE, allow_pickle=False) as stored:
+            header = json.loads(stored["header"].tobytes())
             if (header["format"], header["encoder"]) != (FORMAT, encoder):
                 return None
             model = CategoryModel(
                 tuple(header["categories"]),
-                kept["sizes"],
-                LinearModel(kept["words"], kept["words_bias"]),
+                stored["sizes"],
+                LinearModel(stored["words"], stored["words_bias"]),
                 LinearModel(
-                    kept["all_features"], kept["all_features_bias"], kept["axes"] if kept["axes"].size else None
+                    stored["all_features"], stored["all_features_bias"], stored["axes"] if stored["axes"].size else None
                 ),
                 {Template(name): MixWeights(**weights) for name, weights in header["mix_weights"].items()},
                 {Template(name): threshold for name, threshold in header["thresholds"].items()},
                 header["precision"],
             )
-            return model, kept["hashes"]
+            return model, stored["hashes"]
     except (OSError, ValueError, KeyError, BadZipFile, EOFError):
         return None  # missing, of another version or damaged: train again

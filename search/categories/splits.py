@@ -1,4 +1,4 @@
-"""Which memes must stay on one side of a train/test split: duplicates, and variants of a template."""
+"""Group the memes that a train/test split must not separate: duplicates, and variants of a template."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from search.index.variants import group_variants
 def split_groups(examples: Examples, duplicate_pairs: Iterable[tuple[str, str]] = ()) -> tuple[Places, Places]:
     """Return for each meme ([n]) the number of its group of duplicates, and of its group of variants.
 
-    Duplicates are the same bytes, nearly equal fingerprints, and the given pairs of content hashes; a group of variants
-    holds whole groups of duplicates. Doubtful pairs are grouped together, which costs nothing in a split.
+    Duplicates have the same bytes, nearly equal fingerprints, or are one of `duplicate_pairs` (content hashes); a group
+    of variants contains whole groups of duplicates. Doubtful pairs are grouped, which does no harm in a split.
     """
     descriptors = examples.features.descriptors / np.float32(DESCRIPTOR_WEIGHT)
     bits = np.packbits(examples.features.bits > 0, axis=1)
@@ -28,8 +28,8 @@ def split_groups(examples: Examples, duplicate_pairs: Iterable[tuple[str, str]] 
     pairs += [(at, place[content]) for at, content in enumerate(examples.contents)]
     duplicates = _components(len(examples), [*pairs, *_pairs(examples.ids, same)])
     first: dict[int, int] = {}
-    held = [(at, first.setdefault(int(group), at)) for at, group in enumerate(duplicates)]
-    return duplicates, _components(len(examples), [*held, *_pairs(examples.ids, variants)])
+    grouped = [(at, first.setdefault(int(group), at)) for at, group in enumerate(duplicates)]
+    return duplicates, _components(len(examples), [*grouped, *_pairs(examples.ids, variants)])
 
 
 def _pairs(ids: Places, representatives: Places) -> list[tuple[int, int]]:

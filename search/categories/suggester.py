@@ -16,7 +16,7 @@ from search.workspace import Workspace
 
 DEFAULT_COUNT = 5  # categories of a suggestion
 NEIGHBOURS = 3  # nearest memes of a suggested category
-LEAST_COSINE = 0.1  # of features; a meme below it is not listed as a neighbour
+LEAST_COSINE = 0.1  # of the features; memes below it are not listed as neighbours
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class RankedCategory:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Categories for a picture, the likeliest first; `sure` is one of them, or None.
+    """Categories for a picture, the most likely first; `sure` is one of them, or None.
 
-    `parent` is a parent category of the likeliest that is sure where no category is, with its probability.
+    `parent`, with its probability, is a sure parent of the most likely category if no category is sure.
     """
 
     categories: tuple[RankedCategory, ...]
     sure: str | None
     parent: tuple[str, float] | None
-    known_template: bool  # whether the library holds a meme with the same template
+    known_template: bool  # whether the library has a meme with the same template
     precision: float
 
     @property
@@ -65,15 +65,15 @@ class Suggester:
         self._categories = np.array(examples.categories, dtype=object)
         self._contents = set(examples.contents)
         self._lengths = np.linalg.norm(examples.features.rows, axis=1)
-        # The model was trained on these examples, so that no category is missing.
+        # The model has every category of the examples: it was trained on them.
         place = {category: at for at, category in enumerate(model.categories)}
-        self._category_of = np.array([place[one] for one in examples.categories], np.int64)
+        self._category_of = np.array([place[category] for category in examples.categories], np.int64)
 
     @classmethod
     def open(cls, workspace: Workspace) -> Self:
-        """Return a suggester with the stored model, over the memes whose categories it knows; nothing is trained.
+        """Return a suggester with the stored model, over the memes in the model's categories; nothing is trained.
 
-        Raises ModelUnavailable where no model is stored.
+        Raises ModelUnavailable if no usable model is stored.
         """
         encoder = stored_encoder(workspace.models)
         stored = None if encoder is None else read_model(workspace.models, encoder=encoder)
@@ -82,7 +82,7 @@ class Suggester:
         model, _ = stored
         examples = library_examples(workspace.catalogue, encoder=encoder)
         known = set(model.categories)
-        return cls(model, examples.of(np.flatnonzero([one in known for one in examples.categories])))
+        return cls(model, examples.of(np.flatnonzero([category in known for category in examples.categories])))
 
     def suggest(self, features: Features, *, count: int = DEFAULT_COUNT, content_hash: str = "") -> Suggestion:
         """Return the suggestion for one picture by its features (one row), without memes of the same `content_hash`.
@@ -99,7 +99,7 @@ class Suggester:
         model, examples = self.model, self.examples
         others = np.ones(len(examples), np.bool_)
         if content_hash in self._contents:
-            others = np.array([one != content_hash for one in examples.contents])
+            others = np.array([content != content_hash for content in examples.contents])
         looks = examples.features.descriptor_cosines(features)[others, 0]
         known_template = bool((looks >= KNOWN_TEMPLATE_COSINE).any())
         row = features.rows[0]
@@ -122,6 +122,6 @@ class Suggester:
         return Suggestion(ranked, sure, sure_parent, known_template, model.precision)
 
     def _nearest(self, category: str, cosines: NDArray[np.float32]) -> tuple[int, ...]:
-        own = np.flatnonzero((self._categories == category) & (cosines >= LEAST_COSINE))
-        first = own[np.argsort(-cosines[own], kind="stable")][:NEIGHBOURS]
+        members = np.flatnonzero((self._categories == category) & (cosines >= LEAST_COSINE))
+        first = members[np.argsort(-cosines[members], kind="stable")][:NEIGHBOURS]
         return tuple(int(id) for id in self.examples.ids[first])

@@ -1,7 +1,7 @@
-"""Train the category model, and measure on held-out memes how far it can be trusted.
+"""Train the category model, and measure its precision on held-out memes.
 
 The only module that uses scikit-learn for training. Folds keep duplicates together to predict memes with a known
-template, and all variants of a template together to predict memes with an unknown one: a fold that split them would be
+template, and all variants of a template together to predict memes with an unknown one: otherwise a model would be
 tested on what it was trained on.
 """
 
@@ -36,15 +36,15 @@ from search.categories.model import (
 PRECISION = 0.9
 FOLDS = 4
 FEW = 8  # examples: a category with fewer is also trained on its name
-FEATURES_C = 30.0  # scikit-learn's C of the model on all features, tuned with the weights of the features
-WORDS_C = 10.0  # the same of the model on text
-STEPS = 200  # of the solver, at most
-STEPS_MANY = 60  # where there are many memes
-STEPS_AGAIN = 8  # when it starts from trained weights
-ENOUGH = 20  # predictions needed to measure a precision or fit a mix
+FEATURES_C = 30.0  # C (inverse regularization) of the model on all features, tuned with the weights of the features
+WORDS_C = 10.0  # C of the model on text
+STEPS = 200  # solver iterations, at most
+STEPS_MANY = 60  # the same for more than MANY_MEMES memes
+STEPS_AGAIN = 8  # the same when the solver starts from trained weights
+ENOUGH = 20  # least predictions to measure a precision or fit mix weights
 DOUBT = 0.01  # L2 penalty of the mix weights
-MANY = 200  # predictions needed to set a threshold by them alone
-MANY_MEMES = 6_000  # above it, features are projected on AXES, and templates held out on a sample of this size
+MANY = 200  # least predictions of one template kind to set its threshold from them alone
+MANY_MEMES = 6_000  # above it, features are projected on AXES, and templates are held out on a sample of this size
 AXES = 256  # principal axes
 SEED = 7
 
@@ -53,7 +53,7 @@ SEED = 7
 class OutOfFold:
     """Predictions for each meme by models trained without it.
 
-    `probabilities` is [n, categories]; `known_template` ([n]) tells whether the training part held its template.
+    `probabilities` is [n, categories]; `known_template` ([n]) says whether the training part had its template.
     """
 
     categories: tuple[str, ...]
@@ -66,7 +66,7 @@ def fit(
 ) -> tuple[CategoryModel, OutOfFold]:
     """Return a model trained on all examples, and its held-out predictions for each.
 
-    `names` are the embeddings of categories' names ([d]); `duplicates` and `variants` ([n]) give each meme's group.
+    `names` are the embeddings of categories' names ([d]); `duplicates` and `variants` ([n]) are each meme's groups.
 
     >>> from search.categories.features import library_examples
     >>> examples = library_examples(workspace.catalogue, encoder=encoder.name)
@@ -79,41 +79,41 @@ def fit(
     truth = (
         np.searchsorted(np.array(categories), np.array(examples.categories)) if len(examples) else np.empty(0, np.int64)
     )
-    # The second holds out whole templates, on a sample: it is only needed for the weights of unknown templates.
-    some = np.sort(np.random.default_rng(SEED).permutation(len(examples))[:MANY_MEMES])
+    # The second pass holds out whole templates, on a sample: it serves only the mix weights of unknown templates.
+    sample = np.sort(np.random.default_rng(SEED).permutation(len(examples))[:MANY_MEMES])
     held_out = [
         _held_out(examples, truth, categories, names, duplicates),
-        _held_out(examples.of(some), truth[some], categories, names, variants[some]),
+        _held_out(examples.of(sample), truth[sample], categories, names, variants[sample]),
     ]
     sizes = np.bincount(truth, minlength=len(categories))
     parts = {
         Template.KNOWN: _joined([held_out[0].of(held_out[0].known_template)]),
-        Template.UNKNOWN: _joined([one.of(~one.known_template) for one in held_out]),
+        Template.UNKNOWN: _joined([scores.of(~scores.known_template) for scores in held_out]),
     }
     mix_weights: dict[Template, MixWeights] = {}
-    guessed: dict[Template, tuple[Probabilities, Places]] = {}
+    predicted: dict[Template, tuple[Probabilities, Places]] = {}
     for template, (scores, right) in parts.items():
         enough = (scores, right) if len(right) >= ENOUGH else _joined(held_out)
         mix_weights[template] = fit_mix_weights(enough[0], sizes, enough[1])
-        guessed[template] = mix_probabilities(scores, sizes, mix_weights[template]), right
-    # Where one kind has too few predictions for a threshold, use both: their probabilities mean the same.
-    both = tuple(np.concatenate([one[part] for one in guessed.values()]) for part in (0, 1))
+        predicted[template] = mix_probabilities(scores, sizes, mix_weights[template]), right
+    # With too few predictions of one kind for a threshold, use both kinds: their probabilities are comparable.
+    both = tuple(np.concatenate([pair[part] for pair in predicted.values()]) for part in (0, 1))
     thresholds = {
-        template: precision_threshold(*(own if len(own[1]) >= MANY else both), precision=precision)
-        for template, own in guessed.items()
+        template: precision_threshold(*(pair if len(pair[1]) >= MANY else both), precision=precision)
+        for template, pair in predicted.items()
     }
     words, all_features = fit_linear_models(examples.features, truth, categories, names)
     model = CategoryModel(categories, sizes, words, all_features, mix_weights, thresholds, precision)
-    by = held_out[0]
+    known = held_out[0]
     return model, OutOfFold(
-        categories, combined_probabilities(by.scores, sizes, by.known_template, mix_weights), by.known_template
+        categories, combined_probabilities(known.scores, sizes, known.known_template, mix_weights), known.known_template
     )
 
 
 def refit(model: CategoryModel, examples: Examples, *, names: Mapping[str, Rows]) -> CategoryModel:
-    """Return a model trained on changed examples, starting from a trained model; mix weights and thresholds stay.
+    """Return a model trained on changed examples, with the mix weights and thresholds of a trained model.
 
-    It starts from the trained weights, so that it takes a few steps where `fit` takes hundreds.
+    It starts from the trained model's weights and needs a few steps, where `fit` needs hundreds.
     """
     categories = tuple(sorted(set(examples.categories)))
     truth = np.searchsorted(np.array(categories), np.array(examples.categories))
@@ -123,7 +123,7 @@ def refit(model: CategoryModel, examples: Examples, *, names: Mapping[str, Rows]
 
 
 def has_known_template(queries: Features, known: Features) -> NDArray[np.bool_]:
-    """Return for each query whether one of the known memes has a near visual descriptor, [n]."""
+    """Return for each query whether one of the known memes has a similar visual descriptor, [n]."""
     found = np.zeros(len(queries), np.bool_)
     if len(known):
         for start in range(0, len(queries), 1024):
@@ -133,7 +133,7 @@ def has_known_template(queries: Features, known: Features) -> NDArray[np.bool_]:
 
 
 def folds(truth: Places, groups: Places, *, count: int = FOLDS) -> Iterator[tuple[Places, Places]]:
-    """Yield the places to train on and those to predict; every meme is predicted once, and groups are never split."""
+    """Yield the positions to train on and those to predict; each meme is predicted once, and groups are never split."""
     count = min(count, len(np.unique(groups)))
     if count < 2:
         return
@@ -141,7 +141,7 @@ def folds(truth: Places, groups: Places, *, count: int = FOLDS) -> Iterator[tupl
     if np.bincount(truth).max() >= count:
         splitter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=SEED)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # it warns of categories with fewer memes than folds
+        warnings.simplefilter("ignore", UserWarning)  # scikit-learn warns about categories with fewer memes than folds
         yield from splitter.split(np.zeros((len(truth), 1)), truth, groups)
 
 
@@ -154,36 +154,36 @@ def fit_logistic(
     weights: NDArray[np.float64] | None = None,
     start: LinearModel | None = None,
 ) -> LinearModel:
-    """Return logistic regression on rows ([n, D]) for `count` categories; those without an example get no weight.
+    """Return a logistic regression on rows ([n, D]) for `count` categories; those without examples get zero weights.
 
-    `c` is the inverse of the regularisation strength. A category without examples gets the smallest bias of any other.
+    `c` is the inverse of the regularization strength. A category without examples gets the smallest bias of the others.
     """
-    there = np.unique(truth)
+    present = np.unique(truth)
     found = LinearModel(np.zeros((count, rows.shape[1]), np.float32), np.zeros(count, np.float32))
-    if len(there) < 2:
+    if len(present) < 2:
         return found
     steps = STEPS_AGAIN if start is not None else STEPS if len(rows) <= MANY_MEMES else STEPS_MANY
     model = LogisticRegression(C=c, max_iter=steps, tol=1e-3)
-    if start is not None and len(there) > 2:
+    if start is not None and len(present) > 2:
         model.set_params(warm_start=True)
-        model.classes_, model.coef_ = there, start.weights[there].copy()
-        model.intercept_ = start.bias[there].copy()
+        model.classes_, model.coef_ = present, start.weights[present].copy()
+        model.intercept_ = start.bias[present].copy()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it stops early on purpose
+        warnings.simplefilter("ignore", ConvergenceWarning)  # few iterations on purpose
         model.fit(rows, truth, sample_weight=weights)
-    # For two categories scikit-learn has one row: the second's logit against the first's.
-    coefficients = model.coef_ if len(there) > 2 else np.concatenate([-model.coef_, model.coef_]) / 2
-    intercepts = model.intercept_ if len(there) > 2 else np.concatenate([-model.intercept_, model.intercept_]) / 2
-    found.weights[there] = coefficients
+    # For two categories scikit-learn returns one row: the logit of the second against the first.
+    coefficients = model.coef_ if len(present) > 2 else np.concatenate([-model.coef_, model.coef_]) / 2
+    intercepts = model.intercept_ if len(present) > 2 else np.concatenate([-model.intercept_, model.intercept_]) / 2
+    found.weights[present] = coefficients
     found.bias[:] = intercepts.min()
-    found.bias[there] = intercepts
+    found.bias[present] = intercepts
     return found
 
 
 def fit_mix_weights(scores: ClassScores, sizes: NDArray[np.int64], truth: Places) -> MixWeights:
-    """Return the weights under which the truth is most likely: a temperature for each score (Guo et al., 2017).
+    """Return the weights that maximize the likelihood of the truth: a temperature for each score (Guo et al., 2017).
 
-    Without any data, only the categories' sizes count.
+    Without data, only the categories' sizes have a weight.
     """
     if not len(truth):
         return MixWeights(0.0, 0.0, 0.0, 1.0)
@@ -191,34 +191,36 @@ def fit_mix_weights(scores: ClassScores, sizes: NDArray[np.int64], truth: Places
     prior = np.broadcast_to(log_priors(sizes), scores.words.shape)
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        guessed = mix_probabilities(scores, sizes, MixWeights(*parameters))
-        wrong = guessed.copy()
-        wrong[every, truth] -= 1
-        slope = np.array([(wrong * one).sum() for one in (scores.words, scores.all_features, scores.nearest, prior)])
-        # The penalty keeps a library with only right predictions from certainty.
-        value = -np.log(np.maximum(guessed[every, truth], 1e-12)).sum() + DOUBT * float(parameters @ parameters)
+        predicted = mix_probabilities(scores, sizes, MixWeights(*parameters))
+        residuals = predicted.copy()
+        residuals[every, truth] -= 1
+        slope = np.array(
+            [(residuals * score).sum() for score in (scores.words, scores.all_features, scores.nearest, prior)]
+        )
+        # The penalty keeps the weights finite when all predictions are right.
+        value = -np.log(np.maximum(predicted[every, truth], 1e-12)).sum() + DOUBT * float(parameters @ parameters)
         return float(value), slope + 2 * DOUBT * parameters
 
     found = minimize(loss, np.array([0.3, 0.3, 0.3, 0.5]), jac=True, bounds=[(0, 50)] * 4, method="L-BFGS-B").x
-    return MixWeights(*(float(one) for one in found))
+    return MixWeights(*(float(weight) for weight in found))
 
 
-def precision_threshold(guessed: Probabilities, truth: Places, *, precision: float) -> float | None:
-    """Return the lowest probability from which the likeliest category is this often right; None if there is none."""
+def precision_threshold(predicted: Probabilities, truth: Places, *, precision: float) -> float | None:
+    """Return the lowest probability above which the most likely category has this precision, or None."""
     if not len(truth):
         return None
-    sureness = guessed.max(axis=1)
-    right = guessed.argmax(axis=1) == truth
-    order = np.argsort(-sureness, kind="stable")
+    confidence = predicted.max(axis=1)
+    right = predicted.argmax(axis=1) == truth
+    order = np.argsort(-confidence, kind="stable")
     shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    # A threshold must separate two different probabilities.
-    ends = np.append(sureness[order][1:] < sureness[order][:-1], True)
+    # A threshold must lie between two different probabilities.
+    ends = np.append(confidence[order][1:] < confidence[order][:-1], True)
     enough = np.flatnonzero((shares >= precision) & ends & (np.arange(1, len(order) + 1) >= ENOUGH))
-    return float(sureness[order][enough[-1]]) if len(enough) else None
+    return float(confidence[order][enough[-1]]) if len(enough) else None
 
 
 def nearest_cosines(queries: Features, known: Features, truth: Places, *, count: int) -> NDArray[np.float64]:
-    """Return the largest cosine of each query with the memes of each category, [n, count]; 0 where it has none."""
+    """Return each query's largest cosine with each category's memes, [n, count]; 0 for a category without memes."""
     order = np.argsort(truth, kind="stable")
     present, starts = np.unique(truth[order], return_index=True)
     rows = known.rows[order]
@@ -232,34 +234,34 @@ def nearest_cosines(queries: Features, known: Features, truth: Places, *, count:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _HeldOutScores:
     scores: ClassScores
     truth: Places
     known_template: NDArray[np.bool_]
 
-    def of(self, chosen: NDArray[np.bool_]) -> _Held:
-        return _Held(self.scores.of(chosen), self.truth[chosen], self.known_template[chosen])
+    def of(self, chosen: NDArray[np.bool_]) -> _HeldOutScores:
+        return _HeldOutScores(self.scores.of(chosen), self.truth[chosen], self.known_template[chosen])
 
 
-def _joined(held: Sequence[_Held]) -> tuple[ClassScores, Places]:
+def _joined(held: Sequence[_HeldOutScores]) -> tuple[ClassScores, Places]:
     kinds = ("words", "all_features", "nearest")
-    scores = ClassScores(*(np.concatenate([getattr(one.scores, kind) for one in held]) for kind in kinds))
-    return scores, np.concatenate([one.truth for one in held])
+    scores = ClassScores(*(np.concatenate([getattr(part.scores, kind) for part in held]) for kind in kinds))
+    return scores, np.concatenate([part.truth for part in held])
 
 
 def _held_out(
     examples: Examples, truth: Places, categories: tuple[str, ...], names: Mapping[str, Rows], groups: Places
-) -> _Held:
-    """Return the scores of each meme by models and memes outside its group."""
+) -> _HeldOutScores:
+    """Return the scores of each meme by models trained without its group, and by memes outside of it."""
     words, all_features, nearest = (np.zeros((len(examples), len(categories))) for _ in range(3))
     known_template = np.zeros(len(examples), np.bool_)
-    for seen, held in folds(truth, groups):
-        trained, queries = examples.features.of(seen), examples.features.of(held)
-        one, other = fit_linear_models(trained, truth[seen], categories, names)
-        words[held], all_features[held] = one.logits(queries.words), other.logits(queries.rows)
-        nearest[held] = nearest_cosines(queries, trained, truth[seen], count=len(categories))
-        known_template[held] = has_known_template(queries, trained)
-    return _Held(ClassScores(words, all_features, nearest), truth, known_template)
+    for train, test in folds(truth, groups):
+        trained, queries = examples.features.of(train), examples.features.of(test)
+        on_words, on_all = fit_linear_models(trained, truth[train], categories, names)
+        words[test], all_features[test] = on_words.logits(queries.words), on_all.logits(queries.rows)
+        nearest[test] = nearest_cosines(queries, trained, truth[train], count=len(categories))
+        known_template[test] = has_known_template(queries, trained)
+    return _HeldOutScores(ClassScores(words, all_features, nearest), truth, known_template)
 
 
 def fit_linear_models(
@@ -270,14 +272,14 @@ def fit_linear_models(
     *,
     start: CategoryModel | None = None,
 ) -> tuple[LinearModel, LinearModel]:
-    """Return the model on text and the one on all features; names of small categories are added as examples."""
+    """Return the model on text and the model on all features; names of small categories are added as examples."""
     added, of, weights = _name_examples(features, truth, categories, names)
     examples = np.concatenate([truth, of])
     counts = np.concatenate([np.ones(len(features)), weights]) if len(of) else None
     rows = np.concatenate([features.rows, added.rows]) if len(of) else features.rows
     before: list[LinearModel | None] = [None, None]
     if start is not None:
-        before = [_reordered(one, start.categories, categories) for one in (start.words, start.all_features)]
+        before = [_reordered(linear, start.categories, categories) for linear in (start.words, start.all_features)]
     fitted = partial(fit_logistic, truth=examples, count=len(categories), weights=counts)
     words = fitted(rows[:, : features.dimensions], c=WORDS_C, start=before[0])
     axes = principal_axes(features.rows) if before[1] is None else before[1].axes
@@ -287,9 +289,9 @@ def fit_linear_models(
 
 
 def principal_axes(rows: Rows, *, count: int = AXES) -> Rows | None:
-    """Return the axes ([count, W]) along which rows vary most, from a sample; None where there are few rows.
+    """Return the axes ([count, W]) along which rows vary most, from a sample; None for MANY_MEMES rows or fewer.
 
-    They go through the origin, as cosines do, so that missing parts stay zero.
+    The rows are not centered: so cosines stay meaningful and missing parts stay zero.
     """
     if len(rows) <= MANY_MEMES:
         return None
@@ -300,7 +302,7 @@ def principal_axes(rows: Rows, *, count: int = AXES) -> Rows | None:
 
 
 def _reordered(linear: LinearModel, before: Sequence[str], after: Sequence[str]) -> LinearModel:
-    """Return a linear model with its categories in another order; new categories have no weight."""
+    """Return a linear model with its categories in another order; new categories get zero weights."""
     place = {category: at for at, category in enumerate(before)}
     weights = np.zeros((len(after), linear.weights.shape[1]), np.float32)
     found = LinearModel(weights, np.zeros(len(after), np.float32), linear.axes)
@@ -313,7 +315,7 @@ def _reordered(linear: LinearModel, before: Sequence[str], after: Sequence[str])
 def _name_examples(
     features: Features, truth: Places, categories: tuple[str, ...], names: Mapping[str, Rows]
 ) -> tuple[Features, Places, NDArray[np.float64]]:
-    """Return the names of categories with few examples as features, their categories, and their weights."""
+    """Return name features of categories with few examples, those categories' positions, and the example weights."""
     sizes = np.bincount(truth, minlength=len(categories))
     small = [at for at, category in enumerate(categories) if sizes[at] < FEW and category in names]
     words = np.array([names[categories[at]] for at in small], np.float32).reshape(len(small), features.dimensions)

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from search.duplicates.keypoints import Keypoints
 from search.images.fingerprints import hamming
 
-cv2: Any = _typed  # its type stubs lack element types
+cv2: Any = _typed  # OpenCV's type stubs have no element types
 
 _RATIO = 0.85  # Lowe's ratio: nearest descriptor's distance to the second nearest's
-_FAR = 64  # of 256 bits: largest distance of descriptors of the same keypoint
+_FAR = 64  # bits of 256: largest distance between descriptors of the same keypoint
 _REACH = 3.0  # pixels: largest residual of an inlier
-_AROUND = 24.0  # pixels: the same before refinement
-_MATCHES = 8  # inliers: a transform with fewer is chance
-_TURN = 16  # 256ths of a turn by which directions may differ when a picture is not rotated
+_AROUND = 24.0  # pixels: largest residual of an inlier before refinement
+_MATCHES = 8  # least inliers: fewer may agree by chance
+_TURN = 16  # 256ths of a full turn: largest difference of keypoint angles between unrotated pictures
 _GUESSES = 600  # transforms tried
 _SMALLEST = 0.15  # smallest scale
 _STRAIGHT = 0.02  # a transform that rotates or shears less is fitted as translation and scale
@@ -40,8 +40,8 @@ def frame_affine(one: tuple[int, int], other: tuple[int, int]) -> Affine:
 def estimate_affine(one: Keypoints, other: Keypoints) -> tuple[Affine, int] | None:
     """Return the transform that maps most keypoints to similar ones of the other picture, and the number of inliers.
 
-    None where fewer than _MATCHES agree. Translation with scale is tried first, because two keypoints determine it and
-    people seldom do anything else.
+    None if fewer than _MATCHES agree. Translation with scale is tried first, because two keypoints determine it and
+    few edits do anything else.
     """
     if len(one) < _MATCHES or len(other) < _MATCHES:
         return None
@@ -53,7 +53,7 @@ def estimate_affine(one: Keypoints, other: Keypoints) -> tuple[Affine, int] | No
     clear = (distances[:, 0] < _RATIO * distances[:, 1]) & similar[:, 0]
     found = _fit_translation_and_scale(one.points[clear], other.points[nearest[clear, 0]])
     if found is None:
-        # Letters look like each other: the right keypoint is often only the second nearest.
+        # Letters resemble each other: the right keypoint is often only the second nearest.
         first, second = np.nonzero(similar)
         found = _fit_translation_and_scale(one.points[first], other.points[nearest[first, second]])
     if found is None:
@@ -63,7 +63,7 @@ def estimate_affine(one: Keypoints, other: Keypoints) -> tuple[Affine, int] | No
 
 
 def _fit_translation_and_scale(points: Points, others: Points) -> Affine | None:
-    """Return the translation and scale that map most points to the others, or None when they map few."""
+    """Return the translation and scale that map most points to the others; None with fewer than _MATCHES inliers."""
     count = len(points)
     if count < _MATCHES:
         return None
@@ -92,7 +92,7 @@ def _fit_translation_and_scale(points: Points, others: Points) -> Affine | None:
 
 
 def _fit_affine(points: Points, others: Points) -> Affine | None:
-    """Return the affine transform that maps most points to the others, or None when it maps few."""
+    """Return the affine transform that maps most points to the others; None with fewer than _MATCHES inliers."""
     if len(points) < _MATCHES:
         return None
     cv2.setRNGSeed(0)
@@ -103,7 +103,7 @@ def _fit_affine(points: Points, others: Points) -> Affine | None:
 
 
 def _refine(found: Affine, one: Keypoints, other: Keypoints) -> tuple[Affine, int] | None:
-    """Return a transform fitted again to every keypoint that it maps near a similar one, and the number of inliers."""
+    """Return a transform refitted to all keypoints that it maps near a similar one, and the number of inliers."""
     if not is_plausible(found):
         return None
     moved, around = _transformed(found, one.points), _AROUND * _magnification(found)
@@ -118,9 +118,8 @@ def _refine(found: Affine, one: Keypoints, other: Keypoints) -> tuple[Affine, in
             return None
         gaps = np.linalg.norm(_transformed(found, points) - others, axis=1)
         order = np.lexsort((gaps, near))
-        nearest = order[
-            np.diff(near[order], prepend=-1) != 0
-        ]  # for each keypoint the nearest with a similar descriptor
+        # For each keypoint, the nearest one with a similar descriptor.
+        nearest = order[np.diff(near[order], prepend=-1) != 0]
         within = nearest[gaps[nearest] <= reach * _magnification(found)]
         count = len(within)
         if count < _MATCHES:
@@ -140,7 +139,7 @@ def _magnification(affine: Affine) -> float:
 
 
 def is_plausible(found: Affine) -> bool:
-    """Return whether a transform roughly keeps the aspect ratio and orientation: people scale and move pictures.
+    """Return whether a transform roughly keeps the aspect ratio and orientation, as scaling and moving a picture do.
 
     >>> is_plausible(np.array([[1.0, 0, 5], [0, 1.0, -3]])), is_plausible(np.array([[3.0, 0, 0], [0, 1.0, 0]]))
     (True, False)
@@ -165,11 +164,11 @@ def _least_squares(points: Points, others: Points, *, straight: bool) -> Affine:
         return solved.astype(np.float64)
     centre, other_centre = points.mean(axis=0, dtype=np.float64), others.mean(axis=0, dtype=np.float64)
     spread, other_spread = points - centre, others - other_centre
-    along, own = (spread * other_spread).sum(axis=0), (spread**2).sum(axis=0)
-    scales = along / np.maximum(own, 1e-6)
-    # Keypoints in a strip determine one axis badly; people seldom stretch pictures, and never a little.
+    along, variance = (spread * other_spread).sum(axis=0), (spread**2).sum(axis=0)
+    scales = along / np.maximum(variance, 1e-6)
+    # Keypoints in a strip determine one axis badly; pictures are seldom stretched, and never only a little.
     if abs(scales[0] / max(scales[1], 1e-6) - 1) < _STRETCHED:
-        scales = np.full(2, along.sum() / max(own.sum(), 1e-6))
+        scales = np.full(2, along.sum() / max(variance.sum(), 1e-6))
     right, down = scales
     x, y = other_centre - scales * centre
     return np.array([[right, 0, x], [0, down, y]], np.float64)

@@ -1,6 +1,6 @@
-"""Find candidate pairs without comparing all with all.
+"""Find candidate pairs of duplicates without comparing all memes with each other.
 
-Candidates have near fingerprints, similar keypoints, near embeddings, or share rare words.
+Candidates have similar fingerprints, keypoints or embeddings, or share rare words.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from search.index.dense import DenseIndex
 from search.meme import Field
 
 KEYPOINTS = "corners-2"  # the algorithm's name in the catalogue
-MIRRORED_KEYPOINTS = "corners-mirrored-2"  # those of the mirror image, the strongest only
+MIRRORED_KEYPOINTS = "corners-mirrored-2"  # the strongest keypoints of the mirror image
 TRIMMED_PDQ = "pdq-content-1"  # the PDQ fingerprint of the trimmed picture
 
-NEAR_BITS = 48  # of 256: changed light and blur stay below it
-SAME_BITS = 8  # nearly the same picture: all of these are candidates, up to MOST_SAME
+NEAR_BITS = 48  # of 256: changes of brightness and blur stay below it
+SAME_BITS = 8  # of 256: nearly the same picture; all of these are candidates, up to MOST_SAME
 NEAREST = 4  # candidates by fingerprints, and by words
 MOST_SAME = 16
-ORDERED_BITS = 40  # of 256: chains of such distances are mostly memes of one template
+ORDERED_BITS = 40  # of 256: memes linked by such distances mostly share a template
 MOST_BY_KEYPOINTS = 6
 NEAREST_BY_EMBEDDING = 3
-LEAST_COSINE = 0.85  # of embeddings; memes of one template are nearer to each other
-_NEIGHBOURS = 16  # nearest memes read from the index: copies and the meme itself are among them
-BULK = 5_000  # queries: from here on, near fingerprints are computed for all at once
+LEAST_COSINE = 0.85  # of embeddings; memes of one template are above it
+_NEIGHBOURS = 16  # nearest memes read from the index, including copies and the meme itself
+BULK = 5_000  # queries: from this number on, similar fingerprints are computed for all at once
 RARE = 20  # a word in more contents than this is not rare
-SHARED_WORDS = 3  # rare words that candidates share at least
+SHARED_WORDS = 3  # least number of shared rare words
 _WORD = re.compile(r"[^\W_]{4,}")
 
 Places = NDArray[np.int64]
@@ -59,10 +59,10 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Signature:
-    """What a content is found by: fingerprints ([n, 32] uint8), keypoints, words and embeddings.
+    """The data to find a content by: fingerprints ([n, 32] uint8), keypoints, words and embeddings.
 
     Fingerprints and keypoints are upright and mirrored, of each frame; fingerprints also of each trimmed frame.
-    `embeddings` ([frames, d] float32, unit length) are needed in a query only.
+    `embeddings` ([frames, d] float32, unit length) are used in queries only.
     """
 
     bits: NDArray[np.uint8]
@@ -74,7 +74,7 @@ class Signature:
 
 
 def signature_of(pictures: Sequence[Image.Image], *, text: str = "", embeddings: Rows | None = None) -> Signature:
-    """Return the signature of pictures (frames of one content), the text read in them, and their embeddings, if any.
+    """Return the signature of a content from its frames, the OCR text, and the frames' embeddings, if any.
 
     >>> signature = signature_of([Image.linear_gradient("L")], text="A red zeppelin")
     >>> signature.bits.shape, sorted(signature.words)
@@ -82,12 +82,12 @@ def signature_of(pictures: Sequence[Image.Image], *, text: str = "", embeddings:
     """
     scaled = [scale_picture(picture) for picture in pictures]
     keypoints = [strongest_keypoints(view.keypoints) for view in scaled]
-    contents = [content for picture in pictures if (content := trim(picture)) is not picture]
+    trimmed = [cropped for picture in pictures if (cropped := trim(picture)) is not picture]
     return Signature(
-        np.array([pdq(picture)[0] for picture in (*pictures, *contents)], np.uint8).reshape(-1, BITS // 8),
-        np.array([pdq_mirrored(picture) for picture in (*pictures, *contents)], np.uint8).reshape(-1, BITS // 8),
+        np.array([pdq(picture)[0] for picture in (*pictures, *trimmed)], np.uint8).reshape(-1, BITS // 8),
+        np.array([pdq_mirrored(picture) for picture in (*pictures, *trimmed)], np.uint8).reshape(-1, BITS // 8),
         tuple(keypoints),
-        tuple(mirrored_keypoints(own, view.grey) for own, view in zip(keypoints, scaled, strict=True)),
+        tuple(mirrored_keypoints(upright, view.grey) for upright, view in zip(keypoints, scaled, strict=True)),
         significant_words(text),
         embeddings,
     )
@@ -99,7 +99,7 @@ def significant_words(text: str) -> frozenset[str]:
 
 
 def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
-    """Return the OCR text of each present content by its hash; of several readings, the one with the most letters."""
+    """Return the OCR text of each present content by its hash; of several readings, the longest."""
     contents = {meme.id: meme.content_hash for meme in catalogue.memes.everything()}
     read: dict[tuple[str, str], dict[int, str]] = {}
     for row in catalogue.texts.passages(Field.OCR):
@@ -117,8 +117,8 @@ def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
 class Candidates:
     """The signatures of a library's contents, in memory and immutable.
 
-    Of each picture it keeps the fingerprints and the strongest keypoints. `image_index` is an image encoder's index of
-    memes, and `place_of` maps a meme's id to the place of its content.
+    It keeps the fingerprints and the strongest keypoints of each picture. `image_index` is an image encoder's index of
+    memes, and `place_of` maps a meme's id to the position of its content in `hashes`.
 
     >>> pictures = [Image.linear_gradient("L"), Image.radial_gradient("L")]
     >>> library = Candidates(["a", "b"], [signature_of([picture]) for picture in pictures])
@@ -135,32 +135,32 @@ class Candidates:
         place_of: Mapping[int, int] | None = None,
     ) -> None:
         self.hashes = list(hashes)
-        counts = [len(one.bits) for one in signatures]
+        counts = [len(signature.bits) for signature in signatures]
         self._bit_owners = np.repeat(np.arange(len(counts)), counts)
         empty = np.empty((0, BITS // 8), np.uint8)
-        self._bits = np.concatenate([empty, *(one.bits for one in signatures)])
-        frames = [keypoints for one in signatures for keypoints in one.keypoints]
-        owners = np.repeat(np.arange(len(counts)), [len(one.keypoints) for one in signatures])
+        self._bits = np.concatenate([empty, *(signature.bits for signature in signatures)])
+        frames = [keypoints for signature in signatures for keypoints in signature.keypoints]
+        owners = np.repeat(np.arange(len(counts)), [len(signature.keypoints) for signature in signatures])
         self._keypoints = KeypointIndex.of(frames, owners=owners)
         self._image_index = image_index
         self._place_of = place_of or {}
         self._words: dict[str, list[int]] = {}
-        for place, one in enumerate(signatures):
-            for word in one.words:
+        for place, signature in enumerate(signatures):
+            for word in signature.words:
                 self._words.setdefault(word, []).append(place)
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     def find(self, query: Signature) -> list[int]:
-        """Return the places of the contents that may be like the query, the likeliest first."""
+        """Return the positions in `hashes` of the contents that may be like the query, the most likely first."""
         others = [*self._by_bits(query), *self._by_keypoints(query), *self._by_embedding(query), *self._by_words(query)]
         return list(dict.fromkeys(others))
 
     def finder(self, places: Sequence[int], *, signatures: Callable[[int], Signature]) -> Callable[[int], list[int]]:
-        """Return a thread-safe function that maps one of these places to the places of contents that may be like it.
+        """Return a thread-safe function from one of these places to the places of contents that may be like it.
 
-        `signatures` returns the signature of a place, to query with.
+        A place is a position in `hashes`; `signatures` returns a place's signature for the query.
         """
         near = self._all_near() if len(places) >= BULK else None
 
@@ -175,7 +175,7 @@ class Candidates:
         return found
 
     def sort_by_likeness(self, places: Sequence[int]) -> list[int]:
-        """Return the places in an order that puts those with near fingerprints next to each other."""
+        """Return the places in an order in which contents with similar fingerprints are neighbors."""
         _, component = connected_components(self._near_graph(), directed=False)
         first = np.searchsorted(self._bit_owners, np.arange(len(self)))
         return sorted(places, key=lambda place: (component[place], self._bits[first[place]].tobytes(), place))
@@ -196,11 +196,11 @@ class Candidates:
         return _nearest(places, nearest[places])
 
     def _all_near(self) -> dict[int, list[int]]:
-        """Return, by place, the places of the contents with near fingerprints, upright or mirrored."""
+        """Return, by place, the places of the contents with similar fingerprints, upright or mirrored."""
         count = len(self._bits)
         both = np.concatenate([self._bits, mirrored_bits(self._bits)])
         pairs, distances = near_pairs(both, NEAR_BITS)
-        upright = pairs[:, 0] < count  # two mirror images are as near as the pictures themselves: count them once
+        upright = pairs[:, 0] < count  # two mirrored pictures are as near as the upright ones: count them once
         pairs, distances = pairs[upright], distances[upright]
         first, second = self._bit_owners[pairs[:, 0]], self._bit_owners[pairs[:, 1] % count]
         one, other = np.concatenate([first, second]), np.concatenate([second, first])
@@ -218,10 +218,9 @@ class Candidates:
     def _by_keypoints(self, query: Signature, *, without: int = -1) -> list[int]:
         found: dict[int, int] = {}
         for keypoints in (*query.keypoints, *query.mirrored_keypoints):
-            owners, votes = self._keypoints.votes(keypoints)
-            for owner, count in zip(
-                owners[: MOST_BY_KEYPOINTS + 1].tolist(), votes[: MOST_BY_KEYPOINTS + 1].tolist(), strict=True
-            ):
+            owners, matches = self._keypoints.count_matches(keypoints)
+            best = slice(MOST_BY_KEYPOINTS + 1)
+            for owner, count in zip(owners[best].tolist(), matches[best].tolist(), strict=True):
                 if owner != without:
                     found[owner] = max(count, found.get(owner, 0))
         return sorted(found, key=lambda owner: (-found[owner], owner))[:MOST_BY_KEYPOINTS]
@@ -265,7 +264,7 @@ def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
 def open_candidates(catalogue: Catalogue, *, image_index: DenseIndex | None = None) -> Candidates:
     """Return the candidates among all present contents whose keypoints are in the catalogue.
 
-    `image_index` is an image encoder's index of memes; with it, near embeddings make candidates too.
+    `image_index` is an image encoder's index of memes; with it, memes with similar embeddings are candidates too.
     """
     contents: dict[int, str] = {}
     owner: dict[str, int] = {}
@@ -292,8 +291,10 @@ def open_candidates(catalogue: Catalogue, *, image_index: DenseIndex | None = No
     texts = texts_by_content(catalogue)
     hashes = [content for content in owner if content in keypoints and content in bits]
     signatures = [
-        _signature([*bits[one], *trimmed_bits.get(one, ())], keypoints[one], [], text=texts.get(one, ""))
-        for one in hashes
+        _signature(
+            [*bits[content], *trimmed_bits.get(content, ())], keypoints[content], [], text=texts.get(content, "")
+        )
+        for content in hashes
     ]
     places = {content: place for place, content in enumerate(hashes)}
     place_of = {id: places[content] for id, content in contents.items() if content in places}
@@ -301,9 +302,9 @@ def open_candidates(catalogue: Catalogue, *, image_index: DenseIndex | None = No
 
 
 def stored_signature(catalogue: Catalogue, content_hash: str, *, text: str = "", image_encoder: str = "") -> Signature:
-    """Return the signature of a content from the catalogue, with the given text; thread-safe.
+    """Return the signature of a content from the catalogue, with `text` as its OCR text; thread-safe.
 
-    `image_encoder` names the encoder whose embeddings are added, where there is one.
+    `image_encoder` is the name of the encoder whose embeddings are added; "" adds none.
     """
     bits, trimmed_bits, keypoints, mirrored = (
         catalogue.pictures.fingerprints_of(content_hash, algorithm)
@@ -324,8 +325,8 @@ def _signature(
     text: str,
     embeddings: Rows | None = None,
 ) -> Signature:
-    own = dict.fromkeys(bits)  # for most frames both are the same
-    rows = np.frombuffer(b"".join(own), np.uint8).reshape(-1, BITS // 8)
+    distinct = dict.fromkeys(bits)  # most frames have the same fingerprint when trimmed
+    rows = np.frombuffer(b"".join(distinct), np.uint8).reshape(-1, BITS // 8)
     return Signature(rows, mirrored_bits(rows), tuple(keypoints), tuple(mirrored), significant_words(text), embeddings)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from search.duplicates.comparison import PreparedPicture, compare_prepared
 from search.evidence import Evidence, Tier
 
-AGREEING = 0.6  # share of the frames that must be duplicates: encoders begin cuts and loops in different places
+AGREEING = 0.6  # share of frames that must be duplicates, because copies may start a cut or a loop at another frame
 
 
 def compare_frames(
@@ -18,7 +18,7 @@ def compare_frames(
     text_a: str | None = None,
     text_b: str | None = None,
 ) -> Evidence:
-    """Return the evidence on two memes, each given by its frames in order of time; raise ValueError without frames.
+    """Return the evidence on two memes from their frames in order of time; raise ValueError without frames.
 
     A still and an animation are variants at most: one cannot replace the other.
 
@@ -37,17 +37,17 @@ def compare_frames(
     else:
         pairs = _matching_frames(len(a), len(b))
     found = [compare_prepared(a[first], b[second], text_a=text_a, text_b=text_b) for first, second in pairs]
-    duplicates = [one for one in found if one.tier is not None and one.tier.is_duplicate]
+    duplicates = [evidence for evidence in found if evidence.tier is not None and evidence.tier.is_duplicate]
     if min(len(a), len(b)) > 1 and len(duplicates) >= max(2, AGREEING * len(found)):
-        # As certain as the least certain of the frames that agree.
-        return replace(max(duplicates, key=lambda one: one.order), frames=len(found))
-    best = min(found, key=lambda one: one.order)
+        # The evidence of the least certain duplicate frame.
+        return replace(max(duplicates, key=lambda evidence: evidence.order), frames=len(found))
+    best = min(found, key=lambda evidence: evidence.order)
     if best.tier is not None and best.tier.is_duplicate:
         best = replace(best, tier=Tier.VARIANT)
     return replace(best, frames=len(found))
 
 
 def _matching_frames(count: int, other: int) -> list[tuple[int, int]]:
-    """Return the pairs of frame numbers that are shown at about the same share of the running time."""
+    """Return the pairs of frame numbers at about the same share of the running time."""
     longer = max(count, other)
     return [(round(at * (count - 1) / (longer - 1)), round(at * (other - 1) / (longer - 1))) for at in range(longer)]

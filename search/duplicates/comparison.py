@@ -1,4 +1,4 @@
-"""Compare two pictures: align them, measure where they differ, and name the tier and the edits."""
+"""Compare two pictures: align them, measure where they differ, and classify the result by tier and edits."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from search.evidence import Edit, Evidence, Tier
 from search.images.fingerprints import Bits, hamming, mirrored_bits, pdq, pdq_mirrored
 
 # Limits, tuned on a drawn library (`benchmarks/duplicates.py`) and reported on another.
-SAME_DIFFERING = 0.08  # share of tiles
-SAME_STRONG = 0.0005  # share of pixels that show something else: half of a small word
-HOT_TILE = 20.0  # grey levels, a tile's mean: blur, grain and JPEG are below, small faint letters above
+SAME_DIFFERING = 0.08  # share of tiles that may differ in the same picture
+SAME_STRONG = 0.0005  # share of pixels that may differ strongly in the same picture: half of a small word
+HOT_TILE = 20.0  # grey levels, mean of a tile: blur, grain and JPEG are below it, small faint letters above
 HOT_SAME_TEXT = 26.0  # the same between pictures with the same text, where no other letters are expected
-HOT_MIRRORED = 30.0  # the same between mirror images, whose text nobody changes
-SHRUNK_STRONG = 0.004  # SAME_STRONG where one picture is much smaller: letters blur into each other
+HOT_MIRRORED = 30.0  # the same between mirror images, whose text is never edited
+SHRUNK_STRONG = 0.004  # SAME_STRONG if one picture is much smaller: its letters are blurred
 MARK_STRONG = 0.008  # share of pixels in a whole watermark
 MARK_HEIGHT = 0.05  # of the picture's longer side
-MARK_EDGE = 0.06  # of its side: largest distance of a watermark from a corner
+MARK_EDGE = 0.06  # share of the side: largest distance of a watermark from a corner
 PART = 0.75  # share of one picture that the other must show
-LEAST_SHARED = 0.2  # share of the larger picture
-PLAIN = 0.6  # share of one picture outside the other that must be plain: a frame, not further panels
-LEAST_CROPPED = 0.45  # share of a picture that a crop must show where the rest is not plain
+LEAST_SHARED = 0.2  # share of the larger picture that the smaller must show
+PLAIN = 0.6  # share of the area outside the smaller picture that must be plain: a frame, not further panels
+LEAST_CROPPED = 0.45  # share of a picture that a crop must show if the rest is not plain
 TEMPLATE_AGREES = 0.45  # share of tiles that agree between memes of one template
-TEMPLATE_MATCHES = 20  # keypoints that agree between memes of one template whose frames differ
-SURE_MATCHES = 60  # keypoints that agree: enough to rule out any other alignment
-TEXT_STRONG = 0.012  # share of pixels that show something else: more than an inexact alignment makes
-LOST_STRONG = 0.08  # the same: beyond it, no better alignment makes two pictures one
-COLOURED = 6.0  # CIELAB units: from here on, colours were changed
-RECOLOURED = 0.06  # share of the picture whose colours no single change of all colours explains
+TEMPLATE_MATCHES = 20  # matched keypoints between memes of one template whose frames differ
+SURE_MATCHES = 60  # matched keypoints that rule out any other alignment
+TEXT_STRONG = 0.012  # share of pixels that differ strongly: more than an inexact alignment causes
+LOST_STRONG = 0.08  # the same: above it, a better alignment cannot help
+COLOURED = 6.0  # CIELAB units: from this distance on, colours were edited
+RECOLOURED = 0.06  # share of the picture whose colours one affine change of all colours does not explain
 RECOLOURED_SAME_TEXT = 0.25  # the same between pictures with the same text: saturated colours are clipped
-EQUAL_TEXT = 0.97  # agreement from which two texts are the same but for a misread letter
+EQUAL_TEXT = 0.97  # agreement from which on two texts are equal except for a misread letter
 OTHER_TEXT = 0.6  # agreement below which texts differ by more than OCR misreads
-DOUBTFUL_DIFFERING = 0.005  # share of tiles: from here on, texts count
-BLURRED = 6.0  # grey levels of mean difference: from here on, detail was lost or added
+DOUBTFUL_DIFFERING = 0.005  # share of differing tiles above which the texts are considered
+BLURRED = 6.0  # grey levels of mean difference above which detail was lost or added
 _SLIPPED = 4.0  # grey levels of the median tile: above it, the alignment is inexact
 _ASPECT = 0.03  # relative difference of aspect ratios that still counts as equal
 _LETTERS = 8  # a text with fewer letters and digits is not compared
@@ -60,7 +60,7 @@ class PreparedPicture:
 def prepare(picture: Image.Image, *, bits: Bits | None = None, keypoints: Keypoints | None = None) -> PreparedPicture:
     """Return a picture prepared for comparison.
 
-    Pass its keypoints and PDQ fingerprint where they are stored; the mirror image's fingerprint is then approximate.
+    Pass its keypoints and PDQ fingerprint if they are stored; the mirror image's fingerprint is then approximate.
     """
     scaled = scale_picture(picture, keypoints=keypoints)
     if bits is not None:
@@ -71,7 +71,7 @@ def prepare(picture: Image.Image, *, bits: Bits | None = None, keypoints: Keypoi
 def compare(a: Image.Image, b: Image.Image, *, text_a: str | None = None, text_b: str | None = None) -> Evidence:
     """Return the evidence on two pictures: how alike they are, and by which edits they differ.
 
-    Given both texts, text counts where the pictures leave a doubt. `compare(b, a)` is `compare(a, b).swapped()`.
+    With both texts, they decide in cases of doubt. `compare(b, a)` equals `compare(a, b).swapped()`.
 
     >>> picture = Image.radial_gradient("L")
     >>> compare(picture, picture.resize((200, 200))).tier
@@ -102,7 +102,7 @@ def _compare_ordered(
     same_text = agreement is not None and agreement >= EQUAL_TEXT and letters >= 2 * _LETTERS
     found = _best_alignment(one, other, agreement=agreement, same_text=same_text)
     if found.covers_other > found.covers_one + 0.02:
-        # The surroundings of the smaller picture are measured when it is laid on the larger.
+        # Overlay the smaller picture on the larger, so that the area around it is measured.
         found = _best_alignment(other, one, agreement=agreement, same_text=same_text).swapped()
     if found.tier is None and agreement is not None and agreement >= 0.9 and letters >= 2 * _LETTERS:
         return replace(found, tier=Tier.SAME_WORDS)
@@ -115,8 +115,8 @@ def _best_alignment(
     """Return the best evidence over all plausible alignments of two pictures."""
     bits = pdq_distance(one, other)
     best: Evidence | None = None
-    for laid in _alignments(one.picture, other.picture):
-        classified = _classify(one.picture, other.picture, laid, same_text=same_text)
+    for alignment in _alignments(one.picture, other.picture):
+        classified = _classify(one.picture, other.picture, alignment, same_text=same_text)
         found = replace(classified, pdq=bits, text=agreement)
         if found.tier is not None and found.tier.is_duplicate:
             return _apply_text_doubt(found)
@@ -126,7 +126,7 @@ def _best_alignment(
 
 
 def pdq_distance(one: PreparedPicture, other: PreparedPicture) -> int:
-    """Return how many of 256 bits differ: the smallest distance of upright and mirrored fingerprints."""
+    """Return the number of differing bits of 256: the smallest distance of upright and mirrored fingerprints."""
     pairs = ((one.bits, other.bits), (one.bits, other.bits_mirrored), (one.bits_mirrored, other.bits))
     return min(int(hamming(first, second)) for first, second in pairs)
 
@@ -134,7 +134,7 @@ def pdq_distance(one: PreparedPicture, other: PreparedPicture) -> int:
 def tile_differences(a: Image.Image, b: Image.Image) -> NDArray[np.float32] | None:
     """Return the mean difference of tiles (grey levels, [rows, columns] float32) in b's frame, NaN where a is missing.
 
-    None where the pictures cannot be aligned.
+    None if the pictures cannot be aligned.
 
     >>> picture = Image.radial_gradient("L")
     >>> float(tile_differences(picture, picture).max())
@@ -142,8 +142,8 @@ def tile_differences(a: Image.Image, b: Image.Image) -> NDArray[np.float32] | No
     """
     # Two pictures may align by their captions alone: require as much agreement as within a template.
     alignments = _alignments(scale_picture(a), scale_picture(b))
-    overlays = [one.overlay for one in alignments if one.overlay.differing <= 1 - TEMPLATE_AGREES]
-    return min(overlays, key=lambda one: (one.strong, one.differing)).heat if overlays else None
+    overlays = [found.overlay for found in alignments if found.overlay.differing <= 1 - TEMPLATE_AGREES]
+    return min(overlays, key=lambda found: (found.strong, found.differing)).heat if overlays else None
 
 
 @dataclass(frozen=True)
@@ -153,22 +153,22 @@ class _Alignment:
 
 
 def _alignments(one: ScaledPicture, other: ScaledPicture) -> Iterator[_Alignment]:
-    """Yield the plausible ways to lay one picture over another, the likeliest first."""
+    """Yield the plausible alignments of two pictures, the most likely first."""
     width, height = one.size
     framed = abs(width * other.size[1] / (height * other.size[0]) - 1) <= _ASPECT
     upright = _by_frames(one, other, mirrored=False) if framed else None
     if upright is not None:
         yield _Alignment(upright, False)
-    ways: list[tuple[Callable[..., Overlay | None], bool]]
+    methods: list[tuple[Callable[..., Overlay | None], bool]]
     if upright is not None and _fits(upright):
         # Either the text differs or the alignment is inexact; only a symmetric picture may be its mirror image too.
-        ways = [(_by_keypoints, False)] if upright.strong <= TEXT_STRONG else []
-        ways += [(_by_frames, True)] if one.is_symmetric else []
+        methods = [(_by_keypoints, False)] if upright.strong <= TEXT_STRONG else []
+        methods += [(_by_frames, True)] if one.is_symmetric else []
     else:
-        ways = [(_by_frames, True)] if framed else []
-        ways += [(_by_keypoints, False), (_by_keypoints, True)]
-    for way, mirrored in ways:
-        found = way(one, other, mirrored=mirrored)
+        methods = [(_by_frames, True)] if framed else []
+        methods += [(_by_keypoints, False), (_by_keypoints, True)]
+    for method, mirrored in methods:
+        found = method(one, other, mirrored=mirrored)
         if found is not None:
             yield _Alignment(found, mirrored)
             if not one.is_symmetric and _is_certain(found):
@@ -187,13 +187,13 @@ def _is_certain(found: Overlay) -> bool:
 
 
 def _by_frames(one: ScaledPicture, other: ScaledPicture, *, mirrored: bool) -> Overlay | None:
-    """Return the overlay of one whole picture on the other's whole frame; None where too little agrees."""
+    """Return the overlay of one whole picture on the other's whole frame; None if too little agrees."""
     found = overlay(one.mirrored if mirrored else one, other, affine=frame_affine(one.size, other.size))
     return None if found is None or found.differing > 1 - TEMPLATE_AGREES else found
 
 
 def _by_keypoints(one: ScaledPicture, other: ScaledPicture, *, mirrored: bool) -> Overlay | None:
-    """Return the overlay by the keypoints of both pictures; None where few agree."""
+    """Return the overlay by matched keypoints; None if there are too few."""
     between = estimate_affine(one.mirrored_keypoints if mirrored else one.keypoints, other.keypoints)
     return None if between is None else _overlay_of(one.mirrored if mirrored else one, other, *between)
 
@@ -207,16 +207,16 @@ def _overlay_of(one: ScaledPicture, other: ScaledPicture, affine: Affine, matche
     return again if again is not None and again.differing < found.differing else found
 
 
-def _classify(one: ScaledPicture, other: ScaledPicture, laid: _Alignment, *, same_text: bool) -> Evidence:
-    """Return the evidence of one alignment; `same_text` (equal texts) allows larger differences of the pictures."""
-    found = laid.overlay
-    first = one.mirrored if laid.mirrored else one
+def _classify(one: ScaledPicture, other: ScaledPicture, alignment: _Alignment, *, same_text: bool) -> Evidence:
+    """Return the evidence of one alignment; with `same_text` (equal texts), the pictures may differ more."""
+    found = alignment.overlay
+    first = one.mirrored if alignment.mirrored else one
     whole = max(found.covers_one, found.covers_other) >= PART
     marked = _is_watermark(found, first, other)
     scale = float(np.sqrt(abs(np.linalg.det(found.affine[:, :2]))))
     shrunk = not 0.7 < scale < 1 / 0.7
     limit = SHRUNK_STRONG if shrunk else SAME_STRONG
-    tile = HOT_MIRRORED if laid.mirrored else HOT_SAME_TEXT if same_text else HOT_TILE
+    tile = HOT_MIRRORED if alignment.mirrored else HOT_SAME_TEXT if same_text else HOT_TILE
     # More contrast amplifies compression artefacts.
     hot = not shrunk and float(np.nanmax(found.heat)) >= tile * max(found.gain, 1 / max(found.gain, 0.1))
     same = (
@@ -242,7 +242,7 @@ def _classify(one: ScaledPicture, other: ScaledPicture, laid: _Alignment, *, sam
         )
         agrees = found.differing <= 1 - TEMPLATE_AGREES and fits and whole
         return replace(evidence, tier=Tier.VARIANT if agrees else None)
-    edits = tuple(_edits(found, laid.mirrored, marked=marked, colour=colour))
+    edits = tuple(_edits(found, alignment.mirrored, marked=marked, colour=colour))
     return replace(evidence, tier=Tier.EDITED if edits else Tier.SAME, edits=edits)
 
 
@@ -284,9 +284,9 @@ def _edits(found: Overlay, mirrored: bool, *, marked: bool, colour: float) -> It
 
 
 def _apply_text_doubt(found: Evidence) -> Evidence:
-    """Return the evidence, lowered to a variant where pictures nearly agree but their texts differ.
+    """Return the evidence, lowered to a variant if the pictures nearly agree but their texts differ.
 
-    A mirror image's text cannot be read, and a crop may have lost some: both are left as they are.
+    Evidence on mirror images and crops is unchanged: mirrored text is not recognized, and a crop may have lost text.
     """
     unreadable = Edit.MIRROR in found.edits or Edit.CROP in found.edits
     differs = found.strong > SAME_STRONG / 4 or (found.differing or 0) > DOUBTFUL_DIFFERING
@@ -296,9 +296,9 @@ def _apply_text_doubt(found: Evidence) -> Evidence:
 
 
 def text_agreement(text: str | None, other: str | None) -> float | None:
-    """Return how much two texts agree, 0 to 1; None where either is missing or too short.
+    """Return how much two texts agree, 0 to 1; None if either is missing or too short.
 
-    The agreement is the normalised indel similarity of their letters and digits in lower case.
+    The agreement is the normalized indel similarity of their letters and digits in lower case.
 
     >>> text_agreement("One does not simply", "ONE DOES NOT SIMPLY!"), text_agreement("One does not simply", None)
     (1.0, None)

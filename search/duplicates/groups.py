@@ -1,6 +1,6 @@
-"""Groups of alike memes. Each group is a star: every member was compared with the group's representative itself.
+"""Group alike memes. Each group is a star: every member was compared with the group's representative.
 
-Connected components would chain: on a real library they joined 97 different pictures in one group.
+Connected components would chain pairs: on a real library they put 97 different pictures into one group.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from search.meme import Meme
 DUPLICATE_TIERS = tuple(tier for tier in Tier if tier.is_duplicate)
 
 PairKey = tuple[str, str]  # two content hashes
-Neighbours = dict[str, dict[str, Evidence]]  # by content hash, then by the hash of a content that is like it
+Neighbours = dict[str, dict[str, Evidence]]  # by content hash, then by the hash of an alike content
 
 
 @dataclass(frozen=True)
 class Member:
-    """A meme of a group, with the evidence of its comparison with the representative (which has none itself)."""
+    """A meme of a group, with the evidence of its comparison with the representative; None for the representative."""
 
     meme: Meme
     tier: Tier | None = None
@@ -31,7 +31,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """Alike memes. `members` begins with the representative; `tier` is that of the least certain member."""
+    """A group of alike memes: `members`, the representative first, and the tier of the least certain member."""
 
     key: str  # 16 hex digits, the same for the same set of contents
     tier: Tier
@@ -42,10 +42,10 @@ class Group:
 def find_groups(
     catalogue: Catalogue, *, tiers: Collection[Tier] = DUPLICATE_TIERS, settled: Collection[PairKey] = ()
 ) -> list[Group]:
-    """Return the groups of present memes that are alike in these tiers: most certain tier first, then largest group.
+    """Return the groups of present memes that are alike in these tiers: most certain tier first, then largest first.
 
     Two contents of a `settled` pair (hashes in any order; the same hash twice for copies of the same bytes) are never
-    in one group. Tiers that are not duplicates form groups of their own.
+    in one group. Tiers that are not duplicates are grouped separately.
 
     >>> [group.tier.value for group in find_groups(workspace.catalogue, tiers=[Tier.IDENTICAL])]
     []
@@ -57,7 +57,7 @@ def find_groups(
     found: list[Group] = []
     duplicates = [tier for tier in tiers if tier.is_duplicate]
     if duplicates:
-        # Two variants with different texts must not be joined because a third is too small to read its text.
+        # Variants with different texts must stay apart even if a third meme, too small for OCR, is like both.
         never_together = separated | {pair.key for pair in catalogue.pairs.all(Tier.VARIANT)}
         neighbours = _neighbours(catalogue, duplicates, separated)
         found.extend(_stars(contents, neighbours, never_together, identical=Tier.IDENTICAL in duplicates))
@@ -68,7 +68,7 @@ def find_groups(
 
 
 def _neighbours(catalogue: Catalogue, tiers: Iterable[Tier], separated: set[PairKey]) -> Neighbours:
-    """Return the evidence on each compared pair under both of its contents, that content first in the evidence."""
+    """Return the evidence on each pair under both of its contents; the key's content comes first in the evidence."""
     neighbours: Neighbours = {}
     for tier in tiers:
         for pair in catalogue.pairs.all(tier):
@@ -81,28 +81,30 @@ def _neighbours(catalogue: Catalogue, tiers: Iterable[Tier], separated: set[Pair
 def _stars(
     contents: dict[str, list[Meme]], neighbours: Neighbours, separated: set[PairKey], *, identical: bool
 ) -> Iterable[Group]:
-    """Yield a star around the content with the most neighbours, then around the next one among what is left."""
-    left = set(neighbours)
+    """Yield a star around the content with the most neighbours, then repeat this with the remaining contents."""
+    remaining = set(neighbours)
     if identical:
-        left |= {content for content in contents if _has_copies(content, contents, separated)}
-    waiting = {content: left & neighbours.get(content, {}).keys() for content in left}
+        remaining |= {content for content in contents if _has_copies(content, contents, separated)}
+    waiting = {content: remaining & neighbours.get(content, {}).keys() for content in remaining}
     # Most neighbours first, then the largest and oldest; hashes break ties, so that every run gives the same groups.
-    rank = {content: _rank(contents[content]) for content in left}
-    order = [(-len(waiting[content]), rank[content], content) for content in left]
+    rank = {content: _rank(contents[content]) for content in remaining}
+    order = [(-len(waiting[content]), rank[content], content) for content in remaining]
     heapq.heapify(order)
     while order:
         count, _, centre = heapq.heappop(order)
-        if centre not in left:
+        if centre not in remaining:
             continue
-        if (now := -len(waiting[centre] & left)) != count:  # other stars took some of its neighbours: queue it again
+        if (
+            now := -len(waiting[centre] & remaining)
+        ) != count:  # earlier stars have some of its neighbours: queue it again
             heapq.heappush(order, (now, rank[centre], centre))
             continue
         taken = [centre]
-        near = sorted(waiting[centre] & left, key=lambda other: (neighbours[centre][other].order, other))
+        near = sorted(waiting[centre] & remaining, key=lambda other: (neighbours[centre][other].order, other))
         for other in near:
             if not any(_sorted_pair(other, member) in separated for member in taken):
                 taken.append(other)
-        left -= set(taken)
+        remaining -= set(taken)
         if len(taken) > 1 or (identical and _has_copies(centre, contents, separated)):
             yield _group(taken, contents, neighbours, separated, identical=identical)
 

@@ -1,4 +1,4 @@
-"""Draw where two pictures differ."""
+"""Draw a heat map of where two pictures differ."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FULL = 3 * DIFFERS  # grey levels of difference that are drawn in full red
 def draw_heatmap(a: Image.Image, b: Image.Image) -> Image.Image | None:
     """Return picture b in grey (RGB, at most 480 pixels a side), red where picture a differs from it.
 
-    What only b shows is darkened. None where the pictures cannot be aligned.
+    Areas that only b shows are darkened. None if the pictures cannot be aligned.
 
     >>> picture = Image.linear_gradient("L")
     >>> draw_heatmap(picture, picture).size

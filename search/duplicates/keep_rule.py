@@ -1,4 +1,4 @@
-"""Choose which meme of a group of duplicates to keep, and say why."""
+"""Choose which meme of a group of duplicates to keep, and state the reason."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def choose_kept(
 ) -> tuple[Meme, str]:
     """Return the meme to keep among a group's members (the representative first), and the reason in words.
 
-    `texts` is the number of texts about each meme, by its id. A frame around a picture adds no pixels. Where every
+    `texts` is the number of texts about each meme, by its id. A frame around a picture does not count. If every
     criterion is a tie, the lowest id wins. Raises ValueError without members.
 
     >>> first, second = workspace.catalogue.memes.everything()[:2]
@@ -39,18 +39,18 @@ def choose_kept(
     if not members:
         raise ValueError("there is no member to choose from")
     measures = _measures(members, texts or {})
-    left = list(members)
+    remaining = list(members)
     for criterion in rule:
         measure = measures[criterion]
-        values = [measure.of(member) for member in left]
+        values = [measure.of(member) for member in remaining]
         best = max(values)
         floor = best - _TIE.get(criterion, 0.0) * abs(best)
-        kept = [member for member, value in zip(left, values, strict=True) if value >= floor]
+        kept = [member for member, value in zip(remaining, values, strict=True) if value >= floor]
         if len(kept) == 1:
-            beaten = max((member for member in left if member is not kept[0]), key=measure.of)
-            return kept[0].meme, f"{measure.name}: {measure.format(kept[0])}, the next {measure.format(beaten)}"
-        left = kept
-    first = min(left, key=lambda member: member.meme.id)
+            second = max((member for member in remaining if member is not kept[0]), key=measure.of)
+            return kept[0].meme, f"{measure.name}: {measure.format(kept[0])}, the next {measure.format(second)}"
+        remaining = kept
+    first = min(remaining, key=lambda member: member.meme.id)
     return first.meme, "equal by every criterion: indexed first"
 
 
@@ -60,7 +60,7 @@ def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[Ke
     def pixels(member: Member) -> float:
         return (member.meme.width or 0) * (member.meme.height or 0) * shown[member.meme.id]
 
-    def bytes_a_pixel(member: Member) -> float:
+    def bytes_per_pixel(member: Member) -> float:
         return member.meme.size / max(1, (member.meme.width or 0) * (member.meme.height or 0))
 
     def size(member: Member) -> str:
@@ -70,7 +70,7 @@ def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[Ke
     return {
         KeepBy.PIXELS: _Measure(pixels, size, "most pixels"),
         KeepBy.COMPRESSION: _Measure(
-            bytes_a_pixel, lambda member: f"{bytes_a_pixel(member):.2f} bytes a pixel", "least compressed"
+            bytes_per_pixel, lambda member: f"{bytes_per_pixel(member):.2f} bytes a pixel", "least compressed"
         ),
         KeepBy.FIRST_SEEN: _Measure(
             lambda member: -member.meme.first_seen.timestamp(),
@@ -86,7 +86,7 @@ def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[Ke
 
 
 def _shown(member: Member, members: Sequence[Member]) -> float:
-    """Return the share of a member that is picture and not a frame around it, taken from its evidence."""
+    """Return the share of a member's area without a frame around the picture, from its evidence."""
     if member.evidence is not None:
         return member.evidence.covers_other if _is_framed(member.evidence.edits) else 1.0
     shares = [

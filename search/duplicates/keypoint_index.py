@@ -1,8 +1,8 @@
-"""An LSH index of keypoints: the keypoints of a query vote for the indexed pictures that have similar ones.
+"""An LSH index of keypoints: find the indexed pictures with the most keypoints that match those of a query.
 
-Two descriptors that differ in few bits agree in most random samples of their bits, and only those that agree in a
+Two descriptors that differ in few bits agree in most random samples of their bits, and only descriptors that agree in a
 sample are compared (Indyk and Motwani, "Approximate nearest neighbors: towards removing the curse of dimensionality",
-1998). Votes are counted by translation and scale, which a general vector index does not know.
+1998). Matches are counted by translation and scale, which a general vector index cannot do.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from search.images.fingerprints import hamming
 BITS = 256
 
 INDEXED_PER_OCTAVE = 10  # keypoints of each indexed picture: 80 in all
-QUERY_PER_OCTAVE = 40  # of a query: about 290 in all, because a screenshot's frame has keypoints too
+QUERY_PER_OCTAVE = 40  # keypoints of a query: about 290 in all, because a screenshot's frame has keypoints too
 SAMPLES = 12  # hash tables
 SAMPLED_BITS = 16  # bits of a hash
-LEAST_VOTES = 4  # a picture with fewer votes is not returned
+LEAST_MATCHES = 4  # pictures with fewer consistent matches are not returned
 _TURN = 16  # 256ths of a turn: largest rotation
 _PRIME = 7919  # spreads consecutive numbers
-_CROWD = 16  # keypoints of one bucket that are compared; of a larger bucket only so many
+_CROWD = 16  # keypoints of one bucket that are compared, at most
 _PARTS = 256 // (2 * _TURN)  # sectors of the circle
 _PLACES = 1 << np.arange(SAMPLED_BITS)
 _FAR = 64  # bits of 256: largest distance of matching descriptors
@@ -43,7 +43,7 @@ def hash_bits(codes: Codes, bits: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 @dataclass(frozen=True)
 class KeypointIndex:
-    """The keypoints of many pictures, hashed so that similar ones are found without comparing all."""
+    """The keypoints of many pictures, hashed so that similar keypoints are found without comparing all."""
 
     owners: NDArray[np.int32]  # [n], ascending
     points: NDArray[np.float32]
@@ -52,12 +52,12 @@ class KeypointIndex:
     descriptors: Codes
     places: tuple[NDArray[np.int64], ...]  # for each hash table, the sampled bits
     orders: tuple[NDArray[np.int32], ...]  # for each hash table, keypoints sorted by hash
-    starts: tuple[NDArray[np.int32], ...]  # for each hash table, where in its order each bucket begins, and the end
+    starts: tuple[NDArray[np.int32], ...]  # for each hash table, the start of each bucket in its order, and the end
     ordered_angles: tuple[NDArray[np.uint8], ...]  # for each hash table, the angles in its order
 
     @classmethod
     def of(cls, pictures: list[Keypoints], *, owners: NDArray[np.int64], seed: int = 0) -> KeypointIndex:
-        """Return the index of pictures' keypoints; `owners` ([n] int64, ascending) are their owners' numbers."""
+        """Return the index of pictures' keypoints; `owners` ([n] int64, ascending) are the pictures' numbers."""
         chosen = [_strongest(keypoints, INDEXED_PER_OCTAVE) for keypoints in pictures]
         owner = np.repeat(owners, [len(kept) for kept in chosen]).astype(np.int32)
 
@@ -87,40 +87,42 @@ class KeypointIndex:
             tuple(angles[order] for order in orders),
         )
 
-    def votes(self, keypoints: Keypoints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the owners ([n] int64) with at least LEAST_VOTES votes, most first, and the votes ([n] int64).
+    def count_matches(self, keypoints: Keypoints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the owners ([n] int64) with at least LEAST_MATCHES matches, most first, and the matches ([n] int64).
 
-        Keypoints vote together when their descriptors are similar, they are not rotated and
-        they agree about translation and scale.
+        Matching keypoints have similar descriptors and angles. Only matches with about the same translation and scale
+        are counted together.
 
         >>> from search.duplicates.picture import scale_picture
         >>> from PIL import Image
         >>> noise = np.random.default_rng(0).integers(0, 256, (30, 40), dtype=np.uint8)
         >>> keypoints = scale_picture(Image.fromarray(noise).resize((400, 300))).keypoints
-        >>> owners, votes = KeypointIndex.of([keypoints], owners=np.array([7])).votes(keypoints)
-        >>> owners.tolist(), bool(votes[0] >= LEAST_VOTES)
+        >>> owners, matches = KeypointIndex.of([keypoints], owners=np.array([7])).count_matches(keypoints)
+        >>> owners.tolist(), bool(matches[0] >= LEAST_MATCHES)
         ([7], True)
         """
-        mine, theirs = self._matching(keypoints)
-        if not len(mine):
+        of_query, of_index = self._matching(keypoints)
+        if not len(of_query):
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        grown = keypoints.octaves[mine].astype(np.int64) - self.octaves[theirs]
-        scales = (OCTAVE_SCALE ** grown.astype(np.float32))[:, None]
-        moves = keypoints.points[mine] - scales * self.points[theirs]
-        votes = np.zeros(int(self.owners[-1]) + 1, np.int64)
-        # Cells of translation and scale, in two shifted grids: what one grid splits is whole in the other.
-        for lay in (0, 1):
-            cells = np.floor(moves / _CELL + lay / 2).astype(np.int64) + 64
-            cell = (self.owners[theirs].astype(np.int64) * 16 + (grown + 8 + lay) // 2) * 128 + cells[:, 0] % 128
+        octave_steps = keypoints.octaves[of_query].astype(np.int64) - self.octaves[of_index]
+        scales = (OCTAVE_SCALE ** octave_steps.astype(np.float32))[:, None]
+        moves = keypoints.points[of_query] - scales * self.points[of_index]
+        matches = np.zeros(int(self.owners[-1]) + 1, np.int64)
+        # Cells of translation and scale, in two shifted grids: a cluster that one grid splits is whole in the other.
+        for shift in (0, 1):
+            cells = np.floor(moves / _CELL + shift / 2).astype(np.int64) + 64
+            cell = (self.owners[of_index].astype(np.int64) * 16 + (octave_steps + 8 + shift) // 2) * 128 + cells[
+                :, 0
+            ] % 128
             cell = cell * 128 + cells[:, 1] % 128
-            # A keypoint votes once in a cell.
-            once = _distinct(cell * len(keypoints) + mine) // len(keypoints)
+            # A keypoint counts once in a cell.
+            once = _distinct(cell * len(keypoints) + of_query) // len(keypoints)
             starts = np.flatnonzero(np.diff(once, prepend=-1))
             names, counts = once[starts], np.diff(starts, append=len(once))
-            np.maximum.at(votes, names // (16 * 128 * 128), counts)
-        owners = np.flatnonzero(votes >= LEAST_VOTES)
-        order = np.argsort(-votes[owners], kind="stable")
-        return owners[order], votes[owners[order]]
+            np.maximum.at(matches, names // (16 * 128 * 128), counts)
+        owners = np.flatnonzero(matches >= LEAST_MATCHES)
+        order = np.argsort(-matches[owners], kind="stable")
+        return owners[order], matches[owners[order]]
 
     def _matching(self, keypoints: Keypoints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the positions of a picture's keypoints and of the index's similar ones ([n] int64 each)."""
@@ -138,32 +140,32 @@ class KeypointIndex:
             wanted = np.tile(np.dot(bits[:, places], _PLACES), 2) * _PARTS + parts
             first = starts[wanted]
             run = starts[wanted + 1] - first
-            some = np.flatnonzero(run)
-            first, run = first[some], run[some]
+            nonempty = np.flatnonzero(run)
+            first, run = first[nonempty], run[nonempty]
             counts = np.minimum(run, _CROWD)
             before = counts.cumsum(dtype=np.int32) - counts
             at = np.arange(counts.sum(), dtype=np.int32)
             if len(run) and run.max() > _CROWD:
-                # Sample a large bucket evenly, with another offset for each keypoint: its pictures get equal votes.
+                # Sample a large bucket evenly, with another offset for each keypoint.
                 at = (at - np.repeat(before, counts)) * np.repeat(run, counts) + np.repeat(
-                    own[some] * _PRIME % run, counts
+                    own[nonempty] * _PRIME % run, counts
                 )
                 at = np.repeat(first, counts) + at // np.repeat(counts, counts)
             else:
                 at += np.repeat(first - before, counts)
-            upright = np.flatnonzero(np.repeat(angles[some], counts) - ordered[at] <= 2 * _TURN)
-            query = np.repeat(own[some], counts)[upright]
+            upright = np.flatnonzero(np.repeat(angles[nonempty], counts) - ordered[at] <= 2 * _TURN)
+            query = np.repeat(own[nonempty], counts)[upright]
             found.append(query * len(self.owners) + order[at[upright]])
-        mine, theirs = np.divmod(_distinct(np.concatenate(found)), max(len(self.owners), 1))
-        near = hamming(keypoints.descriptors[mine], self.descriptors[theirs]) <= _FAR
-        return mine[near], theirs[near]
+        of_query, of_index = np.divmod(_distinct(np.concatenate(found)), max(len(self.owners), 1))
+        near = hamming(keypoints.descriptors[of_query], self.descriptors[of_index]) <= _FAR
+        return of_query[near], of_index[near]
 
 
 _STORED = np.dtype([("point", "<f4", 2), ("octave", "u1"), ("angle", "u1"), ("descriptor", "u1", BITS // 8)])
 
 
 def _distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the distinct numbers (0 or more), ascending; sorting is quicker than the hashes of `np.unique`."""
+    """Return the distinct numbers (0 or more), ascending; sorting is faster than the hashes of `np.unique`."""
     numbers = np.sort(numbers)
     return numbers[np.diff(numbers, prepend=-1) != 0]
 
@@ -185,7 +187,7 @@ def pack_keypoints(keypoints: Keypoints) -> bytes:
 
 
 def unpack_keypoints(stored: bytes) -> Keypoints:
-    """Return the keypoints that `pack_keypoints` wrote; raise ValueError on other bytes."""
+    """Return the keypoints that `pack_keypoints` wrote; raise ValueError for bytes of another length."""
     rows = np.frombuffer(stored, _STORED)
     return Keypoints(
         rows["point"].astype(np.float32),
@@ -196,6 +198,6 @@ def unpack_keypoints(stored: bytes) -> Keypoints:
 
 
 def _strongest(keypoints: Keypoints, per_octave: int) -> NDArray[np.int64]:
-    """Return the positions of a picture's strongest keypoints in each octave; they come strongest first."""
+    """Return the positions of a picture's strongest keypoints in each octave, strongest first within an octave."""
     starts = np.searchsorted(keypoints.octaves, np.arange(256))
     return np.flatnonzero(np.arange(len(keypoints)) - starts[keypoints.octaves] < per_octave)

@@ -1,4 +1,4 @@
-"""ORB keypoints of a picture, and of its mirror image.
+"""Detect the ORB keypoints of a picture and of its mirror image.
 
 ORB: Rublee et al., "ORB: an efficient alternative to SIFT or SURF", 2011.
 """
@@ -12,13 +12,13 @@ import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
-cv2: Any = _typed  # its type stubs lack element types
+cv2: Any = _typed  # OpenCV's type stubs have no element types
 
-FEATURES = 400
+FEATURES = 400  # keypoints of a picture, at most
 OCTAVES = 8
 OCTAVE_SCALE = 1.2
 
-_PATCH = 15  # pixels: no keypoints are detected nearer to the picture's edge
+_PATCH = 15  # pixels: no keypoints are detected closer to the picture's edge
 _PATCH_SIZE = 31  # pixels of a patch's side, at its own octave
 _FAST_THRESHOLD = 8  # grey levels: drawings and dark pictures have no stronger corners
 
@@ -75,15 +75,15 @@ def _detector() -> Any:
 def _keypoints(found: Any, descriptors: NDArray[np.uint8] | None) -> Keypoints:
     if descriptors is None:
         return _no_keypoints()
-    order = sorted(range(len(found)), key=lambda at: (found[at].octave, -found[at].response))
+    order = sorted(range(len(found)), key=lambda index: (found[index].octave, -found[index].response))
     return Keypoints(
-        np.array([found[at].pt for at in order], np.float32),
-        np.array([found[at].octave for at in order], np.uint8),
-        np.array([round(found[at].angle / 360 * 256) % 256 for at in order], np.uint8),
+        np.array([found[index].pt for index in order], np.float32),
+        np.array([found[index].octave for index in order], np.uint8),
+        np.array([round(found[index].angle / 360 * 256) % 256 for index in order], np.uint8),
         np.ascontiguousarray(descriptors[order]),
     )
 
 
 def _no_keypoints() -> Keypoints:
-    nothing = np.zeros(0, np.uint8)
-    return Keypoints(np.zeros((0, 2), np.float32), nothing, nothing, np.zeros((0, 32), np.uint8))
+    empty = np.zeros(0, np.uint8)
+    return Keypoints(np.zeros((0, 2), np.float32), empty, empty, np.zeros((0, 32), np.uint8))

@@ -1,4 +1,4 @@
-"""Match a new picture against the library, before it is accepted."""
+"""Match a new picture against the library before it is accepted."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from search.evidence import Evidence, Tier
 from search.index.dense import DenseIndex
 from search.meme import Meme
 
-COMPARED = 8  # candidates that are compared, the likeliest first
+COMPARED = 8  # candidates that are compared, the most likely first
 
 Load = Callable[[Meme], Sequence[Image.Image]]  # a meme's frames; a thumbnail of 480 pixels is enough
 
 
 @dataclass(frozen=True)
 class Match:
-    """A meme of the library that is like the given picture, and the evidence, the given picture first."""
+    """A meme of the library that is like the new picture, and the evidence with the new picture first."""
 
     meme: Meme
     evidence: Evidence
@@ -31,7 +31,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Matcher:
-    """The library's fingerprints and keypoints in memory: about 11 KB a meme, and 29 KB a meme in the catalogue."""
+    """The library's fingerprints and keypoints in memory: about 11 KB per meme, and 29 KB per meme in the catalogue."""
 
     candidates: Candidates
     memes: Mapping[str, Meme]  # by content hash
@@ -43,7 +43,7 @@ class Matcher:
         """Return a matcher over the memes that the catalogue has decoded.
 
         `load` returns the frames of a meme. `image_index` holds an image encoder's embeddings of the memes; with it,
-        pictures with near embeddings become candidates too.
+        pictures with similar embeddings become candidates too.
         """
         memes: dict[str, Meme] = {}
         for meme in catalogue.memes.everything():
@@ -59,11 +59,11 @@ class Matcher:
         content_hash: str = "",
         embeddings: Rows | None = None,
     ) -> list[Match]:
-        """Return the memes that are like a picture, given by its frames: most certain tier first, then by score.
+        """Return the memes that are like the picture with these frames: most certain tier first, then by score.
 
-        `text` is what was read in it. A meme with the same `content_hash` is a match without a comparison.
-        `embeddings` ([frames, d] float32, unit length) are by the encoder of `image_index`. Errors of `load` (OSError,
-        MemeticaError) are passed on.
+        `text` is its OCR text. A meme with the same `content_hash` is a match without a comparison.
+        `embeddings` ([frames, d] float32, unit length) come from the encoder of `image_index`. Errors of `load`
+        (OSError, MemeticaError) are passed on.
 
         >>> Matcher.open(workspace.catalogue, load=lambda meme: []).match([Image.new("RGB", (64, 64))])
         []

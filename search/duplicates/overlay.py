@@ -1,4 +1,4 @@
-"""Lay one picture over another by an affine transform and measure where they differ, after equalising brightness."""
+"""Overlay a picture on another by an affine transform, equalize the brightness, and measure where they differ."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from search.duplicates.keypoints import Grey
 from search.duplicates.photometric import fit_photometric, is_identity, joint_histogram
 from search.duplicates.picture import ScaledPicture, chroma_of, smoothed
 
-cv2: Any = _typed  # its type stubs lack element types
+cv2: Any = _typed  # OpenCV's type stubs have no element types
 
 _LEAST_OVERLAP = 2500  # pixels
 _EXACT = 1e-6  # a transform that differs less from the identity needs no warping
-_EDGE = 9  # pixels: half of it is left out along the overlap's edge, where smoothing mixes in the frame
-_WINDOW = 5  # pixels at half the size: differences are means over a square of this side
+_EDGE = 9  # pixels: half of it is excluded along the overlap's edge, where smoothing mixes in the surroundings
+_WINDOW = 5  # pixels at half size: differences are averaged over squares of this side
 _SHIFTS = tuple((right, down) for right in (-1, 0, 1) for down in (-1, 0, 1))
 _OTHER_COLOUR = 12  # CIELAB units: colours farther apart are different
-_ACROSS, _DOWN = 7, 2  # pixels: letters closer than twice that are joined to one line
+_ACROSS, _DOWN = 7, 2  # pixels: letters closer than twice this distance are joined into one line
 TILE = 16  # pixels of a tile's side
-DIFFERS = 14  # grey levels: a tile with a larger mean difference differs
-SPOTTED = 0.02  # share of strongly differing pixels up to which single spots are listed
-_STRONG = 40  # grey levels: a window with a larger mean difference shows something else
+DIFFERS = 14  # grey levels: a tile with a larger mean difference counts as differing
+SPOTTED = 0.02  # largest share of strongly differing pixels for which the spots are listed
+_STRONG = 40  # grey levels: a window with a larger mean difference differs strongly
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """The measured differences of a picture laid over another, in the pixels of the other.
+    """The measured differences of a picture overlaid on another, in the other's pixels.
 
-    Shares are of the area where both are. `heat` ([rows, columns] float32, grey levels) is the mean difference of each
+    Shares are of the overlap. `heat` ([rows, columns] float32, grey levels) is the mean difference of each
     tile, NaN where the pictures do not overlap.
     """
 
     affine: Affine
-    matches: int  # keypoints that agree; 0 when the whole frames were laid over each other
+    matches: int  # matched keypoints; 0 when the whole frames were overlaid without keypoints
     covers_one: float  # share of the first picture that the other shows
     covers_other: float
     differing: float  # share of tiles that differ
-    strong: float  # share of pixels that show something else
-    # Boxes of what differs strongly: x, y, width, height in shares; empty where `strong` is above SPOTTED.
+    strong: float  # share of pixels that differ strongly
+    # Boxes of strongly differing areas: x, y, width, height in shares; empty if `strong` is above SPOTTED.
     spots: tuple[tuple[float, float, float, float], ...]
     gain: float
     bias: float
@@ -52,7 +52,7 @@ class Overlay:
 
 
 def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches: int = 0) -> Overlay | None:
-    """Return the differences of one picture laid over another by a transform; None when they hardly overlap.
+    """Return the differences of a picture overlaid on another by a transform; None if they hardly overlap.
 
     >>> from PIL import Image
     >>> from search.duplicates.alignment import frame_affine
@@ -95,7 +95,7 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
 
 
 def _warp(first: NDArray[np.uint8], between: Affine, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Grey | None]:
-    """Return a picture warped into another's frame, and its mask there (255 or 0), None where it fills the frame."""
+    """Return a picture warped into another's frame, and its mask there (255 or 0), or None if it fills the frame."""
     if first.shape == shape and np.abs(between - np.eye(2, 3)).max() < _EXACT:
         return first, None
     size = shape[1], shape[0]
@@ -106,7 +106,7 @@ def _warp(first: NDArray[np.uint8], between: Affine, shape: tuple[int, ...]) -> 
 
 
 def refine_by_pixels(one: ScaledPicture, other: ScaledPicture, *, affine: Affine) -> Affine | None:
-    """Return a transform that fits the pixels better than the keypoints did, or None when there is none.
+    """Return a transform that fits the pixels better than the keypoints' transform, or None.
 
     ECC (Evangelidis and Psarakis, "Parametric image alignment using enhanced correlation coefficient", 2008).
     """
@@ -119,9 +119,9 @@ def refine_by_pixels(one: ScaledPicture, other: ScaledPicture, *, affine: Affine
         _, change = cv2.findTransformECC(
             second, laid, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE, criteria, there, 5
         )
-    except cv2.error:  # it does not converge without structure
+    except cv2.error:  # ECC does not converge on plain pictures
         return None
-    # `change` maps the other's pixels to their position now: compose its inverse with `affine` at the other's scale.
+    # `change` maps the other's pixels to their warped position: compose its inverse with `affine` at its scale.
     back = np.linalg.inv(np.vstack([change, [0, 0, 1]]))
     scale = np.vstack([_own_scale(other.grey, second), [0, 0, 1]])
     better: Affine = (scale @ back @ np.linalg.inv(scale) @ np.vstack([affine, [0, 0, 1]]))[:2]
@@ -150,7 +150,7 @@ def _to_common_scale(first: Grey, second: Grey, affine: Affine) -> tuple[Grey, G
 
 
 def _upscaling(size: tuple[int, int], plane: Grey) -> NDArray[np.float64]:
-    """Return the transform ([3, 3]) from the pixels of a plane resized to this size to its own."""
+    """Return the transform ([3, 3]) from the pixels of a plane resized to `size` to the plane's original pixels."""
     right, down = plane.shape[1] / size[0], plane.shape[0] / size[1]
     return np.array([[right, 0, (right - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]], np.float64)
 
@@ -160,10 +160,9 @@ def _difference(
 ) -> tuple[Grey, Grey | None, float, float]:
     """Return the mean difference of windows (grey levels), the mask, and the photometric gain and bias.
 
-    Difference and mask are at half the pictures' size. Both pictures are given plain and smoothed; without a mask
-    they overlap everywhere. Levels clipped at black or white
-    are lost in one direction only, so the photometric map is applied in both directions and the better result counts.
-    Where it is the identity, both directions give the same.
+    Difference and mask are at half the pictures' size. Each picture is a pair: unsmoothed and smoothed. Without a mask
+    they overlap everywhere. Levels clipped at black or white are lost in one direction only, so the photometric map is
+    applied in both directions and the smaller difference counts; for the identity, both directions are equal.
     """
     best: tuple[float, Grey, float, float] | None = None
     within = None if mask is None else cv2.threshold(_halve(mask), 254, 255, cv2.THRESH_BINARY)[1]
@@ -180,7 +179,7 @@ def _difference(
             table = np.clip(np.arange(256) * gain + bias, low, high).round().astype(np.uint8)
             lit = smoothed(cv2.LUT(source, table))
         found = _least_over_shifts(lit, target, mask)
-        if gain < 1:  # undo the loss of contrast, so that differences count in full
+        if gain < 1:  # undo the loss of contrast, so that differences have their full size
             found = cv2.convertScaleAbs(found, alpha=1 / gain)
         if within is not None:
             found = cv2.bitwise_and(found, within)
@@ -193,9 +192,9 @@ def _difference(
 
 
 def _least_over_shifts(one: Grey, other: Grey, mask: Grey | None) -> Grey:
-    """Return the mean difference in each window, the least over shifts by one pixel: transforms are never exact.
+    """Return each window's mean difference, the least over shifts by one pixel, because transforms are never exact.
 
-    Differences are taken at full size and their means at half of it, because windows change slowly.
+    Differences are computed at full size and averaged at half size, because windows change slowly.
     """
     least: Grey | None = None
     padded = cv2.copyMakeBorder(one, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
@@ -203,7 +202,7 @@ def _least_over_shifts(one: Grey, other: Grey, mask: Grey | None) -> Grey:
     for right, down in _SHIFTS:
         shifted = padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
         apart = cv2.absdiff(shifted, other)
-        if mask is not None:  # pixels outside must not count in a window
+        if mask is not None:  # pixels outside the overlap must not count
             apart = cv2.bitwise_and(apart, mask)
         window = cv2.blur(_halve(apart), (_WINDOW, _WINDOW))
         least = window if least is None else cv2.min(least, window)
@@ -220,7 +219,7 @@ def _halve(plane: Grey) -> Grey:
 
 
 def _tiles(difference: Grey, mask: Grey | None) -> NDArray[np.float32]:
-    """Return the mean difference of each tile ([rows, columns] float32), NaN where less than half of it overlaps.
+    """Return the mean difference of each tile ([rows, columns] float32), NaN if less than half of it overlaps.
 
     Both planes are at half the size of the pictures.
     """
@@ -234,13 +233,13 @@ def _tiles(difference: Grey, mask: Grey | None) -> NDArray[np.float32]:
 
 
 def _spots(strong: Grey) -> tuple[tuple[float, float, float, float], ...]:
-    """Return the boxes (x, y, width, height in shares) of strong differences, with the letters of a line joined."""
+    """Return the boxes (x, y, width, height in shares) of strong differences; the letters of a line share a box."""
     if not strong.any():
         return ()
     joined = cv2.dilate(strong, np.ones((2 * _DOWN + 1, 2 * _ACROSS + 1), np.uint8))
     _, _, boxes, _ = cv2.connectedComponentsWithStats(joined)
     height, width = strong.shape
-    found = sorted(((int(box[4]), box) for box in boxes[1:]), key=lambda one: -one[0])[:8]
+    found = sorted(((int(box[4]), box) for box in boxes[1:]), key=lambda sized: -sized[0])[:8]
     return tuple(
         (
             round(float((box[0] + _ACROSS) / width), 3),
@@ -253,7 +252,7 @@ def _spots(strong: Grey) -> tuple[tuple[float, float, float, float], ...]:
 
 
 def _plain_share(outside: NDArray[np.uint8]) -> float:
-    """Return the share of grey levels ([n] uint8) near the two most common ones; 1 when there are none."""
+    """Return the share of pixels ([n] uint8 grey levels) near the two most common levels; 1 without pixels."""
     if not len(outside):
         return 1.0
     counts = np.bincount(outside // 8, minlength=32).astype(np.float64)
@@ -266,7 +265,7 @@ def _plain_share(outside: NDArray[np.uint8]) -> float:
 
 
 def colour_difference(one: ScaledPicture, other: ScaledPicture, *, affine: Affine) -> tuple[float, float]:
-    """Return the median colour distance over the overlap (CIELAB units, a and b only), and the share of other colours.
+    """Return the median colour distance in the overlap (CIELAB units, a and b only), and the share of other colours.
 
     The share counts pixels that differ by more than _OTHER_COLOUR even after the best affine change of all colours.
     """
@@ -291,6 +290,6 @@ def colour_difference(one: ScaledPicture, other: ScaledPicture, *, affine: Affin
             change = np.linalg.lstsq(padded[kept], target[kept], rcond=None)[0]
             residual = np.linalg.norm(padded @ change - target, axis=1)
             kept = residual <= max(4.0, float(np.percentile(residual, 75)))
-        # Removing all colour explains anything in one direction; the other direction counts.
+        # A map to greyscale fits perfectly in one direction, so the worse direction counts.
         least = residual if source is first else np.maximum(least, residual)
     return float(np.median(apart)), float(((apart > _OTHER_COLOUR) & (least > _OTHER_COLOUR)).mean())

@@ -1,4 +1,4 @@
-"""The photometric difference of two pictures: gain and bias between their grey levels."""
+"""Fit the photometric map between two pictures: gain and bias between their grey levels."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from search.duplicates.keypoints import Grey
 
-cv2: Any = _typed  # its type stubs lack element types
+cv2: Any = _typed  # OpenCV's type stubs have no element types
 
 _LEVELS = 8  # grey levels in one bin
 _SAME = 4.0  # grey levels: a smaller change of every level counts as no change
 _GAIN = 2.5  # largest factor by which contrast may have changed
-_OFF = 40  # grey levels: residuals are clipped here, so that outliers do not pull the line
+_OFF = 40  # grey levels: larger residuals are clipped, so that outliers have little influence
 
 Photometric = tuple[float, float, float, float]  # gain, bias, lowest and highest level
 
@@ -34,17 +34,17 @@ def joint_histogram(one: Grey, other: Grey, mask: Grey | None) -> NDArray[np.flo
 def fit_photometric(joint: NDArray[np.float32]) -> Photometric:
     """Return gain, bias, lowest and highest level that map the source's grey levels (rows) to the target's (columns).
 
-    Each level of the source has a median level in the target. The fitted line goes through two of these medians and
-    passes near most of the picture; residuals are clipped, so that a caption does not count.
+    Each level of the source has a median level in the target. The fitted line goes through two of these medians and is
+    close to most pixels' medians; residuals are clipped, so that a caption has little influence.
     """
-    own, counts = joint.sum(axis=1, dtype=np.float64), joint.sum(axis=0, dtype=np.float64)
+    source, counts = joint.sum(axis=1, dtype=np.float64), joint.sum(axis=0, dtype=np.float64)
     count = counts.sum()
     joint = joint.reshape(256 // _LEVELS, _LEVELS, 256).sum(axis=1)
     sums = joint.cumsum(axis=1)
     totals = sums[:, -1]
     known = np.flatnonzero(totals >= max(8, 0.002 * count))
     if len(known) < 2:
-        return 1.0, _percentile(counts, 0.5) - _percentile(own, 0.5) if count else 0.0, 0.0, 255.0
+        return 1.0, _percentile(counts, 0.5) - _percentile(source, 0.5) if count else 0.0, 0.0, 255.0
     low, high = (_percentile(counts, share) for share in (0.005, 0.995))
     levels = known * float(_LEVELS) + (_LEVELS - 1) / 2
     medians = (sums[known] * 2 >= totals[known, None]).argmax(axis=1).astype(np.float64)

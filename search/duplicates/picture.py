@@ -1,4 +1,4 @@
-"""A picture as it is compared: at most SIDE pixels a side, with its smoothed luminance, colours and keypoints."""
+"""Scale a picture for comparison, and derive its smoothed luminance, colours and keypoints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from search.duplicates.keypoints import Grey, Keypoints, detect_keypoints, mirrored_keypoints
 
-cv2: Any = _typed  # its type stubs lack element types
+cv2: Any = _typed  # OpenCV's type stubs have no element types
 
 SIDE = 480  # pixels of the longest side
 _SMOOTHING = 1.2  # sigma in pixels: sharpening, blur and JPEG change only finer detail
@@ -27,7 +27,7 @@ Chroma = NDArray[np.float32]  # [height, width, 2], a and b of CIELAB
 
 @dataclass(frozen=True)
 class ScaledPicture:
-    """A picture as it is compared: at most SIDE pixels a side. Everything derived from it is computed once."""
+    """A picture for comparison, at most SIDE pixels a side. Everything derived from it is computed once."""
 
     colours: Colours
     known_keypoints: Keypoints | None = None  # stored by an earlier run
@@ -39,7 +39,7 @@ class ScaledPicture:
 
     @cached_property
     def smooth(self) -> Grey:
-        """The smoothed luminance, which is what comparisons use."""
+        """The smoothed luminance, which comparisons use."""
         return smoothed(self.grey)
 
     @cached_property
@@ -66,7 +66,7 @@ class ScaledPicture:
 
     @cached_property
     def is_symmetric(self) -> bool:
-        """Whether the median tile is about as dark as its mirror image."""
+        """Whether the median tile has about the same brightness as its mirror image."""
         small = cv2.resize(self.grey, _TILES, interpolation=cv2.INTER_AREA).astype(np.int16)
         return bool(np.median(np.abs(small - small[:, ::-1])) <= _SYMMETRIC)
 
@@ -77,7 +77,7 @@ class ScaledPicture:
 
 
 def scale_picture(picture: Image.Image, *, keypoints: Keypoints | None = None) -> ScaledPicture:
-    """Return a picture scaled down to at most SIDE pixels a side; pass its keypoints where they are stored.
+    """Return a picture scaled down to at most SIDE pixels a side; pass its keypoints if they are stored.
 
     >>> scale_picture(Image.new("RGB", (960, 480))).size
     (480, 240)
@@ -102,5 +102,5 @@ def chroma_of(colours: Colours, size: tuple[int, int]) -> Chroma:
 
 
 def disable_opencv_threads() -> None:
-    """Make OpenCV run in the calling thread, because its own threads slow down several pictures processed at once."""
+    """Make OpenCV run in the calling thread: its internal threads slow down the parallel processing of pictures."""
     cv2.setNumThreads(1)

@@ -16,7 +16,7 @@ Vectors = NDArray[np.float32]  # [n, d], rows of length 1
 
 # Rows that are stored as float16 keep their length to about 1e-3.
 LENGTH_TOLERANCE = 2e-3
-_SHORTEST = 1e-9  # a row that is shorter has no direction
+_SHORTEST = 1e-9  # shorter rows have no direction
 
 
 class TextEncoder(Protocol):
@@ -24,11 +24,11 @@ class TextEncoder(Protocol):
 
     @property
     def name(self) -> str:
-        """The name under which embeddings are stored; it differs for another model or another way to run it."""
+        """The name under which embeddings are stored; different models have different names."""
 
     @property
     def dimensions(self) -> int:
-        """How many numbers a row has."""
+        """The number of dimensions of a row."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return a float32 row of length 1 for each text, [n, dimensions], also for an empty one."""
@@ -49,7 +49,7 @@ class ImageEncoder(Protocol):
 
     @property
     def dimensions(self) -> int:
-        """How many numbers a row has."""
+        """The number of dimensions of a row."""
 
     def prepare(self, picture: Image.Image) -> NDArray[np.float32]:
         """Return a picture preprocessed for the model; may run in another thread while the model is busy."""

@@ -1,4 +1,4 @@
-"""A CLIP model that was exported once: both towers as ONNX files, the tokenizer, and a manifest."""
+"""Run an exported CLIP model: both towers as ONNX files, the tokenizer, and a manifest."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ FORMAT = "clip-1"  # a new name makes every export outdated
 IMAGE_FILE, TEXT_FILE, TOKENIZER_FILE, MANIFEST_FILE = "image.onnx", "text.onnx", "tokenizer.json", "manifest.json"
 BATCH = 16  # pictures or texts in one call of a model
 PREFIX = "clip-"
-HINT = "Run `memetica index`, which exports it again."
+HINT = "Run `memetica index` to export it again."
 
 
 @dataclass(frozen=True)
 class ClipManifest:
-    """What an exported model consists of, and how to use it.
+    """The files of an exported model, and how to use it.
 
     `agreement` gives each runtime's least cosine to the original, over both towers. `scale` and `bias` turn dot
     products into logits: of a sigmoid for each text where there is a bias, else of a softmax over all texts.
@@ -51,7 +51,7 @@ class ClipManifest:
     weights_from: dict[str, float]  # when each local file of weights was last modified, in seconds since 1970
 
     def write(self, folder: Path) -> None:
-        """Write the manifest into a folder, beside the files that it names."""
+        """Write the manifest into the folder of the files that it lists."""
         written = {"format": FORMAT} | asdict(self)
         (folder / MANIFEST_FILE).write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> ClipManifest:
 def prepared_models(models: Path) -> Iterator[tuple[Path, ClipManifest]]:
     """Yield the folder and the manifest of each exported model, the newest first."""
     folders = [folder for folder in models.glob(f"{PREFIX}*") if (folder / MANIFEST_FILE).is_file()]
-    for folder in sorted(folders, key=lambda one: (one / MANIFEST_FILE).stat().st_mtime, reverse=True):
+    for folder in sorted(folders, key=lambda folder: (folder / MANIFEST_FILE).stat().st_mtime, reverse=True):
         try:
             yield folder, read_manifest(folder)
         except ModelUnavailable:
@@ -112,7 +112,7 @@ class Clip:
     """An image encoder; any thread may use it. Each tower is loaded at its first use, since a search needs only one."""
 
     def __init__(self, folder: Path, manifest: ClipManifest, *, runtime: RuntimeKind, threads: int = 0) -> None:
-        """Use the model in a folder, whose manifest `read_manifest` returned, with a runtime and so many threads."""
+        """Use the model in a folder; `manifest` is what `read_manifest` returned, `threads` 0 uses one per core."""
         self.manifest = manifest
         self.name = manifest.name
         self.dimensions = manifest.dimensions
@@ -135,7 +135,7 @@ class Clip:
 
     def encode_images(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Return a row of length 1 for each picture, [n, dimensions] float32."""
-        return self.encode_prepared([self.prepare(one) for one in pictures])
+        return self.encode_prepared([self.prepare(picture) for picture in pictures])
 
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a row of length 1 for each text, [n, dimensions] float32; a long text is cut at the context length."""
@@ -183,7 +183,7 @@ def _loaded(folder: Path, changed: float, threads: int, long_running: bool) -> C
 def load_clip(models: Path, name: str, *, threads: int = 0, long_running: bool = False) -> Clip:
     """Return the exported model of this name; raise ModelUnavailable when it is missing or damaged.
 
-    With `long_running` it is slower to start and faster for each picture or text. Loaded models are cached.
+    With `long_running`, the model starts more slowly and is faster for each picture or text. Loaded models are cached.
     """
     folder = model_folder(models, name)
     try:

@@ -1,4 +1,4 @@
-"""Exports a CLIP model for `search.encoders.clip`: `python -m search.encoders.clip_export SPEC FOLDER THREADS`.
+"""Export a CLIP model for `search.encoders.clip`: `python -m search.encoders.clip_export SPEC FOLDER THREADS`.
 
 Imports torch, so it runs in a child process of its own. Weights, preprocessing, tokenizer, scale and bias come from
 open_clip; the export fails unless the written files agree with it. open_clip is imported inside functions, because
@@ -145,10 +145,10 @@ def _check_known(source: ModelSource) -> None:
     import open_clip
 
     if source.model not in open_clip.list_models():
-        raise WrongUse(f"open_clip knows no model {source.model!r}.")
+        raise WrongUse(f"open_clip has no model {source.model!r}.")
     tags = open_clip.list_pretrained_tags_by_model(source.model)
     if source.tag and source.tag not in tags:
-        raise WrongUse(f"There are no weights {source.tag!r} of {source.model}: there are {', '.join(tags) or 'none'}.")
+        raise WrongUse(f"{source.model} has no weights {source.tag!r}. Available: {', '.join(tags) or 'none'}.")
 
 
 def _on_packaged_text(folder: Path, config: Mapping[str, Any]) -> tuple[Any, Any, Mapping[str, Any]]:

@@ -51,7 +51,7 @@ def parse_model_spec(spec: str) -> ModelSource:
     if slash and model and tag and "/" not in tag:
         return ModelSource(spec, model=model, tag=tag)
     raise WrongUse(
-        f"{spec!r} names no image encoder.",
+        f"{spec!r} is not an image encoder.",
         hint=f"Name an open_clip model and its weights, `ViT-B-32/laion2b_s34b_b79k`; a checkpoint, "
         f"`ViT-B-32@/path/to/weights.safetensors`; or a folder with {CONFIG_FILE}.",
     )
@@ -84,7 +84,7 @@ def display_name(spec: str) -> str:
 class KnownModel:
     """A model to choose: its specification, its millions of parameters, its licence and its published quality.
 
-    `recall` is text-to-image recall@1 on COCO's 5,000 test pictures, None where that measures nothing; `source` is the
+    `recall` is text-to-image recall@1 on COCO's 5,000 test pictures, None if that is meaningless; `source` is the
     publication.
     """
 
@@ -100,10 +100,10 @@ _OPEN_CLIP = "open_clip, docs/openclip_retrieval_results.csv"
 _SIGLIP2 = "Tschannen et al., SigLIP 2, arXiv 2502.14786, table 1"
 DEFAULT = "ViT-B-32/laion2b_s34b_b79k"
 KNOWN_MODELS = (
-    KnownModel(DEFAULT, 151.3, "MIT", 0.393, "quick, English; the one to begin with", _OPEN_CLIP),
+    KnownModel(DEFAULT, 151.3, "MIT", 0.393, "fast, English; recommended to start with", _OPEN_CLIP),
     KnownModel("ViT-B-32-SigLIP2-256/webli", 376.9, "Apache-2.0", 0.472, "better, in many languages", _SIGLIP2),
     KnownModel(
-        "ViT-B-16-SigLIP2-256/webli", 375.2, "Apache-2.0", 0.532, "the best here, four times the work", _SIGLIP2
+        "ViT-B-16-SigLIP2-256/webli", 375.2, "Apache-2.0", 0.532, "the best listed, four times as slow", _SIGLIP2
     ),
     KnownModel(
         "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k", 366.1, "MIT", 0.378, "queries in a hundred languages", _OPEN_CLIP

@@ -1,4 +1,4 @@
-"""CLIP models exported once for runtimes without torch, from local weights or from the model hub."""
+"""Export a CLIP model once, from local weights or the model hub, so that it runs without torch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from search.encoders.clip_models import ModelSource, local_weights, parse_model_
 from search.encoders.export_process import ExportFailed, install_model, run_exporter
 from search.errors import ModelUnavailable, WrongUse
 
-HUB_SECONDS = 4.0  # to wait for an answer of the hub
-EXPORT_SECONDS = 3600  # gigabytes may have to be downloaded first
+HUB_SECONDS = 4.0  # longest wait for an answer from the hub
+EXPORT_SECONDS = 3600  # includes the download of gigabytes of weights
 WITHOUT_IT = "Without it, words do not find pictures; search by words, meaning and look still works."
 WEIGHTS_MISSING = 3  # the exporter's exit status when weights cannot be loaded
 
@@ -52,7 +52,7 @@ def prepare_clip(models: Path, spec: str, *, threads: int = 0) -> ClipManifest:
 
 
 def hub_answers(*, seconds: float = HUB_SECONDS) -> bool:
-    """Return whether the model hub answers within so many seconds."""
+    """Return whether the model hub answers within `seconds`."""
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
         return False
     import httpx
@@ -76,9 +76,11 @@ def hub_cache() -> Path:
 
 
 def _export(source: ModelSource, folder: Path, *, threads: int, offline: bool) -> None:
-    given = (source.spec, str(folder), str(threads))
+    arguments = (source.spec, str(folder), str(threads))
     try:
-        run_exporter("search.encoders.clip_export", *given, what=source.spec, seconds=EXPORT_SECONDS, offline=offline)
+        run_exporter(
+            "search.encoders.clip_export", *arguments, what=source.spec, seconds=EXPORT_SECONDS, offline=offline
+        )
     except ExportFailed as error:
         if error.status == WrongUse.exit_code:
             raise WrongUse(error.message) from error

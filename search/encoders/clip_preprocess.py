@@ -71,12 +71,12 @@ class TextPreprocessing:
     context: int
     pad: int
     left: bool = False  # whether the padding is on the left
-    blanked: int | None = None  # a token that the model gets as 0
+    blanked: int | None = None  # a token that is replaced by 0
 
     def __call__(self, tokenizer: Tokenizer, texts: Sequence[str]) -> NDArray[np.int64]:
         """Return the tokens of texts, [n, context] int64."""
         rows = np.full((len(texts), self.context), self.pad, np.int64)
-        for row, found in zip(rows, tokenizer.encode_batch([cleaned(one, self.clean) for one in texts]), strict=True):
+        for row, found in zip(rows, tokenizer.encode_batch([cleaned(text, self.clean) for text in texts]), strict=True):
             ids = found.ids[: self.context]
             if self.left:
                 row[self.context - len(ids) :] = ids

@@ -1,4 +1,4 @@
-"""Model exports: run in a child process, written aside, put in place by a rename."""
+"""Run a model's export in a child process, write it into a temporary folder, and install that by a rename."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from search.errors import DataFolderError, ModelUnavailable
 
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}  # keeps the libraries from asking the model hub
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}  # keeps the libraries from calling the model hub
 
 
 class ExportFailed(Exception):
@@ -26,34 +26,34 @@ class ExportFailed(Exception):
 def install_model(models: Path, make: Callable[[Path], Path]) -> Path:
     """Install a model in the folder of models, replacing an older one, and return its folder.
 
-    `make` fills an empty folder that it is given and returns the folder to install it as. Raises DataFolderError when
+    `make` fills the empty folder in its argument and returns the folder to install it as. Raises DataFolderError when
     the folder of models cannot be written.
     """
     try:
         models.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=models, prefix=".new-") as aside:
-            made = Path(aside) / "new"
+        with tempfile.TemporaryDirectory(dir=models, prefix=".new-") as temporary:
+            made = Path(temporary) / "new"
             made.mkdir()
             folder = make(made)
             if folder.exists():
-                folder.rename(Path(aside) / "old")
+                folder.rename(Path(temporary) / "old")
             made.rename(folder)
     except OSError as error:
         raise DataFolderError(
             f"The folder of models {models} cannot be written: {error.strerror or error}.",
-            hint="Make room, or choose another data folder with `--data`.",
+            hint="Free some space, or choose another data folder with `--data`.",
         ) from error
     return folder
 
 
-def run_exporter(module: str, *given: str, what: str, seconds: float, offline: bool = True) -> None:
+def run_exporter(module: str, *arguments: str, what: str, seconds: float, offline: bool = True) -> None:
     """Run a module that exports a model in a child process, so that torch's memory is freed afterwards.
 
     `what` names the model in messages. Raises ExportFailed when the module fails, ModelUnavailable when it takes more
     than `seconds`.
     """
-    # -P keeps a folder called `search` in the working directory from being imported in place of ours.
-    command = [sys.executable, "-P", "-m", module, *given]
+    # -P keeps Python from importing a folder called `search` in the working directory.
+    command = [sys.executable, "-P", "-m", module, *arguments]
     environment = os.environ | (OFFLINE if offline else {}) | {"CUDA_VISIBLE_DEVICES": ""}
     try:
         subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=seconds)

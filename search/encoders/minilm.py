@@ -1,4 +1,4 @@
-"""The text encoder all-MiniLM-L6-v2, run from the ONNX file that `search.encoders.minilm_export` writes."""
+"""Run the text encoder all-MiniLM-L6-v2 from the ONNX file that `search.encoders.minilm_export` writes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 MANIFEST_FILE = "manifest.json"
 EXPORT_SECONDS = 600
-HINT = "Run `memetica index`, which exports it."
+HINT = "Run `memetica index` to export it."
 
 
 class MiniLM:
@@ -83,7 +83,7 @@ def _batches(tokens: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int
 def open_minilm(models: Path, *, threads: int = 0, long_running: bool = False) -> MiniLM:
     """Return the encoder exported into a folder of models; raise ModelUnavailable when it is missing or damaged.
 
-    With `long_running`, OpenVINO runs it where that is installed and agrees with the original: slower to start, faster
+    With `long_running`, OpenVINO runs it if it is installed and agrees with the original: slower to start, faster
     for each text. The files are then checked byte by byte.
     """
     folder = models / NAME
@@ -93,13 +93,13 @@ def open_minilm(models: Path, *, threads: int = 0, long_running: bool = False) -
     runtime = best_runtime(_agreement(folder), long_running=long_running)
     try:
         return MiniLM(folder, runtime.open(folder / MODEL_FILE, threads=threads))
-    except Exception as error:  # each runtime has its own kinds, and none of them is public
+    except Exception as error:  # each runtime raises its own exception types, none of them public
         reason = str(error).strip().splitlines()[0]
         raise ModelUnavailable(f"The text encoder in {folder} is damaged: {reason}", hint=HINT) from error
 
 
 def export_minilm(models: Path, *, threads: int = 0) -> bool:
-    """Export the encoder where it is missing, damaged or of another version; return whether that was needed.
+    """Export the encoder if it is missing, damaged or of another version; return whether that was needed.
 
     Takes seconds, in a child process, so that torch's memory is freed. Raises ModelUnavailable when the export fails or
     disagrees with the original, DataFolderError when the folder cannot be written.
@@ -156,7 +156,7 @@ def sha256(file: Path) -> str:
 def _unusable(folder: Path, *, thoroughly: bool = False) -> str:
     """Return why an export cannot be used, an empty string when it can.
 
-    Only `thoroughly` hashes the model: that takes as long as the one search that may wait for it.
+    The model is hashed only when `thoroughly` is set, because hashing takes as long as a search.
     """
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
@@ -185,5 +185,5 @@ def _run_export(folder: Path, *, threads: int) -> None:
     except ExportFailed as error:
         raise ModelUnavailable(
             f"{NAME} could not be exported: {error.message}",
-            hint="Check that torch and sentence-transformers are installed and that there is memory and disk left.",
+            hint="Check that torch and sentence-transformers are installed and that memory and disk space are free.",
         ) from error

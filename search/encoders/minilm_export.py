@@ -1,4 +1,4 @@
-"""Exports MiniLM for `search.encoders.minilm`: `python -m search.encoders.minilm_export FOLDER THREADS`.
+"""Export MiniLM for `search.encoders.minilm`: `python -m search.encoders.minilm_export FOLDER THREADS`.
 
 Imports torch, so it runs in a child process of its own. The graph is left as traced: fusing its attention ahead of time
 gained nothing, and ONNX Runtime optimizes it as it loads.
@@ -22,7 +22,7 @@ from search.errors import ModelUnavailable
 
 OPSET = 17
 
-# Texts on which an export must agree with the original: lengths from nothing to far more than is read, and every script
+# Texts on which an export must agree with the original: from empty to far longer than MAX_TOKENS, and every script
 # that the tokenizer treats differently.
 PROBES = (
     "",

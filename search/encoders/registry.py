@@ -1,4 +1,4 @@
-"""Factories for the encoders that the settings name.
+"""Load and export the encoders that the settings choose.
 
 Searching and serving never import torch: they run models that `export_text_encoder` and `export_image_encoder` have
 exported once. The code of each kind of model is in a module of its own.
@@ -46,7 +46,7 @@ def export_text_encoder(settings: Settings) -> bool:
 def load_image_encoder(settings: Settings, name: str, *, long_running: bool = False) -> ImageEncoder:
     """Return the image encoder of this name; raise ModelUnavailable when it is not in the data folder.
 
-    `name` is that of stored embeddings (an index manifest names it), not the setting: vectors of two encoders are never
+    `name` is stored with embeddings (as in an index manifest); it is not the setting: vectors of two encoders are never
     compared. `long_running` is as for `load_text_encoder`.
 
     >>> from search.encoders import load_image_encoder
@@ -73,7 +73,7 @@ def export_image_encoder(settings: Settings) -> str:
 
 
 def chosen_image_encoder(settings: Settings) -> str:
-    """Return the name of the image encoder of the settings, "" when none is chosen or it is not exported yet.
+    """Return the name of the image encoder of the settings; "" when it is empty or not exported yet.
 
     >>> from search.encoders import chosen_image_encoder
     >>> chosen_image_encoder(workspace.settings)

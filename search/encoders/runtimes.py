@@ -22,7 +22,7 @@ Inputs = Mapping[str, NDArray[Any]]
 
 ONNX_RUNTIME = "onnxruntime"
 OPENVINO = "openvino"
-LEAST_COSINE = 0.999  # to the original; a runtime that comes less near is not used for the model
+LEAST_COSINE = 0.999  # to the original; a runtime below it is not used for the model
 
 
 class Runtime(Protocol):
@@ -34,7 +34,7 @@ class Runtime(Protocol):
 
     @property
     def tokens(self) -> int:
-        """How many tokens, padding included, the fastest batch of texts holds."""
+        """The number of tokens, padding included, in the fastest batch of texts."""
 
     @property
     def multiple(self) -> int:
@@ -61,7 +61,7 @@ class OnnxRuntime:
         options = SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        # A thread that spins while it waits takes a core from the server's other requests.
+        # Spinning while waiting would take a core from the server's other requests.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         return cls(InferenceSession(str(model), options, providers=["CPUExecutionProvider"]))
 
@@ -86,7 +86,7 @@ class OpenVino:
         """Return the model in an ONNX file, to be run by `threads` threads; 0 for one on each core."""
         import openvino
 
-        # Threads bound to cores would fight with those of another process on the same cores.
+        # Pinned threads would compete with those of another process for the same cores.
         wanted = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
         return cls(openvino.Core().compile_model(str(model), "CPU", wanted), threading.local())
 

@@ -1,4 +1,4 @@
-"""Zero-shot classification: the categories that a picture fits, by the categories' names alone."""
+"""Zero-shot classification: the most probable categories of a picture from the categories' names alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def classify_zero_shot(
     """Return the `count` most probable names for a picture, each with its probability, the best first.
 
     `rows` are the embeddings of the picture's frames, [frames, d] float32 of length 1. The probabilities are as the
-    encoder's `probabilities` gives them over all names. An empty list without rows or names.
+    encoder's `probabilities` returns them over all names. Without rows or names, the list is empty.
 
     >>> class Colors:
     ...     dimensions = 2
@@ -50,5 +50,5 @@ def classify_zero_shot(
 
 
 def _spoken(name: str) -> str:
-    """Return a category's name as a person would say it: `TV - Star Trek` as "TV, Star Trek"."""
+    """Return a category's name in natural language: "TV, Star Trek" for `TV - Star Trek`."""
     return name.replace(CATEGORY_SEPARATOR, ", ")

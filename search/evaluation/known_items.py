@@ -1,8 +1,8 @@
-"""Known-item queries: a library makes judged queries of itself, so that its ranking can be measured without judgements.
+"""Known-item queries: generate judged queries from a library's texts, so that it needs no relevance judgements.
 
-A quote of a meme's text should find the meme: as it stands, with a typing error, and damaged as OCR damages text. Where
-several models described a meme, the description of one of them should find it by the descriptions of the others: for
-these queries the asking model's description of that meme is left out of the index.
+A quote of a meme's text should find the meme: unchanged, with a typing error, and with typical OCR errors. If several
+models described a meme, one model's description should find it by the others' descriptions: for such a query, the
+description that it was made from is removed from the index.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ QUOTES = frozenset({QUOTE, SLIP, DAMAGED})
 DESCRIBED = "another model's description"
 
 QUOTE_WORDS = (3, 6)  # fewest and most words of a quote
-MAX_SHARED = 5  # memes that may hold a quote; a quote of more memes is a set phrase
+MAX_SHARED = 5  # memes that contain a quote, at most; in more memes it is a set phrase
 MIN_TYPO_LETTERS = 4  # of a word that gets a typing error
-MAX_WORDS = 40  # of a description that is used as a query: nobody types more
+MAX_WORDS = 40  # of a description used as a query
 DESCRIBED_FIELDS = (Field.DESCRIPTION, Field.VISUAL)
 _QUOTED = re.compile(r"[\"“”][^\"“”]*[\"“”]")
 _CONFUSED = {"o": "0", "l": "1", "i": "l", "e": "c", "s": "5", "b": "8", "m": "rn", "t": "f"}
@@ -44,7 +44,7 @@ _CONFUSED = {"o": "0", "l": "1", "i": "l", "e": "c", "s": "5", "b": "8", "m": "r
 
 @dataclass(frozen=True)
 class DescribedQuery:
-    """A query in one model's words, with the meme and the model whose description is hidden from it."""
+    """A query made from one model's description, with the meme and the model whose description is hidden from it."""
 
     query: JudgedQuery
     meme_id: int
@@ -52,9 +52,9 @@ class DescribedQuery:
 
 
 def quote_queries(catalogue: Catalogue, index: Index, *, sample: int) -> list[JudgedQuery]:
-    """Return queries quoted from up to `sample` memes: as they stand, with a typing error, and damaged as OCR does.
+    """Return quotes of up to `sample` memes as queries: unchanged, with a typing error, and with OCR errors.
 
-    All memes that hold the words are relevant. The same library gives the same queries.
+    All memes with these words in sequence are relevant. The same library gives the same queries.
 
     >>> queries = quote_queries(workspace.catalogue, searcher.index, sample=9)
     >>> "i hate mondays" in {one.query for one in queries if one.kind == QUOTE}
@@ -62,38 +62,38 @@ def quote_queries(catalogue: Catalogue, index: Index, *, sample: int) -> list[Ju
     """
     paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
     found: list[JudgedQuery] = []
-    asked = 0
+    quoted = 0
     for id in _shuffled(paths):
-        if asked == sample:
+        if quoted == sample:
             break
         texts = [row.passage.body for row in catalogue.texts.passages_of([id], fields=[Field.OCR])]
-        chance = random.Random(_number(paths[id]))
-        quote = _quote(texts[0], chance) if texts else None
+        generator = random.Random(_number(paths[id]))
+        quote = _quote(texts[0], generator) if texts else None
         if quote is None:
             continue
-        saying, _ = index.lexical.phrase([one.term for one in tokenize(quote)], Field.OCR, k=MAX_SHARED + 1)
-        relevant = {paths[int(one)]: 1 for one in saying if int(one) in paths}
+        containing, _ = index.lexical.phrase([one.term for one in tokenize(quote)], Field.OCR, k=MAX_SHARED + 1)
+        relevant = {paths[int(one)]: 1 for one in containing if int(one) in paths}
         if paths[id] not in relevant or len(relevant) > MAX_SHARED:
             continue
-        asked += 1
+        quoted += 1
         found += [
             JudgedQuery(quote, relevant, QUOTE),
-            JudgedQuery(with_typo(quote, chance), relevant, SLIP),
-            JudgedQuery(with_ocr_errors(quote, chance), relevant, DAMAGED),
+            JudgedQuery(with_typo(quote, generator), relevant, SLIP),
+            JudgedQuery(with_ocr_errors(quote, generator), relevant, DAMAGED),
         ]
     return found
 
 
-def _quote(text: str, chance: random.Random) -> str | None:
+def _quote(text: str, generator: random.Random) -> str | None:
     words = tokenize(text)
-    count = min(chance.randint(*QUOTE_WORDS), len(words))
+    count = min(generator.randint(*QUOTE_WORDS), len(words))
     if count < QUOTE_WORDS[0]:
         return None
-    first = chance.randrange(len(words) - count + 1)
+    first = generator.randrange(len(words) - count + 1)
     return text[words[first].start : words[first + count - 1].end].lower()
 
 
-def with_typo(text: str, chance: random.Random) -> str:
+def with_typo(text: str, generator: random.Random) -> str:
     """Return a text with two letters swapped, or one dropped or doubled, in one of its longer words.
 
     >>> with_typo("a long sentence", random.Random(1)) != "a long sentence"
@@ -102,9 +102,9 @@ def with_typo(text: str, chance: random.Random) -> str:
     words = [match.span() for match in re.finditer(rf"[^\W\d_]{{{MIN_TYPO_LETTERS},}}", text)]
     if not words:
         return text
-    start, end = chance.choice(words)
-    at = chance.randrange(start + 1, end - 1)  # people get the first letter right
-    match chance.randrange(3):
+    start, end = generator.choice(words)
+    at = generator.randrange(start + 1, end - 1)  # typing errors are seldom in the first letter
+    match generator.randrange(3):
         case 0 if text[at] != text[at + 1]:
             return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
         case 1:
@@ -113,7 +113,7 @@ def with_typo(text: str, chance: random.Random) -> str:
             return text[:at] + text[at] + text[at:]
 
 
-def with_ocr_errors(text: str, chance: random.Random) -> str:
+def with_ocr_errors(text: str, generator: random.Random) -> str:
     """Return a text with typical OCR errors: a letter replaced by a similar one, and two words run together.
 
     >>> with_ocr_errors("om zzz", random.Random(1)) in {"0m zzz", "orn zzz"}
@@ -121,11 +121,11 @@ def with_ocr_errors(text: str, chance: random.Random) -> str:
     """
     places = [at for at, letter in enumerate(text) if letter in _CONFUSED]
     if places:
-        at = chance.choice(places)
+        at = generator.choice(places)
         text = text[:at] + _CONFUSED[text[at]] + text[at + 1 :]
     gaps = [at for at, letter in enumerate(text) if letter == " "]
     if len(gaps) > 1:
-        at = chance.choice(gaps)
+        at = generator.choice(gaps)
         text = text[:at] + text[at + 1 :]
     return text
 
@@ -156,14 +156,14 @@ def description_queries(catalogue: Catalogue, *, sample: int) -> list[DescribedQ
 
 
 def index_without(catalogue: Catalogue, index: Index, queries: Sequence[DescribedQuery], *, folder: Path) -> Index:
-    """Return the index without the hidden description of each query; its files are written into `folder`, an empty one.
+    """Return the index without the hidden description of each query, with its files in the empty folder `folder`.
 
     Raises IndexUnusable when the index is older than the catalogue.
 
     >>> len(index_without(workspace.catalogue, searcher.index, [], folder=folder).lexical)
     9
     """
-    hidden = {(one.meme_id, one.source) for one in queries}
+    hidden = {(query.meme_id, query.source) for query in queries}
     if index.manifest.revision != catalogue.revision():
         raise IndexUnusable("The index is older than the catalogue.", hint="Run `memetica index`.")
 
@@ -179,7 +179,7 @@ def index_without(catalogue: Catalogue, index: Index, queries: Sequence[Describe
         rows_of_field = list(catalogue.texts.passages(field, least_weight=LEAST_WEIGHT))
         owners = [row.meme_id for row in rows_of_field]
         shown = [not _is_hidden(row.meme_id, row.passage, hidden) for row in rows_of_field]
-        has[field] = np.isin(index.columns.ids, [id for id, one in zip(owners, shown, strict=True) if one])
+        has[field] = np.isin(index.columns.ids, [id for id, is_shown in zip(owners, shown, strict=True) if is_shown])
         if field not in index.dense:
             continue
         whole = index.dense[field]

@@ -67,7 +67,7 @@ def read_judged_queries(path: Path) -> list[JudgedQuery]:
         raise WrongUse(f"{path} cannot be read: {error}.") from error
     found = [_judged(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not found:
-        raise WrongUse(f"{path} holds no judged queries.", hint='A line is {"query": "…", "relevant": ["Cats/x.jpg"]}.')
+        raise WrongUse(f"{path} has no judged queries.", hint='A line is {"query": "…", "relevant": ["Cats/x.jpg"]}.')
     return found
 
 
@@ -113,8 +113,8 @@ def measure_by_kind(rankings: Iterable[tuple[JudgedQuery, Sequence[str]]]) -> di
     for one in rankings:
         kinds.setdefault(one[0].kind, []).append(one)
     return {
-        kind: measure([judged.relevant for judged, _ in own], [ranked for _, ranked in own])
-        for kind, own in kinds.items()
+        kind: measure([judged.relevant for judged, _ in pairs], [ranked for _, ranked in pairs])
+        for kind, pairs in kinds.items()
     }
 
 
@@ -139,7 +139,7 @@ def measure(
 ) -> dict[str, list[float]]:
     """Return the values of each measure, one for each query, from the relevant documents and the ranked ones.
 
-    A query that found nothing counts as 0. Raises ValueError when there are no queries, or not one ranking for each.
+    A query without hits counts as 0. Raises ValueError without queries, or if there is not one ranking for each.
 
     >>> measure([{"a": 1}, {"b": 1}], [["a"], ["a", "b"]], measures=["recall@1"])
     {'recall@1': [1.0, 0.0]}
@@ -176,12 +176,12 @@ def compare_rankings(
     found = []
     for kind, fields in others.items():
         for field, values in fields.items():
-            differences = [mine - theirs for mine, theirs in zip(own[kind], values, strict=True)]
+            differences = [value - other for value, other in zip(own[kind], values, strict=True)]
             if any(one != differences[0] for one in differences):
-                chance = float(ttest_rel(own[kind], values).pvalue)
-            else:  # without a spread there is no t; that all have one sign has a probability too
-                chance = float(binomtest(len(values), len(values)).pvalue) if differences[0] else 1.0
-            found.append(Comparison(kind, field, sum(differences) / len(differences), chance, len(differences)))
+                p = float(ttest_rel(own[kind], values).pvalue)
+            else:  # equal differences have no t statistic: use a sign test
+                p = float(binomtest(len(values), len(values)).pvalue) if differences[0] else 1.0
+            found.append(Comparison(kind, field, sum(differences) / len(differences), p, len(differences)))
     return holm_correction(found)
 
 

@@ -1,4 +1,4 @@
-"""Reading judged queries: TREC's formats, and JSON.
+"""Read judged queries in TREC's formats and in JSON.
 
 Judgements (`--qrels`) are lines `QUERY 0 PATH GRADE`, where a path may hold spaces, or JSON: `{query: path}`,
 `{query: [path, …]}`, `{query: {path: grade}}`, or objects with a `path`. Queries (`--queries`) are lines of a query's
@@ -21,9 +21,9 @@ KIND = "all"
 
 
 def read_qrels(qrels: Path, *, queries: Path) -> list[JudgedQuery]:
-    """Return the judged queries of two files; a query without a judgement above 0 is left out.
+    """Return the judged queries of two files, without queries that have no judgement above 0.
 
-    Raises WrongUse with the file and the place when one cannot be read, or when no query is judged.
+    Raises WrongUse with the file and the position when one cannot be read, or when no query is judged.
 
     >>> _ = Path("qrels").write_text("1 0 Dogs/fine.png 2"), Path("queries").write_text("1\\tburning room")
     >>> read_qrels(Path("qrels"), queries=Path("queries"))
@@ -37,14 +37,14 @@ def read_qrels(qrels: Path, *, queries: Path) -> list[JudgedQuery]:
         if relevant.get(id)
     ]
     if not found:
-        raise WrongUse(f"No query of {queries} is judged in {qrels}.", hint="Both name a query by the same id.")
+        raise WrongUse(f"No query of {queries} is judged in {qrels}.", hint="Use the same query ids in both files.")
     return found
 
 
 def keep_known_paths(queries: Sequence[JudgedQuery], paths: Collection[str]) -> tuple[list[JudgedQuery], int]:
-    """Return the judged queries with only the paths that a library has, and the number of paths that it lacks.
+    """Return the judged queries with only the paths that are in a library, and the number of missing paths.
 
-    A path may begin with the library's folder, as in `memes/Cats/x.jpg`. Raises WrongUse when no query is left.
+    A path may begin with the library's folder, as in `memes/Cats/x.jpg`. Raises WrongUse when no query remains.
 
     >>> keep_known_paths([JudgedQuery("fine", {"memes/Dogs/fine.png": 1, "gone.png": 1})], ["Dogs/fine.png"])
     ([JudgedQuery(query='fine', relevant={'Dogs/fine.png': 1}, kind='all')], 1)
@@ -52,16 +52,16 @@ def keep_known_paths(queries: Sequence[JudgedQuery], paths: Collection[str]) -> 
     known = set(paths)
     kept: list[JudgedQuery] = []
     missing: set[str] = set()
-    for one in queries:
+    for query in queries:
         relevant: dict[str, int] = {}
-        for path, grade in one.relevant.items():
-            own = path if path in known else path.partition("/")[2]
-            if own in known:
-                relevant[own] = grade
+        for path, grade in query.relevant.items():
+            relative = path if path in known else path.partition("/")[2]
+            if relative in known:
+                relevant[relative] = grade
             else:
                 missing.add(path)
         if relevant:
-            kept.append(replace(one, relevant=relevant))
+            kept.append(replace(query, relevant=relevant))
     if not kept:
         raise WrongUse(
             f"None of the {len(missing):,} judged paths is in the library.",
@@ -127,18 +127,18 @@ def _queries(path: Path) -> dict[str, dict[str, str]]:
     text = _text(path)
     found: dict[str, dict[str, str]] = {}
     if text.lstrip().startswith("{"):
-        for id, asked in _object(path, text).items():
-            kinds = {KIND: asked} if isinstance(asked, str) else asked
+        for id, text_of_query in _object(path, text).items():
+            kinds = {KIND: text_of_query} if isinstance(text_of_query, str) else text_of_query
             if not isinstance(kinds, dict) or not all(isinstance(one, str) for one in kinds.values()):
                 raise WrongUse(f"The query {id!r} in {path} must be a text or an object of texts by kind.")
             found[id] = kinds
         return found
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
-            id, tab, asked = line.partition("\t")
-            if not tab or not asked.strip():
+            id, tab, text_of_query = line.partition("\t")
+            if not tab or not text_of_query.strip():
                 raise WrongUse(
                     f"Line {number} of {path} is not a query.", hint="A line is a query's id, a tab and its text."
                 )
-            found[id.strip()] = {KIND: asked.strip()}
+            found[id.strip()] = {KIND: text_of_query.strip()}
     return found

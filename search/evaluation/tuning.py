@@ -1,4 +1,4 @@
-"""Tuning: weights of signals fitted to judged queries on one half of the memes, and tested on the other half."""
+"""Tune the signals' weights to judged queries on one half of the memes, and test them on the other half."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from search.ranking.fusion import Scores, Weights
 from search.settings import save_setting
 from search.signals import DESCRIPTOR, Signal
 
-MEASURE = "ndcg@10"  # that tuning increases
+MEASURE = "ndcg@10"  # the measure that tuning maximizes
 DEPTH = 10  # hits of a ranking that the measure needs
-FACTORS = ((0.0, 0.5, 2.0), (0.7, 1.4), (0.85, 1.2))  # that a weight is tried with, round after round
+FACTORS = ((0.0, 0.5, 2.0), (0.7, 1.4), (0.85, 1.2))  # the factors that each round tries on every weight
 MIN_TRIED = 0.03  # a weight of 0 is tried as this times a factor
 MIN_GAIN = 5e-4  # on the tuned half; less is noise
 MIN_HELD_OUT_GAIN = 0.005  # on the held-out half, in the mean of the kinds
@@ -63,9 +63,9 @@ def tune(
 ) -> Tuning:
     """Return the weights that rank the tuned half best, starting from `weights`, with their results on the other half.
 
-    One weight at a time is tried larger and smaller, in ever smaller steps, of every signal that scored a query except
-    the image descriptor; the mean of nDCG@10 over kinds decides. `on_step` is called after each trial. Raises WrongUse
-    when a half has too few queries.
+    One weight at a time is increased and decreased, in ever smaller steps, for each signal with scores except the image
+    descriptor; the mean of nDCG@10 over kinds decides. `on_step` is called after each trial. Raises WrongUse when a
+    half has too few queries.
 
     >>> queries = [JudgedQuery("this is fine", {"Dogs/fine.png": 1})]
     >>> tune(queries, [searcher.scores("this is fine")], {}, paths={})

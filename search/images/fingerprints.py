@@ -62,7 +62,7 @@ def mirrored_bits(bits: Bits) -> Bits:
 
 
 def hamming(one: Bits, many: Bits) -> NDArray[np.int64]:
-    """Return how many bits differ (int64) between fingerprints ([…, 32] and […, 32] uint8), broadcast.
+    """Return the number of differing bits (int64) of fingerprints ([…, 32] and […, 32] uint8), broadcast.
 
     One against many ([32], [n, 32]) gives [n]; `hamming(a[:, None], b)` gives every pair, [n, m].
 
@@ -143,7 +143,7 @@ def _bits(cosines: NDArray[np.float64]) -> Bits:
 
 
 def _quality(reduced: NDArray[np.float32]) -> float:
-    """Return PDQ's measure of how much there is to see: the sum of the gradients, capped at 1."""
+    """Return PDQ's measure of detail: the sum of the gradients, capped at 1."""
     gradients = [np.abs(np.trunc(np.diff(reduced, axis=axis) * 100 / 255)).sum() for axis in (0, 1)]
     return float(min(100, int(sum(gradients) / 90)) / 100)
 

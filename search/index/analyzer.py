@@ -11,7 +11,7 @@ from typing import Any
 import regex
 import tantivy
 
-MAX_TERMS = 64  # of a query; longer ones are cut
+MAX_TERMS = 64  # of a query; further terms are ignored
 
 
 ANALYZER = "memetica-2"  # change the name when a word's term changes, so that older indexes are built again
@@ -40,7 +40,7 @@ _WORD = regex.compile(
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")  # equal to _WORD for ASCII, five times as fast
 
 
-ALONE = regex.compile(rf"[{_LETTERWISE}]\p{{M}}*", regex.V1)
+LETTERWISE_WORD = regex.compile(rf"[{_LETTERWISE}]\p{{M}}*", regex.V1)
 
 
 @dataclass(frozen=True)

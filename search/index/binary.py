@@ -46,9 +46,9 @@ def build_binary(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> No
 
 
 def extend_binary(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners: Owners, without: Ids) -> int:
-    """Write an index with another's fingerprints, but for those of memes in `without`, and new ones; return its size.
+    """Write an index with the fingerprints of another, except those of memes in `without`, and new ones.
 
-    As with `extend_dense`, the owners of the new ones must be in `without`.
+    Returns the number of fingerprints. As with `extend_dense`, the owners of the new ones must be in `without`.
     """
     known = BinaryIndex.open(source)
     kept = ~np.isin(known.owners, without)
@@ -85,10 +85,10 @@ def near_pairs(codes: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
     keys, distances = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for start in range(0, count, _QUERIES):
         limits, apart, rows = index.range_search(codes[start : start + _QUERIES], radius + 1)
-        asked = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
-        others = np.flatnonzero(rows != asked)
-        others = others[np.lexsort((apart[others], asked[others]))]
-        one, other = asked[others], rows[others]
+        queries = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
+        others = np.flatnonzero(rows != queries)
+        others = others[np.lexsort((apart[others], queries[others]))]
+        one, other = queries[others], rows[others]
         nearest = np.arange(len(one)) - np.searchsorted(one, one) < MOST_NEAR
         keys.append((np.minimum(one, other) * count + np.maximum(one, other))[nearest])
         distances.append(apart[others][nearest].astype(np.int64))

@@ -1,4 +1,4 @@
-"""Columns in memory (doc values): for each meme what filters, facets and sorting need."""
+"""The columns of an index (doc values), in memory: each meme's values for filters, facets and sorting."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MemeColumns:
 
     @cached_property
     def newest(self) -> Ids:
-        """All ids ([n]), newest first; of two from the same second the higher id first."""
+        """All ids ([n]), newest first; within the same second, higher ids first."""
         return self.ids[np.lexsort((-self.ids, -self.first_seen))]
 
     def newest_of(self, ids: Ids) -> Ids:
@@ -44,7 +44,7 @@ class MemeColumns:
         return self.newest[np.isin(self.newest, ids)]
 
     def ids_with(self, field: Field, *, without: Sequence[Field]) -> Ids:
-        """Return the rising ids of the memes that have data in `field` and in none of the fields `without`."""
+        """Return the ascending ids of the memes that have data in `field` and in none of the fields `without`."""
         wanted = self.has[field].copy()
         for other in without:
             wanted &= ~self.has[other]
@@ -56,7 +56,7 @@ class MemeColumns:
         return found
 
     def in_category(self, name: str) -> Ids | None:
-        """Return the rising ids of a category and its children; None when there is no such category.
+        """Return the ascending ids of the memes in a category and its subcategories; None for an unknown category.
 
         Case does not matter; `TV` includes `TV - Star Trek` even when no meme is in `TV` itself.
         """
@@ -102,7 +102,7 @@ class MemeColumns:
         return self.first_seen.astype("datetime64[s]").astype("datetime64[Y]").astype(np.int64) + 1970
 
     def variants(self, id: int) -> Ids:
-        """Return the rising ids of a meme and its variants."""
+        """Return the ascending ids of a meme and its variants."""
         own = self.variant_of[self.rows(np.array([id]))]
         return self.ids[self.variant_of == own]
 
@@ -147,7 +147,7 @@ def update_columns(columns: MemeColumns, added: MemeColumns, *, without: Ids) ->
     variant_of = joined(columns.variant_of, added.variant_of)
     for gone in np.setdiff1d(variant_of, ids):
         variant_of[variant_of == gone] = ids[variant_of == gone][0]
-    nothing = {len(one): np.zeros(len(one), np.bool_) for one in (columns, added)}
+    empty = {len(one): np.zeros(len(one), np.bool_) for one in (columns, added)}
     fields = [*columns.has, *(field for field in added.has if field not in columns.has)]
     return MemeColumns(
         ids=ids,
@@ -155,7 +155,7 @@ def update_columns(columns: MemeColumns, added: MemeColumns, *, without: Ids) ->
         category=category.astype(np.int32),
         type=joined(columns.type, added.type),
         has={
-            field: joined(columns.has.get(field, nothing[len(columns)]), added.has.get(field, nothing[len(added)]))
+            field: joined(columns.has.get(field, empty[len(columns)]), added.has.get(field, empty[len(added)]))
             for field in fields
         },
         categories=tuple(categories.tolist()),

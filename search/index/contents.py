@@ -1,4 +1,4 @@
-"""What the catalogue holds for the index: the rows of all present memes, or those of a few.
+"""Read the rows for an index from the catalogue: those of all present memes, or of some.
 
 Both selections give the same types in the same order (by meme id, then as stored), so that the writer need not know
 which one it has.
@@ -20,9 +20,9 @@ from search.meme import Field, Meme
 
 @dataclass(frozen=True)
 class Contents:
-    """The rows that the catalogue holds for an index, of all present memes or of those among `ids`.
+    """The catalogue's rows for an index, of all present memes or of the present ones among `ids`.
 
-    Texts with a weight below `least_weight` are left out.
+    Texts with a weight below `least_weight` are excluded.
     """
 
     catalogue: Catalogue

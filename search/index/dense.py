@@ -30,10 +30,10 @@ EXACT_UP_TO = 500_000  # rows: about 30 ms a search, where 200,000 take 5 to 11 
 LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
 _CHUNK = 65536  # rows copied at once during a build
 _TRAINING_ROWS_A_LIST = 64
-_LISTS_SEARCHED = 1 / 8  # share of the lists that a search visits: recall@10 .98, a sixteenth .93 (made-up rows)
+_LISTS_SEARCHED = 1 / 8  # share of the lists that a search visits: recall@10 is .98, for 1/16 .93 (random rows)
 _PROPOSED = 8  # rows that the codes propose for each meme wanted
 _COPIED_SHARE = 0.03  # up to this share of the rows, copying the allowed ones is faster than skipping the others
-_untyped: Any = faiss  # its type stubs lack keyword arguments and arrays
+_untyped: Any = faiss  # faiss's type stubs have no keyword arguments and arrays
 
 Rows = NDArray[np.float16]  # [n, d], rows of length 1
 
@@ -55,7 +55,7 @@ def _checked(vectors: Rows | NDArray[np.float32], owners: Owners) -> Rows:
     rows = np.ascontiguousarray(vectors, np.float16)
     for start in range(0, len(rows), _CHUNK):
         lengths = np.linalg.norm(rows[start : start + _CHUNK].astype(np.float32), axis=1)
-        # Written so that NaN fails too.
+        # In this form, NaN fails too.
         if not (np.abs(lengths - 1) <= LENGTH_TOLERANCE).all():
             raise ValueError("rows must be finite and of length 1")
     return rows
@@ -75,7 +75,7 @@ def _write(folder: Path, rows: Rows, owners: Owners, *, coded: bool) -> None:
 def extend_dense(
     source: Path, folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners, without: Ids
 ) -> int:
-    """Write an index with another's rows, but for those of memes in `without`, and new rows; return its number of rows.
+    """Write an index with the rows of another, except those of memes in `without`, and new rows; return its row count.
 
     The owners ([n] int64, rising) of the new rows ([n, d], of length 1) must all be in `without`, so that no meme has
     both old and new rows. The codes of a large index are computed again only when its rows change places. Raises
@@ -154,7 +154,7 @@ class DenseIndex:
             )
         check_owners(folder, owners, rows=index.ntotal)
         if codes is not None and (codes.ntotal, codes.d) != (index.ntotal, index.d):
-            raise IndexUnusable(f"The vectors in {folder} do not fit together.", hint=REBUILD_HINT)
+            raise IndexUnusable(f"The codes and rows in {folder} do not match.", hint=REBUILD_HINT)
         return cls(index, owners, _rows_in(index), codes)
 
     def __len__(self) -> int:
@@ -162,7 +162,7 @@ class DenseIndex:
 
     @property
     def dimensions(self) -> int:
-        """How many numbers a row has."""
+        """The number of dimensions of a row."""
         return int(self.index.d)
 
     def search(self, query: NDArray[np.float32], k: int, *, allowed: Ids | None = None) -> tuple[Ids, Similarities]:

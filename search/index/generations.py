@@ -1,6 +1,6 @@
-"""Generations of the index on disk: written aside, synced, switched to by one rename.
+"""Generations of the index on disk: each is written into a temporary folder, synced, and made live by one rename.
 
-Each has a manifest that records what it was built from.
+Each has a manifest that records its sources.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from search.meme import Field
 FORMAT = 3  # of a generation's files; an index with another number is built again
 KEPT = 2  # generations: a running server may still read the one before the live one
 
-# The files and folders of a generation, beside manifest.json.
+# The files and folders of a generation, in addition to manifest.json.
 TEXT_FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
 COLUMNS = "memes.npz"
 LEXICAL = "words"
@@ -29,14 +29,14 @@ DENSE = "meanings"  # a folder of vectors for each of TEXT_FIELDS
 WHITENING = "whitening.npz"
 LOOKS = "looks"
 FINGERPRINTS = "fingerprints"
-PICTURES = "pictures"  # there when an image encoder was
+PICTURES = "pictures"  # only with an image encoder
 
-_MEND = "Run `memetica index`."
+_HINT = "Run `memetica index`."
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a generation was built from: `encoders` gives the dimensions of each encoder, `rows` the size of each part.
+    """The sources of a generation: `encoders` has each encoder's dimensions, `rows` each part's number of rows.
 
     `revision` is the catalogue's at the last whole build; `changed` counts the memes that were updated since.
     """
@@ -60,29 +60,29 @@ def new_generation(index: Path) -> Iterator[Path]:
     The block must write `manifest.json`. When it raises, the folder is removed. Raises DataFolderError when the index
     folder cannot be written.
     """
-    aside = index / f"building-{os.getpid()}"
+    building = index / f"building-{os.getpid()}"
     try:
         index.mkdir(parents=True, exist_ok=True)
         for leftover in index.glob("building-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         for leftover in index.glob(".memetica-*.part"):
             leftover.unlink(missing_ok=True)
-        aside.mkdir()
-        yield aside
+        building.mkdir()
+        yield building
         name = _next_name(index)
-        for entry in (*aside.rglob("*"), aside):
+        for entry in (*building.rglob("*"), building):
             _sync(entry)
-        aside.rename(index / name)
+        building.rename(index / name)
         _sync(index)
         write_atomically(index / "CURRENT", name + "\n")
     except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(building, ignore_errors=True)
         raise DataFolderError(
             f"The index cannot be written in {index}: {error.strerror or error}.",
             hint="Free disk space or check the folder's permissions; the previous index is still in use.",
         ) from error
     except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(building, ignore_errors=True)
         raise
     _remove_old(index, live=name)
 
@@ -135,7 +135,7 @@ def live_generation(index: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise IndexUnusable(f"{index / 'CURRENT'} cannot be read: {error}.", hint=_MEND) from error
+        raise IndexUnusable(f"{index / 'CURRENT'} cannot be read: {error}.", hint=_HINT) from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -151,20 +151,20 @@ def read_manifest(folder: Path) -> Manifest:
         written = json.loads((folder / "manifest.json").read_text("utf-8"))
         found = written.pop("format")
         if found != FORMAT:
-            raise IndexUnusable(f"The index has the format {found}; this Memetica reads {FORMAT}.", hint=_MEND)
+            raise IndexUnusable(f"The index has the format {found}; this Memetica reads {FORMAT}.", hint=_HINT)
         built_at = datetime.fromisoformat(written["built_at"]).astimezone(UTC)
         return Manifest(**(written | {"built_at": built_at, "generation": folder.name}))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IndexUnusable(f"The index in {folder} is damaged: {error}.", hint=_MEND) from error
+        raise IndexUnusable(f"The index in {folder} is damaged: {error}.", hint=_HINT) from error
 
 
 def live_folder(index: Path) -> Path:
     """Return the live generation's folder; raise IndexUnusable when there is none."""
     name = live_generation(index)
     if name is None:
-        raise IndexUnusable("There is no index yet.", hint=_MEND)
+        raise IndexUnusable("There is no index yet.", hint=_HINT)
     if not name.isdigit() or not (index / name).is_dir():
-        raise IndexUnusable(f"The index generation {name} is missing from {index}.", hint=_MEND)
+        raise IndexUnusable(f"The index generation {name} is missing from {index}.", hint=_HINT)
     return index / name
 
 

@@ -21,8 +21,8 @@ from rapidfuzz.distance import OSA
 
 from search.errors import IndexUnusable
 from search.index.analyzer import (
-    ALONE,
     ANALYZER,
+    LETTERWISE_WORD,
     LONGEST,
     MAX_TERMS,
     analyzer,
@@ -42,7 +42,7 @@ _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its
 # Reading a meme from a term's postings costs a sixth of finding it by its id, and the postings are then cached.
 _READ_PER_ID = 4
 _SPELLING = "spelling"  # the words as written, for the vocabulary: they do not count in scores
-_MEND = "Run `memetica index`."
+_HINT = "Run `memetica index`."
 
 
 Ids = NDArray[np.int64]  # [n] meme ids
@@ -103,7 +103,7 @@ def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: in
 def extend_lexical(
     source: Path, folder: Path, documents: Iterable[Document], *, without: Ids, heap_bytes: int = SMALL_HEAP_BYTES
 ) -> int:
-    """Write a lexical index with another's documents, but for those in `without`, and new ones; return its size.
+    """Write a lexical index with the documents of another, except those in `without`, and new ones; return its size.
 
     Segments are immutable, so both indexes share them by hard links. Until segments are merged, deleted documents still
     count in the document frequencies. The ids of the new documents must be in `without`. Raises IndexUnusable when the
@@ -121,7 +121,7 @@ def extend_lexical(
         writer.commit()
         writer.wait_merging_threads()
     except ValueError as error:
-        raise IndexUnusable(f"The word index in {source} is missing or damaged: {error}.", hint=_MEND) from error
+        raise IndexUnusable(f"The word index in {source} is missing or damaged: {error}.", hint=_HINT) from error
     for lock in folder.glob(".tantivy-*.lock"):
         lock.unlink(missing_ok=True)
     index.reload()
@@ -154,7 +154,7 @@ class LexicalIndex:
     def __init__(self, index: tantivy.Index) -> None:
         self._schema = index.schema
         self._searcher = index.searcher()
-        self._holders = lru_cache(maxsize=_CACHED_TERMS)(self._read_holders)
+        self._matches_of = lru_cache(maxsize=_CACHED_TERMS)(self._read_matches)
         self._frequency = lru_cache(maxsize=_CACHED_FREQUENCIES)(self._searcher.doc_freq)
         for field in (*FIELDS, ALL_TEXT, _SPELLING):
             self._searcher.doc_freq(str(field), "")  # raises ValueError for a field that is missing
@@ -164,7 +164,7 @@ class LexicalIndex:
         """Return the index in a folder, which may be read-only; raise IndexUnusable when it is missing or damaged."""
         try:
             if f'"{ANALYZER}"' not in (folder / "meta.json").read_text("utf-8"):
-                raise IndexUnusable(f"The word index in {folder} was made by another version.", hint=_MEND)
+                raise IndexUnusable(f"The word index in {folder} was made by another version.", hint=_HINT)
             # tantivy writes a lock file beside the index even to read it, so it opens a temporary folder of links
             # that may be removed once the files are mapped.
             with TemporaryDirectory(prefix="memetica-words-", ignore_cleanup_errors=True) as links:
@@ -175,7 +175,7 @@ class LexicalIndex:
                 index.config_reader("manual", 0)
                 return cls(index)
         except (ValueError, OSError) as error:
-            raise IndexUnusable(f"The word index in {folder} is missing or damaged: {error}.", hint=_MEND) from error
+            raise IndexUnusable(f"The word index in {folder} is missing or damaged: {error}.", hint=_HINT) from error
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
@@ -194,11 +194,11 @@ class LexicalIndex:
         """Return the BM25 scores ([n] float32) of memes in any order; 0 where no term matches."""
         scores = np.zeros(len(ids), np.float32)
         parts = [part for part in self._parts(wanted) if all(self.document_frequency(term, field) for term in part)]
-        holders = sum(min(self.document_frequency(term, field) for term in part) for part in parts)
-        if holders <= _READ_PER_ID * len(ids):
+        matches = sum(min(self.document_frequency(term, field) for term in part) for part in parts)
+        if matches <= _READ_PER_ID * len(ids):
             # A term's score does not depend on the other terms, so it can be cached.
             for part in parts:
-                _add(scores, ids, *self._holders(part, field))
+                _add(scores, ids, *self._matches_of(part, field))
         elif len(ids):
             found = self._run(self._only(_any_of([self._query(part, field) for part in parts]), ids), len(ids))
             _add(scores, ids, *_by_id(*found))
@@ -245,13 +245,13 @@ class LexicalIndex:
             others = self._spellings_by_length.get(length, ())
             near = process.extract(typed, others, scorer=OSA.distance, score_cutoff=edits, limit=None)
             found += [Spelling(other, self.vocabulary[other], int(distance)) for other, distance, _ in near]
-        return sorted(found, key=lambda one: (one.edits, -one.memes, one.word))[:k]
+        return sorted(found, key=lambda spelling: (spelling.edits, -spelling.memes, spelling.word))[:k]
 
     def _parts(self, wanted: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the parts whose scores a query adds: its terms, and pairs of neighbours in scripts without spaces."""
         wanted = wanted[:MAX_TERMS]
         # A single letter of such a script matches much; a pair of neighbours adds to the score.
-        pairs = [pair for pair in pairwise(wanted) if all(ALONE.fullmatch(term) for term in pair)]
+        pairs = [pair for pair in pairwise(wanted) if all(LETTERWISE_WORD.fullmatch(term) for term in pair)]
         return [*((term,) for term in wanted), *pairs]
 
     def _query(self, part: tuple[str, ...], field: Field | str) -> tantivy.Query:
@@ -259,7 +259,7 @@ class LexicalIndex:
             return tantivy.Query.term_query(self._schema, str(field), part[0])
         return tantivy.Query.phrase_query(self._schema, str(field), list(part))
 
-    def _read_holders(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, LexicalScores]:
+    def _read_matches(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, LexicalScores]:
         """Return all memes with a term or a pair, by rising id, and its part of their scores."""
         return _by_id(*self._run(self._query(part, field), len(self)))
 

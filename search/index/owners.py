@@ -47,7 +47,7 @@ def best_per_owner(owners: Ids, scores: Similarities, k: int) -> tuple[Ids, Simi
 def check_rising(owners: Owners) -> None:
     """Raise ValueError unless owners are in rising order."""
     if len(owners) and (np.diff(owners) < 0).any():
-        raise ValueError("owners must rise")
+        raise ValueError("owners must be in ascending order")
 
 
 def check_owners(folder: Path, owners: Owners, *, rows: int) -> None:

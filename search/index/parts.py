@@ -1,7 +1,7 @@
-"""The parts of a generation of the index. Each knows its files, and how it is built, extended and opened.
+"""The parts of an index generation: how the files of each are built, extended and opened.
 
-To extend a part is to take over another generation's rows, without those of some memes and with more: files in which
-nothing changes are shared by hard links, so none of them may ever be written again.
+Extending a part copies another generation's rows, except those of some memes, and adds new rows. Unchanged files are
+shared by hard links, so a written file must never be changed.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ Opened = TypeVar("Opened")
 
 @dataclass(frozen=True)
 class Target:
-    """The folder that a generation is written into, and for an extension the generation whose rows it takes over."""
+    """The folder that a generation is written into, and for an extension the generation whose rows are copied."""
 
     folder: Path
     source: Path | None = None  # None for a generation that is built as a whole
-    without: Ids = field(default_factory=lambda: np.empty(0, np.int64))  # memes whose rows are not taken over
+    without: Ids = field(default_factory=lambda: np.empty(0, np.int64))  # memes whose rows are not copied
 
 
-class Part(ABC, Generic[New, Opened]):
+class IndexPart(ABC, Generic[New, Opened]):
     """A file or a folder of a generation."""
 
     def write(self, target: Target, new: New) -> int:
-        """Write the part, built from `new` or extended by it where the target has a source; return its number of rows.
+        """Write the part, built from `new`, or extended by `new` if the target has a source; return its number of rows.
 
         The memes that `new` belongs to must be among those of `target.without`. Raises IndexUnusable when the source is
         damaged, ValueError when the rows do not fit.
@@ -66,7 +66,7 @@ class Part(ABC, Generic[New, Opened]):
 
     @abstractmethod
     def extend(self, source: Path, folder: Path, new: New, *, without: Ids) -> int:
-        """Write into a folder the part of another generation, but for some memes and with new rows; return as above."""
+        """Write the part of another generation, without some memes and with new rows; return its number of rows."""
 
     @abstractmethod
     def open(self, folder: Path) -> Opened:
@@ -74,7 +74,7 @@ class Part(ABC, Generic[New, Opened]):
 
 
 @dataclass(frozen=True)
-class DensePart(Part[OwnedRows, DenseIndex]):
+class DensePart(IndexPart[OwnedRows, DenseIndex]):
     """Rows of length 1, several a meme."""
 
     path: str
@@ -96,7 +96,7 @@ class DensePart(Part[OwnedRows, DenseIndex]):
 
 
 @dataclass(frozen=True)
-class BinaryPart(Part[OwnedRows, BinaryIndex]):
+class BinaryPart(IndexPart[OwnedRows, BinaryIndex]):
     """Fingerprints, several a meme."""
 
     path: str
@@ -112,7 +112,7 @@ class BinaryPart(Part[OwnedRows, BinaryIndex]):
         return BinaryIndex.open(folder / self.path)
 
 
-class LexicalPart(Part[Iterable[Document], LexicalIndex]):
+class LexicalPart(IndexPart[Iterable[Document], LexicalIndex]):
     """The words of the memes' texts."""
 
     def build(self, folder: Path, new: Iterable[Document]) -> int:
@@ -126,7 +126,7 @@ class LexicalPart(Part[Iterable[Document], LexicalIndex]):
 
 
 @dataclass(frozen=True)
-class WhiteningPart(Part[Mapping[Field, OwnedRows], Whitening]):
+class WhiteningPart(IndexPart[Mapping[Field, OwnedRows], Whitening]):
     """The whitening of text embeddings. It is fitted to a whole library, so an extension keeps it as it is."""
 
     dimensions: int
@@ -144,8 +144,8 @@ class WhiteningPart(Part[Mapping[Field, OwnedRows], Whitening]):
         return read_whitening(folder / WHITENING, dimensions=self.dimensions)
 
 
-class ColumnsPart(Part[MemeColumns, MemeColumns]):
-    """What filters and sorting know of each meme."""
+class ColumnsPart(IndexPart[MemeColumns, MemeColumns]):
+    """Each meme's values for filters and sorting."""
 
     def build(self, folder: Path, new: MemeColumns) -> int:
         write_columns(folder / COLUMNS, new)

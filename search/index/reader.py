@@ -1,4 +1,4 @@
-"""The index reader: the files of one generation, opened. What is open never changes."""
+"""The index reader: opens the files of one generation. An open index never changes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Index:
             try:
                 return _opened(folder)
             except IndexUnusable:
-                # Two builds may have ended since its name was read, and the folder be gone: then there is another name.
+                # Two builds may have ended since the name was read and removed the folder: then there is a new name.
                 if live_generation(index) == folder.name:
                     raise
         return _opened(live_folder(index))
@@ -74,7 +74,7 @@ class PictureVectors:
 
 
 def open_picture_vectors(index: Path) -> PictureVectors | None:
-    """Return the picture embeddings of the live generation in an index folder; None where there are none."""
+    """Return the picture embeddings of the live generation in an index folder, or None."""
     try:
         folder = live_folder(index)
         manifest = read_manifest(folder)

@@ -1,4 +1,4 @@
-"""The status of the index: its contents, and sentences on what search lacks."""
+"""The status of the index: its contents, and sentences on what is missing for search."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search.meme import Field
 
 @dataclass(frozen=True)
 class IndexStatus:
-    """The contents of the live generation; `missing` has a sentence for each thing that search lacks."""
+    """The contents of the live generation; `missing` has a sentence for everything that search cannot use."""
 
     generation: str
     built_at: datetime
@@ -30,24 +30,24 @@ class IndexStatus:
 
 
 def missing_data_notes(index: Index) -> list[str]:
-    """Return a sentence for each kind of data that memes of an index lack."""
+    """Return a sentence for each kind of data that some memes of an index do not have."""
     found = []
     if index.manifest.memes and not index.dense:
         found.append("No text has been embedded: search uses words alone. Run `memetica index`.")
     what = {Field.OCR: "text read from their pictures", Field.DESCRIPTION: "description"}
     if index.manifest.image_encoder:
         what[Field.PICTURE] = f"picture that {display_name(spec_of(index.manifest.image_encoder))} has seen"
-    for field, said in what.items():
+    for field, noun in what.items():
         without = index.manifest.memes - int(np.count_nonzero(index.columns.has[field]))
         if without:
-            found.append(f"{without:,} of {index.manifest.memes:,} memes have no {said}.")
+            found.append(f"{without:,} of {index.manifest.memes:,} memes have no {noun}.")
     return found
 
 
 def image_encoder_notes(index: Index, *, chosen: str, trouble: str) -> list[str]:
     """Return sentences on the image encoder of an index, compared with the `chosen` one of the settings.
 
-    `trouble` is why the chosen one cannot be loaded, empty when that was not tried.
+    `trouble` is the reason why the chosen encoder cannot be loaded; it is empty when it has not been loaded.
     """
     made_by = spec_of(index.manifest.image_encoder)
     if not made_by and not chosen:

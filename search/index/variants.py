@@ -1,4 +1,4 @@
-"""Variants: memes with the same picture and other words. Found during a build, shown as one card in an answer."""
+"""Group variants: memes with the same picture and other words, found in a build and shown as one card in an answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from search.index.columns import Ids
 
-# Tuned on half of the templates of a library of real-looking memes; `python -m benchmarks.variants` says how well.
+# Tuned on half of the templates of a library of real-looking memes; `python -m benchmarks.variants` measures them.
 ALIKE = 0.9  # least cosine of two pictures' looks
 NEAR = 75  # most bits of 256 in which their fingerprints differ; 128 is chance
 EVEN = 28  # bits: how far the number of bits set may be from half; flat pictures differ by more
@@ -65,8 +65,8 @@ def find_representative(
 ) -> int | None:
     """Return the id of the most similar representative that a new meme is a variant of, None for no variant.
 
-    `ids` ([n]) and `looks` ([n, d]) are of the representatives; `bits_of` gives the fingerprint of one by its id, None
-    where there is none, and is called for few.
+    `ids` ([n]) and `looks` ([n, d]) are of the representatives; `bits_of` returns a representative's fingerprint by id,
+    or None, and is called for few.
     """
     if not _is_even(bits[None])[0]:
         return None

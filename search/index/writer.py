@@ -1,7 +1,7 @@
-"""The index writer: a generation built from the whole catalogue, or the live one extended by a few memes.
+"""The index writer: build a generation from the whole catalogue, or extend the live one by a few memes.
 
-Both go through `_write`, part by part. A generation is written aside and becomes the live one by one rename; what fails
-leaves the live generation as it was.
+Both use `_write`. A generation is written into a temporary folder and made live by one rename; a failure
+leaves the live generation unchanged.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Encoders:
 
 @dataclass(frozen=True)
 class _Written:
-    """What `_write` put into a generation: its columns, and how many rows each part has."""
+    """The result of `_write`: a generation's columns, and the number of rows of each part."""
 
     columns: MemeColumns
     rows: Mapping[str, int]
@@ -79,7 +79,7 @@ def build_generation(
 ) -> Manifest:
     """Build a generation of all present memes, make it the live one and return its manifest.
 
-    `on_part` is called PARTS times, after each part. Passages that weigh less than `least_weight` are left out. Raises
+    `on_part` is called PARTS times, after each part. Passages with a weight below `least_weight` are excluded. Raises
     DataFolderError when the folder cannot be written.
 
     >>> from search.index.writer import build_generation
@@ -113,10 +113,10 @@ def build_generation(
 def extend_generation(
     index: Path, catalogue: Catalogue, ids: Collection[int], *, least_weight: float = 0.0
 ) -> Manifest:
-    """Make a generation live that holds these memes as the catalogue knows them, and else what the live one holds.
+    """Replace the live generation by one in which these memes are as in the catalogue and all others are unchanged.
 
-    Those of `ids` that have vanished are taken out. The whitening, and the variants among the memes that were there,
-    stay as the last whole build left them; the manifest keeps that build's revision, so the next build is a whole one.
+    Vanished memes among `ids` are removed. The whitening and the variants among unchanged memes stay as in the last
+    whole build; the manifest keeps that build's revision, so the next build is a whole one.
     Raises IndexUnusable when there is no live generation or it is damaged, DataFolderError as `build_generation` does.
 
     >>> from search.index.writer import build_generation, extend_generation
@@ -155,7 +155,7 @@ def _encoders(catalogue: Catalogue, text: str, image: str) -> Encoders:
 
 
 def _write(target: Target, contents: Contents, encoders: Encoders, on_part: Callable[[], None]) -> _Written:
-    """Write all parts but the manifest; what they hold of a meme comes from `contents`."""
+    """Write all parts except the manifest; the memes' data comes from `contents`."""
     fields: dict[Field, set[int]] = {field: set() for field in TEXT_FIELDS}  # the memes with something in the field
     rows: dict[str, int] = {}
 

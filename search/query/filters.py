@@ -1,4 +1,4 @@
-"""Filters: the memes that a query's operators and excluded words leave, and the operators' meanings in words."""
+"""Apply a query's operators and excluded words: the memes that pass them, and the operators' meanings in words."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class LikeClause:
 
 @dataclass(frozen=True)
 class Filters:
-    """The memes that a query's operators leave: their ids, rising, or None for all.
+    """The memes that pass a query's operators: their ascending ids, or None for all.
 
-    `understood` has each operator with its meaning in words; `notices` has a sentence for each part that was left out.
+    `understood` has each operator with its meaning in words; `notices` has a sentence for each ignored part.
     """
 
     allowed: Ids | None
@@ -51,9 +51,9 @@ class _BadValue(Exception):
 
 
 def apply_filters(query: Query, index: Index) -> Filters:
-    """Return the memes that a query's operators and excluded words leave.
+    """Return the memes that pass a query's operators and excluded words.
 
-    An operator with a value that cannot be used is left out, with a notice.
+    An operator with an invalid value is ignored, with a notice.
 
     >>> from search.query.parser import parse
     >>> filters = apply_filters(parse("robot type:image -toaster category:dogs"), searcher.index)
@@ -70,8 +70,8 @@ def apply_filters(query: Query, index: Index) -> Filters:
             continue
         try:
             mask, meaning = _meaning(part, index)
-        except _BadValue as why:
-            notices.append(f"{part} was left out: {why}")
+        except _BadValue as error:
+            notices.append(f"{part} was left out: {error}")
             continue
         understood.append((part, meaning))
         if part.kind is PartKind.LIKE:
@@ -97,7 +97,7 @@ def apply_filters(query: Query, index: Index) -> Filters:
 
 
 def _meaning(part: Part, index: Index) -> tuple[Mask, str]:
-    """Return which memes a part selects, disregarding its minus, and its meaning in words."""
+    """Return which memes a part selects, ignoring its minus, and its meaning in words."""
     table, without = index.columns, "without " if part.excluded else ""
     if part.kind in (PartKind.WORD, PartKind.PHRASE):
         return _memes_with_words(part, index), f"{without}“{part.value}”"
@@ -134,7 +134,7 @@ def _alternatives(part: Part) -> list[str]:
 
 
 def _memes_with_words(part: Part, index: Index) -> Mask:
-    """Return which memes hold a word, or words in sequence, in any of their texts."""
+    """Return which memes contain a word, or words in sequence, in any of their texts."""
     sequence = [token.term for token in tokenize(part.value) if token.term]
     if not sequence:
         raise _BadValue("there is no word in it.")

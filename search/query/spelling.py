@@ -1,4 +1,4 @@
-"""Spelling correction: likely readings of a query's words that no meme holds."""
+"""Correct the spelling of a query's words that are in no meme."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ MAX_CORRECTED = 4  # words of a query; more unknown ones are another language, n
 
 @dataclass(frozen=True)
 class Correction:
-    """A corrected query, and by the word as typed, the library's words that it was read as."""
+    """A corrected query, and for each corrected word as typed, its corrections."""
 
     query: Query
     corrections: Mapping[str, tuple[str, ...]]
 
 
 def correct_spelling(query: Query, index: LexicalIndex) -> Correction:
-    """Return the query with corrections for each word that no meme holds and that is an edit or two from one they do.
+    """Return the query with corrections of the words that are in no meme and an edit or two from a word of the library.
 
-    The corrected text has the most likely reading in place of the word; the terms have all readings beside it. Words
-    that memes hold and common English words stay as they are.
+    The corrected text has the most likely correction in place of the word; the terms include the word and all
+    corrections. Words of the library and common English words are not corrected.
 
     >>> from search.query.parser import parse
     >>> correct_spelling(parse("burnin room"), searcher.index.lexical).query.text

@@ -19,11 +19,11 @@ from search.signals import LEXICAL_ALL
 SNIPPETS = 2  # a hit has at most
 MIN_SHARE = 0.08  # of the score, from which a field is worth a snippet
 LONG_FIELDS = frozenset({Field.ANALYSIS})
-MAX_DOCUMENT_SHARE = 0.2  # of all memes; a term that more of them hold is not highlighted
+MAX_DOCUMENT_SHARE = 0.2  # of all memes; more frequent terms are not highlighted
 
 
 def informative_terms(index: Index, terms: Sequence[str]) -> list[str]:
-    """Return the terms that few memes hold; all of them when there is none, as in "to be or not to be".
+    """Return the terms that few memes contain, or all terms if there are none, as in "to be or not to be".
 
     >>> informative_terms(searcher.index, ["toaster", "a"])
     ['toaster']
@@ -43,7 +43,7 @@ def explain(
 ) -> list[Hit]:
     """Return a hit for each of the memes, in their order, with explanations and snippets.
 
-    `terms` are highlighted in the snippets. Hits whose ids are in `certain` answer the query; the others are near.
+    `terms` are highlighted in the snippets. `certain` are the ids of the hits above the relevance cut-off.
 
     >>> ranking = searcher.scores("robot").fuse()
     >>> meme = workspace.catalogue.memes.get(int(ranking.ranked_ids[0]))
@@ -95,9 +95,9 @@ def _field_shares(
 def _snippets(
     catalogue: Catalogue, ids: Sequence[int], shares: Sequence[Mapping[Field, float]], highlighter: Highlighter
 ) -> dict[int, tuple[Snippet, ...]]:
-    """Return by meme snippets of the fields with the largest shares, those that hold the query's words first.
+    """Return, by meme, snippets of the fields with the largest shares, those with the query's words first.
 
-    Long texts are read last, and only for memes whose short texts do not hold the words: they are most of all text.
+    Long texts make up most of all text, so they are read only for memes whose short texts do not contain the words.
     """
     worth = dict(zip(ids, map(_fields_to_show, shares), strict=True))
     matching: dict[int, list[Snippet]] = {id: [] for id in ids}

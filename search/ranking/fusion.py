@@ -1,8 +1,8 @@
-"""Fusion: one score from the scores of all retrievers, a convex combination on scales that queries have in common.
+"""Fuse the scores of all retrievers into one: a convex combination on scales that are comparable between queries.
 
-A weighted sum of scores beats sums of reciprocal ranks and needs few judged queries to tune; a score's own bounds serve
-as well as the best and worst of each query, and keep a query that nothing answers from looking like one that much
-answers (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", arXiv 2210.11934).
+A weighted sum of scores beats reciprocal rank fusion and needs few judged queries to tune. Normalizing a score by its
+theoretical bounds works as well as by each query's best and worst score, and keeps the scores of a query without
+answers low (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", arXiv 2210.11934).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from search.index.columns import Ids
 from search.signals import Signal
 
-# [n], one for each candidate: 0 for nothing found, 1 for the most there can be, NaN where a candidate has no such text
+# [n], one for each candidate: 0 for no match, 1 for the highest possible score, NaN for a candidate without such text
 # or image
 ScoreArray = NDArray[np.float64]
 Weights = Mapping[Signal, float]
 
-# A share of all weight that counts as present in every meme with a score of 0: a meme of which little is known is
-# ranked slightly below one of which much is known.
+# A share of the total weight that every meme gets with a score of 0, so that a meme with little data ranks slightly
+# below one with much data.
 SMOOTHING = 0.1
 
 
@@ -49,7 +49,7 @@ def fuse(scores: Mapping[Signal, ScoreArray], weights: Weights, *, ids: Sequence
     """Return the candidates by the weighted mean of their scores; ties go to the lower id.
 
     A signal without a score for a candidate (NaN) does not count against it: its weight goes to the others. Scores
-    below 0 count as 0. Signals with no weight are left out. Raises ValueError when a signal does not have one score for
+    below 0 count as 0. Signals without weight are ignored. Raises ValueError when a signal does not have one score for
     each candidate.
 
     >>> ocr, name = Signal.parse("lexical.ocr"), Signal.parse("lexical.name")
@@ -81,7 +81,7 @@ def fuse(scores: Mapping[Signal, ScoreArray], weights: Weights, *, ids: Sequence
 class Scores:
     """Every retriever's score for every candidate of a query, and the weights that a search fuses them by.
 
-    `retrieved` tells which candidates each retriever proposed: a ranking that gives a signal no weight has no
+    `retrieved` says which candidates each retriever proposed: a ranking that gives a signal no weight has no
     candidates that this signal alone proposed. `boosts` are the factors that the query itself gives to signals.
     """
 

@@ -43,7 +43,7 @@ class Highlighter:
         return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(map(_loose, stems))}))|[^\x00-\x7f]")
 
     def count_terms(self, text: str) -> int:
-        """Return how many of the terms a text holds; for ASCII texts an estimate by the beginnings of its words."""
+        """Return the number of terms in a text; for ASCII texts an estimate by the beginnings of its words."""
         if not self.terms:
             return 0
         if text.isascii():
@@ -78,7 +78,7 @@ class Highlighter:
 
 
 def best_snippet(passages: Sequence[Passage], highlighter: Highlighter) -> Snippet | None:
-    """Return a snippet of the passage that holds most terms, the first of equals; None when no passage holds any.
+    """Return a snippet of the passage with the most terms, the first of equals; None when no passage has any.
 
     >>> from search.meme import Field
     >>> passages = [Passage(Field.OCR, "ocr", "a cat"), Passage(Field.OCR, "ocr", "a robot & a cat")]

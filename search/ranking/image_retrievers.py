@@ -1,4 +1,4 @@
-"""Retrievers that compare images: by layout and fingerprints, and by the embeddings of an image encoder."""
+"""The retrievers that compare images: by layout and fingerprints, and by the embeddings of an image encoder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from search.signals import DESCRIPTOR, IMAGE_IMAGE, IMAGE_TEXT, Signal
 PDQ_RELATED = 62  # bits of 256: twice what Meta calls "the same"; beyond, agreement is chance
 LAYOUT_CHANCE = 0.35  # cosine of the layouts of two images that share nothing
 SAMPLE = 2000  # images that a query's mean and deviation are computed from
-FULL_SCORE = 5.0  # standard deviations above the mean from which an image is what a text describes
+FULL_SCORE = 5.0  # standard deviations above the mean at which an image gets the score 1
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def descriptor_retriever(index: Index, layouts: Vectors, fingerprints: NDArray[n
 class ImageTextRetriever:
     """How well images fit a text, by its embedding ([d]) from the image encoder that made the index.
 
-    A text's products with images lie near each other, on a level of its own: the score is how far an image lies above
-    the mean, in standard deviations.
+    A text's dot products with all images are similar, at a level that differs between texts: the score is how far an
+    image is above the mean, in standard deviations.
     """
 
     pictures: DenseIndex

@@ -19,12 +19,12 @@ from search.ranking.facets import count_facets
 from search.ranking.fusion import FusedRanking
 from search.results import Answer, Hit, Understood
 
-MIN_CERTAIN = 0.1  # score of a hit for an image or a meme; below, as many hits are wrong as right
+MIN_CERTAIN = 0.1  # least score of a certain hit for an image or a meme; at it, half of the hits are wrong
 
 
 @dataclass(frozen=True)
 class PageRequest:
-    """Which hits of an answer to return and in which order; `started` is the time of the request (`perf_counter`)."""
+    """The hits of an answer to return, and their order; `started` is the time of the request (`perf_counter`)."""
 
     k: int
     offset: int
@@ -46,7 +46,7 @@ def ranked_page(
 ) -> Answer:
     """Return a page of a ranking, each hit with its explanation; `terms` are highlighted in the snippets.
 
-    The first `relevant` of the ranking answer the query; where it is None, those with scores of MIN_CERTAIN or more do.
+    The first `relevant` hits are certain; if it is None, those with scores of at least MIN_CERTAIN.
     """
     scores = ranking.scores
     order = ranking.order

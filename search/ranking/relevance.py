@@ -1,9 +1,9 @@
 """The relevance cut-off: how many hits of a ranking answer its query, and whether any does.
 
-A fixed threshold on the score does not tell: a short query's best answer scores below a long one's worst. What tells is
-a hit's features beside those of its ranking: how much of the score comes from words and from embeddings, how far it
-lies above the other candidates, and how much of the query the library does not contain. A logistic regression weighs
-these; `python -m benchmarks.no_match` fits it and measures its errors.
+A fixed threshold on the score does not work: the best hit of a short query scores below the worst of a long one. A
+logistic regression uses features of a hit and its ranking instead: how much of the score comes from words and from
+embeddings, how far it is above the other candidates, and how much of the query is not in the library.
+`python -m benchmarks.no_match` fits it and measures its errors.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Features = NDArray[np.float64]  # [n, len(FEATURES)], a row for each candidate, 
 
 PAGE = 10  # hits of a page; the candidates after them are the background
 BACKGROUND = 40  # candidates of it that are averaged
-PATIENCE = 3  # a hit counts as relevant when one of so many from it on does: one low value does not end an answer
+PATIENCE = 3  # a hit is relevant if it or one of the next 2 is: one low value does not end an answer
 FEATURES = (
     "score",
     "words",
@@ -37,7 +37,7 @@ FEATURES = (
     "root of above the background",
     "length squared",
 )
-# The contribution of which signals is which feature.
+# The feature to which each kind of signal contributes.
 _FEATURE_OF = {
     SignalKind.LEXICAL: "words",
     SignalKind.SEMANTIC: "meaning",
@@ -48,7 +48,7 @@ _FEATURE_OF = {
 
 @dataclass(frozen=True)
 class QueryStats:
-    """The summed inverse document frequencies of a query's terms that memes hold and of those that no meme holds.
+    """The summed inverse document frequencies of a query's terms that are in memes, and of those in no meme.
 
     `terms` is the number of all terms.
     """
@@ -60,7 +60,7 @@ class QueryStats:
 
 @dataclass(frozen=True)
 class Cutoff:
-    """How many hits, from the first on, answer the query; and the log-odds that one of the first PATIENCE does."""
+    """The number of relevant hits, and the log-odds that one of the first PATIENCE hits is relevant."""
 
     relevant: int
     log_odds: float
@@ -81,7 +81,7 @@ class RelevanceModel:
     bias: float
 
     def cutoff(self, features: Features) -> Cutoff:
-        """Return how many candidates with these features, best first, answer."""
+        """Return the cut-off of candidates with these features, best first."""
         if not len(features):
             return Cutoff(0, -math.inf)
         log_odds = features @ np.array(self.weights) + self.bias
@@ -98,7 +98,7 @@ RELEVANCE_MODEL = RelevanceModel(
 
 
 def query_stats(index: LexicalIndex, terms: Collection[str]) -> QueryStats:
-    """Return how rare a query's distinct terms are among the memes; a term that none holds is rarer than any.
+    """Return how rare a query's distinct terms are among the memes; terms in no meme are the rarest.
 
     >>> query_stats(searcher.index.lexical, ["robot", "xylophone"]).terms
     2
@@ -115,7 +115,7 @@ def query_stats(index: LexicalIndex, terms: Collection[str]) -> QueryStats:
 
 
 def relevance_cutoff(ranking: FusedRanking, stats: QueryStats, *, model: RelevanceModel = RELEVANCE_MODEL) -> Cutoff:
-    """Return how many hits of a ranking answer its query.
+    """Return the number of relevant hits of a ranking.
 
     >>> relevance_cutoff(searcher.scores("xylophone").fuse(), QueryStats(0.0, 3.0, 1)).relevant
     0
@@ -140,7 +140,7 @@ def relevance_features(ranking: FusedRanking, stats: QueryStats) -> Features:
     level = float(background.mean()) if len(background) else 0.0
     above = scores - level
     next_scores = np.append(scores[1:], level)
-    # A few words reach their highest score easily; many words seldom do all at once.
+    # A short query reaches a high score easily; long queries seldom match with all words.
     length = np.full(len(order), math.log1p(stats.terms))
     return np.column_stack(
         [

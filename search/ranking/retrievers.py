@@ -1,6 +1,6 @@
-"""Retrievers: each proposes the memes that one signal finds, and scores any meme by it, on a scale up to 1.
+"""Retrievers: each proposes memes by one signal and scores any meme by that signal, up to 1.
 
-Here are the retrievers that read text, and the combination of several; those that compare images are in
+This module has the retrievers for text and the combination of several; those that compare images are in
 `image_retrievers`.
 """
 
@@ -25,15 +25,15 @@ from search.ranking.fusion import ScoreArray, Scores, Weights
 from search.signals import PARALLEL_KINDS, PHRASE_OCR, Signal, SignalKind, semantic
 
 Direction = NDArray[np.float32]  # [d], of length 1, whitened
-LazyDirection = Direction | Future[Direction]  # one that another thread may still be computing
+LazyDirection = Direction | Future[Direction]  # a Future while another thread computes it
 Result = TypeVar("Result")
 
 DEPTH = 60  # memes that each retriever proposes; every retriever then scores all of them exactly
-BEST_PASSAGES = {Field.ANALYSIS: 3}  # an analysis is scored by several passages, another text by its best
-MAX_DOCUMENT_SHARE = 0.5  # of all memes; terms that more of them hold are not searched for beside others
-MIN_PHRASE = 3  # words from which a query is searched for as a phrase too
-# Most passages are those of analyses, and most of a search would be spent on reading them all. The fields on the left
-# score every candidate, but propose only memes that lack the fields on the right; so do names.
+BEST_PASSAGES = {Field.ANALYSIS: 3}  # passages whose mean scores an analysis; other texts are scored by the best one
+MAX_DOCUMENT_SHARE = 0.5  # of all memes; more frequent terms are ignored if the query has others
+MIN_PHRASE = 3  # least words of a query that is also searched for as a phrase
+# Most passages belong to analyses, and searching them all would take most of the time. A field on the left scores every
+# candidate but proposes only memes without the fields on the right.
 COVERED_BY = {
     Field.VISUAL: (Field.DESCRIPTION,),
     Field.ANALYSIS: (Field.DESCRIPTION, Field.VISUAL),
@@ -52,7 +52,7 @@ class Retriever(Protocol):
         ...
 
     def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
-        """Return the ids of up to about `k` memes that the signal finds best, of those `allowed` (rising) if given."""
+        """Return the ids of up to about `k` best memes by the signal, among `allowed` (ascending) or all."""
         ...
 
     def score(self, ids: Ids) -> ScoreArray:
@@ -85,9 +85,9 @@ class LexicalRetriever:
 
 
 def lexical_retrievers(index: Index, terms: Sequence[str], signals: Iterable[Signal]) -> list[LexicalRetriever]:
-    """Return a retriever for each lexical signal among `signals`; none when no meme holds any of the terms."""
+    """Return a retriever for each lexical signal among `signals`; none when no meme has any of the terms."""
     most = MAX_DOCUMENT_SHARE * len(index.lexical)
-    # A word of most memes costs the most to score and says the least: without it the ranking is as good.
+    # A frequent word is the slowest to score and the least informative: the ranking is as good without it.
     terms = [term for term in terms if index.lexical.document_frequency(term) <= most] or terms
     total = sum(_idf(index, term) for term in terms)
     if not total:
@@ -97,14 +97,14 @@ def lexical_retrievers(index: Index, terms: Sequence[str], signals: Iterable[Sig
 
 
 def _idf(index: Index, term: str) -> float:
-    """Return a term's inverse document frequency, as BM25 has it; 0 for a term that no meme holds."""
+    """Return a term's inverse document frequency as in BM25; 0 for a term in no meme."""
     frequency = index.lexical.document_frequency(term)
     return math.log(1 + (len(index.lexical) - frequency + 0.5) / (frequency + 0.5)) if frequency else 0.0
 
 
 @dataclass(frozen=True)
 class PhraseRetriever:
-    """Memes whose OCR text holds a query's terms in sequence: 1 for those, 0 for others, NaN without OCR text."""
+    """Scores 1 for memes whose OCR text has a query's terms in sequence, 0 for others, NaN without OCR text."""
 
     index: Index
     matches: Ids  # rising
@@ -120,7 +120,7 @@ class PhraseRetriever:
 
 
 def phrase_retrievers(index: Index, sequence: Sequence[str], *, least: int = MIN_PHRASE) -> list[PhraseRetriever]:
-    """Return the retriever of a phrase; none below `least` terms, or when no meme holds the phrase."""
+    """Return the retriever of a phrase; none below `least` terms, or when no meme has the phrase."""
     if len(sequence) < least:
         return []
     matches = np.sort(index.lexical.phrase(sequence, Field.OCR, k=DEPTH)[0])
@@ -154,7 +154,7 @@ class SemanticRetriever:
 
 
 def semantic_retrievers(index: Index, directions: Mapping[Field, LazyDirection]) -> list[SemanticRetriever]:
-    """Return a retriever for each field that has embeddings, by the field's direction ([d])."""
+    """Return a retriever for each field with embeddings; `directions` are by field, [d] each."""
     return [
         SemanticRetriever(semantic(field), index, index.dense[field], direction)
         for field, direction in directions.items()
@@ -169,7 +169,7 @@ def resolved(direction: LazyDirection) -> Direction:
 
 @dataclass(frozen=True)
 class CombinedRetriever:
-    """Several retrievers of one signal: proposes what any of them does; the score is their weighted mean.
+    """Several retrievers of one signal: it proposes the union of their memes and scores by their weighted mean.
 
     A retriever without a score for a meme (NaN) does not count for it.
     """
@@ -181,10 +181,10 @@ class CombinedRetriever:
         return self.members[0][0].signal
 
     def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
-        return np.unique(np.concatenate([one.retrieve(k, allowed) for one, _ in self.members]))
+        return np.unique(np.concatenate([member.retrieve(k, allowed) for member, _ in self.members]))
 
     def score(self, ids: Ids) -> ScoreArray:
-        table = np.stack([one.score(ids) for one, _ in self.members])
+        table = np.stack([member.score(ids) for member, _ in self.members])
         weights = np.array([weight for _, weight in self.members])[:, None] * ~np.isnan(table)
         total = weights.sum(axis=0)
         found: ScoreArray = (np.nan_to_num(table) * weights).sum(axis=0) / np.maximum(total, 1e-9)
@@ -192,11 +192,11 @@ class CombinedRetriever:
         return found
 
 
-WeightedRetrievers = Sequence[tuple[Retriever, float]]  # each with the weight of the part of the query it stands for
+WeightedRetrievers = Sequence[tuple[Retriever, float]]  # each with the weight of its part of the query
 
 
 def combine(weighted: WeightedRetrievers) -> tuple[list[Retriever], dict[Signal, float]]:
-    """Return one retriever for each signal, and by signal the largest weight that a part of the query gives it."""
+    """Return one retriever for each signal, and by signal the largest weight of its retrievers."""
     by_signal: dict[Signal, list[tuple[Retriever, float]]] = {}
     for retriever, weight in weighted:
         by_signal.setdefault(retriever.signal, []).append((retriever, weight))
@@ -214,9 +214,9 @@ def score_candidates(
     allowed: Ids | None = None,
     excluded: int | None = None,
 ) -> Scores:
-    """Return the scores by every retriever of all memes that any retriever proposes.
+    """Return every retriever's scores of all memes that any retriever proposes.
 
-    Only memes in `allowed` (ids, rising) are considered when it is given, and never the meme `excluded`. With a pool,
+    Only memes in `allowed` (ascending ids, or all) and never the meme `excluded` are considered. With a pool,
     retrievers by embeddings run in its threads while the others run in this one.
     """
     proposed = _run_all(retrievers, lambda one: one.retrieve(DEPTH, allowed), pool=pool)
@@ -240,7 +240,7 @@ def _run_all(
     """Return each retriever's result, in their order."""
 
     def on_one_thread(retriever: Retriever) -> Result:
-        # A query is too short for more threads of faiss to pay, and OpenMP keeps the number for each calling thread.
+        # More faiss threads do not pay for one query, and OpenMP stores the number per calling thread.
         set_index_threads(1)
         return work(retriever)
 

@@ -1,8 +1,8 @@
-"""Agreement between the texts of a meme from several sources, and how reliable each text is.
+"""Rate the reliability of a meme's texts from several sources by their agreement.
 
-Two texts agree as far as one quotes what the other says or quotes, and as far as their embeddings are alike. A text's
-support is its mean agreement with the others, each weighted by its own support: two that agree outvote a third.
-Constants were tuned on one half of cm50 with texts planted among those of other memes (benchmarks/agreement.py).
+The agreement of two texts depends on the quotes that they have in common and on the cosine of their embeddings. A
+text's support is its mean agreement with the others, weighted by their support: two that agree outweigh a third. The
+constants were tuned on one half of cm50, with texts inserted from other memes (benchmarks/agreement.py).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from search.texts.claims import Claims, claims_of, conflicts, disputed_spans, fo
 # description that quotes the caption is less like one that does not, so the threshold is low.
 LEAST_COSINE = 0.15
 MOST_COSINE = 0.5
-CONFLICT_COSTS = 0.2  # taken off the agreement (0 to 1) of two texts for each detail in which they conflict
+CONFLICT_COSTS = 0.2  # subtracted from the agreement (0 to 1) of two texts for each conflicting detail
 ROUNDS = 8
-# The support at which a text weighs half, and the slope there. On cm50 anything from .5 to .75 does (F1 .98 to .99);
-# its two descriptions are by one model, and more alike than those of several models.
+# The support at which a text's weight is one half, and the slope there. On cm50 any value from .5 to .75 works (F1
+# .98 to .99); its two descriptions are by one model, and more alike than those of several models.
 HALF = 0.6
 SHARPNESS = 12.0
-LEAST_WEIGHT = 0.5  # a text with less weight is shown but not searched: its meme has better ones
+LEAST_WEIGHT = 0.5  # texts below this weight are shown but not searched: their memes have better ones
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Contradiction:
 def text_weights(texts: Sequence[Text], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the weight of each of a meme's texts ([n] float64, 0 to 1; the best supported has 1).
 
-    `vectors` are the texts' embeddings, [n, d] float32 with rows of length 1; a row of zeros stands for no embedding.
+    `vectors` are the texts' embeddings, [n, d] float32 with rows of length 1; a row of zeros means no embedding.
     Raises ValueError when there is not one row for each text.
 
     >>> from search.meme import Text, TextKind
@@ -69,7 +69,7 @@ def text_weights(texts: Sequence[Text], vectors: NDArray[np.float32]) -> NDArray
 
 
 def rate_texts(texts: Sequence[Text], vectors: NDArray[np.float32]) -> tuple[TextReliability, ...]:
-    """Return the reliability of each of a meme's texts, in the order given; `vectors` as for `text_weights`."""
+    """Return the reliability of each of a meme's texts, in their order; `vectors` are as for `text_weights`."""
     if vectors.ndim != 2 or len(vectors) != len(texts):
         raise ValueError(f"vectors of shape {vectors.shape} do not fit {len(texts)} texts")
     claims = [claims_of(text.body, is_ocr=text.kind is TextKind.OCR) for text in texts]
@@ -113,15 +113,15 @@ def find_contradiction(agreement: SourceAgreement, *, details: bool = False) -> 
 
     With `details`, texts that agree as a whole but conflict in a colour, a number or a denial count too.
     """
-    compared = [one for one in agreement.reliabilities if one is not None]
-    asked = [
-        one
-        for one, said in zip(agreement.reliabilities, agreement.reviews, strict=True)
-        if one and said is not TextReview.RIGHT
+    compared = [reliability for reliability in agreement.reliabilities if reliability is not None]
+    doubtful = [
+        reliability
+        for reliability, review in zip(agreement.reliabilities, agreement.reviews, strict=True)
+        if reliability and review is not TextReview.RIGHT
     ]
-    if not any(is_contradicted(reliability) or (details and reliability.reasons) for reliability in asked):
+    if not any(is_contradicted(reliability) or (details and reliability.reasons) for reliability in doubtful):
         return None
-    return Contradiction(agreement.meme, tuple(sorted(compared, key=lambda one: (one.support, one.text.source))))
+    return Contradiction(agreement.meme, tuple(sorted(compared, key=lambda rated: (rated.support, rated.text.source))))
 
 
 def find_contradictions(
@@ -129,14 +129,14 @@ def find_contradictions(
 ) -> Iterator[Contradiction]:
     """Yield the present memes with a text that the others contradict, newest first; `encoder` embedded the texts.
 
-    Compares only the memes whose texts disagreed at the last weighing or have changed since; with `details` all memes,
-    for conflicts in details. `after` is the id of the meme after which to start.
+    Only memes whose texts disagreed at the last weighing or have changed since are compared; with `details` all memes,
+    to find conflicts in details. `after` is the id of the last meme of the page before.
 
     >>> list(find_contradictions(workspace.catalogue, encoder=encoder.name))
     []
     """
-    asked_of = catalogue.memes.freshest(catalogue.memes.count()) if details else catalogue.texts.disputed(after=after)
-    for meme in asked_of:
+    memes = catalogue.memes.freshest(catalogue.memes.count()) if details else catalogue.texts.disputed(after=after)
+    for meme in memes:
         found = find_contradiction(assess_texts(catalogue, meme, encoder=encoder), details=details)
         if found is not None:
             yield found
@@ -171,13 +171,13 @@ def is_contradicted(reliability: TextReliability) -> bool:
 
 
 def texts_with_vectors(catalogue: Catalogue, meme: Meme, *, encoder: str) -> tuple[list[Text], NDArray[np.float32]]:
-    """Return a meme's descriptions and OCR texts, and their embeddings ([n, d] float32, zeros where there is none)."""
+    """Return a meme's descriptions and OCR texts, and their embeddings ([n, d] float32, zeros without an embedding)."""
     texts = [text for text in catalogue.texts.of(meme) if text.body.strip() and text.kind is not TextKind.OTHER]
     passages = [row for row in catalogue.texts.passages_of([meme.id])]
     known = catalogue.embeddings.get(encoder, [row.input_hash for row in passages])
     vectors = np.zeros((len(texts), catalogue.embeddings.dimensions(encoder) or 1), np.float32)
     for at, text in enumerate(texts):
-        # Of an analysis, the part on what is seen: its interpretation resembles that of other memes' analyses.
+        # Of an analysis, use the visual part: interpretations of different memes resemble each other.
         fields = {TextKind.SIMPLE: (Field.DESCRIPTION,), TextKind.DETAILED: (Field.VISUAL, Field.ANALYSIS)}
         for field in fields.get(text.kind, ()):
             rows = [
@@ -192,7 +192,7 @@ def texts_with_vectors(catalogue: Catalogue, meme: Meme, *, encoder: str) -> tup
 
 
 def _supports(texts: Sequence[Text], claims: Sequence[Claims], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the agreement of each pair of texts, [n, n], 0 to 1; NaN on the diagonal and for texts not comparable."""
+    """Return the agreement of each pair of texts, [n, n], 0 to 1; NaN on the diagonal and for incomparable texts."""
     count = len(texts)
     pairs = np.full((count, count), np.nan)
     for i in range(count):
@@ -206,7 +206,7 @@ def _supports(texts: Sequence[Text], claims: Sequence[Claims], vectors: NDArray[
                 cosine = float(vectors[i] @ vectors[j])
                 parts.append(float(np.clip((cosine - LEAST_COSINE) / (MOST_COSINE - LEAST_COSINE), 0, 1)))
             if parts:
-                # Quotes that differ are a contradiction whatever else agrees: memes of one template look the same.
+                # Differing quotes always count: descriptions of memes of one template are alike.
                 supported = min(parts) if len(parts) == 1 else 0.5 * min(parts) + 0.5 * sum(parts) / len(parts)
                 if described:
                     supported -= CONFLICT_COSTS * len(conflicts(claims[i], claims[j]))
@@ -215,9 +215,9 @@ def _supports(texts: Sequence[Text], claims: Sequence[Claims], vectors: NDArray[
 
 
 def _quotes_agree(one: Claims, other: Claims) -> float | None:
-    """Return the share of quotes that two texts have in common, None where one quotes nothing.
+    """Return the share of quotes that two texts have in common; None if one of them has no quotes.
 
-    The larger of both directions, because one text may quote only a part.
+    It is the larger share of both directions, because one text may quote only a part.
     """
     shares = [found_share(one.quoted, other.letters), found_share(other.quoted, one.letters)]
     known = [share for share in shares if share is not None]
@@ -245,7 +245,7 @@ def _reasons(
     pairs: NDArray[np.float64],
     support: NDArray[np.float64],
 ) -> tuple[str, ...]:
-    """Return sentences on where better supported texts disagree with one."""
+    """Return phrases on how better supported texts disagree with the text at a position."""
     said: list[str] = []
     for other in sorted(range(len(texts)), key=lambda one: -support[one]):
         if other == at or np.isnan(pairs[at, other]) or support[other] < support[at]:

@@ -1,4 +1,4 @@
-"""Chunking: texts split into passages that a text encoder reads whole, each with the field that it belongs to."""
+"""Split texts into passages that fit a text encoder, each with its field."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OFFER = re.compile(
            |if\ you(?:['’]d|\ would)\ like,?\ (?:me|i)\b)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_OFFER_LETTERS = 800  # an offer stands at the very end; a sentence like it further up belongs to the meme
+_OFFER_LETTERS = 800  # letters at the end in which an offer is searched; earlier matches are about the meme
 _HEADING = re.compile(
     r"""^[ ]{0,3}(?:(?P<marks>\#{1,6})[ ]+(?P<hashes>[^\n]+?)[ ]*\#*
                  |(?:\d+[.)][ ]*)?\*\*(?:\d+[.)][ ]*)?(?P<bold>[^*\n]{2,80}?):?\*\*:?
@@ -41,8 +41,8 @@ _BELOW_HASHES = 7  # the level of a heading that is none of Markdown's six
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*\)")
 _MARKUP = re.compile(r"(\*\*|__|\*|`|^\s*[-*+]\s+|^\s*>\s?|^\s*\d+[.)]\s+|^\s*---+\s*$|^\s*#+\s*)", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[.!?…][\"'”’)\]])\s+|(?<=[。！？])|\n{2,}")
-# What cameras, phones and browsers call a file. Words that they have in common with memes ("meme", "funny") are dropped
-# only when nothing else is left.
+# Words in file names by cameras, phones and browsers. Words that are also used for memes ("meme", "funny") are dropped
+# only when no other words remain.
 _DEVICE = re.compile(
     r"img|dsc[fn]?|pxl|vid|mov|mvi|wa|screenshots?|screencapture|images?|photos?|pictures?|pics?|downloads?|received|"
     r"memes?|unnamed|untitled|unknown|fb|giphy|tumblr|saved|shared|from|chat|copy|of|video|file|n|o|b|tenor|gif|inline",
@@ -55,8 +55,8 @@ _CODE = re.compile(
 )
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bIMG-\d+-WA\d+", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)\d\d")
-# What a word costs the encoder: letters of English words come three or more to a token, marks never, and each syllable
-# of Hangul is taken to pieces.
+# The tokens of a word: English words have three or more letters per token, punctuation marks one, and each syllable of
+# Hangul is split into several tokens.
 _COSTS = re.compile(r"(?P<word>[A-Za-z]+)|(?P<digits>\d+)|(?P<hangul>[\uac00-\ud7af]+)|(?P<other>\S)")
 
 
@@ -82,15 +82,15 @@ def split_passages(path: str, *, category: str, texts: Iterable[Text]) -> tuple[
 
 
 def readable_name(path: str, *, category: str) -> str:
-    """Return a meme's category and what its file's name says in words, without what cameras and browsers put there."""
+    """Return a meme's category and the words of its file's name, without words and codes by cameras and browsers."""
     stem = path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     stem = re.sub(r"(?:[_.~-](?:small|fw|full|large|final|edited|copy))+$", "", stem, flags=re.IGNORECASE)
     stem = re.sub(r"~\d+$|\(\d+\)$", "", stem)
     stem = _UUID.sub(" ", stem)
     words = [word for word in re.sub(r"[_\-.~+()\[\]]+", " ", stem).split() if not _CODE.fullmatch(word)]
     words = [word for word in words if not word.isdecimal() or len(word) < 4 or _YEAR.fullmatch(word)]
-    said = any(not word.isdecimal() and not _DEVICE.fullmatch(word) for word in words)
-    return f"{category}: {' '.join(words)}" if said else category
+    has_words = any(not word.isdecimal() and not _DEVICE.fullmatch(word) for word in words)
+    return f"{category}: {' '.join(words)}" if has_words else category
 
 
 def _detailed(text: Text) -> Iterator[Passage]:
@@ -147,7 +147,7 @@ def split_to_fit(text: str) -> list[str]:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """Yield sentences; one that is too long is split between words, and a word that is too long between letters."""
+    """Yield sentences; too long sentences are split between words, too long words between letters."""
     for sentence in _SENTENCE_END.split(text):
         words = sentence.split()
         if not words:
@@ -166,7 +166,7 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _letters(word: str) -> list[str]:
-    """Return a word in parts that fit, as one part when it fits."""
+    """Return a word in parts that fit the encoder, as one part if possible."""
     room = MAX_TOKENS // 2  # no letter costs more than two tokens
     return [word] if _fits([word]) else [word[start : start + room] for start in range(0, len(word), room)]
 

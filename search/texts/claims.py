@@ -1,4 +1,4 @@
-"""Claim extraction: what a description says that another text can contradict: quotes, colours, numbers, denials."""
+"""Extract the claims of a text that another text can contradict: quotes, colours, numbers and denials."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _NOT_DENIED = _NO_NOUN | _words(
 
 _MARK = re.compile(r'["“”«»„]')
 _QUOTE = re.compile(r'“[^”]+”|«[^»]+»|„[^“”]+[“”]|"[^"]*"')
-# These words announce a quote of the meme's text; nothing announces a film's title in quotation marks.
+# Words that introduce a quote of the meme's text; a film's title in quotation marks has no such word before it.
 _ANNOUNCED = re.compile(
     r"\b(?:text|read|say|said|caption|label|word|writ|sign|quot|speech|bubble|dialog|tweet|post|comment|message|phrase|"
     r"overlay|line|stat|headline|ask|exclaim|shout|repl|respond)",
@@ -68,10 +68,10 @@ _TEXT_HEADING = re.compile(
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _NEGATED = re.compile(r"\b(?:no|without(?:\s+any)?|lacks?|lacking|not|isn't|aren't)\s+(?:an?\s+|the\s+)?([a-z]{4,})")
 
-# A quote is compared a few words at a time: a box may stand elsewhere in the other text, and a word may be misread.
+# A quote is compared a few words at a time: the other text may have them in another order or misread some.
 CHUNK_WORDS = 4
-CHUNK_LETTERS = 5  # shorter ones are found anywhere
-ALIKE = 72.0  # of 100; chunks of memes of one template stay below, an engine's misreadings above
+CHUNK_LETTERS = 5  # shorter chunks occur in any text and are ignored
+ALIKE = 72.0  # of 100: chunks of different memes of one template are below it, OCR errors above
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Claims:
 
 
 def claims_of(text: str, *, is_ocr: bool = False) -> Claims:
-    """Return the claims of a text; an OCR text claims nothing but that its words stand there.
+    """Return the claims of a text; the only claim of an OCR text is a quote of itself.
 
     >>> claims = claims_of("Two brown dogs sleep. There is no sandwich.")
     >>> claims.numbers, claims.colours, sorted(claims.denied)
@@ -112,7 +112,7 @@ def claims_of(text: str, *, is_ocr: bool = False) -> Claims:
 def _spoken(text: str, quoted: tuple[str, ...]) -> str:
     """Return a text in lower case with its quotes blanked out, every word at its position.
 
-    A quoted "NO CAT IS BLUE" is said by the meme, not by the description, and denies nothing.
+    A quoted "NO CAT IS BLUE" is text of the meme, not a denial by the description.
     """
     said = _TEXT_HEADING.sub(_blank, text)
     for quote in quoted:
@@ -129,7 +129,7 @@ def _blank(match: re.Match[str]) -> str:
 def disputed_spans(text: str, other: str, *, is_ocr: bool = False, other_is_ocr: bool = False) -> list[tuple[int, int]]:
     """Return the spans of a text that another text contradicts, as (start, end) character positions, in order.
 
-    Where both texts quote, a span is a few quoted words of which the other has none. Between descriptions, a span is
+    If both texts quote, a span is a few quoted words of which the other has none. Between descriptions, a span is
     also a colour, number or denial that the other excludes. Spans do not touch each other.
 
     >>> disputed_spans("A brown dog sleeps.", "A black dog sleeps.")
@@ -213,7 +213,7 @@ def found_share(quoted: tuple[str, ...], letters: str) -> float | None:
 
 
 def conflicts(one: Claims, other: Claims) -> tuple[str, ...]:
-    """Return phrases on where two descriptions exclude each other; each begins with what the first one says."""
+    """Return phrases on details in which two descriptions conflict; each begins with the first one's claim."""
     found = []
     for ours, theirs in ((one.colours, other.colours), (one.numbers, other.numbers)):
         for noun in sorted(ours.keys() & theirs.keys()):

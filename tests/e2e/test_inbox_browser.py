@@ -186,7 +186,7 @@ def test_a_duplicate_upload_is_reported_and_needs_a_reason(page: Page, settings:
 
 def test_a_refused_file_stays_on_the_page_with_the_reason(page: Page) -> None:
     give(page, "drop", ("lies.png", base64.b64encode(b"plain words").decode()), ("spokes.png", picture("maroon", 4)))
-    expect(page.locator(".refused").first).to_contain_text("It is no picture or video")
+    expect(page.locator(".refused").first).to_contain_text("It is not a supported picture or video")
     examined(page, 1)
 
 

@@ -30,7 +30,7 @@ WAIT_SECONDS = 5.0  # for one of them to end
 NOT_READY = "Suggestions are being prepared; ask again in a few seconds."
 
 
-class Busy(MemeticaError):
+class ExaminerBusy(MemeticaError):
     """Too many pictures are being examined."""
 
     code = "busy"
@@ -119,7 +119,7 @@ def suggest() -> Response:
         raise WrongUse("There is no picture in the request.", hint="Send one as `picture`.")
     semaphore: threading.BoundedSemaphore = current_app.extensions["examinations"]
     if not semaphore.acquire(timeout=WAIT_SECONDS):
-        raise Busy("Too many pictures are being examined.", hint="Try again in a few seconds.")
+        raise ExaminerBusy("Too many pictures are being examined.", hint="Try again in a few seconds.")
     try:
         with tempfile.TemporaryDirectory(prefix="memetica-suggest-") as folder:
             file = Path(folder) / "picture"

@@ -21,7 +21,7 @@ RED = render_frames([Image.new("RGB", (64, 48), "red")], longest_side=1280)
 def ask(url: str, *, seconds: float = 5.0, stop: threading.Event | None = None, key: str = "") -> Completion:
     endpoint = VisionClient(url, seconds=seconds, key=key)
     try:
-        return endpoint.ask("qwen", "Describe.", RED, max_tokens=50, stop=stop or threading.Event())
+        return endpoint.complete("qwen", "Describe.", RED, max_tokens=50, stop=stop or threading.Event())
     finally:
         endpoint.close()
 
@@ -65,7 +65,7 @@ def test_an_endpoint_that_does_not_stream_is_asked_for_whole_answers_from_then_o
     with VisionServer(script) as server:
         endpoint = VisionClient(server.url)
         for _ in range(2):
-            assert endpoint.ask("m", "p", RED, max_tokens=9, stop=threading.Event()).text == "A cat."
+            assert endpoint.complete("m", "p", RED, max_tokens=9, stop=threading.Event()).text == "A cat."
     assert [bool(asked.body.get("stream")) for asked in server.asked] == [True, False, False]
 
 
@@ -165,12 +165,12 @@ def test_an_address_where_nothing_ever_answered_is_given_up_at_once() -> None:
 def test_an_endpoint_that_has_answered_and_is_gone_may_come_back() -> None:
     with VisionServer(lambda asked: Says("A cat.")) as server:
         endpoint = VisionClient(server.url)
-        endpoint.ask("m", "p", RED, max_tokens=9, stop=threading.Event())
+        endpoint.complete("m", "p", RED, max_tokens=9, stop=threading.Event())
     endpoint._client.close()  # its kept connection would still be served
     gone = VisionClient(server.url)
     gone._answered = True
     with pytest.raises(CallFailed) as failed:
-        gone.ask("m", "p", RED, max_tokens=9, stop=threading.Event())
+        gone.complete("m", "p", RED, max_tokens=9, stop=threading.Event())
     assert failed.value.scope is FailureScope.TRANSIENT
 
 

@@ -498,7 +498,7 @@ def test_an_undo_leaves_no_trace_and_is_done_once(settings: Settings, catalogue:
     assert (settings.library / "Airships - Rigid").is_dir()
     undo_decision(Workspace(settings, catalogue), upload.id)
     assert files_of(settings.library) == before and not (settings.library / "Airships - Rigid").exists()
-    with pytest.raises(WrongUse, match="none to undo"):
+    with pytest.raises(WrongUse, match="There is no decision about"):
         undo_decision(Workspace(settings, catalogue), upload.id)
     assert accept(Workspace(settings, catalogue), upload.id, category="Cats").path == "Cats/zeppelin.png"
 

@@ -118,8 +118,8 @@ def test_a_text_of_a_vanished_meme_does_not_pass_to_a_meme_with_a_shorter_name(l
     put(library, "C/a.png", "C/a.png.png.vision.txt", "C/gone.JPG.txt")
     assert labels(memes(library)["C/a.png"]) == []
     assert refused(library) == {
-        "C/a.png.png.vision.txt": "Its meme, a.png.png, is not there.",
-        "C/gone.JPG.txt": "Its meme, gone.JPG, is not there.",
+        "C/a.png.png.vision.txt": "Its meme a.png.png is missing.",
+        "C/gone.JPG.txt": "Its meme gone.JPG is missing.",
     }
 
 
@@ -133,12 +133,12 @@ def test_files_that_are_neither_memes_nor_texts_about_them_are_passed_over(libra
 
 def test_pictures_of_kinds_that_are_not_read_are_named(library: Path) -> None:
     put(library, "C/photo.HEIC")
-    assert refused(library) == {"C/photo.HEIC": "It is of a kind that is not read."}
+    assert refused(library) == {"C/photo.HEIC": "Its format is not supported."}
 
 
 def test_a_meme_outside_any_category_is_named_once(library: Path) -> None:
     put(library, "lost.png", "lost.png.txt", "lost.png.first-seen.txt")
-    assert refused(library) == {"lost.png": "It lies in no category."}
+    assert refused(library) == {"lost.png": "It is not in a category."}
     assert memes(library) == {}
 
 
@@ -247,7 +247,7 @@ def test_an_empty_library_has_no_memes(library: Path) -> None:
 
 def test_a_library_that_is_gone_or_a_file_is_a_clear_error(library: Path) -> None:
     put(library, "file.png")
-    for wrong, sentence in ((library / "gone", "There is no folder"), (library / "file.png", "is no folder")):
+    for wrong, sentence in ((library / "gone", "There is no folder"), (library / "file.png", "is not a folder")):
         for question in (scan, library_root):
             with pytest.raises(LibraryError, match=sentence) as caught:
                 question(wrong)

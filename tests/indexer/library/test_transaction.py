@@ -139,7 +139,7 @@ def test_a_merge_of_another_data_folder_is_not_undone_here(own: Workspace, tmp_p
     line = merge_a_into_b(own)
     with Workspace.open(tmp_path / "other", create=True, library=own.library) as elsewhere:
         elsewhere.catalogue.verdicts.put(own.catalogue.verdicts.all())
-        with pytest.raises(NotFound, match="has not carried out"):
+        with pytest.raises(NotFound, match="has no record of the operation"):
             undo(elsewhere, line.uid)
 
 

@@ -262,19 +262,19 @@ def test_more_bytes_than_the_setting_allows_are_refused_unread(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "It is empty: not one byte."),
-        (b"Dear all, this is no meme.\nAt all.", "It is no picture or video: it begins like text."),
-        ("Grüße – ".encode() * 200, "It is no picture or video: it begins like text."),
-        (b"BMW is a make of car", "It is no picture or video: it begins like text."),
-        (b"<!DOCTYPE html><html><body>404</body></html>", "It is no picture or video: it begins like a web page."),
-        (b"%PDF-1.7 ...", "It is no picture or video: it is a PDF document."),
-        (b"\0" * 5000, "It is no picture or video: it holds nothing but zeros."),
-        (b"\x01\x02\x03\x04" * 99, "It is no picture or video: it begins like nothing that is known."),
+        (b"", "It is empty (0 bytes)."),
+        (b"Dear all, this is no meme.\nAt all.", "It is not a supported picture or video: it is text."),
+        ("Grüße – ".encode() * 200, "It is not a supported picture or video: it is text."),
+        (b"BMW is a make of car", "It is not a supported picture or video: it is text."),
+        (b"<!DOCTYPE html><html><body>404</body></html>", "It is not a supported picture or video: it is a web page."),
+        (b"%PDF-1.7 ...", "It is not a supported picture or video: it is a PDF document."),
+        (b"\0" * 5000, "It is not a supported picture or video: it contains only zero bytes."),
+        (b"\x01\x02\x03\x04" * 99, "It is not a supported picture or video: it has an unknown format."),
         (
             b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-            "It is no picture or video: it is a HEIC picture, a kind that is not read.",
+            "It is not a supported picture or video: it is a HEIC picture, which is not supported.",
         ),
-        (b"#EXTM3U\nhttp://example.com/a.ts\n", "It is no picture or video: it begins like text."),
+        (b"#EXTM3U\nhttp://example.com/a.ts\n", "It is not a supported picture or video: it is text."),
     ],
 )
 def test_what_is_no_picture_is_refused_with_what_it_is_like(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -294,8 +294,8 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, ending: str, share: float) 
 
 def test_a_folder_a_pipe_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    assert refusal(tmp_path / "pipe.png") == "It is no ordinary file."
-    assert refusal(tmp_path) == "It is no ordinary file."
+    assert refusal(tmp_path / "pipe.png") == "It is not a regular file."
+    assert refusal(tmp_path) == "It is not a regular file."
     assert refusal(tmp_path / "gone.png") == "It cannot be read: No such file or directory."
 
 

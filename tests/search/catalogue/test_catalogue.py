@@ -160,7 +160,7 @@ def test_an_embedding_returns_as_float16_rounds_it_and_is_missing_only_once(cata
 
 def test_an_encoder_cannot_change_its_dimensions(catalogue: Catalogue) -> None:
     catalogue.embeddings.register("mini", dimensions=3)
-    with pytest.raises(IndexUnusable, match="of 3 numbers"):
+    with pytest.raises(IndexUnusable, match="with 3 dimensions"):
         catalogue.embeddings.register("mini", dimensions=4)
 
 

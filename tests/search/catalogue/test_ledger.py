@@ -1,4 +1,4 @@
-"""The ledger as lines: what goes out comes in, and what is no verdict is named by its line."""
+"""The ledger as lines: what goes out comes in, and what is not a verdict is named by its line."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def test_what_goes_out_comes_in() -> None:
 )
 def test_a_line_that_is_no_verdict_is_named(change: dict[str, object]) -> None:
     lines = [json.dumps(verdict_row(VERDICT)), json.dumps(verdict_row(VERDICT) | change)]
-    with pytest.raises(WrongUse, match="Line 2 is no verdict"):
+    with pytest.raises(WrongUse, match="Line 2 is not a verdict"):
         list(read_verdicts(lines))
 
 
 @pytest.mark.parametrize("line", ["{", "[]", "7", "{}", '"text"'])
 def test_a_line_that_is_no_object_is_named(line: str) -> None:
-    with pytest.raises(WrongUse, match="Line 1 is no verdict"):
+    with pytest.raises(WrongUse, match="Line 1 is not a verdict"):
         list(read_verdicts([line]))

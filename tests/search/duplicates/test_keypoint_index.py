@@ -28,38 +28,42 @@ def test_corners_vote_for_the_picture_that_they_come_from(edit: str) -> None:
     pictures = [captioned(scene(seed)) for seed in range(12)]
     index = KeypointIndex.of([scale_picture(one).keypoints for one in pictures], owners=np.arange(12))
     for owner in (0, 5, 11):
-        owners, votes = index.votes(strongest_keypoints(scale_picture(EDITS[edit](pictures[owner])).keypoints))
-        assert owners[0] == owner and votes[0] == votes.max()
+        owners, matches = index.count_matches(
+            strongest_keypoints(scale_picture(EDITS[edit](pictures[owner])).keypoints)
+        )
+        assert owners[0] == owner and matches[0] == matches.max()
 
 
 @pytest.mark.parametrize("turn", [0, 3, 118, 250])
 def test_a_little_turn_is_allowed_wherever_the_circle_ends(turn: int) -> None:
     keypoints = scale_picture(captioned(scene(2))).keypoints
     index = KeypointIndex.of([_turned(keypoints, turn)], owners=np.arange(1))
-    assert index.votes(_turned(keypoints, turn + 12))[1][0] == index.votes(_turned(keypoints, turn))[1][0]
-    assert len(index.votes(_turned(keypoints, turn + 40))[0]) == 0
+    assert (
+        index.count_matches(_turned(keypoints, turn + 12))[1][0] == index.count_matches(_turned(keypoints, turn))[1][0]
+    )
+    assert len(index.count_matches(_turned(keypoints, turn + 40))[0]) == 0
 
 
 def test_of_very_many_that_look_alike_none_is_passed_over() -> None:
     keypoints = scale_picture(captioned(scene(2))).keypoints
     index = KeypointIndex.of([keypoints] * 200, owners=np.arange(200))
-    owners, votes = index.votes(keypoints)
-    assert sorted(owners) == list(range(200)) and votes.max() < len(keypoints) / 2
+    owners, matches = index.count_matches(keypoints)
+    assert sorted(owners) == list(range(200)) and matches.max() < len(keypoints) / 2
 
 
 def _turned(keypoints: Keypoints, turn: int) -> Keypoints:
     return replace(keypoints, angles=keypoints.angles + np.uint8(turn % 256))
 
 
-def test_a_mirror_image_votes_for_its_picture() -> None:
+def test_a_mirror_image_matches_its_picture() -> None:
     scaled = [scale_picture(captioned(scene(seed))) for seed in range(12)]
     index = KeypointIndex.of([one.keypoints for one in scaled], owners=np.arange(12))
     mirrored = scale_picture(ImageOps.mirror(captioned(scene(5))))
-    owners, votes = index.votes(mirrored.mirrored_keypoints)
-    assert owners[0] == 5 and votes[0] > 3 * votes[1:].max(initial=0)
-    assert index.votes(mirrored.keypoints)[1].max(initial=0) < votes[0] / 3
+    owners, matches = index.count_matches(mirrored.mirrored_keypoints)
+    assert owners[0] == 5 and matches[0] > 3 * matches[1:].max(initial=0)
+    assert index.count_matches(mirrored.keypoints)[1].max(initial=0) < matches[0] / 3
 
 
 def test_an_index_of_nothing_is_asked_without_harm() -> None:
     index = KeypointIndex.of([], owners=np.empty(0, np.int64))
-    assert len(index.votes(scale_picture(scene(1)).keypoints)[0]) == 0
+    assert len(index.count_matches(scale_picture(scene(1)).keypoints)[0]) == 0

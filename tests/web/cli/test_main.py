@@ -127,7 +127,7 @@ def test_a_library_that_is_away_is_one_sentence_and_spoils_nothing(tmp_path: Pat
     for verb in (["duplicates", "find"], ["index"]):
         said = memetica(*verb, at=tmp_path)
         assert said.returncode == 1
-        assert "There is no folder" in said.stderr and "is its disk mounted?" in said.stderr
+        assert "There is no folder" in said.stderr and "check that its disk is mounted" in said.stderr
     (tmp_path / "away").rename(tmp_path / "mounted")
     assert not [row for row in rows(memetica("status", "--json", at=tmp_path)) if "failure" in row]
     assert memetica("duplicates", "find", at=tmp_path).returncode == 0
