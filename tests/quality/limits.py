@@ -116,7 +116,7 @@ def votes() -> dict[str, list[int]]:
             (angles[:kept].astype(int) + turned).astype(np.uint8),
             np.packbits(bits ^ noise, axis=1)[:kept],
         )
-        return int(index.votes(query)[1].sum())
+        return int(index.count_matches(query)[1].sum())
 
     return {
         "bits": [counted(changed) for changed in range(0, 80, 6)],

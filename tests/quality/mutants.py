@@ -93,7 +93,7 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant(f"{duplicates}/candidates.py", "SHARED_WORDS = 3 ", "SHARED_WORDS = 2 ", near)
     near = (*DUPLICATES, f"{near_duplicates}/test_keypoint_index.py")
     yield Mutant(f"{duplicates}/keypoint_index.py", "SAMPLES = 12 ", "SAMPLES = 8 ", near)
-    yield Mutant(f"{duplicates}/keypoint_index.py", "LEAST_VOTES = 4 ", "LEAST_VOTES = 6 ", near)
+    yield Mutant(f"{duplicates}/keypoint_index.py", "LEAST_MATCHES = 4 ", "LEAST_MATCHES = 6 ", near)
     near = (*DUPLICATES, f"{near_duplicates}/test_keep_rule.py")
     yield Mutant(f"{duplicates}/keep_rule.py", "KeepBy.PIXELS: 0.03,", "KeepBy.PIXELS: 0.04,", near)
 

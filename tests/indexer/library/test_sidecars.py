@@ -33,7 +33,7 @@ def test_a_models_name_is_made_safe_as_the_library_does(model: str, name: str) -
 
 @pytest.mark.parametrize("model", ["", "  ", "...", "::", "/"])
 def test_a_name_without_a_letter_is_refused(model: str) -> None:
-    with pytest.raises(WrongUse, match="no name of a model"):
+    with pytest.raises(WrongUse, match="is not a model"):
         safe_name(model)
 
 

@@ -45,7 +45,7 @@ def test_undo_restores_and_is_a_line_of_its_own(catalogue: Catalogue) -> None:
     assert catalogue.verdicts.get(first.uid) == first
     with pytest.raises(WrongUse, match="undone already"):
         catalogue.verdicts.undo(first.uid)
-    with pytest.raises(WrongUse, match="not undone"):
+    with pytest.raises(WrongUse, match="cannot be undone"):
         catalogue.verdicts.undo(line.uid)
     with pytest.raises(NotFound):
         catalogue.verdicts.undo("0" * 16)

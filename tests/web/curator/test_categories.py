@@ -181,7 +181,7 @@ def test_another_category_can_be_typed_and_a_bad_name_moves_nothing(
     key = key_in(looked(app, curator))
     refused = curator.post(f"/curator/health/{key}", data={"other": "../outside", "decision": "move"})
     assert refused.status_code == 400
-    assert "no name for a category" in refused.text
+    assert "cannot be a category" in refused.text
     assert catalogue.memes.at(MISPLACED).category == "Circles"
     assert curator.post(f"/curator/health/{key}", data={"other": "Odd ones", "decision": "move"}).status_code == 303
     assert catalogue.memes.at("Odd ones/s19.png")
