@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.duplicates.candidates import Candidates, Signature, significant_words
+from search.duplicates.compare_frames import compare_frames
+from search.duplicates.comparison import prepare
 from search.duplicates.groups import Member
 from search.duplicates.keep_rule import choose_kept
 from search.duplicates.keypoint_index import KeypointIndex
@@ -164,6 +166,22 @@ def kept() -> dict[str, list[int]]:
     }
 
 
+def films() -> dict[str, list[str | None]]:
+    """Return the tier of two films by their number of frames, for one, two, … frames that agree."""
+    same, other = (
+        prepare(Image.fromarray(np.random.default_rng(seed).integers(0, 255, (6, 8, 3), np.uint8)).resize((96, 72)))
+        for seed in range(2)
+    )
+    found = {}
+    for count in (4, 5, 8):
+        compared = [
+            compare_frames([same] * count, [*[same] * agreeing, *[other] * (count - agreeing)])
+            for agreeing in range(1, count + 1)
+        ]
+        found[str(count)] = [film.tier.value if film.tier is not None else None for film in compared]
+    return found
+
+
 def relevant() -> list[int]:
     """Return how many hits count as relevant when so many doubted ones lie between two that do."""
     by_score = RelevanceModel((1.0, *[0.0] * (len(FEATURES) - 1)), -0.5)
@@ -234,6 +252,7 @@ DUPLICATE_LIMITS: dict[str, Callable[[], Any]] = {
     "votes": votes,
     "boxes": boxes,
     "kept": kept,
+    "films": films,
 }
 
 

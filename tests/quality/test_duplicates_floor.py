@@ -10,7 +10,7 @@ from tests.quality.limits import DUPLICATE_LIMITS
 
 
 @pytest.mark.parametrize("name", DUPLICATE_LIMITS)
-def test_candidates_votes_boxes_and_kept_memes_change_at_the_pinned_step(name: str) -> None:
+def test_candidates_boxes_films_and_kept_memes_change_at_the_pinned_step(name: str) -> None:
     assert DUPLICATE_LIMITS[name]() == read_pins("duplicate limits")[name]
 
 
