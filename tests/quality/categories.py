@@ -12,7 +12,7 @@ from search.categories.features import Examples, combine_features
 from search.categories.library_audit import find_confused, find_misfiled
 from search.categories.model import ClassScores
 from search.categories.suggester import Suggester
-from search.categories.training import OutOfFold, fit, fit_mix_weights, has_known_template
+from search.categories.training import OutOfFold, fit, fit_mix_weights, has_known_template, precision_threshold
 from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
 from tests.quality.limits import rows_at
 
@@ -120,8 +120,19 @@ def mixes() -> list[list[float]]:
     return found
 
 
+def thresholds() -> list[bool]:
+    """Return whether there is a threshold for so many predictions that are all right."""
+    found = []
+    for count in range(10, 40, 2):
+        sure = np.linspace(0.95, 0.6, count)
+        guessed = np.column_stack([sure, 1 - sure])
+        found.append(precision_threshold(guessed, np.zeros(count, np.int64), precision=0.5) is not None)
+    return found
+
+
 CATEGORY_LIMITS: dict[str, Callable[[], Any]] = {
     "misfiled": misfiled,
     "known templates": known_templates,
     "mixes": mixes,
+    "thresholds": thresholds,
 }

@@ -16,7 +16,7 @@ def found() -> list[tuple[float, bool, bool]]:
 
 
 @pytest.mark.parametrize("name", CATEGORY_LIMITS)
-def test_issues_known_templates_and_mixes_change_at_the_pinned_step(name: str) -> None:
+def test_issues_templates_mixes_and_thresholds_change_at_the_pinned_step(name: str) -> None:
     assert CATEGORY_LIMITS[name]() == read_pins("category limits")[name]
 
 
