@@ -7,8 +7,10 @@ import zlib
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from search.encoders import registry
 from search.encoders.base import Vectors
 
 COLOURS = {
@@ -76,3 +78,13 @@ class ColourImageEncoder:
             row[:-1] = [words.count(colour) for colour in COLOURS]
             row[-1] = 0.0 if row.any() else 1.0
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def use_hashing_text_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every module load the hashing encoder by its name, in this process.
+
+    The names that `load_text_encoder` uses are replaced, not the function: modules that were imported before hold it.
+    """
+    monkeypatch.setattr(registry, "NAME", HashingTextEncoder.name)
+    monkeypatch.setattr(registry, "open_minilm", lambda models, *, threads, long_running: HashingTextEncoder())
+    monkeypatch.setenv("MEMETICA_TEXT_ENCODER", HashingTextEncoder.name)

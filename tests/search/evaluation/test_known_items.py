@@ -35,7 +35,7 @@ from search.searcher import Searcher
 from search.settings import WEIGHTS, Settings
 from search.signals import Signal
 from search.workspace import Workspace
-from tests.support.fakes import HashingTextEncoder
+from tests.support.fakes import HashingTextEncoder, use_hashing_text_encoder
 from web.cli.main import main
 
 COUNT = 90
@@ -209,10 +209,7 @@ def test_the_ranking_finds_known_memes_and_a_worse_one_would_be_noticed(home: Ho
 
 
 def run(home: Home, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, list[dict], str]:
-    monkeypatch.setattr(
-        "search.encoders.registry.load_text_encoder", lambda settings, long_running=False: HashingTextEncoder()
-    )
-    monkeypatch.setenv("MEMETICA_TEXT_ENCODER", HashingTextEncoder.name)
+    use_hashing_text_encoder(monkeypatch)
     common = ["--library", str(home.settings.library), "--data", str(home.settings.data)]
     found = CliRunner().invoke(main, [*common, "evaluate", "--json", *arguments])
     rows = [json.loads(line) for line in found.stdout.splitlines()]

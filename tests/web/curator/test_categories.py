@@ -29,7 +29,7 @@ from search.errors import ModelUnavailable
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import QuickHasher, sign_in
-from tests.support.fakes import HashingTextEncoder
+from tests.support.fakes import HashingTextEncoder, use_hashing_text_encoder
 from tests.support.paths import ROOT
 from tests.support.serving import open_app
 from web.cli.main import main
@@ -285,10 +285,7 @@ def test_a_training_process_ends_with_its_parent() -> None:
 
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setattr(
-        "search.encoders.registry.load_text_encoder", lambda settings, long_running=False: HashingTextEncoder()
-    )
-    monkeypatch.setenv("MEMETICA_TEXT_ENCODER", HashingTextEncoder.name)
+    use_hashing_text_encoder(monkeypatch)
     monkeypatch.setenv("MEMETICA_OCR_ENGINE", "none")
 
     def invoke(*words: str) -> Result:
