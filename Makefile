@@ -4,8 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= .demo
 PORT ?= 8000
-# Processes of pytest-xdist; 0 runs the tests in this one.
-WORKERS ?= 0
+# Processes of pytest-xdist, a file to each at a time; 0 runs the tests in this one.
+WORKERS ?= 2
 
 # uv does not read pip's configuration, so a local folder of wheels named there is handed over.
 FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
@@ -28,10 +28,10 @@ demo: $(VENV)/.installed
 	$(BIN)/memetica demo "$(DEMO)" --port $(PORT)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not real_models and not browser"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not real_models and not browser"
 
 install: $(VENV)/.installed
 

@@ -32,7 +32,21 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 TESTS = Path(__file__).parent
 # Files and folders whose tests take seconds each; `make test-fast` leaves them out.
-SLOW = ("e2e", "demo", "quality", "test_benchmarks.py", "indexer/inbox", "search/encoders/test_small_clip.py")
+SLOW = (
+    "e2e",
+    "demo",
+    "quality",
+    "test_benchmarks.py",
+    "indexer/inbox",
+    "indexer/test_pipeline.py",
+    "indexer/curation/test_merges.py",
+    "indexer/describe/test_run.py",
+    "indexer/stages/test_image_encoder.py",
+    "search/categories/test_categories.py",
+    "search/encoders/test_small_clip.py",
+    "search/evaluation/test_known_items.py",
+    "web/curator/test_categories.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
