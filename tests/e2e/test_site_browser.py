@@ -122,7 +122,7 @@ def test_a_file_that_is_not_a_picture_is_refused_with_a_message(browser: Browser
     with page.expect_file_chooser() as chooser:
         page.get_by_label("Search with a picture").click()
     chooser.value.set_files({"name": "x.png", "mimeType": "image/png", "buffer": b"I am a text, really."})
-    expect(page.get_by_role("status")).to_contain_text("no picture")
+    expect(page.get_by_role("status")).to_contain_text("not a supported picture")
     page.close()
 
 

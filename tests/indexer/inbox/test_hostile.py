@@ -507,7 +507,7 @@ def test_an_undo_of_what_was_changed_since_touches_nothing(settings: Settings, c
     done = accept(Workspace(settings, catalogue), came(settings, catalogue, drawn()).id, category="Cats")
     (settings.library / str(done.path)).write_bytes(drawn(2))
     before = files_of(settings.library)
-    with pytest.raises(LibraryError, match="changed since"):
+    with pytest.raises(LibraryError, match="changed after it was accepted"):
         undo_decision(Workspace(settings, catalogue), done.id)
     assert files_of(settings.library) == before
     assert catalogue.uploads.get(done.id).state is UploadState.ACCEPTED
