@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,13 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert f"{len(TINY)} memes are indexed" in said.stderr
     assert said.stdout == ""
     return folder
+
+
+@pytest.fixture
+def encoder_ready(indexed: Path, tmp_path: Path) -> Path:
+    """A folder whose data folder holds the exported text encoder and nothing else: exporting takes long."""
+    shutil.copytree(indexed / ".memetica" / "models", tmp_path / ".memetica" / "models")
+    return tmp_path
 
 
 def rows(said: subprocess.CompletedProcess[str]) -> list[dict]:
@@ -106,31 +114,34 @@ def test_status_is_fresh_and_says_what_is_done(indexed: Path) -> None:
     assert "up to date" in memetica("status", at=indexed).stdout
 
 
-def test_the_library_is_named_once_and_the_last_indexed_is_meant(indexed: Path, tmp_path: Path) -> None:
+def test_the_library_is_named_once_and_the_last_indexed_is_meant(indexed: Path, encoder_ready: Path) -> None:
     for name in ("this/one", "that/one"):
-        draw_tiny_library(tmp_path / name)
-        assert memetica("index", name, "--ocr", "none", at=tmp_path).returncode == 0
-    elsewhere = tmp_path / "elsewhere"
+        draw_tiny_library(encoder_ready / name)
+        assert memetica("index", name, "--ocr", "none", at=encoder_ready).returncode == 0
+    elsewhere = encoder_ready / "elsewhere"
     elsewhere.mkdir()
-    assert str(tmp_path / "that/one") in memetica("status", "--data", tmp_path / ".memetica", at=elsewhere).stdout
-    said = memetica("duplicates", "find", "--data", tmp_path / ".memetica", at=elsewhere)
+    assert (
+        str(encoder_ready / "that/one")
+        in memetica("status", "--data", encoder_ready / ".memetica", at=elsewhere).stdout
+    )
+    said = memetica("duplicates", "find", "--data", encoder_ready / ".memetica", at=elsewhere)
     assert said.returncode == 0 and "failed" not in said.stderr
-    named = memetica("status", at=tmp_path, MEMETICA_LIBRARY="this/one").stdout
-    assert str(tmp_path / "this/one") in named
+    named = memetica("status", at=encoder_ready, MEMETICA_LIBRARY="this/one").stdout
+    assert str(encoder_ready / "this/one") in named
     assert (indexed / ".memetica/settings.json").read_text("utf-8").count(str(indexed / "memes")) == 1
 
 
-def test_a_library_that_is_away_is_one_sentence_and_spoils_nothing(tmp_path: Path) -> None:
-    draw_tiny_library(tmp_path / "mounted")
-    assert memetica("index", "mounted", "--ocr", "none", at=tmp_path).returncode == 0
-    (tmp_path / "mounted").rename(tmp_path / "away")
+def test_a_library_that_is_away_is_one_sentence_and_spoils_nothing(encoder_ready: Path) -> None:
+    draw_tiny_library(encoder_ready / "mounted")
+    assert memetica("index", "mounted", "--ocr", "none", at=encoder_ready).returncode == 0
+    (encoder_ready / "mounted").rename(encoder_ready / "away")
     for verb in (["duplicates", "find"], ["index"]):
-        said = memetica(*verb, at=tmp_path)
+        said = memetica(*verb, at=encoder_ready)
         assert said.returncode == 1
         assert "There is no folder" in said.stderr and "check that its disk is mounted" in said.stderr
-    (tmp_path / "away").rename(tmp_path / "mounted")
-    assert not [row for row in rows(memetica("status", "--json", at=tmp_path)) if "failure" in row]
-    assert memetica("duplicates", "find", at=tmp_path).returncode == 0
+    (encoder_ready / "away").rename(encoder_ready / "mounted")
+    assert not [row for row in rows(memetica("status", "--json", at=encoder_ready)) if "failure" in row]
+    assert memetica("duplicates", "find", at=encoder_ready).returncode == 0
 
 
 @pytest.mark.parametrize(
