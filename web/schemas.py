@@ -19,10 +19,10 @@ from search.index.status import IndexStatus
 from search.meme import Meme, Text
 from search.results import Answer, Hit
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # these import decoders and the comparison of pictures, which a search does not need
     from indexer.curation.duplicates import Proposal
-    from indexer.status import LibraryStatus  # brings the decoders, which a search does not need
-    from web.suggestions import SuggestedCategories  # likewise
+    from indexer.status import LibraryStatus
+    from web.suggestions import SuggestedCategories
 
 Row = dict[str, Any]
 

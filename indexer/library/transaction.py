@@ -15,6 +15,7 @@ The reason is in `docs/decisions/0001-one-file-transaction.md`.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,41 +37,44 @@ OnStep = Callable[[str], None]
 _PERMISSIONS = "Check its permissions, the free space, and whether its disk is mounted read-only."
 
 
-class Effects:
-    """The effects of one kind of operation besides its steps. `commit…` and `abort` run in a transaction."""
+class Effects(ABC):
+    """The effects of one kind of operation besides its steps. `commit…` and `abort` run in a transaction.
+
+    The methods that are not abstract do nothing unless a kind needs them.
+    """
 
     removes_empty_categories = True
 
-    def begin(self, workspace: Workspace, operation: Operation) -> None:
+    def begin(self, workspace: Workspace, operation: Operation) -> None:  # noqa: B027
         """Store what other processes must see during the operation; runs in the journal row's transaction."""
 
-    def prepare(self, workspace: Workspace, operation: Operation) -> None:
+    def prepare(self, workspace: Workspace, operation: Operation) -> None:  # noqa: B027
         """Write files of the data folder that the commit needs; runs after the steps."""
 
+    @abstractmethod
     def commit(self, workspace: Workspace, library: Path, operation: Operation) -> Verdict:
         """Write the result to the catalogue and return the ledger's line, whose uid is the operation's."""
-        raise NotImplementedError
 
-    def finish(self, workspace: Workspace, operation: Operation) -> None:
+    def finish(self, workspace: Workspace, operation: Operation) -> None:  # noqa: B027
         """Remove files of the data folder that are no longer needed; runs after the commit."""
 
+    @abstractmethod
     def abort(self, workspace: Workspace, library: Path, operation: Operation) -> None:
         """Write the aborted operation to the catalogue; runs after its steps are reversed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
         """Return the steps to reverse, the last first; raise MemeticaError when the operation cannot be undone."""
-        raise NotImplementedError
 
-    def begin_undo(self, workspace: Workspace, operation: Operation) -> None:
+    def begin_undo(self, workspace: Workspace, operation: Operation) -> None:  # noqa: B027
         """Store what other processes must see during the undo; runs in the journal row's transaction."""
 
-    def prepare_undo(self, workspace: Workspace, operation: Operation) -> None:
+    def prepare_undo(self, workspace: Workspace, operation: Operation) -> None:  # noqa: B027
         """Write files of the data folder that the commit of the undo needs."""
 
+    @abstractmethod
     def commit_undo(self, workspace: Workspace, library: Path, operation: Operation) -> None:
         """Write to the catalogue that the operation is undone; the ledger's line is written by the transaction."""
-        raise NotImplementedError
 
 
 # By name, because these modules import this one, and recovery needs the effects of every kind.

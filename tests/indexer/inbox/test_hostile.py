@@ -39,21 +39,16 @@ from search.duplicates.candidates import TRIMMED_PDQ
 from search.errors import InboxFull, LibraryError, MemeticaError, SuspectedDuplicate, UnreadableFile, WrongUse
 from search.settings import Settings
 from search.workspace import Workspace
-from tests.support.curating import PASSWORD, guess, sign_in, token_in
+from tests.support.curating import PASSWORD, guess, token_in
 from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
-from tests.support.serving import app_over, open_app
+from tests.support.serving import app_over
 from tests.support.uploading import REST, accepted, drawn, files_of, put_in, send
 from web import server
 from web.app import create_app
 from web.background.categories import CategoryWorkers
 
 SECRET = b"1 Secret Street"
-
-
-@pytest.fixture
-def settings(uploads_settings: Settings) -> Settings:
-    return uploads_settings
 
 
 @pytest.fixture
@@ -66,19 +61,6 @@ def catalogue(settings: Settings) -> Iterator[Catalogue]:
 def _nothing_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is learnt of categories has tests of its own, and takes its time."""
     monkeypatch.setattr(CategoryWorkers, "suggester", lambda self: None)
-
-
-@pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
-    with open_app(settings) as app:
-        yield app
-
-
-@pytest.fixture
-def client(app: Flask, settings: Settings) -> FlaskClient:
-    client = app.test_client()
-    client.environ_base["HTTP_X_CSRF_TOKEN"] = sign_in(client, settings.data)
-    return client
 
 
 def came(settings: Settings, catalogue: Catalogue, body: bytes, name: str = "zeppelin.png") -> Upload:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,26 +21,8 @@ from search.catalogue import Catalogue, UploadState, open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import sign_in
-from tests.support.serving import app_over, open_app
+from tests.support.serving import app_over
 from tests.support.uploading import REST, accepted, drawn, files_of, put_in, send
-
-
-@pytest.fixture
-def settings(uploads_settings: Settings) -> Settings:
-    return uploads_settings
-
-
-@pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
-    with open_app(settings) as app:
-        yield app
-
-
-@pytest.fixture
-def client(app: Flask, settings: Settings) -> FlaskClient:
-    client = app.test_client()
-    client.environ_base["HTTP_X_CSRF_TOKEN"] = sign_in(client, settings.data)
-    return client
 
 
 def test_an_upload_is_accepted_found_and_taken_back(app: Flask, client: FlaskClient, settings: Settings) -> None:
