@@ -26,6 +26,7 @@ class MemeticaError(Exception):
     code = "error"
     status = 500
     exit_code = 1
+    retry_after: int | None = None  # seconds after which the same request may succeed
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

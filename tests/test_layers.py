@@ -66,8 +66,9 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "inbox": ("curation", "library", "media", "ocr", "stages", "work"),
     },
     "web": {
+        "access": (),
         "background": (),
-        "curator": ("background",),
+        "curator": ("access", "background"),
         "site": (),
         "api": ("background", "curator"),
         "cli": ("curator",),

@@ -10,6 +10,7 @@ from werkzeug.routing import BaseConverter
 from search.encoders.base import TextEncoder
 from search.workspace import Workspace
 from web import errors, headers, metrics
+from web.access import body_limits
 from web.api import duplicates as api_duplicates
 from web.api import inbox as api_inbox
 from web.api import search as api_search
@@ -18,9 +19,8 @@ from web.background import image_encoder
 from web.background import inbox as inbox_workers
 from web.context import Site
 from web.curator import auth, categories, duplicates, home, inbox, texts
+from web.params import RowId
 from web.site import feeds, files, pages
-
-MAX_UPLOAD_BYTES = 20_000_000
 
 
 class LibraryPath(BaseConverter):
@@ -52,10 +52,11 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
         workspace = Workspace.open(workspace_or_data, create=True)
         site = Site(workspace, text_encoder=text_encoder, owns_workspace=True)
     app = Flask("web", static_folder="static", template_folder="templates")
-    app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.converters["library"] = LibraryPath
+    app.url_map.converters["int"] = RowId
     app.extensions["site"] = site
+    body_limits.register(app, site.settings)
     app.register_blueprint(pages.blueprint)  # /, /memes/…, /about
     app.register_blueprint(files.blueprint)  # the memes' files, thumbnails, pictures to search with
     app.register_blueprint(feeds.blueprint)  # Atom, OpenSearch

@@ -2,49 +2,102 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from flask import Flask, Response, current_app, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError
 
 from search.errors import MemeticaError, NotFound
 from web.schemas import error_row
+
+# What the server puts into the environment of a request that it could not read: its status and what is wrong.
+UNREADABLE = "memetica.unreadable_request"
+
+
+class UnreadableRequest(MemeticaError):
+    """The server refused a request before its whole body was read, or could not make sense of it."""
+
+    def __init__(self, status: int, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = _code(HTTPStatus(status).phrase)
 
 
 def register(app: Flask) -> None:
     """Add a handler for every kind of error that a request can raise."""
 
+    @app.before_request
+    def refuse_unreadable_request() -> None:
+        error: MemeticaError | None = request.environ.get(UNREADABLE)
+        if error is not None:
+            raise error
+
     @app.errorhandler(MemeticaError)
-    def memetica_error(error: MemeticaError) -> tuple[Response, int]:
-        return _response(error)
+    def memetica_error(error: MemeticaError) -> Response:
+        return error_response(error)
 
     @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response | tuple[Response, int]:
+    def http_error(error: HTTPException) -> Response:
         if error.code is None or error.code < 400:
             return error.get_response()  # type: ignore[return-value]
-        return _response(_as_memetica_error(error))
+        response = error_response(_as_memetica_error(error))
+        for name, value in error.get_headers():  # `Allow` of a 405
+            if name not in ("Content-Type", "Content-Length"):
+                response.headers[name] = value
+        return response
 
     @app.errorhandler(Exception)
-    def unexpected_error(error: Exception) -> tuple[Response, int]:
+    def unexpected_error(error: Exception) -> Response:
         current_app.logger.exception("a request failed")
-        return _response(MemeticaError("Something went wrong. The server's log has the details.", hint="Try again."))
+        return error_response(
+            MemeticaError("Something went wrong. The server's log has the details.", hint="Try again.")
+        )
 
 
 def _as_memetica_error(error: HTTPException) -> MemeticaError:
     if error.code == 404:
+        if is_api(request.path):
+            return NotFound("There is nothing at this address.", hint="/api/openapi.json lists the addresses.")
         return NotFound("This page does not exist.", hint="Search for it, or go to the home page.")
+    found: MemeticaError
     if isinstance(error, RequestEntityTooLarge):
-        limit = current_app.config["MAX_CONTENT_LENGTH"] // 1_000_000
-        found = MemeticaError(f"The file is too large: the limit is {limit} MB.", hint="Send a smaller picture.")
-        found.code = "too_large"
+        found = too_large(request.max_content_length or 0)
+    elif isinstance(error, SecurityError):  # its description repeats what was sent
+        found = MemeticaError("The request is not addressed to this site.")
+        found.code = "bad_request"
     else:
         found = MemeticaError(f"{error.description or error.name}")
-        found.code = error.name.lower().replace(" ", "_")
+        found.code = _code(error.name)
     found.status = error.code or 500
     return found
 
 
-def _response(error: MemeticaError) -> tuple[Response, int]:
+def too_large(limit: int) -> UnreadableRequest:
+    """Return the error of a body that is larger than a limit, bytes."""
+    found = UnreadableRequest(
+        413, f"The request is too large: the limit here is {limit / 1_000_000:g} MB.", hint="Send a smaller file."
+    )
+    found.code = "too_large"
+    return found
+
+
+def _code(name: str) -> str:
+    return name.lower().replace(" ", "_").replace("-", "_")
+
+
+def is_api(path: str) -> bool:
+    """Return whether an address belongs to the API, whose errors are JSON."""
+    return path == "/api" or path.startswith("/api/")
+
+
+def error_response(error: MemeticaError) -> Response:
     """Return an error as JSON under /api, as an HTML page elsewhere."""
-    if request.path.startswith("/api/"):
-        return jsonify(error_row(error)), error.status
-    page = render_template("error.html", error=error, query=request.args.get("q", ""))
-    return Response(page, mimetype="text/html"), error.status
+    if is_api(request.path):
+        response = jsonify(error_row(error))
+    else:
+        page = render_template("error.html", error=error, query=request.args.get("q", "")[:1000])
+        response = Response(page, mimetype="text/html")
+    response.status_code = error.status
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response

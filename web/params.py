@@ -1,41 +1,87 @@
-"""Parameters of a request, parsed and checked."""
+"""Parameters of a request, parsed and checked: every text has a longest length, every number its bounds."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from werkzeug.datastructures import MultiDict
+from werkzeug.routing import BaseConverter
 
-from search.errors import WrongUse
+from search.errors import NotFound, WrongUse
 
 MAX_HITS = 100
 MAX_OFFSET = 10_000
 MAX_LIST_OFFSET = 10_000_000  # of lists that no ranking is computed for
 MAX_QUERY = 1000  # characters
+MAX_CATEGORY = 255  # characters: a category is the name of a folder
+MAX_NAME = 100  # characters of any other parameter: a sort order, the name of a picture, a key
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")  # int() takes other digits, underscores and a million digits too
+_ID = re.compile("[0-9]{1,18}")  # SQLite's integers have 64 bits: 18 digits always fit
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
 
 
+class RowId(BaseConverter):
+    """The id of a row in an address, `<int:id>`: a longer number is no address of this site, so 404."""
+
+    # The length belongs into the pattern: a number that `to_python` refuses can become 405 (of a route's other method).
+    regex = _ID.pattern
+
+    def to_python(self, value: str) -> int:
+        """Return the number."""
+        return int(value)
+
+
+def text_param(values: MultiDict[str, str], name: str, *, longest: int = MAX_NAME) -> str:
+    """Return a parameter, or an empty text without one.
+
+    Raises WrongUse when it is given twice, is longer than `longest` characters or contains a NUL character.
+    """
+    found = values.getlist(name)
+    if len(found) > 1:
+        raise WrongUse(f"{name} is given {len(found)} times.", hint="Give it once.")
+    return checked_text(found[0], name, longest=longest) if found else ""
+
+
+def checked_text(text: str, name: str, *, longest: int) -> str:
+    """Return a text as it is; raise WrongUse when it is too long or has characters that cannot be stored."""
+    if len(text) > longest:
+        raise WrongUse(f"{name} may have up to {longest:,} characters; this one has {len(text):,}.", hint="Shorten it.")
+    if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
+        raise WrongUse(f"{name} contains a NUL character or half of a character.", hint="Remove it.")
+    return text
+
+
 def int_param(values: MultiDict[str, str], name: str, default: int, *, minimum: int, maximum: int) -> int:
     """Return a whole-number parameter; raise WrongUse when it is not a number or out of bounds."""
-    text = values.get(name, "").strip()
+    text = text_param(values, name).strip()
     if not text:
         return default
-    try:
-        found = int(text)
-    except ValueError:
-        raise WrongUse(f"{name} must be a whole number, not {text[:40]!r}.") from None
+    if not _INTEGER.fullmatch(text):
+        raise WrongUse(f"{name} must be a whole number from {minimum} to {maximum}, not {text[:40]!r}.")
+    found = int(text)
     if not minimum <= found <= maximum:
         raise WrongUse(f"{name} must be from {minimum} to {maximum}, not {found}.")
     return found
 
 
+def id_param(values: MultiDict[str, str], name: str) -> int | None:
+    """Return a parameter that is the id of a row, or None without one; raise NotFound for what is no id."""
+    text = text_param(values, name, longest=100_000).strip()  # a long number is no other kind of error
+    if not text:
+        return None
+    if not _ID.fullmatch(text):
+        raise NotFound(f"There is nothing with the number {text[:40]}.", hint="Load the page again.")
+    return int(text)
+
+
 def enum_param(values: MultiDict[str, str], name: str, default: EnumT) -> EnumT:
     """Return a parameter that is one of the values of `default`'s enum; raise WrongUse for any other value."""
-    text = values.get(name) or default.value
+    text = text_param(values, name) or default.value
     try:
         return type(default)(text)
     except ValueError:
@@ -45,7 +91,7 @@ def enum_param(values: MultiDict[str, str], name: str, default: EnumT) -> EnumT:
 
 def bool_param(values: MultiDict[str, str], name: str, *, default: bool) -> bool:
     """Return a true-or-false parameter; raise WrongUse for any other value."""
-    text = values.get(name, "").strip().casefold()
+    text = text_param(values, name).strip().casefold()
     if not text:
         return default
     if text not in ("1", "0", "true", "false"):
@@ -55,12 +101,16 @@ def bool_param(values: MultiDict[str, str], name: str, *, default: bool) -> bool
 
 def query_param(values: MultiDict[str, str]) -> str:
     """Return the query, parameter `q`, with white space collapsed; raise WrongUse when it is too long."""
-    text = " ".join(values.get("q", "").split())
-    if len(text) > MAX_QUERY:
-        raise WrongUse(
-            f"A query may have up to {MAX_QUERY:,} characters; this one has {len(text):,}.", hint="Shorten it."
-        )
-    return text
+    # A form may send line breaks; those and double spaces do not count.
+    found = values.getlist("q")
+    if len(found) > 1:
+        raise WrongUse(f"q is given {len(found)} times.", hint="Give it once.")
+    return checked_text(" ".join(found[0].split()) if found else "", "A query", longest=MAX_QUERY)
+
+
+def category_param(values: MultiDict[str, str]) -> str | None:
+    """Return the category, parameter `category`, or None without one; raise WrongUse when it is too long."""
+    return text_param(values, "category", longest=MAX_CATEGORY) or None
 
 
 def page_links(total: int, page: int, *, size: int, address: Callable[[int], str]) -> dict[str, Any]:

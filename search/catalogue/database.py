@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from search.errors import DataFolderError
+from search.errors import DataFolderError, NotFound
 
 BUSY_SECONDS = 30
 VERSION = 10  # of schema.sql; 1 to 9 were made before the first release
@@ -193,17 +193,23 @@ class Database:
         )
 
     def rows(self, sql: str, parameters: Parameters | None = None) -> list[sqlite3.Row]:
-        """Return every row of a query."""
-        return self.connection().execute(sql, parameters or {}).fetchall()
+        """Return every row of a query; raise NotFound for a number that no row can have."""
+        return self._read(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters | None = None) -> sqlite3.Row | None:
-        """Return the first row of a query, or None."""
-        found: sqlite3.Row | None = self.connection().execute(sql, parameters or {}).fetchone()
+        """Return the first row of a query, or None; raise NotFound for a number that no row can have."""
+        found: sqlite3.Row | None = self._read(sql, parameters).fetchone()
         return found
 
     def stream(self, sql: str, parameters: Parameters | None = None) -> Iterator[sqlite3.Row]:
         """Yield the rows of a query without holding them all in memory."""
-        yield from self.connection().execute(sql, parameters or {})
+        yield from self._read(sql, parameters)
+
+    def _read(self, sql: str, parameters: Parameters | None) -> sqlite3.Cursor:
+        try:
+            return self.connection().execute(sql, parameters or {})
+        except OverflowError:  # SQLite's integers have 64 bits
+            raise NotFound("There is nothing with so large a number.") from None
 
     def number(self, sql: str, parameters: Parameters | None = None) -> int:
         """Return the first value of a query as a number; 0 without a row."""

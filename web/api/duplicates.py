@@ -12,11 +12,12 @@ from search.catalogue.ledger import verdict_row
 from search.errors import WrongUse
 from search.evidence import Tier
 from search.meme import Meme
+from web.api.bodies import MAX_ITEMS, MAX_PATH, json_object, text_of
 from web.context import site
 from web.curator.actions import undo_verdict
 from web.curator.auth import curator_only
 from web.curator.duplicates import groups_of, proposals
-from web.params import MAX_HITS, MAX_LIST_OFFSET, int_param
+from web.params import MAX_HITS, MAX_LIST_OFFSET, checked_text, int_param, text_param
 from web.schemas import proposal_row
 
 blueprint = Blueprint("api_duplicates", __name__, url_prefix="/api")
@@ -27,7 +28,7 @@ VERDICTS = {"distinct": VerdictKind.DISTINCT, "duplicate": VerdictKind.DUPLICATE
 @curator_only
 def duplicates() -> Response:
     """Return the undecided groups of one tier, or of all tiers that are duplicates, the surest first."""
-    tier = request.args.get("tier")
+    tier = text_param(request.args, "tier")
     if tier and tier not in {one.value for one in Tier}:
         raise WrongUse(f"tier must be one of {', '.join(one.value for one in Tier)}, not {tier[:40]!r}.")
     found = groups_of(Tier(tier)) if tier else proposals().of()
@@ -55,16 +56,16 @@ def _page() -> tuple[int, int]:
 @curator_only
 def add() -> tuple[Response, int]:
     """Add a verdict and return its ledger line; `merge` keeps the first meme and moves the others to the trash."""
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict) or not isinstance(body.get("memes"), list):
-        raise WrongUse("Send an object with `verdict` and `memes`, a list of ids or paths.")
+    body = json_object(required={"verdict": str, "memes": list}, optional={"note": str})
+    if len(body["memes"]) > MAX_ITEMS:
+        raise WrongUse(f"`memes` may have up to {MAX_ITEMS:,} items; this one has {len(body['memes']):,}.")
     memes = [_find_meme(named) for named in body["memes"]]
-    verdict, note = body.get("verdict"), str(body.get("note") or "")
+    verdict, note = body["verdict"], text_of(body, "note")
     if verdict == Decision.MERGE:
         if not memes:
             raise WrongUse("There is nothing to merge.")
         line = decide(site().workspace, Decision.MERGE, kept=memes[0], others=memes[1:], note=note)
-    elif isinstance(verdict, str) and verdict in VERDICTS:
+    elif verdict in VERDICTS:
         line = record_verdict(site().catalogue, VERDICTS[verdict], memes, note=note)
     else:
         raise WrongUse(f"`verdict` must be one of {', '.join((*VERDICTS, Decision.MERGE))}.")
@@ -75,7 +76,7 @@ def _find_meme(named: Any) -> Meme:
     if isinstance(named, int) and not isinstance(named, bool):
         return site().catalogue.memes.get(named)
     if isinstance(named, str):
-        return site().catalogue.memes.at(named)
+        return site().catalogue.memes.at(checked_text(named, "A path", longest=MAX_PATH))
     raise WrongUse("Name a meme by its id or its path.")
 
 

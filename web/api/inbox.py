@@ -15,12 +15,13 @@ from indexer.inbox.reception import discard, inbox_path
 from search.catalogue import Upload, UploadState
 from search.errors import MemeticaError, WrongUse
 from search.evidence import Evidence
+from web.api.bodies import json_object, text_of
 from web.background.categories import suggest_for
 from web.background.inbox import inbox_workers
 from web.context import site
 from web.curator import actions
 from web.curator.auth import NotSignedIn, curator_only, signed_in
-from web.params import MAX_HITS, MAX_LIST_OFFSET, int_param
+from web.params import MAX_CATEGORY, MAX_HITS, MAX_LIST_OFFSET, int_param, text_param
 from web.schemas import Row, error_row, suggestion_row, upload_row
 from web.suggestions import SuggestedCategories, from_suggestion
 
@@ -35,6 +36,7 @@ class ExaminerBusy(MemeticaError):
 
     code = "busy"
     status = 503
+    retry_after = 5
 
 
 def register(app: Flask) -> None:
@@ -47,7 +49,7 @@ def register(app: Flask) -> None:
 @curator_only
 def uploads() -> Response:
     """Return a page of the uploads in a state, or of all undecided ones, oldest first."""
-    state = request.args.get("state")
+    state = text_param(request.args, "state")
     if state and state not in set(UploadState):
         raise WrongUse(f"state must be one of {', '.join(UploadState)}, not {state[:40]!r}.")
     states = [UploadState(state)] if state else [UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED]
@@ -59,14 +61,9 @@ def uploads() -> Response:
 
 
 @blueprint.post("/inbox")
+@curator_only
 def receive() -> tuple[Response, int]:
     """Put the files of a request into the inbox; 201 when all were received, else 207 with the reason for each."""
-    actions.allow_large_body()  # before the curator's check, which reads the form
-    return _receive()
-
-
-@curator_only
-def _receive() -> tuple[Response, int]:
     received, refused = actions.receive_files(request.files.getlist("file"), source="api")
     if refused and not received:
         raise refused[0][1]
@@ -86,10 +83,9 @@ def upload(id: int) -> Response:
 @curator_only
 def accept(id: int) -> Response:
     """Write an upload into a category; accepting it again changes nothing."""
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict) or not isinstance(body.get("category"), str):
-        raise WrongUse("Send an object with `category`, and with `anyway`, a reason, for a suspected duplicate.")
-    found = actions.accept_upload(id, category=body["category"], reason=str(body.get("anyway") or ""))
+    body = json_object(required={"category": str}, optional={"anyway": str})
+    category = text_of(body, "category", longest=MAX_CATEGORY)
+    found = actions.accept_upload(id, category=category, reason=text_of(body, "anyway"))
     return jsonify(_upload_row(found))
 
 
@@ -110,7 +106,6 @@ def undo(id: int) -> Response:
 @blueprint.post("/suggest")
 def suggest() -> Response:
     """Return a picture's text, the memes that it matches and categories for it; the picture is not kept."""
-    actions.allow_large_body()
     if not site().settings.open_suggestions and not signed_in():
         raise NotSignedIn("Only the curator can do this, and you are not signed in.", hint="Sign in at /sign-in.")
     after_this_request(_not_stored)

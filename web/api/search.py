@@ -10,10 +10,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from indexer.status import library_status
-from search.errors import NotFound, WrongUse
+from search.errors import WrongUse
 from search.meme import Likeness, Sort
 from web.context import site
-from web.params import MAX_HITS, MAX_OFFSET, bool_param, enum_param, int_param, query_param
+from web.params import MAX_HITS, MAX_OFFSET, bool_param, category_param, enum_param, int_param, query_param, text_param
 from web.query_images import open_query_image, store_query_image
 from web.schemas import answer_row, category_url, index_row, meme_row, status_rows
 
@@ -28,8 +28,8 @@ def search() -> Response:
     picture = None
     if request.method == "POST" and "picture" in request.files:
         picture = open_query_image(site().settings, store_query_image(site().settings, request.files["picture"]))
-    elif values.get("picture"):
-        picture = open_query_image(site().settings, values["picture"])
+    elif text_param(values, "picture"):
+        picture = open_query_image(site().settings, text_param(values, "picture"))
     if not text and picture is None:
         raise WrongUse("There is nothing to search for.", hint="Give a query as q, or POST a picture.")
     answer = (
@@ -40,7 +40,7 @@ def search() -> Response:
             k=int_param(values, "k", 10, minimum=1, maximum=MAX_HITS),
             offset=int_param(values, "offset", 0, minimum=0, maximum=MAX_OFFSET),
             image=picture,
-            category=values.get("category") or None,
+            category=category_param(values),
             sort=enum_param(values, "sort", Sort.RELEVANCE),
             collapse=bool_param(values, "collapse", default=True),
             verbatim=bool_param(values, "verbatim", default=False),
@@ -95,12 +95,6 @@ def status() -> Response:
 def openapi() -> Response:
     """Return the description of this API."""
     return jsonify(description())
-
-
-@blueprint.route("/<path:rest>", methods=("GET", "POST", "PUT", "PATCH", "DELETE"))
-def not_found(rest: str) -> Response:
-    """Raise NotFound, so that an unknown address is answered as JSON."""
-    raise NotFound(f"There is nothing at /api/{rest}.", hint="/api/openapi.json lists the addresses.")
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,6 @@ Every function acts on the workspace of the current application.
 
 from __future__ import annotations
 
-from flask import request
 from werkzeug.datastructures import FileStorage
 
 from indexer.curation.categories import memes_of, resolve_by_moving
@@ -20,13 +19,7 @@ from web.background.inbox import inbox_workers
 from web.context import site
 from web.suggestions import SuggestedCategories, suggest_categories
 
-FORM_BYTES = 1_000_000  # of a request, beside its files
 MAX_FILES = 50  # of a request
-
-
-def allow_large_body() -> None:
-    """Let the current request be as large as an upload may be; call it before the body is read."""
-    request.max_content_length = site().settings.upload_bytes + FORM_BYTES
 
 
 def receive_files(files: list[FileStorage], *, source: str) -> tuple[list[Upload], list[tuple[str, MemeticaError]]]:

@@ -33,9 +33,9 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from search.errors import MemeticaError
+from web.access.rate_limit import RateLimit, client_network
 from web.context import site
 from web.curator.passwords import end_sessions, load_or_create_secret, load_password, verify_password
-from web.curator.rate_limit import RateLimit, client_network
 
 blueprint = Blueprint("auth", __name__)
 SESSION_LIFETIME = timedelta(days=14)  # from the curator's last visit

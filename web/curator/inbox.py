@@ -21,7 +21,7 @@ from web.curator import actions
 from web.curator.auth import Refused, curator_only
 from web.curator.home import Card
 from web.formatting import format_size
-from web.params import int_param
+from web.params import id_param, int_param
 from web.suggestions import SuggestedCategories
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/curator/inbox")
@@ -71,14 +71,9 @@ def _index(refused: list[tuple[str, MemeticaError]] | None = None) -> str:
 
 
 @blueprint.post("")
+@curator_only
 def receive() -> AnyResponse | tuple[str, int]:
     """Put the files of a form into the inbox; those that were refused are listed with the reason."""
-    actions.allow_large_body()  # before the curator's check, which reads the form
-    return _receive()
-
-
-@curator_only
-def _receive() -> AnyResponse | tuple[str, int]:
     received, refused = actions.receive_files(request.files.getlist("file"), source="page")
     if refused:
         return _index(refused), refused[0][1].status
@@ -191,10 +186,10 @@ def _done() -> dict[str, Any] | None:
     """Return what the note about the last decision says, and the address that undoes it."""
     if "undid" in request.args:
         return {"message": "Undone. The upload waits for a decision again.", "undo": None}
-    id = request.args.get("did", type=int)
-    if id is None:
-        return None
     try:
+        id = id_param(request.args, "did")
+        if id is None:
+            return None
         found = site().catalogue.uploads.get(id)
     except NotFound:
         return None

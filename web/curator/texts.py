@@ -25,6 +25,7 @@ from search.texts.agreement import (
 from web.context import site
 from web.curator.auth import curator_only
 from web.curator.home import Card
+from web.params import id_param
 
 blueprint = Blueprint("texts", __name__, url_prefix="/curator")
 SHOWN_CHARACTERS = 700  # of a text; more when a disputed part ends later
@@ -59,7 +60,7 @@ def contradictions_card() -> Card:
 def badly_read() -> str:
     """Show the picture with the worst OCR text, its boxes and its text, or the one after those that were skipped."""
     waiting = site().catalogue.texts.badly_read(BADLY_READ)
-    after = request.args.get("after", type=int)
+    after = id_param(request.args, "after")
     place = next((at + 1 for at, (meme, _) in enumerate(waiting) if meme.id == after), 0)
     meme, record = waiting[place] if place < len(waiting) else (None, None)
     other = None if record is None else _other_engine(record.source)
@@ -122,7 +123,7 @@ def _boxes(meme: Meme, record: ReadingRecord) -> list[str]:
 @curator_only
 def contradictions() -> str:
     """Show the newest meme whose texts contradict each other, or the one after those that were skipped."""
-    after = request.args.get("after", type=int)
+    after = id_param(request.args, "after")
     found: list[Contradiction] = list(
         islice(find_contradictions(site().catalogue, encoder=site().settings.text_encoder, after=after), LOOK_AHEAD)
     )
@@ -173,7 +174,7 @@ def decide_contradiction(id: int) -> AnyResponse:
 
 def _done(page: str) -> dict[str, Any] | None:
     """Return what the note about the last decision shows, and the form that undoes it."""
-    id = request.args.get("did", type=int)
+    id = id_param(request.args, "did")
     if id is None:
         return None
     meme = site().catalogue.memes.get(id)

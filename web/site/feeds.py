@@ -10,6 +10,7 @@ from flask import Blueprint, Response, render_template, request
 from search.errors import NotFound
 from search.meme import Sort
 from web.context import site
+from web.params import category_param, query_param
 
 blueprint = Blueprint("feeds", __name__)
 LENGTH = 30  # entries
@@ -20,7 +21,7 @@ _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010
 @blueprint.get("/feed.atom")
 def feed() -> Response:
     """Return a feed of the newest memes: of the library, of a category, or of those that match a query."""
-    query, category = request.args.get("q", "").strip(), request.args.get("category") or None
+    query, category = query_param(request.args), category_param(request.args)
     catalogue = site().catalogue
     if category is not None and not catalogue.memes.ids_under(category):
         raise NotFound(f"There is no category {category}.")

@@ -20,7 +20,16 @@ from search.meme import CATEGORY_SEPARATOR, Field, Likeness, Meme, Sort, Text, T
 from search.results import Answer, Hit
 from web.context import site
 from web.formatting import format_age
-from web.params import MAX_OFFSET, bool_param, enum_param, int_param, page_links, query_param
+from web.params import (
+    MAX_OFFSET,
+    bool_param,
+    category_param,
+    enum_param,
+    int_param,
+    page_links,
+    query_param,
+    text_param,
+)
 from web.query_images import open_query_image, store_query_image
 from web.schemas import category_url, file_url, page_url, thumbnail_url
 from web.site.facets import facet_values, operator_chips, variants_query
@@ -70,11 +79,11 @@ def _examples(setting: str) -> list[str]:
 
 def results() -> str:
     """Show the memes that match the words and the picture of the address."""
-    text, picture = query_param(request.args), request.args.get("picture", "")
+    text, picture = query_param(request.args), text_param(request.args, "picture")
     page = int_param(request.args, "page", 1, minimum=1, maximum=math.ceil(MAX_OFFSET / PAGE_SIZE))
     offset = (page - 1) * PAGE_SIZE
     sort = enum_param(request.args, "sort", Sort.RELEVANCE)
-    category = request.args.get("category") or None
+    category = category_param(request.args)
     answer = (
         site()
         .searcher()
@@ -123,7 +132,7 @@ def _chips(answer: Answer) -> list[tuple[str, str]]:
 def upload() -> AnyResponse:
     """Store a picture to search with, and redirect to the address that contains it and the query."""
     name = store_query_image(site().settings, request.files.get("picture"))
-    values = {"q": query_param(request.form), "picture": name, "category": request.form.get("category", "")}
+    values = {"q": query_param(request.form), "picture": name, "category": category_param(request.form) or ""}
     return redirect("/?" + urlencode({key: value for key, value in values.items() if value}), code=303)
 
 

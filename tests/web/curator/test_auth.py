@@ -13,11 +13,11 @@ from flask.testing import FlaskClient
 from search.settings import Settings
 from tests.support.curating import PASSWORD, QuickHasher, guess, sign_in, token_in
 from tests.support.serving import app_over, close_app
+from web.access.rate_limit import RateLimit
 from web.curator import passwords
 from web.curator.auth import curator_only, safe_next
 from web.curator.home import Card
 from web.curator.passwords import set_password
-from web.curator.rate_limit import RateLimit
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from web.curator import rate_limit as module
-from web.curator.rate_limit import RateLimit, client_network
+from web.access import rate_limit as module
+from web.access.rate_limit import RateLimit, client_network
 
 
 class Clock:
