@@ -162,18 +162,19 @@ class Searcher:
         self._choice_error = f"{trouble.message} {trouble.hint}".strip() if trouble is not None else ""
 
     def status(self) -> IndexStatus:
-        """Return what the live generation contains and what is missing from it.
+        """Return what the live generation contains and what is missing from it; raise IndexUnusable when it is damaged.
 
         >>> searcher.status().memes
         9
         """
         self.reload_if_changed()
+        self._index.check_unchanged()
         manifest = self._index.manifest
         return IndexStatus(
             generation=self._index.name,
             built_at=manifest.built_at,
             revision=manifest.revision,
-            fresh=manifest.revision == self._catalogue.revision(),
+            fresh=self._catalogue.is_indexed(manifest.revision),
             memes=manifest.memes,
             rows=dict(manifest.rows),
             text_encoder=manifest.text_encoder,
@@ -285,11 +286,15 @@ class Searcher:
         return pipeline.scores(pipeline.plan(query, all_signals=True))
 
     def _pipeline(self) -> QueryPipeline:
-        """Return the pipeline over the live generation; raise WrongUse when the searcher is closed."""
+        """Return the pipeline over the live generation.
+
+        Raises WrongUse when the searcher is closed, IndexUnusable when a file of the open generation was damaged since.
+        """
         if self._closed:
             raise WrongUse("The searcher is closed.", hint="Open another one: Searcher.open(data).")
         self.reload_if_changed()
         index = self._index
+        index.check_unchanged()
         return QueryPipeline(
             self._catalogue,
             index,

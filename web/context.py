@@ -6,18 +6,21 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from time import monotonic
 
 from flask import current_app
 
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_image_encoder, load_text_encoder
-from search.errors import MemeticaError
+from search.errors import IndexUnusable, MemeticaError
 from search.index.reader import Index
 from search.index.status import IndexStatus
 from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
+
+REFUSED_SECONDS = 1.0  # after an index that could not be opened, until the next attempt
 
 
 class Site:
@@ -36,6 +39,7 @@ class Site:
         self._lock = threading.Lock()
         self._encoder = text_encoder
         self._searcher: Searcher | None = None
+        self._refusal: tuple[IndexUnusable | None, float] = (None, 0.0)
         self._workers = ExitStack()
 
     @property
@@ -54,7 +58,7 @@ class Site:
             with self._lock:
                 if self._searcher is None:
                     # The index is opened first, so that a missing index is reported without loading a model.
-                    index = Index.open(self.workspace.index)
+                    index = self._opened_index()
                     self._searcher = Searcher(
                         self.workspace,
                         index=index,
@@ -62,6 +66,20 @@ class Site:
                         load_images=partial(load_image_encoder, long_running=True),
                     )
         return self._searcher
+
+    def _opened_index(self) -> Index:
+        """Return the index, opened; raise IndexUnusable, for a few seconds the same one without another attempt.
+
+        Opening compares the checksum of every file: visitors of a site with a damaged index must not repeat that.
+        """
+        refusal, until = self._refusal
+        if refusal is not None and monotonic() < until:
+            raise IndexUnusable(refusal.message, hint=refusal.hint)
+        try:
+            return Index.open(self.workspace.index)
+        except IndexUnusable as error:
+            self._refusal = error, monotonic() + REFUSED_SECONDS
+            raise
 
     def encoder(self) -> TextEncoder:
         """Return the text encoder that the searcher uses too; raise ModelUnavailable when it cannot be loaded."""

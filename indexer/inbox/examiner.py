@@ -29,8 +29,8 @@ from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, Unread
 from search.evidence import Evidence
 from search.images.fingerprints import PDQ, pdq, pdq_mirrored
 from search.index.binary import BinaryIndex
-from search.index.generations import FINGERPRINTS, live_folder
-from search.index.reader import open_picture_vectors
+from search.index.generations import FINGERPRINTS, read_live
+from search.index.reader import open_picture_vectors, verify_files
 from search.meme import Meme
 from search.settings import Settings
 from search.workspace import Workspace
@@ -217,7 +217,9 @@ def _match_library(
 def _near_by_fingerprint(workspace: Workspace, pictures: Sequence[Image.Image]) -> list[Meme]:
     """Return the memes of the live index with the nearest fingerprints, upright or mirrored."""
     try:
-        index = BinaryIndex.open(live_folder(workspace.index) / FINGERPRINTS)
+        folder, manifest = read_live(workspace.index)
+        verify_files(folder, manifest, part=FINGERPRINTS)
+        index = BinaryIndex.open(folder / FINGERPRINTS)
     except IndexUnusable:
         return []
     nearest: dict[int, int] = {}

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from pkgutil import resolve_name
@@ -226,7 +226,7 @@ def _go_forward(
     _settle(effects, files_of(operation.steps, roots), library)
     effects.prepare(workspace, operation)
     on_step("commit")
-    with workspace.catalogue.durable_transaction():
+    with workspace.catalogue.durable_transaction(), _revision(workspace.catalogue, operation):
         verdict = effects.commit(workspace, library, operation)
         workspace.catalogue.journal.set_state(operation.uid, OperationState.DONE, unindexed=_moves_memes(operation))
     on_step("tidy")
@@ -255,7 +255,7 @@ def _finish_undo(
     _go_back(workspace, library, operation, on_step)
     effects.prepare_undo(workspace, operation)
     on_step("commit")
-    with workspace.catalogue.durable_transaction():
+    with workspace.catalogue.durable_transaction(), _revision(workspace.catalogue, operation):
         effects.commit_undo(workspace, library, operation)
         verdict = _undo_line(workspace.catalogue, operation)
         workspace.catalogue.journal.set_state(operation.uid, OperationState.UNDONE, unindexed=_moves_memes(operation))
@@ -283,6 +283,11 @@ def _settle(effects: Effects, files: set[Path], library: Path) -> None:
     sync_folders(files)
     if effects.removes_empty_categories:
         remove_empty_categories(files, library)
+
+
+def _revision(catalogue: Catalogue, operation: Operation) -> AbstractContextManager[None]:
+    """Return the context of a commit: moves and uploads are marked as unindexed, merges raise the revision."""
+    return nullcontext() if operation.kind is OperationKind.MERGE else catalogue.separately_indexed()
 
 
 def _moves_memes(operation: Operation) -> bool:

@@ -2,7 +2,7 @@
 
 The new generation shares unchanged files with the live one by hard links, and replaces the rows of these memes. The
 whitening of text embeddings and the variants among unchanged memes stay as in the last build, because they are fitted
-to the whole library. The manifest keeps that build's revision, so the next `memetica index` builds the whole index.
+to the whole library. The manifest counts the changed memes, so that the next `memetica index` builds the whole index.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from indexer.work.locks import lock
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_image_encoder
-from search.errors import MemeticaError
+from search.errors import IndexUnusable, MemeticaError
 from search.index.generations import Manifest, live_image_encoder, live_manifest
 from search.index.writer import extend_generation
 from search.meme import Meme
@@ -39,21 +39,29 @@ def update_index(workspace: Workspace, ids: Collection[int], *, encoder: TextEnc
     1
     """
     memes = workspace.catalogue.memes.many(sorted(ids))
-    _embed_texts(workspace.catalogue, memes, encoder=encoder)
+    with workspace.catalogue.separately_indexed():
+        image_encoder = _embed(workspace, memes, encoder=encoder)
     index = workspace.index
-    image_encoder = live_image_encoder(index)
+    with lock(workspace.data, "building", seconds=WAIT_SECONDS):
+        live = live_manifest(index)
+        wanted = (encoder.name, SPLITTER, encoder.dimensions)
+        if live is not None and (live.text_encoder, live.splitter, live.encoders.get(encoder.name)) == wanted:
+            with suppress(IndexUnusable):  # a damaged file: the index is built as a whole
+                return extend_generation(index, workspace.catalogue, ids, least_weight=LEAST_WEIGHT)
+    return build_index(workspace, text_encoder=encoder.name, image_encoder=image_encoder)
+
+
+def _embed(workspace: Workspace, memes: Sequence[Meme], *, encoder: TextEncoder) -> str:
+    """Embed the texts and pictures of a few memes; return the name of the index's image encoder, empty without one."""
+    _embed_texts(workspace.catalogue, memes, encoder=encoder)
+    image_encoder = live_image_encoder(workspace.index)
     if image_encoder:
         # Pictures that cannot be embedded now are embedded by the next `memetica index`.
         with suppress(MemeticaError):
             images = load_image_encoder(workspace.settings, image_encoder, long_running=True)
             workspace.catalogue.embeddings.register(image_encoder, dimensions=images.dimensions)
             embed_images_of(workspace, memes, encoder=images)
-    with lock(workspace.data, "building", seconds=WAIT_SECONDS):
-        live = live_manifest(index)
-        wanted = (encoder.name, SPLITTER, encoder.dimensions)
-        if live is not None and (live.text_encoder, live.splitter, live.encoders.get(encoder.name)) == wanted:
-            return extend_generation(index, workspace.catalogue, ids, least_weight=LEAST_WEIGHT)
-    return build_index(workspace, text_encoder=encoder.name, image_encoder=image_encoder)
+    return image_encoder
 
 
 def _embed_texts(catalogue: Catalogue, memes: Sequence[Meme], *, encoder: TextEncoder) -> None:

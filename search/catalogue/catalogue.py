@@ -60,8 +60,19 @@ class Catalogue:
         return self._database.snapshot()
 
     def revision(self) -> int:
-        """Return a number that rises whenever something that the index is built from changes."""
+        """Return a number that rises whenever something that the index is built from changes.
+
+        Changes within `separately_indexed` do not raise it: they are marked as unindexed until the index is updated.
+        """
         return self._database.revision()
+
+    def separately_indexed(self) -> AbstractContextManager[None]:
+        """Return a context in which this thread's changes are marked as unindexed, or are being indexed."""
+        return self._database.separately_indexed()
+
+    def is_indexed(self, revision: int) -> bool:
+        """Return whether an index of this revision has everything: nothing changed since or waits to be indexed."""
+        return revision == self.revision() and not self.uploads.unindexed() and not self.journal.unindexed()
 
     def __enter__(self) -> Catalogue:
         return self

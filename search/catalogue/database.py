@@ -232,7 +232,18 @@ class Database:
 
     def touch(self) -> None:
         """Increase the revision, because something that the index is built from has changed."""
-        self.write("UPDATE revision SET number = number + 1")
+        if not getattr(self._local, "separately_indexed", False):
+            self.write("UPDATE revision SET number = number + 1")
+
+    @contextmanager
+    def separately_indexed(self) -> Iterator[None]:
+        """Let this thread's writes leave the revision as it is, because the index is updated for each of them."""
+        outer = getattr(self._local, "separately_indexed", False)
+        self._local.separately_indexed = True
+        try:
+            yield
+        finally:
+            self._local.separately_indexed = outer
 
     def close(self) -> None:
         """Close the connections of all threads."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
+from search.index.faiss_files import write_faiss
 from search.index.owners import (
     REBUILD_HINT,
     Distances,
@@ -42,7 +43,7 @@ def build_binary(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> No
     index = faiss.IndexBinaryFlat(8 * bits.shape[1])
     index.add(np.ascontiguousarray(bits))
     np.save(folder / "owners.npy", owners.astype(np.int64))
-    faiss.write_index_binary(index, str(folder / "index.faiss"))
+    write_faiss(index, folder / "index.faiss", write=faiss.write_index_binary)
 
 
 def extend_binary(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners: Owners, without: Ids) -> int:

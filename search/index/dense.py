@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
+from search.index.faiss_files import write_faiss
 from search.index.owners import (
     REBUILD_HINT,
     Ids,
@@ -67,9 +68,9 @@ def _write(folder: Path, rows: Rows, owners: Owners, *, coded: bool) -> None:
         exact.add_sa_codes(rows[start : start + _CHUNK].view(np.uint8))
     folder.mkdir(parents=True)
     np.save(folder / "owners.npy", owners.astype(np.int64))
-    faiss.write_index(exact, str(folder / "rows.faiss"))
+    write_faiss(exact, folder / "rows.faiss")
     if coded:
-        faiss.write_index(_coded(_rows_in(exact)), str(folder / "codes.faiss"))
+        write_faiss(_coded(_rows_in(exact)), folder / "codes.faiss")
 
 
 def extend_dense(
@@ -99,7 +100,7 @@ def extend_dense(
     if known_codes:
         codes = faiss.read_index(str(source / "codes.faiss"))
         codes.add(np.ascontiguousarray(new, np.float32))
-        faiss.write_index(codes, str(folder / "codes.faiss"))
+        write_faiss(codes, folder / "codes.faiss")
     return len(every)
 
 

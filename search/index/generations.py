@@ -1,28 +1,37 @@
 """Generations of the index on disk: each is written into a temporary folder, synced, and made live by one rename.
 
-Each has a manifest that records its sources.
+Each has a manifest that records its sources and the SHA-256 of every file. `CURRENT` names the live generation and has
+the SHA-256 of its manifest, so that no damaged file is ever searched: readers compare all of them (see `checksums`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from search.atomic_write import write_atomically
 from search.errors import DataFolderError, IndexUnusable
+from search.index.checksums import Checksums, file_checksums, sha256_of
 from search.meme import Field
 
-FORMAT = 3  # of a generation's files; an index with another number is built again
+FORMAT = 4  # of a generation's files
+# Formats that are still searched, until `memetica index` has built the index again; a format that is not listed is
+# refused. 3 has the same files as 4 and no checksums.
+READABLE_FORMATS = (3, 4)
+CHECKED_SINCE = 4  # the first format with checksums
 KEPT = 2  # generations: a running server may still read the one before the live one
 
-# The files and folders of a generation, in addition to manifest.json.
+# The files and folders of a generation, and CURRENT beside the generations.
 TEXT_FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
+CURRENT = "CURRENT"
+MANIFEST = "manifest.json"
 COLUMNS = "memes.npz"
 LEXICAL = "words"
 DENSE = "meanings"  # a folder of vectors for each of TEXT_FIELDS
@@ -51,6 +60,8 @@ class Manifest:
     memes: int
     rows: Mapping[str, int]
     changed: int = 0
+    files: Checksums = field(default_factory=dict)  # of every file of the generation except the manifest
+    format: int = FORMAT
 
 
 @contextmanager
@@ -72,14 +83,16 @@ def new_generation(index: Path) -> Iterator[Path]:
         name = _next_name(index)
         for entry in (*building.rglob("*"), building):
             _sync(entry)
+        manifest_hash = sha256_of(building / MANIFEST)
         building.rename(index / name)
         _sync(index)
-        write_atomically(index / "CURRENT", name + "\n")
+        write_atomically(index / CURRENT, f"{name} {manifest_hash}\n")
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
         raise DataFolderError(
             f"The index cannot be written in {index}: {error.strerror or error}.",
-            hint="Free disk space or check the folder's permissions; the previous index is still in use.",
+            hint="Free disk space or check the folder's permissions; the previous index is still in use. Then run "
+            "`memetica index`.",
         ) from error
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
@@ -130,42 +143,78 @@ def _remove_old(index: Path, *, live: str) -> None:
 
 def live_generation(index: Path) -> str | None:
     """Return the name of the live generation, None when there is none."""
+    return _current(index)[0] or None
+
+
+def _current(index: Path) -> tuple[str, str]:
+    """Return the live generation's name and the SHA-256 of its manifest; both are empty when there is none."""
     try:
-        return (index / "CURRENT").read_text("ascii").strip() or None
+        name, _, manifest_hash = (index / CURRENT).read_text("ascii").strip().partition(" ")
     except FileNotFoundError:
-        return None
+        return "", ""
     except (OSError, UnicodeDecodeError) as error:
-        raise IndexUnusable(f"{index / 'CURRENT'} cannot be read: {error}.", hint=_HINT) from error
+        raise IndexUnusable(f"{index / CURRENT} cannot be read: {error}.", hint=_HINT) from error
+    return name, manifest_hash
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write a generation's manifest."""
-    written = {"format": FORMAT} | asdict(manifest) | {"built_at": manifest.built_at.isoformat()}
+def write_manifest(folder: Path, manifest: Manifest, *, source: tuple[Path, Manifest] | None = None) -> None:
+    """Write a generation's manifest, with the checksums of the files that are in the folder now.
+
+    `source` is another generation: the checksums of files that are hard links to its files are copied.
+    """
+    known = {} if source is None else source[1].files
+    files = file_checksums(folder, known=known, known_in=None if source is None else source[0])
+    written = asdict(replace(manifest, files=files, format=FORMAT)) | {"built_at": manifest.built_at.isoformat()}
     del written["generation"]
-    (folder / "manifest.json").write_text(json.dumps(written, indent=1), "utf-8")
+    (folder / MANIFEST).write_text(json.dumps(written, indent=1), "utf-8")
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Return the manifest in a generation's folder; raise IndexUnusable when it is missing, damaged or outdated."""
+def read_manifest(folder: Path, *, sha256: str = "") -> Manifest:
+    """Return the manifest in a generation's folder; raise IndexUnusable when it is missing, damaged or outdated.
+
+    `sha256` is its checksum in CURRENT, and empty for a generation that is not the live one or has none.
+    """
     try:
-        written = json.loads((folder / "manifest.json").read_text("utf-8"))
-        found = written.pop("format")
-        if found != FORMAT:
+        body = (folder / MANIFEST).read_bytes()
+        written = json.loads(body)
+        found = written["format"]
+        if found not in READABLE_FORMATS:
             raise IndexUnusable(f"The index has the format {found}; this Memetica reads {FORMAT}.", hint=_HINT)
         built_at = datetime.fromisoformat(written["built_at"]).astimezone(UTC)
-        return Manifest(**(written | {"built_at": built_at, "generation": folder.name}))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        manifest = Manifest(**(written | {"built_at": built_at, "generation": folder.name}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IndexUnusable(f"The index in {folder} is damaged: {error}.", hint=_HINT) from error
+    if sha256 and hashlib.sha256(body).hexdigest() != sha256:
+        raise IndexUnusable(
+            f"The index in {folder} is damaged: {MANIFEST} is not the one that was written.", hint=_HINT
+        )
+    return manifest
 
 
 def live_folder(index: Path) -> Path:
     """Return the live generation's folder; raise IndexUnusable when there is none."""
-    name = live_generation(index)
-    if name is None:
+    return _folder(index, _current(index)[0])
+
+
+def _folder(index: Path, name: str) -> Path:
+    if not name:
         raise IndexUnusable("There is no index yet.", hint=_HINT)
     if not name.isdigit() or not (index / name).is_dir():
         raise IndexUnusable(f"The index generation {name} is missing from {index}.", hint=_HINT)
     return index / name
+
+
+def read_live(index: Path) -> tuple[Path, Manifest]:
+    """Return the live generation's folder and manifest; raise IndexUnusable when there is none or it is damaged.
+
+    The manifest's own checksum is verified; `verify_files` verifies the other files.
+    """
+    name, manifest_hash = _current(index)
+    folder = _folder(index, name)
+    manifest = read_manifest(folder, sha256=manifest_hash)
+    if manifest.format >= CHECKED_SINCE and not manifest_hash:
+        raise IndexUnusable(f"{index / CURRENT} is damaged: it has no checksum.", hint=_HINT)
+    return folder, manifest
 
 
 def live_manifest(index: Path) -> Manifest | None:
@@ -176,7 +225,7 @@ def live_manifest(index: Path) -> Manifest | None:
     9
     """
     try:
-        return read_manifest(live_folder(index))
+        return read_live(index)[1]
     except IndexUnusable:
         return None
 

@@ -6,7 +6,10 @@ query is a list of terms, so nothing that a visitor types is parsed as tantivy's
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -43,6 +46,7 @@ _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its
 _READ_PER_ID = 4
 _SPELLING = "spelling"  # the words as written, for the vocabulary: they do not count in scores
 _HINT = "Run `memetica index`."
+_OS_ERROR = re.compile(r"\(os error (\d+)\)|Os \{ code: (\d+)")
 
 
 Ids = NDArray[np.int64]  # [n] meme ids
@@ -86,15 +90,16 @@ def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: in
     index = tantivy.Index(_schema(), path=str(folder), sort_by_field="id")
     _register(index)
     # One thread, so that the same documents give the same segments.
-    writer = index.writer(heap_bytes, 1)
     known: set[int] = set()
-    for document in documents:
-        if document.id in known:
-            raise ValueError(f"two documents have the id {document.id}")
-        known.add(document.id)
-        writer.add_document(_entry(document))
-    writer.commit()
-    writer.wait_merging_threads()
+    with _writing():
+        writer = index.writer(heap_bytes, 1)
+        for document in documents:
+            if document.id in known:
+                raise ValueError(f"two documents have the id {document.id}")
+            known.add(document.id)
+            writer.add_document(_entry(document))
+        writer.commit()
+        writer.wait_merging_threads()
     for lock in folder.glob(".tantivy-*.lock"):
         lock.unlink(missing_ok=True)
     return len(known)
@@ -110,7 +115,7 @@ def extend_lexical(
     source is damaged.
     """
     link_folder(source, folder, copied=("meta.json", ".managed.json"))
-    try:
+    with _reading(source), _writing():
         index = tantivy.Index.open(str(folder))
         _register(index)
         writer = index.writer(heap_bytes, 1)
@@ -120,12 +125,39 @@ def extend_lexical(
             writer.add_document(_entry(document))
         writer.commit()
         writer.wait_merging_threads()
-    except ValueError as error:
-        raise IndexUnusable(f"The word index in {source} is missing or damaged: {error}.", hint=_HINT) from error
-    for lock in folder.glob(".tantivy-*.lock"):
-        lock.unlink(missing_ok=True)
-    index.reload()
-    return int(index.searcher().num_docs)
+        for lock in folder.glob(".tantivy-*.lock"):
+            lock.unlink(missing_ok=True)
+        index.reload()
+        return int(index.searcher().num_docs)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Turn tantivy's errors about the disk into OSError; others are raised as they are."""
+    try:
+        yield
+    except BaseException as error:
+        found = _OS_ERROR.search(str(error)) if isinstance(error, ValueError) or _is_panic(error) else None
+        if found is None:
+            raise
+        code = int(found[1] or found[2])
+        raise OSError(code, os.strerror(code)) from error
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Turn what tantivy raises about damaged files into IndexUnusable."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, ValueError) or _is_panic(error):
+            raise IndexUnusable(f"The word index in {folder} is missing or damaged: {error}.", hint=_HINT) from error
+        raise
+
+
+def _is_panic(error: BaseException) -> bool:
+    # A panic of Rust code; the class is no Exception and cannot be imported.
+    return type(error).__name__ == "PanicException"
 
 
 def _entry(document: Document) -> tantivy.Document:
@@ -151,7 +183,8 @@ def _register(index: tantivy.Index) -> None:
 class LexicalIndex:
     """An opened, immutable lexical index, memory-mapped from its files; any thread may search it."""
 
-    def __init__(self, index: tantivy.Index) -> None:
+    def __init__(self, index: tantivy.Index, folder: Path) -> None:
+        self._folder = folder
         self._schema = index.schema
         self._searcher = index.searcher()
         self._matches_of = lru_cache(maxsize=_CACHED_TERMS)(self._read_matches)
@@ -170,10 +203,11 @@ class LexicalIndex:
             with TemporaryDirectory(prefix="memetica-words-", ignore_cleanup_errors=True) as links:
                 for file in folder.absolute().iterdir():
                     (Path(links) / file.name).symlink_to(file)
-                index = tantivy.Index.open(links)
-                _register(index)
-                index.config_reader("manual", 0)
-                return cls(index)
+                with _reading(folder):
+                    index = tantivy.Index.open(links)
+                    _register(index)
+                    index.config_reader("manual", 0)
+                    return cls(index, folder)
         except (ValueError, OSError) as error:
             raise IndexUnusable(f"The word index in {folder} is missing or damaged: {error}.", hint=_HINT) from error
 
@@ -220,12 +254,14 @@ class LexicalIndex:
 
     def document_frequency(self, term: str, field: Field | str = ALL_TEXT) -> int:
         """Return the number of memes with a term."""
-        return self._frequency(str(field), term)
+        with _reading(self._folder):
+            return self._frequency(str(field), term)
 
     @cached_property
     def vocabulary(self) -> Mapping[str, int]:
         """The words of all texts in lower case, sorted, each with the number of memes that have it."""
-        return dict(sorted(self._searcher.terms_with_prefix(_SPELLING, "", None, None)))
+        with _reading(self._folder):
+            return dict(sorted(self._searcher.terms_with_prefix(_SPELLING, "", None, None)))
 
     @cached_property
     def _spellings_by_length(self) -> Mapping[int, list[str]]:
@@ -302,12 +338,13 @@ class LexicalIndex:
         # at the end of the list: more results are fetched until the tie ends.
         one_segment = self._searcher.num_segments == 1
         depth = k if one_segment else k + 16
-        while True:
-            hits = self._searcher.search(query, limit=depth, count=False).hits
-            if one_segment or len(hits) < depth or hits[k - 1][0] > hits[-1][0]:
-                break
-            depth *= 4
-        ids = np.array(self._searcher.fast_field_values("id", [address for _, address in hits]), np.int64)
+        with _reading(self._folder):
+            while True:
+                hits = self._searcher.search(query, limit=depth, count=False).hits
+                if one_segment or len(hits) < depth or hits[k - 1][0] > hits[-1][0]:
+                    break
+                depth *= 4
+            ids = np.array(self._searcher.fast_field_values("id", [address for _, address in hits]), np.int64)
         scores = np.array([score for score, _ in hits], np.float32)
         order = np.lexsort((ids, -scores))[:k]
         return ids[order], scores[order]

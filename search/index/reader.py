@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from search.errors import IndexUnusable
 from search.index.binary import BinaryIndex
+from search.index.checksums import FileWatch, damaged_files
 from search.index.columns import MemeColumns
 from search.index.dense import DenseIndex
-from search.index.generations import TEXT_FIELDS, Manifest, live_folder, live_generation, read_manifest
+from search.index.generations import FORMAT, PICTURES, TEXT_FIELDS, Manifest, live_generation, read_live
 from search.index.lexical import LexicalIndex
 from search.index.parts import (
     COLUMNS_PART,
@@ -24,6 +25,7 @@ from search.index.parts import (
 from search.index.whitening import Whitening
 from search.meme import Field
 
+REBUILD_HINT = "`memetica index` builds it again; `memetica check` lists what else is damaged."
 ATTEMPTS = 3  # to open the live generation while another process builds one after another
 
 
@@ -39,10 +41,13 @@ class Index:
     looks: DenseIndex
     fingerprints: BinaryIndex
     pictures: DenseIndex | None = None  # the image encoder's; None without one
+    watch: FileWatch | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def open(cls, index: Path) -> Index:
         """Return the live generation in an index folder, opened; raise IndexUnusable when it is missing or damaged.
+
+        The checksum of every file is compared first.
 
         >>> from search.index import Index
         >>> index = Index.open(workspace.index)
@@ -50,14 +55,20 @@ class Index:
         (9, 9, 704)
         """
         for _ in range(ATTEMPTS - 1):
-            folder = live_folder(index)
+            name = live_generation(index)
             try:
-                return _opened(folder)
+                return _opened(*read_live(index))
             except IndexUnusable:
                 # Two builds may have ended since the name was read and removed the folder: then there is a new name.
-                if live_generation(index) == folder.name:
+                if live_generation(index) == name:
                     raise
-        return _opened(live_folder(index))
+        return _opened(*read_live(index))
+
+    def check_unchanged(self) -> None:
+        """Raise IndexUnusable when a file was written to since it was opened and is damaged now."""
+        found = self.watch.damaged() if self.watch is not None else []
+        if found:
+            raise _damaged(self.watch.folder if self.watch else Path(), found)
 
     @property
     def name(self) -> str:
@@ -76,12 +87,42 @@ class PictureVectors:
 def open_picture_vectors(index: Path) -> PictureVectors | None:
     """Return the picture embeddings of the live generation in an index folder, or None."""
     try:
-        folder = live_folder(index)
-        manifest = read_manifest(folder)
+        folder, manifest = read_live(index)
+        verify_files(folder, manifest, part=PICTURES)
         pictures = _pictures(folder, manifest)
     except IndexUnusable:
         return None
     return None if pictures is None else PictureVectors(manifest.image_encoder, pictures)
+
+
+def verify_files(folder: Path, manifest: Manifest, *, part: str = "") -> None:
+    """Raise IndexUnusable unless the files of a generation, or of one of its folders, are as they were written.
+
+    A generation of a format without checksums is not verified.
+    """
+    expected = {path: sha for path, sha in manifest.files.items() if not part or path.startswith(f"{part}/")}
+    found = damaged_files(folder, expected)
+    if found:
+        raise _damaged(folder, found)
+
+
+def verified_manifest(index: Path) -> Manifest | None:
+    """Return the live generation's manifest; None when it has an earlier format, or any of its files is damaged.
+
+    >>> verified_manifest(workspace.index).memes
+    9
+    """
+    try:
+        folder, manifest = read_live(index)
+        verify_files(folder, manifest)
+    except IndexUnusable:
+        return None
+    return manifest if manifest.format == FORMAT else None
+
+
+def _damaged(folder: Path, paths: list[str]) -> IndexUnusable:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return IndexUnusable(f"The index in {folder} is damaged: {paths[0]}{more}.", hint=REBUILD_HINT)
 
 
 def _pictures(folder: Path, manifest: Manifest) -> DenseIndex | None:
@@ -90,8 +131,9 @@ def _pictures(folder: Path, manifest: Manifest) -> DenseIndex | None:
     return pictures_part(manifest.encoders.get(manifest.image_encoder, 0)).open(folder)
 
 
-def _opened(folder: Path) -> Index:
-    manifest = read_manifest(folder)
+def _opened(folder: Path, manifest: Manifest) -> Index:
+    watch = FileWatch.begin(folder, manifest.files)
+    verify_files(folder, manifest)
     dimensions = manifest.encoders.get(manifest.text_encoder, 0)
     dense = {field: dense_part(field, dimensions=dimensions).open(folder) for field in TEXT_FIELDS if dimensions}
     found = Index(
@@ -103,10 +145,11 @@ def _opened(folder: Path) -> Index:
         looks=LOOKS_PART.open(folder),
         fingerprints=FINGERPRINTS_PART.open(folder),
         pictures=_pictures(folder, manifest),
+        watch=watch,
     )
     if len(found.columns) != manifest.memes:
         raise IndexUnusable(
             f"The index in {folder} is damaged: it has {len(found.columns)} memes, its manifest {manifest.memes}.",
-            hint="Run `memetica index`.",
+            hint=REBUILD_HINT,
         )
     return found

@@ -26,9 +26,8 @@ from search.index.generations import (
     PICTURES,
     TEXT_FIELDS,
     Manifest,
-    live_folder,
     new_generation,
-    read_manifest,
+    read_live,
     write_manifest,
 )
 from search.index.lexical import documents_of
@@ -43,6 +42,7 @@ from search.index.parts import (
     dense_part,
     pictures_part,
 )
+from search.index.reader import verify_files
 from search.index.variants import find_representative, group_variants
 from search.meme import Field
 
@@ -107,7 +107,7 @@ def build_generation(
             rows=written.rows,
         )
         write_manifest(folder, manifest)
-    return read_manifest(live_folder(index))
+    return read_live(index)[1]
 
 
 def extend_generation(
@@ -116,7 +116,7 @@ def extend_generation(
     """Replace the live generation by one in which these memes are as in the catalogue and all others are unchanged.
 
     Vanished memes among `ids` are removed. The whitening and the variants among unchanged memes stay as in the last
-    whole build; the manifest keeps that build's revision, so the next build is a whole one.
+    whole build; the manifest keeps that build's revision and counts the changed memes: the next build is a whole one.
     Raises IndexUnusable when there is no live generation or it is damaged, DataFolderError as `build_generation` does.
 
     >>> from search.index.writer import build_generation, extend_generation
@@ -125,8 +125,8 @@ def extend_generation(
     >>> extended.generation, extended.memes, extended.changed
     ('000002', 9, 2)
     """
-    source = live_folder(index)
-    live = read_manifest(source)
+    source, live = read_live(index)
+    verify_files(source, live)
     changed = np.array(sorted(ids), np.int64)
     with new_generation(index) as folder, catalogue.snapshot():
         encoders = Encoders(
@@ -145,8 +145,8 @@ def extend_generation(
             rows=written.rows,
             changed=live.changed + len(changed),
         )
-        write_manifest(folder, manifest)
-    return read_manifest(live_folder(index))
+        write_manifest(folder, manifest, source=(source, live))
+    return read_live(index)[1]
 
 
 def _encoders(catalogue: Catalogue, text: str, image: str) -> Encoders:

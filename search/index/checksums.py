@@ -1,0 +1,110 @@
+"""SHA-256 of a generation's files: computed when it is written, compared when it is opened.
+
+A damaged index file must not change rankings silently, and one flipped bit in a file of vectors does. Hashing costs
+about 1 ms per MB on one core (see `docs/benchmarks.md`), and the files are read whole by a search anyway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+Checksums = Mapping[str, str]  # path in the generation's folder -> hexadecimal SHA-256
+_Stamp = tuple[int, int, int]  # inode, bytes, modification time in nanoseconds
+
+
+def sha256_of(file: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file; raise OSError when it cannot be read.
+
+    >>> _ = (folder / "a").write_bytes(b"")
+    >>> sha256_of(folder / "a")[:8]
+    'e3b0c442'
+    """
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def file_checksums(folder: Path, *, known: Checksums, known_in: Path | None) -> dict[str, str]:
+    """Return the checksum of every file below a folder, by path.
+
+    Files that are hard links to files of the folder `known_in` have their checksums in `known`.
+    """
+    files = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+
+    def checksum(path: str) -> str:
+        other = None if known_in is None else known_in / path
+        if other is not None and path in known and other.exists() and other.samefile(folder / path):
+            return known[path]
+        return sha256_of(folder / path)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing releases the interpreter lock
+        return dict(zip(files, pool.map(checksum, files), strict=True))
+
+
+def damaged_files(folder: Path, expected: Checksums) -> list[str]:
+    """Return the paths whose file is missing, unreadable or has another checksum, sorted.
+
+    >>> _ = (folder / "a").write_bytes(b"")
+    >>> damaged_files(folder, {"a": sha256_of(folder / "a"), "b": ""})
+    ['b']
+    """
+
+    def is_damaged(path: str) -> bool:
+        try:
+            return sha256_of(folder / path) != expected[path]
+        except OSError:
+            return True
+
+    # The largest files first, so that the threads end at about the same time.
+    paths = sorted(expected, key=lambda path: -_size(folder / path))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return sorted(path for path, damaged in zip(paths, pool.map(is_damaged, paths), strict=True) if damaged)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+@dataclass
+class FileWatch:
+    """Notices that files were written to after they were opened: mapped memory changes with them.
+
+    A file that was removed or replaced is no damage to those who have the old one open.
+    """
+
+    folder: Path
+    expected: Checksums
+    stamps: dict[str, _Stamp]
+
+    @classmethod
+    def begin(cls, folder: Path, expected: Checksums) -> FileWatch:
+        """Return a watch of these files as they are now; call it before they are verified and opened."""
+        return cls(folder, expected, {path: stamp for path in expected if (stamp := _stamp(folder / path))})
+
+    def damaged(self) -> list[str]:
+        """Return the paths of files that were written to and now have another checksum."""
+        found = []
+        for path, known in self.stamps.items():
+            stamp = _stamp(self.folder / path)
+            if stamp is None or stamp == known or stamp[0] != known[0]:
+                continue
+            if damaged_files(self.folder, {path: self.expected[path]}):
+                found.append(path)
+            else:
+                self.stamps[path] = stamp
+        return found
+
+
+def _stamp(file: Path) -> _Stamp | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
