@@ -54,7 +54,7 @@ EXPORTS = {
         Verdict VerdictKind open_catalogue
     """,
     "search.categories": """
-        Issue IssueKind RankedCategory Suggester Suggestion audit fit
+        Issue IssueKind RankedCategory Suggester Suggestion audit fit refit
     """,
     "search.duplicates": """
         Group Match Matcher Member compare find_groups

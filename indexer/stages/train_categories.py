@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.work.child_process import OnStart, child_main, run_child
+from search import categories  # loads scikit-learn and cleanlab, which are slow to import, when a function is called
 from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, open_catalogue
 from search.categories.features import Examples, Features, examples_of, library_examples, picture_features
 from search.categories.model import CategoryModel
 from search.categories.persistence import example_hashes, read_model, write_model
+from search.categories.splits import split_groups
 from search.categories.suggester import Suggester
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_text_encoder
@@ -40,11 +42,6 @@ def train_categories(workspace: Workspace, *, encoder: TextEncoder) -> CategoryM
 
     Raises DataFolderError when they cannot be written.
     """
-    # scikit-learn and cleanlab are slow to import and needed for training alone.
-    from search.categories.library_audit import audit
-    from search.categories.splits import split_groups
-    from search.categories.training import fit
-
     workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     with workspace.catalogue.snapshot():
         examples = library_examples(workspace.catalogue, encoder=encoder.name)
@@ -53,18 +50,19 @@ def train_categories(workspace: Workspace, *, encoder: TextEncoder) -> CategoryM
             pair.key for pair in workspace.catalogue.pairs.all() if pair.tier is not None and pair.tier.is_duplicate
         ]
     duplicates, variants = split_groups(examples, pairs)
-    model, held_out = fit(
+    model, held_out = categories.fit(
         examples,
         names=embed_names(examples.categories, encoder=encoder),
         duplicates=duplicates,
         variants=variants,
         precision=workspace.settings.suggest_precision,
     )
+    issues = categories.audit(examples, held_out, memes, duplicates=duplicates)
     report = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "memes": len(examples),
         "categories": len(held_out.categories),
-        "issues": [asdict(issue) for issue in audit(examples, held_out, memes, duplicates=duplicates)],
+        "issues": [asdict(issue) for issue in issues],
     }
     write_model(workspace.models, model, encoder=encoder.name, hashes=_hashes_of(examples))
     write_atomically(workspace.models / ISSUES_FILE, json.dumps(report, ensure_ascii=False).encode())
@@ -158,10 +156,7 @@ def _hashes_of(examples: Examples) -> NDArray[np.uint64]:
 
 
 def _refit(model: CategoryModel, examples: Examples, *, encoder: TextEncoder) -> CategoryModel:
-    # scikit-learn is slow to import, and most suggesters open without training.
-    from search.categories.training import refit
-
-    return refit(model, examples, names=embed_names(examples.categories, encoder=encoder))
+    return categories.refit(model, examples, names=embed_names(examples.categories, encoder=encoder))
 
 
 def _has_drifted(trained: NDArray[np.uint64], now: NDArray[np.uint64]) -> bool:

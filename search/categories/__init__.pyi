@@ -5,3 +5,4 @@ from .suggester import RankedCategory as RankedCategory
 from .suggester import Suggester as Suggester
 from .suggester import Suggestion as Suggestion
 from .training import fit as fit
+from .training import refit as refit

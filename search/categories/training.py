@@ -113,7 +113,15 @@ def fit(
 def refit(model: CategoryModel, examples: Examples, *, names: Mapping[str, Rows]) -> CategoryModel:
     """Return a model trained on changed examples, with the mix weights and thresholds of a trained model.
 
-    It starts from the trained model's weights and needs a few steps, where `fit` needs hundreds.
+    It starts from the trained model's weights and needs a few steps, where `fit` needs hundreds. `names` are as in
+    `fit`.
+
+    >>> from search.categories.features import library_examples
+    >>> examples = library_examples(workspace.catalogue, encoder=encoder.name)
+    >>> each = np.arange(len(examples))
+    >>> model, _ = fit(examples, names={}, duplicates=each, variants=each)
+    >>> refit(model, examples, names={}).categories == model.categories
+    True
     """
     categories = tuple(sorted(set(examples.categories)))
     truth = np.searchsorted(np.array(categories), np.array(examples.categories))

@@ -24,7 +24,7 @@ from web.cli.reference import FOLDER, cli_reference, settings_reference
 LATE = {
     ("web/cli/find.py", "indexer.media.decode"): "a search by words does not wait for the decoders",
 }
-MOST_LATE = 5  # in all packages: heavy libraries that a command or a server does not need at its start
+MOST_LATE = 1  # in all packages: a package's lazy exports load what is slow to import when it is used
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
