@@ -1,4 +1,4 @@
-"""The map of the site: `create_app` registers one blueprint per subject."""
+"""The application factory: `create_app` registers one blueprint for each subject."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class LibraryPath(BaseConverter):
 def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextEncoder | None = None) -> Flask:
     """Return the Flask application that serves a workspace: the site, the curator's pages and the JSON API.
 
-    Pass an open `Workspace`, which stays the caller's to close, or the path of a data folder, which is opened here and
-    created when missing. Without `text_encoder`, the encoder of the settings is loaded when a request first needs it.
-    A missing index or model is no error: the pages that need it say what to do. `app.extensions["site"].close()` stops
+    Pass an open `Workspace`, which the caller closes, or the path of a data folder, which is opened here and created
+    when missing. Without `text_encoder`, the encoder of the settings is loaded when a request first needs it. A missing
+    index or model is not an error: the pages that need it say what to do. `app.extensions["site"].close()` stops
     the background workers and closes what the application opened.
 
     Raises DataFolderError when the data folder cannot be used, WrongUse for a bad setting.
@@ -64,7 +64,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     app.register_blueprint(metrics.blueprint)  # /healthz, /metrics
     auth.register(app)  # /sign-in, /sign-out
     app.register_blueprint(home.blueprint)  # /curator
-    app.extensions["curator_cards"] = []  # functions that return a card of the curator's home
+    app.extensions["curator_cards"] = []  # functions that return a card for the curator's home page
     duplicates.register(app)  # /curator/duplicates
     category_workers.register(app)  # trains the suggester in the background
     inbox_workers.register(app)  # examines and indexes uploads in the background

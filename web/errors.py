@@ -10,12 +10,12 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityEr
 from search.errors import MemeticaError, NotFound
 from web.schemas import error_row
 
-# What the server puts into the environment of a request that it could not read: its status and what is wrong.
+# The key, in a request's WSGI environment, of the error that the server found when it could not read the request.
 UNREADABLE = "memetica.unreadable_request"
 
 
 class UnreadableRequest(MemeticaError):
-    """The server refused a request before its whole body was read, or could not make sense of it."""
+    """The server could not parse a request, or refused it before its whole body was read."""
 
     def __init__(self, status: int, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -73,7 +73,7 @@ def _as_memetica_error(error: HTTPException) -> MemeticaError:
 
 
 def too_large(limit: int) -> UnreadableRequest:
-    """Return the error of a body that is larger than a limit, bytes."""
+    """Return the error for a body that is larger than `limit` bytes."""
     found = UnreadableRequest(
         413, f"The request is too large: the limit here is {limit / 1_000_000:g} MB.", hint="Send a smaller file."
     )

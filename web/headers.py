@@ -1,10 +1,11 @@
-"""Security headers, against scripts in pictures, in texts and in other sites' pages."""
+"""Security headers: scripts in pictures, in texts and on other sites' pages cannot run here."""
 
 from __future__ import annotations
 
 from flask import Flask, Response
 
-# Style attributes hold sizes and placeholders, so that pages do not jump; all else comes from files of this site.
+# Style attributes hold sizes and placeholders, so that the layout does not shift while pictures load. All other
+# styles and all scripts come from files of this site.
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
     "style-src 'self'; style-src-attr 'unsafe-inline'; "

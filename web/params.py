@@ -1,4 +1,4 @@
-"""Parameters of a request, parsed and checked: every text has a longest length, every number its bounds."""
+"""Parameters of a request, parsed and checked: every text has a maximum length, every number has bounds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from search.errors import NotFound, WrongUse
 
 MAX_HITS = 100
 MAX_OFFSET = 10_000
-MAX_LIST_OFFSET = 10_000_000  # of lists that no ranking is computed for
+MAX_LIST_OFFSET = 10_000_000  # for lists that need no ranking
 MAX_QUERY = 1000  # characters
 MAX_CATEGORY = 255  # characters: a category is the name of a folder
 MAX_NAME = 100  # characters of any other parameter: a sort order, the name of a picture, a key
@@ -26,9 +26,9 @@ EnumT = TypeVar("EnumT", bound=StrEnum)
 
 
 class RowId(BaseConverter):
-    """The id of a row in an address, `<int:id>`: a longer number is no address of this site, so 404."""
+    """The id of a row in an address, `<int:id>`; a number that is too long for an id gives status 404."""
 
-    # The length belongs into the pattern: a number that `to_python` refuses can become 405 (of a route's other method).
+    # The pattern limits the length: when `to_python` refuses a number, a route with another method turns 404 into 405.
     regex = _ID.pattern
 
     def to_python(self, value: str) -> int:
@@ -37,7 +37,7 @@ class RowId(BaseConverter):
 
 
 def text_param(values: MultiDict[str, str], name: str, *, longest: int = MAX_NAME) -> str:
-    """Return a parameter, or an empty text without one.
+    """Return a parameter, or an empty text when it is missing.
 
     Raises WrongUse when it is given twice, is longer than `longest` characters or contains a NUL character.
     """
@@ -51,7 +51,7 @@ def checked_text(text: str, name: str, *, longest: int) -> str:
     """Return a text as it is; raise WrongUse when it is too long or has characters that cannot be stored."""
     if len(text) > longest:
         raise WrongUse(f"{name} may have up to {longest:,} characters; this one has {len(text):,}.", hint="Shorten it.")
-    if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise WrongUse(f"{name} contains a NUL character or half of a character.", hint="Remove it.")
     return text
 
@@ -70,8 +70,8 @@ def int_param(values: MultiDict[str, str], name: str, default: int, *, minimum: 
 
 
 def id_param(values: MultiDict[str, str], name: str) -> int | None:
-    """Return a parameter that is the id of a row, or None without one; raise NotFound for what is no id."""
-    text = text_param(values, name, longest=100_000).strip()  # a long number is no other kind of error
+    """Return a parameter that is the id of a row, or None when it is missing; raise NotFound when it is not an id."""
+    text = text_param(values, name, longest=100_000).strip()  # so that a long number is NotFound too
     if not text:
         return None
     if not _ID.fullmatch(text):
@@ -85,7 +85,7 @@ def enum_param(values: MultiDict[str, str], name: str, default: EnumT) -> EnumT:
     try:
         return type(default)(text)
     except ValueError:
-        names = ", ".join(one.value for one in type(default))
+        names = ", ".join(value for value in type(default))
         raise WrongUse(f"{name} must be one of {names}, not {text[:40]!r}.") from None
 
 
@@ -101,7 +101,7 @@ def bool_param(values: MultiDict[str, str], name: str, *, default: bool) -> bool
 
 def query_param(values: MultiDict[str, str]) -> str:
     """Return the query, parameter `q`, with white space collapsed; raise WrongUse when it is too long."""
-    # A form may send line breaks; those and double spaces do not count.
+    # A form may send line breaks; a run of white space counts as one space.
     found = values.getlist("q")
     if len(found) > 1:
         raise WrongUse(f"q is given {len(found)} times.", hint="Give it once.")
@@ -109,12 +109,12 @@ def query_param(values: MultiDict[str, str]) -> str:
 
 
 def category_param(values: MultiDict[str, str]) -> str | None:
-    """Return the category, parameter `category`, or None without one; raise WrongUse when it is too long."""
+    """Return the category, parameter `category`, or None when it is missing; raise WrongUse when it is too long."""
     return text_param(values, "category", longest=MAX_CATEGORY) or None
 
 
 def page_links(total: int, page: int, *, size: int, address: Callable[[int], str]) -> dict[str, Any]:
-    """Return what the pager of a list needs: this page, the last one, and the addresses of the pages beside it.
+    """Return what the pager of a list needs: this page, the last page, and the addresses of the previous and next ones.
 
     `total` rows are shown `size` to a page; `address` returns the address of a page.
     """

@@ -1,4 +1,4 @@
-"""Pictures that visitors search with, stored for a while so that the address of a search contains the whole query."""
+"""Pictures that visitors search with, stored for a while so that the address of a search can name its picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from search.errors import NotFound, WrongUse
 from search.settings import Settings
 
 MAX_STORED = 500  # pictures; the oldest are deleted first
-MAX_STORED_BYTES = 200_000_000  # of all of them together
+MAX_STORED_BYTES = 200_000_000  # of all stored pictures together
 MAX_SIDE = 1024  # pixels: enough for every fingerprint and encoder
 _NAME = re.compile(r"[0-9a-f]{32}")
 
@@ -42,7 +42,7 @@ def store_query_image(settings: Settings, upload: FileStorage | None) -> str:
 
 
 def _delete_oldest(folder: Path) -> None:
-    """Delete the oldest pictures beyond both limits; the newest one stays, whatever its size."""
+    """Delete the oldest pictures until both limits are met; the newest one stays, whatever its size."""
     kept = []
     for file in folder.glob("*.png"):
         with suppress(FileNotFoundError):  # another request may delete it first

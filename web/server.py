@@ -1,4 +1,4 @@
-"""The site behind a real server."""
+"""Serves the site with waitress, a WSGI server for production."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def serve(workspace: Workspace, *, on_ready: Callable[[str], None]) -> None:
 
         signal.signal(signal.SIGTERM, stop)
         app.extensions["image_encoder"].start()
-        # An IPv6 host can stand for several sockets; they share one port only when it was chosen.
+        # A host name can have several addresses, each with a socket. Port 0 gives each of them another port.
         port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         on_ready(f"http://{host}:{port}/")

@@ -1,1 +1,1 @@
-"""Who may ask for what: hosts and proxies that are trusted, limits of size and rate."""
+"""Access limits: trusted hosts and proxies, request sizes and rates."""

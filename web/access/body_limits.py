@@ -1,4 +1,4 @@
-"""How large the body of a request may be, by address."""
+"""The maximum size of a request's body, by address."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from flask import Flask, request
 
 from search.settings import Settings
 
-FORM_BYTES = 1_000_000  # of a request, beside its files
+FORM_BYTES = 1_000_000  # of a request, without its files
 PICTURE_BYTES = 20_000_000  # of a request that searches with a picture
 _PICTURES = ("/upload", "/api/search")
 _UPLOADS = ("/curator/inbox", "/api/inbox", "/api/suggest")
 
 
 def body_limit(path: str, settings: Settings) -> int:
-    """Return how many bytes the body of a request to an address may have; the server refuses more by the header.
+    """Return the maximum size of the body of a request to an address, bytes.
 
     >>> from search.settings import Settings
     >>> body_limit("/api/search", Settings()), body_limit("/no/such/address", Settings())
@@ -25,7 +25,7 @@ def body_limit(path: str, settings: Settings) -> int:
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Hold every request of an application to the limit of its address, behind any server."""
+    """Limit the body of every request of an application, whatever server it runs in."""
 
     @app.before_request
     def set_limit() -> None:

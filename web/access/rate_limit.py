@@ -13,7 +13,7 @@ MAX_CLIENTS = 10_000  # remembered at once; the client that was seen longest ago
 class RateLimit:
     """Allows each client `burst` attempts at once, then one every `refill_seconds`.
 
-    Nobody is locked out for longer than one attempt takes to be refilled.
+    Nobody waits longer than `refill_seconds` for the next attempt.
     """
 
     def __init__(self, *, burst: int = 5, refill_seconds: float = 10.0, clock: Callable[[], float] = monotonic) -> None:
@@ -29,7 +29,7 @@ class RateLimit:
             now = self._clock()
             left, at = self._buckets.pop(client, (float(self._burst), now))
             left = min(self._burst, left + (now - at) / self._refill_seconds)
-            allowed = left > 1 - 1e-9  # what was refilled in steps adds up to a little less than a whole
+            allowed = left > 1 - 1e-9  # sums of small refills are a little less than a whole attempt
             self._buckets[client] = (left - allowed, now)
             while len(self._buckets) > MAX_CLIENTS:
                 del self._buckets[next(iter(self._buckets))]
@@ -44,7 +44,7 @@ class RateLimit:
 def client_network(address: str | None) -> str:
     """Return what identifies a client: its IPv4 address, or the /64 network of an IPv6 address.
 
-    One IPv6 customer owns at least a /64, so single IPv6 addresses would not limit anybody.
+    An IPv6 customer owns at least a /64, so a limit on single IPv6 addresses would limit nobody.
     """
     try:
         found = ipaddress.ip_address(address or "")

@@ -1,4 +1,4 @@
-"""JSON bodies of the API: an object with known keys, each of its type, or a plain error."""
+"""JSON bodies of the API: an object with known keys and types, or a clear error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES: Mapping[type, str] = {str: "a text", list: "a list"}
 
 
 class NotJson(MemeticaError):
-    """The body of a request has another type than JSON."""
+    """The body of a request is not sent as JSON."""
 
     code = "unsupported_media_type"
     status = 415
@@ -27,9 +27,9 @@ class NotJson(MemeticaError):
 def json_object(*, required: Mapping[str, type], optional: Mapping[str, type] | None = None) -> dict[str, Any]:
     """Return the JSON object of the current request.
 
-    `required` and `optional` map its keys to `str` or `list`; an optional key may be null, which is left out. Raises
-    NotJson for another content type, WrongUse for what is no object, lacks a key, has an unknown one, one twice or one
-    of another type. Texts of any length are returned; `text_of` checks them.
+    `required` and `optional` map its keys to `str` or `list`; an optional key that is null is left out. Raises NotJson
+    for another content type. Raises WrongUse when the body is not an object, when a key is missing, unknown or given
+    twice, or when a value has another type. Texts may have any length; `text_of` checks them.
     """
     if not request.is_json:
         raise NotJson("The body is not JSON.", hint="Send an object with the header `Content-Type: application/json`.")
@@ -56,7 +56,7 @@ def json_object(*, required: Mapping[str, type], optional: Mapping[str, type] | 
 
 
 def text_of(body: Mapping[str, Any], key: str, *, longest: int = MAX_TEXT) -> str:
-    """Return a text of a body, or an empty one; raise WrongUse when it is too long or cannot be stored."""
+    """Return a text of a body, empty when it is missing; raise WrongUse when it is too long or cannot be stored."""
     return checked_text(body.get(key, ""), f"`{key}`", longest=longest)
 
 

@@ -1,7 +1,7 @@
 """Signing in and out, views that only the curator may call, and CSRF tokens.
 
-Visitors get no cookie and see no curator's page. A browser that the curator has signed in with gets a cookie of its
-own, so that password attempts by others behind the same address do not make the curator wait.
+Visitors get no cookie and cannot open the curator's pages. A browser in which the curator has signed in gets a second
+cookie, so that password attempts by others behind the same address do not make the curator wait.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class TooManyAttempts(MemeticaError):
 
 class _Sessions(SecureCookieSessionInterface):
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Return whether the browser uses https, as a reverse proxy may say; a false header harms only its sender."""
+        """Return whether the browser uses HTTPS, maybe through a reverse proxy; a false header harms only its sender."""
         return request.is_secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
 
 
@@ -179,7 +179,7 @@ def _form(target: str, *, error: MemeticaError | None = None) -> str:
 
 @blueprint.post("/sign-in")
 def sign_in() -> AnyResponse | tuple[str, int, dict[str, str]]:
-    """Sign the curator in when the password is right; over the rate limit the password is not even checked."""
+    """Sign the curator in when the password is right; over the rate limit the password is not checked at all."""
     after_this_request(_keep_private)
     target = safe_next(request.form.get("next", "/curator"))
     check_csrf()
@@ -212,7 +212,7 @@ def sign_in() -> AnyResponse | tuple[str, int, dict[str, str]]:
 
 
 def _client() -> str:
-    """Return what the rate limit counts by: a browser that the curator used before, or else the network."""
+    """Return the key of the rate limit: the browser when the curator has used it before, else the network."""
     try:
         return "known " + str(
             _known_browsers().loads(request.cookies.get(_KNOWN_COOKIE, ""), max_age=KNOWN_BROWSER_DAYS * 86_400)

@@ -15,7 +15,7 @@ from web.context import site
 from web.query_images import query_image_path
 
 blueprint = Blueprint("files", __name__)
-# Whatever a file contains, a browser shows it as its declared type and runs nothing in it.
+# Whatever a file contains, the browser shows it as its declared type and runs no script in it.
 LIBRARY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; sandbox"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _TYPES = {".avif": "image/avif", ".jfif": "image/jpeg", ".m4v": "video/mp4", ".mov": "video/mp4", ".webp": "image/webp"}
@@ -23,7 +23,7 @@ _YEAR = 31_536_000
 
 
 def send_meme(meme: Meme, *, download: bool = False) -> Response:
-    """Return a meme's file, an SVG without its scripts; raise LibraryError when the file is missing."""
+    """Return a meme's file; scripts are removed from an SVG that is shown. Raise LibraryError when it is missing."""
     file = site().settings.library / meme.path
     suffix = file.suffix.lower()
     kind = _TYPES.get(suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
