@@ -71,7 +71,7 @@ class TooManyAttempts(MemeticaError):
 
 class _Sessions(SecureCookieSessionInterface):
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Return whether the browser uses HTTPS, maybe through a reverse proxy; a false header harms only its sender."""
+        """Return whether the browser uses HTTPS, maybe through a proxy; a false header harms only its sender."""
         return request.is_secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
 
 
