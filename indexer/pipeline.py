@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
@@ -19,13 +20,15 @@ from indexer.stages.prepare_encoders import prepare_image_encoder, prepare_text_
 from indexer.stages.weigh_texts import weigh_texts
 from indexer.work.locks import lock
 from indexer.work.progress import SILENT, Progress, StageReport, track_stage
+from search.catalogue.copies import keep_daily_copy
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.errors import ModelUnavailable
+from search.errors import DataFolderError, ModelUnavailable
 from search.index.generations import live_image_encoder
 from search.meme import Stage
 from search.settings import Settings, save_setting, stored_setting
 from search.workspace import Workspace
 
+logger = logging.getLogger("memetica.index")
 _MODEL = "the model"  # the subject of a failure that concerns a whole stage
 
 
@@ -45,7 +48,7 @@ def index_library(
     `on_stage` is called with each report at the end of its stage. `reocr` reads memes again that have a text from
     another source, `badly_read` only those whose text has a low quality. Several processes may run at a time: they scan
     one after the other and share the work of the other stages. The library's path is saved in the data folder's
-    settings, as the default of other commands.
+    settings, as the default of other commands. The catalogue is copied to `backups` once a day.
 
     Raises LibraryError when the library's folder is missing, DataFolderError when the data folder cannot be written. A
     missing OCR engine or encoder fails its stage, not the run.
@@ -57,7 +60,9 @@ def index_library(
     """
     workspace = replace(workspace, settings=replace(workspace.settings, library=library_root(workspace.library)))
     _remember_library(workspace.settings)
-    recover(workspace)
+    unfinished: list[str] = []
+    recover(workspace, on_unfinished=lambda error: unfinished.append(f"{error.message} {error.hint}".strip()))
+    _copy_catalogue(workspace)
     stages = _Stages(
         workspace,
         progress,
@@ -76,8 +81,12 @@ def index_library(
         (Stage.PICTURES, stages.embed_images),
         (Stage.BUILD, stages.build),
     ):
-        reports.append(_run(workspace, stage, work))
+        report = _run(workspace, stage, work)
+        if stage is Stage.SCAN and unfinished:
+            report = replace(report, note=" ".join((*unfinished, report.note)).strip())
+        reports.append(report)
         on_stage(reports[-1])
+    _copy_catalogue(workspace)  # after a first run, which had nothing to copy before
     return reports
 
 
@@ -162,6 +171,14 @@ def _run(workspace: Workspace, stage: Stage, work: Callable[[], tuple[int, int]]
     else:
         workspace.catalogue.failures.forget(stage, subject=_MODEL)
     return StageReport(stage, done, failed, monotonic() - started, note)
+
+
+def _copy_catalogue(workspace: Workspace) -> None:
+    """Make today's copy of the catalogue; one that cannot be made, on a full disk, is logged and stops nothing."""
+    try:
+        keep_daily_copy(workspace.data)
+    except DataFolderError as error:
+        logger.warning("Today's copy of the catalogue is not made. %s %s", error.message, error.hint)
 
 
 def _remember_library(settings: Settings) -> None:

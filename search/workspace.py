@@ -26,15 +26,19 @@ class Workspace:
     catalogue: Catalogue
 
     @classmethod
-    def open(cls, data: Path | str = ".memetica", *, create: bool = False, **settings: Any) -> Self:
+    def open(
+        cls, data: Path | str = ".memetica", *, create: bool = False, migrate: bool = False, **settings: Any
+    ) -> Self:
         """Return the workspace of a data folder; with `create`, make the folder and its catalogue if they are missing.
+
+        With `migrate`, a catalogue of an earlier version is copied and brought up to date; without, it is refused.
 
         Other keywords are settings by name; they override the environment and the folder's `settings.json`.
         Raises DataFolderError when the folder cannot be used or, without `create`, does not exist; WrongUse for a bad
         setting.
         """
         chosen = load_settings({"data": Path(data), **settings})
-        return cls(chosen, open_catalogue(chosen, create=create))
+        return cls(chosen, open_catalogue(chosen, create=create, migrate=migrate))
 
     @property
     def library(self) -> Path:
@@ -65,6 +69,11 @@ class Workspace:
     def trash(self) -> Path:
         """The folder of files that were moved out of the library."""
         return self.settings.data / "trash"
+
+    @property
+    def backups(self) -> Path:
+        """The folder of the automatic copies of the catalogue."""
+        return self.settings.data / "backups"
 
     @property
     def inbox(self) -> Path:

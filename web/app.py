@@ -49,7 +49,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     if isinstance(workspace_or_data, Workspace):
         site = Site(workspace_or_data, text_encoder=text_encoder)
     else:
-        workspace = Workspace.open(workspace_or_data, create=True)
+        workspace = Workspace.open(workspace_or_data, create=True, migrate=True)
         site = Site(workspace, text_encoder=text_encoder, owns_workspace=True)
     app = Flask("web", static_folder="static", template_folder="templates")
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from indexer.library.naming import checked_category, free_path
 from indexer.library.scan import scan_again
 from indexer.library.transaction import Effects, OnStep, exclusive, recover, run, undo
 from indexer.media.decode import thumbnail
-from indexer.media.thumbnails import thumbnail_path
+from indexer.media.thumbnails import is_whole, thumbnail_path
 from search.atomic_write import write_atomically
 from search.catalogue import (
     Catalogue,
@@ -158,7 +158,7 @@ class AcceptEffects(Effects):
         """Write the thumbnail."""
         upload = _upload(workspace, operation)
         path = thumbnail_path(workspace.data, upload.content_hash)
-        if not path.exists():
+        if not is_whole(path):
             with suppress(OSError, DataFolderError):  # the next `memetica index` draws missing thumbnails
                 picture = open_preview(workspace.data, upload.content_hash)
                 write_atomically(path, thumbnail(picture, workspace.settings.thumbnail_side), durable=False)

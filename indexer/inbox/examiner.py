@@ -14,7 +14,7 @@ from PIL import Image
 
 from indexer.inbox.reception import inbox_path, open_preview
 from indexer.media.decode import DecodedMedia, decode, placeholder
-from indexer.media.thumbnails import thumbnail_path
+from indexer.media.thumbnails import is_whole, thumbnail_path
 from indexer.ocr.engines import OcrEngine, Reading, read_frames
 from indexer.stages.decode import DECODER, decode_content, fingerprints_of
 from search.catalogue import Catalogue, FingerprintRecord, Upload, UploadState
@@ -234,12 +234,12 @@ def _near_by_fingerprint(workspace: Workspace, pictures: Sequence[Image.Image]) 
 def _load_frames(settings: Settings, meme: Meme) -> Sequence[Image.Image]:
     """Return a meme's frames: the thumbnail of a still, which is large enough; an animation is decoded."""
     path = thumbnail_path(settings.data, meme.content_hash)
-    if (meme.frames or 1) == 1 and path.is_file():
+    if (meme.frames or 1) == 1 and is_whole(path):
         return [_open_rgb(path)]
     try:
         return decode_content(settings, meme).pictures
     except UnreadableFile:
-        if not path.is_file():
+        if not is_whole(path):
             raise
         return [_open_rgb(path)]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from indexer.inbox.examiner import Examiner, examine
 from indexer.inbox.reception import remove_orphans
-from indexer.library.transaction import recover
+from indexer.library.transaction import recover, unfinished_operations
 from indexer.ocr.engines import OcrEngine, load_ocr_engine
 from indexer.stages.update_index import update_index
 from indexer.work.leases import work_lease
@@ -137,6 +137,8 @@ def index_worker(
             done = index_decided(workspace, load_encoder=load_encoder)
             if done:
                 on_indexed(done)
+            elif unfinished := unfinished_operations(workspace):
+                raise unfinished[0]  # shown by the site, and tried again
             return bool(done)
 
         return work

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from search.atomic_write import sync_folder
@@ -59,7 +60,7 @@ def move(source: Path, target: Path, *, aside: str) -> None:
 def _copy(source: Path, target: Path, aside: Path) -> None:
     """Copy a file with its times to a free path; the copy is synchronized to the disk and verified."""
     try:
-        aside.unlink(missing_ok=True)
+        remove_file(aside)
         shutil.copy2(source, aside, follow_symlinks=False)
         if not aside.is_symlink():
             with aside.open("rb") as copied:
@@ -70,7 +71,8 @@ def _copy(source: Path, target: Path, aside: Path) -> None:
             raise _occupied(target)
         sync_folder(target.parent)
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # of a disk that has become read-only: the first error says more
+            aside.unlink(missing_ok=True)
 
 
 def write_new(target: Path, body: bytes, *, aside: str = "") -> bool:
@@ -82,6 +84,8 @@ def write_new(target: Path, body: bytes, *, aside: str = "") -> bool:
     >>> write_new(folder / "a.txt", b"one"), write_new(folder / "a.txt", b"two")
     (True, False)
     """
+    if not aside and (written := _write_unnamed(target, body)) is not None:
+        return written
     # Hidden, so that a scan skips it, and short, so that its name fits wherever the target's fits.
     partial = target.with_name(aside or f".memetica-{secrets.token_hex(8)}.part")
     try:
@@ -91,7 +95,30 @@ def write_new(target: Path, body: bytes, *, aside: str = "") -> bool:
             os.fsync(out.fileno())
         return link_free(partial, target)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # of a read-only disk: the first error says more
+            partial.unlink(missing_ok=True)
+
+
+def _write_unnamed(target: Path, body: bytes) -> bool | None:
+    """Write a file that has no name until it is whole, so that a kill leaves nothing; None where that is not possible.
+
+    It needs Linux and a file system that knows O_TMPFILE.
+    """
+    try:
+        descriptor = os.open(target.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except (AttributeError, OSError):
+        return None
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(body)
+        out.flush()
+        os.fsync(out.fileno())
+        try:
+            os.link(f"/proc/self/fd/{out.fileno()}", target, follow_symlinks=True)
+        except FileExistsError:
+            return False
+        except OSError:
+            return None  # without /proc, or a file system that only makes such files
+    return True
 
 
 def write_free(target: Path, body: bytes, *, aside: str) -> None:
@@ -118,6 +145,15 @@ def link_free(aside: Path, path: Path) -> bool:
         return False
     aside.replace(path)
     return True
+
+
+def remove_file(file: Path) -> None:
+    """Remove a file if it is there; a missing file is no error on a read-only disk either, where unlink says EROFS.
+
+    >>> remove_file(folder / "missing")
+    """
+    if os.path.lexists(file):
+        file.unlink(missing_ok=True)
 
 
 def sync_folders(files: Iterable[Path]) -> None:

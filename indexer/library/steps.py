@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from indexer.library.files import bytes_hash, move, write_free
+from indexer.library.files import bytes_hash, move, remove_file, write_free
 from indexer.library.format import content_hash
 from search.catalogue.journal import ExpectFile, MoveFile, Step, WriteFile
 from search.errors import LibraryError, UnreadableFile
@@ -45,7 +45,7 @@ def apply(step: Step, roots: Roots, *, aside: str) -> None:
         if not _has_content(target, step.sha256):
             raise LibraryError(f"{step.target.partition('/')[2]} has changed since.", hint="Run `memetica index`.")
         return
-    target.with_name(aside).unlink(missing_ok=True)
+    remove_file(target.with_name(aside))
     found = bytes_hash(target)
     if isinstance(step, WriteFile):
         if found != step.sha256:
@@ -77,14 +77,14 @@ def revert(step: Step, roots: Roots, *, aside: str) -> None:
     if isinstance(step, ExpectFile):
         return
     target = resolve(roots, step.target)
-    target.with_name(aside).unlink(missing_ok=True)
+    remove_file(target.with_name(aside))
     moved = bytes_hash(target)
     if isinstance(step, WriteFile):
         if moved == step.sha256:
             target.unlink()
         return
     source = resolve(roots, step.source)
-    source.with_name(aside).unlink(missing_ok=True)
+    remove_file(source.with_name(aside))
     if moved is None:
         return  # never moved, or already moved back
     found = bytes_hash(source)

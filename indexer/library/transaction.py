@@ -7,13 +7,16 @@ and the ledger in one durable transaction. Recovery depends on the stored state:
 
 - An interrupted operation is continued: a begun one forward, an undo backward.
 - An operation that fails, because a file has changed or cannot be moved, is first stored as `aborting` and then
-  reversed. So is an interrupted operation that cannot be continued.
+  reversed. So is an interrupted operation whose files have changed since.
+- An operation that the disk does not let finish, for example of a library that is read-only now, stays as it is until a
+  later recovery; other work goes on meanwhile. `give_up` reverses it instead.
 
 The reason is in `docs/decisions/0001-one-file-transaction.md`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -27,13 +30,15 @@ from indexer.library.format import library_root
 from indexer.library.steps import Roots, apply, files_of, remove_empty_categories, revert, shown
 from indexer.work.locks import Busy, lock
 from search.catalogue import PENDING, Catalogue, Operation, OperationKind, OperationState, Verdict
-from search.catalogue.journal import Intent, Step
+from search.catalogue.journal import ExpectFile, Intent, Step
 from search.catalogue.verdicts import new_uid
-from search.errors import LibraryError, MemeticaError, WrongUse
+from search.errors import LibraryError, MemeticaError, NotFound, WrongUse
 from search.workspace import Workspace
 
 WAIT_SECONDS = 20.0  # longest wait for another operation to end
 OnStep = Callable[[str], None]
+OnUnfinished = Callable[[LibraryError], None]
+logger = logging.getLogger("memetica.library")
 _PERMISSIONS = "Check its permissions, the free space, and whether its disk is mounted read-only."
 
 
@@ -103,12 +108,19 @@ def _roots(workspace: Workspace, library: Path, uid: str) -> Roots:
     return {"library": library, "trash": trash_path(workspace.data, uid), "inbox": workspace.inbox}
 
 
+def _log(error: LibraryError) -> None:
+    logger.warning("%s %s", error.message, error.hint)
+
+
 @contextmanager
-def exclusive(workspace: Workspace, *, seconds: float | None = None) -> Iterator[Path]:
+def exclusive(
+    workspace: Workspace, *, seconds: float | None = None, on_unfinished: OnUnfinished = _log
+) -> Iterator[Path]:
     """Lock the library against changes by other processes and return its root; recover interrupted operations first.
 
-    Raises Busy when another process holds the lock for longer than `seconds`, LibraryError when the library is missing
-    or an interrupted operation cannot be recovered.
+    `on_unfinished` is called with the error of each that cannot be finished now; it stays in the journal for the next
+    call. Raises Busy when another process holds the lock for longer than `seconds`, LibraryError when the library is
+    missing.
 
     >>> with exclusive(workspace) as library:
     ...     library == workspace.library
@@ -116,14 +128,15 @@ def exclusive(workspace: Workspace, *, seconds: float | None = None) -> Iterator
     """
     library = library_root(workspace.library)
     with lock(workspace.data, "curating", seconds=WAIT_SECONDS if seconds is None else seconds):
-        _recover(workspace, library)
+        _recover(workspace, library, on_unfinished)
         yield library
 
 
-def recover(workspace: Workspace) -> list[Operation]:
+def recover(workspace: Workspace, *, on_unfinished: OnUnfinished = _log) -> list[Operation]:
     """Finish all interrupted operations and return them as they were before; [] when another process holds the lock.
 
-    Raises LibraryError when a file cannot be moved; the operation then stays in the journal for the next call.
+    `on_unfinished` is called with the error of each that cannot be finished now, because a file cannot be moved or the
+    library is missing; it stays in the journal for the next call, and everything else goes on.
 
     >>> recover(workspace)
     []
@@ -132,13 +145,27 @@ def recover(workspace: Workspace) -> list[Operation]:
     if not pending or workspace.catalogue.read_only:
         return []
     try:
-        with exclusive(workspace, seconds=0):
+        with exclusive(workspace, seconds=0, on_unfinished=on_unfinished):
             return pending
     except Busy:
         return []
+    except LibraryError as error:
+        on_unfinished(error)
+        return []
 
 
-def _recover(workspace: Workspace, library: Path) -> None:
+def unfinished_operations(workspace: Workspace) -> list[LibraryError]:
+    """Try to finish interrupted operations again; return the error of each that cannot be finished now.
+
+    >>> unfinished_operations(workspace)
+    []
+    """
+    found: list[LibraryError] = []
+    recover(workspace, on_unfinished=found.append)
+    return found
+
+
+def _recover(workspace: Workspace, library: Path, on_unfinished: OnUnfinished) -> None:
     for operation in workspace.catalogue.journal.in_state(*PENDING):
         try:
             if not any(library.iterdir()):
@@ -152,11 +179,52 @@ def _recover(workspace: Workspace, library: Path) -> None:
                     _go_forward(workspace, library, operation)
                 except LibraryError:
                     _abort(workspace, library, operation)
+        except (OSError, LibraryError) as error:
+            on_unfinished(_unfinished(operation, error))
+
+
+def _unfinished(operation: Operation, error: OSError | LibraryError) -> LibraryError:
+    reason = f"{_named(error)}: {error.strerror}." if isinstance(error, OSError) else error.message
+    can_give_up = operation.state in (OperationState.BEGUN, OperationState.ABORTING)
+    return LibraryError(
+        f"An interrupted {operation.kind} cannot be finished: {reason}",
+        hint="It is finished as soon as the library can be written again"
+        + (f"; `memetica undo {operation.uid}` gives it up." if can_give_up else "."),
+    )
+
+
+def give_up(workspace: Workspace, uid: str) -> Operation | None:
+    """Take an interrupted operation back instead of finishing it, and return it; None when `uid` is no such operation.
+
+    Raises LibraryError when a file that was moved already cannot be moved back: a later recovery does so.
+
+    >>> give_up(workspace, "0123456789abcdef") is None
+    True
+    """
+    with lock(workspace.data, "curating", seconds=WAIT_SECONDS):
+        try:
+            operation = workspace.catalogue.journal.get(uid)
+        except NotFound:
+            return None
+        if operation.state not in (OperationState.BEGUN, OperationState.ABORTING):
+            return None
+        try:
+            _abort(workspace, library_root(workspace.library), operation)
         except OSError as error:
             raise LibraryError(
-                f"An interrupted {operation.kind} cannot be finished: {_named(error)}: {error.strerror}.",
-                hint=_PERMISSIONS,
+                f"The interrupted {operation.kind} is given up, but {_named(error)} cannot be moved back: "
+                f"{error.strerror}.",
+                hint="It is moved back as soon as the library can be written again.",
             ) from error
+        return operation
+
+
+def _check_writable(steps: Sequence[Step], roots: Roots) -> None:
+    """Raise LibraryError unless the folders of all files that the steps change can be written."""
+    for file in sorted(files_of([step for step in steps if not isinstance(step, ExpectFile)], roots)):
+        folder = next(folder for folder in file.parents if folder.exists())
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise LibraryError(f"The folder {folder} cannot be written, so nothing was changed.", hint=_PERMISSIONS)
 
 
 def run(
@@ -174,6 +242,7 @@ def run(
     DataFolderError when the data folder cannot be written; then all files are unchanged.
     """
     operation = Operation(uid or new_uid(), OperationState.BEGUN, intent, tuple(steps), datetime.now(UTC))
+    _check_writable(steps, _roots(workspace, library, operation.uid))
     on_step("begin")
     with workspace.catalogue.durable_transaction():
         workspace.catalogue.journal.add(operation)
@@ -184,7 +253,11 @@ def run(
         try:
             _abort(workspace, library, operation)
         except OSError as second:
-            raise _as_library_error(second) from error
+            told = _as_library_error(error)
+            raise LibraryError(
+                f"{told.message} {_named(second)} cannot be moved back either: {second.strerror}.",
+                hint="It is moved back as soon as the library can be written again.",
+            ) from error
         raise _as_library_error(error) from error
     on_step("done")
     return verdict
@@ -203,6 +276,7 @@ def undo(workspace: Workspace, uid: str, *, note: str = "", on_step: OnStep = la
             raise WrongUse(f"That {operation.kind} is undone already.")
         effects = _effects(operation)
         steps = effects.plan_undo(workspace, library, operation)
+        _check_writable(steps, _roots(workspace, library, uid))
         on_step("begin")
         with workspace.catalogue.durable_transaction():
             workspace.catalogue.journal.begin_undo(uid, steps, note=note)

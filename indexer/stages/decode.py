@@ -13,7 +13,7 @@ from PIL import Image
 from indexer.library.format import content_hash
 from indexer.media import decode as media
 from indexer.media.decode import placeholder, thumbnail
-from indexer.media.thumbnails import thumbnail_path, thumbnails_present
+from indexer.media.thumbnails import is_whole, thumbnail_path, thumbnails_present
 from indexer.work.leases import work_lease
 from indexer.work.progress import Progress, track_stage
 from search.atomic_write import write_atomically
@@ -87,11 +87,11 @@ def _is_missing(workspace: Workspace, meme: Meme) -> bool:
     """Return whether a content is still to be decoded."""
     if workspace.catalogue.pictures.missing(DECODER, content_hash=meme.content_hash):
         return True
-    return meme.has_thumbnail and not thumbnail_path(workspace.data, meme.content_hash).exists()
+    return meme.has_thumbnail and not is_whole(thumbnail_path(workspace.data, meme.content_hash))
 
 
 def missing_pictures(workspace: Workspace) -> list[Meme]:
-    """Return one meme for each content without a result of this decoder, or without its thumbnail."""
+    """Return one meme for each content without a result of this decoder, or without a whole thumbnail."""
     waiting = workspace.catalogue.pictures.missing(DECODER)
     present = thumbnails_present(workspace.data)
     listed = {meme.content_hash for meme in waiting}

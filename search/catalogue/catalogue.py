@@ -85,13 +85,15 @@ class Catalogue:
         self._database.close()
 
 
-def open_catalogue(settings: Settings, *, create: bool = True) -> Catalogue:
+def open_catalogue(settings: Settings, *, create: bool = True, migrate: bool = False) -> Catalogue:
     """Return the catalogue of the data folder, created when it is missing and `create` is given.
 
-    Raises DataFolderError when it is missing, damaged, of another version, or cannot be written.
+    A catalogue of an earlier version is copied to `backups` and brought up to date with `migrate`, and refused without.
+    A restore that was interrupted is finished first. Raises DataFolderError when the catalogue is missing, damaged, of
+    another version, or cannot be written.
 
     >>> with open_catalogue(Settings(data=folder)) as catalogue:
     ...     catalogue.memes.count()
     0
     """
-    return Catalogue(Database(settings.data / "catalogue.sqlite", create=create))
+    return Catalogue(Database(settings.data / "catalogue.sqlite", create=create, migrate=migrate))

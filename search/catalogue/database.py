@@ -1,4 +1,7 @@
-"""Connections to the catalogue's file: opening, schema, transactions."""
+"""Connections to the catalogue's file: opening, migrating, transactions, and SQLite's errors as sentences.
+
+Every error of SQLite about the file becomes a DataFolderError here, whichever table was read or written.
+"""
 
 from __future__ import annotations
 
@@ -8,42 +11,68 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from importlib import resources
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from search.catalogue import schema
+from search.catalogue.copies import DAMAGE_HINT, catalogue_copies, keep_copy
+from search.catalogue.replacement import finish_replacement
 from search.errors import DataFolderError, NotFound
 
 BUSY_SECONDS = 30
-VERSION = 10  # of schema.sql; 1 to 9 were made before the first release
+# What SQLite says about a file that is damaged, or was one of another program.
+_DAMAGE = ("malformed", "not a database", "no such table", "no such column", "unsupported file format", "corrupt")
 Parameters = Mapping[str, Any]
 
 
 class _ThreadConnection:
     """A connection that is closed when its thread ends: only the thread's local storage refers to it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, inode: int) -> None:
         self.connection = connection
+        self.inode = inode
         self.close = weakref.finalize(self, connection.close)
 
 
 class Database:
-    """One SQLite file in WAL mode, with one connection per living thread."""
+    """One SQLite file in WAL mode, with one connection per living thread.
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
+    A catalogue of an earlier version is migrated only with `migrate`, after it was copied.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True, migrate: bool = False) -> None:
         self.path = path
         self._local = threading.local()
         self._open: weakref.WeakSet[_ThreadConnection] = weakref.WeakSet()
         self._lock = threading.Lock()
+        finish_replacement(path.parent)
         if not path.exists():
+            self._refuse_to_start_anew()
             if not create:
                 raise DataFolderError(
                     f"There is no catalogue in {path.parent}.", hint="Run `memetica index MEMES` to create one."
                 )
             self._make_folder()
+        elif not path.stat().st_size:
+            self._refuse_to_start_anew()
         self.read_only = not (os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK)))
-        self._prepare()
+        self._prepare(migrate=migrate)
+
+    def _refuse_to_start_anew(self) -> None:
+        """Raise DataFolderError where a catalogue was and is no more: a new one would hide that."""
+        state = "is empty" if self.path.exists() else "is missing"
+        if catalogue_copies(self.path.parent):
+            raise DataFolderError(
+                f"The catalogue {self.path} {state}, and there are copies of it.",
+                hint="`memetica restore --list` lists them, `memetica restore` takes one back. To start anew, move "
+                f"{self.path.parent} away.",
+            )
+        if self.path.exists() and (self.path.parent / "index" / "CURRENT").exists():
+            raise DataFolderError(
+                f"The catalogue {self.path} is empty, although the index was built from one.",
+                hint=f"`memetica restore FILE` takes a backup back. To start anew, move {self.path.parent} away.",
+            )
 
     def _make_folder(self) -> None:
         try:
@@ -62,12 +91,24 @@ class Database:
     def connection(self) -> sqlite3.Connection:
         """Return this thread's connection, opened at its first use and closed when the thread ends."""
         held: _ThreadConnection | None = getattr(self._local, "held", None)
+        if held is not None and not held.connection.in_transaction and self._inode() not in (held.inode, 0):
+            held.close()  # the file was replaced: a damaged catalogue was restored
+            held = None
         if held is None:
-            held = _ThreadConnection(self._connect())
+            inode = self._inode()
+            connection = self._connect()
+            held = _ThreadConnection(connection, inode or self._inode())
             self._local.held = held
             with self._lock:
                 self._open.add(held)
         return held.connection
+
+    def _inode(self) -> int:
+        """Return the number of the catalogue's file, 0 without one."""
+        try:
+            return self.path.stat().st_ino
+        except OSError:
+            return 0
 
     def _connect(self) -> sqlite3.Connection:
         # SQLite opens a WAL file in a read-only folder only if `immutable` promises that no process writes it.
@@ -83,28 +124,28 @@ class Database:
                 connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
         except sqlite3.Error as error:
-            raise DataFolderError(
-                f"The catalogue {self.path} cannot be opened: {error}.",
-                hint="If the file is damaged, move it away and run `memetica index` again.",
-            ) from error
+            raise DataFolderError(f"The catalogue {self.path} cannot be opened: {error}.", hint=DAMAGE_HINT) from error
         return connection
 
-    def _prepare(self) -> None:
-        """Create the schema in a new file; raise DataFolderError for a file of another version."""
-        folder = self.path.parent
+    def _prepare(self, *, migrate: bool) -> None:
+        """Create the schema in a new file, migrate an earlier version; raise DataFolderError for any other."""
+        folder, newest = self.path.parent, schema.newest_version()
         try:
-            version, tables = self._version(), self.number("SELECT COUNT(*) FROM sqlite_master")
-        except sqlite3.Error as error:
+            version = self._version()
+            tables = {row["name"] for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        except DataFolderError as error:
+            raise DataFolderError(f"{self.path} is not a catalogue. {error.message}", hint=DAMAGE_HINT) from error
+        if tables and not tables >= schema.TABLES:
             raise DataFolderError(
-                f"{self.path} is not a catalogue: {error}.", hint="Move it away and run `memetica index` again."
-            ) from error
-        if version > VERSION:
+                f"{self.path} is not a catalogue: it is the database of another program, or damaged.", hint=DAMAGE_HINT
+            )
+        if version > newest:
             raise DataFolderError(
                 f"The catalogue in {folder} was made by a newer Memetica: it has version {version}, "
-                f"this Memetica reads version {VERSION}.",
+                f"this Memetica reads version {newest}.",
                 hint="Update Memetica, or choose another folder with `--data`.",
             )
-        if version < VERSION and tables:
+        if version < schema.FIRST_VERSION and tables:
             raise DataFolderError(
                 f"The catalogue in {folder} was made by a version of Memetica from before the first release "
                 f"(catalogue version {version}) and cannot be read.",
@@ -113,19 +154,28 @@ class Database:
                 "one. Merged files stay in the old folder's trash and waiting uploads in its inbox; first restore or "
                 "accept those that you need with the old version.",
             )
-        if version == VERSION:
+        if version == newest:
             return
+        if tables and not migrate:
+            raise DataFolderError(
+                f"The catalogue in {folder} was made by an earlier Memetica: it has version {version}, this Memetica "
+                f"reads version {newest}.",
+                hint="Run `memetica index`: it copies the catalogue to `backups`, then brings it up to date.",
+            )
         if self.read_only:
             raise DataFolderError(
-                f"There is no catalogue in {folder} yet, and the folder cannot be written.",
-                hint="Make it writable and run `memetica index MEMES`.",
+                f"The catalogue in {folder} {'has to be brought up to date' if tables else 'does not exist yet'}, and "
+                "the folder cannot be written.",
+                hint="Make it writable and run `memetica index`.",
             )
+        if tables:
+            keep_copy(folder, f"before-version-{newest}")
         with self.transaction():
-            if self._version() == 0:  # unless another process has created it meanwhile
-                script = (resources.files("search.catalogue") / "schema.sql").read_text("utf-8")
-                for statement in _statements(script):
-                    self.connection().execute(statement)
-                self.connection().execute(f"PRAGMA user_version = {VERSION}")
+            current = self._version()
+            if current == 0:  # unless another process has created it meanwhile
+                schema.create_schema(self.connection())
+            elif current < newest:
+                schema.migrate_schema(self.connection())
 
     def _version(self) -> int:
         return self.number("PRAGMA user_version")
@@ -146,7 +196,8 @@ class Database:
             connection.execute("COMMIT")
         except BaseException as error:
             if connection.in_transaction:
-                connection.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # of a damaged file: the first error says more
+                    connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
                 raise self._unwritable(error) from error
             raise
@@ -175,9 +226,24 @@ class Database:
         try:
             yield
         finally:
-            connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        """Turn SQLite's errors about the file into DataFolderError; mistakes of the caller are raised as they are."""
+        try:
+            yield
+        except OverflowError:  # SQLite's integers have 64 bits
+            raise NotFound("There is nothing with so large a number.") from None
+        except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
+            raise
+        except sqlite3.DatabaseError as error:
+            raise self._unwritable(error) from error
 
     def _unwritable(self, error: sqlite3.Error) -> DataFolderError:
+        if any(sign in str(error) for sign in _DAMAGE):
+            return DataFolderError(f"The catalogue {self.path} is damaged: {error}.", hint=DAMAGE_HINT)
         if "full" in str(error):
             return DataFolderError(
                 f"The disk that holds {self.path.parent} is full; earlier results are kept.",
@@ -194,22 +260,19 @@ class Database:
 
     def rows(self, sql: str, parameters: Parameters | None = None) -> list[sqlite3.Row]:
         """Return every row of a query; raise NotFound for a number that no row can have."""
-        return self._read(sql, parameters).fetchall()
+        with self._errors_told():
+            return self.connection().execute(sql, parameters or {}).fetchall()
 
     def row(self, sql: str, parameters: Parameters | None = None) -> sqlite3.Row | None:
         """Return the first row of a query, or None; raise NotFound for a number that no row can have."""
-        found: sqlite3.Row | None = self._read(sql, parameters).fetchone()
-        return found
+        with self._errors_told():
+            found: sqlite3.Row | None = self.connection().execute(sql, parameters or {}).fetchone()
+            return found
 
     def stream(self, sql: str, parameters: Parameters | None = None) -> Iterator[sqlite3.Row]:
         """Yield the rows of a query without holding them all in memory."""
-        yield from self._read(sql, parameters)
-
-    def _read(self, sql: str, parameters: Parameters | None) -> sqlite3.Cursor:
-        try:
-            return self.connection().execute(sql, parameters or {})
-        except OverflowError:  # SQLite's integers have 64 bits
-            raise NotFound("There is nothing with so large a number.") from None
+        with self._errors_told():
+            yield from self.connection().execute(sql, parameters or {})
 
     def number(self, sql: str, parameters: Parameters | None = None) -> int:
         """Return the first value of a query as a number; 0 without a row."""
@@ -251,16 +314,6 @@ class Database:
             for held in list(self._open):
                 held.close()
         self._local = threading.local()
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Yield a script's statements one by one, because `executescript` would end the transaction."""
-    gathered = ""
-    for line in script.splitlines(keepends=True):
-        gathered += line
-        if sqlite3.complete_statement(gathered):
-            yield gathered
-            gathered = ""
 
 
 def text_hash(body: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from flask import Flask, current_app
 
 from indexer.curation.move import index_moves
-from indexer.library.transaction import recover
+from indexer.library.transaction import recover, unfinished_operations
 from indexer.stages.train_categories import (
     open_suggester,
     train_categories,
@@ -124,7 +124,13 @@ class CategoryWorkers:
 
     def _prepare_indexing(self) -> Callable[[], bool]:
         recover(self._site.workspace)
-        return lambda: bool(index_moves(self._site.workspace, load_encoder=self._site.encoder))
+        return self._index
+
+    def _index(self) -> bool:
+        indexed = index_moves(self._site.workspace, load_encoder=self._site.encoder)
+        if not indexed and (unfinished := unfinished_operations(self._site.workspace)):
+            raise unfinished[0]  # shown by the site, and tried again
+        return bool(indexed)
 
 
 def register(app: Flask) -> None:

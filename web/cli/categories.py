@@ -71,7 +71,7 @@ def audit(session: Session, kinds: tuple[str, ...], k: int | None) -> None:
 def train(session: Session) -> None:
     """Train the categories' model again, and look for issues."""
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         _train(workspace, session.terminal)
         found = find_open_issues(workspace)
         count = len(found.open) if found else 0
@@ -113,7 +113,7 @@ def right(session: Session, issue: str) -> None:
 
 
 def _issues(workspace: Workspace, terminal: Terminal) -> list[Issue]:
-    recover(workspace)
+    recover(workspace, on_unfinished=lambda error: terminal.say(f"{error.message} {error.hint}", style="yellow"))
     found = find_open_issues(workspace)
     if found is None:
         _train(workspace, terminal)

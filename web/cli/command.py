@@ -37,13 +37,17 @@ class Session:
             return replace(settings, library=library_root(settings.library))
         return settings
 
-    def workspace(self, *, create: bool = False, **more: Any) -> Workspace:
-        """Return the workspace, to be used in a `with` statement.
+    def workspace(self, *, create: bool = False, migrate: bool = False, **more: Any) -> Workspace:
+        """Return the workspace, to be used in a `with` statement; `index` and `serve` migrate an earlier catalogue.
 
         Raises DataFolderError when there is no data folder and `create` does not ask for a new one.
         """
         settings = self.settings(**more)
-        return Workspace(settings, open_catalogue(settings, create=create))
+        return Workspace(settings, open_catalogue(settings, create=create, migrate=migrate))
+
+    def tell_unfinished(self, error: MemeticaError) -> None:
+        """Write to stderr that an interrupted operation on the library cannot be finished yet; the command goes on."""
+        self.terminal.say(f"{error.message} {error.hint}".strip(), style="yellow")
 
     def limited(self, rows: Iterable[Row], k: int | None, *, default: int) -> list[Row]:
         """Return the first `k` rows; where -k was not given, all of them with --json and else the first `default`."""

@@ -54,7 +54,7 @@ def demo(session: Session, folder: Path, port: int | None, memes: int, serving: 
         shutil.rmtree(partial, ignore_errors=True)
         draw_demo(partial, memes=memes)
         partial.rename(drawn)
-    with Workspace(settings, open_catalogue(settings)) as workspace:
+    with Workspace(settings, open_catalogue(settings, migrate=True)) as workspace:
         index_workspace(session, workspace)
     terminal.say("Try: " + " · ".join(EXAMPLE_QUERIES))
     if serving:

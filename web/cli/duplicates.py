@@ -72,7 +72,7 @@ def list_groups(session: Session, tiers: tuple[str, ...], k: int | None) -> None
     """
     terminal = session.terminal
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         wanted = [Tier(tier) for tier in tiers] or [tier for tier in Tier if tier.is_duplicate]
         found = [one for one in propose(workspace, tiers=_together(wanted)) if one.group.tier in wanted]
         shown = session.limited(found, k, default=LISTED)
@@ -94,7 +94,7 @@ def find(session: Session) -> int:
     """Compare the memes that were not compared yet."""
     terminal = session.terminal
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         library_root(workspace.library)  # a missing library is one error, not a failure of every picture
         bars = ProgressBars(terminal)
         begun = monotonic()
@@ -132,7 +132,7 @@ def decide_group(session: Session, group: str, decision: str, keep: str | None, 
     if keep and decision != Decision.MERGE:
         raise WrongUse("--keep belongs to the decision `merge`.")
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         found = find_proposal(propose(workspace), group)
         kept = find_meme(workspace, keep) if keep else found.kept
         if kept not in found.memes:
@@ -149,7 +149,7 @@ def apply(session: Session, tier: str, yes: bool, note: str) -> int:
     """Merge every group of a TIER as proposed."""
     terminal = session.terminal
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         found = [one for one in propose(workspace) if one.group.tier is Tier(tier)]
         files = sum(len(one.memes) - 1 for one in found)
         if not found:
@@ -182,7 +182,7 @@ def list_trash(session: Session) -> None:
     """
     terminal = session.terminal
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         found = workspace.catalogue.journal.in_state(OperationState.DONE, kind=OperationKind.MERGE)
         for one in found:
             row = merge_row(one, workspace.data)

@@ -77,7 +77,7 @@ def list_uploads(session: Session, k: int | None) -> None:
     Each is listed with its duplicates and variants in the library and the categories that fit.
     """
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         _examine(workspace, session.terminal)
         _show_limited(session, workspace, workspace.catalogue.uploads.in_state(*OPEN), k=k)
 
@@ -87,7 +87,7 @@ def list_uploads(session: Session, k: int | None) -> None:
 def list_decided(session: Session, k: int | None) -> None:
     """List the decided uploads, the latest first."""
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         decided = workspace.catalogue.uploads.count(UploadState.ACCEPTED, UploadState.DISCARDED)
         _show_limited(session, workspace, workspace.catalogue.uploads.decided(decided), k=k)
 
@@ -108,7 +108,7 @@ def list_decided(session: Session, k: int | None) -> None:
 def accept_upload(session: Session, id: int, category: str | None, reason: str) -> None:
     """Write an upload into the library."""
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         _examine(workspace, session.terminal)
         upload = workspace.catalogue.uploads.get(id)
         target = category or _offers(workspace, [upload]).get(id, SuggestedCategories((), "")).sure
@@ -126,7 +126,7 @@ def discard_upload(session: Session, id: int) -> None:
     `memetica inbox restore` brings it back.
     """
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         _report(session, workspace, discard(workspace, id))
 
 
@@ -138,7 +138,7 @@ def restore_upload(session: Session, id: int) -> None:
     An accepted upload is taken out of the library by `memetica undo`.
     """
     with session.workspace() as workspace:
-        recover(workspace)
+        recover(workspace, on_unfinished=session.tell_unfinished)
         _report(session, workspace, restore_discarded(workspace, id))
 
 

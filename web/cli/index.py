@@ -33,7 +33,7 @@ def index(session: Session, memes: Path | None, ocr_engine: str | None, reread: 
     Without MEMES, the folder that was indexed last. Interrupt it at any time; run again, it continues. What failed is
     not tried again until `memetica retry`.
     """
-    with session.workspace(create=True, library=memes, ocr_engine=ocr_engine) as workspace:
+    with session.workspace(create=True, migrate=True, library=memes, ocr_engine=ocr_engine) as workspace:
         return index_workspace(session, workspace, reread=reread)
 
 

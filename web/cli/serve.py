@@ -41,5 +41,5 @@ def serve_settings(session: Session, settings: Settings) -> None:
             f"{error.message} {error.hint} Until then pictures are not shown in full size; search works.",
             style="yellow",
         )
-    with Workspace(settings, open_catalogue(settings)) as workspace:
+    with Workspace(settings, open_catalogue(settings, migrate=True)) as workspace:
         serve_site(workspace, on_ready=write_address)

@@ -12,6 +12,7 @@ from indexer.curation.duplicates import record_verdict
 from indexer.curation.move import index_moves
 from indexer.curation.reversal import undo as undo_verdict
 from indexer.inbox.workers import index_decided
+from indexer.library.transaction import give_up
 from search.catalogue import Verdict, VerdictKind
 from search.catalogue.ledger import read_verdicts, verdict_row
 from search.encoders.registry import load_text_encoder
@@ -132,9 +133,13 @@ def undo(session: Session, verdict: str, note: str) -> None:
     """Undo a VERDICT: a merge, a move, an accepted upload, or any other decision.
 
     Files go back to where they were. A verdict is named by its id, which the command that made it wrote and which
-    `memetica verdict list` lists.
+    `memetica verdict list` lists. An interrupted operation that cannot be finished is given up.
     """
     with session.workspace() as workspace:
+        given_up = give_up(workspace, verdict)
+        if given_up is not None:
+            session.terminal.say(f"The interrupted {given_up.kind} is given up: no file has changed.")
+            return
         line = undo_verdict(workspace, verdict, note=note)
         index_decided(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
         index_moves(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))

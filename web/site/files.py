@@ -8,7 +8,7 @@ import re
 from flask import Blueprint, Response, request, send_file
 
 from indexer.media.svg import sanitize_svg
-from indexer.media.thumbnails import thumbnail_path
+from indexer.media.thumbnails import is_whole, thumbnail_path
 from search.errors import LibraryError, NotFound
 from search.meme import Meme
 from web.context import site
@@ -52,7 +52,7 @@ def send_meme(meme: Meme, *, download: bool = False) -> Response:
 def thumbnail(content_hash: str) -> Response:
     """Return a thumbnail. Browsers may cache it forever, because its name is the hash of the content."""
     file = thumbnail_path(site().settings.data, content_hash)
-    if not _HASH.fullmatch(content_hash) or not file.is_file():
+    if not _HASH.fullmatch(content_hash) or not is_whole(file):
         raise NotFound("There is no such thumbnail.")
     answer = send_file(file, mimetype="image/webp", max_age=_YEAR, etag=content_hash, conditional=True)
     answer.cache_control.immutable = True

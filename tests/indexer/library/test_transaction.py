@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from indexer.curation.merges import merge
 from indexer.curation.move import move_memes
 from indexer.curation.reversal import undo
 from indexer.library import steps
+from indexer.library.files import write_new
 from indexer.library.scan import scan_library
-from indexer.library.transaction import recover
+from indexer.library.transaction import exclusive, give_up, recover, unfinished_operations
 from indexer.work.progress import SILENT
 from search.catalogue import PENDING, OperationState, Verdict, VerdictKind
 from search.errors import LibraryError, NotFound
@@ -114,8 +116,7 @@ def test_a_library_that_is_not_mounted_is_waited_for(own: Workspace) -> None:
         merge_a_into_b(own, on_step=kill_at("move Cats/a.png"))
     away = own.library.rename(own.library.with_name("away"))
     own.library.mkdir()  # the empty folder that a disk is mounted on
-    with pytest.raises(LibraryError, match="is empty"):
-        recover(own)
+    assert ["is empty" in error.message for error in unfinished_operations(own)] == [True]
     assert list(own.library.iterdir()) == [] and len(own.catalogue.journal.in_state(*PENDING)) == 1
     own.library.rmdir()
     away.rename(own.library)
@@ -152,3 +153,102 @@ def test_an_undo_that_came_with_an_imported_ledger_is_kept_and_the_files_return(
     own.catalogue.verdicts.put([imported])
     assert undo(own, line.uid) == imported
     assert files(own) == before and own.catalogue.verdicts.standing() == []
+
+
+def make_read_only(monkeypatch: pytest.MonkeyPatch, library: Path) -> None:
+    """Let the library's disk behave as one that is mounted read-only, where even root writes nothing."""
+    real_link, real_unlink, real_access = os.link, Path.unlink, os.access
+
+    def is_inside(path: object) -> bool:
+        return Path(os.fspath(path)).is_relative_to(library)  # type: ignore[call-overload]
+
+    def link(source: object, target: object, **how: bool) -> None:
+        if is_inside(target):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(target))
+        real_link(source, target, **how)  # type: ignore[arg-type]
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if is_inside(path):  # for a missing file too
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        real_unlink(path, missing_ok=missing_ok)
+
+    def access(path: object, mode: int) -> bool:
+        return not (is_inside(path) and mode & os.W_OK) and real_access(path, mode)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "link", link)
+    monkeypatch.setattr(Path, "unlink", unlink)
+    monkeypatch.setattr(os, "access", access)
+
+
+def test_nothing_is_begun_in_a_library_that_is_read_only(own: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = files(own)
+    line = merge_a_into_b(own)
+    after = files(own)
+    make_read_only(monkeypatch, own.library)
+    memes = own.catalogue.memes
+    for begin in (
+        lambda: move_memes(own, [memes.at("Dogs/c.png")], category="Birds"),
+        lambda: merge(own, keep=memes.at("Dogs/b.png"), remove=[memes.at("Dogs/c.png")]),
+        lambda: undo(own, line.uid),
+    ):
+        with pytest.raises(LibraryError, match="cannot be written, so nothing was"):
+            begin()
+        assert own.catalogue.journal.in_state(*PENDING) == []
+    monkeypatch.undo()
+    assert files(own) == after
+    undo(own, line.uid)
+    assert files(own) == before
+
+
+@pytest.mark.parametrize("step", ["begin", "move Cats/a.png", "sync", "commit"])
+def test_an_interrupted_operation_waits_for_the_disk_and_stops_nothing(
+    own: Workspace, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with pytest.raises(Killed):
+        merge_a_into_b(own, note="the same", on_step=kill_at(step))
+    begun = len(own.catalogue.journal.in_state(*PENDING))
+    make_read_only(monkeypatch, own.library)
+    with exclusive(own):
+        pass  # other work goes on
+    assert len(unfinished_operations(own)) in (0, begun)
+    monkeypatch.undo()
+    assert unfinished_operations(own) == []
+    assert own.catalogue.journal.in_state(*PENDING) == []
+    assert [one.kind for one in own.catalogue.verdicts.standing()] == ([VerdictKind.MERGED] if begun else [])
+
+
+def test_an_interrupted_operation_can_be_given_up(own: Workspace) -> None:
+    before = files(own)
+    with pytest.raises(Killed):
+        merge_a_into_b(own, on_step=kill_at("move Cats/a.png"))
+    [pending] = own.catalogue.journal.in_state(*PENDING)
+    assert give_up(own, pending.uid) is not None
+    assert files(own) == before and own.catalogue.journal.in_state(*OperationState) == []
+    assert give_up(own, pending.uid) is None
+
+
+def test_what_is_given_up_while_the_disk_is_read_only_goes_back_later(
+    own: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(own)
+    with pytest.raises(Killed):
+        merge_a_into_b(own, on_step=kill_at("sync"))
+    [pending] = own.catalogue.journal.in_state(*PENDING)
+    make_read_only(monkeypatch, own.library)
+    with pytest.raises(LibraryError, match=r"given up, but .* cannot be moved back"):
+        give_up(own, pending.uid)
+    monkeypatch.undo()
+    recover(own)
+    assert files(own) == before and own.catalogue.verdicts.count() == 0
+
+
+def test_a_new_file_leaves_nothing_beside_it_when_the_process_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(descriptor: int) -> None:
+        raise Killed
+
+    monkeypatch.setattr("os.fsync", killed)
+    with pytest.raises(Killed):
+        write_new(tmp_path / "a.png.qwen.simple-description.txt", b"A cat.")
+    assert list(tmp_path.iterdir()) == []

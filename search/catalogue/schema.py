@@ -1,0 +1,58 @@
+"""The version of the catalogue's schema, and the migrations that lead to it.
+
+To change the schema: edit `schema.sql`, which makes a new catalogue, and add to MIGRATIONS the statements that turn a
+catalogue of the version before into the same. A migration that was released is never edited. `tests/search/catalogue/
+test_migrations.py` compares the two ways.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from importlib import resources
+
+FIRST_VERSION = 10  # 1 to 9 were made before the first release, and are not migrated
+MIGRATIONS: Mapping[int, str] = {}  # by the version that they start from: the statements that lead to the next one
+TABLES = {"memes", "verdicts", "revision"}  # some that every version has
+
+
+def newest_version(migrations: Mapping[int, str] | None = None) -> int:
+    """Return the version that this build reads and writes."""
+    return FIRST_VERSION + len(MIGRATIONS if migrations is None else migrations)
+
+
+def create_schema(connection: sqlite3.Connection, *, script: str | None = None) -> None:
+    """Make the tables of the newest version, within the connection's transaction."""
+    script = script or (resources.files("search.catalogue") / "schema.sql").read_text("utf-8")
+    for statement in statements(script):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {newest_version()}")
+
+
+def migrate_schema(connection: sqlite3.Connection) -> None:
+    """Bring a catalogue of an earlier version to the newest, within the connection's transaction.
+
+    Raises sqlite3.IntegrityError when rows then refer to rows that are not there.
+    """
+    connection.execute("PRAGMA defer_foreign_keys = ON")  # so that a table can be made anew and its rows copied
+    while (version := connection.execute("PRAGMA user_version").fetchone()[0]) < newest_version():
+        for statement in statements(MIGRATIONS[version]):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version + 1}")
+    broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if broken is not None:
+        raise sqlite3.IntegrityError(f"a row of {broken[0]} refers to a row of {broken[2]} that is missing")
+
+
+def statements(script: str) -> Iterator[str]:
+    """Yield a script's statements one by one, because `executescript` would end the transaction.
+
+    >>> list(statements("SELECT 1;\\nSELECT 2;"))
+    ['SELECT 1;\\n', 'SELECT 2;']
+    """
+    gathered = ""
+    for line in script.splitlines(keepends=True):
+        gathered += line
+        if sqlite3.complete_statement(gathered):
+            yield gathered
+            gathered = ""
