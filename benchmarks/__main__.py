@@ -1,4 +1,4 @@
-"""Lists the benchmarks: name and what each measures."""
+"""List the benchmarks: the name of each and what it measures."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Agreement of texts: wrong descriptions planted among a meme's own: how many are found, and how many finds are right.
+"""Agreement of texts: recall and precision of finding descriptions that were replaced by another meme's.
 
     python -m benchmarks.agreement
     python -m benchmarks.agreement cm50
 
 A share of the memes that have two descriptions gets one of them replaced by another meme's: of the same template, where
-only words differ, or of any other. A text is found when it is the least supported of its meme's texts and its support
-is below a threshold. The best threshold by F1 is sought on the tuned half of the memes; figures are of the held-out
-half. `flagged` counts memes without OCR text: a contradiction can be seen there, but not which text is wrong. `details`
-are a colour or a number changed in one description. Search is measured before and after the texts are weighed.
+only words differ, or of any other. A text is found when it has the least support of its meme's texts and its support is
+below a threshold. The threshold with the best F1 is chosen on the tuned half of the memes; figures are of the held-out
+half. `flagged` counts memes without OCR text: there a contradiction shows, but not which text is wrong. `details` are
+colours or numbers changed in one description. Search is measured before and after texts are weighted.
 
 The two descriptions of CM50 are by one model and share most words: those of several models agree less. In the demo
 library both are made of the same facts.
@@ -43,7 +43,7 @@ from search.texts.claims import COLOURS, NUMBERS, claims_of, conflicts
 from search.workspace import Workspace
 
 TEN = 10
-QUERY_WORDS = 8  # of what a description quotes
+QUERY_WORDS = 8  # of the text that a description quotes, at most
 BENCHMARK = Benchmark(
     __doc__,
     needs="nothing (the drawn demo library), or CM50: see python -m benchmarks.data --help",
@@ -67,7 +67,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Trial:
-    """What was judged: each text's support, and which of them was planted; None for none."""
+    """Each text's support, and the index of the planted text; None when none is planted."""
 
     kind: str
     support: Sequence[float]
@@ -75,7 +75,7 @@ class Trial:
 
 
 def cases(catalogue: Catalogue, library: Library, *, encoder: str) -> list[Case]:
-    """Return the memes with two descriptions, one simple and one detailed, and the OCR text that they may have."""
+    """Return the memes with two descriptions, one simple and one detailed, and their OCR text if they have one."""
     found = []
     for meme in catalogue.memes.everything():
         texts, vectors = texts_with_vectors(catalogue, meme, encoder=encoder)
@@ -90,7 +90,7 @@ def cases(catalogue: Catalogue, library: Library, *, encoder: str) -> list[Case]
 
 
 def trials(known: Sequence[Case], *, share: float, ocr: bool, seed: int) -> Iterator[Trial]:
-    """Yield a trial for each meme; a share of them, half and half, with a text of one of its template or of another."""
+    """Yield a trial for each meme; a share gets a planted text, half of them from a meme of the same template."""
     draw = np.random.default_rng(seed)
     by_template = defaultdict(list)
     for at, case in enumerate(known):
@@ -113,14 +113,14 @@ def trials(known: Sequence[Case], *, share: float, ocr: bool, seed: int) -> Iter
 
 
 def named(trial: Trial, threshold: float) -> int | None:
-    """Return which description is called the outlier: the least supported, where nothing is as little supported."""
+    """Return the index of the outlier: the description with the least support, below the threshold, no tie."""
     least = int(np.argmin(trial.support))
     alone = sum(one <= trial.support[least] + 1e-9 for one in trial.support) == 1
     return least if least < 2 and alone and trial.support[least] < threshold else None
 
 
 def figures(judged: Sequence[Trial], threshold: float) -> Mapping[str, float]:
-    """Return precision, recall and F1 of naming the planted text, and the recall of each kind."""
+    """Return precision, recall and F1 of finding the planted text, and the recall of each kind."""
     calls = [(trial, named(trial, threshold)) for trial in judged]
     right = sum(call is not None and call == trial.planted for trial, call in calls)
     made = sum(call is not None for _, call in calls)
@@ -134,7 +134,7 @@ def figures(judged: Sequence[Trial], threshold: float) -> Mapping[str, float]:
 
 
 def details(known: Sequence[Case], words: Sequence[str], *, seed: int) -> tuple[int, int, int]:
-    """Return how many simple descriptions had a word changed, how many were seen to conflict, and how many before."""
+    """Return how many simple descriptions were changed, how many then conflict, and how many conflicted before."""
     draw = np.random.default_rng(seed)
     pattern = re.compile(rf"\b({'|'.join(words)})\b", re.IGNORECASE)
     changed = seen = before = 0
@@ -154,7 +154,7 @@ def details(known: Sequence[Case], words: Sequence[str], *, seed: int) -> tuple[
 
 
 def searched(library: Library, report: Report, *, planted: int) -> None:
-    """Add how search ranks memes with a planted description, before and after their texts are weighed.
+    """Add how search ranks memes with a planted description, before and after their texts are weighted.
 
     In a copy of the data folder, memes with OCR text get one more simple description: that of a meme of another
     template, which leaves the library. The queries are the words that each planted description quotes, which should

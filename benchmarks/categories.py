@@ -1,14 +1,14 @@
-"""Category suggestions: accuracy and calibration of the suggester, beside a majority, neighbours and regressions.
+"""Category suggestions: accuracy and calibration of the suggester, compared with simple classifiers.
 
     python -m benchmarks.categories
     python -m benchmarks.categories cm50
     python -m benchmarks.categories real_memes --tune
 
-Judged by the picture and the OCR text. The last row adds the library's descriptions, whose writers were told the
-category, to show what that leaks. Each meme is predicted once, by models that saw nothing of its group: its duplicates;
-all memes of its template (the hard case); or, split by time, all later memes. The table is of the held-out half;
-`--tune` compares weights on the tuned half. The weights in use were chosen before halves were split as they are now, so
-that a part of the held-out memes took part in the choice among ten candidates.
+Features are of the picture and the OCR text. The last row adds the library's descriptions, whose writers knew the
+category, to measure that leak. Each meme is predicted once, by models that were trained without its group: its
+duplicates; all memes of its template (the hard case); or, split by time, all later memes. The table is of the held-out
+half; `--tune` compares weights on the tuned half. The weights in use were chosen before the halves were split as they
+are now: some of the held-out memes influenced the choice among ten candidates.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ BENCHMARK.parser.add_argument("--tune", action="store_true", help="compare weigh
 
 
 def numbered(names: list[str]) -> Places:
-    """Return a number for each name, the same for the same."""
+    """Return a number for each name; equal names get equal numbers."""
     return np.unique(names, return_inverse=True)[1]
 
 
 def calibration_error(probabilities: NDArray[np.float64], truth: Places) -> float:
-    """Return the expected calibration error of the likeliest categories, in BINS bins of even width."""
+    """Return the expected calibration error of the most likely categories, in BINS bins of equal width."""
     sureness, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     bin_of = np.minimum((sureness * BINS).astype(int), BINS - 1)
     gaps = [

@@ -3,8 +3,8 @@
     python -m benchmarks.category_training
     python -m benchmarks.category_training --memes 30000 --categories 100
 
-Memes are made up: each category has templates of its own, each template a look and a fingerprint that its memes vary,
-and words that lean towards the category. Times do not depend on what they mean.
+Memes are synthetic: each category has its own templates, each template a descriptor and a fingerprint that its memes
+vary, and words that are more frequent in the category. Times do not depend on the content.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BENCHMARK.option("--categories", 100, small=5, help="categories of them")
 
 
 def drawn(memes: int, categories: int, *, seed: int) -> Examples:
-    """Return memes that were never seen, with their features."""
+    """Return synthetic memes with their features."""
     rng = np.random.default_rng(seed)
     of = rng.integers(categories * TEMPLATES, size=memes)
     category = of % categories
@@ -50,7 +50,7 @@ def drawn(memes: int, categories: int, *, seed: int) -> Examples:
 
 
 def measure(given: Namespace, report: Report) -> None:
-    """Print seconds, and the memory at its highest."""
+    """Print seconds, and the peak memory."""
     known = drawn(given.memes, given.categories, seed=7)
     every = np.arange(given.memes)
     table = report.table(f"{given.memes:,} memes of {given.categories} categories", {"step": "", "seconds": ".2f"})

@@ -1,10 +1,10 @@
-"""A curator's decisions on duplicates: from a key to the next group, and a batch of merges, at 30,000 memes.
+"""A curator's decisions on duplicates: time to the next page and of a batch of merges, at 30,000 memes.
 
     python -m benchmarks.curation
     python -m benchmarks.curation FOLDER --memes 30000 --groups 2000
 
 Writes a library of small files with pairs in its catalogue, then decides through the site's own pages, in process. The
-library is removed afterwards unless FOLDER names it; decisions use it up.
+library is removed afterwards unless FOLDER names it; a library whose groups are all decided cannot be used again.
 """
 
 from __future__ import annotations

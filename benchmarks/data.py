@@ -4,8 +4,8 @@
     python -m benchmarks.data cm50
     python -m benchmarks.data real_memes --memes 1000 --seed 7
 
-Each command draws the library into the cache, indexes it and prints its folder; a benchmark that is given the same
-name, number and seed does so by itself. A folder of your own holds `memes/`, `truth.json` in one of the three formats,
+Each command draws the library into the cache, indexes it and prints its folder; a benchmark with the same
+name, number and seed does the same. A folder of your own holds `memes/`, `truth.json` in one of the three formats,
 and gets its index in `data/`.
 
 The demo library comes with this repository. CM50 and real_memes (real captions on real templates; not to be published)

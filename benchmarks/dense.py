@@ -3,9 +3,9 @@
     python -m benchmarks.dense
     python -m benchmarks.dense --rows 1000000
 
-Rows are made up: many clusters in a space of fewer directions than numbers, as embeddings have. Latency and exact
-search do not depend on it; recall of the quantized search is a rough guide: measure it on real embeddings where there
-are that many. More faiss threads never helped a single query; more threads of the caller do.
+Rows are synthetic: many clusters in a space of fewer dimensions than the vectors have, as with embeddings. Latency and
+exact search do not depend on this; recall of the quantized search is approximate: measure it on as many real embeddings
+if there are any. More faiss threads never made a single query faster; more threads of the caller do.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def drawn(rows: int, dimensions: int, *, seed: int) -> np.ndarray:
 
 
 def rate(ask: Callable[[np.ndarray], object], queries: np.ndarray, *, threads: int) -> float:
-    """Return the queries per second that so many threads of the caller get."""
+    """Return the queries per second with this number of calling threads."""
     with ThreadPoolExecutor(threads) as pool:
         return len(queries) / seconds_of(lambda: list(pool.map(ask, queries)))
 

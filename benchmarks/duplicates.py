@@ -1,4 +1,4 @@
-"""Duplicate detection: recall by kind of edit and precision, beside pHash and PDQ at their published thresholds.
+"""Duplicate detection: recall by kind of edit, and precision, beside those of pHash and PDQ at published thresholds.
 
     python -m benchmarks.duplicates
     python -m benchmarks.duplicates real_memes --seeds 14 15 21
@@ -82,14 +82,14 @@ def grouped(catalogue: Catalogue) -> set[Pair]:
 
 
 def by_pdq(catalogue: Catalogue) -> set[Pair]:
-    """Return the pairs that PDQ takes for the same."""
+    """Return the pairs that are the same by PDQ's threshold."""
     paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
     rows = [(paths[id], np.frombuffer(bits, np.uint8)) for id, frame, bits in catalogue.pictures.fingerprints(PDQ)]
     return _near([path for path, _ in rows], np.array([bits for _, bits in rows]), PDQ_SAME)
 
 
 def by_phash(settings: Settings, paths: list[str]) -> set[Pair]:
-    """Return the pairs that imagehash's pHash of 64 bits takes for the same at imagededup's threshold."""
+    """Return the pairs that are the same by imagehash's pHash of 64 bits at imagededup's threshold."""
     codes = []
     for path in paths:
         picture = decode(
@@ -108,7 +108,7 @@ def _near(paths: list[str], codes: np.ndarray, radius: int) -> set[Pair]:
 
 
 def one_word_changed(count: int, *, seed: int) -> tuple[int, int]:
-    """Return how many of the memes drawn twice, one word changed, pass as duplicates, and how many were drawn."""
+    """Return how many memes, drawn again with one word changed, are found as duplicates, and how many were drawn."""
     sys.path.insert(0, str(shared("real_memes")))
     builder = importlib.import_module("build_library")
 
@@ -185,7 +185,7 @@ class Judged:
 
 
 def _closed(pairs: Iterable[Pair]) -> set[Pair]:
-    """Return the pairs of all that are copies of one meme, of copies as well."""
+    """Return the transitive closure of the pairs: copies of copies are copies."""
     together: dict[str, set[str]] = {}
     for pair in pairs:
         joined = set(pair).union(*(together.get(path, set()) for path in pair))

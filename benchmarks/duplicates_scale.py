@@ -1,12 +1,12 @@
-"""What finding duplicates costs as fingerprints, memes and uploads grow.
+"""Time and memory of finding duplicates, by number of fingerprints or memes.
 
     python -m benchmarks.duplicates_scale                       # fingerprints 10000
     python -m benchmarks.duplicates_scale fingerprints 1000000
     python -m benchmarks.duplicates_scale upload 30000
     python -m benchmarks.duplicates_scale library 8700
 
-`fingerprints`: all near pairs among so many made-up fingerprints, and the share of planted copies found. `upload`: one
-picture against so many made-up memes. `library`: every stage, without OCR, on real_memes with 15 copies of every
+`fingerprints`: all near pairs among synthetic fingerprints, and the share of planted copies that is found. `upload`:
+one picture against synthetic memes. `library`: every stage, without OCR, on real_memes with 15 copies of every
 hundred memes; without that data set, on the drawn demo library.
 """
 
@@ -51,7 +51,7 @@ COPIES = 0.05  # share of the fingerprints that are copies, each with up to PDQ_
 
 
 def fingerprints(report: Report, count: int) -> None:
-    """Print how long all near pairs take among made-up fingerprints, and how many of those put in are found."""
+    """Print the time to find all near pairs among synthetic fingerprints, and the share of planted copies found."""
     generator = np.random.default_rng(0)
     codes = generator.integers(0, 256, (count, 32), dtype=np.uint8)
     copies = int(COPIES * count)
@@ -70,7 +70,7 @@ def fingerprints(report: Report, count: int) -> None:
 
 
 def upload(report: Report, count: int) -> None:
-    """Print how long a question takes against made-up memes; what it asks about is drawn, and one meme is its copy."""
+    """Print the time to match a drawn picture with synthetic memes, one of which is its copy."""
     generator = np.random.default_rng(0)
     drawn = generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)
     picture = Image.fromarray(drawn).resize((640, 480), Image.Resampling.NEAREST)
@@ -136,7 +136,7 @@ USUAL: dict[str, tuple[Callable[[Report, int], None], int, int]] = {
 
 
 def measure(given: Namespace, report: Report) -> None:
-    """Print one table, and the memory at its highest."""
+    """Print one table, and the peak memory."""
     work, usual, small = USUAL[given.what]
     work(report, given.amount or (small if given.small else usual))
     report.note(f"memory at its highest: {peak_memory():,.0f} MB")

@@ -1,4 +1,4 @@
-"""What all benchmarks share: arguments, the machine's line, seeds, halves, timing, tables, JSON.
+"""Code that all benchmarks share: arguments, the line on the machine, halves, timing, tables, JSON.
 
 A benchmark module declares one `Benchmark` and one function that measures:
 
@@ -35,36 +35,36 @@ from typing import Any
 import numpy as np
 
 PROJECT = Path(__file__).parents[1]
-PACKAGES = ("numpy", "faiss-cpu", "onnxruntime", "openvino")  # whose versions move the figures
+PACKAGES = ("numpy", "faiss-cpu", "onnxruntime", "openvino")  # whose versions influence the figures
 
 
 class Half(StrEnum):
-    """The two halves of everything judged: constants are chosen on one and reported on the other."""
+    """The two halves of a data set: constants are chosen on one, and figures are of the other."""
 
     TUNED = "tuned"
     HELD_OUT = "held out"
 
 
 def half_of(key: str) -> Half:
-    """Return the half that a key lies on: by the parity of its SHA-256, as `memetica evaluate --fit` splits queries.
+    """Return the half that a key belongs to: by the parity of its SHA-256, as `memetica evaluate --fit` splits queries.
 
-    The key names the thing that must not lie on both halves: a meme's id or path for queries, a template or the
+    The key identifies what must not be in both halves: a meme's id or path for queries, a template or the
     original of copies where pictures resemble each other.
     """
     return Half.HELD_OUT if int(hashlib.sha256(key.encode()).hexdigest(), 16) % 2 else Half.TUNED
 
 
 def is_held_out(key: str) -> bool:
-    """Return whether a key lies on the held-out half."""
+    """Return whether a key belongs to the held-out half."""
     return half_of(key) is Half.HELD_OUT
 
 
 class Skipped(Exception):
-    """A benchmark's data or tool is not here; the message says what is missing and how to get it."""
+    """A benchmark's data or tool is missing; the message says what is missing and how to get it."""
 
 
 def machine() -> dict[str, Any]:
-    """Return what ran a benchmark and when: date, git revision, CPU, cores, load, Python, system, package versions."""
+    """Return date and machine of a run: date, git revision, CPU, cores, load, Python, system, package versions."""
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "revision": _revision(),
@@ -202,7 +202,7 @@ def _plain(value: Any) -> Any:
 
 
 class Benchmark:
-    """A benchmark's arguments: those that all share, and its own."""
+    """A benchmark's command: the common arguments and its own."""
 
     def __init__(self, description: str | None, *, needs: str, takes: str) -> None:
         self._small: dict[str, Any] = {}
@@ -228,7 +228,7 @@ class Benchmark:
         return given
 
     def run(self, measure: Callable[[Namespace, Report], None], arguments: Sequence[str] | None = None) -> int:
-        """Measure and print; return the exit status. A benchmark that lacks its data says so and returns 0."""
+        """Measure and print; return the exit status. A benchmark without its data reports it and returns 0."""
         given = self.parse(arguments)
         report = Report(json=given.json)
         name = Path(sys.modules[measure.__module__].__file__ or "benchmark").stem

@@ -1,4 +1,4 @@
-"""A query end to end: over HTTP against a running server, and by the command from cold, at 30,000 made-up memes.
+"""Latency of a query over HTTP, and time of a whole `memetica search`, at 30,000 synthetic memes.
 
     python -m benchmarks.http
     python -m benchmarks.http FOLDER --memes 30000
@@ -38,7 +38,7 @@ BENCHMARK.option("--queries", 300, small=20, help="queries to time, of each kind
 
 
 def prepare(settings: Settings, memes: int) -> None:
-    """Make the library under the real encoder's name, unless it is there."""
+    """Create the library under the real encoder's name, unless it exists."""
     export_text_encoder(settings)
     with open_catalogue(settings) as catalogue:
         if not catalogue.memes.count():

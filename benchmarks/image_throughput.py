@@ -3,9 +3,9 @@
     python -m benchmarks.image_throughput
     python -m benchmarks.image_throughput --memes 768
 
-Files are JPEGs of 1,200 × 900 pixels. The stage reads, checks, decodes and prepares them, runs the model and keeps the
-rows; the bare model gets prepared pictures over and over, in batches of the same size. Torch's bare rate is for
-comparison.
+Files are JPEGs of 1,200 × 900 pixels. The stage reads, checks, decodes and preprocesses them, runs the model and stores
+the rows; the bare model gets the same preprocessed pictures repeatedly, in batches of the same size. Torch's bare rate
+is for comparison.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def measure(given: Namespace, report: Report) -> None:
 
 
 def draw(library: Path, count: int) -> None:
-    """Write so many JPEGs of scenes into a library."""
+    """Write JPEGs of scenes into a library."""
     (library / "Scenes").mkdir(parents=True)
     random = Random(1)
     scenes = [draw_scene(random_scene(random), (1200, 900)) for _ in range(min(count, 32))]
@@ -109,7 +109,7 @@ def torch_forward(file: Path) -> Callable[[np.ndarray], object]:
 
 
 def rate(forward: Callable[[np.ndarray], object], prepared: np.ndarray, *, seconds: float) -> float:
-    """Return the pictures per second of a model that gets prepared pictures over and over."""
+    """Return the pictures per second of a model that gets the same preprocessed pictures repeatedly."""
     forward(prepared)
     begun, done = time.monotonic(), 0
     while time.monotonic() - begun < seconds:

@@ -1,11 +1,11 @@
-"""Indexing from nothing: seconds and memes per second of each stage, and the memory at its highest so far.
+"""Indexing a new library: seconds and memes per second of each stage, and the peak memory so far.
 
     python -m benchmarks.indexing
     python -m benchmarks.indexing cm50
     python -m benchmarks.indexing path/to/memes path/to/new-data
 
 LIBRARY is demo (default), cm50, real_memes, or any folder of memes. The data folder is new and is removed afterwards,
-unless DATA names one. A pass includes making the text encoder ready (about 20 s, by torch).
+unless DATA names one. A run includes the export of the text encoder (about 20 s, by torch).
 """
 
 from __future__ import annotations

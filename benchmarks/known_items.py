@@ -1,10 +1,10 @@
-"""Known-item search: memes found by quoted words, with and without a typing slip, by their picture, by a similar meme.
+"""Known-item search: memes found by quoted words, with and without a typo, by their picture, by a similar meme.
 
     python -m benchmarks.known_items
     python -m benchmarks.known_items real_memes --memes 1000 --seed 7
 
-Quotes: how often the first hit says the quoted words. Described pictures (real_memes only: three queries a template
-that share hardly a word with the descriptions): precision@10 by template. Similar: the share of the first five
+Quotes: how often the first hit contains the quoted words. Described pictures (real_memes only: three queries a template
+that share almost no words with the descriptions): precision@10 by template. Similar: the share of the first five
 relatives that show the same template, of every fifth meme whose template others share.
 """
 
@@ -35,7 +35,7 @@ def paths(searcher: Searcher, query: str, k: int) -> list[str]:
 
 
 def quotes(searcher: Searcher, library: Library, report: Report) -> None:
-    """Add how often the first hit says the words."""
+    """Add how often the first hit contains the words."""
     table = report.table("quoted words", {"query": "", "recall@1": ".3f", "held out": ".3f", "of": ",d"})
     quoted = library.quotes()
     for place, kind in enumerate(("as quoted", "with a slip")):

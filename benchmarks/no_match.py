@@ -1,13 +1,13 @@
-"""Errors of the relevance cut-off: how often it mistakes a query that no meme answers for one that has an answer.
+"""Errors of the relevance cut-off: for queries with and without a relevant meme.
 
     python -m benchmarks.no_match CM50 CM50-DATA REAL REAL-DATA [--fit]
 
-CM50 and REAL are libraries that `../shared/cm50/build_library.py` and `../shared/real_memes/build_library.py` drew,
-each with an index. Queries without an answer are made four ways: a meme is hidden from its own queries; all memes of
-its template are; the captions of one library are asked of the other; words and letters are thrown together. Words
-that many memes hold are asked alone and by two: broad queries have answers too. Half of the memes, by their ids'
-hashes, fit the regression, every kind of query counting the same; all numbers are of the other half. `--fit` fits anew
-and judges by that.
+CM50 and REAL are libraries that the `build_library.py` of CM50 and of real_memes drew, each with its data folder.
+Queries without an answer are made four ways: a meme is hidden from its own queries; all memes of its template are; the
+captions of one library are asked of the other; words and letters are combined at random. Words that many memes contain
+are queries alone and in pairs: broad queries have answers too. Half of the memes, by their ids' hashes, fit the
+regression, with the same weight for every kind of query; all figures are of the other half. `--fit` fits a new
+regression and measures it.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from search.settings import Settings
 
 NONSENSE = 400
 BROAD = 150  # words
-MAX_DOUBTED = 0.05  # a share of the pages that answer, of which it may be said that they do not
+MAX_DOUBTED = 0.05  # share of the pages with an answer that may be reported as without one
 
 
 @dataclass(frozen=True)
 class Question:
-    """A query of a kind, on which half it lies, the paths of its answers, and the paths that are hidden from it."""
+    """A query of a kind, its half, the paths of its answers, and the paths that are hidden from it."""
 
     kind: str
     half: str
@@ -75,7 +75,7 @@ def questions_of_cm50(library: Path) -> Iterator[Question]:
 
 
 def broad_questions(settings: Settings) -> Iterator[Question]:
-    """Yield what many memes answer: words that some of them hold, alone and by two."""
+    """Yield broad queries: words that several memes contain, alone and in pairs."""
     random_ = random.Random(7)
     with open_catalogue(settings, create=False) as catalogue:
         paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
@@ -96,7 +96,7 @@ def broad_questions(settings: Settings) -> Iterator[Question]:
 
 
 def questions_of_real(library: Path) -> Iterator[Question]:
-    """Yield quotes, some with a slip, as they are and with all that say them hidden."""
+    """Yield quotes, some with a typo, once as they are and once with all memes that contain them hidden."""
     truth = json.loads((library / "truth.json").read_text("utf-8"))
     copies: dict[str, set[str]] = {}
     for one in truth["duplicates"]:
@@ -191,7 +191,7 @@ def fitted(rows: Sequence[Ranked]) -> RelevanceModel:
 
 
 def report(rows: Sequence[Ranked], model: RelevanceModel) -> None:
-    """Print, of the half not tuned on, the area under the curve and the errors at the point that is used."""
+    """Print the area under the ROC curve and the errors at the threshold in use, on the held-out half."""
     from sklearn.metrics import roc_auc_score
 
     held = [(row, model.cutoff(row.features)) for row in rows if row.question.half == "held out"]
@@ -223,9 +223,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("cm50", "cm50_data", "real", "real_data"):
         arguments.add_argument(name, type=Path)
-    arguments.add_argument(
-        "--fit", action="store_true", help="print the regression anew, print its weights and judge by them"
-    )
+    arguments.add_argument("--fit", action="store_true", help="fit a new regression, print its weights and measure it")
     given = arguments.parse_args()
     print(machine_line(machine()))
     cm50, real = list(questions_of_cm50(given.cm50)), list(questions_of_real(given.real))

@@ -4,10 +4,10 @@
     python -m benchmarks.ocr cm50 --pictures 300
     python -m benchmarks.ocr cm50 --only OpenVINO
 
-A word counts as often as it stands in both texts, without case and apostrophes. `indexer.ocr.word_spacing` was fitted
+A word counts as often as it occurs in both texts, without case and apostrophes. `indexer.ocr.word_spacing` was fitted
 on every second template by name, before halves were split by a hash; `held out` here leaves those templates out as
-well. Intervals are 95 %, by resampling memes. Some templates hold words before anybody writes on them: where real_memes
-has the blank template, the words that the same engine reads on it count as right in one more line.
+well. Intervals are 95 %, by resampling memes. Some templates contain words before they are captioned: where
+real_memes has the blank template, one more line counts the words that the same engine reads on it as right.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ BENCHMARK = Benchmark(
 add_library(BENCHMARK)
 BENCHMARK.option("--pictures", 120, small=4, help="pictures to read, in an order that does not depend on their names")
 BENCHMARK.parser.add_argument("--only", default="", help="read with the engines whose name contains this")
-BLANK_SIDE = 720  # pixels: about as large as memes are drawn from them
+BLANK_SIDE = 720  # pixels: about the size of memes drawn on them
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def captioned_memes(library: Library) -> list[Captioned]:
 
 
 def words(text: str) -> Counter[str]:
-    """Return a text's words and how often each stands there."""
+    """Return a text's words and how often each occurs."""
     return Counter(re.findall(r"[^\W_]+", re.sub("['’]", "", text.casefold())))
 
 
@@ -106,7 +106,7 @@ def plain(**more: object) -> Any:
 
 
 def as_it_comes() -> Reader:
-    """Return RapidOCR with its own spaces."""
+    """Return RapidOCR with its defaults, also for spaces."""
     engine = plain()
     return lambda picture: " ".join(engine(np.asarray(picture)[:, :, ::-1]).txts or ())
 
@@ -151,7 +151,7 @@ READERS: dict[str, Callable[[], Reader]] = {
 
 
 def own_words(templates: Iterable[str], read: Reader) -> dict[str, Counter[str]]:
-    """Return the words that an engine reads on templates without a caption: posters, scales, what a film says."""
+    """Return the words that an engine reads on templates without a caption: posters, scales, subtitles."""
     found: dict[str, Counter[str]] = {}
     try:
         blank = shared("real_memes") / "templates"

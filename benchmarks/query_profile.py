@@ -1,4 +1,4 @@
-"""Where the time of a query goes: the stages of a search in one process, at 30,000 made-up memes.
+"""Time of a query by stage of the search, in one process, at 30,000 synthetic memes.
 
     python -m benchmarks.query_profile
     python -m benchmarks.query_profile FOLDER

@@ -1,10 +1,10 @@
-"""Search at the size of a large library: 30,000 made-up memes with 240,000 passages, indexed, opened and searched.
+"""Search at the size of a large library: 30,000 synthetic memes with 240,000 passages, indexed, opened and searched.
 
     python -m benchmarks.scale
     python -m benchmarks.scale FOLDER --memes 100000
 
 Texts are those of CM50, shuffled, or words drawn from a frequency list where CM50 is not here; embeddings are random
-directions around a common one, so that times are real and rankings mean nothing. FOLDER keeps the data folder, so that
+directions around a common one: times are realistic, rankings have no meaning. FOLDER keeps the data folder, so that
 a second run only searches.
 """
 
@@ -144,7 +144,7 @@ def add(catalogue: Catalogue, number: int, texts: dict[Field, list[str]], draw: 
     fields = [Field.OCR, Field.DESCRIPTION, Field.VISUAL, *[Field.ANALYSIS] * ANALYSES]
     passages = [Passage(Field.NAME, "name", f"{category}: meme {number}")]
     for number_of, field in enumerate(fields):
-        # A text of one meme with the end of another's: the words of real ones, and few texts alike.
+        # The beginning of one meme's text and the end of another's: real words, and few equal texts.
         first, second = (texts[field][place].split() for place in draw.integers(len(texts[field]), size=2))
         passages.append(Passage(field, f"model {number_of}", " ".join([*first, *second[len(second) // 2 :]])[:900]))
     catalogue.texts.put_passages(id, passages, splitter=SPLITTER)
@@ -161,7 +161,7 @@ def searches(searcher: Searcher, queries: Sequence[str], memes: int) -> Iterator
 
 
 def sampled(queries: Sequence[str], count: int) -> list[str]:
-    """Return so many of the queries, spread over all of them."""
+    """Return `count` of the queries, spread over all of them."""
     return [queries[place * 7 % len(queries)] for place in range(count)]
 
 

@@ -1,10 +1,10 @@
-"""The small CLIP: captions find scenes, attributes are told, descriptions find the demo's memes, by pictures alone.
+"""The small CLIP: recall of scenes by caption, accuracy of attributes, recall of the demo's memes by description.
 
     python -m benchmarks.small_clip
     python -m benchmarks.small_clip path/to/model
 
 Scenes combine subjects, actions and colours that were held out from training, and no picture was in training. The model
-is prepared and run as any image encoder is.
+is prepared and run like any image encoder. Only pictures are searched, no text.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from search.encoders.clip_models import SHIPPED
 from search.encoders.clip_prepare import prepare_clip
 from search.settings import Settings
 
-SEED = 20_000_001  # no seed of training
+SEED = 20_000_001  # not a seed of training
 BENCHMARK = Benchmark(__doc__, needs="nothing", takes="4 minutes; 2 with --small")
 BENCHMARK.parser.add_argument("model", type=Path, nargs="?", default=SHIPPED, help="folder of a model (default: ours)")
 BENCHMARK.option("--scenes", 500, small=30, help="scenes of each kind")
 BENCHMARK.option("--memes", 260, small=40, help="memes of the drawn demo library")
-# How each attribute is asked about; what is worn by none is asked about as nothing.
+# The query for each attribute; there is none for `Prop.NONE`.
 ASKED = {
     "subject": "a {}",
     "colour": "a {} character",
@@ -48,7 +48,7 @@ ASKED = {
 
 
 def recall(similarities: NDArray[np.float32], k: int) -> float:
-    """Return how often a text's own picture is among the k most similar; row i's own is column i."""
+    """Return the share of texts whose own picture is among the k most similar; row i's own is column i."""
     own = np.diag(similarities)[:, None]
     return float(((similarities > own).sum(axis=1) < k).mean())
 
@@ -116,7 +116,7 @@ def measure(given: Namespace, report: Report) -> None:
 
 
 def attributes(model: Clip, bare: list[Image.Image], scenes: list[Scene], report: Report) -> None:
-    """Add the accuracy of each attribute, in words of the captions and in words that training never had."""
+    """Add the accuracy of each attribute, in words of the captions and in words that are not in any training text."""
     rows, truth = model.encode_images(bare), np.array([codes(scene) for scene in scenes])
     columns = {"attribute": "", "accuracy": ".3f", "chance": ".3f", "of": "d"}
     table = report.table("attributes", {**columns, "words not in training": ".3f", "chance ": ".3f", "of ": "d"})

@@ -1,4 +1,4 @@
-"""The demo library: hundreds of drawn memes with everything that a real library has, and the truth about each."""
+"""The demo library: hundreds of drawn memes with everything that a real library has, and their ground truth."""
 
 from demo.library import draw_demo
 from demo.plan import EXAMPLE_QUERIES

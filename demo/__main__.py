@@ -22,8 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="new or empty folder to write")
-    parser.add_argument("--memes", type=int, default=260, help="different memes (default: 260)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed draws another library (default: 1)")
+    parser.add_argument("--memes", type=int, default=260, help="number of different memes (default: 260)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random choices (default: 1)")
     parser.add_argument("--date", type=datetime.fromisoformat, help="date of the newest memes (default: today)")
     given = parser.parse_args(arguments)
     try:

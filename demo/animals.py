@@ -10,7 +10,7 @@ from demo.vocabulary import Subject
 
 
 def animals() -> Mapping[Subject, Callable[[Coat], Figure]]:
-    """Return how each animal is drawn."""
+    """Return the function that draws each animal."""
     return {
         Subject.CAT: _cat,
         Subject.DOG: _dog,

@@ -1,4 +1,4 @@
-"""A character in a pose: body, limbs, face, clothes and what is held, drawn in the right order."""
+"""A character in a pose: body, limbs, face, clothes and held objects, drawn in the right order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def character(
     prop: Prop = Prop.NONE,
     phase: float = 0,
 ) -> str:
-    """Return a character about 240 units tall, standing on y = 0 around x = 0, with the shadow on the ground."""
+    """Return a character about 240 units tall, standing on y = 0, centred on x = 0, with its shadow."""
     paint = coat(colour)
     figure = {**animals(), **things()}[subject](paint)
     stance = pose(action, figure, phase=phase)
@@ -85,7 +85,7 @@ def _legs(figure: Figure, stance: Pose, outline: str) -> str:
 
 
 def _asleep(figure: Figure, outline: str, expression: Expression, prop: Prop, stance: Pose, phase: float) -> str:
-    """Return somebody in bed under a blanket, head on a pillow, breathing with the phase."""
+    """Return a character asleep in bed; `phase` from 0 to 1 is one breath."""
     frame = box(-170, -62, 340, 44, fade("#b0763f", "#8a5526"), round=8, more=edge("#4a2b12", 4.5))
     feet = "".join(box(x, -22, 18, 26, "#8a5526", more=edge("#4a2b12", 4)) for x in (-158, 140))
     board = box(-186, -130, 24, 112, fade("#c98a4b", "#8a5526"), round=9, more=edge("#4a2b12", 4.5))

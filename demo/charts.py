@@ -1,4 +1,4 @@
-"""Jokes told by charts: bars, pies, lines and Venn diagrams, with a mascot who presents them."""
+"""Chart memes: bar charts, pie charts, line charts and Venn diagrams, presented by a mascot."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def bars(joke: Joke, phase: float) -> Drawing:
 
 
 def pie(joke: Joke, phase: float) -> Drawing:
-    """Return a pie of lines "label: number", whatever the numbers add up to."""
+    """Return a pie chart of lines "label: number"; the numbers may have any sum."""
     content, words = _sheet(joke)
     colours = _palette(joke)
     values = _values(joke)
@@ -87,7 +87,7 @@ _SHAPES = {
 
 
 def curve(joke: Joke, phase: float) -> Drawing:
-    """Return a line chart: title, what goes to the right, what goes up, a shape, and a remark at its end."""
+    """Return a line chart of five lines: title, x axis, y axis, shape of the curve, and a remark at its end."""
     content, words = _sheet(joke)
     _, across, up, shape, remark = joke.lines
     colour = _palette(joke)[0]
@@ -112,7 +112,7 @@ def curve(joke: Joke, phase: float) -> Drawing:
 
 
 def venn(joke: Joke, phase: float) -> Drawing:
-    """Return two circles that overlap: title, left, right, both."""
+    """Return a Venn diagram of four lines: title, left, right, intersection."""
     content, words = _sheet(joke)
     colours = _palette(joke)
     _, left, right, both = joke.lines
@@ -135,7 +135,7 @@ def _palette(joke: Joke) -> tuple[str, ...]:
 
 
 def _sheet(joke: Joke) -> tuple[str, list[Lettering]]:
-    """Return the paper and the title."""
+    """Return the chart's background and title."""
     paper = _PAPERS[crc32(joke.lines[-1].encode()) % len(_PAPERS)]
     content = box(0, 0, _WIDTH, _HEIGHT, fade(paper, darker(paper, 0.06))) + box(0, 0, _WIDTH, 12, _palette(joke)[0])
     return content, [Lettering(joke.lines[0], (40, 26, 860, 112), largest=44)]

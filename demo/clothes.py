@@ -1,4 +1,4 @@
-"""What characters wear, placed by where their figure has its head, neck and eyes."""
+"""Clothes and headwear of characters, placed by the figure's head, neck and eyes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _DARK = "#1d1b2e"
 
 
 def worn(prop: Prop, figure: Figure) -> str:
-    """Return what is worn, in the figure's own coordinates; empty for nothing."""
+    """Return a piece of clothing in the figure's coordinates; empty for `Prop.NONE`."""
     if prop is Prop.NONE:
         return ""
     x, y, width = figure.crown

@@ -21,7 +21,7 @@ _MOODS = {
 
 
 def words_of(joke: Joke) -> tuple[str, ...]:
-    """Return what is written in a meme, one lettering after the other, without the notation of the bank."""
+    """Return each text written in a meme, in order, without the notation of the joke files."""
     if joke.form in (Form.BARS, Form.PIE):
         return (joke.lines[0], *(line.rpartition(":")[0] for line in joke.lines[1:]))
     if joke.form is Form.LINE:
@@ -35,7 +35,7 @@ def words_of(joke: Joke) -> tuple[str, ...]:
 
 
 def simple_description(joke: Joke, random: Random) -> str:
-    """Return two or three sentences for somebody who cannot see the meme, with its visible words."""
+    """Return a description of the meme in one to three sentences, with its visible words."""
     scene = joke.scenes[0]
     seen = _SEEN[joke.form](joke, scene)
     closing = random.choice(
@@ -50,12 +50,12 @@ def simple_description(joke: Joke, random: Random) -> str:
 
 
 def face_of(scene: Scene) -> str:
-    """Return what a character's face looks like, as the object of "with"."""
+    """Return a phrase that describes a character's face and can follow "with"."""
     return _MOODS[scene.expression]
 
 
 def misread(joke: Joke, random: Random) -> str:
-    """Return a meme's words as OCR over a picture reads them: mostly right, some characters wrong or lost."""
+    """Return a meme's words with OCR errors: some characters are wrong or lost."""
     swaps = {"l": "|", "I": "l", "O": "0", "S": "5", "E": "F", "m": "rn", "g": "q", "B": "8", "t": "f", "'": "’"}
     rows: list[str] = []
     for line in words_of(joke):

@@ -1,4 +1,4 @@
-"""A drawing: shapes as SVG and words over them, before it becomes pixels."""
+"""A drawing before it is rendered: shapes as SVG, and texts over them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from demo.vector import box, document, group, pixels
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture of a size in pixels: the content of its SVG, and its words."""
+    """A picture's size in pixels, the content of its SVG, and its texts."""
 
     width: int
     height: int
@@ -21,13 +21,13 @@ class Drawing:
 
 
 def rendered(drawing: Drawing) -> Image.Image:
-    """Return a drawing as an RGB picture; raise ValueError when words do not fit their box."""
+    """Return a drawing as an RGB picture; raise ValueError when a text does not fit its box."""
     picture = pixels(document(drawing.content, width=drawing.width, height=drawing.height))
     return letter(picture, drawing.words)
 
 
 def scaled(drawing: Drawing, share: float) -> Drawing:
-    """Return a drawing made smaller or larger, its words with it."""
+    """Return a drawing and its texts, scaled by a factor."""
     words = tuple(
         replace(
             one,
@@ -37,7 +37,7 @@ def scaled(drawing: Drawing, share: float) -> Drawing:
         )
         for one in drawing.words
     )
-    # Videos are coded in blocks of two pixels: even sides suit every format.
+    # Video formats store colours in blocks of 2 × 2 pixels: even sides suit every format.
     width, height = round(drawing.width * share / 2) * 2, round(drawing.height * share / 2) * 2
     return Drawing(width, height, group(drawing.content, scale=share), words)
 
@@ -49,7 +49,7 @@ def panel(
     view: tuple[float, float, float, float] = (0, 0, 800, 600),
     frame: float = 0,
 ) -> str:
-    """Return a part (left, top, width, height) of a scene's canvas put at a place (left, top, width, height)."""
+    """Return the part `view` of a scene's canvas, drawn at `place`; both are (left, top, width, height)."""
     x, y, wide, tall = place
     inside = (
         f'<svg x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall:.1f}" '

@@ -1,4 +1,4 @@
-"""Long analyses of a meme, put together from a grammar and from what is true of that meme."""
+"""Detailed analyses of a meme, generated from a grammar and the facts about that meme."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from demo.jokes import Joke
 
 
 def detailed_analysis(joke: Joke, random: Random) -> str:
-    """Return a Markdown essay of some 300 to 600 words: a courtesy, then headings, the first "Visual Description"."""
+    """Return a Markdown analysis of about 300 to 600 words: an opening, then sections, first "Visual Description"."""
     grammar = tomllib.loads(files("demo").joinpath("grammar", "essays.toml").read_text("utf-8"))
     scene = joke.scenes[0]
     facts = {
@@ -32,7 +32,7 @@ def detailed_analysis(joke: Joke, random: Random) -> str:
     }
     first, *lenses = grammar["sections"]
     *lenses, conclusion = lenses
-    # Not every essay tries every lens, and an analysis without any would be none.
+    # At most one section is left out, so that analyses differ and none is empty.
     dropped = random.choice([None, None, *range(len(lenses))])
     chosen = [first, *(lens for k, lens in enumerate(lenses) if k != dropped)] + (
         [conclusion] if random.random() < 0.8 else []

@@ -1,4 +1,4 @@
-"""Faces: eyes, brows and a mouth that say one of the expressions; about 100 units wide around their origin."""
+"""Faces: eyes, brows and mouth of each expression, about 100 units wide, centred on the origin."""
 
 from __future__ import annotations
 

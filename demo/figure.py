@@ -1,4 +1,4 @@
-"""What every character has in common, so that any of them can strike any pose: about 240 units tall, feet at y = 0."""
+"""Bodies of characters, built alike so that each can take any pose: about 240 units tall, feet at y = 0."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from demo.vocabulary import COATS, Colour
 
 @dataclass(frozen=True)
 class Coat:
-    """A character's colour and what follows from it."""
+    """A character's colour and the colours derived from it."""
 
     base: str
     shade: str
     light: str
     outline: str
-    ink: str  # for mouth and brows, seen on the base colour
+    ink: str  # for mouth and brows, visible on the base colour
 
     @property
     def fur(self) -> str:
-        """The paint that bodies are filled with: lit from above."""
+        """The gradient that fills bodies: lit from above."""
         return fade(lighter(self.base, 0.18), mixed(self.base, self.shade, 0.55))
 
     @property
     def edge(self) -> str:
-        """The attributes of an outline in this coat's dark."""
+        """The SVG attributes of an outline in this coat's dark colour."""
         return edge(self.outline, 4.5)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A character without limbs, and where limbs, face and clothes go; points are (x, y), y grows downwards."""
+    """A character without limbs, and the positions of limbs, face and clothes: (x, y), y grows downwards."""
 
     body: str
     behind: str = ""  # tails, wings, capes
@@ -64,7 +64,7 @@ def coat(colour: Colour) -> Coat:
 
 
 def torso(coat: Coat, *, belly: str | None = None, wide: float = 46, top: float = -118) -> str:
-    """Return a pear-shaped body from the neck to the hips, with a lighter belly unless told `""`."""
+    """Return a pear-shaped body from the neck to the hips, with a lighter belly unless `belly` is `""`."""
     shape = (
         f"M {-wide * 0.62} {top} C {-wide * 1.0} {top + 30} {-wide * 1.18} -50 {-wide} -28 Q {-wide * 0.7} -12 0 -12 "
         f"Q {wide * 0.7} -12 {wide} -28 C {wide * 1.18} -50 {wide} {top + 30} {wide * 0.62} {top} Z"

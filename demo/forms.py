@@ -1,4 +1,4 @@
-"""From a joke to its drawing: one way for each form."""
+"""Draw a joke: one function for each form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from demo.jokes import Form, Joke
 
 
 def draw_joke(joke: Joke, *, phase: float = 0) -> Drawing:
-    """Return the drawing of a joke; `phase` from 0 to 1 is one loop of what moves in it."""
+    """Return the drawing of a joke; `phase` from 0 to 1 is one loop of its animation."""
     return _FORMS[joke.form](joke, phase)
 
 

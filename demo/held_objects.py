@@ -1,4 +1,4 @@
-"""What characters hold, ride and stand beside, in the figure's coordinates: feet at y = 0, about 240 units tall."""
+"""Objects that characters hold, ride or use, in the figure's coordinates: feet at y = 0, about 240 units tall."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def barbell(middle: Point, *, wide: float) -> str:
 
 
 def sweat(at: Point) -> str:
-    """Return drops of effort."""
+    """Return drops of sweat."""
     drop = path("M 0 -12 Q 9 2 0 7 Q -9 2 0 -12 Z", "#8fd8ff", edge("#2d7fb5", 2.5))
     return group(drop, at=at, turn=30) + group(drop, at=(at[0] + 20, at[1] + 26), turn=50, scale=0.8)
 
@@ -135,7 +135,7 @@ def sparks(top: float) -> str:
 
 
 def speed_lines() -> str:
-    """Return what fast things leave behind them, on the left."""
+    """Return horizontal lines that show speed, on the left."""
     return "".join(
         line(f"M {x} {y} l {-length} 0", "#ffffff", 7, 'opacity=".75"')
         for x, y, length in ((-104, -160, 74), (-112, -104, 110), (-104, -48, 64))
@@ -151,7 +151,7 @@ def dust(phase: float) -> str:
 
 
 def skateboard() -> str:
-    """Return a skateboard under the feet of a figure that is lifted by its height."""
+    """Return a skateboard under the feet of a figure, which the pose lifts by the board's height."""
     deck = path("M -98 -8 Q -86 8 -66 8 L 66 8 Q 86 8 98 -8", "none", edge(_DARK, 17)) + path(
         "M -98 -8 Q -86 8 -66 8 L 66 8 Q 86 8 98 -8", "none", edge("#ff7ab8", 9)
     )
@@ -288,7 +288,7 @@ def palette(hand: Point) -> str:
 
 
 def chart_board(middle: Point) -> str:
-    """Return a board with a line that falls."""
+    """Return a presentation board with a falling line chart."""
     x, y = middle
     legs = line(f"M {x - 54} 2 L {x - 30} {y + 40} M {x + 54} 2 L {x + 30} {y + 40}", "#4b5066", 9)
     board = box(x - 88, y - 76, 176, 128, "#ffffff", round=6, more=edge("#4b5066", 6))
@@ -313,7 +313,7 @@ def pointer(hand: Point) -> str:
 
 
 def aura(y: float) -> str:
-    """Return the light around somebody at peace with the build."""
+    """Return a glow around a meditating figure."""
     rays = "".join(
         line(
             f"M {168 * math.cos(a):.0f} {y + 168 * math.sin(a):.0f} L {196 * math.cos(a):.0f}"
@@ -371,7 +371,7 @@ def watering_can(hand: Point, *, phase: float = 0) -> str:
 
 
 def boxes() -> str:
-    """Return two boxes, one on the other, held from below."""
+    """Return two stacked boxes, held from below."""
     drawn = ""
     for x, y, wide, tall, turn in ((0, 0, 116, 46, 0), (6, -44, 92, 38, -3)):
         one = box(-wide / 2, -tall, wide, tall, fade("#dcae74", "#bd8647"), round=3, more=edge("#5c3a17", 4.5)) + box(

@@ -1,4 +1,4 @@
-"""The bank of jokes: what each meme says, in which form, over which scenes, and what it means."""
+"""The hand-written jokes of `bank/`: the text, form, scenes and meaning of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subjec
 
 
 class Form(StrEnum):
-    """The kinds of pictures that jokes come in; the value is how a description names it."""
+    """The form of a joke's picture; the value is its name in descriptions."""
 
     MACRO = "captioned picture"
     BAR = "picture under a line of text"
@@ -41,7 +41,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Joke:
-    """One meme before it is drawn. `asks` are a description, a quotation and a meaning to search for."""
+    """One meme before it is drawn; `asks` are three queries for it: a description, a quotation and a meaning."""
 
     category: str
     form: Form
@@ -54,7 +54,7 @@ class Joke:
     moving: bool = False
 
 
-# What a subject usually looks like, where a joke does not say.
+# The colour of a subject when a joke names none.
 _NATURAL = {
     Subject.CAT: Colour.ORANGE,
     Subject.DOG: Colour.BROWN,
@@ -102,7 +102,7 @@ def parse_scene(words: str) -> Scene:
 
 
 def read_bank() -> tuple[Joke, ...]:
-    """Return every joke that was written by hand, in the order of the bank's files."""
+    """Return every hand-written joke, in the order of the files in `bank/`."""
     folder = files("demo")
     templates = tomllib.loads(folder.joinpath("grammar", "templates.toml").read_text("utf-8"))
     jokes: list[Joke] = []

@@ -1,4 +1,4 @@
-"""Words on pictures: broken into lines, made as large as their box allows, measured, and drawn."""
+"""Text on pictures: broken into lines, set as large as its box allows, measured, and drawn."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-_SPACING = 1.16  # lines' distance, in sizes of the type
-_SMOOTH = 2  # letters are drawn this much larger and shrunk
+_SPACING = 1.16  # line height, in font sizes
+_SMOOTH = 2  # text is drawn this many times larger, then reduced
 
 
 class Style(StrEnum):
-    """How letters look."""
+    """The style of a text."""
 
     CAPTION = "caption"  # white narrow capitals with a black outline
     BOLD = "bold"
@@ -32,28 +32,28 @@ class Lettering:
     largest: float = 64  # pixels
     smallest: float = 15
     align: str = "centre"  # or "left"
-    stand: str = "middle"  # where in its box a short text stands: "top", "middle" or "bottom"
+    stand: str = "middle"  # vertical position of a text that does not fill its box: "top", "middle" or "bottom"
     turn: float = 0
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How a text was set: the size of its type in pixels, and its lines."""
+    """The layout of a text: its font size in pixels, and its lines."""
 
     size: float
     lines: tuple[str, ...]
 
 
-# Squeezing the letters to this share of their width gives the one typeface that is always there a poster's look.
+# Widths as a share of the font's: narrow letters make the one font that is always available look like a poster's.
 _NARROW = {Style.CAPTION: 0.84, Style.BOLD: 1.0, Style.PLAIN: 1.0}
-_WEIGHT = {Style.CAPTION: 0.046, Style.BOLD: 0.026, Style.PLAIN: 0.0}  # thickened by this share of the size, all round
+_WEIGHT = {Style.CAPTION: 0.046, Style.BOLD: 0.026, Style.PLAIN: 0.0}  # added on all sides, as a share of the size
 _OUTLINE = {Style.CAPTION: 0.075, Style.BOLD: 0.0, Style.PLAIN: 0.0}
-_TRACKING = {Style.CAPTION: 0.045, Style.BOLD: 0.012, Style.PLAIN: 0.0}  # room between letters, which thick ones need
+_TRACKING = {Style.CAPTION: 0.045, Style.BOLD: 0.012, Style.PLAIN: 0.0}  # between letters, as a share of the size
 
 
 @lru_cache(maxsize=256)
 def typeface(size: int) -> ImageFont.FreeTypeFont:
-    """Return the typeface that comes with Pillow (Aileron, CC0), at a size in pixels."""
+    """Return the font that Pillow contains (Aileron, CC0), at a size in pixels."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise RuntimeError("Pillow was built without FreeType: the demo's words cannot be drawn.")
@@ -61,7 +61,7 @@ def typeface(size: int) -> ImageFont.FreeTypeFont:
 
 
 def set_text(lettering: Lettering) -> Setting:
-    """Return the largest setting that stays within the box; raise ValueError when even the smallest does not fit."""
+    """Return the largest layout that fits the box; raise ValueError when even the smallest does not."""
     left, top, right, bottom = lettering.box
     wide, tall = right - left, bottom - top
     size = lettering.largest
@@ -83,7 +83,7 @@ def letter(image: Image.Image, letterings: Sequence[Lettering]) -> Image.Image:
 
 
 def ink_box(lettering: Lettering) -> tuple[int, int, int, int]:
-    """Return the box of pixels that the words really touch, measured on what is drawn, whatever was calculated."""
+    """Return the bounding box of a text in pixels, measured on the drawn text."""
     drawn, (x, y) = masks(lettering)
     boxes = [found for mask, _ in drawn if (found := mask.point(lambda value: 255 * (value > 40)).getbbox())]
     if not boxes:
@@ -102,7 +102,7 @@ def _shown(lettering: Lettering) -> str:
 
 def _length(lettering: Lettering, line: str, size: float) -> float:
     around = 2 * size * (_WEIGHT[lettering.style] + _OUTLINE[lettering.style])
-    # Measured at one large size, so that what fits does not hang on the rounding of small ones.
+    # Measured at one large size, so that rounding at small sizes does not decide what fits.
     tracking = _TRACKING[lettering.style] * max(0, len(line) - 1)
     return (typeface(100).getlength(line) / 100 + tracking) * size * _NARROW[lettering.style] + around
 
@@ -129,7 +129,7 @@ def _broken(lettering: Lettering, size: float, wide: float) -> tuple[str, ...] |
 
 
 def _balanced(lettering: Lettering, size: float, wide: float, lines: list[str]) -> tuple[str, ...]:
-    """Return as many lines, none much longer than it must be: no word left alone on the last one."""
+    """Return the text in the same number of lines, of similar length: no word is alone on the last line."""
     words = " ".join(lines).split()
     for share in (0.55, 0.65, 0.75, 0.85, 0.95):
         tried, line = [], ""
@@ -146,9 +146,9 @@ def _balanced(lettering: Lettering, size: float, wide: float, lines: list[str]) 
 
 
 def masks(lettering: Lettering, *, smooth: int = 1) -> tuple[list[tuple[Image.Image, str]], tuple[int, int]]:
-    """Return the letters' outline and filling as masks with their colours, and where their corner lies.
+    """Return the text's outline and fill as masks with their colours, and the position of their top left corner.
 
-    Masks are `smooth` times as large as the picture; the corner is in the picture's own pixels.
+    Masks are `smooth` times as large as the picture; the position is in pixels of the picture.
     """
     setting = set_text(lettering)
     left, top, right, bottom = lettering.box
@@ -171,7 +171,7 @@ def masks(lettering: Lettering, *, smooth: int = 1) -> tuple[list[tuple[Image.Im
             tracking = size * _TRACKING[style]
             length = font.getlength(line) + tracking * max(0, len(line) - 1)
             x = around if lettering.align == "left" else (wide - length) / 2
-            # Aileron's capitals reach .72 of its size above the baseline, its tails .22 below.
+            # Aileron's capitals reach .72 of its size above the baseline, its descenders .22 below.
             baseline = start + around + size * (0.78 + _SPACING * k)
             for place, character in enumerate(line):
                 across = x + font.getlength(line[:place]) + tracking * place

@@ -26,7 +26,7 @@ def draw_demo(
     now: datetime | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> DemoTruth:
-    """Draw a library of so many different memes into a new folder, and return the truth about it.
+    """Draw a library of `memes` different memes into a new folder, and return its ground truth.
 
     Duplicates and broken files are added. The same arguments give the same bytes with the same libraries; `now`
     (default: midnight of today, UTC) is the date of the newest memes. `progress` is called with the number of files
@@ -67,7 +67,7 @@ def _folders(plan: Plan) -> list[str]:
 
 def _drawn(out: Path, plan: Plan) -> Iterator[None]:
     """Draw every meme, in one process per core; yield once for each finished meme."""
-    # What moves takes the longest: first, so that no worker is left with it at the end.
+    # Animations take the longest: drawn first, none keeps one worker busy at the end.
     waiting = sorted(plan.planned, key=lambda one: one.meme.frames, reverse=True)
     moving = [one for one in waiting if one.meme.frames > 1]
     still = waiting[len(moving) :]
@@ -79,7 +79,7 @@ def _drawn(out: Path, plan: Plan) -> Iterator[None]:
         for batch in batches:
             yield from [None] * _draw_batch(out, batch)
         return
-    # A fresh interpreter for each worker: a fork of a process with threads may hang.
+    # A new interpreter for each worker: a fork of a process with threads may deadlock.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for done in as_completed([pool.submit(_draw_batch, out, batch) for batch in batches]):
             yield from [None] * done.result()

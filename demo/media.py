@@ -21,8 +21,8 @@ from demo.svg_text import svg_file
 from demo.truth import Change
 
 _FRAME_MS = 90
-# Containers, and encoders with a fixed quality: one that aims at a size reckons in floats, which differ with what else
-# a process has loaded.
+# Containers, and encoders with a fixed quality: rate control calculates in floats, whose rounding depends on
+# what else a process has loaded.
 _VIDEOS: Mapping[str, tuple[str, Mapping[str, Mapping[str, str]]]] = {
     ".mp4": ("mp4", {"libx264": {"qp": "25"}, "mpeg4": {"qmin": "4", "qmax": "4"}}),
     ".webm": ("webm", {"libvpx-vp9": {"crf": "30", "b": "0"}, "libvpx": {"crf": "12", "b": "2M"}}),
@@ -30,7 +30,7 @@ _VIDEOS: Mapping[str, tuple[str, Mapping[str, Mapping[str, str]]]] = {
 
 
 def write_meme(planned: Planned, file: Path) -> None:
-    """Draw a planned meme and write its file, in the format that its name says."""
+    """Draw a planned meme and write its file, in the format of its suffix."""
     ending = file.suffix
     if ending == ".svg":
         title = planned.meme.caption.replace("\n", " ")
@@ -47,7 +47,7 @@ def write_meme(planned: Planned, file: Path) -> None:
 
 
 def write_duplicate(original: Path, copy: Path, change: Change) -> None:
-    """Write a copy of a meme, changed as asked."""
+    """Write a copy of a meme with a change."""
     if change is Change.COPIED:
         copy.write_bytes(original.read_bytes())
         return
@@ -71,7 +71,7 @@ def write_duplicate(original: Path, copy: Path, change: Change) -> None:
 
 
 def broken_bytes(name: str, whole: bytes) -> bytes:
-    """Return what a broken file of this name holds; `whole` is some JPEG."""
+    """Return the content of a broken file of this name; `whole` is a valid JPEG."""
     if name == "half of it.jpg":
         return whole[: len(whole) // 3]
     if name == "empty.png":
@@ -85,7 +85,7 @@ def broken_bytes(name: str, whole: bytes) -> bytes:
 
 
 def sample_jpeg() -> bytes:
-    """Return a JPEG with enough in it that a part of it is no picture."""
+    """Return a JPEG so large that its first part alone cannot be decoded."""
     picture = Image.frombytes("RGB", (160, 120), Random(1).randbytes(160 * 120 * 3))
     return _coded(picture, ".jpg", 90)
 
@@ -101,7 +101,7 @@ def _coded(picture: Image.Image, ending: str, quality: int) -> bytes:
     elif ending == ".bmp":
         picture.save(out, "BMP")
     else:
-        # Flat drawings lose nothing that shows in 256 colours, and half their size.
+        # In 256 colours flat drawings look the same and are half as large.
         picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
@@ -113,7 +113,7 @@ def _animated(frames: Sequence[Image.Image], ending: str) -> bytes:
             out, "WEBP", save_all=True, append_images=list(frames[1:]), duration=_FRAME_MS, loop=0, quality=80
         )
         return out.getvalue()
-    # One palette for all frames: colours that flicker from frame to frame would look like noise.
+    # One palette for all frames: colours that change from frame to frame would look like noise.
     together = Image.new("RGB", (frames[0].width, frames[0].height * 3))
     for k, one in enumerate((frames[0], frames[len(frames) // 3], frames[2 * len(frames) // 3])):
         together.paste(one, (0, k * one.height))
@@ -126,7 +126,7 @@ def _animated(frames: Sequence[Image.Image], ending: str) -> bytes:
 def _write_video(frames: Sequence[Image.Image], file: Path) -> None:
     container, encoders = _VIDEOS[file.suffix]
     encoder = next(one for one in encoders if one in av.codecs_available)
-    # Without "bitexact" the time and a random number would be in the file.
+    # Without "bitexact" FFmpeg writes the time and a random number into the file.
     with av.open(file, "w", format=container, options={"fflags": "+bitexact"}) as film:
         stream = cast(VideoStream, film.add_stream(encoder, rate=Fraction(1000, _FRAME_MS)))
         stream.width, stream.height, stream.pix_fmt = *frames[0].size, "yuv420p"
@@ -141,5 +141,5 @@ def _write_video(frames: Sequence[Image.Image], file: Path) -> None:
 
 
 def touch(file: Path, seconds: float) -> None:
-    """Give a file the time at which it was first seen, seconds since 1970."""
+    """Set a file's time of access and modification, in seconds since 1970."""
     os.utime(file, (seconds, seconds))

@@ -9,7 +9,7 @@ from demo.vocabulary import Place, Sky
 
 
 def outdoors(place: Place, kind: Sky, random: Random) -> str:
-    """Return the ground and what stands on it; snow lies where it snows."""
+    """Return the ground and the objects on it, with snow on the ground when it snows."""
     return {
         Place.BEACH: _beach,
         Place.FOREST: _forest,

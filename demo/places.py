@@ -1,4 +1,4 @@
-"""Places on a canvas of 800 × 600: what is behind whoever stands there, at y = 540."""
+"""Places on a canvas of 800 × 600: the background behind characters, who stand at y = 540."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ INDOORS = (
     Place.LIBRARY,
     Place.GYM,
 )
-# Where there is no weather: the light alone changes, or nothing does.
+# Places without weather: only the light changes, or nothing.
 WEATHERLESS = (Place.MOON, Place.SEA_FLOOR)
 
 
 def background(place: Place, kind: Sky, random: Random) -> str:
-    """Return a place under a sky, without anybody in it."""
+    """Return a place under a sky, without characters."""
     if place in INDOORS:
         shade = "" if kind is Sky.DAY else group(tint(kind), more='opacity=".45"')
         return room(place, kind, random) + shade
@@ -36,7 +36,7 @@ def background(place: Place, kind: Sky, random: Random) -> str:
 
 
 def foreground(place: Place, kind: Sky, random: Random, *, phase: float = 0) -> str:
-    """Return what falls in front of whoever is there: rain and snow, outdoors alone; bubbles under the sea."""
+    """Return what is drawn in front of the characters: rain or snow outdoors, bubbles under the sea."""
     if place is Place.SEA_FLOOR:
         return "".join(
             circle(

@@ -19,7 +19,7 @@ from demo.random_jokes import random_jokes
 from demo.truth import Change, DemoDuplicate, DemoMeme, DemoTruth
 from demo.vocabulary import Action
 
-# One describes a picture, one quotes a caption, one says a meaning: each has an answer in every demo of the usual size.
+# A description, a quotation and a meaning: each has a relevant meme in every demo of the default size.
 EXAMPLE_QUERIES: tuple[str, str, str] = (
     "white bear with a scarf dancing in the snow at night",
     "it works on my machine",
@@ -27,11 +27,11 @@ EXAMPLE_QUERIES: tuple[str, str, str] = (
 )
 
 FIRST_YEAR = 2014
-FRESH_DAYS = 14  # some memes are always this new
+FRESH_DAYS = 14  # some memes are always newer than this
 FEWEST = 30
-FRAMES = 12  # of what moves
+FRAMES = 12  # of an animation
 
-# What still pictures are saved as, and how often of a hundred.
+# Formats of still pictures, and their frequency in percent.
 _ENDINGS = {".jpg": 58, ".png": 17, ".webp": 15, ".jpeg": 5, ".avif": 3, ".jfif": 1.5, ".bmp": 0.5}
 _MOVING = (
     Action.DANCING,
@@ -51,17 +51,17 @@ _MOVING = (
 
 @dataclass(frozen=True)
 class Planned:
-    """One meme to be drawn: the joke, the truth about it, and how its file is encoded."""
+    """One meme to be drawn: the joke, its ground truth, and the encoding of its file."""
 
     joke: Joke
     meme: DemoMeme
-    quality: int = 88  # of what loses quality when it is saved, 1 to 100
-    share: float = 1.0  # of the drawing's own size
+    quality: int = 88  # of lossy formats, 1 to 100
+    share: float = 1.0  # scale, relative to the drawing's size
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything to be drawn, and the truth about it."""
+    """Everything to be drawn, and its ground truth."""
 
     planned: tuple[Planned, ...]
     truth: DemoTruth
@@ -99,7 +99,7 @@ def _chosen(memes: int, random: Random) -> list[Joke]:
 
 
 def _dates(count: int, random: Random, now: datetime) -> list[datetime]:
-    """Return times from 2014 to now, more of late, at least one in twelve fresh."""
+    """Return times from 2014 to now, more of recent years; at least one in twelve is within FRESH_DAYS."""
     start = datetime(FIRST_YEAR, 1, 5, tzinfo=UTC)
     span = (now - start).total_seconds()
     dates = [start + timedelta(seconds=round(span * random.random() ** 0.7 * 0.998)) for _ in range(count)]
@@ -114,7 +114,7 @@ def _moving(jokes: Sequence[Joke], random: Random) -> dict[int, str]:
         k for k, joke in enumerate(jokes) if joke.form in (Form.MACRO, Form.BAR) and joke.scenes[0].action in _MOVING
     ]
     shared = Counter(joke.template for joke in jokes)
-    can = [k for k in can if shared[jokes[k].template] == 1]  # variants differ in their words alone
+    can = [k for k in can if shared[jokes[k].template] == 1]  # variants differ only in their words
     random.shuffle(can)
     gifs = max(2, len(jokes) // 30)
     endings = [".gif", ".webp", ".mp4", ".webm"] + [".gif"] * (gifs - 1)
@@ -165,7 +165,7 @@ def _planned(joke: Joke, date: datetime, ending: str | None, random: Random, tak
 
 
 def _name(joke: Joke, date: datetime, random: Random) -> str:
-    """Return a file name of the kinds that people have: a sentence, a number, or one that says nothing."""
+    """Return a file name as people have them: a sentence, a number, or one without meaning."""
     if joke.name:
         return joke.name
     words = re.sub(r"[^\w' -]+", "", max(words_of(joke), key=len)).split()[:7]
@@ -187,7 +187,7 @@ def _name(joke: Joke, date: datetime, random: Random) -> str:
 
 
 def _free(folder: str, name: str, ending: str, taken: set[str]) -> str:
-    """Return a path that is not taken, also on file systems that ignore case."""
+    """Return a free path, also on file systems that ignore case."""
     path, number = f"{folder}/{name}{ending}", 1
     while path.lower() in taken:
         number += 1

@@ -1,4 +1,4 @@
-"""How a figure stands for each action: where hands and feet go, and what is held. `phase` from 0 to 1 is one loop."""
+"""Poses of a figure for each action: hands, feet and held objects. `phase` from 0 to 1 is one loop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pose:
     behind: str = ""  # drawn behind the figure
     held: str = ""  # drawn after the body, before the arms
     over: str = ""  # drawn last
-    bend: float = 14  # how far elbows stand out
+    bend: float = 14  # how far elbows are from the straight arm
 
 
 def pose(action: Action, figure: Figure, *, phase: float = 0) -> Pose:
@@ -37,7 +37,7 @@ def pose(action: Action, figure: Figure, *, phase: float = 0) -> Pose:
 
 
 def _hands(figure: Figure, left: Point, right: Point) -> tuple[Point, Point]:
-    """Return where hands are that reach this far from the shoulders; x grows outwards on both sides."""
+    """Return the positions of hands at this distance from the shoulders; x grows outwards on both sides."""
     x, y = figure.shoulders
     return (-x - left[0], y + left[1]), (x + right[0], y + right[1])
 

@@ -50,7 +50,7 @@ def versus(joke: Joke, phase: float) -> Drawing:
 
 
 def refuse(joke: Joke, phase: float) -> Drawing:
-    """Return somebody who turns away from one thing and is delighted by another."""
+    """Return two panels: a character refuses one thing and is delighted by another."""
     scene = joke.scenes[0]
     tones = (("#f6d7d2", "#eab0a6"), ("#d6f0dc", "#a3d9b1"))
     content, words = "", []
@@ -70,7 +70,7 @@ def refuse(joke: Joke, phase: float) -> Drawing:
 
 
 def labels(joke: Joke, phase: float) -> Drawing:
-    """Return two labelled characters in one place, the left after the right, under a caption if there is one."""
+    """Return two labelled characters in one place, the left chasing the right, under a caption if there is one."""
     chaser, chased = joke.scenes[:2]
     place = scene_svg(chased, phase=phase, scale=1.1, at=(590, 548))
     who = actor(chaser, phase=phase)
@@ -85,7 +85,7 @@ def labels(joke: Joke, phase: float) -> Drawing:
 
 
 def ladder(joke: Joke, phase: float) -> Drawing:
-    """Return four lines, each grander than the one before, and somebody who glows more with each."""
+    """Return four lines, each grander than the one before, beside a character that glows more with each."""
     scene = joke.scenes[0]
     steps = (
         ("#c9ccd6", "#9aa0b0", Expression.TIRED, Action.SHRUGGING),
@@ -109,13 +109,13 @@ def ladder(joke: Joke, phase: float) -> Drawing:
 
 
 def comic(joke: Joke, phase: float) -> Drawing:
-    """Return four panels in which two characters speak in turn; an empty line is a silence, seen closer."""
+    """Return four panels in which two characters speak in turn; an empty line is a close-up without words."""
     first, second = joke.scenes[:2]
     content, words = box(0, 0, 1000, 940, "#fffdf8"), []
     for k, said in enumerate(joke.lines[:4]):
         x, y = 16 + (k % 2) * 492, 16 + (k // 2) * 462
         scene = first if k % 2 == 0 else second
-        # Whoever listens looks tired of it; the last panel keeps the faces that the joke ends with.
+        # The listener looks tired; the last panel has the expressions of the joke's scenes.
         left = replace(first, expression=first.expression if k != 1 else Expression.CONFUSED)
         content += panel(
             _stage(left, second, silent=not said, phase=phase), (x, y, 476, 446), frame=5, view=(0, 0, 476, 446)
@@ -133,7 +133,7 @@ def comic(joke: Joke, phase: float) -> Drawing:
 
 
 def _stage(first: Scene, second: Scene, *, silent: bool, phase: float) -> str:
-    """Return two characters in the first one's place, seen closer when nobody speaks."""
+    """Return two characters in the first one's place, closer when nobody speaks."""
     place = background(first.place, first.sky, Random(first.seed))
     content = group(place, at=(-60, -8), scale=0.76)
     for scene, x in ((first, 130), (second, 348)):

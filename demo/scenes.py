@@ -1,6 +1,6 @@
-"""Random scenes: who, in which colour, does what, where, when, wearing what and with which face.
+"""Scenes, also random ones: a subject and its colour, action, place, sky, expression and clothes.
 
-Every attribute is a closed set, so that whatever learns from these pictures can be told exactly what is in each.
+Every attribute is a closed set, so that the exact content of each picture is known to a model trained on them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 800, 600  # the canvas that scenes are composed on, in pixels
 
 @dataclass(frozen=True)
 class Scene:
-    """All that decides a picture; `seed` decides what no attribute names: clouds, books, which tree stands where."""
+    """All that determines a picture; `seed` determines what no attribute names: clouds, books, positions of trees."""
 
     subject: Subject
     colour: Colour
@@ -32,13 +32,13 @@ class Scene:
     seed: int = 0
 
     def caption(self) -> str:
-        """Return what is seen, as one plain sentence."""
+        """Return the caption: the scene in one sentence."""
         when = "" if self.place in WEATHERLESS else f" {self.when()}"
         return f"{self.who().capitalize()} is {self.action} {self.place}{when}."
 
     def who(self) -> str:
         """Return the subject with its colour, face and clothes: "a smug orange cat wearing a crown"."""
-        # Nobody sees the face of somebody asleep, and the caption must not claim what is not there.
+        # The face of a sleeping character has no expression, and the caption must not claim one.
         face = "" if self.action is Action.SLEEPING else f"{self.expression} "
         words = f"{face}{self.colour} {self.subject}"
         wearing = f" wearing {self.prop}" if self.prop else ""
@@ -54,7 +54,7 @@ class Scene:
 
 
 def random_scene(random: Random) -> Scene:
-    """Return any scene that makes sense; some 50 million are possible, each attribute about evenly likely."""
+    """Return a random scene that makes sense: one of about 50 million, values of an attribute about equally likely."""
     place = random.choice(list(Place))
     subject = random.choice(list(Subject))
     return Scene(
@@ -62,7 +62,7 @@ def random_scene(random: Random) -> Scene:
         colour=random.choice(list(Colour)),
         action=random.choice(list(Action)),
         place=place,
-        # Above the air and below the sea there is no weather to tell apart.
+        # In space and under the sea there is no weather.
         sky=Sky.NIGHT if place in WEATHERLESS else random.choice(list(Sky)),
         expression=random.choice(list(Expression)),
         prop=random.choice([Prop.NONE, Prop.NONE, Prop.NONE, *list(Prop)[1:]]),
@@ -71,7 +71,7 @@ def random_scene(random: Random) -> Scene:
 
 
 def actor(scene: Scene, *, phase: float = 0) -> str:
-    """Return a scene's character alone, about 240 units tall, standing on y = 0 around x = 0."""
+    """Return a scene's character alone, about 240 units tall, standing on y = 0, centred on x = 0."""
     return character(
         scene.subject,
         scene.colour,
@@ -92,11 +92,11 @@ def scene_svg(scene: Scene, *, phase: float = 0, scale: float = 1.62, at: tuple[
 
 
 def draw_scene(scene: Scene, size: tuple[int, int], *, phase: float = 0) -> Image.Image:
-    """Return a scene as an RGB picture of a width and height in pixels, cut at the sides to fill them."""
+    """Return a scene as an RGB picture of a width and height in pixels, cropped to fill them."""
     return pixels(document(scene_svg(scene, phase=phase), width=size[0], height=size[1], view=(WIDTH, HEIGHT)))
 
 
-# Tall things held overhead ask for a little less of everything, and what stands beside for a step aside.
+# Scale and x offset of characters with tall objects overhead or large objects beside them.
 _FITS = {
     Action.LIFTING: (0.86, 0.0),
     Action.UMBRELLA: (0.88, 0.0),

@@ -1,4 +1,4 @@
-"""Jokes told by screens: posts, chats, dialog boxes and search boxes of programs that exist nowhere."""
+"""Screenshot memes: posts, chats, dialog boxes and search boxes of invented programs."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def dialog(joke: Joke, phase: float) -> Drawing:
 
 
 def search_box(joke: Joke, phase: float) -> Drawing:
-    """Return a search box with what is typed, and what the machine suggests."""
+    """Return a search box with a typed query and its suggestions."""
     typed, *suggestions = joke.lines
     tall = 330 + 62 * len(suggestions)
     content = box(0, 0, 900, tall, fade("#f7f9ff", "#e3eaf8")) + circle(450, 80, 150, glow("#ffe9b8"), 'opacity=".7"')

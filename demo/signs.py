@@ -1,4 +1,4 @@
-"""Jokes told by signs: beside the road, on a billboard, on a sticky note, in a notebook."""
+"""Sign memes: road signs, warning signs, billboards, sticky notes and lists in a notebook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from demo.vector import box, circle, darker, edge, fade, glow, group, line, path
 
 
 def road(joke: Joke, phase: float) -> Drawing:
-    """Return a road sign of one to three lines, with somebody who passes by."""
+    """Return a road sign of one to three lines, with a character that passes by."""
     scene = joke.scenes[0]
     rows = joke.lines
     tall = 84 * len(rows) + 44
@@ -44,7 +44,7 @@ def road(joke: Joke, phase: float) -> Drawing:
 
 
 def warning(joke: Joke, phase: float) -> Drawing:
-    """Return a yellow diamond and, under it, a smaller plate when there is a second line."""
+    """Return a yellow warning sign and, for a second line, a smaller plate under it."""
     scene = joke.scenes[0]
     post = box(510, 100, 18, 448, fade("#c9d2df", "#8b93a8"))
     diamond = group(

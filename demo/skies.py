@@ -1,4 +1,4 @@
-"""Skies by time and weather, on a canvas of 800 × 600, and what falls from them in front of everything."""
+"""Skies by time of day and weather on a canvas of 800 × 600, and rain and snow in front of a scene."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 800, 600
 
 
 def sky(kind: Sky, random: Random) -> str:
-    """Return what is behind everything outdoors: the colour of the air, sun or moon, stars, clouds."""
+    """Return the sky: the colour of the air, sun or moon, stars, clouds."""
     top, bottom = _AIR[kind]
     drawn = box(0, 0, WIDTH, HEIGHT, fade(top, bottom))
     side = random.choice((120, 660))
@@ -43,7 +43,7 @@ def sky(kind: Sky, random: Random) -> str:
 
 
 def falling(kind: Sky, random: Random, *, phase: float = 0) -> str:
-    """Return rain or snow in front of the scene; a loop of the phase brings it back to where it began."""
+    """Return rain or snow in front of the scene; `phase` from 0 to 1 is one loop."""
     if kind in (Sky.RAIN, Sky.STORM):
         drops = ""
         for _ in range(80):
@@ -60,13 +60,13 @@ def falling(kind: Sky, random: Random, *, phase: float = 0) -> str:
 
 
 def tint(kind: Sky) -> str:
-    """Return the light of the hour laid over a background, so that whoever stands before it stands out."""
+    """Return a tint over the background, so that characters in front of it stand out."""
     colour, strength = _TINTS[kind]
     return box(0, 0, WIDTH, HEIGHT, colour, more=f'opacity="{strength}"')
 
 
 def stars(random: Random, count: int, *, low: float = 330) -> str:
-    """Return stars above a height."""
+    """Return stars above the height `low`."""
     return "".join(
         circle(
             random.uniform(0, WIDTH),
@@ -80,7 +80,7 @@ def stars(random: Random, count: int, *, low: float = 330) -> str:
 
 
 def clouds(random: Random, colour: str, count: int, strength: float, *, low: float = 210) -> str:
-    """Return clouds of a colour above a height."""
+    """Return clouds of a colour above the height `low`."""
     drawn = ""
     for k in range(count):
         x = (k + random.uniform(0.2, 0.8)) * WIDTH / count
@@ -95,7 +95,7 @@ def clouds(random: Random, colour: str, count: int, strength: float, *, low: flo
 
 
 def window(kind: Sky, random: Random, *, at: tuple[float, float], size: tuple[float, float] = (190, 170)) -> str:
-    """Return a window on the sky, with its frame."""
+    """Return a window with a view of the sky, and its frame."""
     wide, tall = size
     view = group(sky(kind, random) + falling(kind, random), scale=(wide / WIDTH, tall / HEIGHT))
     hills = path(

@@ -1,4 +1,4 @@
-"""Words as shapes, for an SVG that needs no typeface where it is shown."""
+"""Text as shapes, for an SVG that needs no fonts where it is shown."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from demo.drawing import Drawing
 from demo.lettering import Lettering, masks
 from demo.vector import document, path
 
-_FINE = 4  # letters are traced this much larger
+_FINE = 4  # text is traced this many times larger
 
 
 def svg_file(drawing: Drawing, *, title: str) -> str:
-    """Return a drawing as an SVG of its own, its words traced as shapes, its title for screen readers."""
+    """Return a drawing as an SVG file, its text traced as shapes, with a title for screen readers."""
     words = "".join(_traced(one) for one in drawing.words)
     whole = document(drawing.content + words, width=drawing.width, height=drawing.height)
     start = whole.index(">") + 1

@@ -1,4 +1,4 @@
-"""The people, machines, spirits and household goods that can be in a scene, each in any colour."""
+"""Characters that are not animals: people, machines, spirits and household objects, each in any colour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SKIN, _SKIN_EDGE = "#f3c39c", "#6d4326"
 
 
 def things() -> Mapping[Subject, Callable[[Coat], Figure]]:
-    """Return how each character that is no animal is drawn."""
+    """Return the function that draws each character that is not an animal."""
     return {
         Subject.ROBOT: _robot,
         Subject.GHOST: _ghost,

@@ -1,4 +1,4 @@
-"""The truth about a demo library, known because it was drawn: captions, templates, copies, queries and answers."""
+"""The ground truth of a demo library: captions, templates, copies, queries and their relevant memes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class QueryKind(StrEnum):
 
 
 class Change(StrEnum):
-    """What was done to a meme to make a duplicate of it."""
+    """The change that makes a meme's duplicate."""
 
     COPIED = "copied byte by byte"
     REENCODED = "saved again at low quality"
@@ -40,7 +40,7 @@ class DemoMeme:
     category: str
     form: Form
     template: str  # shared by the variants of one picture
-    caption: str  # its words, one lettering a line, as drawn
+    caption: str  # its words as drawn, one lettering per line
     means: str
     scenes: tuple[Scene, ...]
     first_seen: datetime  # UTC
@@ -64,7 +64,7 @@ class DemoDuplicate:
 
 @dataclass(frozen=True)
 class DemoQuery:
-    """A query, and the paths of the memes that answer it, the intended one first."""
+    """A query, and the paths of its relevant memes, the intended one first."""
 
     kind: QueryKind
     text: str
@@ -73,7 +73,7 @@ class DemoQuery:
 
 @dataclass(frozen=True)
 class DemoTruth:
-    """The truth about a demo library; `broken` are the files that cannot be decoded, each with the reason."""
+    """The ground truth of a demo library; `broken` are the files that cannot be decoded, each with the reason."""
 
     memes: tuple[DemoMeme, ...]
     duplicates: tuple[DemoDuplicate, ...]
@@ -119,7 +119,7 @@ class DemoTruth:
         }
 
     def queries(self) -> tuple[DemoQuery, ...]:
-        """Return three queries for each meme that somebody wrote queries for, with all that answers them."""
+        """Return three queries for each meme with hand-written queries, and all memes that are relevant."""
         copies: dict[str, list[str]] = defaultdict(list)
         for duplicate in self.duplicates:
             copies[duplicate.original].append(duplicate.path)

@@ -1,4 +1,4 @@
-"""Small pieces of SVG as text, and the way from them to pixels; colours are `#rrggbb`, lengths are pixels."""
+"""SVG elements as text, and their rendering to pixels; colours are `#rrggbb`, lengths are pixels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import resvg_py
 from PIL import Image
 
-# A paint or a filter names what it is, and `document` writes the definitions of those that are used.
+# The name of a paint or filter contains its values; `document` writes the definitions of those that are used.
 _OPACITY = re.compile(r'(?<![-\w])opacity="([^"]+)"')
 _USED = re.compile(r"url\(#(fade|glow|blur)-([0-9a-f]+)(?:-([0-9a-f]+))?\)")
 
@@ -37,12 +37,12 @@ def luminance(colour: str) -> float:
 
 
 def fade(top: str, bottom: str) -> str:
-    """Return the paint that goes from one colour above to another below."""
+    """Return the paint of a vertical gradient, from the colour at the top to the one at the bottom."""
     return f"url(#fade-{top[1:]}-{bottom[1:]})"
 
 
 def glow(colour: str) -> str:
-    """Return the paint that is a colour in the middle and nothing at the rim."""
+    """Return the paint of a radial gradient, from a colour in the middle to transparent."""
     return f"url(#glow-{colour[1:]})"
 
 
@@ -124,7 +124,7 @@ def pixels(svg: str) -> Image.Image:
 
 
 def _seen_through(more: str) -> str:
-    """Return attributes with the opacity on filling and stroke, several times faster to draw than on the shape."""
+    """Return attributes with the opacity on fill and stroke, which draws several times faster than on the shape."""
     return _OPACITY.sub(r'fill-opacity="\1" stroke-opacity="\1"', more)
 
 

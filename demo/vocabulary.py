@@ -1,4 +1,4 @@
-"""What a drawn scene can be made of: closed sets, each value the words that a caption uses."""
+"""The attributes of a scene as closed sets; each value is the words that a caption uses."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Prop(StrEnum):
 
 
 class Expression(StrEnum):
-    """What the face says."""
+    """The expression of the face."""
 
     HAPPY = "happy"
     SAD = "sad"

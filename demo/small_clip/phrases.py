@@ -1,4 +1,4 @@
-"""Phrases about a scene, whole and in part, and the combinations held out from training."""
+"""Phrases about a scene or some of its attributes, and the combinations held out from training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ATTRIBUTES: Mapping[str, type[StrEnum]] = {
     "expression": Expression,
     "prop": Prop,
 }
-UNSEEN = -1  # the code of what no eye can tell in a scene
+UNSEEN = -1  # the code of an attribute that the picture does not show
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Phrase:
 
 
 def training_scene(random: Random) -> Scene:
-    """Return any scene whose combination is not held out."""
+    """Return a random scene whose combination is not held out."""
     while held_out(scene := random_scene(random)):
         pass
     return scene
 
 
 def held_out_scene(random: Random) -> Scene:
-    """Return any scene whose combination is held out from training."""
+    """Return a random scene whose combination is held out from training."""
     while not held_out(scene := random_scene(random)):
         pass
     return scene
@@ -74,7 +74,7 @@ def whole(scene: Scene) -> Phrase:
 
 
 def part(scene: Scene, random: Random) -> Phrase:
-    """Return a phrase about some attributes of a scene, as a searcher would type it."""
+    """Return a phrase about some attributes of a scene, as a user would type it."""
     seen = dict(zip(ATTRIBUTES, codes(scene), strict=True))
     mentioned = {
         name: random.random() < chance and seen[name] != UNSEEN and bool(getattr(scene, name))
@@ -99,7 +99,7 @@ def part(scene: Scene, random: Random) -> Phrase:
 
 
 def wording(value: StrEnum, random: Random) -> str:
-    """Return a value's own words, or at random a synonym."""
+    """Return a value's own words or, at random, a synonym."""
     others = _ALSO.get(value, ())
     return random.choice(others) if others and random.random() < 0.4 else str(value)
 
@@ -114,7 +114,7 @@ _CHANCES = {
     "prop": 0.4,
 }
 
-# Other words that training uses too.
+# Synonyms that are used in training.
 _ALSO: Mapping[StrEnum, tuple[str, ...]] = {
     Subject.DOG: ("hound",),
     Subject.RABBIT: ("hare",),
@@ -163,7 +163,7 @@ _ALSO: Mapping[StrEnum, tuple[str, ...]] = {
     Prop.SUNGLASSES: ("shades",),
 }
 
-# Words that no training text holds: what MiniLM knows of them must do.
+# Synonyms in no training text: only MiniLM knows their meaning.
 UNTRAINED_WORDS: Mapping[StrEnum, str] = {
     Subject.CAT: "kitten",
     Subject.DOG: "puppy",

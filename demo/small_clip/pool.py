@@ -1,4 +1,4 @@
-"""Training pictures: scenes drawn in bulk at low resolution, bare, under capitals, or under a bar of words."""
+"""Training pictures: scenes drawn in bulk at low resolution, plain, captioned, or under a bar of text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from demo.lettering import typeface
 from demo.scenes import Scene, draw_scene
 from demo.small_clip.phrases import training_scene
 
-SIDE = 112  # pixels that a picture is kept with; training cuts a little off, now here, now there
+SIDE = 112  # pixels of a stored picture's side; training crops it at random
 _DRAWN = (192, 144)
 _BATCH = 250
 _LETTERS = "EEEETTTAAAOOOIIINNNSSSHHRRDDLLCUMWFGYPB"
@@ -37,7 +37,7 @@ def draw_pool(
 ) -> NDArray[np.uint8]:
     """Return the pictures of the first scenes of a seed, [scenes, SIDE, SIDE, 3], mapped from a file.
 
-    What an earlier run drew into the file is kept.
+    Pictures that an earlier run drew into the file are used.
     """
     if not file.exists():
         aside = file.with_suffix(".part.npy")
@@ -63,7 +63,7 @@ def draw_pool(
 
 
 def as_in_a_meme(scene: Scene, random: Random) -> Image.Image:
-    """Return a scene's picture as memes show it, SIDE × SIDE, squeezed; its words are letters without a meaning."""
+    """Return a scene's picture as in a meme, resized to SIDE × SIDE; its text is random letters."""
     picture = draw_scene(scene, _DRAWN)
     luck = random.random()
     if luck < 0.45:

@@ -1,6 +1,6 @@
 """The two towers: open_clip's ResNet for pictures, and a projection of the packaged MiniLM's rows for texts.
 
-What is learnt here is read as any other open_clip folder is, by `search.clip`.
+`search.encoders.clip` reads the trained model like any other open_clip folder.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TEXT_ROW = 384
 MODEL: dict[str, Any] = {
     "embed_dim": 256,
     "vision_cfg": {"layers": [1, 1, 2, 1], "width": 24, "head_width": 64, "image_size": SIDE},
-    # The tower behind these names is the packaged one, untouched: only its projection is in the weights.
+    # The text tower is the packaged MiniLM, unchanged: only its projection is in the weights.
     "text_cfg": {
         "hf_model_name": "sentence-transformers/all-MiniLM-L6-v2",
         "hf_tokenizer_name": "sentence-transformers/all-MiniLM-L6-v2",
@@ -38,17 +38,17 @@ PREPROCESSING = {
     "mean": list(MEAN),
     "std": list(STD),
     "interpolation": "bicubic",
-    # A meme's subject may stand at its edge: nothing is cut off.
+    # A meme's subject may be at its edge: nothing is cropped.
     "resize_mode": "squash",
 }
 
 
 class SmallClip(torch.nn.Module):
-    """Pictures and MiniLM's rows of texts, brought into one space of 256 numbers."""
+    """A model that maps pictures and MiniLM's rows of texts into one space of 256 dimensions."""
 
     def __init__(self) -> None:
         super().__init__()
-        # Importing open_clip looks torchvision's operators up, so it must come after their declaration.
+        # Importing open_clip looks up torchvision's operators, so it must come after their declaration.
         declare_torchvision_operators()
         from open_clip.modified_resnet import ModifiedResNet
 
@@ -73,13 +73,13 @@ class SmallClip(torch.nn.Module):
 
 
 def normalised(pixels: torch.Tensor) -> torch.Tensor:
-    """Return pictures as the tower takes them, [n, 3, h, w] float, from [n, h, w, 3] bytes."""
+    """Return the tower's input, [n, 3, h, w] float, from pictures, [n, h, w, 3] uint8."""
     floats = pixels.permute(0, 3, 1, 2).float() / 255
     return (floats - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
 
 
 def save_small_clip(model: SmallClip, folder: Path) -> None:
-    """Write a model as an open_clip folder, its numbers in half precision; the text tower itself is not in it."""
+    """Write a model as an open_clip folder, its weights in half precision, without the text tower."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {"projection.weight": "text.proj.weight"}
     state = {

@@ -1,4 +1,4 @@
-"""Training of the small CLIP: contrastive, with a locked text tower; a caption that is true is never a negative."""
+"""Train the small CLIP contrastively, with a frozen text tower; a true caption of a picture is never its negative."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from demo.small_clip.towers import SIDE, SmallClip, normalised
 from search.encoders.base import TextEncoder
 
 PHRASES = 4  # of each scene: its caption, and parts of it
-_WHOLE = 0.2  # how often the whole caption is what a picture is shown with
+_WHOLE = 0.2  # probability that a picture is paired with its whole caption
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TrainingSet:
 
 
 def training_set(pictures: NDArray[np.uint8], encoder: TextEncoder, file: Path, *, seed: int) -> TrainingSet:
-    """Return the training set of a pool of pictures; the rows of its texts are computed once and kept in a file."""
+    """Return the training set of a pool of pictures; the rows of its texts are computed once and stored in a file."""
     scenes = [scene_at(number, seed) for number in range(len(pictures))]
     phrases = []
     for number, scene in enumerate(scenes):
@@ -64,7 +64,7 @@ def train(
     rate: float = 2e-3,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> SmallClip:
-    """Return a model trained for so many steps; an interrupted training continues from its last checkpoint."""
+    """Return a model trained for `steps` steps; an interrupted training continues from its last checkpoint."""
     torch.manual_seed(seed)
     model = SmallClip()
     decays = [one for one in model.parameters() if one.ndim > 1]
@@ -110,13 +110,13 @@ def train(
 def _loss(model: SmallClip, given: TrainingSet, random: np.random.Generator, batch: int) -> torch.Tensor:
     chosen = random.integers(0, len(given.pictures), batch)
     phrase = np.where(random.random(batch) < _WHOLE, 0, random.integers(1, PHRASES, batch))
-    # Channels last would halve nothing here: its backward pass in half precision is several times slower.
+    # Not in channels-last layout: its backward pass in half precision is several times slower.
     with torch.autocast("cpu", dtype=torch.bfloat16):
         seen = model.visual(_shown(given.pictures[chosen], random))
     pictures = torch.nn.functional.normalize(seen.float(), dim=-1)
     texts = model.text_rows(torch.from_numpy(given.rows[chosen, phrase].astype(np.float32)))
     logits = model.logit_scale.exp() * texts @ pictures.T
-    # A phrase that is true of another picture too must not be pushed away from it.
+    # A phrase that is also true of another picture is not a negative of it.
     truth, speaks = given.truth[chosen], given.speaks_of[chosen, phrase]
     agree = np.ones((batch, batch), dtype=bool)
     for at in range(len(ATTRIBUTES)):
