@@ -87,6 +87,14 @@ def parse_weights(text: str) -> Mapping[Signal, float]:
     return MappingProxyType(dict(WEIGHTS) | weights)
 
 
+def _positive(text: str) -> int:
+    """Return a whole number above zero; raise ValueError for another value."""
+    number = int(text)
+    if number < 1:
+        raise ValueError("expected a whole number above zero")
+    return number
+
+
 def _precision(text: str) -> float:
     """Return a precision; raise ValueError for a value outside 0.5 to 0.99."""
     precision = float(text)
@@ -132,6 +140,12 @@ class Settings:
     host: str = option("127.0.0.1", help="address that `serve` binds")
     port: int = option(8000, help="port that `serve` binds")
     server_threads: int = option(8, help="requests that `serve` answers at once")
+    max_connections: int = option(
+        1000, help="connections to `serve` at once; beyond it, idle and slow ones are closed", parse=_positive
+    )
+    connections_per_address: int = option(
+        100, help="connections to `serve` of one client address; trusted proxies are not limited", parse=_positive
+    )
     weights: Mapping[Signal, float] = option(
         WEIGHTS,
         help="the weight of each signal in the ranking: `lexical.all=0.3,semantic.ocr=0.2,…`",

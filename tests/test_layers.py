@@ -35,7 +35,7 @@ HOMES = {
     "openai": ("indexer/describe/client.py",),
     "argon2": ("web/curator/passwords.py",),
     "flask": ("web/",),
-    "waitress": ("web/server.py",),
+    "waitress": ("web/server/",),
     "click": ("web/cli/",),
     "rich": ("web/",),
 }
@@ -71,7 +71,8 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "curator": ("access", "background"),
         "site": (),
         "api": ("background", "curator"),
-        "cli": ("curator",),
+        "server": ("access",),
+        "cli": ("curator", "server"),
     },
 }
 MOST_FLAT_MODULES = {"search": 14, "indexer": 8, "web": 12}

@@ -7,13 +7,14 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from waitress.server import create_server
 
 from search.settings import Settings
 from tests.support.serving import app_over, close_app
+from web.server.serve import bind
 
 # What keeps Chromium from asking its maker's hosts for anything.
 FLAGS = (
@@ -31,12 +32,12 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 @contextmanager
 def serving(settings: Settings) -> Iterator[str]:
     """Give the address of a server of the site, stopped afterwards."""
-    app = app_over(settings)
-    server = create_server(app, host="127.0.0.1", port=0, threads=4)
+    app = app_over(replace(settings, host="127.0.0.1", port=0))
+    server = bind(app)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.effective_port}"
+        yield f"http://127.0.0.1:{server.effective_listen[0][1]}"
     finally:
         server.close()
         thread.join(5)

@@ -24,6 +24,11 @@ def body_limit(path: str, settings: Settings) -> int:
     return settings.upload_bytes + FORM_BYTES if path in _UPLOADS else FORM_BYTES
 
 
+def largest_body(settings: Settings) -> int:
+    """Return the largest limit of all addresses, bytes."""
+    return max(body_limit(path, settings) for path in (*_PICTURES, *_UPLOADS))
+
+
 def register(app: Flask, settings: Settings) -> None:
     """Limit the body of every request of an application, whatever server it runs in."""
 

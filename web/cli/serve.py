@@ -13,7 +13,7 @@ from search.settings import Settings
 from search.workspace import Workspace
 from web.cli.command import Command, Session
 from web.cli.options import setting_help
-from web.server import serve as serve_site
+from web.server.serve import serve as serve_site
 
 
 @click.command(cls=Command, examples=("memetica serve", "memetica serve --host 0.0.0.0 --port 80"))

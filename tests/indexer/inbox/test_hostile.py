@@ -44,9 +44,9 @@ from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
 from tests.support.serving import app_over
 from tests.support.uploading import REST, accepted, drawn, files_of, put_in, send
-from web import server
 from web.app import create_app
 from web.background.categories import CategoryWorkers
+from web.server import serve as server
 
 SECRET = b"1 Secret Street"
 
@@ -235,7 +235,7 @@ def test_a_server_that_ends_ends_the_inbox(settings: Settings, monkeypatch: pyte
     apps: list[Flask] = []
 
     class Ending:
-        effective_port = 1
+        effective_listen = (("127.0.0.1", 1),)
 
         def run(self) -> None:
             apps[0].extensions["inbox"].examining.wake()
@@ -251,7 +251,7 @@ def test_a_server_that_ends_ends_the_inbox(settings: Settings, monkeypatch: pyte
 
     before = set(threading.enumerate())  # of applications that other tests made and never closed
     monkeypatch.setattr(server, "create_app", made)
-    monkeypatch.setattr(server, "create_server", lambda app, **given: Ending())
+    monkeypatch.setattr(server, "bind", lambda app: Ending())
     handler = signal.getsignal(signal.SIGTERM)
     try:
         with Workspace(settings, open_catalogue(settings)) as workspace, pytest.raises(SystemExit):

@@ -1,0 +1,208 @@
+"""The server through real sockets: who says nothing, too much or too slowly keeps nobody else waiting."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.utils import send_file
+
+from tests.support.sockets import answer_of, is_closed, running
+from web.server.limits import ConnectionLimits, available_connections
+
+# Connections give way after a second or so in these tests.
+QUICK = ConnectionLimits(
+    first_byte=0.5, idle=0.5, head=0.5, grace=0.5, stalled=1.0, bytes_per_second=1000, linger=1.0, per_address=1000
+)
+PATIENT = ConnectionLimits(connections=40, per_address=20)
+HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+BODY = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", HEAD, BODY % 1000 + b"x"], ids=["nothing", "half a head", "half a body"])
+def test_any_number_of_connections_that_wait_leaves_the_site_answering(sent: bytes) -> None:
+    with running(limits=PATIENT) as server:
+        waiting = [server.connect(sent) for _ in range(200)]
+        assert server.get("/x") == (200, "/x 0 bytes")
+        assert sum(not is_closed(one, within=0.001) for one in waiting[-10:]) == 10  # the newest stay
+
+
+def test_proxies_are_not_limited_by_address_but_by_the_number_of_all_connections() -> None:
+    with running(limits=PATIENT, is_proxy=lambda address: address == "127.0.0.1") as server:
+        waiting = [server.connect() for _ in range(30)]
+        assert server.get() == (200, "/ 0 bytes")
+        assert not any(is_closed(one, within=0.001) for one in waiting)
+        waiting += [server.connect() for _ in range(30)]
+        assert server.get() == (200, "/ 0 bytes")
+        assert sum(is_closed(one, within=0.01) for one in waiting) >= 20
+
+
+def test_a_request_that_is_being_worked_on_never_gives_way() -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/slow":
+            begun.set()
+            assert goes_on.wait(10)
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"done"]
+
+    with running(slow, limits=PATIENT) as server:
+        worked_on = server.connect(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert begun.wait(10)
+        for _ in range(100):
+            server.connect()
+        assert server.get("/quick") == (200, "done")
+        goes_on.set()
+        assert answer_of(worked_on) == (200, "done")
+
+
+@pytest.mark.parametrize("drip", [b"", HEAD[:1], b"X: y\r\n"], ids=["nothing", "a byte", "a header at a time"])
+def test_a_head_that_does_not_end_is_closed_however_it_is_kept_alive(drip: bytes) -> None:
+    with running(limits=QUICK) as server:
+        connection = server.connect(HEAD if drip else b"")
+        ends = time.monotonic() + 5
+        closed = False
+        while not closed and time.monotonic() < ends:
+            try:
+                connection.sendall(drip)
+            except OSError:
+                closed = True
+            closed = closed or is_closed(connection, within=0.1)
+        assert closed
+        assert server.get()[0] == 200
+
+
+def test_a_body_that_comes_too_slowly_is_closed_and_one_that_comes_quickly_enough_is_read() -> None:
+    with running(limits=QUICK, body=10_000) as server:
+        quick, slow = server.connect(BODY % 6000), server.connect(BODY % 6000)
+        for _ in range(20):
+            quick.sendall(b"x" * 300)
+            try:
+                slow.sendall(b"x")
+            except OSError:
+                break
+            time.sleep(0.1)
+        assert answer_of(quick) == (200, "/ 6000 bytes")
+        assert is_closed(slow, within=3)
+
+
+def test_a_connection_is_kept_for_the_next_request_and_closed_when_none_comes() -> None:
+    with running(limits=QUICK) as server:
+        connection = server.connect()
+        for _ in range(8):  # together longer than the limit
+            connection.sendall(HEAD + b"\r\n")
+            assert answer_of(connection) == (200, "/ 0 bytes")
+            time.sleep(0.2)
+        assert is_closed(connection, within=4)
+
+
+def test_who_reads_a_response_too_slowly_is_closed_and_holds_no_thread(tmp_path: Path) -> None:
+    video = tmp_path / "long.mp4"
+    video.write_bytes(bytes(range(256)) * 200_000)  # beyond what waitress and the sockets hold for a client
+
+    def films(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/quick":
+            start_response("200 OK", [("Content-Length", "2")])
+            return [b"ok"]
+        return send_file(video, environ, conditional=True)(environ, start_response)
+
+    with running(films, limits=QUICK, threads=2) as server:
+        for asked in (b"", b"Range: bytes=1000-\r\n"):
+            slow = [server.connect(b"GET /film HTTP/1.1\r\nHost: x\r\n" + asked + b"\r\n") for _ in range(5)]
+            assert server.get("/quick") == (200, "ok")
+            time.sleep(2.5)
+            assert [len(one.recv(10)) for one in slow] == [10] * 5
+            assert all(is_closed(one, within=10) for one in slow)
+
+
+def test_a_part_of_a_file_is_the_part_that_was_asked_for(tmp_path: Path) -> None:
+    film = tmp_path / "film.txt"
+    film.write_bytes(b"0123456789")
+
+    def films(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return send_file(film, environ, conditional=True)(environ, start_response)
+
+    with running(films, limits=PATIENT) as server:
+        for asked, status, part in (
+            (b"bytes=0-", 206, "0123456789"),
+            (b"bytes=3-5", 206, "345"),
+            (b"bytes=-2", 206, "89"),
+            (b"bytes=8-100", 206, "89"),
+            (b"bytes=0-0", 206, "0"),
+        ):
+            request = b"GET / HTTP/1.1\r\nHost: x\r\nRange: " + asked + b"\r\n\r\n"
+            connection = server.connect(request)
+            assert answer_of(connection) == (status, part)
+            connection.sendall(request)  # and the connection can be used again
+            assert answer_of(connection) == (status, part)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (BODY % 1001, 413),
+        (BODY % 900_000_000, 413),
+        (BODY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n") % 900_000_000, 413),
+        (
+            CHUNKED + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n",
+            413,
+        ),
+        (CHUNKED + b"fffffff\r\n" + b"x" * 5000, 413),
+        (CHUNKED + b"0\r\nX: " + b"x" * 2000, 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 431),
+        (b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost x\r\n\r\n", 400),
+        (b"nonsense\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),  # TLS
+    ],
+)
+def test_a_request_that_cannot_be_taken_is_refused_with_its_status(request_: bytes, status: int) -> None:
+    with running(limits=PATIENT) as server:
+        assert server.ask(request_)[0] == status
+        assert server.get()[0] == 200
+
+
+def test_a_body_at_the_limit_is_taken_whether_its_length_is_told_or_not() -> None:
+    with running(limits=PATIENT) as server:
+        assert server.ask(BODY % 1000 + b"x" * 1000) == (200, "/ 1000 bytes")
+        chunked = CHUNKED + b"3e8\r\n" + b"x" * 1000 + b"\r\n0\r\n\r\n"
+        assert server.ask(chunked) == (200, "/ 1000 bytes")
+
+
+def test_a_client_that_sends_all_of_a_refused_body_still_reads_why() -> None:
+    with running(limits=PATIENT) as server:
+        connection = server.connect(BODY % 20_000_000)
+        connection.sendall(b"x" * 20_000_000)  # more than any socket buffers
+        assert answer_of(connection)[0] == 413
+
+
+def test_bodies_share_a_space_in_which_the_slowest_gives_way() -> None:
+    size = 600_000  # above what waitress keeps in memory
+    limits = ConnectionLimits(linger=0.1)
+    with running(limits=limits, body=size) as server:
+        slow = [server.connect(BODY % size + b"x") for _ in range(8)]  # as many as there is room for
+        time.sleep(1.5)
+        assert server.ask(BODY % size + b"x" * size) == (200, f"/ {size} bytes")
+        assert sum(is_closed(one, within=0.5) for one in slow) == 1
+    patient = ConnectionLimits(linger=60)
+    with running(limits=patient, body=size) as server:
+        for _ in range(8):
+            server.connect(BODY % size + b"x")
+        status, message = server.ask(BODY % size + b"x" * size)
+        assert status == 503 and "Too many uploads" in message
+        assert server.ask(BODY % 10 + b"x" * 10) == (200, "/ 10 bytes")
+
+
+def test_the_limit_of_open_files_leaves_room_for_other_files() -> None:
+    assert 20 <= available_connections(1000) <= 1000
+    assert available_connections(30) == 30

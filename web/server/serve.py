@@ -1,0 +1,78 @@
+"""`serve` runs the site of a workspace until it is stopped."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from types import FrameType
+
+from flask import Flask
+from waitress.server import MultiSocketServer
+
+from search.errors import MemeticaError, WrongUse
+from search.settings import Settings
+from search.workspace import Workspace
+from web.access.body_limits import body_limit, largest_body
+from web.app import create_app
+from web.server.connections import create_server
+from web.server.limits import ConnectionLimits, available_connections
+from web.server.ranges import file_ranges
+
+
+def bind(app: Flask) -> MultiSocketServer:
+    """Return the server of a site at the address of its settings; it answers from when its `run` is called.
+
+    Raises WrongUse when the address cannot be bound.
+    """
+    settings: Settings = app.extensions["site"].settings
+    try:
+        return create_server(
+            file_ranges(app),
+            host=settings.host,
+            port=settings.port,
+            threads=settings.server_threads,
+            body_limit=partial(body_limit, settings=settings),
+            largest_body=largest_body(settings),
+            limits=ConnectionLimits(
+                connections=available_connections(settings.max_connections),
+                per_address=settings.connections_per_address,
+            ),
+        )
+    except OSError as error:
+        raise WrongUse(
+            f"{settings.host}:{settings.port} cannot be bound: {error.strerror or error}.",
+            hint="Choose another port with `--port`; 0 takes a free one.",
+        ) from error
+
+
+def serve(workspace: Workspace, *, on_ready: Callable[[str], None]) -> None:
+    """Serve the site of a workspace until SIGINT or SIGTERM arrives; the workspace stays open.
+
+    `on_ready` is called with the site's address as soon as requests are answered. Port 0 takes a free port. Raises
+    WrongUse when the address cannot be bound.
+    """
+    settings = workspace.settings
+    app = create_app(workspace)
+    try:
+        # Loads the models now, so that the first visitor does not wait. The pages report what is missing.
+        with suppress(MemeticaError):
+            app.extensions["site"].searcher()
+        server = bind(app)
+
+        def stop(signal_number: int, frame: FrameType | None) -> None:
+            raise SystemExit(0)
+
+        signal.signal(signal.SIGTERM, stop)
+        app.extensions["image_encoder"].start()
+        # A host name can have several addresses, each with a socket. Port 0 gives each of them another port.
+        port = server.effective_listen[0][1]
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        on_ready(f"http://{host}:{port}/")
+        try:
+            server.run()
+        finally:
+            server.close()
+    finally:
+        app.extensions["site"].close()
