@@ -153,13 +153,13 @@ class Searcher:
             self._refused = ("", "")
             return True
 
-    def choose(self, image_encoder: str, *, trouble: MemeticaError | None = None) -> None:
+    def choose(self, image_encoder: str, *, error: MemeticaError | None = None) -> None:
         """Record, for `status`, the image encoder chosen in the settings and the error that makes it unusable.
 
         Searches still use the encoder that made the index.
         """
         self._chosen_encoder = image_encoder
-        self._choice_error = f"{trouble.message} {trouble.hint}".strip() if trouble is not None else ""
+        self._choice_error = f"{error.message} {error.hint}".strip() if error is not None else ""
 
     def status(self) -> IndexStatus:
         """Return what the live generation contains and what is missing from it; raise IndexUnusable when it is damaged.
@@ -186,7 +186,7 @@ class Searcher:
         index = self._index
         found = [f"The newest index cannot be used: {self._refused[1]}"] if self._refused[1] else []
         found += missing_data_notes(index) + image_encoder_notes(
-            index, chosen=self._chosen_encoder, trouble=self._choice_error
+            index, chosen=self._chosen_encoder, load_error=self._choice_error
         )
         if index.manifest.image_encoder and self._image_encoder(index) is None:
             found.append(f"Words do not find images: {self._image_encoder_error}")

@@ -36,21 +36,21 @@ class RowId(BaseConverter):
         return int(value)
 
 
-def text_param(values: MultiDict[str, str], name: str, *, longest: int = MAX_NAME) -> str:
+def text_param(values: MultiDict[str, str], name: str, *, max_length: int = MAX_NAME) -> str:
     """Return a parameter, or an empty text when it is missing.
 
-    Raises WrongUse when it is given twice, is longer than `longest` characters or contains a NUL character.
+    Raises WrongUse when it is given twice, is longer than `max_length` characters or contains a NUL character.
     """
     found = values.getlist(name)
     if len(found) > 1:
         raise WrongUse(f"{name} is given {len(found)} times.", hint="Give it once.")
-    return checked_text(found[0], name, longest=longest) if found else ""
+    return checked_text(found[0], name, max_length=max_length) if found else ""
 
 
-def checked_text(text: str, name: str, *, longest: int) -> str:
+def checked_text(text: str, name: str, *, max_length: int) -> str:
     """Return a text as it is; raise WrongUse when it is too long or has characters that cannot be stored."""
-    if len(text) > longest:
-        raise WrongUse(f"{name} may have up to {longest:,} characters; this one has {len(text):,}.", hint="Shorten it.")
+    if len(text) > max_length:
+        raise WrongUse(f"{name} may have up to {max_length:,} characters; this one has {len(text):,}.", hint="Shorten it.")
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise WrongUse(f"{name} contains a NUL character or half of a character.", hint="Remove it.")
     return text
@@ -71,7 +71,7 @@ def int_param(values: MultiDict[str, str], name: str, default: int, *, minimum: 
 
 def id_param(values: MultiDict[str, str], name: str) -> int | None:
     """Return a parameter that is the id of a row, or None when it is missing; raise NotFound when it is not an id."""
-    text = text_param(values, name, longest=100_000).strip()  # so that a long number is NotFound too
+    text = text_param(values, name, max_length=100_000).strip()  # so that a long number is NotFound too
     if not text:
         return None
     if not _ID.fullmatch(text):
@@ -105,12 +105,12 @@ def query_param(values: MultiDict[str, str]) -> str:
     found = values.getlist("q")
     if len(found) > 1:
         raise WrongUse(f"q is given {len(found)} times.", hint="Give it once.")
-    return checked_text(" ".join(found[0].split()) if found else "", "A query", longest=MAX_QUERY)
+    return checked_text(" ".join(found[0].split()) if found else "", "A query", max_length=MAX_QUERY)
 
 
 def category_param(values: MultiDict[str, str]) -> str | None:
     """Return the category, parameter `category`, or None when it is missing; raise WrongUse when it is too long."""
-    return text_param(values, "category", longest=MAX_CATEGORY) or None
+    return text_param(values, "category", max_length=MAX_CATEGORY) or None
 
 
 def page_links(total: int, page: int, *, size: int, address: Callable[[int], str]) -> dict[str, Any]:

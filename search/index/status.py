@@ -44,10 +44,10 @@ def missing_data_notes(index: Index) -> list[str]:
     return found
 
 
-def image_encoder_notes(index: Index, *, chosen: str, trouble: str) -> list[str]:
+def image_encoder_notes(index: Index, *, chosen: str, load_error: str) -> list[str]:
     """Return sentences on the image encoder of an index, compared with the `chosen` one of the settings.
 
-    `trouble` is the reason why the chosen encoder cannot be loaded; it is empty when it has not been loaded.
+    `load_error` is the reason why the chosen encoder cannot be loaded; it is empty when it has not been loaded.
     """
     made_by = spec_of(index.manifest.image_encoder)
     if not made_by and not chosen:
@@ -59,7 +59,7 @@ def image_encoder_notes(index: Index, *, chosen: str, trouble: str) -> list[str]
     if made_by != chosen:
         holds = f"pictures as {display_name(made_by)} sees them" if made_by else "no picture as a model sees it"
         other = f"{display_name(chosen)} is chosen" if chosen else "none is chosen"
-        found.append(f"The index holds {holds}; {other}. {trouble or 'Run `memetica index`.'}")
+        found.append(f"The index holds {holds}; {other}. {load_error or 'Run `memetica index`.'}")
     if made_by == SMALL:
         found.append(f"{SMALL} sees the pictures: it knows drawn scenes such as the demo's, not photographs.")
     return found

@@ -67,7 +67,7 @@ def put_in(app: Flask, client: FlaskClient, name: str, body: bytes) -> dict[str,
     """Send a file, wait until it was examined, and return its row."""
     sent = send(client, (name, body))
     assert sent.status_code == 201, sent.json
-    assert app.extensions["inbox"].rest(REST)
+    assert app.extensions["inbox"].wait_until_idle(REST)
     found: Any = client.get(f"/api/inbox/{sent.json['uploads'][0]['id']}").json
     return dict(found)
 
@@ -76,7 +76,7 @@ def accepted(app: Flask, client: FlaskClient, id: int, category: str, **more: st
     """Accept an upload, wait until the index knows it, and return its row."""
     answer: Any = client.post(f"/api/inbox/{id}/accept", json={"category": category, **more})
     assert answer.status_code == 200, answer.json
-    assert app.extensions["inbox"].rest(REST)
+    assert app.extensions["inbox"].wait_until_idle(REST)
     found: Any = client.get(f"/api/inbox/{id}").json
     return dict(found)
 

@@ -40,7 +40,7 @@ def json_object(*, required: Mapping[str, type], optional: Mapping[str, type] | 
     unknown = sorted(set(body) - set(allowed))
     if unknown:
         raise WrongUse(
-            f"There is no key {checked_text(unknown[0], 'A key', longest=100)!r} here.",
+            f"There is no key {checked_text(unknown[0], 'A key', max_length=100)!r} here.",
             hint=f"The keys are {_listed(allowed)}.",
         )
     found = {}
@@ -55,9 +55,9 @@ def json_object(*, required: Mapping[str, type], optional: Mapping[str, type] | 
     return found
 
 
-def text_of(body: Mapping[str, Any], key: str, *, longest: int = MAX_TEXT) -> str:
+def text_of(body: Mapping[str, Any], key: str, *, max_length: int = MAX_TEXT) -> str:
     """Return a text of a body, empty when it is missing; raise WrongUse when it is too long or cannot be stored."""
-    return checked_text(body.get(key, ""), f"`{key}`", longest=longest)
+    return checked_text(body.get(key, ""), f"`{key}`", max_length=max_length)
 
 
 def _parsed(raw: bytes) -> Any:

@@ -76,7 +76,7 @@ def _find_meme(named: Any) -> Meme:
     if isinstance(named, int) and not isinstance(named, bool):
         return site().catalogue.memes.get(named)
     if isinstance(named, str):
-        return site().catalogue.memes.at(checked_text(named, "A path", longest=MAX_PATH))
+        return site().catalogue.memes.at(checked_text(named, "A path", max_length=MAX_PATH))
     raise WrongUse("Name a meme by its id or its path.")
 
 

@@ -84,7 +84,7 @@ def upload(id: int) -> Response:
 def accept(id: int) -> Response:
     """Write an upload into a category; accepting it again changes nothing."""
     body = json_object(required={"category": str}, optional={"anyway": str})
-    category = text_of(body, "category", longest=MAX_CATEGORY)
+    category = text_of(body, "category", max_length=MAX_CATEGORY)
     found = actions.accept_upload(id, category=category, reason=text_of(body, "anyway"))
     return jsonify(_upload_row(found))
 

@@ -88,7 +88,7 @@ class CategoryWorkers:
         self.training.close()
         self.indexing.close()
 
-    def rest(self, seconds: float) -> bool:
+    def wait_until_idle(self, seconds: float) -> bool:
         """Wait until both workers are idle; return whether that took no longer than `seconds`."""
         return self.training.wait_until_idle(seconds) and self.indexing.wait_until_idle(seconds)
 

@@ -64,7 +64,7 @@ class ImageEncoderWatcher:
     def _update_status(self, chosen: Settings) -> None:
         """Make the searcher's status report the chosen encoder, and the error that prevents its use."""
         with suppress(MemeticaError):  # there is no index yet
-            self._site.searcher().choose(chosen.image_encoder, trouble=self.error)
+            self._site.searcher().choose(chosen.image_encoder, error=self.error)
 
     def _wait(self, seconds: float, *, unless: Settings) -> None:
         """Wait so many seconds, or until another encoder is chosen or the site closes."""

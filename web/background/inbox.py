@@ -46,7 +46,7 @@ class InboxWorkers:
         self.examining.close()
         self.indexing.close()
 
-    def rest(self, seconds: float) -> bool:
+    def wait_until_idle(self, seconds: float) -> bool:
         """Wait until both workers are idle; return whether that took no longer than `seconds`."""
         return self.examining.wait_until_idle(seconds) and self.indexing.wait_until_idle(seconds)
 

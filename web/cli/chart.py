@@ -9,7 +9,7 @@ from search.atomic_write import atomic_file
 from search.evaluation.metrics import Metric
 
 SHOWN = ("ndcg@10", "recall@1")
-COLOURS = ("#2f6f9f", "#9fc3dd")
+COLORS = ("#2f6f9f", "#9fc3dd")
 
 
 def draw(path: Path, metrics: Sequence[Metric], *, title: str) -> None:
@@ -25,9 +25,9 @@ def draw(path: Path, metrics: Sequence[Metric], *, title: str) -> None:
     panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     for panel, kind in zip(panels, kinds, strict=True):
         values = {(one.field, one.metric): one for one in metrics if one.kind == kind}
-        for number, (name, colour) in enumerate(zip(SHOWN, COLOURS, strict=True)):
+        for number, (name, color) in enumerate(zip(SHOWN, COLORS, strict=True)):
             places = [at + (0.2 if number == 0 else -0.2) for at in range(len(fields))]
-            bars = panel.barh(places, [values[field, name].value for field in fields], 0.38, color=colour, label=name)
+            bars = panel.barh(places, [values[field, name].value for field in fields], 0.38, color=color, label=name)
             panel.bar_label(bars, fmt="%.2f", fontsize=7, padding=2)
         panel.set_title(f"{kind} ({values[fields[0], SHOWN[0]].queries:,})", fontsize=9)
         panel.set_xlim(0, 1.12)

@@ -156,12 +156,12 @@ function move(key) {
   if (key === "ArrowLeft") return every[here - 1];
   const from = every[here].getBoundingClientRect();
   const below = key === "ArrowDown";
-  const centre = from.left + from.width / 2;
+  const center = from.left + from.width / 2;
   return every
     .map((link) => ({ link, box: link.getBoundingClientRect() }))
     .filter(({ box }) => (below ? box.top >= from.bottom - 1 : box.bottom <= from.top + 1))
     .sort((one, other) => {
-      const distance = ({ box }) => Math.abs(below ? box.top - from.bottom : from.top - box.bottom) * 3 + Math.abs(box.left + box.width / 2 - centre);
+      const distance = ({ box }) => Math.abs(below ? box.top - from.bottom : from.top - box.bottom) * 3 + Math.abs(box.left + box.width / 2 - center);
       return distance(one) - distance(other);
     })[0]?.link;
 }

@@ -122,7 +122,7 @@ def test_a_process_killed_between_accept_and_index_loses_nothing_and_enters_noth
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert catalogue.uploads.get(upload.id).unindexed
     app = app_over(settings)
-    assert app.extensions["inbox"].rest(REST)
+    assert app.extensions["inbox"].wait_until_idle(REST)
     hits = app.test_client().get("/api/search?q=zeppelin").json["hits"]
     app.extensions["inbox"].close()
     assert [hit["path"] for hit in hits].count("Robots/zeppelin.png") == 1
@@ -145,11 +145,11 @@ def test_two_curators_who_send_and_accept_the_same_file_at_once_get_one(
         sent = list(pool.map(lambda one: send(one[0], (one[1], drawn())), both))
         assert [one.status_code for one in sent] == [201, 201]
         [id] = {one.json["uploads"][0]["id"] for one in sent}
-        assert app.extensions["inbox"].rest(REST)
+        assert app.extensions["inbox"].wait_until_idle(REST)
         accepts = list(pool.map(lambda one: one[0].post(f"/api/inbox/{id}/accept", json={"category": one[2]}), both))
     assert [one.status_code for one in accepts] == [200, 200]
     [path] = {one.json["path"] for one in accepts}
-    assert app.extensions["inbox"].rest(REST)
+    assert app.extensions["inbox"].wait_until_idle(REST)
     assert files_of(settings.library).keys() - before.keys() == {path, f"{path}.first-seen.txt"}
     assert other.get("/api/search?q=mine+yours&k=50").json["hits"][0]["path"] == path
 
@@ -161,8 +161,8 @@ def test_accepting_waits_for_no_build(app: Flask, client: FlaskClient, settings:
         answer: Any = client.post(f"/api/inbox/{row['id']}/accept", json={"category": "Cats"})
         assert (answer.status_code, answer.json["indexed"]) == (200, False)
         assert monotonic() - began < 10
-        assert not app.extensions["inbox"].rest(0.3), "the index waits for the build"
-    assert app.extensions["inbox"].rest(REST)
+        assert not app.extensions["inbox"].wait_until_idle(0.3), "the index waits for the build"
+    assert app.extensions["inbox"].wait_until_idle(REST)
     assert client.get(f"/api/inbox/{row['id']}").json["indexed"] is True
 
 

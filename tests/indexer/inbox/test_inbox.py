@@ -38,7 +38,7 @@ def test_an_upload_is_accepted_found_and_taken_back(app: Flask, client: FlaskCli
     assert first_seen == row["came_at"]
     assert row["path"] in [hit["path"] for hit in client.get("/api/search?q=zeppelin").json["hits"]]
     assert client.post(f"/api/inbox/{row['id']}/undo").status_code == 200
-    assert app.extensions["inbox"].rest(REST)
+    assert app.extensions["inbox"].wait_until_idle(REST)
     assert files_of(settings.library) == before
     assert client.get("/api/search?q=zeppelin+category:robots").json["hits"][0]["path"] != row["path"]
     assert client.get(f"/api/inbox/{row['id']}").json["state"] == "examined"
@@ -140,7 +140,7 @@ def test_a_drawing_with_a_script_never_runs_or_fetches(app: Flask, client: Flask
         b'<image href="http://127.0.0.1:9/x.png" width="9" height="9"/><rect width="50" height="50" fill="red"/></svg>'
     )
     sent = send(client, ("drawing.svg", svg))
-    assert app.extensions["inbox"].rest(REST)
+    assert app.extensions["inbox"].wait_until_idle(REST)
     if sent.status_code == 201:
         row = client.get(f"/api/inbox/{sent.json['uploads'][0]['id']}").json
         shown = client.get(row["preview"])

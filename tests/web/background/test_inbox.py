@@ -51,7 +51,7 @@ def catalogue_files(settings: Settings) -> int:
 def wake_and_sleep(workers: InboxWorkers) -> None:
     workers.examining.wake()
     workers.indexing.wake()
-    assert workers.rest(REST)
+    assert workers.wait_until_idle(REST)
     ends = monotonic() + REST
     while inbox_threads():
         assert monotonic() < ends, "the threads of idle workers did not end"
@@ -71,7 +71,7 @@ def test_a_worker_that_wakes_and_sleeps_leaves_no_thread_and_no_open_file(
 
 def test_nothing_starts_while_the_inbox_is_empty(workers: InboxWorkers) -> None:
     workers.wake()
-    assert workers.rest(0) and not inbox_threads()
+    assert workers.wait_until_idle(0) and not inbox_threads()
 
 
 def test_a_closed_site_leaves_no_thread_and_no_open_file(tiny_settings: Settings) -> None:

@@ -97,7 +97,7 @@ def curator(app: Flask, settings: Settings) -> FlaskClient:
 def looked(app: Flask, curator: FlaskClient) -> str:
     """Let everything be looked at and return the page."""
     assert curator.post("/curator/health/again").status_code == 303
-    assert app.extensions["categories"].rest(REST)
+    assert app.extensions["categories"].wait_until_idle(REST)
     return curator.get("/curator/health").text
 
 
@@ -131,7 +131,7 @@ def test_a_misfiled_meme_is_shown_moved_by_one_key_found_in_its_new_place_and_mo
     assert answer.status_code == 303
     assert catalogue.memes.get(id).path == "Stripes/s19.png"
     assert (settings.library / "Stripes/s19.png.txt").is_file()
-    assert app.extensions["categories"].rest(REST)
+    assert app.extensions["categories"].wait_until_idle(REST)
     hits = curator.get("/api/search?q=category:Stripes+hello&k=30").json["hits"]
     found = {id for hit in hits for id in (hit["id"], *hit["variant_ids"])}
     assert id in found, "the running site finds it where it is now"
@@ -153,10 +153,10 @@ def test_a_move_that_is_undone_by_the_api_is_found_in_its_old_place(
     page = looked(app, curator)
     id = catalogue.memes.at(MISPLACED).id
     curator.post(f"/curator/health/{key_in(page)}", data={"category": "Stripes"})
-    assert app.extensions["categories"].rest(REST)
+    assert app.extensions["categories"].wait_until_idle(REST)
     verdict = catalogue.verdicts.standing()[-1]
     assert curator.post(f"/api/verdicts/{verdict.uid}/undo").status_code == 201
-    assert app.extensions["categories"].rest(REST)
+    assert app.extensions["categories"].wait_until_idle(REST)
     assert catalogue.memes.get(id).path == MISPLACED
     for category, is_there in (("Circles", True), ("Stripes", False)):
         hits = curator.get(f"/api/search?q=category:{category}&k=60&collapse=0").json["hits"]
@@ -227,14 +227,14 @@ def test_an_accepted_upload_improves_the_suggestions_for_the_next(app: Flask, cu
     first = curator.post("/api/suggest", data={"picture": (io.BytesIO(stripes()), "new.png")}).json
     assert first["abstain"] is True
     assert "being prepared" in first["sentence"]
-    assert categories.rest(REST)
+    assert categories.wait_until_idle(REST)
     second = curator.post("/api/suggest", data={"picture": (io.BytesIO(stripes()), "new.png")}).json
     assert second["suggestions"][0]["category"] == "Stripes"
     assert sum(one["probability"] for one in second["suggestions"]) == pytest.approx(1, abs=0.01)
     shown = {curator.get(f"/api/memes/{id}").json["path"] for id in second["suggestions"][0]["neighbours"]}
     assert {path.partition("/")[2][0] for path in shown} == {"s"}
     sent = curator.post("/api/inbox", data={"file": [(io.BytesIO(stripes()), "new.png")]})
-    assert app.extensions["inbox"].rest(REST)
+    assert app.extensions["inbox"].wait_until_idle(REST)
     id = sent.json["uploads"][0]["id"]
     assert curator.get(f"/api/inbox/{id}").json["suggestions"][0]["category"] == "Stripes"
     page = curator.get(f"/curator/inbox/{id}").text
@@ -244,8 +244,8 @@ def test_an_accepted_upload_improves_the_suggestions_for_the_next(app: Flask, cu
         f"/api/inbox/{id}/accept", json={"category": "Barber poles", "anyway": "a category of its own", "make": True}
     )
     assert accepted.status_code == 200, accepted.json
-    assert app.extensions["inbox"].rest(REST)
-    assert categories.rest(REST)
+    assert app.extensions["inbox"].wait_until_idle(REST)
+    assert categories.wait_until_idle(REST)
     assert len(categories.suggester().examples) == before + 1
     assert "Barber poles" in categories.suggester().model.categories, "learnt without a restart"
 
