@@ -50,7 +50,9 @@ def text_param(values: MultiDict[str, str], name: str, *, max_length: int = MAX_
 def checked_text(text: str, name: str, *, max_length: int) -> str:
     """Return a text as it is; raise WrongUse when it is too long or has characters that cannot be stored."""
     if len(text) > max_length:
-        raise WrongUse(f"{name} may have up to {max_length:,} characters; this one has {len(text):,}.", hint="Shorten it.")
+        raise WrongUse(
+            f"{name} may have up to {max_length:,} characters; this one has {len(text):,}.", hint="Shorten it."
+        )
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise WrongUse(f"{name} contains a NUL character or half of a character.", hint="Remove it.")
     return text
