@@ -111,7 +111,7 @@ def majority(task: Task) -> NDArray[np.float64]:
     return np.tile(shares, (len(task.asked), 1))
 
 
-def neighbours(task: Task, *, count: int) -> NDArray[np.float64]:
+def neighbors(task: Task, *, count: int) -> NDArray[np.float64]:
     """Return the votes of the nearest memes by all features, the nearer the more."""
     model = KNeighborsClassifier(count, weights="distance").fit(task.known.features.rows, task.truth)
     found = np.zeros((len(task.asked), len(task.categories)))
@@ -151,8 +151,8 @@ def whole(task: Task) -> NDArray[np.float64]:
 
 PREDICTORS: dict[str, Predictor] = {
     "majority": majority,
-    "nearest neighbour": partial(neighbours, count=1),
-    "5 nearest neighbours": partial(neighbours, count=5),
+    "nearest neighbour": partial(neighbors, count=1),
+    "5 nearest neighbours": partial(neighbors, count=5),
     "regression on words": on_words,
     "regression on all": on_everything,
     "Memetica: both, calibrated": whole,

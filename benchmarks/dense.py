@@ -38,11 +38,11 @@ def drawn(rows: int, dimensions: int, *, seed: int) -> np.ndarray:
     draw = np.random.default_rng(seed)
     base = np.random.default_rng(0)
     space = base.standard_normal((DIRECTIONS, dimensions)).astype(np.float32)
-    centres = base.standard_normal((5000, DIRECTIONS)).astype(np.float32)
+    centers = base.standard_normal((5000, DIRECTIONS)).astype(np.float32)
     found = np.empty((rows, dimensions), np.float16)
     for start in range(0, rows, 50_000):
         count = min(50_000, rows - start)
-        inside = centres[draw.integers(0, len(centres), count)] + draw.standard_normal((count, DIRECTIONS), np.float32)
+        inside = centers[draw.integers(0, len(centers), count)] + draw.standard_normal((count, DIRECTIONS), np.float32)
         vectors = inside @ space + 2 * draw.standard_normal((count, dimensions), np.float32)
         found[start : start + count] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return found

@@ -42,11 +42,11 @@ GRID, DIRECTIONS = 8, 8  # of the descriptor
 
 def mirrored_look(vector: np.ndarray) -> np.ndarray:
     """Return the descriptor of the mirror image of a picture with this descriptor."""
-    colours = vector[: 3 * GRID**2].reshape(GRID, GRID, 3)
+    colors = vector[: 3 * GRID**2].reshape(GRID, GRID, 3)
     edges = vector[3 * GRID**2 :].reshape(GRID, GRID, DIRECTIONS)
     # An edge at angle a has angle 180° − a in the mirror image; directions are an eighth of a turn apart.
     directions = (DIRECTIONS // 2 - np.arange(DIRECTIONS)) % DIRECTIONS
-    return np.concatenate([colours[:, ::-1].ravel(), edges[:, ::-1, directions].ravel()])
+    return np.concatenate([colors[:, ::-1].ravel(), edges[:, ::-1, directions].ravel()])
 
 
 def average_precisions(similarities: NDArray[np.float32], templates: NDArray[np.str_]) -> NDArray[np.float64]:

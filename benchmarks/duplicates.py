@@ -141,7 +141,7 @@ def _encoded(picture: Image.Image, quality: int) -> Image.Image:
 
 
 @dataclass
-class Judged:
+class PairResults:
     """The pairs of copies in one or several libraries, by transformation, and the pairs that each method finds."""
 
     ways: dict[str, set[Pair]] = field(default_factory=dict)
@@ -207,7 +207,7 @@ def _share(of: Iterable[Pair], has: set[Pair]) -> float:
 
 def measure(given: Namespace, report: Report) -> None:
     """Print the sums over all seeds."""
-    judged, accepted, changed = Judged(), 0, 0
+    judged, accepted, changed = PairResults(), 0, 0
     for seed in given.seeds or [given.seed]:
         library = library_of(Namespace(**{**vars(given), "seed": seed}))
         if given.data is None:

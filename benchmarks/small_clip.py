@@ -38,7 +38,7 @@ BENCHMARK.option("--memes", 260, small=40, help="memes of the drawn demo library
 # The query for each attribute; there is none for `Prop.NONE`.
 ASKED = {
     "subject": "a {}",
-    "colour": "a {} character",
+    "color": "a {} character",
     "action": "somebody {}",
     "place": "somebody {}",
     "sky": "somebody {}",

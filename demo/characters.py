@@ -9,12 +9,12 @@ from demo.figure import Figure, coat
 from demo.poses import Point, Pose, pose
 from demo.things import things
 from demo.vector import box, circle, darker, edge, ellipse, fade, group, line, shadow
-from demo.vocabulary import Action, Colour, Expression, Prop, Subject
+from demo.vocabulary import Action, Color, Expression, Prop, Subject
 
 
 def character(
     subject: Subject,
-    colour: Colour,
+    color: Color,
     *,
     action: Action,
     expression: Expression,
@@ -22,7 +22,7 @@ def character(
     phase: float = 0,
 ) -> str:
     """Return a character about 240 units tall, standing on y = 0, centred on x = 0, with its shadow."""
-    paint = coat(colour)
+    paint = coat(color)
     figure = {**animals(), **things()}[subject](paint)
     stance = pose(action, figure, phase=phase)
     if stance.lying:
@@ -51,13 +51,13 @@ def _face(figure: Figure, expression: Expression, stance: Pose, phase: float) ->
     return group(drawn, at=(x, y), scale=scale)
 
 
-def _limb(start: Point, end: Point, bend: float, thickness: float, colour: str, outline: str) -> str:
+def _limb(start: Point, end: Point, bend: float, thickness: float, color: str, outline: str) -> str:
     middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
     across, down = end[0] - start[0], end[1] - start[1]
     length = max(1.0, (across**2 + down**2) ** 0.5)
     elbow = (middle[0] - down / length * bend, middle[1] + across / length * bend)
     way = f"M {start[0]:.1f} {start[1]:.1f} Q {elbow[0]:.1f} {elbow[1]:.1f} {end[0]:.1f} {end[1]:.1f}"
-    return line(way, outline, thickness + 8.5) + line(way, colour, thickness)
+    return line(way, outline, thickness + 8.5) + line(way, color, thickness)
 
 
 def _arms(figure: Figure, stance: Pose, outline: str) -> str:

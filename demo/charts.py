@@ -24,7 +24,7 @@ _WIDTH, _HEIGHT = 900, 640
 def bars(joke: Joke, phase: float) -> Drawing:
     """Return a bar chart of lines "label: number", the numbers from 0 to 100."""
     content, words = _sheet(joke)
-    colours = _palette(joke)
+    colors = _palette(joke)
     values = _values(joke)
     room = 640 / len(values)
     content += line("M 60 140 L 60 530 L 720 530", "#6c7390", 4) + "".join(
@@ -36,8 +36,8 @@ def bars(joke: Joke, phase: float) -> Drawing:
             room * 0.72,
             368 * value / 100 * (0.25 + 0.75 * min(1, phase * 1.6) if phase else 1),
         )
-        colour = colours[k % len(colours)]
-        content += box(x, 530 - max(4, tall), wide, max(4, tall), fade(lighter(colour, 0.2), colour), round=8)
+        color = colors[k % len(colors)]
+        content += box(x, 530 - max(4, tall), wide, max(4, tall), fade(lighter(color, 0.2), color), round=8)
         content += box(
             x, 530 - max(4, tall) + 6, wide * 0.14, max(0, tall - 12), "#ffffff", round=3, more='opacity=".25"'
         )
@@ -50,7 +50,7 @@ def bars(joke: Joke, phase: float) -> Drawing:
 def pie(joke: Joke, phase: float) -> Drawing:
     """Return a pie chart of lines "label: number"; the numbers may have any sum."""
     content, words = _sheet(joke)
-    colours = _palette(joke)
+    colors = _palette(joke)
     values = _values(joke)
     total = sum(value for _, value in values)
     x, y, r = 250, 376, 196
@@ -63,10 +63,10 @@ def pie(joke: Joke, phase: float) -> Drawing:
             f"M {x} {y} L {x + r * math.cos(start):.1f} {y + r * math.sin(start):.1f} A {r} {r} 0 {large} 1"
             f" {x + r * math.cos(end):.1f} {y + r * math.sin(end):.1f} Z"
         )
-        colour = colours[k % len(colours)]
-        content += path(d, colour, 'stroke="#ffffff" stroke-width="5" stroke-linejoin="round"')
+        color = colors[k % len(colors)]
+        content += path(d, color, 'stroke="#ffffff" stroke-width="5" stroke-linejoin="round"')
         top = 190 + k * 92
-        content += box(488, top + 10, 30, 30, colour, round=8)
+        content += box(488, top + 10, 30, 30, color, round=8)
         words.append(
             Lettering(label, (532, top - 8, 740 if k > 1 else 880, top + 62), largest=28, smallest=14, align="left")
         )
@@ -90,7 +90,7 @@ def curve(joke: Joke, phase: float) -> Drawing:
     """Return a line chart of five lines: title, x axis, y axis, shape of the curve, and a remark at its end."""
     content, words = _sheet(joke)
     _, across, up, shape, remark = joke.lines
-    colour = _palette(joke)[0]
+    color = _palette(joke)[0]
     heights = _SHAPES[shape]
     points = [(110 + k * 84, 520 - 3.5 * value) for k, value in enumerate(heights)]
     way = f"M {points[0][0]} {points[0][1]:.1f} " + " ".join(
@@ -99,14 +99,14 @@ def curve(joke: Joke, phase: float) -> Drawing:
     content += line("M 86 150 L 86 530 L 740 530", "#6c7390", 4) + "".join(
         line(f"M 88 {y} L 740 {y}", "#6c7390", 1.5, 'opacity=".25"') for y in range(180, 530, 70)
     )
-    content += path(way + f" L {points[-1][0]} 530 L {points[0][0]} 530 Z", colour, 'opacity=".16"') + line(
-        way, colour, 8
+    content += path(way + f" L {points[-1][0]} 530 L {points[0][0]} 530 Z", color, 'opacity=".16"') + line(
+        way, color, 8
     )
-    content += "".join(circle(px, py, 8, "#ffffff", f'stroke="{colour}" stroke-width="5"') for px, py in points)
+    content += "".join(circle(px, py, 8, "#ffffff", f'stroke="{color}" stroke-width="5"') for px, py in points)
     words += [
         Lettering(across, (110, 540, 720, 580), largest=26),
         Lettering(up, (-110, 316, 200, 356), largest=26, turn=-90),
-        Lettering(remark, (330, 586, 720, 630), Style.PLAIN, colour=darker(colour, 0.3), largest=26),
+        Lettering(remark, (330, 586, 720, 630), Style.PLAIN, color=darker(color, 0.3), largest=26),
     ]
     return Drawing(_WIDTH, _HEIGHT, content + _mascot(joke, phase), tuple(words))
 
@@ -114,10 +114,10 @@ def curve(joke: Joke, phase: float) -> Drawing:
 def venn(joke: Joke, phase: float) -> Drawing:
     """Return a Venn diagram of four lines: title, left, right, intersection."""
     content, words = _sheet(joke)
-    colours = _palette(joke)
+    colors = _palette(joke)
     _, left, right, both = joke.lines
-    for x, colour in ((280, colours[0]), (500, colours[1])):
-        content += circle(x, 380, 200, colour, f'fill-opacity=".5" stroke="{darker(colour, 0.3)}" stroke-width="5"')
+    for x, color in ((280, colors[0]), (500, colors[1])):
+        content += circle(x, 380, 200, color, f'fill-opacity=".5" stroke="{darker(color, 0.3)}" stroke-width="5"')
     words += [
         Lettering(left, (98, 300, 284, 460), largest=32),
         Lettering(right, (496, 300, 682, 460), largest=32),

@@ -49,13 +49,13 @@ _CROWN = (
         edge("#7d5208", 4.5),
     )
     + "".join(circle(x, y, 6, "#e8504e", edge("#7d5208", 2.5)) for x, y in ((-46, -48), (0, -58), (46, -48)))
-    + "".join(circle(x, -6, 5, colour) for x, colour in ((-22, "#4a86e0"), (0, "#e8504e"), (22, "#5cb85a")))
+    + "".join(circle(x, -6, 5, color) for x, color in ((-22, "#4a86e0"), (0, "#e8504e"), (22, "#5cb85a")))
 )
 _PARTY_HAT = (
     polygon([(-36, 6), (0, -78), (36, 6)], fade("#ff7ab8", "#8d63cf"), edge("#4a2b6b", 4.5))
     + "".join(
-        circle(x, y, 6, colour)
-        for x, y, colour in ((-14, -8, "#ffe27a"), (14, -14, "#6cf0d8"), (0, -38, "#ffe27a"), (-4, 0, "#ffffff"))
+        circle(x, y, 6, color)
+        for x, y, color in ((-14, -8, "#ffe27a"), (14, -14, "#6cf0d8"), (0, -38, "#ffe27a"), (-4, 0, "#ffffff"))
     )
     + circle(0, -80, 11, "#ffe27a", edge("#a3780f", 3))
 )

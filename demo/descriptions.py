@@ -79,7 +79,7 @@ def _quoted(*lines: str) -> str:
 
 
 def _somebody(scene: Scene) -> str:
-    return f"{'an' if str(scene.colour)[0] in 'aeiou' else 'a'} {scene.colour} {scene.subject}"
+    return f"{'an' if str(scene.color)[0] in 'aeiou' else 'a'} {scene.color} {scene.subject}"
 
 
 def _macro(joke: Joke, scene: Scene) -> str:
@@ -150,7 +150,7 @@ def _numbers(joke: Joke, scene: Scene) -> str:
     most, least = max(parts, key=lambda one: one[1])[0], min(parts, key=lambda one: one[1])[0]
     return (
         f"A {kind} titled “{joke.lines[0]}” with the parts {_quoted(*(label for label, _ in parts))}; by far the"
-        f" largest is “{most}”, the smallest “{least}”. A small {scene.colour} {scene.subject} stands beside it."
+        f" largest is “{most}”, the smallest “{least}”. A small {scene.color} {scene.subject} stands beside it."
     )
 
 
@@ -169,7 +169,7 @@ def _line(joke: Joke, scene: Scene) -> str:
     title, across, up, shape, remark = joke.lines
     return (
         f"A line chart titled “{title}”: “{up}” against “{across}” {_CURVES[shape]}. A note below says “{remark}”, and"
-        f" a small {scene.colour} {scene.subject} stands in the corner."
+        f" a small {scene.color} {scene.subject} stands in the corner."
     )
 
 
@@ -177,7 +177,7 @@ def _venn(joke: Joke, scene: Scene) -> str:
     title, left, right, both = joke.lines
     return (
         f"A Venn diagram titled “{title}” with two circles, “{left}” and “{right}”; where they overlap it says"
-        f" “{both}”. A small {scene.colour} {scene.subject} stands beside it."
+        f" “{both}”. A small {scene.color} {scene.subject} stands beside it."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from demo.vector import darker, edge, ellipse, fade, lighter, luminance, mixed, path
-from demo.vocabulary import COATS, Colour
+from demo.vocabulary import COATS, Color
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Figure:
     ears: float = 66  # half the width of the head at the eyes, for headphones
 
 
-def coat(colour: Colour) -> Coat:
+def coat(color: Color) -> Coat:
     """Return the coat of a colour."""
-    base = COATS[colour]
+    base = COATS[color]
     dark = luminance(base) < 0.35
     return Coat(
         base=base,

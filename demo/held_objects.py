@@ -189,12 +189,12 @@ def umbrella(hand: Point, *, top: float, sway: float = 0) -> str:
 def balloons(hand: Point) -> str:
     """Return a bunch of balloons on strings."""
     drawn = ""
-    for dx, dy, colour in ((-46, -116, "#ffd24a"), (44, -120, "#5cc8f2"), (0, -158, "#ff6f8f")):
+    for dx, dy, color in ((-46, -116, "#ffd24a"), (44, -120, "#5cc8f2"), (0, -158, "#ff6f8f")):
         x, y = hand[0] + dx, hand[1] + dy
         cord = line(f"M {hand[0]} {hand[1]} Q {x} {(y + hand[1]) / 2} {x} {y + 42}", "#ffffff", 2.5)
         drawn += (
             cord
-            + ellipse(x, y, 36, 43, fade(colour, darker(colour, 0.2)), edge(darker(colour, 0.6), 4))
+            + ellipse(x, y, 36, 43, fade(color, darker(color, 0.2)), edge(darker(color, 0.6), 4))
             + ellipse(x - 13, y - 16, 7, 11, "#ffffff", 'opacity=".6"')
         )
     return drawn
@@ -231,8 +231,8 @@ def frying_pan(hand: Point, *, phase: float = 0) -> str:
         "M -36 2 Q -30 -14 -8 -10 Q 10 -22 26 -8 Q 44 0 30 8 Q 0 16 -36 2 Z", "#ffffff", edge("#8b8fa5", 3)
     ) + circle(2, -4, 10, "#ffc53d")
     flame = "".join(
-        path(f"M {dx} 56 Q {dx - 12} 40 {dx} 26 Q {dx + 12} 40 {dx} 56 Z", colour)
-        for dx, colour in ((70, "#ff9d3c"), (96, "#ffd24a"), (122, "#ff9d3c"))
+        path(f"M {dx} 56 Q {dx - 12} 40 {dx} 26 Q {dx + 12} 40 {dx} 56 Z", color)
+        for dx, color in ((70, "#ff9d3c"), (96, "#ffd24a"), (122, "#ff9d3c"))
     )
     return handle + group(flame + group(egg, at=(96, hop)) + pan, at=(x, y))
 
@@ -240,12 +240,12 @@ def frying_pan(hand: Point, *, phase: float = 0) -> str:
 def juggled(left: Point, right: Point, *, top: float, phase: float) -> str:
     """Return five balls on their arc from hand to hand."""
     drawn = ""
-    for k, colour in enumerate(("#ff6f61", "#ffd24a", "#5cc8f2", "#8de07d", "#ff86c8")):
+    for k, color in enumerate(("#ff6f61", "#ffd24a", "#5cc8f2", "#8de07d", "#ff86c8")):
         along = (k / 5 + phase) % 1
         x = left[0] + (right[0] - left[0]) * along
         base = left[1] + (right[1] - left[1]) * along
         y = base - 20 - (base - top) * 4 * along * (1 - along)
-        drawn += circle(x, y, 17, fade(colour, darker(colour, 0.2)), edge(darker(colour, 0.65), 4)) + circle(
+        drawn += circle(x, y, 17, fade(color, darker(color, 0.2)), edge(darker(color, 0.65), 4)) + circle(
             x - 5, y - 6, 4.5, "#ffffff", 'opacity=".7"'
         )
     return drawn
@@ -281,8 +281,8 @@ def brush(hand: Point) -> str:
 def palette(hand: Point) -> str:
     """Return a painter's palette in a hand."""
     spots = "".join(
-        circle(dx, dy, 6.5, colour)
-        for dx, dy, colour in ((-20, -7, "#e8504e"), (-4, -12, "#ffd24a"), (13, -9, "#4a86e0"), (23, 3, "#5cb85a"))
+        circle(dx, dy, 6.5, color)
+        for dx, dy, color in ((-20, -7, "#e8504e"), (-4, -12, "#ffd24a"), (13, -9, "#4a86e0"), (23, 3, "#5cb85a"))
     )
     return group(ellipse(0, 0, 38, 24, "#e0b987", edge("#5c3517", 4)) + spots, at=(hand[0] - 6, hand[1] - 4), turn=-10)
 
@@ -340,8 +340,8 @@ def question(at: Point, size: float) -> str:
 def potted_plant(at: Point) -> str:
     """Return a plant in a pot, somewhat wilted."""
     leaves = "".join(
-        path(f"M 0 -52 Q {x * 0.5} {y - 20} {x} {y} Q {x * 0.3} {y + 14} 0 -52 Z", colour, edge("#1d5c38", 3.5))
-        for x, y, colour in (
+        path(f"M 0 -52 Q {x * 0.5} {y - 20} {x} {y} Q {x * 0.3} {y + 14} 0 -52 Z", color, edge("#1d5c38", 3.5))
+        for x, y, color in (
             (-46, -84, "#4fae63"),
             (46, -88, "#63c277"),
             (-24, -124, "#63c277"),

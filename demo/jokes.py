@@ -11,7 +11,7 @@ from importlib.resources import files
 from zlib import crc32
 
 from demo.scenes import Scene
-from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
+from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
 
 
 class Form(StrEnum):
@@ -56,28 +56,28 @@ class Joke:
 
 # The colour of a subject when a joke names none.
 _NATURAL = {
-    Subject.CAT: Colour.ORANGE,
-    Subject.DOG: Colour.BROWN,
-    Subject.FOX: Colour.ORANGE,
-    Subject.RABBIT: Colour.WHITE,
-    Subject.BEAR: Colour.BROWN,
-    Subject.FROG: Colour.GREEN,
-    Subject.PENGUIN: Colour.BLACK,
-    Subject.OWL: Colour.BROWN,
-    Subject.DUCK: Colour.YELLOW,
-    Subject.DINOSAUR: Colour.GREEN,
-    Subject.OCTOPUS: Colour.PURPLE,
-    Subject.ROBOT: Colour.GREY,
-    Subject.GHOST: Colour.WHITE,
-    Subject.ALIEN: Colour.GREEN,
-    Subject.WIZARD: Colour.PURPLE,
-    Subject.WORKER: Colour.BLUE,
-    Subject.MUG: Colour.RED,
-    Subject.TOASTER: Colour.TEAL,
-    Subject.CACTUS: Colour.GREEN,
-    Subject.POTATO: Colour.BROWN,
+    Subject.CAT: Color.ORANGE,
+    Subject.DOG: Color.BROWN,
+    Subject.FOX: Color.ORANGE,
+    Subject.RABBIT: Color.WHITE,
+    Subject.BEAR: Color.BROWN,
+    Subject.FROG: Color.GREEN,
+    Subject.PENGUIN: Color.BLACK,
+    Subject.OWL: Color.BROWN,
+    Subject.DUCK: Color.YELLOW,
+    Subject.DINOSAUR: Color.GREEN,
+    Subject.OCTOPUS: Color.PURPLE,
+    Subject.ROBOT: Color.GREY,
+    Subject.GHOST: Color.WHITE,
+    Subject.ALIEN: Color.GREEN,
+    Subject.WIZARD: Color.PURPLE,
+    Subject.WORKER: Color.BLUE,
+    Subject.MUG: Color.RED,
+    Subject.TOASTER: Color.TEAL,
+    Subject.CACTUS: Color.GREEN,
+    Subject.POTATO: Color.BROWN,
 }
-_SETS = (Subject, Colour, Action, Place, Sky, Expression, Prop)
+_SETS = (Subject, Color, Action, Place, Sky, Expression, Prop)
 
 
 def parse_scene(words: str) -> Scene:
@@ -91,7 +91,7 @@ def parse_scene(words: str) -> Scene:
     subject = Subject(found[Subject])
     return Scene(
         subject=subject,
-        colour=Colour(found.get(Colour, _NATURAL[subject])),
+        color=Color(found.get(Color, _NATURAL[subject])),
         action=Action(found.get(Action, Action.WAVING)),
         place=Place(found.get(Place, Place.OFFICE)),
         sky=Sky(found.get(Sky, Sky.DAY)),

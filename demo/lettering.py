@@ -28,7 +28,7 @@ class Lettering:
     text: str
     box: tuple[float, float, float, float]
     style: Style = Style.BOLD
-    colour: str = "#1d1b2e"
+    color: str = "#1d1b2e"
     largest: float = 64  # pixels
     smallest: float = 15
     align: str = "centre"  # or "left"
@@ -77,8 +77,8 @@ def letter(image: Image.Image, letterings: Sequence[Lettering]) -> Image.Image:
     """Return the picture with the words drawn on it; raise ValueError when one does not fit its box."""
     for lettering in letterings:
         drawn, corner = masks(lettering)
-        for mask, colour in drawn:
-            image.paste(colour, corner, mask)
+        for mask, color in drawn:
+            image.paste(color, corner, mask)
     return image
 
 
@@ -161,10 +161,10 @@ def masks(lettering: Lettering, *, smooth: int = 1) -> tuple[list[tuple[Image.Im
     start = {"top": 0.0, "middle": (tall - block) / 2, "bottom": tall - block}[lettering.stand]
     around = size * (_WEIGHT[style] + _OUTLINE[style])
     drawn = []
-    thicknesses = [(_WEIGHT[style], lettering.colour)]
+    thicknesses = [(_WEIGHT[style], lettering.color)]
     if _OUTLINE[style]:
         thicknesses.insert(0, (_WEIGHT[style] + _OUTLINE[style], "#08080f"))
-    for share, colour in thicknesses:
+    for share, color in thicknesses:
         mask = Image.new("L", (wide, tall))
         draw = ImageDraw.Draw(mask)
         for k, line in enumerate(setting.lines):
@@ -179,7 +179,7 @@ def masks(lettering: Lettering, *, smooth: int = 1) -> tuple[list[tuple[Image.Im
         mask = mask.resize((round((right - left) * smooth), round((bottom - top) * smooth)), Image.Resampling.LANCZOS)
         if lettering.turn:
             mask = mask.rotate(-lettering.turn, Image.Resampling.BICUBIC, expand=True)
-        drawn.append((mask, colour))
+        drawn.append((mask, color))
     turned = drawn[0][0]
     corner = (round((left + right - turned.width / smooth) / 2), round((top + bottom - turned.height / smooth) / 2))
     return drawn, corner

@@ -23,22 +23,22 @@ def outdoors(place: Place, kind: Sky, random: Random) -> str:
     }[place](kind, random)
 
 
-def _hill(y: float, bump: float, colour: str, random: Random) -> str:
+def _hill(y: float, bump: float, color: str, random: Random) -> str:
     a, b = random.uniform(-1, 1) * bump, random.uniform(-1, 1) * bump
     return path(
         f"M 0 {y} C 200 {y - bump + a:.0f} 300 {y + a:.0f} 430 {y - bump * 0.4:.0f} S 700 {y - bump + b:.0f} 800"
         f" {y - bump * 0.3:.0f} L 800 600 L 0 600 Z",
-        fade(lighter(colour, 0.14), darker(colour, 0.12)),
+        fade(lighter(color, 0.14), darker(color, 0.12)),
     )
 
 
-def _grass(random: Random, colour: str, low: float = 500) -> str:
+def _grass(random: Random, color: str, low: float = 500) -> str:
     return line(
         "".join(
             f"M {x:.0f} {y:.0f} l -4 -12 M {x:.0f} {y:.0f} l 4 -12 "
             for x, y in ((random.uniform(0, 800), random.uniform(low, 596)) for _ in range(26))
         ),
-        colour,
+        color,
         3,
         'opacity=".6"',
     )
@@ -48,9 +48,9 @@ def _snowed(kind: Sky) -> bool:
     return kind is Sky.SNOW
 
 
-def _pine(x: float, y: float, size: float, colour: str, *, snow: bool = False) -> str:
+def _pine(x: float, y: float, size: float, color: str, *, snow: bool = False) -> str:
     tiers = "".join(
-        polygon([(-w, -b), (0, -t), (w, -b)], fade(lighter(colour, 0.12), darker(colour, 0.12)))
+        polygon([(-w, -b), (0, -t), (w, -b)], fade(lighter(color, 0.12), darker(color, 0.12)))
         for w, b, t in ((58, 26, 120), (46, 78, 168), (32, 128, 212))
     )
     caps = (
@@ -64,14 +64,14 @@ def _pine(x: float, y: float, size: float, colour: str, *, snow: bool = False) -
     return group(box(-9, -28, 18, 30, "#5c3a22") + tiers + caps, at=(x, y), scale=size)
 
 
-def _tree(x: float, y: float, size: float, colour: str) -> str:
+def _tree(x: float, y: float, size: float, color: str) -> str:
     crown = "".join(
         circle(dx, dy, r, shade)
         for dx, dy, r, shade in (
-            (-40, -118, 42, darker(colour, 0.12)),
-            (40, -118, 42, darker(colour, 0.1)),
-            (0, -150, 52, colour),
-            (-14, -160, 26, lighter(colour, 0.2)),
+            (-40, -118, 42, darker(color, 0.12)),
+            (40, -118, 42, darker(color, 0.1)),
+            (0, -150, 52, color),
+            (-14, -160, 26, lighter(color, 0.2)),
         )
     )
     return group(path("M -12 0 Q -6 -50 -10 -96 L 10 -96 Q 6 -50 14 0 Z", "#7a4f30") + crown, at=(x, y), scale=size)
@@ -100,8 +100,8 @@ def _beach(kind: Sky, random: Random) -> str:
     )
     leaves = group(
         "".join(
-            path("M 0 0 Q 50 -34 108 6 Q 54 -8 0 0 Z", colour, f'transform="rotate({turn})"')
-            for turn, colour in (
+            path("M 0 0 Q 50 -34 108 6 Q 54 -8 0 0 Z", color, f'transform="rotate({turn})"')
+            for turn, color in (
                 (-160, "#3f9a58"),
                 (-115, "#4fb069"),
                 (-65, "#3f9a58"),
@@ -174,9 +174,9 @@ def _city(kind: Sky, random: Random) -> str:
 
 def _mountains(kind: Sky, random: Random) -> str:
     drawn = ""
-    for peak, top, wide, colour in ((140, 170, 300, "#7f93b8"), (660, 140, 340, "#7388b0"), (400, 220, 280, "#93a6c7")):
+    for peak, top, wide, color in ((140, 170, 300, "#7f93b8"), (660, 140, 340, "#7388b0"), (400, 220, 280, "#93a6c7")):
         drawn += polygon(
-            [(peak - wide, 480), (peak, top), (peak + wide, 480)], fade(lighter(colour, 0.1), darker(colour, 0.12))
+            [(peak - wide, 480), (peak, top), (peak + wide, 480)], fade(lighter(color, 0.1), darker(color, 0.12))
         )
         drawn += polygon(
             [

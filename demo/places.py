@@ -89,23 +89,23 @@ def _sea_floor(random: Random) -> str:
         for x, dx in ((80, -110), (300, -40), (520, 60), (680, 110))
     )
     weed = "".join(
-        line(f"M {x} 520 q -22 -40 0 -80 t 0 -80 t 0 {-random.uniform(30, 80):.0f}", colour, 15)
-        for x, colour in ((60, "#2f8a6a"), (100, "#3fa67c"), (700, "#3fa67c"), (748, "#2f8a6a"))
+        line(f"M {x} 520 q -22 -40 0 -80 t 0 -80 t 0 {-random.uniform(30, 80):.0f}", color, 15)
+        for x, color in ((60, "#2f8a6a"), (100, "#3fa67c"), (700, "#3fa67c"), (748, "#2f8a6a"))
     )
     coral = "".join(
-        group(line("M 0 0 L 0 -60 M 0 -26 Q -32 -30 -34 -66 M 0 -36 Q 30 -40 32 -80", colour, 15), at=at)
-        for at, colour in (((190, 520), "#ff86a8"), ((630, 516), "#ffb05c"))
+        group(line("M 0 0 L 0 -60 M 0 -26 Q -32 -30 -34 -66 M 0 -36 Q 30 -40 32 -80", color, 15), at=at)
+        for at, color in (((190, 520), "#ff86a8"), ((630, 516), "#ffb05c"))
     )
     fish = "".join(
         group(
-            ellipse(0, 0, 26, 15, colour)
-            + polygon([(22, 0), (42, -15), (42, 15)], colour)
+            ellipse(0, 0, 26, 15, color)
+            + polygon([(22, 0), (42, -15), (42, 15)], color)
             + circle(-12, -3, 4, "#ffffff")
             + circle(-13, -3, 2, "#1d1b2e"),
             at=(random.uniform(60, 740), random.uniform(70, 300)),
             scale=(random.choice((-1, 1)), 1),
         )
-        for colour in ("#ffd24a", "#ff8f6b", "#c9f0ff", "#ffd24a")
+        for color in ("#ffd24a", "#ff8f6b", "#c9f0ff", "#ffd24a")
     )
     sand = path("M 0 500 Q 200 470 400 500 T 800 490 L 800 600 L 0 600 Z", fade("#e6d3a0", "#b89f6b"))
     return box(0, 0, 800, 600, fade("#2fa8d0", "#0f3f6e")) + rays + fish + weed + coral + sand

@@ -48,8 +48,8 @@ def _frame(x: float, y: float, wide: float, tall: float, content: str) -> str:
 
 def _plant(x: float, y: float, size: float = 1) -> str:
     leaves = "".join(
-        path(f"M 0 -50 Q {dx * 0.5} {dy - 20} {dx} {dy} Q {dx * 0.3} {dy + 16} 0 -50 Z", colour)
-        for dx, dy, colour in (
+        path(f"M 0 -50 Q {dx * 0.5} {dy - 20} {dx} {dy} Q {dx * 0.3} {dy + 16} 0 -50 Z", color)
+        for dx, dy, color in (
             (-52, -96, "#3f9a58"),
             (52, -100, "#4fb069"),
             (-26, -146, "#4fb069"),
@@ -66,8 +66,8 @@ def _books(x: float, y: float, wide: float, random: Random) -> str:
     drawn, at = "", x
     while at < x + wide - 12:
         thick, tall = random.choice((10, 13, 16, 20)), random.uniform(44, 66)
-        colour = random.choice(("#c94f4f", "#e0a13c", "#4f8f6a", "#4a6fb0", "#8a5aa8", "#d9c9a3", "#3f5a6e"))
-        drawn += box(at, y - tall, thick - 1.5, tall, fade(lighter(colour, 0.15), colour)) + box(
+        color = random.choice(("#c94f4f", "#e0a13c", "#4f8f6a", "#4a6fb0", "#8a5aa8", "#d9c9a3", "#3f5a6e"))
+        drawn += box(at, y - tall, thick - 1.5, tall, fade(lighter(color, 0.15), color)) + box(
             at, y - tall + 9, thick - 1.5, 4, "#fff4d6", more='opacity=".7"'
         )
         at += thick
@@ -121,8 +121,8 @@ def _kitchen(sky: Sky, random: Random) -> str:
         + circle(35, -14, 8, "#3b4257")
     )
     jars = "".join(
-        box(k * 44, 0, 36, 54, colour, round=7) + box(k * 44 + 3, -9, 30, 12, "#7a4a28", round=3)
-        for k, colour in enumerate(("#f0c05c", "#a8d08d", "#e9a27d"))
+        box(k * 44, 0, 36, 54, color, round=7) + box(k * 44 + 3, -9, 30, 12, "#7a4a28", round=3)
+        for k, color in enumerate(("#f0c05c", "#a8d08d", "#e9a27d"))
     )
     return drawn + group(pots, at=(90, 303)) + group(jars, at=(600, 298))
 
@@ -253,8 +253,8 @@ def _gym(sky: Sky, random: Random) -> str:
         + box(6, 0, 12, 150, "#2b3042")
         + box(262, 0, 12, 150, "#2b3042")
     )
-    for k, colour in enumerate(("#e8504e", "#f5c93c", "#4a86e0", "#5cb85a")):
-        bell = box(0, -8, 34, 8, "#c9d2df") + circle(-2, -4, 14, colour) + circle(36, -4, 14, colour)
+    for k, color in enumerate(("#e8504e", "#f5c93c", "#4a86e0", "#5cb85a")):
+        bell = box(0, -8, 34, 8, "#c9d2df") + circle(-2, -4, 14, color) + circle(36, -4, 14, color)
         rack += group(bell, at=(30 + k * 62, -10)) + group(bell, at=(30 + k * 62, 64))
     mat = box(140, 496, 520, 88, "#3f6fa8", round=18, more='opacity=".85"') + box(
         160, 508, 480, 64, "none", round=12, more='stroke="#dcecf8" stroke-width="4" opacity=".6"'

@@ -58,7 +58,7 @@ def refuse(joke: Joke, phase: float) -> Drawing:
     for k, (action, expression) in enumerate(poses):
         y = k * 340
         content += box(0, y, 400, 340, fade(*tones[k])) + box(400, y, 400, 340, "#fffdf8")
-        who = character(scene.subject, scene.colour, action=action, expression=expression, prop=scene.prop, phase=phase)
+        who = character(scene.subject, scene.color, action=action, expression=expression, prop=scene.prop, phase=phase)
         content += panel(group(who, at=(200, 322), scale=1.12), (0, y, 400, 340), view=(0, 0, 400, 340))
         sign = "M 14 14 L 50 50 M 50 14 L 14 50" if k == 0 else "M 10 34 L 28 52 L 60 12"
         content += group(
@@ -99,7 +99,7 @@ def ladder(joke: Joke, phase: float) -> Drawing:
         content += box(0, y, 400, 230, "#fffdf8") + box(400, y, 400, 230, fade(top, bottom))
         if k >= 2:
             content += circle(600, y + 115, 120 + 60 * (k - 2), glow("#fff3b0" if k == 3 else "#f3e6ff"))
-        who = character(scene.subject, scene.colour, action=action, expression=expression, prop=scene.prop, phase=phase)
+        who = character(scene.subject, scene.color, action=action, expression=expression, prop=scene.prop, phase=phase)
         content += panel(group(who, at=(200, 214), scale=0.72), (400, y, 400, 230), view=(0, 0, 400, 230))
         words.append(Lettering(joke.lines[k], (22, y + 14, 380, y + 216), largest=40))
     content += "".join(line(f"M 0 {y} L 800 {y}", _INK, 5) for y in (230, 460, 690)) + line(
@@ -145,4 +145,4 @@ def _stage(first: Scene, second: Scene, *, silent: bool, phase: float) -> str:
 def _caption(
     text: str, place: tuple[float, float, float, float], *, largest: float = 58, stand: str = "middle"
 ) -> Lettering:
-    return Lettering(text, place, Style.CAPTION, colour="#ffffff", largest=largest, smallest=22, stand=stand)
+    return Lettering(text, place, Style.CAPTION, color="#ffffff", largest=largest, smallest=22, stand=stand)

@@ -13,7 +13,7 @@ from PIL import Image
 from demo.characters import character
 from demo.places import INDOORS, WEATHERLESS, background, foreground
 from demo.vector import document, group, pixels
-from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
+from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
 
 WIDTH, HEIGHT = 800, 600  # the canvas that scenes are composed on, in pixels
 
@@ -23,7 +23,7 @@ class Scene:
     """All that determines a picture; `seed` determines what no attribute names: clouds, books, positions of trees."""
 
     subject: Subject
-    colour: Colour
+    color: Color
     action: Action
     place: Place
     sky: Sky = Sky.DAY
@@ -40,7 +40,7 @@ class Scene:
         """Return the subject with its colour, face and clothes: "a smug orange cat wearing a crown"."""
         # The face of a sleeping character has no expression, and the caption must not claim one.
         face = "" if self.action is Action.SLEEPING else f"{self.expression} "
-        words = f"{face}{self.colour} {self.subject}"
+        words = f"{face}{self.color} {self.subject}"
         wearing = f" wearing {self.prop}" if self.prop else ""
         return f"{'an' if words[0] in 'aeiou' else 'a'} {words}{wearing}"
 
@@ -59,7 +59,7 @@ def random_scene(random: Random) -> Scene:
     subject = random.choice(list(Subject))
     return Scene(
         subject=subject,
-        colour=random.choice(list(Colour)),
+        color=random.choice(list(Color)),
         action=random.choice(list(Action)),
         place=place,
         # In space and under the sea there is no weather.
@@ -74,7 +74,7 @@ def actor(scene: Scene, *, phase: float = 0) -> str:
     """Return a scene's character alone, about 240 units tall, standing on y = 0, centred on x = 0."""
     return character(
         scene.subject,
-        scene.colour,
+        scene.color,
         action=scene.action,
         expression=scene.expression,
         prop=scene.prop,

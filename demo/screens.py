@@ -27,9 +27,9 @@ def avatar(scene: Scene, at: tuple[float, float], r: float) -> str:
         ("#cdf2d6", "#4fae63"),
         ("#ffd0dd", "#e2708f"),
     )
-    back = backs[crc32(f"{scene.subject}{scene.colour}".encode()) % len(backs)]
+    back = backs[crc32(f"{scene.subject}{scene.color}".encode()) % len(backs)]
     name = f"round-{round(at[0])}-{round(at[1])}"
-    who = character(scene.subject, scene.colour, action=Action.WAVING, expression=scene.expression, prop=scene.prop)
+    who = character(scene.subject, scene.color, action=Action.WAVING, expression=scene.expression, prop=scene.prop)
     portrait = circle(0, 0, r, fade(*back)) + group(who, at=(0, r * 2.62), scale=r / 68)
     clip = f'<clipPath id="{name}"><circle r="{r}"/></clipPath>'
     return group(clip + group(portrait, more=f'clip-path="url(#{name})"'), at=at)
@@ -46,7 +46,7 @@ def post(joke: Joke, phase: float) -> Drawing:
             text,
             (48, 150, 852, 150 + _tall(text, 804, 40)),
             Style.PLAIN,
-            colour=ink,
+            color=ink,
             largest=40,
             align="left",
             stand="top",
@@ -54,14 +54,14 @@ def post(joke: Joke, phase: float) -> Drawing:
     ]
     bottom = 170 + _tall(text, 804, 40)
     content = box(0, 0, 900, bottom + 96, paper) + avatar(joke.scenes[0], (94, 80), 46)
-    words.append(Lettering(name, (160, 32, 700, 80), colour=ink, largest=34, align="left"))
+    words.append(Lettering(name, (160, 32, 700, 80), color=ink, largest=34, align="left"))
     handle = "@" + re.sub(r"[^a-z]+", "_", name.lower()).strip("_")
     words.append(
         Lettering(
             f"{handle} · {1 + number % 23} h".replace("·", "-"),
             (160, 82, 700, 122),
             Style.PLAIN,
-            colour=_GREY,
+            color=_GREY,
             largest=26,
             align="left",
         )
@@ -91,7 +91,7 @@ def post(joke: Joke, phase: float) -> Drawing:
         content += group(icon, at=(x, y + 2))
         shown = str(value) if value < 1000 else f"{value / 1000:.1f}K"
         words.append(
-            Lettering(shown, (x + 34, y - 22, x + 170, y + 22), Style.PLAIN, colour=_GREY, largest=26, align="left")
+            Lettering(shown, (x + 34, y - 22, x + 170, y + 22), Style.PLAIN, color=_GREY, largest=26, align="left")
         )
     return Drawing(900, bottom + 96, content, tuple(words))
 
@@ -132,7 +132,7 @@ def chat(joke: Joke, phase: float) -> Drawing:
                 text,
                 (x + 22, y + 6, x + wide - 18, y + tall - 4),
                 Style.PLAIN,
-                colour="#ffffff" if mine else _INK,
+                color="#ffffff" if mine else _INK,
                 largest=32,
                 align="left",
             )
@@ -144,9 +144,9 @@ def chat(joke: Joke, phase: float) -> Drawing:
         + avatar(joke.scenes[0], (112, 56), 38)
         + line("M 46 36 L 26 56 L 46 76", "#ffffff", 6)
     )
-    words.append(Lettering(name, (166, 20, 520, 64), colour="#ffffff", largest=32, align="left"))
+    words.append(Lettering(name, (166, 20, 520, 64), color="#ffffff", largest=32, align="left"))
     words.append(
-        Lettering("online", (166, 65, 520, 100), Style.PLAIN, colour=lighter(hue[0], 0.75), largest=24, align="left")
+        Lettering("online", (166, 65, 520, 100), Style.PLAIN, color=lighter(hue[0], 0.75), largest=24, align="left")
     )
     field = (
         box(24, tall - 74, 500, 54, "#ffffff", round=27, more='stroke="#cfd5e6" stroke-width="2"')
@@ -154,7 +154,7 @@ def chat(joke: Joke, phase: float) -> Drawing:
         + path(f"M 566 {tall - 60} L 596 {tall - 47} L 566 {tall - 34} L 572 {tall - 47} Z", "#ffffff")
     )
     words.append(
-        Lettering("Message", (50, tall - 70, 300, tall - 24), Style.PLAIN, colour="#a3aac0", largest=25, align="left")
+        Lettering("Message", (50, tall - 70, 300, tall - 24), Style.PLAIN, color="#a3aac0", largest=25, align="left")
     )
     return Drawing(
         640, tall, box(0, 0, 640, tall, fade(hue[1], lighter(hue[1], 0.4))) + header + content + field, tuple(words)
@@ -173,16 +173,14 @@ def dialog(joke: Joke, phase: float) -> Drawing:
         + box(88, 120, 624, 336, "#f6f7fb", round=14)
         + path("M 88 176 L 88 134 Q 88 120 102 120 L 698 120 Q 712 120 712 134 L 712 176 Z", fade("#5f83e6", "#4063c4"))
     )
-    content += "".join(
-        circle(x, 148, 10, colour) for x, colour in ((620, "#ffd24a"), (650, "#6bd08a"), (682, "#ff6f6b"))
-    )
+    content += "".join(circle(x, 148, 10, color) for x, color in ((620, "#ffd24a"), (650, "#6bd08a"), (682, "#ff6f6b")))
     content += (
         path("M 160 220 L 210 306 L 110 306 Z", "#ffc93c", edge("#8a6208", 5))
         + line("M 160 250 L 160 276", "#3a2b05", 8)
         + circle(160, 292, 5, "#3a2b05")
     )
     words = [
-        Lettering(title, (112, 126, 600, 172), colour="#ffffff", largest=28, align="left"),
+        Lettering(title, (112, 126, 600, 172), color="#ffffff", largest=28, align="left"),
         Lettering(message, (236, 188, 690, 364), Style.PLAIN, largest=34, align="left"),
     ]
     room = 560 / len(buttons)
@@ -193,7 +191,7 @@ def dialog(joke: Joke, phase: float) -> Drawing:
         )
         words.append(
             Lettering(
-                text, (x + 8, 386, x + room - 26, 432), colour="#ffffff" if first else _INK, largest=25, smallest=12
+                text, (x + 8, 386, x + room - 26, 432), color="#ffffff" if first else _INK, largest=25, smallest=12
             )
         )
     who = actor(scene, phase=phase)
@@ -217,13 +215,13 @@ def search_box(joke: Joke, phase: float) -> Drawing:
         + line("M 128 236 L 138 246", _GREY, 6)
         + line("M 100 270 L 800 270", "#dfe5f3", 2.5)
     )
-    words = [Lettering(typed, (160, 196, 790, 264), colour=_INK, largest=36, align="left")]
+    words = [Lettering(typed, (160, 196, 790, 264), color=_INK, largest=36, align="left")]
     for k, text in enumerate(suggestions):
         y = 278 + 62 * k
         content += circle(118, y + 27, 8, "none", 'stroke="#b3bcd4" stroke-width="3.5"') + line(
             f"M 124 {y + 33} L 130 {y + 39}", "#b3bcd4", 4
         )
-        words.append(Lettering(text, (160, y, 790, y + 56), Style.PLAIN, colour="#3b4257", largest=31, align="left"))
+        words.append(Lettering(text, (160, y, 790, y + 56), Style.PLAIN, color="#3b4257", largest=31, align="left"))
     return Drawing(900, tall, content, tuple(words))
 
 

@@ -18,17 +18,17 @@ def road(joke: Joke, phase: float) -> Drawing:
     scene = joke.scenes[0]
     rows = joke.lines
     tall = 84 * len(rows) + 44
-    colour = ("#1f7a4d", "#2458a8", "#7a4a28")[crc32(rows[0].encode()) % 3]
+    color = ("#1f7a4d", "#2458a8", "#7a4a28")[crc32(rows[0].encode()) % 3]
     posts = "".join(box(x, 60, 20, 486, fade("#c9d2df", "#8b93a8")) for x in (290, 660))
     plate = (
         box(212, 52, 548, tall, "#0b0d1f", round=20, more='opacity=".25"')
-        + box(206, 44, 548, tall, fade(colour, darker(colour, 0.18)), round=20)
+        + box(206, 44, 548, tall, fade(color, darker(color, 0.18)), round=20)
         + box(214, 52, 532, tall - 16, "none", round=14, more='stroke="#ffffff" stroke-width="5"')
     )
     words = []
     for k, text in enumerate(rows):
         y = 66 + 84 * k
-        words.append(Lettering(text, (240, y + 4, 726, y + 80), colour="#ffffff", largest=54, smallest=18))
+        words.append(Lettering(text, (240, y + 4, 726, y + 80), color="#ffffff", largest=54, smallest=18))
         if k:
             plate += line(f"M 236 {y} L 724 {y}", "#ffffff", 3, 'opacity=".7"')
     content = (
@@ -98,9 +98,9 @@ def billboard(joke: Joke, phase: float) -> Drawing:
         f' 318">{_passer(scene, (632, 372), 1.12, phase)}</svg>'
     )
     walk = box(34, 396, 732, 14, "#2b3042")
-    words = [Lettering(joke.lines[0], (76, 84, 500, 268), colour="#ffffff", largest=62)]
+    words = [Lettering(joke.lines[0], (76, 84, 500, 268), color="#ffffff", largest=62)]
     if len(joke.lines) > 1:
-        words.append(Lettering(joke.lines[1], (76, 282, 500, 366), Style.PLAIN, colour="#fff8e6", largest=34))
+        words.append(Lettering(joke.lines[1], (76, 282, 500, 366), Style.PLAIN, color="#fff8e6", largest=34))
     return Drawing(800, 600, _place(scene) + legs + board + hidden + walk + lamps + _falls(scene, phase), tuple(words))
 
 
@@ -115,7 +115,7 @@ def sticky(joke: Joke, phase: float) -> Drawing:
         + path("M 150 214 Q 160 168 210 160 Q 200 206 150 214 Z", darker(bottom, 0.22))
     )
     tape = box(-70, -236, 140, 44, "#fffdf0", more='opacity=".75"')
-    words = (Lettering(joke.lines[0], (312, 120, 652, 440), largest=54, turn=-3, colour="#2a2750"),)
+    words = (Lettering(joke.lines[0], (312, 120, 652, 440), largest=54, turn=-3, color="#2a2750"),)
     content = (
         _place(scene)
         + box(0, 0, 800, 600, "#fffaf0", more='opacity=".35"')
@@ -142,7 +142,7 @@ def notebook(joke: Joke, phase: float) -> Drawing:
         circle(66, y, 11, "#a56a34") + circle(66, y, 11, "none", 'stroke="#7a4a20" stroke-width="3"')
         for y in range(90, tall - 60, 120)
     )
-    words = [Lettering(title, (130, 46, 650, 128), largest=44, align="left", colour="#2a2750")]
+    words = [Lettering(title, (130, 46, 650, 128), largest=44, align="left", color="#2a2750")]
     for k, entry in enumerate(entries):
         y, done = 152 + 84 * k, entry.startswith("x ")
         content += box(132, y + 14, 40, 40, "#ffffff", round=6, more=edge("#2a2750", 4)) + (
@@ -155,7 +155,7 @@ def notebook(joke: Joke, phase: float) -> Drawing:
                 Style.PLAIN,
                 largest=35,
                 align="left",
-                colour="#2a2750",
+                color="#2a2750",
             )
         )
     content += group(

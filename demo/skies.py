@@ -61,8 +61,8 @@ def falling(kind: Sky, random: Random, *, phase: float = 0) -> str:
 
 def tint(kind: Sky) -> str:
     """Return a tint over the background, so that characters in front of it stand out."""
-    colour, strength = _TINTS[kind]
-    return box(0, 0, WIDTH, HEIGHT, colour, more=f'opacity="{strength}"')
+    color, strength = _TINTS[kind]
+    return box(0, 0, WIDTH, HEIGHT, color, more=f'opacity="{strength}"')
 
 
 def stars(random: Random, count: int, *, low: float = 330) -> str:
@@ -79,13 +79,13 @@ def stars(random: Random, count: int, *, low: float = 330) -> str:
     )
 
 
-def clouds(random: Random, colour: str, count: int, strength: float, *, low: float = 210) -> str:
+def clouds(random: Random, color: str, count: int, strength: float, *, low: float = 210) -> str:
     """Return clouds of a colour above the height `low`."""
     drawn = ""
     for k in range(count):
         x = (k + random.uniform(0.2, 0.8)) * WIDTH / count
         puffs = "".join(
-            ellipse(dx, dy, rx, ry, colour)
+            ellipse(dx, dy, rx, ry, color)
             for dx, dy, rx, ry in ((-44, 4, 36, 20), (0, -10, 44, 32), (42, 2, 38, 22), (0, 10, 74, 15))
         )
         drawn += group(

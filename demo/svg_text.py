@@ -25,7 +25,7 @@ def svg_file(drawing: Drawing, *, title: str) -> str:
 def _traced(lettering: Lettering) -> str:
     drawn, (x, y) = masks(lettering, smooth=_FINE)
     shapes = ""
-    for mask, colour in drawn:
+    for mask, color in drawn:
         contours, _ = cv2.findContours((np.asarray(mask) > 127).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         way = ""
         for contour in contours:
@@ -34,5 +34,5 @@ def _traced(lettering: Lettering) -> str:
                 way += (
                     "M" + "L".join(f"{x + (a + 0.5) / _FINE:.2f} {y + (b + 0.5) / _FINE:.2f}" for a, b in simpler) + "Z"
                 )
-        shapes += path(way, colour, 'fill-rule="evenodd"')
+        shapes += path(way, color, 'fill-rule="evenodd"')
     return shapes

@@ -37,8 +37,8 @@ def _robot(coat: Coat) -> Figure:
         "M -22 -78 L -10 -78 L -4 -90 L 4 -66 L 10 -78 L 22 -78", "#66f0b2", 3.5
     )
     lamps = "".join(
-        circle(x, -42, 6, colour, edge(coat.outline, 2.5))
-        for x, colour in ((-18, "#ff6b6b"), (0, "#ffd24a"), (18, "#66f0b2"))
+        circle(x, -42, 6, color, edge(coat.outline, 2.5))
+        for x, color in ((-18, "#ff6b6b"), (0, "#ffd24a"), (18, "#66f0b2"))
     )
     antenna = (
         line("M 0 -216 L 0 -240", dark, 6)

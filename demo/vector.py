@@ -14,25 +14,25 @@ _OPACITY = re.compile(r'(?<![-\w])opacity="([^"]+)"')
 _USED = re.compile(r"url\(#(fade|glow|blur)-([0-9a-f]+)(?:-([0-9a-f]+))?\)")
 
 
-def mixed(colour: str, other: str, share: float) -> str:
+def mixed(color: str, other: str, share: float) -> str:
     """Return a colour moved towards another by a share from 0 to 1."""
-    ours, theirs = _channels(colour), _channels(other)
+    ours, theirs = _channels(color), _channels(other)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in zip(ours, theirs, strict=True))
 
 
-def darker(colour: str, share: float = 0.25) -> str:
+def darker(color: str, share: float = 0.25) -> str:
     """Return a colour moved towards a deep blue, which keeps shadows from looking like dirt."""
-    return mixed(colour, "#10122b", share)
+    return mixed(color, "#10122b", share)
 
 
-def lighter(colour: str, share: float = 0.35) -> str:
+def lighter(color: str, share: float = 0.35) -> str:
     """Return a colour moved towards a warm white."""
-    return mixed(colour, "#fffaf0", share)
+    return mixed(color, "#fffaf0", share)
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Return how bright a colour looks, from 0 to 1 (ITU-R BT.601)."""
-    red, green, blue = _channels(colour)
+    red, green, blue = _channels(color)
     return (0.299 * red + 0.587 * green + 0.114 * blue) / 255
 
 
@@ -41,9 +41,9 @@ def fade(top: str, bottom: str) -> str:
     return f"url(#fade-{top[1:]}-{bottom[1:]})"
 
 
-def glow(colour: str) -> str:
+def glow(color: str) -> str:
     """Return the paint of a radial gradient, from a colour in the middle to transparent."""
-    return f"url(#glow-{colour[1:]})"
+    return f"url(#glow-{color[1:]})"
 
 
 def circle(x: float, y: float, r: float, fill: str, more: str = "") -> str:
@@ -74,17 +74,17 @@ def polygon(points: Iterable[tuple[float, float]], fill: str, more: str = "") ->
     return f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}" fill="{fill}" {_seen_through(more)}/>'
 
 
-def line(d: str, colour: str, width: float, more: str = "") -> str:
+def line(d: str, color: str, width: float, more: str = "") -> str:
     """Return a stroke with round ends along a path."""
     return (
-        f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width:.1f}" '
+        f'<path d="{d}" fill="none" stroke="{color}" stroke-width="{width:.1f}" '
         f'stroke-linecap="round" stroke-linejoin="round" {_seen_through(more)}/>'
     )
 
 
-def edge(colour: str, width: float = 5) -> str:
+def edge(color: str, width: float = 5) -> str:
     """Return the attributes of an outline."""
-    return f'stroke="{colour}" stroke-width="{width}" stroke-linejoin="round" stroke-linecap="round"'
+    return f'stroke="{color}" stroke-width="{width}" stroke-linejoin="round" stroke-linecap="round"'
 
 
 def group(
@@ -128,8 +128,8 @@ def _seen_through(more: str) -> str:
     return _OPACITY.sub(r'fill-opacity="\1" stroke-opacity="\1"', more)
 
 
-def _channels(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+def _channels(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
 def _definition(kind: str, first: str, second: str | None) -> str:

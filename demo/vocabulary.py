@@ -30,7 +30,7 @@ class Subject(StrEnum):
     POTATO = "potato"
 
 
-class Colour(StrEnum):
+class Color(StrEnum):
     """The colour of the subject: its coat, robe, shirt or shell."""
 
     ORANGE = "orange"
@@ -141,16 +141,16 @@ class Expression(StrEnum):
 
 
 COATS = {
-    Colour.ORANGE: "#f2913d",
-    Colour.BLACK: "#3a3b4a",
-    Colour.WHITE: "#f4efe6",
-    Colour.GREY: "#9aa0ac",
-    Colour.BROWN: "#9a6440",
-    Colour.BLUE: "#4a86e0",
-    Colour.GREEN: "#5cb85a",
-    Colour.PINK: "#f48fb4",
-    Colour.PURPLE: "#8d63cf",
-    Colour.RED: "#dd4b48",
-    Colour.YELLOW: "#f5c93c",
-    Colour.TEAL: "#2fb3a8",
+    Color.ORANGE: "#f2913d",
+    Color.BLACK: "#3a3b4a",
+    Color.WHITE: "#f4efe6",
+    Color.GREY: "#9aa0ac",
+    Color.BROWN: "#9a6440",
+    Color.BLUE: "#4a86e0",
+    Color.GREEN: "#5cb85a",
+    Color.PINK: "#f48fb4",
+    Color.PURPLE: "#8d63cf",
+    Color.RED: "#dd4b48",
+    Color.YELLOW: "#f5c93c",
+    Color.TEAL: "#2fb3a8",
 }

@@ -9,11 +9,11 @@ from random import Random
 
 from demo.places import WEATHERLESS
 from demo.scenes import Scene, random_scene
-from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
+from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
 
 ATTRIBUTES: Mapping[str, type[StrEnum]] = {
     "subject": Subject,
-    "colour": Colour,
+    "color": Color,
     "action": Action,
     "place": Place,
     "sky": Sky,
@@ -50,11 +50,11 @@ def held_out(scene: Scene) -> bool:
 
     Each subject keeps a tenth of its actions and a twelfth of its colours for judgement.
     """
-    subject, action, colour = (
+    subject, action, color = (
         list(kind).index(value)
-        for kind, value in ((Subject, scene.subject), (Action, scene.action), (Colour, scene.colour))
+        for kind, value in ((Subject, scene.subject), (Action, scene.action), (Color, scene.color))
     )
-    return (subject + 3 * action) % 10 == 0 or (subject + 5 * colour) % 12 == 0
+    return (subject + 3 * action) % 10 == 0 or (subject + 5 * color) % 12 == 0
 
 
 def codes(scene: Scene) -> tuple[int, ...]:
@@ -84,9 +84,9 @@ def part(scene: Scene, random: Random) -> Phrase:
         mentioned["subject"] = True
     words = {name: wording(getattr(scene, name), random) for name in ATTRIBUTES if mentioned[name]}
     who = " ".join(
-        word for word in (words.get("expression"), words.get("colour"), words.get("subject", "character")) if word
+        word for word in (words.get("expression"), words.get("color"), words.get("subject", "character")) if word
     )
-    if not (mentioned["subject"] or mentioned["colour"] or mentioned["expression"]):
+    if not (mentioned["subject"] or mentioned["color"] or mentioned["expression"]):
         who = random.choice(("somebody", "someone", "")) if not mentioned["prop"] else "somebody"
     elif random.random() < 0.7:
         who = f"{'an' if who[0] in 'aeiou' else 'a'} {who}"
@@ -106,7 +106,7 @@ def wording(value: StrEnum, random: Random) -> str:
 
 _CHANCES = {
     "subject": 0.5,
-    "colour": 0.3,
+    "color": 0.3,
     "action": 0.45,
     "place": 0.25,
     "sky": 0.25,
@@ -123,9 +123,9 @@ _ALSO: Mapping[StrEnum, tuple[str, ...]] = {
     Subject.ALIEN: ("extraterrestrial",),
     Subject.WORKER: ("employee", "man in a suit"),
     Subject.MUG: ("cup of coffee",),
-    Colour.GREY: ("gray",),
-    Colour.PURPLE: ("violet",),
-    Colour.TEAL: ("turquoise",),
+    Color.GREY: ("gray",),
+    Color.PURPLE: ("violet",),
+    Color.TEAL: ("turquoise",),
     Action.WAVING: ("saying hello",),
     Action.TYPING: ("working at a computer", "programming"),
     Action.DRINKING: ("holding a cup of coffee",),

@@ -64,7 +64,7 @@ class SmallClip(torch.nn.Module):
         self.logit_scale = torch.nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
 
     def picture_rows(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return a row of length 1 for each picture; `pictures` is float [n, 3, SIDE, SIDE], normalised."""
+        """Return a row of length 1 for each picture; `pictures` is float [n, 3, SIDE, SIDE], normalized."""
         return torch.nn.functional.normalize(self.visual(pictures).float(), dim=-1)
 
     def text_rows(self, rows: torch.Tensor) -> torch.Tensor:
@@ -72,7 +72,7 @@ class SmallClip(torch.nn.Module):
         return torch.nn.functional.normalize(self.projection(rows).float(), dim=-1)
 
 
-def normalised(pixels: torch.Tensor) -> torch.Tensor:
+def normalized(pixels: torch.Tensor) -> torch.Tensor:
     """Return the tower's input, [n, 3, h, w] float, from pictures, [n, h, w, 3] uint8."""
     floats = pixels.permute(0, 3, 1, 2).float() / 255
     return (floats - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from demo.small_clip.phrases import ATTRIBUTES, codes, part, whole
 from demo.small_clip.pool import scene_at
-from demo.small_clip.towers import SIDE, SmallClip, normalised
+from demo.small_clip.towers import SIDE, SmallClip, normalized
 from search.encoders.base import TextEncoder
 
 PHRASES = 4  # of each scene: its caption, and parts of it
@@ -133,7 +133,7 @@ def _shown(pictures: NDArray[np.uint8], random: np.random.Generator) -> torch.Te
     side = pictures.shape[1]
     across, down = random.integers(side * 7 // 8, side + 1, 2)
     left, top = random.integers(0, side - across + 1), random.integers(0, side - down + 1)
-    cut = normalised(torch.from_numpy(pictures[:, top : top + down, left : left + across]))
+    cut = normalized(torch.from_numpy(pictures[:, top : top + down, left : left + across]))
     cut = torch.nn.functional.interpolate(cut, (SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)
     mirrored = torch.from_numpy(random.random(len(cut)) < 0.5)
     cut[mirrored] = cut[mirrored].flip(-1)

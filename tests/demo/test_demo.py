@@ -23,7 +23,7 @@ from demo.media import write_meme
 from demo.plan import plan_demo
 from demo.random_jokes import random_jokes
 from demo.scenes import draw_scene, random_scene
-from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
+from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
 from indexer.library.format import Found, read_first_seen, read_sidecar, scan
 from indexer.media.decode import decode
 from search.errors import UnreadableFile, WrongUse
@@ -312,7 +312,7 @@ def test_scenes_name_every_attribute_in_their_caption() -> None:
         scene = random_scene(random)
         caption = scene.caption()
         assert caption[0].isupper() and caption.endswith(".")
-        for word in (scene.subject, scene.colour, scene.action, scene.place, scene.prop):
+        for word in (scene.subject, scene.color, scene.action, scene.place, scene.prop):
             assert str(word) in caption.lower(), (word, caption)
         assert str(scene.expression) in caption.lower() or scene.action is Action.SLEEPING
 
@@ -321,7 +321,7 @@ def test_every_attribute_is_drawn_at_random_sooner_or_later() -> None:
     random = Random(6)
     scenes = [random_scene(random) for _ in range(1500)]
     assert {scene.subject for scene in scenes} == set(Subject)
-    assert {scene.colour for scene in scenes} == set(Colour)
+    assert {scene.color for scene in scenes} == set(Color)
     assert {scene.action for scene in scenes} == set(Action)
     assert {scene.place for scene in scenes} == set(Place)
     assert {scene.sky for scene in scenes} == set(Sky)
@@ -329,12 +329,12 @@ def test_every_attribute_is_drawn_at_random_sooner_or_later() -> None:
     assert {scene.expression for scene in scenes} == set(Expression)
 
 
-@pytest.mark.parametrize("attribute", ["subject", "colour", "action", "place", "sky", "prop", "expression"])
+@pytest.mark.parametrize("attribute", ["subject", "color", "action", "place", "sky", "prop", "expression"])
 def test_changing_one_attribute_changes_the_picture(attribute: str) -> None:
     scene = parse_scene("cat orange waving park day happy")
     others = {
         "subject": Subject.ROBOT,
-        "colour": Colour.BLUE,
+        "color": Color.BLUE,
         "action": Action.GUITAR,
         "place": Place.BEACH,
         "sky": Sky.NIGHT,

@@ -17,7 +17,7 @@ from PIL import Image
 
 from demo.scenes import Scene, draw_scene, random_scene
 from demo.small_clip.phrases import held_out_scene
-from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
+from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
 from indexer.inbox.examiner import embed_frames, tag_by_category_names
 from indexer.pipeline import index_library
 from indexer.work.progress import SILENT
@@ -330,10 +330,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory, small_clip_models: Path) -> I
 
 
 SCENES = (
-    Scene(Subject.CAT, Colour.ORANGE, Action.READING, Place.KITCHEN, Sky.DAY, Expression.HAPPY, Prop.NONE),
-    Scene(Subject.ROBOT, Colour.BLUE, Action.GUITAR, Place.BEACH, Sky.SUNSET, Expression.HAPPY, Prop.NONE),
-    Scene(Subject.ROBOT, Colour.BLUE, Action.GUITAR, Place.FOREST, Sky.SNOW, Expression.HAPPY, Prop.NONE),
-    Scene(Subject.FROG, Colour.GREEN, Action.SLEEPING, Place.MOON, Sky.NIGHT, Expression.SAD, Prop.NONE),
+    Scene(Subject.CAT, Color.ORANGE, Action.READING, Place.KITCHEN, Sky.DAY, Expression.HAPPY, Prop.NONE),
+    Scene(Subject.ROBOT, Color.BLUE, Action.GUITAR, Place.BEACH, Sky.SUNSET, Expression.HAPPY, Prop.NONE),
+    Scene(Subject.ROBOT, Color.BLUE, Action.GUITAR, Place.FOREST, Sky.SNOW, Expression.HAPPY, Prop.NONE),
+    Scene(Subject.FROG, Color.GREEN, Action.SLEEPING, Place.MOON, Sky.NIGHT, Expression.SAD, Prop.NONE),
 )
 
 

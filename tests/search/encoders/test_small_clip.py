@@ -26,16 +26,16 @@ from demo.small_clip.phrases import (
 )
 from demo.small_clip.pool import SIDE, as_in_a_meme, draw_pool, scene_at
 from demo.small_clip.towers import SIDE as SEEN
-from demo.small_clip.towers import TEXT_ROW, SmallClip, normalised, save_small_clip
+from demo.small_clip.towers import TEXT_ROW, SmallClip, normalized, save_small_clip
 from demo.small_clip.training import PHRASES, TrainingSet, train, training_set
-from demo.vocabulary import Action, Colour, Expression, Place, Prop, Sky, Subject
+from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
 from search.encoders.clip import load_clip
 from search.encoders.clip_prepare import prepare_clip
 from search.encoders.registry import export_text_encoder, load_text_encoder
 from search.settings import Settings
 from tests.support.fakes import HashingTextEncoder
 
-SCENE = Scene(Subject.CAT, Colour.ORANGE, Action.READING, Place.KITCHEN, Sky.NIGHT, Expression.SMUG, Prop.CROWN)
+SCENE = Scene(Subject.CAT, Color.ORANGE, Action.READING, Place.KITCHEN, Sky.NIGHT, Expression.SMUG, Prop.CROWN)
 
 
 def test_training_sees_no_combination_that_is_held_out() -> None:
@@ -66,7 +66,7 @@ def test_words_held_out_stand_in_no_training_text() -> None:
 
 
 def test_a_sleeper_has_no_face_and_the_moon_no_weather() -> None:
-    asleep = Scene(Subject.CAT, Colour.RED, Action.SLEEPING, Place.MOON)
+    asleep = Scene(Subject.CAT, Color.RED, Action.SLEEPING, Place.MOON)
     seen = dict(zip(ATTRIBUTES, codes(asleep), strict=True))
     assert seen["expression"] == seen["sky"] == UNSEEN
     assert not whole(asleep).speaks_of[list(ATTRIBUTES).index("expression")]
@@ -178,7 +178,7 @@ def test_a_stored_model_is_read_as_any_open_clip_folder(tmp_path: Path, untraine
 def _as_seen(pictures: np.ndarray) -> torch.Tensor:
     """Return pictures of any size as the tower takes them."""
     sized = [np.asarray(Image.fromarray(one).resize((SEEN, SEEN), Image.Resampling.BICUBIC)) for one in pictures]
-    return normalised(torch.from_numpy(np.stack(sized)))
+    return normalized(torch.from_numpy(np.stack(sized)))
 
 
 def test_the_folder_says_how_pictures_are_prepared_and_is_small(tmp_path: Path, untrained: SmallClip) -> None:
