@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,14 +90,7 @@ class Embeddings:
         Passages below `least_weight` are excluded.
         """
         parameters = {"encoder": encoder, "field": field, "least": least_weight}
-        count = self._database.number(_OF_FIELD.format(columns="COUNT(*)"), parameters)
-        owners = np.empty(count, np.int64)
-        vectors = np.empty((count, self.dimensions(encoder)), np.float16)
-        query = _OF_FIELD.format(columns="meme_id, vector") + " ORDER BY meme_id, passages.id"
-        for position, row in enumerate(self._database.stream(query, parameters)):
-            owners[position] = row["meme_id"]
-            vectors[position] = np.frombuffer(row["vector"], "<f2")
-        return owners, vectors
+        return self._stream(_OF_FIELD, parameters, id="meme_id", order="meme_id, passages.id")
 
     def missing_pictures(self, encoder: str, *, content_hash: str | None = None) -> list[Meme]:
         """Return one decoded meme per content that this encoder has neither embedded nor failed on, newest first.
@@ -135,15 +128,7 @@ class Embeddings:
 
     def of_pictures(self, encoder: str) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Return the meme ids ([n] int64, ascending) and the embeddings ([n, d] float16) of present memes' frames."""
-        parameters = {"encoder": encoder}
-        count = self._database.number(_OF_PICTURES.format(columns="COUNT(*)"), parameters)
-        owners = np.empty(count, np.int64)
-        vectors = np.empty((count, self.dimensions(encoder)), np.float16)
-        query = _OF_PICTURES.format(columns="memes.id AS id, vector") + " ORDER BY memes.id, input_hash"
-        for position, row in enumerate(self._database.stream(query, parameters)):
-            owners[position] = row["id"]
-            vectors[position] = np.frombuffer(row["vector"], "<f2")
-        return owners, vectors
+        return self._stream(_OF_PICTURES, {"encoder": encoder}, id="memes.id", order="memes.id, input_hash")
 
     def of_picture(self, encoder: str, content_hash: str) -> NDArray[np.float32]:
         """Return the embeddings ([frames, d] float32) of a content's frames; no rows when it is not embedded."""
@@ -171,6 +156,19 @@ class Embeddings:
             )
             found.update({row["input_hash"]: np.frombuffer(row["vector"], "<f2").astype(np.float32) for row in rows})
         return found
+
+    def _stream(
+        self, query: str, parameters: Mapping[str, object], *, id: str, order: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """Return the meme ids and the embeddings of a query's rows, without a list of the rows in memory."""
+        count = self._database.number(query.format(columns="COUNT(*)"), parameters)
+        owners = np.empty(count, np.int64)
+        vectors = np.empty((count, self.dimensions(str(parameters["encoder"]))), np.float16)
+        rows = query.format(columns=f"{id} AS id, vector") + f" ORDER BY {order}"
+        for position, row in enumerate(self._database.stream(rows, parameters)):
+            owners[position] = row["id"]
+            vectors[position] = np.frombuffer(row["vector"], "<f2")
+        return owners, vectors
 
 
 _CHUNK = 1000  # inputs per query
