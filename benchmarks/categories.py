@@ -195,7 +195,7 @@ def add_row(table: Table, label: str, found: NDArray[np.float64], truth: Places,
 
 def parted(known: Examples, catalogue: Catalogue, library: Library, *, half: Half):  # type: ignore[no-untyped-def]
     """Return a half of the memes, their groups of copies and of templates, and the split by time."""
-    memes = {meme.id: meme for meme in catalogue.memes.all_features()}
+    memes = {meme.id: meme for meme in catalogue.memes.everything()}
     own = [memes[int(id)] for id in known.ids]
     origins, templates = library.originals, library.templates
     wanted = [at for at, meme in enumerate(own) if meme.path in origins and half_of(origins[meme.path]) is half]

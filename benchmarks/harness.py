@@ -215,8 +215,9 @@ class Benchmark:
 
     def option(self, flag: str, default: Any, *, small: Any = None, help: str, **more: Any) -> None:
         """Add an argument; `small` is its default with `--small`."""
-        kind = {} if "type" in more or "action" in more else {"type": type(default)}
-        action = self.parser.add_argument(flag, default=None, help=f"{help} (default: {default})", **kind, **more)
+        if "type" not in more and "action" not in more:
+            more["type"] = type(default)
+        action = self.parser.add_argument(flag, default=None, help=f"{help} (default: {default})", **more)
         self._small[action.dest] = (default, default if small is None else small)
 
     def parse(self, arguments: Sequence[str] | None = None) -> Namespace:

@@ -64,7 +64,7 @@ def measure(given: Namespace, report: Report) -> None:
             for kind in installed_runtimes():
                 clip = Clip(place, read_manifest(place), runtime=kind, threads=2)
                 clip.name = f"{clip.name} by {kind.name}"
-                clip.encode_prepared(prepared)
+                clip.encode_prepared(list(prepared))
                 begun = time.monotonic()
                 done, failed = embed_images(Workspace(settings, catalogue), clip, progress=SILENT)
                 per_second = done / (time.monotonic() - begun)

@@ -100,23 +100,23 @@ def measure(given: Namespace, report: Report) -> None:
         opened = perf_counter() - begun
         table = report.table("latency", {"question": "", "p50 ms": ".2f", "p95 ms": ".2f"})
         for field in (Field.OCR, Field.DESCRIPTION, ALL_TEXT):
-            seconds = timed(lambda query, f=field: index.search(query_terms(query), f, k=100), queries, warm_up=10)  # type: ignore[misc]
-            table.row(f"tantivy, {field}", *percentiles(seconds))
+            took = timed(lambda query, f=field: index.search(query_terms(query), f, k=100), queries, warm_up=10)  # type: ignore[misc]
+            table.row(f"tantivy, {field}", *percentiles(took))
         draw = np.random.default_rng(3)
         for count in (200, 1000):
             some = draw.choice(given.memes, min(count, given.memes), replace=False).astype(np.int64)
             for field in (Field.OCR, ALL_TEXT):
-                seconds = timed(lambda query, f=field, ids=some: index.scores(query_terms(query), f, ids=ids), queries)  # type: ignore[misc]
-                table.row(f"tantivy, {field}, scores of {len(some)}", *percentiles(seconds))
+                took = timed(lambda query, f=field, ids=some: index.scores(query_terms(query), f, ids=ids), queries)  # type: ignore[misc]
+                table.row(f"tantivy, {field}, scores of {len(some)}", *percentiles(took))
         for share in (0.5, 0.1, 0.01):
             allowed = np.flatnonzero(draw.random(given.memes) < share)
-            seconds = timed(lambda query, a=allowed: index.search(query_terms(query), k=100, allowed=a), queries)  # type: ignore[misc]
-            table.row(f"tantivy, {ALL_TEXT}, {share:.0%} allowed", *percentiles(seconds))
+            took = timed(lambda query, a=allowed: index.search(query_terms(query), k=100, allowed=a), queries)  # type: ignore[misc]
+            table.row(f"tantivy, {ALL_TEXT}, {share:.0%} allowed", *percentiles(took))
         begun = perf_counter()
         spellings = len(index.vocabulary)
         spelled = perf_counter() - begun
-        seconds = timed(lambda query: index.similar_words(query.split()[0]), queries)
-        table.row("tantivy, similar words", *percentiles(seconds))
+        took = timed(lambda query: index.similar_words(query.split()[0]), queries)
+        table.row("tantivy, similar words", *percentiles(took))
         question = "SELECT rowid, bm25(t) FROM t WHERE t MATCH ? ORDER BY bm25(t) LIMIT 100"
         for field in (Field.OCR, Field.DESCRIPTION, "everything"):
 

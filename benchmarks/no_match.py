@@ -87,8 +87,10 @@ def broad_questions(settings: Settings) -> Iterator[Question]:
             half = half_of(word)
             yield Question("one word", half, word, frozenset(paths[id] for id in holders))
             other = random_.choice(holders)
-            beside = {two for row in catalogue.texts.passages_of([other]) for two in row.passage.body.lower().split()}
-            beside = sorted(beside.intersection(known) - {word})
+            words_beside = {
+                two for row in catalogue.texts.passages_of([other]) for two in row.passage.body.lower().split()
+            }
+            beside = sorted(words_beside.intersection(known) - {word})
             if beside:
                 two = random_.choice(beside)
                 both = set(holders) & set(words.search(query_terms(two), k=len(paths))[0].tolist())

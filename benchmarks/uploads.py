@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,14 @@ def drawn(number: int) -> tuple[str, bytes]:
     return word, out.getvalue()
 
 
+def is_examined(curator: Curator, id: int) -> bool:
+    return curator.get(f"/api/inbox/{id}")["state"] == "examined"
+
+
+def is_found(curator: Curator, word: str) -> bool:
+    return any(word in hit["path"] for hit in curator.get(f"/api/search?q={word}&k=3")["hits"])
+
+
 def until(done: Callable[[], bool]) -> float:
     """Return the seconds until a condition held; raise SystemExit after PATIENCE seconds."""
     began = time.perf_counter()
@@ -113,15 +122,13 @@ def measure(given: Namespace, report: Report) -> None:
         for number in range(given.uploads + 1):
             word, picture = drawn(number)
             id = curator.send(f"{word}.jpg", picture)
-            examined = until(lambda id=id: curator.get(f"/api/inbox/{id}")["state"] == "examined")
+            examined = until(partial(is_examined, curator, id))
             category = (curator.get(f"/api/inbox/{id}")["suggestions"] or [{"category": "Category 1"}])[0]["category"]
             began = time.perf_counter()
             body = json.dumps({"category": category, "anyway": "it is measured"}).encode()
             curator.post(f"/api/inbox/{id}/accept", body, "application/json")
             answered = time.perf_counter() - began
-            found = answered + until(
-                lambda word=word: any(word in hit["path"] for hit in curator.get(f"/api/search?q={word}&k=3")["hits"])
-            )
+            found = answered + until(partial(is_found, curator, word))
             if number:  # the first loads models and the library's keypoints
                 for name, seconds in zip(steps, (examined, answered, found), strict=True):
                     steps[name].append(seconds)

@@ -64,8 +64,8 @@ def _pairs(standing: np.ndarray, names: np.ndarray) -> tuple[float, float]:
     upper = np.triu_indices(len(names), 1)
     said = (standing[:, None] == standing)[upper]
     true = (names[:, None] == names)[upper]
-    both = np.count_nonzero(said & true)
-    return both / max(1, np.count_nonzero(said)), both / max(1, np.count_nonzero(true))
+    both = int(np.count_nonzero(said & true))
+    return both / max(1, int(np.count_nonzero(said))), both / max(1, int(np.count_nonzero(true)))
 
 
 if __name__ == "__main__":
