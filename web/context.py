@@ -20,14 +20,14 @@ from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 
-REFUSED_SECONDS = 1.0  # after an index that could not be opened, until the next attempt
+REFUSED_SECONDS = 1.0  # between two attempts to open an index that cannot be opened
 
 
 class Site:
     """Holds the workspace of an application, and opens its text encoder and searcher when a request first needs them.
 
     `close` stops the background workers and closes what the site opened. A workspace that the caller passed in stays
-    open; set `owns_workspace` for one that the site shall close too.
+    open unless `owns_workspace` is set.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Site:
         return self._searcher
 
     def _opened_index(self) -> Index:
-        """Return the index, opened; raise IndexUnusable, for a few seconds the same one without another attempt.
+        """Open the index; raise IndexUnusable, for REFUSED_SECONDS the same error without another attempt.
 
         Opening compares the checksum of every file: visitors of a site with a damaged index must not repeat that.
         """

@@ -161,7 +161,7 @@ def _tag_rows(findings: Mapping[str, Any]) -> list[Row]:
 
 
 def _match_rows(matches: Sequence[tuple[Meme, Evidence]]) -> Row:
-    """Return the memes that a picture matches, duplicates apart from variants."""
+    """Return the memes that a picture matches, duplicates and variants separately."""
     rows = [
         (
             evidence.tier is not None and evidence.tier.is_duplicate,
@@ -183,7 +183,7 @@ def _match_rows(matches: Sequence[tuple[Meme, Evidence]]) -> Row:
 
 
 def _suggested_rows(suggested: SuggestedCategories) -> Row:
-    """Return the suggested categories; `abstain` unless one of them is sure."""
+    """Return the suggested categories; `abstain` is true when none of them is sure."""
     return {
         "suggestions": [
             {

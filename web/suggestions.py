@@ -1,4 +1,4 @@
-"""The categories that the curator is offered for an upload, the most probable first, and how sure they are."""
+"""The categories suggested for an upload, the most probable first, and how sure the suggestion is."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from search.meme import Meme
 MAX_SUGGESTED = 5  # categories; each has a key on the page
 SIMILAR = "a similar meme is there"
 SAFE_PARENT = "the parent category is a safe choice"
-RECENT_DECISIONS = 30  # from which the categories in use are counted
-LIKELY = 0.3  # probability from which one key may accept the first category
+RECENT_DECISIONS = 30  # in which recently chosen categories are counted
+LIKELY = 0.3  # minimum probability at which one key may accept the first category
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class SuggestedCategory:
 
 @dataclass(frozen=True)
 class SuggestedCategories:
-    """Suggested categories, the most probable first, and a sentence on how sure they are.
+    """Suggested categories, the most probable first, and a sentence that says how sure they are.
 
-    `sure` is the category that is probable enough to accept without looking, or None. `neighbours` are the memes that
+    `sure` is the category that is probable enough to accept without review, or None. `neighbours` are the memes that
     are most similar to the upload.
     """
 

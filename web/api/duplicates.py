@@ -1,4 +1,7 @@
-"""Duplicates and verdicts as JSON, for the curator's programs. Each answer's header has the token that a POST needs."""
+"""Duplicates and verdicts as JSON, for the curator's programs.
+
+The header X-CSRF-Token of each response has the token that a POST needs.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ VERDICTS = {"distinct": VerdictKind.DISTINCT, "duplicate": VerdictKind.DUPLICATE
 @blueprint.get("/duplicates")
 @curator_only
 def duplicates() -> Response:
-    """Return the undecided groups of one tier, or of all tiers that are duplicates, the surest first."""
+    """Return the undecided groups of one tier, or of all tiers of duplicates, the surest first."""
     tier = text_param(request.args, "tier")
     if tier and tier not in {one.value for one in Tier}:
         raise WrongUse(f"tier must be one of {', '.join(one.value for one in Tier)}, not {tier[:40]!r}.")

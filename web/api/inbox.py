@@ -1,4 +1,4 @@
-"""The inbox as JSON: upload, decide and undo; and suggestions for a picture that is not kept."""
+"""The inbox as JSON: upload, decide and undo; and suggestions for a picture that is not stored."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from web.schemas import Row, error_row, suggestion_row, upload_row
 from web.suggestions import SuggestedCategories, from_suggestion
 
 blueprint = Blueprint("api_inbox", __name__, url_prefix="/api")
-MAX_EXAMINATIONS = 2  # at once, for /api/suggest; reading a picture takes a second or more
-WAIT_SECONDS = 5.0  # for one of them to end
+MAX_EXAMINATIONS = 2  # at once, for /api/suggest; OCR of a picture takes a second or more
+WAIT_SECONDS = 5.0  # for a running examination to end
 NOT_READY = "Suggestions are being prepared; ask again in a few seconds."
 
 
@@ -63,7 +63,7 @@ def uploads() -> Response:
 @blueprint.post("/inbox")
 @curator_only
 def receive() -> tuple[Response, int]:
-    """Put the files of a request into the inbox; 201 when all were received, else 207 with the reason for each."""
+    """Put the files of a request into the inbox; 201 when all were received, else 207 with reasons for those refused."""
     received, refused = actions.receive_files(request.files.getlist("file"), source="api")
     if refused and not received:
         raise refused[0][1]
@@ -105,7 +105,7 @@ def undo(id: int) -> Response:
 
 @blueprint.post("/suggest")
 def suggest() -> Response:
-    """Return a picture's text, the memes that it matches and categories for it; the picture is not kept."""
+    """Return a picture's text, the memes that it matches and categories for it; the picture is not stored."""
     if not site().settings.open_suggestions and not signed_in():
         raise NotSignedIn("Only the curator can do this, and you are not signed in.", hint="Sign in at /sign-in.")
     after_this_request(_not_stored)

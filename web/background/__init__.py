@@ -1,1 +1,1 @@
-"""What a serving site does in the background."""
+"""Background workers of a site that is being served."""

@@ -1,4 +1,4 @@
-"""The workers of the categories: one trains the suggester and holds it in memory, one indexes moved memes."""
+"""The category workers: one trains the suggester and keeps it in memory, the other indexes moved memes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from search.categories.suggester import Suggester, Suggestion
 from search.errors import MemeticaError
 from web.context import Site, site
 
-RETRY_SECONDS = 60.0  # after a training that failed
+RETRY_SECONDS = 60.0  # after a failed training
 
 
 class CategoryWorkers:
-    """Trains the suggester in the background, because that takes longer than a request may, and keeps it up to date.
+    """Trains the suggester in the background, because training is too slow for a request, and keeps it up to date.
 
-    The full training runs in a process of its own when that process can load the site's encoder.
+    A training from scratch runs in a child process when that process can load the site's encoder.
     """
 
     def __init__(self, site: Site) -> None:
@@ -48,7 +48,7 @@ class CategoryWorkers:
         self.indexing = Worker("categories: indexing", self._prepare_indexing)
 
     def suggester(self) -> Suggester | None:
-        """Return the suggester, or None while it is being prepared; then `error` says what prevents it, if anything."""
+        """Return the suggester, or None while it is being prepared; `error` is what prevents it, if anything."""
         if self._suggester is None and not self._site.catalogue.read_only:
             self._suggester_requested = True
             self.training.wake()
@@ -73,7 +73,7 @@ class CategoryWorkers:
 
     @property
     def error(self) -> MemeticaError | None:
-        """The error because of which a worker waits and will try again."""
+        """The error after which a worker waits to try again, or None."""
         return self.training.error or self.indexing.error
 
     def wake_indexing(self) -> None:
@@ -89,7 +89,7 @@ class CategoryWorkers:
         self.indexing.close()
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until both workers are idle; return whether that took no longer than `seconds`."""
+        """Wait until both workers are idle; return False when they are not idle after `seconds`."""
         return self.training.wait_until_idle(seconds) and self.indexing.wait_until_idle(seconds)
 
     def _train(self) -> bool:
@@ -134,7 +134,7 @@ class CategoryWorkers:
 
 
 def register(app: Flask) -> None:
-    """Add the workers; indexing starts where an earlier process left moves unfinished or unindexed."""
+    """Add the workers; indexing starts when an earlier process left moves unfinished or unindexed."""
     site: Site = app.extensions["site"]
     app.extensions["categories"] = workers = CategoryWorkers(site)
     site.on_close(workers.close)

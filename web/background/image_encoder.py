@@ -1,4 +1,4 @@
-"""Switches a serving site to another image encoder: pictures are embedded again in a process of its own."""
+"""Switches a serving site to another image encoder: a child process embeds the pictures again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from search.errors import MemeticaError, WrongUse
 from search.settings import Settings, stored_setting
 from web.context import Site
 
-POLL_SECONDS = 5.0  # between two readings of the setting
+POLL_SECONDS = 5.0  # between two reads of the setting
 RETRY_SECONDS = 600.0  # after weights that could not be downloaded or loaded
 
 
 class ImageEncoderWatcher:
-    """Watches which image encoder is chosen, and has the pictures embedded by it in a process of its own.
+    """Watches which image encoder is chosen, and starts a child process that embeds the pictures with it.
 
-    A choice made by `memetica models use` while the site serves is noticed within seconds; the searcher switches to the
+    A choice by `memetica models --use` is noticed within seconds; the searcher switches to the
     new index when it is complete.
     """
 
@@ -52,7 +52,7 @@ class ImageEncoderWatcher:
             self._update_status(chosen)
             pause = POLL_SECONDS
             if chosen.image_encoder == tried and self.error is not None:
-                pause, tried = RETRY_SECONDS, ""  # reported once, and tried again much later
+                pause, tried = RETRY_SECONDS, ""  # the status reports the error; the next attempt is much later
             elif not uses_chosen_encoder(chosen):
                 tried = chosen.image_encoder
                 self.error = self._switch(chosen)
@@ -67,7 +67,7 @@ class ImageEncoderWatcher:
             self._site.searcher().choose(chosen.image_encoder, error=self.error)
 
     def _wait(self, seconds: float, *, unless: Settings) -> None:
-        """Wait so many seconds, or until another encoder is chosen or the site closes."""
+        """Wait `seconds`, or until another encoder is chosen or the site closes."""
         waited = 0.0
         while waited < seconds and not self._closed.wait(POLL_SECONDS):
             waited += POLL_SECONDS
@@ -89,7 +89,7 @@ class ImageEncoderWatcher:
 
 
 def current_choice(settings: Settings) -> Settings:
-    """Return the site's settings with the image encoder that the data folder names now.
+    """Return the site's settings with the image encoder that the data folder's settings name now.
 
     The environment takes precedence over the data folder. An empty name is a choice too: no image encoder.
     """

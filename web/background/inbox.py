@@ -1,4 +1,4 @@
-"""The workers of the inbox: one examines uploads, one brings accepted uploads into the index."""
+"""The inbox workers: one examines uploads, the other adds accepted uploads to the index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from web.context import Site
 
 
 class InboxWorkers:
-    """The two workers of a site's inbox, and the examiner that holds what they need ready.
+    """The two workers of a site's inbox, and the cache of their examiner.
 
     A worker's thread ends after `idle_seconds` without work; the next `wake` starts another one.
     """
@@ -42,22 +42,22 @@ class InboxWorkers:
             self.indexing.wake()
 
     def close(self) -> None:
-        """Stop the workers after the upload that each is working on."""
+        """Stop each worker when it has finished its current upload."""
         self.examining.close()
         self.indexing.close()
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until both workers are idle; return whether that took no longer than `seconds`."""
+        """Wait until both workers are idle; return False when they are not idle after `seconds`."""
         return self.examining.wait_until_idle(seconds) and self.indexing.wait_until_idle(seconds)
 
     @property
     def errors(self) -> list[MemeticaError]:
-        """The errors because of which the workers wait and will try again."""
+        """The errors after which workers wait to try again."""
         return [one.error for one in (self.examining, self.indexing) if one.error is not None]
 
 
 def register(app: Flask) -> None:
-    """Start the workers where an earlier process left uploads unexamined or unindexed."""
+    """Add the workers, and start them when an earlier process left uploads unexamined or unindexed."""
     site: Site = app.extensions["site"]
     app.extensions["inbox"] = workers = InboxWorkers(site, app.extensions["categories"])
     site.on_close(workers.close)

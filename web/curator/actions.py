@@ -1,4 +1,4 @@
-"""The curator's actions, the same for the pages and the API: a change to the library, then the workers that follow it.
+"""The curator's actions, shared by the pages and the API. Each changes the library and wakes the workers it needs.
 
 Every function acts on the workspace of the current application.
 """
@@ -19,13 +19,13 @@ from web.background.inbox import inbox_workers
 from web.context import site
 from web.suggestions import SuggestedCategories, suggest_categories
 
-MAX_FILES = 50  # of a request
+MAX_FILES = 50  # in a request
 
 
 def receive_files(files: list[FileStorage], *, source: str) -> tuple[list[Upload], list[tuple[str, MemeticaError]]]:
     """Put files into the inbox; return the uploads, and the name and error of each file that was refused.
 
-    `source` is kept with each upload: `page` or `api`. Raises WrongUse when there is no file or there are too many.
+    `source`, `page` or `api`, is stored with each upload. Raises WrongUse when there is no file or there are too many.
     """
     chosen = [one for one in files if one.filename]
     if not chosen:
@@ -44,7 +44,7 @@ def receive_files(files: list[FileStorage], *, source: str) -> tuple[list[Upload
 
 
 def accept_upload(id: int, *, category: str, reason: str = "") -> Upload:
-    """Write an upload into a category, and have it indexed; `reason` says why a suspected duplicate is added.
+    """Write an upload into a category and index it in the background; `reason` says why a suspected duplicate is added.
 
     Raises NotFound, WrongUse for a bad category or state, SuspectedDuplicate without a reason, LibraryError.
     """
@@ -54,7 +54,7 @@ def accept_upload(id: int, *, category: str, reason: str = "") -> Upload:
 
 
 def undo_upload(id: int) -> Upload:
-    """Undo the decision about an upload, and have it removed from the index; raise NotFound, WrongUse, LibraryError."""
+    """Undo the decision about an upload and update the index; raise NotFound, WrongUse or LibraryError."""
     found = undo_decision(site().workspace, id)
     inbox_workers().wake()
     return found
@@ -75,7 +75,7 @@ def suggestions_for(upload: Upload) -> SuggestedCategories:
 
 
 def move_memes(finding: Issue, *, category: str) -> Verdict:
-    """Move the memes of a category issue to another category, and have the suggester and the index updated."""
+    """Move the memes of a category issue to another category; the suggester and the index follow in the background."""
     workspace = site().workspace
     memes = memes_of(workspace.catalogue, finding)
     verdict = resolve_by_moving(workspace, finding, category=category)

@@ -22,7 +22,7 @@ from web.curator.home import Card
 from web.params import enum_param
 
 blueprint = Blueprint("category_check", __name__, url_prefix="/curator/health")
-MAX_MEMES = 12  # shown of an issue
+MAX_MEMES = 12  # of an issue that are shown
 RECENT = 12  # verdicts shown
 TITLES = {
     IssueKind.MISFILED: "Misfiled",
@@ -132,7 +132,7 @@ def decide(key: str) -> AnyResponse | tuple[str, int]:
         category = " ".join(request.form.get("other", "").split()) or request.form.get("category", "")
         try:
             if not category:
-                raise WrongUse("The category has no name.", hint="Type one, or choose one of the list.")
+                raise WrongUse("The category has no name.", hint="Type one, or choose one from the list.")
             verdict = actions.move_memes(issue, category=category)
         except MemeticaError as error:
             return _page(error=error, key=key), error.status

@@ -31,7 +31,7 @@ from web.params import enum_param, int_param, page_links
 
 blueprint = Blueprint("duplicates", __name__, url_prefix="/curator/duplicates")
 PAGE_SIZE = 30
-BATCH_SECONDS = 15  # of one request; the rest of a batch needs another request
+BATCH_SECONDS = 15  # of one request; groups that remain need another request
 BATCH_NOTE = "batch {token}: all of “{tier}”"
 RECENT = 12  # verdicts shown
 TITLES = {
@@ -114,7 +114,7 @@ def index() -> str:
 
 def groups_of(tier: Tier) -> list[Proposal]:
     """Return the undecided groups of one tier, the surest first."""
-    # The groups of the three tiers that are duplicates are computed together.
+    # The groups of the three tiers of duplicates are computed together.
     if tier.is_duplicate:
         return [one for one in proposals().of() if one.group.tier is tier]
     return proposals().of(tier)
@@ -279,7 +279,7 @@ def apply_all(tier: str) -> AnyResponse | str:
 @blueprint.post("/undo-batch/<token>")
 @curator_only
 def undo_batch(token: str) -> AnyResponse:
-    """Undo the verdicts of a batch, last one first; what is left after BATCH_SECONDS needs another request."""
+    """Undo the verdicts of a batch, last one first; verdicts that remain after BATCH_SECONDS need another request."""
     found = _batch(token)
     if not found:
         raise NotFound("There is no such batch, or it was undone already.")
@@ -320,7 +320,7 @@ def difference_picture(one: int, other: int) -> Response:
 @blueprint.get("/trash")
 @curator_only
 def trash() -> str:
-    """Show the files that merges moved to the trash, each with a button that restores them."""
+    """Show the merges whose files are in the trash, each with a button that restores its files."""
     merges = site().catalogue.journal.in_state(OperationState.DONE, kind=OperationKind.MERGE)
     page = int_param(request.args, "page", 1, minimum=1, maximum=100_000)
     return render_template(

@@ -1,4 +1,4 @@
-"""The curator's home page: a card for each kind of work, with how much of it is left."""
+"""The curator's home page: a card for each kind of work, with the number of open items."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ blueprint = Blueprint("home", __name__)
 
 @dataclass(frozen=True)
 class Card:
-    """A kind of work: its page, how much is left to do, and one sentence about it."""
+    """A kind of work: its page, the number of open items, and a sentence about it."""
 
     title: str
     url: str

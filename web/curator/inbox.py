@@ -1,4 +1,4 @@
-"""The curator's inbox: files are received, each is shown on one page with what was found, and one key decides."""
+"""The curator's inbox: it receives files and shows each with its findings on a page where one key decides."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _errors() -> list[MemeticaError]:
 
 
 def _similar_uploads(catalogue: Catalogue, found: Upload) -> list[tuple[Upload, Evidence]]:
-    """Return the undecided uploads that are similar to one."""
+    """Return the undecided uploads that are similar to an upload."""
     similar = []
     for row in (found.findings or {}).get("beside", ()):
         with suppress(NotFound):
@@ -175,10 +175,10 @@ def undo(id: int) -> AnyResponse:
 @blueprint.get("/<int:id>/preview.webp")
 @curator_only
 def preview(id: int) -> Response:
-    """Return an upload's picture, encoded anew, so that nothing else that its file may contain is served."""
+    """Return an upload's picture, encoded again, so that no other content of the file is served."""
     file = preview_path(site().settings.data, site().catalogue.uploads.get(id).content_hash)
     if not file.is_file():
-        raise NotFound("There is no preview of this upload any more.")
+        raise NotFound("This upload has no preview.")
     return send_file(file, mimetype="image/webp")
 
 

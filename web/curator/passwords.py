@@ -15,7 +15,7 @@ from search.atomic_write import write_atomically
 from search.errors import DataFolderError, WrongUse
 
 MIN_LETTERS = 10
-MAX_LETTERS = 1000  # hashing a whole book would keep the server busy
+MAX_LETTERS = 1000  # hashing a very long text would keep the server busy
 _FILE = "curator.json"
 _SECRET = "server-secret"
 
@@ -29,7 +29,7 @@ class PasswordRecord:
 
 
 def set_password(data: Path, password: str) -> None:
-    """Store a password in place of an earlier one, and end every session; raise WrongUse for a bad length."""
+    """Store a password, replacing an earlier one, and end every session; raise WrongUse for a bad length."""
     password = _normalize(password)
     if len(password) < MIN_LETTERS:
         raise WrongUse(
@@ -104,7 +104,7 @@ def load_or_create_secret(data: Path) -> bytes:
 
 
 def _normalize(password: str) -> str:
-    # Another system may compose the same typed letters from other code points.
+    # Another system may encode the same typed letters as other code points.
     return unicodedata.normalize("NFKC", password)
 
 

@@ -140,7 +140,7 @@ def contradictions() -> str:
 
 
 def _marked(found: Contradiction, reliability: TextReliability) -> tuple[list[tuple[str, bool]], str]:
-    """Return the pieces of a text, each with whether another text contradicts it, and the hidden rest."""
+    """Return the shown pieces of a text, each with whether another text contradicts it, and the text that is hidden."""
     body, at, pieces = reliability.text.body, 0, []
     spans = disputed_spans_in(found, reliability)
     end_shown = len(body)

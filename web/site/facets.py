@@ -27,11 +27,11 @@ def operator_chips(answer: Answer, typed: str) -> list[tuple[str, str]]:
 
 
 def facet_values(answer: Answer, typed: str) -> list[tuple[str, list[FacetValue]]]:
-    """Return the title and the values of each facet that can narrow an answer."""
+    """Return the title and the values of each facet that can restrict an answer."""
     query = parse(typed)
     found = []
     for name, title in FACETS:
-        # A value that all memes of the answer have narrows nothing.
+        # A value that all memes of the answer have restricts nothing.
         values = [
             FacetValue(value, memes, _narrowed(query, name, value))
             for value, memes in answer.facets.get(name, {}).items()

@@ -20,7 +20,7 @@ _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010
 
 @blueprint.get("/feed.atom")
 def feed() -> Response:
-    """Return a feed of the newest memes: of the library, of a category, or of those that match a query."""
+    """Return a feed of the newest memes: in the library, in a category, or among those that match a query."""
     query, category = query_param(request.args), category_param(request.args)
     catalogue = site().catalogue
     if category is not None and not catalogue.memes.ids_under(category):

@@ -16,7 +16,7 @@ _TAGS = {
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a description: its heading, which is empty before the first one, and safe HTML."""
+    """A part of a description: its heading (empty before the first heading) and safe HTML."""
 
     heading: str
     html: str

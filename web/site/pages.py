@@ -42,7 +42,7 @@ MAX_EXAMPLES = 3
 NEW_DAYS = 14
 MAX_SIMILAR = 8
 
-# What a match in each field is called on a card.
+# How a card names a match in each field.
 REASONS = {
     Field.NAME: "name matches",
     Field.OCR: "text matches",
@@ -138,7 +138,7 @@ def upload() -> AnyResponse:
 
 @blueprint.get("/memes/<library:path>")
 def library(path: str) -> Response | str:
-    """Return what a path of the library names: a category's page, a meme's page, or a meme's file."""
+    """Return what a path in the library names: a category's page, a meme's page, or a meme's file."""
     catalogue = site().catalogue
     folder, _, last = path.rpartition("/")
     if last == "index.html" and folder and "/" not in folder:
@@ -278,7 +278,7 @@ def _cards(hits: Sequence[Hit]) -> list[dict[str, Any]]:
 
 
 def _reasons(hit: Hit) -> list[str]:
-    """Return the names of the two fields that contribute most, of those with at least a fifth of the score."""
+    """Return labels of up to two fields, those that contribute most and at least a fifth of the score."""
     reasons = [REASONS[field] for field, share in hit.explanation.items() if share >= 0.2]
     return list(dict.fromkeys(reasons))[:2]
 
@@ -289,7 +289,7 @@ def _ratio(meme: Meme) -> float:
 
 
 def _address_of(query: str, **changes: str) -> str:
-    """Return this address with another query, from the first page on."""
+    """Return this address with another query, at its first page."""
     values = {**request.args.to_dict(), "q": query, "page": "", **changes}
     return "/?" + urlencode({name: value for name, value in values.items() if value})
 
@@ -301,7 +301,7 @@ def _page_address(page: int) -> str:
 
 
 def _address_without(*names: str) -> str:
-    """Return this address without some of its parameters, from the first page on."""
+    """Return this address without some of its parameters, at its first page."""
     values = {name: value for name, value in request.args.to_dict().items() if name not in (*names, "page")}
     return "/?" + urlencode(values)
 
