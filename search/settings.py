@@ -133,7 +133,7 @@ class Settings:
         "http://127.0.0.1:11434/v1", help="where vision models describe memes: any address of the OpenAI protocol"
     )
     endpoint_key: str = option("", help="the endpoint's key; for several, `host=key host=key`")
-    threads: int = option(os.cpu_count() or 1, help="threads for decoding and models; one a core if not told")
+    threads: int = option(os.cpu_count() or 1, help="threads for decoding and models")
     max_pixels: int = option(100_000_000, help="pictures with more pixels are refused")
     max_bytes: int = option(1_000_000_000, help="files with more bytes are refused")
     thumbnail_side: int = option(480, help="longest side of a thumbnail, pixels")
@@ -162,7 +162,7 @@ class Settings:
     suggest_precision: float = option(
         0.9, help="how often a category that is called sure must be right, 0.5 to 0.99", parse=_precision
     )
-    open_suggestions: bool = option(False, help="let visitors ask what a picture is and where it belongs, no more")
+    open_suggestions: bool = option(False, help="let visitors get category suggestions for a picture")
     examples: str = option("", help="queries to begin with, on the home page: `one | two | three`")
     site_name: str = option("Memetica", help="the name at the top of each page")
 

@@ -63,7 +63,7 @@ def uploads() -> Response:
 @blueprint.post("/inbox")
 @curator_only
 def receive() -> tuple[Response, int]:
-    """Put the files of a request into the inbox; 201 when all were received, else 207 with reasons for those refused."""
+    """Put the files of a request into the inbox; 201 when all were received, else 207 with each refusal."""
     received, refused = actions.receive_files(request.files.getlist("file"), source="api")
     if refused and not received:
         raise refused[0][1]

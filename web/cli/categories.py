@@ -1,4 +1,4 @@
-"""`memetica categories`: what looks wrong in the categories, and corrections."""
+"""`memetica categories`: find misfiled memes and other issues of the categories, and correct them."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def categories() -> None:
 def audit(session: Session, kinds: tuple[str, ...], k: int | None) -> None:
     """List the issues in the categories.
 
-    The surest of each kind come first. The categories' model is trained first where it never was; `memetica categories
-    train` trains it again.
+    The surest of each kind come first. If the category model is not trained yet, it is trained now; `memetica
+    categories train` trains it again.
     """
     terminal = session.terminal
     with session.workspace() as workspace:
@@ -69,7 +69,7 @@ def audit(session: Session, kinds: tuple[str, ...], k: int | None) -> None:
 
 @categories.command("train", examples=("memetica categories train",))
 def train(session: Session) -> None:
-    """Train the categories' model again, and look for issues."""
+    """Train the category model again, and look for issues."""
     with session.workspace() as workspace:
         recover(workspace, on_unfinished=session.tell_unfinished)
         _train(workspace, session.terminal)
@@ -88,7 +88,7 @@ def train(session: Session) -> None:
 def move(session: Session, issue: str, category: str | None) -> None:
     """Move the memes of an ISSUE to another category.
 
-    Their texts and other files that belong to them move along.
+    Their sidecar files move with them.
     """
     with session.workspace() as workspace:
         found = _named(_issues(workspace, session.terminal), issue)
@@ -103,7 +103,7 @@ def move(session: Session, issue: str, category: str | None) -> None:
 @categories.command("right", examples=("memetica categories right 3f2a91cc",))
 @click.argument("issue")
 def right(session: Session, issue: str) -> None:
-    """Record that an ISSUE is none: its memes are filed correctly.
+    """Dismiss an ISSUE: record that its memes are filed correctly.
 
     It is not listed again.
     """
@@ -122,14 +122,14 @@ def _issues(workspace: Workspace, terminal: Terminal) -> list[Issue]:
 
 
 def _train(workspace: Workspace, terminal: Terminal) -> None:
-    terminal.say("Training the categories' model…")
+    terminal.say("Training the category model…")
     train_categories(workspace, encoder=load_text_encoder(workspace.settings))
 
 
 def _named(issues: Sequence[Issue], key: str) -> Issue:
     found = [one for one in issues if one.key.startswith(key)]
     if len(found) != 1:
-        raise NotFound(f"There is no issue {key}.", hint="`memetica categories` lists them, each with its name.")
+        raise NotFound(f"There is no issue {key}.", hint="`memetica categories` lists the issues.")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: the session, error reporting and exit codes, groups with a default, names of memes."""
+"""Shared by the commands: the session, error reporting and exit codes, groups with a default, finding memes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Row = TypeVar("Row")
 
 
 class Session:
-    """One run of a command: its terminal, its settings and the workspace that they name."""
+    """One run of a command: its terminal, its settings and its workspace."""
 
     def __init__(self, common: dict[str, Any]) -> None:
         self.terminal = Terminal(quiet=common.pop("quiet", False), as_json=common.pop("as_json", False))
         self._given = common
 
     def settings(self, **more: Any) -> Settings:
-        """Return the settings; `more` are the command's own options, of which None means not given."""
+        """Return the settings; `more` are the command's own options, None for one that is not given."""
         settings = load_settings(self._given | {name: value for name, value in more.items() if value is not None})
         with suppress(LibraryError):  # a missing library stops only the commands that read its files
             return replace(settings, library=library_root(settings.library))
@@ -50,7 +50,7 @@ class Session:
         self.terminal.say(f"{error.message} {error.hint}".strip(), style="yellow")
 
     def limited(self, rows: Iterable[Row], k: int | None, *, default: int) -> list[Row]:
-        """Return the first `k` rows; where -k was not given, all of them with --json and else the first `default`."""
+        """Return the first `k` rows; without -k, all rows with --json, else the first `default`."""
         return list(islice(rows, k or (None if self.terminal.as_json else default)))
 
 
@@ -76,7 +76,7 @@ class Command(HelpPage):
 
 
 class CommandGroup(HelpPage, click.Group):
-    """A group of subcommands, one of which runs where none is named."""
+    """A group of subcommands; `default` runs when no subcommand is given."""
 
     command_class = Command
 
@@ -85,7 +85,7 @@ class CommandGroup(HelpPage, click.Group):
         self.default = default
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Put the default subcommand before options that are its own, and where nothing is named."""
+        """Insert the default subcommand before its own options, or at the end when nothing else is given."""
         if not context.resilient_parsing:  # completion offers the subcommands instead
             place = self._place_of_subcommand(args)
             rest = args[place:]
@@ -130,7 +130,7 @@ def find_meme(workspace: Workspace, name: str) -> Meme:
 
 
 def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files among `paths`, and of folders every file of a known type; raise WrongUse for a missing path."""
+    """Yield each file of `paths`, and each file of a known type in its folders; raise WrongUse for a missing path."""
     for path in paths:
         if path.is_dir():
             yield from sorted(one for one in path.rglob("*") if one.suffix.lower() in EXTENSIONS and one.is_file())

@@ -19,7 +19,7 @@ SHOWN = 50
 def contradictions(session: Session, k: int | None, details: bool) -> None:
     """List memes whose descriptions or OCR texts contradict each other, newest first.
 
-    Of each meme's texts, the one with the least support comes first.
+    The texts of a meme are listed from the least supported to the most supported.
     """
     terminal = session.terminal
     with session.workspace() as workspace:
@@ -30,4 +30,4 @@ def contradictions(session: Session, k: int | None, details: bool) -> None:
             else:
                 show_contradiction(terminal, one)
         if next(found, None) is not None:
-            terminal.say("There are more: -k N lists more of them, --json lists all.", style="dim")
+            terminal.say("More contradictions are not listed: -k N lists more of them, --json all.", style="dim")

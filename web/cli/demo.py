@@ -34,8 +34,8 @@ from web.cli.serve import serve_settings
 def demo(session: Session, folder: Path, port: int | None, memes: int, serving: bool) -> None:
     """Draw the demo library in FOLDER, index it there and serve it.
 
-    FOLDER (`.demo` unless named) is kept, so that a second run starts at once. Other commands read it with
-    `--data .demo/data`.
+    FOLDER is `.demo` unless given. It is kept, so that a second run starts at once. Other commands use it with `--data
+    .demo/data`.
     """
     terminal = session.terminal
     settings = replace(

@@ -31,7 +31,7 @@ from web.cli.terminal import ProgressBars
     multiple=True,
     required=True,
     metavar="NAME[@URL]",
-    help="The model that describes. Repeatable.",
+    help="A vision model, at each endpoint or at URL. Repeatable.",
 )
 @click.option(
     "--kind",
@@ -54,7 +54,7 @@ from web.cli.terminal import ProgressBars
 @click.option(
     "--with-category",
     is_flag=True,
-    help="Tell the model the category. Suggestions of categories then read the answer.",
+    help="Tell the model the category. The description may then reveal it to category suggestions.",
 )
 @click.option(
     "--write-sidecars", is_flag=True, help="Also write texts to files next to the memes; no file is overwritten."
@@ -66,8 +66,9 @@ from web.cli.terminal import ProgressBars
 def describe(session: Session, models: tuple[str, ...], kind: str, endpoints: tuple[str, ...], **options: Any) -> int:
     """Let vision models describe memes, at any OpenAI-compatible endpoint.
 
-    Each model describes the memes that it has not described yet, the newest first. Interrupt it at any time; run
-    again, it continues. Several runs share the work. What failed is tried again after `memetica retry describe`.
+    Each model describes the memes that it has not described yet, the newest first. You can
+    interrupt it at any time; the next run continues. Several runs share the work. Failed descriptions are tried again
+    after `memetica retry describe`.
     """
     terminal = session.terminal
     with session.workspace() as workspace:

@@ -1,4 +1,4 @@
-"""`memetica duplicates`: find memes that are in the library more than once, and decide on them."""
+"""`memetica duplicates`: find memes that the library contains more than once, and decide on them."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def duplicates() -> None:
     """Find duplicates and decide on them. Without a subcommand, list the groups to decide on.
 
     A merge keeps one file, with the earliest First Seen and every description, and moves the others to the trash of the
-    data folder. Nothing is deleted, and `memetica undo` puts every file back. A group that was decided on is not
-    listed again.
+    data folder. Nothing is deleted, and `memetica undo` puts every file back. Decided groups are not listed
+    again.
     """
 
 
@@ -68,7 +68,7 @@ def duplicates() -> None:
 def list_groups(session: Session, tiers: tuple[str, ...], k: int | None) -> None:
     """List the groups to decide on.
 
-    The surest come first, each with the meme that would be kept, why, and the evidence.
+    The surest come first, each with the meme to keep, the reason, and the evidence.
     """
     terminal = session.terminal
     with session.workspace() as workspace:
@@ -98,7 +98,7 @@ def find(session: Session) -> int:
         library_root(workspace.library)  # a missing library is one error, not a failure of every picture
         bars = ProgressBars(terminal)
         begun = monotonic()
-        # Pictures that an earlier version decoded lack what comparing needs.
+        # Pictures decoded by an earlier version lack fingerprints that the comparison needs.
         done, failed = decode_memes(workspace, progress=bars)
         decoded = StageReport(Stage.MEDIA, done, failed, monotonic() - begun)
         terminal.show_report(decoded)

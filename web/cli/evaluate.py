@@ -49,7 +49,9 @@ PICTURES = {".svg", ".png", ".pdf"}
     ),
 )
 @click.argument("judged_file", metavar="[QRELS]", type=click.Path(path_type=Path), required=False)
-@click.option("--qrels", type=click.Path(path_type=Path), metavar="FILE", help="Judgements, in TREC's format or JSON.")
+@click.option(
+    "--qrels", type=click.Path(path_type=Path), metavar="FILE", help="Relevance judgments: TREC format or JSON."
+)
 @click.option("--queries", type=click.Path(path_type=Path), metavar="FILE", help="The queries of --qrels.")
 @click.option(
     "--sample", default=300, show_default=True, type=click.IntRange(1), help="Number of memes to make queries from."
@@ -77,8 +79,8 @@ def evaluate(
 
     QRELS has one JSON object per line: {"query": "…", "relevant": ["Cats/x.jpg"], "kind": "…"}. Queries may use
     operators, exclusions and weights; they are ranked as `memetica search` ranks them. Without a file, queries are made
-    from the library: quotes of its memes, clean and damaged, and where several models described a meme, the description
-    of one of them, to be found by those of the others.
+    from the library: quotes of its memes, clean and damaged, and, for memes that several models described, one model's
+    description as a query that must find the meme by the other models' descriptions.
     """
 
     if picture is not None:
@@ -222,7 +224,7 @@ def _show(session: Session, metrics: Sequence[Metric], comparisons: Sequence[Com
             rows.append([field, *(f"{values[name]:.3f}" for name in names), "" if p is None else _chance(p)])
         terminal.table(["", *names, "p"], rows, title=f"\n{kind}: {own[0].queries:,} queries")
     terminal.say(
-        "p: probability of such a difference to fused in ndcg@10 by chance (paired t-test, Holm correction).",
+        "p: probability of a chance difference from `fused` in ndcg@10 (paired t-test, Holm correction).",
         style="dim",
     )
 
@@ -238,7 +240,7 @@ def _tune(
     scores: Sequence[Scores],
     paths: Mapping[int, str],
 ) -> None:
-    """Tune the weights and save them when the held-out half gains; tell the result either way."""
+    """Tune the weights, save them when the held-out half gains, and report the result."""
 
     if {one.kind for one in judged} <= QUOTES:
         raise WrongUse(

@@ -1,4 +1,4 @@
-"""`memetica upload` and `inbox`: uploads are examined and decided on."""
+"""`memetica upload` and `inbox`: examine uploads and decide on them."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ K = click.option(
 @click.command(cls=Command, examples=("memetica upload new/*.jpg", "memetica upload new/"))
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
 def upload(session: Session, paths: tuple[Path, ...]) -> int:
-    """Copy pictures, or all in a folder, to the inbox and examine them.
+    """Copy pictures, or all pictures in a folder, to the inbox and examine them.
 
-    The files themselves stay where they are. Decide on them with `memetica inbox` or on the site.
+    The original files stay where they are. Decide on them with `memetica inbox` or on the site.
     """
     terminal = session.terminal
     failed = 0
@@ -51,7 +51,7 @@ def upload(session: Session, paths: tuple[Path, ...]) -> int:
                 known = error if isinstance(error, MemeticaError) else WrongUse(f"It cannot be read: {error.strerror}.")
                 show_file_error(terminal, file, known)
         if not received and not failed:
-            raise WrongUse("There is no picture there.", hint="Name files, or a folder that holds some.")
+            raise WrongUse("There is no picture there.", hint="Name files, or a folder that contains some.")
         _examine(workspace, terminal)
         _show(terminal, workspace, [workspace.catalogue.uploads.get(id) for id in dict.fromkeys(received)])
     return 1 if failed else 0
@@ -102,7 +102,7 @@ def list_decided(session: Session, k: int | None) -> None:
 )
 @click.argument("id", type=int)
 @click.option(
-    "--category", metavar="NAME", help="The category, made where it is new.", show_default="the sure suggestion"
+    "--category", metavar="NAME", help="The category; a new one is created.", show_default="the sure suggestion"
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why a suspected duplicate is accepted; kept in the ledger.")
 def accept_upload(session: Session, id: int, category: str | None, reason: str) -> None:
@@ -133,9 +133,9 @@ def discard_upload(session: Session, id: int) -> None:
 @inbox.command("restore", examples=("memetica inbox restore 18",))
 @click.argument("id", type=int)
 def restore_upload(session: Session, id: int) -> None:
-    """Bring a discarded upload back, to be decided on again.
+    """Bring a discarded upload back to the inbox.
 
-    An accepted upload is taken out of the library by `memetica undo`.
+    `memetica undo` removes an accepted upload from the library.
     """
     with session.workspace() as workspace:
         recover(workspace, on_unfinished=session.tell_unfinished)

@@ -30,8 +30,8 @@ UNREAD, ALL = "badly-read", "all"
 def index(session: Session, memes: Path | None, ocr_engine: str | None, reread: str | None) -> int:
     """Bring the index up to date with the folder MEMES, which is read in place and never written to.
 
-    Without MEMES, the folder that was indexed last. Interrupt it at any time; run again, it continues. What failed is
-    not tried again until `memetica retry`.
+    Without MEMES, it reads the folder that was indexed last. You can interrupt it at any time; the next run continues.
+    Failed files are not tried again until `memetica retry`.
     """
     with session.workspace(create=True, migrate=True, library=memes, ocr_engine=ocr_engine) as workspace:
         return index_workspace(session, workspace, reread=reread)
@@ -40,9 +40,9 @@ def index(session: Session, memes: Path | None, ocr_engine: str | None, reread: 
 @click.command(cls=Command, examples=("memetica retry", "memetica retry media"))
 @click.argument("stage", type=click.Choice([stage.value for stage in Stage]), required=False)
 def retry(session: Session, stage: str | None) -> int:
-    """Try again what failed, in one STAGE or in all of them.
+    """Retry failures, in one STAGE or in all of them.
 
-    Failed descriptions are cleared only: descriptions cost time or money, so `memetica describe` makes them.
+    Failed descriptions are only marked for another try: they cost time or money, so `memetica describe` makes them.
     """
     with session.workspace() as workspace:
         failures = workspace.catalogue.failures
@@ -74,7 +74,7 @@ def index_workspace(session: Session, workspace: Workspace, *, reread: str | Non
             f"There are no memes in {workspace.library}. Make a folder in it for each category, with pictures."
         )
     elif failed:
-        terminal.say(f"{memes:,} memes are indexed. Failed: {failed:,}; `memetica status` lists what and why.")
+        terminal.say(f"{memes:,} memes are indexed. Failed: {failed:,}; `memetica status` lists them with reasons.")
     else:
         terminal.say(f"{memes:,} memes are indexed.")
     return 1 if failed else 0

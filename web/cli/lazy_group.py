@@ -29,7 +29,7 @@ class Entry:
 
 
 class LazyGroup(HelpPage, click.Group):
-    """A group of commands by section; its help and its completion of names come from the table alone."""
+    """A group of commands in sections; help and completion of names use only the table and import no command."""
 
     def __init__(self, *args: Any, sections: Mapping[str, Mapping[str, Entry]], **attributes: Any) -> None:
         super().__init__(*args, **attributes)

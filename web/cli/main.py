@@ -1,4 +1,4 @@
-"""The `memetica` command: which commands there are, by what one does with them.
+"""The `memetica` command: the table of its commands, in sections by purpose.
 
 stdout is for results, stderr for messages and progress. Exit codes: 0 done, 1 something failed, 2 wrong use, 130
 interrupted. Each command's module imports what it needs at its top, and is imported when the command is run: a search
@@ -27,16 +27,16 @@ SECTIONS = {
     "Curate": {
         "upload": Entry("web.cli.inbox:upload", "Put pictures into the inbox and examine them."),
         "inbox": Entry("web.cli.inbox:inbox", "Decide on uploads: list, accept, discard, restore."),
-        "suggest": Entry("web.cli.suggest:suggest", "Suggest categories for pictures, keeping nothing."),
+        "suggest": Entry("web.cli.suggest:suggest", "Suggest categories for pictures without storing them."),
         "duplicates": Entry("web.cli.duplicates:duplicates", "Find duplicates and decide on them."),
         "categories": Entry("web.cli.categories:categories", "Find and correct misfiled memes."),
         "contradictions": Entry("web.cli.contradictions:contradictions", "List memes whose texts disagree."),
-        "verdict": Entry("web.cli.verdicts:verdict", "Record decisions; list and carry the ledger."),
+        "verdict": Entry("web.cli.verdicts:verdict", "Record verdicts; list, export and import them."),
         "undo": Entry("web.cli.verdicts:undo", "Undo a merge, a move, an accepted upload or a verdict."),
     },
     "Upkeep": {
         "status": Entry("web.cli.status:status", "Show the progress of each stage, and failures."),
-        "retry": Entry("web.cli.index:retry", "Try again what failed."),
+        "retry": Entry("web.cli.index:retry", "Retry failed work."),
         "evaluate": Entry("web.cli.evaluate:evaluate", "Measure the ranking and tune its weights."),
         "password": Entry("web.cli.password:password", "Set the curator's password."),
     },

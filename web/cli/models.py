@@ -1,4 +1,4 @@
-"""`memetica models`: which models there are, their state, and the command that gets or changes each."""
+"""`memetica models`: the models, their state, and the command that gets or changes each."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class ModelRow:
 def models(session: Session, spec: str | None) -> None:
     """Show the models: which are in use, which are downloaded, and the command that gets or changes each.
 
-    A model that is chosen with --use is prepared first: exported and checked. `memetica index` then embeds the pictures
-    with it; a site that is being served does so in the background and switches when it is done.
+    --use first prepares the model: it is exported and checked. `memetica index` then embeds the pictures with it. A
+    running site embeds them in the background and switches to the model when all are embedded.
     """
     settings = session.settings()
     if spec is not None:
@@ -89,7 +89,7 @@ def _use(session: Session, settings: Settings, spec: str) -> None:
             "The environment's MEMETICA_IMAGE_ENCODER takes precedence over this choice.", style="yellow"
         )
     done = f"{chosen} is chosen" if chosen else "No image encoder is chosen"
-    session.terminal.say(f"{done}. `memetica index` updates the index; a site that is being served does so by itself.")
+    session.terminal.say(f"{done}. `memetica index` updates the index; a running site updates it by itself.")
 
 
 def _absolute(spec: str) -> str:
@@ -102,7 +102,7 @@ def _absolute(spec: str) -> str:
 
 
 def rows_of(settings: Settings) -> Iterator[ModelRow]:
-    """Yield a row for each known model, and for the chosen one where it is another."""
+    """Yield a row for each known model, and for the chosen model when it is not a known one."""
 
     try:
         load_text_encoder(settings)

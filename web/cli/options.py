@@ -10,7 +10,7 @@ import click
 
 from search.settings import Settings
 
-_META = "memetica.common"  # their key in Context.meta, which nested contexts share
+_META = "memetica.common"  # key in Context.meta, which nested contexts share
 
 
 def common_options() -> list[click.Parameter]:
@@ -40,7 +40,7 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
 
 
 def common_values(context: click.Context) -> dict[str, Any]:
-    """Return the common options that were given, by name; the last one given counts."""
+    """Return the common options that were given, by name; the last value counts."""
     return dict(context.meta.get(_META, {}))
 
 

@@ -1,4 +1,4 @@
-"""Results for people, and the rows and sentences that only the command writes."""
+"""Output of the commands: results as text, and the rows and sentences that only commands write."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # these import the decoders and the endpoints' client, which 
     from indexer.describe.options import DescribeStats
     from indexer.status import LibraryStatus
 
-PROGRESS_SECONDS = 30.0  # between two reports of a run of descriptions
+PROGRESS_SECONDS = 30.0  # between two progress reports of `memetica describe`
 
 
 def show_answer(terminal: Terminal, answer: Answer, *, offset: int = 0) -> None:
@@ -58,7 +58,7 @@ def show_understood(terminal: Terminal, answer: Answer) -> None:
     if understood.showing:
         terminal.say(f"Showing results for “{understood.showing}”; --verbatim searches for “{understood.text}”.")
     if answer.hits and understood.certain == 0:
-        terminal.say("No meme matches for certain; these come nearest.", style="yellow")
+        terminal.say("No meme matches for certain; these are the nearest.", style="yellow")
 
 
 def _hit(number: int, hit: Hit) -> Text:

@@ -17,7 +17,7 @@ from web.curator.passwords import remove_password, set_password
 def password(session: Session, piped: bool, remove: bool) -> int:
     """Set the password that the curator signs in with, and end every session of an earlier one.
 
-    There is no password at first, and without one nobody can sign in.
+    Until a password is set, nobody can sign in.
     """
     settings = session.settings()
     if remove:

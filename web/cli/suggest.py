@@ -1,4 +1,4 @@
-"""`memetica suggest`: what pictures are and where they belong, keeping nothing."""
+"""`memetica suggest`: find duplicates of pictures and suggest categories for them, without storing them."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ SHOWN = 3  # categories, memes and variants, for people
 @click.command(cls=Command, examples=("memetica suggest new/*.jpg", "memetica suggest new/ --json"))
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
 def suggest(session: Session, paths: tuple[Path, ...]) -> int:
-    """Tell of pictures, or of all in a folder, whether the library has them and which categories fit.
+    """Suggest categories for pictures, or for all pictures in a folder, and list their duplicates in the library.
 
-    Nothing is kept and nothing is moved. The picture and the words in it are considered, not its file name.
+    Nothing is stored or moved. The picture and the text in it are considered, not its file name.
     """
     failed = 0
     with session.workspace() as workspace:
         files = list(find_pictures(paths))
         if not files:
-            raise WrongUse("There is no picture there.", hint="Name files, or a folder that holds some.")
+            raise WrongUse("There is no picture there.", hint="Name files, or a folder that contains some.")
         if not workspace.catalogue.memes.count():
             raise WrongUse("There are no memes to learn from.", hint="Run `memetica index MEMES` first.")
         encoder = load_text_encoder(workspace.settings)

@@ -71,7 +71,7 @@ class Terminal:
             self.say(f"{count:,} more {what} are not listed: -k N lists more of them.", style="dim")
 
     def show_error(self, error: MemeticaError) -> None:
-        """Write an error and its hint to stderr, as JSON where rows are JSON."""
+        """Write an error and its hint to stderr, as JSON with --json."""
         if self.as_json:
             body = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
             sys.stderr.write(json.dumps(body, ensure_ascii=False) + "\n")
@@ -103,7 +103,7 @@ class Rate(ProgressColumn):
 
 
 class ProgressBars:
-    """A progress bar for each stage, with rate and time left; none with `quiet` or where stderr is no terminal."""
+    """A progress bar for each stage, with rate and time left; none with `quiet` or when stderr is not a terminal."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._shown = not terminal.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

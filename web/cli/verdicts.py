@@ -1,4 +1,4 @@
-"""`memetica verdict` and `undo`: record decisions, list and carry the ledger, undo."""
+"""`memetica verdict` and `undo`: record, list, export, import and undo verdicts."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ NOTE = click.option("--note", default="", metavar="TEXT", help="A note on the ve
     ),
 )
 def verdict() -> None:
-    """Record decisions about memes; list and carry the ledger. Without a subcommand, list the verdicts.
+    """Record verdicts about memes; list, export and import them. Without a subcommand, list the verdicts.
 
-    The ledger is only added to, and names memes by content, so that renamed memes keep their verdicts.
+    The ledger is append-only. It names memes by content, so that renamed memes keep their verdicts.
     """
 
 
@@ -56,7 +56,7 @@ def distinct(session: Session, memes: tuple[str, ...], note: str) -> None:
 def duplicate(session: Session, memes: tuple[str, ...], note: str) -> None:
     """Record that memes are duplicates.
 
-    They are listed for a decision again, whatever was decided before.
+    `memetica duplicates` lists them again, whatever was decided before.
     """
     _declare(session, VerdictKind.DUPLICATES, memes, note=note)
 
@@ -113,7 +113,7 @@ def export_verdicts(session: Session, file: Path) -> None:
 def import_verdicts(session: Session, file: Path) -> None:
     """Add the verdicts of an exported FILE.
 
-    Those that are known already are skipped.
+    Verdicts that are in the ledger already are skipped.
     """
     with session.workspace(create=True) as workspace:
         try:
@@ -132,8 +132,8 @@ def import_verdicts(session: Session, file: Path) -> None:
 def undo(session: Session, verdict: str, note: str) -> None:
     """Undo a VERDICT: a merge, a move, an accepted upload, or any other decision.
 
-    Files go back to where they were. A verdict is named by its id, which the command that made it wrote and which
-    `memetica verdict list` lists. An interrupted operation that cannot be finished is given up.
+    Files go back to where they were. VERDICT is the id that the command wrote when it made the decision; `memetica
+    verdict list` lists the ids. An interrupted operation that cannot be finished is given up.
     """
     with session.workspace() as workspace:
         given_up = give_up(workspace, verdict)

@@ -77,7 +77,7 @@ def test_what_comes_near_is_told_from_what_answers(indexed: Path) -> None:
     assert "less certain" not in sure.stdout.split("\n  2  ")[0] and "less certain" in sure.stdout
     assert "for certain" in sure.stderr
     none = memetica("search", "quarterly tax filing deadlines for limited companies", "--json", at=indexed)
-    assert "No meme matches for certain; these come nearest." in none.stderr
+    assert "No meme matches for certain; these are the nearest." in none.stderr
     assert {row["certain"] for row in rows(none)} == {False}
 
 
