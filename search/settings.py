@@ -6,8 +6,10 @@ folder's `settings.json`, the default.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -28,6 +30,7 @@ from search.signals import (
 )
 
 Parser = Callable[[str], Any]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # The weight of each signal in the ranking; other signals are not used.
 WEIGHTS: Mapping[Signal, float] = MappingProxyType(
@@ -87,6 +90,30 @@ def parse_weights(text: str) -> Mapping[Signal, float]:
     return MappingProxyType(dict(WEIGHTS) | weights)
 
 
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Return the networks in `address network …`, separated by commas or spaces; raise ValueError for a bad one.
+
+    >>> parse_networks("127.0.0.1, 10.0.0.0/8")
+    (IPv4Network('127.0.0.1/32'), IPv4Network('10.0.0.0/8'))
+    """
+    return tuple(ipaddress.ip_network(one, strict=False) for one in text.replace(",", " ").split())
+
+
+def parse_hosts(text: str) -> tuple[str, ...]:
+    """Return the host names in `name name …` in lower case, separated by commas or spaces; raise ValueError.
+
+    A dot in front stands for all subdomains; a name has no scheme and no port.
+
+    >>> parse_hosts("memes.example.org, .example.net")
+    ('memes.example.org', '.example.net')
+    """
+    names = tuple(one.lower().rstrip(".").strip("[]") for one in text.replace(",", " ").split())
+    for name in names:
+        if not re.fullmatch(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]+", name):
+            raise ValueError(f"{name!r} is no host name; write it without scheme and port")
+    return names
+
+
 def _positive(text: str) -> int:
     """Return a whole number above zero; raise ValueError for another value."""
     number = int(text)
@@ -139,6 +166,16 @@ class Settings:
     thumbnail_side: int = option(480, help="longest side of a thumbnail, pixels")
     host: str = option("127.0.0.1", help="address that `serve` binds")
     port: int = option(8000, help="port that `serve` binds")
+    trusted_hosts: tuple[str, ...] = option(
+        (),
+        help="names of a public site, `memes.example.org .example.net`; else only names that stand for this machine",
+        parse=parse_hosts,
+    )
+    trusted_proxies: tuple[Network, ...] = option(
+        (),
+        help="addresses of the reverse proxies before `serve`, `127.0.0.1 10.0.0.0/8`, whose `X-Forwarded-…` counts",
+        parse=parse_networks,
+    )
     server_threads: int = option(8, help="requests that `serve` answers at once")
     max_connections: int = option(
         1000, help="connections to `serve` at once; beyond it, idle and slow ones are closed", parse=_positive

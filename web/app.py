@@ -10,7 +10,8 @@ from werkzeug.routing import BaseConverter
 from search.encoders.base import TextEncoder
 from search.workspace import Workspace
 from web import errors, headers, metrics
-from web.access import body_limits
+from web.access import body_limits, hosts
+from web.access.proxies import Proxies
 from web.api import duplicates as api_duplicates
 from web.api import inbox as api_inbox
 from web.api import search as api_search
@@ -56,7 +57,11 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     app.url_map.converters["library"] = LibraryPath
     app.url_map.converters["int"] = RowId
     app.extensions["site"] = site
+    headers.register(app)
+    errors.register(app)  # early: what the server could not read is answered before anything else is looked at
+    hosts.register(app, site.settings)
     body_limits.register(app, site.settings)
+    app.wsgi_app = Proxies(app.wsgi_app, site.settings.trusted_proxies)  # type: ignore[method-assign]
     app.register_blueprint(pages.blueprint)  # /, /memes/…, /about
     app.register_blueprint(files.blueprint)  # the memes' files, thumbnails, pictures to search with
     app.register_blueprint(feeds.blueprint)  # Atom, OpenSearch
@@ -74,8 +79,6 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     texts.register(app)  # /curator/reading, /curator/contradictions
     app.register_blueprint(api_duplicates.blueprint)  # /api/duplicates, /api/verdicts
     image_encoder.register(app)  # re-embeds pictures in the background when the image encoder changes
-    errors.register(app)
-    headers.register(app)
     metrics.register(app)
     pages.register_filters(app)
     return app

@@ -18,6 +18,7 @@ from search.evidence import Evidence
 from search.index.status import IndexStatus
 from search.meme import Meme, Text
 from search.results import Answer, Hit
+from web.addresses import local
 
 if TYPE_CHECKING:  # these import decoders and the comparison of pictures, which a search does not need
     from indexer.curation.duplicates import Proposal
@@ -29,22 +30,22 @@ Row = dict[str, Any]
 
 def page_url(meme: Meme) -> str:
     """Return the address of a meme's page, as the library format defines it."""
-    return f"/memes/{quote(meme.path, safe='/')}.html"
+    return local(f"/memes/{quote(meme.path, safe='/')}.html")
 
 
 def file_url(meme: Meme) -> str:
     """Return the address of a meme's file."""
-    return f"/memes/{quote(meme.path, safe='/')}"
+    return local(f"/memes/{quote(meme.path, safe='/')}")
 
 
 def thumbnail_url(meme: Meme) -> str | None:
     """Return the address of a meme's thumbnail, or None without a thumbnail."""
-    return f"/thumbnails/{meme.content_hash}.webp" if meme.has_thumbnail else None
+    return local(f"/thumbnails/{meme.content_hash}.webp") if meme.has_thumbnail else None
 
 
 def category_url(category: str, *, page: int = 1) -> str:
     """Return the address of a category's list, at one of its pages."""
-    return f"/memes/{quote(category, safe='')}/index.html" + (f"?page={page}" if page > 1 else "")
+    return local(f"/memes/{quote(category, safe='')}/index.html") + (f"?page={page}" if page > 1 else "")
 
 
 def hit_row(hit: Hit) -> Row:
@@ -140,7 +141,7 @@ def upload_row(
         "content_hash": upload.content_hash,
         "size": upload.size,
         "came_at": _iso_seconds(upload.received_at),
-        "preview": f"/curator/inbox/{upload.id}/preview.webp" if has_preview else None,
+        "preview": local(f"/curator/inbox/{upload.id}/preview.webp") if has_preview else None,
         "text": findings.get("text", ""),
         "tags": _tag_rows(findings),
         **_match_rows(matches),

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, jsonify, request
 from indexer.status import library_status
 from search.errors import WrongUse
 from search.meme import Likeness, Sort
+from web.addresses import local
 from web.context import site
 from web.params import MAX_HITS, MAX_OFFSET, bool_param, category_param, enum_param, int_param, query_param, text_param
 from web.query_images import open_query_image, store_query_image
@@ -94,7 +95,7 @@ def status() -> Response:
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """Return the description of this API."""
-    return jsonify(description())
+    return jsonify({**description(), "servers": [{"url": local("/").rstrip("/") or "/"}]})
 
 
 @lru_cache(maxsize=1)

@@ -104,9 +104,9 @@ def _default(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if hasattr(value, "items"):
         return "<br>".join(f"`{key}={weight:g}`" for key, weight in value.items())
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and value:
         return "`" + " ".join(str(each) for each in value) + "`"
-    return f"`{value}`" if str(value) else "empty"
+    return "empty" if value in ("", ()) else f"`{value}`"
 
 
 def write_reference(folder: Path) -> None:

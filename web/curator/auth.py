@@ -34,6 +34,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from search.errors import MemeticaError
 from web.access.rate_limit import RateLimit, client_network
+from web.addresses import base, local
 from web.context import site
 from web.curator.passwords import end_sessions, load_or_create_secret, load_password, verify_password
 
@@ -71,8 +72,12 @@ class TooManyAttempts(MemeticaError):
 
 class _Sessions(SecureCookieSessionInterface):
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Return whether the browser uses HTTPS, maybe through a proxy; a false header harms only its sender."""
-        return request.is_secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+        """Return whether the browser uses HTTPS, maybe through a trusted proxy."""
+        return request.is_secure
+
+    def get_cookie_path(self, app: Flask) -> str:
+        """Return the path of the site, so that others on the same host do not get its cookie."""
+        return base() or "/"
 
 
 def register(app: Flask) -> None:
@@ -231,7 +236,7 @@ def _mark_known(response: AnyResponse) -> AnyResponse:
         _KNOWN_COOKIE,
         str(_known_browsers().dumps(secrets.token_hex(16))),
         max_age=KNOWN_BROWSER_DAYS * 86_400,
-        path="/sign-in",
+        path=local("/sign-in"),
         httponly=True,
         samesite="Lax",
         secure=current_app.session_interface.get_cookie_secure(current_app),

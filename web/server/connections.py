@@ -60,7 +60,9 @@ class _RefusalTask(WSGITask):
             error = self.request.error
             self.request.request_uri, self.request.query, self.request.url_scheme = self.request.path, "", "http"
             body, self.request.body_rcv = self.request.body_rcv, None
-            self.request.headers = {key: self.request.headers[key] for key in ("HOST",) if key in self.request.headers}
+            # Only what the error page depends on: proxies say where the site is.
+            headers = self.request.headers.items()
+            self.request.headers = {key: value for key, value in headers if key == "HOST" or key.startswith("X_FORW")}
             environ = super().get_environment()
             self.request.body_rcv = body
             environ["REQUEST_METHOD"] = "HEAD" if self.request.command == "HEAD" else "GET"

@@ -15,6 +15,7 @@ from search.errors import MemeticaError, WrongUse
 from search.settings import Settings
 from search.workspace import Workspace
 from web.access.body_limits import body_limit, largest_body
+from web.access.proxies import is_trusted
 from web.app import create_app
 from web.server.connections import create_server
 from web.server.limits import ConnectionLimits, available_connections
@@ -39,6 +40,7 @@ def bind(app: Flask) -> MultiSocketServer:
                 connections=available_connections(settings.max_connections),
                 per_address=settings.connections_per_address,
             ),
+            is_proxy=lambda address: is_trusted(address, settings.trusted_proxies),
         )
     except OSError as error:
         raise WrongUse(

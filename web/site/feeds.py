@@ -37,7 +37,7 @@ def feed() -> Response:
         title=query or category or "Newest memes",
         updated=max((meme.first_seen for meme in memes), default=datetime(1970, 1, 1, tzinfo=UTC)),
         here=request.url,
-        root=request.url_root.rstrip("/"),
+        root=request.host_url.rstrip("/"),
     )
     return Response(_NO_XML.sub("\ufffd", page), mimetype="application/atom+xml")
 
@@ -45,5 +45,5 @@ def feed() -> Response:
 @blueprint.get("/opensearch.xml")
 def opensearch() -> Response:
     """Return the OpenSearch description, with which a browser offers this site as a search engine."""
-    page = render_template("opensearch.xml", root=request.url_root.rstrip("/"))
+    page = render_template("opensearch.xml", root=request.host_url.rstrip("/"))
     return Response(page, mimetype="application/opensearchdescription+xml")

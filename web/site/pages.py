@@ -18,6 +18,7 @@ from search.errors import MemeticaError, NotFound
 from search.index.status import IndexStatus
 from search.meme import CATEGORY_SEPARATOR, Field, Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer, Hit
+from web.addresses import base, local
 from web.context import site
 from web.formatting import format_age
 from web.params import (
@@ -291,19 +292,21 @@ def _ratio(meme: Meme) -> float:
 def _address_of(query: str, **changes: str) -> str:
     """Return this address with another query, at its first page."""
     values = {**request.args.to_dict(), "q": query, "page": "", **changes}
-    return "/?" + urlencode({name: value for name, value in values.items() if value})
+    return local("/?" + urlencode({name: value for name, value in values.items() if value}))
 
 
 def _page_address(page: int) -> str:
     """Return the address of another page of this list."""
     values = {**request.args.to_dict(), "page": str(page)}
-    return quote(request.path, safe="/") + "?" + urlencode({name: value for name, value in values.items() if value})
+    return (
+        local(quote(request.path, safe="/")) + "?" + urlencode({name: value for name, value in values.items() if value})
+    )
 
 
 def _address_without(*names: str) -> str:
     """Return this address without some of its parameters, at its first page."""
     values = {name: value for name, value in request.args.to_dict().items() if name not in (*names, "page")}
-    return "/?" + urlencode(values)
+    return local("/?" + urlencode(values))
 
 
 def register_filters(app: Flask) -> None:
@@ -316,6 +319,7 @@ def register_filters(app: Flask) -> None:
         thumbnail_url=thumbnail_url,
         category_url=category_url,
         url_for=url_for,
+        base=base,
         variants_query=variants_query,
     )
 

@@ -1,5 +1,6 @@
 // Uploads pictures that are dropped or pasted anywhere on these pages, a few at a time. Without the script the form does.
 
+const base = document.documentElement.dataset.base;
 const drop = document.querySelector("[data-drop]");
 const list = document.querySelector("[data-sent]");
 const token = document.querySelector("input[name=csrf]")?.value ?? "";
@@ -31,7 +32,7 @@ async function send({ file, item, words }) {
   const form = new FormData();
   form.append("file", file, name);
   try {
-    const answer = await fetch("/api/inbox", { method: "POST", body: form, headers: { "X-CSRF-Token": token } });
+    const answer = await fetch(`${base}/api/inbox`, { method: "POST", body: form, headers: { "X-CSRF-Token": token } });
     const body = await answer.json();
     if (answer.ok) {
       received += 1;
@@ -55,13 +56,13 @@ function go() {
       go();
     });
   }
-  if (!running && !waiting.length && received && !refused) location.assign(`/curator/inbox?came=${received}`);
+  if (!running && !waiting.length && received && !refused) location.assign(`${base}/curator/inbox?came=${received}`);
   else if (!running && !waiting.length && received) refresh();
 }
 
 // Refused files stay listed with their reason while the list of uploads is refreshed.
 async function refresh() {
-  const answer = await fetch("/curator/inbox");
+  const answer = await fetch(`${base}/curator/inbox`);
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of ["[data-left]", ".actions", ".uploads", ".nothing"]) {
@@ -147,7 +148,7 @@ const other = document.getElementById("other");
 // Refreshes the list until every upload is analysed.
 async function look() {
   if (running || waiting.length || !document.querySelector("[data-examining]")) return;
-  const answer = await fetch("/api/inbox?state=waiting&k=1").catch(() => null);
+  const answer = await fetch(`${base}/api/inbox?state=waiting&k=1`).catch(() => null);
   if (answer?.ok && !(await answer.json()).total && !running) await refresh();
 }
 setInterval(look, 2000);

@@ -23,7 +23,7 @@ async function searchWith(file) {
   form.append("q", field?.value ?? "");
   form.append("category", box?.elements.category?.value ?? "");
   try {
-    const answer = await fetch("/upload", { method: "POST", body: form });
+    const answer = await fetch(`${document.documentElement.dataset.base}/upload`, { method: "POST", body: form });
     if (answer.ok) {
       location.href = answer.url;
       return;

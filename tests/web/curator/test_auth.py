@@ -119,10 +119,16 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites_and_secure_behind_https
     client: FlaskClient, data: Path
 ) -> None:
     set_password(data, PASSWORD)
-    for headers, secure in (({}, False), ({"X-Forwarded-Proto": "https"}, True)):
+    forged = {"X-Forwarded-Proto": "https"}  # of no trusted proxy
+    for headers, address, secure in (
+        ({}, "http://localhost", False),
+        (forged, "http://localhost", False),
+        ({}, "https://localhost", True),
+    ):
         client.delete_cookie("memetica-known", path="/sign-in")
-        token = token_in(client.get("/sign-in", headers=headers).text)
-        answer = client.post("/sign-in", data={"csrf": token, "password": PASSWORD}, headers=headers)
+        token = token_in(client.get("/sign-in", headers=headers, base_url=address).text)
+        form = {"csrf": token, "password": PASSWORD}
+        answer = client.post("/sign-in", data=form, headers=headers, base_url=address)
         cookies = answer.headers.getlist("Set-Cookie")
         assert len(cookies) == 2
         for cookie in cookies:

@@ -1,0 +1,29 @@
+"""The addresses of this site: below `/`, or below the path that a reverse proxy serves the site at.
+
+Code and templates write addresses from the site's root on, `/about`. `local` and `base` put the base path before them.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+_BASE: ContextVar[str] = ContextVar("base path", default="")
+
+
+def base() -> str:
+    """Return the path below which the site is served, without a slash at its end; empty for the root of a host."""
+    return _BASE.get()
+
+
+def set_base(path: str) -> None:
+    """Serve the current request below a path."""
+    _BASE.set(path)
+
+
+def local(address: str) -> str:
+    """Return an address of this site as a browser must write it.
+
+    >>> local("/about")
+    '/about'
+    """
+    return base() + address
