@@ -90,6 +90,14 @@ def parse_weights(text: str) -> Mapping[Signal, float]:
     return MappingProxyType(dict(WEIGHTS) | weights)
 
 
+def _rate(text: str) -> str:
+    """Return `auto`, `off` or a number a minute; raise ValueError for anything else."""
+    word = text.strip().lower()
+    if word not in ("auto", "off"):
+        word = str(_positive(word))
+    return word
+
+
 def parse_networks(text: str) -> tuple[Network, ...]:
     """Return the networks in `address network …`, separated by commas or spaces; raise ValueError for a bad one.
 
@@ -175,6 +183,16 @@ class Settings:
         (),
         help="addresses of the reverse proxies before `serve`, `127.0.0.1 10.0.0.0/8`, whose `X-Forwarded-…` counts",
         parse=parse_networks,
+    )
+    search_rate: str = option(
+        "auto",
+        help="searches a minute of one client: a number, `off`, or `auto`: 120, none from this machine",
+        parse=_rate,
+    )
+    upload_rate: str = option(
+        "auto",
+        help="pictures a minute that one visitor sends: a number, `off`, or `auto`: 20, none from this machine",
+        parse=_rate,
     )
     server_threads: int = option(8, help="requests that `serve` answers at once")
     max_connections: int = option(

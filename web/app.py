@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter
 from search.encoders.base import TextEncoder
 from search.workspace import Workspace
 from web import errors, headers, metrics
-from web.access import body_limits, hosts
+from web.access import body_limits, hosts, request_rates
 from web.access.proxies import Proxies
 from web.api import duplicates as api_duplicates
 from web.api import inbox as api_inbox
@@ -61,6 +61,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     errors.register(app)  # early: what the server could not read is answered before anything else is looked at
     hosts.register(app, site.settings)
     body_limits.register(app, site.settings)
+    request_rates.register(app, site.settings)
     app.wsgi_app = Proxies(app.wsgi_app, site.settings.trusted_proxies)  # type: ignore[method-assign]
     app.register_blueprint(pages.blueprint)  # /, /memes/…, /about
     app.register_blueprint(files.blueprint)  # the memes' files, thumbnails, pictures to search with

@@ -1,4 +1,4 @@
-"""A limit on password attempts: a token bucket for each client."""
+"""A token bucket for each client: limits password attempts, searches and uploads."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ def client_network(address: str | None) -> str:
         found = ipaddress.ip_address(address or "")
     except ValueError:
         return "unknown"
+    if found.version == 6 and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
     if found.version == 4:
         return str(found)
     return str(ipaddress.ip_network((found, 64), strict=False))

@@ -15,6 +15,7 @@ from indexer.inbox.reception import discard, inbox_path
 from search.catalogue import Upload, UploadState
 from search.errors import MemeticaError, WrongUse
 from search.evidence import Evidence
+from web.access.request_rates import Work, count
 from web.api.bodies import json_object, text_of
 from web.background.categories import suggest_for
 from web.background.inbox import inbox_workers
@@ -109,6 +110,8 @@ def suggest() -> Response:
     if not site().settings.open_suggestions and not signed_in():
         raise NotSignedIn("Only the curator can do this, and you are not signed in.", hint="Sign in at /sign-in.")
     after_this_request(_not_stored)
+    if not signed_in():
+        count(Work.UPLOAD)
     sent = next((one for one in request.files.values() if one.filename), None)
     if sent is None:
         raise WrongUse("There is no picture in the request.", hint="Send one as `picture`.")

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, jsonify, request
 from indexer.status import library_status
 from search.errors import WrongUse
 from search.meme import Likeness, Sort
+from web.access.request_rates import Work, count
 from web.addresses import local
 from web.context import site
 from web.params import MAX_HITS, MAX_OFFSET, bool_param, category_param, enum_param, int_param, query_param, text_param
@@ -24,10 +25,12 @@ blueprint = Blueprint("api", __name__, url_prefix="/api")
 @blueprint.route("/search", methods=("GET", "POST"))
 def search() -> Response:
     """Return the memes that match a query, a picture sent by POST, or both."""
+    count(Work.SEARCH)
     values = request.values
     text = query_param(values)
     picture = None
     if request.method == "POST" and "picture" in request.files:
+        count(Work.UPLOAD)
         picture = open_query_image(site().settings, store_query_image(site().settings, request.files["picture"]))
     elif text_param(values, "picture"):
         picture = open_query_image(site().settings, text_param(values, "picture"))
@@ -60,6 +63,7 @@ def meme(id: int) -> Response:
 @blueprint.get("/memes/<int:id>/similar")
 def similar(id: int) -> Response:
     """Return the memes that are similar to a meme."""
+    count(Work.SEARCH)
     answer = (
         site()
         .searcher()

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, render_template, request
 
 from search.errors import NotFound
 from search.meme import Sort
+from web.access.request_rates import Work, count
 from web.context import site
 from web.params import category_param, query_param
 
@@ -26,6 +27,7 @@ def feed() -> Response:
     if category is not None and not catalogue.memes.ids_under(category):
         raise NotFound(f"There is no category {category}.")
     if query:
+        count(Work.SEARCH)
         answer = site().searcher().search(query, k=LENGTH, category=category, sort=Sort.NEWEST)
         memes = [hit.meme for hit in answer.hits]
     else:

@@ -18,6 +18,7 @@ from search.errors import MemeticaError, NotFound
 from search.index.status import IndexStatus
 from search.meme import CATEGORY_SEPARATOR, Field, Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer, Hit
+from web.access.request_rates import Work, count
 from web.addresses import base, local
 from web.context import site
 from web.formatting import format_age
@@ -80,6 +81,7 @@ def _examples(setting: str) -> list[str]:
 
 def results() -> str:
     """Show the memes that match the words and the picture of the address."""
+    count(Work.SEARCH)
     text, picture = query_param(request.args), text_param(request.args, "picture")
     page = int_param(request.args, "page", 1, minimum=1, maximum=math.ceil(MAX_OFFSET / PAGE_SIZE))
     offset = (page - 1) * PAGE_SIZE
@@ -132,6 +134,7 @@ def _chips(answer: Answer) -> list[tuple[str, str]]:
 @blueprint.post("/upload")
 def upload() -> AnyResponse:
     """Store a picture to search with, and redirect to the address that contains it and the query."""
+    count(Work.UPLOAD)
     name = store_query_image(site().settings, request.files.get("picture"))
     values = {"q": query_param(request.form), "picture": name, "category": category_param(request.form) or ""}
     return redirect("/?" + urlencode({key: value for key, value in values.items() if value}), code=303)
@@ -162,6 +165,7 @@ def library(path: str) -> Response | str:
 
 def meme_page(meme: Meme) -> str:
     """Show a meme, everything known about it, and similar memes."""
+    count(Work.SEARCH)
     catalogue = site().catalogue
     texts = catalogue.texts.of(meme)
     similar, error = _similar(meme)
