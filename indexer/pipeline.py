@@ -8,6 +8,7 @@ from dataclasses import replace
 from time import monotonic
 
 from indexer.library.format import library_root
+from indexer.library.leftovers import remove_leftovers
 from indexer.library.scan import scan_library
 from indexer.library.transaction import recover
 from indexer.ocr.engines import OcrEngine, load_ocr_engine
@@ -63,6 +64,7 @@ def index_library(
     unfinished: list[str] = []
     recover(workspace, on_unfinished=lambda error: unfinished.append(f"{error.message} {error.hint}".strip()))
     _copy_catalogue(workspace)
+    remove_leftovers(workspace.data, workspace.library)
     stages = _Stages(
         workspace,
         progress,

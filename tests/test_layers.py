@@ -63,6 +63,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "stages": ("library", "media", "ocr", "work"),
         "describe": ("library", "stages", "work"),
         "curation": ("library", "stages", "work"),
+        "upkeep": ("library", "media", "work"),
         "inbox": ("curation", "library", "media", "ocr", "stages", "work"),
     },
     "web": {

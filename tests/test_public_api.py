@@ -42,6 +42,9 @@ EXPORTS = {
     "indexer.ocr": """
         OcrEngine Reading load_ocr_engine
     """,
+    "indexer.upkeep": """
+        BackupReport Finding RestoreReport back_up check restore
+    """,
     "indexer.work": """
         Busy Progress SILENT StageReport WorkLease Worker lock reclaim_stale work_lease
     """,
@@ -51,7 +54,7 @@ EXPORTS = {
     "search.catalogue": """
         Call CallRecord CallSums Catalogue FingerprintRecord Lease MemeRecord Operation OperationKind OperationState
         Outcome PENDING Pair PassageRow PictureRecord ReadingRecord SidecarRecord TextReview Upload UploadState
-        Verdict VerdictKind open_catalogue
+        Verdict VerdictKind inspect_catalogue open_catalogue
     """,
     "search.categories": """
         Issue IssueKind RankedCategory Suggester Suggestion audit fit refit

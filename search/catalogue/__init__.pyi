@@ -3,6 +3,7 @@ from .calls import CallRecord as CallRecord
 from .calls import CallSums as CallSums
 from .calls import Outcome as Outcome
 from .catalogue import Catalogue as Catalogue
+from .catalogue import inspect_catalogue as inspect_catalogue
 from .catalogue import open_catalogue as open_catalogue
 from .journal import PENDING as PENDING
 from .journal import Operation as Operation

@@ -97,3 +97,15 @@ def open_catalogue(settings: Settings, *, create: bool = True, migrate: bool = F
     0
     """
     return Catalogue(Database(settings.data / "catalogue.sqlite", create=create, migrate=migrate))
+
+
+def inspect_catalogue(settings: Settings) -> Catalogue:
+    """Return the catalogue of the data folder to be read only: nothing is created, migrated, finished or written.
+
+    Raises DataFolderError as `open_catalogue` does.
+
+    >>> with inspect_catalogue(workspace.settings) as catalogue:
+    ...     catalogue.memes.count()
+    9
+    """
+    return Catalogue(Database(settings.data / "catalogue.sqlite", create=False, inspect=True))

@@ -41,12 +41,15 @@ class Database:
     A catalogue of an earlier version is migrated only with `migrate`, after it was copied.
     """
 
-    def __init__(self, path: Path, *, create: bool = True, migrate: bool = False) -> None:
+    def __init__(self, path: Path, *, create: bool = True, migrate: bool = False, inspect: bool = False) -> None:
+        """Open a catalogue; with `inspect`, nothing is written, created or finished, and writing fails."""
         self.path = path
+        self._inspect = inspect
         self._local = threading.local()
         self._open: weakref.WeakSet[_ThreadConnection] = weakref.WeakSet()
         self._lock = threading.Lock()
-        finish_replacement(path.parent)
+        if not inspect:
+            finish_replacement(path.parent)
         if not path.exists():
             self._refuse_to_start_anew()
             if not create:
@@ -112,14 +115,14 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         # SQLite opens a WAL file in a read-only folder only if `immutable` promises that no process writes it.
-        mode = "mode=ro&immutable=1" if self.read_only else "mode=rwc"
+        mode = "mode=ro&immutable=1" if self.read_only else "mode=ro" if self._inspect else "mode=rwc"
         uri = f"{self.path.absolute().as_uri()}?{mode}"
         try:
             connection = sqlite3.connect(
                 uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             connection.row_factory = sqlite3.Row
-            if not self.read_only:
+            if not (self.read_only or self._inspect):
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -154,8 +157,10 @@ class Database:
                 "one. Merged files stay in the old folder's trash and waiting uploads in its inbox; first restore or "
                 "accept those that you need with the old version.",
             )
-        if version == newest:
+        if version == newest and tables:
             return
+        if self._inspect and not tables:
+            raise DataFolderError(f"The catalogue {self.path} is empty.", hint=DAMAGE_HINT)
         if tables and not migrate:
             raise DataFolderError(
                 f"The catalogue in {folder} was made by an earlier Memetica: it has version {version}, this Memetica "

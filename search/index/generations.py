@@ -80,7 +80,7 @@ def new_generation(index: Path) -> Iterator[Path]:
             leftover.unlink(missing_ok=True)
         building.mkdir()
         yield building
-        name = _next_name(index)
+        name = next_name(index)
         for entry in (*building.rglob("*"), building):
             _sync(entry)
         manifest_hash = sha256_of(building / MANIFEST)
@@ -121,7 +121,10 @@ def link_file(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _next_name(index: Path) -> str:
+def next_name(index: Path) -> str:
+    """Return the name of the next generation in an index folder."""
+    if not index.is_dir():
+        return f"{1:06}"
     numbers = [int(folder.name) for folder in index.iterdir() if folder.is_dir() and folder.name.isdigit()]
     return f"{max(numbers, default=0) + 1:06}"
 

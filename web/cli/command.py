@@ -37,6 +37,10 @@ class Session:
             return replace(settings, library=library_root(settings.library))
         return settings
 
+    def given(self, *names: str) -> dict[str, Any]:
+        """Return those common options of these names that were given."""
+        return {name: self._given[name] for name in names if self._given.get(name) is not None}
+
     def workspace(self, *, create: bool = False, migrate: bool = False, **more: Any) -> Workspace:
         """Return the workspace, to be used in a `with` statement; `index` and `serve` migrate an earlier catalogue.
 

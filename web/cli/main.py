@@ -37,6 +37,9 @@ SECTIONS = {
     "Upkeep": {
         "status": Entry("web.cli.status:status", "Show the progress of each stage, and failures."),
         "retry": Entry("web.cli.index:retry", "Retry failed work."),
+        "check": Entry("web.cli.upkeep:check_data", "Check that everything stored is there and undamaged."),
+        "backup": Entry("web.cli.upkeep:backup", "Write what cannot be computed again into one file."),
+        "restore": Entry("web.cli.upkeep:restore_data", "Restore a backup, or an automatic copy."),
         "evaluate": Entry("web.cli.evaluate:evaluate", "Measure the ranking and tune its weights."),
         "password": Entry("web.cli.password:password", "Set the curator's password."),
     },
