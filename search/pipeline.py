@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -21,17 +22,23 @@ from search.errors import NotFound
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.index.analyzer import query_terms, tokenize
 from search.index.columns import Ids
+from search.index.file_names import NamedMemes, no_ids
 from search.index.generations import TEXT_FIELDS
+from search.index.lexical import LexicalIndex
 from search.index.reader import Index
 from search.index.whitening import Whitening
 from search.meme import Field, Likeness, Meme
 from search.query.filters import Filters, apply_filters
 from search.query.parser import Query, parse, plain_query
+from search.query.quotes import Quote, make_quote, memes_saying
 from search.query.spelling import Correction, correct_spelling
+from search.query.words import memes_holding
 from search.ranking.fusion import FusedRanking, Scores, Weights
 from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetriever, descriptor_retriever
-from search.ranking.relevance import QueryStats, query_stats
+from search.ranking.matching import MAX_SCORED, Found, order_hits, raise_named, rank_relevant
+from search.ranking.relevance import QueryStats, query_stats, relevance_cutoff
 from search.ranking.retrievers import (
+    DEPTH,
     MIN_PHRASE,
     LazyDirection,
     Retriever,
@@ -62,6 +69,8 @@ LIKENESS_WEIGHTS: Mapping[Likeness, Weights] = {
     },
 }
 
+MIN_CERTAIN = 0.1  # least score of a match for an image or a meme; at it, half of the hits are wrong
+
 # Words next to an image or `like:` say what should be different, as in "like this, but with dogs". The weight of the
 # signal `image.text` is multiplied by this factor.
 IMAGE_TEXT_BOOST = 3.0
@@ -89,6 +98,10 @@ class QueryPlan:
     correction: Correction | None = None
     stats: QueryStats | None = None
     listing: Ids | None = None
+    holding: Ids = field(default_factory=no_ids)  # the memes that hold all words, rising
+    quotes: Sequence[Quote] = ()
+    saying: Ids | None = None  # the memes that say all quoted phrases, rising; None without a phrase
+    named: NamedMemes = field(default_factory=NamedMemes)  # the memes that the query is the file name of
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,7 @@ class QueryPipeline:
         With `all_signals` there is a retriever for every signal that the index has, also for those without a weight.
         Raises NotFound for an unknown category.
         """
-        query = parse(text)
+        query, named = self._read(text)
         filters = apply_filters(query, self.index)
         allowed = filters.allowed
         if category is not None:
@@ -132,7 +145,8 @@ class QueryPipeline:
         weights = LIKENESS_WEIGHTS[Likeness.ALL] if only_likes else self.weights
         used = set(SIGNALS) if all_signals else {signal for signal, weight in weights.items() if weight > 0}
         has_image = image is not None or bool(filters.likes)
-        correction = Correction(query, {}) if verbatim else correct_spelling(query, self.index.lexical)
+        lexical = self.index.lexical
+        correction = Correction(query, {}) if verbatim or named.is_whole else correct_spelling(query, lexical)
         weighted = self._of_text(query, correction, used, verbatim=verbatim, has_image=has_image)
         for like in filters.likes:
             similar = self._of_meme(self.catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
@@ -143,6 +157,7 @@ class QueryPipeline:
             [(retriever, weight) for retriever, weight in weighted if retriever.signal in used]
         )
         terms = () if query.is_empty else correction.query.terms
+        quotes = [make_quote(one.value, lexical, verbatim=verbatim) for one in query.phrases]
         stats = None
         if not query.is_empty and not has_image:
             misspelled = set(query_terms(" ".join(correction.corrections)))
@@ -158,6 +173,10 @@ class QueryPipeline:
             terms=terms,
             correction=correction,
             stats=stats,
+            holding=memes_holding(query.text, correction.corrections, lexical),
+            quotes=quotes,
+            saying=_saying(quotes, lexical),
+            named=named,
         )
 
     def plan_similar(self, meme: Meme, likeness: Likeness) -> QueryPlan:
@@ -174,6 +193,85 @@ class QueryPipeline:
             excluded=meme.id,
             terms=self._ocr_terms(meme) if likeness is Likeness.WORDS else (),
         )
+
+    def find(self, plan: QueryPlan) -> Found:
+        """Return all hits of a plan: what matches, however many, then the weaker hits.
+
+        What matches does not depend on the filters, which select among the matches; weaker hits are the best among the
+        memes that pass the filters.
+        """
+        columns = self.index.columns
+        if plan.listing is not None:
+            return Found(plan.listing, len(plan.listing))
+        exact = np.union1d(plan.holding if plan.saying is None else plan.saying, plan.named.ids)
+        ranking = None
+        matching = exact
+        if plan.saying is None:
+            ranking, relevant = rank_relevant(
+                lambda depth: self._ranked(plan, None, depth=depth, others=exact), self._relevant(plan), known=exact
+            )
+            matching = np.union1d(exact, relevant)
+        if plan.allowed is not None:
+            matching = np.intersect1d(matching, plan.allowed, assume_unique=True)
+        if ranking is None or plan.allowed is not None:
+            ranking = self._ranked(plan, plan.allowed, depth=DEPTH, others=matching)
+        named = plan.named
+        known = raise_named(ranking, named.ids, is_whole=named.is_whole)
+        ids, matches = order_hits(known, matching=matching, columns=columns)
+
+        def score(wanted: Ids) -> FusedRanking:
+            if np.isin(wanted, known.ids, assume_unique=True).all():
+                return known
+            others = self._ranked(plan, plan.allowed, depth=0, others=wanted)
+            return raise_named(others, named.ids, is_whole=named.is_whole)
+
+        return Found(ids, matches, score)
+
+    def _ranked(self, plan: QueryPlan, allowed: Ids | None, *, depth: int, others: Ids) -> FusedRanking:
+        """Return the ranking of what the retrievers propose among `allowed`, and of the best of `others` (rising)."""
+        if depth and len(others) > MAX_SCORED:
+            best = self.index.lexical.search(plan.terms, k=MAX_SCORED, allowed=others)[0]
+            others = np.sort(best)
+        scores = score_candidates(
+            plan.retrievers,
+            plan.weights,
+            boosts=plan.boosts,
+            has_fixed_weights=plan.has_fixed_weights,
+            pool=self.pool,
+            allowed=allowed,
+            excluded=plan.excluded,
+            depth=depth,
+            others=others,
+        )
+        return scores.fuse()
+
+    def _relevant(self, plan: QueryPlan) -> Callable[[FusedRanking], Ids]:
+        """Return the function that selects the ids of a ranking's memes above the relevance cut-off."""
+        stats = plan.stats
+
+        def relevant(ranking: FusedRanking) -> Ids:
+            order = ranking.order
+            if stats is None:
+                return ranking.ids[order[ranking.scores[order] >= MIN_CERTAIN]]
+            if not stats.terms:
+                return no_ids()  # there is nothing to look for
+            return ranking.ids[order[: relevance_cutoff(ranking, stats).relevant]]
+
+        return relevant
+
+    def _read(self, text: str) -> tuple[Query, NamedMemes]:
+        """Return the parsed query, and the memes that it is the file name of.
+
+        A name that looks like an operator, an excluded word or a weight is read as words where a file has it.
+        """
+        query = parse(text)
+        named = self.index.lexical.named(text) if text.strip() else NamedMemes()
+        if named.is_verbatim and any(not part.is_text or part.weight != 1 for part in query.parts):
+            notice = f"“{text.strip()}” is the name of a file, so it was read as words."
+            return replace(plain_query(text), notices=(notice,)), named
+        if not named.is_whole and query.text and query.text != text:
+            named = self.index.lexical.named(query.text)
+        return query, named
 
     def scores(self, plan: QueryPlan) -> Scores:
         """Return the score of every candidate by each of the plan's retrievers."""
@@ -272,6 +370,17 @@ class QueryPipeline:
     def _text_direction(self, whitening: Whitening, groups: Sequence[tuple[str, float]]) -> NDArray[np.float32]:
         """Return the whitened direction ([d]) of the weighted sum of texts."""
         return _weighted_direction(lambda texts: whitening(self.text_encoder.encode(texts)), groups)
+
+
+def _saying(quotes: Sequence[Quote], index: LexicalIndex) -> Ids | None:
+    """Return the rising ids of the memes that say all phrases, or have them as the file's name; None without words."""
+    found = [np.union1d(memes_saying(one, index), _named_whole(one.text, index)) for one in quotes if one.sequences]
+    return reduce(np.intersect1d, found) if found else None
+
+
+def _named_whole(text: str, index: LexicalIndex) -> Ids:
+    named = index.named(text)
+    return named.ids if named.is_whole else no_ids()
 
 
 def _weighted_direction(

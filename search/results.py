@@ -38,7 +38,7 @@ class Hit:
     snippets: tuple[Snippet, ...] = ()
     variants: int = 0
     variant_ids: tuple[int, ...] = ()
-    certain: bool = True  # False for a hit below the relevance cut-off: similar to the query, probably not an answer
+    certain: bool = True  # whether it matches; False for a weaker hit: similar to the query, probably not an answer
 
     @property
     def path(self) -> str:
@@ -82,8 +82,9 @@ class Understood:
     notices: tuple[str, ...] = ()
     category: str | None = None
     spelling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    phrases: tuple[str, ...] = ()  # quoted, with a word each: only what says all of them matches
     showing: str = ""  # the corrected words; "" when nothing was corrected
-    certain: int | None = None  # how many of all hits are above the relevance cut-off; None for an unranked listing
+    certain: int | None = None  # how many memes match, as `Answer.total`; None for an unranked listing
     similar_to: Meme | None = None
     likeness: Likeness | None = None
 
@@ -101,6 +102,7 @@ class Understood:
             row |= {"picture": True} if self.has_image else {}
             row |= {"operators": [dict(vars(operator)) for operator in self.operators]}
             row |= {"notices": list(self.notices)} if self.notices else {}
+            row |= {"phrases": list(self.phrases)} if self.phrases else {}
             row |= {"category": self.category} if self.category is not None else {}
             if self.spelling:
                 row["spelling"] = {word: list(others) for word, others in self.spelling.items()}
@@ -115,9 +117,10 @@ class Understood:
 
 @dataclass(frozen=True)
 class Answer(Sequence[Hit]):
-    """One page of hits in rank order, the number of all hits, and how the query was interpreted.
+    """One page of hits in rank order, the number of all memes that match, and how the query was interpreted.
 
-    An answer is a sequence of its hits. A notebook shows it as thumbnails.
+    After the last of the `total` matches come the `weaker` hits: memes that are similar and probably do not answer. An
+    answer is a sequence of its hits. A notebook shows it as thumbnails.
 
     >>> answer = searcher.search("a dog in a burning room", k=2)
     >>> [hit.path for hit in answer][0]
@@ -129,11 +132,12 @@ class Answer(Sequence[Hit]):
     """
 
     hits: tuple[Hit, ...]
-    total: int
+    total: int  # memes that match, wherever the page is
     understood: Understood
     took_ms: float
-    # The number of memes of the whole answer by category, year and type.
+    # The number of matches by category, year and type: as many as match when the query is narrowed to the value.
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    weaker: int = 0  # further hits, which follow the matches
     thumbnails: Path | None = field(default=None, compare=False)  # the folder of the thumbnails for the HTML
 
     def __len__(self) -> int:
@@ -150,8 +154,9 @@ class Answer(Sequence[Hit]):
         return iter(self.hits)
 
     def __repr__(self) -> str:
-        hits = "hit" if self.total == 1 else "hits"
-        return f"<Answer {len(self)} of {self.total:,} {hits} for {str(self.understood)!r} in {self.took_ms:.0f} ms>"
+        count = "1 match" if self.total == 1 else f"{self.total:,} matches"
+        weaker = f" and {self.weaker:,} weaker" if self.weaker else ""
+        return f"<Answer {len(self)} of {count}{weaker} for {str(self.understood)!r} in {self.took_ms:.0f} ms>"
 
     def _repr_html_(self) -> str:
         """Return the hits as HTML that needs no other file: thumbnails are inlined."""

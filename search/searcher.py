@@ -22,8 +22,7 @@ from search.index.status import IndexStatus, image_encoder_notes, missing_data_n
 from search.meme import Likeness, Meme, Sort
 from search.pipeline import QueryPipeline, QueryPlan
 from search.ranking.fusion import Scores
-from search.ranking.paging import PageRequest, listed_page, ranked_page
-from search.ranking.relevance import relevance_cutoff
+from search.ranking.paging import PageRequest, answer_page
 from search.results import Answer, Hit, Operator, Understood
 from search.settings import Settings
 from search.workspace import Workspace
@@ -235,17 +234,14 @@ class Searcher:
         page = PageRequest(
             k, offset, order, collapse and not plan.filters.opens_variants, started, self._workspace.thumbnails
         )
-        if plan.listing is not None:
-            return listed_page(self._catalogue, pipeline.index, plan.listing, understood=understood, page=page)
-        ranking = pipeline.rank(plan)
-        return ranked_page(
+        return answer_page(
             self._catalogue,
             pipeline.index,
-            ranking,
+            pipeline.find(plan),
             terms=plan.terms,
+            quotes=plan.quotes,
             understood=understood,
             page=page,
-            relevant=None if plan.stats is None else relevance_cutoff(ranking, plan.stats).relevant,
         )
 
     def similar(
@@ -266,10 +262,10 @@ class Searcher:
         pipeline = self._pipeline()
         found = self._meme(meme)
         plan = pipeline.plan_similar(found, Likeness(by))
-        return ranked_page(
+        return answer_page(
             self._catalogue,
             pipeline.index,
-            pipeline.rank(plan),
+            pipeline.find(plan),
             terms=plan.terms,
             understood=Understood(similar_to=found, likeness=Likeness(by)),
             page=PageRequest(k, offset, Sort.RELEVANCE, False, started, self._workspace.thumbnails),
@@ -319,6 +315,7 @@ def _understood(plan: QueryPlan, *, sort: Sort, category: str | None, has_image:
     return Understood(
         text=plan.query.text,
         typed=str(plan.query),
+        phrases=tuple(one.text for one in plan.quotes if one.sequences),
         sort=sort,
         is_shortened=plan.query.shortened,
         has_image=has_image,

@@ -172,7 +172,9 @@ def index_without(catalogue: Catalogue, index: Index, queries: Sequence[Describe
             if row.passage.field in TEXT_FIELDS and not _is_hidden(row.meme_id, row.passage, hidden):
                 yield row.meme_id, row.passage.field, row.passage.body
 
-    build_lexical(folder / LEXICAL, documents_of(rows()))
+    build_lexical(
+        folder / LEXICAL, documents_of(rows(), paths={meme.id: meme.path for meme in catalogue.memes.everything()})
+    )
     dense: dict[Field, DenseIndex] = {}
     has = dict(index.columns.has)
     for field in TEXT_FIELDS:

@@ -14,7 +14,7 @@ import tantivy
 MAX_TERMS = 64  # of a query; further terms are ignored
 
 
-ANALYZER = "memetica-2"  # change the name when a word's term changes, so that older indexes are built again
+ANALYZER = "memetica-3"  # change the name when a word's term changes, so that older indexes are built again
 
 
 LONGEST = 64  # bytes of a word; longer ones are not indexed
@@ -71,10 +71,48 @@ def spelling_analyzer() -> tantivy.TextAnalyzer:
     return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 
+@lru_cache(maxsize=1)
+def _folding_analyzer() -> tantivy.TextAnalyzer:
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).filter(tantivy.Filter.ascii_fold()).build()
+
+
+@lru_cache(maxsize=1)
+def _stop_word_analyzer() -> tantivy.TextAnalyzer:
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).filter(tantivy.Filter.lowercase())
+    return builder.filter(tantivy.Filter.stopword("english")).build()
+
+
+def is_stop_word(word: str) -> bool:
+    """Return whether a word is one of Lucene's 33 English stop words, which tantivy comes with.
+
+    >>> is_stop_word("The"), is_stop_word("you")
+    (True, False)
+    """
+    return not _stop_word_analyzer().analyze(word)
+
+
 @lru_cache(maxsize=65536)
-def _term(word: str) -> str:
+def term_of(word: str) -> str:
+    """Return the term of a word in normal form; "" for one that is too long to be indexed.
+
+    >>> term_of("dances")
+    'danc'
+    """
     found = analyzer().analyze(word)
     return found[0] if found else ""
+
+
+@lru_cache(maxsize=65536)
+def unaccented(word: str) -> str:
+    """Return a word without accents, as terms are.
+
+    >>> unaccented("déjà")
+    'deja'
+    """
+    if word.isascii():
+        return word
+    found = _folding_analyzer().analyze(word)
+    return found[0] if found else word
 
 
 def tokenize(text: str) -> list[Token]:
@@ -84,7 +122,7 @@ def tokenize(text: str) -> list[Token]:
     [(0, 'cat'), (5, 'dont'), (11, 'danc')]
     """
     return [
-        Token(match.start(), match.end(), _term(normalize_word(match[0]))) for match in _pattern(text).finditer(text)
+        Token(match.start(), match.end(), term_of(normalize_word(match[0]))) for match in _pattern(text).finditer(text)
     ]
 
 
@@ -96,7 +134,7 @@ def query_terms(text: str) -> list[str]:
     """
     found: dict[str, None] = {}
     for match in _pattern(text).finditer(text):
-        if term := _term(normalize_word(match[0])):
+        if term := term_of(normalize_word(match[0])):
             found[term] = None
         if len(found) == MAX_TERMS:
             break
@@ -116,6 +154,15 @@ def normalize_word(word: str) -> str:
     if not word.isascii():
         word = "".join(unicodedata.normalize("NFKC", word).split())
     return word.replace("'", "").replace("’", "")
+
+
+def word_as_written(word: str) -> str:
+    """Return a word as the vocabulary has it: in lower case, without apostrophes, with its ending.
+
+    >>> word_as_written("Don't"), word_as_written("Dogs")
+    ('dont', 'dogs')
+    """
+    return normalize_word(word).lower()
 
 
 def split_words(text: str) -> list[str]:

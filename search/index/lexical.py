@@ -32,7 +32,9 @@ from search.index.analyzer import (
     normalize_word,
     spelling_analyzer,
     split_words,
+    unaccented,
 )
+from search.index.file_names import MIN_PREFIX, NamedMemes, asked_keys, code_parts, exact_key, name_keys, name_parts
 from search.index.generations import link_folder
 from search.meme import Field
 
@@ -45,6 +47,10 @@ _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its
 # Reading a meme from a term's postings costs a sixth of finding it by its id, and the postings are then cached.
 _READ_PER_ID = 4
 _SPELLING = "spelling"  # the words as written, for the vocabulary: they do not count in scores
+_FILE = "file"  # the keys of the file's name, whole
+_FILE_PARTS = "file_parts"
+_RAW = "raw"  # tantivy's own tokenizer: a text is one term
+_CACHED_SETS = 256  # sets of memes that an open index caches: those of a query are asked for by each of its pages
 _HINT = "Run `memetica index`."
 _OS_ERROR = re.compile(r"\(os error (\d+)\)|Os \{ code: (\d+)")
 
@@ -55,10 +61,15 @@ LexicalScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no w
 
 @dataclass(frozen=True)
 class Document:
-    """The texts of a meme by field."""
+    """The texts of a meme by field, a line for each passage, and the path of its file."""
 
     id: int
     texts: Mapping[Field, str]
+    path: str = ""
+
+
+# A set of alternatives for one place of a sequence: words as written in lower case, each with its term.
+Alternatives = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,8 @@ def _schema() -> tantivy.Schema:
     for name in (*FIELDS, ALL_TEXT):
         builder.add_text_field(str(name), stored=False, tokenizer_name=ANALYZER, index_option="position")
     builder.add_text_field(_SPELLING, stored=False, tokenizer_name=_SPELLING, index_option="basic")
+    builder.add_text_field(_FILE, stored=False, tokenizer_name=_RAW, index_option="basic")
+    builder.add_text_field(_FILE_PARTS, stored=False, tokenizer_name=_RAW, index_option="basic")
     return builder.build()
 
 
@@ -165,13 +178,19 @@ def _entry(document: Document) -> tantivy.Document:
     entry.add_integer("id", document.id)
     written: set[str] = set()
     for field, text in document.texts.items():
-        words = split_words(text)
-        if words:
-            joined = " ".join(words)
-            entry.add_text(str(field), joined)
-            entry.add_text(ALL_TEXT, joined)
-            written.update(joined.lower().split())
+        # Passages are added one by one: tantivy leaves a gap between them, so that no phrase goes from one to the next.
+        for passage in text.split("\n"):
+            words = split_words(passage)
+            if words:
+                joined = " ".join(words)
+                entry.add_text(str(field), joined)
+                entry.add_text(ALL_TEXT, joined)
+                written.update(joined.lower().split())
     entry.add_text(_SPELLING, " ".join(sorted(word for word in written if len(word.encode()) <= LONGEST)))
+    for key in name_keys(document.path):
+        entry.add_text(_FILE, key)
+    for part in name_parts(document.path):
+        entry.add_text(_FILE_PARTS, part)
     return entry
 
 
@@ -189,7 +208,8 @@ class LexicalIndex:
         self._searcher = index.searcher()
         self._matches_of = lru_cache(maxsize=_CACHED_TERMS)(self._read_matches)
         self._frequency = lru_cache(maxsize=_CACHED_FREQUENCIES)(self._searcher.doc_freq)
-        for field in (*FIELDS, ALL_TEXT, _SPELLING):
+        self._all_of = lru_cache(maxsize=_CACHED_SETS)(self._read_all_of)
+        for field in (*FIELDS, ALL_TEXT, _SPELLING, _FILE, _FILE_PARTS):
             self._searcher.doc_freq(str(field), "")  # raises ValueError for a field that is missing
 
     @classmethod
@@ -252,10 +272,57 @@ class LexicalIndex:
         query = tantivy.Query.phrase_query(self._schema, str(field), list(words[:MAX_TERMS]))
         return self._among(query, k, allowed)
 
+    def having_all(self, groups: Sequence[Sequence[Sequence[str]]], field: Field | str = ALL_TEXT) -> Ids:
+        """Return the rising ids of all memes that have every group: at least one of its sequences of terms, in a row.
+
+        >>> searcher.index.lexical.having_all([[("dog",)], [("burn", "room"), ("medal",)]]).tolist()
+        [4, 5]
+        """
+        wanted = tuple(tuple(tuple(sequence) for sequence in group) for group in groups[:MAX_TERMS])
+        return self._all_of(wanted, str(field))
+
+    def saying(self, sequences: Iterable[Sequence[Alternatives]]) -> Ids:
+        """Return the rising ids of all memes with any of the sequences: in one text, a word of each place in a row."""
+        queries = [self._sequence(sequence) for sequence in sequences]
+        return self._set(_any_of(queries)) if queries else np.empty(0, np.int64)
+
+    def named(self, typed: str) -> NamedMemes:
+        """Return the memes that `typed` is the file name of.
+
+        A whole name, with or without its ending and its folder, counts before parts of names; parts count only if they
+        are codes, as in names by cameras.
+
+        >>> searcher.index.lexical.named("FINE.PNG").ids.tolist()
+        [4]
+        """
+        verbatim = exact_key(typed)
+        for keys in asked_keys(typed):
+            known = [key for key in keys if self.document_frequency(key, _FILE)]
+            if known:
+                ids = self._set(_any_of([self._term(key, _FILE) for key in known]))
+                return NamedMemes(ids, True, any(key.partition(":")[2] == verbatim for key in known))
+        queries = [self._part(part) for part in code_parts(typed)]
+        if not queries:
+            return NamedMemes()
+        return NamedMemes(self._set(tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in queries])))
+
     def document_frequency(self, term: str, field: Field | str = ALL_TEXT) -> int:
         """Return the number of memes with a term."""
         with _reading(self._folder):
             return self._frequency(str(field), term)
+
+    def accented(self, word: str) -> Sequence[str]:
+        """Return the words of the library that differ from a word as written by accents alone."""
+        return self._by_unaccented.get(unaccented(word), ())
+
+    @cached_property
+    def _by_unaccented(self) -> Mapping[str, list[str]]:
+        """The words of the vocabulary with accents, and those that differ from them by accents alone."""
+        found: dict[str, list[str]] = {}
+        for word in self.vocabulary:
+            if not word.isascii() and (plain := unaccented(word)) != word:
+                found.setdefault(plain, [plain] if plain in self.vocabulary else []).append(word)
+        return found
 
     @cached_property
     def vocabulary(self) -> Mapping[str, int]:
@@ -294,6 +361,40 @@ class LexicalIndex:
         if len(part) == 1:
             return tantivy.Query.term_query(self._schema, str(field), part[0])
         return tantivy.Query.phrase_query(self._schema, str(field), list(part))
+
+    def _term(self, term: str, field: Field | str) -> tantivy.Query:
+        return tantivy.Query.term_query(self._schema, str(field), term)
+
+    def _part(self, part: str) -> tantivy.Query:
+        """Return the query for a part of a file's name; the beginning of a long code stands for the code."""
+        if len(part) < MIN_PREFIX or not any(one.isdecimal() for one in part):
+            return self._term(part, _FILE_PARTS)
+        return tantivy.Query.regex_query(self._schema, _FILE_PARTS, f"{re.escape(part)}.*")
+
+    def _sequence(self, sequence: Sequence[Alternatives]) -> tantivy.Query:
+        """Return the query for words in a row. Terms say where they stand, the words as written which they are."""
+        terms = [list(dict.fromkeys(term for _, term in place)) for place in sequence]
+        if len(terms) == 1:
+            in_a_row = _any_of([self._term(term, ALL_TEXT) for term in terms[0]])
+        elif all(len(place) == 1 for place in terms):
+            in_a_row = tantivy.Query.phrase_query(self._schema, ALL_TEXT, [place[0] for place in terms])
+        else:
+            patterns: list[str | tuple[int, str]] = [
+                "|".join(f"({re.escape(term)})" for term in place) for place in terms
+            ]
+            in_a_row = tantivy.Query.regex_phrase_query(self._schema, ALL_TEXT, patterns)
+        written = [_any_of([self._term(word, _SPELLING) for word, _ in place]) for place in sequence]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in (in_a_row, *written)])
+
+    def _read_all_of(self, groups: tuple[tuple[tuple[str, ...], ...], ...], field: str) -> Ids:
+        queries = [_any_of([self._query(sequence, field) for sequence in group]) for group in groups]
+        return self._set(tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in queries]))
+
+    def _set(self, query: tantivy.Query) -> Ids:
+        """Return the rising ids of all memes that a query finds."""
+        # Ordered by a column, tantivy hands out its values, and does not compute scores.
+        hits = self._searcher.search(query, limit=len(self) or 1, count=False, order_by_field="id").hits
+        return np.sort(np.array([id for id, _ in hits], np.int64))
 
     def _read_matches(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, LexicalScores]:
         """Return all memes with a term or a pair, by rising id, and its part of their scores."""
@@ -368,15 +469,22 @@ def _add(scores: LexicalScores, ids: Ids, known: Ids, addends: LexicalScores) ->
         scores += np.where(known[places] == ids, addends[places], np.float32(0))
 
 
-def documents_of(rows: Iterable[tuple[int, Field, str]]) -> Iterator[Document]:
-    """Yield a document for each meme from (id, field, text) rows that are ordered by id."""
+def documents_of(
+    rows: Iterable[tuple[int, Field, str]], *, paths: Mapping[int, str] | None = None
+) -> Iterator[Document]:
+    """Yield a document for each meme from (id, field, text) rows that are ordered by id; `paths` are by id."""
+    paths = paths or {}
     current: int | None = None
     gathered: dict[Field, list[str]] = {}
     for id, field, text in rows:
         if id != current:
             if current is not None:
-                yield Document(current, {name: "\n".join(parts) for name, parts in gathered.items()})
+                yield Document(current, _joined(gathered), paths.get(current, ""))
             current, gathered = id, {}
         gathered.setdefault(field, []).append(text)
     if current is not None:
-        yield Document(current, {name: "\n".join(parts) for name, parts in gathered.items()})
+        yield Document(current, _joined(gathered), paths.get(current, ""))
+
+
+def _joined(gathered: Mapping[Field, list[str]]) -> dict[Field, str]:
+    return {name: "\n".join(parts) for name, parts in gathered.items()}

@@ -164,7 +164,8 @@ def _write(target: Target, contents: Contents, encoders: Encoders, on_part: Call
             fields[field].add(id)
             yield id, field, text
 
-    LEXICAL_PART.write(target, documents_of(texts()))
+    paths = {meme.id: meme.path for meme in contents.memes}
+    LEXICAL_PART.write(target, documents_of(texts(), paths=paths))
     on_part()
     if encoders.text_dimensions:
         embeddings = contents.text_embeddings(encoders.text)

@@ -43,7 +43,7 @@ def correct_spelling(query: Query, index: LexicalIndex) -> Correction:
         word = query.text[token.start : token.end]
         if len(corrections) == MAX_CORRECTED or word in corrections or len(word) < MIN_LETTERS:
             continue
-        if index.document_frequency(token.term) or word.lower() in _english():
+        if index.document_frequency(token.term) or word.lower() in english_words():
             continue
         near = index.similar_words(word, edits=2 if len(word) >= LONG else 1, k=MAX_READINGS)
         if near:
@@ -58,7 +58,11 @@ def correct_spelling(query: Query, index: LexicalIndex) -> Correction:
 
 
 @lru_cache(maxsize=1)
-def _english() -> frozenset[str]:
-    """Return the most frequent words of English, by the list that comes with symspellpy, most frequent first."""
+def english_words() -> frozenset[str]:
+    """Return the most frequent words of English, by the list that comes with symspellpy.
+
+    >>> "walk" in english_words(), "walkz" in english_words()
+    (True, False)
+    """
     with (resources.files("symspellpy") / "frequency_dictionary_en_82_765.txt").open(encoding="utf-8-sig") as lines:
         return frozenset(line.split(" ", 1)[0] for line, _ in zip(lines, range(ENGLISH), strict=False))

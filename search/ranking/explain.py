@@ -11,6 +11,7 @@ from search.index.columns import Ids
 from search.index.generations import TEXT_FIELDS
 from search.index.reader import Index
 from search.meme import Field, Meme, Passage
+from search.query.quotes import Quote
 from search.ranking.fusion import FusedRanking
 from search.ranking.highlight import Highlighter, best_snippet, make_snippet
 from search.results import Hit, Snippet
@@ -40,10 +41,11 @@ def explain(
     memes: Sequence[Meme],
     terms: Sequence[str],
     certain: Collection[int],
+    quotes: Sequence[Quote] = (),
 ) -> list[Hit]:
     """Return a hit for each of the memes, in their order, with explanations and snippets.
 
-    `terms` are highlighted in the snippets. `certain` are the ids of the hits above the relevance cut-off.
+    `terms` and `quotes` are highlighted in the snippets. `certain` are the ids of the hits that match.
 
     >>> ranking = searcher.scores("robot").fuse()
     >>> meme = workspace.catalogue.memes.get(int(ranking.ranked_ids[0]))
@@ -54,7 +56,7 @@ def explain(
     ids = np.array([meme.id for meme in memes], np.int64)
     places = np.searchsorted(ranking.ids, ids)
     shares = _field_shares(index, ranking, ids, places, terms)
-    chosen = _snippets(catalogue, ids.tolist(), shares, Highlighter(frozenset(terms)))
+    chosen = _snippets(catalogue, ids.tolist(), shares, Highlighter(frozenset(terms), tuple(quotes)))
     return [
         Hit(
             meme=meme,
@@ -115,7 +117,8 @@ def _snippets(
                     continue
                 found = best_snippet(own, highlighter)
                 if found is not None:
-                    matching[id].append(found)
+                    says = any(highlighter.find_phrases(one.body) for one in own)
+                    matching[id].insert(0 if says else len(matching[id]), found)
                 else:
                     others[id].append(own[0])
     return {

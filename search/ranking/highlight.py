@@ -10,6 +10,7 @@ from html import escape
 
 from search.index.analyzer import tokenize
 from search.meme import Passage
+from search.query.quotes import Quote
 from search.results import Snippet
 
 MAX_LETTERS = 180  # of a snippet, about
@@ -27,13 +28,29 @@ def _loose(stem: str) -> str:
 
 @dataclass(frozen=True)
 class Highlighter:
-    """Finds the words of a text that match any of a query's terms.
+    """Finds the words of a text that match any of a query's terms, and whole phrases that were quoted.
+
+    In a text that says a quoted phrase, the words of quoted phrases are marked only as part of one.
 
     >>> Highlighter(frozenset({"robot"})).find("Two robots")
     [(4, 10)]
     """
 
     terms: frozenset[str]
+    quotes: tuple[Quote, ...] = ()
+
+    @cached_property
+    def _unquoted(self) -> Highlighter:
+        """The highlighter of the terms that are in no quoted phrase."""
+        return Highlighter(self.terms.difference(*(one.terms for one in self.quotes)))
+
+    def find_phrases(self, text: str) -> list[tuple[int, int]]:
+        """Return the start and end of each quoted phrase in a text, in order and without overlaps."""
+        found: list[tuple[int, int]] = []
+        for start, end in sorted(span for one in self.quotes for span in one.find(text)):
+            if not found or start >= found[-1][1]:
+                found.append((start, end))
+        return found
 
     @cached_property
     def _likely(self) -> re.Pattern[str]:
@@ -51,7 +68,12 @@ class Highlighter:
         return len({token.term for piece, _ in self._likely_pieces(text) for token in tokenize(piece)} & self.terms)
 
     def find(self, text: str) -> list[tuple[int, int]]:
-        """Return the start and end of each word that matches a term."""
+        """Return the start and end of each word that matches a term, and of each quoted phrase, in order."""
+        phrases = self.find_phrases(text) if self.quotes else []
+        if phrases:
+            words = self._unquoted.find(text)
+            outside = [word for word in words if all(word[1] <= one[0] or word[0] >= one[1] for one in phrases)]
+            return sorted([*phrases, *outside])
         if not self.terms:
             return []
         return [
@@ -80,6 +102,8 @@ class Highlighter:
 def best_snippet(passages: Sequence[Passage], highlighter: Highlighter) -> Snippet | None:
     """Return a snippet of the passage with the most terms, the first of equals; None when no passage has any.
 
+    A passage that says a quoted phrase comes before all others.
+
     >>> from search.meme import Field
     >>> passages = [Passage(Field.OCR, "ocr", "a cat"), Passage(Field.OCR, "ocr", "a robot & a cat")]
     >>> best_snippet(passages, Highlighter(frozenset({"robot", "cat"}))).html
@@ -88,6 +112,9 @@ def best_snippet(passages: Sequence[Passage], highlighter: Highlighter) -> Snipp
     if len(passages) == 1:
         marked = highlighter.find(passages[0].body)
         return _cut(passages[0], marked) if marked else None
+    for passage in passages if highlighter.quotes else ():
+        if highlighter.find_phrases(passage.body):
+            return make_snippet(passage, highlighter)
     best, most = None, 0
     for passage in passages:
         count = highlighter.count_terms(passage.body)

@@ -213,25 +213,38 @@ def score_candidates(
     pool: Executor | None = None,
     allowed: Ids | None = None,
     excluded: int | None = None,
+    depth: int = DEPTH,
+    others: Ids | None = None,
 ) -> Scores:
-    """Return every retriever's scores of all memes that any retriever proposes.
+    """Return every retriever's scores of the memes that any retriever proposes, `depth` each, and of `others`.
 
     Only memes in `allowed` (ascending ids, or all) and never the meme `excluded` are considered. With a pool,
     retrievers by embeddings run in its threads while the others run in this one.
     """
-    proposed = _run_all(retrievers, lambda one: one.retrieve(DEPTH, allowed), pool=pool)
-    ids = np.unique(np.concatenate(proposed)) if proposed else np.empty(0, np.int64)
+    proposed = _run_all(retrievers, lambda one: one.retrieve(depth, allowed), pool=pool) if depth else []
+    ids = np.unique(np.concatenate([*proposed, np.empty(0, np.int64) if others is None else others]))
     if excluded is not None:
         ids = ids[ids != excluded]
     scores = _run_all(retrievers, lambda one: one.score(ids), pool=pool)
     return Scores(
         ids=ids,
         by_signal={one.signal: own for one, own in zip(retrievers, scores, strict=True)},
-        retrieved={one.signal: np.isin(ids, own) for one, own in zip(retrievers, proposed, strict=True)},
+        retrieved={
+            one.signal: _retrieved(ids, proposed[at] if proposed else None, others) for at, one in enumerate(retrievers)
+        },
         weights=weights,
         boosts=boosts or {},
         has_fixed_weights=has_fixed_weights,
     )
+
+
+def _retrieved(ids: Ids, proposed: Ids | None, others: Ids | None) -> NDArray[np.bool_]:
+    """Return which candidates a retriever proposed; those that nobody had to propose count as proposed by all."""
+    found = np.zeros(len(ids), np.bool_)
+    for some in (proposed, others):
+        if some is not None:
+            found |= np.isin(ids, some)
+    return found
 
 
 def _run_all(

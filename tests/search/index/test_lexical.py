@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import search.index.lexical
 from search.errors import IndexUnusable
-from search.index.analyzer import MAX_TERMS, query_terms, tokenize
+from search.index.analyzer import ANALYZER, MAX_TERMS, query_terms, tokenize
 from search.index.lexical import ALL_TEXT, FIELDS, Document, LexicalIndex, Spelling, build_lexical, documents_of
 from search.meme import Field
 
@@ -375,7 +375,7 @@ def test_a_missing_or_damaged_index_is_said_to_be_so(tmp_path: Path) -> None:
 def test_an_index_of_other_terms_is_not_opened(tmp_path: Path) -> None:
     build_lexical(tmp_path / "words", MANY)
     meta = tmp_path / "words" / "meta.json"
-    meta.write_text(meta.read_text("utf-8").replace("memetica-2", "memetica-0"), "utf-8")
+    meta.write_text(meta.read_text("utf-8").replace(ANALYZER, "memetica-0"), "utf-8")
     with pytest.raises(IndexUnusable, match="another version"):
         LexicalIndex.open(tmp_path / "words")
 

@@ -1,0 +1,197 @@
+"""Quoted phrases: which memes say one, allowing for the damage that OCR does and for slips of the finger.
+
+A meme says a phrase if one of its texts has the same words in a row. A word counts as the same if it
+
+- is written the same, whatever its case, accents and apostrophes ("dogs" is not "dog"),
+- is no word in the text, and differs by letters that OCR takes for each other (0 and o, rn and m), or is long and
+  differs by a letter or two: the text has "mondavs" for "mondays",
+- is a word in the text, near to a typed one that is in no meme and no word: the phrase was typed with a slip,
+- is run together with its neighbours, or split in two: spaces get lost on tight capitals.
+
+Two words that both exist are never the same: "walk" is not "talk".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+
+from search.index.analyzer import MAX_TERMS, Token, term_of, tokenize, word_as_written
+from search.index.columns import Ids
+from search.index.lexical import Alternatives, LexicalIndex
+from search.query.spelling import LONG, MIN_LETTERS, english_words
+
+MAX_VARIANTS = 12  # of a word
+MAX_JOINED = 4  # words that are looked for as one
+MIN_SPLIT = 3  # letters of each part of a word that is looked for in two parts
+MIN_DAMAGED = 6  # letters of a word that may differ by any letter
+LONG_DAMAGED = 10  # letters of a word that may differ by any two
+COMMON = 3  # memes from which a word of the library is a word, whatever its language
+MIN_NEIGHBOURS = 3  # words of a phrase from which a slip in a short word is put right
+MIN_LOSS = 4  # words of a phrase in which OCR may lose one of a single letter
+# Letters that OCR takes for each other, in both directions.
+CONFUSED = (
+    "o 0",
+    "l 1",
+    "i 1",
+    "i l",
+    "s 5",
+    "b 8",
+    "z 2",
+    "g 9",
+    "m rn",
+    "w vv",
+    "d cl",
+    "u v",
+    "c e",
+    "q g",
+    "h n",
+    "t f",
+)
+
+# Contractions as the vocabulary has them, without apostrophes; the list of English words has few of them.
+_CONTRACTION = re.compile(
+    r"(?:do|does|did|is|are|was|were|ca|wo|could|would|should|has|have|had|must|might|need|ai)nt"
+    r"|(?:i|you|we|they|yall)(?:ve|d|ll|re|m)|(?:he|she|it|that|who|what|there|here|where|how|when|why|let)(?:s|d|ll)"
+)
+
+Sequence = tuple[Alternatives, ...]
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A quoted phrase and the sequences of words that count as saying it, the phrase as it is written first."""
+
+    text: str
+    sequences: tuple[Sequence, ...]
+
+    @property
+    def terms(self) -> frozenset[str]:
+        """The terms of the phrase's words, damaged ones included."""
+        return frozenset(term for sequence in self.sequences for place in sequence for _, term in place)
+
+    def find(self, text: str) -> list[tuple[int, int]]:
+        """Return the start and end of each place of a text that says the phrase, in order and without overlaps.
+
+        >>> from search.query.quotes import make_quote
+        >>> make_quote("so good", searcher.index.lexical).find("It is SO\\ngood!")
+        [(6, 13)]
+        """
+        whole = word_as_written(text)
+        if not any(all(any(word in whole for word, _ in place) for place in one) for one in self.sequences):
+            return []  # a quick look at the letters: most texts do not have them
+        tokens = tokenize(text)
+        written = [word_as_written(text[token.start : token.end]) for token in tokens]
+        found: list[tuple[int, int]] = []
+        at = 0
+        while at < len(tokens):
+            length = max((len(one) for one in self.sequences if _fits(one, tokens, written, at)), default=0)
+            if length:
+                found.append((tokens[at].start, tokens[at + length - 1].end))
+            at += max(length, 1)
+        return found
+
+
+def _fits(sequence: Sequence, tokens: list[Token], written: list[str], at: int) -> bool:
+    return at + len(sequence) <= len(tokens) and all(
+        any(word == written[at + place] for word, _ in alternatives) for place, alternatives in enumerate(sequence)
+    )
+
+
+def make_quote(text: str, index: LexicalIndex, *, verbatim: bool = False) -> Quote:
+    """Return a quoted phrase with the ways in which this library's texts may have it; no sequences without a word.
+
+    With `verbatim`, the phrase is taken to be typed without a slip.
+
+    >>> from search.query.quotes import make_quote
+    >>> [word for word, _ in make_quote("this is fine", searcher.index.lexical).sequences[0][2]]
+    ['fine']
+    """
+    words = [(word_as_written(text[token.start : token.end]), token.term) for token in tokenize(text) if token.term][
+        :MAX_TERMS
+    ]
+    if not words:
+        return Quote(text, ())
+    # Its neighbours tell which word a slip stands for; a word alone must be long enough to tell by itself.
+    shortest = math.inf if verbatim else MIN_LETTERS if len(words) < MIN_NEIGHBOURS else 2
+    places = tuple(_alternatives(word, index, shortest=shortest) for word, _ in words)
+    found = [places, *_joined(words, places, index), *_split(words, places, index), *_lost(words, places)]
+    return Quote(text, tuple(dict.fromkeys(found)))
+
+
+def memes_saying(quote: Quote, index: LexicalIndex) -> Ids:
+    """Return the rising ids of all memes that say a phrase.
+
+    >>> from search.query.quotes import make_quote, memes_saying
+    >>> lexical = searcher.index.lexical
+    >>> memes_saying(make_quote("this is fine", lexical), lexical).tolist()
+    [4]
+    """
+    return index.saying(quote.sequences) if quote.sequences else np.empty(0, np.int64)
+
+
+def _alternatives(word: str, index: LexicalIndex, *, shortest: float) -> Alternatives:
+    """Return a word as written and its damaged forms in the library.
+
+    A word of at least `shortest` letters that is none also stands for the nearest words of the library.
+    """
+    found = [word, *index.accented(word)]
+    vocabulary = index.vocabulary
+    found += [other for other in _confused(word) if other in vocabulary and not _is_word(other, index)]
+    if len(word) >= shortest and word not in vocabulary and not _is_word(word, index):
+        near = index.similar_words(word, edits=2 if len(word) >= LONG else 1, k=MAX_VARIANTS)
+        found += [one.word for one in near if one.edits == near[0].edits]
+    elif len(word) >= MIN_DAMAGED:
+        near = index.similar_words(word, edits=2 if len(word) >= LONG_DAMAGED else 1, k=4 * MAX_VARIANTS)
+        found += [one.word for one in near if not _is_word(one.word, index)]
+    return tuple((one, term_of(one)) for one in list(dict.fromkeys(found))[:MAX_VARIANTS])
+
+
+def _is_word(word: str, index: LexicalIndex) -> bool:
+    """Whether a word is no damage: an English word, or one that several memes have."""
+    return (
+        word in english_words() or index.vocabulary.get(word, 0) >= COMMON or _CONTRACTION.fullmatch(word) is not None
+    )
+
+
+def _confused(word: str) -> Iterator[str]:
+    """Yield a word with one letter, or all letters of a kind, as OCR may take it."""
+    for pair in CONFUSED:
+        for one, other in permutations(pair.split()):
+            start = word.find(one)
+            while start >= 0:
+                yield word[:start] + other + word[start + len(one) :]
+                start = word.find(one, start + 1)
+            if word.count(one) > 1:
+                yield word.replace(one, other)
+
+
+def _joined(words: list[tuple[str, str]], places: Sequence, index: LexicalIndex) -> Iterator[Sequence]:
+    """Yield the phrase with some neighbours run together, where the library has the longer word."""
+    for first in range(len(words)):
+        for last in range(first + 2, min(first + MAX_JOINED, len(words)) + 1):
+            one = "".join(word for word, _ in words[first:last])
+            if one in index.vocabulary:
+                yield (*places[:first], ((one, term_of(one)),), *places[last:])
+
+
+def _split(words: list[tuple[str, str]], places: Sequence, index: LexicalIndex) -> Iterator[Sequence]:
+    """Yield the phrase with a word in two parts, where the library has both."""
+    for at, (word, _) in enumerate(words):
+        for cut in range(MIN_SPLIT, len(word) - MIN_SPLIT + 1):
+            parts = word[:cut], word[cut:]
+            if all(part in index.vocabulary for part in parts):
+                yield (*places[:at], *(((part, term_of(part)),) for part in parts), *places[at + 1 :])
+
+
+def _lost(words: list[tuple[str, str]], places: Sequence) -> Iterator[Sequence]:
+    """Yield a longer phrase without one of its words of a single letter."""
+    if len(words) >= MIN_LOSS:
+        for at, (word, _) in enumerate(words):
+            if len(word) == 1 and word.isascii():
+                yield (*places[:at], *places[at + 1 :])
