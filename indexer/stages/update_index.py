@@ -18,7 +18,7 @@ from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_image_encoder
 from search.errors import IndexUnusable, MemeticaError
-from search.index.generations import Manifest, live_image_encoder, live_manifest
+from search.index.generations import FORMAT, Manifest, live_image_encoder, live_manifest
 from search.index.writer import extend_generation
 from search.meme import Meme
 from search.texts.agreement import LEAST_WEIGHT
@@ -45,7 +45,11 @@ def update_index(workspace: Workspace, ids: Collection[int], *, encoder: TextEnc
     with lock(workspace.data, "building", seconds=WAIT_SECONDS):
         live = live_manifest(index)
         wanted = (encoder.name, SPLITTER, encoder.dimensions)
-        if live is not None and (live.text_encoder, live.splitter, live.encoders.get(encoder.name)) == wanted:
+        if (
+            live is not None
+            and live.format == FORMAT
+            and (live.text_encoder, live.splitter, live.encoders.get(encoder.name)) == wanted
+        ):
             with suppress(IndexUnusable):  # a damaged file: the index is built as a whole
                 return extend_generation(index, workspace.catalogue, ids, least_weight=LEAST_WEIGHT)
     return build_index(workspace, text_encoder=encoder.name, image_encoder=image_encoder)

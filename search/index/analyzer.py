@@ -14,7 +14,7 @@ import tantivy
 MAX_TERMS = 64  # of a query; further terms are ignored
 
 
-ANALYZER = "memetica-3"  # change the name when a word's term changes, so that older indexes are built again
+ANALYZER = "memetica-2"  # change the name when a word's term changes, so that older indexes are built again
 
 
 LONGEST = 64  # bytes of a word; longer ones are not indexed

@@ -21,10 +21,10 @@ from search.errors import DataFolderError, IndexUnusable
 from search.index.checksums import Checksums, file_checksums, sha256_of
 from search.meme import Field
 
-FORMAT = 4  # of a generation's files
+FORMAT = 5  # of a generation's files
 # Formats that are still searched, until `memetica index` has built the index again; a format that is not listed is
-# refused. 3 has the same files as 4 and no checksums.
-READABLE_FORMATS = (3, 4)
+# refused. 3 has no checksums; 3 and 4 have no file names in the lexical index.
+READABLE_FORMATS = (3, 4, 5)
 CHECKED_SINCE = 4  # the first format with checksums
 KEPT = 2  # generations: a running server may still read the one before the live one
 

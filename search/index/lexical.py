@@ -50,7 +50,7 @@ _SPELLING = "spelling"  # the words as written, for the vocabulary: they do not 
 _FILE = "file"  # the keys of the file's name, whole
 _FILE_PARTS = "file_parts"
 _RAW = "raw"  # tantivy's own tokenizer: a text is one term
-_CACHED_SETS = 256  # sets of memes that an open index caches: those of a query are asked for by each of its pages
+_CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
 _HINT = "Run `memetica index`."
 _OS_ERROR = re.compile(r"\(os error (\d+)\)|Os \{ code: (\d+)")
 
@@ -209,8 +209,13 @@ class LexicalIndex:
         self._matches_of = lru_cache(maxsize=_CACHED_TERMS)(self._read_matches)
         self._frequency = lru_cache(maxsize=_CACHED_FREQUENCIES)(self._searcher.doc_freq)
         self._all_of = lru_cache(maxsize=_CACHED_SETS)(self._read_all_of)
-        for field in (*FIELDS, ALL_TEXT, _SPELLING, _FILE, _FILE_PARTS):
+        for field in (*FIELDS, ALL_TEXT, _SPELLING):
             self._searcher.doc_freq(str(field), "")  # raises ValueError for a field that is missing
+        self._has_names = True
+        try:
+            self._searcher.doc_freq(_FILE, "")
+        except ValueError:  # an index of an earlier format, until the next build
+            self._has_names = False
 
     @classmethod
     def open(cls, folder: Path) -> LexicalIndex:
@@ -295,6 +300,8 @@ class LexicalIndex:
         >>> searcher.index.lexical.named("FINE.PNG").ids.tolist()
         [4]
         """
+        if not self._has_names:
+            return NamedMemes()
         verbatim = exact_key(typed)
         for keys in asked_keys(typed):
             known = [key for key in keys if self.document_frequency(key, _FILE)]
@@ -393,7 +400,8 @@ class LexicalIndex:
     def _set(self, query: tantivy.Query) -> Ids:
         """Return the rising ids of all memes that a query finds."""
         # Ordered by a column, tantivy hands out its values, and does not compute scores.
-        hits = self._searcher.search(query, limit=len(self) or 1, count=False, order_by_field="id").hits
+        with _reading(self._folder):
+            hits = self._searcher.search(query, limit=len(self) or 1, count=False, order_by_field="id").hits
         return np.sort(np.array([id for id, _ in hits], np.int64))
 
     def _read_matches(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, LexicalScores]:
