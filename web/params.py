@@ -14,8 +14,7 @@ from werkzeug.routing import BaseConverter
 from search.errors import NotFound, WrongUse
 
 MAX_HITS = 100
-MAX_OFFSET = 10_000
-MAX_LIST_OFFSET = 10_000_000  # for lists that need no ranking
+MAX_LIST_OFFSET = 10_000_000
 MAX_QUERY = 1000  # characters
 MAX_CATEGORY = 255  # characters: a category is the name of a folder
 MAX_NAME = 100  # characters of any other parameter: a sort order, the name of a picture, a key

@@ -15,7 +15,16 @@ from search.meme import Likeness, Sort
 from web.access.request_rates import Work, count
 from web.addresses import local
 from web.context import site
-from web.params import MAX_HITS, MAX_OFFSET, bool_param, category_param, enum_param, int_param, query_param, text_param
+from web.params import (
+    MAX_HITS,
+    MAX_LIST_OFFSET,
+    bool_param,
+    category_param,
+    enum_param,
+    int_param,
+    query_param,
+    text_param,
+)
 from web.query_images import open_query_image, store_query_image
 from web.schemas import answer_row, category_url, index_row, meme_row, status_rows
 
@@ -42,7 +51,7 @@ def search() -> Response:
         .search(
             text,
             k=int_param(values, "k", 10, minimum=1, maximum=MAX_HITS),
-            offset=int_param(values, "offset", 0, minimum=0, maximum=MAX_OFFSET),
+            offset=int_param(values, "offset", 0, minimum=0, maximum=MAX_LIST_OFFSET),
             image=picture,
             category=category_param(values),
             sort=enum_param(values, "sort", Sort.RELEVANCE),
@@ -71,7 +80,7 @@ def similar(id: int) -> Response:
             id,
             by=enum_param(request.args, "by", Likeness.ALL),
             k=int_param(request.args, "k", 10, minimum=1, maximum=MAX_HITS),
-            offset=int_param(request.args, "offset", 0, minimum=0, maximum=MAX_OFFSET),
+            offset=int_param(request.args, "offset", 0, minimum=0, maximum=MAX_LIST_OFFSET),
         )
     )
     return jsonify(answer_row(answer))

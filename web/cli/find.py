@@ -11,7 +11,7 @@ from search.meme import Likeness, Sort
 from search.results import Answer
 from search.searcher import Searcher
 from web.cli.command import Command, Session, find_meme
-from web.cli.output import show_answer, show_meme, show_understood
+from web.cli.output import count_line, more_line, show_answer, show_meme, show_understood
 from web.schemas import hit_row, meme_row
 
 
@@ -51,7 +51,7 @@ def search(
     """Find memes by QUERY: what they show, say or mean.
 
     \b
-    "word for word"        memes that say exactly this come first
+    "word for word"        only memes that say this match
     -word  -"a phrase"     without it; put -- before a query that begins so
     category:"Star Trek"   this category and its subcategories;
                            -category: leaves them out
@@ -126,8 +126,6 @@ def _show(session: Session, answer: Answer, *, offset: int = 0) -> None:
         show_understood(terminal, answer)
         for hit in answer.hits:
             terminal.row(hit_row(hit))
-        left = answer.total - offset - len(answer.hits)
-        if left > 0:
-            terminal.say(f"{left:,} more hits: -k and --offset select them.", style="dim")
+        terminal.say(f"{count_line(answer)}{more_line(answer, offset=offset)}.", style="dim")
     else:
         show_answer(terminal, answer, offset=offset)

@@ -41,11 +41,25 @@ def show_answer(terminal: Terminal, answer: Answer, *, offset: int = 0) -> None:
         return
     for number, hit in enumerate(answer.hits, start=offset + 1):
         terminal.out.print(_hit(number, hit))
-    certain = answer.total if answer.understood.certain is None else answer.understood.certain
-    less = f", {certain:,} for certain" if certain != answer.total else ""
-    left = answer.total - offset - len(answer.hits)
-    more = f"; {left:,} more: -k and --offset select them" if left > 0 else ""
-    terminal.say(f"{answer.total:,} in all{less}, {answer.took_ms:.0f} ms{more}", style="dim")
+    terminal.say(f"{count_line(answer)}, {answer.took_ms:.0f} ms{more_line(answer, offset=offset)}", style="dim")
+
+
+def count_line(answer: Answer) -> str:
+    """Return how many memes match and how many weaker hits follow them, in words."""
+    phrases, one = answer.understood.phrases, answer.total == 1
+    if phrases:
+        says = f"{'meme says' if one else 'memes say'} {'all of this' if len(phrases) > 1 else 'this'}"
+        weaker = f", {answer.weaker:,} with similar words" if answer.weaker else ""
+    else:
+        says = "match" if one else "matches"
+        weaker = f", {answer.weaker:,} weaker" if answer.weaker else ""
+    return f"{answer.total:,} {says}{weaker}"
+
+
+def more_line(answer: Answer, *, offset: int) -> str:
+    """Return how many hits follow those that are shown, and how to see them; "" when there are none."""
+    left = answer.total + answer.weaker - offset - len(answer.hits)
+    return f"; {left:,} more hits: -k and --offset select them" if left > 0 else ""
 
 
 def show_understood(terminal: Terminal, answer: Answer) -> None:
@@ -58,7 +72,8 @@ def show_understood(terminal: Terminal, answer: Answer) -> None:
     if understood.showing:
         terminal.say(f"Showing results for “{understood.showing}”; --verbatim searches for “{understood.text}”.")
     if answer.hits and understood.certain == 0:
-        terminal.say("No meme matches for certain; these are the nearest.", style="yellow")
+        says = "Nothing says this; these have similar words." if understood.phrases else "No exact match; best guesses:"
+        terminal.say(says, style="yellow")
 
 
 def _hit(number: int, hit: Hit) -> Text:
@@ -74,7 +89,7 @@ def _hit(number: int, hit: Hit) -> Text:
     if hit.variants:
         line.append(f" · +{hit.variants} variants", style="dim")
     if not hit.certain:
-        line.append(" · less certain", style="yellow")
+        line.append(" · weaker", style="yellow")
     for snippet in hit.snippets[:2]:
         line.append(f"\n     {snippet.field.value}: ", style="dim")
         line.append(_marked(snippet.html))

@@ -58,3 +58,14 @@ def _narrowed(query: Query, facet: str, value: str) -> str:
 def variants_query(id: int) -> str:
     """Return the query that finds a meme and its variants."""
     return str(Part(PartKind.VARIANTS, str(id)))
+
+
+def unquoted_query(typed: str) -> str:
+    """Return the query with the words of its quoted phrases as words."""
+    parts: list[Part] = []
+    for part in parse(typed).parts:
+        if part.kind is PartKind.PHRASE and part.is_text:
+            parts += [Part(PartKind.WORD, word, weight=part.weight) for word in part.value.split()]
+        else:
+            parts.append(part)
+    return format_parts(parts)

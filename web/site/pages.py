@@ -23,7 +23,7 @@ from web.addresses import base, local
 from web.context import site
 from web.formatting import format_age
 from web.params import (
-    MAX_OFFSET,
+    MAX_LIST_OFFSET,
     bool_param,
     category_param,
     enum_param,
@@ -34,7 +34,7 @@ from web.params import (
 )
 from web.query_images import open_query_image, store_query_image
 from web.schemas import category_url, file_url, page_url, thumbnail_url
-from web.site.facets import facet_values, operator_chips, variants_query
+from web.site.facets import facet_values, operator_chips, unquoted_query, variants_query
 from web.site.files import send_meme, wants_download
 from web.site.markdown import sections
 
@@ -83,7 +83,7 @@ def results() -> str:
     """Show the memes that match the words and the picture of the address."""
     count(Work.SEARCH)
     text, picture = query_param(request.args), text_param(request.args, "picture")
-    page = int_param(request.args, "page", 1, minimum=1, maximum=math.ceil(MAX_OFFSET / PAGE_SIZE))
+    page = int_param(request.args, "page", 1, minimum=1, maximum=math.ceil(MAX_LIST_OFFSET / PAGE_SIZE))
     offset = (page - 1) * PAGE_SIZE
     sort = enum_param(request.args, "sort", Sort.RELEVANCE)
     category = category_param(request.args)
@@ -101,7 +101,11 @@ def results() -> str:
             verbatim=bool_param(request.args, "verbatim", default=False),
         )
     )
-    certain = answer.total if answer.understood.certain is None else answer.understood.certain
+    # Weaker hits follow the matches on their pages; beside quoted phrases that something says they are folded away.
+    is_folded = bool(answer.understood.phrases and answer.total)
+    reachable = answer.total + (0 if is_folded else answer.weaker)
+    cards = _cards(answer.hits)
+    matches = max(0, min(answer.total - offset, len(cards)))  # of this page
     return render_template(
         "results.html",
         query=text,
@@ -109,11 +113,12 @@ def results() -> str:
         category=category,
         sort=sort,
         answer=answer,
-        cards=_cards(answer.hits),
-        pages=page_links(min(answer.total, MAX_OFFSET), page, size=PAGE_SIZE, address=_page_address),
-        certain=certain,
-        # The place on this page where the certain hits end; None on other pages and orders.
-        edge=certain - offset if sort is Sort.RELEVANCE and offset <= certain < offset + len(answer.hits) else None,
+        cards=cards[:matches] if is_folded else cards,
+        folded=cards[matches:] if is_folded else [],
+        unquoted=unquoted_query(text),
+        pages=page_links(min(reachable, MAX_LIST_OFFSET), page, size=PAGE_SIZE, address=_page_address),
+        # The place on this page where the matches end; None on other pages.
+        edge=matches if answer.total and answer.weaker and 0 <= answer.total - offset < len(cards) else None,
         address_without=_address_without,
         chips=_chips(answer),
         facets=facet_values(answer, text),
