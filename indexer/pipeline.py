@@ -11,6 +11,7 @@ from indexer.library.format import library_root
 from indexer.library.leftovers import remove_leftovers
 from indexer.library.scan import scan_library
 from indexer.library.transaction import recover
+from indexer.library.vanished import check_library_is_known
 from indexer.ocr.engines import OcrEngine, load_ocr_engine
 from indexer.stages.build_index import build_index
 from indexer.stages.decode import decode_memes
@@ -39,6 +40,8 @@ def index_library(
     progress: Progress = SILENT,
     reocr: bool = False,
     badly_read: bool = False,
+    gone: bool = False,
+    new_library: bool = False,
     load_engine: Callable[[Settings], OcrEngine | None] = load_ocr_engine,
     load_encoder: Callable[[Settings], TextEncoder] = prepare_text_encoder,
     load_images: Callable[[Settings], ImageEncoder | None] = prepare_image_encoder,
@@ -51,8 +54,12 @@ def index_library(
     one after the other and share the work of the other stages. The library's path is saved in the data folder's
     settings, as the default of other commands. The catalogue is copied to `backups` once a day.
 
-    Raises LibraryError when the library's folder is missing, DataFolderError when the data folder cannot be written. A
-    missing OCR engine or encoder fails its stage, not the run.
+    `gone` says that it is meant when most of the known memes are gone, `new_library` when the library is another folder
+    than the one that was indexed before; its memes then replace the known ones. Without them this raises LibraryError
+    and changes nothing, because the disk may not be mounted.
+
+    Raises LibraryError also when the library's folder is missing, DataFolderError when the data folder cannot be
+    written. A missing OCR engine or encoder fails its stage, not the run.
 
     >>> import indexer
     >>> reports = indexer.index_library(workspace, load_encoder=lambda settings: encoder)
@@ -60,7 +67,8 @@ def index_library(
     [('scan', 9, 0), ('media', 0, 0)]
     """
     workspace = replace(workspace, settings=replace(workspace.settings, library=library_root(workspace.library)))
-    _remember_library(workspace.settings)
+    if not new_library:
+        check_library_is_known(workspace)
     unfinished: list[str] = []
     recover(workspace, on_unfinished=lambda error: unfinished.append(f"{error.message} {error.hint}".strip()))
     _copy_catalogue(workspace)
@@ -73,6 +81,8 @@ def index_library(
         load_engine=load_engine,
         load_encoder=load_encoder,
         load_images=load_images,
+        gone=gone,
+        new_library=new_library,
     )
     reports = []
     for stage, work in (
@@ -105,12 +115,16 @@ class _Stages:
         load_engine: Callable[[Settings], OcrEngine | None],
         load_encoder: Callable[[Settings], TextEncoder],
         load_images: Callable[[Settings], ImageEncoder | None],
+        gone: bool,
+        new_library: bool,
     ) -> None:
         self._workspace = workspace
         self._settings = workspace.settings
         self._progress = progress
         self._reocr = reocr
         self._badly_read = badly_read
+        self._gone = gone
+        self._new_library = new_library
         self._load_engine = load_engine
         self._load_encoder = load_encoder
         self._load_images = load_images
@@ -120,7 +134,16 @@ class _Stages:
     def scan(self) -> tuple[int, int]:
         # Of two concurrent scans, the earlier would mark files as vanished that only the later has seen.
         with lock(self._workspace.data, "scanning"):
-            return scan_library(self._workspace.library, self._workspace.catalogue, progress=self._progress)
+            found = scan_library(
+                self._workspace.library,
+                self._workspace.catalogue,
+                progress=self._progress,
+                follow_links=self._settings.follow_links,
+                gone=self._gone,
+                new_library=self._new_library,
+            )
+        _remember_library(self._settings)
+        return found
 
     def decode(self) -> tuple[int, int]:
         return decode_memes(self._workspace, progress=self._progress)

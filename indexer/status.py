@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from indexer.library.links import OUTSIDE
 from indexer.ocr.engines import OCR_OFF
 from indexer.stages.decode import missing_pictures
 from indexer.stages.weigh_texts import BADLY_READ
@@ -61,7 +63,7 @@ def library_status(workspace: Workspace) -> LibraryStatus:
         return sum(failure.stage is stage for failure in failures)
 
     stages: tuple[StageStatus, ...] = (
-        StageStatus(Stage.SCAN, memes, 0, failures_of(Stage.SCAN), "memes"),
+        StageStatus(Stage.SCAN, memes, 0, failures_of(Stage.SCAN), "memes", _links_note(failures)),
         StageStatus(Stage.MEDIA, decoded, len(missing_pictures(workspace)), failures_of(Stage.MEDIA), "pictures"),
         StageStatus(
             Stage.OCR,
@@ -92,6 +94,11 @@ def library_status(workspace: Workspace) -> LibraryStatus:
         tuple(_with_leases(status, workspace.catalogue) for status in stages),
         failures,
     )
+
+
+def _links_note(failures: Sequence[Failure]) -> str:
+    links = sum(failure.stage is Stage.SCAN and failure.reason == OUTSIDE for failure in failures)
+    return f"{links:,} links that lead out of the library are not followed (setting `follow_links`)" if links else ""
 
 
 def _image_status(workspace: Workspace, *, decoded: int, failed: int) -> StageStatus:

@@ -6,4 +6,8 @@ package does not load the others. This package imports nothing from `indexer` or
 
 import lazy_loader as lazy
 
+from search.telemetry import disable_telemetry
+
+disable_telemetry()  # here, because every process of ours imports `search` before a library that reports its use
+
 __getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

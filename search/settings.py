@@ -171,6 +171,7 @@ class Settings:
     threads: int = option(os.cpu_count() or 1, help="threads for decoding and models")
     max_pixels: int = option(100_000_000, help="pictures with more pixels are refused")
     max_bytes: int = option(1_000_000_000, help="files with more bytes are refused")
+    follow_links: bool = option(False, help="read and serve what links in the library lead to outside of it")
     thumbnail_side: int = option(480, help="longest side of a thumbnail, pixels")
     host: str = option("127.0.0.1", help="address that `serve` binds")
     port: int = option(8000, help="port that `serve` binds")

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from indexer.library.files import bytes_hash
-from indexer.library.format import Found, content_hash, kind_of, look_at, read_first_seen
+from indexer.library.format import Found, kind_of, look_at, meme_hash, read_first_seen
+from indexer.library.links import open_file
 from indexer.library.scan import scan_again
 from indexer.library.transaction import Effects, OnStep, exclusive, run, trash_path
 from search.catalogue import Operation, Verdict, VerdictKind
@@ -44,7 +45,7 @@ def merge(
     'merged'
     """
     with exclusive(workspace) as library:
-        steps = _plan(library, keep, remove)
+        steps = _plan(library, keep, remove, follow_links=workspace.settings.follow_links)
         removed = tuple((one.path, one.content_hash) for one in remove)
         return run(
             workspace,
@@ -101,7 +102,8 @@ class MergeEffects(Effects):
         self._scan(workspace, library, _intent(operation))
 
     def _scan(self, workspace: Workspace, library: Path, intent: Merge) -> None:
-        scan_again(library, workspace.catalogue, [intent.kept, *(path for path, _ in intent.removed)])
+        paths = [intent.kept, *(path for path, _ in intent.removed)]
+        scan_again(library, workspace.catalogue, paths, follow_links=workspace.settings.follow_links)
 
 
 EFFECTS = MergeEffects()
@@ -112,34 +114,37 @@ def _intent(operation: Operation) -> Merge:
     return operation.intent
 
 
-def _plan(library: Path, keep: Meme, remove: Sequence[Meme]) -> list[Step]:
+def _plan(library: Path, keep: Meme, remove: Sequence[Meme], *, follow_links: bool) -> list[Step]:
     """Return the steps of a merge; raise WrongUse or LibraryError when it is not possible."""
     if not remove:
         raise WrongUse("There is nothing to remove.")
     if len({keep.path, *(one.path for one in remove)}) <= len(remove):
         raise WrongUse("A meme cannot be merged into itself.")
-    kept = _checked(library, keep)
-    others = [_checked(library, one) for one in remove]
+    kept = _checked(library, keep, follow_links=follow_links)
+    others = [_checked(library, one, follow_links=follow_links) for one in remove]
     for one in others:
         if kept.file.resolve() == one.file.resolve() and not one.file.is_symlink():
             raise WrongUse(f"{keep.path} is a link to {one.path}: they are one file.", hint="Keep the other.")
     for folder in {one.file.parent for one in (kept, *others)}:
         if not os.access(folder, os.W_OK):
             raise LibraryError(f"The folder {folder} cannot be written, so nothing was moved.", hint=_PERMISSIONS)
-    steps = [*_first_seen(library, kept, others), *_descriptions(library, kept, others)]
+    steps = [
+        *_first_seen(library, kept, others, follow_links=follow_links),
+        *_descriptions(library, kept, others, follow_links=follow_links),
+    ]
     for one in others:
         texts = [sidecar.path for sidecar in (*one.sidecars, one.first_seen) if sidecar is not None]
         steps += [_to_trash(library, path) for path in (*texts, one.path)]
     return [*steps, ExpectFile(f"library/{keep.path}", keep.content_hash)]
 
 
-def _checked(library: Path, meme: Meme) -> Found:
+def _checked(library: Path, meme: Meme, *, follow_links: bool) -> Found:
     """Return a meme's files; raise LibraryError if it has changed since it was compared."""
-    found = look_at(library, meme.path)
+    found = look_at(library, meme.path, follow_links=follow_links)
     if found is None:
         raise LibraryError(f"{meme.path} is no longer in the library.", hint="Run `memetica index`.")
     try:
-        unchanged = content_hash(found.file) == meme.content_hash
+        unchanged = meme_hash(library, meme.path, follow_links=follow_links) == meme.content_hash
     except UnreadableFile:
         unchanged = False
     if not unchanged:
@@ -158,9 +163,14 @@ def _write(path: str, body: bytes) -> WriteFile:
     return WriteFile(f"library/{path}", hashlib.sha256(body).hexdigest(), body.hex())
 
 
-def _first_seen(library: Path, kept: Found, others: Sequence[Found]) -> Iterator[Step]:
+def _body(library: Path, path: str, *, follow_links: bool) -> bytes:
+    with open_file(library, path, follow_links=follow_links) as opened:
+        return opened.read()
+
+
+def _first_seen(library: Path, kept: Found, others: Sequence[Found], *, follow_links: bool) -> Iterator[Step]:
     """Yield the steps that give the kept meme the earliest first-seen time of all."""
-    times = {one.path: read_first_seen(library, one)[0] for one in (kept, *others)}
+    times = {one.path: read_first_seen(library, one, follow_links=follow_links)[0] for one in (kept, *others)}
     earliest = min(others, key=lambda one: times[one.path])
     if times[earliest.path] >= times[kept.path]:
         return
@@ -170,14 +180,14 @@ def _first_seen(library: Path, kept: Found, others: Sequence[Found]) -> Iterator
     yield _write(f"{kept.path}.first-seen.txt", written.encode())
 
 
-def _descriptions(library: Path, kept: Found, others: Sequence[Found]) -> Iterator[Step]:
+def _descriptions(library: Path, kept: Found, others: Sequence[Found], *, follow_links: bool) -> Iterator[Step]:
     """Yield the steps that write the others' descriptions as sidecars of the kept meme, under free names."""
-    bodies = {(library / one.path).read_bytes() for one in kept.sidecars}
+    bodies = {_body(library, one.path, follow_links=follow_links) for one in kept.sidecars}
     # Lower case, because some file systems do not distinguish case.
     taken = {one.path.lower() for one in kept.sidecars}
     for meme in others:
         for sidecar in meme.sidecars:
-            body = (library / sidecar.path).read_bytes()
+            body = _body(library, sidecar.path, follow_links=follow_links)
             if kind_of(sidecar.label)[0] is TextKind.OCR or body in bodies:
                 continue
             bodies.add(body)

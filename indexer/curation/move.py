@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from indexer.library.files import bytes_hash
-from indexer.library.format import content_hash, look_at
+from indexer.library.format import look_at, meme_hash
 from indexer.library.naming import checked_category, free_path
 from indexer.library.scan import scan_again
 from indexer.library.transaction import Effects, OnStep, exclusive, run
@@ -44,7 +44,9 @@ def move_memes(
     with exclusive(workspace) as library:
         known = [name for name, _, _ in workspace.catalogue.memes.categories()]
         category = checked_category(category, known=known)
-        moved, steps = _plan(library, workspace.catalogue, memes, category)
+        moved, steps = _plan(
+            library, workspace.catalogue, memes, category, follow_links=workspace.settings.follow_links
+        )
         return run(workspace, library, Move(category, tuple(moved), about, note), steps, on_step=on_step)
 
 
@@ -89,9 +91,10 @@ class MoveEffects(Effects):
     def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
         """Return the moves to reverse: of the memes and of all their current sidecars."""
         steps: list[Step] = []
+        follow_links = workspace.settings.follow_links
         for one in _intent(operation).memes:
-            found = look_at(library, one.after)
-            if found is None or content_hash(found.file) != one.content_hash:
+            found = look_at(library, one.after, follow_links=follow_links)
+            if found is None or meme_hash(library, one.after, follow_links=follow_links) != one.content_hash:
                 raise LibraryError(
                     f"{one.after} was moved again, merged or changed since.",
                     hint="Undo that change first, or move the file yourself.",
@@ -121,7 +124,7 @@ def _intent(operation: Operation) -> Move:
 
 
 def _plan(
-    library: Path, catalogue: Catalogue, memes: Sequence[Meme], category: str
+    library: Path, catalogue: Catalogue, memes: Sequence[Meme], category: str, *, follow_links: bool
 ) -> tuple[list[Relocation], list[Step]]:
     """Return each meme's relocation, and the steps, sidecars before memes; raise WrongUse or LibraryError."""
     going = [meme for meme in memes if meme.category != category]
@@ -130,10 +133,11 @@ def _plan(
     moved: list[Relocation] = []
     steps: list[Step] = []
     for meme in going:
-        found = look_at(library, meme.path)
-        if found is None or content_hash(found.file) != meme.content_hash:
+        found = look_at(library, meme.path, follow_links=follow_links)
+        if found is None or meme_hash(library, meme.path, follow_links=follow_links) != meme.content_hash:
             raise LibraryError(f"{meme.path} is missing or has changed.", hint="Run `memetica index`.")
-        after = _free(library, catalogue, meme, category, taken={one.after.casefold() for one in moved})
+        taken = {one.after.casefold() for one in moved}
+        after = _free(library, catalogue, meme, category, taken=taken, follow_links=follow_links)
         texts = [one.path for one in (*found.sidecars, found.first_seen) if one is not None]
         moved.append(Relocation(meme.path, after, meme.content_hash))
         steps += [
@@ -150,13 +154,15 @@ def _move(library: Path, before: str, after: str, *, there: str) -> MoveFile:
     return MoveFile(f"library/{before}", f"library/{after}", found)
 
 
-def _free(library: Path, catalogue: Catalogue, meme: Meme, category: str, *, taken: set[str]) -> str:
+def _free(
+    library: Path, catalogue: Catalogue, meme: Meme, category: str, *, taken: set[str], follow_links: bool
+) -> str:
     """Return a path in a category that no file and no other meme of this move has."""
     name = meme.path.rpartition("/")[2]
     suffix = name[name.rindex(".") :]
     stem = name
     for number in range(2, 1000):
-        path = free_path(library, catalogue, category=category, name=stem, suffix=suffix)
+        path = free_path(library, catalogue, category=category, name=stem, suffix=suffix, follow_links=follow_links)
         if path.casefold() not in taken:
             return path
         stem = f"{name.removesuffix(suffix)} {number}{suffix}"
@@ -165,5 +171,6 @@ def _free(library: Path, catalogue: Catalogue, meme: Meme, category: str, *, tak
 
 def _scan(workspace: Workspace, library: Path, renamed: Sequence[tuple[str, str]]) -> None:
     # Vanished paths first, so that each new path finds its earlier row, and the meme keeps its id.
-    scan_again(library, workspace.catalogue, [before for before, _ in renamed])
-    scan_again(library, workspace.catalogue, [after for _, after in renamed])
+    follow_links = workspace.settings.follow_links
+    scan_again(library, workspace.catalogue, [before for before, _ in renamed], follow_links=follow_links)
+    scan_again(library, workspace.catalogue, [after for _, after in renamed], follow_links=follow_links)

@@ -31,6 +31,7 @@ from indexer.describe.options import Assignment, DescribeOptions, DescribeStats,
 from indexer.describe.prompts import Prompt, Prompts, load_prompts
 from indexer.describe.worklist import Worklist
 from indexer.library.format import library_root
+from indexer.library.links import leaves_library
 from indexer.library.sidecars import sidecar_path, write_sidecar
 from indexer.stages.decode import decode_content
 from indexer.work.leases import WorkLease, work_lease
@@ -322,10 +323,11 @@ class _Run:
             self._write(worklist, meme, text)
 
     def _write(self, worklist: Worklist, meme: Meme, text: str) -> None:
+        settings = self._workspace.settings
         try:
-            written = write_sidecar(
-                sidecar_path(self._workspace.settings.library / meme.path, worklist.source, worklist.kind), text
-            )
+            if not settings.follow_links and leaves_library(settings.library, meme.path):
+                raise LibraryError(f"{meme.path} is reached by a link that leads out of the library.")
+            written = write_sidecar(sidecar_path(settings.library / meme.path, worklist.source, worklist.kind), text)
         except LibraryError as error:
             self._workspace.catalogue.failures.record(
                 Stage.DESCRIBE, meme.path, error, content_hash=meme.content_hash, source=worklist.label, transient=True

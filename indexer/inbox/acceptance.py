@@ -78,7 +78,14 @@ def accept(
             raise LibraryError(f"The inbox's file of {upload.name} is missing or has changed.", hint="Upload it again.")
         known = [name for name, _, _ in workspace.catalogue.memes.categories()]
         folder = checked_category(category, known=known)
-        path = free_path(library, workspace.catalogue, category=folder, name=upload.name, suffix=upload.suffix)
+        path = free_path(
+            library,
+            workspace.catalogue,
+            category=folder,
+            name=upload.name,
+            suffix=upload.suffix,
+            follow_links=workspace.settings.follow_links,
+        )
         intent = Accept(id, folder, path, reason.strip()[:500])
         first_seen = _first_seen(upload)
         steps: list[Step] = [
@@ -168,7 +175,7 @@ class AcceptEffects(Effects):
         catalogue, upload = workspace.catalogue, _upload(workspace, operation)
         path = _intent(operation).path
         findings = upload.findings or {}
-        scan_again(library, catalogue, [path])
+        scan_again(library, catalogue, [path], follow_links=workspace.settings.follow_links)
         meme = catalogue.memes.at(path)
         picture = findings.get("picture")
         if picture:
@@ -195,7 +202,9 @@ class AcceptEffects(Effects):
     def abort(self, workspace: Workspace, library: Path, operation: Operation) -> None:
         """Let the upload wait for a decision again."""
         workspace.catalogue.uploads.reopen(_intent(operation).upload)
-        scan_again(library, workspace.catalogue, [_intent(operation).path])
+        scan_again(
+            library, workspace.catalogue, [_intent(operation).path], follow_links=workspace.settings.follow_links
+        )
 
     def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
         """Return the steps to reverse: the file returns to the inbox, all its sidecars go to the trash."""
@@ -207,7 +216,7 @@ class AcceptEffects(Effects):
                 f"{path} was moved, merged or changed after it was accepted.",
                 hint="Undo that change first, or move the file yourself.",
             )
-        found = look_at(library, path)
+        found = look_at(library, path, follow_links=workspace.settings.follow_links)
         sidecars = () if found is None else (*found.sidecars, found.first_seen)
         texts = [sidecar.path for sidecar in sidecars if sidecar is not None]
         return [
@@ -227,7 +236,9 @@ class AcceptEffects(Effects):
 
     def commit_undo(self, workspace: Workspace, library: Path, operation: Operation) -> None:
         """Let the upload wait again."""
-        scan_again(library, workspace.catalogue, [_intent(operation).path])
+        scan_again(
+            library, workspace.catalogue, [_intent(operation).path], follow_links=workspace.settings.follow_links
+        )
         workspace.catalogue.uploads.reopen(_intent(operation).upload)
 
 

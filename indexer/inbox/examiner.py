@@ -25,7 +25,7 @@ from search.duplicates.match import COMPARED, Match, Matcher
 from search.encoders.base import ImageEncoder
 from search.encoders.registry import load_image_encoder
 from search.encoders.zero_shot import classify_zero_shot
-from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile
+from search.errors import IndexUnusable, LibraryError, MemeticaError, ModelUnavailable, UnreadableFile
 from search.evidence import Evidence
 from search.images.fingerprints import PDQ, pdq, pdq_mirrored
 from search.index.binary import BinaryIndex
@@ -238,7 +238,7 @@ def _load_frames(settings: Settings, meme: Meme) -> Sequence[Image.Image]:
         return [_open_rgb(path)]
     try:
         return decode_content(settings, meme).pictures
-    except UnreadableFile:
+    except (UnreadableFile, LibraryError):
         if not is_whole(path):
             raise
         return [_open_rgb(path)]

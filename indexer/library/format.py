@@ -18,6 +18,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from indexer.library.links import (
+    OUTSIDE,
+    OUTSIDE_HINT,
+    is_ignored,
+    leaves_library,
+    open_file,
+)
 from search.errors import LibraryError, UnreadableFile
 from search.meme import Text, TextKind
 
@@ -27,8 +34,6 @@ EXTENSIONS = IMAGE_EXTENSIONS + VIDEO_EXTENSIONS
 # Unsupported pictures and videos: they are reported, whereas other unknown files are ignored silently.
 OTHER_MEDIA = (".avi", ".heic", ".heif", ".jp2", ".jxl", ".mkv", ".mpeg", ".mpg", ".psd", ".tif", ".tiff", ".wmv")
 
-# Left by file managers and file systems; hidden names are ignored too.
-IGNORED = {"thumbs.db", "desktop.ini", "@eadir", "__macosx", "#recycle", "$recycle.bin", "lost+found"}
 FIRST_SEEN = "first-seen"
 OCR_SOURCE = "tesseract-ocr"  # the source shown for the library's OCR sidecars
 LEGACY_SIMPLE = {"llama3.2-vision", "llama-3.2-vision", "qwen2.5vl", "vision", "qwen3.5-9b"}
@@ -70,13 +75,14 @@ class Unusable:
     """Something in the library that cannot be used, the reason, and how to fix it; `path` can be printed as it is.
 
     `out_of_sight` is True when it is unknown whether its files still exist, because the folder or the disk cannot be
-    read.
+    read; `outside` when it is a link that leads out of the library.
     """
 
     path: str
     reason: str
     hint: str
     out_of_sight: bool = False
+    outside: bool = False
 
 
 def library_root(path: Path) -> Path:
@@ -94,7 +100,7 @@ def library_root(path: Path) -> Path:
     if not inner.is_dir():
         return path
     if not (path / "memes.json").is_file():
-        folders = [entry.path for entry in _listed(path) if not _ignored(entry.name) and entry.is_dir()]
+        folders = [entry.path for entry in _listed(path) if not is_ignored(entry.name) and entry.is_dir()]
         if any(_contains_memes(Path(folder)) for folder in folders):
             return path
     _listed(inner)
@@ -104,7 +110,7 @@ def library_root(path: Path) -> Path:
 def _contains_memes(folder: Path) -> bool:
     try:
         with os.scandir(folder) as listing:
-            return any(entry.name.lower().endswith(EXTENSIONS) and not _ignored(entry.name) for entry in listing)
+            return any(entry.name.lower().endswith(EXTENSIONS) and not is_ignored(entry.name) for entry in listing)
     except OSError:
         return False
 
@@ -127,20 +133,32 @@ def _listed(library: Path) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def scan(library: Path) -> Iterator[Found | Unusable]:
+def scan(library: Path, *, follow_links: bool = False) -> Iterator[Found | Unusable]:
     """Return an iterator over all memes with their sidecars, sorted by folder and name, and over all unusable entries.
 
-    Links to files and to folders outside the library are followed; a link to a folder already visited is reported.
-    Raises LibraryError immediately when the library cannot be read.
+    A link that leads out of the library is unusable unless `follow_links` is set; a link to a folder already visited
+    is reported. Raises LibraryError immediately when the library cannot be read.
     """
     _listed(library)
-    return _walk(library)
+    return _walk(library, follow_links=follow_links)
 
 
-def look_at(library: Path, path: str) -> Found | None:
+def is_empty(library: Path) -> bool:
+    """Return whether a folder has no entry but hidden ones and those that systems leave, as an unmounted disk's.
+
+    Raises LibraryError when it is missing or cannot be read.
+
+    >>> is_empty(folder), is_empty(workspace.library)
+    (True, False)
+    """
+    return all(is_ignored(entry.name) for entry in _listed(library))
+
+
+def look_at(library: Path, path: str, *, follow_links: bool = False) -> Found | None:
     """Return one meme with its sidecars as they are on the disk; None when it is missing or cannot be used.
 
-    Raises UnreadableFile when its folder or disk cannot be read, so that this is unknown.
+    Raises UnreadableFile when its folder or disk cannot be read, so that this is unknown, LibraryError when the whole
+    library is missing.
 
     >>> look_at(workspace.library, "Cats/monday.png").category, look_at(workspace.library, "Cats/missing.png")
     ('Cats', None)
@@ -149,7 +167,7 @@ def look_at(library: Path, path: str) -> Found | None:
     folder = library / prefix
     try:
         with os.scandir(folder) as listing:
-            entries = [entry for entry in listing if not _ignored(entry.name)]
+            entries = [entry for entry in listing if not is_ignored(entry.name)]
     except (FileNotFoundError, NotADirectoryError):
         # If the whole library is missing, its disk may not be mounted: the meme has not vanished.
         _listed(library)
@@ -158,19 +176,22 @@ def look_at(library: Path, path: str) -> Found | None:
         raise UnreadableFile(
             f"Its folder cannot be read: {error.strerror}.", hint="Check its permissions and its disk."
         ) from error
-    unusable = next(
-        (found for entry in entries if (found := _check_entry(entry, prefix + entry.name)) and found.path == path), None
-    )
+    checked = {
+        entry.name: _check_entry(library, entry, prefix + entry.name, follow_links=follow_links) for entry in entries
+    }
+    unusable = next((found for found in checked.values() if found and found.path == path), None)
     if unusable is not None and unusable.out_of_sight:
         raise UnreadableFile(unusable.reason, hint=unusable.hint)
-    usable = [entry for entry in entries if _check_entry(entry, prefix + entry.name) is None and entry.is_file()]
+    if not follow_links and leaves_library(library, prefix.rstrip("/")):
+        return None
+    usable = [entry for entry in entries if checked[entry.name] is None and entry.is_file()]
     files = {entry.name: entry.stat() for entry in usable if entry.name.lower().endswith((".txt", *EXTENSIONS))}
     refused = {entry.name for entry in entries} - {entry.name for entry in usable}
     pairs = _pair(folder, prefix, files, refused)
     return next((found for found in pairs if isinstance(found, Found) and found.path == path), None)
 
 
-def _walk(library: Path) -> Iterator[Found | Unusable]:
+def _walk(library: Path, *, follow_links: bool) -> Iterator[Found | Unusable]:
     root = library.resolve()
     visited: set[tuple[int, int]] = set()
     # A stack instead of recursion, because folders may be nested more deeply than Python's recursion limit.
@@ -200,10 +221,10 @@ def _walk(library: Path) -> Iterator[Found | Unusable]:
         files: dict[str, os.stat_result] = {}
         refused: set[str] = set()
         for entry in entries:
-            if _ignored(entry.name):
+            if is_ignored(entry.name):
                 continue
             path = prefix + entry.name
-            unusable = _check_entry(entry, path)
+            unusable = _check_entry(library, entry, path, follow_links=follow_links)
             if unusable is not None:
                 refused.add(entry.name)
                 yield unusable
@@ -220,16 +241,17 @@ def _shares_files(target: Path, root: Path) -> bool:
     return target.is_relative_to(root) or root.is_relative_to(target)
 
 
-def _ignored(name: str) -> bool:
-    return name.startswith(".") or name.lower() in IGNORED
-
-
-def _check_entry(entry: os.DirEntry[str], path: str) -> Unusable | None:
+def _check_entry(library: Path, entry: os.DirEntry[str], path: str, *, follow_links: bool) -> Unusable | None:
     """Return the reason why an entry cannot be used; None for a usable or ignored one."""
     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
     if shown != path:
         return Unusable(shown, "Its name is not valid UTF-8.", "Rename it.")
     name = entry.name.lower()
+    # Before the target is looked at, which may be anywhere. Other links are ignored, like other files of their names.
+    if entry.is_symlink() and not follow_links and leaves_library(library, path):
+        text = name.endswith(".txt") and _MEME_NAME.match(name[: -len(".txt")])
+        if text or name.endswith(EXTENSIONS) or (library / path).is_dir():
+            return Unusable(path, OUTSIDE, OUTSIDE_HINT, outside=True)
     try:
         mode = entry.stat().st_mode
     except FileNotFoundError:
@@ -301,10 +323,23 @@ def content_hash(file: Path) -> str:
         raise _unreadable(error) from error
 
 
-def read_sidecar(library: Path, sidecar: SidecarFile) -> Text:
+def meme_hash(library: Path, path: str, *, follow_links: bool = False) -> str:
+    """Return the hexadecimal SHA-256 of a file of the library; raise UnreadableFile, LeavesLibrary for such a link.
+
+    >>> meme_hash(workspace.library, "Cats/monday.png") == workspace.catalogue.memes.at("Cats/monday.png").content_hash
+    True
+    """
+    try:
+        with open_file(library, path, follow_links=follow_links) as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def read_sidecar(library: Path, sidecar: SidecarFile, *, follow_links: bool = False) -> Text:
     """Return a sidecar's text with its kind, its source and the time of its file; raise UnreadableFile."""
     kind, source = kind_of(sidecar.label)
-    body = _read(library / sidecar.path)
+    body = _read(library, sidecar.path, follow_links=follow_links)
     return Text(kind, source, body, sidecar=sidecar.path, made_at=_utc(sidecar.mtime_ns))
 
 
@@ -322,14 +357,16 @@ def kind_of(label: str) -> tuple[TextKind, str]:
     return TextKind.OTHER, label
 
 
-def read_first_seen(library: Path, found: Found) -> tuple[datetime, Literal["sidecar", "mtime"]]:
+def read_first_seen(
+    library: Path, found: Found, *, follow_links: bool = False
+) -> tuple[datetime, Literal["sidecar", "mtime"]]:
     """Return the time (UTC) when a meme was first seen, and its origin: its sidecar or its file's modification time.
 
     A time without a zone is UTC; text after the time is ignored.
     """
     if found.first_seen is not None:
         try:
-            written = _ISO_TIME.search(_read(library / found.first_seen.path))
+            written = _ISO_TIME.search(_read(library, found.first_seen.path, follow_links=follow_links))
             if written is not None:
                 time = datetime.fromisoformat(re.sub(r" (?=[Z+-])", "", written[0]))
                 return (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)), "sidecar"
@@ -346,10 +383,10 @@ def _utc(nanoseconds: int) -> datetime:
         return _EPOCH
 
 
-def _read(file: Path) -> str:
+def _read(library: Path, path: str, *, follow_links: bool) -> str:
     """Return the content of a text file in any usual encoding; raise UnreadableFile."""
     try:
-        with file.open("rb") as opened:
+        with open_file(library, path, follow_links=follow_links) as opened:
             raw = opened.read(MAX_SIDECAR_BYTES + 1)
     except OSError as error:
         raise _unreadable(error) from error

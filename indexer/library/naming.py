@@ -8,13 +8,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from indexer.library.format import IGNORED
+from indexer.library.links import IGNORED, leaves_library
 from search.catalogue import Catalogue
 from search.errors import LibraryError, WrongUse
 
 STEM_BYTES = 120  # of a name, so that the longest sidecar's name still fits a file system
 CATEGORY_BYTES = 120
 _MARK_JOINER = "\u200d"  # joins emoji; other invisible characters could disguise a name
+OUTSIDE_CATEGORY = "Choose another category, or follow such links with the setting `follow_links`."
 _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
 # Windows reserves these names for devices, with any extension.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
@@ -67,13 +68,19 @@ def checked_category(requested: str, *, known: Iterable[str]) -> str:
     return name
 
 
-def free_path(library: Path, catalogue: Catalogue, *, category: str, name: str, suffix: str) -> str:
+def free_path(
+    library: Path, catalogue: Catalogue, *, category: str, name: str, suffix: str, follow_links: bool = False
+) -> str:
     """Return a path relative to the library that no file, sidecar or earlier meme uses; raise LibraryError.
+
+    So is a category that is a link out of the library, unless `follow_links` is set.
 
     >>> free_path(workspace.library, workspace.catalogue, category="Cats", name="monday.png", suffix=".png")
     'Cats/monday 2.png'
     """
     folder = library / category
+    if not follow_links and leaves_library(library, category):
+        raise LibraryError(f"{folder} is a link that leads out of the library.", hint=OUTSIDE_CATEGORY)
     try:
         # Lower case, because file systems may ignore case.
         there = [entry.name.lower() for entry in os.scandir(folder)] if os.path.lexists(folder) else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,19 +14,19 @@ from indexer.library.format import (
     Found,
     SidecarFile,
     Unusable,
-    content_hash,
     look_at,
+    meme_hash,
     read_first_seen,
     read_sidecar,
     scan,
 )
+from indexer.library.vanished import Known, check_not_gone
 from indexer.work.progress import Progress, track_stage
 from search.catalogue import Catalogue, MemeRecord, SidecarRecord
 from search.errors import LibraryError, UnreadableFile
 from search.meme import MediaType, Stage
 
 BATCH = 200  # memes per transaction: a killed run scans these again
-Known = tuple[int, str, int, int, bool]  # id, content hash, size, mtime in nanoseconds, present
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,21 @@ class _Read:
     unreadable: tuple[tuple[str, UnreadableFile], ...]
 
 
-def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> tuple[int, int]:
+def scan_library(
+    library: Path,
+    catalogue: Catalogue,
+    *,
+    progress: Progress,
+    follow_links: bool = False,
+    gone: bool = False,
+    new_library: bool = False,
+) -> tuple[int, int]:
     """Write the library's state to the catalogue; return the number of memes and the number of failures.
 
     Only new and changed files, by size and modification time, are read. Vanished files are marked before new ones are
     added, so that a renamed file keeps its row. Other processes can write between batches; uploads that are accepted or
-    removed during the scan stay as they are. Raises LibraryError when the folder cannot be read.
+    removed during the scan stay as they are. Raises LibraryError when the folder cannot be read, or most memes are gone
+    and neither `gone` nor `new_library` says that this is meant; nothing is changed then.
 
     >>> from indexer.work.progress import SILENT
     >>> found, failed = scan_library(workspace.library, workspace.catalogue, progress=SILENT)
@@ -55,31 +64,30 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
     # Read before the folder is listed, so that a file added in between does not count as vanished.
     known = catalogue.memes.known()
     sidecars = catalogue.texts.sidecars_known()
-    entries = list(scan(library))
+    entries = list(scan(library, follow_links=follow_links))
     found = [entry for entry in entries if isinstance(entry, Found)]
     unusable = [entry for entry in entries if isinstance(entry, Unusable)]
+    missing = _missing(known, found, unusable)
+    hashes: dict[str, str] = {}
+    if not gone and not (new_library and found):
+        outside = sum(one.outside for one in unusable)
+        hashes = check_not_gone(library, missing, found, known, follow_links=follow_links, outside=outside)
     catalogue.failures.forget(Stage.SCAN)
     for entry in unusable:
         catalogue.failures.record(Stage.SCAN, entry.path, UnreadableFile(entry.reason, hint=entry.hint))
-    here = {entry.path for entry in found}
-    # A file in an unreadable folder has not vanished: it stays until its folder can be read.
-    unseen = tuple(entry.path for entry in unusable if entry.out_of_sight)
-    below = tuple(path + "/" for path in unseen)
-    gone = [
-        (id, path)
-        for path, (id, *_, present) in known.items()
-        if present and path not in here and path not in unseen and not path.startswith(below)
-    ]
     with catalogue.transaction():
         # A row that the curator has moved since is at another path.
-        current = ((id, catalogue.memes.known_at(path)) for id, path in gone)
+        current = ((known[path][0], catalogue.memes.known_at(path)) for path in missing)
         catalogue.memes.mark_vanished([id for id, row in current if row is not None and row[0] == id])
     failed = len(unusable)
     with track_stage(progress, Stage.SCAN, len(found), unit="memes"):
         for start in range(0, len(found), BATCH):
             batch = found[start : start + BATCH]
             # Before the transaction, which blocks other writers: large files or a slow disk take long.
-            read = [_read(library, meme, known.get(meme.path), sidecars) for meme in batch]
+            read = [
+                _read(library, meme, known.get(meme.path), sidecars, hashes=hashes, follow_links=follow_links)
+                for meme in batch
+            ]
             with catalogue.transaction():
                 for meme, data in zip(batch, read, strict=True):
                     lost = _enter(meme, data, known.get(meme.path), sidecars, catalogue)
@@ -89,7 +97,24 @@ def scan_library(library: Path, catalogue: Catalogue, *, progress: Progress) -> 
     return len(found), failed
 
 
-def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str]) -> None:
+def _missing(known: Mapping[str, Known], found: Iterable[Found], unusable: Iterable[Unusable]) -> list[str]:
+    """Return the paths of the present memes that are gone.
+
+    A file in an unreadable folder is not: it stays until its folder can be read.
+    """
+    here = {entry.path for entry in found}
+    unseen = {entry.path for entry in unusable if entry.out_of_sight}
+    if "" in unseen:  # the library itself, whose disk went away while it was read
+        return []
+    below = tuple(path + "/" for path in unseen)
+    return [
+        path
+        for path, (*_, present) in known.items()
+        if present and path not in here and path not in unseen and not path.startswith(below)
+    ]
+
+
+def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str], *, follow_links: bool = False) -> None:
     """Update the catalogue for these paths of the library only.
 
     A path that cannot be read is recorded as a failure and keeps its row: it has not vanished.
@@ -103,25 +128,34 @@ def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str]) -> Non
         for path in sorted(set(paths)):
             known = catalogue.memes.known_at(path)
             try:
-                found = look_at(library, path)
+                found = look_at(library, path, follow_links=follow_links)
             except (LibraryError, UnreadableFile) as error:
                 catalogue.failures.record(Stage.SCAN, path, error)
                 continue
             if found is not None:
                 sidecars = {} if known is None else catalogue.texts.sidecars_known(known[0])
-                _enter(found, _read(library, found, known, sidecars), known, sidecars, catalogue)
+                read = _read(library, found, known, sidecars, hashes={}, follow_links=follow_links)
+                _enter(found, read, known, sidecars, catalogue)
             elif known is not None:
                 catalogue.memes.mark_vanished([known[0]])
 
 
 def _read(
-    library: Path, entry: Found, known: Known | None, sidecars: dict[int, dict[str, tuple[int, int]]]
+    library: Path,
+    entry: Found,
+    known: Known | None,
+    sidecars: dict[int, dict[str, tuple[int, int]]],
+    *,
+    hashes: Mapping[str, str],
+    follow_links: bool,
 ) -> _Read | UnreadableFile:
     """Return the new or changed data of one meme and its sidecars, or the error when the meme cannot be read."""
-    first_seen, origin = read_first_seen(library, entry)
+    first_seen, origin = read_first_seen(library, entry, follow_links=follow_links)
     try:
         unchanged = known is not None and known[2:4] == (entry.size, entry.mtime_ns)
-        hashed = None if unchanged else content_hash(entry.file)
+        hashed = hashes.get(entry.path)
+        if hashed is None and not unchanged:
+            hashed = meme_hash(library, entry.path, follow_links=follow_links)
     except UnreadableFile as error:
         return error
     stored = {} if known is None else sidecars.get(known[0], {})
@@ -129,7 +163,7 @@ def _read(
     for sidecar in entry.sidecars:
         if stored.get(sidecar.path) != (sidecar.size, sidecar.mtime_ns):
             try:
-                records.append(_record(library, sidecar))
+                records.append(_record(library, sidecar, follow_links=follow_links))
             except UnreadableFile as error:
                 # Not stored in the catalogue, so that the next scan reads it again.
                 unreadable.append((sidecar.path, error))
@@ -188,8 +222,8 @@ def _type_by_name(path: str) -> MediaType:
     return MediaType.GIF if path.lower().endswith(".gif") else MediaType.IMAGE
 
 
-def _record(library: Path, sidecar: SidecarFile) -> SidecarRecord:
-    text = read_sidecar(library, sidecar)
+def _record(library: Path, sidecar: SidecarFile, *, follow_links: bool) -> SidecarRecord:
+    text = read_sidecar(library, sidecar, follow_links=follow_links)
     return SidecarRecord(
         path=sidecar.path,
         kind=text.kind,

@@ -100,8 +100,12 @@ def revert(step: Step, roots: Roots, *, aside: str) -> None:
 
 def files_of(steps: Iterable[Step], roots: Roots) -> set[Path]:
     """Return every file that the steps may create or remove."""
-    paths = {path for step in steps for path in (step.target, getattr(step, "source", step.target))}
-    return {resolve(roots, path) for path in paths}
+    return {resolve(roots, path) for step in steps for path in paths_of(step)}
+
+
+def paths_of(step: Step) -> set[str]:
+    """Return the paths that a step names: its target and, of a move, its source."""
+    return {step.target, step.source} if isinstance(step, MoveFile) else {step.target}
 
 
 def remove_empty_categories(files: Iterable[Path], library: Path) -> None:

@@ -27,7 +27,9 @@ from pkgutil import resolve_name
 
 from indexer.library.files import remove_empty, sync_folders
 from indexer.library.format import library_root
-from indexer.library.steps import Roots, apply, files_of, remove_empty_categories, revert, shown
+from indexer.library.links import OUTSIDE_HINT, leaves_library
+from indexer.library.steps import Roots, apply, files_of, paths_of, remove_empty_categories, revert, shown
+from indexer.library.vanished import check_not_emptied
 from indexer.work.locks import Busy, lock
 from search.catalogue import PENDING, Catalogue, Operation, OperationKind, OperationState, Verdict
 from search.catalogue.journal import ExpectFile, Intent, Step
@@ -120,7 +122,7 @@ def exclusive(
 
     `on_unfinished` is called with the error of each that cannot be finished now; it stays in the journal for the next
     call. Raises Busy when another process holds the lock for longer than `seconds`, LibraryError when the library is
-    missing.
+    missing, or empty though memes of it are known.
 
     >>> with exclusive(workspace) as library:
     ...     library == workspace.library
@@ -129,6 +131,7 @@ def exclusive(
     library = library_root(workspace.library)
     with lock(workspace.data, "curating", seconds=WAIT_SECONDS if seconds is None else seconds):
         _recover(workspace, library, on_unfinished)
+        check_not_emptied(workspace, library)
         yield library
 
 
@@ -168,8 +171,8 @@ def unfinished_operations(workspace: Workspace) -> list[LibraryError]:
 def _recover(workspace: Workspace, library: Path, on_unfinished: OnUnfinished) -> None:
     for operation in workspace.catalogue.journal.in_state(*PENDING):
         try:
-            if not any(library.iterdir()):
-                raise LibraryError(f"{library} is empty.", hint="Check that its disk is mounted.")
+            moved = {path.partition("/")[2] for step in operation.steps for path in paths_of(step)}
+            check_not_emptied(workspace, library, apart_from=moved)
             if operation.state is OperationState.UNDOING:
                 _finish_undo(workspace, library, operation)
             elif operation.state is OperationState.ABORTING:
@@ -293,6 +296,8 @@ def _go_forward(
     workspace: Workspace, library: Path, operation: Operation, on_step: OnStep = lambda step: None
 ) -> Verdict:
     effects, roots = _effects(operation), _roots(workspace, library, operation.uid)
+    if not workspace.settings.follow_links:
+        _check_folders(library, operation.steps)
     for step in operation.steps:
         on_step(shown(step))
         apply(step, roots, aside=_aside(operation))
@@ -306,6 +311,14 @@ def _go_forward(
     on_step("tidy")
     effects.finish(workspace, operation)
     return verdict
+
+
+def _check_folders(library: Path, steps: Sequence[Step]) -> None:
+    """Raise LibraryError when a folder of the steps in the library has become a link that leads out of it."""
+    paths = [path.removeprefix("library/") for step in steps for path in paths_of(step) if path.startswith("library/")]
+    for folder in sorted({path.rpartition("/")[0] for path in paths}):
+        if leaves_library(library, folder):
+            raise LibraryError(f"{library / folder} is a link that leads out of the library.", hint=OUTSIDE_HINT)
 
 
 def _abort(workspace: Workspace, library: Path, operation: Operation) -> None:

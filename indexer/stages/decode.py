@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from PIL import Image
 
-from indexer.library.format import content_hash
+from indexer.library.format import is_empty, meme_hash
+from indexer.library.links import checked_file
 from indexer.media import decode as media
 from indexer.media.decode import placeholder, thumbnail
 from indexer.media.thumbnails import is_whole, thumbnail_path, thumbnails_present
@@ -26,7 +27,7 @@ from search.duplicates.candidates import (
     trimmed_fingerprints,
 )
 from search.duplicates.picture import disable_opencv_threads
-from search.errors import UnreadableFile
+from search.errors import LibraryError, UnreadableFile
 from search.images.fingerprints import LOOK, PDQ, look, pdq
 from search.meme import Meme, Stage
 from search.settings import Settings
@@ -103,10 +104,20 @@ def missing_pictures(workspace: Workspace) -> list[Meme]:
 
 
 def decode_content(settings: Settings, meme: Meme) -> media.DecodedMedia:
-    """Return a meme's file decoded; raise UnreadableFile, also when the file has changed since the scan."""
-    file = settings.library / meme.path
-    decoded = media.decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
-    if content_hash(file) != meme.content_hash:
+    """Return a meme's file decoded; raise UnreadableFile, also when the file has changed since the scan.
+
+    Raises LibraryError when the whole library is missing or empty: its disk may have been unmounted, and then no file
+    has failed.
+    """
+    try:
+        file = checked_file(settings.library, meme.path, follow_links=settings.follow_links)
+        decoded = media.decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+        content = meme_hash(settings.library, meme.path, follow_links=settings.follow_links)
+    except UnreadableFile:
+        if is_empty(settings.library):
+            raise LibraryError(f"{settings.library} is empty.", hint="Check that its disk is mounted.") from None
+        raise
+    if content != meme.content_hash:
         raise UnreadableFile("The file has changed since it was scanned.", hint="Run `memetica index` again.")
     return decoded
 

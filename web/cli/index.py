@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from indexer.library.links import OUTSIDE
 from indexer.pipeline import index_library
 from search.meme import Stage
 from search.workspace import Workspace
@@ -27,14 +28,18 @@ UNREAD, ALL = "badly-read", "all"
     type=click.Choice([UNREAD, ALL]),
     help="Run OCR again: on badly read memes that this engine has not read, or on all. Earlier texts are kept.",
 )
-def index(session: Session, memes: Path | None, ocr_engine: str | None, reread: str | None) -> int:
+@click.option("--gone", is_flag=True, help="Most memes, or all, were removed on purpose: forget them.")
+def index(session: Session, memes: Path | None, ocr_engine: str | None, reread: str | None, gone: bool) -> int:
     """Bring the index up to date with the folder MEMES, which is read in place and never written to.
 
     Without MEMES, it reads the folder that was indexed last. You can interrupt it at any time; the next run continues.
     Failed files are not tried again until `memetica retry`.
+
+    Where most of the known memes are gone at once, or MEMES is another folder than before, nothing is changed: a disk
+    may not be mounted. `--gone` says that they were removed, `--library MEMES` that the folder was moved or replaced.
     """
     with session.workspace(create=True, migrate=True, library=memes, ocr_engine=ocr_engine) as workspace:
-        return index_workspace(session, workspace, reread=reread)
+        return index_workspace(session, workspace, reread=reread, gone=gone)
 
 
 @click.command(cls=Command, examples=("memetica retry", "memetica retry media"))
@@ -54,7 +59,14 @@ def retry(session: Session, stage: str | None) -> int:
         return 0 if stage == Stage.DESCRIBE else index_workspace(session, workspace)
 
 
-def index_workspace(session: Session, workspace: Workspace, *, reread: str | None = None) -> int:
+def index_workspace(
+    session: Session,
+    workspace: Workspace,
+    *,
+    reread: str | None = None,
+    gone: bool = False,
+    new_library: bool = False,
+) -> int:
     """Run every stage, report it, and return the exit code."""
     terminal = session.terminal
     reports = index_library(
@@ -62,12 +74,22 @@ def index_workspace(session: Session, workspace: Workspace, *, reread: str | Non
         progress=ProgressBars(terminal),
         reocr=reread == ALL,
         badly_read=reread == UNREAD,
+        gone=gone,
+        new_library=new_library or bool(session.given("library")),
         on_stage=terminal.show_report,
     )
     if terminal.as_json:
         for report in reports:
             terminal.row({**vars(report), "seconds": round(report.seconds, 3)})
-    failed = len(workspace.catalogue.failures.all())
+    failures = workspace.catalogue.failures.all()
+    failed = len(failures)
+    outside = sum(failure.stage is Stage.SCAN and failure.reason == OUTSIDE for failure in failures)
+    if outside:
+        terminal.say(
+            f"Links that lead out of the library and were not followed: {outside:,}. The setting `follow_links` says "
+            "to follow them.",
+            style="yellow",
+        )
     memes = workspace.catalogue.memes.count()
     if not memes:
         terminal.say(

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.curation.duplicates import Decision, Proposal, ProposalCache, apply, decide
 from indexer.library.transaction import recover
-from indexer.media.decode import decode
+from indexer.stages.decode import decode_content
 from search.catalogue import PENDING, OperationKind, OperationState, Verdict, VerdictKind
 from search.duplicates.heatmap import draw_heatmap
 from search.errors import MemeticaError, NotFound, WrongUse
@@ -301,14 +301,7 @@ def _batch(token: str) -> list[Verdict]:
 def difference_picture(one: int, other: int) -> Response:
     """Return the second meme in grey with differences in red; raise NotFound when the two cannot be aligned."""
     settings = site().settings
-    pictures = [
-        decode(
-            settings.library / site().catalogue.memes.get(id).path,
-            max_pixels=settings.max_pixels,
-            max_bytes=settings.max_bytes,
-        ).pictures[0]
-        for id in (one, other)
-    ]
+    pictures = [decode_content(settings, site().catalogue.memes.get(id)).pictures[0] for id in (one, other)]
     found = draw_heatmap(*pictures)
     if found is None:
         raise NotFound("These two pictures cannot be aligned.")

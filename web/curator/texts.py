@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, Flask, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from indexer.media.decode import decode
 from indexer.ocr.engines import OcrEngine, RapidOcr, Tesseract, read_frames
+from indexer.stages.decode import decode_content
 from indexer.stages.ocr import reading_record
 from indexer.stages.weigh_texts import BADLY_READ
 from search.catalogue import ReadingRecord, TextReview
@@ -87,8 +87,7 @@ def review_reading(id: int) -> AnyResponse:
         raise NotFound("This text was replaced or removed.", hint="Load the page again.")
     if request.form.get("decision") == "again":
         engine = _engine(_other_engine(source))
-        settings = site().settings
-        decoded = decode(settings.library / meme.path, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+        decoded = decode_content(site().settings, meme)
         catalogue.texts.put_reading(reading_record(meme, engine, read_frames(engine, decoded.pictures)))
         return redirect("/curator/reading", code=303)
     text = Text(TextKind.OCR, source, record.body)

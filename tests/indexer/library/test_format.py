@@ -27,6 +27,7 @@ from indexer.library.format import (
     read_sidecar,
     scan,
 )
+from indexer.library.links import OUTSIDE
 from search.errors import LibraryError, UnreadableFile
 from search.meme import TextKind
 
@@ -46,12 +47,13 @@ def put(library: Path, *paths: str, content: bytes = b"x") -> None:
         file.write_bytes(content)
 
 
-def memes(library: Path) -> dict[str, Found]:
-    return {entry.path: entry for entry in scan(library) if isinstance(entry, Found)}
+def memes(library: Path, *, follow_links: bool = False) -> dict[str, Found]:
+    return {entry.path: entry for entry in scan(library, follow_links=follow_links) if isinstance(entry, Found)}
 
 
-def refused(library: Path) -> dict[str, str]:
-    return {entry.path: entry.reason for entry in scan(library) if isinstance(entry, Unusable)}
+def refused(library: Path, *, follow_links: bool = False) -> dict[str, str]:
+    entries = scan(library, follow_links=follow_links)
+    return {entry.path: entry.reason for entry in entries if isinstance(entry, Unusable)}
 
 
 def labels(found: Found) -> list[str]:
@@ -170,13 +172,15 @@ def test_a_pipe_or_a_socket_is_never_opened(library: Path) -> None:
     assert set(refused(library)) == {"C/pipe.png", "C/text.png.txt", "C/socket.gif"}
 
 
-def test_links_to_files_and_to_folders_outside_are_followed(library: Path, tmp_path: Path) -> None:
+def test_links_to_files_and_to_folders_outside_are_followed_when_told(library: Path, tmp_path: Path) -> None:
     put(tmp_path, "elsewhere/deep/a.png", "elsewhere/b.png")
     (library / "C").mkdir()
     (library / "C/linked.png").symlink_to(tmp_path / "elsewhere/b.png")
     (library / "Linked").symlink_to(tmp_path / "elsewhere")
-    assert list(memes(library)) == ["C/linked.png", "Linked/b.png", "Linked/deep/a.png"]
-    assert refused(library) == {}
+    assert list(memes(library, follow_links=True)) == ["C/linked.png", "Linked/b.png", "Linked/deep/a.png"]
+    assert refused(library, follow_links=True) == {}
+    assert memes(library) == {}
+    assert refused(library) == {"C/linked.png": OUTSIDE, "Linked": OUTSIDE}
 
 
 def test_links_that_lead_in_circles_or_nowhere_are_named(library: Path, tmp_path: Path) -> None:
@@ -188,8 +192,8 @@ def test_links_that_lead_in_circles_or_nowhere_are_named(library: Path, tmp_path
     put(tmp_path, "outside/c.png")
     (tmp_path / "outside/round").symlink_to(tmp_path / "outside")
     (library / "E").symlink_to(tmp_path / "outside")
-    assert list(memes(library)) == ["C/a.png", "D/b.png", "E/c.png"]
-    assert set(refused(library)) == {"C/up", "C/sister", "C/self.png", "C/gone.png", "E/round"}
+    assert list(memes(library, follow_links=True)) == ["C/a.png", "D/b.png", "E/c.png"]
+    assert set(refused(library, follow_links=True)) == {"C/up", "C/sister", "C/self.png", "C/gone.png", "E/round"}
 
 
 def test_a_folder_that_cannot_be_read_is_named_and_the_rest_is_read(
