@@ -31,7 +31,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not real_models and not browser"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not real_models and not browser and not campaign"
 
 install: $(VENV)/.installed
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -16,6 +17,19 @@ from search.telemetry import OPT_OUTS, disable_telemetry
 from tests.support.network_trace import Tracer, strace_works
 from tests.support.paths import ROOT
 from tests.support.tiny import draw_tiny_library
+
+# Tracing native code takes minutes where processors are busy. Without it, files in the home folder tell of telemetry.
+TRACERS = [
+    False,
+    pytest.param(
+        True,
+        marks=[
+            pytest.mark.campaign,
+            pytest.mark.skipif(not strace_works(), reason="strace is not installed, or may not trace"),
+        ],
+    ),
+]
+SERVED_SECONDS = 60  # of a server that is traced natively
 
 
 @pytest.mark.parametrize("package", ["search", "indexer.pipeline", "web.cli.main", "demo", "search.encoders.runtimes"])
@@ -72,8 +86,9 @@ def test_the_trace_sees_native_code_with_strace(tmp_path: Path) -> None:
     assert "192.0.2.1" in line
 
 
+@pytest.mark.parametrize("strace", TRACERS)
 @pytest.mark.real_models
-def test_importing_and_starting_every_runtime_asks_nobody(tmp_path: Path) -> None:
+def test_importing_and_starting_every_runtime_asks_nobody(tmp_path: Path, strace: bool) -> None:
     code = """
 from search.encoders.minilm_export import declare_torchvision_operators
 declare_torchvision_operators()
@@ -87,16 +102,17 @@ from PIL import Image
 engines.RapidOcr().read(Image.new("RGB", (320, 64), "white"))
 engines.RapidOcr(runtime="onnxruntime").read(Image.new("RGB", (320, 64), "white"))
 """
-    found = Tracer(tmp_path, strace=strace_works()).run("-c", code)
+    found = Tracer(tmp_path, strace=strace).run("-c", code)
     assert found.status == 0, found.output
     assert (found.network, found.home_files) == ([], [])
 
 
+@pytest.mark.parametrize("strace", TRACERS)
 @pytest.mark.real_models
-def test_indexing_and_serving_ask_nobody_and_write_to_the_data_folder_alone(tmp_path: Path) -> None:
+def test_indexing_and_serving_ask_nobody_and_write_to_the_data_folder_alone(tmp_path: Path, strace: bool) -> None:
     library = draw_tiny_library(tmp_path / "memes")
     data = tmp_path / "data"
-    tracer = Tracer(tmp_path / "trace", strace=strace_works())
+    tracer = Tracer(tmp_path / "trace", strace=strace)
     done = tracer.run("-m", "web.cli", "index", str(library), "--data", str(data))
     assert done.status == 0, done.output
     command = tracer.command("-m", "web.cli", "serve", "--port", "0", "--json", "--data", str(data))
@@ -107,8 +123,9 @@ def test_indexing_and_serving_ask_nobody_and_write_to_the_data_folder_alone(tmp_
             assert server.stdout is not None
             address = json.loads(server.stdout.readline())["url"]
             for page in ("", "api/search?q=dog", "about", "memes/Dogs/fine.png", "healthz"):
-                with urllib.request.urlopen(address + page, timeout=30) as answer:
+                with urllib.request.urlopen(address + page, timeout=60) as answer:
                     assert answer.status == 200
+            time.sleep(SERVED_SECONDS if strace else 0)
         finally:
             os.killpg(server.pid, signal.SIGTERM)  # strace itself does not pass it on
     found = tracer.trace()

@@ -58,7 +58,12 @@ def strace_works() -> bool:
     command = shutil.which("strace")
     if command is None:
         return False
-    return subprocess.run([command, "-qq", "-o", os.devnull, "true"], capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run(
+            [command, "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "true"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
 
 
 class Tracer:
@@ -89,7 +94,7 @@ class Tracer:
         if not self._strace:
             return python
         calls = "trace=connect,sendto,sendmsg,sendmmsg"
-        return ["strace", "-f", "-qq", "-s", "200", "-e", calls, "-o", str(self._strace_log), *python]
+        return ["strace", "-f", "--seccomp-bpf", "-qq", "-s", "200", "-e", calls, "-o", str(self._strace_log), *python]
 
     def trace(self, status: int = 0, output: str = "") -> Trace:
         """Return what was traced so far."""
@@ -101,7 +106,7 @@ class Tracer:
         files = sorted(str(file.relative_to(self.home)) for file in self.home.rglob("*") if not file.is_dir())
         return Trace(status, output, asked, files)
 
-    def run(self, *arguments: str, cwd: Path | None = None, seconds: float = 240) -> Trace:
+    def run(self, *arguments: str, cwd: Path | None = None, seconds: float = 900) -> Trace:
         """Run Python with these arguments to its end and return the trace."""
         done = subprocess.run(
             self.command(*arguments),
