@@ -122,7 +122,7 @@ def exclusive(
 
     `on_unfinished` is called with the error of each that cannot be finished now; it stays in the journal for the next
     call. Raises Busy when another process holds the lock for longer than `seconds`, LibraryError when the library is
-    missing, or empty though memes of it are known.
+    missing.
 
     >>> with exclusive(workspace) as library:
     ...     library == workspace.library
@@ -131,7 +131,6 @@ def exclusive(
     library = library_root(workspace.library)
     with lock(workspace.data, "curating", seconds=WAIT_SECONDS if seconds is None else seconds):
         _recover(workspace, library, on_unfinished)
-        check_not_emptied(workspace, library)
         yield library
 
 
@@ -241,9 +240,11 @@ def run(
 ) -> Verdict:
     """Carry out an operation and return the ledger's line; call it inside `exclusive`.
 
-    `on_step` is called before each step. Raises LibraryError when a file has changed or cannot be moved,
-    DataFolderError when the data folder cannot be written; then all files are unchanged.
+    `on_step` is called before each step. Raises LibraryError when a file has changed or cannot be moved, or the library
+    is empty though memes of it are known, DataFolderError when the data folder cannot be written; then all files are
+    unchanged.
     """
+    check_not_emptied(workspace, library)
     operation = Operation(uid or new_uid(), OperationState.BEGUN, intent, tuple(steps), datetime.now(UTC))
     _check_writable(steps, _roots(workspace, library, operation.uid))
     on_step("begin")

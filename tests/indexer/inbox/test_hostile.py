@@ -170,10 +170,10 @@ def while_listed(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object], *,
     """Let something happen just before the library is listed by a scan, or just after."""
     real = scanning.scan
 
-    def scan(library: Path) -> list[Any]:
+    def scan(library: Path, **options: bool) -> list[Any]:
         if first:
             work()
-        entries = list(real(library))
+        entries = list(real(library, **options))
         if not first:
             work()
         return entries
@@ -215,17 +215,17 @@ def test_others_can_write_while_a_scan_reads_files(
     """A curator's decision, from another connection, in the midst of reading a new file."""
     (settings.library / "Cats/large.png").write_bytes(drawn(2))
     id = came(settings, catalogue, drawn()).id
-    real, took = scanning.content_hash, []
+    real, took = scanning.meme_hash, []
 
-    def slow(file: Path) -> str:
-        if file.name == "large.png":
+    def slow(library: Path, path: str, **options: bool) -> str:
+        if path == "Cats/large.png":
             with open_catalogue(settings) as other:
                 began = monotonic()
                 accept(Workspace(settings, other), id, category="Dogs")
                 took.append(monotonic() - began)
-        return real(file)
+        return real(library, path, **options)
 
-    monkeypatch.setattr(scanning, "content_hash", slow)
+    monkeypatch.setattr(scanning, "meme_hash", slow)
     scan_library(settings.library, catalogue, progress=SILENT)
     assert len(took) == 1 and took[0] < 4
     assert {"Cats/large.png", "Dogs/zeppelin.png"} <= {meme.path for meme in catalogue.memes.everything()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,19 +13,20 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indexer.inbox.acceptance import accept
+from indexer.inbox.reception import receive
 from indexer.library.scan import scan_library
-from indexer.library.transaction import exclusive
 from indexer.library.vanished import FEW, check_library_is_known
 from indexer.pipeline import index_library
 from indexer.stages.decode import decode_content
 from indexer.work.progress import SILENT
-from search.catalogue import Catalogue, open_catalogue
+from search.catalogue import Catalogue, UploadState, open_catalogue
 from search.errors import LibraryError
 from search.index.generations import live_folder
 from search.settings import Settings, save_setting, stored_setting
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import TINY
+from tests.support.uploading import drawn
 from web.cli.main import main
 
 
@@ -216,14 +218,14 @@ def test_the_same_folder_by_another_path_is_the_same_library(
 
 
 def test_an_upload_is_not_accepted_into_an_empty_mount_point(workspace: Workspace, tmp_path: Path) -> None:
+    upload = receive(workspace, io.BytesIO(drawn()), name="a.png", received_by="test")
+    workspace.catalogue.uploads.mark_examined(upload.id, {}, [])
     workspace.library.rename(tmp_path / "elsewhere")
     workspace.library.mkdir()
     with pytest.raises(LibraryError, match=f"is empty, but {len(TINY)} memes of it are known"):
-        accept(workspace, 1, category="Cats")
+        accept(workspace, upload.id, category="Cats")
     assert list(workspace.library.iterdir()) == []
-    (workspace.library / "Cats").mkdir()
-    with exclusive(workspace):
-        pass
+    assert workspace.catalogue.uploads.get(upload.id).state is UploadState.EXAMINED
 
 
 def test_a_disk_that_goes_away_while_memes_are_decoded_fails_no_meme(workspace: Workspace, tmp_path: Path) -> None:
