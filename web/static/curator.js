@@ -14,7 +14,7 @@ if (help) {
   });
 }
 
-// Flipped by hand, not by a timer: one picture in the place of the other shows what moved, without flashing.
+// Flipped by hand, not by a timer: one picture in the place of the other shows what changed, without flashing.
 if (flip && first && others.length) {
   flip.hidden = false;
   for (const other of others) other.dataset.own = other.getAttribute("src");

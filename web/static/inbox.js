@@ -1,4 +1,4 @@
-// Uploads pictures that are dropped or pasted anywhere on these pages, a few at a time. Without the script the form does.
+// Uploads pictures that are dropped or pasted anywhere on these pages, a few at a time. Without this script, the form uploads them.
 
 const base = document.documentElement.dataset.base;
 const drop = document.querySelector("[data-drop]");
