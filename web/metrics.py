@@ -15,8 +15,11 @@ blueprint = Blueprint("metrics", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Return status ok, and whether the site can search; a missing index is no reason to restart the server."""
-    return jsonify({"status": "ok", "search": isinstance(site().index_status(), IndexStatus)})
+    """Return status ok, and whether the site can search, or why not; that is no reason to restart the server."""
+    status = site().index_status()
+    if isinstance(status, IndexStatus):
+        return jsonify({"status": "ok", "search": True})
+    return jsonify({"status": "ok", "search": False, "reason": f"{status.message} {status.hint}".strip()})
 
 
 def register(app: Flask) -> None:

@@ -52,6 +52,7 @@ _FILE_PARTS = "file_parts"
 _RAW = "raw"  # tantivy's own tokenizer: a text is one term
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
 _HINT = "Run `memetica index`."
+_LOCKS = ".tantivy-*.lock"
 _OS_ERROR = re.compile(r"\(os error (\d+)\)|Os \{ code: (\d+)")
 
 
@@ -113,7 +114,7 @@ def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: in
             writer.add_document(_entry(document))
         writer.commit()
         writer.wait_merging_threads()
-    for lock in folder.glob(".tantivy-*.lock"):
+    for lock in folder.glob(_LOCKS):
         lock.unlink(missing_ok=True)
     return len(known)
 
@@ -138,10 +139,11 @@ def extend_lexical(
             writer.add_document(_entry(document))
         writer.commit()
         writer.wait_merging_threads()
-        for lock in folder.glob(".tantivy-*.lock"):
-            lock.unlink(missing_ok=True)
         index.reload()
-        return int(index.searcher().num_docs)
+        found = int(index.searcher().num_docs)
+    for lock in folder.glob(_LOCKS):
+        lock.unlink(missing_ok=True)
+    return found
 
 
 @contextmanager
@@ -227,6 +229,8 @@ class LexicalIndex:
             # that may be removed once the files are mapped.
             with TemporaryDirectory(prefix="memetica-words-", ignore_cleanup_errors=True) as links:
                 for file in folder.absolute().iterdir():
+                    if file.match(_LOCKS):
+                        continue  # of a build: through a link to a read-only disk it could not be locked
                     (Path(links) / file.name).symlink_to(file)
                 with _reading(folder):
                     index = tantivy.Index.open(links)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -52,6 +52,18 @@ class Session:
     def tell_unfinished(self, error: MemeticaError) -> None:
         """Write to stderr that an interrupted operation on the library cannot be finished yet; the command goes on."""
         self.terminal.say(f"{error.message} {error.hint}".strip(), style="yellow")
+
+    def update_index(self, update: Callable[[], object]) -> int:
+        """Update the index after a decision and return the exit code; a failure is told apart from the decision."""
+        try:
+            update()
+        except MemeticaError as error:
+            self.terminal.say(
+                f"The decision is carried out; only the index is old. {error.message} {error.hint}".strip(),
+                style="yellow",
+            )
+            return 1
+        return 0
 
     def limited(self, rows: Iterable[Row], k: int | None, *, default: int) -> list[Row]:
         """Return the first `k` rows; without -k, all rows with --json, else the first `default`."""

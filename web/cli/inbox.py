@@ -105,7 +105,7 @@ def list_decided(session: Session, k: int | None) -> None:
     "--category", metavar="NAME", help="The category; a new one is created.", show_default="the sure suggestion"
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why a suspected duplicate is accepted; kept in the ledger.")
-def accept_upload(session: Session, id: int, category: str | None, reason: str) -> None:
+def accept_upload(session: Session, id: int, category: str | None, reason: str) -> int:
     """Write an upload into the library."""
     with session.workspace() as workspace:
         recover(workspace, on_unfinished=session.tell_unfinished)
@@ -115,39 +115,41 @@ def accept_upload(session: Session, id: int, category: str | None, reason: str) 
         if target is None and upload.state is UploadState.EXAMINED:
             raise WrongUse("No suggested category is sure enough.", hint="Name one: --category NAME.")
         done = accept(workspace, id, category=target or "", reason=reason)
-        _report(session, workspace, done)
+        return _report(session, workspace, done)
 
 
 @inbox.command("discard", examples=("memetica inbox discard 18",))
 @click.argument("id", type=int)
-def discard_upload(session: Session, id: int) -> None:
+def discard_upload(session: Session, id: int) -> int:
     """Remove an upload from the inbox.
 
     `memetica inbox restore` brings it back.
     """
     with session.workspace() as workspace:
         recover(workspace, on_unfinished=session.tell_unfinished)
-        _report(session, workspace, discard(workspace, id))
+        return _report(session, workspace, discard(workspace, id))
 
 
 @inbox.command("restore", examples=("memetica inbox restore 18",))
 @click.argument("id", type=int)
-def restore_upload(session: Session, id: int) -> None:
+def restore_upload(session: Session, id: int) -> int:
     """Bring a discarded upload back to the inbox.
 
     `memetica undo` removes an accepted upload from the library.
     """
     with session.workspace() as workspace:
         recover(workspace, on_unfinished=session.tell_unfinished)
-        _report(session, workspace, restore_discarded(workspace, id))
+        return _report(session, workspace, restore_discarded(workspace, id))
 
 
-def _report(session: Session, workspace: Workspace, done: Upload) -> None:
-    """Index what was decided and write the upload."""
-    index_decided(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
+def _report(session: Session, workspace: Workspace, done: Upload) -> int:
+    """Index what was decided, write the upload, and return the exit code."""
+    code = session.update_index(
+        lambda: index_decided(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
+    )
     if session.terminal.as_json:
         session.terminal.row(row_of_upload(workspace, workspace.catalogue.uploads.get(done.id), None))
-        return
+        return code
     if done.state is UploadState.ACCEPTED:
         said = f"Accepted: {done.name} as {done.path}. `memetica undo {done.verdict}` undoes it."
     elif done.state is UploadState.DISCARDED:
@@ -155,6 +157,7 @@ def _report(session: Session, workspace: Workspace, done: Upload) -> None:
     else:
         said = f"Restored: {done.name} waits for a decision again."
     session.terminal.say(said)
+    return code
 
 
 def _examine(workspace: Workspace, terminal: Terminal) -> None:
@@ -167,7 +170,8 @@ def _examine(workspace: Workspace, terminal: Terminal) -> None:
 def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, SuggestedCategories]:
     """Return the suggested categories of each examined upload, by the upload's id."""
     examined = [one for one in uploads if one.state is UploadState.EXAMINED]
-    if not examined or not workspace.catalogue.memes.count():
+    # A suggester is trained where it is needed first, which a folder that cannot be written does not allow.
+    if not examined or not workspace.catalogue.memes.count() or workspace.catalogue.read_only:
         return {one.id: suggest_categories(workspace.catalogue, one) for one in examined}
     encoder = load_text_encoder(workspace.settings)
     suggester = open_suggester(workspace, encoder=encoder)

@@ -17,6 +17,7 @@ from search.catalogue import Verdict, VerdictKind
 from search.catalogue.ledger import read_verdicts, verdict_row
 from search.encoders.registry import load_text_encoder
 from search.errors import WrongUse
+from search.workspace import Workspace
 from web.cli.command import Command, CommandGroup, Session, find_meme
 from web.cli.output import show_entry, show_verdict
 from web.cli.terminal import Terminal
@@ -129,7 +130,7 @@ def import_verdicts(session: Session, file: Path) -> None:
 )
 @click.argument("verdict")
 @NOTE
-def undo(session: Session, verdict: str, note: str) -> None:
+def undo(session: Session, verdict: str, note: str) -> int:
     """Undo a VERDICT: a merge, a move, an accepted upload, or any other decision.
 
     Files go back to where they were. VERDICT is the id that the command wrote when it made the decision; `memetica
@@ -139,11 +140,16 @@ def undo(session: Session, verdict: str, note: str) -> None:
         given_up = give_up(workspace, verdict)
         if given_up is not None:
             session.terminal.say(f"The interrupted {given_up.kind} is given up: no file has changed.")
-            return
+            return 0
         line = undo_verdict(workspace, verdict, note=note)
-        index_decided(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
-        index_moves(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
+        code = session.update_index(lambda: _index(workspace))
         show_verdict(session.terminal, line)
+        return code
+
+
+def _index(workspace: Workspace) -> None:
+    index_decided(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
+    index_moves(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
 
 
 def _declare(session: Session, kind: VerdictKind, names: Sequence[str], *, note: str) -> None:
