@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
+import os
 import re
+import threading
+from collections import OrderedDict
+from io import BufferedReader
+from pathlib import PurePosixPath
 
 from flask import Blueprint, Response, request, send_file
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
+from indexer.library.format import is_empty
+from indexer.library.links import open_file
 from indexer.media.svg import sanitize_svg
 from indexer.media.thumbnails import is_whole, thumbnail_path
-from search.errors import LibraryError, NotFound
+from search.errors import LibraryError, NotFound, UnreadableFile
 from search.meme import Meme
 from web.context import site
 from web.query_images import query_image_path
@@ -20,32 +29,91 @@ LIBRARY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _TYPES = {".avif": "image/avif", ".jfif": "image/jpeg", ".m4v": "video/mp4", ".mov": "video/mp4", ".webp": "image/webp"}
 _YEAR = 31_536_000
+REMEMBERED = 20_000  # files whose content is known without reading them again
 
 
 def send_meme(meme: Meme, *, download: bool = False) -> Response:
-    """Return a meme's file; scripts are removed from an SVG that is shown. Raise LibraryError when it is missing."""
-    file = site().settings.library / meme.path
-    suffix = file.suffix.lower()
-    kind = _TYPES.get(suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    try:
-        if suffix == ".svg" and not download:
-            answer = Response(sanitize_svg(file.read_bytes()), mimetype="image/svg+xml")
-        else:
-            answer = send_file(
-                file,
-                mimetype=kind,
-                conditional=True,
-                etag=meme.content_hash,
-                as_attachment=download,
-                download_name=meme.name.replace("\n", " ").replace("\r", " "),
-                max_age=3600,
-            )
-    except OSError as error:
-        raise LibraryError(
-            f"The file of {meme.path} is no longer in the library.", hint="Run `memetica index`."
-        ) from error
+    """Return a meme's file; scripts are removed from an SVG that is shown.
+
+    Only what was decoded is sent: a file that failed, or whose content is another than the one that was indexed, is
+    not, and no link out of the library is followed. Raises NotFound for these and for a missing file, LibraryError when
+    the whole library is missing or empty, because its disk is not mounted.
+    """
+    opened = _open_decoded(meme)
+    status = os.fstat(opened.fileno())
+    suffix = PurePosixPath(meme.path).suffix.lower()
+    kind = _TYPES.get(suffix) or mimetypes.guess_type(meme.name)[0] or "application/octet-stream"
+    if suffix == ".svg" and not download:
+        with opened:
+            answer = Response(sanitize_svg(opened.read()), mimetype="image/svg+xml")
+    else:
+        answer = send_file(
+            opened,
+            mimetype=kind,
+            conditional=False,
+            etag=meme.content_hash,
+            last_modified=status.st_mtime,
+            as_attachment=download,
+            download_name=meme.name.replace("\n", " ").replace("\r", " "),
+            max_age=3600,
+        )
+        answer.content_length = status.st_size
+        try:
+            answer.make_conditional(request.environ, accept_ranges=True, complete_length=status.st_size)
+        except RequestedRangeNotSatisfiable:
+            opened.close()
+            raise
+        answer.call_on_close(opened.close)
     answer.headers["Content-Security-Policy"] = LIBRARY_POLICY
     return answer
+
+
+def _open_decoded(meme: Meme) -> BufferedReader:
+    """Return a meme's file, opened; raise NotFound unless it was decoded and has the content that was decoded."""
+    settings = site().settings
+    if not meme.has_thumbnail:
+        raise NotFound(
+            f"{meme.path} is not shown, because it was not decoded.", hint="`memetica status` says what failed and why."
+        )
+    try:
+        opened = open_file(settings.library, meme.path, follow_links=settings.follow_links)
+    except UnreadableFile as error:  # also a link out of the library
+        raise NotFound(f"{meme.path} is not shown. {error.message}", hint=error.hint) from error
+    except OSError as error:
+        if is_empty(settings.library):
+            raise LibraryError(
+                f"The file of {meme.path} cannot be shown now: the library's folder is empty.",
+                hint="Check that its disk is mounted.",
+            ) from error
+        raise NotFound(f"The file of {meme.path} is no longer in the library.", hint="Run `memetica index`.") from error
+    if not _has_content(opened, meme.content_hash):
+        opened.close()
+        raise NotFound(f"The file of {meme.path} has changed since it was indexed.", hint="Run `memetica index`.")
+    return opened
+
+
+# The contents of files that were read before, by what changes whenever a file does: nobody can set the time of change.
+_contents: OrderedDict[tuple[int, ...], str] = OrderedDict()
+_contents_lock = threading.Lock()
+
+
+def _has_content(opened: BufferedReader, expected: str) -> bool:
+    """Return whether an open file has a content; each state of a file is read once, at most REMEMBERED of them.
+
+    A hash takes about a second per gigabyte, and the file is read for the answer anyway.
+    """
+    status = os.fstat(opened.fileno())
+    state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    with _contents_lock:
+        found = _contents.get(state)
+    if found is None:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+        opened.seek(0)
+        with _contents_lock:
+            _contents[state] = found
+            while len(_contents) > REMEMBERED:
+                _contents.popitem(last=False)
+    return found == expected
 
 
 @blueprint.get("/thumbnails/<content_hash>.webp")

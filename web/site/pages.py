@@ -153,12 +153,14 @@ def library(path: str) -> Response | str:
     if last == "index.html" and folder and "/" not in folder:
         return category_page(folder)
     try:
-        return send_meme(catalogue.memes.at(path), download=wants_download())
+        meme = catalogue.memes.at(path)
     except NotFound:
         if not path.endswith(".html"):
             raise NotFound(
                 f"There is no meme at {path}.", hint="It may have been moved or renamed: search for it."
             ) from None
+    else:
+        return send_meme(meme, download=wants_download())
     try:
         return meme_page(catalogue.memes.at(path.removesuffix(".html")))
     except NotFound:
