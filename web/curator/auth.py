@@ -12,7 +12,6 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 
@@ -22,6 +21,7 @@ from flask import (
     Response,
     after_this_request,
     current_app,
+    g,
     redirect,
     render_template,
     request,
@@ -37,9 +37,17 @@ from web.access.rate_limit import RateLimit, client_network
 from web.addresses import base, local
 from web.context import site
 from web.curator.passwords import end_sessions, load_or_create_secret, load_password, verify_password
+from web.curator.sessions import (
+    LIFETIME,
+    SessionRecord,
+    begin_session,
+    end_other_sessions,
+    end_session,
+    find_session,
+    live_sessions,
+)
 
 blueprint = Blueprint("auth", __name__)
-SESSION_LIFETIME = timedelta(days=14)  # from the curator's last visit
 KNOWN_BROWSER_DAYS = 365
 MAX_HASHES = 2  # at once; each takes 64 MiB
 CSRF_HEADER = "X-CSRF-Token"
@@ -84,7 +92,7 @@ def register(app: Flask) -> None:
     """Add sessions and the sign-in pages, and give the templates their CSRF and sign-in functions."""
     secret = load_or_create_secret(app.extensions["site"].workspace.data)
     app.secret_key = secret
-    app.permanent_session_lifetime = SESSION_LIFETIME
+    app.permanent_session_lifetime = LIFETIME
     app.session_interface = _Sessions()
     # Browsers do not tell cookies apart by port: two sites on one machine need different names.
     app.config["SESSION_COOKIE_NAME"] = f"memetica-{hashlib.sha256(b'name' + secret).hexdigest()[:8]}"
@@ -96,13 +104,20 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(csrf_token=csrf_token, csrf_field=csrf_field, signed_in=signed_in)
 
 
+def current_session() -> SessionRecord | None:
+    """Return the curator's session that this request belongs to, None for a visitor or an ended session."""
+    id = session.get("id")
+    if not id:
+        return None
+    if "curator_session" not in g:
+        g.curator_session = find_session(site().settings.data, str(id))
+    found: SessionRecord | None = g.curator_session
+    return found
+
+
 def signed_in() -> bool:
     """Return whether this request comes from the curator."""
-    generation = session.get("generation")
-    if not generation:
-        return False
-    record = load_password(site().settings.data)
-    return record is not None and hmac.compare_digest(str(generation), record.generation)
+    return current_session() is not None
 
 
 def csrf_token() -> str:
@@ -210,9 +225,18 @@ def sign_in() -> AnyResponse | tuple[str, int, dict[str, str]]:
         wrong = NotSignedIn("Wrong password.", hint="If you forgot it, set a new one: `memetica password`.")
         return _form(target, error=wrong), 403, {}
     rate_limit.reset(client)
+    if (before := current_session()) is not None:
+        end_session(site().settings.data, before.key)
+    id = begin_session(
+        site().settings.data,
+        generation=record.generation,
+        user_agent=request.user_agent.string,
+        address=request.remote_addr or "",
+    )
     session.clear()
     session.permanent = True
-    session["generation"] = record.generation
+    session["id"] = id
+    g.pop("curator_session", None)
     return _mark_known(redirect(target, code=303))
 
 
@@ -248,7 +272,34 @@ def _mark_known(response: AnyResponse) -> AnyResponse:
 @curator_only
 def sign_out() -> AnyResponse:
     """End this browser's session, or all sessions with `everywhere`."""
+    here = current_session()
     if request.form.get("everywhere"):
         end_sessions(site().settings.data)
+    elif here is not None:
+        end_session(site().settings.data, here.key)
     session.clear()
+    g.pop("curator_session", None)
     return redirect("/", code=303)
+
+
+@blueprint.get("/curator/sessions")
+@curator_only
+def sessions_page() -> str:
+    """Show where the curator is signed in."""
+    return render_template("sessions.html", sessions=live_sessions(site().settings.data), here=current_session())
+
+
+@blueprint.post("/curator/sessions")
+@curator_only
+def end_sessions_of_others() -> AnyResponse:
+    """End the session of the form's key, or all but this one."""
+    data, here = site().settings.data, current_session()
+    assert here is not None
+    key = request.form.get("key")
+    if key == here.key:
+        return sign_out()
+    if key:
+        end_session(data, key)
+    else:
+        end_other_sessions(data, here.key)
+    return redirect("/curator/sessions", code=303)
