@@ -43,7 +43,16 @@ def type_of(schema: Mapping[str, Any]) -> str:
     else:
         kind = schema.get("type", "object" if "properties" in schema else "any")
         said = " or ".join(kind) if isinstance(kind, list) else str(kind)
-    bounds = [f"{word} {schema[key]}" for key, word in (("minimum", "from"), ("maximum", "to")) if key in schema]
+    bounds = [
+        f"{word} {schema[key]}"
+        for key, word in (
+            ("minimum", "from"),
+            ("maximum", "to"),
+            ("maxLength", "characters up to"),
+            ("maxItems", "items up to"),
+        )
+        if key in schema
+    ]
     if "default" in schema:
         bounds.append(f"default `{json.dumps(schema['default'], ensure_ascii=False)}`")
     return f"{said}, {', '.join(bounds)}" if bounds else said

@@ -76,6 +76,8 @@ def add() -> tuple[Response, int]:
 
 
 def _find_meme(named: Any) -> Meme:
+    if isinstance(named, float) and named.is_integer():
+        named = int(named)  # JSON has one kind of number: 2.0 is 2
     if isinstance(named, int) and not isinstance(named, bool):
         return site().catalogue.memes.get(named)
     if isinstance(named, str):

@@ -93,7 +93,7 @@ def test_a_number_beyond_sqlites_is_not_found_in_the_catalogue_either(served: Ca
         ('{"verdict": "distinct", "memes": [1, 2], "note": "a\\u0000b"}', "NUL"),
         ('{"verdict": "distinct", "memes": ["\\ud800", 2]}', "half of a character"),
         ('{"verdict": "distinct", "memes": [1, {"id": 2}]}', "by its id or its path"),
-        ('{"verdict": "distinct", "memes": [1, 2.0]}', "by its id or its path"),
+        ('{"verdict": "distinct", "memes": [1, 2.5]}', "by its id or its path"),
         (json.dumps({"verdict": "distinct", "memes": [1, 2], "note": "x" * 1001}), "1,000 characters"),
         (json.dumps({"verdict": "distinct", "memes": [1, "x" * 4097]}), "4,096 characters"),
         (json.dumps({"verdict": "distinct", "memes": [1] * 1001}), "1,000 items"),
@@ -174,3 +174,26 @@ def test_odd_bytes_in_any_parameter_are_never_an_error_of_the_server(curator: Fl
     ):  # fmt: skip
         answer = curator.get(address.format(raw))
         assert answer.status_code < 500, (address, raw, answer.text[:300])
+
+
+def test_the_document_names_the_bounds_that_requests_are_held_to(site: FlaskClient) -> None:
+    paths = site.get("/api/openapi.json").json["paths"]
+    numbers = 0
+    for path, item in paths.items():
+        for method, operation in item.items():
+            for one in operation.get("parameters", []):
+                schema = one["schema"]
+                if schema["type"] == "integer" and one["in"] == "query":
+                    numbers += 1
+                    for wrong in (schema["minimum"] - 1, schema["maximum"] + 1):
+                        query = {"q": "dog", one["name"]: wrong}
+                        answer = site.open(path.replace("{id}", "1"), method=method, query_string=query)
+                        assert answer.status_code in (400, 401), (path, one["name"], wrong)
+                if schema["type"] == "integer" and one["in"] == "path":
+                    assert site.get(path.replace("{id}", str(schema["maximum"] + 1))).status_code in (404, 405)
+                if one["name"] in ("q", "category"):
+                    query = {"q": "dog"} | {one["name"]: "x" * (schema["maxLength"] + 1)}
+                    assert site.get(path, query_string=query).status_code == 400
+            for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+                assert kind != "application/json" or content["schema"]["additionalProperties"] is False
+    assert numbers == 10
