@@ -22,7 +22,8 @@ Generated from `web/openapi.json` by `python docs/generate_http_api.py`. A runni
 - An error is `{"error": {"code", "message", "hint"}}` with a fitting status. The page and the command say the same.
 - Addresses *for the curator* need the session cookie of `/sign-in`; those that change something also need the header
   `X-CSRF-Token`.
-- `/healthz` answers while the process lives, with `search` and, where that is false, the `reason`; `/metrics` has counters in Prometheus' format.
+- `/healthz` answers while the process lives, with `search` and, where that is false, the `reason`; `/metrics` has
+  counters in Prometheus' format.
 
 ```sh
 curl "http://127.0.0.1:8000/api/search?q=bear+dancing&k=5"

@@ -73,7 +73,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "site": ("access",),
         "api": ("access", "background", "curator"),
         "server": ("access",),
-        "cli": ("curator", "server"),
+        "cli": ("access", "curator", "server"),
     },
 }
 MOST_FLAT_MODULES = {"search": 14, "indexer": 8, "web": 12}

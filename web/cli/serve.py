@@ -11,6 +11,7 @@ from search.catalogue import open_catalogue
 from search.errors import LibraryError
 from search.settings import Settings
 from search.workspace import Workspace
+from web.access.hosts import is_loopback
 from web.cli.command import Command, Session
 from web.cli.options import setting_help
 from web.server.serve import serve as serve_site
@@ -22,6 +23,20 @@ from web.server.serve import serve as serve_site
 def serve(session: Session, host: str | None, port: int | None) -> None:
     """Serve the site and the API until interrupted."""
     serve_settings(session, session.settings(host=host, port=port))
+
+
+def advice(settings: Settings) -> list[str]:
+    """Return sentences on who can reach the site of these settings, and by which names."""
+    if settings.trusted_hosts:
+        return []
+    if settings.trusted_proxies:
+        return ["Requests that a proxy passes on are refused until the setting `trusted_hosts` has the site's name."]
+    if not is_loopback(settings.host):
+        return [
+            f"Other machines can reach the site at {settings.host}, by IP address or a local name. To use a public "
+            "name, set `trusted_hosts`; on the internet, put a proxy with TLS before it."
+        ]
+    return []
 
 
 def serve_settings(session: Session, settings: Settings) -> None:
@@ -41,5 +56,7 @@ def serve_settings(session: Session, settings: Settings) -> None:
             f"{error.message} {error.hint} Until then pictures are not shown in full size; search works.",
             style="yellow",
         )
+    for sentence in advice(settings):
+        terminal.say(sentence, style="yellow")
     with Workspace(settings, open_catalogue(settings, migrate=True)) as workspace:
         serve_site(workspace, on_ready=write_address)

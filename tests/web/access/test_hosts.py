@@ -9,9 +9,10 @@ import pytest
 
 from search.catalogue import Catalogue
 from search.errors import WrongUse
-from search.settings import Settings, load_settings
+from search.settings import Settings, load_settings, parse_networks
 from tests.support.serving import open_app
 from web.access.hosts import host_is_accepted
+from web.cli.serve import advice
 
 PUBLIC = ("memes.example.org", ".example.net")
 
@@ -88,3 +89,11 @@ def test_the_setting_takes_names_without_scheme_and_port() -> None:
     for wrong in ("https://memes.example.org", "memes.example.org:443", "*"):
         with pytest.raises(WrongUse, match="trusted_hosts"):
             load_settings(environ=environ | {"MEMETICA_TRUSTED_HOSTS": wrong})
+
+
+def test_serve_says_who_can_reach_the_site_and_what_is_missing() -> None:
+    assert advice(Settings()) == advice(Settings(host="0.0.0.0", trusted_hosts=PUBLIC)) == []
+    (sentence,) = advice(Settings(host="0.0.0.0"))
+    assert "0.0.0.0" in sentence and "trusted_hosts" in sentence
+    (sentence,) = advice(Settings(trusted_proxies=parse_networks("127.0.0.1")))
+    assert "refused" in sentence and "trusted_hosts" in sentence
