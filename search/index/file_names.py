@@ -132,11 +132,11 @@ def _variants(typed: str) -> Iterator[str]:
     yield typed
     bare = typed.strip(_QUOTES + " ")
     yield bare
-    if "%" in bare:
-        bare = exact_key(unquote(bare))
-        yield bare
     if "://" in bare or bare.endswith(".html"):
         bare = re.sub(r"[?#].*$", "", bare).removesuffix(".html")
+        yield bare
+    if "%" in bare:
+        bare = exact_key(unquote(bare))
         yield bare
     if "\\" in bare and "/" not in bare:
         bare = bare.replace("\\", "/")
@@ -158,6 +158,16 @@ def name_parts(name: str) -> list[str]:
     """
     plain = exact_key(name.rsplit("/", 1)[-1])
     return list(dict.fromkeys([*_RUNS.findall(plain), *_WORDS.findall(plain)]))
+
+
+def name_words(path: str) -> str:
+    """Return the words and codes of a file's name, without its ending.
+
+    >>> name_words("Cats/smug_wizard-22.jpg")
+    'smug wizard 22'
+    """
+    name = path.rsplit("/", 1)[-1]
+    return " ".join(re.split(r"[\s_\-.~+()\[\]]+", name.rpartition(".")[0] or name)).strip()
 
 
 def code_parts(text: str) -> list[str]:

@@ -34,7 +34,16 @@ from search.index.analyzer import (
     split_words,
     unaccented,
 )
-from search.index.file_names import MIN_PREFIX, NamedMemes, asked_keys, code_parts, exact_key, name_keys, name_parts
+from search.index.file_names import (
+    MIN_PREFIX,
+    NamedMemes,
+    asked_keys,
+    code_parts,
+    exact_key,
+    name_keys,
+    name_parts,
+    name_words,
+)
 from search.index.generations import link_folder
 from search.meme import Field
 
@@ -47,8 +56,10 @@ _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its
 # Reading a meme from a term's postings costs a sixth of finding it by its id, and the postings are then cached.
 _READ_PER_ID = 4
 _SPELLING = "spelling"  # the words as written, for the vocabulary: they do not count in scores
+_WRITTEN = "written"  # the words as written of the texts and of the file's name, without the category
 _FILE = "file"  # the keys of the file's name, whole
 _FILE_PARTS = "file_parts"
+_FILE_WORDS = "file_words"
 _RAW = "raw"  # tantivy's own tokenizer: a text is one term
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
 _HINT = "Run `memetica index`."
@@ -89,8 +100,10 @@ def _schema() -> tantivy.Schema:
     for name in (*FIELDS, ALL_TEXT):
         builder.add_text_field(str(name), stored=False, tokenizer_name=ANALYZER, index_option="position")
     builder.add_text_field(_SPELLING, stored=False, tokenizer_name=_SPELLING, index_option="basic")
+    builder.add_text_field(_WRITTEN, stored=False, tokenizer_name=_SPELLING, index_option="basic")
     builder.add_text_field(_FILE, stored=False, tokenizer_name=_RAW, index_option="basic")
     builder.add_text_field(_FILE_PARTS, stored=False, tokenizer_name=_RAW, index_option="basic")
+    builder.add_text_field(_FILE_WORDS, stored=False, tokenizer_name=ANALYZER, index_option="position")
     return builder.build()
 
 
@@ -178,7 +191,8 @@ def _is_panic(error: BaseException) -> bool:
 def _entry(document: Document) -> tantivy.Document:
     entry = tantivy.Document()
     entry.add_integer("id", document.id)
-    written: set[str] = set()
+    spelled: set[str] = set()  # all words
+    written: set[str] = set()  # those that a quoted phrase may have
     for field, text in document.texts.items():
         # Passages are added one by one: tantivy leaves a gap between them, so that no phrase goes from one to the next.
         for passage in text.split("\n"):
@@ -187,8 +201,15 @@ def _entry(document: Document) -> tantivy.Document:
                 joined = " ".join(words)
                 entry.add_text(str(field), joined)
                 entry.add_text(ALL_TEXT, joined)
-                written.update(joined.lower().split())
-    entry.add_text(_SPELLING, " ".join(sorted(word for word in written if len(word.encode()) <= LONGEST)))
+                own = joined.lower().split()
+                spelled.update(own)
+                if field is not Field.NAME:
+                    written.update(own)
+    name = split_words(name_words(document.path))
+    entry.add_text(_FILE_WORDS, " ".join(name))
+    written.update(word.lower() for word in name)
+    for target, own_words in ((_SPELLING, spelled), (_WRITTEN, written)):
+        entry.add_text(target, " ".join(sorted(word for word in own_words if len(word.encode()) <= LONGEST)))
     for key in name_keys(document.path):
         entry.add_text(_FILE, key)
     for part in name_parts(document.path):
@@ -291,8 +312,13 @@ class LexicalIndex:
         return self._all_of(wanted, str(field))
 
     def saying(self, sequences: Iterable[Sequence[Alternatives]]) -> Ids:
-        """Return the rising ids of all memes with any of the sequences: in one text, a word of each place in a row."""
-        queries = [self._sequence(sequence) for sequence in sequences]
+        """Return the rising ids of all memes with any of the sequences: a word of each place in a row.
+
+        They are looked for in each text about the meme and in its file's name, not in its category.
+        """
+        fields = [field.value for field in FIELDS if field is not Field.NAME]
+        fields += [_FILE_WORDS] if self._has_names else []
+        queries = [self._sequence(sequence, fields) for sequence in sequences]
         return self._set(_any_of(queries)) if queries else np.empty(0, np.int64)
 
     def named(self, typed: str) -> NamedMemes:
@@ -382,20 +408,22 @@ class LexicalIndex:
             return self._term(part, _FILE_PARTS)
         return tantivy.Query.regex_query(self._schema, _FILE_PARTS, f"{re.escape(part)}.*")
 
-    def _sequence(self, sequence: Sequence[Alternatives]) -> tantivy.Query:
+    def _sequence(self, sequence: Sequence[Alternatives], fields: Sequence[str]) -> tantivy.Query:
         """Return the query for words in a row. Terms say where they stand, the words as written which they are."""
         terms = [list(dict.fromkeys(term for _, term in place)) for place in sequence]
-        if len(terms) == 1:
-            in_a_row = _any_of([self._term(term, ALL_TEXT) for term in terms[0]])
-        elif all(len(place) == 1 for place in terms):
-            in_a_row = tantivy.Query.phrase_query(self._schema, ALL_TEXT, [place[0] for place in terms])
-        else:
-            patterns: list[str | tuple[int, str]] = [
-                "|".join(f"({re.escape(term)})" for term in place) for place in terms
-            ]
-            in_a_row = tantivy.Query.regex_phrase_query(self._schema, ALL_TEXT, patterns)
-        written = [_any_of([self._term(word, _SPELLING) for word, _ in place]) for place in sequence]
+        in_a_row = _any_of([self._row(terms, field) for field in fields])
+        words = _WRITTEN if self._has_names else _SPELLING
+        written = [_any_of([self._term(word, words) for word, _ in place]) for place in sequence]
         return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in (in_a_row, *written)])
+
+    def _row(self, terms: Sequence[Sequence[str]], field: str) -> tantivy.Query:
+        """Return the query for terms in a row, any of those of each place."""
+        if len(terms) == 1:
+            return _any_of([self._term(term, field) for term in terms[0]])
+        if all(len(place) == 1 for place in terms):
+            return tantivy.Query.phrase_query(self._schema, field, [place[0] for place in terms])
+        patterns = ["|".join(f"({re.escape(term)})" for term in place) for place in terms]
+        return tantivy.Query.regex_phrase_query(self._schema, field, [*patterns])
 
     def _read_all_of(self, groups: tuple[tuple[tuple[str, ...], ...], ...], field: str) -> Ids:
         queries = [_any_of([self._query(sequence, field) for sequence in group]) for group in groups]

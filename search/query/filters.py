@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from search.index.analyzer import tokenize
 from search.index.columns import TYPES, Ids, MemeColumns
-from search.index.lexical import ALL_TEXT
 from search.index.reader import Index
 from search.meme import CATEGORY_SEPARATOR, Field, MediaType
 from search.query.parser import Part, PartKind, Query
+from search.query.quotes import make_quote, memes_saying
 
 HAS = {"ocr": (Field.OCR,), "description": (Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)}
 _DAY = re.compile(r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?", re.ASCII)
@@ -134,12 +134,16 @@ def _alternatives(part: Part) -> list[str]:
 
 
 def _memes_with_words(part: Part, index: Index) -> Mask:
-    """Return which memes contain a word, or words in sequence, in any of their texts."""
+    """Return which memes contain a word in any of their texts, or say a phrase."""
+    if part.kind is PartKind.PHRASE:
+        quote = make_quote(part.value, index.lexical)
+        if not quote.sequences:
+            raise _BadValue("there is no word in it.")
+        return np.isin(index.columns.ids, memes_saying(quote, index.lexical))
     sequence = [token.term for token in tokenize(part.value) if token.term]
     if not sequence:
         raise _BadValue("there is no word in it.")
-    ids = index.lexical.phrase(sequence, ALL_TEXT, k=len(index.lexical))[0]
-    return np.isin(index.columns.ids, ids)
+    return np.isin(index.columns.ids, index.lexical.having_all([[sequence]]))
 
 
 def _category(value: str, table: MemeColumns) -> tuple[str, list[int]]:

@@ -115,7 +115,8 @@ class Query:
 
 _WEIGHT = r"[0-9]{1,3}(?:\.[0-9]{1,2})?"
 _QUOTED = re.compile(
-    rf'(?P<lead>-?(?:{"|".join(OPERATORS)}):|-|{_WEIGHT}:(?:like:)?)?"(?P<value>(?:[^"\\]|\\.)*)"(?=\s|$)',
+    rf'[(\[{{]*(?P<lead>-?(?:{"|".join(OPERATORS)}):|-|{_WEIGHT}:(?:like:)?)?"(?P<value>(?:[^"\\]|\\.)*)"'
+    r"[.,;:!?…)\]}]*(?=\s|$)",
     re.IGNORECASE,
 )
 _PIECE = re.compile(rf"{_QUOTED.pattern}|\S+", re.IGNORECASE)
@@ -123,7 +124,9 @@ _LEAD = re.compile(
     rf"(?:(?P<minus>-)(?=[^-]|$)|(?P<weight>{_WEIGHT}):(?=[^\W\d]|[^\x00-\x7f]|$))?(?:(?P<name>[A-Za-z]+):)?"
 )
 _BARE = re.compile(r'[^\s"\\]+')
-_MARKS = dict.fromkeys(map(ord, "“”„‟"), '"')
+_MARKS = str.maketrans(
+    dict.fromkeys("“”„‟«»‹›＂〝〞❝❞", '"') | dict.fromkeys("「『", ' "') | dict.fromkeys("」』", '" ')
+)
 
 
 def parse(text: str) -> Query:
@@ -184,6 +187,8 @@ def _part(match: re.Match[str], notices: list[str]) -> Part | None:
         lead = _lead(match["lead"] or "")
         piece = match[0]
         value = " ".join(re.sub(r"\\(.)", r"\1", match["value"]).split())
+        if value and not query_terms(value):
+            notices.append(f"“{value}” has no word to look for.")
     quoted = match["value"] is not None
     if not quoted and not value and not lead["name"]:
         return Part(PartKind.WORD, piece) if piece else None

@@ -141,15 +141,21 @@ def _alternatives(word: str, index: LexicalIndex, *, shortest: float) -> Alterna
     A word of at least `shortest` letters that is none also stands for the nearest words of the library.
     """
     found = [word, *index.accented(word)]
-    vocabulary = index.vocabulary
-    found += [other for other in _confused(word) if other in vocabulary and not _is_word(other, index)]
-    if len(word) >= shortest and word not in vocabulary and not _is_word(word, index):
+    if len(word) >= shortest and word not in index.vocabulary and not _is_word(word, index):
         near = index.similar_words(word, edits=2 if len(word) >= LONG else 1, k=MAX_VARIANTS)
         found += [one.word for one in near if one.edits == near[0].edits]
-    elif len(word) >= MIN_DAMAGED:
+    for one in tuple(found):
+        found += _damaged(one, index)
+    return tuple((one, term_of(one)) for one in list(dict.fromkeys(found))[:MAX_VARIANTS])
+
+
+def _damaged(word: str, index: LexicalIndex) -> list[str]:
+    """Return the words of the library that are no words and may be this one, damaged by OCR."""
+    found = [other for other in _confused(word) if other in index.vocabulary and not _is_word(other, index)]
+    if len(word) >= MIN_DAMAGED:
         near = index.similar_words(word, edits=2 if len(word) >= LONG_DAMAGED else 1, k=4 * MAX_VARIANTS)
         found += [one.word for one in near if not _is_word(one.word, index)]
-    return tuple((one, term_of(one)) for one in list(dict.fromkeys(found))[:MAX_VARIANTS])
+    return found
 
 
 def _is_word(word: str, index: LexicalIndex) -> bool:

@@ -1,0 +1,168 @@
+"""Quoted phrases: what counts as saying one, on a small library whose texts are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from search.evaluation.known_items import with_ocr_errors
+from search.query.quotes import make_quote, memes_saying
+from search.searcher import Searcher
+from tests.support.small_library import searched_library
+
+OCR = {
+    "Work/monday.png": "I hate\nMONDAYS so much",
+    "Work/damaged.png": "i hate mondavs so rnuch",
+    "Work/glued.png": "IHATE MONDAYS somuch",
+    "Work/other.png": "I love Mondays so much, I hate nothing",
+    "Work/walk.png": "one does not simply walk into mordor",
+    "Work/talk.png": "one does not simply talk to mordor",
+    "Work/dogs.png": "dogs are better",
+    "Work/dog.png": "a dog is better than a cat",
+    "Work/cafe.png": "the café is open, don't panic",
+    "Work/blue.png": "keep out",
+    "Work/split.png": "my key board is broken",
+    "Chinese/one.png": "猫咪不想上班",
+    "Chinese/two.png": "上班的猫很想咪",
+    "Work/be.png": "to be or not to be",
+}
+DESCRIPTIONS = {"Work/blue.png": "of the office, says a sign.", "Work/dogs.png": 'The text reads: "cats are worse".'}
+
+
+@pytest.fixture(scope="module")
+def searcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+    folder: Path = tmp_path_factory.mktemp("quotes")
+    with searched_library(folder, OCR, descriptions=DESCRIPTIONS, apart=timedelta(days=1)) as (found, _):
+        yield found
+
+
+def matches(searcher: Searcher, query: str) -> set[str]:
+    answer = searcher.search(query, k=100)
+    found = {hit.path for hit in answer if hit.certain}
+    assert len(found) == answer.total == answer.understood.certain
+    return {path.split("/")[1].removesuffix(".png") for path in found}
+
+
+@pytest.mark.parametrize(
+    ("query", "said_by"),
+    [
+        ('"i hate mondays"', {"monday", "damaged", "glued"}),
+        ('"hate mondays so much"', {"monday", "damaged"}),  # over a line's end
+        ('"I HATE MONDAYS"', {"monday", "damaged", "glued"}),
+        ('"i hate mondyas"', {"monday", "damaged", "glued"}),  # a slip
+        ('"mondays"', {"monday", "damaged", "glued", "other"}),
+        ('"simply walk"', {"walk"}),  # two words that exist are never the same
+        ('"simply talk"', {"talk"}),
+        ('"dogs"', {"dogs"}),  # nor are two forms of a word
+        ('"dog"', {"dog"}),
+        ('"cafe is open"', {"cafe"}),
+        ('"CAFÉ IS OPEN"', {"cafe"}),
+        ('"dont panic"', {"cafe"}),
+        ('"don\'t panic"', {"cafe"}),
+        ('"my keyboard is broken"', {"split"}),
+        ('"keep out of the office"', set()),  # half in the picture, half in the description
+        ('"out of"', set()),
+        ('"cats are worse"', {"dogs"}),  # a description quotes the picture
+        ('"to be or not to be"', {"be"}),
+        ('"not to"', {"be"}),
+        ('"work"', set()),  # the category says nothing
+        ('"猫咪"', {"one"}),
+        ("「猫咪不想」", {"one"}),
+        ('"咪猫"', set()),
+        ('"one does not" "into mordor"', {"walk"}),
+        ('"one does not simply" -"into mordor"', {"talk"}),
+        ('-"one does not" "mordor"', set()),
+        ('"so much" hate', {"monday", "damaged", "glued", "other"}),
+        ('"so much" category:chinese', set()),
+        ('"so much" after:2024-01-03', {"glued", "other"}),
+        ('"hate mondays so"', {"monday", "damaged"}),
+        ('"monday.png"', {"monday"}),  # a file's name
+        ('"nobody ever wrote this"', set()),
+    ],
+)
+def test_what_says_a_phrase_matches_and_nothing_else(searcher: Searcher, query: str, said_by: set[str]) -> None:
+    assert matches(searcher, query) == said_by
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "“simply walk”",
+        "„simply walk“",
+        "«simply walk»",
+        "« simply walk »",
+        "»simply walk«",
+        "「simply walk」",
+        "『simply walk』",
+        "＂simply walk＂",
+        '"simply walk".',
+        '("simply walk")',
+        '"simply walk", mordor',
+    ],
+)
+def test_any_pair_of_quotation_marks_quotes(searcher: Searcher, query: str) -> None:
+    assert searcher.search(query).understood.phrases == ("simply walk",)
+    assert matches(searcher, query) == {"walk"}
+
+
+@pytest.mark.parametrize("query", ['"simply walk', 'simply walk"', "it's simply walk"])
+def test_a_single_quotation_mark_quotes_nothing(searcher: Searcher, query: str) -> None:
+    assert searcher.search(query).understood.phrases == ()
+
+
+def test_quotes_without_a_word_are_left_out_and_that_is_said(searcher: Searcher) -> None:
+    answer = searcher.search('"!!!" dog')
+    assert answer.understood.phrases == () and "“!!!” has no word to look for." in answer.understood.notices
+    assert "Work/dog.png" in [hit.path for hit in answer if hit.certain]
+
+
+def test_similar_words_follow_what_says_the_phrase(searcher: Searcher) -> None:
+    answer = searcher.search('"i love mondays"')
+    assert [hit.path for hit in answer[:1]] == ["Work/other.png"] and answer.total == 1
+    assert "Work/monday.png" in [hit.path for hit in answer[1:]] and answer.weaker == len(answer) - 1
+
+
+def test_verbatim_puts_no_slip_right(searcher: Searcher) -> None:
+    assert searcher.search('"i hate mondyas"', verbatim=True).total == 0
+    assert searcher.search('"i hate mondays"', verbatim=True).total == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "snippet"),
+    [
+        ('"i hate mondays"', "<mark>I hate MONDAYS</mark> so much"),
+        ('"simply walk" mordor', "one does not <mark>simply walk</mark> into <mark>mordor</mark>"),
+        ('"better than a cat"', "a dog is <mark>better than a cat</mark>"),
+    ],
+)
+def test_a_phrase_is_marked_as_a_phrase(searcher: Searcher, query: str, snippet: str) -> None:
+    assert searcher.search(query)[0].snippets[0].html == snippet
+
+
+def test_a_text_damaged_as_ocr_does_still_says_its_phrases(tmp_path: Path) -> None:
+    captions = json.loads((Path(__file__).parents[2] / "quality/fixture/memes.json").read_text("utf-8"))
+    generator = Random(5)
+    clean = {f"A/{number:03}.png": meme["ocr"].replace("\n", " ").lower() for number, meme in enumerate(captions)}
+    damaged = {path: with_ocr_errors(text, generator) for path, text in clean.items()}
+    with searched_library(tmp_path, damaged, apart=timedelta(days=1)) as (searcher, _):
+        lexical = searcher.index.lexical
+        found = false = asked = 0
+        for path, text in clean.items():
+            words = text.split()
+            if len(words) < 3:
+                continue
+            phrase = " ".join(words[:5])
+            asked += 1
+            ids = memes_saying(make_quote(phrase, lexical), lexical).tolist()
+            paths = {hit.path for hit in searcher.search(f'"{phrase}"') if hit.certain}
+            assert len(ids) == len(paths)
+            found += path in paths
+            false += len({other for other in paths if phrase not in clean[other]})
+        assert asked >= 20
+        assert found >= 0.9 * asked
+        assert false == 0
