@@ -182,8 +182,11 @@ def _joined(words: list[tuple[str, str]], places: Sequence, index: LexicalIndex)
     for first in range(len(words)):
         for last in range(first + 2, min(first + MAX_JOINED, len(words)) + 1):
             one = "".join(word for word, _ in words[first:last])
-            if one in index.vocabulary:
-                yield (*places[:first], ((one, term_of(one)),), *places[last:])
+            known = [one] if one in index.vocabulary else []
+            known += [other for other in _confused(one) if other in index.vocabulary and not _is_word(other, index)]
+            if known:
+                alternatives = tuple((other, term_of(other)) for other in dict.fromkeys(known))
+                yield (*places[:first], alternatives, *places[last:])
 
 
 def _split(words: list[tuple[str, str]], places: Sequence, index: LexicalIndex) -> Iterator[Sequence]:
