@@ -17,8 +17,8 @@ def atomic_file(path: Path, *, durable: bool = True, private: bool = False) -> I
     """Return a binary file to write in a `with` block; it replaces `path` when the block ends without error.
 
     Missing folders are made. With `durable`, the file is synchronized to the disk before the block ends, which takes
-    milliseconds; caches do not need it. A `private` file is readable by its owner only. Raises DataFolderError when the
-    file cannot be written; `path` is then unchanged.
+    milliseconds; caches do not need it. A `private` file, and its folder if that is made, is its owner's only. Raises
+    DataFolderError when the file cannot be written; `path` is then unchanged.
 
     >>> with atomic_file(folder / "a.txt") as out:
     ...     _ = out.write(b"whole")
@@ -28,7 +28,7 @@ def atomic_file(path: Path, *, durable: bool = True, private: bool = False) -> I
     # Hidden, so that a scan skips it, and short, so that its name fits wherever the target's fits.
     temporary = path.with_name(f".memetica-{secrets.token_hex(8)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
             with os.fdopen(descriptor, "wb") as out:

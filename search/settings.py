@@ -287,7 +287,7 @@ def save_setting(data: Path, name: str, value: str) -> Path:
     except OSError as error:
         raise DataFolderError(f"{path} cannot be read: {error.strerror or error}.") from error
     # A path that is not valid Unicode is written as JSON escapes.
-    write_atomically(path, body.encode("utf-8", "backslashreplace"))
+    write_atomically(path, body.encode("utf-8", "backslashreplace"), private=True)
     return path
 
 

@@ -30,7 +30,7 @@ def lock(data: Path, work: str, *, seconds: float = LONG_WAIT) -> Iterator[None]
     True
     """
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = FileLock(data / f"{work}.lock").acquire(timeout=seconds)
     except Timeout as error:
         raise Busy(

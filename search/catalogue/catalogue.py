@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractContextManager
 
 from search.catalogue.calls import Calls
@@ -19,7 +20,10 @@ from search.catalogue.text_reviews import TextReviews
 from search.catalogue.texts import Texts
 from search.catalogue.uploads import Uploads
 from search.catalogue.verdicts import Verdicts
+from search.private_folder import make_private
 from search.settings import Settings
+
+logger = logging.getLogger("memetica.data")
 
 
 class Catalogue:
@@ -96,7 +100,11 @@ def open_catalogue(settings: Settings, *, create: bool = True, migrate: bool = F
     ...     catalogue.memes.count()
     0
     """
-    return Catalogue(Database(settings.data / "catalogue.sqlite", create=create, migrate=migrate))
+    catalogue = Catalogue(Database(settings.data / "catalogue.sqlite", create=create, migrate=migrate))
+    for sentence in make_private(settings.data, library=settings.library):
+        if migrate:  # `index` and `serve` tell it, not every search
+            logger.warning(sentence)
+    return catalogue
 
 
 def inspect_catalogue(settings: Settings) -> Catalogue:

@@ -72,6 +72,7 @@ def copy_catalogue(source: Path, target: Path, *, computed: bool = True) -> None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # as private as the catalogue
         with closing(open_to_read(source)) as original, closing(sqlite3.connect(partial)) as copy:
             original.backup(copy)
             if not computed:

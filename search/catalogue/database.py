@@ -79,7 +79,10 @@ class Database:
 
     def _make_folder(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # SQLite would give the file, and its log, the permissions of the umask.
+            with suppress(PermissionError):  # told below
+                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600))
         except OSError as error:
             raise DataFolderError(
                 f"The data folder {self.path.parent} cannot be created: {error.strerror}.",
