@@ -5,6 +5,7 @@ The entries under `data/` have the paths that they have in the data folder, so t
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ CATALOGUE = "catalogue.sqlite"
 FILES = (CATALOGUE, "settings.json", "curator.json")
 FOLDERS = ("inbox", "trash")
 _BLOCK = 1 << 20
+_OF_THE_TARGET = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EEXIST)  # errors of writing what is read
 _HINT = "Choose another backup; `memetica restore --list` lists the automatic copies."
 OnFile = Callable[[str], None]
 
@@ -119,6 +121,8 @@ def read_archive(file: Path) -> Iterator[tuple[zipfile.ZipFile, Manifest]]:
     except FileNotFoundError as error:
         raise DataFolderError(f"There is no backup {file}.", hint=_HINT) from error
     except OSError as error:
+        if error.errno in _OF_THE_TARGET:
+            raise
         raise DataFolderError(f"{file} cannot be read: {error.strerror or error}.", hint=_HINT) from error
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
         raise DataFolderError(f"{file} is no backup, or damaged: {error}.", hint=_HINT) from error

@@ -159,17 +159,26 @@ def catalogue_copies(data: Path) -> list[CatalogueCopy]:
 def take_over_computed(target: Path, source: Path) -> bool:
     """Add to one catalogue what another has computed from files; return whether the other could be used.
 
-    One that is damaged, or of another version, is not used.
+    One that is damaged, or of another version, is not used. Raises DataFolderError when the disk is full.
     """
     if problems_of(source) or version_of(source) != version_of(target):
         return False
+    try:
+        _take_over(target, source)
+    except sqlite3.Error as error:
+        raise DataFolderError(
+            f"{target} cannot be written: {error}.", hint="Free some space and run the same command again."
+        ) from error
+    return True
+
+
+def _take_over(target: Path, source: Path) -> None:
     with closing(sqlite3.connect(target, isolation_level=None)) as opened:
         opened.execute("ATTACH :source AS other", {"source": str(source)})
         opened.execute("BEGIN")
         for table in ("encoders", *COMPUTED):
             opened.execute(f"INSERT OR IGNORE INTO main.{table} SELECT * FROM other.{table}")
         opened.execute("COMMIT")
-    return True
 
 
 def _remove_old(data: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sqlite3
 import threading
 import weakref
@@ -21,6 +22,8 @@ from search.catalogue.replacement import finish_replacement
 from search.errors import DataFolderError, NotFound
 
 BUSY_SECONDS = 30
+_SHARED_MEMORY = 100_000  # bytes: a little more than SQLite needs beside a file to open it
+_NO_ROOM = ("disk I/O error", "readonly database", "unable to open")  # on a full disk, for want of room
 # What SQLite says about a file that is damaged, or was one of another program.
 _DAMAGE = ("malformed", "not a database", "no such table", "no such column", "unsupported file format", "corrupt")
 Parameters = Mapping[str, Any]
@@ -117,21 +120,43 @@ class Database:
             return 0
 
     def _connect(self) -> sqlite3.Connection:
+        try:
+            return self._connected()
+        except sqlite3.Error as error:
+            if not self._disk_is_full():
+                raise DataFolderError(
+                    f"The catalogue {self.path} cannot be opened: {error}.", hint=DAMAGE_HINT
+                ) from error
+            log = Path(f"{self.path}-wal")
+            if not self.path.exists() or (log.exists() and log.stat().st_size):
+                raise self._full() from error
+        # SQLite has no room for the memory that processes share: without a log to read, the file can be read alone.
+        self.read_only = True
+        return self._connected()
+
+    def _connected(self) -> sqlite3.Connection:
         # SQLite opens a WAL file in a read-only folder only if `immutable` promises that no process writes it.
         mode = "mode=ro&immutable=1" if self.read_only else "mode=ro" if self._inspect else "mode=rwc"
         uri = f"{self.path.absolute().as_uri()}?{mode}"
-        try:
-            connection = sqlite3.connect(
-                uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            connection.row_factory = sqlite3.Row
-            if not (self.read_only or self._inspect):
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.Error as error:
-            raise DataFolderError(f"The catalogue {self.path} cannot be opened: {error}.", hint=DAMAGE_HINT) from error
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        if not (self.read_only or self._inspect):
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
         return connection
+
+    def _disk_is_full(self) -> bool:
+        try:
+            return shutil.disk_usage(self.path.parent).free < _SHARED_MEMORY
+        except OSError:
+            return False
+
+    def _full(self) -> DataFolderError:
+        return DataFolderError(
+            f"The disk that holds {self.path.parent} is full; earlier results are kept.",
+            hint="Free some space and run the same command again.",
+        )
 
     def _prepare(self, *, migrate: bool) -> None:
         """Create the schema in a new file, migrate an earlier version; raise DataFolderError for any other."""
@@ -252,11 +277,8 @@ class Database:
     def _unwritable(self, error: sqlite3.Error) -> DataFolderError:
         if any(sign in str(error) for sign in _DAMAGE):
             return DataFolderError(f"The catalogue {self.path} is damaged: {error}.", hint=DAMAGE_HINT)
-        if "full" in str(error):
-            return DataFolderError(
-                f"The disk that holds {self.path.parent} is full; earlier results are kept.",
-                hint="Free some space and run the same command again.",
-            )
+        if "full" in str(error) or (any(sign in str(error) for sign in _NO_ROOM) and self._disk_is_full()):
+            return self._full()
         if "locked" in str(error):
             return DataFolderError(
                 f"Another process has held {self.path} for more than {BUSY_SECONDS} seconds.",

@@ -27,6 +27,11 @@ from tests.support.fakes import HashingTextEncoder
 ENCODER = HashingTextEncoder()
 
 
+@pytest.fixture(autouse=True)
+def _files_are_looked_at_for_each_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.index.checksums.LOOK_SECONDS", 0.0)
+
+
 def write_in_place(file: Path) -> None:
     """Flip a bit under the same inode, as a bad disk does: processes that have mapped the file see it."""
     body = bytearray(file.read_bytes())

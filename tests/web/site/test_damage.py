@@ -31,6 +31,11 @@ ADDRESSES = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _files_are_looked_at_for_each_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.index.checksums.LOOK_SECONDS", 0.0)
+
+
 def overwrite(file: Path, start: int, end: int) -> None:
     """Overwrite a part of a file in place, as a bad disk does."""
     with file.open("r+b") as out:
