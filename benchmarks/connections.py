@@ -247,7 +247,9 @@ def attacking(port: int, kind: str, count: int) -> Iterator[None]:
 def announced(server: Server, megabytes: int = 900, sent: int = 100) -> tuple[int, float]:
     """Announce a body and send a part of it; return the status and the MB that the server stored, 0 for no answer."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
-        connection.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (megabytes * 1_000_000))
+        connection.sendall(
+            b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (megabytes * 1_000_000)
+        )
         stored = 0
         with suppress(OSError):
             for _ in range(sent):
