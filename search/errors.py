@@ -9,6 +9,7 @@ MemeticaError                what happened, and a hint on what to do about it
 ├── IndexUnusable            the index is missing, damaged or made by other encoders
 ├── ModelUnavailable         a model's weights or engine are not available on this machine
 ├── EndpointError            a model's endpoint did not answer a call as expected; recorded, the batch goes on
+├── TooBusy                  too much is asked of this server at once; it may be asked again soon (HTTP 503)
 ├── InboxFull                no more uploads are accepted until some are decided on (HTTP 507)
 └── SuspectedDuplicate       an upload looks like a meme of the library: the curator must confirm it (HTTP 409)
 """
@@ -97,6 +98,14 @@ class EndpointError(MemeticaError):
 
     code = "endpoint"
     status = 502
+
+
+class TooBusy(MemeticaError):
+    """Too much is asked of this server at once; the same request may succeed soon."""
+
+    code = "too_busy"
+    status = 503
+    retry_after = 3
 
 
 class InboxFull(MemeticaError):

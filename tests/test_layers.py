@@ -57,7 +57,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "indexer": {
         "work": (),
-        "media": (),
+        "media": ("work",),
         "ocr": (),
         "library": ("work",),
         "stages": ("library", "media", "ocr", "work"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from werkzeug.datastructures import FileStorage
 
-from indexer.media.decode import decode
+from indexer.media.decode import REQUEST, decode
 from search.atomic_write import write_atomically
 from search.errors import NotFound, WrongUse
 from search.settings import Settings
@@ -24,17 +24,21 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 def store_query_image(settings: Settings, upload: FileStorage | None) -> str:
-    """Store the first frame of an upload, scaled down, and return its name; raise WrongUse or UnreadableFile."""
+    """Store the first frame of an upload, scaled down, and return its name.
+
+    Raises WrongUse without a picture, UnreadableFile when it cannot be decoded, TooBusy when too many others are.
+    """
     if upload is None or not upload.filename:
         raise WrongUse("There is no picture in the request.", hint="Choose one, paste one, or drag one here.")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "upload"
         upload.save(file)
         name = hashlib.sha256(file.read_bytes()).hexdigest()[:32]
-        picture = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
-    picture.thumbnail((MAX_SIDE, MAX_SIDE))
+        decoded = decode(
+            file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes, limits=REQUEST, side=MAX_SIDE
+        )
     raw = io.BytesIO()
-    picture.save(raw, "PNG")
+    decoded.pictures[0].save(raw, "PNG")
     stored = settings.data / "uploads"
     write_atomically(stored / f"{name}.png", raw.getvalue(), durable=False)
     _delete_oldest(stored)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.inbox.reception import inbox_path, open_preview
-from indexer.media.decode import DecodedMedia, decode, placeholder
+from indexer.media.decode import BACKGROUND, DecodedMedia, DecodeLimits, decode, placeholder
 from indexer.media.thumbnails import is_whole, thumbnail_path
 from indexer.ocr.engines import OcrEngine, Reading, read_frames
 from indexer.stages.decode import DECODER, decode_content, fingerprints_of
@@ -80,7 +80,12 @@ def examine(examiner: Examiner, upload: Upload) -> None:
 
 
 def inspect_file(
-    examiner: Examiner, file: Path, *, content_hash: str, before: int | None = None
+    examiner: Examiner,
+    file: Path,
+    *,
+    content_hash: str,
+    before: int | None = None,
+    limits: DecodeLimits = BACKGROUND,
 ) -> tuple[dict[str, Any], list[FingerprintRecord]]:
     """Return the findings about a file as JSON, and its fingerprints; raise UnreadableFile.
 
@@ -95,7 +100,7 @@ def inspect_file(
     'image'
     """
     settings = examiner.workspace.settings
-    decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)
+    decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes, limits=limits)
     fingerprints = fingerprints_of(content_hash, decoded.pictures)
     reading, unread = _read_text(examiner, decoded.pictures)
     text = reading.text if reading else ""

@@ -20,7 +20,7 @@ from typing import IO
 from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from indexer.library.files import sync_folders
-from indexer.media.decode import DecodedMedia, decode, picture_webp
+from indexer.media.decode import REQUEST, DecodedMedia, decode, picture_webp
 from indexer.media.raster import brands, picture_opener
 from indexer.media.svg import is_svg
 from search.atomic_write import write_atomically
@@ -68,7 +68,8 @@ def receive(workspace: Workspace, source: IO[bytes], *, name: str, received_by: 
     """Store an upload and return it, or the undecided upload with the same bytes.
 
     `received_by` is `page`, `api` or `command`. Raises UnreadableFile when the file is damaged, too large or not a
-    picture or video; InboxFull; DataFolderError when it cannot be written. Then nothing is stored.
+    picture or video, or takes too long to decode; TooBusy; InboxFull; DataFolderError when it cannot be written. Then
+    nothing is stored.
 
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
     ...     upload = receive(workspace, file, name="fine.png", received_by="page")
@@ -89,7 +90,7 @@ def receive(workspace: Workspace, source: IO[bytes], *, name: str, received_by: 
             known = workspace.catalogue.uploads.held(content_hash)
             if known is not None:
                 return known
-            decoded = decode(aside, max_pixels=workspace.settings.max_pixels, max_bytes=workspace.settings.upload_bytes)
+            decoded = _decoded(workspace.settings, aside)
             suffix = suffix_by_content(aside, name)
             _write_preview(workspace.data, content_hash, decoded)
             aside.replace(inbox_path(workspace.data, content_hash))
@@ -186,9 +187,13 @@ def open_preview(data: Path, content_hash: str) -> Image.Image:
 
 def draw_preview(settings: Settings, content_hash: str) -> None:
     """Draw an upload's preview from its bytes; raise UnreadableFile."""
-    file = inbox_path(settings.data, content_hash)
-    _write_preview(
-        settings.data, content_hash, decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes)
+    _write_preview(settings.data, content_hash, _decoded(settings, inbox_path(settings.data, content_hash)))
+
+
+def _decoded(settings: Settings, file: Path) -> DecodedMedia:
+    """Return an upload decoded as small as its preview; raise UnreadableFile or TooBusy."""
+    return decode(
+        file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes, limits=REQUEST, side=PREVIEW_SIDE
     )
 
 

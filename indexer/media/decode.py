@@ -1,98 +1,192 @@
 """Decode a picture, GIF, SVG or video into a few RGB pictures. The content determines the type, not the file name.
 
-All functions are thread-safe and leave no file open.
+Files are decoded in processes of their own with limits of time and memory, so that a hostile one costs nobody else
+anything: a renderer may hold Python's lock for minutes, and a decoder cannot be interrupted otherwise. The processes
+are shared by all threads and kept for the next file.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-import math
-import stat
+import os
+import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from PIL import Image, ImageFile
+from PIL import Image
 
-from indexer.media.raster import (
-    DECODER_ERRORS,
-    FRAMES,
-    WORKING_PIXELS,
-    brands,
-    decode_small,
-    open_picture,
-    orientation,
-    picture_opener,
-    spread,
-    working_picture,
-)
-from indexer.media.svg import is_svg, render_svg, sanitize_svg, svg_size
-from indexer.media.video import decode_video, video_container
-from search.errors import UnreadableFile
+from indexer.media.decode_file import MEMORY_HINT, DecodedMedia
+from indexer.work.process_pool import START_SECONDS, NoProcessReady, ProcessDied, ProcessPool, Reply, TaskTimedOut
+from search.errors import TooBusy, UnreadableFile
 from search.meme import MediaType
 
-__all__ = ["DecodedMedia", "decode", "picture_webp", "placeholder", "render_svg", "sanitize_svg", "thumbnail"]
+__all__ = [
+    "BACKGROUND",
+    "DISPLAY",
+    "LIBRARY",
+    "REQUEST",
+    "DecodeLimits",
+    "DecodedMedia",
+    "decode",
+    "picture_webp",
+    "placeholder",
+    "sanitized_svg",
+    "thumbnail",
+    "warm_decoders",
+]
 
-# The most that is decoded of an animation: of 500 × 500 pixels, up to 2,000 frames.
-ANIMATED_PIXELS = 500_000_000
-ANIMATED_FRAMES = 2_000
-SVG_SIDE = 1024  # pixels of the longest side of a drawing
 PLACEHOLDER_LENGTH = 200  # characters
-
-_HEAD = 4096  # bytes that identify a file's type
-_KINDS = (
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive or a document"),
-    (b"\x1f\x8b", "compressed by gzip"),
-    (b"II*\0", "a TIFF picture, which is not supported"),
-    (b"MM\0*", "a TIFF picture, which is not supported"),
-    (b"8BPS", "a Photoshop document"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture, which is not supported"),
-    (b"\xff\x0a", "a JPEG XL picture, which is not supported"),
-    (b"\0\0\1\0", "an icon"),
-    (b"ID3", "sound"),
-    (b"OggS", "an Ogg file, which is not supported"),
-    (b"version https://git-lfs", "a pointer of Git LFS, not the file that it stands for"),
-)
+# Processes that a server keeps ready, each of about 50 MB: two for the requests, two for when those are killed.
+SPARE_DECODERS = 4
 
 
 @dataclass(frozen=True)
-class DecodedMedia:
-    """A decoded file: width and height in pixels as shown, and RGB pictures without metadata.
+class DecodeLimits:
+    """What decoding one file may cost: seconds until it is killed, and megabytes of memory.
 
-    A still has one picture, an animation or video up to five in the order of time, each of at most WORKING_PIXELS.
+    `max_pixels` is the most that a picture may have, whatever the setting allows. An `effort` below 1 decodes that
+    share of the frames of long animations and videos. With `at_once`, only that many files are decoded at the same
+    time under these limits; more of them wait up to `wait_seconds`.
     """
 
-    type: MediaType
-    width: int
-    height: int
-    frames: int
-    seconds: float | None
-    pictures: tuple[Image.Image, ...]
+    seconds: float
+    megabytes: int
+    max_pixels: int = 1_000_000_000
+    effort: float = 1.0
+    at_once: int | None = None
+    wait_seconds: float = 0.0
 
 
-def decode(file: Path, *, max_pixels: int, max_bytes: int) -> DecodedMedia:
-    """Return a decoded file; raise UnreadableFile when it is damaged, incomplete, too large or of an unknown type.
+# A visitor waits for the answer: with both waits under 5 seconds. Two at once bound the memory of the whole server.
+REQUEST = DecodeLimits(2.8, 300, max_pixels=64_000_000, effort=0.1, at_once=2, wait_seconds=0.8)
+# A drawing that a page shows is only parsed.
+DISPLAY = DecodeLimits(3.0, 100, at_once=1, wait_seconds=1.0)
+# The server decodes a file again that it has received, with every frame that the index will have.
+BACKGROUND = DecodeLimits(20.0, 300)
+# A minute is far more than any honest file takes; the other files go on.
+LIBRARY = DecodeLimits(60.0, 1500)
+
+
+class _Decoders:
+    """The pool of this process, and the gates of limits that allow few files at once."""
+
+    def __init__(self) -> None:
+        self.pool = ProcessPool("indexer.media.decode_process", idle=max(SPARE_DECODERS, os.cpu_count() or 1))
+        self._lock = threading.Lock()
+        self._gates: dict[DecodeLimits, threading.BoundedSemaphore] = {}
+
+    @contextmanager
+    def gate(self, limits: DecodeLimits) -> Iterator[None]:
+        """Hold one of the places of `limits`; raise TooBusy when none is free for `wait_seconds`."""
+        if limits.at_once is None:
+            yield
+            return
+        with self._lock:
+            gate = self._gates.setdefault(limits, threading.BoundedSemaphore(limits.at_once))
+        if not gate.acquire(timeout=limits.wait_seconds):
+            raise _too_busy()
+        try:
+            yield
+        finally:
+            gate.release()
+
+
+@lru_cache(maxsize=1)
+def _decoders() -> _Decoders:
+    """Return the decoders of this process, made when first needed."""
+    return _Decoders()
+
+
+def warm_decoders(processes: int = SPARE_DECODERS) -> None:
+    """Start the processes that decode, and keep as many ready, so that no request waits for one to start."""
+    _decoders().pool.warm(processes)
+
+
+def decode(
+    file: Path, *, max_pixels: int, max_bytes: int, limits: DecodeLimits = LIBRARY, side: int | None = None
+) -> DecodedMedia:
+    """Return a decoded file, its pictures no larger than `side` if that is given.
+
+    Raises UnreadableFile when it is damaged, incomplete, too large, of an unknown type, or passes the limits; TooBusy
+    when the machine had no time for it.
 
     >>> Image.new("RGB", (30, 20), "red").save("red.png")
     >>> decoded = decode(Path("red.png"), max_pixels=1000, max_bytes=1000)
     >>> decoded.type.value, decoded.width, decoded.height, len(decoded.pictures)
     ('image', 30, 20, 1)
     """
-    head = _head(file, max_bytes=max_bytes)
-    if picture_opener(head) is not None:
-        return _decode_picture(file, head, max_pixels=max_pixels)
-    if is_svg(head):
-        return _decode_svg(file)
-    container = video_container(head)
-    if container is None or b"heic" in brands(head) or b"mif1" in brands(head):
-        raise UnreadableFile(
-            f"It is not a supported picture or video: it {_describe_head(head)}.", hint="Save it again as PNG or MP4."
-        )
-    film = decode_video(file, container=container, max_pixels=max_pixels)
-    return DecodedMedia(MediaType.VIDEO, film.width, film.height, film.frames, film.seconds, film.pictures)
+    task = {
+        "work": "decode",
+        "file": os.fsencode(file.absolute()).hex(),
+        "max_pixels": min(max_pixels, limits.max_pixels),
+        "max_bytes": max_bytes,
+        "effort": limits.effort,
+        "side": side,
+    }
+    reply = _run(task, limits)
+    head = reply.head
+    pictures = tuple(
+        Image.frombytes("RGB", tuple(size), part) for size, part in zip(head["sizes"], reply.parts, strict=True)
+    )
+    return DecodedMedia(
+        MediaType(head["type"]), head["width"], head["height"], head["frames"], head["seconds"], pictures
+    )
+
+
+def sanitized_svg(data: bytes, *, limits: DecodeLimits = DISPLAY) -> bytes:
+    """Return an SVG without scripts, links and external references; raise UnreadableFile or TooBusy.
+
+    A server should still send `Content-Security-Policy: default-src 'none'; style-src
+    'unsafe-inline'; img-src data:; sandbox`.
+
+    >>> b"script" in sanitized_svg(b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>')
+    False
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "drawing.svg"
+        file.write_bytes(data)
+        reply = _run({"work": "sanitize", "file": os.fsencode(file).hex()}, limits)
+    return bytes(reply.parts[0])
+
+
+def _run(task: dict[str, Any], limits: DecodeLimits) -> Reply:
+    """Return the reply of a process that decodes; raise UnreadableFile or TooBusy."""
+    decoders = _decoders()
+    with decoders.gate(limits):
+        try:
+            reply = decoders.pool.run(
+                task,
+                seconds=limits.seconds,
+                megabytes=limits.megabytes,
+                start_seconds=limits.wait_seconds or START_SECONDS,
+            )
+        except NoProcessReady as error:
+            raise _too_busy() from error
+        except TaskTimedOut as error:
+            # Others had the processor: the file may be an honest one.
+            if limits.at_once is not None and error.cpu_seconds < limits.seconds / 3:
+                raise _too_busy() from error
+            raise UnreadableFile(
+                f"Decoding or drawing it took longer than {limits.seconds:g} seconds.",
+                hint="Save it again as a plain PNG, JPEG or MP4.",
+            ) from error
+        except ProcessDied as error:
+            raise UnreadableFile(
+                "Decoding it took more memory than is allowed, or stopped the decoder.", hint=MEMORY_HINT
+            ) from error
+    if "message" in reply.head:
+        raise UnreadableFile(reply.head["message"], hint=reply.head["hint"])
+    return reply
+
+
+def _too_busy() -> TooBusy:
+    return TooBusy("Too many pictures are being decoded at the moment.", hint="Try again in a few seconds.")
 
 
 def thumbnail(picture: Image.Image, side: int) -> bytes:
@@ -129,99 +223,3 @@ def _webp(picture: Image.Image, *, quality: int, method: int) -> bytes:
     # Pillow would copy the metadata in the picture's info.
     picture.save(out, "WEBP", quality=quality, method=method, exif=b"", icc_profile=b"", xmp=b"")
     return out.getvalue()
-
-
-def _head(file: Path, *, max_bytes: int) -> bytes:
-    """Return a file's first bytes; raise UnreadableFile when it is missing, empty, too large or not a regular file."""
-    try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableFile("It is not a regular file.", hint="Remove it.")
-        with file.open("rb") as opened:
-            head = opened.read(_HEAD)
-    except OSError as error:
-        raise UnreadableFile(
-            f"It cannot be read: {error.strerror}.", hint="Check that it exists, and its permissions."
-        ) from error
-    if not head:
-        raise UnreadableFile("It is empty (0 bytes).", hint="Copy or save it again.")
-    if status.st_size > max_bytes:
-        raise UnreadableFile(
-            f"It has {status.st_size:,} bytes; the setting max_bytes allows {max_bytes:,}.",
-            hint="Make it smaller, or raise max_bytes.",
-        )
-    return head
-
-
-def _describe_head(head: bytes) -> str:
-    """Return a description of a file that is neither picture nor video, to end a sentence."""
-    if {b"heic", b"heix", b"mif1"} & brands(head):
-        return "is a HEIC picture, which is not supported"
-    for magic, words in _KINDS:
-        if head.startswith(magic):
-            return f"is {words}"
-    if not head.strip(b"\0"):
-        return "contains only zero bytes"
-    start = head[:512].decode("utf-8", "replace")
-    if start.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype html", "<html", "<head", "<body")):
-        return "is a web page"
-    if (
-        all(character.isprintable() or character in "\t\r\n\f" for character in start[:-4])
-        and "\ufffd" not in start[:-4]
-    ):
-        return "is text"
-    return "has an unknown format"
-
-
-@contextmanager
-def _decoder_errors_as_unreadable() -> Iterator[None]:
-    """Raise the errors of decoders as UnreadableFile."""
-    try:
-        yield
-    except DECODER_ERRORS as error:
-        reason = str(error).strip().rstrip(".") or type(error).__name__
-        cut = any(word in reason.lower() for word in ("truncated", "not processed", "unexpected end", "eof"))
-        how = "It is incomplete or damaged at its end" if cut else "It is damaged"
-        raise UnreadableFile(f"{how}: {reason}.", hint="Copy or save it again.") from error
-
-
-def _decode_picture(file: Path, head: bytes, *, max_pixels: int) -> DecodedMedia:
-    with _decoder_errors_as_unreadable(), file.open("rb") as opened:
-        picture = open_picture(opened, head, max_pixels=max_pixels)
-        if getattr(picture, "is_animated", False) and picture.format != "MPO":
-            return _animation(picture, max_pixels=max_pixels)
-        width, height = picture.size
-        decode_small(picture)
-        picture.load()
-        turn = orientation(picture)
-        if turn in (5, 6, 7, 8):
-            width, height = height, width
-        return DecodedMedia(MediaType.IMAGE, width, height, 1, None, (working_picture(picture, turn=turn),))
-
-
-def _animation(picture: ImageFile.ImageFile, *, max_pixels: int) -> DecodedMedia:
-    width, height = picture.size
-    count = int(getattr(picture, "n_frames", 1))
-    affordable = max(FRAMES, min(ANIMATED_FRAMES, ANIMATED_PIXELS // (width * height)))
-    wanted = set(spread(min(count, affordable)))
-    pictures = []
-    milliseconds = 0.0
-    for number in range(min(count, affordable)):
-        picture.seek(number)
-        picture.load()
-        if picture.width * picture.height > max_pixels:
-            raise UnreadableFile("Its frames grow beyond the setting max_pixels.", hint="Save it again.")
-        # Browsers show a frame with a duration of 10 ms or less for 100 ms.
-        lasts = float(picture.info.get("duration") or 0)
-        milliseconds += lasts if lasts > 10 else 100
-        if number in wanted:
-            pictures.append(working_picture(picture))
-    seconds = milliseconds / 1000 * count / min(count, affordable)
-    return DecodedMedia(MediaType.GIF, width, height, count, round(seconds, 3), tuple(pictures))
-
-
-def _decode_svg(file: Path) -> DecodedMedia:
-    data = file.read_bytes()
-    width, height = svg_size(data)
-    side = min(SVG_SIDE, math.isqrt(WORKING_PIXELS))
-    return DecodedMedia(MediaType.IMAGE, width, height, 1, None, (working_picture(render_svg(data, side=side)),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import struct
 import zlib
 from typing import IO
@@ -24,6 +25,7 @@ from PIL import (
 from search.errors import UnreadableFile
 
 WORKING_PIXELS = 2048 * 2048  # more does not help any stage, and text in long strips stays readable
+MAX_SCANS = 100  # of a progressive JPEG
 FRAMES = 5  # pictures of an animation or video
 
 # Errors of decoders on damaged or hostile files, found by damaging files; Pillow has no common base class.
@@ -44,6 +46,11 @@ DECODER_ERRORS = (
     ValueError,
     zlib.error,
 )
+
+_SCAN = b"\xff\xda"
+# A marker between or behind a JPEG's scans: neither a stuffed byte nor a restart. Fill bytes may come before it.
+_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
+_STRIP_PIXELS = 4_000_000  # of a large picture that is converted, at a time
 
 _WHITE, _DARK = (255, 255, 255), (34, 34, 34)
 _NEARLY_WHITE = 0.8  # luminance, 0 to 1
@@ -98,15 +105,42 @@ def open_picture(stream: IO[bytes], head: bytes, *, max_pixels: int) -> ImageFil
         raise UnreadableFile("It is not a picture of a known type.", hint="Save it again as PNG or JPEG.")
     picture = opener(stream)
     check_pixels(*picture.size, max_pixels=max_pixels)
+    if opener is JpegImagePlugin.JpegImageFile:
+        _check_scans(stream)
     return picture
+
+
+def _check_scans(stream: IO[bytes]) -> None:
+    """Raise UnreadableFile when a JPEG has more than MAX_SCANS scans; the stream's position is kept.
+
+    A scan of a hundred bytes walks over the whole picture. Encoders write about ten.
+    """
+    at = stream.tell()
+    stream.seek(0)
+    data = stream.read()
+    stream.seek(at)
+    if data.count(_SCAN) <= MAX_SCANS:
+        return
+    # Markers in metadata, or behind the end where phones append a video, are no scans of this picture.
+    scans, place = 0, 2
+    while scans <= MAX_SCANS and (found := _MARKER.search(data, place)) and found[1] != b"\xd9":
+        place = found.end()
+        if found[1] == b"\xda":
+            scans += 1
+        if found[1] != b"\x01":
+            place += int.from_bytes(data[place : place + 2], "big")
+    if scans > MAX_SCANS:
+        raise UnreadableFile(
+            f"The JPEG has more than {MAX_SCANS} scans, each over the whole picture.", hint="Save it again."
+        )
 
 
 def check_pixels(width: int, height: int, *, max_pixels: int) -> None:
     """Raise UnreadableFile when a picture has no pixels or more than the setting allows."""
     if width * height > max_pixels:
         raise UnreadableFile(
-            f"It has {width:,} × {height:,} pixels; the setting max_pixels allows {max_pixels:,}.",
-            hint="Make it smaller, or raise max_pixels if there is enough memory.",
+            f"It has {width:,} × {height:,} pixels; at most {max_pixels:,} are decoded.",
+            hint="Make it smaller. The setting max_pixels is the limit in the library.",
         )
     if min(width, height) < 1:
         raise UnreadableFile(f"It has {width} × {height} pixels and is empty.", hint="Save it again.")
@@ -135,7 +169,7 @@ def working_picture(picture: Image.Image, *, turn: int = 1) -> Image.Image:
     Transparent areas become white, or dark where the visible ones are nearly white.
     """
     profile = picture.info.get("icc_profile")
-    small = _reduced(_eight_bits(picture))
+    small = _eight_bits(_reduced(picture))
     if small.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in small.info:
         small = _over_background(small.convert("RGBA"))
     plain = _as_srgb(small, profile)
@@ -172,16 +206,28 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     """Return a 16-bit grey picture scaled to 8 bits; Pillow would clip the values instead."""
     if not picture.mode.startswith("I"):
         return picture
-    deep = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
+    deep = np.asarray(picture)
+    if deep.dtype != np.uint16:
+        deep = np.clip(deep, 0, 65535).astype(np.uint16)
     return Image.fromarray((deep // 257).astype(np.uint8))
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
-    """Return a far too large picture reduced by a whole factor, before a conversion takes more memory."""
+    """Return a far too large picture reduced by a whole factor; no full-size copy is made, whatever its mode."""
     times = math.isqrt(picture.width * picture.height // WORKING_PIXELS)
-    if times < 2 or picture.mode not in ("L", "LA", "RGB", "RGBA", "CMYK") or "transparency" in picture.info:
+    if times < 2:
         return picture
-    return picture.reduce(times)
+    if picture.mode in ("L", "RGB", "CMYK") and "transparency" not in picture.info:
+        return picture.reduce(times)
+    mode = "L" if picture.mode.startswith("I") else "RGB"
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        mode = "RGBA"
+    whole = Image.new(mode, (-(-picture.width // times), -(-picture.height // times)))
+    lines = times * max(1, _STRIP_PIXELS // (picture.width * times))
+    for top in range(0, picture.height, lines):
+        strip = picture.crop((0, top, picture.width, min(top + lines, picture.height)))
+        whole.paste(_eight_bits(strip).convert(mode).reduce(times), (0, top // times))
+    return whole
 
 
 def _over_background(picture: Image.Image) -> Image.Image:

@@ -22,6 +22,10 @@ MAX_SVG_BYTES = 20_000_000
 MAX_EMBEDDED_PIXELS = 25_000_000
 MAX_DEPTH = 100  # rendering is recursive, and each level may need its own canvas
 MAX_COST = 200_000  # elements drawn; an element that others refer to counts each time
+# What needs canvases of its own costs far more than its outline. The deadline of the process that draws is the real
+# limit (`indexer.media.decode`); this one refuses at once what no honest drawing has.
+_FILTER_COST = 200  # of a filter's primitive
+_LAYER_COST = 20  # of a mask, a pattern, or a group that is blended
 USUAL_SIZE = (300.0, 150.0)  # pixels; browsers use it for a picture without a size
 
 _NAMESPACE = "http://www.w3.org/2000/svg"
@@ -180,7 +184,7 @@ def _check_cost(root: ElementTree.Element) -> None:
         if id(element) in under_way or depth > 3 * MAX_DEPTH:
             raise UnreadableFile("The SVG has circular references.", hint="Save it as PNG.")
         under_way.add(id(element))
-        total = 100 if element.tag == "image" else 1 + _length_of_words(element) // 100
+        total = _own_cost(element)
         for child in element:
             total += cost(child, depth + 1)
         for name in _references(element, rules):
@@ -195,6 +199,17 @@ def _check_cost(root: ElementTree.Element) -> None:
         return total
 
     cost(root, 0)
+
+
+def _own_cost(element: ElementTree.Element) -> int:
+    """Return what drawing an element itself costs, in plain elements."""
+    if element.tag == "image":
+        return 100
+    cost = 1 + _length_of_words(element) // 100
+    if element.tag.startswith("fe"):
+        return cost + _FILTER_COST
+    layered = element.tag in ("mask", "pattern", "clipPath") or "mix-blend-mode" in element.get("style", "")
+    return cost + _LAYER_COST if layered or element.get("opacity") else cost
 
 
 def _length_of_words(element: ElementTree.Element) -> int:

@@ -40,14 +40,15 @@ def video_container(head: bytes) -> str | None:
     return "matroska" if head.startswith(b"\x1aE\xdf\xa3") else None
 
 
-def decode_video(file: Path, *, container: str, max_pixels: int) -> DecodedVideo:
+def decode_video(file: Path, *, container: str, max_pixels: int, effort: float = 1.0) -> DecodedVideo:
     """Return up to FRAMES different pictures of a video; raise UnreadableFile when it is damaged or too large.
 
+    An `effort` below 1 decodes that share of the frames of a long video.
     `container` keeps FFmpeg from reading the file as a playlist of other files.
     """
     try:
         with file.open("rb") as opened, av.open(opened, "r", format=container, metadata_errors="replace") as film:
-            return _film(film, size=file.stat().st_size, max_pixels=max_pixels)
+            return _film(film, size=file.stat().st_size, max_pixels=max_pixels, effort=effort)
     except av.error.EOFError as error:
         raise UnreadableFile("The video is cut short: it ends early.", hint="Copy or save it again.") from error
     except (av.error.FFmpegError, ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
@@ -55,7 +56,7 @@ def decode_video(file: Path, *, container: str, max_pixels: int) -> DecodedVideo
         raise UnreadableFile(f"The video is broken or cut short: {said}.", hint="Save it again.") from error
 
 
-def _film(film: InputContainer, *, size: int, max_pixels: int) -> DecodedVideo:
+def _film(film: InputContainer, *, size: int, max_pixels: int, effort: float) -> DecodedVideo:
     if not film.streams.video:
         raise UnreadableFile("It holds no pictures, only sound.", hint="Move it out of the library.")
     stream = film.streams.video[0]
@@ -67,7 +68,7 @@ def _film(film: InputContainer, *, size: int, max_pixels: int) -> DecodedVideo:
     _check_whole(stream, size)
     rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
     seconds = _seconds(film, stream, rate)
-    frames = list(_spread_frames(film, stream, seconds))
+    frames = list(_spread_frames(film, stream, seconds, pixels=effort * DECODED_PIXELS))
     if not frames:
         raise UnreadableFile("The video holds no picture that can be decoded.", hint="Save it again.")
     turn = round(frames[0].rotation) % 360
@@ -118,7 +119,7 @@ def _shape(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     return frame.width, frame.height
 
 
-def _spread_frames(film: InputContainer, stream: VideoStream, seconds: float) -> Iterator[VideoFrame]:
+def _spread_frames(film: InputContainer, stream: VideoStream, seconds: float, *, pixels: float) -> Iterator[VideoFrame]:
     """Yield the first frame and, where they can be decoded, the frames nearest to evenly spaced times."""
     base = stream.time_base or Fraction(1, 1)
     start = float((stream.start_time or 0) * base)
@@ -126,7 +127,7 @@ def _spread_frames(film: InputContainer, stream: VideoStream, seconds: float) ->
     with suppress(av.error.FFmpegError):
         film.seek(int(start / base), stream=stream)  # WebM's index is read at the first seek only
     keys = [float(entry.timestamp * base) for entry in stream.index_entries if entry.is_keyframe]
-    left = DECODED_PIXELS
+    left = pixels
     shown = start
     frames = film.decode(stream)
     for number in range(FRAMES):

@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, after_this_request, current_app, j
 from indexer.inbox.acceptance import alike
 from indexer.inbox.examiner import inspect_file
 from indexer.inbox.reception import discard, inbox_path
+from indexer.media.decode import REQUEST
 from search.catalogue import Upload, UploadState
 from search.errors import MemeticaError, WrongUse
 from search.evidence import Evidence
@@ -123,7 +124,9 @@ def suggest() -> Response:
             file = Path(folder) / "picture"
             sent.save(file)
             content = hashlib.sha256(file.read_bytes()).hexdigest()
-            findings, fingerprints = inspect_file(inbox_workers().ready.examiner(), file, content_hash=content)
+            findings, fingerprints = inspect_file(
+                inbox_workers().ready.examiner(), file, content_hash=content, limits=REQUEST
+            )
             inbox_workers().examining.wake()  # so that the worker releases the examiner when it has been idle
     finally:
         semaphore.release()

@@ -11,6 +11,7 @@ from types import FrameType
 from flask import Flask
 from waitress.server import MultiSocketServer
 
+from indexer.media.decode import warm_decoders
 from search.errors import MemeticaError, WrongUse
 from search.settings import Settings
 from search.workspace import Workspace
@@ -57,6 +58,7 @@ def serve(workspace: Workspace, *, on_ready: Callable[[str], None]) -> None:
     """
     settings = workspace.settings
     app = create_app(workspace)
+    warm_decoders()
     try:
         # Loads the models now, so that the first visitor does not wait. The pages report what is missing.
         with suppress(MemeticaError):

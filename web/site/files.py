@@ -16,7 +16,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from indexer.library.format import is_empty
 from indexer.library.links import open_file
-from indexer.media.svg import sanitize_svg
+from indexer.media.decode import sanitized_svg
 from indexer.media.thumbnails import is_whole, thumbnail_path
 from search.errors import LibraryError, NotFound, UnreadableFile
 from search.meme import Meme
@@ -45,7 +45,7 @@ def send_meme(meme: Meme, *, download: bool = False) -> Response:
     kind = _TYPES.get(suffix) or mimetypes.guess_type(meme.name)[0] or "application/octet-stream"
     if suffix == ".svg" and not download:
         with opened:
-            answer = Response(sanitize_svg(opened.read()), mimetype="image/svg+xml")
+            answer = Response(sanitized_svg(opened.read()), mimetype="image/svg+xml")
     else:
         answer = send_file(
             opened,

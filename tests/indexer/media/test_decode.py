@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from indexer.media.decode import DecodedMedia, decode, placeholder, thumbnail
+from indexer.media.decode import placeholder, thumbnail
+from indexer.media.decode_file import DecodedMedia, decode_file
 from indexer.media.raster import WORKING_PIXELS, picture_opener
 from search.errors import UnreadableFile
 from search.meme import MediaType
@@ -26,7 +27,7 @@ RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 160, 60), (30, 60, 220), (255, 255
 
 
 def decoded(file: Path, *, max_pixels: int = 100_000_000, max_bytes: int = 1_000_000_000) -> DecodedMedia:
-    return decode(file, max_pixels=max_pixels, max_bytes=max_bytes)
+    return decode_file(file, max_pixels=max_pixels, max_bytes=max_bytes)
 
 
 def flag(size: tuple[int, int] = (60, 40)) -> Image.Image:
@@ -205,7 +206,7 @@ def test_a_gif_of_one_frame_is_an_image(tmp_path: Path) -> None:
 def test_a_very_long_animation_is_decoded_in_its_first_part_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.media.decode.ANIMATED_FRAMES", 11)
+    monkeypatch.setattr("indexer.media.decode_file.ANIMATED_FRAMES", 11)
     frames = [Image.new("L", (8, 8), number) for number in range(200)]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:], duration=50)
     seen = decoded(tmp_path / "x.gif")
@@ -241,7 +242,7 @@ def test_a_bomb_is_refused_by_its_header_and_the_limit_is_named(tmp_path: Path) 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         said = refusal(tmp_path / "bomb.png")
-    assert said == "It has 20,000 × 20,000 pixels; the setting max_pixels allows 100,000,000."
+    assert said == "It has 20,000 × 20,000 pixels; at most 100,000,000 are decoded."
 
 
 def test_the_limit_is_the_settings_alone(tmp_path: Path) -> None:

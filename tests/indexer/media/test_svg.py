@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from indexer.media.decode import decode
+from indexer.media.decode_file import decode_file
 from indexer.media.svg import is_svg, render_svg, sanitize_svg, svg_size
 from search.errors import UnreadableFile
 
@@ -38,7 +38,7 @@ def refusal(data: bytes) -> str:
 
 def test_a_drawing_is_seen_over_white_at_a_useful_size(tmp_path: Path) -> None:
     (tmp_path / "x.svg").write_bytes(svg('<rect width="20" height="20" fill="red"/>'))
-    seen = decode(tmp_path / "x.svg", max_pixels=10**8, max_bytes=10**9)
+    seen = decode_file(tmp_path / "x.svg", max_pixels=10**8, max_bytes=10**9)
     assert (seen.type, seen.width, seen.height, seen.frames) == ("image", 40, 20, 1)
     (picture,) = seen.pictures
     assert picture.size == (1024, 512)

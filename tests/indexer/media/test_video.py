@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.media.decode import DecodedMedia, decode
+from indexer.media.decode_file import DecodedMedia, decode_file
 from search.errors import UnreadableFile
 from search.meme import MediaType
 
@@ -59,7 +59,7 @@ def film(
 
 
 def decoded(file: Path, *, max_pixels: int = 100_000_000) -> DecodedMedia:
-    return decode(file, max_pixels=max_pixels, max_bytes=10**9)
+    return decode_file(file, max_pixels=max_pixels, max_bytes=10**9)
 
 
 def greys(seen: DecodedMedia) -> list[int]:
@@ -156,7 +156,7 @@ def test_pixels_that_are_not_square_are_shown_in_their_true_shape(tmp_path: Path
 
 def test_a_film_larger_than_the_setting_allows_is_refused_by_its_header(tmp_path: Path) -> None:
     film(tmp_path / "x.mp4")
-    assert refusal(tmp_path / "x.mp4", max_pixels=6000).startswith("It has 96 × 64 pixels; the setting max_pixels")
+    assert refusal(tmp_path / "x.mp4", max_pixels=6000).startswith("It has 96 × 64 pixels; at most 6,000")
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])

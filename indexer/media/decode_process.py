@@ -1,0 +1,49 @@
+"""The process in which `indexer.media.decode` decodes files; `serve_tasks` says how the two talk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from indexer.media.decode_file import decode_file
+from indexer.media.svg import sanitize_svg
+from indexer.work.process_pool import serve_tasks
+from search.errors import UnreadableFile
+
+
+def work(task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
+    """Return the reply to a task: the facts as JSON, and the bytes of each picture (RGB) or of the SVG."""
+    file = Path(os.fsdecode(bytes.fromhex(task["file"])))
+    try:
+        if task["work"] == "sanitize":
+            return {}, [sanitize_svg(file.read_bytes())]
+        return _decoded(file, task)
+    except UnreadableFile as error:
+        return {"message": error.message, "hint": error.hint}, ()
+    except OSError as error:
+        return {"message": f"It cannot be read: {error.strerror or error}.", "hint": "Check its permissions."}, ()
+    except Exception as error:  # a decoder may raise anything on hostile bytes: only this file fails
+        said = f"{type(error).__name__}: {error}".strip(": .")
+        return {"message": f"It cannot be decoded: {said[:300]}.", "hint": "Save it again."}, ()
+
+
+def _decoded(file: Path, task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
+    decoded = decode_file(file, max_pixels=task["max_pixels"], max_bytes=task["max_bytes"], effort=task["effort"])
+    if task["side"]:
+        for picture in decoded.pictures:
+            picture.thumbnail((task["side"], task["side"]))
+    facts = {
+        "type": decoded.type.value,
+        "width": decoded.width,
+        "height": decoded.height,
+        "frames": decoded.frames,
+        "seconds": decoded.seconds,
+        "sizes": [picture.size for picture in decoded.pictures],
+    }
+    return facts, [picture.tobytes() for picture in decoded.pictures]
+
+
+if __name__ == "__main__":
+    serve_tasks(work)
