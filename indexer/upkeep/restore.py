@@ -178,6 +178,7 @@ def _keep(data: Path, staging: Path) -> Path | None:
         if name != CATALOGUE and (staging / name).exists() and (data / name).exists():
             (data / FOLDER).mkdir(exist_ok=True)
             shutil.copy2(data / name, data / FOLDER / f"{stamp}-{name}")
+            (data / FOLDER / f"{stamp}-{name}").chmod(0o600)  # a key may be in it
     catalogue = data / CATALOGUE
     if not catalogue.exists() or not catalogue.stat().st_size:
         return None

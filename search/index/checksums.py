@@ -1,7 +1,7 @@
 """SHA-256 of a generation's files: computed when it is written, compared when it is opened.
 
-A damaged index file must not change rankings silently, and one flipped bit in a file of vectors does. Hashing costs
-about 1 ms per MB on one core (see `docs/benchmarks.md`), and the files are read whole by a search anyway.
+A damaged index file must not change rankings silently, and one flipped bit in a file of vectors does. Hashing reads
+every file once, in threads; a search reads most of them anyway, so that a cold disk is read no more than before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 
 Checksums = Mapping[str, str]  # path in the generation's folder -> hexadecimal SHA-256
-LOOK_SECONDS = 0.05  # between two looks at the files: 20 of them take .04 to .7 ms, on a slow file system
+LOOK_SECONDS = 0.05  # between two looks at the files, so that a slow file system is not asked for every search
 _Stamp = tuple[int, int, int]  # inode, bytes, modification time in nanoseconds
 
 
