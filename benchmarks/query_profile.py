@@ -77,7 +77,7 @@ def measure(given: Namespace, report: Report) -> None:
         watch.over(DenseIndex, "search", stage="dense retrieval")
         watch.over(DenseIndex, "scores", stage="dense scores")
         watch.over(search.pipeline, "score_candidates", stage="all retrievers")
-        watch.over(search.searcher, "relevance_cutoff", stage="relevance cut-off")
+        watch.over(search.pipeline, "relevance_cutoff", stage="relevance cut-off")
         watch.over(search.ranking.paging, "explain", stage="explanations and snippets")
         watch.over(search.ranking.explain, "_snippets", stage="  of these, snippets")
         watch.over(search.ranking.paging, "count_facets", stage="facets")

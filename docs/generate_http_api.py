@@ -17,8 +17,8 @@ INTRODUCTION = """\
 Generated from `web/openapi.json` by `python docs/generate_http_api.py`. A running site serves the description at
 `/api/openapi.json`.
 
-- Answers are JSON. A search returns `{"hits": […], "total", "weaker", "took_ms", "query"}`; `total` memes match, and
-  `weaker` hits that are merely similar follow them; `query` says what was understood.
+- Answers are JSON. A search returns `{"hits": […], "total", "exact", "weaker", "took_ms", "query"}`; `total` memes
+  match, and `weaker` hits that are merely similar follow them; `query` says what was understood.
 - An error is `{"error": {"code", "message", "hint"}}` with a fitting status. The page and the command say the same.
 - Addresses *for the curator* need the session cookie of `/sign-in`; those that change something also need the header
   `X-CSRF-Token`.

@@ -204,10 +204,10 @@ class QueryPipeline:
         if plan.listing is not None:
             return Found(plan.listing, len(plan.listing))
         exact = np.union1d(plan.holding if plan.saying is None else plan.saying, plan.named.ids)
-        ranking = None
+        ranking, is_exact = None, True
         matching = exact
         if plan.saying is None:
-            ranking, relevant = rank_relevant(
+            ranking, relevant, is_exact = rank_relevant(
                 lambda depth: self._ranked(plan, None, depth=depth, others=exact), self._relevant(plan), known=exact
             )
             matching = np.union1d(exact, relevant)
@@ -225,7 +225,7 @@ class QueryPipeline:
             others = self._ranked(plan, plan.allowed, depth=0, others=wanted)
             return raise_named(others, named.ids, is_whole=named.is_whole)
 
-        return Found(ids, matches, score)
+        return Found(ids, matches, score, is_exact)
 
     def _ranked(self, plan: QueryPlan, allowed: Ids | None, *, depth: int, others: Ids) -> FusedRanking:
         """Return the ranking of what the retrievers propose among `allowed`, and of the best of `others` (rising)."""

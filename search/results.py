@@ -137,6 +137,7 @@ class Answer(Sequence[Hit]):
     took_ms: float
     # The number of matches by category, year and type: as many as match when the query is narrowed to the value.
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    is_exact: bool = True  # False where `total` is about the number: more memes may match than were looked at
     weaker: int = 0  # further hits, which follow the matches
     thumbnails: Path | None = field(default=None, compare=False)  # the folder of the thumbnails for the HTML
 
@@ -154,7 +155,8 @@ class Answer(Sequence[Hit]):
         return iter(self.hits)
 
     def __repr__(self) -> str:
-        count = "1 match" if self.total == 1 else f"{self.total:,} matches"
+        about = "" if self.is_exact else "about "
+        count = "1 match" if self.total == 1 else f"{about}{self.total:,} matches"
         weaker = f" and {self.weaker:,} weaker" if self.weaker else ""
         return f"<Answer {len(self)} of {count}{weaker} for {str(self.understood)!r} in {self.took_ms:.0f} ms>"
 

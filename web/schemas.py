@@ -207,6 +207,7 @@ def answer_row(answer: Answer) -> Row:
     return {
         "hits": [hit_row(hit) for hit in answer.hits],
         "total": answer.total,
+        "exact": answer.is_exact,
         "weaker": answer.weaker,
         "took_ms": answer.took_ms,
         "query": answer.understood.to_json(),

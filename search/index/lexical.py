@@ -236,7 +236,8 @@ class LexicalIndex:
             self._searcher.doc_freq(str(field), "")  # raises ValueError for a field that is missing
         self._has_names = True
         try:
-            self._searcher.doc_freq(_FILE, "")
+            for field in (_WRITTEN, _FILE, _FILE_PARTS, _FILE_WORDS):
+                self._searcher.doc_freq(field, "")
         except ValueError:  # an index of an earlier format, until the next build
             self._has_names = False
 

@@ -19,9 +19,9 @@ from search.ranking.fusion import FusedRanking
 from search.ranking.retrievers import DEPTH
 from search.signals import lexical
 
-MAX_DEPTH = 4000  # memes that each retriever proposes at most, to find all above the cut-off
+MAX_DEPTH = 2000  # memes that each retriever proposes at most, to find all above the cut-off
 DEEPER = 4  # factor between two depths
-MAX_SCORED = 2000  # matches by the words that are scored; those after them are ordered by their words alone
+MAX_SCORED = 600  # matches by the words that are scored; those after them are ordered by their words alone
 WHOLE_NAME, PART_OF_NAME = 1.0, 0.6  # least scores of memes that were asked for by their file's name
 
 Relevant = Callable[[FusedRanking], Ids]  # the ids of a ranking's memes that are above the relevance cut-off
@@ -32,12 +32,13 @@ class Found:
     """All hits of an answer, best first: `ids` ([n]), of which the first `matches` match.
 
     `score` returns a ranking that has the scores of some of the ids, which must rise. It is None for a listing, which
-    is not ranked.
+    is not ranked. `is_exact` is False where more memes may match than were looked at.
     """
 
     ids: Ids
     matches: int
     score: Callable[[Ids], FusedRanking] | None = None
+    is_exact: bool = True
 
     def newest_first(self, columns: MemeColumns) -> Found:
         """Return the matches newest first, then the weaker hits newest first."""
@@ -49,8 +50,10 @@ class Found:
         return replace(self, ids=self.ids[kept], matches=int(np.count_nonzero(kept[: self.matches])))
 
 
-def rank_relevant(rank: Callable[[int], FusedRanking], relevant: Relevant, *, known: Ids) -> tuple[FusedRanking, Ids]:
-    """Return a ranking that has all memes above the relevance cut-off, and their rising ids.
+def rank_relevant(
+    rank: Callable[[int], FusedRanking], relevant: Relevant, *, known: Ids
+) -> tuple[FusedRanking, Ids, bool]:
+    """Return a ranking that has all memes above the relevance cut-off, their rising ids, and whether these are all.
 
     `rank` ranks the proposals of a depth. A retriever that proposes fewer memes above the cut-off than it was asked for
     has no more of them, so the depth grows until fewer memes than that are above it, besides those that are `known`
@@ -61,8 +64,9 @@ def rank_relevant(rank: Callable[[int], FusedRanking], relevant: Relevant, *, kn
         ranking = rank(depth)
         found = np.sort(relevant(ranking))
         others = np.count_nonzero(~np.isin(found, known, assume_unique=True))
-        if others < depth or depth >= MAX_DEPTH or len(ranking.ids) == size:
-            return ranking, found
+        is_all = others < depth or len(ranking.ids) == size
+        if is_all or depth >= MAX_DEPTH:
+            return ranking, found, bool(is_all)
         depth, size = min(DEEPER * depth, MAX_DEPTH), len(ranking.ids)
 
 

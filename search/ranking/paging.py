@@ -72,6 +72,7 @@ def answer_page(
         hits=tuple(hits),
         total=found.matches,
         weaker=len(found.ids) - found.matches,
+        is_exact=found.is_exact,
         understood=understood,
         took_ms=round((perf_counter() - page.started) * 1000, 2),
         facets=count_facets(index.columns, matching, collapse=page.collapse),

@@ -53,7 +53,8 @@ def count_line(answer: Answer) -> str:
     else:
         says = "match" if one else "matches"
         weaker = f", {answer.weaker:,} weaker" if answer.weaker else ""
-    return f"{answer.total:,} {says}{weaker}"
+    about = "" if answer.is_exact else "about "
+    return f"{about}{answer.total:,} {says}{weaker}"
 
 
 def more_line(answer: Answer, *, offset: int) -> str:

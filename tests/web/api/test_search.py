@@ -50,7 +50,7 @@ def test_similar_gives_the_hits_of_the_searcher_and_never_the_meme_itself(
 
 def test_a_hit_has_the_documented_shape_and_its_shares_add_up(site: FlaskClient) -> None:
     answer = site.get("/api/search?q=dog+drinks+coffee").json
-    assert set(answer) == {"hits", "total", "weaker", "took_ms", "query", "facets"}
+    assert set(answer) == {"hits", "total", "exact", "weaker", "took_ms", "query", "facets"}
     hit = answer["hits"][0]
     assert set(hit) == HIT
     assert hit["path"] == "Dogs/fine.png"
