@@ -35,7 +35,7 @@ from search.query.spelling import Correction, correct_spelling
 from search.query.words import memes_holding
 from search.ranking.fusion import FusedRanking, Scores, Weights
 from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetriever, descriptor_retriever
-from search.ranking.matching import MAX_SCORED, Found, order_hits, raise_named, rank_relevant
+from search.ranking.matching import MAX_SCORED, Found, keep_ranked, order_hits, raise_named, rank_relevant
 from search.ranking.relevance import QueryStats, query_stats, relevance_cutoff
 from search.ranking.retrievers import (
     DEPTH,
@@ -70,6 +70,9 @@ LIKENESS_WEIGHTS: Mapping[Likeness, Weights] = {
 }
 
 MIN_CERTAIN = 0.1  # least score of a match for an image or a meme; at it, half of the hits are wrong
+
+# Candidates that are left by filters, from which the retrievers are not asked again for the best that pass them.
+ENOUGH = 2 * DEPTH
 
 # Words next to an image or `like:` say what should be different, as in "like this, but with dogs". The weight of the
 # signal `image.text` is multiplied by this factor.
@@ -213,7 +216,11 @@ class QueryPipeline:
             matching = np.union1d(exact, relevant)
         if plan.allowed is not None:
             matching = np.intersect1d(matching, plan.allowed, assume_unique=True)
-        if ranking is None or plan.allowed is not None:
+            if ranking is not None:
+                ranking = keep_ranked(ranking, np.isin(ranking.ids, plan.allowed))
+                if len(ranking.ids) < ENOUGH or not np.isin(matching, ranking.ids, assume_unique=True).all():
+                    ranking = None
+        if ranking is None:
             ranking = self._ranked(plan, plan.allowed, depth=DEPTH, others=matching)
         named = plan.named
         known = raise_named(ranking, named.ids, is_whole=named.is_whole)

@@ -83,6 +83,13 @@ def order_hits(ranking: FusedRanking, *, matching: Ids, columns: MemeColumns) ->
     return np.concatenate([scored, rest, ids[~is_match & has_score]]), len(matching)
 
 
+def keep_ranked(ranking: FusedRanking, kept: NDArray[np.bool_]) -> FusedRanking:
+    """Return the ranking of some of its memes ([n] bool)."""
+    ids, scores = ranking.ids[kept], ranking.scores[kept]
+    order = np.lexsort((ids, -scores)).astype(np.int64)
+    return FusedRanking(ids, order, scores, {signal: own[kept] for signal, own in ranking.contributions.items()})
+
+
 def raise_named(ranking: FusedRanking, named: Ids, *, is_whole: bool) -> FusedRanking:
     """Return the ranking with memes that were asked for by their file's name at least at the score of a named one."""
     if not len(named):

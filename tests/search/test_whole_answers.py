@@ -87,6 +87,20 @@ def test_a_facet_counts_what_a_search_narrowed_to_it_finds(searcher: Searcher, q
     assert sum(answer.facets["year"].values()) == answer.total
 
 
+@pytest.mark.parametrize("query", ["cat sleeps", "number", "dog number"])
+def test_filters_give_the_same_hits_whether_or_not_the_retrievers_are_asked_again(
+    searcher: Searcher, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = []
+    for enough in (0, 10_000):
+        monkeypatch.setattr("search.pipeline.ENOUGH", enough)
+        answers.append(searcher.search(f"{query} after:2024-03", k=30))
+    once, again = answers
+    assert (once.total, once.facets) == (again.total, again.facets)
+    matching = slice(0, min(30, once.total))
+    assert [(hit.path, hit.score) for hit in once[matching]] == [(hit.path, hit.score) for hit in again[matching]]
+
+
 def test_matches_beyond_those_that_are_scored_come_newest_first(
     searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,37 @@ def test_a_line_separates_the_matches_from_the_weaker_hits(site: FlaskClient) ->
     assert len(Page(before).cards()) == certain
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ('"this is fine"', "1 meme says this"),
+        ('"i hate mondays" "hate"', "1 meme says all of this"),
+        ('"fine this is"', "Nothing says this. Similar words:"),
+        ("fine.png", "1 match"),
+        ('type:image "a"', "memes say this"),
+    ],
+)
+def test_page_command_and_api_count_what_says_a_phrase(site: FlaskClient, query: str, said: str) -> None:
+    answer = site.get("/api/search", query_string={"q": query, "k": 30}).json
+    text = " ".join(site.get("/", query_string={"q": query}).text.split())
+    assert said in text
+    assert answer["total"] == answer["query"]["certain"] == sum(hit["certain"] for hit in answer["hits"])
+    assert answer["exact"] and answer["total"] + answer["weaker"] == len(answer["hits"])
+    if answer["total"] and '"' in query:
+        assert f"{answer['weaker']} memes have similar words" in text or answer["weaker"] < 2
+        assert "Search without quotation marks" in text or not answer["weaker"]
+        assert "Weaker matches" not in text
+
+
+def test_similar_words_are_folded_away_and_no_card_is_missing(site: FlaskClient) -> None:
+    query = '"this is fine"'
+    answer = site.get("/api/search", query_string={"q": query, "k": 30}).json
+    before, folded = site.get("/", query_string={"q": query}).text.split('<details class="folded">')
+    assert Page(before).cards() == [hit["url"] for hit in answer["hits"] if hit["certain"]]
+    assert Page(folded).cards() == [hit["url"] for hit in answer["hits"] if not hit["certain"]]
+    assert '/?q=this+is+fine"' in folded
+
+
 def test_a_page_past_the_last_says_so_and_links_to_the_first(site: FlaskClient) -> None:
     past = page(site, "/?q=dog&page=9")
     assert "This page does not exist." in past.text and "No memes found" not in past.text
