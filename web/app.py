@@ -60,7 +60,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     headers.register(app)
     errors.register(app)  # early: what the server could not read is answered before anything else is looked at
     hosts.register(app, site.settings)
-    body_limits.register(app, site.settings)
+    body_limits.register(app)
     request_rates.register(app, site.settings)
     app.wsgi_app = Proxies(app.wsgi_app, site.settings.trusted_proxies)  # type: ignore[method-assign]
     app.register_blueprint(pages.blueprint)  # /, /memes/…, /about

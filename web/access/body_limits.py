@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, request
 
 from search.settings import Settings
+from web.context import site
 
 FORM_BYTES = 1_000_000  # of a request, without its files
 PICTURE_BYTES = 20_000_000  # of a request that searches with a picture
@@ -29,9 +30,9 @@ def largest_body(settings: Settings) -> int:
     return max(body_limit(path, settings) for path in (*_PICTURES, *_UPLOADS))
 
 
-def register(app: Flask, settings: Settings) -> None:
+def register(app: Flask) -> None:
     """Limit the body of every request of an application, whatever server it runs in."""
 
     @app.before_request
     def set_limit() -> None:
-        request.max_content_length = body_limit(request.path, settings)
+        request.max_content_length = body_limit(request.path, site().settings)

@@ -419,7 +419,8 @@ def test_what_is_no_decision_decides_nothing(
     id = came(settings, catalogue, drawn()).id
     how = {"data": given, "content_type": "application/json"} if isinstance(given, bytes) else {"json": given}
     answer = client.post(f"/api/inbox/{id}/accept", **how)
-    assert answer.status_code == 400 and answer.json["error"]["message"]
+    assert answer.status_code == (415 if given is None else 400)  # nothing at all is not said to be JSON
+    assert answer.json["error"]["message"]
     assert catalogue.uploads.get(id).state is UploadState.EXAMINED
 
 
