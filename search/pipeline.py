@@ -176,7 +176,8 @@ class QueryPipeline:
             terms=terms,
             correction=correction,
             stats=stats,
-            holding=memes_holding(query.text, correction.corrections, lexical),
+            # Beside an image, words say what should be different about it: what merely holds them does not match.
+            holding=no_ids() if has_image else memes_holding(query.text, correction.corrections, lexical),
             quotes=quotes,
             saying=_saying(quotes, lexical),
             named=named,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from search.meme import Sort
+from search.pipeline import MIN_CERTAIN
 from search.ranking import retrievers
 from search.searcher import Searcher
 from tests.support.small_library import searched_library
@@ -125,3 +126,9 @@ def test_a_query_without_a_word_matches_nothing(searcher: Searcher, query: str) 
 def test_a_query_of_stop_words_alone_is_what_holds_them(searcher: Searcher) -> None:
     assert searcher.search("the").total == CATS + DOGS
     assert searcher.search('"the cat"').total == CATS
+
+
+def test_words_beside_a_meme_do_not_make_everything_that_holds_them_match(searcher: Searcher) -> None:
+    # Weighed this little, words leave the score to the likeness, which is low to most of the memes that hold them.
+    beside = searcher.search(f"0.01:number like:{searcher.search('number 3', k=1)[0].meme.id}", k=1000)
+    assert 0 < beside.total == sum(hit.score >= MIN_CERTAIN for hit in beside)

@@ -29,7 +29,7 @@ def feed() -> Response:
     if query:
         count(Work.SEARCH)
         answer = site().searcher().search(query, k=LENGTH, category=category, sort=Sort.NEWEST)
-        memes = [hit.meme for hit in answer.hits]
+        memes = [hit.meme for hit in answer.hits if hit.certain]
     else:
         memes = catalogue.memes.freshest(LENGTH, category=category)
     page = render_template(
