@@ -14,13 +14,14 @@ TORCH_BACKEND ?= $(if $(FIND_LINKS),,cpu)
 INSTALL = $(if $(TORCH_BACKEND),UV_TORCH_BACKEND=$(TORCH_BACKEND)) UV_FIND_LINKS="$(FIND_LINKS)" \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test test-fast install lint bench clean
+.PHONY: demo test test-fast campaign install lint bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   install, draw the demo library, index it and serve it on http://127.0.0.1:$(PORT)"
 	@echo "make test   install and run the whole suite"
 	@echo "make test-fast  what needs no model and no browser and is quick"
+	@echo "make campaign  try to break it for an hour: kills, damages, hostile pictures, fuzz, load, access"
 	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove the demo and the virtual environment"
 
@@ -32,6 +33,9 @@ test: $(VENV)/.installed-test
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not real_models and not browser and not campaign"
+
+campaign: $(VENV)/.installed-campaign
+	$(BIN)/python -m tests.campaign
 
 install: $(VENV)/.installed
 
@@ -50,6 +54,10 @@ $(VENV)/.installed: pyproject.toml $(BIN)/uv
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(INSTALL) -e ".[test]"
+	@touch $@
+
+$(VENV)/.installed-campaign: $(VENV)/.installed-test
+	$(INSTALL) -e ".[test,campaign]"
 	@touch $@
 
 clean:

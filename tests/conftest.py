@@ -33,6 +33,7 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 TESTS = Path(__file__).parent
 # Files and folders whose tests take seconds each; `make test-fast` leaves them out.
 SLOW = (
+    "campaign",
     "e2e",
     "demo",
     "quality",
@@ -49,11 +50,15 @@ SLOW = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of SLOW."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of SLOW, and leave the campaign out unless `-m campaign` asks for it."""
     for item in items:
         if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+    if "campaign" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("campaign")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 def _settings(folder: Path) -> Settings:

@@ -26,6 +26,7 @@ _RUNS = re.compile(r"[^\W_]+")
 _QUOTES = "\"'“”„‟‘’«»‹›「」『』＂`"
 MIN_CODE = 3  # digits from which a part of a name is a code that can be looked up
 MIN_PREFIX = 5  # characters from which the beginning of a code stands for the code
+MAX_NAME_BYTES = 255  # of a file's name, on every usual file system
 
 
 def no_ids() -> Ids:

@@ -35,6 +35,7 @@ from search.index.analyzer import (
     unaccented,
 )
 from search.index.file_names import (
+    MAX_NAME_BYTES,
     MIN_PREFIX,
     NamedMemes,
     asked_keys,
@@ -405,7 +406,9 @@ class LexicalIndex:
 
     def _part(self, part: str) -> tantivy.Query:
         """Return the query for a part of a file's name; the beginning of a long code stands for the code."""
-        if len(part) < MIN_PREFIX or not any(one.isdecimal() for one in part):
+        # No file's name is longer than 255 bytes, and tantivy compiles no expression of about 1,000.
+        is_prefix = len(part) >= MIN_PREFIX and len(part.encode()) <= MAX_NAME_BYTES
+        if not is_prefix or not any(one.isdecimal() for one in part):
             return self._term(part, _FILE_PARTS)
         return tantivy.Query.regex_query(self._schema, _FILE_PARTS, f"{re.escape(part)}.*")
 

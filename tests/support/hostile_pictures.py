@@ -191,7 +191,7 @@ def _bmp(width: int, height: int, *, bits: int, compression: int, body: bytes, c
     return b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + header + palette + body
 
 
-def _film(
+def make_film(
     container: str,
     codec: str,
     *,
@@ -222,7 +222,7 @@ def _film(
 
 
 def _mp4() -> bytearray:
-    return bytearray(_film("mp4", "mpeg4", frames=50))
+    return bytearray(make_film("mp4", "mpeg4", frames=50))
 
 
 def _patched(field: bytes, offset: int, value: bytes) -> bytes:
@@ -249,7 +249,7 @@ def _boxes(depth: int) -> bytes:
 
 def _endless_webm(clusters: int) -> bytes:
     """Return a WebM of unknown length whose clusters repeat, without an index or a duration."""
-    film = _film("webm", "vp8", frames=25, size=(320, 240))
+    film = make_film("webm", "vp8", frames=25, size=(320, 240))
     start = film.index(b"\x1f\x43\xb6\x75")
     end = film.find(b"\x1c\x53\xbb\x6b", start)
     return film[:start] + film[start : end if end > 0 else None] * clusters
@@ -475,13 +475,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("mp4-times-count", lambda: _patched(b"stts", 4, struct.pack(">III", 0x0FFFFFFF, 0x7FFFFFFF, 1))),
     Kind("mp4-chunk-offsets", lambda: _patched(b"stco", 4, struct.pack(">II", 0x0FFFFFFF, 0))),
     Kind("mp4-boxes", lambda: _boxes(3000)),
-    Kind("mp4-one-key-frame", lambda: _film("mp4", "mpeg4", size=(1280, 720), frames=150, keys=600)),
-    Kind("mp4-100-megapixels", lambda: _film("mp4", "mjpeg", size=(8000, 8000), frames=4, pixels="yuvj420p")),
-    Kind("mp4-10000-frames", lambda: _film("mp4", "mpeg4", size=(16, 16), frames=10_000, keys=600)),
-    Kind("webm-sparse", lambda: _film("webm", "vp8", frames=30, apart=25 * 86_400)),
+    Kind("mp4-one-key-frame", lambda: make_film("mp4", "mpeg4", size=(1280, 720), frames=150, keys=600)),
+    Kind("mp4-100-megapixels", lambda: make_film("mp4", "mjpeg", size=(8000, 8000), frames=4, pixels="yuvj420p")),
+    Kind("mp4-10000-frames", lambda: make_film("mp4", "mpeg4", size=(16, 16), frames=10_000, keys=600)),
+    Kind("webm-sparse", lambda: make_film("webm", "vp8", frames=30, apart=25 * 86_400)),
     Kind("webm-endless", lambda: _endless_webm(150)),
-    Kind("webm-size", lambda: _film("webm", "vp8", size=(8000, 2000), frames=3)),
-    Kind("mkv-cut", lambda: _film("matroska", "mpeg4", frames=200)[:9000]),
+    Kind("webm-size", lambda: make_film("webm", "vp8", size=(8000, 2000), frames=3)),
+    Kind("mkv-cut", lambda: make_film("matroska", "mpeg4", frames=200)[:9000]),
     # What is no supported picture is refused at once, whatever it contains.
     Kind("other-psd", lambda: b"8BPS\0\x01" + bytes(6) + struct.pack(">HIIHH", 4, 300_000, 300_000, 8, 3)),
     Kind("other-tiff", lambda: b"II*\0\x08\0\0\0" + b"\xff" * 4000),

@@ -48,6 +48,12 @@ def test_similar_gives_the_hits_of_the_searcher_and_never_the_meme_itself(
             assert meme.id not in [hit["id"] for hit in hits]
 
 
+@pytest.mark.parametrize("letters", ["0", "٣", "𝟘", "1.", "a1-", "x7字", "0\\"])
+def test_queries_of_any_length_up_to_the_limit_are_answered(site: FlaskClient, letters: str) -> None:
+    for length in (5, 250, 256, 999, 1000):
+        assert site.get("/api/search", query_string={"q": (letters * 1000)[:length]}).status_code == 200
+
+
 def test_a_hit_has_the_documented_shape_and_its_shares_add_up(site: FlaskClient) -> None:
     answer = site.get("/api/search?q=dog+drinks+coffee").json
     assert set(answer) == {"hits", "total", "exact", "weaker", "took_ms", "query", "facets"}

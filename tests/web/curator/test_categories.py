@@ -32,28 +32,11 @@ from tests.support.curating import QuickHasher, sign_in
 from tests.support.fakes import HashingTextEncoder, use_hashing_text_encoder
 from tests.support.paths import ROOT
 from tests.support.serving import open_app
+from tests.support.shapes import MISPLACED, draw_shape, draw_shapes
 from web.cli.main import main
 from web.curator import passwords
 
 REST = 60.0  # seconds for the threads
-MISPLACED = "Circles/s19.png"
-
-
-def draw(file: Path, kind: str, number: int) -> None:
-    """Draw one of the shapes that each category is about; those of one kind look alike and say alike."""
-    picture = Image.new("RGB", (200, 160), "white")
-    pen = ImageDraw.Draw(picture)
-    if kind == "circle":
-        pen.ellipse((50 + number % 3, 20, 150, 130 + number % 4), fill="navy")
-    elif kind == "stripes":
-        for at in range(0, 200, 20):
-            pen.rectangle((at, 0, at + 9, 160), fill=("maroon", "gold")[at % 40 // 20])
-    else:
-        pen.polygon([(100, 10 + number % 3), (190, 150), (10, 150)], fill="green")
-    pen.rectangle((5 + 4 * number, 140, 25 + 4 * number, 155), fill="black")  # each is a meme of its own
-    file.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(file)
-    file.with_name(file.name + ".txt").write_text(f"the {kind} number {number} says hello")
 
 
 @pytest.fixture
@@ -61,10 +44,7 @@ def settings(tmp_path: Path) -> Settings:
     settings = Settings(
         library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
     )
-    for kind, category in (("circle", "Circles"), ("stripes", "Stripes"), ("triangle", "Triangles")):
-        for number in range(20):
-            place = MISPLACED if (kind, number) == ("stripes", 19) else f"{category}/{kind[0]}{number}.png"
-            draw(settings.library / place, kind, number)
+    draw_shapes(settings.library)
     with open_catalogue(settings) as catalogue:
         scan_library(settings.library, catalogue, progress=SILENT)
         decode_memes(Workspace(settings, catalogue), progress=SILENT)
@@ -259,7 +239,7 @@ def test_training_is_repeated_only_after_many_changes(settings: Settings) -> Non
         open_suggester(Workspace(settings, catalogue), encoder=encoder)
         assert file.stat().st_mtime_ns == made
         for number in range(20, 32):
-            draw(settings.library / f"New/c{number}.png", "circle", number)
+            draw_shape(settings.library / f"New/c{number}.png", "circle", number)
         scan_library(settings.library, catalogue, progress=SILENT)
         decode_memes(Workspace(settings, catalogue), progress=SILENT)
         found = open_suggester(Workspace(settings, catalogue), encoder=encoder)

@@ -1,0 +1,22 @@
+"""`python -m tests.campaign.memetica …` is the `memetica` command with the readable text encoder of the tests."""
+
+from __future__ import annotations
+
+import os
+
+from search.encoders import registry
+from tests.support.fakes import HashingTextEncoder
+from web.cli.main import main
+
+
+def use_readable_encoder() -> None:
+    """Let this process load the hashing encoder by its name, without a model on the disk; no OCR engine is loaded."""
+    registry.NAME = HashingTextEncoder.name
+    registry.open_minilm = lambda models, *, threads=0, long_running=False: HashingTextEncoder()  # type: ignore
+    registry.export_minilm = lambda models, *, threads=0: False  # type: ignore[assignment]
+    os.environ |= {"MEMETICA_TEXT_ENCODER": HashingTextEncoder.name, "MEMETICA_OCR_ENGINE": "none"}
+
+
+if __name__ == "__main__":
+    use_readable_encoder()
+    main(prog_name="memetica")
