@@ -133,7 +133,7 @@ def _try(ready: Ready, folder: Folder, point: Point, endpoint: str, report: Repo
         different = sorted(name for name in {*found, *ready.new} if found.get(name) != ready.new.get(name))
         report.fault(case, f"some is old and some is new: {different[:4]} are old")
     again = Run(*scenario.run_arguments(folder, endpoint), stdin=scenario.stdin).wait()
-    refused = again.code == 1 and scenario.may_refuse_again and outcome != "old"
+    refused = again.code in (1, 2) and scenario.may_refuse_again and outcome != "old"
     if (again.code != 0 and not refused) or "Traceback" in again.err:
         report.fault(case, f"the command again ends with {again.code}: {again.err[-600:]}")
     _index(folder)

@@ -142,7 +142,8 @@ class Folder:
 # Columns that are the same whenever and however often a command is run.
 _ROWS = {
     "verdicts": "kind, contents, keep, paths, note, about, undoes IS NOT NULL",
-    "uploads": "content_hash, name, state, category, path, unindexed",
+    # An upload that waits to be examined is received as one that was: the next list or start of the site examines it.
+    "uploads": "content_hash, name, replace(state, 'waiting', 'examined'), category, path, unindexed",
     "memes": "path, category, content_hash, first_seen, vanished_at IS NULL",
     "readings": "content_hash, kind, source, body",
     "sidecars": "path, kind, source, body",

@@ -143,7 +143,7 @@ def verdict(folder: Folder, kind: str) -> str:
 def issue(folder: Folder) -> str:
     """Return the key of the issue about the misplaced shape."""
     rows = map(json.loads, done("categories", "audit", "--kind", "misfiled", "--json", folder=folder).out.splitlines())
-    return str(next(row["key"] for row in rows if MISPLACED in json.dumps(row)))
+    return str(next(row["issue"] for row in rows if MISPLACED in json.dumps(row)))
 
 
 SCENARIOS = (

@@ -221,7 +221,7 @@ def test_an_accepted_upload_improves_the_suggestions_for_the_next(app: Flask, cu
     assert re.search(r'value="Stripes" data-key="1"', page)
     before = len(categories.suggester().examples)
     accepted = curator.post(
-        f"/api/inbox/{id}/accept", json={"category": "Barber poles", "anyway": "a category of its own", "make": True}
+        f"/api/inbox/{id}/accept", json={"category": "Barber poles", "anyway": "a category of its own"}
     )
     assert accepted.status_code == 200, accepted.json
     assert app.extensions["inbox"].wait_until_idle(REST)
