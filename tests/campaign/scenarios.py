@@ -39,6 +39,7 @@ class Scenario:
     stdin: str = ""
     in_parts: bool = False  # it changes several things one after the other, each wholly
     may_refuse_again: bool = True  # a second run may say that there is nothing left to do
+    is_appended: bool = False  # each run adds a row to the ledger, also where it says what stands there
     base: Base = Base.PLAIN
     describes: bool = False
 
@@ -123,7 +124,7 @@ def _backed_up(folder: Folder) -> None:
 def _exported(folder: Folder) -> None:
     done("verdict", "distinct", "Cats/monday.png", "Robots/toaster.png", folder=folder)
     done("verdict", "export", folder.given / "ledger.jsonl", folder=folder)
-    done("undo", verdict(folder, "distinct"), folder=folder)
+    done("undo", verdict(folder, "not duplicates"), folder=folder)
 
 
 def _with_the_small_clip(folder: Folder) -> None:
@@ -143,7 +144,7 @@ def verdict(folder: Folder, kind: str) -> str:
 def issue(folder: Folder) -> str:
     """Return the key of the issue about the misplaced shape."""
     rows = map(json.loads, done("categories", "audit", "--kind", "misfiled", "--json", folder=folder).out.splitlines())
-    return str(next(row["issue"] for row in rows if MISPLACED in json.dumps(row)))
+    return str(next(row["finding"] for row in rows if MISPLACED in json.dumps(row)))
 
 
 SCENARIOS = (
@@ -169,7 +170,9 @@ SCENARIOS = (
     Scenario("categories move", lambda folder: ("categories", "move", issue(folder)), base=Base.SHAPES),
     Scenario("categories right", lambda folder: ("categories", "right", issue(folder)), base=Base.SHAPES),
     Scenario("undo of a move", lambda folder: ("undo", verdict(folder, "moved")), _moved, base=Base.SHAPES),
-    Scenario("verdict", lambda folder: ("verdict", "distinct", "Cats/monday.png", "Robots/toaster.png")),
+    Scenario(
+        "verdict", lambda folder: ("verdict", "distinct", "Cats/monday.png", "Robots/toaster.png"), is_appended=True
+    ),
     Scenario("verdict import", lambda folder: ("verdict", "import", folder.given / "ledger.jsonl"), _exported),
     Scenario(
         "describe --write-sidecars",
