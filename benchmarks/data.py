@@ -168,6 +168,13 @@ class Library:
             found.append((one["query"], one["typo"], frozenset(right | copies)))
         return found
 
+    def beside(self, suffix: str) -> Library:
+        """Return the library with another data folder beside its own, which begins as a copy of it, if there is one."""
+        data = self.data.with_name(self.data.name + suffix)
+        if self.data.is_dir() and not data.is_dir():
+            shutil.copytree(self.data, data)
+        return replace(self, data=data)
+
     def workspace(self, *, ocr: bool = True, **settings: Any) -> Workspace:
         """Return the workspace, its index brought up to date; without `ocr` no picture is read."""
         chosen = Settings(library=self.memes, data=self.data, **settings).absolute()
@@ -228,6 +235,31 @@ def drawn_library(name: str, *, memes: int = 0, seed: int = -1) -> Library:
         subprocess.run([*command, str(aside)], check=True, stdout=subprocess.DEVNULL, cwd=PROJECT)
         aside.rename(root)
     return Library(name, root, root / "data")
+
+
+def without_descriptions(library: Library) -> Library:
+    """Return a copy of an indexed library whose memes have no descriptions; what OCR read is kept."""
+    root = library.root.with_name(f"{library.root.name}-without-descriptions")
+    if not root.exists():
+        aside = root.with_name(f"{root.name}.part")
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(
+            library.root, aside, ignore=shutil.ignore_patterns("*.simple-description.txt", "*.detailed-analysis.txt")
+        )
+        aside.rename(root)
+    return replace(library, root=root, data=root / library.data.name)
+
+
+def described_templates(library: Library) -> list[tuple[str, str, set[str]]]:
+    """Return queries that describe a template of real_memes: the key of the half, the query, the paths of its memes."""
+    if library.name != "real_memes":
+        return []
+    templates = json.loads((shared("real_memes") / "templates.json").read_text("utf-8"))
+    found = []
+    for key, template in templates.items():
+        paths = {path for path, own in library.templates.items() if own == key}
+        found += [(key, query, paths) for query in template["queries"] if paths]
+    return found
 
 
 def _kind(root: Path) -> str:

@@ -70,6 +70,7 @@ class Sort(StrEnum):
 class Likeness(StrEnum):
     """The kinds of similarity between two memes."""
 
+    TEMPLATE = "template"  # the same picture, with the same or other words
     LOOK = "look"
     MEANING = "meaning"
     WORDS = "words"

@@ -6,10 +6,11 @@ ranking that users get.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from string import punctuation
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import NotFound
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
-from search.index.analyzer import query_terms, tokenize
+from search.index.analyzer import is_stop_word, query_terms, tokenize
 from search.index.columns import Ids
 from search.index.file_names import NamedMemes, no_ids
 from search.index.generations import TEXT_FIELDS
@@ -35,6 +36,7 @@ from search.query.spelling import Correction, correct_spelling
 from search.query.words import memes_holding
 from search.ranking.fusion import FusedRanking, Scores, Weights
 from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetriever, descriptor_retriever
+from search.ranking.likeness import LIKENESS_WEIGHTS, LOOKS, SAME_PICTURE, is_alike, reaches, with_variants
 from search.ranking.matching import MAX_SCORED, Found, keep_ranked, order_hits, raise_named, rank_relevant
 from search.ranking.relevance import QueryStats, query_stats, relevance_cutoff
 from search.ranking.retrievers import (
@@ -48,28 +50,10 @@ from search.ranking.retrievers import (
     score_candidates,
     semantic_retrievers,
 )
-from search.signals import DESCRIPTOR, IMAGE_IMAGE, IMAGE_TEXT, LEXICAL_OCR, SIGNALS, Signal, semantic
+from search.signals import DESCRIPTOR, IMAGE_IMAGE, IMAGE_TEXT, LEXICAL_OCR, SIGNALS, Signal
 
-LIKENESS_WEIGHTS: Mapping[Likeness, Weights] = {
-    Likeness.LOOK: {DESCRIPTOR: 0.6, IMAGE_IMAGE: 0.4},
-    Likeness.MEANING: {
-        semantic(Field.DESCRIPTION): 0.5,
-        semantic(Field.VISUAL): 0.2,
-        semantic(Field.ANALYSIS): 0.2,
-        semantic(Field.OCR): 0.3,
-    },
-    Likeness.WORDS: {LEXICAL_OCR: 0.6, semantic(Field.OCR): 0.4},
-    Likeness.ALL: {
-        DESCRIPTOR: 0.4,
-        IMAGE_IMAGE: 0.3,
-        semantic(Field.DESCRIPTION): 0.2,
-        semantic(Field.VISUAL): 0.1,
-        semantic(Field.OCR): 0.2,
-        LEXICAL_OCR: 0.2,
-    },
-}
-
-MIN_CERTAIN = 0.1  # least score of a match for an image or a meme; at it, half of the hits are wrong
+MIN_CERTAIN = 0.1  # least score of a match for an image or a meme with words; at it, half of the hits are wrong
+NEAREST = 30  # hits for a picture that resembles no other
 
 # Candidates that are left by filters, from which the retrievers are not asked again for the best that pass them.
 ENOUGH = 2 * DEPTH
@@ -105,6 +89,8 @@ class QueryPlan:
     quotes: Sequence[Quote] = ()
     saying: Ids | None = None  # the memes that say all quoted phrases, rising; None without a phrase
     named: NamedMemes = field(default_factory=NamedMemes)  # the memes that the query is the file name of
+    likeness: Likeness | None = None  # what is alike, for the memes similar to one
+    is_picture: bool = False  # the query is a picture, without words
 
 
 @dataclass(frozen=True)
@@ -117,6 +103,7 @@ class QueryPipeline:
     weights: Weights
     image_encoder: Callable[[], ImageEncoder | None] = lambda: None
     pool: Executor | None = None
+    line: float = 0.0  # log-odds above which a hit of a query of words matches
 
     def plan(
         self,
@@ -173,6 +160,7 @@ class QueryPipeline:
             retrievers=retrievers,
             boosts=boosts,
             has_fixed_weights=only_likes,
+            is_picture=query.is_empty and image is not None and not filters.likes,
             terms=terms,
             correction=correction,
             stats=stats,
@@ -194,6 +182,7 @@ class QueryPipeline:
             weights=weights,
             retrievers=[found for found in self._of_meme(meme, weights) if weights.get(found.signal, 0) > 0],
             has_fixed_weights=True,
+            likeness=likeness,
             excluded=meme.id,
             terms=self._ocr_terms(meme) if likeness is Likeness.WORDS else (),
         )
@@ -226,6 +215,12 @@ class QueryPipeline:
         named = plan.named
         known = raise_named(ranking, named.ids, is_whole=named.is_whole)
         ids, matches = order_hits(known, matching=matching, columns=columns)
+        if plan.excluded is not None:
+            ids = ids[:matches]  # the others are not alike
+        elif plan.is_picture:
+            similar = ids[matches:][np.isin(ids[matches:], known.ids[reaches(known, LOOKS)])]
+            # A picture that resembles nothing still gets the nearest ones.
+            ids = np.concatenate([ids[:matches], similar]) if matches or len(similar) else ids[:NEAREST]
 
         def score(wanted: Ids) -> FusedRanking:
             if np.isin(wanted, known.ids, assume_unique=True).all():
@@ -258,12 +253,19 @@ class QueryPipeline:
         stats = plan.stats
 
         def relevant(ranking: FusedRanking) -> Ids:
-            order = ranking.order
+            if plan.likeness is not None:
+                alike = ranking.ids[is_alike(ranking, plan.likeness)]
+                if plan.likeness is not Likeness.TEMPLATE or plan.excluded is None:
+                    return alike
+                # The index knows more variants than the ranking proposes.
+                variants = self.index.columns.variants(plan.excluded)
+                return np.union1d(alike, variants[variants != plan.excluded])
+            if plan.is_picture:
+                same = ranking.ids[reaches(ranking, {DESCRIPTOR: SAME_PICTURE})]
+                return with_variants(same, self.index.columns)
             if stats is None:
-                return ranking.ids[order[ranking.scores[order] >= MIN_CERTAIN]]
-            if not stats.terms:
-                return no_ids()  # there is nothing to look for
-            return ranking.ids[order[: relevance_cutoff(ranking, stats).relevant]]
+                return ranking.ids[ranking.scores >= MIN_CERTAIN]
+            return ranking.ids[ranking.order[: relevance_cutoff(ranking, stats, line=self.line).relevant]]
 
         return relevant
 
@@ -366,8 +368,10 @@ class QueryPipeline:
         return found
 
     def _ocr_terms(self, meme: Meme) -> list[str]:
+        """Return the terms of the text in a meme's picture, without stop words."""
         passages = [row.passage for row in self.catalogue.texts.passages_of([meme.id], fields=[Field.OCR])]
-        return query_terms(" ".join(passage.body for passage in passages))
+        words = " ".join(passage.body for passage in passages).split()
+        return query_terms(" ".join(word for word in words if not is_stop_word(word.strip(punctuation))))
 
     def _submit(self, work: Callable[..., NDArray[np.float32]], *arguments: Any) -> LazyDirection:
         if self.pool is None:

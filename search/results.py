@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from html import escape
 from pathlib import Path
 from typing import Any, overload
@@ -21,6 +22,80 @@ class Snippet:
     field: Field
     source: str
     html: str
+    words: tuple[str, ...] = ()  # the words and phrases in `<mark>`, as they are written, each once
+
+
+class ReasonKind(StrEnum):
+    """What a meme has in common with what was asked for."""
+
+    SAYS = "says"  # words of the query stand in a text, in the name or in the category
+    MEANING = "meaning"  # a text is close in meaning
+    PICTURE = "picture"  # the picture fits the words, by the image encoder
+    LOOKS = "looks"  # the pictures look similar
+
+
+class Place(StrEnum):
+    """Where a reason holds: a field, or the category, which is a part of the field `name`."""
+
+    NAME = "name"
+    CATEGORY = "category"
+    OCR = "ocr"
+    DESCRIPTION = "description"
+    VISUAL = "visual"
+    ANALYSIS = "analysis"
+    PICTURE = "picture"
+
+
+_PLACES = {
+    Place.NAME: "name",
+    Place.CATEGORY: "category",
+    Place.OCR: "text",
+    Place.DESCRIPTION: "description",
+    Place.VISUAL: "description",
+    Place.ANALYSIS: "analysis",
+    Place.PICTURE: "picture",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A reason for a hit that can be checked: for `says`, the words that stand in the place, as they are written there.
+
+    `source` is the author of a text: an OCR engine, a model or a sidecar's label.
+
+    >>> from search.results import Place, Reason, ReasonKind
+    >>> Reason(ReasonKind.SAYS, Place.DESCRIPTION, "gpt-4o", ("cats", "mat")).in_words()
+    'description by gpt-4o says “cats”, “mat”'
+    """
+
+    kind: ReasonKind
+    place: Place
+    source: str = ""
+    words: tuple[str, ...] = ()
+
+    def in_words(self) -> str:
+        """Return the reason as a phrase."""
+        place = _PLACES[self.place]
+        if self.kind is ReasonKind.SAYS:
+            words = ", ".join(f"“{word}”" for word in self.words)
+            if self.place in (Place.NAME, Place.CATEGORY):
+                return f"{'file name' if self.place is Place.NAME else 'category'} has {words}"
+            author = f" by {self.source}" if self.place is not Place.OCR and self.source else ""
+            return f"{place}{author} says {words}"
+        if self.kind is ReasonKind.MEANING:
+            named = "name and category" if self.place is Place.NAME else place
+            return f"close in meaning to its {named}"
+        return "picture fits the words" if self.kind is ReasonKind.PICTURE else "looks similar"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reason as the HTTP API has it."""
+        return {
+            "kind": self.kind.value,
+            "place": self.place.value,
+            "source": self.source,
+            "words": list(self.words),
+            "in_words": self.in_words(),
+        }
 
 
 @dataclass(frozen=True)
@@ -36,6 +111,7 @@ class Hit:
     score: float
     explanation: Mapping[Field, float] = field(default_factory=dict)  # largest share first
     snippets: tuple[Snippet, ...] = ()
+    reasons: tuple[Reason, ...] = ()  # the strongest first; none where nothing can be named
     variants: int = 0
     variant_ids: tuple[int, ...] = ()
     certain: bool = True  # whether it matches; False for a weaker hit: similar to the query, probably not an answer
@@ -87,6 +163,11 @@ class Understood:
     certain: int | None = None  # how many memes match, as `Answer.total`; None for an unranked listing
     similar_to: Meme | None = None
     likeness: Likeness | None = None
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether a picture alone was searched for: what matches is the same picture, weaker hits look similar."""
+        return self.has_image and not self.text
 
     def to_json(self) -> dict[str, Any]:
         """Return the `query` object of the HTTP API; keys without a value are omitted."""

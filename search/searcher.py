@@ -247,7 +247,7 @@ class Searcher:
     def similar(
         self, meme: Meme | Hit | int | str, *, by: Likeness = Likeness.ALL, k: int = 12, offset: int = 0
     ) -> Answer:
-        """Return a page of the memes similar to `meme`, without `meme` itself.
+        """Return a page of the memes similar to `meme`, without `meme` itself and without memes that are not alike.
 
         The meme may be given as a meme, a hit, an id, or a path relative to the library. Raises NotFound when there is
         no such meme, WrongUse for an unknown likeness or an invalid page.
@@ -298,6 +298,7 @@ class Searcher:
             weights=self._settings.weights,
             image_encoder=lambda: self._image_encoder(index),
             pool=self._pool,
+            line=self._settings.certain_above,
         )
 
     def _meme(self, named: Meme | Hit | int | str) -> Meme:

@@ -207,6 +207,9 @@ class Settings:
         help="the weight of each signal in the ranking: `lexical.all=0.3,semantic.ocr=0.2,…`",
         parse=parse_weights,
     )
+    certain_above: float = option(
+        0.0, help="log-odds above which a hit matches a query of words; `evaluate --fit` finds what fits the library"
+    )
     keep_rule: tuple[KeepBy, ...] = option(
         tuple(KeepBy),
         help="which duplicate is kept, by `pixels`, `compression`, `first_seen`, `metadata` in this order",

@@ -18,10 +18,8 @@ from search.evaluation.tuning import is_held_out
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 
-LIKE_A_COMMAND = ("no_match",)  # has arguments of its own
 
-
-@pytest.mark.parametrize("name", [name for name in listing.names() if name not in LIKE_A_COMMAND])
+@pytest.mark.parametrize("name", listing.names())
 def test_each_benchmark_says_what_it_measures_what_it_needs_and_how_long_it_takes(name: str) -> None:
     said = importlib.import_module(f"benchmarks.{name}").BENCHMARK.parser.format_help()
     assert f"python -m benchmarks.{name}" in said

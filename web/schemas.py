@@ -55,6 +55,7 @@ def hit_row(hit: Hit) -> Row:
         "score": round(hit.score, 4),
         "certain": hit.certain,
         "why": {field.value: round(share, 4) for field, share in hit.explanation.items()},
+        "reasons": [reason.to_json() for reason in hit.reasons],
         "snippets": [
             {"field": snippet.field.value, "source": snippet.source, "html": snippet.html} for snippet in hit.snippets
         ],

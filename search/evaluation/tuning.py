@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search.errors import WrongUse
 from search.evaluation.metrics import Comparison, JudgedQuery, compare_rankings, measure
@@ -23,6 +24,7 @@ MIN_GAIN = 5e-4  # on the tuned half; less is noise
 MIN_HELD_OUT_GAIN = 0.005  # on the held-out half, in the mean of the kinds
 MAX_LOSS = 0.01  # of any kind of query on the held-out half
 MIN_QUERIES = 20  # on each half
+PRECISION = 0.9  # of what is said to match, at which the line of the relevance cut-off is drawn
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,75 @@ class Tuning:
         kinds = [kind for kind in self.held_out_before if kind]
         loss = max(self.held_out_before[kind] - self.held_out_after[kind] for kind in kinds)
         return self.held_out_after[""] - self.held_out_before[""] >= MIN_HELD_OUT_GAIN and loss <= MAX_LOSS
+
+
+@dataclass(frozen=True)
+class LineFit:
+    """The line of the relevance cut-off before and after fitting, and its precision and recall on the held-out half.
+
+    A precision is the mean over the queries of which some hit matches; NaN without such a query.
+    """
+
+    before: float
+    after: float
+    held_out_before: tuple[float, float]
+    held_out_after: tuple[float, float]
+    queries: int  # of the held-out half
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the held-out half comes nearer to PRECISION, or finds more at that precision."""
+        (precision, recall), (new_precision, new_recall) = self.held_out_before, self.held_out_after
+        if np.isnan(new_precision):
+            return False
+        if np.isnan(precision) or new_precision >= PRECISION <= precision:
+            return new_recall > recall
+        return min(new_precision, PRECISION) > min(precision, PRECISION)
+
+
+def fit_line(queries: Sequence[JudgedQuery], found: Sequence[Judged], *, before: float) -> LineFit:
+    """Return the lowest line above which the hits of the tuned half reach PRECISION.
+
+    `found` are the hits of each query. The line is one of their log-odds. Raises WrongUse when a half has too few
+    queries.
+
+    >>> fit_line([JudgedQuery("this is fine", {"Dogs/fine.png": 1})], [Judged(np.zeros(1), np.ones(1, bool))], before=0)
+    Traceback (most recent call last):
+    search.errors.WrongUse: 1 judged queries are too few to draw a line: each half of the memes needs 20.
+    """
+    halves: dict[bool, list[tuple[JudgedQuery, Judged]]] = {False: [], True: []}
+    for one in zip(queries, found, strict=True):
+        halves[is_held_out(one[0])].append(one)
+    if min(map(len, halves.values())) < MIN_QUERIES:
+        raise WrongUse(
+            f"{len(queries)} judged queries are too few to draw a line: each half of the memes needs {MIN_QUERIES}.",
+            hint="Judge more queries, or index more memes.",
+        )
+    every = np.concatenate([one.log_odds for _, one in halves[False]])
+    tried = np.unique(np.round(np.quantile(every[np.isfinite(every)], np.linspace(0.5, 1, 200)), 3))
+    after = next((float(line) for line in tried if _at_line(halves[False], line)[0] >= PRECISION), before)
+    return LineFit(
+        before, after, _at_line(halves[True], before), _at_line(halves[True], after), queries=len(halves[True])
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The log-odds of a query's hits, best first and never rising, and which of them are judged relevant ([n] each)."""
+
+    log_odds: NDArray[np.float64]
+    is_relevant: NDArray[np.bool_]
+
+
+def _at_line(half: Sequence[tuple[JudgedQuery, Judged]], line: float) -> tuple[float, float]:
+    """Return the mean precision of what is above a line, and its mean recall."""
+    precision, recall = [], []
+    for query, one in half:
+        right = one.is_relevant[one.log_odds > line]
+        if len(right):
+            precision.append(right.mean())
+        recall.append(right.sum() / len(query.relevant))
+    return float(np.mean(precision)) if precision else float("nan"), float(np.mean(recall))
 
 
 def is_held_out(query: JudgedQuery) -> bool:
@@ -131,3 +202,12 @@ def save_weights(data: Path, weights: Weights) -> Path:
     '{\\n "weights": "lexical.all=0.5"\\n}\\n'
     """
     return save_setting(data, "weights", ",".join(f"{signal}={weight:g}" for signal, weight in weights.items()))
+
+
+def save_line(data: Path, line: float) -> Path:
+    """Write the line of the relevance cut-off into the data folder's settings and return the file.
+
+    >>> save_line(folder, 0.25).name
+    'settings.json'
+    """
+    return save_setting(data, "certain_above", f"{line:g}")

@@ -14,6 +14,7 @@ from search.meme import Field, Meme, Passage
 from search.query.quotes import Quote
 from search.ranking.fusion import FusedRanking
 from search.ranking.highlight import Highlighter, best_snippet, make_snippet
+from search.ranking.reasons import reasons_of
 from search.results import Hit, Snippet
 from search.signals import LEXICAL_ALL
 
@@ -56,13 +57,15 @@ def explain(
     ids = np.array([meme.id for meme in memes], np.int64)
     places = np.searchsorted(ranking.ids, ids)
     shares = _field_shares(index, ranking, ids, places, terms)
-    chosen = _snippets(catalogue, ids.tolist(), shares, Highlighter(frozenset(terms), tuple(quotes)))
+    highlighter = Highlighter(frozenset(terms), tuple(quotes))
+    chosen = _snippets(catalogue, ids.tolist(), shares, highlighter)
     return [
         Hit(
             meme=meme,
             score=round(float(ranking.scores[place]), 6),
             explanation=shares_of_meme,
             snippets=chosen[meme.id],
+            reasons=reasons_of(meme, chosen[meme.id], ranking, place=int(place), highlighter=highlighter),
             certain=meme.id in certain,
         )
         for meme, place, shares_of_meme in zip(memes, places, shares, strict=True)

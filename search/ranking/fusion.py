@@ -31,13 +31,15 @@ class FusedRanking:
     """Candidates with their fused scores and each signal's contribution to them.
 
     `ids`, `scores` (0 to 1) and each of `contributions` are [n], in the order of the input; `order` ([n]) has their
-    positions, best first. The contributions to a candidate add up to its score.
+    positions, best first. The contributions to a candidate add up to its score. `by_signal` are the scores ([n], 0 to
+    1, 0 also where there is nothing to compare) that were fused.
     """
 
     ids: Ids
     order: NDArray[np.int64]
     scores: ScoreArray
     contributions: Mapping[Signal, ScoreArray]
+    by_signal: Mapping[Signal, ScoreArray] = field(default_factory=dict)
 
     @property
     def ranked_ids(self) -> Ids:
@@ -71,10 +73,17 @@ def fuse(scores: Mapping[Signal, ScoreArray], weights: Weights, *, ids: Sequence
     total = column.sum()
     present = (column * known).sum(axis=0)
     lift = (1 + SMOOTHING) / (present + SMOOTHING * total)
-    contributions = np.clip(np.where(known, table, 0.0), 0.0, 1.0) * column * lift
+    clipped = np.clip(np.where(known, table, 0.0), 0.0, 1.0)
+    contributions = clipped * column * lift
     fused = contributions.sum(axis=0)
     order = np.lexsort((candidates, -fused)).astype(np.int64)
-    return FusedRanking(candidates, order, fused, dict(zip(signals, contributions, strict=True)))
+    return FusedRanking(
+        candidates,
+        order,
+        fused,
+        dict(zip(signals, contributions, strict=True)),
+        dict(zip(signals, clipped, strict=True)),
+    )
 
 
 @dataclass(frozen=True)

@@ -138,12 +138,14 @@ def _cut(passage: Passage, marked: Sequence[tuple[int, int]]) -> Snippet:
     start, end = _window(text, marked)
     parts = ["… " if start else ""]
     at = start
+    words: dict[str, str] = {}
     for first, last in marked:
         if start <= first and last <= end:
             parts += [escape(text[at:first]), "<mark>", escape(text[first:last]), "</mark>"]
             at = last
+            words.setdefault(text[first:last].casefold(), " ".join(text[first:last].split()))
     parts += [escape(text[at:end]), " …" if end < len(text) else ""]
-    return Snippet(field=passage.field, source=passage.source, html="".join(parts))
+    return Snippet(passage.field, passage.source, "".join(parts), tuple(words.values()))
 
 
 def _window(text: str, marked: Collection[tuple[int, int]]) -> tuple[int, int]:

@@ -87,7 +87,10 @@ def keep_ranked(ranking: FusedRanking, kept: NDArray[np.bool_]) -> FusedRanking:
     """Return the ranking of some of its memes ([n] bool)."""
     ids, scores = ranking.ids[kept], ranking.scores[kept]
     order = np.lexsort((ids, -scores)).astype(np.int64)
-    return FusedRanking(ids, order, scores, {signal: own[kept] for signal, own in ranking.contributions.items()})
+    contributions = {signal: own[kept] for signal, own in ranking.contributions.items()}
+    return FusedRanking(
+        ids, order, scores, contributions, {signal: own[kept] for signal, own in ranking.by_signal.items()}
+    )
 
 
 def raise_named(ranking: FusedRanking, named: Ids, *, is_whole: bool) -> FusedRanking:
@@ -100,4 +103,5 @@ def raise_named(ranking: FusedRanking, named: Ids, *, is_whole: bool) -> FusedRa
     own = ranking.contributions.get(signal)
     contributions = dict(ranking.contributions) | {signal: raised if own is None else own + raised}
     scores = ranking.scores + raised
-    return FusedRanking(ranking.ids, np.lexsort((ranking.ids, -scores)).astype(np.int64), scores, contributions)
+    order = np.lexsort((ranking.ids, -scores)).astype(np.int64)
+    return replace(ranking, order=order, scores=scores, contributions=contributions)

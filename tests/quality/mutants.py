@@ -40,7 +40,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """The module and what changes, as in `relevance PATIENCE = 3 -> PATIENCE = 2`."""
+        """The module and what changes, as in `retrievers DEPTH = 60 -> DEPTH = 40`."""
         old, new = (line.strip(" ,\n") for line in (self.old, self.new))
         return f"{Path(self.file).stem} {old} -> {new}"
 
@@ -55,7 +55,11 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant("search/settings.py", "semantic(Field.OCR): 0.28,", "semantic(Field.OCR): 0.2,", near)
     yield Mutant("search/settings.py", "DESCRIPTOR: 0.6,", "DESCRIPTOR: 0.4,", near)
 
-    yield Mutant("search/pipeline.py", "DESCRIPTOR: 0.4,", "DESCRIPTOR: 0.3,", near)
+    yield Mutant(f"{ranking}/likeness.py", "DESCRIPTOR: 0.4,", "DESCRIPTOR: 0.3,", near)
+    yield Mutant(f"{ranking}/likeness.py", "MEANING_SCORE = 0.35 ", "MEANING_SCORE = 0.26 ", SEARCH)
+    yield Mutant(f"{ranking}/likeness.py", "WORDS_SCORE = 0.3 ", "WORDS_SCORE = 0.2 ", SEARCH)
+    yield Mutant(f"{ranking}/likeness.py", "SAME_PICTURE = 0.88 ", "SAME_PICTURE = 0.66 ", SEARCH)
+    yield Mutant(f"{ranking}/likeness.py", "{DESCRIPTOR: 0.65,", "{DESCRIPTOR: 0.45,", SEARCH)
 
     near = (*SEARCH, f"{near_ranking}/test_retrievers.py")
     yield Mutant(f"{ranking}/retrievers.py", "DEPTH = 60 ", "DEPTH = 40 ", near)
@@ -65,9 +69,10 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant(f"{ranking}/image_retrievers.py", "FULL_SCORE = 5.0 ", "FULL_SCORE = 4.0 ", near)
 
     near = (*SEARCH, f"{near_ranking}/test_relevance.py")
-    yield Mutant(f"{ranking}/relevance.py", "(6.696, 7.057,", "(6.696, 5.3,", near)
-    yield Mutant(f"{ranking}/relevance.py", "-13.003,", "-9.7,", near)
-    yield Mutant(f"{ranking}/relevance.py", "PATIENCE = 3 ", "PATIENCE = 2 ", near)
+    near_relevance = near
+    yield Mutant(f"{ranking}/relevance.py", "(3.193, 6.857,", "(2.2, 6.857,", near)
+    yield Mutant(f"{ranking}/relevance.py", "7.692)", "5.5)", near)
+    yield Mutant(f"{ranking}/relevance.py", "-6.231)", "-4.7)", near)
 
     near = (*SEARCH, f"{near_ranking}/test_highlight.py")
     yield Mutant(f"{ranking}/explain.py", "MIN_SHARE = 0.08 ", "MIN_SHARE = 0.12 ", near)
@@ -127,7 +132,7 @@ def _mutants() -> Iterable[Mutant]:
     # strengthened for.
     yield Mutant(f"{ranking}/fusion.py", "SMOOTHING = 0.1", "SMOOTHING = 0.07", SEARCH)
     yield Mutant(f"{ranking}/retrievers.py", "MAX_DOCUMENT_SHARE = 0.5 ", "MAX_DOCUMENT_SHARE = 0.35 ", SEARCH)
-    yield Mutant(f"{ranking}/relevance.py", "BACKGROUND = 40 ", "BACKGROUND = 28 ", SEARCH)
+    yield Mutant(f"{ranking}/relevance.py", "slice(2, 8)", "slice(2, 6)", near_relevance)
     yield Mutant("search/pipeline.py", "MIN_CERTAIN = 0.1 ", "MIN_CERTAIN = 0.14 ", SEARCH)
     yield Mutant("search/images/fingerprints.py", "_COLOUR_SHARE = 0.35", "_COLOUR_SHARE = 0.25", SEARCH)
     yield Mutant("search/index/whitening.py", "SHRINKAGE_ROWS = 200 ", "SHRINKAGE_ROWS = 140 ", SEARCH)

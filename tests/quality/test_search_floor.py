@@ -8,6 +8,8 @@ eighth query with their scores; `python -m tests.quality.pins` writes it again w
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -59,13 +61,43 @@ def test_ndcg_of_a_kind_of_query_stays_at_its_floor(kind: str, frozen_searcher: 
     assert np.mean(found) >= NDCG_FLOORS[kind]
 
 
-def certain_share(searcher: Searcher, queries: list[frozen.FrozenQuery]) -> float:
-    return float(np.mean([bool(searcher.search(query.text, k=10).understood.certain) for query in queries]))
+@dataclass(frozen=True)
+class Believed:
+    """Of some queries, the share of which some hit is certain, and the mean precision of what is certain."""
+
+    share: float
+    precision: float
 
 
-def test_queries_with_an_answer_are_believed_and_queries_without_are_not(frozen_searcher: Searcher) -> None:
-    asked = frozen.queries()
-    answered = certain_share(frozen_searcher, [query for query in asked if query.relevant])
-    unanswered = certain_share(frozen_searcher, [query for query in asked if not query.relevant])
-    assert answered >= 0.95
-    assert unanswered <= 0.55
+def believed(searcher: Searcher, kind: str) -> Believed:
+    """Return how much is certain of a kind of query, and how much of that is right."""
+    certain, right = [], []
+    for query in frozen.queries():
+        if query.kind == kind:
+            hits = [hit for hit in searcher.search(query.text, k=60) if hit.certain]
+            certain.append(bool(hits))
+            right += [np.mean([hit.path in query.relevant for hit in hits])] if hits else []
+    return Believed(float(np.mean(certain)), float(np.mean(right)))
+
+
+# Half a hundredth below what was measured when they were set; of half of the queries without an answer some hit was
+# certain before belief fell with the score.
+CERTAIN_FLOORS = {"describes": 0.93, "quotes": 0.92, "means": 0.62, "misspelled": 0.91}
+PRECISION_FLOORS = {"describes": 0.85, "quotes": 0.9, "means": 0.86, "misspelled": 0.92}
+
+
+@pytest.mark.parametrize("kind", CERTAIN_FLOORS)
+def test_what_is_certain_is_right_and_most_answers_are_certain(kind: str, frozen_searcher: Searcher) -> None:
+    found = believed(frozen_searcher, kind)
+    assert found.share >= CERTAIN_FLOORS[kind]
+    assert found.precision >= PRECISION_FLOORS[kind]
+
+
+def test_queries_without_an_answer_are_not_believed(frozen_searcher: Searcher) -> None:
+    assert believed(frozen_searcher, "unanswered").share <= 0.13
+
+
+@pytest.mark.parametrize("query", ["?", "!!!", "(", "the ?"])
+def test_where_nothing_is_asked_nothing_but_the_words_is_certain(query: str, frozen_searcher: Searcher) -> None:
+    for hit in frozen_searcher.search(query, k=200):
+        assert not hit.certain or "the" in query

@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders.base import ImageEncoder
@@ -24,10 +26,12 @@ from search.evaluation.metrics import (
     read_judged_queries,
 )
 from search.evaluation.qrels import keep_known_paths, read_qrels
-from search.evaluation.tuning import Tuning, save_weights, tune
+from search.evaluation.tuning import Judged, Tuning, fit_line, save_line, save_weights, tune
+from search.index.columns import Ids
 from search.index.reader import Index
-from search.pipeline import QueryPipeline
+from search.pipeline import QueryPipeline, QueryPlan
 from search.ranking.fusion import Scores, Weights
+from search.ranking.relevance import relevance_cutoff
 from search.settings import Settings
 from search.signals import SIGNALS, SignalKind
 from search.workspace import Workspace
@@ -35,6 +39,7 @@ from web.cli.chart import draw
 from web.cli.command import Command, Session
 
 FUSED = "fused"
+Finder = Callable[[Weights], tuple[Ids, NDArray[np.float64]]]  # the ids of a query's hits and their log-odds
 # Signals that rank queries of words by themselves; a phrase finds too few memes, the others need an image.
 SINGLE = tuple(one for one in SIGNALS if one.kind in (SignalKind.LEXICAL, SignalKind.SEMANTIC, SignalKind.IMAGE_TEXT))
 PICTURES = {".svg", ".png", ".pdf"}
@@ -57,7 +62,10 @@ PICTURES = {".svg", ".png", ".pdf"}
     "--sample", default=300, show_default=True, type=click.IntRange(1), help="Number of memes to make queries from."
 )
 @click.option(
-    "--fit", "fitting", is_flag=True, help="Tune the weights on half of the memes; save them if the other half gains."
+    "--fit",
+    "fitting",
+    is_flag=True,
+    help="Tune the weights and the line above which hits match on half of the memes; save what gains on the other.",
 )
 @click.option(
     "--chart",
@@ -88,14 +96,15 @@ def evaluate(
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
         judged = _judged(session, catalogue, judged_file, qrels=qrels, queries=queries)
-        paths, judged, scores = _scores(session, Workspace(settings, catalogue), judged, sample=sample)
+        paths, judged, scores, finders = _scores(session, Workspace(settings, catalogue), judged, sample=sample)
         metrics, comparisons = _measure(judged, scores, paths)
         _show(session, metrics, comparisons)
         if picture is not None:
             draw(picture, metrics, title=f"{len(judged):,} queries, {len(paths):,} memes")
             session.terminal.say(f"Wrote the chart {picture}.")
         if fitting:
-            _tune(session, settings, judged, scores, paths)
+            weights = _tune(session, settings, judged, scores, paths)
+            _draw_line(session, settings, judged, [found(weights) for found in finders], paths)
     return 0
 
 
@@ -138,8 +147,8 @@ def _judged(
 
 def _scores(
     session: Session, workspace: Workspace, judged: Sequence[JudgedQuery] | None, *, sample: int
-) -> tuple[dict[int, str], list[JudgedQuery], list[Scores]]:
-    """Return the memes' paths, the queries, and the scores of each query by every signal."""
+) -> tuple[dict[int, str], list[JudgedQuery], list[Scores], list[Finder]]:
+    """Return the memes' paths, the queries, the scores of each query by every signal, and what finds its hits."""
 
     index = Index.open(workspace.index)
     encoder = load_text_encoder(workspace.settings, long_running=True)
@@ -148,14 +157,23 @@ def _scores(
         images = load_image_encoder(workspace.settings, index.manifest.image_encoder, long_running=True)
     paths = {meme.id: meme.path for meme in workspace.catalogue.memes.everything()}
 
+    finders: list[Finder] = []
+
     def scores_over(index: Index) -> Callable[[JudgedQuery], Scores]:
         pipeline = QueryPipeline(
             workspace.catalogue, index, encoder, weights=workspace.settings.weights, image_encoder=lambda: images
         )
-        return lambda one: pipeline.scores(pipeline.plan(one.query, all_signals=True))
+
+        def scored(one: JudgedQuery) -> Scores:
+            plan = pipeline.plan(one.query, all_signals=True)
+            scores = pipeline.scores(plan)
+            finders.append(_finder(scores, plan))
+            return scores
+
+        return scored
 
     if judged is not None:
-        return paths, list(judged), list(map(scores_over(index), judged))
+        return paths, list(judged), list(map(scores_over(index), judged)), finders
     own = quote_queries(workspace.catalogue, index, sample=sample)
     scores = list(map(scores_over(index), own))
     described = description_queries(workspace.catalogue, sample=sample)
@@ -171,7 +189,19 @@ def _scores(
             "No queries can be made from the library: no meme has three words of OCR text or two descriptions.",
             hint="Run `memetica index`, or give judged queries: memetica evaluate QRELS",
         )
-    return paths, own, scores
+    return paths, own, scores, finders
+
+
+def _finder(scores: Scores, plan: QueryPlan) -> Finder:
+    """Return the function that ranks a query by some weights; it returns the ids and their log-odds, best first."""
+
+    def found(weights: Weights) -> tuple[Ids, NDArray[np.float64]]:
+        if plan.stats is None:
+            return np.empty(0, np.int64), np.empty(0)
+        ranking = scores.fuse(weights)
+        return ranking.ids[ranking.order], relevance_cutoff(ranking, plan.stats).log_odds
+
+    return found
 
 
 def _measure(
@@ -239,8 +269,8 @@ def _tune(
     judged: Sequence[JudgedQuery],
     scores: Sequence[Scores],
     paths: Mapping[int, str],
-) -> None:
-    """Tune the weights, save them when the held-out half gains, and report the result."""
+) -> Weights:
+    """Tune the weights, save them when the held-out half gains, and report the result; return those in use."""
 
     if {one.kind for one in judged} <= QUOTES:
         raise WrongUse(
@@ -251,9 +281,52 @@ def _tune(
     _show_tuning(session, found)
     if not found.is_better:
         session.terminal.say("The tuned weights do no better on the held-out half: nothing is changed.")
-        return
+        return settings.weights
     path = save_weights(settings.data, found.after)
     session.terminal.say(f"Saved the tuned weights in {path}; remove `weights` from it to undo this.")
+    return found.after
+
+
+def _draw_line(
+    session: Session,
+    settings: Settings,
+    judged: Sequence[JudgedQuery],
+    found: Sequence[tuple[Ids, NDArray[np.float64]]],
+    paths: Mapping[int, str],
+) -> None:
+    """Draw the line above which hits match, save it when the held-out half gains, and report the result."""
+    hits = [
+        Judged(log_odds, np.array([paths.get(int(id), "") in one.relevant for id in ids], np.bool_))
+        for one, (ids, log_odds) in zip(judged, found, strict=True)
+    ]
+    fit = fit_line(judged, hits, before=settings.certain_above)
+    rows = [("before", fit.before, fit.held_out_before), ("fitted", fit.after, fit.held_out_after)]
+    terminal = session.terminal
+    if terminal.as_json:
+        for field, line, (precision, recall) in rows:
+            for metric, value in (("certain_above", line), ("precision of matches", precision), ("recall", recall)):
+                shown = None if np.isnan(value) else round(value, 4)
+                terminal.row(
+                    {
+                        "kind": "matches, held out",
+                        "field": field,
+                        "metric": metric,
+                        "value": shown,
+                        "queries": fit.queries,
+                    }
+                )
+        terminal.row({"certain_above": fit.after, "kept": fit.is_better})
+    else:
+        terminal.table(
+            ["", "line", "precision", "recall"],
+            [[field, f"{line:.2f}", *(f"{value:.3f}" for value in values)] for field, line, values in rows],
+            title=f"\nmatches, held out: {fit.queries:,} queries",
+        )
+    if not fit.is_better:
+        terminal.say("The fitted line does no better on the held-out half: nothing is changed.")
+        return
+    path = save_line(settings.data, fit.after)
+    terminal.say(f"Saved the line in {path}; remove `certain_above` from it to undo this.")
 
 
 def _show_tuning(session: Session, found: Tuning) -> None:

@@ -47,6 +47,9 @@ def show_answer(terminal: Terminal, answer: Answer, *, offset: int = 0) -> None:
 def count_line(answer: Answer) -> str:
     """Return how many memes match and how many weaker hits follow them, in words."""
     phrases, one = answer.understood.phrases, answer.total == 1
+    if answer.understood.is_picture:
+        looks = "looks" if answer.weaker == 1 else "look"
+        return f"{answer.total:,} of the same picture, {answer.weaker:,} that {looks} similar"
     if phrases:
         says = f"{'meme says' if one else 'memes say'} {'all of this' if len(phrases) > 1 else 'this'}"
         weaker = f", {answer.weaker:,} with similar words" if answer.weaker else ""
@@ -79,14 +82,9 @@ def show_understood(terminal: Terminal, answer: Answer) -> None:
 
 def _hit(number: int, hit: Hit) -> Text:
     line = Text.assemble((f"{number:>3}  ", "dim"), (hit.meme.path, "bold"), (f"  {hit.score:.3f}", "dim"))
-    shares = [
-        f"{field.value} {share:.0%}"
-        for field, share in sorted(hit.explanation.items(), key=lambda one: -one[1])
-        if share >= 0.01
-    ]
     line.append(f"\n     id {hit.meme.id} · {hit.meme.first_seen:%Y-%m-%d}", style="dim")
-    if shares:
-        line.append(" · " + ", ".join(shares), style="dim")
+    if hit.reasons:
+        line.append(" · " + " · ".join(reason.in_words() for reason in hit.reasons), style="dim")
     if hit.variants:
         line.append(f" · +{hit.variants} variants", style="dim")
     if not hit.certain:

@@ -15,8 +15,9 @@ from indexer.status import library_status
 from search.encoders.clip import spec_of
 from search.encoders.clip_models import display_name
 from search.errors import MemeticaError, NotFound
+from search.index.columns import MemeColumns
 from search.index.status import IndexStatus
-from search.meme import CATEGORY_SEPARATOR, Field, Likeness, Meme, Sort, Text, TextKind
+from search.meme import CATEGORY_SEPARATOR, Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer, Hit
 from web.access.request_rates import Work, count
 from web.addresses import base, local
@@ -43,17 +44,9 @@ PAGE_SIZE = 30
 MAX_EXAMPLES = 3
 NEW_DAYS = 14
 MAX_SIMILAR = 8
-
-# How a card names a match in each field.
-REASONS = {
-    Field.NAME: "name matches",
-    Field.OCR: "text matches",
-    Field.DESCRIPTION: "description matches",
-    Field.VISUAL: "description matches",
-    Field.ANALYSIS: "topic matches",
-    Field.PICTURE: "picture matches",
-    Field.LOOK: "looks similar",
-}
+MANY_SIMILAR = 60  # similar memes of which those already shown are left out
+MAX_WEAKER = 30  # weaker hits that are shown unasked
+MAX_REASONS = 2  # of a card
 
 
 @blueprint.get("/")
@@ -103,8 +96,9 @@ def results() -> str:
     )
     # Weaker hits follow the matches on their pages; beside quoted phrases that something says they are folded away.
     is_folded = bool(answer.understood.phrases and answer.total)
-    reachable = answer.total + (0 if is_folded else answer.weaker)
-    cards = _cards(answer.hits)
+    has_tail = bool_param(request.args, "weaker", default=False)
+    reachable = answer.total + (0 if is_folded else answer.weaker if has_tail else min(answer.weaker, MAX_WEAKER))
+    cards = _cards(answer.hits if is_folded else answer.hits[: max(0, reachable - offset)])
     matches = max(0, min(answer.total - offset, len(cards)))  # of this page
     return render_template(
         "results.html",
@@ -117,6 +111,7 @@ def results() -> str:
         folded=cards[matches:] if is_folded else [],
         unquoted=unquoted_query(text),
         pages=page_links(min(reachable, MAX_LIST_OFFSET), page, size=PAGE_SIZE, address=_page_address),
+        tail=0 if is_folded else answer.total + answer.weaker - reachable,
         # The place on this page where the matches end; None on other pages.
         edge=matches if answer.total and answer.weaker and 0 <= answer.total - offset < len(cards) else None,
         address_without=_address_without,
@@ -196,21 +191,42 @@ def _ordered(texts: Sequence[Text]) -> list[Text]:
 
 
 def _similar(meme: Meme) -> tuple[list[tuple[str, list[dict[str, Any]]]], MemeticaError | None]:
-    """Return a title and the cards for each likeness that finds something, and the error that ended the search."""
+    """Return a title and the cards for each likeness that finds something, and the error that ended the search.
+
+    No meme, and of the memes that are variants of each other only one, stands in two sections.
+    """
     titles = (
+        (Likeness.TEMPLATE, "Same template"),
         (Likeness.LOOK, "Looks similar"),
-        (Likeness.MEANING, "Similar topic"),
-        (Likeness.WORDS, "Similar text"),
+        (Likeness.MEANING, "Similar subject"),
+        (Likeness.WORDS, "Similar words"),
     )
-    found = []
+    found: list[tuple[str, list[dict[str, Any]]]] = []
+    shown: set[int] = set()
     try:
+        searcher = site().searcher()
         for by, title in titles:
-            hits = site().searcher().similar(meme.id, by=by, k=MAX_SIMILAR).hits
+            hits = searcher.similar(meme.id, by=by, k=len(shown) + MANY_SIMILAR).hits
+            if by is not Likeness.TEMPLATE:  # whose memes are variants of each other
+                hits = _unlike(hits, searcher.index.columns, shown=shown)
+            for hit in hits if by is Likeness.TEMPLATE else hits[:MAX_SIMILAR]:
+                shown |= {hit.meme.id, *searcher.index.columns.variants(hit.meme.id).tolist()}
             if hits:
-                found.append((title, _cards(hits)))
+                found.append((title, _cards(hits[:MAX_SIMILAR])))
     except MemeticaError as error:
         return found, error
     return found, None
+
+
+def _unlike(hits: Sequence[Hit], columns: MemeColumns, *, shown: set[int]) -> tuple[Hit, ...]:
+    """Return the hits that are no variants of memes in `shown` or of a hit before them."""
+    known = set(shown)
+    found = []
+    for hit in hits:
+        if hit.meme.id not in known:
+            found.append(hit)
+            known |= set(columns.variants(hit.meme.id).tolist())
+    return tuple(found)
 
 
 def _text_layer(meme: Meme) -> list[dict[str, Any]]:
@@ -282,17 +298,11 @@ def _cards(hits: Sequence[Hit]) -> list[dict[str, Any]]:
             "hit": hit,
             "meme": hit.meme,
             "alt": alt.get(hit.meme.id) or hit.meme.name,
-            "reasons": _reasons(hit),
+            "reasons": [reason.in_words() for reason in hit.reasons][:MAX_REASONS],
             "ratio": _ratio(hit.meme),
         }
         for hit in hits
     ]
-
-
-def _reasons(hit: Hit) -> list[str]:
-    """Return labels of up to two fields, those that contribute most and at least a fifth of the score."""
-    reasons = [REASONS[field] for field, share in hit.explanation.items() if share >= 0.2]
-    return list(dict.fromkeys(reasons))[:2]
 
 
 def _ratio(meme: Meme) -> float:

@@ -1,94 +1,144 @@
-"""The relevance cut-off compared with log-odds worked out by hand."""
+"""The relevance cut-off compared with features worked out by hand, and belief that never rises with weakness."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from search.meme import Field
-from search.ranking.fusion import fuse
+from search.ranking.fusion import FusedRanking, fuse
 from search.ranking.relevance import (
     FEATURES,
-    PAGE,
-    PATIENCE,
+    OF_QUERY,
     RELEVANCE_MODEL,
     QueryStats,
     RelevanceModel,
     relevance_cutoff,
     relevance_features,
 )
-from search.signals import LEXICAL_ALL, LEXICAL_OCR, semantic
+from search.signals import LEXICAL_ALL, semantic
 
 SEMANTIC = semantic(Field.OCR)
 
 
-def features(*scores: float) -> np.ndarray:
-    found = np.zeros((len(scores), len(FEATURES)))
-    found[:, 0] = scores
+class Holders:
+    """A stand-in for the lexical index: which memes have which terms."""
+
+    def __init__(self, holders: dict[str, set[int]]) -> None:
+        self.holders = holders
+
+    def document_frequency(self, term: str) -> int:
+        return len(self.holders.get(term, ()))
+
+    def scores(self, terms: list[str], *, ids: np.ndarray) -> np.ndarray:
+        return np.array([sum(int(id) in self.holders.get(term, ()) for term in terms) for id in ids], np.float32)
+
+
+def stats(holders: dict[str, set[int]], idf: float = 2.0) -> QueryStats:
+    return QueryStats(tuple(holders), (idf,) * len(holders), Holders(holders))  # type: ignore[arg-type]
+
+
+def ranking(lexical: np.ndarray, meaning: np.ndarray) -> FusedRanking:
+    return fuse(
+        {LEXICAL_ALL: lexical, SEMANTIC: meaning}, {LEXICAL_ALL: 0.5, SEMANTIC: 0.5}, ids=list(range(len(lexical)))
+    )
+
+
+def features(*values: float) -> np.ndarray:
+    found = np.zeros((len(values), len(FEATURES)))
+    found[:, 0] = values
     return found
 
 
-BY_SCORE = RelevanceModel((1.0, *[0.0] * (len(FEATURES) - 1)), -0.5)  # above .5 a hit is relevant
+BY_WORDS = RelevanceModel((1.0, *[0.0] * (len(FEATURES) - 1)), -0.5)
 
 
-def test_hits_are_relevant_up_to_the_first_below_the_limit() -> None:
-    assert BY_SCORE.cutoff(features(0.9, 0.8, 0.2, 0.1, 0.1, 0.1)).relevant == 2
+def test_hits_are_relevant_up_to_the_first_below_the_line() -> None:
+    assert BY_WORDS.cutoff(features(0.9, 0.8, 0.2, 0.8)).relevant == 2
+    assert BY_WORDS.cutoff(features(0.9, 0.8, 0.2, 0.8), line=0.35).relevant == 1
 
 
-def test_a_low_score_between_good_ones_does_not_end_an_answer() -> None:
-    scores = [0.9] + [0.2] * (PATIENCE - 1) + [0.8] + [0.1] * 9
-    assert BY_SCORE.cutoff(features(*scores)).relevant == PATIENCE + 1
+def test_log_odds_never_rise_along_the_ranking() -> None:
+    random = np.random.default_rng(5)
+    for _ in range(100):
+        found = RELEVANCE_MODEL.cutoff(random.random((40, len(FEATURES)))).log_odds
+        assert (np.diff(found) <= 0).all()
 
 
-def test_no_relevant_hit_still_has_log_odds() -> None:
-    found = BY_SCORE.cutoff(features(0.4, 0.3))
-    assert found.relevant == 0 and found.log_odds == pytest.approx(-0.1)
+def test_no_feature_of_a_hit_counts_against_it() -> None:
+    assert len(RELEVANCE_MODEL.weights) == len(FEATURES)
+    for name, weight in zip(FEATURES, RELEVANCE_MODEL.weights, strict=True):
+        assert weight >= 0 or name in OF_QUERY
 
 
-def test_an_empty_ranking_has_no_relevant_hit() -> None:
-    found = relevance_cutoff(fuse({}, {}, ids=[]), QueryStats(0, 0, 0))
-    assert found.relevant == 0 and found.log_odds == -math.inf
+def test_a_hit_that_gets_weaker_is_never_believed_more() -> None:
+    random = np.random.default_rng(6)
+    for trial in range(200):
+        count = int(random.integers(2, 60))
+        lexical, meaning = random.random(count), random.random(count) * 0.6
+        holders = {term: set(np.flatnonzero(random.random(count) < 0.3).tolist()) for term in "abc"}
+        at = trial % count
+        weaker = meaning.copy()
+        weaker[at] *= random.random()
+        odds = []
+        for one in (ranking(lexical, meaning), ranking(lexical, weaker)):
+            place = int(np.flatnonzero(one.order == at)[0])
+            odds.append(relevance_features(one, stats(holders))[place] @ np.array(RELEVANCE_MODEL.weights))
+        assert odds[1] <= odds[0] + 1e-9
+
+
+@pytest.mark.parametrize("many", [1, 10, 100, 1000])
+def test_the_holders_of_a_popular_word_are_relevant_and_no_other_is(many: int) -> None:
+    count = many + 200
+    random = np.random.default_rng(many)
+    lexical = np.where(np.arange(count) < many, 0.3 + 0.4 * random.random(count), 0.0)
+    meaning = np.where(np.arange(count) < many, 0.1, 0.0) + 0.08 * random.random(count)
+    found = relevance_cutoff(
+        ranking(lexical, meaning), stats({"cat": set(range(many))}, idf=math.log(1 + count / many))
+    )
+    assert found.relevant == many
+
+
+def test_nothing_to_look_for_is_never_found() -> None:
+    strong = ranking(np.ones(20), np.ones(20))
+    assert relevance_cutoff(strong, QueryStats()).relevant == 0
+    assert relevance_cutoff(fuse({}, {}, ids=[]), stats({"cat": set()})).relevant == 0
 
 
 def test_the_features_describe_the_ranking() -> None:
-    scores = {
-        LEXICAL_OCR: np.array([0.2] * PAGE + [0.1, 0.9]),
-        SEMANTIC: np.array([0.4] * PAGE + [0.1, 0.5]),
-    }
-    ranking = fuse(scores, dict.fromkeys(scores, 1.0), ids=list(range(PAGE + 2)))
-    stats = QueryStats(known_idf=6, unknown_idf=2, terms=3)
-    first = dict(zip(FEATURES, relevance_features(ranking, stats)[0], strict=True))
-    # By hand: the best has (.9 + .5) / 2; those after the first ten, .3 and .1, are the background.
-    expected = {
-        "score": 0.7,
-        "words": 0.45,
-        "meaning": 0.25,
-        "quoted": 0.0,
-        "above the background": 0.5,
-        "above the next": 0.4,
-        "unknown": 0.25,
-        "length": math.log(4),
-        "quoted times length": 0.0,
-        "root of above the background": math.sqrt(0.5),
-        "length squared": math.log(4) ** 2,
-    }
-    assert first == pytest.approx(expected)
-
-
-def test_the_fitted_model_weighs_every_feature() -> None:
-    assert len(RELEVANCE_MODEL.weights) == len(FEATURES)
-
-
-def test_all_words_found_in_one_meme_alone_are_relevant_and_a_faint_likeness_is_not() -> None:
-    count = 60
-    faint = np.full(count, 0.04)
-    strong = faint.copy()
-    strong[0] = 0.75
-    for scores, is_relevant in ((strong, True), (faint, False)):
-        ranking = fuse(
-            {LEXICAL_ALL: scores, SEMANTIC: scores}, {LEXICAL_ALL: 0.3, SEMANTIC: 0.3}, ids=list(range(count))
-        )
-        cutoff = relevance_cutoff(ranking, QueryStats(known_idf=30, unknown_idf=0, terms=5))
-        assert (cutoff.relevant > 0) is is_relevant
+    # By hand: meme 0 has both words, memes 1 to 8 have the first, with scores .45, .4, …, .1.
+    lexical = np.array([0.9, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25])
+    meaning = np.array([0.5, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05, 0.0, 0.0])
+    found = replace(stats({"cat": set(range(9)), "mat": {0}}), idf=(1.0, 3.0))
+    first, second = (
+        dict(zip(FEATURES, row, strict=True)) for row in relevance_features(ranking(lexical, meaning), found)[:2]
+    )
+    length = math.log(3)
+    near = ((lexical + meaning) / 2)[3:9].mean()  # of those without all words, the third to the eighth
+    assert first == pytest.approx(
+        {
+            "words": 1.0,
+            "all words": 1.0,
+            "information": 0.4,
+            "meaning": 0.5,
+            "picture": 0.0,
+            "length": length,
+            "alone": (0.7 - 0.45) / 0.7 * length,
+            "above the near misses": (0.7 - near) * length,
+        }
+    )
+    assert second == pytest.approx(
+        {
+            "words": 0.25,
+            "all words": 0.0,
+            "information": 0.1,
+            "meaning": 0.3,
+            "picture": 0.0,
+            "length": length,
+            "alone": 0.0,
+            "above the near misses": (0.45 - near) * length,
+        }
+    )

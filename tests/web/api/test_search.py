@@ -22,7 +22,7 @@ from tests.support.tiny import TINY
 from web.schemas import hit_row
 
 HIT = {"id", "path", "url", "category", "first_seen", "type", "width", "height", "thumbnail", "score", "certain", "why"}
-HIT |= {"snippets", "variants", "variant_ids"}
+HIT |= {"reasons", "snippets", "variants", "variant_ids"}
 
 
 def test_search_gives_the_hits_of_the_searcher_in_its_order(

@@ -8,6 +8,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
@@ -28,6 +29,7 @@ from tests.support.tiny import TINY
 from web import query_images
 from web.app import create_app
 from web.formatting import format_age
+from web.site import pages
 from web.site.markdown import sections
 from web.site.pages import PAGE_SIZE
 
@@ -128,6 +130,37 @@ def test_similar_words_are_folded_away_and_no_card_is_missing(site: FlaskClient)
     assert Page(before).cards() == [hit["url"] for hit in answer["hits"] if hit["certain"]]
     assert Page(folded).cards() == [hit["url"] for hit in answer["hits"] if not hit["certain"]]
     assert '/?q=this+is+fine"' in folded
+
+
+def test_the_weaker_tail_is_cut_and_can_be_asked_for(site: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_WEAKER", 2)
+    query = {"q": "dog in a burning room"}
+    answer = site.get("/api/search", query_string=query).json
+    left = answer["weaker"] - 2
+    short = Page(site.get("/", query_string=query).text)
+    assert len(short.cards()) == answer["total"] + 2
+    [more] = [link for link in short.all("a") if "weaker=1" in str(link["href"])]
+    assert f"Show {left} weaker memes" in short.text
+    assert len(page(site, str(more["href"])).cards()) == answer["total"] + answer["weaker"]
+
+
+def test_without_a_match_the_page_says_best_guesses_and_draws_no_line(site: FlaskClient) -> None:
+    text = site.get("/", query_string={"q": "zzyzx qwrtp xvbn"}).text
+    assert "Best guesses:" in text and "Weaker matches" not in text
+
+
+def test_no_meme_stands_twice_on_a_memes_page(site: FlaskClient, served: Catalogue) -> None:
+    for meme in served.memes.everything():
+        html = site.get(address_of(meme.path)).text
+        shown = Page(html).cards()
+        assert len(shown) == len(set(shown)) and address_of(meme.path) not in shown
+        alike = html.partition('<div id="alike">')[2]
+        assert all("data-id" in section for section in alike.split("<section>")[1:]), "no section is empty"
+
+
+def test_a_card_names_what_can_be_checked(site: FlaskClient) -> None:
+    text = unescape(site.get("/", query_string={"q": "alarm clock"}).text)
+    assert "description by tiny-artist says “alarm”, “clock”" in text
 
 
 def test_a_page_past_the_last_says_so_and_links_to_the_first(site: FlaskClient) -> None:

@@ -1,0 +1,86 @@
+"""Likeness floors: which memes are like a meme or a picture, of all that the ranking by likeness finds.
+
+A ranking always has a best hit, also where nothing is alike. The floors are chosen on one half of the templates of
+real_memes, CM50 and the demo, where nine in ten of the memes above them are right, and measured on the other half:
+`python -m benchmarks.relatives`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.index.columns import Ids, MemeColumns
+from search.meme import Field, Likeness
+from search.ranking.fusion import FusedRanking, Weights
+from search.signals import DESCRIPTOR, IMAGE_IMAGE, LEXICAL_OCR, Signal, semantic
+
+# The weight of each signal in the ranking by a likeness.
+LIKENESS_WEIGHTS: Mapping[Likeness, Weights] = {
+    Likeness.TEMPLATE: {DESCRIPTOR: 1.0},
+    Likeness.LOOK: {DESCRIPTOR: 0.6, IMAGE_IMAGE: 0.4},
+    Likeness.MEANING: {
+        semantic(Field.DESCRIPTION): 0.5,
+        semantic(Field.VISUAL): 0.2,
+        semantic(Field.ANALYSIS): 0.2,
+        semantic(Field.OCR): 0.3,
+    },
+    Likeness.WORDS: {LEXICAL_OCR: 0.6, semantic(Field.OCR): 0.4},
+    Likeness.ALL: {
+        DESCRIPTOR: 0.4,
+        IMAGE_IMAGE: 0.3,
+        semantic(Field.DESCRIPTION): 0.2,
+        semantic(Field.VISUAL): 0.1,
+        semantic(Field.OCR): 0.2,
+        LEXICAL_OCR: 0.2,
+    },
+}
+
+SAME_PICTURE = (
+    0.88  # least descriptor score of the same picture or template: 31 differing bits of 256, or .92 of layout
+)
+MEANING_SCORE = 0.35  # least score of the ranking by meaning
+WORDS_SCORE = 0.3  # least score of the ranking by words
+# Any of these signals, at its least score, makes a meme look similar, …
+LOOKS: Mapping[Signal, float] = {DESCRIPTOR: 0.65, IMAGE_IMAGE: 0.8}
+# … and any of these makes it similar in some way.
+ANY: Mapping[Signal, float] = {
+    **LOOKS,
+    semantic(Field.DESCRIPTION): 0.5,
+    semantic(Field.VISUAL): 0.5,
+    semantic(Field.OCR): 0.45,
+    LEXICAL_OCR: 0.25,
+}
+
+
+def is_alike(ranking: FusedRanking, likeness: Likeness) -> NDArray[np.bool_]:
+    """Return which candidates of a ranking by a likeness are above its floor ([n], in the order of the ids).
+
+    >>> from search.ranking.likeness import is_alike
+    >>> is_alike(searcher.scores("robot").fuse(), Likeness.LOOK).any()
+    np.False_
+    """
+    if likeness is Likeness.TEMPLATE:
+        return reaches(ranking, {DESCRIPTOR: SAME_PICTURE})
+    if likeness is Likeness.LOOK:
+        return reaches(ranking, LOOKS)
+    if likeness is Likeness.ALL:
+        return reaches(ranking, ANY)
+    return ranking.scores >= (MEANING_SCORE if likeness is Likeness.MEANING else WORDS_SCORE)
+
+
+def reaches(ranking: FusedRanking, floors: Mapping[Signal, float]) -> NDArray[np.bool_]:
+    """Return which candidates reach the floor of any of some signals ([n], in the order of the ids)."""
+    found = np.zeros(len(ranking.ids), np.bool_)
+    for signal, least in floors.items():
+        if signal in ranking.by_signal:
+            found |= ranking.by_signal[signal] >= least
+    return found
+
+
+def with_variants(ids: Ids, columns: MemeColumns) -> Ids:
+    """Return rising ids with those of all their variants."""
+    groups = np.unique(columns.variant_of[columns.rows(ids)])
+    return np.sort(columns.ids[np.isin(columns.variant_of, groups)])

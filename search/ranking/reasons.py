@@ -1,0 +1,71 @@
+"""Reasons: what a hit has in common with the query, as far as a reader can check it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from search.meme import Field, Meme
+from search.ranking.fusion import FusedRanking
+from search.ranking.highlight import Highlighter
+from search.results import Place, Reason, ReasonKind, Snippet
+from search.signals import Signal, SignalKind
+
+# Least scores of a signal that is a reason. Of the candidates that do not answer a query, one in a hundred has a text
+# with such a cosine (CM50 and the demo); a picture is 2.5 deviations above the library's mean.
+LEAST = {
+    SignalKind.SEMANTIC: 0.25,
+    SignalKind.IMAGE_TEXT: 0.5,
+    SignalKind.DESCRIPTOR: 0.7,
+    SignalKind.IMAGE_IMAGE: 0.5,
+}
+MIN_SHARE = 0.15  # of the score, from which a signal is a reason
+_KINDS = {
+    SignalKind.SEMANTIC: ReasonKind.MEANING,
+    SignalKind.IMAGE_TEXT: ReasonKind.PICTURE,
+    SignalKind.DESCRIPTOR: ReasonKind.LOOKS,
+    SignalKind.IMAGE_IMAGE: ReasonKind.LOOKS,
+}
+
+
+def reasons_of(
+    meme: Meme, snippets: Sequence[Snippet], ranking: FusedRanking, *, place: int, highlighter: Highlighter
+) -> tuple[Reason, ...]:
+    """Return the reasons for a hit, words before likenesses, which is at a place of the ranking's ids.
+
+    >>> from search.ranking.reasons import reasons_of
+    >>> [hit] = searcher.search("cat clock", k=1)
+    >>> [reason.in_words() for reason in hit.reasons if reason.words]
+    ['description by tiny-artist says “cat”, “clock”', 'category has “Cats”']
+    """
+    said = [
+        Reason(ReasonKind.SAYS, Place(snippet.field.value), snippet.source, snippet.words)
+        for snippet in snippets
+        if snippet.words
+    ]
+    named = _in_the_name(meme, highlighter)
+    return tuple(dict.fromkeys([*said, *named, *_likenesses(ranking, place)]))
+
+
+def _in_the_name(meme: Meme, highlighter: Highlighter) -> Iterator[Reason]:
+    """Yield the words of the query in the file's name, and those in its category."""
+    for place, text in ((Place.NAME, meme.name.rsplit(".", 1)[0]), (Place.CATEGORY, meme.category)):
+        found = dict.fromkeys(text[start:end] for start, end in highlighter.find(text))
+        if found:
+            yield Reason(ReasonKind.SAYS, place, words=tuple(found))
+
+
+def _likenesses(ranking: FusedRanking, place: int) -> list[Reason]:
+    """Return what is close in meaning and what looks similar, the one that adds most to the score first."""
+    score = float(ranking.scores[place])
+    parts: list[tuple[float, Signal]] = []
+    for signal, contribution in ranking.contributions.items():
+        least, known = LEAST.get(signal.kind), ranking.by_signal.get(signal)
+        part = float(contribution[place])
+        if least is not None and known is not None and known[place] >= least and part >= MIN_SHARE * score:
+            parts.append((part, signal))
+    found: dict[ReasonKind, Reason] = {}
+    for _, signal in sorted(parts, key=lambda one: (-one[0], one[1])):
+        kind = _KINDS[signal.kind]
+        where = Place.PICTURE if kind is not ReasonKind.MEANING else Place((signal.field or Field.OCR).value)
+        found.setdefault(kind, Reason(kind, where))
+    return list(found.values())

@@ -1,0 +1,135 @@
+"""Reasons for hits: what they name stands where they say, in the tiny library and in a drawn demo library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from demo.library import draw_demo
+from indexer.pipeline import index_library
+from indexer.work.progress import SILENT
+from search.catalogue import open_catalogue
+from search.index.analyzer import query_terms
+from search.results import Answer, Hit, Place, Reason, ReasonKind
+from search.searcher import Searcher
+from search.settings import Settings
+from search.workspace import Workspace
+from tests.support.fakes import HashingTextEncoder
+from tests.support.tiny import draw_tiny_library
+
+
+def open_searcher(folder: Path) -> Iterator[Searcher]:
+    settings = Settings(
+        library=folder / "memes", data=folder / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
+    )
+    with open_catalogue(settings) as catalogue:
+        workspace = Workspace(settings, catalogue)
+        index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
+        with Searcher(workspace, text_encoder=HashingTextEncoder()) as searcher:
+            yield searcher
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+    folder = tmp_path_factory.mktemp("tiny")
+    draw_tiny_library(folder / "memes")
+    yield from open_searcher(folder)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+    """Thirty drawn memes, whose captions are beside them as the text in the picture."""
+    folder = tmp_path_factory.mktemp("demo")
+    for meme in draw_demo(folder / "memes", memes=30, seed=3).as_json()["memes"]:
+        file = folder / meme["path"]
+        file.with_name(file.name + ".txt").write_text("\n".join(meme["caption"]), "utf-8")
+    yield from open_searcher(folder)
+
+
+def reasons(answer: Answer, path: str) -> list[str]:
+    return [reason.in_words() for hit in answer if hit.path == path for reason in hit.reasons]
+
+
+def said(hit: Hit) -> list[Reason]:
+    return [reason for reason in hit.reasons if reason.kind is ReasonKind.SAYS]
+
+
+def assert_true(hit: Hit, query: str) -> None:
+    """Assert that each reason "says" names words that stand where it says and come from the query."""
+    asked = set(query_terms(query))
+    for reason in said(hit):
+        assert reason.words
+        assert {term for word in reason.words for term in query_terms(word)} <= asked
+        if reason.place is Place.NAME:
+            text = Path(hit.meme.name).stem
+        elif reason.place is Place.CATEGORY:
+            text = hit.meme.category
+        else:
+            [snippet] = [one for one in hit.snippets if one.field.value == reason.place.value]
+            assert snippet.source == reason.source
+            text = unescape(" ".join(re.findall("(?s)<mark>(.*?)</mark>", snippet.html)))
+        assert all(word in " ".join(text.split()) for word in reason.words)
+
+
+def test_a_reason_names_the_words_and_where_they_stand(tiny: Searcher) -> None:
+    answer = tiny.search("alarm clock glares")
+    assert "description by tiny-artist says “glares”, “alarm”, “clock”" in reasons(answer, "Cats/monday.png")
+    assert "text says “mondays”" in reasons(tiny.search("monday"), "Cats/monday.png")
+
+
+def test_a_category_is_never_called_a_name(tiny: Searcher) -> None:
+    hit = tiny.search("cats")[0]
+    by_place = {reason.place: reason.words for hit in tiny.search("cats") for reason in said(hit)}
+    assert by_place[Place.CATEGORY] == ("Cats",)
+    assert "category has “Cats”" in [reason.in_words() for reason in hit.reasons]
+    named = [hit.path for hit in tiny.search("cats") for one in said(hit) if one.place is Place.NAME]
+    assert named == ["Cats/keyboard cat.jpg"]
+
+
+def test_a_stem_is_named_as_it_is_written(tiny: Searcher) -> None:
+    words = {word for hit in tiny.search("laughing repairs") for reason in said(hit) for word in reason.words}
+    assert {"laughs", "repairs"} <= words
+
+
+def test_a_misspelled_word_is_named_as_the_text_has_it(tiny: Searcher) -> None:
+    hit = tiny.search("i hate mondyas")[0]
+    assert "mondays" in {word for reason in said(hit) for word in reason.words}
+
+
+def test_a_hit_that_shares_nothing_has_no_reason(tiny: Searcher) -> None:
+    weak = [hit for hit in tiny.search("zzyzx qwrtp xvbn") if not hit.certain]
+    assert weak and all(not hit.reasons for hit in weak)
+
+
+def test_every_reason_is_true_over_a_library(tiny: Searcher, demo: Searcher) -> None:
+    for searcher in (tiny, demo):
+        words = [word for word in searcher.index.lexical.vocabulary if word.isalpha()]
+        threes = zip(words[::7], words[3::7], words[5::7], strict=False)
+        queries = [*words[::31], *(" ".join(three) for three in list(threes)[::3])][:40]
+        checked = 0
+        for query in queries:
+            for hit in searcher.search(query, k=8, verbatim=True):
+                assert_true(hit, query)
+                checked += len(said(hit))
+        assert checked > len(queries)
+
+
+def test_a_match_of_all_words_has_a_reason(demo: Searcher) -> None:
+    for word in [word for word in demo.index.lexical.vocabulary if word.isalpha() and len(word) > 3][::23][:15]:
+        for hit in demo.search(word, k=5):
+            assert said(hit) or not hit.certain, (word, hit)
+
+
+def test_json_has_the_reason_and_the_phrase(tiny: Searcher) -> None:
+    hit = tiny.search("burning room")[0]
+    assert hit.reasons[0].to_json() == {
+        "kind": "says",
+        "place": "description",
+        "source": "tiny-artist",
+        "words": ["burning", "room"],
+        "in_words": "description by tiny-artist says “burning”, “room”",
+    }
