@@ -209,7 +209,7 @@ class Answer(Sequence[Hit]):
     >>> len(answer)
     2
     >>> answer
-    <Answer 2 of ... hits for 'a dog in a burning room' in ... ms>
+    <Answer 2 of 1 match and ... weaker for 'a dog in a burning room' in ... ms>
     """
 
     hits: tuple[Hit, ...]

@@ -83,7 +83,7 @@ class Searcher:
 
         >>> searcher = Searcher.open(workspace.data, text_encoder=encoder)
         >>> searcher.search("robot").total
-        7
+        3
         >>> searcher.close()
         """
         if settings is None:

@@ -73,8 +73,8 @@ class LineFit:
 def fit_line(queries: Sequence[JudgedQuery], found: Sequence[Judged], *, before: float) -> LineFit:
     """Return the lowest line above which the hits of the tuned half reach PRECISION.
 
-    `found` are the hits of each query. The line is one of their log-odds. Raises WrongUse when a half has too few
-    queries.
+    `found` are the hits of each query. The line is one of their log-odds, or `before` when none reaches PRECISION or no
+    hit is judged at all. Raises WrongUse when a half has too few queries.
 
     >>> fit_line([JudgedQuery("this is fine", {"Dogs/fine.png": 1})], [Judged(np.zeros(1), np.ones(1, bool))], before=0)
     Traceback (most recent call last):
@@ -89,7 +89,8 @@ def fit_line(queries: Sequence[JudgedQuery], found: Sequence[Judged], *, before:
             hint="Judge more queries, or index more memes.",
         )
     every = np.concatenate([one.log_odds for _, one in halves[False]])
-    tried = np.unique(np.round(np.quantile(every[np.isfinite(every)], np.linspace(0.5, 1, 200)), 3))
+    every = every[np.isfinite(every)]
+    tried = np.unique(np.round(np.quantile(every, np.linspace(0.5, 1, 200)), 3)) if len(every) else every
     after = next((float(line) for line in tried if _at_line(halves[False], line)[0] >= PRECISION), before)
     return LineFit(
         before, after, _at_line(halves[True], before), _at_line(halves[True], after), queries=len(halves[True])

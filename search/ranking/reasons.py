@@ -35,7 +35,7 @@ def reasons_of(
     >>> from search.ranking.reasons import reasons_of
     >>> [hit] = searcher.search("cat clock", k=1)
     >>> [reason.in_words() for reason in hit.reasons if reason.words]
-    ['description by tiny-artist says “cat”, “clock”', 'category has “Cats”']
+    ['description by tiny-artist says “clock”']
     """
     said = [
         Reason(ReasonKind.SAYS, Place(snippet.field.value), snippet.source, snippet.words)

@@ -96,8 +96,8 @@ def evaluate(
     settings = session.settings()
     with open_catalogue(settings, create=False) as catalogue:
         judged = _judged(session, catalogue, judged_file, qrels=qrels, queries=queries)
-        paths, judged, scores, finders = _scores(session, Workspace(settings, catalogue), judged, sample=sample)
-        metrics, comparisons = _measure(judged, scores, paths)
+        paths, judged, scores, ranked, finders = _scores(session, Workspace(settings, catalogue), judged, sample=sample)
+        metrics, comparisons = _measure(judged, scores, ranked, paths)
         _show(session, metrics, comparisons)
         if picture is not None:
             draw(picture, metrics, title=f"{len(judged):,} queries, {len(paths):,} memes")
@@ -147,8 +147,10 @@ def _judged(
 
 def _scores(
     session: Session, workspace: Workspace, judged: Sequence[JudgedQuery] | None, *, sample: int
-) -> tuple[dict[int, str], list[JudgedQuery], list[Scores], list[Finder]]:
-    """Return the memes' paths, the queries, the scores of each query by every signal, and what finds its hits."""
+) -> tuple[dict[int, str], list[JudgedQuery], list[Scores], list[list[int]], list[Finder]]:
+    """Return the memes' paths, the queries, and for each its scores by every signal, its hits in the order of a search,
+    and what ranks it by other weights.
+    """
 
     index = Index.open(workspace.index)
     encoder = load_text_encoder(workspace.settings, long_running=True)
@@ -157,6 +159,7 @@ def _scores(
         images = load_image_encoder(workspace.settings, index.manifest.image_encoder, long_running=True)
     paths = {meme.id: meme.path for meme in workspace.catalogue.memes.everything()}
 
+    ranked: list[list[int]] = []
     finders: list[Finder] = []
 
     def scores_over(index: Index) -> Callable[[JudgedQuery], Scores]:
@@ -167,13 +170,14 @@ def _scores(
         def scored(one: JudgedQuery) -> Scores:
             plan = pipeline.plan(one.query, all_signals=True)
             scores = pipeline.scores(plan)
+            ranked.append(pipeline.find(plan).ids.tolist())
             finders.append(_finder(scores, plan))
             return scores
 
         return scored
 
     if judged is not None:
-        return paths, list(judged), list(map(scores_over(index), judged)), finders
+        return paths, list(judged), list(map(scores_over(index), judged)), ranked, finders
     own = quote_queries(workspace.catalogue, index, sample=sample)
     scores = list(map(scores_over(index), own))
     described = description_queries(workspace.catalogue, sample=sample)
@@ -189,7 +193,7 @@ def _scores(
             "No queries can be made from the library: no meme has three words of OCR text or two descriptions.",
             hint="Run `memetica index`, or give judged queries: memetica evaluate QRELS",
         )
-    return paths, own, scores, finders
+    return paths, own, scores, ranked, finders
 
 
 def _finder(scores: Scores, plan: QueryPlan) -> Finder:
@@ -205,12 +209,15 @@ def _finder(scores: Scores, plan: QueryPlan) -> Finder:
 
 
 def _measure(
-    judged: Sequence[JudgedQuery], scores: Sequence[Scores], paths: Mapping[int, str]
+    judged: Sequence[JudgedQuery],
+    scores: Sequence[Scores],
+    fused: Sequence[Sequence[int]],
+    paths: Mapping[int, str],
 ) -> tuple[list[Metric], list[Comparison]]:
     """Return the measures of the ranking that search uses and of each signal alone, and how nDCG@10 compares."""
 
     there = {signal for one in scores for signal in one.by_signal}
-    rankings: dict[str, list[list[int]]] = {FUSED: [one.rank() for one in scores]}
+    rankings: dict[str, list[list[int]]] = {FUSED: [list(ids) for ids in fused]}
     rankings |= {str(signal): [one.rank_by(signal) for one in scores] for signal in SINGLE if signal in there}
     values = {
         name: measure_by_kind(

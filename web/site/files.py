@@ -73,7 +73,8 @@ def _open_decoded(meme: Meme) -> BufferedReader:
     settings = site().settings
     if not meme.has_thumbnail:
         raise NotFound(
-            f"{meme.path} is not shown, because it was not decoded.", hint="`memetica status` says what failed and why."
+            f"{meme.path} is not shown, because it was not decoded.",
+            hint="Run `memetica index`; `memetica status` says what failed and why.",
         )
     try:
         opened = open_file(settings.library, meme.path, follow_links=settings.follow_links)

@@ -251,13 +251,16 @@ def test_evaluation_ranks_as_the_site_does(
     text = query.format(first=SHOWN[0], second=SHOWN[1], id=home.catalogue.memes.at("Home/0004.png").id)
     with Searcher(Workspace(home.settings, home.catalogue), text_encoder=HashingTextEncoder()) as searcher:
         answer = searcher.search(text, k=COUNT)
-        ids = searcher.scores(text).rank()
-    assert [hit.meme.id for hit in answer] == ids
+    places = sorted({0, 1, len(answer) // 2, len(answer) - 1})
     judged = tmp_path / "judged.jsonl"
-    judged.write_text(json.dumps({"query": text, "relevant": [answer[0].path]}), "utf-8")
+    lines = [
+        json.dumps({"query": text, "relevant": [answer[place].path], "kind": f"place {place}"}) for place in places
+    ]
+    judged.write_text("\n".join(lines), "utf-8")
     code, rows, said = run(home, monkeypatch, str(judged))
     assert code == 0, said
-    assert [row["value"] for row in rows if (row["field"], row["metric"]) == ("fused", "recall@1")] == [1.0]
+    mrr = {row["kind"]: row["value"] for row in rows if (row["field"], row["metric"]) == ("fused", "mrr")}
+    assert mrr == {f"place {place}": pytest.approx(1 / (place + 1), abs=1e-4) for place in places}
 
 
 def test_the_command_reads_judgements_and_draws(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -301,4 +304,4 @@ def test_weights_are_kept_only_when_the_held_out_half_gains(home: Home, monkeypa
     kept.unlink()
     monkeypatch.setattr("search.evaluation.tuning.MIN_HELD_OUT_GAIN", 2.0)  # more than there is to gain
     code, rows, said = run(home, monkeypatch, "--sample", "60", "--fit")
-    assert code == 0 and "nothing is changed" in said and not kept.exists()
+    assert code == 0 and "nothing is changed" in said and not kept.exists(), said

@@ -115,9 +115,9 @@ def test_status_is_fresh_and_says_what_is_done(indexed: Path) -> None:
 
 
 def test_the_library_is_named_once_and_the_last_indexed_is_meant(indexed: Path, encoder_ready: Path) -> None:
-    for name in ("this/one", "that/one"):
+    for name, meant in (("this/one", []), ("that/one", ["--library"])):
         draw_tiny_library(encoder_ready / name)
-        assert memetica("index", name, "--ocr", "none", at=encoder_ready).returncode == 0
+        assert memetica("index", *meant, name, "--ocr", "none", at=encoder_ready).returncode == 0
     elsewhere = encoder_ready / "elsewhere"
     elsewhere.mkdir()
     assert (

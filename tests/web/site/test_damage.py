@@ -87,7 +87,8 @@ def test_a_damaged_catalogue_is_a_sentence_until_it_is_restored(closed: Settings
         restore(closed, catalogue_copies(closed.data)[0].path, overwrite=True)
         assert client.get("/healthz").json == {"status": "ok", "search": True}
         assert [hit["path"] for hit in client.get("/api/search?q=dog").json["hits"]][:1] == [expected[0]["path"]]
-        assert set(answers(client).values()) == {200}
+        # A copy has no computed tables: files are sent again once they are decoded.
+        assert answers(client) == {one: 404 if one.startswith("/memes/") else 200 for one in ADDRESSES}
 
 
 def test_a_thumbnail_that_is_empty_is_not_served(closed: Settings) -> None:
