@@ -70,7 +70,7 @@ class QueryPlan:
     """A query prepared for ranking: its retrievers, their weights, and the memes that pass its filters.
 
     `listing` has the answer's ids, newest first, for a query without anything to rank by. `stats` is None when the
-    relevance cut-off uses scores alone: for images and `like:`.
+    relevance cut-off uses scores alone: for images and `like:` with words.
     """
 
     query: Query
@@ -89,7 +89,7 @@ class QueryPlan:
     quotes: Sequence[Quote] = ()
     saying: Ids | None = None  # the memes that say all quoted phrases, rising; None without a phrase
     named: NamedMemes = field(default_factory=NamedMemes)  # the memes that the query is the file name of
-    likeness: Likeness | None = None  # what is alike, for the memes similar to one
+    likeness: Likeness | None = None  # what is alike, for the memes similar to one or several
     is_picture: bool = False  # the query is a picture, without words
 
 
@@ -161,6 +161,7 @@ class QueryPipeline:
             boosts=boosts,
             has_fixed_weights=only_likes,
             is_picture=query.is_empty and image is not None and not filters.likes,
+            likeness=Likeness.ALL if only_likes else None,
             terms=terms,
             correction=correction,
             stats=stats,
