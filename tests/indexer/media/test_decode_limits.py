@@ -20,6 +20,8 @@ from search.errors import TooBusy, UnreadableFile
 from tests.support.hostile_pictures import KINDS, SVG
 from tests.support.tiny import draw_tiny_library
 
+pytestmark = pytest.mark.slow
+
 MAKE = {kind.name: kind.make for kind in KINDS}
 SHORT = replace(REQUEST, seconds=1.0)
 MOST = {"max_pixels": 100_000_000, "max_bytes": 1_000_000_000}

@@ -23,6 +23,8 @@ from tests.support.curating import PASSWORD, token_in
 from web.access.proxies import Proxies
 from web.curator.passwords import set_password
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 TRUSTED = parse_networks("127.0.0.1, 10.0.0.0/8, fd00::/8")
 

@@ -14,6 +14,8 @@ from werkzeug.utils import send_file
 from tests.support.sockets import answer_of, is_closed, running
 from web.server.limits import ConnectionLimits, available_connections
 
+pytestmark = pytest.mark.slow
+
 # Connections give way after a second or so in these tests.
 QUICK = ConnectionLimits(
     first_byte=0.5, idle=0.5, head=0.5, grace=0.5, stalled=1.0, bytes_per_second=1000, linger=1.0, per_address=1000
