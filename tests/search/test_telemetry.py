@@ -18,6 +18,8 @@ from tests.support.network_trace import Tracer, strace_works
 from tests.support.paths import ROOT
 from tests.support.tiny import draw_tiny_library
 
+pytestmark = pytest.mark.slow
+
 # Tracing native code takes minutes where processors are busy. Without it, files in the home folder tell of telemetry.
 TRACERS = [
     False,

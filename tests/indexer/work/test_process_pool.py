@@ -17,6 +17,8 @@ from indexer.work.process_pool import NoProcessReady, ProcessDied, ProcessPool, 
 from search.errors import MemeticaError
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 MODULE = "tests.support.pooled_tasks"
 
 

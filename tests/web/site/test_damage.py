@@ -18,6 +18,8 @@ from tests.support.fakes import HashingTextEncoder
 from tests.support.serving import open_app
 from web.background.copies import DailyCopies
 
+pytestmark = pytest.mark.slow
+
 ENCODER = HashingTextEncoder()
 ADDRESSES = (
     "/",
