@@ -21,7 +21,9 @@ import numpy as np
 
 from benchmarks.harness import Benchmark, Report, percentiles, seconds_of, timed
 from search.index.analyzer import query_terms
-from search.index.lexical import ALL_TEXT, Document, LexicalIndex, build_lexical
+from search.index.lexical import LexicalIndex
+from search.index.lexical_schema import ALL_TEXT
+from search.index.lexical_writer import Document, build_lexical
 from search.meme import Field
 
 WORDS = 40_000

@@ -21,7 +21,7 @@ HOMES = {
     "sqlite3": ("search/catalogue/",),
     "faiss": ("search/index/",),
     "cv2": ("search/duplicates/", "demo/"),
-    "tantivy": ("search/index/lexical.py", "search/index/analyzer.py"),
+    "tantivy": ("search/index/lexical", "search/index/analyzer.py"),
     "torch": ("search/encoders/minilm_export.py", "search/encoders/clip_export.py", "demo/small_clip/"),
     "open_clip": ("search/encoders/clip_export.py", "demo/small_clip/towers.py"),
     "sentence_transformers": ("search/encoders/minilm_export.py",),

@@ -22,7 +22,8 @@ from search.evaluation.metrics import JudgedQuery
 from search.index.analyzer import tokenize
 from search.index.dense import DenseIndex, build_dense
 from search.index.generations import DENSE, LEXICAL, TEXT_FIELDS
-from search.index.lexical import LexicalIndex, build_lexical, documents_of
+from search.index.lexical import LexicalIndex
+from search.index.lexical_writer import build_lexical, documents_of
 from search.index.reader import Index
 from search.meme import Field, Passage
 from search.texts.agreement import LEAST_WEIGHT

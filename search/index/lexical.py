@@ -6,10 +6,8 @@ query is a list of terms, so nothing that a visitor types is parsed as tantivy's
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -26,12 +24,8 @@ from search.errors import IndexUnusable
 from search.index.analyzer import (
     ANALYZER,
     LETTERWISE_WORD,
-    LONGEST,
     MAX_TERMS,
-    analyzer,
     normalize_word,
-    spelling_analyzer,
-    split_words,
     unaccented,
 )
 from search.index.file_names import (
@@ -41,44 +35,31 @@ from search.index.file_names import (
     asked_keys,
     code_parts,
     exact_key,
-    name_keys,
-    name_parts,
-    name_words,
 )
-from search.index.generations import link_folder
+from search.index.lexical_schema import (
+    ALL_TEXT,
+    FIELDS,
+    FILE_FIELD,
+    FILE_PARTS_FIELD,
+    FILE_WORDS_FIELD,
+    HINT,
+    LOCKS,
+    SPELLING_FIELD,
+    WRITTEN_FIELD,
+    index_errors,
+    register_tokenizers,
+)
 from search.meme import Field
 
-ALL_TEXT = "everything"  # the field with the text of all others
-FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
-HEAP_BYTES = 200_000_000  # memory of a build before it writes a segment
-SMALL_HEAP_BYTES = 20_000_000  # memory when a few documents are added; tantivy needs at least 15 MB
 _CACHED_TERMS = 1024  # terms whose memes and scores an open index caches; only terms of few memes
 _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its terms many times
 # Reading a meme from a term's postings costs a sixth of finding it by its id, and the postings are then cached.
 _READ_PER_ID = 4
-_SPELLING = "spelling"  # the words as written, for the vocabulary: they do not count in scores
-_WRITTEN = "written"  # the words as written of the texts and of the file's name, without the category
-_FILE = "file"  # the keys of the file's name, whole
-_FILE_PARTS = "file_parts"
-_FILE_WORDS = "file_words"
-_RAW = "raw"  # tantivy's own tokenizer: a text is one term
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
-_HINT = "Run `memetica index`."
-_LOCKS = ".tantivy-*.lock"
-_OS_ERROR = re.compile(r"\(os error (\d+)\)|Os \{ code: (\d+)")
 
 
 Ids = NDArray[np.int64]  # [n] meme ids
 LexicalScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no word matches
-
-
-@dataclass(frozen=True)
-class Document:
-    """The texts of a meme by field, a line for each passage, and the path of its file."""
-
-    id: int
-    texts: Mapping[Field, str]
-    path: str = ""
 
 
 # A set of alternatives for one place of a sequence: words as written in lower case, each with its term.
@@ -94,135 +75,6 @@ class Spelling:
     edits: int
 
 
-@lru_cache(maxsize=1)
-def _schema() -> tantivy.Schema:
-    builder = tantivy.SchemaBuilder()
-    builder.add_integer_field("id", stored=False, indexed=True, fast=True)
-    for name in (*FIELDS, ALL_TEXT):
-        builder.add_text_field(str(name), stored=False, tokenizer_name=ANALYZER, index_option="position")
-    builder.add_text_field(_SPELLING, stored=False, tokenizer_name=_SPELLING, index_option="basic")
-    builder.add_text_field(_WRITTEN, stored=False, tokenizer_name=_SPELLING, index_option="basic")
-    builder.add_text_field(_FILE, stored=False, tokenizer_name=_RAW, index_option="basic")
-    builder.add_text_field(_FILE_PARTS, stored=False, tokenizer_name=_RAW, index_option="basic")
-    builder.add_text_field(_FILE_WORDS, stored=False, tokenizer_name=ANALYZER, index_option="position")
-    return builder.build()
-
-
-def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: int = HEAP_BYTES) -> int:
-    """Write a lexical index of the documents into a new folder; return the number of documents.
-
-    Raises ValueError when two documents have one id.
-    """
-    folder.mkdir(parents=True)
-    # Sorted by id, so that tantivy returns equal scores by id.
-    index = tantivy.Index(_schema(), path=str(folder), sort_by_field="id")
-    _register(index)
-    # One thread, so that the same documents give the same segments.
-    known: set[int] = set()
-    with _writing():
-        writer = index.writer(heap_bytes, 1)
-        for document in documents:
-            if document.id in known:
-                raise ValueError(f"two documents have the id {document.id}")
-            known.add(document.id)
-            writer.add_document(_entry(document))
-        writer.commit()
-        writer.wait_merging_threads()
-    for lock in folder.glob(_LOCKS):
-        lock.unlink(missing_ok=True)
-    return len(known)
-
-
-def extend_lexical(
-    source: Path, folder: Path, documents: Iterable[Document], *, without: Ids, heap_bytes: int = SMALL_HEAP_BYTES
-) -> int:
-    """Write a lexical index with the documents of another, except those in `without`, and new ones; return its size.
-
-    Segments are immutable, so both indexes share them by hard links. Until segments are merged, deleted documents still
-    count in the document frequencies. The ids of the new documents must be in `without`. Raises IndexUnusable when the
-    source is damaged.
-    """
-    link_folder(source, folder, copied=("meta.json", ".managed.json"))
-    with _reading(source), _writing():
-        index = tantivy.Index.open(str(folder))
-        _register(index)
-        writer = index.writer(heap_bytes, 1)
-        for id in without.tolist():
-            writer.delete_documents_by_term("id", id)
-        for document in documents:
-            writer.add_document(_entry(document))
-        writer.commit()
-        writer.wait_merging_threads()
-        index.reload()
-        found = int(index.searcher().num_docs)
-    for lock in folder.glob(_LOCKS):
-        lock.unlink(missing_ok=True)
-    return found
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Turn tantivy's errors about the disk into OSError; others are raised as they are."""
-    try:
-        yield
-    except BaseException as error:
-        found = _OS_ERROR.search(str(error)) if isinstance(error, ValueError) or _is_panic(error) else None
-        if found is None:
-            raise
-        code = int(found[1] or found[2])
-        raise OSError(code, os.strerror(code)) from error
-
-
-@contextmanager
-def _reading(folder: Path) -> Iterator[None]:
-    """Turn what tantivy raises about damaged files into IndexUnusable."""
-    try:
-        yield
-    except BaseException as error:
-        if isinstance(error, ValueError) or _is_panic(error):
-            raise IndexUnusable(f"The word index in {folder} is missing or damaged: {error}.", hint=_HINT) from error
-        raise
-
-
-def _is_panic(error: BaseException) -> bool:
-    # A panic of Rust code; the class is no Exception and cannot be imported.
-    return type(error).__name__ == "PanicException"
-
-
-def _entry(document: Document) -> tantivy.Document:
-    entry = tantivy.Document()
-    entry.add_integer("id", document.id)
-    spelled: set[str] = set()  # all words
-    written: set[str] = set()  # those that a quoted phrase may have
-    for field, text in document.texts.items():
-        # Passages are added one by one: tantivy leaves a gap between them, so that no phrase goes from one to the next.
-        for passage in text.split("\n"):
-            words = split_words(passage)
-            if words:
-                joined = " ".join(words)
-                entry.add_text(str(field), joined)
-                entry.add_text(ALL_TEXT, joined)
-                own = joined.lower().split()
-                spelled.update(own)
-                if field is not Field.NAME:
-                    written.update(own)
-    name = split_words(name_words(document.path))
-    entry.add_text(_FILE_WORDS, " ".join(name))
-    written.update(word.lower() for word in name)
-    for target, own_words in ((_SPELLING, spelled), (_WRITTEN, written)):
-        entry.add_text(target, " ".join(sorted(word for word in own_words if len(word.encode()) <= LONGEST)))
-    for key in name_keys(document.path):
-        entry.add_text(_FILE, key)
-    for part in name_parts(document.path):
-        entry.add_text(_FILE_PARTS, part)
-    return entry
-
-
-def _register(index: tantivy.Index) -> None:
-    index.register_tokenizer(ANALYZER, analyzer())
-    index.register_tokenizer(_SPELLING, spelling_analyzer())
-
-
 class LexicalIndex:
     """An opened, immutable lexical index, memory-mapped from its files; any thread may search it."""
 
@@ -233,11 +85,11 @@ class LexicalIndex:
         self._matches_of = lru_cache(maxsize=_CACHED_TERMS)(self._read_matches)
         self._frequency = lru_cache(maxsize=_CACHED_FREQUENCIES)(self._searcher.doc_freq)
         self._all_of = lru_cache(maxsize=_CACHED_SETS)(self._read_all_of)
-        for field in (*FIELDS, ALL_TEXT, _SPELLING):
+        for field in (*FIELDS, ALL_TEXT, SPELLING_FIELD):
             self._searcher.doc_freq(str(field), "")  # raises ValueError for a field that is missing
         self._has_names = True
         try:
-            for field in (_WRITTEN, _FILE, _FILE_PARTS, _FILE_WORDS):
+            for field in (WRITTEN_FIELD, FILE_FIELD, FILE_PARTS_FIELD, FILE_WORDS_FIELD):
                 self._searcher.doc_freq(field, "")
         except ValueError:  # an index of an earlier format, until the next build
             self._has_names = False
@@ -247,21 +99,21 @@ class LexicalIndex:
         """Return the index in a folder, which may be read-only; raise IndexUnusable when it is missing or damaged."""
         try:
             if f'"{ANALYZER}"' not in (folder / "meta.json").read_text("utf-8"):
-                raise IndexUnusable(f"The word index in {folder} was made by another version.", hint=_HINT)
+                raise IndexUnusable(f"The word index in {folder} was made by another version.", hint=HINT)
             # tantivy writes a lock file beside the index even to read it, so it opens a temporary folder of links
             # that may be removed once the files are mapped.
             with TemporaryDirectory(prefix="memetica-words-", ignore_cleanup_errors=True) as links:
                 for file in folder.absolute().iterdir():
-                    if file.match(_LOCKS):
+                    if file.match(LOCKS):
                         continue  # of a build: through a link to a read-only disk it could not be locked
                     (Path(links) / file.name).symlink_to(file)
-                with _reading(folder):
+                with index_errors(folder):
                     index = tantivy.Index.open(links)
-                    _register(index)
+                    register_tokenizers(index)
                     index.config_reader("manual", 0)
                     return cls(index, folder)
         except (ValueError, OSError) as error:
-            raise IndexUnusable(f"The word index in {folder} is missing or damaged: {error}.", hint=_HINT) from error
+            raise IndexUnusable(f"The word index in {folder} is missing or damaged: {error}.", hint=HINT) from error
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
@@ -319,7 +171,7 @@ class LexicalIndex:
         They are looked for in each text about the meme and in its file's name, not in its category.
         """
         fields = [field.value for field in FIELDS if field is not Field.NAME]
-        fields += [_FILE_WORDS] if self._has_names else []
+        fields += [FILE_WORDS_FIELD] if self._has_names else []
         queries = [self._sequence(sequence, fields) for sequence in sequences]
         return self._set(_any_of(queries)) if queries else np.empty(0, np.int64)
 
@@ -336,9 +188,9 @@ class LexicalIndex:
             return NamedMemes()
         verbatim = exact_key(typed)
         for keys in asked_keys(typed):
-            known = [key for key in keys if self.document_frequency(key, _FILE)]
+            known = [key for key in keys if self.document_frequency(key, FILE_FIELD)]
             if known:
-                ids = self._set(_any_of([self._term(key, _FILE) for key in known]))
+                ids = self._set(_any_of([self._term(key, FILE_FIELD) for key in known]))
                 return NamedMemes(ids, True, any(key.partition(":")[2] == verbatim for key in known))
         queries = [self._part(part) for part in code_parts(typed)]
         if not queries:
@@ -347,7 +199,7 @@ class LexicalIndex:
 
     def document_frequency(self, term: str, field: Field | str = ALL_TEXT) -> int:
         """Return the number of memes with a term."""
-        with _reading(self._folder):
+        with index_errors(self._folder):
             return self._frequency(str(field), term)
 
     def accented(self, word: str) -> Sequence[str]:
@@ -366,8 +218,8 @@ class LexicalIndex:
     @cached_property
     def vocabulary(self) -> Mapping[str, int]:
         """The words of all texts in lower case, sorted, each with the number of memes that have it."""
-        with _reading(self._folder):
-            return dict(sorted(self._searcher.terms_with_prefix(_SPELLING, "", None, None)))
+        with index_errors(self._folder):
+            return dict(sorted(self._searcher.terms_with_prefix(SPELLING_FIELD, "", None, None)))
 
     @cached_property
     def _spellings_by_length(self) -> Mapping[int, list[str]]:
@@ -409,14 +261,14 @@ class LexicalIndex:
         # No file's name is longer than 255 bytes, and tantivy compiles no expression of about 1,000.
         is_prefix = len(part) >= MIN_PREFIX and len(part.encode()) <= MAX_NAME_BYTES
         if not is_prefix or not any(one.isdecimal() for one in part):
-            return self._term(part, _FILE_PARTS)
-        return tantivy.Query.regex_query(self._schema, _FILE_PARTS, f"{re.escape(part)}.*")
+            return self._term(part, FILE_PARTS_FIELD)
+        return tantivy.Query.regex_query(self._schema, FILE_PARTS_FIELD, f"{re.escape(part)}.*")
 
     def _sequence(self, sequence: Sequence[Alternatives], fields: Sequence[str]) -> tantivy.Query:
         """Return the query for words in a row. Terms say where they stand, the words as written which they are."""
         terms = [list(dict.fromkeys(term for _, term in place)) for place in sequence]
         in_a_row = _any_of([self._row(terms, field) for field in fields])
-        words = _WRITTEN if self._has_names else _SPELLING
+        words = WRITTEN_FIELD if self._has_names else SPELLING_FIELD
         written = [_any_of([self._term(word, words) for word, _ in place]) for place in sequence]
         return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in (in_a_row, *written)])
 
@@ -436,7 +288,7 @@ class LexicalIndex:
     def _set(self, query: tantivy.Query) -> Ids:
         """Return the rising ids of all memes that a query finds."""
         # Ordered by a column, tantivy hands out its values, and does not compute scores.
-        with _reading(self._folder):
+        with index_errors(self._folder):
             hits = self._searcher.search(query, limit=len(self) or 1, count=False, order_by_field="id").hits
         return np.sort(np.array([id for id, _ in hits], np.int64))
 
@@ -483,7 +335,7 @@ class LexicalIndex:
         # at the end of the list: more results are fetched until the tie ends.
         one_segment = self._searcher.num_segments == 1
         depth = k if one_segment else k + 16
-        with _reading(self._folder):
+        with index_errors(self._folder):
             while True:
                 hits = self._searcher.search(query, limit=depth, count=False).hits
                 if one_segment or len(hits) < depth or hits[k - 1][0] > hits[-1][0]:
@@ -511,24 +363,3 @@ def _add(scores: LexicalScores, ids: Ids, known: Ids, addends: LexicalScores) ->
     if len(known):
         places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
         scores += np.where(known[places] == ids, addends[places], np.float32(0))
-
-
-def documents_of(
-    rows: Iterable[tuple[int, Field, str]], *, paths: Mapping[int, str] | None = None
-) -> Iterator[Document]:
-    """Yield a document for each meme from (id, field, text) rows that are ordered by id; `paths` are by id."""
-    paths = paths or {}
-    current: int | None = None
-    gathered: dict[Field, list[str]] = {}
-    for id, field, text in rows:
-        if id != current:
-            if current is not None:
-                yield Document(current, _joined(gathered), paths.get(current, ""))
-            current, gathered = id, {}
-        gathered.setdefault(field, []).append(text)
-    if current is not None:
-        yield Document(current, _joined(gathered), paths.get(current, ""))
-
-
-def _joined(gathered: Mapping[Field, list[str]]) -> dict[Field, str]:
-    return {name: "\n".join(parts) for name, parts in gathered.items()}

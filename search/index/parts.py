@@ -29,7 +29,8 @@ from search.index.generations import (
     link_file,
     link_folder,
 )
-from search.index.lexical import Document, LexicalIndex, build_lexical, extend_lexical
+from search.index.lexical import LexicalIndex
+from search.index.lexical_writer import Document, build_lexical, extend_lexical
 from search.index.owners import Ids, OwnedRows
 from search.index.whitening import Whitening, fit_whitening, read_whitening, write_whitening
 from search.meme import Field

@@ -30,7 +30,7 @@ from search.index.generations import (
     read_live,
     write_manifest,
 )
-from search.index.lexical import documents_of
+from search.index.lexical_writer import documents_of
 from search.index.owners import Ids, OwnedRows
 from search.index.parts import (
     COLUMNS_PART,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from search.index.columns import Ids
 from search.index.dense import DenseIndex
-from search.index.lexical import ALL_TEXT
+from search.index.lexical_schema import ALL_TEXT
 from search.index.reader import Index
 from search.index.threads import set_index_threads
 from search.meme import Field

@@ -21,7 +21,7 @@ from search.index import parts
 from search.index.columns import MemeColumns, update_columns
 from search.index.dense import DenseIndex, build_dense, extend_dense
 from search.index.generations import TEXT_FIELDS, live_folder, live_generation
-from search.index.lexical import ALL_TEXT
+from search.index.lexical_schema import ALL_TEXT
 from search.index.reader import Index
 from search.index.variants import NEAR, find_representative
 from search.meme import Field

@@ -1,0 +1,142 @@
+"""Write the lexical index: a document for each meme, into a new folder or beside those that another index has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import tantivy
+
+from search.index.analyzer import LONGEST, split_words
+from search.index.file_names import name_keys, name_parts, name_words
+from search.index.generations import link_folder
+from search.index.lexical_schema import (
+    ALL_TEXT,
+    FILE_FIELD,
+    FILE_PARTS_FIELD,
+    FILE_WORDS_FIELD,
+    LOCKS,
+    SPELLING_FIELD,
+    WRITTEN_FIELD,
+    disk_errors,
+    index_errors,
+    lexical_schema,
+    register_tokenizers,
+)
+from search.index.owners import Ids
+from search.meme import Field
+
+HEAP_BYTES = 200_000_000  # memory of a build before it writes a segment
+SMALL_HEAP_BYTES = 20_000_000  # memory when a few documents are added; tantivy needs at least 15 MB
+
+
+@dataclass(frozen=True)
+class Document:
+    """The texts of a meme by field, a line for each passage, and the path of its file."""
+
+    id: int
+    texts: Mapping[Field, str]
+    path: str = ""
+
+
+def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: int = HEAP_BYTES) -> int:
+    """Write a lexical index of the documents into a new folder; return the number of documents.
+
+    Raises ValueError when two documents have one id.
+    """
+    folder.mkdir(parents=True)
+    # Sorted by id, so that tantivy returns equal scores by id.
+    index = tantivy.Index(lexical_schema(), path=str(folder), sort_by_field="id")
+    register_tokenizers(index)
+    # One thread, so that the same documents give the same segments.
+    known: set[int] = set()
+    with disk_errors():
+        writer = index.writer(heap_bytes, 1)
+        for document in documents:
+            if document.id in known:
+                raise ValueError(f"two documents have the id {document.id}")
+            known.add(document.id)
+            writer.add_document(_entry(document))
+        writer.commit()
+        writer.wait_merging_threads()
+    for lock in folder.glob(LOCKS):
+        lock.unlink(missing_ok=True)
+    return len(known)
+
+
+def extend_lexical(
+    source: Path, folder: Path, documents: Iterable[Document], *, without: Ids, heap_bytes: int = SMALL_HEAP_BYTES
+) -> int:
+    """Write a lexical index with the documents of another, except those in `without`, and new ones; return its size.
+
+    Segments are immutable, so both indexes share them by hard links. Until segments are merged, deleted documents still
+    count in the document frequencies. The ids of the new documents must be in `without`. Raises IndexUnusable when the
+    source is damaged.
+    """
+    link_folder(source, folder, copied=("meta.json", ".managed.json"))
+    with index_errors(source), disk_errors():
+        index = tantivy.Index.open(str(folder))
+        register_tokenizers(index)
+        writer = index.writer(heap_bytes, 1)
+        for id in without.tolist():
+            writer.delete_documents_by_term("id", id)
+        for document in documents:
+            writer.add_document(_entry(document))
+        writer.commit()
+        writer.wait_merging_threads()
+        index.reload()
+        found = int(index.searcher().num_docs)
+    for lock in folder.glob(LOCKS):
+        lock.unlink(missing_ok=True)
+    return found
+
+
+def _entry(document: Document) -> tantivy.Document:
+    entry = tantivy.Document()
+    entry.add_integer("id", document.id)
+    spelled: set[str] = set()  # all words
+    written: set[str] = set()  # those that a quoted phrase may have
+    for field, text in document.texts.items():
+        # Passages are added one by one: tantivy leaves a gap between them, so that no phrase goes from one to the next.
+        for passage in text.split("\n"):
+            words = split_words(passage)
+            if words:
+                joined = " ".join(words)
+                entry.add_text(str(field), joined)
+                entry.add_text(ALL_TEXT, joined)
+                own = joined.lower().split()
+                spelled.update(own)
+                if field is not Field.NAME:
+                    written.update(own)
+    name = split_words(name_words(document.path))
+    entry.add_text(FILE_WORDS_FIELD, " ".join(name))
+    written.update(word.lower() for word in name)
+    for target, own_words in ((SPELLING_FIELD, spelled), (WRITTEN_FIELD, written)):
+        entry.add_text(target, " ".join(sorted(word for word in own_words if len(word.encode()) <= LONGEST)))
+    for key in name_keys(document.path):
+        entry.add_text(FILE_FIELD, key)
+    for part in name_parts(document.path):
+        entry.add_text(FILE_PARTS_FIELD, part)
+    return entry
+
+
+def documents_of(
+    rows: Iterable[tuple[int, Field, str]], *, paths: Mapping[int, str] | None = None
+) -> Iterator[Document]:
+    """Yield a document for each meme from (id, field, text) rows that are ordered by id; `paths` are by id."""
+    paths = paths or {}
+    current: int | None = None
+    gathered: dict[Field, list[str]] = {}
+    for id, field, text in rows:
+        if id != current:
+            if current is not None:
+                yield Document(current, _joined(gathered), paths.get(current, ""))
+            current, gathered = id, {}
+        gathered.setdefault(field, []).append(text)
+    if current is not None:
+        yield Document(current, _joined(gathered), paths.get(current, ""))
+
+
+def _joined(gathered: Mapping[Field, list[str]]) -> dict[Field, str]:
+    return {name: "\n".join(parts) for name, parts in gathered.items()}
