@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from string import punctuation
 from typing import Any
@@ -29,7 +29,7 @@ from search.index.lexical import LexicalIndex
 from search.index.reader import Index
 from search.index.whitening import Whitening
 from search.meme import Field, Likeness, Meme
-from search.query.filters import Filters, apply_filters
+from search.query.filters import apply_filters
 from search.query.parser import Query, parse, plain_query
 from search.query.quotes import Quote, make_quote, memes_saying
 from search.query.spelling import Correction, correct_spelling
@@ -38,7 +38,8 @@ from search.ranking.fusion import FusedRanking, Scores, Weights
 from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetriever, descriptor_retriever
 from search.ranking.likeness import LIKENESS_WEIGHTS, LOOKS, SAME_PICTURE, is_alike, reaches, with_variants
 from search.ranking.matching import MAX_SCORED, Found, keep_ranked, order_hits, raise_named, rank_relevant
-from search.ranking.relevance import QueryStats, query_stats, relevance_cutoff
+from search.ranking.query_plan import QueryPlan
+from search.ranking.relevance import query_stats, relevance_cutoff
 from search.ranking.retrievers import (
     DEPTH,
     MIN_PHRASE,
@@ -63,34 +64,6 @@ ENOUGH = 2 * DEPTH
 IMAGE_TEXT_BOOST = 3.0
 
 Weighted = list[tuple[Retriever, float]]
-
-
-@dataclass(frozen=True)
-class QueryPlan:
-    """A query prepared for ranking: its retrievers, their weights, and the memes that pass its filters.
-
-    `listing` has the answer's ids, newest first, for a query without anything to rank by. `stats` is None when the
-    relevance cut-off uses scores alone: for images and `like:` with words.
-    """
-
-    query: Query
-    filters: Filters
-    allowed: Ids | None
-    weights: Weights
-    retrievers: Sequence[Retriever] = ()
-    boosts: Weights = field(default_factory=dict)
-    has_fixed_weights: bool = False
-    excluded: int | None = None
-    terms: Sequence[str] = ()  # to highlight
-    correction: Correction | None = None
-    stats: QueryStats | None = None
-    listing: Ids | None = None
-    holding: Ids = field(default_factory=no_ids)  # the memes that hold all words, rising
-    quotes: Sequence[Quote] = ()
-    saying: Ids | None = None  # the memes that say all quoted phrases, rising; None without a phrase
-    named: NamedMemes = field(default_factory=NamedMemes)  # the memes that the query is the file name of
-    likeness: Likeness | None = None  # what is alike, for the memes similar to one or several
-    is_picture: bool = False  # the query is a picture, without words
 
 
 @dataclass(frozen=True)

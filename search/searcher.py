@@ -20,9 +20,10 @@ from search.index.generations import live_generation
 from search.index.reader import Index
 from search.index.status import IndexStatus, image_encoder_notes, missing_data_notes
 from search.meme import Likeness, Meme, Sort
-from search.pipeline import QueryPipeline, QueryPlan
+from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores
 from search.ranking.paging import PageRequest, answer_page
+from search.ranking.query_plan import QueryPlan
 from search.results import Answer, Hit, Operator, Understood
 from search.settings import Settings
 from search.workspace import Workspace

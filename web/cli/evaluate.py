@@ -29,8 +29,9 @@ from search.evaluation.qrels import keep_known_paths, read_qrels
 from search.evaluation.tuning import Judged, Tuning, fit_line, save_line, save_weights, tune
 from search.index.columns import Ids
 from search.index.reader import Index
-from search.pipeline import QueryPipeline, QueryPlan
+from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores, Weights
+from search.ranking.query_plan import QueryPlan
 from search.ranking.relevance import relevance_cutoff
 from search.settings import Settings
 from search.signals import SIGNALS, SignalKind

@@ -1,0 +1,45 @@
+"""A query that is ready to be ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from search.index.columns import Ids
+from search.index.file_names import NamedMemes, no_ids
+from search.meme import Likeness
+from search.query.filters import Filters
+from search.query.parser import Query
+from search.query.quotes import Quote
+from search.query.spelling import Correction
+from search.ranking.fusion import Weights
+from search.ranking.relevance import QueryStats
+from search.ranking.retrievers import Retriever
+
+
+@dataclass(frozen=True)
+class QueryPlan:
+    """A query prepared for ranking: its retrievers, their weights, and the memes that pass its filters.
+
+    `listing` has the answer's ids, newest first, for a query without anything to rank by. `stats` is None when the
+    relevance cut-off uses scores alone: for images and `like:` with words.
+    """
+
+    query: Query
+    filters: Filters
+    allowed: Ids | None
+    weights: Weights
+    retrievers: Sequence[Retriever] = ()
+    boosts: Weights = field(default_factory=dict)
+    has_fixed_weights: bool = False
+    excluded: int | None = None
+    terms: Sequence[str] = ()  # to highlight
+    correction: Correction | None = None
+    stats: QueryStats | None = None
+    listing: Ids | None = None
+    holding: Ids = field(default_factory=no_ids)  # the memes that hold all words, rising
+    quotes: Sequence[Quote] = ()
+    saying: Ids | None = None  # the memes that say all quoted phrases, rising; None without a phrase
+    named: NamedMemes = field(default_factory=NamedMemes)  # the memes that the query is the file name of
+    likeness: Likeness | None = None  # what is alike, for the memes similar to one or several
+    is_picture: bool = False  # the query is a picture, without words
