@@ -43,7 +43,11 @@ def reasons_of(
         if snippet.words
     ]
     named = _in_the_name(meme, highlighter)
-    return tuple(dict.fromkeys([*said, *named, *_likenesses(ranking, place)]))
+    # A model's two descriptions of a meme may say the same: what reads the same is one reason, where it stands first.
+    by_phrase: dict[str, Reason] = {}
+    for reason in (*said, *named, *_likenesses(ranking, place)):
+        by_phrase.setdefault(reason.in_words(), reason)
+    return tuple(by_phrase.values())
 
 
 def _in_the_name(meme: Meme, highlighter: Highlighter) -> Iterator[Reason]:

@@ -118,6 +118,17 @@ def test_every_reason_is_true_over_a_library(tiny: Searcher, demo: Searcher) -> 
         assert checked > len(queries)
 
 
+def test_no_reason_reads_like_another_of_the_same_hit(tiny: Searcher, demo: Searcher) -> None:
+    several = 0
+    for searcher in (tiny, demo):
+        for word in [word for word in searcher.index.lexical.vocabulary if word.isalpha()][::11]:
+            for hit in searcher.search(word, k=8):
+                phrases = [reason.in_words() for reason in hit.reasons]
+                assert len(phrases) == len(set(phrases)), phrases
+                several += len(phrases) > 1
+    assert several > 10
+
+
 def test_a_match_of_all_words_has_a_reason(demo: Searcher) -> None:
     for word in [word for word in demo.index.lexical.vocabulary if word.isalpha() and len(word) > 3][::23][:15]:
         for hit in demo.search(word, k=5):
