@@ -44,6 +44,13 @@ def searched_library(
         for suffix, body in texts.items():
             if body and len((file.name + suffix).encode()) <= 255:
                 file.with_name(file.name + suffix).write_text(body, "utf-8")
+    with indexed_searcher(folder) as found:
+        yield found
+
+
+@contextmanager
+def indexed_searcher(folder: Path) -> Iterator[tuple[Searcher, Settings]]:
+    """Index `folder`/memes into `folder`/data with the readable encoder, and yield its searcher and settings."""
     settings = Settings(
         library=folder / "memes", data=folder / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
     )

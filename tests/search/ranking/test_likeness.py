@@ -9,18 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.pipeline import index_library
-from indexer.work.progress import SILENT
-from search.catalogue import open_catalogue
 from search.meme import Field, Likeness
 from search.ranking.fusion import fuse
 from search.ranking.likeness import SAME_PICTURE, is_alike
 from search.results import ReasonKind
 from search.searcher import Searcher
-from search.settings import Settings
 from search.signals import DESCRIPTOR, semantic
-from search.workspace import Workspace
-from tests.support.fakes import HashingTextEncoder
+from tests.support.small_library import indexed_searcher
 
 TEMPLATES = 4
 TEXTS = ("or not to be or else", "a rocket to the moon", "taxes or death", "the rocket to a moon")
@@ -46,14 +41,8 @@ def searcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
             letters = np.random.default_rng([template, number]).choice(list("bcdfghjklmnpqrstvwxz"), 12)
             text = TEXTS[template] if number == 0 else "".join(letters)
             file.with_name(file.name + ".txt").write_text(text, "utf-8")
-    settings = Settings(
-        library=folder / "memes", data=folder / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
-    )
-    with open_catalogue(settings) as catalogue:
-        workspace = Workspace(settings, catalogue)
-        index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
-        with Searcher(workspace, text_encoder=HashingTextEncoder()) as found:
-            yield found
+    with indexed_searcher(folder) as (found, _):
+        yield found
 
 
 def paths(searcher: Searcher, meme: str, by: Likeness) -> set[str]:
@@ -118,11 +107,5 @@ def test_each_likeness_has_a_floor_of_its_own() -> None:
 def test_a_library_of_one_has_no_relatives(tmp_path: Path) -> None:
     (tmp_path / "memes/A").mkdir(parents=True)
     picture(1).save(tmp_path / "memes/A/1.png")
-    settings = Settings(
-        library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
-    )
-    with open_catalogue(settings) as catalogue:
-        workspace = Workspace(settings, catalogue)
-        index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
-        with Searcher(workspace, text_encoder=HashingTextEncoder()) as only:
-            assert [len(only.similar("A/1.png", by=by)) for by in Likeness] == [0] * len(Likeness)
+    with indexed_searcher(tmp_path) as (only, _):
+        assert [len(only.similar("A/1.png", by=by)) for by in Likeness] == [0] * len(Likeness)

@@ -10,34 +10,19 @@ from pathlib import Path
 import pytest
 
 from demo.library import draw_demo
-from indexer.pipeline import index_library
-from indexer.work.progress import SILENT
-from search.catalogue import open_catalogue
 from search.index.analyzer import query_terms
 from search.results import Answer, Hit, Place, Reason, ReasonKind
 from search.searcher import Searcher
-from search.settings import Settings
-from search.workspace import Workspace
-from tests.support.fakes import HashingTextEncoder
+from tests.support.small_library import indexed_searcher
 from tests.support.tiny import draw_tiny_library
-
-
-def open_searcher(folder: Path) -> Iterator[Searcher]:
-    settings = Settings(
-        library=folder / "memes", data=folder / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
-    )
-    with open_catalogue(settings) as catalogue:
-        workspace = Workspace(settings, catalogue)
-        index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
-        with Searcher(workspace, text_encoder=HashingTextEncoder()) as searcher:
-            yield searcher
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
     folder = tmp_path_factory.mktemp("tiny")
     draw_tiny_library(folder / "memes")
-    yield from open_searcher(folder)
+    with indexed_searcher(folder) as (searcher, _):
+        yield searcher
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +32,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
     for meme in draw_demo(folder / "memes", memes=30, seed=3).as_json()["memes"]:
         file = folder / meme["path"]
         file.with_name(file.name + ".txt").write_text("\n".join(meme["caption"]), "utf-8")
-    yield from open_searcher(folder)
+    with indexed_searcher(folder) as (searcher, _):
+        yield searcher
 
 
 def reasons(answer: Answer, path: str) -> list[str]:
