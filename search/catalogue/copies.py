@@ -21,6 +21,7 @@ from search.errors import DataFolderError
 
 FILE = "catalogue.sqlite"
 FOLDER = "backups"
+DAILY = "daily"  # the reason of the copy of a day
 DAILY_KEPT = 7
 OTHERS_KEPT = 3  # of the copies before migrations, and of those before restores
 MOST_PROBLEMS = 20  # that SQLite's check lists
@@ -40,13 +41,18 @@ class CatalogueCopy:
 
     path: Path
     reason: str
-    made_at: datetime  # aware, UTC
+    made_at: datetime  # aware, UTC; of a daily copy the beginning of its day
     size: int  # bytes
 
     @property
     def name(self) -> str:
         """The name that `memetica restore` takes."""
         return self.path.stem
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether it is the copy of a day, whose hour is not known."""
+        return self.reason == DAILY
 
 
 def open_to_read(file: Path, *, immutable: bool | None = None) -> sqlite3.Connection:
@@ -115,7 +121,7 @@ def keep_daily_copy(data: Path, *, now: datetime | None = None) -> Path | None:
     catalogue is damaged, so that no damaged copy takes the place of a good one, or when the copy cannot be written.
     """
     now = now or datetime.now(UTC)
-    target = data / FOLDER / f"daily-{now:%Y-%m-%d}.sqlite"
+    target = data / FOLDER / f"{DAILY}-{now:%Y-%m-%d}.sqlite"
     source = data / FILE
     if target.exists() or not source.exists() or not os.access(data, os.W_OK):
         return None
@@ -186,7 +192,7 @@ def _remove_old(data: Path) -> None:
     for daily, kept in ((True, DAILY_KEPT), (False, OTHERS_KEPT)):
         by_reason: dict[str, list[CatalogueCopy]] = {}
         for copy in copies:
-            if (copy.reason == "daily") is daily:
+            if copy.is_daily is daily:
                 by_reason.setdefault(copy.reason.partition("-version")[0], []).append(copy)
         for old in (one for same in by_reason.values() for one in same[kept:]):
             with suppress(OSError):

@@ -113,7 +113,9 @@ def _list(session: Session, settings: Settings) -> None:
     if not copies:
         terminal.say("There are no automatic copies: `memetica index` and `memetica serve` make one a day.")
         return
-    terminal.table(
-        ("copy", "made", "bytes"), [(copy.name, f"{copy.made_at:%Y-%m-%d %H:%M}", f"{copy.size:,}") for copy in copies]
-    )
+    rows = [
+        (copy.name, f"{copy.made_at:%Y-%m-%d}" if copy.is_daily else f"{copy.made_at:%Y-%m-%d %H:%M}", f"{copy.size:,}")
+        for copy in copies
+    ]
+    terminal.table(("copy", "made (UTC)", "bytes"), rows)
     terminal.say("`memetica restore COPY --replace` takes one back.", style="dim")
