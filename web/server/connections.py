@@ -17,10 +17,11 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import MultiSocketServer, TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.task import ErrorTask, WSGITask
 
 from web.access.rate_limit import client_network
 from web.errors import UNREADABLE
+from web.server.dispatcher import Dispatcher
 from web.server.limits import MAX_HEADER_BYTES, ConnectionLimits
 from web.server.requests import BodyLimit, Request
 
@@ -305,7 +306,7 @@ def create_server(
         clear_untrusted_proxy_headers=False,  # the application does, by the setting `trusted_proxies`
     )
     map: dict[int, Any] = {}
-    dispatcher = ThreadedTaskDispatcher()
+    dispatcher = Dispatcher()
     listening = []
     try:
         for address in adjustments.listen:

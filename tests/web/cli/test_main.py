@@ -167,15 +167,15 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(
     assert "Traceback" not in said.stderr
 
 
-def test_failures_are_told_by_the_exit_code_and_by_status(tmp_path: Path) -> None:
-    draw_tiny_library(tmp_path / "memes")
-    (tmp_path / "memes/Cats/broken.png").write_bytes(b"no picture")
-    said = memetica("index", "memes", "--ocr", "none", "--json", at=tmp_path)
+def test_failures_are_told_by_the_exit_code_and_by_status(encoder_ready: Path) -> None:
+    draw_tiny_library(encoder_ready / "memes")
+    (encoder_ready / "memes/Cats/broken.png").write_bytes(b"no picture")
+    said = memetica("index", "memes", "--ocr", "none", "--json", at=encoder_ready)
     assert said.returncode == 1
     assert "memetica status" in said.stderr
-    [failure] = [row["failure"] for row in rows(memetica("status", "--json", at=tmp_path)) if "failure" in row]
+    [failure] = [row["failure"] for row in rows(memetica("status", "--json", at=encoder_ready)) if "failure" in row]
     assert (failure["subject"], failure["stage"]) == ("Cats/broken.png", "media")
-    assert failure["reason"] in memetica("status", at=tmp_path).stdout
+    assert failure["reason"] in memetica("status", at=encoder_ready).stdout
 
 
 def test_serve_answers_on_a_free_port_as_the_command_does_and_ends_when_told(indexed: Path) -> None:
@@ -201,17 +201,17 @@ def test_serve_answers_on_a_free_port_as_the_command_does_and_ends_when_told(ind
         assert server.wait(10) == 0
 
 
-def test_an_interrupted_index_says_so_and_goes_on(tmp_path: Path) -> None:
-    draw_tiny_library(tmp_path / "memes")
+def test_an_interrupted_index_says_so_and_goes_on(encoder_ready: Path) -> None:
+    draw_tiny_library(encoder_ready / "memes")
     command = [sys.executable, "-m", "web.cli", "index", "memes"]
     environ = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(command, cwd=encoder_ready, env=environ, stderr=subprocess.PIPE, text=True) as running:
         deadline = time.monotonic() + 60
-        while not list((tmp_path / ".memetica").rglob("*.webp")) and time.monotonic() < deadline:
+        while not list((encoder_ready / ".memetica").rglob("*.webp")) and time.monotonic() < deadline:
             time.sleep(0.01)
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "run the same command again" in said
-    again = memetica("index", "memes", "--ocr", "none", at=tmp_path)
+    again = memetica("index", "memes", "--ocr", "none", at=encoder_ready)
     assert again.returncode == 0, again.stderr

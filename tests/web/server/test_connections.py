@@ -208,3 +208,30 @@ def test_bodies_share_a_space_in_which_the_slowest_gives_way() -> None:
 def test_the_limit_of_open_files_leaves_room_for_other_files() -> None:
     assert 20 <= available_connections(1000) <= 1000
     assert available_connections(30) == 30
+
+
+def test_a_health_check_goes_before_the_requests_that_wait_and_one_at_a_time() -> None:
+    order: list[str] = []
+    goes_on, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path.startswith("/busy"):
+            begun.release()
+            assert goes_on.wait(10)
+        else:
+            order.append(path)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    request = "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with running(slow, limits=PATIENT, threads=1) as server:
+        server.connect(request.format("/busy").encode())
+        assert begun.acquire(timeout=10)
+        waiting = []
+        for path in ("/1", "/2", "/3", "/healthz", "/healthz", "/4"):
+            waiting.append(server.connect(request.format(path).encode()))
+            time.sleep(0.05)  # each is received before the next is sent
+        goes_on.set()
+        assert [answer_of(one) for one in waiting] == [(200, "ok")] * len(waiting)
+    assert order == ["/healthz", "/1", "/2", "/3", "/healthz", "/4"]
