@@ -6,6 +6,8 @@ DEMO ?= .demo
 PORT ?= 8000
 # Processes of pytest-xdist, a file to each at a time; 0 runs the tests in this one.
 WORKERS ?= 2
+# One thread of OpenMP for each of them: threads that wait for a busy processor take three times as long.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 # uv does not read pip's configuration, so a local folder of wheels named there is handed over.
 FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
@@ -29,10 +31,10 @@ demo: $(VENV)/.installed
 	$(BIN)/memetica demo "$(DEMO)" --port $(PORT)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(PYTEST)
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not real_models and not browser and not campaign"
+	$(PYTEST) -q -m "not slow and not real_models and not browser and not campaign"
 
 campaign: $(VENV)/.installed-campaign
 	$(BIN)/python -m tests.campaign

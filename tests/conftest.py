@@ -18,10 +18,12 @@ from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders.clip_models import SMALL
 from search.encoders.clip_prepare import prepare_clip
+from search.encoders.minilm import export_minilm
 from search.settings import Settings, save_setting
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.serving import open_app
+from tests.support.shared import shared_folder
 from tests.support.tiny import draw_tiny_library
 from tests.support.uploading import indexed_library, settings_in
 
@@ -133,9 +135,13 @@ def _interrupts_arrive() -> None:
 @pytest.fixture(scope="session")
 def small_clip_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models in which the small CLIP is ready."""
-    models = tmp_path_factory.mktemp("small-clip") / "models"
-    prepare_clip(models, SMALL, threads=2)
-    return models
+    return shared_folder(tmp_path_factory, "small-clip", lambda models: prepare_clip(models, SMALL, threads=2))
+
+
+@pytest.fixture(scope="session")
+def minilm_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models in which the real text encoder is ready."""
+    return shared_folder(tmp_path_factory, "minilm", lambda models: export_minilm(models, threads=2))
 
 
 @pytest.fixture(scope="session")

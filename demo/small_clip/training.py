@@ -62,6 +62,7 @@ def train(
     seed: int,
     checkpoint: Path,
     rate: float = 2e-3,
+    half_precision: bool = True,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> SmallClip:
     """Return a model trained for `steps` steps; an interrupted training continues from its last checkpoint."""
@@ -82,7 +83,7 @@ def train(
         first = kept["step"]
     model.train()
     for step in range(first, steps):
-        loss = _loss(model, given, np.random.default_rng([seed, step]), batch)
+        loss = _loss(model, given, np.random.default_rng([seed, step]), batch, half_precision)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -107,11 +108,13 @@ def train(
     return model.eval()
 
 
-def _loss(model: SmallClip, given: TrainingSet, random: np.random.Generator, batch: int) -> torch.Tensor:
+def _loss(
+    model: SmallClip, given: TrainingSet, random: np.random.Generator, batch: int, half_precision: bool
+) -> torch.Tensor:
     chosen = random.integers(0, len(given.pictures), batch)
     phrase = np.where(random.random(batch) < _WHOLE, 0, random.integers(1, PHRASES, batch))
     # Not in channels-last layout: its backward pass in half precision is several times slower.
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half_precision):
         seen = model.visual(_shown(given.pictures[chosen], random))
     pictures = torch.nn.functional.normalize(seen.float(), dim=-1)
     texts = model.text_rows(torch.from_numpy(given.rows[chosen, phrase].astype(np.float32)))

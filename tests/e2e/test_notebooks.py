@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -23,11 +24,12 @@ NAMES = ["01_tour", "02_search_quality", "03_duplicates", "04_categories"]
 
 
 @pytest.fixture(scope="module")
-def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def small_demo(tmp_path_factory: pytest.TempPathFactory, minilm_models: Path) -> Settings:
     """Settings over a demo library that is indexed and compared, nothing read from its pictures."""
     folder = tmp_path_factory.mktemp("notebooks")
     settings = Settings(library=folder / "memes", data=folder / "data", ocr_engine="none")
     draw_demo(settings.library, memes=40)
+    shutil.copytree(minilm_models, settings.data / "models")
     with open_catalogue(settings) as catalogue:
         index_library(Workspace(settings, catalogue), progress=SILENT)
         find_duplicates(Workspace(settings, catalogue), progress=SILENT)

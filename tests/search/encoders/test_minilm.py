@@ -32,11 +32,9 @@ TEXTS = (
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory) -> Path:
+def models(minilm_models: Path) -> Path:
     """A folder of models with the exported encoder in it."""
-    folder = tmp_path_factory.mktemp("models")
-    assert export_minilm(folder, threads=2)
-    return folder
+    return minilm_models
 
 
 @pytest.fixture(scope="module")

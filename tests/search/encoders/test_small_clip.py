@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from random import Random
 
@@ -31,7 +32,7 @@ from demo.small_clip.training import PHRASES, TrainingSet, train, training_set
 from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
 from search.encoders.clip import load_clip
 from search.encoders.clip_prepare import prepare_clip
-from search.encoders.registry import export_text_encoder, load_text_encoder
+from search.encoders.registry import load_text_encoder
 from search.settings import Settings
 from tests.support.fakes import HashingTextEncoder
 
@@ -124,7 +125,7 @@ def _training_set(count: int) -> TrainingSet:
 
 def test_learning_brings_a_picture_and_what_is_said_of_it_together(tmp_path: Path) -> None:
     given = _training_set(16)
-    model = train(given, steps=30, batch=8, seed=1, checkpoint=tmp_path / "short.pt")
+    model = train(given, steps=30, batch=8, seed=1, checkpoint=tmp_path / "short.pt", half_precision=False)
     with torch.no_grad():
         pictures = model.picture_rows(_as_seen(given.pictures)).numpy()
         texts = model.text_rows(torch.from_numpy(given.rows[:, 0].astype(np.float32))).numpy()
@@ -135,8 +136,8 @@ def test_learning_brings_a_picture_and_what_is_said_of_it_together(tmp_path: Pat
 
 def test_a_finished_checkpoint_is_taken_as_it_is(tmp_path: Path) -> None:
     given = _training_set(8)
-    once = train(given, steps=2, batch=4, seed=1, checkpoint=tmp_path / "two.pt")
-    again = train(given, steps=2, batch=4, seed=9, checkpoint=tmp_path / "two.pt")
+    once = train(given, steps=2, batch=4, seed=1, checkpoint=tmp_path / "two.pt", half_precision=False)
+    again = train(given, steps=2, batch=4, seed=9, checkpoint=tmp_path / "two.pt", half_precision=False)
     for name, value in once.state_dict().items():
         torch.testing.assert_close(value, again.state_dict()[name])
 
@@ -158,7 +159,10 @@ def untrained() -> SmallClip:
 
 
 @pytest.mark.real_models
-def test_a_stored_model_is_read_as_any_open_clip_folder(tmp_path: Path, untrained: SmallClip) -> None:
+def test_a_stored_model_is_read_as_any_open_clip_folder(
+    tmp_path: Path, minilm_models: Path, untrained: SmallClip
+) -> None:
+    shutil.copytree(minilm_models, tmp_path / "models")
     save_small_clip(untrained, tmp_path / "folder")
     manifest = prepare_clip(tmp_path / "models", str(tmp_path / "folder"), threads=2)
     clip = load_clip(tmp_path / "models", manifest.name)
@@ -167,9 +171,7 @@ def test_a_stored_model_is_read_as_any_open_clip_folder(tmp_path: Path, untraine
         ours = untrained.picture_rows(_as_seen(np.asarray(picture)[None])).numpy()
     theirs = clip.encode_images([picture])
     assert (ours @ theirs.T).item() > 0.999  # half precision costs the rest
-    settings = Settings(data=tmp_path)
-    export_text_encoder(settings)
-    rows = load_text_encoder(settings).encode([SCENE.caption()])
+    rows = load_text_encoder(Settings(data=tmp_path)).encode([SCENE.caption()])
     with torch.no_grad():
         said = untrained.text_rows(torch.from_numpy(rows)).numpy()
     assert (said @ clip.encode_text([SCENE.caption()]).T).item() > 0.999

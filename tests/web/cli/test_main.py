@@ -29,10 +29,11 @@ def memetica(*arguments: str | Path, at: Path, **environ: str) -> subprocess.Com
 
 
 @pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def indexed(tmp_path_factory: pytest.TempPathFactory, minilm_models: Path) -> Path:
     """A folder with the tiny library, indexed by the command into `.memetica`."""
     folder = tmp_path_factory.mktemp("command")
     draw_tiny_library(folder / "memes")
+    shutil.copytree(minilm_models, folder / ".memetica" / "models")
     said = memetica("index", "memes", at=folder)
     assert said.returncode == 0, said.stderr
     assert f"{len(TINY)} memes are indexed" in said.stderr
@@ -41,9 +42,9 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def encoder_ready(indexed: Path, tmp_path: Path) -> Path:
+def encoder_ready(minilm_models: Path, tmp_path: Path) -> Path:
     """A folder whose data folder holds the exported text encoder and nothing else: exporting takes long."""
-    shutil.copytree(indexed / ".memetica" / "models", tmp_path / ".memetica" / "models")
+    shutil.copytree(minilm_models, tmp_path / ".memetica" / "models")
     return tmp_path
 
 
