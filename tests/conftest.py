@@ -52,6 +52,12 @@ SLOW = (
 )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import the files of SLOW for the fast tier: what they import takes seconds too."""
+    fast = "not slow" in config.option.markexpr
+    return True if fast and collection_path.relative_to(TESTS).as_posix().startswith(SLOW) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of SLOW, and leave the campaign out unless `-m campaign` asks for it."""
     for item in items:

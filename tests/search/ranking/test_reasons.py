@@ -91,6 +91,7 @@ def test_a_hit_that_shares_nothing_has_no_reason(tiny: Searcher) -> None:
     assert weak and all(not hit.reasons for hit in weak)
 
 
+@pytest.mark.slow
 def test_every_reason_is_true_over_a_library(tiny: Searcher, demo: Searcher) -> None:
     for searcher in (tiny, demo):
         words = [word for word in searcher.index.lexical.vocabulary if word.isalpha()]
@@ -104,6 +105,7 @@ def test_every_reason_is_true_over_a_library(tiny: Searcher, demo: Searcher) -> 
         assert checked > len(queries)
 
 
+@pytest.mark.slow
 def test_no_reason_reads_like_another_of_the_same_hit(tiny: Searcher, demo: Searcher) -> None:
     several = 0
     for searcher in (tiny, demo):
@@ -115,6 +117,7 @@ def test_no_reason_reads_like_another_of_the_same_hit(tiny: Searcher, demo: Sear
     assert several > 10
 
 
+@pytest.mark.slow
 def test_a_match_of_all_words_has_a_reason(demo: Searcher) -> None:
     for word in [word for word in demo.index.lexical.vocabulary if word.isalpha() and len(word) > 3][::23][:15]:
         for hit in demo.search(word, k=5):
