@@ -94,6 +94,11 @@ class Meme:
     seconds: float | None = None  # duration of a GIF or a video
     placeholder: str = ""  # a data: URI of a few dozen bytes, shown blurred until the thumbnail is loaded
     has_thumbnail: bool = False
+    content_type: str = ""  # by the content, for HTTP: "image/jpeg"; empty until decoded
+    codec: str = ""  # "jpeg", "webp-lossless", "h264" …; empty until decoded
+    transparent: bool = False  # whether some of its pixels are
+    share_decoded: float = 1.0  # how much of it is there; below 1 when its end is missing
+    damage: str = ""  # what is damaged though it is shown; empty for a sound file
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ from search.meme import MediaType, Meme
 _MEME = """
     SELECT memes.id, memes.path, memes.category, memes.content_hash, COALESCE(pictures.type, memes.type) AS type,
            memes.first_seen, memes.size, pictures.width, pictures.height, pictures.frames, pictures.seconds,
+           pictures.content_type, pictures.codec, pictures.transparent, pictures.share_decoded, pictures.damage,
            pictures.placeholder
     FROM memes LEFT JOIN pictures USING (content_hash)
 """
@@ -212,7 +213,10 @@ def _meme(row: sqlite3.Row) -> Meme:
     values["type"] = MediaType(values["type"])
     values["first_seen"] = datetime.fromisoformat(values["first_seen"])
     values["has_thumbnail"] = values["placeholder"] is not None
-    values["placeholder"] = values["placeholder"] or ""
+    for name in ("placeholder", "content_type", "codec", "damage"):
+        values[name] = values[name] or ""
+    values["transparent"] = bool(values["transparent"])
+    values["share_decoded"] = 1.0 if values["share_decoded"] is None else values["share_decoded"]
     return Meme(**values)
 
 

@@ -12,7 +12,12 @@ from search.meme import MediaType, Meme
 
 @dataclass(frozen=True)
 class PictureRecord:
-    """The result of decoding a content; width and height are in pixels, as shown."""
+    """The result of decoding a content; width and height are in pixels, as shown.
+
+    `content_type` and `codec` come from the content: `image/webp` and `webp-lossless`, `video/mp4` and `h264`.
+    `share_decoded` is the share of the picture or video that is there, 1.0 unless its end is missing; `damage` is a
+    sentence about what is damaged though it is shown, empty for a sound file.
+    """
 
     content_hash: str
     width: int
@@ -22,6 +27,11 @@ class PictureRecord:
     type: MediaType
     placeholder: str
     decoded_by: str  # name and version of the decoder: a new version decodes every content again
+    content_type: str = ""
+    codec: str = ""
+    transparent: bool = False
+    share_decoded: float = 1.0
+    damage: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,8 +57,10 @@ class Pictures:
             self._database.write(
                 """
                 INSERT OR REPLACE INTO pictures
-                    (content_hash, width, height, frames, seconds, type, placeholder, decoded_by)
-                VALUES (:content_hash, :width, :height, :frames, :seconds, :type, :placeholder, :decoded_by)
+                    (content_hash, width, height, frames, seconds, type, content_type, codec, transparent,
+                     share_decoded, damage, placeholder, decoded_by)
+                VALUES (:content_hash, :width, :height, :frames, :seconds, :type, :content_type, :codec, :transparent,
+                        :share_decoded, :damage, :placeholder, :decoded_by)
                 """,
                 asdict(picture),
             )
@@ -81,6 +93,10 @@ class Pictures:
         return self._database.number(
             "SELECT COUNT(*) FROM memes JOIN pictures USING (content_hash) WHERE vanished_at IS NULL"
         )
+
+    def damaged(self) -> list[Meme]:
+        """Return the present memes that are shown although their files are damaged, by path."""
+        return meme_rows(self._database, "WHERE vanished_at IS NULL AND pictures.damage != '' ORDER BY memes.path")
 
     def fingerprints(self, algorithm: str) -> Iterator[tuple[int, int, bytes]]:
         """Yield (meme id, frame, bits) of every present meme, by id and frame."""

@@ -12,7 +12,30 @@ from collections.abc import Iterator, Mapping
 from importlib import resources
 
 FIRST_VERSION = 10  # 1 to 9 were made before the first release, and are not migrated
-MIGRATIONS: Mapping[int, str] = {}  # by the version that they start from: the statements that lead to the next one
+MIGRATIONS: Mapping[int, str] = {  # by the version that they start from: the statements that lead to the next one
+    10: """
+ALTER TABLE pictures RENAME TO pictures_before;
+CREATE TABLE pictures (
+    content_hash  TEXT PRIMARY KEY,
+    width         INTEGER NOT NULL,         -- pixels, as shown
+    height        INTEGER NOT NULL,
+    frames        INTEGER NOT NULL,
+    seconds       REAL,
+    type          TEXT NOT NULL CHECK (type IN ('image', 'gif', 'video')),
+    content_type  TEXT NOT NULL,            -- by the content: 'image/jpeg'; '' when decoded by an earlier version
+    codec         TEXT NOT NULL,            -- 'jpeg', 'webp-lossless', 'h264' …; '' when decoded by an earlier version
+    transparent   INTEGER NOT NULL CHECK (transparent IN (0, 1)),  -- 1: some of its pixels are
+    share_decoded REAL NOT NULL CHECK (share_decoded > 0 AND share_decoded <= 1),  -- how much of it is there
+    damage        TEXT NOT NULL,            -- a sentence on what is damaged though it is shown; '' for a sound file
+    placeholder   TEXT NOT NULL,
+    decoded_by    TEXT NOT NULL             -- name and version of the decoder
+) STRICT;
+INSERT INTO pictures
+    SELECT content_hash, width, height, frames, seconds, type, '', '', 0, 1.0, '', placeholder, decoded_by
+    FROM pictures_before;
+DROP TABLE pictures_before;
+""",
+}
 TABLES = {"memes", "verdicts", "revision"}  # some that every version has
 
 

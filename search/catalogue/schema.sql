@@ -24,6 +24,11 @@ CREATE TABLE pictures (
     frames        INTEGER NOT NULL,
     seconds       REAL,
     type          TEXT NOT NULL CHECK (type IN ('image', 'gif', 'video')),
+    content_type  TEXT NOT NULL,            -- by the content: 'image/jpeg'; '' when decoded by an earlier version
+    codec         TEXT NOT NULL,            -- 'jpeg', 'webp-lossless', 'h264' …; '' when decoded by an earlier version
+    transparent   INTEGER NOT NULL CHECK (transparent IN (0, 1)),  -- 1: some of its pixels are
+    share_decoded REAL NOT NULL CHECK (share_decoded > 0 AND share_decoded <= 1),  -- how much of it is there
+    damage        TEXT NOT NULL,            -- a sentence on what is damaged though it is shown; '' for a sound file
     placeholder   TEXT NOT NULL,
     decoded_by    TEXT NOT NULL             -- name and version of the decoder
 ) STRICT;

@@ -64,6 +64,19 @@ def test_a_rename_keeps_the_id_and_everything_made_from_the_content(catalogue: C
     assert catalogue.pictures.missing("one") == []
 
 
+def test_what_decoding_found_about_a_file_is_known_of_its_memes(catalogue: Catalogue) -> None:
+    id = catalogue.memes.put(record("Cats/a.jpg"))
+    sound = catalogue.memes.get(id)
+    assert (sound.codec, sound.transparent, sound.share_decoded, sound.damage) == ("", False, 1.0, "")
+    found = {"content_type": "image/webp", "codec": "webp-lossless", "transparent": True, "share_decoded": 0.97}
+    catalogue.pictures.put(picture(damage="Its end is missing: 97 % is there.", **found), [])
+    meme = catalogue.memes.get(id)
+    assert {name: getattr(meme, name) for name in found} == found
+    assert catalogue.pictures.damaged() == [meme]
+    catalogue.pictures.put(picture(), [])
+    assert catalogue.pictures.damaged() == []
+
+
 def test_a_copy_is_another_meme_that_needs_no_decoding(catalogue: Catalogue) -> None:
     first = catalogue.memes.put(record("Cats/a.jpg"))
     catalogue.pictures.put(picture(), [])

@@ -46,12 +46,13 @@ def test_the_version_is_the_number_of_migrations_since_the_first(old: Settings) 
 
 
 def test_only_who_is_told_to_migrates(old: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = newest_version()
     with_next_version(monkeypatch)
     for create in (False, True):
         with pytest.raises(DataFolderError, match="made by an earlier Memetica") as caught:
             open_catalogue(old, create=create)
         assert "memetica index" in caught.value.hint
-    assert version_of(old.data / "catalogue.sqlite") == FIRST_VERSION
+    assert version_of(old.data / "catalogue.sqlite") == version
     with open_catalogue(old, migrate=True) as catalogue:
         assert catalogue.verdicts.count() == 1 and catalogue.revision() == 1
     with open_catalogue(old, create=False):
@@ -60,10 +61,11 @@ def test_only_who_is_told_to_migrates(old: Settings, monkeypatch: pytest.MonkeyP
 
 
 def test_the_catalogue_is_copied_before_it_is_migrated(old: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = newest_version()
     with_next_version(monkeypatch)
     open_catalogue(old, migrate=True).close()
     [copy] = catalogue_copies(old.data)
-    assert (copy.reason, version_of(copy.path)) == (f"before-version-{newest_version()}", FIRST_VERSION)
+    assert (copy.reason, version_of(copy.path)) == (f"before-version-{version + 1}", version)
     assert "shelves" not in tables(copy.path) and "shelves" in tables(old.data / "catalogue.sqlite")
 
 
@@ -77,6 +79,38 @@ def test_a_new_catalogue_and_a_migrated_one_are_the_same(
         schema_module.create_schema(connection, script=SCHEMA + NEW_TABLE)
     assert tables(new) == tables(old.data / "catalogue.sqlite")
     assert version_of(new) == newest_version()
+
+
+PICTURES_10 = """
+CREATE TABLE pictures (
+    content_hash  TEXT PRIMARY KEY,
+    width         INTEGER NOT NULL,         -- pixels, as shown
+    height        INTEGER NOT NULL,
+    frames        INTEGER NOT NULL,
+    seconds       REAL,
+    type          TEXT NOT NULL CHECK (type IN ('image', 'gif', 'video')),
+    placeholder   TEXT NOT NULL,
+    decoded_by    TEXT NOT NULL             -- name and version of the decoder
+) STRICT;
+"""
+
+
+def test_a_catalogue_of_version_10_keeps_its_pictures_and_becomes_like_a_new_one(tmp_path: Path) -> None:
+    settings, new = Settings(data=tmp_path / "data"), tmp_path / "new.sqlite"
+    open_catalogue(settings).close()
+    file = settings.data / "catalogue.sqlite"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript("DROP TABLE pictures;" + PICTURES_10 + "PRAGMA user_version = 10;")
+        connection.execute("INSERT INTO pictures VALUES ('c0ffee', 4, 3, 1, NULL, 'image', 'data:,', 'media-3')")
+        connection.commit()
+    open_catalogue(settings, migrate=True).close()
+    with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+        schema_module.create_schema(connection)
+    assert tables(file) == tables(new)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.row_factory = sqlite3.Row
+        [row] = connection.execute("SELECT * FROM pictures")
+    assert (row["width"], row["decoded_by"], row["share_decoded"], row["damage"]) == (4, "media-3", 1.0, "")
 
 
 @pytest.mark.parametrize(
