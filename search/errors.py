@@ -2,6 +2,7 @@
 
 MemeticaError                what happened, and a hint on what to do about it
 ├── WrongUse                 the request is wrong: an unknown option, an impossible page (exit code 2, HTTP 400)
+│   └── WrongState           what is asked for does not fit the state of a thing, such as undoing twice (HTTP 409)
 ├── NotFound                 there is no such meme, category or file (HTTP 404)
 ├── LibraryError             the library's folder is missing or cannot be read
 ├── UnreadableFile           a file is damaged, too large or not what its name says; recorded, the batch goes on
@@ -49,6 +50,13 @@ class WrongUse(MemeticaError):
     code = "wrong_use"
     status = 400
     exit_code = 2
+
+
+class WrongState(WrongUse):
+    """The request does not fit the state of what it is about: it would have been right before, or will be later."""
+
+    code = "wrong_state"
+    status = 409
 
 
 class NotFound(MemeticaError):

@@ -11,7 +11,7 @@ from indexer.curation.move import move_memes
 from indexer.stages.train_categories import read_issues
 from search.catalogue import Catalogue, Verdict, VerdictKind
 from search.categories.issues import Issue, IssueKind, open_issues
-from search.errors import WrongUse
+from search.errors import WrongState
 from search.meme import Meme
 from search.workspace import Workspace
 
@@ -79,7 +79,7 @@ def dismiss_issue(catalogue: Catalogue, issue: Issue) -> Verdict:
     """
     memes = memes_of(catalogue, issue)
     if not memes:
-        raise WrongUse("The memes of this issue are gone.", hint="Reload the list of issues.")
+        raise WrongState("The memes of this issue are gone.", hint="Reload the list of issues.")
     return catalogue.verdicts.add(
         VerdictKind.RIGHT,
         [meme.content_hash for meme in memes],

@@ -15,7 +15,7 @@ from indexer.stages.update_index import update_index
 from search.catalogue import Catalogue, Operation, Verdict, VerdictKind
 from search.catalogue.journal import Move, MoveFile, Relocation, Step
 from search.encoders.base import TextEncoder
-from search.errors import LibraryError, WrongUse
+from search.errors import LibraryError, WrongState
 from search.meme import Meme
 from search.workspace import Workspace
 
@@ -129,7 +129,7 @@ def _plan(
     """Return each meme's relocation, and the steps, sidecars before memes; raise WrongUse or LibraryError."""
     going = [meme for meme in memes if meme.category != category]
     if not going:
-        raise WrongUse(f"There is nothing to move: all memes are already in {category}.")
+        raise WrongState(f"There is nothing to move: all memes are already in {category}.")
     moved: list[Relocation] = []
     steps: list[Step] = []
     for meme in going:

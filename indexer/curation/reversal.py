@@ -17,7 +17,7 @@ def undo(workspace: Workspace, verdict_uid: str, *, note: str = "", on_step: OnS
     Files return to where they were: those of a merge from the trash, those of a move to their category, an accepted
     upload to the inbox. A decision that changed no file, such as "not duplicates", is only marked as undone. `on_step`
     is called before each step. Raises NotFound for an unknown verdict, or one whose files another data folder moved;
-    WrongUse when it is undone already; LibraryError when a file cannot be restored, and then no file is moved.
+    WrongState when it is undone already; LibraryError when a file cannot be restored, and then no file is moved.
 
     >>> from indexer.curation.merges import merge
     >>> keep, remove = workspace.catalogue.memes.freshest(2)

@@ -35,7 +35,7 @@ from search.catalogue import (
     VerdictKind,
 )
 from search.catalogue.journal import Accept, MoveFile, Step, WriteFile
-from search.errors import DataFolderError, LibraryError, SuspectedDuplicate, WrongUse
+from search.errors import DataFolderError, LibraryError, SuspectedDuplicate, WrongState
 from search.evidence import Evidence, Tier
 from search.meme import MediaType, Meme, TextKind
 from search.workspace import Workspace
@@ -53,7 +53,7 @@ def accept(
 
     `reason` is the reason to add a suspected duplicate; it is stored in the ledger. `on_step` is called before each
     step. The meme is in the catalogue when this returns; `index_decided` updates the index. Raises SuspectedDuplicate
-    without a reason, WrongUse when the upload cannot be accepted, LibraryError when the library cannot be written.
+    without a reason, WrongState when the upload cannot be accepted, LibraryError when the library cannot be written.
 
     >>> from indexer.inbox.reception import receive
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
@@ -67,7 +67,7 @@ def accept(
         if upload.state is UploadState.ACCEPTED:
             return upload
         if upload.state is not UploadState.EXAMINED:
-            raise WrongUse(f"{upload.name} is {upload.state.value}: it cannot be accepted.")
+            raise WrongState(f"{upload.name} is {upload.state.value}: it cannot be accepted.")
         found = suspected(workspace.catalogue, upload)
         if found and not reason.strip():
             raise SuspectedDuplicate(
@@ -99,7 +99,7 @@ def accept(
 def undo_decision(workspace: Workspace, id: int, *, on_step: OnStep = lambda step: None) -> Upload:
     """Undo the decision about an upload, so that it waits again, and return it.
 
-    An accepted file returns to the inbox; its sidecars are moved to the data folder's trash. Raises WrongUse when the
+    An accepted file returns to the inbox; its sidecars are moved to the data folder's trash. Raises WrongState when the
     upload is undecided, LibraryError when its file has changed since or cannot be moved.
 
     >>> from indexer.inbox.reception import receive
@@ -115,7 +115,7 @@ def undo_decision(workspace: Workspace, id: int, *, on_step: OnStep = lambda ste
     recover(workspace)
     upload = workspace.catalogue.uploads.get(id)
     if upload.state is not UploadState.ACCEPTED or upload.verdict is None:
-        raise WrongUse(f"There is no decision about {upload.name} to undo: it is still waiting.")
+        raise WrongState(f"There is no decision about {upload.name} to undo: it is still waiting.")
     undo(workspace, upload.verdict, on_step=on_step)
     return workspace.catalogue.uploads.get(id)
 
@@ -210,7 +210,7 @@ class AcceptEffects(Effects):
         """Return the steps to reverse: the file returns to the inbox, all its sidecars go to the trash."""
         upload, path = _upload(workspace, operation), _intent(operation).path
         if workspace.catalogue.uploads.held(upload.content_hash) is not None:
-            raise WrongUse(f"The same picture as {upload.name} waits in the inbox again already.")
+            raise WrongState(f"The same picture as {upload.name} waits in the inbox again already.")
         if bytes_hash(library / path) != upload.content_hash:
             raise LibraryError(
                 f"{path} was moved, merged or changed after it was accepted.",

@@ -25,7 +25,7 @@ from indexer.media.raster import brands, picture_opener
 from indexer.media.svg import is_svg
 from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, Upload, UploadState
-from search.errors import DataFolderError, InboxFull, UnreadableFile, WrongUse
+from search.errors import DataFolderError, InboxFull, UnreadableFile, WrongState
 from search.settings import Settings
 from search.workspace import Workspace
 
@@ -204,7 +204,7 @@ def forget_files(data: Path, content_hash: str) -> None:
 
 
 def discard(workspace: Workspace, id: int) -> Upload:
-    """Discard an upload and return it; recent ones can be restored. Raises NotFound, or WrongUse if it is accepted.
+    """Discard an upload and return it; recent ones can be restored. Raises NotFound, or WrongState if it is accepted.
 
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
     ...     upload = receive(workspace, file, name="fine.png", received_by="page")
@@ -216,7 +216,7 @@ def discard(workspace: Workspace, id: int) -> Upload:
         if upload.state is UploadState.DISCARDED:
             return upload
         if upload.state not in (UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED):
-            raise WrongUse(f"{upload.name} is {upload.state.value}: it cannot be discarded.", hint="Undo that first.")
+            raise WrongState(f"{upload.name} is {upload.state.value}: it cannot be discarded.", hint="Undo that first.")
         workspace.catalogue.uploads.mark_discarded(id)
     _forget_old(workspace)
     return workspace.catalogue.uploads.get(id)
@@ -225,7 +225,7 @@ def discard(workspace: Workspace, id: int) -> Upload:
 def restore_discarded(workspace: Workspace, id: int) -> Upload:
     """Let a discarded upload wait for a decision again and return it.
 
-    Raises WrongUse when it is not discarded, its bytes are no longer stored, or an upload with the same bytes waits.
+    Raises WrongState when it is not discarded, its bytes are no longer stored, or an upload with the same bytes waits.
 
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
     ...     upload = receive(workspace, file, name="fine.png", received_by="page")
@@ -236,11 +236,11 @@ def restore_discarded(workspace: Workspace, id: int) -> Upload:
     with workspace.catalogue.transaction():
         upload = workspace.catalogue.uploads.get(id)
         if upload.state is not UploadState.DISCARDED:
-            raise WrongUse(f"{upload.name} is not discarded.")
+            raise WrongState(f"{upload.name} is not discarded.")
         if workspace.catalogue.uploads.held(upload.content_hash) is not None:
-            raise WrongUse(f"The same file as {upload.name} is already waiting in the inbox.")
+            raise WrongState(f"The same file as {upload.name} is already waiting in the inbox.")
         if not inbox_path(workspace.data, upload.content_hash).is_file():
-            raise WrongUse(f"{upload.name} is no longer stored.", hint="Upload it again.")
+            raise WrongState(f"{upload.name} is no longer stored.", hint="Upload it again.")
         workspace.catalogue.uploads.reopen(id)
     return workspace.catalogue.uploads.get(id)
 

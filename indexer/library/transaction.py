@@ -34,7 +34,7 @@ from indexer.work.locks import Busy, lock
 from search.catalogue import PENDING, Catalogue, Operation, OperationKind, OperationState, Verdict
 from search.catalogue.journal import ExpectFile, Intent, Step
 from search.catalogue.verdicts import new_uid
-from search.errors import LibraryError, MemeticaError, NotFound, WrongUse
+from search.errors import LibraryError, MemeticaError, NotFound, WrongState
 from search.workspace import Workspace
 
 WAIT_SECONDS = 20.0  # longest wait for another operation to end
@@ -270,14 +270,14 @@ def run(
 def undo(workspace: Workspace, uid: str, *, note: str = "", on_step: OnStep = lambda step: None) -> Verdict:
     """Undo a finished operation by moving every file back, and return the ledger's new line.
 
-    A file that was changed since is left unchanged. Raises NotFound for an operation of another data folder, WrongUse
+    A file that was changed since is left unchanged. Raises NotFound for an operation of another data folder, WrongState
     when it is undone already, LibraryError when a file is missing or its former path is occupied; then nothing is
     moved. An undo that fails half-way is finished by the next recovery.
     """
     with exclusive(workspace) as library:
         operation = workspace.catalogue.journal.get(uid)
         if operation.state is not OperationState.DONE:
-            raise WrongUse(f"That {operation.kind} is undone already.")
+            raise WrongState(f"That {operation.kind} is undone already.")
         effects = _effects(operation)
         steps = effects.plan_undo(workspace, library, operation)
         _check_writable(steps, _roots(workspace, library, uid))

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import combinations
 
 from search.catalogue.database import Database
-from search.errors import NotFound, WrongUse
+from search.errors import NotFound, WrongState, WrongUse
 
 
 class VerdictKind(StrEnum):
@@ -88,15 +88,15 @@ class Verdicts:
         return verdict
 
     def undo(self, uid: str, *, note: str = "") -> Verdict:
-        """Mark a verdict as undone and return the new line; raise NotFound, or WrongUse if it is undone already.
+        """Mark a verdict as undone and return the new line; raise NotFound, or WrongState if it is undone already.
 
         No file is moved: `indexer.curation.reversal.undo` moves the files and calls this method.
         """
         verdict = self.get(uid)
         if verdict.kind is VerdictKind.UNDONE:
-            raise WrongUse("An undo cannot be undone: decide again instead.")
+            raise WrongState("An undo cannot be undone: decide again instead.")
         if uid in {line.undoes for line in self.all()}:
-            raise WrongUse("That verdict is undone already.")
+            raise WrongState("That verdict is undone already.")
         line = Verdict(
             new_uid(),
             VerdictKind.UNDONE,

@@ -46,7 +46,7 @@ def receive_files(files: list[FileStorage], *, source: str) -> tuple[list[Upload
 def accept_upload(id: int, *, category: str, reason: str = "") -> Upload:
     """Write an upload into a category and index it in the background; `reason` says why a suspected duplicate is added.
 
-    Raises NotFound, WrongUse for a bad category or state, SuspectedDuplicate without a reason, LibraryError.
+    Raises NotFound, WrongUse for a bad category, WrongState, SuspectedDuplicate without a reason, LibraryError.
     """
     found = accept(site().workspace, id, category=category, reason=reason)
     inbox_workers().wake()
@@ -54,7 +54,7 @@ def accept_upload(id: int, *, category: str, reason: str = "") -> Upload:
 
 
 def undo_upload(id: int) -> Upload:
-    """Undo the decision about an upload and update the index; raise NotFound, WrongUse or LibraryError."""
+    """Undo the decision about an upload and update the index; raise NotFound, WrongState or LibraryError."""
     found = undo_decision(site().workspace, id)
     inbox_workers().wake()
     return found
@@ -87,7 +87,8 @@ def move_memes(finding: Issue, *, category: str) -> Verdict:
 def undo_verdict(uid: str) -> Verdict:
     """Undo any verdict and return the ledger line that says so; files that were merged, moved or added return.
 
-    Raises NotFound for an unknown verdict, WrongUse when it is undone already, LibraryError when a file cannot return.
+    Raises NotFound for an unknown verdict, WrongState when it is undone already, LibraryError when a file cannot
+    return.
     """
     catalogue = site().catalogue
     was_move = catalogue.verdicts.get(uid).kind is VerdictKind.MOVED

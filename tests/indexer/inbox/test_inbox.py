@@ -44,6 +44,28 @@ def test_an_upload_is_accepted_found_and_taken_back(app: Flask, client: FlaskCli
     assert client.get(f"/api/inbox/{row['id']}").json["state"] == "examined"
 
 
+def test_a_decision_in_the_wrong_state_is_a_conflict_that_changes_nothing(app: Flask, client: FlaskClient) -> None:
+    id = put_in(app, client, "new.png", drawn())["id"]
+    other = put_in(app, client, "other.png", drawn(2))["id"]
+
+    def conflicts(address: str, **body: str) -> None:
+        answer = client.post(address, json=body) if body else client.post(address)
+        assert answer.status_code == 409, (address, answer.json)
+        assert answer.json["error"]["code"] == "wrong_state"
+
+    conflicts(f"/api/inbox/{id}/undo")
+    accepted(app, client, id, "Robots")
+    line = client.get("/api/verdicts").json["verdicts"][0]["id"]
+    conflicts(f"/api/inbox/{id}/discard")
+    assert client.post(f"/api/inbox/{other}/discard").status_code == 200
+    conflicts(f"/api/inbox/{other}/accept", category="Robots")
+    undoing = client.post(f"/api/verdicts/{line}/undo")
+    assert undoing.status_code == 201
+    conflicts(f"/api/verdicts/{line}/undo")
+    conflicts(f"/api/verdicts/{undoing.json['id']}/undo")
+    assert client.get(f"/api/inbox/{id}").json["state"] in ("examined", "waiting")
+
+
 def test_what_is_there_already_is_told_and_can_be_added_with_a_reason(
     app: Flask, client: FlaskClient, settings: Settings
 ) -> None:

@@ -10,8 +10,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from search.catalogue import Catalogue
+from search.catalogue import Catalogue, UploadState, VerdictKind
 from search.errors import NotFound
+from search.evidence import Tier
+from search.meme import Likeness, MediaType, Sort
+from search.results import Place, ReasonKind
 from search.settings import Settings
 from tests.support.curating import sign_in
 from tests.support.serving import open_app
@@ -197,3 +200,36 @@ def test_the_document_names_the_bounds_that_requests_are_held_to(site: FlaskClie
             for kind, content in operation.get("requestBody", {}).get("content", {}).items():
                 assert kind != "application/json" or content["schema"]["additionalProperties"] is False
     assert numbers == 10
+
+
+# The documented values of an answer or a parameter, by the last two steps of their place in the document.
+DOCUMENTED = {
+    ("Group", "tier"): Tier,
+    ("Hit", "type"): MediaType,
+    ("Meme", "type"): MediaType,
+    ("Reason", "kind"): ReasonKind,
+    ("Reason", "place"): Place,
+    ("Upload", "state"): UploadState,
+    ("Verdict", "verdict"): VerdictKind,
+    ("/api/duplicates", "tier"): Tier,
+    ("/api/inbox", "state"): UploadState,
+    ("/api/memes/{id}/similar", "by"): Likeness,
+    ("/api/search", "sort"): Sort,
+}
+
+
+def test_the_document_lists_every_value_that_an_answer_or_a_parameter_can_have(site: FlaskClient) -> None:
+    document = site.get("/api/openapi.json").json
+    found = {
+        (schema, name): set(value["enum"])
+        for schema, described in document["components"]["schemas"].items()
+        for name, value in described.get("properties", {}).items()
+        if "enum" in value
+    }
+    found |= {
+        (path, one["name"]): set(one["schema"]["enum"])
+        for path, operations in document["paths"].items()
+        for one in operations.get("get", {}).get("parameters", [])
+        if "enum" in one["schema"]
+    }
+    assert found == {place: set(map(str, values)) for place, values in DOCUMENTED.items()}
