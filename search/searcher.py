@@ -322,7 +322,7 @@ def _understood(plan: QueryPlan, *, sort: Sort, category: str | None, has_image:
         is_shortened=plan.query.shortened,
         has_image=has_image,
         operators=tuple(operators),
-        notices=tuple(plan.filters.notices),
+        notices=(*plan.filters.notices, *([plan.unread] if plan.unread else [])),
         category=category,
         spelling=plan.correction.corrections if plan.correction is not None else {},
         showing=plan.correction.query.text if plan.correction is not None and corrected else "",

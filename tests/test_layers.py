@@ -49,7 +49,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "images": (),
         "texts": ("catalogue", "encoders"),
         "index": ("catalogue", "encoders", "images"),
-        "query": ("index",),
+        "query": ("encoders", "index"),
         "ranking": ("catalogue", "encoders", "images", "index", "query"),
         "evaluation": ("catalogue", "encoders", "index", "query", "ranking", "texts"),
         "duplicates": ("catalogue", "images", "index"),

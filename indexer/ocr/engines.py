@@ -18,8 +18,9 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from indexer.ocr.plausible import plausible_share
 from indexer.ocr.reading_order import Box, reading_order
-from indexer.ocr.word_spacing import Letter, insert_spaces, is_known
+from indexer.ocr.word_spacing import Letter, insert_spaces
 from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO, has_openvino, openvino_request
 from search.errors import ModelUnavailable, UnreadableFile, WrongUse
 from search.settings import Settings
@@ -103,14 +104,15 @@ def reading_of(lines: Iterable[Line]) -> Reading:
 
 
 def quality_of(lines: Sequence[Line]) -> float:
-    """Return the quality of a reading, 0 to 1: the confidence times the share of known words, weighted by letters."""
+    """Return the quality of a reading, 0 to 1: the confidence times the share of plausible words, weighted by letters.
+
+    In English plausible words are those of the dictionary; other scripts and languages are judged by their own signs.
+    """
     letters = sum(len(line.text) for line in lines)
     if not letters:
         return 0.0
     confidence = sum(line.confidence * len(line.text) for line in lines) / letters
-    words = [word for line in lines for word in line.text.split() if any(map(str.isalpha, word))]
-    bare = ["".join(letter for letter in word if letter.isalpha() or letter in "'’") for word in words]
-    share = sum(len(word) for word in bare if is_known(word)) / max(1, sum(map(len, bare)))
+    share = plausible_share([line.text for line in lines])
     return round(float(confidence * (0.5 + 0.5 * share)), 4)
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.work.leases import WorkLease, reclaim_stale, work_lease
 from indexer.work.progress import Progress, track_stage
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
+from search.encoders.coverage import readable_rows
 from search.meme import Stage
 from search.texts.chunking import SPLITTER, split_passages
 
@@ -49,9 +55,9 @@ def embed_passages(catalogue: Catalogue, encoder: TextEncoder, *, progress: Prog
                 batch = _taken(catalogue, lease, encoder, waiting[start : start + BATCH])
                 if not batch:
                     continue
-                vectors = encoder.encode([body for _, body in batch])
+                places, vectors = readable_rows(encoder, [body for _, body in batch])
                 with catalogue.transaction():
-                    catalogue.embeddings.put(encoder.name, [input for input, _ in batch], vectors)
+                    put_readable(catalogue, encoder.name, [input for input, _ in batch], places, vectors)
                     for input, _ in batch:
                         lease.release(input, sources=(encoder.name,))
                 done += len(batch)
@@ -61,6 +67,15 @@ def embed_passages(catalogue: Catalogue, encoder: TextEncoder, *, progress: Prog
             reclaim_stale(catalogue)
             waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda passage: len(passage[1]))
     return done
+
+
+def put_readable(
+    catalogue: Catalogue, encoder: str, inputs: Sequence[str], places: NDArray[np.int64], vectors: NDArray[np.float32]
+) -> None:
+    """Store the embeddings ([m, d]) of the inputs at some places ([m]); the encoder cannot read the others."""
+    catalogue.embeddings.put(encoder, [inputs[at] for at in places], vectors)
+    readable = set(places.tolist())
+    catalogue.embeddings.put_unread(encoder, [input for at, input in enumerate(inputs) if at not in readable])
 
 
 def _taken(

@@ -26,6 +26,7 @@ from search.categories.persistence import example_hashes, read_model, write_mode
 from search.categories.splits import split_groups
 from search.categories.suggester import Suggester
 from search.encoders.base import TextEncoder
+from search.encoders.coverage import readable_rows
 from search.encoders.registry import load_text_encoder
 from search.errors import ModelUnavailable
 from search.images.fingerprints import LOOK, PDQ
@@ -128,8 +129,9 @@ def update_suggester(
 def upload_features(fingerprints: Sequence[FingerprintRecord], text: str, *, encoder: TextEncoder) -> Features:
     """Return the features of a picture outside the library, from its fingerprints and the text read in it."""
     by_frame = sorted(fingerprints, key=lambda one: one.frame)
+    rows = readable_rows(encoder, [text] if text.strip() else [])[1]
     return picture_features(
-        encoder.encode([text]) if text.strip() else None,
+        rows if len(rows) else None,
         [one.bits for one in by_frame if one.algorithm == LOOK],
         [one.bits for one in by_frame if one.algorithm == PDQ],
         dimensions=encoder.dimensions,

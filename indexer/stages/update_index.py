@@ -12,10 +12,12 @@ from contextlib import suppress
 
 from indexer.stages.build_index import WAIT_SECONDS, build_index
 from indexer.stages.embed_images import embed_images_of
+from indexer.stages.embed_texts import put_readable
 from indexer.stages.weigh_texts import weigh_meme
 from indexer.work.locks import lock
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
+from search.encoders.coverage import readable_rows
 from search.encoders.registry import load_image_encoder
 from search.errors import IndexUnusable, MemeticaError
 from search.index.generations import FORMAT, Manifest, live_image_encoder, live_manifest
@@ -78,9 +80,9 @@ def _embed_texts(catalogue: Catalogue, memes: Sequence[Meme], *, encoder: TextEn
     bodies = {row.input_hash: row.passage.body for row in catalogue.texts.passages_of([meme.id for meme in memes])}
     known = catalogue.embeddings.get(encoder.name, list(bodies))
     missing = [input for input in bodies if input not in known]
-    vectors = encoder.encode([bodies[input] for input in missing]) if missing else None
+    places, vectors = readable_rows(encoder, [bodies[input] for input in missing])
     with catalogue.transaction():
-        if vectors is not None:
-            catalogue.embeddings.put(encoder.name, missing, vectors)
+        if missing:
+            put_readable(catalogue, encoder.name, missing, places, vectors)
         for meme in memes:
             weigh_meme(catalogue, meme, encoder=encoder.name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -347,5 +348,23 @@ class Database:
 
 
 def text_hash(body: str) -> str:
-    """Return the hexadecimal SHA-256 of a text: the key of its embedding."""
+    """Return the hexadecimal SHA-256 of a text."""
     return hashlib.sha256(body.encode("utf-8")).hexdigest()
+
+
+# Letters that an encoder of Latin letters may not read. Their texts have other keys than in the first versions, which
+# embedded them whole: such embeddings are made again, all others stay.
+_BEYOND_LATIN = re.compile(
+    "[\u0370-\u1dff\u1f00-\u1fff\u2c00-\u2c5f\u2c80-\ua71f\ua800-\uab2f\uab70-\ud7ff\uf900-\uff20"
+    "\uff3b-\uff40\uff5b-\U0010ffff]"
+)
+
+
+def input_hash(body: str) -> str:
+    """Return the key of a passage's embedding.
+
+    >>> from search.catalogue.database import input_hash
+    >>> input_hash("a cat") == text_hash("a cat"), input_hash("кот") == text_hash("кот")
+    (True, False)
+    """
+    return text_hash(f"readable part\n{body}" if _BEYOND_LATIN.search(body) else body)

@@ -82,6 +82,15 @@ class Embeddings:
             )
             self._database.touch()
 
+    def put_unread(self, encoder: str, inputs: Sequence[str]) -> None:
+        """Store that an encoder cannot read these inputs: they are not missing, and have no embedding."""
+        with self._database.transaction():
+            self._database.write_many(
+                "INSERT OR REPLACE INTO embeddings (encoder, input_hash, vector) VALUES (:encoder, :input, X'')",
+                [{"encoder": encoder, "input": input} for input in inputs],
+            )
+            self._database.touch()
+
     def of_field(
         self, encoder: str, field: Field, *, least_weight: float = 0.0
     ) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
@@ -144,13 +153,14 @@ class Embeddings:
         return np.stack(found) if found else np.empty((0, self.dimensions(encoder)), np.float32)
 
     def get(self, encoder: str, inputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return, by input hash, the stored embeddings ([d] float32) of these inputs, without the missing ones."""
+        """Return, by input hash, the embeddings ([d] float32) of these inputs, without missing and unreadable ones."""
         found = {}
         for start in range(0, len(inputs), _CHUNK):
             rows = self._database.rows(
                 """
                 SELECT input_hash, vector FROM embeddings
                 WHERE encoder = :encoder AND input_hash IN (SELECT value FROM json_each(:inputs))
+                  AND length(vector) > 0
                 """,
                 {"encoder": encoder, "inputs": json.dumps(inputs[start : start + _CHUNK])},
             )
@@ -177,7 +187,7 @@ _OF_FIELD = """
     SELECT {columns} FROM passages
     JOIN memes ON memes.id = meme_id
     JOIN embeddings ON embeddings.input_hash = passages.input_hash AND encoder = :encoder
-    WHERE vanished_at IS NULL AND field = :field AND COALESCE(weight, 1) >= :least
+    WHERE vanished_at IS NULL AND field = :field AND COALESCE(weight, 1) >= :least AND length(vector) > 0
 """
 
 _OF_PICTURES = """

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from search.catalogue.database import Database, text_hash
+from search.catalogue.database import Database, input_hash, text_hash
 from search.catalogue.memes import meme_rows
 from search.meme import Field, Meme, Passage, Text, TextKind
 
@@ -217,7 +217,7 @@ class Texts:
                 INSERT INTO passages (meme_id, field, source, heading, body, input_hash)
                 VALUES (:meme_id, :field, :source, :heading, :body, :input_hash)
                 """,
-                [asdict(part) | {"meme_id": meme_id, "input_hash": text_hash(part.body)} for part in passages],
+                [asdict(part) | {"meme_id": meme_id, "input_hash": input_hash(part.body)} for part in passages],
             )
             self._database.write(
                 "UPDATE memes SET chunker = :splitter WHERE id = :id", {"id": meme_id, "splitter": splitter}

@@ -20,7 +20,11 @@ _SHORTEST = 1e-9  # shorter rows have no direction
 
 
 class TextEncoder(Protocol):
-    """Embeds texts: the rows of two texts have a large dot product when the texts mean the same."""
+    """Embeds texts: the rows of two texts have a large dot product when the texts mean the same.
+
+    An encoder that cannot read every script says so by an attribute `coverage` (see `search.encoders.coverage`): texts
+    that it cannot read are then neither embedded nor searched by meaning.
+    """
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 
 from search.encoders.base import unit_rows
 from search.encoders.clip_preprocess import ImagePreprocessing, TextPreprocessing
+from search.encoders.coverage import Coverage, coverage_of
 from search.encoders.runtimes import Runtime, RuntimeKind, best_runtime
 from search.errors import ModelUnavailable
 
@@ -122,6 +123,11 @@ class Clip:
         self._opening = threading.Lock()
         self._towers: dict[str, Runtime] = {}
         self._tokenizer: Tokenizer | None = None
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """The scripts that its tokenizer has words of."""
+        return coverage_of(Tokenizer.from_file(str(self._folder / TOKENIZER_FILE)))
 
     def prepare(self, picture: Image.Image) -> NDArray[np.float32]:
         """Return a picture preprocessed for the model, [3, height, width] float32."""

@@ -99,14 +99,13 @@ class KnownModel:
 _OPEN_CLIP = "open_clip, docs/openclip_retrieval_results.csv"
 _SIGLIP2 = "Tschannen et al., SigLIP 2, arXiv 2502.14786, table 1"
 DEFAULT = "ViT-B-32/laion2b_s34b_b79k"
+MULTILINGUAL = "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k"
 KNOWN_MODELS = (
     KnownModel(DEFAULT, 151.3, "MIT", 0.393, "fast, English; recommended to start with", _OPEN_CLIP),
     KnownModel("ViT-B-32-SigLIP2-256/webli", 376.9, "Apache-2.0", 0.472, "better, in many languages", _SIGLIP2),
     KnownModel(
         "ViT-B-16-SigLIP2-256/webli", 375.2, "Apache-2.0", 0.532, "the best listed, four times as slow", _SIGLIP2
     ),
-    KnownModel(
-        "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k", 366.1, "MIT", 0.378, "queries in a hundred languages", _OPEN_CLIP
-    ),
+    KnownModel(MULTILINGUAL, 366.1, "MIT", 0.378, "queries in a hundred languages", _OPEN_CLIP),
     KnownModel(SMALL, 3.4, "MIT", None, "drawn scenes only: for the demo and the tests, not for photographs"),
 )

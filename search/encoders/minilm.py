@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from search.encoders.base import unit_rows
+from search.encoders.coverage import Coverage, coverage_of
 from search.encoders.export_process import ExportFailed, install_model, run_exporter
 from search.encoders.runtimes import Runtime, best_runtime
 from search.errors import ModelUnavailable
@@ -42,6 +44,11 @@ class MiniLM:
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """The scripts that the model has words of: Latin alone."""
+        return coverage_of(self._tokenizer)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a float32 row of length 1 for each text, [n, 384]."""

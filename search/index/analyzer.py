@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import regex
@@ -14,7 +16,23 @@ import tantivy
 MAX_TERMS = 64  # of a query; further terms are ignored
 
 
-ANALYZER = "memetica-2"  # change the name when a word's term changes, so that older indexes are built again
+ANALYZER = "memetica-3"  # change the name when a word's term changes, so that older indexes are built again
+READABLE_ANALYZERS = ("memetica-2", ANALYZER)  # 2 differs in words beyond ASCII
+
+
+STOP_WORD_LANGUAGES = (
+    "danish",
+    "dutch",
+    "finnish",
+    "french",
+    "german",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "spanish",
+    "swedish",
+)
 
 
 LONGEST = 64  # bytes of a word; longer ones are not indexed
@@ -22,17 +40,33 @@ LONGEST = 64  # bytes of a word; longer ones are not indexed
 
 # Scripts without spaces between words (and Korean, which attaches particles to them): each letter is a word, and
 # neighbours form phrases. In other scripts a word may contain apostrophes, which are ignored ("don't" is "dont").
-_LETTERWISE = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_LETTERWISE = (
+    r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Bopomofo}\p{Yi}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+    r"\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}\p{Javanese}\p{Balinese}"
+)
+
+
+# Marks of a letter: besides the combining ones, the vowels AM of Thai and Lao and the voicing marks of narrow kana.
+_MARKS = r"\p{M}\u0e33\u0eb3\uff9e\uff9f\u200c\u200d"
+
+
+# Within a word they are not read: the hyphen of a line's end, joiners, marks of direction, and the Arabic tatweel.
+_UNREAD = "\u00ad\u200c\u200d\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff\u0640"
+
+
+# A Korean syllable that is written in its parts, as file names of macOS are.
+_JAMO = r"[\u1100-\u115f\ua960-\ua97c][\u1160-\u11a7\ud7b0-\ud7c6][\u11a8-\u11ff\ud7cb-\ud7fb]?"
 
 
 _LETTER = rf"[[\p{{L}}\p{{N}}]--[{_LETTERWISE}]]"
 
 
-_PART = rf"[[\p{{L}}\p{{N}}\p{{M}}]--[{_LETTERWISE}]]"
+_PART = rf"[[\p{{L}}\p{{N}}\p{{M}}{_UNREAD}]--[{_LETTERWISE}]]"
 
 
 _WORD = regex.compile(
-    rf"[[{_LETTERWISE}]&&[\p{{L}}\p{{N}}]]\p{{M}}*|{_LETTER}{_PART}*(?:['’]{_PART}+)*|[\p{{Emoji_Presentation}}]",
+    rf"{_JAMO}|[[{_LETTERWISE}]&&[\p{{L}}\p{{N}}]][{_MARKS}]*"
+    rf"|{_LETTER}{_PART}*(?:['’]{_PART}+)*|[\p{{Emoji_Presentation}}]",
     regex.V1,
 )
 
@@ -40,7 +74,25 @@ _WORD = regex.compile(
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")  # equal to _WORD for ASCII, five times as fast
 
 
-LETTERWISE_WORD = regex.compile(rf"[{_LETTERWISE}]\p{{M}}*", regex.V1)
+LETTERWISE_WORD = regex.compile(rf"[{_LETTERWISE}][{_MARKS}]*", regex.V1)
+
+
+_UNREAD_LETTERS = str.maketrans(dict.fromkeys(_UNREAD, ""))
+
+
+# Letters that are written in two ways in Arabic and Persian texts, for terms.
+_ARABIC_LETTERS = str.maketrans("ىیکةأإآٱ", "ييكهاااا")
+
+
+_FOLDED_SCRIPTS = regex.compile(r"[\p{Greek}\p{Cyrillic}\p{Arabic}\p{Hebrew}]")
+
+
+# Vowel points of Hebrew and Arabic, the accents of Greek, and stress in Cyrillic (not the breve of й, nor the dots of
+# ї, which make other letters).
+_POINTS = regex.compile(
+    r"(?<=\p{Greek}\p{M}*)\p{M}|[\u0591-\u05bd\u05bf-\u05c7\u064b-\u065f\u0670\u06d6-\u06ed]"
+    r"|(?<=\p{Cyrillic})[\u0300\u0301]|(?<=е)\u0308"
+)
 
 
 @dataclass(frozen=True)
@@ -91,6 +143,25 @@ def is_stop_word(word: str) -> bool:
     return not _stop_word_analyzer().analyze(word)
 
 
+@lru_cache(maxsize=1)
+def _stop_words_by_language() -> dict[str, tantivy.TextAnalyzer]:
+    def of(language: str) -> tantivy.TextAnalyzer:
+        builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).filter(tantivy.Filter.lowercase())
+        return builder.filter(tantivy.Filter.stopword(language)).build()
+
+    return {language: of(language) for language in STOP_WORD_LANGUAGES}
+
+
+@lru_cache(maxsize=4096)
+def stop_word_languages(word: str) -> tuple[str, ...]:
+    """Return the languages other than English that a word is a stop word of, of those that tantivy has lists of.
+
+    >>> stop_word_languages("nicht"), stop_word_languages("walk")
+    (('german',), ())
+    """
+    return tuple(language for language, words in _stop_words_by_language().items() if not words.analyze(word))
+
+
 @lru_cache(maxsize=65536)
 def term_of(word: str) -> str:
     """Return the term of a word in normal form; "" for one that is too long to be indexed.
@@ -98,7 +169,7 @@ def term_of(word: str) -> str:
     >>> term_of("dances")
     'danc'
     """
-    found = analyzer().analyze(word)
+    found = analyzer().analyze(without_points(word))
     return found[0] if found else ""
 
 
@@ -111,8 +182,22 @@ def unaccented(word: str) -> str:
     """
     if word.isascii():
         return word
-    found = _folding_analyzer().analyze(word)
+    found = _folding_analyzer().analyze(without_points(word))
     return found[0] if found else word
+
+
+def without_points(word: str) -> str:
+    """Return a word in normal form without the accents of Greek, the points of Hebrew and Arabic, and Cyrillic stress.
+
+    tantivy removes the accents of Latin letters itself. Vowel signs of Indic scripts and of Thai are letters.
+
+    >>> without_points("γάτα"), without_points("ёлка"), without_points("йога")
+    ('γατα', 'елка', 'йога')
+    """
+    if word.isascii() or not _FOLDED_SCRIPTS.search(word):
+        return word
+    bare = _POINTS.sub("", unicodedata.normalize("NFD", word.translate(_ARABIC_LETTERS)))
+    return unicodedata.normalize("NFC", bare)
 
 
 def tokenize(text: str) -> list[Token]:
@@ -141,18 +226,56 @@ def query_terms(text: str) -> list[str]:
     return list(found)
 
 
+def is_letterwise(part: Sequence[str]) -> bool:
+    """Return whether a part of a query, a sequence of terms, is of letters of a script without spaces.
+
+    >>> is_letterwise(("黑", "猫")), is_letterwise(("cat",))
+    (True, False)
+    """
+    return not part[0].isascii() and LETTERWISE_WORD.fullmatch(part[0]) is not None
+
+
+def query_parts(text: str) -> list[tuple[str, ...]]:
+    """Return the distinct parts of a query, as sequences of terms: its words, and pairs where words have no spaces.
+
+    A letter of such a script matches much; two in a row seldom stand in a text by chance.
+
+    >>> query_parts("a 黑猫咪")
+    [('a',), ('黑', '猫'), ('猫', '咪')]
+    """
+    found: dict[tuple[str, ...], None] = {}
+    run: list[str] = []
+    end = -1
+    for token in [*tokenize(text)[: 4 * MAX_TERMS], Token(-1, -1, " ")]:
+        is_letter = bool(LETTERWISE_WORD.fullmatch(token.term))
+        if run and not (is_letter and token.start == end):
+            found |= dict.fromkeys(pairwise(run) if len(run) > 1 else [(run[0],)])
+            run = []
+        if is_letter:
+            run.append(token.term)
+            end = token.end
+        elif token.term.strip():
+            found[(token.term,)] = None
+    return list(found)[:MAX_TERMS]
+
+
 def _pattern(text: str) -> Any:
     return _ASCII_WORD if text.isascii() else _WORD
 
 
 def normalize_word(word: str) -> str:
-    """Return a word without apostrophes, in Unicode normal form NFKC.
+    """Return a word without apostrophes; beyond ASCII in Unicode normal form NFKC, in one case, without joiners.
 
-    >>> normalize_word("ｃａｆｅ’s")
-    'cafes'
+    Case is folded in full: the Turkish İ is an i, the German ß is ss, and the Greek ς is a σ.
+
+    >>> normalize_word("ｃａｆｅ’s"), normalize_word("İZMİR"), normalize_word("ΓΆΤΑΣ") == normalize_word("γάτας")
+    ('cafes', 'izmir', True)
     """
     if not word.isascii():
-        word = "".join(unicodedata.normalize("NFKC", word).split())
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
+        whole = "".join(folded.translate(_UNREAD_LETTERS).split()).replace("i\u0307", "i")
+        # NFKC takes the vowels AM of Thai and Lao apart, which are one letter to everybody.
+        word = whole.replace("\u0e4d\u0e32", "\u0e33").replace("\u0ecd\u0eb2", "\u0eb3")
     return word.replace("'", "").replace("’", "")
 
 

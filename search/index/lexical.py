@@ -22,9 +22,9 @@ from rapidfuzz.distance import OSA
 
 from search.errors import IndexUnusable
 from search.index.analyzer import (
-    ANALYZER,
     LETTERWISE_WORD,
     MAX_TERMS,
+    READABLE_ANALYZERS,
     normalize_word,
     unaccented,
 )
@@ -98,7 +98,8 @@ class LexicalIndex:
     def open(cls, folder: Path) -> LexicalIndex:
         """Return the index in a folder, which may be read-only; raise IndexUnusable when it is missing or damaged."""
         try:
-            if f'"{ANALYZER}"' not in (folder / "meta.json").read_text("utf-8"):
+            meta = (folder / "meta.json").read_text("utf-8")
+            if not any(f'"{name}"' in meta for name in READABLE_ANALYZERS):
                 raise IndexUnusable(f"The word index in {folder} was made by another version.", hint=HINT)
             # tantivy writes a lock file beside the index even to read it, so it opens a temporary folder of links
             # that may be removed once the files are mapped.

@@ -12,7 +12,7 @@ from pathlib import Path
 import tantivy
 
 from search.errors import IndexUnusable
-from search.index.analyzer import ANALYZER, analyzer, spelling_analyzer
+from search.index.analyzer import ANALYZER, READABLE_ANALYZERS, analyzer, spelling_analyzer
 from search.meme import Field
 
 ALL_TEXT = "everything"  # the field with the text of all others
@@ -43,7 +43,8 @@ def lexical_schema() -> tantivy.Schema:
 
 
 def register_tokenizers(index: tantivy.Index) -> None:
-    index.register_tokenizer(ANALYZER, analyzer())
+    for name in READABLE_ANALYZERS:
+        index.register_tokenizer(name, analyzer())
     index.register_tokenizer(SPELLING_FIELD, spelling_analyzer())
 
 

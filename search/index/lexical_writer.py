@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tantivy
 
-from search.index.analyzer import LONGEST, split_words
+from search.index.analyzer import LONGEST, split_words, without_points
 from search.index.file_names import name_keys, name_parts, name_words
 from search.index.generations import link_folder
 from search.index.lexical_schema import (
@@ -102,15 +102,15 @@ def _entry(document: Document) -> tantivy.Document:
         for passage in text.split("\n"):
             words = split_words(passage)
             if words:
-                joined = " ".join(words)
-                entry.add_text(str(field), joined)
-                entry.add_text(ALL_TEXT, joined)
-                own = joined.lower().split()
+                terms = " ".join(map(without_points, words))
+                entry.add_text(str(field), terms)
+                entry.add_text(ALL_TEXT, terms)
+                own = [word.lower() for word in words]
                 spelled.update(own)
                 if field is not Field.NAME:
                     written.update(own)
     name = split_words(name_words(document.path))
-    entry.add_text(FILE_WORDS_FIELD, " ".join(name))
+    entry.add_text(FILE_WORDS_FIELD, " ".join(map(without_points, name)))
     written.update(word.lower() for word in name)
     for target, own_words in ((SPELLING_FIELD, spelled), (WRITTEN_FIELD, written)):
         entry.add_text(target, " ".join(sorted(word for word in own_words if len(word.encode()) <= LONGEST)))

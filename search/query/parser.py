@@ -124,6 +124,8 @@ _LEAD = re.compile(
     rf"(?:(?P<minus>-)(?=[^-]|$)|(?P<weight>{_WEIGHT}):(?=[^\W\d]|[^\x00-\x7f]|$))?(?:(?P<name>[A-Za-z]+):)?"
 )
 _BARE = re.compile(r'[^\s"\\]+')
+_JOINERS = "\u200c\u200d"  # within words of Persian and Indic scripts, and within emoji
+_INVISIBLE = str.maketrans(dict.fromkeys("\u00ad\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff", ""))
 _MARKS = str.maketrans(
     dict.fromkeys("“”„‟«»‹›＂〝〞❝❞", '"') | dict.fromkeys("「『", ' "') | dict.fromkeys("」』", '" ')
 )
@@ -138,8 +140,8 @@ def parse(text: str) -> Query:
     '2:dog type:gif'
     """
     plain = "".join(
-        " " if unicodedata.category(one).startswith(("C", "Z")) and one != "\u200d" else one
-        for one in text[: 2 * MAX_CHARACTERS]
+        " " if unicodedata.category(one).startswith(("C", "Z")) and one not in _JOINERS else one
+        for one in text[: 2 * MAX_CHARACTERS].translate(_INVISIBLE)
     )
     joined = " ".join(plain.translate(_MARKS).split())
     shortened = len(joined) > MAX_CHARACTERS or len(text) > 2 * MAX_CHARACTERS

@@ -2,13 +2,15 @@
 
 A meme says a phrase if one of its texts has the same words in a row. A word counts as the same if it
 
-- is written the same, whatever its case, accents and apostrophes ("dogs" is not "dog"),
+- is written the same, whatever its case and apostrophes ("dogs" is not "dog"), with the same accents or none; a word
+  that is typed without accents may have any,
 - is no word in the text, and differs by letters that OCR takes for each other (0 and o, rn and m), or is long and
   differs by a letter or two: the text has "mondavs" for "mondays",
 - is a word in the text, near to a typed one that is in no meme and no word: the phrase was typed with a slip,
 - is run together with its neighbours, or split in two: spaces get lost on tight capitals.
 
-Two words that both exist are never the same: "walk" is not "talk".
+Two words that both exist are never the same: "walk" is not "talk". Damage and slips can be told from other words in
+English alone: words with letters beyond ASCII, and all words of a library in another language, are as they are written.
 """
 
 from __future__ import annotations
@@ -21,10 +23,11 @@ from itertools import permutations
 
 import numpy as np
 
-from search.index.analyzer import MAX_TERMS, Token, term_of, tokenize, word_as_written
+from search.index.analyzer import MAX_TERMS, Token, term_of, tokenize, unaccented, word_as_written
 from search.index.columns import Ids
 from search.index.lexical import Alternatives, LexicalIndex
-from search.query.spelling import LONG, MIN_LETTERS, english_words
+from search.query.language import english_words, is_english_word, reads_as_english
+from search.query.spelling import LONG, MIN_LETTERS
 
 MAX_VARIANTS = 12  # of a word
 MAX_JOINED = 4  # words that are looked for as one
@@ -140,13 +143,25 @@ def _alternatives(word: str, index: LexicalIndex, *, shortest: float) -> Alterna
 
     A word of at least `shortest` letters that is none also stands for the nearest words of the library.
     """
-    found = [word, *index.accented(word)]
+    found = [word, *_accented(word, index)]
+    if not is_english_word(word) or not reads_as_english(index):
+        return tuple((one, term_of(one)) for one in found[:MAX_VARIANTS])
     if len(word) >= shortest and word not in index.vocabulary and not _is_word(word, index):
         near = index.similar_words(word, edits=2 if len(word) >= LONG else 1, k=MAX_VARIANTS)
+        near = [one for one in near if is_english_word(one.word)]
         found += [one.word for one in near if one.edits == near[0].edits]
     for one in tuple(found):
         found += _damaged(one, index)
     return tuple((one, term_of(one)) for one in list(dict.fromkeys(found))[:MAX_VARIANTS])
+
+
+def _accented(word: str, index: LexicalIndex) -> list[str]:
+    """Return the words of the library that are this one with other accents: any for a word without, none for one with.
+
+    In capitals accents are often left out, so a word with accents is also found without.
+    """
+    plain = unaccented(word)
+    return [other for other in index.accented(word) if word == plain or other == plain]
 
 
 def _damaged(word: str, index: LexicalIndex) -> list[str]:
@@ -154,7 +169,7 @@ def _damaged(word: str, index: LexicalIndex) -> list[str]:
     found = [other for other in _confused(word) if other in index.vocabulary and not _is_word(other, index)]
     if len(word) >= MIN_DAMAGED:
         near = index.similar_words(word, edits=2 if len(word) >= LONG_DAMAGED else 1, k=4 * MAX_VARIANTS)
-        found += [one.word for one in near if not _is_word(one.word, index)]
+        found += [one.word for one in near if is_english_word(one.word) and not _is_word(one.word, index)]
     return found
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from importlib import resources
 
 from search.index.analyzer import query_terms, tokenize
 from search.index.lexical import LexicalIndex
+from search.query.language import english_words, is_english_word, reads_as_english
 from search.query.parser import Query
 
 MIN_LETTERS = 4  # of a word that is corrected; shorter ones are near to too many others
 LONG = 8  # letters from which two edits are allowed
 MAX_READINGS = 3  # of one misspelled word
-ENGLISH = 30_000  # words, the most frequent, that are not corrected even where no meme holds them
 MAX_CORRECTED = 4  # words of a query; more unknown ones are another language, not misspelled
 
 
@@ -30,7 +28,8 @@ def correct_spelling(query: Query, index: LexicalIndex) -> Correction:
     """Return the query with corrections of the words that are in no meme and an edit or two from a word of the library.
 
     The corrected text has the most likely correction in place of the word; the terms include the word and all
-    corrections. Words of the library and common English words are not corrected.
+    corrections. Words of the library, common English words, and words that cannot be English are not corrected, and
+    nothing is in a library in another language: a word's other forms are as near to it as a slip.
 
     >>> from search.query.parser import parse
     >>> correct_spelling(parse("burnin room"), searcher.index.lexical).query.text
@@ -43,9 +42,12 @@ def correct_spelling(query: Query, index: LexicalIndex) -> Correction:
         word = query.text[token.start : token.end]
         if len(corrections) == MAX_CORRECTED or word in corrections or len(word) < MIN_LETTERS:
             continue
-        if index.document_frequency(token.term) or word.lower() in english_words():
+        if not is_english_word(word) or index.document_frequency(token.term) or word.lower() in english_words():
             continue
+        if not reads_as_english(index):
+            break
         near = index.similar_words(word, edits=2 if len(word) >= LONG else 1, k=MAX_READINGS)
+        near = [one for one in near if is_english_word(one.word)]
         if near:
             corrections[word] = tuple(one.word for one in near if one.edits == near[0].edits)
             parts += [query.text[at : token.start], corrections[word][0]]
@@ -55,14 +57,3 @@ def correct_spelling(query: Query, index: LexicalIndex) -> Correction:
     text = "".join([*parts, query.text[at:]])
     others = query_terms(" ".join(word for found in corrections.values() for word in found))
     return Correction(replace(query, text=text, terms=tuple(dict.fromkeys((*query.terms, *others)))), corrections)
-
-
-@lru_cache(maxsize=1)
-def english_words() -> frozenset[str]:
-    """Return the most frequent words of English, by the list that comes with symspellpy.
-
-    >>> "walk" in english_words(), "walkz" in english_words()
-    (True, False)
-    """
-    with (resources.files("symspellpy") / "frequency_dictionary_en_82_765.txt").open(encoding="utf-8-sig") as lines:
-        return frozenset(line.split(" ", 1)[0] for line, _ in zip(lines, range(ENGLISH), strict=False))

@@ -9,24 +9,26 @@ import numpy as np
 from search.index.analyzer import LETTERWISE_WORD, MAX_TERMS, is_stop_word, query_terms, tokenize
 from search.index.columns import Ids
 from search.index.lexical import LexicalIndex
+from search.query.language import reads_as_english
 
 
 def memes_holding(text: str, corrections: Mapping[str, Sequence[str]], index: LexicalIndex) -> Ids:
     """Return the rising ids of all memes that hold every word of a text, anywhere in their texts and in any form.
 
-    English stop words count only where there are no others. A misspelled word stands for any of its corrections.
+    English stop words count only where there are no others, unless the query or the library is not English. A
+    misspelled word stands for any of its corrections.
     Letters of a script without spaces must follow one another as they do in the text.
 
     >>> from search.query.words import memes_holding
     >>> len(memes_holding("the robot and a toaster", {}, searcher.index.lexical))
     1
     """
-    groups = _groups(text, corrections)
+    groups = _groups(text, corrections, ignores=text.isascii() and reads_as_english(index))
     return index.having_all(groups) if groups else np.empty(0, np.int64)
 
 
-def _groups(text: str, corrections: Mapping[str, Sequence[str]]) -> list[list[tuple[str, ...]]]:
-    """Return, for each word of a text, the sequences of terms that stand for it."""
+def _groups(text: str, corrections: Mapping[str, Sequence[str]], *, ignores: bool) -> list[list[tuple[str, ...]]]:
+    """Return, for each word of a text, the sequences of terms that stand for it; with `ignores`, no stop words."""
     groups: list[list[tuple[str, ...]]] = []
     stop_words: list[list[tuple[str, ...]]] = []
     end = -1  # of the letters without spaces that the last group has
@@ -42,5 +44,5 @@ def _groups(text: str, corrections: Mapping[str, Sequence[str]]) -> list[list[tu
             end = token.end
             continue
         own = [(term,) for other in (word, *corrections.get(word, ())) for term in query_terms(other)]
-        (stop_words if is_stop_word(word) else groups).append(list(dict.fromkeys(own)))
+        (stop_words if ignores and is_stop_word(word) else groups).append(list(dict.fromkeys(own)))
     return [list(group) for group in dict.fromkeys(map(tuple, groups or stop_words))][:MAX_TERMS]

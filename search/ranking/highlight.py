@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 
-from search.index.analyzer import tokenize
+from search.index.analyzer import LETTERWISE_WORD, is_letterwise, tokenize
 from search.meme import Passage
 from search.query.quotes import Quote
 from search.results import Snippet
@@ -76,6 +76,17 @@ class Highlighter:
             return sorted([*phrases, *outside])
         if not self.terms:
             return []
+        if text.isascii() or not self._letters:
+            return self._words(text)
+        return _whole_runs(text, self._words(text), has_runs=len(self._letters) > 1)
+
+    @cached_property
+    def _letters(self) -> list[str]:
+        """The terms of scripts without spaces between words."""
+        return [term for term in self.terms if is_letterwise((term,))]
+
+    def _words(self, text: str) -> list[tuple[int, int]]:
+        """Return the start and end of each token that is a term."""
         return [
             (offset + token.start, offset + token.end)
             for piece, offset in self._likely_pieces(text)
@@ -97,6 +108,24 @@ class Highlighter:
                 end += 1
             yield text[start:end], start
             done = end
+
+
+def _whole_runs(text: str, words: Sequence[tuple[int, int]], *, has_runs: bool) -> list[tuple[int, int]]:
+    """Return words with neighbouring letters of scripts without spaces joined.
+
+    A single letter says little: where the query has several (`has_runs`) and the text has some in a row, single ones
+    are left out.
+    """
+    found: list[tuple[int, int, int]] = []  # start, end, letters
+    for start, end in words:
+        is_letter = LETTERWISE_WORD.fullmatch(text, start, end) is not None
+        if is_letter and found and found[-1][1] == start and found[-1][2]:
+            found[-1] = (found[-1][0], end, found[-1][2] + 1)
+        else:
+            found.append((start, end, int(is_letter)))
+    if has_runs and any(letters > 1 for _, _, letters in found):
+        found = [one for one in found if one[2] != 1]
+    return [(start, end) for start, end, _ in found]
 
 
 def best_snippet(passages: Sequence[Passage], highlighter: Highlighter) -> Snippet | None:

@@ -42,4 +42,5 @@ class QueryPlan:
     saying: Ids | None = None  # the memes that say all quoted phrases, rising; None without a phrase
     named: NamedMemes = field(default_factory=NamedMemes)  # the memes that the query is the file name of
     likeness: Likeness | None = None  # what is alike, for the memes similar to one or several
+    unread: str = ""  # a sentence where the text encoder cannot read the query
     is_picture: bool = False  # the query is a picture, without words

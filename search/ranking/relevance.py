@@ -38,11 +38,17 @@ FEATURES = (
 OF_QUERY = frozenset({"length"})
 
 
+Part = str | tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class QueryStats:
-    """A query's distinct terms and the inverse document frequency of each; terms in no meme have the highest."""
+    """A query's distinct parts and the inverse document frequency of each; parts in no meme have the highest.
 
-    terms: tuple[str, ...] = ()
+    A part is a word's term, or a pair of letters where words have no spaces.
+    """
+
+    terms: tuple[Part, ...] = ()
     idf: tuple[float, ...] = ()
     index: LexicalIndex | None = None
 
@@ -50,7 +56,11 @@ class QueryStats:
         """Return the summed inverse document frequencies of the terms that each of some memes has ([n])."""
         found = np.zeros(len(ids))
         for term, idf in zip(self.terms, self.idf, strict=True):
-            if self.index is not None and self.index.document_frequency(term):
+            if self.index is None:
+                continue
+            if not isinstance(term, str):
+                found += idf * np.isin(ids, self.index.having_all([[term]]))
+            elif self.index.document_frequency(term):
                 found += idf * (self.index.scores([term], ids=ids) > 0)
         return found
 
@@ -90,8 +100,8 @@ class RelevanceModel:
 RELEVANCE_MODEL = RelevanceModel((3.193, 6.857, 0.834, 2.688, 0.081, 0.112, 0.721, 7.692), -6.231)
 
 
-def query_stats(index: LexicalIndex, terms: Collection[str]) -> QueryStats:
-    """Return how rare a query's distinct terms are among the memes; terms in no meme are the rarest.
+def query_stats(index: LexicalIndex, terms: Collection[Part]) -> QueryStats:
+    """Return how rare a query's distinct terms, or pairs in a row, are among the memes; what none has is rarest.
 
     >>> len(query_stats(searcher.index.lexical, ["robot", "xylophone"]).terms)
     2
@@ -100,8 +110,8 @@ def query_stats(index: LexicalIndex, terms: Collection[str]) -> QueryStats:
     return QueryStats(distinct, tuple(_idf(index, term) for term in distinct), index)
 
 
-def _idf(index: LexicalIndex, term: str) -> float:
-    frequency = index.document_frequency(term)
+def _idf(index: LexicalIndex, part: Part) -> float:
+    frequency = index.document_frequency(part) if isinstance(part, str) else len(index.having_all([[part]]))
     return math.log(1 + (len(index) - frequency + 0.5) / (frequency + 0.5))
 
 

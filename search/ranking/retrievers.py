@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from search.index.analyzer import is_letterwise
 from search.index.columns import Ids
 from search.index.dense import DenseIndex
 from search.index.lexical_schema import ALL_TEXT
@@ -88,7 +89,9 @@ def lexical_retrievers(index: Index, terms: Sequence[str], signals: Iterable[Sig
     """Return a retriever for each lexical signal among `signals`; none when no meme has any of the terms."""
     most = MAX_DOCUMENT_SHARE * len(index.lexical)
     # A frequent word is the slowest to score and the least informative: the ranking is as good without it.
-    terms = [term for term in terms if index.lexical.document_frequency(term) <= most] or terms
+    # Letters of a script without spaces are kept, so that those beside them are not taken for neighbours.
+    kept = [term for term in terms if index.lexical.document_frequency(term) <= most or is_letterwise((term,))]
+    terms = kept or terms
     total = sum(_idf(index, term) for term in terms)
     if not total:
         return []

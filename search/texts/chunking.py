@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from search.meme import Field, Passage, Text, TextKind
 
-SPLITTER = "passages-2"  # a new name splits every text again
+SPLITTER = "passages-3"  # a new name splits every text again
 # MiniLM reads 256 tokens, two of which enclose the text. That is about 190 words of English.
 MAX_WORDS = 150
 MAX_TOKENS = 250  # by `token_upper_bound`

@@ -88,6 +88,7 @@ def test_apostrophes_count_for_nothing(text: str, query: str) -> None:
 
 
 texts = st.text(alphabet=st.sampled_from("abcdé <>&'\"\n漢字ñI İ.-"), max_size=400)
+spaced_texts = st.text(alphabet=st.sampled_from("abcdé <>&'\"\nжñI İ.-"), max_size=400)
 
 
 @given(texts, texts)
@@ -98,9 +99,26 @@ def test_a_snippet_without_its_marks_is_a_piece_of_the_text(body: str, query: st
     assert len(plain) <= MAX_LETTERS + LEAD
 
 
-@given(texts, texts)
+@given(spaced_texts, spaced_texts)
 def test_every_marked_word_is_a_term_and_every_term_of_a_short_text_is_marked(body: str, query: str) -> None:
     body = body[:MAX_LETTERS]
     wanted = frozenset(query_terms(query))
     marked = [html.unescape(word) for word in re.findall(r"<mark>(.*?)</mark>", shown(body, query), re.DOTALL)]
     assert marked == [body[token.start : token.end] for token in tokenize(body) if token.term in wanted]
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "marked"),
+    [
+        ("我真的很喜欢猫咪", "喜欢猫", ["喜欢猫"]),  # letters in a row are one mark
+        ("我真的很喜欢狗，猫在哪里", "喜欢猫", ["喜欢"]),  # a single letter says nothing beside two
+        ("猫在哪里", "喜欢猫", ["猫"]),
+        ("น้ำแข็งเย็น", "แข็ง", ["แข็ง"]),
+        ("고양이가 잔다", "고양이", ["고양이"]),
+        ("Η ΓΑΤΑ ΜΟΥ", "γάτα", ["ΓΑΤΑ"]),
+        ("كِتَابٌ جديد", "كتاب", ["كِتَابٌ"]),
+        ("ﾗｰﾒﾝ と ガム", "ラーメン", ["ﾗｰﾒﾝ"]),
+    ],
+)
+def test_what_is_marked_in_scripts_other_than_latin(body: str, query: str, marked: list[str]) -> None:
+    assert re.findall(r"<mark>(.*?)</mark>", shown(body, query)) == marked

@@ -1,0 +1,169 @@
+"""What an encoder can read: the scripts that its tokenizer knows words of, and a text's part in those scripts.
+
+A tokenizer takes letters that it does not know for one unknown token, and texts of unknown tokens all look alike. Of
+some scripts it knows the letters and no words, as MiniLM does of Cyrillic: it spells these out, and what it makes of
+them says nothing. So a script counts as read only where the vocabulary has pieces of words in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import regex
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from search.encoders.base import TextEncoder
+
+# MiniLM's vocabulary has 27,533 pieces of two Latin letters or more, 8 of Cyrillic and none of Han; vocabularies of
+# models that read a script have thousands.
+MIN_PIECES = 200
+MIN_IDEOGRAPHS = 2000  # single letters, in scripts whose letters are words
+_NAMES = (
+    "Latin Greek Cyrillic Armenian Hebrew Arabic Syriac Thaana Devanagari Bengali Gurmukhi Gujarati Oriya Tamil Telugu "
+    "Kannada Malayalam Sinhala Thai Lao Tibetan Myanmar Georgian Hangul Ethiopic Khmer Mongolian Han Hiragana Katakana "
+    "Bopomofo"
+)
+SCRIPTS = tuple(_NAMES.split())
+_SCRIPT = regex.compile("|".join(rf"(?P<{name}>\p{{{name}}})" for name in SCRIPTS))
+_LETTER = regex.compile(r"\p{L}")
+_KNOWN = regex.compile(r"[\p{L}\p{N}]")
+
+
+def _byte_letters() -> dict[str, int]:
+    """Return the byte that each letter of a byte-level vocabulary stands for, as GPT-2 has them."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in plain]
+    return {chr(byte): byte for byte in plain} | {chr(256 + at): byte for at, byte in enumerate(others)}
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The scripts that an encoder reads."""
+
+    scripts: frozenset[str]
+
+    def readable(self, text: str) -> str:
+        """Return a text without the letters of other scripts; "" when no letter or digit is left.
+
+        Digits alone are no text where letters were taken out.
+
+        >>> from search.encoders.coverage import Coverage
+        >>> english = Coverage(frozenset({"Latin"}))
+        >>> english.readable("猫 says hello"), english.readable("猫 2022"), english.readable("déjà vu")
+        ('says hello', '', 'déjà vu')
+        """
+        if text.isascii() or not self._unread.search(text):
+            return text if _KNOWN.search(text) or text.isascii() else ""
+        kept = " ".join(self._unread.sub(" ", text).split())
+        return kept if _LETTER.search(kept) else ""
+
+    def share(self, text: str) -> float:
+        """Return the share of a text's letters that the encoder reads, 0 to 1; 1 for a text without letters."""
+        if text.isascii():
+            return 1.0
+        unread = sum(len(_LETTER.findall(found[0])) for found in self._unread.finditer(text))
+        return 1.0 - unread / max(1, len(_LETTER.findall(text)))
+
+    @property
+    def _unread(self) -> regex.Pattern[str]:
+        return _unread_letters(self.scripts)
+
+
+@lru_cache(maxsize=16)
+def _unread_letters(scripts: frozenset[str]) -> regex.Pattern[str]:
+    """Return the pattern of letters of other scripts, with their marks."""
+    read = "".join(rf"\p{{{name}}}" for name in sorted(scripts))
+    # Letters that several scripts share are as the letters around them, such as the Japanese long vowel.
+    shared = r"\p{Common}\p{Inherited}"
+    return regex.compile(
+        rf"(?:[\p{{L}}--[{read}{shared}]][\p{{M}}\u30fc\uff70\uff9e\uff9f\u3005\u200c\u200d]*)+", regex.V1
+    )
+
+
+EVERYTHING = Coverage(frozenset(SCRIPTS))
+
+
+def coverage_of(tokenizer: Tokenizer) -> Coverage:
+    """Return the scripts of which a tokenizer's vocabulary has pieces of words, or thousands of words of one letter.
+
+    >>> from tokenizers import Tokenizer, models
+    >>> vocabulary = {chr(97 + a) + chr(97 + b): 26 * a + b for a in range(26) for b in range(26)}
+    >>> from search.encoders.coverage import coverage_of
+    >>> coverage_of(Tokenizer(models.WordPiece(vocabulary | {"[UNK]": 676, "猫": 677}))).scripts
+    frozenset({'Latin'})
+    """
+    is_bytes = "ByteLevel" in json.dumps(json.loads(tokenizer.to_str()).get("pre_tokenizer"))
+    byte_of = _byte_letters()
+    pieces: Counter[str] = Counter()
+    ideographs: Counter[str] = Counter()
+    for entry in tokenizer.get_vocab(with_added_tokens=False):
+        piece = entry
+        if is_bytes:
+            try:
+                piece = bytes(byte_of[letter] for letter in entry.removesuffix("</w>")).decode("utf-8")
+            except (KeyError, UnicodeDecodeError):
+                continue
+        found = [match.lastgroup or "" for match in _SCRIPT.finditer(piece)]
+        if len(found) > 1:
+            pieces.update(set(found))
+        elif found:
+            ideographs.update(found)
+    return Coverage(
+        frozenset(name for name in SCRIPTS if pieces[name] >= MIN_PIECES or ideographs[name] >= MIN_IDEOGRAPHS)
+    )
+
+
+def coverage_for(encoder: object) -> Coverage:
+    """Return what an encoder says that it reads; everything for one that says nothing.
+
+    >>> from search.encoders.coverage import coverage_for
+    >>> coverage_for(encoder).readable("a cat")
+    'a cat'
+    """
+    found = getattr(encoder, "coverage", None)
+    return found if isinstance(found, Coverage) else EVERYTHING
+
+
+def readable_part(encoder: object, text: str) -> str:
+    """Return what an encoder can read of a text; "" for nothing.
+
+    >>> from search.encoders.coverage import readable_part
+    >>> readable_part(encoder, "a cat")
+    'a cat'
+    """
+    # Every encoder reads ASCII, and its vocabulary takes a third of a second to look through.
+    return text if text.isascii() else coverage_for(encoder).readable(text)
+
+
+def readable_share(encoder: object, text: str) -> float:
+    """Return the share of a text's letters that an encoder can read, 0 to 1.
+
+    >>> from search.encoders.coverage import readable_share
+    >>> readable_share(encoder, "a cat")
+    1.0
+    """
+    if text.isascii():
+        return 1.0
+    coverage = coverage_for(encoder)
+    return coverage.share(text) if coverage.readable(text) else 0.0
+
+
+def readable_rows(encoder: TextEncoder, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the places of the texts that an encoder can read ([m] int64), and the rows of what it reads ([m, d]).
+
+    >>> from search.encoders.coverage import readable_rows
+    >>> places, rows = readable_rows(encoder, ["a cat", "a dog"])
+    >>> places.tolist(), len(rows)
+    ([0, 1], 2)
+    """
+    readable = [readable_part(encoder, text) for text in texts]
+    places = np.array([at for at, text in enumerate(readable) if text], np.int64)
+    if not len(places):
+        return places, np.empty((0, encoder.dimensions), np.float32)
+    return places, encoder.encode([readable[at] for at in places])
