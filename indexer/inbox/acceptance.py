@@ -9,11 +9,10 @@ from datetime import UTC
 from pathlib import Path
 
 from indexer.inbox.reception import (
-    draw_preview,
+    ensure_preview,
     forget_files,
     inbox_path,
     open_preview,
-    preview_path,
     restore_discarded,
 )
 from indexer.library.files import bytes_hash
@@ -35,7 +34,7 @@ from search.catalogue import (
     VerdictKind,
 )
 from search.catalogue.journal import Accept, MoveFile, Step, WriteFile
-from search.errors import DataFolderError, LibraryError, SuspectedDuplicate, WrongState
+from search.errors import DataFolderError, LibraryError, MemeticaError, SuspectedDuplicate, WrongState
 from search.evidence import Evidence, Tier
 from search.meme import MediaType, Meme, TextKind
 from search.workspace import Workspace
@@ -229,10 +228,9 @@ class AcceptEffects(Effects):
         workspace.catalogue.uploads.mark_undoing(_intent(operation).upload)
 
     def prepare_undo(self, workspace: Workspace, operation: Operation) -> None:
-        """Draw the preview again."""
-        content_hash = _upload(workspace, operation).content_hash
-        if not preview_path(workspace.data, content_hash).exists():
-            draw_preview(workspace.settings, content_hash)
+        """Draw the preview again; where the decoders are busy or refuse it now, the page that shows it does."""
+        with suppress(OSError, MemeticaError):
+            ensure_preview(workspace.settings, _upload(workspace, operation).content_hash)
 
     def commit_undo(self, workspace: Workspace, library: Path, operation: Operation) -> None:
         """Let the upload wait again."""

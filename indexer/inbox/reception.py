@@ -23,9 +23,10 @@ from indexer.library.files import sync_folders
 from indexer.media.decode import REQUEST, DecodedMedia, decode, picture_webp
 from indexer.media.raster import brands, picture_opener
 from indexer.media.svg import is_svg
+from indexer.media.thumbnails import is_whole
 from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, Upload, UploadState
-from search.errors import DataFolderError, InboxFull, UnreadableFile, WrongState
+from search.errors import DataFolderError, InboxFull, NotFound, UnreadableFile, WrongState
 from search.settings import Settings
 from search.workspace import Workspace
 
@@ -185,9 +186,18 @@ def open_preview(data: Path, content_hash: str) -> Image.Image:
         return picture.convert("RGB")
 
 
-def draw_preview(settings: Settings, content_hash: str) -> None:
-    """Draw an upload's preview from its bytes; raise UnreadableFile."""
-    _write_preview(settings.data, content_hash, _decoded(settings, inbox_path(settings.data, content_hash)))
+def ensure_preview(settings: Settings, content_hash: str) -> Path:
+    """Return the path of an upload's preview; draw it again from the upload's bytes where it is missing or cut short.
+
+    Raises NotFound when the bytes are not in the inbox, UnreadableFile or TooBusy when they cannot be decoded now,
+    DataFolderError or OSError when the preview cannot be written.
+    """
+    preview, file = preview_path(settings.data, content_hash), inbox_path(settings.data, content_hash)
+    if not is_whole(preview):
+        if not file.is_file():
+            raise NotFound("This upload has no preview: its file is not in the inbox.")
+        _write_preview(settings.data, content_hash, _decoded(settings, file))
+    return preview
 
 
 def _decoded(settings: Settings, file: Path) -> DecodedMedia:

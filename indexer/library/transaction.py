@@ -181,16 +181,18 @@ def _recover(workspace: Workspace, library: Path, on_unfinished: OnUnfinished) -
                     _go_forward(workspace, library, operation)
                 except LibraryError:
                     _abort(workspace, library, operation)
-        except (OSError, LibraryError) as error:
+        except (OSError, MemeticaError) as error:  # whatever hinders one, the others and new ones go on
             on_unfinished(_unfinished(operation, error))
 
 
-def _unfinished(operation: Operation, error: OSError | LibraryError) -> LibraryError:
+def _unfinished(operation: Operation, error: OSError | MemeticaError) -> LibraryError:
     reason = f"{_named(error)}: {error.strerror}." if isinstance(error, OSError) else error.message
     can_give_up = operation.state in (OperationState.BEGUN, OperationState.ABORTING)
     return LibraryError(
         f"An interrupted {operation.kind} cannot be finished: {reason}",
-        hint="It is finished as soon as the library can be written again"
+        hint=(error.hint or "It is tried again.")
+        if isinstance(error, MemeticaError) and not isinstance(error, LibraryError)
+        else "It is finished as soon as the library can be written again"
         + (f"; `memetica undo {operation.uid}` gives it up." if can_give_up else "."),
     )
 

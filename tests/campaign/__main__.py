@@ -17,6 +17,7 @@ from tests.campaign.report import Report
 # Part: the module and its function, which takes the report, and `cases` and `seed` where they are given.
 PARTS = {
     "kills": "tests.campaign.kills:run_kills",
+    "server-kills": "tests.campaign.server_kills:run_server_kills",
     "damages": "tests.campaign.damages:run_damages",
     "hostile": "tests.campaign.hostile:run_hostile",
     "fuzz": "tests.campaign.fuzz:run_fuzz",
@@ -34,7 +35,8 @@ def campaign(parts: tuple[str, ...], cases: int | None, seed: int, as_json: bool
     """Try to break Memetica: PARTS, or all. The exit code is 1 when a fault was found.
 
     \b
-    kills    commands and the server, killed at system calls
+    kills    commands, killed at system calls
+    server-kills  the server, killed while it is asked and while it works
     damages  files of the index and the catalogue, damaged
     hostile  pictures that mean harm, sent to a server and indexed
     fuzz     requests made from the OpenAPI document

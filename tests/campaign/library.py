@@ -66,7 +66,7 @@ class Folder:
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
         """Return the rows of a statement on the catalogue."""
-        with closing(sqlite3.connect(self.data / "catalogue.sqlite")) as catalogue:
+        with closing(sqlite3.connect(self.data / "catalogue.sqlite", timeout=30)) as catalogue:
             return catalogue.execute(statement).fetchall()
 
     def row(self, statement: str) -> str:
@@ -130,6 +130,8 @@ class Folder:
         record = load_password(self.data)
         for password in (OLD_PASSWORD, NEW_PASSWORD):
             state[f"password: {password}"] = record is not None and verify_password(record, password)
+        sessions = self.data / "sessions.json"
+        state["sessions"] = len(json.loads(sessions.read_text("utf-8"))) if sessions.exists() else 0
         state |= {f"backup {file.name}": _verified(file) for file in self.given.glob("*.zip")}
         if not (self.data / "catalogue.sqlite").exists():
             return state

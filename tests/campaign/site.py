@@ -69,11 +69,7 @@ class Site:
     def curator(self, *, timeout: float = 60.0) -> httpx.Client:
         """Return a client of the curator, signed in, that sends the CSRF token."""
         client = self.visitor(timeout=timeout)
-        token = token_in(client.get("/sign-in").text)
-        answer = client.post("/sign-in", data={"csrf": token, "password": OLD_PASSWORD})
-        if answer.status_code != 303:
-            raise RuntimeError(f"the curator cannot sign in: {answer.status_code}")
-        client.headers["X-CSRF-Token"] = token_in(client.get("/curator").text)
+        sign_in(client)
         return client
 
     def close(self) -> int | None:
@@ -85,6 +81,17 @@ class Site:
             self._process.kill()
             self._process.wait()
             return None
+
+
+def sign_in(client: httpx.Client) -> dict[str, str]:
+    """Sign the curator in, let the client send the CSRF token, and return the headers that other clients need."""
+    token = token_in(client.get("/sign-in").text)
+    answer = client.post("/sign-in", data={"csrf": token, "password": OLD_PASSWORD})
+    if answer.status_code != 303:
+        raise RuntimeError(f"the curator cannot sign in: {answer.status_code}")
+    client.headers["X-CSRF-Token"] = token_in(client.get("/curator").text)
+    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    return {"Cookie": cookies, "X-CSRF-Token": client.headers["X-CSRF-Token"]}
 
 
 @contextmanager

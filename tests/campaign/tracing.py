@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import re
 import shutil
 import subprocess
@@ -74,10 +76,10 @@ def recorded(log: Path) -> Iterator[Tracer]:
 
 
 @contextmanager
-def killed_at(point: Point) -> Iterator[Tracer]:
-    """Yield a tracer that kills the process instead of its n-th call of a kind."""
+def killed_at(point: Point, *, log: Path = Path(os.devnull)) -> Iterator[Tracer]:
+    """Yield a tracer that kills the process instead of its n-th call of a kind, and writes what it saw to a log."""
     inject = f"inject={point.call}:signal=KILL:when={point.number}"
-    tracer = Tracer("-e", f"trace={point.call}", "-e", inject, "-o", "/dev/null")
+    tracer = Tracer("-e", f"trace={point.call}", "-e", inject, "-o", str(log))
     yield tracer
     tracer.ended()
 
@@ -95,3 +97,14 @@ def points_in(log: Path, folder: Path) -> dict[str, list[Point]]:
         if str(folder) in arguments and (call != "openat" or _OPENED_TO_WRITE.search(arguments)):
             found.setdefault(call, {})[Point(call, counted[thread, call])] = None
     return {call: list(points) for call, points in found.items()}
+
+
+def choose_points(points: dict[str, list[Point]], count: int, draw: random.Random) -> list[Point]:
+    """Return `count` points, one of each call in turn, drawn by chance; fewer where there are no more."""
+    left = {call: draw.sample(found, len(found)) for call, found in sorted(points.items())}
+    found: list[Point] = []
+    while len(found) < count and any(left.values()):
+        for call in sorted(left, key=lambda call: draw.random()):
+            if left[call] and len(found) < count:
+                found.append(left[call].pop())
+    return found

@@ -48,16 +48,18 @@ def accept_upload(id: int, *, category: str, reason: str = "") -> Upload:
 
     Raises NotFound, WrongUse for a bad category, WrongState, SuspectedDuplicate without a reason, LibraryError.
     """
-    found = accept(site().workspace, id, category=category, reason=reason)
-    inbox_workers().wake()
-    return found
+    try:
+        return accept(site().workspace, id, category=category, reason=reason)
+    finally:
+        inbox_workers().wake()  # also after an error: what was begun is finished in the background
 
 
 def undo_upload(id: int) -> Upload:
     """Undo the decision about an upload and update the index; raise NotFound, WrongState or LibraryError."""
-    found = undo_decision(site().workspace, id)
-    inbox_workers().wake()
-    return found
+    try:
+        return undo_decision(site().workspace, id)
+    finally:
+        inbox_workers().wake()
 
 
 def retry_upload(id: int) -> None:
@@ -92,10 +94,12 @@ def undo_verdict(uid: str) -> Verdict:
     """
     catalogue = site().catalogue
     was_move = catalogue.verdicts.get(uid).kind is VerdictKind.MOVED
-    verdict = undo(site().workspace, uid)
+    try:
+        verdict = undo(site().workspace, uid)
+    finally:
+        inbox_workers().wake()  # an accepted upload leaves the index
     if was_move:
         memes = [meme.id for content in verdict.contents for meme in catalogue.memes.with_content(content)]
         category_workers().mark_changed(memes)
         category_workers().wake_indexing()
-    inbox_workers().wake()  # an accepted upload leaves the index
     return verdict

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.inbox.acceptance import alike
-from indexer.inbox.reception import discard, preview_path
+from indexer.inbox.reception import discard, ensure_preview
 from search.catalogue import Catalogue, Upload, UploadState
 from search.errors import MemeticaError, NotFound, SuspectedDuplicate, WrongUse
 from search.evidence import Evidence
@@ -176,10 +176,8 @@ def undo(id: int) -> AnyResponse:
 @curator_only
 def preview(id: int) -> Response:
     """Return an upload's picture, encoded again, so that no other content of the file is served."""
-    file = preview_path(site().settings.data, site().catalogue.uploads.get(id).content_hash)
-    if not file.is_file():
-        raise NotFound("This upload has no preview.")
-    return send_file(file, mimetype="image/webp")
+    settings = site().settings
+    return send_file(ensure_preview(settings, site().catalogue.uploads.get(id).content_hash), mimetype="image/webp")
 
 
 def _done() -> dict[str, Any] | None:

@@ -15,9 +15,10 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from indexer.inbox.acceptance import accept, suspected, undo_decision
-from indexer.inbox.reception import inbox_path
+from indexer.inbox.reception import inbox_path, preview_path
 from indexer.library.transaction import recover
 from search.catalogue import Catalogue, UploadState, open_catalogue
+from search.errors import DataFolderError, TooBusy
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import sign_in
@@ -42,6 +43,43 @@ def test_an_upload_is_accepted_found_and_taken_back(app: Flask, client: FlaskCli
     assert files_of(settings.library) == before
     assert client.get("/api/search?q=zeppelin+category:robots").json["hits"][0]["path"] != row["path"]
     assert client.get(f"/api/inbox/{row['id']}").json["state"] == "examined"
+
+
+def test_an_undo_does_not_wait_for_a_preview_which_the_page_draws_later(
+    app: Flask, client: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = put_in(app, client, "new.png", drawn())
+    accepted(app, client, row["id"], "Robots")
+    with monkeypatch.context() as busy:
+
+        def refuse(*arguments: object, **named: object) -> None:
+            raise TooBusy("The decoders are busy.")
+
+        busy.setattr("indexer.inbox.reception.decode", refuse)
+        assert client.post(f"/api/inbox/{row['id']}/undo").status_code == 200
+        assert client.get(row["preview"]).status_code == 503
+    assert client.get(row["preview"]).mimetype == "image/webp"
+    preview_path(settings.data, row["content_hash"]).write_bytes(b"")  # as a power failure leaves it
+    assert client.get(row["preview"]).data[:4] == b"RIFF"
+
+
+def test_an_undo_that_cannot_be_finished_hinders_no_other_decision(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = put_in(app, client, "first.png", drawn())["id"]
+    second = put_in(app, client, "second.png", drawn(2))["id"]
+    accepted(app, client, first, "Robots")
+    with monkeypatch.context() as hindered:
+
+        def fail(*arguments: object) -> None:
+            raise DataFolderError("Nothing can be written.")
+
+        hindered.setattr("indexer.inbox.acceptance.AcceptEffects.prepare_undo", fail)
+        assert client.post(f"/api/inbox/{first}/undo").status_code == 503
+        accepted_meanwhile = client.post(f"/api/inbox/{second}/accept", json={"category": "Dogs"})
+        assert accepted_meanwhile.status_code == 200, accepted_meanwhile.json
+    assert app.extensions["inbox"].wait_until_idle(REST)
+    assert client.get(f"/api/inbox/{first}").json["state"] in ("examined", "waiting")
 
 
 def test_a_decision_in_the_wrong_state_is_a_conflict_that_changes_nothing(app: Flask, client: FlaskClient) -> None:
