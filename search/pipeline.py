@@ -203,14 +203,14 @@ class QueryPipeline:
         columns = self.index.columns
         if plan.listing is not None:
             return Found(plan.listing, len(plan.listing))
-        exact = np.union1d(plan.holding if plan.saying is None else plan.saying, plan.named.ids)
+        exact = columns.union(plan.holding if plan.saying is None else plan.saying, plan.named.ids)
         ranking, is_exact = None, True
         matching = exact
         if plan.saying is None:
             ranking, relevant, is_exact = rank_relevant(
                 lambda depth: self._ranked(plan, None, depth=depth, others=exact), self._relevant(plan), known=exact
             )
-            matching = np.union1d(exact, relevant)
+            matching = columns.union(exact, relevant)
         if plan.allowed is not None:
             matching = np.intersect1d(matching, plan.allowed, assume_unique=True)
             if ranking is not None:

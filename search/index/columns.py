@@ -14,6 +14,7 @@ from search.errors import IndexUnusable
 from search.meme import CATEGORY_SEPARATOR, Field, MediaType, Meme
 
 TYPES = tuple(MediaType)
+_IDS_PER_ROW = 8  # up to which rows are looked up in a table of all ids
 
 Ids = NDArray[np.int64]  # [n] meme ids
 Rows = NDArray[np.int64]  # [n] positions in the columns
@@ -37,11 +38,21 @@ class MemeColumns:
     @cached_property
     def newest(self) -> Ids:
         """All ids ([n]), newest first; within the same second, higher ids first."""
-        return self.ids[np.lexsort((-self.ids, -self.first_seen))]
+        return self.ids[self._newest_rows]
+
+    @cached_property
+    def _newest_rows(self) -> Rows:
+        return np.lexsort((-self.ids, -self.first_seen)).astype(np.int64)
 
     def newest_of(self, ids: Ids) -> Ids:
         """Return some of the ids, newest first."""
-        return self.newest[np.isin(self.newest, ids)]
+        return self.newest[self.mask(ids)[self._newest_rows]]
+
+    def mask(self, ids: Ids) -> NDArray[np.bool_]:
+        """Return for each row ([n]) whether its meme is among `ids`, all of which must be in the columns."""
+        found = np.zeros(len(self), np.bool_)
+        found[self.rows(ids)] = True
+        return found
 
     def ids_with(self, field: Field, *, without: Sequence[Field]) -> Ids:
         """Return the ascending ids of the memes that have data in `field` and in none of the fields `without`."""
@@ -50,10 +61,31 @@ class MemeColumns:
             wanted &= ~self.has[other]
         return self.ids[wanted]
 
+    def union(self, *parts: Ids) -> Ids:
+        """Return the rising ids in any of the parts, all of which must be in the columns."""
+        return self.ids[self.mask(np.concatenate(parts))]
+
     def rows(self, ids: Ids) -> Rows:
         """Return the positions of ids, all of which must be in the columns."""
-        found: Rows = np.searchsorted(self.ids, ids).astype(np.int64)
+        # To look 30,000 ids up takes a tenth of the time of searching for them.
+        found: Rows = np.searchsorted(self.ids, ids) if self._row_of is None else self._row_of[ids]
+        return found.astype(np.int64, copy=False)
+
+    @cached_property
+    def _row_of(self) -> Rows | None:
+        """The row of each id up to the highest; None where most of them are of no meme."""
+        size = int(self.ids.max(initial=0)) + 1
+        if size > _IDS_PER_ROW * len(self) + 1024:
+            return None
+        found = np.zeros(size, np.int64)
+        found[self.ids] = np.arange(len(self))
         return found
+
+    @cached_property
+    def has_variants(self) -> NDArray[np.bool_]:
+        """Whether each meme ([n]) has variants."""
+        rows = self.rows(self.variant_of)
+        return np.bincount(rows, minlength=len(self))[rows] > 1
 
     def in_category(self, name: str) -> Ids | None:
         """Return the ascending ids of the memes in a category and its subcategories; None for an unknown category.

@@ -55,6 +55,7 @@ _CACHED_TERMS = 1024  # terms whose memes and scores an open index caches; only 
 _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its terms many times
 # Reading a meme from a term's postings costs a sixth of finding it by its id, and the postings are then cached.
 _READ_PER_ID = 4
+_CACHED_SCORES = 32  # lists of scores of some hundred memes by frequent terms
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
 
 
@@ -84,6 +85,7 @@ class LexicalIndex:
         self._searcher = index.searcher()
         self._matches_of = lru_cache(maxsize=_CACHED_TERMS)(self._read_matches)
         self._frequency = lru_cache(maxsize=_CACHED_FREQUENCIES)(self._searcher.doc_freq)
+        self._scores_of = lru_cache(maxsize=_CACHED_SCORES)(self._read_scores)
         self._all_of = lru_cache(maxsize=_CACHED_SETS)(self._read_all_of)
         for field in (*FIELDS, ALL_TEXT, SPELLING_FIELD):
             self._searcher.doc_freq(str(field), "")  # raises ValueError for a field that is missing
@@ -139,8 +141,16 @@ class LexicalIndex:
             for part in parts:
                 _add(scores, ids, *self._matches_of(part, field))
         elif len(ids):
-            found = self._run(self._only(_any_of([self._query(part, field) for part in parts]), ids), len(ids))
-            _add(scores, ids, *_by_id(*found))
+            # A search asks for the same scores twice: to rank, and for the relevance cut-off.
+            return self._scores_of(tuple(parts), str(field), ids.astype(np.int64, copy=False).tobytes()).copy()
+        return scores
+
+    def _read_scores(self, parts: tuple[tuple[str, ...], ...], field: str, wanted: bytes) -> LexicalScores:
+        """Return the scores of ids, given as the bytes of an array."""
+        ids = np.frombuffer(wanted, np.int64)
+        scores = np.zeros(len(ids), np.float32)
+        found = self._run(self._only(_any_of([self._query(part, field) for part in parts]), ids), len(ids))
+        _add(scores, ids, *_by_id(*found))
         return scores
 
     def phrase(

@@ -23,12 +23,15 @@ def count_facets(columns: MemeColumns, ids: Ids, *, collapse: bool = False) -> F
     {'image': 9}
     """
     rows = columns.rows(ids)
-    groups = columns.rows(columns.variant_of[rows]) if collapse else rows
-    types = _counted(columns.type[rows].astype(np.int64), groups)
-    years = _counted(columns.years[rows], groups)
+    groups = columns.rows(columns.variant_of[rows])
+    # Only memes with variants can be one of a group: all others are counted as they are.
+    grouped = columns.has_variants[rows] if collapse else np.zeros(len(rows), np.bool_)
+    types = _counted(columns.type[rows].astype(np.int64), groups, grouped)
+    years = _counted(columns.years[rows], groups, grouped)
     places = columns.branch_places[columns.category[rows]]
     inside = places >= 0
-    branches = _counted(places[inside], np.broadcast_to(groups[:, None], places.shape)[inside])
+    groups, grouped = (np.broadcast_to(one[:, None], places.shape)[inside] for one in (groups, grouped))
+    branches = _counted(places[inside], groups, grouped)
     named = {columns.branch_names[place]: memes for place, memes in branches.items()}
     ranked = sorted(named.items(), key=lambda one: (-one[1], one[0]))
     return {
@@ -38,9 +41,10 @@ def count_facets(columns: MemeColumns, ids: Ids, *, collapse: bool = False) -> F
     }
 
 
-def _counted(keys: NDArray[np.int64], groups: NDArray[np.int64]) -> dict[int, int]:
-    """Return by key how many different groups it has; keys and groups are [n]."""
+def _counted(keys: NDArray[np.int64], groups: NDArray[np.int64], grouped: NDArray[np.bool_]) -> dict[int, int]:
+    """Return by key how many it has, members of a group as one where they are `grouped`; all arrays are [n]."""
     size = int(groups.max(initial=0)) + 1
-    pairs = np.sort(keys * size + groups)
-    counts = np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] // size)
+    pairs = np.sort(keys[grouped] * size + groups[grouped])
+    once = pairs[np.diff(pairs, prepend=-1) != 0] // size
+    counts = np.bincount(np.concatenate([keys[~grouped], once]))
     return {key: int(counts[key]) for key in np.flatnonzero(counts).tolist()}

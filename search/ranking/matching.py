@@ -76,11 +76,13 @@ def order_hits(ranking: FusedRanking, *, matching: Ids, columns: MemeColumns) ->
     `matching` are the rising ids of all matches. Those that the ranking lacks follow the others, newest first.
     """
     ids = ranking.ids[ranking.order]
-    is_match = np.isin(ids, matching)
+    rows = columns.rows(ids)
+    matches = columns.mask(matching)
+    is_match = matches[rows]
     has_score = ranking.scores[ranking.order] > 0
-    scored = ids[is_match]
-    rest = columns.newest_of(np.setdiff1d(matching, scored, assume_unique=True))
-    return np.concatenate([scored, rest, ids[~is_match & has_score]]), len(matching)
+    matches[rows] = False
+    rest = columns.newest_of(columns.ids[matches])
+    return np.concatenate([ids[is_match], rest, ids[~is_match & has_score]]), len(matching)
 
 
 def keep_ranked(ranking: FusedRanking, kept: NDArray[np.bool_]) -> FusedRanking:

@@ -46,8 +46,10 @@ def answer_page(
     found = _without_vanished(catalogue, index, found)
     matching = found.ids[: found.matches]
     if page.collapse:
-        kept = np.zeros(len(found.ids), np.bool_)
-        kept[first_of_each_group(index.columns.variant_of[index.columns.rows(found.ids)])] = True
+        rows = index.columns.rows(found.ids)
+        kept = ~index.columns.has_variants[rows]
+        grouped = np.flatnonzero(~kept)
+        kept[grouped[first_of_each_group(index.columns.variant_of[rows[grouped]])]] = True
         found = found.keep(kept)
     if page.sort is Sort.NEWEST and found.score is not None:
         found = found.newest_first(index.columns)

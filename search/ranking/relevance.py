@@ -138,7 +138,7 @@ def relevance_features(ranking: FusedRanking, stats: QueryStats) -> Features:
     """
     order = ranking.order
     scores = ranking.scores[order]
-    held = stats.held(ranking.ids[order])
+    held = stats.held(ranking.ids)[order]
     share = held / max(sum(stats.idf), 1e-9)
     has_all = share > 1 - 1e-6
     # Where many memes answer, they have the words: the others are what they stand out from.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,6 +37,14 @@ def table() -> MemeColumns:
 def test_the_newest_come_first_and_of_one_second_the_higher_id(table: MemeColumns) -> None:
     assert table.newest.tolist() == [5, 3, 2, 8, 9]
     assert table.newest_of(np.array([9, 2, 3])).tolist() == [3, 2, 9]
+
+
+@pytest.mark.parametrize("apart", [1, 10_000])
+def test_rows_and_unions_of_ids_however_far_apart(apart: int) -> None:
+    table = make_columns([replace(one, id=one.id * apart) for one in MEMES], fields={})
+    assert table.rows(table.ids[[3, 0, 4]]).tolist() == [3, 0, 4]
+    assert table.union(table.ids[[4, 1]], table.ids[[1, 2]]).tolist() == table.ids[[1, 2, 4]].tolist()
+    assert table.mask(table.ids[[4, 1]]).tolist() == [False, True, False, False, True]
 
 
 @pytest.mark.parametrize(
