@@ -30,8 +30,12 @@ def count_facets(columns: MemeColumns, ids: Ids, *, collapse: bool = False) -> F
     years = _counted(columns.years[rows], groups, grouped)
     places = columns.branch_places[columns.category[rows]]
     inside = places >= 0
-    groups, grouped = (np.broadcast_to(one[:, None], places.shape)[inside] for one in (groups, grouped))
-    branches = _counted(places[inside], groups, grouped)
+    shape = places.shape
+    branches = _counted(
+        places[inside],
+        np.broadcast_to(groups[:, None], shape)[inside],
+        np.broadcast_to(grouped[:, None], shape)[inside],
+    )
     named = {columns.branch_names[place]: memes for place, memes in branches.items()}
     ranked = sorted(named.items(), key=lambda one: (-one[1], one[0]))
     return {
