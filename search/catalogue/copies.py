@@ -23,7 +23,10 @@ FILE = "catalogue.sqlite"
 FOLDER = "backups"
 DAILY = "daily"  # the reason of the copy of a day
 DAILY_KEPT = 7
-OTHERS_KEPT = 3  # of the copies before migrations, and of those before restores
+OTHERS_KEPT = 3  # of the copies before migrations, of those before restores, and of what restores set aside
+# What a restore sets aside in `backups/` besides copies, by kind: a damaged catalogue, settings, a password. Their names
+# have the time at one place, so that they sort by age.
+_ASIDE = ("damaged-*.sqlite*.bad*", "20??-??-??T??????-settings.json", "20??-??-??T??????-curator.json")
 MOST_PROBLEMS = 20  # that SQLite's check lists
 # What `memetica index` and `memetica duplicates find` compute from the files, by content.
 COMPUTED = ("pictures", "fingerprints", "embeddings", "pairs", "compared_contents")
@@ -197,6 +200,14 @@ def _remove_old(data: Path) -> None:
         for old in (one for same in by_reason.values() for one in same[kept:]):
             with suppress(OSError):
                 old.path.unlink()
+    for kind in _ASIDE:
+        by_time: dict[str, list[Path]] = {}
+        for file in (data / FOLDER).glob(kind):
+            by_time.setdefault(file.name.partition(".")[0], []).append(file)  # a catalogue and its log
+        for time in sorted(by_time)[:-OTHERS_KEPT]:
+            for file in by_time[time]:
+                with suppress(OSError):
+                    file.unlink()
 
 
 def problems_of(file: Path) -> list[str]:

@@ -97,8 +97,10 @@ def restore_data(session: Session, source: str | None, listed: bool, overwrite: 
     )
     if report.kept is not None:
         terminal.say(f"What was there before is kept as {report.kept}.", style="dim")
-    again = "compares it with the library" if report.complete else "decodes and embeds the library again"
-    terminal.say(f"`memetica index` {again}.")
+    if report.complete:
+        terminal.say("`memetica index` compares it with the library.")
+    else:
+        terminal.say("`memetica index` decodes and embeds the library again: until then the site shows no pictures.")
 
 
 def _list(session: Session, settings: Settings) -> None:

@@ -346,3 +346,20 @@ def test_a_missing_catalogue_is_not_made_anew_where_there_are_copies(curated: Wo
     restore(curated.settings, catalogue_copies(curated.data)[0].path)
     with open_catalogue(Settings(data=curated.data), create=False) as opened:
         assert opened.verdicts.count() == 1
+
+
+def test_of_what_restores_set_aside_the_latest_stay(curated: Workspace) -> None:
+    backups = curated.backups
+    backups.mkdir(exist_ok=True)
+    times = [f"2026-01-0{day}T000000" for day in range(1, 7)]
+    for time in times:
+        for name in (f"damaged-{time}.sqlite.bad", f"damaged-{time}.sqlite-wal.bad", f"{time}-settings.json"):
+            (backups / name).write_text("x")
+    (backups / "my own-settings.json").write_text("x")
+    assert keep_daily_copy(curated.data) is not None
+    left = {file.name for file in backups.iterdir() if not file.name.startswith("daily")}
+    assert left == {"my own-settings.json"} | {
+        name
+        for time in times[-3:]
+        for name in (f"damaged-{time}.sqlite.bad", f"damaged-{time}.sqlite-wal.bad", f"{time}-settings.json")
+    }

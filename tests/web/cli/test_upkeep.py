@@ -64,6 +64,8 @@ def test_a_backup_is_told_and_comes_back_only_where_nothing_is(run: Run, workspa
     [restored] = rows(run("restore", str(kept), "--json", data=tmp_path / "elsewhere"))
     assert restored["source"] == str(kept) and restored["memes"] == memes > 0
     assert run("status", data=tmp_path / "elsewhere").exit_code == 0
+    told = run("restore", str(kept), data=tmp_path / "another").stderr
+    assert "until then the site shows no pictures" in " ".join(told.split())
 
 
 def test_copies_are_listed_with_what_is_known_of_their_time(run: Run, workspace: Workspace) -> None:
