@@ -24,8 +24,8 @@ FOLDER = "backups"
 DAILY = "daily"  # the reason of the copy of a day
 DAILY_KEPT = 7
 OTHERS_KEPT = 3  # of the copies before migrations, of those before restores, and of what restores set aside
-# What a restore sets aside in `backups/` besides copies, by kind: a damaged catalogue, settings, a password. Their names
-# have the time at one place, so that they sort by age.
+# What a restore sets aside in `backups/` besides copies, by kind: a damaged catalogue, settings, a password. The names
+# of a kind differ by the time alone, and so sort by age.
 _ASIDE = ("damaged-*.sqlite*.bad*", "20??-??-??T??????-settings.json", "20??-??-??T??????-curator.json")
 MOST_PROBLEMS = 20  # that SQLite's check lists
 # What `memetica index` and `memetica duplicates find` compute from the files, by content.

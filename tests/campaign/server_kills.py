@@ -27,7 +27,7 @@ from tests.campaign.scenarios import Base, prepare_base
 from tests.campaign.site import UNLIMITED, sign_in
 from tests.campaign.tracing import Point, choose_points, killed_at, points_in, recorded, strace
 
-CASES = 120
+CASES = 70
 START_SECONDS = 60.0
 REST_SECONDS = 60.0  # until the background work of a request is done
 CHILD_SECONDS = 15.0  # until the processes of a killed server have ended
