@@ -13,7 +13,7 @@ from search.catalogue import Catalogue
 from search.encoders.clip_models import display_name
 from search.encoders.registry import chosen_image_encoder
 from search.errors import WrongUse
-from search.meme import Failure, Stage
+from search.meme import Failure, Meme, Stage
 from search.texts.chunking import SPLITTER
 from search.workspace import Workspace
 
@@ -32,13 +32,14 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class LibraryStatus:
-    """The size of a library, the status of each stage, and every recorded failure."""
+    """The size of a library, the status of each stage, every recorded failure, and what is damaged but shown."""
 
     memes: int
     categories: int
     described: int
     stages: tuple[StageStatus, ...]
     failures: tuple[Failure, ...]
+    damaged: tuple[Meme, ...] = ()
 
 
 def library_status(workspace: Workspace) -> LibraryStatus:
@@ -93,6 +94,7 @@ def library_status(workspace: Workspace) -> LibraryStatus:
         described,
         tuple(_with_leases(status, workspace.catalogue) for status in stages),
         failures,
+        tuple(workspace.catalogue.pictures.damaged()),
     )
 
 

@@ -6,6 +6,7 @@ MemeticaError                what happened, and a hint on what to do about it
 ├── NotFound                 there is no such meme, category or file (HTTP 404)
 ├── LibraryError             the library's folder is missing or cannot be read
 ├── UnreadableFile           a file is damaged, too large or not what its name says; recorded, the batch goes on
+├── DecodingFailed           our own code failed to decode a file, which says nothing about the file; recorded
 ├── DataFolderError          the data folder cannot be opened or written, or was made by a newer Memetica
 ├── IndexUnusable            the index is missing, damaged or made by other encoders
 ├── ModelUnavailable         a model's weights or engine are not available on this machine
@@ -78,6 +79,12 @@ class UnreadableFile(MemeticaError):
 
     code = "unreadable_file"
     status = 422
+
+
+class DecodingFailed(MemeticaError):
+    """Our own code failed to decode a file: nothing is said about the file."""
+
+    code = "decoding_failed"
 
 
 class DataFolderError(MemeticaError):

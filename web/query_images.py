@@ -13,6 +13,7 @@ from PIL import Image
 from werkzeug.datastructures import FileStorage
 
 from indexer.media.decode import REQUEST, decode
+from indexer.media.raster import telling_picture
 from search.atomic_write import write_atomically
 from search.errors import NotFound, WrongUse
 from search.settings import Settings
@@ -24,7 +25,7 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 def store_query_image(settings: Settings, upload: FileStorage | None) -> str:
-    """Store the first frame of an upload, scaled down, and return its name.
+    """Store the frame of an upload that tells most, scaled down, and return its name.
 
     Raises WrongUse without a picture, UnreadableFile when it cannot be decoded, TooBusy when too many others are.
     """
@@ -38,7 +39,7 @@ def store_query_image(settings: Settings, upload: FileStorage | None) -> str:
             file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes, limits=REQUEST, side=MAX_SIDE
         )
     raw = io.BytesIO()
-    decoded.pictures[0].save(raw, "PNG")
+    telling_picture(decoded.pictures).save(raw, "PNG")
     stored = settings.data / "uploads"
     write_atomically(stored / f"{name}.png", raw.getvalue(), durable=False)
     _delete_oldest(stored)

@@ -222,7 +222,7 @@ def error_row(error: MemeticaError) -> Row:
 
 
 def status_rows(status: LibraryStatus, index: IndexStatus | MemeticaError) -> Iterator[Row]:
-    """Yield a row for each stage, one for the index, and one for each failure."""
+    """Yield a row for each stage, one for the index, one for each damaged file that is shown, and for each failure."""
     for stage in status.stages:
         yield {
             "stage": stage.stage.value,
@@ -233,6 +233,8 @@ def status_rows(status: LibraryStatus, index: IndexStatus | MemeticaError) -> It
             "note": stage.note,
         }
     yield {"index": index_row(index)}
+    for meme in status.damaged:
+        yield {"damaged": {"path": meme.path, "damage": meme.damage, "share": round(meme.share_decoded, 3)}}
     for failure in status.failures:
         yield {
             "failure": {

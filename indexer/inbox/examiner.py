@@ -14,6 +14,7 @@ from PIL import Image
 
 from indexer.inbox.reception import inbox_path, open_preview
 from indexer.media.decode import BACKGROUND, DecodedMedia, DecodeLimits, decode, placeholder
+from indexer.media.raster import telling_picture
 from indexer.media.thumbnails import is_whole, thumbnail_path
 from indexer.ocr.engines import OcrEngine, Reading, read_frames
 from indexer.stages.decode import DECODER, decode_content, fingerprints_of
@@ -129,7 +130,12 @@ def _picture_row(decoded: DecodedMedia) -> dict[str, Any]:
         "frames": decoded.frames,
         "seconds": decoded.seconds,
         "type": decoded.type.value,
-        "placeholder": placeholder(decoded.pictures[0]),
+        "placeholder": placeholder(telling_picture(decoded.pictures)),
+        "content_type": decoded.content_type,
+        "codec": decoded.codec,
+        "transparent": decoded.transparent,
+        "share_decoded": decoded.share_decoded,
+        "damage": decoded.damage,
         "decoded_by": DECODER,
     }
 

@@ -21,7 +21,7 @@ from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, JpegImag
 
 from indexer.library.files import sync_folders
 from indexer.media.decode import REQUEST, DecodedMedia, decode, picture_webp
-from indexer.media.raster import brands, picture_opener
+from indexer.media.raster import brands, picture_opener, telling_picture
 from indexer.media.svg import is_svg
 from indexer.media.thumbnails import is_whole
 from search.atomic_write import write_atomically
@@ -174,10 +174,8 @@ def shown_name(name: str) -> str:
 
 
 def _write_preview(data: Path, content_hash: str, decoded: DecodedMedia) -> None:
-    frames = decoded.pictures
-    write_atomically(
-        preview_path(data, content_hash), picture_webp(frames[len(frames) // 2], PREVIEW_SIDE), durable=False
-    )
+    picture = telling_picture(decoded.pictures)
+    write_atomically(preview_path(data, content_hash), picture_webp(picture, PREVIEW_SIDE), durable=False)
 
 
 def open_preview(data: Path, content_hash: str) -> Image.Image:

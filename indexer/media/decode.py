@@ -21,9 +21,10 @@ from typing import Any
 
 from PIL import Image
 
-from indexer.media.decode_file import MEMORY_HINT, DecodedMedia
+from indexer.media.decode_file import FACTS, DecodedMedia
+from indexer.media.decoder_errors import MEMORY_HINT
 from indexer.work.process_pool import START_SECONDS, NoProcessReady, ProcessDied, ProcessPool, Reply, TaskTimedOut
-from search.errors import TooBusy, UnreadableFile
+from search.errors import DecodingFailed, TooBusy, UnreadableFile
 from search.meme import MediaType
 
 __all__ = [
@@ -114,7 +115,8 @@ def decode(
     """Return a decoded file, its pictures no larger than `side` if that is given.
 
     Raises UnreadableFile when it is damaged, incomplete, too large, of an unknown type, or passes the limits; TooBusy
-    when the machine had no time for it.
+    when the machine had no time for it, and
+    DecodingFailed for a mistake of our own code.
 
     >>> Image.new("RGB", (30, 20), "red").save("red.png")
     >>> decoded = decode(Path("red.png"), max_pixels=1000, max_bytes=1000)
@@ -134,9 +136,8 @@ def decode(
     pictures = tuple(
         Image.frombytes("RGB", tuple(size), part) for size, part in zip(head["sizes"], reply.parts, strict=True)
     )
-    return DecodedMedia(
-        MediaType(head["type"]), head["width"], head["height"], head["frames"], head["seconds"], pictures
-    )
+    facts = {name: head[name] for name in FACTS}
+    return DecodedMedia(type=MediaType(head["type"]), pictures=pictures, **facts)
 
 
 def sanitized_svg(data: bytes, *, limits: DecodeLimits = DISPLAY) -> bytes:
@@ -180,6 +181,11 @@ def _run(task: dict[str, Any], limits: DecodeLimits) -> Reply:
             raise UnreadableFile(
                 "Decoding it took more memory than is allowed, or stopped the decoder.", hint=MEMORY_HINT
             ) from error
+    if "mistake" in reply.head:
+        raise DecodingFailed(
+            f"Memetica failed to decode it, which says nothing about the file: {reply.head['mistake']}.",
+            hint="Please report it with this line. `memetica retry media` tries it again after an update.",
+        )
     if "message" in reply.head:
         raise UnreadableFile(reply.head["message"], hint=reply.head["hint"])
     return reply

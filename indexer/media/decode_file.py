@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import math
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
-from PIL import Image, ImageFile
+import numpy as np
+from PIL import Image, ImageFile, JpegImagePlugin
 
+from indexer.media.decoder_errors import DamagedFile, decoder_errors_as_unreadable
 from indexer.media.raster import (
-    DECODER_ERRORS,
     WORKING_PIXELS,
     brands,
     decode_small,
+    is_transparent,
     open_picture,
     orientation,
     picture_opener,
     spread,
     working_picture,
 )
+from indexer.media.repair import Repaired, repaired
 from indexer.media.svg import MAX_SVG_BYTES, is_svg, render_svg, svg_size
 from indexer.media.video import decode_video, video_container
 from search.errors import UnreadableFile
@@ -31,9 +37,8 @@ ANIMATED_PIXELS = 500_000_000  # the most that is decoded of an animation: of 50
 ANIMATED_FRAMES = 2_000
 SVG_SIDE = 1024  # pixels of the longest side of a drawing
 
-MEMORY_MESSAGE = "Decoding it takes more memory than is allowed."
-MEMORY_HINT = "Save it again with fewer pixels or frames."
-
+_VIDEO_TYPES = {"mov": "video/mp4", "webm": "video/webm", "matroska": "video/x-matroska"}
+_LESS_DETAIL = 0.99  # the share of a progressive JPEG whose end is missing: every row is there
 _HEAD = 4096  # bytes that identify a file's type
 _KINDS = (
     (b"%PDF", "a PDF document"),
@@ -51,11 +56,19 @@ _KINDS = (
 )
 
 
+# The attributes of DecodedMedia that are plain values.
+FACTS = (
+    *("width", "height", "frames", "seconds"),
+    *("content_type", "codec", "transparent", "share_decoded", "damage"),
+)
+
+
 @dataclass(frozen=True)
 class DecodedMedia:
     """A decoded file: width and height in pixels as shown, and RGB pictures without metadata.
 
     A still has one picture, an animation or video up to five in the order of time, each of at most WORKING_PIXELS.
+    `content_type`, `codec`, `transparent`, `share_decoded` and `damage` are as in `search.catalogue.PictureRecord`.
     """
 
     type: MediaType
@@ -64,6 +77,11 @@ class DecodedMedia:
     frames: int
     seconds: float | None
     pictures: tuple[Image.Image, ...]
+    content_type: str = ""
+    codec: str = ""
+    transparent: bool = False
+    share_decoded: float = 1.0
+    damage: str = ""
 
 
 def decode_file(file: Path, *, max_pixels: int, max_bytes: int, effort: float = 1.0) -> DecodedMedia:
@@ -87,7 +105,22 @@ def decode_file(file: Path, *, max_pixels: int, max_bytes: int, effort: float = 
             f"It is not a supported picture or video: it {_describe_head(head)}.", hint="Save it again as PNG or MP4."
         )
     film = decode_video(file, container=container, max_pixels=max_pixels, effort=effort)
-    return DecodedMedia(MediaType.VIDEO, film.width, film.height, film.frames, film.seconds, film.pictures)
+    return DecodedMedia(
+        MediaType.VIDEO,
+        film.width,
+        film.height,
+        film.frames,
+        film.seconds,
+        film.pictures,
+        content_type="video/mp4"
+        if container == "mov"
+        else "video/webm"
+        if b"webm" in head[:64]
+        else "video/x-matroska",
+        codec=film.codec,
+        share_decoded=film.share,
+        damage=film.damage,
+    )
 
 
 def _head(file: Path, *, max_bytes: int) -> bytes:
@@ -132,53 +165,158 @@ def _describe_head(head: bytes) -> str:
     return "has an unknown format"
 
 
+def _decode_picture(file: Path, head: bytes, *, max_pixels: int, effort: float) -> DecodedMedia:
+    """Decode a raster picture; one that is damaged as far as it is there, as browsers do."""
+    try:
+        with file.open("rb") as opened:
+            return _decode_stream(opened, head, max_pixels=max_pixels, effort=effort)
+    except DamagedFile as error:
+        damaged = error
+    data = file.read_bytes()
+    for still in (False, True):
+        mended = repaired(data, still=still)
+        try:
+            with _LENIENT, _truncation_allowed():
+                found = _decode_stream(io.BytesIO(mended.data), head, max_pixels=max_pixels, effort=effort)
+                share = mended.share if mended.share is not None else _share_of_rows(mended, found)
+        except DamagedFile:
+            continue
+        if mended.is_cut and not share:
+            break
+        return _with_damage(found, share if mended.is_cut else 1.0, cut=mended.is_cut)
+    raise damaged
+
+
+_LENIENT = threading.Lock()  # Pillow's switch is one for the whole process
+
+
 @contextmanager
-def _decoder_errors_as_unreadable() -> Iterator[None]:
-    """Raise the errors of decoders as UnreadableFile."""
+def _truncation_allowed() -> Iterator[None]:
+    """Let Pillow decode pictures whose end is missing."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         yield
-    except MemoryError as error:
-        raise UnreadableFile(MEMORY_MESSAGE, hint=MEMORY_HINT) from error
-    except DECODER_ERRORS as error:
-        reason = str(error).strip().rstrip(".") or type(error).__name__
-        cut = any(word in reason.lower() for word in ("truncated", "not processed", "unexpected end", "eof"))
-        how = "It is incomplete or damaged at its end" if cut else "It is damaged"
-        raise UnreadableFile(f"{how}: {reason}.", hint="Copy or save it again.") from error
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
-def _decode_picture(file: Path, head: bytes, *, max_pixels: int, effort: float) -> DecodedMedia:
-    with _decoder_errors_as_unreadable(), file.open("rb") as opened:
-        picture = open_picture(opened, head, max_pixels=max_pixels)
+def _share_of_rows(mended: Repaired, found: DecodedMedia) -> float:
+    """Return the share of the rows that are there, of a still whose end is missing.
+
+    A JPEG is decoded with two different endings: the rows that differ are made up. Elsewhere the rows that are missing
+    are all of one colour.
+    """
+    picture = np.asarray(found.pictures[0])
+    if mended.data.startswith(b"\xff\xd8"):
+        other = JpegImagePlugin.JpegImageFile(io.BytesIO(mended.data + b"\x5a" * 4096))
+        decode_small(other)
+        with decoder_errors_as_unreadable():
+            other.load()
+        again = np.asarray(working_picture(other, turn=1))
+        plain = JpegImagePlugin.JpegImageFile(io.BytesIO(mended.data))
+        decode_small(plain)
+        plain.load()
+        same = (np.asarray(working_picture(plain, turn=1)) == again).all((1, 2))
+        if plain.info.get("progressive"):
+            return _LESS_DETAIL
+        return 1.0 if same.all() else float(same.argmin()) / len(same)
+    if mended.data.startswith(b"BM"):
+        picture = picture[::-1]  # its last row comes first
+    filled = (picture == picture[-1, -1]).all((1, 2))[::-1]
+    return 1.0 - (float(filled.argmin()) / len(filled) if not filled.all() else 1.0)
+
+
+def _with_damage(found: DecodedMedia, share: float, *, cut: bool) -> DecodedMedia:
+    """Return a decoded file with a sentence about what is damaged."""
+    if found.damage:
+        return found
+    if not cut:
+        return replace(found, damage="A note or a checksum in it is damaged; the picture is there.")
+    if share == _LESS_DETAIL:
+        return replace(found, share_decoded=share, damage="Its end is missing: it is shown with less detail.")
+    if share >= 0.995:
+        return replace(found, share_decoded=1.0, damage="Its last bytes are missing; all of the picture is there.")
+    share = max(0.01, share)
+    return replace(found, share_decoded=share, damage=f"Its end is missing: {100 * share:.0f} % is there.")
+
+
+def _decode_stream(stream: IO[bytes], head: bytes, *, max_pixels: int, effort: float) -> DecodedMedia:
+    with decoder_errors_as_unreadable():
+        picture = open_picture(stream, head, max_pixels=max_pixels)
+        content_type, codec = _kind(picture, head)
         if getattr(picture, "is_animated", False) and picture.format != "MPO":
-            return _animation(picture, max_pixels=max_pixels, effort=effort)
+            return _animation(picture, content_type, codec, max_pixels=max_pixels, effort=effort)
         width, height = picture.size
         decode_small(picture)
         picture.load()
         turn = orientation(picture)
         if turn in (5, 6, 7, 8):
             width, height = height, width
-        return DecodedMedia(MediaType.IMAGE, width, height, 1, None, (working_picture(picture, turn=turn),))
+        return DecodedMedia(
+            MediaType.IMAGE,
+            width,
+            height,
+            1,
+            None,
+            (working_picture(picture, turn=turn),),
+            content_type=content_type,
+            codec=codec,
+            transparent=is_transparent(picture),
+        )
 
 
-def _animation(picture: ImageFile.ImageFile, *, max_pixels: int, effort: float) -> DecodedMedia:
+def _kind(picture: ImageFile.ImageFile, head: bytes) -> tuple[str, str]:
+    """Return the content type of a raster picture, and its codec."""
+    name = "jpeg" if picture.format == "MPO" else str(picture.format).lower()
+    codec = "webp-lossless" if name == "webp" and b"VP8L" in head[:256] else name
+    return Image.MIME.get("JPEG" if name == "jpeg" else str(picture.format), f"image/{name}"), codec
+
+
+def _animation(
+    picture: ImageFile.ImageFile, content_type: str, codec: str, *, max_pixels: int, effort: float
+) -> DecodedMedia:
     width, height = picture.size
     count = int(getattr(picture, "n_frames", 1))
     affordable = max(1, min(ANIMATED_FRAMES, int(effort * ANIMATED_PIXELS) // (width * height)))
     wanted = set(spread(min(count, affordable)))
-    pictures = []
+    pictures: list[Image.Image] = []
     milliseconds = 0.0
+    transparent = False
+    shown = 0
+    damage = ""
     for number in range(min(count, affordable)):
-        picture.seek(number)
-        picture.load()
+        try:
+            with decoder_errors_as_unreadable():
+                picture.seek(number)
+                picture.load()
+        except DamagedFile:
+            if not number:
+                raise
+            damage = f"Its later frames are damaged: {number} of {count} are there."
+            break
         if picture.width * picture.height > max_pixels:
             raise UnreadableFile(f"Its frames grow beyond {max_pixels:,} pixels.", hint="Save it again.")
         # Browsers show a frame with a duration of 10 ms or less for 100 ms.
         lasts = float(picture.info.get("duration") or 0)
         milliseconds += lasts if lasts > 10 else 100
+        shown += 1
         if number in wanted:
+            transparent = transparent or is_transparent(picture)
             pictures.append(working_picture(picture))
-    seconds = milliseconds / 1000 * count / min(count, affordable)
-    return DecodedMedia(MediaType.GIF, width, height, count, round(seconds, 3), tuple(pictures))
+    seconds = milliseconds / 1000 * (1 if damage else count / shown)
+    return DecodedMedia(
+        MediaType.GIF,
+        width,
+        height,
+        shown if damage else count,
+        round(seconds, 3),
+        tuple(pictures),
+        content_type=content_type,
+        codec=codec,
+        transparent=transparent,
+        share_decoded=shown / count if damage else 1.0,
+        damage=damage,
+    )
 
 
 def _decode_svg(file: Path) -> DecodedMedia:
@@ -186,4 +324,6 @@ def _decode_svg(file: Path) -> DecodedMedia:
         data = opened.read(MAX_SVG_BYTES + 1)
     width, height = svg_size(data)
     side = min(SVG_SIDE, math.isqrt(WORKING_PIXELS))
-    return DecodedMedia(MediaType.IMAGE, width, height, 1, None, (working_picture(render_svg(data, side=side)),))
+    return DecodedMedia(
+        MediaType.IMAGE, width, height, 1, None, (working_picture(render_svg(data, side=side)),), "image/svg+xml", "svg"
+    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from indexer.media.decode_file import decode_file
+from indexer.media.decode_file import FACTS, decode_file
 from indexer.media.svg import sanitize_svg
 from indexer.work.process_pool import serve_tasks
 from search.errors import UnreadableFile
@@ -24,9 +25,10 @@ def work(task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
         return {"message": error.message, "hint": error.hint}, ()
     except OSError as error:
         return {"message": f"It cannot be read: {error.strerror or error}.", "hint": "Check its permissions."}, ()
-    except Exception as error:  # a decoder may raise anything on hostile bytes: only this file fails
+    except Exception as error:  # what is about the file has a sentence already: this is a mistake of our own code
+        last = traceback.extract_tb(error.__traceback__)[-1]
         said = f"{type(error).__name__}: {error}".strip(": .")
-        return {"message": f"It cannot be decoded: {said[:300]}.", "hint": "Save it again."}, ()
+        return {"mistake": f"{said[:300]} ({Path(last.filename).name}, line {last.lineno})"}, ()
 
 
 def _decoded(file: Path, task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
@@ -36,10 +38,7 @@ def _decoded(file: Path, task: dict[str, Any]) -> tuple[dict[str, Any], Sequence
             picture.thumbnail((task["side"], task["side"]))
     facts = {
         "type": decoded.type.value,
-        "width": decoded.width,
-        "height": decoded.height,
-        "frames": decoded.frames,
-        "seconds": decoded.seconds,
+        **{name: getattr(decoded, name) for name in FACTS},
         "sizes": [picture.size for picture in decoded.pictures],
     }
     return facts, [picture.tobytes() for picture in decoded.pictures]

@@ -6,7 +6,7 @@ import io
 import math
 import re
 import struct
-import zlib
+from collections.abc import Sequence
 from typing import IO
 
 import numpy as np
@@ -22,30 +22,12 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from indexer.media.decoder_errors import is_about_the_file
 from search.errors import UnreadableFile
 
 WORKING_PIXELS = 2048 * 2048  # more does not help any stage, and text in long strips stays readable
 MAX_SCANS = 100  # of a progressive JPEG
 FRAMES = 5  # pictures of an animation or video
-
-# Errors of decoders on damaged or hostile files, found by damaging files; Pillow has no common base class.
-DECODER_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    Image.DecompressionBombError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    struct.error,
-    SyntaxError,
-    SystemError,
-    TypeError,
-    ValueError,
-    zlib.error,
-)
 
 _SCAN = b"\xff\xda"
 # A marker between or behind a JPEG's scans: neither a stuffed byte nor a restart. Fill bytes may come before it.
@@ -99,7 +81,7 @@ def brands(head: bytes) -> set[bytes]:
 
 
 def open_picture(stream: IO[bytes], head: bytes, *, max_pixels: int) -> ImageFile.ImageFile:
-    """Return a picture whose pixels are not decoded yet; raises UnreadableFile and DECODER_ERRORS."""
+    """Return a picture whose pixels are not decoded yet; raises UnreadableFile and what Pillow raises."""
     opener = picture_opener(head)
     if opener is None:
         raise UnreadableFile("It is not a picture of a known type.", hint="Save it again as PNG or JPEG.")
@@ -155,12 +137,30 @@ def decode_small(picture: ImageFile.ImageFile) -> None:
 
 
 def orientation(picture: Image.Image) -> int:
-    """Return a picture's EXIF orientation, 1 to 8; 1 where it is missing or invalid."""
+    """Return a picture's orientation as browsers read it, 1 to 8; 1 where it is missing or invalid.
+
+    They read JPEG's APP1 segment, PNG's eXIf chunk, and AVIF's `irot` and `imir`, which Pillow puts in the place of its
+    EXIF; XMP, text chunks and WebP's EXIF turn nothing.
+    """
+    raw = picture.info.get("exif")
+    if picture.format not in ("JPEG", "MPO", "PNG", "AVIF") or not isinstance(raw, bytes):
+        return 1
+    exif = Image.Exif()
     try:
-        stored = picture.getexif().get(_ORIENTATION, 1)
-    except DECODER_ERRORS:
+        exif.load(raw)
+        stored = exif.get(_ORIENTATION, 1)
+    except Exception as error:
+        if not is_about_the_file(error):
+            raise
         return 1  # damaged metadata is no reason to refuse the picture
     return stored if stored in _TURNS else 1
+
+
+def is_transparent(picture: Image.Image) -> bool:
+    """Return whether some pixels of a decoded picture are transparent, not whether they could be."""
+    if picture.mode in ("RGBA", "LA", "PA"):
+        return int(np.asarray(picture.getchannel("A")).min(initial=255)) < 255
+    return "transparency" in picture.info
 
 
 def working_picture(picture: Image.Image, *, turn: int = 1) -> Image.Image:
@@ -200,6 +200,22 @@ def spread(frames: int) -> list[int]:
     if frames <= FRAMES:
         return list(range(frames))
     return [round(step * (frames - 1) / (FRAMES - 1)) for step in range(FRAMES)]
+
+
+_FLAT = 6.0  # standard deviation of brightness, of 255, below which a frame shows nothing
+
+
+def telling_picture(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Return the frame that shows what an animation or a video is about: the first one unless it is nearly flat.
+
+    A black or blank frame says nothing. Where all are nearly flat, the most varied one is returned.
+
+    >>> telling_picture([Image.new("L", (8, 8)), Image.linear_gradient("L")]).size
+    (256, 256)
+    """
+    varied = [float(np.asarray(one.convert("L").resize((64, 64), Image.Resampling.BOX)).std()) for one in pictures]
+    told = next((number for number, spread in enumerate(varied) if spread > _FLAT), int(np.argmax(varied)))
+    return pictures[told]
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
@@ -253,6 +269,8 @@ def _as_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
                 )
                 if converted is not None:
                     return converted
-        except (ImageCms.PyCMSError, *DECODER_ERRORS):
-            pass  # a damaged profile is no reason to refuse the picture
+        except Exception as error:
+            if not is_about_the_file(error):
+                raise
+            # a damaged profile is no reason to refuse the picture
     return picture if picture.mode == "RGB" else picture.convert("RGB")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import re
 from collections.abc import Iterator
@@ -15,7 +14,8 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from PIL import Image
 
-from indexer.media.raster import DECODER_ERRORS, open_picture
+from indexer.media.decoder_errors import is_about_the_file
+from indexer.media.raster import open_picture
 from search.errors import UnreadableFile
 
 MAX_SVG_BYTES = 20_000_000
@@ -86,7 +86,9 @@ def render_svg(data: bytes, *, side: int) -> Image.Image:
         )
         with Image.open(io.BytesIO(bytes(drawn)), formats=("PNG",)) as picture:
             return picture.convert("RGBA")
-    except DECODER_ERRORS as error:
+    except Exception as error:
+        if not is_about_the_file(error):
+            raise
         raise UnreadableFile(f"The SVG cannot be drawn: {error}.", hint="Save it again, or as PNG.") from error
     except BaseException as error:
         # A panic of the renderer is a BaseException of a class that cannot be imported.
@@ -166,7 +168,9 @@ def _is_small_picture(link: str) -> bool:
         else:
             data = unquote_to_bytes(written[2])
         open_picture(io.BytesIO(data), data[:4096], max_pixels=MAX_EMBEDDED_PIXELS).close()
-    except (UnreadableFile, binascii.Error, *DECODER_ERRORS):
+    except Exception as error:
+        if not is_about_the_file(error):
+            raise
         return False
     return True
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -19,6 +20,10 @@ from search.errors import UnreadableFile
 
 # Decoding stops after this many pixels: about 500 frames of full HD, some seconds of one core.
 DECODED_PIXELS = 1_000_000_000
+# Texts in a file need not be valid UTF-8. PyAV 19 replaces what is not, and has dropped the argument.
+_TEXTS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+_CODECS = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx-vp9": "vp9", "libvpx": "vp8"}  # by the decoder's name
+_LEAST_SHARE = 0.01
 _DEFAULT_RATE = Fraction(25)  # frames a second of a file that names no rate
 
 
@@ -31,6 +36,9 @@ class DecodedVideo:
     frames: int
     seconds: float
     pictures: tuple[Image.Image, ...]
+    codec: str  # FFmpeg's name: "h264", "hevc", "vp9"
+    share: float  # of the video that is there
+    damage: str = ""
 
 
 def video_container(head: bytes) -> str | None:
@@ -47,11 +55,11 @@ def decode_video(file: Path, *, container: str, max_pixels: int, effort: float =
     `container` keeps FFmpeg from reading the file as a playlist of other files.
     """
     try:
-        with file.open("rb") as opened, av.open(opened, "r", format=container, metadata_errors="replace") as film:
+        with file.open("rb") as opened, av.open(opened, "r", format=container, **_TEXTS) as film:
             return _film(film, size=file.stat().st_size, max_pixels=max_pixels, effort=effort)
     except av.error.EOFError as error:
         raise UnreadableFile("The video is cut short: it ends early.", hint="Copy or save it again.") from error
-    except (av.error.FFmpegError, ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
+    except (av.error.FFmpegError, ArithmeticError, OSError, UnicodeError) as error:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UnreadableFile(f"The video is broken or cut short: {said}.", hint="Save it again.") from error
 
@@ -65,11 +73,21 @@ def _film(film: InputContainer, *, size: int, max_pixels: int, effort: float) ->
     check_pixels(stream.width, stream.height, max_pixels=max_pixels)
     stream.codec_context.thread_count = 1  # files are decoded side by side already
     stream.codec_context.options = {"max_pixels": str(max_pixels)}  # for pictures larger than the header says
-    _check_whole(stream, size)
+    share = _share_there(stream, size)
     rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
     seconds = _seconds(film, stream, rate)
-    frames = list(_spread_frames(film, stream, seconds, pixels=effort * DECODED_PIXELS))
+    frames: list[VideoFrame] = []
+    damage = f"Its end is missing: {100 * share:.0f} % is there." if share < 1 else ""
+    try:
+        for frame in _spread_frames(film, stream, share * seconds, pixels=effort * DECODED_PIXELS):
+            frames.append(frame)  # those before an error are kept
+    except av.error.FFmpegError:
+        if not frames:
+            raise
+        damage = damage or "A part of the video is damaged."
     if not frames:
+        if share < 1:
+            raise UnreadableFile("The video is cut short: no picture of it is there.", hint="Copy or save it again.")
         raise UnreadableFile("The video holds no picture that can be decoded.", hint="Save it again.")
     turn = round(frames[0].rotation) % 360
     width, height = _shape(frames[0], stream)
@@ -86,15 +104,15 @@ def _film(film: InputContainer, *, size: int, max_pixels: int, effort: float) ->
     if turn in (90, 270):
         width, height = height, width
     count = stream.frames or max(len(pictures), round(seconds * rate))
-    return DecodedVideo(width, height, count, seconds, tuple(pictures))
+    codec = _CODECS.get(stream.codec_context.name, stream.codec_context.name)
+    return DecodedVideo(width, height, count, seconds, tuple(pictures), codec, share, damage)
 
 
-def _check_whole(stream: VideoStream, size: int) -> None:
-    """Raise UnreadableFile when the video's index refers to bytes beyond the end of the file."""
+def _share_there(stream: VideoStream, size: int) -> float:
+    """Return the share of a video that is there: below 1 when its index refers to bytes beyond the file's end."""
     entries = stream.index_entries
-    if len(entries) and entries[-1].pos + entries[-1].size > size:
-        share = size / (entries[-1].pos + entries[-1].size)
-        raise UnreadableFile(f"The video is cut short: {share:.0%} of it is there.", hint="Copy or save it again.")
+    ends = entries[-1].pos + entries[-1].size if len(entries) else 0
+    return max(_LEAST_SHARE, size / ends) if ends > size else 1.0
 
 
 def _seconds(film: InputContainer, stream: VideoStream, rate: Fraction) -> float:

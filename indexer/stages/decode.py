@@ -14,6 +14,7 @@ from indexer.library.format import is_empty, meme_hash
 from indexer.library.links import checked_file
 from indexer.media import decode as media
 from indexer.media.decode import placeholder, thumbnail
+from indexer.media.raster import telling_picture
 from indexer.media.thumbnails import is_whole, thumbnail_path, thumbnails_present
 from indexer.work.leases import work_lease
 from indexer.work.progress import Progress, track_stage
@@ -27,13 +28,13 @@ from search.duplicates.candidates import (
     trimmed_fingerprints,
 )
 from search.duplicates.picture import disable_opencv_threads
-from search.errors import LibraryError, UnreadableFile
+from search.errors import DecodingFailed, LibraryError, MemeticaError, UnreadableFile
 from search.images.fingerprints import LOOK, PDQ, look, pdq
 from search.meme import Meme, Stage
 from search.settings import Settings
 from search.workspace import Workspace
 
-DECODER = f"media-3 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ}"  # a new name decodes every file again
+DECODER = f"media-4 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ}"  # a new name decodes every file again
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -66,9 +67,9 @@ def decode_memes(workspace: Workspace, *, progress: Progress) -> tuple[int, int]
             lambda: missing_pictures(workspace), is_missing=lambda meme: _is_missing(workspace, meme)
         )
         for meme, result in map_in_threads(
-            lambda meme: decode_meme(workspace.settings, meme), waiting, threads=workspace.settings.threads
+            lambda meme: _decoded_or_mistake(workspace.settings, meme), waiting, threads=workspace.settings.threads
         ):
-            if isinstance(result, UnreadableFile):
+            if isinstance(result, MemeticaError):
                 with workspace.catalogue.transaction():
                     workspace.catalogue.failures.record(Stage.MEDIA, meme.path, result, content_hash=meme.content_hash)
                     lease.release(meme.content_hash)
@@ -82,6 +83,14 @@ def decode_memes(workspace: Workspace, *, progress: Progress) -> tuple[int, int]
             done += 1
             progress.advance()
     return done, failed
+
+
+def _decoded_or_mistake(settings: Settings, meme: Meme) -> DecodedMeme | DecodingFailed:
+    """Return a decoded meme, or the mistake of our own code: the other files go on."""
+    try:
+        return decode_meme(settings, meme)
+    except DecodingFailed as error:
+        return error
 
 
 def _is_missing(workspace: Workspace, meme: Meme) -> bool:
@@ -125,7 +134,7 @@ def decode_content(settings: Settings, meme: Meme) -> media.DecodedMedia:
 def decode_meme(settings: Settings, meme: Meme) -> DecodedMeme:
     """Return a meme's picture record, fingerprints and thumbnail; raise UnreadableFile."""
     decoded = decode_content(settings, meme)
-    first = decoded.pictures[0]
+    telling = telling_picture(decoded.pictures)
     record = PictureRecord(
         content_hash=meme.content_hash,
         width=decoded.width,
@@ -133,11 +142,16 @@ def decode_meme(settings: Settings, meme: Meme) -> DecodedMeme:
         frames=decoded.frames,
         seconds=decoded.seconds,
         type=decoded.type,
-        placeholder=placeholder(first),
+        placeholder=placeholder(telling),
         decoded_by=DECODER,
+        content_type=decoded.content_type,
+        codec=decoded.codec,
+        transparent=decoded.transparent,
+        share_decoded=decoded.share_decoded,
+        damage=decoded.damage,
     )
     fingerprints = fingerprints_of(meme.content_hash, decoded.pictures)
-    return DecodedMeme(record, fingerprints, thumbnail(first, settings.thumbnail_side))
+    return DecodedMeme(record, fingerprints, thumbnail(telling, settings.thumbnail_side))
 
 
 def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[FingerprintRecord]:

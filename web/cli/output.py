@@ -137,6 +137,10 @@ def show_status(
         )
         for sentence in index.missing:
             terminal.out.print(Text.assemble(("missing: ", "dim"), sentence))
+    if status.damaged:
+        terminal.out.print("\ndamaged, but shown", style="yellow")
+        for meme in status.damaged:
+            terminal.out.print(Text.assemble(("  " + repr(meme.path)[1:-1], "bold"), f" {meme.damage}"))
     if status.failures:
         terminal.out.print("\nfailed", style="yellow")
         for one in status.failures:

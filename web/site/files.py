@@ -42,8 +42,9 @@ def send_meme(meme: Meme, *, download: bool = False) -> Response:
     opened = _open_decoded(meme)
     status = os.fstat(opened.fileno())
     suffix = PurePosixPath(meme.path).suffix.lower()
-    kind = _TYPES.get(suffix) or mimetypes.guess_type(meme.name)[0] or "application/octet-stream"
-    if suffix == ".svg" and not download:
+    # By the content that was decoded: a name may say another type than browsers need to show it.
+    kind = meme.content_type or _TYPES.get(suffix) or mimetypes.guess_type(meme.name)[0] or "application/octet-stream"
+    if "svg" in kind and not download:
         with opened:
             answer = Response(sanitized_svg(opened.read()), mimetype="image/svg+xml")
     else:

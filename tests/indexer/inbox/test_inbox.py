@@ -165,7 +165,7 @@ def test_a_category_never_leads_out_of_the_library(
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"not a picture", b"<html><script>alert(1)</script>", drawn()[:300], b"\xff\xd8\xff\xe0" + bytes(50)]
+    "body", [b"", b"not a picture", b"<html><script>alert(1)</script>", drawn()[:38], b"\xff\xd8\xff\xe0" + bytes(50)]
 )
 def test_what_is_no_picture_is_refused_in_words(client: FlaskClient, body: bytes) -> None:
     answer = send(client, ("funny.png", body))

@@ -19,9 +19,10 @@ from PIL import Image, ImageCms, ImageDraw
 
 from indexer.media.decode import placeholder, thumbnail
 from indexer.media.decode_file import DecodedMedia, decode_file
-from indexer.media.raster import WORKING_PIXELS, picture_opener
+from indexer.media.raster import WORKING_PIXELS, picture_opener, telling_picture
 from search.errors import UnreadableFile
 from search.meme import MediaType
+from tests.support.odd_media import animated
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 160, 60), (30, 60, 220), (255, 255, 255)
 
@@ -103,7 +104,7 @@ def test_every_mode_of_colour_becomes_rgb_of_the_same_look(tmp_path: Path, mode:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("ending", ["jpg", "png", "avif"])
 def test_a_picture_is_turned_as_exif_says(tmp_path: Path, orientation: int, ending: str) -> None:
     # A truth by hand, from the EXIF standard: where the stored picture's first row and first column are shown.
     left = {1: "left", 2: "right", 3: "right", 4: "left", 5: "top", 6: "top", 7: "bottom", 8: "bottom"}[orientation]
@@ -283,14 +284,51 @@ def test_what_is_no_picture_is_refused_with_what_it_is_like(tmp_path: Path, cont
     assert refusal(tmp_path / "x.jpg") == sentence
 
 
-@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "avif", "bmp", "gif"])
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_file_cut_short_is_refused(tmp_path: Path, ending: str, share: float) -> None:
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "gif"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_file_cut_short_is_shown_as_far_as_it_is_there(tmp_path: Path, ending: str, share: float) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (80, 80, 3), np.uint8)
+    options = {"interlace": 0} if ending == "gif" else {}
+    Image.fromarray(noise).save(tmp_path / f"whole.{ending}", **options)
+    whole = (tmp_path / f"whole.{ending}").read_bytes()
+    (tmp_path / f"x.{ending}").write_bytes(whole[: int(len(whole) * share)])
+    sound, seen = decoded(tmp_path / f"whole.{ending}"), decoded(tmp_path / f"x.{ending}")
+    assert sound.damage == "" and sound.share_decoded == 1.0
+    assert (seen.width, seen.height, seen.codec) == (80, 80, sound.codec)
+    assert seen.share_decoded == pytest.approx(share, abs=0.12)
+    assert seen.damage == f"Its end is missing: {100 * seen.share_decoded:.0f} % is there."
+    there = np.asarray(seen.pictures[0]) == np.asarray(sound.pictures[0])
+    rows = slice(-30, None) if ending == "bmp" else slice(0, 30)  # the last row of a bitmap comes first
+    assert there[rows].all() and not there.all()
+
+
+@pytest.mark.parametrize(("ending", "share"), [("jpg", 0.02), ("png", 0.002), ("webp", 0.005), ("avif", 0.9)])
+def test_a_file_of_which_nothing_is_there_is_refused(tmp_path: Path, ending: str, share: float) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (80, 80, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / f"whole.{ending}")
     whole = (tmp_path / f"whole.{ending}").read_bytes()
     (tmp_path / f"x.{ending}").write_bytes(whole[: int(len(whole) * share)])
     assert refusal(tmp_path / f"x.{ending}").startswith("It is ")
+
+
+def test_frames_of_an_animation_before_a_missing_one_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "x.gif").write_bytes(animated("GIF")[:-2000])
+    seen = decoded(tmp_path / "x.gif")
+    assert (seen.frames, len(seen.pictures), seen.damage) == (2, 2, "Its later frames are damaged: 2 of 3 are there.")
+
+
+def test_a_mistake_of_ours_is_no_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flag().save(tmp_path / "x.png")
+    monkeypatch.setattr("indexer.media.decode_file.decode_small", lambda: None)  # takes no picture
+    with pytest.raises(TypeError):
+        decoded(tmp_path / "x.png")
+
+
+def test_a_dark_or_blank_first_frame_is_not_the_thumbnail() -> None:
+    black, drawing = Image.new("RGB", (60, 40)), flag()
+    assert telling_picture([black, drawing, black]) is drawing
+    assert telling_picture([drawing, flag((30, 20))]) is drawing
+    assert telling_picture([black, Image.new("RGB", (60, 40), WHITE)]) is black
 
 
 def test_a_folder_a_pipe_and_a_missing_file_are_refused(tmp_path: Path) -> None:

@@ -160,12 +160,32 @@ def test_a_film_larger_than_the_setting_allows_is_refused_by_its_header(tmp_path
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
-def test_a_film_cut_short_is_refused(tmp_path: Path, share: float) -> None:
-    for name, options in (("late", {}), ("early", {"movflags": "faststart"})):
-        noisy = film(tmp_path / f"{name}.mp4", options=options)
-        whole = noisy.read_bytes()
-        noisy.write_bytes(whole[: int(len(whole) * share)])
-        assert "cut short" in refusal(noisy)
+def test_a_film_cut_short_is_shown_as_far_as_it_is_there(tmp_path: Path, share: float) -> None:
+    late, early = film(tmp_path / "late.mp4"), film(tmp_path / "early.mp4", options={"movflags": "faststart"})
+    for file in (late, early):
+        whole = file.read_bytes()
+        file.write_bytes(whole[: int(len(whole) * share)])
+    assert "cut short" in refusal(late)  # what players need first comes last in it
+    if share < 0.9:
+        return  # hardly more than the head of so small a film
+    seen = decoded(early)
+    assert seen.pictures and 0 < seen.share_decoded < 1
+    assert seen.damage == f"Its end is missing: {100 * seen.share_decoded:.0f} % is there."
+
+
+def test_an_argument_that_pyav_has_dropped_is_no_fault_of_the_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film(tmp_path / "x.mp4", frames=3)
+    monkeypatch.setattr("indexer.media.video._TEXTS", {"dropped": "argument"})
+    with pytest.raises(TypeError):
+        decoded(tmp_path / "x.mp4")
+
+
+def test_the_codec_of_a_film_is_known(tmp_path: Path) -> None:
+    seen = decoded(film(tmp_path / "x.mov", codec="mpeg4", frames=3))
+    assert (seen.codec, seen.content_type) == ("mpeg4", "video/mp4")
+    assert decoded(film(tmp_path / "x.mp4", frames=3)).codec == "h264"
 
 
 def test_sound_alone_is_no_meme(tmp_path: Path) -> None:
