@@ -22,7 +22,7 @@ class Snippet:
     field: Field
     source: str
     html: str
-    words: tuple[str, ...] = ()  # the words and phrases in `<mark>`, as they are written, each once
+    words: tuple[str, ...] = ()  # the words and phrases in `<mark>`, the first form of each
 
 
 class ReasonKind(StrEnum):

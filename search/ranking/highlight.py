@@ -172,7 +172,7 @@ def _cut(passage: Passage, marked: Sequence[tuple[int, int]]) -> Snippet:
         if start <= first and last <= end:
             parts += [escape(text[at:first]), "<mark>", escape(text[first:last]), "</mark>"]
             at = last
-            words.setdefault(text[first:last].casefold(), " ".join(text[first:last].split()))
+            words.setdefault(stem_key(text[first:last]), " ".join(text[first:last].split()))
     parts += [escape(text[at:end]), " …" if end < len(text) else ""]
     return Snippet(passage.field, passage.source, "".join(parts), tuple(words.values()))
 
@@ -197,3 +197,12 @@ def _window(text: str, marked: Collection[tuple[int, int]]) -> tuple[int, int]:
         space = text.rfind(" ", start + MAX_LETTERS - LEAD, end)
         end = space if space > 0 else end
     return start, end
+
+
+def stem_key(words: str) -> str:
+    """Return what words have in common with their other forms: "Dogs" has the key of "dog".
+
+    >>> stem_key("Dogs") == stem_key("dog")
+    True
+    """
+    return " ".join(token.term for token in tokenize(words)) or words.casefold()

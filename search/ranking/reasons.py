@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from search.meme import Field, Meme
 from search.ranking.fusion import FusedRanking
-from search.ranking.highlight import Highlighter
+from search.ranking.highlight import Highlighter, stem_key
 from search.results import Place, Reason, ReasonKind, Snippet
 from search.signals import Signal, SignalKind
 
@@ -53,9 +53,11 @@ def reasons_of(
 def _in_the_name(meme: Meme, highlighter: Highlighter) -> Iterator[Reason]:
     """Yield the words of the query in the file's name, and those in its category."""
     for place, text in ((Place.NAME, meme.name.rsplit(".", 1)[0]), (Place.CATEGORY, meme.category)):
-        found = dict.fromkeys(text[start:end] for start, end in highlighter.find(text))
+        found: dict[str, str] = {}
+        for start, end in highlighter.find(text):
+            found.setdefault(stem_key(text[start:end]), text[start:end])
         if found:
-            yield Reason(ReasonKind.SAYS, place, words=tuple(found))
+            yield Reason(ReasonKind.SAYS, place, words=tuple(found.values()))
 
 
 def _likenesses(ranking: FusedRanking, place: int) -> list[Reason]:

@@ -44,6 +44,12 @@ def test_what_the_index_finds_is_what_is_marked(body: str, query: str, expected:
     assert shown(body, query) == expected
 
 
+def test_a_word_is_named_once_in_whatever_forms_it_stands() -> None:
+    found = make_snippet(passage("Dogs, a dog and DOGS with a cat"), Highlighter(frozenset(query_terms("dog cats"))))
+    assert found.words == ("Dogs", "cat")
+    assert found.html.count("<mark>") == 4
+
+
 def test_text_is_escaped_and_only_marks_are_markup() -> None:
     assert shown('<script>alert("cat")</script> & cat', "cat") == (
         "&lt;script&gt;alert(&quot;<mark>cat</mark>&quot;)&lt;/script&gt; &amp; <mark>cat</mark>"
