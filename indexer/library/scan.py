@@ -187,7 +187,9 @@ def _enter(
     id = _enter_file(entry, read, known, catalogue)
     for path, error in read.unreadable:
         catalogue.failures.record(Stage.SCAN, path, error)
-    gone = sidecars.get(id, {}).keys() - {sidecar.path for sidecar in entry.sidecars}
+    # A renamed file has taken the row of the vanished one, with the sidecars of the old path.
+    stored = sidecars[id] if id in sidecars else catalogue.texts.sidecars_known(id).get(id, {})
+    gone = stored.keys() - {sidecar.path for sidecar in entry.sidecars}
     if read.sidecars or gone:
         catalogue.texts.put_sidecars(id, read.sidecars, gone=gone)
     return len(read.unreadable)

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from indexer.upkeep.archive import verify
@@ -18,7 +19,7 @@ from search.errors import MemeticaError
 from tests.support.curating import draw_duplicates
 from tests.support.shapes import draw_shapes
 from tests.support.tiny import draw_tiny_library
-from web.curator.passwords import load_password, verify_password
+from web.curator.passwords import PasswordRecord, load_password, verify_password
 
 OLD_PASSWORD, NEW_PASSWORD = "the old password", "the new password"
 State = dict[str, object]
@@ -129,7 +130,7 @@ class Folder:
             state |= {f"setting {name}": value for name, value in json.loads(settings.read_text("utf-8")).items()}
         record = load_password(self.data)
         for password in (OLD_PASSWORD, NEW_PASSWORD):
-            state[f"password: {password}"] = record is not None and verify_password(record, password)
+            state[f"password: {password}"] = record is not None and _is_password(record, password)
         sessions = self.data / "sessions.json"
         state["sessions"] = len(json.loads(sessions.read_text("utf-8"))) if sessions.exists() else 0
         state |= {f"backup {file.name}": _verified(file) for file in self.given.glob("*.zip")}
@@ -150,6 +151,11 @@ _ROWS = {
     "readings": "content_hash, kind, source, body",
     "sidecars": "path, kind, source, body",
 }
+
+
+@cache
+def _is_password(record: PasswordRecord, password: str) -> bool:
+    return verify_password(record, password)  # slow by design, and asked for several times in each case
 
 
 def _verified(archive: Path) -> str:

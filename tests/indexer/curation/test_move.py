@@ -120,6 +120,20 @@ def test_what_no_folder_can_be_called_is_refused(settings: Settings, catalogue: 
     assert tree(settings.library) == before
 
 
+def test_a_moved_meme_has_each_text_once_and_so_has_one_that_is_moved_back(
+    settings: Settings, catalogue: Catalogue
+) -> None:
+    def stored() -> list[str]:
+        return sorted(path for texts in catalogue.texts.sidecars_known().values() for path in texts)
+
+    before = stored()
+    verdict = move_memes(Workspace(settings, catalogue), both(catalogue), category="Dogs")
+    after = stored()
+    assert len(after) == len(before) and not any(path.startswith("Cats/a.png.") for path in after)
+    undo(Workspace(settings, catalogue), verdict.uid)
+    assert stored() == before
+
+
 def test_what_is_there_already_is_nothing_to_move(settings: Settings, catalogue: Catalogue) -> None:
     with pytest.raises(WrongUse, match="nothing to move"):
         move_memes(Workspace(settings, catalogue), both(catalogue), category="Cats")
