@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 CATEGORY_SEPARATOR = " - "  # between the parts of a category's name, the parent first: "TV - Star Trek"
+
+
+def name_key(name: str) -> str:
+    """Return what two names have in common that people read as the same: composed letters, and no capitals.
+
+    A Mac writes é as two code points, keyboards as one; Turkish writes I as ı and İ as i.
+
+    >>> name_key("E\u0301COLE") == name_key("\u00e9cole"), name_key("\u0130zmir") == name_key("izmir")
+    (True, True)
+    """
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    return unicodedata.normalize("NFC", folded.replace("i\u0307", "i").replace("\u0131", "i"))
 
 
 class MediaType(StrEnum):

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -395,7 +396,8 @@ def _read(library: Path, path: str, *, follow_links: bool) -> str:
             f"It is too long for a sidecar: more than {MAX_SIDECAR_BYTES:,} bytes.",
             hint="Shorten it or remove it.",
         )
-    return _decoded(raw).replace("\0", "").replace("\r\n", "\n").strip()
+    plain = _decoded(raw).replace("\0", "").replace("\r\n", "\n").strip()
+    return unicodedata.normalize("NFC", plain)  # as words are typed
 
 
 def _decoded(raw: bytes) -> str:

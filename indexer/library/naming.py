@@ -11,6 +11,7 @@ from pathlib import Path
 from indexer.library.links import IGNORED, leaves_library
 from search.catalogue import Catalogue
 from search.errors import LibraryError, WrongUse
+from search.meme import name_key
 
 STEM_BYTES = 120  # of a name, so that the longest sidecar's name still fits a file system
 CATEGORY_BYTES = 120
@@ -45,17 +46,19 @@ def _plain(text: str) -> str:
 
 
 def checked_category(requested: str, *, known: Iterable[str]) -> str:
-    """Return the known category of this name, ignoring case, or a new one; raise WrongUse for an invalid folder name.
+    """Return the known category that people read as this name, or a new one; raise WrongUse for an invalid name.
 
     >>> checked_category("cats", known=["Cats", "Dogs"])
     'Cats'
     """
-    by_name = {name.casefold(): name for name in known}
-    name = " ".join(requested.split())
+    by_name = {name_key(name): name for name in known}
+    name = unicodedata.normalize("NFC", " ".join(requested.split()))
     if requested in by_name.values():
         return requested
-    if name.casefold() in by_name:
-        return by_name[name.casefold()]
+    if name_key(requested) in by_name:
+        return by_name[name_key(requested)]
+    if name_key(name) in by_name:
+        return by_name[name_key(name)]
     if not name:
         raise WrongUse("The category has no name.", hint="Choose a category, or enter a new name.")
     hidden = name.startswith(".") or name.casefold() in IGNORED | {"memes"}
@@ -68,6 +71,21 @@ def checked_category(requested: str, *, known: Iterable[str]) -> str:
     return name
 
 
+def folder_of(library: Path, category: str) -> str:
+    """Return the name of a category's folder as the disk spells it; the category's own name for a new one.
+
+    >>> folder_of(workspace.library, "cats")
+    'Cats'
+    """
+    if os.path.lexists(library / category):
+        return category
+    try:
+        names = sorted(entry.name for entry in os.scandir(library) if entry.is_dir())
+    except OSError:
+        return category
+    return next((name for name in names if name_key(name) == name_key(category)), category)
+
+
 def free_path(
     library: Path, catalogue: Catalogue, *, category: str, name: str, suffix: str, follow_links: bool = False
 ) -> str:
@@ -78,6 +96,7 @@ def free_path(
     >>> free_path(workspace.library, workspace.catalogue, category="Cats", name="monday.png", suffix=".png")
     'Cats/monday 2.png'
     """
+    category = folder_of(library, category)
     folder = library / category
     if not follow_links and leaves_library(library, category):
         raise LibraryError(f"{folder} is a link that leads out of the library.", hint=OUTSIDE_CATEGORY)

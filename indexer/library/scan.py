@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -24,7 +26,7 @@ from indexer.library.vanished import Known, check_not_gone
 from indexer.work.progress import Progress, track_stage
 from search.catalogue import Catalogue, MemeRecord, SidecarRecord
 from search.errors import LibraryError, UnreadableFile
-from search.meme import MediaType, Stage
+from search.meme import MediaType, Stage, name_key
 
 BATCH = 200  # memes per transaction: a killed run scans these again
 
@@ -67,6 +69,8 @@ def scan_library(
     entries = list(scan(library, follow_links=follow_links))
     found = [entry for entry in entries if isinstance(entry, Found)]
     unusable = [entry for entry in entries if isinstance(entry, Unusable)]
+    spellings = category_spellings(found)
+    found = [replace(entry, category=spellings[entry.category]) for entry in found]
     missing = _missing(known, found, unusable)
     hashes: dict[str, str] = {}
     if not gone and not (new_library and found):
@@ -79,6 +83,9 @@ def scan_library(
         # A row that the curator has moved since is at another path.
         current = ((known[path][0], catalogue.memes.known_at(path)) for path in missing)
         catalogue.memes.mark_vanished([id for id, row in current if row is not None and row[0] == id])
+        for folder, category in spellings.items():
+            if folder != category:
+                catalogue.memes.respell_category(folder, category)
     failed = len(unusable)
     with track_stage(progress, Stage.SCAN, len(found), unit="memes"):
         for start in range(0, len(found), BATCH):
@@ -95,6 +102,21 @@ def scan_library(
                     progress.advance(failed=bool(lost))
     catalogue.failures.forget_vanished()
     return len(found), failed
+
+
+def category_spellings(found: Iterable[Found]) -> dict[str, str]:
+    """Return the category of each top-level folder: folders that people read as one name are one category.
+
+    Its spelling is that of the folder with the most memes, in composed letters.
+
+    >>> category_spellings([])
+    {}
+    """
+    counts = Counter(entry.category for entry in found)
+    named: dict[str, str] = {}
+    for folder, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
+        named.setdefault(name_key(folder), unicodedata.normalize("NFC", folder))
+    return {folder: named[name_key(folder)] for folder in counts}
 
 
 def _missing(known: Mapping[str, Known], found: Iterable[Found], unusable: Iterable[Unusable]) -> list[str]:
@@ -133,6 +155,8 @@ def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str], *, fol
                 catalogue.failures.record(Stage.SCAN, path, error)
                 continue
             if found is not None:
+                spelt = catalogue.memes.category_named(found.category)
+                found = replace(found, category=spelt or unicodedata.normalize("NFC", found.category))
                 sidecars = {} if known is None else catalogue.texts.sidecars_known(known[0])
                 read = _read(library, found, known, sidecars, hashes={}, follow_links=follow_links)
                 _enter(found, read, known, sidecars, catalogue)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from search.catalogue.database import Database, Parameters
 from search.errors import NotFound
-from search.meme import MediaType, Meme
+from search.meme import MediaType, Meme, name_key
 
 # The type found by decoding takes precedence over the type guessed from the file's name.
 _MEME = """
@@ -121,8 +122,13 @@ class Memes:
         return _meme(row)
 
     def at(self, path: str) -> Meme:
-        """Return the present meme at a path relative to the library; raise NotFound if there is none."""
-        row = self._database.row(_MEME + "WHERE memes.path = :path AND vanished_at IS NULL", {"path": path})
+        """Return the present meme at a path relative to the library; raise NotFound if there is none.
+
+        The path may be in another form of Unicode than the file's name on the disk.
+        """
+        forms = dict.fromkeys((path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)))
+        query = _MEME + "WHERE memes.path = :path AND vanished_at IS NULL"
+        row = next(filter(None, (self._database.row(query, {"path": form}) for form in forms)), None)
         if row is None:
             raise NotFound(f"There is no meme at {path}.", hint="Paths are relative to the library: Movies/x.jpg.")
         return _meme(row)
@@ -190,6 +196,19 @@ class Memes:
             {"category": category, "below": f"{category} - "},
         )
         return [row["id"] for row in rows]
+
+    def category_named(self, name: str) -> str | None:
+        """Return the category that people read as `name`, as the catalogue spells it; None for an unknown one."""
+        rows = self._database.rows("SELECT DISTINCT category FROM memes WHERE vanished_at IS NULL ORDER BY category")
+        names = [row["category"] for row in rows]
+        return name if name in names else next((one for one in names if name_key(one) == name_key(name)), None)
+
+    def respell_category(self, old: str, new: str) -> None:
+        """Give the memes of a category another spelling of its name."""
+        if self._database.write(
+            "UPDATE memes SET category = :new WHERE category = :old", {"old": old, "new": new}
+        ).rowcount:
+            self._database.touch()
 
     def categories(self, *, since: datetime | None = None) -> list[tuple[str, int, int]]:
         """Return each category by name with its count and how many were first seen since a time."""

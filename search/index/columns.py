@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
-from search.meme import CATEGORY_SEPARATOR, Field, MediaType, Meme
+from search.meme import CATEGORY_SEPARATOR, Field, MediaType, Meme, name_key
 
 TYPES = tuple(MediaType)
 _IDS_PER_ROW = 8  # up to which rows are looked up in a table of all ids
@@ -90,18 +90,18 @@ class MemeColumns:
     def in_category(self, name: str) -> Ids | None:
         """Return the ascending ids of the memes in a category and its subcategories; None for an unknown category.
 
-        Case does not matter; `TV` includes `TV - Star Trek` even when no meme is in `TV` itself.
+        Case and the form of Unicode do not matter; `TV` includes `TV - Star Trek` even when no meme is in `TV` itself.
         """
-        branch = self.branches.get(name.strip().casefold())
+        branch = self.branches.get(name_key(name.strip()))
         return None if branch is None else self.ids[np.isin(self.category, branch[1])]
 
     @cached_property
     def branches(self) -> Mapping[str, tuple[str, list[int]]]:
-        """Each category and parent by its name in lower case: its name, and the positions of those below it."""
+        """Each category and parent by the key of its name: its name, and the positions of those below it."""
         found: dict[str, tuple[str, list[int]]] = {}
         for code, names in enumerate(self.branches_above):
             for name in names:
-                found.setdefault(name.casefold(), (name, []))[1].append(code)
+                found.setdefault(name_key(name), (name, []))[1].append(code)
         return found
 
     @cached_property
@@ -125,7 +125,7 @@ class MemeColumns:
         depth = max(map(len, self.branches_above), default=1)
         found = np.full((len(self.categories), depth), -1, np.int64)
         for code, names in enumerate(self.branches_above):
-            found[code, : len(names)] = [places[name.casefold()] for name in names]
+            found[code, : len(names)] = [places[name_key(name)] for name in names]
         return found
 
     @cached_property

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from search.index.analyzer import tokenize
 from search.index.columns import TYPES, Ids, MemeColumns
 from search.index.reader import Index
-from search.meme import CATEGORY_SEPARATOR, Field, MediaType
+from search.meme import CATEGORY_SEPARATOR, Field, MediaType, name_key
 from search.query.parser import Part, PartKind, Query
 from search.query.quotes import make_quote, memes_saying
 
@@ -148,7 +148,7 @@ def _memes_with_words(part: Part, index: Index) -> Mask:
 
 def _category(value: str, table: MemeColumns) -> tuple[str, list[int]]:
     """Return a category's name and codes, found by its whole name or by the last part of it."""
-    wanted = value.strip().casefold()
+    wanted = name_key(value.strip())
     if wanted in table.branches:
         return table.branches[wanted]
     ends = [name for name in table.branches if name.rpartition(CATEGORY_SEPARATOR)[2] == wanted]

@@ -141,7 +141,7 @@ def parse(text: str) -> Query:
     """
     plain = "".join(
         " " if unicodedata.category(one).startswith(("C", "Z")) and one not in _JOINERS else one
-        for one in text[: 2 * MAX_CHARACTERS].translate(_INVISIBLE)
+        for one in unicodedata.normalize("NFC", text[: 2 * MAX_CHARACTERS].translate(_INVISIBLE))
     )
     joined = " ".join(plain.translate(_MARKS).split())
     shortened = len(joined) > MAX_CHARACTERS or len(text) > 2 * MAX_CHARACTERS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from search.meme import Field, Passage, Text, TextKind
@@ -83,7 +84,8 @@ def split_passages(path: str, *, category: str, texts: Iterable[Text]) -> tuple[
 
 def readable_name(path: str, *, category: str) -> str:
     """Return a meme's category and the words of its file's name, without words and codes by cameras and browsers."""
-    stem = path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    # A Mac writes Korean names in single letters, which no query consists of.
+    stem = unicodedata.normalize("NFC", path.rsplit("/", 1)[-1].rsplit(".", 1)[0])
     stem = re.sub(r"(?:[_.~-](?:small|fw|full|large|final|edited|copy))+$", "", stem, flags=re.IGNORECASE)
     stem = re.sub(r"~\d+$|\(\d+\)$", "", stem)
     stem = _UUID.sub(" ", stem)

@@ -14,6 +14,7 @@ from indexer.inbox.reception import discard, ensure_preview
 from search.catalogue import Catalogue, Upload, UploadState
 from search.errors import MemeticaError, NotFound, SuspectedDuplicate, WrongUse
 from search.evidence import Evidence
+from search.meme import name_key
 from web.background.categories import category_workers
 from web.background.inbox import inbox_workers
 from web.context import site
@@ -150,8 +151,8 @@ def decide(id: int) -> AnyResponse | tuple[str, int]:
     else:
         typed = " ".join(request.form.get("other", "").split())
         category = request.form.get("category") or typed
-        known = {name.casefold() for name, _, _ in workspace.catalogue.memes.categories()}
-        if category and category.casefold() not in known and request.form.get("make") != category:
+        known = {name_key(name) for name, _, _ in workspace.catalogue.memes.categories()}
+        if category and name_key(category) not in known and request.form.get("make") != category:
             return _page(found, new_category=category), 409
         try:
             actions.accept_upload(id, category=category, reason=request.form.get("anyway", ""))

@@ -24,6 +24,8 @@ def feed() -> Response:
     """Return a feed of the newest memes: in the library, in a category, or among those that match a query."""
     query, category = query_param(request.args), category_param(request.args)
     catalogue = site().catalogue
+    if category is not None:
+        category = catalogue.memes.category_named(category) or category
     if category is not None and not catalogue.memes.ids_under(category):
         raise NotFound(f"There is no category {category}.")
     if query:

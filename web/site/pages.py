@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -253,6 +254,7 @@ def _text_layer(meme: Meme) -> list[dict[str, Any]]:
 def category_page(category: str) -> str:
     """Show a category's memes, newest first."""
     catalogue = site().catalogue
+    category = catalogue.memes.category_named(category) or unicodedata.normalize("NFC", category)
     page = int_param(request.args, "page", 1, minimum=1, maximum=100_000)
     total = catalogue.memes.count(category=category)
     categories = catalogue.memes.categories()

@@ -1,0 +1,60 @@
+"""Names are equal as people read them, and the disk keeps its own bytes."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from indexer.library.naming import checked_category, folder_of, free_path
+from indexer.library.scan import scan_library
+from indexer.work.progress import SILENT
+from search.catalogue import open_catalogue
+from search.meme import name_key
+from search.query.parser import parse
+from search.settings import Settings
+from search.texts.chunking import readable_name
+
+
+def nfd(text: str) -> str:
+    return unicodedata.normalize("NFD", text)
+
+
+@pytest.mark.parametrize("name", ["Ännchen", "고양이", "İstanbul", "Café", "が"])
+def test_both_forms_and_both_cases_of_a_name_have_one_key(name: str) -> None:
+    assert name_key(nfd(name)) == name_key(name) == name_key(name.upper())
+
+
+@pytest.mark.parametrize(("one", "other"), [("IŞIK", "ışık"), ("İZMİR", "izmir"), ("STRASSE", "straße")])
+def test_turkish_and_german_capitals_are_read_alike(one: str, other: str) -> None:
+    assert name_key(one) == name_key(other)
+
+
+def test_two_spellings_of_a_category_are_one_and_the_disk_keeps_its_own(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", library=tmp_path / "memes")
+    for folder, file in ((nfd("Ännchen"), "a.png"), (nfd("Ännchen"), "b.png"), ("Ännchen", "c.png")):
+        (settings.library / folder).mkdir(parents=True, exist_ok=True)
+        (settings.library / folder / file).write_bytes(file.encode())
+    with open_catalogue(settings) as catalogue:
+        for _ in range(2):
+            scan_library(settings.library, catalogue, progress=SILENT)
+        assert [row[:2] for row in catalogue.memes.categories()] == [("Ännchen", 3)]
+        assert catalogue.memes.at("Ännchen/a.png").path == nfd("Ännchen") + "/a.png"
+        assert catalogue.memes.category_named(nfd("ÄNNCHEN")) == "Ännchen"
+
+
+def test_an_upload_goes_into_the_folder_that_is_there(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", library=tmp_path / "memes")
+    (settings.library / nfd("Ännchen")).mkdir(parents=True)
+    assert folder_of(settings.library, "Ännchen") == nfd("Ännchen")
+    with open_catalogue(settings) as catalogue:
+        path = free_path(settings.library, catalogue, category="Ännchen", name="x.png", suffix=".png")
+    assert path == nfd("Ännchen") + "/x.png"
+    assert checked_category(nfd("Ännchen"), known=["Ännchen"]) == "Ännchen"
+    assert checked_category(nfd("Neue Ärzte"), known=[]) == "Neue Ärzte"
+
+
+def test_korean_names_and_queries_are_composed() -> None:
+    assert readable_name(nfd("동물/고양이 짤.png"), category="동물") == "동물: 고양이 짤"
+    assert [part.value for part in parse(nfd("고양이")).parts] == ["고양이"]
