@@ -140,7 +140,7 @@ class QueryPipeline:
             allowed=allowed,
             weights=weights,
             retrievers=retrievers,
-            unread=self._unread_notice(query.text, found=bool(len(holding) or named)),
+            unread=self._unread_notice(query.text, found=bool(len(holding) or named or correction.corrections)),
             boosts=boosts,
             has_fixed_weights=only_likes,
             is_picture=query.is_empty and image is not None and not filters.likes,

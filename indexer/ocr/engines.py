@@ -34,6 +34,9 @@ _TILE = 1600
 _OVERLAP = 200  # more than a line's height, so that one of two tiles has the whole line
 _TESSERACT_SECONDS = 60
 _SHAPES_KEPT = 32
+# Where an engine is at least so sure of letters that could be words of some language, they count as this share of known
+# ones: enough not to be listed as badly read.
+SURE, UNKNOWN_SHARE = 0.9, 0.15
 _SPARSE_TEXT = 11  # for captions anywhere on a picture; compared in benchmarks/ocr.py
 
 
@@ -112,7 +115,11 @@ def quality_of(lines: Sequence[Line]) -> float:
     if not letters:
         return 0.0
     confidence = sum(line.confidence * len(line.text) for line in lines) / letters
-    share = plausible_share([line.text for line in lines])
+    texts = [line.text for line in lines]
+    share = plausible_share(texts)
+    if confidence >= SURE and share < UNKNOWN_SHARE:
+        # A few words of another language may have nothing that tells which.
+        share = max(share, UNKNOWN_SHARE * plausible_share(texts, language_unknown=True))
     return round(float(confidence * (0.5 + 0.5 * share)), 4)
 
 

@@ -31,26 +31,35 @@ _SPACED_SCRIPTS = regex.compile(
     r"|(?P<arabic>\p{Arabic})|(?P<georgian>\p{Georgian})|(?P<devanagari>\p{Devanagari})|(?P<bengali>\p{Bengali})"
     r"|(?P<tamil>\p{Tamil})|(?P<telugu>\p{Telugu})|(?P<ethiopic>\p{Ethiopic})"
 )
+_LATIN = regex.compile(r"\p{Latin}")
+_SPACELESS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 _LETTERS = regex.compile(r"\p{L}")
 _ACCENTED = regex.compile(r"[[\p{Latin}&&\p{L}]--[A-Za-z]]|(?<=\p{Latin})\p{M}", regex.V1)
 # A word as languages in Latin letters have them: with a vowel, in one case but for the first letter, and without
 # digits. Vowels are told by their base letters.
 _BASE_VOWEL = regex.compile(r"[aeiouyæøœəıw]")
-MIN_WORDS = 3  # of a text whose language is told
-ACCENTED_SHARE = 0.12  # of the words of a text that is not English have letters beyond ASCII, at least …
-STOP_WORD_SHARE = 0.2  # … or this share are stop words of one language, two different ones at least
-MIN_STOP_WORDS = 2
+ENGLISH_SHARE = 0.5  # of the letters of a text in English words: above it, the text is English
+MIN_ACCENTED = 2  # words with letters beyond ASCII, that make a text another language's, or half of a shorter text …
+ACCENTED_SHARE = 0.12  # … and at least this share
+STOP_WORD_SHARE = 0.15  # of the words are stop words of one language, …
+MIN_STOP_WORDS = 2  # … this many different ones …
+MIN_LETTERS = 3  # … of so many letters
 
 
-def plausible_share(lines: Sequence[str]) -> float:
+def plausible_share(lines: Sequence[str], *, language_unknown: bool = False) -> float:
     """Return the share of the letters of lines that are in plausible words, 0 to 1; 0 without letters.
+
+    With `language_unknown`, words in Latin letters need not be English where the text does not show another language.
 
     >>> from indexer.ocr.plausible import plausible_share
     >>> plausible_share(["this is fine"]), plausible_share(["xqzrt vbnmk"]), plausible_share(["我喜欢猫"])
     (1.0, 0.0, 1.0)
     """
     words = [word for line in lines for word in line.split()]
-    is_foreign = _is_foreign([found for word in words for found in _latin_words(word)])
+    is_foreign = language_unknown or _is_foreign([found for word in words for found in _latin_words(word)])
+    whole = "".join(words)
+    # Lone ideographs in a text of Latin letters are drawings that an engine took for letters.
+    is_latin = len(_LATIN.findall(whole)) > len(_SPACELESS.findall(whole))
     good = total = 0
     alone = 0  # single letters in a row
     for word in words:
@@ -71,7 +80,9 @@ def plausible_share(lines: Sequence[str]) -> float:
                 continue
             if run.lastgroup == "latin":
                 good += count if _is_good_latin(run[0], is_foreign=is_foreign) else 0
-            elif run.lastgroup == "spaceless" or alone < 2:
+            elif run.lastgroup == "spaceless":
+                good += count if not is_latin or len(set(run[0])) > 1 else 0
+            elif alone < 2:
                 good += count
     return good / total if total else 0.0
 
@@ -97,17 +108,17 @@ def _without_marks(word: str) -> str:
 
 def _is_foreign(words: Sequence[str]) -> bool:
     """Whether words in Latin letters are of another language than English."""
-    if not words:
+    letters = sum(map(len, words))
+    if not words or sum(len(word) for word in words if is_known(word)) > ENGLISH_SHARE * letters:
         return False
     accented = sum(_ACCENTED.search(word) is not None for word in words)
-    if len(words) >= MIN_WORDS - 1 and accented >= ACCENTED_SHARE * len(words):
+    if accented >= max(min(MIN_ACCENTED, len(words) / 2), ACCENTED_SHARE * len(words)):
         return True
-    if len(words) < MIN_WORDS:
-        return False
-    lowered = [word.lower() for word in words]
-    english = sum(is_stop_word(word) for word in lowered)
-    hits = Counter(language for word in lowered for language in stop_word_languages(word))
-    distinct = Counter(language for word in set(lowered) for language in stop_word_languages(word))
+    # Rows of short words are what is made of a picture that cannot be read.
+    long = [word.lower() for word in words if len(word) >= MIN_LETTERS]
+    english = sum(is_stop_word(word) for word in long)
+    hits = Counter(language for word in long for language in stop_word_languages(word))
+    distinct = Counter(language for word in set(long) for language in stop_word_languages(word))
     return any(
         count > english and count >= STOP_WORD_SHARE * len(words) and distinct[language] >= MIN_STOP_WORDS
         for language, count in hits.items()

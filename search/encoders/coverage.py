@@ -82,7 +82,7 @@ def _unread_letters(scripts: frozenset[str]) -> regex.Pattern[str]:
     # Letters that several scripts share are as the letters around them, such as the Japanese long vowel.
     shared = r"\p{Common}\p{Inherited}"
     return regex.compile(
-        rf"(?:[\p{{L}}--[{read}{shared}]][\p{{M}}\u30fc\uff70\uff9e\uff9f\u3005\u200c\u200d]*)+", regex.V1
+        rf"(?:[\p{{L}}--[{read}{shared}]][\p{{M}}\u0640\u30fc\uff70\uff9e\uff9f\u3005\u200c\u200d]*)+", regex.V1
     )
 
 

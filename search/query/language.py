@@ -21,7 +21,7 @@ MIN_WORDS = 30  # words of a library from which its language can be told
 MIN_SHARE = 0.5  # of an English library's words that are in the list: CM50 .90, the demo .95, real_memes .9
 MIN_LETTERS = 3  # of words that tell: shorter ones are in many languages
 MIN_TOLD = 3  # words of a query whose language can be told
-MAX_KNOWN = 0.4  # of the words of a query in another language are English or in the library, less than this share
+MAX_KNOWN = 1 / 3  # of the words of a query in another language are English or in the library, less than this share
 _LETTERS = regex.compile(r"\p{L}")
 
 
@@ -81,7 +81,7 @@ def is_another_language(words: Sequence[str], index: LexicalIndex) -> bool:
     >>> is_another_language("the cat sleeps".split(), searcher.index.lexical)
     False
     """
-    told = [word_as_written(word) for word in words if len(word) >= MIN_LETTERS and _LETTERS.search(word)]
+    told = [word_as_written(word) for word in words if len(word) >= MIN_LETTERS and word.isalpha()]
     if len(told) < MIN_TOLD or not reads_as_english(index):
         return False
     known = sum(word in _all_english_words() or word in index.vocabulary for word in told)

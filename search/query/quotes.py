@@ -3,7 +3,7 @@
 A meme says a phrase if one of its texts has the same words in a row. A word counts as the same if it
 
 - is written the same, whatever its case and apostrophes ("dogs" is not "dog"), with the same accents or none; a word
-  that is typed without accents may have any,
+  that is typed without accents in a phrase without any may have any,
 - is no word in the text, and differs by letters that OCR takes for each other (0 and o, rn and m), or is long and
   differs by a letter or two: the text has "mondavs" for "mondays",
 - is a word in the text, near to a typed one that is in no meme and no word: the phrase was typed with a slip,
@@ -122,7 +122,9 @@ def make_quote(text: str, index: LexicalIndex, *, verbatim: bool = False) -> Quo
         return Quote(text, ())
     # Its neighbours tell which word a slip stands for; a word alone must be long enough to tell by itself.
     shortest = math.inf if verbatim else MIN_LETTERS if len(words) < MIN_NEIGHBOURS else 2
-    places = tuple(_alternatives(word, index, shortest=shortest) for word, _ in words)
+    # Who types accents types all of them: of Vietnamese words most differ by accents alone.
+    has_accents = any(unaccented(word) != word for word, _ in words)
+    places = tuple(_alternatives(word, index, shortest=shortest, has_accents=has_accents) for word, _ in words)
     found = [places, *_joined(words, places, index), *_split(words, places, index), *_lost(words, places)]
     return Quote(text, tuple(dict.fromkeys(found)))
 
@@ -138,12 +140,12 @@ def memes_saying(quote: Quote, index: LexicalIndex) -> Ids:
     return index.saying(quote.sequences) if quote.sequences else np.empty(0, np.int64)
 
 
-def _alternatives(word: str, index: LexicalIndex, *, shortest: float) -> Alternatives:
+def _alternatives(word: str, index: LexicalIndex, *, shortest: float, has_accents: bool) -> Alternatives:
     """Return a word as written and its damaged forms in the library.
 
     A word of at least `shortest` letters that is none also stands for the nearest words of the library.
     """
-    found = [word, *_accented(word, index)]
+    found = [word, *_accented(word, index, has_accents=has_accents)]
     if not is_english_word(word) or not reads_as_english(index):
         return tuple((one, term_of(one)) for one in found[:MAX_VARIANTS])
     if len(word) >= shortest and word not in index.vocabulary and not _is_word(word, index):
@@ -155,13 +157,14 @@ def _alternatives(word: str, index: LexicalIndex, *, shortest: float) -> Alterna
     return tuple((one, term_of(one)) for one in list(dict.fromkeys(found))[:MAX_VARIANTS])
 
 
-def _accented(word: str, index: LexicalIndex) -> list[str]:
-    """Return the words of the library that are this one with other accents: any for a word without, none for one with.
+def _accented(word: str, index: LexicalIndex, *, has_accents: bool) -> list[str]:
+    """Return the words of the library that are this one with other accents.
 
-    In capitals accents are often left out, so a word with accents is also found without.
+    In a phrase without accents they are all; in one that has some, this word without: capitals often lack accents.
     """
     plain = unaccented(word)
-    return [other for other in index.accented(word) if word == plain or other == plain]
+    bare = [plain] if plain != word and plain in index.vocabulary else []
+    return bare if has_accents else [*bare, *index.accented(word)]
 
 
 def _damaged(word: str, index: LexicalIndex) -> list[str]:

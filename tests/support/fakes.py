@@ -12,6 +12,7 @@ from PIL import Image
 
 from search.encoders import registry
 from search.encoders.base import Vectors
+from search.encoders.coverage import Coverage
 
 COLOURS = {
     "red": (220, 30, 30),
@@ -45,6 +46,12 @@ class HashingTextEncoder:
     def _add(self, row: np.ndarray, piece: str, weight: float) -> None:
         code = zlib.crc32(piece.encode())
         row[code % self.dimensions] += weight if code & 0x80000000 else -weight
+
+
+class LatinTextEncoder(HashingTextEncoder):
+    """One that says that it reads Latin letters alone, as MiniLM does."""
+
+    coverage = Coverage(frozenset({"Latin"}))
 
 
 class ColourImageEncoder:

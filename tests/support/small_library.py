@@ -23,7 +23,12 @@ FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 
 @contextmanager
 def searched_library(
-    folder: Path, ocr: Mapping[str, str], *, descriptions: Mapping[str, str] | None = None, apart: timedelta
+    folder: Path,
+    ocr: Mapping[str, str],
+    *,
+    descriptions: Mapping[str, str] | None = None,
+    apart: timedelta,
+    encoder: HashingTextEncoder | None = None,
 ) -> Iterator[tuple[Searcher, Settings]]:
     """Draw and index a library, and yield its searcher and settings.
 
@@ -44,18 +49,19 @@ def searched_library(
         for suffix, body in texts.items():
             if body and len((file.name + suffix).encode()) <= 255:
                 file.with_name(file.name + suffix).write_text(body, "utf-8")
-    with indexed_searcher(folder) as found:
+    with indexed_searcher(folder, encoder=encoder) as found:
         yield found
 
 
 @contextmanager
-def indexed_searcher(folder: Path) -> Iterator[tuple[Searcher, Settings]]:
+def indexed_searcher(folder: Path, *, encoder: HashingTextEncoder | None = None) -> Iterator[tuple[Searcher, Settings]]:
     """Index `folder`/memes into `folder`/data with the readable encoder, and yield its searcher and settings."""
+    encoder = encoder or HashingTextEncoder()
     settings = Settings(
         library=folder / "memes", data=folder / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
     )
     with open_catalogue(settings) as catalogue:
         workspace = Workspace(settings, catalogue)
-        index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
-        with Searcher(workspace, text_encoder=HashingTextEncoder()) as searcher:
+        index_library(workspace, progress=SILENT, load_encoder=lambda _: encoder)
+        with Searcher(workspace, text_encoder=encoder) as searcher:
             yield searcher, settings

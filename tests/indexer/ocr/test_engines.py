@@ -245,3 +245,37 @@ def test_a_tall_screenshot_is_read_to_its_end_and_nothing_twice(rapidocr):
     for at, word in enumerate(words):
         draw.text((40, 60 + at * 550), f"The {word} answer", "black", ImageFont.load_default(22))
     assert rapidocr.read(picture).text.split("\n") == [f"The {word} answer" for word in words]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我真的很喜欢猫",
+        "ラーメンが食べたい",
+        "고양이가 잔다",
+        "ฉันรักแมวมาก",
+        "мой кот говорит",
+        "η γάτα μου",
+        "القطة في البيت",
+        "החתול שלי ישן",
+        "मेरी बिल्ली सोती है",
+        "không thể tin được",
+        "mój kot śpi długo",
+        "Das ist nicht mein Kaffee",
+    ],
+)
+def test_a_clean_reading_of_any_script_is_as_good_as_its_confidence(text: str) -> None:
+    assert quality_of([Line(text, 0.8, BOX)]) == 0.8
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Пpивeт",  # Latin letters among Cyrillic ones
+        "п р и в е т",  # single letters in a row
+        "\ufffd\ufffd\ufffd",
+        "xqzt 日 vbnm",  # a lone ideograph in a text of Latin letters
+    ],
+)
+def test_what_no_script_writes_is_read_badly(text: str) -> None:
+    assert quality_of([Line(text, 0.8, BOX)]) < 0.5
