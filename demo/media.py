@@ -73,7 +73,7 @@ def write_duplicate(original: Path, copy: Path, change: Change) -> None:
 def broken_bytes(name: str, whole: bytes) -> bytes:
     """Return the content of a broken file of this name; `whole` is a valid JPEG."""
     if name == "half of it.jpg":
-        return whole[: len(whole) // 3]
+        return whole[:300]  # more of it would be shown as far as it is there
     if name == "empty.png":
         return b""
     if name.endswith(".webp"):

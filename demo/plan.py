@@ -215,7 +215,7 @@ def _duplicates(memes: Sequence[DemoMeme], random: Random, now: datetime, taken:
 
 def _broken(first: str, last: str) -> tuple[tuple[str, str], ...]:
     return (
-        (f"{first}/half of it.jpg", "cut off after a third of its bytes"),
+        (f"{first}/half of it.jpg", "cut off before the first row of its picture"),
         (f"{first}/empty.png", "without a single byte"),
         (f"{last}/not a picture.jpg", "a text under the name of a picture"),
         (f"{last}/saved page.webp", "a web page under the name of a picture"),

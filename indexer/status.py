@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
+from indexer.library.format import UNSUPPORTED
 from indexer.library.links import OUTSIDE
 from indexer.ocr.engines import OCR_OFF
 from indexer.stages.decode import missing_pictures
@@ -64,7 +67,7 @@ def library_status(workspace: Workspace) -> LibraryStatus:
         return sum(failure.stage is stage for failure in failures)
 
     stages: tuple[StageStatus, ...] = (
-        StageStatus(Stage.SCAN, memes, 0, failures_of(Stage.SCAN), "memes", _links_note(failures)),
+        StageStatus(Stage.SCAN, memes, 0, failures_of(Stage.SCAN), "memes", _scan_note(failures)),
         StageStatus(Stage.MEDIA, decoded, len(missing_pictures(workspace)), failures_of(Stage.MEDIA), "pictures"),
         StageStatus(
             Stage.OCR,
@@ -96,6 +99,21 @@ def library_status(workspace: Workspace) -> LibraryStatus:
         failures,
         tuple(workspace.catalogue.pictures.damaged()),
     )
+
+
+def unsupported_kinds(failures: Sequence[Failure]) -> str:
+    """Return how many files of each unsupported kind are in the library, in words; empty when there is none."""
+    kinds = Counter(
+        PurePosixPath(one.subject).suffix.lower()
+        for one in failures
+        if one.stage is Stage.SCAN and one.reason == UNSUPPORTED
+    )
+    counted = ", ".join(f"{kind} {number:,}" for kind, number in kinds.most_common())
+    return f"not read, save them as PNG or MP4: {counted}" if counted else ""
+
+
+def _scan_note(failures: Sequence[Failure]) -> str:
+    return "; ".join(filter(None, (unsupported_kinds(failures), _links_note(failures))))
 
 
 def _links_note(failures: Sequence[Failure]) -> str:

@@ -32,8 +32,14 @@ from search.meme import Text, TextKind
 IMAGE_EXTENSIONS = (".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".svg", ".webp")
 VIDEO_EXTENSIONS = (".m4v", ".mov", ".mp4", ".webm")
 EXTENSIONS = IMAGE_EXTENSIONS + VIDEO_EXTENSIONS
-# Unsupported pictures and videos: they are reported, whereas other unknown files are ignored silently.
-OTHER_MEDIA = (".avi", ".heic", ".heif", ".jp2", ".jxl", ".mkv", ".mpeg", ".mpg", ".psd", ".tif", ".tiff", ".wmv")
+# Unsupported pictures and videos: they are reported and counted, unless their first bytes are those of a supported one.
+OTHER_MEDIA = (
+    *(".arw", ".cr2", ".dng", ".exr", ".heic", ".heif", ".hdr", ".ico", ".j2k", ".jp2", ".jxl", ".nef", ".pcx"),
+    *(".ppm", ".psd", ".tga", ".tif", ".tiff", ".xcf"),
+    *(".3g2", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".wmv"),
+)
+UNSUPPORTED = "Its format is not supported."
+DATA_FOLDER = "catalogue.sqlite"  # a folder with this file is a data folder, and no part of the library
 
 FIRST_SEEN = "first-seen"
 OCR_SOURCE = "tesseract-ocr"  # the source shown for the library's OCR sidecars
@@ -186,7 +192,7 @@ def look_at(library: Path, path: str, *, follow_links: bool = False) -> Found | 
     if not follow_links and leaves_library(library, prefix.rstrip("/")):
         return None
     usable = [entry for entry in entries if checked[entry.name] is None and entry.is_file()]
-    files = {entry.name: entry.stat() for entry in usable if entry.name.lower().endswith((".txt", *EXTENSIONS))}
+    files = {entry.name: entry.stat() for entry in usable if _is_meme_or_text(entry)}
     refused = {entry.name for entry in entries} - {entry.name for entry in usable}
     pairs = _pair(folder, prefix, files, refused)
     return next((found for found in pairs if isinstance(found, Found) and found.path == path), None)
@@ -217,6 +223,8 @@ def _walk(library: Path, *, follow_links: bool) -> Iterator[Found | Unusable]:
         if linked and (again or _shares_files(folder.resolve(), root)):
             yield Unusable(relative, "It is a link to a folder that the scan reads anyway.", "Remove the link.")
             continue
+        if relative and any(entry.name == DATA_FOLDER for entry in entries):
+            continue
         prefix = relative + "/" if relative else ""
         folders: list[tuple[str, bool]] = []
         files: dict[str, os.stat_result] = {}
@@ -231,10 +239,35 @@ def _walk(library: Path, *, follow_links: bool) -> Iterator[Found | Unusable]:
                 yield unusable
             elif entry.is_dir():
                 folders.append((path, linked or entry.is_symlink()))
-            elif entry.name.lower().endswith((".txt", *EXTENSIONS)):
+            elif _is_meme_or_text(entry):
                 files[entry.name] = entry.stat()
         yield from _pair(folder, prefix, files, refused)
         waiting.extend(reversed(folders))
+
+
+def _begins_like_media(entry: os.DirEntry[str]) -> bool:
+    """Return whether a file's first bytes are those of a supported picture or video, whatever its ending.
+
+    Links are not followed: with such a name they are ignored, like other files.
+    """
+    if not entry.is_file(follow_symlinks=False):
+        return False
+    try:
+        with open(entry.path, "rb") as opened:  # noqa: PTH123  # names need not be valid for a Path
+            head = opened.read(32)
+    except OSError:
+        return False
+    if head[4:8] == b"ftyp":
+        return not head[8:12].startswith((b"hei", b"hev", b"mif1", b"msf1", b"jx", b"crx"))
+    return (
+        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"\x1aE\xdf\xa3"))
+        or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
+        or (head.startswith(b"BM") and head[6:10] == bytes(4) and head[15:18] == bytes(3))
+    )
+
+
+def _is_meme_or_text(entry: os.DirEntry[str]) -> bool:
+    return entry.name.lower().endswith((".txt", *EXTENSIONS)) or _begins_like_media(entry)
 
 
 def _shares_files(target: Path, root: Path) -> bool:
@@ -268,36 +301,42 @@ def _check_entry(library: Path, entry: os.DirEntry[str], path: str, *, follow_li
         )
     if stat.S_ISDIR(mode):
         return None
-    if name.endswith(OTHER_MEDIA):
-        return Unusable(path, "Its format is not supported.", f"Save it as one of {' '.join(EXTENSIONS)}.")
+    if name.endswith(OTHER_MEDIA) and not _begins_like_media(entry):
+        return Unusable(path, UNSUPPORTED, f"Save it as one of {' '.join(EXTENSIONS)}.")
     if name.endswith((".txt", *EXTENSIONS)) and not stat.S_ISREG(mode):
         # Opening a pipe would block.
         return Unusable(path, "It is not a regular file but a pipe, a socket or a device.", "Remove it.")
-    if name.endswith(EXTENSIONS) and "/" not in path:
+    if "/" not in path and (name.endswith(EXTENSIONS) or (not name.endswith(".txt") and _begins_like_media(entry))):
         return Unusable(path, "It is not in a category.", "Move it into a folder of the library.")
     return None
 
 
 def _pair(folder: Path, prefix: str, files: dict[str, os.stat_result], refused: set[str]) -> Iterator[Found | Unusable]:
     """Yield the memes among one folder's files with their sidecars, and the sidecars without a meme."""
-    sidecars: dict[str, list[SidecarFile]] = {name: [] for name in files if name.lower().endswith(EXTENSIONS)}
+    sidecars: dict[str, list[SidecarFile]] = {
+        name: [] for name in files if name.lower().endswith(EXTENSIONS) or not name.lower().endswith(".txt")
+    }
     first_seen: dict[str, SidecarFile] = {}
+    odd = [name for name in sidecars if not name.lower().endswith(EXTENSIONS)]
     for name, status in files.items():
         if name in sidecars:
             continue
         # A sidecar belongs to the longest possible meme name, even if that meme is missing: a text about `a.png.png`
         # must not become a text about `a.png`.
-        owner = _MEME_NAME.match(name[: -len(".txt")])
-        if owner is None or owner[0] in refused:
+        written = _MEME_NAME.match(name[: -len(".txt")])
+        # A meme whose ending is an unusual one is known by its content only.
+        beside = [one for one in odd if name.startswith(f"{one}.")]
+        owner = max([*beside, *([written[0]] if written else [])], key=len, default=None)
+        if owner is None or owner in refused:
             continue
-        label = name[len(owner[0]) : -len(".txt")].removeprefix(".")
+        label = name[len(owner) : -len(".txt")].removeprefix(".")
         sidecar = SidecarFile(prefix + name, label, status.st_size, status.st_mtime_ns)
-        if owner[0] not in sidecars:
-            yield Unusable(sidecar.path, f"Its meme {owner[0]} is missing.", "Restore the meme, or remove this text.")
+        if owner not in sidecars:
+            yield Unusable(sidecar.path, f"Its meme {owner} is missing.", "Restore the meme, or remove this text.")
         elif label == FIRST_SEEN:
-            first_seen[owner[0]] = sidecar
+            first_seen[owner] = sidecar
         else:
-            sidecars[owner[0]].append(sidecar)
+            sidecars[owner].append(sidecar)
     for name, texts in sidecars.items():
         yield Found(
             path=prefix + name,

@@ -152,7 +152,8 @@ def broken_files(library: Path) -> dict[str, str]:
     folder.mkdir()
     picture = Image.effect_noise((200, 200), 80).convert("RGB")
     picture.save(folder / "whole.jpg")
-    (folder / "truncated.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:3000])
+    (folder / "truncated.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:300])
+    (folder / "cut.jpg").write_bytes((folder / "whole.jpg").read_bytes()[:6000])
     (folder / "empty.png").touch()
     (folder / "text.jpg").write_text("I am a text and no picture.\n" * 9)
     Image.new("1", (20000, 20000)).save(folder / "huge.png")
@@ -186,8 +187,17 @@ def test_broken_files_are_recorded_and_everything_else_goes_on(tiny_settings: Se
         assert {one.subject for one in status.failures} == set(expected)
         for one in status.failures:
             assert expected[one.subject] in one.reason.lower() + one.hint, one
+        [cut] = status.damaged
+        assert cut.path == "Broken/cut.jpg" and cut.share_decoded < 1
+        assert cut.damage == f"Its end is missing: {100 * cut.share_decoded:.0f} % is there."
         fine = {meme.path for meme in catalogue.memes.everything() if meme.has_thumbnail}
-        assert {'Broken/quote".png', "Broken/two\nlines.png", "Broken/🙈.png", "Broken/مرحبا.png"} <= fine
+        assert {
+            "Broken/cut.jpg",
+            'Broken/quote".png',
+            "Broken/two\nlines.png",
+            "Broken/🙈.png",
+            "Broken/مرحبا.png",
+        } <= fine
         [text] = catalogue.texts.of(catalogue.memes.at("Broken/whole.jpg"))
         assert text.body == "déjà vu"
     assert fingerprint(tiny_settings.library) == before

@@ -8,6 +8,7 @@ import click
 
 from indexer.library.links import OUTSIDE
 from indexer.pipeline import index_library
+from indexer.status import unsupported_kinds
 from search.meme import Stage
 from search.workspace import Workspace
 from web.cli.command import Command, Session
@@ -90,6 +91,11 @@ def index_workspace(
             "to follow them.",
             style="yellow",
         )
+    if unread := unsupported_kinds(failures):
+        terminal.say(f"Pictures and videos of other kinds are {unread}.", style="yellow")
+    damaged = len(workspace.catalogue.pictures.damaged())
+    if damaged:
+        terminal.say(f"Damaged, but shown: {damaged:,}; `memetica status` lists what is missing.", style="yellow")
     memes = workspace.catalogue.memes.count()
     if not memes:
         terminal.say(

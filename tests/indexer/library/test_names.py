@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.library.format import Found, look_at, scan
 from indexer.library.naming import checked_category, folder_of, free_path
 from indexer.library.scan import scan_library
 from indexer.work.progress import SILENT
@@ -15,6 +16,7 @@ from search.meme import name_key
 from search.query.parser import parse
 from search.settings import Settings
 from search.texts.chunking import readable_name
+from tests.support.odd_media import encoded
 
 
 def nfd(text: str) -> str:
@@ -58,3 +60,35 @@ def test_an_upload_goes_into_the_folder_that_is_there(tmp_path: Path) -> None:
 def test_korean_names_and_queries_are_composed() -> None:
     assert readable_name(nfd("동물/고양이 짤.png"), category="동물") == "동물: 고양이 짤"
     assert [part.value for part in parse(nfd("고양이")).parts] == ["고양이"]
+
+
+def test_a_picture_is_found_by_its_first_bytes_whatever_its_ending(tmp_path: Path) -> None:
+    folder = tmp_path / "Cats"
+    folder.mkdir()
+    content = encoded(form="JPEG")
+    for name in ("x.jpg_large", "photo", "phone.mpo", "really a jpeg.heic", "y.png"):
+        (folder / name).write_bytes(content)
+    (folder / "x.jpg_large.txt").write_text("words")
+    (folder / "notes.md").write_text("BM is how this begins")
+    (folder / "real.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    entries = list(scan(tmp_path))
+    found = {one.path: one for one in entries if isinstance(one, Found)}
+    assert sorted(found) == [
+        f"Cats/{name}" for name in ("phone.mpo", "photo", "really a jpeg.heic", "x.jpg_large", "y.png")
+    ]
+    assert [one.path for one in found["Cats/x.jpg_large"].sidecars] == ["Cats/x.jpg_large.txt"]
+    assert [(one.path, one.reason) for one in entries if not isinstance(one, Found)] == [
+        ("Cats/real.heic", "Its format is not supported.")
+    ]
+    again = look_at(tmp_path, "Cats/x.jpg_large")
+    assert again == found["Cats/x.jpg_large"]
+
+
+def test_a_data_folder_in_the_library_is_no_category(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "memes" / "mydata", library=tmp_path / "memes")
+    (settings.library / "Cats").mkdir(parents=True)
+    (settings.library / "Cats" / "a.png").write_bytes(encoded(form="PNG"))
+    open_catalogue(settings).close()
+    (settings.data / "thumbnails" / "ab").mkdir(parents=True)
+    (settings.data / "thumbnails" / "ab" / "x.webp").write_bytes(encoded(form="WEBP"))
+    assert [one.path for one in scan(settings.library)] == ["Cats/a.png"]
