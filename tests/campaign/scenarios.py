@@ -184,7 +184,7 @@ SCENARIOS = (
     Scenario("verdict import", lambda folder: ("verdict", "import", folder.given / "ledger.jsonl"), _exported),
     Scenario(
         "describe --write-sidecars",
-        lambda folder: ("describe", "--model", "painter", "--write-sidecars", "--limit", "6"),
+        lambda folder: ("describe", "--model", "painter", "--write-sidecars"),
         in_parts=True,
         describes=True,
     ),
