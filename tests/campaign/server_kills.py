@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import tempfile
 import time
@@ -127,6 +128,7 @@ def run_server_kills(report: Report, *, cases: int = CASES, seed: int = 0, only:
 
 def _base(folder: Folder, place: Path, base: Base) -> tuple[Path, dict[str, str]]:
     """Prepare a base in which the curator is signed in; return it, and the headers that say so."""
+    shutil.rmtree(folder.path, ignore_errors=True)
     prepare_base(folder, base)
     server = Server(folder, mark="base")
     with server.visitor({}) as client:
