@@ -90,7 +90,7 @@ def _misfiled(folder: Folder) -> None:
     key = issue(folder)
     rows = map(json.loads, done("categories", "audit", "--kind", "misfiled", "--json", folder=folder).out.splitlines())
     proposed = next(row for row in rows if row["finding"] == key)
-    (folder.given / "issue.txt").write_text(f"{key}\n{proposed['to']}", "utf-8")
+    (folder.given / "issue.txt").write_text(f"{key}\n{proposed['target']}", "utf-8")
 
 
 def _sign_in(client: httpx.Client, folder: Folder) -> bool:
