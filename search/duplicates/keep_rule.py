@@ -10,7 +10,10 @@ from search.evidence import Edit
 from search.meme import KeepBy, Meme
 
 DEFAULT_RULE = tuple(KeepBy)
-_TIE = {KeepBy.PIXELS: 0.03, KeepBy.COMPRESSION: 0.05}  # relative differences that still count as a tie
+_PIXELS_TIE = 0.03  # relative difference of pixels that still counts as a tie
+# Fewer bytes a pixel than this share of another's tell a poorer copy, and only within one codec: a PNG of a JPEG has
+# six times its bytes, and grain adds to a JPEG's.
+_COMPRESSED = 1 / 1.5
 _FRAMED = (Edit.FRAME, Edit.SCREENSHOT)
 
 
@@ -21,6 +24,7 @@ class _Measure:
     of: Callable[[Member], float]
     format: Callable[[Member], str]
     name: str
+    tie: float = 0.0  # the relative difference that still counts as a tie
 
 
 def choose_kept(
@@ -28,7 +32,9 @@ def choose_kept(
 ) -> tuple[Meme, str]:
     """Return the meme to keep among a group's members (the representative first), and the reason in words.
 
-    `texts` is the number of texts about each meme, by its id. A frame around a picture does not count. If every
+    `texts` is the number of texts about each meme, by its id. A frame around a picture does not count, and bytes a
+    pixel count within one codec only. By the default rule, a whole file comes before a damaged one, and a transparent
+    one before one that is not. If every
     criterion is a tie, the lowest id wins. Raises ValueError without members.
 
     >>> first, second = workspace.catalogue.memes.everything()[:2]
@@ -40,11 +46,18 @@ def choose_kept(
         raise ValueError("there is no member to choose from")
     measures = _measures(members, texts or {})
     remaining = list(members)
+    for fact, reason in _FACTS if tuple(rule) == DEFAULT_RULE else ():  # a rule of the curator's decides alone
+        sound = [member for member in remaining if fact(member)]
+        if len(sound) == 1 < len(remaining):
+            return sound[0].meme, reason
+        remaining = sound or remaining
     for criterion in rule:
         measure = measures[criterion]
+        if criterion is KeepBy.COMPRESSION and len({_codec(member) for member in remaining}) > 1:
+            continue
         values = [measure.of(member) for member in remaining]
         best = max(values)
-        floor = best - _TIE.get(criterion, 0.0) * abs(best)
+        floor = best - measure.tie * abs(best)
         kept = [member for member, value in zip(remaining, values, strict=True) if value >= floor]
         if len(kept) == 1:
             second = max((member for member in remaining if member is not kept[0]), key=measure.of)
@@ -52,6 +65,17 @@ def choose_kept(
         remaining = kept
     first = min(remaining, key=lambda member: member.meme.id)
     return first.meme, "equal by every criterion: indexed first"
+
+
+def _codec(member: Member) -> str:
+    return member.meme.codec or member.meme.name.rpartition(".")[2].lower()
+
+
+# What tells the source from a copy before any number does, with the reason for the one that is kept.
+_FACTS: tuple[tuple[Callable[[Member], bool], str], ...] = (
+    (lambda member: member.meme.share_decoded >= 1 and not member.meme.damage, "it is whole, the others are damaged"),
+    (lambda member: member.meme.transparent, "it is transparent, the others lost that"),
+)
 
 
 def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[KeepBy, _Measure]:
@@ -68,9 +92,12 @@ def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[Ke
         return f"{member.meme.width} × {member.meme.height}{framed}"
 
     return {
-        KeepBy.PIXELS: _Measure(pixels, size, "most pixels"),
+        KeepBy.PIXELS: _Measure(pixels, size, "most pixels", _PIXELS_TIE),
         KeepBy.COMPRESSION: _Measure(
-            bytes_per_pixel, lambda member: f"{bytes_per_pixel(member):.2f} bytes a pixel", "least compressed"
+            bytes_per_pixel,
+            lambda member: f"{bytes_per_pixel(member):.2f} bytes a pixel",
+            "least compressed",
+            1 - _COMPRESSED,
         ),
         KeepBy.FIRST_SEEN: _Measure(
             lambda member: -member.meme.first_seen.timestamp(),

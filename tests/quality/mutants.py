@@ -100,7 +100,7 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant(f"{duplicates}/keypoint_index.py", "SAMPLES = 12 ", "SAMPLES = 8 ", near)
     yield Mutant(f"{duplicates}/keypoint_index.py", "LEAST_MATCHES = 4 ", "LEAST_MATCHES = 6 ", near)
     near = (*DUPLICATES, f"{near_duplicates}/test_keep_rule.py")
-    yield Mutant(f"{duplicates}/keep_rule.py", "KeepBy.PIXELS: 0.03,", "KeepBy.PIXELS: 0.04,", near)
+    yield Mutant(f"{duplicates}/keep_rule.py", "_PIXELS_TIE = 0.03 ", "_PIXELS_TIE = 0.04 ", near)
 
     near = (*SEARCH, "tests/search/index/test_variants.py")
     yield Mutant("search/index/variants.py", "ALIKE = 0.9 ", "ALIKE = 0.93 ", near)

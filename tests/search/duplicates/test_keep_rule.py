@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -55,6 +57,32 @@ def test_of_as_many_pixels_the_less_compressed_then_the_oldest_then_the_one_with
     meme, reason = choose_kept([_member(1), _member(2, evidence=SAME)], texts={1: 1, 2: 3})
     assert (meme.id, reason) == (2, "most texts: 3, the next 1")
     assert choose_kept([_member(2), _member(1, evidence=SAME)])[0].id == 1
+
+
+def _file(id: int, name: str, *, size: int = 40_000, year: int = 2020, **facts: Any) -> Member:
+    member = _member(id, size=size, year=year, evidence=SAME if id > 1 else None)
+    return replace(member, meme=replace(member.meme, path=f"C/{name}", codec=name.rpartition(".")[2], **facts))
+
+
+def test_a_png_of_a_jpeg_is_no_better_for_its_bytes() -> None:
+    members = [_file(1, "saved.png", size=280_000, year=2021), _file(2, "source.jpeg", size=50_000, year=2019)]
+    meme, reason = choose_kept(members)
+    assert (meme.id, reason) == (2, "first seen: 2019-01-01 00:00, the next 2021-01-01 00:00")
+
+
+@pytest.mark.parametrize(("size", "kept"), [(55_000, 2), (200_000, 1)])
+def test_bytes_a_pixel_count_within_one_codec_by_a_margin(size: int, kept: int) -> None:
+    members = [_file(1, "marked.jpeg", size=size, year=2021), _file(2, "source.jpeg", size=50_000, year=2019)]
+    assert choose_kept(members)[0].id == kept
+
+
+def test_a_whole_or_a_transparent_file_is_kept_whatever_its_bytes_and_date() -> None:
+    cut = _file(1, "cut.jpeg", size=90_000, year=2010, share_decoded=0.7, damage="Its end is missing.")
+    assert choose_kept([cut, _file(2, "whole.jpeg")])[1] == "it is whole, the others are damaged"
+    flat = _file(1, "flat.jpeg", size=90_000, year=2010)
+    members = [flat, _file(2, "sticker.png", transparent=True)]
+    assert choose_kept(members) == (members[1].meme, "it is transparent, the others lost that")
+    assert choose_kept(members, rule=(KeepBy.FIRST_SEEN,))[0].id == 1
 
 
 def test_the_rule_is_the_curators() -> None:
