@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations
 from time import monotonic
@@ -46,13 +46,9 @@ def find_duplicates(workspace: Workspace, *, progress: Progress = SILENT, load: 
     started = monotonic()
     load = load or _decoded(workspace.settings)
     disable_opencv_threads()
-    memes: dict[str, Meme] = {}
-    for meme in workspace.catalogue.memes.everything():
-        if meme.has_thumbnail:  # only decoded memes; failures of decoding are recorded already
-            memes.setdefault(meme.content_hash, meme)
-    # Another image encoder finds other candidates: compared pairs stay, and contents are searched again.
+    memes = _decoded_contents(workspace)
     vectors = open_picture_vectors(workspace.index)
-    waiting = memes.keys() - workspace.catalogue.pairs.searched(_search_version(vectors))
+    waiting = _waiting(workspace, memes, vectors)
     workspace.catalogue.failures.forget(Stage.DUPLICATES)
     comparison = _Comparison(workspace, memes, load=load, vectors=vectors)
     with track_stage(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
@@ -63,6 +59,29 @@ def find_duplicates(workspace: Workspace, *, progress: Progress = SILENT, load: 
     for content, error in comparison.unreadable.items():
         workspace.catalogue.failures.record(Stage.DUPLICATES, memes[content].path, error, content_hash=content)
     return StageReport(Stage.DUPLICATES, done, len(comparison.unreadable), monotonic() - started)
+
+
+def count_uncompared(workspace: Workspace) -> int:
+    """Return the number of contents that `find_duplicates` would compare with their candidates.
+
+    >>> count_uncompared(workspace)
+    9
+    """
+    return len(_waiting(workspace, _decoded_contents(workspace), open_picture_vectors(workspace.index)))
+
+
+def _decoded_contents(workspace: Workspace) -> dict[str, Meme]:
+    """Return a meme of each decoded content, by its hash; failures of decoding are recorded already."""
+    memes: dict[str, Meme] = {}
+    for meme in workspace.catalogue.memes.everything():
+        if meme.has_thumbnail:
+            memes.setdefault(meme.content_hash, meme)
+    return memes
+
+
+def _waiting(workspace: Workspace, memes: dict[str, Meme], vectors: PictureVectors | None) -> set[str]:
+    # Another image encoder finds other candidates: compared pairs stay, and contents are searched again.
+    return memes.keys() - workspace.catalogue.pairs.searched(_search_version(vectors))
 
 
 def _search_version(vectors: PictureVectors | None) -> str:
@@ -113,8 +132,10 @@ class _Comparison:
             self.unreadable[content] = error
             raise
 
-    def search(self, waiting: Iterable[str], *, progress: Progress) -> int:
+    def search(self, waiting: Collection[str], *, progress: Progress) -> int:
         """Compare contents with their candidates; return how many contents were done."""
+        if not waiting:
+            return 0  # the candidates of a large library take seconds to open
         candidates = open_candidates(
             self._workspace.catalogue, image_index=None if self._vectors is None else self._vectors.pictures
         )

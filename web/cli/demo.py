@@ -55,7 +55,7 @@ def demo(session: Session, folder: Path, port: int | None, memes: int, serving: 
         draw_demo(partial, memes=memes)
         partial.rename(drawn)
     with Workspace(settings, open_catalogue(settings, migrate=True)) as workspace:
-        index_workspace(session, workspace, new_library=True)  # FOLDER may have been moved
+        index_workspace(session, workspace, new_library=True, compare=True)  # FOLDER may have been moved
     terminal.say("Try: " + " · ".join(EXAMPLE_QUERIES))
     if serving:
         serve_settings(session, settings)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import click
 
+from indexer.curation.duplicates import propose
 from indexer.library.links import OUTSIDE
 from indexer.pipeline import index_library
+from indexer.stages.find_duplicates import count_uncompared, find_duplicates
 from indexer.status import unsupported_kinds
+from indexer.work.progress import StageReport
 from search.meme import Stage
 from search.workspace import Workspace
 from web.cli.command import Command, Session
@@ -16,6 +19,8 @@ from web.cli.options import setting_help
 from web.cli.terminal import ProgressBars
 
 UNREAD, ALL = "badly-read", "all"
+# So many new contents are compared within a minute (36 ms each on two cores); a whole library is a task of its own.
+COMPARED_UNASKED = 1_000
 
 
 @click.command(
@@ -30,7 +35,21 @@ UNREAD, ALL = "badly-read", "all"
     help="Run OCR again: on badly read memes that this engine has not read, or on all. Earlier texts are kept.",
 )
 @click.option("--gone", is_flag=True, help="Most memes, or all, were removed on purpose: forget them.")
-def index(session: Session, memes: Path | None, ocr_engine: str | None, reread: str | None, gone: bool) -> int:
+@click.option(
+    "--duplicates/--no-duplicates",
+    "compare",
+    default=None,
+    help="Compare new memes with all others, to find duplicates; or do not.",
+    show_default=f"up to {COMPARED_UNASKED:,} new memes are compared",
+)
+def index(
+    session: Session,
+    memes: Path | None,
+    ocr_engine: str | None,
+    reread: str | None,
+    gone: bool,
+    compare: bool | None,
+) -> int:
     """Bring the index up to date with the folder MEMES, which is read in place and never written to.
 
     Without MEMES, it reads the folder that was indexed last. You can interrupt it at any time; the next run continues.
@@ -40,7 +59,7 @@ def index(session: Session, memes: Path | None, ocr_engine: str | None, reread: 
     may not be mounted. `--gone` says that they were removed, `--library MEMES` that the folder was moved or replaced.
     """
     with session.workspace(create=True, migrate=True, library=memes, ocr_engine=ocr_engine) as workspace:
-        return index_workspace(session, workspace, reread=reread, gone=gone)
+        return index_workspace(session, workspace, reread=reread, gone=gone, compare=compare)
 
 
 @click.command(cls=Command, examples=("memetica retry", "memetica retry media"))
@@ -67,8 +86,12 @@ def index_workspace(
     reread: str | None = None,
     gone: bool = False,
     new_library: bool = False,
+    compare: bool | None = None,
 ) -> int:
-    """Run every stage, report it, and return the exit code."""
+    """Run every stage, compare what is new, report it, and return the exit code.
+
+    With None, `compare` compares new memes if they are few, and else says how many wait for `memetica duplicates find`.
+    """
     terminal = session.terminal
     reports = index_library(
         workspace,
@@ -79,6 +102,8 @@ def index_workspace(
         new_library=new_library or bool(session.given("library")),
         on_stage=terminal.show_report,
     )
+    if compare is not False:
+        reports.append(_compare_new(session, workspace, however_many=bool(compare)))
     if terminal.as_json:
         for report in reports:
             terminal.row({**vars(report), "seconds": round(report.seconds, 3)})
@@ -106,3 +131,18 @@ def index_workspace(
     else:
         terminal.say(f"{memes:,} memes are indexed.")
     return 1 if failed else 0
+
+
+def _compare_new(session: Session, workspace: Workspace, *, however_many: bool) -> StageReport:
+    """Compare new memes with their candidates, or say how many are not compared; return the stage's report."""
+    terminal = session.terminal
+    waiting = count_uncompared(workspace)
+    if waiting > COMPARED_UNASKED and not however_many:
+        note = f"{waiting:,} memes are not compared yet: `memetica duplicates find` looks for duplicates among them."
+        terminal.say(note)
+        return StageReport(Stage.DUPLICATES, 0, 0, 0.0, note)
+    report = find_duplicates(workspace, progress=ProgressBars(terminal))
+    terminal.show_report(report)
+    if report.done and (groups := len(propose(workspace))):
+        terminal.say(f"Groups of duplicates to decide on: {groups:,}; `memetica duplicates` lists them.")
+    return report

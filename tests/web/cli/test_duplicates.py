@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from click.testing import CliRunner, Result
 
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
-from indexer.work.progress import SILENT
+from indexer.stages.find_duplicates import count_uncompared
+from indexer.work.progress import SILENT, StageReport
 from search.catalogue import PictureRecord, open_catalogue
-from search.meme import MediaType
+from search.meme import MediaType, Stage
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import add_pairs, draw_duplicates
@@ -181,3 +183,50 @@ def test_find_decodes_first_what_an_earlier_version_decoded(tmp_path: Path) -> N
     assert CliRunner().invoke(main, [*words, "find"]).exit_code == 0
     (found,) = rows(CliRunner().invoke(main, words))
     assert {meme["path"] for meme in found["members"]} == {"Scenes/original.png", "Scenes/crop.png"}
+
+
+@pytest.fixture
+def index(tiny_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`memetica index` over the tiny library with a copy in it; no model is needed, nothing is embedded."""
+    shutil.copy(tiny_settings.library / "Cats/monday.png", tiny_settings.library / "Dogs/monday again.png")
+
+    def scan_and_decode(workspace: Workspace, **more: object) -> list[StageReport]:
+        scan_library(workspace.library, workspace.catalogue, progress=SILENT)
+        return [StageReport(Stage.MEDIA, *decode_memes(workspace, progress=SILENT), 0.0)]
+
+    monkeypatch.setattr("web.cli.index.index_library", scan_and_decode)
+
+    def invoke(*words: str) -> Result:
+        common = ["--data", str(tiny_settings.data), "--library", str(tiny_settings.library)]
+        return CliRunner().invoke(main, [*common, *words], env={"COLUMNS": "200"})
+
+    return invoke
+
+
+def test_index_compares_what_is_new_once(index: Run, tiny_settings: Settings) -> None:
+    first = index("index", "--json")
+    groups = rows(index("duplicates", "--json"))
+    assert "identical" in [one["tier"] for one in groups]
+    assert f"Groups of duplicates to decide on: {len(groups)};" in first.stderr
+    assert [(row["stage"], row["done"] > 0) for row in rows(first)] == [("media", True), ("duplicates", True)]
+    with open_catalogue(tiny_settings) as catalogue:
+        assert count_uncompared(Workspace(tiny_settings, catalogue)) == 0
+    again = index("index", "--json")
+    assert rows(again)[-1]["done"] == 0 and "Groups" not in again.stderr
+
+
+def test_many_new_memes_are_compared_only_when_asked(index: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.cli.index.COMPARED_UNASKED", 3)
+    told = index("index", "--json")
+    waiting = rows(told)[0]["done"]
+    said = f"{waiting} memes are not compared yet: `memetica duplicates find` looks for duplicates among them."
+    assert said in told.stderr
+    assert (rows(told)[-1]["done"], rows(told)[-1]["note"]) == (0, said)
+    assert rows(index("index", "--duplicates", "--json"))[-1]["done"] == waiting
+
+
+def test_comparing_can_be_left_out(index: Run, tiny_settings: Settings) -> None:
+    told = index("index", "--no-duplicates", "--json")
+    assert [row["stage"] for row in rows(told)] == ["media"] and "compared" not in told.stderr
+    with open_catalogue(tiny_settings) as catalogue:
+        assert count_uncompared(Workspace(tiny_settings, catalogue)) > 0
