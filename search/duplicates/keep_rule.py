@@ -14,6 +14,7 @@ _PIXELS_TIE = 0.03  # relative difference of pixels that still counts as a tie
 # Fewer bytes a pixel than this share of another's tell a poorer copy, and only within one codec: a PNG of a JPEG has
 # six times its bytes, and grain adds to a JPEG's.
 _COMPRESSED = 1 / 1.5
+_BARE = 0.98  # of a picture's area inside its frame; the narrowest border that a comparison names leaves less
 _FRAMED = (Edit.FRAME, Edit.SCREENSHOT)
 
 
@@ -33,9 +34,9 @@ def choose_kept(
     """Return the meme to keep among a group's members (the representative first), and the reason in words.
 
     `texts` is the number of texts about each meme, by its id. A frame around a picture does not count, and bytes a
-    pixel count within one codec only. By the default rule, a whole file comes before a damaged one, and a transparent
-    one before one that is not. If every
-    criterion is a tie, the lowest id wins. Raises ValueError without members.
+    pixel count within one codec only. By the default rule, a whole file comes before a damaged one, a transparent one
+    before one that is not, and of one date one without a frame before a framed one. If every criterion is a tie, the
+    lowest id wins. Raises ValueError without members.
 
     >>> first, second = workspace.catalogue.memes.everything()[:2]
     >>> meme, reason = choose_kept([Member(first), Member(second)])
@@ -63,6 +64,12 @@ def choose_kept(
             second = max((member for member in remaining if member is not kept[0]), key=measure.of)
             return kept[0].meme, f"{measure.name}: {measure.format(kept[0])}, the next {measure.format(second)}"
         remaining = kept
+        # Dates come first: a source whose plain side was cropped off looks like a bordered copy.
+        if criterion is KeepBy.FIRST_SEEN and tuple(rule) == DEFAULT_RULE:
+            bare = [member for member in remaining if _shown(member, members) > _BARE]
+            if len(bare) == 1:
+                return bare[0].meme, "it has no bar or border, the others have"
+            remaining = bare or remaining
     first = min(remaining, key=lambda member: member.meme.id)
     return first.meme, "equal by every criterion: indexed first"
 

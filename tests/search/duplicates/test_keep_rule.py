@@ -48,6 +48,20 @@ def test_pixels_of_a_screenshots_frame_count_for_nothing() -> None:
     assert meme.id == 1
 
 
+def test_of_as_many_pixels_and_one_date_the_one_without_a_border_is_kept() -> None:
+    bordered = Evidence(Tier.EDITED, (Edit.FRAME,), covers_one=1.0, covers_other=0.8, differing=0.0)
+    bare = _member(1, pixels=(400, 300))
+    framed = _member(0, pixels=(400, 375), size=50_000, evidence=bordered)
+    reason = "it has no bar or border, the others have"
+    assert choose_kept([bare, framed]) == (bare.meme, reason)
+    turned = replace(bare, evidence=bordered.swapped(), tier=Tier.EDITED)
+    assert choose_kept([replace(framed, evidence=None, tier=None), turned]) == (bare.meme, reason)
+    assert choose_kept([bare, framed], rule=(KeepBy.PIXELS, KeepBy.FIRST_SEEN))[0].id == 0
+    # A source whose plain side was cropped off has the same evidence, and an earlier date.
+    earlier = _member(0, pixels=(400, 375), size=50_000, year=2010, evidence=bordered)
+    assert choose_kept([bare, earlier])[0].id == 0
+
+
 def test_of_as_many_pixels_the_less_compressed_then_the_oldest_then_the_one_with_texts() -> None:
     assert choose_kept([_member(1), _member(2, size=90_000, evidence=SAME)])[0].id == 2
     assert choose_kept([_member(1, year=2020), _member(2, year=2014, evidence=SAME)]) == (
