@@ -40,7 +40,7 @@ from search.query.words import memes_holding
 from search.ranking.fusion import FusedRanking, Scores, Weights
 from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetriever, descriptor_retriever
 from search.ranking.likeness import LIKENESS_WEIGHTS, LOOKS, SAME_PICTURE, is_alike, reaches, with_variants
-from search.ranking.matching import MAX_SCORED, Found, keep_ranked, order_hits, raise_named, rank_relevant
+from search.ranking.matching import MAX_SCORED, HitList, keep_ranked, order_hits, raise_named, rank_relevant
 from search.ranking.query_plan import QueryPlan
 from search.ranking.relevance import query_stats, relevance_cutoff
 from search.ranking.retrievers import (
@@ -194,7 +194,7 @@ class QueryPipeline:
             terms=self._ocr_terms(meme) if likeness is Likeness.WORDS else (),
         )
 
-    def find(self, plan: QueryPlan) -> Found:
+    def find(self, plan: QueryPlan) -> HitList:
         """Return all hits of a plan: what matches, however many, then the weaker hits.
 
         What matches does not depend on the filters, which select among the matches; weaker hits are the best among the
@@ -202,7 +202,7 @@ class QueryPipeline:
         """
         columns = self.index.columns
         if plan.listing is not None:
-            return Found(plan.listing, len(plan.listing))
+            return HitList(plan.listing, len(plan.listing))
         exact = columns.union(plan.holding if plan.saying is None else plan.saying, plan.named.ids)
         ranking, is_exact = None, True
         matching = exact
@@ -235,7 +235,7 @@ class QueryPipeline:
             others = self._ranked(plan, plan.allowed, depth=0, others=wanted)
             return raise_named(others, named.ids, is_whole=named.is_whole)
 
-        return Found(ids, matches, score, is_exact)
+        return HitList(ids, matches, score, is_exact)
 
     def _ranked(self, plan: QueryPlan, allowed: Ids | None, *, depth: int, others: Ids) -> FusedRanking:
         """Return the ranking of what the retrievers propose among `allowed`, and of the best of `others` (rising)."""

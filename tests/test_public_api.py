@@ -32,12 +32,12 @@ EXPORTS = {
         Assignment DescribeOptions DescribeStats describe_memes
     """,
     "indexer.inbox": """
-        Examiner accept alike discard examine examine_waiting inbox_path index_decided inspect_file preview_path
+        Examiner accept similar_memes discard examine examine_waiting inbox_path index_decided inspect_file preview_path
         receive restore_discarded suspected undo_decision
     """,
     "indexer.library": """
-        Found SidecarFile Unusable bytes_hash checked_category content_hash exclusive free_path library_root look_at
-        recover scan_again scan_library sidecar_path trash_path write_sidecar
+        MemeFile SidecarFile UnusableFile bytes_hash checked_category content_hash find_meme_file free_path library_root
+        locked_library recover scan_again scan_library sidecar_path trash_path write_sidecar
     """,
     "indexer.ocr": """
         OcrEngine Reading load_ocr_engine

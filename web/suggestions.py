@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from indexer.inbox.acceptance import alike
+from indexer.inbox.acceptance import similar_memes
 from search.catalogue import Catalogue, Upload, UploadState
 from search.categories.suggester import Suggestion
 from search.meme import Meme
@@ -78,7 +78,7 @@ def suggest_categories(
     if suggestion is not None and suggestion.categories:
         return from_suggestion(catalogue, suggestion)
     reasons: dict[str, str] = {}
-    for meme, _ in alike(catalogue, upload):
+    for meme, _ in similar_memes(catalogue, upload):
         reasons.setdefault(meme.category, SIMILAR)
     recent = Counter(
         one.category

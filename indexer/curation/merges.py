@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from indexer.library.files import bytes_hash
-from indexer.library.format import Found, kind_of, look_at, meme_hash, read_first_seen
+from indexer.library.format import MemeFile, find_meme_file, kind_of, meme_hash, read_first_seen
 from indexer.library.links import open_file
 from indexer.library.scan import scan_again
-from indexer.library.transaction import Effects, OnStep, exclusive, run, trash_path
+from indexer.library.transaction import Effects, OnStep, locked_library, run, trash_path
 from search.catalogue import Operation, Verdict, VerdictKind
 from search.catalogue.journal import ExpectFile, Merge, MoveFile, Step, WriteFile
 from search.catalogue.verdicts import new_uid
@@ -44,7 +44,7 @@ def merge(
     >>> merge(workspace, keep=keep, remove=[remove]).kind.value
     'merged'
     """
-    with exclusive(workspace) as library:
+    with locked_library(workspace) as library:
         steps = _plan(library, keep, remove, follow_links=workspace.settings.follow_links)
         removed = tuple((one.path, one.content_hash) for one in remove)
         return run(
@@ -138,9 +138,9 @@ def _plan(library: Path, keep: Meme, remove: Sequence[Meme], *, follow_links: bo
     return [*steps, ExpectFile(f"library/{keep.path}", keep.content_hash)]
 
 
-def _checked(library: Path, meme: Meme, *, follow_links: bool) -> Found:
+def _checked(library: Path, meme: Meme, *, follow_links: bool) -> MemeFile:
     """Return a meme's files; raise LibraryError if it has changed since it was compared."""
-    found = look_at(library, meme.path, follow_links=follow_links)
+    found = find_meme_file(library, meme.path, follow_links=follow_links)
     if found is None:
         raise LibraryError(f"{meme.path} is no longer in the library.", hint="Run `memetica index`.")
     try:
@@ -168,7 +168,7 @@ def _body(library: Path, path: str, *, follow_links: bool) -> bytes:
         return opened.read()
 
 
-def _first_seen(library: Path, kept: Found, others: Sequence[Found], *, follow_links: bool) -> Iterator[Step]:
+def _first_seen(library: Path, kept: MemeFile, others: Sequence[MemeFile], *, follow_links: bool) -> Iterator[Step]:
     """Yield the steps that give the kept meme the earliest first-seen time of all."""
     times = {one.path: read_first_seen(library, one, follow_links=follow_links)[0] for one in (kept, *others)}
     earliest = min(others, key=lambda one: times[one.path])
@@ -180,7 +180,7 @@ def _first_seen(library: Path, kept: Found, others: Sequence[Found], *, follow_l
     yield _write(f"{kept.path}.first-seen.txt", written.encode())
 
 
-def _descriptions(library: Path, kept: Found, others: Sequence[Found], *, follow_links: bool) -> Iterator[Step]:
+def _descriptions(library: Path, kept: MemeFile, others: Sequence[MemeFile], *, follow_links: bool) -> Iterator[Step]:
     """Yield the steps that write the others' descriptions as sidecars of the kept meme, under free names."""
     bodies = {_body(library, one.path, follow_links=follow_links) for one in kept.sidecars}
     # Lower case, because some file systems do not distinguish case.

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from indexer.library.files import bytes_hash
-from indexer.library.format import look_at, meme_hash
+from indexer.library.format import find_meme_file, meme_hash
 from indexer.library.naming import checked_category, free_path
 from indexer.library.scan import scan_again
-from indexer.library.transaction import Effects, OnStep, exclusive, run
+from indexer.library.transaction import Effects, OnStep, locked_library, run
 from indexer.stages.update_index import update_index
 from search.catalogue import Catalogue, Operation, Verdict, VerdictKind
 from search.catalogue.journal import Move, MoveFile, Relocation, Step
@@ -41,7 +41,7 @@ def move_memes(
     >>> workspace.catalogue.memes.get(meme.id).category
     'Elsewhere'
     """
-    with exclusive(workspace) as library:
+    with locked_library(workspace) as library:
         known = [name for name, _, _ in workspace.catalogue.memes.categories()]
         category = checked_category(category, known=known)
         moved, steps = _plan(
@@ -93,7 +93,7 @@ class MoveEffects(Effects):
         steps: list[Step] = []
         follow_links = workspace.settings.follow_links
         for one in _intent(operation).memes:
-            found = look_at(library, one.after, follow_links=follow_links)
+            found = find_meme_file(library, one.after, follow_links=follow_links)
             if found is None or meme_hash(library, one.after, follow_links=follow_links) != one.content_hash:
                 raise LibraryError(
                     f"{one.after} was moved again, merged or changed since.",
@@ -133,7 +133,7 @@ def _plan(
     moved: list[Relocation] = []
     steps: list[Step] = []
     for meme in going:
-        found = look_at(library, meme.path, follow_links=follow_links)
+        found = find_meme_file(library, meme.path, follow_links=follow_links)
         if found is None or meme_hash(library, meme.path, follow_links=follow_links) != meme.content_hash:
             raise LibraryError(f"{meme.path} is missing or has changed.", hint="Run `memetica index`.")
         taken = {one.after.casefold() for one in moved}

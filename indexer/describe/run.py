@@ -196,13 +196,13 @@ class _Run:
         jpeg = render_frames(pictures, longest_side=self._prompts.longest_side)
         # As late as possible: another program may have written a sidecar in the meantime.
         if any(os.path.lexists(path) for path in self._sidecars(worklist, meme)):
-            worklist.put_back(meme, done_elsewhere=True)
+            worklist.requeue(meme, done_elsewhere=True)
             self._count()
             return
         try:
             checked = self._retrying()(self._call, endpoint, worklist, meme, prompt, jpeg)
         except CallStopped:
-            worklist.put_back(meme)
+            worklist.requeue(meme)
             raise
         except CallFailed as error:
             if endpoint.record_failure(error):
@@ -211,7 +211,7 @@ class _Run:
                 )
                 self._count(stopped=error.message)
             if error.scope is FailureScope.ENDPOINT:
-                worklist.put_back(meme)  # the meme is not the cause
+                worklist.requeue(meme)  # the meme is not the cause
             else:
                 self._failed(worklist, meme, error, transient=error.scope is FailureScope.TRANSIENT)
             return

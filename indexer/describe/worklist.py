@@ -76,7 +76,7 @@ class Worklist:
         """Release a meme that is described or whose description failed."""
         self._lease.release(meme.content_hash, sources=self._sources)
 
-    def put_back(self, meme: Meme, *, done_elsewhere: bool = False) -> None:
+    def requeue(self, meme: Meme, *, done_elsewhere: bool = False) -> None:
         """Return a meme without a call; it stays in the worklist unless another process described it."""
         self.release(meme)
         with self._lock:

@@ -1,5 +1,5 @@
 from .acceptance import accept as accept
-from .acceptance import alike as alike
+from .acceptance import similar_memes as similar_memes
 from .acceptance import suspected as suspected
 from .acceptance import undo_decision as undo_decision
 from .examiner import Examiner as Examiner

@@ -16,10 +16,10 @@ from indexer.inbox.reception import (
     restore_discarded,
 )
 from indexer.library.files import bytes_hash
-from indexer.library.format import look_at
+from indexer.library.format import find_meme_file
 from indexer.library.naming import checked_category, free_path
 from indexer.library.scan import scan_again
-from indexer.library.transaction import Effects, OnStep, exclusive, recover, run, undo
+from indexer.library.transaction import Effects, OnStep, locked_library, recover, run, undo
 from indexer.media.decode import thumbnail
 from indexer.media.thumbnails import is_whole, thumbnail_path
 from search.atomic_write import write_atomically
@@ -61,7 +61,7 @@ def accept(
     >>> accept(workspace, upload.id, category="Cats", reason="an example").path
     'Cats/fine.png'
     """
-    with exclusive(workspace) as library:
+    with locked_library(workspace) as library:
         upload = workspace.catalogue.uploads.get(id)
         if upload.state is UploadState.ACCEPTED:
             return upload
@@ -129,17 +129,19 @@ def suspected(catalogue: Catalogue, upload: Upload) -> list[tuple[Meme, Evidence
     ['Dogs/fine.png']
     """
     return [
-        (meme, evidence) for meme, evidence in alike(catalogue, upload) if evidence.tier and evidence.tier.is_duplicate
+        (meme, evidence)
+        for meme, evidence in similar_memes(catalogue, upload)
+        if evidence.tier and evidence.tier.is_duplicate
     ]
 
 
-def alike(catalogue: Catalogue, upload: Upload) -> list[tuple[Meme, Evidence]]:
+def similar_memes(catalogue: Catalogue, upload: Upload) -> list[tuple[Meme, Evidence]]:
     """Return the memes of the library that are like an upload, also variants, with the evidence, most certain first.
 
     >>> from indexer.inbox.reception import receive
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
     ...     upload = receive(workspace, file, name="fine.png", received_by="page")
-    >>> [(meme.path, evidence.tier.value) for meme, evidence in alike(workspace.catalogue, upload)]
+    >>> [(meme.path, evidence.tier.value) for meme, evidence in similar_memes(workspace.catalogue, upload)]
     [('Dogs/fine.png', 'identical')]
     """
     found = [(meme, Evidence(Tier.IDENTICAL)) for meme in catalogue.memes.with_content(upload.content_hash)[:1]]
@@ -215,7 +217,7 @@ class AcceptEffects(Effects):
                 f"{path} was moved, merged or changed after it was accepted.",
                 hint="Undo that change first, or move the file yourself.",
             )
-        found = look_at(library, path, follow_links=workspace.settings.follow_links)
+        found = find_meme_file(library, path, follow_links=workspace.settings.follow_links)
         sidecars = () if found is None else (*found.sidecars, found.first_seen)
         texts = [sidecar.path for sidecar in sidecars if sidecar is not None]
         return [

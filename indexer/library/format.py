@@ -65,7 +65,7 @@ class SidecarFile:
 
 
 @dataclass(frozen=True)
-class Found:
+class MemeFile:
     """A meme's file; `path` is relative to the library, with `/`, and `category` is its top-level folder."""
 
     path: str
@@ -78,7 +78,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Unusable:
+class UnusableFile:
     """Something in the library that cannot be used, the reason, and how to fix it; `path` can be printed as it is.
 
     `out_of_sight` is True when it is unknown whether its files still exist, because the folder or the disk cannot be
@@ -140,7 +140,7 @@ def _listed(library: Path) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def scan(library: Path, *, follow_links: bool = False) -> Iterator[Found | Unusable]:
+def scan(library: Path, *, follow_links: bool = False) -> Iterator[MemeFile | UnusableFile]:
     """Return an iterator over all memes with their sidecars, sorted by folder and name, and over all unusable entries.
 
     A link that leads out of the library is unusable unless `follow_links` is set; a link to a folder already visited
@@ -161,14 +161,16 @@ def is_empty(library: Path) -> bool:
     return all(is_ignored(entry.name) for entry in _listed(library))
 
 
-def look_at(library: Path, path: str, *, follow_links: bool = False) -> Found | None:
+def find_meme_file(library: Path, path: str, *, follow_links: bool = False) -> MemeFile | None:
     """Return one meme with its sidecars as they are on the disk; None when it is missing or cannot be used.
 
     Raises UnreadableFile when its folder or disk cannot be read, so that this is unknown, LibraryError when the whole
     library is missing.
 
-    >>> look_at(workspace.library, "Cats/monday.png").category, look_at(workspace.library, "Cats/missing.png")
-    ('Cats', None)
+    >>> find_meme_file(workspace.library, "Cats/monday.png").category
+    'Cats'
+    >>> find_meme_file(workspace.library, "Cats/missing.png") is None
+    True
     """
     prefix = path.rpartition("/")[0] + "/"
     folder = library / prefix
@@ -195,10 +197,10 @@ def look_at(library: Path, path: str, *, follow_links: bool = False) -> Found | 
     files = {entry.name: entry.stat() for entry in usable if _is_meme_or_text(entry)}
     refused = {entry.name for entry in entries} - {entry.name for entry in usable}
     pairs = _pair(folder, prefix, files, refused)
-    return next((found for found in pairs if isinstance(found, Found) and found.path == path), None)
+    return next((found for found in pairs if isinstance(found, MemeFile) and found.path == path), None)
 
 
-def _walk(library: Path, *, follow_links: bool) -> Iterator[Found | Unusable]:
+def _walk(library: Path, *, follow_links: bool) -> Iterator[MemeFile | UnusableFile]:
     root = library.resolve()
     visited: set[tuple[int, int]] = set()
     # A stack instead of recursion, because folders may be nested more deeply than Python's recursion limit.
@@ -211,7 +213,7 @@ def _walk(library: Path, *, follow_links: bool) -> Iterator[Found | Unusable]:
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            yield Unusable(
+            yield UnusableFile(
                 relative,
                 f"The folder cannot be read: {error.strerror}.",
                 "Check its permissions and its disk.",
@@ -221,7 +223,7 @@ def _walk(library: Path, *, follow_links: bool) -> Iterator[Found | Unusable]:
         again = (status.st_dev, status.st_ino) in visited
         visited.add((status.st_dev, status.st_ino))
         if linked and (again or _shares_files(folder.resolve(), root)):
-            yield Unusable(relative, "It is a link to a folder that the scan reads anyway.", "Remove the link.")
+            yield UnusableFile(relative, "It is a link to a folder that the scan reads anyway.", "Remove the link.")
             continue
         if relative and any(entry.name == DATA_FOLDER for entry in entries):
             continue
@@ -275,25 +277,25 @@ def _shares_files(target: Path, root: Path) -> bool:
     return target.is_relative_to(root) or root.is_relative_to(target)
 
 
-def _check_entry(library: Path, entry: os.DirEntry[str], path: str, *, follow_links: bool) -> Unusable | None:
+def _check_entry(library: Path, entry: os.DirEntry[str], path: str, *, follow_links: bool) -> UnusableFile | None:
     """Return the reason why an entry cannot be used; None for a usable or ignored one."""
     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
     if shown != path:
-        return Unusable(shown, "Its name is not valid UTF-8.", "Rename it.")
+        return UnusableFile(shown, "Its name is not valid UTF-8.", "Rename it.")
     name = entry.name.lower()
     # Before the target is looked at, which may be anywhere. Other links are ignored, like other files of their names.
     if entry.is_symlink() and not follow_links and leaves_library(library, path):
         text = name.endswith(".txt") and _MEME_NAME.match(name[: -len(".txt")])
         if text or name.endswith(EXTENSIONS) or (library / path).is_dir():
-            return Unusable(path, OUTSIDE, OUTSIDE_HINT, outside=True)
+            return UnusableFile(path, OUTSIDE, OUTSIDE_HINT, outside=True)
     try:
         mode = entry.stat().st_mode
     except FileNotFoundError:
         if entry.is_symlink():
-            return Unusable(path, "It is a broken link.", "Remove the link.")
-        return Unusable(path, "It vanished while the library was being read.", "Run `memetica index` again.")
+            return UnusableFile(path, "It is a broken link.", "Remove the link.")
+        return UnusableFile(path, "It vanished while the library was being read.", "Run `memetica index` again.")
     except OSError as error:
-        return Unusable(
+        return UnusableFile(
             path,
             f"It cannot be read: {error.strerror}.",
             "Check its permissions, its name and its disk.",
@@ -302,16 +304,18 @@ def _check_entry(library: Path, entry: os.DirEntry[str], path: str, *, follow_li
     if stat.S_ISDIR(mode):
         return None
     if name.endswith(OTHER_MEDIA) and not _begins_like_media(entry):
-        return Unusable(path, UNSUPPORTED, f"Save it as one of {' '.join(EXTENSIONS)}.")
+        return UnusableFile(path, UNSUPPORTED, f"Save it as one of {' '.join(EXTENSIONS)}.")
     if name.endswith((".txt", *EXTENSIONS)) and not stat.S_ISREG(mode):
         # Opening a pipe would block.
-        return Unusable(path, "It is not a regular file but a pipe, a socket or a device.", "Remove it.")
+        return UnusableFile(path, "It is not a regular file but a pipe, a socket or a device.", "Remove it.")
     if "/" not in path and (name.endswith(EXTENSIONS) or (not name.endswith(".txt") and _begins_like_media(entry))):
-        return Unusable(path, "It is not in a category.", "Move it into a folder of the library.")
+        return UnusableFile(path, "It is not in a category.", "Move it into a folder of the library.")
     return None
 
 
-def _pair(folder: Path, prefix: str, files: dict[str, os.stat_result], refused: set[str]) -> Iterator[Found | Unusable]:
+def _pair(
+    folder: Path, prefix: str, files: dict[str, os.stat_result], refused: set[str]
+) -> Iterator[MemeFile | UnusableFile]:
     """Yield the memes among one folder's files with their sidecars, and the sidecars without a meme."""
     sidecars: dict[str, list[SidecarFile]] = {
         name: [] for name in files if name.lower().endswith(EXTENSIONS) or not name.lower().endswith(".txt")
@@ -332,13 +336,13 @@ def _pair(folder: Path, prefix: str, files: dict[str, os.stat_result], refused: 
         label = name[len(owner) : -len(".txt")].removeprefix(".")
         sidecar = SidecarFile(prefix + name, label, status.st_size, status.st_mtime_ns)
         if owner not in sidecars:
-            yield Unusable(sidecar.path, f"Its meme {owner} is missing.", "Restore the meme, or remove this text.")
+            yield UnusableFile(sidecar.path, f"Its meme {owner} is missing.", "Restore the meme, or remove this text.")
         elif label == FIRST_SEEN:
             first_seen[owner] = sidecar
         else:
             sidecars[owner].append(sidecar)
     for name, texts in sidecars.items():
-        yield Found(
+        yield MemeFile(
             path=prefix + name,
             category=prefix.split("/", 1)[0],
             file=folder / name,
@@ -398,7 +402,7 @@ def kind_of(label: str) -> tuple[TextKind, str]:
 
 
 def read_first_seen(
-    library: Path, found: Found, *, follow_links: bool = False
+    library: Path, found: MemeFile, *, follow_links: bool = False
 ) -> tuple[datetime, Literal["sidecar", "mtime"]]:
     """Return the time (UTC) when a meme was first seen, and its origin: its sidecar or its file's modification time.
 

@@ -13,10 +13,10 @@ from typing import Literal
 
 from indexer.library.format import (
     VIDEO_EXTENSIONS,
-    Found,
+    MemeFile,
     SidecarFile,
-    Unusable,
-    look_at,
+    UnusableFile,
+    find_meme_file,
     meme_hash,
     read_first_seen,
     read_sidecar,
@@ -67,8 +67,8 @@ def scan_library(
     known = catalogue.memes.known()
     sidecars = catalogue.texts.sidecars_known()
     entries = list(scan(library, follow_links=follow_links))
-    found = [entry for entry in entries if isinstance(entry, Found)]
-    unusable = [entry for entry in entries if isinstance(entry, Unusable)]
+    found = [entry for entry in entries if isinstance(entry, MemeFile)]
+    unusable = [entry for entry in entries if isinstance(entry, UnusableFile)]
     spellings = category_spellings(found)
     found = [replace(entry, category=spellings[entry.category]) for entry in found]
     missing = _missing(known, found, unusable)
@@ -104,7 +104,7 @@ def scan_library(
     return len(found), failed
 
 
-def category_spellings(found: Iterable[Found]) -> dict[str, str]:
+def category_spellings(found: Iterable[MemeFile]) -> dict[str, str]:
     """Return the category of each top-level folder: folders that people read as one name are one category.
 
     Its spelling is that of the folder with the most memes, in composed letters.
@@ -119,7 +119,7 @@ def category_spellings(found: Iterable[Found]) -> dict[str, str]:
     return {folder: named[name_key(folder)] for folder in counts}
 
 
-def _missing(known: Mapping[str, Known], found: Iterable[Found], unusable: Iterable[Unusable]) -> list[str]:
+def _missing(known: Mapping[str, Known], found: Iterable[MemeFile], unusable: Iterable[UnusableFile]) -> list[str]:
     """Return the paths of the present memes that are gone.
 
     A file in an unreadable folder is not: it stays until its folder can be read.
@@ -150,7 +150,7 @@ def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str], *, fol
         for path in sorted(set(paths)):
             known = catalogue.memes.known_at(path)
             try:
-                found = look_at(library, path, follow_links=follow_links)
+                found = find_meme_file(library, path, follow_links=follow_links)
             except (LibraryError, UnreadableFile) as error:
                 catalogue.failures.record(Stage.SCAN, path, error)
                 continue
@@ -166,7 +166,7 @@ def scan_again(library: Path, catalogue: Catalogue, paths: Iterable[str], *, fol
 
 def _read(
     library: Path,
-    entry: Found,
+    entry: MemeFile,
     known: Known | None,
     sidecars: dict[int, dict[str, tuple[int, int]]],
     *,
@@ -195,7 +195,7 @@ def _read(
 
 
 def _enter(
-    entry: Found,
+    entry: MemeFile,
     read: _Read | UnreadableFile,
     known: Known | None,
     sidecars: dict[int, dict[str, tuple[int, int]]],
@@ -219,7 +219,7 @@ def _enter(
     return len(read.unreadable)
 
 
-def _enter_file(entry: Found, read: _Read, known: Known | None, catalogue: Catalogue) -> int:
+def _enter_file(entry: MemeFile, read: _Read, known: Known | None, catalogue: Catalogue) -> int:
     """Write one file to the catalogue and return its id."""
     if known is not None and read.content_hash is None:
         catalogue.memes.see_again(

@@ -27,7 +27,7 @@ def resolve(roots: Roots, path: str) -> Path:
     return roots[root] / relative
 
 
-def shown(step: Step) -> str:
+def describe_step(step: Step) -> str:
     """Return a description of a step, for progress: `move Cats/a.png`."""
     if isinstance(step, MoveFile):
         return f"move {step.source.partition('/')[2]}"

@@ -28,7 +28,7 @@ from pkgutil import resolve_name
 from indexer.library.files import remove_empty, sync_folders
 from indexer.library.format import library_root
 from indexer.library.links import OUTSIDE_HINT, leaves_library
-from indexer.library.steps import Roots, apply, files_of, paths_of, remove_empty_categories, revert, shown
+from indexer.library.steps import Roots, apply, describe_step, files_of, paths_of, remove_empty_categories, revert
 from indexer.library.vanished import check_not_emptied
 from indexer.work.locks import Busy, lock
 from search.catalogue import PENDING, Catalogue, Operation, OperationKind, OperationState, Verdict
@@ -115,7 +115,7 @@ def _log(error: LibraryError) -> None:
 
 
 @contextmanager
-def exclusive(
+def locked_library(
     workspace: Workspace, *, seconds: float | None = None, on_unfinished: OnUnfinished = _log
 ) -> Iterator[Path]:
     """Lock the library against changes by other processes and return its root; recover interrupted operations first.
@@ -124,7 +124,7 @@ def exclusive(
     call. Raises Busy when another process holds the lock for longer than `seconds`, LibraryError when the library is
     missing.
 
-    >>> with exclusive(workspace) as library:
+    >>> with locked_library(workspace) as library:
     ...     library == workspace.library
     True
     """
@@ -147,7 +147,7 @@ def recover(workspace: Workspace, *, on_unfinished: OnUnfinished = _log) -> list
     if not pending or workspace.catalogue.read_only:
         return []
     try:
-        with exclusive(workspace, seconds=0, on_unfinished=on_unfinished):
+        with locked_library(workspace, seconds=0, on_unfinished=on_unfinished):
             return pending
     except Busy:
         return []
@@ -240,7 +240,7 @@ def run(
     uid: str | None = None,
     on_step: OnStep = lambda step: None,
 ) -> Verdict:
-    """Carry out an operation and return the ledger's line; call it inside `exclusive`.
+    """Carry out an operation and return the ledger's line; call it inside `locked_library`.
 
     `on_step` is called before each step. Raises LibraryError when a file has changed or cannot be moved, or the library
     is empty though memes of it are known, DataFolderError when the data folder cannot be written; then all files are
@@ -276,7 +276,7 @@ def undo(workspace: Workspace, uid: str, *, note: str = "", on_step: OnStep = la
     when it is undone already, LibraryError when a file is missing or its former path is occupied; then nothing is
     moved. An undo that fails half-way is finished by the next recovery.
     """
-    with exclusive(workspace) as library:
+    with locked_library(workspace) as library:
         operation = workspace.catalogue.journal.get(uid)
         if operation.state is not OperationState.DONE:
             raise WrongState(f"That {operation.kind} is undone already.")
@@ -302,7 +302,7 @@ def _go_forward(
     if not workspace.settings.follow_links:
         _check_folders(library, operation.steps)
     for step in operation.steps:
-        on_step(shown(step))
+        on_step(describe_step(step))
         apply(step, roots, aside=_aside(operation))
     on_step("sync")
     _settle(effects, files_of(operation.steps, roots), library)
@@ -356,7 +356,7 @@ def _go_back(workspace: Workspace, library: Path, operation: Operation, on_step:
     """Revert the steps, the last first."""
     roots = _roots(workspace, library, operation.uid)
     for step in reversed(operation.steps):
-        on_step(f"reverse {shown(step)}")
+        on_step(f"reverse {describe_step(step)}")
         revert(step, roots, aside=_aside(operation))
     on_step("sync")
     _settle(_effects(operation), files_of(operation.steps, roots), library)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from indexer.library.format import Found, is_empty, meme_hash, scan
+from indexer.library.format import MemeFile, is_empty, meme_hash, scan
 from search.errors import LibraryError, UnreadableFile
 from search.settings import stored_setting
 from search.workspace import Workspace
@@ -34,7 +34,7 @@ def check_library_is_known(workspace: Workspace) -> None:
     if not known:
         return
     entries = scan(workspace.library, follow_links=workspace.settings.follow_links)
-    found = [entry for entry in entries if isinstance(entry, Found)]
+    found = [entry for entry in entries if isinstance(entry, MemeFile)]
     same = sum(entry.path in known and known[entry.path][2] == entry.size for entry in found)
     raise LibraryError(
         f"{workspace.library} is another folder than {before}, whose {_memes(len(known))} the data folder "
@@ -64,7 +64,7 @@ def check_not_emptied(workspace: Workspace, library: Path, *, apart_from: Collec
 def check_not_gone(
     library: Path,
     gone: Collection[str],
-    found: Collection[Found],
+    found: Collection[MemeFile],
     known: Mapping[str, Known],
     *,
     follow_links: bool,

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from indexer.library.files import bytes_hash
-from indexer.library.format import Found, content_hash, scan
+from indexer.library.format import MemeFile, content_hash, scan
 from indexer.library.leftovers import find_leftovers
 from indexer.library.transaction import trash_path
 from indexer.media.thumbnails import is_whole, thumbnail_path
@@ -129,7 +129,7 @@ def _thumbnails(settings: Settings, catalogue: Catalogue, read_data: bool) -> It
 
 def _library(library: Path, catalogue: Catalogue, read_data: bool) -> Iterator[Finding]:
     try:
-        found = {entry.path: entry for entry in scan(library) if isinstance(entry, Found)}
+        found = {entry.path: entry for entry in scan(library) if isinstance(entry, MemeFile)}
     except MemeticaError as error:
         yield Finding(Area.LIBRARY, f"{error.message} {error.hint}".strip(), "memetica check --library FOLDER")
         return

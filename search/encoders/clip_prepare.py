@@ -40,7 +40,7 @@ def prepare_clip(models: Path, spec: str, *, threads: int = 0) -> ClipManifest:
     found = find_prepared(models, spec)
     if found is not None:
         return found
-    offline = source.is_local or not hub_answers()
+    offline = source.is_local or not hub_is_reachable()
     if offline and not source.is_local and not any(hub_cache().glob("models--*")):
         raise _out_of_reach(source)
 
@@ -51,7 +51,7 @@ def prepare_clip(models: Path, spec: str, *, threads: int = 0) -> ClipManifest:
     return read_manifest(install_model(models, make))
 
 
-def hub_answers(*, seconds: float = HUB_SECONDS) -> bool:
+def hub_is_reachable(*, seconds: float = HUB_SECONDS) -> bool:
     """Return whether the model hub answers within `seconds`."""
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
         return False

@@ -59,20 +59,20 @@ def find_representative(
     *,
     ids: Ids,
     looks: NDArray[np.float32],
-    bits_of: Callable[[int], NDArray[np.uint8] | None],
+    fingerprint_of: Callable[[int], NDArray[np.uint8] | None],
     alike: float = ALIKE,
     near: int = NEAR,
 ) -> int | None:
     """Return the id of the most similar representative that a new meme is a variant of, None for no variant.
 
-    `ids` ([n]) and `looks` ([n, d]) are of the representatives; `bits_of` returns a representative's fingerprint by id,
-    or None, and is called for few.
+    `ids` ([n]) and `looks` ([n, d]) are of the representatives; `fingerprint_of` returns a representative's fingerprint
+    by id, or None, and is called for few.
     """
     if not _is_even(bits[None])[0]:
         return None
     alikes = looks @ look
     for place in np.argsort(-alikes, kind="stable")[: int(np.count_nonzero(alikes >= alike))]:
-        other = bits_of(int(ids[place]))
+        other = fingerprint_of(int(ids[place]))
         if other is not None and int(np.bitwise_count(other ^ bits).sum()) <= near:
             return int(ids[place])
     return None

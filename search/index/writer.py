@@ -219,7 +219,7 @@ def _group_new(source: Path, catalogue: Catalogue, bits: OwnedRows, looks: Owned
     ids: Ids = np.array([id for id in alone.tolist() if id in known_at], np.int64)
     rows = unit_rows(known.rows[[known_at[id] for id in ids.tolist()]])
 
-    def bits_of(id: int) -> np.ndarray | None:
+    def fingerprint_of(id: int) -> np.ndarray | None:
         if id in bits_at:
             return np.asarray(bits.rows[bits_at[id]])
         found = catalogue.memes.many([id])
@@ -229,7 +229,7 @@ def _group_new(source: Path, catalogue: Catalogue, bits: OwnedRows, looks: Owned
     representatives = {}
     for id in sorted(bits_at.keys() & looks_at.keys()):
         look = unit_rows(looks.rows[looks_at[id]][None])
-        found = find_representative(look[0], bits.rows[bits_at[id]], ids=ids, looks=rows, bits_of=bits_of)
+        found = find_representative(look[0], bits.rows[bits_at[id]], ids=ids, looks=rows, fingerprint_of=fingerprint_of)
         if found is not None:
             representatives[id] = found
         else:

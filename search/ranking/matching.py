@@ -28,7 +28,7 @@ Relevant = Callable[[FusedRanking], Ids]  # the ids of a ranking's memes that ar
 
 
 @dataclass(frozen=True)
-class Found:
+class HitList:
     """All hits of an answer, best first: `ids` ([n]), of which the first `matches` match.
 
     `score` returns a ranking that has the scores of some of the ids, which must rise. It is None for a listing, which
@@ -40,12 +40,12 @@ class Found:
     score: Callable[[Ids], FusedRanking] | None = None
     is_exact: bool = True
 
-    def newest_first(self, columns: MemeColumns) -> Found:
+    def newest_first(self, columns: MemeColumns) -> HitList:
         """Return the matches newest first, then the weaker hits newest first."""
         parts = self.ids[: self.matches], self.ids[self.matches :]
         return replace(self, ids=np.concatenate([columns.newest_of(part) for part in parts]))
 
-    def keep(self, kept: NDArray[np.bool_]) -> Found:
+    def keep(self, kept: NDArray[np.bool_]) -> HitList:
         """Return some of the hits ([n] bool) in their order."""
         return replace(self, ids=self.ids[kept], matches=int(np.count_nonzero(kept[: self.matches])))
 

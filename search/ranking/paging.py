@@ -16,7 +16,7 @@ from search.meme import Sort
 from search.query.quotes import Quote
 from search.ranking.explain import explain, informative_terms
 from search.ranking.facets import count_facets
-from search.ranking.matching import Found
+from search.ranking.matching import HitList
 from search.results import Answer, Hit, Understood
 
 
@@ -35,7 +35,7 @@ class PageRequest:
 def answer_page(
     catalogue: Catalogue,
     index: Index,
-    found: Found,
+    found: HitList,
     *,
     terms: Sequence[str],
     understood: Understood,
@@ -82,7 +82,7 @@ def answer_page(
     )
 
 
-def _without_vanished(catalogue: Catalogue, index: Index, found: Found) -> Found:
+def _without_vanished(catalogue: Catalogue, index: Index, found: HitList) -> HitList:
     """Return the hits without memes whose files have vanished since the index was built."""
     if index.manifest.revision == catalogue.revision():
         return found
@@ -90,6 +90,6 @@ def _without_vanished(catalogue: Catalogue, index: Index, found: Found) -> Found
 
 
 def _with_variants(catalogue: Catalogue, index: Index, hit: Hit) -> Hit:
-    others = Found(index.columns.variants(hit.meme.id), 0)
+    others = HitList(index.columns.variants(hit.meme.id), 0)
     ids = tuple(id for id in _without_vanished(catalogue, index, others).ids.tolist() if id != hit.meme.id)
     return replace(hit, variants=len(ids), variant_ids=ids) if ids else hit

@@ -24,7 +24,7 @@ from demo.plan import plan_demo
 from demo.random_jokes import random_jokes
 from demo.scenes import draw_scene, random_scene
 from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
-from indexer.library.format import Found, read_first_seen, read_sidecar, scan
+from indexer.library.format import MemeFile, read_first_seen, read_sidecar, scan
 from indexer.media.decode import decode
 from search.errors import UnreadableFile, WrongUse
 from search.meme import TextKind
@@ -48,8 +48,8 @@ def usual() -> DemoTruth:
     return plan_demo(memes=260, seed=1, now=NOW).truth
 
 
-def found_in(out: Path) -> dict[str, Found]:
-    return {one.path: one for one in scan(out) if isinstance(one, Found)}
+def found_in(out: Path) -> dict[str, MemeFile]:
+    return {one.path: one for one in scan(out) if isinstance(one, MemeFile)}
 
 
 # What is drawn

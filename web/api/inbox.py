@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response, after_this_request, current_app, jsonify, request
 
-from indexer.inbox.acceptance import alike
+from indexer.inbox.acceptance import similar_memes
 from indexer.inbox.examiner import inspect_file
 from indexer.inbox.reception import discard, inbox_path
 from indexer.media.decode import REQUEST
@@ -152,7 +152,7 @@ def _upload_row(upload: Upload) -> Row:
     is_examined = upload.state is UploadState.EXAMINED
     return upload_row(
         upload,
-        matches=alike(site().catalogue, upload) if is_examined else [],
+        matches=similar_memes(site().catalogue, upload) if is_examined else [],
         suggested=actions.suggestions_for(upload) if is_examined else SuggestedCategories(),
         has_preview=upload.state is not UploadState.ACCEPTED
         and inbox_path(site().settings.data, upload.content_hash).exists(),

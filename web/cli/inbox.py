@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from indexer.inbox.acceptance import accept, alike
+from indexer.inbox.acceptance import accept, similar_memes
 from indexer.inbox.reception import discard, inbox_path, receive, restore_discarded
 from indexer.inbox.workers import ExaminerCache, examine_waiting, index_decided
 from indexer.library.transaction import recover
@@ -190,7 +190,7 @@ def row_of_upload(workspace: Workspace, upload: Upload, offers: SuggestedCategor
     kept = upload.state is not UploadState.ACCEPTED and inbox_path(workspace.data, upload.content_hash).exists()
     return upload_row(
         upload,
-        matches=alike(workspace.catalogue, upload) if upload.state is UploadState.EXAMINED else [],
+        matches=similar_memes(workspace.catalogue, upload) if upload.state is UploadState.EXAMINED else [],
         suggested=offers or SuggestedCategories((), ""),
         has_preview=kept,
     ) | {"verdict": upload.verdict}

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, Response, redirect, render_template, request, send_file
 from werkzeug.wrappers import Response as AnyResponse
 
-from indexer.inbox.acceptance import alike
+from indexer.inbox.acceptance import similar_memes
 from indexer.inbox.reception import discard, ensure_preview
 from search.catalogue import Catalogue, Upload, UploadState
 from search.errors import MemeticaError, NotFound, SuspectedDuplicate, WrongUse
@@ -94,7 +94,7 @@ def upload(id: int) -> str | AnyResponse:
 
 def _page(found: Upload, *, new_category: str = "", error: MemeticaError | None = None) -> str:
     catalogue = site().catalogue
-    matches = alike(catalogue, found)
+    matches = similar_memes(catalogue, found)
     is_examined = found.state is UploadState.EXAMINED
     return render_template(
         "inbox_upload.html",

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.library.format import (
-    Found,
+    MemeFile,
     SidecarFile,
-    Unusable,
+    UnusableFile,
     content_hash,
     kind_of,
     library_root,
@@ -47,16 +47,16 @@ def put(library: Path, *paths: str, content: bytes = b"x") -> None:
         file.write_bytes(content)
 
 
-def memes(library: Path, *, follow_links: bool = False) -> dict[str, Found]:
-    return {entry.path: entry for entry in scan(library, follow_links=follow_links) if isinstance(entry, Found)}
+def memes(library: Path, *, follow_links: bool = False) -> dict[str, MemeFile]:
+    return {entry.path: entry for entry in scan(library, follow_links=follow_links) if isinstance(entry, MemeFile)}
 
 
 def refused(library: Path, *, follow_links: bool = False) -> dict[str, str]:
     entries = scan(library, follow_links=follow_links)
-    return {entry.path: entry.reason for entry in entries if isinstance(entry, Unusable)}
+    return {entry.path: entry.reason for entry in entries if isinstance(entry, UnusableFile)}
 
 
-def labels(found: Found) -> list[str]:
+def labels(found: MemeFile) -> list[str]:
     return [sidecar.label for sidecar in found.sidecars]
 
 
@@ -74,8 +74,8 @@ def test_the_documented_layout_is_read_whole(library: Path) -> None:
         "Artificial Intelligence - Jobs/sub/folder/also walked.jpg",
     )
     first, second = scan(library)
-    assert isinstance(first, Found)
-    assert isinstance(second, Found)
+    assert isinstance(first, MemeFile)
+    assert isinstance(second, MemeFile)
     assert (first.path, first.category, first.size) == (f"{folder}/new llms.fw.png", folder, 7)
     assert first.mtime_ns == first.file.stat().st_mtime_ns
     assert first.first_seen is not None
@@ -337,14 +337,14 @@ def test_no_first_seen_whatever_it_holds_breaks_the_reading(
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / "x.txt").write_bytes(raw)
-    found = Found("C/a.png", "C", folder / "a.png", 1, 0, first_seen=SidecarFile("x.txt", "first-seen", 1, 0))
+    found = MemeFile("C/a.png", "C", folder / "a.png", 1, 0, first_seen=SidecarFile("x.txt", "first-seen", 1, 0))
     moment, origin = read_first_seen(folder, found)
     assert moment.tzinfo == UTC
     assert origin in ("sidecar", "mtime")
 
 
 def test_a_files_time_outside_any_calendar_is_1970(library: Path) -> None:
-    found = Found("C/a.png", "C", library / "a.png", 1, 2**70)
+    found = MemeFile("C/a.png", "C", library / "a.png", 1, 2**70)
     assert read_first_seen(library, found)[0] == datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -365,7 +365,7 @@ def test_scanning_changes_nothing_in_the_library(library: Path) -> None:
 
     before = state()
     for entry in scan(library):
-        if isinstance(entry, Found):
+        if isinstance(entry, MemeFile):
             content_hash(entry.file)
             read_first_seen(library, entry)
             for sidecar in entry.sidecars:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from indexer.inbox.acceptance import accept
 from indexer.inbox.reception import receive
-from indexer.library.format import Found, look_at, read_first_seen, read_sidecar, scan
+from indexer.library.format import MemeFile, find_meme_file, read_first_seen, read_sidecar, scan
 from indexer.library.links import OUTSIDE, LeavesLibrary, checked_file, leaves_library, open_file
 from indexer.library.naming import free_path
 from indexer.library.scan import scan_library
@@ -42,8 +42,8 @@ def library(tmp_path: Path) -> Path:
     return folder
 
 
-def found(library: Path, *, follow_links: bool = False) -> dict[str, Found]:
-    return {entry.path: entry for entry in scan(library, follow_links=follow_links) if isinstance(entry, Found)}
+def found(library: Path, *, follow_links: bool = False) -> dict[str, MemeFile]:
+    return {entry.path: entry for entry in scan(library, follow_links=follow_links) if isinstance(entry, MemeFile)}
 
 
 LEAVING = {
@@ -66,10 +66,10 @@ def test_a_link_out_of_the_library_is_told_and_not_followed(library: Path, tmp_p
     name, target = LEAVING[kind]
     (library / name).symlink_to(f"{tmp_path}/{target}")
     assert list(found(library)) == ["Cats/a.png"]
-    [refused] = [entry for entry in scan(library) if not isinstance(entry, Found)]
+    [refused] = [entry for entry in scan(library) if not isinstance(entry, MemeFile)]
     assert (refused.path, refused.reason, refused.outside) == (name, OUTSIDE, True)
     inner = name if name.endswith(".png") else f"{name}/private.png"
-    assert look_at(library, inner) is None and leaves_library(library, inner)
+    assert find_meme_file(library, inner) is None and leaves_library(library, inner)
     for read in (open_file, checked_file):
         with pytest.raises(LeavesLibrary):
             read(library, inner)
@@ -79,7 +79,7 @@ def test_a_link_out_of_the_library_is_told_and_not_followed(library: Path, tmp_p
 
 def test_a_link_that_may_not_be_looked_at_is_told_without_looking(library: Path, tmp_path: Path) -> None:
     (library / "Cats/b.png").symlink_to("/proc/1/root/private.png")
-    [refused] = [entry for entry in scan(library) if not isinstance(entry, Found)]
+    [refused] = [entry for entry in scan(library) if not isinstance(entry, MemeFile)]
     assert (refused.reason, refused.out_of_sight) == (OUTSIDE, False)
 
 
@@ -101,7 +101,7 @@ def test_texts_beside_a_meme_are_not_read_through_a_link(library: Path, tmp_path
         (library / "Cats" / name).symlink_to(secret)
     (library / "Cats/notes.txt").symlink_to(secret)  # no sidecar: it is ignored like any other text
     assert found(library)["Cats/a.png"].sidecars == ()
-    assert sum(not isinstance(entry, Found) for entry in scan(library)) == 3
+    assert sum(not isinstance(entry, MemeFile) for entry in scan(library)) == 3
     followed = found(library, follow_links=True)["Cats/a.png"]
     assert {read_sidecar(library, one, follow_links=True).body for one in followed.sidecars} == {SECRET}
     # The link was put there after the folder was listed.

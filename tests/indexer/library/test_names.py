@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.library.format import Found, look_at, scan
+from indexer.library.format import MemeFile, find_meme_file, scan
 from indexer.library.naming import checked_category, folder_of, free_path
 from indexer.library.scan import scan_library
 from indexer.work.progress import SILENT
@@ -72,15 +72,15 @@ def test_a_picture_is_found_by_its_first_bytes_whatever_its_ending(tmp_path: Pat
     (folder / "notes.md").write_text("BM is how this begins")
     (folder / "real.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     entries = list(scan(tmp_path))
-    found = {one.path: one for one in entries if isinstance(one, Found)}
+    found = {one.path: one for one in entries if isinstance(one, MemeFile)}
     assert sorted(found) == [
         f"Cats/{name}" for name in ("phone.mpo", "photo", "really a jpeg.heic", "x.jpg_large", "y.png")
     ]
     assert [one.path for one in found["Cats/x.jpg_large"].sidecars] == ["Cats/x.jpg_large.txt"]
-    assert [(one.path, one.reason) for one in entries if not isinstance(one, Found)] == [
+    assert [(one.path, one.reason) for one in entries if not isinstance(one, MemeFile)] == [
         ("Cats/real.heic", "Its format is not supported.")
     ]
-    again = look_at(tmp_path, "Cats/x.jpg_large")
+    again = find_meme_file(tmp_path, "Cats/x.jpg_large")
     assert again == found["Cats/x.jpg_large"]
 
 

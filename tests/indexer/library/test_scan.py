@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.library.format import look_at
+from indexer.library.format import find_meme_file
 from indexer.library.scan import scan_again
 from search.catalogue import Catalogue
 from search.errors import LibraryError, UnreadableFile
@@ -39,7 +39,7 @@ def test_a_meme_in_a_folder_that_may_not_be_entered_stays(
 ) -> None:
     refuse(monkeypatch, "Dogs")
     with pytest.raises(UnreadableFile, match="Permission denied"):
-        look_at(tiny_settings.library, PATH)
+        find_meme_file(tiny_settings.library, PATH)
     scan_again(tiny_settings.library, tiny_indexed, [PATH, "Cats/monday.png"])
     assert there(tiny_indexed)
     [failure] = [one for one in tiny_indexed.failures.all() if one.stage is Stage.SCAN]
@@ -49,7 +49,7 @@ def test_a_meme_in_a_folder_that_may_not_be_entered_stays(
 def test_a_library_whose_disk_is_gone_loses_no_meme(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
     tiny_settings.library.rename(tiny_settings.library.with_name("elsewhere"))
     with pytest.raises(LibraryError):
-        look_at(tiny_settings.library, PATH)
+        find_meme_file(tiny_settings.library, PATH)
     scan_again(tiny_settings.library, tiny_indexed, [PATH])
     assert there(tiny_indexed)
 

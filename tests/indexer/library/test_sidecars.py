@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.library.format import Found, kind_of, read_sidecar, scan
+from indexer.library.format import MemeFile, kind_of, read_sidecar, scan
 from indexer.library.sidecars import safe_name, sidecar_path, write_sidecar
 from search.errors import LibraryError, WrongUse
 from search.meme import TextKind
@@ -45,7 +45,7 @@ def test_what_is_written_the_library_reads_as_that_models_text(tmp_path: Path, m
     meme.write_bytes(b"x")
     assert write_sidecar(sidecar_path(meme, safe_name(model), kind), "A cat. 猫\n")
     [found] = scan(tmp_path)
-    assert isinstance(found, Found)
+    assert isinstance(found, MemeFile)
     [sidecar] = found.sidecars
     assert kind_of(sidecar.label) == (kind, safe_name(model))
     assert read_sidecar(tmp_path, sidecar).body == "A cat. 猫"

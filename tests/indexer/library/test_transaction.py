@@ -15,7 +15,7 @@ from indexer.curation.reversal import undo
 from indexer.library import steps
 from indexer.library.files import write_new
 from indexer.library.scan import scan_library
-from indexer.library.transaction import exclusive, give_up, recover, unfinished_operations
+from indexer.library.transaction import give_up, locked_library, recover, unfinished_operations
 from indexer.work.progress import SILENT
 from search.catalogue import PENDING, OperationState, Verdict, VerdictKind
 from search.errors import LibraryError, NotFound
@@ -208,7 +208,7 @@ def test_an_interrupted_operation_waits_for_the_disk_and_stops_nothing(
         merge_a_into_b(own, note="the same", on_step=kill_at(step))
     begun = len(own.catalogue.journal.in_state(*PENDING))
     make_read_only(monkeypatch, own.library)
-    with exclusive(own):
+    with locked_library(own):
         pass  # other work goes on
     assert len(unfinished_operations(own)) in (0, begun)
     monkeypatch.undo()

@@ -180,16 +180,19 @@ def test_the_most_alike_of_those_that_are_near_enough_stands() -> None:
     looks = np.array([[0.95, 0.312, 0], [0.99, 0.141, 0], [0.999, 0.0447, 0], [0.5, 0.866, 0]], np.float32)
     flipped = {10: NEAR, 11: 3, 12: NEAR + 1, 13: 0}
 
-    def bits_of(id: int) -> np.ndarray:
+    def fingerprint_of(id: int) -> np.ndarray:
         other = bits.copy()
         other[: flipped[id]] ^= 1
         return np.packbits(other)
 
     ids = np.array([10, 11, 12, 13])
-    assert find_representative(look, np.packbits(bits), ids=ids, looks=looks, bits_of=bits_of) == 11
-    assert find_representative(look, np.packbits(bits), ids=ids[2:], looks=looks[2:], bits_of=bits_of) is None
+    assert find_representative(look, np.packbits(bits), ids=ids, looks=looks, fingerprint_of=fingerprint_of) == 11
+    assert (
+        find_representative(look, np.packbits(bits), ids=ids[2:], looks=looks[2:], fingerprint_of=fingerprint_of)
+        is None
+    )
     flat = np.zeros(32, np.uint8)
-    assert find_representative(look, flat, ids=ids, looks=looks, bits_of=lambda id: flat) is None
+    assert find_representative(look, flat, ids=ids, looks=looks, fingerprint_of=lambda id: flat) is None
 
 
 def table(ids: list[int], categories: list[str], variant_of: list[int], fields: dict[Field, list[int]]) -> MemeColumns:

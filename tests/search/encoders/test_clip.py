@@ -254,7 +254,7 @@ def test_visitors_see_no_path_of_the_machine(spec: str, title: str) -> None:
 def test_a_model_or_a_tag_that_open_clip_does_not_know_is_wrong_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, said: str
 ) -> None:
-    monkeypatch.setattr(making, "hub_answers", lambda: True)
+    monkeypatch.setattr(making, "hub_is_reachable", lambda: True)
     with pytest.raises(WrongUse, match=said):
         prepare_clip(tmp_path, spec)
 

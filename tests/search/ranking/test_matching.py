@@ -8,7 +8,7 @@ import pytest
 from search.meme import Field
 from search.ranking import matching
 from search.ranking.fusion import FusedRanking, fuse
-from search.ranking.matching import Found, order_hits, raise_named, rank_relevant
+from search.ranking.matching import HitList, order_hits, raise_named, rank_relevant
 from search.searcher import Searcher
 from search.signals import Signal, lexical
 from search.workspace import Workspace
@@ -62,7 +62,7 @@ def test_matches_come_by_score_then_those_without_a_score_newest_first_then_weak
 
 
 def test_keeping_some_hits_keeps_the_line_between_matches_and_weaker_hits() -> None:
-    found = Found(np.array([4, 2, 9, 1]), 3).keep(np.array([True, False, True, True]))
+    found = HitList(np.array([4, 2, 9, 1]), 3).keep(np.array([True, False, True, True]))
     assert (found.ids.tolist(), found.matches) == ([4, 9, 1], 2)
 
 
