@@ -23,7 +23,7 @@ help:
 	@echo "make demo   install, draw the demo library, index it and serve it on http://127.0.0.1:$(PORT)"
 	@echo "make test   install and run the whole suite"
 	@echo "make test-fast  what needs no model and no browser and is quick"
-	@echo "make test-without-torch  videos, pictures, library and queries on another Python, newest versions, no torch"
+	@echo "make test-without-torch  the fast tests that need no torch, on Python 3.12 and 3.13, newest versions"
 	@echo "make campaign  try to break it for an hour: kills, damages, hostile pictures, fuzz, load, access"
 	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove the demo and the virtual environment"
@@ -37,21 +37,12 @@ test: $(VENV)/.installed-test
 test-fast: $(VENV)/.installed-test
 	$(PYTEST) -q -m "not slow and not real_models and not browser and not campaign"
 
-# Other Pythons, with the newest versions that pip resolves there, and without torch, which search does not need.
-OTHER_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python) $(shell command -v python3.13))
-OTHER_VENV ?= .venv-without-torch
-WITH_TORCH := torch|open-clip|sentence-transformers|gt-all|onnxscript|cleanlab
-WITHOUT_TORCH := tests/indexer/media tests/indexer/library tests/search/query
-
+# Search, the site and OCR need no torch. All of it on 3.12; on 3.13 what depends most on compiled packages.
 test-without-torch: $(BIN)/uv
-	@test -n "$(OTHER_PYTHON)" || { echo "no other Python is installed: name one in OTHER_PYTHON"; exit 0; }; \
-	"$(OTHER_PYTHON)" -m venv $(OTHER_VENV) && \
-	"$(OTHER_PYTHON)" -c 'import re, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-	print(*(one for one in project["dependencies"] if not re.match("$(WITH_TORCH)", one)), sep="\n")' \
-		> $(OTHER_VENV)/requirements.txt && \
-	UV_FIND_LINKS="$(FIND_LINKS)" $(BIN)/uv pip install --quiet --python $(OTHER_VENV)/bin/python --upgrade \
-		-r $(OTHER_VENV)/requirements.txt pytest playwright hypothesis && \
-	$(OTHER_VENV)/bin/python -m pytest -q -p no:cacheprovider -m "not slow and not browser and not campaign" $(WITHOUT_TORCH)
+	UV=$(abspath $(BIN)/uv) UV_FIND_LINKS="$(FIND_LINKS)" WORKERS=$(WORKERS) .ci/without_torch 3.12
+	UV=$(abspath $(BIN)/uv) UV_FIND_LINKS="$(FIND_LINKS)" WORKERS=$(WORKERS) .ci/without_torch 3.13 \
+		tests/indexer/media tests/indexer/library tests/indexer/ocr tests/search/query tests/search/test_searcher.py \
+		tests/web/site tests/web/cli/test_commands.py
 
 campaign: $(VENV)/.installed-campaign
 	$(BIN)/python -m tests.campaign

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def _command(command: click.Command, parent: click.Context, name: str, *, depth:
     yield from ("", f"{'#' * depth} {context.command_path}", "")
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield from ("```", usage, "```", "")
-    yield from _paragraphs(command.help or "")
+    yield from _paragraphs(cleandoc(command.help or ""))  # as Python 3.13 keeps a docstring
     own = [one for one in command.params if not is_common(one)]
     if any(isinstance(one, click.Option) for one in own):
         yield from _options(own, context)
