@@ -499,10 +499,17 @@ def test_an_interrupted_run_ends_soon_and_gives_everything_back(tiny_settings: S
 
 
 def test_two_processes_never_ask_about_the_same_meme(tiny_settings: Settings, catalogue: Catalogue) -> None:
-    with VisionServer(lambda asked: Says(about(asked), seconds=0.2)) as server:
+    def together(asked: Asked) -> Says:
+        # One process has two calls at once: the first answers wait until the other process calls as well.
+        end = time.monotonic() + 20
+        while server.most_at_once <= 2 and time.monotonic() < end:
+            time.sleep(0.02)
+        return Says(about(asked), seconds=0.05)
+
+    with VisionServer(together) as server:
         processes = [start(tiny_settings, server) for _ in range(2)]
         for process in processes:
-            _, said = process.communicate(timeout=30)
+            _, said = process.communicate(timeout=120)
             assert process.returncode == 0, said.decode()
     assert sorted(asked.picture.width for asked in server.asked) == sorted(
         width_of(meme) for meme in catalogue.memes.everything()
