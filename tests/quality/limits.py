@@ -26,9 +26,12 @@ from search.index.variants import group_variants
 from search.meme import MediaType, Meme
 from search.query.parser import parse
 from search.query.spelling import correct_spelling
+from search.ranking.fusion import fuse
 from search.ranking.image_retrievers import ImageTextRetriever, descriptor_retriever
+from search.ranking.likeness import LIKENESS_WEIGHTS, is_alike
 from search.ranking.relevance import FEATURES, RelevanceModel
 from search.searcher import Searcher
+from search.settings import WEIGHTS
 from search.texts.chunking import split_to_fit
 from tests.quality.frozen import memes, template_picture
 
@@ -193,6 +196,30 @@ def relevant() -> list[int]:
     return found
 
 
+def alike() -> dict[str, int]:
+    """Return, by likeness and signal, how many of 100 memes are alike that have a score of .01, .02, … by it alone."""
+    scores = np.arange(1, 101) / 100
+    return {
+        f"{likeness.value} {signal}": int(
+            is_alike(fuse({signal: scores}, {signal: 1.0}, ids=range(len(scores))), likeness).sum()
+        )
+        for likeness, weights in LIKENESS_WEIGHTS.items()
+        for signal in weights
+    }
+
+
+def shares_of_signals() -> dict[str, float]:
+    """Return the score of a meme that fits wholly by one signal and not at all by the others, by ranking and signal."""
+    rankings = {"query": WEIGHTS} | {likeness.value: weights for likeness, weights in LIKENESS_WEIGHTS.items()}
+    found = {}
+    for name, weights in rankings.items():
+        ids = range(len(weights))
+        ranking = fuse({signal: np.eye(len(ids))[at] for at, signal in enumerate(weights)}, weights, ids=ids)
+        for signal, score in zip(weights, ranking.scores, strict=True):
+            found[f"{name} {signal}"] = round(float(score), 4)
+    return found
+
+
 # Of four to eleven letters, of memes.
 WORDS_OF_MEMES = (
     "book",
@@ -261,6 +288,8 @@ def search_limits(searcher: Searcher) -> dict[str, Any]:
     return {
         "variants": variants(),
         "relevant": relevant(),
+        "alike": alike(),
+        "shares of signals": shares_of_signals(),
         "corrections": corrections(searcher, WORDS_OF_MEMES),
         "image scores": image_scores(searcher),
     }

@@ -58,7 +58,7 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant(f"{ranking}/likeness.py", "DESCRIPTOR: 0.4,", "DESCRIPTOR: 0.3,", near)
     yield Mutant(f"{ranking}/likeness.py", "MEANING_SCORE = 0.35 ", "MEANING_SCORE = 0.26 ", SEARCH)
     yield Mutant(f"{ranking}/likeness.py", "WORDS_SCORE = 0.3 ", "WORDS_SCORE = 0.2 ", SEARCH)
-    yield Mutant(f"{ranking}/likeness.py", "SAME_PICTURE = 0.88 ", "SAME_PICTURE = 0.66 ", SEARCH)
+    yield Mutant(f"{ranking}/likeness.py", "    0.88  # least descriptor", "    0.66  # least descriptor", SEARCH)
     yield Mutant(f"{ranking}/likeness.py", "{DESCRIPTOR: 0.65,", "{DESCRIPTOR: 0.45,", SEARCH)
 
     near = (*SEARCH, f"{near_ranking}/test_retrievers.py")
@@ -151,6 +151,58 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant("indexer/ocr/word_spacing.py", "UNKNOWN_LETTER = -1.2 ", "UNKNOWN_LETTER = -0.9 ", near)
     yield Mutant(f"{categories}/training.py", "\nPRECISION = 0.9", "\nPRECISION = 0.85", CATEGORIES)
     yield Mutant(f"{categories}/training.py", "ENOUGH = 20 ", "ENOUGH = 28 ", CATEGORIES)
+
+    # The relevance model as it is fitted since, likeness floors, damage allowances, and what is read of other scripts;
+    # chosen before their first run.
+    model = near_relevance
+    yield Mutant(f"{ranking}/relevance.py", "3.193, 6.857,", "3.193, 4.8,", model)
+    yield Mutant(f"{ranking}/relevance.py", " 0.834,", " 0.58,", model)
+    yield Mutant(f"{ranking}/relevance.py", " 2.688,", " 1.88,", model)
+    yield Mutant(f"{ranking}/relevance.py", " 0.081,", " 0.12,", model, "it moves the log-odds by .04 at most")
+    yield Mutant(f"{ranking}/relevance.py", " 0.112,", " 0.17,", model)
+    yield Mutant(f"{ranking}/relevance.py", " 0.721,", " 0.5,", model)
+    yield Mutant(f"{ranking}/relevance.py", "            held / 10,", "            held / 14,", model)
+    yield Mutant("search/settings.py", "semantic(Field.NAME): 0.11,", "semantic(Field.NAME): 0.07,", SEARCH)
+    yield Mutant(
+        "search/settings.py", "semantic(Field.DESCRIPTION): 0.11,", "semantic(Field.DESCRIPTION): 0.15,", SEARCH
+    )
+    yield Mutant("search/settings.py", "semantic(Field.ANALYSIS): 0.15,", "semantic(Field.ANALYSIS): 0.1,", SEARCH)
+    yield Mutant("search/settings.py", "PHRASE_OCR: 0.1,", "PHRASE_OCR: 0.07,", SEARCH)
+    near = (*SEARCH, f"{near_ranking}/test_fusion.py")
+    yield Mutant("search/settings.py", "IMAGE_TEXT: 0.15,", "IMAGE_TEXT: 0.1,", near)
+    yield Mutant("search/settings.py", "IMAGE_IMAGE: 0.4,", "IMAGE_IMAGE: 0.3,", near)
+    near = (*SEARCH, f"{near_ranking}/test_likeness.py")
+    yield Mutant(f"{ranking}/likeness.py", "{DESCRIPTOR: 0.6, ", "{DESCRIPTOR: 0.4, ", near)
+    yield Mutant(
+        f"{ranking}/likeness.py",
+        "semantic(Field.DESCRIPTION): 0.5,\n        ",
+        "semantic(Field.DESCRIPTION): 0.35,\n        ",
+        near,
+    )
+    yield Mutant(f"{ranking}/likeness.py", "{LEXICAL_OCR: 0.6,", "{LEXICAL_OCR: 0.4,", near)
+    yield Mutant(f"{ranking}/likeness.py", "IMAGE_IMAGE: 0.8}", "IMAGE_IMAGE: 0.6}", near)
+    yield Mutant(f"{ranking}/likeness.py", "semantic(Field.VISUAL): 0.5,", "semantic(Field.VISUAL): 0.35,", near)
+    yield Mutant(f"{ranking}/likeness.py", "semantic(Field.OCR): 0.45,", "semantic(Field.OCR): 0.33,", near)
+    yield Mutant(f"{ranking}/likeness.py", "LEXICAL_OCR: 0.25,", "LEXICAL_OCR: 0.17,", near)
+    near = ("tests/search/query/test_quotes.py",)
+    yield Mutant("search/query/quotes.py", "MAX_VARIANTS = 12 ", "MAX_VARIANTS = 8 ", near)
+    yield Mutant("search/query/quotes.py", "MAX_JOINED = 4 ", "MAX_JOINED = 3 ", near)
+    yield Mutant("search/query/quotes.py", "MIN_SPLIT = 3 ", "MIN_SPLIT = 4 ", near)
+    yield Mutant("search/query/quotes.py", "MIN_DAMAGED = 6 ", "MIN_DAMAGED = 8 ", near)
+    yield Mutant("search/query/quotes.py", "LONG_DAMAGED = 10 ", "LONG_DAMAGED = 7 ", near)
+    yield Mutant("search/query/quotes.py", "COMMON = 3 ", "COMMON = 4 ", near)
+    yield Mutant("search/query/quotes.py", "MIN_NEIGHBOURS = 3 ", "MIN_NEIGHBOURS = 4 ", near)
+    yield Mutant("search/query/quotes.py", "MIN_LOSS = 4 ", "MIN_LOSS = 5 ", near)
+    near = ("tests/search/encoders/test_coverage.py",)
+    yield Mutant("search/encoders/coverage.py", "MIN_PIECES = 200", "MIN_PIECES = 280", near)
+    yield Mutant("search/encoders/coverage.py", "MIN_IDEOGRAPHS = 2000 ", "MIN_IDEOGRAPHS = 1400 ", near)
+    near = (*TEXTS, "tests/indexer/ocr/test_engines.py")
+    yield Mutant("indexer/ocr/plausible.py", "ENGLISH_SHARE = 0.5 ", "ENGLISH_SHARE = 0.65 ", near)
+    yield Mutant("indexer/ocr/plausible.py", "MIN_ACCENTED = 2 ", "MIN_ACCENTED = 3 ", near)
+    yield Mutant("indexer/ocr/plausible.py", "ACCENTED_SHARE = 0.12 ", "ACCENTED_SHARE = 0.17 ", near)
+    yield Mutant("indexer/ocr/plausible.py", "STOP_WORD_SHARE = 0.15 ", "STOP_WORD_SHARE = 0.2 ", near)
+    yield Mutant("indexer/ocr/plausible.py", "MIN_STOP_WORDS = 2 ", "MIN_STOP_WORDS = 3 ", near)
+    yield Mutant("indexer/ocr/plausible.py", "\nMIN_LETTERS = 3 ", "\nMIN_LETTERS = 4 ", near)
 
 
 MUTANTS = tuple(_mutants())

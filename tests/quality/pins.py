@@ -16,7 +16,7 @@ from tests.quality.categories import CATEGORY_LIMITS, pinned_categories
 from tests.quality.conftest import index_frozen
 from tests.quality.ladders import LADDERS, ladder
 from tests.quality.limits import DUPLICATE_LIMITS, search_limits
-from tests.quality.rankings import answers, similar
+from tests.quality.rankings import answers, log_odds, similar
 from tests.quality.texts import pinned_texts
 
 
@@ -25,6 +25,7 @@ def main() -> None:
         encoder = frozen.FrozenEncoder()
         with index_frozen(Path(folder), encoder) as workspace, Searcher(workspace, text_encoder=encoder) as searcher:
             pins = {"answers": answers(searcher), "similar": similar(searcher), "texts": pinned_texts()}
+            pins["log odds"] = log_odds(searcher)
             pins["search limits"] = search_limits(searcher)
     pins["categories"] = pinned_categories()
     pins["category limits"] = {name: found() for name, found in CATEGORY_LIMITS.items()}

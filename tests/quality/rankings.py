@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from search.meme import Likeness
+from search.query.parser import query_terms
+from search.ranking.relevance import query_stats, relevance_cutoff
 from search.searcher import Searcher
 from tests.quality import frozen
 
@@ -22,6 +24,16 @@ def answers(searcher: Searcher) -> dict[str, Any]:
     for text, other in zip(asked[0:100:20], asked[7:100:20], strict=True):
         like = searcher.search(other, k=1)[0].meme
         found[f"{text} like {like.path}"] = _row(searcher.search(f"{text} like:{like.id}", k=10))
+    return found
+
+
+def log_odds(searcher: Searcher) -> dict[str, list[float]]:
+    """Return the log-odds that the first hits of every eighth query are relevant, best first."""
+    found = {}
+    for query in frozen.queries()[::EVERY]:
+        stats = query_stats(searcher.index.lexical, query_terms(query.text))
+        cutoff = relevance_cutoff(searcher.scores(query.text).fuse(), stats)
+        found[query.text] = [round(float(odds), 3) for odds in cutoff.log_odds[:5]]
     return found
 
 

@@ -17,7 +17,7 @@ from search.searcher import Searcher
 from tests.quality import frozen
 from tests.quality.frozen import read_pins
 from tests.quality.limits import search_limits
-from tests.quality.rankings import answers, similar
+from tests.quality.rankings import answers, log_odds, similar
 
 
 def test_pinned_answers_have_the_same_hits_scores_and_certainty(frozen_searcher: Searcher) -> None:
@@ -30,6 +30,13 @@ def test_pinned_answers_have_the_same_hits_scores_and_certainty(frozen_searcher:
             [score for _, score in expected["hits"]], abs=0.002
         ), query
         assert got["snippets"] == expected["snippets"], query
+
+
+def test_pinned_answers_are_as_likely_to_be_relevant(frozen_searcher: Searcher) -> None:
+    pinned, found = read_pins("log odds"), log_odds(frozen_searcher)
+    assert found.keys() == pinned.keys()
+    for query, expected in pinned.items():
+        assert found[query] == pytest.approx(expected, abs=0.02), query
 
 
 def test_pinned_memes_have_the_same_similar_memes(frozen_searcher: Searcher) -> None:

@@ -8,7 +8,7 @@ import pytest
 from search.workspace import Workspace
 from tests.quality.frozen import FrozenEncoder, read_pins
 from tests.quality.limits import passages
-from tests.quality.texts import rated_texts, spaced_lines
+from tests.quality.texts import plausible_shares, rated_texts, spaced_lines
 
 
 def test_spacing_finds_the_words_of_a_line() -> None:
@@ -20,6 +20,10 @@ def test_spacing_finds_the_words_of_a_line() -> None:
 def test_spacing_of_doubtful_lines_is_as_pinned() -> None:
     pinned, found = read_pins("texts")["spacing"], [spaced for _, spaced in spaced_lines()]
     assert found == pinned
+
+
+def test_texts_are_of_another_language_from_the_pinned_signs_on() -> None:
+    assert plausible_shares() == read_pins("texts")["plausible"]
 
 
 def test_support_and_weight_of_texts_are_as_pinned() -> None:

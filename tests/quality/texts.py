@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from indexer.ocr.plausible import plausible_share
 from indexer.ocr.word_spacing import Letter, insert_spaces
 from search.meme import Text, TextKind
 from search.texts.agreement import rate_texts
@@ -81,6 +83,34 @@ def rated_texts() -> list[list[float]]:
     return found
 
 
+# Of no language: neither English words nor stop words.
+MADE_UP = ("gribola", "tovemka", "zulprado", "klumarek")
+GERMAN = {2: ("zu", "er"), 3: ("und", "ist"), 4: ("sind", "aber")}  # stop words by their letters
+
+
+def plausible_shares() -> dict[str, list[float]]:
+    """Return how plausible texts are that show more and more of what tells another language than English."""
+
+    def share(words: Sequence[str], *, filled_to: int) -> float:
+        made_up = [MADE_UP[at % len(MADE_UP)] for at in range(filled_to - len(words))]
+        return round(plausible_share([" ".join([*words, *made_up])]), 2)
+
+    stop_words = ("nicht", "werden", "einen", "oder")
+    return {
+        "English": [round(plausible_share([" ".join(["good"] * k + ["śpią"] * (20 - k))]), 2) for k in range(4, 18)],
+        "accented of 10": [share(["śpią"] * count, filled_to=10) for count in range(6)],
+        "accented of 40": [share(["śpią"] * count, filled_to=40) for count in range(12)],
+        "stop words of 40": [share((stop_words * 4)[:count], filled_to=40) for count in range(12)],
+        "different stop words": [share((stop_words[:count] * 12)[:12], filled_to=40) for count in range(1, 5)],
+        "letters of stop words": [share(words * 8, filled_to=40) for words in GERMAN.values()],
+    }
+
+
 def pinned_texts() -> dict[str, Any]:
     """Return what is pinned of texts."""
-    return {"spacing": [found for _, found in spaced_lines()], "agreement": rated_texts(), "passages": passages()}
+    return {
+        "spacing": [found for _, found in spaced_lines()],
+        "agreement": rated_texts(),
+        "passages": passages(),
+        "plausible": plausible_shares(),
+    }

@@ -53,6 +53,16 @@ def test_a_vocabulary_of_many_single_ideographs_reads_them() -> None:
     assert coverage_of(Tokenizer(models.WordPiece(ideographs | {"[UNK]": 3000}))).scripts == {"Han"}
 
 
+@pytest.mark.parametrize(("pieces", "ideographs", "scripts"), [(150, 1600, set()), (250, 2400, {"Latin", "Han"})])
+def test_a_script_is_read_from_hundreds_of_pieces_or_thousands_of_ideographs(
+    pieces: int, ideographs: int, scripts: set[str]
+) -> None:
+    words = [f"{chr(97 + at // 26)}{chr(97 + at % 26)}" for at in range(pieces)]
+    letters = [chr(0x4E00 + at) for at in range(ideographs)]
+    vocabulary = {piece: at for at, piece in enumerate(["[UNK]", *words, *letters])}
+    assert coverage_of(Tokenizer(models.WordPiece(vocabulary))).scripts == scripts
+
+
 def test_the_vocabulary_of_a_byte_level_tokenizer_is_read_as_text() -> None:
     words = [f"{chr(0x430 + a)}{chr(0x430 + b)}" for a in range(32) for b in range(32)]
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)

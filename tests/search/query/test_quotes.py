@@ -11,6 +11,9 @@ from random import Random
 import pytest
 
 from search.evaluation.known_items import with_ocr_errors
+from search.index.lexical import LexicalIndex
+from search.index.lexical_writer import Document, build_lexical
+from search.meme import Field
 from search.query.quotes import make_quote, memes_saying
 from search.searcher import Searcher
 from tests.support.small_library import searched_library
@@ -30,6 +33,11 @@ OCR = {
     "Chinese/one.png": "猫咪不想上班",
     "Chinese/two.png": "上班的猫很想咪",
     "Work/be.png": "to be or not to be",
+    "Work/run.png": "yousawnothinghere today",
+    "Work/lost.png": "found happy turtles yesterday",
+    "Work/name1.png": "bananos at the party",
+    "Work/name2.png": "bananos at the party again",
+    "Work/name3.png": "more bananos at the party",
 }
 DESCRIPTIONS = {"Work/blue.png": "of the office, says a sign.", "Work/dogs.png": 'The text reads: "cats are worse".'}
 
@@ -83,6 +91,13 @@ def matches(searcher: Searcher, query: str) -> set[str]:
         ('"hate mondays so"', {"monday", "damaged"}),
         ('"monday.png"', {"monday"}),  # a file's name
         ('"nobody ever wrote this"', set()),
+        ('"you saw nothing here"', {"run"}),  # four words run together
+        ('"bananas at the party"', set()),  # what three memes write is a word of its own …
+        ('"bananos at the party"', {"name1", "name2", "name3"}),
+        ('"found a happy turtles"', {"lost"}),  # OCR lost a word of one letter …
+        ('"found a happy"', set()),  # … which a shorter phrase does not allow for
+        ('"or nqt to"', {"be"}),  # two neighbours put a slip in a short word right
+        ('"nqt to"', set()),  # one does not
     ],
 )
 def test_what_says_a_phrase_matches_and_nothing_else(searcher: Searcher, query: str, said_by: set[str]) -> None:
@@ -142,6 +157,14 @@ def test_verbatim_puts_no_slip_right(searcher: Searcher) -> None:
 )
 def test_a_phrase_is_marked_as_a_phrase(searcher: Searcher, query: str, snippet: str) -> None:
     assert searcher.search(query)[0].snippets[0].html == snippet
+
+
+def test_ten_damaged_forms_of_a_word_all_say_it(tmp_path: Path) -> None:
+    damaged = [f"{'wednesday'[:at]}x{'wednesday'[at + 1 :]}" for at in range(9)] + ["vvednesday"]
+    texts = [f"this is the {word} of the week" for word in ["wednesday", *damaged]]
+    build_lexical(tmp_path / "words", (Document(id, {Field.OCR: text}) for id, text in enumerate(texts, start=1)))
+    index = LexicalIndex.open(tmp_path / "words")
+    assert len(memes_saying(make_quote("the wednesday of", index), index)) >= 10
 
 
 def test_a_text_damaged_as_ocr_does_still_says_its_phrases(tmp_path: Path) -> None:
