@@ -90,6 +90,9 @@ class Likeness(StrEnum):
     ALL = "all"
 
 
+BROWSER_CODECS = {"h264", "vp8", "vp9", "av1"}  # of videos, by FFmpeg's names
+
+
 @dataclass(frozen=True)
 class Meme:
     """One file of the library. `id` is stable and never reused; `path` is relative to the library, with `/`."""
@@ -117,6 +120,11 @@ class Meme:
     def name(self) -> str:
         """The file's name, with its extension."""
         return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def plays_in_browsers(self) -> bool:
+        """Whether all usual browsers show it; a video may be in a codec that some do not have (HEVC, ProRes …)."""
+        return self.type is not MediaType.VIDEO or not self.codec or self.codec in BROWSER_CODECS
 
     def __repr__(self) -> str:
         # Short, because lists of memes are printed and a placeholder is a hundred letters of base64.

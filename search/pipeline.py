@@ -19,8 +19,7 @@ from PIL import Image
 
 from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.encoders.clip_models import MULTILINGUAL
-from search.encoders.coverage import EVERYTHING, coverage_for, readable_part, readable_share
+from search.encoders.coverage import ReadableText, readable_texts, weighted_direction
 from search.errors import NotFound
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.index.analyzer import is_letterwise, is_stop_word, query_parts, query_terms, tokenize
@@ -32,7 +31,7 @@ from search.index.reader import Index
 from search.index.whitening import Whitening
 from search.meme import Field, Likeness, Meme
 from search.query.filters import apply_filters
-from search.query.language import is_another_language, share_unread
+from search.query.language import unread_notice
 from search.query.parser import Query, parse, plain_query
 from search.query.quotes import Quote, make_quote, memes_saying
 from search.query.spelling import Correction, correct_spelling
@@ -61,8 +60,6 @@ NEAREST = 30  # hits for a picture that resembles no other
 
 # Candidates that are left by filters, from which the retrievers are not asked again for the best that pass them.
 ENOUGH = 2 * DEPTH
-
-MIN_READ = 0.5  # share of a query's letters that an encoder reads, from which it reads the query
 
 # Words next to an image or `like:` say what should be different, as in "like this, but with dogs". The weight of the
 # signal `image.text` is multiplied by this factor.
@@ -140,7 +137,7 @@ class QueryPipeline:
             allowed=allowed,
             weights=weights,
             retrievers=retrievers,
-            unread=self._unread_notice(query.text, found=bool(len(holding) or named or correction.corrections)),
+            unread=self._unread(query.text, found=bool(len(holding) or named or correction.corrections)),
             boosts=boosts,
             has_fixed_weights=only_likes,
             is_picture=query.is_empty and image is not None and not filters.likes,
@@ -154,29 +151,10 @@ class QueryPipeline:
             named=named,
         )
 
-    def _unread_notice(self, text: str, *, found: bool) -> str:
-        """Return a sentence for a query in another language than the library, which the text encoder cannot read.
-
-        "" for all others. Where the library's own texts are of that kind, words are found: then nothing is amiss.
-        """
-        if not text or self.index.whitening is None:
+    def _unread(self, text: str, *, found: bool) -> str:
+        if self.index.whitening is None:
             return ""
-        lexical = self.index.lexical
-        if readable_share(self.text_encoder, text) >= MIN_READ:
-            words = [text[token.start : token.end] for token in tokenize(text)]
-            if found or not is_another_language(words, lexical):
-                return ""
-        elif found and share_unread(lexical, coverage_for(self.text_encoder)) > MIN_READ:
-            return ""
-        if coverage_for(self.text_encoder) is EVERYTHING:
-            return ""
-        encoder = self.image_encoder()
-        if encoder is not None and readable_share(encoder, text) >= MIN_READ:
-            return ""
-        return (
-            f"The text encoder {self.text_encoder.name} reads English: this query finds memes by its words, not by its "
-            f"meaning. `memetica models --use {MULTILINGUAL}` chooses an image encoder that reads a hundred languages."
-        )
+        return unread_notice(text, self.index.lexical, self.text_encoder, self.image_encoder, found=found)
 
     def plan_similar(self, meme: Meme, likeness: Likeness) -> QueryPlan:
         """Return the plan that ranks memes by their likeness to `meme`."""
@@ -320,16 +298,16 @@ class QueryPipeline:
         groups = query.groups()
         highest_weight = max(weight for _, weight in groups)
         by_embedding: Weighted = []
-        read = _readable(groups, self.text_encoder)
+        read = readable_texts(groups, self.text_encoder)
         if read and self.index.whitening is not None:
             # The model runs in another thread while this one looks the words up.
             direction = self._submit(self._text_direction, self.index.whitening, read)
             by_text = semantic_retrievers(self.index, dict.fromkeys(TEXT_FIELDS, direction))
             by_embedding += [(retriever, highest_weight) for retriever in by_text]
         encoder = self.image_encoder() if IMAGE_TEXT in used else None
-        seen = _readable(groups, encoder) if encoder is not None else []
+        seen = readable_texts(groups, encoder) if encoder is not None else []
         if encoder is not None and seen and self.index.pictures is not None:
-            image_direction = self._submit(_weighted_direction, encoder.encode_text, seen)
+            image_direction = self._submit(weighted_direction, encoder.encode_text, seen)
             boost = IMAGE_TEXT_BOOST if has_image else 1.0
             by_embedding.append((ImageTextRetriever(self.index.pictures, image_direction), highest_weight * boost))
         lexical = self.index.lexical
@@ -390,7 +368,7 @@ class QueryPipeline:
 
     def _text_direction(self, whitening: Whitening, parts: Sequence[ReadableText]) -> NDArray[np.float32]:
         """Return the whitened direction ([d]) of the weighted sum of texts."""
-        return _weighted_direction(lambda texts: whitening(self.text_encoder.encode(texts)), parts)
+        return weighted_direction(lambda texts: whitening(self.text_encoder.encode(texts)), parts)
 
 
 def _saying(quotes: Sequence[Quote], index: LexicalIndex) -> Ids | None:
@@ -402,38 +380,6 @@ def _saying(quotes: Sequence[Quote], index: LexicalIndex) -> Ids | None:
 def _named_whole(text: str, index: LexicalIndex) -> Ids:
     named = index.named(text)
     return named.ids if named.is_whole else no_ids()
-
-
-@dataclass(frozen=True)
-class ReadableText:
-    """What an encoder can read of a part of a query: its text, its weight, and the share of its letters (0 to 1)."""
-
-    text: str
-    weight: float
-    share: float
-
-
-def _readable(groups: Sequence[tuple[str, float]], encoder: object) -> list[ReadableText]:
-    """Return what an encoder can read of a query's texts, each with its weight; nothing where it reads none."""
-    total = sum(weight for _, weight in groups)
-    found = [(readable_part(encoder, text), weight, readable_share(encoder, text)) for text, weight in groups]
-    read = sum(weight for text, weight, _ in found if text) / total
-    return [ReadableText(text, weight, share * read) for text, weight, share in found if text]
-
-
-def _weighted_direction(
-    encode: Callable[[Sequence[str]], NDArray[np.float32]], parts: Sequence[ReadableText]
-) -> NDArray[np.float32]:
-    """Return the direction ([d]) of the weighted sum of texts' embeddings, as long as the share of them that is read.
-
-    So a query of which an encoder reads a third is at most a third as near to any meme.
-    """
-    vectors = encode([one.text for one in parts])
-    share = sum(one.share * one.weight for one in parts) / sum(one.weight for one in parts)
-    if len(parts) == 1:
-        return vectors[0] if share == 1 else (vectors[0] * share).astype(np.float32)
-    total = (vectors * np.array([[one.weight] for one in parts], np.float32)).sum(axis=0)
-    return (total * (share / max(float(np.linalg.norm(total)), 1e-9))).astype(np.float32)
 
 
 def _mean_directions(index: Index, meme: Meme) -> dict[Field, NDArray[np.float32]]:

@@ -59,7 +59,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "work": (),
         "media": ("work",),
         "ocr": (),
-        "library": ("work",),
+        "library": ("media", "work"),
         "stages": ("library", "media", "ocr", "work"),
         "describe": ("library", "stages", "work"),
         "curation": ("library", "stages", "work"),

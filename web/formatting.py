@@ -1,8 +1,22 @@
-"""Numbers, sizes and times as pages show them."""
+"""Numbers, sizes, times and commands as pages show them."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+
+from markupsafe import Markup, escape
+
+_COMMAND = re.compile(r"`([^`]+)`")
+
+
+def format_commands(text: str) -> Markup:
+    """Return a message as HTML, what stands between backticks in it as code.
+
+    >>> str(format_commands("Run `memetica index` <now>."))
+    'Run <code>memetica index</code> &lt;now&gt;.'
+    """
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(text))))  # escaped
 
 
 def format_size(size: int) -> str:

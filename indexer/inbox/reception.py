@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image
 
 from indexer.library.files import sync_folders
 from indexer.media.decode import REQUEST, DecodedMedia, decode, picture_webp
-from indexer.media.raster import brands, picture_opener, telling_picture
-from indexer.media.svg import is_svg
+from indexer.media.raster import telling_picture
+from indexer.media.signatures import SIGNATURE_BYTES, FileType, brands, file_type
 from indexer.media.thumbnails import is_whole
 from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, Upload, UploadState
@@ -34,16 +34,19 @@ PREVIEW_SIDE = 1280  # pixels
 DISCARDED_KEPT = 200  # discarded uploads that can be restored; older ones are deleted
 ORPHANS_AFTER = 3600  # seconds after which a file without a row in the catalogue is deleted
 _CHUNK = 1 << 20
-_HEAD = 4096
 
 # The extensions that each kind of content may have; a file with any other gets the first.
 _SUFFIXES = {
-    JpegImagePlugin.JpegImageFile: (".jpg", ".jpeg", ".jfif"),
-    PngImagePlugin.PngImageFile: (".png",),
-    GifImagePlugin.GifImageFile: (".gif",),
-    WebPImagePlugin.WebPImageFile: (".webp",),
-    AvifImagePlugin.AvifImageFile: (".avif",),
-    BmpImagePlugin.BmpImageFile: (".bmp",),
+    FileType.JPEG: (".jpg", ".jpeg", ".jfif"),
+    FileType.PNG: (".png",),
+    FileType.GIF: (".gif",),
+    FileType.WEBP: (".webp",),
+    FileType.AVIF: (".avif",),
+    FileType.BMP: (".bmp",),
+    FileType.MP4: (".mp4", ".m4v", ".mov"),
+    FileType.WEBM: (".webm",),
+    FileType.MATROSKA: (".webm",),
+    None: (".svg",),
 }
 
 
@@ -149,17 +152,11 @@ def _written(folder: Path) -> Iterator[None]:
 def suffix_by_content(file: Path, name: str) -> str:
     """Return the extension for a decoded file: that of `name` if it fits the content."""
     with file.open("rb") as opened:
-        head = opened.read(_HEAD)
-    opener = picture_opener(head)
+        head = opened.read(SIGNATURE_BYTES)
     own = Path(name).suffix.lower()
-    if opener is not None:
-        fitting = _SUFFIXES[opener]
-    elif is_svg(head):
-        fitting = (".svg",)
-    elif head.startswith(b"\x1aE\xdf\xa3"):
-        fitting = (".webm",)
-    else:
-        fitting = (".mov", ".mp4", ".m4v") if b"qt  " in brands(head) else (".mp4", ".m4v", ".mov")
+    fitting = _SUFFIXES[file_type(head)]
+    if b"qt  " in brands(head):
+        fitting = (".mov", ".mp4", ".m4v")
     return own if own in fitting else fitting[0]
 
 

@@ -1,4 +1,4 @@
-"""Read the library's folder format: find the memes and their sidecar texts.
+"""Read the library's folder format: find the memes and the files of their texts.
 
 The layout is that of the public generator `biblioteca-memetica`: a folder for each category, memes at any depth in it,
 and next to a meme `X.ext` its sidecars `X.ext.txt` (OCR), `X.ext.first-seen.txt` and `X.ext.<label>.txt`. Its optional
@@ -7,17 +7,13 @@ and next to a meme `X.ext` its sidecars `X.ext.txt` (OCR), `X.ext.first-seen.txt
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from indexer.library.links import (
     OUTSIDE,
@@ -26,8 +22,8 @@ from indexer.library.links import (
     leaves_library,
     open_file,
 )
+from indexer.media.signatures import SIGNATURE_BYTES, file_type
 from search.errors import LibraryError, UnreadableFile
-from search.meme import Text, TextKind
 
 IMAGE_EXTENSIONS = (".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".svg", ".webp")
 VIDEO_EXTENSIONS = (".m4v", ".mov", ".mp4", ".webm")
@@ -42,16 +38,10 @@ UNSUPPORTED = "Its format is not supported."
 DATA_FOLDER = "catalogue.sqlite"  # a folder with this file is a data folder, and no part of the library
 
 FIRST_SEEN = "first-seen"
-OCR_SOURCE = "tesseract-ocr"  # the source shown for the library's OCR sidecars
-LEGACY_SIMPLE = {"llama3.2-vision", "llama-3.2-vision", "qwen2.5vl", "vision", "qwen3.5-9b"}
-LEGACY_DETAILED = {"gemma3-27b-vision"}
-MAX_SIDECAR_BYTES = 1_000_000
 
 _MEME_NAME = re.compile(
     r".*\.(?:" + "|".join(extension[1:] for extension in EXTENSIONS) + r")(?=\.|$)", re.IGNORECASE | re.DOTALL
 )
-_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -256,16 +246,9 @@ def _begins_like_media(entry: os.DirEntry[str]) -> bool:
         return False
     try:
         with open(entry.path, "rb") as opened:  # noqa: PTH123  # names need not be valid for a Path
-            head = opened.read(32)
+            return file_type(opened.read(SIGNATURE_BYTES)) is not None
     except OSError:
         return False
-    if head[4:8] == b"ftyp":
-        return not head[8:12].startswith((b"hei", b"hev", b"mif1", b"msf1", b"jx", b"crx"))
-    return (
-        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"\x1aE\xdf\xa3"))
-        or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
-        or (head.startswith(b"BM") and head[6:10] == bytes(4) and head[15:18] == bytes(3))
-    )
 
 
 def _is_meme_or_text(entry: os.DirEntry[str]) -> bool:
@@ -364,7 +347,7 @@ def content_hash(file: Path) -> str:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
 def meme_hash(library: Path, path: str, *, follow_links: bool = False) -> str:
@@ -377,82 +360,9 @@ def meme_hash(library: Path, path: str, *, follow_links: bool = False) -> str:
         with open_file(library, path, follow_links=follow_links) as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
-def read_sidecar(library: Path, sidecar: SidecarFile, *, follow_links: bool = False) -> Text:
-    """Return a sidecar's text with its kind, its source and the time of its file; raise UnreadableFile."""
-    kind, source = kind_of(sidecar.label)
-    body = _read(library, sidecar.path, follow_links=follow_links)
-    return Text(kind, source, body, sidecar=sidecar.path, made_at=_utc(sidecar.mtime_ns))
-
-
-def kind_of(label: str) -> tuple[TextKind, str]:
-    """Return the kind and the source of a sidecar's text from its label."""
-    if not label:
-        return TextKind.OCR, OCR_SOURCE
-    for kind in (TextKind.SIMPLE, TextKind.DETAILED):
-        if label == kind or label.endswith(f".{kind}"):
-            return kind, label.removesuffix(f".{kind}")
-    if label in LEGACY_SIMPLE:
-        return TextKind.SIMPLE, label
-    if label in LEGACY_DETAILED:
-        return TextKind.DETAILED, label
-    return TextKind.OTHER, label
-
-
-def read_first_seen(
-    library: Path, found: MemeFile, *, follow_links: bool = False
-) -> tuple[datetime, Literal["sidecar", "mtime"]]:
-    """Return the time (UTC) when a meme was first seen, and its origin: its sidecar or its file's modification time.
-
-    A time without a zone is UTC; text after the time is ignored.
-    """
-    if found.first_seen is not None:
-        try:
-            written = _ISO_TIME.search(_read(library, found.first_seen.path, follow_links=follow_links))
-            if written is not None:
-                time = datetime.fromisoformat(re.sub(r" (?=[Z+-])", "", written[0]))
-                return (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)), "sidecar"
-        except (UnreadableFile, ValueError, OverflowError):
-            pass  # use the file's modification time, as the library's format specifies
-    return _utc(found.mtime_ns), "mtime"
-
-
-def _utc(nanoseconds: int) -> datetime:
-    """Return the UTC time of a timestamp in nanoseconds; 1970 for a timestamp beyond the range of datetime."""
-    try:
-        return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
-    except OverflowError:
-        return _EPOCH
-
-
-def _read(library: Path, path: str, *, follow_links: bool) -> str:
-    """Return the content of a text file in any usual encoding; raise UnreadableFile."""
-    try:
-        with open_file(library, path, follow_links=follow_links) as opened:
-            raw = opened.read(MAX_SIDECAR_BYTES + 1)
-    except OSError as error:
-        raise _unreadable(error) from error
-    if len(raw) > MAX_SIDECAR_BYTES:
-        raise UnreadableFile(
-            f"It is too long for a sidecar: more than {MAX_SIDECAR_BYTES:,} bytes.",
-            hint="Shorten it or remove it.",
-        )
-    plain = _decoded(raw).replace("\0", "").replace("\r\n", "\n").strip()
-    return unicodedata.normalize("NFC", plain)  # as words are typed
-
-
-def _decoded(raw: bytes) -> str:
-    # UTF-16 only with a byte order mark; cp1252 has five undefined bytes, latin-1 has none.
-    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    for encoding in (*(("utf-16",) if wide else ()), "utf-8-sig", "cp1252"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return raw.decode("latin-1")
-
-
-def _unreadable(error: OSError) -> UnreadableFile:
+def unreadable(error: OSError) -> UnreadableFile:
+    """Return the error that says so of a file that the system cannot read."""
     return UnreadableFile(f"It cannot be read: {error.strerror}.", hint="Check that it exists, and its permissions.")

@@ -18,10 +18,9 @@ from indexer.library.format import (
     UnusableFile,
     find_meme_file,
     meme_hash,
-    read_first_seen,
-    read_sidecar,
     scan,
 )
+from indexer.library.sidecars import read_first_seen, read_sidecar
 from indexer.library.vanished import Known, check_not_gone
 from indexer.work.progress import Progress, track_stage
 from search.catalogue import Catalogue, MemeRecord, SidecarRecord

@@ -13,23 +13,24 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from indexer.media.decoder_errors import DamagedFile, decoder_errors_as_unreadable
 from indexer.media.raster import (
     WORKING_PIXELS,
-    brands,
     decode_small,
+    is_raster,
     is_transparent,
     open_picture,
     orientation,
-    picture_opener,
     spread,
     working_picture,
 )
 from indexer.media.repair import Repaired, repaired
+from indexer.media.signatures import FileType, brands, file_type
 from indexer.media.svg import MAX_SVG_BYTES, is_svg, render_svg, svg_size
-from indexer.media.video import decode_video, video_container
+from indexer.media.video import decode_video
 from search.errors import UnreadableFile
 from search.meme import MediaType
 
@@ -37,7 +38,6 @@ ANIMATED_PIXELS = 500_000_000  # the most that is decoded of an animation: of 50
 ANIMATED_FRAMES = 2_000
 SVG_SIDE = 1024  # pixels of the longest side of a drawing
 
-_VIDEO_TYPES = {"mov": "video/mp4", "webm": "video/webm", "matroska": "video/x-matroska"}
 _LESS_DETAIL = 0.99  # the share of a progressive JPEG whose end is missing: every row is there
 _HEAD = 4096  # bytes that identify a file's type
 _KINDS = (
@@ -95,16 +95,16 @@ def decode_file(file: Path, *, max_pixels: int, max_bytes: int, effort: float = 
     ('image', 30, 20, 1)
     """
     head = _head(file, max_bytes=max_bytes)
-    if picture_opener(head) is not None:
-        return _decode_picture(file, head, max_pixels=max_pixels, effort=effort)
-    if is_svg(head):
-        return _decode_svg(file)
-    container = video_container(head)
-    if container is None or b"heic" in brands(head) or b"mif1" in brands(head):
+    kind = file_type(head)
+    if kind is None:
+        if is_svg(head):
+            return _decode_svg(file)
         raise UnreadableFile(
             f"It is not a supported picture or video: it {_describe_head(head)}.", hint="Save it again as PNG or MP4."
         )
-    film = decode_video(file, container=container, max_pixels=max_pixels, effort=effort)
+    if is_raster(kind):
+        return _decode_picture(file, kind, max_pixels=max_pixels, effort=effort)
+    film = decode_video(file, kind, max_pixels=max_pixels, effort=effort)
     return DecodedMedia(
         MediaType.VIDEO,
         film.width,
@@ -112,11 +112,7 @@ def decode_file(file: Path, *, max_pixels: int, max_bytes: int, effort: float = 
         film.frames,
         film.seconds,
         film.pictures,
-        content_type="video/mp4"
-        if container == "mov"
-        else "video/webm"
-        if b"webm" in head[:64]
-        else "video/x-matroska",
+        content_type=kind.value,
         codec=film.codec,
         share_decoded=film.share,
         damage=film.damage,
@@ -165,11 +161,11 @@ def _describe_head(head: bytes) -> str:
     return "has an unknown format"
 
 
-def _decode_picture(file: Path, head: bytes, *, max_pixels: int, effort: float) -> DecodedMedia:
+def _decode_picture(file: Path, kind: FileType, *, max_pixels: int, effort: float) -> DecodedMedia:
     """Decode a raster picture; one that is damaged as far as it is there, as browsers do."""
     try:
         with file.open("rb") as opened:
-            return _decode_stream(opened, head, max_pixels=max_pixels, effort=effort)
+            return _decode_stream(opened, kind, max_pixels=max_pixels, effort=effort)
     except DamagedFile as error:
         damaged = error
     data = file.read_bytes()
@@ -177,7 +173,7 @@ def _decode_picture(file: Path, head: bytes, *, max_pixels: int, effort: float) 
         mended = repaired(data, still=still)
         try:
             with _LENIENT, _truncation_allowed():
-                found = _decode_stream(io.BytesIO(mended.data), head, max_pixels=max_pixels, effort=effort)
+                found = _decode_stream(io.BytesIO(mended.data), kind, max_pixels=max_pixels, effort=effort)
                 share = mended.share if mended.share is not None else _share_of_rows(mended, found)
         except DamagedFile:
             continue
@@ -206,24 +202,25 @@ def _share_of_rows(mended: Repaired, found: DecodedMedia) -> float:
     A JPEG is decoded with two different endings: the rows that differ are made up. Elsewhere the rows that are missing
     are all of one colour.
     """
-    picture = np.asarray(found.pictures[0])
     if mended.data.startswith(b"\xff\xd8"):
-        other = JpegImagePlugin.JpegImageFile(io.BytesIO(mended.data + b"\x5a" * 4096))
-        decode_small(other)
-        with decoder_errors_as_unreadable():
-            other.load()
-        again = np.asarray(working_picture(other, turn=1))
-        plain = JpegImagePlugin.JpegImageFile(io.BytesIO(mended.data))
-        decode_small(plain)
-        plain.load()
-        same = (np.asarray(working_picture(plain, turn=1)) == again).all((1, 2))
-        if plain.info.get("progressive"):
+        if JpegImagePlugin.JpegImageFile(io.BytesIO(mended.data)).info.get("progressive"):
             return _LESS_DETAIL
+        same = (_unturned(mended.data) == _unturned(mended.data + b"\x5a" * 4096)).all((1, 2))
         return 1.0 if same.all() else float(same.argmin()) / len(same)
+    picture = np.asarray(found.pictures[0])
     if mended.data.startswith(b"BM"):
         picture = picture[::-1]  # its last row comes first
     filled = (picture == picture[-1, -1]).all((1, 2))[::-1]
     return 1.0 - (float(filled.argmin()) / len(filled) if not filled.all() else 1.0)
+
+
+def _unturned(data: bytes) -> NDArray[np.uint8]:
+    """Return the pixels ([h, w, 3]) of a JPEG as they are stored, whatever its orientation."""
+    with decoder_errors_as_unreadable():
+        picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        decode_small(picture)
+        picture.load()
+    return np.asarray(working_picture(picture))
 
 
 def _with_damage(found: DecodedMedia, share: float, *, cut: bool) -> DecodedMedia:
@@ -240,12 +237,12 @@ def _with_damage(found: DecodedMedia, share: float, *, cut: bool) -> DecodedMedi
     return replace(found, share_decoded=share, damage=f"Its end is missing: {100 * share:.0f} % is there.")
 
 
-def _decode_stream(stream: IO[bytes], head: bytes, *, max_pixels: int, effort: float) -> DecodedMedia:
+def _decode_stream(stream: IO[bytes], kind: FileType, *, max_pixels: int, effort: float) -> DecodedMedia:
     with decoder_errors_as_unreadable():
-        picture = open_picture(stream, head, max_pixels=max_pixels)
-        content_type, codec = _kind(picture, head)
-        if getattr(picture, "is_animated", False) and picture.format != "MPO":
-            return _animation(picture, content_type, codec, max_pixels=max_pixels, effort=effort)
+        picture = open_picture(stream, kind, max_pixels=max_pixels)
+        codec = _codec(stream, kind)
+        if getattr(picture, "is_animated", False) and kind is not FileType.JPEG:
+            return _animation(picture, kind, codec, max_pixels=max_pixels, effort=effort)
         width, height = picture.size
         decode_small(picture)
         picture.load()
@@ -259,21 +256,26 @@ def _decode_stream(stream: IO[bytes], head: bytes, *, max_pixels: int, effort: f
             1,
             None,
             (working_picture(picture, turn=turn),),
-            content_type=content_type,
+            content_type=kind.value,
             codec=codec,
             transparent=is_transparent(picture),
         )
 
 
-def _kind(picture: ImageFile.ImageFile, head: bytes) -> tuple[str, str]:
-    """Return the content type of a raster picture, and its codec."""
-    name = "jpeg" if picture.format == "MPO" else str(picture.format).lower()
-    codec = "webp-lossless" if name == "webp" and b"VP8L" in head[:256] else name
-    return Image.MIME.get("JPEG" if name == "jpeg" else str(picture.format), f"image/{name}"), codec
+def _codec(stream: IO[bytes], kind: FileType) -> str:
+    """Return the codec of a raster picture; the stream's position is kept."""
+    name = kind.value.partition("/")[2]
+    if kind is not FileType.WEBP:
+        return name
+    at = stream.tell()
+    stream.seek(0)
+    lossless = b"VP8L" in stream.read(256)
+    stream.seek(at)
+    return "webp-lossless" if lossless else name
 
 
 def _animation(
-    picture: ImageFile.ImageFile, content_type: str, codec: str, *, max_pixels: int, effort: float
+    picture: ImageFile.ImageFile, kind: FileType, codec: str, *, max_pixels: int, effort: float
 ) -> DecodedMedia:
     width, height = picture.size
     count = int(getattr(picture, "n_frames", 1))
@@ -311,7 +313,7 @@ def _animation(
         shown if damage else count,
         round(seconds, 3),
         tuple(pictures),
-        content_type=content_type,
+        content_type=kind.value,
         codec=codec,
         transparent=transparent,
         share_decoded=shown / count if damage else 1.0,

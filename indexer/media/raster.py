@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import re
-import struct
 from collections.abc import Sequence
 from typing import IO
 
@@ -23,6 +22,7 @@ from PIL import (
 )
 
 from indexer.media.decoder_errors import is_about_the_file
+from indexer.media.signatures import FileType
 from search.errors import UnreadableFile
 
 WORKING_PIXELS = 2048 * 2048  # more does not help any stage, and text in long strips stays readable
@@ -48,46 +48,32 @@ _TURNS = {
 }
 
 
-def picture_opener(head: bytes) -> type[ImageFile.ImageFile] | None:
-    """Return the class that opens a picture with these first bytes, None when it is not a raster picture.
+_OPENERS: dict[FileType, type[ImageFile.ImageFile]] = {
+    FileType.JPEG: JpegImagePlugin.JpegImageFile,
+    FileType.PNG: PngImagePlugin.PngImageFile,
+    FileType.GIF: GifImagePlugin.GifImageFile,
+    FileType.WEBP: WebPImagePlugin.WebPImageFile,
+    FileType.AVIF: AvifImagePlugin.AvifImageFile,
+    FileType.BMP: BmpImagePlugin.BmpImageFile,
+}
 
-    It is called directly, because `Image.open` has a pixel limit that is global to the process; the size is checked
-    against the setting instead.
+
+def is_raster(kind: FileType | None) -> bool:
+    """Return whether a file of this type is a raster picture, or an animation of such."""
+    return kind in _OPENERS
+
+
+def open_picture(stream: IO[bytes], kind: FileType | None, *, max_pixels: int) -> ImageFile.ImageFile:
+    """Return a raster picture whose pixels are not decoded yet; raises UnreadableFile and what Pillow raises.
+
+    Its class is called directly, because `Image.open` has a pixel limit that is global to the process; the size is
+    checked against the setting instead.
     """
-    if head.startswith(b"\xff\xd8\xff"):
-        return JpegImagePlugin.JpegImageFile
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImagePlugin.PngImageFile
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return GifImagePlugin.GifImageFile
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return WebPImagePlugin.WebPImageFile
-    if {b"avif", b"avis"} & brands(head):
-        return AvifImagePlugin.AvifImageFile
-    # Two letters may begin a text, so the second header must have a valid size too.
-    if head.startswith(b"BM") and head[14:18] in {
-        struct.pack("<I", size) for size in (12, 16, 40, 52, 56, 64, 108, 124)
-    }:
-        return BmpImagePlugin.BmpImageFile
-    return None
-
-
-def brands(head: bytes) -> set[bytes]:
-    """Return the brands in the header of an MP4-like file (ISO/IEC 14496-12), an empty set for other files."""
-    if head[4:8] != b"ftyp":
-        return set()
-    end = min(int.from_bytes(head[:4], "big"), len(head))
-    return {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
-
-
-def open_picture(stream: IO[bytes], head: bytes, *, max_pixels: int) -> ImageFile.ImageFile:
-    """Return a picture whose pixels are not decoded yet; raises UnreadableFile and what Pillow raises."""
-    opener = picture_opener(head)
-    if opener is None:
+    if kind is None or kind not in _OPENERS:
         raise UnreadableFile("It is not a picture of a known type.", hint="Save it again as PNG or JPEG.")
-    picture = opener(stream)
+    picture = _OPENERS[kind](stream)
     check_pixels(*picture.size, max_pixels=max_pixels)
-    if opener is JpegImagePlugin.JpegImageFile:
+    if kind is FileType.JPEG:
         _check_scans(stream)
     return picture
 

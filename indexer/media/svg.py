@@ -16,6 +16,7 @@ from PIL import Image
 
 from indexer.media.decoder_errors import is_about_the_file
 from indexer.media.raster import open_picture
+from indexer.media.signatures import SIGNATURE_BYTES, file_type
 from search.errors import UnreadableFile
 
 MAX_SVG_BYTES = 20_000_000
@@ -167,7 +168,7 @@ def _is_small_picture(link: str) -> bool:
             data = base64.b64decode(unquote_to_bytes(written[2]))
         else:
             data = unquote_to_bytes(written[2])
-        open_picture(io.BytesIO(data), data[:4096], max_pixels=MAX_EMBEDDED_PIXELS).close()
+        open_picture(io.BytesIO(data), file_type(data[:SIGNATURE_BYTES]), max_pixels=MAX_EMBEDDED_PIXELS).close()
     except Exception as error:
         if not is_about_the_file(error):
             raise

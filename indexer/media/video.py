@@ -15,7 +15,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from indexer.media.raster import FRAMES, WORKING_PIXELS, brands, check_pixels, shrunk
+from indexer.media.raster import FRAMES, WORKING_PIXELS, check_pixels, shrunk
+from indexer.media.signatures import FileType
 from search.errors import UnreadableFile
 
 # Decoding stops after this many pixels: about 500 frames of full HD, some seconds of one core.
@@ -41,21 +42,17 @@ class DecodedVideo:
     damage: str = ""
 
 
-def video_container(head: bytes) -> str | None:
-    """Return FFmpeg's name for the container of a file with these first bytes, None for other files."""
-    if brands(head) or head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
-        return "mov"
-    return "matroska" if head.startswith(b"\x1aE\xdf\xa3") else None
+# FFmpeg's names of the containers. Naming one keeps it from reading a file as a playlist of other files.
+_CONTAINERS = {FileType.MP4: "mov", FileType.WEBM: "matroska", FileType.MATROSKA: "matroska"}
 
 
-def decode_video(file: Path, *, container: str, max_pixels: int, effort: float = 1.0) -> DecodedVideo:
+def decode_video(file: Path, kind: FileType, *, max_pixels: int, effort: float = 1.0) -> DecodedVideo:
     """Return up to FRAMES different pictures of a video; raise UnreadableFile when it is damaged or too large.
 
     An `effort` below 1 decodes that share of the frames of a long video.
-    `container` keeps FFmpeg from reading the file as a playlist of other files.
     """
     try:
-        with file.open("rb") as opened, av.open(opened, "r", format=container, **_TEXTS) as film:
+        with file.open("rb") as opened, av.open(opened, "r", format=_CONTAINERS[kind], **_TEXTS) as film:
             return _film(film, size=file.stat().st_size, max_pixels=max_pixels, effort=effort)
     except av.error.EOFError as error:
         raise UnreadableFile("The video is cut short: it ends early.", hint="Copy or save it again.") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -167,3 +167,40 @@ def readable_rows(encoder: TextEncoder, texts: Sequence[str]) -> tuple[NDArray[n
     if not len(places):
         return places, np.empty((0, encoder.dimensions), np.float32)
     return places, encoder.encode([readable[at] for at in places])
+
+
+@dataclass(frozen=True)
+class ReadableText:
+    """What an encoder can read of a part of a query: its text, its weight, and the share of its letters (0 to 1)."""
+
+    text: str
+    weight: float
+    share: float
+
+
+def readable_texts(groups: Sequence[tuple[str, float]], encoder: object) -> list[ReadableText]:
+    """Return what an encoder can read of weighted texts, the parts of a query; nothing where it reads none.
+
+    >>> from search.encoders.coverage import readable_texts
+    >>> readable_texts([("a cat", 2.0)], encoder)
+    [ReadableText(text='a cat', weight=2.0, share=1.0)]
+    """
+    total = sum(weight for _, weight in groups)
+    found = [(readable_part(encoder, text), weight, readable_share(encoder, text)) for text, weight in groups]
+    read = sum(weight for text, weight, _ in found if text) / total
+    return [ReadableText(text, weight, share * read) for text, weight, share in found if text]
+
+
+def weighted_direction(
+    encode: Callable[[Sequence[str]], NDArray[np.float32]], parts: Sequence[ReadableText]
+) -> NDArray[np.float32]:
+    """Return the direction ([d]) of the weighted sum of texts' embeddings, as long as the share of them that is read.
+
+    So a query of which an encoder reads a third is at most a third as near to any meme.
+    """
+    vectors = encode([one.text for one in parts])
+    share = sum(one.share * one.weight for one in parts) / sum(one.weight for one in parts)
+    if len(parts) == 1:
+        return vectors[0] if share == 1 else (vectors[0] * share).astype(np.float32)
+    total = (vectors * np.array([[one.weight] for one in parts], np.float32)).sum(axis=0)
+    return (total * (share / max(float(np.linalg.norm(total)), 1e-9))).astype(np.float32)

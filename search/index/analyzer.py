@@ -15,10 +15,8 @@ import tantivy
 
 MAX_TERMS = 64  # of a query; further terms are ignored
 
-
 ANALYZER = "memetica-3"  # change the name when a word's term changes, so that older indexes are built again
 READABLE_ANALYZERS = ("memetica-2", ANALYZER)  # 2 differs in words beyond ASCII
-
 
 STOP_WORD_LANGUAGES = (
     "danish",
@@ -34,9 +32,7 @@ STOP_WORD_LANGUAGES = (
     "swedish",
 )
 
-
 LONGEST = 64  # bytes of a word; longer ones are not indexed
-
 
 # Scripts without spaces between words (and Korean, which attaches particles to them): each letter is a word, and
 # neighbours form phrases. In other scripts a word may contain apostrophes, which are ignored ("don't" is "dont").
@@ -45,24 +41,18 @@ _LETTERWISE = (
     r"\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}\p{Javanese}\p{Balinese}"
 )
 
-
 # Marks of a letter: besides the combining ones, the vowels AM of Thai and Lao and the voicing marks of narrow kana.
 _MARKS = r"\p{M}\u0e33\u0eb3\uff9e\uff9f\u200c\u200d"
-
 
 # Within a word they are not read: the hyphen of a line's end, joiners, marks of direction, and the Arabic tatweel.
 _UNREAD = "\u00ad\u200c\u200d\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff\u0640"
 
-
 # A Korean syllable that is written in its parts, as file names of macOS are.
 _JAMO = r"[\u1100-\u115f\ua960-\ua97c][\u1160-\u11a7\ud7b0-\ud7c6][\u11a8-\u11ff\ud7cb-\ud7fb]?"
 
-
 _LETTER = rf"[[\p{{L}}\p{{N}}]--[{_LETTERWISE}]]"
 
-
 _PART = rf"[[\p{{L}}\p{{N}}\p{{M}}{_UNREAD}]--[{_LETTERWISE}]]"
-
 
 _WORD = regex.compile(
     rf"{_JAMO}|[[{_LETTERWISE}]&&[\p{{L}}\p{{N}}]][{_MARKS}]*"
@@ -70,22 +60,16 @@ _WORD = regex.compile(
     regex.V1,
 )
 
-
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")  # equal to _WORD for ASCII, five times as fast
-
 
 LETTERWISE_WORD = regex.compile(rf"[{_LETTERWISE}][{_MARKS}]*", regex.V1)
 
-
 _UNREAD_LETTERS = str.maketrans(dict.fromkeys(_UNREAD, ""))
-
 
 # Letters that are written in two ways in Arabic and Persian texts, for terms.
 _ARABIC_LETTERS = str.maketrans("ىیکةأإآٱ", "ييكهاااا")
 
-
 _FOLDED_SCRIPTS = regex.compile(r"[\p{Greek}\p{Cyrillic}\p{Arabic}\p{Hebrew}]")
-
 
 # Vowel points of Hebrew and Arabic, the accents of Greek, and stress in Cyrillic (not the breve of й, nor the dots of
 # ї, which make other letters).

@@ -1,4 +1,4 @@
-"""Whether words are English, as far as corrections, stop words and damaged words need to know.
+"""Whether words are English, as far as corrections, damaged words and the text encoder need to know.
 
 They act on English alone: in other languages a word that is not in the list is a word all the same, and two words that
 differ by a letter are as a rule two forms of one ("kobieta", "kobiety").
@@ -6,14 +6,17 @@ differ by a letter are as a rule two forms of one ("kobieta", "kobiety").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
 
 import regex
 
-from search.encoders.coverage import Coverage
-from search.index.analyzer import word_as_written
+from search.encoders.base import ImageEncoder, TextEncoder
+from search.encoders.clip_models import MULTILINGUAL
+from search.encoders.coverage import EVERYTHING, Coverage, coverage_for, readable_share
+from search.index.analyzer import is_stop_word, stop_word_languages, tokenize, word_as_written
 from search.index.lexical import LexicalIndex
 
 ENGLISH = 30_000  # words, the most frequent, that are not corrected even where no meme holds them
@@ -21,6 +24,8 @@ MIN_WORDS = 30  # words of a library from which its language can be told
 MIN_SHARE = 0.5  # of an English library's words that are in the list: CM50 .90, the demo .95, real_memes .9
 MIN_LETTERS = 3  # of words that tell: shorter ones are in many languages
 MIN_TOLD = 3  # words of a query whose language can be told
+MIN_READ = 0.5  # share of a query's letters that an encoder reads, from which it reads the query
+MIN_SIGNS = 2  # stop words of a language, and words with accents, from which a query is in it
 MAX_KNOWN = 1 / 3  # of the words of a query in another language are English or in the library, less than this share
 _LETTERS = regex.compile(r"\p{L}")
 
@@ -81,11 +86,34 @@ def is_another_language(words: Sequence[str], index: LexicalIndex) -> bool:
     >>> is_another_language("the cat sleeps".split(), searcher.index.lexical)
     False
     """
+    if sounds_foreign(words) and reads_as_english(index):
+        return True
     told = [word_as_written(word) for word in words if len(word) >= MIN_LETTERS and word.isalpha()]
     if len(told) < MIN_TOLD or not reads_as_english(index):
         return False
     known = sum(word in _all_english_words() or word in index.vocabulary for word in told)
     return known < MAX_KNOWN * len(told)
+
+
+def sounds_foreign(words: Sequence[str]) -> bool:
+    """Return whether a query's words, three or more, are told to be of another language than English.
+
+    Told by stop words of one language, more than there are English ones, of which at least one is no English word, and
+    by letters with accents. Words that are merely unknown do not tell: they may be misspelt.
+
+    >>> sounds_foreign("ein hund im brennenden zimmer".split()), sounds_foreign("teh cta sleping".split())
+    (True, False)
+    """
+    written = list(dict.fromkeys(word.lower() for word in words))
+    if len(written) < MIN_TOLD:
+        return False
+    accented = sum(not word.isascii() for word in written)
+    english = sum(is_stop_word(word) for word in written)
+    stop_words = Counter(language for word in written for language in stop_word_languages(word))
+    strange = {
+        language for word in written if word not in _all_english_words() for language in stop_word_languages(word)
+    }
+    return any(stop_words[language] + accented >= MIN_SIGNS and stop_words[language] > english for language in strange)
 
 
 @lru_cache(maxsize=4)
@@ -98,3 +126,35 @@ def share_unread(index: LexicalIndex, coverage: Coverage) -> float:
     """
     unread = sum(memes for word, memes in index.vocabulary.items() if not coverage.readable(word))
     return unread / max(1, sum(index.vocabulary.values()))
+
+
+def unread_notice(
+    text: str,
+    index: LexicalIndex,
+    text_encoder: TextEncoder,
+    image_encoder: Callable[[], ImageEncoder | None],
+    *,
+    found: bool,
+) -> str:
+    """Return a sentence for a query in another language than the library, which the text encoder cannot read.
+
+    "" for all others. Where the library's own texts are of that kind, words are `found`: then nothing is amiss.
+
+    >>> unread_notice("a cat", searcher.index.lexical, encoder, lambda: None, found=True)
+    ''
+    """
+    if not text or coverage_for(text_encoder) is EVERYTHING:
+        return ""
+    if readable_share(text_encoder, text) >= MIN_READ:
+        words = [text[token.start : token.end] for token in tokenize(text)]
+        if found or not is_another_language(words, index):
+            return ""
+    elif found and share_unread(index, coverage_for(text_encoder)) > MIN_READ:
+        return ""
+    encoder = image_encoder()
+    if encoder is not None and readable_share(encoder, text) >= MIN_READ:
+        return ""
+    return (
+        f"The text encoder {text_encoder.name} reads English: this query finds memes by its words, not by its "
+        f"meaning. `memetica models --use {MULTILINGUAL}` chooses an image encoder that reads a hundred languages."
+    )

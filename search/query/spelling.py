@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from search.index.analyzer import query_terms, tokenize
 from search.index.lexical import LexicalIndex
-from search.query.language import english_words, is_english_word, reads_as_english
+from search.query.language import english_words, is_english_word, reads_as_english, sounds_foreign
 from search.query.parser import Query
 
 MIN_LETTERS = 4  # of a word that is corrected; shorter ones are near to too many others
@@ -29,7 +29,7 @@ def correct_spelling(query: Query, index: LexicalIndex) -> Correction:
 
     The corrected text has the most likely correction in place of the word; the terms include the word and all
     corrections. Words of the library, common English words, and words that cannot be English are not corrected, and
-    nothing is in a library in another language: a word's other forms are as near to it as a slip.
+    nothing is in a library or a query in another language: a word's other forms are as near to it as a slip.
 
     >>> from search.query.parser import parse
     >>> correct_spelling(parse("burnin room"), searcher.index.lexical).query.text
@@ -38,7 +38,10 @@ def correct_spelling(query: Query, index: LexicalIndex) -> Correction:
     corrections: dict[str, tuple[str, ...]] = {}
     parts: list[str] = []
     at = 0
-    for token in tokenize(query.text):
+    tokens = tokenize(query.text)
+    if sounds_foreign([query.text[token.start : token.end] for token in tokens]):
+        return Correction(query, {})
+    for token in tokens:
         word = query.text[token.start : token.end]
         if len(corrections) == MAX_CORRECTED or word in corrections or len(word) < MIN_LETTERS:
             continue

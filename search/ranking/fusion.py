@@ -91,13 +91,15 @@ class Scores:
     """Every retriever's score for every candidate of a query, and the weights that a search fuses them by.
 
     `retrieved` says which candidates each retriever proposed: a ranking that gives a signal no weight has no
-    candidates that this signal alone proposed. `boosts` are the factors that the query itself gives to signals.
+    candidates that this signal alone proposed. `asked_for` says which ones nobody had to propose: every ranking has
+    them, also one without retrievers. `boosts` are the factors that the query itself gives to signals.
     """
 
     ids: Ids  # [n], rising; newest first when nothing in the query ranks
     by_signal: Mapping[Signal, ScoreArray]  # [n] each
     retrieved: Mapping[Signal, NDArray[np.bool_]]  # [n] each
     weights: Weights
+    asked_for: NDArray[np.bool_] | None = None  # [n]; None for none
     boosts: Weights = field(default_factory=dict)
     has_fixed_weights: bool = False  # a query by `like:` alone: it is not ranked by the weights of the settings
     is_listing: bool = False  # nothing in the query ranks: `ids` are the answer, in order
@@ -124,7 +126,7 @@ class Scores:
 
     def _fused(self, weights: Weights) -> FusedRanking:
         used = [signal for signal in self.by_signal if weights.get(signal, 0) > 0]
-        proposed = np.zeros(len(self.ids), np.bool_)
+        proposed = np.zeros(len(self.ids), np.bool_) if self.asked_for is None else self.asked_for.copy()
         for signal in used:
             proposed |= self.retrieved[signal]
         if proposed.all():

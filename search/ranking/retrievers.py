@@ -233,21 +233,14 @@ def score_candidates(
         ids=ids,
         by_signal={one.signal: own for one, own in zip(retrievers, scores, strict=True)},
         retrieved={
-            one.signal: _retrieved(ids, proposed[at] if proposed else None, others) for at, one in enumerate(retrievers)
+            one.signal: np.isin(ids, proposed[at]) if proposed else np.zeros(len(ids), np.bool_)
+            for at, one in enumerate(retrievers)
         },
         weights=weights,
+        asked_for=None if others is None else np.isin(ids, others),
         boosts=boosts or {},
         has_fixed_weights=has_fixed_weights,
     )
-
-
-def _retrieved(ids: Ids, proposed: Ids | None, others: Ids | None) -> NDArray[np.bool_]:
-    """Return which candidates a retriever proposed; those that nobody had to propose count as proposed by all."""
-    found = np.zeros(len(ids), np.bool_)
-    for some in (proposed, others):
-        if some is not None:
-            found |= np.isin(ids, some)
-    return found
 
 
 def _run_all(

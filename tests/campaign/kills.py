@@ -13,7 +13,7 @@ from tests.campaign.commands import Ran, Run, memetica
 from tests.campaign.library import Folder, State, mixed
 from tests.campaign.report import Report
 from tests.campaign.scenarios import SCENARIOS, Base, Scenario, Words, painter, prepare_base
-from tests.campaign.tracing import Point, choose_points, killed_at, points_in, recorded, strace
+from tests.campaign.tracing import Point, choose_points, killed_at, points_in, recorded, shares, strace
 
 CASES = 330
 
@@ -44,8 +44,7 @@ def run_kills(report: Report, *, cases: int = CASES, seed: int = 0, only: Sequen
     with tempfile.TemporaryDirectory(prefix="memetica-kills-") as place, painter() as endpoint:
         folder = Folder(Path(place, "work"))
         bases = {base: _base(folder, Path(place), base) for base in {one.base for one in chosen}}
-        for number, scenario in enumerate(chosen):
-            share = cases * (number + 1) // len(chosen) - cases * number // len(chosen)
+        for scenario, share in zip(chosen, shares(cases, len(chosen)), strict=True):
             if not share:
                 continue
             ready = _ready(scenario, folder, bases[scenario.base], Path(place), endpoint.url)

@@ -26,7 +26,7 @@ from tests.campaign.report import Report
 from tests.campaign.requests import REQUESTS, Asked
 from tests.campaign.scenarios import Base, prepare_base
 from tests.campaign.site import UNLIMITED, sign_in
-from tests.campaign.tracing import Point, choose_points, killed_at, points_in, recorded, strace
+from tests.campaign.tracing import Point, choose_points, killed_at, points_in, recorded, shares, strace
 
 CASES = 70
 START_SECONDS = 60.0
@@ -105,8 +105,7 @@ def run_server_kills(report: Report, *, cases: int = CASES, seed: int = 0, only:
     with tempfile.TemporaryDirectory(prefix="memetica-server-kills-") as place:
         folder = Folder(Path(place, "work"))
         bases: dict[Base, tuple[Path, dict[str, str]]] = {}
-        for number, asked in enumerate(chosen):
-            share = cases * (number + 1) // len(chosen) - cases * number // len(chosen)
+        for asked, share in zip(chosen, shares(cases, len(chosen)), strict=True):
             if not share:
                 continue
             if asked.base not in bases:

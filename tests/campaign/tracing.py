@@ -99,6 +99,15 @@ def points_in(log: Path, folder: Path) -> dict[str, list[Point]]:
     return {call: list(points) for call, points in found.items()}
 
 
+def shares(cases: int, count: int) -> list[int]:
+    """Return how many of the cases each of `count` things gets: as equal as whole numbers can be.
+
+    >>> shares(5, 3)
+    [1, 2, 2]
+    """
+    return [cases * (number + 1) // count - cases * number // count for number in range(count)]
+
+
 def choose_points(points: dict[str, list[Point]], count: int, draw: random.Random) -> list[Point]:
     """Return `count` points, one of each call in turn, drawn by chance; fewer where there are no more."""
     left = {call: draw.sample(found, len(found)) for call, found in sorted(points.items())}

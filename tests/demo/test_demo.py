@@ -24,7 +24,8 @@ from demo.plan import plan_demo
 from demo.random_jokes import random_jokes
 from demo.scenes import draw_scene, random_scene
 from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
-from indexer.library.format import MemeFile, read_first_seen, read_sidecar, scan
+from indexer.library.format import MemeFile, scan
+from indexer.library.sidecars import read_first_seen, read_sidecar
 from indexer.media.decode import decode
 from search.errors import UnreadableFile, WrongUse
 from search.meme import TextKind

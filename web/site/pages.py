@@ -23,7 +23,7 @@ from search.results import Answer, Hit
 from web.access.request_rates import Work, count
 from web.addresses import base, local
 from web.context import site
-from web.formatting import format_age
+from web.formatting import format_age, format_commands
 from web.params import (
     MAX_LIST_OFFSET,
     bool_param,
@@ -335,6 +335,7 @@ def _address_without(*names: str) -> str:
 def register_filters(app: Flask) -> None:
     """Give the templates the functions that they use."""
     app.jinja_env.filters["ago"] = format_age
+    app.jinja_env.filters["commands"] = format_commands
     app.jinja_env.filters["encoder_title"] = lambda name: display_name(spec_of(name))
     app.jinja_env.globals.update(
         page_url=page_url,

@@ -16,18 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.library.format import (
-    MemeFile,
-    SidecarFile,
-    UnusableFile,
-    content_hash,
-    kind_of,
-    library_root,
-    read_first_seen,
-    read_sidecar,
-    scan,
-)
+from indexer.library.format import MemeFile, SidecarFile, UnusableFile, content_hash, library_root, scan
 from indexer.library.links import OUTSIDE
+from indexer.library.sidecars import kind_of, read_first_seen, read_sidecar
 from search.errors import LibraryError, UnreadableFile
 from search.meme import TextKind
 

@@ -13,10 +13,11 @@ from PIL import Image
 
 from indexer.inbox.acceptance import accept
 from indexer.inbox.reception import receive
-from indexer.library.format import MemeFile, find_meme_file, read_first_seen, read_sidecar, scan
+from indexer.library.format import MemeFile, find_meme_file, scan
 from indexer.library.links import OUTSIDE, LeavesLibrary, checked_file, leaves_library, open_file
 from indexer.library.naming import free_path
 from indexer.library.scan import scan_library
+from indexer.library.sidecars import read_first_seen, read_sidecar
 from indexer.stages.decode import decode_content
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.library.format import MemeFile, kind_of, read_sidecar, scan
-from indexer.library.sidecars import safe_name, sidecar_path, write_sidecar
+from indexer.library.format import MemeFile, scan
+from indexer.library.sidecars import kind_of, read_sidecar, safe_name, sidecar_path, write_sidecar
 from search.errors import LibraryError, WrongUse
 from search.meme import TextKind
 

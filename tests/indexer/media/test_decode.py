@@ -19,7 +19,8 @@ from PIL import Image, ImageCms, ImageDraw
 
 from indexer.media.decode import placeholder, thumbnail
 from indexer.media.decode_file import DecodedMedia, decode_file
-from indexer.media.raster import WORKING_PIXELS, picture_opener, telling_picture
+from indexer.media.raster import WORKING_PIXELS, telling_picture
+from indexer.media.signatures import file_type
 from search.errors import UnreadableFile
 from search.meme import MediaType
 from tests.support.odd_media import animated
@@ -432,4 +433,4 @@ def test_a_placeholder_is_short_and_shows_where_the_colours_are() -> None:
 
 
 def test_two_letters_of_text_do_not_make_a_bmp() -> None:
-    assert picture_opener(b"BM" + b"a" * 60) is None
+    assert file_type(b"BM" + b"a" * 60) is None

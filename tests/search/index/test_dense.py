@@ -147,6 +147,7 @@ def test_any_small_index_agrees_with_brute_force(count: int, memes: int, k: int,
         )
 
 
+@pytest.mark.slow
 def test_beyond_the_threshold_codes_propose_and_exact_rows_judge(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(search.index.dense, "EXACT_UP_TO", 2000)
     rng = np.random.default_rng(8)
@@ -351,6 +352,7 @@ def test_many_equal_codes_are_found_and_do_not_explode(monkeypatch: pytest.Monke
     assert len(pairs) <= 300 * search.index.binary.MOST_NEAR
 
 
+@pytest.mark.slow
 def test_hashed_codes_find_nearly_all_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search.index.binary, "HASHED_BEYOND", 1000)
     codes = _codes(4000, copies=1000, flipped=20)

@@ -157,6 +157,7 @@ def test_ties_go_by_id_wherever_the_list_is_cut(tmp_path: Path) -> None:
         assert index.search(["word"], Field.OCR, k=k)[0].tolist() == sorted(ids)[:k]
 
 
+@pytest.mark.slow
 def test_an_index_of_several_segments_gives_what_one_segment_gives(tmp_path: Path) -> None:
     draw = random.Random(2)
     # Words that occur once fill the heap quickly; the last two words make for ties in every segment.

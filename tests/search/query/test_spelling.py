@@ -61,6 +61,11 @@ def test_words_that_memes_hold_short_ones_and_strangers_stay(words: LexicalIndex
     assert correct_spelling(asked, words) == Correction(asked, {})
 
 
+def test_a_query_in_another_language_is_not_corrected(words: LexicalIndex) -> None:
+    assert corrected(words, "walkk").corrections
+    assert not corrected(words, "ein walkk im zimmer").corrections
+
+
 def test_a_query_of_unknown_words_costs_no_more_than_a_few_looks(words: LexicalIndex) -> None:
     assert len(corrected(words, " ".join(f"mondaay{letter}" for letter in "abcdefgh")).corrections) <= 4
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.meme import Field
-from search.ranking.fusion import SMOOTHING, FusedRanking, fuse
+from search.ranking.fusion import SMOOTHING, FusedRanking, Scores, fuse
 from search.signals import SIGNALS, lexical, semantic
 
 NAN = math.nan
@@ -78,6 +78,15 @@ def test_a_signal_without_weight_contributes_nothing() -> None:
 def test_without_signals_or_candidates_the_ranking_is_by_id_or_empty() -> None:
     assert fused({}, ids=[5, 4]).order.tolist() == [1, 0]
     assert fused({OCR: []}, ids=[]).order.tolist() == []
+
+
+def test_what_is_asked_for_is_ranked_where_no_retriever_proposes_it() -> None:
+    ids = np.array([3, 8])
+    asked_for = np.array([False, True])
+    assert Scores(ids, {}, {}, {}, asked_for=asked_for).fuse().ids.tolist() == [8]
+    scores, nobody = {SIGNALS[0]: np.array([0.2, 0.7])}, {SIGNALS[0]: np.array([False, False])}
+    assert Scores(ids, scores, nobody, {SIGNALS[0]: 1.0}, asked_for=asked_for).fuse().ids.tolist() == [8]
+    assert Scores(ids, scores, nobody, {SIGNALS[0]: 1.0}).fuse().ids.tolist() == []
 
 
 def test_scores_of_other_candidates_are_refused() -> None:

@@ -266,6 +266,7 @@ def test_an_empty_library_says_what_to_do(tmp_path: Path) -> None:
 def test_without_an_index_memes_are_shown_and_search_says_what_to_run(tiny_settings: Settings) -> None:
     client = app_over(tiny_settings).test_client()
     assert "memetica index" in page(client, "/?q=dog", 503).text
+    assert "<code>memetica index</code>" in client.get("/?q=dog").get_data(as_text=True)
 
 
 def test_a_missing_index_is_reported_without_loading_a_model(
