@@ -65,11 +65,14 @@ class Stage(StrEnum):
 
 
 class KeepBy(StrEnum):
-    """The criteria that decide which of several duplicates is kept."""
+    """The criteria that decide which of several duplicates is kept, in the order of the default rule."""
 
+    WHOLE = "whole"  # a file that is not damaged
+    TRANSPARENCY = "transparency"
     PIXELS = "pixels"
     COMPRESSION = "compression"
     FIRST_SEEN = "first_seen"
+    BORDER = "border"  # the one without; after the dates: a source whose plain side was cropped off looks like a copy
     METADATA = "metadata"
 
 

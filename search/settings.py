@@ -212,7 +212,7 @@ class Settings:
     )
     keep_rule: tuple[KeepBy, ...] = option(
         tuple(KeepBy),
-        help="which duplicate is kept, by `pixels`, `compression`, `first_seen`, `metadata` in this order",
+        help=f"which duplicate is kept, by some of {', '.join(f'`{one}`' for one in KeepBy)} in this order",
         parse=_keep_rule,
     )
     upload_bytes: int = option(50_000_000, help="uploads with more bytes are refused")

@@ -20,11 +20,10 @@ _FRAMED = (Edit.FRAME, Edit.SCREENSHOT)
 
 @dataclass(frozen=True)
 class _Measure:
-    """A criterion: its value (more is better), how a value is formatted, and its name in the reason."""
+    """A criterion: its value (more is better), and the reason to keep the one that is best by it, given the next."""
 
     of: Callable[[Member], float]
-    format: Callable[[Member], str]
-    name: str
+    reason: Callable[[Member, Member], str]
     tie: float = 0.0  # the relative difference that still counts as a tie
 
 
@@ -33,10 +32,9 @@ def choose_kept(
 ) -> tuple[Meme, str]:
     """Return the meme to keep among a group's members (the representative first), and the reason in words.
 
-    `texts` is the number of texts about each meme, by its id. A frame around a picture does not count, and bytes a
-    pixel count within one codec only. By the default rule, a whole file comes before a damaged one, a transparent one
-    before one that is not, and of one date one without a frame before a framed one. If every criterion is a tie, the
-    lowest id wins. Raises ValueError without members.
+    `texts` is the number of texts about each meme, by its id. The pixels of a frame around a picture do not count, and
+    bytes a pixel count within one codec only. If every criterion is a tie, the lowest id wins. Raises ValueError
+    without members.
 
     >>> first, second = workspace.catalogue.memes.everything()[:2]
     >>> meme, reason = choose_kept([Member(first), Member(second)])
@@ -47,42 +45,25 @@ def choose_kept(
         raise ValueError("there is no member to choose from")
     measures = _measures(members, texts or {})
     remaining = list(members)
-    for fact, reason in _FACTS if tuple(rule) == DEFAULT_RULE else ():  # a rule of the curator's decides alone
-        sound = [member for member in remaining if fact(member)]
-        if len(sound) == 1 < len(remaining):
-            return sound[0].meme, reason
-        remaining = sound or remaining
     for criterion in rule:
-        measure = measures[criterion]
         if criterion is KeepBy.COMPRESSION and len({_codec(member) for member in remaining}) > 1:
             continue
+        measure = measures[criterion]
         values = [measure.of(member) for member in remaining]
         best = max(values)
         floor = best - measure.tie * abs(best)
         kept = [member for member, value in zip(remaining, values, strict=True) if value >= floor]
         if len(kept) == 1:
-            second = max((member for member in remaining if member is not kept[0]), key=measure.of)
-            return kept[0].meme, f"{measure.name}: {measure.format(kept[0])}, the next {measure.format(second)}"
+            second = max((member for member in remaining if member is not kept[0]), key=measure.of, default=None)
+            if second is not None:
+                return kept[0].meme, measure.reason(kept[0], second)
         remaining = kept
-        # Dates come first: a source whose plain side was cropped off looks like a bordered copy.
-        if criterion is KeepBy.FIRST_SEEN and tuple(rule) == DEFAULT_RULE:
-            bare = [member for member in remaining if _shown(member, members) > _BARE]
-            if len(bare) == 1:
-                return bare[0].meme, "it has no bar or border, the others have"
-            remaining = bare or remaining
     first = min(remaining, key=lambda member: member.meme.id)
     return first.meme, "equal by every criterion: indexed first"
 
 
 def _codec(member: Member) -> str:
     return member.meme.codec or member.meme.name.rpartition(".")[2].lower()
-
-
-# What tells the source from a copy before any number does, with the reason for the one that is kept.
-_FACTS: tuple[tuple[Callable[[Member], bool], str], ...] = (
-    (lambda member: member.meme.share_decoded >= 1 and not member.meme.damage, "it is whole, the others are damaged"),
-    (lambda member: member.meme.transparent, "it is transparent, the others lost that"),
-)
 
 
 def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[KeepBy, _Measure]:
@@ -98,23 +79,36 @@ def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[Ke
         framed = " with its frame" if shown[member.meme.id] < 1 else ""
         return f"{member.meme.width} × {member.meme.height}{framed}"
 
+    def counted(name: str, told: Callable[[Member], str]) -> Callable[[Member, Member], str]:
+        return lambda kept, second: f"{name}: {told(kept)}, the next {told(second)}"
+
+    def fact(sentence: str) -> Callable[[Member, Member], str]:
+        return lambda kept, second: sentence
+
     return {
-        KeepBy.PIXELS: _Measure(pixels, size, "most pixels", _PIXELS_TIE),
+        KeepBy.WHOLE: _Measure(
+            lambda member: member.meme.share_decoded >= 1 and not member.meme.damage,
+            fact("it is whole, the others are damaged"),
+        ),
+        KeepBy.TRANSPARENCY: _Measure(
+            lambda member: member.meme.transparent, fact("it is transparent, the others lost that")
+        ),
+        KeepBy.PIXELS: _Measure(pixels, counted("most pixels", size), _PIXELS_TIE),
         KeepBy.COMPRESSION: _Measure(
             bytes_per_pixel,
-            lambda member: f"{bytes_per_pixel(member):.2f} bytes a pixel",
-            "least compressed",
+            counted("least compressed", lambda member: f"{bytes_per_pixel(member):.2f} bytes a pixel"),
             1 - _COMPRESSED,
         ),
         KeepBy.FIRST_SEEN: _Measure(
             lambda member: -member.meme.first_seen.timestamp(),
-            lambda member: f"{member.meme.first_seen:%Y-%m-%d %H:%M}",
-            "first seen",
+            counted("first seen", lambda member: f"{member.meme.first_seen:%Y-%m-%d %H:%M}"),
+        ),
+        KeepBy.BORDER: _Measure(
+            lambda member: shown[member.meme.id] > _BARE, fact("it has no bar or border, the others have")
         ),
         KeepBy.METADATA: _Measure(
             lambda member: texts.get(member.meme.id, 0),
-            lambda member: f"{texts.get(member.meme.id, 0)}",
-            "most texts",
+            counted("most texts", lambda member: f"{texts.get(member.meme.id, 0)}"),
         ),
     }
 
