@@ -161,12 +161,13 @@ def _run(task: dict[str, Any], limits: DecodeLimits) -> Reply:
     decoders = _decoders()
     with decoders.gate(limits):
         try:
-            reply = decoders.pool.run(
-                task,
-                seconds=limits.seconds,
-                megabytes=limits.megabytes,
-                start_seconds=limits.wait_seconds or START_SECONDS,
-            )
+            try:
+                reply = _reply(decoders.pool, task, limits)
+            except ProcessDied:
+                if limits.at_once is not None:
+                    raise
+                # Of the library's files none is called unreadable because a process was killed from outside.
+                reply = _reply(decoders.pool, task, limits)
         except NoProcessReady as error:
             raise _too_busy() from error
         except TaskTimedOut as error:
@@ -189,6 +190,15 @@ def _run(task: dict[str, Any], limits: DecodeLimits) -> Reply:
     if "message" in reply.head:
         raise UnreadableFile(reply.head["message"], hint=reply.head["hint"])
     return reply
+
+
+def _reply(pool: ProcessPool, task: dict[str, Any], limits: DecodeLimits) -> Reply:
+    return pool.run(
+        task,
+        seconds=limits.seconds,
+        megabytes=limits.megabytes,
+        start_seconds=limits.wait_seconds or START_SECONDS,
+    )
 
 
 def _too_busy() -> TooBusy:

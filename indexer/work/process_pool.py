@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import signal
 import struct
 import subprocess
@@ -163,16 +164,24 @@ class _Child:
 
     def __init__(self, module: str) -> None:
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
-        self.process = subprocess.Popen(
-            # -P keeps Python from importing a folder called `search` or `indexer` in the working directory.
-            [sys.executable, "-P", "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            # One thread and one arena: less memory, and files are decoded side by side already.
-            env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
-        )
+        read_end, self._lifeline = os.pipe()  # nothing is written: the process learns that this one has ended
+        try:
+            self.process = subprocess.Popen(
+                # -P keeps Python from importing a folder called `search` or `indexer` in the working directory.
+                [sys.executable, "-P", "-m", module, *([str(read_end)] if sys.platform == "linux" else [])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                pass_fds=(read_end,) if sys.platform == "linux" else (),
+                # One thread and one arena: less memory, and files are decoded side by side already.
+                env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
+            )
+        except BaseException:
+            os.close(self._lifeline)
+            raise
+        finally:
+            os.close(read_end)
         self.started = threading.Event()  # set when it is ready for a task, or has failed
         self._cpu_seconds: float | None = None  # that it had used at its last reply; None before its first
         self._expired = False
@@ -229,6 +238,9 @@ class _Child:
                 if pipe is not None:
                     with suppress(OSError):
                         pipe.close()
+            if self._lifeline >= 0:
+                os.close(self._lifeline)
+                self._lifeline = -1
         return used
 
     @contextmanager
@@ -279,6 +291,8 @@ def serve_tasks(work: Callable[[dict[str, Any]], tuple[dict[str, Any], Sequence[
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes no file
     replies = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no reply
+    if sys.platform == "linux" and len(sys.argv) > 1:
+        _end_with_parent(int(sys.argv[1]))
     _send(replies, {}, ())
     requests = os.fdopen(0, "rb", buffering=0)
     while line := _line(requests):
@@ -286,6 +300,17 @@ def serve_tasks(work: Callable[[dict[str, Any]], tuple[dict[str, Any], Sequence[
         with _limits(request["seconds"], request["megabytes"]):
             head, parts = work(request["task"])
         _send(replies, head, parts)
+
+
+def _end_with_parent(lifeline: int) -> None:
+    """Have the kernel end this process, even one that is deep in a library, when the parent's end of a pipe closes.
+
+    A pipe of its own: at stdin the kernel may signal a request after this process has read it.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:  # it has ended before that
+        sys.exit()
 
 
 @contextmanager
@@ -298,17 +323,12 @@ def _limits(seconds: float, megabytes: int) -> Iterator[None]:
     if sys.platform == "linux":
         allowed = _memory_bytes()[1] + megabytes * 1_000_000
         resource.setrlimit(resource.RLIMIT_DATA, (allowed if most < 0 else min(allowed, most), most))
-        # Signals whose action is the kernel's: they end also a process that is deep in a library. Nothing is sent
-        # during a task, so what happens at stdin is that the parent has ended.
-        fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
     signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         if sys.platform == "linux":
-            fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) & ~os.O_ASYNC)
             resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 

@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from indexer.media.decode import BACKGROUND, LIBRARY, REQUEST, DecodeLimits, dec
 from indexer.media.decode_file import decode_file
 from indexer.media.raster import MAX_SCANS, WORKING_PIXELS, working_picture
 from indexer.media.svg import sanitize_svg
+from indexer.work.process_pool import ProcessDied, ProcessPool, Reply
 from search.errors import TooBusy, UnreadableFile
 from tests.support.hostile_pictures import KINDS, SVG
 from tests.support.tiny import draw_tiny_library
@@ -165,3 +167,24 @@ def test_a_very_large_picture_is_reduced_to_what_its_halves_show(mode: str) -> N
     middle = found.width // 2
     for line, expected in ((found.height // 4, dark), (3 * found.height // 4, bright)):
         assert found.getpixel((middle, line)) == pytest.approx((expected,) * 3, abs=3)
+
+
+@pytest.mark.parametrize(("limits", "is_tried_again"), [(LIBRARY, True), (REQUEST, False)], ids=["library", "request"])
+def test_a_process_that_is_killed_from_outside_makes_no_file_of_the_library_unreadable(
+    limits: DecodeLimits, is_tried_again: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, tries = ProcessPool.run, []
+
+    def killed_first(pool: ProcessPool, task: dict[str, Any], **limits: Any) -> Reply:
+        tries.append(task)
+        if len(tries) == 1:
+            raise ProcessDied("exit status -9")
+        return run(pool, task, **limits)
+
+    monkeypatch.setattr(ProcessPool, "run", killed_first)
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "red.png")
+    if is_tried_again:
+        assert decode(tmp_path / "red.png", max_pixels=1000, max_bytes=1000, limits=limits).width == 30
+    else:
+        with pytest.raises(UnreadableFile):
+            decode(tmp_path / "red.png", max_pixels=1000, max_bytes=1000, limits=limits)
