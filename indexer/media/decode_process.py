@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.media.decode_file import FACTS, decode_file
+from indexer.media.decoder_errors import MEMORY_HINT, MEMORY_MESSAGE
 from indexer.media.svg import sanitize_svg
 from indexer.work.process_pool import serve_tasks
 from search.errors import UnreadableFile
@@ -23,6 +24,8 @@ def work(task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
         return _decoded(file, task)
     except UnreadableFile as error:
         return {"message": error.message, "hint": error.hint}, ()
+    except MemoryError:  # also of what is done with a picture after it was decoded
+        return {"message": MEMORY_MESSAGE, "hint": MEMORY_HINT}, ()
     except OSError as error:
         return {"message": f"It cannot be read: {error.strerror or error}.", "hint": "Check its permissions."}, ()
     except Exception as error:  # what is about the file has a sentence already: this is a mistake of our own code

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.media import decode_process
 from indexer.media.decode import BACKGROUND, LIBRARY, REQUEST, DecodeLimits, decode, sanitized_svg
 from indexer.media.decode_file import decode_file
 from indexer.media.raster import MAX_SCANS, WORKING_PIXELS, working_picture
@@ -188,3 +189,18 @@ def test_a_process_that_is_killed_from_outside_makes_no_file_of_the_library_unre
     else:
         with pytest.raises(UnreadableFile):
             decode(tmp_path / "red.png", max_pixels=1000, max_bytes=1000, limits=limits)
+
+
+@pytest.mark.parametrize("where", ["decode_file", "_decoded", "sanitize_svg"])
+def test_memory_that_runs_out_anywhere_is_a_limit_and_no_mistake(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(decode_process, where, exhausted)
+    file = tmp_path / "red.png"
+    Image.new("RGB", (30, 20), "red").save(file)
+    task = {"work": "sanitize" if where == "sanitize_svg" else "decode", "file": os.fsencode(file).hex()}
+    head, _ = decode_process.work(task | {"max_pixels": 1000, "max_bytes": 1000, "effort": 1.0, "side": 10})
+    assert "memory" in head["message"] and "mistake" not in head
