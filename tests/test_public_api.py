@@ -31,6 +31,9 @@ EXPORTS = {
     "indexer.describe": """
         Assignment DescribeOptions DescribeStats describe_memes
     """,
+    "indexer.export": """
+        FileFormat TableName WrittenFile export_tables export_vectors table_rows
+    """,
     "indexer.inbox": """
         Examiner accept similar_memes discard examine examine_waiting inbox_path index_decided inspect_file preview_path
         receive restore_discarded suspected undo_decision

@@ -40,6 +40,7 @@ SECTIONS = {
         "check": Entry("web.cli.upkeep:check_data", "Check that everything stored is there and undamaged."),
         "backup": Entry("web.cli.upkeep:backup", "Write what cannot be computed again into one file."),
         "restore": Entry("web.cli.upkeep:restore_data", "Restore a backup, or an automatic copy."),
+        "export": Entry("web.cli.export:export", "Write tables and vectors for other programs."),
         "evaluate": Entry("web.cli.evaluate:evaluate", "Measure the ranking and tune its weights."),
         "password": Entry("web.cli.password:password", "Set the curator's password."),
     },
