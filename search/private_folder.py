@@ -12,7 +12,15 @@ from pathlib import Path
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 # Files that stay private when somebody opens the folder to others.
-SECRETS = ("catalogue.sqlite*", "settings.json", "curator.json", "server-secret", "sessions.json", "backups/*")
+SECRETS = (
+    "catalogue.sqlite*",
+    "settings.json",
+    "curator.json",
+    "server-secret",
+    "sessions.json",
+    "keys.json",
+    "backups/*",
+)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 

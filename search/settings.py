@@ -221,6 +221,9 @@ class Settings:
     suggest_precision: float = option(
         0.9, help="how often a category that is called sure must be right, 0.5 to 0.99", parse=_precision
     )
+    closed: bool = option(
+        False, help="show the site to the signed-in curator and to programs with an API key alone, not to visitors"
+    )
     open_suggestions: bool = option(False, help="let visitors get category suggestions for a picture")
     examples: str = option("", help="queries to begin with, on the home page: `one | two | three`")
     site_name: str = option("Memetica", help="the name at the top of each page")

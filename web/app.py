@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter
 from search.encoders.base import TextEncoder
 from search.workspace import Workspace
 from web import errors, headers, metrics
-from web.access import body_limits, hosts, request_rates
+from web.access import body_limits, hosts, key_requests, request_rates
 from web.access.proxies import Proxies
 from web.api import duplicates as api_duplicates
 from web.api import inbox as api_inbox
@@ -19,7 +19,7 @@ from web.background import categories as category_workers
 from web.background import copies, image_encoder
 from web.background import inbox as inbox_workers
 from web.context import Site
-from web.curator import auth, categories, duplicates, home, inbox, texts
+from web.curator import auth, categories, closed, duplicates, home, inbox, texts
 from web.params import RowId
 from web.site import feeds, files, pages
 
@@ -62,6 +62,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     hosts.register(app, site.settings)
     body_limits.register(app)
     request_rates.register(app, site.settings)
+    key_requests.register(app)
     app.wsgi_app = Proxies(app.wsgi_app, site.settings.trusted_proxies)  # type: ignore[method-assign]
     app.register_blueprint(pages.blueprint)  # /, /memes/…, /about
     app.register_blueprint(files.blueprint)  # the memes' files, thumbnails, pictures to search with
@@ -69,6 +70,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     app.register_blueprint(api_search.blueprint)  # /api/…
     app.register_blueprint(metrics.blueprint)  # /healthz, /metrics
     auth.register(app)  # /sign-in, /sign-out
+    closed.register(app, site.settings)
     app.register_blueprint(home.blueprint)  # /curator
     app.extensions["curator_cards"] = []  # functions that return a card for the curator's home page
     duplicates.register(app)  # /curator/duplicates

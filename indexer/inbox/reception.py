@@ -71,9 +71,9 @@ def preview_path(data: Path, content_hash: str) -> Path:
 def receive(workspace: Workspace, source: IO[bytes], *, name: str, received_by: str) -> Upload:
     """Store an upload and return it, or the undecided upload with the same bytes.
 
-    `received_by` is `page`, `api` or `command`. Raises UnreadableFile when the file is damaged, too large or not a
-    picture or video, or takes too long to decode; TooBusy; InboxFull; DataFolderError when it cannot be written. Then
-    nothing is stored.
+    `received_by` is `page`, `api`, `command`, or `key:NAME` of an API key. Raises UnreadableFile when the file is
+    damaged, too large or not a picture or video, or takes too long to decode; TooBusy; InboxFull; DataFolderError when
+    it cannot be written. Then nothing is stored.
 
     >>> with (workspace.library / "Dogs/fine.png").open("rb") as file:
     ...     upload = receive(workspace, file, name="fine.png", received_by="page")

@@ -22,7 +22,7 @@ from search.errors import DataFolderError
 FORMAT = 1  # of the archive; a higher one is refused
 MANIFEST = "memetica-backup.json"
 CATALOGUE = "catalogue.sqlite"
-# What an archive may hold. `server-secret` is left out: sessions end with a restore. The rest is computed.
+# What an archive may hold. `server-secret` and keys are left out: sessions end with a restore, a revoked key stays so.
 FILES = (CATALOGUE, "settings.json", "curator.json")
 FOLDERS = ("inbox", "trash")
 _BLOCK = 1 << 20

@@ -93,7 +93,7 @@ def _settings(data: Path, error: MemeticaError | None) -> Iterator[Finding]:
         error = error or own
     if error is not None:
         yield Finding(Area.SETTINGS, error.message, f"mv {data / 'settings.json'} {data / 'settings.json.bad'}")
-    for name in ("curator.json", "server-secret", *(("settings.json",) if has_key else ())):
+    for name in ("curator.json", "keys.json", "server-secret", *(("settings.json",) if has_key else ())):
         with suppress(OSError):
             if (data / name).stat().st_mode & 0o077:
                 yield Finding(

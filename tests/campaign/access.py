@@ -20,6 +20,7 @@ from tests.campaign.site import serving
 from tests.support.fakes import HashingTextEncoder
 from tests.support.serving import open_app
 from tests.support.uploading import drawn
+from web.access.keys import MOST_PER_MINUTE, Scope, add_key
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 SECRET = "only-the-curator-knows"  # in the name of an upload, the note of a verdict and a file in the trash
@@ -89,13 +90,43 @@ def run_access(report: Report, *, cases: int | None = None, seed: int = 0) -> No
                 _judge(report, case, status, body, is_closed=rule.rule in closed and path != "/", method=method)
                 if path == "/" and method == "GET" and body != home:
                     report.fault(case, "another page than the home page")
+            tried = _try_keys(report, site.url, folder, rules, closed)
             changed = mixed(folder.state(), old=before, new=before)
             if changed:
                 report.fault("after everything", f"a visitor has changed something: {changed[0]}")
     report.figures |= {
         "rules": f"{len(rules)}, {len(closed)} of them the curator's",
         "answers": ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items())),
+        "requests with API keys": f"{tried:,}",
     }
+
+
+def _try_keys(report: Report, url: str, folder: Folder, rules: list[Rule], closed: set[str]) -> int:
+    """Ask for the curator's addresses with a key of each scope: it opens what its view says, and nothing else."""
+    opened = _opened_by_keys(folder)
+    visitor = _Visitor(url)
+    tried = 0
+    for scope in Scope:
+        key = add_key(folder.data, f"campaign {scope}", [scope], per_minute=MOST_PER_MINUTE)
+        for rule in (rule for rule in rules if rule.rule in closed):
+            address = _address(rule, folder)
+            for method in METHODS:
+                case = f"{method} {address} (key that may {scope})"
+                report.progress(case)
+                status, body = visitor.ask(method, address, {"Authorization": f"Bearer {key}"})
+                tried += 1
+                is_opened = opened.get(rule.rule) == scope and method in (rule.methods or ())
+                _judge(report, case, status, body, is_closed=not is_opened, method=method)
+                if is_opened and method != "OPTIONS" and status in (401, 403):
+                    report.fault(case, f"{status}, though the key may do this")
+    return tried
+
+
+def _opened_by_keys(folder: Folder) -> dict[str, Scope]:
+    """Return the scope that opens each address that a key opens."""
+    with open_app(_settings(folder)) as app:
+        views = {rule.rule: app.view_functions[rule.endpoint] for rule in app.url_map.iter_rules()}
+    return {rule: view.key_scope for rule, view in views.items() if hasattr(view, "key_scope")}
 
 
 def _probes(path: str) -> Iterator[tuple[str, str, dict[str, str], str]]:
@@ -147,11 +178,12 @@ def _judge(report: Report, case: str, status: int, body: bytes, *, is_closed: bo
 
 def _rules(folder: Folder) -> list[Rule]:
     """Return every rule of the site."""
-    settings = Settings(
-        library=folder.library, data=folder.data, ocr_engine="none", text_encoder=HashingTextEncoder.name
-    )
-    with open_app(settings) as app:
+    with open_app(_settings(folder)) as app:
         return sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ())))
+
+
+def _settings(folder: Folder) -> Settings:
+    return Settings(library=folder.library, data=folder.data, ocr_engine="none", text_encoder=HashingTextEncoder.name)
 
 
 def _address(rule: Rule, folder: Folder) -> str:

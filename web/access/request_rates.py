@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
 from search.errors import MemeticaError
 from search.settings import Settings
@@ -49,7 +49,12 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def count(work: Work) -> None:
-    """Count one piece of work of the current request's client; raise TooManyRequests beyond its limit."""
+    """Count one piece of work of the current request's client; raise TooManyRequests beyond its limit.
+
+    The requests of a program with an API key are counted by key instead (`web.access.key_requests`).
+    """
+    if "api_key" in g:
+        return
     limit: _Limit | None = current_app.extensions["request_rates"].get(work)
     address = request.remote_addr or ""
     if limit is None or (limit.spares_loopback and is_loopback(address)):

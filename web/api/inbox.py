@@ -14,15 +14,17 @@ from indexer.inbox.examiner import inspect_file
 from indexer.inbox.reception import discard, inbox_path
 from indexer.media.decode import REQUEST
 from search.catalogue import Upload, UploadState
-from search.errors import MemeticaError, WrongUse
+from search.errors import MemeticaError, NotFound, WrongUse
 from search.evidence import Evidence
+from web.access.key_requests import check_scope, current_key
+from web.access.keys import Scope
 from web.access.request_rates import Work, count
 from web.api.bodies import json_object, text_of
 from web.background.categories import suggest_for
 from web.background.inbox import inbox_workers
 from web.context import site
 from web.curator import actions
-from web.curator.auth import NotSignedIn, curator_only, signed_in
+from web.curator.auth import NotSignedIn, curator_only, curator_or_key, opened_by, signed_in
 from web.params import MAX_CATEGORY, MAX_HITS, MAX_LIST_OFFSET, int_param, text_param
 from web.schemas import Row, error_row, suggestion_row, upload_row
 from web.suggestions import SuggestedCategories, from_suggestion
@@ -63,22 +65,30 @@ def uploads() -> Response:
 
 
 @blueprint.post("/inbox")
-@curator_only
+@curator_or_key(Scope.UPLOAD)
 def receive() -> tuple[Response, int]:
     """Put the files of a request into the inbox; 201 when all were received, else 207 with each refusal."""
-    received, refused = actions.receive_files(request.files.getlist("file"), source="api")
+    received, refused = actions.receive_files(request.files.getlist("file"), source=_source())
     if refused and not received:
         raise refused[0][1]
     rows = [{"file": name, **error_row(error)} for name, error in refused]
     return jsonify({"uploads": [_upload_row(one) for one in received], "refused": rows}), 207 if refused else 201
 
 
+def _source() -> str:
+    key = current_key()
+    return "api" if key is None else f"key:{key.name}"
+
+
 @blueprint.get("/inbox/<int:id>")
-@curator_only
+@curator_or_key(Scope.UPLOAD)
 def upload(id: int) -> Response:
-    """Return everything known about an upload."""
+    """Return everything known about an upload; a key sees what was sent by it alone."""
+    found = site().catalogue.uploads.get(id)
+    if current_key() is not None and found.received_by != _source():
+        raise NotFound(f"This key has sent no upload with the number {id}.")
     inbox_workers().wake()
-    return jsonify(_upload_row(site().catalogue.uploads.get(id)))
+    return jsonify(_upload_row(found))
 
 
 @blueprint.post("/inbox/<int:id>/accept")
@@ -106,9 +116,13 @@ def undo(id: int) -> Response:
 
 
 @blueprint.post("/suggest")
+@opened_by(Scope.SUGGEST)
 def suggest() -> Response:
     """Return a picture's text, the memes that it matches and categories for it; the picture is not stored."""
-    if not site().settings.open_suggestions and not signed_in():
+    key = current_key()
+    if key is not None:
+        check_scope(key, Scope.SUGGEST)
+    elif not site().settings.open_suggestions and not signed_in():
         raise NotSignedIn("Only the curator can do this, and you are not signed in.", hint="Sign in at /sign-in.")
     after_this_request(_not_stored)
     if not signed_in():

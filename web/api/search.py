@@ -7,13 +7,15 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, render_template, request
+from markupsafe import Markup
 
 from indexer.status import library_status
 from search.errors import WrongUse
 from search.meme import Likeness, Sort
 from web.access.request_rates import Work, count
 from web.addresses import local
+from web.api.reference import reference_html
 from web.context import site
 from web.params import (
     MAX_HITS,
@@ -109,6 +111,17 @@ def status() -> Response:
 def openapi() -> Response:
     """Return the description of this API."""
     return jsonify({**description(), "servers": [{"url": local("/").rstrip("/") or "/"}]})
+
+
+@blueprint.get("/docs")
+def docs() -> str:
+    """Return the description as a page."""
+    return render_template("api_docs.html", reference=Markup(_reference()))
+
+
+@lru_cache(maxsize=1)
+def _reference() -> str:
+    return reference_html(description())
 
 
 @lru_cache(maxsize=1)

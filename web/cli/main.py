@@ -42,6 +42,7 @@ SECTIONS = {
         "restore": Entry("web.cli.upkeep:restore_data", "Restore a backup, or an automatic copy."),
         "export": Entry("web.cli.export:export", "Write tables and vectors for other programs."),
         "evaluate": Entry("web.cli.evaluate:evaluate", "Measure the ranking and tune its weights."),
+        "keys": Entry("web.cli.keys:keys", "Make and revoke API keys of programs."),
         "password": Entry("web.cli.password:password", "Set the curator's password."),
     },
 }

@@ -25,7 +25,7 @@ MAX_FILES = 50  # in a request
 def receive_files(files: list[FileStorage], *, source: str) -> tuple[list[Upload], list[tuple[str, MemeticaError]]]:
     """Put files into the inbox; return the uploads, and the name and error of each file that was refused.
 
-    `source`, `page` or `api`, is stored with each upload. Raises WrongUse when there is no file or there are too many.
+    `source`, `page`, `api` or `key:NAME`, is stored with each upload. Raises WrongUse without a file or with too many.
     """
     chosen = [one for one in files if one.filename]
     if not chosen:

@@ -33,6 +33,8 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from search.errors import MemeticaError
+from web.access.key_requests import NotAllowed, check_scope, current_key
+from web.access.keys import Scope
 from web.access.rate_limit import RateLimit, client_network
 from web.addresses import base, local
 from web.context import site
@@ -150,11 +152,13 @@ def curator_only(view: View) -> View:
     def guarded(*arguments: Any, **named: Any) -> Any:
         after_this_request(_keep_private)
         if not signed_in():
+            if current_key() is not None:
+                raise NotAllowed("No API key may do this: it is for the signed-in curator.")
             if request.path.startswith("/api/"):
                 raise NotSignedIn(
                     "Only the curator can do this, and you are not signed in.", hint="Sign in at /sign-in."
                 )
-            return redirect("/sign-in?" + urlencode({"next": _here()}), code=303)
+            return redirect(to_sign_in(), code=303)
         if request.method not in _SAFE_METHODS:
             check_csrf()
         return view(*arguments, **named)
@@ -162,11 +166,48 @@ def curator_only(view: View) -> View:
     return cast(View, guarded)
 
 
+def opened_by(scope: Scope) -> Callable[[View], View]:
+    """Return a decorator that notes which API keys open a view, for the API's description and the tests."""
+
+    def note(view: View) -> View:
+        view.key_scope = scope  # type: ignore[attr-defined]
+        return view
+
+    return note
+
+
+def curator_or_key(scope: Scope) -> Callable[[View], View]:
+    """Return a decorator for views that the curator can call, and programs by an API key with a scope.
+
+    A request with a key needs no CSRF token: browsers never add a key by themselves. Put it below `route`.
+    """
+
+    def guard(view: View) -> View:
+        for_curator = curator_only(view)
+
+        @functools.wraps(view)
+        def guarded(*arguments: Any, **named: Any) -> Any:
+            key = current_key()
+            if key is None:
+                return for_curator(*arguments, **named)
+            check_scope(key, scope)
+            return view(*arguments, **named)
+
+        return opened_by(scope)(cast(View, guarded))
+
+    return guard
+
+
 def _keep_private(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     if request.path.startswith("/api/") and signed_in():
         response.headers[CSRF_HEADER] = csrf_token()  # scripts of other sites cannot read it
     return response
+
+
+def to_sign_in() -> str:
+    """Return the address of the sign-in page that leads back here."""
+    return "/sign-in?" + urlencode({"next": _here()})
 
 
 def _here() -> str:
