@@ -16,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from indexer.pipeline import index_library
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
+from search.encoders.built_in import prepare_built_in
 from search.encoders.clip_models import SMALL
 from search.encoders.clip_prepare import prepare_clip
 from search.encoders.minilm import export_minilm
@@ -142,6 +143,17 @@ def _interrupts_arrive() -> None:
 def small_clip_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models in which the small CLIP is ready."""
     return shared_folder(tmp_path_factory, "small-clip", lambda models: prepare_clip(models, SMALL, threads=2))
+
+
+@pytest.fixture(scope="session")
+def built_in_models(tmp_path_factory: pytest.TempPathFactory, minilm_models: Path) -> Path:
+    """A folder of models, called `models`, in which the built-in image encoder is ready, and what it needs."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(minilm_models, folder / "models")
+        prepare_built_in(folder / "models", threads=2)
+
+    return shared_folder(tmp_path_factory, "built-in", make) / "models"
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,12 @@ HOMES = {
     "faiss": ("search/index/",),
     "cv2": ("search/duplicates/", "demo/"),
     "tantivy": ("search/index/lexical", "search/index/analyzer.py"),
-    "torch": ("search/encoders/minilm_export.py", "search/encoders/clip_export.py", "demo/small_clip/"),
+    "torch": (
+        "search/encoders/minilm_export.py",
+        "search/encoders/clip_export.py",
+        "search/encoders/built_in_export.py",
+        "demo/small_clip/",
+    ),
     "open_clip": ("search/encoders/clip_export.py", "demo/small_clip/towers.py"),
     "sentence_transformers": ("search/encoders/minilm_export.py",),
     "onnxruntime": ("search/encoders/runtimes.py",),

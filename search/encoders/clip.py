@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -43,7 +43,7 @@ class ClipManifest:
     spec: str
     dimensions: int
     picture: ImagePreprocessing
-    text: TextPreprocessing
+    text: TextPreprocessing | None  # None where texts are embedded by the text encoder
     scale: float
     bias: float | None
     agreement: dict[str, float]
@@ -67,7 +67,8 @@ def read_manifest(folder: Path) -> ClipManifest:
             )
         tuples = {key: tuple(written["picture"][key]) for key in ("size", "mean", "std")}
         picture = ImagePreprocessing(**(written["picture"] | tuples))
-        found = ClipManifest(**(written | {"picture": picture, "text": TextPreprocessing(**written["text"])}))
+        text = TextPreprocessing(**written["text"]) if written["text"] is not None else None
+        found = ClipManifest(**(written | {"picture": picture, "text": text}))
         for name, known in found.files.items():
             if (folder / name).stat().st_size != known["bytes"]:
                 raise ModelUnavailable(f"The image encoder in {folder} is damaged: {name} has changed.", hint=HINT)
@@ -146,7 +147,7 @@ class Clip:
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a row of length 1 for each text, [n, dimensions] float32; a long text is cut at the context length."""
         tower = self._tower(TEXT_FILE)
-        assert self._tokenizer is not None
+        assert self._tokenizer is not None and self.manifest.text is not None
         tokens = self.manifest.text(self._tokenizer, texts)
         parts = [tower.run({"input": np.stack(batch)}) for batch in _batches(list(tokens))]
         return _unit_rows(parts, self.dimensions)
@@ -181,12 +182,14 @@ class Clip:
 
 
 @lru_cache(maxsize=2)  # the one in use, and the one that replaces it
-def _loaded(folder: Path, changed: float, threads: int, long_running: bool) -> Clip:
+def _loaded(kind: Callable[..., Clip], folder: Path, changed: float, threads: int, long_running: bool) -> Clip:
     manifest = read_manifest(folder)
-    return Clip(folder, manifest, runtime=best_runtime(manifest.agreement, long_running=long_running), threads=threads)
+    return kind(folder, manifest, runtime=best_runtime(manifest.agreement, long_running=long_running), threads=threads)
 
 
-def load_clip(models: Path, name: str, *, threads: int = 0, long_running: bool = False) -> Clip:
+def load_clip(
+    models: Path, name: str, *, threads: int = 0, long_running: bool = False, kind: Callable[..., Clip] = Clip
+) -> Clip:
     """Return the exported model of this name; raise ModelUnavailable when it is missing or damaged.
 
     With `long_running`, the model starts more slowly and is faster for each picture or text. Loaded models are cached.
@@ -198,7 +201,7 @@ def load_clip(models: Path, name: str, *, threads: int = 0, long_running: bool =
         raise ModelUnavailable(
             f"The image encoder {name}, which the index was made with, is not in {models}.", hint=HINT
         ) from error
-    return _loaded(folder, changed, threads, long_running)
+    return _loaded(kind, folder, changed, threads, long_running)
 
 
 def _batches(items: Sequence[NDArray[Any]]) -> Iterator[list[NDArray[Any]]]:

@@ -69,7 +69,7 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
     model.eval()
     picture = _picture_preparing(preprocessing)
     text = _tokenizer(tokenizer, folder / TOKENIZER_FILE)
-    pictures = list(_probe_pictures())
+    pictures = list(probe_pictures())
     transform = _transform(preprocessing)
     for one in pictures:
         if np.abs(transform(one).numpy() - picture(one)).max() > PIXEL_TOLERANCE:
@@ -249,7 +249,7 @@ def _byte_pairs(given: Any) -> Tokenizer:
     return found
 
 
-def _probe_pictures() -> Iterator[Image.Image]:
+def probe_pictures() -> Iterator[Image.Image]:
     """Yield pictures of each kind that is preprocessed differently: wide, tall, tiny, large, grey, transparent."""
     random = np.random.default_rng(0)
     for size, mode in (

@@ -8,34 +8,42 @@ from pathlib import Path
 from search.errors import WrongUse
 
 SMALL = "small-clip"
+BUILT_IN = "built-in"  # is installed with Memetica and needs no hub
+BUILT_IN_RECIPE = "built-in-1"  # how it is exported; a new name makes every export outdated
 SHIPPED = Path(__file__).parents[1] / "models" / "small_clip"
 CONFIG_FILE = "open_clip_config.json"
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """The source of a model: an open_clip architecture with a tag or a checkpoint file, or a folder with both."""
+    """The source of a model: an open_clip architecture with a tag or a checkpoint, a folder with both, or a recipe.
+
+    The recipe names the version of an export that is ours; it is empty for open_clip's models.
+    """
 
     spec: str
     model: str = ""
     tag: str = ""
     file: Path | None = None
     folder: Path | None = None
+    recipe: str = ""
 
     @property
     def is_local(self) -> bool:
-        """Whether the specification names a file or folder on this machine."""
-        return self.file is not None or self.folder is not None
+        """Whether the specification names what is on this machine."""
+        return self.file is not None or self.folder is not None or bool(self.recipe)
 
 
 def parse_model_spec(spec: str) -> ModelSource:
-    """Return the source that a specification names; raise WrongUse when it has none of the three forms.
+    """Return the source that a specification names; raise WrongUse when it has none of the forms.
 
     >>> source = parse_model_spec("ViT-B-32/laion2b_s34b_b79k")
     >>> source.model, source.tag, source.is_local
     ('ViT-B-32', 'laion2b_s34b_b79k', False)
     """
     spec = spec.strip()
+    if spec == BUILT_IN:
+        return ModelSource(spec, recipe=BUILT_IN_RECIPE)
     if spec == SMALL:
         return ModelSource(spec, folder=SHIPPED)
     folder = Path(spec).expanduser()
@@ -107,5 +115,12 @@ KNOWN_MODELS = (
         "ViT-B-16-SigLIP2-256/webli", 375.2, "Apache-2.0", 0.532, "the best listed, four times as slow", _SIGLIP2
     ),
     KnownModel(MULTILINGUAL, 366.1, "MIT", 0.378, "queries in a hundred languages", _OPEN_CLIP),
+    KnownModel(
+        BUILT_IN,
+        4.7,
+        "Apache-2.0",
+        None,
+        "pictures that look alike, and a thousand kinds of things; comes with Memetica",
+    ),
     KnownModel(SMALL, 3.4, "MIT", None, "drawn scenes only: for the demo and the tests, not for photographs"),
 )

@@ -24,7 +24,11 @@ def find_prepared(models: Path, spec: str) -> ClipManifest | None:
     source = parse_model_spec(spec)
     weights = local_weights(source)
     for _, manifest in prepared_models(models):
-        if manifest.spec == source.spec and (not source.is_local or manifest.weights_from == weights):
+        if (
+            manifest.spec == source.spec
+            and manifest.made_with.get("recipe", "") == source.recipe
+            and (not source.is_local or manifest.weights_from == weights)
+        ):
             return manifest
     return None
 

@@ -7,7 +7,9 @@ exported once. The code of each kind of model is in a module of its own.
 from __future__ import annotations
 
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.encoders.clip import load_clip
+from search.encoders.built_in import BuiltIn, prepare_built_in
+from search.encoders.clip import Clip, load_clip, spec_of
+from search.encoders.clip_models import BUILT_IN
 from search.encoders.clip_prepare import find_prepared, prepare_clip
 from search.encoders.minilm import NAME, export_minilm, open_minilm
 from search.errors import ModelUnavailable
@@ -54,7 +56,8 @@ def load_image_encoder(settings: Settings, name: str, *, long_running: bool = Fa
     Traceback (most recent call last):
     search.errors.ModelUnavailable: The image encoder ViT-B-32/x#0123, which the index was made with, is not in ...
     """
-    return load_clip(settings.data / "models", name, threads=settings.threads, long_running=long_running)
+    kind = BuiltIn if spec_of(name) == BUILT_IN else Clip
+    return load_clip(settings.data / "models", name, threads=settings.threads, long_running=long_running, kind=kind)
 
 
 def export_image_encoder(settings: Settings) -> str:
@@ -69,6 +72,8 @@ def export_image_encoder(settings: Settings) -> str:
     """
     if not settings.image_encoder:
         return ""
+    if settings.image_encoder == BUILT_IN:
+        return prepare_built_in(settings.data / "models", threads=settings.threads).name
     return prepare_clip(settings.data / "models", settings.image_encoder, threads=settings.threads).name
 
 

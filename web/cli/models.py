@@ -39,6 +39,7 @@ class ModelRow:
     examples=(
         "memetica models",
         "memetica models --use default",
+        "memetica models --use built-in",
         "memetica models --use ViT-B-32@weights.safetensors",
         "memetica models --use path/to/folder",
     ),
@@ -47,7 +48,7 @@ class ModelRow:
     "--use",
     "spec",
     metavar="MODEL",
-    help="Choose the image encoder: an open_clip MODEL/WEIGHTS, MODEL@FILE, a folder, `default` or `none`.",
+    help="Choose the image encoder: an open_clip MODEL/WEIGHTS, MODEL@FILE, a folder, `default`, `built-in` or `none`.",
 )
 def models(session: Session, spec: str | None) -> None:
     """Show the models: which are in use, which are downloaded, and the command that gets or changes each.
