@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 from benchmarks.data import Library, described_templates, drawn_library, without_descriptions
 from benchmarks.harness import Benchmark, Half, Report, half_of
 from search.encoders.registry import load_image_encoder, load_text_encoder
+from search.evaluation.cutoff import DEPTH, fit_odds, hit_shares
 from search.index.analyzer import query_terms, tokenize
 from search.index.reader import Index
 from search.pipeline import QueryPipeline
 from search.ranking.relevance import (
     FEATURES,
-    OF_QUERY,
     RELEVANCE_MODEL,
     Features,
     RelevanceModel,
@@ -42,9 +42,7 @@ from search.ranking.retrievers import score_candidates
 from search.workspace import Workspace
 
 LIBRARIES = ("demo", "demo with small-clip", "cm50", "real_memes", "real_memes without descriptions")
-DEPTH = 60  # hits of a ranking that the regression is fitted to
 PENALTY = 1e-3  # of the squared weights, of features divided by their deviation
-FAR = 0.1  # weight of a hit far below a query's answers, of one near them
 BANDS = ((1, 1), (2, 5), (6, 30), (31, 300), (301, 10_000))  # numbers of true answers that are reported apart
 PRECISION = 0.92  # of what is above the cut-off, in the mean of the kinds of query; .9 is to hold on the other half
 BENCHMARK = Benchmark(
@@ -199,34 +197,20 @@ def ask(name: str, workspace: Workspace, questions: Sequence[Question]) -> Itera
 def fit(rows: Sequence[Asked]) -> RelevanceModel:
     """Return the regression on the tuned half: every library's kind and band weighs the same, no weight of a hit's
     feature is negative, and the bias is where the mean precision of the kinds reaches PRECISION."""
-    from scipy.optimize import minimize
-
     rows = [row for row in rows if row.question.half is Half.TUNED and len(row.features)]
     many = Counter((row.library, row.question.kind, row.band) for row in rows)
-    signs, truth, shares = [], [], []
-    for row in rows:
-        found, is_answer = row.features[:DEPTH], row.is_answer[:DEPTH]
-        near = np.arange(len(found)) < max(2 * int(is_answer.sum()), 5)
-        share = np.where(near, 1.0, FAR)
-        signs.append(found)
-        truth.append(is_answer)
-        shares.append(share / share.sum() / many[row.library, row.question.kind, row.band])
-    values, answers, weights = np.concatenate(signs), np.concatenate(truth).astype(float), np.concatenate(shares)
-    weights /= weights.sum()
-    spread = values.std(axis=0) + 1e-9
-    scaled = values / spread
-
-    def loss(chosen: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        odds = scaled @ chosen[:-1] + chosen[-1]
-        error = weights * (1 / (1 + np.exp(-odds)) - answers)
-        value = (weights * (np.logaddexp(0, odds) - answers * odds)).sum() + PENALTY * (chosen[:-1] ** 2).sum()
-        return float(value), np.append(scaled.T @ error + 2 * PENALTY * chosen[:-1], error.sum())
-
-    bounds = [(None, None) if name in OF_QUERY else (0, None) for name in FEATURES] + [(None, None)]
-    best = minimize(loss, np.zeros(len(FEATURES) + 1), jac=True, bounds=bounds, method="L-BFGS-B").x
-    chosen = tuple(round(float(weight), 3) for weight in best[:-1] / spread)
+    shares = [
+        hit_shares(row.is_answer[:DEPTH]) / many[row.library, row.question.kind, row.band] / len(many) for row in rows
+    ]
+    fitted = fit_odds(
+        np.concatenate([row.features[:DEPTH] for row in rows]),
+        np.concatenate([row.is_answer[:DEPTH] for row in rows]),
+        np.concatenate(shares),
+        near=RelevanceModel((0.0,) * len(FEATURES), 0.0),
+        penalty=PENALTY,
+    )
     for shift in np.arange(-1.0, 5.0, 0.1):
-        model = RelevanceModel(chosen, round(float(best[-1] - shift), 3))
+        model = RelevanceModel(fitted.weights, round(fitted.bias - float(shift), 3))
         if _mean_precision(rows, model) >= PRECISION:
             break
     return model

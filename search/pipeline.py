@@ -41,7 +41,7 @@ from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetrie
 from search.ranking.likeness import LIKENESS_WEIGHTS, LOOKS, SAME_PICTURE, is_alike, reaches, with_variants
 from search.ranking.matching import MAX_SCORED, HitList, keep_ranked, order_hits, raise_named, rank_relevant
 from search.ranking.query_plan import QueryPlan
-from search.ranking.relevance import query_stats, relevance_cutoff
+from search.ranking.relevance import RELEVANCE_MODEL, RelevanceModel, query_stats, relevance_cutoff
 from search.ranking.retrievers import (
     DEPTH,
     MIN_PHRASE,
@@ -79,6 +79,7 @@ class QueryPipeline:
     image_encoder: Callable[[], ImageEncoder | None] = lambda: None
     pool: Executor | None = None
     line: float = 0.0  # log-odds above which a hit of a query of words matches
+    model: RelevanceModel = RELEVANCE_MODEL  # of the log-odds
 
     def plan(
         self,
@@ -181,12 +182,12 @@ class QueryPipeline:
         columns = self.index.columns
         if plan.listing is not None:
             return HitList(plan.listing, len(plan.listing))
-        exact = columns.union(plan.holding if plan.saying is None else plan.saying, plan.named.ids)
+        exact = self.exact_matches(plan)
         ranking, is_exact = None, True
         matching = exact
         if plan.saying is None:
             ranking, relevant, is_exact = rank_relevant(
-                lambda depth: self._ranked(plan, None, depth=depth, others=exact), self._relevant(plan), known=exact
+                lambda depth: self.candidates(plan, depth=depth), self._relevant(plan), known=exact
             )
             matching = columns.union(exact, relevant)
         if plan.allowed is not None:
@@ -214,6 +215,14 @@ class QueryPipeline:
             return raise_named(others, named.ids, is_whole=named.is_whole)
 
         return HitList(ids, matches, score, is_exact)
+
+    def exact_matches(self, plan: QueryPlan) -> Ids:
+        """Return the rising ids of the memes that match without a doubt: by their words, the quotes, or their names."""
+        return self.index.columns.union(plan.holding if plan.saying is None else plan.saying, plan.named.ids)
+
+    def candidates(self, plan: QueryPlan, *, depth: int = DEPTH) -> FusedRanking:
+        """Return the ranking of exact matches and of what the retrievers propose, without regard to filters."""
+        return self._ranked(plan, None, depth=depth, others=self.exact_matches(plan))
 
     def _ranked(self, plan: QueryPlan, allowed: Ids | None, *, depth: int, others: Ids) -> FusedRanking:
         """Return the ranking of what the retrievers propose among `allowed`, and of the best of `others` (rising)."""
@@ -250,7 +259,9 @@ class QueryPipeline:
                 return with_variants(same, self.index.columns)
             if stats is None:
                 return ranking.ids[ranking.scores >= MIN_CERTAIN]
-            return ranking.ids[ranking.order[: relevance_cutoff(ranking, stats, line=self.line).relevant]]
+            return ranking.ids[
+                ranking.order[: relevance_cutoff(ranking, stats, model=self.model, line=self.line).relevant]
+            ]
 
         return relevant
 

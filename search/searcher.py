@@ -24,6 +24,7 @@ from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores
 from search.ranking.paging import PageRequest, answer_page
 from search.ranking.query_plan import QueryPlan
+from search.ranking.relevance import relevance_model
 from search.results import Answer, Hit, Operator, Understood
 from search.settings import Settings
 from search.workspace import Workspace
@@ -300,6 +301,7 @@ class Searcher:
             image_encoder=lambda: self._image_encoder(index),
             pool=self._pool,
             line=self._settings.certain_above,
+            model=relevance_model(self._settings.certain_odds),
         )
 
     def _meme(self, named: Meme | Hit | int | str) -> Meme:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -88,6 +89,19 @@ def parse_weights(text: str) -> Mapping[Signal, float]:
     if any(not 0 <= weight < float("inf") for weight in weights.values()):
         raise ValueError("a weight must be a finite number, 0 or more")
     return MappingProxyType(dict(WEIGHTS) | weights)
+
+
+def parse_odds(text: str) -> Mapping[str, float]:
+    """Return the weights in `name=weight,…`, by the name of a feature; raise ValueError for a bad number.
+
+    >>> parse_odds("all words=6.9, bias=-6.2")["all words"]
+    6.9
+    """
+    parts = [part.partition("=") for part in text.split(",") if part.strip()]
+    weights = {name.strip(): float(weight) for name, _, weight in parts}
+    if not all(math.isfinite(weight) for weight in weights.values()):
+        raise ValueError("a weight must be a finite number")
+    return MappingProxyType(weights)
 
 
 def _rate(text: str) -> str:
@@ -209,6 +223,11 @@ class Settings:
     )
     certain_above: float = option(
         0.0, help="log-odds above which a hit matches a query of words; `evaluate --fit` finds what fits the library"
+    )
+    certain_odds: Mapping[str, float] = option(
+        MappingProxyType({}),
+        help="the weights of what these log-odds are computed from, and their `bias`, as `evaluate --fit` finds them",
+        parse=parse_odds,
     )
     keep_rule: tuple[KeepBy, ...] = option(
         tuple(KeepBy),

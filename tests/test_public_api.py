@@ -71,8 +71,9 @@ EXPORTS = {
         unit_rows validate_vectors
     """,
     "search.evaluation": """
-        Comparison JudgedQuery Metric Tuning compare_rankings description_queries evaluate index_without
-        keep_known_paths measure quote_queries read_judged_queries read_qrels save_weights tune
+        Comparison Cutoff CutoffTuning JudgedHits JudgedQuery Metric ServedQuery Tuning compare_rankings
+        description_queries evaluate fit_cutoff index_without keep_known_paths measure quote_queries
+        read_judged_queries read_qrels save_weights serve_query tune
     """,
     "search.images": """
         hamming look mirrored_bits pdq pdq_mirrored

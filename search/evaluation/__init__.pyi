@@ -1,3 +1,7 @@
+from .cutoff import Cutoff as Cutoff
+from .cutoff import CutoffTuning as CutoffTuning
+from .cutoff import JudgedHits as JudgedHits
+from .cutoff import fit_cutoff as fit_cutoff
 from .known_items import description_queries as description_queries
 from .known_items import index_without as index_without
 from .known_items import quote_queries as quote_queries
@@ -10,6 +14,8 @@ from .metrics import measure as measure
 from .metrics import read_judged_queries as read_judged_queries
 from .qrels import keep_known_paths as keep_known_paths
 from .qrels import read_qrels as read_qrels
+from .served import ServedQuery as ServedQuery
+from .served import serve_query as serve_query
 from .tuning import Tuning as Tuning
 from .tuning import save_weights as save_weights
 from .tuning import tune as tune

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from search.errors import WrongUse
 from search.evaluation.metrics import Comparison, JudgedQuery, compare_rankings, measure
-from search.ranking.fusion import Scores, Weights
+from search.ranking.fusion import Weights
 from search.settings import save_setting
 from search.signals import DESCRIPTOR, Signal
 
@@ -24,7 +23,8 @@ MIN_GAIN = 5e-4  # on the tuned half; less is noise
 MIN_HELD_OUT_GAIN = 0.005  # on the held-out half, in the mean of the kinds
 MAX_LOSS = 0.01  # of any kind of query on the held-out half
 MIN_QUERIES = 20  # on each half
-PRECISION = 0.9  # of what is said to match, at which the line of the relevance cut-off is drawn
+
+Ranked = Callable[[Weights], Sequence[int]]  # the ids of a query's hits by some weights, best first
 
 
 @dataclass(frozen=True)
@@ -46,76 +46,6 @@ class Tuning:
         return self.held_out_after[""] - self.held_out_before[""] >= MIN_HELD_OUT_GAIN and loss <= MAX_LOSS
 
 
-@dataclass(frozen=True)
-class LineFit:
-    """The line of the relevance cut-off before and after fitting, and its precision and recall on the held-out half.
-
-    A precision is the mean over the queries of which some hit matches; NaN without such a query.
-    """
-
-    before: float
-    after: float
-    held_out_before: tuple[float, float]
-    held_out_after: tuple[float, float]
-    queries: int  # of the held-out half
-
-    @property
-    def is_better(self) -> bool:
-        """Whether the held-out half comes nearer to PRECISION, or finds more at that precision."""
-        (precision, recall), (new_precision, new_recall) = self.held_out_before, self.held_out_after
-        if np.isnan(new_precision):
-            return False
-        if np.isnan(precision) or new_precision >= PRECISION <= precision:
-            return new_recall > recall
-        return min(new_precision, PRECISION) > min(precision, PRECISION)
-
-
-def fit_line(queries: Sequence[JudgedQuery], found: Sequence[Judged], *, before: float) -> LineFit:
-    """Return the lowest line above which the hits of the tuned half reach PRECISION.
-
-    `found` are the hits of each query. The line is one of their log-odds, or `before` when none reaches PRECISION or no
-    hit is judged at all. Raises WrongUse when a half has too few queries.
-
-    >>> fit_line([JudgedQuery("this is fine", {"Dogs/fine.png": 1})], [Judged(np.zeros(1), np.ones(1, bool))], before=0)
-    Traceback (most recent call last):
-    search.errors.WrongUse: 1 judged queries are too few to draw a line: each half of the memes needs 20.
-    """
-    halves: dict[bool, list[tuple[JudgedQuery, Judged]]] = {False: [], True: []}
-    for one in zip(queries, found, strict=True):
-        halves[is_held_out(one[0])].append(one)
-    if min(map(len, halves.values())) < MIN_QUERIES:
-        raise WrongUse(
-            f"{len(queries)} judged queries are too few to draw a line: each half of the memes needs {MIN_QUERIES}.",
-            hint="Judge more queries, or index more memes.",
-        )
-    every = np.concatenate([one.log_odds for _, one in halves[False]])
-    every = every[np.isfinite(every)]
-    tried = np.unique(np.round(np.quantile(every, np.linspace(0.5, 1, 200)), 3)) if len(every) else every
-    after = next((float(line) for line in tried if _at_line(halves[False], line)[0] >= PRECISION), before)
-    return LineFit(
-        before, after, _at_line(halves[True], before), _at_line(halves[True], after), queries=len(halves[True])
-    )
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The log-odds of a query's hits, best first and never rising, and which of them are judged relevant ([n] each)."""
-
-    log_odds: NDArray[np.float64]
-    is_relevant: NDArray[np.bool_]
-
-
-def _at_line(half: Sequence[tuple[JudgedQuery, Judged]], line: float) -> tuple[float, float]:
-    """Return the mean precision of what is above a line, and its mean recall."""
-    precision, recall = [], []
-    for query, one in half:
-        right = one.is_relevant[one.log_odds > line]
-        if len(right):
-            precision.append(right.mean())
-        recall.append(right.sum() / len(query.relevant))
-    return float(np.mean(precision)) if precision else float("nan"), float(np.mean(recall))
-
-
 def is_held_out(query: JudgedQuery) -> bool:
     """Return whether a query is on the held-out half; all queries for one meme are on the same half.
 
@@ -127,36 +57,37 @@ def is_held_out(query: JudgedQuery) -> bool:
 
 def tune(
     queries: Sequence[JudgedQuery],
-    scores: Sequence[Scores],
+    rankings: Sequence[Ranked],
     weights: Weights,
     *,
+    signals: Collection[Signal],
     paths: Mapping[int, str],
     on_step: Callable[[int], None] = lambda done: None,
 ) -> Tuning:
     """Return the weights that rank the tuned half best, starting from `weights`, with their results on the other half.
 
-    One weight at a time is increased and decreased, in ever smaller steps, for each signal with scores except the image
-    descriptor; the mean of nDCG@10 over kinds decides. `on_step` is called after each trial. Raises WrongUse when a
-    half has too few queries.
+    `rankings` return the ids of a query's hits by some weights. One weight at a time is increased and decreased, in
+    ever smaller steps, for each of `signals`, those that score some query's hits, except the image descriptor; the mean
+    of nDCG@10 over kinds decides. `on_step` is called after each trial. Raises WrongUse when a half has too few
+    queries.
 
     >>> queries = [JudgedQuery("this is fine", {"Dogs/fine.png": 1})]
-    >>> tune(queries, [searcher.scores("this is fine")], {}, paths={})
+    >>> tune(queries, [searcher.scores("this is fine").rank], {}, signals=(), paths={})
     Traceback (most recent call last):
     search.errors.WrongUse: 1 judged queries are too few to tune weights: each half of the memes needs 20.
     """
-    halves: dict[bool, list[tuple[JudgedQuery, Scores]]] = {False: [], True: []}
-    for one in zip(queries, scores, strict=True):
+    halves: dict[bool, list[tuple[JudgedQuery, Ranked]]] = {False: [], True: []}
+    for one in zip(queries, rankings, strict=True):
         halves[is_held_out(one[0])].append(one)
     if min(map(len, halves.values())) < MIN_QUERIES:
         raise WrongUse(
             f"{len(queries)} judged queries are too few to tune weights: each half of the memes needs {MIN_QUERIES}.",
             hint="Judge more queries, or index more memes.",
         )
-    signals = set(weights).union(*(one.by_signal for one in scores)) - {DESCRIPTOR}
     best: dict[Signal, float] = dict(weights)
     gain = _means(_values(halves[False], best, paths))[""]
     for factors in FACTORS:
-        for signal in sorted(signals):
+        for signal in sorted(set(signals) - {DESCRIPTOR}):
             for factor in factors:
                 tried = best | {signal: round(max(best.get(signal, 0.0), MIN_TRIED) * factor, 4)}
                 value = _means(_values(halves[False], tried, paths))[""]
@@ -175,16 +106,16 @@ def tune(
 
 
 def _values(
-    half: Sequence[tuple[JudgedQuery, Scores]], weights: Weights, paths: Mapping[int, str]
+    half: Sequence[tuple[JudgedQuery, Ranked]], weights: Weights, paths: Mapping[int, str]
 ) -> dict[str, list[float]]:
     """Return, by kind, the measure of each query's ranking."""
-    kinds: dict[str, list[tuple[JudgedQuery, Scores]]] = {}
+    kinds: dict[str, list[tuple[JudgedQuery, Ranked]]] = {}
     for one in half:
         kinds.setdefault(one[0].kind, []).append(one)
     return {
         kind: measure(
             [query.relevant for query, _ in own],
-            [[paths[id] for id in scores.rank(weights)[:DEPTH] if id in paths] for _, scores in own],
+            [[paths[id] for id in rank(weights)[:DEPTH] if id in paths] for _, rank in own],
             measures=(MEASURE,),
         )[MEASURE]
         for kind, own in kinds.items()
@@ -203,12 +134,3 @@ def save_weights(data: Path, weights: Weights) -> Path:
     '{\\n "weights": "lexical.all=0.5"\\n}\\n'
     """
     return save_setting(data, "weights", ",".join(f"{signal}={weight:g}" for signal, weight in weights.items()))
-
-
-def save_line(data: Path, line: float) -> Path:
-    """Write the line of the relevance cut-off into the data folder's settings and return the file.
-
-    >>> save_line(folder, 0.25).name
-    'settings.json'
-    """
-    return save_setting(data, "certain_above", f"{line:g}")

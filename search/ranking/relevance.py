@@ -10,12 +10,13 @@ log-odds never rise. `python -m benchmarks.relevance --fit` fits it and measures
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search.errors import WrongUse
 from search.index.columns import Ids
 from search.index.lexical import LexicalIndex
 from search.ranking.fusion import FusedRanking, ScoreArray
@@ -87,6 +88,14 @@ class RelevanceModel:
     weights: tuple[float, ...]
     bias: float
 
+    def by_name(self) -> Mapping[str, float]:
+        """Return the weights by the names of FEATURES, and the `bias`, as the setting `certain_odds` has them.
+
+        >>> relevance_model(RELEVANCE_MODEL.by_name()) == RELEVANCE_MODEL
+        True
+        """
+        return dict(zip((*FEATURES, "bias"), (*self.weights, self.bias), strict=True))
+
     def cutoff(self, features: Features, *, line: float = 0.0) -> Cutoff:
         """Return the cut-off of candidates with these features, best first; relevant are those above `line`."""
         log_odds = np.minimum.accumulate(features @ np.array(self.weights) + self.bias)
@@ -98,6 +107,30 @@ class RelevanceModel:
 # above it .94 is right for queries with one answer (.80 of the answers are above), .95 and .55 with 2 to 5, .96 to .99
 # and 1.00 with more; of queries without an answer 7 % have something above it.
 RELEVANCE_MODEL = RelevanceModel((3.193, 6.857, 0.834, 2.688, 0.081, 0.112, 0.721, 7.692), -6.231)
+
+
+def relevance_model(odds: Mapping[str, float]) -> RelevanceModel:
+    """Return the model with the weights of the setting `certain_odds`, by feature; without any, RELEVANCE_MODEL.
+
+    Raises WrongUse for weights of other features than FEATURES, and for negative ones.
+
+    >>> relevance_model({}) is RELEVANCE_MODEL
+    True
+    """
+    if not odds:
+        return RELEVANCE_MODEL
+    hint = "Remove `certain_odds` from the settings; `memetica evaluate --fit` fits it anew."
+    if odds.keys() != {*FEATURES, "bias"}:
+        raise WrongUse(
+            f"The setting certain_odds must have a number for each of {', '.join((*FEATURES, 'bias'))}.", hint=hint
+        )
+    negative = [name for name in FEATURES if name not in OF_QUERY and odds[name] < 0]
+    if negative:
+        raise WrongUse(
+            f"The setting certain_odds has a negative weight for {', '.join(negative)}: weaker hits would match first.",
+            hint=hint,
+        )
+    return RelevanceModel(tuple(odds[name] for name in FEATURES), odds["bias"])
 
 
 def query_stats(index: LexicalIndex, terms: Collection[Part]) -> QueryStats:

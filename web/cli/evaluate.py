@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders.base import ImageEncoder
 from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.errors import WrongUse
+from search.evaluation.cutoff import Cutoff, CutoffFit, JudgedHits, fit_cutoff, save_cutoff
 from search.evaluation.known_items import QUOTES, description_queries, index_without, quote_queries
 from search.evaluation.metrics import (
     Comparison,
@@ -26,13 +27,13 @@ from search.evaluation.metrics import (
     read_judged_queries,
 )
 from search.evaluation.qrels import keep_known_paths, read_qrels
-from search.evaluation.tuning import Judged, Tuning, fit_line, save_line, save_weights, tune
-from search.index.columns import Ids
+from search.evaluation.served import ServedQuery, serve_query
+from search.evaluation.tuning import DEPTH as TUNED_HITS
+from search.evaluation.tuning import Tuning, save_weights, tune
 from search.index.reader import Index
 from search.pipeline import QueryPipeline
-from search.ranking.fusion import Scores, Weights
-from search.ranking.query_plan import QueryPlan
-from search.ranking.relevance import relevance_cutoff
+from search.ranking.fusion import Weights
+from search.ranking.relevance import relevance_model
 from search.settings import Settings
 from search.signals import SIGNALS, SignalKind
 from search.workspace import Workspace
@@ -40,7 +41,6 @@ from web.cli.chart import draw
 from web.cli.command import Command, Session
 
 FUSED = "fused"
-Finder = Callable[[Weights], tuple[Ids, NDArray[np.float64]]]  # the ids of a query's hits and their log-odds
 # Signals that rank queries of words by themselves; a phrase finds too few memes, the others need an image.
 SINGLE = tuple(one for one in SIGNALS if one.kind in (SignalKind.LEXICAL, SignalKind.SEMANTIC, SignalKind.IMAGE_TEXT))
 PICTURES = {".svg", ".png", ".pdf"}
@@ -66,7 +66,7 @@ PICTURES = {".svg", ".png", ".pdf"}
     "--fit",
     "fitting",
     is_flag=True,
-    help="Tune the weights and the line above which hits match on half of the memes; save what gains on the other.",
+    help="Fit the weights and what decides which hits match on half of the memes; save what gains on the other.",
 )
 @click.option(
     "--chart",
@@ -95,17 +95,18 @@ def evaluate(
     if picture is not None:
         _check_picture(picture)
     settings = session.settings()
-    with open_catalogue(settings, create=False) as catalogue:
+    with open_catalogue(settings, create=False) as catalogue, TemporaryDirectory(prefix="memetica-evaluate-") as folder:
         judged = _judged(session, catalogue, judged_file, qrels=qrels, queries=queries)
-        paths, judged, scores, ranked, finders = _scores(session, Workspace(settings, catalogue), judged, sample=sample)
-        metrics, comparisons = _measure(judged, scores, ranked, paths)
+        workspace = Workspace(settings, catalogue)
+        paths, judged, served = _served(session, workspace, judged, sample=sample, folder=Path(folder))
+        metrics, comparisons = _measure(judged, served, paths)
         _show(session, metrics, comparisons)
         if picture is not None:
             draw(picture, metrics, title=f"{len(judged):,} queries, {len(paths):,} memes")
             session.terminal.say(f"Wrote the chart {picture}.")
         if fitting:
-            weights = _tune(session, settings, judged, scores, paths)
-            _draw_line(session, settings, judged, [found(weights) for found in finders], paths)
+            weights = _tune(session, settings, judged, served, paths)
+            _fit_cutoff(session, settings, judged, served, paths, weights=weights)
     return 0
 
 
@@ -146,46 +147,42 @@ def _judged(
     return kept
 
 
-def _scores(
-    session: Session, workspace: Workspace, judged: Sequence[JudgedQuery] | None, *, sample: int
-) -> tuple[dict[int, str], list[JudgedQuery], list[Scores], list[list[int]], list[Finder]]:
-    """Return the memes' paths, the queries, and for each its scores by every signal, its hits in the order of a search,
-    and what ranks it by other weights.
+def _served(
+    session: Session, workspace: Workspace, judged: Sequence[JudgedQuery] | None, *, sample: int, folder: Path
+) -> tuple[dict[int, str], list[JudgedQuery], list[ServedQuery]]:
+    """Return the memes' paths, the queries, and each of them as search answers it, by any weights.
+
+    An index without the descriptions that are queries is made in `folder`.
     """
 
     index = Index.open(workspace.index)
-    encoder = load_text_encoder(workspace.settings, long_running=True)
+    settings = workspace.settings
+    encoder = load_text_encoder(settings, long_running=True)
     images: ImageEncoder | None = None
     if index.pictures is not None and len(index.pictures):
-        images = load_image_encoder(workspace.settings, index.manifest.image_encoder, long_running=True)
+        images = load_image_encoder(settings, index.manifest.image_encoder, long_running=True)
     paths = {meme.id: meme.path for meme in workspace.catalogue.memes.everything()}
 
-    ranked: list[list[int]] = []
-    finders: list[Finder] = []
-
-    def scores_over(index: Index) -> Callable[[JudgedQuery], Scores]:
+    def served_by(index: Index, queries: Sequence[JudgedQuery]) -> list[ServedQuery]:
         pipeline = QueryPipeline(
-            workspace.catalogue, index, encoder, weights=workspace.settings.weights, image_encoder=lambda: images
+            workspace.catalogue,
+            index,
+            encoder,
+            weights=settings.weights,
+            image_encoder=lambda: images,
+            line=settings.certain_above,
+            model=relevance_model(settings.certain_odds),
         )
-
-        def scored(one: JudgedQuery) -> Scores:
-            plan = pipeline.plan(one.query, all_signals=True)
-            scores = pipeline.scores(plan)
-            ranked.append(pipeline.find(plan).ids.tolist())
-            finders.append(_finder(scores, plan))
-            return scores
-
-        return scored
+        return [serve_query(pipeline, one.query) for one in queries]
 
     if judged is not None:
-        return paths, list(judged), list(map(scores_over(index), judged)), ranked, finders
+        return paths, list(judged), served_by(index, judged)
     own = quote_queries(workspace.catalogue, index, sample=sample)
-    scores = list(map(scores_over(index), own))
+    served = served_by(index, own)
     described = description_queries(workspace.catalogue, sample=sample)
     if described:
-        with TemporaryDirectory(prefix="memetica-evaluate-") as folder:
-            without = index_without(workspace.catalogue, index, described, folder=Path(folder))
-            scores += map(scores_over(without), [one.query for one in described])
+        without = index_without(workspace.catalogue, index, described, folder=folder)
+        served += served_by(without, [one.query for one in described])
         own += [one.query for one in described]
     else:
         session.terminal.say("No meme has descriptions by two models: there are no queries of that kind.", style="dim")
@@ -194,31 +191,17 @@ def _scores(
             "No queries can be made from the library: no meme has three words of OCR text or two descriptions.",
             hint="Run `memetica index`, or give judged queries: memetica evaluate QRELS",
         )
-    return paths, own, scores, ranked, finders
-
-
-def _finder(scores: Scores, plan: QueryPlan) -> Finder:
-    """Return the function that ranks a query by some weights; it returns the ids and their log-odds, best first."""
-
-    def found(weights: Weights) -> tuple[Ids, NDArray[np.float64]]:
-        if plan.stats is None:
-            return np.empty(0, np.int64), np.empty(0)
-        ranking = scores.fuse(weights)
-        return ranking.ids[ranking.order], relevance_cutoff(ranking, plan.stats).log_odds
-
-    return found
+    return paths, own, served
 
 
 def _measure(
-    judged: Sequence[JudgedQuery],
-    scores: Sequence[Scores],
-    fused: Sequence[Sequence[int]],
-    paths: Mapping[int, str],
+    judged: Sequence[JudgedQuery], served: Sequence[ServedQuery], paths: Mapping[int, str]
 ) -> tuple[list[Metric], list[Comparison]]:
     """Return the measures of the ranking that search uses and of each signal alone, and how nDCG@10 compares."""
 
+    scores = [one.scores() for one in served]
     there = {signal for one in scores for signal in one.by_signal}
-    rankings: dict[str, list[list[int]]] = {FUSED: [list(ids) for ids in fused]}
+    rankings: dict[str, list[list[int]]] = {FUSED: [one.rank() for one in served]}
     rankings |= {str(signal): [one.rank_by(signal) for one in scores] for signal in SINGLE if signal in there}
     values = {
         name: measure_by_kind(
@@ -275,7 +258,7 @@ def _tune(
     session: Session,
     settings: Settings,
     judged: Sequence[JudgedQuery],
-    scores: Sequence[Scores],
+    served: Sequence[ServedQuery],
     paths: Mapping[int, str],
 ) -> Weights:
     """Tune the weights, save them when the held-out half gains, and report the result; return those in use."""
@@ -285,7 +268,14 @@ def _tune(
             "There are only quotes to tune the weights on: they would take all weight from the semantic signals.",
             hint="Let a second model describe the memes (`memetica describe`), or give judged queries.",
         )
-    found = tune(judged, scores, settings.weights, paths=paths)
+    session.terminal.say("Trying other weights; with a thousand queries this takes minutes.", style="dim")
+    found = tune(
+        judged,
+        [partial(one.rank, k=TUNED_HITS) for one in served],
+        settings.weights,
+        signals=set().union(*(one.signals for one in served)),
+        paths=paths,
+    )
     _show_tuning(session, found)
     if not found.is_better:
         session.terminal.say("The tuned weights do no better on the held-out half: nothing is changed.")
@@ -295,24 +285,29 @@ def _tune(
     return found.after
 
 
-def _draw_line(
+def _fit_cutoff(
     session: Session,
     settings: Settings,
     judged: Sequence[JudgedQuery],
-    found: Sequence[tuple[Ids, NDArray[np.float64]]],
+    served: Sequence[ServedQuery],
     paths: Mapping[int, str],
+    *,
+    weights: Weights,
 ) -> None:
-    """Draw the line above which hits match, save it when the held-out half gains, and report the result."""
-    hits = [
-        Judged(log_odds, np.array([paths.get(int(id), "") in one.relevant for id in ids], np.bool_))
-        for one, (ids, log_odds) in zip(judged, found, strict=True)
-    ]
-    fit = fit_line(judged, hits, before=settings.certain_above)
-    rows = [("before", fit.before, fit.held_out_before), ("fitted", fit.after, fit.held_out_after)]
+    """Fit what decides which hits match, save it when the held-out half gains, and report the result."""
+    before = Cutoff(relevance_model(settings.certain_odds), settings.certain_above)
+    hits = []
+    for query, one in zip(judged, served, strict=True):
+        found = one.found(weights)
+        hits.append(
+            JudgedHits(found, np.array([paths.get(int(id), "") in query.relevant for id in found.ids], np.bool_))
+        )
+    fit = fit_cutoff(judged, hits, before)
+    rows = {"before": fit.before, "fitted line": fit.by_line, "fitted odds and line": fit.by_odds}
     terminal = session.terminal
     if terminal.as_json:
-        for field, line, (precision, recall) in rows:
-            for metric, value in (("certain_above", line), ("precision of matches", precision), ("recall", recall)):
+        for field, row in rows.items():
+            for metric, value in _cutoff_values(row).items():
                 shown = None if np.isnan(value) else round(value, 4)
                 terminal.row(
                     {
@@ -323,18 +318,33 @@ def _draw_line(
                         "queries": fit.queries,
                     }
                 )
-        terminal.row({"certain_above": fit.after, "kept": fit.is_better})
+        chosen = fit.best.cutoff
+        terminal.row(
+            {
+                "certain_above": chosen.line,
+                "certain_odds": dict(chosen.model.by_name()),
+                "kept": fit.best is not fit.before,
+            }
+        )
     else:
         terminal.table(
             ["", "line", "precision", "recall"],
-            [[field, f"{line:.2f}", *(f"{value:.3f}" for value in values)] for field, line, values in rows],
+            [
+                [field, f"{row.cutoff.line:.2f}", f"{row.precision:.3f}", f"{row.recall:.3f}"]
+                for field, row in rows.items()
+            ],
             title=f"\nmatches, held out: {fit.queries:,} queries",
         )
-    if not fit.is_better:
-        terminal.say("The fitted line does no better on the held-out half: nothing is changed.")
+    if fit.best is fit.before:
+        terminal.say("Neither does better on the held-out half: nothing is changed.")
         return
-    path = save_line(settings.data, fit.after)
-    terminal.say(f"Saved the line in {path}; remove `certain_above` from it to undo this.")
+    path = save_cutoff(settings.data, fit.best.cutoff, before=before)
+    names = "`certain_above`" if fit.best is fit.by_line else "`certain_above` and `certain_odds`"
+    terminal.say(f"Saved what does best in {path}; remove {names} from it to undo this.")
+
+
+def _cutoff_values(fit: CutoffFit) -> dict[str, float]:
+    return {"certain_above": fit.cutoff.line, "precision of matches": fit.precision, "recall": fit.recall}
 
 
 def _show_tuning(session: Session, found: Tuning) -> None:

@@ -44,7 +44,9 @@ def made_up(count: int, *, right: Signal) -> tuple[list[JudgedQuery], list[Score
 
 def test_weights_go_to_the_signal_that_is_right() -> None:
     queries, scores = made_up(200, right=SEMANTIC)
-    found = tune(queries, scores, {LEXICAL: 0.5, SEMANTIC: 0.5}, paths=PATHS)
+    found = tune(
+        queries, [one.rank for one in scores], {LEXICAL: 0.5, SEMANTIC: 0.5}, signals=(LEXICAL, SEMANTIC), paths=PATHS
+    )
     assert found.after[SEMANTIC] > 5 * found.after[LEXICAL]
     assert found.held_out_after[""] > found.held_out_before[""] + 0.3
     assert found.is_better
@@ -55,7 +57,9 @@ def test_chance_alone_is_not_taken_for_a_gain() -> None:
     queries, scores = made_up(200, right=LEXICAL)
     random = np.random.default_rng(4)
     blind = [replace(one, by_signal={signal: random.random(20) for signal in one.by_signal}) for one in scores]
-    found = tune(queries, blind, {LEXICAL: 0.5, SEMANTIC: 0.5}, paths=PATHS)
+    found = tune(
+        queries, [one.rank for one in blind], {LEXICAL: 0.5, SEMANTIC: 0.5}, signals=(LEXICAL, SEMANTIC), paths=PATHS
+    )
     assert all(one.p > 0.05 for one in found.comparisons)
 
 
@@ -77,7 +81,9 @@ def test_a_query_by_like_alone_is_not_ranked_by_tuned_weights() -> None:
 
 def test_what_helps_one_kind_at_anothers_cost_is_not_better() -> None:
     queries, scores = made_up(100, right=LEXICAL)
-    found = tune(queries, scores, {LEXICAL: 1.0, SEMANTIC: 0.1}, paths=PATHS)
+    found = tune(
+        queries, [one.rank for one in scores], {LEXICAL: 1.0, SEMANTIC: 0.1}, signals=(LEXICAL, SEMANTIC), paths=PATHS
+    )
     worse = replace(
         found,
         held_out_before={"quote": 0.5, "title": 0.5, "": 0.5},
@@ -96,7 +102,7 @@ def test_all_queries_of_a_meme_lie_on_one_half() -> None:
 def test_too_few_queries_are_refused() -> None:
     queries, scores = made_up(MIN_QUERIES, right=LEXICAL)
     with pytest.raises(WrongUse, match="too few"):
-        tune(queries, scores, {LEXICAL: 1.0}, paths=PATHS)
+        tune(queries, [one.rank for one in scores], {LEXICAL: 1.0}, signals=(LEXICAL, SEMANTIC), paths=PATHS)
 
 
 def test_saved_weights_are_the_settings_and_leave_the_others_alone(tmp_path: Path) -> None:

@@ -1,0 +1,122 @@
+"""Judged queries as search answers them, by any weights: with the matches first, as filters and quotes demand.
+
+Tuning ranks each query a hundred times. What differs between two weights is how scores are added and cut off; the
+retrievers' own scores do not, and are computed once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.index.columns import Ids
+from search.pipeline import QueryPipeline
+from search.ranking.fusion import ScoreArray, Scores, Weights
+from search.ranking.query_plan import QueryPlan
+from search.ranking.relevance import Features, RelevanceModel, relevance_features
+from search.ranking.retrievers import Retriever
+from search.signals import Signal
+
+
+@dataclass
+class RememberedRetriever:
+    """A retriever that asks another one for each list and each meme's score once."""
+
+    of: Retriever
+    _retrieved: dict[tuple[int, bytes | None], Ids] = field(default_factory=dict)
+    _ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
+    _scores: ScoreArray = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def signal(self) -> Signal:
+        return self.of.signal
+
+    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
+        key = k, None if allowed is None else allowed.tobytes()
+        if key not in self._retrieved:
+            self._retrieved[key] = self.of.retrieve(k, allowed)
+        return self._retrieved[key]
+
+    def score(self, ids: Ids) -> ScoreArray:
+        new = np.setdiff1d(ids, self._ids)
+        if len(new):
+            together = np.concatenate([self._ids, new])
+            order = np.argsort(together)
+            self._scores = np.concatenate([self._scores, self.of.score(new)])[order]
+            self._ids = together[order]
+        return self._scores[np.searchsorted(self._ids, ids)]
+
+
+@dataclass(frozen=True)
+class FoundHits:
+    """The hits of a query, best first, and what decides which of them match.
+
+    `is_exact` ([n]) are those that match whatever the relevance model says: they hold all words, say the quotes or have
+    the name. `features` ([n, len(FEATURES)]) are what the model judges the others by; None where it is not asked.
+    """
+
+    ids: Ids
+    is_exact: NDArray[np.bool_]
+    features: Features | None
+
+    def log_odds(self, model: RelevanceModel) -> ScoreArray:
+        """Return the log-odds of each hit ([n]): infinite for exact ones, minus infinity where no other can match."""
+        if self.features is None:
+            return np.where(self.is_exact, np.inf, -np.inf)
+        return np.where(self.is_exact, np.inf, model.cutoff(self.features).log_odds)
+
+
+@dataclass(frozen=True)
+class ServedQuery:
+    """A query's plan over a pipeline, to be answered by other weights than the pipeline's.
+
+    >>> from search.evaluation.served import serve_query
+    >>> pipeline = QueryPipeline(workspace.catalogue, searcher.index, encoder, weights=workspace.settings.weights)
+    >>> served = serve_query(pipeline, "dog in a burning room")
+    >>> served.rank() == [hit.meme.id for hit in searcher.search("dog in a burning room")]
+    True
+    """
+
+    pipeline: QueryPipeline
+    plan: QueryPlan
+    signals: frozenset[Signal]  # that score its hits
+    _ranked: dict[tuple[object, ...], list[int]] = field(default_factory=dict, repr=False)
+
+    def rank(self, weights: Weights | None = None, *, k: int | None = None) -> list[int]:
+        """Return the ids of the (first `k`) hits that a search with these weights finds, best first."""
+        plan = self._by(weights)
+        # A weight that scores none of its hits changes nothing.
+        key = k, *sorted((one, weight) for one, weight in plan.weights.items() if one in self.signals and weight)
+        if key not in self._ranked:
+            self._ranked[key] = self.pipeline.find(plan).ids[:k].tolist()
+        return self._ranked[key]
+
+    def scores(self) -> Scores:
+        """Return the score of every candidate by each signal."""
+        return self.pipeline.scores(self.plan)
+
+    def found(self, weights: Weights | None = None) -> FoundHits:
+        """Return the hits that a search with these weights looks at, with the features that tell which match."""
+        plan = self._by(weights)
+        if plan.listing is not None:
+            return FoundHits(plan.listing, np.ones(len(plan.listing), np.bool_), None)
+        exact = self.pipeline.exact_matches(plan)
+        ranking = self.pipeline.candidates(plan)
+        ids = ranking.ids[ranking.order]
+        features = None
+        if plan.saying is None and plan.stats is not None and plan.stats.terms:
+            features = relevance_features(ranking, plan.stats)
+        kept = np.ones(len(ids), np.bool_) if plan.allowed is None else np.isin(ids, plan.allowed)
+        return FoundHits(ids[kept], np.isin(ids, exact)[kept], features[kept] if features is not None else None)
+
+    def _by(self, weights: Weights | None) -> QueryPlan:
+        return self.plan if weights is None or self.plan.has_fixed_weights else replace(self.plan, weights=weights)
+
+
+def serve_query(pipeline: QueryPipeline, text: str) -> ServedQuery:
+    """Return a query to be answered by many weights; it has a retriever for every signal of the index."""
+    plan = pipeline.plan(text, all_signals=True)
+    remembered = [RememberedRetriever(one) for one in plan.retrievers]
+    return ServedQuery(pipeline, replace(plan, retrievers=remembered), frozenset(one.signal for one in remembered))
