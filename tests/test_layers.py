@@ -43,6 +43,8 @@ HOMES = {
     "flask": ("web/",),
     "waitress": ("web/server/",),
     "click": ("web/cli/",),
+    "mcp": ("web/mcp/",),
+    "uvicorn": ("web/mcp/",),
     "rich": ("web/",),
 }
 
@@ -80,7 +82,8 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "site": ("access",),
         "api": ("access", "background", "curator"),
         "server": ("access",),
-        "cli": ("access", "curator", "server"),
+        "mcp": ("access",),
+        "cli": ("access", "curator", "mcp", "server"),
     },
 }
 MOST_FLAT_MODULES = {"search": 14, "indexer": 8, "web": 12}

@@ -115,18 +115,22 @@ def _try_keys(report: Report, url: str, folder: Folder, rules: list[Rule], close
                 report.progress(case)
                 status, body = visitor.ask(method, address, {"Authorization": f"Bearer {key}"})
                 tried += 1
-                is_opened = opened.get(rule.rule) == scope and method in (rule.methods or ())
+                is_opened = opened.get((rule.rule, method)) == scope
                 _judge(report, case, status, body, is_closed=not is_opened, method=method)
                 if is_opened and method != "OPTIONS" and status in (401, 403):
                     report.fault(case, f"{status}, though the key may do this")
     return tried
 
 
-def _opened_by_keys(folder: Folder) -> dict[str, Scope]:
-    """Return the scope that opens each address that a key opens."""
+def _opened_by_keys(folder: Folder) -> dict[tuple[str, str], Scope]:
+    """Return the scope that opens each address and method that a key opens."""
     with open_app(_settings(folder)) as app:
-        views = {rule.rule: app.view_functions[rule.endpoint] for rule in app.url_map.iter_rules()}
-    return {rule: view.key_scope for rule, view in views.items() if hasattr(view, "key_scope")}
+        return {
+            (rule.rule, method): app.view_functions[rule.endpoint].key_scope
+            for rule in app.url_map.iter_rules()
+            if hasattr(app.view_functions[rule.endpoint], "key_scope")
+            for method in rule.methods or ()
+        }
 
 
 def _probes(path: str) -> Iterator[tuple[str, str, dict[str, str], str]]:

@@ -7,13 +7,12 @@ its own network. A cookie does not count for it, because browsers send none with
 from __future__ import annotations
 
 import math
-import threading
 
 from flask import Flask, Response, current_app, g, request
 
 from search.errors import MemeticaError
 from web.access.keys import PREFIX, ApiKey, Scope, find_key
-from web.access.rate_limit import RateLimit
+from web.access.rate_limit import KeyRates
 from web.access.request_rates import TooManyRequests
 from web.context import site
 
@@ -34,23 +33,6 @@ class NotAllowed(MemeticaError):
 
     code = "not_allowed"
     status = 403
-
-
-class KeyRates:
-    """A token bucket for each key."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._by_rate: dict[int, RateLimit] = {}
-
-    def acquire(self, key: ApiKey) -> float:
-        """Count a request of a key and return 0; beyond its rate, return the seconds until the next one."""
-        with self._lock:
-            rate = self._by_rate.get(key.per_minute)
-            if rate is None:
-                rate = RateLimit(burst=max(1, key.per_minute // 2), refill_seconds=60 / key.per_minute)
-                self._by_rate[key.per_minute] = rate
-        return rate.acquire(key.hash)
 
 
 def register(app: Flask) -> None:
@@ -81,7 +63,7 @@ def register(app: Flask) -> None:
                 "This API key is unknown or was revoked.", hint="`memetica keys add NAME` makes a new one."
             )
         rates: KeyRates = current_app.extensions["key_rates"]
-        wait = rates.acquire(key)
+        wait = rates.acquire(key.hash, per_minute=key.per_minute)
         if wait:
             seconds = max(1, math.ceil(wait))
             error = TooManyRequests(

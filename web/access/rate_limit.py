@@ -41,6 +41,23 @@ class RateLimit:
             self._buckets.pop(client, None)
 
 
+class KeyRates:
+    """A token bucket for each API key, which allows half of its rate at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_rate: dict[int, RateLimit] = {}
+
+    def acquire(self, key: str, *, per_minute: int) -> float:
+        """Count a request of a key and return 0; beyond its rate, return the seconds until the next one."""
+        with self._lock:
+            rate = self._by_rate.get(per_minute)
+            if rate is None:
+                rate = RateLimit(burst=max(1, per_minute // 2), refill_seconds=60 / per_minute)
+                self._by_rate[per_minute] = rate
+        return rate.acquire(key)
+
+
 def client_network(address: str | None) -> str:
     """Return what identifies a client: its IPv4 address, or the /64 network of an IPv6 address.
 

@@ -16,6 +16,7 @@ SECTIONS = {
         "search": Entry("web.cli.find:search", "Find memes by what they show, say or mean."),
         "similar": Entry("web.cli.find:similar", "Find memes that are like a meme."),
         "show": Entry("web.cli.find:show", "Show everything known about a meme."),
+        "mcp": Entry("web.cli.mcp:mcp", "Serve an AI assistant, by the Model Context Protocol."),
         "serve": Entry("web.cli.serve:serve", "Serve the site and the API."),
     },
     "Index": {

@@ -7,21 +7,17 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from indexer.inbox.examiner import Examiner, inspect_file
-from indexer.library.format import content_hash
+from indexer.inbox.examiner import Examiner
 from indexer.ocr.engines import load_ocr_engine
-from indexer.stages.train_categories import open_suggester, upload_features
+from indexer.stages.train_categories import open_suggester
 from search.catalogue import Catalogue
-from search.categories.suggester import Suggester
-from search.encoders.base import TextEncoder
 from search.encoders.registry import load_text_encoder
 from search.errors import MemeticaError, UnreadableFile, WrongUse
-from search.evidence import Evidence
 from web.cli.command import Command, Session, find_pictures
 from web.cli.output import show_file_error
 from web.cli.terminal import Terminal
-from web.schemas import Row, suggestion_row
-from web.suggestions import from_suggestion
+from web.picture_suggestions import suggest_for_file
+from web.schemas import Row
 
 SHOWN = 3  # categories, memes and variants, for people
 
@@ -47,7 +43,7 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
         suggester = open_suggester(workspace, encoder=encoder)
         for file in files:
             try:
-                row = _suggestion(examiner, suggester, encoder, file)
+                row = suggest_for_file(examiner, suggester, encoder, file, name=str(file))
             except (UnreadableFile, OSError) as error:
                 failed += 1
                 known = error if isinstance(error, MemeticaError) else UnreadableFile(str(error))
@@ -58,21 +54,6 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
             else:
                 _show(session.terminal, workspace.catalogue, row)
     return 1 if failed else 0
-
-
-def _suggestion(examiner: Examiner, suggester: Suggester, encoder: TextEncoder, file: Path) -> Row:
-    content = content_hash(file)
-    findings, fingerprints = inspect_file(examiner, file, content_hash=content)
-    suggestion = suggester.suggest(
-        upload_features(fingerprints, findings["text"], encoder=encoder), content_hash=content
-    )
-    catalogue = examiner.workspace.catalogue
-    matches = [
-        (meme, Evidence.from_json(row["evidence"]))
-        for row in findings["alike"]
-        for meme in catalogue.memes.with_content(row["content_hash"])[:1]
-    ]
-    return suggestion_row(str(file), findings, matches=matches, suggested=from_suggestion(catalogue, suggestion))
 
 
 def _show(terminal: Terminal, catalogue: Catalogue, row: Row) -> None:

@@ -23,8 +23,9 @@ from web.cli.reference import FOLDER, cli_reference, settings_reference
 # Imports of our own inside functions, each with its reason.
 LATE = {
     ("web/cli/find.py", "indexer.media.decode"): "a search by words does not wait for the decoders",
+    ("web/cli/mcp.py", "web.mcp.server"): "the help of the command needs no SDK, which is an extra",
 }
-MOST_LATE = 1  # in all packages: a package's lazy exports load what is slow to import when it is used
+MOST_LATE = 2  # in all packages: a package's lazy exports load what is slow to import when it is used
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:

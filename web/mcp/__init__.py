@@ -1,0 +1,1 @@
+"""A server of the Model Context Protocol: an AI assistant searches the library through it."""
