@@ -24,13 +24,15 @@ from indexer.work.locks import lock
 from indexer.work.progress import SILENT, Progress, StageReport, track_stage
 from search.catalogue.copies import keep_daily_copy
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.errors import DataFolderError, ModelUnavailable
+from search.encoders.registry import chosen_image_encoder, image_encoder_spec
+from search.errors import DataFolderError, ModelUnavailable, WrongUse
 from search.index.generations import live_image_encoder
 from search.meme import Stage
 from search.settings import Settings, save_setting, stored_setting
 from search.workspace import Workspace
 
 logger = logging.getLogger("memetica.index")
+MANY_PICTURES = 200  # more of them are embedded only after the words are indexed
 _MODEL = "the model"  # the subject of a failure that concerns a whole stage
 
 
@@ -129,7 +131,8 @@ class _Stages:
         self._load_encoder = load_encoder
         self._load_images = load_images
         # If the chosen image encoder cannot be loaded, the index keeps the embeddings of its current one.
-        self._image_encoder = live_image_encoder(workspace.index) if self._settings.image_encoder else ""
+        self._sees = bool(image_encoder_spec(self._settings))
+        self._image_encoder = live_image_encoder(workspace.index) if self._sees else ""
 
     def scan(self) -> tuple[int, int]:
         # Of two concurrent scans, the earlier would mark files as vanished that only the later has seen.
@@ -165,14 +168,24 @@ class _Stages:
         return done, 0
 
     def embed_images(self) -> tuple[int, int]:
-        if not self._settings.image_encoder:
+        if not self._sees:
             return 0, 0
+        if self._must_wait_for_pictures():
+            self.build()  # words are found already while a model is downloaded and pictures are embedded
         with track_stage(self._progress, Stage.PICTURES, 1, unit="image encoder, made ready once"):
             encoder = self._load_images(self._settings)
         if encoder is None:
             return 0, 0
         self._image_encoder = encoder.name
         return embed_images(self._workspace, encoder, progress=self._progress)
+
+    def _must_wait_for_pictures(self) -> bool:
+        """Return whether embedding the pictures takes long: the encoder is not ready, or has not seen many of them."""
+        try:
+            name = chosen_image_encoder(self._settings)
+        except WrongUse:
+            return False
+        return not name or len(self._workspace.catalogue.embeddings.missing_pictures(name)) > MANY_PICTURES
 
     def build(self) -> tuple[int, int]:
         build_index(

@@ -14,7 +14,7 @@ from indexer.stages.decode import missing_pictures
 from indexer.stages.weigh_texts import BADLY_READ
 from search.catalogue import Catalogue
 from search.encoders.clip_models import display_name
-from search.encoders.registry import chosen_image_encoder
+from search.encoders.registry import chosen_image_encoder, image_encoder_spec
 from search.errors import WrongUse
 from search.meme import Failure, Meme, Stage
 from search.texts.chunking import SPLITTER
@@ -89,7 +89,7 @@ def library_status(workspace: Workspace) -> LibraryStatus:
             f"{unsplit} memes have texts that are not yet split into passages" if unsplit else "",
         ),
     )
-    if workspace.settings.image_encoder:
+    if image_encoder_spec(workspace.settings):
         stages += (_image_status(workspace, decoded=decoded, failed=failures_of(Stage.PICTURES)),)
     return LibraryStatus(
         memes,
@@ -128,7 +128,7 @@ def _image_status(workspace: Workspace, *, decoded: int, failed: int) -> StageSt
     except WrongUse as error:
         return StageStatus(Stage.PICTURES, 0, decoded, failed, "pictures", error.message)
     seen = workspace.catalogue.embeddings.count_pictures(name) if name else 0
-    title = display_name(workspace.settings.image_encoder)
+    title = display_name(image_encoder_spec(workspace.settings))
     note = f"by {title}" if name else f"{title} is not ready: `memetica models` says why"
     return StageStatus(Stage.PICTURES, seen, max(0, decoded - seen - failed), failed, "pictures", note)
 

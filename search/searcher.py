@@ -14,11 +14,12 @@ from PIL import Image, ImageOps
 
 from search.catalogue import open_catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.encoders.registry import load_image_encoder, load_text_encoder
+from search.encoders.clip import spec_of
+from search.encoders.registry import image_encoder_spec, load_image_encoder, load_text_encoder
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile, WrongUse
 from search.index.generations import live_generation
 from search.index.reader import Index
-from search.index.status import IndexStatus, image_encoder_notes, missing_data_notes
+from search.index.status import IndexStatus, eyes_sentence, image_encoder_notes, missing_data_notes
 from search.meme import Likeness, Meme, Sort
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores
@@ -59,7 +60,7 @@ class Searcher:
         self._owns_workspace = False
         self._settings = workspace.settings
         self._load_images = load_images
-        self._chosen_encoder, self._choice_error = workspace.settings.image_encoder, ""
+        self._chosen_encoder, self._choice_error = image_encoder_spec(workspace.settings), ""
         self._image_encoder_error = ""  # why the image encoder that made the index cannot be used
         self._catalogue = workspace.catalogue
         self._encoder = text_encoder or load_text_encoder(workspace.settings)
@@ -181,6 +182,7 @@ class Searcher:
             text_encoder=manifest.text_encoder,
             image_encoder=manifest.image_encoder,
             missing=self._missing(),
+            eyes=eyes_sentence(spec_of(manifest.image_encoder)),
         )
 
     def _missing(self) -> tuple[str, ...]:

@@ -174,8 +174,8 @@ class Settings:
     )
     text_encoder: str = option("all-MiniLM-L6-v2", help="the model that embeds text")
     image_encoder: str = option(
-        "",
-        help="what sees pictures: `ViT-B-32/laion2b_s34b_b79k`, `ViT-B-32@FILE`, an open_clip folder; empty for none",
+        "auto",
+        help="what sees pictures: `auto`, `default`, `built-in`, `none`, MODEL/WEIGHTS, MODEL@FILE, a folder",
     )
     ocr_engine: str = option("rapidocr", help="`rapidocr`, `tesseract` or `none`")
     endpoint: str = option(

@@ -33,6 +33,9 @@ hypothesis_settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis_settings.register_profile("explore", deadline=None, max_examples=1000)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
+# Exporting the built-in image encoder takes half a minute of processor time; tests of image encoders unset this.
+os.environ.setdefault("MEMETICA_IMAGE_ENCODER", "none")
+
 TESTS = Path(__file__).parent
 # Files and folders whose tests take seconds each; `make test-fast` leaves them out.
 SLOW = (

@@ -67,7 +67,8 @@ EXPORTS = {
     """,
     "search.encoders": """
         ImageEncoder KNOWN_MODELS KnownModel TextEncoder Vectors chosen_image_encoder classify_zero_shot
-        display_name export_image_encoder export_text_encoder load_image_encoder load_text_encoder parse_model_spec
+        display_name export_image_encoder export_text_encoder image_encoder_spec load_image_encoder load_text_encoder
+        parse_model_spec
         unit_rows validate_vectors
     """,
     "search.evaluation": """

@@ -261,6 +261,7 @@ def index_row(index: IndexStatus | MemeticaError) -> Row:
         "rows": dict(index.rows),
         "text_encoder": index.text_encoder,
         "image_encoder": display_name(spec_of(index.image_encoder)),
+        "eyes": index.eyes,
         "missing": list(index.missing),
     }
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from indexer.work.locks import lock
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.encoders.registry import export_image_encoder, export_text_encoder, load_image_encoder, load_text_encoder
+from search.encoders.registry import (
+    export_image_encoder,
+    export_text_encoder,
+    image_encoder_spec,
+    load_image_encoder,
+    load_text_encoder,
+)
 from search.settings import Settings
 
 
@@ -20,7 +26,7 @@ def prepare_image_encoder(settings: Settings) -> ImageEncoder | None:
 
     Raises ModelUnavailable when its weights cannot be loaded or downloaded.
     """
-    if not settings.image_encoder:
+    if not image_encoder_spec(settings):
         return None
     with lock(settings.data, "exporting"):
         name = export_image_encoder(settings)

@@ -12,6 +12,7 @@ from indexer.work.child_process import OnStart, child_main, run_child
 from indexer.work.progress import SILENT, Progress
 from search.catalogue import open_catalogue
 from search.encoders.clip import spec_of
+from search.encoders.registry import image_encoder_spec
 from search.errors import ModelUnavailable
 from search.index.generations import Manifest, live_manifest
 from search.settings import Settings, load_settings
@@ -38,7 +39,7 @@ def switch_image_encoder(workspace: Workspace, *, progress: Progress = SILENT) -
 def uses_chosen_encoder(settings: Settings) -> bool:
     """Return whether the index was made with the image encoder of the settings; True without an index."""
     live = live_manifest(settings.data / "index")
-    return live is None or spec_of(live.image_encoder) == settings.image_encoder
+    return live is None or spec_of(live.image_encoder) == image_encoder_spec(settings)
 
 
 def switch_in_child_process(settings: Settings, *, on_start: OnStart = lambda child: None) -> None:

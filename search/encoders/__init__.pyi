@@ -10,6 +10,7 @@ from .clip_models import parse_model_spec as parse_model_spec
 from .registry import chosen_image_encoder as chosen_image_encoder
 from .registry import export_image_encoder as export_image_encoder
 from .registry import export_text_encoder as export_text_encoder
+from .registry import image_encoder_spec as image_encoder_spec
 from .registry import load_image_encoder as load_image_encoder
 from .registry import load_text_encoder as load_text_encoder
 from .zero_shot import classify_zero_shot as classify_zero_shot

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from search.errors import WrongUse
 
+# Words of the setting `image_encoder` that name no model.
+AUTO, DEFAULT_NAME, NONE = "auto", "default", "none"
 SMALL = "small-clip"
 BUILT_IN = "built-in"  # is installed with Memetica and needs no hub
 BUILT_IN_RECIPE = "built-in-1"  # how it is exported; a new name makes every export outdated
@@ -103,6 +105,11 @@ class KnownModel:
     known_for: str
     source: str = ""
 
+    @property
+    def megabytes(self) -> int:
+        """The size of its weights in single precision, as they are downloaded."""
+        return round(4 * self.parameters)
+
 
 _OPEN_CLIP = "open_clip, docs/openclip_retrieval_results.csv"
 _SIGLIP2 = "Tschannen et al., SigLIP 2, arXiv 2502.14786, table 1"
@@ -124,3 +131,12 @@ KNOWN_MODELS = (
     ),
     KnownModel(SMALL, 3.4, "MIT", None, "drawn scenes only: for the demo and the tests, not for photographs"),
 )
+
+
+def known_model(spec: str) -> KnownModel:
+    """Return the known model of a specification; raise KeyError for another.
+
+    >>> known_model("built-in").licence
+    'Apache-2.0'
+    """
+    return {one.spec: one for one in KNOWN_MODELS}[spec]

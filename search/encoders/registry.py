@@ -9,7 +9,7 @@ from __future__ import annotations
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.built_in import BuiltIn, prepare_built_in
 from search.encoders.clip import Clip, load_clip, spec_of
-from search.encoders.clip_models import BUILT_IN
+from search.encoders.clip_models import AUTO, BUILT_IN, DEFAULT, DEFAULT_NAME, NONE
 from search.encoders.clip_prepare import find_prepared, prepare_clip
 from search.encoders.minilm import NAME, export_minilm, open_minilm
 from search.errors import ModelUnavailable
@@ -70,23 +70,43 @@ def export_image_encoder(settings: Settings) -> str:
     >>> export_image_encoder(workspace.settings)
     ''
     """
-    if not settings.image_encoder:
+    spec = image_encoder_spec(settings)
+    if not spec:
         return ""
-    if settings.image_encoder == BUILT_IN:
+    if spec == BUILT_IN:
         return prepare_built_in(settings.data / "models", threads=settings.threads).name
-    return prepare_clip(settings.data / "models", settings.image_encoder, threads=settings.threads).name
+    return prepare_clip(settings.data / "models", spec, threads=settings.threads).name
+
+
+def image_encoder_spec(settings: Settings, *, otherwise: str = "") -> str:
+    """Return the specification of the model that the setting `image_encoder` stands for; "" for none.
+
+    `auto` is the best of those that are exported: open_clip's default, else the built-in one, else `otherwise`.
+    `memetica index` and a serving site export the built-in one where there is none.
+
+    >>> from dataclasses import replace
+    >>> from search.encoders import image_encoder_spec
+    >>> image_encoder_spec(replace(workspace.settings, image_encoder="default"))
+    'ViT-B-32/laion2b_s34b_b79k'
+    """
+    spec = settings.image_encoder.strip()
+    if spec == AUTO:
+        models = settings.data / "models"
+        return next((one for one in (DEFAULT, BUILT_IN) if find_prepared(models, one) is not None), otherwise)
+    return {NONE: "", DEFAULT_NAME: DEFAULT}.get(spec, spec)
 
 
 def chosen_image_encoder(settings: Settings) -> str:
-    """Return the name of the image encoder of the settings; "" when it is empty or not exported yet.
+    """Return the name of the image encoder of the settings; "" when it is none or not exported yet.
 
     >>> from search.encoders import chosen_image_encoder
     >>> chosen_image_encoder(workspace.settings)
     ''
     """
-    if not settings.image_encoder:
+    spec = image_encoder_spec(settings)
+    if not spec:
         return ""
-    found = find_prepared(settings.data / "models", settings.image_encoder)
+    found = find_prepared(settings.data / "models", spec)
     return found.name if found is not None else ""
 
 

@@ -9,9 +9,14 @@ from datetime import datetime
 import numpy as np
 
 from search.encoders.clip import spec_of
-from search.encoders.clip_models import SMALL, display_name
+from search.encoders.clip_models import BUILT_IN, DEFAULT, SMALL, display_name, known_model
 from search.index.reader import Index
 from search.meme import Field
+
+BETTER_EYES = (
+    f"{DEFAULT} finds pictures by words far better: `memetica models --use default` downloads it "
+    f"({known_model(DEFAULT).megabytes:,} MB, {known_model(DEFAULT).licence})."
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class IndexStatus:
     text_encoder: str
     image_encoder: str
     missing: tuple[str, ...]
+    eyes: str = ""  # a sentence on what sees the pictures
 
 
 def missing_data_notes(index: Index) -> list[str]:
@@ -51,15 +57,33 @@ def image_encoder_notes(index: Index, *, chosen: str, load_error: str) -> list[s
     """
     made_by = spec_of(index.manifest.image_encoder)
     if not made_by and not chosen:
-        return [
-            "No image encoder is configured: words find pictures by OCR, descriptions and names, pictures find "
-            "similar ones by colours, edges and fingerprints."
-        ]
+        return [BETTER_EYES]
     found = []
     if made_by != chosen:
         holds = f"pictures as {display_name(made_by)} sees them" if made_by else "no picture as a model sees it"
         other = f"{display_name(chosen)} is chosen" if chosen else "none is chosen"
         found.append(f"The index holds {holds}; {other}. {load_error or 'Run `memetica index`.'}")
-    if made_by == SMALL:
-        found.append(f"{SMALL} sees the pictures: it knows drawn scenes such as the demo's, not photographs.")
+    if made_by == BUILT_IN and chosen == made_by:
+        found.append(BETTER_EYES)
     return found
+
+
+def eyes_sentence(spec: str) -> str:
+    """Return a sentence on what sees the pictures of an index, given the specification of its image encoder.
+
+    >>> eyes_sentence("ViT-B-32/laion2b_s34b_b79k")
+    'ViT-B-32/laion2b_s34b_b79k sees the pictures.'
+    """
+    if not spec:
+        return (
+            "Nothing sees the pictures: words find them by OCR, descriptions and names, and pictures find similar ones "
+            "by colours, edges and fingerprints."
+        )
+    if spec == BUILT_IN:
+        return (
+            "The built-in image encoder sees the pictures: it finds those that look alike, and by words a thousand "
+            "kinds of things."
+        )
+    if spec == SMALL:
+        return f"{SMALL} sees the pictures: it knows drawn scenes such as the demo's, not photographs."
+    return f"{display_name(spec)} sees the pictures."

@@ -6,6 +6,8 @@ import os
 
 from search.encoders import registry
 from tests.support.fakes import HashingTextEncoder
+from web.background import image_encoder
+from web.cli import eyes
 from web.cli.main import main
 
 
@@ -14,6 +16,9 @@ def use_readable_encoder() -> None:
     registry.NAME = HashingTextEncoder.name
     registry.open_minilm = lambda models, *, threads=0, long_running=False: HashingTextEncoder()  # type: ignore
     registry.export_minilm = lambda models, *, threads=0: False  # type: ignore[assignment]
+    # What `auto` stands for where no image encoder is exported: nothing, because an export takes half a minute.
+    eyes.BUILT_IN = image_encoder.BUILT_IN = ""  # type: ignore[attr-defined]
+    os.environ.pop("MEMETICA_IMAGE_ENCODER", None)
     os.environ |= {"MEMETICA_TEXT_ENCODER": HashingTextEncoder.name, "MEMETICA_OCR_ENGINE": "none"}
 
 

@@ -11,6 +11,8 @@ from dataclasses import replace
 from flask import Flask
 
 from indexer.stages.switch_image_encoder import switch_in_child_process, uses_chosen_encoder
+from search.encoders.clip_models import BUILT_IN
+from search.encoders.registry import image_encoder_spec
 from search.errors import MemeticaError, WrongUse
 from search.settings import Settings, stored_setting
 from web.context import Site
@@ -94,12 +96,17 @@ def current_choice(settings: Settings) -> Settings:
     The environment takes precedence over the data folder. An empty name is a choice too: no image encoder.
     """
     if "MEMETICA_IMAGE_ENCODER" in os.environ:
-        return settings
+        return _resolved(settings)
     try:
         kept = stored_setting(settings.data, "image_encoder")
     except WrongUse:
-        return settings  # a settings file edited to something invalid is reported by the next command that starts
-    return settings if kept is None else replace(settings, image_encoder=kept)
+        kept = None  # a settings file edited to something invalid is reported by the next command that starts
+    return _resolved(settings if kept is None else replace(settings, image_encoder=kept))
+
+
+def _resolved(settings: Settings) -> Settings:
+    """Return the settings with the model that `auto` and other words stand for."""
+    return replace(settings, image_encoder=image_encoder_spec(settings, otherwise=BUILT_IN))
 
 
 def register(app: Flask) -> None:

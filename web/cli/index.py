@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,9 +13,14 @@ from indexer.pipeline import index_library
 from indexer.stages.find_duplicates import count_uncompared, find_duplicates
 from indexer.status import unsupported_kinds
 from indexer.work.progress import StageReport
+from search.encoders.clip import spec_of
+from search.index.generations import live_image_encoder
+from search.index.status import eyes_sentence
 from search.meme import Stage
+from search.settings import save_setting
 from search.workspace import Workspace
 from web.cli.command import Command, Session
+from web.cli.eyes import settle_image_encoder, value_of_choice
 from web.cli.options import setting_help
 from web.cli.terminal import ProgressBars
 
@@ -28,6 +34,12 @@ COMPARED_UNASKED = 1_000
     examples=("memetica index path/to/memes", "memetica index --reread badly-read --ocr tesseract"),
 )
 @click.argument("memes", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--see",
+    metavar="MODEL",
+    help="What sees the pictures, from now on: `auto`, `default`, `built-in`, `none`, or a model as in "
+    "`memetica models --use`.",
+)
 @click.option("--ocr", "ocr_engine", metavar="ENGINE", help=setting_help("ocr_engine"))
 @click.option(
     "--reread",
@@ -45,6 +57,7 @@ COMPARED_UNASKED = 1_000
 def index(
     session: Session,
     memes: Path | None,
+    see: str | None,
     ocr_engine: str | None,
     reread: str | None,
     gone: bool,
@@ -58,7 +71,12 @@ def index(
     Where most of the known memes are gone at once, or MEMES is another folder than before, nothing is changed: a disk
     may not be mounted. `--gone` says that they were removed, `--library MEMES` that the folder was moved or replaced.
     """
-    with session.workspace(create=True, migrate=True, library=memes, ocr_engine=ocr_engine) as workspace:
+    chosen = value_of_choice(see) if see is not None else None
+    with session.workspace(
+        create=True, migrate=True, library=memes, ocr_engine=ocr_engine, image_encoder=chosen
+    ) as workspace:
+        if chosen is not None:
+            save_setting(workspace.data, "image_encoder", chosen)
         return index_workspace(session, workspace, reread=reread, gone=gone, compare=compare)
 
 
@@ -93,8 +111,11 @@ def index_workspace(
     With None, `compare` compares new memes if they are few, and else says how many wait for `memetica duplicates find`.
     """
     terminal = session.terminal
+    settings, load_images = settle_image_encoder(session, workspace.settings)
+    workspace = replace(workspace, settings=settings)
     reports = index_library(
         workspace,
+        load_images=load_images,
         progress=ProgressBars(terminal),
         reocr=reread == ALL,
         badly_read=reread == UNREAD,
@@ -130,6 +151,8 @@ def index_workspace(
         terminal.say(f"{memes:,} memes are indexed. Failed: {failed:,}; `memetica status` lists them with reasons.")
     else:
         terminal.say(f"{memes:,} memes are indexed.")
+    if memes:
+        terminal.say(eyes_sentence(spec_of(live_image_encoder(workspace.index))))
     return 1 if failed else 0
 
 

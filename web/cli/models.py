@@ -11,14 +11,13 @@ from pathlib import Path
 import click
 
 from search.encoders.clip import model_folder
-from search.encoders.clip_models import DEFAULT, KNOWN_MODELS, parse_model_spec
+from search.encoders.clip_models import AUTO, KNOWN_MODELS, NONE, parse_model_spec
 from search.encoders.clip_prepare import find_prepared, hub_cache
-from search.encoders.registry import export_image_encoder, load_text_encoder
+from search.encoders.registry import export_image_encoder, image_encoder_spec, load_text_encoder
 from search.errors import MemeticaError
 from search.settings import Settings, save_setting
 from web.cli.command import Command, Session
-
-NONE, DEFAULT_NAME = "none", "default"
+from web.cli.eyes import value_of_choice
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,8 @@ class ModelRow:
     "--use",
     "spec",
     metavar="MODEL",
-    help="Choose the image encoder: an open_clip MODEL/WEIGHTS, MODEL@FILE, a folder, `default`, `built-in` or `none`.",
+    help="Choose the image encoder: an open_clip MODEL/WEIGHTS, MODEL@FILE, a folder, or one of `auto`, `default`, "
+    "`built-in` and `none`.",
 )
 def models(session: Session, spec: str | None) -> None:
     """Show the models: which are in use, which are downloaded, and the command that gets or changes each.
@@ -73,14 +73,14 @@ def models(session: Session, spec: str | None) -> None:
     for row in rows:
         if row.command:
             terminal.out.print(f"[dim]{row.field} {row.model}:[/dim] {row.command}")
-    if not settings.image_encoder:
+    if not image_encoder_spec(settings):
         terminal.say("There is no image encoder: words find pictures by their OCR text and descriptions.", style="dim")
 
 
 def _use(session: Session, settings: Settings, spec: str) -> None:
 
-    chosen = "" if spec == NONE else _absolute(DEFAULT if spec == DEFAULT_NAME else spec)
-    if chosen:
+    chosen = value_of_choice(spec)
+    if chosen not in ("", AUTO):
         session.terminal.say(f"Preparing {chosen}. Weights that are not on this machine are downloaded.", style="dim")
         name = export_image_encoder(replace(settings, image_encoder=chosen))
         session.terminal.say(f"{name} is ready.")
@@ -91,15 +91,6 @@ def _use(session: Session, settings: Settings, spec: str) -> None:
         )
     done = f"{chosen} is chosen" if chosen else "No image encoder is chosen"
     session.terminal.say(f"{done}. `memetica index` updates the index; a running site updates it by itself.")
-
-
-def _absolute(spec: str) -> str:
-    """Return the model's name with an absolute path, so that it is valid in any working directory."""
-
-    source = parse_model_spec(spec)
-    if source.file is not None:
-        return f"{source.model}@{source.file}"
-    return str(source.folder) if source.folder is not None and "/" in spec else source.spec
 
 
 def rows_of(settings: Settings) -> Iterator[ModelRow]:
@@ -115,11 +106,12 @@ def rows_of(settings: Settings) -> Iterator[ModelRow]:
         "texts", settings.text_encoder, True, state, _size(folder), "English, 256 tokens; comes with Memetica", ""
     )
     known = {one.spec for one in KNOWN_MODELS}
-    if settings.image_encoder and settings.image_encoder not in known:
-        yield ModelRow("pictures", settings.image_encoder, True, *_ready(settings, settings.image_encoder), "yours", "")
+    chosen = image_encoder_spec(settings)
+    if chosen and chosen not in known:
+        yield ModelRow("pictures", chosen, True, *_ready(settings, chosen), "yours", "")
     for one in KNOWN_MODELS:
         recall = f"COCO text→image R@1 {one.recall:.3f}; " if one.recall is not None else ""
-        in_use = one.spec == settings.image_encoder
+        in_use = one.spec == chosen
         state, size = _ready(settings, one.spec)
         yield ModelRow(
             "pictures",

@@ -135,6 +135,7 @@ def show_status(
         terminal.out.print(
             Text.assemble(("index: ", "dim"), f"{fresh}, built {_age(age.total_seconds())} ago ({index.generation})")
         )
+        terminal.out.print(Text.assemble(("pictures: ", "dim"), index.eyes))
         for sentence in index.missing:
             terminal.out.print(Text.assemble(("missing: ", "dim"), sentence))
     if status.damaged:

@@ -64,6 +64,7 @@ def home() -> str:
         categories=catalogue.memes.categories(since=datetime.now(UTC) - timedelta(days=NEW_DAYS)),
         total=catalogue.memes.count(),
         examples=_examples(site().settings.examples) if isinstance(index, IndexStatus) else [],
+        eyes=index.eyes if isinstance(index, IndexStatus) else "",
         error=index if isinstance(index, MemeticaError) else None,
     )
 

@@ -50,6 +50,11 @@ def load(settings: Settings, name: str, *, long_running: bool = False) -> Colour
     raise ModelUnavailable(f"There is no {name}.", hint="Make it.")
 
 
+@pytest.fixture(autouse=True)
+def _chosen_by_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MEMETICA_IMAGE_ENCODER")
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings over plain pictures, named by a number, of which nothing is written."""
