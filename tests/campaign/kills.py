@@ -104,8 +104,9 @@ def _try(ready: Ready, folder: Folder, point: Point, report: Report, case: str) 
         report.fault(case, f"it ended with {ran.code}: {ran.err[-400:]}")
     check_catalogue(folder, report, case)
     folder.age_parts()
-    # Where a child process was killed instead, such as a decoder, its work has failed and is told so.
-    recovered = _index(folder) if ran.was_killed else memetica("retry", *folder.places)
+    # Where a child process was killed too or instead, such as a decoder, its work has failed and is told so.
+    child_was_killed = folder.row("SELECT count(*) FROM failures WHERE reason LIKE '%stopped the decoder%'") != "0"
+    recovered = memetica("retry", *folder.places) if child_was_killed or not ran.was_killed else _index(folder)
     if recovered.code != 0 or "Traceback" in recovered.err:
         report.fault(case, f"`memetica index` ends with {recovered.code} afterwards: {recovered.err[-600:]}")
         return "faulty"
