@@ -72,6 +72,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "describe": ("library", "stages", "work"),
         "curation": ("library", "stages", "work"),
         "export": ("curation",),
+        "imports": ("library", "media"),
         "upkeep": ("library", "media", "work"),
         "inbox": ("curation", "library", "media", "ocr", "stages", "work"),
     },

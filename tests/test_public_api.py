@@ -34,6 +34,9 @@ EXPORTS = {
     "indexer.export": """
         FileFormat TableName WrittenFile export_tables export_vectors table_rows
     """,
+    "indexer.imports": """
+        ImportedMeme ImportKind ImportPlan NotImported PlannedMeme carry_out plan_import read_export
+    """,
     "indexer.inbox": """
         Examiner accept similar_memes discard examine examine_waiting inbox_path index_decided inspect_file preview_path
         receive restore_discarded suspected undo_decision

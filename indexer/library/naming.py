@@ -100,6 +100,23 @@ def free_path(
     folder = library / category
     if not follow_links and leaves_library(library, category):
         raise LibraryError(f"{folder} is a link that leads out of the library.", hint=OUTSIDE_CATEGORY)
+    taken = taken_names(folder)
+    for stem in stems(safe_stem(name)):
+        path = f"{category}/{stem}{suffix}"
+        if f"{stem}{suffix}".lower() not in taken and catalogue.memes.known_at(path) is None:
+            return path
+    raise LibraryError(f"There are too many files named {name} in {category}.", hint="Rename the file.")
+
+
+def taken_names(folder: Path) -> set[str]:
+    """Return the names, in lower case, that no new meme of a folder may have; raise LibraryError.
+
+    An orphaned sidecar takes the name of its meme too: it would otherwise be attached to the new one.
+
+    >>> _ = (folder / "A.png.txt").write_text("")
+    >>> sorted(taken_names(folder))
+    ['a', 'a.png', 'a.png.txt']
+    """
     try:
         # Lower case, because file systems may ignore case.
         there = [entry.name.lower() for entry in os.scandir(folder)] if os.path.lexists(folder) else []
@@ -107,16 +124,11 @@ def free_path(
         raise LibraryError(
             f"The folder {folder} cannot be read: {error.strerror}.", hint="Check its permissions."
         ) from error
-    # An orphaned sidecar would otherwise be attached to the new meme.
-    taken = {one[:end] for one in there for end in (len(one), *(at for at, dot in enumerate(one) if dot == "."))}
-    for stem in _stems(safe_stem(name)):
-        path = f"{category}/{stem}{suffix}"
-        if f"{stem}{suffix}".lower() not in taken and catalogue.memes.known_at(path) is None:
-            return path
-    raise LibraryError(f"There are too many files named {name} in {category}.", hint="Rename the file.")
+    return {one[:end] for one in there for end in (len(one), *(at for at, dot in enumerate(one) if dot == "."))}
 
 
-def _stems(stem: str) -> Iterator[str]:
+def stems(stem: str) -> Iterator[str]:
+    """Yield a stem, then the same with a number, from 2 on."""
     yield stem
     for number in range(2, 100_000):
         yield f"{stem} {number}"

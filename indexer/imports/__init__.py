@@ -1,0 +1,7 @@
+"""Bring memes from other programs' exports into the library, laid out as its format."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

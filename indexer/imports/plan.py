@@ -1,0 +1,206 @@
+"""Plan an import, and carry it out: files and texts are written to free paths, and nothing is overwritten."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from indexer.imports.records import Found, ImportedMeme, NotImported
+from indexer.library.files import link_free, write_new
+from indexer.library.format import FIRST_SEEN, content_hash, scan
+from indexer.library.format import MemeFile as LibraryFile
+from indexer.library.naming import checked_category, folder_of, safe_stem, stems, taken_names
+from indexer.media.signatures import SIGNATURE_BYTES, FileType, file_type
+from search.errors import LibraryError, MemeticaError, WrongUse
+
+_SUFFIXES = {
+    FileType.JPEG: ".jpg",
+    FileType.PNG: ".png",
+    FileType.GIF: ".gif",
+    FileType.WEBP: ".webp",
+    FileType.AVIF: ".avif",
+    FileType.BMP: ".bmp",
+    FileType.MP4: ".mp4",
+    FileType.WEBM: ".webm",
+    FileType.MATROSKA: ".mkv",
+}
+_SVG_HEAD = 1000  # bytes in which the root element of a drawing begins
+
+
+@dataclass(frozen=True)
+class PlannedMeme:
+    """A meme to bring: its path in the library, and the texts that are written beside it by the label of each.
+
+    `is_known` says that the library has the same bytes at `path` already: only missing texts are added.
+    """
+
+    meme: ImportedMeme
+    path: str
+    is_known: bool = False
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What an import would write, and what it leaves out."""
+
+    planned: list[PlannedMeme]
+    left_out: list[NotImported]
+
+
+def plan_import(library: Path, found: Iterable[Found]) -> ImportPlan:
+    """Return what an import into a library would write; nothing is changed. The library need not exist yet.
+
+    A category is spelled as the library spells it. The same bytes come once; bytes that the library has get the texts
+    that are missing beside them. Raises LibraryError when the library cannot be read.
+
+    >>> meme = ImportedMeme(workspace.library / "Dogs/fine.png", "cats", "what: is this?")
+    >>> plan_import(folder / "memes", [meme]).planned[0].path
+    'cats/what is this.png'
+    >>> plan_import(workspace.library, [meme]).planned[0].path  # it is there
+    'Dogs/fine.png'
+    """
+    plan = ImportPlan([], [])
+    known = _Known(library)
+    taken: dict[str, set[str]] = {}
+    for one in found:
+        if isinstance(one, NotImported):
+            plan.left_out.append(one)
+            continue
+        try:
+            suffix = _suffix(one.file)
+            hashed = content_hash(one.file)
+        except (MemeticaError, OSError) as error:
+            plan.left_out.append(NotImported(str(one.file), str(error)))
+            continue
+        texts = dict(one.texts)
+        if one.first_seen is not None:
+            texts[FIRST_SEEN] = one.first_seen.isoformat(timespec="seconds").replace("+00:00", "Z")
+        there = known.path_of(one.file, hashed)
+        if there is not None:
+            missing = {label: body for label, body in texts.items() if not _sidecar(library / there, label).exists()}
+            plan.planned.append(PlannedMeme(one, there, is_known=True, texts=missing))
+            continue
+        category = folder_of(library, _category(one.category, known.categories))
+        names = taken.setdefault(category, taken_names(library / category))
+        candidates = (f"{stem}{suffix}" for stem in stems(safe_stem(f"{one.name}{suffix}")))
+        name = next(candidate for candidate in candidates if candidate.lower() not in names)
+        names.add(name.lower())
+        known.add(hashed, one.file, f"{category}/{name}")
+        plan.planned.append(PlannedMeme(one, f"{category}/{name}", texts=texts))
+    return plan
+
+
+class _Known:
+    """The library's files by size and content; only files as large as an imported one are read."""
+
+    def __init__(self, library: Path) -> None:
+        self._library = library
+        self._by_size: dict[int, list[str]] = {}
+        self._hashes: dict[str, str] = {}  # by path
+        self._planned: dict[str, str] = {}  # by hash
+        self.categories: set[str] = set()
+        if library.exists():
+            for entry in scan(library):
+                if isinstance(entry, LibraryFile):
+                    self._by_size.setdefault(entry.size, []).append(entry.path)
+                    self.categories.add(entry.category)
+
+    def path_of(self, file: Path, hashed: str) -> str | None:
+        """Return where the library has, or will have, the bytes of a file."""
+        for path in self._by_size.get(file.stat().st_size, ()):
+            if path not in self._hashes:
+                self._hashes[path] = content_hash(self._library / path)
+            if self._hashes[path] == hashed:
+                return path
+        return self._planned.get(hashed)
+
+    def add(self, hashed: str, file: Path, path: str) -> None:
+        """Note a file that will be written."""
+        self._planned[hashed] = path
+        self.categories.add(path.partition("/")[0])
+
+
+def _suffix(file: Path) -> str:
+    """Return the ending that fits a file's content; raise WrongUse for a file that is no meme."""
+    own = file.suffix.lower()
+    with file.open("rb") as opened:
+        head = opened.read(max(SIGNATURE_BYTES, _SVG_HEAD))
+    kind = file_type(head[:SIGNATURE_BYTES])
+    if kind is None:
+        if own == ".svg" and b"<svg" in head:
+            return own
+        raise WrongUse("Its format is not supported.")
+    if kind is FileType.JPEG and own in (".jpg", ".jpeg", ".jfif"):
+        return own
+    if kind is FileType.MP4 and own in (".mp4", ".m4v", ".mov"):
+        return own
+    return _SUFFIXES[kind]
+
+
+def _category(wanted: str, known: Iterable[str]) -> str:
+    """Return a category's name that every file system takes, as the library spells it."""
+    plain = safe_stem(f"{wanted.replace('/', ' ').replace(chr(92), ' ')}.x")
+    for name in (wanted, plain):
+        try:
+            return checked_category(name, known=known)
+        except WrongUse:
+            continue
+    return checked_category(f"{plain} imported", known=known)  # a name that the format keeps for itself
+
+
+def _sidecar(meme: Path, label: str) -> Path:
+    return meme.with_name(f"{meme.name}.{label}.txt" if label else f"{meme.name}.txt")
+
+
+def carry_out(
+    library: Path, plan: ImportPlan, *, on_meme: Callable[[PlannedMeme], None] = lambda meme: None
+) -> list[NotImported]:
+    """Write what a plan says and return what could not be written; what became occupied meanwhile is left alone.
+
+    Each file is copied whole, with its times, before its texts. After a kill, the same import again adds what is
+    missing. Raises LibraryError when the library cannot be written.
+
+    >>> meme = ImportedMeme(workspace.library / "Dogs/fine.png", "Dogs", "fine", texts={"tags": "dog, fire"})
+    >>> carry_out(folder / "memes", plan_import(folder / "memes", [meme]))
+    []
+    >>> sorted(file.name for file in (folder / "memes" / "Dogs").iterdir())
+    ['fine.png', 'fine.png.tags.txt']
+    """
+    failed: list[NotImported] = []
+    for one in plan.planned:
+        target = library / one.path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not one.is_known and not _copy(one.meme.file, target):
+                failed.append(NotImported(str(one.meme.file), f"{one.path} exists by now: run the same import again."))
+                continue
+            for label, body in one.texts.items():
+                write_new(_sidecar(target, label), f"{body.rstrip()}\n".encode())
+        except OSError as error:
+            if error.filename is not None and Path(error.filename) == one.meme.file:
+                failed.append(NotImported(str(one.meme.file), f"It cannot be read: {error.strerror}."))
+                continue
+            raise LibraryError(
+                f"{target} cannot be written: {error.strerror or error}.",
+                hint="What was brought before stays. Mend it and run the same import again: it goes on.",
+            ) from error
+        on_meme(one)
+    return failed
+
+
+def _copy(source: Path, target: Path) -> bool:
+    """Copy a file with its times to a free path; return False when the path is taken."""
+    if os.path.lexists(target):
+        return False
+    aside = target.with_name(f".memetica-{secrets.token_hex(8)}.part")
+    try:
+        shutil.copy2(source, aside)
+        aside.chmod(0o644)
+        return link_free(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)

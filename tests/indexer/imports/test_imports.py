@@ -1,0 +1,314 @@
+"""Exports of other programs, made as their documentation says, become a library that is read as it should be."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from indexer.imports import ImportedMeme, ImportKind, NotImported, carry_out, plan_import, read_export
+from indexer.library.format import MemeFile, scan
+from indexer.library.sidecars import read_first_seen, read_sidecar
+from search.errors import WrongUse
+from search.meme import TextKind
+from search.workspace import Workspace
+from tests.support.uploading import drawn, files_of
+from web.cli.main import main
+
+
+def save(folder: Path, name: str, body: bytes | str | list | dict) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
+    path.write_bytes(raw)
+    return path
+
+
+def hydrus(folder: Path) -> None:
+    """Named by hash, with the three kinds of sidecars that can be chosen."""
+    save(folder, "0a1b.jpg", drawn(1, form="JPEG"))
+    save(folder, "0a1b.txt", "creator:someone\nseries:grumpy cats\ntitle:No\nmonday\n")
+    save(folder, "reactions/ff.png", drawn(2))
+    notes = {"notes": {"about": "Seen at work."}, "tags": {"my tags": ["shrug"]}, "urls": ["https://example.org/1"]}
+    save(folder, "reactions/ff.png.json", notes)
+    save(folder, "lost.txt", "no file")
+    save(folder, "song.mp3", b"ID3 no picture at all")
+
+
+def szurubooru(folder: Path) -> None:
+    def post(id: int, name: str, **more: Any) -> dict[str, Any]:
+        tags = [
+            {"names": ["monday_cat", "cat_monday"], "category": "character", "usages": 3},
+            {"names": ["angry"], "category": "default", "usages": 9},
+        ]
+        return {
+            "version": 1, "id": id, "creationTime": "2021-05-04T03:02:01.123456Z", "safety": "safe", "tags": tags,
+            "type": "image", "mimeType": "image/png", "contentUrl": f"data/posts/{name}", "source": None, "notes": [],
+        } | more  # fmt: skip
+
+    note = {"polygon": [[0, 0], [1, 0], [1, 1]], "text": "I hate it"}
+    first = [post(2, "2_0123456789abcdef.png", notes=[note], source="https://example.org/2", safety="sketchy")]
+    save(folder, "page1.json", {"query": "", "offset": 0, "limit": 1, "total": 2, "results": first})
+    again = [*first, post(1, "1_fedcba9876543210.png"), "?"]
+    save(folder, "page2.json", {"query": "", "offset": 1, "limit": 1, "total": 2, "results": again})
+    save(folder, "data/posts/2_0123456789abcdef.png", drawn(2))
+    save(folder, "data/posts/3_aaaaaaaaaaaaaaaa.png", drawn(3))
+
+
+def immich(folder: Path) -> None:
+    def asset(name: str, body: bytes, **more: Any) -> dict[str, Any]:
+        checksum = base64.b64encode(hashlib.sha1(body).digest()).decode()
+        return {
+            "id": "a1", "originalFileName": name, "originalPath": "/data/x", "checksum": checksum, "type": "IMAGE",
+            "fileCreatedAt": "2022-01-02T03:04:05.000Z", "exifInfo": {"description": ""}, "tags": [],
+        } | more  # fmt: skip
+
+    one, other = drawn(1), drawn(2)
+    assets = [
+        asset("IMG.png", one, exifInfo={"description": "A dog on fire."}, tags=[{"name": "dog", "value": "pets/dog"}]),
+        asset("IMG.png", other, fileCreatedAt="2023-01-01T00:00:00.000Z"),
+        asset("gone.png", b"x"),
+    ]
+    save(folder, "album.json", {"albumName": "Work: jokes", "assets": assets, "assetCount": 3, "description": ""})
+    save(folder, "IMG.png", other)  # the download has turned the names round
+    save(folder, "IMG+1.png", one)
+    save(folder, "README.txt", "?")
+
+
+def telegram(folder: Path) -> None:
+    def sticker(id: str, **more: Any) -> dict[str, Any]:
+        return {
+            "file_id": f"CAAC{id}", "file_unique_id": id, "type": "regular", "width": 512, "height": 512,
+            "is_animated": False, "is_video": False, "emoji": "😂", "set_name": "dogs_by_bot",
+        } | more  # fmt: skip
+
+    stickers = [sticker("AgAD1"), sticker("AgAD2", emoji="🔥"), sticker("AgAD3", is_animated=True), sticker("AgAD4")]
+    pack = {"name": "dogs_by_bot", "title": "Dogs", "sticker_type": "regular", "stickers": stickers}
+    save(folder, "set.json", {"ok": True, "result": pack})
+    save(folder, "AgAD1.webp", drawn(1, form="WEBP"))
+    save(folder, "02.webp", drawn(2, form="WEBP"))
+    save(folder, "AgAD3.tgs", b"\x1f\x8b")
+
+
+def table(folder: Path) -> None:
+    save(
+        folder,
+        "memes.csv",
+        "\ufeffFile;Category;Title;Date;Tags;Caption;OCR;Stars\n"
+        'a.png;Dogs;"Fine; really";2020-02-03;dog, fire;A dog sits.;this is fine;5\n'
+        "cats/b.png;;;soon;;;;\n"
+        "missing.png;;;;;;;\n../../etc/passwd;;;;;;;\n",
+    )
+    save(folder, "a.png", drawn(1))
+    save(folder, "cats/b.png", drawn(2))
+    save(folder, "c.png", drawn(3))
+
+
+EXPORTS = {
+    ImportKind.HYDRUS: hydrus,
+    ImportKind.SZURUBOORU: szurubooru,
+    ImportKind.IMMICH: immich,
+    ImportKind.TELEGRAM: telegram,
+    ImportKind.CSV: table,
+}
+# What each becomes: the path, the texts by source (or kind), the day; and what is left out.
+EXPECTED: dict[ImportKind, tuple[dict[str, tuple[dict[str, str], str]], list[str]]] = {
+    ImportKind.HYDRUS: (
+        {
+            "Hydrus/No.jpg": ({"tags": "creator:someone, series:grumpy cats, title:No, monday"}, "2010-01-01"),
+            "reactions/ff.png": (
+                {"tags": "shrug", "notes": "Seen at work.", "sources": "https://example.org/1"},
+                "2010-01-01",
+            ),
+        },
+        ["song.mp3", "lost.txt"],
+    ),
+    ImportKind.SZURUBOORU: (
+        {
+            "szurubooru/monday cat angry sketchy.png": (
+                {"tags": "monday cat, angry, sketchy", "notes": "I hate it", "sources": "https://example.org/2"},
+                "2021-05-04",
+            )
+        },
+        ["post 1 (1_fedcba9876543210.png)", "?", "data/posts/3_aaaaaaaaaaaaaaaa.png"],
+    ),
+    ImportKind.IMMICH: (
+        {
+            "Work jokes/IMG.png": ({"immich": "A dog on fire.", "tags": "pets/dog"}, "2022-01-02"),
+            "Work jokes/IMG 2.png": ({}, "2023-01-01"),
+        },
+        ["gone.png", "README.txt"],
+    ),
+    ImportKind.TELEGRAM: (
+        {
+            "Dogs/Dogs 1 😂.webp": ({"tags": "😂, Dogs"}, "2010-01-01"),
+            "Dogs/Dogs 2 🔥.webp": ({"tags": "🔥, Dogs"}, "2010-01-01"),
+        },
+        ["AgAD3.tgs", "Dogs, sticker 4"],
+    ),
+    ImportKind.CSV: (
+        {
+            "Dogs/Fine; really.png": (
+                {"tags": "dog, fire", "csv": "A dog sits.", "tesseract-ocr": "this is fine"},
+                "2020-02-03",
+            ),
+            "cats/b.png": ({}, "2010-01-01"),
+        },
+        ["column Stars", "line 3, date 'soon'", "line 4 (missing.png)", "line 5 (../../etc/passwd)", "c.png"],
+    ),
+}
+
+
+def made(kind: ImportKind, folder: Path) -> Path:
+    EXPORTS[kind](folder)
+    for file in folder.rglob("*"):
+        os.utime(file, (1262304000, 1262304000))  # 2010-01-01
+    return folder
+
+
+def memes_of(library: Path) -> Iterator[MemeFile]:
+    for one in scan(library):
+        assert isinstance(one, MemeFile), one
+        yield one
+
+
+@pytest.mark.parametrize("kind", ImportKind)
+def test_an_export_becomes_a_library(kind: ImportKind, tmp_path: Path) -> None:
+    export, library = made(kind, tmp_path / "export"), tmp_path / "memes"
+    before = files_of(export)
+    found = list(read_export(kind, export))
+    plan = plan_import(library, found)
+    assert not library.exists()
+    expected, left_out = EXPECTED[kind]
+    assert [Path(one.what).name if one.what.startswith("/") else one.what for one in plan.left_out] == left_out
+    assert all(one.reason for one in plan.left_out)
+    assert carry_out(library, plan) == []
+    brought = {}
+    for meme in memes_of(library):
+        texts = {text.source: text for text in (read_sidecar(library, one) for one in meme.sidecars)}
+        brought[meme.path] = (
+            {source: text.body for source, text in texts.items()},
+            f"{read_first_seen(library, meme)[0]:%Y-%m-%d}",
+        )
+        kinds = {"immich": TextKind.SIMPLE, "csv": TextKind.SIMPLE, "tesseract-ocr": TextKind.OCR}
+        assert all(text.kind is kinds.get(source, TextKind.OTHER) for source, text in texts.items())
+        assert meme.file.read_bytes() in {one.file.read_bytes() for one in found if isinstance(one, ImportedMeme)}
+    assert brought == expected
+    assert files_of(export) == before  # files are copied, and the export stays as it was
+    again = plan_import(library, found)
+    assert all(one.is_known and not one.texts for one in again.planned)
+    after = files_of(library)
+    assert carry_out(library, again) == [] and files_of(library) == after
+
+
+def test_an_asset_is_told_from_another_of_its_name_by_its_checksum(tmp_path: Path) -> None:
+    export = made(ImportKind.IMMICH, tmp_path)
+    described = [
+        one for one in read_export(ImportKind.IMMICH, export) if isinstance(one, ImportedMeme) and "tags" in one.texts
+    ]
+    assert [one.file.name for one in described] == ["IMG+1.png"]
+
+
+def test_a_tag_names_the_category_and_an_option_overrides_it(tmp_path: Path) -> None:
+    export = made(ImportKind.HYDRUS, tmp_path / "h")
+    memes = [one for one in read_export(ImportKind.HYDRUS, export, by_tag="series") if isinstance(one, ImportedMeme)]
+    assert [one.category for one in memes] == ["grumpy cats", "reactions", "Hydrus"]
+    booru = made(ImportKind.SZURUBOORU, tmp_path / "s")
+    [post] = (
+        one for one in read_export(ImportKind.SZURUBOORU, booru, by_tag="character") if isinstance(one, ImportedMeme)
+    )
+    assert post.category == "monday cat"
+    every = read_export(ImportKind.HYDRUS, export, category="Inbox", by_tag="series")
+    assert {one.category for one in every if isinstance(one, ImportedMeme)} == {"Inbox"}
+
+
+def test_nothing_in_the_library_is_overwritten(workspace: Workspace, tmp_path: Path) -> None:
+    library = workspace.library
+    (library / "Cats/orphan.png.txt").write_text("of a meme that is gone")
+    new = save(tmp_path, "x.png", drawn(4))
+    same = save(tmp_path, "y.png", (library / "Dogs/fine.png").read_bytes())
+    before = files_of(library)
+    found = [
+        ImportedMeme(new, "CATS", "monday", texts={"tags": "new"}),
+        ImportedMeme(save(tmp_path, "z.png", drawn(5)), "Cats", "orphan"),
+        ImportedMeme(same, "Cats", "again", texts={"": "overwritten?", "tags": "dog"}),
+        ImportedMeme(save(tmp_path, "twin.png", drawn(4)), "Cats", "twin"),
+    ]
+    plan = plan_import(library, found)
+    assert [(one.path, one.is_known) for one in plan.planned] == [
+        ("Cats/monday 2.png", False),
+        ("Cats/orphan 2.png", False),
+        ("Dogs/fine.png", True),
+        ("Cats/monday 2.png", True),
+    ]
+    assert carry_out(library, plan) == []
+    after = files_of(library)
+    assert {path: after[path] for path in before} == before
+    assert set(after) - set(before) == {
+        "Cats/monday 2.png", "Cats/monday 2.png.tags.txt", "Cats/orphan 2.png", "Dogs/fine.png.tags.txt",
+    }  # fmt: skip
+
+
+def test_what_appears_in_the_meantime_is_left_alone(tmp_path: Path) -> None:
+    meme = ImportedMeme(save(tmp_path, "x.png", drawn(4)), "Cats", "x", texts={"tags": "new"})
+    plan = plan_import(tmp_path / "memes", [meme])
+    save(tmp_path / "memes", "Cats/x.png", b"another")
+    [failed] = carry_out(tmp_path / "memes", plan)
+    assert isinstance(failed, NotImported) and "exists by now" in failed.reason
+    assert files_of(tmp_path / "memes").keys() == {"Cats/x.png"}
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", "con", "memes", "x" * 300, "  ", "C:\\x", "\u202egnp"])
+def test_a_category_of_an_export_is_one_safe_folder(name: str, tmp_path: Path) -> None:
+    meme = ImportedMeme(save(tmp_path, "x.png", drawn(4)), name, name)
+    library = tmp_path / "library"
+    plan = plan_import(library, [meme])
+    carry_out(library, plan)
+    [found] = memes_of(library)
+    assert found.path.count("/") == 1 and not found.path.startswith(".")
+    assert {path.name for path in tmp_path.iterdir()} == {"x.png", "library"}
+
+
+@pytest.mark.parametrize("kind", ImportKind)
+def test_a_folder_that_is_no_such_export_is_wrong_use(kind: ImportKind, tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="is not a folder"):
+        list(read_export(kind, tmp_path / "missing"))
+    save(tmp_path, "broken.json", "{")
+    save(tmp_path, "broken.png.json", "{")
+    save(tmp_path, "broken.png", drawn(1))
+    with pytest.raises(WrongUse):
+        list(read_export(kind, tmp_path))
+
+
+def test_the_command_shows_first_and_writes_when_told(tmp_path: Path) -> None:
+    export, library = made(ImportKind.CSV, tmp_path / "export"), tmp_path / "memes"
+
+    def run(*words: str) -> Result:
+        places = ["--library", str(library), "--data", str(tmp_path / "data")]
+        return CliRunner().invoke(main, ["import", "csv", str(export), *places, *words], env={"COLUMNS": "80"})
+
+    told = run()
+    assert told.exit_code == 0 and "Dogs/Fine; really.png" in told.stdout and "left out: c.png" in told.stdout
+    assert "Nothing was written" in " ".join(told.stderr.split()) and not library.exists()
+    rows = [json.loads(line) for line in run("--yes", "--json").stdout.splitlines()]
+    assert [row["path"] for row in rows if "path" in row] == ["Dogs/Fine; really.png", "cats/b.png"]
+    assert "c.png" in [row.get("left_out") for row in rows]
+    assert (library / "cats/b.png").read_bytes() == drawn(2) and not (tmp_path / "data").exists()
+    assert "0 memes brought, 2 were there already" in " ".join(run("--yes").stderr.split())
+
+
+def test_an_empty_folder_of_a_known_library_is_not_filled(workspace: Workspace, tmp_path: Path) -> None:
+    export = made(ImportKind.CSV, tmp_path / "export")
+    gone = workspace.library.rename(tmp_path / "gone")
+    workspace.library.mkdir()
+    data, library = str(workspace.data), str(workspace.library)
+    done = CliRunner().invoke(main, ["import", "csv", str(export), "--yes", "--data", data, "--library", library])
+    assert done.exit_code == 1 and "mounted" in done.stderr and list(workspace.library.iterdir()) == []
+    assert gone.exists()
