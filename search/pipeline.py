@@ -22,7 +22,7 @@ from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.coverage import ReadableText, readable_texts, weighted_direction
 from search.errors import NotFound
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
-from search.index.analyzer import is_letterwise, is_stop_word, query_parts, query_terms, tokenize
+from search.index.analyzer import is_stop_word, query_terms, tokenize
 from search.index.columns import Ids
 from search.index.file_names import NamedMemes, no_ids
 from search.index.generations import TEXT_FIELDS
@@ -32,7 +32,7 @@ from search.index.whitening import Whitening
 from search.meme import Field, Likeness, Meme
 from search.query.filters import apply_filters
 from search.query.language import unread_notice
-from search.query.parser import Query, parse, plain_query
+from search.query.parser import PartKind, Query, parse, plain_query
 from search.query.quotes import Quote, make_quote, memes_saying
 from search.query.spelling import Correction, correct_spelling
 from search.query.words import memes_holding
@@ -41,7 +41,7 @@ from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetrie
 from search.ranking.likeness import LIKENESS_WEIGHTS, LOOKS, SAME_PICTURE, is_alike, reaches, with_variants
 from search.ranking.matching import MAX_SCORED, HitList, keep_ranked, order_hits, raise_named, rank_relevant
 from search.ranking.query_plan import QueryPlan
-from search.ranking.relevance import RELEVANCE_MODEL, RelevanceModel, query_stats, relevance_cutoff
+from search.ranking.relevance import RELEVANCE_MODEL, RelevanceModel, relevance_cutoff, stats_of
 from search.ranking.retrievers import (
     DEPTH,
     MIN_PHRASE,
@@ -126,19 +126,20 @@ class QueryPipeline:
         quotes = [make_quote(one.value, lexical, verbatim=verbatim) for one in query.phrases]
         stats = None
         if not query.is_empty and not has_image:
-            misspelled = set(query_terms(" ".join(correction.corrections)))
-            pairs = [part if len(part) > 1 else part[0] for part in query_parts(query.text) if is_letterwise(part)]
-            words = [term for term in terms if term not in misspelled and not is_letterwise((term,))]
-            stats = query_stats(lexical, [*words, *pairs])
+            stats = stats_of(query, correction, lexical)
         # Beside an image, words say what should be different about it: what merely holds them does not match.
-        holding = no_ids() if has_image else memes_holding(query.text, correction.corrections, lexical)
+        beside = _beside_quotes(query)
+        holding = no_ids() if has_image else memes_holding(beside, correction.corrections, lexical)
+        saying = _saying(quotes, lexical)
+        says = saying is not None and len(saying) > 0
+        is_found = says or bool(len(holding) or named or correction.corrections)
         return QueryPlan(
             query=query,
             filters=filters,
             allowed=allowed,
             weights=weights,
             retrievers=retrievers,
-            unread=self._unread(query.text, found=bool(len(holding) or named or correction.corrections)),
+            unread=self._unread(query.text, found=is_found),
             boosts=boosts,
             has_fixed_weights=only_likes,
             is_picture=query.is_empty and image is not None and not filters.likes,
@@ -148,7 +149,8 @@ class QueryPipeline:
             stats=stats,
             holding=holding,
             quotes=quotes,
-            saying=_saying(quotes, lexical),
+            saying=saying,
+            asks_more=any(not is_stop_word(beside[token.start : token.end]) for token in tokenize(beside)),
             named=named,
         )
 
@@ -185,10 +187,12 @@ class QueryPipeline:
         exact = self.exact_matches(plan)
         ranking, is_exact = None, True
         matching = exact
-        if plan.saying is None:
+        if plan.saying is None or plan.asks_more:
             ranking, relevant, is_exact = rank_relevant(
                 lambda depth: self.candidates(plan, depth=depth), self._relevant(plan), known=exact
             )
+            if plan.saying is not None:
+                relevant = np.intersect1d(relevant, plan.saying, assume_unique=True)
             matching = columns.union(exact, relevant)
         if plan.allowed is not None:
             matching = np.intersect1d(matching, plan.allowed, assume_unique=True)
@@ -201,6 +205,11 @@ class QueryPipeline:
         named = plan.named
         known = raise_named(ranking, named.ids, is_whole=named.is_whole)
         ids, matches = order_hits(known, matching=matching, columns=columns)
+        if plan.saying is not None and plan.asks_more:
+            # What says the phrase comes before what does not, also where the other words do not fit.
+            weaker = ids[matches:]
+            says = np.isin(weaker, plan.saying, assume_unique=True)
+            ids = np.concatenate([ids[:matches], weaker[says], weaker[~says]])
         if plan.excluded is not None:
             ids = ids[:matches]  # the others are not alike
         elif plan.is_picture:
@@ -218,11 +227,20 @@ class QueryPipeline:
 
     def exact_matches(self, plan: QueryPlan) -> Ids:
         """Return the rising ids of the memes that match without a doubt: by their words, the quotes, or their names."""
-        return self.index.columns.union(plan.holding if plan.saying is None else plan.saying, plan.named.ids)
+        by_text = plan.holding if plan.saying is None else plan.saying
+        if plan.saying is not None and plan.asks_more:
+            by_text = np.intersect1d(plan.saying, plan.holding, assume_unique=True)
+        return self.index.columns.union(by_text, plan.named.ids)
 
     def candidates(self, plan: QueryPlan, *, depth: int = DEPTH) -> FusedRanking:
-        """Return the ranking of exact matches and of what the retrievers propose, without regard to filters."""
-        return self._ranked(plan, None, depth=depth, others=self.exact_matches(plan))
+        """Return the ranking of exact matches and of what the retrievers propose, without regard to filters.
+
+        Where there are words beside quoted phrases, it has all memes that say the phrases.
+        """
+        others = self.exact_matches(plan)
+        if plan.saying is not None and plan.asks_more:
+            others = self.index.columns.union(others, plan.saying)
+        return self._ranked(plan, None, depth=depth, others=others)
 
     def _ranked(self, plan: QueryPlan, allowed: Ids | None, *, depth: int, others: Ids) -> FusedRanking:
         """Return the ranking of what the retrievers propose among `allowed`, and of the best of `others` (rising)."""
@@ -386,6 +404,13 @@ def _saying(quotes: Sequence[Quote], index: LexicalIndex) -> Ids | None:
     """Return the rising ids of the memes that say all phrases, or have them as the file's name; None without words."""
     found = [np.union1d(memes_saying(one, index), _named_whole(one.text, index)) for one in quotes if one.sequences]
     return reduce(np.intersect1d, found) if found else None
+
+
+def _beside_quotes(query: Query) -> str:
+    """Return the words of a query that are not in quotation marks; all of them where no quote has a word."""
+    others = [part.value for part in query.parts if part.is_text and part.kind is not PartKind.PHRASE]
+    has_words = any(query_terms(part.value) for part in query.phrases)
+    return " ".join(others) if has_words else query.text
 
 
 def _named_whole(text: str, index: LexicalIndex) -> Ids:

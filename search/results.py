@@ -159,6 +159,7 @@ class Understood:
     category: str | None = None
     spelling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     phrases: tuple[str, ...] = ()  # quoted, with a word each: only what says all of them matches
+    asks_more: bool = False  # words beside the phrases: what matches says the phrases and fits the words
     showing: str = ""  # the corrected words; "" when nothing was corrected
     certain: int | None = None  # how many memes match, as `Answer.total`; None for an unranked listing
     similar_to: Meme | None = None

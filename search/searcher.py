@@ -322,6 +322,7 @@ def _understood(plan: QueryPlan, *, sort: Sort, category: str | None, has_image:
         text=plan.query.text,
         typed=str(plan.query),
         phrases=tuple(one.text for one in plan.quotes if one.sequences),
+        asks_more=plan.saying is not None and plan.asks_more,
         sort=sort,
         is_shortened=plan.query.shortened,
         has_image=has_image,

@@ -55,17 +55,22 @@ class FoundHits:
 
     `is_exact` ([n]) are those that match whatever the relevance model says: they hold all words, say the quotes or have
     the name. `features` ([n, len(FEATURES)]) are what the model judges the others by; None where it is not asked.
+    `may_match` ([n]) are the hits that can match at all; None for all of them.
     """
 
     ids: Ids
     is_exact: NDArray[np.bool_]
     features: Features | None
+    may_match: NDArray[np.bool_] | None = None
 
     def log_odds(self, model: RelevanceModel) -> ScoreArray:
         """Return the log-odds of each hit ([n]): infinite for exact ones, minus infinity where no other can match."""
         if self.features is None:
             return np.where(self.is_exact, np.inf, -np.inf)
-        return np.where(self.is_exact, np.inf, model.cutoff(self.features).log_odds)
+        found = model.cutoff(self.features).log_odds
+        if self.may_match is not None:
+            found = np.where(self.may_match, found, -np.inf)
+        return np.where(self.is_exact, np.inf, found)
 
 
 @dataclass(frozen=True)
@@ -106,10 +111,15 @@ class ServedQuery:
         ranking = self.pipeline.candidates(plan)
         ids = ranking.ids[ranking.order]
         features = None
-        if plan.saying is None and plan.stats is not None and plan.stats.terms:
+        if (plan.saying is None or plan.asks_more) and plan.stats is not None and plan.stats.terms:
             features = relevance_features(ranking, plan.stats)
         kept = np.ones(len(ids), np.bool_) if plan.allowed is None else np.isin(ids, plan.allowed)
-        return FoundHits(ids[kept], np.isin(ids, exact)[kept], features[kept] if features is not None else None)
+        return FoundHits(
+            ids[kept],
+            np.isin(ids, exact)[kept],
+            features[kept] if features is not None else None,
+            np.isin(ids, plan.saying)[kept] if plan.saying is not None else None,
+        )
 
     def _by(self, weights: Weights | None) -> QueryPlan:
         return self.plan if weights is None or self.plan.has_fixed_weights else replace(self.plan, weights=weights)

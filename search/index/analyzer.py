@@ -170,6 +170,21 @@ def unaccented(word: str) -> str:
     return found[0] if found else word
 
 
+def accents_agree(typed: str, other: str) -> bool:
+    """Whether a word has no accents, or those of a typed one as far as both have the same letters.
+
+    >>> accents_agree("máy", "may"), accents_agree("máy", "mây"), accents_agree("élève", "élèves")
+    (True, False, True)
+    """
+    if unaccented(other) == other:
+        return True
+    same = next(
+        (at for at, (one, two) in enumerate(zip(typed, other, strict=False)) if unaccented(one) != unaccented(two)),
+        min(len(typed), len(other)),
+    )
+    return typed[:same] == other[:same]
+
+
 def without_points(word: str) -> str:
     """Return a word in normal form without the accents of Greek, the points of Hebrew and Arabic, and Cyrillic stress.
 

@@ -25,7 +25,9 @@ from search.index.analyzer import (
     LETTERWISE_WORD,
     MAX_TERMS,
     READABLE_ANALYZERS,
+    accents_agree,
     normalize_word,
+    term_of,
     unaccented,
 )
 from search.index.file_names import (
@@ -185,6 +187,31 @@ class LexicalIndex:
         fields += [FILE_WORDS_FIELD] if self._has_names else []
         queries = [self._sequence(sequence, fields) for sequence in sequences]
         return self._set(_any_of(queries)) if queries else np.empty(0, np.int64)
+
+    def written(self, words: Iterable[str]) -> Ids:
+        """Return the rising ids of all memes with any of these words as written: in lower case, with their accents."""
+        field = WRITTEN_FIELD if self._has_names else SPELLING_FIELD
+        return self._set(_any_of([self._term(word, field) for word in words]))
+
+    def forms(self, word: str) -> Sequence[str] | None:
+        """Return the words of the library that a word as written with accents may stand for; None for all of its term.
+
+        They have its accents, or none, and any ending; None where the library has no others with its term.
+        """
+        term = term_of(word)
+        others = self._by_term.get(term, ())
+        known = [other for other in others if accents_agree(word, other)]
+        return None if len(known) == len(others) else known
+
+    @cached_property
+    def _by_term(self) -> Mapping[str, list[str]]:
+        """The words of the vocabulary by term, for the terms that a word with accents has."""
+        accented = {term_of(word) for word in self.vocabulary if not word.isascii() and unaccented(word) != word}
+        found: dict[str, list[str]] = {}
+        for word in self.vocabulary:
+            if (term := term_of(word)) in accented:
+                found.setdefault(term, []).append(word)
+        return found
 
     def named(self, typed: str) -> NamedMemes:
         """Return the memes that `typed` is the file name of.

@@ -37,9 +37,10 @@ class QueryPlan:
     correction: Correction | None = None
     stats: QueryStats | None = None
     listing: Ids | None = None
-    holding: Ids = field(default_factory=no_ids)  # the memes that hold all words, rising
+    holding: Ids = field(default_factory=no_ids)  # the memes that hold all words that are not quoted, rising
     quotes: Sequence[Quote] = ()
     saying: Ids | None = None  # the memes that say all quoted phrases, rising; None without a phrase
+    asks_more: bool = False  # there are words beside the quoted phrases: what says these must match the words too
     named: NamedMemes = field(default_factory=NamedMemes)  # the memes that the query is the file name of
     likeness: Likeness | None = None  # what is alike, for the memes similar to one or several
     unread: str = ""  # a sentence where the text encoder cannot read the query

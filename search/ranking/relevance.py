@@ -17,8 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import WrongUse
+from search.index.analyzer import is_letterwise, query_parts, query_terms
 from search.index.columns import Ids
 from search.index.lexical import LexicalIndex
+from search.query.parser import Query
+from search.query.spelling import Correction
+from search.query.words import accented_forms
 from search.ranking.fusion import FusedRanking, ScoreArray
 from search.signals import SignalKind
 
@@ -39,14 +43,15 @@ FEATURES = (
 OF_QUERY = frozenset({"length"})
 
 
-Part = str | tuple[str, ...]
+# A word's term, the terms of a pair of letters, or the words as written that one with accents stands for
+Part = str | tuple[str, ...] | frozenset[str]
 
 
 @dataclass(frozen=True)
 class QueryStats:
     """A query's distinct parts and the inverse document frequency of each; parts in no meme have the highest.
 
-    A part is a word's term, or a pair of letters where words have no spaces.
+    A part is a word's term, a pair of letters where words have no spaces, or the forms of a word with accents.
     """
 
     terms: tuple[Part, ...] = ()
@@ -60,7 +65,7 @@ class QueryStats:
             if self.index is None:
                 continue
             if not isinstance(term, str):
-                found += idf * np.isin(ids, self.index.having_all([[term]]))
+                found += idf * np.isin(ids, _having(self.index, term))
             elif self.index.document_frequency(term):
                 found += idf * (self.index.scores([term], ids=ids) > 0)
         return found
@@ -143,9 +148,29 @@ def query_stats(index: LexicalIndex, terms: Collection[Part]) -> QueryStats:
     return QueryStats(distinct, tuple(_idf(index, term) for term in distinct), index)
 
 
+def stats_of(query: Query, correction: Correction, index: LexicalIndex) -> QueryStats:
+    """Return how rare the words of a query are: those that were misspelled count as their corrections.
+
+    >>> from search.query.spelling import correct_spelling
+    >>> from search.ranking.relevance import stats_of
+    >>> query = parse("a robot")
+    >>> stats_of(query, correct_spelling(query, searcher.index.lexical), searcher.index.lexical).terms
+    ('a', 'robot')
+    """
+    misspelled = set(query_terms(" ".join(correction.corrections)))
+    pairs = [part if len(part) > 1 else part[0] for part in query_parts(query.text) if is_letterwise(part)]
+    words = [term for term in correction.query.terms if term not in misspelled and not is_letterwise((term,))]
+    forms = accented_forms(query.text, index)
+    return query_stats(index, [*(frozenset(forms[term]) if term in forms else term for term in words), *pairs])
+
+
 def _idf(index: LexicalIndex, part: Part) -> float:
-    frequency = index.document_frequency(part) if isinstance(part, str) else len(index.having_all([[part]]))
+    frequency = index.document_frequency(part) if isinstance(part, str) else len(_having(index, part))
     return math.log(1 + (len(index) - frequency + 0.5) / (frequency + 0.5))
+
+
+def _having(index: LexicalIndex, part: tuple[str, ...] | frozenset[str]) -> Ids:
+    return index.written(sorted(part)) if isinstance(part, frozenset) else index.having_all([[part]])
 
 
 def relevance_cutoff(

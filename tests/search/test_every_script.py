@@ -73,6 +73,9 @@ def matches(searcher: Searcher, query: str) -> list[str]:
         ('"हिन्दी अच्छी"', "hindi"),
         ('"khong the tin"', "vietnamese"),  # typed without accents
         ('"má ơi"', "vietnamese"),
+        ("thể tin được", "vietnamese"),
+        ("the tin duoc", "vietnamese"),
+        ("chợ mà", "vietnamese2"),  # the text's "ma" has no accent, as where capitals lost it
         ("istanbul", "turkish"),
         ("İstanbul", "turkish"),
         ('"ılık bir"', "turkish"),
@@ -90,6 +93,7 @@ def test_who_asks_in_any_script_finds_the_one_that_says_it(searcher: Searcher, q
         '"кот говорит"',  # another form of the word, not damage
         '"голод идёт"',
         '"mà ơi"',  # another word, by its accent
+        "đước",  # without quotation marks as well
         '"猫喜欢"',
         '"प हिन्द"',
     ],

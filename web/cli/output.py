@@ -51,7 +51,8 @@ def count_line(answer: Answer) -> str:
         looks = "looks" if answer.weaker == 1 else "look"
         return f"{answer.total:,} of the same picture, {answer.weaker:,} that {looks} similar"
     if phrases:
-        says = f"{'meme says' if one else 'memes say'} {'all of this' if len(phrases) > 1 else 'this'}"
+        what = ("match that" if one else "matches that") if answer.understood.asks_more else "meme" if one else "memes"
+        says = f"{what} {'says' if one else 'say'} {'all of this' if len(phrases) > 1 else 'this'}"
         weaker = f", {answer.weaker:,} with similar words" if answer.weaker else ""
     else:
         says = "match" if one else "matches"
@@ -76,7 +77,8 @@ def show_understood(terminal: Terminal, answer: Answer) -> None:
     if understood.showing:
         terminal.say(f"Showing results for “{understood.showing}”; --verbatim searches for “{understood.text}”.")
     if answer.hits and understood.certain == 0:
-        says = "Nothing says this; these have similar words." if understood.phrases else "No exact match; best guesses:"
+        says_alone = understood.phrases and not understood.asks_more
+        says = "Nothing says this; these have similar words." if says_alone else "No exact match; best guesses:"
         terminal.say(says, style="yellow")
 
 

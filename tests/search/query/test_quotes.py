@@ -85,7 +85,8 @@ def matches(searcher: Searcher, query: str) -> set[str]:
         ('"one does not" "into mordor"', {"walk"}),
         ('"one does not simply" -"into mordor"', {"talk"}),
         ('-"one does not" "mordor"', set()),
-        ('"so much" hate', {"monday", "damaged", "glued", "other"}),
+        ('"so much" hate', {"monday", "damaged", "other"}),  # words beside a phrase are asked for too …
+        ('"so much" the', {"monday", "damaged", "glued", "other"}),  # … except those that say nothing
         ('"so much" category:chinese', set()),
         ('"so much" after:2024-01-03', {"glued", "other"}),
         ('"hate mondays so"', {"monday", "damaged"}),
@@ -102,6 +103,16 @@ def matches(searcher: Searcher, query: str) -> set[str]:
 )
 def test_what_says_a_phrase_matches_and_nothing_else(searcher: Searcher, query: str, said_by: set[str]) -> None:
     assert matches(searcher, query) == said_by
+
+
+def test_what_says_a_phrase_and_lacks_the_words_beside_it_comes_before_what_lacks_the_phrase(
+    searcher: Searcher,
+) -> None:
+    saying = {f"Work/{name}.png" for name in ("monday", "damaged", "glued", "other")}
+    answer = searcher.search('"so much" cat dog better', k=100)
+    assert answer.understood.asks_more and len(answer) > len(saying)
+    assert {hit.path for hit in answer[: len(saying)]} == saying
+    assert all(hit.path in saying for hit in answer if hit.certain)
 
 
 @pytest.mark.parametrize(
