@@ -28,7 +28,7 @@ HOMES = {
         "search/encoders/built_in_export.py",
         "demo/small_clip/",
     ),
-    "open_clip": ("search/encoders/clip_export.py", "demo/small_clip/towers.py"),
+    "open_clip": ("search/encoders/clip_export.py", "search/encoders/clip_files.py", "demo/small_clip/towers.py"),
     "sentence_transformers": ("search/encoders/minilm_export.py",),
     "onnxruntime": ("search/encoders/runtimes.py",),
     "openvino": ("search/encoders/runtimes.py",),

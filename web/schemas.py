@@ -13,6 +13,7 @@ from search.catalogue import Operation, Upload, UploadState
 from search.catalogue.journal import Merge
 from search.encoders.clip import spec_of
 from search.encoders.clip_models import display_name
+from search.encoders.hub import Download
 from search.errors import MemeticaError
 from search.evidence import Evidence
 from search.index.status import IndexStatus
@@ -221,7 +222,9 @@ def error_row(error: MemeticaError) -> Row:
     return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
 
 
-def status_rows(status: LibraryStatus, index: IndexStatus | MemeticaError) -> Iterator[Row]:
+def status_rows(
+    status: LibraryStatus, index: IndexStatus | MemeticaError, *, download: Download | None = None
+) -> Iterator[Row]:
     """Yield a row for each stage, one for the index, one for each damaged file that is shown, and for each failure."""
     for stage in status.stages:
         yield {
@@ -233,6 +236,8 @@ def status_rows(status: LibraryStatus, index: IndexStatus | MemeticaError) -> It
             "note": stage.note,
         }
     yield {"index": index_row(index)}
+    if download is not None:
+        yield {"download": download_row(download)}
     for meme in status.damaged:
         yield {"damaged": {"path": meme.path, "damage": meme.damage, "share": round(meme.share_decoded, 3)}}
     for failure in status.failures:
@@ -247,6 +252,21 @@ def status_rows(status: LibraryStatus, index: IndexStatus | MemeticaError) -> It
                 "attempts": failure.attempts,
             }
         }
+
+
+def download_row(download: Download | None) -> Row | None:
+    """Return the progress of a model's download as a row; None when there is none."""
+    if download is None:
+        return None
+    left = download.seconds_left
+    return {
+        "model": download.model,
+        "received": download.received,
+        "total": download.total,
+        "bytes_a_second": round(download.rate),
+        "seconds_left": None if left is None else round(left),
+        "message": download.message,
+    }
 
 
 def index_row(index: IndexStatus | MemeticaError) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from indexer.work.locks import lock
 from search.encoders.base import ImageEncoder, TextEncoder
+from search.encoders.hub import OnDownload
 from search.encoders.registry import (
     export_image_encoder,
     export_text_encoder,
@@ -21,7 +22,7 @@ def prepare_text_encoder(settings: Settings) -> TextEncoder:
     return load_text_encoder(settings, long_running=True)
 
 
-def prepare_image_encoder(settings: Settings) -> ImageEncoder | None:
+def prepare_image_encoder(settings: Settings, *, on_download: OnDownload | None = None) -> ImageEncoder | None:
     """Return the image encoder of the settings, after exporting it if needed; None when the settings choose none.
 
     Raises ModelUnavailable when its weights cannot be loaded or downloaded.
@@ -29,5 +30,5 @@ def prepare_image_encoder(settings: Settings) -> ImageEncoder | None:
     if not image_encoder_spec(settings):
         return None
     with lock(settings.data, "exporting"):
-        name = export_image_encoder(settings)
+        name = export_image_encoder(settings, on_download=on_download)
     return load_image_encoder(settings, name, long_running=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 
 from search.errors import MemeticaError
+from search.processes import end_with_parent
 
 OnStart = Callable[["subprocess.Popen[str]"], None]
 
@@ -32,16 +31,8 @@ def run_child(module: str, *arguments: str, on_start: OnStart = lambda child: No
 
 def child_main(work: Callable[..., None]) -> None:
     """Call `work` with the command's arguments and exit as `run_child` expects: a MemeticaError becomes its message."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     try:
         work(*sys.argv[1:])
     except MemeticaError as error:
         sys.exit(f"{error.message} {error.hint}".strip())
-
-
-def _end_with_parent() -> None:
-    """End this process when its stdin is closed, which happens at the latest when the parent ends."""
-    # `sys.stdin` would hold its lock while the interpreter shuts down.
-    while os.read(0, 1):
-        pass
-    os._exit(1)

@@ -13,6 +13,7 @@ from pathlib import Path
 from search.catalogue import Catalogue
 from search.errors import DataFolderError
 from search.meme import Meme, Stage
+from search.processes import is_running
 
 LEASE_SECONDS = 90.0
 _RENEWALS = 3  # per lease time: one renewal may be late, or find the catalogue busy
@@ -121,19 +122,9 @@ def reclaim_stale(catalogue: Catalogue) -> int:
     reclaimed = 0
     for owner in {lease.owner for lease in catalogue.leases.held()}:
         machine, pid, _ = owner.rsplit(" ", 2)
-        if machine == _machine() and not _runs(int(pid)):
+        if machine == _machine() and not is_running(int(pid)):
             reclaimed += catalogue.leases.release_all(owner)
     return reclaimed
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _machine() -> str:

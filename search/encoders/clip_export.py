@@ -23,23 +23,18 @@ from PIL import Image
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from search.encoders.clip import IMAGE_FILE, TEXT_FILE, TOKENIZER_FILE, Clip, ClipManifest, encoder_name, weights_digest
+from search.encoders.clip_files import check_known
 from search.encoders.clip_models import CONFIG_FILE, ModelSource, local_weights, parse_model_spec
-from search.encoders.clip_prepare import WEIGHTS_MISSING
 from search.encoders.clip_preprocess import ImagePreprocessing, TextPreprocessing
 from search.encoders.minilm import packaged_model, sha256
 from search.encoders.minilm_export import OPSET, PROBES, declare_torchvision_operators
 from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runtimes
-from search.errors import MemeticaError, ModelUnavailable, WrongUse
+from search.errors import MemeticaError, ModelUnavailable
+from search.processes import end_with_parent
 
 PACKAGED = "sentence-transformers/all-MiniLM-L6-v2"  # the text tower that is installed with Memetica
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 PIXEL_TOLERANCE = 2e-3  # between our preprocessed picture and open_clip's, in standard deviations
-
-
-class WeightsMissing(ModelUnavailable):
-    """A model's weights cannot be loaded or downloaded."""
-
-    exit_code = WEIGHTS_MISSING
 
 
 class Tower(torch.nn.Module):
@@ -129,26 +124,15 @@ def _loaded(source: ModelSource) -> tuple[Any, Any, Mapping[str, Any]]:
             return _on_packaged_text(source.folder, config)
         place, weights = f"local-dir:{source.folder}", None
     else:
-        _check_known(source)
+        check_known(source)
         place, weights = source.model, str(source.file) if source.file else source.tag
     try:
         model = open_clip.create_model(place, pretrained=weights, precision="fp32", require_pretrained=True)
         tokenizer = open_clip.get_tokenizer(place)
     except Exception as error:  # open_clip, the hub, safetensors and torch raise types of their own
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise WeightsMissing(f"{source.spec} cannot be loaded: {reason}") from error
+        raise ModelUnavailable(f"{source.spec} cannot be loaded: {reason}") from error
     return model, tokenizer, open_clip.get_model_preprocess_cfg(model)
-
-
-def _check_known(source: ModelSource) -> None:
-    """Raise WrongUse for a model that open_clip does not know, or a tag without weights for it."""
-    import open_clip
-
-    if source.model not in open_clip.list_models():
-        raise WrongUse(f"open_clip has no model {source.model!r}.")
-    tags = open_clip.list_pretrained_tags_by_model(source.model)
-    if source.tag and source.tag not in tags:
-        raise WrongUse(f"{source.model} has no weights {source.tag!r}. Available: {', '.join(tags) or 'none'}.")
 
 
 def _on_packaged_text(folder: Path, config: Mapping[str, Any]) -> tuple[Any, Any, Mapping[str, Any]]:
@@ -275,6 +259,7 @@ def _version() -> str:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     try:
         export(sys.argv[1], Path(sys.argv[2]), threads=int(sys.argv[3]))
     except MemeticaError as error:

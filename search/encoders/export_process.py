@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from search.errors import DataFolderError, ModelUnavailable
+from search.processes import is_running
 
+UNFINISHED = ".new-"  # and the number of the process that fills the folder
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}  # keeps the libraries from calling the model hub
 
 
@@ -31,7 +34,8 @@ def install_model(models: Path, make: Callable[[Path], Path]) -> Path:
     """
     try:
         models.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=models, prefix=".new-") as temporary:
+        _remove_unfinished(models)
+        with tempfile.TemporaryDirectory(dir=models, prefix=f"{UNFINISHED}{os.getpid()}-") as temporary:
             made = Path(temporary) / "new"
             made.mkdir()
             folder = make(made)
@@ -46,17 +50,33 @@ def install_model(models: Path, make: Callable[[Path], Path]) -> Path:
     return folder
 
 
-def run_exporter(module: str, *arguments: str, what: str, seconds: float, offline: bool = True) -> None:
-    """Run a module that exports a model in a child process, so that torch's memory is freed afterwards.
+def _remove_unfinished(models: Path) -> None:
+    """Remove what exports left behind whose process is gone: it was killed, or the machine was switched off."""
+    for folder in models.glob(f"{UNFINISHED}*"):
+        owner = folder.name.removeprefix(UNFINISHED).partition("-")[0]
+        if not owner.isdigit() or not is_running(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
 
-    `what` names the model in messages. Raises ExportFailed when the module fails, ModelUnavailable when it takes more
-    than `seconds`.
+
+def run_exporter(
+    module: str, *arguments: str, what: str, seconds: float, offline: bool = True, hub_cache: Path | None = None
+) -> str:
+    """Run a module that exports a model in a child process, so that torch's memory is freed; return what it wrote.
+
+    The child ends with this process, however that ends. `what` names the model in messages, `hub_cache` is where the
+    hub's libraries look for files instead of their own cache. Raises ExportFailed when the module fails,
+    ModelUnavailable when it takes more than `seconds`.
     """
     # -P keeps Python from importing a folder called `search` in the working directory.
     command = [sys.executable, "-P", "-m", module, *arguments]
     environment = os.environ | (OFFLINE if offline else {}) | {"CUDA_VISIBLE_DEVICES": ""}
+    if hub_cache is not None:
+        environment |= {"HF_HUB_CACHE": str(hub_cache)}
+    alive, ours = os.pipe()  # closed by the system when this process ends: the child watches it
     try:
-        subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=seconds)
+        done = subprocess.run(
+            command, env=environment, stdin=alive, capture_output=True, text=True, check=True, timeout=seconds
+        )
     except subprocess.TimeoutExpired as error:
         raise ModelUnavailable(
             f"Exporting {what} took more than {seconds:.0f} seconds and was stopped.", hint="Run the command again."
@@ -64,3 +84,7 @@ def run_exporter(module: str, *arguments: str, what: str, seconds: float, offlin
     except subprocess.CalledProcessError as error:
         lines = [line for line in error.stderr.splitlines() if line.strip()]
         raise ExportFailed(error.returncode, lines[-1] if lines else f"exit status {error.returncode}") from error
+    finally:
+        os.close(alive)
+        os.close(ours)
+    return done.stdout

@@ -19,6 +19,7 @@ import torch
 from search.encoders.minilm import MAX_TOKENS, MODEL_FILE, NAME, TOKENIZER_FILE, MiniLM, packaged_model, write_manifest
 from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runtimes
 from search.errors import ModelUnavailable
+from search.processes import end_with_parent
 
 OPSET = 17
 
@@ -125,4 +126,5 @@ def declare_torchvision_operators() -> torch.library.Library | None:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     export(Path(sys.argv[1]), threads=int(sys.argv[2]))

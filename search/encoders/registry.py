@@ -11,6 +11,7 @@ from search.encoders.built_in import BuiltIn, prepare_built_in
 from search.encoders.clip import Clip, load_clip, spec_of
 from search.encoders.clip_models import AUTO, BUILT_IN, DEFAULT, DEFAULT_NAME, NONE
 from search.encoders.clip_prepare import find_prepared, prepare_clip
+from search.encoders.hub import OnDownload
 from search.encoders.minilm import NAME, export_minilm, open_minilm
 from search.errors import ModelUnavailable
 from search.settings import Settings
@@ -60,9 +61,10 @@ def load_image_encoder(settings: Settings, name: str, *, long_running: bool = Fa
     return load_clip(settings.data / "models", name, threads=settings.threads, long_running=long_running, kind=kind)
 
 
-def export_image_encoder(settings: Settings) -> str:
+def export_image_encoder(settings: Settings, *, on_download: OnDownload | None = None) -> str:
     """Export the image encoder of the settings unless it is there; return its name, "" when the settings choose none.
 
+    `on_download` is called with the progress of a download.
     Raises ModelUnavailable within seconds when its weights cannot be loaded or downloaded, WrongUse when the setting
     names no model.
 
@@ -75,7 +77,7 @@ def export_image_encoder(settings: Settings) -> str:
         return ""
     if spec == BUILT_IN:
         return prepare_built_in(settings.data / "models", threads=settings.threads).name
-    return prepare_clip(settings.data / "models", spec, threads=settings.threads).name
+    return prepare_clip(settings.data / "models", spec, threads=settings.threads, on_download=on_download).name
 
 
 def image_encoder_spec(settings: Settings, *, otherwise: str = "") -> str:

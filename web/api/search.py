@@ -11,6 +11,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from markupsafe import Markup
 
 from indexer.status import library_status
+from search.encoders.hub import current_download
 from search.errors import WrongUse
 from search.meme import Likeness, Sort
 from web.access.request_rates import Work, count
@@ -28,7 +29,7 @@ from web.params import (
     text_param,
 )
 from web.query_images import open_query_image, store_query_image
-from web.schemas import answer_row, category_url, index_row, meme_row, status_rows
+from web.schemas import answer_row, category_url, download_row, index_row, meme_row, status_rows
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -104,7 +105,8 @@ def status() -> Response:
     index = site().index_status()
     rows = list(status_rows(library_status(site().workspace), index))
     stages = [row for row in rows if "stage" in row]
-    return jsonify({"hits": stages, "total": len(stages), "index": index_row(index)})
+    download = download_row(current_download(site().workspace.models))
+    return jsonify({"hits": stages, "total": len(stages), "index": index_row(index), "download": download})
 
 
 @blueprint.get("/openapi.json")

@@ -16,6 +16,7 @@ from search.errors import ModelUnavailable
 from search.index.status import BETTER_EYES
 from search.settings import Settings, save_setting
 from web.cli.command import Session
+from web.cli.download_bar import DownloadBar
 from web.cli.terminal import Terminal
 
 Loader = Callable[[Settings], ImageEncoder | None]
@@ -46,15 +47,20 @@ def settle_image_encoder(session: Session, settings: Settings) -> tuple[Settings
     With `auto`, asks on a terminal whether to download open_clip's default, unless that is here; no answer but yes
     sends anything over the network. Without a terminal, or after a no, it is the built-in image encoder.
     """
-    if settings.image_encoder != AUTO:
-        return replace(settings, image_encoder=image_encoder_spec(settings)), prepare_image_encoder
-    if image_encoder_spec(settings) == DEFAULT:
-        return replace(settings, image_encoder=DEFAULT), prepare_image_encoder
-    built_in = replace(settings, image_encoder=BUILT_IN)
+
+    def prepare(chosen: Settings) -> ImageEncoder | None:
+        with DownloadBar(terminal) as bar:
+            return prepare_image_encoder(chosen, on_download=bar)
+
     terminal = session.terminal
+    if settings.image_encoder != AUTO:
+        return replace(settings, image_encoder=image_encoder_spec(settings)), prepare
+    if image_encoder_spec(settings) == DEFAULT:
+        return replace(settings, image_encoder=DEFAULT), prepare
+    built_in = replace(settings, image_encoder=BUILT_IN)
     if not is_interactive(terminal):
         terminal.say(BETTER_EYES, style="dim")
-        return built_in, prepare_image_encoder
+        return built_in, prepare
     known = known_model(DEFAULT)
     question = (
         f"Pictures can be found by what they show. {DEFAULT} ({known.licence}) does that best: {known.megabytes:,} MB "
@@ -63,14 +69,14 @@ def settle_image_encoder(session: Session, settings: Settings) -> tuple[Settings
     )
     if not click.confirm(question, err=True):
         save_setting(settings.data, "image_encoder", BUILT_IN)  # so that the question is asked once
-        return built_in, prepare_image_encoder
+        return built_in, prepare
 
     def load(chosen: Settings) -> ImageEncoder | None:
         try:
-            return prepare_image_encoder(chosen)
+            return prepare(chosen)
         except ModelUnavailable as error:
             terminal.say(f"{error.message} {error.hint}".strip(), style="yellow")
             terminal.say("Until then, the built-in image encoder sees the pictures.")
-            return prepare_image_encoder(built_in)
+            return prepare(built_in)
 
     return replace(settings, image_encoder=DEFAULT), load

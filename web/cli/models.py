@@ -12,11 +12,13 @@ import click
 
 from search.encoders.clip import model_folder
 from search.encoders.clip_models import AUTO, KNOWN_MODELS, NONE, parse_model_spec
-from search.encoders.clip_prepare import find_prepared, hub_cache
+from search.encoders.clip_prepare import find_prepared
+from search.encoders.hub import hub_cache
 from search.encoders.registry import export_image_encoder, image_encoder_spec, load_text_encoder
 from search.errors import MemeticaError
 from search.settings import Settings, save_setting
 from web.cli.command import Command, Session
+from web.cli.download_bar import DownloadBar
 from web.cli.eyes import value_of_choice
 
 
@@ -82,7 +84,8 @@ def _use(session: Session, settings: Settings, spec: str) -> None:
     chosen = value_of_choice(spec)
     if chosen not in ("", AUTO):
         session.terminal.say(f"Preparing {chosen}. Weights that are not on this machine are downloaded.", style="dim")
-        name = export_image_encoder(replace(settings, image_encoder=chosen))
+        with DownloadBar(session.terminal) as bar:
+            name = export_image_encoder(replace(settings, image_encoder=chosen), on_download=bar)
         session.terminal.say(f"{name} is ready.")
     save_setting(settings.data, "image_encoder", chosen)
     if "MEMETICA_IMAGE_ENCODER" in os.environ:

@@ -135,7 +135,9 @@ def show_status(
         age = datetime.now(UTC) - index.built_at
         fresh = "up to date" if index.fresh else "older than the catalogue: run `memetica index`"
         terminal.out.print(
-            Text.assemble(("index: ", "dim"), f"{fresh}, built {_age(age.total_seconds())} ago ({index.generation})")
+            Text.assemble(
+                ("index: ", "dim"), f"{fresh}, built {duration(age.total_seconds())} ago ({index.generation})"
+            )
         )
         terminal.out.print(Text.assemble(("pictures: ", "dim"), index.eyes))
         for sentence in index.missing:
@@ -281,7 +283,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _age(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time in words: "3 hours", "45 seconds"."""
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from indexer.status import library_status
+from search.encoders.hub import current_download
 from search.errors import MemeticaError
 from search.index.status import IndexStatus
 from search.searcher import Searcher
 from web.cli.command import Command, Session
+from web.cli.download_bar import in_words
 from web.cli.output import show_status
 from web.schemas import status_rows
 
@@ -27,9 +29,12 @@ def status(session: Session) -> int:
                 index = searcher.status()
         except MemeticaError as error:
             index = error
+        download = current_download(workspace.models)
         if session.terminal.as_json:
-            for row in status_rows(known, index):
+            for row in status_rows(known, index, download=download):
                 session.terminal.row(row)
         else:
             show_status(session.terminal, workspace.settings, known, index)
+            if download is not None:
+                session.terminal.out.print(in_words(download))
         return 1 if known.failures else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from search.encoders.clip import Clip, load_clip, model_folder
 from search.encoders.clip_models import KNOWN_MODELS, SHIPPED, SMALL, display_name, parse_model_spec
 from search.encoders.clip_prepare import find_prepared, prepare_clip
 from search.encoders.clip_preprocess import ImagePreprocessing, cleaned
+from search.encoders.export_process import UNFINISHED, install_model
 from search.encoders.zero_shot import classify_zero_shot
 from search.errors import ModelUnavailable, WrongUse
 from search.index.generations import live_image_encoder
@@ -205,26 +207,66 @@ def test_other_weights_have_another_name(tmp_path: Path, tiny_models: Path, tiny
 
 
 @pytest.mark.parametrize("cached", [False, True])
-def test_a_hub_that_is_away_is_found_out_without_a_retry(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
+@pytest.mark.parametrize(("environ", "says"), [("", "does not answer"), ("1", "HF_HUB_OFFLINE keeps")])
+def test_a_hub_that_cannot_be_asked_is_found_out_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool, environ: str, says: str
 ) -> None:
-    ran: list[Any] = []
+    ran: list[str] = []
+    files = '[{"repository": "o/r", "names": ["w"], "required": true}]'
 
-    def refuse(command: list[str], **given: Any) -> None:
-        ran.append(given["env"])
-        raise subprocess.CalledProcessError(making.WEIGHTS_MISSING, command, stderr="LocalEntryNotFoundError")
+    def listed(command: list[str], **given: Any) -> Any:
+        ran.append(command[3])
+        return subprocess.CompletedProcess(command, 0, stdout=files)
 
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr("search.encoders.export_process.subprocess.run", refuse)
+    monkeypatch.setenv("HF_HUB_OFFLINE", environ)
+    monkeypatch.setattr("search.encoders.export_process.subprocess.run", listed)
     if cached:
         (tmp_path / "hub" / "hub" / "models--other--model").mkdir(parents=True)
-    with pytest.raises(ModelUnavailable, match=r"hub http://127.0.0.1:9 does not answer") as raised:
+    with pytest.raises(ModelUnavailable, match=says) as raised:
         prepare_clip(tmp_path / "models", "ViT-B-32/laion2b_s34b_b79k")
+    assert "laion2b_s34b_b79k are not on this machine" in raised.value.message
     assert "search by words" in raised.value.hint and "ViT-B-32@" in raised.value.hint
-    assert [one["HF_HUB_OFFLINE"] for one in ran] == (["1"] if cached else [])  # the cache is looked at, nothing more
+    # Torch is imported only where the hub's cache may have the model.
+    assert ran == (["search.encoders.clip_files"] if cached else [])
+
+
+@pytest.mark.real_models
+@pytest.mark.parametrize(
+    ("spec", "weights", "tokenizers"),
+    [
+        ("ViT-B-32/laion2b_s34b_b79k", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", set()),
+        ("ViT-B-32-SigLIP2-256/webli", "timm/ViT-B-32-SigLIP2-256", {"timm/ViT-B-32-SigLIP2-256"}),
+        (
+            "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k",
+            "laion/CLIP-ViT-B-32-xlm-roberta-base-laion5B-s13B-b90k",
+            {"xlm-roberta-base"},
+        ),
+    ],
+)
+def test_the_files_of_a_model_are_its_weights_and_the_tokenizer_that_is_not_installed(
+    spec: str, weights: str, tokenizers: set[str]
+) -> None:
+    from search.encoders.clip_files import files_of
+
+    first, *others = files_of(spec) or []
+    assert (first.repository, first.names[0], first.required) == (weights, "open_clip_model.safetensors", True)
+    assert {one.repository for one in others} == tokenizers and not any(one.required for one in others)
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    killed, running = tmp_path / f"{UNFINISHED}999999999-x", tmp_path / f"{UNFINISHED}{os.getpid()}-y"
+    killed.mkdir()
+    running.mkdir()
+
+    def make(folder: Path) -> Path:
+        (folder / "file").write_text("made")
+        return tmp_path / "model"
+
+    assert (install_model(tmp_path, make) / "file").read_text() == "made"
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([running.name, "model"])
 
 
 @pytest.mark.parametrize("spec", ["", "ViT-B-32", "a/b/c", "ViT-B-32@/no/such/file.pt", "@file"])
@@ -254,7 +296,7 @@ def test_visitors_see_no_path_of_the_machine(spec: str, title: str) -> None:
 def test_a_model_or_a_tag_that_open_clip_does_not_know_is_wrong_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, said: str
 ) -> None:
-    monkeypatch.setattr(making, "hub_is_reachable", lambda: True)
+    monkeypatch.setattr(making, "_check_hub", lambda source: None)
     with pytest.raises(WrongUse, match=said):
         prepare_clip(tmp_path, spec)
 

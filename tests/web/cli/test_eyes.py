@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indexer.stages.prepare_encoders import prepare_image_encoder
+from search.catalogue import Catalogue
 from search.encoders.clip_models import BUILT_IN, DEFAULT, SMALL
 from search.encoders.registry import image_encoder_spec
 from search.errors import ModelUnavailable
 from search.index.generations import live_generation, live_image_encoder
 from search.index.status import BETTER_EYES, eyes_sentence
 from search.settings import Settings, stored_setting
+from search.workspace import Workspace
 from tests.support.fakes import ColourImageEncoder, use_hashing_text_encoder
 from web.background.image_encoder import current_choice
 from web.cli import eyes
@@ -33,7 +36,7 @@ class Eyes:
         self.hub = True
         self._index = index
 
-    def prepare(self, settings: Settings) -> ColourImageEncoder | None:
+    def prepare(self, settings: Settings, on_download: object = None) -> ColourImageEncoder | None:
         self.asked.append(settings.image_encoder)
         self.words_found_first = live_generation(self._index) is not None
         if settings.image_encoder == DEFAULT and not self.hub:
@@ -41,9 +44,19 @@ class Eyes:
         return ColourImageEncoder() if settings.image_encoder else None
 
 
+def register(workspace: Workspace, encoder: ColourImageEncoder, **more: object) -> tuple[int, int]:
+    workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
+    return 0, 0
+
+
 @pytest.fixture
-def seen(tiny_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Eyes:
+def seen(tiny_settings: Settings, tiny_indexed: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Eyes:
+    """A decoded library without an index, whose pictures count as embedded once an encoder is there."""
+    tiny_indexed.close()
+    shutil.rmtree(tiny_settings.data / "index")
     use_hashing_text_encoder(monkeypatch)
+    monkeypatch.setattr("search.encoders.registry.export_minilm", lambda models, *, threads: False)
+    monkeypatch.setattr("indexer.pipeline.embed_images", register)
     monkeypatch.delenv("MEMETICA_IMAGE_ENCODER")
     found = Eyes(tiny_settings.data / "index")
     monkeypatch.setattr(eyes, "prepare_image_encoder", found.prepare)

@@ -1,0 +1,223 @@
+"""Downloads from a model hub: resumed, compared with their digests, and each bad day told for what it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from search.encoders import hub as hub_module
+from search.encoders.hub import (
+    DOWNLOADS,
+    Download,
+    HubFile,
+    are_cached,
+    check_reachable,
+    current_download,
+    download,
+    remove_download,
+)
+from search.errors import DataFolderError, ModelUnavailable
+from tests.support.fake_hub import COMMIT, FakeHub, serving
+
+WEIGHTS = Random(5).randbytes(300_000)
+FILES = (
+    HubFile("org/clip", ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")),
+    HubFile("org/tokenizer", ("tokenizer.json",), required=False),
+    HubFile("org/tokenizer", ("vocab.txt",), required=False),
+)
+NAME = "org/clip/open_clip_model.safetensors"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_TOKEN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(hub_module, "BUSY_SECONDS", 1.0)
+    with serving({NAME: WEIGHTS, "org/tokenizer/tokenizer.json": b'{"a": 1}'}) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        yield served
+
+
+def placed(folder: Path, repository: str, name: str) -> Path:
+    return folder / f"models--{repository.replace('/', '--')}" / "snapshots" / COMMIT / name
+
+
+def deliveries(hub: FakeHub) -> list[str]:
+    """Return the ranges of the requests that deliver the weights."""
+    return [asked for method, path, asked in hub.requests if method == "GET" and path.startswith("/cdn/")]
+
+
+def test_files_are_laid_out_as_the_hubs_own_cache_and_optional_ones_may_be_missing(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Download] = []
+    folder = download(tmp_path, "clip", FILES, on_download=told.append)
+    assert placed(folder, "org/clip", "open_clip_model.safetensors").read_bytes() == WEIGHTS
+    assert placed(folder, "org/tokenizer", "tokenizer.json").read_bytes() == b'{"a": 1}'
+    assert (folder / "models--org--clip" / "refs" / "main").read_text() == COMMIT
+    assert told[-1].received == told[-1].total == len(WEIGHTS) + 8
+    assert not are_cached(FILES)  # nothing is put into the cache that other programs share
+    monkeypatch.setenv("HF_HUB_CACHE", str(folder))
+    assert are_cached(FILES)
+    asked = len(deliveries(hub))
+    download(tmp_path, "clip", FILES)
+    assert len(deliveries(hub)) == asked == 1  # what is there is not received again
+    remove_download(tmp_path)
+    assert not (tmp_path / DOWNLOADS).exists()
+
+
+def test_a_download_that_is_cut_again_and_again_goes_on_where_it_was(hub: FakeHub, tmp_path: Path) -> None:
+    hub.cut_after = 100_000
+    folder = download(tmp_path, "clip", FILES[:1])
+    assert placed(folder, "org/clip", "open_clip_model.safetensors").read_bytes() == WEIGHTS
+    assert deliveries(hub) == ["bytes=0-", "bytes=100000-", "bytes=200000-"]
+
+
+def test_a_download_whose_process_was_killed_goes_on_where_it_was(hub: FakeHub, tmp_path: Path) -> None:
+    part = tmp_path / DOWNLOADS / f"{hub.etag(NAME)}.part"
+    part.parent.mkdir()
+    part.write_bytes(WEIGHTS[:123_456])
+    folder = download(tmp_path, "clip", FILES[:1])
+    assert deliveries(hub) == ["bytes=123456-"]
+    assert placed(folder, "org/clip", "open_clip_model.safetensors").read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize("name", [NAME, "org/tokenizer/tokenizer.json"])
+def test_bytes_that_are_not_what_was_announced_are_refused_and_not_kept(
+    hub: FakeHub, tmp_path: Path, name: str
+) -> None:
+    hub.delivered = {name: hub.files[name][:2] + b"\0\0" + hub.files[name][4:]}
+    with pytest.raises(ModelUnavailable, match="arrived damaged") as raised:
+        download(tmp_path, "clip", FILES)
+    assert "anew" in raised.value.hint and not list((tmp_path / DOWNLOADS).glob("*.part"))
+    hub.delivered = {}
+    download(tmp_path, "clip", FILES)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "says", "hint"),
+    [
+        ([401], r"does not know who asks for org/clip \(401\)", "HF_TOKEN"),
+        ([403], r"does not let you have org/clip \(403\)", "Agree to its terms at http"),
+        ([404, 404], "has no org/clip/open_clip_model.safetensors", "name"),
+        ([429] * 9, r"is busy or broken \(429\)", "goes on where it was"),
+        ([503] * 9, r"is busy or broken \(503\)", "goes on where it was"),
+        ([418], r"refuses the request \(418\)", "goes on where it was"),
+    ],
+)
+def test_a_hub_that_refuses_is_quoted_within_seconds(
+    hub: FakeHub, tmp_path: Path, statuses: list[int], says: str, hint: str
+) -> None:
+    hub.statuses = statuses
+    begun = time.monotonic()
+    with pytest.raises(ModelUnavailable, match=says) as raised:
+        download(tmp_path, "clip", FILES)
+    assert hint in raised.value.hint and time.monotonic() - begun < 20
+    assert current_download(tmp_path) is None
+
+
+def test_a_busy_hub_is_asked_again_when_it_says_and_that_is_told(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "BUSY_SECONDS", 60.0)
+    waited: list[float] = []
+    monkeypatch.setattr(hub_module.time, "sleep", waited.append)
+    hub.statuses, hub.retry_after = [503, 429], "7"
+    told: list[str] = []
+    download(tmp_path, "clip", FILES, on_download=lambda progress: told.append(progress.message))
+    assert waited == [7.0, 7.0]
+    assert any("busy (503); trying again at" in one for one in told) and told[-1] == ""
+
+
+def test_a_full_disk_is_called_full_before_anything_is_received(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(hub_module.shutil, "disk_usage", lambda folder: usage._replace(free=500_000))
+    with pytest.raises(DataFolderError, match=r"needs 1 MB in .* 0 MB are free|needs .* MB are free") as raised:
+        download(tmp_path, "clip", FILES)
+    assert "--data" in raised.value.hint and deliveries(hub) == []
+
+
+def test_a_hub_that_is_away_and_one_that_is_none_are_told_apart(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_reachable()
+    hub.commit = ""
+    with pytest.raises(ModelUnavailable, match="does not answer as a model hub does") as raised:
+        download(tmp_path, "clip", FILES)
+    assert "HF_ENDPOINT" in raised.value.hint
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for ask in (check_reachable, lambda: download(tmp_path, "clip", FILES)):
+        with pytest.raises(ModelUnavailable, match=r"hub http://127.0.0.1:9 does not answer"):
+            ask()
+
+
+def test_the_token_is_not_sent_to_who_delivers_the_files(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    download(tmp_path, "clip", FILES[:1])
+    assert hub.delivery_tokens == [""] and "Bearer hf_secret" in hub.tokens
+
+
+def test_the_progress_of_another_process_is_seen_while_it_is_fresh(tmp_path: Path) -> None:
+    file = tmp_path / DOWNLOADS / "download.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"model": "clip", "received": 100, "total": 300, "rate": 50.0, "message": ""}))
+    found = current_download(tmp_path)
+    assert found == Download("clip", 100, 300, 50.0) and found.seconds_left == 4
+    os.utime(file, (time.time() - 600, time.time() - 600))
+    assert current_download(tmp_path) is None
+    file.write_text("{")
+    assert current_download(tmp_path) is None
+
+
+def test_an_exporter_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    exporter = tmp_path / "slow_exporter.py"
+    exporter.write_text(
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        "from search.processes import end_with_parent\n"
+        "end_with_parent()\n"
+        "Path(sys.argv[1]).write_text(str(os.getpid()))\n"
+        "time.sleep(60)\n"
+    )
+    code = (
+        "import sys\n"
+        "from search.encoders.export_process import run_exporter\n"
+        "run_exporter('slow_exporter', sys.argv[1], what='it', seconds=60)\n"
+    )
+    root = str(Path(__file__).parents[3])
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path), root))}
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "pid")], env=environ)
+    until(lambda: (tmp_path / "pid").is_file() and bool((tmp_path / "pid").read_text()))
+    child = int((tmp_path / "pid").read_text())
+    parent.terminate()
+    parent.wait()
+    until(lambda: not runs(child))
+
+
+def until(true: object, seconds: float = 60.0) -> None:
+    begun = time.monotonic()
+    while not true():  # type: ignore[operator]
+        assert time.monotonic() - begun < seconds
+        time.sleep(0.05)
+
+
+def runs(pid: int) -> bool:
+    """Return whether a process runs: one that ended and waits for a parent that is gone does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
