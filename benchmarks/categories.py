@@ -4,11 +4,11 @@
     python -m benchmarks.categories cm50
     python -m benchmarks.categories real_memes --tune
 
-Features are of the picture and the OCR text. The last row adds the library's descriptions, whose writers knew the
-category, to measure that leak. Each meme is predicted once, by models that were trained without its group: its
-duplicates; all memes of its template (the hard case); or, split by time, all later memes. The table is of the held-out
-half; `--tune` compares weights on the tuned half. The weights in use were chosen before the halves were split as they
-are now: some of the held-out memes influenced the choice among ten candidates.
+Features are of the picture, its embedding by the image encoder, and the OCR text. The last row adds the library's
+descriptions, whose writers knew the category, to measure that leak. Each meme is predicted once, by models that were
+trained without its group: its duplicates; all memes of its template (the hard case); or, split by time, all later
+memes. The table is of the held-out half; `--tune` compares weights on the tuned half. The weights in use were chosen
+before the halves were split as they are now: some of the held-out memes influenced the choice among ten candidates.
 """
 
 from __future__ import annotations
@@ -26,20 +26,26 @@ from sklearn.neighbors import KNeighborsClassifier
 from benchmarks.data import Library, add_library, library_of
 from benchmarks.harness import Benchmark, Half, Report, Table, half_of
 from search.catalogue import Catalogue
+from search.categories.characters import fit_characters
 from search.categories.features import DESCRIPTOR_WEIGHT, FINGERPRINT_WEIGHT, TEXT_WEIGHT, Examples, library_examples
-from search.categories.model import confident_category, softmax
-from search.categories.splits import split_groups
-from search.categories.training import (
+from search.categories.fitting import (
     FEATURES_C,
     WORDS_C,
-    fit,
+    fit_character_model,
     fit_linear_models,
     fit_logistic,
+    fit_pictures,
+)
+from search.categories.model import confident_category, seen_logits, softmax
+from search.categories.splits import split_groups
+from search.categories.training import (
+    fit,
     folds,
     has_known_template,
     nearest_cosines,
 )
 from search.encoders.registry import load_text_encoder
+from search.index.generations import live_image_encoder
 from search.meme import CATEGORY_SEPARATOR, Field
 
 LATER = 0.2  # share of the memes, the last seen, that a split by time predicts
@@ -66,6 +72,7 @@ BENCHMARK = Benchmark(
     takes="3 minutes with demo, 20 with cm50, most of it the first time, for drawing and indexing",
 )
 add_library(BENCHMARK, small=100)
+BENCHMARK.option("--image-encoder", "built-in", small="", help="the image encoder; empty for none")
 BENCHMARK.parser.add_argument("--tune", action="store_true", help="compare weights on the tuned half instead")
 
 
@@ -132,6 +139,19 @@ def on_everything(task: Task) -> NDArray[np.float64]:
     return softmax(fit_logistic(rows, task.truth, count=len(task.categories), c=FEATURES_C).logits(asked))
 
 
+def on_characters(task: Task) -> NDArray[np.float64]:
+    """Return the linear model on characters of the OCR text as it comes, not calibrated."""
+    known = fit_characters(task.known.features.texts)
+    model = fit_character_model(known, task.known.features.texts, task.truth, count=len(task.categories))
+    return softmax(model.logits(task.asked.features.texts))
+
+
+def on_pictures(task: Task) -> NDArray[np.float64]:
+    """Return the regression on the rows of the image encoder as it comes, not calibrated."""
+    model = fit_pictures(task.known.features.pictures, task.truth, count=len(task.categories))
+    return softmax(seen_logits(model, task.asked.features.pictures))
+
+
 def whole(task: Task) -> NDArray[np.float64]:
     """Return what Memetica says, fitted and calibrated within what it may see; a last column says what is sure."""
     duplicates, variants = split_groups(task.known)
@@ -155,7 +175,9 @@ PREDICTORS: dict[str, Predictor] = {
     "5 nearest neighbours": partial(neighbors, count=5),
     "regression on words": on_words,
     "regression on all": on_everything,
-    "Memetica: both, calibrated": whole,
+    "… on characters": on_characters,
+    "… on pictures' embeddings": on_pictures,
+    "Memetica: all, calibrated": whole,
 }
 
 
@@ -259,11 +281,12 @@ def measure(given: Namespace, report: Report) -> None:
     """Print a table for each way to split."""
     library = library_of(given)
     half = Half.TUNED if given.tune else Half.HELD_OUT
-    with library.workspace() as workspace:
+    with library.workspace(image_encoder=given.image_encoder) as workspace:
         catalogue, settings = workspace.catalogue, workspace.settings
-        known = library_examples(catalogue, encoder=settings.text_encoder)
+        image_encoder = live_image_encoder(workspace.index)
+        known = library_examples(catalogue, encoder=settings.text_encoder, image_encoder=image_encoder)
         fields = (Field.OCR, Field.DESCRIPTION, Field.VISUAL)
-        leaking = library_examples(catalogue, encoder=settings.text_encoder, fields=fields)
+        leaking = library_examples(catalogue, encoder=settings.text_encoder, image_encoder=image_encoder, fields=fields)
         categories = sorted(set(known.categories))
         rows = load_text_encoder(settings).encode([one.replace(CATEGORY_SEPARATOR, ", ") for one in categories])
         names = dict(zip(categories, rows, strict=True))

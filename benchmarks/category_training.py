@@ -4,7 +4,7 @@
     python -m benchmarks.category_training --memes 30000 --categories 100
 
 Memes are synthetic: each category has its own templates, each template a descriptor and a fingerprint that its memes
-vary, and words that are more frequent in the category. Times do not depend on the content.
+vary, an embedding of its picture, and words that are more frequent in the category. Times do not depend on the content.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from search.categories.training import fit, refit
 from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
 
 WORDS = 384
+PICTURES = 1664  # as many as the built-in image encoder has
+CAPTION, VOCABULARY = 12, 5_000  # words of a text, and of all texts
 TEMPLATES = 10  # of each category
 SUGGESTIONS = 50
 BENCHMARK = Benchmark(__doc__, needs="nothing", takes="3 minutes")
@@ -37,6 +39,9 @@ def drawn(memes: int, categories: int, *, seed: int) -> Examples:
     meaning = rng.standard_normal((categories, WORDS), np.float32)
     look = np.abs(rng.standard_normal((categories * TEMPLATES, LOOK_DIMENSIONS), np.float32))
     bits = rng.standard_normal((categories * TEMPLATES, PDQ_BITS), np.float32)
+    seen = rng.standard_normal((categories * TEMPLATES, PICTURES), np.float32)
+    letters = rng.integers(97, 123, size=(VOCABULARY, 6), dtype=np.uint8)
+    vocabulary = np.array([bytes(word).decode("ascii") for word in letters])
     return Examples(
         np.arange(memes, dtype=np.int64),
         tuple(f"{at:064x}" for at in range(memes)),
@@ -45,6 +50,8 @@ def drawn(memes: int, categories: int, *, seed: int) -> Examples:
             meaning[category] + 3 * rng.standard_normal((memes, WORDS), np.float32),
             look[of] + 0.3 * rng.standard_normal((memes, LOOK_DIMENSIONS), np.float32),
             np.sign(bits[of] + 0.5 * rng.standard_normal((memes, PDQ_BITS), np.float32)),
+            pictures=seen[of] + 0.5 * rng.standard_normal((memes, PICTURES), np.float32),
+            texts=[" ".join(vocabulary[said]) for said in rng.integers(len(vocabulary), size=(memes, CAPTION))],
         ),
     )
 

@@ -19,7 +19,8 @@ def suggest_for_file(examiner: Examiner, suggester: Suggester, encoder: TextEnco
     content = content_hash(file)
     findings, fingerprints = inspect_file(examiner, file, content_hash=content)
     suggestion = suggester.suggest(
-        upload_features(fingerprints, findings["text"], encoder=encoder), content_hash=content
+        upload_features(fingerprints, findings, encoder=encoder, image_encoder=suggester.image_encoder),
+        content_hash=content,
     )
     catalogue = examiner.workspace.catalogue
     matches = [

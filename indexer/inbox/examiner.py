@@ -18,6 +18,7 @@ from indexer.media.raster import telling_picture
 from indexer.media.thumbnails import is_whole, thumbnail_path
 from indexer.ocr.engines import OcrEngine, Reading, read_frames
 from indexer.stages.decode import DECODER, decode_content, fingerprints_of
+from indexer.stages.train_categories import embedding_row
 from search.catalogue import Catalogue, FingerprintRecord, Upload, UploadState
 from search.duplicates.candidates import BITS, NEAR_BITS
 from search.duplicates.compare_frames import compare_frames
@@ -90,9 +91,10 @@ def inspect_file(
 ) -> tuple[dict[str, Any], list[FingerprintRecord]]:
     """Return the findings about a file as JSON, and its fingerprints; raise UnreadableFile.
 
-    The keys: `picture` and `reading` as the catalogue stores them; `text`; `tags`, the categories whose names fit the
-    picture, with shares; `alike`, the memes of the library that are like it; `beside`, the waiting uploads that are
-    like it and have an id below `before`; `unread` and `uncompared`, the reasons if OCR or the comparison failed.
+    The keys: `picture` and `reading` as the catalogue stores them; `text`; `embedding`, by the image encoder; `tags`,
+    the categories whose names fit the picture, with shares; `alike`, the memes of the library that are like it;
+    `beside`, the waiting uploads that are like it and have an id below `before`; `unread` and `uncompared`, the reasons
+    if OCR or the comparison failed.
 
     >>> examiner = Examiner.open(workspace, engine=None, no_engine_reason="No OCR engine is chosen.")
     >>> file = workspace.library / "Dogs/fine.png"
@@ -115,6 +117,7 @@ def inspect_file(
         "text": text,
         "reading": _reading_row(examiner.engine, reading),
         "unread": unread,
+        "embedding": None if embedded is None else embedding_row(examiner.image_encoder, embedded.rows),
         "tags": tag_by_category_names(examiner.workspace.catalogue, embedded),
         "alike": [{"content_hash": match.meme.content_hash, "evidence": match.evidence.to_json()} for match in matches],
         "beside": [{"id": id, "evidence": evidence.to_json()} for id, evidence in uploads],

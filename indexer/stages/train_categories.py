@@ -7,7 +7,8 @@ so it runs in a child process. New memes are added to the model in well under a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, open_catalogue
 from search.categories.features import Examples, Features, examples_of, library_examples, picture_features
 from search.categories.model import CategoryModel
-from search.categories.persistence import example_hashes, read_model, write_model
+from search.categories.persistence import Encoders, example_hashes, read_model, write_model
 from search.categories.splits import split_groups
 from search.categories.suggester import Suggester
 from search.encoders.base import TextEncoder
@@ -30,6 +31,7 @@ from search.encoders.coverage import readable_rows
 from search.encoders.registry import load_text_encoder
 from search.errors import ModelUnavailable
 from search.images.fingerprints import LOOK, PDQ
+from search.index.generations import live_image_encoder
 from search.meme import CATEGORY_SEPARATOR
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
@@ -44,8 +46,9 @@ def train_categories(workspace: Workspace, *, encoder: TextEncoder) -> CategoryM
     Raises DataFolderError when they cannot be written.
     """
     workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
+    encoders = encoders_of(workspace, encoder=encoder)
     with workspace.catalogue.snapshot():
-        examples = library_examples(workspace.catalogue, encoder=encoder.name)
+        examples = library_examples(workspace.catalogue, encoder=encoders.text, image_encoder=encoders.image)
         memes = {meme.id: meme for meme in workspace.catalogue.memes.many(examples.ids.tolist())}
         pairs = [
             pair.key for pair in workspace.catalogue.pairs.all() if pair.tier is not None and pair.tier.is_duplicate
@@ -65,7 +68,7 @@ def train_categories(workspace: Workspace, *, encoder: TextEncoder) -> CategoryM
         "categories": len(held_out.categories),
         "issues": [asdict(issue) for issue in issues],
     }
-    write_model(workspace.models, model, encoder=encoder.name, hashes=_hashes_of(examples))
+    write_model(workspace.models, model, encoders=encoders, hashes=_hashes_of(examples))
     write_atomically(workspace.models / ISSUES_FILE, json.dumps(report, ensure_ascii=False).encode())
     return model
 
@@ -98,36 +101,54 @@ def open_suggester(
     True
     """
     workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
+    encoders = encoders_of(workspace, encoder=encoder)
     with workspace.catalogue.snapshot():
-        examples = library_examples(workspace.catalogue, encoder=encoder.name)
+        examples = library_examples(workspace.catalogue, encoder=encoders.text, image_encoder=encoders.image)
     hashes = _hashes_of(examples)
-    stored = read_model(workspace.models, encoder=encoder.name)
+    stored = read_model(workspace.models, encoders=encoders)
     if stored is None or _has_drifted(stored[1], hashes):
         if train is None:
             train_categories(workspace, encoder=encoder)
         else:
             train()
-        stored = read_model(workspace.models, encoder=encoder.name)
+        stored = read_model(workspace.models, encoders=encoders)
         if stored is None:
             raise ModelUnavailable(
                 "The trained category model cannot be read.", hint=f"Delete {workspace.models} and try again."
             )
     model, trained = stored
-    return Suggester(model if np.array_equal(trained, hashes) else _refit(model, examples, encoder=encoder), examples)
+    fitted = model if np.array_equal(trained, hashes) else _refit(model, examples, encoder=encoder)
+    return Suggester(fitted, examples, image_encoder=encoders.image)
 
 
 def update_suggester(
     suggester: Suggester, catalogue: Catalogue, ids: Sequence[int], *, encoder: TextEncoder
 ) -> Suggester:
     """Return a suggester refitted to the current state of these memes; vanished ones are removed."""
-    changed = examples_of(catalogue, ids, encoder=encoder.name)
+    changed = examples_of(catalogue, ids, encoder=encoder.name, image_encoder=suggester.image_encoder)
     unchanged = np.flatnonzero(~np.isin(suggester.examples.ids, np.array(list(ids), np.int64)))
     examples = suggester.examples.of(unchanged).joined(changed)
-    return Suggester(_refit(suggester.model, examples, encoder=encoder), examples)
+    refitted = _refit(suggester.model, examples, encoder=encoder)
+    return Suggester(refitted, examples, image_encoder=suggester.image_encoder)
 
 
-def upload_features(fingerprints: Sequence[FingerprintRecord], text: str, *, encoder: TextEncoder) -> Features:
-    """Return the features of a picture outside the library, from its fingerprints and the text read in it."""
+def encoders_of(workspace: Workspace, *, encoder: TextEncoder) -> Encoders:
+    """Return the encoders to learn from: a text encoder, and the image encoder that made the index, if any."""
+    return Encoders(encoder.name, live_image_encoder(workspace.index))
+
+
+def upload_features(
+    fingerprints: Sequence[FingerprintRecord],
+    findings: Mapping[str, Any],
+    *,
+    encoder: TextEncoder,
+    image_encoder: str,
+) -> Features:
+    """Return the features of a picture outside the library, from its fingerprints and the findings of `inspect_file`.
+
+    The picture's embedding counts if it was made by `image_encoder`, the one of the library's pictures.
+    """
+    text = str(findings.get("text", ""))
     by_frame = sorted(fingerprints, key=lambda one: one.frame)
     rows = readable_rows(encoder, [text] if text.strip() else [])[1]
     return picture_features(
@@ -135,7 +156,27 @@ def upload_features(fingerprints: Sequence[FingerprintRecord], text: str, *, enc
         [one.bits for one in by_frame if one.algorithm == LOOK],
         [one.bits for one in by_frame if one.algorithm == PDQ],
         dimensions=encoder.dimensions,
+        text=text,
+        frames=embedding_in(findings, image_encoder=image_encoder),
     )
+
+
+def embedding_row(image_encoder: str, rows: NDArray[np.float32]) -> dict[str, str]:
+    """Return the mean of a picture's rows ([frames, p]) and their encoder's name as JSON, to be stored as a finding."""
+    return {"encoder": image_encoder, "row": b64encode(rows.mean(axis=0).astype("<f2").tobytes()).decode()}
+
+
+def embedding_in(findings: Mapping[str, Any], *, image_encoder: str) -> NDArray[np.float32] | None:
+    """Return the row ([1, p]) in a picture's findings; None if there is none by this encoder.
+
+    >>> findings = {"embedding": embedding_row("colours", np.array([[0.5, 0.25]]))}
+    >>> embedding_in(findings, image_encoder="colours").tolist(), embedding_in(findings, image_encoder="other")
+    ([[0.5, 0.25]], None)
+    """
+    found = findings.get("embedding")
+    if not found or found["encoder"] != image_encoder:
+        return None
+    return np.frombuffer(b64decode(found["row"]), "<f2").astype(np.float32)[None]
 
 
 def embed_names(categories: Sequence[str], *, encoder: TextEncoder) -> dict[str, NDArray[np.float32]]:

@@ -1,5 +1,6 @@
-"""Features that predict a category: the embedding of the OCR text, the visual descriptor, the fingerprint's bits.
+"""Features that predict a category: the OCR text and its embedding, the picture's embedding, look and fingerprint.
 
+The text itself counts beside its embedding, because an encoder that does not read a script has no embedding of it.
 Descriptions are not used: they were written by models that knew the category, so a classifier trained on them would
 know the answer.
 """
@@ -24,10 +25,12 @@ Places = NDArray[np.int64]  # positions in a list of memes
 
 @dataclass(frozen=True)
 class Features:
-    """Feature rows of memes: text embedding, visual descriptor and fingerprint bits side by side.
+    """Features of memes: text embedding, visual descriptor and fingerprint bits side by side, pictures and texts.
 
     `rows` is [n, dimensions + LOOK_DIMENSIONS + PDQ_BITS] float32. Each part is scaled to the length of its weight, or
-    is zeros if a meme does not have it; `words`, `descriptors` and `bits` are views.
+    is zeros if a meme does not have it; `words`, `descriptors` and `bits` are views. `pictures` ([n, p] float32) are
+    rows of length 1 by the image encoder, zeros for a picture that it has not seen; p is 0 without an image encoder.
+    `texts` are the OCR texts.
 
     >>> features = combine_features(np.ones((1, 4)), np.ones((1, LOOK_DIMENSIONS)), np.ones((1, PDQ_BITS)))
     >>> len(features), features.words.tolist()
@@ -36,6 +39,8 @@ class Features:
 
     rows: Rows
     dimensions: int  # of the text embedding
+    pictures: Rows
+    texts: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,7 +62,17 @@ class Features:
 
     def of(self, places: Places | NDArray[np.bool_] | slice) -> Features:
         """Return the features of some of the memes."""
-        return Features(self.rows[places], self.dimensions)
+        texts = tuple(np.array(self.texts, dtype=object)[places])
+        return Features(self.rows[places], self.dimensions, self.pictures[places], texts)
+
+    def joined(self, more: Features) -> Features:
+        """Return the features of these memes followed by those of `more`."""
+        return Features(
+            np.concatenate([self.rows, more.rows]),
+            self.dimensions,
+            np.concatenate([self.pictures, more.pictures]),
+            self.texts + more.texts,
+        )
 
     def descriptor_cosines(self, others: Features) -> Rows:
         """Return the cosine of each visual descriptor with each descriptor of `others`, [n, m]."""
@@ -92,34 +107,59 @@ class Examples:
             np.concatenate([self.ids, more.ids]),
             self.contents + more.contents,
             self.categories + more.categories,
-            Features(np.concatenate([self.features.rows, more.features.rows]), self.features.dimensions),
+            self.features.joined(more.features),
         )
 
 
-def combine_features(words: Rows, descriptors: Rows, bits: Rows) -> Features:
-    """Return features from their parts ([n, d], [n, LOOK_DIMENSIONS], [n, PDQ_BITS]); rows may have any length."""
+def combine_features(
+    words: Rows, descriptors: Rows, bits: Rows, *, pictures: Rows | None = None, texts: Sequence[str] | None = None
+) -> Features:
+    """Return features from their parts: [n, d], [n, LOOK_DIMENSIONS], [n, PDQ_BITS], [n, p], and n texts.
+
+    Rows may have any length.
+    """
     weighted = ((words, TEXT_WEIGHT), (descriptors, DESCRIPTOR_WEIGHT), (bits, FINGERPRINT_WEIGHT))
     rows = np.empty((len(words), sum(part.shape[1] for part, _ in weighted)), np.float32)
     start = 0
     for part, weight in weighted:
         rows[:, start : start + part.shape[1]] = unit(part) * np.float32(weight)
         start += part.shape[1]
-    return Features(rows, words.shape[1])
+    return Features(
+        rows,
+        words.shape[1],
+        np.zeros((len(words), 0), np.float32) if pictures is None else unit(pictures),
+        ("",) * len(words) if texts is None else tuple(texts),
+    )
 
 
 def picture_features(
-    words: Rows | None, descriptors: Sequence[bytes], prints: Sequence[bytes], *, dimensions: int
+    words: Rows | None,
+    descriptors: Sequence[bytes],
+    prints: Sequence[bytes],
+    *,
+    dimensions: int,
+    text: str = "",
+    frames: Rows | None = None,
 ) -> Features:
-    """Return the features of one picture from its text embeddings ([m, dimensions]) and its frames' fingerprints."""
+    """Return the features of one picture: of its text embeddings ([m, dimensions]), its frames' fingerprints, its text.
+
+    `frames` ([frames, p]) are its frames' rows by the image encoder.
+    """
     return combine_features(
         np.zeros((1, dimensions), np.float32) if words is None else words.sum(axis=0, keepdims=True),
         _sum_descriptors(descriptors)[None],
         _bits_of(prints)[None],
+        pictures=None if frames is None else frames.sum(axis=0, keepdims=True),
+        texts=[text],
     )
 
 
-def library_examples(catalogue: Catalogue, *, encoder: str, fields: Collection[Field] = (Field.OCR,)) -> Examples:
+def library_examples(
+    catalogue: Catalogue, *, encoder: str, image_encoder: str = "", fields: Collection[Field] = (Field.OCR,)
+) -> Examples:
     """Return the present, decoded memes by id, with features; `fields` are the fields whose texts are used.
+
+    `encoder` and `image_encoder` are names of embeddings; without the latter, pictures have no row.
 
     >>> examples = library_examples(workspace.catalogue, encoder=encoder.name)
     >>> len(examples) == len(examples.categories) == len(examples.features)
@@ -140,14 +180,27 @@ def library_examples(catalogue: Catalogue, *, encoder: str, fields: Collection[F
     for id, frame, blob in catalogue.pictures.fingerprints(PDQ):
         if id in place and frame == 0:
             bits[place[id]] = _bits_of([blob])
-    return _examples(memes, combine_features(words, descriptors, bits))
+    pictures = np.zeros((len(memes), catalogue.embeddings.dimensions(image_encoder)), np.float32)
+    if image_encoder:
+        owners, vectors = catalogue.embeddings.of_pictures(image_encoder)
+        rows = np.array([place.get(int(id), -1) for id in owners], np.int64)
+        np.add.at(pictures, rows[rows >= 0], vectors[rows >= 0].astype(np.float32))
+    texts = [""] * len(memes)
+    for row in (row for field in fields for row in catalogue.texts.passages(field)):
+        if row.meme_id in place:
+            at = place[row.meme_id]
+            texts[at] = f"{texts[at]} {row.passage.body}".strip()
+    return _examples(memes, combine_features(words, descriptors, bits, pictures=pictures, texts=texts))
 
 
-def examples_of(catalogue: Catalogue, ids: Sequence[int], *, encoder: str) -> Examples:
+def examples_of(catalogue: Catalogue, ids: Sequence[int], *, encoder: str, image_encoder: str = "") -> Examples:
     """Return what `library_examples` returns, for these memes only."""
     memes = sorted((meme for meme in catalogue.memes.many(ids) if meme.has_thumbnail), key=lambda meme: meme.id)
     dimensions = catalogue.embeddings.dimensions(encoder)
-    found = [np.empty((0, dimensions + LOOK_DIMENSIONS + PDQ_BITS), np.float32)]
+    no_words, no_pictures = np.empty((0, dimensions)), np.empty((0, catalogue.embeddings.dimensions(image_encoder)))
+    found = combine_features(
+        no_words, np.empty((0, LOOK_DIMENSIONS)), np.empty((0, PDQ_BITS)), pictures=no_pictures, texts=()
+    )
     for meme in memes:
         passages = [row for row in catalogue.texts.passages_of([meme.id]) if row.passage.field is Field.OCR]
         vectors = catalogue.embeddings.get(encoder, [row.input_hash for row in passages])
@@ -156,9 +209,11 @@ def examples_of(catalogue: Catalogue, ids: Sequence[int], *, encoder: str) -> Ex
             catalogue.pictures.fingerprints_of(meme.content_hash, LOOK),
             catalogue.pictures.fingerprints_of(meme.content_hash, PDQ),
             dimensions=dimensions,
+            text=" ".join(row.passage.body for row in passages),
+            frames=catalogue.embeddings.of_picture(image_encoder, meme.content_hash),
         )
-        found.append(features.rows)
-    return _examples(memes, Features(np.concatenate(found), dimensions))
+        found = found.joined(features)
+    return _examples(memes, found)
 
 
 def _examples(memes: Sequence[Meme], features: Features) -> Examples:

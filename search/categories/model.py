@@ -1,21 +1,24 @@
 """The category model: compute each category's probability from features, and select a category stated as sure.
 
-Four scores are mixed: the logits of two regularized logistic regressions (on text alone, on all features), the cosine
-of each category's nearest meme, and the categories' sizes. The mix weights are fitted on held-out predictions,
-separately for memes with a known template (the library has a meme that looks like them, which nearly always decides)
-and with an unknown one (where looks mislead). Prediction needs no scikit-learn: it loads weights and multiplies.
+Scores of independent sources are mixed: the logits of regularized logistic regressions on the text's embedding, on its
+characters in ones, twos and threes, on the picture's embedding, on the look and the embedded text together, and on all
+of them for the top of the curator's hierarchy; the cosine of each category's nearest meme; and the categories' sizes.
+The mix weights are fitted on held-out predictions, separately for memes with a known template (the library has a meme
+that looks like them, which nearly always decides) and with an unknown one (where looks mislead).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search.categories.characters import CharacterModel
 from search.categories.features import Features, Rows
+from search.categories.linear import LinearModel
 from search.meme import CATEGORY_SEPARATOR
 
 KNOWN_TEMPLATE_COSINE = 0.8  # least cosine of two visual descriptors of one template; different templates are below
@@ -32,43 +35,71 @@ class Template(StrEnum):
 
 @dataclass(frozen=True)
 class MixWeights:
-    """The weights of the four scores: logits on text and on all features, nearest cosine, log share of the category."""
+    """The weight of each of the ClassScores, and of the logarithm of the category's share of the memes."""
 
     words: float
     all_features: float
     nearest: float
     sizes: float
+    characters: float = 0.0
+    pictures: float = 0.0
+    parents: float = 0.0
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """The scores of each category, [n, categories] each: the logits of two models, the cosine of its nearest meme."""
+    """The scores of each category, [n, categories] each: logits of the models, and the cosine of its nearest meme."""
 
     words: NDArray[np.float64]
     all_features: NDArray[np.float64]
     nearest: NDArray[np.float64]
+    characters: NDArray[np.float64]
+    pictures: NDArray[np.float64]
+    parents: NDArray[np.float64]
 
     def of(self, chosen: NDArray[np.bool_]) -> ClassScores:
         """Return the scores of some of the memes."""
-        return ClassScores(self.words[chosen], self.all_features[chosen], self.nearest[chosen])
+        return ClassScores(*(getattr(self, kind)[chosen] for kind in SCORE_KINDS))
+
+
+SCORE_KINDS = tuple(field.name for field in fields(ClassScores))
 
 
 @dataclass(frozen=True)
-class LinearModel:
-    """A linear model: `weights` [categories, D] and `bias` [categories], float32.
+class Models:
+    """The linear models of one category model, each with a weight row for each category.
 
-    With `axes` ([D, W]), rows of width W are projected on them first.
+    `parents` is of the top categories of the hierarchy, one row for each category in it; without a hierarchy, without
+    an image encoder or without texts, models give the same logit to every category.
     """
 
-    weights: Rows
-    bias: NDArray[np.float32]
-    axes: Rows | None = None
+    words: LinearModel
+    all_features: LinearModel
+    characters: CharacterModel
+    pictures: LinearModel
+    parents: LinearModel
 
-    def logits(self, rows: Rows) -> NDArray[np.float64]:
-        """Return the logit of each category for each row, [n, categories]."""
-        projected = rows if self.axes is None else rows @ self.axes.T
-        found: NDArray[np.float64] = (projected @ self.weights.T + self.bias).astype(np.float64)
-        return found
+    def scores(self, features: Features, nearest: NDArray[np.float64]) -> ClassScores:
+        """Return the scores of memes; `nearest` ([n, categories]) is the cosine with each category's nearest meme."""
+        return ClassScores(
+            words=self.words.logits(features.words),
+            all_features=self.all_features.logits(features.rows),
+            nearest=nearest,
+            characters=self.characters.logits(features.texts),
+            pictures=seen_logits(self.pictures, features.pictures),
+            parents=seen_logits(self.parents, features.pictures),
+        )
+
+
+def seen_logits(model: LinearModel, pictures: Rows) -> NDArray[np.float64]:
+    """Return the logits of pictures' rows, [n, categories]; zeros for pictures that the encoder has not seen.
+
+    Rows of no numbers are of pictures that no encoder has seen.
+    """
+    if not pictures.shape[1]:
+        return np.zeros((len(pictures), len(model.bias)))
+    found: NDArray[np.float64] = model.logits(pictures) * pictures.any(axis=1, keepdims=True)
+    return found
 
 
 @dataclass(frozen=True)
@@ -77,8 +108,7 @@ class CategoryModel:
 
     categories: tuple[str, ...]
     sizes: NDArray[np.int64]  # examples of each category
-    words: LinearModel
-    all_features: LinearModel
+    models: Models
     mix_weights: Mapping[Template, MixWeights]
     thresholds: Mapping[Template, float | None]
     precision: float  # least share of right answers among the categories stated as sure
@@ -91,7 +121,7 @@ class CategoryModel:
         `known_template` ([n]) says for each meme whether the library has its template; `nearest` ([n, categories])
         is the cosine of the features with each category's nearest meme, 0 for a category without memes.
         """
-        scores = ClassScores(self.words.logits(features.words), self.all_features.logits(features.rows), nearest)
+        scores = self.models.scores(features, nearest)
         return combined_probabilities(scores, self.sizes, known_template, self.mix_weights)
 
 
@@ -111,10 +141,7 @@ def combined_probabilities(
 def mix_probabilities(scores: ClassScores, sizes: NDArray[np.int64], mix: MixWeights) -> Probabilities:
     """Return the probabilities from scores, mixed with one set of weights."""
     return softmax(
-        mix.words * scores.words
-        + mix.all_features * scores.all_features
-        + mix.nearest * scores.nearest
-        + mix.sizes * log_priors(sizes)
+        sum((getattr(mix, kind) * getattr(scores, kind) for kind in SCORE_KINDS), mix.sizes * log_priors(sizes))
     )
 
 
@@ -143,6 +170,15 @@ def parents_of(category: str) -> tuple[str, ...]:
     """
     parts = category.split(CATEGORY_SEPARATOR)
     return tuple(CATEGORY_SEPARATOR.join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
+
+
+def top_of(category: str) -> str:
+    """Return the top of the hierarchy above a category; itself if it is on top.
+
+    >>> top_of("TV - Star Trek - TNG")
+    'TV'
+    """
+    return category.split(CATEGORY_SEPARATOR)[0]
 
 
 def parent_probabilities(categories: Sequence[str], probabilities: NDArray[np.float64]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from search.categories.features import Examples, Features, library_examples
 from search.categories.model import KNOWN_TEMPLATE_COSINE, CategoryModel, confident_category, parent_probabilities
-from search.categories.persistence import read_model, stored_encoder
+from search.categories.persistence import read_model, stored_encoders
 from search.errors import ModelUnavailable
 from search.workspace import Workspace
 
@@ -57,10 +57,11 @@ class Suggestion:
 
 
 class Suggester:
-    """A category model and its examples, in memory."""
+    """A category model and its examples, in memory; `image_encoder` is the name of the encoder of their pictures."""
 
-    def __init__(self, model: CategoryModel, examples: Examples) -> None:
+    def __init__(self, model: CategoryModel, examples: Examples, *, image_encoder: str = "") -> None:
         self.model = model
+        self.image_encoder = image_encoder
         self.examples = examples
         self._categories = np.array(examples.categories, dtype=object)
         self._contents = set(examples.contents)
@@ -75,14 +76,15 @@ class Suggester:
 
         Raises ModelUnavailable if no usable model is stored.
         """
-        encoder = stored_encoder(workspace.models)
-        stored = None if encoder is None else read_model(workspace.models, encoder=encoder)
-        if encoder is None or stored is None:
+        encoders = stored_encoders(workspace.models)
+        stored = None if encoders is None else read_model(workspace.models, encoders=encoders)
+        if encoders is None or stored is None:
             raise ModelUnavailable("No category model is trained.", hint="Run `memetica categories train`.")
         model, _ = stored
-        examples = library_examples(workspace.catalogue, encoder=encoder)
+        examples = library_examples(workspace.catalogue, encoder=encoders.text, image_encoder=encoders.image)
         known = set(model.categories)
-        return cls(model, examples.of(np.flatnonzero([category in known for category in examples.categories])))
+        among = np.flatnonzero([category in known for category in examples.categories])
+        return cls(model, examples.of(among), image_encoder=encoders.image)
 
     def suggest(self, features: Features, *, count: int = DEFAULT_COUNT, content_hash: str = "") -> Suggestion:
         """Return the suggestion for one picture by its features (one row), without memes of the same `content_hash`.

@@ -9,44 +9,38 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+from scipy.stats import beta
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from search.categories.features import Examples, Features, Places, Rows, combine_features
+from search.categories.characters import CharacterModel, fit_characters
+from search.categories.features import Examples, Features, Places, Rows
+from search.categories.fitting import MANY_MEMES, SEED, fit_models, refit_models
 from search.categories.model import (
     KNOWN_TEMPLATE_COSINE,
+    SCORE_KINDS,
     CategoryModel,
     ClassScores,
-    LinearModel,
     MixWeights,
     Probabilities,
     Template,
     combined_probabilities,
     log_priors,
     mix_probabilities,
+    softmax,
 )
 
 PRECISION = 0.9
 FOLDS = 4
-FEW = 8  # examples: a category with fewer is also trained on its name
-FEATURES_C = 30.0  # C (inverse regularization) of the model on all features, tuned with the weights of the features
-WORDS_C = 10.0  # C of the model on text
-STEPS = 200  # solver iterations, at most
-STEPS_MANY = 60  # the same for more than MANY_MEMES memes
-STEPS_AGAIN = 8  # the same when the solver starts from trained weights
 ENOUGH = 20  # least predictions to measure a precision or fit mix weights
+START = {"sizes": 0.5}  # of the search for the mix weights; .3 for the others
 DOUBT = 0.01  # L2 penalty of the mix weights
+DOUBTFUL = 0.1  # chance that a threshold does not have the precision that it was chosen for
 MANY = 200  # least predictions of one template kind to set its threshold from them alone
-MANY_MEMES = 6_000  # above it, features are projected on AXES, and templates are held out on a sample of this size
-AXES = 256  # principal axes
-SEED = 7
 
 
 @dataclass(frozen=True)
@@ -81,9 +75,10 @@ def fit(
     )
     # The second pass holds out whole templates, on a sample: it serves only the mix weights of unknown templates.
     sample = np.sort(np.random.default_rng(SEED).permutation(len(examples))[:MANY_MEMES])
+    characters = fit_characters(examples.features.texts)
     held_out = [
-        _held_out(examples, truth, categories, names, duplicates),
-        _held_out(examples.of(sample), truth[sample], categories, names, variants[sample]),
+        _held_out(examples, truth, categories, names, duplicates, characters),
+        _held_out(examples.of(sample), truth[sample], categories, names, variants[sample], characters),
     ]
     sizes = np.bincount(truth, minlength=len(categories))
     parts = {
@@ -102,8 +97,8 @@ def fit(
         template: precision_threshold(*(pair if len(pair[1]) >= MANY else both), precision=precision)
         for template, pair in predicted.items()
     }
-    words, all_features = fit_linear_models(examples.features, truth, categories, names)
-    model = CategoryModel(categories, sizes, words, all_features, mix_weights, thresholds, precision)
+    models = fit_models(examples.features, truth, categories, names, characters=characters)
+    model = CategoryModel(categories, sizes, models, mix_weights, thresholds, precision)
     known = held_out[0]
     return model, OutOfFold(
         categories, combined_probabilities(known.scores, sizes, known.known_template, mix_weights), known.known_template
@@ -125,9 +120,9 @@ def refit(model: CategoryModel, examples: Examples, *, names: Mapping[str, Rows]
     """
     categories = tuple(sorted(set(examples.categories)))
     truth = np.searchsorted(np.array(categories), np.array(examples.categories))
-    words, all_features = fit_linear_models(examples.features, truth, categories, names, start=model)
     sizes = np.bincount(truth, minlength=len(categories))
-    return CategoryModel(categories, sizes, words, all_features, model.mix_weights, model.thresholds, model.precision)
+    models = refit_models(model, examples.features, truth, categories, names)
+    return CategoryModel(categories, sizes, models, model.mix_weights, model.thresholds, model.precision)
 
 
 def has_known_template(queries: Features, known: Features) -> NDArray[np.bool_]:
@@ -153,41 +148,6 @@ def folds(truth: Places, groups: Places, *, count: int = FOLDS) -> Iterator[tupl
         yield from splitter.split(np.zeros((len(truth), 1)), truth, groups)
 
 
-def fit_logistic(
-    rows: Rows,
-    truth: Places,
-    *,
-    count: int,
-    c: float,
-    weights: NDArray[np.float64] | None = None,
-    start: LinearModel | None = None,
-) -> LinearModel:
-    """Return a logistic regression on rows ([n, D]) for `count` categories; those without examples get zero weights.
-
-    `c` is the inverse of the regularization strength. A category without examples gets the smallest bias of the others.
-    """
-    present = np.unique(truth)
-    found = LinearModel(np.zeros((count, rows.shape[1]), np.float32), np.zeros(count, np.float32))
-    if len(present) < 2:
-        return found
-    steps = STEPS_AGAIN if start is not None else STEPS if len(rows) <= MANY_MEMES else STEPS_MANY
-    model = LogisticRegression(C=c, max_iter=steps, tol=1e-3)
-    if start is not None and len(present) > 2:
-        model.set_params(warm_start=True)
-        model.classes_, model.coef_ = present, start.weights[present].copy()
-        model.intercept_ = start.bias[present].copy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # few iterations on purpose
-        model.fit(rows, truth, sample_weight=weights)
-    # For two categories scikit-learn returns one row: the logit of the second against the first.
-    coefficients = model.coef_ if len(present) > 2 else np.concatenate([-model.coef_, model.coef_]) / 2
-    intercepts = model.intercept_ if len(present) > 2 else np.concatenate([-model.intercept_, model.intercept_]) / 2
-    found.weights[present] = coefficients
-    found.bias[:] = intercepts.min()
-    found.bias[present] = intercepts
-    return found
-
-
 def fit_mix_weights(scores: ClassScores, sizes: NDArray[np.int64], truth: Places) -> MixWeights:
     """Return the weights that maximize the likelihood of the truth: a temperature for each score (Guo et al., 2017).
 
@@ -196,34 +156,41 @@ def fit_mix_weights(scores: ClassScores, sizes: NDArray[np.int64], truth: Places
     if not len(truth):
         return MixWeights(0.0, 0.0, 0.0, 1.0)
     every = np.arange(len(truth))
-    prior = np.broadcast_to(log_priors(sizes), scores.words.shape)
+    names = (*SCORE_KINDS, "sizes")
+    stacked = np.stack(
+        [*(getattr(scores, kind) for kind in SCORE_KINDS), np.broadcast_to(log_priors(sizes), scores.words.shape)]
+    )
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        predicted = mix_probabilities(scores, sizes, MixWeights(*parameters))
-        residuals = predicted.copy()
+        residuals = softmax(np.tensordot(parameters, stacked, 1))
+        value = -np.log(np.maximum(residuals[every, truth], 1e-12)).sum() + DOUBT * float(parameters @ parameters)
         residuals[every, truth] -= 1
-        slope = np.array(
-            [(residuals * score).sum() for score in (scores.words, scores.all_features, scores.nearest, prior)]
-        )
         # The penalty keeps the weights finite when all predictions are right.
-        value = -np.log(np.maximum(predicted[every, truth], 1e-12)).sum() + DOUBT * float(parameters @ parameters)
-        return float(value), slope + 2 * DOUBT * parameters
+        return float(value), np.einsum("kij,ij->k", stacked, residuals) + 2 * DOUBT * parameters
 
-    found = minimize(loss, np.array([0.3, 0.3, 0.3, 0.5]), jac=True, bounds=[(0, 50)] * 4, method="L-BFGS-B").x
-    return MixWeights(*(float(weight) for weight in found))
+    begin = np.array([START.get(name, 0.3) for name in names])
+    found = minimize(loss, begin, jac=True, bounds=[(0, 50)] * len(names), method="L-BFGS-B").x
+    return MixWeights(**{name: float(weight) for name, weight in zip(names, found, strict=True)})
 
 
 def precision_threshold(predicted: Probabilities, truth: Places, *, precision: float) -> float | None:
-    """Return the lowest probability above which the most likely category has this precision, or None."""
+    """Return the lowest probability above which the most likely category has this precision, or None.
+
+    The lower end of the precision's confidence interval must reach it, because the share of right answers above the
+    best of many thresholds is higher by chance (selective classification with guaranteed risk, Geifman and El-Yaniv,
+    2017).
+    """
     if not len(truth):
         return None
     confidence = predicted.max(axis=1)
     right = predicted.argmax(axis=1) == truth
     order = np.argsort(-confidence, kind="stable")
-    shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     # A threshold must lie between two different probabilities.
     ends = np.append(confidence[order][1:] < confidence[order][:-1], True)
-    enough = np.flatnonzero((shares >= precision) & ends & (np.arange(1, len(order) + 1) >= ENOUGH))
+    counts = np.arange(1, len(order) + 1)
+    # Clopper and Pearson's: the least precision with which so many would be right with a chance of DOUBTFUL.
+    least = beta.ppf(DOUBTFUL, np.cumsum(right[order]), counts - np.cumsum(right[order]) + 1)
+    enough = np.flatnonzero((np.nan_to_num(least) >= precision) & ends & (counts >= ENOUGH))
     return float(confidence[order][enough[-1]]) if len(enough) else None
 
 
@@ -252,85 +219,27 @@ class _HeldOutScores:
 
 
 def _joined(held: Sequence[_HeldOutScores]) -> tuple[ClassScores, Places]:
-    kinds = ("words", "all_features", "nearest")
-    scores = ClassScores(*(np.concatenate([getattr(part.scores, kind) for part in held]) for kind in kinds))
+    scores = ClassScores(*(np.concatenate([getattr(part.scores, kind) for part in held]) for kind in SCORE_KINDS))
     return scores, np.concatenate([part.truth for part in held])
 
 
 def _held_out(
-    examples: Examples, truth: Places, categories: tuple[str, ...], names: Mapping[str, Rows], groups: Places
-) -> _HeldOutScores:
-    """Return the scores of each meme by models trained without its group, and by memes outside of it."""
-    words, all_features, nearest = (np.zeros((len(examples), len(categories))) for _ in range(3))
-    known_template = np.zeros(len(examples), np.bool_)
-    for train, test in folds(truth, groups):
-        trained, queries = examples.features.of(train), examples.features.of(test)
-        on_words, on_all = fit_linear_models(trained, truth[train], categories, names)
-        words[test], all_features[test] = on_words.logits(queries.words), on_all.logits(queries.rows)
-        nearest[test] = nearest_cosines(queries, trained, truth[train], count=len(categories))
-        known_template[test] = has_known_template(queries, trained)
-    return _HeldOutScores(ClassScores(words, all_features, nearest), truth, known_template)
-
-
-def fit_linear_models(
-    features: Features,
+    examples: Examples,
     truth: Places,
     categories: tuple[str, ...],
     names: Mapping[str, Rows],
-    *,
-    start: CategoryModel | None = None,
-) -> tuple[LinearModel, LinearModel]:
-    """Return the model on text and the model on all features; names of small categories are added as examples."""
-    added, of, weights = _name_examples(features, truth, categories, names)
-    examples = np.concatenate([truth, of])
-    counts = np.concatenate([np.ones(len(features)), weights]) if len(of) else None
-    rows = np.concatenate([features.rows, added.rows]) if len(of) else features.rows
-    before: list[LinearModel | None] = [None, None]
-    if start is not None:
-        before = [_reordered(linear, start.categories, categories) for linear in (start.words, start.all_features)]
-    fitted = partial(fit_logistic, truth=examples, count=len(categories), weights=counts)
-    words = fitted(rows[:, : features.dimensions], c=WORDS_C, start=before[0])
-    axes = principal_axes(features.rows) if before[1] is None else before[1].axes
-    seen = rows if axes is None else rows @ axes.T
-    all_features = fitted(seen, c=FEATURES_C, start=before[1])
-    return words, replace(all_features, axes=axes)
-
-
-def principal_axes(rows: Rows, *, count: int = AXES) -> Rows | None:
-    """Return the axes ([count, W]) along which rows vary most, from a sample; None for MANY_MEMES rows or fewer.
-
-    The rows are not centered: so cosines stay meaningful and missing parts stay zero.
-    """
-    if len(rows) <= MANY_MEMES:
-        return None
-    sample = rows[np.random.default_rng(SEED).permutation(len(rows))[:MANY_MEMES]]
-    _, vectors = np.linalg.eigh((sample.T @ sample).astype(np.float64))
-    axes: Rows = np.ascontiguousarray(vectors[:, ::-1][:, :count].T.astype(np.float32))
-    return axes
-
-
-def _reordered(linear: LinearModel, before: Sequence[str], after: Sequence[str]) -> LinearModel:
-    """Return a linear model with its categories in another order; new categories get zero weights."""
-    place = {category: at for at, category in enumerate(before)}
-    weights = np.zeros((len(after), linear.weights.shape[1]), np.float32)
-    found = LinearModel(weights, np.zeros(len(after), np.float32), linear.axes)
-    for at, category in enumerate(after):
-        if category in place:
-            found.weights[at], found.bias[at] = linear.weights[place[category]], linear.bias[place[category]]
-    return found
-
-
-def _name_examples(
-    features: Features, truth: Places, categories: tuple[str, ...], names: Mapping[str, Rows]
-) -> tuple[Features, Places, NDArray[np.float64]]:
-    """Return name features of categories with few examples, those categories' positions, and the example weights."""
-    sizes = np.bincount(truth, minlength=len(categories))
-    small = [at for at, category in enumerate(categories) if sizes[at] < FEW and category in names]
-    words = np.array([names[categories[at]] for at in small], np.float32).reshape(len(small), features.dimensions)
-    descriptors = np.zeros((len(small), features.descriptors.shape[1]), np.float32)
-    bits = np.zeros((len(small), features.bits.shape[1]), np.float32)
-    return (
-        combine_features(words, descriptors, bits),
-        np.array(small, np.int64),
-        np.array([(FEW - sizes[at]) / FEW for at in small]),
-    )
+    groups: Places,
+    characters: CharacterModel,
+) -> _HeldOutScores:
+    """Return the scores of each meme by models trained without its group, and by memes outside of it."""
+    found = {kind: np.zeros((len(examples), len(categories))) for kind in SCORE_KINDS}
+    known_template = np.zeros(len(examples), np.bool_)
+    for train, test in folds(truth, groups):
+        trained, queries = examples.features.of(train), examples.features.of(test)
+        models = fit_models(trained, truth[train], categories, names, characters=characters)
+        nearest = nearest_cosines(queries, trained, truth[train], count=len(categories))
+        scores = models.scores(queries, nearest)
+        for kind in SCORE_KINDS:
+            found[kind][test] = getattr(scores, kind)
+        known_template[test] = has_known_template(queries, trained)
+    return _HeldOutScores(ClassScores(**found), truth, known_template)

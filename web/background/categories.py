@@ -155,5 +155,5 @@ def suggest_for(
     suggester = category_workers().suggester()
     if suggester is None:
         return None
-    features = upload_features(fingerprints, str(findings.get("text", "")), encoder=site().encoder())
+    features = upload_features(fingerprints, findings, encoder=site().encoder(), image_encoder=suggester.image_encoder)
     return suggester.suggest(features, content_hash=content_hash)

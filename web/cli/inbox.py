@@ -177,8 +177,12 @@ def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, Sugges
     suggester = open_suggester(workspace, encoder=encoder)
     found = {}
     for one in examined:
-        text = str((one.findings or {}).get("text", ""))
-        features = upload_features(workspace.catalogue.uploads.fingerprints_of(one.content_hash), text, encoder=encoder)
+        features = upload_features(
+            workspace.catalogue.uploads.fingerprints_of(one.content_hash),
+            one.findings or {},
+            encoder=encoder,
+            image_encoder=suggester.image_encoder,
+        )
         found[one.id] = suggest_categories(
             workspace.catalogue, one, suggester.suggest(features, content_hash=one.content_hash)
         )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from search.categories.characters import CharacterModel
 from search.categories.features import (
     DESCRIPTOR_WEIGHT,
     FINGERPRINT_WEIGHT,
@@ -16,17 +17,18 @@ from search.categories.features import (
     combine_features,
     picture_features,
 )
+from search.categories.linear import LinearModel
 from search.categories.model import (
     CategoryModel,
-    LinearModel,
     MixWeights,
+    Models,
     Template,
     confident_category,
     parent_probabilities,
     parents_of,
     softmax,
 )
-from search.categories.persistence import MODEL_FILE, example_hashes, read_model, write_model
+from search.categories.persistence import MODEL_FILE, Encoders, example_hashes, read_model, write_model
 from search.categories.splits import split_groups
 from search.categories.suggester import Suggester
 from search.categories.training import fit, folds, precision_threshold, refit
@@ -164,9 +166,11 @@ def test_leaves_add_up_to_their_parents() -> None:
 
 def _model(**more: object) -> CategoryModel:
     none = LinearModel(np.zeros((3, 1), np.float32), np.zeros(3, np.float32))
+    letters = CharacterModel((), np.empty(0, np.float32), np.zeros((3, 0), np.float32), np.zeros(3, np.float32))
+    models = Models(none, none, letters, none, none)
     mixes = {one: MixWeights(1, 1, 1, 1) for one in Template}
     model = CategoryModel(
-        ("TV - A", "TV - B", "Food"), np.array([1, 1, 1]), none, none, mixes, {one: 0.8 for one in Template}, 0.9
+        ("TV - A", "TV - B", "Food"), np.array([1, 1, 1]), models, mixes, {one: 0.8 for one in Template}, 0.9
     )
     return replace(model, **more)  # type: ignore[arg-type]
 
@@ -200,8 +204,8 @@ def test_the_line_is_the_lowest_that_keeps_the_precision() -> None:
     chances = np.stack([sureness, 1 - sureness], axis=1)
     truth = np.zeros(100, np.int64)
     truth[40:] = 1  # the surest forty are right, no other
-    # 40 right of 44 are .909, of 45 are .889.
-    assert precision_threshold(chances, truth, precision=0.9) == pytest.approx(sureness[43])
+    # 40 right of 44 are .909 and of 45 .889; but 40 of 42 happen with a precision of .878 too, once in ten times.
+    assert precision_threshold(chances, truth, precision=0.9) == pytest.approx(sureness[40])
     assert precision_threshold(chances, np.ones(100, np.int64), precision=0.9) is None
     assert precision_threshold(chances[:19], truth[:19], precision=0.9) is None, "too few to say"
 
@@ -244,7 +248,7 @@ def test_learning_again_agrees_with_learning_anew() -> None:
     again = refit(fitted(known.of(np.arange(200))), known, names={})
     anew = fitted(known)
     asked = planted(60, seed=99)[0].features
-    one, other = (softmax(model.all_features.logits(asked.rows)) for model in (again, anew))
+    one, other = (softmax(model.models.all_features.logits(asked.rows)) for model in (again, anew))
     assert (one.argmax(axis=1) == other.argmax(axis=1)).mean() >= 0.98
 
 
@@ -326,8 +330,9 @@ def test_what_was_learnt_is_kept_and_a_damaged_file_is_as_good_as_none(tmp_path:
     known, _ = planted(120)
     model = fitted(known)
     marks = example_hashes(zip(known.contents, known.categories, strict=True))
-    write_model(tmp_path, model, encoder="e", hashes=marks)
-    found = read_model(tmp_path, encoder="e")
+    encoders = Encoders("e", "eyes")
+    write_model(tmp_path, model, encoders=encoders, hashes=marks)
+    found = read_model(tmp_path, encoders=encoders)
     assert found is not None
     kept, kept_marks = found
     assert np.array_equal(kept_marks, marks)
@@ -336,11 +341,12 @@ def test_what_was_learnt_is_kept_and_a_damaged_file_is_as_good_as_none(tmp_path:
         model.mix_weights,
         model.thresholds,
     )
-    for one, other in ((kept.words, model.words), (kept.all_features, model.all_features)):
-        assert np.array_equal(one.weights, other.weights)
-        assert np.array_equal(one.bias, other.bias)
-    assert read_model(tmp_path, encoder="another") is None
+    asked = planted(20, seed=5)[0].features
+    none = np.zeros(20, np.bool_), np.zeros((20, len(model.categories)))
+    assert np.array_equal(kept.probabilities(asked, *none), model.probabilities(asked, *none))
+    assert read_model(tmp_path, encoders=Encoders("another", "eyes")) is None
+    assert read_model(tmp_path, encoders=Encoders("e")) is None
     body = (tmp_path / MODEL_FILE).read_bytes()
     for damaged in (b"", b"PK\x03\x04", body[: len(body) // 2], b"\0" * 100):
         (tmp_path / MODEL_FILE).write_bytes(damaged)
-        assert read_model(tmp_path, encoder="e") is None
+        assert read_model(tmp_path, encoders=encoders) is None
