@@ -197,10 +197,9 @@ def examples_of(catalogue: Catalogue, ids: Sequence[int], *, encoder: str, image
     """Return what `library_examples` returns, for these memes only."""
     memes = sorted((meme for meme in catalogue.memes.many(ids) if meme.has_thumbnail), key=lambda meme: meme.id)
     dimensions = catalogue.embeddings.dimensions(encoder)
-    no_words, no_pictures = np.empty((0, dimensions)), np.empty((0, catalogue.embeddings.dimensions(image_encoder)))
-    found = combine_features(
-        no_words, np.empty((0, LOOK_DIMENSIONS)), np.empty((0, PDQ_BITS)), pictures=no_pictures, texts=()
-    )
+    parts = (dimensions, LOOK_DIMENSIONS, PDQ_BITS, catalogue.embeddings.dimensions(image_encoder))
+    words, looks, bits, pictures = (np.empty((0, width), np.float32) for width in parts)
+    found = combine_features(words, looks, bits, pictures=pictures, texts=())
     for meme in memes:
         passages = [row for row in catalogue.texts.passages_of([meme.id]) if row.passage.field is Field.OCR]
         vectors = catalogue.embeddings.get(encoder, [row.input_hash for row in passages])

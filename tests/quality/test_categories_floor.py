@@ -25,7 +25,7 @@ def test_accuracy_precision_and_calibration_stay_at_their_floors(found: list[tup
     right = np.array([one for _, one, _ in found])
     sure = np.array([one for _, _, one in found])
     # Measured: .64, .887, .355 and .075. The folds' seed is fixed, so that every run gives these; other seeds gave an
-    # accuracy of .63 to .65 and change a probability by up to .07. The floors belong to this seed, and are no claim about
+    # accuracy of .63 to .65 and change a probability by up to .07. The floors belong to this seed, and claim nothing of
     # the quality of suggestions.
     assert right.mean() >= 0.625
     assert right[sure].mean() >= 0.87
