@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,10 +15,12 @@ from click.testing import CliRunner
 from PIL import Image
 
 import indexer.stages.update_index
+from indexer.inbox.examiner import Examiner, inspect_file
 from indexer.library.scan import scan_library
 from indexer.pipeline import index_library
 from indexer.stages.embed_images import embed_images
 from indexer.stages.switch_image_encoder import uses_chosen_encoder
+from indexer.stages.train_categories import open_suggester, upload_features
 from indexer.stages.update_index import update_index
 from indexer.status import library_status
 from indexer.work.progress import SILENT
@@ -309,3 +312,23 @@ def test_the_command_lists_models_and_refuses_what_cannot_be_had(
     assert away.exit_code == 1 and "laion2b_s34b_b79k" in away.output and not (tmp_path / "settings.json").exists()
     assert runner.invoke(main, ["--data", str(tmp_path), "models", "--use", "none"]).exit_code == 0
     assert '"image_encoder": ""' in (tmp_path / "settings.json").read_text()
+
+
+def test_suggestions_are_learnt_from_pictures_as_the_encoder_of_the_index_sees_them(
+    settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.inbox.examiner.load_image_encoder", load)
+    workspace, encoder = Workspace(settings, catalogue), HashingTextEncoder()
+    suggester = open_suggester(workspace, encoder=encoder)
+    assert suggester.image_encoder == ColourImageEncoder.name
+    examiner = Examiner.open(workspace, engine=None)
+    file = settings.library / "Plain" / "2.png"
+    findings, fingerprints = inspect_file(examiner, file, content_hash="c0ffee")
+    stored = json.loads(json.dumps(findings))  # as the inbox keeps them
+    asked = upload_features(fingerprints, stored, encoder=encoder, image_encoder=suggester.image_encoder)
+    at = suggester.examples.ids.tolist().index(catalogue.memes.at("Plain/2.png").id)
+    assert asked.pictures[0] == pytest.approx(suggester.examples.features.pictures[at], abs=0.01)
+    assert asked.pictures.any()
+    other = upload_features(fingerprints, stored, encoder=encoder, image_encoder=Renamed.name)
+    assert other.pictures.shape == (1, 0)
+    assert suggester.suggest(other).categories[0].category == "Plain"
