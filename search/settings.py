@@ -112,6 +112,13 @@ def _rate(text: str) -> str:
     return word
 
 
+def _address(text: str) -> str:
+    """Return an address of a web server, or nothing; raise ValueError for another text."""
+    if text and not text.startswith(("http://", "https://")):
+        raise ValueError("expected an address that begins with http:// or https://")
+    return text
+
+
 def parse_networks(text: str) -> tuple[Network, ...]:
     """Return the networks in `address network …`, separated by commas or spaces; raise ValueError for a bad one.
 
@@ -239,6 +246,12 @@ class Settings:
     inbox_bytes: int = option(5_000_000_000, help="bytes of all uploads that may wait in the inbox at once")
     suggest_precision: float = option(
         0.9, help="how often a category that is called sure must be right, 0.5 to 0.99", parse=_precision
+    )
+    watch: bool = option(False, help="index the library while `serve` runs, a few seconds after it changes")
+    webhook: str = option(
+        "",
+        help="address that is sent what `serve --watch` has indexed, as JSON; empty: nothing is sent",
+        parse=_address,
     )
     closed: bool = option(
         False, help="show the site to the signed-in curator and to programs with an API key alone, not to visitors"

@@ -44,6 +44,7 @@ HOMES = {
     "waitress": ("web/server/",),
     "click": ("web/cli/",),
     "mcp": ("web/mcp/",),
+    "watchfiles": ("web/background/watch.py",),
     "uvicorn": ("web/mcp/",),
     "rich": ("web/",),
 }

@@ -16,7 +16,7 @@ from web.api import duplicates as api_duplicates
 from web.api import inbox as api_inbox
 from web.api import search as api_search
 from web.background import categories as category_workers
-from web.background import copies, image_encoder
+from web.background import copies, image_encoder, watch
 from web.background import inbox as inbox_workers
 from web.context import Site
 from web.curator import auth, categories, closed, duplicates, home, inbox, texts
@@ -82,6 +82,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     texts.register(app)  # /curator/reading, /curator/contradictions
     app.register_blueprint(api_duplicates.blueprint)  # /api/duplicates, /api/verdicts
     copies.register(app)  # copies the catalogue once a day
+    watch.register(app)  # indexes the library when it changes, with the setting `watch`
     image_encoder.register(app)  # re-embeds pictures in the background when the image encoder changes
     metrics.register(app)
     pages.register_filters(app)

@@ -17,12 +17,13 @@ from web.cli.options import setting_help
 from web.server.serve import serve as serve_site
 
 
-@click.command(cls=Command, examples=("memetica serve", "memetica serve --host 0.0.0.0 --port 80"))
+@click.command(cls=Command, examples=("memetica serve --watch", "memetica serve --host 0.0.0.0 --port 80"))
 @click.option("--host", help=setting_help("host"))
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N", help=setting_help("port"))
-def serve(session: Session, host: str | None, port: int | None) -> None:
+@click.option("--watch", is_flag=True, default=None, help="Index the library a few seconds after it changes.")
+def serve(session: Session, host: str | None, port: int | None, watch: bool | None) -> None:
     """Serve the site and the API until interrupted."""
-    serve_settings(session, session.settings(host=host, port=port))
+    serve_settings(session, session.settings(host=host, port=port, watch=watch))
 
 
 def advice(settings: Settings) -> list[str]:

@@ -71,6 +71,8 @@ def serve(workspace: Workspace, *, on_ready: Callable[[str], None]) -> None:
         signal.signal(signal.SIGTERM, stop)
         app.extensions["image_encoder"].start()
         app.extensions["copies"].start()
+        if settings.watch:
+            app.extensions["watch"].start()
         # A host name can have several addresses, each with a socket. Port 0 gives each of them another port.
         port = server.effective_listen[0][1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -1,0 +1,145 @@
+"""A watched library: changes are indexed once they rest, whatever happens to the folder, and a webhook is told."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from search.errors import WrongUse
+from search.settings import Settings, load_settings
+from search.workspace import Workspace
+from web.background.watch import LibraryWatcher, tell_webhook
+from web.context import Site
+
+REST = 20.0  # seconds for what takes a few hundred milliseconds on an idle machine
+
+
+class Runs:
+    """Counts the index runs that a watcher asks for."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._changed = threading.Condition()
+
+    def __call__(self, settings: Settings) -> bool:
+        with self._changed:
+            self.count += 1
+            self._changed.notify_all()
+        return True
+
+    def wait_for(self, count: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.count >= count, REST), f"{self.count} runs, not {count}"
+
+
+@pytest.fixture
+def watched(workspace: Workspace) -> Iterator[tuple[Path, Runs]]:
+    runs = Runs()
+    watcher = LibraryWatcher(Site(workspace), index=runs, quiet_seconds=0.3, missing_seconds=0.1)
+    watcher.start()
+    runs.wait_for(1)  # at the start, once the folder is watched
+    yield workspace.library, runs
+    watcher.close()
+
+
+def test_many_changes_at_once_are_indexed_once(watched: tuple[Path, Runs]) -> None:
+    library, runs = watched
+    for number in range(30):
+        (library / "Cats" / f"{number}.png").write_bytes(b"x")
+    runs.wait_for(2)
+    time.sleep(0.8)
+    assert runs.count == 2
+
+
+def test_what_changes_while_it_is_indexed_is_indexed_next(workspace: Workspace) -> None:
+    counted = Runs()
+
+    def index(settings: Settings) -> bool:
+        if counted.count < 2:  # the first and the second run each meet a change
+            (settings.library / "Cats" / f"during {counted.count}.png").write_bytes(b"x")
+        return counted(settings)
+
+    watcher = LibraryWatcher(Site(workspace), index=index, quiet_seconds=0.3)
+    watcher.start()
+    counted.wait_for(3)
+    watcher.close()
+
+
+def test_a_folder_that_is_renamed_and_hidden_files(watched: tuple[Path, Runs]) -> None:
+    library, runs = watched
+    (library / "Cats" / ".part").write_bytes(b"x")
+    time.sleep(0.8)
+    assert runs.count == 1
+    (library / "Cats").rename(library / "Felines")
+    runs.wait_for(2)
+    (library / "Felines" / "new.png").write_bytes(b"x")  # what is below its new name is watched too
+    runs.wait_for(3)
+
+
+def test_a_library_that_vanishes_is_watched_again_when_it_returns(watched: tuple[Path, Runs]) -> None:
+    library, runs = watched
+    away = library.rename(library.with_name("unmounted"))
+    time.sleep(0.8)
+    before = runs.count
+    away.rename(library)
+    runs.wait_for(before + 1)
+    seen = runs.count
+    (library / "Dogs" / "new.png").write_bytes(b"x")
+    runs.wait_for(seen + 1)
+
+
+@pytest.fixture
+def webhook() -> Iterator[tuple[str, Callable[[], list[dict]]]]:
+    """The address of a server that keeps what it is sent."""
+    told: list[dict] = []
+
+    class Keep(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Keep)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/hook", lambda: told
+    server.shutdown()
+
+
+def test_a_webhook_is_told_what_is_new_and_nothing_when_nothing_is(workspace: Workspace, webhook) -> None:
+    address, told = webhook
+    fine = workspace.catalogue.memes.at("Dogs/fine.png")
+
+    def index(settings: Settings) -> bool:  # finds the meme again that is marked as vanished
+        workspace.catalogue.memes.see_again(fine.id, first_seen=fine.first_seen, first_seen_source="mtime", back=True)
+        return True
+
+    site = Site(replace(workspace, settings=replace(workspace.settings, webhook=address)))
+    workspace.catalogue.memes.mark_vanished([fine.id])
+    watcher = LibraryWatcher(site, index=index)
+    for _ in range(2):
+        watcher._bring_up_to_date()
+    [body] = told()
+    assert (body["event"], body["new"], body["memes"]) == ("indexed", 1, 9)
+    assert body["new_memes"] == [{"id": fine.id, "path": "Dogs/fine.png", "category": "Dogs"}]
+
+
+def test_a_webhook_that_does_not_answer_is_no_error() -> None:
+    assert tell_webhook("http://127.0.0.1:9/", [], memes=0) is False
+
+
+def test_nothing_is_sent_unless_an_address_is_set() -> None:
+    assert Settings().webhook == "" and Settings().watch is False
+    environ = {"MEMETICA_DATA": "/nonexistent", "MEMETICA_WEBHOOK": "https://example.org/hook"}
+    assert load_settings(environ=environ).webhook == "https://example.org/hook"
+    with pytest.raises(WrongUse, match="webhook"):
+        load_settings(environ=environ | {"MEMETICA_WEBHOOK": "file:///etc/passwd"})

@@ -1,0 +1,170 @@
+"""Watches the library while a site is served, indexes what changes, and tells a webhook what is new.
+
+Indexing runs as `memetica index` in a process of its own: it has that command's guards against a disk that vanishes and
+a folder that is suddenly empty, and the site takes the new generation by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from flask import Flask
+from watchfiles import Change, watch
+
+from search.meme import Meme
+from search.settings import Settings
+from search.version import __version__
+from web.context import Site
+
+QUIET_SECONDS = 2.0  # without a change before indexing begins: a copy of many files is one change
+LONGEST_SECONDS = 30.0  # from the first change: a folder that never rests is indexed too
+MISSING_SECONDS = 5.0  # between two looks for a library that is not there
+LOOK_MS = 1000  # between two looks whether the folder is still the same, milliseconds
+WEBHOOK_SECONDS = 10.0
+MOST_TOLD = 100  # new memes that are named in one message
+logger = logging.getLogger("memetica.watch")
+
+
+class LibraryWatcher:
+    """A thread that calls `index` when the library has changed and rests; `start` starts it."""
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        index: Callable[[Settings], bool] | None = None,
+        quiet_seconds: float = QUIET_SECONDS,
+        missing_seconds: float = MISSING_SECONDS,
+    ) -> None:
+        self._site = site
+        self._index = index or index_in_process
+        self._quiet_seconds = quiet_seconds
+        self._missing_seconds = missing_seconds
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="library watcher", daemon=True)
+
+    def start(self) -> None:
+        """Start watching; the library is indexed once at the start, for what changed meanwhile."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop watching, after an index run that is under way."""
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join(30)
+
+    def _run(self) -> None:
+        library = self._site.settings.library
+        told_missing = False
+        while not self._closed.is_set():
+            before = _identity(library)
+            if before is None:
+                if not told_missing:
+                    logger.warning("%s is not there: it is watched again when it returns.", library)
+                told_missing = True
+                self._closed.wait(self._missing_seconds)
+                continue
+            told_missing = False
+            try:
+                self._watch(library, before)
+            except (OSError, RuntimeError) as error:  # the folder vanished, or too many folders for the system
+                logger.warning("%s cannot be watched: %s. It is tried again.", library, error)
+                self._closed.wait(self._missing_seconds)
+
+    def _watch(self, library: Path, identity: tuple[int, int]) -> None:
+        """Index at once and after changes, until the folder is another one: unmounted, mounted or replaced."""
+        # Indexed for the first time once it is watched, so that no change falls in between.
+        first: float | None = monotonic() - self._quiet_seconds
+        last = first
+        for changes in watch(
+            library,
+            watch_filter=self._is_ours,
+            debounce=400,
+            step=100,
+            stop_event=self._closed,
+            rust_timeout=LOOK_MS if self._quiet_seconds >= 1 else int(self._quiet_seconds * 1000),
+            yield_on_timeout=True,
+            raise_interrupt=False,
+        ):
+            now = monotonic()
+            if changes:
+                first, last = first or now, now
+            if first is not None and last is not None:
+                rests = now - last >= self._quiet_seconds
+                if rests or now - first >= LONGEST_SECONDS:
+                    first = last = None
+                    self._bring_up_to_date()  # changes meanwhile are collected, and come next
+            if _identity(library) != identity:
+                return
+
+    def _is_ours(self, change: Change, path: str) -> bool:
+        """Whether a change can concern the index: nothing hidden, and nothing in the data folder."""
+        file = Path(path)
+        if file.is_relative_to(self._site.settings.data):
+            return False
+        return not any(part.startswith(".") for part in file.parts[len(self._site.settings.library.parts) :])
+
+    def _bring_up_to_date(self) -> None:
+        memes = self._site.catalogue.memes
+        before = {meme.id for meme in memes.everything()}
+        self._index(self._site.settings)  # also where something failed, the rest is indexed
+        new = [meme for meme in memes.everything() if meme.id not in before]
+        if self._site.settings.webhook and (new or before != {meme.id for meme in memes.everything()}):
+            tell_webhook(self._site.settings.webhook, new, memes=memes.count())
+
+
+def index_in_process(settings: Settings) -> bool:
+    """Run `memetica index` and return whether nothing failed; what it says is logged when something did."""
+    command = [sys.executable, "-m", "web.cli", "--quiet", "index", "--data", str(settings.data)]
+    # By the environment: a library that a command names is meant, even if most of its memes are gone.
+    environment = os.environ | {"MEMETICA_LIBRARY": str(settings.library)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        said = " ".join(done.stderr.split())[:1000]
+        logger.warning("Indexing after a change: %s", said or "something failed; `memetica status` lists it.")
+    return done.returncode == 0
+
+
+def tell_webhook(address: str, new: list[Meme], *, memes: int) -> bool:
+    """Send what was indexed to an address as JSON, and return whether it was taken."""
+    body = {
+        "event": "indexed",
+        "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "memes": memes,
+        "new": len(new),
+        "new_memes": [{"id": one.id, "path": one.path, "category": one.category} for one in new[:MOST_TOLD]],
+    }
+    headers = {"Content-Type": "application/json", "User-Agent": f"Memetica/{__version__}"}
+    request = urllib.request.Request(address, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=WEBHOOK_SECONDS):
+            return True
+    except OSError as error:
+        logger.warning("The webhook %s was not told: %s", address.partition("?")[0], error)
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from another at its path, None for a missing one."""
+    try:
+        found = os.stat(folder)  # noqa: PTH116  # the path is followed, as indexing follows it
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def register(app: Flask) -> None:
+    """Add the watcher; its `start` begins to watch."""
+    site: Site = app.extensions["site"]
+    app.extensions["watch"] = watcher = LibraryWatcher(site)
+    site.on_close(watcher.close)
