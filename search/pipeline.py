@@ -245,7 +245,10 @@ class QueryPipeline:
     def _ranked(self, plan: QueryPlan, allowed: Ids | None, *, depth: int, others: Ids) -> FusedRanking:
         """Return the ranking of what the retrievers propose among `allowed`, and of the best of `others` (rising)."""
         if depth and len(others) > MAX_SCORED:
-            best = self.index.lexical.search(plan.terms, k=MAX_SCORED, allowed=others)[0]
+            lexical = self.index.lexical
+            # All memes with a single word need not be picked out of what the word finds.
+            is_all = len(plan.terms) == 1 and lexical.document_frequency(plan.terms[0]) == len(others)
+            best = lexical.search(plan.terms, k=MAX_SCORED, allowed=None if is_all else others)[0]
             others = np.sort(best)
         scores = score_candidates(
             plan.retrievers,

@@ -23,19 +23,26 @@ def count_facets(columns: MemeColumns, ids: Ids, *, collapse: bool = False) -> F
     {'image': 9}
     """
     rows = columns.rows(ids)
-    groups = columns.rows(columns.variant_of[rows])
     # Only memes with variants can be one of a group: all others are counted as they are.
-    grouped = columns.has_variants[rows] if collapse else np.zeros(len(rows), np.bool_)
-    types = _counted(columns.type[rows].astype(np.int64), groups, grouped)
-    years = _counted(columns.years[rows], groups, grouped)
-    places = columns.branch_places[columns.category[rows]]
-    inside = places >= 0
-    shape = places.shape
-    branches = _counted(
-        places[inside],
-        np.broadcast_to(groups[:, None], shape)[inside],
-        np.broadcast_to(grouped[:, None], shape)[inside],
+    is_grouped = columns.has_variants[rows] if collapse else np.zeros(len(rows), np.bool_)
+    alone, grouped = rows[~is_grouped], rows[is_grouped]
+    groups = columns.rows(columns.variant_of[grouped])
+    types = _counted(columns.type[alone], columns.type[grouped], groups)
+    years = _counted(columns.years[alone], columns.years[grouped], groups)
+    # Those alone are counted by category, of which there are few, and each category's count goes to its branches.
+    by_category = np.bincount(columns.category[alone], minlength=len(columns.categories))
+    inside = columns.branch_places >= 0
+    per_branch = np.bincount(
+        columns.branch_places[inside],
+        np.broadcast_to(by_category[:, None], inside.shape)[inside],
+        minlength=len(columns.branch_names),
     )
+    places = columns.branch_places[columns.category[grouped]]
+    is_in = places >= 0
+    in_groups = _counted(np.empty(0, np.int64), places[is_in], np.broadcast_to(groups[:, None], places.shape)[is_in])
+    for place, memes in in_groups.items():
+        per_branch[place] += memes
+    branches = {int(place): int(per_branch[place]) for place in np.flatnonzero(per_branch)}
     named = {columns.branch_names[place]: memes for place, memes in branches.items()}
     ranked = sorted(named.items(), key=lambda one: (-one[1], one[0]))
     return {
@@ -45,10 +52,12 @@ def count_facets(columns: MemeColumns, ids: Ids, *, collapse: bool = False) -> F
     }
 
 
-def _counted(keys: NDArray[np.int64], groups: NDArray[np.int64], grouped: NDArray[np.bool_]) -> dict[int, int]:
-    """Return by key how many it has, members of a group as one where they are `grouped`; all arrays are [n]."""
+def _counted(alone: NDArray[np.integer], grouped: NDArray[np.integer], groups: NDArray[np.int64]) -> dict[int, int]:
+    """Return by key how many memes have it: one for each key in `alone`, one for each group of the keys `grouped`."""
     size = int(groups.max(initial=0)) + 1
-    pairs = np.sort(keys[grouped] * size + groups[grouped])
-    once = pairs[np.diff(pairs, prepend=-1) != 0] // size
-    counts = np.bincount(np.concatenate([keys[~grouped], once]))
-    return {key: int(counts[key]) for key in np.flatnonzero(counts).tolist()}
+    pairs = np.unique(grouped.astype(np.int64) * size + groups)
+    counts = np.bincount(alone) if len(alone) else np.zeros(0, np.int64)
+    found = {int(key): int(counts[key]) for key in np.flatnonzero(counts)}
+    for key in (pairs // size).tolist():
+        found[key] = found.get(key, 0) + 1
+    return dict(sorted(found.items()))

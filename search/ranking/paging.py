@@ -90,6 +90,8 @@ def _without_vanished(catalogue: Catalogue, index: Index, found: HitList) -> Hit
 
 
 def _with_variants(catalogue: Catalogue, index: Index, hit: Hit) -> Hit:
+    if not index.columns.has_variants[index.columns.rows(np.array([hit.meme.id]))[0]]:
+        return hit  # to look for the others of its group takes a pass over all memes
     others = HitList(index.columns.variants(hit.meme.id), 0)
     ids = tuple(id for id in _without_vanished(catalogue, index, others).ids.tolist() if id != hit.meme.id)
     return replace(hit, variants=len(ids), variant_ids=ids) if ids else hit
