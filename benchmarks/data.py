@@ -70,6 +70,15 @@ class Copy:
 
 
 @dataclass(frozen=True)
+class Lookalike:
+    """Two files that look alike and are no copies: their paths, and the kind of their difference."""
+
+    one: str
+    other: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class Library:
     """A library with its truth. `root` holds `memes/` and `truth.json`; `data` is its data folder."""
 
@@ -97,6 +106,14 @@ class Library:
         return tuple(
             Copy(_path(one["copy"]), _path(one["original"]), one["transformation"])
             for one in self._truth.get("duplicates", ())
+        )
+
+    @cached_property
+    def lookalikes(self) -> tuple[Lookalike, ...]:
+        """The pairs that look alike and are no copies; those of one template with other captions are not listed."""
+        return tuple(
+            Lookalike(_path(pair["one"]), _path(pair["other"]), pair["kind"])
+            for pair in self._truth.get("lookalikes", ())
         )
 
     @cached_property

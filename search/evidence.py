@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 # The name and version of the comparison. Pairs compared under another version are compared again.
-COMPARISON = "overlay-5"
+COMPARISON = "overlay-6"
 
 
 class Tier(StrEnum):
@@ -49,6 +49,9 @@ class Edit(StrEnum):
     SCREENSHOT = "screenshot"
     WATERMARK = "watermark"
     MIRROR = "mirror image"
+    TURN = "turned"
+    SQUEEZE = "squeezed"
+    GROUND = "another ground"
     LIGHT = "brightness or contrast"
     COLOUR = "colours"
     DETAIL = "blur or grain"
@@ -79,6 +82,11 @@ class Evidence:
     colour: float = 0.0  # mean color distance in CIELAB, lightness excluded
     text: float | None = None  # agreement of the two texts; None where either is missing or too short
     frames: int = 1  # compared frames; more than 1 for animations and videos
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Whether one of the two memes may be removed."""
+        return self.tier is not None and self.tier.is_duplicate
 
     @property
     def score(self) -> float:

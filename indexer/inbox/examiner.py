@@ -24,12 +24,13 @@ from search.duplicates.candidates import BITS, NEAR_BITS
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import PreparedPicture, prepare
 from search.duplicates.match import COMPARED, Match, Matcher
+from search.duplicates.wording import read_lines
 from search.encoders.base import ImageEncoder
 from search.encoders.registry import load_image_encoder
 from search.encoders.zero_shot import classify_zero_shot
 from search.errors import IndexUnusable, LibraryError, MemeticaError, ModelUnavailable, UnreadableFile
 from search.evidence import Evidence
-from search.images.fingerprints import PDQ, pdq, pdq_mirrored
+from search.images.fingerprints import PDQ, hamming, pdq, view_bits
 from search.index.binary import BinaryIndex
 from search.index.generations import FINGERPRINTS, read_live
 from search.index.reader import open_picture_vectors, verify_files
@@ -104,14 +105,14 @@ def inspect_file(
     """
     settings = examiner.workspace.settings
     decoded = decode(file, max_pixels=settings.max_pixels, max_bytes=settings.upload_bytes, limits=limits)
-    fingerprints = fingerprints_of(content_hash, decoded.pictures)
+    fingerprints = fingerprints_of(content_hash, decoded.comparable)
     reading, unread = _read_text(examiner, decoded.pictures)
     text = reading.text if reading else ""
     embedded = embed_frames(settings, decoded.pictures, image_encoder=examiner.image_encoder)
     matches, uncompared = _match_library(
-        examiner, decoded.pictures, text=text, content_hash=content_hash, embedded=embedded
+        examiner, decoded.comparable, reading=reading, content_hash=content_hash, embedded=embedded
     )
-    uploads = [] if before is None else _match_uploads(examiner, before, decoded.pictures)
+    uploads = [] if before is None else _match_uploads(examiner, before, decoded.comparable)
     return {
         "picture": _picture_row(decoded),
         "text": text,
@@ -199,7 +200,7 @@ def _match_library(
     examiner: Examiner,
     pictures: Sequence[Image.Image],
     *,
-    text: str,
+    reading: Reading | None,
     content_hash: str,
     embedded: EmbeddedFrames | None,
 ) -> tuple[list[Match], str]:
@@ -211,7 +212,8 @@ def _match_library(
     try:
         found = examiner.matcher.match(
             pictures,
-            text=text,
+            text=reading.text if reading else "",
+            lines=read_lines((line.text, line.confidence, line.box) for line in reading.lines) if reading else (),
             content_hash=content_hash,
             embeddings=None if embedded is None else embedded.rows,
         )
@@ -229,7 +231,7 @@ def _match_library(
 
 
 def _near_by_fingerprint(workspace: Workspace, pictures: Sequence[Image.Image]) -> list[Meme]:
-    """Return the memes of the live index with the nearest fingerprints, upright or mirrored."""
+    """Return the memes of the live index with the nearest fingerprints, upright, mirrored or turned."""
     try:
         folder, manifest = read_live(workspace.index)
         verify_files(folder, manifest, part=FINGERPRINTS)
@@ -238,7 +240,7 @@ def _near_by_fingerprint(workspace: Workspace, pictures: Sequence[Image.Image]) 
         return []
     nearest: dict[int, int] = {}
     for picture in pictures:
-        for bits in (pdq(picture)[0], pdq_mirrored(picture)):
+        for bits in view_bits(pdq(picture)[0]):
             for id, distance in zip(*index.within(bits, NEAR_BITS), strict=True):
                 nearest[int(id)] = min(int(distance), nearest.get(int(id), BITS))
     ids = sorted(nearest, key=lambda id: (nearest[id], id))[: 4 * COMPARED]
@@ -246,12 +248,12 @@ def _near_by_fingerprint(workspace: Workspace, pictures: Sequence[Image.Image]) 
 
 
 def _load_frames(settings: Settings, meme: Meme) -> Sequence[Image.Image]:
-    """Return a meme's frames: the thumbnail of a still, which is large enough; an animation is decoded."""
+    """Return a meme's frames: the thumbnail of a still, which is large enough; others are decoded."""
     path = thumbnail_path(settings.data, meme.content_hash)
-    if (meme.frames or 1) == 1 and is_whole(path):
+    if (meme.frames or 1) == 1 and not meme.transparent and is_whole(path):
         return [_open_rgb(path)]
     try:
-        return decode_content(settings, meme).pictures
+        return decode_content(settings, meme).comparable
     except (UnreadableFile, LibraryError):
         if not is_whole(path):
             raise
@@ -267,7 +269,7 @@ def _match_uploads(examiner: Examiner, before: int, pictures: Sequence[Image.Ima
     """Return the examined uploads with an id below `before` that are like a picture, by its middle frame."""
     picture = pictures[len(pictures) // 2]
     prepared: PreparedPicture | None = None
-    both = (pdq(picture)[0], pdq_mirrored(picture))
+    views = view_bits(pdq(picture)[0])
     found = []
     for other in examiner.workspace.catalogue.uploads.in_state(UploadState.EXAMINED):
         if other.id >= before:
@@ -276,7 +278,7 @@ def _match_uploads(examiner: Examiner, before: int, pictures: Sequence[Image.Ima
         if not frames:
             continue
         bits = np.frombuffer(frames[len(frames) // 2], np.uint8)
-        if min(int(np.bitwise_count(bits ^ one).sum()) for one in both) > NEAR_BITS:
+        if hamming(bits, views).min() > NEAR_BITS:
             continue
         prepared = prepared or prepare(picture)
         try:

@@ -134,10 +134,12 @@ def decode(
     reply = _run(task, limits)
     head = reply.head
     pictures = tuple(
-        Image.frombytes("RGB", tuple(size), part) for size, part in zip(head["sizes"], reply.parts, strict=True)
+        Image.frombytes("RGB", tuple(size), part) for size, part in zip(head["sizes"], reply.parts, strict=False)
     )
+    further = reply.parts[len(pictures) :]
+    alpha = Image.frombytes("L", pictures[0].size, further[0]) if further else None
     facts = {name: head[name] for name in FACTS}
-    return DecodedMedia(type=MediaType(head["type"]), pictures=pictures, **facts)
+    return DecodedMedia(type=MediaType(head["type"]), pictures=pictures, alpha=alpha, **facts)
 
 
 def sanitized_svg(data: bytes, *, limits: DecodeLimits = DISPLAY) -> bytes:

@@ -25,6 +25,7 @@ from indexer.media.raster import (
     open_picture,
     orientation,
     spread,
+    transparency,
     working_picture,
 )
 from indexer.media.repair import Repaired, repaired
@@ -82,6 +83,16 @@ class DecodedMedia:
     transparent: bool = False
     share_decoded: float = 1.0
     damage: str = ""
+    alpha: Image.Image | None = None  # of a still with transparent areas (L), at the size of its picture
+
+    @property
+    def comparable(self) -> tuple[Image.Image, ...]:
+        """The pictures as `search.duplicates` compares them: a still with transparent areas is RGBA."""
+        if self.alpha is None:
+            return self.pictures
+        shown = self.pictures[0].copy()
+        shown.putalpha(self.alpha)
+        return (shown,)
 
 
 def decode_file(file: Path, *, max_pixels: int, max_bytes: int, effort: float = 1.0) -> DecodedMedia:
@@ -249,16 +260,18 @@ def _decode_stream(stream: IO[bytes], kind: FileType, *, max_pixels: int, effort
         turn = orientation(picture)
         if turn in (5, 6, 7, 8):
             width, height = height, width
+        shown = working_picture(picture, turn=turn)
         return DecodedMedia(
             MediaType.IMAGE,
             width,
             height,
             1,
             None,
-            (working_picture(picture, turn=turn),),
+            (shown,),
             content_type=kind.value,
             codec=codec,
             transparent=is_transparent(picture),
+            alpha=transparency(picture, like=shown, turn=turn),
         )
 
 

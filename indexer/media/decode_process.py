@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from indexer.media.decode_file import FACTS, decode_file
+from PIL import Image
+
+from indexer.media.decode_file import FACTS, DecodedMedia, decode_file
 from indexer.media.decoder_errors import MEMORY_HINT, MEMORY_MESSAGE
 from indexer.media.svg import sanitize_svg
 from indexer.work.process_pool import serve_tasks
@@ -16,7 +18,10 @@ from search.errors import UnreadableFile
 
 
 def work(task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
-    """Return the reply to a task: the facts as JSON, and the bytes of each picture (RGB) or of the SVG."""
+    """Return the reply to a task: the facts as JSON, and the bytes of each picture or of the SVG.
+
+    A picture has three bytes a pixel (RGB); the alpha plane of a still with transparent areas comes last, with one.
+    """
     file = Path(os.fsdecode(bytes.fromhex(task["file"])))
     try:
         if task["work"] == "sanitize":
@@ -37,14 +42,18 @@ def work(task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
 def _decoded(file: Path, task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
     decoded = decode_file(file, max_pixels=task["max_pixels"], max_bytes=task["max_bytes"], effort=task["effort"])
     if task["side"]:
-        for picture in decoded.pictures:
+        for picture in (*decoded.pictures, *_alpha(decoded)):
             picture.thumbnail((task["side"], task["side"]))
     facts = {
         "type": decoded.type.value,
         **{name: getattr(decoded, name) for name in FACTS},
         "sizes": [picture.size for picture in decoded.pictures],
     }
-    return facts, [picture.tobytes() for picture in decoded.pictures]
+    return facts, [picture.tobytes() for picture in (*decoded.pictures, *_alpha(decoded))]
+
+
+def _alpha(decoded: DecodedMedia) -> Sequence[Image.Image]:
+    return () if decoded.alpha is None else (decoded.alpha,)
 
 
 if __name__ == "__main__":

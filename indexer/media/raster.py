@@ -168,6 +168,16 @@ def working_picture(picture: Image.Image, *, turn: int = 1) -> Image.Image:
     return plain
 
 
+def transparency(picture: Image.Image, *, like: Image.Image, turn: int = 1) -> Image.Image | None:
+    """Return a decoded picture's alpha plane (L) at the size of its working picture; None if nothing is transparent."""
+    if not is_transparent(picture):
+        return None
+    alpha = _eight_bits(_reduced(picture)).convert("RGBA").getchannel("A")
+    if turn in _TURNS:
+        alpha = alpha.transpose(_TURNS[turn])
+    return alpha if alpha.size == like.size else alpha.resize(like.size, Image.Resampling.BOX)
+
+
 def shrunk(picture: Image.Image, pixels: int) -> Image.Image:
     """Return a picture with at most about this many pixels, its aspect ratio unchanged."""
     scale = math.sqrt(pixels / (picture.width * picture.height))

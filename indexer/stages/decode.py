@@ -21,9 +21,11 @@ from indexer.work.progress import Progress, track_stage
 from search.atomic_write import write_atomically
 from search.catalogue import FingerprintRecord, PictureRecord
 from search.duplicates.candidates import (
+    GROUND_PDQ,
     KEYPOINTS,
     MIRRORED_KEYPOINTS,
     TRIMMED_PDQ,
+    ground_fingerprints,
     keypoint_blobs,
     trimmed_fingerprints,
 )
@@ -34,7 +36,8 @@ from search.meme import Meme, Stage
 from search.settings import Settings
 from search.workspace import Workspace
 
-DECODER = f"media-4 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ}"  # a new name decodes every file again
+# A new name decodes every file again.
+DECODER = f"media-4 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ} {GROUND_PDQ}"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -150,19 +153,19 @@ def decode_meme(settings: Settings, meme: Meme) -> DecodedMeme:
         share_decoded=decoded.share_decoded,
         damage=decoded.damage,
     )
-    fingerprints = fingerprints_of(meme.content_hash, decoded.pictures)
+    fingerprints = fingerprints_of(meme.content_hash, decoded.comparable)
     return DecodedMeme(record, fingerprints, thumbnail(telling, settings.thumbnail_side))
 
 
 def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[FingerprintRecord]:
-    """Return all fingerprints of a content, of each of its frames."""
+    """Return all fingerprints of a content, of each of its frames, of a transparent one also over another ground."""
     found = []
     for frame, picture in enumerate(pictures):
         bits, quality = pdq(picture)
         found.append(FingerprintRecord(content_hash, PDQ, frame, bits.tobytes(), quality))
         found.append(FingerprintRecord(content_hash, LOOK, frame, look(picture).astype("<f2").tobytes(), 1.0))
-    seen_by = (*keypoint_blobs(pictures), trimmed_fingerprints(pictures))
-    for algorithm, blobs in zip((KEYPOINTS, MIRRORED_KEYPOINTS, TRIMMED_PDQ), seen_by, strict=True):
+    seen_by = (*keypoint_blobs(pictures), trimmed_fingerprints(pictures), ground_fingerprints(pictures))
+    for algorithm, blobs in zip((KEYPOINTS, MIRRORED_KEYPOINTS, TRIMMED_PDQ, GROUND_PDQ), seen_by, strict=True):
         found += [FingerprintRecord(content_hash, algorithm, frame, blob, 1.0) for frame, blob in enumerate(blobs)]
     return found
 

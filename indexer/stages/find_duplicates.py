@@ -18,6 +18,7 @@ from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import PreparedPicture, prepare
 from search.duplicates.keypoint_index import unpack_keypoints
 from search.duplicates.picture import disable_opencv_threads
+from search.duplicates.wording import read_lines
 from search.errors import UnreadableFile
 from search.evidence import COMPARISON, Tier
 from search.images.fingerprints import PDQ
@@ -90,7 +91,7 @@ def _search_version(vectors: PictureVectors | None) -> str:
 
 def _decoded(settings: Settings) -> Load:
     def load(meme: Meme) -> Sequence[Image.Image]:
-        return decode_content(settings, meme).pictures
+        return decode_content(settings, meme).comparable
 
     return load
 
@@ -116,10 +117,13 @@ class _Comparison:
                 unpack_keypoints(row) for row in workspace.catalogue.pictures.fingerprints_of(content, KEYPOINTS)
             ]
             pictures = self._loaded(content, load)
+            # The lines of an animation or a video are not known by frame.
+            boxes = workspace.catalogue.texts.boxes_of(memes[content]) if len(pictures) == 1 else ()
+            lines = read_lines(boxes)
             if not len(bits) == len(keypoints) == len(pictures):
-                return tuple(prepare(picture) for picture in pictures)
+                return tuple(prepare(picture, lines=lines) for picture in pictures)
             known = zip(pictures, bits, keypoints, strict=True)
-            return tuple(prepare(picture, bits=row, keypoints=own) for picture, row, own in known)
+            return tuple(prepare(picture, bits=row, keypoints=own, lines=lines) for picture, row, own in known)
 
         self._ready = ready
 

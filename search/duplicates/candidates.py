@@ -29,14 +29,15 @@ from search.duplicates.keypoint_index import (
 from search.duplicates.keypoints import Keypoints, mirrored_keypoints
 from search.duplicates.picture import scale_picture
 from search.duplicates.trim import trim
-from search.images.fingerprints import PDQ, hamming, mirrored_bits, pdq, pdq_mirrored
-from search.index.binary import near_pairs
+from search.images.fingerprints import PDQ, VIEWS, hamming, pdq, view_bits
+from search.index.binary import near_pairs, near_rows
 from search.index.dense import DenseIndex
 from search.meme import Field
 
 KEYPOINTS = "corners-2"  # the algorithm's name in the catalogue
 MIRRORED_KEYPOINTS = "corners-mirrored-2"  # the strongest keypoints of the mirror image
 TRIMMED_PDQ = "pdq-content-1"  # the PDQ fingerprint of the trimmed picture
+GROUND_PDQ = "pdq-ground-1"  # of a transparent picture: that of the picture over another ground
 
 NEAR_BITS = 48  # of 256: changes of brightness and blur stay below it
 SAME_BITS = 8  # of 256: nearly the same picture; all of these are candidates, up to MOST_SAME
@@ -61,12 +62,13 @@ Made = TypeVar("Made")
 class Signature:
     """The data to find a content by: fingerprints ([n, 32] uint8), keypoints, words and embeddings.
 
-    Fingerprints and keypoints are upright and mirrored, of each frame; fingerprints also of each trimmed frame.
+    Keypoints are upright and mirrored, of each frame. `bits` are upright, of each frame and each trimmed frame, of a
+    transparent one also over another ground; `other_bits` ([m, 32] uint8) are those of the mirrored and turned VIEWS.
     `embeddings` ([frames, d] float32, unit length) are used in queries only.
     """
 
     bits: NDArray[np.uint8]
-    mirrored_bits: NDArray[np.uint8]
+    other_bits: NDArray[np.uint8]
     keypoints: tuple[Keypoints, ...]
     mirrored_keypoints: tuple[Keypoints, ...]
     words: frozenset[str] = frozenset()
@@ -83,14 +85,9 @@ def signature_of(pictures: Sequence[Image.Image], *, text: str = "", embeddings:
     scaled = [scale_picture(picture) for picture in pictures]
     keypoints = [strongest_keypoints(view.keypoints) for view in scaled]
     trimmed = [cropped for picture in pictures if (cropped := trim(picture)) is not picture]
-    return Signature(
-        np.array([pdq(picture)[0] for picture in (*pictures, *trimmed)], np.uint8).reshape(-1, BITS // 8),
-        np.array([pdq_mirrored(picture) for picture in (*pictures, *trimmed)], np.uint8).reshape(-1, BITS // 8),
-        tuple(keypoints),
-        tuple(mirrored_keypoints(upright, view.grey) for upright, view in zip(keypoints, scaled, strict=True)),
-        significant_words(text),
-        embeddings,
-    )
+    bits = [pdq(picture)[0].tobytes() for picture in (*pictures, *trimmed)] + ground_fingerprints(pictures)
+    mirrored = [mirrored_keypoints(upright, view.grey) for upright, view in zip(keypoints, scaled, strict=True)]
+    return _signature(bits, keypoints, mirrored, text=text, embeddings=embeddings)
 
 
 def significant_words(text: str) -> frozenset[str]:
@@ -188,7 +185,7 @@ class Candidates:
 
     def _by_bits(self, query: Signature, *, without: int = -1) -> list[int]:
         nearest = np.full(len(self), BITS, np.int64)
-        for bits in (*query.bits, *query.mirrored_bits):
+        for bits in (*query.bits, *query.other_bits):
             np.minimum.at(nearest, self._bit_owners, hamming(bits, self._bits))
         if without >= 0:
             nearest[without] = BITS
@@ -196,13 +193,10 @@ class Candidates:
         return _nearest(places, nearest[places])
 
     def _all_near(self) -> dict[int, list[int]]:
-        """Return, by place, the places of the contents with similar fingerprints, upright or mirrored."""
-        count = len(self._bits)
-        both = np.concatenate([self._bits, mirrored_bits(self._bits)])
-        pairs, distances = near_pairs(both, NEAR_BITS)
-        upright = pairs[:, 0] < count  # two mirrored pictures are as near as the upright ones: count them once
-        pairs, distances = pairs[upright], distances[upright]
-        first, second = self._bit_owners[pairs[:, 0]], self._bit_owners[pairs[:, 1] % count]
+        """Return, by place, the places of the contents with similar fingerprints, upright, mirrored or turned."""
+        views = view_bits(self._bits).reshape(-1, BITS // 8)
+        pairs, distances = near_rows(views, self._bits, NEAR_BITS)
+        first, second = self._bit_owners[pairs[:, 0] // len(VIEWS)], self._bit_owners[pairs[:, 1]]
         one, other = np.concatenate([first, second]), np.concatenate([second, first])
         distances = np.concatenate([distances, distances])
         apart = one != other
@@ -283,16 +277,20 @@ def open_candidates(catalogue: Catalogue, *, image_index: DenseIndex | None = No
     def strongest(blob: bytes) -> Keypoints:
         return strongest_keypoints(unpack_keypoints(blob), per_octave=INDEXED_PER_OCTAVE)
 
-    bits, trimmed_bits, keypoints = (
+    bits, trimmed_bits, ground_bits, keypoints = (
         by_content(PDQ, bytes),
         by_content(TRIMMED_PDQ, bytes),
+        by_content(GROUND_PDQ, bytes),
         by_content(KEYPOINTS, strongest),
     )
     texts = texts_by_content(catalogue)
     hashes = [content for content in owner if content in keypoints and content in bits]
     signatures = [
         _signature(
-            [*bits[content], *trimmed_bits.get(content, ())], keypoints[content], [], text=texts.get(content, "")
+            [*bits[content], *trimmed_bits.get(content, ()), *ground_bits.get(content, ())],
+            keypoints[content],
+            [],
+            text=texts.get(content, ""),
         )
         for content in hashes
     ]
@@ -306,14 +304,18 @@ def stored_signature(catalogue: Catalogue, content_hash: str, *, text: str = "",
 
     `image_encoder` is the name of the encoder whose embeddings are added; "" adds none.
     """
-    bits, trimmed_bits, keypoints, mirrored = (
+    bits, trimmed_bits, ground_bits, keypoints, mirrored = (
         catalogue.pictures.fingerprints_of(content_hash, algorithm)
-        for algorithm in (PDQ, TRIMMED_PDQ, KEYPOINTS, MIRRORED_KEYPOINTS)
+        for algorithm in (PDQ, TRIMMED_PDQ, GROUND_PDQ, KEYPOINTS, MIRRORED_KEYPOINTS)
     )
     upright = [strongest_keypoints(unpack_keypoints(blob)) for blob in keypoints]
     embeddings = catalogue.embeddings.of_picture(image_encoder, content_hash) if image_encoder else None
     return _signature(
-        [*bits, *trimmed_bits], upright, [unpack_keypoints(blob) for blob in mirrored], text=text, embeddings=embeddings
+        [*bits, *trimmed_bits, *ground_bits],
+        upright,
+        [unpack_keypoints(blob) for blob in mirrored],
+        text=text,
+        embeddings=embeddings,
     )
 
 
@@ -327,12 +329,23 @@ def _signature(
 ) -> Signature:
     distinct = dict.fromkeys(bits)  # most frames have the same fingerprint when trimmed
     rows = np.frombuffer(b"".join(distinct), np.uint8).reshape(-1, BITS // 8)
-    return Signature(rows, mirrored_bits(rows), tuple(keypoints), tuple(mirrored), significant_words(text), embeddings)
+    others = view_bits(rows)[:, 1:].reshape(-1, BITS // 8)
+    return Signature(rows, others, tuple(keypoints), tuple(mirrored), significant_words(text), embeddings)
 
 
 def trimmed_fingerprints(pictures: Sequence[Image.Image]) -> list[bytes]:
     """Return the fingerprint of each trimmed frame, as the catalogue stores it."""
     return [pdq(trim(picture))[0].tobytes() for picture in pictures]
+
+
+def ground_fingerprints(pictures: Sequence[Image.Image]) -> list[bytes]:
+    """Return the fingerprint of each transparent frame (RGBA) over another ground than it is shown over."""
+    found = []
+    for view in (scale_picture(picture) for picture in pictures if picture.mode == "RGBA"):
+        dark = view.shown_ground.mean() < 128
+        ground = np.full(3, 255 if dark else 0, np.float32)
+        found.append(pdq(Image.fromarray(view.over(ground).colours))[0].tobytes())
+    return found
 
 
 def keypoint_blobs(pictures: Sequence[Image.Image]) -> tuple[list[bytes], list[bytes]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from rapidfuzz import fuzz
 
-from search.duplicates.alignment import Affine, estimate_affine, frame_affine
 from search.duplicates.keypoints import Keypoints
-from search.duplicates.overlay import Overlay, colour_difference, overlay, refine_by_pixels
+from search.duplicates.overlay import TINY, Overlay, colour_difference
 from search.duplicates.picture import ScaledPicture, scale_picture
+from search.duplicates.picture_alignment import TEMPLATE_AGREES, Alignment, alignments
+from search.duplicates.wording import ReadLine, words_differ
 from search.evidence import Edit, Evidence, Tier
-from search.images.fingerprints import Bits, hamming, mirrored_bits, pdq, pdq_mirrored
+from search.images.fingerprints import Bits, hamming, pdq, view_bits
 
 # Limits, tuned on a drawn library (`benchmarks/duplicates.py`) and reported on another.
 SAME_DIFFERING = 0.08  # share of tiles that may differ in the same picture
@@ -31,11 +32,7 @@ PART = 0.75  # share of one picture that the other must show
 LEAST_SHARED = 0.2  # share of the larger picture that the smaller must show
 PLAIN = 0.6  # share of the area outside the smaller picture that must be plain: a frame, not further panels
 LEAST_CROPPED = 0.45  # share of a picture that a crop must show if the rest is not plain
-TEMPLATE_AGREES = 0.45  # share of tiles that agree between memes of one template
 TEMPLATE_MATCHES = 20  # matched keypoints between memes of one template whose frames differ
-SURE_MATCHES = 60  # matched keypoints that rule out any other alignment
-TEXT_STRONG = 0.012  # share of pixels that differ strongly: more than an inexact alignment causes
-LOST_STRONG = 0.08  # the same: above it, a better alignment cannot help
 COLOURED = 6.0  # CIELAB units: from this distance on, colours were edited
 RECOLOURED = 0.06  # share of the picture whose colours one affine change of all colours does not explain
 RECOLOURED_SAME_TEXT = 0.25  # the same between pictures with the same text: saturated colours are clipped
@@ -43,29 +40,34 @@ EQUAL_TEXT = 0.97  # agreement from which on two texts are equal except for a mi
 OTHER_TEXT = 0.6  # agreement below which texts differ by more than OCR misreads
 DOUBTFUL_DIFFERING = 0.005  # share of differing tiles above which the texts are considered
 BLURRED = 6.0  # grey levels of mean difference above which detail was lost or added
-_SLIPPED = 4.0  # grey levels of the median tile: above it, the alignment is inexact
-_ASPECT = 0.03  # relative difference of aspect ratios that still counts as equal
+SAME_COLOUR = 6.0  # levels of sRGB: plain pictures whose colours are farther apart are different ones
+STRUCTURE = 8  # keypoints: with fewer, a picture is little but its colours
 _LETTERS = 8  # a text with fewer letters and digits is not compared
 
 
 @dataclass(frozen=True)
 class PreparedPicture:
-    """A scaled picture with its PDQ fingerprints, ready for many comparisons."""
+    """A scaled picture with the PDQ fingerprints of its VIEWS ([8, 32]) and the lines read on it, ready to compare."""
 
     picture: ScaledPicture
-    bits: Bits
-    bits_mirrored: Bits
+    bits: NDArray[np.uint8]
+    lines: tuple[ReadLine, ...] = ()
 
 
-def prepare(picture: Image.Image, *, bits: Bits | None = None, keypoints: Keypoints | None = None) -> PreparedPicture:
-    """Return a picture prepared for comparison.
+def prepare(
+    picture: Image.Image,
+    *,
+    bits: Bits | None = None,
+    keypoints: Keypoints | None = None,
+    lines: tuple[ReadLine, ...] = (),
+) -> PreparedPicture:
+    """Return a picture prepared for comparison; pass its keypoints and PDQ fingerprint if they are stored.
 
-    Pass its keypoints and PDQ fingerprint if they are stored; the mirror image's fingerprint is then approximate.
+    An RGBA picture has the colours that are shown, over a plain ground, and the transparency that was there. `lines`
+    are what OCR read on it.
     """
     scaled = scale_picture(picture, keypoints=keypoints)
-    if bits is not None:
-        return PreparedPicture(scaled, bits, mirrored_bits(bits))
-    return PreparedPicture(scaled, pdq(picture)[0], pdq_mirrored(picture))
+    return PreparedPicture(scaled, view_bits(pdq(picture)[0] if bits is None else bits), lines)
 
 
 def compare(a: Image.Image, b: Image.Image, *, text_a: str | None = None, text_b: str | None = None) -> Evidence:
@@ -86,6 +88,27 @@ def compare_prepared(
     """Return the evidence on two prepared pictures, as `compare` does."""
     agreement = text_agreement(text_a, text_b)
     letters = min(len(_letters(text_a or "")), len(_letters(text_b or "")))
+    found = _compare_either_way(a, b, agreement=agreement, letters=letters)
+    if found.is_duplicate or (a.picture.alpha is None) == (b.picture.alpha is None):
+        return found
+    # One of them is transparent: see it over the other's ground.
+    grounded = (_over_ground(a, b), b) if b.picture.alpha is None else (a, _over_ground(b, a))
+    if grounded[0] is None or grounded[1] is None:
+        return found
+    again = _compare_either_way(grounded[0], grounded[1], agreement=agreement, letters=letters)
+    return replace(again, tier=Tier.EDITED, edits=(*again.edits, Edit.GROUND)) if again.is_duplicate else found
+
+
+def _over_ground(one: PreparedPicture, other: PreparedPicture) -> PreparedPicture | None:
+    """Return a transparent picture over the ground of the other; None where it has none, or it is shown over such."""
+    ground = other.picture.ground
+    if ground is None or np.abs(ground - one.picture.shown_ground).max() <= SAME_COLOUR:
+        return None
+    shown = one.picture.over(ground)
+    return PreparedPicture(shown, view_bits(pdq(Image.fromarray(shown.colours))[0]), one.lines)
+
+
+def _compare_either_way(a: PreparedPicture, b: PreparedPicture, *, agreement: float | None, letters: int) -> Evidence:
     # Always in the same order, so that compare(a, b) and compare(b, a) agree.
     if _size_order(a) > _size_order(b):
         return _compare_ordered(b, a, agreement=agreement, letters=letters).swapped()
@@ -99,6 +122,12 @@ def _size_order(one: PreparedPicture) -> tuple[int, bytes]:
 def _compare_ordered(
     one: PreparedPicture, other: PreparedPicture, *, agreement: float | None, letters: int
 ) -> Evidence:
+    plain, other_plain = one.picture.plain_colour, other.picture.plain_colour
+    if plain is not None and other_plain is not None:
+        # They have nothing but their colour.
+        if np.abs(plain - other_plain).max() > SAME_COLOUR:
+            return Evidence(None, text=agreement)
+        return Evidence(Tier.SAME, covers_one=1.0, covers_other=1.0, differing=0.0, text=agreement)
     same_text = agreement is not None and agreement >= EQUAL_TEXT and letters >= 2 * _LETTERS
     found = _best_alignment(one, other, agreement=agreement, same_text=same_text)
     if found.covers_other > found.covers_one + 0.02:
@@ -113,22 +142,26 @@ def _best_alignment(
     one: PreparedPicture, other: PreparedPicture, *, agreement: float | None, same_text: bool
 ) -> Evidence:
     """Return the best evidence over all plausible alignments of two pictures."""
-    bits = pdq_distance(one, other)
+    distances = _view_distances(one, other)
+    bits = min(distances)
     best: Evidence | None = None
-    for alignment in _alignments(one.picture, other.picture):
+    for alignment in alignments(one.picture, other.picture, bits=distances):
         classified = _classify(one.picture, other.picture, alignment, same_text=same_text)
         found = replace(classified, pdq=bits, text=agreement)
-        if found.tier is not None and found.tier.is_duplicate:
+        if found.is_duplicate:
+            sizes = one.picture.size, other.picture.size
+            if words_differ(one.lines, other.lines, alignment, sizes=sizes):
+                return replace(found, tier=Tier.VARIANT)
             return _apply_text_doubt(found)
         if best is None or found.score > best.score:
             best = found
     return best or Evidence(None, pdq=bits, text=agreement)
 
 
-def pdq_distance(one: PreparedPicture, other: PreparedPicture) -> int:
-    """Return the number of differing bits of 256: the smallest distance of upright and mirrored fingerprints."""
-    pairs = ((one.bits, other.bits), (one.bits, other.bits_mirrored), (one.bits_mirrored, other.bits))
-    return min(int(hamming(first, second)) for first, second in pairs)
+def _view_distances(one: PreparedPicture, other: PreparedPicture) -> list[int]:
+    """Return in how many of 256 bits each of VIEWS of the first picture differs from the second."""
+    distances: list[int] = hamming(one.bits, other.bits[0]).tolist()
+    return distances
 
 
 def tile_differences(a: Image.Image, b: Image.Image) -> NDArray[np.float32] | None:
@@ -141,84 +174,25 @@ def tile_differences(a: Image.Image, b: Image.Image) -> NDArray[np.float32] | No
     0.0
     """
     # Two pictures may align by their captions alone: require as much agreement as within a template.
-    alignments = _alignments(scale_picture(a), scale_picture(b))
-    overlays = [found.overlay for found in alignments if found.overlay.differing <= 1 - TEMPLATE_AGREES]
+    one, other = prepare(a), prepare(b)
+    found = alignments(one.picture, other.picture, bits=_view_distances(one, other))
+    overlays = [each.overlay for each in found if each.overlay.differing <= 1 - TEMPLATE_AGREES]
     return min(overlays, key=lambda found: (found.strong, found.differing)).heat if overlays else None
 
 
-@dataclass(frozen=True)
-class _Alignment:
-    overlay: Overlay
-    mirrored: bool
-
-
-def _alignments(one: ScaledPicture, other: ScaledPicture) -> Iterator[_Alignment]:
-    """Yield the plausible alignments of two pictures, the most likely first."""
-    width, height = one.size
-    framed = abs(width * other.size[1] / (height * other.size[0]) - 1) <= _ASPECT
-    upright = _by_frames(one, other, mirrored=False) if framed else None
-    if upright is not None:
-        yield _Alignment(upright, False)
-    methods: list[tuple[Callable[..., Overlay | None], bool]]
-    if upright is not None and _fits(upright):
-        # Either the text differs or the alignment is inexact; only a symmetric picture may be its mirror image too.
-        methods = [(_by_keypoints, False)] if upright.strong <= TEXT_STRONG else []
-        methods += [(_by_frames, True)] if one.is_symmetric else []
-    else:
-        methods = [(_by_frames, True)] if framed else []
-        methods += [(_by_keypoints, False), (_by_keypoints, True)]
-    for method, mirrored in methods:
-        found = method(one, other, mirrored=mirrored)
-        if found is not None:
-            yield _Alignment(found, mirrored)
-            if not one.is_symmetric and _is_certain(found):
-                return
-
-
-def _fits(found: Overlay) -> bool:
-    return float(np.nanmedian(found.heat)) <= _SLIPPED
-
-
-def _is_certain(found: Overlay) -> bool:
-    """Return whether no other alignment can be the right one."""
-    if found.matches:
-        return found.matches >= SURE_MATCHES
-    return _fits(found) and found.strong > TEXT_STRONG
-
-
-def _by_frames(one: ScaledPicture, other: ScaledPicture, *, mirrored: bool) -> Overlay | None:
-    """Return the overlay of one whole picture on the other's whole frame; None if too little agrees."""
-    found = overlay(one.mirrored if mirrored else one, other, affine=frame_affine(one.size, other.size))
-    return None if found is None or found.differing > 1 - TEMPLATE_AGREES else found
-
-
-def _by_keypoints(one: ScaledPicture, other: ScaledPicture, *, mirrored: bool) -> Overlay | None:
-    """Return the overlay by matched keypoints; None if there are too few."""
-    between = estimate_affine(one.mirrored_keypoints if mirrored else one.keypoints, other.keypoints)
-    return None if between is None else _overlay_of(one.mirrored if mirrored else one, other, *between)
-
-
-def _overlay_of(one: ScaledPicture, other: ScaledPicture, affine: Affine, matches: int) -> Overlay | None:
-    found = overlay(one, other, affine=affine, matches=matches)
-    if found is None or _fits(found) or found.strong > LOST_STRONG:
-        return found
-    better = refine_by_pixels(one, other, affine=affine)
-    again = None if better is None else overlay(one, other, affine=better, matches=matches)
-    return again if again is not None and again.differing < found.differing else found
-
-
-def _classify(one: ScaledPicture, other: ScaledPicture, alignment: _Alignment, *, same_text: bool) -> Evidence:
+def _classify(one: ScaledPicture, other: ScaledPicture, alignment: Alignment, *, same_text: bool) -> Evidence:
     """Return the evidence of one alignment; with `same_text` (equal texts), the pictures may differ more."""
     found = alignment.overlay
-    first = one.mirrored if alignment.mirrored else one
+    first = one.seen(alignment.view)
     whole = max(found.covers_one, found.covers_other) >= PART
     marked = _is_watermark(found, first, other)
     scale = float(np.sqrt(abs(np.linalg.det(found.affine[:, :2]))))
     shrunk = not 0.7 < scale < 1 / 0.7
     limit = SHRUNK_STRONG if shrunk else SAME_STRONG
-    tile = HOT_MIRRORED if alignment.mirrored else HOT_SAME_TEXT if same_text else HOT_TILE
+    tile = HOT_MIRRORED if alignment.view.mirrored else HOT_SAME_TEXT if same_text else HOT_TILE
     # More contrast amplifies compression artefacts.
-    hot = not shrunk and float(np.nanmax(found.heat)) >= tile * max(found.gain, 1 / max(found.gain, 0.1))
+    tiny = min(max(one.size), max(other.size)) < TINY
+    hot = (tiny or not shrunk) and float(np.nanmax(found.heat)) >= tile * max(found.gain, 1 / max(found.gain, 0.1))
     same = (
         whole
         and min(found.covers_one, found.covers_other) >= LEAST_SHARED
@@ -242,7 +216,9 @@ def _classify(one: ScaledPicture, other: ScaledPicture, alignment: _Alignment, *
         )
         agrees = found.differing <= 1 - TEMPLATE_AGREES and fits and whole
         return replace(evidence, tier=Tier.VARIANT if agrees else None)
-    edits = tuple(_edits(found, alignment.mirrored, marked=marked, colour=colour))
+    edits = tuple(_edits(alignment, marked=marked, colour=colour))
+    if (Edit.LIGHT in edits or Edit.COLOUR in edits) and min(len(one.keypoints), len(other.keypoints)) < STRUCTURE:
+        return evidence  # little but its colours tells what such a picture is
     return replace(evidence, tier=Tier.EDITED if edits else Tier.SAME, edits=edits)
 
 
@@ -262,8 +238,9 @@ def _is_watermark(found: Overlay, one: ScaledPicture, other: ScaledPicture) -> b
     return True
 
 
-def _edits(found: Overlay, mirrored: bool, *, marked: bool, colour: float) -> Iterator[Edit]:
+def _edits(alignment: Alignment, *, marked: bool, colour: float) -> Iterator[Edit]:
     """Yield the edits that make one picture the other."""
+    found = alignment.overlay
     shared = min(found.covers_one, found.covers_other)
     if shared < 0.97:
         larger_is_plain = found.covers_one > 0.97 and found.surroundings >= 0.9
@@ -271,8 +248,12 @@ def _edits(found: Overlay, mirrored: bool, *, marked: bool, colour: float) -> It
             yield Edit.SCREENSHOT if shared < 0.6 else Edit.FRAME
         else:
             yield Edit.CROP
-    if mirrored:
+    if alignment.view.mirrored:
         yield Edit.MIRROR
+    if alignment.view.turns:
+        yield Edit.TURN
+    if alignment.squeezed:
+        yield Edit.SQUEEZE
     if marked and found.strong > SAME_STRONG / 4:
         yield Edit.WATERMARK
     if abs(found.gain - 1) > 0.08 or abs(found.bias) > 10:
@@ -288,7 +269,7 @@ def _apply_text_doubt(found: Evidence) -> Evidence:
 
     Evidence on mirror images and crops is unchanged: mirrored text is not recognized, and a crop may have lost text.
     """
-    unreadable = Edit.MIRROR in found.edits or Edit.CROP in found.edits
+    unreadable = any(edit in found.edits for edit in (Edit.MIRROR, Edit.TURN, Edit.CROP))
     differs = found.strong > SAME_STRONG / 4 or (found.differing or 0) > DOUBTFUL_DIFFERING
     if found.text is not None and found.text < OTHER_TEXT and differs and not unreadable:
         return replace(found, tier=Tier.VARIANT)

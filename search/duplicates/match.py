@@ -12,6 +12,7 @@ from search.catalogue import Catalogue
 from search.duplicates.candidates import Candidates, Rows, open_candidates, signature_of, texts_by_content
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import prepare
+from search.duplicates.wording import ReadLine, read_lines
 from search.evidence import Evidence, Tier
 from search.index.dense import DenseIndex
 from search.meme import Meme
@@ -36,32 +37,39 @@ class Matcher:
     candidates: Candidates
     memes: Mapping[str, Meme]  # by content hash
     texts: Mapping[str, str]  # by content hash
+    lines: Callable[[Meme], tuple[ReadLine, ...]]  # that OCR read on a still
     load: Load
 
     @classmethod
     def open(cls, catalogue: Catalogue, *, load: Load, image_index: DenseIndex | None = None) -> Self:
         """Return a matcher over the memes that the catalogue has decoded.
 
-        `load` returns the frames of a meme. `image_index` holds an image encoder's embeddings of the memes; with it,
-        pictures with similar embeddings become candidates too.
+        `load` returns the frames of a meme, a transparent still as RGBA. `image_index` holds an image encoder's
+        embeddings of the memes; with it, pictures with similar embeddings become candidates too.
         """
         memes: dict[str, Meme] = {}
         for meme in catalogue.memes.everything():
             memes.setdefault(meme.content_hash, meme)
         candidates = open_candidates(catalogue, image_index=image_index)
-        return cls(candidates, memes, texts_by_content(catalogue), load)
+
+        def lines(meme: Meme) -> tuple[ReadLine, ...]:
+            return read_lines(catalogue.texts.boxes_of(meme))
+
+        return cls(candidates, memes, texts_by_content(catalogue), lines, load)
 
     def match(
         self,
         images: Sequence[Image.Image],
         *,
         text: str = "",
+        lines: tuple[ReadLine, ...] = (),
         content_hash: str = "",
         embeddings: Rows | None = None,
     ) -> list[Match]:
         """Return the memes that are like the picture with these frames: most certain tier first, then by score.
 
-        `text` is its OCR text. A meme with the same `content_hash` is a match without a comparison.
+        `text` is its OCR text, `lines` are the lines of a still. A meme with the same `content_hash` is a match without
+        a comparison.
         `embeddings` ([frames, d] float32, unit length) come from the encoder of `image_index`. Errors of `load`
         (OSError, MemeticaError) are passed on.
 
@@ -71,13 +79,15 @@ class Matcher:
         found = []
         if content_hash in self.memes:
             found.append(Match(self.memes[content_hash], Evidence(Tier.IDENTICAL)))
-        prepared = [prepare(image) for image in images]
+        prepared = [prepare(image, lines=lines if len(images) == 1 else ()) for image in images]
         for place in self.candidates.find(signature_of(images, text=text, embeddings=embeddings))[:COMPARED]:
             content = self.candidates.hashes[place]
             if content == content_hash:
                 continue
             meme = self.memes[content]
-            others = [prepare(image) for image in self.load(meme)]
+            frames = self.load(meme)
+            said = self.lines(meme) if len(frames) == 1 else ()
+            others = [prepare(image, lines=said) for image in frames]
             evidence = compare_frames(prepared, others, text_a=text or None, text_b=self.texts.get(content))
             if evidence.tier is not None:
                 found.append(Match(meme, evidence))

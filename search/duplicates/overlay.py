@@ -16,6 +16,8 @@ from search.duplicates.picture import ScaledPicture, chroma_of, smoothed
 
 cv2: Any = _typed  # OpenCV's type stubs have no element types
 
+TINY = 128  # pixels of the longer side: smaller pictures are enlarged, so that they must agree in finer detail
+_ENLARGED = 320  # pixels of the longer side that they get at least
 _LEAST_OVERLAP = 2500  # pixels
 _EXACT = 1e-6  # a transform that differs less from the identity needs no warping
 _EDGE = 9  # pixels: half of it is excluded along the overlap's edge, where smoothing mixes in the surroundings
@@ -49,6 +51,8 @@ class Overlay:
     bias: float
     surroundings: float  # plain share of the other picture outside the first; 1 when nothing is outside
     heat: NDArray[np.float32]
+    difference: Grey  # mean difference of windows, in grey levels, at half the scale of the overlay
+    within: Grey | None  # the overlap at the same scale, 255 or 0; None if it is all of the other picture
 
 
 def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches: int = 0) -> Overlay | None:
@@ -63,6 +67,7 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
     """
     first, second, between = _to_common_scale(one.grey, other.grey, affine)
     laid, there = _warp(first, between, second.shape)
+    whole = second.size
     if there is None:
         mask, area, seen = None, second.size, second.size
     else:
@@ -70,6 +75,13 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
         area, seen = cv2.countNonZero(mask), cv2.countNonZero(there)
     if area < min(_LEAST_OVERLAP, second.size // 4):
         return None
+    if max(second.shape) < TINY:
+        # A face of 50 pixels has eyes of 5: they must not be averaged away.
+        times = -(-_ENLARGED // max(second.shape))
+        seen *= times**2
+        laid, second = (_enlarged(plane, times, cv2.INTER_CUBIC) for plane in (laid, second))
+        if mask is not None:
+            there, mask = (_enlarged(plane, times, cv2.INTER_NEAREST) for plane in (there, mask))
     smooth = one.smooth if laid is one.grey else smoothed(laid)
     smooth_second = other.smooth if second is other.grey else smoothed(second)
     difference, within, gain, bias = _difference((laid, smooth), (second, smooth_second), mask)
@@ -78,11 +90,11 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
     share = cv2.countNonZero(strong) / (strong.size if within is None else max(1, 4 * cv2.countNonZero(within)))
     tiles = _tiles(difference, within)
     known = tiles[~np.isnan(tiles)]
-    scale = abs(float(np.linalg.det(between[:, :2])))
+    area_of_one = first.size * abs(float(np.linalg.det(between[:, :2]))) * second.size / whole
     return Overlay(
         affine=affine,
         matches=matches,
-        covers_one=min(1.0, seen / (first.size * scale)),
+        covers_one=min(1.0, seen / area_of_one),
         covers_other=seen / second.size,
         differing=float((known > DIFFERS).mean()) if len(known) else 0.0,
         strong=share,
@@ -91,7 +103,16 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
         bias=bias,
         surroundings=1.0 if there is None else _plain_share(second[there == 0]),
         heat=tiles,
+        difference=difference,
+        within=within,
     )
+
+
+def _enlarged(plane: Grey | None, times: int, interpolation: int) -> Grey:
+    assert plane is not None
+    size = plane.shape[1] * times, plane.shape[0] * times
+    enlarged: Grey = cv2.resize(plane, size, interpolation=interpolation)
+    return enlarged
 
 
 def _warp(first: NDArray[np.uint8], between: Affine, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Grey | None]:

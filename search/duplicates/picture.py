@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.duplicates.keypoints import Grey, Keypoints, detect_keypoints, mirrored_keypoints
+from search.images.fingerprints import View
 
 cv2: Any = _typed  # OpenCV's type stubs have no element types
 
@@ -19,6 +20,9 @@ SIDE = 480  # pixels of the longest side
 _SMOOTHING = 1.2  # sigma in pixels: sharpening, blur and JPEG change only finer detail
 _SMALL = 48  # pixels of the longest side at which colours are compared
 _TILES = (30, 30)  # grid in which a picture is compared with its own mirror image
+_CELLS = (32, 32)  # grid in which a picture is looked at for anything but one colour
+_PLAIN = 4.0  # levels: largest difference of a cell of a plain picture from its mean
+_GROUND = 12.0  # levels: largest difference of a ground's pixel from its usual colour; JPEG changes less
 _SYMMETRIC = 12.0  # grey levels: largest difference of the median tile
 
 Colours = NDArray[np.uint8]  # [height, width, 3], sRGB
@@ -31,6 +35,9 @@ class ScaledPicture:
 
     colours: Colours
     known_keypoints: Keypoints | None = None  # stored by an earlier run
+    alpha: Grey | None = None  # of a picture with transparent areas, which `colours` shows over a plain ground
+    mirror_of: ScaledPicture | None = None
+    _views: dict[View, ScaledPicture] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def grey(self) -> Grey:
@@ -52,23 +59,56 @@ class ScaledPicture:
     @cached_property
     def keypoints(self) -> Keypoints:
         """The picture's keypoints."""
-        return detect_keypoints(self.grey) if self.known_keypoints is None else self.known_keypoints
+        if self.known_keypoints is not None:
+            return self.known_keypoints
+        if self.mirror_of is not None:
+            return mirrored_keypoints(self.mirror_of.keypoints, self.mirror_of.grey)
+        return detect_keypoints(self.grey)
 
-    @cached_property
-    def mirrored(self) -> ScaledPicture:
-        """The picture mirrored left to right."""
-        return ScaledPicture(np.ascontiguousarray(self.colours[:, ::-1]))
+    def seen(self, view: View) -> ScaledPicture:
+        """Return the picture as a view shows it."""
+        if view == View():
+            return self
+        if view not in self._views:
+            colours = np.rot90(self.colours[:, ::-1] if view.mirrored else self.colours, view.turns)
+            mirror_of = self if view == View(mirrored=True) else None
+            self._views[view] = ScaledPicture(np.ascontiguousarray(colours), mirror_of=mirror_of)
+        return self._views[view]
 
-    @cached_property
-    def mirrored_keypoints(self) -> Keypoints:
-        """The keypoints of the mirrored picture."""
-        return mirrored_keypoints(self.keypoints, self.grey)
+    def over(self, ground: NDArray[np.float32]) -> ScaledPicture:
+        """Return a transparent picture over a ground of another colour ([3], sRGB)."""
+        assert self.alpha is not None
+        through = 1 - self.alpha[..., None].astype(np.float32) / 255
+        seen = self.colours + through * (ground - self.shown_ground)
+        return ScaledPicture(np.clip(seen, 0, 255).round().astype(np.uint8))
 
     @cached_property
     def is_symmetric(self) -> bool:
         """Whether the median tile has about the same brightness as its mirror image."""
         small = cv2.resize(self.grey, _TILES, interpolation=cv2.INTER_AREA).astype(np.int16)
         return bool(np.median(np.abs(small - small[:, ::-1])) <= _SYMMETRIC)
+
+    @cached_property
+    def plain_colour(self) -> NDArray[np.float32] | None:
+        """The colour ([3], sRGB) of a picture that has no other; None if it shows anything."""
+        small = cv2.resize(self.colours, _CELLS, interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
+        mean = small.mean(axis=0)
+        return mean if np.abs(small - mean).max() <= _PLAIN else None
+
+    @cached_property
+    def ground(self) -> NDArray[np.float32] | None:
+        """The colour ([3], sRGB) of most of the picture's edge; None if that has no common colour."""
+        rows, columns = self.colours[[0, -1]].reshape(-1, 3), self.colours[:, [0, -1]].reshape(-1, 3)
+        edge = np.concatenate([rows, columns]).astype(np.float32)
+        middle = np.median(edge, axis=0)
+        return middle if (np.abs(edge - middle).max(axis=1) <= _GROUND).mean() >= 0.6 else None
+
+    @property
+    def shown_ground(self) -> NDArray[np.float32]:
+        """The colour ([3], sRGB) that a transparent picture's transparent areas have in `colours`."""
+        assert self.alpha is not None
+        shown: NDArray[np.float32] = np.median(self.colours[self.alpha <= self.alpha.min()], axis=0).astype(np.float32)
+        return shown
 
     @property
     def size(self) -> tuple[int, int]:
@@ -79,15 +119,19 @@ class ScaledPicture:
 def scale_picture(picture: Image.Image, *, keypoints: Keypoints | None = None) -> ScaledPicture:
     """Return a picture scaled down to at most SIDE pixels a side; pass its keypoints if they are stored.
 
+    An RGBA picture has the colours that are shown, over a plain ground, and the transparency that was there.
+
     >>> scale_picture(Image.new("RGB", (960, 480))).size
     (480, 240)
     """
     scale = SIDE / max(picture.size)
+    alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
     picture = picture if picture.mode == "RGB" else picture.convert("RGB")
     if scale < 1:
         size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
         picture = picture.resize(size, Image.Resampling.HAMMING)
-    return ScaledPicture(np.array(picture, np.uint8), keypoints)
+        alpha = None if alpha is None else alpha.resize(size, Image.Resampling.HAMMING)
+    return ScaledPicture(np.array(picture, np.uint8), keypoints, None if alpha is None else np.asarray(alpha, np.uint8))
 
 
 def smoothed(plane: Grey) -> Grey:

@@ -9,6 +9,7 @@ picture is 31.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,16 @@ PDQ_SAME = 31  # the paper's threshold
 _SIDE = 64  # of PDQ's reduced picture
 _FREQUENCIES = 16
 _LARGEST = 1024  # pixels; a larger picture is reduced first, which keeps far more frequencies than PDQ uses
+
+
+class View(NamedTuple):
+    """A way to look at a picture: mirrored left to right or not, then turned counter-clockwise by quarters (0 to 3)."""
+
+    mirrored: bool = False
+    turns: int = 0
+
+
+VIEWS = tuple(View(mirrored, turns) for mirrored in (False, True) for turns in range(4))
 
 Bits = NDArray[np.uint8]  # [32], the 256 bits packed, row by row
 Look = NDArray[np.float32]  # [LOOK_DIMENSIONS], of length 1
@@ -59,6 +70,40 @@ def mirrored_bits(bits: Bits) -> Bits:
     True
     """
     return bits ^ np.uint8(0b01010101)
+
+
+def view_bits(bits: Bits) -> NDArray[np.uint8]:
+    """Return approximate fingerprints ([…, 8, 32]) of the views of pictures with these fingerprints ([…, 32] uint8).
+
+    The views are those of VIEWS, in that order: the first four as they are and turned, the others mirrored and turned.
+    Turning by a quarter exchanges horizontal and vertical frequencies, mirroring changes the sign of the odd ones; as
+    with `mirrored_bits`, the median moves a little.
+
+    >>> picture = Image.linear_gradient("L").resize((90, 120))
+    >>> turned = pdq(picture.transpose(Image.Transpose.ROTATE_90))[0]
+    >>> bool(hamming(view_bits(pdq(picture)[0])[1], turned) < 16)
+    True
+    """
+    places, flipped = _view_tables()
+    frequencies = np.unpackbits(bits, axis=-1)[..., ::-1]  # row by row, as they were before they were packed
+    seen = frequencies[..., places] ^ flipped
+    return np.packbits(seen[..., ::-1], axis=-1)
+
+
+@lru_cache(maxsize=1)
+def _view_tables() -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Return for each view which bit each bit comes from ([8, 256]), and whether it is inverted ([8, 256], 0 or 1)."""
+    odd = (np.arange(_FREQUENCIES) % 2 == 0).astype(np.uint8)  # the first frequency is 1
+    across, down = np.broadcast_to(odd, (_FREQUENCIES, _FREQUENCIES)), odd[:, None]
+    places, flipped = [], []
+    for view in VIEWS:
+        place = np.arange(PDQ_BITS).reshape(_FREQUENCIES, _FREQUENCIES)
+        flip = across if view.mirrored else np.zeros_like(across)
+        for _ in range(view.turns):  # a quarter counter-clockwise: exchange the axes, then turn upside down
+            place, flip = place.T, flip.T ^ down
+        places.append(place.ravel())
+        flipped.append(flip.ravel())
+    return np.array(places), np.array(flipped, np.uint8)
 
 
 def hamming(one: Bits, many: Bits) -> NDArray[np.int64]:

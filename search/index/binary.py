@@ -97,6 +97,30 @@ def near_pairs(codes: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
     return np.column_stack([found // max(count, 1), found % max(count, 1)]), np.concatenate(distances)[first]
 
 
+def near_rows(queries: NDArray[np.uint8], codes: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
+    """Return the pairs of a query and a fingerprint that differ in at most `radius` bits, and in how many bits.
+
+    Both are [n, bytes] uint8. Pairs are [n, 2] int64, the query's position first; each query counts only its MOST_NEAR
+    nearest. The search is exact.
+
+    >>> pairs, distances = near_rows(np.array([[0b0011]], np.uint8), np.array([[0b0001], [0b1110]], np.uint8), 1)
+    >>> pairs.tolist(), distances.tolist()
+    ([[0, 0]], [1])
+    """
+    index: faiss.IndexBinary = faiss.IndexBinaryFlat(8 * codes.shape[1])
+    index.add(codes)
+    pairs, distances = [np.empty((0, 2), np.int64)], [np.empty(0, np.int64)]
+    for start in range(0, len(queries), _QUERIES):
+        limits, apart, rows = index.range_search(queries[start : start + _QUERIES], radius + 1)
+        own = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
+        order = np.lexsort((apart, own))
+        own, rows, apart = own[order], rows[order], apart[order]
+        nearest = np.arange(len(own)) - np.searchsorted(own, own) < MOST_NEAR
+        pairs.append(np.column_stack([own, rows])[nearest].astype(np.int64))
+        distances.append(apart[nearest].astype(np.int64))
+    return np.concatenate(pairs), np.concatenate(distances)
+
+
 def _permuted(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return fingerprints with their bits in a random order, the same for all."""
     order = np.random.default_rng(0).permutation(8 * codes.shape[1])

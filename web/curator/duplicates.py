@@ -301,7 +301,7 @@ def _batch(token: str) -> list[Verdict]:
 def difference_picture(one: int, other: int) -> Response:
     """Return the second meme in grey with differences in red; raise NotFound when the two cannot be aligned."""
     settings = site().settings
-    pictures = [decode_content(settings, site().catalogue.memes.get(id)).pictures[0] for id in (one, other)]
+    pictures = [decode_content(settings, site().catalogue.memes.get(id)).comparable[0] for id in (one, other)]
     found = draw_heatmap(*pictures)
     if found is None:
         raise NotFound("These two pictures cannot be aligned.")

@@ -33,7 +33,7 @@ def test_the_original_of_an_edited_copy_is_the_first_candidate(library: Candidat
 def test_rare_shared_words_make_a_candidate_of_another_picture(library: Candidates) -> None:
     elsewhere = signature_of([scene(99)], text="zebra4 words4 unusual4 and more")
     assert 4 in library.find(elsewhere)
-    common = Signature(elsewhere.bits, elsewhere.mirrored_bits, (), (), significant_words("here here zebra4"))
+    common = Signature(elsewhere.bits, elsewhere.other_bits, (), (), significant_words("here here zebra4"))
     assert 4 not in library.find(common)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from search.duplicates.comparison import compare, text_agreement, tile_differences
 from search.evidence import Edit, Tier
-from tests.support.duplicated import EDITS, ONE_WORD_CHANGED, OTHER_WORDS, captioned, scene
+from tests.support.duplicated import EDITS, ONE_WORD_CHANGED, OTHER_WORDS, WORDS, captioned, encoded, scene
 
 SEEN_AS = {
     "cropped at one side": Edit.CROP,
@@ -94,6 +96,75 @@ def test_the_heat_is_where_the_words_differ() -> None:
     rows = np.nanmax(heat, axis=1)
     assert int(rows.argmax()) < len(rows) * 0.25  # the changed word stands in the upper line
     assert np.nanmax(heat[len(rows) // 3 : -len(rows) // 4]) < 8
+
+
+@pytest.mark.parametrize("turn", [Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270])
+def test_a_turned_copy_is_found_and_with_other_words_it_is_a_variant(turn: Image.Transpose) -> None:
+    found = compare(captioned(scene(10)), encoded(captioned(scene(10)).transpose(turn), 80))
+    assert found.tier is Tier.EDITED and Edit.TURN in found.edits, found.in_words()
+    assert found.pdq is not None and found.pdq <= 24
+    other = compare(captioned(scene(10)), captioned(scene(10), OTHER_WORDS).transpose(turn))
+    assert other.tier is Tier.VARIANT, other.in_words()
+
+
+@pytest.mark.parametrize("size", [(400, 400), (300, 480)])
+def test_a_squeezed_copy_is_found_and_with_other_words_it_is_none(size: tuple[int, int]) -> None:
+    found = compare(captioned(scene(11)), captioned(scene(11)).resize(size))
+    assert found.tier is Tier.EDITED and Edit.SQUEEZE in found.edits, found.in_words()
+    other = compare(captioned(scene(11)), captioned(scene(11), OTHER_WORDS).resize(size))
+    assert other.tier is None or not other.tier.is_duplicate
+
+
+def _sticker(words: tuple[str, str] = WORDS) -> Image.Image:
+    """Return a transparent picture as it is compared: shown over white, with the transparency that was there."""
+    mask = Image.new("L", (520, 400))
+    ImageDraw.Draw(mask).ellipse((15, 10, 505, 390), fill=255)
+    shown = Image.new("RGB", mask.size, "white")
+    shown.paste(captioned(scene(12), words), mask=mask)
+    shown.putalpha(mask)
+    return shown
+
+
+@pytest.mark.parametrize("ground", ["white", "black", "#0e1621", "#7a2f9c"])
+def test_a_transparent_picture_is_found_over_any_ground(ground: str) -> None:
+    sticker = _sticker()
+    flat = Image.new("RGB", sticker.size, ground)
+    flat.paste(captioned(scene(12)), mask=sticker.getchannel("A"))
+    found = compare(sticker, encoded(flat, 85))
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+    assert (Edit.GROUND in found.edits) == (ground != "white")
+    assert compare(encoded(flat, 85), sticker) == found.swapped()
+    other = compare(_sticker(OTHER_WORDS), flat)
+    assert other.tier is None or not other.tier.is_duplicate
+
+
+def test_plain_pictures_are_the_same_only_if_their_colours_are() -> None:
+    colours = ["white", "#0a0a0a", "blue", "green", "#2060c0"]
+    plain = [Image.new("RGB", (500, 500), colour) for colour in colours]
+    assert all(compare(one, other).tier is None for one, other in combinations(plain, 2))
+    assert compare(plain[2], encoded(plain[2].resize((300, 200)), 80)).tier is Tier.SAME
+    ramp = Image.linear_gradient("L").convert("RGB")
+    assert compare(ramp, ImageOps.colorize(ramp.convert("L"), "black", "yellow")).tier is None
+
+
+@pytest.mark.parametrize("side", [50, 100, 300])
+def test_faces_that_differ_in_their_eyes_are_no_copies(side: int) -> None:
+    def face(*, closed: bool) -> Image.Image:
+        picture = Image.new("RGB", (100, 104), "white")
+        pen = ImageDraw.Draw(picture)
+        pen.ellipse((8, 10, 92, 98), fill="#f4c542", outline="black", width=2)
+        for middle in (35, 65):
+            if closed:
+                pen.line((middle - 6, 46, middle + 6, 46), fill="black", width=3)
+            else:
+                pen.ellipse((middle - 6, 38, middle + 6, 54), fill="white", outline="black", width=2)
+        pen.arc((32, 54, 68, 82), 20, 160, fill="black", width=2)
+        return picture.resize((side, round(1.04 * side)), Image.Resampling.LANCZOS)
+
+    other = compare(face(closed=False), face(closed=True))
+    assert other.tier is None or not other.tier.is_duplicate, other.in_words()
+    copy = compare(face(closed=False), encoded(face(closed=False), 95))
+    assert copy.tier is not None and copy.tier.is_duplicate, copy.in_words()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 400), (64, 64)])

@@ -14,12 +14,14 @@ from search.images.fingerprints import (
     LOOK_DIMENSIONS,
     PDQ_BITS,
     PDQ_SAME,
+    VIEWS,
     hamming,
     look,
     look_parts,
     mirrored_bits,
     pdq,
     pdq_mirrored,
+    view_bits,
 )
 
 SIZES = [(64, 64), (200, 130), (129, 300), (512, 512), (701, 333), (31, 17), (1, 1), (900, 3)]
@@ -136,6 +138,19 @@ def test_a_mirrored_fingerprint_is_that_of_the_mirrored_picture() -> None:
         assert hamming(pdq_mirrored(picture), mirrored) == 0
         near.append(hamming(mirrored_bits(pdq(picture)[0]), mirrored))
     assert np.mean(near) < PDQ_SAME / 2
+
+
+def test_a_fingerprint_tells_those_of_the_turned_and_mirrored_picture() -> None:
+    near = []
+    for seed in range(6):
+        picture = scene(seed, (431, 300))
+        for view, bits in zip(VIEWS, view_bits(pdq(picture)[0]), strict=True):
+            seen = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if view.mirrored else picture
+            near.append(int(hamming(bits, pdq(seen.rotate(90 * view.turns, expand=True))[0])))
+    assert near[0] == 0 and np.mean(near) < PDQ_SAME / 2 and max(near) < 48
+    many = np.stack([pdq(scene(seed))[0] for seed in range(3)])
+    assert np.array_equal(view_bits(many)[2], view_bits(many[2]))
+    assert np.array_equal(view_bits(many)[:, 4], mirrored_bits(many))
 
 
 def test_hamming_counts_the_bits_that_differ() -> None:

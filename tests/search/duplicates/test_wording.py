@@ -1,0 +1,87 @@
+"""Words that were read on one picture alone make a variant, unless the pixels say that OCR misread."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from search.duplicates.comparison import compare_prepared, prepare
+from search.duplicates.wording import ReadLine
+from search.evidence import Edit, Evidence, Tier
+from tests.support.duplicated import EDITS, captioned, encoded, scene
+
+TOP = ReadLine("WHEN THE BUILD IS GREEN", 0.98, (0.05, 0.03, 0.95, 0.13))
+BOTTOM = ReadLine("BUT NOBODY PUSHED IT", 0.98, (0.1, 0.83, 0.9, 0.93))
+LABEL = (0.028, 0.025, 0.115, 0.085)
+
+
+def _labelled(text: str) -> Image.Image:
+    picture = scene(3)
+    face = ImageFont.load_default(16)
+    ImageDraw.Draw(picture).text((0.03 * 520, 0.03 * 400), text, "white", face, stroke_width=2, stroke_fill="black")
+    return picture
+
+
+def _compared(
+    one: Image.Image, lines: tuple[ReadLine, ...], other: Image.Image, others: tuple[ReadLine, ...]
+) -> Evidence:
+    found = compare_prepared(prepare(one, lines=lines), prepare(other, lines=others))
+    assert found == compare_prepared(prepare(other, lines=others), prepare(one, lines=lines)).swapped()
+    return found
+
+
+@pytest.mark.parametrize(("digit", "other"), [("1", "8"), ("3", "5"), ("6", "9")])
+def test_one_other_digit_makes_a_variant(digit: str, other: str) -> None:
+    lines = [(ReadLine(f"part {text}", 0.97, LABEL),) for text in (digit, other)]
+    found = _compared(_labelled(f"part {digit}"), lines[0], encoded(_labelled(f"part {other}"), 85), lines[1])
+    assert found.tier is Tier.VARIANT, found.in_words()
+
+
+def test_a_digit_that_was_misread_makes_none() -> None:
+    lines = [(ReadLine(f"part {text}", 0.97, LABEL),) for text in ("1", "l")]
+    found = _compared(_labelled("part 1"), lines[0], encoded(_labelled("part 1"), 40), lines[1])
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+
+
+@pytest.mark.parametrize("edit", ["a poorer JPEG", "half the size", "a mirror image", "blur and grain", "darker"])
+def test_words_that_were_read_on_one_copy_alone_make_no_variant(edit: str) -> None:
+    picture = captioned(scene(3))
+    found = _compared(picture, (TOP, BOTTOM), EDITS[edit](picture), ())
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+
+
+def test_a_picture_under_a_caption_bar_is_no_copy_of_the_picture() -> None:
+    picture = scene(3)
+    said = ReadLine("you will not believe this", 0.96, (0.03, 0.06, 0.7, 0.12))
+    assert _compared(picture, (), EDITS["a caption bar"](picture), (said,)).tier is Tier.VARIANT
+    found = _compared(picture, (), EDITS["a caption bar"](picture), ())
+    assert found.tier is Tier.EDITED and Edit.FRAME in found.edits
+
+
+def test_what_a_phone_or_a_site_adds_is_no_word_of_the_meme() -> None:
+    picture = captioned(scene(3))
+    screen = EDITS["a screenshot"](picture)
+    clock = ReadLine("12:41", 0.99, (0.03, 0.015, 0.15, 0.04))
+    label = ReadLine("Gallery", 0.99, (0.03, 0.05, 0.3, 0.08))
+    moved = [
+        ReadLine(line.text, 0.9, (line.box[0], 0.25 + line.box[1] / 2, line.box[2], 0.25 + line.box[3] / 2))
+        for line in (TOP, BOTTOM)
+    ]
+    found = _compared(picture, (TOP, BOTTOM), screen, (clock, label, *moved))
+    assert found.tier is Tier.EDITED, found.in_words()
+    mark = ReadLine("@laughs.example", 0.95, (0.79, 0.94, 0.98, 0.98))
+    found = _compared(picture, (TOP, BOTTOM), EDITS["a watermark"](picture), (TOP, BOTTOM, mark))
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+
+
+def test_a_crop_is_a_copy_while_its_words_are_there() -> None:
+    picture = captioned(scene(3))
+    width, height = picture.size
+    kept = picture.crop((round(0.04 * width), 0, width, height))
+    found = _compared(picture, (TOP, BOTTOM), kept, (TOP, BOTTOM))
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+    cut = picture.crop((0, 0, width, round(0.8 * height)))
+    assert _compared(picture, (TOP, BOTTOM), cut, (TOP,)).tier is Tier.VARIANT
+    doubtful = ReadLine(BOTTOM.text, 0.4, BOTTOM.box)
+    found = _compared(picture, (TOP, doubtful), cut, (TOP,))
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
