@@ -83,7 +83,7 @@ def _mutants() -> Iterable[Mutant]:
     near = (*DUPLICATES, f"{near_duplicates}/test_comparison.py")
     yield Mutant(f"{duplicates}/comparison.py", "HOT_TILE = 20.0 ", "HOT_TILE = 15.0 ", near)
     yield Mutant(f"{duplicates}/comparison.py", "MARK_EDGE = 0.06 ", "MARK_EDGE = 0.08 ", near)
-    yield Mutant(f"{duplicates}/comparison.py", "TEXT_STRONG = 0.012 ", "TEXT_STRONG = 0.018 ", near)
+    yield Mutant(f"{duplicates}/picture_alignment.py", "TEXT_STRONG = 0.012 ", "TEXT_STRONG = 0.018 ", near)
     yield Mutant(f"{duplicates}/alignment.py", "_RATIO = 0.85 ", "_RATIO = 0.7 ", near)
     yield Mutant(f"{duplicates}/alignment.py", "_REACH = 3.0 ", "_REACH = 2.0 ", near)
     yield Mutant(f"{duplicates}/alignment.py", "_MATCHES = 8 ", "_MATCHES = 11 ", near)

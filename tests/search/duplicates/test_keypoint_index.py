@@ -11,6 +11,7 @@ from PIL import ImageOps
 from search.duplicates.keypoint_index import KeypointIndex, pack_keypoints, strongest_keypoints, unpack_keypoints
 from search.duplicates.keypoints import Keypoints
 from search.duplicates.picture import scale_picture
+from search.images.fingerprints import View
 from tests.support.duplicated import EDITS, captioned, scene
 
 
@@ -59,7 +60,7 @@ def test_a_mirror_image_matches_its_picture() -> None:
     scaled = [scale_picture(captioned(scene(seed))) for seed in range(12)]
     index = KeypointIndex.of([one.keypoints for one in scaled], owners=np.arange(12))
     mirrored = scale_picture(ImageOps.mirror(captioned(scene(5))))
-    owners, matches = index.count_matches(mirrored.mirrored_keypoints)
+    owners, matches = index.count_matches(mirrored.seen(View(mirrored=True)).keypoints)
     assert owners[0] == 5 and matches[0] > 3 * matches[1:].max(initial=0)
     assert index.count_matches(mirrored.keypoints)[1].max(initial=0) < matches[0] / 3
 
