@@ -164,8 +164,8 @@ class PairResults:
         right = _closed(asked)
         self.right |= named(right)
         self.others |= named(_same_template(library) - right)
-        for pair in library.lookalikes:
-            self.lookalikes.setdefault(pair.kind, set()).update(named([frozenset((pair.one, pair.other))]))
+        for alike in library.lookalikes:
+            self.lookalikes.setdefault(alike.kind, set()).update(named([frozenset((alike.one, alike.other))]))
         files = [meme.path for meme in workspace.catalogue.memes.everything() if meme.path in library.templates]
         found = {"Memetica": grouped(workspace.catalogue)}
         if imagehash is not None:

@@ -186,9 +186,10 @@ class _Drawing:
                 picture = self._rendered(template.id, caption, Random(size))
                 if not at % 2:
                     face = ImageFont.load_default(max(16, picture.width // 26))
-                    ink = {"stroke_width": 2, "stroke_fill": "black"}
                     place = 0.03 * picture.width, 0.03 * picture.height
-                    ImageDraw.Draw(picture).text(place, f"{word} {digit}", "white", face, **ink)
+                    ImageDraw.Draw(picture).text(
+                        place, f"{word} {digit}", "white", face, stroke_width=2, stroke_fill="black"
+                    )
                 paths.append(self._file(picture, rng))
             for one, other in combinations(paths, 2):
                 self._lookalike(one, other, "one digit")
@@ -313,7 +314,8 @@ def one_word_changed(
 
 def _barred(picture: Image.Image, text: str) -> Image.Image:
     """Return a picture under a white bar with a text in black."""
-    face = ImageFont.load_default(max(18, picture.width // 18))
+    size = max(18, picture.width // 18)
+    face = ImageFont.load_default(size)
     lines = [""]
     pen = ImageDraw.Draw(picture)
     for word in text.split():
@@ -322,7 +324,7 @@ def _barred(picture: Image.Image, text: str) -> Image.Image:
             lines.append(word)
         else:
             lines[-1] = longer
-    step = round(1.3 * face.size)
+    step = round(1.3 * size)
     bar = step * len(lines) + step // 2
     framed = Image.new("RGB", (picture.width, picture.height + bar), "white")
     framed.paste(picture, (0, bar))
