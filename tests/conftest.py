@@ -52,7 +52,9 @@ SLOW = (
     "search/categories/test_categories.py",
     "search/encoders/test_small_clip.py",
     "search/evaluation/test_known_items.py",
+    "web/background/test_watch.py",
     "web/curator/test_categories.py",
+    "web/mcp",
 )
 
 
