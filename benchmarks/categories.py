@@ -142,7 +142,7 @@ def on_everything(task: Task) -> NDArray[np.float64]:
 def on_characters(task: Task) -> NDArray[np.float64]:
     """Return the linear model on characters of the OCR text as it comes, not calibrated."""
     known = fit_characters(task.known.features.texts)
-    model = fit_character_model(known, task.known.features.texts, task.truth, count=len(task.categories))
+    model = fit_character_model(known, known.rows(task.known.features.texts), task.truth, count=len(task.categories))
     return softmax(model.logits(task.asked.features.texts))
 
 

@@ -79,5 +79,9 @@ class CharacterModel:
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return the logit of each category for each text, [n, categories]."""
-        found: NDArray[np.float64] = np.asarray(self.rows(texts) @ self.weights.T + self.bias).astype(np.float64)
+        return self.logits_of(self.rows(texts))
+
+    def logits_of(self, rows: csr_array) -> NDArray[np.float64]:
+        """Return the logit of each category for each of the rows of texts, [n, categories]."""
+        found: NDArray[np.float64] = np.asarray(rows @ self.weights.T + self.bias).astype(np.float64)
         return found

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -32,6 +32,7 @@ STEPS = 200  # solver iterations, at most
 STEPS_MANY = 60  # the same for more than MANY_MEMES memes
 STEPS_AGAIN = 8  # the same when the solver starts from trained weights
 MANY_MEMES = 6_000  # above it, features are projected on AXES
+MANY_ROWS = 3_000  # above it, pictures and characters are: they have thousands of numbers
 AXES = 256  # principal axes
 SEED = 7
 
@@ -43,13 +44,14 @@ def fit_models(
     names: Mapping[str, Rows],
     *,
     characters: CharacterModel,
+    rows: csr_array,
 ) -> Models:
-    """Return the models of all sources; `characters` knows the sequences of characters in the texts."""
+    """Return the models of all sources; `characters` knows the sequences of characters, and `rows` are of the texts."""
     words, all_features = fit_linear_models(features, truth, categories, names)
     return Models(
         words,
         all_features,
-        fit_character_model(characters, features.texts, truth, count=len(categories)),
+        fit_character_model(characters, rows, truth, count=len(categories)),
         fit_pictures(features.pictures, truth, count=len(categories)),
         fit_parents(features.pictures, truth, categories),
     )
@@ -99,14 +101,13 @@ def fit_linear_models(
     return words, replace(all_features, axes=axes)
 
 
-def fit_character_model(known: CharacterModel, texts: Sequence[str], truth: Places, *, count: int) -> CharacterModel:
-    """Return a model of the characters of texts; of more than MANY_MEMES texts, on their principal axes."""
-    rows = known.rows(texts)
+def fit_character_model(known: CharacterModel, rows: csr_array, truth: Places, *, count: int) -> CharacterModel:
+    """Return a model of the characters of texts, given their rows; of more than MANY_ROWS, on their principal axes."""
     if not known.vocabulary or len(np.unique(truth)) < 2:
         zeros = np.zeros((count, len(known.vocabulary)), np.float32)
         return replace(known, weights=zeros, bias=np.zeros(count, np.float32))
-    if len(texts) > MANY_MEMES:
-        sample = rows[np.random.default_rng(SEED).permutation(len(texts))[:MANY_MEMES]]
+    if rows.shape[0] > MANY_ROWS:
+        sample = rows[np.random.default_rng(SEED).permutation(rows.shape[0])[:MANY_ROWS]]
         axes = TruncatedSVD(min(AXES, rows.shape[1] - 1), n_iter=2, random_state=SEED).fit(sample).components_
         fitted = fit_logistic((rows @ axes.T).astype(np.float32), truth, count=count, c=WORDS_C)
         return replace(known, weights=(fitted.weights @ axes).astype(np.float32), bias=fitted.bias)
@@ -128,7 +129,7 @@ def fit_pictures(pictures: Rows, truth: Places, *, count: int) -> LinearModel:
     mean = pictures[seen].mean(axis=0)
     centred = pictures[seen] - mean
     scale = np.float32(1 / max(1e-6, float(np.linalg.norm(centred, axis=1).mean())))
-    axes = principal_axes(centred)
+    axes = principal_axes(centred, most=MANY_ROWS)
     rows = centred * scale if axes is None else centred @ axes.T * scale
     fitted = fit_logistic(rows, truth[seen], count=count, c=PICTURES_C)
     weights = (fitted.weights if axes is None else fitted.weights @ axes) * scale
@@ -189,14 +190,14 @@ def _fill(found: LinearModel, model: LogisticRegression | LinearSVC, present: Pl
     return found
 
 
-def principal_axes(rows: Rows, *, count: int = AXES) -> Rows | None:
-    """Return the axes ([count, W]) along which rows vary most, from a sample; None for MANY_MEMES rows or fewer.
+def principal_axes(rows: Rows, *, count: int = AXES, most: int = MANY_MEMES) -> Rows | None:
+    """Return the axes ([count, W]) along which rows vary most, from a sample; None for `most` rows or fewer.
 
     The rows are not centered: so cosines stay meaningful and missing parts stay zero.
     """
-    if len(rows) <= MANY_MEMES:
+    if len(rows) <= most:
         return None
-    sample = rows[np.random.default_rng(SEED).permutation(len(rows))[:MANY_MEMES]]
+    sample = rows[np.random.default_rng(SEED).permutation(len(rows))[:most]]
     _, vectors = np.linalg.eigh((sample.T @ sample).astype(np.float64))
     axes: Rows = np.ascontiguousarray(vectors[:, ::-1][:, :count].T.astype(np.float32))
     return axes

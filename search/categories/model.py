@@ -15,6 +15,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from search.categories.characters import CharacterModel
 from search.categories.features import Features, Rows
@@ -79,13 +80,20 @@ class Models:
     pictures: LinearModel
     parents: LinearModel
 
-    def scores(self, features: Features, nearest: NDArray[np.float64]) -> ClassScores:
-        """Return the scores of memes; `nearest` ([n, categories]) is the cosine with each category's nearest meme."""
+    def scores(
+        self, features: Features, nearest: NDArray[np.float64], *, characters: csr_array | None = None
+    ) -> ClassScores:
+        """Return the scores of memes; `nearest` ([n, categories]) is the cosine with each category's nearest meme.
+
+        `characters` are the rows of the texts where they are known already.
+        """
         return ClassScores(
             words=self.words.logits(features.words),
             all_features=self.all_features.logits(features.rows),
             nearest=nearest,
-            characters=self.characters.logits(features.texts),
+            characters=self.characters.logits_of(
+                self.characters.rows(features.texts) if characters is None else characters
+            ),
             pictures=seen_logits(self.pictures, features.pictures),
             parents=seen_logits(self.parents, features.pictures),
         )

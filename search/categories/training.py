@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 from scipy.stats import beta
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
@@ -76,9 +77,10 @@ def fit(
     # The second pass holds out whole templates, on a sample: it serves only the mix weights of unknown templates.
     sample = np.sort(np.random.default_rng(SEED).permutation(len(examples))[:MANY_MEMES])
     characters = fit_characters(examples.features.texts)
+    rows = characters.rows(examples.features.texts)  # once for all folds: it takes seconds
     held_out = [
-        _held_out(examples, truth, categories, names, duplicates, characters),
-        _held_out(examples.of(sample), truth[sample], categories, names, variants[sample], characters),
+        _held_out(examples, truth, categories, names, duplicates, characters, rows),
+        _held_out(examples.of(sample), truth[sample], categories, names, variants[sample], characters, rows[sample]),
     ]
     sizes = np.bincount(truth, minlength=len(categories))
     parts = {
@@ -97,7 +99,7 @@ def fit(
         template: precision_threshold(*(pair if len(pair[1]) >= MANY else both), precision=precision)
         for template, pair in predicted.items()
     }
-    models = fit_models(examples.features, truth, categories, names, characters=characters)
+    models = fit_models(examples.features, truth, categories, names, characters=characters, rows=rows)
     model = CategoryModel(categories, sizes, models, mix_weights, thresholds, precision)
     known = held_out[0]
     return model, OutOfFold(
@@ -230,15 +232,16 @@ def _held_out(
     names: Mapping[str, Rows],
     groups: Places,
     characters: CharacterModel,
+    rows: csr_array,
 ) -> _HeldOutScores:
     """Return the scores of each meme by models trained without its group, and by memes outside of it."""
     found = {kind: np.zeros((len(examples), len(categories))) for kind in SCORE_KINDS}
     known_template = np.zeros(len(examples), np.bool_)
     for train, test in folds(truth, groups):
         trained, queries = examples.features.of(train), examples.features.of(test)
-        models = fit_models(trained, truth[train], categories, names, characters=characters)
+        models = fit_models(trained, truth[train], categories, names, characters=characters, rows=rows[train])
         nearest = nearest_cosines(queries, trained, truth[train], count=len(categories))
-        scores = models.scores(queries, nearest)
+        scores = models.scores(queries, nearest, characters=rows[test])
         for kind in SCORE_KINDS:
             found[kind][test] = getattr(scores, kind)
         known_template[test] = has_known_template(queries, trained)

@@ -46,14 +46,14 @@ def features_of(count: int, **parts: object) -> Features:
 def test_characters_tell_subjects_apart_in_every_script(script: str) -> None:
     texts, of = captions(script, count=80)
     known = fit_characters(texts[:60])
-    model = fit_character_model(known, texts[:60], of[:60], count=2)
+    model = fit_character_model(known, known.rows(texts[:60]), of[:60], count=2)
     assert (model.logits(texts[60:]).argmax(axis=1) == of[60:]).all()
 
 
 def test_texts_without_a_common_character_say_nothing() -> None:
     known = fit_characters(["a", "b", ""])
     assert known.vocabulary == ()
-    model = fit_character_model(known, ["a", "b", ""], np.array([0, 1, 1]), count=2)
+    model = fit_character_model(known, known.rows(["a", "b", ""]), np.array([0, 1, 1]), count=2)
     assert model.logits(["a", "猫"]).tolist() == [[0, 0], [0, 0]]
 
 
