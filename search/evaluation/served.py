@@ -78,6 +78,7 @@ class ServedQuery:
     """A query's plan over a pipeline, to be answered by other weights than the pipeline's.
 
     >>> from search.evaluation.served import serve_query
+    >>> from search.pipeline import QueryPipeline
     >>> pipeline = QueryPipeline(workspace.catalogue, searcher.index, encoder, weights=workspace.settings.weights)
     >>> served = serve_query(pipeline, "dog in a burning room")
     >>> served.rank() == [hit.meme.id for hit in searcher.search("dog in a burning room")]
@@ -126,7 +127,14 @@ class ServedQuery:
 
 
 def serve_query(pipeline: QueryPipeline, text: str) -> ServedQuery:
-    """Return a query to be answered by many weights; it has a retriever for every signal of the index."""
+    """Return a query to be answered by many weights; it has a retriever for every signal of the index.
+
+    >>> from search.evaluation.served import serve_query
+    >>> from search.pipeline import QueryPipeline
+    >>> pipeline = QueryPipeline(workspace.catalogue, searcher.index, encoder, weights=workspace.settings.weights)
+    >>> len(serve_query(pipeline, "robot").rank(k=3))
+    3
+    """
     plan = pipeline.plan(text, all_signals=True)
     remembered = [RememberedRetriever(one) for one in plan.retrievers]
     return ServedQuery(pipeline, replace(plan, retrievers=remembered), frozenset(one.signal for one in remembered))

@@ -151,6 +151,7 @@ def query_stats(index: LexicalIndex, terms: Collection[Part]) -> QueryStats:
 def stats_of(query: Query, correction: Correction, index: LexicalIndex) -> QueryStats:
     """Return how rare the words of a query are: those that were misspelled count as their corrections.
 
+    >>> from search.query.parser import parse
     >>> from search.query.spelling import correct_spelling
     >>> from search.ranking.relevance import stats_of
     >>> query = parse("a robot")
