@@ -16,7 +16,7 @@ TORCH_BACKEND ?= $(if $(FIND_LINKS),,cpu)
 INSTALL = $(if $(TORCH_BACKEND),UV_TORCH_BACKEND=$(TORCH_BACKEND)) UV_FIND_LINKS="$(FIND_LINKS)" \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test test-fast test-without-torch campaign install lint bench clean
+.PHONY: demo test test-fast test-without-torch test-newest campaign install lint bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make test   install and run the whole suite"
 	@echo "make test-fast  what needs no model and no browser and is quick"
 	@echo "make test-without-torch  the fast tests that need no torch, on Python 3.12 and 3.13, newest versions"
+	@echo "make test-newest  the fast tests with the newest versions of all packages that pyproject.toml allows"
 	@echo "make campaign  try to break it for an hour: kills, damages, hostile pictures, fuzz, load, access"
 	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove the demo and the virtual environment"
@@ -43,6 +44,11 @@ test-without-torch: $(BIN)/uv
 	UV=$(abspath $(BIN)/uv) UV_FIND_LINKS="$(FIND_LINKS)" WORKERS=$(WORKERS) .ci/without_torch 3.13 \
 		tests/indexer/media tests/indexer/library tests/indexer/ocr tests/search/query tests/search/test_searcher.py \
 		tests/web/site tests/web/cli/test_commands.py
+
+# In an environment of its own: what is installed in $(VENV) stays as it is.
+test-newest: $(BIN)/uv
+	UV=$(abspath $(BIN)/uv) $(if $(TORCH_BACKEND),UV_TORCH_BACKEND=$(TORCH_BACKEND)) UV_FIND_LINKS="$(FIND_LINKS)" \
+		PYTHON="$(PYTHON)" WORKERS=$(WORKERS) .ci/newest
 
 campaign: $(VENV)/.installed-campaign
 	$(BIN)/python -m tests.campaign

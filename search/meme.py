@@ -94,6 +94,22 @@ class Likeness(StrEnum):
 
 
 BROWSER_CODECS = {"h264", "vp8", "vp9", "av1"}  # of videos, by FFmpeg's names
+# Content types that no usual browser shows, or only one: HEIF and JPEG XL in Safari.
+_NOT_IN_BROWSERS = {
+    *("image/heic", "image/jxl", "image/tiff"),
+    *("video/x-matroska", "video/x-msvideo", "video/x-ms-wmv", "video/x-flv", "video/mpeg", "video/mp2t", "video/ogg"),
+}
+
+
+def plays_in_browsers(type: MediaType, content_type: str, codec: str) -> bool:
+    """Return whether all usual browsers show a file of this content type and codec; True where they are not known.
+
+    >>> plays_in_browsers(MediaType.IMAGE, "image/heic", "heic"), plays_in_browsers(MediaType.IMAGE, "image/png", "png")
+    (False, True)
+    """
+    if content_type in _NOT_IN_BROWSERS:
+        return False
+    return type is not MediaType.VIDEO or not codec or codec in BROWSER_CODECS
 
 
 @dataclass(frozen=True)
@@ -126,8 +142,8 @@ class Meme:
 
     @property
     def plays_in_browsers(self) -> bool:
-        """Whether all usual browsers show it; a video may be in a codec that some do not have (HEVC, ProRes …)."""
-        return self.type is not MediaType.VIDEO or not self.codec or self.codec in BROWSER_CODECS
+        """Whether all usual browsers show it; not HEIC, TIFF or AVI, nor a video in HEVC, ProRes or MPEG-4 part 2."""
+        return plays_in_browsers(self.type, self.content_type, self.codec)
 
     def __repr__(self) -> str:
         # Short, because lists of memes are printed and a placeholder is a hundred letters of base64.

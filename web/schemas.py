@@ -44,6 +44,16 @@ def thumbnail_url(meme: Meme) -> str | None:
     return local(f"/thumbnails/{meme.content_hash}.webp") if meme.has_thumbnail else None
 
 
+def still_url(meme: Meme, number: int = 0) -> str:
+    """Return the address of a picture of a file that not all browsers show; of a video, of its frames from 0 on."""
+    return local(f"/thumbnails/{meme.content_hash}.{number}.webp")
+
+
+def picture_url(meme: Meme) -> str:
+    """Return the address of what an `img` shows of a meme: its file, or a picture of it that every browser shows."""
+    return file_url(meme) if meme.plays_in_browsers else still_url(meme)
+
+
 def category_url(category: str, *, page: int = 1) -> str:
     """Return the address of a category's list, at one of its pages."""
     return local(f"/memes/{quote(category, safe='')}/index.html") + (f"?page={page}" if page > 1 else "")

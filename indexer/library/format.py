@@ -22,17 +22,25 @@ from indexer.library.links import (
     leaves_library,
     open_file,
 )
-from indexer.media.signatures import SIGNATURE_BYTES, file_type
+from indexer.media.signatures import SIGNATURE_BYTES, FileType, file_type
 from search.errors import LibraryError, UnreadableFile
 
-IMAGE_EXTENSIONS = (".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".svg", ".webp")
-VIDEO_EXTENSIONS = (".m4v", ".mov", ".mp4", ".webm")
+IMAGE_EXTENSIONS = (
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpeg", ".jpg", ".jxl", ".png", ".svg", ".tif", ".tiff"),
+    ".webp",
+)
+# A file named .ts is one of these by its content only: most are programs in TypeScript.
+VIDEO_EXTENSIONS = (
+    *(".3g2", ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv"),
+    *(".webm", ".wmv"),
+)
 EXTENSIONS = IMAGE_EXTENSIONS + VIDEO_EXTENSIONS
+# Raw photographs of cameras, most of which begin like TIFF.
+RAW_EXTENSIONS = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw")
 # Unsupported pictures and videos: they are reported and counted, unless their first bytes are those of a supported one.
 OTHER_MEDIA = (
-    *(".arw", ".cr2", ".dng", ".exr", ".heic", ".heif", ".hdr", ".ico", ".j2k", ".jp2", ".jxl", ".nef", ".pcx"),
-    *(".ppm", ".psd", ".tga", ".tif", ".tiff", ".xcf"),
-    *(".3g2", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".wmv"),
+    *(".exr", ".hdr", ".ico", ".j2k", ".jp2", ".pcx", ".ppm", ".psd", ".rm", ".rmvb", ".swf", ".tga", ".xcf"),
+    *RAW_EXTENSIONS,
 )
 UNSUPPORTED = "Its format is not supported."
 DATA_FOLDER = "catalogue.sqlite"  # a folder with this file is a data folder, and no part of the library
@@ -246,9 +254,10 @@ def _begins_like_media(entry: os.DirEntry[str]) -> bool:
         return False
     try:
         with open(entry.path, "rb") as opened:  # noqa: PTH123  # names need not be valid for a Path
-            return file_type(opened.read(SIGNATURE_BYTES)) is not None
+            kind = file_type(opened.read(SIGNATURE_BYTES))
     except OSError:
         return False
+    return kind is not None and not (kind is FileType.TIFF and entry.name.lower().endswith(RAW_EXTENSIONS))
 
 
 def _is_meme_or_text(entry: os.DirEntry[str]) -> bool:
@@ -287,7 +296,7 @@ def _check_entry(library: Path, entry: os.DirEntry[str], path: str, *, follow_li
     if stat.S_ISDIR(mode):
         return None
     if name.endswith(OTHER_MEDIA) and not _begins_like_media(entry):
-        return UnusableFile(path, UNSUPPORTED, f"Save it as one of {' '.join(EXTENSIONS)}.")
+        return UnusableFile(path, UNSUPPORTED, "Save it as PNG, JPEG or MP4.")
     if name.endswith((".txt", *EXTENSIONS)) and not stat.S_ISREG(mode):
         # Opening a pipe would block.
         return UnusableFile(path, "It is not a regular file but a pipe, a socket or a device.", "Remove it.")

@@ -39,20 +39,19 @@ ANIMATED_PIXELS = 500_000_000  # the most that is decoded of an animation: of 50
 ANIMATED_FRAMES = 2_000
 SVG_SIDE = 1024  # pixels of the longest side of a drawing
 
+# Several pictures in these are previews, pages or bursts and no animation: the first or main one is shown.
+_STILLS = {FileType.JPEG, FileType.HEIF, FileType.TIFF, FileType.JXL}
 _LESS_DETAIL = 0.99  # the share of a progressive JPEG whose end is missing: every row is there
 _HEAD = 4096  # bytes that identify a file's type
 _KINDS = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or a document"),
     (b"\x1f\x8b", "compressed by gzip"),
-    (b"II*\0", "a TIFF picture, which is not supported"),
-    (b"MM\0*", "a TIFF picture, which is not supported"),
+    (b"II*\0\x10\0\0\0CR", "a raw photograph of a camera"),
     (b"8BPS", "a Photoshop document"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture, which is not supported"),
-    (b"\xff\x0a", "a JPEG XL picture, which is not supported"),
     (b"\0\0\1\0", "an icon"),
     (b"ID3", "sound"),
-    (b"OggS", "an Ogg file, which is not supported"),
+    (b"OggS", "sound"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file that it stands for"),
 )
 
@@ -154,8 +153,8 @@ def _head(file: Path, *, max_bytes: int) -> bytes:
 
 def _describe_head(head: bytes) -> str:
     """Return a description of a file that is neither picture nor video, to end a sentence."""
-    if {b"heic", b"heix", b"mif1"} & brands(head):
-        return "is a HEIC picture, which is not supported"
+    if b"crx " in brands(head):
+        return "is a raw photograph of a camera"
     for magic, words in _KINDS:
         if head.startswith(magic):
             return f"is {words}"
@@ -252,7 +251,7 @@ def _decode_stream(stream: IO[bytes], kind: FileType, *, max_pixels: int, effort
     with decoder_errors_as_unreadable():
         picture = open_picture(stream, kind, max_pixels=max_pixels)
         codec = _codec(stream, kind)
-        if getattr(picture, "is_animated", False) and kind is not FileType.JPEG:
+        if getattr(picture, "is_animated", False) and kind not in _STILLS:
             return _animation(picture, kind, codec, max_pixels=max_pixels, effort=effort)
         width, height = picture.size
         decode_small(picture)

@@ -18,6 +18,7 @@ from PIL import (
     ImageFile,
     JpegImagePlugin,
     PngImagePlugin,
+    TiffImagePlugin,
     WebPImagePlugin,
 )
 
@@ -55,12 +56,40 @@ _OPENERS: dict[FileType, type[ImageFile.ImageFile]] = {
     FileType.WEBP: WebPImagePlugin.WebPImageFile,
     FileType.AVIF: AvifImagePlugin.AvifImageFile,
     FileType.BMP: BmpImagePlugin.BmpImageFile,
+    FileType.TIFF: TiffImagePlugin.TiffImageFile,
 }
+_PACKAGES = {FileType.HEIF: "pillow-heif", FileType.JXL: "pillow-jxl-plugin"}
+# TIFF's tags of a raw photograph: its first picture is a small preview, or it is an Adobe DNG.
+_SUBFILE_TYPE, _REDUCED, _DNG_VERSION = 254, 1, 50706
 
 
 def is_raster(kind: FileType | None) -> bool:
     """Return whether a file of this type is a raster picture, or an animation of such."""
-    return kind in _OPENERS
+    return kind in _OPENERS or kind in _PACKAGES
+
+
+def _opener(kind: FileType) -> type[ImageFile.ImageFile]:
+    """Return the class that opens a type; raise UnreadableFile where its package is not installed.
+
+    HEIF and JPEG XL have packages of their own, imported for the first such file: only few libraries have one, and each
+    process that decodes would be 20 MB larger.
+    """
+    if kind in _OPENERS:
+        return _OPENERS[kind]
+    try:
+        if kind is FileType.HEIF:
+            import pillow_heif
+
+            pillow_heif.options.DECODE_THREADS = 1  # files are decoded side by side already
+            return pillow_heif.HeifImageFile
+        from pillow_jxl import JpegXLImagePlugin
+    except ImportError as error:
+        raise UnreadableFile(
+            f"It is a {kind.name} picture, and the package {_PACKAGES[kind]} is not installed.",
+            hint=f"Run `pip install {_PACKAGES[kind]}`, then `memetica retry media`.",
+        ) from error
+    JpegXLImagePlugin.DECODE_THREADS = 0
+    return JpegXLImagePlugin.JXLImageFile
 
 
 def open_picture(stream: IO[bytes], kind: FileType | None, *, max_pixels: int) -> ImageFile.ImageFile:
@@ -69,13 +98,20 @@ def open_picture(stream: IO[bytes], kind: FileType | None, *, max_pixels: int) -
     Its class is called directly, because `Image.open` has a pixel limit that is global to the process; the size is
     checked against the setting instead.
     """
-    if kind is None or kind not in _OPENERS:
+    if kind is None or not is_raster(kind):
         raise UnreadableFile("It is not a picture of a known type.", hint="Save it again as PNG or JPEG.")
-    picture = _OPENERS[kind](stream)
+    picture = _opener(kind)(stream)
     check_pixels(*picture.size, max_pixels=max_pixels)
+    if isinstance(picture, TiffImagePlugin.TiffImageFile) and _is_raw(picture):
+        raise UnreadableFile("It is a raw photograph of a camera, which is not developed.", hint="Save it as JPEG.")
     if kind is FileType.JPEG:
         _check_scans(stream)
     return picture
+
+
+def _is_raw(picture: TiffImagePlugin.TiffImageFile) -> bool:
+    tags = picture.tag_v2
+    return _DNG_VERSION in tags or tags.get(_SUBFILE_TYPE) == _REDUCED
 
 
 def _check_scans(stream: IO[bytes]) -> None:
@@ -129,7 +165,9 @@ def orientation(picture: Image.Image) -> int:
     EXIF; XMP, text chunks and WebP's EXIF turn nothing.
     """
     raw = picture.info.get("exif")
-    if picture.format not in ("JPEG", "MPO", "PNG", "AVIF") or not isinstance(raw, bytes):
+    # A JPEG kept in JPEG XL is unpacked as it was; Pillow, libheif and libjxl have turned all other pictures.
+    packed_jpeg = picture.format == "JXL" and getattr(picture, "jpeg", False)
+    if (picture.format not in ("JPEG", "MPO", "PNG", "AVIF") and not packed_jpeg) or not isinstance(raw, bytes):
         return 1
     exif = Image.Exif()
     try:

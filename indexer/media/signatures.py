@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from enum import StrEnum
 
-SIGNATURE_BYTES = 64  # that tell a file's type
+SIGNATURE_BYTES = 512  # that tell a file's type: three packets of MPEG-TS
 
 # Headers of an MP4-like file that are no video: HEIF pictures, and raw ones of Canon.
-_OTHER_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"crx "}
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_CANON_RAW = b"crx "
 _OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # begins a file without a header
 _BMP_HEADERS = {struct.pack("<I", size) for size in (12, 16, 40, 52, 56, 64, 108, 124)}
 
@@ -22,9 +23,38 @@ class FileType(StrEnum):
     WEBP = "image/webp"
     AVIF = "image/avif"
     BMP = "image/bmp"
+    HEIF = "image/heic"
+    JXL = "image/jxl"
+    TIFF = "image/tiff"
     MP4 = "video/mp4"
     WEBM = "video/webm"
     MATROSKA = "video/x-matroska"
+    AVI = "video/x-msvideo"
+    ASF = "video/x-ms-wmv"
+    FLV = "video/x-flv"
+    MPEG = "video/mpeg"
+    MPEG_TS = "video/mp2t"
+    OGG = "video/ogg"
+
+
+# Where the first bytes are all that tells.
+_STARTS = (
+    (b"\xff\xd8\xff", FileType.JPEG),
+    (b"\x89PNG\r\n\x1a\n", FileType.PNG),
+    (b"GIF87a", FileType.GIF),
+    (b"GIF89a", FileType.GIF),
+    (b"\xff\x0a", FileType.JXL),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", FileType.JXL),
+    (b"II*\0", FileType.TIFF),
+    (b"MM\0*", FileType.TIFF),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", FileType.ASF),
+    (b"FLV\x01", FileType.FLV),
+    (b"\0\0\x01\xba", FileType.MPEG),
+    (b"\0\0\x01\xb3", FileType.MPEG),
+)
+_OGG_VIDEO = (b"\x80theora", b"\x01video", b"OVP80")  # begins the first packet; an Ogg file without it is sound
+# The length of a packet of MPEG-TS and where its first byte lies: cameras write four more bytes before each.
+_TS_PACKETS = ((188, 0), (192, 4))
 
 
 def file_type(head: bytes) -> FileType | None:
@@ -33,25 +63,34 @@ def file_type(head: bytes) -> FileType | None:
     >>> file_type(b"GIF89a ..."), file_type(b"The free encyclopedia"), file_type(b"")
     (<FileType.GIF: 'image/gif'>, None, None)
     """
-    if head.startswith(b"\xff\xd8\xff"):
-        return FileType.JPEG
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return FileType.PNG
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return FileType.GIF
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return FileType.WEBP
+    head = head[:SIGNATURE_BYTES]
+    for start, kind in _STARTS:
+        # Canon's raw pictures are TIFF files with a mark.
+        if head.startswith(start):
+            return None if kind is FileType.TIFF and head[8:10] == b"CR" else kind
+    if head.startswith(b"RIFF"):
+        return {b"WEBP": FileType.WEBP, b"AVI ": FileType.AVI}.get(head[8:12])
+    if head.startswith(b"OggS"):
+        return FileType.OGG if any(mark in head for mark in _OGG_VIDEO) else None
+    if any(_is_ts(head, length, first) for length, first in _TS_PACKETS):
+        return FileType.MPEG_TS
     # Two letters may begin a text, so the second header must have a valid size too.
     if head.startswith(b"BM") and head[14:18] in _BMP_HEADERS:
         return FileType.BMP
     if head.startswith(b"\x1aE\xdf\xa3"):
-        return FileType.WEBM if b"webm" in head[:SIGNATURE_BYTES] else FileType.MATROSKA
+        return FileType.WEBM if b"webm" in head[:64] else FileType.MATROSKA
     if found := brands(head):
         if {b"avif", b"avis"} & found:
             return FileType.AVIF
-        return None if _OTHER_BRANDS & found else FileType.MP4
+        if _CANON_RAW in found:
+            return None
+        return FileType.HEIF if _HEIF_BRANDS & found else FileType.MP4
     # Four letters may stand in a text, so what is before them, the length of a part, must be no letters.
     return FileType.MP4 if head[4:8] in _OLD_QUICKTIME and head[0] < 0x20 else None
+
+
+def _is_ts(head: bytes, length: int, first: int) -> bool:
+    return len(head) > first + 2 * length and all(head[at] == 0x47 for at in range(first, first + 3 * length, length))
 
 
 def brands(head: bytes) -> set[bytes]:

@@ -12,6 +12,15 @@ def thumbnail_path(data: Path, content_hash: str) -> Path:
     return data / "thumbnails" / content_hash[:2] / f"{content_hash}.webp"
 
 
+def still_path(data: Path, content_hash: str, number: int) -> Path:
+    """Return the path of a still, of a content that not all browsers show: a picture, or a frame of a video from 0 on.
+
+    >>> still_path(Path("data"), "c0ffee", 2).as_posix()
+    'data/thumbnails/c0/c0ffee.2.webp'
+    """
+    return thumbnail_path(data, content_hash).with_suffix(f".{number}.webp")
+
+
 def is_whole(file: Path) -> bool:
     """Return whether a file is a WebP picture of the length that it says; False for a missing or empty one.
 
@@ -33,5 +42,5 @@ def is_whole(file: Path) -> bool:
 
 
 def thumbnails_present(data: Path) -> set[str]:
-    """Return the content hashes that have a whole thumbnail."""
+    """Return the content hashes that have a whole thumbnail, and `HASH.NUMBER` of each whole still."""
     return {file.stem for file in (data / "thumbnails").glob("??/*.webp") if is_whole(file)}

@@ -43,7 +43,17 @@ class DecodedVideo:
 
 
 # FFmpeg's names of the containers. Naming one keeps it from reading a file as a playlist of other files.
-_CONTAINERS = {FileType.MP4: "mov", FileType.WEBM: "matroska", FileType.MATROSKA: "matroska"}
+_CONTAINERS = {
+    FileType.MP4: "mov",
+    FileType.WEBM: "matroska",
+    FileType.MATROSKA: "matroska",
+    FileType.AVI: "avi",
+    FileType.ASF: "asf",
+    FileType.FLV: "flv",
+    FileType.MPEG: "mpeg",
+    FileType.MPEG_TS: "mpegts",
+    FileType.OGG: "ogg",
+}
 
 
 def decode_video(file: Path, kind: FileType, *, max_pixels: int, effort: float = 1.0) -> DecodedVideo:

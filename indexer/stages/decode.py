@@ -13,9 +13,9 @@ from PIL import Image
 from indexer.library.format import is_empty, meme_hash
 from indexer.library.links import checked_file
 from indexer.media import decode as media
-from indexer.media.decode import placeholder, thumbnail
+from indexer.media.decode import picture_webp, placeholder, thumbnail
 from indexer.media.raster import telling_picture
-from indexer.media.thumbnails import is_whole, thumbnail_path, thumbnails_present
+from indexer.media.thumbnails import is_whole, still_path, thumbnail_path, thumbnails_present
 from indexer.work.leases import work_lease
 from indexer.work.progress import Progress, track_stage
 from search.atomic_write import write_atomically
@@ -32,12 +32,13 @@ from search.duplicates.candidates import (
 from search.duplicates.picture import disable_opencv_threads
 from search.errors import DecodingFailed, LibraryError, MemeticaError, UnreadableFile
 from search.images.fingerprints import LOOK, PDQ, look, pdq
-from search.meme import Meme, Stage
+from search.meme import Meme, Stage, plays_in_browsers
 from search.settings import Settings
 from search.workspace import Workspace
 
+STILL_SIDE = 1280  # pixels of the pictures that a page shows instead of a file that browsers do not show
 # A new name decodes every file again.
-DECODER = f"media-4 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ} {GROUND_PDQ}"
+DECODER = f"media-5 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ} {GROUND_PDQ}"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -50,6 +51,7 @@ class DecodedMeme:
     picture: PictureRecord
     fingerprints: list[FingerprintRecord]
     thumbnail: bytes
+    stills: tuple[bytes, ...] = ()  # WebP, for a file that not all browsers show
 
 
 def decode_memes(workspace: Workspace, *, progress: Progress) -> tuple[int, int]:
@@ -79,6 +81,8 @@ def decode_memes(workspace: Workspace, *, progress: Progress) -> tuple[int, int]
                 failed += 1
                 progress.advance(failed=True)
                 continue
+            for number, still in enumerate(result.stills):
+                write_atomically(still_path(workspace.data, meme.content_hash, number), still, durable=False)
             write_atomically(thumbnail_path(workspace.data, meme.content_hash), result.thumbnail, durable=False)
             with workspace.catalogue.transaction():
                 workspace.catalogue.pictures.put(result.picture, result.fingerprints)
@@ -100,7 +104,14 @@ def _is_missing(workspace: Workspace, meme: Meme) -> bool:
     """Return whether a content is still to be decoded."""
     if workspace.catalogue.pictures.missing(DECODER, content_hash=meme.content_hash):
         return True
-    return meme.has_thumbnail and not is_whole(thumbnail_path(workspace.data, meme.content_hash))
+    return meme.has_thumbnail and _lacks_pictures(workspace, meme)
+
+
+def _lacks_pictures(workspace: Workspace, meme: Meme) -> bool:
+    """Return whether the thumbnail of a decoded content is missing or cut short, or the first of its stills."""
+    if not is_whole(thumbnail_path(workspace.data, meme.content_hash)):
+        return True
+    return not meme.plays_in_browsers and not is_whole(still_path(workspace.data, meme.content_hash, 0))
 
 
 def missing_pictures(workspace: Workspace) -> list[Meme]:
@@ -109,7 +120,10 @@ def missing_pictures(workspace: Workspace) -> list[Meme]:
     present = thumbnails_present(workspace.data)
     listed = {meme.content_hash for meme in waiting}
     for meme in workspace.catalogue.memes.everything():
-        if meme.has_thumbnail and meme.content_hash not in present | listed:
+        if not meme.has_thumbnail or meme.content_hash in listed:
+            continue
+        stills = meme.plays_in_browsers or f"{meme.content_hash}.0" in present
+        if meme.content_hash not in present or not stills:
             waiting.append(meme)
             listed.add(meme.content_hash)
     return waiting
@@ -154,7 +168,10 @@ def decode_meme(settings: Settings, meme: Meme) -> DecodedMeme:
         damage=decoded.damage,
     )
     fingerprints = fingerprints_of(meme.content_hash, decoded.comparable)
-    return DecodedMeme(record, fingerprints, thumbnail(telling, settings.thumbnail_side))
+    stills: tuple[bytes, ...] = ()
+    if not plays_in_browsers(decoded.type, decoded.content_type, decoded.codec):
+        stills = tuple(picture_webp(picture, STILL_SIDE) for picture in decoded.pictures)
+    return DecodedMeme(record, fingerprints, thumbnail(telling, settings.thumbnail_side), stills)
 
 
 def fingerprints_of(content_hash: str, pictures: Sequence[Image.Image]) -> list[FingerprintRecord]:

@@ -17,7 +17,9 @@ import numpy as np
 
 from search.index.owners import Ids
 
-ENDING = re.compile(r"\.(?:jpe?g|jfif|png|apng|gif|webp|avif|bmp|tiff?|heic|heif|svg|mp4|m4v|mov|webm|mkv|avi)$")
+ENDING = re.compile(
+    r"\.(?:jpe?g|jfif|png|apng|gif|webp|avif|bmp|tiff?|heic|heif|svg|mp4|m4v|mov|webm|mkv|avi|jxl|3g[2p]|flv|wmv|mpe?g|m2?ts|ogv)$"
+)
 _SPACES = re.compile(r"\s+")
 # What people change or lose when they copy a name by hand: signs between words, and accents.
 _LOOSE = re.compile(r"[\W_]+")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import mimetypes
 import os
 import re
@@ -17,11 +18,12 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from indexer.library.format import is_empty
 from indexer.library.links import open_file
 from indexer.media.decode import sanitized_svg
-from indexer.media.thumbnails import is_whole, thumbnail_path
+from indexer.media.thumbnails import is_whole, still_path, thumbnail_path
 from search.errors import LibraryError, NotFound, UnreadableFile
 from search.meme import Meme
 from web.context import site
 from web.query_images import query_image_path
+from web.schemas import still_url
 
 blueprint = Blueprint("files", __name__)
 # Whatever a file contains, the browser shows it as its declared type and runs no script in it.
@@ -118,15 +120,28 @@ def _has_content(opened: BufferedReader, expected: str) -> bool:
     return found == expected
 
 
-@blueprint.get("/thumbnails/<content_hash>.webp")
-def thumbnail(content_hash: str) -> Response:
-    """Return a thumbnail. Browsers may cache it forever, because its name is the hash of the content."""
-    file = thumbnail_path(site().settings.data, content_hash)
-    if not _HASH.fullmatch(content_hash) or not is_whole(file):
+@blueprint.get("/thumbnails/<name>.webp")
+def thumbnail(name: str) -> Response:
+    """Return a thumbnail or a still. Browsers may cache it forever, because its name has the hash of the content."""
+    content_hash, _, number = name.partition(".")
+    known = _HASH.fullmatch(content_hash) and re.fullmatch(r"[0-9]?", number)
+    data = site().settings.data
+    file = still_path(data, content_hash, int(number)) if known and number else thumbnail_path(data, content_hash)
+    if not known or not is_whole(file):
         raise NotFound("There is no such thumbnail.")
-    answer = send_file(file, mimetype="image/webp", max_age=_YEAR, etag=content_hash, conditional=True)
+    answer = send_file(file, mimetype="image/webp", max_age=_YEAR, etag=name, conditional=True)
     answer.cache_control.immutable = True
     return answer
+
+
+def stills(meme: Meme) -> list[str]:
+    """Return the addresses of a meme's stills in the order of time; none where all browsers show its file."""
+    if meme.plays_in_browsers:
+        return []
+    numbers = itertools.takewhile(
+        lambda number: still_path(site().settings.data, meme.content_hash, number).is_file(), itertools.count()
+    )
+    return [still_url(meme, number) for number in numbers]
 
 
 @blueprint.get("/uploads/<name>.png")

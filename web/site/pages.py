@@ -35,9 +35,9 @@ from web.params import (
     text_param,
 )
 from web.query_images import open_query_image, store_query_image
-from web.schemas import category_url, file_url, page_url, thumbnail_url
+from web.schemas import category_url, file_url, page_url, picture_url, thumbnail_url
 from web.site.facets import facet_values, operator_chips, unquoted_query, variants_query
-from web.site.files import send_meme, wants_download
+from web.site.files import send_meme, stills, wants_download
 from web.site.markdown import sections
 
 blueprint = Blueprint("pages", __name__)
@@ -341,6 +341,8 @@ def register_filters(app: Flask) -> None:
     app.jinja_env.globals.update(
         page_url=page_url,
         file_url=file_url,
+        picture_url=picture_url,
+        stills=stills,
         thumbnail_url=thumbnail_url,
         category_url=category_url,
         url_for=url_for,

@@ -125,8 +125,8 @@ def test_files_that_are_neither_memes_nor_texts_about_them_are_passed_over(libra
 
 
 def test_pictures_of_kinds_that_are_not_read_are_named(library: Path) -> None:
-    put(library, "C/photo.HEIC")
-    assert refused(library) == {"C/photo.HEIC": "Its format is not supported."}
+    put(library, "C/photo.PSD")
+    assert refused(library) == {"C/photo.PSD": "Its format is not supported."}
 
 
 def test_a_meme_outside_any_category_is_named_once(library: Path) -> None:

@@ -70,7 +70,9 @@ def test_a_picture_is_found_by_its_first_bytes_whatever_its_ending(tmp_path: Pat
         (folder / name).write_bytes(content)
     (folder / "x.jpg_large.txt").write_text("words")
     (folder / "notes.md").write_text("BM is how this begins")
-    (folder / "real.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (folder / "real.psd").write_bytes(b"8BPS\0\x01")
+    (folder / "raw.nef").write_bytes(b"MM\0*\0\0\0\x08")
+    (folder / "program.ts").write_text("const greeting = 'Good morning';" * 30)
     entries = list(scan(tmp_path))
     found = {one.path: one for one in entries if isinstance(one, MemeFile)}
     assert sorted(found) == [
@@ -78,7 +80,8 @@ def test_a_picture_is_found_by_its_first_bytes_whatever_its_ending(tmp_path: Pat
     ]
     assert [one.path for one in found["Cats/x.jpg_large"].sidecars] == ["Cats/x.jpg_large.txt"]
     assert [(one.path, one.reason) for one in entries if not isinstance(one, MemeFile)] == [
-        ("Cats/real.heic", "Its format is not supported.")
+        ("Cats/raw.nef", "Its format is not supported."),
+        ("Cats/real.psd", "Its format is not supported."),
     ]
     again = find_meme_file(tmp_path, "Cats/x.jpg_large")
     assert again == found["Cats/x.jpg_large"]
