@@ -247,9 +247,23 @@ def telling_picture(pictures: Sequence[Image.Image]) -> Image.Image:
     >>> telling_picture([Image.new("L", (8, 8)), Image.linear_gradient("L")]).size
     (256, 256)
     """
-    varied = [float(np.asarray(one.convert("L").resize((64, 64), Image.Resampling.BOX)).std()) for one in pictures]
+    varied = [_variation(one) for one in pictures]
     told = next((number for number, spread in enumerate(varied) if spread > _FLAT), int(np.argmax(varied)))
     return pictures[told]
+
+
+def telling_frames(pictures: Sequence[Image.Image]) -> list[Image.Image]:
+    """Return the frames that are not nearly flat, in their order; all where all are.
+
+    >>> len(telling_frames([Image.new("L", (8, 8)), Image.linear_gradient("L")]))
+    1
+    """
+    return [one for one in pictures if _variation(one) > _FLAT] or list(pictures)
+
+
+def _variation(picture: Image.Image) -> float:
+    """Return the standard deviation of a picture's brightness, of 255."""
+    return float(np.asarray(picture.convert("L").resize((64, 64), Image.Resampling.BOX)).std())
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

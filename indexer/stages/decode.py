@@ -14,7 +14,7 @@ from indexer.library.format import is_empty, meme_hash
 from indexer.library.links import checked_file
 from indexer.media import decode as media
 from indexer.media.decode import picture_webp, placeholder, thumbnail
-from indexer.media.raster import telling_picture
+from indexer.media.raster import telling_frames, telling_picture
 from indexer.media.thumbnails import is_whole, still_path, thumbnail_path, thumbnails_present
 from indexer.work.leases import work_lease
 from indexer.work.progress import Progress, track_stage
@@ -170,7 +170,7 @@ def decode_meme(settings: Settings, meme: Meme) -> DecodedMeme:
     fingerprints = fingerprints_of(meme.content_hash, decoded.comparable)
     stills: tuple[bytes, ...] = ()
     if not plays_in_browsers(decoded.type, decoded.content_type, decoded.codec):
-        stills = tuple(picture_webp(picture, STILL_SIDE) for picture in decoded.pictures)
+        stills = tuple(picture_webp(picture, STILL_SIDE) for picture in telling_frames(decoded.pictures))
     return DecodedMeme(record, fingerprints, thumbnail(telling, settings.thumbnail_side), stills)
 
 

@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, ImageDraw
 
 from indexer.media.decode import placeholder, thumbnail
 from indexer.media.decode_file import DecodedMedia, decode_file
-from indexer.media.raster import WORKING_PIXELS, telling_picture
+from indexer.media.raster import WORKING_PIXELS, telling_frames, telling_picture
 from indexer.media.signatures import file_type
 from search.errors import UnreadableFile
 from search.meme import MediaType
@@ -325,6 +325,7 @@ def test_a_mistake_of_ours_is_no_fault_of_the_file(tmp_path: Path, monkeypatch: 
 def test_a_dark_or_blank_first_frame_is_not_the_thumbnail() -> None:
     black, drawing = Image.new("RGB", (60, 40)), flag()
     assert telling_picture([black, drawing, black]) is drawing
+    assert telling_frames([black, drawing, black]) == [drawing] and telling_frames([black, black]) == [black, black]
     assert telling_picture([drawing, flag((30, 20))]) is drawing
     assert telling_picture([black, Image.new("RGB", (60, 40), WHITE)]) is black
 
