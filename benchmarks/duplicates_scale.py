@@ -88,7 +88,9 @@ def upload(report: Report, count: int) -> None:
     hashes = [f"{place:064}" for place in range(count)]
     begun = time.monotonic()
     meme = Meme(1, "a.png", "", hashes[0], MediaType.IMAGE, datetime.now(UTC), 1)
-    matcher = Matcher(Candidates(hashes, signatures), dict.fromkeys(hashes, meme), {}, lambda meme: [picture])
+    matcher = Matcher(
+        Candidates(hashes, signatures), dict.fromkeys(hashes, meme), {}, lambda meme: (), lambda meme: [picture]
+    )
     opened = time.monotonic() - begun
     asked = picture.resize((500, 375))
     assert matcher.match([asked])

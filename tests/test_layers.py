@@ -41,6 +41,7 @@ HOMES = {
     "pyarrow": ("indexer/export/files.py",),
     "argon2": ("web/curator/passwords.py",),
     "flask": ("web/",),
+    "flask_compress": ("web/access/compression.py",),
     "waitress": ("web/server/",),
     "click": ("web/cli/",),
     "mcp": ("web/mcp/",),

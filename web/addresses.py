@@ -6,6 +6,7 @@ Code and templates write addresses from the site's root on, `/about`. `local` an
 from __future__ import annotations
 
 from contextvars import ContextVar
+from urllib.parse import urlsplit
 
 _BASE: ContextVar[str] = ContextVar("base path", default="")
 
@@ -27,3 +28,14 @@ def local(address: str) -> str:
     '/about'
     """
     return base() + address
+
+
+def is_local(address: str) -> bool:
+    """Return whether an address, as another page may have sent it, is one of this site's.
+
+    >>> is_local("/about?x=1"), is_local("//elsewhere.example"), is_local("https://elsewhere.example/")
+    (True, False, False)
+    """
+    # Browsers read backslashes as slashes and ignore tabs and line breaks.
+    plain = address.startswith("/") and not address.startswith("//") and address.isprintable() and "\\" not in address
+    return plain and not urlsplit(address).netloc

@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter
 from search.encoders.base import TextEncoder
 from search.workspace import Workspace
 from web import errors, headers, metrics
-from web.access import body_limits, hosts, key_requests, request_rates
+from web.access import body_limits, compression, hosts, key_requests, request_rates
 from web.access.proxies import Proxies
 from web.api import duplicates as api_duplicates
 from web.api import inbox as api_inbox
@@ -19,9 +19,9 @@ from web.background import categories as category_workers
 from web.background import copies, image_encoder, watch
 from web.background import inbox as inbox_workers
 from web.context import Site
-from web.curator import auth, categories, closed, duplicates, home, inbox, texts
+from web.curator import auth, categories, closed, duplicates, home, inbox, shared, texts
 from web.params import RowId
-from web.site import feeds, files, pages
+from web.site import appearance, assets, feeds, files, install, listing, pages, previews
 
 
 class LibraryPath(BaseConverter):
@@ -52,11 +52,12 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     else:
         workspace = Workspace.open(workspace_or_data, create=True, migrate=True)
         site = Site(workspace, text_encoder=text_encoder, owns_workspace=True)
-    app = Flask("web", static_folder="static", template_folder="templates")
+    app = Flask("web", static_folder=None, template_folder="templates")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.converters["library"] = LibraryPath
     app.url_map.converters["int"] = RowId
     app.extensions["site"] = site
+    compression.register(app)  # first, so that it compresses last
     headers.register(app)
     errors.register(app)  # early: what the server could not read is answered before anything else is looked at
     hosts.register(app, site.settings)
@@ -64,7 +65,12 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     request_rates.register(app, site.settings)
     key_requests.register(app)
     app.wsgi_app = Proxies(app.wsgi_app, site.settings.trusted_proxies)  # type: ignore[method-assign]
+    assets.register(app)  # /static/…
     app.register_blueprint(pages.blueprint)  # /, /memes/…, /about
+    app.register_blueprint(listing.blueprint)  # /categories, /random
+    app.register_blueprint(previews.blueprint)  # /oembed
+    app.register_blueprint(install.blueprint)  # /manifest.webmanifest, /favicon.ico, /robots.txt
+    app.register_blueprint(appearance.blueprint)  # /appearance
     app.register_blueprint(files.blueprint)  # the memes' files, thumbnails, pictures to search with
     app.register_blueprint(feeds.blueprint)  # Atom, OpenSearch
     app.register_blueprint(api_search.blueprint)  # /api/…
@@ -77,6 +83,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     category_workers.register(app)  # trains the suggester in the background
     inbox_workers.register(app)  # examines and indexes uploads in the background
     inbox.register(app)  # /curator/inbox
+    app.register_blueprint(shared.blueprint)  # /share
     api_inbox.register(app)  # /api/inbox, /api/suggest
     categories.register(app)  # /curator/health
     texts.register(app)  # /curator/reading, /curator/contradictions

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+_SHORT_UNITS = {"year": "yr", "month": "mo", "week": "wk", "day": "d"}
 _COMMAND = re.compile(r"`([^`]+)`")
 
 
@@ -41,8 +42,20 @@ def format_count(number: int, noun: str) -> str:
 
 def format_age(time: datetime) -> str:
     """Return how long ago a time was, in its largest unit; less than a day is `today`."""
+    count, unit = _age(time)
+    return f"{format_count(count, unit)} ago" if count else "today"
+
+
+def format_short_age(time: datetime) -> str:
+    """Return how long ago a time was as `4 yr`, `9 mo`, `3 wk`, `2 d` or `new`, for where there is little room."""
+    count, unit = _age(time)
+    return f"{count} {_SHORT_UNITS[unit]}" if count else "new"
+
+
+def _age(time: datetime) -> tuple[int, str]:
+    """Return the whole number of the largest unit since a time; 0 for less than a day."""
     days = (datetime.now(UTC) - time).days
     for unit, length in (("year", 365), ("month", 30), ("week", 7), ("day", 1)):
         if days >= length:
-            return f"{format_count(days // length, unit)} ago"
-    return "today"
+            return days // length, unit
+    return 0, "day"

@@ -46,7 +46,7 @@ def remove_leftovers(data: Path, library: Path) -> int:
 def _in_data(data: Path) -> Iterator[Path]:
     for folder in _IN_DATA:
         yield from (data / folder).glob(".*.part*")
-    yield from (data / "thumbnails").glob("??/.*.part")
+    yield from (data / "thumbnails").glob("**/.*.part")
     yield from (data / "index").glob("building-*")
     if not (data / "restore.json").exists():  # a restore that is finished by the next command needs its files
         yield from data.glob("restoring-*/")

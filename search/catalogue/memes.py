@@ -157,6 +157,32 @@ class Memes:
         )
         return [_meme(row) for row in rows]
 
+    def newest_of_categories(self) -> dict[str, Meme]:
+        """Return, by category, its newest present meme that has a thumbnail; categories without one are left out."""
+        rows = self._database.rows(
+            _MEME
+            + """
+            WHERE memes.id IN (
+                SELECT (SELECT own.id FROM memes AS own JOIN pictures AS decoded USING (content_hash)
+                        WHERE own.category = every.category AND own.vanished_at IS NULL
+                          AND decoded.placeholder IS NOT NULL
+                        ORDER BY own.first_seen DESC, own.id DESC LIMIT 1)
+                FROM (SELECT DISTINCT category FROM memes WHERE vanished_at IS NULL) AS every)
+            """
+        )
+        return {row["category"]: _meme(row) for row in rows}
+
+    def random(self) -> Meme | None:
+        """Return any present meme that has a thumbnail, each as likely as the others; None when there is none."""
+        row = self._database.row(
+            _MEME
+            + """
+            WHERE memes.id = (SELECT memes.id FROM memes JOIN pictures USING (content_hash)
+                              WHERE vanished_at IS NULL AND placeholder IS NOT NULL ORDER BY random() LIMIT 1)
+            """
+        )
+        return None if row is None else _meme(row)
+
     def everything(self) -> list[Meme]:
         """Return every present meme by id."""
         return [_meme(row) for row in self._database.stream(_MEME + "WHERE vanished_at IS NULL ORDER BY memes.id")]

@@ -200,6 +200,22 @@ class Texts:
         )
         return {row["meme_id"]: row["body"] for row in rows}
 
+    def captions(self, ids: Sequence[int]) -> dict[int, str]:
+        """Return, by meme id, what OCR read in each picture: the text of the best quality, the newest of several."""
+        marks = ",".join(str(int(id)) for id in ids)
+        rows = self._database.rows(
+            f"""
+            SELECT meme_id, body, 0.5 AS quality, mtime_ns / 1000000000 AS made FROM sidecars
+            WHERE kind = 'ocr' AND meme_id IN ({marks})
+            UNION ALL
+            SELECT memes.id, body, COALESCE(quality, 0.5), unixepoch(made_at)
+            FROM readings JOIN memes USING (content_hash)
+            WHERE kind = 'ocr' AND memes.id IN ({marks})
+            ORDER BY quality, made
+            """
+        )
+        return {row["meme_id"]: row["body"] for row in rows if row["body"].strip()}
+
     def unsplit(self, splitter: str, *, limit: int = -1) -> list[Meme]:
         """Return the present memes whose texts this splitter version has not split since they changed."""
         return meme_rows(

@@ -10,7 +10,7 @@ from web.context import site
 FORM_BYTES = 1_000_000  # of a request, without its files
 PICTURE_BYTES = 20_000_000  # of a request that searches with a picture
 _PICTURES = ("/upload", "/api/search")
-_UPLOADS = ("/curator/inbox", "/api/inbox", "/api/suggest")
+_UPLOADS = ("/curator/inbox", "/share", "/api/inbox", "/api/suggest")
 
 
 def body_limit(path: str, settings: Settings) -> int:

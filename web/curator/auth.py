@@ -13,7 +13,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
@@ -33,10 +33,11 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from search.errors import MemeticaError
+from web.access.compression import keep_uncompressed
 from web.access.key_requests import NotAllowed, check_scope, current_key
 from web.access.keys import Scope
 from web.access.rate_limit import RateLimit, client_network
-from web.addresses import base, local
+from web.addresses import base, is_local, local
 from web.context import site
 from web.curator.passwords import end_sessions, load_or_create_secret, load_password, verify_password
 from web.curator.sessions import (
@@ -124,6 +125,7 @@ def signed_in() -> bool:
 
 def csrf_token() -> str:
     """Return the CSRF token of this browser's session, created at the first call."""
+    keep_uncompressed()
     if "csrf" not in session:
         session["csrf"] = secrets.token_urlsafe(24)
     return str(session["csrf"])
@@ -217,9 +219,7 @@ def _here() -> str:
 
 def safe_next(address: str) -> str:
     """Return the address when it is on this site, the curator's home otherwise."""
-    # Browsers read backslashes as slashes and ignore tabs and line breaks.
-    plain = address.startswith("/") and not address.startswith("//") and address.isprintable() and "\\" not in address
-    return address if plain and not urlsplit(address).netloc else "/curator"
+    return address if is_local(address) else "/curator"
 
 
 @blueprint.get("/sign-in")

@@ -35,13 +35,20 @@ DECIDED = {UploadState.ACCEPTED: "Accepted", UploadState.DISCARDED: "Discarded"}
 def register(app: Flask) -> None:
     """Add the pages, and a card to the curator's home."""
     app.extensions["curator_cards"].insert(0, card)
+    app.jinja_env.globals["waiting_uploads"] = waiting_uploads  # beside the link to the curator's pages
     app.register_blueprint(blueprint)
 
 
 def card() -> Card:
     """Return the card of uploads that wait for a decision."""
-    left = site().catalogue.uploads.count(*UNDECIDED)
-    return Card("Inbox", "/curator/inbox", left, "New pictures: accept each into a category, or discard it.")
+    return Card(
+        "Inbox", "/curator/inbox", waiting_uploads(), "New pictures: accept each into a category, or discard it."
+    )
+
+
+def waiting_uploads() -> int:
+    """Return how many uploads wait for a decision."""
+    return site().catalogue.uploads.count(*UNDECIDED)
 
 
 @blueprint.get("")

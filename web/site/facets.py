@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from search.query.parser import Part, PartKind, Query, format_parts, parse
 from search.results import Answer
 
-FACETS = (("category", "Category"), ("year", "First seen"), ("type", "Type"))
+FACETS = (("category", "Category"), ("year", "Year"), ("type", "Type"))
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ def operator_chips(answer: Answer, typed: str) -> list[tuple[str, str]]:
     return [(meanings[str(part)], query.without(part)) for part in dict.fromkeys(query.parts) if str(part) in meanings]
 
 
-def facet_values(answer: Answer, typed: str) -> list[tuple[str, list[FacetValue]]]:
-    """Return the title and the values of each facet that can restrict an answer."""
+def facet_values(answer: Answer, typed: str) -> list[tuple[str, str, list[FacetValue]]]:
+    """Return the name, the title and the values of each facet that can restrict an answer."""
     query = parse(typed)
     found = []
     for name, title in FACETS:
@@ -38,7 +38,7 @@ def facet_values(answer: Answer, typed: str) -> list[tuple[str, list[FacetValue]
             if memes < answer.total
         ]
         if values:
-            found.append((title, values))
+            found.append((name, title, values))
     return found
 
 

@@ -12,6 +12,7 @@ from search.meme import Sort
 from web.access.request_rates import Work, count
 from web.context import site
 from web.params import category_param, query_param
+from web.site.titles import titles_of
 
 blueprint = Blueprint("feeds", __name__)
 LENGTH = 30  # entries
@@ -37,7 +38,7 @@ def feed() -> Response:
     page = render_template(
         "feed.xml",
         memes=memes,
-        alt=catalogue.texts.alt_texts([meme.id for meme in memes]),
+        titles=titles_of(memes),
         title=query or category or "Newest memes",
         updated=max((meme.first_seen for meme in memes), default=datetime(1970, 1, 1, tzinfo=UTC)),
         here=request.url,

@@ -9,8 +9,9 @@ import os
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from io import BufferedReader
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
@@ -18,6 +19,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from indexer.library.format import is_empty
 from indexer.library.links import open_file
 from indexer.media.decode import sanitized_svg
+from indexer.media.thumbnail_sizes import SMALL_SIDE, small_thumbnail, thumbnail_as_jpeg
 from indexer.media.thumbnails import is_whole, still_path, thumbnail_path
 from search.errors import LibraryError, NotFound, UnreadableFile
 from search.meme import Meme
@@ -142,6 +144,33 @@ def stills(meme: Meme) -> list[str]:
         lambda number: still_path(site().settings.data, meme.content_hash, number).is_file(), itertools.count()
     )
     return [still_url(meme, number) for number in numbers]
+
+
+@blueprint.get(f"/thumbnails/<content_hash>-{SMALL_SIDE}.webp")
+def small(content_hash: str) -> Response:
+    """Return the small form of a thumbnail."""
+    return _made_of_thumbnail(content_hash, small_thumbnail, "image/webp")
+
+
+@blueprint.get("/thumbnails/<content_hash>.jpg")
+def jpeg(content_hash: str) -> Response:
+    """Return a thumbnail as JPEG, for previews on other sites."""
+    return _made_of_thumbnail(content_hash, thumbnail_as_jpeg, "image/jpeg")
+
+
+def _made_of_thumbnail(content_hash: str, make: Callable[[Path, str], bytes], content_type: str) -> Response:
+    if not _HASH.fullmatch(content_hash):
+        raise NotFound("There is no such thumbnail.")
+    try:
+        raw = make(site().settings.data, content_hash)
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow, of a damaged file
+        raise NotFound("There is no such thumbnail.") from error
+    answer = Response(raw, mimetype=content_type)
+    answer.set_etag(content_hash)
+    answer.cache_control.max_age = _YEAR
+    answer.cache_control.immutable = True
+    answer.make_conditional(request.environ)
+    return answer
 
 
 @blueprint.get("/uploads/<name>.png")

@@ -1,15 +1,15 @@
-"""The visitors' pages: home, results, a meme, a category, about."""
+"""The visitors' pages: the results of a search, a meme, about; `listing` has those to leaf through."""
 
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.status import library_status
@@ -18,12 +18,12 @@ from search.encoders.clip_models import display_name
 from search.errors import MemeticaError, NotFound
 from search.index.columns import MemeColumns
 from search.index.status import IndexStatus
-from search.meme import CATEGORY_SEPARATOR, Likeness, Meme, Sort, Text, TextKind
+from search.meme import Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer, Hit
 from web.access.request_rates import Work, count
 from web.addresses import base, local
 from web.context import site
-from web.formatting import format_age, format_commands
+from web.formatting import format_age, format_commands, format_short_age, format_size
 from web.params import (
     MAX_LIST_OFFSET,
     bool_param,
@@ -36,42 +36,36 @@ from web.params import (
 )
 from web.query_images import open_query_image, store_query_image
 from web.schemas import category_url, file_url, page_url, picture_url, thumbnail_url
+from web.site.appearance import appearance_url, size, theme
+from web.site.cards import Card, cards_of
 from web.site.facets import facet_values, operator_chips, unquoted_query, variants_query
 from web.site.files import send_meme, stills, wants_download
+from web.site.images import small_thumbnail_url, srcset
+from web.site.listing import END_OF_LIST, PAGE_SIZE, category_page, home, page_address
 from web.site.markdown import sections
+from web.site.previews import preview_of
+from web.site.titles import titles_of
 
 blueprint = Blueprint("pages", __name__)
-PAGE_SIZE = 30
-MAX_EXAMPLES = 3
-NEW_DAYS = 14
 MAX_SIMILAR = 8
 MANY_SIMILAR = 60  # similar memes of which those already shown are left out
 MAX_WEAKER = 30  # weaker hits that are shown unasked
-MAX_REASONS = 2  # of a card
+
+
+class PagePart(StrEnum):
+    """The parts of a meme's page."""
+
+    ALL = "all"
+    MEME = "meme"
+    ALIKE = "alike"
 
 
 @blueprint.get("/")
-def home() -> str:
-    """Show the search box and the newest memes, or the results when the address contains a query."""
+def index() -> str:
+    """Show the results when the address contains a query or a picture, the newest memes otherwise."""
     if query_param(request.args) or request.args.get("picture"):
         return results()
-    catalogue = site().catalogue
-    memes = catalogue.memes.freshest(PAGE_SIZE)
-    index = site().index_status()
-    return render_template(
-        "home.html",
-        cards=_cards([Hit(meme, 0.0) for meme in memes]),
-        categories=catalogue.memes.categories(since=datetime.now(UTC) - timedelta(days=NEW_DAYS)),
-        total=catalogue.memes.count(),
-        examples=_examples(site().settings.examples) if isinstance(index, IndexStatus) else [],
-        eyes=index.eyes if isinstance(index, IndexStatus) else "",
-        error=index if isinstance(index, MemeticaError) else None,
-    )
-
-
-def _examples(setting: str) -> list[str]:
-    """Return the example queries of the setting `examples`, which separates them by `|`."""
-    return [one.strip() for one in setting.split("|") if one.strip()][:MAX_EXAMPLES]
+    return home()
 
 
 def results() -> str:
@@ -100,7 +94,7 @@ def results() -> str:
     is_folded = bool(answer.understood.phrases and answer.total)
     has_tail = bool_param(request.args, "weaker", default=False)
     reachable = answer.total + (0 if is_folded else answer.weaker if has_tail else min(answer.weaker, MAX_WEAKER))
-    cards = _cards(answer.hits if is_folded else answer.hits[: max(0, reachable - offset)])
+    cards = cards_of(answer.hits if is_folded else answer.hits[: max(0, reachable - offset)])
     matches = max(0, min(answer.total - offset, len(cards)))  # of this page
     return render_template(
         "results.html",
@@ -112,15 +106,40 @@ def results() -> str:
         cards=cards[:matches] if is_folded else cards,
         folded=cards[matches:] if is_folded else [],
         unquoted=unquoted_query(text),
-        pages=page_links(min(reachable, MAX_LIST_OFFSET), page, size=PAGE_SIZE, address=_page_address),
+        pages=page_links(min(reachable, MAX_LIST_OFFSET), page, size=PAGE_SIZE, address=page_address),
         tail=0 if is_folded else answer.total + answer.weaker - reachable,
         # The place on this page where the matches end; None on other pages.
         edge=matches if answer.total and answer.weaker and 0 <= answer.total - offset < len(cards) else None,
         address_without=_address_without,
         chips=_chips(answer),
-        facets=facet_values(answer, text),
+        facets=_facets(answer, text),
+        end=END_OF_LIST,
         address_of=_address_of,
     )
+
+
+@dataclass(frozen=True)
+class Facet:
+    """A facet of the results: its values, whether they are shown, and the address that shows or hides them."""
+
+    title: str
+    values: list[dict[str, Any]]
+    is_open: bool
+    address: str
+
+
+def _facets(answer: Answer, text: str) -> list[Facet]:
+    """Return the facets; the one that the address opens stays open when one of its values is chosen."""
+    opened = text_param(request.args, "open")
+    return [
+        Facet(
+            title,
+            [{"label": one.label, "memes": one.memes, "address": _address_of(one.query, open=name)} for one in values],
+            name == opened,
+            _address_of(text, open="" if name == opened else name),
+        )
+        for name, title, values in facet_values(answer, text)
+    ]
 
 
 def _chips(answer: Answer) -> list[tuple[str, str]]:
@@ -143,15 +162,17 @@ def upload() -> AnyResponse:
 
 
 @blueprint.get("/memes/<library:path>")
-def library(path: str) -> Response | str:
+def library(path: str) -> AnyResponse | str:
     """Return what a path in the library names: a category's page, a meme's page, or a meme's file."""
     catalogue = site().catalogue
     folder, _, last = path.rpartition("/")
-    if last == "index.html" and folder and "/" not in folder:
-        return category_page(folder)
+    if last in ("index.html", "") and folder and "/" not in folder:
+        return category_page(folder) if last else redirect(_category_address(folder), code=301)
     try:
         meme = catalogue.memes.at(path)
     except NotFound:
+        if "/" not in path and catalogue.memes.category_named(path) is not None:
+            return redirect(_category_address(path), code=301)
         if not path.endswith(".html"):
             raise NotFound(
                 f"There is no meme at {path}.", hint="It may have been moved or renamed: search for it."
@@ -167,16 +188,31 @@ def library(path: str) -> Response | str:
         ) from None
 
 
+def _category_address(category: str) -> str:
+    """Return the address of a category's page without the base path, which redirects get by themselves."""
+    return category_url(category).removeprefix(base())
+
+
 def meme_page(meme: Meme) -> str:
-    """Show a meme, everything known about it, and similar memes."""
-    count(Work.SEARCH)
+    """Show a meme, everything known about it, and similar memes; a `part` of the page for the viewer over a grid.
+
+    The part `meme` is without similar memes, so that leafing through a grid does not search; `alike` has only them.
+    """
+    part = enum_param(request.args, "part", PagePart.ALL)
     catalogue = site().catalogue
+    similar: list[tuple[str, list[Card]]] = []
+    error: MemeticaError | None = None
+    if part is not PagePart.MEME:
+        count(Work.SEARCH)
+        similar, error = _similar(meme)
+    if part is PagePart.ALIKE:
+        return render_template("_alike.html", similar=similar, error=error)
     texts = catalogue.texts.of(meme)
-    similar, error = _similar(meme)
     return render_template(
-        "meme.html",
+        "_meme.html" if part is PagePart.MEME else "meme.html",
         meme=meme,
-        alt=catalogue.texts.alt_texts([meme.id]).get(meme.id, ""),
+        title=titles_of([meme])[meme.id],
+        preview=preview_of(meme),
         ocr=[text for text in texts if text.kind is TextKind.OCR],
         descriptions=[(text, sections(text.body)) for text in _ordered(texts)],
         boxes=_text_layer(meme),
@@ -192,7 +228,7 @@ def _ordered(texts: Sequence[Text]) -> list[Text]:
     return sorted((text for text in texts if text.kind in order), key=lambda text: (order[text.kind], text.source))
 
 
-def _similar(meme: Meme) -> tuple[list[tuple[str, list[dict[str, Any]]]], MemeticaError | None]:
+def _similar(meme: Meme) -> tuple[list[tuple[str, list[Card]]], MemeticaError | None]:
     """Return a title and the cards for each likeness that finds something, and the error that ended the search.
 
     No meme, and of the memes that are variants of each other only one, stands in two sections.
@@ -203,7 +239,7 @@ def _similar(meme: Meme) -> tuple[list[tuple[str, list[dict[str, Any]]]], Memeti
         (Likeness.MEANING, "Similar subject"),
         (Likeness.WORDS, "Similar words"),
     )
-    found: list[tuple[str, list[dict[str, Any]]]] = []
+    found: list[tuple[str, list[Card]]] = []
     shown: set[int] = set()
     try:
         searcher = site().searcher()
@@ -214,7 +250,7 @@ def _similar(meme: Meme) -> tuple[list[tuple[str, list[dict[str, Any]]]], Memeti
             for hit in hits if by is Likeness.TEMPLATE else hits[:MAX_SIMILAR]:
                 shown |= {hit.meme.id, *searcher.index.columns.variants(hit.meme.id).tolist()}
             if hits:
-                found.append((title, _cards(hits[:MAX_SIMILAR])))
+                found.append((title, cards_of(hits[:MAX_SIMILAR])))
     except MemeticaError as error:
         return found, error
     return found, None
@@ -252,35 +288,6 @@ def _text_layer(meme: Meme) -> list[dict[str, Any]]:
     return lines
 
 
-def category_page(category: str) -> str:
-    """Show a category's memes, newest first."""
-    catalogue = site().catalogue
-    category = catalogue.memes.category_named(category) or unicodedata.normalize("NFC", category)
-    page = int_param(request.args, "page", 1, minimum=1, maximum=100_000)
-    total = catalogue.memes.count(category=category)
-    categories = catalogue.memes.categories()
-    children = [row for row in categories if row[0].startswith(category + CATEGORY_SEPARATOR)]
-    if not total and not children:
-        raise NotFound(f"There is no category {category}.", hint="The home page lists all categories.")
-    parts = category.split(CATEGORY_SEPARATOR)
-    names = {name for name, _, _ in categories}
-    parents = [CATEGORY_SEPARATOR.join(parts[:end]) for end in range(1, len(parts))]
-    return render_template(
-        "category.html",
-        category=category,
-        total=total,
-        cards=_cards(
-            [
-                Hit(meme, 0.0)
-                for meme in catalogue.memes.freshest(PAGE_SIZE, offset=(page - 1) * PAGE_SIZE, category=category)
-            ]
-        ),
-        children=children,
-        parents=[(parent, parent in names) for parent in parents],
-        pages=page_links(total, page, size=PAGE_SIZE, address=_page_address),
-    )
-
-
 @blueprint.get("/about")
 def about() -> str:
     """Show how search works, what is indexed, by which models, and what is missing."""
@@ -293,49 +300,23 @@ def about() -> str:
     )
 
 
-def _cards(hits: Sequence[Hit]) -> list[dict[str, Any]]:
-    """Return what the template needs to show each hit as a card."""
-    alt = site().catalogue.texts.alt_texts([hit.meme.id for hit in hits])
-    return [
-        {
-            "hit": hit,
-            "meme": hit.meme,
-            "alt": alt.get(hit.meme.id) or hit.meme.name,
-            "reasons": [reason.in_words() for reason in hit.reasons][:MAX_REASONS],
-            "ratio": _ratio(hit.meme),
-        }
-        for hit in hits
-    ]
-
-
-def _ratio(meme: Meme) -> float:
-    """Return width divided by height, limited to what the grid can show."""
-    return min(2.4, max(0.72, meme.width / meme.height)) if meme.width and meme.height else 1.0
-
-
 def _address_of(query: str, **changes: str) -> str:
     """Return this address with another query, at its first page."""
-    values = {**request.args.to_dict(), "q": query, "page": "", **changes}
+    values = {**request.args.to_dict(), "q": query, "page": "", "open": "", **changes}
     return local("/?" + urlencode({name: value for name, value in values.items() if value}))
-
-
-def _page_address(page: int) -> str:
-    """Return the address of another page of this list."""
-    values = {**request.args.to_dict(), "page": str(page)}
-    return (
-        local(quote(request.path, safe="/")) + "?" + urlencode({name: value for name, value in values.items() if value})
-    )
 
 
 def _address_without(*names: str) -> str:
     """Return this address without some of its parameters, at its first page."""
-    values = {name: value for name, value in request.args.to_dict().items() if name not in (*names, "page")}
+    values = {name: value for name, value in request.args.to_dict().items() if name not in (*names, "page", "open")}
     return local("/?" + urlencode(values))
 
 
 def register_filters(app: Flask) -> None:
     """Give the templates the functions that they use."""
     app.jinja_env.filters["ago"] = format_age
+    app.jinja_env.filters["short_age"] = format_short_age
+    app.jinja_env.filters["size"] = format_size
     app.jinja_env.filters["commands"] = format_commands
     app.jinja_env.filters["encoder_title"] = lambda name: display_name(spec_of(name))
     app.jinja_env.globals.update(
@@ -345,7 +326,11 @@ def register_filters(app: Flask) -> None:
         stills=stills,
         thumbnail_url=thumbnail_url,
         category_url=category_url,
-        url_for=url_for,
+        srcset=srcset,
+        small_thumbnail_url=small_thumbnail_url,
+        theme=theme,
+        size=size,
+        appearance_url=appearance_url,
         base=base,
         variants_query=variants_query,
     )

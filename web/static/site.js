@@ -1,224 +1,153 @@
-// Makes the pages quicker to use. Every page works without it.
+// Makes the pages quicker to use; every page works without it. What is not needed at once is imported when it is.
+import { forget, links, move, restore, unfold, watch } from "./grid.js";
 
+const root = document.documentElement;
+export const base = root.dataset.base;
 const box = document.querySelector("[data-search]");
 const field = box?.querySelector("input[type=search]");
+const quietly = (promise) => promise.catch(() => {});
+const plain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button);
 
-// --- a picture to search with: chosen, pasted or dragged anywhere ---
-
-function notify(message, seconds = 6) {
+// A short message at the bottom of the page.
+export function notify(message, seconds = 5) {
   document.querySelector(".busy")?.remove();
   const note = document.createElement("p");
   note.className = "busy";
   note.setAttribute("role", "status");
   note.textContent = message;
-  document.body.append(note);
+  (document.querySelector("dialog[open]") ?? document.body).append(note);
   if (seconds) setTimeout(() => note.remove(), seconds * 1000);
 }
 
-async function searchWith(file) {
-  if (!file) return;
-  notify("Searching with the picture…", 0);
-  const form = new FormData();
-  form.append("picture", file, file.name || "pasted");
-  form.append("q", field?.value ?? "");
-  form.append("category", box?.elements.category?.value ?? "");
-  try {
-    const answer = await fetch(`${document.documentElement.dataset.base}/upload`, { method: "POST", body: form });
-    if (answer.ok) {
-      location.href = answer.url;
-      return;
-    }
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    notify([...page.querySelectorAll("main h1, main h1 + p")].map((one) => one.textContent.trim()).join(" ") || "The search with this picture failed.");
-  } catch {
-    notify("The server cannot be reached. Try again.");
-  }
+// Loads another page of this site into the place of this one, so that the search box keeps the focus.
+let asking;
+export async function visit(address, { replace = false, keepScroll = false, patient = false } = {}) {
+  asking?.abort();
+  asking = new AbortController();
+  const answer = await fetch(address, { signal: asking.signal });
+  if (!answer.ok && !patient) return location.assign(address);
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.getElementById("main").replaceWith(page.getElementById("main"));
+  document.title = page.title;
+  if (address !== location.href) history[replace ? "replaceState" : "pushState"]({ visited: true }, "", address);
+  if (!keepScroll) scrollTo(0, 0);
+  watch();
 }
 
-for (const choose of document.querySelectorAll("[data-choose]")) {
-  choose.addEventListener("click", (event) => {
-    event.preventDefault();
-    const input = document.createElement("input");
-    input.type = "file";
-    input.accept = "image/*,video/*";
-    input.addEventListener("change", () => searchWith(input.files[0]));
-    input.click();
-  });
-}
+// --- a picture to search with: chosen, pasted or dragged anywhere ---
 
-document.addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData?.files ?? [])].find((one) => /^(image|video)\//.test(one.type));
-  if (file) {
-    event.preventDefault();
-    searchWith(file);
-  }
+const picture = () => import("./picture.js");
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("[data-choose]")) return;
+  event.preventDefault();
+  const input = document.createElement("input");
+  input.type = "file";
+  input.accept = "image/*,video/*";
+  input.addEventListener("change", async () => (await picture()).searchWith(input.files[0], box));
+  input.click();
 });
-
+document.addEventListener("paste", async (event) => {
+  const file = [...(event.clipboardData?.files ?? [])].find((one) => /^(image|video)\//.test(one.type));
+  if (!file) return;
+  event.preventDefault();
+  (await picture()).searchWith(file, box);
+});
 let entered = 0;
 const holdsFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-document.addEventListener("dragenter", (event) => {
-  if (holdsFile(event)) document.body.classList.toggle("dragging", ++entered > 0);
-});
-document.addEventListener("dragleave", (event) => {
-  if (holdsFile(event)) document.body.classList.toggle("dragging", --entered > 0);
-});
+const dragged = (by) => (event) => holdsFile(event) && document.body.classList.toggle("dragging", (entered += by) > 0);
+document.addEventListener("dragenter", dragged(1));
+document.addEventListener("dragleave", dragged(-1));
 document.addEventListener("dragover", (event) => holdsFile(event) && event.preventDefault());
-document.addEventListener("drop", (event) => {
+document.addEventListener("drop", async (event) => {
   if (!holdsFile(event)) return;
   event.preventDefault();
   entered = 0;
   document.body.classList.remove("dragging");
-  searchWith(event.dataTransfer.files[0]);
+  const file = event.dataTransfer.files[0];
+  (await picture()).searchWith(file, box);
 });
 
-// --- load more on scroll, and restore the place after Back ---
+// --- clicks ---
 
-const results = document.getElementById("results");
-const remembered = () => `grid:${location.pathname}${location.search}`;
-
-function restore() {
-  const entry = performance.getEntriesByType("navigation")[0];
-  const stored = sessionStorage.getItem(remembered());
-  if (!results || !stored || entry?.type !== "back_forward") return;
-  const { html, pager, scroll } = JSON.parse(stored);
-  results.innerHTML = html;
-  const nav = document.querySelector("[data-pager]");
-  if (nav) nav.outerHTML = pager;
-  requestAnimationFrame(() => scrollTo(0, scroll));
-}
-
-addEventListener("pagehide", () => {
-  if (!results) return;
-  const nav = document.querySelector("[data-pager]");
-  try {
-    sessionStorage.setItem(remembered(), JSON.stringify({ html: results.innerHTML, pager: nav?.outerHTML ?? "", scroll: scrollY }));
-  } catch {
-    sessionStorage.clear(); // full: better to lose the scroll position than to fail
-  }
-});
-
-let loading = false;
-async function more(nav) {
-  const next = nav.querySelector("a[rel=next]");
-  if (loading || !next) return;
-  loading = true;
-  try {
-    const answer = await fetch(next.href);
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const last = results.querySelector(":scope > .filler:last-child");
-    for (const item of page.querySelectorAll("#results > li:not(:last-child)")) results.insertBefore(item, last);
-    const following = page.querySelector("[data-pager]");
-    const link = following?.querySelector("a[rel=next]");
-    if (link) next.href = link.href;
-    else next.remove();
-    const label = following?.querySelector("span");
-    if (label) nav.querySelector("span").textContent = label.textContent;
-  } finally {
-    loading = false;
-  }
-}
-
-// Shows a card's variants after it. Without the script, and by middle click, they open on a page of their own.
-async function unfold(link) {
-  const card = link.closest(".card");
-  const answer = await fetch(link.href);
-  if (!answer.ok) return location.assign(link.href);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const others = [...page.querySelectorAll("#results > .card")].filter((one) => one.dataset.id !== card.dataset.id);
-  for (const one of others) one.querySelector("a.variants")?.remove();
-  card.after(...others);
-  link.remove();
-}
-
+const viewer = () => import("./viewer.js");
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("a.variants");
-  if (!link || !results || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-  event.preventDefault();
-  unfold(link).catch(() => location.assign(link.href));
+  const link = event.target.closest?.("a");
+  if (!link || !plain(event) || event.defaultPrevented) return;
+  const { size, theme } = link.dataset;
+  if (link.matches(".card > a.picture")) {
+    event.preventDefault();
+    viewer().then((loaded) => loaded.open(link)).catch(() => location.assign(link.href));
+  } else if (link.matches("a.variants") && link.closest(".grid")) {
+    event.preventDefault();
+    unfold(link).catch(() => location.assign(link.href));
+  } else if (link.dataset.soft !== undefined) {
+    event.preventDefault();
+    visit(link.href, { keepScroll: true }).catch(() => location.assign(link.href));
+  } else if (size || theme) {
+    event.preventDefault();
+    const [name, value] = size ? ["size", size] : ["theme", theme];
+    root.dataset[name] = value;
+    document.cookie = `${name}=${value}; path=${base || "/"}; max-age=31536000; samesite=lax`;
+    for (const one of document.querySelectorAll(`a[data-${name}]`)) one.toggleAttribute("aria-current", false);
+    for (const one of document.querySelectorAll(`a[data-${name}=${value}]`)) one.setAttribute("aria-current", "true");
+    if (size === "large") for (const one of document.querySelectorAll(".card img")) one.sizes = "480px";
+  }
 });
 
-restore();
-const pager = document.querySelector("[data-pager]");
-if (pager && results) {
-  new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && more(pager), { rootMargin: "900px" }).observe(pager);
-}
+// --- typing ---
+
+field?.addEventListener("focus", () => quietly(import("./typing.js").then((loaded) => loaded.help(box, field))), { once: true });
+document.addEventListener("input", (event) => {
+  if (!event.target.matches?.("[data-filter]")) return;
+  const wanted = event.target.value.trim().toLocaleLowerCase();
+  const items = [...document.querySelectorAll("[data-filtered] > li")];
+  for (const item of items) item.hidden = !item.dataset.name.toLocaleLowerCase().includes(wanted);
+  const found = items.filter((item) => !item.hidden).length;
+  document.querySelector("[data-found]").textContent = found < items.length ? `${found} of ${items.length}` : found;
+  document.querySelector("[data-none]").hidden = found > 0;
+});
 
 // --- keys ---
 
-const links = () => [...document.querySelectorAll(".card > a.picture")];
-
-function move(key) {
-  const every = links();
-  const here = every.indexOf(document.activeElement);
-  if (here < 0) return every[0];
-  if (key === "ArrowRight") return every[here + 1];
-  if (key === "ArrowLeft") return every[here - 1];
-  const from = every[here].getBoundingClientRect();
-  const below = key === "ArrowDown";
-  const center = from.left + from.width / 2;
-  return every
-    .map((link) => ({ link, box: link.getBoundingClientRect() }))
-    .filter(({ box }) => (below ? box.top >= from.bottom - 1 : box.bottom <= from.top + 1))
-    .sort((one, other) => {
-      const distance = ({ box }) => Math.abs(below ? box.top - from.bottom : from.top - box.bottom) * 3 + Math.abs(box.left + box.width / 2 - center);
-      return distance(one) - distance(other);
-    })[0]?.link;
-}
-
+const KEYS = {
+  "/": () => (field?.focus(), field?.select()),
+  "?": () => import("./keys.js").then((loaded) => loaded.show()),
+  r: () => location.assign(`${base}/random`),
+  s: (card) => {
+    if (card) location.assign(`${card.querySelector("a.picture").href}#alike`);
+    else document.getElementById("alike")?.scrollIntoView();
+  },
+  c: (card) => import("./meme.js").then((loaded) => (card ? loaded.copyCard(card) : loaded.copyPage())),
+  z: () => document.querySelector("[data-zoom-button]")?.click(),
+};
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
   const typing = event.target.matches?.("input, textarea, select, video");
   if (event.key === "Escape") {
     if (typing) event.target.blur();
     else if (history.length > 1 && document.querySelector(".meme")) history.back();
-    return;
-  }
-  if (typing) return;
-  if (event.key === "/") {
+  } else if (!typing && KEYS[event.key] && (event.key === "/" || !location.pathname.startsWith(`${base}/curator`))) {
     event.preventDefault();
-    field?.focus();
-    field?.select();
-  } else if (event.key.startsWith("Arrow") && links().length) {
+    KEYS[event.key](document.activeElement?.closest?.(".card"));
+  } else if (!typing && event.key.startsWith("Arrow") && links().length) {
     const next = move(event.key);
-    if (next) {
-      event.preventDefault();
-      next.focus();
-      next.scrollIntoView({ block: "nearest" });
-    }
-  } else if (event.key === "s") {
-    const card = document.activeElement?.closest?.(".card");
-    if (card) location.href = `${card.querySelector("a.picture").href}#alike`;
-    else document.getElementById("alike")?.scrollIntoView();
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+    next.scrollIntoView({ block: "nearest" });
   }
 });
 
-// --- a meme's page ---
+// --- Back and Forward between what this script has shown ---
 
-const copy = document.querySelector("[data-copy]");
-if (copy && navigator.clipboard) {
-  copy.hidden = false;
-  copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(location.href.split("#")[0]);
-    copy.textContent = "Copied";
-    setTimeout(() => (copy.textContent = "Copy link"), 2000);
-  });
-}
-const pause = document.querySelector("[data-pause]");
-if (pause) {
-  const picture = document.querySelector("[data-zoom]");
-  const moving = picture.getAttribute("src");
-  let playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const label = () => (pause.textContent = playing ? "Pause" : "Play");
-  pause.hidden = false;
-  label();
-  pause.addEventListener("click", () => {
-    playing = !playing;
-    picture.parentElement.querySelector("source")?.remove(); // the button decides from here on
-    picture.src = playing ? moving : pause.dataset.pause;
-    label();
-  });
-}
-for (const picture of document.querySelectorAll("[data-zoom]")) {
-  picture.addEventListener("click", () => picture.closest(".frame").classList.toggle("whole"));
-}
+addEventListener("popstate", async (event) => {
+  if (event.state?.viewer) return viewer().then((loaded) => loaded.reopen());
+  if (document.querySelector("dialog.viewer[open]")) return (await viewer()).closed();
+  if (forget()) visit(location.href, { replace: true }).catch(() => location.reload());
+});
+
+restore();
+watch();
+if (document.querySelector("main .meme")) quietly(import("./meme.js").then((loaded) => loaded.equip(document.querySelector("main .meme"))));
+if (links().length) (window.requestIdleCallback ?? setTimeout)(() => quietly(viewer()));

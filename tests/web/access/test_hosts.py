@@ -72,7 +72,7 @@ def test_a_request_for_another_host_is_refused_and_its_name_not_repeated(
             "/healthz",
             "/api/search?q=dog",
             "/nothing",
-            "/static/site.js",
+            "/static/x/site.js",
         ):
             answer = client.get(address, headers={"Host": "evil.example"})
             assert answer.status_code == 400 and "evil" not in answer.text

@@ -20,9 +20,12 @@ def test_a_chip_removes_its_operator_and_keeps_the_rest(site: FlaskClient) -> No
 
 
 def test_a_facet_leads_to_as_many_memes_as_it_says(site: FlaskClient) -> None:
-    page = html.unescape(site.get("/?q=type:image").text)
-    links = re.findall(r'<a href="(/\?q=[^"]*category[^"]*)">[^<]*<span>(\d+)</span>', page)
-    assert links
+    closed = html.unescape(site.get("/?q=type:image").text)
+    [opened] = re.findall(r'<a class="pill" href="(/\?[^"]*open=category[^"]*)"', closed)
+    page = html.unescape(site.get(opened).text)
+    links = re.findall(r'<a class="pill" href="(/\?q=[^"]*category%3A[^"]*)"[^>]*>[^<]*<span[^>]*>(\d+)</span>', page)
+    assert links and 'id="facet"' not in closed
+    assert all("open=category" in address for address, _ in links), "the filter stays open"
     for address, memes in links:
         assert len(ids(site, address)) == int(memes)
 

@@ -1,0 +1,137 @@
+"""Pages to leaf through: home, the categories with their covers, one category, any meme."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlencode
+
+from flask import Blueprint, redirect, render_template, request
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from search.errors import MemeticaError, NotFound
+from search.index.status import IndexStatus
+from search.meme import CATEGORY_SEPARATOR, Meme, name_key
+from web.addresses import base, local
+from web.context import site
+from web.params import int_param, page_links, text_param
+from web.schemas import page_url
+from web.site.cards import cards_of_memes
+from web.site.images import small_thumbnail_url
+
+blueprint = Blueprint("listing", __name__)
+PAGE_SIZE = 30
+MAX_EXAMPLES = 3
+MAX_COVERS = 12
+NEW_DAYS = 14
+_LAST_PAGE = 100_000
+END_OF_ALL = "That was all of them. You have seen things."
+END_OF_LIST = "That is all."
+
+
+@dataclass(frozen=True)
+class CategoryCover:
+    """A category: its name, its number of memes, how many of them are new, and the newest with a thumbnail."""
+
+    name: str
+    memes: int
+    fresh: int
+    cover: Meme | None
+
+    def image(self) -> Markup:
+        """Return the cover as HTML; it is decoration, because the name stands beside it."""
+        if self.cover is None:
+            return Markup('<span class="missing"></span>')
+        return Markup('<img src="{}" alt="" width="{}" height="{}" loading="lazy" decoding="async">').format(
+            small_thumbnail_url(self.cover), self.cover.width, self.cover.height
+        )
+
+
+def category_covers() -> list[CategoryCover]:
+    """Return every category by name."""
+    memes = site().catalogue.memes
+    covers = memes.newest_of_categories()
+    since = datetime.now(UTC) - timedelta(days=NEW_DAYS)
+    return [CategoryCover(name, count, fresh, covers.get(name)) for name, count, fresh in memes.categories(since=since)]
+
+
+def home() -> str:
+    """Show example queries, the largest categories and the newest memes, page by page."""
+    memes, settings = site().catalogue.memes, site().settings
+    page = int_param(request.args, "page", 1, minimum=1, maximum=_LAST_PAGE)
+    total = memes.count()
+    covers = category_covers()
+    index = site().index_status()
+    pages = page_links(total, page, size=PAGE_SIZE, address=page_address)
+    return render_template(
+        "home.html",
+        cards=cards_of_memes(memes.freshest(PAGE_SIZE, offset=(page - 1) * PAGE_SIZE)),
+        covers=sorted(covers, key=lambda one: -one.memes)[:MAX_COVERS],
+        categories=len(covers),
+        total=total,
+        pages=pages,
+        end=END_OF_ALL if total > PAGE_SIZE else END_OF_LIST,
+        examples=_examples(settings.examples) if isinstance(index, IndexStatus) else [],
+        eyes=index.eyes if isinstance(index, IndexStatus) else "",
+        error=index if isinstance(index, MemeticaError) else None,
+    )
+
+
+def _examples(setting: str) -> list[str]:
+    """Return the example queries of the setting `examples`, which separates them by `|`."""
+    return [one.strip() for one in setting.split("|") if one.strip()][:MAX_EXAMPLES]
+
+
+@blueprint.get("/categories")
+def categories() -> str:
+    """Show every category with its cover, or those whose names contain the text `find`."""
+    wanted = text_param(request.args, "find").strip()
+    every = category_covers()
+    found = [one for one in every if name_key(wanted) in name_key(one.name)]
+    return render_template("categories.html", categories=found, total=len(every), wanted=wanted)
+
+
+@blueprint.get("/random")
+def random() -> AnyResponse:
+    """Redirect to the page of any meme that has a picture."""
+    meme = site().catalogue.memes.random()
+    if meme is None:
+        raise NotFound("There are no memes yet.", hint="Run `memetica index FOLDER`.")
+    answer = redirect(page_url(meme).removeprefix(base()), code=302)  # redirects get the base path by themselves
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def category_page(category: str) -> str:
+    """Show a category's memes, newest first."""
+    memes = site().catalogue.memes
+    category = memes.category_named(category) or unicodedata.normalize("NFC", category)
+    page = int_param(request.args, "page", 1, minimum=1, maximum=_LAST_PAGE)
+    total = memes.count(category=category)
+    every = category_covers()
+    children = [one for one in every if one.name.startswith(category + CATEGORY_SEPARATOR)]
+    if not total and not children:
+        raise NotFound(f"There is no category {category}.", hint="The page `/categories` lists all of them.")
+    parts = category.split(CATEGORY_SEPARATOR)
+    names = {one.name for one in every}
+    parents = [CATEGORY_SEPARATOR.join(parts[:end]) for end in range(1, len(parts))]
+    return render_template(
+        "category.html",
+        category=category,
+        total=total,
+        cards=cards_of_memes(memes.freshest(PAGE_SIZE, offset=(page - 1) * PAGE_SIZE, category=category)),
+        children=children,
+        parents=[(parent, parent in names) for parent in parents],
+        pages=page_links(total, page, size=PAGE_SIZE, address=page_address),
+        end=END_OF_LIST,
+    )
+
+
+def page_address(page: int) -> str:
+    """Return the address of another page of the list at the current address."""
+    values = {**request.args.to_dict(), "page": str(page)}
+    return (
+        local(quote(request.path, safe="/")) + "?" + urlencode({name: value for name, value in values.items() if value})
+    )

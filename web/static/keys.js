@@ -1,0 +1,35 @@
+// The list of keys, shown by `?`.
+const KEYS = [
+  ["/", "search"],
+  ["← → ↑ ↓", "move between memes, or to the next in the viewer"],
+  ["Enter", "open"],
+  ["Esc", "back"],
+  ["s", "similar memes"],
+  ["c", "copy the picture"],
+  ["z", "zoom"],
+  ["i", "facts, in the viewer"],
+  ["p", "slide show, in the viewer"],
+  ["d", "download, in the viewer"],
+  ["r", "a random meme"],
+  ["?", "this list"],
+];
+
+let dialog;
+export function show() {
+  if (!dialog) {
+    dialog = document.createElement("dialog");
+    dialog.className = "keys";
+    dialog.setAttribute("aria-labelledby", "keys-title");
+    dialog.innerHTML = '<h2 id="keys-title">Keys</h2><dl class="table"></dl><form method="dialog"><button class="button" autofocus>Close</button></form>';
+    for (const [key, does] of KEYS) {
+      const row = document.createElement("div");
+      row.innerHTML = "<dt><kbd></kbd></dt><dd></dd>";
+      row.querySelector("kbd").textContent = key;
+      row.querySelector("dd").textContent = does;
+      dialog.querySelector("dl").append(row);
+    }
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    document.body.append(dialog);
+  }
+  dialog.showModal();
+}
