@@ -6,6 +6,7 @@ import base64
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -257,7 +258,8 @@ def test_scrolling_brings_every_meme_and_back_returns_to_the_same_place(browser:
     (tmp_path / "memes/Many").mkdir(parents=True)
     names = [f"{number}.png" for number in range(70)]
     for number, name in enumerate(names):
-        Image.new("RGB", (60 + number % 7 * 9, 60), (number * 3, 80, 120)).save(tmp_path / "memes/Many" / name)
+        blocks = Image.frombytes("RGB", (6, 6), Random(number).randbytes(108))  # variants of no other
+        blocks.resize((60 + number % 7 * 9, 60), Image.Resampling.NEAREST).save(tmp_path / "memes/Many" / name)
         os.utime(tmp_path / "memes/Many" / name, (10**9 - number, 10**9 - number))
     settings = Settings(
         library=tmp_path / "memes", data=tmp_path / "data", ocr_engine="none", text_encoder=HashingTextEncoder.name
