@@ -121,7 +121,7 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant("indexer/stages/weigh_texts.py", "JUNK = 0.35 ", "JUNK = 0.25 ", near)
 
     near = CATEGORIES  # tests/search/categories/test_categories.py takes two minutes of CPU
-    yield Mutant(f"{categories}/training.py", "FEATURES_C = 30.0 ", "FEATURES_C = 20.0 ", near)
+    yield Mutant(f"{categories}/fitting.py", "FEATURES_C = 30.0 ", "FEATURES_C = 20.0 ", near)
     yield Mutant(f"{categories}/training.py", "\nDOUBT = 0.01 ", "\nDOUBT = 0.015 ", near)
     yield Mutant(f"{categories}/model.py", "KNOWN_TEMPLATE_COSINE = 0.8 ", "KNOWN_TEMPLATE_COSINE = 0.6 ", near)
     near = (*CATEGORIES, f"{near_categories}/test_library_audit.py")
