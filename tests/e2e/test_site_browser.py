@@ -282,7 +282,7 @@ def test_scrolling_brings_every_meme_and_back_returns_to_the_same_place(browser:
         page.go_back()
         expect(cards).to_have_count(70)
         page.wait_for_function("place => Math.abs(scrollY - place) < 2", arg=place)
-        page.goto("/?q=type:image")
+        page.goto("/?q=type:image&collapse=0")
         assert whole_pictures(page) >= 6
         page.set_viewport_size({"width": 1280, "height": 800})
         assert whole_pictures(page) >= 12
@@ -329,4 +329,9 @@ def test_pages_are_accessible_and_fit_their_width(browser: Browser, address: str
         found = Axe().run(page)
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], path
+    page.goto("/?q=dog")
+    page.locator("#results a.picture").first.click()
+    expect(page.get_by_role("dialog").get_by_role("heading", level=1)).to_be_visible()
+    found = Axe().run(page)
+    assert found.violations_count == 0, f"viewer: {found.generate_report()}"
     context.close()
