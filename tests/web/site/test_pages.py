@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import os
 import re
@@ -24,6 +25,7 @@ from search.catalogue import Catalogue, open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
+from tests.support.paths import ROOT
 from tests.support.serving import app_over, open_app
 from tests.support.tiny import TINY
 from web import query_images
@@ -252,6 +254,24 @@ def test_the_first_page_is_small_and_loads_nothing_from_other_hosts(site: FlaskC
     assert sum(len(answer.data) for answer in compressed) < 12_000
     assert not re.search(rb"(?:src|href)=\"(?:https?:)?//", home.data)
     assert "default-src 'self'" in home.headers["Content-Security-Policy"]
+
+
+def test_no_page_hides_a_function_that_its_frame_calls(site: FlaskClient) -> None:
+    """A variable of a page with the name of a global of the templates would be called in its place: status 500."""
+    ours = {
+        name
+        for name, value in site.application.jinja_env.globals.items()
+        if "web." in str(getattr(value, "__module__", ""))
+    }
+    assert {"base", "signed_in", "chosen_size", "appearance_url"} <= ours
+    given = {
+        (file.name, keyword.arg)
+        for file in (ROOT / "web").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "render_template"
+        for keyword in node.keywords
+    }
+    assert len(given) > 50 and not [one for one in given if one[1] in ours]
 
 
 def test_an_error_has_the_same_message_on_the_page_and_in_the_api(site: FlaskClient) -> None:
