@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from functools import reduce
 from string import punctuation
 from typing import Any
 
@@ -26,14 +25,13 @@ from search.index.analyzer import is_stop_word, query_terms, tokenize
 from search.index.columns import Ids
 from search.index.file_names import NamedMemes, no_ids
 from search.index.generations import TEXT_FIELDS
-from search.index.lexical import LexicalIndex
 from search.index.reader import Index
 from search.index.whitening import Whitening
 from search.meme import Field, Likeness, Meme
 from search.query.filters import apply_filters
 from search.query.language import unread_notice
-from search.query.parser import PartKind, Query, parse, plain_query
-from search.query.quotes import Quote, make_quote, memes_saying
+from search.query.parser import Query, parse, plain_query
+from search.query.quotes import make_quote, memes_saying_all, words_beside_quotes
 from search.query.spelling import Correction, correct_spelling
 from search.query.words import memes_holding
 from search.ranking.fusion import FusedRanking, Scores, Weights
@@ -128,9 +126,9 @@ class QueryPipeline:
         if not query.is_empty and not has_image:
             stats = stats_of(query, correction, lexical)
         # Beside an image, words say what should be different about it: what merely holds them does not match.
-        beside = _beside_quotes(query)
+        beside = words_beside_quotes(query)
         holding = no_ids() if has_image else memes_holding(beside, correction.corrections, lexical)
-        saying = _saying(quotes, lexical)
+        saying = memes_saying_all(quotes, lexical)
         says = saying is not None and len(saying) > 0
         is_found = says or bool(len(holding) or named or correction.corrections)
         return QueryPlan(
@@ -401,24 +399,6 @@ class QueryPipeline:
     def _text_direction(self, whitening: Whitening, parts: Sequence[ReadableText]) -> NDArray[np.float32]:
         """Return the whitened direction ([d]) of the weighted sum of texts."""
         return weighted_direction(lambda texts: whitening(self.text_encoder.encode(texts)), parts)
-
-
-def _saying(quotes: Sequence[Quote], index: LexicalIndex) -> Ids | None:
-    """Return the rising ids of the memes that say all phrases, or have them as the file's name; None without words."""
-    found = [np.union1d(memes_saying(one, index), _named_whole(one.text, index)) for one in quotes if one.sequences]
-    return reduce(np.intersect1d, found) if found else None
-
-
-def _beside_quotes(query: Query) -> str:
-    """Return the words of a query that are not in quotation marks; all of them where no quote has a word."""
-    others = [part.value for part in query.parts if part.is_text and part.kind is not PartKind.PHRASE]
-    has_words = any(query_terms(part.value) for part in query.phrases)
-    return " ".join(others) if has_words else query.text
-
-
-def _named_whole(text: str, index: LexicalIndex) -> Ids:
-    named = index.named(text)
-    return named.ids if named.is_whole else no_ids()
 
 
 def _mean_directions(index: Index, meme: Meme) -> dict[Field, NDArray[np.float32]]:

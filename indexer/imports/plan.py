@@ -11,23 +11,12 @@ from pathlib import Path
 
 from indexer.imports.records import Found, ImportedMeme, NotImported
 from indexer.library.files import link_free, write_new
-from indexer.library.format import FIRST_SEEN, content_hash, scan
+from indexer.library.format import FIRST_SEEN, content_hash, is_media, scan
 from indexer.library.format import MemeFile as LibraryFile
 from indexer.library.naming import checked_category, folder_of, safe_stem, stems, taken_names
-from indexer.media.signatures import SIGNATURE_BYTES, FileType, file_type
+from indexer.media.signatures import SIGNATURE_BYTES, fitting_suffix
 from search.errors import LibraryError, MemeticaError, WrongUse
 
-_SUFFIXES = {
-    FileType.JPEG: ".jpg",
-    FileType.PNG: ".png",
-    FileType.GIF: ".gif",
-    FileType.WEBP: ".webp",
-    FileType.AVIF: ".avif",
-    FileType.BMP: ".bmp",
-    FileType.MP4: ".mp4",
-    FileType.WEBM: ".webm",
-    FileType.MATROSKA: ".mkv",
-}
 _SVG_HEAD = 1000  # bytes in which the root element of a drawing begins
 
 
@@ -127,19 +116,12 @@ class _Known:
 
 def _suffix(file: Path) -> str:
     """Return the ending that fits a file's content; raise WrongUse for a file that is no meme."""
-    own = file.suffix.lower()
     with file.open("rb") as opened:
         head = opened.read(max(SIGNATURE_BYTES, _SVG_HEAD))
-    kind = file_type(head[:SIGNATURE_BYTES])
-    if kind is None:
-        if own == ".svg" and b"<svg" in head:
-            return own
+    is_drawing = file.suffix.lower() == ".svg" and b"<svg" in head
+    if not is_drawing and not is_media(head, file.name):
         raise WrongUse("Its format is not supported.")
-    if kind is FileType.JPEG and own in (".jpg", ".jpeg", ".jfif"):
-        return own
-    if kind is FileType.MP4 and own in (".mp4", ".m4v", ".mov"):
-        return own
-    return _SUFFIXES[kind]
+    return fitting_suffix(head, file.name)
 
 
 def _category(wanted: str, known: Iterable[str]) -> str:

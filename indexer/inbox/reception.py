@@ -22,7 +22,7 @@ from PIL import Image
 from indexer.library.files import sync_folders
 from indexer.media.decode import REQUEST, DecodedMedia, decode, picture_webp
 from indexer.media.raster import telling_picture
-from indexer.media.signatures import SIGNATURE_BYTES, FileType, brands, file_type
+from indexer.media.signatures import SIGNATURE_BYTES, fitting_suffix
 from indexer.media.thumbnails import is_whole
 from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, Upload, UploadState
@@ -34,29 +34,6 @@ PREVIEW_SIDE = 1280  # pixels
 DISCARDED_KEPT = 200  # discarded uploads that can be restored; older ones are deleted
 ORPHANS_AFTER = 3600  # seconds after which a file without a row in the catalogue is deleted
 _CHUNK = 1 << 20
-
-# The extensions that each kind of content may have; a file with any other gets the first.
-_SUFFIXES = {
-    FileType.JPEG: (".jpg", ".jpeg", ".jfif"),
-    FileType.PNG: (".png",),
-    FileType.GIF: (".gif",),
-    FileType.WEBP: (".webp",),
-    FileType.AVIF: (".avif",),
-    FileType.BMP: (".bmp",),
-    FileType.HEIF: (".heic", ".heif"),
-    FileType.JXL: (".jxl",),
-    FileType.TIFF: (".tif", ".tiff"),
-    FileType.MP4: (".mp4", ".m4v", ".mov", ".3gp", ".3g2"),
-    FileType.WEBM: (".webm",),
-    FileType.MATROSKA: (".mkv",),
-    FileType.AVI: (".avi",),
-    FileType.ASF: (".wmv",),
-    FileType.FLV: (".flv",),
-    FileType.MPEG: (".mpg", ".mpeg"),
-    FileType.MPEG_TS: (".mts", ".m2ts", ".ts"),
-    FileType.OGG: (".ogv",),
-    None: (".svg",),
-}
 
 
 def inbox_path(data: Path, content_hash: str) -> Path:
@@ -161,12 +138,7 @@ def _written(folder: Path) -> Iterator[None]:
 def suffix_by_content(file: Path, name: str) -> str:
     """Return the extension for a decoded file: that of `name` if it fits the content."""
     with file.open("rb") as opened:
-        head = opened.read(SIGNATURE_BYTES)
-    own = Path(name).suffix.lower()
-    fitting = _SUFFIXES[file_type(head)]
-    if b"qt  " in brands(head):
-        fitting = (".mov", ".mp4", ".m4v")
-    return own if own in fitting else fitting[0]
+        return fitting_suffix(opened.read(SIGNATURE_BYTES), name)
 
 
 def shown_name(name: str) -> str:

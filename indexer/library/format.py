@@ -245,6 +245,19 @@ def _walk(library: Path, *, follow_links: bool) -> Iterator[MemeFile | UnusableF
         waiting.extend(reversed(folders))
 
 
+def is_media(head: bytes, name: str) -> bool:
+    """Return whether a file with these first bytes, at least SIGNATURE_BYTES, is a supported picture or video.
+
+    The name counts for raw photographs alone, which begin as TIFF files do. Drawings (SVG) are text and not known here.
+
+    >>> tiff = b"II*" + bytes(5)
+    >>> is_media(b"GIF89a ...", "cat"), is_media(tiff, "photo.tif"), is_media(tiff, "photo.NEF")
+    (True, True, False)
+    """
+    kind = file_type(head)
+    return kind is not None and not (kind is FileType.TIFF and name.lower().endswith(RAW_EXTENSIONS))
+
+
 def _begins_like_media(entry: os.DirEntry[str]) -> bool:
     """Return whether a file's first bytes are those of a supported picture or video, whatever its ending.
 
@@ -254,10 +267,9 @@ def _begins_like_media(entry: os.DirEntry[str]) -> bool:
         return False
     try:
         with open(entry.path, "rb") as opened:  # noqa: PTH123  # names need not be valid for a Path
-            kind = file_type(opened.read(SIGNATURE_BYTES))
+            return is_media(opened.read(SIGNATURE_BYTES), entry.name)
     except OSError:
         return False
-    return kind is not None and not (kind is FileType.TIFF and entry.name.lower().endswith(RAW_EXTENSIONS))
 
 
 def _is_meme_or_text(entry: os.DirEntry[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from enum import StrEnum
+from pathlib import PurePath
 
 SIGNATURE_BYTES = 512  # that tell a file's type: three packets of MPEG-TS
 
@@ -36,6 +37,29 @@ class FileType(StrEnum):
     MPEG_TS = "video/mp2t"
     OGG = "video/ogg"
 
+
+# The extensions that each kind of content may have; a file with any other gets the first. None: a drawing.
+_SUFFIXES: dict[FileType | None, tuple[str, ...]] = {
+    FileType.JPEG: (".jpg", ".jpeg", ".jfif"),
+    FileType.PNG: (".png",),
+    FileType.GIF: (".gif",),
+    FileType.WEBP: (".webp",),
+    FileType.AVIF: (".avif",),
+    FileType.BMP: (".bmp",),
+    FileType.HEIF: (".heic", ".heif"),
+    FileType.JXL: (".jxl",),
+    FileType.TIFF: (".tif", ".tiff"),
+    FileType.MP4: (".mp4", ".m4v", ".mov", ".3gp", ".3g2"),
+    FileType.WEBM: (".webm",),
+    FileType.MATROSKA: (".mkv",),
+    FileType.AVI: (".avi",),
+    FileType.ASF: (".wmv",),
+    FileType.FLV: (".flv",),
+    FileType.MPEG: (".mpg", ".mpeg"),
+    FileType.MPEG_TS: (".mts", ".m2ts", ".ts"),
+    FileType.OGG: (".ogv",),
+    None: (".svg",),
+}
 
 # Where the first bytes are all that tells.
 _STARTS = (
@@ -87,6 +111,17 @@ def file_type(head: bytes) -> FileType | None:
         return FileType.HEIF if _HEIF_BRANDS & found else FileType.MP4
     # Four letters may stand in a text, so what is before them, the length of a part, must be no letters.
     return FileType.MP4 if head[4:8] in _OLD_QUICKTIME and head[0] < 0x20 else None
+
+
+def fitting_suffix(head: bytes, name: str) -> str:
+    """Return the extension for a file of a supported type with these first bytes: that of `name` if it fits.
+
+    >>> fitting_suffix(b"GIF89a ...", "cat.jpg"), fitting_suffix(b"BM" + bytes(12) + b"(" + bytes(3), "cat.BMP")
+    ('.gif', '.bmp')
+    """
+    own = PurePath(name).suffix.lower()
+    fitting = (".mov", ".mp4", ".m4v") if b"qt  " in brands(head) else _SUFFIXES[file_type(head)]
+    return own if own in fitting else fitting[0]
 
 
 def _is_ts(head: bytes, length: int, first: int) -> bool:

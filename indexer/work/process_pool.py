@@ -292,7 +292,7 @@ def serve_tasks(work: Callable[[dict[str, Any]], tuple[dict[str, Any], Sequence[
     replies = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no reply
     if sys.platform == "linux" and len(sys.argv) > 1:
-        _end_with_parent(int(sys.argv[1]))
+        _end_with_lifeline(int(sys.argv[1]))
     _send(replies, {}, ())
     requests = os.fdopen(0, "rb", buffering=0)
     while line := _line(requests):
@@ -302,7 +302,7 @@ def serve_tasks(work: Callable[[dict[str, Any]], tuple[dict[str, Any], Sequence[
         _send(replies, head, parts)
 
 
-def _end_with_parent(lifeline: int) -> None:
+def _end_with_lifeline(lifeline: int) -> None:
     """Have the kernel end this process, even one that is deep in a library, when the parent's end of a pipe closes.
 
     A pipe of its own: at stdin the kernel may signal a request after this process has read it.

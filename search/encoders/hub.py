@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ STATE_SECONDS = 0.5  # between two writes of the progress
 STALE_SECONDS = 30.0  # after which a progress that is not written any more is of a process that was killed
 _BUSY = {408, 429, 500, 502, 503, 504}
 NOT_FOUND, PARTIAL_CONTENT = 404, 206
+_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # git's SHA-1 of a commit or a small file, SHA-256 of a large one
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,9 @@ class _Transfer:
             meta = self._asking(ask, file, optional=True)
             if meta is None:
                 continue
-            if not meta.commit_hash or not meta.etag or meta.size is None:
+            # Both become names of files.
+            is_named = all(_DIGEST.fullmatch(one or "") for one in (meta.commit_hash, meta.etag))
+            if not is_named or meta.size is None:
                 raise ModelUnavailable(
                     f"{hub_address()} does not answer as a model hub does.",
                     hint="Check HF_ENDPOINT and your proxy; a network that wants a sign-in answers like this too.",

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from search.errors import WrongUse
 from search.evaluation.metrics import JudgedQuery
 from search.evaluation.served import FoundHits
-from search.evaluation.tuning import MIN_QUERIES, is_held_out
+from search.evaluation.tuning import tuned_and_held_out
 from search.ranking.fusion import ScoreArray
 from search.ranking.relevance import FEATURES, OF_QUERY, Features, RelevanceModel
 from search.settings import save_setting
@@ -96,15 +95,7 @@ def fit_cutoff(queries: Sequence[JudgedQuery], hits: Sequence[JudgedHits], befor
     Traceback (most recent call last):
     search.errors.WrongUse: 0 judged queries are too few to draw a line: each half of the memes needs 20.
     """
-    halves: dict[bool, list[tuple[JudgedQuery, JudgedHits]]] = {False: [], True: []}
-    for one in zip(queries, hits, strict=True):
-        halves[is_held_out(one[0])].append(one)
-    if min(map(len, halves.values())) < MIN_QUERIES:
-        raise WrongUse(
-            f"{len(queries)} judged queries are too few to draw a line: each half of the memes needs {MIN_QUERIES}.",
-            hint="Judge more queries, or index more memes.",
-        )
-    tuned, held_out = halves[False], halves[True]
+    tuned, held_out = tuned_and_held_out(queries, hits, purpose="draw a line")
     fitted = _fitted_model([one for _, one in tuned], before.model)
     cutoffs = (before, _with_line(tuned, before.model, before.line), _with_line(tuned, fitted, before.line))
     in_use, by_line, by_odds = (CutoffFit(one, *_measure(held_out, one)) for one in cutoffs)

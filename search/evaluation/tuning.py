@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ MIN_HELD_OUT_GAIN = 0.005  # on the held-out half, in the mean of the kinds
 MAX_LOSS = 0.01  # of any kind of query on the held-out half
 MIN_QUERIES = 20  # on each half
 
+Of = TypeVar("Of")
 Ranked = Callable[[Weights], Sequence[int]]  # the ids of a query's hits by some weights, best first
 
 
@@ -55,6 +57,26 @@ def is_held_out(query: JudgedQuery) -> bool:
     return int(hashlib.sha256(min(query.relevant).encode()).hexdigest(), 16) % 2 == 1
 
 
+def tuned_and_held_out(
+    queries: Sequence[JudgedQuery], of_queries: Sequence[Of], *, purpose: str
+) -> tuple[list[tuple[JudgedQuery, Of]], list[tuple[JudgedQuery, Of]]]:
+    """Return the tuned and the held-out queries, each with what belongs to it; raise WrongUse for too few.
+
+    >>> tuned_and_held_out([], [], purpose="tune weights")
+    Traceback (most recent call last):
+    search.errors.WrongUse: 0 judged queries are too few to tune weights: each half of the memes needs 20.
+    """
+    halves: dict[bool, list[tuple[JudgedQuery, Of]]] = {False: [], True: []}
+    for one in zip(queries, of_queries, strict=True):
+        halves[is_held_out(one[0])].append(one)
+    if min(map(len, halves.values())) < MIN_QUERIES:
+        raise WrongUse(
+            f"{len(queries)} judged queries are too few to {purpose}: each half of the memes needs {MIN_QUERIES}.",
+            hint="Judge more queries, or index more memes.",
+        )
+    return halves[False], halves[True]
+
+
 def tune(
     queries: Sequence[JudgedQuery],
     rankings: Sequence[Ranked],
@@ -76,32 +98,25 @@ def tune(
     Traceback (most recent call last):
     search.errors.WrongUse: 1 judged queries are too few to tune weights: each half of the memes needs 20.
     """
-    halves: dict[bool, list[tuple[JudgedQuery, Ranked]]] = {False: [], True: []}
-    for one in zip(queries, rankings, strict=True):
-        halves[is_held_out(one[0])].append(one)
-    if min(map(len, halves.values())) < MIN_QUERIES:
-        raise WrongUse(
-            f"{len(queries)} judged queries are too few to tune weights: each half of the memes needs {MIN_QUERIES}.",
-            hint="Judge more queries, or index more memes.",
-        )
+    tuned, held_out = tuned_and_held_out(queries, rankings, purpose="tune weights")
     best: dict[Signal, float] = dict(weights)
-    gain = _means(_values(halves[False], best, paths))[""]
+    gain = _means(_values(tuned, best, paths))[""]
     for factors in FACTORS:
         for signal in sorted(set(signals) - {DESCRIPTOR}):
             for factor in factors:
                 tried = best | {signal: round(max(best.get(signal, 0.0), MIN_TRIED) * factor, 4)}
-                value = _means(_values(halves[False], tried, paths))[""]
+                value = _means(_values(tuned, tried, paths))[""]
                 on_step(1)
                 if value > gain + MIN_GAIN:
                     best, gain = tried, value
-    before, after = (_values(halves[True], one, paths) for one in (weights, best))
+    before, after = (_values(held_out, one, paths) for one in (weights, best))
     return Tuning(
         before=dict(weights),
         after=best,
         held_out_before=_means(before),
         held_out_after=_means(after),
         comparisons=tuple(compare_rankings({kind: {"before": before[kind]} for kind in before}, after)),
-        queries=len(halves[True]),
+        queries=len(held_out),
     )
 
 

@@ -17,16 +17,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from itertools import permutations
 
 import numpy as np
 
-from search.index.analyzer import MAX_TERMS, Token, term_of, tokenize, unaccented, word_as_written
+from search.index.analyzer import MAX_TERMS, Token, query_terms, term_of, tokenize, unaccented, word_as_written
 from search.index.columns import Ids
 from search.index.lexical import Alternatives, LexicalIndex
 from search.query.language import english_words, is_english_word, reads_as_english
+from search.query.parser import PartKind, Query
 from search.query.spelling import LONG, MIN_LETTERS
 
 MAX_VARIANTS = 12  # of a word
@@ -138,6 +140,34 @@ def memes_saying(quote: Quote, index: LexicalIndex) -> Ids:
     [4]
     """
     return index.saying(quote.sequences) if quote.sequences else np.empty(0, np.int64)
+
+
+def memes_saying_all(quotes: Iterable[Quote], index: LexicalIndex) -> Ids | None:
+    """Return the rising ids of the memes that say all phrases, or have them as the file's name; None without a word.
+
+    >>> lexical = searcher.index.lexical
+    >>> memes_saying_all([make_quote("this is fine", lexical)], lexical).tolist(), memes_saying_all([], lexical)
+    ([4], None)
+    """
+    found = [np.union1d(memes_saying(one, index), _named_whole(one.text, index)) for one in quotes if one.sequences]
+    return reduce(np.intersect1d, found) if found else None
+
+
+def words_beside_quotes(query: Query) -> str:
+    """Return the words of a query that are not in quotation marks; all of them where no quote has a word.
+
+    >>> from search.query.parser import parse
+    >>> words_beside_quotes(parse('"this is fine" dog')), words_beside_quotes(parse('"!" dog'))
+    ('dog', '! dog')
+    """
+    others = [part.value for part in query.parts if part.is_text and part.kind is not PartKind.PHRASE]
+    has_words = any(query_terms(part.value) for part in query.phrases)
+    return " ".join(others) if has_words else query.text
+
+
+def _named_whole(text: str, index: LexicalIndex) -> Ids:
+    named = index.named(text)
+    return named.ids if named.is_whole else np.empty(0, np.int64)
 
 
 def _alternatives(word: str, index: LexicalIndex, *, shortest: float, has_accents: bool) -> Alternatives:

@@ -6,8 +6,6 @@ its own network. A cookie does not count for it, because browsers send none with
 
 from __future__ import annotations
 
-import math
-
 from flask import Flask, Response, current_app, g, request
 
 from search.errors import MemeticaError
@@ -65,13 +63,9 @@ def register(app: Flask) -> None:
         rates: KeyRates = current_app.extensions["key_rates"]
         wait = rates.acquire(key.hash, per_minute=key.per_minute)
         if wait:
-            seconds = max(1, math.ceil(wait))
-            error = TooManyRequests(
-                f"Too many requests by the key {key.name!r}: it may send {key.per_minute:,} a minute.",
-                hint=f"Try again in {seconds} second{'s' if seconds > 1 else ''}.",
+            raise TooManyRequests.until(
+                f"Too many requests by the key {key.name!r}: it may send {key.per_minute:,} a minute.", seconds=wait
             )
-            error.retry_after = seconds
-            raise error
         g.api_key = key
 
     @app.after_request

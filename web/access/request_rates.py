@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from flask import Flask, current_app, g, request
 
@@ -29,6 +30,14 @@ class TooManyRequests(MemeticaError):
 
     code = "too_many_requests"
     status = 429
+
+    @classmethod
+    def until(cls, message: str, *, seconds: float) -> Self:
+        """Return the error that says when to try again."""
+        whole = max(1, math.ceil(seconds))
+        error = cls(message, hint=f"Try again in {whole} second{'s' if whole > 1 else ''}.")
+        error.retry_after = whole
+        return error
 
 
 @dataclass(frozen=True)
@@ -61,10 +70,4 @@ def count(work: Work) -> None:
         return
     wait = limit.rate.acquire(client_network(address))
     if wait:
-        seconds = max(1, math.ceil(wait))
-        error = TooManyRequests(
-            f"Too many {work.value} from your address.",
-            hint=f"Try again in {seconds} second{'s' if seconds > 1 else ''}.",
-        )
-        error.retry_after = seconds
-        raise error
+        raise TooManyRequests.until(f"Too many {work.value} from your address.", seconds=wait)

@@ -15,12 +15,14 @@ import threading
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from time import monotonic
 
 from flask import Flask
 from watchfiles import Change, watch
 
+from search.errors import MemeticaError
 from search.meme import Meme
 from search.settings import Settings
 from search.version import __version__
@@ -77,7 +79,8 @@ class LibraryWatcher:
             told_missing = False
             try:
                 self._watch(library, before)
-            except (OSError, RuntimeError) as error:  # the folder vanished, or too many folders for the system
+            # The folder vanished, there are too many folders for the system, or the data folder cannot be read.
+            except (OSError, RuntimeError, MemeticaError) as error:
                 logger.warning("%s cannot be watched: %s. It is tried again.", library, error)
                 self._closed.wait(self._missing_seconds)
 
@@ -118,14 +121,16 @@ class LibraryWatcher:
         memes = self._site.catalogue.memes
         before = {meme.id for meme in memes.everything()}
         self._index(self._site.settings)  # also where something failed, the rest is indexed
-        new = [meme for meme in memes.everything() if meme.id not in before]
-        if self._site.settings.webhook and (new or before != {meme.id for meme in memes.everything()}):
-            tell_webhook(self._site.settings.webhook, new, memes=memes.count())
+        after = memes.everything()
+        if self._site.settings.webhook and before != {meme.id for meme in after}:
+            tell_webhook(
+                self._site.settings.webhook, [meme for meme in after if meme.id not in before], memes=len(after)
+            )
 
 
 def index_in_process(settings: Settings) -> bool:
     """Run `memetica index` and return whether nothing failed; what it says is logged when something did."""
-    command = [sys.executable, "-m", "web.cli", "--quiet", "index", "--data", str(settings.data)]
+    command = [sys.executable, "-P", "-m", "web.cli", "--quiet", "index", "--data", str(settings.data)]
     # By the environment: a library that a command names is meant, even if most of its memes are gone.
     environment = os.environ | {"MEMETICA_LIBRARY": str(settings.library)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -149,7 +154,7 @@ def tell_webhook(address: str, new: list[Meme], *, memes: int) -> bool:
     try:
         with urllib.request.urlopen(request, timeout=WEBHOOK_SECONDS):
             return True
-    except OSError as error:
+    except (OSError, HTTPException, ValueError) as error:  # away, or what answers speaks no HTTP
         logger.warning("The webhook %s was not told: %s", address.partition("?")[0], error)
         return False
 

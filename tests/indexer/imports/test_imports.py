@@ -16,11 +16,33 @@ from click.testing import CliRunner, Result
 from indexer.imports import ImportedMeme, ImportKind, NotImported, carry_out, plan_import, read_export
 from indexer.library.format import MemeFile, scan
 from indexer.library.sidecars import read_first_seen, read_sidecar
+from indexer.media.signatures import FileType, file_type, fitting_suffix
 from search.errors import WrongUse
 from search.meme import TextKind
 from search.workspace import Workspace
 from tests.support.uploading import drawn, files_of
 from web.cli.main import main
+
+HEADS = {
+    FileType.JPEG: b"\xff\xd8\xff\xe0",
+    FileType.PNG: b"\x89PNG\r\n\x1a\n",
+    FileType.GIF: b"GIF89a",
+    FileType.WEBP: b"RIFF\0\0\0\0WEBPVP8L",
+    FileType.AVIF: b"\0\0\0\x14ftypavif\0\0\0\0mif1",
+    FileType.BMP: b"BM" + bytes(12) + b"\x28\0\0\0",
+    FileType.HEIF: b"\0\0\0\x14ftypheic\0\0\0\0mif1",
+    FileType.JXL: b"\xff\x0a",
+    FileType.TIFF: b"II*\0\x08\0\0\0",
+    FileType.MP4: b"\0\0\0\x14ftypisom\0\0\0\0avc1",
+    FileType.WEBM: b"\x1aE\xdf\xa3\x42\x82\x84webm",
+    FileType.MATROSKA: b"\x1aE\xdf\xa3\x42\x82\x88matroska",
+    FileType.AVI: b"RIFF\0\0\0\0AVI LIST",
+    FileType.ASF: b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+    FileType.FLV: b"FLV\x01",
+    FileType.MPEG: b"\0\0\x01\xba",
+    FileType.MPEG_TS: (b"G" + bytes(187)) * 3,
+    FileType.OGG: b"OggS" + bytes(24) + b"\x80theora",
+}
 
 
 def save(folder: Path, name: str, body: bytes | str | list | dict) -> Path:
@@ -312,3 +334,20 @@ def test_an_empty_folder_of_a_known_library_is_not_filled(workspace: Workspace, 
     done = CliRunner().invoke(main, ["import", "csv", str(export), "--yes", "--data", data, "--library", library])
     assert done.exit_code == 1 and "mounted" in done.stderr and list(workspace.library.iterdir()) == []
     assert gone.exists()
+
+
+@pytest.mark.parametrize("form", list(FileType), ids=lambda form: form.name)
+def test_every_kind_of_file_that_is_read_is_brought_with_a_fitting_ending(form: FileType, tmp_path: Path) -> None:
+    head = HEADS[form]
+    assert file_type(head) is form
+    file = save(tmp_path, "export/meme.bin", head)
+    [planned] = plan_import(tmp_path / "memes", [ImportedMeme(file, "Cats", "meme")]).planned
+    assert Path(planned.path).suffix == fitting_suffix(head, "meme.bin")
+    assert carry_out(tmp_path / "memes", plan_import(tmp_path / "memes", [ImportedMeme(file, "Cats", "meme")])) == []
+    assert [entry.path for entry in scan(tmp_path / "memes")] == [planned.path]
+
+
+def test_a_raw_photograph_is_left_out_though_it_begins_as_a_tiff_does(tmp_path: Path) -> None:
+    file = save(tmp_path, "photo.nef", HEADS[FileType.TIFF])
+    plan = plan_import(tmp_path / "memes", [ImportedMeme(file, "Cats", "photo")])
+    assert not plan.planned and plan.left_out == [NotImported(str(file), "Its format is not supported.")]

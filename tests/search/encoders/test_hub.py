@@ -221,3 +221,11 @@ def runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("wrong", ["../../outside", "abc", "0" * 41])
+def test_what_a_hub_announces_names_no_file_unless_it_is_a_digest(hub: FakeHub, tmp_path: Path, wrong: str) -> None:
+    hub.commit = wrong
+    with pytest.raises(ModelUnavailable, match="does not answer as a model hub does"):
+        download(tmp_path / "models", "org/clip", FILES)
+    assert not list(tmp_path.glob("**/*outside*"))

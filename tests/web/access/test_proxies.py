@@ -175,8 +175,10 @@ def test_the_whole_site_works_behind_nginx(proxied: tuple[str, str]) -> None:
         assert len(followed) > 20
         for one in followed:
             answer = httpx.get(origin + one.replace("&amp;", "&"), headers=world, timeout=30)
-            if answer.is_redirect:  # a choice of looks, or any meme
+            if answer.is_redirect:  # a choice of looks, or any meme; the page that is missing is missing again
                 assert answer.headers["Location"].startswith(base + "/"), one
+                answer = httpx.get(origin + answer.headers["Location"], headers=world, timeout=30)
+                assert answer.status_code == (404 if one.endswith("next=%2Fnone") else 200), one
             else:
                 assert answer.status_code == 200, one
         row = client.get("/api/search?q=dog").json()["hits"][0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from search.errors import WrongUse
+from search.errors import DataFolderError, WrongUse
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
 from web.background.watch import LibraryWatcher, tell_webhook
@@ -135,6 +136,35 @@ def test_a_webhook_is_told_what_is_new_and_nothing_when_nothing_is(workspace: Wo
 
 def test_a_webhook_that_does_not_answer_is_no_error() -> None:
     assert tell_webhook("http://127.0.0.1:9/", [], memes=0) is False
+
+
+@pytest.mark.parametrize("said", [b"no HTTP at all\r\n\r\n", b"", b"HTTP/1.1 abc\r\n\r\n"])
+def test_a_webhook_that_speaks_no_http_is_no_error(said: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(65_536)
+                client.sendall(said)
+
+        threading.Thread(target=answer, daemon=True).start()
+        assert tell_webhook(f"http://127.0.0.1:{server.getsockname()[1]}/", [], memes=0) is False
+
+
+def test_what_hinders_one_index_run_does_not_end_the_watch(workspace: Workspace) -> None:
+    runs = Runs()
+
+    def index(settings: Settings) -> bool:
+        runs(settings)
+        if runs.count == 1:
+            raise DataFolderError("The catalogue is locked.")
+        return True
+
+    watcher = LibraryWatcher(Site(workspace), index=index, quiet_seconds=0.3, missing_seconds=0.1)
+    watcher.start()
+    runs.wait_for(2)
+    watcher.close()
 
 
 def test_nothing_is_sent_unless_an_address_is_set() -> None:
