@@ -198,7 +198,7 @@ class Library:
         if not (ocr and self.ocr):
             chosen = replace(chosen, ocr_engine="none")
         print(f"bringing the index of {self.root} up to date", file=sys.stderr, flush=True)
-        workspace = Workspace(chosen, open_catalogue(chosen))
+        workspace = Workspace(chosen, open_catalogue(chosen, migrate=True))
         index_library(workspace, progress=SILENT)
         return workspace
 
