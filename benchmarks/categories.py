@@ -5,10 +5,11 @@
     python -m benchmarks.categories real_memes --tune
 
 Features are of the picture, its embedding by the image encoder, and the OCR text. The last row adds the library's
-descriptions, whose writers knew the category, to measure that leak. Each meme is predicted once, by models that were
-trained without its group: its duplicates; all memes of its template (the hard case); or, split by time, all later
-memes. The table is of the held-out half; `--tune` compares weights on the tuned half. The weights in use were chosen
-before the halves were split as they are now: some of the held-out memes influenced the choice among ten candidates.
+descriptions, whose writers knew the category, to measure that leak. Each meme of the held-out half is predicted once,
+by models that learnt from the memes of both halves without its group: its duplicates; all memes of its template (the
+hard case); or, split by time, all later memes. `--tune` compares weights on the tuned half alone. The weights in use
+were chosen before the halves were split as they are now: some of the held-out memes influenced the choice among ten
+candidates.
 """
 
 from __future__ import annotations
@@ -215,12 +216,35 @@ def add_row(table: Table, label: str, found: NDArray[np.float64], truth: Places,
     )
 
 
-def parted(known: Examples, catalogue: Catalogue, library: Library, *, half: Half):  # type: ignore[no-untyped-def]
-    """Return a half of the memes, their groups of copies and of templates, and the split by time."""
+@dataclass(frozen=True)
+class Judged:
+    """The memes whose original is known: groups of copies and of templates, which half each is in, the split by time.
+
+    All are arrays over the same memes; `later` has the positions of those seen before and after.
+    """
+
+    known: Examples
+    copies: Places
+    templates: Places
+    held_out: NDArray[np.bool_]
+    later: tuple[Places, Places]
+
+    def of(self, chosen: NDArray[np.bool_]) -> tuple[Examples, Places]:
+        """Return some of the memes and their groups of copies."""
+        places = np.flatnonzero(chosen)
+        return self.known.of(places), numbered([str(group) for group in self.copies[places]])
+
+    def asked(self, parts: Iterable[tuple[Places, Places]]) -> list[tuple[Places, Places]]:
+        """Return the parts with only the held-out half asked."""
+        return [(seen, held[self.held_out[held]]) for seen, held in parts]
+
+
+def judged(known: Examples, catalogue: Catalogue, library: Library) -> Judged:
+    """Return the memes whose original is known."""
     memes = {meme.id: meme for meme in catalogue.memes.everything()}
     own = [memes[int(id)] for id in known.ids]
     origins, templates = library.originals, library.templates
-    wanted = [at for at, meme in enumerate(own) if meme.path in origins and half_of(origins[meme.path]) is half]
+    wanted = [at for at, meme in enumerate(own) if meme.path in origins]
     places = np.array(wanted, np.int64)
     own = [own[at] for at in wanted]
     seen = np.argsort([meme.first_seen.timestamp() for meme in own], kind="stable")
@@ -228,7 +252,8 @@ def parted(known: Examples, catalogue: Catalogue, library: Library, *, half: Hal
     copies, of = (numbered([names[meme.path] for meme in own]) for names in (origins, templates))
     # What came later is not asked about where its original came before: that is the duplicates' business.
     later = np.array([at for at in seen[cut:] if copies[at] not in set(copies[seen[:cut]].tolist())], np.int64)
-    return known.of(places), copies, of, [(np.sort(seen[:cut]), np.sort(later))]
+    halves = np.array([half_of(origins[meme.path]) is Half.HELD_OUT for meme in own])
+    return Judged(known.of(places), copies, of, halves, (np.sort(seen[:cut]), np.sort(later)))
 
 
 def tune(known: Examples, copies: Places, report: Report) -> None:
@@ -280,7 +305,6 @@ def few(known: Examples, copies: Places, names: Names, report: Report, *, most: 
 def measure(given: Namespace, report: Report) -> None:
     """Print a table for each way to split."""
     library = library_of(given)
-    half = Half.TUNED if given.tune else Half.HELD_OUT
     with library.workspace(image_encoder=given.image_encoder) as workspace:
         catalogue, settings = workspace.catalogue, workspace.settings
         image_encoder = live_image_encoder(workspace.index)
@@ -290,24 +314,26 @@ def measure(given: Namespace, report: Report) -> None:
         categories = sorted(set(known.categories))
         rows = load_text_encoder(settings).encode([one.replace(CATEGORY_SEPARATOR, ", ") for one in categories])
         names = dict(zip(categories, rows, strict=True))
-        own, copies, templates, later = parted(known, catalogue, library, half=half)
-        told = parted(leaking, catalogue, library, half=half)[0]
+        memes = judged(known, catalogue, library)
+        told = judged(leaking, catalogue, library).known
     if given.tune:
-        tune(own, copies, report)
+        tune(*memes.of(~memes.held_out), report)
         return
+    own = memes.known
     truth = numbered(list(own.categories))
     count = len(set(own.categories))
-    for label, parts in (
-        ("duplicates kept together", list(folds(truth, copies))),
-        ("templates held out entirely", list(folds(truth, templates))),
-        ("what came last", later),
+    for label, split in (
+        ("duplicates kept together", folds(truth, memes.copies)),
+        ("templates held out entirely", folds(truth, memes.templates)),
+        ("what came last", [memes.later]),
     ):
+        parts = memes.asked(split)
         asked = sum(len(held) for _, held in parts)
         table = report.table(f"{label}: {asked} of {len(own)} memes, {count} categories", {"method": "", **COLUMNS})
         for name, predictor in PREDICTORS.items():
             add_row(table, name, *predicted(own, parts, predictor, names), count)
         add_row(table, "… with the descriptions (leaks)", *predicted(told, parts, whole, names), count)
-    few(own, copies, names, report)
+    few(*memes.of(memes.held_out), names, report)
 
 
 if __name__ == "__main__":
