@@ -4,8 +4,9 @@
     python -m benchmarks.scale FOLDER --memes 100000
 
 Texts are those of CM50, shuffled, or words drawn from a frequency list where CM50 is not here; embeddings are random
-directions around a common one: times are realistic, rankings have no meaning. FOLDER keeps the data folder, so that
-a second run only searches.
+directions around a common one: times are realistic, rankings have no meaning. Every fifth meme has no description, and
+most pictures belong to a template that others belong to. FOLDER keeps the data folder, so that a second run only
+searches.
 """
 
 from __future__ import annotations
@@ -20,14 +21,22 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.data import cache, shared
 from benchmarks.harness import Benchmark, Report, Skipped, percentiles, timed
 from indexer.stages.build_index import build_index
-from search.catalogue import Catalogue, FingerprintRecord, MemeRecord, PictureRecord, open_catalogue
+from search.catalogue import (
+    Catalogue,
+    FingerprintRecord,
+    MemeRecord,
+    PictureRecord,
+    ReadingRecord,
+    open_catalogue,
+)
 from search.encoders.base import Vectors
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.meme import Field, MediaType, Passage
+from search.meme import Field, MediaType, Passage, TextKind
 from search.searcher import Searcher
 from search.settings import Settings
 from search.texts.chunking import SPLITTER
@@ -35,6 +44,9 @@ from search.workspace import Workspace
 
 CATEGORIES = 300
 ANALYSES = 4  # passages of an essay
+UNDESCRIBED = 5  # every fifth meme has no description, as in a library that is being described
+MEMES_A_TEMPLATE = 4  # on average; a few templates have many memes
+LOOK_NOISE, FLIPPED_BITS = 0.3, 24  # of a meme to its template: two of one template have a cosine of .92, 44 bits
 START = datetime(2015, 1, 1, tzinfo=UTC)
 WARM_UP = 20
 BENCHMARK = Benchmark(__doc__, needs="nothing; 1 GB of disk", takes="5 minutes the first time, then 1")
@@ -48,7 +60,7 @@ def add_folder(benchmark: Benchmark) -> None:
 
 def folder_of(given: Namespace, name: str) -> Path:
     """Return the folder that keeps a made-up library."""
-    return (given.folder or cache() / f"{name}-{given.memes}").absolute()
+    return (given.folder or cache() / f"{name}-{given.memes}-with-gaps").absolute()
 
 
 add_folder(BENCHMARK)
@@ -117,10 +129,32 @@ def fill(catalogue: Catalogue, memes: int, *, encoder: RandomDirections) -> None
         )
 
 
+def add_new(catalogue: Catalogue, number: int, words: str, draw: np.random.Generator) -> int:
+    """Write one more meme with a text in its picture, decoded and read but not split or embedded; return its id."""
+    category = f"Category {int(CATEGORIES * draw.random() ** 2)}"
+    content = f"{draw.integers(1 << 62):064x}"
+    id = _put(catalogue, number, category=category, content=content, draw=draw)
+    catalogue.texts.put_reading(ReadingRecord(content, TextKind.OCR, "synthetic", words))
+    return id
+
+
 def add(catalogue: Catalogue, number: int, texts: dict[Field, list[str]], draw: np.random.Generator) -> None:
     """Write one synthetic meme, decoded, read and described."""
     category = f"Category {int(CATEGORIES * draw.random() ** 2)}"
-    content = f"{number:064x}"
+    id = _put(catalogue, number, category=category, content=f"{number:064x}", draw=draw)
+    is_described = number % UNDESCRIBED != UNDESCRIBED - 1
+    described = [Field.DESCRIPTION, Field.VISUAL, *[Field.ANALYSIS] * ANALYSES]
+    fields = [Field.OCR, *(described if is_described else ())]
+    passages = [Passage(Field.NAME, "name", f"{category}: meme {number}")]
+    for number_of, field in enumerate(fields):
+        # The beginning of one meme's text and the end of another's: real words, and few equal texts.
+        first, second = (texts[field][place].split() for place in draw.integers(len(texts[field]), size=2))
+        passages.append(Passage(field, f"model {number_of}", " ".join([*first, *second[len(second) // 2 :]])[:900]))
+    catalogue.texts.put_passages(id, passages, splitter=SPLITTER)
+
+
+def _put(catalogue: Catalogue, number: int, *, category: str, content: str, draw: np.random.Generator) -> int:
+    """Write a synthetic meme's file and decoded picture, and return its id."""
     id = catalogue.memes.put(
         MemeRecord(
             path=f"{category}/meme {number}.jpg",
@@ -133,21 +167,30 @@ def add(catalogue: Catalogue, number: int, texts: dict[Field, list[str]], draw: 
             first_seen_source="sidecar",
         )
     )
-    look = draw.standard_normal(LOOK_DIMENSIONS)
+    look, bits = picture(number, draw)
     catalogue.pictures.put(
         PictureRecord(content, 600, 400, 1, None, MediaType.IMAGE, "", "synthetic"),
         [
-            FingerprintRecord(content, PDQ, 0, draw.bytes(PDQ_BITS // 8), 1.0),
-            FingerprintRecord(content, LOOK, 0, (look / np.linalg.norm(look)).astype("<f2").tobytes(), 1.0),
+            FingerprintRecord(content, PDQ, 0, bits.tobytes(), 1.0),
+            FingerprintRecord(content, LOOK, 0, look.astype("<f2").tobytes(), 1.0),
         ],
     )
-    fields = [Field.OCR, Field.DESCRIPTION, Field.VISUAL, *[Field.ANALYSIS] * ANALYSES]
-    passages = [Passage(Field.NAME, "name", f"{category}: meme {number}")]
-    for number_of, field in enumerate(fields):
-        # The beginning of one meme's text and the end of another's: real words, and few equal texts.
-        first, second = (texts[field][place].split() for place in draw.integers(len(texts[field]), size=2))
-        passages.append(Passage(field, f"model {number_of}", " ".join([*first, *second[len(second) // 2 :]])[:900]))
-    catalogue.texts.put_passages(id, passages, splitter=SPLITTER)
+    return id
+
+
+def picture(number: int, draw: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return the look ([704], of length 1) and the PDQ ([32] uint8) of a meme's picture: its template's, changed.
+
+    Templates are drawn by their number, so that libraries of all sizes have the same. The square makes the first memes'
+    templates the most frequent ones.
+    """
+    template = int((number / MEMES_A_TEMPLATE + 1) * draw.random() ** 2)
+    of_template = np.random.default_rng([3, template])
+    look = of_template.standard_normal(LOOK_DIMENSIONS) + LOOK_NOISE * draw.standard_normal(LOOK_DIMENSIONS)
+    is_set = np.zeros(PDQ_BITS, np.uint8)
+    is_set[of_template.permutation(PDQ_BITS)[: PDQ_BITS // 2]] = 1  # half of PDQ's bits are set
+    is_set[draw.permutation(PDQ_BITS)[:FLIPPED_BITS]] ^= 1
+    return (look / np.linalg.norm(look)).astype(np.float32), np.packbits(is_set)
 
 
 def searches(searcher: Searcher, queries: Sequence[str], memes: int) -> Iterator[tuple[str, Callable[[str], object]]]:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from random import randrange
+
+import numpy as np
+from numpy.typing import NDArray
 
 from search.catalogue.database import Database, Parameters
 from search.errors import NotFound
@@ -20,6 +25,8 @@ _MEME = """
            pictures.placeholder
     FROM memes LEFT JOIN pictures USING (content_hash)
 """
+
+_DRAWS = 50  # of a random id, before every meme is looked at
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class Memes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._vanished = threading.local()  # what each thread's connection has read, and in which state
 
     def known(self) -> dict[str, tuple[int, str, int, int, bool]]:
         """Return, by path, the id, content hash, size, mtime in nanoseconds and whether the file is present."""
@@ -135,6 +143,8 @@ class Memes:
 
     def many(self, ids: Sequence[int]) -> list[Meme]:
         """Return the present memes with these ids, in the order of `ids`, without vanished ones."""
+        if not ids:
+            return []  # SQLite reads the whole table to find that no id is in an empty list
         marks = ",".join(str(int(id)) for id in ids)
         rows = self._database.rows(_MEME + f"WHERE memes.id IN ({marks}) AND vanished_at IS NULL")
         found = {row["id"]: _meme(row) for row in rows}
@@ -174,6 +184,13 @@ class Memes:
 
     def random(self) -> Meme | None:
         """Return any present meme that has a thumbnail, each as likely as the others; None when there is none."""
+        highest = self._database.number("SELECT MAX(id) FROM memes")
+        drawn = _MEME + "WHERE memes.id = :id AND vanished_at IS NULL AND placeholder IS NOT NULL"
+        for _ in range(_DRAWS if highest else 0):
+            row = self._database.row(drawn, {"id": 1 + randrange(highest)})
+            if row is not None:
+                return _meme(row)
+        # Nearly all have vanished or are not decoded: only then is it worth looking at every one.
         row = self._database.row(
             _MEME
             + """
@@ -200,16 +217,21 @@ class Memes:
             """,
         )
 
-    def vanished_ids(self) -> list[int]:
-        """Return the ids of vanished files."""
-        return [row["id"] for row in self._database.rows("SELECT id FROM memes WHERE vanished_at IS NOT NULL")]
+    def vanished_ids(self) -> NDArray[np.int64]:
+        """Return the rising ids ([n]) of vanished files; they are read again only when the catalogue has changed."""
+        state = self._database.state()
+        if getattr(self._vanished, "state", None) != state:
+            rows = self._database.rows("SELECT id FROM memes WHERE vanished_at IS NOT NULL ORDER BY id")
+            self._vanished.ids = np.array([row["id"] for row in rows], np.int64)
+            self._vanished.state = state
+        found: NDArray[np.int64] = self._vanished.ids
+        return found
 
     def count(self, *, category: str | None = None) -> int:
         """Return the number of present memes, in one category or in all."""
-        return self._database.number(
-            "SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL AND (:category IS NULL OR category = :category)",
-            {"category": category},
-        )
+        # Each has an index that answers it; with one condition for both, every row was read.
+        where = "vanished_at IS NULL" + (" AND category = :category" if category is not None else "")
+        return self._database.number(f"SELECT COUNT(*) FROM memes WHERE {where}", {"category": category})
 
     def ids_under(self, category: str) -> list[int]:
         """Return the ids of the present memes in a category and its subcategories, as `TV - Star Trek` of `TV`."""

@@ -35,6 +35,10 @@ INSERT INTO pictures
     FROM pictures_before;
 DROP TABLE pictures_before;
 """,
+    # Searches ask which files have vanished, and passages lie between the rows of the table: a scan took 0.1 s.
+    11: """
+CREATE INDEX memes_vanished ON memes (id) WHERE vanished_at IS NOT NULL;
+""",
 }
 TABLES = {"memes", "verdicts", "revision"}  # some that every version has
 

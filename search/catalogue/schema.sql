@@ -15,6 +15,7 @@ CREATE TABLE memes (
 CREATE INDEX memes_by_content ON memes (content_hash);
 CREATE INDEX memes_by_first_seen ON memes (first_seen DESC, id DESC) WHERE vanished_at IS NULL;
 CREATE INDEX memes_by_category ON memes (category, first_seen DESC, id DESC) WHERE vanished_at IS NULL;
+CREATE INDEX memes_vanished ON memes (id) WHERE vanished_at IS NOT NULL;
 
 -- What decoding found, by content, so that a renamed or copied file is not decoded again.
 CREATE TABLE pictures (

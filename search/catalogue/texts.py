@@ -187,6 +187,8 @@ class Texts:
 
     def alt_texts(self, ids: Sequence[int]) -> dict[int, str]:
         """Return, by meme id, the newest simple description of each meme that has one."""
+        if not ids:
+            return {}  # SQLite reads the whole table for an empty list
         marks = ",".join(str(int(id)) for id in ids)
         rows = self._database.rows(
             f"""
@@ -202,6 +204,8 @@ class Texts:
 
     def captions(self, ids: Sequence[int]) -> dict[int, str]:
         """Return, by meme id, what OCR read in each picture: the text of the best quality, the newest of several."""
+        if not ids:
+            return {}  # SQLite reads the whole table for an empty list
         marks = ",".join(str(int(id)) for id in ids)
         rows = self._database.rows(
             f"""
@@ -374,6 +378,8 @@ class Texts:
 
         Passages below `least_weight` are excluded.
         """
+        if not ids or (fields is not None and not fields):
+            return []  # SQLite reads the whole table for an empty list
         marks = ",".join(str(int(id)) for id in ids)
         wanted = "" if fields is None else f"AND field IN ({','.join(repr(field.value) for field in sorted(fields))})"
         rows = self._database.rows(

@@ -100,7 +100,9 @@ def test_a_catalogue_of_version_10_keeps_its_pictures_and_becomes_like_a_new_one
     open_catalogue(settings).close()
     file = settings.data / "catalogue.sqlite"
     with closing(sqlite3.connect(file)) as connection:
-        connection.executescript("DROP TABLE pictures;" + PICTURES_10 + "PRAGMA user_version = 10;")
+        connection.executescript(
+            "DROP INDEX memes_vanished; DROP TABLE pictures;" + PICTURES_10 + "PRAGMA user_version = 10;"
+        )
         connection.execute("INSERT INTO pictures VALUES ('c0ffee', 4, 3, 1, NULL, 'image', 'data:,', 'media-3')")
         connection.commit()
     open_catalogue(settings, migrate=True).close()

@@ -1,0 +1,96 @@
+"""No request of a visitor reads whole tables: what SQLite says about every statement that the requests run."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+from flask.testing import FlaskClient
+
+from search.catalogue.database import Database
+from search.workspace import Workspace
+from tests.support.serving import open_app
+
+SEARCHES = (
+    "/api/search?q=dog",
+    "/api/search?q=dog&offset=1&sort=newest&collapse=false",
+    '/api/search?q="burning room" -cat type:image after:2000',
+    "/api/search?q=category:Dogs",
+    "/api/search?q=like:{id} dog",
+    "/api/search?q=variants:{id}",
+    "/api/memes/{id}",
+    "/api/memes/{id}/similar",
+    "/?q=dog",
+    "/?q=dog&category=Dogs",
+    "/memes/{path}.html",
+)
+BROWSING = ("/", "/categories", "/random", "/memes/Dogs", "/api/categories", "/feed.atom")
+LARGE = ("memes", "passages", "readings", "sidecars", "embeddings", "fingerprints", "pictures", "pairs", "calls")
+
+
+@pytest.fixture
+def asked(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], set[str]]]:
+    """A function that requests a path of a site whose library has changed, and returns the statements it ran."""
+    ran: set[str] = set()
+    connected = Database._connected
+
+    def traced(self: Database) -> sqlite3.Connection:
+        connection = connected(self)
+        connection.set_trace_callback(ran.add)
+        return connection
+
+    monkeypatch.setattr(Database, "_connected", traced)
+    gone = workspace.catalogue.memes.at("Cats/monday.png")
+    workspace.catalogue.memes.mark_vanished([gone.id])  # raises the revision, as an upload or a description does
+    kept = workspace.catalogue.memes.at("Dogs/fine.png")
+    with open_app(workspace.settings) as app:
+        client: FlaskClient = app.test_client()
+
+        def request(path: str) -> set[str]:
+            ran.clear()
+            answer = client.get(path.format(id=kept.id, path=kept.path), follow_redirects=True)
+            assert answer.status_code == 200, (path, answer.status)
+            return set(ran)
+
+        yield request
+
+
+def scans(workspace: Workspace, statements: set[str], *, through_indexes: bool) -> list[tuple[str, str]]:
+    """Return the scans of large tables among the plans of statements; those of an index alone only if asked for."""
+    found = []
+    with closing(sqlite3.connect(workspace.data / "catalogue.sqlite")) as opened:
+        for statement in statements:
+            if not statement.lstrip().upper().startswith(("SELECT", "WITH")):
+                continue
+            for *_, step in opened.execute(f"EXPLAIN QUERY PLAN {statement}"):
+                words = step.split()
+                is_small = "memes_vanished" in step or "LIMIT" in statement
+                if (
+                    words[0] == "SCAN"
+                    and words[1] in LARGE
+                    and not is_small
+                    and (through_indexes or "INDEX" not in words)
+                ):
+                    found.append((step, statement))
+    return found
+
+
+def test_searches_read_no_whole_table_or_index_after_the_library_changed(
+    workspace: Workspace, asked: Callable[[str], set[str]]
+) -> None:
+    for path in SEARCHES:
+        ran = asked(path)
+        assert any("memes" in statement for statement in ran), path
+        assert scans(workspace, ran, through_indexes=True) == [], path
+
+
+def test_pages_to_leaf_through_read_no_whole_table(workspace: Workspace, asked: Callable[[str], set[str]]) -> None:
+    for path in BROWSING:
+        assert scans(workspace, asked(path), through_indexes=False) == [], path
+
+
+def test_a_scan_is_noticed(workspace: Workspace) -> None:
+    [(step, _)] = scans(workspace, {"SELECT id FROM memes WHERE mtime_ns = 3"}, through_indexes=False)
+    assert step == "SCAN memes"
