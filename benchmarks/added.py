@@ -46,12 +46,12 @@ def measure(given: Namespace, report: Report) -> None:
     ):
         described = catalogue.memes.get(1)
 
-        def after_a_description(query: str) -> object:
+        def after_a_description(query: str) -> float:
             reading = ReadingRecord(described.content_hash, TextKind.SIMPLE, "benchmark", query)
             catalogue.texts.put_reading(reading)
             begun = perf_counter()
             searcher.search(query, k=10)
-            return seconds.append(perf_counter() - begun)
+            return perf_counter() - begun
 
         before = percentiles(timed(lambda query: searcher.search(query, k=10), queries, warm_up=WARM_UP))
         added = report.table("one more meme", {"": "", "found after, s": ".2f", "processor, s": ".2f"})
@@ -65,10 +65,7 @@ def measure(given: Namespace, report: Report) -> None:
             if [hit.meme.id for hit in found] != [id]:
                 raise SystemExit(f"The meme {id} was added and is not found.")
             added.row(f"meme {place + 1}", perf_counter() - begun, process_time() - worked)
-        seconds: list[float] = []
-        for query in queries:
-            after_a_description(query)
-        after = percentiles(seconds[WARM_UP:])
+        after = percentiles([after_a_description(query) for query in queries][WARM_UP:])
         table = report.table("search, 10 hits", {"": "", "p50 ms": ".1f", "p95 ms": ".1f"})
         table.row("before anything changed", *before)
         table.row("after memes were added, descriptions", *after)

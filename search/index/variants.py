@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from search.encoders.base import unit_rows
 from search.index.columns import Ids
 
 # Tuned on half of the templates of a library of real-looking memes; `python -m benchmarks.variants` measures them.
 ALIKE = 0.9  # least cosine of two pictures' looks
 NEAR = 75  # most bits of 256 in which their fingerprints differ; 128 is chance
 EVEN = 28  # bits: how far the number of bits set may be from half; flat pictures differ by more
+EXACT_UP_TO = 20_000  # pictures whose pairs are all compared: 7 processor seconds, and 28 for twice as many
 _BLOCK = 1024  # pictures compared at once, to bound memory
+_PAIRS = 16_384  # pairs compared exactly at once
+_TRAINING_ROWS_A_LIST = 40
+_LISTS_SEARCHED = 16  # of 4 √n: pictures as near as ALIKE lie in the nearest lists
+_CODE_ERROR = 0.01  # of a cosine, by 8-bit codes; pairs that they propose are compared exactly
+_untyped: Any = faiss  # faiss's type stubs lack the parameters of range searches
 
 
 def group_variants(
-    ids: Ids, looks: NDArray[np.float32], bits: NDArray[np.uint8], *, alike: float = ALIKE, near: int = NEAR
+    ids: Ids,
+    looks: NDArray[np.floating],
+    bits: NDArray[np.uint8],
+    *,
+    alike: float = ALIKE,
+    near: int = NEAR,
+    exact_up_to: int = EXACT_UP_TO,
 ) -> Ids:
     """Return for each meme ([n] int64) the id of the representative of its variants, its own without variants.
 
-    `looks` ([n, d] float32, rows of length 1) and `bits` ([n, 32] uint8, PDQ) are of one frame of each meme. Groups are
-    stars: each meme is near its representative, which is the meme with the most neighbours when it is chosen.
+    `looks` ([n, d]) and `bits` ([n, 32] uint8, PDQ) are of one frame of each meme. Groups are stars: each meme is near
+    its representative, which is the meme with the most neighbours when it is chosen. Up to `exact_up_to` memes, all
+    pairs are compared; beyond, those that an inverted file of the looks proposes, so that the time grows with n √n
+    (`python -m benchmarks.variants` says how many pairs that misses).
     """
-    neighbours = _neighbours(looks, bits, alike=alike, near=near)
+    one, other = _neighbours(looks, bits, alike=alike, near=near, exact_up_to=exact_up_to)
+    counts = np.bincount(one, minlength=len(ids))
+    starts = np.cumsum(counts) - counts
     representatives = ids.copy()
     taken = np.zeros(len(ids), np.bool_)
-    for place in sorted(range(len(ids)), key=lambda at: (-len(neighbours[at]), int(ids[at]))):
+    order = np.lexsort((ids, -counts))
+    for place in order[: np.count_nonzero(counts)].tolist():
         if not taken[place]:
-            own = neighbours[place]
+            own = other[starts[place] : starts[place] + counts[place]]
             own = own[~taken[own]]
             representatives[own] = ids[place]
             taken[own] = True
@@ -38,19 +58,62 @@ def group_variants(
 
 
 def _neighbours(
-    looks: NDArray[np.float32], bits: NDArray[np.uint8], *, alike: float, near: int
-) -> list[NDArray[np.int64]]:
-    """Return the positions of each meme's neighbours, without its own."""
-    even = _is_even(bits)
-    found: list[NDArray[np.int64]] = []
-    for start in range(0, len(looks), _BLOCK):
-        alikes = looks[start : start + _BLOCK] @ looks.T >= alike
-        for row, others in enumerate(alikes):
-            at = start + row
-            places = np.flatnonzero(others & even) if even[at] else np.empty(0, np.int64)
-            distances = np.bitwise_count(bits[places] ^ bits[at]).sum(axis=1)
-            found.append(places[(distances <= near) & (places != at)])
-    return found
+    looks: NDArray[np.floating], bits: NDArray[np.uint8], *, alike: float, near: int, exact_up_to: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return all pairs of a meme and a neighbour ([m] positions each, the first rising): both ways round."""
+    comparable = np.flatnonzero(_is_even(bits)).astype(np.int32)
+    found: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = [(comparable[:0], comparable[:0])]
+    alikes = _all_alikes if len(comparable) <= exact_up_to else _proposed_alikes
+    for at, others in alikes(looks, comparable, alike):
+        one, other = comparable[at], comparable[others]
+        is_near = np.concatenate(
+            [
+                np.bitwise_count(bits[one[some]] ^ bits[other[some]]).sum(axis=1) <= near
+                for some in _slices(len(one), _PAIRS)
+            ]
+            or [np.empty(0, np.bool_)]
+        )
+        is_near &= one != other
+        found.append((one[is_near], other[is_near]))
+    return np.concatenate([one for one, _ in found]), np.concatenate([other for _, other in found])
+
+
+Alikes = Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]  # pairs of positions among `places`, the first rising
+
+
+def _all_alikes(looks: NDArray[np.floating], places: NDArray[np.int32], alike: float) -> Alikes:
+    """Yield the pairs of pictures with a cosine of at least `alike`, comparing each with each."""
+    rows = unit_rows(looks[places])
+    for some in _slices(len(rows), _BLOCK):
+        at, others = np.nonzero(rows[some] @ rows.T >= alike)
+        yield at + some.start, others
+
+
+def _proposed_alikes(looks: NDArray[np.floating], places: NDArray[np.int32], alike: float) -> Alikes:
+    """Yield nearly all pairs with a cosine of at least `alike`: those that an inverted file of codes proposes."""
+    lists = int(4 * np.sqrt(len(places)))
+    index: Any = faiss.index_factory(looks.shape[1], f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+    sample = np.random.default_rng(0).choice(places, min(len(places), _TRAINING_ROWS_A_LIST * lists), replace=False)
+    index.train(unit_rows(looks[np.sort(sample)]))
+    for some in _slices(len(places), _BLOCK):
+        index.add(unit_rows(looks[places[some]]))
+    parameters = _untyped.SearchParametersIVF(nprobe=_LISTS_SEARCHED)
+    for some in _slices(len(places), _BLOCK):
+        rows = unit_rows(looks[places[some]])
+        limits, _, others = index.range_search(rows, alike - _CODE_ERROR, params=parameters)
+        at = np.repeat(np.arange(len(rows)), np.diff(limits).astype(np.int64))
+        is_alike = np.concatenate(
+            [
+                np.einsum("ij,ij->i", rows[at[few]], unit_rows(looks[places[others[few]]])) >= alike
+                for few in _slices(len(at), _PAIRS)
+            ]
+            or [np.empty(0, np.bool_)]
+        )
+        yield at[is_alike] + some.start, others[is_alike]
+
+
+def _slices(count: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 def find_representative(

@@ -205,7 +205,7 @@ def _group_all(bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
     ids = np.array(sorted(bits_at.keys() & looks_at.keys()), np.int64)
     if not len(ids):
         return {}
-    own_looks = unit_rows(looks.rows[[looks_at[id] for id in ids.tolist()]])
+    own_looks = looks.rows[[looks_at[id] for id in ids.tolist()]]
     found = group_variants(ids, own_looks, bits.rows[[bits_at[id] for id in ids.tolist()]])
     return dict(zip(ids.tolist(), found.tolist(), strict=True))
 

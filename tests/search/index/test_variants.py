@@ -27,6 +27,21 @@ def test_groups_are_those_that_were_made_and_never_more() -> None:
     assert set(standing) <= set(ids.tolist())
 
 
+def test_a_library_too_large_to_compare_each_with_each_has_the_same_groups() -> None:
+    random = np.random.default_rng(6)
+    truth = random.integers(0, 60, 400)
+    centres, prints = (
+        random.normal(size=(60, 64)),
+        np.packbits(random.permuted(np.tile([0, 1], (60, 128)), axis=1), axis=1),
+    )
+    looks = centres[truth] + 0.3 * random.normal(size=(400, 64))  # some of a group are alike, some are not
+    looks = (looks / np.linalg.norm(looks, axis=1, keepdims=True)).astype(np.float16)
+    ids = np.arange(400, dtype=np.int64) + 5
+    exact = group_variants(ids, looks, prints[truth])
+    assert 60 < len(set(exact.tolist())) < 300
+    assert (group_variants(ids, looks, prints[truth], exact_up_to=0) == exact).mean() > 0.98
+
+
 def test_flat_pictures_and_pictures_alike_in_one_way_only_stay_apart() -> None:
     looks = np.tile(np.eye(1, 8, dtype=np.float32), (4, 1))
     apart = np.random.default_rng(1).integers(0, 256, (2, 32), np.uint8)
