@@ -39,7 +39,7 @@ from search.meme import Text, TextKind
 from search.searcher import Searcher
 from search.settings import Settings
 from search.texts.agreement import HALF, assess_texts, rate_texts, texts_with_vectors
-from search.texts.claims import COLOURS, NUMBERS, claims_of, conflicts
+from search.texts.claims import COLORS, NUMBERS, claims_of, conflicts
 from search.workspace import Workspace
 
 TEN = 10
@@ -234,7 +234,7 @@ def measure(given: Namespace, report: Report) -> None:
         flagged = [min(trial.support) < HALF for trial in judged if trial.kind == kind]
         table.row(kind, np.mean(flagged or [False]), len(flagged))
     table = report.table("details, held out", {"changed": "", "seen": "d", "of": "d", "seen before the change": "d"})
-    for name, words in (("colour", sorted(COLOURS)), ("number", [word for word in NUMBERS if word != "one"])):
+    for name, words in (("colour", sorted(COLORS)), ("number", [word for word in NUMBERS if word != "one"])):
         changed, seen, before = details(testing, words, seed=1)
         table.row(name, seen, changed, before)
     searched(library, report, planted=given.planted)

@@ -37,7 +37,7 @@ SQUEEZED = "squeezed to a square"
 CUT = 0.1  # share of the caption's ink; a crop that cuts more says something else
 _STRETCHED = 1.2  # least aspect ratio of what is squeezed
 _STICKER_SIDES = (50, 96, 160, 320)  # pixels
-_COLOURS = ("#f4c542", "#8fd16a", "#f08fb1", "#8ab6f0", "#c9a0f0", "#f0a05a")
+_COLORS = ("#f4c542", "#8fd16a", "#f08fb1", "#8ab6f0", "#c9a0f0", "#f0a05a")
 
 
 def builder() -> Any:
@@ -232,9 +232,9 @@ class _Drawing:
     def _plain(self, rng: Random) -> None:
         levels = rng.sample(range(0, 256, 16), 12)
         paths = []
-        for colour in (tuple(levels[at : at + 3]) for at in range(0, 12, 3)):
+        for color in (tuple(levels[at : at + 3]) for at in range(0, 12, 3)):
             size = rng.randint(300, 700), rng.randint(300, 700)
-            paths.append(self._file(Image.new("RGB", size, colour), rng))
+            paths.append(self._file(Image.new("RGB", size, color), rng))
         for one, other in combinations(paths, 2):
             self._lookalike(one, other, "plain colours")
 
@@ -344,7 +344,7 @@ def _face(side: int, detail: int, rng: Random) -> Image.Image:
         return left * scale, top * scale, right * scale, bottom * scale
 
     line = max(1, round(2 * scale))
-    skin, hat = rng.sample(_COLOURS, 2)
+    skin, hat = rng.sample(_COLORS, 2)
     edge, apart, eyes, mouth = rng.uniform(4, 22), rng.uniform(9, 20), rng.uniform(30, 44), rng.uniform(58, 70)
     pen.ellipse(box(edge, 14, 100 - edge, 98), fill=skin, outline="black", width=line)
     brim, top = rng.uniform(10, 30), rng.uniform(35, 65)

@@ -67,7 +67,7 @@ _NATURAL = {
     Subject.DUCK: Color.YELLOW,
     Subject.DINOSAUR: Color.GREEN,
     Subject.OCTOPUS: Color.PURPLE,
-    Subject.ROBOT: Color.GREY,
+    Subject.ROBOT: Color.GRAY,
     Subject.GHOST: Color.WHITE,
     Subject.ALIEN: Color.GREEN,
     Subject.WIZARD: Color.PURPLE,

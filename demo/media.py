@@ -63,7 +63,7 @@ def write_duplicate(original: Path, copy: Path, change: Change) -> None:
         picture = picture.crop((round(wide * 0.04), round(tall * 0.04), round(wide * 0.96), round(tall * 0.96)))
     elif change is Change.MIRRORED:
         picture = ImageOps.mirror(picture)
-    elif change is Change.GREYED:
+    elif change is Change.GRAYED:
         picture = ImageOps.grayscale(picture).convert("RGB")
     else:
         picture = ImageOps.expand(picture, border=round(wide * 0.06), fill="#101018")

@@ -15,7 +15,7 @@ from demo.scenes import Scene, actor
 from demo.vector import box, circle, edge, fade, glow, group, lighter, line, path
 from demo.vocabulary import Action
 
-_GREY, _INK, _BLUE = "#77809a", "#1d1b2e", "#4a6fd8"
+_GRAY, _INK, _BLUE = "#77809a", "#1d1b2e", "#4a6fd8"
 
 
 def avatar(scene: Scene, at: tuple[float, float], r: float) -> str:
@@ -61,13 +61,13 @@ def post(joke: Joke, phase: float) -> Drawing:
             f"{handle} · {1 + number % 23} h".replace("·", "-"),
             (160, 82, 700, 122),
             Style.PLAIN,
-            color=_GREY,
+            color=_GRAY,
             largest=26,
             align="left",
         )
     )
-    content += "".join(circle(x, 74, 5, _GREY) for x in (826, 844, 862)) + line(
-        f"M 48 {bottom} L 852 {bottom}", _GREY, 1.5, 'opacity=".4"'
+    content += "".join(circle(x, 74, 5, _GRAY) for x in (826, 844, 862)) + line(
+        f"M 48 {bottom} L 852 {bottom}", _GRAY, 1.5, 'opacity=".4"'
     )
     y = bottom + 48
     heart = path("M 0 12 C -28 -8 -14 -26 0 -12 C 14 -26 28 -8 0 12 Z", "#e2557a")
@@ -75,12 +75,12 @@ def post(joke: Joke, phase: float) -> Drawing:
         "M -18 -12 Q -18 -18 -10 -18 L 12 -18 Q 20 -18 20 -10 L 20 2 Q 20 10 12 10 L -4 10 L -14 18 L -12 10 Q -18 8"
         " -18 2 Z",
         "none",
-        edge(_GREY, 3.5),
+        edge(_GRAY, 3.5),
     )
     again = line(
         "M -16 -2 L -16 -8 Q -16 -14 -8 -14 L 12 -14 M 4 -22 L 12 -14 L 4 -6 M 16 0 L 16 4 Q 16 12 8 12 L -12 12 M -4"
         " 20 L -12 12 L -4 4",
-        _GREY,
+        _GRAY,
         3.5,
     )
     for x, icon, value in (
@@ -91,7 +91,7 @@ def post(joke: Joke, phase: float) -> Drawing:
         content += group(icon, at=(x, y + 2))
         shown = str(value) if value < 1000 else f"{value / 1000:.1f}K"
         words.append(
-            Lettering(shown, (x + 34, y - 22, x + 170, y + 22), Style.PLAIN, color=_GREY, largest=26, align="left")
+            Lettering(shown, (x + 34, y - 22, x + 170, y + 22), Style.PLAIN, color=_GRAY, largest=26, align="left")
         )
     return Drawing(900, bottom + 96, content, tuple(words))
 
@@ -211,8 +211,8 @@ def search_box(joke: Joke, phase: float) -> Drawing:
         70, 190, 760, 100 + 62 * len(suggestions), "#ffffff", round=38, more='stroke="#c9d3ea" stroke-width="2.5"'
     )
     content += (
-        circle(118, 226, 13, "none", f'stroke="{_GREY}" stroke-width="5"')
-        + line("M 128 236 L 138 246", _GREY, 6)
+        circle(118, 226, 13, "none", f'stroke="{_GRAY}" stroke-width="5"')
+        + line("M 128 236 L 138 246", _GRAY, 6)
         + line("M 100 270 L 800 270", "#dfe5f3", 2.5)
     )
     words = [Lettering(typed, (160, 196, 790, 264), color=_INK, largest=36, align="left")]

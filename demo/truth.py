@@ -28,7 +28,7 @@ class Change(StrEnum):
     RESIZED = "made smaller"
     CROPPED = "cropped by 4 % on each side"
     MIRRORED = "mirrored"
-    GREYED = "made grey"
+    GRAYED = "made grey"
     BORDERED = "given a border"
 
 

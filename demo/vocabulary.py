@@ -36,7 +36,7 @@ class Color(StrEnum):
     ORANGE = "orange"
     BLACK = "black"
     WHITE = "white"
-    GREY = "grey"
+    GRAY = "grey"
     BROWN = "brown"
     BLUE = "blue"
     GREEN = "green"
@@ -144,7 +144,7 @@ COATS = {
     Color.ORANGE: "#f2913d",
     Color.BLACK: "#3a3b4a",
     Color.WHITE: "#f4efe6",
-    Color.GREY: "#9aa0ac",
+    Color.GRAY: "#9aa0ac",
     Color.BROWN: "#9a6440",
     Color.BLUE: "#4a86e0",
     Color.GREEN: "#5cb85a",

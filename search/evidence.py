@@ -53,7 +53,7 @@ class Edit(StrEnum):
     SQUEEZE = "squeezed"
     GROUND = "another ground"
     LIGHT = "brightness or contrast"
-    COLOUR = "colours"
+    COLOR = "colours"
     DETAIL = "blur or grain"
 
 
@@ -79,7 +79,7 @@ class Evidence:
     covers_other: float = 0.0
     differing: float | None = None
     strong: float = 0.0  # share of pixels that differ strongly
-    colour: float = 0.0  # mean color distance in CIELAB, lightness excluded
+    color: float = 0.0  # mean color distance in CIELAB, lightness excluded
     text: float | None = None  # agreement of the two texts; None where either is missing or too short
     frames: int = 1  # compared frames; more than 1 for animations and videos
 
@@ -126,8 +126,8 @@ class Evidence:
             if covered < 0.97:
                 parts.append(f"{100 * covered:.0f} % of the larger is shared")
             parts.append(f"{_percent(self.differing)} of tiles differ")
-            if self.colour >= 3:
-                parts.append(f"colours {self.colour:.0f} apart")
+            if self.color >= 3:
+                parts.append(f"colours {self.color:.0f} apart")
         if self.text is not None:
             parts.append(f"text {self.text:.2f}")
         if self.frames > 1:
@@ -137,7 +137,9 @@ class Evidence:
 
     def to_json(self) -> str:
         """Return the evidence as a JSON object."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        values = asdict(self)
+        values["colour"] = values.pop("color")  # the key of the catalogues that there are
+        return json.dumps(values, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Evidence:
@@ -145,7 +147,8 @@ class Evidence:
         values = json.loads(text)
         tier = values.pop("tier")
         edits = tuple(Edit(edit) for edit in values.pop("edits"))
-        return cls(tier=None if tier is None else Tier(tier), edits=edits, **values)
+        color = values.pop("colour")
+        return cls(tier=None if tier is None else Tier(tier), edits=edits, color=color, **values)
 
 
 def _percent(share: float) -> str:

@@ -210,7 +210,7 @@ def _suggested_rows(suggested: SuggestedCategories) -> Row:
         "sure": suggested.sure,
         "abstain": suggested.sure is None,
         "sentence": suggested.sentence,
-        "neighbours": [one.id for one in suggested.neighbours],
+        "neighbours": [one.id for one in suggested.neighbors],
     }
 
 

@@ -36,14 +36,14 @@ class SuggestedCategory:
 class SuggestedCategories:
     """Suggested categories, the most probable first, and a sentence that says how sure they are.
 
-    `sure` is the category that is probable enough to accept without review, or None. `neighbours` are the memes that
+    `sure` is the category that is probable enough to accept without review, or None. `neighbors` are the memes that
     are most similar to the upload.
     """
 
     categories: tuple[SuggestedCategory, ...] = ()
     sentence: str = ""
     sure: str | None = None
-    neighbours: tuple[Meme, ...] = ()
+    neighbors: tuple[Meme, ...] = ()
 
 
 def from_suggestion(catalogue: Catalogue, suggestion: Suggestion) -> SuggestedCategories:

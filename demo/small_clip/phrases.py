@@ -123,7 +123,7 @@ _ALSO: Mapping[StrEnum, tuple[str, ...]] = {
     Subject.ALIEN: ("extraterrestrial",),
     Subject.WORKER: ("employee", "man in a suit"),
     Subject.MUG: ("cup of coffee",),
-    Color.GREY: ("gray",),
+    Color.GRAY: ("gray",),
     Color.PURPLE: ("violet",),
     Color.TEAL: ("turquoise",),
     Action.WAVING: ("saying hello",),

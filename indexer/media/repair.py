@@ -82,8 +82,8 @@ def _share_of_pixels(chunks: list[bytes]) -> float:
     head = next((one for one in chunks if one[4:8] == b"IHDR" and len(one) >= 25), b"")
     if not head:
         return 0.0
-    width, height, bits, colour = struct.unpack(">IIBB", head[8:18])
-    expected = height * (1 + (width * bits * _SAMPLES.get(colour, 1) + 7) // 8)
+    width, height, bits, color = struct.unpack(">IIBB", head[8:18])
+    expected = height * (1 + (width * bits * _SAMPLES.get(color, 1) + 7) // 8)
     unpacker, found = zlib.decompressobj(), 0
     try:
         for one in chunks:

@@ -199,10 +199,10 @@ def _rapidocr(runtime: str) -> Any:
     engine(blank, use_det=True, use_rec=False)
     engine(blank, use_det=False, use_rec=True)
     engine.use_det = engine.use_rec = True
-    recogniser: Any = engine.text_rec
-    recogniser.postprocess_op = _SpacedDecoder(recogniser.postprocess_op.character)
+    recognizer: Any = engine.text_rec
+    recognizer.postprocess_op = _SpacedDecoder(recognizer.postprocess_op.character)
     if runtime == OPENVINO:
-        for part in (engine.text_det, recogniser):
+        for part in (engine.text_det, recognizer):
             # Almost every picture has another shape.
             part.session.session = openvino_request(part.session.model, threads=1, shapes=_SHAPES_KEPT)
     return engine

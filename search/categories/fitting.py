@@ -127,10 +127,10 @@ def fit_pictures(pictures: Rows, truth: Places, *, count: int) -> LinearModel:
     if len(np.unique(truth[seen])) < 2:
         return LinearModel(np.zeros((count, pictures.shape[1]), np.float32), np.zeros(count, np.float32))
     mean = pictures[seen].mean(axis=0)
-    centred = pictures[seen] - mean
-    scale = np.float32(1 / max(1e-6, float(np.linalg.norm(centred, axis=1).mean())))
-    axes = principal_axes(centred, most=MANY_ROWS)
-    rows = centred * scale if axes is None else centred @ axes.T * scale
+    centered = pictures[seen] - mean
+    scale = np.float32(1 / max(1e-6, float(np.linalg.norm(centered, axis=1).mean())))
+    axes = principal_axes(centered, most=MANY_ROWS)
+    rows = centered * scale if axes is None else centered @ axes.T * scale
     fitted = fit_logistic(rows, truth[seen], count=count, c=PICTURES_C)
     weights = (fitted.weights if axes is None else fitted.weights @ axes) * scale
     return LinearModel(weights, fitted.bias - weights @ mean)

@@ -15,7 +15,7 @@ from search.errors import ModelUnavailable
 from search.workspace import Workspace
 
 DEFAULT_COUNT = 5  # categories of a suggestion
-NEIGHBOURS = 3  # nearest memes of a suggested category
+NEIGHBORS = 3  # nearest memes of a suggested category
 LEAST_COSINE = 0.1  # of the features; memes below it are not listed as neighbours
 
 
@@ -125,5 +125,5 @@ class Suggester:
 
     def _nearest(self, category: str, cosines: NDArray[np.float32]) -> tuple[int, ...]:
         members = np.flatnonzero((self._categories == category) & (cosines >= LEAST_COSINE))
-        first = members[np.argsort(-cosines[members], kind="stable")][:NEIGHBOURS]
+        first = members[np.argsort(-cosines[members], kind="stable")][:NEIGHBORS]
         return tuple(int(id) for id in self.examples.ids[first])

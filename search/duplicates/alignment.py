@@ -162,13 +162,13 @@ def _least_squares(points: Points, others: Points, *, straight: bool) -> Affine:
         padded = np.column_stack([points, np.ones(len(points))]).astype(np.float64)
         solved = np.linalg.lstsq(padded, others.astype(np.float64), rcond=None)[0].T
         return solved.astype(np.float64)
-    centre, other_centre = points.mean(axis=0, dtype=np.float64), others.mean(axis=0, dtype=np.float64)
-    spread, other_spread = points - centre, others - other_centre
+    center, other_center = points.mean(axis=0, dtype=np.float64), others.mean(axis=0, dtype=np.float64)
+    spread, other_spread = points - center, others - other_center
     along, variance = (spread * other_spread).sum(axis=0), (spread**2).sum(axis=0)
     scales = along / np.maximum(variance, 1e-6)
     # Keypoints in a strip determine one axis badly; pictures are seldom stretched, and never only a little.
     if abs(scales[0] / max(scales[1], 1e-6) - 1) < _STRETCHED:
         scales = np.full(2, along.sum() / max(variance.sum(), 1e-6))
     right, down = scales
-    x, y = other_centre - scales * centre
+    x, y = other_center - scales * center
     return np.array([[right, 0, x], [0, down, y]], np.float64)

@@ -47,7 +47,7 @@ ORDERED_BITS = 40  # of 256: memes linked by such distances mostly share a templ
 MOST_BY_KEYPOINTS = 6
 NEAREST_BY_EMBEDDING = 3
 LEAST_COSINE = 0.85  # of embeddings; memes of one template are above it
-_NEIGHBOURS = 16  # nearest memes read from the index, including copies and the meme itself
+_NEIGHBORS = 16  # nearest memes read from the index, including copies and the meme itself
 BULK = 5_000  # queries: from this number on, similar fingerprints are computed for all at once
 RARE = 20  # a word in more contents than this is not rare
 SHARED_WORDS = 3  # least number of shared rare words
@@ -86,7 +86,7 @@ def signature_of(pictures: Sequence[Image.Image], *, text: str = "", embeddings:
     keypoints = [strongest_keypoints(view.keypoints) for view in scaled]
     trimmed = [cropped for picture in pictures if (cropped := trim(picture)) is not picture]
     bits = [pdq(picture)[0].tobytes() for picture in (*pictures, *trimmed)] + ground_fingerprints(pictures)
-    mirrored = [mirrored_keypoints(upright, view.grey) for upright, view in zip(keypoints, scaled, strict=True)]
+    mirrored = [mirrored_keypoints(upright, view.gray) for upright, view in zip(keypoints, scaled, strict=True)]
     return _signature(bits, keypoints, mirrored, text=text, embeddings=embeddings)
 
 
@@ -224,7 +224,7 @@ class Candidates:
             return []
         best: dict[int, float] = {}
         for row in query.embeddings:
-            for id, cosine in zip(*self._image_index.search(row, _NEIGHBOURS), strict=True):
+            for id, cosine in zip(*self._image_index.search(row, _NEIGHBORS), strict=True):
                 place = self._place_of.get(int(id), without)
                 if place != without and cosine >= LEAST_COSINE:
                     best[place] = max(cosine, best.get(place, cosine))
@@ -344,7 +344,7 @@ def ground_fingerprints(pictures: Sequence[Image.Image]) -> list[bytes]:
     for view in (scale_picture(picture) for picture in pictures if picture.mode == "RGBA"):
         dark = view.shown_ground.mean() < 128
         ground = np.full(3, 255 if dark else 0, np.float32)
-        found.append(pdq(Image.fromarray(view.over(ground).colours))[0].tobytes())
+        found.append(pdq(Image.fromarray(view.over(ground).colors))[0].tobytes())
     return found
 
 
@@ -353,5 +353,5 @@ def keypoint_blobs(pictures: Sequence[Image.Image]) -> tuple[list[bytes], list[b
     scaled = [scale_picture(picture) for picture in pictures]
     return (
         [pack_keypoints(view.keypoints) for view in scaled],
-        [pack_keypoints(mirrored_keypoints(strongest_keypoints(view.keypoints), view.grey)) for view in scaled],
+        [pack_keypoints(mirrored_keypoints(strongest_keypoints(view.keypoints), view.gray)) for view in scaled],
     )

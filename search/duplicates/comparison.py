@@ -11,7 +11,7 @@ from PIL import Image
 from rapidfuzz import fuzz
 
 from search.duplicates.keypoints import Keypoints
-from search.duplicates.overlay import TINY, Overlay, colour_difference
+from search.duplicates.overlay import TINY, Overlay, color_difference
 from search.duplicates.picture import ScaledPicture, scale_picture
 from search.duplicates.picture_alignment import TEMPLATE_AGREES, Alignment, alignments
 from search.duplicates.wording import ReadLine, words_differ
@@ -33,14 +33,14 @@ LEAST_SHARED = 0.2  # share of the larger picture that the smaller must show
 PLAIN = 0.6  # share of the area outside the smaller picture that must be plain: a frame, not further panels
 LEAST_CROPPED = 0.45  # share of a picture that a crop must show if the rest is not plain
 TEMPLATE_MATCHES = 20  # matched keypoints between memes of one template whose frames differ
-COLOURED = 6.0  # CIELAB units: from this distance on, colours were edited
-RECOLOURED = 0.06  # share of the picture whose colours one affine change of all colours does not explain
-RECOLOURED_SAME_TEXT = 0.25  # the same between pictures with the same text: saturated colours are clipped
+COLORED = 6.0  # CIELAB units: from this distance on, colours were edited
+RECOLORED = 0.06  # share of the picture whose colours one affine change of all colours does not explain
+RECOLORED_SAME_TEXT = 0.25  # the same between pictures with the same text: saturated colours are clipped
 EQUAL_TEXT = 0.97  # agreement from which on two texts are equal except for a misread letter
 OTHER_TEXT = 0.6  # agreement below which texts differ by more than OCR misreads
 DOUBTFUL_DIFFERING = 0.005  # share of differing tiles above which the texts are considered
 BLURRED = 6.0  # grey levels of mean difference above which detail was lost or added
-SAME_COLOUR = 6.0  # levels of sRGB: plain pictures whose colours are farther apart are different ones
+SAME_COLOR = 6.0  # levels of sRGB: plain pictures whose colours are farther apart are different ones
 STRUCTURE = 8  # keypoints: with fewer, a picture is little but its colours
 _LETTERS = 8  # a text with fewer letters and digits is not compared
 
@@ -102,10 +102,10 @@ def compare_prepared(
 def _over_ground(one: PreparedPicture, other: PreparedPicture) -> PreparedPicture | None:
     """Return a transparent picture over the ground of the other; None where it has none, or it is shown over such."""
     ground = other.picture.ground
-    if ground is None or np.abs(ground - one.picture.shown_ground).max() <= SAME_COLOUR:
+    if ground is None or np.abs(ground - one.picture.shown_ground).max() <= SAME_COLOR:
         return None
     shown = one.picture.over(ground)
-    return PreparedPicture(shown, view_bits(pdq(Image.fromarray(shown.colours))[0]), one.lines)
+    return PreparedPicture(shown, view_bits(pdq(Image.fromarray(shown.colors))[0]), one.lines)
 
 
 def _compare_either_way(a: PreparedPicture, b: PreparedPicture, *, agreement: float | None, letters: int) -> Evidence:
@@ -116,16 +116,16 @@ def _compare_either_way(a: PreparedPicture, b: PreparedPicture, *, agreement: fl
 
 
 def _size_order(one: PreparedPicture) -> tuple[int, bytes]:
-    return one.picture.grey.size, one.picture.colours.tobytes()
+    return one.picture.gray.size, one.picture.colors.tobytes()
 
 
 def _compare_ordered(
     one: PreparedPicture, other: PreparedPicture, *, agreement: float | None, letters: int
 ) -> Evidence:
-    plain, other_plain = one.picture.plain_colour, other.picture.plain_colour
+    plain, other_plain = one.picture.plain_color, other.picture.plain_color
     if plain is not None and other_plain is not None:
         # They have nothing but their colour.
-        if np.abs(plain - other_plain).max() > SAME_COLOUR:
+        if np.abs(plain - other_plain).max() > SAME_COLOR:
             return Evidence(None, text=agreement)
         return Evidence(Tier.SAME, covers_one=1.0, covers_other=1.0, differing=0.0, text=agreement)
     same_text = agreement is not None and agreement >= EQUAL_TEXT and letters >= 2 * _LETTERS
@@ -200,7 +200,7 @@ def _classify(one: ScaledPicture, other: ScaledPicture, alignment: Alignment, *,
         and ((found.strong <= limit and not hot) or marked)
         and (found.surroundings >= PLAIN or found.covers_other >= LEAST_CROPPED)
     )
-    colour, recoloured = colour_difference(first, other, affine=found.affine) if same else (0.0, 0.0)
+    color, recolored = color_difference(first, other, affine=found.affine) if same else (0.0, 0.0)
     evidence = Evidence(
         tier=None,
         matches=found.matches,
@@ -208,16 +208,16 @@ def _classify(one: ScaledPicture, other: ScaledPicture, alignment: Alignment, *,
         covers_other=round(found.covers_other, 3),
         differing=round(found.differing, 4),
         strong=round(found.strong, 6),
-        colour=round(colour, 1),
+        color=round(color, 1),
     )
-    if not same or recoloured > (RECOLOURED_SAME_TEXT if same_text else RECOLOURED):
+    if not same or recolored > (RECOLORED_SAME_TEXT if same_text else RECOLORED):
         fits = found.matches >= TEMPLATE_MATCHES or (
             found.matches == 0 and min(found.covers_one, found.covers_other) > 0.9
         )
         agrees = found.differing <= 1 - TEMPLATE_AGREES and fits and whole
         return replace(evidence, tier=Tier.VARIANT if agrees else None)
-    edits = tuple(_edits(alignment, marked=marked, colour=colour))
-    if (Edit.LIGHT in edits or Edit.COLOUR in edits) and min(len(one.keypoints), len(other.keypoints)) < STRUCTURE:
+    edits = tuple(_edits(alignment, marked=marked, color=color))
+    if (Edit.LIGHT in edits or Edit.COLOR in edits) and min(len(one.keypoints), len(other.keypoints)) < STRUCTURE:
         return evidence  # little but its colours tells what such a picture is
     return replace(evidence, tier=Tier.EDITED if edits else Tier.SAME, edits=edits)
 
@@ -238,7 +238,7 @@ def _is_watermark(found: Overlay, one: ScaledPicture, other: ScaledPicture) -> b
     return True
 
 
-def _edits(alignment: Alignment, *, marked: bool, colour: float) -> Iterator[Edit]:
+def _edits(alignment: Alignment, *, marked: bool, color: float) -> Iterator[Edit]:
     """Yield the edits that make one picture the other."""
     found = alignment.overlay
     shared = min(found.covers_one, found.covers_other)
@@ -258,8 +258,8 @@ def _edits(alignment: Alignment, *, marked: bool, colour: float) -> Iterator[Edi
         yield Edit.WATERMARK
     if abs(found.gain - 1) > 0.08 or abs(found.bias) > 10:
         yield Edit.LIGHT
-    if colour >= COLOURED:
-        yield Edit.COLOUR
+    if color >= COLORED:
+        yield Edit.COLOR
     if float(np.nanmean(found.heat)) > BLURRED:
         yield Edit.DETAIL
 

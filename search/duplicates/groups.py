@@ -17,7 +17,7 @@ from search.meme import Meme
 DUPLICATE_TIERS = tuple(tier for tier in Tier if tier.is_duplicate)
 
 PairKey = tuple[str, str]  # two content hashes
-Neighbours = dict[str, dict[str, Evidence]]  # by content hash, then by the hash of an alike content
+Neighbors = dict[str, dict[str, Evidence]]  # by content hash, then by the hash of an alike content
 
 
 @dataclass(frozen=True)
@@ -59,54 +59,54 @@ def find_groups(
     if duplicates:
         # Variants with different texts must stay apart even if a third meme, too small for OCR, is like both.
         never_together = separated | {pair.key for pair in catalogue.pairs.all(Tier.VARIANT)}
-        neighbours = _neighbours(catalogue, duplicates, separated)
-        found.extend(_stars(contents, neighbours, never_together, identical=Tier.IDENTICAL in duplicates))
+        neighbors = _neighbors(catalogue, duplicates, separated)
+        found.extend(_stars(contents, neighbors, never_together, identical=Tier.IDENTICAL in duplicates))
     for tier in tiers:
         if not tier.is_duplicate:
-            found.extend(_stars(contents, _neighbours(catalogue, [tier], separated), separated, identical=False))
+            found.extend(_stars(contents, _neighbors(catalogue, [tier], separated), separated, identical=False))
     return sorted(found, key=lambda group: (group.tier.rank, -len(group.members), group.key))
 
 
-def _neighbours(catalogue: Catalogue, tiers: Iterable[Tier], separated: set[PairKey]) -> Neighbours:
+def _neighbors(catalogue: Catalogue, tiers: Iterable[Tier], separated: set[PairKey]) -> Neighbors:
     """Return the evidence on each pair under both of its contents; the key's content comes first in the evidence."""
-    neighbours: Neighbours = {}
+    neighbors: Neighbors = {}
     for tier in tiers:
         for pair in catalogue.pairs.all(tier):
             if pair.key not in separated:
-                neighbours.setdefault(pair.one, {})[pair.other] = pair.evidence
-                neighbours.setdefault(pair.other, {})[pair.one] = pair.evidence.swapped()
-    return neighbours
+                neighbors.setdefault(pair.one, {})[pair.other] = pair.evidence
+                neighbors.setdefault(pair.other, {})[pair.one] = pair.evidence.swapped()
+    return neighbors
 
 
 def _stars(
-    contents: dict[str, list[Meme]], neighbours: Neighbours, separated: set[PairKey], *, identical: bool
+    contents: dict[str, list[Meme]], neighbors: Neighbors, separated: set[PairKey], *, identical: bool
 ) -> Iterable[Group]:
     """Yield a star around the content with the most neighbours, then repeat this with the remaining contents."""
-    remaining = set(neighbours)
+    remaining = set(neighbors)
     if identical:
         remaining |= {content for content in contents if _has_copies(content, contents, separated)}
-    waiting = {content: remaining & neighbours.get(content, {}).keys() for content in remaining}
+    waiting = {content: remaining & neighbors.get(content, {}).keys() for content in remaining}
     # Most neighbours first, then the largest and oldest; hashes break ties, so that every run gives the same groups.
     rank = {content: _rank(contents[content]) for content in remaining}
     order = [(-len(waiting[content]), rank[content], content) for content in remaining]
     heapq.heapify(order)
     while order:
-        count, _, centre = heapq.heappop(order)
-        if centre not in remaining:
+        count, _, center = heapq.heappop(order)
+        if center not in remaining:
             continue
         if (
-            now := -len(waiting[centre] & remaining)
+            now := -len(waiting[center] & remaining)
         ) != count:  # earlier stars have some of its neighbours: queue it again
-            heapq.heappush(order, (now, rank[centre], centre))
+            heapq.heappush(order, (now, rank[center], center))
             continue
-        taken = [centre]
-        near = sorted(waiting[centre] & remaining, key=lambda other: (neighbours[centre][other].order, other))
+        taken = [center]
+        near = sorted(waiting[center] & remaining, key=lambda other: (neighbors[center][other].order, other))
         for other in near:
             if not any(_sorted_pair(other, member) in separated for member in taken):
                 taken.append(other)
         remaining -= set(taken)
-        if len(taken) > 1 or (identical and _has_copies(centre, contents, separated)):
-            yield _group(taken, contents, neighbours, separated, identical=identical)
+        if len(taken) > 1 or (identical and _has_copies(center, contents, separated)):
+            yield _group(taken, contents, neighbors, separated, identical=identical)
 
 
 def _rank(memes: list[Meme]) -> tuple[int, float]:
@@ -122,18 +122,18 @@ def _has_copies(content: str, contents: dict[str, list[Meme]], separated: set[Pa
 def _group(
     taken: list[str],
     contents: dict[str, list[Meme]],
-    neighbours: Neighbours,
+    neighbors: Neighbors,
     separated: set[PairKey],
     *,
     identical: bool,
 ) -> Group:
-    centre = taken[0]
+    center = taken[0]
     members: list[Member] = []
     for content in taken:
         memes = sorted(contents[content], key=lambda meme: (meme.first_seen, meme.id))
         if not identical or (content, content) in separated:
             memes = memes[:1]
-        evidence = Evidence(Tier.IDENTICAL) if content == centre else neighbours[centre][content]
+        evidence = Evidence(Tier.IDENTICAL) if content == center else neighbors[center][content]
         members.extend(Member(meme, evidence.tier, evidence) for meme in memes)
     members[0] = Member(members[0].meme)
     tiers = [member.tier for member in members if member.tier is not None]

@@ -25,13 +25,13 @@ def draw_heatmap(a: Image.Image, b: Image.Image) -> Image.Image | None:
     differences = tile_differences(a, b)
     if differences is None:
         return None
-    grey = Image.fromarray(scale_picture(b).grey).convert("RGB")
+    gray = Image.fromarray(scale_picture(b).gray).convert("RGB")
     covered = ~np.isnan(differences)
     strength = np.where(covered, np.clip(np.nan_to_num(differences) / _FULL, 0, 1), 0)
-    red = _mask(strength * 200, grey.size)
-    beyond = _mask(np.where(covered, 0, 150), grey.size)
-    shown = Image.composite(Image.new("RGB", grey.size, (0, 0, 0)), grey, beyond)
-    return Image.composite(Image.new("RGB", grey.size, _RED), shown, red)
+    red = _mask(strength * 200, gray.size)
+    beyond = _mask(np.where(covered, 0, 150), gray.size)
+    shown = Image.composite(Image.new("RGB", gray.size, (0, 0, 0)), gray, beyond)
+    return Image.composite(Image.new("RGB", gray.size, _RED), shown, red)
 
 
 def _mask(levels: np.ndarray, size: tuple[int, int]) -> Image.Image:

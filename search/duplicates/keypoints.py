@@ -22,7 +22,7 @@ _PATCH = 15  # pixels: no keypoints are detected closer to the picture's edge
 _PATCH_SIZE = 31  # pixels of a patch's side, at its own octave
 _FAST_THRESHOLD = 8  # grey levels: drawings and dark pictures have no stronger corners
 
-Grey = NDArray[np.uint8]  # [height, width], luminance
+Gray = NDArray[np.uint8]  # [height, width], luminance
 
 
 @dataclass(frozen=True)
@@ -42,28 +42,28 @@ class Keypoints:
         return len(self.points)
 
 
-def detect_keypoints(grey: Grey) -> Keypoints:
+def detect_keypoints(gray: Gray) -> Keypoints:
     """Return a picture's keypoints; a picture without contrast has none.
 
     >>> len(detect_keypoints(np.zeros((100, 100), np.uint8)))
     0
     """
-    if min(grey.shape) <= 2 * _PATCH:
+    if min(gray.shape) <= 2 * _PATCH:
         return _no_keypoints()
-    return _keypoints(*_detector().detectAndCompute(grey, None))
+    return _keypoints(*_detector().detectAndCompute(gray, None))
 
 
-def mirrored_keypoints(keypoints: Keypoints, grey: Grey) -> Keypoints:
+def mirrored_keypoints(keypoints: Keypoints, gray: Gray) -> Keypoints:
     """Return the keypoints of a picture's mirror image: at the mirrored positions, with new descriptors."""
     if not len(keypoints):
         return keypoints
-    right = grey.shape[1] - 1
+    right = gray.shape[1] - 1
     rows = zip(keypoints.points.tolist(), keypoints.octaves.tolist(), keypoints.angles.tolist(), strict=True)
     points = [
         cv2.KeyPoint(right - x, y, _PATCH_SIZE * OCTAVE_SCALE**octave, (128 - angle) % 256 * 360 / 256, -place, octave)
         for place, ((x, y), octave, angle) in enumerate(rows)
     ]
-    return _keypoints(*_detector().compute(np.ascontiguousarray(grey[:, ::-1]), points))
+    return _keypoints(*_detector().compute(np.ascontiguousarray(gray[:, ::-1]), points))
 
 
 def _detector() -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.duplicates.alignment import Affine, is_plausible
-from search.duplicates.keypoints import Grey
+from search.duplicates.keypoints import Gray
 from search.duplicates.photometric import fit_photometric, is_identity, joint_histogram
 from search.duplicates.picture import ScaledPicture, chroma_of, smoothed
 
@@ -23,7 +23,7 @@ _EXACT = 1e-6  # a transform that differs less from the identity needs no warpin
 _EDGE = 9  # pixels: half of it is excluded along the overlap's edge, where smoothing mixes in the surroundings
 _WINDOW = 5  # pixels at half size: differences are averaged over squares of this side
 _SHIFTS = tuple((right, down) for right in (-1, 0, 1) for down in (-1, 0, 1))
-_OTHER_COLOUR = 12  # CIELAB units: colours farther apart are different
+_OTHER_COLOR = 12  # CIELAB units: colours farther apart are different
 _ACROSS, _DOWN = 7, 2  # pixels: letters closer than twice this distance are joined into one line
 TILE = 16  # pixels of a tile's side
 DIFFERS = 14  # grey levels: a tile with a larger mean difference counts as differing
@@ -51,8 +51,8 @@ class Overlay:
     bias: float
     surroundings: float  # plain share of the other picture outside the first; 1 when nothing is outside
     heat: NDArray[np.float32]
-    difference: Grey  # mean difference of windows, in grey levels, at half the scale of the overlay
-    within: Grey | None  # the overlap at the same scale, 255 or 0; None if it is all of the other picture
+    difference: Gray  # mean difference of windows, in grey levels, at half the scale of the overlay
+    within: Gray | None  # the overlap at the same scale, 255 or 0; None if it is all of the other picture
 
 
 def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches: int = 0) -> Overlay | None:
@@ -65,7 +65,7 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
     >>> overlay(picture, picture, affine=frame_affine(picture.size, picture.size)).differing
     0.0
     """
-    first, second, between = _to_common_scale(one.grey, other.grey, affine)
+    first, second, between = _to_common_scale(one.gray, other.gray, affine)
     laid, there = _warp(first, between, second.shape)
     whole = second.size
     if there is None:
@@ -82,8 +82,8 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
         laid, second = (_enlarged(plane, times, cv2.INTER_CUBIC) for plane in (laid, second))
         if mask is not None:
             there, mask = (_enlarged(plane, times, cv2.INTER_NEAREST) for plane in (there, mask))
-    smooth = one.smooth if laid is one.grey else smoothed(laid)
-    smooth_second = other.smooth if second is other.grey else smoothed(second)
+    smooth = one.smooth if laid is one.gray else smoothed(laid)
+    smooth_second = other.smooth if second is other.gray else smoothed(second)
     difference, within, gain, bias = _difference((laid, smooth), (second, smooth_second), mask)
     doubled = cv2.resize(difference, (2 * difference.shape[1], 2 * difference.shape[0]), interpolation=cv2.INTER_LINEAR)
     strong = cv2.threshold(doubled, _STRONG - 1, 1, cv2.THRESH_BINARY)[1]
@@ -108,14 +108,14 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
     )
 
 
-def _enlarged(plane: Grey | None, times: int, interpolation: int) -> Grey:
+def _enlarged(plane: Gray | None, times: int, interpolation: int) -> Gray:
     assert plane is not None
     size = plane.shape[1] * times, plane.shape[0] * times
-    enlarged: Grey = cv2.resize(plane, size, interpolation=interpolation)
+    enlarged: Gray = cv2.resize(plane, size, interpolation=interpolation)
     return enlarged
 
 
-def _warp(first: NDArray[np.uint8], between: Affine, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Grey | None]:
+def _warp(first: NDArray[np.uint8], between: Affine, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Gray | None]:
     """Return a picture warped into another's frame, and its mask there (255 or 0), or None if it fills the frame."""
     if first.shape == shape and np.abs(between - np.eye(2, 3)).max() < _EXACT:
         return first, None
@@ -131,7 +131,7 @@ def refine_by_pixels(one: ScaledPicture, other: ScaledPicture, *, affine: Affine
 
     ECC (Evangelidis and Psarakis, "Parametric image alignment using enhanced correlation coefficient", 2008).
     """
-    first, second, between = _to_common_scale(one.grey, other.grey, affine)
+    first, second, between = _to_common_scale(one.gray, other.gray, affine)
     height, width = second.shape
     laid = cv2.warpAffine(first, between, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     there = cv2.warpAffine(np.full(first.shape, 255, np.uint8), between, (width, height))
@@ -144,18 +144,18 @@ def refine_by_pixels(one: ScaledPicture, other: ScaledPicture, *, affine: Affine
         return None
     # `change` maps the other's pixels to their warped position: compose its inverse with `affine` at its scale.
     back = np.linalg.inv(np.vstack([change, [0, 0, 1]]))
-    scale = np.vstack([_own_scale(other.grey, second), [0, 0, 1]])
+    scale = np.vstack([_own_scale(other.gray, second), [0, 0, 1]])
     better: Affine = (scale @ back @ np.linalg.inv(scale) @ np.vstack([affine, [0, 0, 1]]))[:2]
     return better if is_plausible(better) else None
 
 
-def _own_scale(plane: Grey, shrunk: Grey) -> Affine:
+def _own_scale(plane: Gray, shrunk: Gray) -> Affine:
     if plane.shape == shrunk.shape:
         return np.eye(2, 3)
     return _upscaling((shrunk.shape[1], shrunk.shape[0]), plane)[:2]
 
 
-def _to_common_scale(first: Grey, second: Grey, affine: Affine) -> tuple[Grey, Grey, Affine]:
+def _to_common_scale(first: Gray, second: Gray, affine: Affine) -> tuple[Gray, Gray, Affine]:
     """Return both pictures at the scale of the one with less detail, and the transform between them."""
     scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
     between = affine.copy()
@@ -170,22 +170,22 @@ def _to_common_scale(first: Grey, second: Grey, affine: Affine) -> tuple[Grey, G
     return first, second, between
 
 
-def _upscaling(size: tuple[int, int], plane: Grey) -> NDArray[np.float64]:
+def _upscaling(size: tuple[int, int], plane: Gray) -> NDArray[np.float64]:
     """Return the transform ([3, 3]) from the pixels of a plane resized to `size` to the plane's original pixels."""
     right, down = plane.shape[1] / size[0], plane.shape[0] / size[1]
     return np.array([[right, 0, (right - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]], np.float64)
 
 
 def _difference(
-    one: tuple[Grey, Grey], other: tuple[Grey, Grey], mask: Grey | None
-) -> tuple[Grey, Grey | None, float, float]:
+    one: tuple[Gray, Gray], other: tuple[Gray, Gray], mask: Gray | None
+) -> tuple[Gray, Gray | None, float, float]:
     """Return the mean difference of windows (grey levels), the mask, and the photometric gain and bias.
 
     Difference and mask are at half the pictures' size. Each picture is a pair: unsmoothed and smoothed. Without a mask
     they overlap everywhere. Levels clipped at black or white are lost in one direction only, so the photometric map is
     applied in both directions and the smaller difference counts; for the identity, both directions are equal.
     """
-    best: tuple[float, Grey, float, float] | None = None
+    best: tuple[float, Gray, float, float] | None = None
     within = None if mask is None else cv2.threshold(_halve(mask), 254, 255, cv2.THRESH_BINARY)[1]
     joint = joint_histogram(one[1], other[1], mask)
     photometrics = fit_photometric(joint), fit_photometric(np.ascontiguousarray(joint.T))
@@ -212,12 +212,12 @@ def _difference(
     return found, within, gain, bias
 
 
-def _least_over_shifts(one: Grey, other: Grey, mask: Grey | None) -> Grey:
+def _least_over_shifts(one: Gray, other: Gray, mask: Gray | None) -> Gray:
     """Return each window's mean difference, the least over shifts by one pixel, because transforms are never exact.
 
     Differences are computed at full size and averaged at half size, because windows change slowly.
     """
-    least: Grey | None = None
+    least: Gray | None = None
     padded = cv2.copyMakeBorder(one, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     height, width = one.shape
     for right, down in _SHIFTS:
@@ -231,15 +231,15 @@ def _least_over_shifts(one: Grey, other: Grey, mask: Grey | None) -> Grey:
     return least
 
 
-def _halve(plane: Grey) -> Grey:
+def _halve(plane: Gray) -> Gray:
     """Return a plane at half its size, without an odd last row or column."""
     height, width = (side // 2 * 2 if side > 1 else 1 for side in plane.shape)
     size = max(1, width // 2), max(1, height // 2)
-    halved: Grey = cv2.resize(plane[:height, :width], size, interpolation=cv2.INTER_AREA)
+    halved: Gray = cv2.resize(plane[:height, :width], size, interpolation=cv2.INTER_AREA)
     return halved
 
 
-def _tiles(difference: Grey, mask: Grey | None) -> NDArray[np.float32]:
+def _tiles(difference: Gray, mask: Gray | None) -> NDArray[np.float32]:
     """Return the mean difference of each tile ([rows, columns] float32), NaN if less than half of it overlaps.
 
     Both planes are at half the size of the pictures.
@@ -253,7 +253,7 @@ def _tiles(difference: Grey, mask: Grey | None) -> NDArray[np.float32]:
     return np.where(shares > 0.5, means / np.maximum(shares, 1e-6), np.nan).astype(np.float32)
 
 
-def _spots(strong: Grey) -> tuple[tuple[float, float, float, float], ...]:
+def _spots(strong: Gray) -> tuple[tuple[float, float, float, float], ...]:
     """Return the boxes (x, y, width, height in shares) of strong differences; the letters of a line share a box."""
     if not strong.any():
         return ()
@@ -285,22 +285,22 @@ def _plain_share(outside: NDArray[np.uint8]) -> float:
     return float(min(1.0, (around[first] + second) / len(outside)))
 
 
-def colour_difference(one: ScaledPicture, other: ScaledPicture, *, affine: Affine) -> tuple[float, float]:
+def color_difference(one: ScaledPicture, other: ScaledPicture, *, affine: Affine) -> tuple[float, float]:
     """Return the median colour distance in the overlap (CIELAB units, a and b only), and the share of other colours.
 
     The share counts pixels that differ by more than _OTHER_COLOUR even after the best affine change of all colours.
     """
     size = other.chroma.shape[1], other.chroma.shape[0]
-    colours, there = _warp(one.colours, affine, other.colours.shape)
-    chroma = one.chroma if colours is one.colours else chroma_of(colours, size)
+    colors, there = _warp(one.colors, affine, other.colors.shape)
+    chroma = one.chroma if colors is one.colors else chroma_of(colors, size)
     mask = np.full(size[::-1], True) if there is None else cv2.resize(there, size, interpolation=cv2.INTER_AREA) > 250
     if mask.sum() < 16:
         return 0.0, 0.0
     first, second = chroma[mask], other.chroma[mask]
     apart = np.linalg.norm(first - second, axis=1)
-    if any(np.percentile(np.linalg.norm(colours, axis=1), 95) < 4 for colours in (first, second)):
+    if any(np.percentile(np.linalg.norm(colors, axis=1), 95) < 4 for colors in (first, second)):
         return float(np.median(apart)), 0.0  # one of them is greyscale
-    if apart.max() <= _OTHER_COLOUR:
+    if apart.max() <= _OTHER_COLOR:
         return float(np.median(apart)), 0.0
     least = apart
     for source, target in ((first, second), (second, first)):
@@ -313,4 +313,4 @@ def colour_difference(one: ScaledPicture, other: ScaledPicture, *, affine: Affin
             kept = residual <= max(4.0, float(np.percentile(residual, 75)))
         # A map to greyscale fits perfectly in one direction, so the worse direction counts.
         least = residual if source is first else np.maximum(least, residual)
-    return float(np.median(apart)), float(((apart > _OTHER_COLOUR) & (least > _OTHER_COLOUR)).mean())
+    return float(np.median(apart)), float(((apart > _OTHER_COLOR) & (least > _OTHER_COLOR)).mean())

@@ -8,7 +8,7 @@ import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.keypoints import Grey
+from search.duplicates.keypoints import Gray
 
 cv2: Any = _typed  # OpenCV's type stubs have no element types
 
@@ -20,7 +20,7 @@ _OFF = 40  # grey levels: larger residuals are clipped, so that outliers have li
 Photometric = tuple[float, float, float, float]  # gain, bias, lowest and highest level
 
 
-def joint_histogram(one: Grey, other: Grey, mask: Grey | None) -> NDArray[np.float32]:
+def joint_histogram(one: Gray, other: Gray, mask: Gray | None) -> NDArray[np.float32]:
     """Return the joint histogram of two aligned pictures' levels: [256, 256] float32, rows for one, columns for other.
 
     Only every third pixel where both pictures are present is counted.

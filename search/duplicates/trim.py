@@ -32,12 +32,12 @@ def content_box(picture: Image.Image) -> Box:
     whole = 0, 0, picture.width, picture.height
     scale = min(1.0, _SIDE / max(picture.size))
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    grey = np.asarray(picture.convert("L").resize(size, Image.Resampling.BOX))
+    gray = np.asarray(picture.convert("L").resize(size, Image.Resampling.BOX))
     left, top, right, bottom = 0, 0, *size
     for _ in range(2):
-        first, last = _longest(grey[top:bottom, left:right].std(axis=1))
+        first, last = _longest(gray[top:bottom, left:right].std(axis=1))
         top, bottom = top + first, top + last
-        first, last = _longest(grey[top:bottom, left:right].std(axis=0))
+        first, last = _longest(gray[top:bottom, left:right].std(axis=0))
         left, right = left + first, left + last
     share = (right - left) * (bottom - top) / (size[0] * size[1])
     if not _LEAST <= share < _WHOLE:

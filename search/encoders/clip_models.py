@@ -100,7 +100,7 @@ class KnownModel:
 
     spec: str
     parameters: float
-    licence: str
+    license: str
     recall: float | None
     known_for: str
     source: str = ""
@@ -136,7 +136,7 @@ KNOWN_MODELS = (
 def known_model(spec: str) -> KnownModel:
     """Return the known model of a specification; raise KeyError for another.
 
-    >>> known_model("built-in").licence
+    >>> known_model("built-in").license
     'Apache-2.0'
     """
     return {one.spec: one for one in KNOWN_MODELS}[spec]

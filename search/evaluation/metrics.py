@@ -146,14 +146,14 @@ def measure(
     """
     if not relevant or len(relevant) != len(ranked):
         raise ValueError(f"{len(ranked)} rankings do not fit {len(relevant)} judged queries")
-    judgements = [
+    judgments = [
         ir_measures.Qrel(str(query), path, grade)
         for query, paths in enumerate(relevant)
         for path, grade in paths.items()
     ]
     names = {MEASURES[name]: name for name in measures}
     found = {name: [0.0] * len(relevant) for name in measures}
-    for value in ir_measures.iter_calc(list(names), judgements, list(_run(ranked))):
+    for value in ir_measures.iter_calc(list(names), judgments, list(_run(ranked))):
         found[names[value.measure]][int(value.query_id)] = value.value
     return found
 

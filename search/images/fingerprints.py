@@ -125,11 +125,11 @@ def hamming(one: Bits, many: Bits) -> NDArray[np.int64]:
 
 def _luminance(picture: Image.Image) -> NDArray[np.float32]:
     """Return a picture's luminance ([height, width], 0 to 255), both at most about _LARGEST."""
-    grey = picture.convert("L")
-    times = round(max(grey.size) / _LARGEST)
+    gray = picture.convert("L")
+    times = round(max(gray.size) / _LARGEST)
     if times > 1:
-        grey = grey.reduce((min(times, grey.width), min(times, grey.height)))
-    return np.asarray(grey, np.float32)
+        gray = gray.reduce((min(times, gray.width), min(times, gray.height)))
+    return np.asarray(gray, np.float32)
 
 
 def _reduced(plane: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -199,7 +199,7 @@ def _quality(reduced: NDArray[np.float32]) -> float:
 _GRID = 8
 _DIRECTIONS = 8
 _LIGHTNESS_WEIGHT = 0.25
-_COLOUR_SHARE = 0.35
+_COLOR_SHARE = 0.35
 _FAINT = 5.0  # strength of a cell's edges, in roots of grey levels, at which the cell has half its weight
 LOOK_DIMENSIONS = (3 + _DIRECTIONS) * _GRID**2
 
@@ -211,18 +211,18 @@ def look(picture: Image.Image) -> Look:
     >>> descriptor.shape, round(float(np.linalg.norm(descriptor)), 3)
     ((704,), 1.0)
     """
-    colours, edges = look_parts(picture)
-    joined = np.concatenate([np.sqrt(_COLOUR_SHARE) * colours.ravel(), np.sqrt(1 - _COLOUR_SHARE) * edges.ravel()])
+    colors, edges = look_parts(picture)
+    joined = np.concatenate([np.sqrt(_COLOR_SHARE) * colors.ravel(), np.sqrt(1 - _COLOR_SHARE) * edges.ravel()])
     return _unit(joined)
 
 
 def look_parts(picture: Image.Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return a picture's colours ([8, 8, 3] float32) and edges ([8, 8, 8] float32) by cell, each of length 1."""
     small = picture.convert("RGB").resize((64, 64), Image.Resampling.BOX, reducing_gap=2.0)
-    return _unit(_colours(np.asarray(small, np.float32))), _unit(_edges(np.asarray(small.convert("L"), np.float32)))
+    return _unit(_colors(np.asarray(small, np.float32))), _unit(_edges(np.asarray(small.convert("L"), np.float32)))
 
 
-def _colours(small: NDArray[np.float32]) -> NDArray[np.float32]:
+def _colors(small: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean colour of each cell ([8, 8, 3]) in CIELAB, without the picture's mean lightness."""
     side = small.shape[0] // _GRID
     lab = _lab(small.reshape(_GRID, side, _GRID, side, 3).mean(axis=(1, 3)))
@@ -230,9 +230,9 @@ def _colours(small: NDArray[np.float32]) -> NDArray[np.float32]:
     return lab
 
 
-def _lab(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+def _lab(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return sRGB colours ([…, 3], 0 to 255) in CIELAB under D65 (IEC 61966-2-1, CIE 15)."""
-    share = colours / 255
+    share = colors / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], np.float32)
     xyz = linear @ (to_xyz / to_xyz.sum(axis=1, keepdims=True)).T

@@ -15,7 +15,7 @@ from search.meme import Field
 
 BETTER_EYES = (
     f"{DEFAULT} finds pictures by words far better: `memetica models --use default` downloads it "
-    f"({known_model(DEFAULT).megabytes:,} MB, {known_model(DEFAULT).licence})."
+    f"({known_model(DEFAULT).megabytes:,} MB, {known_model(DEFAULT).license})."
 )
 
 

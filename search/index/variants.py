@@ -41,7 +41,7 @@ def group_variants(
     pairs are compared; beyond, those that an inverted file of the looks proposes, so that the time grows with n √n
     (`python -m benchmarks.variants` says how many pairs that misses).
     """
-    one, other = _neighbours(looks, bits, alike=alike, near=near, exact_up_to=exact_up_to)
+    one, other = _neighbors(looks, bits, alike=alike, near=near, exact_up_to=exact_up_to)
     counts = np.bincount(one, minlength=len(ids))
     starts = np.cumsum(counts) - counts
     representatives = ids.copy()
@@ -57,7 +57,7 @@ def group_variants(
     return representatives
 
 
-def _neighbours(
+def _neighbors(
     looks: NDArray[np.floating], bits: NDArray[np.uint8], *, alike: float, near: int, exact_up_to: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return all pairs of a meme and a neighbour ([m] positions each, the first rising): both ways round."""

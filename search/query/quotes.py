@@ -37,7 +37,7 @@ MIN_SPLIT = 3  # letters of each part of a word that is looked for in two parts
 MIN_DAMAGED = 6  # letters of a word that may differ by any letter
 LONG_DAMAGED = 10  # letters of a word that may differ by any two
 COMMON = 3  # memes from which a word of the library is a word, whatever its language
-MIN_NEIGHBOURS = 3  # words of a phrase from which a slip in a short word is put right
+MIN_NEIGHBORS = 3  # words of a phrase from which a slip in a short word is put right
 MIN_LOSS = 4  # words of a phrase in which OCR may lose one of a single letter
 # Letters that OCR takes for each other, in both directions.
 CONFUSED = (
@@ -123,7 +123,7 @@ def make_quote(text: str, index: LexicalIndex, *, verbatim: bool = False) -> Quo
     if not words:
         return Quote(text, ())
     # Its neighbours tell which word a slip stands for; a word alone must be long enough to tell by itself.
-    shortest = math.inf if verbatim else MIN_LETTERS if len(words) < MIN_NEIGHBOURS else 2
+    shortest = math.inf if verbatim else MIN_LETTERS if len(words) < MIN_NEIGHBORS else 2
     # Who types accents types all of them: of Vietnamese words most differ by accents alone.
     has_accents = any(unaccented(word) != word for word, _ in words)
     places = tuple(_alternatives(word, index, shortest=shortest, has_accents=has_accents) for word, _ in words)

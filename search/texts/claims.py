@@ -15,7 +15,7 @@ def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-COLOURS = _words(
+COLORS = _words(
     "black white grey gray red orange yellow green blue purple violet pink brown golden silver blond blonde beige "
     "turquoise teal"
 )
@@ -35,8 +35,8 @@ NUMBERS: Mapping[str, str] = MappingProxyType(
         "twelve": "12",
     }
 )
-_SAME_COLOUR = MappingProxyType({"gray": "grey", "blonde": "blond"})
-_COLOUR_VALUES: Mapping[str, str] = MappingProxyType({colour: _SAME_COLOUR.get(colour, colour) for colour in COLOURS})
+_SAME_COLOR = MappingProxyType({"gray": "grey", "blonde": "blond"})
+_COLOR_VALUES: Mapping[str, str] = MappingProxyType({color: _SAME_COLOR.get(color, color) for color in COLORS})
 # Words that may stand between a colour or number and its noun; and words that are no noun.
 _BETWEEN = _words(
     "large small big little tall short long young old older elderly male female cartoon animated bright dark light "
@@ -79,7 +79,7 @@ class Claims:
     """The claims of a text: its quotes, the colours and numbers of its nouns, and the words that it denies."""
 
     quoted: tuple[str, ...]
-    colours: Mapping[str, frozenset[str]]
+    colors: Mapping[str, frozenset[str]]
     numbers: Mapping[str, frozenset[str]]
     denied: frozenset[str]
     asserted: frozenset[str]  # all words that it does not deny
@@ -90,7 +90,7 @@ def claims_of(text: str, *, is_ocr: bool = False) -> Claims:
     """Return the claims of a text; the only claim of an OCR text is a quote of itself.
 
     >>> claims = claims_of("Two brown dogs sleep. There is no sandwich.")
-    >>> claims.numbers, claims.colours, sorted(claims.denied)
+    >>> claims.numbers, claims.colors, sorted(claims.denied)
     ({'dog': frozenset({'2'})}, {'dog': frozenset({'brown'})}, ['sandwich'])
     """
     if is_ocr:
@@ -101,7 +101,7 @@ def claims_of(text: str, *, is_ocr: bool = False) -> Claims:
     asserted = frozenset(match[0] for match in _WORD.finditer(_NEGATED.sub(" ", said)))
     return Claims(
         quoted=quoted,
-        colours=_said_of(words, _COLOUR_VALUES),
+        colors=_said_of(words, _COLOR_VALUES),
         numbers=_said_of(words, NUMBERS),
         denied=frozenset(_NEGATED.findall(said)) - _NOT_DENIED - asserted,
         asserted=asserted,
@@ -164,7 +164,7 @@ def _excluded(said: str, ours: Claims, theirs: Claims) -> Iterator[tuple[int, in
     words = list(_WORD.finditer(said))
     spelled = [word[0].lower() for word in words]
     for values, mine, other in (
-        (_COLOUR_VALUES, ours.colours, theirs.colours),
+        (_COLOR_VALUES, ours.colors, theirs.colors),
         (NUMBERS, ours.numbers, theirs.numbers),
     ):
         for at, noun_at, noun in _nouns(spelled, values):
@@ -215,7 +215,7 @@ def found_share(quoted: tuple[str, ...], letters: str) -> float | None:
 def conflicts(one: Claims, other: Claims) -> tuple[str, ...]:
     """Return phrases on details in which two descriptions conflict; each begins with the first one's claim."""
     found = []
-    for ours, theirs in ((one.colours, other.colours), (one.numbers, other.numbers)):
+    for ours, theirs in ((one.colors, other.colors), (one.numbers, other.numbers)):
         for noun in sorted(ours.keys() & theirs.keys()):
             if not ours[noun] & theirs[noun]:
                 found.append(f"{_listed(ours[noun])} {noun}, not {_listed(theirs[noun])}")
@@ -242,7 +242,7 @@ def _nouns(words: list[str], values: Mapping[str, str]) -> Iterator[tuple[int, i
         if word not in values:
             continue
         for noun_at, noun in enumerate(words[at + 1 : at + 4], at + 1):
-            if noun in _BETWEEN or noun in COLOURS:
+            if noun in _BETWEEN or noun in COLORS:
                 continue
             if noun not in _NO_NOUN and len(noun) > 2 and noun not in NUMBERS:
                 yield at, noun_at, _singular(noun)

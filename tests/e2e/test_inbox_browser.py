@@ -94,9 +94,9 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     assert complaints == []
 
 
-def picture(colour: str, number: int) -> str:
+def picture(color: str, number: int) -> str:
     """Return a picture that is like none of the tiny library's, in base 64."""
-    found = Image.new("RGB", (300, 220), colour)
+    found = Image.new("RGB", (300, 220), color)
     pen = ImageDraw.Draw(found)
     for step in range(10):
         pen.line((5 + 29 * step, 5, 290 - 17 * number * step % 280, 210), fill=("black", "white")[step % 2], width=6)

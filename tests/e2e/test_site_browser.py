@@ -209,7 +209,7 @@ def test_everything_works_without_scripts(browser: Browser, address: str, served
 @pytest.fixture
 def moving(tiny_settings: Settings) -> Settings:
     """Settings over the tiny library with a GIF of two frames, on which OCR read one line."""
-    frames = [Image.new("RGB", (200, 100), colour) for colour in ("navy", "gold")]
+    frames = [Image.new("RGB", (200, 100), color) for color in ("navy", "gold")]
     frames[0].save(
         tiny_settings.library / "Cats/blink.gif", save_all=True, append_images=frames[1:], duration=200, loop=0
     )

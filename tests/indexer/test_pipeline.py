@@ -42,7 +42,7 @@ class CountingEncoder(HashingTextEncoder):
         return super().encode(texts)
 
 
-class ColourReader:
+class ColorReader:
     """Reads the middle pixel aloud, where OCR would read words."""
 
     name = "colour-reader-1"
@@ -137,9 +137,9 @@ def test_a_changed_sidecar_is_read_again_and_alone(tiny_settings: Settings) -> N
 
 def test_ocr_reads_only_what_has_no_text_and_all_again_when_told(tiny_settings: Settings) -> None:
     wordless = sum(not tiny.ocr for tiny in TINY)
-    reports, _ = index(tiny_settings, load_engine=lambda _: ColourReader())
+    reports, _ = index(tiny_settings, load_engine=lambda _: ColorReader())
     assert counts(reports)[Stage.OCR] == (wordless, 0)
-    reports, _ = index(tiny_settings, load_engine=lambda _: ColourReader(), reocr=True)
+    reports, _ = index(tiny_settings, load_engine=lambda _: ColorReader(), reocr=True)
     assert counts(reports)[Stage.OCR] == (len(TINY) - wordless, 0)
     with open_catalogue(tiny_settings) as catalogue:
         texts = catalogue.texts.of(catalogue.memes.at("Dogs/fine.png"))
@@ -352,7 +352,7 @@ def test_what_a_killed_process_was_reading_the_other_reads(tiny_settings: Settin
 
 
 def test_an_engines_failure_does_not_keep_another_from_reading(tiny_settings: Settings) -> None:
-    class Failing(ColourReader):
+    class Failing(ColorReader):
         name = "failing-1"
 
         def read(self, picture: Image.Image) -> Reading:
@@ -363,7 +363,7 @@ def test_an_engines_failure_does_not_keep_another_from_reading(tiny_settings: Se
     assert counts(reports)[Stage.OCR] == (0, wordless)
     reports, _ = index(tiny_settings, load_engine=lambda _: Failing())
     assert counts(reports)[Stage.OCR] == (0, 0), "the same engine is not asked again"
-    reports, _ = index(tiny_settings, load_engine=lambda _: ColourReader())
+    reports, _ = index(tiny_settings, load_engine=lambda _: ColorReader())
     assert counts(reports)[Stage.OCR] == (wordless, 0)
     with open_catalogue(tiny_settings) as catalogue:
         assert catalogue.failures.all() == []

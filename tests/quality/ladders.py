@@ -88,7 +88,7 @@ def _tints(picture: Image.Image) -> Iterator[Step]:
         yield picture, Image.fromarray(rows.clip(0, 255).astype(np.uint8)), {}
 
 
-def _recoloured_parts(picture: Image.Image) -> Iterator[Step]:
+def _recolored_parts(picture: Image.Image) -> Iterator[Step]:
     turned = Image.merge("RGB", [picture.getchannel(band) for band in "BRG"])
     for share in (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1):
         changed = picture.copy()
@@ -167,7 +167,7 @@ LADDERS: dict[str, Callable[[Image.Image], Iterator[Step]]] = {
     "blurred": _blurs,
     "mixed scenes": _mixed_scenes,
     "tinted": _tints,
-    "partly recoloured": _recoloured_parts,
+    "partly recoloured": _recolored_parts,
     "smaller": _smaller,
     "noisy frames": _noisy_frames,
     "brightness": _light,

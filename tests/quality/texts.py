@@ -70,8 +70,8 @@ def rated_texts() -> list[list[float]]:
     found = []
     for quote in QUOTES:
         for angle in np.linspace(0, np.pi / 2, 7):
-            for colour in ("red", "blue"):
-                third = f'A man in a {colour} shirt points at two dogs. The caption reads "{quote}".'
+            for color in ("red", "blue"):
+                third = f'A man in a {color} shirt points at two dogs. The caption reads "{quote}".'
                 texts = [
                     Text(TextKind.OCR, "reader", CAPTION),
                     Text(TextKind.SIMPLE, "one", AGREEING),

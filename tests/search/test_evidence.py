@@ -18,7 +18,7 @@ EVIDENCE = st.builds(
     covers_other=SHARES,
     differing=st.none() | SHARES,
     strong=SHARES,
-    colour=st.floats(0, 100),
+    color=st.floats(0, 100),
     text=st.none() | SHARES,
     frames=st.integers(1, 5),
 )

@@ -26,9 +26,9 @@ def scene(seed: int, *, size: tuple[int, int] = (520, 400)) -> Image.Image:
     for _ in range(45):
         x, y = generator.uniform(0, width), generator.uniform(0, height)
         across_, down_ = generator.uniform(12, 90, 2)
-        colour = tuple(int(value) for value in generator.integers(20, 230, 3))
+        color = tuple(int(value) for value in generator.integers(20, 230, 3))
         draw = pen.ellipse if generator.random() < 0.5 else pen.rectangle
-        draw((x, y, x + across_, y + down_), fill=colour, outline="black")
+        draw((x, y, x + across_, y + down_), fill=color, outline="black")
     return picture
 
 

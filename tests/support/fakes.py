@@ -14,7 +14,7 @@ from search.encoders import registry
 from search.encoders.base import Vectors
 from search.encoders.coverage import Coverage
 
-COLOURS = {
+COLORS = {
     "red": (220, 30, 30),
     "green": (30, 160, 60),
     "blue": (30, 60, 220),
@@ -54,11 +54,11 @@ class LatinTextEncoder(HashingTextEncoder):
     coverage = Coverage(frozenset({"Latin"}))
 
 
-class ColourImageEncoder:
+class ColorImageEncoder:
     """A picture is the share of its pixels nearest to each named colour; a text is the colours that it names."""
 
     name = "colours-1"
-    dimensions = len(COLOURS) + 1  # the last: no colour named
+    dimensions = len(COLORS) + 1  # the last: no colour named
 
     def prepare(self, picture: Image.Image) -> np.ndarray:
         return np.asarray(picture.convert("RGB").resize((16, 16)), dtype=np.float32)
@@ -67,11 +67,11 @@ class ColourImageEncoder:
         return self.encode_prepared([self.prepare(picture) for picture in pictures])
 
     def encode_prepared(self, prepared: Sequence[np.ndarray]) -> Vectors:
-        palette = np.array(list(COLOURS.values()), dtype=np.float32)
+        palette = np.array(list(COLORS.values()), dtype=np.float32)
         rows = np.zeros((len(prepared), self.dimensions), dtype=np.float32)
         for row, pixels in zip(rows, prepared, strict=True):
             nearest = np.linalg.norm(pixels.reshape(-1, 1, 3) - palette, axis=2).argmin(axis=1)
-            row[:-1] = np.bincount(nearest, minlength=len(COLOURS))
+            row[:-1] = np.bincount(nearest, minlength=len(COLORS))
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
     def probabilities(self, products: np.ndarray) -> np.ndarray:
@@ -82,7 +82,7 @@ class ColourImageEncoder:
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
             words = re.findall(r"\w+", text.casefold())
-            row[:-1] = [words.count(colour) for colour in COLOURS]
+            row[:-1] = [words.count(color) for color in COLORS]
             row[-1] = 0.0 if row.any() else 1.0
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 

@@ -107,16 +107,16 @@ def _png_chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def _png(width: int, height: int, *, bits: int, colour: int, before: bytes = b"", lines: int | None = None) -> bytes:
+def _png(width: int, height: int, *, bits: int, color: int, before: bytes = b"", lines: int | None = None) -> bytes:
     """Return a PNG of one value, `before` standing before its pixels; `lines` cuts the pixels off."""
-    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     row = b"\0" + b"\x55" * ((width * bits * channels + 7) // 8)
     packer = zlib.compressobj(1)
     left = height if lines is None else lines
     block = max(1, min(left, (1 << 20) // len(row)))
     packed = b"".join(packer.compress(row * min(block, left - at)) for at in range(0, left, block)) + packer.flush()
-    palette = _png_chunk(b"PLTE", bytes(range(256)) * 3) + _png_chunk(b"tRNS", bytes(256)) if colour == 3 else b""
-    header = _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    palette = _png_chunk(b"PLTE", bytes(range(256)) * 3) + _png_chunk(b"tRNS", bytes(256)) if color == 3 else b""
+    header = _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + palette + before + _png_chunk(b"IDAT", packed) + _png_chunk(b"IEND", b"")
 
 
@@ -184,9 +184,9 @@ def _jpeg_size(width: int, height: int) -> bytes:
     return bytes(plain)
 
 
-def _bmp(width: int, height: int, *, bits: int, compression: int, body: bytes, colours: int = 0) -> bytes:
-    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 0, 0, colours, 0)
-    palette = bytes(4 * (colours or (256 if bits == 8 else 0)))
+def _bmp(width: int, height: int, *, bits: int, compression: int, body: bytes, colors: int = 0) -> bytes:
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 0, 0, colors, 0)
+    palette = bytes(4 * (colors or (256 if bits == 8 else 0)))
     start = 14 + len(header) + len(palette)
     return b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + header + palette + body
 
@@ -395,21 +395,21 @@ KINDS: tuple[Kind, ...] = (
     Kind("svg-attributes", lambda: _svg(f"<rect {_repeated('a%d=' + chr(34) + 'url(' + chr(34) + ' ', 60_000)}/>")),
     Kind("svg-comments", lambda: b"<!--" * 1000 + _svg("<rect/>")),
     # PNG: a few kilobytes hold 100 million pixels.
-    Kind("png-1-bit", lambda: _png(SIDE, SIDE, bits=1, colour=0)),
-    Kind("png-16-bit-grey", lambda: _png(SIDE, SIDE, bits=16, colour=0)),
-    Kind("png-16-bit-rgba", lambda: _png(SIDE, SIDE, bits=16, colour=6)),
-    Kind("png-rgba", lambda: _png(SIDE, SIDE, bits=8, colour=6)),
-    Kind("png-palette-transparent", lambda: _png(SIDE, SIDE, bits=8, colour=3)),
-    Kind("png-65535", lambda: _png(65_535, 65_535, bits=1, colour=0, lines=1)),
-    Kind("png-2-billion-wide", lambda: _png(2_000_000_000, 1, bits=1, colour=0, lines=0)),
-    Kind("png-one-line", lambda: _png(99_999_999, 1, bits=8, colour=2)),
+    Kind("png-1-bit", lambda: _png(SIDE, SIDE, bits=1, color=0)),
+    Kind("png-16-bit-grey", lambda: _png(SIDE, SIDE, bits=16, color=0)),
+    Kind("png-16-bit-rgba", lambda: _png(SIDE, SIDE, bits=16, color=6)),
+    Kind("png-rgba", lambda: _png(SIDE, SIDE, bits=8, color=6)),
+    Kind("png-palette-transparent", lambda: _png(SIDE, SIDE, bits=8, color=3)),
+    Kind("png-65535", lambda: _png(65_535, 65_535, bits=1, color=0, lines=1)),
+    Kind("png-2-billion-wide", lambda: _png(2_000_000_000, 1, bits=1, color=0, lines=0)),
+    Kind("png-one-line", lambda: _png(99_999_999, 1, bits=8, color=2)),
     Kind(
         "png-text-bomb",
-        lambda: _png(9, 9, bits=8, colour=2, before=_png_chunk(b"zTXt", b"Comment\0\0" + _zeroes(300)) * 3),
+        lambda: _png(9, 9, bits=8, color=2, before=_png_chunk(b"zTXt", b"Comment\0\0" + _zeroes(300)) * 3),
     ),
-    Kind("png-profile-bomb", lambda: _png(9, 9, bits=8, colour=2, before=_png_chunk(b"iCCP", b"p\0\0" + _zeroes(300)))),
-    Kind("png-many-texts", lambda: _png(9, 9, bits=8, colour=2, before=_png_chunk(b"tEXt", b"a\0b") * 120_000)),
-    Kind("png-pixel-bomb", lambda: _png(9, 9, bits=8, colour=2, lines=20_000_000)),
+    Kind("png-profile-bomb", lambda: _png(9, 9, bits=8, color=2, before=_png_chunk(b"iCCP", b"p\0\0" + _zeroes(300)))),
+    Kind("png-many-texts", lambda: _png(9, 9, bits=8, color=2, before=_png_chunk(b"tEXt", b"a\0b") * 120_000)),
+    Kind("png-pixel-bomb", lambda: _png(9, 9, bits=8, color=2, lines=20_000_000)),
     Kind("apng-20-megapixels", lambda: _apng(5000, 4000, 60)),
     Kind("apng-20000-frames", lambda: _apng(8, 8, 20_000)),
     Kind("apng-4-billion-frames", lambda: _apng(1000, 1000, 3, told=0x7FFFFFFF)),
@@ -464,7 +464,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("bmp-rle-jumps", lambda: _bmp(SIDE, SIDE, bits=8, compression=1, body=b"\0\x02\xff\xff" * 400_000)),
     Kind("bmp-rle-ends", lambda: _bmp(SIDE, SIDE, bits=8, compression=1, body=b"\0\0" * 1_000_000)),
     Kind("bmp-2-billion", lambda: _bmp(0x7FFFFFFF, 0x7FFFFFFF, bits=24, compression=0, body=b"")),
-    Kind("bmp-negative", lambda: _bmp(9999, -9999, bits=1, compression=0, colours=2, body=bytes(1000))),
+    Kind("bmp-negative", lambda: _bmp(9999, -9999, bits=1, compression=0, colors=2, body=bytes(1000))),
     # Films: sizes, durations, times and tables that lie.
     Kind("mp4-size", lambda: _patched(b"mp4v", 24, struct.pack(">HH", 65_535, 65_535))),
     Kind("mp4-duration", lambda: _patched(b"mdhd", 16, b"\x7f\xff\xff\xff")),

@@ -13,7 +13,7 @@ class Tiny:
     """A meme of the tiny library: where it is, its colour, and the texts beside it (empty for none)."""
 
     path: str
-    colour: str
+    color: str
     ocr: str = ""
     description: str = ""
     analysis: str = ""
@@ -53,7 +53,7 @@ def draw_tiny_library(library: Path) -> Path:
     for number, tiny in enumerate(TINY):
         file = library / tiny.path
         file.parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.new("RGB", (120 + 10 * number, 90), tiny.colour)
+        picture = Image.new("RGB", (120 + 10 * number, 90), tiny.color)
         pen = ImageDraw.Draw(picture)
         pen.ellipse((10 + 5 * number, 10, 60 + 6 * number, 60 + 3 * number), fill="white")
         pen.rectangle((4, 70, 20 + 9 * number, 84), fill="black")

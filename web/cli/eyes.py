@@ -63,7 +63,7 @@ def settle_image_encoder(session: Session, settings: Settings) -> tuple[Settings
         return built_in, prepare
     known = known_model(DEFAULT)
     question = (
-        f"Pictures can be found by what they show. {DEFAULT} ({known.licence}) does that best: {known.megabytes:,} MB "
+        f"Pictures can be found by what they show. {DEFAULT} ({known.license}) does that best: {known.megabytes:,} MB "
         f"to download once, about {SECONDS_A_PICTURE} s a picture. The built-in image encoder needs no download and "
         "sees less.\nDownload it now?"
     )

@@ -122,7 +122,7 @@ def rows_of(settings: Settings) -> Iterator[ModelRow]:
             in_use,
             state,
             size or f"{one.parameters:,.0f} M parameters",
-            f"{recall}{one.known_for} ({one.licence})",
+            f"{recall}{one.known_for} ({one.license})",
             f"memetica models --use {one.spec if not in_use else NONE}",
         )
     for engine in ("rapidocr", "tesseract"):

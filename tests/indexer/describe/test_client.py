@@ -203,15 +203,15 @@ def test_an_address_is_shown_without_its_password(url: str, name: str) -> None:
 
 
 def test_frames_are_shown_in_rows_in_their_order_and_made_to_fit() -> None:
-    colours = ["red", "green", "blue", "yellow", "black"]
-    frames = [Image.new("RGB", (400, 300), colour) for colour in colours]
+    colors = ["red", "green", "blue", "yellow", "black"]
+    frames = [Image.new("RGB", (400, 300), color) for color in colors]
     import io
 
     sheet = Image.open(io.BytesIO(render_frames(frames, longest_side=600)))
     assert max(sheet.size) == 600
     # Two columns of three rows come nearest to a square; the last place stays white.
     cells = [sheet.getpixel((sheet.width * x // 4, sheet.height * y // 6)) for y in (1, 3, 5) for x in (1, 3)]
-    expected = [Image.new("RGB", (1, 1), colour).getpixel((0, 0)) for colour in [*colours, "white"]]
+    expected = [Image.new("RGB", (1, 1), color).getpixel((0, 0)) for color in [*colors, "white"]]
     assert all(
-        abs(a - b) < 12 for cell, colour in zip(cells, expected, strict=True) for a, b in zip(cell, colour, strict=True)
+        abs(a - b) < 12 for cell, color in zip(cells, expected, strict=True) for a, b in zip(cell, color, strict=True)
     )

@@ -409,7 +409,7 @@ def test_memes_are_described_while_another_process_indexes(tiny_settings: Settin
 def test_a_moving_meme_is_shown_as_its_frames_and_the_model_is_told_so(
     tiny_settings: Settings, catalogue: Catalogue
 ) -> None:
-    frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "green", "blue")]
+    frames = [Image.new("RGB", (60, 40), color) for color in ("red", "green", "blue")]
     frames[0].save(tiny_settings.library / "Cats/dance.gif", save_all=True, append_images=frames[1:], duration=200)
     scan_library(tiny_settings.library, catalogue, progress=SILENT)
     with VisionServer(described) as server:

@@ -186,8 +186,8 @@ def test_what_moves_is_a_gif_of_five_frames_spread_from_the_first_to_the_last(tm
     seen = decoded(tmp_path / f"x.{ending}")
     assert (seen.type, seen.frames, seen.width, seen.height) == (MediaType.GIF, 21, 32, 32)
     assert seen.seconds == pytest.approx(21 * 0.08)
-    greys = [picture.getpixel((16, 16))[0] for picture in seen.pictures]
-    assert greys == pytest.approx([0, 50, 100, 150, 200], abs=3)
+    grays = [picture.getpixel((16, 16))[0] for picture in seen.pictures]
+    assert grays == pytest.approx([0, 50, 100, 150, 200], abs=3)
 
 
 def test_frames_that_change_a_part_are_seen_whole(tmp_path: Path) -> None:

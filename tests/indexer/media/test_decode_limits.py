@@ -152,15 +152,15 @@ def test_an_svg_that_is_shown_is_the_same_when_it_is_sanitized_in_a_process() ->
 @pytest.mark.parametrize("mode", ["I;16", "I", "P", "RGBA", "LA", "1", "L", "RGB", "CMYK"])
 def test_a_very_large_picture_is_reduced_to_what_its_halves_show(mode: str) -> None:
     side = 2 * int(WORKING_PIXELS**0.5) + 2
-    grey = Image.new("L", (side, side), 40)
-    grey.paste(200, (0, side // 2, side, side))
+    gray = Image.new("L", (side, side), 40)
+    gray.paste(200, (0, side // 2, side, side))
     if mode.startswith("I"):
-        picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+        picture = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
         picture = picture if mode == "I;16" else picture.convert("I")
     elif mode == "1":
-        picture = grey.point(lambda value: 255 if value > 100 else 0).convert("1")
+        picture = gray.point(lambda value: 255 if value > 100 else 0).convert("1")
     else:
-        picture = grey.convert(mode)
+        picture = gray.convert(mode)
     found = working_picture(picture)
     assert found.mode == "RGB"
     assert found.width * found.height <= WORKING_PIXELS * 1.01

@@ -30,9 +30,9 @@ def film(
     sound: bool = False,
     aspect: Fraction | None = None,
     split: bool = False,
-    grey_of: int = 4,
+    gray_of: int = 4,
 ) -> Path:
-    """Write a video whose frame n is grey of `grey_of` n, or red left of blue, with a key frame `every` so many."""
+    """Write a video whose frame n is grey of `gray_of` n, or red left of blue, with a key frame `every` so many."""
     with av.open(str(file), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options={"cpu-used": "8"} if "vp9" in codec else {})
         stream.width, stream.height = size
@@ -47,7 +47,7 @@ def film(
                 picture = Image.new("RGB", size, (220, 30, 30))
                 picture.paste((30, 60, 220), (size[0] // 2, 0, *size))
             else:
-                picture = Image.new("RGB", size, (number * grey_of,) * 3)
+                picture = Image.new("RGB", size, (number * gray_of,) * 3)
             container.mux(stream.encode(av.VideoFrame.from_image(picture)))
         container.mux(stream.encode())
         if sound:
@@ -62,7 +62,7 @@ def decoded(file: Path, *, max_pixels: int = 100_000_000) -> DecodedMedia:
     return decode_file(file, max_pixels=max_pixels, max_bytes=10**9)
 
 
-def greys(seen: DecodedMedia) -> list[int]:
+def grays(seen: DecodedMedia) -> list[int]:
     return [picture.getpixel((picture.width // 2, picture.height // 2))[0] for picture in seen.pictures]
 
 
@@ -79,7 +79,7 @@ def test_every_kind_of_video_shows_five_frames_spread_over_its_time(tmp_path: Pa
     assert (seen.type, seen.width, seen.height) == (MediaType.VIDEO, 96, 64)
     assert seen.frames == 50
     assert seen.seconds == pytest.approx(5, abs=0.15)
-    assert greys(seen) == pytest.approx([0, 40, 80, 120, 160], abs=14)
+    assert grays(seen) == pytest.approx([0, 40, 80, 120, 160], abs=14)
 
 
 def test_sound_beside_the_pictures_does_not_matter(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_sound_beside_the_pictures_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_a_video_without_change_shows_one_picture(tmp_path: Path) -> None:
-    seen = decoded(film(tmp_path / "x.mp4", grey_of=0))
+    seen = decoded(film(tmp_path / "x.mp4", gray_of=0))
     assert len(seen.pictures) == 1
     assert seen.frames == 50
 
@@ -96,17 +96,17 @@ def test_a_video_without_change_shows_one_picture(tmp_path: Path) -> None:
 def test_of_a_long_video_little_more_than_key_frames_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    film(tmp_path / f"x.{ending}", codec=CODECS[ending], frames=250, every=10, grey_of=1)
+    film(tmp_path / f"x.{ending}", codec=CODECS[ending], frames=250, every=10, gray_of=1)
     monkeypatch.setattr("indexer.media.video.DECODED_PIXELS", 20 * 96 * 64)  # twenty frames of two hundred and fifty
-    assert greys(decoded(tmp_path / f"x.{ending}")) == pytest.approx([0, 50, 100, 150, 200], abs=14)
+    assert grays(decoded(tmp_path / f"x.{ending}")) == pytest.approx([0, 50, 100, 150, 200], abs=14)
 
 
 def test_decoding_stops_where_it_becomes_dear_and_shows_what_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    film(tmp_path / "x.mp4", frames=100, every=1000, grey_of=2)
+    film(tmp_path / "x.mp4", frames=100, every=1000, gray_of=2)
     monkeypatch.setattr("indexer.media.video.DECODED_PIXELS", 30 * 96 * 64)
-    seen = greys(decoded(tmp_path / "x.mp4"))
+    seen = grays(decoded(tmp_path / "x.mp4"))
     assert seen[0] == pytest.approx(0, abs=8)
     assert 2 <= len(seen) < 5
 
@@ -117,7 +117,7 @@ def test_a_stream_that_never_says_how_long_it_lasts_is_seen_whole(tmp_path: Path
         assert container.duration is None
     seen = decoded(tmp_path / "x.webm")
     assert seen.seconds == pytest.approx(5, abs=0.15)
-    assert greys(seen)[0] == pytest.approx(0, abs=8)
+    assert grays(seen)[0] == pytest.approx(0, abs=8)
     assert len(seen.pictures) >= 2
 
 

@@ -32,22 +32,22 @@ from search.searcher import Searcher
 from search.settings import Settings, save_setting
 from search.signals import DESCRIPTOR, IMAGE_IMAGE, IMAGE_TEXT
 from search.workspace import Workspace
-from tests.support.fakes import ColourImageEncoder, HashingTextEncoder
+from tests.support.fakes import ColorImageEncoder, HashingTextEncoder
 from tests.support.serving import app_over
 from web.background.image_encoder import ImageEncoderWatcher, current_choice
 from web.cli.main import main
 
-COLOURS = {"red": "#dc1e1e", "green": "#1ea03c", "blue": "#1e3cdc", "yellow": "#f0dc28"}
+COLORS = {"red": "#dc1e1e", "green": "#1ea03c", "blue": "#1e3cdc", "yellow": "#f0dc28"}
 
 
-class Renamed(ColourImageEncoder):
+class Renamed(ColorImageEncoder):
     """The same eyes under another name."""
 
     name = "other-colours#2"
 
 
-def load(settings: Settings, name: str, *, long_running: bool = False) -> ColourImageEncoder:
-    for one in (ColourImageEncoder(), Renamed()):
+def load(settings: Settings, name: str, *, long_running: bool = False) -> ColorImageEncoder:
+    for one in (ColorImageEncoder(), Renamed()):
         if one.name == name:
             return one
     raise ModelUnavailable(f"There is no {name}.", hint="Make it.")
@@ -63,8 +63,8 @@ def settings(tmp_path: Path) -> Settings:
     """Settings over plain pictures, named by a number, of which nothing is written."""
     library = tmp_path / "memes"
     (library / "Plain").mkdir(parents=True)
-    for at, colour in enumerate(COLOURS.values()):
-        picture = Image.new("RGB", (60, 40), colour)
+    for at, color in enumerate(COLORS.values()):
+        picture = Image.new("RGB", (60, 40), color)
         picture.paste("#ffffff", (0, 0, 60, 6 + at))  # so that no two are one in another colour
         picture.save(library / "Plain" / f"{at}.png")
     (library / "Plain" / "broken.png").write_bytes(b"no picture")
@@ -77,7 +77,7 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-def index(settings: Settings, catalogue: Catalogue, encoder: ColourImageEncoder | None) -> None:
+def index(settings: Settings, catalogue: Catalogue, encoder: ColorImageEncoder | None) -> None:
     index_library(
         Workspace(settings, catalogue),
         progress=SILENT,
@@ -89,7 +89,7 @@ def index(settings: Settings, catalogue: Catalogue, encoder: ColourImageEncoder 
 @pytest.fixture
 def catalogue(settings: Settings) -> Iterator[Catalogue]:
     with open_catalogue(settings) as opened:
-        index(settings, opened, ColourImageEncoder())
+        index(settings, opened, ColorImageEncoder())
         yield opened
 
 
@@ -100,12 +100,10 @@ def searcher(settings: Settings, catalogue: Catalogue, **more: object) -> Search
     )  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_words_find_a_picture_of_which_nothing_is_written(
-    settings: Settings, catalogue: Catalogue, colour: str
-) -> None:
-    hit = searcher(settings, catalogue).search(colour).hits[0]
-    assert hit.meme.path == f"Plain/{list(COLOURS).index(colour)}.png"
+@pytest.mark.parametrize("color", COLORS)
+def test_words_find_a_picture_of_which_nothing_is_written(settings: Settings, catalogue: Catalogue, color: str) -> None:
+    hit = searcher(settings, catalogue).search(color).hits[0]
+    assert hit.meme.path == f"Plain/{list(COLORS).index(color)}.png"
     assert hit.explanation[Field.PICTURE] > 0.5
 
 
@@ -114,7 +112,7 @@ def test_an_uploaded_picture_and_a_meme_find_their_like(settings: Settings, cata
     hit = found.search(image=Image.new("RGB", (200, 200), "#1e3cdc")).hits[0]
     assert hit.meme.path == "Plain/2.png" and Field.PICTURE in hit.explanation
     shutil.copy(settings.library / "Plain" / "2.png", settings.library / "Plain" / "9.png")
-    index(settings, catalogue, ColourImageEncoder())
+    index(settings, catalogue, ColorImageEncoder())
     own = catalogue.memes.at("Plain/2.png")
     for by in (Likeness.LOOK, Likeness.ALL):
         hit = found.similar(own.id, by=by).hits[0]
@@ -185,7 +183,7 @@ def test_the_index_stays_with_its_encoder_until_another_has_seen_everything(
 
 
 def test_an_encoder_that_is_gone_costs_its_voice_alone(settings: Settings, catalogue: Catalogue) -> None:
-    def gone(settings: Settings, name: str) -> ColourImageEncoder:
+    def gone(settings: Settings, name: str) -> ColorImageEncoder:
         raise ModelUnavailable(f"There is no {name}.", hint="Make it.")
 
     found = Index.open(settings.data / "index")
@@ -195,7 +193,7 @@ def test_an_encoder_that_is_gone_costs_its_voice_alone(settings: Settings, catal
 
 
 def test_weights_that_cannot_be_had_cost_the_stage_not_the_run(settings: Settings, catalogue: Catalogue) -> None:
-    def away(settings: Settings) -> ColourImageEncoder:
+    def away(settings: Settings) -> ColorImageEncoder:
         raise ModelUnavailable("The hub is away.", hint="Wait.")
 
     reports = index_library(
@@ -247,7 +245,7 @@ def test_a_serving_site_brings_the_index_to_what_is_chosen(
         seen.append(settings.image_encoder)
         if settings.image_encoder == "nowhere/to_be_had":
             raise ModelUnavailable("The hub is away.")
-        index(settings, catalogue, Renamed() if settings.image_encoder == "other-colours" else ColourImageEncoder())
+        index(settings, catalogue, Renamed() if settings.image_encoder == "other-colours" else ColorImageEncoder())
 
     monkeypatch.setattr("web.background.image_encoder.switch_in_child_process", apart)
     monkeypatch.setattr("web.background.image_encoder.POLL_SECONDS", 0.01)
@@ -320,7 +318,7 @@ def test_suggestions_are_learnt_from_pictures_as_the_encoder_of_the_index_sees_t
     monkeypatch.setattr("indexer.inbox.examiner.load_image_encoder", load)
     workspace, encoder = Workspace(settings, catalogue), HashingTextEncoder()
     suggester = open_suggester(workspace, encoder=encoder)
-    assert suggester.image_encoder == ColourImageEncoder.name
+    assert suggester.image_encoder == ColorImageEncoder.name
     examiner = Examiner.open(workspace, engine=None)
     file = settings.library / "Plain" / "2.png"
     findings, fingerprints = inspect_file(examiner, file, content_hash="c0ffee")

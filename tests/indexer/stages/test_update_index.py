@@ -34,11 +34,11 @@ from tests.support.tiny import TINY
 ENCODER = HashingTextEncoder()
 
 
-def add(settings: Settings, catalogue: Catalogue, path: str, *, words: str, colour: str = "gold") -> int:
+def add(settings: Settings, catalogue: Catalogue, path: str, *, words: str, color: str = "gold") -> int:
     """Put a meme with a text beside it into the library and the catalogue, and return its id."""
     file = settings.library / path
     file.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.new("RGB", (150, 110), colour)
+    picture = Image.new("RGB", (150, 110), color)
     pen = ImageDraw.Draw(picture)
     for step in range(5):
         pen.line((10, 10 + 20 * step, 130 - 11 * step, 100), fill="black", width=4)
@@ -86,7 +86,7 @@ def assert_same(one: Index, other: Index) -> None:
 def test_what_comes_is_indexed_as_if_all_were_built_anew(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, words in enumerate(("a gold medal for laziness", "who is a lazy boy", "привет")):
         id = add(
-            workspace.settings, workspace.catalogue, f"Åffen/new {number}.png", words=words, colour=f"#f0{number}0a0"
+            workspace.settings, workspace.catalogue, f"Åffen/new {number}.png", words=words, color=f"#f0{number}0a0"
         )
         manifest = update_index(workspace, [id], encoder=ENCODER)
         assert manifest.changed == number + 1

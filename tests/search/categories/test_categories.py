@@ -131,8 +131,8 @@ def test_what_looks_like_a_meme_that_is_there_belongs_where_that_is() -> None:
     suggester = Suggester(model, known.of(np.arange(500)))
     found = [suggester.suggest(known.features.of(slice(at, at + 1))) for at in range(500, 600)]
     assert np.mean([one.sure == known.categories[at] for at, one in enumerate(found, start=500)]) >= 0.95
-    neighbours = [of[id] == of[at] for at, one in enumerate(found, start=500) for id in one.categories[0].memes[:1]]
-    assert np.mean(neighbours) >= 0.95, "the memes that are shown as like it are of its template"
+    neighbors = [of[id] == of[at] for at, one in enumerate(found, start=500) for id in one.categories[0].memes[:1]]
+    assert np.mean(neighbors) >= 0.95, "the memes that are shown as like it are of its template"
     stranger = suggester.suggest(
         combine_features(
             rng.standard_normal((1, WORDS)).astype(np.float32),

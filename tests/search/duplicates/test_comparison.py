@@ -22,8 +22,8 @@ SEEN_AS = {
     "brighter": Edit.LIGHT,
     "darker": Edit.LIGHT,
     "less contrast": Edit.LIGHT,
-    "no colours": Edit.COLOUR,
-    "a tint": Edit.COLOUR,
+    "no colours": Edit.COLOR,
+    "a tint": Edit.COLOR,
 }
 
 
@@ -139,8 +139,8 @@ def test_a_transparent_picture_is_found_over_any_ground(ground: str) -> None:
 
 
 def test_plain_pictures_are_the_same_only_if_their_colours_are() -> None:
-    colours = ["white", "#0a0a0a", "blue", "green", "#2060c0"]
-    plain = [Image.new("RGB", (500, 500), colour) for colour in colours]
+    colors = ["white", "#0a0a0a", "blue", "green", "#2060c0"]
+    plain = [Image.new("RGB", (500, 500), color) for color in colors]
     assert all(compare(one, other).tier is None for one, other in combinations(plain, 2))
     assert compare(plain[2], encoded(plain[2].resize((300, 200)), 80)).tier is Tier.SAME
     ramp = Image.linear_gradient("L").convert("RGB")

@@ -40,9 +40,9 @@ def test_a_chain_is_no_group(tmp_path: Path) -> None:
     with _catalogue(tmp_path, files, chain) as catalogue:
         groups = find_groups(catalogue)
     for group in groups:
-        centre = group.representative.content_hash
+        center = group.representative.content_hash
         for member in group.members[1:]:
-            assert tuple(sorted((centre, member.meme.content_hash))) in chain
+            assert tuple(sorted((center, member.meme.content_hash))) in chain
     assert sorted(map(len, _paths(groups))) in ([3], [2, 2])
 
 

@@ -11,16 +11,16 @@ from search.images.fingerprints import PDQ_BITS, hamming, pdq
 from tests.support.duplicated import scene
 
 
-def on_screen(picture: Image.Image, *, colour: str, size: tuple[int, int], at: tuple[int, int]) -> Image.Image:
-    screen = Image.new("RGB", size, colour)
+def on_screen(picture: Image.Image, *, color: str, size: tuple[int, int], at: tuple[int, int]) -> Image.Image:
+    screen = Image.new("RGB", size, color)
     screen.paste(picture, at)
     return screen
 
 
-@pytest.mark.parametrize("colour", ["black", "white", "#123456"])
-def test_what_a_screen_shows_is_found_in_it(colour: str) -> None:
+@pytest.mark.parametrize("color", ["black", "white", "#123456"])
+def test_what_a_screen_shows_is_found_in_it(color: str) -> None:
     meme = scene(3).resize((400, 300))
-    screen = on_screen(meme, colour=colour, size=(400, 900), at=(0, 310))
+    screen = on_screen(meme, color=color, size=(400, 900), at=(0, 310))
     left, top, right, bottom = content_box(screen)
     assert left == 0 and right == 400
     assert abs(top - 310) <= 4 and abs(bottom - 610) <= 4
@@ -29,7 +29,7 @@ def test_what_a_screen_shows_is_found_in_it(colour: str) -> None:
 
 
 def test_a_frame_on_all_sides_is_left_away() -> None:
-    framed = on_screen(scene(4).resize((300, 300)), colour="white", size=(420, 400), at=(60, 50))
+    framed = on_screen(scene(4).resize((300, 300)), color="white", size=(420, 400), at=(60, 50))
     assert np.abs(np.array(content_box(framed)) - (60, 50, 360, 350)).max() <= 4
 
 
@@ -47,5 +47,5 @@ def test_nothing_to_see_is_left_whole(picture: Image.Image) -> None:
 
 
 def test_a_small_thing_on_a_large_screen_is_not_its_content() -> None:
-    screen = on_screen(scene(6).resize((60, 60)), colour="black", size=(600, 900), at=(200, 300))
+    screen = on_screen(scene(6).resize((60, 60)), color="black", size=(600, 900), at=(200, 300))
     assert content_box(screen) == (0, 0, 600, 900)

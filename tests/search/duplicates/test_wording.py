@@ -15,7 +15,7 @@ BOTTOM = ReadLine("BUT NOBODY PUSHED IT", 0.98, (0.1, 0.83, 0.9, 0.93))
 LABEL = (0.028, 0.025, 0.115, 0.085)
 
 
-def _labelled(text: str) -> Image.Image:
+def _labeled(text: str) -> Image.Image:
     picture = scene(3)
     face = ImageFont.load_default(16)
     ImageDraw.Draw(picture).text((0.03 * 520, 0.03 * 400), text, "white", face, stroke_width=2, stroke_fill="black")
@@ -33,13 +33,13 @@ def _compared(
 @pytest.mark.parametrize(("digit", "other"), [("1", "8"), ("3", "5"), ("6", "9")])
 def test_one_other_digit_makes_a_variant(digit: str, other: str) -> None:
     lines = [(ReadLine(f"part {text}", 0.97, LABEL),) for text in (digit, other)]
-    found = _compared(_labelled(f"part {digit}"), lines[0], encoded(_labelled(f"part {other}"), 85), lines[1])
+    found = _compared(_labeled(f"part {digit}"), lines[0], encoded(_labeled(f"part {other}"), 85), lines[1])
     assert found.tier is Tier.VARIANT, found.in_words()
 
 
 def test_a_digit_that_was_misread_makes_none() -> None:
     lines = [(ReadLine(f"part {text}", 0.97, LABEL),) for text in ("1", "l")]
-    found = _compared(_labelled("part 1"), lines[0], encoded(_labelled("part 1"), 40), lines[1])
+    found = _compared(_labeled("part 1"), lines[0], encoded(_labeled("part 1"), 40), lines[1])
     assert found.tier is not None and found.tier.is_duplicate, found.in_words()
 
 

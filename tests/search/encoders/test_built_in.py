@@ -67,8 +67,8 @@ def test_a_thing_that_imagenet_knows_is_found_by_words_for_it(encoder: BuiltIn) 
     pen = ImageDraw.Draw(light)
     pen.rectangle((145, 260, 160, 400), fill="#444444")
     pen.rounded_rectangle((95, 40, 210, 270), 18, fill="#181818")
-    for top, colour in ((50, "#ff2200"), (122, "#553300"), (194, "#003311")):
-        pen.ellipse((120, top, 185, top + 65), fill=colour)
+    for top, color in ((50, "#ff2200"), (122, "#553300"), (194, "#003311")):
+        pen.ellipse((120, top, 185, top + 65), fill=color)
     rows = encoder.encode_images([drawn(sun=True), light, drawn(sun=False)])
     said = encoder.encode_text(["stop and go signals for cars", "a red light at a crossing"])
     assert (rows @ said.T).argmax(axis=0).tolist() == [1, 1]

@@ -16,7 +16,7 @@ from search.encoders.registry import (
 )
 from search.errors import IndexUnusable, ModelUnavailable
 from search.settings import Settings
-from tests.support.fakes import ColourImageEncoder, HashingTextEncoder
+from tests.support.fakes import ColorImageEncoder, HashingTextEncoder
 
 
 def test_fake_text_encoder_keeps_the_promise_and_puts_shared_words_nearer():
@@ -27,7 +27,7 @@ def test_fake_text_encoder_keeps_the_promise_and_puts_shared_words_nearer():
 
 
 def test_fake_image_encoder_puts_a_picture_nearest_to_its_colour_word():
-    encoder = ColourImageEncoder()
+    encoder = ColorImageEncoder()
     pictures = encoder.encode_images([Image.new("RGB", (32, 20), "#2233dd"), Image.new("RGB", (9, 9), "#e02020")])
     words = encoder.encode_text(["something red", "a blue thing"])
     assert (pictures @ words.T).argmax(axis=1).tolist() == [1, 0]

@@ -112,11 +112,11 @@ def _training_set(count: int) -> TrainingSet:
     numbers = np.random.default_rng(6)
     phrases = [[whole(scene), *(part(scene, random) for _ in range(PHRASES - 1))] for scene in scenes]
     # A picture of one colour, and texts' rows that name it: what anything that learns must find.
-    colours = numbers.integers(0, 256, (count, 3))
+    colors = numbers.integers(0, 256, (count, 3))
     rows = numbers.normal(size=(count, PHRASES, TEXT_ROW)) / 50
-    rows[:, :, :3] += colours[:, None] / 128 - 1
+    rows[:, :, :3] += colors[:, None] / 128 - 1
     return TrainingSet(
-        np.tile(colours.astype(np.uint8)[:, None, None], (1, SIDE, SIDE, 1)),
+        np.tile(colors.astype(np.uint8)[:, None, None], (1, SIDE, SIDE, 1)),
         rows.astype(np.float16),
         np.array([[one.speaks_of for one in some] for some in phrases]),
         np.array([codes(scene) for scene in scenes]),

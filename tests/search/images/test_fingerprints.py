@@ -194,20 +194,20 @@ def test_a_caption_changes_a_look_less_than_another_picture_does() -> None:
 
 def test_a_look_sees_colours_where_a_fingerprint_does_not() -> None:
     picture = scene(7)
-    grey = picture.convert("L").convert("RGB")
-    assert hamming(pdq(picture)[0], pdq(grey)[0]) <= 4
-    colours, edges = look_parts(picture)
-    grey_colours, grey_edges = look_parts(grey)
-    assert (edges * grey_edges).sum() > 0.99
-    assert (colours * grey_colours).sum() < 0.5
+    gray = picture.convert("L").convert("RGB")
+    assert hamming(pdq(picture)[0], pdq(gray)[0]) <= 4
+    colors, edges = look_parts(picture)
+    gray_colors, gray_edges = look_parts(gray)
+    assert (edges * gray_edges).sum() > 0.99
+    assert (colors * gray_colors).sum() < 0.5
 
 
 def test_colours_are_those_of_the_cie() -> None:
     # Lab of sRGB's red and green under D65, as published: (53.24, 80.09, 67.20), (87.73, −86.18, 83.18).
     picture = Image.new("RGB", (64, 64), (255, 0, 0))
     picture.paste((0, 255, 0), (32, 0, 64, 64))
-    colours, _ = look_parts(picture)
-    red, green = colours[0, 0], colours[0, 7]
+    colors, _ = look_parts(picture)
+    red, green = colors[0, 0], colors[0, 7]
     assert green[1] / red[1] == pytest.approx(-86.18 / 80.09, rel=1e-3)
     assert green[2] / red[1] == pytest.approx(83.18 / 80.09, rel=1e-3)
     assert (green[0] - red[0]) / red[1] == pytest.approx(0.25 * (87.73 - 53.24) / 80.09, rel=2e-3)

@@ -151,8 +151,8 @@ def test_any_small_index_agrees_with_brute_force(count: int, memes: int, k: int,
 def test_beyond_the_threshold_codes_propose_and_exact_rows_judge(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(search.index.dense, "EXACT_UP_TO", 2000)
     rng = np.random.default_rng(8)
-    centres = rng.standard_normal((60, DIMENSIONS))
-    rows = centres[rng.integers(0, 60, 12_000)] + 0.35 * rng.standard_normal((12_000, DIMENSIONS))
+    centers = rng.standard_normal((60, DIMENSIONS))
+    rows = centers[rng.integers(0, 60, 12_000)] + 0.35 * rng.standard_normal((12_000, DIMENSIONS))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
     owners = np.sort(rng.integers(0, 6000, 12_000))
     index = built(tmp_path / "ocr", rows, owners)

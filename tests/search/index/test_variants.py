@@ -18,8 +18,8 @@ from tests.support.fakes import HashingTextEncoder
 def test_groups_are_those_that_were_made_and_never_more() -> None:
     random = np.random.default_rng(5)
     truth = random.integers(0, 12, 60)
-    centres, prints = random.normal(size=(12, 64)), random.integers(0, 256, (12, 32), np.uint8)
-    looks = (centres[truth] + 0.02 * random.normal(size=(60, 64))).astype(np.float32)
+    centers, prints = random.normal(size=(12, 64)), random.integers(0, 256, (12, 32), np.uint8)
+    looks = (centers[truth] + 0.02 * random.normal(size=(60, 64))).astype(np.float32)
     looks /= np.linalg.norm(looks, axis=1, keepdims=True)
     ids = np.arange(60, dtype=np.int64) * 3 + 7
     standing = group_variants(ids, looks, prints[truth])
@@ -30,11 +30,11 @@ def test_groups_are_those_that_were_made_and_never_more() -> None:
 def test_a_library_too_large_to_compare_each_with_each_has_the_same_groups() -> None:
     random = np.random.default_rng(6)
     truth = random.integers(0, 60, 400)
-    centres, prints = (
+    centers, prints = (
         random.normal(size=(60, 64)),
         np.packbits(random.permuted(np.tile([0, 1], (60, 128)), axis=1), axis=1),
     )
-    looks = centres[truth] + 0.3 * random.normal(size=(400, 64))  # some of a group are alike, some are not
+    looks = centers[truth] + 0.3 * random.normal(size=(400, 64))  # some of a group are alike, some are not
     looks = (looks / np.linalg.norm(looks, axis=1, keepdims=True)).astype(np.float16)
     ids = np.arange(400, dtype=np.int64) + 5
     exact = group_variants(ids, looks, prints[truth])

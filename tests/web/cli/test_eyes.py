@@ -19,7 +19,7 @@ from search.index.generations import live_generation, live_image_encoder
 from search.index.status import BETTER_EYES, eyes_sentence
 from search.settings import Settings, stored_setting
 from search.workspace import Workspace
-from tests.support.fakes import ColourImageEncoder, use_hashing_text_encoder
+from tests.support.fakes import ColorImageEncoder, use_hashing_text_encoder
 from web.background.image_encoder import current_choice
 from web.cli import eyes
 from web.cli.main import main
@@ -36,15 +36,15 @@ class Eyes:
         self.hub = True
         self._index = index
 
-    def prepare(self, settings: Settings, on_download: object = None) -> ColourImageEncoder | None:
+    def prepare(self, settings: Settings, on_download: object = None) -> ColorImageEncoder | None:
         self.asked.append(settings.image_encoder)
         self.words_found_first = live_generation(self._index) is not None
         if settings.image_encoder == DEFAULT and not self.hub:
             raise ModelUnavailable("The hub is away.", hint="Wait.")
-        return ColourImageEncoder() if settings.image_encoder else None
+        return ColorImageEncoder() if settings.image_encoder else None
 
 
-def register(workspace: Workspace, encoder: ColourImageEncoder, **more: object) -> tuple[int, int]:
+def register(workspace: Workspace, encoder: ColorImageEncoder, **more: object) -> tuple[int, int]:
     workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     return 0, 0
 
@@ -85,7 +85,7 @@ def test_without_a_terminal_the_built_in_eyes_see_after_the_words_and_one_line_s
     result = index()
     assert seen.asked == [BUILT_IN] and seen.words_found_first
     assert said(result).count(BETTER_EYES) == 1 and "Download" not in result.output
-    assert live_image_encoder(tiny_settings.data / "index") == ColourImageEncoder.name
+    assert live_image_encoder(tiny_settings.data / "index") == ColorImageEncoder.name
     assert stored_setting(tiny_settings.data, "image_encoder") is None
 
 
