@@ -33,6 +33,7 @@ STOP_WORD_LANGUAGES = (
 )
 
 LONGEST = 64  # bytes of a word; longer ones are not indexed
+LONGEST_KOREAN = 20  # syllables of a word, of three bytes each
 
 # Scripts without spaces between words (and Korean, which attaches particles to them): each letter is a word, and
 # neighbours form phrases. In other scripts a word may contain apostrophes, which are ignored ("don't" is "dont").
@@ -63,6 +64,8 @@ _WORD = regex.compile(
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")  # equal to _WORD for ASCII, five times as fast
 
 LETTERWISE_WORD = regex.compile(rf"[{_LETTERWISE}][{_MARKS}]*", regex.V1)
+
+_KOREAN_WORD = regex.compile(rf"(?:{_JAMO}|[\p{{Hangul}}&&\p{{L}}][{_MARKS}]*)+", regex.V1)
 
 _UNREAD_LETTERS = str.maketrans(dict.fromkeys(_UNREAD, ""))
 
@@ -232,6 +235,20 @@ def is_letterwise(part: Sequence[str]) -> bool:
     (True, False)
     """
     return not part[0].isascii() and LETTERWISE_WORD.fullmatch(part[0]) is not None
+
+
+def korean_words(text: str) -> list[str]:
+    """Return the words of Hangul in a text, between spaces and other letters, in normal form.
+
+    Their particles are part of them. A word of more than 20 syllables is left out: spaces were lost.
+
+    >>> korean_words("고양이는 meme을 본다")
+    ['고양이는', '을', '본다']
+    """
+    if text.isascii():
+        return []
+    found = (normalize_word(match[0]) for match in _KOREAN_WORD.finditer(text))
+    return [word for word in found if len(word) <= LONGEST_KOREAN]
 
 
 def query_parts(text: str) -> list[tuple[str, ...]]:

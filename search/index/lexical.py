@@ -47,6 +47,7 @@ from search.index.lexical_schema import (
     HINT,
     LOCKS,
     SPELLING_FIELD,
+    WORD_START,
     WRITTEN_FIELD,
     index_errors,
     register_tokenizers,
@@ -193,14 +194,29 @@ class LexicalIndex:
         field = WRITTEN_FIELD if self._has_names else SPELLING_FIELD
         return self._set(_any_of([self._term(word, field) for word in words]))
 
-    def forms(self, word: str) -> Sequence[str] | None:
+    def beginning(self, letters: str) -> Ids | None:
+        """Return the rising ids of all memes with a Korean word that begins with some letters, in normal form.
+
+        None where the index does not know where Korean words begin.
+        """
+        if not self._has_word_starts:
+            return None
+        return self._set(tantivy.Query.regex_query(self._schema, WRITTEN_FIELD, f"{re.escape(WORD_START + letters)}.*"))
+
+    @cached_property
+    def _has_word_starts(self) -> bool:
+        if not self._has_names:
+            return False
+        with index_errors(self._folder):
+            return bool(self._searcher.terms_with_prefix(WRITTEN_FIELD, WORD_START, None, 1))
+
+    def forms(self, word: str, *, bare: bool = True) -> Sequence[str] | None:
         """Return the words of the library that a word as written with accents may stand for; None for all of its term.
 
-        They have its accents, or none, and any ending; None where the library has no others with its term.
+        They have its accents, or none if `bare`, and any ending; None where the library has no others with its term.
         """
-        term = term_of(word)
-        others = self._by_term.get(term, ())
-        known = [other for other in others if accents_agree(word, other)]
+        others = self._by_term.get(term_of(word), ())
+        known = [one for one in others if accents_agree(word, one) and (bare or unaccented(one) != one)]
         return None if len(known) == len(others) else known
 
     @cached_property

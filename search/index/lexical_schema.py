@@ -19,6 +19,7 @@ ALL_TEXT = "everything"  # the field with the text of all others
 FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
 SPELLING_FIELD = "spelling"  # the words as written, for the vocabulary: they do not count in scores
 WRITTEN_FIELD = "written"  # the words as written of the texts and of the file's name, without the category
+WORD_START = "^"  # before a whole Korean word in that field: elsewhere each of its syllables is a word
 FILE_FIELD = "file"  # the keys of the file's name, whole
 FILE_PARTS_FIELD = "file_parts"
 FILE_WORDS_FIELD = "file_words"

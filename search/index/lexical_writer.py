@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tantivy
 
-from search.index.analyzer import LONGEST, split_words, without_points
+from search.index.analyzer import LONGEST, korean_words, split_words, without_points
 from search.index.file_names import name_keys, name_parts, name_words
 from search.index.generations import link_folder
 from search.index.lexical_schema import (
@@ -18,6 +18,7 @@ from search.index.lexical_schema import (
     FILE_WORDS_FIELD,
     LOCKS,
     SPELLING_FIELD,
+    WORD_START,
     WRITTEN_FIELD,
     disk_errors,
     index_errors,
@@ -107,11 +108,14 @@ def _entry(document: Document) -> tantivy.Document:
                 entry.add_text(ALL_TEXT, terms)
                 own = [word.lower() for word in words]
                 spelled.update(own)
+                # A quote is not looked for in the category, but a Korean word without quotation marks is.
+                written.update(WORD_START + word for word in korean_words(passage))
                 if field is not Field.NAME:
                     written.update(own)
     name = split_words(name_words(document.path))
     entry.add_text(FILE_WORDS_FIELD, " ".join(map(without_points, name)))
     written.update(word.lower() for word in name)
+    written.update(WORD_START + word for word in korean_words(name_words(document.path)))
     for target, own_words in ((SPELLING_FIELD, spelled), (WRITTEN_FIELD, written)):
         entry.add_text(target, " ".join(sorted(word for word in own_words if len(word.encode()) <= LONGEST)))
     for key in name_keys(document.path):

@@ -10,12 +10,12 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.analyzer import tokenize
 from search.index.columns import TYPES, Ids, MemeColumns
 from search.index.reader import Index
 from search.meme import CATEGORY_SEPARATOR, Field, MediaType, name_key
 from search.query.parser import Part, PartKind, Query
 from search.query.quotes import make_quote, memes_saying
+from search.query.words import memes_with_row
 
 HAS = {"ocr": (Field.OCR,), "description": (Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)}
 _DAY = re.compile(r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?", re.ASCII)
@@ -140,10 +140,10 @@ def _memes_with_words(part: Part, index: Index) -> Mask:
         if not quote.sequences:
             raise _BadValue("there is no word in it.")
         return np.isin(index.columns.ids, memes_saying(quote, index.lexical))
-    sequence = [token.term for token in tokenize(part.value) if token.term]
-    if not sequence:
+    found = memes_with_row(part.value, index.lexical)
+    if found is None:
         raise _BadValue("there is no word in it.")
-    return np.isin(index.columns.ids, index.lexical.having_all([[sequence]]))
+    return np.isin(index.columns.ids, found)
 
 
 def _category(value: str, table: MemeColumns) -> tuple[str, list[int]]:

@@ -24,19 +24,29 @@ from itertools import permutations
 
 import numpy as np
 
-from search.index.analyzer import MAX_TERMS, Token, query_terms, term_of, tokenize, unaccented, word_as_written
+from search.index.analyzer import (
+    MAX_TERMS,
+    Token,
+    korean_words,
+    normalize_word,
+    query_terms,
+    term_of,
+    tokenize,
+    unaccented,
+    word_as_written,
+)
 from search.index.columns import Ids
 from search.index.lexical import Alternatives, LexicalIndex
 from search.query.language import english_words, is_english_word, reads_as_english
 from search.query.parser import PartKind, Query
 from search.query.spelling import LONG, MIN_LETTERS
+from search.query.words import COMMON, MAX_SHORT, is_word_of_its_own, memes_beginning, types_accents
 
 MAX_VARIANTS = 12  # of a word
 MAX_JOINED = 4  # words that are looked for as one
 MIN_SPLIT = 3  # letters of each part of a word that is looked for in two parts
 MIN_DAMAGED = 6  # letters of a word that may differ by any letter
 LONG_DAMAGED = 10  # letters of a word that may differ by any two
-COMMON = 3  # memes from which a word of the library is a word, whatever its language
 MIN_NEIGHBORS = 3  # words of a phrase from which a slip in a short word is put right
 MIN_LOSS = 4  # words of a phrase in which OCR may lose one of a single letter
 # Letters that OCR takes for each other, in both directions.
@@ -93,13 +103,22 @@ class Quote:
         tokens = tokenize(text)
         written = [word_as_written(text[token.start : token.end]) for token in tokens]
         found: list[tuple[int, int]] = []
+        korean = korean_words(self.text)
+        starts_anywhere = not korean or sum(map(len, korean)) > MAX_SHORT
         at = 0
         while at < len(tokens):
-            length = max((len(one) for one in self.sequences if _fits(one, tokens, written, at)), default=0)
+            is_open = starts_anywhere or not at or not _are_one_word(text, tokens[at - 1], tokens[at])
+            length = max((len(one) for one in self.sequences if is_open and _fits(one, tokens, written, at)), default=0)
             if length:
                 found.append((tokens[at].start, tokens[at + length - 1].end))
             at += max(length, 1)
         return found
+
+
+def _are_one_word(text: str, token: Token, following: Token) -> bool:
+    """Whether two syllables belong to one Korean word."""
+    both = text[token.start : following.end]
+    return token.end == following.start and korean_words(both) == [normalize_word(both)]
 
 
 def _fits(sequence: Sequence, tokens: list[Token], written: list[str], at: int) -> bool:
@@ -125,7 +144,7 @@ def make_quote(text: str, index: LexicalIndex, *, verbatim: bool = False) -> Quo
     # Its neighbours tell which word a slip stands for; a word alone must be long enough to tell by itself.
     shortest = math.inf if verbatim else MIN_LETTERS if len(words) < MIN_NEIGHBORS else 2
     # Who types accents types all of them: of Vietnamese words most differ by accents alone.
-    has_accents = any(unaccented(word) != word for word, _ in words)
+    has_accents = types_accents([word for word, _ in words], index)
     places = tuple(_alternatives(word, index, shortest=shortest, has_accents=has_accents) for word, _ in words)
     found = [places, *_joined(words, places, index), *_split(words, places, index), *_lost(words, places)]
     return Quote(text, tuple(dict.fromkeys(found)))
@@ -139,7 +158,9 @@ def memes_saying(quote: Quote, index: LexicalIndex) -> Ids:
     >>> memes_saying(make_quote("this is fine", lexical), lexical).tolist()
     [4]
     """
-    return index.saying(quote.sequences) if quote.sequences else np.empty(0, np.int64)
+    if not quote.sequences:
+        return np.empty(0, np.int64)
+    return memes_beginning(quote.text, index.saying(quote.sequences), index)
 
 
 def memes_saying_all(quotes: Iterable[Quote], index: LexicalIndex) -> Ids | None:
@@ -193,7 +214,7 @@ def _accented(word: str, index: LexicalIndex, *, has_accents: bool) -> list[str]
     In a phrase without accents they are all; in one that has some, this word without: capitals often lack accents.
     """
     plain = unaccented(word)
-    bare = [plain] if plain != word and plain in index.vocabulary else []
+    bare = [plain] if plain != word and plain in index.vocabulary and not is_word_of_its_own(plain, index) else []
     return bare if has_accents else [*bare, *index.accented(word)]
 
 

@@ -10,6 +10,7 @@ from search.index.analyzer import (
     LETTERWISE_WORD,
     MAX_TERMS,
     is_stop_word,
+    korean_words,
     query_terms,
     tokenize,
     unaccented,
@@ -17,25 +18,91 @@ from search.index.analyzer import (
 )
 from search.index.columns import Ids
 from search.index.lexical import LexicalIndex
-from search.query.language import reads_as_english
+from search.query.language import accents_tell_apart, reads_as_english
+
+COMMON = 3  # memes from which a word of the library is a word, whatever its language
+MAX_SHORT = 3  # syllables of Korean that stand within longer words by chance
+# English words that say little by themselves: where a query has no others, its stop words count too. "You are" asks
+# for both words, "the office" for one. The closed classes of grammar: pronouns, question words, auxiliaries and so on.
+_CLOSED_CLASSES = """
+    i me my mine myself we us our ours ourselves you your yours yourself he him his himself she her hers herself its
+    itself them theirs themselves those this that who whom whose what which when where why how while whenever
+    am been being were do does did done have has had having can could would should shall may might must cannot
+    from about over under up down out off than so too very just also only even ever never again then once here
+    all any both each few more most other others some same own every everyone everybody everything someone somebody
+    something anyone anybody anything nobody none nothing because until since without within through after before
+    im youre youve youll youd were weve well hes shes theyre theyve theyll ive ill id its thats whats whos theres
+    dont doesnt didnt cant couldnt wont wouldnt shouldnt isnt arent wasnt werent havent hasnt hadnt aint
+"""
+FUNCTION_WORDS = frozenset(_CLOSED_CLASSES.split())
 
 
 def memes_holding(text: str, corrections: Mapping[str, Sequence[str]], index: LexicalIndex) -> Ids:
     """Return the rising ids of all memes that hold every word of a text, anywhere in their texts and in any form.
 
-    English stop words count only where there are no others, unless the query or the library is not English. A
+    English stop words count only where no other word says anything, unless the query or the library is not English. A
     misspelled word stands for any of its corrections. A word with accents stands for those with the same ones or none.
-    Letters of a script without spaces must follow one another as they do in the text.
+    Letters of a script without spaces must follow one another as they do in the text; few syllables of Korean must be
+    the beginning of a word.
 
     >>> from search.query.words import memes_holding
     >>> len(memes_holding("the robot and a toaster", {}, searcher.index.lexical))
     1
     """
     groups = _groups(text, corrections, ignores=text.isascii() and reads_as_english(index))
-    found = index.having_all(groups) if groups else np.empty(0, np.int64)
+    return _as_typed(text, index.having_all(groups) if groups else np.empty(0, np.int64), index)
+
+
+def memes_with_row(text: str, index: LexicalIndex) -> Ids | None:
+    """Return the rising ids of all memes that have the words of a text in a row, in any form; None without a word.
+
+    >>> from search.query.words import memes_with_row
+    >>> memes_with_row("medals", searcher.index.lexical).tolist()
+    [5]
+    """
+    sequence = [token.term for token in tokenize(text) if token.term]
+    return _as_typed(text, index.having_all([[sequence]]), index) if sequence else None
+
+
+def _as_typed(text: str, found: Ids, index: LexicalIndex) -> Ids:
+    """Return those of some memes with the terms of a text with its accents, and its Korean words from the start."""
     for forms in accented_forms(text, index).values():
         found = np.intersect1d(found, index.written(forms), assume_unique=True)
+    for letters in korean_words(text):
+        found = _beginning(letters, found, index)
     return found
+
+
+def memes_beginning(text: str, ids: Ids, index: LexicalIndex) -> Ids:
+    """Return those of some memes that have each word of a short Korean text as the beginning of a word.
+
+    Particles are attached to Korean words, so that a word begins as it was typed and ends otherwise. Four syllables or
+    more in a row stand within other words where spaces were lost: they may begin anywhere.
+
+    >>> from search.query.words import memes_beginning
+    >>> memes_beginning("a cat", np.array([4, 5]), searcher.index.lexical).tolist()
+    [4, 5]
+    """
+    words = korean_words(text)
+    if sum(map(len, words)) <= MAX_SHORT:
+        for letters in words:
+            ids = _beginning(letters, ids, index)
+    return ids
+
+
+def short_korean_words(text: str, index: LexicalIndex) -> list[str]:
+    """Return the Korean words of a text that must begin a word of a meme; [] where the index has no beginnings.
+
+    >>> from search.query.words import short_korean_words
+    >>> short_korean_words("a cat", searcher.index.lexical)
+    []
+    """
+    return [one for one in korean_words(text) if len(one) <= MAX_SHORT and index.beginning(one) is not None]
+
+
+def _beginning(letters: str, ids: Ids, index: LexicalIndex) -> Ids:
+    begins = index.beginning(letters) if len(letters) <= MAX_SHORT else None
+    return ids if begins is None else np.intersect1d(ids, begins, assume_unique=True)
 
 
 def accented_forms(text: str, index: LexicalIndex) -> dict[str, tuple[str, ...]]:
@@ -47,28 +114,61 @@ def accented_forms(text: str, index: LexicalIndex) -> dict[str, tuple[str, ...]]
     >>> accented_forms("a cat at the café", searcher.index.lexical)
     {}
     """
-    if text.isascii():
+    if text.isascii() and not accents_tell_apart(index):
         return {}
+    tokens = [token for token in tokenize(text)[: 4 * MAX_TERMS] if token.term]
+    written = [(word_as_written(text[token.start : token.end]), token.term) for token in tokens]
+    with_accents = types_accents([word for word, _ in written], index)
     found: dict[str, tuple[str, ...]] = {}
-    for token in tokenize(text)[: 4 * MAX_TERMS]:
-        word = word_as_written(text[token.start : token.end])
-        if token.term and not LETTERWISE_WORD.fullmatch(token.term) and unaccented(word) != word:
-            forms = index.forms(word)
+    for word, term in written:
+        if LETTERWISE_WORD.fullmatch(term):
+            continue
+        if unaccented(word) != word:
+            forms = index.forms(word, bare=not is_word_of_its_own(unaccented(word), index))
             if forms is not None:
-                found[token.term] = (*found.get(token.term, ()), *forms)
+                found[term] = (*found.get(term, ()), *forms)
+        elif with_accents and index.accented(word):
+            found[term] = (*found.get(term, ()), word)
     return found
+
+
+def types_accents(words: Sequence[str], index: LexicalIndex) -> bool:
+    """Whether words, as written, are typed with all their accents: some have one, or each is a word without any.
+
+    Where accents tell words apart, as in Vietnamese, a phrase of words that the library has without accents means
+    these; one with a word that it only has with accents was typed without them.
+
+    >>> from search.query.words import types_accents
+    >>> types_accents(["café"], searcher.index.lexical), types_accents(["cafe"], searcher.index.lexical)
+    (True, False)
+    """
+    return any(unaccented(word) != word for word in words) or (
+        bool(words) and all(is_word_of_its_own(word, index) for word in words)
+    )
+
+
+def is_word_of_its_own(word: str, index: LexicalIndex) -> bool:
+    """Whether a word without accents is one of a language whose accents tell words apart, not one that lost its own.
+
+    >>> from search.query.words import is_word_of_its_own
+    >>> is_word_of_its_own("robot", searcher.index.lexical)
+    False
+    """
+    return accents_tell_apart(index) and index.vocabulary.get(word, 0) >= COMMON
 
 
 def _groups(text: str, corrections: Mapping[str, Sequence[str]], *, ignores: bool) -> list[list[tuple[str, ...]]]:
     """Return, for each word of a text, the sequences of terms that stand for it; with `ignores`, no stop words."""
     groups: list[list[tuple[str, ...]]] = []
     stop_words: list[list[tuple[str, ...]]] = []
+    says_little = True
     end = -1  # of the letters without spaces that the last group has
     for token in tokenize(text)[: 4 * MAX_TERMS]:
         word = text[token.start : token.end]
         if not token.term:
             continue
         if LETTERWISE_WORD.fullmatch(token.term):
+            says_little = False
             if token.start == end:
                 groups[-1] = [(*groups[-1][0], token.term)]
             else:
@@ -76,5 +176,7 @@ def _groups(text: str, corrections: Mapping[str, Sequence[str]], *, ignores: boo
             end = token.end
             continue
         own = [(term,) for other in (word, *corrections.get(word, ())) for term in query_terms(other)]
+        says_little &= word_as_written(word) in FUNCTION_WORDS or is_stop_word(word)
         (stop_words if ignores and is_stop_word(word) else groups).append(list(dict.fromkeys(own)))
-    return [list(group) for group in dict.fromkeys(map(tuple, groups or stop_words))][:MAX_TERMS]
+    wanted = [*groups, *stop_words] if says_little else groups
+    return [list(group) for group in dict.fromkeys(map(tuple, wanted))][:MAX_TERMS]

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from search.errors import WrongUse
 from search.index.analyzer import is_letterwise, query_parts, query_terms
 from search.index.columns import Ids
+from search.index.file_names import no_ids
 from search.index.lexical import LexicalIndex
 from search.query.parser import Query
 from search.query.spelling import Correction
-from search.query.words import accented_forms
+from search.query.words import accented_forms, short_korean_words
 from search.ranking.fusion import FusedRanking, ScoreArray
 from search.signals import SignalKind
 
@@ -43,15 +44,23 @@ FEATURES = (
 OF_QUERY = frozenset({"length"})
 
 
-# A word's term, the terms of a pair of letters, or the words as written that one with accents stands for
-Part = str | tuple[str, ...] | frozenset[str]
+@dataclass(frozen=True)
+class WordStart:
+    """The letters that a Korean word of a meme begins with."""
+
+    letters: str
+
+
+# A word's term, the terms of a pair of letters, the words as written that one with accents stands for, or a beginning
+Part = str | tuple[str, ...] | frozenset[str] | WordStart
 
 
 @dataclass(frozen=True)
 class QueryStats:
     """A query's distinct parts and the inverse document frequency of each; parts in no meme have the highest.
 
-    A part is a word's term, a pair of letters where words have no spaces, or the forms of a word with accents.
+    A part is a word's term, a pair of letters where words have no spaces, the forms of a word with accents, or a short
+    Korean word, which must begin one of the meme's.
     """
 
     terms: tuple[Part, ...] = ()
@@ -159,10 +168,14 @@ def stats_of(query: Query, correction: Correction, index: LexicalIndex) -> Query
     ('a', 'robot')
     """
     misspelled = set(query_terms(" ".join(correction.corrections)))
-    pairs = [part if len(part) > 1 else part[0] for part in query_parts(query.text) if is_letterwise(part)]
+    beginnings = short_korean_words(query.text, index)
+    of_short = {part for word in beginnings for part in query_parts(word)}
+    parts = [part for part in query_parts(query.text) if is_letterwise(part) and part not in of_short]
+    pairs = [part if len(part) > 1 else part[0] for part in parts]
     words = [term for term in correction.query.terms if term not in misspelled and not is_letterwise((term,))]
     forms = accented_forms(query.text, index)
-    return query_stats(index, [*(frozenset(forms[term]) if term in forms else term for term in words), *pairs])
+    of_words = (frozenset(forms[term]) if term in forms else term for term in words)
+    return query_stats(index, [*of_words, *pairs, *map(WordStart, beginnings)])
 
 
 def _idf(index: LexicalIndex, part: Part) -> float:
@@ -170,7 +183,10 @@ def _idf(index: LexicalIndex, part: Part) -> float:
     return math.log(1 + (len(index) - frequency + 0.5) / (frequency + 0.5))
 
 
-def _having(index: LexicalIndex, part: tuple[str, ...] | frozenset[str]) -> Ids:
+def _having(index: LexicalIndex, part: tuple[str, ...] | frozenset[str] | WordStart) -> Ids:
+    if isinstance(part, WordStart):
+        found = index.beginning(part.letters)
+        return no_ids() if found is None else found
     return index.written(sorted(part)) if isinstance(part, frozenset) else index.having_all([[part]])
 
 
