@@ -5,7 +5,8 @@
 
 Files are JPEGs of 1,200 × 900 pixels. The stage reads, checks, decodes and preprocesses them, runs the model and stores
 the rows; the bare model gets the same preprocessed pictures repeatedly, in batches of the same size. Torch's bare rate
-is for comparison.
+is for comparison. The last table decodes the same files whole and at smaller scales, and says by the built-in encoder,
+whose weights are real, what that does to the rows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -22,18 +24,22 @@ import numpy as np
 from benchmarks.harness import Benchmark, Report
 from demo.scenes import draw_scene, random_scene
 from indexer.library.scan import scan_library
+from indexer.media.decode_file import decode_file
 from indexer.stages.decode import decode_memes
-from indexer.stages.embed_images import BATCH, embed_images
+from indexer.stages.embed_images import BATCH, DECODED_SIDES, embed_images
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.encoders.clip import Clip, read_manifest
 from search.encoders.clip_prepare import prepare_clip
 from search.encoders.minilm_export import declare_torchvision_operators
+from search.encoders.registry import export_image_encoder, load_image_encoder
 from search.encoders.runtimes import installed_runtimes
 from search.settings import Settings
 from search.workspace import Workspace
 
 MODEL = "ViT-B-32"
+SCENES = 32  # different ones
+SIDES = (1, DECODED_SIDES, 3)  # of the model's input, that a picture's shorter side has at least
 BENCHMARK = Benchmark(__doc__, needs="nothing; 2 GB of memory", takes="5 minutes; 3 with --small")
 BENCHMARK.option("--memes", 256, small=32, help="files to embed")
 BENCHMARK.option("--seconds", 20.0, small=2.0, help="that a bare model runs for")
@@ -56,6 +62,7 @@ def measure(given: Namespace, report: Report) -> None:
         table = report.table("bare model", {"runtime": "", "pictures/s": ".1f"})
         for name, per_second in bare.items():
             table.row(name, per_second)
+        compare_scales(settings, report)
         columns = {"runtime": "", "pictures/s": ".1f", "of its bare model": ".2f", "of torch's": ".2f", "failed": "d"}
         table = report.table("whole stage", columns)
         with open_catalogue(settings) as catalogue:
@@ -71,11 +78,33 @@ def measure(given: Namespace, report: Report) -> None:
                 table.row(kind.name, per_second, per_second / bare[kind.name], per_second / bare["torch"], failed)
 
 
+def compare_scales(settings: Settings, report: Report) -> None:
+    """Print what decoding at a smaller scale costs, and how near its rows are to those of whole pictures."""
+    encoder = load_image_encoder(settings, export_image_encoder(replace(settings, image_encoder="built-in")))
+    files = sorted(settings.library.rglob("*.jpg"))[:SCENES]
+    table = report.table(
+        "decoded at a scale",
+        {"least sides": "", "ms of processor a file": ".1f", "cosine, mean": ".4f", "least": ".4f"},
+    )
+    whole = None
+    for sides in (None, *SIDES):
+        begun = time.process_time()
+        least_side = None if sides is None else sides * encoder.side
+        decoded = [
+            decode_file(file, max_pixels=10**8, max_bytes=10**8, least_side=least_side).pictures[0] for file in files
+        ]
+        cost = 1000 * (time.process_time() - begun) / len(files)
+        rows = encoder.encode_images(decoded)
+        whole = rows if whole is None else whole
+        cosines = (rows * whole).sum(axis=1)
+        table.row("whole" if sides is None else f"{sides}", cost, cosines.mean(), cosines.min())
+
+
 def draw(library: Path, count: int) -> None:
     """Write JPEGs of scenes into a library."""
     (library / "Scenes").mkdir(parents=True)
     random = Random(1)
-    scenes = [draw_scene(random_scene(random), (1200, 900)) for _ in range(min(count, 32))]
+    scenes = [draw_scene(random_scene(random), (1200, 900)) for _ in range(min(count, SCENES))]
     for at in range(count):
         picture = scenes[at % len(scenes)].copy()
         picture.putpixel((at % 1200, 7), (at % 256, at // 256, 9))  # another content

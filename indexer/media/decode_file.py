@@ -94,10 +94,13 @@ class DecodedMedia:
         return (shown,)
 
 
-def decode_file(file: Path, *, max_pixels: int, max_bytes: int, effort: float = 1.0) -> DecodedMedia:
+def decode_file(
+    file: Path, *, max_pixels: int, max_bytes: int, effort: float = 1.0, least_side: int | None = None
+) -> DecodedMedia:
     """Return a decoded file; raise UnreadableFile when it is damaged, incomplete, too large or of an unknown type.
 
-    An `effort` below 1 decodes that share of the frames of long animations and videos.
+    An `effort` below 1 decodes that share of the frames of long animations and videos. With `least_side`, pictures
+    come at a whole fraction of their size, their shorter side not below that.
 
     >>> Image.new("RGB", (30, 20), "red").save("red.png")
     >>> decoded = decode_file(Path("red.png"), max_pixels=1000, max_bytes=1000)
@@ -113,7 +116,13 @@ def decode_file(file: Path, *, max_pixels: int, max_bytes: int, effort: float = 
             f"It is not a supported picture or video: it {_describe_head(head)}.", hint="Save it again as PNG or MP4."
         )
     if is_raster(kind):
-        return _decode_picture(file, kind, max_pixels=max_pixels, effort=effort)
+        found = _decode_picture(file, kind, max_pixels=max_pixels, effort=effort, least_side=least_side)
+    else:
+        found = _decode_film(file, kind, max_pixels=max_pixels, effort=effort)
+    return found if least_side is None else _scaled_down(found, least_side)
+
+
+def _decode_film(file: Path, kind: FileType, *, max_pixels: int, effort: float) -> DecodedMedia:
     film = decode_video(file, kind, max_pixels=max_pixels, effort=effort)
     return DecodedMedia(
         MediaType.VIDEO,
@@ -127,6 +136,16 @@ def decode_file(file: Path, *, max_pixels: int, max_bytes: int, effort: float = 
         share_decoded=film.share,
         damage=film.damage,
     )
+
+
+def _scaled_down(found: DecodedMedia, least_side: int) -> DecodedMedia:
+    """Return a decoded file with its pictures at a whole fraction of their size, none's shorter side below that."""
+    pictures = []
+    for picture in found.pictures:
+        times = min(picture.size) // least_side
+        pictures.append(picture.reduce(times) if times > 1 else picture)
+    alpha = None if found.alpha is None else found.alpha.resize(pictures[0].size, Image.Resampling.BOX)
+    return replace(found, pictures=tuple(pictures), alpha=alpha)
 
 
 def _head(file: Path, *, max_bytes: int) -> bytes:
@@ -171,11 +190,13 @@ def _describe_head(head: bytes) -> str:
     return "has an unknown format"
 
 
-def _decode_picture(file: Path, kind: FileType, *, max_pixels: int, effort: float) -> DecodedMedia:
+def _decode_picture(
+    file: Path, kind: FileType, *, max_pixels: int, effort: float, least_side: int | None
+) -> DecodedMedia:
     """Decode a raster picture; one that is damaged as far as it is there, as browsers do."""
     try:
         with file.open("rb") as opened:
-            return _decode_stream(opened, kind, max_pixels=max_pixels, effort=effort)
+            return _decode_stream(opened, kind, max_pixels=max_pixels, effort=effort, least_side=least_side)
     except DamagedFile as error:
         damaged = error
     data = file.read_bytes()
@@ -183,7 +204,9 @@ def _decode_picture(file: Path, kind: FileType, *, max_pixels: int, effort: floa
         mended = repaired(data, still=still)
         try:
             with _LENIENT, _truncation_allowed():
-                found = _decode_stream(io.BytesIO(mended.data), kind, max_pixels=max_pixels, effort=effort)
+                found = _decode_stream(
+                    io.BytesIO(mended.data), kind, max_pixels=max_pixels, effort=effort, least_side=None
+                )
                 share = mended.share if mended.share is not None else _share_of_rows(mended, found)
         except DamagedFile:
             continue
@@ -247,14 +270,16 @@ def _with_damage(found: DecodedMedia, share: float, *, cut: bool) -> DecodedMedi
     return replace(found, share_decoded=share, damage=f"Its end is missing: {100 * share:.0f} % is there.")
 
 
-def _decode_stream(stream: IO[bytes], kind: FileType, *, max_pixels: int, effort: float) -> DecodedMedia:
+def _decode_stream(
+    stream: IO[bytes], kind: FileType, *, max_pixels: int, effort: float, least_side: int | None
+) -> DecodedMedia:
     with decoder_errors_as_unreadable():
         picture = open_picture(stream, kind, max_pixels=max_pixels)
         codec = _codec(stream, kind)
         if getattr(picture, "is_animated", False) and kind not in _STILLS:
             return _animation(picture, kind, codec, max_pixels=max_pixels, effort=effort)
         width, height = picture.size
-        decode_small(picture)
+        decode_small(picture, least_side=least_side)
         picture.load()
         turn = orientation(picture)
         if turn in (5, 6, 7, 8):

@@ -40,7 +40,13 @@ def work(task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
 
 
 def _decoded(file: Path, task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
-    decoded = decode_file(file, max_pixels=task["max_pixels"], max_bytes=task["max_bytes"], effort=task["effort"])
+    decoded = decode_file(
+        file,
+        max_pixels=task["max_pixels"],
+        max_bytes=task["max_bytes"],
+        effort=task["effort"],
+        least_side=task["least_side"],
+    )
     if task["side"]:
         for picture in (*decoded.pictures, *_alpha(decoded)):
             picture.thumbnail((task["side"], task["side"]))

@@ -150,10 +150,15 @@ def check_pixels(width: int, height: int, *, max_pixels: int) -> None:
         raise UnreadableFile(f"It has {width} × {height} pixels and is empty.", hint="Save it again.")
 
 
-def decode_small(picture: ImageFile.ImageFile) -> None:
-    """Let libjpeg decode a large JPEG at 1/2, 1/4 or 1/8 of its size, never below WORKING_PIXELS."""
+def decode_small(picture: ImageFile.ImageFile, *, least_side: int | None = None) -> None:
+    """Let libjpeg decode a large JPEG at 1/2, 1/4 or 1/8 of its size, never below WORKING_PIXELS.
+
+    With `least_side`, also a smaller one, its shorter side never below that.
+    """
     if picture.format in ("JPEG", "MPO"):
         scale = math.sqrt(WORKING_PIXELS / (picture.width * picture.height))
+        if least_side is not None:
+            scale = min(scale, least_side / min(picture.size))
         if scale < 1:
             picture.draft(None, (math.ceil(picture.width * scale), math.ceil(picture.height * scale)))
 

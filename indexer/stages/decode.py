@@ -129,15 +129,19 @@ def missing_pictures(workspace: Workspace) -> list[Meme]:
     return waiting
 
 
-def decode_content(settings: Settings, meme: Meme) -> media.DecodedMedia:
+def decode_content(settings: Settings, meme: Meme, *, least_side: int | None = None) -> media.DecodedMedia:
     """Return a meme's file decoded; raise UnreadableFile, also when the file has changed since the scan.
+
+    With `least_side`, its pictures may be smaller, their shorter side not below that.
 
     Raises LibraryError when the whole library is missing or empty: its disk may have been unmounted, and then no file
     has failed.
     """
     try:
         file = checked_file(settings.library, meme.path, follow_links=settings.follow_links)
-        decoded = media.decode(file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+        decoded = media.decode(
+            file, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes, least_side=least_side
+        )
         content = meme_hash(settings.library, meme.path, follow_links=settings.follow_links)
     except UnreadableFile:
         if is_empty(settings.library):

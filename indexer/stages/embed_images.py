@@ -17,6 +17,9 @@ from search.meme import Meme, Stage
 from search.settings import Settings
 from search.workspace import Workspace
 
+# Pictures are decoded at a whole fraction of their size at which their shorter side is at least this many times the
+# encoder's: `benchmarks/image_throughput.py` measures what that does to the rows.
+DECODED_SIDES = 2
 BATCH = 32  # pictures stored together, and decoded while the model runs on as many others
 
 Prepared = list[NDArray[np.float32]]  # a meme's frames, preprocessed for the model
@@ -83,7 +86,8 @@ def embed_images_of(workspace: Workspace, memes: Iterable[Meme], *, encoder: Ima
 
 def prepare(settings: Settings, meme: Meme, encoder: ImageEncoder) -> Prepared:
     """Return a meme's frames preprocessed for the encoder; raise UnreadableFile, also when the file has changed."""
-    return [encoder.prepare(picture) for picture in decode_content(settings, meme).pictures]
+    decoded = decode_content(settings, meme, least_side=DECODED_SIDES * encoder.side)
+    return [encoder.prepare(picture) for picture in decoded.pictures]
 
 
 def _embed_batch(

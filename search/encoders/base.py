@@ -55,6 +55,10 @@ class ImageEncoder(Protocol):
     def dimensions(self) -> int:
         """The number of dimensions of a row."""
 
+    @property
+    def side(self) -> int:
+        """The shorter side of a preprocessed picture, in pixels; larger pictures may be decoded at a smaller scale."""
+
     def prepare(self, picture: Image.Image) -> NDArray[np.float32]:
         """Return a picture preprocessed for the model; may run in another thread while the model is busy."""
 

@@ -118,6 +118,7 @@ class Clip:
         self.manifest = manifest
         self.name = manifest.name
         self.dimensions = manifest.dimensions
+        self.side = min(manifest.picture.size)
         self._folder = folder
         self._threads = threads
         self._runtime = runtime

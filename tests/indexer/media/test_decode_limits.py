@@ -66,6 +66,33 @@ def test_pictures_are_made_no_larger_than_asked(tmp_path: Path) -> None:
     assert (decoded.width, decoded.height, decoded.pictures[0].size) == (900, 300, (90, 30))
 
 
+@pytest.mark.parametrize(
+    ("suffix", "mode", "size", "shown"),
+    [
+        ("jpg", "RGB", (720, 540), (180, 135)),  # a quarter, by libjpeg
+        ("jpg", "RGB", (1024, 1024), (128, 128)),
+        ("png", "RGBA", (640, 479), (214, 160)),
+        ("png", "RGB", (1000, 150), (1000, 150)),
+        ("gif", "P", (300, 300), (150, 150)),
+    ],
+)
+def test_pictures_for_a_model_are_a_fraction_of_the_file_and_not_below_its_side(
+    tmp_path: Path, suffix: str, mode: str, size: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    picture = Image.linear_gradient("L").resize(size).convert(mode)
+    if mode == "RGBA":
+        picture.putalpha(picture.getchannel("R"))
+    picture.save(tmp_path / f"meme.{suffix}")
+    found = decode(tmp_path / f"meme.{suffix}", **MOST, least_side=120)
+    whole = decode(tmp_path / f"meme.{suffix}", **MOST)
+    assert (found.width, found.height) == (whole.width, whole.height) == size
+    assert min(found.pictures[0].size) >= 120
+    assert found.pictures[0].size == shown
+    assert (found.alpha is None) == (whole.alpha is None) and (found.alpha is None or found.alpha.size == shown)
+    again = np.asarray(whole.pictures[0].resize(shown, Image.Resampling.BOX), int)
+    assert np.abs(np.asarray(found.pictures[0], int) - again).mean() < 3
+
+
 def test_a_file_whose_name_is_no_text_is_decoded(tmp_path: Path) -> None:
     file = Path(os.fsdecode(bytes(tmp_path) + b"/\xff\xe9.png"))
     Image.new("RGB", (9, 9), "red").save(tmp_path / "x.png")
