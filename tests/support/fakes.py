@@ -59,6 +59,7 @@ class ColorImageEncoder:
 
     name = "colours-1"
     dimensions = len(COLORS) + 1  # the last: no colour named
+    side = 16
 
     def prepare(self, picture: Image.Image) -> np.ndarray:
         return np.asarray(picture.convert("RGB").resize((16, 16)), dtype=np.float32)
