@@ -21,7 +21,8 @@ import numpy as np
 
 from benchmarks.harness import Benchmark, Report, percentiles, seconds_of, timed
 from search.index.binary import BinaryIndex, build_binary
-from search.index.dense import EXACT_UP_TO, DenseIndex, build_dense
+from search.index.dense import EXACT_UP_TO, DenseIndex
+from search.index.dense_writer import build_dense
 from search.index.threads import set_index_threads
 
 DIRECTIONS = 96

@@ -20,7 +20,8 @@ from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.evaluation.metrics import JudgedQuery
 from search.index.analyzer import tokenize
-from search.index.dense import DenseIndex, build_dense
+from search.index.dense import DenseIndex
+from search.index.dense_writer import build_dense
 from search.index.generations import DENSE, LEXICAL, TEXT_FIELDS
 from search.index.lexical import LexicalIndex
 from search.index.lexical_writer import build_lexical, documents_of
@@ -190,8 +191,8 @@ def index_without(catalogue: Catalogue, index: Index, queries: Sequence[Describe
             raise IndexUnusable("Not every text is embedded.", hint="Run `memetica index`.")
         kept = np.array(shown, bool)
         target = folder / DENSE / field.value
-        build_dense(target, np.asarray(whole.rows)[kept], owners=whole.owners[kept])
-        dense[field] = DenseIndex.open(target, dimensions=whole.rows.shape[1])
+        build_dense(target, np.asarray(whole.all_rows())[kept], owners=whole.owners[kept])
+        dense[field] = DenseIndex.open(target, dimensions=whole.dimensions)
     words = LexicalIndex.open(folder / LEXICAL)
     return replace(index, lexical=words, dense=dense, columns=replace(index.columns, has=has))
 

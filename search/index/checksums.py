@@ -19,6 +19,10 @@ LOOK_SECONDS = 0.05  # between two looks at the files, so that a slow file syste
 _Stamp = tuple[int, int, int]  # inode, bytes, modification time in nanoseconds
 
 
+_known: dict[tuple[int, ...], str] = {}  # by a file's stamp: the checksum of what this process has read or written
+_MOST_KNOWN = 1000  # files
+
+
 def sha256_of(file: Path) -> str:
     """Return the hexadecimal SHA-256 of a file; raise OSError when it cannot be read.
 
@@ -41,7 +45,7 @@ def file_checksums(folder: Path, *, known: Checksums, known_in: Path | None) -> 
         other = None if known_in is None else known_in / path
         if other is not None and path in known and other.exists() and other.samefile(folder / path):
             return known[path]
-        return sha256_of(folder / path)
+        return _checksum(folder / path)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing releases the interpreter lock
         return dict(zip(files, pool.map(checksum, files), strict=True))
@@ -57,7 +61,7 @@ def damaged_files(folder: Path, expected: Checksums) -> list[str]:
 
     def is_damaged(path: str) -> bool:
         try:
-            return sha256_of(folder / path) != expected[path]
+            return _checksum(folder / path) != expected[path]
         except OSError:
             return True
 
@@ -65,6 +69,25 @@ def damaged_files(folder: Path, expected: Checksums) -> list[str]:
     paths = sorted(expected, key=lambda path: -_size(folder / path))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return sorted(path for path, damaged in zip(paths, pool.map(is_damaged, paths), strict=True) if damaged)
+
+
+def _checksum(file: Path) -> str:
+    """Return a file's checksum; one that this process has read, and nobody has written to since, is not read again.
+
+    Generations share files by hard links: without this, one added meme makes a server read the whole index again.
+    """
+    found = file.stat()
+    stamp = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    known = _known.get(stamp)
+    if known is not None:
+        return known
+    checksum = sha256_of(file)
+    after = file.stat()
+    if (after.st_dev, after.st_ino, after.st_size, after.st_mtime_ns) == stamp:
+        while len(_known) >= _MOST_KNOWN:
+            _known.pop(next(iter(_known), stamp), None)
+        _known[stamp] = checksum
+    return checksum
 
 
 def _size(file: Path) -> int:

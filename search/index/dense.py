@@ -2,11 +2,13 @@
 
 Up to EXACT_UP_TO rows a search scans all of them in half precision, the precision of the catalogue. Beyond, an inverted
 file of 8-bit codes proposes rows, and their scores are computed from the half-precision rows: a score is always exact.
+An index that was extended may have a second, small part beside the main one; `dense_writer` writes both.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
-from search.index.faiss_files import write_faiss
 from search.index.owners import (
     REBUILD_HINT,
     Ids,
@@ -23,92 +24,27 @@ from search.index.owners import (
     Similarities,
     best_per_owner,
     check_owners,
-    check_rising,
     damaged,
 )
 
 EXACT_UP_TO = 500_000  # rows: about 30 ms a search, where 200,000 take 5 to 11 (benchmarks/dense.py)
-LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
-_CHUNK = 65536  # rows copied at once during a build
-_TRAINING_ROWS_A_LIST = 64
-_LISTS_SEARCHED = 1 / 8  # share of the lists that a search visits: recall@10 is .98, for 1/16 .93 (random rows)
+OWNERS_FILE, ROWS_FILE, CODES_FILE = "owners.npy", "rows.faiss", "codes.faiss"
+ADDED = "added"  # the folder of the second part
+REMOVED_FILE = "removed.npy"  # the memes whose rows in the main part are no longer theirs
 _PROPOSED = 8  # rows that the codes propose for each meme wanted
 _COPIED_SHARE = 0.03  # up to this share of the rows, copying the allowed ones is faster than skipping the others
 _untyped: Any = faiss  # faiss's type stubs have no keyword arguments and arrays
 
 Rows = NDArray[np.float16]  # [n, d], rows of length 1
+Places = NDArray[np.int64]  # positions of rows: those of the main part, then those of the second
 
 
-def build_dense(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners) -> None:
-    """Write an index of rows of length 1 ([n, d]) into a new folder; they are stored as float16.
-
-    `owners` ([n] int64, rising) are the ids of their memes. Raises ValueError when rows and owners do not fit, or rows
-    are not finite or not of length 1.
-    """
-    _write(folder, _checked(vectors, owners), owners, coded=len(vectors) > EXACT_UP_TO)
-
-
-def _checked(vectors: Rows | NDArray[np.float32], owners: Owners) -> Rows:
-    """Return rows as float16; raise ValueError as `build_dense` does."""
-    if vectors.ndim != 2 or not vectors.shape[1] or owners.shape != (len(vectors),):
-        raise ValueError(f"owners of shape {owners.shape} do not fit vectors of shape {vectors.shape}")
-    check_rising(owners)
-    rows = np.ascontiguousarray(vectors, np.float16)
-    for start in range(0, len(rows), _CHUNK):
-        lengths = np.linalg.norm(rows[start : start + _CHUNK].astype(np.float32), axis=1)
-        # In this form, NaN fails too.
-        if not (np.abs(lengths - 1) <= LENGTH_TOLERANCE).all():
-            raise ValueError("rows must be finite and of length 1")
-    return rows
-
-
-def _write(folder: Path, rows: Rows, owners: Owners, *, coded: bool) -> None:
-    exact = _half_precision(rows.shape[1])
-    for start in range(0, len(rows), _CHUNK):
-        exact.add_sa_codes(rows[start : start + _CHUNK].view(np.uint8))
-    folder.mkdir(parents=True)
-    np.save(folder / "owners.npy", owners.astype(np.int64))
-    write_faiss(exact, folder / "rows.faiss")
-    if coded:
-        write_faiss(_coded(_rows_in(exact)), folder / "codes.faiss")
-
-
-def extend_dense(
-    source: Path, folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners, without: Ids
-) -> int:
-    """Write an index with the rows of another, except those of memes in `without`, and new rows; return its row count.
-
-    The owners ([n] int64, rising) of the new rows ([n, d], of length 1) must all be in `without`, so that no meme has
-    both old and new rows. The codes of a large index are computed again only when its rows change places. Raises
-    IndexUnusable when the source is damaged or of other dimensions, ValueError as `build_dense` does.
-    """
-    new = _checked(vectors, owners)
-    known = DenseIndex.open(source, dimensions=vectors.shape[1])
-    kept = ~np.isin(known.owners, without)
-    every = np.concatenate([known.owners[kept], owners])
-    order = np.argsort(every, kind="stable")
-    appended = bool(kept.all() and (np.diff(order) > 0).all())
-    rows = known.rows if appended else known.rows[kept]
-    rows = np.concatenate([rows, new])
-    known_codes = known.codes is not None and appended
-    _write(
-        folder,
-        rows if appended else rows[order],
-        every[order],
-        coded=len(every) > EXACT_UP_TO and not known_codes,
-    )
-    if known_codes:
-        codes = faiss.read_index(str(source / "codes.faiss"))
-        codes.add(np.ascontiguousarray(new, np.float32))
-        write_faiss(codes, folder / "codes.faiss")
-    return len(every)
-
-
-def _half_precision(dimensions: int) -> faiss.IndexScalarQuantizer:
+def half_precision(dimensions: int) -> faiss.IndexScalarQuantizer:
+    """Return an empty faiss index of rows in half precision, searched exactly."""
     return faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
 
 
-def _rows_in(index: faiss.IndexScalarQuantizer) -> Rows:
+def rows_in(index: faiss.IndexScalarQuantizer) -> Rows:
     """Return the memory of a half-precision index as rows, valid as long as the index."""
     if not index.ntotal:
         return np.empty((0, index.d), np.float16)
@@ -116,21 +52,9 @@ def _rows_in(index: faiss.IndexScalarQuantizer) -> Rows:
     return bytes_of.view(np.float16).reshape(index.ntotal, index.d)
 
 
-def _coded(rows: Rows) -> Any:
-    count, dimensions = rows.shape
-    lists = int(4 * np.sqrt(count))
-    index: Any = faiss.index_factory(dimensions, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
-    sample = np.random.default_rng(0).choice(count, min(count, _TRAINING_ROWS_A_LIST * lists), replace=False)
-    index.train(rows[np.sort(sample)].astype(np.float32))
-    for start in range(0, count, _CHUNK):
-        index.add(rows[start : start + _CHUNK].astype(np.float32))
-    index.nprobe = max(1, int(lists * _LISTS_SEARCHED))
-    return index
-
-
 @dataclass(frozen=True)
-class DenseIndex:
-    """An opened, immutable index, memory-mapped from its files; any thread may search it."""
+class RowPart:
+    """Rows and their owners in one set of files, memory-mapped."""
 
     index: faiss.IndexScalarQuantizer
     owners: Owners
@@ -138,12 +62,12 @@ class DenseIndex:
     codes: Any  # faiss.IndexIVF, None up to EXACT_UP_TO rows
 
     @classmethod
-    def open(cls, folder: Path, *, dimensions: int) -> DenseIndex:
-        """Return the index in a folder; raise IndexUnusable when it is missing, damaged or of other dimensions."""
+    def open(cls, folder: Path, *, dimensions: int) -> RowPart:
+        """Return the part in a folder; raise IndexUnusable when it is missing, damaged or of other dimensions."""
         try:
-            owners = np.load(folder / "owners.npy")
-            index = faiss.read_index(str(folder / "rows.faiss"), faiss.IO_FLAG_MMAP_IFC)
-            coded = folder / "codes.faiss"
+            owners = np.load(folder / OWNERS_FILE)
+            index = faiss.read_index(str(folder / ROWS_FILE), faiss.IO_FLAG_MMAP_IFC)
+            coded = folder / CODES_FILE
             codes = faiss.read_index(str(coded), faiss.IO_FLAG_MMAP) if coded.exists() else None
         except (OSError, ValueError, RuntimeError, EOFError) as error:
             raise damaged(folder, error) from error
@@ -156,7 +80,42 @@ class DenseIndex:
         check_owners(folder, owners, rows=index.ntotal)
         if codes is not None and (codes.ntotal, codes.d) != (index.ntotal, index.d):
             raise IndexUnusable(f"The codes and rows in {folder} do not match.", hint=REBUILD_HINT)
-        return cls(index, owners, _rows_in(index), codes)
+        return cls(index, owners, rows_in(index), codes)
+
+
+@dataclass(frozen=True)
+class RowSelection:
+    """Some rows of an index, prepared for searches among them alone.
+
+    `places` are all of them, `added` those in the second part, and `main` is the number of the others. `bits` are set
+    for the rows of the main part, None for all. The selector does not copy the bits, so whoever searches keeps this.
+    """
+
+    places: Places
+    main: int
+    bits: NDArray[np.uint8] | None
+    added: Places
+
+
+@dataclass(frozen=True)
+class DenseIndex:
+    """An opened, immutable index; any thread may search it."""
+
+    main: RowPart
+    added: RowPart | None = None
+    removed: Ids = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @classmethod
+    def open(cls, folder: Path, *, dimensions: int) -> DenseIndex:
+        """Return the index in a folder; raise IndexUnusable when it is missing, damaged or of other dimensions."""
+        main = RowPart.open(folder, dimensions=dimensions)
+        if not (folder / ADDED).is_dir():
+            return cls(main)
+        try:
+            removed = np.load(folder / REMOVED_FILE)
+        except (OSError, ValueError, EOFError) as error:
+            raise damaged(folder, error) from error
+        return cls(main, RowPart.open(folder / ADDED, dimensions=dimensions), removed)
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -164,25 +123,79 @@ class DenseIndex:
     @property
     def dimensions(self) -> int:
         """The number of dimensions of a row."""
-        return int(self.index.d)
+        return int(self.main.index.d)
 
-    def search(self, query: NDArray[np.float32], k: int, *, allowed: Ids | None = None) -> tuple[Ids, Similarities]:
+    @cached_property
+    def owners(self) -> Owners:
+        """The meme of each row ([n] int64), rising."""
+        return self.main.owners if self._order is None else self._row_owners[self._order]
+
+    @cached_property
+    def _row_owners(self) -> Owners:
+        """The meme of each place, those in the main part that were removed included."""
+        return self.main.owners if self.added is None else np.concatenate([self.main.owners, self.added.owners])
+
+    @cached_property
+    def _order(self) -> Places | None:
+        """The place of each row in the order of the owners; None for an index of one part, which is in this order."""
+        if self.added is None:
+            return None
+        live = np.flatnonzero(~np.isin(self.main.owners, self.removed))
+        places = np.concatenate([live, len(self.main.owners) + np.arange(len(self.added.owners))])
+        order: Places = places[np.argsort(self._row_owners[places], kind="stable")]
+        return order
+
+    @cached_property
+    def _every(self) -> RowSelection:
+        """All rows."""
+        if self._order is None:
+            none = np.empty(0, np.int64)
+            return RowSelection(none, len(self), None, none)
+        return self._selected(self._order)
+
+    def all_rows(self) -> Rows:
+        """Return all rows ([n, d]) in the order of the owners: the index's own memory where it has one part."""
+        return self.main.rows if self._order is None else self._rows_at(self._order)
+
+    def sample(self, step: int) -> Rows:
+        """Return every `step`-th row, [m, d]."""
+        return self.main.rows[::step] if self._order is None else self._rows_at(self._order[::step])
+
+    def search(
+        self, query: NDArray[np.float32], k: int, *, allowed: Ids | RowSelection | None = None
+    ) -> tuple[Ids, Similarities]:
         """Return the ids of the k memes with the nearest row to a query ([d] float32), and the cosines of these rows.
 
-        [≤ k] int64 and float32, best first, ties by id. With `allowed` ([m] int64, rising) only these memes are
-        considered. Raises IndexUnusable when the query has other dimensions.
+        [≤ k] int64 and float32, best first, ties by id. With `allowed` ([m] int64, rising, or a selection that `select`
+        made of them) only these memes are considered. Raises IndexUnusable when the query has other dimensions.
         """
         query = self._checked(query)
-        if allowed is not None:
-            places, _ = self._places(allowed)
-            if len(places) <= max(_COPIED_SHARE * len(self), k):
-                return best_per_owner(self.owners[places], self._similarities(query, places), k)
-            selected = np.zeros(len(self), bool)
-            selected[places] = True
-            # The selector does not copy the bits, so this name keeps them alive while faiss reads them.
-            bits = np.packbits(selected, bitorder="little")
-            return self._nearest(query, k, among=len(places), selector=_untyped.IDSelectorBitmap(bits))
-        return self._nearest(query, k, among=len(self), selector=None)
+        if allowed is None:
+            selection = self._every
+        else:
+            selection = allowed if isinstance(allowed, RowSelection) else self.select(allowed)
+            if len(selection.places) <= max(_COPIED_SHARE * len(self), k):
+                owners = self._row_owners[selection.places]
+                return best_per_owner(owners, self._similarities(query, selection.places), k)
+        ids, best = self._nearest(query, k, selection)
+        if not len(selection.added):
+            return ids, best
+        owners = np.concatenate([ids, self._row_owners[selection.added]])
+        return best_per_owner(owners, np.concatenate([best, self._similarities(query, selection.added)]), k)
+
+    def within(self, query: NDArray[np.float32], least: float) -> Ids:
+        """Return the rising ids of the memes with a row whose cosine with a query ([d] float32) is at least `least`.
+
+        All rows are scanned.
+        """
+        query = self._checked(query)
+        index: Any = self.main.index
+        just_below = float(np.nextafter(np.float32(least), np.float32(-1)))  # faiss leaves out the radius itself
+        _, _, places = index.range_search(query, just_below)
+        found = np.setdiff1d(self.main.owners[places], self.removed)
+        if self.added is None or not len(self.added.owners):
+            return found
+        return np.union1d(found, self.added.owners[self.added.rows.astype(np.float32) @ query[0] >= least])
 
     def scores(self, query: NDArray[np.float32], *, ids: Ids, best: int = 1) -> Similarities:
         """Return for each meme ([n] float32) the mean cosine of its `best` nearest rows, of all where it has fewer.
@@ -210,54 +223,81 @@ class DenseIndex:
 
     def rows_of(self, id: int) -> NDArray[np.float32]:
         """Return a meme's rows, [m, d] float32; m is 0 for a meme without rows."""
-        first, last = np.searchsorted(self.owners, [id, id + 1])
-        return np.asarray(self.rows[first:last], np.float32)
+        return np.asarray(self._rows_at(self._places(np.array([id]))[0]), np.float32)
 
-    def _places(self, ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the positions of the rows of memes, meme after meme, and the number of each meme's rows ([n])."""
+    def select(self, ids: Ids) -> RowSelection:
+        """Return the rows of memes ([m] rising ids), for several searches among them."""
+        return self._selected(self._places(ids)[0])
+
+    def _selected(self, places: Places) -> RowSelection:
+        is_in_main = places < len(self.main.owners)
+        count, bits = int(np.count_nonzero(is_in_main)), None
+        if count < len(self.main.owners):
+            selected = np.zeros(len(self.main.owners), bool)
+            selected[places[is_in_main]] = True
+            bits = np.packbits(selected, bitorder="little")
+        return RowSelection(places, count, bits, places[~is_in_main])
+
+    def _places(self, ids: Ids) -> tuple[Places, NDArray[np.int64]]:
+        """Return the places of the rows of memes, meme after meme, and the number of each meme's rows ([n])."""
         first = np.searchsorted(self.owners, ids, "left")
         counts = np.searchsorted(self.owners, ids, "right") - first
         starts = np.cumsum(counts) - counts
-        return np.arange(counts.sum()) + np.repeat(first - starts, counts), counts
+        places = np.arange(counts.sum()) + np.repeat(first - starts, counts)
+        return (places if self._order is None else self._order[places]), counts
 
-    def _similarities(self, query: NDArray[np.float32], places: NDArray[np.int64]) -> Similarities:
+    def _rows_at(self, places: Places) -> Rows:
+        """Return the rows at some places ([m, d])."""
+        first_added = len(self.main.owners)
+        if self.added is None or not (places >= first_added).any():
+            return self.main.rows[places]
+        found = np.empty((len(places), self.dimensions), np.float16)
+        is_added = places >= first_added
+        found[~is_added] = self.main.rows[places[~is_added]]
+        found[is_added] = self.added.rows[places[is_added] - first_added]
+        return found
+
+    def _similarities(self, query: NDArray[np.float32], places: Places) -> Similarities:
         """Return the cosines of some rows, equal to the last bit to those that a search of all rows gives."""
         found = np.empty(len(places), np.float32)
         if len(places):
-            some = _half_precision(self.index.d)
-            some.add_sa_codes(self.rows[places].view(np.uint8))
+            some = half_precision(self.dimensions)
+            some.add_sa_codes(self._rows_at(places).view(np.uint8))
             scores, order = some.search(query, len(places))
             found[order[0]] = scores[0]
         return found
 
-    def _nearest(self, query: NDArray[np.float32], k: int, *, among: int, selector: Any) -> tuple[Ids, Similarities]:
-        """Return the best k memes of `among` rows, fetching more rows until these have k memes and all their ties."""
+    def _nearest(self, query: NDArray[np.float32], k: int, among: RowSelection) -> tuple[Ids, Similarities]:
+        """Return the best k memes of the main part, fetching more rows until these have k memes and all their ties."""
+        main = self.main
+        selector = None if among.bits is None else _untyped.IDSelectorBitmap(among.bits)
         # The codes are coarse and must propose more rows. When they propose too few memes, all rows are scanned.
-        wanted = min((_PROPOSED if self.codes is not None else 2) * k, among)
-        codes = self.codes if among > EXACT_UP_TO else None
+        wanted = min((_PROPOSED if main.codes is not None else 2) * k, among.main)
+        codes = main.codes if among.main > EXACT_UP_TO else None
         while k > 0 and wanted > 0:
             if codes is not None:
                 parameters = _untyped.SearchParametersIVF(sel=selector, nprobe=codes.nprobe)
                 places = codes.search(query, wanted, params=parameters)[1][0]
                 places = np.sort(places[places >= 0])  # faiss pads short answers with −1
-                ids, best = best_per_owner(self.owners[places], self._similarities(query, places), k)
+                ids, best = best_per_owner(main.owners[places], self._similarities(query, places), k)
                 if len(ids) == k:
                     return ids, best
                 codes = None
                 continue
             parameters = _untyped.SearchParameters(sel=selector) if selector is not None else None
-            scores, rows = self.index.search(query, wanted, params=parameters)
+            scores, rows = main.index.search(query, wanted, params=parameters)
             there = rows[0] >= 0
-            ids, best = best_per_owner(self.owners[rows[0][there]], scores[0][there], k)
+            ids, best = best_per_owner(main.owners[rows[0][there]], scores[0][there], k)
             # A row after the last one may tie with the k-th meme and belong to a meme with a lower id.
-            if wanted == among or (len(ids) == k and best[-1] > scores[0][-1]):
+            if wanted == among.main or (len(ids) == k and best[-1] > scores[0][-1]):
                 return ids, best
-            wanted = min(4 * wanted, among)
+            wanted = min(4 * wanted, among.main)
         return np.empty(0, np.int64), np.empty(0, np.float32)
 
     def _checked(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
-        if query.shape != (self.index.d,):
+        if query.shape != (self.dimensions,):
             raise IndexUnusable(
-                f"A query of shape {query.shape} does not fit an index of {self.index.d} dimensions.", hint=REBUILD_HINT
+                f"A query of shape {query.shape} does not fit an index of {self.dimensions} dimensions.",
+                hint=REBUILD_HINT,
             )
         return np.ascontiguousarray(query, np.float32)[None]

@@ -17,7 +17,8 @@ import numpy as np
 from search.images.fingerprints import LOOK_DIMENSIONS
 from search.index.binary import BinaryIndex, build_binary, extend_binary
 from search.index.columns import MemeColumns, read_columns, update_columns, write_columns
-from search.index.dense import DenseIndex, build_dense, extend_dense
+from search.index.dense import DenseIndex
+from search.index.dense_writer import build_dense, extend_dense
 from search.index.generations import (
     COLUMNS,
     DENSE,

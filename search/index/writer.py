@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search.catalogue import Catalogue
 from search.encoders.base import unit_rows
@@ -43,9 +44,10 @@ from search.index.parts import (
     pictures_part,
 )
 from search.index.reader import verify_files
-from search.index.variants import find_representative, group_variants
+from search.index.variants import ALIKE, find_representative, group_variants
 from search.meme import Field
 
+_LENGTHS = 0.01  # by which stored rows' lengths may change a cosine
 PARTS = len(TEXT_FIELDS) + 4  # steps of a build: each text field's embeddings, words, fingerprints, looks, pictures
 
 
@@ -213,11 +215,10 @@ def _group_all(bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
 def _group_new(source: Path, catalogue: Catalogue, bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
     """Return the representative of each new meme that is a variant of one that is there or came before it."""
     known, columns = LOOKS_PART.open(source), COLUMNS_PART.open(source)
-    bits_at, looks_at, known_at = (_middle_frames(owners) for owners in (bits.owners, looks.owners, known.owners))
+    bits_at, looks_at = _middle_frames(bits.owners), _middle_frames(looks.owners)
     new = np.union1d(bits.owners, looks.owners)
     alone = columns.ids[(columns.variant_of == columns.ids) & ~np.isin(columns.ids, new)]
-    ids: Ids = np.array([id for id in alone.tolist() if id in known_at], np.int64)
-    rows = unit_rows(known.rows[[known_at[id] for id in ids.tolist()]])
+    came: list[tuple[int, NDArray[np.float32]]] = []  # new memes that are no variant of an earlier one
 
     def fingerprint_of(id: int) -> np.ndarray | None:
         if id in bits_at:
@@ -228,12 +229,22 @@ def _group_new(source: Path, catalogue: Catalogue, bits: OwnedRows, looks: Owned
 
     representatives = {}
     for id in sorted(bits_at.keys() & looks_at.keys()):
-        look = unit_rows(looks.rows[looks_at[id]][None])
-        found = find_representative(look[0], bits.rows[bits_at[id]], ids=ids, looks=rows, fingerprint_of=fingerprint_of)
+        look = unit_rows(looks.rows[looks_at[id]][None])[0]
+        # Any frame of a meme may be alike here; of these few memes, the middle frames are compared.
+        likely = np.intersect1d(known.within(look, ALIKE - _LENGTHS), alone, assume_unique=True)
+        rows = [known.rows_of(one) for one in likely.tolist()]
+        middles = [*(own[len(own) // 2] for own in rows), *(own for _, own in came)]
+        found = find_representative(
+            look,
+            bits.rows[bits_at[id]],
+            ids=np.concatenate([likely, np.array([one for one, _ in came], np.int64)]),
+            looks=unit_rows(np.array(middles, np.float32).reshape(len(middles), LOOK_DIMENSIONS)),
+            fingerprint_of=fingerprint_of,
+        )
         if found is not None:
             representatives[id] = found
         else:
-            ids, rows = np.append(ids, id), np.concatenate([rows, look])
+            came.append((id, look))
     return representatives
 
 

@@ -101,8 +101,7 @@ class ImageImageRetriever:
 
 def _distribution(pictures: DenseIndex, direction: Direction) -> tuple[float, float]:
     """Return the mean and the standard deviation of a direction's products with the library's images."""
-    rows = pictures.rows
-    if not len(rows):
+    if not len(pictures):
         return 0.0, 1.0
-    products = rows[:: max(1, len(rows) // SAMPLE)].astype(np.float32) @ direction
+    products = pictures.sample(max(1, len(pictures) // SAMPLE)).astype(np.float32) @ direction
     return float(products.mean()), max(float(products.std()), 1e-3)

@@ -20,7 +20,8 @@ from search.duplicates.candidates import signature_of, stored_signature
 from search.duplicates.groups import find_groups
 from search.duplicates.match import Matcher
 from search.evidence import Tier
-from search.index.dense import DenseIndex, build_dense
+from search.index.dense import DenseIndex
+from search.index.dense_writer import build_dense
 from search.index.reader import PictureVectors
 from search.meme import Meme, Stage
 from search.settings import Settings

@@ -16,10 +16,10 @@ from indexer.stages.decode import decode_memes
 from indexer.stages.update_index import update_index
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue
-from search.index import dense as cosine
-from search.index import parts
+from search.index import dense, dense_writer, parts
 from search.index.columns import MemeColumns, update_columns
-from search.index.dense import DenseIndex, build_dense, extend_dense
+from search.index.dense import DenseIndex
+from search.index.dense_writer import build_dense, extend_dense
 from search.index.generations import TEXT_FIELDS, live_folder, live_generation
 from search.index.lexical_schema import ALL_TEXT
 from search.index.reader import Index
@@ -32,6 +32,13 @@ from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import TINY
 
 ENCODER = HashingTextEncoder()
+
+
+@pytest.fixture(autouse=True)
+def _rows_go_into_a_second_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Extend these small libraries as large ones are."""
+    monkeypatch.setattr(dense_writer, "ONE_PART_UP_TO", 0)
+    monkeypatch.setattr(dense_writer, "MERGED_SHARE", 10)
 
 
 def add(settings: Settings, catalogue: Catalogue, path: str, *, words: str, color: str = "gold") -> int:
@@ -70,7 +77,7 @@ def assert_same(one: Index, other: Index) -> None:
         *((one.dense[field], other.dense[field]) for field in TEXT_FIELDS),
     ):
         assert first.owners.tolist() == second.owners.tolist()
-        assert np.allclose(first.rows, second.rows, atol=1e-3)  # float16, multiplied in other batches
+        assert np.allclose(first.all_rows(), second.all_rows(), atol=1e-3)  # float16, multiplied in other batches
     bits = np.frombuffer(bytes(range(32)), np.uint8)
     for first, second in zip(one.fingerprints.within(bits, 256), other.fingerprints.within(bits, 256), strict=True):
         assert first.tolist() == second.tolist()
@@ -109,7 +116,7 @@ def test_what_changes_and_what_goes_is_too(workspace: Workspace, monkeypatch: py
     for word in ("wonderful", "fine", "toaster", "robot"):
         assert extended.lexical.search([word], k=9)[0].tolist() == anew.lexical.search([word], k=9)[0].tolist()
     for field in TEXT_FIELDS:
-        assert np.allclose(extended.dense[field].rows, anew.dense[field].rows, atol=1e-3)
+        assert np.allclose(extended.dense[field].all_rows(), anew.dense[field].all_rows(), atol=1e-3)
     assert extended.manifest.rows == anew.manifest.rows
     assert extended.columns.ids.tolist() == anew.columns.ids.tolist()
 
@@ -227,7 +234,9 @@ def test_a_changed_table_names_just_the_categories_that_are_left() -> None:
 def test_a_large_index_answers_as_a_small_one_does_after_it_was_extended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int
 ) -> None:
-    monkeypatch.setattr(cosine, "EXACT_UP_TO", 400)
+    for module in (dense, dense_writer):
+        monkeypatch.setattr(module, "EXACT_UP_TO", 400)
+    monkeypatch.setattr(dense_writer, "ONE_PART_UP_TO", 400)
     draw = np.random.default_rng(3)
     rows = draw.standard_normal((600, 16)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -239,7 +248,7 @@ def test_a_large_index_answers_as_a_small_one_does_after_it_was_extended(
     )
     index = DenseIndex.open(tmp_path / "new", dimensions=16)
     assert count == len(index) == 602
-    assert index.codes is not None and index.codes.ntotal == 602
+    assert index.main.codes is not None and index.main.codes.ntotal == 600
     for direction in new:
         ids, scores = index.search(direction, 3)
         assert (ids[0], scores[0]) == (owner, pytest.approx(1, abs=1e-3))

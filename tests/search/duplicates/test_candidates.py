@@ -9,7 +9,8 @@ import pytest
 
 from search.duplicates import candidates
 from search.duplicates.candidates import Candidates, Signature, signature_of, significant_words
-from search.index.dense import DenseIndex, build_dense
+from search.index.dense import DenseIndex
+from search.index.dense_writer import build_dense
 from tests.support.duplicated import EDITS, captioned, scene
 
 COUNT = 14

@@ -15,7 +15,9 @@ import pytest
 from indexer.stages.build_index import build_index
 from indexer.stages.update_index import update_index
 from search.errors import DataFolderError, IndexUnusable
-from search.index.dense import build_dense
+from search.index import checksums
+from search.index.checksums import sha256_of
+from search.index.dense_writer import build_dense
 from search.index.generations import CURRENT, MANIFEST, live_folder, live_generation, read_live
 from search.index.lexical import LexicalIndex
 from search.index.reader import Index, verified_manifest
@@ -161,7 +163,7 @@ def test_a_full_disk_is_told_and_the_old_index_stays(workspace: Workspace, monke
     def full(index: object, writer: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("search.index.dense.write_faiss", full)
+    monkeypatch.setattr("search.index.dense_writer.write_faiss", full)
     with pytest.raises(DataFolderError, match="No space left") as caught:
         build_index(workspace, text_encoder=ENCODER.name, force=True)
     assert "the previous index is still in use" in caught.value.hint
@@ -183,3 +185,20 @@ def test_a_block_that_faiss_cannot_write_is_the_disks_error(tmp_path: Path, monk
     rows = np.eye(64, dtype=np.float32)
     with pytest.raises(OSError, match="No space left"):
         build_dense(tmp_path / "looks", rows, owners=np.arange(64))
+
+
+def test_files_that_generations_share_are_read_once_and_again_when_they_are_written_to(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(checksums, "_known", {})
+    monkeypatch.setattr(checksums, "sha256_of", lambda file: read.append(file.name) or sha256_of(file))
+    Index.open(workspace.index)
+    assert "rows.faiss" in read and "memes.npz" in read
+    read.clear()
+    Index.open(workspace.index)
+    assert read == []
+    write_in_place(live_folder(workspace.index) / "looks" / "rows.faiss")
+    with pytest.raises(IndexUnusable, match=r"looks/rows\.faiss"):
+        Index.open(workspace.index)
+    assert read == ["rows.faiss"]

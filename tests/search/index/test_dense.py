@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 import search.index.binary
 import search.index.dense
+import search.index.dense_writer
 from search.errors import IndexUnusable
 from search.images.fingerprints import hamming
 from search.index.binary import BinaryIndex, build_binary, near_pairs
-from search.index.dense import DenseIndex, build_dense
+from search.index.dense import DenseIndex
+from search.index.dense_writer import build_dense, extend_dense
 from search.index.threads import set_index_threads
 
 DIMENSIONS = 24
@@ -149,14 +151,15 @@ def test_any_small_index_agrees_with_brute_force(count: int, memes: int, k: int,
 
 @pytest.mark.slow
 def test_beyond_the_threshold_codes_propose_and_exact_rows_judge(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(search.index.dense, "EXACT_UP_TO", 2000)
+    for module in (search.index.dense, search.index.dense_writer):
+        monkeypatch.setattr(module, "EXACT_UP_TO", 2000)
     rng = np.random.default_rng(8)
     centers = rng.standard_normal((60, DIMENSIONS))
     rows = centers[rng.integers(0, 60, 12_000)] + 0.35 * rng.standard_normal((12_000, DIMENSIONS))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
     owners = np.sort(rng.integers(0, 6000, 12_000))
     index = built(tmp_path / "ocr", rows, owners)
-    assert index.codes is not None
+    assert index.main.codes is not None
     recalled = []
     for place in rng.choice(12_000, 40):
         query = rows[place].astype(np.float32)
@@ -173,6 +176,83 @@ def test_beyond_the_threshold_codes_propose_and_exact_rows_judge(tmp_path: Path,
     assert_nearest(index.search(query, 100_000), truth, 100_000)
     wide = np.unique(owners)[: len(np.unique(owners)) * 3 // 4]
     assert set(index.search(query, 10, allowed=wide)[0].tolist()) <= set(wide.tolist())
+
+
+@pytest.fixture(scope="module")
+def two_parts(tmp_path_factory: pytest.TempPathFactory, rows, owners) -> tuple[DenseIndex, np.ndarray, np.ndarray]:
+    """An index that was extended three times without writing its rows again; and its rows and owners, as one part."""
+    folder = tmp_path_factory.mktemp("extended")
+    build_dense(folder / "0", rows, owners=owners)
+    ids = np.unique(owners)
+    live_rows, live_owners = rows, owners
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search.index.dense_writer, "ONE_PART_UP_TO", 0)
+        for step, (changed, added) in enumerate(
+            [(ids[5:9], ids[5:8]), (np.array([1_000_001, *ids[5:6]]), np.array([1_000_001])), (ids[20:22], ids[:0])]
+        ):
+            changed, own = np.sort(changed), np.sort(np.repeat(added, 3))
+            new = unit_rows(len(own), seed=40 + step)
+            kept = ~np.isin(live_owners, changed)
+            live_rows, live_owners = np.concatenate([live_rows[kept], new]), np.concatenate([live_owners[kept], own])
+            order = np.argsort(live_owners, kind="stable")
+            live_rows, live_owners = live_rows[order], live_owners[order]
+            count = extend_dense(folder / f"{step}", folder / f"{step + 1}", new, owners=own, without=changed)
+            assert count == len(live_owners)
+            assert (folder / f"{step + 1}" / "rows.faiss").samefile(folder / "0" / "rows.faiss")
+    return DenseIndex.open(folder / "3", dimensions=DIMENSIONS), live_rows, live_owners
+
+
+def test_an_index_in_two_parts_answers_as_one_of_the_same_rows(tmp_path: Path, two_parts, query) -> None:
+    index, rows, owners = two_parts
+    whole = built(tmp_path / "whole", rows, owners)
+    assert index.added is not None and len(index.removed) and len(index) == len(whole)
+    assert (index.owners == whole.owners).all() and (index.all_rows() == whole.all_rows()).all()
+    assert (index.sample(7) == whole.sample(7)).all()
+    ids = np.unique(owners)
+    few, many = ids[::50], np.union1d(ids[::2], ids[-3:])
+    for direction in (query, *rows[[0, 40, -1]].astype(np.float32)):
+        for allowed in (None, few, many):
+            for k in (1, 10, len(ids)):
+                found, truth = index.search(direction, k, allowed=allowed), whole.search(direction, k, allowed=allowed)
+                assert found[0].tolist() == truth[0].tolist() and found[1].tolist() == truth[1].tolist()
+        chosen = index.search(direction, 10, allowed=index.select(many))
+        assert chosen[0].tolist() == whole.search(direction, 10, allowed=many)[0].tolist()
+        for best in (1, 3):
+            asked = np.array([*ids[::7], ids[-1], 1_000_001, 4])
+            assert np.array_equal(
+                index.scores(direction, ids=asked, best=best),
+                whole.scores(direction, ids=asked, best=best),
+                equal_nan=True,
+            )
+        assert index.within(direction, 0.4).tolist() == whole.within(direction, 0.4).tolist()
+    for id in (int(ids[0]), int(ids[-1]), 1_000_001, 4):
+        assert (index.rows_of(id) == whole.rows_of(id)).all()
+
+
+def test_memes_within_a_cosine_are_those_of_brute_force(index, rows, owners, query) -> None:
+    truth = by_meme(rows, owners, query)
+    least = sorted(similarities[0] for similarities in truth.values())[-20] - 1e-6
+    assert index.within(query, least).tolist() == sorted(id for id, own in truth.items() if own[0] >= least)
+
+
+def test_many_changes_make_one_part_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows, owners) -> None:
+    monkeypatch.setattr(search.index.dense_writer, "ONE_PART_UP_TO", 0)
+    build_dense(tmp_path / "old", rows, owners=owners)
+    gone = np.unique(owners)[::2]
+    count = extend_dense(tmp_path / "old", tmp_path / "new", rows[:0], owners=owners[:0], without=gone)
+    index = DenseIndex.open(tmp_path / "new", dimensions=DIMENSIONS)
+    assert index.added is None and len(index) == count == np.count_nonzero(~np.isin(owners, gone))
+
+
+def test_a_damaged_second_part_is_said_to_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows, owners) -> None:
+    monkeypatch.setattr(search.index.dense_writer, "ONE_PART_UP_TO", 0)
+    build_dense(tmp_path / "old", rows, owners=owners)
+    extend_dense(tmp_path / "old", tmp_path / "new", rows[:1], owners=owners[:1], without=owners[:1])
+    for file in ("removed.npy", "added/owners.npy", "added/rows.faiss"):
+        damaged = shutil.copytree(tmp_path / "new", tmp_path / file.replace("/", "-"))
+        (damaged / file).write_bytes(b"no index")
+        with pytest.raises(IndexUnusable, match="damaged"):
+            DenseIndex.open(damaged, dimensions=DIMENSIONS)
 
 
 def test_an_empty_index_finds_nothing(tmp_path: Path, query) -> None:
