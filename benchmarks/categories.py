@@ -25,7 +25,7 @@ from sklearn.metrics import f1_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from benchmarks.data import Library, add_library, library_of
-from benchmarks.harness import Benchmark, Half, Report, Table, half_of
+from benchmarks.harness import Benchmark, Half, Report, Skipped, Table, half_of
 from search.catalogue import Catalogue
 from search.categories.characters import fit_characters
 from search.categories.features import DESCRIPTOR_WEIGHT, FINGERPRINT_WEIGHT, TEXT_WEIGHT, Examples, library_examples
@@ -308,6 +308,8 @@ def measure(given: Namespace, report: Report) -> None:
     with library.workspace(image_encoder=given.image_encoder) as workspace:
         catalogue, settings = workspace.catalogue, workspace.settings
         image_encoder = live_image_encoder(workspace.index)
+        if given.image_encoder and not image_encoder:
+            raise Skipped(f"the image encoder {given.image_encoder} cannot be had: `memetica index` says why.")
         known = library_examples(catalogue, encoder=settings.text_encoder, image_encoder=image_encoder)
         fields = (Field.OCR, Field.DESCRIPTION, Field.VISUAL)
         leaking = library_examples(catalogue, encoder=settings.text_encoder, image_encoder=image_encoder, fields=fields)
