@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +25,7 @@ def atomic_file(path: Path, *, durable: bool = True, private: bool = False) -> I
     (b'whole', ['a.txt'])
     """
     # Hidden, so that a scan skips it, and short, so that its name fits wherever the target's fits.
-    temporary = path.with_name(f".memetica-{secrets.token_hex(8)}.part")
+    temporary = path.with_name(f".memetica-{os.urandom(8).hex()}.part")
     try:
         path.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
         try:

@@ -17,8 +17,6 @@ from indexer.pipeline import index_library
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders.built_in import prepare_built_in
-from search.encoders.clip_models import SMALL
-from search.encoders.clip_prepare import prepare_clip
 from search.encoders.minilm import export_minilm
 from search.settings import Settings, save_setting
 from search.workspace import Workspace
@@ -142,12 +140,6 @@ def _interrupts_arrive() -> None:
     """Undo what a shell does to a suite that it runs in the background: its children would never hear Ctrl-C."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(scope="session")
-def small_clip_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models in which the small CLIP is ready."""
-    return shared_folder(tmp_path_factory, "small-clip", lambda models: prepare_clip(models, SMALL, threads=2))
 
 
 @pytest.fixture(scope="session")

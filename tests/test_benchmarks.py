@@ -79,6 +79,7 @@ def test_a_report_as_json_keeps_every_digit(capsys: pytest.CaptureFixture[str]) 
     [
         ("dense", ["--rows", "800", "--dimensions", "32"]),
         ("lexical", ["--memes", "60"]),
+        ("startup", []),
         ("scale", ["FOLDER", "--memes", "40", "--queries", "4"]),
         ("category_training", ["--memes", "120"]),
         ("duplicates_scale", ["fingerprints", "300"]),

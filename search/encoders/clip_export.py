@@ -55,17 +55,16 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
 
     Raises ModelUnavailable when the weights cannot be loaded or an exported tower disagrees with the original.
     """
-    declare_torchvision_operators()
     if threads:
         torch.set_num_threads(threads)
     torch.backends.mha.set_fastpath_enabled(False)  # it cannot be exported
     source = parse_model_spec(spec)
-    model, tokenizer, preprocessing = _loaded(source)
+    model, tokenizer, preprocessing = load_original(source)
     model.eval()
     picture = _picture_preparing(preprocessing)
     text = _tokenizer(tokenizer, folder / TOKENIZER_FILE)
     pictures = list(probe_pictures())
-    transform = _transform(preprocessing)
+    transform = torch_preprocessing(preprocessing)
     for one in pictures:
         if np.abs(transform(one).numpy() - picture(one)).max() > PIXEL_TOLERANCE:
             raise ModelUnavailable(f"The preprocessing of pictures for {spec} is not supported ({preprocessing}).")
@@ -114,8 +113,12 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
     return manifest
 
 
-def _loaded(source: ModelSource) -> tuple[Any, Any, Mapping[str, Any]]:
-    """Return a model in single precision, its tokenizer and its preprocessing."""
+def load_original(source: ModelSource) -> tuple[Any, Any, Mapping[str, Any]]:
+    """Return a model in single precision, its tokenizer and its preprocessing, as open_clip reads them.
+
+    Raises ModelUnavailable when the weights cannot be loaded.
+    """
+    declare_torchvision_operators()
     import open_clip
 
     if source.folder is not None:
@@ -185,7 +188,8 @@ def _picture_preparing(given: Mapping[str, Any]) -> ImagePreprocessing:
     )
 
 
-def _transform(given: Mapping[str, Any]) -> Any:
+def torch_preprocessing(given: Mapping[str, Any]) -> Any:
+    """Return open_clip's own preparation of a picture: a function from a picture to a tensor [3, height, width]."""
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
     return image_transform_v2(PreprocessCfg(**given), is_train=False)

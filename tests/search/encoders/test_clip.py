@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import runpy
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +33,7 @@ from search.encoders.clip import Clip, load_clip, model_folder
 from search.encoders.clip_models import KNOWN_MODELS, SHIPPED, SMALL, display_name, parse_model_spec
 from search.encoders.clip_prepare import find_prepared, prepare_clip
 from search.encoders.clip_preprocess import ImagePreprocessing, cleaned
-from search.encoders.export_process import UNFINISHED, install_model
+from search.encoders.export_process import UNFINISHED, ExportFailed, install_model
 from search.encoders.zero_shot import classify_zero_shot
 from search.errors import ModelUnavailable, WrongUse
 from search.index.generations import live_image_encoder
@@ -123,6 +127,39 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> 
     return models
 
 
+def run_here(module: str, *arguments: str, **more: Any) -> str:
+    """Stand for `run_exporter`: run a module as a command, but in this process."""
+    import torch
+
+    threads, fast_path = torch.get_num_threads(), torch.backends.mha.get_fastpath_enabled()
+    said, complaints = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(complaints),
+    ):
+        patch.setattr("search.processes.end_with_parent", lambda: None)
+        patch.setattr(sys, "argv", [module, *arguments])
+        patch.delitem(sys.modules, module, raising=False)  # else runpy warns that it runs a second time
+        try:
+            runpy.run_module(module, run_name="__main__")
+        except SystemExit as ended:
+            raise ExportFailed(int(ended.code or 0), complaints.getvalue().strip().splitlines()[-1]) from ended
+        finally:
+            torch.set_num_threads(threads)
+            torch.backends.mha.set_fastpath_enabled(fast_path)
+    return said.getvalue()
+
+
+@pytest.fixture
+def exports_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exporters run in this process: each of its own imports torch and open_clip, which takes longer than the export.
+
+    That they run in a process of their own, `tiny_models` and the tests of `run_exporter` prove.
+    """
+    monkeypatch.setattr(making, "run_exporter", run_here)
+
+
 @pytest.mark.real_models
 def test_a_folder_is_made_ready_and_agrees_with_open_clip(tiny_models: Path, tiny_folder: Path) -> None:
     manifest = find_prepared(tiny_models, str(tiny_folder))
@@ -162,6 +199,7 @@ def test_what_is_ready_is_not_made_again_and_what_is_damaged_is(
 
 
 @pytest.mark.real_models
+@pytest.mark.usefixtures("exports_here")
 def test_a_sigmoid_model_keeps_its_bias_and_its_way_with_texts_and_pictures(tmp_path: Path) -> None:
     text = {**TINY["text_cfg"], "tokenizer_kwargs": {"clean": "canonicalize"}}
     preprocessing = {"resize_mode": "longest", "mean": [0.5] * 3, "std": [0.5] * 3, "fill_color": 127}
@@ -178,6 +216,7 @@ def test_a_sigmoid_model_keeps_its_bias_and_its_way_with_texts_and_pictures(tmp_
 
 
 @pytest.mark.real_models
+@pytest.mark.usefixtures("exports_here")
 def test_a_name_with_a_checkpoint_is_that_model_with_those_weights(tmp_path: Path) -> None:
     import torch
 
@@ -186,19 +225,28 @@ def test_a_name_with_a_checkpoint_is_that_model_with_those_weights(tmp_path: Pat
     declare_torchvision_operators()
     import open_clip
 
+    config = tmp_path / "tiny-of-ours.json"  # open_clip's own models are larger and tell no more
+    config.write_text(json.dumps(TINY))
+    open_clip.add_model_config(config)
     torch.manual_seed(3)
     file = tmp_path / "weights.pt"
-    torch.save(open_clip.create_model("ViT-S-32-alt").state_dict(), file)
-    manifest = prepare_clip(tmp_path / "models", f"ViT-S-32-alt@{file}", threads=2)
-    assert manifest.dimensions == 256 and manifest.picture.size == (224, 224)
+    original = open_clip.create_model("tiny-of-ours").eval()
+    torch.save(original.state_dict(), file)
+    manifest = prepare_clip(tmp_path / "models", f"tiny-of-ours@{file}", threads=2)
+    assert manifest.dimensions == 32 and manifest.picture.size == (32, 32)
+    seen = torch.from_numpy(np.stack([manifest.picture(one) for one in pictures(4)]))
+    with torch.no_grad():
+        expected = torch.nn.functional.normalize(original.encode_image(seen)).numpy()
     file.write_bytes(b"no checkpoint")
-    assert find_prepared(tmp_path / "models", f"ViT-S-32-alt@{file}") is None
+    assert find_prepared(tmp_path / "models", f"tiny-of-ours@{file}") is None
     with pytest.raises(ModelUnavailable, match=r"cannot be (prepared|loaded)"):
-        prepare_clip(tmp_path / "models", f"ViT-S-32-alt@{file}")
-    assert load_clip(tmp_path / "models", manifest.name).encode_images(pictures(1)).shape == (1, 256)
+        prepare_clip(tmp_path / "models", f"tiny-of-ours@{file}")
+    found = load_clip(tmp_path / "models", manifest.name).encode_images(pictures(4))
+    assert (found * expected).sum(axis=1).min() > 0.999
 
 
 @pytest.mark.real_models
+@pytest.mark.usefixtures("exports_here")
 def test_other_weights_have_another_name(tmp_path: Path, tiny_models: Path, tiny_folder: Path) -> None:
     other = write_checkpoint(tmp_path / "clip", seed=9)
     manifest, known = prepare_clip(tmp_path / "models", str(other)), find_prepared(tiny_models, str(tiny_folder))
@@ -290,6 +338,7 @@ def test_visitors_see_no_path_of_the_machine(spec: str, title: str) -> None:
 
 
 @pytest.mark.real_models
+@pytest.mark.usefixtures("exports_here")
 @pytest.mark.parametrize(
     ("spec", "said"), [("ViT-B-99/openai", "no model"), ("ViT-B-32/laion_of_mine", "laion2b_s34b_b79k")]
 )
@@ -321,6 +370,16 @@ def test_texts_are_cleaned_as_the_tokenizer_was_taught() -> None:
     assert cleaned("  Tom &amp; Jerry\n", "lower") == "tom & jerry"
     assert cleaned("Snake_Case, yes!", "canonicalize") == "snake case yes"
     assert cleaned("Two  WORDS \ud800", "whitespace") == "Two WORDS ?"
+
+
+@pytest.fixture(scope="module")
+def small_clip_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models in which the small CLIP is ready."""
+    models = tmp_path_factory.mktemp("small-clip")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "run_exporter", run_here)
+        prepare_clip(models, SMALL, threads=2)
+    return models
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from random import Random
 import pytest
 
 from search.encoders import hub as hub_module
+from search.encoders.export_process import ExportFailed, run_exporter
 from search.encoders.hub import (
     DOWNLOADS,
     Download,
@@ -206,6 +207,19 @@ def test_an_exporter_ends_with_the_process_that_started_it(tmp_path: Path) -> No
     parent.terminate()
     parent.wait()
     until(lambda: not runs(child))
+
+
+def test_an_exporter_that_fails_is_told_by_its_status_and_its_last_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "failing_exporter.py").write_text(
+        "import sys\nprint('a warning', 'no model here', '', sep='\\n', file=sys.stderr)\nsys.exit(int(sys.argv[1]))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for status in (2, 5):
+        with pytest.raises(ExportFailed, match=r"^no model here$") as raised:
+            run_exporter("failing_exporter", str(status), what="it", seconds=60)
+        assert raised.value.status == status
 
 
 def until(true: object, seconds: float = 60.0) -> None:

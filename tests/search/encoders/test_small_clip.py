@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from random import Random
 
@@ -30,10 +29,9 @@ from demo.small_clip.towers import SIDE as SEEN
 from demo.small_clip.towers import TEXT_ROW, SmallClip, normalized, save_small_clip
 from demo.small_clip.training import PHRASES, TrainingSet, train, training_set
 from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
-from search.encoders.clip import load_clip
-from search.encoders.clip_prepare import prepare_clip
-from search.encoders.registry import load_text_encoder
-from search.settings import Settings
+from search.encoders.clip_export import load_original, torch_preprocessing
+from search.encoders.clip_models import parse_model_spec
+from search.encoders.minilm import open_minilm
 from tests.support.fakes import HashingTextEncoder
 
 SCENE = Scene(Subject.CAT, Color.ORANGE, Action.READING, Place.KITCHEN, Sky.NIGHT, Expression.SMUG, Prop.CROWN)
@@ -162,19 +160,18 @@ def untrained() -> SmallClip:
 def test_a_stored_model_is_read_as_any_open_clip_folder(
     tmp_path: Path, minilm_models: Path, untrained: SmallClip
 ) -> None:
-    shutil.copytree(minilm_models, tmp_path / "models")
     save_small_clip(untrained, tmp_path / "folder")
-    manifest = prepare_clip(tmp_path / "models", str(tmp_path / "folder"), threads=2)
-    clip = load_clip(tmp_path / "models", manifest.name)
+    # That an export of such a folder agrees with this, the export itself checks: `small_clip_models` is one.
+    model, tokenizer, preprocessing = load_original(parse_model_spec(str(tmp_path / "folder")))
     picture = draw_scene(SCENE, (SEEN, SEEN))
+    rows = open_minilm(minilm_models, threads=1).encode([SCENE.caption()])
     with torch.no_grad():
-        ours = untrained.picture_rows(_as_seen(np.asarray(picture)[None])).numpy()
-    theirs = clip.encode_images([picture])
-    assert (ours @ theirs.T).item() > 0.999  # half precision costs the rest
-    rows = load_text_encoder(Settings(data=tmp_path)).encode([SCENE.caption()])
-    with torch.no_grad():
-        said = untrained.text_rows(torch.from_numpy(rows)).numpy()
-    assert (said @ clip.encode_text([SCENE.caption()]).T).item() > 0.999
+        ours = untrained.picture_rows(_as_seen(np.asarray(picture)[None]))
+        theirs = model.eval().encode_image(torch_preprocessing(preprocessing)(picture)[None])
+        assert torch.cosine_similarity(ours, theirs).item() > 0.999  # half precision costs the rest
+        said = untrained.text_rows(torch.from_numpy(rows))
+        theirs = model.encode_text(tokenizer([SCENE.caption()]))
+        assert torch.cosine_similarity(said, theirs).item() > 0.999
 
 
 def _as_seen(pictures: np.ndarray) -> torch.Tensor:

@@ -1,7 +1,11 @@
-"""The real command in a process of its own: its data, its talk, its exit codes, with the real models."""
+"""The real command: its data, its talk, its exit codes, with the real models.
+
+A process of its own costs seconds of imports, so what does not need one to be proved runs in this one.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,19 +17,29 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.support.paths import ROOT
 from tests.support.tiny import TINY, draw_tiny_library
+from web.cli.main import main
 
 pytestmark = pytest.mark.real_models
 
 
-def memetica(*arguments: str | Path, at: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder and return what it said."""
+def memetica_process(*arguments: str | Path, at: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process and a folder of its own, and return what it said."""
     command = [sys.executable, "-m", "web.cli", *map(str, arguments)]
     root = str(ROOT)
     with_root = os.environ | {"PYTHONPATH": root, "NO_COLOR": "1", "COLUMNS": "120"} | environ
     return subprocess.run(command, cwd=at, env=with_root, capture_output=True, text=True, timeout=240, check=False)
+
+
+def memetica(*arguments: str | Path, at: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder, within this process, and return what it said."""
+    given = [str(one) for one in arguments]
+    with contextlib.chdir(at):
+        said = CliRunner(env={"NO_COLOR": "1", "COLUMNS": "120"} | environ).invoke(main, given, catch_exceptions=False)
+    return subprocess.CompletedProcess(given, said.exit_code, said.stdout, said.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +48,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory, minilm_models: Path) -> Pa
     folder = tmp_path_factory.mktemp("command")
     draw_tiny_library(folder / "memes")
     shutil.copytree(minilm_models, folder / ".memetica" / "models")
-    said = memetica("index", "memes", at=folder)
+    said = memetica_process("index", "memes", at=folder)
     assert said.returncode == 0, said.stderr
     assert f"{len(TINY)} memes are indexed" in said.stderr
     assert said.stdout == ""
@@ -61,7 +75,7 @@ def test_search_finds_by_meaning_what_shares_no_word(indexed: Path) -> None:
 
 def test_options_stand_before_or_after_the_verb(indexed: Path, tmp_path: Path) -> None:
     after = memetica("search", "cat", "--json", "--data", indexed / ".memetica", at=tmp_path)
-    before = memetica("--json", "--data", indexed / ".memetica", "search", "cat", at=tmp_path)
+    before = memetica_process("--json", "--data", indexed / ".memetica", "search", "cat", at=tmp_path)
     from_environment = memetica("search", "cat", "--json", at=tmp_path, MEMETICA_DATA=str(indexed / ".memetica"))
     assert after.stdout == before.stdout == from_environment.stdout != ""
 
@@ -171,7 +185,7 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(
 def test_failures_are_told_by_the_exit_code_and_by_status(encoder_ready: Path) -> None:
     draw_tiny_library(encoder_ready / "memes")
     (encoder_ready / "memes/Cats/broken.png").write_bytes(b"no picture")
-    said = memetica("index", "memes", "--ocr", "none", "--json", at=encoder_ready)
+    said = memetica_process("index", "memes", "--ocr", "none", "--json", at=encoder_ready)
     assert said.returncode == 1
     assert "memetica status" in said.stderr
     [failure] = [row["failure"] for row in rows(memetica("status", "--json", at=encoder_ready)) if "failure" in row]
