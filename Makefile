@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= .demo
 PORT ?= 8000
-# Processes of pytest-xdist, a file to each at a time; 0 runs the tests in this one.
+# Processes of pytest-xdist, a file to each at a time, in the order of tests/conftest.py; 0 runs the tests in this one.
 WORKERS ?= 2
 # One thread of OpenMP for each of them: threads that wait for a busy processor take three times as long.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # uv does not read pip's configuration, so a local folder of wheels named there is handed over.
 FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))

@@ -63,7 +63,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of SLOW, and leave the campaign out unless `-m campaign` asks for it."""
+    """Mark the tests of SLOW, run long files first, and leave the campaign out unless `-m campaign` asks for it.
+
+    Processes that share the files end together when the short ones come last.
+    """
     for item in items:
         if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
             item.add_marker(pytest.mark.slow)
@@ -71,6 +74,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("campaign")]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+    long = {item.path for item in items if any(map(item.get_closest_marker, ("slow", "real_models", "browser")))}
+    items.sort(key=lambda item: item.path not in long)
 
 
 def _settings(folder: Path) -> Settings:
