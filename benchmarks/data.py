@@ -199,7 +199,8 @@ class Library:
             chosen = replace(chosen, ocr_engine="none")
         print(f"bringing the index of {self.root} up to date", file=sys.stderr, flush=True)
         workspace = Workspace(chosen, open_catalogue(chosen, migrate=True))
-        index_library(workspace, progress=SILENT)
+        # A copy of a library has the data folder of the one that it was copied from.
+        index_library(workspace, progress=SILENT, new_library=True)
         return workspace
 
 
@@ -263,6 +264,26 @@ def without_descriptions(library: Library) -> Library:
         shutil.copytree(
             library.root, aside, ignore=shutil.ignore_patterns("*.simple-description.txt", "*.detailed-analysis.txt")
         )
+        aside.rename(root)
+    return replace(library, root=root, data=root / library.data.name)
+
+
+def without_category_names(library: Library) -> Library:
+    """Return a copy of an indexed library whose categories are numbered, so that no name of one tells what memes show."""
+    root = library.root.with_name(f"{library.root.name}-without-categories")
+    if not root.exists():
+        aside = root.with_name(f"{root.name}.part")
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(library.root, aside)
+        truth = (aside / "truth.json").read_text("utf-8")
+        folders = sorted(one for one in (aside / "memes").iterdir() if one.is_dir())
+        for number, folder in enumerate(folders, 1):
+            # Both ways in which the truths of libraries name a file.
+            for before in ("memes/", ""):
+                name = json.dumps(folder.name)[1:-1]
+                truth = truth.replace(f'"{before}{name}/', f'"{before}{number:03}/')
+            folder.rename(folder.with_name(f"{number:03}"))
+        (aside / "truth.json").write_text(truth, "utf-8")
         aside.rename(root)
     return replace(library, root=root, data=root / library.data.name)
 

@@ -2,11 +2,17 @@
 
     python -m benchmarks.retrieval
     python -m benchmarks.retrieval cm50
+    python -m benchmarks.retrieval cm50 --without descriptions
+    python -m benchmarks.retrieval real_memes --without categories
 
 Reports nDCG@10, recall@1, recall@10 and MRR by kind of query: for all queries, for the held-out half, and for memes
-that have no description. CM50's queries are what a meme means, the same in eight words, and its title; the one meme
-that a query was written about is relevant. The demo's queries say what a meme shows, says and means; copies and, for
-what it shows, variants are relevant too. File names tell CM50's template, and are searched.
+that have no description. `--without` leaves out all descriptions, as in a library that nobody described, or the names
+of categories, which may give the answer away. "No picture" is the ranking without the signal of the image encoder.
+
+CM50's queries are what a meme means, the same in eight words, and its title; the one meme that a query was written
+about is relevant. File names tell CM50's template, and are searched. The demo's queries say what a meme shows, says and
+means; copies and, for what it shows, variants are relevant too. Those of real_memes describe a template in words that
+are not on it; all memes of it are relevant.
 """
 
 from __future__ import annotations
@@ -15,7 +21,13 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.data import add_library, library_of
+from benchmarks.data import (
+    add_library,
+    described_templates,
+    library_of,
+    without_category_names,
+    without_descriptions,
+)
 from benchmarks.harness import Benchmark, Report, Skipped, Table, is_held_out
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
@@ -24,12 +36,13 @@ from search.evaluation.metrics import JudgedQuery, Metric, evaluate
 from search.meme import Field
 from search.searcher import Searcher
 from search.settings import WEIGHTS
-from search.signals import LEXICAL_ALL, LEXICAL_OCR, semantic
+from search.signals import IMAGE_TEXT, LEXICAL_ALL, LEXICAL_OCR, semantic
 from search.workspace import Workspace
 
 MEASURES = ("ndcg@10", "recall@1", "recall@10", "mrr")
 RANKINGS = {
     "fused": dict(WEIGHTS),
+    "fused, no picture": dict(WEIGHTS) | {IMAGE_TEXT: 0.0},
     "BM25, all text": {LEXICAL_ALL: 1.0},
     "BM25, OCR text": {LEXICAL_OCR: 1.0},
     "MiniLM, OCR text": {semantic(Field.OCR): 1.0},
@@ -37,10 +50,12 @@ RANKINGS = {
 }
 BENCHMARK = Benchmark(
     __doc__,
-    needs="nothing (the drawn demo library), or CM50: see python -m benchmarks.data --help",
+    needs="nothing (the drawn demo library), CM50 or real_memes: see python -m benchmarks.data --help",
     takes="3 minutes with demo, 15 with cm50, most of it the first time, for drawing and indexing",
 )
 add_library(BENCHMARK)
+WITHOUT = {"descriptions": without_descriptions, "categories": without_category_names}
+BENCHMARK.parser.add_argument("--without", choices=list(WITHOUT), help="leave out descriptions, or categories' names")
 
 
 def without_description(catalogue: Catalogue) -> set[str]:
@@ -73,9 +88,15 @@ def add_rows(table: Table, found: Sequence[Metric]) -> None:
 def measure(given: Namespace, report: Report) -> None:
     """Print one table for each set of queries."""
     library = library_of(given)
-    judged = library.judged()
+    if given.without:
+        library.workspace().close()
+        library = WITHOUT[given.without](library)
+    judged = library.judged() or [
+        (key, JudgedQuery(query, dict.fromkeys(paths, 1), "describes a template"))
+        for key, query, paths in described_templates(library)
+    ]
     if not judged:
-        raise Skipped(f"{library.root} has no judged queries: take demo or cm50.")
+        raise Skipped(f"{library.root} has no judged queries: take demo, cm50 or real_memes.")
     columns = {"ranking": "", "queries of": "", "ndcg@10": ".3f", "recall@1": ".3f", "recall@10": ".3f", "mrr": ".3f"}
     with library.workspace() as workspace:
         encoder = load_text_encoder(workspace.settings)
@@ -87,7 +108,7 @@ def measure(given: Namespace, report: Report) -> None:
         }
         for name, queries in sets.items():
             table = report.table(name, {**columns, "of": ",d"})
-            for ranking in RANKINGS if name == "all" else ["fused"]:
+            for ranking in RANKINGS if name == "all" else ["fused", "fused, no picture"]:
                 add_rows(table, metrics(workspace, encoder, queries, ranking=ranking))
 
 

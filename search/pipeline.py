@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.catalogue import Catalogue
-from search.encoders.base import ImageEncoder, TextEncoder
+from search.encoders.base import ImageEncoder, TextEncoder, text_weight
 from search.encoders.coverage import ReadableText, readable_texts, weighted_direction
 from search.errors import NotFound
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
@@ -36,9 +36,10 @@ from search.query.spelling import Correction, correct_spelling
 from search.query.words import memes_holding
 from search.ranking.fusion import FusedRanking, Scores, Weights
 from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetriever, descriptor_retriever
-from search.ranking.likeness import LIKENESS_WEIGHTS, LOOKS, SAME_PICTURE, is_alike, reaches, with_variants
+from search.ranking.likeness import ANY, LIKENESS_WEIGHTS, LOOKS, SAME_PICTURE, is_alike, reaches, with_variants
 from search.ranking.matching import MAX_SCORED, HitList, keep_ranked, order_hits, raise_named, rank_relevant
 from search.ranking.query_plan import QueryPlan
+from search.ranking.reasons import LEAST
 from search.ranking.relevance import RELEVANCE_MODEL, RelevanceModel, relevance_cutoff, stats_of
 from search.ranking.retrievers import (
     DEPTH,
@@ -127,7 +128,8 @@ class QueryPipeline:
             stats = stats_of(query, correction, lexical)
         # Beside an image, words say what should be different about it: what merely holds them does not match.
         beside = words_beside_quotes(query)
-        holding = no_ids() if has_image else memes_holding(beside, correction.corrections, lexical)
+        with_words = memes_holding(beside, correction.corrections, lexical)
+        holding = no_ids() if has_image else with_words
         saying = memes_saying_all(quotes, lexical)
         says = saying is not None and len(saying) > 0
         is_found = says or bool(len(holding) or named or correction.corrections)
@@ -146,6 +148,7 @@ class QueryPipeline:
             correction=correction,
             stats=stats,
             holding=holding,
+            with_words=with_words if has_image else no_ids(),
             quotes=quotes,
             saying=saying,
             asks_more=any(not is_stop_word(beside[token.start : token.end]) for token in tokenize(beside)),
@@ -277,7 +280,9 @@ class QueryPipeline:
                 same = ranking.ids[reaches(ranking, {DESCRIPTOR: SAME_PICTURE})]
                 return with_variants(same, self.index.columns)
             if stats is None:
-                return ranking.ids[ranking.scores >= MIN_CERTAIN]
+                # What matches is like the picture or the meme, fits the words by its own picture, or holds them.
+                fits = reaches(ranking, ANY | {IMAGE_TEXT: LEAST[IMAGE_TEXT.kind]})
+                return ranking.ids[(ranking.scores >= MIN_CERTAIN) & (fits | np.isin(ranking.ids, plan.with_words))]
             return ranking.ids[
                 ranking.order[: relevance_cutoff(ranking, stats, model=self.model, line=self.line).relevant]
             ]
@@ -338,7 +343,7 @@ class QueryPipeline:
         seen = readable_texts(groups, encoder) if encoder is not None else []
         if encoder is not None and seen and self.index.pictures is not None:
             image_direction = self._submit(weighted_direction, encoder.encode_text, seen)
-            boost = IMAGE_TEXT_BOOST if has_image else 1.0
+            boost = text_weight(encoder) * (IMAGE_TEXT_BOOST if has_image else 1.0)
             by_embedding.append((ImageTextRetriever(self.index.pictures, image_direction), highest_weight * boost))
         lexical = self.index.lexical
         if query.is_weighted:

@@ -72,6 +72,14 @@ class ImageEncoder(Protocol):
         """Return a float32 row of length 1 for each text, [n, dimensions], comparable with the pictures' rows."""
 
 
+def text_weight(encoder: ImageEncoder) -> float:
+    """Return how much an encoder's fit of words and pictures counts in a ranking, beside one that learned both: 0 to 1.
+
+    1 for an encoder that says nothing of it.
+    """
+    return float(getattr(encoder, "text_weight", 1.0))
+
+
 def validate_vectors(vectors: NDArray[np.floating], *, rows: int, dimensions: int, encoder: str) -> Vectors:
     """Return an encoder's output as [rows, dimensions] float32; raise IndexUnusable unless its rows have length 1.
 

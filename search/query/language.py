@@ -161,8 +161,8 @@ def unread_notice(
     >>> unread_notice("a cat", searcher.index.lexical, encoder, lambda: None, found=True)
     ''
     """
-    if not text or coverage_for(text_encoder) is EVERYTHING:
-        return ""
+    if not _LETTERS.search(text) or coverage_for(text_encoder) is EVERYTHING:
+        return ""  # signs, digits and emoji are of no language
     if readable_share(text_encoder, text) >= MIN_READ:
         words = [text[token.start : token.end] for token in tokenize(text)]
         if found or not is_another_language(words, index):

@@ -129,6 +129,9 @@ _INVISIBLE = str.maketrans(dict.fromkeys("\u00ad\u200e\u200f\u2060\u2066\u2067\u
 _MARKS = str.maketrans(
     dict.fromkeys("“”„‟«»‹›＂〝〞❝❞", '"') | dict.fromkeys("「『", ' "') | dict.fromkeys("」』", '" ')
 )
+# ‘this way’, which may hold apostrophes: within a word, ’ is one.
+_SINGLE_MARKS = re.compile(r"(?<![\w’])‘((?:[^‘’]|’(?=\w))+)’(?!\w)")
+_REPEATED_MARKS = re.compile(r'(?<!\\)"{2,}')
 
 
 def parse(text: str) -> Query:
@@ -143,11 +146,32 @@ def parse(text: str) -> Query:
         " " if unicodedata.category(one).startswith(("C", "Z")) and one not in _JOINERS else one
         for one in unicodedata.normalize("NFC", text[: 2 * MAX_CHARACTERS].translate(_INVISIBLE))
     )
-    joined = " ".join(plain.translate(_MARKS).split())
+    marked = _SINGLE_MARKS.sub(r'"\1"', plain).translate(_MARKS)
+    joined = " ".join(_REPEATED_MARKS.sub('"', marked).split())
     shortened = len(joined) > MAX_CHARACTERS or len(text) > 2 * MAX_CHARACTERS
     notices: list[str] = []
-    parts = [_part(match, notices) for match in _PIECE.finditer(joined[:MAX_CHARACTERS].strip())]
-    return make_query([part for part in parts if part is not None], shortened=shortened, notices=notices)
+    read = joined[:MAX_CHARACTERS]
+    if len(joined) > MAX_CHARACTERS and joined[MAX_CHARACTERS] != " ":
+        read = read.rpartition(" ")[0] or read  # not half a word
+    parts = [_part(match, notices) for match in _PIECE.finditer(read.strip())]
+    known = [part for part in parts if part is not None]
+    if shortened:
+        notices.append(f"The query is long: its first {MAX_CHARACTERS:,} characters were searched for.")
+    return make_query(known, shortened=shortened, notices=[*notices, *_of_other_languages(known)])
+
+
+def _of_other_languages(parts: Sequence[Part]) -> list[str]:
+    """Return a sentence for each OR and NOT in capitals, which are operators in other search engines."""
+    words = [part.value if part.kind is PartKind.WORD else "" for part in parts]
+    if not any(word != word.upper() for word in words):
+        return []  # somebody writes everything in capitals
+    found = []
+    if "OR" in words[1:-1]:
+        found.append("“OR” was read as a word: what matches has all words.")
+    if "NOT" in words[:-1]:
+        following = parts[words.index("NOT") + 1]
+        found.append(f"“NOT” was read as a word: -{following} leaves out what has the word.")
+    return found
 
 
 def make_query(parts: Sequence[Part], *, shortened: bool = False, notices: Sequence[str] = ()) -> Query:

@@ -145,7 +145,12 @@ def make_quote(text: str, index: LexicalIndex, *, verbatim: bool = False) -> Quo
     shortest = math.inf if verbatim else MIN_LETTERS if len(words) < MIN_NEIGHBORS else 2
     # Who types accents types all of them: of Vietnamese words most differ by accents alone.
     has_accents = types_accents([word for word, _ in words], index)
-    places = tuple(_alternatives(word, index, shortest=shortest, has_accents=has_accents) for word, _ in words)
+    # A letter alone is not taken for another one.
+    least = 1 if len(words) >= MIN_NEIGHBORS else 2
+    places = tuple(
+        _alternatives(word, index, shortest=shortest, has_accents=has_accents, is_damaged=len(word) >= least)
+        for word, _ in words
+    )
     found = [places, *_joined(words, places, index), *_split(words, places, index), *_lost(words, places)]
     return Quote(text, tuple(dict.fromkeys(found)))
 
@@ -191,8 +196,10 @@ def _named_whole(text: str, index: LexicalIndex) -> Ids:
     return named.ids if named.is_whole else np.empty(0, np.int64)
 
 
-def _alternatives(word: str, index: LexicalIndex, *, shortest: float, has_accents: bool) -> Alternatives:
-    """Return a word as written and its damaged forms in the library.
+def _alternatives(
+    word: str, index: LexicalIndex, *, shortest: float, has_accents: bool, is_damaged: bool
+) -> Alternatives:
+    """Return a word as written and, if it may be damaged, its damaged forms in the library.
 
     A word of at least `shortest` letters that is none also stands for the nearest words of the library.
     """
@@ -203,7 +210,7 @@ def _alternatives(word: str, index: LexicalIndex, *, shortest: float, has_accent
         near = index.similar_words(word, edits=2 if len(word) >= LONG else 1, k=MAX_VARIANTS)
         near = [one for one in near if is_english_word(one.word)]
         found += [one.word for one in near if one.edits == near[0].edits]
-    for one in tuple(found):
+    for one in tuple(found) if is_damaged else ():
         found += _damaged(one, index)
     return tuple((one, term_of(one)) for one in list(dict.fromkeys(found))[:MAX_VARIANTS])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,6 +25,7 @@ COMMON = 3  # memes from which a word of the library is a word, whatever its lan
 MAX_SHORT = 3  # syllables of Korean that stand within longer words by chance
 # English words that say little by themselves: where a query has no others, its stop words count too. "You are" asks
 # for both words, "the office" for one. The closed classes of grammar: pronouns, question words, auxiliaries and so on.
+_COMPOUND = re.compile(r"\w+(?:-\w+)+")
 _CLOSED_CLASSES = """
     i me my mine myself we us our ours ourselves you your yours yourself he him his himself she her hers herself its
     itself them theirs themselves those this that who whom whose what which when where why how while whenever
@@ -49,7 +51,7 @@ def memes_holding(text: str, corrections: Mapping[str, Sequence[str]], index: Le
     >>> len(memes_holding("the robot and a toaster", {}, searcher.index.lexical))
     1
     """
-    groups = _groups(text, corrections, ignores=text.isascii() and reads_as_english(index))
+    groups = _groups(text, corrections, index)
     return _as_typed(text, index.having_all(groups) if groups else np.empty(0, np.int64), index)
 
 
@@ -157,15 +159,25 @@ def is_word_of_its_own(word: str, index: LexicalIndex) -> bool:
     return accents_tell_apart(index) and index.vocabulary.get(word, 0) >= COMMON
 
 
-def _groups(text: str, corrections: Mapping[str, Sequence[str]], *, ignores: bool) -> list[list[tuple[str, ...]]]:
-    """Return, for each word of a text, the sequences of terms that stand for it; with `ignores`, no stop words."""
-    groups: list[list[tuple[str, ...]]] = []
-    stop_words: list[list[tuple[str, ...]]] = []
+Group = list[tuple[str, ...]]  # sequences of terms, any of which stands for a word
+
+
+def _groups(text: str, corrections: Mapping[str, Sequence[str]], index: LexicalIndex) -> list[Group]:
+    """Return, for each word of a text that says something, the sequences of terms that stand for it."""
+    ignores = text.isascii() and reads_as_english(index)
+    groups: list[Group] = []
+    stop_words: list[Group] = []
     says_little = True
     end = -1  # of the letters without spaces that the last group has
+    compounds = _compounds(text, index)
     for token in tokenize(text)[: 4 * MAX_TERMS]:
         word = text[token.start : token.end]
         if not token.term:
+            continue
+        compound = next((one for start, stop, one in compounds if start <= token.start < stop), None)
+        if compound is not None:
+            says_little = False
+            groups.append(compound)
             continue
         if LETTERWISE_WORD.fullmatch(token.term):
             says_little = False
@@ -180,3 +192,14 @@ def _groups(text: str, corrections: Mapping[str, Sequence[str]], *, ignores: boo
         (stop_words if ignores and is_stop_word(word) else groups).append(list(dict.fromkeys(own)))
     wanted = [*groups, *stop_words] if says_little else groups
     return [list(group) for group in dict.fromkeys(map(tuple, wanted))][:MAX_TERMS]
+
+
+def _compounds(text: str, index: LexicalIndex) -> list[tuple[int, int, Group]]:
+    """Return the start and end of each word with hyphens that the library also has without, and its two forms."""
+    found = []
+    for match in _COMPOUND.finditer(text) if "-" in text else ():
+        parts = query_terms(match[0])
+        joined = word_as_written(match[0].replace("-", ""))
+        if len(parts) > 1 and joined in index.vocabulary:
+            found.append((match.start(), match.end(), [tuple(parts), tuple(query_terms(joined))]))
+    return found

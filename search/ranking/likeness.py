@@ -46,7 +46,7 @@ WORDS_SCORE = 0.3  # least score of the ranking by words
 # Any of these signals, at its least score, makes a meme look similar, …
 LOOKS: Mapping[Signal, float] = {DESCRIPTOR: 0.65, IMAGE_IMAGE: 0.8}
 # … and any of these makes it similar in some way.
-ANY: Mapping[Signal, float] = {
+ANY: dict[Signal, float] = {
     **LOOKS,
     semantic(Field.DESCRIPTION): 0.5,
     semantic(Field.VISUAL): 0.5,

@@ -38,6 +38,7 @@ class QueryPlan:
     stats: QueryStats | None = None
     listing: Ids | None = None
     holding: Ids = field(default_factory=no_ids)  # the memes that hold all words that are not quoted, rising
+    with_words: Ids = field(default_factory=no_ids)  # the memes that hold all words beside a picture or `like:`, rising
     quotes: Sequence[Quote] = ()
     saying: Ids | None = None  # the memes that say all quoted phrases, rising; None without a phrase
     asks_more: bool = False  # there are words beside the quoted phrases: what says these must match the words too

@@ -132,3 +132,8 @@ def test_words_beside_a_meme_do_not_make_everything_that_holds_them_match(search
     # Weighed this little, words leave the score to the likeness, which is low to most of the memes that hold them.
     beside = searcher.search(f"0.01:number like:{searcher.search('number 3', k=1)[0].meme.id}", k=1000)
     assert 0 < beside.total == sum(hit.score >= MIN_CERTAIN for hit in beside)
+
+
+def test_what_matches_a_meme_and_words_is_like_the_one_or_holds_the_others(searcher: Searcher) -> None:
+    beside = searcher.search(f"sleeps like:{searcher.search('number 3', k=1)[0].meme.id}", k=1000)
+    assert beside.total and all("sleeps" in TEXTS[hit.path] or hit.reasons for hit in beside[: beside.total])

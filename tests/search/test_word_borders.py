@@ -32,6 +32,8 @@ ENGLISH = {
     "E/is.png": "it is what it is",
     "E/what.png": "what happened yesterday",
     "E/office.png": "an office at night",
+    "E/wifi.png": "no wifi at sea",
+    "E/hyphen.png": "ask for the Wi-Fi",
 }
 
 
@@ -113,3 +115,13 @@ def test_words_that_join_others_count_where_no_other_says_anything(
     english: Searcher, query: str, right: set[str]
 ) -> None:
     assert matches(english, query) == right
+
+
+@pytest.mark.parametrize("query", ["wi-fi", '"wi-fi"'])
+def test_a_word_with_a_hyphen_is_the_same_without(english: Searcher, query: str) -> None:
+    assert matches(english, query) == {"wifi", "hyphen"}
+
+
+def test_signs_and_emoji_are_of_no_language(english: Searcher) -> None:
+    for query in ("🐸", "???", "24/7"):
+        assert english.search(query).understood.notices == ()

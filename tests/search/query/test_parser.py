@@ -27,6 +27,7 @@ def test_punctuation_alone_is_asked_without_terms() -> None:
 def test_a_pasted_essay_is_cut_and_that_is_said() -> None:
     asked = parse("word " * 100_000)
     assert len(asked.text) <= MAX_CHARACTERS and asked.shortened
+    assert set(asked.text.split()) == {"word"}  # no half a word at the end
     assert not parse("word").shortened
 
 
@@ -44,6 +45,11 @@ def test_a_pasted_essay_is_cut_and_that_is_said() -> None:
         ('0.5:"some words"', [Part(PartKind.PHRASE, "some words", weight=0.5)]),
         ("2:like:17 dogs", [Part(PartKind.LIKE, "17", weight=2), Part(PartKind.WORD, "dogs")]),
         (r'"say \"cheese\""', [Part(PartKind.PHRASE, 'say "cheese"')]),
+        ('""this is fine""', [Part(PartKind.PHRASE, "this is fine")]),
+        ("‘my dog’s bed’", [Part(PartKind.PHRASE, "my dog’s bed")]),
+        ("❝fine❞", [Part(PartKind.PHRASE, "fine")]),
+        ("‘cause", [Part(PartKind.WORD, "‘cause")]),
+        ("CAT OR DOG", [Part(PartKind.WORD, word) for word in ("CAT", "OR", "DOG")]),
     ],
 )
 def test_operators_are_understood(typed: str, parts: list[Part]) -> None:
@@ -69,6 +75,9 @@ def test_what_only_looks_like_an_operator_is_words(words: str) -> None:
         ("99:cat", "weight"),
         ("type: gif", "right behind the colon"),
         ("3:type:gif", "has none"),
+        ("cat OR dog", "all words"),
+        ("cat NOT dog", "-dog leaves out"),
+        ("word " * 500, "first 2,000 characters"),
     ],
 )
 def test_a_wrong_operator_is_explained(typed: str, said: str) -> None:

@@ -141,6 +141,13 @@ def test_a_single_quotation_mark_quotes_nothing(searcher: Searcher, query: str) 
     assert searcher.search(query).understood.phrases == ()
 
 
+def test_a_letter_alone_is_not_taken_for_another(tmp_path: Path) -> None:
+    build_lexical(tmp_path / "letters", [Document(1, {Field.OCR: "an e flat"}), Document(2, {Field.OCR: "l am fine"})])
+    index = LexicalIndex.open(tmp_path / "letters")
+    assert memes_saying(make_quote("c++", index), index).tolist() == []
+    assert memes_saying(make_quote("I am fine", index), index).tolist() == [2]  # its neighbors tell
+
+
 def test_quotes_without_a_word_are_left_out_and_that_is_said(searcher: Searcher) -> None:
     answer = searcher.search('"!!!" dog')
     assert answer.understood.phrases == () and "“!!!” has no word to look for." in answer.understood.notices
