@@ -269,7 +269,7 @@ def without_descriptions(library: Library) -> Library:
 
 
 def without_category_names(library: Library) -> Library:
-    """Return a copy of an indexed library whose categories are numbered, so that no name of one tells what memes show."""
+    """Return a copy of an indexed library whose categories are numbered, so that their names tell nothing."""
     root = library.root.with_name(f"{library.root.name}-without-categories")
     if not root.exists():
         aside = root.with_name(f"{root.name}.part")

@@ -15,7 +15,7 @@ from search.errors import NotFound, WrongUse
 
 MAX_HITS = 100
 MAX_LIST_OFFSET = 10_000_000
-MAX_QUERY = 10_000  # characters; of a longer text than the parser reads, the beginning is searched for
+MAX_QUERY = 4000  # characters; of a longer text than the parser reads, the beginning is searched for
 MAX_CATEGORY = 255  # characters: a category is the name of a folder
 MAX_NAME = 100  # characters of any other parameter: a sort order, the name of a picture, a key
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")  # int() takes other digits, underscores and a million digits too

@@ -149,7 +149,7 @@ def test_an_unknown_address_of_the_api_is_not_found_by_any_method(site: FlaskCli
 @pytest.mark.parametrize("address", ["/api/search", "/", "/feed.atom"])
 def test_queries_and_categories_have_one_longest_length_everywhere(site: FlaskClient, address: str) -> None:
     assert site.get(address, query_string={"q": "x" * 1000}).status_code == 200
-    for wrong in ({"q": "x" * 10_001}, {"q": "dog", "category": "x" * 256}, {"q": "dog\0"}, {"q": ["dog", "cat"]}):
+    for wrong in ({"q": "x" * 4001}, {"q": "dog", "category": "x" * 256}, {"q": "dog\0"}, {"q": ["dog", "cat"]}):
         answer = site.get(address, query_string=wrong)
         assert answer.status_code == 400, wrong
         assert len(answer.text) < 20_000
