@@ -27,6 +27,7 @@ from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.registry import chosen_image_encoder, image_encoder_spec
 from search.errors import DataFolderError, ModelUnavailable, WrongUse
 from search.index.generations import live_image_encoder
+from search.index.text_encoder import text_encoder_in_use
 from search.meme import Stage
 from search.settings import Settings, save_setting, stored_setting
 from search.workspace import Workspace
@@ -130,9 +131,10 @@ class _Stages:
         self._load_engine = load_engine
         self._load_encoder = load_encoder
         self._load_images = load_images
-        # If the chosen image encoder cannot be loaded, the index keeps the embeddings of its current one.
+        # If a chosen encoder cannot be loaded, the index keeps the embeddings of its current one.
         self._sees = bool(image_encoder_spec(self._settings))
         self._image_encoder = live_image_encoder(workspace.index) if self._sees else ""
+        self._text_encoder = text_encoder_in_use(self._settings)
 
     def scan(self) -> tuple[int, int]:
         # Of two concurrent scans, the earlier would mark files as vanished that only the later has seen.
@@ -164,6 +166,7 @@ class _Stages:
         with track_stage(self._progress, Stage.EMBED, 1, unit="text encoder, made once"):
             encoder = self._load_encoder(self._settings)
         done = embed_passages(self._workspace.catalogue, encoder, progress=self._progress)
+        self._text_encoder = encoder.name
         weigh_texts(self._workspace.catalogue, encoder=encoder.name)
         return done, 0
 
@@ -190,7 +193,7 @@ class _Stages:
     def build(self) -> tuple[int, int]:
         build_index(
             self._workspace,
-            text_encoder=self._settings.text_encoder,
+            text_encoder=self._text_encoder,
             image_encoder=self._image_encoder,
             progress=self._progress,
         )

@@ -14,7 +14,7 @@ from indexer.stages.decode import missing_pictures
 from indexer.stages.weigh_texts import BADLY_READ
 from search.catalogue import Catalogue
 from search.encoders.clip_models import display_name
-from search.encoders.registry import chosen_image_encoder, image_encoder_spec
+from search.encoders.registry import chosen_image_encoder, chosen_text_encoder, image_encoder_spec
 from search.errors import WrongUse
 from search.meme import Failure, Meme, Stage
 from search.texts.chunking import SPLITTER
@@ -58,8 +58,9 @@ def library_status(workspace: Workspace) -> LibraryStatus:
     decoded = workspace.catalogue.pictures.count()
     with_ocr = workspace.catalogue.texts.count_with_ocr()
     described = workspace.catalogue.texts.count_described()
+    text_encoder = chosen_text_encoder(workspace.settings) or workspace.settings.text_encoder
     passages = workspace.catalogue.embeddings.count_passages()
-    unembedded = workspace.catalogue.embeddings.count_missing_passages(workspace.settings.text_encoder)
+    unembedded = workspace.catalogue.embeddings.count_missing_passages(text_encoder)
     badly_read = len(workspace.catalogue.texts.badly_read(BADLY_READ))
     unsplit = len(workspace.catalogue.texts.unsplit(SPLITTER))
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.catalogue import Catalogue
-from search.encoders.base import ImageEncoder, TextEncoder, text_weight
+from search.encoders.base import ImageEncoder, TextEncoder, encode_queries, text_weight
 from search.encoders.coverage import ReadableText, readable_texts, weighted_direction
 from search.errors import NotFound
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
@@ -403,7 +403,7 @@ class QueryPipeline:
 
     def _text_direction(self, whitening: Whitening, parts: Sequence[ReadableText]) -> NDArray[np.float32]:
         """Return the whitened direction ([d]) of the weighted sum of texts."""
-        return weighted_direction(lambda texts: whitening(self.text_encoder.encode(texts)), parts)
+        return weighted_direction(lambda texts: whitening(encode_queries(self.text_encoder, texts)), parts)
 
 
 def _mean_directions(index: Index, meme: Meme) -> dict[Field, NDArray[np.float32]]:

@@ -15,17 +15,29 @@ from PIL import Image, ImageOps
 from search.catalogue import open_catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.clip import spec_of
-from search.encoders.registry import image_encoder_spec, load_image_encoder, load_text_encoder
+from search.encoders.registry import (
+    image_encoder_spec,
+    load_image_encoder,
+    load_text_encoder,
+    text_encoder_spec,
+)
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile, WrongUse
 from search.index.generations import live_generation
 from search.index.reader import Index
-from search.index.status import IndexStatus, eyes_sentence, image_encoder_notes, missing_data_notes
+from search.index.status import (
+    IndexStatus,
+    eyes_sentence,
+    image_encoder_notes,
+    missing_data_notes,
+    reads_sentence,
+    text_encoder_notes,
+)
 from search.meme import Likeness, Meme, Sort
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores
 from search.ranking.paging import PageRequest, answer_page
 from search.ranking.query_plan import QueryPlan
-from search.ranking.relevance import relevance_model
+from search.ranking.relevance import relevance_rule
 from search.results import Answer, Hit, Operator, Understood
 from search.settings import Settings
 from search.workspace import Workspace
@@ -48,11 +60,13 @@ class Searcher:
         text_encoder: TextEncoder | None = None,
         index: Index | None = None,
         load_images: Callable[[Settings, str], ImageEncoder] = load_image_encoder,
+        load_texts: Callable[[Settings, str], TextEncoder] | None = None,
     ) -> None:
         """Search a workspace that the caller keeps open.
 
-        `load_images` returns the image encoder of a name; it is called when a search first needs one. Raises
-        IndexUnusable or ModelUnavailable when there is no index or no text encoder.
+        `load_images` returns the image encoder of a name; it is called when a search first needs one. Without
+        `text_encoder`, `load_texts` returns the one that made the index, again whenever a newer index was made with
+        another. Raises IndexUnusable or ModelUnavailable when there is no index or no text encoder.
         """
         # The index comes first: a missing index is reported without loading a model.
         index = index or Index.open(workspace.index)
@@ -63,10 +77,12 @@ class Searcher:
         self._chosen_encoder, self._choice_error = image_encoder_spec(workspace.settings), ""
         self._image_encoder_error = ""  # why the image encoder that made the index cannot be used
         self._catalogue = workspace.catalogue
-        self._encoder = text_encoder or load_text_encoder(workspace.settings)
+        self._own_encoder = text_encoder
+        self._load_texts = load_texts or load_text_encoder
+        self._chosen_text_encoder, self._text_choice_error = text_encoder_spec(workspace.settings), ""
         self._switching = threading.Lock()
         self._refused = ("", "")  # the name of a generation that cannot be used, and the reason
-        self._index = self._check_encoder(index)
+        self._opened = (index, self._encoder_of(index))
         self._closed = False
         self._pool = ThreadPoolExecutor(workspace.settings.threads, thread_name_prefix="search")
 
@@ -125,16 +141,18 @@ class Searcher:
     @property
     def index(self) -> Index:
         """The open index generation."""
-        return self._index
+        return self._opened[0]
 
-    def _check_encoder(self, index: Index) -> Index:
+    def _encoder_of(self, index: Index) -> TextEncoder:
+        """Return the text encoder that made an index."""
         made_by = index.manifest.text_encoder
-        if made_by != self._encoder.name:
+        encoder = self._own_encoder or self._load_texts(self._settings, made_by)
+        if made_by != encoder.name:
             raise IndexUnusable(
-                f"The index was made by {made_by}, the text encoder is {self._encoder.name}.",
+                f"The index was made by {made_by}, the text encoder is {encoder.name}.",
                 hint="Run `memetica index`, or choose the other encoder with MEMETICA_TEXT_ENCODER.",
             )
-        return index
+        return encoder
 
     def reload_if_changed(self) -> bool:
         """Switch to the live generation if it is newer than the open one; return whether it was.
@@ -146,10 +164,13 @@ class Searcher:
         with self._switching:
             try:
                 name = live_generation(folder)
-                if name in (None, self._index.name, self._refused[0]):
+                if name in (None, self.index.name, self._refused[0]):
                     return False
-                self._index = self._check_encoder(Index.open(folder))
-            except IndexUnusable as error:
+                index, encoder = Index.open(folder), self._opened[1]
+                if index.manifest.text_encoder != encoder.name:
+                    encoder = self._encoder_of(index)
+                self._opened = (index, encoder)
+            except (IndexUnusable, ModelUnavailable) as error:
                 self._refused = (live_generation(folder) or "", f"{error.message} {error.hint}".strip())
                 return False
             self._refused = ("", "")
@@ -163,6 +184,14 @@ class Searcher:
         self._chosen_encoder = image_encoder
         self._choice_error = f"{error.message} {error.hint}".strip() if error is not None else ""
 
+    def choose_text_encoder(self, text_encoder: str, *, error: MemeticaError | None = None) -> None:
+        """Record, for `status`, the text encoder chosen in the settings and the error that makes it unusable.
+
+        Searches still use the encoder that made the index.
+        """
+        self._chosen_text_encoder = text_encoder
+        self._text_choice_error = f"{error.message} {error.hint}".strip() if error is not None else ""
+
     def status(self) -> IndexStatus:
         """Return what the live generation contains and what is missing from it; raise IndexUnusable when it is damaged.
 
@@ -170,10 +199,11 @@ class Searcher:
         9
         """
         self.reload_if_changed()
-        self._index.check_unchanged()
-        manifest = self._index.manifest
+        index, encoder = self._opened
+        index.check_unchanged()
+        manifest = index.manifest
         return IndexStatus(
-            generation=self._index.name,
+            generation=index.name,
             built_at=manifest.built_at,
             revision=manifest.revision,
             fresh=self._catalogue.is_indexed(manifest.revision),
@@ -183,14 +213,22 @@ class Searcher:
             image_encoder=manifest.image_encoder,
             missing=self._missing(),
             eyes=eyes_sentence(spec_of(manifest.image_encoder)),
+            reads=reads_sentence(encoder),
         )
 
     def _missing(self) -> tuple[str, ...]:
-        index = self._index
+        index, encoder = self._opened
         found = [f"The newest index cannot be used: {self._refused[1]}"] if self._refused[1] else []
         found += missing_data_notes(index) + image_encoder_notes(
             index, chosen=self._chosen_encoder, load_error=self._choice_error
         )
+        if self._own_encoder is None:
+            found += text_encoder_notes(
+                encoder,
+                chosen=self._chosen_text_encoder,
+                load_error=self._text_choice_error,
+                is_fitted=relevance_rule(self._settings, encoder).is_fitted,
+            )
         if index.manifest.image_encoder and self._image_encoder(index) is None:
             found.append(f"Words do not find images: {self._image_encoder_error}")
         return tuple(found)
@@ -293,17 +331,18 @@ class Searcher:
         if self._closed:
             raise WrongUse("The searcher is closed.", hint="Open another one: Searcher.open(data).")
         self.reload_if_changed()
-        index = self._index
+        index, encoder = self._opened
         index.check_unchanged()
+        rule = relevance_rule(self._settings, encoder)
         return QueryPipeline(
             self._catalogue,
             index,
-            self._encoder,
+            encoder,
             weights=self._settings.weights,
             image_encoder=lambda: self._image_encoder(index),
             pool=self._pool,
-            line=self._settings.certain_above,
-            model=relevance_model(self._settings.certain_odds),
+            line=rule.line,
+            model=rule.model,
         )
 
     def _meme(self, named: Meme | Hit | int | str) -> Meme:

@@ -179,7 +179,10 @@ class Settings:
     data: Path = option(
         Path(".memetica"), help="Memetica's own folder: catalogue, index, thumbnails, models", parse=Path
     )
-    text_encoder: str = option("all-MiniLM-L6-v2", help="the model that embeds text")
+    text_encoder: str = option(
+        "all-MiniLM-L6-v2",
+        help="what reads texts: `all-MiniLM-L6-v2`, a sentence-transformers model of the hub, or its folder",
+    )
     image_encoder: str = option(
         "auto",
         help="what sees pictures: `auto`, `default`, `built-in`, `none`, MODEL/WEIGHTS, MODEL@FILE, a folder",
@@ -235,6 +238,9 @@ class Settings:
         MappingProxyType({}),
         help="the weights of what these log-odds are computed from, and their `bias`, as `evaluate --fit` finds them",
         parse=parse_odds,
+    )
+    certain_for: str = option(
+        "", help="the text encoder that these two were fitted with; with another one they do not count"
     )
     keep_rule: tuple[KeepBy, ...] = option(
         tuple(KeepBy),

@@ -18,11 +18,13 @@ from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders.built_in import prepare_built_in
 from search.encoders.minilm import export_minilm
+from search.encoders.sentence_prepare import prepare_sentence_encoder
 from search.settings import Settings, save_setting
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.serving import open_app
 from tests.support.shared import shared_folder
+from tests.support.text_models import make_text_model
 from tests.support.tiny import draw_tiny_library
 from tests.support.uploading import indexed_library, settings_in
 
@@ -47,6 +49,7 @@ SLOW = (
     "indexer/curation/test_merges.py",
     "indexer/describe/test_run.py",
     "indexer/stages/test_image_encoder.py",
+    "indexer/stages/test_text_encoder.py",
     "search/categories/test_categories.py",
     "search/encoders/test_small_clip.py",
     "search/evaluation/test_known_items.py",
@@ -145,6 +148,21 @@ def _interrupts_arrive() -> None:
     """Undo what a shell does to a suite that it runs in the background: its children would never hear Ctrl-C."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def text_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A small text encoder of two languages as a sentence-transformers folder, and a folder of models with its export.
+
+    Where torch is not installed, the test is skipped.
+    """
+    pytest.importorskip("torch")
+
+    def make(folder: Path) -> None:
+        prepare_sentence_encoder(folder / "models", str(make_text_model(folder / "two-languages")))
+
+    folder = shared_folder(tmp_path_factory, "text-model", make)
+    return folder / "two-languages", folder / "models"
 
 
 @pytest.fixture(scope="session")

@@ -146,7 +146,7 @@ def test_a_benchmark_of_a_library_reports_figures_about_the_tiny_one(
     (root / "truth.json").write_text(json.dumps({"memes": rows, "duplicates": [], "queries": [query]}), "utf-8")
     module = importlib.import_module(f"benchmarks.{name}")
     monkeypatch.setattr(data.Library, "workspace", lambda self, **more: workspace)
-    monkeypatch.setattr(module, "load_text_encoder", lambda settings: HashingTextEncoder(), raising=False)
+    monkeypatch.setattr(module, "load_text_encoder", lambda settings, *name: HashingTextEncoder(), raising=False)
     assert module.BENCHMARK.run(module.measure, [str(root), str(workspace.data), "--json", "--small"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert any("table" in row for row in rows) or (name == "agreement" and "Skipped" in rows[-1]["note"])

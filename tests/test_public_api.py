@@ -69,7 +69,8 @@ EXPORTS = {
         Group Match Matcher Member compare find_groups
     """,
     "search.encoders": """
-        ImageEncoder KNOWN_MODELS KnownModel TextEncoder Vectors chosen_image_encoder classify_zero_shot
+        ImageEncoder KNOWN_MODELS KnownModel TextEncoder Vectors chosen_image_encoder chosen_text_encoder
+        classify_zero_shot
         display_name export_image_encoder export_text_encoder image_encoder_spec load_image_encoder load_text_encoder
         parse_model_spec
         unit_rows validate_vectors
@@ -141,7 +142,7 @@ def test_the_python_in_the_readme_searches_a_library(
     [block] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     monkeypatch.chdir(workspace.data.parent)
     workspace.data.rename(".memetica")
-    monkeypatch.setattr("search.searcher.load_text_encoder", lambda settings: HashingTextEncoder())
+    monkeypatch.setattr("search.searcher.load_text_encoder", lambda settings, name: HashingTextEncoder())
     exec(compile(block, "README.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert 1 <= len(lines) <= 5

@@ -18,6 +18,7 @@ from web.api import search as api_search
 from web.background import categories as category_workers
 from web.background import copies, image_encoder, watch
 from web.background import inbox as inbox_workers
+from web.background import text_encoder as text_encoder_watcher
 from web.context import Site
 from web.curator import auth, categories, closed, duplicates, home, inbox, shared, texts
 from web.params import RowId
@@ -91,6 +92,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     copies.register(app)  # copies the catalogue once a day
     watch.register(app)  # indexes the library when it changes, with the setting `watch`
     image_encoder.register(app)  # re-embeds pictures in the background when the image encoder changes
+    text_encoder_watcher.register(app)  # and texts when the text encoder does
     metrics.register(app)
     pages.register_filters(app)
     return app

@@ -16,6 +16,7 @@ from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.errors import IndexUnusable, MemeticaError
 from search.index.reader import Index
 from search.index.status import IndexStatus
+from search.index.text_encoder import text_encoder_in_use
 from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
@@ -37,7 +38,9 @@ class Site:
         self.has_own_encoder = text_encoder is not None  # one that the caller passed in; other processes cannot load it
         self._owns_workspace = owns_workspace
         self._lock = threading.Lock()
-        self._encoder = text_encoder
+        self._own_encoder = text_encoder
+        self._loaded: dict[str, TextEncoder] = {}  # by name: the one in use, and for a moment the one before
+        self._loading = threading.Lock()
         self._searcher: Searcher | None = None
         self._refusal: tuple[IndexUnusable | None, float] = (None, 0.0)
         self._workers = ExitStack()
@@ -62,7 +65,8 @@ class Site:
                     self._searcher = Searcher(
                         self.workspace,
                         index=index,
-                        text_encoder=self._loaded_encoder(),
+                        text_encoder=self._own_encoder,
+                        load_texts=self._load_texts,
                         load_images=partial(load_image_encoder, long_running=True),
                     )
         return self._searcher
@@ -82,14 +86,17 @@ class Site:
             raise
 
     def encoder(self) -> TextEncoder:
-        """Return the text encoder that the searcher uses too; raise ModelUnavailable when it cannot be loaded."""
-        with self._lock:
-            return self._loaded_encoder()
+        """Return the text encoder of the live index, which the searcher uses too; raise ModelUnavailable without it.
 
-    def _loaded_encoder(self) -> TextEncoder:
-        if self._encoder is None:
-            self._encoder = load_text_encoder(self.settings, long_running=True)
-        return self._encoder
+        Ask for it whenever it is needed: a site that switches to another one has another from then on.
+        """
+        return self._own_encoder or self._load_texts(self.settings, text_encoder_in_use(self.settings))
+
+    def _load_texts(self, settings: Settings, name: str) -> TextEncoder:
+        with self._loading:
+            if name not in self._loaded:
+                self._loaded = {name: load_text_encoder(settings, name, long_running=True)}
+            return self._loaded[name]
 
     def index_status(self) -> IndexStatus | MemeticaError:
         """Return the status of the index, or the error that explains why there is none."""

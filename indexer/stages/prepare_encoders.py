@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from indexer.work.locks import lock
 from search.encoders.base import ImageEncoder, TextEncoder
+from search.encoders.costs import keep_image_cost, keep_text_cost
 from search.encoders.hub import OnDownload
 from search.encoders.registry import (
     export_image_encoder,
@@ -15,11 +16,13 @@ from search.encoders.registry import (
 from search.settings import Settings
 
 
-def prepare_text_encoder(settings: Settings) -> TextEncoder:
-    """Return the text encoder, after exporting it if needed; raise ModelUnavailable when that fails."""
+def prepare_text_encoder(settings: Settings, *, on_download: OnDownload | None = None) -> TextEncoder:
+    """Return the text encoder of the settings, after exporting it if needed; raise ModelUnavailable when that fails."""
     with lock(settings.data, "exporting"):
-        export_text_encoder(settings)
-    return load_text_encoder(settings, long_running=True)
+        name = export_text_encoder(settings, on_download=on_download)
+    encoder = load_text_encoder(settings, name, long_running=True)
+    keep_text_cost(settings.data / "models", encoder)
+    return encoder
 
 
 def prepare_image_encoder(settings: Settings, *, on_download: OnDownload | None = None) -> ImageEncoder | None:
@@ -31,4 +34,6 @@ def prepare_image_encoder(settings: Settings, *, on_download: OnDownload | None 
         return None
     with lock(settings.data, "exporting"):
         name = export_image_encoder(settings, on_download=on_download)
-    return load_image_encoder(settings, name, long_running=True)
+    encoder = load_image_encoder(settings, name, long_running=True)
+    keep_image_cost(settings.data / "models", encoder)
+    return encoder

@@ -15,6 +15,7 @@ from search.encoders.clip import spec_of
 from search.encoders.registry import image_encoder_spec
 from search.errors import ModelUnavailable
 from search.index.generations import Manifest, live_manifest
+from search.index.text_encoder import text_encoder_in_use
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
 
@@ -30,7 +31,7 @@ def switch_image_encoder(workspace: Workspace, *, progress: Progress = SILENT) -
         embed_images(workspace, encoder, progress=progress)
     return build_index(
         workspace,
-        text_encoder=workspace.settings.text_encoder,
+        text_encoder=text_encoder_in_use(workspace.settings),
         image_encoder=encoder.name if encoder is not None else "",
         progress=progress,
     )

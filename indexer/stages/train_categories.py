@@ -28,10 +28,10 @@ from search.categories.splits import split_groups
 from search.categories.suggester import Suggester
 from search.encoders.base import TextEncoder
 from search.encoders.coverage import readable_rows
-from search.encoders.registry import load_text_encoder
 from search.errors import ModelUnavailable
 from search.images.fingerprints import LOOK, PDQ
 from search.index.generations import live_image_encoder
+from search.index.text_encoder import load_text_encoder_in_use
 from search.meme import CATEGORY_SEPARATOR
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
@@ -209,7 +209,7 @@ def _has_drifted(trained: NDArray[np.uint64], now: NDArray[np.uint64]) -> bool:
 def _main(data: str, library: str, options: str) -> None:
     settings = load_settings({"data": Path(data), "library": Path(library), **json.loads(options)}, environ={})
     with open_catalogue(settings, create=False) as catalogue:
-        train_categories(Workspace(settings, catalogue), encoder=load_text_encoder(settings))
+        train_categories(Workspace(settings, catalogue), encoder=load_text_encoder_in_use(settings))
 
 
 if __name__ == "__main__":

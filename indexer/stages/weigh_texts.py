@@ -8,7 +8,7 @@ from typing import Any
 from indexer.ocr.engines import Line, quality_of
 from search.catalogue import Catalogue, ReadingRecord, TextReview
 from search.meme import Field, Meme, Text, TextKind
-from search.texts.agreement import SourceAgreement, assess_texts, find_contradiction
+from search.texts.agreement import CosineRange, SourceAgreement, assess_texts, cosine_range, find_contradiction
 from search.texts.claims import claims_of, found_share, letters_of
 
 BADLY_READ = 0.5  # OCR texts below this quality are listed to be read again …
@@ -27,16 +27,17 @@ def weigh_texts(catalogue: Catalogue, *, encoder: str) -> int:
     Rates the quality of their OCR texts again, because new descriptions may quote them.
     """
     waiting = catalogue.texts.unweighed()
+    cosines = cosine_range(catalogue, encoder)
     for start in range(0, len(waiting), BATCH):
         with catalogue.transaction():
             for meme in waiting[start : start + BATCH]:
-                weigh_meme(catalogue, meme, encoder=encoder)
+                weigh_meme(catalogue, meme, encoder=encoder, cosines=cosines)
     return len(waiting)
 
 
-def weigh_meme(catalogue: Catalogue, meme: Meme, *, encoder: str) -> None:
-    """Weigh the texts of one meme; call it within a transaction."""
-    agreement = assess_texts(catalogue, meme, encoder=encoder)
+def weigh_meme(catalogue: Catalogue, meme: Meme, *, encoder: str, cosines: CosineRange | None = None) -> None:
+    """Weigh the texts of one meme; call it within a transaction. `cosines` is measured without it."""
+    agreement = assess_texts(catalogue, meme, encoder=encoder, cosines=cosines)
     disputed = find_contradiction(agreement) is not None
     catalogue.texts.put_weights(meme.id, weights_of(catalogue, agreement), disputed=disputed)
 

@@ -24,8 +24,9 @@ from search.catalogue.copies import (
 )
 from search.catalogue.replacement import Move, OnStep, finish_replacement, replace_files
 from search.catalogue.schema import newest_version
+from search.encoders.clip import spec_of
 from search.errors import DataFolderError, NotFound, WrongUse
-from search.index.generations import CURRENT, live_image_encoder, next_name
+from search.index.generations import CURRENT, live_image_encoder, live_text_encoder, next_name
 from search.index.writer import build_generation
 from search.settings import Settings, stored_setting
 from search.texts.agreement import LEAST_WEIGHT
@@ -144,6 +145,14 @@ def _stage(source: Path, staging: Path, on_file: OnFile) -> None:
     open_catalogue(Settings(data=staging), create=False, migrate=True).close()
 
 
+def _text_encoder(settings: Settings, staging: Path, catalogue: Catalogue) -> str:
+    """Return the name of the text encoder to build the index with: the chosen one's embeddings, or the index's."""
+    wanted = stored_setting(staging, "text_encoder") or settings.text_encoder
+    live = live_text_encoder(settings.data / "index")
+    known = catalogue.embeddings.encoders()
+    return next((name for name in known if spec_of(name) == wanted), live if live in known else wanted)
+
+
 def _is_complete(staging: Path) -> bool:
     with open_catalogue(Settings(data=staging), create=False) as catalogue:
         return not catalogue.memes.count() or bool(catalogue.pictures.count())
@@ -158,7 +167,7 @@ def _build(settings: Settings, source: Path, staging: Path, *, complete: bool) -
         build_generation(
             staging / "index",
             catalogue,
-            text_encoder=stored_setting(staging, "text_encoder") or settings.text_encoder,
+            text_encoder=_text_encoder(settings, staging, catalogue),
             image_encoder=image_encoder,
             splitter=SPLITTER,
             least_weight=LEAST_WEIGHT,

@@ -37,6 +37,10 @@ class Embeddings:
         """Return the dimensions of an encoder's embeddings; 0 for an unknown encoder."""
         return self._database.number("SELECT dimensions FROM encoders WHERE name = :encoder", {"encoder": encoder})
 
+    def encoders(self) -> list[str]:
+        """Return the names of the encoders that have embeddings here, the one registered last first."""
+        return [row["name"] for row in self._database.rows("SELECT name FROM encoders ORDER BY rowid DESC", {})]
+
     def missing_passages(self, encoder: str) -> list[tuple[str, str]]:
         """Return (input hash, body) of present memes' passages that this encoder has not embedded, each hash once."""
         rows = self._database.rows(
@@ -100,6 +104,19 @@ class Embeddings:
         """
         parameters = {"encoder": encoder, "field": field, "least": least_weight}
         return self._stream(_OF_FIELD, parameters, id="meme_id", order="meme_id, passages.id")
+
+    def sample_of_field(self, encoder: str, field: Field, *, limit: int) -> NDArray[np.float32]:
+        """Return the embeddings ([n, d] float32) of a field's first passages, at most `limit`, one of each meme."""
+        rows = self._database.rows(
+            """
+            SELECT vector FROM passages
+            JOIN embeddings ON embeddings.input_hash = passages.input_hash AND encoder = :encoder
+            WHERE field = :field AND length(vector) > 0 GROUP BY meme_id ORDER BY meme_id LIMIT :limit
+            """,
+            {"encoder": encoder, "field": field, "limit": limit},
+        )
+        found = [np.frombuffer(row["vector"], "<f2").astype(np.float32) for row in rows]
+        return np.stack(found) if found else np.empty((0, self.dimensions(encoder)), np.float32)
 
     def missing_pictures(self, encoder: str, *, content_hash: str | None = None) -> list[Meme]:
         """Return one decoded meme per content that this encoder has neither embedded nor failed on, newest first.

@@ -8,6 +8,7 @@ from .clip_models import KnownModel as KnownModel
 from .clip_models import display_name as display_name
 from .clip_models import parse_model_spec as parse_model_spec
 from .registry import chosen_image_encoder as chosen_image_encoder
+from .registry import chosen_text_encoder as chosen_text_encoder
 from .registry import export_image_encoder as export_image_encoder
 from .registry import export_text_encoder as export_text_encoder
 from .registry import image_encoder_spec as image_encoder_spec

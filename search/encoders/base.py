@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +23,8 @@ class TextEncoder(Protocol):
     """Embeds texts: the rows of two texts have a large dot product when the texts mean the same.
 
     An encoder that cannot read every script says so by an attribute `coverage` (see `search.encoders.coverage`): texts
-    that it cannot read are then neither embedded nor searched by meaning.
+    that it cannot read are then neither embedded nor searched by meaning. One that embeds queries otherwise than what
+    they find has a second method, `encode_queries`, of the same form.
     """
 
     @property
@@ -36,6 +37,16 @@ class TextEncoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return a float32 row of length 1 for each text, [n, dimensions], also for an empty one."""
+
+
+def encode_queries(encoder: TextEncoder, texts: Sequence[str]) -> Vectors:
+    """Return a row for each query, [n, dimensions]: by the encoder's `encode_queries` if it has one, else as passages.
+
+    >>> encode_queries(encoder, ["a cat"]).shape == (1, encoder.dimensions)
+    True
+    """
+    own: Callable[[Sequence[str]], Vectors] = getattr(encoder, "encode_queries", encoder.encode)
+    return own(texts)
 
 
 class ImageEncoder(Protocol):

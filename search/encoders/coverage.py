@@ -23,6 +23,8 @@ from search.encoders.base import TextEncoder
 # MiniLM's vocabulary has 27,533 pieces of two Latin letters or more, 8 of Cyrillic and none of Han; vocabularies of
 # models that read a script have thousands.
 MIN_PIECES = 200
+ENGLISH = "en"
+MAX_LISTED = 8  # languages by their codes; more of them are counted
 MIN_IDEOGRAPHS = 2000  # single letters, in scripts whose letters are words
 _NAMES = (
     "Latin Greek Cyrillic Armenian Hebrew Arabic Syriac Thaana Devanagari Bengali Gurmukhi Gujarati Oriya Tamil Telugu "
@@ -128,6 +130,43 @@ def coverage_for(encoder: object) -> Coverage:
     """
     found = getattr(encoder, "coverage", None)
     return found if isinstance(found, Coverage) else EVERYTHING
+
+
+def reads_english_alone(encoder: object) -> bool:
+    """Return whether an encoder reads no language but English, by its card, or by its letters where that says nothing.
+
+    >>> from search.encoders.coverage import reads_english_alone
+    >>> reads_english_alone(encoder)
+    False
+    """
+    languages = _languages(encoder)
+    return languages == {ENGLISH} if languages else coverage_for(encoder).scripts == {"Latin"}
+
+
+def languages_of(encoder: object) -> str:
+    """Return which languages an encoder reads, in words: as its card lists them, else the letters that it reads.
+
+    >>> from search.encoders.coverage import languages_of
+    >>> languages_of(encoder)
+    'every language'
+    """
+    if reads_english_alone(encoder):
+        return "English"
+    languages = _languages(encoder)
+    if len(languages) > MAX_LISTED:
+        return f"{len(languages)} languages"
+    if languages:
+        return f"the languages {', '.join(sorted(languages))}"
+    scripts = coverage_for(encoder).scripts
+    if scripts == EVERYTHING.scripts:
+        return "every language"
+    return f"languages in {', '.join(sorted(scripts))} letters" if scripts else "no language that is known here"
+
+
+def _languages(encoder: object) -> set[str]:
+    """Return the codes of the languages that an encoder's card lists, without "multilingual"."""
+    listed = {str(one).partition("-")[0].lower() for one in getattr(encoder, "languages", ())}
+    return set() if "multilingual" in listed and len(listed) == 1 else listed - {"multilingual"}
 
 
 def readable_part(encoder: object, text: str) -> str:

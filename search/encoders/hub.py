@@ -99,6 +99,47 @@ def are_cached(files: Sequence[HubFile]) -> bool:
     )
 
 
+def cached_snapshot(repository: str, name: str, *, cache: Path | None = None) -> Path | None:
+    """Return the folder of a repository's files in a hub cache (else the shared one) that has this file, or None."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repository, name, cache_dir=cache or hub_cache())
+    return Path(found).parents[name.count("/")] if isinstance(found, str) else None
+
+
+def list_repository(models: Path, repository: str, *, on_download: OnDownload | None = None) -> list[str]:
+    """Return the names of a repository's files; raise ModelUnavailable when the hub does not answer or lacks it.
+
+    While the hub is busy it is asked again, with a report to `on_download`.
+    """
+    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
+    folder = models / DOWNLOADS
+    folder.mkdir(parents=True, exist_ok=True)
+    address = f"{hub_address()}/api/models/{repository}/tree/main"
+
+    def ask() -> Any:
+        response = get_session().get(
+            address,
+            params={"recursive": "true"},
+            headers=build_hf_headers(library_name="memetica"),
+            timeout=HUB_SECONDS,
+            follow_redirects=True,
+        )
+        hf_raise_for_status(response)
+        return response.json()
+
+    transfer = _Transfer(folder, repository, on_download or (lambda progress: None))
+    try:
+        # A page has a thousand files: more than any model's.
+        listed = transfer.asking(ask, HubFile(repository, ()))
+        return [str(one["path"]) for one in listed if one["type"] == "file"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _no_hub() from error
+    finally:
+        (folder / STATE_FILE).unlink(missing_ok=True)
+
+
 def current_download(models: Path) -> Download | None:
     """Return the progress of a download into a folder of models, by whichever process; None when there is none."""
     file = models / DOWNLOADS / STATE_FILE
@@ -200,16 +241,13 @@ class _Transfer:
             def ask(url: str = url, headers: dict[str, str] = headers) -> Any:
                 return get_hf_file_metadata(url, timeout=HUB_SECONDS, headers=headers, endpoint=hub_address())
 
-            meta = self._asking(ask, file, optional=True)
+            meta = self.asking(ask, file, optional=True)
             if meta is None:
                 continue
             # Both become names of files.
             is_named = all(_DIGEST.fullmatch(one or "") for one in (meta.commit_hash, meta.etag))
             if not is_named or meta.size is None:
-                raise ModelUnavailable(
-                    f"{hub_address()} does not answer as a model hub does.",
-                    hint="Check HF_ENDPOINT and your proxy; a network that wants a sign-in answers like this too.",
-                )
+                raise _no_hub()
             if urlsplit(meta.location).netloc != urlsplit(url).netloc:
                 headers.pop("authorization", None)  # the hub's token is not for the network that delivers its files
             return _Announced(file, name, meta.location, meta.commit_hash, meta.etag, meta.size, headers)
@@ -253,7 +291,7 @@ class _Transfer:
         part = self._part(one)
         self.tell()
 
-        self._asking(lambda: self._receive(one, part), one.file, receiving=True)
+        self.asking(lambda: self._receive(one, part), one.file, receiving=True)
         if _digest(part, one.etag) != one.etag:
             part.unlink()
             raise ModelUnavailable(
@@ -291,7 +329,7 @@ class _Transfer:
                     self.message = ""
                     self.tell()
 
-    def _asking(self, ask: Callable[[], Any], file: HubFile, *, optional: bool = False, receiving: bool = False) -> Any:
+    def asking(self, ask: Callable[[], Any], file: HubFile, *, optional: bool = False, receiving: bool = False) -> Any:
         """Return what `ask` returns, tried again while the hub is busy; None for an optional file that it lacks.
 
         While `receiving`, it is also tried again after a cut connection, until nothing has come for BUSY_SECONDS.
@@ -319,6 +357,13 @@ class _Transfer:
             self.tell(f"The model hub {trouble}; trying again at {until:%H:%M:%S}.")
             time.sleep(wait)
             pause = min(2 * pause, 20.0)
+
+
+def _no_hub() -> ModelUnavailable:
+    return ModelUnavailable(
+        f"{hub_address()} does not answer as a model hub does.",
+        hint="Check HF_ENDPOINT and your proxy; a network that wants a sign-in answers like this too.",
+    )
 
 
 def _named(error: Exception, what: str) -> Exception:

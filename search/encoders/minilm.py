@@ -37,6 +37,7 @@ class MiniLM:
 
     name = NAME
     dimensions = DIMENSIONS
+    languages = ("en",)
 
     def __init__(self, folder: Path, runtime: Runtime) -> None:
         """Open the exported files without checking them; `open_minilm` checks them."""
@@ -56,7 +57,7 @@ class MiniLM:
         # The tokenizer refuses lone surrogates, which JSON can contain.
         readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         tokens = [self._truncated(one.ids) for one in self._tokenizer.encode_batch(readable)]
-        for batch in _batches(tokens, most=self.runtime.tokens):
+        for batch in batches(tokens, most=self.runtime.tokens):
             longest = -(-len(tokens[batch[-1]]) // self.runtime.multiple) * self.runtime.multiple
             ids = np.zeros((len(batch), longest), dtype=np.int64)
             mask = np.zeros_like(ids)
@@ -72,7 +73,7 @@ class MiniLM:
         return ids if len(ids) <= MAX_TOKENS else ids[: MAX_TOKENS - 1] + ids[-1:]
 
 
-def _batches(tokens: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int]]:
+def batches(tokens: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int]]:
     """Yield the positions of all texts, shortest first, in batches of at most about `most` tokens with padding.
 
     On a CPU, both padding and large batches cost speed.

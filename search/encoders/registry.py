@@ -13,37 +13,94 @@ from search.encoders.clip_models import AUTO, BUILT_IN, DEFAULT, DEFAULT_NAME, N
 from search.encoders.clip_prepare import find_prepared, prepare_clip
 from search.encoders.hub import OnDownload
 from search.encoders.minilm import NAME, export_minilm, open_minilm
-from search.errors import ModelUnavailable
+from search.encoders.sentence import load_sentence_encoder
+from search.encoders.sentence_prepare import find_prepared_text, prepare_sentence_encoder
+from search.encoders.text_models import parse_text_spec
+from search.errors import ModelUnavailable, WrongUse
 from search.settings import Settings
 
 
-def load_text_encoder(settings: Settings, *, long_running: bool = False) -> TextEncoder:
-    """Return the text encoder that was exported into the data folder.
+def load_text_encoder(settings: Settings, name: str = "", *, long_running: bool = False) -> TextEncoder:
+    """Return the text encoder of this name, as in an index manifest; without a name, the one of the settings.
 
     A `long_running` process gets one that is slower to start and faster for each text. Raises ModelUnavailable when the
-    export is missing or damaged, or the settings name an unknown encoder.
+    export is missing or damaged, or the setting names no model.
 
     >>> from search.encoders import load_text_encoder
     >>> load_text_encoder(workspace.settings)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    search.errors.ModelUnavailable: There is no text encoder ...
+    search.errors.ModelUnavailable: 'hashing-words-1' is not a text encoder.
     """
-    _check_known(settings)
-    return open_minilm(settings.data / "models", threads=settings.threads, long_running=long_running)
+    models = settings.data / "models"
+    name = name or chosen_text_encoder(settings)
+    if name == NAME:
+        return open_minilm(models, threads=settings.threads, long_running=long_running)
+    if not name:
+        _check_names_model(settings)
+        raise ModelUnavailable(
+            f"The text encoder {settings.text_encoder} is not in {models}.", hint="Run `memetica index` to get it."
+        )
+    return load_sentence_encoder(models, name, threads=settings.threads, long_running=long_running)
 
 
-def export_text_encoder(settings: Settings) -> bool:
-    """Export the text encoder into the data folder unless it is there; return whether that was needed.
+def export_text_encoder(settings: Settings, *, on_download: OnDownload | None = None) -> str:
+    """Export the text encoder of the settings into the data folder unless it is there; return its name.
 
-    Raises ModelUnavailable when the export fails, DataFolderError when the folder cannot be written.
+    `on_download` is called with the progress of a download. Raises ModelUnavailable when the export fails or disagrees
+    with the original, the model cannot be downloaded, or the setting names none; DataFolderError when the folder cannot
+    be written.
 
     >>> from search.encoders import export_text_encoder
-    >>> export_text_encoder(workspace.settings)  # doctest: +ELLIPSIS
+    >>> export_text_encoder(workspace.settings)
     Traceback (most recent call last):
-    search.errors.ModelUnavailable: There is no text encoder ...
+    search.errors.ModelUnavailable: 'hashing-words-1' is not a text encoder.
     """
-    _check_known(settings)
-    return export_minilm(settings.data / "models", threads=settings.threads)
+    models = settings.data / "models"
+    _check_names_model(settings)
+    if is_packaged_text_encoder(settings):
+        export_minilm(models, threads=settings.threads)
+        return NAME
+    return prepare_sentence_encoder(
+        models, settings.text_encoder, threads=settings.threads, on_download=on_download
+    ).name
+
+
+def chosen_text_encoder(settings: Settings) -> str:
+    """Return the name of the text encoder of the settings, as embeddings are stored by; "" when it is not exported.
+
+    >>> from search.encoders import chosen_text_encoder
+    >>> chosen_text_encoder(workspace.settings)
+    ''
+    """
+    if is_packaged_text_encoder(settings):
+        return NAME
+    try:
+        found = find_prepared_text(settings.data / "models", settings.text_encoder)
+    except WrongUse:
+        return ""  # a folder that is gone
+    return found.name if found is not None else ""
+
+
+def text_encoder_spec(settings: Settings) -> str:
+    """Return the specification of the text encoder of the settings, as it is in the names of its embeddings.
+
+    >>> from dataclasses import replace
+    >>> text_encoder_spec(replace(workspace.settings, text_encoder="sentence-transformers/all-MiniLM-L6-v2"))
+    'all-MiniLM-L6-v2'
+    """
+    try:
+        return settings.text_encoder if settings.text_encoder == NAME else parse_text_spec(settings.text_encoder).spec
+    except WrongUse:
+        return settings.text_encoder  # a folder that is gone
+
+
+def is_packaged_text_encoder(settings: Settings) -> bool:
+    """Return whether the settings choose the text encoder that comes with Memetica.
+
+    >>> is_packaged_text_encoder(workspace.settings)
+    False
+    """
+    return text_encoder_spec(settings) == NAME
 
 
 def load_image_encoder(settings: Settings, name: str, *, long_running: bool = False) -> ImageEncoder:
@@ -112,8 +169,10 @@ def chosen_image_encoder(settings: Settings) -> str:
     return found.name if found is not None else ""
 
 
-def _check_known(settings: Settings) -> None:
-    if settings.text_encoder != NAME:
-        raise ModelUnavailable(
-            f"There is no text encoder {settings.text_encoder!r}.", hint=f"Set `text_encoder` to {NAME}."
-        )
+def _check_names_model(settings: Settings) -> None:
+    """Raise ModelUnavailable unless the setting names a text encoder."""
+    try:
+        if settings.text_encoder != NAME:
+            parse_text_spec(settings.text_encoder)
+    except WrongUse as error:
+        raise ModelUnavailable(error.message, hint=error.hint) from error

@@ -146,17 +146,21 @@ def hit_shares(is_relevant: NDArray[np.bool_]) -> ScoreArray:
     return shares / max(shares.sum(), 1e-9)
 
 
-def save_cutoff(data: Path, cutoff: Cutoff, *, before: Cutoff) -> Path:
-    """Write what differs from `before` into the data folder's settings and return the file.
+def save_cutoff(data: Path, cutoff: Cutoff, *, before: Cutoff, encoder: str) -> Path:
+    """Write what differs from `before`, and the text encoder that it was fitted with, into the data folder's settings.
+
+    Returns the file.
 
     >>> from search.evaluation.cutoff import Cutoff, save_cutoff
     >>> from search.ranking.relevance import RELEVANCE_MODEL
-    >>> save_cutoff(folder, Cutoff(RELEVANCE_MODEL, 0.25), before=Cutoff(RELEVANCE_MODEL, 0.0)).name
+    >>> before, fitted = Cutoff(RELEVANCE_MODEL, 0.0), Cutoff(RELEVANCE_MODEL, 0.25)
+    >>> save_cutoff(folder, fitted, before=before, encoder=encoder.name).name
     'settings.json'
     """
     if cutoff.model != before.model:
         named = cutoff.model.by_name().items()
         save_setting(data, "certain_odds", ",".join(f"{name}={weight:g}" for name, weight in named))
+    save_setting(data, "certain_for", encoder)
     return save_setting(data, "certain_above", f"{cutoff.line:g}")
 
 

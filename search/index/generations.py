@@ -241,3 +241,9 @@ def live_image_encoder(index: Path) -> str:
     """Return the name of the image encoder that the live generation was made with, empty without one."""
     live = live_manifest(index)
     return "" if live is None else live.image_encoder
+
+
+def live_text_encoder(index: Path) -> str:
+    """Return the name of the text encoder that the live generation was made with, empty without a generation."""
+    live = live_manifest(index)
+    return "" if live is None else live.text_encoder

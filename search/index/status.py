@@ -8,8 +8,11 @@ from datetime import datetime
 
 import numpy as np
 
+from search.encoders.base import TextEncoder
 from search.encoders.clip import spec_of
 from search.encoders.clip_models import BUILT_IN, DEFAULT, SMALL, display_name, known_model
+from search.encoders.coverage import languages_of, reads_english_alone
+from search.encoders.text_models import MULTILINGUAL_TEXT, known_text_model
 from search.index.reader import Index
 from search.meme import Field
 
@@ -33,6 +36,7 @@ class IndexStatus:
     image_encoder: str
     missing: tuple[str, ...]
     eyes: str = ""  # a sentence on what sees the pictures
+    reads: str = ""  # a sentence on what reads the texts, and in which languages
 
 
 def missing_data_notes(index: Index) -> list[str]:
@@ -66,6 +70,45 @@ def image_encoder_notes(index: Index, *, chosen: str, load_error: str) -> list[s
     if made_by == BUILT_IN and chosen == made_by:
         found.append(BETTER_EYES)
     return found
+
+
+def text_encoder_notes(encoder: TextEncoder, *, chosen: str, load_error: str, is_fitted: bool) -> list[str]:
+    """Return sentences on the text encoder of an index, compared with the `chosen` one of the settings.
+
+    `load_error` is the reason why the chosen encoder cannot be loaded; `is_fitted` whether what decides which hits
+    match by meaning was fitted to the encoder.
+    """
+    found = []
+    made_by = spec_of(encoder.name)
+    if made_by != chosen:
+        found.append(
+            f"The index holds texts as {display_name(made_by)} reads them; {display_name(chosen)} is chosen. "
+            f"{load_error or 'Run `memetica index`.'}"
+        )
+    if not is_fitted:
+        found.append(
+            f"What {display_name(made_by)} finds by meaning alone is shown, but not called a match: "
+            "`memetica evaluate --fit` fits that to this library."
+        )
+    return found
+
+
+def reads_sentence(encoder: TextEncoder) -> str:
+    """Return a sentence on what reads the texts of an index.
+
+    >>> reads_sentence(encoder)
+    'hashing-words-1 reads the texts: every language.'
+    """
+    languages = languages_of(encoder)
+    found = f"{display_name(spec_of(encoder.name))} reads the texts: {languages}."
+    if not reads_english_alone(encoder):
+        return found
+    known = known_text_model(MULTILINGUAL_TEXT)
+    assert known is not None
+    return (
+        f"{found} `memetica models --use {MULTILINGUAL_TEXT}` chooses one that reads {known.languages} "
+        f"({known.megabytes:,} MB, {known.license})."
+    )
 
 
 def eyes_sentence(spec: str) -> str:

@@ -14,8 +14,17 @@ from importlib import resources
 import regex
 
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.encoders.clip_models import MULTILINGUAL
-from search.encoders.coverage import EVERYTHING, Coverage, coverage_for, readable_share
+from search.encoders.clip import spec_of
+from search.encoders.clip_models import display_name
+from search.encoders.coverage import (
+    EVERYTHING,
+    Coverage,
+    coverage_for,
+    languages_of,
+    readable_share,
+    reads_english_alone,
+)
+from search.encoders.text_models import MULTILINGUAL_TEXT
 from search.index.analyzer import is_stop_word, stop_word_languages, tokenize, unaccented, word_as_written
 from search.index.lexical import LexicalIndex
 
@@ -156,7 +165,8 @@ def unread_notice(
 ) -> str:
     """Return a sentence for a query in another language than the library, which the text encoder cannot read.
 
-    "" for all others. Where the library's own texts are of that kind, words are `found`: then nothing is amiss.
+    "" for all others, and where the text encoder reads the query. Where the library's own texts are of that kind, words
+    are `found`: then nothing is amiss.
 
     >>> unread_notice("a cat", searcher.index.lexical, encoder, lambda: None, found=True)
     ''
@@ -164,6 +174,8 @@ def unread_notice(
     if not _LETTERS.search(text) or coverage_for(text_encoder) is EVERYTHING:
         return ""  # signs, digits and emoji are of no language
     if readable_share(text_encoder, text) >= MIN_READ:
+        if not reads_english_alone(text_encoder):
+            return ""
         words = [text[token.start : token.end] for token in tokenize(text)]
         if found or not is_another_language(words, index):
             return ""
@@ -172,7 +184,8 @@ def unread_notice(
     encoder = image_encoder()
     if encoder is not None and readable_share(encoder, text) >= MIN_READ:
         return ""
+    name, languages = display_name(spec_of(text_encoder.name)), languages_of(text_encoder)
     return (
-        f"The text encoder {text_encoder.name} reads English: this query finds memes by its words, not by its "
-        f"meaning. `memetica models --use {MULTILINGUAL}` chooses an image encoder that reads a hundred languages."
+        f"The text encoder {name} reads {languages}: this query finds memes by its words, not by its meaning. "
+        f"`memetica models --use {MULTILINGUAL_TEXT}` chooses one that reads a hundred languages."
     )

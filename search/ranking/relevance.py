@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from search.query.parser import Query
 from search.query.spelling import Correction
 from search.query.words import accented_forms, short_korean_words
 from search.ranking.fusion import FusedRanking, ScoreArray
+from search.settings import Settings
 from search.signals import SignalKind
 
 Features = NDArray[np.float64]  # [n, len(FEATURES)], a row for each candidate, best first
@@ -40,6 +42,8 @@ FEATURES = (
     "alone",  # how far its score is above that of every other candidate, as a share of it, times the length
     "above the near misses",  # how far its score is above those that nearly fit, times the length
 )
+# Those that depend on the scale of a text encoder's cosines.
+BY_MEANING = frozenset({"meaning", "alone", "above the near misses"})
 # Of the query, not of a hit: its weight may be negative.
 OF_QUERY = frozenset({"length"})
 
@@ -145,6 +149,42 @@ def relevance_model(odds: Mapping[str, float]) -> RelevanceModel:
             hint=hint,
         )
     return RelevanceModel(tuple(odds[name] for name in FEATURES), odds["bias"])
+
+
+# For a text encoder that nothing was fitted to: its cosines, and the scores that they are part of, count nothing, so
+# that a hit matches by its words and its picture alone. Precision is then that of words, whatever the encoder is.
+WITHOUT_MEANING = replace(
+    RELEVANCE_MODEL,
+    weights=tuple(
+        0.0 if name in BY_MEANING else weight for name, weight in zip(FEATURES, RELEVANCE_MODEL.weights, strict=True)
+    ),
+)
+
+
+class RelevanceRule(NamedTuple):
+    """What decides which hits match: log-odds, the line above which they match, whether both fit the text encoder."""
+
+    model: RelevanceModel
+    line: float
+    is_fitted: bool
+
+
+def relevance_rule(settings: Settings, encoder: object) -> RelevanceRule:
+    """Return what decides which hits match in searches with a text encoder.
+
+    What was fitted with another one (setting `certain_for`) does not count. For an encoder with `is_calibrated` false
+    nothing is fitted until `memetica evaluate --fit` has done so. Raises WrongUse as `relevance_model` does.
+
+    >>> relevance_rule(workspace.settings, encoder).model is RELEVANCE_MODEL
+    True
+    """
+    calibrated = bool(getattr(encoder, "is_calibrated", True))
+    unfitted = RELEVANCE_MODEL if calibrated else WITHOUT_MEANING
+    fitted_for = settings.certain_for
+    if not (fitted_for == getattr(encoder, "name", "") if fitted_for else calibrated):
+        return RelevanceRule(unfitted, 0.0, calibrated)
+    model = relevance_model(settings.certain_odds) if settings.certain_odds else unfitted
+    return RelevanceRule(model, settings.certain_above, calibrated or bool(settings.certain_odds))
 
 
 def query_stats(index: LexicalIndex, terms: Collection[Part]) -> QueryStats:

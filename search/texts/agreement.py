@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from search.catalogue import Catalogue, TextReview
 from search.catalogue.database import text_hash
 from search.encoders.base import unit_rows
+from search.encoders.minilm import NAME
 from search.meme import Field, Meme, Text, TextKind
 from search.texts.claims import Claims, claims_of, conflicts, disputed_spans, found_share
 
@@ -23,6 +25,11 @@ from search.texts.claims import Claims, claims_of, conflicts, disputed_spans, fo
 # description that quotes the caption is less like one that does not, so the threshold is low.
 LEAST_COSINE = 0.15
 MOST_COSINE = 0.5
+# For other encoders, the same places among the cosines of descriptions of different memes, in standard deviations from
+# their mean: those of MiniLM are MEAN and DEVIATION on cm50's tuned half (`python -m benchmarks.agreement cm50`).
+MEAN, DEVIATION = 0.37, 0.1
+SAMPLE = 200  # descriptions of different memes that the cosines of another encoder are measured on
+MIN_SAMPLE = 30  # with fewer, the range of MiniLM is used
 CONFLICT_COSTS = 0.2  # subtracted from the agreement (0 to 1) of two texts for each conflicting detail
 ROUNDS = 8
 # The support at which a text's weight is one half, and the slope there. On cm50 any value from .5 to .75 works (F1
@@ -30,6 +37,35 @@ ROUNDS = 8
 HALF = 0.6
 SHARPNESS = 12.0
 LEAST_WEIGHT = 0.5  # texts below this weight are shown but not searched: their memes have better ones
+
+
+class CosineRange(NamedTuple):
+    """The cosines of two descriptions at which they agree not at all, and wholly."""
+
+    least: float
+    most: float
+
+
+MINILM_RANGE = CosineRange(LEAST_COSINE, MOST_COSINE)
+
+
+def cosine_range(catalogue: Catalogue, encoder: str) -> CosineRange:
+    """Return the range of an encoder's cosines, measured on the descriptions of different memes of this library.
+
+    >>> cosine_range(workspace.catalogue, encoder.name)
+    CosineRange(least=0.15, most=0.5)
+    """
+    if encoder == NAME:
+        return MINILM_RANGE
+    rows = catalogue.embeddings.sample_of_field(encoder, Field.DESCRIPTION, limit=SAMPLE)
+    if len(rows) < MIN_SAMPLE:
+        return MINILM_RANGE
+    rows = unit_rows(rows)
+    cosines = (rows @ rows.T)[np.triu_indices(len(rows), 1)]
+    stretch = float(cosines.std()) / DEVIATION
+    least = float(cosines.mean()) + (LEAST_COSINE - MEAN) * stretch
+    most = float(cosines.mean()) + (MOST_COSINE - MEAN) * stretch
+    return CosineRange(round(least, 4), round(min(most, 0.99), 4))
 
 
 @dataclass(frozen=True)
@@ -68,12 +104,17 @@ def text_weights(texts: Sequence[Text], vectors: NDArray[np.float32]) -> NDArray
     return np.array([reliability.weight for reliability in rate_texts(texts, vectors)])
 
 
-def rate_texts(texts: Sequence[Text], vectors: NDArray[np.float32]) -> tuple[TextReliability, ...]:
-    """Return the reliability of each of a meme's texts, in their order; `vectors` are as for `text_weights`."""
+def rate_texts(
+    texts: Sequence[Text], vectors: NDArray[np.float32], *, cosines: CosineRange = MINILM_RANGE
+) -> tuple[TextReliability, ...]:
+    """Return the reliability of each of a meme's texts, in their order; `vectors` are as for `text_weights`.
+
+    `cosines` is the range of the encoder's cosines.
+    """
     if vectors.ndim != 2 or len(vectors) != len(texts):
         raise ValueError(f"vectors of shape {vectors.shape} do not fit {len(texts)} texts")
     claims = [claims_of(text.body, is_ocr=text.kind is TextKind.OCR) for text in texts]
-    pairs = _supports(texts, claims, vectors)
+    pairs = _supports(texts, claims, vectors, cosines)
     support = _consensus(pairs)
     trusted = 1 / (1 + np.exp(-SHARPNESS * (support - HALF)))
     best = trusted.max(initial=0.0)
@@ -98,13 +139,20 @@ class SourceAgreement:
     reliabilities: tuple[TextReliability | None, ...]
 
 
-def assess_texts(catalogue: Catalogue, meme: Meme, *, encoder: str) -> SourceAgreement:
-    """Return the agreement of a meme's texts; those that the curator reviewed as wrong are not compared."""
+def assess_texts(
+    catalogue: Catalogue, meme: Meme, *, encoder: str, cosines: CosineRange | None = None
+) -> SourceAgreement:
+    """Return the agreement of a meme's texts; those that the curator reviewed as wrong are not compared.
+
+    `cosines` is the range of the encoder's cosines; it is measured without it.
+    """
+    cosines = cosines or cosine_range(catalogue, encoder)
     texts, vectors = texts_with_vectors(catalogue, meme, encoder=encoder)
     known = catalogue.text_reviews.of(meme.content_hash)
     reviews = tuple(known.get((text.kind, text.source, text_hash(text.body)), TextReview.OPEN) for text in texts)
     compared = [at for at, one in enumerate(reviews) if one is not TextReview.WRONG]
-    found = dict(zip(compared, rate_texts([texts[at] for at in compared], vectors[compared]), strict=True))
+    rated = rate_texts([texts[at] for at in compared], vectors[compared], cosines=cosines)
+    found = dict(zip(compared, rated, strict=True))
     return SourceAgreement(meme, tuple(texts), reviews, tuple(found.get(at) for at in range(len(texts))))
 
 
@@ -135,9 +183,10 @@ def find_contradictions(
     >>> list(find_contradictions(workspace.catalogue, encoder=encoder.name))
     []
     """
+    cosines = cosine_range(catalogue, encoder)
     memes = catalogue.memes.freshest(catalogue.memes.count()) if details else catalogue.texts.disputed(after=after)
     for meme in memes:
-        found = find_contradiction(assess_texts(catalogue, meme, encoder=encoder), details=details)
+        found = find_contradiction(assess_texts(catalogue, meme, encoder=encoder, cosines=cosines), details=details)
         if found is not None:
             yield found
 
@@ -191,7 +240,9 @@ def texts_with_vectors(catalogue: Catalogue, meme: Meme, *, encoder: str) -> tup
     return texts, vectors
 
 
-def _supports(texts: Sequence[Text], claims: Sequence[Claims], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+def _supports(
+    texts: Sequence[Text], claims: Sequence[Claims], vectors: NDArray[np.float32], cosines: CosineRange
+) -> NDArray[np.float64]:
     """Return the agreement of each pair of texts, [n, n], 0 to 1; NaN on the diagonal and for incomparable texts."""
     count = len(texts)
     pairs = np.full((count, count), np.nan)
@@ -204,7 +255,7 @@ def _supports(texts: Sequence[Text], claims: Sequence[Claims], vectors: NDArray[
             described = TextKind.OCR not in (texts[i].kind, texts[j].kind)
             if described and vectors[i].any() and vectors[j].any():
                 cosine = float(vectors[i] @ vectors[j])
-                parts.append(float(np.clip((cosine - LEAST_COSINE) / (MOST_COSINE - LEAST_COSINE), 0, 1)))
+                parts.append(float(np.clip((cosine - cosines.least) / (cosines.most - cosines.least), 0, 1)))
             if parts:
                 # Differing quotes always count: descriptions of memes of one template are alike.
                 supported = min(parts) if len(parts) == 1 else 0.5 * min(parts) + 0.5 * sum(parts) / len(parts)

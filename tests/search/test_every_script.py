@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from search.encoders.clip_models import MULTILINGUAL
+from search.encoders.text_models import MULTILINGUAL_TEXT
 from search.meme import Field
 from search.searcher import Searcher
 from search.signals import SignalKind
@@ -128,7 +128,7 @@ def test_a_mixed_query_is_as_near_as_the_part_of_it_that_is_read(searcher: Searc
 
 def test_a_query_in_another_language_says_which_command_helps(searcher: Searcher) -> None:
     [notice] = searcher.search("бутерброд").understood.notices
-    assert f"memetica models --use {MULTILINGUAL}" in notice and "reads English" in notice
+    assert f"memetica models --use {MULTILINGUAL_TEXT}" in notice and "reads English" in notice
     assert searcher.search("бутерброд").understood.to_json()["notices"] == [notice]
     assert searcher.search("sandwich").understood.notices == ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -85,6 +86,8 @@ class _Answer(BaseHTTPRequestHandler):
         if hub.statuses and "/resolve/" in path:
             status = hub.statuses.pop(0)
             return self._send(status, {"Retry-After": hub.retry_after} if hub.retry_after else {})
+        if listed := re.fullmatch(r"/api/models/(.+)/tree/[^/]+", path):
+            return self._list(listed[1])
         known = re.fullmatch(r"/(.+)/resolve/[^/]+/(.+)", path)
         name = f"{known[1]}/{known[2]}" if known else ""
         if name not in hub.files:
@@ -94,6 +97,20 @@ class _Answer(BaseHTTPRequestHandler):
             linked = {"X-Linked-Size": str(len(hub.files[name])), "X-Linked-Etag": f'"{hub.etag(name)}"'}
             return self._send(302, {**common, **linked, "Location": f"{hub.delivery_url}/cdn/{name}"})
         return self._deliver(name, body=body, headers={**common, "ETag": f'"{hub.etag(name)}"'})
+
+    def _list(self, repository: str) -> None:
+        """List the files of a repository, as the hub's API does."""
+        prefix = f"{repository}/"
+        rows = [
+            {"type": "file", "path": name.removeprefix(prefix), "size": len(content), "oid": self.hub.etag(name)}
+            for name, content in self.hub.files.items()
+            if name.startswith(prefix)
+        ]
+        if not rows:
+            return self._send(404, {"X-Error-Code": "RepoNotFound"})
+        body = json.dumps(rows).encode()
+        self._send(200, {"Content-Type": "application/json", "Content-Length": str(len(body))}, closed=False)
+        self.wfile.write(body)
 
     def _deliver(self, name: str, *, body: bool, headers: Mapping[str, str] | None = None) -> None:
         content = self.hub.delivered.get(name, self.hub.files[name])

@@ -12,8 +12,8 @@ from indexer.library.transaction import recover
 from indexer.stages.train_categories import train_categories
 from search.catalogue import Catalogue
 from search.categories.issues import Issue, IssueKind
-from search.encoders.registry import load_text_encoder
 from search.errors import NotFound, WrongUse
+from search.index.text_encoder import load_text_encoder_in_use
 from search.workspace import Workspace
 from web.cli.command import CommandGroup, Session
 from web.cli.output import show_verdict
@@ -96,7 +96,7 @@ def move(session: Session, issue: str, category: str | None) -> None:
         if not target:
             raise WrongUse("This group has no category yet.", hint="Name one: --to CATEGORY.")
         verdict = resolve_by_moving(workspace, found, category=target)
-        index_moves(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
+        index_moves(workspace, load_encoder=lambda: load_text_encoder_in_use(workspace.settings))
         show_verdict(session.terminal, verdict, f"{len(verdict.paths):,} moved to {target}.")
 
 
@@ -123,7 +123,7 @@ def _issues(workspace: Workspace, terminal: Terminal) -> list[Issue]:
 
 def _train(workspace: Workspace, terminal: Terminal) -> None:
     terminal.say("Training the category model…")
-    train_categories(workspace, encoder=load_text_encoder(workspace.settings))
+    train_categories(workspace, encoder=load_text_encoder_in_use(workspace.settings))
 
 
 def _named(issues: Sequence[Issue], key: str) -> Issue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from search.index.text_encoder import text_encoder_in_use
 from search.texts.agreement import find_contradictions
 from web.cli.command import Command, Session
 from web.cli.output import contradiction_row, show_contradiction
@@ -23,7 +24,9 @@ def contradictions(session: Session, k: int | None, details: bool) -> None:
     """
     terminal = session.terminal
     with session.workspace() as workspace:
-        found = find_contradictions(workspace.catalogue, encoder=workspace.settings.text_encoder, details=details)
+        found = find_contradictions(
+            workspace.catalogue, encoder=text_encoder_in_use(workspace.settings), details=details
+        )
         for one in session.limited(found, k, default=SHOWN):
             if terminal.as_json:
                 terminal.row(contradiction_row(one))

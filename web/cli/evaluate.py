@@ -13,7 +13,7 @@ import numpy as np
 
 from search.catalogue import Catalogue, open_catalogue
 from search.encoders.base import ImageEncoder
-from search.encoders.registry import load_image_encoder, load_text_encoder
+from search.encoders.registry import load_image_encoder
 from search.errors import WrongUse
 from search.evaluation.cutoff import Cutoff, CutoffFit, JudgedHits, fit_cutoff, save_cutoff
 from search.evaluation.known_items import QUOTES, description_queries, index_without, quote_queries
@@ -31,9 +31,10 @@ from search.evaluation.served import ServedQuery, serve_query
 from search.evaluation.tuning import DEPTH as TUNED_HITS
 from search.evaluation.tuning import Tuning, save_weights, tune
 from search.index.reader import Index
+from search.index.text_encoder import load_text_encoder_in_use
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Weights
-from search.ranking.relevance import relevance_model
+from search.ranking.relevance import relevance_rule
 from search.settings import Settings
 from search.signals import SIGNALS, SignalKind
 from search.workspace import Workspace
@@ -157,7 +158,8 @@ def _served(
 
     index = Index.open(workspace.index)
     settings = workspace.settings
-    encoder = load_text_encoder(settings, long_running=True)
+    encoder = load_text_encoder_in_use(settings, long_running=True)
+    rule = relevance_rule(settings, encoder)
     images: ImageEncoder | None = None
     if index.pictures is not None and len(index.pictures):
         images = load_image_encoder(settings, index.manifest.image_encoder, long_running=True)
@@ -170,8 +172,8 @@ def _served(
             encoder,
             weights=settings.weights,
             image_encoder=lambda: images,
-            line=settings.certain_above,
-            model=relevance_model(settings.certain_odds),
+            line=rule.line,
+            model=rule.model,
         )
         return [serve_query(pipeline, one.query) for one in queries]
 
@@ -295,7 +297,9 @@ def _fit_cutoff(
     weights: Weights,
 ) -> None:
     """Fit what decides which hits match, save it when the held-out half gains, and report the result."""
-    before = Cutoff(relevance_model(settings.certain_odds), settings.certain_above)
+    encoder = served[0].pipeline.text_encoder
+    rule = relevance_rule(settings, encoder)
+    before = Cutoff(rule.model, rule.line)
     hits = []
     for query, one in zip(judged, served, strict=True):
         found = one.found(weights)
@@ -338,7 +342,7 @@ def _fit_cutoff(
     if fit.best is fit.before:
         terminal.say("Neither does better on the held-out half: nothing is changed.")
         return
-    path = save_cutoff(settings.data, fit.best.cutoff, before=before)
+    path = save_cutoff(settings.data, fit.best.cutoff, before=before, encoder=encoder.name)
     names = "`certain_above`" if fit.best is fit.by_line else "`certain_above` and `certain_odds`"
     terminal.say(f"Saved what does best in {path}; remove {names} from it to undo this.")
 

@@ -14,8 +14,8 @@ from indexer.inbox.workers import ExaminerCache, examine_waiting, index_decided
 from indexer.library.transaction import recover
 from indexer.stages.train_categories import open_suggester, upload_features
 from search.catalogue import Upload, UploadState
-from search.encoders.registry import load_text_encoder
 from search.errors import MemeticaError, WrongUse
+from search.index.text_encoder import load_text_encoder_in_use
 from search.workspace import Workspace
 from web.cli.command import Command, CommandGroup, Session, find_pictures
 from web.cli.output import show_file_error
@@ -145,7 +145,7 @@ def restore_upload(session: Session, id: int) -> int:
 def _report(session: Session, workspace: Workspace, done: Upload) -> int:
     """Index what was decided, write the upload, and return the exit code."""
     code = session.update_index(
-        lambda: index_decided(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
+        lambda: index_decided(workspace, load_encoder=lambda: load_text_encoder_in_use(workspace.settings))
     )
     if session.terminal.as_json:
         session.terminal.row(row_of_upload(workspace, workspace.catalogue.uploads.get(done.id), None))
@@ -173,7 +173,7 @@ def _offers(workspace: Workspace, uploads: Sequence[Upload]) -> dict[int, Sugges
     # A suggester is trained where it is needed first, which a folder that cannot be written does not allow.
     if not examined or not workspace.catalogue.memes.count() or workspace.catalogue.read_only:
         return {one.id: suggest_categories(workspace.catalogue, one) for one in examined}
-    encoder = load_text_encoder(workspace.settings)
+    encoder = load_text_encoder_in_use(workspace.settings)
     suggester = open_suggester(workspace, encoder=encoder)
     found = {}
     for one in examined:

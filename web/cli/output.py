@@ -139,6 +139,7 @@ def show_status(
                 ("index: ", "dim"), f"{fresh}, built {duration(age.total_seconds())} ago ({index.generation})"
             )
         )
+        terminal.out.print(Text(index.reads))
         terminal.out.print(Text(index.eyes))
         for sentence in index.missing:
             terminal.out.print(Text.assemble(("missing: ", "dim"), sentence))

@@ -11,8 +11,8 @@ from indexer.inbox.examiner import Examiner
 from indexer.ocr.engines import load_ocr_engine
 from indexer.stages.train_categories import open_suggester
 from search.catalogue import Catalogue
-from search.encoders.registry import load_text_encoder
 from search.errors import MemeticaError, UnreadableFile, WrongUse
+from search.index.text_encoder import load_text_encoder_in_use
 from web.cli.command import Command, Session, find_pictures
 from web.cli.output import show_file_error
 from web.cli.terminal import Terminal
@@ -36,7 +36,7 @@ def suggest(session: Session, paths: tuple[Path, ...]) -> int:
             raise WrongUse("There is no picture there.", hint="Name files, or a folder that contains some.")
         if not workspace.catalogue.memes.count():
             raise WrongUse("There are no memes to learn from.", hint="Run `memetica index MEMES` first.")
-        encoder = load_text_encoder(workspace.settings)
+        encoder = load_text_encoder_in_use(workspace.settings)
         examiner = Examiner.open(
             workspace, engine=load_ocr_engine(workspace.settings), no_engine_reason="No OCR engine is chosen."
         )

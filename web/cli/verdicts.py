@@ -15,8 +15,8 @@ from indexer.inbox.workers import index_decided
 from indexer.library.transaction import give_up
 from search.catalogue import Verdict, VerdictKind
 from search.catalogue.ledger import read_verdicts, verdict_row
-from search.encoders.registry import load_text_encoder
 from search.errors import WrongUse
+from search.index.text_encoder import load_text_encoder_in_use
 from search.workspace import Workspace
 from web.cli.command import Command, CommandGroup, Session, find_meme
 from web.cli.output import show_entry, show_verdict
@@ -148,8 +148,8 @@ def undo(session: Session, verdict: str, note: str) -> int:
 
 
 def _index(workspace: Workspace) -> None:
-    index_decided(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
-    index_moves(workspace, load_encoder=lambda: load_text_encoder(workspace.settings))
+    index_decided(workspace, load_encoder=lambda: load_text_encoder_in_use(workspace.settings))
+    index_moves(workspace, load_encoder=lambda: load_text_encoder_in_use(workspace.settings))
 
 
 def _declare(session: Session, kind: VerdictKind, names: Sequence[str], *, note: str) -> None:

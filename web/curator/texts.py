@@ -14,6 +14,7 @@ from indexer.stages.ocr import reading_record
 from indexer.stages.weigh_texts import BADLY_READ
 from search.catalogue import ReadingRecord, TextReview
 from search.errors import NotFound, WrongUse
+from search.index.text_encoder import text_encoder_in_use
 from search.meme import Meme, Text, TextKind
 from search.texts.agreement import (
     Contradiction,
@@ -124,7 +125,9 @@ def contradictions() -> str:
     """Show the newest meme whose texts contradict each other, or the one after those that were skipped."""
     after = id_param(request.args, "after")
     found: list[Contradiction] = list(
-        islice(find_contradictions(site().catalogue, encoder=site().settings.text_encoder, after=after), LOOK_AHEAD)
+        islice(
+            find_contradictions(site().catalogue, encoder=text_encoder_in_use(site().settings), after=after), LOOK_AHEAD
+        )
     )
     return render_template(
         "contradictions.html",

@@ -25,8 +25,9 @@ from indexer.ocr.engines import load_ocr_engine
 from indexer.stages.train_categories import open_suggester
 from search.categories.suggester import Suggester
 from search.encoders.base import TextEncoder
-from search.encoders.registry import load_image_encoder, load_text_encoder
+from search.encoders.registry import load_image_encoder
 from search.errors import MemeticaError, WrongUse
+from search.index.text_encoder import load_text_encoder_in_use
 from search.meme import Likeness, MediaType, Meme, Sort
 from search.results import Answer
 from search.searcher import Searcher
@@ -163,7 +164,7 @@ class Library:
 
     def _loaded(self) -> TextEncoder:
         if self._encoder is None:
-            self._encoder = load_text_encoder(self.workspace.settings, long_running=True)
+            self._encoder = load_text_encoder_in_use(self.workspace.settings, long_running=True)
         return self._encoder
 
 

@@ -70,6 +70,7 @@ def serve(workspace: Workspace, *, on_ready: Callable[[str], None]) -> None:
 
         signal.signal(signal.SIGTERM, stop)
         app.extensions["image_encoder"].start()
+        app.extensions["text_encoder"].start()
         app.extensions["copies"].start()
         if settings.watch:
             app.extensions["watch"].start()

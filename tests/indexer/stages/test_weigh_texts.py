@@ -17,7 +17,7 @@ from search.catalogue.database import text_hash
 from search.meme import Field, Meme, Stage, Text, TextKind
 from search.searcher import Searcher
 from search.settings import Settings
-from search.texts.agreement import SourceAgreement, assess_texts, find_contradictions
+from search.texts.agreement import CosineRange, SourceAgreement, assess_texts, find_contradictions
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 
@@ -180,9 +180,9 @@ def test_only_memes_that_disagreed_or_have_changed_since_are_heard_again(
     rebuild(tiny_settings, catalogue)
     asked: list[str] = []
 
-    def noted(catalogue: Catalogue, meme: Meme, *, encoder: str) -> SourceAgreement:
+    def noted(catalogue: Catalogue, meme: Meme, *, encoder: str, cosines: CosineRange) -> SourceAgreement:
         asked.append(meme.path)
-        return assess_texts(catalogue, meme, encoder=encoder)
+        return assess_texts(catalogue, meme, encoder=encoder, cosines=cosines)
 
     monkeypatch.setattr("search.texts.agreement.assess_texts", noted)
     assert [one.meme.path for one in find_contradictions(catalogue, encoder=HashingTextEncoder.name)] == [fine.path]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +13,17 @@ from click.testing import CliRunner
 from indexer.stages.embed_texts import embed_passages, split_texts
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, ReadingRecord
-from search.meme import Text, TextKind
+from search.encoders.base import unit_rows
+from search.meme import Field, Text, TextKind
 from search.settings import Settings
-from search.texts.agreement import find_contradictions, is_contradicted, rate_texts, text_weights
+from search.texts.agreement import (
+    MINILM_RANGE,
+    cosine_range,
+    find_contradictions,
+    is_contradicted,
+    rate_texts,
+    text_weights,
+)
 from tests.support.fakes import HashingTextEncoder
 from web.cli.main import main
 
@@ -126,3 +136,23 @@ def test_the_curator_is_shown_the_memes_whose_texts_contradict_each_other(
     [row] = map(json.loads, said.stdout.splitlines())
     assert (row["path"], row["witnesses"][0]["source"]) == ("Dogs/fine.png", "bad")
     assert row["witnesses"][0]["weight"] < 0.1 < row["witnesses"][-1]["weight"]
+
+
+@pytest.mark.parametrize(("middle", "spread"), [(0.37, 0.1), (0.8, 0.02), (0.1, 0.2)])
+def test_the_range_of_another_encoders_cosines_is_measured_on_the_library(middle: float, spread: float) -> None:
+    # Rows that share one direction have cosines around its share squared.
+    random = np.random.default_rng(2)
+    own = unit_rows(random.normal(size=(100, max(4, round((1 - middle) ** 2 / spread**2)))))
+    rows = np.column_stack([np.full(len(own), middle**0.5), own * (1 - middle) ** 0.5])
+    asked: list[tuple[str, Field]] = []
+
+    def sample(encoder: str, field: Field, *, limit: int) -> np.ndarray:
+        asked.append((encoder, field))
+        return rows[: 10 if encoder == "few" else limit]
+
+    catalogue: Any = SimpleNamespace(embeddings=SimpleNamespace(sample_of_field=sample))
+    found = cosine_range(catalogue, "another#1")
+    assert found.least == pytest.approx(middle - 2.2 * spread, abs=0.4 * spread + 0.01)
+    assert found.most == pytest.approx(middle + 1.3 * spread, abs=0.3 * spread + 0.01)
+    assert cosine_range(catalogue, "few") == cosine_range(catalogue, "all-MiniLM-L6-v2") == MINILM_RANGE
+    assert asked == [("another#1", Field.DESCRIPTION), ("few", Field.DESCRIPTION)]
