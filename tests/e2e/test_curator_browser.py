@@ -20,9 +20,8 @@ from search.settings import Settings
 from search.workspace import Workspace
 from tests.indexer.stages.test_weigh_texts import FINE, OTHER, reading
 from tests.support.browsing import chromium, serving
-from tests.support.curating import PASSWORD, add_pairs, draw_duplicates
+from tests.support.curating import PASSWORD, add_pairs, draw_duplicates, set_quick_password
 from tests.support.tiny import draw_tiny_library
-from web.curator.passwords import set_password
 
 pytestmark = pytest.mark.browser
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
@@ -44,7 +43,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scan_library(settings.library, catalogue, progress=SILENT)
         decode_memes(Workspace(settings, catalogue), progress=SILENT)
         add_pairs(catalogue)
-    set_password(settings.data, PASSWORD)
+    set_quick_password(settings.data, PASSWORD)
     return folder
 
 

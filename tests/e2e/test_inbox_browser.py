@@ -19,10 +19,9 @@ from search.catalogue import UploadState, open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.browsing import chromium, serving
-from tests.support.curating import PASSWORD
+from tests.support.curating import PASSWORD, set_quick_password
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import draw_tiny_library
-from web.curator.passwords import set_password
 
 pytestmark = pytest.mark.browser
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
@@ -55,7 +54,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = _settings(folder)
     with open_catalogue(settings) as catalogue:
         index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
-    set_password(settings.data, PASSWORD)
+    set_quick_password(settings.data, PASSWORD)
     return folder
 
 

@@ -409,10 +409,11 @@ def test_a_read_only_data_folder_can_be_searched_and_says_that_it_cannot_be_inde
 
 
 def test_a_killed_run_goes_on_where_it_was(tiny_settings: Settings, tmp_path: Path) -> None:
+    slow_to_decode = Image.effect_noise((600, 600), 90).convert("RGB")
     for number in range(60):
-        noise = Image.effect_noise((600, 600), 90).convert("RGB")
+        noise = slow_to_decode.copy()
         ImageDraw.Draw(noise).text((9, 9), str(number))
-        noise.save(tiny_settings.library / "Cats" / f"noise {number}.png")
+        noise.save(tiny_settings.library / "Cats" / f"noise {number}.png", compress_level=1)
     script = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.support.fakes import HashingTextEncoder\n"
         "from pathlib import Path; from search.settings import Settings; from search.catalogue import open_catalogue\n"

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -28,6 +29,7 @@ from search.evaluation.known_items import (
     with_typo,
 )
 from search.evaluation.metrics import mean_metrics, measure_by_kind
+from search.evaluation.tuning import Tuning, tune
 from search.index.reader import Index
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Weights
@@ -292,7 +294,16 @@ def test_weights_are_kept_only_when_the_held_out_half_gains(home: Home, monkeypa
     monkeypatch.setenv(
         "MEMETICA_WEIGHTS", ",".join(f"{name}={float(str(name) == 'semantic.name')}" for name in WEIGHTS)
     )
-    code, rows, said = run(home, monkeypatch, "--sample", "60", "--fit")
+    tunings: list[Tuning] = []
+
+    def tune_once(*given: Any, **more: Any) -> Tuning:
+        """Tune, and the second time return what was found at first: it would be the same, and takes seconds."""
+        if not tunings:
+            tunings.append(tune(*given, **more))
+        return tunings[0]
+
+    monkeypatch.setattr("web.cli.evaluate.tune", tune_once)
+    code, rows, said = run(home, monkeypatch, "--sample", "30", "--fit")
     assert code == 0, said
     [fitted] = [row for row in rows if "weights" in row]
     before, after = (
@@ -303,5 +314,5 @@ def test_weights_are_kept_only_when_the_held_out_half_gains(home: Home, monkeypa
     assert kept.exists() and "Saved the tuned weights" in said
     kept.unlink()
     monkeypatch.setattr("search.evaluation.tuning.MIN_HELD_OUT_GAIN", 2.0)  # more than there is to gain
-    code, rows, said = run(home, monkeypatch, "--sample", "60", "--fit")
+    code, rows, said = run(home, monkeypatch, "--sample", "30", "--fit")
     assert code == 0 and "nothing is changed" in said and not kept.exists(), said

@@ -16,10 +16,10 @@ from flask.testing import FlaskClient
 
 from search.errors import DataFolderError
 from search.settings import Settings
-from tests.support.curating import PASSWORD, guess, sign_in, token_in
+from tests.support.curating import PASSWORD, guess, set_quick_password, sign_in, token_in
 from tests.support.serving import open_app
 from web.curator import sessions
-from web.curator.passwords import load_password, set_password
+from web.curator.passwords import load_password
 from web.curator.sessions import (
     LIFETIME,
     LONGEST,
@@ -52,7 +52,7 @@ def app(data: Path, tmp_path: Path) -> Iterator[Flask]:
 @pytest.fixture
 def generation(data: Path) -> str:
     """The generation of a password that is set."""
-    set_password(data, PASSWORD)
+    set_quick_password(data, PASSWORD)
     record = load_password(data)
     assert record is not None
     return record.generation
@@ -162,7 +162,7 @@ def test_a_visit_is_written_down_now_and_then(data: Path, generation: str) -> No
 
 def test_a_changed_password_and_a_removed_one_end_all(data: Path, generation: str) -> None:
     id = begun(data, generation)
-    set_password(data, PASSWORD)
+    set_quick_password(data, PASSWORD)
     assert find_session(data, id) is None and live_sessions(data) == []
 
 
