@@ -95,7 +95,7 @@ class QueryPipeline:
         Raises NotFound for an unknown category.
         """
         query, named = self._read(text)
-        filters = apply_filters(query, self.index)
+        filters = apply_filters(query, self.index, tagged=self.catalogue.tags.ids)
         allowed = filters.allowed
         if category is not None:
             inside = self.index.columns.in_category(category)
@@ -166,7 +166,7 @@ class QueryPipeline:
         query = parse("")
         return QueryPlan(
             query=query,
-            filters=apply_filters(query, self.index),
+            filters=apply_filters(query, self.index, tagged=self.catalogue.tags.ids),
             allowed=None,
             weights=weights,
             retrievers=[found for found in self._of_meme(meme, weights) if weights.get(found.signal, 0) > 0],

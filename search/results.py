@@ -217,7 +217,7 @@ class Answer(Sequence[Hit]):
     total: int  # memes that match, wherever the page is
     understood: Understood
     took_ms: float
-    # The number of matches by category, year and type: as many as match when the query is narrowed to the value.
+    # The number of matches by category, year, type and tag: as many as match when the query is narrowed to the value.
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     is_exact: bool = True  # False where `total` is about the number: more memes may match than were looked at
     weaker: int = 0  # further hits, which follow the matches

@@ -83,7 +83,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "access": (),
         "background": (),
         "curator": ("access", "background"),
-        "site": ("access",),
+        "site": ("access", "background"),
         "api": ("access", "background", "curator"),
         "server": ("access",),
         "mcp": ("access",),

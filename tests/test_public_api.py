@@ -26,7 +26,7 @@ EXPORTS = {
     """,
     "indexer.curation": """
         BatchResult Decision IssueReport Proposal ProposalCache apply decide dismiss_issue find_open_issues
-        index_moves merge move_memes propose record_verdict resolve_by_moving undo
+        index_moves merge move_memes propose record_verdict rename_meme resolve_by_moving trash_memes undo
     """,
     "indexer.describe": """
         Assignment DescribeOptions DescribeStats describe_memes
@@ -58,9 +58,10 @@ EXPORTS = {
         Answer Catalogue Field Hit Likeness Meme MemeticaError Searcher Settings Sort Workspace __version__
     """,
     "search.catalogue": """
+        Batch BatchItem BatchState ItemState
         Call CallRecord CallSums Catalogue FingerprintRecord Lease MemeRecord Operation OperationKind OperationState
         Outcome PENDING Pair PassageRow PictureRecord ReadingRecord SidecarRecord TextReview Upload UploadState
-        Verdict VerdictKind inspect_catalogue open_catalogue
+        Verdict VerdictKind checked_tag inspect_catalogue listed_tags open_catalogue
     """,
     "search.categories": """
         Issue IssueKind RankedCategory Suggester Suggestion audit fit refit

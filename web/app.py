@@ -15,14 +15,16 @@ from web.access.proxies import Proxies
 from web.api import duplicates as api_duplicates
 from web.api import inbox as api_inbox
 from web.api import search as api_search
+from web.api import tags as api_tags
 from web.background import categories as category_workers
 from web.background import copies, image_encoder, watch
 from web.background import inbox as inbox_workers
+from web.background import library_map as library_map_worker
 from web.background import text_encoder as text_encoder_watcher
 from web.context import Site
-from web.curator import auth, categories, closed, duplicates, home, inbox, shared, texts
+from web.curator import auth, batches, categories, closed, duplicates, home, inbox, memes, progress, shared, texts
 from web.params import RowId
-from web.site import appearance, assets, feeds, files, install, listing, pages, previews
+from web.site import appearance, assets, feeds, files, install, library_map, listing, pages, previews
 
 
 class LibraryPath(BaseConverter):
@@ -69,6 +71,8 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     assets.register(app)  # /static/…
     app.register_blueprint(pages.blueprint)  # /, /memes/…, /about
     app.register_blueprint(listing.blueprint)  # /categories, /random
+    library_map_worker.register(app)  # draws the map in the background
+    app.register_blueprint(library_map.blueprint)  # /map
     app.register_blueprint(previews.blueprint)  # /oembed
     app.register_blueprint(install.blueprint)  # /manifest.webmanifest, /favicon.ico, /robots.txt
     app.register_blueprint(appearance.blueprint)  # /appearance
@@ -84,10 +88,14 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     category_workers.register(app)  # trains the suggester in the background
     inbox_workers.register(app)  # examines and indexes uploads in the background
     inbox.register(app)  # /curator/inbox
+    memes.register(app)  # /curator/memes
+    progress.register(app)  # /curator/progress
+    batches.register(app)  # /curator/batches; last, because it goes on with what an earlier process left
     app.register_blueprint(shared.blueprint)  # /share
     api_inbox.register(app)  # /api/inbox, /api/suggest
     categories.register(app)  # /curator/health
     texts.register(app)  # /curator/reading, /curator/contradictions
+    app.register_blueprint(api_tags.blueprint)  # /api/tags
     app.register_blueprint(api_duplicates.blueprint)  # /api/duplicates, /api/verdicts
     copies.register(app)  # copies the catalogue once a day
     watch.register(app)  # indexes the library when it changes, with the setting `watch`

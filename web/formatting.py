@@ -59,3 +59,26 @@ def _age(time: datetime) -> tuple[int, str]:
         if days >= length:
             return days // length, unit
     return 0, "day"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a time to wait in words, with one unit: "45 seconds", "3 minutes", "2 hours".
+
+    >>> [format_duration(seconds) for seconds in (0.4, 45, 170, 3700, 200_000)]
+    ['1 second', '45 seconds', '3 minutes', '1 hour', '2 days']
+    """
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= 0.95 * length:
+            return format_count(round(seconds / length), unit)
+    return format_count(max(1, round(seconds)), "second")
+
+
+def format_rate(rate: float) -> str:
+    """Return a rate per second in words, per minute or hour where that is easier to read.
+
+    >>> [format_rate(rate) for rate in (12.3, 0.5, 0.002)]
+    ['12 a second', '30 a minute', '7 an hour']
+    """
+    if rate >= 1:
+        return f"{rate:,.0f} a second"
+    return f"{rate * 60:.0f} a minute" if rate * 60 >= 1 else f"{rate * 3600:.0f} an hour"

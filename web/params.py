@@ -80,6 +80,15 @@ def id_param(values: MultiDict[str, str], name: str) -> int | None:
     return int(text)
 
 
+def ids_param(values: MultiDict[str, str], name: str) -> list[int]:
+    """Return the ids of rows that a parameter gives, each once, in their order; raise NotFound for what is no id."""
+    found = dict.fromkeys(text.strip() for text in values.getlist(name))
+    for text in found:
+        if not _ID.fullmatch(text):
+            raise NotFound(f"There is nothing with the number {text[:40]}.", hint="Load the page again.")
+    return [int(text) for text in found]
+
+
 def enum_param(values: MultiDict[str, str], name: str, default: EnumT) -> EnumT:
     """Return a parameter that is one of the values of `default`'s enum; raise WrongUse for any other value."""
     text = text_param(values, name) or default.value

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from search.catalogue import Operation, Upload, UploadState
-from search.catalogue.journal import Merge
+from search.catalogue.journal import Merge, Trash
 from search.encoders.clip import spec_of
 from search.encoders.clip_models import display_name
 from search.encoders.hub import Download
@@ -75,7 +75,7 @@ def hit_row(hit: Hit) -> Row:
     }
 
 
-def meme_row(meme: Meme, texts: Sequence[Text]) -> Row:
+def meme_row(meme: Meme, texts: Sequence[Text], *, tags: Sequence[str] = ()) -> Row:
     """Return everything known about a meme as a row, each text with its source."""
     return {
         **_identity(meme),
@@ -84,6 +84,7 @@ def meme_row(meme: Meme, texts: Sequence[Text]) -> Row:
         "size": meme.size,
         "frames": meme.frames,
         "seconds": meme.seconds,
+        "tags": list(tags),
         "texts": [
             {
                 "kind": text.kind.value,
@@ -116,15 +117,15 @@ def proposal_row(proposal: Proposal) -> Row:
     }
 
 
-def merge_row(merge: Operation, data: Path) -> Row:
-    """Return a merge as a row: the kept meme, and the removed files in the trash."""
-    assert isinstance(merge.intent, Merge)
+def trash_row(operation: Operation, data: Path) -> Row:
+    """Return a merge or a removal as a row: the kept meme, empty without one, and the files in the trash."""
+    assert isinstance(operation.intent, Merge | Trash)
     return {
-        "id": merge.uid,
-        "kept": merge.intent.kept,
-        "removed": [path for path, _ in merge.intent.removed],
-        "folder": str(data / "trash" / merge.uid),
-        "at": _iso(merge.begun_at),
+        "id": operation.uid,
+        "kept": operation.intent.kept if isinstance(operation.intent, Merge) else "",
+        "removed": [path for path, _ in operation.intent.removed],
+        "folder": str(data / "trash" / operation.uid),
+        "at": _iso(operation.begun_at),
     }
 
 

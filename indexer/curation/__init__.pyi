@@ -13,4 +13,6 @@ from .duplicates import record_verdict as record_verdict
 from .merges import merge as merge
 from .move import index_moves as index_moves
 from .move import move_memes as move_memes
+from .move import rename_meme as rename_meme
 from .reversal import undo as undo
+from .trash import trash_memes as trash_memes

@@ -20,7 +20,6 @@ from indexer.library.sidecars import kind_of, read_first_seen
 from indexer.library.transaction import Effects, OnStep, locked_library, run, trash_path
 from search.catalogue import Operation, Verdict, VerdictKind
 from search.catalogue.journal import ExpectFile, Merge, MoveFile, Step, WriteFile
-from search.catalogue.verdicts import new_uid
 from search.errors import LibraryError, UnreadableFile, WrongUse
 from search.meme import Meme, TextKind
 from search.workspace import Workspace
@@ -34,12 +33,14 @@ def merge(
     keep: Meme,
     remove: Sequence[Meme],
     note: str = "",
+    uid: str | None = None,
     on_step: OnStep = lambda step: None,
 ) -> Verdict:
     """Move memes and their sidecars to the trash, keep one of their duplicates, and return the ledger's line.
 
-    `on_step` is called before each step. Raises WrongUse when there is nothing to remove, LibraryError when a file has
-    changed or cannot be moved, DataFolderError when the data folder cannot be written; then no file has changed.
+    The line's uid is `uid` if given. `on_step` is called before each step. Raises WrongUse when there is nothing to
+    remove, LibraryError when a file has changed or cannot be moved, DataFolderError when the data folder cannot be
+    written; then no file has changed.
 
     >>> keep, remove = workspace.catalogue.memes.freshest(2)
     >>> merge(workspace, keep=keep, remove=[remove]).kind.value
@@ -53,7 +54,7 @@ def merge(
             library,
             Merge(keep.path, keep.content_hash, removed, note),
             steps,
-            uid=new_uid(),
+            uid=uid,
             on_step=on_step,
         )
 

@@ -1,4 +1,4 @@
-"""Move memes with their sidecars to another category of the library, and back."""
+"""Move memes with their sidecars to another category of the library or another name, and back."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from indexer.library.files import bytes_hash
 from indexer.library.format import find_meme_file, meme_hash
-from indexer.library.naming import checked_category, free_path
+from indexer.library.naming import checked_category, free_path, safe_stem
 from indexer.library.scan import scan_again
 from indexer.library.transaction import Effects, OnStep, locked_library, run
 from indexer.stages.update_index import update_index
 from search.catalogue import Catalogue, Operation, Verdict, VerdictKind
-from search.catalogue.journal import Move, MoveFile, Relocation, Step
+from search.catalogue.journal import Move, MoveFile, Relocation, Step, Trash
 from search.encoders.base import TextEncoder
-from search.errors import LibraryError, WrongState
+from search.errors import LibraryError, WrongState, WrongUse
 from search.meme import Meme
 from search.workspace import Workspace
 
@@ -27,13 +27,15 @@ def move_memes(
     category: str,
     about: str = "",
     note: str = "",
+    uid: str | None = None,
     on_step: OnStep = lambda step: None,
 ) -> Verdict:
     """Move memes to a category, under a new name if theirs is taken, and return the ledger's line.
 
     The catalogue has the new paths when this returns; `index_moves` updates the index. `about` is the issue that the
-    move settles; `on_step` is called before each step. Raises WrongUse when there is nothing to move or the category
-    cannot be a folder's name, LibraryError when a file has changed or cannot be moved; then no file has changed.
+    move settles, `uid` becomes the line's; `on_step` is called before each step. Raises WrongUse when there is nothing
+    to move or the category cannot be a folder's name, LibraryError when a file has changed or cannot be moved; then no
+    file has changed.
 
     >>> meme = workspace.catalogue.memes.freshest(1)[0]
     >>> move_memes(workspace, [meme], category="Elsewhere").kind.value
@@ -47,11 +49,45 @@ def move_memes(
         moved, steps = _plan(
             library, workspace.catalogue, memes, category, follow_links=workspace.settings.follow_links
         )
-        return run(workspace, library, Move(category, tuple(moved), about, note), steps, on_step=on_step)
+        return run(workspace, library, Move(category, tuple(moved), about, note), steps, uid=uid, on_step=on_step)
+
+
+def rename_meme(
+    workspace: Workspace, meme: Meme, *, name: str, uid: str | None = None, on_step: OnStep = lambda step: None
+) -> Verdict:
+    """Give a meme another name, without its extension, and return the ledger's line; its sidecars are renamed too.
+
+    Characters that are not safe in a file's name are left out, and a number is added when the name is taken. Raises
+    WrongUse without a name, WrongState when it has that name, LibraryError as `move_memes` does.
+
+    >>> meme = workspace.catalogue.memes.at("Cats/monday.png")
+    >>> rename_meme(workspace, meme, name="a bad day").kind.value
+    'renamed'
+    >>> workspace.catalogue.memes.get(meme.id).path
+    'Cats/a bad day.png'
+    """
+    suffix = meme.name[meme.name.rindex(".") :]
+    stem = safe_stem(f"{name.strip()}{suffix}") if name.strip() else ""
+    if not stem:
+        raise WrongUse("The name is empty.", hint="Enter a name.")
+    if f"{stem}{suffix}" == meme.name:
+        raise WrongState(f"Its name is {meme.name} already.")
+    with locked_library(workspace) as library:
+        follow_links = workspace.settings.follow_links
+        after = free_path(
+            library,
+            workspace.catalogue,
+            category=meme.category,
+            name=f"{stem}{suffix}",
+            suffix=suffix,
+            follow_links=follow_links,
+        )
+        relocation, steps = _relocate(library, meme, after, follow_links=follow_links)
+        return run(workspace, library, Move(meme.category, (relocation,)), steps, uid=uid, on_step=on_step)
 
 
 def index_moves(workspace: Workspace, *, load_encoder: Callable[[], TextEncoder]) -> int:
-    """Update the index for all memes that were moved or moved back since the last update; return their number.
+    """Update the index for all memes that were moved, trashed or restored since the last update; return their number.
 
     Raises DataFolderError when the index cannot be written, ModelUnavailable without an encoder; the memes then stay
     pending.
@@ -60,8 +96,12 @@ def index_moves(workspace: Workspace, *, load_encoder: Callable[[], TextEncoder]
     0
     """
     waiting = workspace.catalogue.journal.unindexed()
-    contents = {one.content_hash for operation in waiting for one in _intent(operation).memes}
-    ids = {meme.id for content in contents for meme in workspace.catalogue.memes.with_content(content)}
+    memes = workspace.catalogue.memes
+    contents = {content for operation in waiting for content in _contents(operation)}
+    ids = {meme.id for content in contents for meme in memes.with_content(content)}
+    for operation in waiting:
+        if isinstance(operation.intent, Trash):
+            ids |= {known[0] for path, _ in operation.intent.removed if (known := memes.known_at(path)) is not None}
     if ids:
         update_index(workspace, ids, encoder=load_encoder())
     workspace.catalogue.journal.mark_indexed(waiting)
@@ -75,11 +115,13 @@ class MoveEffects(Effects):
         """Scan the old and the new paths and write the move to the ledger."""
         intent = _intent(operation)
         _scan(workspace, library, [(one.before, one.after) for one in intent.memes])
+        renamed = all(one.before.rpartition("/")[0] == one.after.rpartition("/")[0] for one in intent.memes)
+        where = intent.memes[0].after.rpartition("/")[2] if renamed else intent.category
         return workspace.catalogue.verdicts.add(
-            VerdictKind.MOVED,
+            VerdictKind.RENAMED if renamed else VerdictKind.MOVED,
             [one.content_hash for one in intent.memes],
             paths=[one.before for one in intent.memes],
-            note=intent.note or f"to {intent.category}",
+            note=intent.note or f"to {where}",
             about=intent.about,
             uid=operation.uid,
         )
@@ -123,6 +165,12 @@ def _intent(operation: Operation) -> Move:
     return operation.intent
 
 
+def _contents(operation: Operation) -> list[str]:
+    if isinstance(operation.intent, Trash):
+        return [content for _, content in operation.intent.removed]
+    return [one.content_hash for one in _intent(operation).memes]
+
+
 def _plan(
     library: Path, catalogue: Catalogue, memes: Sequence[Meme], category: str, *, follow_links: bool
 ) -> tuple[list[Relocation], list[Step]]:
@@ -133,17 +181,24 @@ def _plan(
     moved: list[Relocation] = []
     steps: list[Step] = []
     for meme in going:
-        found = find_meme_file(library, meme.path, follow_links=follow_links)
-        if found is None or meme_hash(library, meme.path, follow_links=follow_links) != meme.content_hash:
-            raise LibraryError(f"{meme.path} is missing or has changed.", hint="Run `memetica index`.")
         taken = {one.after.casefold() for one in moved}
         after = _free(library, catalogue, meme, category, taken=taken, follow_links=follow_links)
-        texts = [one.path for one in (*found.sidecars, found.first_seen) if one is not None]
-        moved.append(Relocation(meme.path, after, meme.content_hash))
-        steps += [
-            _move(library, path, after + path.removeprefix(meme.path), there=path) for path in (*texts, meme.path)
-        ]
+        relocation, own_steps = _relocate(library, meme, after, follow_links=follow_links)
+        moved.append(relocation)
+        steps += own_steps
     return moved, steps
+
+
+def _relocate(library: Path, meme: Meme, after: str, *, follow_links: bool) -> tuple[Relocation, list[Step]]:
+    """Return a meme's relocation and its steps, sidecars first; raise LibraryError when it has changed."""
+    found = find_meme_file(library, meme.path, follow_links=follow_links)
+    if found is None or meme_hash(library, meme.path, follow_links=follow_links) != meme.content_hash:
+        raise LibraryError(f"{meme.path} is missing or has changed.", hint="Run `memetica index`.")
+    texts = [one.path for one in (*found.sidecars, found.first_seen) if one is not None]
+    steps: list[Step] = [
+        _move(library, path, after + path.removeprefix(meme.path), there=path) for path in (*texts, meme.path)
+    ]
+    return Relocation(meme.path, after, meme.content_hash), steps
 
 
 def _move(library: Path, before: str, after: str, *, there: str) -> MoveFile:

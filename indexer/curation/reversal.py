@@ -8,13 +8,13 @@ from search.catalogue import Verdict, VerdictKind
 from search.errors import NotFound
 from search.workspace import Workspace
 
-_BY_FILES = (VerdictKind.MERGED, VerdictKind.MOVED, VerdictKind.ADDED)
+_BY_FILES = (VerdictKind.MERGED, VerdictKind.MOVED, VerdictKind.RENAMED, VerdictKind.ADDED, VerdictKind.TRASHED)
 
 
 def undo(workspace: Workspace, verdict_uid: str, *, note: str = "", on_step: OnStep = lambda step: None) -> Verdict:
     """Undo a decision and return the ledger's new line.
 
-    Files return to where they were: those of a merge from the trash, those of a move to their category, an accepted
+    Files return to where they were: merged and trashed ones from the trash, moved ones to their category, an accepted
     upload to the inbox. A decision that changed no file, such as "not duplicates", is only marked as undone. `on_step`
     is called before each step. Raises NotFound for an unknown verdict, or one whose files another data folder moved;
     WrongState when it is undone already; LibraryError when a file cannot be restored, and then no file is moved.

@@ -53,6 +53,7 @@ COLUMNS: Mapping[TableName, Mapping[str, ColumnType]] = {
         "transparent": ColumnType.BOOLEAN,
         "share_decoded": ColumnType.NUMBER,
         "damage": ColumnType.TEXT,
+        "tags": ColumnType.TEXTS,
     },
     TableName.TEXTS: {
         "meme": ColumnType.INTEGER,
@@ -102,8 +103,8 @@ def table_rows(workspace: Workspace, table: TableName) -> Iterator[Row]:
 
 def _memes(workspace: Workspace) -> Iterator[Row]:
     for meme in workspace.catalogue.memes.everything():
-        values = {name: getattr(meme, name) for name in COLUMNS[TableName.MEMES]}
-        yield values | {"type": meme.type.value}
+        values = {name: getattr(meme, name) for name in COLUMNS[TableName.MEMES] if name != "tags"}
+        yield values | {"type": meme.type.value, "tags": workspace.catalogue.tags.of(meme.content_hash)}
 
 
 def _texts(workspace: Workspace) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Change the library's files in one kind of transaction: merge, move, accept an upload, and undo these.
+"""Change the library's files in one kind of transaction: merge, move, trash, accept an upload, and undo these.
 
     plan → begin → steps → commit        (undo: begin → steps in reverse → commit)
 
@@ -89,6 +89,7 @@ _EFFECTS = {
     OperationKind.MERGE: "indexer.curation.merges:EFFECTS",
     OperationKind.MOVE: "indexer.curation.move:EFFECTS",
     OperationKind.ACCEPT: "indexer.inbox.acceptance:EFFECTS",
+    OperationKind.TRASH: "indexer.curation.trash:EFFECTS",
 }
 
 
@@ -382,7 +383,7 @@ def _revision(catalogue: Catalogue, operation: Operation) -> AbstractContextMana
 
 def _moves_memes(operation: Operation) -> bool:
     # The next index build includes merges; uploads have their own flag.
-    return operation.kind is OperationKind.MOVE
+    return operation.kind in (OperationKind.MOVE, OperationKind.TRASH)
 
 
 def _aside(operation: Operation) -> str:

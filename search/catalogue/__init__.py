@@ -2,7 +2,7 @@
 
 `Catalogue` holds the file open and gives access to its tables by subject: `memes`, `texts`, `descriptions`, `pictures`,
 `embeddings`, `failures`, `text_reviews`, `leases`, `calls`, `pairs`, `verdicts`, `journal`, `inherited_texts`,
-`uploads`. Any thread may use the object: each has its own connection.
+`uploads`, `batches`, `tags`. Any thread may use the object: each has its own connection.
 """
 
 from __future__ import annotations

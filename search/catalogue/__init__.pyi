@@ -1,3 +1,7 @@
+from .batches import Batch as Batch
+from .batches import BatchItem as BatchItem
+from .batches import BatchState as BatchState
+from .batches import ItemState as ItemState
 from .calls import Call as Call
 from .calls import CallRecord as CallRecord
 from .calls import CallSums as CallSums
@@ -14,6 +18,8 @@ from .memes import MemeRecord as MemeRecord
 from .pairs import Pair as Pair
 from .pictures import FingerprintRecord as FingerprintRecord
 from .pictures import PictureRecord as PictureRecord
+from .tags import checked_tag as checked_tag
+from .tags import listed_tags as listed_tags
 from .text_reviews import TextReview as TextReview
 from .texts import PassageRow as PassageRow
 from .texts import ReadingRecord as ReadingRecord

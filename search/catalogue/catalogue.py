@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import AbstractContextManager
 
+from search.catalogue.batches import Batches
 from search.catalogue.calls import Calls
 from search.catalogue.database import Database
 from search.catalogue.descriptions import Descriptions
@@ -16,6 +17,7 @@ from search.catalogue.leases import Leases
 from search.catalogue.memes import Memes
 from search.catalogue.pairs import Pairs
 from search.catalogue.pictures import Pictures
+from search.catalogue.tags import Tags
 from search.catalogue.text_reviews import TextReviews
 from search.catalogue.texts import Texts
 from search.catalogue.uploads import Uploads
@@ -45,6 +47,8 @@ class Catalogue:
         self.journal = Journal(database)
         self.inherited_texts = InheritedTexts(database)
         self.uploads = Uploads(database)
+        self.batches = Batches(database)
+        self.tags = Tags(database, self.verdicts)
 
     @property
     def read_only(self) -> bool:

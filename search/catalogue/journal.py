@@ -25,6 +25,7 @@ class OperationKind(StrEnum):
     MERGE = "merge"
     MOVE = "move"
     ACCEPT = "accept"
+    TRASH = "trash"
 
 
 class OperationState(StrEnum):
@@ -118,7 +119,15 @@ class Accept:
     note: str = ""
 
 
-Intent = Merge | Move | Accept
+@dataclass(frozen=True)
+class Trash:
+    """Memes that leave the library for the trash: their paths, relative to the library, and content hashes."""
+
+    removed: tuple[tuple[str, str], ...]
+    note: str = ""
+
+
+Intent = Merge | Move | Accept | Trash
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,7 @@ _KINDS: dict[type[Intent], OperationKind] = {
     Merge: OperationKind.MERGE,
     Move: OperationKind.MOVE,
     Accept: OperationKind.ACCEPT,
+    Trash: OperationKind.TRASH,
 }
 
 
@@ -245,9 +255,10 @@ def _step(row: dict[str, Any]) -> Step:
 
 
 def _intent(kind: OperationKind, values: dict[str, Any]) -> Intent:
-    if kind is OperationKind.MERGE:
+    if kind in (OperationKind.MERGE, OperationKind.TRASH):
         removed = tuple((path, content) for path, content in values.pop("removed"))
-        return Merge(removed=removed, **values)
+        made = Merge if kind is OperationKind.MERGE else Trash
+        return made(removed=removed, **values)
     if kind is OperationKind.MOVE:
         return Move(memes=tuple(Relocation(**meme) for meme in values.pop("memes")), **values)
     return Accept(**values)

@@ -39,6 +39,60 @@ DROP TABLE pictures_before;
     11: """
 CREATE INDEX memes_vanished ON memes (id) WHERE vanished_at IS NOT NULL;
 """,
+    12: """
+CREATE TABLE inherited_texts_before AS SELECT * FROM inherited_texts;
+CREATE TABLE operations_before AS SELECT * FROM operations;
+DROP TABLE inherited_texts;
+DROP TABLE operations;
+CREATE TABLE operations (
+    uid           TEXT PRIMARY KEY,         -- also the uid of the verdict, and the name of the folder in the trash
+    kind          TEXT NOT NULL CHECK (kind IN ('merge', 'move', 'accept', 'trash')),
+    state         TEXT NOT NULL CHECK (state IN ('begun', 'done', 'aborting', 'undoing', 'undone')),
+    intent        TEXT NOT NULL,            -- JSON: what was decided, by kind
+    steps         TEXT NOT NULL,            -- JSON: each file that is moved or written, in order
+    undo_note     TEXT NOT NULL DEFAULT '',
+    begun_at      TEXT NOT NULL,            -- ISO 8601, UTC
+    unindexed     INTEGER NOT NULL DEFAULT 0 CHECK (unindexed IN (0, 1))  -- 1: the index has still to learn of it
+) STRICT;
+CREATE INDEX operations_by_state ON operations (state, begun_at);
+CREATE INDEX operations_unindexed ON operations (uid) WHERE unindexed = 1;
+CREATE INDEX operations_by_kept ON operations (json_extract(intent, '$.kept_content')) WHERE kind = 'merge';
+INSERT INTO operations (uid, kind, state, intent, steps, undo_note, begun_at, unindexed)
+    SELECT uid, kind, state, intent, steps, undo_note, begun_at, unindexed FROM operations_before;
+CREATE TABLE inherited_texts (
+    operation     TEXT NOT NULL REFERENCES operations (uid),
+    content_hash  TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    source        TEXT NOT NULL,
+    PRIMARY KEY (operation, content_hash, kind, source)
+) STRICT, WITHOUT ROWID;
+INSERT INTO inherited_texts (operation, content_hash, kind, source)
+    SELECT operation, content_hash, kind, source FROM inherited_texts_before;
+DROP TABLE inherited_texts_before;
+DROP TABLE operations_before;
+CREATE INDEX verdicts_of_tags ON verdicts (made_at, uid) WHERE kind IN ('tagged', 'untagged');
+CREATE TABLE batches (
+    uid           TEXT PRIMARY KEY,
+    title         TEXT NOT NULL,            -- follows the number: 'accepted', 'moved to Cats'
+    page          TEXT NOT NULL,            -- the address of the page that it was started from
+    state         TEXT NOT NULL CHECK (state IN ('running', 'done', 'undoing', 'undone')),
+    made_at       TEXT NOT NULL             -- ISO 8601, UTC
+) STRICT;
+CREATE INDEX batches_by_state ON batches (state, made_at);
+
+CREATE TABLE batch_items (
+    batch         TEXT NOT NULL REFERENCES batches (uid),
+    position      INTEGER NOT NULL,
+    action        TEXT NOT NULL,            -- 'accept', 'discard', 'merge' …
+    subject       TEXT NOT NULL,            -- the number of an upload or of a meme, the key of a group
+    argument      TEXT NOT NULL,            -- a category, a tag …
+    name          TEXT NOT NULL,            -- for people to read
+    state         TEXT NOT NULL CHECK (state IN ('waiting', 'started', 'done', 'failed', 'undone')),
+    result        TEXT NOT NULL DEFAULT '', -- what undoes it: the uid of a verdict, the number of an upload
+    reason        TEXT NOT NULL DEFAULT '', -- why it failed, or could not be undone
+    PRIMARY KEY (batch, position)
+) STRICT, WITHOUT ROWID;
+""",
 }
 TABLES = {"memes", "verdicts", "revision"}  # some that every version has
 

@@ -192,6 +192,7 @@ CREATE TABLE verdicts (
     made_at       TEXT NOT NULL             -- ISO 8601, UTC
 ) STRICT;
 CREATE INDEX verdicts_in_time ON verdicts (made_at, uid);
+CREATE INDEX verdicts_of_tags ON verdicts (made_at, uid) WHERE kind IN ('tagged', 'untagged');
 CREATE TRIGGER verdicts_are_not_changed BEFORE UPDATE ON verdicts
 BEGIN
     SELECT RAISE(ABORT, 'a verdict is never changed');
@@ -204,7 +205,7 @@ END;
 -- The journal of operations on the library's files: a row is on the disk before the first file is touched.
 CREATE TABLE operations (
     uid           TEXT PRIMARY KEY,         -- also the uid of the verdict, and the name of the folder in the trash
-    kind          TEXT NOT NULL CHECK (kind IN ('merge', 'move', 'accept')),
+    kind          TEXT NOT NULL CHECK (kind IN ('merge', 'move', 'accept', 'trash')),
     state         TEXT NOT NULL CHECK (state IN ('begun', 'done', 'aborting', 'undoing', 'undone')),
     intent        TEXT NOT NULL,            -- JSON: what was decided, by kind
     steps         TEXT NOT NULL,            -- JSON: each file that is moved or written, in order
@@ -251,6 +252,29 @@ CREATE UNIQUE INDEX uploads_once ON uploads (content_hash)
     WHERE state IN ('waiting', 'examined', 'failed', 'accepting', 'undoing');
 CREATE INDEX uploads_by_state ON uploads (state, id);
 CREATE INDEX uploads_unindexed ON uploads (id) WHERE unindexed = 1;
+
+-- Many decisions that were taken at once: carried out one by one, undone together.
+CREATE TABLE batches (
+    uid           TEXT PRIMARY KEY,
+    title         TEXT NOT NULL,            -- follows the number: 'accepted', 'moved to Cats'
+    page          TEXT NOT NULL,            -- the address of the page that it was started from
+    state         TEXT NOT NULL CHECK (state IN ('running', 'done', 'undoing', 'undone')),
+    made_at       TEXT NOT NULL             -- ISO 8601, UTC
+) STRICT;
+CREATE INDEX batches_by_state ON batches (state, made_at);
+
+CREATE TABLE batch_items (
+    batch         TEXT NOT NULL REFERENCES batches (uid),
+    position      INTEGER NOT NULL,
+    action        TEXT NOT NULL,            -- 'accept', 'discard', 'merge' …
+    subject       TEXT NOT NULL,            -- the number of an upload or of a meme, the key of a group
+    argument      TEXT NOT NULL,            -- a category, a tag …
+    name          TEXT NOT NULL,            -- for people to read
+    state         TEXT NOT NULL CHECK (state IN ('waiting', 'started', 'done', 'failed', 'undone')),
+    result        TEXT NOT NULL DEFAULT '', -- what undoes it: the uid of a verdict, the number of an upload
+    reason        TEXT NOT NULL DEFAULT '', -- why it failed, or could not be undone
+    PRIMARY KEY (batch, position)
+) STRICT, WITHOUT ROWID;
 
 -- One row: rises whenever something that the index is built from changes.
 CREATE TABLE revision (

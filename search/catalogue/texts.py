@@ -102,6 +102,16 @@ class Texts:
             self._database.write(_STALE + "content_hash = :content_hash", values)
             self._database.touch()
 
+    def remove_reading(self, content_hash: str, kind: TextKind, source: str) -> None:
+        """Remove the reading of a source, if there is one."""
+        values = {"content_hash": content_hash, "kind": kind, "source": source}
+        with self._database.transaction():
+            self._database.write(
+                "DELETE FROM readings WHERE content_hash = :content_hash AND kind = :kind AND source = :source", values
+            )
+            self._database.write(_STALE + "content_hash = :content_hash", values)
+            self._database.touch()
+
     def without_ocr(self, source: str, *, again: bool = False, content_hash: str | None = None) -> list[Meme]:
         """Return one present, decoded meme for each content that has no OCR text by any source, newest first.
 

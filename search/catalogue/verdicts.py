@@ -24,7 +24,11 @@ class VerdictKind(StrEnum):
     MERGED = "merged"
     RIGHT = "filed right"  # the fix that a category issue proposed is declined
     MOVED = "moved"  # to another category
+    RENAMED = "renamed"
     ADDED = "added"  # an upload that was accepted
+    TRASHED = "trashed"  # left the library for the trash
+    TAGGED = "tagged"  # `about` is the tag
+    UNTAGGED = "untagged"
     UNDONE = "undone"  # undoes another verdict
 
 
@@ -36,7 +40,8 @@ ABOUT_DUPLICATES = (VerdictKind.DISTINCT, VerdictKind.KEEP_ALL, VerdictKind.DUPL
 class Verdict:
     """One line of the ledger; `contents` are sorted content hashes, with repetitions for files with the same bytes.
 
-    `about` is the category issue that the verdict settles; it is empty in a verdict about duplicates.
+    `about` is the category issue that the verdict settles, or the tag that it gives or takes; it is empty in a verdict
+    about duplicates.
     """
 
     uid: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
@@ -21,6 +22,7 @@ HAS = {"ocr": (Field.OCR,), "description": (Field.DESCRIPTION, Field.VISUAL, Fie
 _DAY = re.compile(r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?", re.ASCII)
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
+Tagged = Callable[[], Mapping[str, Sequence[int]]]  # the ids of the memes that have each tag
 Mask = NDArray[np.bool_]  # [n], a row for each meme of the table
 
 
@@ -50,8 +52,8 @@ class _BadValue(Exception):
     """An operator's value that cannot be used; the message becomes a notice."""
 
 
-def apply_filters(query: Query, index: Index) -> Filters:
-    """Return the memes that pass a query's operators and excluded words.
+def apply_filters(query: Query, index: Index, *, tagged: Tagged = dict) -> Filters:
+    """Return the memes that pass a query's operators and excluded words; `tagged` returns the memes of each tag.
 
     An operator with an invalid value is ignored, with a notice.
 
@@ -69,7 +71,7 @@ def apply_filters(query: Query, index: Index) -> Filters:
         if part.is_text:
             continue
         try:
-            mask, meaning = _meaning(part, index)
+            mask, meaning = _meaning(part, index, tagged)
         except _BadValue as error:
             notices.append(f"{part} was left out: {error}")
             continue
@@ -96,7 +98,7 @@ def apply_filters(query: Query, index: Index) -> Filters:
     )
 
 
-def _meaning(part: Part, index: Index) -> tuple[Mask, str]:
+def _meaning(part: Part, index: Index, tagged: Tagged) -> tuple[Mask, str]:
     """Return which memes a part selects, ignoring its minus, and its meaning in words."""
     table, without = index.columns, "without " if part.excluded else ""
     if part.kind in (PartKind.WORD, PartKind.PHRASE):
@@ -107,6 +109,11 @@ def _meaning(part: Part, index: Index) -> tuple[Mask, str]:
     if part.kind is PartKind.TYPE:
         types = [_one_of(one, [kind.value for kind in MediaType], "types") for one in _alternatives(part)]
         return np.isin(table.type, [TYPES.index(MediaType(one)) for one in types]), without + " or ".join(types)
+    if part.kind is PartKind.TAG:
+        tags, by_tag = [name_key(one.strip()) for one in part.value.split("|")], tagged()
+        return np.isin(
+            table.ids, [id for tag in tags for id in _with_tag(tag, by_tag)]
+        ), without + "tag " + " or ".join(tags)
     if part.kind is PartKind.HAS:
         fields = [_one_of(one, list(HAS), "things to have") for one in _alternatives(part)]
         mask = np.zeros(len(table), np.bool_)
@@ -162,6 +169,13 @@ def _category(value: str, table: MemeColumns) -> tuple[str, list[int]]:
     near += [parts[part] for part in get_close_matches(wanted, list(parts), n=3, cutoff=0.6)]
     names = "; ".join(table.branches[name][0] for name in dict.fromkeys(near))
     raise _BadValue("there is no such category." + (f" The nearest: {names}." if names else ""))
+
+
+def _with_tag(tag: str, by_tag: Mapping[str, Sequence[int]]) -> Sequence[int]:
+    if tag not in by_tag:
+        near = "; ".join(get_close_matches(tag, list(by_tag), n=3, cutoff=0.5))
+        raise _BadValue(f"no meme has the tag “{tag}”." + (f" The nearest: {near}." if near else ""))
+    return by_tag[tag]
 
 
 def _one_of(value: str, names: list[str], what: str) -> str:

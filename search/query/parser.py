@@ -2,7 +2,7 @@
 
     query    = { part }                    separated by spaces
     part     = [ "-" | weight ":" ] [ operator ":" ] value
-    operator = "category" | "before" | "after" | "type" | "has" | "like" | "variants"
+    operator = "category" | "before" | "after" | "type" | "tag" | "has" | "like" | "variants"
     value    = '"' letters '"' | letters without spaces
     weight   = a number above 0 and up to 10, before a value that does not begin with a digit
 
@@ -34,6 +34,7 @@ class PartKind(StrEnum):
     BEFORE = "before"
     AFTER = "after"
     TYPE = "type"
+    TAG = "tag"
     HAS = "has"
     LIKE = "like"
     VARIANTS = "variants"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,12 @@ MAX_VALUES = 12  # of a facet: the categories with the most memes, the newest ye
 Facets = Mapping[str, Mapping[str, int]]
 
 
-def count_facets(columns: MemeColumns, ids: Ids, *, collapse: bool = False) -> Facets:
+def count_facets(
+    columns: MemeColumns, ids: Ids, *, collapse: bool = False, tagged: Mapping[str, Sequence[int]] | None = None
+) -> Facets:
     """Return the counts of `category` (parents hold their children), `year` (newest first) and `type` over memes.
+
+    With `tagged`, the memes of each tag, `tag` is counted too where a meme has one.
 
     With `collapse`, variants within one value count once: as many as a search for that value alone would show.
 
@@ -45,11 +49,26 @@ def count_facets(columns: MemeColumns, ids: Ids, *, collapse: bool = False) -> F
     branches = {int(place): int(per_branch[place]) for place in np.flatnonzero(per_branch)}
     named = {columns.branch_names[place]: memes for place, memes in branches.items()}
     ranked = sorted(named.items(), key=lambda one: (-one[1], one[0]))
-    return {
+    found = {
         "category": dict(ranked[:MAX_VALUES]),
         "year": {str(year): years[year] for year in sorted(years, reverse=True)[:MAX_VALUES]},
         "type": {TYPES[place].value: memes for place, memes in types.items()},
     }
+    tags = _count_tags(columns, ids, tagged or {}, collapse=collapse)
+    return found | {"tag": tags} if tags else found
+
+
+def _count_tags(
+    columns: MemeColumns, ids: Ids, tagged: Mapping[str, Sequence[int]], *, collapse: bool
+) -> Mapping[str, int]:
+    """Return how many of the memes have each tag, the most frequent first."""
+    counts = {}
+    for tag, of_tag in tagged.items():
+        have = np.intersect1d(ids, np.array(of_tag, np.int64))
+        # Of a group of variants that have the tag one is counted.
+        counts[tag] = len(np.unique(columns.variant_of[columns.rows(have)])) if collapse else len(have)
+    ranked = sorted(((tag, memes) for tag, memes in counts.items() if memes), key=lambda one: (-one[1], one[0]))
+    return dict(ranked[:MAX_VALUES])
 
 
 def _counted(alone: NDArray[np.integer], grouped: NDArray[np.integer], groups: NDArray[np.int64]) -> dict[int, int]:

@@ -77,7 +77,7 @@ def answer_page(
         is_exact=found.is_exact,
         understood=understood,
         took_ms=round((perf_counter() - page.started) * 1000, 2),
-        facets=count_facets(index.columns, matching, collapse=page.collapse),
+        facets=count_facets(index.columns, matching, collapse=page.collapse, tagged=catalogue.tags.ids()),
         thumbnails=page.thumbnails,
     )
 

@@ -179,7 +179,7 @@ def test_a_batch_is_asked_for_and_undone(page: Page, settings: Settings) -> None
     expect(page.get_by_role("heading", name="Move 1 file to the trash?")).to_be_visible()
     assert tree(settings.library) == before
     page.get_by_role("button", name="Merge 1 group").click()
-    expect(page.get_by_role("status")).to_contain_text("1 file of 1 group moved to the trash.")
+    expect(page.get_by_role("status")).to_contain_text("1 group merged.")
     assert tree(settings.library) != before
     press(page, "u")
     expect(page.get_by_role("status")).to_contain_text("Undone")

@@ -112,8 +112,8 @@ def give(page: Page, kind: str, *files: tuple[str, str]) -> None:
 
 def examined(page: Page, count: int) -> None:
     """Wait until so many uploads are there, none being examined."""
-    expect(page.locator("ol.uploads li")).to_have_count(count, timeout=PATIENCE)
-    expect(page.locator("ol.uploads").get_by_text("being analysed")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator("ul.uploads li")).to_have_count(count, timeout=PATIENCE)
+    expect(page.locator("[data-examining]")).to_have_count(0, timeout=PATIENCE)
 
 
 def press(page: Page, key: str) -> None:

@@ -17,7 +17,9 @@ from search.meme import Likeness, Sort
 from web.access.request_rates import Work, count
 from web.addresses import local
 from web.api.reference import reference_html
+from web.background.progress import background_work, work_row
 from web.context import site
+from web.curator.auth import signed_in
 from web.params import (
     MAX_HITS,
     MAX_LIST_OFFSET,
@@ -69,7 +71,9 @@ def search() -> Response:
 def meme(id: int) -> Response:
     """Return everything known about a meme."""
     found = site().catalogue.memes.get(id)
-    return jsonify(meme_row(found, site().catalogue.texts.of(found)))
+    catalogue = site().catalogue
+    tags = catalogue.tags.of(found.content_hash)
+    return jsonify(meme_row(found, catalogue.texts.of(found), tags=tags))
 
 
 @blueprint.get("/memes/<int:id>/similar")
@@ -103,10 +107,15 @@ def categories() -> Response:
 def status() -> Response:
     """Return the progress of each stage and the status of the index; failures are counted, not listed."""
     index = site().index_status()
-    rows = list(status_rows(library_status(site().workspace), index))
+    library = library_status(site().workspace)
+    rows = list(status_rows(library, index))
     stages = [row for row in rows if "stage" in row]
     download = download_row(current_download(site().workspace.models))
-    return jsonify({"hits": stages, "total": len(stages), "index": index_row(index), "download": download})
+    # What the curator works on is nobody else's business.
+    work = [work_row(one) for one in background_work(library) if not one.page or signed_in()]
+    return jsonify(
+        {"hits": stages, "total": len(stages), "index": index_row(index), "download": download, "work": work}
+    )
 
 
 @blueprint.get("/openapi.json")

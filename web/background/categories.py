@@ -20,11 +20,13 @@ from indexer.stages.train_categories import (
 )
 from indexer.work.worker import Worker
 from search.catalogue import PENDING, FingerprintRecord, OperationKind
+from search.categories.features import Features
 from search.categories.suggester import Suggester, Suggestion
 from search.errors import MemeticaError
-from web.context import Site, site
+from web.context import Site
 
 RETRY_SECONDS = 60.0  # after a failed training
+MAX_KEPT = 2000  # suggestions, and features of pictures
 
 
 class CategoryWorkers:
@@ -42,6 +44,8 @@ class CategoryWorkers:
         self._suggester_requested = False
         self._closed = False
         self._child: subprocess.Popen[str] | None = None
+        self._features: dict[tuple[str, ...], Features] = {}
+        self._suggested: tuple[Suggester | None, dict[tuple[str, ...], Suggestion]] = (None, {})
         self.training = Worker(
             "categories: training", lambda: self._train, on_idle=self._release, retry_seconds=RETRY_SECONDS
         )
@@ -53,6 +57,28 @@ class CategoryWorkers:
             self._suggester_requested = True
             self.training.wake()
         return self._suggester
+
+    def suggest(
+        self, suggester: Suggester, fingerprints: Sequence[FingerprintRecord], findings: dict[str, Any], content: str
+    ) -> Suggestion:
+        """Return the suggestion for a picture; a list of uploads asks again for each at every load, so it is kept."""
+        encoder = self._site.encoder()
+        key = (content, str(findings.get("text", "")), encoder.name, suggester.image_encoder)
+        by, known = self._suggested
+        if by is not suggester or len(known) > MAX_KEPT:
+            known = {}
+            self._suggested = suggester, known
+        if key not in known:
+            features = self._features.get(key)
+            if features is None:
+                features = upload_features(
+                    fingerprints, findings, encoder=encoder, image_encoder=suggester.image_encoder
+                )
+                if len(self._features) > MAX_KEPT:
+                    self._features.clear()
+                self._features[key] = features
+            known[key] = suggester.suggest(features, content_hash=content)
+        return known[key]
 
     def mark_changed(self, ids: Iterable[int]) -> None:
         """Update the suggester for memes that were added, moved or removed."""
@@ -152,8 +178,8 @@ def suggest_for(
     fingerprints: Sequence[FingerprintRecord], findings: dict[str, Any], *, content_hash: str
 ) -> Suggestion | None:
     """Return the suggestion for an examined picture, or None while the suggester is being prepared."""
-    suggester = category_workers().suggester()
+    workers = category_workers()
+    suggester = workers.suggester()
     if suggester is None:
         return None
-    features = upload_features(fingerprints, findings, encoder=site().encoder(), image_encoder=suggester.image_encoder)
-    return suggester.suggest(features, content_hash=content_hash)
+    return workers.suggest(suggester, fingerprints, findings, content_hash)

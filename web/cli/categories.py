@@ -16,6 +16,7 @@ from search.errors import NotFound, WrongUse
 from search.index.text_encoder import load_text_encoder_in_use
 from search.workspace import Workspace
 from web.cli.command import CommandGroup, Session
+from web.cli.completion import complete_category
 from web.cli.output import show_verdict
 from web.cli.terminal import Terminal
 from web.schemas import Row
@@ -83,7 +84,12 @@ def train(session: Session) -> None:
 )
 @click.argument("issue")
 @click.option(
-    "--to", "category", metavar="CATEGORY", help="Move to this category.", show_default="as the issue proposes"
+    "--to",
+    "category",
+    metavar="CATEGORY",
+    help="Move to this category.",
+    show_default="as the issue proposes",
+    shell_complete=complete_category,
 )
 def move(session: Session, issue: str, category: str | None) -> None:
     """Move the memes of an ISSUE to another category.

@@ -16,7 +16,8 @@ from indexer.library.transaction import recover
 from indexer.stages.decode import decode_memes
 from indexer.stages.find_duplicates import find_duplicates
 from indexer.work.progress import StageReport
-from search.catalogue import OperationKind, OperationState
+from search.catalogue import OperationState
+from search.catalogue.journal import Merge, Trash
 from search.catalogue.ledger import verdict_row
 from search.errors import WrongUse
 from search.evidence import Tier
@@ -24,7 +25,7 @@ from search.meme import Stage
 from web.cli.command import CommandGroup, Session, find_meme
 from web.cli.output import show_entry, show_verdict
 from web.cli.terminal import ProgressBars, Terminal
-from web.schemas import merge_row, proposal_row
+from web.schemas import proposal_row, trash_row
 
 DUPLICATES = [tier.value for tier in Tier if tier.is_duplicate]
 LISTED = 50  # groups, for people
@@ -176,16 +177,17 @@ def apply(session: Session, tier: str, yes: bool, note: str) -> int:
 
 @duplicates.command("trash", examples=("memetica duplicates trash", "memetica duplicates trash --json"))
 def list_trash(session: Session) -> None:
-    """List the merges whose files are in the trash.
+    """List the decisions whose files are in the trash: merges, and memes that were removed.
 
-    `memetica undo` with a merge's id puts them back.
+    `memetica undo` with a decision's id puts them back.
     """
     terminal = session.terminal
     with session.workspace() as workspace:
         recover(workspace, on_unfinished=session.tell_unfinished)
-        found = workspace.catalogue.journal.in_state(OperationState.DONE, kind=OperationKind.MERGE)
+        done = workspace.catalogue.journal.in_state(OperationState.DONE)
+        found = [one for one in done if isinstance(one.intent, Merge | Trash)]
         for one in found:
-            row = merge_row(one, workspace.data)
+            row = trash_row(one, workspace.data)
             if terminal.as_json:
                 terminal.row(row)
             else:

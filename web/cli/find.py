@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,7 +11,10 @@ from search.errors import WrongUse
 from search.meme import Likeness, Sort
 from search.results import Answer
 from search.searcher import Searcher
+from search.workspace import Workspace
 from web.cli.command import Command, Session, find_meme
+from web.cli.completion import complete_query
+from web.cli.hits import HitOptions, hit_options, use_hits
 from web.cli.output import count_line, more_line, show_answer, show_meme, show_understood
 from web.schemas import hit_row, meme_row
 
@@ -21,9 +25,11 @@ from web.schemas import hit_row, meme_row
         'memetica search "a dog in a burning room"',
         'memetica search "burning room -cat category:Dogs after:2022" -k 3',
         'memetica search --image photo.jpg "but in space"',
+        'memetica search "this is fine" --open 1',
+        "memetica search cat -0 -k 100 | xargs -0 ls",
     ),
 )
-@click.argument("query", required=False, default="")
+@click.argument("query", required=False, default="", shell_complete=complete_query)
 @click.option(
     "--image", type=click.Path(path_type=Path), metavar="FILE", help="Search by this picture, with or without words."
 )
@@ -38,6 +44,7 @@ from web.schemas import hit_row, meme_row
 )
 @click.option("--all-variants", is_flag=True, help="List each variant of a picture, not one for all of them.")
 @click.option("--verbatim", is_flag=True, help="Do not correct the spelling.")
+@hit_options
 def search(
     session: Session,
     query: str,
@@ -47,6 +54,7 @@ def search(
     sort: str,
     all_variants: bool,
     verbatim: bool,
+    **use: Any,
 ) -> None:
     """Find memes by QUERY: what they show, say or mean.
 
@@ -58,6 +66,7 @@ def search(
     after:2022-06-30       First Seen on that day or later
     before:2024            First Seen earlier
     type:gif|video|image   has:ocr|description
+    tag:work               with this tag of the curator's
     like:17                similar to meme 17; variants:17 its variants
     2:cat 0.5:"a mat"      weights
     """
@@ -65,6 +74,8 @@ def search(
         raise WrongUse(
             "There is nothing to search for.", hint='Say what the meme shows, says or means: memetica search "…"'
         )
+    options = HitOptions(**use)
+    options.check(session)
     with session.workspace() as workspace:
         picture = None
         if image is not None:
@@ -83,7 +94,7 @@ def search(
                 collapse=not all_variants,
                 verbatim=verbatim,
             )
-        _show(session, answer, offset=offset)
+        _show(session, workspace, answer, options, offset=offset)
 
 
 @click.command(
@@ -98,13 +109,16 @@ def search(
     help="What is compared.",
 )
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), metavar="N", help="Number of hits.")
-def similar(session: Session, meme: str, by: str, k: int) -> None:
+@hit_options
+def similar(session: Session, meme: str, by: str, k: int, **use: Any) -> None:
     """Find memes that are like a meme, named by its PATH in the library or its ID."""
+    options = HitOptions(**use)
+    options.check(session)
     with session.workspace() as workspace:
         found = find_meme(workspace, meme)
         with Searcher(workspace) as searcher:
             answer = searcher.similar(found, by=Likeness(by), k=k)
-        _show(session, answer)
+        _show(session, workspace, answer, options)
 
 
 @click.command(cls=Command, examples=('memetica show "Dogs/this is fine.png"', "memetica show 17 --json"))
@@ -113,19 +127,21 @@ def show(session: Session, meme: str) -> None:
     """Show everything known about a meme, each text with its source."""
     with session.workspace() as workspace:
         found = find_meme(workspace, meme)
-        texts = workspace.catalogue.texts.of(found)
+        texts, tags = workspace.catalogue.texts.of(found), workspace.catalogue.tags.of(found.content_hash)
         if session.terminal.as_json:
-            session.terminal.row(meme_row(found, texts))
+            session.terminal.row(meme_row(found, texts, tags=tags))
         else:
-            show_meme(session.terminal, found, texts)
+            show_meme(session.terminal, found, texts, tags=tags)
 
 
-def _show(session: Session, answer: Answer, *, offset: int = 0) -> None:
+def _show(session: Session, workspace: Workspace, answer: Answer, options: HitOptions, *, offset: int = 0) -> None:
     terminal = session.terminal
+    if use_hits(session, workspace, answer, options):
+        return
     if terminal.as_json:
         show_understood(terminal, answer)
         for hit in answer.hits:
             terminal.row(hit_row(hit))
         terminal.say(f"{count_line(answer)}{more_line(answer, offset=offset)}.", style="dim")
     else:
-        show_answer(terminal, answer, offset=offset)
+        show_answer(terminal, answer, library=workspace.library, offset=offset)

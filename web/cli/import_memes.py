@@ -10,11 +10,13 @@ from rich.text import Text
 
 from indexer.imports.plan import ImportPlan, PlannedMeme, carry_out, plan_import
 from indexer.imports.readers import ImportKind, read_export
-from indexer.imports.records import NotImported
+from indexer.imports.records import TAGS, NotImported
+from indexer.library.format import content_hash
 from indexer.library.transaction import locked_library
 from indexer.library.vanished import check_library_is_known, check_not_emptied
 from search.settings import Settings
 from web.cli.command import Command, Session
+from web.cli.tags import give_tags, readable_tags
 from web.cli.terminal import Terminal
 
 SHOWN = 20  # rows of a plan, for people
@@ -42,7 +44,8 @@ def import_memes(session: Session, program: str, folder: Path, category: str, by
     """Bring memes from another PROGRAM: the files of an exported FOLDER, their dates, tags and descriptions.
 
     Files are copied, never moved, and nothing in the library is overwritten. Without --yes nothing is written at all.
-    What cannot be brought is listed with the reason. Afterwards, `memetica index` indexes the library.
+    Tags become the curator's, searched as `tag:NAME`. What cannot be brought is listed with the reason. Afterwards,
+    `memetica index` indexes the library.
     """
     settings = session.settings()
     terminal = session.terminal
@@ -52,7 +55,8 @@ def import_memes(session: Session, program: str, folder: Path, category: str, by
         _show(terminal, plan, settings)
         return 0
     failed = _carry_out(session, settings, plan)
-    for one in (*plan.left_out, *failed):
+    tags, untagged = _tag(session, settings, plan)
+    for one in (*plan.left_out, *failed, *untagged):
         _tell_left_out(terminal, one)
     new = [one for one in plan.planned if not one.is_known]
     if terminal.as_json:
@@ -60,7 +64,7 @@ def import_memes(session: Session, program: str, folder: Path, category: str, by
             terminal.row(_row(planned))
     terminal.say(
         f"{len(new) - len(failed):,} memes brought, {len(plan.planned) - len(new):,} were there already, "
-        f"{len(plan.left_out) + len(failed):,} left out. `memetica index` indexes them."
+        f"{len(plan.left_out) + len(failed):,} left out, {tags:,} tags given. `memetica index` indexes them."
     )
     return 1 if failed else 0
 
@@ -73,6 +77,21 @@ def _carry_out(session: Session, settings: Settings, plan: ImportPlan) -> list[N
         with locked_library(workspace) as library:
             check_not_emptied(workspace, library)
             return carry_out(library, plan)
+
+
+def _tag(session: Session, settings: Settings, plan: ImportPlan) -> tuple[int, list[NotImported]]:
+    """Give what was brought its tags; return how many are new, and those that cannot be tags."""
+    rows, refused = [], []
+    for one in plan.planned:
+        tags, bad = readable_tags(one.meme.texts.get(TAGS, ""))
+        refused += [NotImported(f"tag {part[:60]!r} of {one.path}", "It cannot be a tag.") for part in bad]
+        file = settings.library / one.path
+        if tags and file.is_file():
+            rows.append((content_hash(file), one.path, tags))
+    if not rows:
+        return 0, refused
+    with session.workspace(create=True) as workspace:
+        return give_tags(workspace.catalogue, rows), refused
 
 
 def _row(one: PlannedMeme) -> dict[str, object]:

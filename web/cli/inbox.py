@@ -18,6 +18,7 @@ from search.errors import MemeticaError, WrongUse
 from search.index.text_encoder import load_text_encoder_in_use
 from search.workspace import Workspace
 from web.cli.command import Command, CommandGroup, Session, find_pictures
+from web.cli.completion import complete_category
 from web.cli.output import show_file_error
 from web.cli.terminal import Terminal
 from web.schemas import Row, upload_row
@@ -102,7 +103,11 @@ def list_decided(session: Session, k: int | None) -> None:
 )
 @click.argument("id", type=int)
 @click.option(
-    "--category", metavar="NAME", help="The category; a new one is created.", show_default="the sure suggestion"
+    "--category",
+    metavar="NAME",
+    help="The category; a new one is created.",
+    show_default="the sure suggestion",
+    shell_complete=complete_category,
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why a suspected duplicate is accepted; kept in the ledger.")
 def accept_upload(session: Session, id: int, category: str | None, reason: str) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
+from rich.style import Style
 from rich.text import Text
 
 from search.catalogue import Verdict, VerdictKind
@@ -33,14 +34,14 @@ if TYPE_CHECKING:  # these import the decoders and the endpoints' client, which 
 PROGRESS_SECONDS = 30.0  # between two progress reports of `memetica describe`
 
 
-def show_answer(terminal: Terminal, answer: Answer, *, offset: int = 0) -> None:
-    """Write the hits, best first, each with its path and its explanation."""
+def show_answer(terminal: Terminal, answer: Answer, *, library: Path, offset: int = 0) -> None:
+    """Write the hits, best first, each with its path and its explanation; paths are links where the terminal can."""
     show_understood(terminal, answer)
     if not answer.hits:
         terminal.say("No meme matches. Try fewer or other words: what it shows, says or means.")
         return
     for number, hit in enumerate(answer.hits, start=offset + 1):
-        terminal.out.print(_hit(number, hit))
+        terminal.out.print(_hit(number, hit, library), soft_wrap=True)  # no path is broken: it can be copied whole
     terminal.say(f"{count_line(answer)}, {answer.took_ms:.0f} ms{more_line(answer, offset=offset)}", style="dim")
 
 
@@ -82,8 +83,9 @@ def show_understood(terminal: Terminal, answer: Answer) -> None:
         terminal.say(says, style="yellow")
 
 
-def _hit(number: int, hit: Hit) -> Text:
-    line = Text.assemble((f"{number:>3}  ", "dim"), (hit.meme.path, "bold"), (f"  {hit.score:.3f}", "dim"))
+def _hit(number: int, hit: Hit, library: Path) -> Text:
+    link = Style(bold=True, link=(library.absolute() / hit.meme.path).as_uri())
+    line = Text.assemble((f"{number:>3}  ", "dim"), (hit.meme.path, link), (f"  {hit.score:.3f}", "dim"))
     line.append(f"\n     id {hit.meme.id} · {hit.meme.first_seen:%Y-%m-%d}", style="dim")
     if hit.reasons:
         line.append(" · " + " · ".join(reason.in_words() for reason in hit.reasons), style="dim")
@@ -105,13 +107,15 @@ def _marked(marked: str) -> Text:
     return text
 
 
-def show_meme(terminal: Terminal, meme: Meme, texts: list[MemeText]) -> None:
+def show_meme(terminal: Terminal, meme: Meme, texts: list[MemeText], *, tags: list[str]) -> None:
     """Write everything known about a meme."""
     size = f"{meme.width} × {meme.height}" if meme.width else "not decoded"
     moving = f", {meme.frames} frames in {meme.seconds:.1f} s" if meme.seconds else ""
     terminal.out.print(Text(meme.path, style="bold"))
     terminal.out.print(f"id {meme.id} · {meme.type.value} · {size}{moving} · {meme.size:,} bytes", style="dim")
     terminal.out.print(f"first seen {meme.first_seen:%Y-%m-%d %H:%M} · sha256 {meme.content_hash}", style="dim")
+    if tags:
+        terminal.out.print(Text.assemble(("tags ", "dim"), ", ".join(tags)))
     for text in texts:
         terminal.out.print(f"\n[dim]{escape(text.source)} · {text.kind.value}[/dim]")
         terminal.out.print(Text(text.body.strip() or "(no words)"))

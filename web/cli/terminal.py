@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -53,13 +54,32 @@ class Terminal:
         sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, title: str = "") -> None:
-        """Write a table to stdout, with numbers aligned to the right."""
+        """Write a table to stdout, with numbers aligned to the right; a block for each row where it does not fit.
+
+        No name is broken, so that each can be copied.
+        """
+        lines = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+        widths = [max(map(cell_len, (name, *(row[at].plain for row in lines)))) for at, name in enumerate(columns)]
+        if sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > self.out.width:
+            self._blocks(columns, lines, title=title)
+            return
         table = Table(title=title or None, title_justify="left", box=None, header_style="dim", pad_edge=False)
         for name in columns:
             table.add_column(name, justify="right" if name in NUMBERS else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        for row in lines:
+            table.add_row(*row)
         self.out.print(table)
+
+    def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[Text]], *, title: str) -> None:
+        """Write each row as a block: its first cell, then a line for each other cell that is not empty."""
+        if title:
+            self.out.print(Text(title))
+        names = max(map(cell_len, columns[1:]), default=0)
+        for row in rows:
+            self.out.print(Text.assemble(row[0]), soft_wrap=True)
+            for name, cell in zip(columns[1:], row[1:], strict=True):
+                if cell.plain:
+                    self.out.print(Text.assemble(f"  {name:<{names}}  ", cell), soft_wrap=True)
 
     def say(self, sentence: str, *, style: str = "") -> None:
         """Write a message to stderr."""

@@ -93,7 +93,7 @@ def undo_verdict(uid: str) -> Verdict:
     return.
     """
     catalogue = site().catalogue
-    was_move = catalogue.verdicts.get(uid).kind is VerdictKind.MOVED
+    was_move = catalogue.verdicts.get(uid).kind in (VerdictKind.MOVED, VerdictKind.RENAMED, VerdictKind.TRASHED)
     try:
         verdict = undo(site().workspace, uid)
     finally:

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import io
-import secrets
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from indexer.curation.duplicates import Decision, Proposal, ProposalCache, apply, decide
+from indexer.curation.duplicates import Decision, Proposal, ProposalCache, decide
 from indexer.library.transaction import recover
 from indexer.stages.decode import decode_content
-from search.catalogue import PENDING, OperationKind, OperationState, Verdict, VerdictKind
+from search.catalogue import PENDING, BatchItem, OperationState, Verdict, VerdictKind
+from search.catalogue.journal import Merge, Trash
 from search.duplicates.heatmap import draw_heatmap
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.evidence import Tier
 from search.meme import Meme, TextKind
 from web.context import site
+from web.curator import batches
 from web.curator.actions import undo_verdict
 from web.curator.auth import Refused, curator_only
+from web.curator.differences import differences, evidence_sentence, summary
 from web.curator.home import Card
-from web.formatting import format_count, format_size
+from web.formatting import format_size
 from web.params import enum_param, int_param, page_links
 
 blueprint = Blueprint("duplicates", __name__, url_prefix="/curator/duplicates")
 PAGE_SIZE = 30
-BATCH_SECONDS = 15  # of one request; groups that remain need another request
-BATCH_NOTE = "batch {token}: all of “{tier}”"
 RECENT = 12  # verdicts shown
 TITLES = {
     Tier.IDENTICAL: "Identical files",
@@ -100,7 +100,7 @@ def index() -> str:
         counts=counts,
         titles=TITLES,
         explanations=EXPLANATIONS,
-        rows=[(one, len(one.memes) - 1) for one in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]],
+        rows=[(one, _listed(one)) for one in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]],
         total=len(found),
         pages=page_links(
             len(found), page, size=PAGE_SIZE, address=lambda page: f"?{urlencode({'tier': tier.value, 'page': page})}"
@@ -110,6 +110,23 @@ def index() -> str:
         recent=_recent(),
         done=_done(),
     )
+
+
+def _listed(proposal: Proposal) -> dict[str, Any]:
+    """Return what the list shows of a group: how the memes differ, and why they are a group."""
+    evidence = next((one.evidence for one in proposal.group.members if one.evidence is not None), None)
+    return {
+        "differences": summary(differences(proposal.memes, descriptions=_descriptions(proposal.memes))),
+        "why": evidence_sentence(evidence),
+    }
+
+
+def _descriptions(memes: Sequence[Meme]) -> dict[int, int]:
+    """Return how many descriptions each meme has, by its id."""
+    texts = site().catalogue.texts
+    return {
+        meme.id: sum(text.kind in (TextKind.SIMPLE, TextKind.DETAILED) for text in texts.of(meme)) for meme in memes
+    }
 
 
 def groups_of(tier: Tier) -> list[Proposal]:
@@ -139,14 +156,16 @@ def group(key: str) -> str | AnyResponse:
         return redirect("/curator/duplicates?" + urlencode({"gone": key, **_note_parameters()}), code=303)
     place = queue.index(found)
     kept = _chosen(found, request.args.get("keep"))
+    members = [kept, *(one for one in found.memes if one != kept)]
     return render_template(
         "duplicate.html",
+        differences=differences(members, descriptions=_descriptions(members)),
         proposal=found,
         kept=kept,
         reason=found.reason if kept == found.kept else "your choice",
         tier=found.group.tier,
         title=TITLES[found.group.tier],
-        members=[_facts(found, meme, kept) for meme in (kept, *(one for one in found.memes if one != kept))],
+        members=[_facts(found, meme, kept) for meme in members],
         place=place,
         total=len(queue),
         previous=queue[place - 1].key if place else None,
@@ -174,6 +193,7 @@ def _facts(found: Proposal, meme: Meme, kept: Meme) -> dict[str, Any]:
         ],
         "also_in": site().catalogue.journal.categories_merged_into(meme),
         "text": next((" ".join(text.body.split()) for text in texts if text.kind is TextKind.OCR), ""),
+        "why": evidence_sentence(member.evidence),
         "evidence": member.evidence.in_words() if member.evidence else "",
         "compared_with": other.path if other is not None and other != kept else "",
         "size": format_size(meme.size),
@@ -260,40 +280,34 @@ def apply_all(tier: str) -> AnyResponse | str:
     found = groups_of(chosen)
     if request.form.get("digest") != _digest(found):
         return _confirmation(chosen, changed=True)
-    token = secrets.token_hex(4)
-    applied = apply(
-        site().workspace,
-        found,
-        note=BATCH_NOTE.format(token=token, tier=chosen.value),
-        seconds=BATCH_SECONDS,
-    )
-    values = {
-        "tier": chosen.value,
-        "batch": token if applied.verdicts else "",
-        "failed": len(applied.failed) or "",
-        "why": applied.failed[0][1].message if applied.failed else "",
-    }
-    return redirect("/curator/duplicates?" + urlencode({name: value for name, value in values.items() if value}), 303)
+    return _merge(found, tier=chosen)
 
 
-@blueprint.post("/undo-batch/<token>")
+@blueprint.post("/some/<tier>")
 @curator_only
-def undo_batch(token: str) -> AnyResponse:
-    """Undo the verdicts of a batch, last one first; verdicts that remain after BATCH_SECONDS need another request."""
-    found = _batch(token)
-    if not found:
-        raise NotFound("There is no such batch, or it was undone already.")
-    started = monotonic()
-    for one in reversed(found):
-        undo_verdict(one.uid)
-        if monotonic() - started > BATCH_SECONDS and one is not found[0]:
-            return redirect("/curator/duplicates?" + urlencode({"batch": token}), code=303)
-    return redirect("/curator/duplicates?" + urlencode({"undid": found[0].uid, "times": len(found)}), code=303)
+def apply_some(tier: str) -> AnyResponse:
+    """Merge the chosen groups of a tier as the list showed them; groups that have changed since are refused."""
+    chosen = _duplicates(tier)
+    picked = set(request.form.getlist("group"))
+    found = [one for one in groups_of(chosen) if f"{one.key}-{digest_of(one)}" in picked]
+    if len(found) < len(picked):
+        raise Refused("Some groups have changed since the page was loaded; nothing was done.", hint="Load it again.")
+    return _merge(found, tier=chosen)
 
 
-def _batch(token: str) -> list[Verdict]:
-    start = BATCH_NOTE.format(token=token, tier="").partition(":")[0] + ":"
-    return [one for one in site().catalogue.verdicts.standing() if one.note.startswith(start)]
+def _merge(proposals: Sequence[Proposal], *, tier: Tier) -> AnyResponse:
+    """Start a batch that merges groups as proposed."""
+    items = [
+        BatchItem(
+            "merge",
+            str(one.kept.id),
+            json.dumps([(meme.id, meme.content_hash) for meme in one.memes]),
+            name=one.kept.path,
+        )
+        for one in proposals
+    ]
+    title = f"{'group' if len(items) == 1 else 'groups'} merged"
+    return batches.start(items, title=title, page=f"/curator/duplicates?{urlencode({'tier': tier.value})}")
 
 
 @blueprint.get("/difference/<int:one>/<int:other>.png")
@@ -313,8 +327,9 @@ def difference_picture(one: int, other: int) -> Response:
 @blueprint.get("/trash")
 @curator_only
 def trash() -> str:
-    """Show the merges whose files are in the trash, each with a button that restores its files."""
-    merges = site().catalogue.journal.in_state(OperationState.DONE, kind=OperationKind.MERGE)
+    """Show the merged and the removed memes whose files are in the trash, each with a button that restores them."""
+    journal = site().catalogue.journal
+    merges = [one for one in journal.in_state(OperationState.DONE) if isinstance(one.intent, Merge | Trash)]
     page = int_param(request.args, "page", 1, minimum=1, maximum=100_000)
     return render_template(
         "trash.html",
@@ -339,17 +354,10 @@ def _note_parameters() -> dict[str, str]:
 def _done() -> dict[str, Any] | None:
     """Return what the note about the last decision says, and the address that undoes it."""
     catalogue = site().catalogue
-    if "batch" in request.args or "failed" in request.args:
-        done = _batch(request.args.get("batch", "")) if request.args.get("batch") else []
-        moved = sum(len(one.contents) - 1 for one in done)
-        message = f"{format_count(moved, 'file')} of {format_count(len(done), 'group')} moved to the trash."
-        failed = int_param(request.args, "failed", 0, minimum=0, maximum=1_000_000)
-        if failed:
-            message += f" {format_count(failed, 'group')} could not be merged: {request.args.get('why', '')}"
-        return {"message": message, "undo": f"/curator/duplicates/undo-batch/{request.args['batch']}" if done else None}
+    if (note := batches.batch_note()) is not None:
+        return note
     if "undid" in request.args:
-        times = int_param(request.args, "times", 1, minimum=1, maximum=1_000_000)
-        return {"message": "Undone." if times == 1 else f"{format_count(times, 'merge')} undone.", "undo": None}
+        return {"message": "Undone.", "undo": None}
     uid = request.args.get("did", "")
     line = next((one for one in catalogue.verdicts.standing() if one.uid == uid and one.kind in DONE), None)
     if line is None:

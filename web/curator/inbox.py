@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -11,22 +12,23 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.inbox.acceptance import similar_memes
 from indexer.inbox.reception import discard, ensure_preview
-from search.catalogue import Catalogue, Upload, UploadState
+from search.catalogue import BatchItem, Catalogue, Upload, UploadState
 from search.errors import MemeticaError, NotFound, SuspectedDuplicate, WrongUse
 from search.evidence import Evidence
 from search.meme import name_key
 from web.background.categories import category_workers
 from web.background.inbox import inbox_workers
 from web.context import site
-from web.curator import actions
+from web.curator import actions, batches
 from web.curator.auth import Refused, curator_only
+from web.curator.heaps import Heap, sort_uploads
 from web.curator.home import Card
 from web.formatting import format_size
-from web.params import id_param, int_param
+from web.params import MAX_CATEGORY, id_param, ids_param, int_param, text_param
 from web.suggestions import SuggestedCategories
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/curator/inbox")
-MAX_SHOWN = 60  # uploads on the list
+MAX_SHOWN = 500  # uploads on the list
 RECENT = 12  # decisions shown
 UNDECIDED = (UploadState.WAITING, UploadState.EXAMINED, UploadState.FAILED)
 DECIDED = {UploadState.ACCEPTED: "Accepted", UploadState.DISCARDED: "Discarded"}
@@ -58,17 +60,33 @@ def index() -> str:
     return _index()
 
 
-def _index(refused: list[tuple[str, MemeticaError]] | None = None) -> str:
+def _index(
+    refused: list[tuple[str, MemeticaError]] | None = None,
+    *,
+    new_category: str = "",
+    chosen: Sequence[int] = (),
+    error: MemeticaError | None = None,
+) -> str:
     uploads = site().catalogue.uploads
     inbox_workers().wake()
     category_workers().suggester()  # starts to prepare it, so that it is ready for the first upload
     waiting = uploads.in_state(*UNDECIDED)
+    unexamined = sum(one.state is UploadState.WAITING for one in waiting)
+    shown = [one for one in waiting if one.state is not UploadState.WAITING][:MAX_SHOWN]
+    heaps = sort_uploads(site().catalogue, shown)
+    to_review = heaps[Heap.LOOK] or heaps[Heap.SURE] or heaps[Heap.KNOWN]
     return render_template(
         "inbox.html",
-        uploads=waiting[:MAX_SHOWN],
+        heaps=heaps,
         left=len(waiting),
-        unexamined=sum(one.state is UploadState.WAITING for one in waiting),
-        first=uploads.next(),
+        more=len(waiting) - unexamined - len(shown),
+        unexamined=unexamined,
+        first=to_review[0].upload if to_review else uploads.next(),
+        is_preparing=category_workers().suggester() is None and category_workers().error is None,
+        categories=[name for name, _, _ in site().catalogue.memes.categories()],
+        new_category=new_category,
+        chosen=set(chosen),
+        error=error,
         recent=[(one, DECIDED[one.state]) for one in uploads.decided(RECENT)],
         max_size=format_size(site().settings.upload_bytes),
         refused=refused or [],
@@ -86,6 +104,32 @@ def receive() -> AnyResponse | tuple[str, int]:
     if refused:
         return _index(refused), refused[0][1].status
     return redirect(f"/curator/inbox?{urlencode({'came': len(received)})}", code=303)
+
+
+@blueprint.post("/heap")
+@curator_only
+def decide_heap() -> AnyResponse | tuple[str, int]:
+    """Discard the chosen uploads, or accept each into the category that the list shows or into the one of the form."""
+    uploads = site().catalogue.uploads
+    chosen = [uploads.get(id) for id in ids_param(request.form, "upload")]
+    if request.form.get("decision") == "discard":
+        return batches.start([_item("discard", one) for one in chosen], title="discarded", page="/curator/inbox")
+    typed = " ".join(text_param(request.form, "category", max_length=MAX_CATEGORY).split())
+    known = {name_key(name) for name, _, _ in site().catalogue.memes.categories()}
+    if typed and name_key(typed) not in known and request.form.get("make") != typed:
+        return _index(new_category=typed, chosen=[one.id for one in chosen]), 409
+    items = []
+    for one in chosen:
+        shown = text_param(request.form, f"category-{one.id}", max_length=MAX_CATEGORY)
+        if not (typed or shown):
+            error = WrongUse("Choose a category first.", hint="Nothing was accepted.")
+            return _index(chosen=[one.id for one in chosen], error=error), error.status
+        items.append(_item("accept", one, typed or shown))
+    return batches.start(items, title=f"accepted into {typed}" if typed else "accepted", page="/curator/inbox")
+
+
+def _item(action: str, upload: Upload, category: str = "") -> BatchItem:
+    return BatchItem(action, str(upload.id), category, name=upload.name)
 
 
 @blueprint.get("/<int:id>")
@@ -190,6 +234,8 @@ def preview(id: int) -> Response:
 
 def _done() -> dict[str, Any] | None:
     """Return what the note about the last decision says, and the address that undoes it."""
+    if (note := batches.batch_note()) is not None:
+        return note
     if "undid" in request.args:
         return {"message": "Undone. The upload waits for a decision again.", "undo": None}
     try:

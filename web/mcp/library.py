@@ -84,7 +84,8 @@ class Library:
     def show(self, meme: str) -> Row:
         """Return everything known about a meme, long texts shortened."""
         found = self.find(meme)
-        row = meme_row(found, self.workspace.catalogue.texts.of(found))
+        catalogue = self.workspace.catalogue
+        row = meme_row(found, catalogue.texts.of(found), tags=catalogue.tags.of(found.content_hash))
         for name in ("url", "file", "thumbnail"):  # addresses of the site, which may not be served
             del row[name]
         for text in row["texts"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from search.query.parser import Part, PartKind, Query, format_parts, parse
 from search.results import Answer
 
-FACETS = (("category", "Category"), ("year", "Year"), ("type", "Type"))
+FACETS = (("category", "Category"), ("year", "Year"), ("type", "Type"), ("tag", "Tag"))
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,15 @@ def _narrowed(query: Query, facet: str, value: str) -> str:
 def variants_query(id: int) -> str:
     """Return the query that finds a meme and its variants."""
     return str(Part(PartKind.VARIANTS, str(id)))
+
+
+def tag_query(tag: str) -> str:
+    """Return the query that finds the memes with a tag.
+
+    >>> tag_query("reaction image")
+    'tag:"reaction image"'
+    """
+    return str(Part(PartKind.TAG, tag))
 
 
 def unquoted_query(typed: str) -> str:

@@ -25,6 +25,7 @@ blueprint = Blueprint("listing", __name__)
 PAGE_SIZE = 30
 MAX_EXAMPLES = 3
 MAX_COVERS = 12
+MAX_FAVORITES = 500  # of a list
 NEW_DAYS = 14
 _LAST_PAGE = 100_000
 END_OF_ALL = "That was all of them. You have seen things."
@@ -93,6 +94,20 @@ def categories() -> str:
     return render_template("categories.html", categories=found, total=len(every), wanted=wanted)
 
 
+@blueprint.get("/favorites")
+def favorites() -> str:
+    """Show the memes of the numbers in `ids`, which a browser keeps as its favorites; the server keeps nothing."""
+    text = text_param(request.args, "ids", max_length=MAX_FAVORITES * 20)
+    ids = list(dict.fromkeys(int(one) for one in text.split(".") if one.isascii() and one.isdigit() and len(one) < 19))
+    found = site().catalogue.memes.many(ids[:MAX_FAVORITES]) if ids else []
+    return render_template(
+        "favorites.html",
+        ids=".".join(map(str, ids[:MAX_FAVORITES])),
+        cards=cards_of_memes(found),
+        missing=len(ids[:MAX_FAVORITES]) - len(found),
+    )
+
+
 @blueprint.get("/random")
 def random() -> AnyResponse:
     """Redirect to the page of any meme that has a picture."""
@@ -131,7 +146,7 @@ def category_page(category: str) -> str:
 
 def page_address(page: int) -> str:
     """Return the address of another page of the list at the current address."""
-    values = {**request.args.to_dict(), "page": str(page)}
+    values = {**request.args.to_dict(), "page": str(page), "batch": ""}
     return (
         local(quote(request.path, safe="/")) + "?" + urlencode({name: value for name, value in values.items() if value})
     )

@@ -38,7 +38,7 @@ from web.query_images import open_query_image, store_query_image
 from web.schemas import category_url, file_url, page_url, picture_url, thumbnail_url
 from web.site.appearance import appearance_url, size, theme
 from web.site.cards import Card, cards_of
-from web.site.facets import facet_values, operator_chips, unquoted_query, variants_query
+from web.site.facets import facet_values, operator_chips, tag_query, unquoted_query, variants_query
 from web.site.files import send_meme, stills, wants_download
 from web.site.images import small_thumbnail_url, srcset
 from web.site.listing import END_OF_LIST, PAGE_SIZE, category_page, home, page_address
@@ -302,13 +302,15 @@ def about() -> str:
 
 def _address_of(query: str, **changes: str) -> str:
     """Return this address with another query, at its first page."""
-    values = {**request.args.to_dict(), "q": query, "page": "", "open": "", **changes}
+    values = {**request.args.to_dict(), "q": query, "page": "", "open": "", "batch": "", **changes}
     return local("/?" + urlencode({name: value for name, value in values.items() if value}))
 
 
 def _address_without(*names: str) -> str:
     """Return this address without some of its parameters, at its first page."""
-    values = {name: value for name, value in request.args.to_dict().items() if name not in (*names, "page", "open")}
+    values = {
+        name: value for name, value in request.args.to_dict().items() if name not in (*names, "page", "open", "batch")
+    }
     return local("/?" + urlencode(values))
 
 
@@ -333,6 +335,7 @@ def register_filters(app: Flask) -> None:
         appearance_url=appearance_url,
         base=base,
         variants_query=variants_query,
+        tag_query=tag_query,
     )
 
     @app.context_processor

@@ -32,6 +32,40 @@ if (flip && first && others.length) {
   });
 }
 
+// Blinks slowly, one change in .8 s: far from what could harm anybody. A key, a button, or the wish for less motion ends it.
+const blink = document.querySelector("[data-blink]");
+if (blink && flip && first && others.length) {
+  let timer;
+  blink.hidden = false;
+  blink.addEventListener("click", () => {
+    const on = blink.getAttribute("aria-pressed") !== "true";
+    blink.setAttribute("aria-pressed", String(on));
+    clearInterval(timer);
+    if (on) timer = setInterval(() => flip.click(), 800);
+    else if (flip.getAttribute("aria-pressed") === "true") flip.click();
+  });
+}
+
+// Zooms into every picture at the same place.
+const magnify = document.querySelector("[data-magnify]");
+const compared = document.querySelector("[data-compare]");
+if (magnify && compared?.querySelector("[data-pane] img")) {
+  magnify.hidden = false;
+  magnify.addEventListener("click", () => {
+    magnify.setAttribute("aria-pressed", String(compared.classList.toggle("magnified")));
+  });
+  compared.addEventListener("pointermove", (event) => {
+    const pane = event.target.closest("[data-pane]");
+    if (!pane || !compared.classList.contains("magnified")) return;
+    const { left, top, width, height } = pane.getBoundingClientRect();
+    compared.style.setProperty("--x", `${(100 * (event.clientX - left)) / width}%`);
+    compared.style.setProperty("--y", `${(100 * (event.clientY - top)) / height}%`);
+  });
+  compared.addEventListener("click", (event) => {
+    if (compared.classList.contains("magnified") && event.target.closest("[data-pane] a")) event.preventDefault();
+  });
+}
+
 let leaving = false; // a key that is held down decides only once
 for (const form of document.querySelectorAll("form")) form.addEventListener("submit", () => (leaving = true));
 addEventListener("pageshow", () => (leaving = false));

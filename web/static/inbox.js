@@ -1,5 +1,7 @@
 // Uploads pictures that are dropped or pasted anywhere on these pages, a few at a time. Without this script, the form uploads them.
 
+import { count } from "./select.js";
+
 const base = document.documentElement.dataset.base;
 const drop = document.querySelector("[data-drop]");
 const list = document.querySelector("[data-sent]");
@@ -60,17 +62,25 @@ function go() {
   else if (!running && !waiting.length && received) refresh();
 }
 
-// Refused files stay listed with their reason while the list of uploads is refreshed.
+// Refused files stay listed with their reason while the heaps are refreshed; what was ticked stays ticked.
 async function refresh() {
   const answer = await fetch(`${base}/curator/inbox`);
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const part of ["[data-left]", ".actions", ".uploads", ".nothing"]) {
+  const picks = () => document.querySelectorAll("[data-pick]");
+  const ticked = new Map([...picks()].map((one) => [one.value, one.checked]));
+  const focused = document.activeElement?.matches?.("[data-pick]") ? document.activeElement.value : undefined;
+  const category = document.getElementById("into")?.value;
+  for (const part of ["[data-left]", "[data-heaps]"]) {
     const [old, fresh] = [document.querySelector(part), page.querySelector(part)];
     if (old && fresh) old.replaceWith(fresh);
-    else if (old) old.remove();
-    else if (fresh) list.after(fresh);
   }
+  for (const one of picks()) {
+    if (ticked.has(one.value)) one.checked = ticked.get(one.value);
+    if (one.value === focused) one.focus();
+  }
+  if (category && document.getElementById("into")) document.getElementById("into").value = category;
+  count();
 }
 
 function take(files) {
@@ -145,11 +155,18 @@ document.addEventListener(
 
 
 const other = document.getElementById("other");
-// Refreshes the list until every upload is analysed.
+// Moves the bar while uploads are analysed, and shows the heaps anew when some more are.
 async function look() {
-  if (running || waiting.length || !document.querySelector("[data-examining]")) return;
+  if (running || waiting.length) return;
+  const examining = document.querySelector("[data-examining]");
+  if (!examining) return document.querySelector("[data-preparing]") && refresh();
   const answer = await fetch(`${base}/api/inbox?state=waiting&k=1`).catch(() => null);
-  if (answer?.ok && !(await answer.json()).total && !running) await refresh();
+  if (!answer?.ok || running) return;
+  const { total } = await answer.json();
+  const bar = examining.querySelector("progress");
+  bar.value = bar.max - total;
+  examining.querySelector("[data-analysed]").textContent = bar.value;
+  if (!total || examining.dataset.examining - total >= 10) await refresh();
 }
 setInterval(look, 2000);
 if (other?.value) other.focus();

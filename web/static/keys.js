@@ -6,6 +6,7 @@ const KEYS = [
   ["Esc", "back"],
   ["s", "similar memes"],
   ["c", "copy the picture"],
+  ["f", "add to your favorites, or take out"],
   ["z", "zoom"],
   ["i", "facts, in the viewer"],
   ["p", "slide show, in the viewer"],

@@ -131,6 +131,13 @@ export function equip(meme) {
     button.hidden = false;
     button.addEventListener("click", act);
   }
+  const heart = meme.querySelector("[data-favorite]");
+  if (heart) {
+    import("./favorites.js").then(({ label, toggle }) => {
+      label(heart);
+      heart.addEventListener("click", () => toggle(meme.dataset.id));
+    });
+  }
   equipZoom(meme);
   equipPause(meme);
 }

@@ -120,6 +120,10 @@ const KEYS = {
   },
   c: (card) => import("./meme.js").then((loaded) => (card ? loaded.copyCard(card) : loaded.copyPage())),
   z: () => document.querySelector("[data-zoom-button]")?.click(),
+  f: (card) => {
+    const id = (card ?? document.querySelector("main .meme"))?.dataset.id;
+    if (id) import("./favorites.js").then((loaded) => loaded.toggle(id));
+  },
 };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
@@ -151,3 +155,4 @@ restore();
 watch();
 if (document.querySelector("main .meme")) quietly(import("./meme.js").then((loaded) => loaded.equip(document.querySelector("main .meme"))));
 if (links().length) (window.requestIdleCallback ?? setTimeout)(() => quietly(viewer()));
+if (document.querySelector("[data-favorites]")) quietly(import("./favorites.js").then((loaded) => loaded.show()));

@@ -8,6 +8,7 @@ const OPERATORS = [
   ["after:", "added in or after this year, as 2022 or 2022-06"],
   ["before:", "added before this year"],
   ["type:", "gif, video or image"],
+  ["tag:", "a tag that the curator gave"],
   ["has:", "ocr or description"],
   ["like:", "similar to the meme with this number"],
 ];

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.curation.move import move_memes
+from indexer.curation.move import move_memes, rename_meme
 from indexer.curation.reversal import undo
+from indexer.curation.trash import trash_memes
 from indexer.library import steps as file_steps
 from indexer.library.scan import scan_library
 from indexer.library.transaction import recover
@@ -205,6 +206,67 @@ def test_a_kill_at_any_step_of_a_move_ends_in_the_move(settings: Settings, catal
     assert steps >= 8
     assert tree(settings.library) == moved(before)
     assert len(catalogue.verdicts.standing()) == 1
+
+
+def test_a_kill_at_any_step_of_trashing_ends_in_the_trash_and_every_byte_returns(
+    settings: Settings, catalogue: Catalogue
+) -> None:
+    workspace, before, steps = Workspace(settings, catalogue), tree(settings.library), 0
+    kept = {path: found for path, found in before.items() if not path.startswith(("Cats/a.png", "Cats/deep"))}
+    kept["Cats/a.png.png"] = before["Cats/a.png.png"]
+    ids = [meme.id for meme in both(catalogue)]
+    while True:
+        try:
+            trash_memes(workspace, both(catalogue), on_step=killed_at(steps))
+        except Killed:
+            recover(workspace)
+            if steps:
+                assert (tree(settings.library), catalogue.memes.many(ids)) == (kept, [])
+                [verdict] = catalogue.verdicts.standing()
+                with pytest.raises(Killed):
+                    undo(workspace, verdict.uid, on_step=killed_at(2))
+                recover(workspace)
+            assert tree(settings.library) == before
+            assert [one.path for one in catalogue.memes.many(ids)] == ["Cats/a.png", "Cats/deep/b 😀.gif"]
+            steps += 1
+            continue
+        break
+    assert steps >= 8
+    assert tree(settings.library) == kept
+
+
+def test_what_was_changed_or_is_nothing_is_not_trashed(settings: Settings, catalogue: Catalogue) -> None:
+    workspace, memes = Workspace(settings, catalogue), both(catalogue)
+    with pytest.raises(WrongUse):
+        trash_memes(workspace, [])
+    (settings.library / "Cats/deep/b 😀.gif").write_bytes(b"something else")
+    before = tree(settings.library)
+    with pytest.raises(LibraryError, match="is missing or has changed"):
+        trash_memes(workspace, memes)
+    assert tree(settings.library) == before
+
+
+def test_a_renamed_meme_keeps_its_id_and_takes_its_sidecars_along(settings: Settings, catalogue: Catalogue) -> None:
+    workspace, before = Workspace(settings, catalogue), tree(settings.library)
+    meme = catalogue.memes.at("Cats/a.png")
+    with pytest.raises(Killed):
+        rename_meme(workspace, meme, name="a/b: the cat?", on_step=killed_at(3))
+    recover(workspace)
+    [verdict] = catalogue.verdicts.standing()
+    assert (catalogue.memes.get(meme.id).path, verdict.kind) == ("Cats/b the cat.png", VerdictKind.RENAMED)
+    expected = {
+        path
+        if not path.startswith("Cats/a.png") or path == "Cats/a.png.png"
+        else path.replace("a.png", "b the cat.png"): found
+        for path, found in before.items()
+    }
+    assert tree(settings.library) == expected
+    with pytest.raises(WrongUse, match="already"):
+        rename_meme(workspace, catalogue.memes.get(meme.id), name="b the cat")
+    with pytest.raises(WrongUse, match="empty"):
+        rename_meme(workspace, catalogue.memes.get(meme.id), name="  ")
+    undo(workspace, verdict.uid)
+    assert tree(settings.library) == before
 
 
 def test_a_kill_at_any_step_of_an_undo_ends_in_the_undo(settings: Settings, catalogue: Catalogue) -> None:

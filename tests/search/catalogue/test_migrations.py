@@ -95,10 +95,42 @@ CREATE TABLE pictures (
 """
 
 
+def without_batches(file: Path) -> None:
+    """Make a catalogue of today one of version 12: no batches, no trash, with a merge and what the kept meme got."""
+    operations = SCHEMA[SCHEMA.index("CREATE TABLE operations") : SCHEMA.index("-- Readings of a removed meme")]
+    inherited = SCHEMA[SCHEMA.index("CREATE TABLE inherited_texts") : SCHEMA.index("-- Uploads, from their arrival")]
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(
+            "DROP TABLE batch_items; DROP TABLE batches; DROP INDEX verdicts_of_tags;"
+            "DROP TABLE inherited_texts; DROP TABLE operations;"
+            + operations.replace(", 'trash'", "")
+            + inherited
+            + "PRAGMA user_version = 12;"
+        )
+        connection.execute(
+            "INSERT INTO operations VALUES ('uid', 'merge', 'done', '{\"kept_content\": \"a\"}', '[]', '', '2026', 0)"
+        )
+        connection.execute("INSERT INTO inherited_texts VALUES ('uid', 'a', 'simple-description', 'model')")
+        connection.commit()
+
+
+def test_a_catalogue_of_version_12_keeps_its_operations_and_becomes_like_a_new_one(old: Settings) -> None:
+    file = old.data / "catalogue.sqlite"
+    expected = tables(file)
+    without_batches(file)
+    assert tables(file) != expected
+    open_catalogue(old, migrate=True).close()
+    assert tables(file) == expected
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT uid, kind, state FROM operations").fetchall() == [("uid", "merge", "done")]
+        assert connection.execute("SELECT operation, source FROM inherited_texts").fetchall() == [("uid", "model")]
+
+
 def test_a_catalogue_of_version_10_keeps_its_pictures_and_becomes_like_a_new_one(tmp_path: Path) -> None:
     settings, new = Settings(data=tmp_path / "data"), tmp_path / "new.sqlite"
     open_catalogue(settings).close()
     file = settings.data / "catalogue.sqlite"
+    without_batches(file)
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(
             "DROP INDEX memes_vanished; DROP TABLE pictures;" + PICTURES_10 + "PRAGMA user_version = 10;"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -216,6 +217,16 @@ def test_variants_are_shown_and_never_removed(curator: FlaskClient, tiny_setting
     assert tree(tiny_settings.library) == before
 
 
+def carried_out(curator: FlaskClient, address: str, form: dict[str, Any]) -> str:
+    """Send a form that starts a batch, wait for it, and return the list with the note about it."""
+    answer = curator.post(address, data=form)
+    assert answer.status_code == 303, answer.text
+    assert curator.application.extensions["batches"].wait_until_idle(60)
+    found = re.search(r"batch(?:=|es/)([0-9a-f]{16})", answer.location)
+    assert found
+    return curator.get(f"/curator/duplicates?batch={found[1]}").text
+
+
 def test_a_batch_says_how_many_before_it_is_done_and_can_be_undone_whole(
     curator: FlaskClient, tiny_settings: Settings
 ) -> None:
@@ -227,42 +238,28 @@ def test_a_batch_says_how_many_before_it_is_done_and_can_be_undone_whole(
     form = {"csrf": token_in(page), "digest": digest[1]}
     changed = curator.post("/curator/duplicates/all/same", data=form | {"digest": "x"})
     assert "have changed" in changed.text and tree(tiny_settings.library) == before
-    answer = curator.post("/curator/duplicates/all/same", data=form)
-    assert answer.status_code == 303
+    after = carried_out(curator, "/curator/duplicates/all/same", form)
     assert not (tiny_settings.library / "Dogs/monday small.jpg").exists()
-    after = curator.get(answer.location).text
-    assert "1 file of 1 group moved to the trash." in after
-    undo = re.search(r'action="(/curator/duplicates/undo-batch/\w+)"', after)
+    assert "1 group merged." in after
+    undo = re.search(r'action="(/curator/batches/\w+/undo)"', after)
     assert undo
-    assert curator.post(undo[1], data={"csrf": token_in(after)}).status_code == 303
+    assert "Undone: 1 group merged." in carried_out(curator, undo[1], {"csrf": token_in(after)})
     assert tree(tiny_settings.library) == before
-    assert curator.post(undo[1], data={"csrf": token_in(after)}).status_code == 404
+    assert curator.post(undo[1], data={"csrf": token_in(after)}).status_code == 409
 
 
-def test_a_batch_that_takes_long_is_undone_step_by_step(
-    curator: FlaskClient, tiny_settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_some_groups_are_merged_as_the_list_showed_them(curator: FlaskClient, tiny_settings: Settings) -> None:
     before = tree(tiny_settings.library)
-    cat = (tiny_settings.library / "Cats/keyboard cat.jpg").read_bytes()
-    for number in range(3):  # a second group of the tier
-        (tiny_settings.library / f"Dogs/again {number}.jpg").write_bytes(cat)
-    catalogue = curator.application.extensions["site"].catalogue
-    scan_library(tiny_settings.library, catalogue, progress=SILENT)
-    with_copies = tree(tiny_settings.library)
-    assert len(with_copies) == len(before) + 3
-    page = curator.get("/curator/duplicates/all/identical").text
-    digest = re.search(r'name="digest" value="(\w+)"', page)
-    assert digest
-    answer = curator.post("/curator/duplicates/all/identical", data={"csrf": token_in(page), "digest": digest[1]})
-    token = re.search(r"batch=(\w+)", answer.location)
-    assert token
-    monkeypatch.setattr("web.curator.duplicates.BATCH_SECONDS", -1)
-    posts = 0
-    while f"batch={token[1]}" in answer.location:
-        answer = curator.post(f"/curator/duplicates/undo-batch/{token[1]}", data={"csrf": token_in(page)})
-        posts += 1
-    assert posts == 2 and "undid=" in answer.location
-    assert tree(tiny_settings.library) == with_copies
+    page = curator.get("/curator/duplicates?tier=same").text
+    [group] = re.findall(r'name="group" value="([^"]+)"', page)
+    assert "Picture: <span" in page and '<span class="better">120 × 90</span>' in unescape(page)
+    refused = curator.post("/curator/duplicates/some/same", data={"csrf": token_in(page), "group": [group, "x-y"]})
+    assert refused.status_code == 403 and tree(tiny_settings.library) == before
+    assert curator.post("/curator/duplicates/some/same", data={"csrf": token_in(page)}).status_code == 400
+    assert "1 group merged." in carried_out(
+        curator, "/curator/duplicates/some/same", {"csrf": token_in(page), "group": group}
+    )
+    assert not (tiny_settings.library / "Dogs/monday small.jpg").exists()
 
 
 def test_a_starting_site_recovers_from_an_interrupted_merge(tiny_settings: Settings, client: FlaskClient) -> None:
@@ -312,8 +309,8 @@ def test_a_read_only_library_is_reported(
     page = curator.get("/curator/duplicates/all/same").text
     digest = re.search(r'name="digest" value="(\w+)"', page)
     assert digest
-    answer = curator.post("/curator/duplicates/all/same", data={"csrf": token_in(page), "digest": digest[1]})
-    assert "1 group could not be merged" in curator.get(answer.location).text
+    form = {"csrf": token_in(page), "digest": digest[1]}
+    assert "1 could not be. The folder" in carried_out(curator, "/curator/duplicates/all/same", form)
     assert tree(tiny_settings.library) == before
 
 

@@ -1,0 +1,190 @@
+"""What the curator does with memes, one or many: moved, renamed, tagged, trashed, marked, and all of it undone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from search.catalogue import Catalogue, TextReview
+from search.settings import Settings
+from tests.support.curating import sign_in
+from tests.support.serving import open_app
+from tests.support.uploading import files_of
+
+
+@pytest.fixture
+def app(tiny_settings: Settings, tiny_indexed: Catalogue) -> Iterator[Flask]:
+    with open_app(tiny_settings) as app:
+        app.extensions["categories"].training.close()  # nothing is trained
+        yield app
+
+
+@pytest.fixture
+def curator(app: Flask, tiny_settings: Settings) -> FlaskClient:
+    found = app.test_client()
+    found.environ_base["HTTP_X_CSRF_TOKEN"] = sign_in(found, tiny_settings.data)
+    return found
+
+
+def act(curator: FlaskClient, action: str, *ids: int, **form: str) -> str:
+    """Carry out an action, wait for it, and return the uid of its batch."""
+    answer = curator.post("/curator/memes", data={"action": action, "meme": [str(id) for id in ids], **form})
+    return waited(curator, answer)
+
+
+def waited(curator: FlaskClient, answer: Any) -> str:
+    assert answer.status_code == 303, answer.text
+    assert curator.application.extensions["batches"].wait_until_idle(60)
+    found = re.search(r"batch(?:=|es/)([0-9a-f]{16})", answer.location)
+    assert found
+    return found[1]
+
+
+def undo(curator: FlaskClient, batch: str) -> None:
+    waited(curator, curator.post(f"/curator/batches/{batch}/undo"))
+
+
+def paths(catalogue: Catalogue, ids: list[int]) -> list[str]:
+    return [meme.path for meme in catalogue.memes.many(ids)]
+
+
+def test_many_memes_are_moved_and_trashed_and_every_file_returns(
+    curator: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    before = files_of(tiny_settings.library)
+    ids = [tiny_indexed.memes.at(path).id for path in ("Cats/monday.png", "Dogs/fine.png")]
+    back = "/memes/Cats/index.html?page=1"
+    answer = curator.post("/curator/memes", data={"action": "move", "meme": ids, "category": "robots", "page": back})
+    batch = waited(curator, answer)
+    assert paths(tiny_indexed, ids) == ["Robots/monday.png", "Robots/fine.png"]
+    assert tiny_indexed.batches.get(batch).page == back
+    page = curator.get(f"/memes/Robots/index.html?batch={batch}").text
+    assert "2 memes moved to Robots." in page and f"/curator/batches/{batch}/undo" in page
+    undo(curator, batch)
+    assert files_of(tiny_settings.library) == before
+    trashed = act(curator, "trash", *ids)
+    assert paths(tiny_indexed, ids) == []
+    assert curator.application.extensions["categories"].wait_until_idle(60)
+    found = curator.get("/api/search?q=burning+room&k=1").json
+    assert found and found["hits"][0]["id"] not in ids
+    assert "Dogs/fine.png" in curator.get("/curator/duplicates/trash").text
+    undo(curator, trashed)
+    assert files_of(tiny_settings.library) == before and len(paths(tiny_indexed, ids)) == 2
+
+
+def test_what_is_wrong_with_a_form_is_said_and_nothing_is_done(
+    curator: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    before, id = files_of(tiny_settings.library), str(tiny_indexed.memes.at("Cats/monday.png").id)
+    for form, sentence in (
+        ({"action": "move", "meme": id, "category": "Ships"}, "There is no category Ships yet."),
+        ({"action": "move", "meme": id}, "Choose a category first."),
+        ({"action": "move"}, "Nothing is selected."),
+        ({"action": "tag", "meme": id, "tag": " , "}, "The tag is empty."),
+        ({"action": "tag", "meme": id, "tag": 'a"b'}, "cannot be a tag."),
+        ({"action": "eat", "meme": id}, "action must be one of"),
+    ):
+        answer = curator.post("/curator/memes", data=form)
+        assert answer.status_code == 400 and sentence in answer.text.replace("&#34;", '"'), form
+    visitor = curator.application.test_client()
+    assert visitor.post("/curator/memes", data={"action": "trash", "meme": id}).location.startswith("/sign-in")
+    assert files_of(tiny_settings.library) == before and tiny_indexed.batches.recent(9) == []
+
+
+def test_one_meme_is_renamed_and_its_page_says_so(curator: FlaskClient, tiny_indexed: Catalogue) -> None:
+    meme = tiny_indexed.memes.at("Robots/toaster.png")
+    batch = act(curator, "rename", meme.id, name="skill: issue")
+    assert paths(tiny_indexed, [meme.id]) == ["Robots/skill issue.png"]
+    page = curator.get(f"/curator/memes/{meme.id}?batch={batch}", follow_redirects=True)
+    assert page.request.path == "/memes/Robots/skill issue.png.html" and "1 meme renamed." in page.text
+    undo(curator, batch)
+    assert paths(tiny_indexed, [meme.id]) == ["Robots/toaster.png"]
+    # The own page of a meme in the trash is gone: the category's takes its place.
+    trashed = act(curator, "trash", meme.id)
+    assert tiny_indexed.batches.get(trashed).page == "/memes/Robots/index.html"
+
+
+def test_tags_are_given_found_counted_taken_and_undone(
+    curator: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    ids = [tiny_indexed.memes.at(path).id for path in ("Cats/monday.png", "Dogs/fine.png", "Robots/toaster.png")]
+    batch = act(curator, "tag", *ids[:2], tag="Work, monday  MOOD")
+    assert tiny_indexed.tags.counts() == {"monday mood": 2, "work": 2}
+    act(curator, "tag", ids[2], tag="work")
+
+    def found(query: str) -> set[int]:
+        answer = curator.get("/api/search", query_string={"q": query, "k": 20}).json
+        return {hit["id"] for hit in answer["hits"]}
+
+    assert found("tag:work") == set(ids)
+    assert found('tag:"Monday mood"') == set(ids[:2])
+    assert found('tag:work -tag:"monday mood"') == {ids[2]}
+    assert found("tag:nothing|work") == set() or "nothing" in str(curator.get("/api/search?q=tag:nothing").json)
+    facets = curator.get("/api/search?q=tag:work").json["facets"]["tag"]
+    assert facets == {"work": 3, "monday mood": 2}
+    assert curator.get(f"/api/memes/{ids[0]}").json["tags"] == ["monday mood", "work"]
+    page = curator.get(f"/curator/memes/{ids[2]}", follow_redirects=True).text
+    assert 'href="/?q=tag%3Awork"' in page
+    # By content: a renamed meme keeps its tags.
+    act(curator, "rename", ids[0], name="tuesday")
+    assert found("tag:work") == set(ids)
+    act(curator, "untag", ids[1], tag="work")
+    assert found("tag:work") == {ids[0], ids[2]}
+    undo(curator, batch)
+    assert tiny_indexed.tags.counts() == {"work": 1}
+
+
+def test_a_text_that_is_wrong_is_marked_and_the_mark_is_taken_back(
+    curator: FlaskClient, tiny_indexed: Catalogue
+) -> None:
+    meme = tiny_indexed.memes.at("Cats/monday.png")
+    page = curator.get(f"/curator/memes/{meme.id}", follow_redirects=True).text
+    assert page.count("This text is wrong") == 2 and 'value="ocr ' in page
+    [description] = [text for text in tiny_indexed.texts.of(meme) if text.kind.value == "simple-description"]
+    batch = act(curator, "wrong", meme.id, text=f"simple-description {description.source}")
+    assert list(tiny_indexed.text_reviews.of(meme.content_hash).values()) == [TextReview.WRONG]
+    assert "Marked as wrong." in curator.get(f"/curator/memes/{meme.id}", follow_redirects=True).text
+    undo(curator, batch)
+    assert list(tiny_indexed.text_reviews.of(meme.content_hash).values()) == [TextReview.OPEN]
+    assert curator.post("/curator/memes", data={"action": "wrong", "meme": meme.id, "text": "ocr x"}).status_code == 404
+
+
+def test_visitors_see_tags_and_nothing_of_the_desk(app: Flask, curator: FlaskClient, tiny_indexed: Catalogue) -> None:
+    meme = tiny_indexed.memes.at("Dogs/fine.png")
+    act(curator, "tag", meme.id, tag="classic")
+    visitor = app.test_client()
+    for address in ("/", "/?q=dog", "/memes/Dogs/index.html", "/memes/Dogs/fine.png.html"):
+        page = visitor.get(address).text
+        assert not re.search(r"desk|bulk|data-pick|csrf|select\.js", page), address
+    assert ">classic</a>" in page
+    for address in ("/", "/?q=dog", "/memes/Dogs/index.html"):
+        assert 'form="bulk"' in curator.get(address).text and 'id="bulk"' in curator.get(address).text, address
+
+
+def test_programs_of_the_curator_change_tags(curator: FlaskClient, tiny_indexed: Catalogue) -> None:
+    id = tiny_indexed.memes.at("Dogs/fine.png").id
+    answer = curator.post(f"/api/memes/{id}/tags", json={"add": ["Classic", "work"]})
+    assert answer.json == {"id": id, "tags": ["classic", "work"]}
+    assert curator.post(f"/api/memes/{id}/tags", json={"remove": ["work", "none"]}).json["tags"] == ["classic"]
+    assert curator.get("/api/tags").json == {"hits": [{"tag": "classic", "memes": 1}], "total": 1}
+    for body in ({"add": [1]}, {"add": ["x"] * 101}, {"add": ["a|b"]}, {"eat": []}):
+        assert curator.post(f"/api/memes/{id}/tags", json=body).status_code == 400, body
+    visitor = curator.application.test_client()
+    assert visitor.post(f"/api/memes/{id}/tags", json={"add": ["x"]}).status_code == 401
+
+
+def test_progress_is_shown_with_what_is_left(curator: FlaskClient) -> None:
+    page = curator.get("/curator/progress").text
+    assert "Nothing is being done now." in page and "9 pictures, all done" in page
+    assert "<code>memetica describe --model NAME</code> describes the rest" in page
+    work = {row["work"]: row for row in curator.get("/api/status").json["work"]}
+    assert (work["media"]["done"], work["media"]["missing"], work["media"]["running"]) == (9, 0, False)
+    assert work["describe"]["missing"] > 0 and work["describe"]["rate"] is None
+    visitor = curator.application.test_client()
+    assert visitor.get("/curator/progress").status_code == 303
+    assert "inbox" not in {row["work"] for row in visitor.get("/api/status").json["work"]}

@@ -1,0 +1,95 @@
+"""What the commands do with hits besides listing them: bare paths for other programs, opening one, pictures inline."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from PIL import Image
+from rich.text import Text
+
+from indexer.media.thumbnails import thumbnail_path
+from search.errors import LibraryError, WrongUse
+from search.results import Answer, Hit
+from search.workspace import Workspace
+from web.cli.command import Session
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+PREVIEW_CELLS = 24  # width of a picture between the lines
+
+
+@dataclass(frozen=True)
+class HitOptions:
+    """What to do with the hits; at most one of them is chosen."""
+
+    paths: bool
+    null: bool
+    open_number: int | None
+    preview: bool
+
+    def check(self, session: Session) -> None:
+        """Raise WrongUse for options that exclude each other."""
+        chosen = [self.paths or self.null, self.open_number is not None, self.preview, session.terminal.as_json]
+        if sum(chosen) > 1:
+            raise WrongUse("Choose one of --paths, -0, --open, --preview and --json.")
+
+
+def hit_options(function: Function) -> Function:
+    """Add the options that `HitOptions` holds to a command, which gets them by name."""
+    for option in (
+        click.option(
+            "--preview", is_flag=True, help="Show the pictures, where the terminal can (kitty, iTerm2, sixel)."
+        ),
+        click.option("--open", "open_number", type=click.IntRange(1), metavar="N", help="Open the Nth hit."),
+        click.option("-0", "null", is_flag=True, help="Write bare paths, each ended by a zero byte, for xargs -0."),
+        click.option("--paths", is_flag=True, help="Write bare paths, one a line, for other programs."),
+    ):
+        function = option(function)
+    return function
+
+
+def use_hits(session: Session, workspace: Workspace, answer: Answer, options: HitOptions) -> bool:
+    """Write paths, open a hit, or show pictures; return whether the hits were used up, so that no list is needed.
+
+    Raises WrongUse when there is no Nth hit, LibraryError when its file is missing.
+    """
+    if options.paths or options.null:
+        end = "\0" if options.null else "\n"
+        for hit in answer.hits:
+            sys.stdout.buffer.write(f"{_file(workspace, hit)}{end}".encode(errors="surrogateescape"))
+        sys.stdout.buffer.flush()
+        return True
+    if options.open_number is not None:
+        if options.open_number > len(answer.hits):
+            raise WrongUse(f"There is no hit {options.open_number}: {len(answer.hits)} were found.")
+        file = _file(workspace, answer.hits[options.open_number - 1])
+        if not file.exists():
+            raise LibraryError(f"{file} is not there.", hint="Is the library mounted?")
+        session.terminal.say(f"Opening {file}", style="dim")
+        click.launch(str(file))
+        return True
+    if options.preview:
+        _show_pictures(session, workspace, answer)
+    return False
+
+
+def _file(workspace: Workspace, hit: Hit) -> Path:
+    return workspace.library / hit.meme.path
+
+
+def _show_pictures(session: Session, workspace: Workspace, answer: Answer) -> None:
+    """Write each hit's thumbnail with its number below, as the terminal can show it."""
+    # Late: it asks the terminal at once what it can show.
+    from textual_image.renderable import Image as TerminalImage
+
+    for number, hit in enumerate(answer.hits, start=1):
+        path = thumbnail_path(workspace.data, hit.meme.content_hash)
+        if not path.exists():
+            continue
+        with Image.open(path) as picture:
+            session.terminal.out.print(TerminalImage(picture.convert("RGB"), width=PREVIEW_CELLS))
+        session.terminal.out.print(Text(f"{number:>3}", style="dim"))
