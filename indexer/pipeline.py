@@ -21,6 +21,7 @@ from indexer.stages.ocr import ocr_memes
 from indexer.stages.prepare_encoders import prepare_image_encoder, prepare_text_encoder
 from indexer.stages.weigh_texts import weigh_texts
 from indexer.work.locks import lock
+from indexer.work.part import Part
 from indexer.work.progress import SILENT, Progress, StageReport, track_stage
 from search.catalogue.copies import keep_daily_copy
 from search.encoders.base import ImageEncoder, TextEncoder
@@ -45,6 +46,7 @@ def index_library(
     badly_read: bool = False,
     gone: bool = False,
     new_library: bool = False,
+    part: Part | None = None,
     load_engine: Callable[[Settings], OcrEngine | None] = load_ocr_engine,
     load_encoder: Callable[[Settings], TextEncoder] = prepare_text_encoder,
     load_images: Callable[[Settings], ImageEncoder | None] = prepare_image_encoder,
@@ -60,6 +62,9 @@ def index_library(
     `gone` says that it is meant when most of the known memes are gone, `new_library` when the library is another folder
     than the one that was indexed before; its memes then replace the known ones. Without them this raises LibraryError
     and changes nothing, because the disk may not be mounted.
+
+    With a `part`, only the contents in it are decoded, read and embedded, and no index is built: other machines do the
+    other parts, each with a data folder of its own, and `gather_parts` takes them over.
 
     Raises LibraryError also when the library's folder is missing, DataFolderError when the data folder cannot be
     written. A missing OCR engine or encoder fails its stage, not the run.
@@ -86,16 +91,19 @@ def index_library(
         load_images=load_images,
         gone=gone,
         new_library=new_library,
+        part=part,
     )
     reports = []
-    for stage, work in (
+    works = [
         (Stage.SCAN, stages.scan),
         (Stage.MEDIA, stages.decode),
         (Stage.OCR, stages.ocr),
         (Stage.EMBED, stages.embed_texts),
         (Stage.PICTURES, stages.embed_images),
-        (Stage.BUILD, stages.build),
-    ):
+    ]
+    if part is None:
+        works.append((Stage.BUILD, stages.build))
+    for stage, work in works:
         report = _run(workspace, stage, work)
         if stage is Stage.SCAN and unfinished:
             report = replace(report, note=" ".join((*unfinished, report.note)).strip())
@@ -120,6 +128,7 @@ class _Stages:
         load_images: Callable[[Settings], ImageEncoder | None],
         gone: bool,
         new_library: bool,
+        part: Part | None,
     ) -> None:
         self._workspace = workspace
         self._settings = workspace.settings
@@ -128,6 +137,7 @@ class _Stages:
         self._badly_read = badly_read
         self._gone = gone
         self._new_library = new_library
+        self._part = part
         self._load_engine = load_engine
         self._load_encoder = load_encoder
         self._load_images = load_images
@@ -151,36 +161,42 @@ class _Stages:
         return found
 
     def decode(self) -> tuple[int, int]:
-        return decode_memes(self._workspace, progress=self._progress)
+        return decode_memes(self._workspace, progress=self._progress, part=self._part)
 
     def ocr(self) -> tuple[int, int]:
         engine = self._load_engine(self._settings)
         if engine is None:
             return 0, 0
         return ocr_memes(
-            self._workspace, engine, progress=self._progress, again=self._reocr, badly_read=self._badly_read
+            self._workspace,
+            engine,
+            progress=self._progress,
+            again=self._reocr,
+            badly_read=self._badly_read,
+            part=self._part,
         )
 
     def embed_texts(self) -> tuple[int, int]:
-        split_texts(self._workspace.catalogue)
+        split_texts(self._workspace.catalogue, part=self._part)
         with track_stage(self._progress, Stage.EMBED, 1, unit="text encoder, made once"):
             encoder = self._load_encoder(self._settings)
         done = embed_passages(self._workspace.catalogue, encoder, progress=self._progress)
         self._text_encoder = encoder.name
-        weigh_texts(self._workspace.catalogue, encoder=encoder.name)
+        if self._part is None:
+            weigh_texts(self._workspace.catalogue, encoder=encoder.name)
         return done, 0
 
     def embed_images(self) -> tuple[int, int]:
         if not self._sees:
             return 0, 0
-        if self._must_wait_for_pictures():
+        if self._part is None and self._must_wait_for_pictures():
             self.build()  # words are found already while a model is downloaded and pictures are embedded
         with track_stage(self._progress, Stage.PICTURES, 1, unit="image encoder, made ready once"):
             encoder = self._load_images(self._settings)
         if encoder is None:
             return 0, 0
         self._image_encoder = encoder.name
-        return embed_images(self._workspace, encoder, progress=self._progress)
+        return embed_images(self._workspace, encoder, progress=self._progress, part=self._part)
 
     def _must_wait_for_pictures(self) -> bool:
         """Return whether embedding the pictures takes long: the encoder is not ready, or has not seen many of them."""

@@ -37,7 +37,15 @@ from search.query.words import memes_holding
 from search.ranking.fusion import FusedRanking, Scores, Weights
 from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetriever, descriptor_retriever
 from search.ranking.likeness import ANY, LIKENESS_WEIGHTS, LOOKS, SAME_PICTURE, is_alike, reaches, with_variants
-from search.ranking.matching import MAX_SCORED, HitList, keep_ranked, order_hits, raise_named, rank_relevant
+from search.ranking.matching import (
+    MAX_SCORED,
+    HitList,
+    RelevantRanking,
+    keep_ranked,
+    order_hits,
+    raise_named,
+    rank_relevant,
+)
 from search.ranking.query_plan import QueryPlan
 from search.ranking.reasons import LEAST
 from search.ranking.relevance import RELEVANCE_MODEL, RelevanceModel, relevance_cutoff, stats_of
@@ -176,11 +184,16 @@ class QueryPipeline:
             terms=self._ocr_terms(meme) if likeness is Likeness.WORDS else (),
         )
 
-    def find(self, plan: QueryPlan) -> HitList:
+    def relevant(self, plan: QueryPlan) -> RelevantRanking:
+        """Return the ranking of a plan without its filters, with all memes above the relevance cut-off."""
+        exact = self.exact_matches(plan)
+        return rank_relevant(lambda depth: self.candidates(plan, depth=depth), self._relevant(plan), known=exact)
+
+    def find(self, plan: QueryPlan, *, relevant: Callable[[], RelevantRanking] | None = None) -> HitList:
         """Return all hits of a plan: what matches, however many, then the weaker hits.
 
         What matches does not depend on the filters, which select among the matches; weaker hits are the best among the
-        memes that pass the filters.
+        memes that pass the filters. `relevant` returns what the method of that name does, for a caller that knows it.
         """
         columns = self.index.columns
         if plan.listing is not None:
@@ -189,12 +202,10 @@ class QueryPipeline:
         ranking, is_exact = None, True
         matching = exact
         if plan.saying is None or plan.asks_more:
-            ranking, relevant, is_exact = rank_relevant(
-                lambda depth: self.candidates(plan, depth=depth), self._relevant(plan), known=exact
-            )
+            ranking, above, is_exact = self.relevant(plan) if relevant is None else relevant()
             if plan.saying is not None:
-                relevant = np.intersect1d(relevant, plan.saying, assume_unique=True)
-            matching = columns.union(exact, relevant)
+                above = np.intersect1d(above, plan.saying, assume_unique=True)
+            matching = columns.union(exact, above)
         if plan.allowed is not None:
             matching = np.intersect1d(matching, plan.allowed, assume_unique=True)
             if ranking is not None:

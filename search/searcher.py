@@ -35,9 +35,11 @@ from search.index.status import (
 from search.meme import Likeness, Meme, Sort
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores
+from search.ranking.matching import HitList, RelevantRanking
 from search.ranking.paging import PageRequest, answer_page
 from search.ranking.query_plan import QueryPlan
 from search.ranking.relevance import relevance_rule
+from search.ranking.remembered import RememberedAnswers
 from search.results import Answer, Hit, Operator, Understood
 from search.settings import Settings
 from search.workspace import Workspace
@@ -83,6 +85,7 @@ class Searcher:
         self._switching = threading.Lock()
         self._refused = ("", "")  # the name of a generation that cannot be used, and the reason
         self._opened = (index, self._encoder_of(index))
+        self._remembered = RememberedAnswers()
         self._closed = False
         self._pool = ThreadPoolExecutor(workspace.settings.threads, thread_name_prefix="search")
 
@@ -271,7 +274,7 @@ class Searcher:
         order = _checked_page(k, offset, sort)
         pipeline = self._pipeline()
         picture = _load_image(image, max_pixels=self._settings.max_pixels) if image is not None else None
-        plan = pipeline.plan(query, image=picture, category=category, verbatim=verbatim)
+        plan, found = self._found(pipeline, query, image=picture, category=category, verbatim=verbatim)
         understood = _understood(plan, sort=order, category=category, has_image=picture is not None)
         page = PageRequest(
             k, offset, order, collapse and not plan.filters.opens_variants, started, self._workspace.thumbnails
@@ -279,7 +282,7 @@ class Searcher:
         return answer_page(
             self._catalogue,
             pipeline.index,
-            pipeline.find(plan),
+            found,
             terms=plan.terms,
             quotes=plan.quotes,
             understood=understood,
@@ -344,6 +347,34 @@ class Searcher:
             line=rule.line,
             model=rule.model,
         )
+
+    def _found(
+        self, pipeline: QueryPipeline, query: str, *, image: Image.Image | None, category: str | None, verbatim: bool
+    ) -> tuple[QueryPlan, HitList]:
+        """Return the plan of a query and all its hits: those of the last queries are remembered, without images."""
+
+        def plan() -> QueryPlan:
+            return pipeline.plan(query, image=image, category=category, verbatim=verbatim)
+
+        if image is not None:
+            made = plan()
+            return made, pipeline.find(made)
+        state = pipeline.index.name, self._catalogue.revision()
+
+        def is_kept() -> bool:
+            return not self._image_encoder_error  # it may be there for the next query
+
+        def find() -> tuple[QueryPlan, HitList]:
+            made = plan()
+
+            def relevant() -> RelevantRanking:  # filters select among what it has, so a facet needs no other
+                text = ("relevant", query, verbatim)
+                return self._remembered.get(state, text, lambda: pipeline.relevant(made), is_kept=is_kept)
+
+            return made, pipeline.find(made, relevant=relevant)
+
+        key = ("hits", query, category, verbatim)
+        return self._remembered.get(state, key, find, ids=lambda found: len(found[1].ids), is_kept=is_kept)
 
     def _meme(self, named: Meme | Hit | int | str) -> Meme:
         if isinstance(named, Hit):

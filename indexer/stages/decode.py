@@ -17,6 +17,7 @@ from indexer.media.decode import picture_webp, placeholder, thumbnail
 from indexer.media.raster import telling_frames, telling_picture
 from indexer.media.thumbnails import is_whole, still_path, thumbnail_path, thumbnails_present
 from indexer.work.leases import work_lease
+from indexer.work.part import Part, in_part
 from indexer.work.progress import Progress, track_stage
 from search.atomic_write import write_atomically
 from search.catalogue import FingerprintRecord, PictureRecord
@@ -54,23 +55,27 @@ class DecodedMeme:
     stills: tuple[bytes, ...] = ()  # WebP, for a file that not all browsers show
 
 
-def decode_memes(workspace: Workspace, *, progress: Progress) -> tuple[int, int]:
-    """Decode the memes that are not decoded yet; return how many were decoded and how many failed.
+def decode_memes(workspace: Workspace, *, progress: Progress, part: Part | None = None) -> tuple[int, int]:
+    """Decode the memes that are not decoded yet, of a part of the library or of all.
 
-    >>> from indexer.work.progress import SILENT
-    >>> decode_memes(workspace, progress=SILENT)
-    (0, 0)
+        Returns how many were decoded and how many failed.
+
+        >>> from indexer.work.part import Part, in_part
+    from indexer.work.progress import SILENT
+        >>> decode_memes(workspace, progress=SILENT)
+        (0, 0)
     """
     disable_opencv_threads()
     done = failed = 0
-    total = len(missing_pictures(workspace))
+
+    def missing() -> list[Meme]:
+        return [meme for meme in missing_pictures(workspace) if in_part(part, meme.content_hash)]
+
     with (
-        track_stage(progress, Stage.MEDIA, total, unit="pictures"),
+        track_stage(progress, Stage.MEDIA, len(missing()), unit="pictures"),
         work_lease(workspace.catalogue, Stage.MEDIA) as lease,
     ):
-        waiting = lease.until_done(
-            lambda: missing_pictures(workspace), is_missing=lambda meme: _is_missing(workspace, meme)
-        )
+        waiting = lease.until_done(missing, is_missing=lambda meme: _is_missing(workspace, meme))
         for meme, result in map_in_threads(
             lambda meme: _decoded_or_mistake(workspace.settings, meme), waiting, threads=workspace.settings.threads
         ):
@@ -119,7 +124,7 @@ def missing_pictures(workspace: Workspace) -> list[Meme]:
     waiting = workspace.catalogue.pictures.missing(DECODER)
     present = thumbnails_present(workspace.data)
     listed = {meme.content_hash for meme in waiting}
-    for meme in workspace.catalogue.memes.everything():
+    for meme in workspace.catalogue.memes.each():
         if not meme.has_thumbnail or meme.content_hash in listed:
             continue
         stills = meme.plays_in_browsers or f"{meme.content_hash}.0" in present

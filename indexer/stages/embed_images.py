@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from indexer.stages.decode import decode_content, map_in_threads
 from indexer.work.leases import WorkLease, work_lease
+from indexer.work.part import Part, in_part
 from indexer.work.progress import Progress, track_stage
 from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder
@@ -25,15 +26,20 @@ BATCH = 32  # pictures stored together, and decoded while the model runs on as m
 Prepared = list[NDArray[np.float32]]  # a meme's frames, preprocessed for the model
 
 
-def embed_images(workspace: Workspace, encoder: ImageEncoder, *, progress: Progress) -> tuple[int, int]:
-    """Embed the pictures that this encoder has not embedded; return how many memes were embedded and how many failed.
+def embed_images(
+    workspace: Workspace, encoder: ImageEncoder, *, progress: Progress, part: Part | None = None
+) -> tuple[int, int]:
+    """Embed the pictures that this encoder has not embedded, of a part of the library or of all.
+
+    Returns how many memes were embedded and how many failed.
 
     Other processes may share the work. Files are decoded in other threads while the model runs.
     """
     workspace.catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
 
     def missing() -> list[Meme]:
-        return workspace.catalogue.embeddings.missing_pictures(encoder.name)
+        found = workspace.catalogue.embeddings.missing_pictures(encoder.name)
+        return [meme for meme in found if in_part(part, meme.content_hash)]
 
     def is_missing(meme: Meme) -> bool:
         return bool(workspace.catalogue.embeddings.missing_pictures(encoder.name, content_hash=meme.content_hash))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.work.leases import WorkLease, reclaim_stale, work_lease
+from indexer.work.part import Part, in_part
 from indexer.work.progress import Progress, track_stage
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
@@ -19,54 +20,57 @@ from search.texts.chunking import SPLITTER, split_passages
 BATCH = 512
 
 
-def split_texts(catalogue: Catalogue) -> int:
-    """Split the texts of the memes whose texts have changed; return the number of memes.
+def split_texts(catalogue: Catalogue, *, part: Part | None = None) -> int:
+    """Split the texts of the memes whose texts have changed, in a part of the library or all; return how many memes.
 
     >>> split_texts(workspace.catalogue)
     0
     """
-    done = 0
+    done = after = 0
     while True:
         with catalogue.transaction():  # so that no other process splits the same memes
-            waiting = catalogue.texts.unsplit(SPLITTER, limit=BATCH)
-            for meme in waiting:
+            waiting = catalogue.texts.unsplit(SPLITTER, limit=BATCH, after=after)
+            own = [meme for meme in waiting if in_part(part, meme.content_hash)]
+            for meme in own:
                 passages = split_passages(meme.path, category=meme.category, texts=catalogue.texts.of(meme))
                 catalogue.texts.put_passages(meme.id, passages, splitter=SPLITTER)
         if not waiting:
             return done
-        done += len(waiting)
+        done += len(own)
+        after = waiting[-1].id
 
 
 def embed_passages(catalogue: Catalogue, encoder: TextEncoder, *, progress: Progress) -> int:
     """Embed the passages that this encoder has not embedded and no other process is embedding; return how many.
 
-    >>> from indexer.work.progress import SILENT
-    >>> embed_passages(workspace.catalogue, encoder, progress=SILENT)
-    0
+        >>> from indexer.work.part import Part, in_part
+    from indexer.work.progress import SILENT
+        >>> embed_passages(workspace.catalogue, encoder, progress=SILENT)
+        0
     """
     catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
-    # Sorted by length, so that batches need little padding.
-    waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda passage: len(passage[1]))
+    total = catalogue.embeddings.count_missing_passages(encoder.name)
     done = 0
-    with track_stage(progress, Stage.EMBED, len(waiting), unit="passages"), work_lease(catalogue, Stage.EMBED) as lease:
-        while waiting:
+    with track_stage(progress, Stage.EMBED, total, unit="passages"), work_lease(catalogue, Stage.EMBED) as lease:
+        while True:
             before = done
-            for start in range(0, len(waiting), BATCH):
-                batch = _taken(catalogue, lease, encoder, waiting[start : start + BATCH])
-                if not batch:
-                    continue
-                places, vectors = readable_rows(encoder, [body for _, body in batch])
-                with catalogue.transaction():
-                    put_readable(catalogue, encoder.name, [input for input, _ in batch], places, vectors)
-                    for input, _ in batch:
-                        lease.release(input, sources=(encoder.name,))
-                done += len(batch)
-                progress.advance(len(batch))
+            for page in catalogue.embeddings.missing_passages(encoder.name):
+                # Sorted by length, so that batches need little padding.
+                waiting = sorted(page, key=lambda passage: len(passage[1]))
+                for start in range(0, len(waiting), BATCH):
+                    batch = _taken(catalogue, lease, encoder, waiting[start : start + BATCH])
+                    if not batch:
+                        continue
+                    places, vectors = readable_rows(encoder, [body for _, body in batch])
+                    with catalogue.transaction():
+                        put_readable(catalogue, encoder.name, [input for input, _ in batch], places, vectors)
+                        for input, _ in batch:
+                            lease.release(input, sources=(encoder.name,))
+                    done += len(batch)
+                    progress.advance(len(batch))
             if done == before:
-                break  # other processes hold the leases of the rest
+                return done  # nothing is missing, or other processes hold the leases of the rest
             reclaim_stale(catalogue)
-            waiting = sorted(catalogue.embeddings.missing_passages(encoder.name), key=lambda passage: len(passage[1]))
-    return done
 
 
 def put_readable(

@@ -6,6 +6,7 @@ from indexer.ocr.engines import OcrEngine, Reading, read_frames
 from indexer.stages.decode import decode_content, map_in_threads
 from indexer.stages.weigh_texts import BADLY_READ
 from indexer.work.leases import work_lease
+from indexer.work.part import Part, in_part
 from indexer.work.progress import Progress, track_stage
 from search.catalogue import ReadingRecord
 from search.errors import UnreadableFile
@@ -20,11 +21,13 @@ def ocr_memes(
     progress: Progress,
     again: bool = False,
     badly_read: bool = False,
+    part: Part | None = None,
 ) -> tuple[int, int]:
     """Read the memes that have no OCR text; return how many were read and how many failed.
 
     Other processes may share the work. With `again`, memes with an OCR text from another source are read too, and that
-    text is kept; with `badly_read`, only those among them whose text has a low quality.
+    text is kept; with `badly_read`, only those among them whose text has a low quality. With a part of the library, no
+    other memes are read.
     """
     done = failed = 0
 
@@ -35,7 +38,7 @@ def ocr_memes(
             found += [
                 one for one in workspace.catalogue.texts.without_ocr(engine.name, again=True) if one.content_hash in bad
             ]
-        return found
+        return [meme for meme in found if in_part(part, meme.content_hash)]
 
     def is_missing(meme: Meme) -> bool:
         return bool(

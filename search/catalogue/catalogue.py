@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from search.catalogue.batches import Batches
 from search.catalogue.calls import Calls
@@ -11,6 +12,7 @@ from search.catalogue.database import Database
 from search.catalogue.descriptions import Descriptions
 from search.catalogue.embeddings import Embeddings
 from search.catalogue.failures import Failures
+from search.catalogue.gathering import Gathered, gather
 from search.catalogue.inherited_texts import InheritedTexts
 from search.catalogue.journal import Journal
 from search.catalogue.leases import Leases
@@ -81,6 +83,10 @@ class Catalogue:
     def is_indexed(self, revision: int) -> bool:
         """Return whether an index of this revision has everything: nothing changed since or waits to be indexed."""
         return revision == self.revision() and not self.uploads.unindexed() and not self.journal.unindexed()
+
+    def gather(self, file: Path, *, decoder: str) -> Gathered:
+        """Take over the pictures by `decoder`, texts and embeddings that another catalogue has and this one lacks."""
+        return gather(self._database, file, decoder=decoder)
 
     def __enter__(self) -> Catalogue:
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,19 +41,27 @@ class Embeddings:
         """Return the names of the encoders that have embeddings here, the one registered last first."""
         return [row["name"] for row in self._database.rows("SELECT name FROM encoders ORDER BY rowid DESC", {})]
 
-    def missing_passages(self, encoder: str) -> list[tuple[str, str]]:
-        """Return (input hash, body) of present memes' passages that this encoder has not embedded, each hash once."""
-        rows = self._database.rows(
-            """
-            SELECT input_hash, body FROM passages JOIN memes ON memes.id = meme_id
-            WHERE vanished_at IS NULL
-              AND NOT EXISTS (SELECT 1 FROM embeddings
-                              WHERE embeddings.encoder = :encoder AND embeddings.input_hash = passages.input_hash)
-            GROUP BY input_hash ORDER BY MIN(passages.id)
-            """,
-            {"encoder": encoder},
-        )
-        return [(row["input_hash"], row["body"]) for row in rows]
+    def missing_passages(self, encoder: str, *, page: int = 16_384) -> Iterator[list[tuple[str, str]]]:
+        """Yield (input hash, body) of present memes' passages that this encoder has not embedded, page by page.
+
+        Each page has each hash once; what was embedded since the page before is not in it.
+        """
+        after = 0
+        while True:
+            rows = self._database.rows(
+                """
+                SELECT passages.id, input_hash, body FROM passages JOIN memes ON memes.id = meme_id
+                WHERE passages.id > :after AND vanished_at IS NULL
+                  AND NOT EXISTS (SELECT 1 FROM embeddings
+                                  WHERE embeddings.encoder = :encoder AND embeddings.input_hash = passages.input_hash)
+                ORDER BY passages.id LIMIT :page
+                """,
+                {"encoder": encoder, "after": after, "page": page},
+            )
+            if not rows:
+                return
+            yield list({row["input_hash"]: row["body"] for row in rows}.items())
+            after = rows[-1]["id"]
 
     def count_missing_passages(self, encoder: str) -> int:
         """Return the number of distinct passages of present memes that this encoder has not embedded."""
@@ -96,14 +104,23 @@ class Embeddings:
             self._database.touch()
 
     def of_field(
-        self, encoder: str, field: Field, *, least_weight: float = 0.0
+        self, encoder: str, field: Field, *, least_weight: float = 0.0, share: float = 1.0
     ) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Return the meme ids ([n] int64, ascending) and the embeddings ([n, d] float16) of a field's passages.
 
-        Passages below `least_weight` are excluded.
+        Passages below `least_weight` are excluded. With a `share` below 1, the passages are those of about this share
+        of all memes, always the same ones.
         """
-        parameters = {"encoder": encoder, "field": field, "least": least_weight}
-        return self._stream(_OF_FIELD, parameters, id="meme_id", order="meme_id, passages.id")
+        parameters: dict[str, object] = {"encoder": encoder, "field": field, "least": least_weight}
+        query = _OF_FIELD
+        if share < 1:
+            query += _SAMPLED
+            parameters["sampled"] = int(share * _SCATTERED)
+        return self._stream(query, parameters, id="meme_id", order="meme_id, passages.id")
+
+    def count_stored_passages(self) -> int:
+        """Return the number of stored passages, embedded or not, those of vanished memes included."""
+        return self._database.number("SELECT COUNT(*) FROM passages")
 
     def sample_of_field(self, encoder: str, field: Field, *, limit: int) -> NDArray[np.float32]:
         """Return the embeddings ([n, d] float32) of a field's first passages, at most `limit`, one of each meme."""
@@ -206,6 +223,10 @@ _OF_FIELD = """
     JOIN embeddings ON embeddings.input_hash = passages.input_hash AND encoder = :encoder
     WHERE vanished_at IS NULL AND field = :field AND COALESCE(weight, 1) >= :least AND length(vector) > 0
 """
+
+# Knuth's multiplicative hash of the id: memes that came one after the other are often alike, a sample should not be.
+_SCATTERED = 1 << 32
+_SAMPLED = f" AND meme_id * 2654435761 % {_SCATTERED} < :sampled"
 
 _OF_PICTURES = """
     SELECT {columns} FROM memes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from random import randrange
@@ -202,7 +202,12 @@ class Memes:
 
     def everything(self) -> list[Meme]:
         """Return every present meme by id."""
-        return [_meme(row) for row in self._database.stream(_MEME + "WHERE vanished_at IS NULL ORDER BY memes.id")]
+        return list(self.each())
+
+    def each(self) -> Iterator[Meme]:
+        """Yield every present meme by id, without a list of them all; write nothing until the last one."""
+        for row in self._database.stream(_MEME + "WHERE vanished_at IS NULL ORDER BY memes.id"):
+            yield _meme(row)
 
     def with_likes(self) -> list[Meme]:
         """Return the present memes with a byte-identical copy or a similar meme, by id."""

@@ -230,12 +230,18 @@ class Texts:
         )
         return {row["meme_id"]: row["body"] for row in rows if row["body"].strip()}
 
-    def unsplit(self, splitter: str, *, limit: int = -1) -> list[Meme]:
-        """Return the present memes whose texts this splitter version has not split since they changed."""
+    def unsplit(self, splitter: str, *, limit: int = -1, after: int = 0) -> list[Meme]:
+        """Return the present memes whose texts this splitter version has not split since they changed, by id.
+
+        `after` is the id of the last meme of the page before.
+        """
         return meme_rows(
             self._database,
-            "WHERE vanished_at IS NULL AND chunker IS NOT :splitter ORDER BY memes.id LIMIT :limit",
-            {"splitter": splitter, "limit": limit},
+            """
+            WHERE memes.id > :after AND vanished_at IS NULL AND chunker IS NOT :splitter
+            ORDER BY memes.id LIMIT :limit
+            """,
+            {"splitter": splitter, "limit": limit, "after": after},
         )
 
     def put_passages(self, meme_id: int, passages: Iterable[Passage], *, splitter: str) -> None:

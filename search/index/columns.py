@@ -56,10 +56,18 @@ class MemeColumns:
 
     def ids_with(self, field: Field, *, without: Sequence[Field]) -> Ids:
         """Return the ascending ids of the memes that have data in `field` and in none of the fields `without`."""
-        wanted = self.has[field].copy()
-        for other in without:
-            wanted &= ~self.has[other]
-        return self.ids[wanted]
+        # Every query asks for the same ones; in a library of a million memes, it took 8 ms.
+        known = self._ids_with.get((field, *without))
+        if known is None:
+            wanted = self.has[field].copy()
+            for other in without:
+                wanted &= ~self.has[other]
+            known = self._ids_with[(field, *without)] = self.ids[wanted]
+        return known
+
+    @cached_property
+    def _ids_with(self) -> dict[tuple[Field, ...], Ids]:
+        return {}
 
     def union(self, *parts: Ids) -> Ids:
         """Return the rising ids in any of the parts, all of which must be in the columns."""

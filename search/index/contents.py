@@ -6,6 +6,7 @@ which one it has.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,36 +47,39 @@ class Contents:
             if row.passage.field in TEXT_FIELDS:
                 yield row.meme_id, row.passage.field, row.passage.body
 
-    def text_embeddings(self, encoder: str) -> dict[Field, OwnedRows]:
-        """Return, for each text field, the embeddings ([n, d]) of its passages by one encoder."""
+    def text_embeddings(self, encoder: str, field: Field, *, share: float = 1.0) -> OwnedRows:
+        """Return the embeddings ([n, d] float16) of a text field's passages by one encoder.
+
+        With a `share` below 1, those of about this share of all memes, always the same ones.
+        """
+        embeddings = self.catalogue.embeddings
         if self.ids is None:
-            return {
-                field: OwnedRows(*self.catalogue.embeddings.of_field(encoder, field, least_weight=self.least_weight))
-                for field in TEXT_FIELDS
-            }
-        passages = self.catalogue.texts.passages_of(self._found, least_weight=self.least_weight)
-        known = self.catalogue.embeddings.get(encoder, [row.input_hash for row in passages])
-        dimensions = self.catalogue.embeddings.dimensions(encoder)
-        found = {}
-        for field in TEXT_FIELDS:
-            own = [row for row in passages if row.passage.field is field and row.input_hash in known]
-            rows = np.array([known[row.input_hash] for row in own], np.float32).reshape(len(own), dimensions)
-            found[field] = OwnedRows(np.array([row.meme_id for row in own], np.int64), rows)
-        return found
+            return OwnedRows(*embeddings.of_field(encoder, field, least_weight=self.least_weight, share=share))
+        passages = self.catalogue.texts.passages_of(self._found, fields=[field], least_weight=self.least_weight)
+        known = embeddings.get(encoder, [row.input_hash for row in passages])
+        own = [row for row in passages if row.input_hash in known]
+        rows = np.array([known[row.input_hash] for row in own], np.float16)
+        return OwnedRows(
+            np.array([row.meme_id for row in own], np.int64), rows.reshape(len(own), embeddings.dimensions(encoder))
+        )
 
     def fingerprints(self, algorithm: str, *, dtype: np.dtype, width: int) -> OwnedRows:
         """Return the fingerprints ([n, width] of a dtype) by an algorithm, one row for each frame."""
         pictures = self.catalogue.pictures
+        found: Iterator[tuple[int, bytes]]
         if self.ids is None:
-            found = [(id, bits) for id, _, bits in pictures.fingerprints(algorithm)]
+            found = ((id, bits) for id, _, bits in pictures.fingerprints(algorithm))
         else:
-            found = [
+            found = (
                 (meme.id, bits)
                 for meme in self.memes
                 for bits in pictures.fingerprints_of(meme.content_hash, algorithm)
-            ]
-        rows = np.frombuffer(b"".join(bits for _, bits in found), dtype).reshape(len(found), width)
-        return OwnedRows(np.array([id for id, _ in found], np.int64), rows)
+            )
+        owners, rows = array("q"), bytearray()  # a list of the rows would take their memory twice
+        for id, bits in found:
+            owners.append(id)
+            rows += bits
+        return OwnedRows(np.array(owners, np.int64), np.frombuffer(rows, dtype).reshape(len(owners), width))
 
     def picture_embeddings(self, encoder: str) -> OwnedRows:
         """Return an image encoder's embeddings ([n, d]), one row for each frame."""

@@ -7,12 +7,13 @@ shared by hard links, so a written file must never be changed.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search.images.fingerprints import LOOK_DIMENSIONS
 from search.index.binary import BinaryIndex, build_binary, extend_binary
@@ -128,17 +129,17 @@ class LexicalPart(IndexPart[Iterable[Document], LexicalIndex]):
 
 
 @dataclass(frozen=True)
-class WhiteningPart(IndexPart[Mapping[Field, OwnedRows], Whitening]):
+class WhiteningPart(IndexPart[Iterable[NDArray[np.floating]], Whitening]):
     """The whitening of text embeddings. It is fitted to a whole library, so an extension keeps it as it is."""
 
     dimensions: int
 
-    def build(self, folder: Path, new: Mapping[Field, OwnedRows]) -> int:
-        whitening = fit_whitening((one.rows for one in new.values()), dimensions=self.dimensions)
+    def build(self, folder: Path, new: Iterable[NDArray[np.floating]]) -> int:
+        whitening = fit_whitening(new, dimensions=self.dimensions)
         write_whitening(folder / WHITENING, whitening)
         return self.dimensions
 
-    def extend(self, source: Path, folder: Path, new: Mapping[Field, OwnedRows], *, without: Ids) -> int:
+    def extend(self, source: Path, folder: Path, new: Iterable[NDArray[np.floating]], *, without: Ids) -> int:
         link_file(source / WHITENING, folder / WHITENING)
         return self.dimensions
 

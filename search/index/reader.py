@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from search.errors import IndexUnusable
 from search.index.binary import BinaryIndex
 from search.index.checksums import FileWatch, damaged_files
 from search.index.columns import MemeColumns
-from search.index.dense import DenseIndex
+from search.index.dense import DenseIndex, RowSelection
 from search.index.generations import FORMAT, PICTURES, TEXT_FIELDS, Manifest, live_generation, read_live
 from search.index.lexical import LexicalIndex
 from search.index.parts import (
@@ -69,6 +70,18 @@ class Index:
         found = self.watch.damaged() if self.watch is not None else []
         if found:
             raise _damaged(self.watch.folder if self.watch else Path(), found)
+
+    def rows_without(self, field: Field, others: Sequence[Field]) -> RowSelection:
+        """Return the rows of a text field of the memes that have nothing in the other fields."""
+        found = self._rows_without.get((field, *others))
+        if found is None:
+            found = self.dense[field].select(self.columns.ids_with(field, without=others))
+            self._rows_without[(field, *others)] = found
+        return found
+
+    @cached_property
+    def _rows_without(self) -> dict[tuple[Field, ...], RowSelection]:
+        return {}
 
     @property
     def name(self) -> str:

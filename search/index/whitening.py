@@ -42,6 +42,11 @@ class Whitening:
             found[start : start + _CHUNK] = rows / lengths
         return found
 
+    def apply(self, vectors: NDArray[np.float16]) -> None:
+        """Replace rows ([n, d]) by the whitened ones, in place and piece by piece, so that memory holds them once."""
+        for start in range(0, len(vectors), _CHUNK):
+            vectors[start : start + _CHUNK] = self(vectors[start : start + _CHUNK])
+
 
 def fit_whitening(parts: Iterable[NDArray[np.floating]], *, dimensions: int) -> Whitening:
     """Return the whitening fitted to all rows of the parts ([n, d] each); with few rows it whitens less."""

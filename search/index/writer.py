@@ -6,6 +6,7 @@ leaves the live generation unchanged.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ from search.index.reader import verify_files
 from search.index.variants import ALIKE, find_representative, group_variants
 from search.meme import Field
 
+WHITENED_PASSAGES = 100_000  # that the whitening is fitted to: those of a sample of memes in a larger library
 _LENGTHS = 0.01  # by which stored rows' lengths may change a cosine
 PARTS = len(TEXT_FIELDS) + 4  # steps of a build: each text field's embeddings, words, fingerprints, looks, pictures
 
@@ -158,25 +160,28 @@ def _encoders(catalogue: Catalogue, text: str, image: str) -> Encoders:
 
 def _write(target: Target, contents: Contents, encoders: Encoders, on_part: Callable[[], None]) -> _Written:
     """Write all parts except the manifest; the memes' data comes from `contents`."""
-    fields: dict[Field, set[int]] = {field: set() for field in TEXT_FIELDS}  # the memes with something in the field
+    fields = {field: array("q") for field in TEXT_FIELDS}  # the memes with something in the field
     rows: dict[str, int] = {}
 
     def texts() -> Iterator[tuple[int, Field, str]]:
         for id, field, text in contents.texts():
-            fields[field].add(id)
+            if not fields[field] or fields[field][-1] != id:  # texts come meme by meme
+                fields[field].append(id)
             yield id, field, text
 
     paths = {meme.id: meme.path for meme in contents.memes}
     LEXICAL_PART.write(target, documents_of(texts(), paths=paths))
     on_part()
     if encoders.text_dimensions:
-        embeddings = contents.text_embeddings(encoders.text)
         whitening_part = WhiteningPart(encoders.text_dimensions)
-        whitening_part.write(target, embeddings)
+        whitening_part.write(target, _whitened_rows(contents, encoders.text))
         whitening = whitening_part.open(target.folder)
-        for field, own in embeddings.items():
+        for field in TEXT_FIELDS:  # one after the other, so that one field's embeddings are in memory at a time
+            own = contents.text_embeddings(encoders.text, field)
+            whitening.apply(own.rows)
             part = dense_part(field, dimensions=encoders.text_dimensions)
-            rows[f"{DENSE}.{field}"] = part.write(target, OwnedRows(own.owners, whitening(own.rows)))
+            rows[f"{DENSE}.{field}"] = part.write(target, own)
+            del own
             on_part()
     bits = contents.fingerprints(PDQ, dtype=np.dtype(np.uint8), width=PDQ_BITS // 8)
     rows[FINGERPRINTS] = FINGERPRINTS_PART.write(target, bits)
@@ -184,7 +189,7 @@ def _write(target: Target, contents: Contents, encoders: Encoders, on_part: Call
     looks = contents.fingerprints(LOOK, dtype=np.dtype("<f2"), width=LOOK_DIMENSIONS)
     rows[LOOKS] = LOOKS_PART.write(target, looks)
     on_part()
-    owners = {field: np.array(sorted(ids), np.int64) for field, ids in fields.items()}
+    owners = {field: np.array(ids, np.int64) for field, ids in fields.items()}
     if encoders.image:
         pictures = contents.picture_embeddings(encoders.image)
         rows[PICTURES] = pictures_part(encoders.image_dimensions).write(target, pictures)
@@ -201,13 +206,22 @@ def _write(target: Target, contents: Contents, encoders: Encoders, on_part: Call
     return _Written(columns, rows)
 
 
+def _whitened_rows(contents: Contents, encoder: str) -> Iterator[NDArray[np.float16]]:
+    """Yield the embeddings of each text field to which a whitening is fitted."""
+    share = WHITENED_PASSAGES / max(contents.catalogue.embeddings.count_stored_passages(), 1)
+    for field in TEXT_FIELDS:
+        yield contents.text_embeddings(encoder, field, share=share).rows
+
+
 def _group_all(bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
     """Return the representative of each meme among its variants, by its id; each meme is compared by one frame."""
     bits_at, looks_at = _middle_frames(bits.owners), _middle_frames(looks.owners)
     ids = np.array(sorted(bits_at.keys() & looks_at.keys()), np.int64)
     if not len(ids):
         return {}
-    own_looks = looks.rows[[looks_at[id] for id in ids.tolist()]]
+    # A library of pictures without animations has one frame a meme, and its rows need not be copied.
+    is_whole = len(ids) == len(looks)
+    own_looks = looks.rows if is_whole else looks.rows[[looks_at[id] for id in ids.tolist()]]
     found = group_variants(ids, own_looks, bits.rows[[bits_at[id] for id in ids.tolist()]])
     return dict(zip(ids.tolist(), found.tolist(), strict=True))
 

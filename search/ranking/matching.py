@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,10 +51,16 @@ class HitList:
         return replace(self, ids=self.ids[kept], matches=int(np.count_nonzero(kept[: self.matches])))
 
 
-def rank_relevant(
-    rank: Callable[[int], FusedRanking], relevant: Relevant, *, known: Ids
-) -> tuple[FusedRanking, Ids, bool]:
-    """Return a ranking that has all memes above the relevance cut-off, their rising ids, and whether these are all.
+class RelevantRanking(NamedTuple):
+    """A ranking, the rising ids of its memes above the relevance cut-off, and whether these are all there are."""
+
+    ranking: FusedRanking
+    above: Ids
+    is_exact: bool
+
+
+def rank_relevant(rank: Callable[[int], FusedRanking], relevant: Relevant, *, known: Ids) -> RelevantRanking:
+    """Return a ranking that has all memes above the relevance cut-off.
 
     `rank` ranks the proposals of a depth. A retriever that proposes fewer memes above the cut-off than it was asked for
     has no more of them, so the depth grows until fewer memes than that are above it, besides those that are `known`
@@ -66,7 +73,7 @@ def rank_relevant(
         others = np.count_nonzero(~np.isin(found, known, assume_unique=True))
         is_all = others < depth or len(ranking.ids) == size
         if is_all or depth >= MAX_DEPTH:
-            return ranking, found, bool(is_all)
+            return RelevantRanking(ranking, found, bool(is_all))
         depth, size = min(DEEPER * depth, MAX_DEPTH), len(ranking.ids)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from search.index.analyzer import is_letterwise
 from search.index.columns import Ids
-from search.index.dense import DenseIndex
+from search.index.dense import DenseIndex, RowSelection
 from search.index.lexical_schema import ALL_TEXT
 from search.index.reader import Index
 from search.index.threads import set_index_threads
@@ -141,10 +141,13 @@ class SemanticRetriever:
 
     def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
         covered_by = COVERED_BY.get(self._field)
-        if covered_by is not None:
+        among: Ids | RowSelection | None = allowed
+        if covered_by is not None and allowed is None:
+            among = self.index.rows_without(self._field, covered_by)
+        elif covered_by is not None and allowed is not None:
             own = self.index.columns.ids_with(self._field, without=covered_by)
-            allowed = own if allowed is None else np.intersect1d(own, allowed, assume_unique=True)
-        return self.passages.search(resolved(self.direction), k, allowed=allowed)[0]
+            among = np.intersect1d(own, allowed, assume_unique=True)
+        return self.passages.search(resolved(self.direction), k, allowed=among)[0]
 
     def score(self, ids: Ids) -> ScoreArray:
         best = BEST_PASSAGES.get(self._field, 1)

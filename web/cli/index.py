@@ -12,6 +12,7 @@ from indexer.library.links import OUTSIDE
 from indexer.pipeline import index_library
 from indexer.stages.find_duplicates import count_uncompared, find_duplicates
 from indexer.status import unsupported_kinds
+from indexer.work.part import Part
 from indexer.work.progress import StageReport
 from search.encoders.clip import spec_of
 from search.index.generations import live_image_encoder
@@ -54,6 +55,12 @@ COMPARED_UNASKED = 1_000
     help="Compare new memes with all others, to find duplicates; or do not.",
     show_default=f"up to {COMPARED_UNASKED:,} new memes are compared",
 )
+@click.option(
+    "--part",
+    metavar="N/M",
+    help="Do the Nth of M parts of the library, in a data folder of its own and without building an index; "
+    "`memetica gather` then takes the parts over.",
+)
 def index(
     session: Session,
     memes: Path | None,
@@ -62,6 +69,7 @@ def index(
     reread: str | None,
     gone: bool,
     compare: bool | None,
+    part: str | None,
 ) -> int:
     """Bring the index up to date with the folder MEMES, which is read in place and never written to.
 
@@ -72,12 +80,13 @@ def index(
     may not be mounted. `--gone` says that they were removed, `--library MEMES` that the folder was moved or replaced.
     """
     chosen = value_of_choice(see) if see is not None else None
+    own = Part.parse(part) if part is not None else None
     with session.workspace(
         create=True, migrate=True, library=memes, ocr_engine=ocr_engine, image_encoder=chosen
     ) as workspace:
         if chosen is not None:
             save_setting(workspace.data, "image_encoder", chosen)
-        return index_workspace(session, workspace, reread=reread, gone=gone, compare=compare)
+        return index_workspace(session, workspace, reread=reread, gone=gone, compare=compare, part=own)
 
 
 @click.command(cls=Command, examples=("memetica retry", "memetica retry media"))
@@ -105,6 +114,7 @@ def index_workspace(
     gone: bool = False,
     new_library: bool = False,
     compare: bool | None = None,
+    part: Part | None = None,
 ) -> int:
     """Run every stage, compare what is new, report it, and return the exit code.
 
@@ -122,8 +132,9 @@ def index_workspace(
         gone=gone,
         new_library=new_library or bool(session.given("library")),
         on_stage=terminal.show_report,
+        part=part,
     )
-    if compare is not False:
+    if compare is not False and part is None:
         reports.append(_compare_new(session, workspace, however_many=bool(compare)))
     if terminal.as_json:
         for report in reports:
@@ -143,6 +154,12 @@ def index_workspace(
     if damaged:
         terminal.say(f"Damaged, but shown: {damaged:,}; `memetica status` lists what is missing.", style="yellow")
     memes = workspace.catalogue.memes.count()
+    if part is not None:
+        terminal.say(
+            f"Part {part.number} of {part.of} is done{f'; failed: {failed:,}' if failed else ''}. When all are, run "
+            "`memetica gather` with their data folders, then `memetica index`."
+        )
+        return 1 if failed else 0
     if not memes:
         terminal.say(
             f"There are no memes in {workspace.library}. Make a folder in it for each category, with pictures."

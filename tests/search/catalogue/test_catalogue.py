@@ -161,14 +161,35 @@ def test_an_embedding_returns_as_float16_rounds_it_and_is_missing_only_once(cata
     for id in (first, second):
         catalogue.texts.put_passages(id, [Passage(Field.OCR, "rapid", "same words")], splitter="s1")
     catalogue.embeddings.register("mini", dimensions=3)
-    [(input, body)] = catalogue.embeddings.missing_passages("mini")
+    [[(input, body)]] = catalogue.embeddings.missing_passages("mini")
     assert body == "same words"
     vector = np.array([[0.6, 0.8, 1e-3]], np.float32)
     catalogue.embeddings.put("mini", [input], vector)
-    assert catalogue.embeddings.missing_passages("mini") == []
+    assert list(catalogue.embeddings.missing_passages("mini")) == []
     owners, rows = catalogue.embeddings.of_field("mini", Field.OCR)
     assert owners.tolist() == [first, second]
     np.testing.assert_array_equal(rows, np.repeat(vector.astype(np.float16), 2, axis=0))
+
+
+def test_missing_passages_come_page_by_page_and_a_share_of_embeddings_by_meme(catalogue: Catalogue) -> None:
+    ids = [catalogue.memes.put(record(f"Cats/{number}.jpg", content=f"{number}")) for number in range(40)]
+    for id in ids:
+        said = [Passage(Field.OCR, "rapid", "said by all"), Passage(Field.OCR, "rapid", f"said by {id}")]
+        catalogue.texts.put_passages(id, said, splitter="s1")
+    catalogue.embeddings.register("mini", dimensions=2)
+    pages = []
+    for page in catalogue.embeddings.missing_passages("mini", page=30):
+        pages.append(len(page))
+        catalogue.embeddings.put(
+            "mini", [input for input, _ in page], np.eye(2, dtype=np.float32)[:1].repeat(len(page), 0)
+        )
+    assert pages == [16, 25]  # of 30 passages, 15 say the same; then nothing is left of what all say
+    assert catalogue.embeddings.count_missing_passages("mini") == 0
+    every, _ = catalogue.embeddings.of_field("mini", Field.OCR)
+    some, rows = catalogue.embeddings.of_field("mini", Field.OCR, share=0.5)
+    assert every.tolist() == sorted(ids * 2) and len(rows) == len(some)
+    assert 10 < len(set(some.tolist())) < 30 and all(some.tolist().count(id) == 2 for id in some.tolist())
+    assert catalogue.embeddings.of_field("mini", Field.OCR, share=0.5)[0].tolist() == some.tolist()
 
 
 def test_an_encoder_cannot_change_its_dimensions(catalogue: Catalogue) -> None:
