@@ -17,8 +17,10 @@ from indexer.imports import ImportedMeme, ImportKind, NotImported, carry_out, pl
 from indexer.library.format import MemeFile, scan
 from indexer.library.sidecars import read_first_seen, read_sidecar
 from indexer.media.signatures import FileType, file_type, fitting_suffix
+from search.catalogue import open_catalogue
 from search.errors import WrongUse
 from search.meme import TextKind
+from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.uploading import drawn, files_of
 from web.cli.main import main
@@ -322,8 +324,11 @@ def test_the_command_shows_first_and_writes_when_told(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in run("--yes", "--json").stdout.splitlines()]
     assert [row["path"] for row in rows if "path" in row] == ["Dogs/Fine; really.png", "cats/b.png"]
     assert "c.png" in [row.get("left_out") for row in rows]
-    assert (library / "cats/b.png").read_bytes() == drawn(2) and not (tmp_path / "data").exists()
-    assert "0 memes brought, 2 were there already" in " ".join(run("--yes").stderr.split())
+    assert (library / "cats/b.png").read_bytes() == drawn(2)
+    with open_catalogue(Settings(library=library, data=tmp_path / "data"), create=False) as catalogue:
+        tags = {tag: len(contents) for tag, contents in catalogue.tags.contents().items()}
+    assert tags and set(tags.values()) == {1}
+    assert "0 memes brought, 2 were there already, 5 left out, 0 tags given" in " ".join(run("--yes").stderr.split())
 
 
 def test_an_empty_folder_of_a_known_library_is_not_filled(workspace: Workspace, tmp_path: Path) -> None:
