@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 # The name and version of the comparison. Pairs compared under another version are compared again.
-COMPARISON = "overlay-6"
+COMPARISON = "overlay-7"
 
 
 class Tier(StrEnum):
@@ -57,12 +57,26 @@ class Edit(StrEnum):
     DETAIL = "blur or grain"
 
 
+class Trace(StrEnum):
+    """What shows in the pixels of a copy that it was made from the other picture, the surest first."""
+
+    COMPRESSED = "compressed again"
+    LOSSLESS = "saved without loss, with the traces of the other's compression"
+    RESIZED = "resized"
+    BACKWARDS = "words that cannot be read"
+    GRAIN = "grain"
+    LEVELS = "levels lost at black or white"
+    MARKED = "a mark"
+    BLURRED = "blur"
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What a comparison of two memes measured, and the tier that follows from it.
 
     Shares are 0 to 1. `covers_one` is the share of the first picture that the second shows, `covers_other` the reverse.
-    `differing` is the share of tiles that differ, None where the pictures could not be aligned.
+    `differing` is the share of tiles that differ, None where the pictures could not be aligned. `traces_one` are those
+    that show that the first was made from the second, `traces_other` the reverse.
 
     >>> evidence = Evidence(Tier.SAME, pdq=8, covers_one=1.0, covers_other=1.0, differing=0.0, text=0.98)
     >>> evidence.in_words()
@@ -82,6 +96,9 @@ class Evidence:
     color: float = 0.0  # mean color distance in CIELAB, lightness excluded
     text: float | None = None  # agreement of the two texts; None where either is missing or too short
     frames: int = 1  # compared frames; more than 1 for animations and videos
+    traces_one: tuple[Trace, ...] = ()
+    traces_other: tuple[Trace, ...] = ()
+    equal_pixels: bool = False  # both files show the very same pixels
 
     @property
     def is_duplicate(self) -> bool:
@@ -109,7 +126,26 @@ class Evidence:
 
     def swapped(self) -> Evidence:
         """Return the same evidence with the two memes in the other order."""
-        return replace(self, covers_one=self.covers_other, covers_other=self.covers_one)
+        return replace(
+            self,
+            covers_one=self.covers_other,
+            covers_other=self.covers_one,
+            traces_one=self.traces_other,
+            traces_other=self.traces_one,
+        )
+
+    @property
+    def made_from(self) -> int:
+        """Return 1 if the second was made from the first by its surest trace, −1 the reverse, 0 if nothing tells.
+
+        >>> Evidence(Tier.SAME, traces_one=(Trace.GRAIN,), traces_other=(Trace.COMPRESSED,)).made_from
+        1
+        """
+        places = {trace: place for place, trace in enumerate(Trace)}
+        one, other = (
+            min((places[each] for each in own), default=len(places)) for own in (self.traces_one, self.traces_other)
+        )
+        return (other < one) - (one < other)
 
     def in_words(self) -> str:
         """Return the evidence as one line: "PDQ 8 of 256, aligned, 0 % of tiles differ, text 0.98"."""
@@ -148,7 +184,9 @@ class Evidence:
         tier = values.pop("tier")
         edits = tuple(Edit(edit) for edit in values.pop("edits"))
         color = values.pop("colour")
-        return cls(tier=None if tier is None else Tier(tier), edits=edits, color=color, **values)
+        one, other = (tuple(map(Trace, values.pop(name, ()))) for name in ("traces_one", "traces_other"))
+        tier = None if tier is None else Tier(tier)
+        return cls(tier=tier, edits=edits, color=color, traces_one=one, traces_other=other, **values)
 
 
 def _percent(share: float) -> str:

@@ -69,10 +69,12 @@ class KeepBy(StrEnum):
 
     WHOLE = "whole"  # a file that is not damaged
     TRANSPARENCY = "transparency"
+    SOURCE = "source"  # the one that the others were made from, by the traces in their pixels
     PIXELS = "pixels"
     COMPRESSION = "compression"
     FIRST_SEEN = "first_seen"
     BORDER = "border"  # the one without; after the dates: a source whose plain side was cropped off looks like a copy
+    PLAYS = "plays"  # in every browser
     METADATA = "metadata"
 
 

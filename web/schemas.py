@@ -107,6 +107,7 @@ def proposal_row(proposal: Proposal) -> Row:
         "members": [_identity(meme) | {"size": meme.size} for meme in proposal.memes],
         "keep": proposal.kept.id if group.tier.is_duplicate else None,
         "reason": proposal.reason if group.tier.is_duplicate else "",
+        "sure": proposal.is_sure and group.tier.is_duplicate,
         "evidence": [
             {"a": group.representative.id, "b": member.meme.id}
             | json.loads(member.evidence.to_json())

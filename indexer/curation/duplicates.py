@@ -11,7 +11,7 @@ from time import monotonic
 from indexer.curation.merges import merge
 from search.catalogue import Catalogue, Verdict, VerdictKind
 from search.duplicates.groups import DUPLICATE_TIERS, Group, find_groups
-from search.duplicates.keep_rule import choose_kept
+from search.duplicates.keep_rule import Choice, choose_kept
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.evidence import Tier
 from search.meme import Meme
@@ -28,11 +28,15 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Proposal:
-    """An undecided group, the meme to keep, and the reason in words."""
+    """An undecided group, the meme to keep, and the reason in words.
+
+    Where `is_sure` is False nothing tells which file was first: a batch leaves the group to the curator.
+    """
 
     group: Group
     kept: Meme
     reason: str
+    is_sure: bool = True
 
     @property
     def key(self) -> str:
@@ -53,6 +57,7 @@ class BatchResult:
     verdicts: tuple[Verdict, ...]
     failed: tuple[tuple[Proposal, MemeticaError], ...]
     left: int  # groups that were not reached in time
+    unsure: int = 0  # groups that were left to the curator, because nothing tells which file was first
 
 
 def propose(workspace: Workspace, *, tiers: Collection[Tier] = DUPLICATE_TIERS) -> list[Proposal]:
@@ -65,7 +70,7 @@ def propose(workspace: Workspace, *, tiers: Collection[Tier] = DUPLICATE_TIERS) 
     return [Proposal(group, *_kept(workspace, group)) for group in groups]
 
 
-def _kept(workspace: Workspace, group: Group) -> tuple[Meme, str]:
+def _kept(workspace: Workspace, group: Group) -> Choice:
     return choose_kept(group.members, rule=workspace.settings.keep_rule, texts=_TextCounts(workspace.catalogue, group))
 
 
@@ -175,8 +180,8 @@ def apply(
 ) -> BatchResult:
     """Merge groups as proposed and return the result; a group that fails is recorded and the batch goes on.
 
-    No group is started after `seconds`. `on_start` is called before each. Raises WrongUse, before any file is moved,
-    when one of the groups consists of variants.
+    Groups whose proposal is not sure are left as they are. No group is started after `seconds`. `on_start` is called
+    before each. Raises WrongUse, before any file is moved, when one of the groups consists of variants.
 
     >>> apply(workspace, propose(workspace)).failed
     ()
@@ -186,12 +191,14 @@ def apply(
     started = monotonic()
     verdicts: list[Verdict] = []
     failed: list[tuple[Proposal, MemeticaError]] = []
-    for place, one in enumerate(proposals):
+    sure = [one for one in proposals if one.is_sure]
+    unsure = len(proposals) - len(sure)
+    for place, one in enumerate(sure):
         if monotonic() - started > seconds:
-            return BatchResult(tuple(verdicts), tuple(failed), len(proposals) - place)
+            return BatchResult(tuple(verdicts), tuple(failed), len(sure) - place, unsure)
         on_start(one)
         try:
             verdicts.append(merge(workspace, keep=one.kept, remove=one.memes[1:], note=note))
         except MemeticaError as error:
             failed.append((one, error))
-    return BatchResult(tuple(verdicts), tuple(failed), 0)
+    return BatchResult(tuple(verdicts), tuple(failed), 0, unsure)

@@ -147,7 +147,7 @@ def decode(
     )
     further = reply.parts[len(pictures) :]
     alpha = Image.frombytes("L", pictures[0].size, further[0]) if further else None
-    facts = {name: head[name] for name in FACTS}
+    facts = {name: head[name] for name in FACTS} | {name: tuple(head[name]) for name in ("steps", "corner")}
     return DecodedMedia(type=MediaType(head["type"]), pictures=pictures, alpha=alpha, **facts)
 
 

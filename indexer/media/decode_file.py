@@ -22,6 +22,7 @@ from indexer.media.raster import (
     decode_small,
     is_raster,
     is_transparent,
+    jpeg_grid,
     open_picture,
     orientation,
     spread,
@@ -59,7 +60,7 @@ _KINDS = (
 # The attributes of DecodedMedia that are plain values.
 FACTS = (
     *("width", "height", "frames", "seconds"),
-    *("content_type", "codec", "transparent", "share_decoded", "damage"),
+    *("content_type", "codec", "transparent", "share_decoded", "damage", "steps", "corner"),
 )
 
 
@@ -69,6 +70,8 @@ class DecodedMedia:
 
     A still has one picture, an animation or video up to five in the order of time, each of at most WORKING_PIXELS.
     `content_type`, `codec`, `transparent`, `share_decoded` and `damage` are as in `search.catalogue.PictureRecord`.
+    `steps` are the 64 quantization steps of a JPEG's luminance, row by row as the picture is shown, and `corner` (x, y)
+    is where its first whole block begins; empty for other files and where the picture is smaller than its file's.
     """
 
     type: MediaType
@@ -82,6 +85,8 @@ class DecodedMedia:
     transparent: bool = False
     share_decoded: float = 1.0
     damage: str = ""
+    steps: tuple[int, ...] = ()
+    corner: tuple[int, int] = (0, 0)
     alpha: Image.Image | None = None  # of a still with transparent areas (L), at the size of its picture
 
     @property
@@ -285,6 +290,7 @@ def _decode_stream(
         if turn in (5, 6, 7, 8):
             width, height = height, width
         shown = working_picture(picture, turn=turn)
+        steps, corner = jpeg_grid(picture, turn=turn) if shown.size == (width, height) else ((), (0, 0))
         return DecodedMedia(
             MediaType.IMAGE,
             width,
@@ -295,6 +301,8 @@ def _decode_stream(
             content_type=kind.value,
             codec=codec,
             transparent=is_transparent(picture),
+            steps=steps,
+            corner=corner,
             alpha=transparency(picture, like=shown, turn=turn),
         )
 

@@ -10,6 +10,7 @@ from time import monotonic
 import numpy as np
 from PIL import Image
 
+from indexer.media.decode import DecodedMedia
 from indexer.stages.decode import decode_content, map_in_threads
 from indexer.work.progress import SILENT, Progress, StageReport, track_stage
 from search.catalogue import Pair
@@ -17,6 +18,7 @@ from search.duplicates.candidates import KEYPOINTS, Signature, open_candidates, 
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import PreparedPicture, prepare
 from search.duplicates.keypoint_index import unpack_keypoints
+from search.duplicates.origin import LOSSLESS, Original, with_traces
 from search.duplicates.picture import disable_opencv_threads
 from search.duplicates.wording import read_lines
 from search.errors import UnreadableFile
@@ -30,6 +32,9 @@ from search.workspace import Workspace
 BATCH = 64  # contents per transaction: a killed run repeats the comparisons of at most one batch
 CACHED = 160  # prepared contents in memory: about 3 MB each
 
+ORIGINALS = 6  # decoded files in memory: up to 13 MB each
+LOSSLESS_CODECS = {"png", "bmp", "webp-lossless"}
+
 Load = Callable[[Meme], Sequence[Image.Image]]
 
 
@@ -37,7 +42,8 @@ def find_duplicates(workspace: Workspace, *, progress: Progress = SILENT, load: 
     """Compare each new content with its candidates and store the evidence; the report counts contents.
 
     It may be interrupted and continues in the next run. Contents that cannot be loaded are recorded as failed, and the
-    next run tries them again. `load` returns a meme's frames; by default they are decoded from the library.
+    next run tries them again. `load` returns a meme's frames; by default they are decoded from the library. Of two
+    stills that are duplicates, both files are decoded again to tell which was made from the other.
 
     >>> import indexer
     >>> report = indexer.find_duplicates(workspace)
@@ -45,13 +51,12 @@ def find_duplicates(workspace: Workspace, *, progress: Progress = SILENT, load: 
     (9, 0)
     """
     started = monotonic()
-    load = load or _decoded(workspace.settings)
     disable_opencv_threads()
     memes = _decoded_contents(workspace)
     vectors = open_picture_vectors(workspace.index)
     waiting = _waiting(workspace, memes, vectors)
     workspace.catalogue.failures.forget(Stage.DUPLICATES)
-    comparison = _Comparison(workspace, memes, load=load, vectors=vectors)
+    comparison = _Comparison(workspace, memes, load=load or _decoded(workspace.settings), vectors=vectors)
     with track_stage(progress, Stage.DUPLICATES, len(waiting), unit="pictures"):
         done = comparison.search(waiting, progress=progress)
     between = comparison.unconnected_pairs()
@@ -96,6 +101,20 @@ def _decoded(settings: Settings) -> Load:
     return load
 
 
+def original_of(decoded: DecodedMedia) -> Original:
+    """Return a decoded still as `search.duplicates.origin` examines it.
+
+    >>> from indexer.media.decode import decode
+    >>> Image.new("RGB", (30, 20), "red").save("red.jpg")
+    >>> original_of(decode(Path("red.jpg"), max_pixels=1000, max_bytes=1000)).steps.shape
+    (8, 8)
+    """
+    steps = np.reshape(decoded.steps, (8, 8)).astype(np.float64) if decoded.steps else None
+    if decoded.codec in LOSSLESS_CODECS and decoded.pictures[0].size == (decoded.width, decoded.height):
+        steps = LOSSLESS
+    return Original(decoded.pictures[0], steps, decoded.corner)
+
+
 class _Comparison:
     """One run: prepared pictures in a cache, and the pairs compared so far."""
 
@@ -125,7 +144,12 @@ class _Comparison:
             known = zip(pictures, bits, keypoints, strict=True)
             return tuple(prepare(picture, bits=row, keypoints=own, lines=lines) for picture, row, own in known)
 
+        @lru_cache(maxsize=ORIGINALS)
+        def original(content: str) -> Original:
+            return original_of(decode_content(workspace.settings, memes[content]))
+
         self._ready = ready
+        self._original = original
 
     def _loaded(self, content: str, load: Load) -> Sequence[Image.Image]:
         if content in self.unreadable:
@@ -201,9 +225,11 @@ class _Comparison:
 
     def _compare(self, key: tuple[str, str]) -> Pair:
         one, other = key
-        evidence = compare_frames(
-            self._ready(one), self._ready(other), text_a=self._texts.get(one), text_b=self._texts.get(other)
-        )
+        frames, others = self._ready(one), self._ready(other)
+        evidence = compare_frames(frames, others, text_a=self._texts.get(one), text_b=self._texts.get(other))
+        if evidence.is_duplicate and len(frames) == len(others) == 1:
+            prepared = frames[0], others[0]
+            evidence = with_traces(evidence, self._original(one), self._original(other), prepared=prepared)
         return Pair(one, other, evidence)
 
 

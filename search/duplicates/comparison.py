@@ -142,7 +142,7 @@ def _best_alignment(
     one: PreparedPicture, other: PreparedPicture, *, agreement: float | None, same_text: bool
 ) -> Evidence:
     """Return the best evidence over all plausible alignments of two pictures."""
-    distances = _view_distances(one, other)
+    distances = view_distances(one, other)
     bits = min(distances)
     best: Evidence | None = None
     for alignment in alignments(one.picture, other.picture, bits=distances):
@@ -158,7 +158,7 @@ def _best_alignment(
     return best or Evidence(None, pdq=bits, text=agreement)
 
 
-def _view_distances(one: PreparedPicture, other: PreparedPicture) -> list[int]:
+def view_distances(one: PreparedPicture, other: PreparedPicture) -> list[int]:
     """Return in how many of 256 bits each of VIEWS of the first picture differs from the second."""
     distances: list[int] = hamming(one.bits, other.bits[0]).tolist()
     return distances
@@ -175,7 +175,7 @@ def tile_differences(a: Image.Image, b: Image.Image) -> NDArray[np.float32] | No
     """
     # Two pictures may align by their captions alone: require as much agreement as within a template.
     one, other = prepare(a), prepare(b)
-    found = alignments(one.picture, other.picture, bits=_view_distances(one, other))
+    found = alignments(one.picture, other.picture, bits=view_distances(one, other))
     overlays = [each.overlay for each in found if each.overlay.differing <= 1 - TEMPLATE_AGREES]
     return min(overlays, key=lambda found: (found.strong, found.differing)).heat if overlays else None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from search.duplicates.groups import Member
-from search.evidence import Edit
+from search.evidence import Edit, Tier, Trace
 from search.meme import KeepBy, Meme
 
 DEFAULT_RULE = tuple(KeepBy)
@@ -16,6 +17,31 @@ _PIXELS_TIE = 0.03  # relative difference of pixels that still counts as a tie
 _COMPRESSED = 1 / 1.5
 _BARE = 0.98  # of a picture's area inside its frame; the narrowest border that a comparison names leaves less
 _FRAMED = (Edit.FRAME, Edit.SCREENSHOT)
+
+
+_SENTENCES = {  # of the meme that is kept, by the surest trace in another one
+    Trace.COMPRESSED: "the other was made from it: it was compressed once more",
+    Trace.LOSSLESS: "the other is a lossless copy of its compressed pixels, and no better",
+    Trace.RESIZED: "the other was made from it: it was resized",
+    Trace.BACKWARDS: "its words can be read, those of the other cannot",
+    Trace.GRAIN: "the other has grain that it does not have",
+    Trace.LEVELS: "the other lost its lightest or darkest levels",
+    Trace.MARKED: "the other has a mark that it does not have",
+    Trace.BLURRED: "it has fine detail that the other lost",
+}
+# These say which is more useful to keep, not which was first.
+_PREFERENCES = (KeepBy.PLAYS, KeepBy.METADATA)
+
+
+class Choice(NamedTuple):
+    """The meme to keep, the reason in words, and whether something tells that the others were made from it.
+
+    Without that, or where all show the very same pixels, whichever is kept is as good.
+    """
+
+    meme: Meme
+    reason: str
+    is_sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -29,37 +55,56 @@ class _Measure:
 
 def choose_kept(
     members: Sequence[Member], *, rule: Sequence[KeepBy] = DEFAULT_RULE, texts: Mapping[int, int] | None = None
-) -> tuple[Meme, str]:
+) -> Choice:
     """Return the meme to keep among a group's members (the representative first), and the reason in words.
 
     `texts` is the number of texts about each meme, by its id. The pixels of a frame around a picture do not count, and
-    bytes a pixel count within one codec only. If every criterion is a tie, the lowest id wins. Raises ValueError
-    without members.
+    bytes a pixel count within one codec only, and not where one has grain. If every criterion is a tie, the smallest
+    file of those that show the same pixels is kept, or else the lowest id. Raises ValueError without members.
 
     >>> first, second = workspace.catalogue.memes.everything()[:2]
-    >>> meme, reason = choose_kept([Member(first), Member(second)])
-    >>> meme in (first, second)
-    True
+    >>> choice = choose_kept([Member(first), Member(second)])
+    >>> choice.meme in (first, second), choice.is_sure
+    (True, True)
     """
     if not members:
         raise ValueError("there is no member to choose from")
     measures = _measures(members, texts or {})
     remaining = list(members)
     for criterion in rule:
-        if criterion is KeepBy.COMPRESSION and len({_codec(member) for member in remaining}) > 1:
+        if criterion is KeepBy.COMPRESSION and not _tells_compression(remaining):
             continue
         measure = measures[criterion]
         values = [measure.of(member) for member in remaining]
         best = max(values)
         floor = best - measure.tie * abs(best)
         kept = [member for member, value in zip(remaining, values, strict=True) if value >= floor]
-        if len(kept) == 1:
-            second = max((member for member in remaining if member is not kept[0]), key=measure.of, default=None)
-            if second is not None:
-                return kept[0].meme, measure.reason(kept[0], second)
+        if len(kept) == 1 and len(remaining) > 1:
+            second = max((member for member in remaining if member is not kept[0]), key=measure.of)
+            sure = criterion not in _PREFERENCES or _is_alike(remaining)
+            return Choice(kept[0].meme, measure.reason(kept[0], second), sure)
         remaining = kept
     first = min(remaining, key=lambda member: member.meme.id)
-    return first.meme, "equal by every criterion: indexed first"
+    if not _is_alike(remaining):
+        return Choice(first.meme, "nothing shows which was first: indexed first", False)
+    smallest = min(member.meme.size for member in remaining)
+    if first.meme.size > smallest:
+        small = min((member for member in remaining if member.meme.size == smallest), key=lambda each: each.meme.id)
+        return Choice(small.meme, "the same pixels in a smaller file")
+    return Choice(first.meme, "the same in every way: indexed first")
+
+
+def _is_alike(members: Sequence[Member]) -> bool:
+    """Return whether all members show the very same pixels, so that nothing is lost whichever is kept."""
+    found = [member.evidence for member in members if member.evidence is not None]
+    return all(evidence.tier is Tier.IDENTICAL or evidence.equal_pixels for evidence in found)
+
+
+def _tells_compression(members: Sequence[Member]) -> bool:
+    """Return whether more bytes a pixel mean more detail: not in another codec, of the same pixels, or of grain."""
+    found = [member.evidence for member in members if member.evidence is not None]
+    grainy = any(Edit.DETAIL in evidence.edits for evidence in found)
+    return len({_codec(member) for member in members}) == 1 and not grainy and not _is_alike(members)
 
 
 def _codec(member: Member) -> str:
@@ -93,6 +138,7 @@ def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[Ke
         KeepBy.TRANSPARENCY: _Measure(
             lambda member: member.meme.transparent, fact("it is transparent, the others lost that")
         ),
+        KeepBy.SOURCE: _Measure(_originality, _trace_sentence),
         KeepBy.PIXELS: _Measure(pixels, counted("most pixels", size), _PIXELS_TIE),
         KeepBy.COMPRESSION: _Measure(
             bytes_per_pixel,
@@ -106,11 +152,26 @@ def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[Ke
         KeepBy.BORDER: _Measure(
             lambda member: shown[member.meme.id] > _BARE, fact("it has no bar or border, the others have")
         ),
+        KeepBy.PLAYS: _Measure(
+            lambda member: member.meme.plays_in_browsers, fact("every browser shows it, not so the others")
+        ),
         KeepBy.METADATA: _Measure(
             lambda member: texts.get(member.meme.id, 0),
             counted("most texts", lambda member: f"{texts.get(member.meme.id, 0)}"),
         ),
     }
+
+
+def _originality(member: Member) -> int:
+    """Return 1 for a member that the representative was made from, −1 for one made from it, 0 otherwise."""
+    return 0 if member.evidence is None else -member.evidence.made_from
+
+
+def _trace_sentence(kept: Member, second: Member) -> str:
+    if kept.evidence is not None and kept.evidence.made_from < 0:
+        return _SENTENCES[kept.evidence.traces_one[0]]
+    assert second.evidence is not None
+    return _SENTENCES[second.evidence.traces_other[0]]
 
 
 def _shown(member: Member, members: Sequence[Member]) -> float:

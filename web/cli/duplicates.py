@@ -147,14 +147,26 @@ def decide_group(session: Session, group: str, decision: str, keep: str | None, 
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @NOTE
 def apply(session: Session, tier: str, yes: bool, note: str) -> int:
-    """Merge every group of a TIER as proposed."""
+    """Merge every group of a TIER as proposed.
+
+    Groups in which nothing shows which file was first are left for you.
+    """
     terminal = session.terminal
     with session.workspace() as workspace:
         recover(workspace, on_unfinished=session.tell_unfinished)
-        found = [one for one in propose(workspace) if one.group.tier is Tier(tier)]
+        every = [one for one in propose(workspace) if one.group.tier is Tier(tier)]
+        found = [one for one in every if one.is_sure]
         files = sum(len(one.memes) - 1 for one in found)
-        if not found:
+        if not every:
             terminal.say(f"There are no groups of the tier {tier} to decide on.")
+            return 0
+        unsure = len(every) - len(found)
+        rest = (
+            f"{unsure:,} {'group is' if unsure == 1 else 'groups are'} left for you, because nothing shows which file "
+            "was first: `memetica duplicates` lists them, `memetica duplicates decide` decides."
+        )
+        if not found:
+            terminal.say(rest)
             return 0
         question = f"{len(found):,} groups: move {files:,} {'file' if files == 1 else 'files'} to {workspace.trash}?"
         if not yes:
@@ -172,6 +184,8 @@ def apply(session: Session, tier: str, yes: bool, note: str) -> int:
         moved = sum(len(verdict.contents) - 1 for verdict in applied.verdicts)
         failed = f"; {len(applied.failed):,} failed" if applied.failed else ""
         terminal.say(f"{len(applied.verdicts):,} groups merged, {moved:,} files moved to the trash{failed}.")
+        if unsure:
+            terminal.say(rest)
         return 1 if applied.failed else 0
 
 

@@ -102,6 +102,7 @@ def index() -> str:
         explanations=EXPLANATIONS,
         rows=[(one, _listed(one)) for one in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]],
         total=len(found),
+        sure=sum(one.is_sure for one in found),
         pages=page_links(
             len(found), page, size=PAGE_SIZE, address=lambda page: f"?{urlencode({'tier': tier.value, 'page': page})}"
         ),
@@ -254,13 +255,15 @@ def _duplicates(tier: str) -> Tier:
 
 
 def _confirmation(tier: Tier, *, changed: bool = False) -> str:
-    found = groups_of(tier)
+    every = groups_of(tier)
+    found = [one for one in every if one.is_sure]
     removed = [meme for one in found for meme in one.memes[1:]]
     return render_template(
         "duplicates_all.html",
         tier=tier,
         title=TITLES[tier],
         groups=found,
+        unsure=len(every) - len(found),
         files=len(removed),
         size=format_size(sum(meme.size for meme in removed)),
         digest=_digest(found),
@@ -277,7 +280,7 @@ def _digest(found: Iterable[Proposal]) -> str:
 def apply_all(tier: str) -> AnyResponse | str:
     """Merge every group of a tier as the page showed it; ask again when the groups have changed."""
     chosen = _duplicates(tier)
-    found = groups_of(chosen)
+    found = [one for one in groups_of(chosen) if one.is_sure]
     if request.form.get("digest") != _digest(found):
         return _confirmation(chosen, changed=True)
     return _merge(found, tier=chosen)

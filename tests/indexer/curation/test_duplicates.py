@@ -142,6 +142,16 @@ def test_a_batch_stops_when_its_time_is_over_and_says_how_much_is_left(
     assert proposed(tiny_settings, catalogue) == GROUPS
 
 
+def test_a_batch_leaves_what_is_unsure_to_the_curator(tiny_settings: Settings, catalogue: Catalogue) -> None:
+    found = [
+        replace(one, is_sure=one.group.tier is not Tier.SAME) for one in propose(Workspace(tiny_settings, catalogue))
+    ]
+    unsure = next(one for one in found if not one.is_sure)
+    applied = apply(Workspace(tiny_settings, catalogue), found)
+    assert (applied.unsure, len(applied.verdicts)) == (1, len(found) - 1)
+    assert all((tiny_settings.library / meme.path).exists() for meme in unsure.memes)
+
+
 def test_variants_are_never_removed(tiny_settings: Settings, catalogue: Catalogue) -> None:
     variants = propose(Workspace(tiny_settings, catalogue), tiers=[Tier.VARIANT])
     with pytest.raises(WrongUse, match="never removed"):

@@ -11,7 +11,7 @@ import pytest
 from search.duplicates.groups import Member
 from search.duplicates.keep_rule import choose_kept
 from search.errors import WrongUse
-from search.evidence import Edit, Evidence, Tier
+from search.evidence import Edit, Evidence, Tier, Trace
 from search.meme import KeepBy, MediaType, Meme
 from search.settings import load_settings
 
@@ -33,16 +33,16 @@ SAME = Evidence(Tier.SAME, covers_one=1.0, covers_other=1.0, differing=0.0)
 
 def test_more_pixels_win_and_the_reason_says_how_many() -> None:
     members = [_member(1), _member(2, pixels=(800, 600), evidence=SAME), _member(3, pixels=(40, 30), evidence=SAME)]
-    meme, reason = choose_kept(members)
+    meme, reason, _ = choose_kept(members)
     assert (meme.id, reason) == (2, "most pixels: 800 × 600, the next 400 × 300")
 
 
 def test_pixels_of_a_screenshots_frame_count_for_nothing() -> None:
     framed = Evidence(Tier.EDITED, (Edit.SCREENSHOT,), covers_one=1.0, covers_other=0.4, differing=0.0)
-    meme, reason = choose_kept([_member(1, pixels=(640, 480)), _member(2, pixels=(640, 960), evidence=framed)])
+    meme, reason, _ = choose_kept([_member(1, pixels=(640, 480)), _member(2, pixels=(640, 960), evidence=framed)])
     assert meme.id == 1 and "640 × 960 with its frame" in reason
     representative_is_framed = framed.swapped()
-    meme, _ = choose_kept(
+    meme, *_ = choose_kept(
         [_member(2, pixels=(640, 960)), _member(1, pixels=(640, 480), evidence=representative_is_framed)]
     )
     assert meme.id == 1
@@ -53,9 +53,9 @@ def test_of_as_many_pixels_and_one_date_the_one_without_a_border_is_kept() -> No
     bare = _member(1, pixels=(400, 300))
     framed = _member(0, pixels=(400, 375), size=50_000, evidence=bordered)
     reason = "it has no bar or border, the others have"
-    assert choose_kept([bare, framed]) == (bare.meme, reason)
+    assert choose_kept([bare, framed])[:2] == (bare.meme, reason)
     turned = replace(bare, evidence=bordered.swapped(), tier=Tier.EDITED)
-    assert choose_kept([replace(framed, evidence=None, tier=None), turned]) == (bare.meme, reason)
+    assert choose_kept([replace(framed, evidence=None, tier=None), turned])[:2] == (bare.meme, reason)
     assert choose_kept([bare, framed], rule=(KeepBy.PIXELS, KeepBy.FIRST_SEEN))[0].id == 0
     # A source whose plain side was cropped off has the same evidence, and an earlier date.
     earlier = _member(0, pixels=(400, 375), size=50_000, year=2010, evidence=bordered)
@@ -64,11 +64,11 @@ def test_of_as_many_pixels_and_one_date_the_one_without_a_border_is_kept() -> No
 
 def test_of_as_many_pixels_the_less_compressed_then_the_oldest_then_the_one_with_texts() -> None:
     assert choose_kept([_member(1), _member(2, size=90_000, evidence=SAME)])[0].id == 2
-    assert choose_kept([_member(1, year=2020), _member(2, year=2014, evidence=SAME)]) == (
+    assert choose_kept([_member(1, year=2020), _member(2, year=2014, evidence=SAME)])[:2] == (
         _member(2, year=2014).meme,
         "first seen: 2014-01-01 00:00, the next 2020-01-01 00:00",
     )
-    meme, reason = choose_kept([_member(1), _member(2, evidence=SAME)], texts={1: 1, 2: 3})
+    meme, reason, _ = choose_kept([_member(1), _member(2, evidence=SAME)], texts={1: 1, 2: 3})
     assert (meme.id, reason) == (2, "most texts: 3, the next 1")
     assert choose_kept([_member(2), _member(1, evidence=SAME)])[0].id == 1
 
@@ -80,7 +80,7 @@ def _file(id: int, name: str, *, size: int = 40_000, year: int = 2020, **facts: 
 
 def test_a_png_of_a_jpeg_is_no_better_for_its_bytes() -> None:
     members = [_file(1, "saved.png", size=280_000, year=2021), _file(2, "source.jpeg", size=50_000, year=2019)]
-    meme, reason = choose_kept(members)
+    meme, reason, _ = choose_kept(members)
     assert (meme.id, reason) == (2, "first seen: 2019-01-01 00:00, the next 2021-01-01 00:00")
 
 
@@ -95,7 +95,7 @@ def test_a_whole_or_a_transparent_file_is_kept_whatever_its_bytes_and_date() -> 
     assert choose_kept([cut, _file(2, "whole.jpeg")])[1] == "it is whole, the others are damaged"
     flat = _file(1, "flat.jpeg", size=90_000, year=2010)
     members = [flat, _file(2, "sticker.png", transparent=True)]
-    assert choose_kept(members) == (members[1].meme, "it is transparent, the others lost that")
+    assert choose_kept(members)[:2] == (members[1].meme, "it is transparent, the others lost that")
     assert choose_kept(members, rule=(KeepBy.FIRST_SEEN,))[0].id == 1
 
 
@@ -116,3 +116,54 @@ def test_who_is_named_first_has_no_say_between_equals() -> None:
     assert choose_kept(members)[0] == choose_kept(members[::-1])[0] == _member(1).meme
     with pytest.raises(ValueError, match="no member"):
         choose_kept([])
+
+
+MADE_FROM = replace(SAME, traces_other=(Trace.COMPRESSED,))  # the second from the first
+
+
+def test_the_source_is_kept_whatever_the_copys_pixels_bytes_and_date() -> None:
+    source, copy = _file(1, "source.jpeg", size=30_000), _file(2, "copy.jpeg", size=90_000, year=2010)
+    meme, reason, sure = choose_kept([source, replace(copy, evidence=MADE_FROM)])
+    assert (meme.id, reason, sure) == (1, "the other was made from it: it was compressed once more", True)
+    # The representative may be the copy.
+    turned = replace(source, evidence=MADE_FROM.swapped(), tier=Tier.SAME)
+    assert choose_kept([replace(copy, evidence=None), turned]) == (source.meme, reason, True)
+    assert choose_kept([source, replace(copy, evidence=MADE_FROM)], rule=(KeepBy.FIRST_SEEN,))[0].id == 2
+
+
+def test_the_source_of_two_copies_is_kept_and_the_surest_trace_decides() -> None:
+    copies = [replace(_file(id, f"{id}.jpeg", year=2010), evidence=MADE_FROM) for id in (2, 3)]
+    assert choose_kept([_file(1, "source.jpeg"), *copies])[0].id == 1
+    doubtful = replace(SAME, traces_one=(Trace.MARKED,), traces_other=(Trace.COMPRESSED, Trace.GRAIN))
+    assert (doubtful.made_from, doubtful.swapped().made_from, SAME.made_from) == (1, -1, 0)
+    both = replace(SAME, traces_one=(Trace.MARKED,), traces_other=(Trace.MARKED,))
+    assert both.made_from == 0
+
+
+@pytest.mark.parametrize(
+    ("evidence", "kept", "sure"),
+    [
+        (SAME, "nothing shows which was first: indexed first", False),
+        (replace(SAME, equal_pixels=True), "the same pixels in a smaller file", True),
+        (Evidence(Tier.IDENTICAL), "the same pixels in a smaller file", True),
+    ],
+)
+def test_without_a_sign_the_choice_is_unsure_unless_nothing_can_be_lost(
+    evidence: Evidence, kept: str, sure: bool
+) -> None:
+    members = [_file(1, "one.png", size=50_000), replace(_file(2, "other.png", size=40_000), evidence=evidence)]
+    meme, reason, is_sure = choose_kept(members)
+    assert (reason, is_sure, meme.id) == (kept, sure, 2 if evidence.equal_pixels or evidence.tier == "identical" else 1)
+
+
+def test_more_texts_are_no_sign_of_the_source() -> None:
+    assert choose_kept([_file(1, "a.png"), _file(2, "b.png")], texts={1: 1, 2: 3})[::2] == (
+        _file(2, "b.png").meme,
+        False,
+    )
+
+
+def test_bytes_of_grain_are_no_detail() -> None:
+    grainy = replace(SAME, tier=Tier.EDITED, edits=(Edit.DETAIL,))
+    members = [_file(1, "clean.jpeg"), replace(_file(2, "grain.jpeg", size=200_000), evidence=grainy)]
+    assert choose_kept(members)[2] is False

@@ -110,6 +110,17 @@ def test_a_tier_is_merged_only_with_a_yes(run: Run, tiny_settings: Settings) -> 
     assert rows(run("duplicates", "--tier", "same", "--json")) == []
 
 
+def test_a_batch_leaves_groups_that_nothing_decides(
+    run: Run, tiny_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMETICA_KEEP_RULE", "metadata")
+    before = files(tiny_settings)
+    (same,) = rows(run("duplicates", "--tier", "same", "--json"))
+    assert same["sure"] is False
+    done = run("duplicates", "apply", "same", "--yes")
+    assert done.exit_code == 0 and "1 group is left for you" in done.stderr and files(tiny_settings) == before
+
+
 def test_a_batch_that_fails_in_part_says_so(run: Run, tiny_settings: Settings) -> None:
     (tiny_settings.library / "Dogs/monday small.jpg").write_bytes(b"changed")
     done = run("duplicates", "apply", "same", "--yes")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
+from indexer.curation import duplicates
 from indexer.curation import merges as merging
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, VerdictKind
+from search.evidence import Tier
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import QuickHasher, add_pairs, draw_duplicates, sign_in, token_in
@@ -246,6 +250,24 @@ def test_a_batch_says_how_many_before_it_is_done_and_can_be_undone_whole(
     assert "Undone: 1 group merged." in carried_out(curator, undo[1], {"csrf": token_in(after)})
     assert tree(tiny_settings.library) == before
     assert curator.post(undo[1], data={"csrf": token_in(after)}).status_code == 409
+
+
+def test_what_nothing_decides_is_the_curators_choice(
+    curator: FlaskClient, tiny_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = duplicates.propose(Workspace(tiny_settings, curator.application.extensions["site"].catalogue))
+    unsure = [replace(one, is_sure=False, reason="nothing shows which was first") for one in kept]
+    monkeypatch.setattr(duplicates.ProposalCache, "of", lambda self, *tiers: [] if Tier.VARIANT in tiers else unsure)
+    before = tree(tiny_settings.library)
+    page = curator.get("/curator/duplicates?tier=same").text
+    assert "Your choice: nothing shows which was first" in page and "as proposed" not in page
+    page = curator.get("/curator/duplicates/all/same").text
+    assert "In 1 group nothing shows which file was first" in page and 'name="digest"' not in page
+    address, group = group_page(curator, "same")
+    nothing = hashlib.sha256(b"").hexdigest()[:24]
+    curator.post("/curator/duplicates/all/same", data={"csrf": token_in(group), "digest": nothing})
+    assert tree(tiny_settings.library) == before
+    assert send(curator, address, group, "merge").status_code == 303  # one by one it is
 
 
 def test_some_groups_are_merged_as_the_list_showed_them(curator: FlaskClient, tiny_settings: Settings) -> None:

@@ -1,0 +1,134 @@
+"""What a copy shows of how it was made: grain, blur, a mark, lost levels, words that cannot be read.
+
+Each function takes two pictures, and returns 1 if the second shows the trace, −1 if the first does, and 0 if neither or
+both do. Pictures are in the frame that they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.duplicates.recompression import Compressed, coefficients_of
+from search.duplicates.wording import WELL_READ, ReadLine
+
+_FINE = np.add.outer(np.arange(8), np.arange(8)) >= 5  # the frequencies of a block that blur and grain change
+_LEAST_BLOCKS = 20
+_GRAIN = 1.25  # times the other's deviation in the calmest tenth of the blocks
+_GRAIN_LEVELS = 0.5  # levels of deviation above that
+_GRAIN_ALONE = 1.6  # the same where nothing was blurred
+_KEPT, _KEPT_BY_GRAIN = 0.8, 1.1  # share of the other's fine detail that is left
+_SHARPER, _SOFTER = 1.15, 0.6
+_MARK_LEVELS = 12.0  # mean difference of a block with a part of a mark
+_MARK_BLOCKS, _MARK_PART = 3, 0.2  # of a mark: its least blocks, and the largest part of the picture around them
+_MARK_DETAIL = 2.5  # times the other's detail in these blocks
+_ENDS = (5.0, 250.0)  # levels: white letters with a black outline reach beyond both
+_PLATEAU = 0.02  # least share of the pixels that are at their end
+_CLIPPED = (1.2, 0.01)  # times the other's share of pixels at black or white, and more than it
+_LIT = 5.0  # levels that most blocks' means change by; blur and grain keep the means
+_LEAST_LETTERS, _MORE_LETTERS = 8, 1.5
+
+
+def _one_sided(shows: Callable[[Compressed, Compressed], bool], one: Compressed, other: Compressed) -> int:
+    return int(shows(one, other)) - int(shows(other, one))
+
+
+def grained(one: Compressed, other: Compressed) -> int:
+    """Return which of two pictures got grain, and may have been blurred before."""
+    return _one_sided(_got_grain, one, other)
+
+
+def _got_grain(source: Compressed, copy: Compressed) -> bool:
+    found = coefficients_of(source, copy)
+    if found is None:
+        return False
+    calm, grainy = (float(np.percentile(_deviation(each), 10)) for each in found)
+    if grainy < _GRAIN * calm + _GRAIN_LEVELS:
+        return False
+    kept = _kept(*found)
+    return kept <= _KEPT or (kept <= _KEPT_BY_GRAIN and grainy >= _GRAIN_ALONE * calm + _GRAIN_LEVELS)
+
+
+def blurred(one: Compressed, other: Compressed) -> int:
+    """Return which of two pictures lost fine detail that the other has."""
+    return _one_sided(_lost_detail, one, other)
+
+
+def _lost_detail(source: Compressed, copy: Compressed) -> bool:
+    found = coefficients_of(source, copy)
+    return found is not None and _kept(*found) <= _SOFTER and _kept(found[1], found[0]) >= _SHARPER
+
+
+def _deviation(coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    deviation: NDArray[np.float64] = np.sqrt((coefficients**2).sum((1, 2))) / 8
+    return deviation
+
+
+def _kept(source: NDArray[np.float64], copy: NDArray[np.float64]) -> float:
+    """Return the share of the fine detail of the first that the second has; what only the second has does not count."""
+    fine, kept = source[:, _FINE], copy[:, _FINE]
+    total = float((fine**2).sum())
+    return float((fine * kept).sum()) / total if total else 1.0
+
+
+def marked(one: Compressed, other: Compressed) -> int:
+    """Return which of two pictures of the same contrast has something drawn on a small part of it."""
+    height, width = (side // 8 * 8 for side in one.plane.shape)
+    first, second = (
+        side.plane[:height, :width].reshape(height // 8, 8, width // 8, 8).transpose(0, 2, 1, 3).reshape(-1, 8, 8)
+        for side in (one, other)
+    )
+    if not len(first):
+        return 0
+    changed = np.abs(second - first).mean((1, 2)) > _MARK_LEVELS
+    rows, columns = np.nonzero(changed.reshape(height // 8, width // 8))
+    if len(rows) < _MARK_BLOCKS or np.ptp(rows) * np.ptp(columns) > _MARK_PART * len(changed):
+        return 0
+    detail, other_detail = (float(side[changed].var((1, 2)).sum()) for side in (first, second))
+    return int(other_detail >= _MARK_DETAIL * detail) - int(detail >= _MARK_DETAIL * other_detail)
+
+
+def levels_lost(one: Compressed, other: Compressed) -> int:
+    """Return which of two pictures was made paler, or lighter or darker until levels were lost.
+
+    White letters with a black outline are neither grey nor dark in the source.
+    """
+    if not is_lit(one, other):
+        return 0
+    pale = [_is_pale(side.plane) for side in (one, other)]
+    if pale[0] != pale[1]:
+        return 1 if pale[1] else -1
+    if pale[0]:
+        return 0
+    shares = [float(((side.plane <= 1) | (side.plane >= 254)).mean()) for side in (one, other)]
+    more = max(shares) >= _CLIPPED[0] * min(shares) + _CLIPPED[1]
+    return (1 if shares[1] > shares[0] else -1) if more else 0
+
+
+def is_lit(one: Compressed, other: Compressed) -> bool:
+    """Return whether brightness or contrast of two pictures differ."""
+    height, width = (side // 8 * 8 for side in one.plane.shape)
+    means = (side.plane[:height, :width].reshape(height // 8, 8, width // 8, 8).mean((1, 3)) for side in (one, other))
+    first, second = means
+    return float(np.percentile(np.abs(first - second), 75)) >= _LIT
+
+
+def _is_pale(plane: NDArray[np.float32]) -> bool:
+    """Return whether many pixels are at the lightest or darkest level, and that is neither white nor black."""
+    low, high = (float(level) for level in np.percentile(plane, (0.5, 99.5)))
+    return (high < _ENDS[1] and float((plane >= high - 8).mean()) >= _PLATEAU) or (
+        low > _ENDS[0] and float((plane <= low + 8).mean()) >= _PLATEAU
+    )
+
+
+def backwards(lines: Sequence[ReadLine], others: Sequence[ReadLine]) -> int:
+    """Return which of two pictures, one of them mirrored or turned, has words that OCR reads less well."""
+    read, other_read = (
+        sum(line.confidence * sum(map(str.isalnum, line.text)) for line in each if line.confidence >= WELL_READ)
+        for each in (lines, others)
+    )
+    if max(read, other_read) < _LEAST_LETTERS:
+        return 0
+    return int(read >= _MORE_LETTERS * other_read) - int(other_read >= _MORE_LETTERS * read)

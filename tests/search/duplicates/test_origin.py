@@ -1,0 +1,146 @@
+"""Which of two duplicates was made from the other, by the traces in their pixels."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
+
+from indexer.media.decode_file import decode_file
+from indexer.stages.find_duplicates import original_of
+from search.duplicates.comparison import compare_prepared, prepare
+from search.duplicates.origin import LOSSLESS, Original, with_traces
+from search.evidence import Edit, Evidence, Tier, Trace
+
+SIZE = (360, 270)
+
+
+@cache
+def _drawn() -> Image.Image:
+    """Return a picture with structure at every scale, as photographs have, and a white caption with a black outline."""
+    rng = np.random.default_rng(7)
+    total = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
+    for cells, weight in ((4, 60), (12, 34), (40, 22), (130, 12)):
+        small = Image.fromarray(rng.integers(0, 256, (cells * 3 // 4, cells, 3), dtype=np.uint8))
+        total += (np.asarray(small.resize(SIZE, Image.Resampling.BICUBIC), np.float32) - 128) * (weight / 128)
+    picture = Image.fromarray(np.clip(total + 120, 0, 255).astype(np.uint8))
+    face = ImageFont.load_default(34)
+    ImageDraw.Draw(picture).text((40, 12), "ONE DOES NOT", "white", face, stroke_width=3, stroke_fill="black")
+    return picture
+
+
+def _jpeg(picture: Image.Image, quality: int = 85) -> Original:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=quality)
+    opened = Image.open(out)
+    steps = np.reshape(opened.quantization[0], (8, 8)).astype(np.float64)  # type: ignore[attr-defined]
+    return Original(opened.convert("RGB"), steps)
+
+
+def _png(picture: Image.Image) -> Original:
+    return Original(picture, LOSSLESS)
+
+
+def _compared(one: Original, other: Original) -> Evidence:
+    pair = prepare(one.picture), prepare(other.picture)
+    # Without OCR a changed picture may be a variant; traces are asked for either way.
+    return with_traces(compare_prepared(*pair), one, other, prepared=pair)
+
+
+def _marked(picture: Image.Image) -> Image.Image:
+    layer = Image.new("RGBA", picture.size)
+    face = ImageFont.load_default(12)
+    ImageDraw.Draw(layer).text((8, 250), "@somewhere", (255, 255, 255, 190), face, stroke_width=1, stroke_fill="black")
+    return Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
+
+
+def _grainy(picture: Image.Image) -> Image.Image:
+    soft = np.asarray(picture.filter(ImageFilter.GaussianBlur(0.9)), np.float32)
+    noise = np.random.default_rng(3).normal(0, 8, soft.shape)
+    return Image.fromarray(np.clip(soft + noise, 0, 255).astype(np.uint8))
+
+
+EDITS: dict[str, tuple[Callable[[Image.Image], Original], Trace]] = {
+    "poorer JPEG": (lambda picture: _jpeg(picture, 45), Trace.COMPRESSED),
+    "finer JPEG": (lambda picture: _jpeg(picture, 95), Trace.COMPRESSED),
+    "PNG of a JPEG": (_png, Trace.LOSSLESS),
+    "cropped": (lambda picture: _jpeg(picture.crop((21, 13, 340, 260))), Trace.COMPRESSED),
+    "bordered": (lambda picture: _jpeg(ImageOps.expand(picture, 27, "black")), Trace.COMPRESSED),
+    "mirrored": (lambda picture: _jpeg(ImageOps.mirror(picture.crop((0, 0, 357, 270)))), Trace.COMPRESSED),
+    "turned": (lambda picture: _jpeg(picture.transpose(Image.Transpose.ROTATE_90)), Trace.COMPRESSED),
+    "paler": (lambda picture: _jpeg(ImageEnhance.Contrast(picture).enhance(0.7)), Trace.LEVELS),
+    "marked": (lambda picture: _jpeg(_marked(picture)), Trace.COMPRESSED),
+    "grain": (lambda picture: _jpeg(_grainy(picture)), Trace.GRAIN),
+    "smaller": (lambda picture: _jpeg(picture.resize((230, 173), Image.Resampling.LANCZOS)), Trace.RESIZED),
+    "enlarged": (lambda picture: _jpeg(picture.resize((540, 405), Image.Resampling.BICUBIC)), Trace.RESIZED),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_copy_shows_what_it_was_made_from(edit: str) -> None:
+    source = _jpeg(_drawn(), 90)
+    made, trace = EDITS[edit]
+    copy = made(source.picture)
+    found = _compared(source, copy)
+    assert found.made_from == 1 and trace in found.traces_other
+    assert _compared(copy, source).made_from == -1
+
+
+@pytest.mark.parametrize("edit", ["poorer JPEG", "bordered", "mirrored", "smaller", "enlarged"])
+def test_a_lossless_source_is_told_from_its_jpeg(edit: str) -> None:
+    source = _png(_drawn())
+    assert _compared(source, EDITS[edit][0](source.picture)).made_from == 1
+
+
+def test_a_mark_tells_where_compression_does_not() -> None:
+    source = _jpeg(_drawn(), 85)
+    found = _compared(source, _jpeg(_marked(source.picture), 85))
+    assert found.traces_other == (Trace.MARKED,) and not found.traces_one
+
+
+def test_two_copies_of_a_third_picture_tell_nothing_of_each_other() -> None:
+    unseen = _png(_drawn())
+    found = _compared(_jpeg(unseen.picture, 80), _jpeg(unseen.picture, 82))
+    assert (found.traces_one, found.traces_other, found.equal_pixels) == ((), (), False)
+
+
+def test_the_same_pixels_are_equal_and_tell_nothing() -> None:
+    picture = _drawn()
+    found = _compared(_png(picture), _png(picture.copy()))
+    assert (found.made_from, found.equal_pixels) == (0, True)
+
+
+def test_a_file_of_another_codec_carries_the_steps_of_the_jpeg_that_it_was_made_from() -> None:
+    source = _jpeg(_drawn(), 70)
+    out = io.BytesIO()
+    source.picture.save(out, "WEBP", quality=88)
+    copy = Original(Image.open(out).convert("RGB"))
+    assert (_compared(source, copy).made_from, _compared(copy, source).made_from) == (1, -1)
+    fresh = _png(_drawn())
+    out = io.BytesIO()
+    fresh.picture.save(out, "WEBP", quality=95)
+    source = Original(Image.open(out).convert("RGB"))
+    assert _compared(source, _jpeg(source.picture, 60)).made_from == 1
+    assert _compared(source, _png(source.picture)).made_from == 1
+    assert _compared(fresh, source).made_from == 1
+
+
+@pytest.mark.parametrize("turn", [1, 3, 5, 6, 8])
+def test_the_steps_of_a_turned_jpeg_are_those_of_the_picture_as_it_is_shown(turn: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    _drawn().crop((0, 0, 357, 269)).save(tmp_path / "turned.jpg", quality=60, exif=exif)
+    source = original_of(decode_file(tmp_path / "turned.jpg", max_pixels=10**6, max_bytes=10**6))
+    # The pixels lie on the steps: compressing them again with the same ones changes nothing, and finer ones show it.
+    assert _compared(source, _jpeg(ImageOps.expand(source.picture, (11, 3), "black"), 93)).made_from == 1
+
+
+def test_evidence_keeps_its_traces_in_json_and_when_it_is_swapped() -> None:
+    evidence = Evidence(Tier.EDITED, (Edit.FRAME,), traces_other=(Trace.COMPRESSED, Trace.MARKED), equal_pixels=False)
+    assert Evidence.from_json(evidence.to_json()) == evidence
+    assert evidence.swapped().traces_one == evidence.traces_other and evidence.swapped().swapped() == evidence
