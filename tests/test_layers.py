@@ -33,7 +33,7 @@ HOMES = {
     "sentence_transformers": ("search/encoders/minilm_export.py", "search/encoders/sentence_export.py"),
     "onnxruntime": ("search/encoders/runtimes.py",),
     "openvino": ("search/encoders/runtimes.py",),
-    "sklearn": ("search/categories/", "search/images/projection.py"),
+    "sklearn": ("search/categories/",),
     "cleanlab": ("search/categories/library_audit.py",),
     "tokenizers": ("search/encoders/"),
     "rapidocr": ("indexer/ocr/engines.py",),

@@ -90,7 +90,12 @@ class Site:
 
         Ask for it whenever it is needed: a site that switches to another one has another from then on.
         """
-        return self._own_encoder or self._load_texts(self.settings, text_encoder_in_use(self.settings))
+        return self._own_encoder or self._load_texts(self.settings, self.encoder_name)
+
+    @property
+    def encoder_name(self) -> str:
+        """The name of the text encoder that `encoder` returns."""
+        return self._own_encoder.name if self._own_encoder is not None else text_encoder_in_use(self.settings)
 
     def _load_texts(self, settings: Settings, name: str) -> TextEncoder:
         with self._loading:

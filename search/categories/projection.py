@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 MAX_PLACED = 3000  # by t-SNE: 20 s of one core; the time grows faster than their number
 DIMENSIONS = 50  # that are kept before t-SNE, as its authors advise
@@ -30,11 +31,13 @@ def project(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.linspace(0.25, 0.75, 2 * len(rows), dtype=np.float32).reshape(-1, 2)
     lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     unit = (rows / lengths).astype(np.float32)
+    if not np.ptp(unit, axis=0).any():
+        return np.full((len(rows), 2), 0.5, np.float32)
     reduced = PCA(min(DIMENSIONS, *unit.shape), svd_solver="randomized", random_state=SEED).fit_transform(unit)
     placed = np.linspace(0, len(rows) - 1, min(len(rows), MAX_PLACED)).astype(np.int64)
-    plane = TSNE(2, perplexity=min(PERPLEXITY, (len(placed) - 1) / 3), init="pca", random_state=SEED).fit_transform(
-        reduced[placed]
-    )
+    tsne = TSNE(2, perplexity=min(PERPLEXITY, (len(placed) - 1) / 3), init="pca", random_state=SEED)
+    with threadpool_limits(1):  # its threads wait in loops: beside other work they take ten times the processor time
+        plane = tsne.fit_transform(reduced[placed])
     points = np.empty((len(rows), 2), np.float32)
     points[placed] = plane
     others = np.setdiff1d(np.arange(len(rows)), placed)

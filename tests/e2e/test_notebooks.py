@@ -15,6 +15,7 @@ from indexer.pipeline import index_library
 from indexer.stages.find_duplicates import find_duplicates
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
+from search.encoders.clip_models import BUILT_IN
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.paths import ROOT
@@ -24,12 +25,12 @@ NAMES = ["01_tour", "02_search_quality", "03_duplicates", "04_categories"]
 
 
 @pytest.fixture(scope="module")
-def small_demo(tmp_path_factory: pytest.TempPathFactory, minilm_models: Path) -> Settings:
-    """Settings over a demo library that is indexed and compared, nothing read from its pictures."""
+def small_demo(tmp_path_factory: pytest.TempPathFactory, built_in_models: Path) -> Settings:
+    """Settings over a demo library that is indexed with the built-in eyes and compared, without OCR."""
     folder = tmp_path_factory.mktemp("notebooks")
-    settings = Settings(library=folder / "memes", data=folder / "data", ocr_engine="none")
+    settings = Settings(library=folder / "memes", data=folder / "data", ocr_engine="none", image_encoder=BUILT_IN)
     draw_demo(settings.library, memes=40)
-    shutil.copytree(minilm_models, settings.data / "models")
+    shutil.copytree(built_in_models, settings.data / "models")
     with open_catalogue(settings) as catalogue:
         index_library(Workspace(settings, catalogue), progress=SILENT)
         find_duplicates(Workspace(settings, catalogue), progress=SILENT)

@@ -39,6 +39,7 @@ class CategoryWorkers:
         self._site = site
         self._lock = threading.Lock()
         self._suggester: Suggester | None = None
+        self._made_with = ""  # the name of the text encoder whose embeddings the suggester has learnt from
         self._changed: set[int] = set()
         self._retrain_requested = False
         self._suggester_requested = False
@@ -53,6 +54,8 @@ class CategoryWorkers:
 
     def suggester(self) -> Suggester | None:
         """Return the suggester, or None while it is being prepared; `error` is what prevents it, if anything."""
+        if self._suggester is not None and self._made_with != self._site.encoder_name:
+            self._suggester = None  # the site has switched to another text encoder
         if self._suggester is None and not self._site.catalogue.read_only:
             self._suggester_requested = True
             self.training.wake()
@@ -124,10 +127,13 @@ class CategoryWorkers:
             self._train_all()
             self._suggester, self._retrain_requested = None, False
             self._suggester_requested = True
+        if self._suggester is not None and self._made_with != encoder.name:
+            self._suggester = None
         with self._lock:
             changed, self._changed = self._changed, set()
         if self._suggester is None:
             if self._suggester_requested:
+                self._made_with = encoder.name
                 self._suggester = open_suggester(workspace, encoder=encoder, train=self._train_all)
             return False
         if changed:

@@ -27,7 +27,7 @@ from search.categories.suggester import Suggester
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_image_encoder
 from search.errors import MemeticaError, WrongUse
-from search.index.text_encoder import load_text_encoder_in_use
+from search.index.text_encoder import load_text_encoder_in_use, text_encoder_in_use
 from search.meme import Likeness, MediaType, Meme, Sort
 from search.results import Answer
 from search.searcher import Searcher
@@ -47,6 +47,7 @@ class Library:
 
     def __init__(self, workspace: Workspace, *, text_encoder: TextEncoder | None = None) -> None:
         self.workspace = workspace
+        self._own_encoder = text_encoder
         self._encoder = text_encoder
         self._searcher: Searcher | None = None
         self._examiner: Examiner | None = None
@@ -158,14 +159,19 @@ class Library:
             if self._searcher is None:
                 self._searcher = Searcher(
                     self.workspace,
-                    text_encoder=self._encoder,
+                    text_encoder=self._own_encoder,
+                    load_texts=lambda settings, name: self._loaded(),
                     load_images=partial(load_image_encoder, long_running=True),
                 )
             return self._searcher
 
     def _loaded(self) -> TextEncoder:
-        if self._encoder is None:
-            self._encoder = load_text_encoder_in_use(self.workspace.settings, long_running=True)
+        """Return the text encoder of the live index; what was learnt from another's embeddings is forgotten."""
+        settings = self.workspace.settings
+        if self._own_encoder is not None:
+            return self._own_encoder
+        if self._encoder is None or self._encoder.name != text_encoder_in_use(settings):
+            self._encoder, self._suggester = load_text_encoder_in_use(settings, long_running=True), None
         return self._encoder
 
 

@@ -162,6 +162,8 @@ def test_a_site_switches_to_what_is_chosen_and_says_why_it_cannot(
     app = create_app(Workspace(settings, catalogue))
     site, watcher = app.extensions["site"], app.extensions["text_encoder"]
     assert isinstance(watcher, TextEncoderWatcher)
+    workers, learnt = app.extensions["categories"], object()
+    monkeypatch.setattr(workers.training, "wake", lambda: None)
     watcher.start()
     try:
         save_setting(settings.data, "text_encoder", "org/away")
@@ -172,6 +174,11 @@ def test_a_site_switches_to_what_is_chosen_and_says_why_it_cannot(
         until(lambda: watcher.error is None)
         assert site.encoder().name == live_text_encoder(settings.data / "index")
         assert found(site.searcher(), "рыба") == "Plain/3.png"
+        # What was learnt from the embeddings of the encoder before is not used.
+        workers._suggester, workers._made_with = learnt, HashingTextEncoder.name
+        assert workers.suggester() is None
+        workers._suggester, workers._made_with = learnt, site.encoder().name
+        assert workers.suggester() is learnt
     finally:
         watcher.close()
         site.close()
