@@ -11,6 +11,7 @@ import pytest
 from search.meme import Sort
 from search.pipeline import MIN_CERTAIN
 from search.ranking import retrievers
+from search.ranking.remembered import RememberedAnswers
 from search.searcher import Searcher
 from tests.support.small_library import searched_library
 
@@ -109,7 +110,8 @@ def test_matches_beyond_those_that_are_scored_come_newest_first(
     monkeypatch.setattr("search.ranking.retrievers.DEPTH", 20)
     monkeypatch.setattr("search.pipeline.DEPTH", 20)
     monkeypatch.setattr("search.ranking.matching.DEPTH", 20)
-    answer = searcher.search("cat", k=1000, verbatim=True)  # the hits of other tests' queries are remembered
+    monkeypatch.setattr(searcher, "_remembered", RememberedAnswers())  # not what other tests asked
+    answer = searcher.search("cat", k=1000)
     assert answer.total == CATS and {hit.path for hit in answer[:CATS]} == set(TRUTH["cat"])
     last = [hit.path for hit in answer[100:CATS]]
     assert last == sorted(last, reverse=True) and len(last) == 100
