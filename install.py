@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if uv is None or not python.exists():
         print(f"There is no environment with uv in {given.venv}. Run `make install`.", file=sys.stderr)
         return 1
-    folders = wheel_folders()
+    folders = wheel_folders(python)
     environ = {**os.environ, "UV_FIND_LINKS": " ".join(folders), "VIRTUAL_ENV": str(given.venv.resolve())}
     source, options = choose_torch(uv, python, folders, environ)
     print(f"Looking up packages ({source}) …", flush=True)
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.dry_run:
             return 0
         install = [uv, "pip", "install", "--python", str(python)]
-        subprocess.run([*install, "-r", str(lock)], cwd=ROOT, env=environ, check=True)
+        subprocess.run([*install, "--preview-features", "pylock", "-r", str(lock)], cwd=ROOT, env=environ, check=True)
         subprocess.run([*install, "--quiet", "--no-deps", "-e", "."], cwd=ROOT, env=environ, check=True)
     except subprocess.CalledProcessError as error:
         return error.returncode
@@ -70,13 +70,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def wheel_folders() -> list[str]:
-    """Return the local folders of wheels that uv or pip are told to look into."""
+def wheel_folders(python: Path) -> list[str]:
+    """Return the local folders of wheels that uv or pip are told to look into.
+
+    The environment's pip is asked: a system's Python may have none.
+    """
     for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS"):
         if os.environ.get(name):
             return os.environ[name].replace(",", " ").split()
     asked = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.find-links"], capture_output=True, text=True, check=False
+        [python, "-m", "pip", "config", "get", "global.find-links"], capture_output=True, text=True, check=False
     )
     return asked.stdout.split()
 

@@ -32,6 +32,15 @@ def test_the_newest_cpu_build_that_fits_is_taken_from_a_local_folder(tmp_path: P
     assert install.local_torch([str(tmp_path)], "cp313", "x86_64") == ""
 
 
+def test_the_environments_pip_is_asked_for_folders_of_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    python = Path(fake_uv(tmp_path, "test \"$*\" = '-m pip config get global.find-links' && echo /opt/one /opt/two"))
+    assert install.wheel_folders(python) == ["/opt/one", "/opt/two"]
+    monkeypatch.setenv("UV_FIND_LINKS", "/opt/three")
+    assert install.wheel_folders(python) == ["/opt/three"]
+
+
 def fake_uv(folder: Path, script: str) -> str:
     program = folder / "uv"
     program.write_text(f"#!/bin/sh\n{script}\n", "utf-8")

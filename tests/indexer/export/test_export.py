@@ -163,4 +163,4 @@ def test_what_cannot_be_written_is_wrong_use(
 def test_parquet_without_its_package_says_what_to_install(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     done = run("--parquet", tmp_path / "out")
-    assert done.exit_code == 1 and "memetica[parquet]" in done.stderr and not (tmp_path / "out").exists()
+    assert done.exit_code == 1 and "Install the extra `parquet`" in done.stderr and not (tmp_path / "out").exists()
