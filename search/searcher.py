@@ -359,7 +359,7 @@ class Searcher:
         if image is not None:
             made = plan()
             return made, pipeline.find(made)
-        state = pipeline.index.name, self._catalogue.revision()
+        state = pipeline.index.name, self._catalogue.revision(), self._catalogue.tags.newest()
 
         def is_kept() -> bool:
             return not self._image_encoder_error  # it may be there for the next query

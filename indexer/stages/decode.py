@@ -58,12 +58,11 @@ class DecodedMeme:
 def decode_memes(workspace: Workspace, *, progress: Progress, part: Part | None = None) -> tuple[int, int]:
     """Decode the memes that are not decoded yet, of a part of the library or of all.
 
-        Returns how many were decoded and how many failed.
+    Returns how many were decoded and how many failed.
 
-        >>> from indexer.work.part import Part, in_part
-    from indexer.work.progress import SILENT
-        >>> decode_memes(workspace, progress=SILENT)
-        (0, 0)
+    >>> from indexer.work.progress import SILENT
+    >>> decode_memes(workspace, progress=SILENT)
+    (0, 0)
     """
     disable_opencv_threads()
     done = failed = 0

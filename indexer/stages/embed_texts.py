@@ -43,10 +43,9 @@ def split_texts(catalogue: Catalogue, *, part: Part | None = None) -> int:
 def embed_passages(catalogue: Catalogue, encoder: TextEncoder, *, progress: Progress) -> int:
     """Embed the passages that this encoder has not embedded and no other process is embedding; return how many.
 
-        >>> from indexer.work.part import Part, in_part
-    from indexer.work.progress import SILENT
-        >>> embed_passages(workspace.catalogue, encoder, progress=SILENT)
-        0
+    >>> from indexer.work.progress import SILENT
+    >>> embed_passages(workspace.catalogue, encoder, progress=SILENT)
+    0
     """
     catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
     total = catalogue.embeddings.count_missing_passages(encoder.name)

@@ -15,7 +15,7 @@ class Part:
     """One of several parts of a library, numbered from 1.
 
     >>> [Part.parse(f"{number}/3").has("c0ffee") for number in (1, 2, 3)]
-    [True, False, False]
+    [False, True, False]
     """
 
     number: int

@@ -64,9 +64,13 @@ class Tags:
         contents = list(dict.fromkeys(meme.content_hash for meme in memes))
         return self._verdicts.add(kind, contents, paths=[meme.path for meme in memes], about=checked_tag(tag), uid=uid)
 
+    def newest(self) -> int:
+        """Return a number that is another one whenever tags were given or taken."""
+        return self._database.number("SELECT COALESCE(MAX(id), 0) FROM verdicts")
+
     def contents(self) -> Mapping[str, frozenset[str]]:
         """Return the content hashes that have each tag, by tag."""
-        newest = self._database.number("SELECT COALESCE(MAX(id), 0) FROM verdicts")
+        newest = self.newest()
         with self._lock:
             if self._known[0] != newest:
                 self._known = newest, self._replayed()

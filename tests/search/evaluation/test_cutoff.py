@@ -100,7 +100,7 @@ def test_no_fitted_weight_makes_a_weaker_hit_match_more() -> None:
 def test_saved_odds_are_those_that_search_uses(tmp_path: Path) -> None:
     weights = [round(weight + 0.5, 3) for weight in RELEVANCE_MODEL.weights]
     chosen = Cutoff(RelevanceModel(tuple(weights), -5.0), 0.75)
-    save_cutoff(tmp_path, chosen, before=Cutoff(RELEVANCE_MODEL, 0.0))
+    save_cutoff(tmp_path, chosen, before=Cutoff(RELEVANCE_MODEL, 0.0), encoder="any")
     settings = load_settings({"data": tmp_path}, environ={})
     assert Cutoff(relevance_model(settings.certain_odds), settings.certain_above) == chosen
 

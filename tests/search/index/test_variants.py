@@ -57,10 +57,11 @@ def test_the_best_of_each_group_stands_where_it_stood() -> None:
 def grouped(served_settings: Settings, served: Catalogue) -> Searcher:
     """A searcher to which all memes of a category are one picture."""
     found = Searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
-    table = found._index.columns
+    index, encoder = found._opened
+    table = index.columns
     first = {code: table.ids[table.category == code][0] for code in set(table.category.tolist())}
     standing = np.array([first[code] for code in table.category.tolist()])
-    found._index = replace(found._index, columns=replace(table, variant_of=standing))
+    found._opened = replace(index, columns=replace(table, variant_of=standing)), encoder
     return found
 
 
