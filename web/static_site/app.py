@@ -98,6 +98,7 @@ class SiteRenderer:
             static_site=self,
             knows_host=lambda: bool(self.base_url),
             signed_in=lambda: False,
+            tags_of=lambda meme: self.site.catalogue.tags.of(meme.content_hash),
             url_for=lambda endpoint, **values: local(url_for(endpoint, **values)),
             appearance_url=lambda name, value: self.here(),
         )
