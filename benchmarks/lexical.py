@@ -3,7 +3,7 @@
     python -m benchmarks.lexical
     python -m benchmarks.lexical --memes 1000000 --analysis 20 --description 15
 
-Words are drawn by Zipf's law from the frequency dictionary that symspellpy ships. FTS5 scores every match before it
+Words are drawn by Zipf's law from the frequencies of English words. FTS5 scores every match before it
 sorts them; tantivy skips documents that cannot reach the top.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 from argparse import Namespace
 from collections.abc import Iterator
-from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -25,6 +25,7 @@ from search.index.lexical import LexicalIndex
 from search.index.lexical_schema import ALL_TEXT
 from search.index.lexical_writer import Document, build_lexical
 from search.meme import Field
+from search.query.language import english_frequencies
 
 WORDS = 40_000
 BENCHMARK = Benchmark(__doc__, needs="nothing", takes="3 minutes; a million memes of 50 words half an hour")
@@ -37,8 +38,7 @@ BENCHMARK.option("--queries", 200, small=20, help="queries to time")
 
 def words() -> list[str]:
     """Return the most frequent English words, the most frequent first."""
-    lines = (files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig").splitlines()
-    return [line.split()[0] for line in lines[:WORDS]]
+    return list(islice(english_frequencies(), WORDS))
 
 
 def texts(vocabulary: np.ndarray, counts: dict[Field, int], memes: int, *, seed: int) -> Iterator[dict[Field, str]]:

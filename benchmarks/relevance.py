@@ -4,11 +4,11 @@
     python -m benchmarks.relevance demo cm50 --fit
 
 Libraries: the demo without and with an image encoder, CM50, real_memes with and without descriptions. Queries with
-answers: those that come with a library, quotes, and words that many memes hold, alone and by two; which memes hold a
-word is read from their texts, not from the index. Queries without: a meme is hidden from its own queries, or all memes
-of its template are; queries of another library; words and letters thrown together. Half of the queries, by the SHA-256
-of what they are about, fit the regression; all figures are of the other half. `--fit` fits it anew, prints the weights
-and reports on those.
+answers: those that come with a library, quotes with and without quotation marks, and words that many memes hold, alone
+and by two; which memes hold a word is read from their texts, not from the index. Queries without: a meme is hidden from
+its own queries, or all memes of its template are; queries of another library; words and letters thrown together. Half
+of the queries, by the SHA-256 of what they are about, fit the regression; all figures are of the other half. `--fit`
+fits it anew, prints the weights and reports on those.
 """
 
 from __future__ import annotations
@@ -67,13 +67,17 @@ class Question:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question's ranking: features and truth of each candidate, best first, and which hold all words of the query."""
+    """A question's ranking: features and truth of each candidate, best first, and which match whatever the model says.
+
+    `may_match` are the candidates that the model is asked about: none for quotes alone, which a meme says or not.
+    """
 
     library: str
     question: Question
     features: Features
     is_answer: NDArray[np.bool_]
-    holds_all: NDArray[np.bool_]
+    is_exact: NDArray[np.bool_]
+    may_match: NDArray[np.bool_]
 
     @property
     def band(self) -> str:
@@ -85,9 +89,9 @@ class Asked:
         return "none"
 
     def certain(self, model: RelevanceModel) -> NDArray[np.bool_]:
-        """Return which candidates are said to match ([n]), as search does: all with all words, and those above."""
+        """Return which candidates are said to match ([n]), as search does: exactly, or by the model."""
         relevant = model.cutoff(self.features).relevant
-        return self.holds_all | (np.arange(len(self.holds_all)) < relevant)
+        return self.is_exact | (self.may_match & (np.arange(len(self.is_exact)) < relevant))
 
 
 def judged_questions(library: Library) -> Iterator[Question]:
@@ -118,6 +122,7 @@ def _judged(library: Library) -> Iterator[tuple[str, str, str, set[str]]]:
     for quote, slip, own in library.quotes() if library.name != "cm50" else ():
         yield min(own), "quotes", quote, set(own)
         yield min(own), "quotes with a slip", slip, set(own)
+        yield min(own), "quotes in quotation marks", f'"{quote}"', set(own)
 
 
 def word_questions(texts: Mapping[str, Collection[str]], *, each: int) -> Iterator[Question]:
@@ -180,24 +185,31 @@ def ask(name: str, workspace: Workspace, questions: Sequence[Question]) -> Itera
             continue  # the query is read as filters alone: nothing is ranked
         hidden = np.array(sorted(ids[path] for path in one.hidden if path in ids), np.int64)
         allowed = np.setdiff1d(index.columns.ids, hidden) if len(hidden) else None
-        holding = np.setdiff1d(plan.holding, hidden)
+        exact = np.setdiff1d(pipeline.exact_matches(plan), hidden)
+        others = exact if plan.saying is None or not plan.asks_more else np.union1d(exact, plan.saying)
         ranking = score_candidates(
-            plan.retrievers, plan.weights, boosts=plan.boosts, allowed=allowed, others=holding
+            plan.retrievers,
+            plan.weights,
+            boosts=plan.boosts,
+            allowed=allowed,
+            others=np.setdiff1d(others, hidden),
         ).fuse()
         ranked = ranking.ids[ranking.order]
+        may_match = np.ones(len(ranked), np.bool_) if plan.saying is None else np.isin(ranked, plan.saying)
         yield Asked(
             library=name,
             question=one,
             features=relevance_features(ranking, plan.stats or query_stats(index.lexical, ())),
             is_answer=np.array([paths[int(id)] in one.answers for id in ranked], np.bool_),
-            holds_all=np.isin(ranked, holding),
+            is_exact=np.isin(ranked, exact),
+            may_match=may_match & (plan.saying is None or plan.asks_more),
         )
 
 
 def fit(rows: Sequence[Asked]) -> RelevanceModel:
     """Return the regression on the tuned half: every library's kind and band weighs the same, no weight of a hit's
     feature is negative, and the bias is where the mean precision of the kinds reaches PRECISION."""
-    rows = [row for row in rows if row.question.half is Half.TUNED and len(row.features)]
+    rows = [row for row in rows if row.question.half is Half.TUNED and row.may_match.any()]
     many = Counter((row.library, row.question.kind, row.band) for row in rows)
     shares = [
         hit_shares(row.is_answer[:DEPTH]) / many[row.library, row.question.kind, row.band] / len(many) for row in rows

@@ -17,7 +17,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter, process_time
@@ -40,6 +40,7 @@ from search.encoders.base import Vectors
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
 from search.index.generations import Manifest, live_folder
 from search.meme import Field, MediaType, Passage, TextKind
+from search.query.language import english_frequencies
 from search.searcher import Searcher
 from search.settings import Settings
 from search.texts.chunking import SPLITTER
@@ -92,8 +93,7 @@ def pools() -> tuple[dict[Field, list[str]], list[str]]:
     try:
         folder = shared("cm50")
     except Skipped:
-        lines = (files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig").splitlines()
-        words = [line.split()[0] for line in lines[:20_000]]
+        words = list(islice(english_frequencies(), 20_000))
         draw = np.random.default_rng(1)
 
         def text(length: int) -> str:

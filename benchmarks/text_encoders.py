@@ -16,7 +16,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
@@ -25,6 +25,7 @@ import numpy as np
 from benchmarks.harness import Benchmark, Report, percentiles, timed
 from search.encoders.minilm import open_minilm, packaged_model
 from search.encoders.registry import export_text_encoder
+from search.query.language import english_frequencies
 from search.settings import Settings
 
 QUERY = "a cat that hates mondays"
@@ -44,8 +45,7 @@ START = (
 
 def passages(count: int, words: int) -> list[str]:
     """Return texts of frequent words, drawn with a seed."""
-    lines = (files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig").splitlines()
-    known = [line.split()[0] for line in lines[:10_000]]
+    known = list(islice(english_frequencies(), 10_000))
     draw = np.random.default_rng(1)
     return [" ".join(known[int(10_000 * draw.random() ** 2)] for _ in range(words)) for _ in range(count)]
 

@@ -10,6 +10,7 @@ MemeticaError                what happened, and a hint on what to do about it
 ├── DataFolderError          the data folder cannot be opened or written, or was made by a newer Memetica
 ├── IndexUnusable            the index is missing, damaged or made by other encoders
 ├── ModelUnavailable         a model's weights or engine are not available on this machine
+├── MissingExtra             packages that few people need, and this command does, are not installed
 ├── EndpointError            a model's endpoint did not answer a call as expected; recorded, the batch goes on
 ├── TooBusy                  too much is asked of this server at once; it may be asked again soon (HTTP 503)
 ├── InboxFull                no more uploads are accepted until some are decided on (HTTP 507)
@@ -106,6 +107,12 @@ class ModelUnavailable(MemeticaError):
 
     code = "model_unavailable"
     status = 503
+
+
+class MissingExtra(MemeticaError):
+    """Packages that few people need, and this command does, are not installed."""
+
+    code = "missing_extra"
 
 
 class EndpointError(MemeticaError):

@@ -189,7 +189,8 @@ class Settings:
     )
     ocr_engine: str = option("rapidocr", help="`rapidocr`, `tesseract` or `none`")
     endpoint: str = option(
-        "http://127.0.0.1:11434/v1", help="where vision models describe memes: any address of the OpenAI protocol"
+        "http://127.0.0.1:11434/v1",
+        help="where vision models describe memes: an address of the OpenAI protocol, or of Ollama's own (`…/api`)",
     )
     endpoint_key: str = option("", help="the endpoint's key; for several, `host=key host=key`")
     threads: int = option(os.cpu_count() or 1, help="threads for decoding and models")

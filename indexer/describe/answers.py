@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ LONGEST_TURN = 120
 
 _THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.IGNORECASE | re.DOTALL)
 _UNFINISHED_THOUGHT = re.compile(r"\A\s*<(?:think|thinking|reasoning)>.*\Z", re.IGNORECASE | re.DOTALL)
-_FENCE = re.compile(r"\A```(?:markdown|md|text)?[ \t]*\n(.*?)\n```\Z", re.DOTALL)
+_FENCE = re.compile(r"\A```(?:markdown|md|text|json)?[ \t]*\n(.*?)\n```\Z", re.DOTALL)
+# Under these names models that answer in JSON put the text.
+_TEXT_NAMES = ("description", "detailed_analysis", "analysis", "text", "answer", "response", "caption")
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _WHOLE = re.compile(r"\A.*(?:[.!?…。！？][\"'”’)\]*_]*(?=\s|\Z)|\n)", re.DOTALL)
 _REFUSAL = re.compile(
@@ -83,14 +86,27 @@ def check_answer(answer: str, *, finish: str | None, refusal: str | None = None)
 
 
 def strip_reasoning(answer: str) -> str:
-    """Return an answer without a leading block of reasoning, and without a code fence around the whole.
+    """Return an answer without leading reasoning, and without a code fence or a JSON object around the whole.
 
     >>> strip_reasoning("<think>A cat?</think> A cat in a box.")
     'A cat in a box.'
     """
     text = _UNFINISHED_THOUGHT.sub("", _THOUGHT.sub("", answer.replace("\0", "").replace("\r\n", "\n"))).strip()
     fenced = _FENCE.match(text)
-    return fenced[1].strip() if fenced else text
+    return _unwrapped(fenced[1].strip() if fenced else text)
+
+
+def _unwrapped(text: str) -> str:
+    """Return the text in a JSON object with one text, or with one under a usual name; another text as it is."""
+    if not text.startswith("{"):
+        return text
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    texts = {name.lower(): value.strip() for name, value in found.items() if isinstance(value, str) and value.strip()}
+    named = [texts[name] for name in _TEXT_NAMES if name in texts]
+    return named[0] if named else next(iter(texts.values())) if len(texts) == 1 else text
 
 
 def is_looping(text: str) -> bool:

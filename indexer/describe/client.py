@@ -1,60 +1,42 @@
-"""Call vision models at OpenAI-compatible endpoints, and classify failures by what they mean for further calls."""
+"""Call vision models over HTTP: OpenAI-compatible endpoints, and Ollama's own protocol."""
 
 from __future__ import annotations
 
-import base64
 import io
-import re
+import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from PIL import Image
 
-from search.errors import EndpointError, WrongUse
+from indexer.describe.failures import (
+    CallFailed,
+    CallStopped,
+    FailureScope,
+    ServerError,
+    brief,
+    named_models,
+    server_error,
+    status_failure,
+)
+from indexer.describe.protocols import Form, Piece, protocol_of
+from search.errors import WrongUse
 
 if TYPE_CHECKING:
-    from openai import APIStatusError
+    import httpx2
 
 CONNECT_SECONDS = 10.0
-# A run does not wait longer than this for an endpoint.
-LONGEST_PAUSE = 300.0
+# Between calls to a server whose model is being loaded: within the time of one call.
+LOADING_PAUSE = 2.0
+LIST_SECONDS = 5.0  # for the list of models, which only makes a message better
+LISTED_MODELS = 8
 JPEG_QUALITY = 90
 GAP = 8  # pixels between frames
-
-_NO_VISION = re.compile(
-    r"(not|n't|only|no)\b.{0,60}\b(support|accept)\w*.{0,60}\b(image|vision|multimodal)|"
-    r"\b(image|image_url|vision|multimodal)\b.{0,60}\b(not|n't|only)\b.{0,20}\bsupport|not an? (multimodal|vision)",
-    re.IGNORECASE | re.DOTALL,
-)
-_MODERATED = re.compile(r"moderat|flagged|content[_ ](policy|filter)|safety", re.IGNORECASE)
-
-
-class FailureScope(StrEnum):
-    """What a failed call means for further calls."""
-
-    TRANSIENT = "transient"  # the same call may succeed later
-    MEME = "meme"  # this call always fails, calls about other memes may not
-    ENDPOINT = "endpoint"  # every call to the endpoint would fail
-
-
-class CallFailed(EndpointError):
-    """A call failed; `scope` says what that means for further calls, `pause` is the requested wait in seconds."""
-
-    def __init__(self, message: str, *, scope: FailureScope, hint: str = "", pause: float = 0.0) -> None:
-        super().__init__(message, hint=hint)
-        self.scope = scope
-        self.pause = pause
-
-
-class CallStopped(Exception):
-    """The run was stopped during a call."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +51,7 @@ class Completion:
 
 
 class VisionClient:
-    """A client of one endpoint that speaks the OpenAI protocol; thread-safe."""
+    """A client of one endpoint; its address says which protocol it speaks (`protocol_of`). Thread-safe."""
 
     def __init__(self, url: str, *, key: str = "", seconds: float = 300.0) -> None:
         """Prepare calls of at most this many seconds each; raise WrongUse when `url` is not an address."""
@@ -80,199 +62,208 @@ class VisionClient:
             port = -1
         if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
             raise WrongUse(
-                f"{url!r} is not the address of an endpoint.", hint="An address looks like http://127.0.0.1:11434/v1."
+                f"{url!r} is not the address of an endpoint.",
+                hint="An address looks like http://127.0.0.1:11434/v1, or http://127.0.0.1:11434/api for Ollama's own.",
             )
-        from openai import OpenAI, Timeout  # takes more than a second, which only `describe` should wait for
+        import httpx2  # takes a fifth of a second, which only `describe` should wait for
 
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         # The name is shown and logged: it must not contain the password that an address may have.
         self.name = urlunsplit((parts.scheme, f"{host}:{port}" if port else host, parts.path.rstrip("/"), "", ""))
-        self._client = OpenAI(
-            base_url=urlunsplit((parts.scheme, parts.netloc, parts.path or "/v1", parts.query, "")),
-            api_key=key or "none",
-            timeout=Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
-            max_retries=0,  # the caller counts and logs each attempt
+        self._protocol, base = protocol_of(parts.path)
+        self._address = urlunsplit((parts.scheme, parts.netloc, base + self._protocol.path, parts.query, ""))
+        self._models = urlunsplit((parts.scheme, parts.netloc, base + self._protocol.models, parts.query, ""))
+        # Redirects are not followed: the key and the picture are for the address that was named.
+        self._client = httpx2.Client(
+            headers={"Authorization": f"Bearer {key or 'none'}"},
+            timeout=httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
         )
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._stream = True
-        self._usage = True
-        self._limit = "max_tokens"
+        self._form = Form()
         self._answered = False
 
     def complete(self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, stop: threading.Event) -> Completion:
         """Return a model's answer to a prompt with a picture; raise CallFailed, or CallStopped once `stop` is set.
 
-        Parameters that the endpoint does not support are omitted from further calls.
+        Parameters that the endpoint does not support are omitted from further calls. While the server loads the model,
+        it is asked again, as long as one call may take.
         """
-        import openai
-
-        for _ in range(4):  # one for each parameter that the endpoint may not support
-            with self._lock:
-                stream, usage, limit = self._stream, self._usage, self._limit
-            request: dict[str, Any] = {"model": model, "messages": _messages(prompt, jpeg), limit: max_tokens}
+        deadline = time.monotonic() + self._seconds
+        while True:
             try:
-                if stream:
-                    options = {"stream_options": {"include_usage": True}} if usage else {}
-                    return self._streamed(request | options, stop)
-                answer = _whole(self._client.chat.completions.create(**request))
-                self._answered = True
-                return answer
-            except openai.BadRequestError as error:
-                if not self._adapt(str(error.message), stream=stream, usage=usage, limit=limit):
-                    raise self._failed(error) from error
-            except openai.OpenAIError as error:
-                raise self._failed(error) from error
-            except _NoStream:
-                with self._lock:
-                    self._stream = False
-            except (ValueError, AttributeError, TypeError, IndexError) as error:
-                # The body is not a chat completion in JSON: a gateway's page, a truncated answer.
-                raise CallFailed(
-                    f"{self.name} answered with something that is not a chat completion.",
-                    scope=FailureScope.TRANSIENT,
-                    hint="Check the address; it often ends in /v1.",
-                ) from error
-        raise CallFailed(f"{self.name} refuses every form of request.", scope=FailureScope.ENDPOINT)
+                return self._adapted(model, prompt, jpeg, max_tokens=max_tokens, stop=stop, deadline=deadline)
+            except CallFailed as error:
+                if not error.loading or time.monotonic() + LOADING_PAUSE > deadline:
+                    raise
+                if stop.wait(LOADING_PAUSE):
+                    raise CallStopped from error
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _streamed(self, request: dict[str, Any], stop: threading.Event) -> Completion:
-        begun = time.monotonic()
+    def _adapted(
+        self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, stop: threading.Event, deadline: float
+    ) -> Completion:
+        """Return the answer to the first form of request that the endpoint does not refuse."""
+        for _ in range(5):  # one more than there are parameters that it may not support
+            with self._lock:
+                form = self._form
+            body = self._protocol.request(model, prompt, jpeg, max_tokens=max_tokens, form=form)
+            try:
+                return self._call(body, stop, deadline)
+            except _Refused as refused:
+                adapted = form.without(refused.error.text)
+                if adapted is None:
+                    raise self._status(refused.status, refused.error, refused.headers, model) from None
+                with self._lock:
+                    self._form = adapted
+        raise CallFailed(f"{self.name} refuses every form of request.", scope=FailureScope.ENDPOINT)
+
+    def _call(self, body: dict[str, Any], stop: threading.Event, deadline: float) -> Completion:
+        """Send one request and return its answer; raise _Refused for a status of bad requests."""
+        import httpx2
+
+        def check() -> None:
+            if stop.is_set():
+                raise CallStopped
+            if time.monotonic() > deadline:
+                raise self._slow()
+
+        try:
+            with self._client.stream("POST", self._address, json=body) as response:
+                self._answered = True
+                response.stream = _watched(response.stream, check)
+                if not response.is_success:
+                    error = _error_of(response)
+                    if response.status_code in (400, 422, 501):
+                        raise _Refused(response.status_code, error, dict(response.headers))
+                    raise self._status(response.status_code, error, dict(response.headers), body["model"])
+                return self._gathered(self._pieces(response))
+        except httpx2.TimeoutException as error:
+            raise self._slow(connecting=isinstance(error, httpx2.ConnectTimeout)) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError) as error:
+            raise self._unreachable(error) from error
+        except (ValueError, AttributeError, TypeError, LookupError) as error:
+            # The body is not an answer in JSON: a gateway's page, a truncated answer.
+            raise CallFailed(
+                f"{self.name} answered with something that is not a chat completion.",
+                scope=FailureScope.TRANSIENT,
+                hint="Check the address; it often ends in /v1, or in /api for Ollama's own protocol.",
+            ) from error
+
+    def _pieces(self, response: httpx2.Response) -> Iterator[Piece]:
+        """Yield the parts of an answer: events, lines, or the whole body, whichever the server sends."""
+        import httpx2
+
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        bodies: Iterator[Any]
+        if kind == "text/event-stream":
+            events = (event.data for event in httpx2.EventSource(response))
+            bodies = (json.loads(data) for data in events if data.strip() and data.strip() != "[DONE]")
+        elif self._protocol.lines and kind != "application/json":
+            bodies = (json.loads(line) for line in response.iter_lines() if line.strip())
+        else:
+            bodies = iter([json.loads(response.read())])
+        for body in bodies:
+            error = server_error(body)
+            if error is not None:  # with the status 200: the answer had begun
+                code = int(error.code) if error.code.isdecimal() else 0
+                raise status_failure(self.name, code, error)
+            yield self._protocol.read(body)
+
+    def _gathered(self, pieces: Iterator[Piece]) -> Completion:
         parts: list[str] = []
         refused: list[str] = []
         finish = tokens_in = tokens_out = None
-        with self._client.chat.completions.create(stream=True, **request) as chunks:
-            self._answered = True
-            if "event-stream" not in chunks.response.headers.get("content-type", "event-stream"):
-                raise _NoStream
-            for chunk in chunks:
-                if stop.is_set():
-                    raise CallStopped
-                if time.monotonic() - begun > self._seconds:
-                    raise self._slow()
-                if chunk.usage is not None:
-                    tokens_in, tokens_out = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
-                for choice in chunk.choices or ():
-                    parts.append(choice.delta.content or "")
-                    refused.append(getattr(choice.delta, "refusal", None) or "")
-                    finish = choice.finish_reason or finish
+        for piece in pieces:
+            parts.append(piece.text)
+            refused.append(piece.refusal)
+            finish = piece.finish or finish
+            tokens_in = tokens_in if piece.tokens_in is None else piece.tokens_in
+            tokens_out = tokens_out if piece.tokens_out is None else piece.tokens_out
         if finish is None:
             raise CallFailed(
                 f"{self.name} closed the connection in the middle of an answer.", scope=FailureScope.TRANSIENT
             )
+        if finish in ("load", "unload"):  # Ollama answers so to a request that it did not understand
+            raise CallFailed(f"{self.name} loaded the model and did not answer.", scope=FailureScope.TRANSIENT)
         return Completion("".join(parts), finish, "".join(refused) or None, tokens_in, tokens_out)
 
-    def _adapt(self, message: str, *, stream: bool, usage: bool, limit: str) -> bool:
-        """Omit the parameter that an error names from further requests; return whether the request can be repeated."""
-        with self._lock:
-            if limit == "max_tokens" and "max_completion_tokens" in message:
-                self._limit = "max_completion_tokens"
-            elif stream and usage and ("stream_options" in message or "include_usage" in message):
-                self._usage = False
-            elif stream and re.search(r"\bstream(ing)?\b", message):
-                self._stream = False
-            else:
-                return False
-            return True
+    def _status(self, status: int, error: ServerError, headers: dict[str, str], model: str) -> CallFailed:
+        """Return the failure that a status means, with the endpoint's models where it lacks the one that was named."""
+        failed = status_failure(self.name, status, error, headers=headers)
+        if status == 404:
+            names = self._listed_models()
+            if names and model not in names:
+                more = ", …" if len(names) > LISTED_MODELS else ""
+                failed.hint = f"Name one of its models with --model: {', '.join(names[:LISTED_MODELS])}{more}."
+        return failed
 
-    def _slow(self) -> CallFailed:
+    def _listed_models(self) -> list[str]:
+        """Return the names of the endpoint's models; nothing when it does not tell."""
+        with suppress(Exception):  # whatever it is, the failure itself is reported
+            return named_models(self._client.get(self._models, timeout=LIST_SECONDS).json())
+        return []
+
+    def _slow(self, *, connecting: bool = False) -> CallFailed:
+        if connecting:
+            return self._silent()
         return CallFailed(
             f"{self.name} took longer than {self._seconds:g} seconds.",
             scope=FailureScope.TRANSIENT,
-            hint="Allow more seconds, or use fewer workers.",
+            hint="Allow more with --seconds, or use fewer workers.",
         )
 
-    def _failed(self, error: Exception) -> CallFailed:
-        """Return the failure that an error of the OpenAI client means."""
-        import openai
+    def _unreachable(self, error: Exception) -> CallFailed:
+        import httpx2
 
-        if isinstance(error, openai.APIStatusError):
-            self._answered = True
-            return _status(self.name, error)
-        if isinstance(error, openai.APITimeoutError):
-            return self._slow()
-        if isinstance(error, openai.APIConnectionError):
-            cause = error.__cause__
-            refused = type(cause).__name__ == "ConnectError"
-            return CallFailed(
-                f"Nothing answers at {self.name}." if refused else f"The connection to {self.name} was closed.",
-                # An endpoint that answered before may be restarting; one that never did has the wrong address.
-                scope=FailureScope.ENDPOINT if refused and not self._answered else FailureScope.TRANSIENT,
-                hint="Check that the endpoint is running and the address is right." if refused else "",
-            )
-        return CallFailed(f"{self.name} failed: {_brief(str(error))}", scope=FailureScope.TRANSIENT)
+        if isinstance(error, (httpx2.ConnectError, httpx2.ProxyError)):
+            return self._silent(brief(str(error)))
+        return CallFailed(f"The connection to {self.name} was closed.", scope=FailureScope.TRANSIENT)
+
+    def _silent(self, reason: str = "") -> CallFailed:
+        return CallFailed(
+            f"Nothing answers at {self.name}.",
+            # An endpoint that answered before may be restarting; one that never did has the wrong address.
+            scope=FailureScope.TRANSIENT if self._answered else FailureScope.ENDPOINT,
+            hint="Check that the endpoint is running and the address is right" + (f" ({reason})." if reason else "."),
+        )
 
 
-class _NoStream(Exception):
-    """The endpoint does not stream, though a stream was requested."""
+class _Refused(Exception):
+    """The endpoint does not accept the form of a request."""
+
+    def __init__(self, status: int, error: ServerError, headers: dict[str, str]) -> None:
+        super().__init__(error.text)
+        self.status = status
+        self.error = error
+        self.headers = headers
 
 
-def _messages(prompt: str, jpeg: bytes) -> list[dict[str, Any]]:
-    url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-    picture = {"type": "image_url", "image_url": {"url": url}}
-    return [{"role": "user", "content": [picture, {"type": "text", "text": prompt}]}]
+def _watched(stream: Any, check: Callable[[], None]) -> Any:
+    """Return the stream of a response that calls `check` with each block: also with a comment that keeps it alive."""
+    import httpx2
+
+    class Watched(httpx2.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            for block in stream:
+                check()
+                yield block
+
+        def close(self) -> None:
+            stream.close()
+
+    return Watched()
 
 
-def _whole(completion: Any) -> Completion:
-    choice = completion.choices[0]
-    usage = completion.usage
-    return Completion(
-        choice.message.content or "",
-        choice.finish_reason,
-        choice.message.refusal,
-        usage.prompt_tokens if usage else None,
-        usage.completion_tokens if usage else None,
-    )
-
-
-def _status(endpoint: str, error: APIStatusError) -> CallFailed:
-    """Return the failure that an HTTP status means."""
-    code = error.status_code
-    body = error.body if isinstance(error.body, dict) else {}
-    detail = _brief(str(body.get("message") or error.message))
-    message = f"{endpoint} answered {code}: {detail}"
-    pause = _pause(error.response.headers.get("retry-after", ""))
-    scope, hint = FailureScope.MEME, ""
-    if code == 401:
-        scope, hint = FailureScope.ENDPOINT, "Set MEMETICA_ENDPOINT_KEY to a key that is valid for this endpoint."
-    elif code == 402 or body.get("code") == "insufficient_quota":
-        scope, hint = FailureScope.ENDPOINT, "The account has no credit: add some, or use another endpoint."
-    elif code == 403 and not _MODERATED.search(detail):
-        scope, hint = FailureScope.ENDPOINT, "The key does not permit this model."
-    elif code == 404:
-        scope, hint = FailureScope.ENDPOINT, "Check the model's name and the address, which often ends in /v1."
-    elif code in (408, 409, 425, 429) or code >= 500:
-        scope = FailureScope.TRANSIENT
-        if pause > LONGEST_PAUSE:
-            scope, hint = (
-                FailureScope.ENDPOINT,
-                f"The endpoint requests a pause of {pause / 60:.0f} minutes; run the same command again after that.",
-            )
-    if scope is not FailureScope.ENDPOINT and code < 500 and _NO_VISION.search(detail):
-        scope, hint = FailureScope.ENDPOINT, "Choose a model that accepts pictures."
-    if code == 413:
-        hint = "Lower longest_side in the prompts file."
-    return CallFailed(message, scope=scope, hint=hint, pause=pause)
-
-
-def _pause(header: str) -> float:
-    """Return the seconds of a Retry-After header, given as a number or a date; 0 without one."""
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0
-
-
-def _brief(message: str) -> str:
-    line = " ".join(message.split())
-    return line if len(line) <= 300 else line[:299] + "…"
+def _error_of(response: httpx2.Response) -> ServerError:
+    raw = response.read()
+    found = None
+    with suppress(ValueError):
+        found = server_error(json.loads(raw))
+    return found or ServerError(brief(raw.decode("utf-8", "replace")) or response.reason_phrase)
 
 
 def render_frames(pictures: Sequence[Image.Image], *, longest_side: int) -> bytes:

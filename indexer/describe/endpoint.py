@@ -6,7 +6,8 @@ import threading
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from indexer.describe.client import CallFailed, FailureScope, VisionClient
+from indexer.describe.client import VisionClient
+from indexer.describe.failures import CallFailed, FailureScope
 from indexer.describe.worklist import Worklist
 
 # After this many failures in a row, the endpoint counts as failed, regardless of the single errors.

@@ -25,8 +25,9 @@ from tenacity import (
 )
 
 from indexer.describe.answers import CheckedAnswer, check_answer
-from indexer.describe.client import CallFailed, CallStopped, Completion, FailureScope, render_frames
+from indexer.describe.client import Completion, render_frames
 from indexer.describe.endpoint import Endpoint
+from indexer.describe.failures import CallFailed, CallStopped, FailureScope
 from indexer.describe.options import Assignment, DescribeOptions, DescribeStats, validate_options
 from indexer.describe.prompts import Prompt, Prompts, load_prompts
 from indexer.describe.worklist import Worklist

@@ -15,7 +15,8 @@ from typing import Any, BinaryIO
 
 from indexer.export.tables import COLUMNS, ColumnType, Row, TableName, table_rows, time_text
 from search.atomic_write import atomic_file
-from search.errors import ModelUnavailable, WrongUse
+from search.errors import WrongUse
+from search.extras import require_extra
 from search.workspace import Workspace
 
 BATCH_ROWS = 5_000  # of a Parquet file, held in memory at a time
@@ -107,13 +108,7 @@ Write = Callable[[BinaryIO, Mapping[str, ColumnType], Iterator[Row]], int]
 
 def _writer(format: FileFormat) -> Write:
     if format is FileFormat.PARQUET:
-        try:
-            import pyarrow  # noqa: F401  # 140 MB that nothing else needs: the extra `parquet`
-        except ImportError as error:
-            raise ModelUnavailable(
-                f"Parquet files need pyarrow, which cannot be imported: {error}.",
-                hint="Install it with `pip install 'memetica[parquet]'`, or choose `--csv` or `--jsonl`.",
-            ) from error
+        require_extra("parquet", ["pyarrow"], purpose="Parquet files")
         return _write_parquet
     return _write_csv if format is FileFormat.CSV else _write_json_lines
 

@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+
+from search.query.language import english_frequencies
 
 # All fitted on one half of the templates of benchmarks/ocr.py and reported on the other; the optimum is flat.
 GAP_WEIGHT = 6.0  # weight of a tenfold probability of "space", in powers of ten of word frequency
@@ -89,9 +90,8 @@ def _bare(word: str) -> str:
 
 @cache
 def _dictionary() -> dict[str, float]:
-    """Return the log10 frequency of each known word: the list in symspellpy, and contractions."""
-    listed = (resources.files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig")
-    counts = {word: int(count) for word, count in (line.split() for line in listed.splitlines())}
+    """Return the log10 frequency of each known word: English words, and contractions."""
+    counts = dict(english_frequencies())
     for word in _CONTRACTIONS.split():
         counts[word] = max(counts.get(word, 0), _CONTRACTION_COUNT)
     total = math.log10(sum(counts.values()))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.work.child_process import OnStart, child_main, run_child
-from search import categories  # loads scikit-learn and cleanlab, which are slow to import, when a function is called
+from search import categories  # loads scikit-learn, which is slow to import, when a function is called
 from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, open_catalogue
 from search.categories.features import Examples, Features, examples_of, library_examples, picture_features

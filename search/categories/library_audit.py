@@ -1,22 +1,21 @@
 """Audit a library's categories: find misfiled memes, confused pairs of categories, tiny ones, and groups within one.
 
-The only module that uses cleanlab. Everything is derived from out-of-fold predictions on features of the picture and
+Everything is derived from out-of-fold predictions on features of the picture and
 its OCR text, not on descriptions: those were written by a model that knew the category.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-from cleanlab.filter import find_label_issues
 from numpy.typing import NDArray
 from sklearn.cluster import HDBSCAN
 
+from search.categories.confident_learning import find_label_issues
 from search.categories.features import Examples, Places
 from search.categories.issues import Issue, IssueKind
 from search.categories.training import OutOfFold
@@ -66,11 +65,8 @@ def find_misfiled(examples: Examples, held_out: OutOfFold, truth: Places) -> lis
     """Return memes that probably belong in another category (Northcutt et al., Confident Learning, 2021)."""
     probabilities = np.clip(held_out.probabilities, 1e-9, 1).astype(np.float64)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # cleanlab warns about categories with few memes
-        ranked = find_label_issues(truth, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     found = []
-    for position in ranked:
+    for position in find_label_issues(truth, probabilities):
         target = int(probabilities[position].argmax())
         probability = float(probabilities[position, target])
         # A prediction for an unknown template is not reliable enough to contradict its category.

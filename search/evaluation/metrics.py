@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import ir_measures
-from ir_measures import RR, R, nDCG
-
 from search.errors import WrongUse
+from search.extras import require_extra
 
 DEPTH = 100  # hits of a ranking that are measured
-MEASURES: Mapping[str, ir_measures.Measure] = {
-    "ndcg@10": nDCG @ 10,
-    "recall@1": R @ 1,
-    "recall@10": R @ 10,
-    "mrr": RR,
-}
+# By our names, those of ir-measures.
+MEASURES: Mapping[str, str] = {"ndcg@10": "nDCG@10", "recall@1": "R@1", "recall@10": "R@10", "mrr": "RR"}
 
 
 @dataclass(frozen=True)
@@ -139,21 +133,30 @@ def measure(
 ) -> dict[str, list[float]]:
     """Return the values of each measure, one for each query, from the relevant documents and the ranked ones.
 
-    A query without hits counts as 0. Raises ValueError without queries, or if there is not one ranking for each.
+    A query without hits counts as 0. Raises ValueError without queries, or if there is not one ranking for each;
+    MissingExtra without ir-measures.
 
     >>> measure([{"a": 1}, {"b": 1}], [["a"], ["a", "b"]], measures=["recall@1"])
     {'recall@1': [1.0, 0.0]}
     """
     if not relevant or len(relevant) != len(ranked):
         raise ValueError(f"{len(ranked)} rankings do not fit {len(relevant)} judged queries")
+    require_extra("evaluate", ["ir_measures"], purpose="Measures of rankings")
+    import ir_measures  # of an extra
+
     judgments = [
         ir_measures.Qrel(str(query), path, grade)
         for query, paths in enumerate(relevant)
         for path, grade in paths.items()
     ]
-    names = {MEASURES[name]: name for name in measures}
+    names = {ir_measures.parse_measure(MEASURES[name]): name for name in measures}
     found = {name: [0.0] * len(relevant) for name in measures}
-    for value in ir_measures.iter_calc(list(names), judgments, list(_run(ranked))):
+    run = [
+        ir_measures.ScoredDoc(str(query), path, float(DEPTH - rank))
+        for query, paths in enumerate(ranked)
+        for rank, path in enumerate(dict.fromkeys(paths[:DEPTH]))
+    ]
+    for value in ir_measures.iter_calc(list(names), judgments, run):
         found[names[value.measure]][int(value.query_id)] = value.value
     return found
 
@@ -198,9 +201,3 @@ def holm_correction(comparisons: Sequence[Comparison]) -> list[Comparison]:
         least = min(1.0, max(least, (len(found) - rank) * found[at].p))
         found[at] = replace(found[at], p=least)
     return found
-
-
-def _run(ranked: Sequence[Sequence[str]]) -> Iterator[ir_measures.ScoredDoc]:
-    for query, paths in enumerate(ranked):
-        for rank, path in enumerate(dict.fromkeys(paths[:DEPTH])):
-            yield ir_measures.ScoredDoc(str(query), path, float(DEPTH - rank))

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
+from itertools import islice
 
 import regex
 
@@ -44,23 +45,28 @@ _LETTERS = regex.compile(r"\p{L}")
 
 @lru_cache(maxsize=1)
 def english_words() -> frozenset[str]:
-    """Return the most frequent words of English, by the list that comes with symspellpy.
+    """Return the most frequent words of English.
 
     >>> "walk" in english_words(), "walkz" in english_words()
     (True, False)
     """
-    return frozenset(_listed()[:ENGLISH])
+    return frozenset(islice(english_frequencies(), ENGLISH))
 
 
 @lru_cache(maxsize=1)
-def _listed() -> list[str]:
-    with (resources.files("symspellpy") / "frequency_dictionary_en_82_765.txt").open(encoding="utf-8-sig") as lines:
-        return [line.split(" ", 1)[0] for line in lines]
+def english_frequencies() -> dict[str, int]:
+    """Return how often each of 82,765 English words occurs in books, the most frequent first: the list of SymSpell.
+
+    >>> english_frequencies()["walk"] > english_frequencies()["waltz"]
+    True
+    """
+    lines = (resources.files("search.query") / "english_frequencies.txt").read_text("utf-8").splitlines()
+    return {word: int(count) for word, count in (line.split() for line in lines)}
 
 
 @lru_cache(maxsize=1)
 def _all_english_words() -> frozenset[str]:
-    return frozenset(_listed())
+    return frozenset(english_frequencies())
 
 
 def is_english_word(word: str) -> bool:

@@ -22,7 +22,7 @@ from search.signals import lexical
 
 MAX_DEPTH = 2000  # memes that each retriever proposes at most, to find all above the cut-off
 DEEPER = 4  # factor between two depths
-MAX_SCORED = 600  # matches by the words that are scored; those after them are ordered by their words alone
+MAX_SCORED = 300  # matches by the words that are scored; those after them are ordered by their words alone
 WHOLE_NAME, PART_OF_NAME = 1.0, 0.6  # least scores of memes that were asked for by their file's name
 
 Relevant = Callable[[FusedRanking], Ids]  # the ids of a ranking's memes that are above the relevance cut-off

@@ -95,7 +95,7 @@ def test_importing_and_starting_every_runtime_asks_nobody(tmp_path: Path, strace
     code = """
 from search.encoders.minilm_export import declare_torchvision_operators
 declare_torchvision_operators()
-import onnxruntime, rapidocr, cleanlab, tokenizers, faiss, tantivy, cv2, av, openai, sklearn
+import onnxruntime, rapidocr, tokenizers, faiss, tantivy, cv2, av, httpx2, sklearn
 import transformers, sentence_transformers, open_clip, huggingface_hub
 from search.encoders.runtimes import has_openvino
 if has_openvino():

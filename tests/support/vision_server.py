@@ -1,4 +1,4 @@
-"""A vision model's endpoint for tests: the OpenAI protocol over a real socket, each answer scripted.
+"""A vision model's endpoint for tests: OpenAI's and Ollama's protocol over a real socket, each answer scripted.
 
     with VisionServer(lambda asked: Says("A red circle.")) as server:
         Endpoint(server.url)
@@ -90,7 +90,10 @@ class VisionServer:
         handler = type("Handler", (_Handler,), {"endpoint": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self.host = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{self.host}/v1"
+        self.models = ["gemma3:4b", "qwen"]
+        self.comments = 0  # of server-sent events, before a streamed answer, `pause` apart
 
     def __enter__(self) -> VisionServer:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -105,15 +108,26 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     endpoint: VisionServer
 
+    def do_GET(self) -> None:
+        names = self.endpoint.models
+        lists = {
+            "/v1/models": {"object": "list", "data": [{"id": name, "object": "model"} for name in names]},
+            "/api/tags": {"models": [{"name": name, "model": name, "size": 1} for name in names]},
+        }
+        if self.path in lists:
+            self._send(200, json.dumps(lists[self.path]).encode(), {"Content-Type": "application/json"})
+        else:
+            self._fail(Fails(404, f"Unknown address {self.path}"))
+
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path != "/v1/chat/completions":
+        if self.path not in ("/v1/chat/completions", "/api/chat", "/api/generate"):
             self._fail(Fails(404, f"Unknown address {self.path}"))
             return
         endpoint = self.endpoint
         try:
             body = json.loads(raw)
-            model, prompt, picture = _understood(body)
+            model, prompt, picture = (_understood if self.path.startswith("/v1/") else _understood_by_ollama)(body)
         except (KeyError, TypeError, ValueError, OSError) as error:
             self._fail(Fails(400, f"No chat completion with a picture: {error!r}"))
             return
@@ -162,6 +176,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream(self, asked: Asked, says: Says) -> None:
         self._begin(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
+        for _ in range(self.endpoint.comments):
+            time.sleep(says.pause)
+            self._chunk(b": keep-alive\n\n")
         pieces = [says.text[at : at + 7] for at in range(0, len(says.text), 7)]
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *({"content": one} for one in pieces)]
         if says.refusal:
@@ -222,6 +239,22 @@ def _understood(body: Mapping[str, Any]) -> tuple[str, str, Image.Image]:
     [head, encoded] = urls[0].split(",", 1)
     if head != "data:image/jpeg;base64":
         raise ValueError(f"a picture as {head}")
+    return body["model"], "\n".join(texts), _decoded(encoded)
+
+
+def _understood_by_ollama(body: Mapping[str, Any]) -> tuple[str, str, Image.Image]:
+    """Return the model, the prompt and the picture of a request to /api/chat or /api/generate."""
+    if "prompt" in body:
+        [encoded], prompt = body["images"], body["prompt"]
+    else:
+        [message] = body["messages"]
+        [encoded], prompt = message["images"], message["content"]
+    if not isinstance(prompt, str) or not isinstance(body["options"]["num_predict"], int):
+        raise ValueError("json: cannot unmarshal")
+    return body["model"], prompt, _decoded(encoded)
+
+
+def _decoded(encoded: str) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(base64.b64decode(encoded, validate=True)))
     except binascii.Error as error:
@@ -229,7 +262,7 @@ def _understood(body: Mapping[str, Any]) -> tuple[str, str, Image.Image]:
     if picture.format != "JPEG":
         raise ValueError(f"{picture.format} called JPEG")
     picture.load()
-    return body["model"], "\n".join(texts), picture
+    return picture
 
 
 def _completion(asked: Asked, kind: str) -> dict[str, Any]:

@@ -64,7 +64,7 @@ from web.cli.terminal import ProgressBars
 @click.option("--price-in", type=click.FloatRange(0), metavar="X", help="Price of a million input tokens.")
 @click.option("--price-out", type=click.FloatRange(0), metavar="X", help="Price of a million output tokens.")
 def describe(session: Session, models: tuple[str, ...], kind: str, endpoints: tuple[str, ...], **options: Any) -> int:
-    """Let vision models describe memes, at any OpenAI-compatible endpoint.
+    """Let vision models describe memes, at an OpenAI-compatible or Ollama endpoint.
 
     Each model describes the memes that it has not described yet, the newest first. You can
     interrupt it at any time; the next run continues. Several runs share the work. Failed descriptions are tried again

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,6 +29,7 @@ from search.evaluation.qrels import keep_known_paths, read_qrels
 from search.evaluation.served import ServedQuery, serve_query
 from search.evaluation.tuning import DEPTH as TUNED_HITS
 from search.evaluation.tuning import Tuning, save_weights, tune
+from search.extras import require_extra
 from search.index.reader import Index
 from search.index.text_encoder import load_text_encoder_in_use
 from search.pipeline import QueryPipeline
@@ -93,6 +93,7 @@ def evaluate(
     description as a query that must find the meme by the other models' descriptions.
     """
 
+    require_extra("evaluate", ["ir_measures"], purpose="Measures of rankings")
     if picture is not None:
         _check_picture(picture)
     settings = session.settings()
@@ -120,8 +121,7 @@ def _check_picture(path: Path) -> None:
         )
     if not path.absolute().parent.is_dir():
         raise WrongUse(f"There is no folder {path.absolute().parent}.")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise WrongUse("Charts need matplotlib, which is not installed.", hint="pip install 'memetica[chart]'")
+    require_extra("evaluate", ["matplotlib"], purpose="Charts")
 
 
 def _judged(

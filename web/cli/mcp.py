@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import click
 
-from search.errors import ModelUnavailable, WrongUse
+from search.errors import WrongUse
+from search.extras import require_extra
 from web.access.keys import find_key
 from web.cli.command import Command, Session
 
@@ -33,11 +32,7 @@ def mcp(session: Session, http: bool, host: str, port: int, key: str) -> None:
     The assistant starts this command and talks to it by the Model Context Protocol over stdin and stdout. With --http
     it is a server, and each program sends its own key in the header `Authorization: Bearer KEY`.
     """
-    if find_spec("mcp") is None:
-        raise ModelUnavailable(
-            "The Model Context Protocol needs its SDK, which is not installed.",
-            hint="Install it with `pip install 'memetica[mcp]'`.",
-        )
+    require_extra("mcp", ["mcp", "uvicorn"], purpose="Assistants")
     from web.mcp.server import Library, make_server, serve_http
 
     with session.workspace() as workspace:

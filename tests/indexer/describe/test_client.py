@@ -11,7 +11,8 @@ from email.utils import format_datetime
 import pytest
 from PIL import Image
 
-from indexer.describe.client import CallFailed, CallStopped, Completion, FailureScope, VisionClient, render_frames
+from indexer.describe.client import Completion, VisionClient, render_frames
+from indexer.describe.failures import CallFailed, CallStopped, FailureScope
 from search.errors import WrongUse
 from tests.support.vision_server import Asked, Drops, Fails, Reply, Says, Sends, VisionServer
 

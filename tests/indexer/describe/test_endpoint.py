@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.describe.client import CallFailed, FailureScope
 from indexer.describe.endpoint import FAILURES_IN_A_ROW, Endpoint, key_for
+from indexer.describe.failures import CallFailed, FailureScope
 
 URL = "http://127.0.0.1:11434/v1"
 
