@@ -22,7 +22,7 @@ def safe_name(name: str) -> str:
     A name that changes gets eight digits of its hash before its ending, so that no two become one.
 
     >>> safe_name("monday.png"), safe_name("what?.png"), safe_name("CON.png")
-    ('monday.png', 'what_-3d6ef5f1.png', '_CON-2b73b6e5.png')
+    ('monday.png', 'what_-1288e034.png', '_CON-b92d86cf.png')
     """
     found = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).rstrip(". ")
     if _RESERVED.fullmatch(found) or found.startswith(".") or not found:
@@ -62,7 +62,7 @@ class Names:
 
         >>> names = Names()
         >>> names.take("memes/Cats/a.png"), names.take("memes/cats/A.png")
-        ('memes/Cats/a.png', 'memes/cats/A-82fd8be3.png')
+        ('memes/Cats/a.png', 'memes/cats/A-adf2e648.png')
         """
         parts = [self._safe(part) for part in path.split("/")]
         for attempt in range(100):
