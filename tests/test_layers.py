@@ -85,7 +85,8 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "api": ("access", "background", "curator"),
         "server": ("access",),
         "mcp": ("access",),
-        "cli": ("access", "curator", "mcp", "server"),
+        "static_site": ("site",),
+        "cli": ("access", "curator", "mcp", "server", "static_site"),
     },
 }
 MOST_FLAT_MODULES = {"search": 15, "indexer": 8, "web": 12}

@@ -5,10 +5,15 @@ Code and templates write addresses from the site's root on, `/about`. `local` an
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 _BASE: ContextVar[str] = ContextVar("base path", default="")
+# Of an exported site: how its pages write an address, and the address that it will be published at.
+_TRANSLATE: ContextVar[Callable[[str], str] | None] = ContextVar("translation of addresses", default=None)
+_ROOT: ContextVar[str] = ContextVar("address of an exported site", default="")
 
 
 def base() -> str:
@@ -27,7 +32,31 @@ def local(address: str) -> str:
     >>> local("/about")
     '/about'
     """
-    return base() + address
+    translate = _TRANSLATE.get()
+    return base() + address if translate is None else translate(address)
+
+
+def absolute(address: str, *, host: str) -> str:
+    """Return an address that `local` returned with the host that it is at.
+
+    >>> absolute(local("/about"), host="https://memes.example/")
+    'https://memes.example/about'
+    """
+    return urljoin(_ROOT.get() or host, address)
+
+
+@contextmanager
+def translated(translate: Callable[[str], str], *, root: str = "") -> Iterator[None]:
+    """Let `local` return what `translate` makes of an address, in a `with` block: pages are written into files.
+
+    `root` is the address that the files will be published at, with a slash at its end.
+    """
+    before = _TRANSLATE.set(translate), _ROOT.set(root)
+    try:
+        yield
+    finally:
+        _TRANSLATE.reset(before[0])
+        _ROOT.reset(before[1])
 
 
 def is_local(address: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask import Flask
-from werkzeug.routing import BaseConverter
 
 from search.encoders.base import TextEncoder
 from search.workspace import Workspace
@@ -25,13 +24,7 @@ from web.context import Site
 from web.curator import auth, batches, categories, closed, duplicates, home, inbox, memes, progress, shared, texts
 from web.params import RowId
 from web.site import appearance, assets, feeds, files, install, library_map, listing, pages, previews
-
-
-class LibraryPath(BaseConverter):
-    """A path in the library. It may contain any character, including line breaks."""
-
-    regex = r"(?s:.+)"
-    part_isolating = False
+from web.site.converters import LibraryPath
 
 
 def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextEncoder | None = None) -> Flask:

@@ -45,6 +45,7 @@ SECTIONS = {
         "backup": Entry("web.cli.upkeep:backup", "Write what cannot be computed again into one file."),
         "restore": Entry("web.cli.upkeep:restore_data", "Restore a backup, or an automatic copy."),
         "export": Entry("web.cli.export:export", "Write tables and vectors for other programs."),
+        "export-site": Entry("web.cli.export_site:export_site", "Write the site as files for a host without a server."),
         "evaluate": Entry("web.cli.evaluate:evaluate", "Measure the ranking and tune its weights."),
         "completion": Entry("web.cli.completion:completion", "Let a shell complete commands and categories."),
         "keys": Entry("web.cli.keys:keys", "Make and revoke API keys of programs."),

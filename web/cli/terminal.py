@@ -131,8 +131,8 @@ class ProgressBars:
         self._bars: Progress | None = None
         self._failed = 0
 
-    def begin(self, stage: Stage, total: int, *, unit: str) -> None:
-        """Show a bar for the stage, unless there is nothing to do."""
+    def begin(self, stage: Stage | str, total: int, *, unit: str) -> None:
+        """Show a bar for a stage, or for other work by its name, unless there is nothing to do."""
         if not self._shown or not total:
             return
         self._failed = 0
@@ -149,7 +149,7 @@ class ProgressBars:
             console=self._console,
             transient=True,
         )
-        self._bars.add_task(LABELS[stage], total=total, unit=unit, failed="")
+        self._bars.add_task(LABELS[stage] if isinstance(stage, Stage) else stage, total=total, unit=unit, failed="")
         self._bars.start()
 
     def advance(self, steps: int = 1, *, failed: bool = False) -> None:

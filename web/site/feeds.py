@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 
 from flask import Blueprint, Response, render_template, request
 
 from search.errors import NotFound
 from search.meme import Sort
 from web.access.request_rates import Work, count
+from web.addresses import absolute
 from web.context import site
 from web.params import category_param, query_param
 from web.site.titles import titles_of
@@ -40,9 +42,10 @@ def feed() -> Response:
         memes=memes,
         titles=titles_of(memes),
         title=query or category or "Newest memes",
+        category=category,
         updated=max((meme.first_seen for meme in memes), default=datetime(1970, 1, 1, tzinfo=UTC)),
         here=request.url,
-        root=request.host_url.rstrip("/"),
+        absolute=partial(absolute, host=request.host_url),
     )
     return Response(_NO_XML.sub("\ufffd", page), mimetype="application/atom+xml")
 

@@ -43,7 +43,7 @@ def send_meme(meme: Meme, *, download: bool = False) -> Response:
     not, and no link out of the library is followed. Raises NotFound for these and for a missing file, LibraryError when
     the whole library is missing or empty, because its disk is not mounted.
     """
-    opened = _open_decoded(meme)
+    opened = open_decoded(meme)
     status = os.fstat(opened.fileno())
     suffix = PurePosixPath(meme.path).suffix.lower()
     # By the content that was decoded: a name may say another type than browsers need to show it.
@@ -73,7 +73,7 @@ def send_meme(meme: Meme, *, download: bool = False) -> Response:
     return answer
 
 
-def _open_decoded(meme: Meme) -> BufferedReader:
+def open_decoded(meme: Meme) -> BufferedReader:
     """Return a meme's file, opened; raise NotFound unless it was decoded and has the content that was decoded."""
     settings = site().settings
     if not meme.has_thumbnail:

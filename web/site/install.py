@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, url_for
@@ -32,11 +33,10 @@ _PRIVATE = (
 )
 
 
-@blueprint.get("/manifest.webmanifest")
-def manifest() -> Response:
-    """Return the web app manifest; as a share target the site takes pictures, videos and words."""
+def app_manifest(static: Callable[[str], str]) -> dict[str, Any]:
+    """Return what the web app manifest always says; `static` returns the address of a static file."""
     name = site().settings.site_name
-    found: dict[str, Any] = {
+    return {
         "name": name,
         "short_name": name[:12],
         "description": "Search memes by what they show, say and mean.",
@@ -47,9 +47,16 @@ def manifest() -> Response:
         "background_color": "#141312",
         "theme_color": "#141312",
         "icons": [
-            {"src": url_for("static", filename=file), "sizes": sizes, "type": "image/png", "purpose": purpose}
+            {"src": static(file), "sizes": sizes, "type": "image/png", "purpose": purpose}
             for file, sizes, purpose in ICONS
         ],
+    }
+
+
+@blueprint.get("/manifest.webmanifest")
+def manifest() -> Response:
+    """Return the web app manifest; as a share target the site takes pictures, videos and words."""
+    found = app_manifest(lambda file: url_for("static", filename=file)) | {
         "shortcuts": [
             {"name": "Random meme", "url": local("/random")},
             {"name": "Categories", "url": local("/categories")},

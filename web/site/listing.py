@@ -147,6 +147,5 @@ def category_page(category: str) -> str:
 def page_address(page: int) -> str:
     """Return the address of another page of the list at the current address."""
     values = {**request.args.to_dict(), "page": str(page), "batch": ""}
-    return (
-        local(quote(request.path, safe="/")) + "?" + urlencode({name: value for name, value in values.items() if value})
-    )
+    query = urlencode({name: value for name, value in values.items() if value})
+    return local(f"{quote(request.path, safe='/')}?{query}")

@@ -334,6 +334,9 @@ def register_filters(app: Flask) -> None:
         chosen_size=size,
         appearance_url=appearance_url,
         base=base,
+        local=local,
+        static_site=None,
+        knows_host=lambda: True,
         variants_query=variants_query,
         tag_query=tag_query,
     )

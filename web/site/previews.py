@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from search.errors import MemeticaError, NotFound
 from search.meme import MediaType, Meme
-from web.addresses import base, local
+from web.addresses import absolute, base, local
 from web.context import site
 from web.params import int_param, text_param
 from web.schemas import file_url, page_url, thumbnail_url
@@ -32,30 +32,38 @@ class NotOffered(MemeticaError):
 
 @dataclass(frozen=True)
 class Preview:
-    """The absolute addresses of a meme's page, its file, its oEmbed description and its picture, with its size."""
+    """The absolute addresses of a meme's page, its file and its picture, with its size."""
 
     address: str
     file: str
-    oembed: str
     image: str = ""
     image_type: str = ""
     width: int = 0
     height: int = 0
 
+    @property
+    def oembed(self) -> str:
+        """The address of the oEmbed description."""
+        return absolute(local("/oembed?" + urlencode({"url": self.address})), host=request.host_url)
+
+
+def shows_own_file(meme: Meme) -> bool:
+    """Return whether other sites can show a meme's own file; a JPEG of its thumbnail stands in for it elsewhere."""
+    return meme.type is not MediaType.VIDEO and meme.content_type in SHOWN_EVERYWHERE and meme.size <= MAX_BYTES
+
 
 def preview_of(meme: Meme) -> Preview:
     """Return the preview of a meme: its own file where every site can show it, a JPEG of its thumbnail otherwise."""
-    root = request.host_url.rstrip("/")
-    address = root + page_url(meme)
-    file = root + file_url(meme)
-    oembed = root + local("/oembed?" + urlencode({"url": address}))
+    host = request.host_url
+    address = absolute(page_url(meme), host=host)
+    file = absolute(file_url(meme), host=host)
     if not meme.has_thumbnail or not meme.width or not meme.height:
-        return Preview(address, file, oembed)
-    if meme.type is not MediaType.VIDEO and meme.content_type in SHOWN_EVERYWHERE and meme.size <= MAX_BYTES:
-        return Preview(address, file, oembed, file, meme.content_type, meme.width, meme.height)
+        return Preview(address, file)
+    if shows_own_file(meme):
+        return Preview(address, file, file, meme.content_type, meme.width, meme.height)
     width, height = _thumbnail_size(meme)
-    jpeg = f"{root}{local(f'/thumbnails/{meme.content_hash}.jpg')}"
-    return Preview(address, file, oembed, jpeg, "image/jpeg", width, height)
+    jpeg = absolute(local(f"/thumbnails/{meme.content_hash}.jpg"), host=host)
+    return Preview(address, file, jpeg, "image/jpeg", width, height)
 
 
 def _thumbnail_size(meme: Meme) -> tuple[int, int]:

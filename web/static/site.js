@@ -3,6 +3,7 @@ import { forget, links, move, restore, unfold, watch } from "./grid.js";
 
 const root = document.documentElement;
 export const base = root.dataset.base;
+const isStatic = root.dataset.static !== undefined; // an exported site: files, and nobody who answers
 const box = document.querySelector("[data-search]");
 const field = box?.querySelector("input[type=search]");
 const quietly = (promise) => promise.catch(() => {});
@@ -49,12 +50,12 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("paste", async (event) => {
   const file = [...(event.clipboardData?.files ?? [])].find((one) => /^(image|video)\//.test(one.type));
-  if (!file) return;
+  if (!file || isStatic) return;
   event.preventDefault();
   (await picture()).searchWith(file, box);
 });
 let entered = 0;
-const holdsFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+const holdsFile = (event) => !isStatic && [...(event.dataTransfer?.types ?? [])].includes("Files");
 const dragged = (by) => (event) => holdsFile(event) && document.body.classList.toggle("dragging", (entered += by) > 0);
 document.addEventListener("dragenter", dragged(1));
 document.addEventListener("dragleave", dragged(-1));
@@ -78,7 +79,10 @@ document.addEventListener("click", (event) => {
   if (link.matches(".card > a.picture")) {
     event.preventDefault();
     viewer().then((loaded) => loaded.open(link)).catch(() => location.assign(link.href));
-  } else if (link.matches("a.variants") && link.closest(".grid")) {
+  } else if (link.dataset.random !== undefined) {
+    event.preventDefault();
+    random();
+  } else if (link.matches("a.variants") && link.closest(".grid") && !isStatic) {
     event.preventDefault();
     unfold(link).catch(() => location.assign(link.href));
   } else if (link.dataset.soft !== undefined) {
@@ -88,7 +92,8 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     const [name, value] = size ? ["size", size] : ["theme", theme];
     root.dataset[name] = value;
-    document.cookie = `${name}=${value}; path=${base || "/"}; max-age=31536000; samesite=lax`;
+    if (isStatic) keepChoice(name, value);
+    else document.cookie = `${name}=${value}; path=${base || "/"}; max-age=31536000; samesite=lax`;
     for (const one of document.querySelectorAll(`a[data-${name}]`)) one.toggleAttribute("aria-current", false);
     for (const one of document.querySelectorAll(`a[data-${name}=${value}]`)) one.setAttribute("aria-current", "true");
     if (size === "large") for (const one of document.querySelectorAll(".card img")) one.sizes = "480px";
@@ -97,7 +102,7 @@ document.addEventListener("click", (event) => {
 
 // --- typing ---
 
-field?.addEventListener("focus", () => quietly(import("./typing.js").then((loaded) => loaded.help(box, field))), { once: true });
+if (!isStatic) field?.addEventListener("focus", () => quietly(import("./typing.js").then((loaded) => loaded.help(box, field))), { once: true });
 document.addEventListener("input", (event) => {
   if (!event.target.matches?.("[data-filter]")) return;
   const wanted = event.target.value.trim().toLocaleLowerCase();
@@ -108,12 +113,37 @@ document.addEventListener("input", (event) => {
   document.querySelector("[data-none]").hidden = found > 0;
 });
 
+// --- a random meme ---
+
+async function random() {
+  if (!isStatic) return location.assign(`${base}/random`);
+  try {
+    const text = async (address) => (await fetch(new URL(address, document.baseURI))).text();
+    const parsed = async (address) => new DOMParser().parseFromString(await text(address), "text/html");
+    const home = await parsed("index.html");
+    const last = Number(home.querySelector("[data-pages]")?.dataset.pages ?? 1);
+    const page = 1 + Math.floor(Math.random() * last);
+    const chosen = [...(page === 1 ? home : await parsed(`pages/${page}/index.html`)).querySelectorAll("#results a.picture")];
+    location.assign(new URL(chosen[Math.floor(Math.random() * chosen.length)].getAttribute("href"), document.baseURI));
+  } catch {
+    notify("No meme could be loaded. Try again.");
+  }
+}
+
+function keepChoice(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // Private windows may keep nothing.
+  }
+}
+
 // --- keys ---
 
 const KEYS = {
   "/": () => (field?.focus(), field?.select()),
   "?": () => import("./keys.js").then((loaded) => loaded.show()),
-  r: () => location.assign(`${base}/random`),
+  r: () => random(),
   s: (card) => {
     if (card) location.assign(`${card.querySelector("a.picture").href}#alike`);
     else document.getElementById("alike")?.scrollIntoView();
@@ -122,7 +152,7 @@ const KEYS = {
   z: () => document.querySelector("[data-zoom-button]")?.click(),
   f: (card) => {
     const id = (card ?? document.querySelector("main .meme"))?.dataset.id;
-    if (id) import("./favorites.js").then((loaded) => loaded.toggle(id));
+    if (id && !isStatic) import("./favorites.js").then((loaded) => loaded.toggle(id));
   },
 };
 document.addEventListener("keydown", (event) => {
@@ -131,7 +161,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     if (typing) event.target.blur();
     else if (history.length > 1 && document.querySelector(".meme")) history.back();
-  } else if (!typing && KEYS[event.key] && (event.key === "/" || !location.pathname.startsWith(`${base}/curator`))) {
+  } else if (!typing && KEYS[event.key] && (event.key === "/" || isStatic || !location.pathname.startsWith(`${base}/curator`))) {
     event.preventDefault();
     KEYS[event.key](document.activeElement?.closest?.(".card"));
   } else if (!typing && event.key.startsWith("Arrow") && links().length) {
@@ -156,3 +186,4 @@ watch();
 if (document.querySelector("main .meme")) quietly(import("./meme.js").then((loaded) => loaded.equip(document.querySelector("main .meme"))));
 if (links().length) (window.requestIdleCallback ?? setTimeout)(() => quietly(viewer()));
 if (document.querySelector("[data-favorites]")) quietly(import("./favorites.js").then((loaded) => loaded.show()));
+if (isStatic && navigator.serviceWorker && !root.querySelector("script[data-index^=memetica]")) quietly(navigator.serviceWorker.register(new URL("sw.js", document.baseURI)));

@@ -201,7 +201,7 @@ function act(key) {
   else if (key === "c") on("[data-copy-picture]:not([hidden])") ?? (stage.querySelector("[data-copy-picture]:not([hidden])") || on("[data-copy]"));
   else if (key === "z") on("[data-zoom-button]");
   else if (key === "f") on("[data-favorite]");
-  else if (key === "d") on("a[href$='?download']");
+  else if (key === "d") on("a[download]");
   else return false;
   return true;
 }

@@ -1,0 +1,152 @@
+"""The site as plain files: bytes and time of the index in the browser, and files, bytes and time of an export.
+
+    python -m benchmarks.static_site
+    python -m benchmarks.static_site FOLDER --memes 30000 --exported 2000
+
+The library is that of `benchmarks.scale`: real or made-up texts, pictures without files. The index is read by its own
+scripts under node, from files; bytes are what a browser fetches for a first answer of 30 memes without their pictures,
+uncompressed where a plain server of files sends them so.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from argparse import Namespace
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from benchmarks.harness import Benchmark, Report
+from benchmarks.scale import RandomDirections, add_folder, fill, folder_of, pools, sampled
+from indexer.stages.build_index import build_index
+from search.catalogue import open_catalogue
+from search.index.reader import Index
+from search.settings import Settings
+from search.workspace import Workspace
+from web.static_site.app import site_assets
+from web.static_site.export import export_site
+from web.static_site.options import SiteOptions
+from web.static_site.search_index import build_search_index
+
+BENCHMARK = Benchmark(__doc__, needs="node for the queries", takes="20 minutes the first time, then 10")
+add_folder(BENCHMARK)
+BENCHMARK.option("--exported", 2000, small=60, help="memes of the exported library")
+BENCHMARK.option("--queries", 100, small=10, help="queries to time")
+_ALWAYS = ("site.css", "search.css", "chosen.js", "site.js", "grid.js", "search_page.js", "search.js")
+_SCRIPT = """
+import { readFile } from "node:fs/promises";
+import { SearchIndex } from %(module)s;
+const queries = %(queries)s;
+const rows = [];
+for (const query of queries) {
+  let bytes = 0, files = 0;
+  const index = new SearchIndex(async (name) => {
+    const raw = await readFile(%(folder)s + "/" + name).catch(() => Buffer.alloc(0));
+    bytes += raw.length; files += 1;
+    return raw;
+  });
+  const begun = performance.now();
+  await index.open();
+  const found = await index.search(query);
+  rows.push({ bytes, files, ms: performance.now() - begun, hits: found.hits.length });
+}
+console.log(JSON.stringify(rows));
+"""
+
+
+def library(folder: Path, memes: int, report: Report) -> Workspace:
+    """Return the workspace of a made-up library, made when it is not there."""
+    settings = Settings(data=folder, library=folder / "memes", text_encoder=RandomDirections().name)
+    catalogue = open_catalogue(settings)
+    if not catalogue.memes.count():
+        begun = perf_counter()
+        fill(catalogue, memes, encoder=RandomDirections())
+        report.note(f"catalogue of {memes:,} memes made in {perf_counter() - begun:.0f} s")
+    workspace = Workspace(settings, catalogue)
+    build_index(workspace, text_encoder=settings.text_encoder)
+    return workspace
+
+
+def measure_index(workspace: Workspace, given: Namespace, report: Report) -> None:
+    """Print size and time of the index in the browser, then bytes and time of a first answer."""
+    lexical = Index.open(workspace.index).lexical
+    memes = workspace.catalogue.memes.everything()
+    begun = perf_counter()
+    built = build_search_index(lexical, memes)
+    seconds = perf_counter() - begun
+    facts = json.loads(built.table)["facts"]
+    table = report.table("index in the browser", {"": "", "value": ",.0f"})
+    table.row("memes", len(memes))
+    table.row("seconds to make", seconds)
+    table.row("files", len(built.parts) + 1)
+    table.row("bytes in all", sum(map(len, built.parts.values())) + len(built.table))
+    table.row("bytes of the largest part", max(map(len, built.parts.values())))
+    table.row("bytes of the table", len(built.table))
+    table.row("bytes of the facts", len(built.parts[facts]))
+    shell = sum(len(site_assets()[1][name]) for name in _ALWAYS)
+    table.row("bytes of scripts and style sheets", shell)
+    if shutil.which("node") is None:
+        report.note("node is not installed: no queries were timed")
+        return
+    module = json.dumps((Path(__file__).parents[1] / "web/static_site/browser/search.js").as_uri())
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for part, raw in built.parts.items():
+            (folder / part).write_bytes(raw)
+        (folder / "index.json").write_bytes(built.table)
+        texts = json.dumps(sampled(pools()[1], given.queries))
+        script = folder / "run.mjs"
+        script.write_text(_SCRIPT % {"module": module, "queries": texts, "folder": json.dumps(name)}, "utf-8")
+        done = subprocess.run(["node", str(script)], capture_output=True, text=True, check=True)
+    rows = json.loads(done.stdout)
+    table = report.table("a first answer, everything cold", {"": "", "p50": ",.0f", "p95": ",.0f", "most": ",.0f"})
+    for label, values in (
+        ("bytes of the index", [row["bytes"] for row in rows]),
+        ("bytes with scripts and style sheets", [row["bytes"] + shell for row in rows]),
+        ("requests to the index", [row["files"] for row in rows]),
+        ("ms without the network", [row["ms"] for row in rows]),
+    ):
+        ordered = sorted(values)
+        table.row(label, ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.95)], ordered[-1])
+
+
+def measure_export(workspace: Workspace, report: Report) -> None:
+    """Print files, bytes and time of an export, and of a second one that changes nothing."""
+    options = SiteOptions(media="https://media.example/", base_url="https://memes.example/")
+    with TemporaryDirectory() as name:
+        out = Path(name) / "site"
+        table = report.table("export", {"": "", "seconds": ".0f", "files": ",.0f", "written": ",.0f", "MB": ".1f"})
+        for label in ("first", "second, nothing changed"):
+            begun = perf_counter()
+            done = export_site(workspace, out, options, text_encoder=RandomDirections()).report
+            table.row(label, perf_counter() - begun, done.written + done.unchanged, done.written, done.bytes / 1e6)
+        sizes: Counter[str] = Counter()
+        files: Counter[str] = Counter()
+        for file in out.rglob("*"):
+            if file.is_file() and ".memetica-site" not in file.parts:
+                kind = file.relative_to(out).parts[0] if len(file.relative_to(out).parts) > 1 else "top"
+                sizes[kind] += file.stat().st_size
+                files[kind] += 1
+        table = report.table(
+            "what is in it, without the memes' files and thumbnails", {"": "", "files": ",.0f", "kB": ",.0f"}
+        )
+        for kind in sorted(sizes):
+            table.row(kind, files[kind], sizes[kind] / 1000)
+
+
+def measure(given: Namespace, report: Report) -> None:
+    """Print what the index and the export cost."""
+    large = library(folder_of(given, "scale"), given.memes, report)
+    with large.catalogue:
+        measure_index(large, given, report)
+    given.memes = given.exported
+    small = library(folder_of(Namespace(folder=None, memes=given.exported), "scale"), given.exported, report)
+    with small.catalogue:
+        measure_export(small, report)
+
+
+if __name__ == "__main__":
+    raise SystemExit(BENCHMARK.run(measure))

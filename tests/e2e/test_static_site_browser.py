@@ -1,0 +1,202 @@
+"""The exported site in a browser, from a plain server of files below a path: words, filters, keys, offline."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from search.catalogue import Catalogue
+from search.settings import Settings
+from search.workspace import Workspace
+from tests.support.browsing import chromium
+from tests.support.fakes import HashingTextEncoder
+from web.static_site.export import export_site
+from web.static_site.options import SiteOptions
+
+pytestmark = pytest.mark.browser
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def root(
+    served_settings: Settings, served: Catalogue, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, ThreadingHTTPServer]]:
+    """The address of a server like `python -m http.server`, of a folder with the site below `/some/path/`."""
+    folder = tmp_path_factory.mktemp("host")
+    workspace, encoder = Workspace(served_settings, served), HashingTextEncoder()
+    export_site(workspace, folder / "some" / "path", text_encoder=encoder)
+    export_site(workspace, folder / "other", SiteOptions(only_search=True), text_encoder=encoder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, root: tuple[str, ThreadingHTTPServer]) -> Iterator[Page]:
+    """A page on which complaints, and requests to another host, are failures."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=f"{root[0]}/some/path/")
+    found = context.new_page()
+    complaints: list[str] = []
+    found.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    found.on("pageerror", lambda error: complaints.append(str(error)))
+    found.on(
+        "request", lambda request: request.url.startswith((root[0], "data:", "blob:")) or complaints.append(request.url)
+    )
+    yield found
+    context.close()
+    assert complaints == []
+
+
+def cards(page: Page) -> list[str]:
+    """Return where the cards of the results lead, from the category on."""
+    links = page.locator("#results .card a.picture").evaluate_all("all => all.map(one => decodeURI(one.href))")
+    return [str(link).split("/memes/")[1].removesuffix(".html") for link in links]
+
+
+def test_words_typed_on_the_first_page_find_a_meme_and_lead_to_it(page: Page) -> None:
+    page.goto("index.html")
+    page.keyboard.press("/")
+    page.keyboard.type("dog burning room")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=dog+burning+room")
+    expect(page.locator("[data-counted]")).to_contain_text("1 match")
+    assert cards(page)[0] == "Dogs/fine.png"
+    expect(page.locator("#results .reason").first).to_have_text("has “dog”, “burning”, “room”")
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    viewer = page.get_by_role("dialog")
+    expect(viewer.get_by_role("heading", level=1)).to_have_text("“this is fine”")
+    page.keyboard.press("s")
+    expect(viewer.locator("#alike a.picture").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(viewer).not_to_be_visible()
+    page.wait_for_url("**/search.html?q=dog+burning+room")
+
+
+def test_spelling_is_forgiven_beginnings_are_found_and_words_are_left_out(page: Page) -> None:
+    page.goto("search.html?q=toastr")
+    expect(page.locator("[data-showing]")).to_contain_text("“toaster”")
+    assert cards(page)[0] == "Robots/toaster.png"
+    page.locator("#q").fill("resig")
+    expect(page.locator("#results .reason")).to_have_text("has “resignation”")
+    assert cards(page) == ["Cats/keyboard cat.jpg"]
+    page.locator("#q").fill("robot -toaster")
+    expect(page.locator("[data-counted]")).to_contain_text("2 matches")
+    assert "Robots/toaster.png" not in cards(page)
+    page.locator("#q").fill("привет")
+    expect(page.locator("#results .reason").first).to_have_text("has “привет”")
+    assert cards(page) == ["Собаки/пёс.png"]
+    page.locator("#q").fill("xylophone zebra")
+    expect(page.locator("[data-nothing]")).to_be_visible()
+
+
+def test_filters_narrow_and_the_address_holds_them(page: Page) -> None:
+    page.goto("search.html?q=cat")
+    expect(page.locator("#results .card").first).to_be_visible()
+    page.get_by_label("Category").select_option("Cats - Kittens")
+    expect(page.locator("#results .card")).to_have_count(1)
+    page.wait_for_url("**/search.html?q=cat&category=Cats+-+Kittens")
+    page.reload()
+    expect(page.locator("#results .card")).to_have_count(1)
+    assert cards(page) == ["Cats - Kittens/small.png"]
+    page.goto("memes/Dogs/index.html")
+    page.locator("#q").fill("dog")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Category")).to_have_value("Dogs")
+    expect(page.locator("#results .card").first).to_be_visible()
+    assert {link.split("/")[0] for link in cards(page)} == {"Dogs"}
+
+
+def test_what_was_seen_and_searched_is_there_without_a_network(page: Page) -> None:
+    page.goto("search.html?q=dog")
+    expect(page.locator("#results .card").first).to_be_visible()
+    page.evaluate("navigator.serviceWorker.ready")
+    page.reload()  # now through the service worker
+    expect(page.locator("#results .card").first).to_be_visible()
+    found = cards(page)
+    page.goto("memes/Dogs/fine.png.html")
+    page.context.set_offline(True)
+    page.goto("search.html?q=dog")
+    expect(page.locator("#results .card").first).to_be_visible()
+    assert cards(page) == found
+    page.goto("memes/Dogs/fine.png.html")
+    expect(page.get_by_role("heading", level=1)).to_have_text("“this is fine”")
+    page.context.set_offline(False)
+
+
+def test_choices_are_kept_and_a_random_meme_is_found(page: Page) -> None:
+    page.goto("about/index.html")
+    page.get_by_role("link", name="Dark").click()
+    page.goto("categories/index.html")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.get_by_role("searchbox", name="Filter the categories").fill("kit")
+    expect(page.locator("[data-filtered] > li:visible")).to_have_count(1)
+    page.get_by_role("link", name="Random").click()
+    page.wait_for_url("**/memes/*/*.html")
+
+
+def test_without_scripts_there_are_pages_categories_and_similar_memes(
+    browser: Browser, root: tuple[str, object]
+) -> None:
+    context = browser.new_context(java_script_enabled=False, base_url=f"{root[0]}/some/path/")
+    found = context.new_page()
+    found.goto("search.html")
+    expect(found.get_by_text("Search needs JavaScript.")).to_be_visible()
+    found.get_by_role("main").get_by_role("link", name="The categories").click()
+    found.get_by_role("link", name="Dogs").first.click()
+    found.locator("#results a.picture").first.click()
+    found.locator("#alike a.picture").first.click()
+    expect(found.locator(".meme [data-zoom]")).to_be_visible()
+    assert found.locator("[data-scripted]:visible").count() == 0
+    context.close()
+
+
+def test_the_search_beside_another_generators_pages_leads_to_its_addresses(
+    browser: Browser, root: tuple[str, object]
+) -> None:
+    context = browser.new_context(base_url=f"{root[0]}/other/")
+    found = context.new_page()
+    found.goto("memetica/search.html?q=dog+burning")
+    expect(found.locator("#results .card").first).to_be_visible()
+    link = found.locator("#results a.picture").first.evaluate("one => one.href")
+    assert link == f"{root[0]}/other/memes/Dogs/fine.png.html"
+    assert found.locator("#results img").first.evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_have_no_barriers(browser: Browser, root: tuple[str, object], scheme: str) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, color_scheme=scheme, base_url=f"{root[0]}/some/path/"
+    )
+    found = context.new_page()
+    for address in ("search.html?q=dog", "index.html", "memes/Dogs/fine.png.html", "about/index.html"):
+        found.goto(address)
+        expect(found.locator("main")).to_be_visible()
+        if "search" in address:
+            expect(found.locator("#results .card").first).to_be_visible()
+        assert found.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+        violations = Axe().run(found).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"][:120]) for one in violations] == [], address
+    context.close()

@@ -1,0 +1,22 @@
+// Before the page is drawn: the colors and the size of pictures that this browser chose. Shows what needs a script.
+{
+  const root = document.documentElement;
+  root.classList.add("scripted");
+  try {
+    for (const name of ["theme", "size"]) {
+      const value = localStorage.getItem(name);
+      if (value && /^[a-z]+$/.test(value)) root.dataset[name] = value;
+    }
+  } catch {
+    // Private windows may keep nothing.
+  }
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const one of document.querySelectorAll("[data-scripted]")) one.hidden = false;
+    for (const name of ["theme", "size"]) {
+      for (const one of document.querySelectorAll(`a[data-${name}]`)) {
+        if (one.dataset[name] === root.dataset[name]) one.setAttribute("aria-current", "true");
+        else one.removeAttribute("aria-current");
+      }
+    }
+  });
+}

@@ -1,0 +1,170 @@
+"""The index that a browser searches by words: shards of the lexical index, each a small compressed file.
+
+The scores are those of the served site's lexical index over all texts (the signal `lexical.all`), in 255 steps. A query
+fetches the table of the index, a column of facts by which results are filtered, and for each word one shard.
+"""
+
+from __future__ import annotations
+
+import bisect
+import gzip
+import hashlib
+import json
+import math
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search.index.analyzer import is_stop_word, term_of
+from search.index.lexical import LexicalIndex
+from search.index.lexical_schema import ALL_TEXT
+from search.meme import Meme
+
+CARDS_PER_FILE = 8  # memes by id: a page of results fetches up to 30 files, each a few kB
+SHARD_BYTES = 60_000  # of a shard before compression, about a third after it
+LONG = 3_000  # postings from which a term has a file of its own, so that others need not fetch it
+MAX_SHARE = 0.5  # of the memes: a more frequent term says nothing, as on the served site
+SMALL = 2_000  # memes up to which such terms are kept all the same
+MIN_SPELLED = 2  # memes with a word that misspelled words are compared with, in libraries beyond SMALL
+_BM25_BOUND = 2.2  # k1 + 1: the highest score of a term with an inverse document frequency of 1
+_LEVELS = 255
+
+
+def fold(word: str) -> str:
+    """Return a word as a query in the browser is looked up: in lower case, without accents of Latin letters.
+
+    `fold` in search.js does the same.
+
+    >>> fold("Café"), fold("STRASSE") == fold("straße")
+    ('cafe', True)
+    """
+    plain = unicodedata.normalize("NFKC", word).lower().replace("ß", "ss").replace("ς", "σ")
+    apart = unicodedata.normalize("NFD", plain)
+    return unicodedata.normalize("NFC", "".join(one for one in apart if not "\u0300" <= one <= "\u036f"))
+
+
+@dataclass(frozen=True)
+class SearchIndex:
+    """The files of an index, by path below its folder: those named by their content, and the table that names them."""
+
+    parts: Mapping[str, bytes]
+    table: bytes
+
+
+def build_search_index(lexical: LexicalIndex, memes: Sequence[Meme]) -> SearchIndex:
+    """Return the index of memes for the browser.
+
+    >>> from search.catalogue import open_catalogue
+    >>> built = build_search_index(searcher.index.lexical, workspace.catalogue.memes.freshest(9))
+    >>> json.loads(built.table)["memes"], len(built.parts)
+    (9, 3)
+    """
+    parts: dict[str, bytes] = {}
+
+    def keep(content: Any) -> str:
+        raw = _packed(content)
+        name = f"{hashlib.sha256(raw).hexdigest()[:16]}.dat"
+        parts[name] = raw
+        return name
+
+    known = {meme.id for meme in memes}
+    total = len(lexical)
+    terms_of: dict[str, set[str]] = {}
+    frequency: dict[str, int] = {}
+    for word, count in lexical.vocabulary.items():
+        key = fold(word)
+        terms_of.setdefault(key, set()).add(term_of(word))
+        frequency[key] = frequency.get(key, 0) + count
+    postings = {
+        term: _postings(lexical, term, known, total=total) for term in sorted(set().union(*terms_of.values())) if term
+    }
+    long = {term: keep(found) for term, found in postings.items() if len(found[1]) > LONG}
+    size = {term: 40 if term in long else 12 + 6 * len(found[1]) for term, found in postings.items()}
+    shards: list[tuple[str, str]] = []
+    for keys in _cut(terms_of, size):
+        words = {key: sorted(terms_of[key] & postings.keys()) for key in keys}
+        own = {term: long.get(term) or postings[term] for terms in words.values() for term in terms}
+        shards.append((keys[0], keep({"words": words, "terms": own})))
+    least = MIN_SPELLED if total > SMALL else 1
+    spelled = [key for key in sorted(frequency) if frequency[key] >= least and len(key) > 2]
+    table = {
+        "version": 1,
+        "memes": total,
+        "shards": shards,
+        "facts": keep(_facts(memes)),
+        "words": keep(spelled),
+        "stop": [key for key in sorted(terms_of) if is_stop_word(key)],
+        "cards": CARDS_PER_FILE,
+    }
+    return SearchIndex(parts, json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def card_files(cards: Iterable[tuple[int, str]]) -> Iterator[tuple[str, bytes]]:
+    """Yield the path and the content of each file of cards; `cards` are ids, rising, with the HTML of their cards."""
+    current = -1
+    found: dict[int, str] = {}
+    for id, html in cards:
+        if id // CARDS_PER_FILE != current and found:
+            yield f"cards/{current}.dat", _packed(found)
+            found = {}
+        current = id // CARDS_PER_FILE
+        found[id] = html
+    if found:
+        yield f"cards/{current}.dat", _packed(found)
+
+
+def _packed(content: Any) -> bytes:
+    """Return JSON, compressed: not every host compresses, and every browser can decompress."""
+    return gzip.compress(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), 9, mtime=0)
+
+
+def _postings(lexical: LexicalIndex, term: str, known: set[int], *, total: int) -> tuple[int, list[int], list[int]]:
+    """Return the number of memes with a term, their ids as differences, and their scores of 255."""
+    frequency = lexical.document_frequency(term)
+    if total > SMALL and frequency > MAX_SHARE * total:
+        return frequency, [], []
+    ids, scores = lexical.search([term], ALL_TEXT, k=max(frequency, 1))
+    bound = _BM25_BOUND * math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
+    found = sorted(zip(ids.tolist(), scores.tolist(), strict=True))
+    found = [(id, score) for id, score in found if id in known]
+    return (
+        frequency,
+        [id - before for (id, _), before in zip(found, [0, *(id for id, _ in found)], strict=False)],
+        [max(1, min(_LEVELS, round(_LEVELS * score / bound))) for _, score in found],
+    )
+
+
+def _cut(terms_of: Mapping[str, set[str]], size: Mapping[str, int]) -> Iterator[list[str]]:
+    """Yield the words in order, in runs whose terms have about SHARD_BYTES."""
+    run: list[str] = []
+    held: set[str] = set()
+    bytes_ = 0
+    for key in sorted(terms_of):
+        new = {term for term in terms_of[key] if term in size} - held
+        added = len(key.encode()) + 12 + sum(size[term] for term in new)
+        if run and bytes_ + added > SHARD_BYTES:
+            yield run
+            run, held, bytes_ = [], set(), 0
+            added += sum(size[term] for term in terms_of[key] if term in size and term not in new)
+        run.append(key)
+        held |= new
+        bytes_ += added
+    if run:
+        yield run
+
+
+def _facts(memes: Sequence[Meme]) -> dict[str, Any]:
+    """Return what results are filtered and sorted by: of each meme by rising id, its category, day and type."""
+    ordered = sorted(memes, key=lambda meme: meme.id)
+    categories = sorted({meme.category for meme in ordered})
+    types = ["image", "gif", "video"]
+    days = [meme.first_seen.toordinal() for meme in ordered]
+    return {
+        "ids": [meme.id - before for meme, before in zip(ordered, [0, *(meme.id for meme in ordered)], strict=False)],
+        "categories": categories,
+        "category": [bisect.bisect_left(categories, meme.category) for meme in ordered],
+        "types": types,
+        "type": "".join(str(types.index(meme.type.value)) for meme in ordered),
+        "day": days,
+    }
