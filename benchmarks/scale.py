@@ -38,7 +38,7 @@ from search.catalogue import (
 )
 from search.encoders.base import Vectors
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.index.generations import Manifest, live_folder
+from search.index.generations import live_folder
 from search.meme import Field, MediaType, Passage, TextKind
 from search.query.language import english_frequencies
 from search.searcher import Searcher
@@ -210,12 +210,14 @@ def sampled(queries: Sequence[str], count: int) -> list[str]:
     return [queries[place * 7 % len(queries)] for place in range(count)]
 
 
-def built(settings: Settings) -> tuple[Manifest, float, float, float]:
-    """Build the index; return its manifest, the seconds, those of the processor, and this process's peak memory, MB."""
+def built(data: Path, encoder: str) -> tuple[int, int, float, float, float]:
+    """Build the index; return its memes and vectors, seconds, those of the processor, and this process's peak, MB."""
     begun, worked = perf_counter(), process_time()
+    settings = Settings(data=data, text_encoder=encoder)
     with open_catalogue(settings) as catalogue:
         manifest = build_index(Workspace(settings, catalogue), text_encoder=settings.text_encoder, force=True)
-    return manifest, perf_counter() - begun, process_time() - worked, peak_memory()
+    vectors = sum(count for part, count in manifest.rows.items() if part.startswith("meanings."))
+    return manifest.memes, vectors, perf_counter() - begun, process_time() - worked, peak_memory()
 
 
 def measure(given: Namespace, report: Report) -> None:
@@ -228,11 +230,10 @@ def measure(given: Namespace, report: Report) -> None:
             report.note(f"catalogue of {given.memes:,} memes made in {perf_counter() - begun:.1f} s")
         workspace = Workspace(settings, catalogue)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # its peak is of the build alone
-            manifest, seconds, processor, peak = pool.submit(built, settings).result()
-        rows = sum(count for part, count in manifest.rows.items() if part.startswith("meanings."))
+            memes, vectors, seconds, processor, peak = pool.submit(built, settings.data, settings.text_encoder).result()
         size = sum(file.stat().st_size for file in live_folder(workspace.index).rglob("*") if file.is_file())
         report.note(
-            f"index of {manifest.memes:,} memes, {rows:,} vectors, {size / 1e6:,.0f} MB built in {seconds:.1f} s, "
+            f"index of {memes:,} memes, {vectors:,} vectors, {size / 1e6:,.0f} MB built in {seconds:.1f} s, "
             f"{processor:.1f} s of processor time, peak memory {peak:,.0f} MB"
         )
         begun = perf_counter()
@@ -240,7 +241,7 @@ def measure(given: Namespace, report: Report) -> None:
         report.note(f"opened in {perf_counter() - begun:.2f} s")
         queries = sampled(pools()[1], given.queries + WARM_UP)
         table = report.table("latency", {"question": "", "p50 ms": ".1f", "p95 ms": ".1f"})
-        for label, work in searches(searcher, queries, manifest.memes):
+        for label, work in searches(searcher, queries, memes):
             table.row(label, *percentiles(timed(work, queries, warm_up=WARM_UP)))
 
 

@@ -91,7 +91,7 @@ def _all_alikes(looks: NDArray[np.floating], places: NDArray[np.int32], alike: f
 
 def _proposed_alikes(looks: NDArray[np.floating], places: NDArray[np.int32], alike: float) -> Alikes:
     """Yield nearly all pairs with a cosine of at least `alike`: those that an inverted file of codes proposes."""
-    lists = int(4 * np.sqrt(len(places)))
+    lists = min(int(4 * np.sqrt(len(places))), len(places))
     index: Any = faiss.index_factory(looks.shape[1], f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
     sample = np.random.default_rng(0).choice(places, min(len(places), _TRAINING_ROWS_A_LIST * lists), replace=False)
     index.train(unit_rows(looks[np.sort(sample)]))

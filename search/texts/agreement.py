@@ -52,6 +52,9 @@ MINILM_RANGE = CosineRange(LEAST_COSINE, MOST_COSINE)
 def cosine_range(catalogue: Catalogue, encoder: str) -> CosineRange:
     """Return the range of an encoder's cosines, measured on the descriptions of different memes of this library.
 
+    It is never above MiniLM's: where all descriptions are alike, as of one template's memes, honest ones that differ
+    would be called contradictory. With an encoder whose cosines are all high, details alone contradict each other.
+
     >>> cosine_range(workspace.catalogue, encoder.name)
     CosineRange(least=0.15, most=0.5)
     """
@@ -65,7 +68,7 @@ def cosine_range(catalogue: Catalogue, encoder: str) -> CosineRange:
     stretch = float(cosines.std()) / DEVIATION
     least = float(cosines.mean()) + (LEAST_COSINE - MEAN) * stretch
     most = float(cosines.mean()) + (MOST_COSINE - MEAN) * stretch
-    return CosineRange(round(least, 4), round(min(most, 0.99), 4))
+    return CosineRange(round(min(least, LEAST_COSINE), 4), round(min(most, MOST_COSINE), 4))
 
 
 @dataclass(frozen=True)

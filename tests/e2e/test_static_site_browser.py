@@ -68,7 +68,8 @@ def page(browser: Browser, root: tuple[str, ThreadingHTTPServer]) -> Iterator[Pa
 
 
 def cards(page: Page) -> list[str]:
-    """Return where the cards of the results lead, from the category on."""
+    """Return where the cards of the results lead, from the category on, once they are there."""
+    page.locator("#results .card a.picture").first.wait_for()
     links = page.locator("#results .card a.picture").evaluate_all("all => all.map(one => decodeURI(one.href))")
     return [str(link).split("/memes/")[1].removesuffix(".html") for link in links]
 

@@ -21,6 +21,7 @@ from search.duplicates.keep_rule import choose_kept
 from search.duplicates.keypoint_index import KeypointIndex
 from search.duplicates.keypoints import Keypoints
 from search.duplicates.trim import content_box
+from search.evidence import Evidence, Tier
 from search.images.fingerprints import pdq
 from search.index.variants import group_variants
 from search.meme import MediaType, Meme
@@ -156,9 +157,10 @@ def kept() -> dict[str, list[int]]:
 
     def better(width: int, size: int) -> int:
         when = datetime(2020, 1, 1, tzinfo=UTC)
+        near = Evidence(Tier.SAME, covers_one=1.0, covers_other=1.0, differing=0.0)
         members = [
             Member(Meme(1, "C/1.png", "C", f"{1:064}", MediaType.IMAGE, when, 100_000, 1000, 1000)),
-            Member(Meme(2, "C/2.png", "C", f"{2:064}", MediaType.IMAGE, when, size, width, 1000)),
+            Member(Meme(2, "C/2.png", "C", f"{2:064}", MediaType.IMAGE, when, size, width, 1000), Tier.SAME, near),
         ]
         return choose_kept(members)[0].id
 

@@ -190,7 +190,7 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant("search/query/quotes.py", "MIN_SPLIT = 3 ", "MIN_SPLIT = 4 ", near)
     yield Mutant("search/query/quotes.py", "MIN_DAMAGED = 6 ", "MIN_DAMAGED = 8 ", near)
     yield Mutant("search/query/quotes.py", "LONG_DAMAGED = 10 ", "LONG_DAMAGED = 7 ", near)
-    yield Mutant("search/query/quotes.py", "COMMON = 3 ", "COMMON = 4 ", near)
+    yield Mutant("search/query/words.py", "COMMON = 3 ", "COMMON = 4 ", near)
     yield Mutant("search/query/quotes.py", "MIN_NEIGHBORS = 3 ", "MIN_NEIGHBORS = 4 ", near)
     yield Mutant("search/query/quotes.py", "MIN_LOSS = 4 ", "MIN_LOSS = 5 ", near)
     near = ("tests/search/encoders/test_coverage.py",)

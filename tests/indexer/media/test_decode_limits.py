@@ -229,5 +229,7 @@ def test_memory_that_runs_out_anywhere_is_a_limit_and_no_mistake(
     file = tmp_path / "red.png"
     Image.new("RGB", (30, 20), "red").save(file)
     task = {"work": "sanitize" if where == "sanitize_svg" else "decode", "file": os.fsencode(file).hex()}
-    head, _ = decode_process.work(task | {"max_pixels": 1000, "max_bytes": 1000, "effort": 1.0, "side": 10})
+    head, _ = decode_process.work(
+        task | {"max_pixels": 1000, "max_bytes": 1000, "effort": 1.0, "side": 10, "least_side": None}
+    )
     assert "memory" in head["message"] and "mistake" not in head

@@ -152,7 +152,8 @@ def test_the_range_of_another_encoders_cosines_is_measured_on_the_library(middle
 
     catalogue: Any = SimpleNamespace(embeddings=SimpleNamespace(sample_of_field=sample))
     found = cosine_range(catalogue, "another#1")
-    assert found.least == pytest.approx(middle - 2.2 * spread, abs=0.4 * spread + 0.01)
-    assert found.most == pytest.approx(middle + 1.3 * spread, abs=0.3 * spread + 0.01)
+    # Never above MiniLM's: descriptions that are all alike would otherwise contradict each other.
+    assert found.least == pytest.approx(min(middle - 2.2 * spread, MINILM_RANGE.least), abs=0.4 * spread + 0.01)
+    assert found.most == pytest.approx(min(middle + 1.3 * spread, MINILM_RANGE.most), abs=0.3 * spread + 0.01)
     assert cosine_range(catalogue, "few") == cosine_range(catalogue, "all-MiniLM-L6-v2") == MINILM_RANGE
     assert asked == [("another#1", Field.DESCRIPTION), ("few", Field.DESCRIPTION)]
