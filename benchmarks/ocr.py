@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from rapidocr import EngineType, RapidOCR
-from symspellpy import SymSpell
 
 from benchmarks.data import Library, add_library, library_of, shared
 from benchmarks.harness import Benchmark, Report, Skipped, is_held_out
@@ -34,13 +33,18 @@ from indexer.ocr.engines import OcrEngine, RapidOcr, Tesseract
 from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO
 from search.errors import ModelUnavailable
 
+try:
+    from symspellpy import SymSpell
+except ImportError:
+    SymSpell = None
+
 Reader = Callable[[Image.Image], str]
 SPLIT_FROM = 7  # letters
 RESAMPLES = 400
 STILL = (".jpg", ".jpeg", ".png", ".webp")  # what every engine opens
 BENCHMARK = Benchmark(
     __doc__,
-    needs="nothing (the drawn demo library), or CM50; tesseract and OpenVINO are skipped where they are not installed",
+    needs="nothing (the drawn demo library), or CM50; engines that are not installed are skipped",
     takes="5 minutes for 120 pictures",
 )
 add_library(BENCHMARK)
@@ -113,6 +117,8 @@ def as_it_comes() -> Reader:
 
 def split_by_frequencies() -> Reader:
     """Return RapidOCR, its words of more than SPLIT_FROM letters split by how frequent their parts are."""
+    if SymSpell is None:
+        raise ModelUnavailable("symspellpy is not installed.", hint="Run `pip install 'memetica[benchmarks]'`.")
     read, parts = as_it_comes(), SymSpell(max_dictionary_edit_distance=0)
     parts.load_dictionary(
         str(resources.files("symspellpy") / "frequency_dictionary_en_82_765.txt"), 0, 1, encoding="utf-8-sig"
