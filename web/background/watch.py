@@ -22,10 +22,10 @@ from time import monotonic
 from flask import Flask
 from watchfiles import Change, watch
 
+from search.distribution import __version__
 from search.errors import MemeticaError
 from search.meme import Meme
 from search.settings import Settings
-from search.version import __version__
 from web.context import Site
 
 QUIET_SECONDS = 2.0  # without a change before indexing begins: a copy of many files is one change

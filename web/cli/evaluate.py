@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from search.catalogue import Catalogue, open_catalogue
+from search.distribution import require_extra
 from search.encoders.base import ImageEncoder
 from search.encoders.registry import load_image_encoder
 from search.errors import WrongUse
@@ -29,7 +30,6 @@ from search.evaluation.qrels import keep_known_paths, read_qrels
 from search.evaluation.served import ServedQuery, serve_query
 from search.evaluation.tuning import DEPTH as TUNED_HITS
 from search.evaluation.tuning import Tuning, save_weights, tune
-from search.extras import require_extra
 from search.index.reader import Index
 from search.index.text_encoder import load_text_encoder_in_use
 from search.pipeline import QueryPipeline

@@ -9,9 +9,9 @@ import tomllib
 
 import pytest
 
-from search import extras
+from search import distribution
+from search.distribution import install_command, require_extra
 from search.errors import MissingExtra
-from search.extras import install_command, require_extra
 from search.settings import Settings
 from tests.support.paths import ROOT
 
@@ -41,7 +41,7 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(
 
 def test_the_command_names_the_packages_of_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = ["click>=8", 'mcp>=2.3; extra == "mcp"', 'uvicorn>=0.31; extra == "mcp"', "pyarrow; extra == 'parquet'"]
-    monkeypatch.setattr(extras, "requires", lambda name: listed)
+    monkeypatch.setattr(distribution, "requires", lambda name: listed)
     assert install_command("mcp").endswith(" 'mcp>=2.3' 'uvicorn>=0.31'") and sys.executable in install_command("mcp")
     assert install_command("parquet").endswith(" pyarrow")
 

@@ -1,14 +1,16 @@
-"""Packages that few people need: the extras of pyproject.toml, and what to type when one of them is missing."""
+"""The installed distribution: its version, its extras, and what to type when one of them is missing."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 
 from search.errors import MissingExtra
+
+__version__ = version("memetica")
 
 
 def require_extra(extra: str, modules: Sequence[str], *, purpose: str) -> None:
