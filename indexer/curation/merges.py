@@ -12,12 +12,13 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from indexer.curation.trash import check_restorable
 from indexer.library.files import bytes_hash
 from indexer.library.format import MemeFile, find_meme_file, meme_hash
 from indexer.library.links import open_file
 from indexer.library.scan import scan_again
 from indexer.library.sidecars import kind_of, read_first_seen
-from indexer.library.transaction import Effects, OnStep, locked_library, run, trash_path
+from indexer.library.transaction import Effects, OnStep, locked_library, run
 from search.catalogue import Operation, Verdict, VerdictKind
 from search.catalogue.journal import ExpectFile, Merge, MoveFile, Step, WriteFile
 from search.errors import LibraryError, UnreadableFile, WrongUse
@@ -87,15 +88,7 @@ class MergeEffects(Effects):
 
     def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
         """Return the merge's steps; raise LibraryError unless every removed file can be restored."""
-        trash = trash_path(workspace.data, operation.uid)
-        for step in operation.steps:
-            if not isinstance(step, MoveFile) or step.anchor:
-                continue
-            path = step.source.partition("/")[2]
-            if bytes_hash(trash / path) != step.sha256:
-                raise LibraryError(f"{path} is missing from the trash or has changed, so nothing was moved.")
-            if os.path.lexists(library / path):
-                raise LibraryError(f"{path} exists again, so nothing was moved.", hint="Move it away and try again.")
+        check_restorable(workspace, library, operation)
         return operation.steps
 
     def commit_undo(self, workspace: Workspace, library: Path, operation: Operation) -> None:

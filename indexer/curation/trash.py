@@ -70,14 +70,7 @@ class TrashEffects(Effects):
 
     def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
         """Return the operation's steps; raise LibraryError unless every file can be restored."""
-        trash = trash_path(workspace.data, operation.uid)
-        for step in operation.steps:
-            assert isinstance(step, MoveFile)
-            path = step.source.partition("/")[2]
-            if bytes_hash(trash / path) != step.sha256:
-                raise LibraryError(f"{path} is missing from the trash or has changed, so nothing was moved.")
-            if os.path.lexists(library / path):
-                raise LibraryError(f"{path} exists again, so nothing was moved.", hint="Move it away and try again.")
+        check_restorable(workspace, library, operation)
         return operation.steps
 
     def commit_undo(self, workspace: Workspace, library: Path, operation: Operation) -> None:
@@ -86,6 +79,19 @@ class TrashEffects(Effects):
 
 
 EFFECTS = TrashEffects()
+
+
+def check_restorable(workspace: Workspace, library: Path, operation: Operation) -> None:
+    """Raise LibraryError unless every file that an operation moved to the trash is there, and its place is free."""
+    trash = trash_path(workspace.data, operation.uid)
+    for step in operation.steps:
+        if not isinstance(step, MoveFile) or step.anchor:
+            continue
+        path = step.source.partition("/")[2]
+        if bytes_hash(trash / path) != step.sha256:
+            raise LibraryError(f"{path} is missing from the trash or has changed, so nothing was moved.")
+        if os.path.lexists(library / path):
+            raise LibraryError(f"{path} exists again, so nothing was moved.", hint="Move it away and try again.")
 
 
 def _intent(operation: Operation) -> Trash:

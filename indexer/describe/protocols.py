@@ -6,6 +6,7 @@ Requests and answers are JSON; the functions here build and read them, `indexer.
 from __future__ import annotations
 
 import base64
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -54,20 +55,20 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Protocol(ABC):
     """Where a protocol's requests go, below the endpoint's address."""
 
     path: str  # of a request
     models: str  # of the list of models
     lines: bool = field(default=False)  # a stream is a JSON object a line, and not server-sent events
 
+    @abstractmethod
     def request(self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, form: Form) -> dict[str, Any]:
         """Return the body of a request."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, body: Any) -> Piece:
         """Return the part of an answer in a chunk or a whole body; raise ValueError when it is none."""
-        raise NotImplementedError
 
 
 class OpenAI(Protocol):

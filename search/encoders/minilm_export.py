@@ -77,17 +77,7 @@ def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
     transformer = original[0].auto_model
     assert isinstance(transformer, torch.nn.Module)
     example = torch.ones((2, 7), dtype=torch.long)
-    torch.onnx.export(
-        Pooled(transformer).eval(),
-        (example, example),
-        str(folder / MODEL_FILE),
-        input_names=["input_ids", "attention_mask"],
-        output_names=["embedding"],
-        dynamic_axes={"input_ids": {0: "n", 1: "tokens"}, "attention_mask": {0: "n", 1: "tokens"}},
-        opset_version=OPSET,
-        # The newer exporter gives an output of the same name twice, which ONNX Runtime refuses (torch 2.13).
-        dynamo=False,
-    )
+    export_network(Pooled(transformer), example, folder / MODEL_FILE)
     shutil.copyfile(source / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     expected = original.encode(list(PROBES), normalize_embeddings=True, show_progress_bar=False)
     agreement: dict[str, float] = {}
@@ -101,6 +91,21 @@ def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
     made_with = {"torch": torch.__version__, "sentence-transformers": __version__, "onnx": onnx.__version__}
     write_manifest(folder, agreement=agreement, made_with=made_with)
     return agreement
+
+
+def export_network(network: torch.nn.Module, example: torch.Tensor, file: Path) -> None:
+    """Write a network as ONNX that maps ids and mask of tokens, int64 [n, tokens] as `example`, to rows."""
+    torch.onnx.export(
+        network.eval(),
+        (example, torch.ones_like(example)),
+        str(file),
+        input_names=["input_ids", "attention_mask"],
+        output_names=["embedding"],
+        dynamic_axes={"input_ids": {0: "n", 1: "tokens"}, "attention_mask": {0: "n", 1: "tokens"}},
+        opset_version=OPSET,
+        # The newer exporter gives an output of the same name twice, which ONNX Runtime refuses (torch 2.13).
+        dynamo=False,
+    )
 
 
 @cache  # a declaration lasts as long as the returned object, and must not be made twice

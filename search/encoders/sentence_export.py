@@ -25,7 +25,7 @@ from yaml import YAMLError
 
 from search.encoders.clip import encoder_name, weights_digest
 from search.encoders.minilm import sha256
-from search.encoders.minilm_export import OPSET, PROBES, declare_torchvision_operators
+from search.encoders.minilm_export import PROBES, declare_torchvision_operators, export_network
 from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runtimes
 from search.encoders.sentence import MODEL_FILE, TOKENIZER_FILE, SentenceEncoder, SentenceManifest
 from search.encoders.text_models import known_text_model, local_model_files, parse_text_spec
@@ -80,17 +80,7 @@ def export(spec: str, source: Path, folder: Path, *, threads: int = 0) -> Senten
     manifest = _manifest(spec, source, original, folder, static=static)
     example = torch.full((2, 7), max(0, manifest.pad), dtype=torch.long)
     try:
-        torch.onnx.export(
-            (Static if static else Pooled)(original).eval(),
-            (example, torch.ones_like(example)),
-            str(folder / MODEL_FILE),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["embedding"],
-            dynamic_axes={"input_ids": {0: "n", 1: "tokens"}, "attention_mask": {0: "n", 1: "tokens"}},
-            opset_version=OPSET,
-            # The newer exporter gives an output of the same name twice, which ONNX Runtime refuses (torch 2.13).
-            dynamo=False,
-        )
+        export_network((Static if static else Pooled)(original), example, folder / MODEL_FILE)
     except Exception as error:  # the tracer raises types of its own and of the model's code
         raise ModelUnavailable(f"{spec} cannot be exported: {_first_line(error)}") from error
     manifest = replace(manifest, files={name: _described(folder / name) for name in (MODEL_FILE, TOKENIZER_FILE)})
