@@ -103,9 +103,9 @@ def models(session: Session, spec: str | None) -> None:
             session.terminal.row(asdict(row))
         return
     session.terminal.table(
-        ("for", "model", "state", "size", "one costs", "known for"),
+        ("model", "for", "state", "size", "one costs", "known for"),
         [
-            (("→ " if one.in_use else "  ") + one.field, one.model, one.state, one.size, one.cost, one.remarks)
+            (("→ " if one.in_use else "  ") + one.model, one.field, one.state, one.size, one.cost, one.remarks)
             for one in rows
         ],
     )

@@ -54,13 +54,14 @@ class Terminal:
         sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, title: str = "") -> None:
-        """Write a table to stdout, with numbers aligned to the right; a block for each row where it does not fit.
+        """Write a table to stdout, with numbers aligned to the right; a block for each row where a terminal is narrower.
 
-        No name is broken, so that each can be copied.
+        No name is broken, so that each can be copied; a pipe gets lines as long as they are.
         """
         lines = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
         widths = [max(map(cell_len, (name, *(row[at].plain for row in lines)))) for at, name in enumerate(columns)]
-        if sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > self.out.width:
+        width = sum(widths) + 2 * (len(widths) - 1)
+        if sys.stdout.isatty() and width > self.out.width:
             self._blocks(columns, lines, title=title)
             return
         table = Table(title=title or None, title_justify="left", box=None, header_style="dim", pad_edge=False)
@@ -68,7 +69,10 @@ class Terminal:
             table.add_column(name, justify="right" if name in NUMBERS else "left", overflow="fold")
         for row in lines:
             table.add_row(*row)
-        self.out.print(table)
+        out = self.out
+        if width > out.width:
+            out = Console(file=sys.stdout, width=width, highlight=False, emoji=False)
+        out.print(table)
 
     def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[Text]], *, title: str) -> None:
         """Write each row as a block: its first cell, then a line for each other cell that is not empty."""

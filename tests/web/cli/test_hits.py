@@ -88,6 +88,18 @@ def test_no_name_in_a_table_is_broken(columns: str, monkeypatch: pytest.MonkeyPa
     assert len(lines) == (5 if columns == "40" else 3)
 
 
+def test_no_name_in_a_table_is_broken_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", pipe)
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = [
+        ("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", "texts", "many words " * 8),
+        ("b", "c", "d"),
+    ]
+    Terminal(quiet=False, as_json=False).table(("model", "for", "known for"), rows)
+    assert [line.split()[0] for line in pipe.getvalue().splitlines()] == ["model", rows[0][0], "b"]
+
+
 def test_categories_and_tags_are_completed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace.catalogue.tags.add([workspace.catalogue.memes.at("Dogs/fine.png")], "reaction image")
     monkeypatch.setenv("MEMETICA_DATA", str(workspace.data))
