@@ -54,7 +54,7 @@ class Terminal:
         sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, title: str = "") -> None:
-        """Write a table to stdout, with numbers aligned to the right; a block for each row where a terminal is narrower.
+        """Write a table to stdout, with numbers aligned to the right; or a block for each row in a narrow terminal.
 
         No name is broken, so that each can be copied; a pipe gets lines as long as they are.
         """
