@@ -48,6 +48,7 @@ SLOW = (
     "indexer/test_pipeline.py",
     "indexer/curation/test_merges.py",
     "indexer/describe/test_run.py",
+    "indexer/stages/test_find_duplicates.py",
     "indexer/stages/test_image_encoder.py",
     "indexer/stages/test_text_encoder.py",
     "search/categories/test_categories.py",
@@ -56,7 +57,11 @@ SLOW = (
     "web/background/test_watch.py",
     "web/curator/test_categories.py",
     "web/mcp",
+    "web/static_site/test_export.py",
 )
+
+# Fixtures that export a real encoder, which takes half a minute of processor time.
+EXPORTS = {"text_model", "minilm_models", "built_in_models"}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -66,13 +71,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of SLOW, run long files first, and leave the campaign out unless `-m campaign` asks for it.
+    """Mark tests of SLOW and of EXPORTS, run long files first, leave the campaign out unless `-m campaign` asks for it.
 
     Processes that share the files end together when the short ones come last.
     """
     for item in items:
         if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+        if not EXPORTS.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.real_models)
     if "campaign" not in config.option.markexpr:
         left_out = [item for item in items if item.get_closest_marker("campaign")]
         items[:] = [item for item in items if item not in left_out]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
-import runpy
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +29,7 @@ from search.encoders.clip import Clip, load_clip, model_folder
 from search.encoders.clip_models import KNOWN_MODELS, SHIPPED, SMALL, display_name, parse_model_spec
 from search.encoders.clip_prepare import find_prepared, prepare_clip
 from search.encoders.clip_preprocess import ImagePreprocessing, cleaned
-from search.encoders.export_process import UNFINISHED, ExportFailed, install_model
+from search.encoders.export_process import UNFINISHED, install_model
 from search.encoders.zero_shot import classify_zero_shot
 from search.errors import ModelUnavailable, WrongUse
 from search.index.generations import live_image_encoder
@@ -42,6 +38,7 @@ from search.meme import Field
 from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
+from tests.support.exporting import run_here
 from tests.support.fakes import HashingTextEncoder
 
 TINY: dict[str, Any] = {
@@ -125,30 +122,6 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> 
     models = tmp_path_factory.mktemp("models")
     prepare_clip(models, str(tiny_folder), threads=1)
     return models
-
-
-def run_here(module: str, *arguments: str, **more: Any) -> str:
-    """Stand for `run_exporter`: run a module as a command, but in this process."""
-    import torch
-
-    threads, fast_path = torch.get_num_threads(), torch.backends.mha.get_fastpath_enabled()
-    said, complaints = io.StringIO(), io.StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(complaints),
-    ):
-        patch.setattr("search.processes.end_with_parent", lambda: None)
-        patch.setattr(sys, "argv", [module, *arguments])
-        patch.delitem(sys.modules, module, raising=False)  # else runpy warns that it runs a second time
-        try:
-            runpy.run_module(module, run_name="__main__")
-        except SystemExit as ended:
-            raise ExportFailed(int(ended.code or 0), complaints.getvalue().strip().splitlines()[-1]) from ended
-        finally:
-            torch.set_num_threads(threads)
-            torch.backends.mha.set_fastpath_enabled(fast_path)
-    return said.getvalue()
 
 
 @pytest.fixture

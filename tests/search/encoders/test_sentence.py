@@ -20,6 +20,7 @@ from search.encoders.sentence_prepare import find_prepared_text, is_complete, pr
 from search.encoders.text_models import is_text_spec, parse_text_spec
 from search.errors import ModelUnavailable, WrongUse
 from search.settings import Settings
+from tests.support.exporting import run_here
 from tests.support.fake_hub import serving
 from tests.support.text_models import PROMPTS, make_text_model
 
@@ -83,6 +84,7 @@ def test_a_model_of_the_hub_is_downloaded_once_and_one_copy_is_kept(
     for name in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sentence_prepare, "run_exporter", run_here)
     models, received = tmp_path / "models", []
     with serving(files) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
