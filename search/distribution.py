@@ -1,4 +1,4 @@
-"""The installed distribution: its version, its extras, and what to type when one of them is missing."""
+"""The installed distribution: its version, its extras, what to type when one is missing, and where its data goes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,29 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
+from pathlib import Path
+
+from platformdirs import user_data_path
 
 from search.errors import MissingExtra
 
 __version__ = version("memetica")
+_SOURCE = Path(__file__).resolve().parents[1]  # a clone, or the environment's site-packages
+
+
+def default_data_folder() -> Path:
+    """Return the data folder that is used when none is named: `.memetica` in the working folder, or the user's own.
+
+    `.memetica` is taken where it is a folder, and always by a Memetica that runs from a clone. An installed command
+    answers from every working folder; its data is where the system keeps a user's data of applications.
+
+    >>> str(default_data_folder())  # the tests run from a clone
+    '.memetica'
+    """
+    here = Path(".memetica")
+    if here.is_dir() or (_SOURCE / "pyproject.toml").is_file():
+        return here
+    return user_data_path("memetica", appauthor=False)
 
 
 def require_extra(extra: str, modules: Sequence[str], *, purpose: str) -> None:

@@ -44,8 +44,6 @@ from search.results import Answer, Hit, Operator, Understood
 from search.settings import Settings
 from search.workspace import Workspace
 
-DEFAULT_DATA = ".memetica"
-
 
 class Searcher:
     """Searches the live generation of an index. Any thread may use it; close it, or use it in a `with` statement.
@@ -92,13 +90,14 @@ class Searcher:
     @classmethod
     def open(
         cls,
-        data: Path | str = DEFAULT_DATA,
+        data: Path | str | None = None,
         *,
         settings: Settings | None = None,
         text_encoder: TextEncoder | None = None,
     ) -> Self:
         """Return a searcher over a data folder; closing the searcher closes the folder's catalogue too.
 
+        Without `data` it is the folder that the command uses: MEMETICA_DATA, or `default_data_folder()`.
         `settings` replace those of the environment and of the data folder; they include the data folder's path.
         Raises DataFolderError, IndexUnusable or ModelUnavailable; WrongUse when `settings` have another
         data folder than `data`.
@@ -111,7 +110,7 @@ class Searcher:
         if settings is None:
             workspace = Workspace.open(data)
         else:
-            if Path(data) != Path(DEFAULT_DATA) and Path(data).expanduser().absolute() != settings.absolute().data:
+            if data is not None and Path(data).expanduser().absolute() != settings.absolute().data:
                 raise WrongUse(
                     f"The settings name the data folder {settings.data}, not {data}.", hint="Leave out one of the two."
                 )

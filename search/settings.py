@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from search.atomic_write import write_atomically
+from search.distribution import default_data_folder
 from search.errors import DataFolderError, WrongUse
 from search.meme import Field, KeepBy
 from search.signals import (
@@ -176,8 +177,12 @@ class Settings:
     """
 
     library: Path = option(Path("memes"), help="the folder that holds the categories; the last indexed", parse=Path)
-    data: Path = option(
-        Path(".memetica"), help="Memetica's own folder: catalogue, index, thumbnails, models", parse=Path
+    data: Path = field(
+        default_factory=default_data_folder,
+        metadata={
+            "help": "Memetica's own folder: catalogue, index, thumbnails, models; `status` names it",
+            "parse": Path,
+        },
     )
     text_encoder: str = option(
         "all-MiniLM-L6-v2",

@@ -27,17 +27,18 @@ class Workspace:
 
     @classmethod
     def open(
-        cls, data: Path | str = ".memetica", *, create: bool = False, migrate: bool = False, **settings: Any
+        cls, data: Path | str | None = None, *, create: bool = False, migrate: bool = False, **settings: Any
     ) -> Self:
         """Return the workspace of a data folder; with `create`, make the folder and its catalogue if they are missing.
 
+        Without `data` it is the folder that the command uses: MEMETICA_DATA, or `default_data_folder()`.
         With `migrate`, a catalogue of an earlier version is copied and brought up to date; without, it is refused.
 
         Other keywords are settings by name; they override the environment and the folder's `settings.json`.
         Raises DataFolderError when the folder cannot be used or, without `create`, does not exist; WrongUse for a bad
         setting.
         """
-        chosen = load_settings({"data": Path(data), **settings})
+        chosen = load_settings({"data": None if data is None else Path(data), **settings})
         return cls(chosen, open_catalogue(chosen, create=create, migrate=migrate))
 
     @property

@@ -35,6 +35,8 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 # Exporting the built-in image encoder takes half a minute of processor time; tests of image encoders unset this.
 os.environ.setdefault("MEMETICA_IMAGE_ENCODER", "none")
+for name in ("MEMETICA_DATA", "MEMETICA_LIBRARY"):  # of whoever runs the tests: theirs stay as they are
+    os.environ.pop(name, None)
 
 TESTS = Path(__file__).parent
 # Files and folders whose tests take seconds each; `make test-fast` leaves them out.

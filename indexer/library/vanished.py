@@ -39,8 +39,9 @@ def check_library_is_known(workspace: Workspace) -> None:
     raise LibraryError(
         f"{workspace.library} is another folder than {before}, whose {_memes(len(known))} the data folder "
         f"{workspace.data} has indexed: it has {_memes(len(found))}, {same:,} of them known.",
-        hint="Choose another data folder with `--data`. If the library was moved here, or this folder is to replace "
-        f"it, run `memetica index --library {workspace.library}`. Until then the old index serves.",
+        hint="Choose another data folder with `--data FOLDER`, or make one here: `mkdir .memetica`. If the library was "
+        f"moved here, or this folder is to replace it, run `memetica index --library {workspace.library}`. Until then "
+        "the old index serves.",
     )
 
 

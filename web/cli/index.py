@@ -84,6 +84,8 @@ def index(
     with session.workspace(
         create=True, migrate=True, library=memes, ocr_engine=ocr_engine, image_encoder=chosen
     ) as workspace:
+        if not workspace.catalogue.memes.count():
+            session.terminal.say(f"The data folder is {workspace.data}; `--data FOLDER` names another.")
         if chosen is not None:
             save_setting(workspace.data, "image_encoder", chosen)
         return index_workspace(session, workspace, reread=reread, gone=gone, compare=compare, part=own)

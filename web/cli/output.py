@@ -126,6 +126,7 @@ def show_status(
 ) -> None:
     """Write the progress of each stage, the state of the index, and what failed and why."""
     terminal.out.print(f"{status.memes:,} memes in {status.categories:,} categories of {settings.library}")
+    terminal.out.print(Text.assemble(("data folder: ", "dim"), str(settings.data)))
     terminal.table(
         ("stage", "done", "missing", "failed", "of", ""),
         [

@@ -101,13 +101,15 @@ def settings_reference() -> str:
 def _default(name: str, value: Any) -> str:
     if name == "threads":
         return "one for each core"  # differs from machine to machine
+    if name == "data":  # so does this
+        return "[the data folder](../self-hosting.md#the-data-folder)"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if hasattr(value, "items"):
+    if hasattr(value, "items") and value:
         return "<br>".join(f"`{key}={weight:g}`" for key, weight in value.items())
     if isinstance(value, tuple) and value:
         return "`" + " ".join(str(each) for each in value) + "`"
-    return "empty" if value in ("", ()) else f"`{value}`"
+    return "empty" if value in ("", (), {}) else f"`{value}`"
 
 
 def write_reference(folder: Path) -> None:

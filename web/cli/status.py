@@ -31,6 +31,7 @@ def status(session: Session) -> int:
             index = error
         download = current_download(workspace.models)
         if session.terminal.as_json:
+            session.terminal.row({"data": str(workspace.data), "library": str(workspace.library)})
             for row in status_rows(known, index, download=download):
                 session.terminal.row(row)
         else:
