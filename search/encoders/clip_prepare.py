@@ -8,16 +8,8 @@ from pathlib import Path
 from search.encoders.clip import ClipManifest, model_folder, prepared_models, read_manifest
 from search.encoders.clip_models import ModelSource, local_weights, parse_model_spec
 from search.encoders.export_process import ExportFailed, install_model, run_exporter
-from search.encoders.hub import (
-    HubFile,
-    OnDownload,
-    are_cached,
-    check_reachable,
-    download,
-    hub_cache,
-    is_offline,
-    remove_download,
-)
+from search.encoders.hub import HubFile, OnDownload, are_cached, check_reachable, hub_cache, is_offline, remove_download
+from search.encoders.hub_download import download
 from search.errors import ModelUnavailable, WrongUse
 
 LIST_SECONDS = 300  # of a process that imports torch

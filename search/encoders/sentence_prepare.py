@@ -8,16 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from search.encoders.export_process import ExportFailed, install_model, run_exporter
-from search.encoders.hub import (
-    HubFile,
-    OnDownload,
-    cached_snapshot,
-    check_reachable,
-    download,
-    is_offline,
-    list_repository,
-    remove_download,
-)
+from search.encoders.hub import HubFile, OnDownload, cached_snapshot, check_reachable, is_offline, remove_download
+from search.encoders.hub_download import download, list_repository
 from search.encoders.sentence import (
     SentenceManifest,
     encoder_folder,

@@ -6,11 +6,13 @@ import hashlib
 import json
 import re
 import threading
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LARGE = 10_000  # larger files are kept apart, as Git LFS does, and delivered by another address
@@ -30,6 +32,10 @@ class FakeHub:
     tokens: list[str] = field(default_factory=list)  # that came with requests to the hub itself
     delivery_tokens: list[str] = field(default_factory=list)  # and to the host that delivers large files
     requests: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, range
+    expired: int = 0  # so many deliveries are refused, as an address whose signature has expired is
+    endless: bool = False  # deliveries have no length and do not end by themselves
+    proxy_user: str = ""  # as a proxy, the hub wants this user name and password, `name:password`
+    hosts: list[str] = field(default_factory=list)  # that were asked for through the hub as a proxy
 
     @property
     def delivery_url(self) -> str:
@@ -48,7 +54,7 @@ class FakeHub:
 def serving(files: Mapping[str, bytes]) -> Iterator[FakeHub]:
     """Serve a hub while the block runs."""
     hub = FakeHub(dict(files))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Answer", (_Answer,), {"hub": hub}))
+    server = _Server(("127.0.0.1", 0), type("Answer", (_Answer,), {"hub": hub}))
     hub.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -58,6 +64,11 @@ def serving(files: Mapping[str, bytes]) -> Iterator[FakeHub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Write nothing of clients that hang up."""
 
 
 class _Answer(BaseHTTPRequestHandler):
@@ -77,10 +88,19 @@ class _Answer(BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         hub = self.hub
-        path = self.path.partition("?")[0]
+        asked = urlsplit(self.path)
+        path = asked.path
+        if asked.netloc:  # whole addresses are for a proxy
+            hub.hosts.append(asked.netloc)
+            wanted = f"Basic {b64encode(hub.proxy_user.encode()).decode()}"
+            if hub.proxy_user and self.headers.get("Proxy-Authorization") != wanted:
+                return self._send(407, {"Proxy-Authenticate": "Basic realm=proxy"})
         hub.requests.append((self.command, path, self.headers.get("Range", "")))
         if path.startswith("/cdn/"):
             hub.delivery_tokens.append(self.headers.get("Authorization", ""))
+            if hub.expired and body:
+                hub.expired -= 1
+                return self._send(403, {})
             return self._deliver(path.removeprefix("/cdn/"), body=body)
         hub.tokens.append(self.headers.get("Authorization", ""))
         if hub.statuses and "/resolve/" in path:
@@ -120,9 +140,15 @@ class _Answer(BaseHTTPRequestHandler):
         found = {**(headers or {}), "Content-Length": str(len(part)), "Accept-Ranges": "bytes"}
         if status == 206:
             found["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
+        if self.hub.endless:
+            del found["Content-Length"]
+            self.close_connection = True
         self._send(status, found, closed=False)
         if not body:
             return
+        with suppress(OSError):  # until nobody reads any more
+            while self.hub.endless:
+                self.wfile.write(part)
         cut = self.hub.cut_after
         self.wfile.write(part[:cut] if cut else part)
         if cut and len(part) > cut:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import httpx2
 import pytest
+from huggingface_hub.utils import close_session
 
-from search.encoders import hub as hub_module
+from search.encoders import hub_download as hub_module
+from search.encoders import hub_errors
 from search.encoders.export_process import ExportFailed, run_exporter
 from search.encoders.hub import (
     DOWNLOADS,
@@ -23,9 +27,11 @@ from search.encoders.hub import (
     are_cached,
     check_reachable,
     current_download,
-    download,
+    hub_cache,
     remove_download,
 )
+from search.encoders.hub_download import download, list_repository
+from search.encoders.hub_errors import hub_address, seconds_to_wait
 from search.errors import DataFolderError, ModelUnavailable
 from tests.support.fake_hub import COMMIT, FakeHub, serving
 
@@ -36,17 +42,20 @@ FILES = (
     HubFile("org/tokenizer", ("vocab.txt",), required=False),
 )
 NAME = "org/clip/open_clip_model.safetensors"
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
-    for name in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_TOKEN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_TOKEN", *PROXIES):
         monkeypatch.delenv(name, raising=False)
+    close_session()  # the client reads the proxies once
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(hub_module, "BUSY_SECONDS", 1.0)
     with serving({NAME: WEIGHTS, "org/tokenizer/tokenizer.json": b'{"a": 1}'}) as served:
         monkeypatch.setenv("HF_ENDPOINT", served.url)
         yield served
+    close_session()
 
 
 def placed(folder: Path, repository: str, name: str) -> Path:
@@ -243,3 +252,105 @@ def test_what_a_hub_announces_names_no_file_unless_it_is_a_digest(hub: FakeHub, 
     with pytest.raises(ModelUnavailable, match="does not answer as a model hub does"):
         download(tmp_path / "models", "org/clip", FILES)
     assert not list(tmp_path.glob("**/*outside*"))
+
+
+def test_an_address_that_has_expired_is_asked_for_again(hub: FakeHub, tmp_path: Path) -> None:
+    hub.cut_after, hub.expired = 200_000, 1
+    folder = download(tmp_path, "clip", FILES[:1])
+    assert placed(folder, "org/clip", "open_clip_model.safetensors").read_bytes() == WEIGHTS
+    assert deliveries(hub) == ["bytes=0-", "bytes=0-", "bytes=200000-"]
+    hub.expired = 2
+    with pytest.raises(ModelUnavailable, match=r"does not let you have org/clip \(403\)"):
+        download(tmp_path / "other", "clip", FILES[:1])
+
+
+def test_a_delivery_without_an_end_is_not_received_for_ever(hub: FakeHub, tmp_path: Path) -> None:
+    hub.endless = True
+    received: list[int] = []
+    with pytest.raises(ModelUnavailable, match="arrived damaged"):
+        download(tmp_path, "clip", FILES[:1], on_download=lambda progress: received.append(progress.received))
+    assert received[-1] < 2 * len(WEIGHTS)
+
+
+def test_the_hub_is_asked_through_the_proxy_of_the_environment_with_its_password(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.proxy_user = "ann:secret"
+    proxy = hub.url.removeprefix("http://")
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.example")
+    monkeypatch.setenv("HTTP_PROXY", f"http://{proxy}")
+    for ask in (check_reachable, lambda: list_repository(tmp_path, "org/clip"), lambda: download(tmp_path, "c", FILES)):
+        with pytest.raises(ModelUnavailable, match="wants a user name and a password") as raised:
+            ask()
+        assert "HTTP_PROXY" in raised.value.hint
+    monkeypatch.setenv("HTTP_PROXY", f"http://ann:secret@{proxy}")
+    close_session()
+    check_reachable()
+    folder = download(tmp_path, "clip", FILES[:1])
+    assert placed(folder, "org/clip", "open_clip_model.safetensors").read_bytes() == WEIGHTS
+    assert "hub.example" in hub.hosts
+
+
+@pytest.mark.parametrize(
+    ("environ", "says", "hint"),
+    [
+        ({"HTTP_PROXY": "http://ann:secret@127.0.0.1:9"}, "does not answer", r"the proxy 127\.0\.0\.1:9 \(HTTPS_PROXY"),
+        ({"ALL_PROXY": "socks5://127.0.0.1:9"}, "names a SOCKS proxy", "pip install socksio"),
+        ({"HTTP_PROXY": "ftp://127.0.0.1:9"}, "settings in the environment cannot be used", "http://proxy:3128"),
+        ({"SSL_CERT_FILE": "/no/such/file"}, "settings in the environment cannot be used", "SSL_CERT_FILE"),
+        ({"HF_TOKEN": "hf_\xfc"}, "characters that no token has", "Copy the token again"),
+        ({"HF_ENDPOINT": "http://[::"}, "does not answer", "HF_ENDPOINT"),
+        ({"HF_ENDPOINT": "hub.example"}, "missing an 'http", "HF_ENDPOINT"),
+    ],
+)
+def test_settings_of_the_network_that_are_wrong_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], says: str, hint: str
+) -> None:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.example")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    close_session()
+    with pytest.raises(ModelUnavailable, match=says) as raised:
+        download(tmp_path, "clip", FILES[:1])
+    assert re.search(hint, raised.value.hint) and "secret" not in raised.value.message + raised.value.hint
+    close_session()
+
+
+def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE"):
+        monkeypatch.setenv(name, "")
+    assert hub_address() == "https://huggingface.co"
+    assert hub_cache() == Path.home() / ".cache" / "huggingface" / "hub"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 0.0),
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT"}, 30.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"Retry-After": "soon"}, 0.0),
+        ({"RateLimit": '"api";r=0;t=55'}, 55.0),
+        ({"RateLimit": '"api";r=3;t=55'}, 0.0),
+    ],
+)
+def test_what_a_busy_hub_asks_to_wait(monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], seconds: float) -> None:
+    monkeypatch.setattr(hub_errors.time, "time", lambda: 1792567680.0)  # 2026-10-21 07:28:00 UTC
+    answer = httpx2.Response(429, headers=headers)
+    error = httpx2.HTTPStatusError("busy", request=httpx2.Request("GET", "http://hub.example"), response=answer)
+    assert seconds_to_wait(error) == seconds
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_disk_that_fills_up_meanwhile_is_called_full_and_what_came_is_kept(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = tmp_path / DOWNLOADS / f"{hub.etag(NAME)}.part"
+    part.parent.mkdir()
+    part.symlink_to("/dev/full")
+    with pytest.raises(DataFolderError, match="No space left on device") as raised:
+        download(tmp_path, "clip", FILES[:1])
+    assert "goes on where it was" in raised.value.hint
