@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ PROBE_SECONDS = 15  # for torch's index of CPU builds: a network that drops pack
 UNPACKED = 3.0
 UNPACKED_CUDA = 1.4  # of CUDA's, with which an installation takes 6.1 GB (Python 3.12, 2026-11-28)
 MANY = 2_000_000_000  # bytes to download from which the reason is said
+PAUSE_SECONDS = 10  # before as many come, for whoever sits at a terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"Only {size(free)} are free in {given.venv.resolve()}; it may not fit.", file=sys.stderr)
         if given.dry_run:
             return 0
+        if brings_cuda(packages) and sys.stdin.isatty():
+            print(f"It goes on in {PAUSE_SECONDS} seconds.", flush=True)
+            time.sleep(PAUSE_SECONDS)
         install = [uv, "pip", "install", "--python", str(python)]
         subprocess.run([*install, "--preview-features", "pylock", "-r", str(lock)], cwd=ROOT, env=environ, check=True)
         subprocess.run([*install, "--quiet", "--no-deps", "-e", "."], cwd=ROOT, env=environ, check=True)
@@ -128,17 +133,22 @@ def local_torch(folders: Sequence[str], tag: str, machine: str) -> str:
 def announcement(packages: Sequence[dict], source: str) -> str:
     """Return what will come down, in a sentence or two."""
     total = download_bytes(packages)
-    text = (
-        f"{len(packages)} packages: {size(total)} to download, about {size(total * UNPACKED)} on the disk ({source})."
-    )
+    disk = size(disk_bytes(packages))
+    text = f"{len(packages)} packages: {size(total)} to download, about {disk} on the disk ({source})."
     cuda = [one for one in packages if is_cuda(one)]
-    if total > MANY and cuda:
+    if brings_cuda(packages):
         text += (
             f"\n{size(download_bytes(cuda))} of it is CUDA, which Memetica does not use and torch's build for Linux"
             " wants. To do without: Ctrl+C now, and run it where torch's index of CPU builds can be reached, or with"
-            " PIP_FIND_LINKS=FOLDER, a folder with the CPU build's wheel for this Python."
+            " PIP_FIND_LINKS=FOLDER, a folder with the CPU build's wheel for this Python, or with the Python that such"
+            " a wheel is for: make PYTHON=python3.11."
         )
     return text
+
+
+def brings_cuda(packages: Sequence[dict]) -> bool:
+    """Return whether gigabytes are to come, and CUDA is part of them."""
+    return download_bytes(packages) > MANY and any(map(is_cuda, packages))
 
 
 def download_bytes(packages: Sequence[dict]) -> int:

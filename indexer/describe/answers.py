@@ -23,6 +23,10 @@ _UNFINISHED_THOUGHT = re.compile(r"\A\s*<(?:think|thinking|reasoning)>.*\Z", re.
 _FENCE = re.compile(r"\A```(?:markdown|md|text|json)?[ \t]*\n(.*?)\n```\Z", re.DOTALL)
 # Under these names models that answer in JSON put the text.
 _TEXT_NAMES = ("description", "detailed_analysis", "analysis", "text", "answer", "response", "caption")
+# The beginning of such an object, which the token limit may cut off anywhere: in the text, or in an escape of it.
+_CUT_OBJECT = re.compile(
+    rf'\A\{{\s*"(?:{"|".join(_TEXT_NAMES)})"\s*:\s*("(?:[^"\\]|\\u[0-9a-f]{{4}}|\\[^u])*)', re.IGNORECASE | re.DOTALL
+)
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _WHOLE = re.compile(r"\A.*(?:[.!?…。！？][\"'”’)\]*_]*(?=\s|\Z)|\n)", re.DOTALL)
 _REFUSAL = re.compile(
@@ -101,9 +105,10 @@ def _unwrapped(text: str) -> str:
     if not text.startswith("{"):
         return text
     try:
-        found = json.loads(text)
+        found = json.loads(text, strict=False)
     except ValueError:
-        return text
+        cut = _CUT_OBJECT.match(text)
+        return str(json.loads(f'{cut[1]}"', strict=False)).strip() if cut else text
     texts = {name.lower(): value.strip() for name, value in found.items() if isinstance(value, str) and value.strip()}
     named = [texts[name] for name in _TEXT_NAMES if name in texts]
     return named[0] if named else next(iter(texts.values())) if len(texts) == 1 else text

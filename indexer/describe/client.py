@@ -53,8 +53,11 @@ class Completion:
 class VisionClient:
     """A client of one endpoint; its address says which protocol it speaks (`protocol_of`). Thread-safe."""
 
-    def __init__(self, url: str, *, key: str = "", seconds: float = 300.0) -> None:
-        """Prepare calls of at most this many seconds each; raise WrongUse when `url` is not an address."""
+    def __init__(self, url: str, *, key: str = "", seconds: float = 300.0, structured: bool = False) -> None:
+        """Prepare calls of at most this many seconds each; raise WrongUse when `url` is not an address.
+
+        With `structured`, the endpoint is asked to hold the model to a JSON schema.
+        """
         parts = urlsplit(url if "//" in url else f"http://{url}")
         try:
             port = parts.port
@@ -80,7 +83,7 @@ class VisionClient:
         )
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._form = Form()
+        self._form = Form(schema=structured)
         self._answered = False
 
     def complete(self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, stop: threading.Event) -> Completion:
@@ -107,7 +110,7 @@ class VisionClient:
         self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, stop: threading.Event, deadline: float
     ) -> Completion:
         """Return the answer to the first form of request that the endpoint does not refuse."""
-        for _ in range(5):  # one more than there are parameters that it may not support
+        for _ in range(6):  # one more than there are parameters that it may not support
             with self._lock:
                 form = self._form
             body = self._protocol.request(model, prompt, jpeg, max_tokens=max_tokens, form=form)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from indexer.describe.client import VisionClient
 from indexer.describe.failures import CallFailed, FailureScope
+from indexer.describe.options import DescribeOptions
 from indexer.describe.worklist import Worklist
 
 # After this many failures in a row, the endpoint counts as failed, regardless of the single errors.
@@ -17,8 +18,8 @@ FAILURES_IN_A_ROW = 6
 class Endpoint:
     """One endpoint of a run with its worklists in order; `failure` is set once it has failed permanently."""
 
-    def __init__(self, url: str, worklists: Sequence[Worklist], *, keys: str, seconds: float) -> None:
-        self.client = VisionClient(url, key=key_for(url, keys), seconds=seconds)
+    def __init__(self, url: str, worklists: Sequence[Worklist], *, keys: str, options: DescribeOptions) -> None:
+        self.client = VisionClient(url, key=key_for(url, keys), seconds=options.seconds, structured=options.structured)
         self.worklists = worklists
         self.failure: CallFailed | None = None
         self._in_a_row = 0

@@ -34,6 +34,7 @@ class DescribeOptions:
     with_category: bool = False
     only_undescribed: bool = False  # skip memes that have a text of this kind by another model
     write_sidecars: bool = False
+    structured: bool = False  # ask for answers by a JSON schema, where the endpoint has them
     prompts: Path | None = None
     seconds: float = 300.0
     tries: int = 5

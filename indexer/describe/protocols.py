@@ -6,6 +6,7 @@ Requests and answers are JSON; the functions here build and read them, `indexer.
 from __future__ import annotations
 
 import base64
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,20 @@ from typing import Any
 # How long Ollama keeps the model after a call: decoding a film, or a pause after an error, may take longer than
 # the usual five minutes, and loading takes minutes.
 KEEP_ALIVE = "15m"
+# What a structured answer is: `indexer.describe.answers` takes the text out of it. OpenAI's strict form wants all names
+# required and no others.
+ANSWER_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"description": {"type": "string"}},
+    "required": ["description"],
+    "additionalProperties": False,
+}
+# The schema alone lets small models stop at an empty object: Ollama and OpenAI say that the prompt should name it too.
+_AS_JSON = "\n\nAnswer with a JSON object that has the whole text under the name `description`."
+_NAMES_SCHEMA = re.compile(
+    r"response_format|json.?schema|\bschema\b|structured|grammar|guided|\.format\b|invalid format|['\"`]format['\"`]",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +39,7 @@ class Form:
     usage: bool = True  # OpenAI: ask for token counts in a stream
     limit: str = "max_tokens"  # OpenAI: the name of the limit
     think: bool = True  # Ollama: say that the model shall not think first
+    schema: bool = False  # hold the model to ANSWER_SCHEMA
 
     def without(self, message: str) -> Form | None:
         """Return the form without what an error message names; None when it names nothing of it.
@@ -31,6 +47,8 @@ class Form:
         >>> Form().without("Use 'max_completion_tokens' instead of 'max_tokens'.").limit
         'max_completion_tokens'
         """
+        if self.schema and _NAMES_SCHEMA.search(message):
+            return replace(self, schema=False)
         if self.limit == "max_tokens" and "max_completion_tokens" in message and "too large" not in message:
             return replace(self, limit="max_completion_tokens")
         if self.stream and self.usage and ("stream_options" in message or "include_usage" in message):
@@ -77,8 +95,12 @@ class OpenAI(Protocol):
     def request(self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, form: Form) -> dict[str, Any]:
         """Return the body of a request: the picture as a data URL, the only form that LM Studio accepts."""
         url = f"data:image/jpeg;base64,{_base64(jpeg)}"
-        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": prompt}]
+        text = prompt + (_AS_JSON if form.schema else "")
+        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
         body = {"model": model, "messages": [{"role": "user", "content": content}], form.limit: max_tokens}
+        if form.schema:
+            schema = {"name": "description", "strict": True, "schema": ANSWER_SCHEMA}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         if form.stream:
             body["stream"] = True
             if form.usage:
@@ -112,6 +134,9 @@ class Ollama(Protocol):
         }
         if form.think:
             body["think"] = False
+        if form.schema:
+            body["format"] = ANSWER_SCHEMA
+            prompt += _AS_JSON
         if self.path.endswith("generate"):
             return body | {"prompt": prompt, "images": [_base64(jpeg)]}
         return body | {"messages": [{"role": "user", "content": prompt, "images": [_base64(jpeg)]}]}

@@ -128,7 +128,7 @@ class _Run:
             for worklist in self._worklists:
                 self._write_earlier(worklist)
         endpoints = [
-            Endpoint(url, worklists, keys=self._workspace.settings.endpoint_key, seconds=self._options.seconds)
+            Endpoint(url, worklists, keys=self._workspace.settings.endpoint_key, options=self._options)
             for url, worklists in at.items()
         ]
         for endpoint in endpoints:
@@ -249,7 +249,11 @@ class _Run:
         """Make one call and return the checked answer; the log records the call before and after."""
         if self._stop.is_set() or endpoint.failure is not None:
             raise CallStopped
-        version = self._prompts.version + ("+category" if self._options.with_category else "")
+        version = self._prompts.version + "".join(
+            f"+{name}"
+            for name, asked in (("category", self._options.with_category), ("structured", self._options.structured))
+            if asked
+        )
         call = Call(worklist.model, endpoint.client.name, worklist.kind, version, meme.content_hash, meme.path)
         id = self._workspace.catalogue.calls.begin(call)
         begun = time.monotonic()

@@ -234,6 +234,13 @@ def _understood(body: Mapping[str, Any]) -> tuple[str, str, Image.Image]:
     [message] = body["messages"]
     if message["role"] != "user" or not body["model"]:
         raise ValueError("no user or no model")
+    if "response_format" in body:
+        held = body["response_format"]
+        schema = held["json_schema"]["schema"]
+        if held["type"] != "json_schema" or not held["json_schema"]["name"] or not held["json_schema"]["strict"]:
+            raise ValueError("'response_format.type' must be 'json_schema'")
+        if schema["additionalProperties"] is not False or set(schema["required"]) != set(schema["properties"]):
+            raise ValueError("a strict schema requires all of its properties and no others")
     texts = [part["text"] for part in message["content"] if part["type"] == "text"]
     urls = [part["image_url"]["url"] for part in message["content"] if part["type"] == "image_url"]
     [head, encoded] = urls[0].split(",", 1)
@@ -251,6 +258,8 @@ def _understood_by_ollama(body: Mapping[str, Any]) -> tuple[str, str, Image.Imag
         [encoded], prompt = message["images"], message["content"]
     if not isinstance(prompt, str) or not isinstance(body["options"]["num_predict"], int):
         raise ValueError("json: cannot unmarshal")
+    if body.get("format", "json") != "json" and body["format"]["type"] != "object":
+        raise ValueError('invalid format: expected "json" or a JSON Schema object')
     return body["model"], prompt, _decoded(encoded)
 
 

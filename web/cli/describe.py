@@ -59,6 +59,11 @@ from web.cli.terminal import ProgressBars
 @click.option(
     "--write-sidecars", is_flag=True, help="Also write texts to files next to the memes; no file is overwritten."
 )
+@click.option(
+    "--structured",
+    is_flag=True,
+    help="Hold the model to an answer in JSON, where the endpoint can: for models that add introductions.",
+)
 @click.option("--prompts", type=click.Path(path_type=Path), metavar="FILE", help="Use the prompts of this file.")
 @click.option("--seconds", default=300.0, show_default=True, help="Time limit of one call.")
 @click.option("--price-in", type=click.FloatRange(0), metavar="X", help="Price of a million input tokens.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
@@ -110,3 +111,26 @@ def test_a_long_varied_essay_is_no_loop() -> None:
     words = [f"word{number}" for number in range(400)]
     essay = " ".join(" ".join(draw.choices(words, k=12)).capitalize() + "." for _ in range(150))
     assert not is_looping(essay)
+
+
+def test_a_structured_answer_that_is_cut_off_anywhere_keeps_its_whole_sentences() -> None:
+    text = 'A cat sits in a box. It says: "Nö".\nIt is 😀 and grey \\ white.'
+    whole = json.dumps({"description": text})
+    sentences = ("A cat sits in a box.", 'A cat sits in a box. It says: "Nö".', text)
+    for end in range(len(whole)):
+        checked = check_answer(whole[:end], finish="length")
+        if checked.outcome is Outcome.EMPTY:
+            assert end < whole.index("It says") - 1, whole[:end]
+        else:
+            assert checked.outcome is Outcome.CUT_SHORT and checked.text in sentences, (whole[:end], checked)
+
+
+@pytest.mark.parametrize("text", ['{"description": ""}', "{" + "\n" * 200, "{}", '{"description": "'])
+def test_a_structured_answer_without_a_text_is_none(text: str) -> None:
+    assert check_answer(text, finish="length").outcome is Outcome.EMPTY
+    assert check_answer(text, finish="stop").outcome is Outcome.EMPTY
+
+
+def test_a_structured_answer_with_line_breaks_in_its_text_is_read() -> None:
+    checked = check_answer('{"description": "## Visual Description\nA cat in a box."}', finish="stop")
+    assert (checked.outcome, checked.text) == (Outcome.DESCRIBED, "## Visual Description\nA cat in a box.")

@@ -6,6 +6,7 @@ import pytest
 
 from indexer.describe.endpoint import FAILURES_IN_A_ROW, Endpoint, key_for
 from indexer.describe.failures import CallFailed, FailureScope
+from indexer.describe.options import DescribeOptions
 
 URL = "http://127.0.0.1:11434/v1"
 
@@ -32,7 +33,7 @@ def failed(scope: FailureScope) -> CallFailed:
 
 
 def test_one_error_of_every_call_or_several_in_a_row_make_an_end_once() -> None:
-    line = Endpoint(URL, [], keys="", seconds=1)
+    line = Endpoint(URL, [], keys="", options=DescribeOptions(seconds=1))
     for _ in range(FAILURES_IN_A_ROW - 1):
         assert not line.record_failure(failed(FailureScope.MEME))
     line.record_success()
@@ -41,5 +42,5 @@ def test_one_error_of_every_call_or_several_in_a_row_make_an_end_once() -> None:
     assert line.failure is None
     assert line.record_failure(failed(FailureScope.TRANSIENT))
     assert not line.record_failure(failed(FailureScope.ENDPOINT)), "it is told once"
-    other = Endpoint(URL, [], keys="", seconds=1)
+    other = Endpoint(URL, [], keys="", options=DescribeOptions(seconds=1))
     assert other.record_failure(failed(FailureScope.ENDPOINT))

@@ -47,6 +47,21 @@ def test_the_command_describes_and_counts_what_it_cost(scanned: Settings) -> Non
     assert "memetica index" in done.stderr
 
 
+def test_structured_answers_are_stored_as_their_texts(scanned: Settings) -> None:
+    def script(asked: Asked) -> Says:
+        assert asked.body["response_format"]["type"] == "json_schema"
+        return Says(json.dumps({"description": "A white disc on a coloured ground."}))
+
+    with VisionServer(script) as server:
+        arguments = ("--model", "qwen", "--endpoint", server.url, "--limit", "2", "--structured")
+        assert memetica(scanned, "describe", *arguments).exit_code == 0
+    with open_catalogue(scanned) as catalogue:
+        versions = {record.call.prompt for record in catalogue.calls.all(model="qwen")}
+        memes = catalogue.memes.everything()
+        texts = [text.body for meme in memes for text in catalogue.texts.of(meme) if text.source == "qwen"]
+    assert texts == ["A white disc on a coloured ground."] * 2 and versions == {"1+structured"}
+
+
 def test_a_failure_is_an_exit_code_that_status_explains_and_retry_forgets(scanned: Settings) -> None:
     def script(asked: Asked) -> Says | Fails:
         return Fails(400, "image cannot be processed") if asked.number == 0 else described(asked)

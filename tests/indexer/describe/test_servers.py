@@ -33,8 +33,8 @@ RED = render_frames([Image.new("RGB", (64, 48), "red")], longest_side=1280)
 CAT = "A cat sits in a box."
 
 
-def ask(url: str, *, seconds: float = 5.0, stop: threading.Event | None = None) -> Completion:
-    endpoint = VisionClient(url, seconds=seconds)
+def ask(url: str, *, seconds: float = 5.0, stop: threading.Event | None = None, structured: bool = False) -> Completion:
+    endpoint = VisionClient(url, seconds=seconds, structured=structured)
     try:
         return endpoint.complete("gemma3", "Describe.", RED, max_tokens=50, stop=stop or threading.Event())
     finally:
@@ -215,3 +215,72 @@ def test_an_answer_in_json_is_the_text_in_it(answer: str) -> None:
 def test_json_that_is_no_text_is_kept_as_it_is() -> None:
     meme = '{"status": 404, "brain": "not found"} says the sign on the cat.'
     assert check_answer(meme, finish="stop").text == meme
+
+
+IN_JSON = json.dumps({"description": CAT})
+SCHEMA = {
+    "type": "object",
+    "properties": {"description": {"type": "string"}},
+    "required": ["description"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "reply", "field"),
+    [
+        ("/api", ndjson(chat(IN_JSON[:9]), chat(IN_JSON[9:]), chat(done="stop")), "format"),
+        ("/api/generate", ndjson(generate(IN_JSON), generate(done="stop")), "format"),
+        ("/v1", Says(IN_JSON), "response_format"),
+        ("/v1", Says(IN_JSON, always_whole=True), "response_format"),
+    ],
+    ids=["ollama chat", "ollama generate", "openai", "openai whole"],
+)
+def test_a_structured_answer_is_asked_for_by_its_schema(path: str, reply: Reply, field: str) -> None:
+    with VisionServer(lambda asked: reply) as server:
+        answer = ask(server.host + path, structured=True)
+        assert ask(server.host + path).text == answer.text
+    held, free = server.asked
+    schema = {"type": "json_schema", "json_schema": {"name": "description", "strict": True, "schema": SCHEMA}}
+    assert held.body[field] == (SCHEMA if field == "format" else schema)
+    assert "`description`" in held.prompt and held.prompt.startswith("Describe.")
+    assert {"format", "response_format"}.isdisjoint(free.body) and free.prompt == "Describe."
+    checked = check_answer(answer.text, finish=answer.finish)
+    assert (checked.outcome, checked.text) == (Outcome.DESCRIBED, CAT)
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [
+        ("/api", ollama(400, "json: cannot unmarshal object into Go struct field ChatRequest.format of type string")),
+        ("/api", ollama(400, 'invalid format: "{}"; expected "json" or a JSON Schema object')),
+        ("/v1", vllm(400, "Invalid structured outputs backend: xgrammar does not support this model.")),
+        ("/v1", old_vllm(400, "guided decoding is not supported with speculative decoding")),
+        ("/v1", lm_studio(400, "'response_format.type' must be 'json_schema' or 'text'")),
+        ("/v1", llama_cpp(400, "Failed to parse grammar", "invalid_request_error")),
+        ("/v1", ollama_v1(400, "Invalid parameter: 'response_format' of type 'json_schema' is not supported.")),
+    ],
+    ids=["old ollama", "ollama", "vllm", "old vllm", "lm studio", "llama.cpp", "cloud"],
+)
+def test_a_server_that_takes_no_schema_is_asked_without_it_from_then_on(path: str, refused: Sends) -> None:
+    def script(asked: Asked) -> Reply:
+        if {"format", "response_format"} & set(asked.body):
+            return refused
+        return Says(CAT) if path == "/v1" else ndjson(chat(CAT), chat(done="stop"))
+
+    with VisionServer(script) as server:
+        endpoint = VisionClient(server.host + path, structured=True)
+        for _ in range(2):
+            answer = endpoint.complete("gemma3", "Describe.", RED, max_tokens=50, stop=threading.Event())
+            assert answer.text == CAT
+        endpoint.close()
+    prompts = [asked.prompt for asked in server.asked]
+    assert len(prompts) == 3 and prompts[1:] == ["Describe."] * 2 != prompts[:2]
+    assert all(asked.body["stream"] for asked in server.asked)  # nothing else was given up
+
+
+def test_an_unheld_request_whose_schema_is_named_in_an_error_fails_as_it_is() -> None:
+    refused = vllm(400, "schema of the image is invalid")
+    with VisionServer(lambda asked: refused) as server, pytest.raises(CallFailed) as failed:
+        ask(server.url)
+    assert failed.value.scope is FailureScope.MEME and len(server.asked) == 1
