@@ -24,7 +24,7 @@ from benchmarks.data import Library, add_library, library_of
 from benchmarks.harness import Benchmark, Half, Report, half_of
 from search.encoders.registry import load_text_encoder
 from search.index.analyzer import is_stop_word, tokenize
-from search.index.reader import Index
+from search.index.local import LocalIndex
 from search.meme import Likeness, Meme
 from search.pipeline import QueryPipeline
 from search.workspace import Workspace
@@ -73,7 +73,7 @@ def relatives(library: Library, workspace: Workspace, *, asked: int) -> list[Rel
     """Return what is found for a sample of memes."""
     pipeline = QueryPipeline(
         workspace.catalogue,
-        Index.open(workspace.index),
+        LocalIndex.open(workspace.index),
         load_text_encoder(workspace.settings, long_running=True),
         weights=workspace.settings.weights,
     )

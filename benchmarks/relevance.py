@@ -28,7 +28,8 @@ from benchmarks.harness import Benchmark, Half, Report, half_of
 from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.evaluation.cutoff import DEPTH, fit_odds, hit_shares
 from search.index.analyzer import query_terms, tokenize
-from search.index.reader import Index
+from search.index.conditions import Among, Not
+from search.index.local import LocalIndex
 from search.pipeline import QueryPipeline
 from search.ranking.relevance import (
     FEATURES,
@@ -166,7 +167,7 @@ def unanswered_questions(own: Sequence[Question], others: Sequence[Question], *,
 
 def ask(name: str, workspace: Workspace, questions: Sequence[Question]) -> Iterator[Asked]:
     """Yield each question's ranking, by the pipeline that search ranks with."""
-    index = Index.open(workspace.index)
+    index = LocalIndex.open(workspace.index)
     images = (
         load_image_encoder(workspace.settings, index.manifest.image_encoder) if index.pictures is not None else None
     )
@@ -184,14 +185,15 @@ def ask(name: str, workspace: Workspace, questions: Sequence[Question]) -> Itera
         if plan.listing is not None:
             continue  # the query is read as filters alone: nothing is ranked
         hidden = np.array(sorted(ids[path] for path in one.hidden if path in ids), np.int64)
-        allowed = np.setdiff1d(index.columns.ids, hidden) if len(hidden) else None
+        where = Not(Among(hidden)) if len(hidden) else None
         exact = np.setdiff1d(pipeline.exact_matches(plan), hidden)
         others = exact if plan.saying is None or not plan.asks_more else np.union1d(exact, plan.saying)
         ranking = score_candidates(
+            index,
             plan.retrievers,
             plan.weights,
             boosts=plan.boosts,
-            allowed=allowed,
+            where=where,
             others=np.setdiff1d(others, hidden),
         ).fuse()
         ranked = ranking.ids[ranking.order]

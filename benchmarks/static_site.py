@@ -23,7 +23,7 @@ from benchmarks.harness import Benchmark, Report
 from benchmarks.scale import RandomDirections, add_folder, fill, folder_of, pools, sampled
 from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
-from search.index.reader import Index
+from search.index.local import LocalIndex
 from search.settings import Settings
 from search.workspace import Workspace
 from web.static_site.app import site_assets
@@ -72,7 +72,7 @@ def library(folder: Path, memes: int, report: Report) -> Workspace:
 
 def measure_index(workspace: Workspace, given: Namespace, report: Report) -> None:
     """Print size and time of the index in the browser, then bytes and time of a first answer."""
-    lexical = Index.open(workspace.index).lexical
+    lexical = LocalIndex.open(workspace.index).lexical
     memes = workspace.catalogue.memes.everything()
     begun = perf_counter()
     built = build_search_index(lexical, memes)

@@ -23,11 +23,12 @@ from search.errors import NotFound
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.index.analyzer import is_stop_word, query_terms, tokenize
 from search.index.columns import Ids
+from search.index.conditions import Among, Below, Where, both
+from search.index.contract import Index, LazyDirection, Words
 from search.index.file_names import NamedMemes, no_ids
 from search.index.generations import TEXT_FIELDS
-from search.index.reader import Index
 from search.index.whitening import Whitening
-from search.meme import Field, Likeness, Meme
+from search.meme import Field, Likeness, Meme, name_key
 from search.query.filters import apply_filters
 from search.query.language import unread_notice
 from search.query.parser import Query, parse, plain_query
@@ -52,7 +53,6 @@ from search.ranking.relevance import RELEVANCE_MODEL, RelevanceModel, relevance_
 from search.ranking.retrievers import (
     DEPTH,
     MIN_PHRASE,
-    LazyDirection,
     Retriever,
     combine,
     lexical_retrievers,
@@ -104,16 +104,13 @@ class QueryPipeline:
         """
         query, named = self._read(text)
         filters = apply_filters(query, self.index, tagged=self.catalogue.tags.ids)
-        allowed = filters.allowed
+        where = filters.where
         if category is not None:
-            inside = self.index.columns.in_category(category)
-            if inside is None:
+            if name_key(category.strip()) not in self.index.columns.branches:
                 raise NotFound(f"There is no category {category!r}.")
-            allowed = inside if allowed is None else np.intersect1d(inside, allowed, assume_unique=True)
+            where = both(where, Below(category))
         if query.is_empty and image is None and not filters.likes:
-            columns = self.index.columns
-            newest = columns.newest if allowed is None else columns.newest_of(allowed)
-            return QueryPlan(query, filters, allowed, self.weights, listing=newest)
+            return QueryPlan(query, filters, where, self.weights, listing=self.index.newest(where))
         only_likes = query.is_empty and image is None
         weights = LIKENESS_WEIGHTS[Likeness.ALL] if only_likes else self.weights
         used = set(SIGNALS) if all_signals else {signal for signal, weight in weights.items() if weight > 0}
@@ -144,7 +141,7 @@ class QueryPipeline:
         return QueryPlan(
             query=query,
             filters=filters,
-            allowed=allowed,
+            where=where,
             weights=weights,
             retrievers=retrievers,
             unread=self._unread(query.text, found=is_found),
@@ -175,7 +172,7 @@ class QueryPipeline:
         return QueryPlan(
             query=query,
             filters=apply_filters(query, self.index, tagged=self.catalogue.tags.ids),
-            allowed=None,
+            where=None,
             weights=weights,
             retrievers=[found for found in self._of_meme(meme, weights) if weights.get(found.signal, 0) > 0],
             has_fixed_weights=True,
@@ -206,14 +203,15 @@ class QueryPipeline:
             if plan.saying is not None:
                 above = np.intersect1d(above, plan.saying, assume_unique=True)
             matching = columns.union(exact, above)
-        if plan.allowed is not None:
-            matching = np.intersect1d(matching, plan.allowed, assume_unique=True)
+        if plan.where is not None:
+            allowed = self.index.select(plan.where)
+            matching = np.intersect1d(matching, allowed, assume_unique=True)
             if ranking is not None:
-                ranking = keep_ranked(ranking, np.isin(ranking.ids, plan.allowed))
+                ranking = keep_ranked(ranking, np.isin(ranking.ids, allowed))
                 if len(ranking.ids) < ENOUGH or not np.isin(matching, ranking.ids, assume_unique=True).all():
                     ranking = None
         if ranking is None:
-            ranking = self._ranked(plan, plan.allowed, depth=DEPTH, others=matching)
+            ranking = self._ranked(plan, plan.where, depth=DEPTH, others=matching)
         named = plan.named
         known = raise_named(ranking, named.ids, is_whole=named.is_whole)
         ids, matches = order_hits(known, matching=matching, columns=columns)
@@ -232,7 +230,7 @@ class QueryPipeline:
         def score(wanted: Ids) -> FusedRanking:
             if np.isin(wanted, known.ids, assume_unique=True).all():
                 return known
-            others = self._ranked(plan, plan.allowed, depth=0, others=wanted)
+            others = self._ranked(plan, plan.where, depth=0, others=wanted)
             return raise_named(others, named.ids, is_whole=named.is_whole)
 
         return HitList(ids, matches, score, is_exact)
@@ -254,21 +252,21 @@ class QueryPipeline:
             others = self.index.columns.union(others, plan.saying)
         return self._ranked(plan, None, depth=depth, others=others)
 
-    def _ranked(self, plan: QueryPlan, allowed: Ids | None, *, depth: int, others: Ids) -> FusedRanking:
-        """Return the ranking of what the retrievers propose among `allowed`, and of the best of `others` (rising)."""
+    def _ranked(self, plan: QueryPlan, where: Where | None, *, depth: int, others: Ids) -> FusedRanking:
+        """Return the ranking of what the retrievers propose where a condition holds, and of the best of `others`."""
         if depth and len(others) > MAX_SCORED:
-            lexical = self.index.lexical
             # All memes with a single word need not be picked out of what the word finds.
-            is_all = len(plan.terms) == 1 and lexical.document_frequency(plan.terms[0]) == len(others)
-            best = lexical.search(plan.terms, k=MAX_SCORED, allowed=None if is_all else others)[0]
-            others = np.sort(best)
+            is_all = len(plan.terms) == 1 and self.index.frequencies(plan.terms)[plan.terms[0]] == len(others)
+            among = None if is_all else Among(others)
+            others = np.sort(self.index.propose([Words(tuple(plan.terms))], MAX_SCORED, among)[0])
         scores = score_candidates(
+            self.index,
             plan.retrievers,
             plan.weights,
             boosts=plan.boosts,
             has_fixed_weights=plan.has_fixed_weights,
             pool=self.pool,
-            allowed=allowed,
+            where=where,
             excluded=plan.excluded,
             depth=depth,
             others=others,
@@ -319,12 +317,13 @@ class QueryPipeline:
         if plan.listing is not None:
             return Scores(plan.listing, {}, {}, plan.weights, is_listing=True)
         return score_candidates(
+            self.index,
             plan.retrievers,
             plan.weights,
             boosts=plan.boosts,
             has_fixed_weights=plan.has_fixed_weights,
             pool=self.pool,
-            allowed=plan.allowed,
+            where=plan.where,
             excluded=plan.excluded,
         )
 
@@ -352,10 +351,10 @@ class QueryPipeline:
             by_embedding += [(retriever, highest_weight) for retriever in by_text]
         encoder = self.image_encoder() if IMAGE_TEXT in used else None
         seen = readable_texts(groups, encoder) if encoder is not None else []
-        if encoder is not None and seen and self.index.pictures is not None:
+        if encoder is not None and seen and self.index.count_rows(Field.PICTURE):
             image_direction = self._submit(weighted_direction, encoder.encode_text, seen)
             boost = text_weight(encoder) * (IMAGE_TEXT_BOOST if has_image else 1.0)
-            by_embedding.append((ImageTextRetriever(self.index.pictures, image_direction), highest_weight * boost))
+            by_embedding.append((ImageTextRetriever(self.index, image_direction), highest_weight * boost))
         lexical = self.index.lexical
         if query.is_weighted:
             parts = [(plain_query(text), weight) for text, weight in groups]
@@ -378,10 +377,10 @@ class QueryPipeline:
     def _of_image(self, image: Image.Image) -> list[Retriever]:
         """Return the retrievers for an image; they also find its mirrored copies."""
         fingerprints = np.stack([pdq(image)[0], pdq_mirrored(image)])
-        found: list[Retriever] = [descriptor_retriever(self.index, look(image)[None], fingerprints)]
+        found: list[Retriever] = [descriptor_retriever(look(image)[None], fingerprints)]
         encoder = self.image_encoder()
-        if encoder is not None and self.index.pictures is not None:
-            found.append(ImageImageRetriever(self.index.pictures, list(encoder.encode_images([image]))))
+        if encoder is not None and self.index.count_rows(Field.PICTURE):
+            found.append(ImageImageRetriever(self.index, list(encoder.encode_images([image]))))
         return found
 
     def _of_meme(self, meme: Meme, weights: Weights) -> list[Retriever]:
@@ -391,10 +390,10 @@ class QueryPipeline:
         stored = self.catalogue.pictures.fingerprints_of(meme.content_hash, PDQ) if DESCRIPTOR in weights else []
         if stored:
             fingerprints = np.stack([np.frombuffer(fingerprint, np.uint8) for fingerprint in stored])
-            found.append(descriptor_retriever(index, index.looks.rows_of(meme.id), fingerprints))
-        if index.pictures is not None and IMAGE_IMAGE in weights:
-            frames = index.pictures.rows_of(meme.id)
-            found += [ImageImageRetriever(index.pictures, list(frames))] if len(frames) else []
+            found.append(descriptor_retriever(index.rows_of(meme.id, Field.LOOK), fingerprints))
+        if index.count_rows(Field.PICTURE) and IMAGE_IMAGE in weights:
+            frames = index.rows_of(meme.id, Field.PICTURE)
+            found += [ImageImageRetriever(index, list(frames))] if len(frames) else []
         found += semantic_retrievers(index, _mean_directions(index, meme))
         if LEXICAL_OCR in weights:
             found += lexical_retrievers(index, self._ocr_terms(meme), [LEXICAL_OCR])
@@ -420,8 +419,8 @@ class QueryPipeline:
 def _mean_directions(index: Index, meme: Meme) -> dict[Field, NDArray[np.float32]]:
     """Return, by field, the mean direction ([d]) of a meme's passages."""
     found = {}
-    for text_field, passages in index.dense.items():
-        total = passages.rows_of(meme.id).sum(axis=0)
+    for text_field in TEXT_FIELDS:
+        total = index.rows_of(meme.id, text_field).sum(axis=0)
         length = float(np.linalg.norm(total))
         if length:
             found[text_field] = (total / length).astype(np.float32)

@@ -22,8 +22,9 @@ from search.encoders.registry import (
     text_encoder_spec,
 )
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile, WrongUse
+from search.index.contract import Index
 from search.index.generations import live_generation
-from search.index.reader import Index
+from search.index.local import LocalIndex
 from search.index.status import (
     IndexStatus,
     eyes_sentence,
@@ -32,7 +33,7 @@ from search.index.status import (
     reads_sentence,
     text_encoder_notes,
 )
-from search.meme import Likeness, Meme, Sort
+from search.meme import Field, Likeness, Meme, Sort
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores
 from search.ranking.matching import HitList, RelevantRanking
@@ -69,7 +70,7 @@ class Searcher:
         another. Raises IndexUnusable or ModelUnavailable when there is no index or no text encoder.
         """
         # The index comes first: a missing index is reported without loading a model.
-        index = index or Index.open(workspace.index)
+        index = index or LocalIndex.open(workspace.index)
         self._workspace = workspace
         self._owns_workspace = False
         self._settings = workspace.settings
@@ -168,7 +169,7 @@ class Searcher:
                 name = live_generation(folder)
                 if name in (None, self.index.name, self._refused[0]):
                     return False
-                index, encoder = Index.open(folder), self._opened[1]
+                index, encoder = LocalIndex.open(folder), self._opened[1]
                 if index.manifest.text_encoder != encoder.name:
                     encoder = self._encoder_of(index)
                 self._opened = (index, encoder)
@@ -237,7 +238,7 @@ class Searcher:
 
     def _image_encoder(self, index: Index) -> ImageEncoder | None:
         """Return the image encoder that made an index; None when there is none or it cannot be used."""
-        if index.pictures is None or not len(index.pictures):
+        if not index.count_rows(Field.PICTURE):
             return None
         try:
             encoder = self._load_images(self._settings, index.manifest.image_encoder)

@@ -21,7 +21,6 @@ class SignalKind(StrEnum):
 
 
 # Kinds that release the interpreter's lock for long enough to be worth a thread.
-PARALLEL_KINDS = frozenset({SignalKind.SEMANTIC, SignalKind.IMAGE_TEXT, SignalKind.IMAGE_IMAGE})
 
 
 @total_ordering

@@ -85,8 +85,8 @@ EXPORTS = {
         hamming look mirrored_bits pdq pdq_mirrored
     """,
     "search.index": """
-        BinaryIndex DenseIndex Index IndexStatus LexicalIndex Manifest MemeColumns build_generation
-        extend_generation live_manifest near_pairs set_index_threads
+        BinaryIndex DenseIndex Index IndexStatus IndexStore LexicalIndex LocalIndex LocalStore Manifest MemeColumns
+        build_generation extend_generation live_manifest near_pairs set_index_threads
     """,
     "search.query": """
         Correction Filters Part PartKind Query apply_filters correct_spelling format_parts make_query parse

@@ -14,7 +14,8 @@ from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.errors import IndexUnusable, MemeticaError
-from search.index.reader import Index
+from search.index.contract import Index
+from search.index.local import LocalIndex
 from search.index.status import IndexStatus
 from search.index.text_encoder import text_encoder_in_use
 from search.searcher import Searcher
@@ -80,7 +81,7 @@ class Site:
         if refusal is not None and monotonic() < until:
             raise IndexUnusable(refusal.message, hint=refusal.hint)
         try:
-            return Index.open(self.workspace.index)
+            return LocalIndex.open(self.workspace.index)
         except IndexUnusable as error:
             self._refusal = error, monotonic() + REFUSED_SECONDS
             raise

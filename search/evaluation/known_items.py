@@ -20,12 +20,13 @@ from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.evaluation.metrics import JudgedQuery
 from search.index.analyzer import tokenize
+from search.index.contract import Index
 from search.index.dense import DenseIndex
 from search.index.dense_writer import build_dense
 from search.index.generations import DENSE, LEXICAL, TEXT_FIELDS
 from search.index.lexical import LexicalIndex
 from search.index.lexical_writer import build_lexical, documents_of
-from search.index.reader import Index
+from search.index.local import LocalIndex
 from search.meme import Field, Passage
 from search.texts.agreement import LEAST_WEIGHT
 
@@ -157,7 +158,9 @@ def description_queries(catalogue: Catalogue, *, sample: int) -> list[DescribedQ
     return found
 
 
-def index_without(catalogue: Catalogue, index: Index, queries: Sequence[DescribedQuery], *, folder: Path) -> Index:
+def index_without(
+    catalogue: Catalogue, index: LocalIndex, queries: Sequence[DescribedQuery], *, folder: Path
+) -> LocalIndex:
     """Return the index without the hidden description of each query, with its files in the empty folder `folder`.
 
     Raises IndexUnusable when the index is older than the catalogue.

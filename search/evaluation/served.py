@@ -6,47 +6,58 @@ retrievers' own scores do not, and are computed once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.index.columns import Ids
+from search.index.conditions import Where
+from search.index.contract import Ask, Index, RawScores
+from search.index.file_names import no_ids
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import ScoreArray, Scores, Weights
 from search.ranking.query_plan import QueryPlan
 from search.ranking.relevance import Features, RelevanceModel, relevance_features
-from search.ranking.retrievers import Retriever
 from search.signals import Signal
 
 
-@dataclass
-class RememberedRetriever:
-    """A retriever that asks another one for each list and each meme's score once."""
+class RememberedIndex:
+    """An index that answers each ask of one query once, for each list and each meme; all else is the index's own."""
 
-    of: Retriever
-    _retrieved: dict[tuple[int, bytes | None], Ids] = field(default_factory=dict)
-    _ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
-    _scores: ScoreArray = field(default_factory=lambda: np.empty(0))
+    def __init__(self, of: Index) -> None:
+        self._of = of
+        self._proposed: dict[tuple[Ask, int, Where | None], Ids] = {}
+        self._judged: dict[Ask, tuple[Ids, RawScores]] = {}
 
-    @property
-    def signal(self) -> Signal:
-        return self.of.signal
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._of, name)
 
-    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
-        key = k, None if allowed is None else allowed.tobytes()
-        if key not in self._retrieved:
-            self._retrieved[key] = self.of.retrieve(k, allowed)
-        return self._retrieved[key]
+    def propose(
+        self, asks: Sequence[Ask], k: int, where: Where | None = None, *, pool: Executor | None = None
+    ) -> list[Ids]:
+        """Return what the index proposes."""
+        new = [ask for ask in asks if (ask, k, where) not in self._proposed]
+        for ask, ids in zip(new, self._of.propose(new, k, where, pool=pool) if new else (), strict=True):
+            self._proposed[ask, k, where] = ids
+        return [self._proposed[ask, k, where] for ask in asks]
 
-    def score(self, ids: Ids) -> ScoreArray:
-        new = np.setdiff1d(ids, self._ids)
-        if len(new):
-            together = np.concatenate([self._ids, new])
-            order = np.argsort(together)
-            self._scores = np.concatenate([self._scores, self.of.score(new)])[order]
-            self._ids = together[order]
-        return self._scores[np.searchsorted(self._ids, ids)]
+    def judge(self, asks: Sequence[Ask], ids: Ids, *, pool: Executor | None = None) -> list[RawScores]:
+        """Return the scores that the index gives."""
+        nothing = no_ids(), np.empty(0)
+        new = {ask: np.setdiff1d(ids, self._judged.get(ask, nothing)[0]) for ask in asks}
+        for ask, missing in new.items():
+            if len(missing):
+                known, scores = self._judged.get(ask, nothing)
+                together = np.concatenate([known, missing])
+                order = np.argsort(together)
+                own = np.concatenate([scores, self._of.judge([ask], missing, pool=pool)[0]])
+                self._judged[ask] = together[order], own[order]
+        found = [self._judged.get(ask, nothing) for ask in asks]
+        return [scores[np.searchsorted(known, ids)] for known, scores in found]
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,9 @@ class ServedQuery:
         features = None
         if (plan.saying is None or plan.asks_more) and plan.stats is not None and plan.stats.terms:
             features = relevance_features(ranking, plan.stats)
-        kept = np.ones(len(ids), np.bool_) if plan.allowed is None else np.isin(ids, plan.allowed)
+        kept = (
+            np.ones(len(ids), np.bool_) if plan.where is None else np.isin(ids, self.pipeline.index.select(plan.where))
+        )
         return FoundHits(
             ids[kept],
             np.isin(ids, exact)[kept],
@@ -136,5 +149,5 @@ def serve_query(pipeline: QueryPipeline, text: str) -> ServedQuery:
     3
     """
     plan = pipeline.plan(text, all_signals=True)
-    remembered = [RememberedRetriever(one) for one in plan.retrievers]
-    return ServedQuery(pipeline, replace(plan, retrievers=remembered), frozenset(one.signal for one in remembered))
+    remembering = replace(pipeline, index=RememberedIndex(pipeline.index))
+    return ServedQuery(remembering, plan, frozenset(one.signal for one in plan.retrievers))

@@ -1,11 +1,14 @@
 from .binary import BinaryIndex as BinaryIndex
 from .binary import near_pairs as near_pairs
 from .columns import MemeColumns as MemeColumns
+from .contract import Index as Index
+from .contract import IndexStore as IndexStore
 from .dense import DenseIndex as DenseIndex
 from .generations import Manifest as Manifest
 from .generations import live_manifest as live_manifest
 from .lexical import LexicalIndex as LexicalIndex
-from .reader import Index as Index
+from .local import LocalIndex as LocalIndex
+from .local import LocalStore as LocalStore
 from .status import IndexStatus as IndexStatus
 from .threads import set_index_threads as set_index_threads
 from .writer import build_generation as build_generation

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
+from search.index.generations import COLUMNS
 from search.meme import CATEGORY_SEPARATOR, Field, MediaType, Meme, name_key
 
 TYPES = tuple(MediaType)
@@ -203,8 +205,8 @@ def update_columns(columns: MemeColumns, added: MemeColumns, *, without: Ids) ->
     )
 
 
-def write_columns(path: Path, columns: MemeColumns) -> None:
-    """Write columns to one file."""
+def write_columns(path: Path | BinaryIO, columns: MemeColumns) -> None:
+    """Write columns to one file, given by its path or open."""
     has = {f"has_{field}": column for field, column in columns.has.items()}
     np.savez(
         path,
@@ -218,8 +220,8 @@ def write_columns(path: Path, columns: MemeColumns) -> None:
     )
 
 
-def read_columns(path: Path) -> MemeColumns:
-    """Return the columns in a file; raise IndexUnusable when it is missing or damaged."""
+def read_columns(path: Path | BinaryIO) -> MemeColumns:
+    """Return the columns in a file, given by its path or open; raise IndexUnusable when it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as columns:
             return MemeColumns(
@@ -232,4 +234,4 @@ def read_columns(path: Path) -> MemeColumns:
                 variant_of=columns["variant_of"],
             )
     except Exception as error:  # zipfile and numpy raise many types for one cause
-        raise IndexUnusable(f"{path.name} of the index is damaged: {error}.", hint="Run `memetica index`.") from error
+        raise IndexUnusable(f"{COLUMNS} of the index is damaged: {error}.", hint="Run `memetica index`.") from error

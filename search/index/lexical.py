@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,19 +16,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import tantivy
 from numpy.typing import NDArray
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 
 from search.errors import IndexUnusable
 from search.index.analyzer import (
     LETTERWISE_WORD,
     MAX_TERMS,
     READABLE_ANALYZERS,
-    accents_agree,
-    normalize_word,
-    term_of,
-    unaccented,
 )
+from search.index.conditions import Alternatives
 from search.index.file_names import (
     MAX_NAME_BYTES,
     MIN_PREFIX,
@@ -52,6 +46,7 @@ from search.index.lexical_schema import (
     index_errors,
     register_tokenizers,
 )
+from search.index.vocabulary import WordIndex
 from search.meme import Field
 
 _CACHED_TERMS = 1024  # terms whose memes and scores an open index caches; only terms of few memes
@@ -66,20 +61,7 @@ Ids = NDArray[np.int64]  # [n] meme ids
 LexicalScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no word matches
 
 
-# A set of alternatives for one place of a sequence: words as written in lower case, each with its term.
-Alternatives = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Spelling:
-    """A word of the library in lower case, the number of memes with it, and its edit distance from the query's word."""
-
-    word: str
-    memes: int
-    edits: int
-
-
-class LexicalIndex:
+class LexicalIndex(WordIndex):
     """An opened, immutable lexical index, memory-mapped from its files; any thread may search it."""
 
     def __init__(self, index: tantivy.Index, folder: Path) -> None:
@@ -170,6 +152,10 @@ class LexicalIndex:
         query = tantivy.Query.phrase_query(self._schema, str(field), list(words[:MAX_TERMS]))
         return self._among(query, k, allowed)
 
+    def held(self, terms: Sequence[str], ids: Ids) -> NDArray[np.bool_]:
+        """Return for each term and each of some memes ([t, n]) whether the meme has the term."""
+        return np.array([self.scores([term], ids=ids) > 0 for term in terms])
+
     def having_all(self, groups: Sequence[Sequence[Sequence[str]]], field: Field | str = ALL_TEXT) -> Ids:
         """Return the rising ids of all memes that have every group: at least one of its sequences of terms, in a row.
 
@@ -210,25 +196,6 @@ class LexicalIndex:
         with index_errors(self._folder):
             return bool(self._searcher.terms_with_prefix(WRITTEN_FIELD, WORD_START, None, 1))
 
-    def forms(self, word: str, *, bare: bool = True) -> Sequence[str] | None:
-        """Return the words of the library that a word as written with accents may stand for; None for all of its term.
-
-        They have its accents, or none if `bare`, and any ending; None where the library has no others with its term.
-        """
-        others = self._by_term.get(term_of(word), ())
-        known = [one for one in others if accents_agree(word, one) and (bare or unaccented(one) != one)]
-        return None if len(known) == len(others) else known
-
-    @cached_property
-    def _by_term(self) -> Mapping[str, list[str]]:
-        """The words of the vocabulary by term, for the terms that a word with accents has."""
-        accented = {term_of(word) for word in self.vocabulary if not word.isascii() and unaccented(word) != word}
-        found: dict[str, list[str]] = {}
-        for word in self.vocabulary:
-            if (term := term_of(word)) in accented:
-                found.setdefault(term, []).append(word)
-        return found
-
     def named(self, typed: str) -> NamedMemes:
         """Return the memes that `typed` is the file name of.
 
@@ -256,44 +223,11 @@ class LexicalIndex:
         with index_errors(self._folder):
             return self._frequency(str(field), term)
 
-    def accented(self, word: str) -> Sequence[str]:
-        """Return the words of the library that differ from a word as written by accents alone."""
-        return self._by_unaccented.get(unaccented(word), ())
-
-    @cached_property
-    def _by_unaccented(self) -> Mapping[str, list[str]]:
-        """The words of the vocabulary with accents, and those that differ from them by accents alone."""
-        found: dict[str, list[str]] = {}
-        for word in self.vocabulary:
-            if not word.isascii() and (plain := unaccented(word)) != word:
-                found.setdefault(plain, [plain] if plain in self.vocabulary else []).append(word)
-        return found
-
     @cached_property
     def vocabulary(self) -> Mapping[str, int]:
         """The words of all texts in lower case, sorted, each with the number of memes that have it."""
         with index_errors(self._folder):
             return dict(sorted(self._searcher.terms_with_prefix(SPELLING_FIELD, "", None, None)))
-
-    @cached_property
-    def _spellings_by_length(self) -> Mapping[int, list[str]]:
-        found: dict[int, list[str]] = {}
-        for word in self.vocabulary:
-            found.setdefault(len(word), []).append(word)
-        return found
-
-    def similar_words(self, word: str, *, edits: int = 2, k: int = 10) -> list[Spelling]:
-        """Return the k words of the library nearest to a word: fewest edits first (at most `edits`), then most memes.
-
-        An edit inserts, deletes or replaces a letter or swaps two neighbours. The word itself has 0 edits.
-        """
-        typed = normalize_word(word).lower()
-        found = []
-        for length in range(len(typed) - edits, len(typed) + edits + 1):
-            others = self._spellings_by_length.get(length, ())
-            near = process.extract(typed, others, scorer=OSA.distance, score_cutoff=edits, limit=None)
-            found += [Spelling(other, self.vocabulary[other], int(distance)) for other, distance, _ in near]
-        return sorted(found, key=lambda spelling: (spelling.edits, -spelling.memes, spelling.word))[:k]
 
     def _parts(self, wanted: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the parts whose scores a query adds: its terms, and pairs of neighbours in scripts without spaces."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,19 +93,35 @@ def extend_lexical(
     return found
 
 
-def _entry(document: Document) -> tantivy.Document:
-    entry = tantivy.Document()
-    entry.add_integer("id", document.id)
-    spelled: set[str] = set()  # all words
-    written: set[str] = set()  # those that a quoted phrase may have
+@dataclass(frozen=True)
+class DocumentWords:
+    """The words of a document: by field those of each passage, those as written in lower case, and its name's.
+
+    `spelled` are all words; `written` those that a quoted phrase may have, and the Korean ones with WORD_START.
+    """
+
+    passages: Mapping[Field, Sequence[Sequence[str]]]
+    name: Sequence[str]
+    spelled: frozenset[str]
+    written: frozenset[str]
+
+
+def document_words(document: Document) -> DocumentWords:
+    """Return the words of a document, as every index of words has them.
+
+    >>> from search.index.lexical_writer import Document, document_words
+    >>> words = document_words(Document(1, {Field.OCR: "This is fine"}, "Dogs/fine dog.png"))
+    >>> words.passages[Field.OCR], sorted(words.written)
+    ([['This', 'is', 'fine']], ['dog', 'fine', 'is', 'this'])
+    """
+    passages: dict[Field, list[list[str]]] = {}
+    spelled: set[str] = set()
+    written: set[str] = set()
     for field, text in document.texts.items():
-        # Passages are added one by one: tantivy leaves a gap between them, so that no phrase goes from one to the next.
         for passage in text.split("\n"):
             words = split_words(passage)
             if words:
-                terms = " ".join(map(without_points, words))
-                entry.add_text(str(field), terms)
-                entry.add_text(ALL_TEXT, terms)
+                passages.setdefault(field, []).append(words)
                 own = [word.lower() for word in words]
                 spelled.update(own)
                 # A quote is not looked for in the category, but a Korean word without quotation marks is.
@@ -113,11 +129,29 @@ def _entry(document: Document) -> tantivy.Document:
                 if field is not Field.NAME:
                     written.update(own)
     name = split_words(name_words(document.path))
-    entry.add_text(FILE_WORDS_FIELD, " ".join(map(without_points, name)))
     written.update(word.lower() for word in name)
     written.update(WORD_START + word for word in korean_words(name_words(document.path)))
-    for target, own_words in ((SPELLING_FIELD, spelled), (WRITTEN_FIELD, written)):
-        entry.add_text(target, " ".join(sorted(word for word in own_words if len(word.encode()) <= LONGEST)))
+    return DocumentWords(
+        passages,
+        name,
+        frozenset(word for word in spelled if len(word.encode()) <= LONGEST),
+        frozenset(word for word in written if len(word.encode()) <= LONGEST),
+    )
+
+
+def _entry(document: Document) -> tantivy.Document:
+    entry = tantivy.Document()
+    entry.add_integer("id", document.id)
+    found = document_words(document)
+    for field, passages in found.passages.items():
+        # Passages are added one by one: tantivy leaves a gap between them, so that no phrase goes from one to the next.
+        for words in passages:
+            terms = " ".join(map(without_points, words))
+            entry.add_text(str(field), terms)
+            entry.add_text(ALL_TEXT, terms)
+    entry.add_text(FILE_WORDS_FIELD, " ".join(map(without_points, found.name)))
+    entry.add_text(SPELLING_FIELD, " ".join(sorted(found.spelled)))
+    entry.add_text(WRITTEN_FIELD, " ".join(sorted(found.written)))
     for key in name_keys(document.path):
         entry.add_text(FILE_FIELD, key)
     for part in name_parts(document.path):

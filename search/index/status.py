@@ -13,7 +13,7 @@ from search.encoders.clip import spec_of
 from search.encoders.clip_models import BUILT_IN, DEFAULT, SMALL, display_name, known_model
 from search.encoders.coverage import languages_of, reads_english_alone
 from search.encoders.text_models import MULTILINGUAL_TEXT, known_text_model
-from search.index.reader import Index
+from search.index.contract import Index
 from search.meme import Field
 
 BETTER_EYES = (
@@ -42,7 +42,7 @@ class IndexStatus:
 def missing_data_notes(index: Index) -> list[str]:
     """Return a sentence for each kind of data that some memes of an index do not have."""
     found = []
-    if index.manifest.memes and not index.dense:
+    if index.manifest.memes and index.whitening is None:
         found.append("No text has been embedded: search uses words alone. Run `memetica index`.")
     what = {Field.OCR: "text read from their pictures", Field.DESCRIPTION: "description"}
     if index.manifest.image_encoder:

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.encoders.base import Vectors
 from search.errors import IndexUnusable
+from search.index.generations import WHITENING
 
 RIDGE = 1.0  # added to the variance of each direction, in units of the mean variance; more whitens less
 SHRINKAGE_ROWS = 200  # with this many rows, the fit is half their statistics and half no whitening at all
@@ -70,18 +72,21 @@ def fit_whitening(parts: Iterable[NDArray[np.floating]], *, dimensions: int) -> 
     return Whitening((trust * mean).astype(np.float32), stretch.astype(np.float32))
 
 
-def write_whitening(path: Path, whitening: Whitening) -> None:
-    """Write a whitening to one file."""
+def write_whitening(path: Path | BinaryIO, whitening: Whitening) -> None:
+    """Write a whitening to one file, given by its path or open."""
     np.savez(path, mean=whitening.mean, stretch=whitening.matrix)
 
 
-def read_whitening(path: Path, *, dimensions: int) -> Whitening:
-    """Return the whitening in a file; raise IndexUnusable when it is missing, damaged or of other dimensions."""
+def read_whitening(path: Path | BinaryIO, *, dimensions: int) -> Whitening:
+    """Return the whitening in a file, given by its path or open.
+
+    Raises IndexUnusable when it is missing, damaged or of other dimensions.
+    """
     try:
         with np.load(path, allow_pickle=False) as parts:
             found = Whitening(parts["mean"], parts["stretch"])
     except Exception as error:  # zipfile and numpy raise many types for one cause
-        raise IndexUnusable(f"{path.name} of the index is damaged: {error}.", hint="Run `memetica index`.") from error
+        raise IndexUnusable(f"{WHITENING} of the index is damaged: {error}.", hint="Run `memetica index`.") from error
     if found.mean.shape != (dimensions,) or found.matrix.shape != (dimensions, dimensions):
-        raise IndexUnusable(f"{path.name} of the index does not fit the text encoder.", hint="Run `memetica index`.")
+        raise IndexUnusable(f"{WHITENING} of the index does not fit the text encoder.", hint="Run `memetica index`.")
     return found

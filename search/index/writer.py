@@ -115,13 +115,19 @@ def build_generation(
 
 
 def extend_generation(
-    index: Path, catalogue: Catalogue, ids: Collection[int], *, least_weight: float = 0.0
+    index: Path,
+    catalogue: Catalogue,
+    ids: Collection[int],
+    *,
+    least_weight: float = 0.0,
+    removed: Collection[int] = (),
 ) -> Manifest:
     """Replace the live generation by one in which these memes are as in the catalogue and all others are unchanged.
 
-    Vanished memes among `ids` are removed. The whitening and the variants among unchanged memes stay as in the last
-    whole build; the manifest keeps that build's revision and counts the changed memes: the next build is a whole one.
-    Raises IndexUnusable when there is no live generation or it is damaged, DataFolderError as `build_generation` does.
+    Vanished memes among `ids` are removed, and so are those in `removed`, whatever the catalogue has. The whitening and
+    the variants among unchanged memes stay as in the last whole build; the manifest keeps that build's revision and
+    counts the changed memes: the next build is a whole one. Raises IndexUnusable when there is no live generation or it
+    is damaged, DataFolderError as `build_generation` does.
 
     >>> from search.index.writer import build_generation, extend_generation
     >>> built = build_generation(folder / "index", workspace.catalogue, text_encoder=encoder.name)
@@ -131,7 +137,7 @@ def extend_generation(
     """
     source, live = read_live(index)
     verify_files(source, live)
-    changed = np.array(sorted(ids), np.int64)
+    changed = np.array(sorted({*ids, *removed}), np.int64)
     with new_generation(index) as folder, catalogue.snapshot():
         encoders = Encoders(
             live.text_encoder,
@@ -139,7 +145,7 @@ def extend_generation(
             text_dimensions=live.encoders.get(live.text_encoder, 0),
             image_dimensions=live.encoders.get(live.image_encoder, 0),
         )
-        contents = Contents(catalogue, least_weight, ids=changed.tolist())
+        contents = Contents(catalogue, least_weight, ids=sorted({*ids} - {*removed}))
         written = _write(Target(folder, source, without=changed), contents, encoders, lambda: None)
         manifest = replace(
             live,
@@ -174,7 +180,7 @@ def _write(target: Target, contents: Contents, encoders: Encoders, on_part: Call
     on_part()
     if encoders.text_dimensions:
         whitening_part = WhiteningPart(encoders.text_dimensions)
-        whitening_part.write(target, _whitened_rows(contents, encoders.text))
+        whitening_part.write(target, rows_to_whiten(contents, encoders.text))
         whitening = whitening_part.open(target.folder)
         for field in TEXT_FIELDS:  # one after the other, so that one field's embeddings are in memory at a time
             own = contents.text_embeddings(encoders.text, field)
@@ -197,7 +203,7 @@ def _write(target: Target, contents: Contents, encoders: Encoders, on_part: Call
     on_part()
     owners[Field.LOOK] = np.union1d(bits.owners, looks.owners)
     if target.source is None:
-        representatives = _group_all(bits, looks)
+        representatives = group_all(bits, looks)
     else:
         representatives = _group_new(target.source, contents.catalogue, bits, looks)
     COLUMNS_PART.write(target, make_columns(contents.memes, fields=owners, representatives=representatives))
@@ -206,15 +212,18 @@ def _write(target: Target, contents: Contents, encoders: Encoders, on_part: Call
     return _Written(columns, rows)
 
 
-def _whitened_rows(contents: Contents, encoder: str) -> Iterator[NDArray[np.float16]]:
+def rows_to_whiten(contents: Contents, encoder: str) -> Iterator[NDArray[np.float16]]:
     """Yield the embeddings of each text field to which a whitening is fitted."""
     share = WHITENED_PASSAGES / max(contents.catalogue.embeddings.count_stored_passages(), 1)
     for field in TEXT_FIELDS:
         yield contents.text_embeddings(encoder, field, share=share).rows
 
 
-def _group_all(bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
-    """Return the representative of each meme among its variants, by its id; each meme is compared by one frame."""
+def group_all(bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
+    """Return the representative of each meme among its variants, by its id; each meme is compared by one frame.
+
+    `bits` are PDQ fingerprints, `looks` visual descriptors, a row for each frame.
+    """
     bits_at, looks_at = _middle_frames(bits.owners), _middle_frames(looks.owners)
     ids = np.array(sorted(bits_at.keys() & looks_at.keys()), np.int64)
     if not len(ids):

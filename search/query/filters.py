@@ -1,4 +1,4 @@
-"""Apply a query's operators and excluded words: the memes that pass them, and the operators' meanings in words."""
+"""Read a query's operators and excluded words: the condition that they set, and the operators' meanings in words."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 
 import numpy as np
-from numpy.typing import NDArray
 
-from search.index.columns import TYPES, Ids, MemeColumns
-from search.index.reader import Index
+from search.index.columns import MemeColumns
+from search.index.conditions import All, Among, AnyOf, Below, Has, Not, OfType, Seen, VariantOf, Where
+from search.index.contract import Index
 from search.meme import CATEGORY_SEPARATOR, Field, MediaType, name_key
 from search.query.parser import Part, PartKind, Query
-from search.query.quotes import make_quote, memes_saying
-from search.query.words import memes_with_row
+from search.query.quotes import make_quote, saying_condition
+from search.query.words import row_condition
 
 HAS = {"ocr": (Field.OCR,), "description": (Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)}
 _DAY = re.compile(r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?", re.ASCII)
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 Tagged = Callable[[], Mapping[str, Sequence[int]]]  # the ids of the memes that have each tag
-Mask = NDArray[np.bool_]  # [n], a row for each meme of the table
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,12 @@ class LikeClause:
 
 @dataclass(frozen=True)
 class Filters:
-    """The memes that pass a query's operators: their ascending ids, or None for all.
+    """The condition that a query's operators set, None for none.
 
     `understood` has each operator with its meaning in words; `notices` has a sentence for each ignored part.
     """
 
-    allowed: Ids | None
+    where: Where | None
     likes: tuple[LikeClause, ...]
     understood: tuple[tuple[Part, str], ...]
     notices: tuple[str, ...]
@@ -53,44 +52,43 @@ class _BadValue(Exception):
 
 
 def apply_filters(query: Query, index: Index, *, tagged: Tagged = dict) -> Filters:
-    """Return the memes that pass a query's operators and excluded words; `tagged` returns the memes of each tag.
+    """Return the condition of a query's operators and excluded words; `tagged` returns the memes of each tag.
 
     An operator with an invalid value is ignored, with a notice.
 
     >>> from search.query.parser import parse
     >>> filters = apply_filters(parse("robot type:image -toaster category:dogs"), searcher.index)
-    >>> [meaning for _, meaning in filters.understood], len(filters.allowed)
+    >>> [meaning for _, meaning in filters.understood], len(searcher.index.select(filters.where))
     (['image', 'without “toaster”', 'category Dogs'], 2)
     """
-    table = index.columns
-    masks: list[Mask] = []
-    either: dict[PartKind, Mask] = {}  # a meme has one category and one type: several of them are alternatives
+    conditions: list[Where] = []
+    either: dict[PartKind, list[Where]] = {}  # a meme has one category and one type: several are alternatives
     likes: dict[int, LikeClause] = {}
     understood, notices = [], list(query.notices)
     for part in query.parts:
         if part.is_text:
             continue
         try:
-            mask, meaning = _meaning(part, index, tagged)
+            condition, meaning = _meaning(part, index, tagged)
         except _BadValue as error:
             notices.append(f"{part} was left out: {error}")
             continue
         understood.append((part, meaning))
         if part.kind is PartKind.LIKE:
             likes[int(part.value)] = LikeClause(int(part.value), part.weight)
-            masks.append(mask)  # never itself
+            conditions.append(condition)  # never itself
         elif part.excluded:
-            masks.append(~mask)
+            conditions.append(Not(condition))
         elif part.kind in (PartKind.CATEGORY, PartKind.TYPE):
-            either[part.kind] = either[part.kind] | mask if part.kind in either else mask
+            either.setdefault(part.kind, []).append(condition)
         else:
-            masks.append(mask)
-    masks += either.values()
-    allowed = table.ids[np.logical_and.reduce(masks)] if masks else None
-    if allowed is not None and not len(allowed):
+            conditions.append(condition)
+    conditions += [own[0] if len(own) == 1 else AnyOf(tuple(own)) for own in either.values()]
+    where = None if not conditions else conditions[0] if len(conditions) == 1 else All(tuple(conditions))
+    if where is not None and not len(index.select(where)):
         notices.append("No meme fits all of these filters; leave one out.")
     return Filters(
-        allowed,
+        where,
         tuple(likes.values()),
         tuple(understood),
         tuple(dict.fromkeys(notices)),
@@ -98,69 +96,64 @@ def apply_filters(query: Query, index: Index, *, tagged: Tagged = dict) -> Filte
     )
 
 
-def _meaning(part: Part, index: Index, tagged: Tagged) -> tuple[Mask, str]:
-    """Return which memes a part selects, ignoring its minus, and its meaning in words."""
+def _meaning(part: Part, index: Index, tagged: Tagged) -> tuple[Where, str]:
+    """Return the condition that a part stands for, ignoring its minus, and its meaning in words."""
     table, without = index.columns, "without " if part.excluded else ""
     if part.kind in (PartKind.WORD, PartKind.PHRASE):
-        return _memes_with_words(part, index), f"{without}“{part.value}”"
+        return _words(part, index), f"{without}“{part.value}”"
     if part.kind is PartKind.CATEGORY:
-        name, codes = _category(part.value, table)
-        return np.isin(table.category, codes), f"{without}category {name}"
+        name = _category(part.value, table)
+        return Below(name), f"{without}category {name}"
     if part.kind is PartKind.TYPE:
         types = [_one_of(one, [kind.value for kind in MediaType], "types") for one in _alternatives(part)]
-        return np.isin(table.type, [TYPES.index(MediaType(one)) for one in types]), without + " or ".join(types)
+        return OfType(tuple(map(MediaType, types))), without + " or ".join(types)
     if part.kind is PartKind.TAG:
         tags, by_tag = [name_key(one.strip()) for one in part.value.split("|")], tagged()
-        return np.isin(
-            table.ids, [id for tag in tags for id in _with_tag(tag, by_tag)]
-        ), without + "tag " + " or ".join(tags)
+        ids = {id for tag in tags for id in _with_tag(tag, by_tag)}
+        return Among(np.array(sorted(ids), np.int64)), without + "tag " + " or ".join(tags)
     if part.kind is PartKind.HAS:
         fields = [_one_of(one, list(HAS), "things to have") for one in _alternatives(part)]
-        mask = np.zeros(len(table), np.bool_)
-        for field in (field for one in fields for field in HAS[one]):
-            mask |= table.has.get(field, np.zeros(len(table), np.bool_))
-        return mask, (without or "with ") + " or ".join(fields)
+        return Has(tuple(field for one in fields for field in HAS[one])), (without or "with ") + " or ".join(fields)
     if part.kind in (PartKind.BEFORE, PartKind.AFTER):
         if part.excluded:
             raise _BadValue("a time has no minus; use before: for after: and the other way round.")
         day = _day(part.value)
         seconds = int((day - _START).total_seconds())
         if part.kind is PartKind.BEFORE:
-            return table.first_seen < seconds, f"first seen before {day:%Y-%m-%d}"
-        return table.first_seen >= seconds, f"first seen from {day:%Y-%m-%d} on"
+            return Seen(before=seconds), f"first seen before {day:%Y-%m-%d}"
+        return Seen(since=seconds), f"first seen from {day:%Y-%m-%d} on"
     if part.kind is PartKind.LIKE and part.excluded:
         raise _BadValue("nothing can be asked to be unlike a meme.")
     id = _meme(part.value, table)
     if part.kind is PartKind.LIKE:
-        return table.ids != id, f"like meme {id}"
-    return table.variant_of == table.variant_of[table.rows(np.array([id]))[0]], f"{without}variants of meme {id}"
+        return Not(Among(np.array([id]))), f"like meme {id}"
+    return VariantOf(id), f"{without}variants of meme {id}"
 
 
 def _alternatives(part: Part) -> list[str]:
     return part.value.casefold().split("|")
 
 
-def _memes_with_words(part: Part, index: Index) -> Mask:
-    """Return which memes contain a word in any of their texts, or say a phrase."""
+def _words(part: Part, index: Index) -> Where:
+    """Return the condition of having a word in any of the texts, or of saying a phrase."""
     if part.kind is PartKind.PHRASE:
         quote = make_quote(part.value, index.lexical)
-        if not quote.sequences:
-            raise _BadValue("there is no word in it.")
-        return np.isin(index.columns.ids, memes_saying(quote, index.lexical))
-    found = memes_with_row(part.value, index.lexical)
+        found = saying_condition(quote) if quote.sequences else None
+    else:
+        found = row_condition(part.value, index.lexical)
     if found is None:
         raise _BadValue("there is no word in it.")
-    return np.isin(index.columns.ids, found)
+    return found
 
 
-def _category(value: str, table: MemeColumns) -> tuple[str, list[int]]:
-    """Return a category's name and codes, found by its whole name or by the last part of it."""
+def _category(value: str, table: MemeColumns) -> str:
+    """Return a category's name, found by its whole name or by the last part of it."""
     wanted = name_key(value.strip())
     if wanted in table.branches:
-        return table.branches[wanted]
+        return table.branches[wanted][0]
     ends = [name for name in table.branches if name.rpartition(CATEGORY_SEPARATOR)[2] == wanted]
     if len(ends) == 1:
-        return table.branches[ends[0]]
+        return table.branches[ends[0]][0]
     if ends:
         names = "; ".join(table.branches[name][0] for name in ends[:5])
         raise _BadValue(f"there are several categories of that name: {names}.")

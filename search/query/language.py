@@ -27,7 +27,7 @@ from search.encoders.coverage import (
 )
 from search.encoders.text_models import MULTILINGUAL_TEXT
 from search.index.analyzer import is_stop_word, stop_word_languages, tokenize, unaccented, word_as_written
-from search.index.lexical import LexicalIndex
+from search.index.vocabulary import WordIndex
 
 ENGLISH = 30_000  # words, the most frequent, that are not corrected even where no meme holds them
 MIN_WORDS = 30  # words of a library from which its language can be told
@@ -79,7 +79,7 @@ def is_english_word(word: str) -> bool:
 
 
 @lru_cache(maxsize=4)  # the index in use, and those that it replaced
-def reads_as_english(index: LexicalIndex) -> bool:
+def reads_as_english(index: WordIndex) -> bool:
     """Return whether a library's words in Latin letters are English; True where they are too few to tell.
 
     >>> reads_as_english(searcher.index.lexical)
@@ -95,7 +95,7 @@ def reads_as_english(index: LexicalIndex) -> bool:
 
 
 @lru_cache(maxsize=4)
-def accents_tell_apart(index: LexicalIndex) -> bool:
+def accents_tell_apart(index: WordIndex) -> bool:
     """Return whether most of a library's words in Latin letters have accents, as in Vietnamese: each is another word.
 
     >>> accents_tell_apart(searcher.index.lexical)
@@ -109,7 +109,7 @@ def accents_tell_apart(index: LexicalIndex) -> bool:
     return total >= MIN_WORDS and accented > MIN_ACCENTED * total
 
 
-def is_another_language(words: Sequence[str], index: LexicalIndex) -> bool:
+def is_another_language(words: Sequence[str], index: WordIndex) -> bool:
     """Return whether words in Latin letters are of another language than an English library.
 
     Fewer than MIN_TOLD words do not tell: they may be names.
@@ -150,7 +150,7 @@ def sounds_foreign(words: Sequence[str]) -> bool:
 
 
 @lru_cache(maxsize=4)
-def share_unread(index: LexicalIndex, coverage: Coverage) -> float:
+def share_unread(index: WordIndex, coverage: Coverage) -> float:
     """Return the share of a library's words that an encoder cannot read, each as often as memes have it; 0 to 1.
 
     >>> from search.encoders.coverage import Coverage
@@ -163,7 +163,7 @@ def share_unread(index: LexicalIndex, coverage: Coverage) -> float:
 
 def unread_notice(
     text: str,
-    index: LexicalIndex,
+    index: WordIndex,
     text_encoder: TextEncoder,
     image_encoder: Callable[[], ImageEncoder | None],
     *,

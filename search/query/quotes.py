@@ -36,7 +36,8 @@ from search.index.analyzer import (
     word_as_written,
 )
 from search.index.columns import Ids
-from search.index.lexical import Alternatives, LexicalIndex
+from search.index.conditions import All, Alternatives, Begins, Says, Where
+from search.index.vocabulary import WordIndex
 from search.query.language import english_words, is_english_word, reads_as_english
 from search.query.parser import PartKind, Query
 from search.query.spelling import LONG, MIN_LETTERS
@@ -127,7 +128,7 @@ def _fits(sequence: Sequence, tokens: list[Token], written: list[str], at: int) 
     )
 
 
-def make_quote(text: str, index: LexicalIndex, *, verbatim: bool = False) -> Quote:
+def make_quote(text: str, index: WordIndex, *, verbatim: bool = False) -> Quote:
     """Return a quoted phrase with the ways in which this library's texts may have it; no sequences without a word.
 
     With `verbatim`, the phrase is taken to be typed without a slip.
@@ -155,7 +156,7 @@ def make_quote(text: str, index: LexicalIndex, *, verbatim: bool = False) -> Quo
     return Quote(text, tuple(dict.fromkeys(found)))
 
 
-def memes_saying(quote: Quote, index: LexicalIndex) -> Ids:
+def memes_saying(quote: Quote, index: WordIndex) -> Ids:
     """Return the rising ids of all memes that say a phrase.
 
     >>> from search.query.quotes import make_quote, memes_saying
@@ -168,7 +169,20 @@ def memes_saying(quote: Quote, index: LexicalIndex) -> Ids:
     return memes_beginning(quote.text, index.saying(quote.sequences), index)
 
 
-def memes_saying_all(quotes: Iterable[Quote], index: LexicalIndex) -> Ids | None:
+def saying_condition(quote: Quote) -> Where:
+    """Return the condition of saying a phrase that has a word, which selects what `memes_saying` returns.
+
+    >>> from search.query.quotes import make_quote, saying_condition
+    >>> searcher.index.select(saying_condition(make_quote("this is fine", searcher.index.lexical))).tolist()
+    [4]
+    """
+    words = korean_words(quote.text)
+    begins = words if sum(map(len, words)) <= MAX_SHORT else []
+    found = Says(quote.sequences)
+    return All((found, *map(Begins, begins))) if begins else found
+
+
+def memes_saying_all(quotes: Iterable[Quote], index: WordIndex) -> Ids | None:
     """Return the rising ids of the memes that say all phrases, or have them as the file's name; None without a word.
 
     >>> lexical = searcher.index.lexical
@@ -191,14 +205,12 @@ def words_beside_quotes(query: Query) -> str:
     return " ".join(others) if has_words else query.text
 
 
-def _named_whole(text: str, index: LexicalIndex) -> Ids:
+def _named_whole(text: str, index: WordIndex) -> Ids:
     named = index.named(text)
     return named.ids if named.is_whole else np.empty(0, np.int64)
 
 
-def _alternatives(
-    word: str, index: LexicalIndex, *, shortest: float, has_accents: bool, is_damaged: bool
-) -> Alternatives:
+def _alternatives(word: str, index: WordIndex, *, shortest: float, has_accents: bool, is_damaged: bool) -> Alternatives:
     """Return a word as written and, if it may be damaged, its damaged forms in the library.
 
     A word of at least `shortest` letters that is none also stands for the nearest words of the library.
@@ -215,7 +227,7 @@ def _alternatives(
     return tuple((one, term_of(one)) for one in list(dict.fromkeys(found))[:MAX_VARIANTS])
 
 
-def _accented(word: str, index: LexicalIndex, *, has_accents: bool) -> list[str]:
+def _accented(word: str, index: WordIndex, *, has_accents: bool) -> list[str]:
     """Return the words of the library that are this one with other accents.
 
     In a phrase without accents they are all; in one that has some, this word without: capitals often lack accents.
@@ -225,7 +237,7 @@ def _accented(word: str, index: LexicalIndex, *, has_accents: bool) -> list[str]
     return bare if has_accents else [*bare, *index.accented(word)]
 
 
-def _damaged(word: str, index: LexicalIndex) -> list[str]:
+def _damaged(word: str, index: WordIndex) -> list[str]:
     """Return the words of the library that are no words and may be this one, damaged by OCR."""
     found = [other for other in _confused(word) if other in index.vocabulary and not _is_word(other, index)]
     if len(word) >= MIN_DAMAGED:
@@ -234,7 +246,7 @@ def _damaged(word: str, index: LexicalIndex) -> list[str]:
     return found
 
 
-def _is_word(word: str, index: LexicalIndex) -> bool:
+def _is_word(word: str, index: WordIndex) -> bool:
     """Whether a word is no damage: an English word, or one that several memes have."""
     return (
         word in english_words() or index.vocabulary.get(word, 0) >= COMMON or _CONTRACTION.fullmatch(word) is not None
@@ -253,7 +265,7 @@ def _confused(word: str) -> Iterator[str]:
                 yield word.replace(one, other)
 
 
-def _joined(words: list[tuple[str, str]], places: Sequence, index: LexicalIndex) -> Iterator[Sequence]:
+def _joined(words: list[tuple[str, str]], places: Sequence, index: WordIndex) -> Iterator[Sequence]:
     """Yield the phrase with some neighbours run together, where the library has the longer word."""
     for first in range(len(words)):
         for last in range(first + 2, min(first + MAX_JOINED, len(words)) + 1):
@@ -265,7 +277,7 @@ def _joined(words: list[tuple[str, str]], places: Sequence, index: LexicalIndex)
                 yield (*places[:first], alternatives, *places[last:])
 
 
-def _split(words: list[tuple[str, str]], places: Sequence, index: LexicalIndex) -> Iterator[Sequence]:
+def _split(words: list[tuple[str, str]], places: Sequence, index: WordIndex) -> Iterator[Sequence]:
     """Yield the phrase with a word in two parts, where the library has both."""
     for at, (word, _) in enumerate(words):
         for cut in range(MIN_SPLIT, len(word) - MIN_SPLIT + 1):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from search.index.analyzer import query_terms, tokenize
-from search.index.lexical import LexicalIndex
+from search.index.vocabulary import WordIndex
 from search.query.language import english_words, is_english_word, reads_as_english, sounds_foreign
 from search.query.parser import Query
 
@@ -24,7 +24,7 @@ class Correction:
     corrections: Mapping[str, tuple[str, ...]]
 
 
-def correct_spelling(query: Query, index: LexicalIndex) -> Correction:
+def correct_spelling(query: Query, index: WordIndex) -> Correction:
     """Return the query with corrections of the words that are in no meme and an edit or two from a word of the library.
 
     The corrected text has the most likely correction in place of the word; the terms include the word and all

@@ -18,7 +18,8 @@ from search.index.analyzer import (
     word_as_written,
 )
 from search.index.columns import Ids
-from search.index.lexical import LexicalIndex
+from search.index.conditions import All, Begins, Holds, Where, Written
+from search.index.vocabulary import WordIndex
 from search.query.language import accents_tell_apart, reads_as_english
 
 COMMON = 3  # memes from which a word of the library is a word, whatever its language
@@ -39,7 +40,7 @@ _CLOSED_CLASSES = """
 FUNCTION_WORDS = frozenset(_CLOSED_CLASSES.split())
 
 
-def memes_holding(text: str, corrections: Mapping[str, Sequence[str]], index: LexicalIndex) -> Ids:
+def memes_holding(text: str, corrections: Mapping[str, Sequence[str]], index: WordIndex) -> Ids:
     """Return the rising ids of all memes that hold every word of a text, anywhere in their texts and in any form.
 
     English stop words count only where no other word says anything, unless the query or the library is not English. A
@@ -55,18 +56,26 @@ def memes_holding(text: str, corrections: Mapping[str, Sequence[str]], index: Le
     return _as_typed(text, index.having_all(groups) if groups else np.empty(0, np.int64), index)
 
 
-def memes_with_row(text: str, index: LexicalIndex) -> Ids | None:
-    """Return the rising ids of all memes that have the words of a text in a row, in any form; None without a word.
+def row_condition(text: str, index: WordIndex) -> Where | None:
+    """Return the condition of having the words of a text in a row, in any form, as typed; None without a word.
 
-    >>> from search.query.words import memes_with_row
-    >>> memes_with_row("medals", searcher.index.lexical).tolist()
+    >>> from search.query.words import row_condition
+    >>> searcher.index.select(row_condition("medals", searcher.index.lexical)).tolist()
     [5]
     """
-    sequence = [token.term for token in tokenize(text) if token.term]
-    return _as_typed(text, index.having_all([[sequence]]), index) if sequence else None
+    sequence = tuple(token.term for token in tokenize(text) if token.term)
+    if not sequence:
+        return None
+    found: Where = Holds(((sequence,),))
+    for forms in accented_forms(text, index).values():
+        found = All((found, Written(forms)))
+    for letters in korean_words(text):
+        if len(letters) <= MAX_SHORT:
+            found = All((found, Begins(letters)))
+    return found
 
 
-def _as_typed(text: str, found: Ids, index: LexicalIndex) -> Ids:
+def _as_typed(text: str, found: Ids, index: WordIndex) -> Ids:
     """Return those of some memes with the terms of a text with its accents, and its Korean words from the start."""
     for forms in accented_forms(text, index).values():
         found = np.intersect1d(found, index.written(forms), assume_unique=True)
@@ -75,7 +84,7 @@ def _as_typed(text: str, found: Ids, index: LexicalIndex) -> Ids:
     return found
 
 
-def memes_beginning(text: str, ids: Ids, index: LexicalIndex) -> Ids:
+def memes_beginning(text: str, ids: Ids, index: WordIndex) -> Ids:
     """Return those of some memes that have each word of a short Korean text as the beginning of a word.
 
     Particles are attached to Korean words, so that a word begins as it was typed and ends otherwise. Four syllables or
@@ -92,7 +101,7 @@ def memes_beginning(text: str, ids: Ids, index: LexicalIndex) -> Ids:
     return ids
 
 
-def short_korean_words(text: str, index: LexicalIndex) -> list[str]:
+def short_korean_words(text: str, index: WordIndex) -> list[str]:
     """Return the Korean words of a text that must begin a word of a meme; [] where the index has no beginnings.
 
     >>> from search.query.words import short_korean_words
@@ -102,12 +111,12 @@ def short_korean_words(text: str, index: LexicalIndex) -> list[str]:
     return [one for one in korean_words(text) if len(one) <= MAX_SHORT and index.beginning(one) is not None]
 
 
-def _beginning(letters: str, ids: Ids, index: LexicalIndex) -> Ids:
+def _beginning(letters: str, ids: Ids, index: WordIndex) -> Ids:
     begins = index.beginning(letters) if len(letters) <= MAX_SHORT else None
     return ids if begins is None else np.intersect1d(ids, begins, assume_unique=True)
 
 
-def accented_forms(text: str, index: LexicalIndex) -> dict[str, tuple[str, ...]]:
+def accented_forms(text: str, index: WordIndex) -> dict[str, tuple[str, ...]]:
     """Return, by term, the words of the library that words with accents stand for, where others have the term too.
 
     Who types accents means the words that have them, or that lost all: most Vietnamese words differ by accents alone.
@@ -134,7 +143,7 @@ def accented_forms(text: str, index: LexicalIndex) -> dict[str, tuple[str, ...]]
     return found
 
 
-def types_accents(words: Sequence[str], index: LexicalIndex) -> bool:
+def types_accents(words: Sequence[str], index: WordIndex) -> bool:
     """Whether words, as written, are typed with all their accents: some have one, or each is a word without any.
 
     Where accents tell words apart, as in Vietnamese, a phrase of words that the library has without accents means
@@ -149,7 +158,7 @@ def types_accents(words: Sequence[str], index: LexicalIndex) -> bool:
     )
 
 
-def is_word_of_its_own(word: str, index: LexicalIndex) -> bool:
+def is_word_of_its_own(word: str, index: WordIndex) -> bool:
     """Whether a word without accents is one of a language whose accents tell words apart, not one that lost its own.
 
     >>> from search.query.words import is_word_of_its_own
@@ -162,7 +171,7 @@ def is_word_of_its_own(word: str, index: LexicalIndex) -> bool:
 Group = list[tuple[str, ...]]  # sequences of terms, any of which stands for a word
 
 
-def _groups(text: str, corrections: Mapping[str, Sequence[str]], index: LexicalIndex) -> list[Group]:
+def _groups(text: str, corrections: Mapping[str, Sequence[str]], index: WordIndex) -> list[Group]:
     """Return, for each word of a text that says something, the sequences of terms that stand for it."""
     ignores = text.isascii() and reads_as_english(index)
     groups: list[Group] = []
@@ -194,7 +203,7 @@ def _groups(text: str, corrections: Mapping[str, Sequence[str]], index: LexicalI
     return [list(group) for group in dict.fromkeys(map(tuple, wanted))][:MAX_TERMS]
 
 
-def _compounds(text: str, index: LexicalIndex) -> list[tuple[int, int, Group]]:
+def _compounds(text: str, index: WordIndex) -> list[tuple[int, int, Group]]:
     """Return the start and end of each word with hyphens that the library also has without, and its two forms."""
     found = []
     for match in _COMPOUND.finditer(text) if "-" in text else ():

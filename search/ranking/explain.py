@@ -8,8 +8,8 @@ import numpy as np
 
 from search.catalogue import Catalogue
 from search.index.columns import Ids
+from search.index.contract import Index, Words
 from search.index.generations import TEXT_FIELDS
-from search.index.reader import Index
 from search.meme import Field, Meme, Passage
 from search.query.quotes import Quote
 from search.ranking.fusion import FusedRanking
@@ -31,7 +31,8 @@ def informative_terms(index: Index, terms: Sequence[str]) -> list[str]:
     ['toaster']
     """
     most = MAX_DOCUMENT_SHARE * len(index.lexical)
-    return [term for term in terms if index.lexical.document_frequency(term) <= most] or list(terms)
+    frequencies = index.frequencies(terms)
+    return [term for term in terms if frequencies[term] <= most] or list(terms)
 
 
 def explain(
@@ -80,7 +81,8 @@ def _field_shares(
     for signal, part in ranking.contributions.items():
         if signal == LEXICAL_ALL:
             # All text was searched as one; each field gets the share that its own words matched.
-            own = {field: index.lexical.scores(terms, field, ids=ids).astype(np.float64) for field in TEXT_FIELDS}
+            answers = index.judge([Words(tuple(terms), field.value) for field in TEXT_FIELDS], ids)
+            own = dict(zip(TEXT_FIELDS, map(np.nan_to_num, answers), strict=True))
             total = np.maximum(sum(own.values()), 1e-9)
             for field, scores in own.items():
                 by_field[field] = by_field.get(field, 0.0) + part[places] * scores / total

@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from search.catalogue import Catalogue
-from search.index.reader import Index
+from search.index.contract import Index
 from search.index.variants import first_of_each_group
 from search.meme import Sort
 from search.query.quotes import Quote

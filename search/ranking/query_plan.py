@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from search.index.columns import Ids
+from search.index.conditions import Where
 from search.index.file_names import NamedMemes, no_ids
 from search.meme import Likeness
 from search.query.filters import Filters
@@ -19,7 +20,7 @@ from search.ranking.retrievers import Retriever
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """A query prepared for ranking: its retrievers, their weights, and the memes that pass its filters.
+    """A query prepared for ranking: its retrievers, their weights, and the condition that its filters set.
 
     `listing` has the answer's ids, newest first, for a query without anything to rank by. `stats` is None when the
     relevance cut-off uses scores alone: for images and `like:` with words.
@@ -27,7 +28,7 @@ class QueryPlan:
 
     query: Query
     filters: Filters
-    allowed: Ids | None
+    where: Where | None
     weights: Weights
     retrievers: Sequence[Retriever] = ()
     boosts: Weights = field(default_factory=dict)

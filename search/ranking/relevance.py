@@ -21,7 +21,7 @@ from search.errors import WrongUse
 from search.index.analyzer import is_letterwise, query_parts, query_terms
 from search.index.columns import Ids
 from search.index.file_names import no_ids
-from search.index.lexical import LexicalIndex
+from search.index.vocabulary import WordIndex
 from search.query.parser import Query
 from search.query.spelling import Correction
 from search.query.words import accented_forms, short_korean_words
@@ -69,18 +69,20 @@ class QueryStats:
 
     terms: tuple[Part, ...] = ()
     idf: tuple[float, ...] = ()
-    index: LexicalIndex | None = None
+    index: WordIndex | None = None
 
     def held(self, ids: Ids) -> NDArray[np.float64]:
         """Return the summed inverse document frequencies of the terms that each of some memes has ([n])."""
         found = np.zeros(len(ids))
+        if self.index is None:
+            return found
+        words = [term for term in self.terms if isinstance(term, str) and self.index.document_frequency(term)]
+        held = dict(zip(words, self.index.held(words, ids) if words else (), strict=True))
         for term, idf in zip(self.terms, self.idf, strict=True):
-            if self.index is None:
-                continue
             if not isinstance(term, str):
                 found += idf * np.isin(ids, _having(self.index, term))
-            elif self.index.document_frequency(term):
-                found += idf * (self.index.scores([term], ids=ids) > 0)
+            elif term in held:
+                found += idf * held[term]
         return found
 
 
@@ -187,7 +189,7 @@ def relevance_rule(settings: Settings, encoder: object) -> RelevanceRule:
     return RelevanceRule(model, settings.certain_above, calibrated or bool(settings.certain_odds))
 
 
-def query_stats(index: LexicalIndex, terms: Collection[Part]) -> QueryStats:
+def query_stats(index: WordIndex, terms: Collection[Part]) -> QueryStats:
     """Return how rare a query's distinct terms, or pairs in a row, are among the memes; what none has is rarest.
 
     >>> len(query_stats(searcher.index.lexical, ["robot", "xylophone"]).terms)
@@ -197,7 +199,7 @@ def query_stats(index: LexicalIndex, terms: Collection[Part]) -> QueryStats:
     return QueryStats(distinct, tuple(_idf(index, term) for term in distinct), index)
 
 
-def stats_of(query: Query, correction: Correction, index: LexicalIndex) -> QueryStats:
+def stats_of(query: Query, correction: Correction, index: WordIndex) -> QueryStats:
     """Return how rare the words of a query are: those that were misspelled count as their corrections.
 
     >>> from search.query.parser import parse
@@ -218,12 +220,12 @@ def stats_of(query: Query, correction: Correction, index: LexicalIndex) -> Query
     return query_stats(index, [*of_words, *pairs, *map(WordStart, beginnings)])
 
 
-def _idf(index: LexicalIndex, part: Part) -> float:
+def _idf(index: WordIndex, part: Part) -> float:
     frequency = index.document_frequency(part) if isinstance(part, str) else len(_having(index, part))
     return math.log(1 + (len(index) - frequency + 0.5) / (frequency + 0.5))
 
 
-def _having(index: LexicalIndex, part: tuple[str, ...] | frozenset[str] | WordStart) -> Ids:
+def _having(index: WordIndex, part: tuple[str, ...] | frozenset[str] | WordStart) -> Ids:
     if isinstance(part, WordStart):
         found = index.beginning(part.letters)
         return no_ids() if found is None else found

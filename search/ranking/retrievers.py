@@ -7,27 +7,22 @@ This module has the retrievers for text and the combination of several; those th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from search.index.analyzer import is_letterwise
 from search.index.columns import Ids
-from search.index.dense import DenseIndex, RowSelection
+from search.index.conditions import Where
+from search.index.contract import Ask, Index, LazyDirection, Near, RawScores, Words
+from search.index.file_names import no_ids
 from search.index.lexical_schema import ALL_TEXT
-from search.index.reader import Index
-from search.index.threads import set_index_threads
 from search.meme import Field
 from search.ranking.fusion import ScoreArray, Scores, Weights
-from search.signals import PARALLEL_KINDS, PHRASE_OCR, Signal, SignalKind, semantic
-
-Direction = NDArray[np.float32]  # [d], of length 1, whitened
-LazyDirection = Direction | Future[Direction]  # a Future while another thread computes it
-Result = TypeVar("Result")
+from search.signals import PHRASE_OCR, Signal, SignalKind, semantic
 
 DEPTH = 60  # memes that each retriever proposes; every retriever then scores all of them exactly
 BEST_PASSAGES = {Field.ANALYSIS: 3}  # passages whose mean scores an analysis; other texts are scored by the best one
@@ -45,19 +40,28 @@ _BM25_BOUND = 2.2
 
 
 class Retriever(Protocol):
-    """Finds and scores memes by one signal of one query."""
+    """Finds and scores memes by one signal of one query: what it asks of the index, and what the answers mean."""
 
     @property
     def signal(self) -> Signal:
         """The signal that the scores belong to."""
         ...
 
-    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
-        """Return the ids of up to about `k` best memes by the signal, among `allowed` (ascending) or all."""
+    @property
+    def asks(self) -> Sequence[Ask]:
+        """What the index is asked: the best memes by each are candidates."""
         ...
 
-    def score(self, ids: Ids) -> ScoreArray:
-        """Return a score for each meme ([n]): 0 or below for nothing found, 1 at most, NaN for nothing to compare."""
+    @property
+    def known(self) -> Ids:
+        """The rising ids of memes that are candidates without asking."""
+        ...
+
+    def score(self, ids: Ids, answers: Sequence[RawScores]) -> ScoreArray:
+        """Return a score for each meme ([n]) from the raw scores ([n] each) of what was asked.
+
+        0 or below stands for nothing found, 1 is the most, NaN means nothing to compare.
+        """
         ...
 
 
@@ -66,23 +70,16 @@ class LexicalRetriever:
     """BM25 scores of a query's terms in a field, divided by the highest score that the terms can have."""
 
     signal: Signal
-    index: Index
     terms: Sequence[str]
     bound: float
+    known: Ids = field(default_factory=no_ids)
 
     @property
-    def _field(self) -> str:
-        return self.signal.field.value if self.signal.field is not None else ALL_TEXT
+    def asks(self) -> Sequence[Ask]:
+        return [Words(tuple(self.terms), ALL_TEXT if self.signal.field is None else self.signal.field.value)]
 
-    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
-        return self.index.lexical.search(self.terms, self._field, k=k, allowed=allowed)[0]
-
-    def score(self, ids: Ids) -> ScoreArray:
-        found = self.index.lexical.scores(self.terms, self._field, ids=ids).astype(np.float64) / self.bound
-        has = self.index.columns.has.get(self.signal.field) if self.signal.field is not None else None
-        if has is not None:
-            found[~has[self.index.columns.rows(ids)]] = np.nan
-        return found
+    def score(self, ids: Ids, answers: Sequence[RawScores]) -> ScoreArray:
+        return answers[0] / self.bound
 
 
 def lexical_retrievers(index: Index, terms: Sequence[str], signals: Iterable[Signal]) -> list[LexicalRetriever]:
@@ -90,19 +87,19 @@ def lexical_retrievers(index: Index, terms: Sequence[str], signals: Iterable[Sig
     most = MAX_DOCUMENT_SHARE * len(index.lexical)
     # A frequent word is the slowest to score and the least informative: the ranking is as good without it.
     # Letters of a script without spaces are kept, so that those beside them are not taken for neighbours.
-    kept = [term for term in terms if index.lexical.document_frequency(term) <= most or is_letterwise((term,))]
+    frequencies = index.frequencies(terms)
+    kept = [term for term in terms if frequencies[term] <= most or is_letterwise((term,))]
     terms = kept or terms
-    total = sum(_idf(index, term) for term in terms)
+    total = sum(_idf(len(index.lexical), frequencies[term]) for term in terms)
     if not total:
         return []
     bound = _BM25_BOUND * total
-    return [LexicalRetriever(one, index, terms, bound) for one in signals if one.kind is SignalKind.LEXICAL]
+    return [LexicalRetriever(one, terms, bound) for one in signals if one.kind is SignalKind.LEXICAL]
 
 
-def _idf(index: Index, term: str) -> float:
+def _idf(memes: int, frequency: int) -> float:
     """Return a term's inverse document frequency as in BM25; 0 for a term in no meme."""
-    frequency = index.lexical.document_frequency(term)
-    return math.log(1 + (len(index.lexical) - frequency + 0.5) / (frequency + 0.5)) if frequency else 0.0
+    return math.log(1 + (memes - frequency + 0.5) / (frequency + 0.5)) if frequency else 0.0
 
 
 @dataclass(frozen=True)
@@ -110,14 +107,12 @@ class PhraseRetriever:
     """Scores 1 for memes whose OCR text has a query's terms in sequence, 0 for others, NaN without OCR text."""
 
     index: Index
-    matches: Ids  # rising
+    known: Ids  # that have the phrase, rising
     signal: Signal = PHRASE_OCR
+    asks: Sequence[Ask] = ()
 
-    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
-        return self.matches if allowed is None else np.intersect1d(self.matches, allowed, assume_unique=True)
-
-    def score(self, ids: Ids) -> ScoreArray:
-        found = np.isin(ids, self.matches).astype(np.float64)
+    def score(self, ids: Ids, answers: Sequence[RawScores]) -> ScoreArray:
+        found = np.isin(ids, self.known).astype(np.float64)
         found[~self.index.columns.has[Field.OCR][self.index.columns.rows(ids)]] = np.nan
         return found
 
@@ -135,42 +130,22 @@ class SemanticRetriever:
     """Cosine similarity of a field's passages with a whitened text embedding."""
 
     signal: Signal
-    index: Index
-    passages: DenseIndex
-    direction: LazyDirection
+    asks: Sequence[Near]
+    known: Ids = field(default_factory=no_ids)
 
-    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
-        covered_by = COVERED_BY.get(self._field)
-        among: Ids | RowSelection | None = allowed
-        if covered_by is not None and allowed is None:
-            among = self.index.rows_without(self._field, covered_by)
-        elif covered_by is not None and allowed is not None:
-            own = self.index.columns.ids_with(self._field, without=covered_by)
-            among = np.intersect1d(own, allowed, assume_unique=True)
-        return self.passages.search(resolved(self.direction), k, allowed=among)[0]
-
-    def score(self, ids: Ids) -> ScoreArray:
-        best = BEST_PASSAGES.get(self._field, 1)
-        return self.passages.scores(resolved(self.direction), ids=ids, best=best).astype(np.float64)
-
-    @property
-    def _field(self) -> Field:
-        assert self.signal.field is not None
-        return self.signal.field
+    def score(self, ids: Ids, answers: Sequence[RawScores]) -> ScoreArray:
+        return answers[0]
 
 
 def semantic_retrievers(index: Index, directions: Mapping[Field, LazyDirection]) -> list[SemanticRetriever]:
     """Return a retriever for each field with embeddings; `directions` are by field, [d] each."""
     return [
-        SemanticRetriever(semantic(field), index, index.dense[field], direction)
+        SemanticRetriever(
+            semantic(field), [Near(field, direction, BEST_PASSAGES.get(field, 1), COVERED_BY.get(field, ()))]
+        )
         for field, direction in directions.items()
-        if len(index.dense.get(field, ()))
+        if index.count_rows(field)
     ]
-
-
-def resolved(direction: LazyDirection) -> Direction:
-    """Return a direction, waiting for the thread that computes it."""
-    return direction.result() if isinstance(direction, Future) else direction
 
 
 @dataclass(frozen=True)
@@ -186,11 +161,17 @@ class CombinedRetriever:
     def signal(self) -> Signal:
         return self.members[0][0].signal
 
-    def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
-        return np.unique(np.concatenate([member.retrieve(k, allowed) for member, _ in self.members]))
+    @property
+    def asks(self) -> Sequence[Ask]:
+        return [ask for member, _ in self.members for ask in member.asks]
 
-    def score(self, ids: Ids) -> ScoreArray:
-        table = np.stack([member.score(ids) for member, _ in self.members])
+    @property
+    def known(self) -> Ids:
+        return np.unique(np.concatenate([member.known for member, _ in self.members]))
+
+    def score(self, ids: Ids, answers: Sequence[RawScores]) -> ScoreArray:
+        own = iter(answers)
+        table = np.stack([member.score(ids, [next(own) for _ in member.asks]) for member, _ in self.members])
         weights = np.array([weight for _, weight in self.members])[:, None] * ~np.isnan(table)
         total = weights.sum(axis=0)
         found: ScoreArray = (np.nan_to_num(table) * weights).sum(axis=0) / np.maximum(total, 1e-9)
@@ -211,27 +192,30 @@ def combine(weighted: WeightedRetrievers) -> tuple[list[Retriever], dict[Signal,
 
 
 def score_candidates(
+    index: Index,
     retrievers: Sequence[Retriever],
     weights: Weights,
     *,
     boosts: Weights | None = None,
     has_fixed_weights: bool = False,
     pool: Executor | None = None,
-    allowed: Ids | None = None,
+    where: Where | None = None,
     excluded: int | None = None,
     depth: int = DEPTH,
     others: Ids | None = None,
 ) -> Scores:
     """Return every retriever's scores of the memes that any retriever proposes, `depth` each, and of `others`.
 
-    Only memes in `allowed` (ascending ids, or all) and never the meme `excluded` are considered. With a pool,
-    retrievers by embeddings run in its threads while the others run in this one.
+    Only memes that `where` selects and never the meme `excluded` are considered. The index is asked twice: for the best
+    memes by all retrievers, and for all their scores. With a pool, an index in this process uses its threads.
     """
-    proposed = _run_all(retrievers, lambda one: one.retrieve(depth, allowed), pool=pool) if depth else []
+    asks = [ask for one in retrievers for ask in one.asks]
+    proposed = _proposed(index, retrievers, index.propose(asks, depth, where, pool=pool), where) if depth else []
     ids = np.unique(np.concatenate([*proposed, np.empty(0, np.int64) if others is None else others]))
     if excluded is not None:
         ids = ids[ids != excluded]
-    scores = _run_all(retrievers, lambda one: one.score(ids), pool=pool)
+    answers = iter(index.judge(asks, ids, pool=pool))
+    scores = [one.score(ids, [next(answers) for _ in one.asks]) for one in retrievers]
     return Scores(
         ids=ids,
         by_signal={one.signal: own for one, own in zip(retrievers, scores, strict=True)},
@@ -246,22 +230,12 @@ def score_candidates(
     )
 
 
-def _run_all(
-    retrievers: Sequence[Retriever], work: Callable[[Retriever], Result], *, pool: Executor | None
-) -> list[Result]:
-    """Return each retriever's result, in their order."""
-
-    def on_one_thread(retriever: Retriever) -> Result:
-        # More faiss threads do not pay for one query, and OpenMP stores the number per calling thread.
-        set_index_threads(1)
-        return work(retriever)
-
-    if pool is None:
-        return [on_one_thread(one) for one in retrievers]
-    waiting = {at: pool.submit(on_one_thread, one) for at, one in enumerate(retrievers) if _is_parallel(one)}
-    here = {at: on_one_thread(one) for at, one in enumerate(retrievers) if at not in waiting}
-    return [here[at] if at in here else waiting[at].result() for at in range(len(retrievers))]
-
-
-def _is_parallel(retriever: Retriever) -> bool:
-    return retriever.signal.kind in PARALLEL_KINDS
+def _proposed(index: Index, retrievers: Sequence[Retriever], best: Sequence[Ids], where: Where | None) -> list[Ids]:
+    """Return what each retriever proposes: the best memes by what it asks, and those that it knows."""
+    answers, found = iter(best), []
+    for one in retrievers:
+        known = one.known
+        if len(known) and where is not None:
+            known = np.intersect1d(known, index.select(where), assume_unique=True)
+        found.append(np.concatenate([known, *(next(answers) for _ in one.asks)]))
+    return found

@@ -6,6 +6,7 @@ Each function returns what the code makes of such ladders. The inputs are drawn 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,8 +24,9 @@ from search.duplicates.keypoints import Keypoints
 from search.duplicates.trim import content_box
 from search.evidence import Evidence, Tier
 from search.images.fingerprints import pdq
+from search.index.local import LocalIndex
 from search.index.variants import group_variants
-from search.meme import MediaType, Meme
+from search.meme import Field, MediaType, Meme
 from search.query.parser import parse
 from search.query.spelling import correct_spelling
 from search.ranking.fusion import fuse
@@ -251,19 +253,23 @@ def corrections(searcher: Searcher, words: Iterable[str]) -> dict[str, list[str]
 def image_scores(searcher: Searcher) -> dict[str, list[Any]]:
     """Return how many memes a picture is related to, by changed bits, and how well pictures fit some directions."""
     index = searcher.index
+    assert isinstance(index, LocalIndex)
     no_layouts = index.looks.rows_of(-1)
     related = []
     for meme in memes()[::30]:
         bits = np.unpackbits(pdq(template_picture(meme["template"], meme["path"]))[0])
         for count in range(30, 90, 4):
             changed = np.packbits(_flipped(bits, count))[None]
-            related.append(len(descriptor_retriever(index, no_layouts, changed).related))
-    first, second = (index.looks.rows_of(int(index.columns.ids[at]))[0] for at in (0, 40))
+            [*_, fingerprints] = descriptor_retriever(no_layouts, changed).asks
+            related.append(int(np.isfinite(index.judge([fingerprints], index.columns.ids)[0]).sum()))
+    first, second = (index.rows_of(int(index.columns.ids[at]), Field.LOOK)[0] for at in (0, 40))
+    seeing = replace(index, pictures=index.looks)
     fits = []
     for share in np.linspace(0, 1, 6):
         direction = ((1 - share) * first + share * second).astype(np.float32)
-        retriever = ImageTextRetriever(index.looks, direction / np.linalg.norm(direction))
-        fits += [round(float(score), 4) for score in retriever.score(index.columns.ids[::10])]
+        retriever = ImageTextRetriever(seeing, direction / np.linalg.norm(direction))
+        ids = index.columns.ids[::10]
+        fits += [round(float(score), 4) for score in retriever.score(ids, seeing.judge(retriever.asks, ids))]
     return {"related": related, "fits": fits}
 
 

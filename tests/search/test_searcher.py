@@ -109,7 +109,7 @@ def test_a_quote_word_for_word_comes_before_the_same_words_apart(home: Home) -> 
     index = home.searcher.index
     ids = index.columns.ids
     [retriever] = phrase_retrievers(index, ["i", "hate", "monday"])
-    assert ids[retriever.score(ids) == 1].tolist() == [catalogue.memes.at("Cats/monday.png").id]
+    assert ids[retriever.score(ids, []) == 1].tolist() == [catalogue.memes.at("Cats/monday.png").id]
     assert phrase_retrievers(index, ["hate", "i", "monday"]) == []
     assert phrase_retrievers(index, ["hate", "monday"]) == [], "two words are no quote"
 

@@ -30,7 +30,8 @@ from search.evaluation.qrels import keep_known_paths, read_qrels
 from search.evaluation.served import ServedQuery, serve_query
 from search.evaluation.tuning import DEPTH as TUNED_HITS
 from search.evaluation.tuning import Tuning, save_weights, tune
-from search.index.reader import Index
+from search.index.contract import Index
+from search.index.local import LocalIndex
 from search.index.text_encoder import load_text_encoder_in_use
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Weights
@@ -156,7 +157,7 @@ def _served(
     An index without the descriptions that are queries is made in `folder`.
     """
 
-    index = Index.open(workspace.index)
+    index = LocalIndex.open(workspace.index)
     settings = workspace.settings
     encoder = load_text_encoder_in_use(settings, long_running=True)
     rule = relevance_rule(settings, encoder)

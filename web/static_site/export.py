@@ -18,6 +18,7 @@ from indexer.media.thumbnail_sizes import SMALL_SIDE, small_thumbnail, thumbnail
 from indexer.media.thumbnails import still_path, thumbnail_path
 from search.encoders.base import TextEncoder
 from search.errors import LibraryError, MemeticaError, NotFound, WrongUse
+from search.index.local import LocalIndex
 from search.meme import Meme
 from search.workspace import Workspace
 from web.site import feeds, files, install, listing, pages
@@ -224,7 +225,8 @@ class _Export:
 
     def _search_index(self) -> None:
         own = self.renderer.addresses.own
-        lexical = self.renderer.site.searcher().index.lexical
+        # The files have the postings, wherever the site searches.
+        lexical = LocalIndex.open(self.renderer.site.workspace.index).lexical
         index = build_search_index(lexical, self.memes)
         for name, raw in index.parts.items():
             self.folder.put(f"{own}search/{name}", raw, Order.DATA)

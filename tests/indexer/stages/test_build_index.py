@@ -13,7 +13,7 @@ from indexer.stages.build_index import build_index
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import DataFolderError
 from search.index.generations import live_generation
-from search.index.reader import Index
+from search.index.local import LocalIndex
 from search.meme import Field
 from search.settings import Settings
 from search.workspace import Workspace
@@ -46,7 +46,7 @@ def test_any_change_builds_anew(workspace: Workspace, change: str) -> None:
 
 
 def test_every_field_holds_what_the_catalogue_holds(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:
-    index = Index.open(tiny_settings.data / "index")
+    index = LocalIndex.open(tiny_settings.data / "index")
     assert index.whitening is not None
     for field, vectors in index.dense.items():
         rows = list(tiny_indexed.texts.passages(field))
@@ -68,7 +68,7 @@ def test_builders_at_once_leave_one_whole_index(workspace: Workspace) -> None:
         names = list(pool.map(build, range(4)))
     assert len(set(names)) == 4
     folder = workspace.index
-    assert Index.open(folder).name == max(names)
+    assert LocalIndex.open(folder).name == max(names)
     assert not list(folder.glob("building-*"))
 
 
@@ -76,7 +76,7 @@ def test_an_empty_catalogue_has_an_index_that_opens(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
     with open_catalogue(settings) as catalogue:
         manifest = build_index(Workspace(settings, catalogue), text_encoder=ENCODER)
-    assert manifest.memes == len(Index.open(tmp_path / "index").columns) == 0
+    assert manifest.memes == len(LocalIndex.open(tmp_path / "index").columns) == 0
 
 
 def test_a_data_folder_that_cannot_be_written_is_said(tiny_settings: Settings, tiny_indexed: Catalogue) -> None:

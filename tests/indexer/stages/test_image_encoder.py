@@ -26,7 +26,7 @@ from indexer.status import library_status
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.errors import ModelUnavailable
-from search.index.reader import Index
+from search.index.local import LocalIndex
 from search.meme import Field, Likeness, Stage
 from search.searcher import Searcher
 from search.settings import Settings, save_setting
@@ -94,7 +94,7 @@ def catalogue(settings: Settings) -> Iterator[Catalogue]:
 
 
 def searcher(settings: Settings, catalogue: Catalogue, **more: object) -> Searcher:
-    found = Index.open(settings.data / "index")
+    found = LocalIndex.open(settings.data / "index")
     return Searcher(
         Workspace(settings, catalogue), index=found, text_encoder=HashingTextEncoder(), load_images=load, **more
     )  # type: ignore[arg-type]
@@ -174,11 +174,11 @@ def test_the_index_stays_with_its_encoder_until_another_has_seen_everything(
     assert live.status().image_encoder == "colours-1"  # what is half there is not searched
     assert any("other-colours is chosen" in one for one in live.status().missing)
     assert live.search("red").hits[0].meme.path == "Plain/0.png"
-    texts = dict(Index.open(settings.data / "index").manifest.rows)
+    texts = dict(LocalIndex.open(settings.data / "index").manifest.rows)
     index(other, catalogue, Renamed())
     assert live.reload_if_changed() and live.status().image_encoder == Renamed.name
     assert live.search("red").hits[0].meme.path == "Plain/0.png"
-    assert dict(Index.open(settings.data / "index").manifest.rows) == texts
+    assert dict(LocalIndex.open(settings.data / "index").manifest.rows) == texts
     assert not any("is chosen" in one for one in live.status().missing)
 
 
@@ -186,7 +186,7 @@ def test_an_encoder_that_is_gone_costs_its_voice_alone(settings: Settings, catal
     def gone(settings: Settings, name: str) -> ColorImageEncoder:
         raise ModelUnavailable(f"There is no {name}.", hint="Make it.")
 
-    found = Index.open(settings.data / "index")
+    found = LocalIndex.open(settings.data / "index")
     blind = Searcher(Workspace(settings, catalogue), index=found, text_encoder=HashingTextEncoder(), load_images=gone)
     assert "Plain/0.png" in {hit.meme.path for hit in blind.search("plain").hits}
     assert any(one == "Words do not find images: There is no colours-1. Make it." for one in blind.status().missing)
@@ -204,13 +204,13 @@ def test_weights_that_cannot_be_had_cost_the_stage_not_the_run(settings: Setting
     )
     report = next(one for one in reports if one.stage is Stage.PICTURES)
     assert (report.failed, report.note) == (1, "The hub is away.")
-    assert Index.open(settings.data / "index").manifest.image_encoder == "colours-1"  # as it was
+    assert LocalIndex.open(settings.data / "index").manifest.image_encoder == "colours-1"  # as it was
 
 
 def test_choosing_nothing_takes_the_field_out_of_the_index(settings: Settings, catalogue: Catalogue) -> None:
     blind = replace(settings, image_encoder="")
     index(blind, catalogue, None)
-    found = Index.open(settings.data / "index")
+    found = LocalIndex.open(settings.data / "index")
     assert found.pictures is None and found.manifest.image_encoder == ""
     assert catalogue.embeddings.count_pictures("colours-1") == 4  # kept, should it be chosen again
 
@@ -232,7 +232,7 @@ def test_a_meme_that_comes_while_a_site_serves_is_seen_too(
     scan_library(settings.library, catalogue, progress=SILENT)
     gone = [one for one in catalogue.memes.vanished_ids()]
     update_index(Workspace(settings, catalogue), gone, encoder=HashingTextEncoder())
-    pictures = Index.open(settings.data / "index").pictures
+    pictures = LocalIndex.open(settings.data / "index").pictures
     assert pictures is not None and len(np.unique(pictures.owners)) == 4
 
 

@@ -22,7 +22,7 @@ from search.index.dense import DenseIndex
 from search.index.dense_writer import build_dense, extend_dense
 from search.index.generations import TEXT_FIELDS, live_folder, live_generation
 from search.index.lexical_schema import ALL_TEXT
-from search.index.reader import Index
+from search.index.local import LocalIndex
 from search.index.variants import NEAR, find_representative
 from search.meme import Field
 from search.searcher import Searcher
@@ -56,15 +56,15 @@ def add(settings: Settings, catalogue: Catalogue, path: str, *, words: str, colo
     return catalogue.memes.at(path).id
 
 
-def built_anew(settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Index:
+def built_anew(settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> LocalIndex:
     """Return an index built anew with the whitening of the live one, which an extension keeps."""
-    kept = Index.open(settings.data / "index").whitening
+    kept = LocalIndex.open(settings.data / "index").whitening
     monkeypatch.setattr(parts, "fit_whitening", lambda parts, dimensions: kept)
     build_index(Workspace(settings, catalogue), text_encoder=ENCODER.name, force=True)
-    return Index.open(settings.data / "index")
+    return LocalIndex.open(settings.data / "index")
 
 
-def assert_same(one: Index, other: Index) -> None:
+def assert_same(one: LocalIndex, other: LocalIndex) -> None:
     assert (one.manifest.memes, one.manifest.rows) == (other.manifest.memes, other.manifest.rows)
     assert one.columns.categories == other.columns.categories
     for column in ("ids", "first_seen", "category", "type", "variant_of"):
@@ -97,7 +97,7 @@ def test_what_comes_is_indexed_as_if_all_were_built_anew(workspace: Workspace, m
         )
         manifest = update_index(workspace, [id], encoder=ENCODER)
         assert manifest.changed == number + 1
-    extended = Index.open(workspace.index)
+    extended = LocalIndex.open(workspace.index)
     assert extended.manifest.memes == len(TINY) + 3
     assert_same(extended, built_anew(workspace.settings, workspace.catalogue, monkeypatch))
 
@@ -108,7 +108,7 @@ def test_what_changes_and_what_goes_is_too(workspace: Workspace, monkeypatch: py
     (workspace.library / toaster.path).unlink()
     scan_again(workspace.library, workspace.catalogue, [fine.path, toaster.path])
     update_index(workspace, [fine.id, toaster.id], encoder=ENCODER)
-    extended = Index.open(workspace.index)
+    extended = LocalIndex.open(workspace.index)
     assert extended.columns.rows(np.array([fine.id])).tolist() == [extended.columns.ids.tolist().index(fine.id)]
     assert toaster.id not in extended.columns.ids
     # A word's rarity still counts what left until segments are merged: the order of memes is the same, not each score.
@@ -146,7 +146,7 @@ def test_done_twice_it_holds_each_meme_once(workspace: Workspace) -> None:
     id = add(workspace.settings, workspace.catalogue, "Cats/new.png", words="zebra")
     for _ in range(2):
         update_index(workspace, [id], encoder=ENCODER)
-    index = Index.open(workspace.index)
+    index = LocalIndex.open(workspace.index)
     assert index.columns.ids.tolist().count(id) == 1
     assert index.lexical.search(["zebra"], k=9)[0].tolist() == [id]
     assert index.looks.owners.tolist().count(id) == 1
@@ -171,12 +171,12 @@ def test_a_variant_joins_the_one_that_stands_for_its_like(workspace: Workspace) 
     ids = [add(workspace.settings, workspace.catalogue, f"Cats/{name}.png", words=name) for name in ("one", "other")]
     for id in ids:
         update_index(workspace, [id], encoder=ENCODER)
-    table = Index.open(workspace.index).columns
+    table = LocalIndex.open(workspace.index).columns
     assert table.variant_of[table.rows(np.array(ids))].tolist() == [ids[0], ids[0]]
     (workspace.library / "Cats/one.png").unlink()
     scan_again(workspace.library, workspace.catalogue, ["Cats/one.png"])
     update_index(workspace, ids[:1], encoder=ENCODER)
-    table = Index.open(workspace.index).columns
+    table = LocalIndex.open(workspace.index).columns
     assert table.variants(ids[1]).tolist() == [ids[1]]
 
 

@@ -33,7 +33,8 @@ from search.encoders.export_process import UNFINISHED, install_model
 from search.encoders.zero_shot import classify_zero_shot
 from search.errors import ModelUnavailable, WrongUse
 from search.index.generations import live_image_encoder
-from search.index.reader import Index, open_picture_vectors
+from search.index.local import LocalIndex
+from search.index.reader import open_picture_vectors
 from search.meme import Field
 from search.searcher import Searcher
 from search.settings import Settings
@@ -413,7 +414,9 @@ SCENES = (
 
 def seeing(settings: Settings, catalogue: Catalogue) -> Searcher:
     return Searcher(
-        Workspace(settings, catalogue), index=Index.open(settings.data / "index"), text_encoder=HashingTextEncoder()
+        Workspace(settings, catalogue),
+        index=LocalIndex.open(settings.data / "index"),
+        text_encoder=HashingTextEncoder(),
     )
 
 

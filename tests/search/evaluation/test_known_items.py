@@ -30,7 +30,7 @@ from search.evaluation.known_items import (
 )
 from search.evaluation.metrics import mean_metrics, measure_by_kind
 from search.evaluation.tuning import Tuning, tune
-from search.index.reader import Index
+from search.index.local import LocalIndex
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Weights
 from search.searcher import Searcher
@@ -99,7 +99,7 @@ class Home:
 
     settings: Settings
     catalogue: Catalogue
-    index: Index
+    index: LocalIndex
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     )
     with open_catalogue(settings) as catalogue:
         index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
-        yield Home(settings, catalogue, Index.open(settings.data / "index"))
+        yield Home(settings, catalogue, LocalIndex.open(settings.data / "index"))
 
 
 def test_a_quote_stands_in_every_meme_that_answers_it(home: Home) -> None:

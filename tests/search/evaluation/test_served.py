@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import numpy as np
 import pytest
 
 from search.catalogue import open_catalogue
-from search.evaluation.served import FoundHits, RememberedRetriever, serve_query
+from search.evaluation.served import FoundHits, RememberedIndex, serve_query
 from search.index.columns import Ids
+from search.index.conditions import Seen, Where
+from search.index.contract import Ask, Index, RawScores, Words
 from search.meme import Field
 from search.pipeline import QueryPipeline
-from search.ranking.fusion import ScoreArray, Weights
+from search.ranking.fusion import Weights
 from search.ranking.relevance import RELEVANCE_MODEL
 from search.searcher import Searcher
 from search.settings import WEIGHTS
-from search.signals import LEXICAL_ALL, Signal, semantic
+from search.signals import LEXICAL_ALL, semantic
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.small_library import searched_library
@@ -92,25 +95,27 @@ def test_what_matches_at_a_line_is_what_search_says_matches(workspace: Workspace
                 assert set(above.tolist()) == {hit.meme.id for hit in answer if hit.certain}, query
 
 
-def test_a_retriever_scores_each_meme_once() -> None:
+def test_an_index_is_asked_once_for_each_list_and_each_meme() -> None:
     asked: list[int] = []
 
     class Counted:
-        signal = Signal.parse("lexical.ocr")
+        name = "000007"
 
-        def retrieve(self, k: int, allowed: Ids | None = None) -> Ids:
-            asked.append(-k)
-            return np.arange(k)
+        def propose(self, asks: Sequence[Ask], k: int, where: Where | None = None, *, pool: object = None) -> list[Ids]:
+            asked.extend(-k for _ in asks)
+            return [np.arange(k) for _ in asks]
 
-        def score(self, ids: Ids) -> ScoreArray:
+        def judge(self, asks: Sequence[Ask], ids: Ids, *, pool: object = None) -> list[RawScores]:
             asked.extend(ids.tolist())
-            return ids / 10
+            return [ids / 10 for _ in asks]
 
-    one = RememberedRetriever(Counted())
-    assert one.score(np.array([4, 2])).tolist() == [0.4, 0.2]
-    assert one.score(np.array([2, 7, 4])).tolist() == [0.2, 0.7, 0.4]
-    assert one.retrieve(3).tolist() == one.retrieve(3).tolist() == [0, 1, 2]
-    one.retrieve(3, np.array([1]))
+    one, ask = RememberedIndex(cast(Index, Counted())), Words(("dog",))
+    assert one.name == "000007"
+    assert one.judge([ask], np.array([4, 2]))[0].tolist() == [0.4, 0.2]
+    assert one.judge([ask, ask], np.array([2, 7, 4]))[1].tolist() == [0.2, 0.7, 0.4]
+    assert one.propose([ask], 3)[0].tolist() == one.propose([ask], 3)[0].tolist() == [0, 1, 2]
+    one.propose([ask], 3, Seen(since=1))
+    assert one.judge([ask], np.empty(0, np.int64))[0].tolist() == []
     assert asked == [2, 4, 7, -3, -3]
 
 

@@ -20,7 +20,8 @@ from search.index.checksums import sha256_of
 from search.index.dense_writer import build_dense
 from search.index.generations import CURRENT, MANIFEST, live_folder, live_generation, read_live
 from search.index.lexical import LexicalIndex
-from search.index.reader import Index, verified_manifest
+from search.index.local import LocalIndex
+from search.index.reader import verified_manifest
 from search.searcher import Searcher
 from search.workspace import Workspace
 from tests.support.damage import cut_last_byte, delete, empty, flip_bit, halve, index_damages, zero_page
@@ -56,7 +57,7 @@ def test_each_damage_to_each_file_is_told(workspace: Workspace, tmp_path: Path) 
         shutil.copytree(kept, workspace.index)
         list(index_damages(workspace.index))[place][1]()
         try:
-            Index.open(workspace.index)
+            LocalIndex.open(workspace.index)
             silent.append(name)
         except IndexUnusable as error:
             assert "memetica index" in error.hint
@@ -70,7 +71,7 @@ def test_a_file_of_the_generation_before_is_not_taken_for_the_live_ones(workspac
     build_index(workspace, text_encoder=ENCODER.name)
     shutil.copyfile(before / "memes.npz", live_folder(workspace.index) / "memes.npz")
     with pytest.raises(IndexUnusable, match=r"damaged: memes\.npz"):
-        Index.open(workspace.index)
+        LocalIndex.open(workspace.index)
 
 
 def test_the_name_of_another_generation_in_current_is_noticed(workspace: Workspace) -> None:
@@ -193,12 +194,12 @@ def test_files_that_generations_share_are_read_once_and_again_when_they_are_writ
     read: list[str] = []
     monkeypatch.setattr(checksums, "_known", {})
     monkeypatch.setattr(checksums, "sha256_of", lambda file: read.append(file.name) or sha256_of(file))
-    Index.open(workspace.index)
+    LocalIndex.open(workspace.index)
     assert "rows.faiss" in read and "memes.npz" in read
     read.clear()
-    Index.open(workspace.index)
+    LocalIndex.open(workspace.index)
     assert read == []
     write_in_place(live_folder(workspace.index) / "looks" / "rows.faiss")
     with pytest.raises(IndexUnusable, match=r"looks/rows\.faiss"):
-        Index.open(workspace.index)
+        LocalIndex.open(workspace.index)
     assert read == ["rows.faiss"]

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 import search.index.lexical
 from search.errors import IndexUnusable
 from search.index.analyzer import ANALYZER, MAX_TERMS, query_terms, tokenize
-from search.index.lexical import LexicalIndex, Spelling
+from search.index.lexical import LexicalIndex
 from search.index.lexical_schema import ALL_TEXT, FIELDS
 from search.index.lexical_writer import Document, build_lexical, documents_of
+from search.index.vocabulary import Spelling
 from search.meme import Field
 
 WORDS = [f"{consonant}{vowel}{end}" for consonant in "bdfgklmnprtvz" for vowel in "aeiou" for end in ("k", "m", "pt")]

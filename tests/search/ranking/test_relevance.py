@@ -33,8 +33,8 @@ class Holders:
     def document_frequency(self, term: str) -> int:
         return len(self.holders.get(term, ()))
 
-    def scores(self, terms: list[str], *, ids: np.ndarray) -> np.ndarray:
-        return np.array([sum(int(id) in self.holders.get(term, ()) for term in terms) for id in ids], np.float32)
+    def held(self, terms: list[str], ids: np.ndarray) -> np.ndarray:
+        return np.array([[int(id) in self.holders.get(term, ()) for id in ids] for term in terms])
 
 
 def stats(holders: dict[str, set[int]], idf: float = 2.0) -> QueryStats:
