@@ -43,9 +43,13 @@ class ImagePreprocessing:
                 picture = ImageOps.expand(picture, border, fill=(self.fill,) * 3)
             left, top = round((picture.width - width) / 2.0), round((picture.height - height) / 2.0)
             picture = picture.crop((left, top, left + width, top + height))
-        rows = np.asarray(picture, np.float32) / 255
-        found = (rows - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
-        return np.ascontiguousarray(found.transpose(2, 0, 1), np.float32)
+        found = np.empty((3, height, width), np.float32)
+        # Channel by channel: over three numbers that lie side by side, the same arithmetic takes twice as long.
+        for plane, channel, mean, std in zip(found, picture.split(), self.mean, self.std, strict=True):
+            np.divide(np.asarray(channel), np.float32(255), out=plane, dtype=np.float32)
+            plane -= np.float32(mean)
+            plane /= np.float32(std)
+        return found
 
     def _resized(self, picture: Image.Image) -> Image.Image:
         height, width = self.size

@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,7 @@ class _Transfer:
     total: int = 0
     message: str = ""
     has_answered: bool = False  # whether the hub has answered anything
+    missing: list[tuple[str, str]] = field(default_factory=list)  # repositories, and what each does not have
     _started: tuple[float, int] = (0.0, 0)
     _written: float = 0.0
 
@@ -144,6 +145,7 @@ class _Transfer:
         try:
             for one in found:
                 self._fetch(one)
+            self._note_missing(found)
         finally:
             (self.folder / STATE_FILE).unlink(missing_ok=True)
         return self.folder
@@ -174,6 +176,7 @@ class _Transfer:
 
             meta = self.asking(ask, file, optional=True)
             if meta is None:
+                self.missing.append((file.repository, name))
                 continue
             # Both become names of files.
             is_named = all(_DIGEST.fullmatch(one or "") for one in (meta.commit_hash, meta.etag))
@@ -191,8 +194,10 @@ class _Transfer:
         return None
 
     def _place(self, one: _Announced) -> Path:
-        repository = self.folder / f"models--{one.file.repository.replace('/', '--')}"
-        return repository / "snapshots" / one.commit / one.name
+        return self._repository(one.file.repository) / "snapshots" / one.commit / one.name
+
+    def _repository(self, repository: str) -> Path:
+        return self.folder / f"models--{repository.replace('/', '--')}"
 
     def _part(self, one: _Announced) -> Path:
         return self.folder / f"{one.etag}.part"
@@ -204,6 +209,15 @@ class _Transfer:
         if part.is_file() and part.stat().st_size > one.size:
             part.unlink()
         return part.stat().st_size if part.is_file() else 0
+
+    def _note_missing(self, found: Sequence[_Announced]) -> None:
+        """Note which files the repositories do not have, as the hub's cache does: else loaders would ask the hub."""
+        commits = {one.file.repository: one.commit for one in found}
+        for repository, name in self.missing:
+            if repository in commits:
+                mark = self._repository(repository) / ".no_exist" / commits[repository] / name
+                mark.parent.mkdir(parents=True, exist_ok=True)
+                mark.touch()
 
     def _check_space(self, found: Sequence[_Announced]) -> None:
         # The exported model is about as large as its weights, and both are there for a moment.

@@ -15,6 +15,7 @@ from random import Random
 
 import httpx2
 import pytest
+from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
 from huggingface_hub.utils import close_session
 
 from search.encoders import hub_download as hub_module
@@ -75,6 +76,8 @@ def test_files_are_laid_out_as_the_hubs_own_cache_and_optional_ones_may_be_missi
     assert placed(folder, "org/clip", "open_clip_model.safetensors").read_bytes() == WEIGHTS
     assert placed(folder, "org/tokenizer", "tokenizer.json").read_bytes() == b'{"a": 1}'
     assert (folder / "models--org--clip" / "refs" / "main").read_text() == COMMIT
+    # Else loaders would ask the hub whether there is one, and fail where they must not.
+    assert try_to_load_from_cache("org/tokenizer", "vocab.txt", cache_dir=folder) is _CACHED_NO_EXIST
     assert told[-1].received == told[-1].total == len(WEIGHTS) + 8
     assert not are_cached(FILES)  # nothing is put into the cache that other programs share
     monkeypatch.setenv("HF_HUB_CACHE", str(folder))
