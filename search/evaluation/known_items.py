@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.evaluation.metrics import JudgedQuery
 from search.index.analyzer import tokenize
+from search.index.contents import joined_texts
 from search.index.contract import Index
 from search.index.dense import DenseIndex
 from search.index.dense_writer import build_dense
@@ -172,14 +173,10 @@ def index_without(
     if index.manifest.revision != catalogue.revision():
         raise IndexUnusable("The index is older than the catalogue.", hint="Run `memetica index`.")
 
-    def rows() -> Iterator[tuple[int, Field, str]]:
-        for row in catalogue.texts.passages(least_weight=LEAST_WEIGHT):
-            if row.passage.field in TEXT_FIELDS and not _is_hidden(row.meme_id, row.passage, hidden):
-                yield row.meme_id, row.passage.field, row.passage.body
-
-    build_lexical(
-        folder / LEXICAL, documents_of(rows(), paths={meme.id: meme.path for meme in catalogue.memes.everything()})
-    )
+    rows = catalogue.texts.passages(least_weight=LEAST_WEIGHT)
+    shown_texts = joined_texts(row for row in rows if not _is_hidden(row.meme_id, row.passage, hidden))
+    paths = {meme.id: meme.path for meme in catalogue.memes.everything()}
+    build_lexical(folder / LEXICAL, documents_of(shown_texts, paths=paths))
     dense: dict[Field, DenseIndex] = {}
     has = dict(index.columns.has)
     for field in TEXT_FIELDS:

@@ -7,16 +7,35 @@ which one it has.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 
 from search.catalogue import Catalogue
+from search.catalogue.texts import PassageRow
 from search.index.generations import TEXT_FIELDS
 from search.index.owners import OwnedRows
 from search.meme import Field, Meme
+
+
+def joined_texts(rows: Iterable[PassageRow]) -> Iterator[tuple[int, Field, str]]:
+    """Yield (meme id, field, text) of passages, with those that one text was split into joined to one.
+
+    Texts are split to fit an encoder; a phrase may go from one passage to the next.
+
+    >>> rows = list(workspace.catalogue.texts.passages(Field.OCR))
+    >>> len(list(joined_texts(rows))) == len(rows), next(iter(joined_texts([rows[0], rows[0]])))[2].count("\\n")
+    (True, 0)
+    """
+
+    def text_of(row: PassageRow) -> tuple[int, Field, str, str]:
+        return row.meme_id, row.passage.field, row.passage.source, row.passage.heading
+
+    for key, own in groupby((row for row in rows if row.passage.field in TEXT_FIELDS), text_of):
+        yield key[0], key[1], " ".join(row.passage.body for row in own)
 
 
 @dataclass(frozen=True)
@@ -38,14 +57,12 @@ class Contents:
         return sorted(self.catalogue.memes.many(sorted(self.ids)), key=lambda meme: meme.id)
 
     def texts(self) -> Iterator[tuple[int, Field, str]]:
-        """Yield (meme id, field, text) of each passage, by meme id."""
+        """Yield (meme id, field, text), by meme id; passages of one text are joined."""
         if self.ids is None:
             passages = self.catalogue.texts.passages(least_weight=self.least_weight)
         else:
             passages = iter(self.catalogue.texts.passages_of(self._found, least_weight=self.least_weight))
-        for row in passages:
-            if row.passage.field in TEXT_FIELDS:
-                yield row.meme_id, row.passage.field, row.passage.body
+        yield from joined_texts(passages)
 
     def text_embeddings(self, encoder: str, field: Field, *, share: float = 1.0) -> OwnedRows:
         """Return the embeddings ([n, d] float16) of a text field's passages by one encoder.

@@ -22,6 +22,7 @@ from search.index.analyzer import (
     LETTERWISE_WORD,
     MAX_TERMS,
     READABLE_ANALYZERS,
+    term_of,
 )
 from search.index.conditions import Alternatives
 from search.index.file_names import (
@@ -40,6 +41,7 @@ from search.index.lexical_schema import (
     FILE_WORDS_FIELD,
     HINT,
     LOCKS,
+    OF_CATEGORY,
     SPELLING_FIELD,
     WORD_START,
     WRITTEN_FIELD,
@@ -54,6 +56,7 @@ _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its
 # Reading a meme from a term's postings costs a sixth of finding it by its id, and the postings are then cached.
 _READ_PER_ID = 4
 _CACHED_SCORES = 32  # lists of scores of some hundred memes by frequent terms
+_CATEGORY_WORDS = 8  # of a category, the last ones, with which a quote may begin
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
 
 
@@ -168,11 +171,16 @@ class LexicalIndex(WordIndex):
     def saying(self, sequences: Iterable[Sequence[Alternatives]]) -> Ids:
         """Return the rising ids of all memes with any of the sequences: a word of each place in a row.
 
-        They are looked for in each text about the meme and in its file's name, not in its category.
+        They are looked for in each text about the meme and in its file's name. The first sequence may also begin in the
+        category and end in the name; in the category alone it is not looked for.
         """
         fields = [field.value for field in FIELDS if field is not Field.NAME]
         fields += [FILE_WORDS_FIELD] if self._has_names else []
-        queries = [self._sequence(sequence, fields) for sequence in sequences]
+        wanted = list(sequences)
+        queries = [self._sequence(sequence, fields) for sequence in wanted]
+        if wanted and self._has_names:
+            most = min(len(wanted[0]) - 1, _CATEGORY_WORDS)
+            queries += [self._path(wanted[0], of_category=count) for count in range(1, most + 1)]
         return self._set(_any_of(queries)) if queries else np.empty(0, np.int64)
 
     def written(self, words: Iterable[str]) -> Ids:
@@ -258,6 +266,15 @@ class LexicalIndex(WordIndex):
         in_a_row = _any_of([self._row(terms, field) for field in fields])
         words = WRITTEN_FIELD if self._has_names else SPELLING_FIELD
         written = [_any_of([self._term(word, words) for word, _ in place]) for place in sequence]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in (in_a_row, *written)])
+
+    def _path(self, sequence: Sequence[Alternatives], *, of_category: int) -> tantivy.Query:
+        """Return the query for words in a row of which the first stand in the category, the others in the name."""
+        first, others = sequence[:of_category], sequence[of_category:]
+        folder = [list(dict.fromkeys(term_of(OF_CATEGORY + word) for word, _ in place)) for place in first]
+        name = [list(dict.fromkeys(term for _, term in place)) for place in others]
+        written = [_any_of([self._term(word, WRITTEN_FIELD) for word, _ in place]) for place in others]
+        in_a_row = self._row([*folder, *name], FILE_WORDS_FIELD)
         return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in (in_a_row, *written)])
 
     def _row(self, terms: Sequence[Sequence[str]], field: str) -> tantivy.Query:

@@ -17,6 +17,7 @@ from search.index.lexical_schema import (
     FILE_PARTS_FIELD,
     FILE_WORDS_FIELD,
     LOCKS,
+    OF_CATEGORY,
     SPELLING_FIELD,
     WORD_START,
     WRITTEN_FIELD,
@@ -150,6 +151,8 @@ def _entry(document: Document) -> tantivy.Document:
             entry.add_text(str(field), terms)
             entry.add_text(ALL_TEXT, terms)
     entry.add_text(FILE_WORDS_FIELD, " ".join(map(without_points, found.name)))
+    folder = (OF_CATEGORY + without_points(word) for word in split_words(document.path.rpartition("/")[0]))
+    entry.add_text(FILE_WORDS_FIELD, " ".join([*folder, *map(without_points, found.name)]))
     entry.add_text(SPELLING_FIELD, " ".join(sorted(found.spelled)))
     entry.add_text(WRITTEN_FIELD, " ".join(sorted(found.written)))
     for key in name_keys(document.path):

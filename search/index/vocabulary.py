@@ -56,7 +56,8 @@ class WordIndex(ABC):
     def saying(self, sequences: Iterable[Sequence[Alternatives]]) -> Ids:
         """Return the rising ids of all memes with any of the sequences: a word of each place in a row.
 
-        They are looked for in each text about the meme and in its file's name, not in its category.
+        They are looked for in each text about the meme and in its file's name. The first sequence may also begin in the
+        category and end in the name; in the category alone it is not looked for.
         """
 
     @abstractmethod

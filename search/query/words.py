@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from search.index.analyzer import (
 )
 from search.index.columns import Ids
 from search.index.conditions import All, Begins, Holds, Where, Written
+from search.index.file_names import MIN_CODE
 from search.index.vocabulary import WordIndex
 from search.query.language import accents_tell_apart, reads_as_english
 
@@ -39,6 +41,8 @@ _CLOSED_CLASSES = """
 """
 FUNCTION_WORDS = frozenset(_CLOSED_CLASSES.split())
 
+Group = list[tuple[str, ...]]  # sequences of terms, any of which stands for a word
+
 
 def memes_holding(text: str, corrections: Mapping[str, Sequence[str]], index: WordIndex) -> Ids:
     """Return the rising ids of all memes that hold every word of a text, anywhere in their texts and in any form.
@@ -53,7 +57,21 @@ def memes_holding(text: str, corrections: Mapping[str, Sequence[str]], index: Wo
     1
     """
     groups = _groups(text, corrections, index)
-    return _as_typed(text, index.having_all(groups) if groups else np.empty(0, np.int64), index)
+    return _as_typed(text, _holding_all(groups, index), index)
+
+
+def _holding_all(groups: Sequence[Group], index: WordIndex) -> Ids:
+    """Return the rising ids of all memes with every group. A code beside words may stand in the file's name."""
+    codes = [group for group in groups if len(groups) > 1 and _is_code(group)]
+    words = [group for group in groups if group not in codes]
+    found = [index.having_all(words)] if words else []
+    for code in codes:
+        found.append(np.union1d(index.having_all([code]), index.named(code[0][0]).ids))
+    return reduce(np.intersect1d, found) if found else np.empty(0, np.int64)
+
+
+def _is_code(group: Group) -> bool:
+    return sum(one.isdecimal() for one in group[0][0]) >= MIN_CODE
 
 
 def row_condition(text: str, index: WordIndex) -> Where | None:
@@ -166,9 +184,6 @@ def is_word_of_its_own(word: str, index: WordIndex) -> bool:
     False
     """
     return accents_tell_apart(index) and index.vocabulary.get(word, 0) >= COMMON
-
-
-Group = list[tuple[str, ...]]  # sequences of terms, any of which stands for a word
 
 
 def _groups(text: str, corrections: Mapping[str, Sequence[str]], index: WordIndex) -> list[Group]:

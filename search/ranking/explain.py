@@ -59,7 +59,16 @@ def explain(
     places = np.searchsorted(ranking.ids, ids)
     shares = _field_shares(index, ranking, ids, places, terms)
     highlighter = Highlighter(frozenset(terms), tuple(quotes))
-    chosen = _snippets(catalogue, ids.tolist(), shares, highlighter)
+    worth = dict(zip(ids.tolist(), map(_fields_to_show, shares), strict=True))
+    chosen = _snippets(catalogue, worth, highlighter)
+    # What matches by its words names them, also where they are a small part of the score.
+    unnamed = {
+        id: [field for field in share if field is not Field.NAME and field not in worth[id]]
+        for id, share in zip(ids.tolist(), shares, strict=True)
+        if id in certain and not any(snippet.words for snippet in chosen[id])
+    }
+    found = _snippets(catalogue, unnamed, highlighter)
+    chosen |= {id: own for id, own in found.items() if any(snippet.words for snippet in own)}
     return [
         Hit(
             meme=meme,
@@ -100,17 +109,16 @@ def _field_shares(
 
 
 def _snippets(
-    catalogue: Catalogue, ids: Sequence[int], shares: Sequence[Mapping[Field, float]], highlighter: Highlighter
+    catalogue: Catalogue, worth: Mapping[int, Sequence[Field]], highlighter: Highlighter
 ) -> dict[int, tuple[Snippet, ...]]:
-    """Return, by meme, snippets of the fields with the largest shares, those with the query's words first.
+    """Return, by meme, snippets of fields that are worth one, those with the query's words first.
 
     Long texts make up most of all text, so they are read only for memes whose short texts do not contain the words.
     """
-    worth = dict(zip(ids, map(_fields_to_show, shares), strict=True))
-    matching: dict[int, list[Snippet]] = {id: [] for id in ids}
-    others: dict[int, list[Passage]] = {id: [] for id in ids}
+    matching: dict[int, list[Snippet]] = {id: [] for id in worth}
+    others: dict[int, list[Passage]] = {id: [] for id in worth}
     for long in (False, True):
-        open_ids = [id for id in ids if len(matching[id]) < SNIPPETS]
+        open_ids = [id for id in worth if len(matching[id]) < SNIPPETS]
         fields = {field for id in open_ids for field in worth[id] if (field in LONG_FIELDS) == long}
         passages: dict[tuple[int, Field], list[Passage]] = {}
         for row in catalogue.texts.passages_of(open_ids, fields=fields) if fields else ():

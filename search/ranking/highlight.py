@@ -18,6 +18,18 @@ LONG = 7  # letters of a stem from which it may have an apostrophe anywhere
 LEAD = 40  # letters shown before the first match, where there are as many
 
 
+# Terms that not all their words begin with, by the English stemmer's own list: "dying", "skies".
+_IRREGULAR = {"die": "d[iy]", "lie": "l[iy]", "tie": "t[iy]", "sky": "sk[iy]"}
+
+
+def _beginning(term: str) -> str:
+    """Return a pattern of how all words of a term begin: the last letter may be another one ("cry", "using")."""
+    if term in _IRREGULAR:
+        return _IRREGULAR[term]
+    is_whole = len(term) < 3 or (len(term) == 3 and term[-1] not in "ei")
+    return _loose(term if is_whole else term[:-1])
+
+
 def _loose(stem: str) -> str:
     """Return a pattern of a stem with apostrophes where words have them: o'clock, they're, don't, rock'n'roll."""
     letters = [re.escape(letter) for letter in stem]
@@ -56,8 +68,8 @@ class Highlighter:
     def _likely(self) -> re.Pattern[str]:
         # A term is nearly always a word without its ending: a quick filter before the real analysis, which costs a
         # hundred times more. Words outside ASCII may be spelled otherwise than their terms and pass the filter.
-        stems = sorted({term[:-1] if len(term) > 3 else term for term in self.terms}, key=len, reverse=True)
-        return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(map(_loose, stems))}))|[^\x00-\x7f]")
+        beginnings = sorted(set(map(_beginning, self.terms)), key=len, reverse=True)
+        return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(beginnings)}))|[^\x00-\x7f]")
 
     def count_terms(self, text: str) -> int:
         """Return the number of terms in a text; for ASCII texts an estimate by the beginnings of its words."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -207,3 +208,35 @@ def test_a_text_damaged_as_ocr_does_still_says_its_phrases(tmp_path: Path) -> No
         assert asked >= 20
         assert found >= 0.9 * asked
         assert false == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "said_by"),
+    [
+        ('"remote is it normal"', {"is_it_normal"}),  # from the category on into the name
+        ('"work remote is it"', {"is_it_normal"}),
+        ('"work remote"', set()),  # the category alone is not said by each of its memes
+        ('"remote"', {"sign"}),
+        ('"remote normal"', set()),
+    ],
+)
+def test_a_phrase_may_begin_in_the_category_and_end_in_the_name(tmp_path: Path, query: str, said_by: set[str]) -> None:
+    documents = [
+        Document(1, {Field.NAME: "Work - Remote: is it normal"}, "Work - Remote/is_it_normal.png"),
+        Document(2, {Field.NAME: "Work - Remote: no", Field.OCR: "a remote control"}, "Work - Remote/sign.png"),
+    ]
+    build_lexical(tmp_path / "words", documents)
+    index = LexicalIndex.open(tmp_path / "words")
+    found = memes_saying(make_quote(query.strip('"'), index), index)
+    assert {documents[id - 1].path.split("/")[1].removesuffix(".png") for id in found.tolist()} == said_by
+
+
+def test_a_phrase_goes_on_where_its_text_was_split_for_the_encoder_and_not_into_another_text(tmp_path: Path) -> None:
+    words = [f"word{number}" for number in range(200)]
+    ocr, descriptions = {"Work/long.png": " ".join(words)}, {"Work/long.png": "three four"}
+    with searched_library(tmp_path, ocr, descriptions=descriptions, apart=timedelta(days=1)) as (found, _):
+        index = found.index.lexical
+        lost = [pair for pair in pairwise(words) if not len(memes_saying(make_quote(" ".join(pair), index), index))]
+        assert lost == []
+        assert not len(memes_saying(make_quote("word199 three", index), index))
+        assert not len(memes_saying(make_quote("four word0", index), index))

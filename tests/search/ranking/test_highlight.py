@@ -38,6 +38,10 @@ def test_matching_words_are_marked_in_any_form() -> None:
         ("left/right turn", "right", "left/<mark>right</mark> turn"),
         ("Кот и ПЁС", "кот", "<mark>Кот</mark> и ПЁС"),
         ("the category", "cat", "the category"),
+        ("I tried and cried", "try", "I <mark>tried</mark> and cried"),
+        ("crying babies", "cry", "<mark>crying</mark> babies"),
+        ("using it", "use", "<mark>using</mark> it"),
+        ("dying under gray skies", "die sky", "<mark>dying</mark> under gray <mark>skies</mark>"),
     ],
 )
 def test_what_the_index_finds_is_what_is_marked(body: str, query: str, expected: str) -> None:

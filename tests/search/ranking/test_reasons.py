@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from demo.library import draw_demo
+from search.catalogue import open_catalogue
 from search.index.analyzer import query_terms
+from search.ranking.explain import explain
 from search.results import Answer, Hit, Place, Reason, ReasonKind
 from search.searcher import Searcher
+from search.signals import DESCRIPTOR, SignalKind
 from tests.support.small_library import indexed_searcher
 from tests.support.tiny import draw_tiny_library
 
@@ -133,3 +138,23 @@ def test_json_has_the_reason_and_the_phrase(tiny: Searcher) -> None:
         "words": ["burning", "room"],
         "in_words": "description by tiny-artist says “burning”, “room”",
     }
+
+
+def test_a_match_names_its_words_also_where_they_are_little_of_its_score(tiny: Searcher) -> None:
+    answer = tiny.search("burning", k=1)
+    id = answer[0].meme.id
+    ranking = tiny.scores("burning").fuse()
+    by_words = {signal: own for signal, own in ranking.contributions.items() if signal.kind is SignalKind.LEXICAL}
+    assert by_words
+    little = {signal: own / 1000 for signal, own in by_words.items()} | {DESCRIPTOR: np.ones(len(ranking.ids))}
+    with open_catalogue(tiny._settings) as catalogue:
+        for certain, is_named in (([id], True), ([], False)):
+            [hit] = explain(
+                catalogue,
+                tiny.index,
+                replace(ranking, contributions=little),
+                memes=[answer[0].meme],
+                terms=query_terms("burning"),
+                certain=certain,
+            )
+            assert any(reason.place in (Place.OCR, Place.DESCRIPTION) for reason in said(hit)) == is_named
