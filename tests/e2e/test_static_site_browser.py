@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-import threading
+import shutil
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from search.catalogue import Catalogue
+from indexer.pipeline import index_library
+from indexer.work.progress import SILENT
+from search.catalogue import Catalogue, open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
-from tests.support.browsing import chromium
+from tests.support.browsing import chromium, serving_files
 from tests.support.fakes import HashingTextEncoder
+from tests.support.tiny import draw_tiny_library
 from web.static_site.export import export_site
 from web.static_site.options import SiteOptions
 
 pytestmark = pytest.mark.browser
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
-def root(
-    served_settings: Settings, served: Catalogue, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, ThreadingHTTPServer]]:
+def root(served_settings: Settings, served: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server like `python -m http.server`, of a folder with the site below `/some/path/`."""
     folder = tmp_path_factory.mktemp("host")
     workspace, encoder = Workspace(served_settings, served), HashingTextEncoder()
     export_site(workspace, folder / "some" / "path", text_encoder=encoder)
     export_site(workspace, folder / "other", SiteOptions(only_search=True), text_encoder=encoder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", server
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving_files(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def by_meaning(minilm_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a site with the real text encoder, below a path."""
+    folder = tmp_path_factory.mktemp("by-meaning")
+    shutil.copytree(minilm_models, folder / "data" / "models")
+    settings = Settings(library=draw_tiny_library(folder / "memes"), data=folder / "data", ocr_engine="none")
+    with open_catalogue(settings) as catalogue:
+        workspace = Workspace(settings, catalogue)
+        index_library(workspace, progress=SILENT)
+        done = export_site(workspace, folder / "host" / "some" / "path")
+    assert (done.without_meaning, done.meaning_bytes > 15_000_000) == ("", True)
+    with serving_files(folder / "host") as address:
+        yield f"{address}/some/path/"
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +57,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, root: tuple[str, ThreadingHTTPServer]) -> Iterator[Page]:
+def page(browser: Browser, root: str) -> Iterator[Page]:
     """A page on which complaints, and requests to another host, are failures."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=f"{root[0]}/some/path/")
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=f"{root}/some/path/")
     found = context.new_page()
     complaints: list[str] = []
     found.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     found.on("pageerror", lambda error: complaints.append(str(error)))
     found.on(
-        "request", lambda request: request.url.startswith((root[0], "data:", "blob:")) or complaints.append(request.url)
+        "request", lambda request: request.url.startswith((root, "data:", "blob:")) or complaints.append(request.url)
     )
     yield found
     context.close()
@@ -157,10 +162,8 @@ def test_choices_are_kept_and_a_random_meme_is_found(page: Page) -> None:
     page.wait_for_url("**/memes/*/*.html")
 
 
-def test_without_scripts_there_are_pages_categories_and_similar_memes(
-    browser: Browser, root: tuple[str, object]
-) -> None:
-    context = browser.new_context(java_script_enabled=False, base_url=f"{root[0]}/some/path/")
+def test_without_scripts_there_are_pages_categories_and_similar_memes(browser: Browser, root: str) -> None:
+    context = browser.new_context(java_script_enabled=False, base_url=f"{root}/some/path/")
     found = context.new_page()
     found.goto("search.html")
     expect(found.get_by_text("Search needs JavaScript.")).to_be_visible()
@@ -173,23 +176,21 @@ def test_without_scripts_there_are_pages_categories_and_similar_memes(
     context.close()
 
 
-def test_the_search_beside_another_generators_pages_leads_to_its_addresses(
-    browser: Browser, root: tuple[str, object]
-) -> None:
-    context = browser.new_context(base_url=f"{root[0]}/other/")
+def test_the_search_beside_another_generators_pages_leads_to_its_addresses(browser: Browser, root: str) -> None:
+    context = browser.new_context(base_url=f"{root}/other/")
     found = context.new_page()
     found.goto("memetica/search.html?q=dog+burning")
     expect(found.locator("#results .card").first).to_be_visible()
     link = found.locator("#results a.picture").first.evaluate("one => one.href")
-    assert link == f"{root[0]}/other/memes/Dogs/fine.png.html"
+    assert link == f"{root}/other/memes/Dogs/fine.png.html"
     assert found.locator("#results img").first.evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
     context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_have_no_barriers(browser: Browser, root: tuple[str, object], scheme: str) -> None:
+def test_pages_have_no_barriers(browser: Browser, root: str, scheme: str) -> None:
     context = browser.new_context(
-        viewport={"width": 390, "height": 844}, color_scheme=scheme, base_url=f"{root[0]}/some/path/"
+        viewport={"width": 390, "height": 844}, color_scheme=scheme, base_url=f"{root}/some/path/"
     )
     found = context.new_page()
     for address in ("search.html?q=dog", "index.html", "memes/Dogs/fine.png.html", "about/index.html"):
@@ -200,4 +201,57 @@ def test_pages_have_no_barriers(browser: Browser, root: tuple[str, object], sche
         assert found.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
         violations = Axe().run(found).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"][:120]) for one in violations] == [], address
+    context.close()
+
+
+@pytest.mark.real_models
+def test_meaning_finds_what_has_none_of_the_words_and_is_there_without_a_network(
+    browser: Browser, by_meaning: str
+) -> None:
+    context = browser.new_context(base_url=by_meaning)
+    page = context.new_page()
+    asked: list[str] = []
+    complaints: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.goto("index.html")
+    page.goto("search.html")
+    page.evaluate("navigator.serviceWorker.ready")
+    assert not [address for address in asked if "/search/encoder/" in address]
+    page.reload()
+    page.locator("#q").fill("hound amid flames")
+    page.keyboard.press("Enter")
+    results = page.locator("#results[data-by=meaning]")
+    expect(results).to_be_visible(timeout=60_000)
+    assert cards(page)[0] == "Dogs/fine.png"
+    expect(page.locator("[data-aside]")).to_be_hidden()
+    assert {address.split("/", 3)[2] for address in asked if address.startswith("http")} == {
+        by_meaning.split("/", 3)[2]
+    }
+    before = len([address for address in asked if "/search/encoder/" in address])
+    assert before
+    context.set_offline(True)
+    page.goto("search.html?q=young+feline+in+footwear")
+    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+    assert cards(page)[0] == "Cats - Kittens/small.png"
+    context.set_offline(False)
+    page.goto("search.html?q=hound+amid+flames")
+    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+    assert complaints == []
+    context.close()
+
+
+@pytest.mark.real_models
+def test_who_saves_data_is_asked_before_the_encoder_is_fetched(browser: Browser, by_meaning: str) -> None:
+    context = browser.new_context(base_url=by_meaning)
+    context.add_init_script("Object.defineProperty(navigator, 'connection', { value: { saveData: true } })")
+    page = context.new_page()
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    page.goto("search.html?q=hound+amid+flames")
+    button = page.get_by_role("button", name="Search by meaning, too")
+    expect(button).to_contain_text("MB, once")
+    assert not [address for address in asked if "/search/encoder/" in address]
+    button.click()
+    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
     context.close()

@@ -12,7 +12,7 @@ from web.cli.terminal import ProgressBars
 from web.formatting import format_count, format_size
 from web.static_site.export import SiteExport
 from web.static_site.export import export_site as write_site
-from web.static_site.options import COPY, SiteOptions
+from web.static_site.options import AUTO, COPY, OFF, SiteOptions
 
 _SHOWN = 3  # paths that a message names
 
@@ -39,9 +39,18 @@ _SHOWN = 3  # paths that a message names
     metavar="URL",
     help="Where the site will be published: for feeds, the sitemap and previews in chats.",
 )
+@click.option(
+    "--meaning",
+    type=click.Choice([AUTO, OFF]),
+    default=AUTO,
+    show_default=True,
+    help="Search by meaning in the browser, where the text encoder can run there.",
+)
 @click.option("--only-search", is_flag=True, help="Only the search page, for a site that another program makes.")
 @click.option("--exact-names", is_flag=True, help="Keep names of files that not every host can hold, as `what?.png`.")
-def export_site(session: Session, out: Path, media: str, base_url: str, only_search: bool, exact_names: bool) -> int:
+def export_site(
+    session: Session, out: Path, media: str, base_url: str, meaning: str, only_search: bool, exact_names: bool
+) -> int:
     """Write the site into the folder OUT: pages, thumbnails and a search that runs in the browser.
 
     Any server of files can serve it, at any path. A second run writes only what changed and removes what is gone. Until
@@ -51,7 +60,7 @@ def export_site(session: Session, out: Path, media: str, base_url: str, only_sea
     the library's paths, and in it `snippet.html`, a search box to paste into its template.
     """
     terminal = session.terminal
-    options = SiteOptions(media=media, base_url=base_url, only_search=only_search, exact_names=exact_names)
+    options = SiteOptions(media, base_url, only_search, exact_names, meaning)
     bars = ProgressBars(terminal)
     try:
         with session.workspace() as workspace:
@@ -67,7 +76,8 @@ def _tell(session: Session, out: Path, options: SiteOptions, done: SiteExport) -
     terminal, report = session.terminal, done.report
     if terminal.as_json:
         row = {**vars(report), "kept": list(report.kept)}
-        terminal.row({"path": str(out), "memes": done.memes, **row, "missing": list(done.missing)})
+        row |= {"missing": list(done.missing), "meaning_bytes": done.meaning_bytes}
+        terminal.row({"path": str(out), "memes": done.memes, **row})
     if done.missing:
         terminal.say(
             f"{format_count(len(done.missing), 'file')} of memes are missing or changed since they were indexed: "
@@ -82,6 +92,10 @@ def _tell(session: Session, out: Path, options: SiteOptions, done: SiteExport) -
         )
     if done.copied:
         terminal.say(f"{format_count(done.copied, 'file')} could not be linked to, so they were copied.")
+    if done.without_meaning:
+        terminal.say(f"Memes are searched by words alone: {done.without_meaning}")
+    elif done.meaning_bytes:
+        terminal.say(f"To search by meaning, a browser fetches {format_size(done.meaning_bytes)} once.")
     if not options.base_url and not options.only_search:
         terminal.say("Without --base-url there are no feeds, no sitemap and no previews in chats.")
     terminal.say(

@@ -67,6 +67,7 @@ class SiteRenderer:
         text_encoder: TextEncoder | None = None,
     ) -> None:
         self.addresses = addresses
+        self.options = options
         self.base_url = options.base_url
         self.only_search = options.only_search
         media = options.media if options.media not in (COPY, LINK) else ""

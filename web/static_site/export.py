@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -17,21 +19,25 @@ from flask import render_template
 from indexer.media.thumbnail_sizes import SMALL_SIDE, small_thumbnail, thumbnail_as_jpeg
 from indexer.media.thumbnails import still_path, thumbnail_path
 from search.encoders.base import TextEncoder
-from search.errors import LibraryError, MemeticaError, NotFound, WrongUse
+from search.errors import LibraryError, MemeticaError, ModelUnavailable, NotFound, WrongUse
 from search.index.local import LocalIndex
-from search.meme import Meme
+from search.meme import Field, Meme
+from search.ranking.relevance import relevance_rule
 from search.workspace import Workspace
 from web.site import feeds, files, install, listing, pages
 from web.site.cards import cards_of_memes
 from web.site.previews import shows_own_file
 from web.static_site.addresses import SiteAddresses
 from web.static_site.app import SiteRenderer, site_assets
-from web.static_site.options import COPY, LINK, SiteOptions
+from web.static_site.encoder_files import encoder_files
+from web.static_site.meaning_index import build_meaning_index
+from web.static_site.options import COPY, LINK, OFF, SiteOptions
 from web.static_site.output import Order, SiteFolder, SiteReport, open_site_folder
 from web.static_site.search_index import build_search_index, card_files
 
 ONLY_SEARCH = "memetica"  # the folder that holds everything of an export of the search alone
 _CARDS_AT_ONCE = 400
+_BY_MEANING = ("encoder.js", "encoder_worker.js", "meaning.js")  # fetched when a visitor first searches
 _SITEMAP_MOST = 50_000  # addresses of one sitemap, by its specification
 
 Advance = Callable[[], object]
@@ -39,12 +45,17 @@ Advance = Callable[[], object]
 
 @dataclass(frozen=True)
 class SiteExport:
-    """A finished export: the report of its folder, memes whose files are missing, and copies made in place of links."""
+    """A finished export: the report of its folder, memes whose files are missing, and copies made in place of links.
+
+    `meaning_bytes` is what a browser fetches once to search by meaning, 0 without it; `without_meaning` says why.
+    """
 
     report: SiteReport
     memes: int
     missing: tuple[str, ...] = ()
     copied: int = 0
+    meaning_bytes: int = 0
+    without_meaning: str = ""
 
 
 def export_site(
@@ -129,14 +140,15 @@ class _Export:
             if name != "sw.js":
                 self.folder.put(f"{own}static/{version}/{name}", raw, Order.DATA)
         missing, copied = self._files()
-        self._search_index()
+        meaning_bytes, without_meaning = self._search_index()
         self._put("/search.html", lambda: render_template("static_search.html"), Order.ENTRY)
         if self.options.only_search:
             snippet = self.renderer.render("/search.html", lambda: render_template("static_snippet.html"))
             self.folder.put(f"{own}snippet.html", snippet, Order.ENTRY)
         else:
             self._pages()
-        return SiteExport(self.folder.switch(), len(self.memes), tuple(missing), copied)
+        report = self.folder.switch()
+        return SiteExport(report, len(self.memes), tuple(missing), copied, meaning_bytes, without_meaning)
 
     def _put(self, address: str, view: Callable[[], object], order: Order, *, at: str = "") -> None:
         path = at or self.renderer.addresses.file_of(address)
@@ -196,7 +208,7 @@ class _Export:
 
     def _service_worker(self) -> bytes:
         version, found = site_assets()
-        scripts = [name for name in found if name.endswith((".js", ".css")) and name != "sw.js"]
+        scripts = [name for name in found if name.endswith((".js", ".css")) and name not in ("sw.js", *_BY_MEANING)]
         shell = ["index.html", "search.html", "search/index.json", *(f"static/{version}/{name}" for name in scripts)]
         head = f"const VERSION = {json.dumps(version)};\nconst SHELL = {json.dumps(shell)};\n"
         return head.encode() + found["sw.js"]
@@ -223,17 +235,47 @@ class _Export:
 
     # --- search ---
 
-    def _search_index(self) -> None:
+    def _search_index(self) -> tuple[int, str]:
+        """Write the indexes; return the bytes that meaning needs once, 0 without it, and why there is none."""
         own = self.renderer.addresses.own
-        # The files have the postings, wherever the site searches.
-        lexical = LocalIndex.open(self.renderer.site.workspace.index).lexical
-        index = build_search_index(lexical, self.memes)
+        # The files have the postings and vectors, wherever the site searches.
+        local = LocalIndex.open(self.renderer.site.workspace.index)
+        meaning, reason = self._meaning(local)
+        index = build_search_index(local.lexical, self.memes, meaning=meaning)
         for name, raw in index.parts.items():
             self.folder.put(f"{own}search/{name}", raw, Order.DATA)
         for name, raw in card_files(self._cards()):
             # New cards may be of pages that are not there yet: nothing finds them before the table is.
             self.folder.put(f"{own}search/{name}", raw, Order.DATA)
         self.folder.put(f"{own}search/index.json", index.table, Order.ENTRY)
+        return (meaning["bytes"] if meaning is not None else 0), reason
+
+    def _meaning(self, index: LocalIndex) -> tuple[dict[str, Any] | None, str]:
+        """Write the vectors and the text encoder; return what names them, or None and why there are none."""
+        if self.options.meaning == OFF:
+            return None, ""
+        settings = self.workspace.settings
+        try:
+            encoder = encoder_files(self.workspace, index.manifest.text_encoder)
+        except ModelUnavailable as error:
+            return None, error.message
+        rule = relevance_rule(settings, self.renderer.site.encoder())
+        built = build_meaning_index(index, settings, rule, words_of=self._ocr)
+        if built is None:
+            return None, "No text of the library has been embedded."
+        table = built.packed_table(encoder.table)
+        name = f"vectors/{hashlib.sha256(table).hexdigest()[:16]}.dat"
+        files = {f"encoder/{file}": raw for file, raw in encoder.files.items()} | dict(built.parts) | {name: table}
+        for path, raw in files.items():
+            self.folder.put(f"{self.renderer.addresses.own}search/{path}", raw, Order.DATA)
+        return {"table": name, "bytes": encoder.bytes}, ""
+
+    def _ocr(self, ids: Sequence[int]) -> dict[int, str]:
+        """Return the text in the pictures of memes."""
+        found: dict[int, list[str]] = {}
+        for row in self.workspace.catalogue.texts.passages_of(ids, fields=[Field.OCR]):
+            found.setdefault(row.meme_id, []).append(row.passage.body)
+        return {id: "\n".join(bodies) for id, bodies in found.items()}
 
     def _cards(self) -> Iterator[tuple[int, str]]:
         for at in range(0, len(self.memes), _CARDS_AT_ONCE):

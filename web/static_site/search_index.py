@@ -52,8 +52,10 @@ class SearchIndex:
     table: bytes
 
 
-def build_search_index(lexical: LexicalIndex, memes: Sequence[Meme]) -> SearchIndex:
-    """Return the index of memes for the browser.
+def build_search_index(
+    lexical: LexicalIndex, memes: Sequence[Meme], *, meaning: Mapping[str, Any] | None = None
+) -> SearchIndex:
+    """Return the index of memes for the browser; `meaning` names the table of the vectors, and what they need.
 
     >>> from search.catalogue import open_catalogue
     >>> built = build_search_index(searcher.index.lexical, workspace.catalogue.memes.freshest(9))
@@ -96,6 +98,7 @@ def build_search_index(lexical: LexicalIndex, memes: Sequence[Meme]) -> SearchIn
         "words": keep(spelled),
         "stop": [key for key in sorted(terms_of) if is_stop_word(key)],
         "cards": CARDS_PER_FILE,
+        "meaning": meaning,
     }
     return SearchIndex(parts, json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode())
 

@@ -1,54 +1,19 @@
 // The index of an exported site: finds memes by words from small files, of which a query fetches a few.
 // It has no part in the page, so that it runs outside a browser too.
+import { cutoff, fuse, proposals } from "./ranking.js";
+import { LONG_WORD, MIN_SPELLED, compare, distance, sequenceOf, wordsOf } from "./words.js";
 
-// As `fold` in search_index.py.
-export function fold(word) {
-  const plain = word.normalize("NFKC").toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ");
-  return plain.normalize("NFD").replace(/[\u0300-\u036f]/g, "").normalize("NFC");
-}
-
-// Scripts without spaces between words: each letter is a word, as on the served site.
-const LETTERWISE = "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\u30fc\\p{Script=Bopomofo}\\p{Script=Hangul}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}";
-const WORD = new RegExp(`(-?)([${LETTERWISE}]\\p{M}*|(?:(?![${LETTERWISE}])[\\p{L}\\p{N}])(?:(?![${LETTERWISE}])[\\p{L}\\p{N}\\p{M}'’])*|\\p{Emoji_Presentation})`, "gu");
-const MOST_WORDS = 32;
-const MIN_SPELLED = 4; // letters of a word that is corrected
-const LONG_WORD = 8; // letters from which two edits are allowed
 const MOST_READINGS = 12; // words that one stands for
-
-// The words of a query, in order and without repetition: { key, typed, excluded }.
-export function wordsOf(query) {
-  const found = new Map();
-  for (const match of query.matchAll(WORD)) {
-    const before = query[match.index - 1];
-    const excluded = match[1] === "-" && (before === undefined || /\s/.test(before));
-    const key = fold(match[2].replace(/['’]/g, ""));
-    if (key && !found.has(key)) found.set(key, { key, typed: match[2], excluded });
-  }
-  return [...found.values()].slice(0, MOST_WORDS);
-}
-
-// The number of edits between two words, at most `most`; a swap of neighbors is one (optimal string alignment).
-export function distance(one, other, most) {
-  if (Math.abs(one.length - other.length) > most) return most + 1;
-  let before = [];
-  let last = Array.from({ length: other.length + 1 }, (_, at) => at);
-  for (let row = 1; row <= one.length; row++) {
-    const next = [row];
-    let least = row;
-    for (let column = 1; column <= other.length; column++) {
-      const same = one[row - 1] === other[column - 1];
-      let cost = Math.min(last[column] + 1, next[column - 1] + 1, last[column - 1] + (same ? 0 : 1));
-      if (row > 1 && column > 1 && one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1]) cost = Math.min(cost, before[column - 2] + 1);
-      next.push(cost);
-      least = Math.min(least, cost);
-    }
-    if (least > most) return most + 1;
-    [before, last] = [last, next];
-  }
-  return last[other.length];
-}
+const MAX_SHARE = 0.5; // of the memes: more frequent words say nothing beside others
+const MOST_SCORED = 300; // memes with all words that are ranked; those after them are newest first
+const DEEPER = 4;
 
 const idf = (frequency, memes) => Math.log(1 + (memes - frequency + 0.5) / (frequency + 0.5));
+
+// The number of memes with a word, or with one that it stands for.
+const frequencyOf = (reading) => Math.max(0, ...reading.terms.map(([, [frequency]]) => frequency));
+
+const add = (sums, id, value) => sums.set(id, (sums.get(id) ?? 0) + value);
 
 export class SearchIndex {
   // `load` returns the bytes of a file of the index, by its name.
@@ -136,15 +101,19 @@ export class SearchIndex {
     return { ...word, exact: false, keys, terms: [...terms] };
   }
 
-  // Finds memes: { hits: [{ id, matches, words }], total, facets, corrected }. Without words, all of them, newest first.
-  async search(query, { category = "", year = "", type = "", sort = "", prefix = false } = {}) {
+  // Finds memes: { hits: [{ id, matches, words, meant }], total, facets, corrected }. Without words, all of them, newest
+  // first. With `meaning`, a MeaningIndex, they are also found by what they mean and ranked as the served site does.
+  async search(query, { category = "", year = "", type = "", sort = "", prefix = false, meaning } = {}) {
     const words = wordsOf(query);
     const [facts, ...readings] = await Promise.all([this.facts(), ...words.map((word, at) => this.reading(word, { prefix: prefix && at === words.length - 1 && /\S$/.test(query) }))]);
     const wanted = readings.filter((one) => !one.excluded);
     const spoken = wanted.filter((one) => !this.stop.has(one.key));
     const required = spoken.length ? spoken : wanted;
+    const few = wanted.filter((one) => frequencyOf(one) <= MAX_SHARE * this.table.memes);
+    const scored = few.length ? few : wanted;
     const scores = new Map();
     const held = new Map();
+    const information = new Map(); // the inverse document frequencies of the words that a meme has, summed
     const banned = new Set();
     for (const one of readings) {
       const best = new Map(); // of the terms that a word stands for, the best counts
@@ -160,21 +129,34 @@ export class SearchIndex {
       for (const [id, score] of best) {
         if (one.excluded) banned.add(id);
         else {
-          scores.set(id, (scores.get(id) ?? 0) + score);
+          if (scored.includes(one)) add(scores, id, score);
+          else add(scores, id, 0);
+          add(information, id, idf(frequencyOf(one), this.table.memes));
           if (required.includes(one)) (held.get(id) ?? held.set(id, []).get(id)).push(one);
         }
       }
     }
     const everything = !wanted.length;
-    const ids = (everything ? [...facts.keys()] : [...scores.keys()]).filter((id) => !banned.has(id) && facts.has(id));
-    const matched = (id) => everything || (held.get(id)?.length ?? 0) === required.length;
+    let ids = (everything ? [...facts.keys()] : [...scores.keys()]).filter((id) => !banned.has(id) && facts.has(id));
     // Words in so many memes that the index has no list of them are in every match.
     const unlisted = required.filter((one) => one.terms.length && one.terms.every(([, [frequency, steps]]) => frequency && !steps.length));
     if (unlisted.length) for (const id of ids) (held.get(id) ?? held.set(id, []).get(id)).push(...unlisted);
+    const holdsAll = (id) => everything || (held.get(id)?.length ?? 0) === required.length;
     const passes = (id, without) => {
       const fact = facts.get(id);
       return (without === "category" || !category || fact.category === category || fact.category.startsWith(`${category} - `)) && (without === "year" || !year || fact.year === year) && (without === "type" || !type || fact.type === type);
     };
+    let matched = holdsAll;
+    let rank;
+    if (meaning && !everything) {
+      const text = query.replace(/(^|\s)-\S+/g, "$1");
+      const found = await this.rankByMeaning(meaning, text, { ids, scores, information, holdsAll, wanted, scored, passes, banned, facts });
+      if (found) {
+        matched = (id) => holdsAll(id) || found.relevant.has(id);
+        rank = found.rank;
+        ids = [...new Set([...ids.filter(holdsAll), ...rank.keys()])];
+      }
+    }
     const facets = {};
     for (const name of ["category", "year", "type"]) {
       const counts = new Map();
@@ -182,29 +164,60 @@ export class SearchIndex {
       facets[name] = counts;
     }
     const newest = (one, other) => facts.get(other).day - facts.get(one).day || other - one;
-    const best = (one, other) => scores.get(other) - scores.get(one) || one - other;
+    const best = rank ? (one, other) => (rank.get(one) ?? Infinity) - (rank.get(other) ?? Infinity) || newest(one, other) : (one, other) => scores.get(other) - scores.get(one) || one - other;
     const order = sort === "newest" || everything ? newest : best;
     const kept = ids.filter((id) => passes(id)).sort((one, other) => matched(other) - matched(one) || order(one, other));
     return {
       hits: kept.map((id) => ({ id, matches: matched(id), words: (held.get(id) ?? []).map((one) => (one.exact ? one.typed : one.keys[0])) })),
       total: kept.filter(matched).length,
       facets,
+      byMeaning: Boolean(rank),
       corrected: wanted.filter((one) => !one.exact && one.keys.length && !one.keys.some((key) => key.startsWith(one.key))).map((one) => [one.typed, one.keys[0]]),
       unknown: wanted.filter((one) => !one.keys.length).map((one) => one.typed),
     };
+  }
+
+  // The ranking by all signals: { rank: places by id, relevant: ids above the cut-off }; undefined for a text that the
+  // encoder cannot read.
+  async rankByMeaning(meaning, text, { ids, scores, information, holdsAll, wanted, scored, passes, banned, facts }) {
+    const direction = await meaning.direction(text);
+    if (!direction) return undefined;
+    const { weights, smoothing, depth, covered, least_phrase: least, relevance } = meaning.table;
+    const byWords = [...ids].sort((one, other) => scores.get(other) - scores.get(one) || one - other);
+    const matching = byWords.filter(holdsAll).slice(0, MOST_SCORED);
+    const near = await meaning.fetch(direction, [...new Set([...matching, ...byWords])]);
+    const pool = [...new Set([...near, ...byWords.slice(0, depth), ...matching])].filter((id) => facts.has(id) && !banned.has(id));
+    const idfOf = (one) => idf(frequencyOf(one), this.table.memes);
+    const sum = (all) => all.map(idfOf).reduce((one, other) => one + other, 0);
+    const bound = sum(scored.filter(frequencyOf));
+    const terms = new Map(wanted.map((one) => [one.key, one.terms[0]?.[0] ?? one.key]));
+    const sequence = sequenceOf(text).map((key) => terms.get(key) ?? key);
+    const saying = sequence.length >= least ? new Set(pool.filter((id) => meaning.says(id, sequence))) : new Set();
+    const candidates = pool.map((id) => {
+      const signals = meaning.scores(id, direction);
+      if (bound) signals["lexical.all"] = (scores.get(id) ?? 0) / bound;
+      if (saying.size) signals["phrase.ocr"] = meaning.says(id, sequence) === undefined ? undefined : Number(saying.has(id));
+      return { id, signals };
+    });
+    const ranked = (some, wide, always) => {
+      const proposed = proposals(some, weights, covered, wide);
+      return fuse(some.filter(({ id }) => proposed.has(id) || always.has(id)), weights, smoothing);
+    };
+    const known = new Set(matching);
+    const asked = { held: (id) => information.get(id) ?? 0, idf: sum(wanted), words: wanted.length, model: relevance };
+    let all, relevant;
+    for (let wide = depth; ; wide *= DEEPER) {
+      all = ranked(candidates, wide, known);
+      relevant = new Set(all.slice(0, cutoff(all, asked)).map(({ id }) => id));
+      if ([...relevant].filter((id) => !known.has(id)).length < wide || all.length === candidates.length) break;
+    }
+    // What matches does not depend on the filters; weaker hits are the best of those that pass them.
+    const shown = all.every(({ id }) => passes(id)) ? all : ranked(candidates.filter(({ id }) => passes(id) || relevant.has(id)), depth, new Set([...known, ...relevant]));
+    return { rank: new Map(shown.filter((one) => one.score > 0).map(({ id }, at) => [id, at])), relevant };
   }
 
   // The HTML of a meme's card.
   async card(id) {
     return (await this.file(`cards/${Math.floor(id / this.table.cards)}.dat`))[id];
   }
-}
-
-// By code points, as Python compares texts.
-function compare(one, other) {
-  const [left, right] = [[...one], [...other]];
-  for (let at = 0; at < Math.min(left.length, right.length); at++) {
-    if (left[at] !== right[at]) return left[at].codePointAt(0) - right[at].codePointAt(0);
-  }
-  return left.length - right.length;
 }

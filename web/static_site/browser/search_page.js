@@ -14,18 +14,20 @@ const selects = [...document.querySelectorAll("[data-facet]")];
 const sort = document.querySelector("[data-sort]");
 const folder = new URL(document.querySelector("script[data-index]").dataset.index, document.baseURI);
 
+const aside = document.querySelector("[data-aside]");
+
+async function load(name) {
+  const answer = await fetch(new URL(name, folder));
+  if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
+  return answer.arrayBuffer();
+}
+
 let opened;
 const index = () =>
-  (opened ??= new SearchIndex(async (name) => {
-    const answer = await fetch(new URL(name, folder));
-    if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
-    return answer.arrayBuffer();
-  })
-    .open()
-    .catch((error) => {
-      opened = undefined;
-      throw error;
-    }));
+  (opened ??= new SearchIndex(load).open().catch((error) => {
+    opened = undefined;
+    throw error;
+  }));
 
 const state = () => ({ q: field.value.trim().replace(/\s+/g, " "), ...Object.fromEntries([...selects, sort].map((one) => [one.name, one.value])) });
 
@@ -55,6 +57,48 @@ function fill(select, counts) {
   choose(select, chosen);
 }
 
+// --- by meaning: the text encoder is fetched when a visitor first searches ---
+
+const AFTER_TYPING = 400; // milliseconds: what is typed on is not searched by meaning
+const PATIENCE = 500; // milliseconds that results by words wait for those by meaning, once the encoder is there
+let meaning; // a promise of the index of vectors
+let vectors; // that index, once it is there
+
+// Whether to fetch megabytes unasked: not where the visitor or the network says to save.
+const { saveData, effectiveType } = navigator.connection ?? {};
+const mayLoad = () => !saveData && !/2g/.test(effectiveType ?? "");
+
+function openMeaning(words) {
+  return (meaning ??= (async () => {
+    const [{ MeaningIndex }, { Encoder }] = await Promise.all([import("./meaning.js"), import("./encoder.js")]);
+    const ids = [...(await words.facts()).keys()];
+    let encoder;
+    const found = await new MeaningIndex(load, (text) => encoder.embed(text)).open(words.table.meaning.table, ids);
+    encoder = new Encoder(new URL("encoder/", folder), found.table.encoder, (share) => tell(`Loading search by meaning: ${Math.floor(share * 100)} %`));
+    await encoder.ready;
+    tell("");
+    return (vectors = found);
+  })().catch((error) => {
+    console.warn(error);
+    meaning = undefined;
+    tell(navigator.onLine ? "Search by meaning could not be loaded, so words are searched." : "");
+    throw error;
+  }));
+}
+
+// A line about search by meaning, with a button where the visitor decides.
+function tell(text, label = "", act) {
+  aside.hidden = !text && !label;
+  aside.textContent = text;
+  if (!label) return;
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: label });
+  button.addEventListener("click", act);
+  aside.append(button);
+}
+
+// Whether somebody looks at the results, so that they must not be put in another order.
+const isReading = () => scrollY > 200 || Boolean(document.querySelector("dialog[open]")) || results.contains(document.activeElement);
+
 let latest = 0;
 let answer;
 let shown = 0;
@@ -62,29 +106,61 @@ let shown = 0;
 async function refresh({ typed = false } = {}) {
   const mine = ++latest;
   const { q, ...filters } = state();
+  const is = () => mine === latest;
   try {
-    const found = await (await index()).search(q, { ...filters, prefix: typed });
-    if (mine !== latest) return;
-    answer = found;
-    shown = 0;
-    for (const one of selects) fill(one, found.facets[one.name]);
-    const weaker = found.hits.length - found.total;
-    counted.textContent = [
-      found.total || !weaker ? `${found.total.toLocaleString("en")} ${found.total === 1 ? "match" : "matches"}` : "No exact match",
-      weaker ? `${weaker.toLocaleString("en")} weaker` : "",
-    ].filter(Boolean).join(" · ");
-    showing.hidden = !found.corrected.length && !found.unknown.length;
-    showing.textContent = [...found.corrected.map(([word, other]) => `No meme has “${word}”, so “${other}” was searched.`), ...found.unknown.map((word) => `No meme has “${word}”.`)].join(" ");
-    nothing.hidden = found.hits.length > 0;
-    const items = await page();
-    if (mine !== latest) return;
-    results.replaceChildren(...items);
-    watch();
+    const words = await index();
+    const options = { ...filters, prefix: typed };
+    const byMeaning = q && words.table.meaning ? async () => words.search(q, { ...options, meaning: await openMeaning(words) }) : undefined;
+    let drawn = false;
+    const byWords = words.search(q, options);
+    if (byMeaning && vectors && !typed) {
+      const first = await Promise.race([byMeaning().catch(() => byWords), new Promise((done) => setTimeout(done, PATIENCE))]);
+      if (!is()) return;
+      if (first) {
+        await draw(first, is);
+        if (first.byMeaning) return;
+        drawn = true;
+      }
+    }
+    if (!drawn) await draw(await byWords, is);
+    if (!byMeaning || !is()) return;
+    if (typed) await new Promise((done) => setTimeout(done, AFTER_TYPING));
+    if (!is()) return;
+    const join = async () => {
+      const found = await byMeaning().catch(() => undefined);
+      if (!found || !is()) return;
+      if (isReading()) return tell("", "Show results by meaning, too", () => (tell(""), draw(found, is)));
+      await draw(found, is);
+    };
+    if (meaning || mayLoad()) await join();
+    else tell("", `Search by meaning, too (${Math.ceil(words.table.meaning.bytes / 1e6)} MB, once)`, () => (tell("Loading search by meaning…"), join()));
   } catch (error) {
-    if (mine !== latest) return;
+    if (!is()) return;
     console.warn(error);
     counted.textContent = navigator.onLine ? "The search could not be loaded. Load the page again." : "You are offline, and these words were not searched before.";
   }
+}
+
+// Shows an answer, unless another one was asked for meanwhile.
+async function draw(found, is) {
+  if (!is()) return;
+  answer = found;
+  shown = 0;
+  for (const one of selects) fill(one, found.facets[one.name]);
+  const weaker = found.hits.length - found.total;
+  counted.textContent = [
+    found.total || !weaker ? `${found.total.toLocaleString("en")} ${found.total === 1 ? "match" : "matches"}` : "No exact match",
+    weaker ? `${weaker.toLocaleString("en")} weaker` : "",
+  ].filter(Boolean).join(" · ");
+  const notes = [...found.corrected.map(([word, other]) => `No meme has “${word}”, so “${other}” was searched.`), ...found.unknown.map((word) => `No meme has “${word}”.`)];
+  showing.hidden = !notes.length;
+  showing.textContent = notes.join(" ");
+  nothing.hidden = found.hits.length > 0;
+  results.dataset.by = found.byMeaning ? "meaning" : "words";
+  const items = await page();
+  if (!is() || found !== answer) return;
+  results.replaceChildren(...items);
+  watch();
 }
 
 // The cards of the next hits, and the button for those after them.

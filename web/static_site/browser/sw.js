@@ -1,5 +1,7 @@
 // Keeps what was seen for when there is no network: the shell at once, pages and parts of the search as they are read.
-const NAME = `memetica-${VERSION}`;
+// Other sites of this host have caches of their own, and so has the text encoder.
+const OWN = `memetica-${new URL("./", location.href).pathname}-`;
+const NAME = `${OWN}${VERSION}`;
 const MOST = 800; // files that are kept; the oldest go first
 const LARGEST = 1_000_000; // bytes of one of them
 const KEPT = /(?:\/|\.html|\.js|\.css|\.svg|\.webp|\.png|\.jpe?g|\.gif|\.avif|\.dat|\.json|\.webmanifest)$/;
@@ -10,7 +12,7 @@ self.addEventListener("install", (event) => {
 
 self.addEventListener("activate", (event) => {
   const old = async () => {
-    for (const name of await caches.keys()) if (name.startsWith("memetica-") && name !== NAME) await caches.delete(name);
+    for (const name of await caches.keys()) if (name.startsWith(OWN) && name !== NAME) await caches.delete(name);
   };
   event.waitUntil(old().then(() => self.clients.claim()));
 });
@@ -28,7 +30,7 @@ async function keep(request, answer) {
 async function answer(event, key) {
   const cache = await caches.open(NAME);
   // Files that are named by their content do not change.
-  const unchanging = /\/static\/|\/thumbnails\/|\/search\/[0-9a-f]{16}\.dat$/.test(key.pathname);
+  const unchanging = /\/static\/|\/thumbnails\/|\/search\/(?:(?:vectors|encoder)\/)?[0-9a-f]{16}\.(?:dat|js)$/.test(key.pathname);
   if (unchanging) {
     const known = await cache.match(key.href);
     if (known) return known;
@@ -49,5 +51,5 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET" || address.origin !== location.origin || event.request.headers.has("range")) return;
   const key = new URL(address.pathname, address.origin); // whatever is searched, the page is one
   if (key.pathname.endsWith("/")) key.pathname += "index.html";
-  if (KEPT.test(key.pathname)) event.respondWith(answer(event, key));
+  if (KEPT.test(key.pathname) && !/\/search\/encoder\/.*\.dat$/.test(key.pathname)) event.respondWith(answer(event, key));
 });
