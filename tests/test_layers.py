@@ -31,7 +31,7 @@ HOMES = {
     ),
     "open_clip": ("search/encoders/clip_export.py", "search/encoders/clip_files.py", "demo/small_clip/towers.py"),
     "sentence_transformers": ("search/encoders/minilm_export.py", "search/encoders/sentence_export.py"),
-    "onnxruntime": ("search/encoders/runtimes.py",),
+    "onnxruntime": ("search/encoders/runtimes.py", "search/encoders/quantization.py"),
     "openvino": ("search/encoders/runtimes.py",),
     "sklearn": ("search/categories/",),
     "tokenizers": ("search/encoders/"),

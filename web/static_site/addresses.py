@@ -6,10 +6,12 @@ address, as the viewer over a grid does.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from search.meme import Meme
+from web.site.listing import PAGE_SIZE
 from web.static_site.names import Names
 
 SEARCH_PAGE = "search.html"
@@ -42,15 +44,16 @@ class SiteAddresses:
         for path in (*_FIXED.values(), "sitemap.xml", "404.html", "sw.js"):
             names.take(path)
         # Categories before memes and memes by id: what is added later takes no name from what is there.
-        self._folders = {
-            name: names.take(f"memes/{name}/index.html").removesuffix("/index.html") for name in categories
-        }
-        for folder in self._folders.values():
-            names.take(f"{folder}/pages/1/index.html")
+        self._folders = {name: names.take_folder(f"memes/{name}") for name in categories}
+        memes = sorted(memes, key=lambda meme: meme.id)
+        counts = Counter(meme.path.split("/")[0] for meme in memes)
+        for name, folder in self._folders.items():
+            for number in range(1, counts[name] // PAGE_SIZE + 3):  # and the next one that there will be
+                names.take(f"{folder}/pages/{number}/index.html")
             names.take(f"{folder}/feed.atom")
         self.pages: dict[str, str] = {}
         self.files: dict[str, str] = {}
-        for meme in sorted(memes, key=lambda meme: meme.id):
+        for meme in memes:
             self.files[meme.path] = names.take(f"memes/{meme.path}")
             self.pages[meme.path] = names.take(f"{self.files[meme.path]}.html")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import logging
 import lzma
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from tokenizers import Tokenizer
 from search.atomic_write import write_atomically
 from search.encoders import minilm, sentence
 from search.encoders.coverage import coverage_of
+from search.encoders.quantization import quantize
 from search.encoders.runtimes import OnnxRuntime
 from search.errors import ModelUnavailable
 from search.workspace import Workspace
@@ -141,20 +141,10 @@ def _quantized(models: Path, found: _Exported, *, threads: int) -> bytes:
     kept = models / f"browser-{digest}" / "model.onnx.gz"
     if kept.is_file():
         return kept.read_bytes()
-    # Imported here: it takes a second, and only the first export needs it.
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
     source = found.folder / minilm.MODEL_FILE
     with TemporaryDirectory(prefix="memetica-quantized-") as name:
         made = Path(name) / "model.onnx"
-        logging.disable(logging.WARNING)  # it advises a preparation that gains nothing here
-        try:
-            # A scale for each channel: with one for each matrix the cosine to the original falls from .99 to .96.
-            quantize_dynamic(source, made, weight_type=QuantType.QInt8, per_channel=True)
-        except Exception as error:  # protobuf, onnx and its own ValueErrors: none of them public
-            raise ModelUnavailable(f"The text encoder could not be converted to 8 bits: {error}") from error
-        finally:
-            logging.disable(logging.NOTSET)
+        quantize(source, made)
         cosine = _cosine(source, made, found, PROBES, threads=threads)
         if not cosine >= LEAST_COSINE:
             raise ModelUnavailable(

@@ -13,6 +13,7 @@ from search.meme import name_key
 _UNSAFE = re.compile('[\x00-\x1f\x7f<>:"|?*\\\\#%]')
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE | re.DOTALL)
 MAX_BYTES = 200  # of a name: file systems hold 255, and a page's name is longer than its file's
+MOST_BYTES = 255  # what file systems hold
 _MAX_ENDING = 20  # characters that are kept at the end of a name that is cut
 
 
@@ -30,6 +31,15 @@ def safe_name(name: str) -> str:
     if len(found.encode()) > MAX_BYTES:
         found = _cut(found)
     return found if found == unicodedata.normalize("NFC", name) else marked(found, name)
+
+
+def short_name(name: str) -> str:
+    """Return the name of a file that every file system can hold: it is cut, and marked, beyond MOST_BYTES.
+
+    >>> short_name("what?.png"), len(short_name("x" * 300 + ".png"))
+    ('what?.png', 200)
+    """
+    return name if len(name.encode("utf-8", "surrogatepass")) <= MOST_BYTES else marked(_cut(name), name)
 
 
 def marked(name: str, original: str) -> str:
@@ -53,9 +63,25 @@ class Names:
     """
 
     def __init__(self, *, exact: bool = False) -> None:
-        self._safe = (lambda name: name) if exact else safe_name
+        self._safe = short_name if exact else safe_name
         self._files: set[str] = set()
         self._folders: set[str] = set()
+
+    def take_folder(self, path: str) -> str:
+        """Return the path of a new folder that shares no name with another, as near to `path` as possible.
+
+        >>> names = Names()
+        >>> names.take_folder("memes/Cats"), names.take_folder("memes/cats")
+        ('memes/Cats', 'memes/cats-d6fbc9d2')
+        """
+        attempt = ""
+        while True:
+            *above, last = path.split("/")
+            parts = [*map(self._safe, above), marked(self._safe(last), path + attempt) if attempt else self._safe(last)]
+            found = "/".join(parts)
+            if name_key(found) not in self._folders and name_key(found) not in self._files:
+                return self.take(f"{found}/index.html").removesuffix("/index.html")
+            attempt += "/"
 
     def take(self, path: str) -> str:
         """Return the path of a new file, as near to `path` as possible; of `/`-separated names.
