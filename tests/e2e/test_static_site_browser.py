@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,15 +15,18 @@ from playwright.sync_api import Browser, Page, expect
 from indexer.pipeline import index_library
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
+from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.browsing import chromium, serving_files
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import draw_tiny_library
 from web.static_site.export import export_site
+from web.static_site.names import safe_name
 from web.static_site.options import SiteOptions
 
 pytestmark = pytest.mark.browser
+BY_MEANING = ("hound amid flames", "young feline in footwear")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +41,8 @@ def root(served_settings: Settings, served: Catalogue, tmp_path_factory: pytest.
 
 
 @pytest.fixture(scope="module")
-def by_meaning(minilm_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a site with the real text encoder, below a path."""
+def by_meaning(minilm_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address of a site with the real text encoder, below a path; and the best hit of the served site."""
     folder = tmp_path_factory.mktemp("by-meaning")
     shutil.copytree(minilm_models, folder / "data" / "models")
     settings = Settings(library=draw_tiny_library(folder / "memes"), data=folder / "data", ocr_engine="none")
@@ -45,9 +50,11 @@ def by_meaning(minilm_models: Path, tmp_path_factory: pytest.TempPathFactory) ->
         workspace = Workspace(settings, catalogue)
         index_library(workspace, progress=SILENT)
         done = export_site(workspace, folder / "host" / "some" / "path")
+        with Searcher(workspace) as searcher:
+            served = {query: searcher.search(query, k=1)[0].path for query in BY_MEANING}
     assert (done.without_meaning, done.meaning_bytes > 15_000_000) == ("", True)
     with serving_files(folder / "host") as address:
-        yield f"{address}/some/path/"
+        yield f"{address}/some/path/", served
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +77,11 @@ def page(browser: Browser, root: str) -> Iterator[Page]:
     yield found
     context.close()
     assert complaints == []
+
+
+def file_of(path: str) -> str:
+    """Return the path of a meme's exported file below `memes`."""
+    return "/".join(map(safe_name, path.split("/")))
 
 
 def cards(page: Page) -> list[str]:
@@ -113,8 +125,45 @@ def test_spelling_is_forgiven_beginnings_are_found_and_words_are_left_out(page: 
     page.locator("#q").fill("привет")
     expect(page.locator("#results .reason").first).to_have_text("has “привет”")
     assert cards(page) == ["Собаки/пёс.png"]
+    page.locator("#q").fill('"fine this"')
+    expect(page.locator("[data-showing]")).to_contain_text("The quoted words may stand apart")
     page.locator("#q").fill("xylophone zebra")
     expect(page.locator("[data-nothing]")).to_be_visible()
+
+
+def test_operators_are_those_of_the_served_site(page: Page, served_settings: Settings, served: Catalogue) -> None:
+    page.goto("search.html")
+    searcher = Searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
+    for query in (
+        "dog category:dogs",
+        "category:cats",
+        'category:Cats -category:"Cats - Kittens"',
+        "robot type:image",
+        "type:gif|video",
+        "after:2024-02-01",
+        "dog before:2024-02-01 -waves",
+    ):
+        answer = searcher.search(query, k=30)
+        expected = {hit.path for hit in list(answer)[: answer.total]}
+        found = page.evaluate(
+            """async (query) => {
+              const script = document.querySelector("script[data-index]");
+              const { SearchIndex } = await import(new URL("search.js", script.src));
+              const folder = new URL(script.dataset.index, document.baseURI);
+              const load = async (name) => (await fetch(new URL(name, folder))).arrayBuffer();
+              const index = await new SearchIndex(load).open();
+              const { hits, ignored } = await index.search(query);
+              const cards = await Promise.all(hits.filter((hit) => hit.matches).map((hit) => index.card(hit.id)));
+              return { cards, ignored };
+            }""",
+            query,
+        )
+        links = [re.search(r'href="memes/(.+?)\.html"', card) for card in found["cards"]]
+        assert {unquote(link[1]) for link in links if link} == {file_of(path) for path in expected}, query
+        assert found["ignored"] == []
+    searcher.close()
+    page.locator("#q").fill("dog category:nowhere")
+    expect(page.locator("[data-showing]")).to_contain_text("“category:nowhere” was left out")
 
 
 def test_filters_narrow_and_the_address_holds_them(page: Page) -> None:
@@ -206,9 +255,10 @@ def test_pages_have_no_barriers(browser: Browser, root: str, scheme: str) -> Non
 
 @pytest.mark.real_models
 def test_meaning_finds_what_has_none_of_the_words_and_is_there_without_a_network(
-    browser: Browser, by_meaning: str
+    browser: Browser, by_meaning: tuple[str, dict[str, str]]
 ) -> None:
-    context = browser.new_context(base_url=by_meaning)
+    root, served = by_meaning
+    context = browser.new_context(base_url=root)
     page = context.new_page()
     asked: list[str] = []
     complaints: list[str] = []
@@ -223,17 +273,15 @@ def test_meaning_finds_what_has_none_of_the_words_and_is_there_without_a_network
     page.keyboard.press("Enter")
     results = page.locator("#results[data-by=meaning]")
     expect(results).to_be_visible(timeout=60_000)
-    assert cards(page)[0] == "Dogs/fine.png"
+    assert cards(page)[0] == served["hound amid flames"] == "Dogs/fine.png"
     expect(page.locator("[data-aside]")).to_be_hidden()
-    assert {address.split("/", 3)[2] for address in asked if address.startswith("http")} == {
-        by_meaning.split("/", 3)[2]
-    }
+    assert {address.split("/", 3)[2] for address in asked if address.startswith("http")} == {root.split("/", 3)[2]}
     before = len([address for address in asked if "/search/encoder/" in address])
     assert before
     context.set_offline(True)
     page.goto("search.html?q=young+feline+in+footwear")
     expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
-    assert cards(page)[0] == "Cats - Kittens/small.png"
+    assert cards(page)[0] == served["young feline in footwear"]
     context.set_offline(False)
     page.goto("search.html?q=hound+amid+flames")
     expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
@@ -242,8 +290,11 @@ def test_meaning_finds_what_has_none_of_the_words_and_is_there_without_a_network
 
 
 @pytest.mark.real_models
-def test_who_saves_data_is_asked_before_the_encoder_is_fetched(browser: Browser, by_meaning: str) -> None:
-    context = browser.new_context(base_url=by_meaning)
+def test_who_saves_data_is_asked_before_the_encoder_is_fetched(
+    browser: Browser, by_meaning: tuple[str, dict[str, str]]
+) -> None:
+    root, _ = by_meaning
+    context = browser.new_context(base_url=root)
     context.add_init_script("Object.defineProperty(navigator, 'connection', { value: { saveData: true } })")
     page = context.new_page()
     asked: list[str] = []

@@ -47,7 +47,11 @@ class MeaningIndex:
 
 
 def build_meaning_index(
-    index: LocalIndex, settings: Settings, rule: RelevanceRule, *, words_of: Callable[[Sequence[int]], Mapping[int, str]]
+    index: LocalIndex,
+    settings: Settings,
+    rule: RelevanceRule,
+    *,
+    words_of: Callable[[Sequence[int]], Mapping[int, str]],
 ) -> MeaningIndex | None:
     """Return the vectors of an index for the browser; None where no text of the library has been embedded.
 

@@ -1,5 +1,6 @@
 // The index of an exported site: finds memes by words from small files, of which a query fetches a few.
 // It has no part in the page, so that it runs outside a browser too.
+import { filterOf, operatorsOf } from "./operators.js";
 import { cutoff, fuse, proposals } from "./ranking.js";
 import { LONG_WORD, MIN_SPELLED, compare, distance, sequenceOf, wordsOf } from "./words.js";
 
@@ -103,9 +104,11 @@ export class SearchIndex {
 
   // Finds memes: { hits: [{ id, matches, words, meant }], total, facets, corrected }. Without words, all of them, newest
   // first. With `meaning`, a MeaningIndex, they are also found by what they mean and ranked as the served site does.
-  async search(query, { category = "", year = "", type = "", sort = "", prefix = false, meaning } = {}) {
+  async search(typed, { category = "", year = "", type = "", sort = "", prefix = false, meaning } = {}) {
+    const { text: query, operators } = operatorsOf(typed);
     const words = wordsOf(query);
     const [facts, ...readings] = await Promise.all([this.facts(), ...words.map((word, at) => this.reading(word, { prefix: prefix && at === words.length - 1 && /\S$/.test(query) }))]);
+    const filter = filterOf(operators, [...new Set([...facts.values()].map((fact) => fact.category))]);
     const wanted = readings.filter((one) => !one.excluded);
     const spoken = wanted.filter((one) => !this.stop.has(one.key));
     const required = spoken.length ? spoken : wanted;
@@ -144,7 +147,7 @@ export class SearchIndex {
     const holdsAll = (id) => everything || (held.get(id)?.length ?? 0) === required.length;
     const passes = (id, without) => {
       const fact = facts.get(id);
-      return (without === "category" || !category || fact.category === category || fact.category.startsWith(`${category} - `)) && (without === "year" || !year || fact.year === year) && (without === "type" || !type || fact.type === type);
+      return filter.passes(fact) && (without === "category" || !category || fact.category === category || fact.category.startsWith(`${category} - `)) && (without === "year" || !year || fact.year === year) && (without === "type" || !type || fact.type === type);
     };
     let matched = holdsAll;
     let rank;
@@ -172,6 +175,7 @@ export class SearchIndex {
       total: kept.filter(matched).length,
       facets,
       byMeaning: Boolean(rank),
+      ignored: filter.ignored,
       corrected: wanted.filter((one) => !one.exact && one.keys.length && !one.keys.some((key) => key.startsWith(one.key))).map((one) => [one.typed, one.keys[0]]),
       unknown: wanted.filter((one) => !one.keys.length).map((one) => one.typed),
     };

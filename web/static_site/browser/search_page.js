@@ -153,6 +153,8 @@ async function draw(found, is) {
     weaker ? `${weaker.toLocaleString("en")} weaker` : "",
   ].filter(Boolean).join(" · ");
   const notes = [...found.corrected.map(([word, other]) => `No meme has “${word}”, so “${other}” was searched.`), ...found.unknown.map((word) => `No meme has “${word}”.`)];
+  notes.push(...found.ignored.map((typed) => `“${typed}” was left out: there is no such category, type or date.`));
+  if (/["“„][^"“”„]*[\s-][^"“”„]*["”“]/.test(field.value)) notes.push("The quoted words may stand apart: this site does not know the order of words.");
   showing.hidden = !notes.length;
   showing.textContent = notes.join(" ");
   nothing.hidden = found.hits.length > 0;
