@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 # Chunks of a PNG that change how it looks, beside the critical ones. Texts and times do not.
@@ -40,7 +42,7 @@ def repaired(data: bytes, *, still: bool = False) -> Repaired:
     if data.startswith(b"\xff\xd8"):
         return Repaired(data, is_cut=b"\xff\xd9" not in data[-64:])
     if data.startswith(b"GIF8"):
-        return Repaired(data, is_cut=not data.rstrip(b"\0").endswith(b";"))
+        return Repaired(_without_cut_block(data), is_cut=not data.rstrip(b"\0").endswith(b";"))
     if data.startswith(b"BM"):
         expected = int.from_bytes(data[2:6], "little")
         return Repaired(data, is_cut=len(data) < expected)
@@ -62,38 +64,119 @@ def _repaired_png(data: bytes, *, still: bool) -> Repaired:
         if name == b"iCCP":
             wanted = _is_profile(body)
         if wanted and (right or needed or name == b"fdAT"):
-            kept.append(struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)))
+            kept.append(_chunk(name, body))
         if name == b"IEND":
             ended = True
             break
     if not ended:
-        kept.append(struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND")))
-    share = _share_of_pixels(kept)
-    return Repaired(b"".join(kept), is_cut=share < 1, share=share)
+        kept.append(_chunk(b"IEND", b""))
+    rows = _unpack_rows(kept)
+    if rows.packed is not None:
+        first = next(at for at, one in enumerate(kept) if one[4:8] == b"IDAT")
+        others = [one for one in kept if one[4:8] != b"IDAT"]
+        kept = [*others[:first], _chunk(b"IDAT", rows.packed), *others[first:]]
+    return Repaired(b"".join(kept), is_cut=rows.share < 1, share=rows.share)
 
 
 # Samples of a pixel by a PNG's type of colour.
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _STEP = 1 << 20
+_PIECE = 4096  # bytes that are unpacked at a time; within a piece that is damaged, one
+_FILTERS = 4  # the highest number of a row's filter
 
 
-def _share_of_pixels(chunks: list[bytes]) -> float:
-    """Return the share of a PNG's pixels that unpack from its chunks."""
+@dataclass(frozen=True)
+class _Rows:
+    """The share of a PNG's pixels that unpack; where what follows is damaged, they are packed anew."""
+
+    share: float
+    packed: bytes | None = None
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def _unpack_rows(chunks: list[bytes]) -> _Rows:
+    """Return how much of a PNG's pixels unpacks from its chunks, up to the first damaged byte or row."""
     head = next((one for one in chunks if one[4:8] == b"IHDR" and len(one) >= 25), b"")
     if not head:
-        return 0.0
-    width, height, bits, color = struct.unpack(">IIBB", head[8:18])
-    expected = height * (1 + (width * bits * _SAMPLES.get(color, 1) + 7) // 8)
-    unpacker, found = zlib.decompressobj(), 0
+        return _Rows(0.0)
+    width, height, bits, color, _, _, interlaced = struct.unpack(">IIBBBBB", head[8:21])
+    row = 1 + (width * bits * _SAMPLES.get(color, 1) + 7) // 8
+    expected = height * row
+    packer, packed, found, left = zlib.compressobj(1), bytearray(), 0, b""
+    damaged = False
+    for piece, is_damaged in _unpacked(b"".join(one[8:-4] for one in chunks if one[4:8] == b"IDAT")):
+        left += piece
+        # Rows of an interlaced picture have several lengths: only what cannot be unpacked is known to be damaged.
+        whole = len(left) if interlaced else len(left) // row * row
+        bad = None if interlaced else next((at for at in range(0, whole, row) if left[at] > _FILTERS), None)
+        kept = whole if bad is None else bad
+        packed += packer.compress(left[:kept])
+        found, left = found + kept, left[kept:]
+        damaged = is_damaged or bad is not None
+        if damaged or found >= expected:
+            break
+    share = min(1.0, (found if damaged else found + len(left)) / expected) if expected else 0.0
+    return _Rows(share, bytes(packed + packer.flush(zlib.Z_SYNC_FLUSH)) if damaged else None)
+
+
+def _unpacked(data: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Yield what a stream unpacks to, in pieces, each with whether what follows it is damaged."""
+    unpacker = zlib.decompressobj()
+    for start in range(0, len(data), _PIECE):
+        piece = data[start : start + _PIECE]
+        while piece:
+            before = unpacker.copy()
+            try:
+                found = unpacker.decompress(piece, _STEP)
+            except zlib.error:
+                yield from _up_to_damage(before, piece)
+                return
+            yield found, False
+            piece = unpacker.unconsumed_tail
+        if unpacker.eof:
+            return
+
+
+def _up_to_damage(unpacker: Any, piece: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Yield what precedes the damaged byte of a piece."""
+    found = bytearray()
     try:
-        for one in chunks:
-            left = one[8:-4] if one[4:8] == b"IDAT" else b""
-            while left and found < expected:
-                found += len(unpacker.decompress(left, _STEP))
-                left = unpacker.unconsumed_tail
+        for at in range(len(piece)):
+            found += unpacker.decompress(piece[at : at + 1])
     except zlib.error:
-        pass  # what unpacked before is there
-    return min(1.0, found / expected) if expected else 0.0
+        pass
+    yield bytes(found), True
+
+
+def _without_cut_block(data: bytes) -> bytes:
+    """Return the bytes of a GIF, ended before a block that is cut and shows nothing; a frame with some pixels stays."""
+    at = 13 + _table_bytes(data[10]) if len(data) > 10 else len(data)
+    while at < len(data) and data[at] in (_EXTENSION, _FRAME):
+        start, kind = at, data[at]
+        flags = data[at + 9] if kind == _FRAME and at + 9 < len(data) else 0
+        at += 2 if kind == _EXTENSION else 11 + _table_bytes(flags)
+        if at >= len(data):
+            return data[:start] + b";"
+        part = at
+        while at < len(data) and data[at]:
+            part = at
+            at += 1 + data[at]
+        if at >= len(data):
+            there = data[part + 1 :]  # of the frame's last part, whose length is mended
+            return data[:start] + b";" if kind == _EXTENSION else data[:part] + bytes([len(there)]) + there + b"\0;"
+        at += 1
+    return data
+
+
+_EXTENSION, _FRAME = 0x21, 0x2C  # the blocks of a GIF
+
+
+def _table_bytes(flags: int) -> int:
+    """Return the size of a GIF's table of colours by the flags before it."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 def _is_profile(body: bytes) -> bool:

@@ -95,6 +95,8 @@ def odd_pictures() -> Iterator[tuple[str, bytes]]:
     yield "iCCP of noise.png", with_chunk(png, chunk(b"iCCP", b"icc\0\0" + b"no zlib"))
     yield "unknown chunk.png", with_chunk(png, chunk(b"abCd", b"hello"))
     yield "broken sequence.png", _broken_sequence(whole["moving.png"])
+    middle = png.index(b"IDAT") + 4 + (len(png) - png.index(b"IDAT")) // 2
+    yield "wrong bit in IDAT.png", png[:middle] + bytes([png[middle] ^ 8]) + png[middle + 1 :]
     yield "old header.bmp", old_bitmap()
     yield "old header, 8 bits.bmp", old_bitmap(bits=8)
     yield "svg.png", b'<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200"><circle r="90"/></svg>'

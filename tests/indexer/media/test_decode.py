@@ -309,6 +309,42 @@ def test_a_file_of_which_nothing_is_there_is_refused(tmp_path: Path, ending: str
     assert refusal(tmp_path / f"x.{ending}").startswith("It is ")
 
 
+@pytest.mark.parametrize("wrong", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("is_flat", [True, False])
+def test_a_png_with_a_wrong_bit_is_shown_down_to_it(tmp_path: Path, wrong: float, *, is_flat: bool) -> None:
+    """As browsers do; a flat picture unpacks to much more than it takes."""
+    noise = np.random.default_rng(1).integers(0, 256, (120, 80, 3), np.uint8)
+    picture = flag((900, 900)) if is_flat else Image.fromarray(noise)
+    picture.save(tmp_path / "whole.png")
+    whole = bytearray((tmp_path / "whole.png").read_bytes())
+    start = whole.index(b"IDAT") + 4
+    place = start + int(wrong * (len(whole) - 16 - start))
+    whole[place] ^= 0x41
+    (tmp_path / "x.png").write_bytes(whole)
+    seen, sound = decoded(tmp_path / "x.png"), decoded(tmp_path / "whole.png")
+    assert (seen.width, seen.height) == picture.size
+    assert seen.damage
+    there = (np.asarray(seen.pictures[0]) == np.asarray(sound.pictures[0])).all((1, 2))
+    if not is_flat:
+        assert there[: int(len(there) * (wrong - 0.1))].all() and not there.all()
+
+
+@pytest.mark.parametrize("colours", [2, 256])
+def test_a_gif_is_shown_wherever_it_is_cut_behind_its_first_pixels(tmp_path: Path, colours: int) -> None:
+    frames = [flag((40, 30)).rotate(turn).quantize(colours) for turn in (0, 90, 180)]
+    frames[0].save(tmp_path / "whole.gif", save_all=True, append_images=frames[1:], duration=100)
+    whole = (tmp_path / "whole.gif").read_bytes()
+    first = whole.index(b"\x2c\0\0\0\0") + 40 + 3 * colours
+    refused = []
+    for size in range(first, len(whole), 7):
+        (tmp_path / "x.gif").write_bytes(whole[:size])
+        try:
+            assert decoded(tmp_path / "x.gif").width == 40
+        except UnreadableFile as error:
+            refused.append((size, str(error)))
+    assert refused == []
+
+
 def test_frames_of_an_animation_before_a_missing_one_are_shown(tmp_path: Path) -> None:
     (tmp_path / "x.gif").write_bytes(animated("GIF")[:-2000])
     seen = decoded(tmp_path / "x.gif")
