@@ -197,6 +197,9 @@ class Settings:
         "http://127.0.0.1:11434/v1",
         help="where vision models describe memes: an address of the OpenAI protocol, or of Ollama's own (`…/api`)",
     )
+    describe_model: str = option(
+        "", help="the vision model at `endpoint` that describes a meme when the curator asks for it on the site"
+    )
     endpoint_key: str = option("", help="the endpoint's key; for several, `host=key host=key`")
     threads: int = option(os.cpu_count() or 1, help="threads for decoding and models")
     max_pixels: int = option(100_000_000, help="pictures with more pixels are refused")

@@ -29,7 +29,7 @@ EXPORTS = {
         index_moves merge move_memes propose record_verdict rename_meme resolve_by_moving trash_memes undo
     """,
     "indexer.describe": """
-        Assignment DescribeOptions DescribeStats describe_memes
+        Assignment DescribeOptions DescribeStats describe_meme describe_memes
     """,
     "indexer.export": """
         FileFormat TableName WrittenFile export_tables export_vectors table_rows

@@ -11,6 +11,7 @@ from search.workspace import Workspace
 from web import errors, headers, metrics
 from web.access import body_limits, compression, hosts, key_requests, request_rates
 from web.access.proxies import Proxies
+from web.api import batches as api_batches
 from web.api import duplicates as api_duplicates
 from web.api import inbox as api_inbox
 from web.api import search as api_search
@@ -84,6 +85,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     memes.register(app)  # /curator/memes
     progress.register(app)  # /curator/progress
     batches.register(app)  # /curator/batches; last, because it goes on with what an earlier process left
+    app.register_blueprint(api_batches.blueprint)  # /api/describe, /api/batches
     app.register_blueprint(shared.blueprint)  # /share
     api_inbox.register(app)  # /api/inbox, /api/suggest
     categories.register(app)  # /curator/health

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 
-from flask import current_app
+from flask import current_app, has_app_context
 
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
@@ -130,3 +130,16 @@ def site() -> Site:
     """Return the site of the application that handles the current request."""
     found: Site = current_app.extensions["site"]
     return found
+
+
+def without_folders(message: str) -> str:
+    """Return a message with the paths in the data folder and in the library relative to these.
+
+    A page or an answer tells no visitor where on the machine they lie. Outside of an application, nothing is replaced.
+    """
+    if not has_app_context():
+        return message
+    settings = site().settings
+    for folder, name in ((settings.data, "the data folder"), (settings.library, "the library")):
+        message = message.replace(f"{folder}/", "").replace(str(folder), name)
+    return message

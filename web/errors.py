@@ -65,6 +65,12 @@ def _as_memetica_error(error: HTTPException) -> MemeticaError:
     elif isinstance(error, SecurityError):  # its description repeats what was sent
         found = MemeticaError("The request is not addressed to this site.")
         found.code = "bad_request"
+    elif error.code == 405:
+        found = MemeticaError("This address is not a page.", hint="Use the form of the page that leads here.")
+        if is_api(request.path):
+            hint = "/api/openapi.json lists what each address takes."
+            found = MemeticaError(f"This address does not take {request.method}.", hint=hint)
+        found.code = _code(error.name)
     else:
         found = MemeticaError(f"{error.description or error.name}")
         found.code = _code(error.name)
@@ -90,13 +96,18 @@ def is_api(path: str) -> bool:
     return path == "/api" or path.startswith("/api/")
 
 
+def _error_page(error: MemeticaError) -> str:
+    """Return the page about an error; a plain one when the parts around it fail themselves, as with a bad catalogue."""
+    try:
+        return render_template("error.html", error=error, query=request.args.get("q", "")[:1000])
+    except MemeticaError:
+        return render_template("error_alone.html", error=error)
+
+
 def error_response(error: MemeticaError) -> Response:
     """Return an error as JSON under /api, as an HTML page elsewhere."""
-    if is_api(request.path):
-        response = jsonify(error_row(error))
-    else:
-        page = render_template("error.html", error=error, query=request.args.get("q", "")[:1000])
-        response = Response(page, mimetype="text/html")
+    html = None if is_api(request.path) else _error_page(error)
+    response = jsonify(error_row(error)) if html is None else Response(html, mimetype="text/html")
     response.status_code = error.status
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)

@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 from search.index.status import IndexStatus
-from web.context import site
+from web.context import site, without_folders
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -19,7 +19,9 @@ def healthz() -> Response:
     status = site().index_status()
     if isinstance(status, IndexStatus):
         return jsonify({"status": "ok", "search": True})
-    return jsonify({"status": "ok", "search": False, "reason": f"{status.message} {status.hint}".strip()})
+    return jsonify(
+        {"status": "ok", "search": False, "reason": without_folders(f"{status.message} {status.hint}".strip())}
+    )
 
 
 def register(app: Flask) -> None:

@@ -20,6 +20,7 @@ from search.index.status import IndexStatus
 from search.meme import Meme, Text
 from search.results import Answer, Hit
 from web.addresses import local
+from web.context import without_folders
 
 if TYPE_CHECKING:  # these import decoders and the comparison of pictures, which a search does not need
     from indexer.curation.duplicates import Proposal
@@ -231,7 +232,8 @@ def answer_row(answer: Answer) -> Row:
 
 def error_row(error: MemeticaError) -> Row:
     """Return an error as the body of an HTTP response."""
-    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+    message, hint = without_folders(error.message), without_folders(error.hint)
+    return {"error": {"code": error.code, "message": message, "hint": hint}}
 
 
 def status_rows(

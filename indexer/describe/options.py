@@ -33,6 +33,7 @@ class DescribeOptions:
     limit: int | None = None  # memes per model and kind in one run
     with_category: bool = False
     only_undescribed: bool = False  # skip memes that have a text of this kind by another model
+    contents: frozenset[str] | None = None  # these alone, also where the model has described them before
     write_sidecars: bool = False
     structured: bool = False  # ask for answers by a JSON schema, where the endpoint has them
     prompts: Path | None = None

@@ -53,12 +53,14 @@ def describe_memes(
     progress: Progress = SILENT,
     options: DescribeOptions | None = None,
     on_progress: Callable[[DescribeStats], None] = lambda stats: None,
+    stop: threading.Event | None = None,
 ) -> DescribeStats:
     """Let models describe the memes that they have not described, newest first, and return the statistics of the run.
 
     Assignments at one endpoint run one after another; those at several endpoints run at once and share a model's memes.
     Each text is stored as soon as it arrives, so that an interrupted run loses only the calls in progress.
-    `on_progress` is called after each meme, from any thread, one call at a time.
+    `on_progress` is called after each meme, from any thread, one call at a time. When `stop` is set, the run ends
+    within seconds, and what it had not finished is left for the next.
 
     Raises LibraryError when the library's folder is gone or, to write sidecars, cannot be written; WrongUse on invalid
     options; ModelUnavailable when every endpoint failed permanently.
@@ -75,7 +77,8 @@ def describe_memes(
     workspace = replace(workspace, settings=replace(workspace.settings, library=library_root(workspace.library)))
     if options.write_sidecars and not os.access(workspace.library, os.W_OK):
         raise LibraryError(f"The folder {workspace.library} cannot be written.", hint="Run without --write-sidecars.")
-    run = _Run(workspace, options, load_prompts(workspace.data, file=options.prompts), progress, on_progress)
+    prompts = load_prompts(workspace.data, file=options.prompts)
+    run = _Run(workspace, options, prompts, progress, on_progress, stop or threading.Event())
     with work_lease(workspace.catalogue, Stage.DESCRIBE) as lease:
         return run.execute(lease, assignments)
 
@@ -90,6 +93,7 @@ class _Run:
         prompts: Prompts,
         progress: Progress,
         on_progress: Callable[[DescribeStats], None],
+        stop: threading.Event,
     ) -> None:
         self._workspace = workspace
         self._options = options
@@ -101,7 +105,8 @@ class _Run:
         self._stats = DescribeStats(cost=0.0 if options.price_in is not None or options.price_out is not None else None)
         self._total = 0
         self._worklists: list[Worklist] = []
-        self._stop = threading.Event()
+        self._stop_requested = stop  # by the caller, who may share it between runs
+        self._stop = threading.Event()  # of this run alone
         self._abandoned = threading.Event()
         self._errors: list[BaseException] = []
 
@@ -119,6 +124,7 @@ class _Run:
                     one.kind,
                     limit=self._options.limit,
                     only_undescribed=self._options.only_undescribed,
+                    contents=self._options.contents,
                 )
                 worklists[one.model, one.kind] = worklist
             at.setdefault(one.endpoint, []).append(worklist)
@@ -158,16 +164,22 @@ class _Run:
             threading.Thread(target=self._worker, args=(endpoint, ended), name="describe", daemon=True).start()
         left = len(workers)
         try:
-            while left:
+            while left and not self._stop_requested.is_set():
                 left -= ended.acquire(timeout=0.2)
+            if left:
+                self._stop_within(left, ended)
         except BaseException:
-            self._stop.set()
-            until = time.monotonic() + GRACE_SECONDS
-            while left and time.monotonic() < until:
-                left -= ended.acquire(timeout=0.1)
+            self._stop_within(left, ended)
             raise
         finally:
             self._abandoned.set()
+
+    def _stop_within(self, left: int, ended: threading.Semaphore) -> None:
+        """Tell the workers to stop and wait for them, at most GRACE_SECONDS."""
+        self._stop.set()
+        until = time.monotonic() + GRACE_SECONDS
+        while left and time.monotonic() < until:
+            left -= ended.acquire(timeout=0.1)
 
     def _worker(self, endpoint: Endpoint, ended: threading.Semaphore) -> None:
         try:

@@ -25,6 +25,7 @@ class Worklist:
         *,
         limit: int | None,
         only_undescribed: bool,
+        contents: frozenset[str] | None = None,
     ) -> None:
         self.model = model
         self.kind = kind
@@ -34,6 +35,7 @@ class Worklist:
         self._catalogue = catalogue
         self._lease = lease
         self._only_undescribed = only_undescribed
+        self._contents = contents
         # Two models that describe memes without any text of this kind must not take the same meme.
         self._sources = (self.label, f"any.{kind}") if only_undescribed else (self.label,)
         self._lock = threading.Lock()
@@ -44,10 +46,16 @@ class Worklist:
         self.total = int(min(self._left, len(self._waiting)))
 
     def _fill(self) -> None:
-        for meme in self._catalogue.descriptions.missing(self.kind, self.source, by_any_source=self._only_undescribed):
+        for meme in self._wanted():
             if meme.content_hash not in self._seen:
                 self._seen.add(meme.content_hash)
                 self._waiting.append(meme)
+
+    def _wanted(self) -> list[Meme]:
+        if self._contents is not None:
+            copies = (self._catalogue.memes.with_content(content) for content in sorted(self._contents))
+            return [found[0] for found in copies if found]
+        return self._catalogue.descriptions.missing(self.kind, self.source, by_any_source=self._only_undescribed)
 
     def take(self) -> Meme | None:
         """Return a meme leased to this run, or None when there are no more."""
@@ -68,6 +76,8 @@ class Worklist:
             return None
 
     def _is_missing(self, meme: Meme) -> bool:
+        if self._contents is not None:
+            return bool(self._catalogue.memes.with_content(meme.content_hash))
         return self._catalogue.descriptions.is_missing(
             meme.content_hash, self.kind, self.source, by_any_source=self._only_undescribed
         )

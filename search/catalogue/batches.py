@@ -123,10 +123,16 @@ class Batches:
             raise NotFound(f"There is no batch {uid}.", hint="The curator's page lists the recent decisions.")
         return _batch(row)
 
-    def active(self) -> list[Batch]:
-        """Return the batches that are being carried out or undone, oldest first."""
+    def active(self, *, actions: Collection[str] | None = None) -> list[Batch]:
+        """Return the batches that are being carried out or undone, oldest first; all, or those of some actions."""
         rows = self._database.rows(
-            _BATCH + "WHERE batches.state IN ('running', 'undoing') GROUP BY batches.uid ORDER BY made_at, batches.uid"
+            f"""
+            {_BATCH}
+            WHERE batches.state IN ('running', 'undoing')
+              AND (:actions IS NULL OR items.action IN (SELECT value FROM json_each(:actions)))
+            GROUP BY batches.uid ORDER BY made_at, batches.uid
+            """,
+            {"actions": None if actions is None else json.dumps([*actions])},
         )
         return [_batch(row) for row in rows]
 
@@ -168,6 +174,16 @@ class Batches:
             WHERE batch = :uid AND position = :position
             """,
             {"uid": uid, "position": position, "state": state, "result": result, "reason": reason},
+        )
+
+    def fail_waiting(self, uid: str, *, reason: str) -> None:
+        """Let every decision of a batch that was not carried out yet fail for the same reason."""
+        self._database.write(
+            """
+            UPDATE batch_items SET state = 'failed', reason = :reason
+            WHERE batch = :uid AND state IN ('waiting', 'started')
+            """,
+            {"uid": uid, "reason": reason},
         )
 
     def set_state(self, uid: str, state: BatchState) -> None:

@@ -319,6 +319,20 @@ class Texts:
             )
             self._database.touch()
 
+    def reading(self, content_hash: str, kind: TextKind, source: str) -> ReadingRecord | None:
+        """Return what a source read or wrote about a content, or None."""
+        row = self._database.row(
+            """
+            SELECT body, quality, boxes FROM readings
+            WHERE content_hash = :hash AND kind = :kind AND source = :source
+            """,
+            {"hash": content_hash, "kind": kind, "source": source},
+        )
+        if row is None:
+            return None
+        boxes = None if row["boxes"] is None else json.loads(row["boxes"])
+        return ReadingRecord(content_hash, kind, source, row["body"], row["quality"], boxes)
+
     def ocr_readings(self, content_hash: str) -> list[ReadingRecord]:
         """Return the OCR readings of a content, best quality first."""
         rows = self._database.rows(

@@ -9,6 +9,8 @@ from typing import Any
 from flask import request
 
 from search.errors import MemeticaError, WrongUse
+from search.meme import Meme
+from web.context import site
 from web.params import checked_text
 
 MAX_TEXT = 1000  # characters of a note or a reason
@@ -82,3 +84,14 @@ def _not_a_number(text: str) -> Any:
 
 def _listed(keys: Mapping[str, type]) -> str:
     return " and ".join(f"`{key}`" for key in keys)
+
+
+def named_meme(named: Any) -> Meme:
+    """Return the meme that a body names by its id or its path; raise NotFound, or WrongUse for anything else."""
+    if isinstance(named, float) and named.is_integer():
+        named = int(named)  # JSON has one kind of number: 2.0 is 2
+    if isinstance(named, int) and not isinstance(named, bool):
+        return site().catalogue.memes.get(named)
+    if isinstance(named, str):
+        return site().catalogue.memes.at(checked_text(named, "A path", max_length=MAX_PATH))
+    raise WrongUse("Name a meme by its id or its path.")

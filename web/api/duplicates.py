@@ -5,8 +5,6 @@ The header X-CSRF-Token of each response has the token that a POST needs.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, request
 
 from indexer.curation.duplicates import Decision, decide, record_verdict
@@ -14,13 +12,12 @@ from search.catalogue import VerdictKind
 from search.catalogue.ledger import verdict_row
 from search.errors import WrongUse
 from search.evidence import Tier
-from search.meme import Meme
-from web.api.bodies import MAX_ITEMS, MAX_PATH, json_object, text_of
+from web.api.bodies import MAX_ITEMS, json_object, named_meme, text_of
 from web.context import site
 from web.curator.actions import undo_verdict
 from web.curator.auth import curator_only
 from web.curator.duplicates import groups_of, proposals
-from web.params import MAX_HITS, MAX_LIST_OFFSET, checked_text, int_param, text_param
+from web.params import MAX_HITS, MAX_LIST_OFFSET, int_param, text_param
 from web.schemas import proposal_row
 
 blueprint = Blueprint("api_duplicates", __name__, url_prefix="/api")
@@ -62,7 +59,7 @@ def add() -> tuple[Response, int]:
     body = json_object(required={"verdict": str, "memes": list}, optional={"note": str})
     if len(body["memes"]) > MAX_ITEMS:
         raise WrongUse(f"`memes` may have up to {MAX_ITEMS:,} items; this one has {len(body['memes']):,}.")
-    memes = [_find_meme(named) for named in body["memes"]]
+    memes = [named_meme(named) for named in body["memes"]]
     verdict, note = body["verdict"], text_of(body, "note")
     if verdict == Decision.MERGE:
         if not memes:
@@ -73,16 +70,6 @@ def add() -> tuple[Response, int]:
     else:
         raise WrongUse(f"`verdict` must be one of {', '.join((*VERDICTS, Decision.MERGE))}.")
     return jsonify(verdict_row(line)), 201
-
-
-def _find_meme(named: Any) -> Meme:
-    if isinstance(named, float) and named.is_integer():
-        named = int(named)  # JSON has one kind of number: 2.0 is 2
-    if isinstance(named, int) and not isinstance(named, bool):
-        return site().catalogue.memes.get(named)
-    if isinstance(named, str):
-        return site().catalogue.memes.at(checked_text(named, "A path", max_length=MAX_PATH))
-    raise WrongUse("Name a meme by its id or its path.")
 
 
 @blueprint.post("/verdicts/<id>/undo")

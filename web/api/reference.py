@@ -24,7 +24,7 @@ def reference_markdown(api: Mapping[str, Any]) -> str:
         lines.append(f"\n### {name}\n")
         if schema.get("description"):
             lines.append(schema["description"] + "\n")
-        lines += ["| field | type | |\n| --- | --- | --- |", *_properties(schema)]
+        lines += ["| field | type | meaning |\n| --- | --- | --- |", *_properties(schema)]
     return "\n".join(lines) + "\n"
 
 
@@ -96,7 +96,7 @@ def _operation(path: str, method: str, one: Mapping[str, Any]) -> Iterator[str]:
     if _who(one):
         yield "\n" + _who(one)
     if one.get("parameters"):
-        yield "\n| parameter | in | type | |\n| --- | --- | --- | --- |"
+        yield "\n| parameter | in | type | meaning |\n| --- | --- | --- | --- |"
         for given in one["parameters"]:
             needed = "**required** " if given.get("required") else ""
             yield (
@@ -107,10 +107,10 @@ def _operation(path: str, method: str, one: Mapping[str, Any]) -> Iterator[str]:
         schema: Mapping[str, Any] = content.get("schema", {})
         yield f"\nBody, `{kind}`: {_type_of(schema) if '$ref' in schema else ''}\n".rstrip() + "\n"
         if schema.get("properties"):
-            yield "| field | type | |\n| --- | --- | --- |"
+            yield "| field | type | meaning |\n| --- | --- | --- |"
             yield from _properties(schema)
     if one.get("responses"):
-        yield "\n| status | |\n| --- | --- |"
+        yield "\n| status | meaning |\n| --- | --- |"
         for status, answer in one["responses"].items():
             contents: list[Mapping[str, Any]] = list(answer.get("content", {}).values())
             schema = contents[0].get("schema", {}) if contents else {}

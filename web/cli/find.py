@@ -14,7 +14,7 @@ from search.searcher import Searcher
 from search.workspace import Workspace
 from web.cli.command import Command, Session, find_meme
 from web.cli.completion import complete_query
-from web.cli.hits import HitOptions, hit_options, use_hits
+from web.cli.hits import HitOptions, hit_options, picture_writer, use_hits
 from web.cli.output import count_line, more_line, show_answer, show_meme, show_understood
 from web.schemas import hit_row, meme_row
 
@@ -144,4 +144,5 @@ def _show(session: Session, workspace: Workspace, answer: Answer, options: HitOp
             terminal.row(hit_row(hit))
         terminal.say(f"{count_line(answer)}{more_line(answer, offset=offset)}.", style="dim")
     else:
-        show_answer(terminal, answer, library=workspace.library, offset=offset)
+        before = picture_writer(session, workspace) if options.preview else lambda hit: None
+        show_answer(terminal, answer, library=workspace.library, offset=offset, before_hit=before)

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import click
 from PIL import Image
-from rich.text import Text
 
 from indexer.media.thumbnails import thumbnail_path
 from search.errors import LibraryError, WrongUse
@@ -20,6 +19,7 @@ from web.cli.command import Session
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 PREVIEW_CELLS = 24  # width of a picture between the lines
+PREVIEW_ROWS = 24  # height of a tall one
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def hit_options(function: Function) -> Function:
 
 
 def use_hits(session: Session, workspace: Workspace, answer: Answer, options: HitOptions) -> bool:
-    """Write paths, open a hit, or show pictures; return whether the hits were used up, so that no list is needed.
+    """Write paths, or open a hit; return whether the hits were used up, so that no list is needed.
 
     Raises WrongUse when there is no Nth hit, LibraryError when its file is missing.
     """
@@ -72,8 +72,6 @@ def use_hits(session: Session, workspace: Workspace, answer: Answer, options: Hi
         session.terminal.say(f"Opening {file}", style="dim")
         click.launch(str(file))
         return True
-    if options.preview:
-        _show_pictures(session, workspace, answer)
     return False
 
 
@@ -81,15 +79,20 @@ def _file(workspace: Workspace, hit: Hit) -> Path:
     return workspace.library / hit.meme.path
 
 
-def _show_pictures(session: Session, workspace: Workspace, answer: Answer) -> None:
-    """Write each hit's thumbnail with its number below, as the terminal can show it."""
+def picture_writer(session: Session, workspace: Workspace) -> Callable[[Hit], None]:
+    """Return what writes a hit's thumbnail as the terminal can show it: by its protocol for pictures, or in blocks."""
     # Late: it asks the terminal at once what it can show.
     from textual_image.renderable import Image as TerminalImage
 
-    for number, hit in enumerate(answer.hits, start=1):
+    def write(hit: Hit) -> None:
         path = thumbnail_path(workspace.data, hit.meme.content_hash)
         if not path.exists():
-            continue
+            return
         with Image.open(path) as picture:
-            session.terminal.out.print(TerminalImage(picture.convert("RGB"), width=PREVIEW_CELLS))
-        session.terminal.out.print(Text(f"{number:>3}", style="dim"))
+            tall = picture.height > 2 * picture.width  # it would fill the screen
+            width: int | str
+            height: int | str
+            width, height = ("auto", PREVIEW_ROWS) if tall else (PREVIEW_CELLS, "auto")
+            session.terminal.out.print(TerminalImage(picture.convert("RGB"), width=width, height=height))
+
+    return write

@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
+from rich.padding import Padding
 from rich.style import Style
 from rich.text import Text
 
@@ -34,14 +35,25 @@ if TYPE_CHECKING:  # these import the decoders and the endpoints' client, which 
 PROGRESS_SECONDS = 30.0  # between two progress reports of `memetica describe`
 
 
-def show_answer(terminal: Terminal, answer: Answer, *, library: Path, offset: int = 0) -> None:
+def show_answer(
+    terminal: Terminal,
+    answer: Answer,
+    *,
+    library: Path,
+    offset: int = 0,
+    before_hit: Callable[[Hit], object] = lambda hit: None,
+) -> None:
     """Write the hits, best first, each with its path and its explanation; paths are links where the terminal can."""
     show_understood(terminal, answer)
     if not answer.hits:
         terminal.say("No meme matches. Try fewer or other words: what it shows, says or means.")
         return
     for number, hit in enumerate(answer.hits, start=offset + 1):
-        terminal.out.print(_hit(number, hit, library), soft_wrap=True)  # no path is broken: it can be copied whole
+        before_hit(hit)
+        first, *others = _hit(number, hit, library).split("\n")
+        terminal.out.print(first, soft_wrap=True)  # no path is broken: it can be copied whole
+        for line in others:
+            terminal.out.print(line if terminal.out.soft_wrap else Padding(line[5:], (0, 0, 0, 5)))
     terminal.say(f"{count_line(answer)}, {answer.took_ms:.0f} ms{more_line(answer, offset=offset)}", style="dim")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,20 +14,17 @@ from indexer.curation.merges import merge
 from indexer.curation.move import move_memes, rename_meme
 from indexer.curation.trash import trash_memes
 from indexer.inbox.reception import discard
-from indexer.ocr.engines import load_ocr_engine, read_frames
-from indexer.stages.decode import decode_content
-from indexer.stages.ocr import reading_record
-from search.catalogue import Batch, BatchItem, BatchState, ReadingRecord, TextReview, UploadState
-from search.catalogue.database import text_hash
+from search.catalogue import Batch, BatchItem, BatchState, UploadState
 from search.catalogue.verdicts import new_uid
-from search.errors import LibraryError, ModelUnavailable, NotFound, WrongState, WrongUse
-from search.meme import Meme, Text, TextKind
+from search.errors import LibraryError, NotFound, WrongState, WrongUse
+from search.meme import Meme
 from web.background import batches as background
 from web.background.batches import Action, batch_worker
 from web.background.categories import category_workers
 from web.context import site
 from web.curator import actions
 from web.curator.auth import curator_only, safe_next
+from web.curator.text_actions import text_actions
 from web.params import text_param
 
 blueprint = Blueprint("batches", __name__, url_prefix="/curator/batches")
@@ -39,7 +35,7 @@ MAX_FAILED = 100  # shown
 
 def register(app: Flask) -> None:
     """Add the pages and the worker."""
-    background.register(app, ACTIONS)
+    background.register(app, ACTIONS | text_actions())
     app.register_blueprint(blueprint)
 
 
@@ -48,20 +44,26 @@ def start(items: Sequence[BatchItem], *, title: str, page: str) -> AnyResponse:
 
     `title` follows the number of what was done: "accepted", "moved to Cats". Raises WrongUse for none or too many.
     """
+    return _follow(add(items, title=title, page=safe_next(page)))
+
+
+def add(items: Sequence[BatchItem], *, title: str, page: str) -> Batch:
+    """Store a batch, begin it and return it; raise WrongUse for none or too many."""
     if not items:
         raise WrongUse("Nothing is selected.", hint="Select at least one.")
     if len(items) > MAX_ITEMS:
         raise WrongUse(f"At most {MAX_ITEMS:,} can be chosen at once.", hint="Do it in several parts.")
-    batch = site().catalogue.batches.add(new_uid(), items, title=title, page=safe_next(page))
-    return _follow(batch.uid)
-
-
-def _follow(uid: str) -> AnyResponse:
+    batch = site().catalogue.batches.add(new_uid(), items, title=title, page=page)
     batch_worker().wake()
-    batch_worker().wait_until_idle(WAIT_SECONDS)
-    batch = site().catalogue.batches.get(uid)
+    return batch
+
+
+def _follow(batch: Batch) -> AnyResponse:
+    batches = site().catalogue.batches
+    batch_worker().wait_for(batches.items(batch.uid)[0].action, WAIT_SECONDS)
+    batch = batches.get(batch.uid)
     if batch.is_active:
-        return redirect(f"/curator/batches/{uid}?follow=1", code=303)
+        return redirect(f"/curator/batches/{batch.uid}?follow=1", code=303)
     return _back(batch)
 
 
@@ -99,8 +101,9 @@ def show(uid: str) -> str | AnyResponse:
 @curator_only
 def undo(uid: str) -> AnyResponse:
     """Undo everything that a batch did, the last first; what was not done yet is left."""
-    site().catalogue.batches.begin_undo(uid)
-    return _follow(uid)
+    batch = site().catalogue.batches.begin_undo(uid)
+    batch_worker().wake()
+    return _follow(batch)
 
 
 def sentence_of(batch: Batch) -> str:
@@ -220,66 +223,12 @@ def _untag(item: BatchItem, uid: str) -> str:
     return tags.remove([meme], item.argument, uid=uid).uid
 
 
-def review_of(meme: Meme, text: Text) -> TextReview | None:
-    """Return the curator's last review of a text about a meme, None without one."""
-    return site().catalogue.text_reviews.of(meme.content_hash).get((text.kind, text.source, text_hash(text.body)))
-
-
-def _mark_wrong(item: BatchItem, uid: str) -> str:
-    meme = _meme(item)
-    kind, source = json.loads(item.argument)
-    text = _text(meme, kind, source)
-    before = review_of(meme, text) or TextReview.OPEN
-    site().catalogue.text_reviews.put(meme.content_hash, text, TextReview.WRONG)
-    return json.dumps([meme.id, kind, source, before.value])
-
-
-def _undo_mark(result: str) -> None:
-    id, kind, source, before = json.loads(result)
-    meme = site().catalogue.memes.get(id)
-    site().catalogue.text_reviews.put(meme.content_hash, _text(meme, kind, source), TextReview(before))
-
-
-def _text(meme: Meme, kind: str, source: str) -> Text:
-    for text in site().catalogue.texts.of(meme):
-        if (text.kind, text.source) == (kind, source):
-            return text
-    raise NotFound("This text was replaced or removed.", hint="Load the page again.")
-
-
-def _reread(item: BatchItem, uid: str) -> str:
-    """Read a meme with the site's OCR engine; what it had read before is kept in the result, for an undo."""
-    meme, catalogue = _meme(item), site().catalogue
-    engine = load_ocr_engine(site().settings)
-    if engine is None:
-        raise ModelUnavailable("No OCR engine is chosen.", hint="Choose one with the setting `ocr_engine`.")
-    record = reading_record(meme, engine, read_frames(engine, decode_content(site().settings, meme).pictures))
-    known = [one for one in catalogue.texts.ocr_readings(meme.content_hash) if one.source == record.source]
-    catalogue.texts.put_reading(record)
-    return json.dumps([meme.content_hash, record.source, asdict(known[0]) if known else None])
-
-
-def _undo_reread(result: str) -> None:
-    content, source, before = json.loads(result)
-    texts = site().catalogue.texts
-    if before is None:
-        texts.remove_reading(content, TextKind.OCR, source)
-    else:
-        texts.put_reading(ReadingRecord(**before | {"kind": TextKind(before["kind"])}))
-
-
-def _never_known(item: BatchItem) -> str:
-    return ""  # doing it again changes nothing
-
-
 ACTIONS = {
     "move": Action(_move, _undo_verdict, _in_ledger),
     "rename": Action(_rename, _undo_verdict, _in_ledger),
     "trash": Action(_trash, _undo_verdict, _in_ledger),
     "tag": Action(_tag, _undo_verdict, _in_ledger),
     "untag": Action(_untag, _undo_verdict, _in_ledger),
-    "wrong": Action(_mark_wrong, _undo_mark, _never_known),
-    "reread": Action(_reread, _undo_reread, _never_known),
     "merge": Action(_merge, _undo_verdict, _in_ledger),
     "accept": Action(_accept, _undo_upload, _decided(UploadState.ACCEPTED)),
     "discard": Action(_discard, _undo_upload, _decided(UploadState.DISCARDED)),

@@ -49,8 +49,11 @@ def card() -> Card:
 
 
 def waiting_uploads() -> int:
-    """Return how many uploads wait for a decision."""
-    return site().catalogue.uploads.count(*UNDECIDED)
+    """Return how many uploads wait for a decision; 0 with a catalogue that cannot be read, which the page says."""
+    try:
+        return site().catalogue.uploads.count(*UNDECIDED)
+    except MemeticaError:
+        return 0
 
 
 @blueprint.get("")

@@ -1,4 +1,4 @@
-"""What the curator does with memes, on a meme's page and with a selection of a grid: move, rename, tag, trash, re-read.
+"""What the curator does with memes, on a meme's page and with a selection of a grid: move, rename, tag, trash, texts.
 
 Every action is a batch, so that one of a single meme and one of hundreds are carried out and undone alike.
 """
@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from indexer.describe.prompts import KINDS
 from search.catalogue import BatchItem, TextReview, listed_tags
 from search.errors import MemeticaError, NotFound, WrongState, WrongUse
 from search.meme import Likeness, Meme, Text, TextKind, name_key
@@ -21,6 +22,7 @@ from web.addresses import base
 from web.context import site
 from web.curator import batches
 from web.curator.auth import curator_only
+from web.curator.text_actions import describe_model, descriptions_to_make, review_of
 from web.params import MAX_CATEGORY, MAX_QUERY, enum_param, ids_param, text_param
 from web.schemas import category_url, page_url
 
@@ -39,6 +41,7 @@ class MemeAction(StrEnum):
     UNTAG = "untag"
     TRASH = "trash"
     REREAD = "reread"
+    DESCRIBE = "describe"
     WRONG = "wrong"
 
 
@@ -51,6 +54,7 @@ def register(app: Flask) -> None:
         all_categories=all_categories,
         all_tags=lambda: list(site().catalogue.tags.counts()),
         is_marked_wrong=is_marked_wrong,
+        describe_model=describe_model,
         batch_note=batches.batch_note,
         here_without_batch=here_without_batch,
     )
@@ -88,7 +92,7 @@ def suggested_tags(meme: Meme) -> list[str]:
 
 def is_marked_wrong(meme: Meme, text: Text) -> bool:
     """Return whether the curator said that a text about a meme is wrong."""
-    return batches.review_of(meme, text) is TextReview.WRONG
+    return review_of(meme, text) is TextReview.WRONG
 
 
 @blueprint.get("/<int:id>")
@@ -145,10 +149,24 @@ def _planned(action: MemeAction, memes: Sequence[Meme]) -> tuple[str, list[Batch
             raise WrongState("They have these tags already." if added else "They have none of these tags.")
         titles = ", ".join(f"“{tag}”" for tag in tags)
         return ("tag" if len(items) == 1 else "tags") + f" {'added' if added else 'removed'}: {titles}", items
+    if action is MemeAction.DESCRIBE:
+        return description_batch(memes, enum_param(request.form, "kind", TextKind.SIMPLE))
     if action is MemeAction.WRONG:
         return "text marked as wrong", [_item("wrong", memes[0], json.dumps(_named_text(memes[0])))]
     title = {MemeAction.TRASH: "moved to the trash", MemeAction.REREAD: "read again"}[action]
     return f"{noun} {title}", [_item(action.value, one) for one in memes]
+
+
+def description_batch(memes: Sequence[Meme], kind: TextKind) -> tuple[str, list[BatchItem]]:
+    """Return the title and the decisions of a batch in which the chosen model describes memes.
+
+    Raises ModelUnavailable when none is chosen, WrongUse for a kind that no model writes, WrongState when there is
+    nothing to describe.
+    """
+    if kind not in KINDS:
+        raise WrongUse(f"{kind} is not a kind of description.", hint=f"Choose {' or '.join(KINDS)}.")
+    items = descriptions_to_make(memes, kind)
+    return ("meme" if len(items) == 1 else "memes") + f" described by {describe_model()}", items
 
 
 def _item(action: str, meme: Meme, argument: str = "") -> BatchItem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -20,18 +20,21 @@ from web.site.titles import titles_of
 blueprint = Blueprint("library_map", __name__)
 MAX_LABELS = 40  # categories that are named on the map: the largest
 MAX_DOTS = 2500  # on the still map, which is there without scripts
+WIDE, NARROW = (1200, 620, 8.0, 26.0), (360, 590, 7.0, 24.0)  # pixels: the map, a letter of a name, its height
 GOLDEN_ANGLE = 137.508  # degrees between the hues of neighboring categories, so that no two of a few are alike
 
 
 @dataclass(frozen=True)
 class Place:
-    """A category on the map: its name, the middle of its memes, their number, and its hue in degrees."""
+    """A category on the map: its name and the middle of its memes.
+
+    `room` says where its name would cover that of a larger one: "minor" on every screen, "wide" on a phone's alone.
+    """
 
     name: str
     x: int
     y: int
-    memes: int
-    hue: int
+    room: str = ""
 
 
 def _shown(found: LibraryMap) -> tuple[list[Meme], list[tuple[int, int]]]:
@@ -52,25 +55,46 @@ def _hues(memes: list[Meme]) -> dict[str, int]:
     }
 
 
+def _with_room(places: list[Place]) -> list[Place]:
+    """Return the places with what hides their names on the still map; a script decides it anew at each zoom."""
+    wide, narrow = _free(places, *WIDE), _free(places, *NARROW)
+    return [
+        replace(one, room="" if one.name in narrow & wide else "wide" if one.name in wide else "minor")
+        for one in places
+    ]
+
+
+def _free(places: list[Place], width: int, height: int, letter: float, line: float) -> set[str]:
+    """Return the names that cover no earlier one on a map of this size."""
+    taken: list[tuple[float, float, float]] = []
+    free = set()
+    for one in places:
+        across, down, half = one.x / SCALE * width, one.y / SCALE * height, len(one.name) * letter / 2 + 8
+        if all(abs(across - x) > half + other or abs(down - y) > line for x, y, other in taken):
+            taken.append((across, down, half))
+            free.add(one.name)
+    return free
+
+
 @blueprint.get("/map")
 def page() -> str:
     """Show the map, or that it is being drawn."""
     found = map_worker().current()
     if found is None or not len(found.ids):
-        return render_template("map.html", places=[], dots=[], scale=SCALE, total=0, error=map_worker().error)
+        empty, error = not site().catalogue.memes.count(), map_worker().error
+        return render_template("map.html", places=[], dots=[], scale=SCALE, total=0, empty=empty, error=error)
     memes, points = _shown(found)
     hues = _hues(memes)
     by_category: dict[str, list[tuple[int, int]]] = {}
     for meme, point in zip(memes, points, strict=True):
         by_category.setdefault(meme.category, []).append(point)
     largest = sorted(by_category.items(), key=lambda one: (-len(one[1]), one[0]))[:MAX_LABELS]
-    places = [
-        Place(name, round(median(x for x, _ in at)), round(median(y for _, y in at)), len(at), hues[_root(name)])
-        for name, at in largest
-    ]
+    places = _with_room(
+        [Place(name, round(median(x for x, _ in at)), round(median(y for _, y in at))) for name, at in largest]
+    )
     step = max(1, -(-len(memes) // MAX_DOTS))
     dots = [(x, y, hues[_root(meme.category)]) for meme, (x, y) in list(zip(memes, points, strict=True))[::step]]
-    return render_template("map.html", places=places, dots=dots, scale=SCALE, total=len(memes), error=None)
+    return render_template("map.html", places=places, dots=dots, scale=SCALE, total=len(memes), empty=False, error=None)
 
 
 @blueprint.get("/map.json")

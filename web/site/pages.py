@@ -22,7 +22,7 @@ from search.meme import Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer, Hit
 from web.access.request_rates import Work, count
 from web.addresses import base, local
-from web.context import site
+from web.context import site, without_folders
 from web.formatting import format_age, format_commands, format_short_age, format_size
 from web.params import (
     MAX_LIST_OFFSET,
@@ -319,12 +319,13 @@ def register_filters(app: Flask) -> None:
     app.jinja_env.filters["ago"] = format_age
     app.jinja_env.filters["short_age"] = format_short_age
     app.jinja_env.filters["size"] = format_size
-    app.jinja_env.filters["commands"] = format_commands
+    app.jinja_env.filters["commands"] = lambda text: format_commands(without_folders(text))
     app.jinja_env.filters["encoder_title"] = lambda name: display_name(spec_of(name))
     app.jinja_env.globals.update(
         page_url=page_url,
         file_url=file_url,
         picture_url=picture_url,
+        file_is_there=lambda meme: (site().settings.library / meme.path).exists(),
         stills=stills,
         thumbnail_url=thumbnail_url,
         category_url=category_url,

@@ -14,7 +14,10 @@ function start({ scale, ids, x, y, hues }) {
   const canvas = map.querySelector("canvas");
   const pen = canvas.getContext("2d");
   const tip = map.querySelector("[data-tip]");
-  const labels = [...map.querySelectorAll(".labels li")];
+  const labels = [...map.querySelectorAll(".labels li")].map((item) => {
+    item.className = ""; // which of them have room is decided at each zoom, no longer by the style sheet
+    return { item, x: item.dataset.x / scale, y: item.dataset.y / scale, width: item.offsetWidth, height: item.offsetHeight };
+  });
   const details = new Map(); // by id: title, page, thumbnail
   const images = new Map();
   const asked = new Set();
@@ -23,6 +26,7 @@ function start({ scale, ids, x, y, hues }) {
   let top = -0.055;
   let planned = false;
   let waiting;
+  let keyed;
   map.querySelector("svg").remove();
   canvas.hidden = false;
 
@@ -74,12 +78,36 @@ function start({ scale, ids, x, y, hues }) {
         pen.fill();
       }
     }
-    for (const label of labels) {
-      label.style.left = `${(label.dataset.x / scale - left) * zoom * 100}%`;
-      label.style.top = `${(label.dataset.y / scale - top) * zoom * 100}%`;
-    }
-    map.classList.toggle("near", zoom > 2.5);
+    if (keyed) mark(at(keyed.place));
+    name(width, height);
     if (pictures) ask(shown.map((place) => ids[place]));
+  }
+
+  // Shows the names that have room, those of large categories first; one that would cover another waits for more zoom.
+  function name(width, height) {
+    const taken = [];
+    for (const { item, x: across, y: down, width: wide, height: high } of labels) {
+      const middle = (across - left) * zoom * width;
+      const place = Math.min(width - wide / 2 - 4, Math.max(wide / 2 + 4, middle));
+      const line = (down - top) * zoom * height;
+      const box = [place - wide / 2 - 3, line - high / 2 - 2, place + wide / 2 + 3, line + high / 2 + 2];
+      const seen = middle > 0 && middle < width && line > high / 2 && line < height - high / 2;
+      const free = seen && !taken.some((one) => box[0] < one[2] && box[2] > one[0] && box[1] < one[3] && box[3] > one[1]);
+      item.style.visibility = free ? "" : "hidden";
+      if (!free) continue;
+      taken.push(box);
+      item.style.left = `${place}px`;
+      item.style.top = `${line}px`;
+    }
+  }
+
+  // A ring around the meme that Enter opens.
+  function mark([across, down]) {
+    pen.strokeStyle = getComputedStyle(map).color;
+    pen.lineWidth = 2.5;
+    pen.beginPath();
+    pen.arc(across, down, 12, 0, 7);
+    pen.stroke();
   }
 
   function ask(wanted) {
@@ -125,9 +153,9 @@ function start({ scale, ids, x, y, hues }) {
   }
 
   // The meme nearest to a point of the screen, if one is near.
-  function near(across, down) {
+  function near(across, down, within = 40) {
     let best;
-    let least = 40 ** 2;
+    let least = within ** 2;
     for (let place = 0; place < ids.length; place++) {
       const [a, b] = at(place);
       const distance = (a - across) ** 2 + (b - down) ** 2;
@@ -166,17 +194,22 @@ function start({ scale, ids, x, y, hues }) {
       const had = pointers.delete(event.pointerId);
       if (!had || name === "pointercancel" || moved > 5) return;
       const { across, down } = spot(event);
-      const place = near(across, down);
-      if (place === undefined) return;
-      if (!details.has(ids[place])) await know([ids[place]]);
-      const page = details.get(ids[place])?.page;
-      if (page) location.assign(page);
+      open(near(across, down));
     });
+  }
+  async function open(place) {
+    if (place === undefined) return;
+    if (!details.has(ids[place])) await know([ids[place]]);
+    const page = details.get(ids[place])?.page;
+    if (page) location.assign(page);
   }
   let last;
   async function hover({ across, down }) {
     const place = near(across, down);
     map.style.cursor = place === undefined ? "" : "pointer";
+    await tell(place);
+  }
+  async function tell(place) {
     if (place === last) return;
     last = place;
     tip.hidden = place === undefined;
@@ -190,15 +223,31 @@ function start({ scale, ids, x, y, hues }) {
     const { across, down } = spot(event);
     zoomBy(Math.exp(-event.deltaY / 400), across, down);
   }, { passive: false });
+  // With keys, the meme nearest to the middle is the chosen one.
+  function choose() {
+    const { width, height } = side();
+    const place = near(width / 2, height / 2, Infinity);
+    keyed = place === undefined ? undefined : { place };
+    tell(place);
+    plan();
+  }
+  map.addEventListener("focus", () => map.matches(":focus-visible") && choose());
+  map.addEventListener("blur", () => {
+    keyed = undefined;
+    plan();
+  });
   map.addEventListener("keydown", (event) => {
+    if (event.target !== map) return; // the name of a category has the focus
     const step = 0.15 / zoom;
     const does = {
-      "+": () => zoomBy(1.4), "=": () => zoomBy(1.4), "-": () => zoomBy(1 / 1.4),
+      "+": () => zoomBy(1.4), "=": () => zoomBy(1.4), "-": () => zoomBy(1 / 1.4), Enter: () => open(keyed?.place),
       ArrowLeft: () => move(-step, 0), ArrowRight: () => move(step, 0), ArrowUp: () => move(0, -step), ArrowDown: () => move(0, step),
     }[event.key];
     if (!does || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
+    event.stopPropagation(); // the keys of every page do other things
     does();
+    choose();
   });
   new ResizeObserver(plan).observe(map);
   map.dataset.map = "ready";

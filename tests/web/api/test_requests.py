@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from search.catalogue import Catalogue, UploadState, VerdictKind
+from search.catalogue import BatchState, Catalogue, UploadState, VerdictKind
 from search.errors import NotFound
 from search.evidence import Tier
 from search.meme import Likeness, MediaType, Sort
@@ -204,6 +204,7 @@ def test_the_document_names_the_bounds_that_requests_are_held_to(site: FlaskClie
 
 # The documented values of an answer or a parameter, by the last two steps of their place in the document.
 DOCUMENTED = {
+    ("Batch", "state"): BatchState,
     ("Group", "tier"): Tier,
     ("Hit", "type"): MediaType,
     ("Meme", "type"): MediaType,

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import click
 import pytest
 from click.testing import CliRunner, Result
+from textual_image import renderable
+from textual_image.renderable.halfcell import Image as HalfcellImage
 
 from search.catalogue import VerdictKind
 from search.errors import LibraryError, WrongUse
@@ -17,8 +19,9 @@ from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from web.cli.command import Session
 from web.cli.completion import complete_category, complete_query
-from web.cli.hits import HitOptions, use_hits
+from web.cli.hits import PREVIEW_CELLS, HitOptions, picture_writer, use_hits
 from web.cli.main import main
+from web.cli.output import show_answer
 from web.cli.terminal import Terminal
 
 
@@ -74,6 +77,30 @@ class Screen(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+def test_pictures_keep_their_proportions_and_lines_their_indent_and_words(
+    workspace: Workspace, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Half blocks, what a terminal without a protocol for pictures gets: a cell is as wide as half of its height.
+    monkeypatch.setattr(renderable, "Image", HalfcellImage)
+    screen = Screen()
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys, "stdout", screen)
+    session = Session({})
+    answer = searcher.search("burning room", k=1)
+    picture_writer(session, workspace)(answer.hits[0])
+    rows = len(screen.getvalue().splitlines())
+    meme = answer.hits[0].meme
+    assert meme.width and meme.height
+    assert abs(rows - PREVIEW_CELLS * meme.height / meme.width / 2) <= 1
+    screen.seek(0)
+    screen.truncate()
+    show_answer(session.terminal, answer, library=workspace.library)
+    first, *others = click.unstyle(screen.getvalue()).splitlines()
+    assert meme.path in first
+    assert len(others) > 2 and all(line.startswith("     ") and len(line.rstrip()) <= 40 for line in others)
+    assert set(["A", "dog", "drinks", "coffee", "in", "a", "burning", "room."]) <= set(" ".join(others).split())
 
 
 @pytest.mark.parametrize("columns", ["40", "200"])

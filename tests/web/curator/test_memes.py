@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from search.catalogue import Catalogue, TextReview
+from search.catalogue import Catalogue, ItemState, TextReview
+from search.meme import TextKind
 from search.settings import Settings
 from tests.support.curating import sign_in
 from tests.support.serving import open_app
 from tests.support.uploading import files_of
+from tests.support.vision_server import Fails, Says, VisionServer
 
 
 @pytest.fixture
@@ -188,3 +191,116 @@ def test_progress_is_shown_with_what_is_left(curator: FlaskClient) -> None:
     visitor = curator.application.test_client()
     assert visitor.get("/curator/progress").status_code == 303
     assert "inbox" not in {row["work"] for row in visitor.get("/api/status").json["work"]}
+
+
+@pytest.fixture
+def model() -> Iterator[VisionServer]:
+    with VisionServer(lambda asked: Says(f"A robot plays the zither, take {asked.number + 1}.")) as found:
+        yield found
+
+
+@pytest.fixture
+def describing(tiny_settings: Settings, tiny_indexed: Catalogue, model: VisionServer) -> Iterator[FlaskClient]:
+    """The curator of a site with a vision model."""
+    settings = replace(tiny_settings, endpoint=model.url, describe_model="gemma3:4b")
+    with open_app(settings) as app:
+        app.extensions["categories"].training.close()  # nothing is trained
+        found = app.test_client()
+        found.environ_base["HTTP_X_CSRF_TOKEN"] = sign_in(found, tiny_settings.data)
+        yield found
+
+
+def found_by(client: FlaskClient, query: str) -> list[str]:
+    """Return the paths of the memes that match a query."""
+    answer = client.get("/api/search", query_string={"q": query, "k": 20}).json
+    assert answer is not None
+    return [hit["path"] for hit in answer["hits"][: answer["total"]]]
+
+
+def test_a_meme_is_described_found_by_it_described_again_and_undone(
+    describing: FlaskClient, model: VisionServer, tiny_indexed: Catalogue
+) -> None:
+    meme = tiny_indexed.memes.at("Robots/no words.png")
+
+    def text() -> str | None:
+        found = tiny_indexed.texts.reading(meme.content_hash, TextKind.SIMPLE, "gemma3_4b")
+        return found and found.body
+
+    assert "Describe</button>" in describing.get(f"/curator/memes/{meme.id}", follow_redirects=True).text
+    first = act(describing, "describe", meme.id)
+    assert text() == "A robot plays the zither, take 1."
+    assert found_by(describing, "zither") == ["Robots/no words.png"]
+    page = describing.get(f"/curator/memes/{meme.id}?batch={first}", follow_redirects=True).text
+    assert "1 meme described by gemma3:4b." in page and "take 1" in page
+    again = act(describing, "describe", meme.id)
+    assert text() == "A robot plays the zither, take 2."
+    undo(describing, again)
+    assert text() == "A robot plays the zither, take 1."
+    undo(describing, first)
+    assert text() is None and found_by(describing, "zither") == []
+    assert [asked.model for asked in model.asked] == ["gemma3:4b", "gemma3:4b"]
+
+
+def test_of_a_selection_the_undescribed_are_described_by_the_api_too(
+    describing: FlaskClient, model: VisionServer, tiny_indexed: Catalogue
+) -> None:
+    ids = [tiny_indexed.memes.at(path).id for path in ("Cats/monday.png", "Dogs/fine.png", "Robots/toaster.png")]
+    act(describing, "describe", ids[0])
+    begun = describing.post("/api/describe", json={"memes": [*ids[:2], "Robots/toaster.png"]})
+    assert begun.status_code == 202 and begun.json and begun.json["total"] == 2
+    assert describing.application.extensions["batches"].wait_until_idle(60)
+    done = describing.get(f"/api/batches/{begun.json['batch']}").json
+    assert done and (done["state"], done["done"], done["waiting"], done["failed"]) == ("done", 2, 0, [])
+    assert len(model.asked) == 3
+    every = describing.post("/api/describe", json={"memes": ids})
+    assert every.status_code == 409 and "described all of them" in every.text
+    model.script = lambda asked: Fails(400, "this model does not support images")
+    refused = describing.post("/api/describe", json={"memes": ids[:1]})
+    assert describing.application.extensions["batches"].wait_until_idle(60)
+    assert refused.json
+    failed = describing.get(f"/api/batches/{refused.json['batch']}").json
+    assert failed and failed["done"] == 0 and "image" in failed["failed"][0]["reason"]
+    assert describing.post(f"/api/batches/{begun.json['batch']}/undo").status_code == 202
+    assert describing.application.extensions["batches"].wait_until_idle(60)
+    assert [
+        tiny_indexed.texts.reading(tiny_indexed.memes.get(id).content_hash, TextKind.SIMPLE, "gemma3_4b") is None
+        for id in ids
+    ] == [False, True, True]
+
+
+def test_without_a_model_or_at_a_dead_endpoint_it_is_said_what_to_do(
+    curator: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    ids = [tiny_indexed.memes.at(path).id for path in ("Cats/monday.png", "Dogs/fine.png")]
+    page = curator.get(f"/curator/memes/{ids[0]}", follow_redirects=True).text
+    assert "Describe</button>" not in page and "MEMETICA_DESCRIBE_MODEL=NAME" in page
+    for answer in (
+        curator.post("/api/describe", json={"memes": ids}),
+        curator.post("/curator/memes", data={"action": "describe", "meme": ids}),
+    ):
+        assert answer.status_code == 503 and "No vision model is chosen" in answer.text
+    assert curator.post("/api/describe", json={"memes": ids, "kind": "ocr"}).status_code == 400
+    visitor = curator.application.test_client()
+    assert visitor.post("/api/describe", json={"memes": ids}).status_code == 401
+    with open_app(replace(tiny_settings, endpoint="http://127.0.0.1:9/v1", describe_model="gemma3")) as app:
+        found = app.test_client()
+        found.environ_base["HTTP_X_CSRF_TOKEN"] = sign_in(found, tiny_settings.data)
+        batch = act(found, "describe", *ids)
+        # The second is not asked for: it would fail for the same reason.
+        items = tiny_indexed.batches.items(batch)
+        assert [one.state for one in items] == [ItemState.FAILED] * 2
+        assert all("Nothing answers at http://127.0.0.1:9/v1." in one.reason for one in items)
+
+
+def test_others_do_not_wait_for_a_description_and_the_end_of_the_site_leaves_it_for_the_next(
+    describing: FlaskClient, model: VisionServer, tiny_indexed: Catalogue
+) -> None:
+    ids = [tiny_indexed.memes.at(path).id for path in ("Cats/monday.png", "Dogs/fine.png")]
+    model.script = lambda asked: Says("A robot plays the zither.", seconds=30)
+    begun = describing.post("/curator/memes", data={"action": "describe", "meme": ids})
+    assert begun.status_code == 303 and "follow=1" in begun.location
+    tagged = describing.post("/curator/memes", data={"action": "tag", "meme": ids, "tag": "late"})
+    assert tagged.status_code == 303 and tiny_indexed.tags.counts() == {"late": 2}
+    describing.application.extensions["batches"].close()
+    batch = tiny_indexed.batches.active()[0]
+    assert (batch.title, batch.waiting) == ("memes described by gemma3:4b", 2)

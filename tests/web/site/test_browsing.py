@@ -30,7 +30,7 @@ def test_home_leads_to_every_meme_page_by_page(site: FlaskClient, monkeypatch: p
         address = following[0] if following else ""
     assert len(seen) == len(set(seen)) == len(TINY)
     assert listing.END_OF_ALL in page
-    assert "This page does not exist." in site.get("/?page=99").text
+    assert "The memes end before this page." in site.get("/?page=99").text
 
 
 def test_every_category_has_a_cover_of_its_newest_meme(site: FlaskClient, served: Catalogue) -> None:

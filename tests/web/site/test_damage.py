@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from search.catalogue.copies import catalogue_copies, keep_daily_copy
 from search.index.generations import live_folder
 from search.settings import Settings
 from search.workspace import Workspace
+from tests.support.curating import sign_in
 from tests.support.damage import PAGE
 from tests.support.fakes import HashingTextEncoder
 from tests.support.serving import open_app
@@ -79,11 +81,16 @@ def test_a_damaged_catalogue_is_a_sentence_until_it_is_restored(closed: Settings
     with open_app(closed) as app:
         client = app.test_client()
         expected = client.get("/api/search?q=dog").json["hits"]
+        sign_in(curator := app.test_client(), closed.data)
         app.extensions["site"].catalogue.close()  # nothing is held in memory
         file = closed.data / "catalogue.sqlite"
         overwrite(file, 0, PAGE if part == "header" else file.stat().st_size)
         found = answers(client)
         assert set(found.values()) <= {200, 503} and found["/api/search?q=dog"] == 503, found
+        for address in ("/", "/about", "/categories", "/curator/inbox"):
+            for answer in (client.get(address), curator.get(address)):
+                assert str(closed.data) not in answer.text
+                assert answer.status_code in (200, 303) or "The catalogue catalogue.sqlite" in answer.text, address
         assert "restore" in client.get("/api/search?q=dog").json["error"]["hint"]
         assert client.get("/healthz").json["search"] is False
         restore(closed, catalogue_copies(closed.data)[0].path, overwrite=True)
@@ -91,6 +98,19 @@ def test_a_damaged_catalogue_is_a_sentence_until_it_is_restored(closed: Settings
         assert [hit["path"] for hit in client.get("/api/search?q=dog").json["hits"]][:1] == [expected[0]["path"]]
         # A copy has no computed tables: files are sent again once they are decoded.
         assert answers(client) == {one: 404 if one.startswith("/memes/") else 200 for one in ADDRESSES}
+
+
+def test_a_page_shows_the_thumbnail_of_a_file_that_cannot_be_reached_and_says_so(closed: Settings) -> None:
+    with open_app(closed) as app:
+        client = app.test_client()
+        address = "/memes/Dogs/fine.png.html"
+        assert "cannot be reached" not in client.get(address).text and "?download" in client.get(address).text
+        closed.library.rename(closed.library.with_name("elsewhere"))
+        page = client.get(address).text
+        assert "The file cannot be reached now" in page and "?download" not in page
+        assert re.search(
+            r'<img src="/thumbnails/[0-9a-f]+\.webp" width="\d+" height="\d+" alt="[^"]*" data-zoom>', page
+        )
 
 
 def test_a_thumbnail_that_is_empty_is_not_served(closed: Settings) -> None:

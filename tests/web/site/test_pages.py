@@ -167,7 +167,7 @@ def test_a_card_names_what_can_be_checked(site: FlaskClient) -> None:
 
 def test_a_page_past_the_last_says_so_and_links_to_the_first(site: FlaskClient) -> None:
     past = page(site, "/?q=dog&page=9")
-    assert "This page does not exist." in past.text and "No memes found" not in past.text
+    assert "The results end before this page." in past.text and "No memes found" not in past.text
     assert past.all("input", name="q")[0]["value"] == "dog"
     assert past.all("a", href="/?q=dog")
 
