@@ -31,10 +31,10 @@ function start({ scale, ids, x, y, hues }) {
   canvas.hidden = false;
 
   const side = () => ({ width: map.clientWidth, height: map.clientHeight });
-  const at = (place) => {
-    const { width, height } = side();
-    return [(x[place] / scale - left) * zoom * width, (y[place] / scale - top) * zoom * height];
-  };
+  const at = (place, { width, height } = side()) => [
+    (x[place] / scale - left) * zoom * width,
+    (y[place] / scale - top) * zoom * height,
+  ];
 
   function plan() {
     if (planned) return;
@@ -44,7 +44,8 @@ function start({ scale, ids, x, y, hues }) {
 
   function draw() {
     planned = false;
-    const { width, height } = side();
+    const screen = side(); // once: asking for it makes the browser lay the page out
+    const { width, height } = screen;
     const dense = devicePixelRatio || 1;
     if (canvas.width !== Math.round(width * dense) || canvas.height !== Math.round(height * dense)) {
       canvas.width = width * dense;
@@ -54,15 +55,16 @@ function start({ scale, ids, x, y, hues }) {
     pen.clearRect(0, 0, width, height);
     const shown = [];
     for (let place = 0; place < ids.length; place++) {
-      const [across, down] = at(place);
+      const [across, down] = at(place, screen);
       if (across > -60 && down > -60 && across < width + 60 && down < height + 60) shown.push(place);
     }
     const room = Math.sqrt((width * height) / Math.max(1, shown.length));
     const pictures = room >= PICTURES_FROM * 2 && shown.length <= MOST_PICTURES;
     const size = Math.min(160, room * 0.8);
     const radius = Math.max(2, Math.min(7, room / 5));
+    const points = new Map(); // by colour: across, down, across, down …
     for (const place of shown) {
-      const [across, down] = at(place);
+      const [across, down] = at(place, screen);
       const image = pictures ? images.get(ids[place]) : undefined;
       if (image?.complete && image.naturalWidth) {
         const fit = size / Math.max(image.naturalWidth, image.naturalHeight);
@@ -71,12 +73,21 @@ function start({ scale, ids, x, y, hues }) {
         pen.strokeStyle = `hsl(${hues[place]} 65% 50%)`;
         pen.lineWidth = 2;
         pen.strokeRect(across - wide / 2, down - high / 2, wide, high);
-      } else {
-        pen.fillStyle = `hsl(${hues[place]} 65% 50%)`;
-        pen.beginPath();
-        pen.arc(across, down, radius, 0, 7);
-        pen.fill();
+      } else if (points.has(hues[place])) points.get(hues[place]).push(across, down);
+      else points.set(hues[place], [across, down]);
+    }
+    // One fill for each colour: of tens of thousands, each by itself takes several times as long. Small ones are squares.
+    for (const [hue, spots] of points) {
+      pen.fillStyle = `hsl(${hue} 65% 50%)`;
+      pen.beginPath();
+      for (let one = 0; one < spots.length; one += 2) {
+        if (radius < 3) pen.rect(spots[one] - radius, spots[one + 1] - radius, 2 * radius, 2 * radius);
+        else {
+          pen.moveTo(spots[one] + radius, spots[one + 1]);
+          pen.arc(spots[one], spots[one + 1], radius, 0, 7);
+        }
       }
+      pen.fill();
     }
     if (keyed) mark(at(keyed.place));
     name(width, height);
@@ -156,8 +167,9 @@ function start({ scale, ids, x, y, hues }) {
   function near(across, down, within = 40) {
     let best;
     let least = within ** 2;
+    const screen = side();
     for (let place = 0; place < ids.length; place++) {
-      const [a, b] = at(place);
+      const [a, b] = at(place, screen);
       const distance = (a - across) ** 2 + (b - down) ** 2;
       if (distance < least) [best, least] = [place, distance];
     }

@@ -55,7 +55,9 @@ async function share(meme, address) {
   const data = { title: meme.dataset.title, url: address };
   const shown = meme.querySelector("[data-zoom], video");
   try {
-    const blob = await (await fetch(shown.src)).blob();
+    const answer = await fetch(shown.src);
+    if (!answer.ok) return await navigator.share(data); // the file is gone: its page is shared
+    const blob = await answer.blob();
     const name = decodeURIComponent(new URL(shown.src).pathname.split("/").pop());
     const files = [new File([blob], name, { type: blob.type })];
     if (navigator.canShare?.({ files })) return await navigator.share({ title: data.title, files });
