@@ -78,7 +78,7 @@ def encoder_files(workspace: Workspace, name: str) -> EncoderFiles:
 def vendored(name: str) -> bytes:
     """Return a file of `vendor/`; raise ModelUnavailable when it is missing or is not the one that was tried.
 
-    >>> vendored("ort.js")[:30]
+    >>> vendored("ort.js")[:31]
     b'/*!\\n * ONNX Runtime Web v1.30.0'
     """
     hint = "Install Memetica again."

@@ -2,7 +2,7 @@
 
 A list has every row of its memes that the served site's ranking scores them by, in 8 bits, and the words of the text in
 their pictures in order. Lists are found by their centroids, the mean of what a query's fused semantic score of their
-memes is nearly the product with. A small library is fetched whole, and nothing is lost then but the rounding.
+memes is nearly the product with. Of a library of up to some hundred memes all are fetched, and nothing is lost then but the rounding.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from search.ranking.retrievers import BEST_PASSAGES, COVERED_BY, DEPTH, MIN_PHRA
 from search.settings import Settings
 from search.signals import LEXICAL_ALL, PHRASE_OCR, SIGNALS, SignalKind
 
-LIST_MEMES = 48  # of a list, about
-PROBES = 24  # lists that a query fetches at most by their centroids
+LIST_MEMES = 16  # of a list, about: for the same bytes, more lists of fewer memes have more of the best ones
+PROBES = 64  # lists that a query fetches at most by their centroids
 
 Rows = NDArray[np.float32]
 
@@ -61,7 +61,7 @@ def build_meaning_index(
     >>> rule = relevance_rule(workspace.settings, encoder)
     >>> built = build_meaning_index(searcher.index, workspace.settings, rule, words_of=lambda ids: {})
     >>> built.table["dimensions"], built.table["lists"][0][1]
-    (128, 9)
+    (256, 9)
     """
     weights = {signal: weight for signal, weight in settings.weights.items() if weight > 0}
     fields = [

@@ -72,7 +72,7 @@ class Names:
 
         >>> names = Names()
         >>> names.take_folder("memes/Cats"), names.take_folder("memes/cats")
-        ('memes/Cats', 'memes/cats-d6fbc9d2')
+        ('memes/Cats', 'memes/cats-6b9045ef')
         """
         attempt = ""
         while True:
