@@ -35,7 +35,8 @@ BENCHMARK = Benchmark(__doc__, needs="node for the queries", takes="20 minutes t
 add_folder(BENCHMARK)
 BENCHMARK.option("--exported", 2000, small=60, help="memes of the exported library")
 BENCHMARK.option("--queries", 100, small=10, help="queries to time")
-_ALWAYS = ("site.css", "search.css", "chosen.js", "site.js", "grid.js", "search_page.js", "search.js")
+_PAGE = ("site.css", "search.css", "chosen.js", "site.js", "grid.js", "search_page.js")
+_ALWAYS = (*_PAGE, "search.js", "words.js", "operators.js", "ranking.js")
 _SCRIPT = """
 import { readFile } from "node:fs/promises";
 import { SearchIndex } from %(module)s;

@@ -2,7 +2,7 @@
 
 A list has every row of its memes that the served site's ranking scores them by, in 8 bits, and the words of the text in
 their pictures in order. Lists are found by their centroids, the mean of what a query's fused semantic score of their
-memes is nearly the product with. Of a library of up to some hundred memes all are fetched, and nothing is lost then but the rounding.
+memes is nearly the product with. Of a library of some hundred memes all are fetched, and only the rounding is lost.
 """
 
 from __future__ import annotations
