@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from types import TracebackType
 from typing import Self
 
@@ -23,8 +24,7 @@ from search.encoders.registry import (
 )
 from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile, WrongUse
 from search.index.contract import Index
-from search.index.generations import live_generation
-from search.index.local import LocalIndex
+from search.index.local import LocalIndex, LocalStore
 from search.index.status import (
     IndexStatus,
     eyes_sentence,
@@ -33,6 +33,7 @@ from search.index.status import (
     reads_sentence,
     text_encoder_notes,
 )
+from search.index.stores import open_index, open_store
 from search.meme import Field, Likeness, Meme, Sort
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores
@@ -44,6 +45,8 @@ from search.ranking.remembered import RememberedAnswers
 from search.results import Answer, Hit, Operator, Understood
 from search.settings import Settings
 from search.workspace import Workspace
+
+AWAY_SECONDS = 10.0  # after which an engine that did not answer is asked again
 
 
 class Searcher:
@@ -70,7 +73,8 @@ class Searcher:
         another. Raises IndexUnusable or ModelUnavailable when there is no index or no text encoder.
         """
         # The index comes first: a missing index is reported without loading a model.
-        index = index or LocalIndex.open(workspace.index)
+        self._store = open_store(workspace.settings)
+        index, why_local = (index, "") if index is not None else open_index(workspace.settings)
         self._workspace = workspace
         self._owns_workspace = False
         self._settings = workspace.settings
@@ -82,7 +86,8 @@ class Searcher:
         self._load_texts = load_texts or load_text_encoder
         self._chosen_text_encoder, self._text_choice_error = text_encoder_spec(workspace.settings), ""
         self._switching = threading.Lock()
-        self._refused = ("", "")  # the name of a generation that cannot be used, and the reason
+        self._refused = ("", why_local)  # the name of a generation that cannot be used, and the reason
+        self._asked_again = monotonic() + AWAY_SECONDS if why_local else 0.0  # an engine that did not answer
         self._opened = (index, self._encoder_of(index))
         self._remembered = RememberedAnswers()
         self._closed = False
@@ -163,21 +168,36 @@ class Searcher:
         Requests in progress keep the generation that they started with. When the newer generation cannot be used, the
         searcher keeps the open one, and `status` has the reason.
         """
-        folder = self._workspace.index
         with self._switching:
-            try:
-                name = live_generation(folder)
-                if name in (None, self.index.name, self._refused[0]):
-                    return False
-                index, encoder = LocalIndex.open(folder), self._opened[1]
-                if index.manifest.text_encoder != encoder.name:
-                    encoder = self._encoder_of(index)
-                self._opened = (index, encoder)
-            except (IndexUnusable, ModelUnavailable) as error:
-                self._refused = (live_generation(folder) or "", f"{error.message} {error.hint}".strip())
+            if monotonic() < self._asked_again:
                 return False
+            name = ""
+            try:
+                name = self._store.live() or ""
+                if name in ("", self.index.name, self._refused[0]):
+                    return False
+                self._use(self._store.open())
+            except (IndexUnusable, ModelUnavailable) as error:
+                self._refused = (name, f"{error.message} {error.hint}".strip())
+                return not name and self._use_local()
             self._refused = ("", "")
             return True
+
+    def _use(self, index: Index) -> None:
+        encoder = self._opened[1]
+        self._opened = (index, encoder if index.manifest.text_encoder == encoder.name else self._encoder_of(index))
+
+    def _use_local(self) -> bool:
+        """Switch to the index in the data folder because the engine does not answer; return whether that was done."""
+        if isinstance(self._store, LocalStore):
+            return False
+        self._asked_again = monotonic() + AWAY_SECONDS
+        if isinstance(self.index, LocalIndex):
+            return False
+        with suppress(IndexUnusable, ModelUnavailable):
+            self._use(LocalIndex.open(self._workspace.index))
+            return True
+        return False
 
     def choose(self, image_encoder: str, *, error: MemeticaError | None = None) -> None:
         """Record, for `status`, the image encoder chosen in the settings and the error that makes it unusable.

@@ -120,6 +120,13 @@ def _address(text: str) -> str:
     return text
 
 
+def _engine(text: str) -> str:
+    """Return where an index lies; raise ValueError for another text."""
+    if text != "local" and not re.fullmatch(r"qdrant:https?://[^\s/@]+(/[\w.-]+)?/?", text):
+        raise ValueError("expected local, qdrant:http://HOST:6333 or qdrant:https://HOST:6333/NAME")
+    return text
+
+
 def parse_networks(text: str) -> tuple[Network, ...]:
     """Return the networks in `address network …`, separated by commas or spaces; raise ValueError for a bad one.
 
@@ -262,6 +269,18 @@ class Settings:
     suggest_precision: float = option(
         0.9, help="how often a category that is called sure must be right, 0.5 to 0.99", parse=_precision
     )
+    index_engine: str = option(
+        "local",
+        help="where search asks: `local`, the data folder, or `qdrant:URL`, a Qdrant server",
+        parse=_engine,
+    )
+    qdrant_key: str = option("", help="the API key of the Qdrant server")
+    qdrant_certificate: Path | None = option(
+        None, help="file of the authorities that check a Qdrant server's certificate; empty: the system's", parse=Path
+    )
+    qdrant_seconds: float = option(10.0, help="seconds in which the Qdrant server must answer a request")
+    qdrant_shards: int = option(1, help="parts into which Qdrant cuts a new index", parse=_positive)
+    qdrant_replicas: int = option(1, help="copies that Qdrant keeps of each part of a new index", parse=_positive)
     watch: bool = option(False, help="index the library while `serve` runs, a few seconds after it changes")
     webhook: str = option(
         "",

@@ -47,6 +47,7 @@ HOMES = {
     "watchfiles": ("web/background/watch.py",),
     "uvicorn": ("web/mcp/",),
     "rich": ("web/",),
+    "qdrant_client": ("search/index/qdrant",),
 }
 
 # Which chapters of its package a chapter may import. Flat modules (errors, settings, searcher, app …) are not listed:

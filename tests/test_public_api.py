@@ -86,7 +86,7 @@ EXPORTS = {
     """,
     "search.index": """
         BinaryIndex DenseIndex Index IndexStatus IndexStore LexicalIndex LocalIndex LocalStore Manifest MemeColumns
-        build_generation extend_generation live_manifest near_pairs set_index_threads
+        build_generation extend_generation live_manifest near_pairs open_qdrant set_index_threads
     """,
     "search.query": """
         Correction Filters Part PartKind Query apply_filters correct_spelling format_parts make_query parse

@@ -15,8 +15,8 @@ from search.encoders.base import TextEncoder
 from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.errors import IndexUnusable, MemeticaError
 from search.index.contract import Index
-from search.index.local import LocalIndex
 from search.index.status import IndexStatus
+from search.index.stores import open_index
 from search.index.text_encoder import text_encoder_in_use
 from search.searcher import Searcher
 from search.settings import Settings
@@ -81,7 +81,7 @@ class Site:
         if refusal is not None and monotonic() < until:
             raise IndexUnusable(refusal.message, hint=refusal.hint)
         try:
-            return LocalIndex.open(self.workspace.index)
+            return open_index(self.settings)[0]
         except IndexUnusable as error:
             self._refusal = error, monotonic() + REFUSED_SECONDS
             raise

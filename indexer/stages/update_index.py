@@ -14,6 +14,7 @@ from indexer.stages.build_index import WAIT_SECONDS, build_index
 from indexer.stages.embed_images import embed_images_of
 from indexer.stages.embed_texts import put_readable
 from indexer.stages.weigh_texts import weigh_meme
+from indexer.stages.write_engine import update_engine, write_engine
 from indexer.work.locks import lock
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
@@ -53,8 +54,12 @@ def update_index(workspace: Workspace, ids: Collection[int], *, encoder: TextEnc
             and (live.text_encoder, live.splitter, live.encoders.get(encoder.name)) == wanted
         ):
             with suppress(IndexUnusable):  # a damaged file: the index is built as a whole
-                return extend_generation(index, workspace.catalogue, ids, least_weight=LEAST_WEIGHT)
-    return build_index(workspace, text_encoder=encoder.name, image_encoder=image_encoder)
+                extended = extend_generation(index, workspace.catalogue, ids, least_weight=LEAST_WEIGHT)
+                update_engine(workspace, ids)
+                return extended
+    built = build_index(workspace, text_encoder=encoder.name, image_encoder=image_encoder)
+    write_engine(workspace)
+    return built
 
 
 def _embed(workspace: Workspace, memes: Sequence[Meme], *, encoder: TextEncoder) -> str:

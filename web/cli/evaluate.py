@@ -32,7 +32,9 @@ from search.evaluation.tuning import DEPTH as TUNED_HITS
 from search.evaluation.tuning import Tuning, save_weights, tune
 from search.index.contract import Index
 from search.index.local import LocalIndex
+from search.index.stores import open_index
 from search.index.text_encoder import load_text_encoder_in_use
+from search.meme import Field
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Weights
 from search.ranking.relevance import relevance_rule
@@ -157,12 +159,12 @@ def _served(
     An index without the descriptions that are queries is made in `folder`.
     """
 
-    index = LocalIndex.open(workspace.index)
     settings = workspace.settings
+    index = open_index(settings)[0]
     encoder = load_text_encoder_in_use(settings, long_running=True)
     rule = relevance_rule(settings, encoder)
     images: ImageEncoder | None = None
-    if index.pictures is not None and len(index.pictures):
+    if index.count_rows(Field.PICTURE):
         images = load_image_encoder(settings, index.manifest.image_encoder, long_running=True)
     paths = {meme.id: meme.path for meme in workspace.catalogue.memes.everything()}
 
@@ -184,7 +186,8 @@ def _served(
     served = served_by(index, own)
     described = description_queries(workspace.catalogue, sample=sample)
     if described:
-        without = index_without(workspace.catalogue, index, described, folder=folder)
+        # The index without them is made of files.
+        without = index_without(workspace.catalogue, LocalIndex.open(workspace.index), described, folder=folder)
         served += served_by(without, [one.query for one in described])
         own += [one.query for one in described]
     else:

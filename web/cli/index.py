@@ -11,6 +11,7 @@ from indexer.curation.duplicates import propose
 from indexer.library.links import OUTSIDE
 from indexer.pipeline import index_library
 from indexer.stages.find_duplicates import count_uncompared, find_duplicates
+from indexer.stages.write_engine import write_engine
 from indexer.status import unsupported_kinds
 from indexer.work.part import Part
 from indexer.work.progress import StageReport
@@ -21,6 +22,7 @@ from search.meme import Stage
 from search.settings import save_setting
 from search.workspace import Workspace
 from web.cli.command import Command, Session
+from web.cli.engine import compare_with, write_into
 from web.cli.eyes import settle_image_encoder, value_of_choice
 from web.cli.options import setting_help
 from web.cli.terminal import ProgressBars
@@ -56,6 +58,16 @@ COMPARED_UNASKED = 1_000
     show_default=f"up to {COMPARED_UNASKED:,} new memes are compared",
 )
 @click.option(
+    "--into",
+    "engine",
+    metavar="PLACE",
+    help="Write the index to a Qdrant server too, `qdrant:URL`, and search there from now on; `local` searches in the "
+    "data folder again, whose index is kept.",
+)
+@click.option(
+    "--compare", "compared", is_flag=True, help="Ask this index and the server for 200 known items, and compare."
+)
+@click.option(
     "--part",
     metavar="N/M",
     help="Do the Nth of M parts of the library, in a data folder of its own and without building an index; "
@@ -69,6 +81,8 @@ def index(
     reread: str | None,
     gone: bool,
     compare: bool | None,
+    engine: str | None,
+    compared: bool,
     part: str | None,
 ) -> int:
     """Bring the index up to date with the folder MEMES, which is read in place and never written to.
@@ -88,7 +102,15 @@ def index(
             session.terminal.say(f"The data folder is {workspace.data}; `--data FOLDER` names another.")
         if chosen is not None:
             save_setting(workspace.data, "image_encoder", chosen)
-        return index_workspace(session, workspace, reread=reread, gone=gone, compare=compare, part=own)
+        code = index_workspace(session, workspace, reread=reread, gone=gone, compare=compare, part=own)
+        place = engine or workspace.settings.index_engine
+        if own is None and engine is not None:
+            write_into(session, workspace, engine)
+        elif own is None:
+            write_engine(workspace)
+        if compared:
+            compare_with(session, workspace, place)
+        return code
 
 
 @click.command(cls=Command, examples=("memetica retry", "memetica retry media"))

@@ -1,0 +1,316 @@
+"""Every index keeps the contract: the files of this machine, Qdrant's own double in this process, and a server.
+
+A server is one that MEMETICA_TEST_QDRANT names, as `http://127.0.0.1:6333`; `compose.qdrant.yaml` starts three.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+import warnings
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.pipeline import index_library
+from indexer.work.progress import SILENT
+from search.errors import IndexUnusable
+from search.images.fingerprints import PDQ
+from search.index.analyzer import query_terms
+from search.index.conditions import (
+    All,
+    Among,
+    AnyOf,
+    Begins,
+    Below,
+    Has,
+    Holds,
+    Not,
+    OfType,
+    Says,
+    Seen,
+    VariantOf,
+    Where,
+    Written,
+)
+from search.index.contract import IndexStore, Near, Within, Words
+from search.index.lexical_schema import ALL_TEXT
+from search.index.local import LocalStore
+from search.meme import Field, MediaType
+from search.ranking.facets import count_facets
+from search.searcher import Searcher
+from search.workspace import Workspace
+from tests.search.index.index_contract import CLOSE, MAKING, Twin, says_in_a_row
+from tests.support.fakes import HashingTextEncoder
+
+SERVER = os.environ.get("MEMETICA_TEST_QDRANT", "")
+WITHOUT = find_spec("qdrant_client") is None
+ENGINES = (
+    "local",
+    pytest.param("qdrant in memory", marks=pytest.mark.skipif(WITHOUT, reason="the extra qdrant is not installed")),
+    pytest.param(
+        "qdrant server", marks=pytest.mark.skipif(WITHOUT or not SERVER, reason="MEMETICA_TEST_QDRANT names no server")
+    ),
+)
+
+
+@pytest.fixture(params=ENGINES)
+def store(request: pytest.FixtureRequest, workspace: Workspace) -> Iterator[IndexStore]:
+    """A place with the tiny library's index."""
+    if request.param == "local":
+        found: IndexStore = LocalStore(workspace.index)
+        found.build(workspace.catalogue, MAKING)
+        yield found
+        return
+    from qdrant_client import QdrantClient
+
+    from search.index.qdrant_connection import Connection, connect
+    from search.index.qdrant_store import QdrantStore
+
+    warnings.filterwarnings("ignore", message="Payload indexes have no effect")
+    client = connect(SERVER) if request.param == "qdrant server" else QdrantClient(":memory:")
+    alias = f"test{uuid.uuid4().hex[:8]}"
+    found = QdrantStore(Connection(client, alias))
+    found.build(workspace.catalogue, MAKING)
+    yield found
+    for one in client.get_collections().collections:
+        if one.name.startswith(alias):
+            client.delete_collection(one.name)
+
+
+@pytest.fixture
+def twin(workspace: Workspace) -> Twin:
+    return Twin(workspace.catalogue)
+
+
+def test_words_score_as_counted_by_hand(store: IndexStore, twin: Twin) -> None:
+    index = store.open()
+    ids = index.columns.ids
+    for query in ("robot toaster", "dog in a burning room", "mondays", "xylophone"):
+        terms = query_terms(query)
+        for field in (ALL_TEXT, "ocr", "name"):
+            [found] = index.judge([Words(tuple(terms), field)], ids)
+            truth = twin.bm25(terms, field)
+            for id, score in zip(ids.tolist(), found.tolist(), strict=True):
+                if field != ALL_TEXT and not list(twin.passages(id, field)):
+                    assert np.isnan(score)
+                else:
+                    assert score == pytest.approx(truth[id], abs=CLOSE), (query, field, id)
+            best = index.propose([Words(tuple(terms), field)], 3)[0]
+            lowest = sorted(truth.values(), reverse=True)[:3]
+            assert sorted((truth[id] for id in best.tolist()), reverse=True) == pytest.approx(
+                [score for score in lowest if score > 0], abs=CLOSE
+            )
+
+
+def test_embeddings_score_as_multiplied_by_hand(store: IndexStore, twin: Twin) -> None:
+    index = store.open()
+    ids = index.columns.ids
+    assert index.whitening is not None
+    direction = index.whitening(HashingTextEncoder().encode(["dog in a burning room"]))[0]
+    for field in (Field.OCR, Field.NAME, Field.ANALYSIS):
+        for best in (1, 3) if field is Field.ANALYSIS else (1,):
+            [found] = index.judge([Near(field, direction, best)], ids)
+            for id, score in zip(ids.tolist(), found.tolist(), strict=True):
+                truth = twin.cosines(id, field, direction, index)[:best]
+                expected = sum(truth) / len(truth) if truth else float("nan")
+                assert score == pytest.approx(expected, abs=CLOSE, nan_ok=True), (field, id)
+    truths = {id: twin.cosines(id, Field.OCR, direction, index) for id in ids.tolist()}
+    ranked = sorted((id for id in truths if truths[id]), key=lambda id: -truths[id][0])
+    assert index.propose([Near(Field.OCR, direction)], 3)[0].tolist() == ranked[:3]
+
+
+def test_fields_that_others_speak_for_propose_only_memes_without_those(store: IndexStore, twin: Twin) -> None:
+    index = store.open()
+    assert index.whitening is not None
+    direction = index.whitening(HashingTextEncoder().encode(["dog"]))[0]
+    [found] = index.propose([Near(Field.NAME, direction, unless=(Field.OCR,))], 20)
+    assert set(found.tolist()) == {meme.id for meme in twin.memes() if not list(twin.passages(meme.id, "ocr"))}
+
+
+def test_fingerprints_agree_in_as_many_bits_as_counted_by_hand(store: IndexStore, twin: Twin) -> None:
+    index = store.open()
+    ids = index.columns.ids
+    meme = twin.memes()[0]
+    bits = np.frombuffer(twin.catalogue.pictures.fingerprints_of(meme.content_hash, PDQ)[0], np.uint8)
+    for radius in (0, 62, 256):
+        [found] = index.judge([Within(bits[None], radius)], ids)
+        truth = [max(twin.shares(id, bits), default=0.0) for id in ids.tolist()]
+        expected = [share if round(256 * (1 - share)) <= radius else float("nan") for share in truth]
+        assert found.tolist() == pytest.approx(expected, abs=CLOSE, nan_ok=True)
+    assert index.propose([Within(bits[None], 62)], 1)[0].tolist() == [meme.id]
+    assert np.allclose(index.rows_of(meme.id, Field.LOOK) @ index.rows_of(meme.id, Field.LOOK)[0], 1, atol=1e-2)
+
+
+def test_conditions_select_and_bound_what_is_proposed(store: IndexStore, twin: Twin) -> None:
+    index = store.open()
+    memes = twin.memes()
+    middle = int(sorted(meme.first_seen for meme in memes)[len(memes) // 2].timestamp())
+    dogs = {meme.id for meme in memes if meme.category.startswith("Dogs")}
+    with_robot = {meme.id for meme in memes if says_in_a_row(twin, meme.id, ALL_TEXT, ["robot"])}
+    late = {meme.id for meme in memes if meme.first_seen.timestamp() >= middle}
+    burning = {meme.id for meme in memes if says_in_a_row(twin, meme.id, ALL_TEXT, ["burn", "room"])}
+    every = {meme.id for meme in memes}
+    assert dogs and with_robot and late and burning
+    conditions: list[tuple[Where, set[int]]] = [
+        (Below("dogs"), dogs),
+        (Below("no such category"), set()),
+        (Seen(since=middle), late),
+        (Seen(before=middle), every - late),
+        (OfType((MediaType.IMAGE,)), {meme.id for meme in memes if meme.type is MediaType.IMAGE}),
+        (Has((Field.OCR,)), {meme.id for meme in memes if list(twin.passages(meme.id, "ocr"))}),
+        (Among(np.array([2, 5])), {2, 5}),
+        (VariantOf(3), {3}),
+        (Holds(((("robot",),),)), with_robot),
+        (Holds(((("burn", "room"),),)), burning),
+        (Holds(((("room", "burn"),),)), set()),
+        (Written(("toaster", "medal")), {id for id in every if _spells(twin, id, {"toaster", "medal"})}),
+        (Begins("가"), every if index.lexical.beginning("가") is None else set()),
+        (Not(Below("dogs")), every - dogs),
+        (All((Below("dogs"), Not(Holds(((("burn",),),))))), dogs - burning),
+        (AnyOf((Below("dogs"), Holds(((("robot",),),)))), dogs | with_robot),
+    ]
+    some = [Near(Field.LOOK, index.rows_of(4, Field.LOOK)[0])]
+    for where, truth in conditions:
+        assert set(index.select(where).tolist()) == truth, where
+        if not isinstance(where, Begins):
+            assert set(index.propose(some, 20, where)[0].tolist()) == truth, where
+        newest = [meme.id for meme in sorted(memes, key=lambda one: (-one.first_seen.timestamp(), -one.id))]
+        assert index.newest(where).tolist() == [id for id in newest if id in truth]
+
+
+def _spells(twin: Twin, id: int, words: set[str]) -> bool:
+    return any(words & set(body.lower().replace(".", " ").split()) for body, _ in twin.passages(id, ALL_TEXT))
+
+
+def test_phrases_are_found_in_one_passage_with_any_word_of_each_place(store: IndexStore, twin: Twin) -> None:
+    index = store.open()
+    for sequence in (("hate", "monday"), ("monday", "hate"), ("i", "hate", "monday")):
+        truth = {meme.id for meme in twin.memes() if says_in_a_row(twin, meme.id, "ocr", list(sequence))}
+        assert set(index.lexical.phrase(sequence, Field.OCR, k=5)[0].tolist()) == truth
+    this = tuple((word, word[:4]) for word in ("thas", "this", "thus"))
+    many = (*((f"fine{at}", f"fine{at}") for at in range(20)), ("fine", "fine"))
+    said = Says((((("this", "this"),), (("is", "is"),), (("fine", "fine"),)),))
+    assert index.select(said).tolist() == index.select(Says(((this, (("is", "is"),), many),))).tolist() == [4]
+
+
+def test_words_are_counted_and_names_found(store: IndexStore, twin: Twin) -> None:
+    index = store.open()
+    truth = {
+        term: sum(says_in_a_row(twin, meme.id, ALL_TEXT, [term]) for meme in twin.memes())
+        for term in ("robot", "dog", "xylophon")
+    }
+    assert index.frequencies(list(truth)) == truth
+    assert len(index.lexical) == len(twin.memes()) == index.manifest.memes
+    assert index.lexical.vocabulary["robot"] == sum(_spells(twin, meme.id, {"robot"}) for meme in twin.memes())
+    assert index.lexical.named("FINE.PNG").ids.tolist() == [4] and index.lexical.named("FINE.PNG").is_whole
+    assert index.lexical.named("nothing.png").ids.tolist() == []
+    assert index.lexical.held(["robot"], np.array([4]))[0].tolist() == [says_in_a_row(twin, 4, ALL_TEXT, ["robot"])]
+
+
+def test_columns_have_what_facets_count(store: IndexStore, twin: Twin) -> None:
+    index, memes = store.open(), twin.memes()
+    facets = count_facets(index.columns, index.columns.ids)
+    assert facets["type"] == {"image": sum(meme.type is MediaType.IMAGE for meme in memes)}
+    years = [meme.first_seen.year for meme in memes]
+    assert facets["year"] == {str(year): years.count(year) for year in sorted(set(years), reverse=True)}
+    assert facets["category"]["Dogs"] == sum(meme.category.split(" - ")[0] == "Dogs" for meme in memes)
+
+
+def test_an_added_a_changed_and_a_vanished_meme_are_seen_by_whoever_opens_next(
+    store: IndexStore, workspace: Workspace, twin: Twin
+) -> None:
+    before, name = store.open(), store.live()
+    store.drop(workspace.catalogue, [4])
+    without = store.open()
+    assert store.live() != name and without.name == store.live()
+    assert without.select(Holds(((("burn", "room"),),))).tolist() == []
+    assert 4 not in without.propose([Words(("dog",))], 20)[0].tolist() and 4 not in without.newest().tolist()
+    # tantivy counts the words of a removed meme until it merges segments, so that its scores are a little lower.
+    is_exact = not isinstance(store, LocalStore)
+    assert not is_exact or without.frequencies(["burn"]) == {"burn": before.frequencies(["burn"])["burn"] - 1}
+    assert len(before.columns) == 9, "what was opened before stays as it was"
+    manifest = store.put(workspace.catalogue, [4, 5], least_weight=MAKING.least_weight)
+    again = store.open()
+    assert manifest.memes == len(again.columns) == 9 and manifest.changed == 3
+    assert again.select(Holds(((("burn", "room"),),))).tolist() == [4]
+    truth = twin.bm25(["burn"], ALL_TEXT)
+    if is_exact:
+        assert again.judge([Words(("burn",))], np.array([4]))[0][0] == pytest.approx(truth[4], abs=CLOSE)
+        assert again.frequencies(["burn", "robot"]) == before.frequencies(["burn", "robot"])
+    gone = workspace.library / twin.catalogue.memes.get(5).path
+    for file in gone.parent.glob(f"{gone.name}*"):
+        file.unlink()
+    index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
+    store.put(workspace.catalogue, [5], least_weight=MAKING.least_weight)
+    assert twin.memes() and 5 not in {meme.id for meme in twin.memes()}
+    assert 5 not in store.open().columns.ids.tolist()
+
+
+def test_a_build_is_seen_whole_or_not_at_all(store: IndexStore, workspace: Workspace) -> None:
+    before = store.live()
+    seen: list[str | None] = []
+    store.build(workspace.catalogue, MAKING, on_part=lambda: seen.append(store.live()))
+    assert set(seen) == {before}
+    assert store.live() not in (None, before)
+
+    def fail() -> None:
+        raise RuntimeError("the power is gone")
+
+    live = store.live()
+    with pytest.raises(RuntimeError):
+        store.build(workspace.catalogue, MAKING, on_part=fail)
+    assert store.live() == live and len(store.open().columns) == 9
+
+
+def test_two_writers_at_a_time_lose_nothing(store: IndexStore, workspace: Workspace) -> None:
+    if isinstance(store, LocalStore):
+        pytest.skip("a lock of the data folder lets one process build at a time")
+    inner: list[str | None] = []
+
+    def other() -> None:
+        if not inner:
+            inner.append(None)
+            store.build(workspace.catalogue, MAKING)
+            inner[0] = store.live()
+
+    store.build(workspace.catalogue, MAKING, on_part=other)
+    assert store.live() != inner[0], "the last to end is live"
+    assert len(store.open().columns) == 9
+    store.drop(workspace.catalogue, [1])
+    store.drop(workspace.catalogue, [2])
+    assert store.open().columns.ids.tolist() == [3, 4, 5, 6, 7, 8, 9]
+
+
+def test_search_answers_alike_wherever_the_index_lies(store: IndexStore, workspace: Workspace) -> None:
+    LocalStore(workspace.index).build(workspace.catalogue, MAKING)
+    queries = ("dog in a burning room", '"this is fine"', "robot -toaster", "category:dogs dog", "fine.png", "mondys")
+    with (
+        Searcher(workspace, text_encoder=HashingTextEncoder()) as local,
+        Searcher(workspace, text_encoder=HashingTextEncoder(), index=store.open()) as other,
+    ):
+        other._store = store
+        for query in queries:
+            one, two = local.search(query, collapse=True), other.search(query, collapse=True)
+            assert [hit.meme.id for hit in one] == [hit.meme.id for hit in two], query
+            assert [hit.score for hit in two] == pytest.approx([hit.score for hit in one], abs=CLOSE)
+            assert [hit.reasons for hit in one] == [hit.reasons for hit in two]
+            assert (one.total, one.facets, one.understood) == (two.total, two.facets, two.understood)
+        similar = [hit.meme.id for hit in other.similar(4)]
+        assert similar == [hit.meme.id for hit in local.similar(4)]
+
+
+def test_no_index_yet_is_told(store: IndexStore, tmp_path: Path) -> None:
+    empty: IndexStore = LocalStore(tmp_path / "empty")
+    if not isinstance(store, LocalStore):
+        from search.index.qdrant_connection import Connection
+        from search.index.qdrant_store import QdrantStore
+
+        assert isinstance(store, QdrantStore)
+        empty = QdrantStore(Connection(store._connection.client, "nothing-here"))
+    assert empty.live() is None
+    with pytest.raises(IndexUnusable, match="no index"):
+        empty.open()
