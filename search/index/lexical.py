@@ -56,7 +56,7 @@ _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its
 # Reading a meme from a term's postings costs a sixth of finding it by its id, and the postings are then cached.
 _READ_PER_ID = 4
 _CACHED_SCORES = 32  # lists of scores of some hundred memes by frequent terms
-_CATEGORY_WORDS = 8  # of a category, the last ones, with which a quote may begin
+CATEGORY_WORDS = 8  # of a category, the last ones, with which a quote may begin
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
 
 
@@ -179,7 +179,7 @@ class LexicalIndex(WordIndex):
         wanted = list(sequences)
         queries = [self._sequence(sequence, fields) for sequence in wanted]
         if wanted and self._has_names:
-            most = min(len(wanted[0]) - 1, _CATEGORY_WORDS)
+            most = min(len(wanted[0]) - 1, CATEGORY_WORDS)
             queries += [self._path(wanted[0], of_category=count) for count in range(1, most + 1)]
         return self._set(_any_of(queries)) if queries else np.empty(0, np.int64)
 

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import models
 
-from search.index.analyzer import LETTERWISE_WORD, MAX_TERMS, term_of, without_points
+from search.index.analyzer import LETTERWISE_WORD, MAX_TERMS, split_words, term_of, without_points
 from search.index.file_names import MIN_PREFIX, name_keys, name_parts
 from search.index.generations import TEXT_FIELDS
-from search.index.lexical_schema import ALL_TEXT
+from search.index.lexical_schema import ALL_TEXT, OF_CATEGORY
 from search.index.lexical_writer import Document, document_words
 from search.meme import CATEGORY_SEPARATOR, Field, Meme, name_key
 
@@ -54,6 +54,15 @@ def term_in(token: str) -> str:
     ('é', 'burn')
     """
     return bytes.fromhex(token[2:]).decode() if token.startswith(_GAP) else token
+
+
+def category_term(word: str) -> str:
+    """Return the term of a word of the category, as it stands before the words of the file's name.
+
+    >>> category_term("Dogs")
+    '/dog'
+    """
+    return term_of(OF_CATEGORY + without_points(word))
 
 
 def sparse_place(part: Sequence[str]) -> int:
@@ -207,6 +216,7 @@ def point_of(
             vectors[sparse_name(field)] = bm25_vector(terms.of(field), mean_lengths[field])
     parents = meme.category.split(CATEGORY_SEPARATOR)
     parts = name_parts(document.path)
+    folder = split_words(document.path.rpartition("/")[0])
     has = {field.value for field in document.texts}
     has |= {Field.PICTURE.value} if len(rows.get(Field.PICTURE.value, ())) else set()
     has |= {Field.LOOK.value} if len(rows.get(Field.LOOK.value, ())) or len(rows.get(FINGERPRINT, ())) else set()
@@ -223,7 +233,7 @@ def point_of(
         "file": name_keys(document.path),
         "parts": parts,
         "prefixes": sorted({part[:end] for part in parts for end in range(MIN_PREFIX, len(part) + 1)}),
-        row_key(FILE_WORDS): " ".join(map(token_of, terms.name)),
+        row_key(FILE_WORDS): " ".join(map(token_of, [*map(category_term, folder), *terms.name])),
     }
     for field in TEXT_FIELDS:
         payload[row_key(field.value)] = f" {_GAP} ".join(" ".join(map(token_of, one)) for one in terms.of(field.value))

@@ -17,9 +17,10 @@ from search.index.columns import Ids
 from search.index.conditions import Alternatives, Begins, Holds, InText, Says, Written
 from search.index.file_names import MIN_PREFIX, NamedMemes, asked_keys, code_parts, exact_key
 from search.index.generations import TEXT_FIELDS
+from search.index.lexical import CATEGORY_WORDS
 from search.index.lexical_schema import ALL_TEXT, WORD_START
 from search.index.qdrant_connection import Connection
-from search.index.qdrant_points import FILE_WORDS, TERM_FIELDS, TermsOf, row_key, token_of
+from search.index.qdrant_points import FILE_WORDS, TERM_FIELDS, TermsOf, category_term, row_key, token_of
 from search.index.vocabulary import WordIndex
 from search.meme import Field
 
@@ -178,7 +179,9 @@ class QdrantWords(WordIndex):
 
     def _find(self, where: InText) -> Ids:
         if isinstance(where, Says):
-            return np.unique(np.concatenate([self._said(one) for one in where.sequences] or [np.empty(0, np.int64)]))
+            found = [np.empty(0, np.int64), *map(self._said, where.sequences)]
+            found += self._named(where.sequences[0]) if where.sequences else []
+            return np.unique(np.concatenate(found))
         if isinstance(where, Begins) and not self.counts.starts:
             return self._known
         if isinstance(where, Holds) and not all(
@@ -191,14 +194,25 @@ class QdrantWords(WordIndex):
         return models.Filter(must=[_is("terms", token_of(terms[0]))]) if len(terms) == 1 else _row(terms, _ROWS)
 
     def _said(self, sequence: Sequence[Alternatives]) -> Ids:
-        written: list[Any] = [_any("written", [word for word, _ in place]) for place in sequence]
         terms = [list(dict.fromkeys(term for _, term in place)) for place in sequence]
+        return self._in_a_row(terms, _SAID_ROWS, written=sequence)
+
+    def _named(self, sequence: Sequence[Alternatives]) -> Iterator[Ids]:
+        """Yield the memes whose category ends with the beginning of a sequence, and whose name begins with the rest."""
+        for count in range(1, min(len(sequence) - 1, CATEGORY_WORDS) + 1):
+            terms = [list(dict.fromkeys(category_term(word) for word, _ in place)) for place in sequence[:count]]
+            terms += [list(dict.fromkeys(term for _, term in place)) for place in sequence[count:]]
+            yield self._in_a_row(terms, [row_key(FILE_WORDS)], written=sequence[count:])
+
+    def _in_a_row(self, terms: Sequence[Sequence[str]], keys: Sequence[str], *, written: Sequence[Alternatives]) -> Ids:
+        """Return the memes with a term of each place in a row of some fields, and a word as `written` of each place."""
+        must: list[Any] = [_any("written", [word for word, _ in place]) for place in written]
         if np.prod([len(place) for place in terms], dtype=float) <= MOST_ROWS:
-            rows = models.Filter(should=[_row(row, _SAID_ROWS) for row in product(*terms)])
-            return self._ids(models.Filter(must=[*written, rows]))
+            rows = models.Filter(should=[_row(row, keys) for row in product(*terms)])
+            return self._ids(models.Filter(must=[*must, rows]))
         wanted = [{token_of(term) for term in place} for place in terms]
-        points = self._points(models.Filter(must=written), _SAID_ROWS)
-        return np.array(sorted(point.id for point in points if _says(point.payload, wanted)), np.int64)
+        points = self._points(models.Filter(must=must), keys)
+        return np.array(sorted(point.id for point in points if _says(point.payload, keys, wanted)), np.int64)
 
     def _ids(self, where: models.Filter) -> Ids:
         return np.array(sorted(point.id for point in self._points(where)), np.int64)
@@ -211,9 +225,9 @@ class QdrantWords(WordIndex):
                 yield point
 
 
-def _says(rows: Mapping[str, str], wanted: Sequence[set[str]]) -> bool:
-    """Whether one of a meme's rows has a token of each place, one after another."""
-    for key in _SAID_ROWS:
+def _says(rows: Mapping[str, str], keys: Sequence[str], wanted: Sequence[set[str]]) -> bool:
+    """Whether one of some rows of a meme has a token of each place, one after another."""
+    for key in keys:
         own = rows.get(key, "").split(" ")
         for at in range(len(own) - len(wanted) + 1):
             if all(token in place for token, place in zip(own[at:], wanted, strict=False)):

@@ -194,6 +194,9 @@ def test_phrases_are_found_in_one_passage_with_any_word_of_each_place(store: Ind
     this = tuple((word, word[:4]) for word in ("thas", "this", "thus"))
     many = (*((f"fine{at}", f"fine{at}") for at in range(20)), ("fine", "fine"))
     said = Says((((("this", "this"),), (("is", "is"),), (("fine", "fine"),)),))
+    from_the_category = Says((((("dogs", "dog"),), (("fine", "fine"),)),))
+    assert index.select(from_the_category).tolist() == [4], "a quote may go from the category on into the name"
+    assert index.select(Says((((("fine", "fine"),), (("dogs", "dog"),)),))).tolist() == []
     assert index.select(said).tolist() == index.select(Says(((this, (("is", "is"),), many),))).tolist() == [4]
 
 
@@ -287,7 +290,15 @@ def test_two_writers_at_a_time_lose_nothing(store: IndexStore, workspace: Worksp
 
 def test_search_answers_alike_wherever_the_index_lies(store: IndexStore, workspace: Workspace) -> None:
     LocalStore(workspace.index).build(workspace.catalogue, MAKING)
-    queries = ("dog in a burning room", '"this is fine"', "robot -toaster", "category:dogs dog", "fine.png", "mondys")
+    queries = (
+        "dog in a burning room",
+        '"this is fine"',
+        "robot -toaster",
+        "category:dogs dog",
+        "fine.png",
+        "mondys",
+        '"dogs fine"',
+    )
     with (
         Searcher(workspace, text_encoder=HashingTextEncoder()) as local,
         Searcher(workspace, text_encoder=HashingTextEncoder(), index=store.open()) as other,
