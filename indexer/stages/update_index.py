@@ -7,7 +7,8 @@ to the whole library. The manifest counts the changed memes, so that the next `m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 from indexer.stages.build_index import WAIT_SECONDS, build_index
@@ -28,13 +29,15 @@ from search.texts.agreement import LEAST_WEIGHT
 from search.texts.chunking import SPLITTER, split_passages
 from search.workspace import Workspace
 
+logger = logging.getLogger(__name__)
+
 
 def update_index(workspace: Workspace, ids: Collection[int], *, encoder: TextEncoder) -> Manifest:
     """Update the index for these memes, remove the vanished ones among them, and return the new manifest.
 
     Splits, embeds and weighs their texts first, and embeds their pictures with the image encoder that the index was
     made with. Builds a whole generation if the live one is missing, damaged or made with another text encoder.
-    Raises DataFolderError as `build_index` does.
+    Raises DataFolderError as `build_index` does. An engine that does not answer is left as it was, with a warning.
 
     >>> from indexer.stages.update_index import update_index
     >>> meme = workspace.catalogue.memes.at("Dogs/fine.png")
@@ -55,11 +58,19 @@ def update_index(workspace: Workspace, ids: Collection[int], *, encoder: TextEnc
         ):
             with suppress(IndexUnusable):  # a damaged file: the index is built as a whole
                 extended = extend_generation(index, workspace.catalogue, ids, least_weight=LEAST_WEIGHT)
-                update_engine(workspace, ids)
+                _on_engine(lambda: update_engine(workspace, ids))
                 return extended
     built = build_index(workspace, text_encoder=encoder.name, image_encoder=image_encoder)
-    write_engine(workspace)
+    _on_engine(lambda: write_engine(workspace))
     return built
+
+
+def _on_engine(write: Callable[[], object]) -> None:
+    """Write to the engine; where it does not answer, the next `memetica index` writes what is missing there."""
+    try:
+        write()
+    except MemeticaError as error:
+        logger.warning("The index of the engine is as it was until the next `memetica index`: %s", error.message)
 
 
 def _embed(workspace: Workspace, memes: Sequence[Meme], *, encoder: TextEncoder) -> str:

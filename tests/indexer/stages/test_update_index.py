@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -260,3 +261,15 @@ def test_the_time_of_building_is_told(workspace: Workspace) -> None:
     manifest = update_index(workspace, [id], encoder=ENCODER)
     assert begun <= manifest.built_at <= datetime.now(UTC)
     assert manifest.generation == live_generation(workspace.index)
+
+
+def test_an_engine_that_does_not_answer_stops_no_update_and_builds_nothing_anew(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("qdrant_client", reason="the extra qdrant is not installed")
+    elsewhere = Workspace(replace(workspace.settings, index_engine="qdrant:http://127.0.0.1:9"), workspace.catalogue)
+    id = add(elsewhere.settings, elsewhere.catalogue, "Dogs/new.png", words="a zebra in the office")
+    assert update_index(elsewhere, [id], encoder=ENCODER).changed == 1  # extended, not built
+    assert "does not answer" in caplog.text and "`memetica index`" in caplog.text
+    with Searcher(elsewhere, text_encoder=ENCODER) as searcher:
+        assert searcher.search("zebra")[0].meme.id == id
