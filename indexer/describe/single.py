@@ -23,6 +23,7 @@ def describe_meme(
     in a file, ModelUnavailable when the endpoint does not answer, LibraryError when the file cannot be read.
 
     >>> from search.errors import ModelUnavailable
+    >>> from search.meme import TextKind
     >>> nobody = Assignment("llava", TextKind.SIMPLE, "http://127.0.0.1:9/v1")
     >>> try:
     ...     describe_meme(workspace, workspace.catalogue.memes.at("Dogs/fine.png"), nobody)

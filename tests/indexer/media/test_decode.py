@@ -162,7 +162,7 @@ def test_a_transparent_palette_is_white_too(tmp_path: Path) -> None:
     assert seen.getpixel((15, 2)) == (200, 0, 0)
 
 
-def test_colours_are_read_by_the_profile_of_the_file(tmp_path: Path) -> None:
+def test_colors_are_read_by_the_profile_of_the_file(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     flag().save(tmp_path / "same.png", icc_profile=profile)
     # The same profile under another name, its red and blue exchanged: what is stored as red is meant as blue.
@@ -329,12 +329,12 @@ def test_a_png_with_a_wrong_bit_is_shown_down_to_it(tmp_path: Path, wrong: float
         assert there[: int(len(there) * (wrong - 0.1))].all() and not there.all()
 
 
-@pytest.mark.parametrize("colours", [2, 256])
-def test_a_gif_is_shown_wherever_it_is_cut_behind_its_first_pixels(tmp_path: Path, colours: int) -> None:
-    frames = [flag((40, 30)).rotate(turn).quantize(colours) for turn in (0, 90, 180)]
+@pytest.mark.parametrize("colors", [2, 256])
+def test_a_gif_is_shown_wherever_it_is_cut_behind_its_first_pixels(tmp_path: Path, colors: int) -> None:
+    frames = [flag((40, 30)).rotate(turn).quantize(colors) for turn in (0, 90, 180)]
     frames[0].save(tmp_path / "whole.gif", save_all=True, append_images=frames[1:], duration=100)
     whole = (tmp_path / "whole.gif").read_bytes()
-    first = whole.index(b"\x2c\0\0\0\0") + 40 + 3 * colours
+    first = whole.index(b"\x2c\0\0\0\0") + 40 + 3 * colors
     refused = []
     for size in range(first, len(whole), 7):
         (tmp_path / "x.gif").write_bytes(whole[:size])
@@ -456,7 +456,7 @@ def test_a_thumbnail_never_enlarges() -> None:
     assert Image.open(io.BytesIO(thumbnail(flag(), 480))).size == (60, 40)
 
 
-def test_a_placeholder_is_short_and_shows_where_the_colours_are() -> None:
+def test_a_placeholder_is_short_and_shows_where_the_colors_are() -> None:
     noise = Image.fromarray(np.random.default_rng(5).integers(0, 256, (400, 400, 3), np.uint8))
     for picture in (noise, flag(), flag((2000, 20)), flag((20, 2000))):
         assert len(placeholder(picture)) < 200
