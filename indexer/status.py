@@ -62,7 +62,7 @@ def library_status(workspace: Workspace) -> LibraryStatus:
     passages = workspace.catalogue.embeddings.count_passages()
     unembedded = workspace.catalogue.embeddings.count_missing_passages(text_encoder)
     badly_read = len(workspace.catalogue.texts.badly_read(BADLY_READ))
-    unsplit = len(workspace.catalogue.texts.unsplit(SPLITTER))
+    unsplit = workspace.catalogue.texts.count_unsplit(SPLITTER)
 
     def failures_of(stage: Stage) -> int:
         return sum(failure.stage is stage for failure in failures)

@@ -17,7 +17,7 @@ from web.api import inbox as api_inbox
 from web.api import search as api_search
 from web.api import tags as api_tags
 from web.background import categories as category_workers
-from web.background import copies, image_encoder, watch
+from web.background import copies, counts, image_encoder, watch
 from web.background import inbox as inbox_workers
 from web.background import library_map as library_map_worker
 from web.background import text_encoder as text_encoder_watcher
@@ -62,6 +62,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     request_rates.register(app, site.settings)
     key_requests.register(app)
     app.wsgi_app = Proxies(app.wsgi_app, site.settings.trusted_proxies)  # type: ignore[method-assign]
+    counts.register(app)  # what pages show about the whole library
     assets.register(app)  # /static/…
     app.register_blueprint(pages.blueprint)  # /, /memes/…, /about
     app.register_blueprint(listing.blueprint)  # /categories, /random

@@ -24,6 +24,7 @@ from search.duplicates.wording import read_lines
 from search.errors import UnreadableFile
 from search.evidence import COMPARISON, Tier
 from search.images.fingerprints import PDQ
+from search.index.generations import live_image_encoder
 from search.index.reader import PictureVectors, open_picture_vectors
 from search.meme import Meme, Stage
 from search.settings import Settings
@@ -73,7 +74,7 @@ def count_uncompared(workspace: Workspace) -> int:
     >>> count_uncompared(workspace)
     9
     """
-    return len(_waiting(workspace, _decoded_contents(workspace), open_picture_vectors(workspace.index)))
+    return workspace.catalogue.pairs.count_unsearched(_search_version(live_image_encoder(workspace.index)))
 
 
 def _decoded_contents(workspace: Workspace) -> dict[str, Meme]:
@@ -87,11 +88,11 @@ def _decoded_contents(workspace: Workspace) -> dict[str, Meme]:
 
 def _waiting(workspace: Workspace, memes: dict[str, Meme], vectors: PictureVectors | None) -> set[str]:
     # Another image encoder finds other candidates: compared pairs stay, and contents are searched again.
-    return memes.keys() - workspace.catalogue.pairs.searched(_search_version(vectors))
+    return memes.keys() - workspace.catalogue.pairs.searched(_search_version(vectors.encoder if vectors else ""))
 
 
-def _search_version(vectors: PictureVectors | None) -> str:
-    return COMPARISON if vectors is None else f"{COMPARISON} {vectors.encoder}"
+def _search_version(image_encoder: str) -> str:
+    return f"{COMPARISON} {image_encoder}" if image_encoder else COMPARISON
 
 
 def _decoded(settings: Settings) -> Load:
@@ -170,7 +171,7 @@ class _Comparison:
         place_of = {content: place for place, content in enumerate(candidates.hashes)}
         # Similar pictures come one after another, so that each is loaded once.
         places = candidates.sort_by_likeness([place_of[content] for content in waiting if content in place_of])
-        done = 0
+        done, version = 0, _search_version(self._vectors.encoder if self._vectors else "")
 
         def signature(place: int) -> Signature:
             content = candidates.hashes[place]
@@ -185,7 +186,7 @@ class _Comparison:
             with self._workspace.catalogue.transaction():
                 self._workspace.catalogue.pairs.add(pairs)
                 found = (content for content in contents if content not in self._search_again)
-                self._workspace.catalogue.pairs.mark_searched(found, version=_search_version(self._vectors))
+                self._workspace.catalogue.pairs.mark_searched(found, version=version)
             done += len(batch)
             progress.advance(len(batch))
         return done

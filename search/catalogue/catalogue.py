@@ -76,6 +76,10 @@ class Catalogue:
         """
         return self._database.revision()
 
+    def changes(self) -> tuple[int, int]:
+        """Return a value that is another one whenever any thread or process has changed the catalogue since."""
+        return self._database.changes()
+
     def separately_indexed(self) -> AbstractContextManager[None]:
         """Return a context in which this thread's changes are marked as unindexed, or are being indexed."""
         return self._database.separately_indexed()

@@ -52,6 +52,8 @@ class Database:
         self._local = threading.local()
         self._open: weakref.WeakSet[_ThreadConnection] = weakref.WeakSet()
         self._lock = threading.Lock()
+        self._watch: _ThreadConnection | None = None  # it never writes, so it sees the writes of every thread
+        self._watches = 0
         if not inspect:
             finish_replacement(path.parent)
         if not path.exists():
@@ -330,6 +332,20 @@ class Database:
         # SQLite's number counts what other connections have committed; it costs 5 µs.
         return id(connection), self.number("PRAGMA data_version"), connection.total_changes
 
+    def changes(self) -> tuple[int, int]:
+        """Return a value that is another one whenever any thread or process has changed the file since."""
+        with self._lock:
+            if self._watch is None or self._inode() not in (self._watch.inode, 0):
+                if self._watch is not None:
+                    self._watch.close()
+                inode = self._inode()
+                self._watch = _ThreadConnection(self._connect(), inode or self._inode())
+                self._open.add(self._watch)
+                self._watches += 1
+            with self._errors_told():
+                version: int = self._watch.connection.execute("PRAGMA data_version").fetchone()[0]
+            return self._watches, version
+
     def touch(self) -> None:
         """Increase the revision, because something that the index is built from has changed."""
         if not getattr(self._local, "separately_indexed", False):
@@ -350,6 +366,7 @@ class Database:
         with self._lock:
             for held in list(self._open):
                 held.close()
+            self._watch = None
         self._local = threading.local()
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from search.catalogue.database import Database, Parameters
 from search.errors import NotFound
-from search.meme import MediaType, Meme, name_key
+from search.meme import CATEGORY_SEPARATOR, MediaType, Meme, name_key
 
 # The type found by decoding takes precedence over the type guessed from the file's name.
 _MEME = """
@@ -24,6 +24,16 @@ _MEME = """
            pictures.content_type, pictures.codec, pictures.transparent, pictures.share_decoded, pictures.damage,
            pictures.placeholder
     FROM memes LEFT JOIN pictures USING (content_hash)
+"""
+
+# Each category of present memes by name, found by one look into an index for each: SQLite's DISTINCT reads every meme.
+_CATEGORIES = """
+    WITH RECURSIVE categories (category) AS (
+        SELECT MIN(category) FROM memes WHERE vanished_at IS NULL
+        UNION ALL
+        SELECT (SELECT MIN(memes.category) FROM memes
+                WHERE vanished_at IS NULL AND memes.category > categories.category)
+        FROM categories WHERE category IS NOT NULL)
 """
 
 _DRAWS = 50  # of a random id, before every meme is looked at
@@ -170,14 +180,15 @@ class Memes:
     def newest_of_categories(self) -> dict[str, Meme]:
         """Return, by category, its newest present meme that has a thumbnail; categories without one are left out."""
         rows = self._database.rows(
-            _MEME
+            _CATEGORIES
+            + _MEME
             + """
             WHERE memes.id IN (
                 SELECT (SELECT own.id FROM memes AS own JOIN pictures AS decoded USING (content_hash)
                         WHERE own.category = every.category AND own.vanished_at IS NULL
                           AND decoded.placeholder IS NOT NULL
                         ORDER BY own.first_seen DESC, own.id DESC LIMIT 1)
-                FROM (SELECT DISTINCT category FROM memes WHERE vanished_at IS NULL) AS every)
+                FROM categories AS every WHERE category IS NOT NULL)
             """
         )
         return {row["category"]: _meme(row) for row in rows}
@@ -238,23 +249,26 @@ class Memes:
         where = "vanished_at IS NULL" + (" AND category = :category" if category is not None else "")
         return self._database.number(f"SELECT COUNT(*) FROM memes WHERE {where}", {"category": category})
 
-    def ids_under(self, category: str) -> list[int]:
-        """Return the ids of the present memes in a category and its subcategories, as `TV - Star Trek` of `TV`."""
-        rows = self._database.rows(
-            """
-            SELECT id FROM memes
-            WHERE vanished_at IS NULL AND (category = :category OR substr(category, 1, length(:below)) = :below)
-            ORDER BY id
-            """,
-            {"category": category, "below": f"{category} - "},
+    def has_category(self, category: str) -> bool:
+        """Return whether a category or one of its subcategories has a present meme."""
+        below = category + CATEGORY_SEPARATOR
+        return bool(
+            self._database.number(
+                """
+                SELECT EXISTS (SELECT 1 FROM memes WHERE vanished_at IS NULL AND category = :category)
+                    OR EXISTS (SELECT 1 FROM memes WHERE vanished_at IS NULL AND category >= :below AND category < :end)
+                """,
+                {"category": category, "below": below, "end": below[:-1] + chr(ord(below[-1]) + 1)},
+            )
         )
-        return [row["id"] for row in rows]
 
     def category_named(self, name: str) -> str | None:
         """Return the category that people read as `name`, as the catalogue spells it; None for an unknown one."""
-        rows = self._database.rows("SELECT DISTINCT category FROM memes WHERE vanished_at IS NULL ORDER BY category")
-        names = [row["category"] for row in rows]
-        return name if name in names else next((one for one in names if name_key(one) == name_key(name)), None)
+        spelled = "SELECT 1 FROM memes WHERE vanished_at IS NULL AND category = :name LIMIT 1"
+        if self._database.row(spelled, {"name": name}) is not None:
+            return name
+        rows = self._database.rows(_CATEGORIES + "SELECT category FROM categories WHERE category IS NOT NULL")
+        return next((row["category"] for row in rows if name_key(row["category"]) == name_key(name)), None)
 
     def respell_category(self, old: str, new: str) -> None:
         """Give the memes of a category another spelling of its name."""

@@ -123,6 +123,18 @@ class Pairs:
         )
         return {row["content_hash"] for row in rows}
 
+    def count_unsearched(self, version: str) -> int:
+        """Return the number of decoded contents of present memes that are not among the `searched` ones."""
+        return self._database.number(
+            """
+            SELECT COUNT(DISTINCT memes.content_hash) FROM memes JOIN pictures USING (content_hash)
+            WHERE vanished_at IS NULL
+              AND NOT EXISTS (SELECT 1 FROM compared_contents AS known
+                              WHERE known.content_hash = memes.content_hash AND known.version = :version)
+            """,
+            {"version": version},
+        )
+
 
 _PRESENT = "EXISTS (SELECT 1 FROM memes WHERE memes.content_hash = pairs.{side} AND vanished_at IS NULL)"
 

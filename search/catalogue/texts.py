@@ -244,6 +244,12 @@ class Texts:
             {"splitter": splitter, "limit": limit, "after": after},
         )
 
+    def count_unsplit(self, splitter: str) -> int:
+        """Return the number of the memes that `unsplit` returns."""
+        return self._database.number(
+            "SELECT COUNT(*) FROM memes WHERE vanished_at IS NULL AND chunker IS NOT :splitter", {"splitter": splitter}
+        )
+
     def put_passages(self, meme_id: int, passages: Iterable[Passage], *, splitter: str) -> None:
         """Store a meme's passages in place of its earlier ones."""
         with self._database.transaction():

@@ -145,8 +145,15 @@ class MemeColumns:
 
     def variants(self, id: int) -> Ids:
         """Return the ascending ids of a meme and its variants."""
-        own = self.variant_of[self.rows(np.array([id]))]
-        return self.ids[self.variant_of == own]
+        order, groups = self._by_group
+        own = self.variant_of[self.rows(np.array([id]))][0]
+        return self.ids[order[np.searchsorted(groups, own, "left") : np.searchsorted(groups, own, "right")]]
+
+    @cached_property
+    def _by_group(self) -> tuple[Rows, Ids]:
+        """The rows ([n]) in the order of their groups of variants, and the group of each."""
+        order = np.argsort(self.variant_of, kind="stable")
+        return order, self.variant_of[order]
 
 
 def make_columns(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html import escape
 
-from search.index.analyzer import LETTERWISE_WORD, is_letterwise, tokenize
+from search.index.analyzer import LETTERWISE_WORD, Token, is_letterwise, tokenize
 from search.meme import Passage
 from search.query.quotes import Quote
 from search.results import Snippet
@@ -18,16 +18,25 @@ LONG = 7  # letters of a stem from which it may have an apostrophe anywhere
 LEAD = 40  # letters shown before the first match, where there are as many
 
 
+_CHUNK = re.compile(r"\S+")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9](?:'?[A-Za-z0-9])*")
+
 # Terms that not all their words begin with, by the English stemmer's own list: "dying", "skies".
-_IRREGULAR = {"die": "d[iy]", "lie": "l[iy]", "tie": "t[iy]", "sky": "sk[iy]"}
+_IRREGULAR = {"die": ("di", "dy"), "lie": ("li", "ly"), "tie": ("ti", "ty"), "sky": ("ski", "sky")}
 
 
-def _beginning(term: str) -> str:
-    """Return a pattern of how all words of a term begin: the last letter may be another one ("cry", "using")."""
+@lru_cache(maxsize=16_384)
+def _tokens_of(piece: str) -> tuple[Token, ...]:
+    """Return the tokens of a word, which texts repeat."""
+    return tuple(tokenize(piece))
+
+
+def _beginnings(term: str) -> tuple[str, ...]:
+    """Return how all words of a term begin: the last letter may be another one ("cry", "using")."""
     if term in _IRREGULAR:
         return _IRREGULAR[term]
     is_whole = len(term) < 3 or (len(term) == 3 and term[-1] not in "ei")
-    return _loose(term if is_whole else term[:-1])
+    return (term if is_whole else term[:-1],)
 
 
 def _loose(stem: str) -> str:
@@ -65,19 +74,49 @@ class Highlighter:
         return found
 
     @cached_property
-    def _likely(self) -> re.Pattern[str]:
+    def _stems(self) -> list[str]:
         # A term is nearly always a word without its ending: a quick filter before the real analysis, which costs a
-        # hundred times more. Words outside ASCII may be spelled otherwise than their terms and pass the filter.
-        beginnings = sorted(set(map(_beginning, self.terms)), key=len, reverse=True)
-        return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(beginnings)}))|[^\x00-\x7f]")
+        # hundred times more.
+        return sorted({stem for term in self.terms for stem in _beginnings(term)}, key=len, reverse=True)
+
+    @cached_property
+    def _ascii_stems(self) -> tuple[str, ...] | None:
+        """The stems that an ASCII text may have; None where one of them is not of letters and digits alone."""
+        stems = tuple(stem for stem in self._stems if stem.isascii())
+        return stems if all(stem.isalnum() for stem in stems) else None
+
+    @cached_property
+    def _known(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    def _stems_in(self, word: str, stems: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the stems that an ASCII word begins with, and its parts after apostrophes: l'homme, o'clock."""
+        found = self._known.get(word)
+        if found is None:
+            parts = word.lower().split("'")
+            begun = ("".join(parts[at:]) for at in range(len(parts)))
+            longest = (next((stem for stem in stems if one.startswith(stem)), "") for one in begun)
+            found = self._known[word] = tuple(stem for stem in longest if stem)
+        return found
+
+    @cached_property
+    def _likely(self) -> re.Pattern[str]:
+        # Words outside ASCII may be spelled otherwise than their terms and pass the filter. To compile it takes some
+        # milliseconds for a long query, so that texts in ASCII are looked through without it.
+        return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(map(_loose, self._stems))}))|[^\x00-\x7f]")
 
     def count_terms(self, text: str) -> int:
         """Return the number of terms in a text; for ASCII texts an estimate by the beginnings of its words."""
         if not self.terms:
             return 0
-        if text.isascii():
+        if not text.isascii():
+            return len(
+                {token.term for piece, _ in self._likely_pieces(text) for token in _tokens_of(piece)} & self.terms
+            )
+        stems = self._ascii_stems
+        if stems is None:
             return len({found.lower().replace("'", "") for found in self._likely.findall(text)})
-        return len({token.term for piece, _ in self._likely_pieces(text) for token in tokenize(piece)} & self.terms)
+        return len({stem for word in _ASCII_WORD.findall(text) for stem in self._stems_in(word, stems)})
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each word that matches a term, and of each quoted phrase, in order."""
@@ -102,12 +141,18 @@ class Highlighter:
         return [
             (offset + token.start, offset + token.end)
             for piece, offset in self._likely_pieces(text)
-            for token in tokenize(piece)
+            for token in _tokens_of(piece)
             if token.term in self.terms
         ]
 
     def _likely_pieces(self, text: str) -> Iterator[tuple[str, int]]:
         """Yield the words that may match a term, each with its start."""
+        stems = self._ascii_stems if text.isascii() else None
+        if stems is not None:
+            for chunk in _CHUNK.finditer(text):
+                if any(self._stems_in(word, stems) for word in _ASCII_WORD.findall(chunk[0])):
+                    yield chunk[0], chunk.start()
+            return
         done = 0
         for match in self._likely.finditer(text):
             if match.start() < done:
@@ -217,4 +262,4 @@ def stem_key(words: str) -> str:
     >>> stem_key("Dogs") == stem_key("dog")
     True
     """
-    return " ".join(token.term for token in tokenize(words)) or words.casefold()
+    return " ".join(token.term for token in _tokens_of(words)) or words.casefold()

@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from search.catalogue import Catalogue
+from search.index.columns import Ids
 from search.index.contract import Index
 from search.index.variants import first_of_each_group
 from search.meme import Sort
@@ -43,7 +44,8 @@ def answer_page(
     quotes: Sequence[Quote] = (),
 ) -> Answer:
     """Return a page of all hits, each with its explanation; `terms` and `quotes` are highlighted in the snippets."""
-    found = _without_vanished(catalogue, index, found)
+    gone = _vanished(catalogue, index)
+    found = _without(gone, found)
     matching = found.ids[: found.matches]
     if page.collapse:
         rows = index.columns.rows(found.ids)
@@ -69,7 +71,7 @@ def answer_page(
             quotes=quotes,
         )
     if page.collapse:
-        hits = [_with_variants(catalogue, index, hit) for hit in hits]
+        hits = [_with_variants(index, hit, gone=gone) for hit in hits]
     return Answer(
         hits=tuple(hits),
         total=found.matches,
@@ -82,16 +84,16 @@ def answer_page(
     )
 
 
-def _without_vanished(catalogue: Catalogue, index: Index, found: HitList) -> HitList:
-    """Return the hits without memes whose files have vanished since the index was built."""
-    if index.manifest.revision == catalogue.revision():
-        return found
-    return found.keep(~np.isin(found.ids, catalogue.memes.vanished_ids()))
+def _vanished(catalogue: Catalogue, index: Index) -> Ids | None:
+    """Return the rising ids of memes whose files have vanished; None when nothing changed since the index was built."""
+    return None if index.manifest.revision == catalogue.revision() else catalogue.memes.vanished_ids()
 
 
-def _with_variants(catalogue: Catalogue, index: Index, hit: Hit) -> Hit:
-    if not index.columns.has_variants[index.columns.rows(np.array([hit.meme.id]))[0]]:
-        return hit  # to look for the others of its group takes a pass over all memes
-    others = HitList(index.columns.variants(hit.meme.id), 0)
-    ids = tuple(id for id in _without_vanished(catalogue, index, others).ids.tolist() if id != hit.meme.id)
+def _without(gone: Ids | None, found: HitList) -> HitList:
+    return found if gone is None else found.keep(~np.isin(found.ids, gone))
+
+
+def _with_variants(index: Index, hit: Hit, *, gone: Ids | None) -> Hit:
+    others = _without(gone, HitList(index.columns.variants(hit.meme.id), 0))
+    ids = tuple(id for id in others.ids.tolist() if id != hit.meme.id)
     return replace(hit, variants=len(ids), variant_ids=ids) if ids else hit

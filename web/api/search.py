@@ -10,13 +10,13 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request
 from markupsafe import Markup
 
-from indexer.status import library_status
 from search.encoders.hub import current_download
 from search.errors import WrongUse
 from search.meme import Likeness, Sort
 from web.access.request_rates import Work, count
 from web.addresses import local
 from web.api.reference import reference_html
+from web.background.counts import counted_categories, counted_status
 from web.background.progress import background_work, work_row
 from web.context import site
 from web.curator.auth import signed_in
@@ -96,10 +96,7 @@ def similar(id: int) -> Response:
 @blueprint.get("/categories")
 def categories() -> Response:
     """Return every category and its number of memes."""
-    rows = [
-        {"category": name, "memes": memes, "url": category_url(name)}
-        for name, memes, _ in site().catalogue.memes.categories()
-    ]
+    rows = [{"category": one.name, "memes": one.memes, "url": category_url(one.name)} for one in counted_categories()]
     return jsonify({"hits": rows, "total": len(rows)})
 
 
@@ -107,12 +104,12 @@ def categories() -> Response:
 def status() -> Response:
     """Return the progress of each stage and the status of the index; failures are counted, not listed."""
     index = site().index_status()
-    library = library_status(site().workspace)
+    library = counted_status()
     rows = list(status_rows(library, index))
     stages = [row for row in rows if "stage" in row]
     download = download_row(current_download(site().workspace.models))
     # What the curator works on is nobody else's business.
-    work = [work_row(one) for one in background_work(library) if not one.page or signed_in()]
+    work = [work_row(one) for one in background_work() if not one.page or signed_in()]
     return jsonify(
         {"hits": stages, "total": len(stages), "index": index_row(index), "download": download, "work": work}
     )

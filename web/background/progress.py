@@ -15,13 +15,12 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
-from indexer.stages.find_duplicates import count_uncompared
-from indexer.status import LibraryStatus, library_status
 from search.catalogue import UploadState
 from search.encoders.hub import current_download
 from search.meme import Stage
 from web.background.batches import batch_worker
 from web.background.categories import category_workers
+from web.background.counts import counted_comparisons, counted_status
 from web.context import site
 
 SPAN = 120.0  # seconds over which a rate is measured; work that rested so long has none
@@ -92,11 +91,8 @@ def register(app: Flask) -> None:
     app.extensions["progress"] = Meter()
 
 
-def background_work(status: LibraryStatus | None = None) -> list[Work]:
-    """Return every kind of background work that there is, with its rate since earlier calls.
-
-    Pass the status of the library where it is known already.
-    """
+def background_work() -> list[Work]:
+    """Return every kind of background work that there is, with its rate since earlier calls."""
     catalogue, meter = site().catalogue, cast(Meter, current_app.extensions["progress"])
     leased = {lease.stage for lease in catalogue.leases.held()}
     found = [
@@ -105,11 +101,10 @@ def background_work(status: LibraryStatus | None = None) -> list[Work]:
             Work(one.stage.value, TITLES[one.stage], one.done, one.missing, one.failed, one.unit, note=one.note),
             leased=one.stage in leased,
         )
-        for one in (status or library_status(site().workspace)).stages
+        for one in counted_status().stages
         if one.stage in TITLES
     ]
-    uncompared = count_uncompared(site().workspace)
-    compared = max(0, catalogue.pictures.count() - uncompared)
+    compared, uncompared = counted_comparisons()
     work = Work("duplicates", TITLES[Stage.DUPLICATES], compared, uncompared, 0, "pictures")
     found.append(_measured(meter, work, leased=Stage.DUPLICATES in leased))
     waiting = catalogue.uploads.count(UploadState.WAITING)

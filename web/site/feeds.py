@@ -29,7 +29,7 @@ def feed() -> Response:
     catalogue = site().catalogue
     if category is not None:
         category = catalogue.memes.category_named(category) or category
-    if category is not None and not catalogue.memes.ids_under(category):
+    if category is not None and not catalogue.memes.has_category(category):
         raise NotFound(f"There is no category {category}.")
     if query:
         count(Work.SEARCH)

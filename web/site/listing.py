@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from flask import Blueprint, redirect, render_template, request
@@ -13,8 +11,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from search.errors import MemeticaError, NotFound
 from search.index.status import IndexStatus
-from search.meme import CATEGORY_SEPARATOR, Meme, name_key
+from search.meme import CATEGORY_SEPARATOR, name_key
 from web.addresses import base, local
+from web.background.counts import CategoryCount, counted_categories
 from web.context import site
 from web.params import int_param, page_links, text_param
 from web.schemas import page_url
@@ -26,44 +25,27 @@ PAGE_SIZE = 30
 MAX_EXAMPLES = 3
 MAX_COVERS = 12
 MAX_FAVORITES = 500  # of a list
-NEW_DAYS = 14
 _LAST_PAGE = 100_000
 END_OF_ALL = "That was all of them. You have seen things."
 END_OF_LIST = "That is all."
 
 
-@dataclass(frozen=True)
-class CategoryCover:
-    """A category: its name, its number of memes, how many of them are new, and the newest with a thumbnail."""
-
-    name: str
-    memes: int
-    fresh: int
-    cover: Meme | None
-
-    def image(self) -> Markup:
-        """Return the cover as HTML; it is decoration, because the name stands beside it."""
-        if self.cover is None:
-            return Markup('<span class="missing"></span>')
-        return Markup('<img src="{}" alt="" width="{}" height="{}" loading="lazy" decoding="async">').format(
-            small_thumbnail_url(self.cover), self.cover.width, self.cover.height
-        )
-
-
-def category_covers() -> list[CategoryCover]:
-    """Return every category by name."""
-    memes = site().catalogue.memes
-    covers = memes.newest_of_categories()
-    since = datetime.now(UTC) - timedelta(days=NEW_DAYS)
-    return [CategoryCover(name, count, fresh, covers.get(name)) for name, count, fresh in memes.categories(since=since)]
+def cover(category: CategoryCount) -> Markup:
+    """Return the cover of a category as HTML; it is decoration, because the name stands beside it."""
+    meme = category.newest
+    if meme is None:
+        return Markup('<span class="missing"></span>')
+    return Markup('<img src="{}" alt="" width="{}" height="{}" loading="lazy" decoding="async">').format(
+        small_thumbnail_url(meme), meme.width, meme.height
+    )
 
 
 def home() -> str:
     """Show example queries, the largest categories and the newest memes, page by page."""
     memes, settings = site().catalogue.memes, site().settings
     page = int_param(request.args, "page", 1, minimum=1, maximum=_LAST_PAGE)
-    total = memes.count()
-    covers = category_covers()
+    covers = counted_categories()
+    total = sum(one.memes for one in covers)
     index = site().index_status()
     pages = page_links(total, page, size=PAGE_SIZE, address=page_address)
     return render_template(
@@ -89,7 +71,7 @@ def _examples(setting: str) -> list[str]:
 def categories() -> str:
     """Show every category with its cover, or those whose names contain the text `find`."""
     wanted = text_param(request.args, "find").strip()
-    every = category_covers()
+    every = counted_categories()
     found = [one for one in every if name_key(wanted) in name_key(one.name)]
     return render_template("categories.html", categories=found, total=len(every), wanted=wanted)
 
@@ -124,8 +106,8 @@ def category_page(category: str) -> str:
     memes = site().catalogue.memes
     category = memes.category_named(category) or unicodedata.normalize("NFC", category)
     page = int_param(request.args, "page", 1, minimum=1, maximum=_LAST_PAGE)
-    total = memes.count(category=category)
-    every = category_covers()
+    every = counted_categories()
+    total = next((one.memes for one in every if one.name == category), 0)
     children = [one for one in every if one.name.startswith(category + CATEGORY_SEPARATOR)]
     if not total and not children:
         raise NotFound(f"There is no category {category}.", hint="The page `/categories` lists all of them.")

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from indexer.status import library_status
 from search.encoders.clip import spec_of
 from search.encoders.clip_models import display_name
 from search.errors import MemeticaError, NotFound
@@ -22,6 +21,7 @@ from search.meme import Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer, Hit
 from web.access.request_rates import Work, count
 from web.addresses import base, local
+from web.background.counts import counted_status
 from web.context import site, without_folders
 from web.formatting import format_age, format_commands, format_short_age, format_size
 from web.params import (
@@ -41,7 +41,7 @@ from web.site.cards import Card, cards_of
 from web.site.facets import facet_values, operator_chips, tag_query, unquoted_query, variants_query
 from web.site.files import send_meme, stills, wants_download
 from web.site.images import small_thumbnail_url, srcset
-from web.site.listing import END_OF_LIST, PAGE_SIZE, category_page, home, page_address
+from web.site.listing import END_OF_LIST, PAGE_SIZE, category_page, cover, home, page_address
 from web.site.markdown import sections
 from web.site.previews import preview_of
 from web.site.titles import titles_of
@@ -294,7 +294,7 @@ def about() -> str:
     index = site().index_status()
     return render_template(
         "about.html",
-        status=library_status(site().workspace),
+        status=counted_status(),
         index=index if isinstance(index, IndexStatus) else None,
         error=index if isinstance(index, MemeticaError) else None,
     )
@@ -319,6 +319,7 @@ def register_filters(app: Flask) -> None:
     app.jinja_env.filters["ago"] = format_age
     app.jinja_env.filters["short_age"] = format_short_age
     app.jinja_env.filters["size"] = format_size
+    app.jinja_env.filters["cover"] = cover
     app.jinja_env.filters["commands"] = lambda text: format_commands(without_folders(text))
     app.jinja_env.filters["encoder_title"] = lambda name: display_name(spec_of(name))
     app.jinja_env.globals.update(

@@ -85,6 +85,13 @@ def test_rows_are_the_places_of_ids(table: MemeColumns) -> None:
     assert table.has[Field.OCR][table.rows(np.array([9, 8, 3]))].tolist() == [True, False, True]
 
 
+def test_variants_are_those_with_the_same_representative() -> None:
+    table = make_columns(MEMES, fields={}, representatives={8: 3, 9: 2, 5: 3})
+    assert [table.variants(id).tolist() for id in (2, 3, 5, 8, 9)] == [[2, 9], [3, 5, 8], [3, 5, 8], [3, 5, 8], [2, 9]]
+    alone = make_columns(MEMES, fields={})
+    assert [alone.variants(one.id).tolist() for one in MEMES] == [[one.id] for one in MEMES]
+
+
 def test_what_was_written_is_read(table: MemeColumns, tmp_path: Path) -> None:
     write_columns(tmp_path / "memes.npz", table)
     found = read_columns(tmp_path / "memes.npz")

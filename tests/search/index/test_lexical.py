@@ -139,6 +139,21 @@ def test_scores_of_given_memes_are_bm25_in_the_order_asked(
             assert many.scores(wanted, field, ids=ids).tolist() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("most", [0, 40_000])
+@pytest.mark.parametrize("kept", [0, 40_000])
+def test_which_memes_have_a_term_is_told_alike_for_rare_and_frequent_terms(
+    many: LexicalIndex, monkeypatch: pytest.MonkeyPatch, kept: int, most: int
+) -> None:
+    monkeypatch.setattr(search.index.lexical, "_READ_PER_ID", kept)
+    monkeypatch.setattr(search.index.lexical, "_MOST_MEMBERS", most)
+    words = [*WORDS[:4], WORDS[90]]
+    holders = {one.id: {word for text in one.texts.values() for word in text.split()} for one in MANY}
+    ids = np.array([*random.Random(6).sample(sorted(holders), 40), 999_999], np.int64)
+    truth = [[word in holders.get(id, ()) for id in ids.tolist()] for word in words]
+    assert any(map(any, truth)) and not all(map(all, truth))
+    assert many.held(words, ids).tolist() == truth
+
+
 def test_scores_of_neighbouring_letters_are_those_of_the_search(
     few: LexicalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:

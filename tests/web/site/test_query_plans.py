@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from search.catalogue.database import Database
 from search.workspace import Workspace
 from tests.support.serving import open_app
+from web.background import counts
 
 SEARCHES = (
     "/api/search?q=dog",
@@ -26,7 +27,8 @@ SEARCHES = (
     "/?q=dog&category=Dogs",
     "/memes/{path}.html",
 )
-BROWSING = ("/", "/categories", "/random", "/memes/Dogs", "/api/categories", "/feed.atom")
+BROWSING = ("/", "/categories", "/random", "/memes/Dogs", "/api/categories", "/feed.atom", "/feed.atom?category=Dogs")
+COUNTING = ("/about", "/api/status", "/healthz", "/metrics", *BROWSING)
 LARGE = ("memes", "passages", "readings", "sidecars", "embeddings", "fingerprints", "pictures", "pairs", "calls")
 
 
@@ -89,6 +91,28 @@ def test_searches_read_no_whole_table_or_index_after_the_library_changed(
 def test_pages_to_leaf_through_read_no_whole_table(workspace: Workspace, asked: Callable[[str], set[str]]) -> None:
     for path in BROWSING:
         assert scans(workspace, asked(path), through_indexes=False) == [], path
+
+
+def test_no_page_counts_the_library_again_while_nothing_changes(
+    workspace: Workspace, asked: Callable[[str], set[str]]
+) -> None:
+    for path in COUNTING:
+        asked(path)
+    for path in COUNTING:
+        assert scans(workspace, asked(path), through_indexes=True) == [], path
+
+
+def test_counts_that_take_long_are_not_made_again_for_each_request_while_the_library_changes(
+    workspace: Workspace, asked: Callable[[str], set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "QUICK_SECONDS", 0.0)
+    monkeypatch.setattr(counts, "SHARE", 1e-6)
+    for path in COUNTING:
+        asked(path)
+    last = [meme.id for meme in workspace.catalogue.memes.freshest(10) if meme.category != "Dogs"][-1]
+    workspace.catalogue.memes.mark_vanished([last])
+    for path in COUNTING:
+        assert scans(workspace, asked(path), through_indexes=True) == [], path
 
 
 def test_a_scan_is_noticed(workspace: Workspace) -> None:
