@@ -111,7 +111,11 @@ def coverage_of(tokenizer: Tokenizer) -> Coverage:
                 piece = bytes(byte_of[letter] for letter in entry.removesuffix("</w>")).decode("utf-8")
             except (KeyError, UnicodeDecodeError):
                 continue
-        found = [match.lastgroup or "" for match in _SCRIPT.finditer(piece)]
+        letters = piece.strip("#")
+        if letters.isascii() and letters.isalpha():  # most pieces of most vocabularies: ten times as quick
+            found = ["Latin"] * len(letters)
+        else:
+            found = [match.lastgroup or "" for match in _SCRIPT.finditer(piece)]
         if len(found) > 1:
             pieces.update(set(found))
         elif found:

@@ -30,7 +30,7 @@ from search.index.analyzer import is_stop_word, stop_word_languages, tokenize, u
 from search.index.vocabulary import WordIndex
 
 ENGLISH = 30_000  # words, the most frequent, that are not corrected even where no meme holds them
-SAMPLE = 20_000  # of a library's words, from which shares of all are told: within .005 where they are a half
+SAMPLE = 5_000  # of the words of a library, from which shares are told: within .02 where they are a half
 MIN_WORDS = 30  # words of a library from which its language can be told
 MIN_SHARE = 0.5  # of an English library's words that are in the list: CM50 .90, the demo .95, real_memes .9
 # Of words, more than this share have accents where accents tell words apart: of the captions of `benchmarks.scripts` in
@@ -42,6 +42,8 @@ MIN_READ = 0.5  # share of a query's letters that an encoder reads, from which i
 MIN_SIGNS = 2  # stop words of a language, and words with accents, from which a query is in it
 MAX_KNOWN = 1 / 3  # of the words of a query in another language are English or in the library, less than this share
 _LETTERS = regex.compile(r"\p{L}")
+_LATIN = regex.compile(r"\p{Latin}+$")
+_LATIN_WITH_MARKS = regex.compile(r"\p{Latin}[\p{Latin}\p{M}]*$")
 
 
 @lru_cache(maxsize=1)
@@ -88,7 +90,7 @@ def reads_as_english(index: WordIndex) -> bool:
     """
     known = total = 0
     for word in _sample(index):
-        if len(word) < MIN_LETTERS or not regex.match(r"\p{Latin}+$", word):
+        if len(word) < MIN_LETTERS or not _LATIN.match(word):
             continue
         total += 1
         known += word in _all_english_words()
@@ -109,7 +111,7 @@ def accents_tell_apart(index: WordIndex) -> bool:
     """
     total = accented = 0
     for word in _sample(index):
-        if regex.match(r"\p{Latin}[\p{Latin}\p{M}]*$", word):
+        if _LATIN_WITH_MARKS.match(word):
             total += 1
             accented += unaccented(word) != word
     return total >= MIN_WORDS and accented > MIN_ACCENTED * total
