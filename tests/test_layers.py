@@ -86,7 +86,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, ...]]] = {
         "api": ("access", "background", "curator"),
         "server": ("access",),
         "mcp": ("access",),
-        "static_site": ("site",),
+        "static_site": ("background", "site"),
         "cli": ("access", "curator", "mcp", "server", "static_site"),
     },
 }

@@ -27,10 +27,12 @@ def write_engine(workspace: Workspace, *, engine: str | None = None) -> Manifest
     >>> write_engine(workspace) is None, write_engine(workspace, engine="local").memes
     (True, 9)
     """
+    if engine is None and workspace.settings.index_engine == LOCAL:
+        return None
     made = LocalStore(workspace.index).open().manifest
     making = Making(made.text_encoder, made.image_encoder, SPLITTER, LEAST_WEIGHT)
     store = open_store(workspace.settings, engine=engine)
-    if engine is None and (workspace.settings.index_engine == LOCAL or _is_current(workspace, store, making)):
+    if engine is None and _is_current(workspace, store, making):
         return None
     return store.build(workspace.catalogue, making)
 

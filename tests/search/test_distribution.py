@@ -52,7 +52,7 @@ def test_the_command_names_the_packages_of_the_extra(monkeypatch: pytest.MonkeyP
 def test_every_extra_that_the_code_asks_for_exists() -> None:
     files = [file for package in ("search", "indexer", "web") for file in (ROOT / package).rglob("*.py")]
     asked = {one for file in files for one in re.findall(r'require_extra\("(\w+)"', file.read_text("utf-8"))}
-    assert asked == {"evaluate", "parquet", "mcp"} and asked <= set(PROJECT["optional-dependencies"])
+    assert asked == {"evaluate", "parquet", "mcp", "qdrant"} and asked <= set(PROJECT["optional-dependencies"])
 
 
 def test_what_is_installed_is_no_error() -> None:

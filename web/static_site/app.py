@@ -15,6 +15,7 @@ from flask import Flask, Response, g, url_for
 from search.encoders.base import TextEncoder
 from search.workspace import Workspace
 from web.addresses import local, translated
+from web.background import counts
 from web.context import Site
 from web.site import feeds, files, install, listing, pages, previews
 from web.site.assets import assets
@@ -84,6 +85,7 @@ class SiteRenderer:
         app = Flask("web", static_folder=None, template_folder="templates")
         app.url_map.converters["library"] = LibraryPath
         app.extensions.update(site=self.site, request_rates={})
+        counts.register(app)
         app.add_url_rule("/static/<version>/<filename>", endpoint="static")
 
         @app.url_defaults
