@@ -45,7 +45,8 @@ def plan_import(library: Path, found: Iterable[Found]) -> ImportPlan:
     """Return what an import into a library would write; nothing is changed. The library need not exist yet.
 
     A category is spelled as the library spells it. The same bytes come once; bytes that the library has get the texts
-    that are missing beside them. Raises LibraryError when the library cannot be read.
+    that are missing beside them, and a text that differs from the one that is there is left out. Raises LibraryError
+    when the library cannot be read.
 
     >>> meme = ImportedMeme(workspace.library / "Dogs/fine.png", "cats", "what: is this?")
     >>> plan_import(folder / "memes", [meme]).planned[0].path
@@ -56,6 +57,7 @@ def plan_import(library: Path, found: Iterable[Found]) -> ImportPlan:
     plan = ImportPlan([], [])
     known = _Known(library)
     taken: dict[str, set[str]] = {}
+    written: dict[tuple[str, str], str] = {}  # texts of this import by path and label
     for one in found:
         if isinstance(one, NotImported):
             plan.left_out.append(one)
@@ -71,7 +73,13 @@ def plan_import(library: Path, found: Iterable[Found]) -> ImportPlan:
             texts[FIRST_SEEN] = one.first_seen.isoformat(timespec="seconds").replace("+00:00", "Z")
         there = known.path_of(one.file, hashed)
         if there is not None:
-            missing = {label: body for label, body in texts.items() if not _sidecar(library / there, label).exists()}
+            missing = {}
+            for label, body in texts.items():
+                kept = written.get((there, label)) or _text_of(_sidecar(library / there, label))
+                if kept is None:
+                    missing[label] = written[there, label] = body
+                elif label != FIRST_SEEN and kept.split() != body.split():
+                    plan.left_out.append(NotImported(f"{one.file}, its {label or 'text'}", f"{there} has another one."))
             plan.planned.append(PlannedMeme(one, there, is_known=True, texts=missing))
             continue
         category = folder_of(library, _category(one.category, known.categories))
@@ -80,6 +88,7 @@ def plan_import(library: Path, found: Iterable[Found]) -> ImportPlan:
         name = next(candidate for candidate in candidates if candidate.lower() not in names)
         names.add(name.lower())
         known.add(hashed, one.file, f"{category}/{name}")
+        written |= {(f"{category}/{name}", label): body for label, body in texts.items()}
         plan.planned.append(PlannedMeme(one, f"{category}/{name}", texts=texts))
     return plan
 
@@ -137,6 +146,14 @@ def _category(wanted: str, known: Iterable[str]) -> str:
 
 def _sidecar(meme: Path, label: str) -> Path:
     return meme.with_name(f"{meme.name}.{label}.txt" if label else f"{meme.name}.txt")
+
+
+def _text_of(sidecar: Path) -> str | None:
+    """Return the text of a sidecar, unread bytes replaced; None where there is no file."""
+    try:
+        return sidecar.read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return None
 
 
 def carry_out(

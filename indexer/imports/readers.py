@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from indexer.imports.export_files import MISSING, SEVERAL, foreign_entries, own_files, unused_files
 from indexer.imports.records import (
     NOTES,
     SOURCES,
@@ -22,10 +21,12 @@ from indexer.imports.records import (
     NotImported,
     listed,
     load_json,
+    objects_at,
     parsed_time,
+    text_at,
     texts_of,
 )
-from indexer.library.links import is_ignored
+from indexer.imports.table import read_table
 from search.errors import WrongUse
 
 
@@ -37,10 +38,6 @@ class ImportKind(StrEnum):
     IMMICH = "immich"
     TELEGRAM = "telegram"
     CSV = "csv"
-
-
-UNNAMED = "The export's description does not name it."
-MISSING = "Its file is not in the folder."
 
 
 def read_export(kind: ImportKind, folder: Path, *, category: str = "", by_tag: str = "") -> Iterator[Found]:
@@ -57,21 +54,11 @@ def read_export(kind: ImportKind, folder: Path, *, category: str = "", by_tag: s
     """
     if not folder.is_dir():
         raise WrongUse(f"{folder} is not a folder.", hint="Unpack the export, and name its folder.")
+    yield from foreign_entries(folder)
     for found in _READERS[kind](folder, by_tag):
         if category and isinstance(found, ImportedMeme):
             found = ImportedMeme(found.file, category, found.name, found.first_seen, found.texts)
         yield found
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return every file below a folder, without hidden ones."""
-    return sorted(
-        Path(root) / name
-        for root, folders, names in os.walk(folder)
-        if not folders.sort()  # type: ignore[func-returns-value]
-        for name in names
-        if not is_ignored(name) and not name.startswith(".")
-    )
 
 
 def _tagged(tags: list[str], namespace: str) -> str:
@@ -85,7 +72,7 @@ def _hydrus(folder: Path, by_tag: str) -> Iterator[Found]:
     tags, URLs and notes below names that the user chooses (hydrusnetwork.github.io/hydrus, "Exporting files" and
     "Sidecars"). Files have no dates there; a copy keeps the file's own.
     """
-    files = _files(folder)
+    files = own_files(folder)
     sidecars = {file for file in files if file.suffix.lower() in (".txt", ".json")}
     used: set[Path] = set()
     for file in (file for file in files if file not in sidecars):
@@ -98,11 +85,18 @@ def _hydrus(folder: Path, by_tag: str) -> Iterator[Found]:
         used.update(own)
         tags, urls, notes = list[str](), list[str](), list[str]()
         for path in own:
-            if path.suffix.lower() == ".json":
-                _sort_json(load_json(path), "", tags, urls, notes)
+            try:
+                if path.suffix.lower() == ".json":
+                    _sort_json(load_json(path), "", tags, urls, notes)
+                    continue
+                lines = path.read_text("utf-8-sig").splitlines()
+            except WrongUse as error:
+                yield NotImported(path.relative_to(folder).as_posix(), error.message)
+            except (OSError, UnicodeDecodeError) as error:
+                yield NotImported(path.relative_to(folder).as_posix(), f"It cannot be read as UTF-8: {error}.")
             else:
-                for line in path.read_text("utf-8", "replace").splitlines():
-                    (urls if re.match(r"https?://", line.strip()) else tags).append(line.strip())
+                for line in map(str.strip, lines):
+                    (urls if re.match(r"https?://", line) else tags).append(line)
         inner = file.parent.relative_to(folder).parts
         yield ImportedMeme(
             file,
@@ -131,17 +125,11 @@ def _sort_json(value: Any, name: str, tags: list[str], urls: list[str], notes: l
 
 def _documents(folder: Path, is_wanted: Callable[[Any], bool], *, what: str) -> tuple[list[Any], set[Path]]:
     """Return the JSON documents of a folder that describe an export, and their files."""
-    found = {file: load_json(file) for file in _files(folder) if file.suffix.lower() == ".json"}
+    found = {file: load_json(file) for file in own_files(folder) if file.suffix.lower() == ".json"}
     wanted = {file: document for file, document in found.items() if is_wanted(document)}
     if not wanted:
         raise WrongUse(f"There is no {what} in {folder}.", hint="docs/how-to/import.md says how to make the export.")
     return list(wanted.values()), set(wanted)
-
-
-def _rest(folder: Path, used: set[Path]) -> Iterator[NotImported]:
-    for file in _files(folder):
-        if file not in used:
-            yield NotImported(file.relative_to(folder).as_posix(), UNNAMED)
 
 
 def _szurubooru(folder: Path, by_tag: str) -> Iterator[Found]:
@@ -155,40 +143,52 @@ def _szurubooru(folder: Path, by_tag: str) -> Iterator[Found]:
         lambda one: isinstance(one, dict) and isinstance(one.get("results"), list),
         what="answer of szurubooru's /api/posts/",
     )
-    by_name = {file.name: file for file in _files(folder)}
-    seen: set[object] = set()
+    by_name: dict[str, list[Path]] = {}
+    for file in own_files(folder):
+        by_name.setdefault(file.name, []).append(file)
+    seen: set[str] = set()
     for post in (post for document in documents for post in document["results"]):
-        if not isinstance(post, dict) or "contentUrl" not in post:
+        address = text_at(post, "contentUrl")
+        if not address:
             yield NotImported(str(post)[:60], "It is not a post.")
             continue
-        if post.get("id") in seen:
+        id = text_at(post, "id")
+        if id and id in seen:
             continue  # pages of a list overlap where posts were added meanwhile
-        seen.add(post.get("id"))
-        name = unquote(urlsplit(str(post["contentUrl"])).path.rsplit("/", 1)[-1])
-        file = by_name.get(name)
-        if file is None:
-            yield NotImported(f"post {post.get('id')} ({name})", MISSING)
+        seen.add(id)
+        path = unquote(re.split("[?#]", address, maxsplit=1)[0])
+        name = path.rpartition("/")[2]
+        there = by_name.get(name, [])
+        exact = [file for file in there if f"/{path}".endswith(f"/{file.relative_to(folder).as_posix()}")]
+        if len(exact or there) != 1:
+            yield NotImported(f"post {id} ({name})", SEVERAL if there else MISSING)
             continue
+        [file] = exact or there
         used.add(file)
-        tags = [tag for tag in post.get("tags") or () if isinstance(tag, dict) and tag.get("names")]
-        category = next((str(tag["names"][0]) for tag in tags if by_tag and tag.get("category") == by_tag), "")
-        names = [str(tag["names"][0]) for tag in tags]
-        if post.get("safety") in ("sketchy", "unsafe"):
-            names.append(str(post["safety"]))
+        tags = [(tag, _first_name(tag)) for tag in objects_at(post, "tags")]
+        category = next((name for tag, name in tags if by_tag and name and tag.get("category") == by_tag), "")
+        names = [name for _, name in tags if name]
+        if text_at(post, "safety") in ("sketchy", "unsafe"):
+            names.append(text_at(post, "safety"))
         yield ImportedMeme(
             file,
             category.replace("_", " ") or "szurubooru",
-            " ".join(names[:4]).replace("_", " ") or f"post {post.get('id')}",
+            " ".join(names[:4]).replace("_", " ") or f"post {id}",
             parsed_time(post.get("creationTime")),
             texts_of(
                 **{
                     TAGS: listed(name.replace("_", " ") for name in names),
-                    NOTES: "\n".join(str(note["text"]) for note in post.get("notes") or () if note.get("text")),
-                    SOURCES: str(post.get("source") or ""),
+                    NOTES: "\n".join(filter(None, (text_at(note, "text") for note in objects_at(post, "notes")))),
+                    SOURCES: text_at(post, "source"),
                 }
             ),
         )
-    yield from _rest(folder, used)
+    yield from unused_files(folder, used)
+
+
+def _first_name(tag: Mapping[str, Any]) -> str:
+    names = tag.get("names")
+    return names[0] if isinstance(names, list) and names and isinstance(names[0], str) else ""
 
 
 def _immich(folder: Path, by_tag: str) -> Iterator[Found]:
@@ -204,30 +204,33 @@ def _immich(folder: Path, by_tag: str) -> Iterator[Found]:
         what="album of Immich (the answer of /api/albums/ID)",
     )
     by_name: dict[str, list[Path]] = {}
-    for file in _files(folder):
+    for file in own_files(folder):
         by_name.setdefault(re.sub(r"\+\d+$", "", file.stem) + file.suffix, []).append(file)
     for album in documents:
         for asset in album["assets"]:
-            name = str(asset.get("originalFileName") or "")
+            if not isinstance(asset, dict):
+                yield NotImported(str(asset)[:60], "It is not an asset.")
+                continue
+            name = text_at(asset, "originalFileName")
             free = [file for file in by_name.get(name, ()) if file not in used]
             same = [file for file in free if len(free) > 1 and _sha1(file) == asset.get("checksum")]
             if not free:
-                yield NotImported(name or str(asset.get("id")), MISSING)
+                yield NotImported(name or text_at(asset, "id") or "an asset", MISSING)
                 continue
             file = (same or free)[0]
             used.add(file)
-            tags = [tag.get("value") or tag.get("name") for tag in asset.get("tags") or ()]
+            tags = [text_at(tag, "value") or text_at(tag, "name") for tag in objects_at(asset, "tags")]
             yield ImportedMeme(
                 file,
-                str(album["albumName"]) or "Immich",
+                text_at(album, "albumName") or "Immich",
                 Path(name).stem,
                 parsed_time(asset.get("fileCreatedAt")),
                 texts_of(
-                    immich__simple_description=str((asset.get("exifInfo") or {}).get("description") or ""),
+                    immich__simple_description=text_at(asset.get("exifInfo"), "description"),
                     **{TAGS: listed(tags)},
                 ),
             )
-    yield from _rest(folder, used)
+    yield from unused_files(folder, used)
 
 
 def _sha1(file: Path) -> str:
@@ -244,17 +247,20 @@ def _telegram(folder: Path, by_tag: str) -> Iterator[Found]:
     """
     documents, used = _documents(
         folder,
-        lambda one: isinstance(one, dict) and "stickers" in (one.get("result") or one),
+        lambda one: isinstance(_sticker_set(one).get("stickers"), list),
         what="sticker set of Telegram (the answer of getStickerSet)",
     )
-    by_stem = {file.stem: file for file in _files(folder) if file not in used}
+    by_stem = {file.stem: file for file in own_files(folder) if file not in used}
     numbered = {int(stem): file for stem, file in by_stem.items() if re.fullmatch("[0-9]{1,4}", stem)}
     for document in documents:
-        pack = document.get("result") or document
-        title = str(pack.get("title") or pack.get("name") or "Telegram")
+        pack = _sticker_set(document)
+        title = text_at(pack, "title") or text_at(pack, "name") or "Telegram"
         for number, sticker in enumerate(pack["stickers"], start=1):
-            ids = (sticker.get("file_unique_id"), sticker.get("file_id"))
-            file = next((by_stem[one] for one in ids if one in by_stem), numbered.get(number))
+            if not isinstance(sticker, dict):
+                yield NotImported(f"{title}, sticker {number}", "It is not a sticker.")
+                continue
+            ids = (text_at(sticker, "file_unique_id"), text_at(sticker, "file_id"))
+            file = next((by_stem[one] for one in ids if one in by_stem), numbered.pop(number, None))
             if file is None:
                 reason = "It is animated (.tgs), which is no picture." if sticker.get("is_animated") else MISSING
                 yield NotImported(f"{title}, sticker {number}", reason)
@@ -263,84 +269,17 @@ def _telegram(folder: Path, by_tag: str) -> Iterator[Found]:
             if sticker.get("is_animated") or file.suffix.lower() == ".tgs":
                 yield NotImported(file.relative_to(folder).as_posix(), "It is animated (.tgs), which is no picture.")
                 continue
-            emoji = str(sticker.get("emoji") or "")
+            emoji = text_at(sticker, "emoji")
             yield ImportedMeme(
                 file, title, f"{title} {number} {emoji}".strip(), texts=texts_of(**{TAGS: listed([emoji, title])})
             )
-    yield from _rest(folder, used)
+    yield from unused_files(folder, used)
 
 
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "file": ("file", "path", "filename", "image", "picture"),
-    "category": ("category", "folder", "album", "collection"),
-    "name": ("name", "title"),
-    "date": ("date", "first_seen", "first seen", "created", "created_at", "time"),
-    "tags": ("tags", "keywords"),
-    "description": ("description", "caption", "alt", "alt text"),
-    "text": ("text", "ocr"),
-    "source": ("source", "url", "link"),
-}
-
-
-def _csv(folder: Path, by_tag: str) -> Iterator[Found]:
-    """A folder with one CSV file, whose first line names the columns; a row is about the file in its column `file`."""
-    tables = [file for file in _files(folder) if file.suffix.lower() in (".csv", ".tsv")]
-    if len(tables) != 1:
-        raise WrongUse(
-            f"There are {len(tables)} CSV files in {folder}; one is needed.",
-            hint="Its columns: file, category, name, …",
-        )
-    [table] = tables
-    used = {table}
-    try:
-        text = table.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{table} cannot be read: {error}.", hint="Save it as UTF-8.") from error
-    try:
-        dialect: Any = csv.Sniffer().sniff(text.partition("\n")[0], ",;\t")
-    except csv.Error:
-        dialect = csv.excel  # a single column
-    rows = csv.DictReader(text.splitlines(keepends=True), dialect=dialect)
-    headers = {name: _key_of(name) for name in rows.fieldnames or ()}
-    if "file" not in headers.values():
-        raise WrongUse(f"{table} has no column `file`.", hint="Its first line must name the columns.")
-    for name in (name for name, key in headers.items() if not key):
-        yield NotImported(f"column {name}", f"It is none of {', '.join(_COLUMNS)}.")
-    for line, row in enumerate(rows, start=2):
-        cells = {key: (row.get(name) or "").strip() for name, key in headers.items() if key}
-        relative = cells["file"].replace("\\", "/")
-        file = folder / relative
-        if not relative or ".." in Path(relative).parts or Path(relative).is_absolute():
-            yield NotImported(f"line {line} ({relative})", "It names no file of this folder.")
-            continue
-        if not file.is_file():
-            yield NotImported(f"line {line} ({relative})", MISSING)
-            continue
-        used.add(file)
-        date = cells.get("date", "")
-        if date and parsed_time(date) is None:
-            yield NotImported(f"line {line}, date {date!r}", "It is not written as 2024-03-01; the file's own is kept.")
-        inner = Path(relative).parts[:-1]
-        yield ImportedMeme(
-            file,
-            cells.get("category") or (inner[0] if inner else "Imported"),
-            cells.get("name") or file.stem,
-            parsed_time(date),
-            texts_of(
-                **{
-                    TAGS: cells.get("tags", ""),
-                    SOURCES: cells.get("source", ""),
-                    "csv.simple_description": cells.get("description", ""),
-                    "": cells.get("text", ""),
-                }
-            ),
-        )
-    yield from _rest(folder, used)
-
-
-def _key_of(column: str) -> str:
-    """Return what a column of a table holds, empty for an unknown one."""
-    return next((key for key, names in _COLUMNS.items() if column.strip().lower() in names), "")
+def _sticker_set(document: Any) -> dict[str, Any]:
+    """Return the set in an answer of the Bot API or by itself; {} for another document."""
+    found = document.get("result", document) if isinstance(document, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 _READERS: Mapping[ImportKind, Callable[[Path, str], Iterator[Found]]] = {
@@ -348,5 +287,5 @@ _READERS: Mapping[ImportKind, Callable[[Path, str], Iterator[Found]]] = {
     ImportKind.SZURUBOORU: _szurubooru,
     ImportKind.IMMICH: _immich,
     ImportKind.TELEGRAM: _telegram,
-    ImportKind.CSV: _csv,
+    ImportKind.CSV: lambda folder, _: read_table(folder),
 }

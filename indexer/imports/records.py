@@ -47,6 +47,26 @@ def load_json(file: Path) -> Any:
         raise WrongUse(f"{file} cannot be read as JSON: {error}.") from error
 
 
+def text_at(entry: Any, key: str) -> str:
+    """Return the text or number under a key of a JSON object as text, empty for anything else.
+
+    >>> text_at({"id": 7, "tags": []}, "id"), text_at({"id": 7, "tags": []}, "tags"), text_at(None, "id")
+    ('7', '', '')
+    """
+    value = entry.get(key) if isinstance(entry, dict) else None
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def objects_at(entry: Any, key: str) -> list[dict[str, Any]]:
+    """Return the JSON objects of a list under a key of a JSON object; none for anything else.
+
+    >>> objects_at({"tags": [{"names": ["cat"]}, None]}, "tags"), objects_at({"tags": 7}, "tags")
+    ([{'names': ['cat']}], [])
+    """
+    value = entry.get(key) if isinstance(entry, dict) else None
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def parsed_time(text: object) -> datetime | None:
     """Return an ISO 8601 time or a date as an aware time, UTC where it has no zone; None for anything else.
 
@@ -69,7 +89,9 @@ def listed(values: Iterable[object]) -> str:
 
 
 def texts_of(**by_label: str) -> dict[str, str]:
-    """Return the texts that are not empty, by label; `__` in a name stands for a dot, `_` for a hyphen."""
-    return {
-        label.replace("__", ".").replace("_", "-"): body.strip() for label, body in by_label.items() if body.strip()
-    }
+    """Return the texts that are not empty, by label; `__` in a name stands for a dot, `_` for a hyphen.
+
+    A NUL character, which no text file has, is left out.
+    """
+    kept = {label: body.replace("\0", "").strip() for label, body in by_label.items()}
+    return {label.replace("__", ".").replace("_", "-"): body for label, body in kept.items() if body}

@@ -307,6 +307,12 @@ def test_a_folder_that_is_no_such_export_is_wrong_use(kind: ImportKind, tmp_path
     save(tmp_path, "broken.json", "{")
     save(tmp_path, "broken.png.json", "{")
     save(tmp_path, "broken.png", drawn(1))
+    if kind is ImportKind.HYDRUS:  # its sidecars say something of one file each
+        meme, *listed = sorted(read_export(kind, tmp_path), key=lambda one: isinstance(one, NotImported))
+        assert isinstance(meme, ImportedMeme) and meme.name == "broken" and not meme.texts
+        reasons = {one.what: one.reason for one in listed if isinstance(one, NotImported)}
+        assert set(reasons) == {"broken.png.json", "broken.json"} and all("JSON" in one for one in reasons.values())
+        return
     with pytest.raises(WrongUse):
         list(read_export(kind, tmp_path))
 
@@ -356,3 +362,135 @@ def test_a_raw_photograph_is_left_out_though_it_begins_as_a_tiff_does(tmp_path: 
     file = save(tmp_path, "photo.nef", HEADS[FileType.TIFF])
     plan = plan_import(tmp_path / "memes", [ImportedMeme(file, "Cats", "photo")])
     assert not plan.planned and plan.left_out == [NotImported(str(file), "Its format is not supported.")]
+
+
+@pytest.mark.parametrize("kind", ImportKind)
+def test_no_export_reaches_a_file_of_this_machine_outside_of_it(kind: ImportKind, tmp_path: Path) -> None:
+    save(tmp_path, "private/secret.png", drawn(7))
+    save(tmp_path, "private/secret.txt", "a password")
+    export = tmp_path / "export"
+    export.mkdir()
+    for name, target in (("1.png", "../private/secret.png"), ("1.txt", "../private/secret.txt"), ("in", "../private")):
+        (export / name).symlink_to(target)
+    (export / "loop.png").symlink_to("loop.png")
+    os.mkfifo(export / "pipe.png")
+    save(export, "2.png", drawn(2))
+    (export / "also.png").symlink_to("2.png")  # within the export: as good as a copy
+    rows = "file\n1.png\nin/secret.png\n../private/secret.png\npipe.png\n2.png\n"
+    about: dict[ImportKind, Any] = {
+        ImportKind.HYDRUS: None,
+        ImportKind.CSV: rows,
+        ImportKind.SZURUBOORU: {"results": [{"id": n, "contentUrl": f"data/{n}.png"} for n in (1, 2)]},
+        ImportKind.IMMICH: {"albumName": "A", "assets": [{"originalFileName": f"{n}.png"} for n in (1, 2)]},
+        ImportKind.TELEGRAM: {"title": "A", "stickers": [{}, {}]},
+    }
+    if about[kind] is not None:
+        save(export, "about.csv" if kind is ImportKind.CSV else "about.json", about[kind])
+    plan = plan_import(tmp_path / "memes", read_export(kind, export))
+    carry_out(tmp_path / "memes", plan)
+    brought = {one.meme.file.name for one in plan.planned}
+    assert brought == ({"2.png", "also.png"} if kind is ImportKind.HYDRUS else {"2.png"})
+    assert drawn(7) not in [file.read_bytes() for file in (tmp_path / "memes").rglob("*") if file.is_file()]
+    assert {"1.png", "1.txt", "in", "loop.png", "pipe.png"} <= {one.what for one in plan.left_out}
+
+
+@pytest.mark.parametrize("bad", [None, 5, "x", [], {}, True, {"id": {}, "tags": 7, "names": [None]}])
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [(ImportKind.SZURUBOORU, "results"), (ImportKind.IMMICH, "assets"), (ImportKind.TELEGRAM, "stickers")],
+)
+def test_an_entry_of_another_shape_is_listed_and_stops_nothing(
+    kind: ImportKind, key: str, bad: object, tmp_path: Path
+) -> None:
+    odd = {"names": 5, "category": [], "value": {}, "text": []}
+    good = {
+        "id": [1],
+        "contentUrl": "http://[x/data/2.png?a",
+        "originalFileName": "2.png",
+        "file_id": "2",
+        "tags": [odd, None, "x"],
+        "notes": [odd, 5],
+        "source": ["a"],
+        "exifInfo": "e",
+        "emoji": 3,
+        "creationTime": 1e308,
+        "fileCreatedAt": [],
+    }
+    save(tmp_path, "2.png", drawn(2))
+    save(tmp_path, "about.json", {"albumName": None, key: [bad, good]})
+    found = list(read_export(kind, tmp_path))
+    assert [one.file.name for one in found if isinstance(one, ImportedMeme)] == ["2.png"]
+    assert [one for one in found if isinstance(one, NotImported)]
+
+
+@pytest.mark.parametrize("result", [["stickers"], "stickers", 7, None, {"stickers": "x"}, {"stickers": {"a": 1}}])
+def test_an_answer_without_stickers_is_no_set(result: object, tmp_path: Path) -> None:
+    save(tmp_path, "about.json", {"result": result})
+    with pytest.raises(WrongUse, match="no sticker set"):
+        list(read_export(ImportKind.TELEGRAM, tmp_path))
+
+
+def test_equal_names_in_two_folders_are_told_by_their_paths_or_listed(tmp_path: Path) -> None:
+    for seed, name in enumerate(("data/a/1.png", "data/b/1.png", "2.png")):
+        save(tmp_path, name, drawn(seed))
+    posts = [
+        {"id": n, "contentUrl": path} for n, path in enumerate(("data/a/1.png", "data/b/1.png", "x/1.png", "2.png"))
+    ]
+    save(tmp_path, "posts.json", {"results": posts})
+    found = list(read_export(ImportKind.SZURUBOORU, tmp_path))
+    paths = [one.file.relative_to(tmp_path).as_posix() for one in found if isinstance(one, ImportedMeme)]
+    assert paths == ["data/a/1.png", "data/b/1.png", "2.png"]
+    assert ["Several files" in one.reason for one in found if isinstance(one, NotImported)] == [True]
+
+
+def test_a_numbered_sticker_belongs_to_one_set(tmp_path: Path) -> None:
+    save(tmp_path, "1.png", drawn(1))
+    for name in ("a", "b"):
+        save(tmp_path, f"{name}.json", {"title": name, "stickers": [{}]})
+    found = list(read_export(ImportKind.TELEGRAM, tmp_path))
+    assert [one.category for one in found if isinstance(one, ImportedMeme)] == ["a"]
+    assert [one.what for one in found if isinstance(one, NotImported)] == ["b, sticker 1"]
+
+
+@pytest.mark.parametrize("sidecar", ["a.txt", "a.png.txt"])
+def test_a_sidecar_that_is_not_utf8_is_listed(sidecar: str, tmp_path: Path) -> None:
+    save(tmp_path, "a.png", drawn(1))
+    save(tmp_path, sidecar, "größe\n".encode("latin-1"))
+    found = list(read_export(ImportKind.HYDRUS, tmp_path))
+    assert [dict(one.texts) for one in found if isinstance(one, ImportedMeme)] == [{}]
+    assert [one.what for one in found if isinstance(one, NotImported)] == [sidecar]
+
+
+def test_a_table_is_read_to_its_end_or_refused(tmp_path: Path) -> None:
+    save(tmp_path, "a.png", drawn(1))
+    save(tmp_path, "t.csv", 'file,caption\na.png,"' + "word " * 40_000 + '"\n' + "b" * 5000 + ".png,\n")
+    meme, missing = read_export(ImportKind.CSV, tmp_path)
+    assert isinstance(meme, ImportedMeme) and len(meme.texts["csv.simple-description"].split()) == 40_000
+    assert isinstance(missing, NotImported) and missing.what.startswith("line 3 (bbb")
+    save(tmp_path, "t.csv", 'file,caption\na.png,"not closed\nb.png,lost\n')
+    with pytest.raises(WrongUse, match="cannot be read as far as") as refused:
+        list(read_export(ImportKind.CSV, tmp_path))
+    assert "not closed" in refused.value.hint
+
+
+def test_of_two_columns_with_one_meaning_the_plainer_counts_and_the_other_is_listed(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        save(tmp_path, f"{seed}.png", drawn(seed))
+    save(tmp_path, "t.csv", "path,folder,file,category,caption\n1.png,Cats,2.png,Dogs,a\0b\n")
+    found = list(read_export(ImportKind.CSV, tmp_path))
+    [meme] = [one for one in found if isinstance(one, ImportedMeme)]
+    assert (meme.file.name, meme.category, dict(meme.texts)) == ("2.png", "Dogs", {"csv.simple-description": "ab"})
+    assert [one.what for one in found if isinstance(one, NotImported)] == ["column path", "column folder", "1.png"]
+
+
+def test_another_text_for_the_same_bytes_is_listed(tmp_path: Path) -> None:
+    export, library = tmp_path / "export", tmp_path / "memes"
+    save(export, "a.png", drawn(1))
+    save(export, "t.csv", "file,text,caption\na.png,one,a dog\na.png,two,a dog\n")
+    plan = plan_import(library, read_export(ImportKind.CSV, export))
+    assert [one.what for one in plan.left_out] == [f"{export / 'a.png'}, its text"]
+    carry_out(library, plan)
+    again = plan_import(library, read_export(ImportKind.CSV, export))
+    assert [one.what for one in again.left_out] == [one.what for one in plan.left_out]
+    assert not any(one.texts for one in again.planned)
+    assert (library / "Imported/a.png.txt").read_text("utf-8") == "one\n"
