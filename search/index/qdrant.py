@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +43,8 @@ from search.index.qdrant_points import (
     sparse_name,
     unpacked_rows,
 )
-from search.index.qdrant_words import QdrantWords, WordCounts
+from search.index.qdrant_state import StoredState
+from search.index.qdrant_words import QdrantWords
 from search.index.whitening import Whitening
 from search.meme import Field, name_key
 
@@ -52,23 +52,10 @@ _SELECTED = 32  # conditions whose memes an open index remembers
 _EXPLORED = 256  # candidates that a graph search keeps; more finds more of the nearest
 
 
-@dataclass(frozen=True)
-class OpenState:
-    """What of a collection is in this process."""
-
-    name: str
-    collection: str
-    manifest: Manifest
-    columns: MemeColumns
-    whitening: Whitening | None
-    counts: WordCounts
-    samples: Mapping[Field, NDArray[np.floating]]
-
-
 class QdrantIndex:
     """One collection of a Qdrant server, in the state in which it was opened; any thread may ask it."""
 
-    def __init__(self, connection: Connection, state: OpenState) -> None:
+    def __init__(self, connection: Connection, state: StoredState) -> None:
         self._connection = connection
         self._state = state
         self.lexical = QdrantWords(

@@ -24,7 +24,6 @@ from qdrant_client import models
 from search.errors import IndexUnusable
 from search.index.columns import Ids, MemeColumns, read_columns, update_columns, write_columns
 from search.index.generations import Manifest
-from search.index.qdrant import OpenState
 from search.index.qdrant_connection import Connection
 from search.index.qdrant_words import WordCounts
 from search.index.whitening import Whitening, read_whitening, write_whitening
@@ -54,12 +53,6 @@ class StoredState:
     def name(self) -> str:
         """The collection's name, and how often it was changed."""
         return _name(self.collection, self.changes)
-
-    def opened(self) -> OpenState:
-        """Return what an index is opened with."""
-        return OpenState(
-            self.name, self.collection, self.manifest, self.columns, self.whitening, self.counts, self.samples
-        )
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class QdrantStore(IndexStore):
 
     def open(self) -> QdrantIndex:
         """Return the live collection, opened; raise IndexUnusable when there is none."""
-        return QdrantIndex(self._connection, read_state(self._connection, self._connection.alias).opened())
+        return QdrantIndex(self._connection, read_state(self._connection, self._connection.alias))
 
     def build(self, catalogue: Catalogue, making: Making, *, on_part: Callable[[], None] = lambda: None) -> Manifest:
         """Write a collection of all present memes, and then move the alias to it; a failure changes nothing.
