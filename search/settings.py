@@ -205,7 +205,7 @@ class Settings:
         help="where vision models describe memes: an address of the OpenAI protocol, or of Ollama's own (`…/api`)",
     )
     describe_model: str = option(
-        "", help="the vision model at `endpoint` that describes a meme when the curator asks for it on the site"
+        "", help="the vision model at `endpoint` that describes memes when none is named, as on the site"
     )
     endpoint_key: str = option("", help="the endpoint's key; for several, `host=key host=key`")
     threads: int = option(os.cpu_count() or 1, help="threads for decoding and models")

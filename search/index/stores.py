@@ -24,7 +24,7 @@ def open_store(settings: Settings, *, engine: str | None = None) -> IndexStore:
     place = settings.index_engine if engine is None else engine
     if place == LOCAL:
         return LocalStore(settings.absolute().data / "index")
-    require_extra("qdrant", ["qdrant_client"], purpose=f"An index in {place}")
+    require_extra("qdrant", ["qdrant_client"], purpose="Indexes on Qdrant")
     # By the package's lazy export: not every installation has the client, and importing it takes a third of a second.
     return search.index.open_qdrant(
         place,

@@ -13,6 +13,7 @@ import pytest
 from search import distribution
 from search.distribution import default_data_folder, install_command, require_extra
 from search.errors import DataFolderError, MissingExtra
+from search.index.stores import open_store
 from search.searcher import Searcher
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
@@ -40,6 +41,17 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(
     assert f"need {blocked}, which is not installed" in done.stderr and "Traceback" not in done.stderr
     said = " ".join(done.stderr.split())
     assert f"Install the extra `{extra}`:" in said and "install" in said.rpartition(":")[2]
+
+
+def test_an_engine_without_its_package_is_named_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch, tiny_settings: Settings
+) -> None:
+    monkeypatch.setattr(distribution, "find_spec", lambda name: None)
+    with pytest.raises(
+        MissingExtra, match="^Indexes on Qdrant need qdrant_client, which is not"
+    ) as lacking:
+        open_store(tiny_settings, engine="qdrant:http://127.0.0.1:9")
+    assert "`qdrant`" in lacking.value.hint
 
 
 def test_the_command_names_the_packages_of_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import click
 
 from indexer.describe.options import Assignment, DescribeOptions
 from indexer.describe.run import describe_memes
+from search.errors import WrongUse
 from search.meme import TextKind
 from web.cli.command import Command, Session
 from web.cli.options import setting_help
@@ -29,9 +30,8 @@ from web.cli.terminal import ProgressBars
     "--model",
     "models",
     multiple=True,
-    required=True,
     metavar="NAME[@URL]",
-    help="A vision model, at each endpoint or at URL. Repeatable.",
+    help="A vision model, at each endpoint or at URL. Repeatable. Without it, the setting `describe_model`.",
 )
 @click.option(
     "--kind",
@@ -77,6 +77,9 @@ def describe(session: Session, models: tuple[str, ...], kind: str, endpoints: tu
     """
     terminal = session.terminal
     with session.workspace() as workspace:
+        models = models or tuple(filter(None, [workspace.settings.describe_model.strip()]))
+        if not models:
+            raise WrongUse("No vision model is named.", hint="Name one with `--model`, or set `describe_model`.")
         tally = describe_memes(
             workspace,
             assignments=assignments_of(models, TextKind(kind), endpoints=endpoints or (workspace.settings.endpoint,)),

@@ -47,6 +47,17 @@ def test_the_command_describes_and_counts_what_it_cost(scanned: Settings) -> Non
     assert "memetica index" in done.stderr
 
 
+def test_the_setting_names_the_model_when_the_command_does_not(
+    scanned: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unnamed = memetica(scanned, "describe")
+    assert unnamed.exit_code == 2 and "`--model`" in unnamed.stderr and "`describe_model`" in unnamed.stderr
+    monkeypatch.setenv("MEMETICA_DESCRIBE_MODEL", "qwen")
+    with VisionServer(described) as server:
+        assert memetica(scanned, "describe", "--endpoint", server.url, "--limit", "1").exit_code == 0
+    assert [asked.body["model"] for asked in server.asked] == ["qwen"]
+
+
 def test_structured_answers_are_stored_as_their_texts(scanned: Settings) -> None:
     def script(asked: Asked) -> Says:
         assert asked.body["response_format"]["type"] == "json_schema"
