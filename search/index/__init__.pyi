@@ -9,7 +9,7 @@ from .generations import live_manifest as live_manifest
 from .lexical import LexicalIndex as LexicalIndex
 from .local import LocalIndex as LocalIndex
 from .local import LocalStore as LocalStore
-from .qdrant_store import open_qdrant as open_qdrant
+from .qdrant.store import open_qdrant as open_qdrant
 from .status import IndexStatus as IndexStatus
 from .threads import set_index_threads as set_index_threads
 from .writer import build_generation as build_generation

@@ -67,8 +67,8 @@ def store(request: pytest.FixtureRequest, workspace: Workspace) -> Iterator[Inde
         return
     from qdrant_client import QdrantClient
 
-    from search.index.qdrant_connection import Connection, connect
-    from search.index.qdrant_store import QdrantStore
+    from search.index.qdrant.connection import Connection, connect
+    from search.index.qdrant.store import QdrantStore
 
     warnings.filterwarnings("ignore", message="Payload indexes have no effect")
     client = connect(SERVER) if request.param == "qdrant server" else QdrantClient(":memory:")
@@ -317,8 +317,8 @@ def test_search_answers_alike_wherever_the_index_lies(store: IndexStore, workspa
 def test_no_index_yet_is_told(store: IndexStore, tmp_path: Path) -> None:
     empty: IndexStore = LocalStore(tmp_path / "empty")
     if not isinstance(store, LocalStore):
-        from search.index.qdrant_connection import Connection
-        from search.index.qdrant_store import QdrantStore
+        from search.index.qdrant.connection import Connection
+        from search.index.qdrant.store import QdrantStore
 
         assert isinstance(store, QdrantStore)
         empty = QdrantStore(Connection(store._connection.client, "nothing-here"))

@@ -22,11 +22,11 @@ pytest.importorskip("qdrant_client", reason="the extra qdrant is not installed")
 from qdrant_client import QdrantClient
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-from search.index import qdrant_connection
-from search.index.qdrant import QdrantIndex
-from search.index.qdrant_connection import ATTEMPTS, Connection, EngineAway, QdrantAddress
-from search.index.qdrant_points import stored_length
-from search.index.qdrant_store import QdrantStore
+from search.index.qdrant import connection as qdrant_connection
+from search.index.qdrant.connection import ATTEMPTS, Connection, EngineAway, QdrantAddress
+from search.index.qdrant.index import QdrantIndex
+from search.index.qdrant.points import stored_length
+from search.index.qdrant.store import QdrantStore
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from search.index.file_names import MIN_PREFIX, NamedMemes, asked_keys, code_par
 from search.index.generations import TEXT_FIELDS
 from search.index.lexical import CATEGORY_WORDS
 from search.index.lexical_schema import ALL_TEXT, WORD_START
-from search.index.qdrant_connection import Connection
-from search.index.qdrant_points import FILE_WORDS, TERM_FIELDS, TermsOf, category_term, row_key, token_of
+from search.index.qdrant.connection import Connection
+from search.index.qdrant.points import FILE_WORDS, TERM_FIELDS, TermsOf, category_term, row_key, token_of
 from search.index.vocabulary import WordIndex
 from search.meme import Field
 

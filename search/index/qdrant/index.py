@@ -33,8 +33,8 @@ from search.index.conditions import (
 from search.index.contract import Ask, Near, RawScores, Within, Words, resolved
 from search.index.generations import Manifest
 from search.index.lexical_schema import ALL_TEXT
-from search.index.qdrant_connection import Connection
-from search.index.qdrant_points import (
+from search.index.qdrant.connection import Connection
+from search.index.qdrant.points import (
     FIELDS_WITH_ROWS,
     FINGERPRINT,
     ROWS,
@@ -43,8 +43,8 @@ from search.index.qdrant_points import (
     sparse_name,
     unpacked_rows,
 )
-from search.index.qdrant_state import StoredState
-from search.index.qdrant_words import QdrantWords
+from search.index.qdrant.state import StoredState
+from search.index.qdrant.words import QdrantWords
 from search.index.whitening import Whitening
 from search.meme import Field, name_key
 

@@ -2,7 +2,7 @@
 
 A collection is written whole under a name of its own, and the alias is then moved to it by one request: readers have
 the one before until then. What a reader keeps in its own process is stored in the collection too, in points without
-vectors (`qdrant_state`).
+vectors (`search.index.qdrant.state`).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from search.index.contract import IndexStore, Making
 from search.index.generations import TEXT_FIELDS, Manifest
 from search.index.lexical_writer import Document, documents_of
 from search.index.owners import OwnedRows
-from search.index.qdrant import QdrantIndex, vector_rows
-from search.index.qdrant_connection import Connection, QdrantAddress, connect
-from search.index.qdrant_points import FINGERPRINT, TERM_FIELDS, fingerprint_rows, point_of, terms_of, terms_of_payload
-from search.index.qdrant_schema import KEYWORDS, NUMBERS, ROWS_INDEXED, collection_settings, row_index
-from search.index.qdrant_state import Change, StoredState, read_state, state_name, write_base
-from search.index.qdrant_words import WordCounts
+from search.index.qdrant.connection import Connection, QdrantAddress, connect
+from search.index.qdrant.index import QdrantIndex, vector_rows
+from search.index.qdrant.points import FINGERPRINT, TERM_FIELDS, fingerprint_rows, point_of, terms_of, terms_of_payload
+from search.index.qdrant.schema import KEYWORDS, NUMBERS, ROWS_INDEXED, collection_settings, row_index
+from search.index.qdrant.state import Change, StoredState, read_state, state_name, write_base
+from search.index.qdrant.words import WordCounts
 from search.index.whitening import Whitening, fit_whitening
 from search.index.writer import PARTS, group_all, rows_to_whiten
 from search.meme import Field, Meme
@@ -226,9 +226,9 @@ def open_qdrant(
 ) -> QdrantStore:
     """Return the store that `qdrant:URL` names; nothing is sent to the server yet. Raises WrongUse for another text.
 
-    >>> from search.index.qdrant_store import open_qdrant
+    >>> from search.index.qdrant.store import open_qdrant
     >>> open_qdrant("qdrant:http://127.0.0.1:6333")  # doctest: +ELLIPSIS
-    <search.index.qdrant_store.QdrantStore object at ...>
+    <search.index.qdrant.store.QdrantStore object at ...>
     """
     address = QdrantAddress.parse(place)
     client = connect(address.url, key=key, seconds=seconds, certificate=certificate)

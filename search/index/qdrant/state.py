@@ -24,8 +24,8 @@ from qdrant_client import models
 from search.errors import IndexUnusable
 from search.index.columns import Ids, MemeColumns, read_columns, update_columns, write_columns
 from search.index.generations import Manifest
-from search.index.qdrant_connection import Connection
-from search.index.qdrant_words import WordCounts
+from search.index.qdrant.connection import Connection
+from search.index.qdrant.words import WordCounts
 from search.index.whitening import Whitening, read_whitening, write_whitening
 from search.meme import Field
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from qdrant_client import models
 
-from search.index.qdrant_points import FILE_WORDS, FINGERPRINT, TERM_FIELDS, row_key, sparse_name
+from search.index.qdrant.points import FILE_WORDS, FINGERPRINT, TERM_FIELDS, row_key, sparse_name
 from search.meme import Field
 
 KEYWORDS = dict.fromkeys(
