@@ -13,12 +13,12 @@ from __future__ import annotations
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable
+from importlib import import_module
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import search.pipeline
-import search.ranking.explain
 import search.ranking.paging
 import search.searcher
 from benchmarks.harness import Benchmark, Report, percentiles
@@ -79,7 +79,7 @@ def measure(given: Namespace, report: Report) -> None:
         watch.over(search.pipeline, "score_candidates", stage="all retrievers")
         watch.over(search.pipeline, "relevance_cutoff", stage="relevance cut-off")
         watch.over(search.ranking.paging, "explain", stage="explanations and snippets")
-        watch.over(search.ranking.explain, "_snippets", stage="  of these, snippets")
+        watch.over(import_module("search.ranking.explain"), "_snippets", stage="  of these, snippets")
         watch.over(search.ranking.paging, "count_facets", stage="facets")
         rows: list[dict[str, float]] = []
         for query in queries:

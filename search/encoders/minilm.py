@@ -91,8 +91,8 @@ def batches(tokens: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int]
 def open_minilm(models: Path, *, threads: int = 0, long_running: bool = False) -> MiniLM:
     """Return the encoder exported into a folder of models; raise ModelUnavailable when it is missing or damaged.
 
-    With `long_running`, OpenVINO runs it if it is installed and agrees with the original: slower to start, faster
-    for each text. The files are then checked byte by byte.
+    With `long_running`, OpenVINO runs it where it is faster (`search.encoders.runtimes.best_runtime`): slower to start,
+    faster for each text. The files are then checked byte by byte.
     """
     folder = models / NAME
     reason = _unusable(folder, thoroughly=long_running)

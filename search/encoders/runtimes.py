@@ -1,9 +1,10 @@
 """Runtimes for exported models: ONNX Runtime, and OpenVINO where it is installed.
 
 ONNX Runtime starts in half the time and computes in single precision: it suits a command that encodes one query.
-OpenVINO uses the processor's own number formats (bfloat16 tiles, where there are any) and is up to four times as fast
-on passages (measured by the benchmark of encoders): it suits a long-running process. Both read the same file, and an
-export records each runtime's least cosine to the original model.
+OpenVINO computes in bfloat16 where the processor has instructions for it, and is then up to four times as fast on
+passages: it suits a long-running process there. On other processors it is slower than ONNX Runtime (both measured by
+`benchmarks.text_encoders` and `benchmarks.image_throughput`). Both read the same file, and an export records each
+runtime's least cosine to the original model.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -105,6 +107,16 @@ def has_openvino() -> bool:
     return find_spec(OPENVINO) is not None
 
 
+@cache
+def has_bfloat16() -> bool:
+    """Return whether OpenVINO is installed and finds instructions for bfloat16 in this processor."""
+    if not has_openvino():
+        return False
+    import openvino  # .4 s of processor time, for a process that runs long
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 RuntimeKind = type[OnnxRuntime] | type[OpenVino]
 
 
@@ -115,7 +127,8 @@ def installed_runtimes() -> list[RuntimeKind]:
 
 def best_runtime(agreement: Mapping[str, float], *, long_running: bool) -> RuntimeKind:
     """Return the runtime to use for a model; `agreement` gives each runtime's least cosine to the original."""
-    return OpenVino if long_running and has_openvino() and agreement.get(OPENVINO, 0) >= LEAST_COSINE else OnnxRuntime
+    agrees = agreement.get(OPENVINO, 0) >= LEAST_COSINE
+    return OpenVino if long_running and agrees and has_bfloat16() else OnnxRuntime
 
 
 def openvino_request(model: Any, *, threads: int, shapes: int) -> Any:

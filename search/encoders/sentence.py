@@ -164,8 +164,8 @@ def read_sentence_manifest(folder: Path, *, thoroughly: bool = False) -> Sentenc
 def load_sentence_encoder(models: Path, name: str, *, threads: int = 0, long_running: bool = False) -> SentenceEncoder:
     """Return the exported text encoder of this name; raise ModelUnavailable when it is missing or damaged.
 
-    With `long_running`, OpenVINO runs it if it is installed and agrees with the original: slower to start, faster
-    for each text. The files are then checked byte by byte. Loaded encoders are cached.
+    With `long_running`, OpenVINO runs it where it is faster (`search.encoders.runtimes.best_runtime`): slower to start,
+    faster for each text. The files are then checked byte by byte. Loaded encoders are cached.
     """
     folder = encoder_folder(models, name)
     manifest = read_sentence_manifest(folder)

@@ -94,9 +94,11 @@ class Highlighter:
         found = self._known.get(word)
         if found is None:
             parts = word.lower().split("'")
-            begun = ("".join(parts[at:]) for at in range(len(parts)))
-            longest = (next((stem for stem in stems if one.startswith(stem)), "") for one in begun)
-            found = self._known[word] = tuple(stem for stem in longest if stem)
+            begun = ["".join(parts[at:]) for at in range(len(parts))]
+            # Nearly all words begin with none, which one call tells.
+            found = self._known[word] = tuple(
+                next(stem for stem in stems if one.startswith(stem)) for one in begun if one.startswith(stems)
+            )
         return found
 
     @cached_property

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.encoders import minilm
+from search.encoders import minilm, runtimes
 from search.encoders.base import validate_vectors
 from search.encoders.minilm import NAME, MiniLM, export_minilm, open_minilm
 from search.errors import DataFolderError, ModelUnavailable
@@ -68,7 +68,12 @@ def test_a_text_has_the_same_row_alone_and_among_others(encoder):
     np.testing.assert_allclose(together, alone, atol=2e-5)
 
 
-def test_openvino_runs_the_same_model(models, encoder):
+@pytest.fixture
+def with_bfloat16(monkeypatch):
+    monkeypatch.setattr("search.encoders.runtimes.has_bfloat16", lambda: True)
+
+
+def test_openvino_runs_the_same_model(models, encoder, with_bfloat16):
     quick = open_minilm(models, threads=2, long_running=True)
     assert (quick.runtime.name, encoder.runtime.name) == ("openvino", "onnxruntime")
     rows = validate_vectors(quick.encode(TEXTS), rows=len(TEXTS), dimensions=384, encoder=quick.name)
@@ -77,7 +82,7 @@ def test_openvino_runs_the_same_model(models, encoder):
     assert (rows * alone).sum(axis=1).min() >= 0.9995
 
 
-def test_openvino_answers_several_threads_at_once(models):
+def test_openvino_answers_several_threads_at_once(models, with_bfloat16):
     quick = open_minilm(models, threads=2, long_running=True)
     expected = quick.encode(TEXTS)
     with ThreadPoolExecutor(4) as pool:
@@ -86,16 +91,27 @@ def test_openvino_answers_several_threads_at_once(models):
 
 
 @pytest.mark.parametrize("agreement", [{"onnxruntime": 1.0}, {"onnxruntime": 1.0, "openvino": 0.98}])
-def test_a_runtime_that_was_not_found_to_agree_is_not_used(copied, agreement):
+def test_a_runtime_that_was_not_found_to_agree_is_not_used(copied, agreement, with_bfloat16):
     manifest = copied / NAME / "manifest.json"
     known = json.loads(manifest.read_text("utf-8"))
     manifest.write_text(json.dumps(known | {"least_cosine_to_original": agreement}), "utf-8")
     assert open_minilm(copied, long_running=True).runtime.name == "onnxruntime"
 
 
-def test_without_openvino_onnx_runtime_serves(models, monkeypatch):
-    monkeypatch.setattr("search.encoders.runtimes.has_openvino", lambda: False)
-    assert open_minilm(models, long_running=True).runtime.name == "onnxruntime"
+@pytest.mark.parametrize(
+    ("openvino", "abilities", "runs"),
+    [
+        (False, None, "onnxruntime"),
+        (True, ["FP32", "INT8"], "onnxruntime"),
+        (True, ["FP32", "BF16", "INT8"], "openvino"),
+    ],
+)
+def test_openvino_serves_only_where_the_processor_has_bfloat16(models, monkeypatch, openvino, abilities, runs):
+    monkeypatch.setattr(runtimes, "has_openvino", lambda: openvino)
+    monkeypatch.setattr(runtimes, "has_bfloat16", runtimes.has_bfloat16.__wrapped__)
+    if openvino:
+        monkeypatch.setattr("openvino.Core.get_property", lambda core, device, name: abilities)
+    assert open_minilm(models, long_running=True).runtime.name == runs
 
 
 def test_what_is_past_256_tokens_is_not_read(encoder):
