@@ -18,7 +18,6 @@ LONG = 7  # letters of a stem from which it may have an apostrophe anywhere
 LEAD = 40  # letters shown before the first match, where there are as many
 
 
-_CHUNK = re.compile(r"\S+")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9](?:'?[A-Za-z0-9])*")
 
 # Terms that not all their words begin with, by the English stemmer's own list: "dying", "skies".
@@ -45,6 +44,23 @@ def _loose(stem: str) -> str:
     # Anywhere in all of them would be right too; the pattern of a long query would take a millisecond to make.
     places = {1, len(letters) - 2, len(letters) - 1} if len(letters) < LONG else range(1, len(letters))
     return "".join(f"['’]?{letter}" if at and at in places else letter for at, letter in enumerate(letters))
+
+
+class _StemsOfWords(dict[str, tuple[str, ...]]):
+    """The stems that each ASCII word begins with, and its parts after apostrophes: l'homme, o'clock."""
+
+    def __init__(self, stems: tuple[str, ...]) -> None:
+        super().__init__()
+        self.stems = stems
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        parts = word.lower().split("'")
+        begun = ["".join(parts[at:]) for at in range(len(parts))]
+        # Nearly all words begin with none, which one call tells.
+        found = self[word] = tuple(
+            next(stem for stem in self.stems if one.startswith(stem)) for one in begun if one.startswith(self.stems)
+        )
+        return found
 
 
 @dataclass(frozen=True)
@@ -80,26 +96,10 @@ class Highlighter:
         return sorted({stem for term in self.terms for stem in _beginnings(term)}, key=len, reverse=True)
 
     @cached_property
-    def _ascii_stems(self) -> tuple[str, ...] | None:
-        """The stems that an ASCII text may have; None where one of them is not of letters and digits alone."""
+    def _stems_of(self) -> _StemsOfWords | None:
+        """The stems by word of an ASCII text; None where one of them is not of letters and digits alone."""
         stems = tuple(stem for stem in self._stems if stem.isascii())
-        return stems if all(stem.isalnum() for stem in stems) else None
-
-    @cached_property
-    def _known(self) -> dict[str, tuple[str, ...]]:
-        return {}
-
-    def _stems_in(self, word: str, stems: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the stems that an ASCII word begins with, and its parts after apostrophes: l'homme, o'clock."""
-        found = self._known.get(word)
-        if found is None:
-            parts = word.lower().split("'")
-            begun = ["".join(parts[at:]) for at in range(len(parts))]
-            # Nearly all words begin with none, which one call tells.
-            found = self._known[word] = tuple(
-                next(stem for stem in stems if one.startswith(stem)) for one in begun if one.startswith(stems)
-            )
-        return found
+        return _StemsOfWords(stems) if all(stem.isalnum() for stem in stems) else None
 
     @cached_property
     def _likely(self) -> re.Pattern[str]:
@@ -115,10 +115,10 @@ class Highlighter:
             return len(
                 {token.term for piece, _ in self._likely_pieces(text) for token in _tokens_of(piece)} & self.terms
             )
-        stems = self._ascii_stems
-        if stems is None:
+        stems_of = self._stems_of
+        if stems_of is None:
             return len({found.lower().replace("'", "") for found in self._likely.findall(text)})
-        return len({stem for word in _ASCII_WORD.findall(text) for stem in self._stems_in(word, stems)})
+        return len({stem for word in set(_ASCII_WORD.findall(text)) for stem in stems_of[word]})
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each word that matches a term, and of each quoted phrase, in order."""
@@ -149,20 +149,20 @@ class Highlighter:
 
     def _likely_pieces(self, text: str) -> Iterator[tuple[str, int]]:
         """Yield the words that may match a term, each with its start."""
-        stems = self._ascii_stems if text.isascii() else None
-        if stems is not None:
-            for chunk in _CHUNK.finditer(text):
-                if any(self._stems_in(word, stems) for word in _ASCII_WORD.findall(chunk[0])):
-                    yield chunk[0], chunk.start()
-            return
+        stems_of = self._stems_of if text.isascii() else None
+        if stems_of is None:
+            places = ((match.start(), match.end()) for match in self._likely.finditer(text))
+        else:
+            # Most texts have none, and repeat their words.
+            words = {word for word in set(_ASCII_WORD.findall(text)) if stems_of[word]}
+            found = _ASCII_WORD.finditer(text) if words else ()
+            places = ((match.start(), match.end()) for match in found if match[0] in words)
         done = 0
-        for match in self._likely.finditer(text):
-            if match.start() < done:
+        for start, end in places:
+            if start < done:
                 continue
-            start = match.start()
             while start > done and not text[start - 1].isspace():
                 start -= 1
-            end = match.end()
             while end < len(text) and not text[end].isspace():
                 end += 1
             yield text[start:end], start
