@@ -27,7 +27,7 @@ from typing import Any
 from benchmarks.data import drawn_library
 from benchmarks.harness import Benchmark, Report, Skipped
 from benchmarks.scale import RandomDirections, add_folder, folder_of, pools, sampled
-from benchmarks.static_site import library
+from benchmarks.static_site import documents_of_all, library
 from search.index.local import LocalIndex
 from search.ranking.relevance import relevance_rule
 from search.searcher import Searcher
@@ -63,12 +63,11 @@ _SEARCH = """async ([queries, rows, scripts]) => {
   };
   const by = new Map(queries.map((query, place) => [query, rows?.[place]]));
   const words = await new SearchIndex(load).open();
-  const ids = [...(await words.facts()).keys()];
   fetched();
   const begun = performance.now();
   let encoder;
   const embed = (text) => (rows ? by.get(text) : encoder.embed(text));
-  const meaning = await new MeaningIndex(load, embed).open(words.table.meaning.table, ids);
+  const meaning = await new MeaningIndex(load, embed).open(words.table.meaning.table);
   if (!rows) {
     encoder = new Encoder(new URL("encoder/", folder), meaning.table.encoder);
     await encoder.ready;
@@ -175,11 +174,13 @@ def measure_size(given: Namespace, report: Report) -> None:
         built = build_meaning_index(index, workspace.settings, rule, words_of=lambda ids: {})
         seconds = perf_counter() - begun
         assert built is not None
+        memes = workspace.catalogue.memes.everything()
         words = build_search_index(
-            index.lexical, workspace.catalogue.memes.everything(), meaning={"table": "vectors/table.dat", "bytes": 0}
+            index.lexical, memes, documents_of_all(workspace), meaning={"table": "vectors/table.dat", "bytes": 0}
         )
         folder = Path(name) / "search"
-        (folder / "vectors").mkdir(parents=True)
+        for part in ("vectors", "phrases"):
+            (folder / part).mkdir(parents=True)
         for path, raw in {**words.parts, **built.parts, "index.json": words.table}.items():
             (folder / path).write_bytes(raw)
         (folder / "vectors" / "table.dat").write_bytes(built.packed_table({}))

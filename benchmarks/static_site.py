@@ -5,7 +5,7 @@
 
 The library is that of `benchmarks.scale`: real or made-up texts, pictures without files. The index is read by its own
 scripts under node, from files; bytes are what a browser fetches for a first answer of 30 memes without their pictures,
-uncompressed where a plain server of files sends them so.
+uncompressed where a plain server of files sends them so. Queries are whole sentences.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -23,8 +24,11 @@ from benchmarks.harness import Benchmark, Report
 from benchmarks.scale import RandomDirections, add_folder, fill, folder_of, pools, sampled
 from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
+from search.index.contents import Contents
+from search.index.lexical_writer import Document, documents_of
 from search.index.local import LocalIndex
 from search.settings import Settings
+from search.texts.agreement import LEAST_WEIGHT
 from search.workspace import Workspace
 from web.static_site.app import site_assets
 from web.static_site.export import export_site
@@ -35,24 +39,28 @@ BENCHMARK = Benchmark(__doc__, needs="node for the queries", takes="20 minutes t
 add_folder(BENCHMARK)
 BENCHMARK.option("--exported", 2000, small=60, help="memes of the exported library")
 BENCHMARK.option("--queries", 100, small=10, help="queries to time")
-_PAGE = ("site.css", "search.css", "chosen.js", "site.js", "grid.js", "search_page.js")
-_ALWAYS = (*_PAGE, "search.js", "words.js", "operators.js", "ranking.js")
+QUOTED = 4  # words of a phrase
+_STYLES = ("site.css", "search.css")
+_SCRIPTS = ("chosen.js", "site.js", "grid.js", "search_page.js", "search.js", "query.js", "words.js", "operators.js")
+_ALWAYS = (*_STYLES, *_SCRIPTS, "ranking.js")
+_SHOWN = 30  # memes of a first answer
 _SCRIPT = """
 import { readFile } from "node:fs/promises";
-import { SearchIndex } from %(module)s;
-const queries = %(queries)s;
+const { SearchIndex } = await import(%(module)s);
 const rows = [];
-for (const query of queries) {
+for (const query of %(queries)s) {
   let bytes = 0, files = 0;
   const index = new SearchIndex(async (name) => {
-    const raw = await readFile(%(folder)s + "/" + name).catch(() => Buffer.alloc(0));
+    const raw = await readFile(%(folder)s + "/" + name);
     bytes += raw.length; files += 1;
     return raw;
   });
   const begun = performance.now();
   await index.open();
   const found = await index.search(query);
-  rows.push({ bytes, files, ms: performance.now() - begun, hits: found.hits.length });
+  const row = { bytes, files, ms: performance.now() - begun, hits: found.hits.length, quoted: Boolean(index.phrases) };
+  if (%(cards)s) await Promise.all(found.hits.slice(0, %(shown)s).map((hit) => index.card(hit.id)));
+  rows.push({ ...row, cards: bytes - row.bytes });
 }
 console.log(JSON.stringify(rows));
 """
@@ -71,12 +79,18 @@ def library(folder: Path, memes: int, report: Report) -> Workspace:
     return workspace
 
 
+def documents_of_all(workspace: Workspace) -> Iterator[Document]:
+    """Yield the texts of all memes, as the lexical index has them."""
+    contents = Contents(workspace.catalogue, LEAST_WEIGHT)
+    return documents_of(contents.texts(), paths={meme.id: meme.path for meme in contents.memes})
+
+
 def measure_index(workspace: Workspace, given: Namespace, report: Report) -> None:
     """Print size and time of the index in the browser, then bytes and time of a first answer."""
     lexical = LocalIndex.open(workspace.index).lexical
     memes = workspace.catalogue.memes.everything()
     begun = perf_counter()
-    built = build_search_index(lexical, memes)
+    built = build_search_index(lexical, memes, documents_of_all(workspace))
     seconds = perf_counter() - begun
     facts = json.loads(built.table)["facts"]
     table = report.table("index in the browser", {"": "", "value": ",.0f"})
@@ -87,34 +101,56 @@ def measure_index(workspace: Workspace, given: Namespace, report: Report) -> Non
     table.row("bytes of the largest part", max(map(len, built.parts.values())))
     table.row("bytes of the table", len(built.table))
     table.row("bytes of the facts", len(built.parts[facts]))
-    shell = sum(len(site_assets()[1][name]) for name in _ALWAYS)
-    table.row("bytes of scripts and style sheets", shell)
+    phrases = [raw for name, raw in built.parts.items() if name.startswith("phrases/")]
+    table.row("files of the phrases", len(phrases))
+    table.row("bytes of the phrases", sum(map(len, phrases)))
+    with TemporaryDirectory() as name:
+        for part, raw in built.parts.items():
+            file = Path(name, part)
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(raw)
+        Path(name, "index.json").write_bytes(built.table)
+        texts = [query.replace('"', "") for query in sampled(pools()[1], given.queries)]
+        print_answers("words, everything cold", Path(name), texts, report)
+        quotes = [f'"{" ".join(text.split()[:QUOTED])}"' for text in texts]
+        print_answers(f"the first {QUOTED} words as a quoted phrase", Path(name), quotes, report)
+
+
+def print_answers(title: str, index: Path, queries: Sequence[str], report: Report, *, page: Path | None = None) -> None:
+    """Print what a browser fetches for the first answer to each query; with its cards where there is a search page."""
     if shutil.which("node") is None:
         report.note("node is not installed: no queries were timed")
         return
-    module = json.dumps((Path(__file__).parents[1] / "web/static_site/browser/search.js").as_uri())
+    values = {
+        "module": (Path(__file__).parents[1] / "web/static_site/browser/search.js").as_uri(),
+        "queries": list(queries),
+        "folder": str(index),
+        "cards": page is not None,
+        "shown": _SHOWN,
+    }
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        for part, raw in built.parts.items():
-            (folder / part).write_bytes(raw)
-        (folder / "index.json").write_bytes(built.table)
-        texts = json.dumps(sampled(pools()[1], given.queries))
-        script = folder / "run.mjs"
-        script.write_text(_SCRIPT % {"module": module, "queries": texts, "folder": json.dumps(name)}, "utf-8")
+        script = Path(name) / "run.mjs"
+        script.write_text(_SCRIPT % {key: json.dumps(value) for key, value in values.items()}, "utf-8")
         done = subprocess.run(["node", str(script)], capture_output=True, text=True, check=True)
     rows = json.loads(done.stdout)
-    table = report.table("a first answer, everything cold", {"": "", "p50": ",.0f", "p95": ",.0f", "most": ",.0f"})
-    for label, values in (
-        ("bytes of the index", [row["bytes"] for row in rows]),
-        ("bytes with scripts and style sheets", [row["bytes"] + shell for row in rows]),
+    size = {name: len(raw) for name, raw in site_assets()[1].items()}
+    shell = sum(size[name] for name in _ALWAYS) + (page.stat().st_size if page else 0)
+    table = report.table(f"a first answer: {title}", {"": "", "p50": ",.0f", "p95": ",.0f", "most": ",.0f"})
+    wholes = [row["bytes"] + row["cards"] + shell + (size["phrases.js"] if row["quoted"] else 0) for row in rows]
+    lines = [("bytes of the index", [row["bytes"] for row in rows])]
+    if page is not None:
+        lines.append((f"bytes of the cards of {_SHOWN} memes", [row["cards"] for row in rows]))
+    lines += [
+        ("bytes in all, with scripts and style sheets uncompressed", wholes),
         ("requests to the index", [row["files"] for row in rows]),
         ("ms without the network", [row["ms"] for row in rows]),
-    ):
-        ordered = sorted(values)
+    ]
+    for label, numbers in lines:
+        ordered = sorted(numbers)
         table.row(label, ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.95)], ordered[-1])
 
 
-def measure_export(workspace: Workspace, report: Report) -> None:
+def measure_export(workspace: Workspace, given: Namespace, report: Report) -> None:
     """Print files, bytes and time of an export, and of a second one that changes nothing."""
     options = SiteOptions(media="https://media.example/", base_url="https://memes.example/")
     with TemporaryDirectory() as name:
@@ -124,6 +160,8 @@ def measure_export(workspace: Workspace, report: Report) -> None:
             begun = perf_counter()
             done = export_site(workspace, out, options, text_encoder=RandomDirections()).report
             table.row(label, perf_counter() - begun, done.written + done.unchanged, done.written, done.bytes / 1e6)
+        texts = [query.replace('"', "") for query in sampled(pools()[1], given.queries)]
+        print_answers("words, with cards", out / "search", texts, report, page=out / "search.html")
         sizes: Counter[str] = Counter()
         files: Counter[str] = Counter()
         for file in out.rglob("*"):
@@ -146,7 +184,7 @@ def measure(given: Namespace, report: Report) -> None:
     given.memes = given.exported
     small = library(folder_of(Namespace(folder=None, memes=given.exported), "scale"), given.exported, report)
     with small.catalogue:
-        measure_export(small, report)
+        measure_export(small, given, report)
 
 
 if __name__ == "__main__":

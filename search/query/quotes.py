@@ -23,8 +23,11 @@ from functools import reduce
 from itertools import permutations
 
 import numpy as np
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from search.index.analyzer import (
+    LONGEST,
     MAX_TERMS,
     Token,
     korean_words,
@@ -75,6 +78,8 @@ _CONTRACTION = re.compile(
     r"(?:do|does|did|is|are|was|were|ca|wo|could|would|should|has|have|had|must|might|need|ai)nt"
     r"|(?:i|you|we|they|yall)(?:ve|d|ll|re|m)|(?:he|she|it|that|who|what|there|here|where|how|when|why|let)(?:s|d|ll)"
 )
+
+_AT_ONCE = 500  # words that are compared with all others in one step: 15 MB
 
 Sequence = tuple[Alternatives, ...]
 
@@ -191,6 +196,32 @@ def memes_saying_all(quotes: Iterable[Quote], index: WordIndex) -> Ids | None:
     """
     found = [np.union1d(memes_saying(one, index), _named_whole(one.text, index)) for one in quotes if one.sequences]
     return reduce(np.intersect1d, found) if found else None
+
+
+def damaged_words(index: WordIndex) -> dict[str, list[str]]:
+    """Return for each word of the library that may be damage the words that it may be, as quoted phrases take it.
+
+    For those who cannot ask for the damaged forms of a phrase's words, as a browser with files; it takes seconds where
+    ten thousands of words are damaged.
+
+    >>> from search.query.quotes import damaged_words
+    >>> damaged_words(searcher.index.lexical)["glares"]
+    ['flares']
+    """
+    if not reads_as_english(index):
+        return {}
+    damaged = [word for word in index.vocabulary if is_english_word(word) and not _is_word(word, index)]
+    words = {word for word in index.vocabulary if is_english_word(word) and _is_word(word, index)} | english_words()
+    found = {word: [other for other in dict.fromkeys(_confused(word)) if other in words] for word in damaged}
+    for least, most, edits in ((MIN_DAMAGED, LONG_DAMAGED - 1, 1), (LONG_DAMAGED, LONGEST, 2)):
+        whole = sorted(word for word in words if least <= len(word) <= most)
+        near = sorted(one for one in damaged if least - edits <= len(one) <= most + edits and not one.isdecimal())
+        for at in range(0, len(near) if whole else 0, _AT_ONCE):
+            some = near[at : at + _AT_ONCE]
+            edited = process.cdist(some, whole, scorer=OSA.distance, score_cutoff=edits, dtype=np.uint8)
+            for row, column in np.argwhere(edited <= edits):
+                found[some[row]].append(whole[column])
+    return {word: list(dict.fromkeys(others))[:MAX_VARIANTS] for word, others in found.items() if others}
 
 
 def words_beside_quotes(query: Query) -> str:

@@ -125,10 +125,37 @@ def test_spelling_is_forgiven_beginnings_are_found_and_words_are_left_out(page: 
     page.locator("#q").fill("привет")
     expect(page.locator("#results .reason").first).to_have_text("has “привет”")
     assert cards(page) == ["Собаки/пёс.png"]
-    page.locator("#q").fill('"fine this"')
-    expect(page.locator("[data-showing]")).to_contain_text("The quoted words may stand apart")
     page.locator("#q").fill("xylophone zebra")
     expect(page.locator("[data-nothing]")).to_be_visible()
+
+
+def test_only_what_says_a_quoted_phrase_matches_it(page: Page) -> None:
+    counted, others = page.locator("[data-counted]"), page.locator("[data-folded]")
+    page.goto("search.html?q=%E2%80%9CThis+IS+fine%E2%80%9D")
+    expect(counted).to_have_text("1 meme says this")
+    assert cards(page) == ["Dogs/fine.png"]
+    expect(page.locator("#results .reason")).to_have_text("says “This IS fine”")
+    page.locator("#q").fill('"a dog"')
+    expect(counted).to_have_text("1 meme says this")
+    assert cards(page) == ["Dogs/fine.png"]
+    others.locator("summary").click()
+    expect(others.locator(".card").first).to_be_visible()
+    found = others.locator("a.picture").evaluate_all("all => all.map(one => decodeURI(one.href))")
+    assert any("Собаки/" in link for link in found)
+    page.locator("#q").fill('"fine this"')
+    expect(counted).to_have_text("Nothing says this. Similar words:")
+    expect(others).to_be_hidden()
+    assert cards(page) == ["Dogs/fine.png"]
+    page.locator("#q").fill('dog -"burning room"')
+    expect(counted).to_contain_text("2 matches")
+    assert "Dogs/fine.png" not in cards(page)
+    page.locator("#q").fill('"a dog" coffee')
+    expect(counted).to_have_text("1 match that says this")
+    page.goto("search.html?q=%22a+dog%22")
+    others.locator("summary").click()
+    others.get_by_role("link", name="Search without quotation marks").click()
+    page.wait_for_url("**/search.html?q=a+dog")
+    expect(counted).to_contain_text("matches")
 
 
 def test_operators_are_those_of_the_served_site(page: Page, served_settings: Settings, served: Catalogue) -> None:
@@ -142,6 +169,10 @@ def test_operators_are_those_of_the_served_site(page: Page, served_settings: Set
         "type:gif|video",
         "after:2024-02-01",
         "dog before:2024-02-01 -waves",
+        '"a dog" type:image',
+        '-"this is fine" category:dogs',
+        "“Keyboard cat.jpg”",
+        "robot -“a toaster”",
     ):
         answer = searcher.search(query, k=30)
         expected = {hit.path for hit in list(answer)[: answer.total]}
@@ -169,6 +200,8 @@ def test_operators_are_those_of_the_served_site(page: Page, served_settings: Set
 def test_filters_narrow_and_the_address_holds_them(page: Page) -> None:
     page.goto("search.html?q=cat")
     expect(page.locator("#results .card").first).to_be_visible()
+    page.get_by_text("Filter", exact=True).click()
+    expect(page.get_by_label("Category")).to_contain_text("Cats - Kittens (1)")
     page.get_by_label("Category").select_option("Cats - Kittens")
     expect(page.locator("#results .card")).to_have_count(1)
     page.wait_for_url("**/search.html?q=cat&category=Cats+-+Kittens")
@@ -198,6 +231,63 @@ def test_what_was_seen_and_searched_is_there_without_a_network(page: Page) -> No
     page.goto("memes/Dogs/fine.png.html")
     expect(page.get_by_role("heading", level=1)).to_have_text("“this is fine”")
     page.context.set_offline(False)
+
+
+def test_facts_about_all_memes_are_fetched_once_filters_are_opened(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.goto("search.html?q=cat")
+    expect(page.locator("#results .card").first).to_be_visible()
+    facts = page.evaluate("fetch('search/index.json').then(one => one.json()).then(one => one.facts)")
+    assert facts not in asked
+    page.get_by_text("Filter", exact=True).click()
+    expect(page.get_by_label("Year")).to_contain_text("2024")
+    assert facts in asked
+
+
+def test_favorites_are_kept_in_the_browser_and_can_be_sent(page: Page, browser: Browser, root: str) -> None:
+    page.goto("index.html")
+    page.get_by_role("link", name="Favorites").click()
+    expect(page.get_by_text("No favorites yet.")).to_be_visible()
+    page.goto("memes/Dogs/fine.png.html")
+    page.get_by_role("button", name="Favorite").click()
+    expect(page.get_by_role("button", name="Favorite")).to_have_attribute("aria-pressed", "true")
+    page.goto("index.html")
+    page.locator("#results .card a.picture").first.focus()
+    page.keyboard.press("f")
+    expect(page.get_by_text("Added to your favorites")).to_be_visible()
+    page.get_by_role("link", name="Favorites").click()
+    expect(page.locator("#results .card")).to_have_count(2)
+    assert cards(page)[1] == "Dogs/fine.png"
+    address = page.url
+    assert "?ids=" in address
+    other = browser.new_page()
+    other.goto(f"{address}.999999")
+    expect(other.locator("#results .card")).to_have_count(2)
+    expect(other.get_by_text("1 meme is no longer here.")).to_be_visible()
+    other.get_by_role("button", name="Add these").click()
+    other.goto(f"{root}/some/path/favorites/index.html")
+    expect(other.locator("#results .card")).to_have_count(2)
+    assert other.evaluate("Object.keys(localStorage)") == ["favorites /some/path/"]
+    other.close()
+
+
+def test_the_map_shows_every_meme_and_leads_to_it(page: Page, browser: Browser, root: str) -> None:
+    page.goto("index.html")
+    page.get_by_role("link", name="Map").click()
+    page.locator('[data-map="ready"]').focus()
+    expect(page.locator("[data-tip]")).not_to_have_text("…")
+    page.keyboard.press("+")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/some/path/memes/*/*.html")
+    expect(page.locator(".meme [data-zoom]")).to_be_visible()
+    context = browser.new_context(java_script_enabled=False)
+    still = context.new_page()
+    still.goto(f"{root}/some/path/map/index.html")
+    assert still.locator("[data-map] circle").count() == 9
+    still.get_by_role("link", name="Dogs").first.click()
+    still.wait_for_url("**/some/path/memes/Dogs/index.html")
+    context.close()
 
 
 def test_choices_are_kept_and_a_random_meme_is_found(page: Page) -> None:
@@ -242,7 +332,15 @@ def test_pages_have_no_barriers(browser: Browser, root: str, scheme: str) -> Non
         viewport={"width": 390, "height": 844}, color_scheme=scheme, base_url=f"{root}/some/path/"
     )
     found = context.new_page()
-    for address in ("search.html?q=dog", "index.html", "memes/Dogs/fine.png.html", "about/index.html"):
+    for address in (
+        "search.html?q=dog",
+        "search.html?q=%22a+dog%22&category=Dogs",
+        "index.html",
+        "memes/Dogs/fine.png.html",
+        "about/index.html",
+        "favorites/index.html?ids=1.2",
+        "map/index.html",
+    ):
         found.goto(address)
         expect(found.locator("main")).to_be_visible()
         if "search" in address:

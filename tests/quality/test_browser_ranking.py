@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from search.index.contents import Contents
+from search.index.lexical_writer import documents_of
 from search.meme import Field
 from search.ranking.relevance import relevance_rule
 from search.searcher import Searcher
+from search.texts.agreement import LEAST_WEIGHT
 from search.workspace import Workspace
 from tests.quality.frozen import FrozenEncoder, queries
 from tests.support.browsing import chromium, serving_files
@@ -21,49 +25,65 @@ from web.static_site.search_index import build_search_index
 
 BROWSER = Path(search_index.__file__).parent / "browser"
 LEAST_OVERLAP = 0.9  # of the ten best hits
+PHRASES = 40  # drawn from the texts, as they are and with the words in another order
 RANK = """async ([queries, rows]) => {
   const { SearchIndex } = await import("./search.js");
   const { MeaningIndex } = await import("./meaning.js");
   const load = async (name) => (await fetch(name)).arrayBuffer();
   const words = await new SearchIndex(load).open();
-  const by = new Map(queries.map((query, at) => [query, rows[at]]));
-  const ids = [...(await words.facts()).keys()];
-  const meaning = await new MeaningIndex(load, async (text) => by.get(text)).open(words.table.meaning.table, ids);
+  const by = new Map(queries.map((query, at) => [query.replaceAll('"', ""), rows[at]]));
+  const meaning = await new MeaningIndex(load, async (text) => by.get(text) ?? rows[0]).open(words.table.meaning.table);
   const found = [];
   for (const query of queries) {
-    const { hits, total, byMeaning } = await words.search(query, { meaning });
-    found.push({ ids: hits.slice(0, 10).map((hit) => hit.id), total, byMeaning });
+    const { hits, total, byMeaning, phrases } = await words.search(query, { meaning });
+    const ids = hits.map((hit) => hit.id);
+    found.push({ ids: ids.slice(0, 10), matching: ids.slice(0, total), total, byMeaning, phrases });
   }
   return found;
 }"""
 
 
-@pytest.mark.browser
-def test_the_browser_ranks_as_the_served_site_does(
-    frozen_workspace: Workspace, frozen_searcher: Searcher, tmp_path: Path
-) -> None:
-    encoder, workspace = FrozenEncoder(), frozen_workspace
+@pytest.fixture(scope="module")
+def searched(
+    frozen_workspace: Workspace, frozen_searcher: Searcher, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Sequence[str]], list[dict[str, Any]]]]:
+    """A function that searches the frozen library in the browser."""
+    encoder, workspace, folder = FrozenEncoder(), frozen_workspace, tmp_path_factory.mktemp("ranking")
 
     def words_of(ids: Sequence[int]) -> dict[int, str]:
         rows = workspace.catalogue.texts.passages_of(ids, fields=[Field.OCR])
         return {row.meme_id: row.passage.body for row in rows}
 
-    texts = [query.text for query in queries()][:100]
     index, rule = frozen_searcher.index, relevance_rule(workspace.settings, encoder)
     built = build_meaning_index(index, workspace.settings, rule, words_of=words_of)
     assert built is not None
     named: dict[str, Any] = {"table": "vectors/table.dat", "bytes": 0}
-    words = build_search_index(index.lexical, workspace.catalogue.memes.freshest(500), meaning=named)
+    contents = Contents(workspace.catalogue, LEAST_WEIGHT)
+    documents = documents_of(contents.texts(), paths={meme.id: meme.path for meme in contents.memes})
+    words = build_search_index(index.lexical, contents.memes, documents, meaning=named)
     files = words.parts | built.parts | {"vectors/table.dat": built.packed_table({}), "index.json": words.table}
-    shutil.copytree(BROWSER, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "index.html").write_text("<!doctype html><title>Test</title>", "utf-8")
-    (tmp_path / "vectors").mkdir()
+    shutil.copytree(BROWSER, folder, dirs_exist_ok=True)
+    (folder / "index.html").write_text("<!doctype html><title>Test</title>", "utf-8")
     for name, raw in files.items():
-        (tmp_path / name).write_bytes(raw)
-    with serving_files(tmp_path) as address, chromium() as browser:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(raw)
+    with serving_files(folder) as address, chromium() as browser:
         page = browser.new_page()
         page.goto(f"{address}/index.html")
-        found = page.evaluate(RANK, [texts, encoder.encode(texts).tolist()])
+
+        def search(queries: Sequence[str]) -> list[dict[str, Any]]:
+            rows = encoder.encode([query.replace('"', "") for query in queries]).tolist()
+            return list(page.evaluate(RANK, [list(queries), rows]))
+
+        yield search
+
+
+@pytest.mark.browser
+def test_the_browser_ranks_as_the_served_site_does(
+    frozen_searcher: Searcher, searched: Callable[[Sequence[str]], list[dict[str, Any]]]
+) -> None:
+    texts = [query.text for query in queries()][:100]
+    found = searched(texts)
     answers = [frozen_searcher.search(text, k=10) for text in texts]
     assert all(one["byMeaning"] for one in found)
     shares = [
@@ -77,3 +97,48 @@ def test_the_browser_ranks_as_the_served_site_does(
     assert sum(first) / len(first) >= LEAST_OVERLAP
     matches = [one["total"] == answer.total for one, answer in zip(found, answers, strict=True)]
     assert sum(matches) / len(matches) >= LEAST_OVERLAP
+
+
+def drawn_phrases(workspace: Workspace) -> list[str]:
+    """Return runs of two to six words of the library's texts, every third with its words in another order."""
+    draw = random.Random(1)
+    rows = [row for row in workspace.catalogue.texts.passages() if len(row.passage.body.split()) > 6]
+    found = []
+    for number, row in enumerate(draw.sample(rows, PHRASES)):
+        words = row.passage.body.replace('"', " ").split()
+        start = draw.randrange(len(words) - 5)
+        words = words[start : start + draw.randint(2, 6)]
+        if number % 3 == 2:
+            draw.shuffle(words)
+        found.append(" ".join(words).upper() if number % 3 else " ".join(words))
+    return found
+
+
+@pytest.mark.browser
+def test_what_says_a_quoted_phrase_in_the_browser_says_it_on_the_served_site(
+    frozen_workspace: Workspace,
+    frozen_searcher: Searcher,
+    searched: Callable[[Sequence[str]], list[dict[str, Any]]],
+) -> None:
+    phrases = [f'"{one}"' for one in drawn_phrases(frozen_workspace)]
+    phrases += [
+        '"bottom. It makes fun of a"',
+        '"dog"',
+        '"dogs"',
+        '"the"',
+        '"constructor"',
+        '"no such words here"',
+        '"a" "the"',
+        '"of the" -"of the"',
+    ]
+    differ = {}
+    said = 0
+    for phrase, one in zip(phrases, searched(phrases), strict=True):
+        answer = frozen_searcher.search(phrase, k=len(frozen_workspace.catalogue.memes.everything()), collapse=False)
+        expected = {hit.meme.id for hit in list(answer)[: answer.total]}
+        assert bool(one["phrases"]) == bool(answer.understood.phrases), phrase
+        said += bool(expected)
+        if set(one["matching"]) != expected:
+            differ[phrase] = (sorted(one["matching"]), sorted(expected))
+    assert said > PHRASES / 2
+    assert differ == {}

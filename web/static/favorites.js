@@ -1,7 +1,9 @@
 // Favorites: the numbers of memes, kept in this browser and nowhere else.
 import { base, notify, visit } from "./site.js";
 
-const KEY = "favorites";
+const { dataset } = document.documentElement;
+// Several exported sites may be on one host, each with its own numbers.
+const KEY = dataset.static === undefined ? "favorites" : `favorites ${new URL(document.baseURI).pathname}`;
 const MOST = 500;
 
 export function favorites() {
@@ -12,7 +14,7 @@ export function favorites() {
   }
 }
 
-function keep(ids) {
+export function keep(ids) {
   try {
     localStorage.setItem(KEY, JSON.stringify(ids.slice(0, MOST)));
     return true;

@@ -2,13 +2,21 @@
 import { base } from "./site.js";
 
 const map = document.querySelector("[data-map]");
+const isStatic = document.documentElement.dataset.static !== undefined;
 const FAR = 0.9;
 const NEAR = 400;
 const PICTURES_FROM = 26; // pixels that a meme has for itself, from which its picture is shown
 const MOST_PICTURES = 90;
 
 if (document.querySelector("[data-drawing]")) setTimeout(() => location.reload(), 4000);
-if (map) start(await (await fetch(`${base}/map.json`)).json());
+if (map) start(await (await fetch(isStatic ? new URL("map.json", document.baseURI) : `${base}/map.json`)).json());
+
+// The title, the page and the thumbnail of memes, by id.
+async function detailsOf(ids) {
+  if (isStatic) return (await import("./cards.js")).detailsOf(ids);
+  const answer = await fetch(`${base}/map.json?ids=${ids.join(".")}`);
+  return answer.ok ? answer.json() : undefined;
+}
 
 function start({ scale, ids, x, y, hues }) {
   const canvas = map.querySelector("canvas");
@@ -132,12 +140,12 @@ function start({ scale, ids, x, y, hues }) {
     const some = wanted.filter((id) => !asked.has(id)).slice(0, 100);
     if (!some.length) return;
     for (const id of some) asked.add(id);
-    const answer = await fetch(`${base}/map.json?ids=${some.join(".")}`).catch(() => undefined);
-    if (!answer?.ok) {
+    const found = await detailsOf(some).catch(() => undefined);
+    if (!found) {
       for (const id of some) asked.delete(id);
       return;
     }
-    for (const [id, one] of Object.entries(await answer.json())) {
+    for (const [id, one] of Object.entries(found)) {
       details.set(Number(id), one);
       if (!one.thumbnail) continue;
       const image = new Image();

@@ -121,7 +121,7 @@ function equipPause(meme) {
 
 // Makes the buttons of a meme work.
 export function equip(meme) {
-  const address = new URL(meme.dataset.page, location.href).href;
+  const address = new URL(meme.dataset.page, document.baseURI).href;
   const picture = meme.querySelector("[data-copy-picture]");
   const actions = [
     [picture, true, () => copyPicture(meme.querySelector("[data-zoom]").src)],

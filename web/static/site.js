@@ -152,7 +152,7 @@ const KEYS = {
   z: () => document.querySelector("[data-zoom-button]")?.click(),
   f: (card) => {
     const id = (card ?? document.querySelector("main .meme"))?.dataset.id;
-    if (id && !isStatic) import("./favorites.js").then((loaded) => loaded.toggle(id));
+    if (id) import("./favorites.js").then((loaded) => loaded.toggle(id));
   },
 };
 document.addEventListener("keydown", (event) => {

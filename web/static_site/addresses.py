@@ -20,6 +20,9 @@ _FIXED = {
     "/about": "about/index.html",
     "/categories": "categories/index.html",
     "/random": "categories/index.html",  # a script chooses a meme; without one there are the categories
+    "/favorites": "favorites/index.html",
+    "/map": "map/index.html",
+    "/map.json": "map.json",
     "/feed.atom": "feed.atom",
     "/manifest.webmanifest": "manifest.webmanifest",
     "/robots.txt": "robots.txt",

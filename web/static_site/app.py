@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -12,16 +13,19 @@ from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, g, url_for
 
+from indexer.stages.draw_map import LibraryMap
 from search.encoders.base import TextEncoder
+from search.errors import MemeticaError
 from search.workspace import Workspace
 from web.addresses import local, translated
 from web.background import counts
 from web.context import Site
-from web.site import feeds, files, install, listing, pages, previews
+from web.site import feeds, files, install, library_map, listing, pages, previews
 from web.site.assets import assets
 from web.site.converters import LibraryPath
 from web.static_site.addresses import SiteAddresses
 from web.static_site.options import COPY, LINK, SiteOptions
+from web.static_site.search_index import CARDS_PER_FILE
 
 _BROWSER = Path(__file__).parent / "browser"
 # Of the served site's static files: what visitors' pages use without a server.
@@ -32,6 +36,9 @@ _SHARED = (
     "grid.js",
     "viewer.js",
     "meme.js",
+    "favorites.js",
+    "map.css",
+    "map.js",
     "keys.js",
     "icon.svg",
     "empty.svg",
@@ -52,11 +59,23 @@ def site_assets() -> tuple[str, Mapping[str, bytes]]:
     return digest.hexdigest()[:12], found
 
 
+@dataclass(frozen=True)
+class DrawnMap:
+    """Stands for the map worker: a map that is there already."""
+
+    found: LibraryMap | None
+    error: MemeticaError | None = None
+
+    def current(self) -> LibraryMap | None:
+        """Return the map."""
+        return self.found
+
+
 class SiteRenderer:
     """Renders pages of a workspace for an exported site; templates know it as `static_site`.
 
     Without the address that the site will be published at, feeds, previews in chats and the
-    sitemap, which need whole addresses, are left out.
+    sitemap, which need whole addresses, are left out, and without a map its page.
     """
 
     def __init__(
@@ -66,7 +85,11 @@ class SiteRenderer:
         *,
         options: SiteOptions,
         text_encoder: TextEncoder | None = None,
+        library_map: LibraryMap | None = None,
     ) -> None:
+        self.cards_per_file = CARDS_PER_FILE
+        self.has_map = library_map is not None
+        self._map = DrawnMap(library_map)
         self.addresses = addresses
         self.options = options
         self.base_url = options.base_url
@@ -84,7 +107,7 @@ class SiteRenderer:
     def _new_app(self) -> Flask:
         app = Flask("web", static_folder=None, template_folder="templates")
         app.url_map.converters["library"] = LibraryPath
-        app.extensions.update(site=self.site, request_rates={})
+        app.extensions.update(site=self.site, request_rates={}, map=self._map)
         counts.register(app)
         app.add_url_rule("/static/<version>/<filename>", endpoint="static")
 
@@ -93,7 +116,7 @@ class SiteRenderer:
             if endpoint == "static":
                 values["version"] = site_assets()[0]
 
-        for part in (pages, listing, previews, install, files, feeds):
+        for part in (pages, listing, previews, install, files, feeds, library_map):
             app.register_blueprint(part.blueprint)
         pages.register_filters(app)
         app.jinja_env.filters.update(ago=format_date, short_age=format_month)

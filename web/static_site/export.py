@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,13 +19,18 @@ from flask import render_template
 
 from indexer.media.thumbnail_sizes import SMALL_SIDE, small_thumbnail, thumbnail_as_jpeg
 from indexer.media.thumbnails import still_path, thumbnail_path
+from indexer.stages.draw_map import LibraryMap, draw_map, read_map
 from search.encoders.base import TextEncoder
-from search.errors import LibraryError, MemeticaError, ModelUnavailable, NotFound, WrongUse
+from search.errors import DataFolderError, LibraryError, MemeticaError, ModelUnavailable, NotFound, WrongUse
+from search.index.contents import Contents
+from search.index.lexical_writer import documents_of
 from search.index.local import LocalIndex
+from search.index.text_encoder import text_encoder_in_use
 from search.meme import Field, Meme
 from search.ranking.relevance import relevance_rule
+from search.texts.agreement import LEAST_WEIGHT
 from search.workspace import Workspace
-from web.site import feeds, files, install, listing, pages
+from web.site import feeds, files, install, library_map, listing, pages
 from web.site.cards import cards_of_memes
 from web.site.previews import shows_own_file
 from web.static_site.addresses import SiteAddresses
@@ -99,7 +105,13 @@ def export_site(
         exact=options.exact_names,
         own=f"{ONLY_SEARCH}/" if options.only_search else "",
     )
-    renderer = SiteRenderer(workspace, addresses, options=options, text_encoder=text_encoder)
+    renderer = SiteRenderer(
+        workspace,
+        addresses,
+        options=options,
+        text_encoder=text_encoder,
+        library_map=None if options.only_search else _library_map(workspace, memes),
+    )
     try:
         with open_site_folder(out) as folder:
             export = _Export(workspace, folder, renderer, options, memes, categories, on_step)
@@ -107,6 +119,15 @@ def export_site(
             return export.run()
     finally:
         renderer.site.close()
+
+
+def _library_map(workspace: Workspace, memes: Sequence[Meme]) -> LibraryMap | None:
+    """Return the map of the library, drawn where there is none that fits; None where nothing can be drawn."""
+    found = read_map(workspace)
+    if found is None or not found.fits([meme.id for meme in memes if meme.has_thumbnail]):
+        with suppress(DataFolderError):  # a data folder that may only be read: an older map still shows most memes
+            found = draw_map(workspace, encoder=text_encoder_in_use(workspace.settings))
+    return found if found is not None and len(found.ids) else None
 
 
 def _check_place(out: Path, workspace: Workspace) -> None:
@@ -178,6 +199,10 @@ class _Export:
                 self._put(f"/?page={number}", listing.home, Order.PAGE)
         self._put("/categories", listing.categories, Order.PAGE)
         self._put("/about", pages.about, Order.PAGE)
+        self._put("/favorites", lambda: render_template("static_favorites.html"), Order.PAGE)
+        if self.renderer.has_map:
+            self._put("/map.json", library_map.data, Order.DATA)
+            self._put("/map", library_map.page, Order.PAGE)
         self.folder.put("404.html", self._not_found(), Order.PAGE)
         self.folder.put("manifest.webmanifest", self._manifest(), Order.ENTRY)
         self.folder.put("robots.txt", self._robots(), Order.ENTRY)
@@ -241,7 +266,9 @@ class _Export:
         # The files have the postings and vectors, wherever the site searches.
         local = LocalIndex.open(self.renderer.site.workspace.index)
         meaning, reason = self._meaning(local)
-        index = build_search_index(local.lexical, self.memes, meaning=meaning)
+        contents = Contents(self.workspace.catalogue, LEAST_WEIGHT)
+        documents = documents_of(contents.texts(), paths={meme.id: meme.path for meme in contents.memes})
+        index = build_search_index(local.lexical, self.memes, documents, meaning=meaning)
         for name, raw in index.parts.items():
             self.folder.put(f"{own}search/{name}", raw, Order.DATA)
         for name, raw in card_files(self._cards()):

@@ -43,7 +43,7 @@ class MeaningIndex:
     def packed_table(self, encoder: Mapping[str, Any]) -> bytes:
         """Return the table, compressed, with that of the encoder that the vectors are of."""
         whole = dict(self.table) | {"encoder": encoder}
-        return gzip.compress(json.dumps(whole, separators=(",", ":")).encode(), 9, mtime=0)
+        return gzip.compress(_json(whole), 9, mtime=0)
 
 
 def build_meaning_index(
@@ -97,7 +97,7 @@ def build_meaning_index(
         "dimensions": len(mean),
         "whitening": keep(_packed_rows(np.concatenate([mean[None], matrix]), np.int16)),
         "centroids": keep(_packed_rows(centroids, np.int8)),
-        "list_of": keep(json.dumps(list_of.tolist(), separators=(",", ":")).encode()),
+        "list_of": keep(_json({"steps": np.diff(ids, prepend=0).tolist(), "lists": list_of.tolist()})),
         "lists": lists,
         "probes": PROBES,
         "weights": {
@@ -147,8 +147,12 @@ def _packed_list(
         "counts": counts,
         "words": [" ".join(token.term for token in tokenize(words.get(int(id), "")) if token.term) for id in ids],
     }
-    raw = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+    raw = _json(head)
     return len(raw).to_bytes(4, "little") + raw + _packed_rows(np.concatenate(blocks).astype(np.float32), np.int8)
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _packed_rows(rows: Rows, kind: type[np.signedinteger[Any]]) -> bytes:

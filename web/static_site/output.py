@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -20,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from indexer.work.locks import lock
-from search.atomic_write import write_atomically
+from search.atomic_write import sync_folder, write_atomically
 from search.errors import DataFolderError, WrongState
 
 STATE = ".memetica-site"  # the folder in the output that holds the manifest and what is being written
 _VERSION = 1
 _SHOWN = 3  # paths that a message names
+_SYNCED_AT_ONCE = 16  # files
 
 
 class Order(IntEnum):
@@ -193,8 +195,11 @@ class SiteFolder:
         steps = [["put", name, path] for _, path, name in sorted(self._staged, key=rank)]
         steps += [["remove", "", path] for path in sorted(own, key=lambda path: not path.endswith(".html"))]
         manifest = {path: list(vars(one).values()) for path, one in self._new.items()}
-        if hasattr(os, "sync"):
-            os.sync()  # what was written is on the disk before anything leads to it
+        staged = self.root / STATE / "new"
+        _sync_files([staged / name for _, path, name in self._staged if not self._new[path].is_link])
+        sync_folder(staged)
+        for folder in {(self.root / path).parent for _, path, _ in self._staged}:
+            folder.mkdir(parents=True, exist_ok=True)  # a full disk is found before anything is switched
         journal = json.dumps({"version": _VERSION, "steps": steps, "manifest": manifest})
         write_atomically(self.root / STATE / "switch.json", journal)
         _finish_switch(self.root)
@@ -226,13 +231,33 @@ def open_site_folder(root: Path) -> Iterator[SiteFolder]:
             (state / "new").mkdir()
             yield SiteFolder(root, _manifest(state / "manifest.json"))
         except OSError as error:
+            is_switching = (state / "switch.json").exists()
             raise DataFolderError(
                 f"The site cannot be written to {root}: {error.strerror or error}.",
-                hint="The site that was there is unchanged. Free some space or check permissions, then run it again.",
+                hint="Free some space or check permissions, then run the same command again: "
+                + ("it finishes the update, of which a part is there." if is_switching else "the site is unchanged."),
             ) from error
         finally:
             if not (state / "switch.json").exists():  # else the next export finishes the switch
                 shutil.rmtree(state / "new", ignore_errors=True)
+
+
+def _sync_files(files: Sequence[Path]) -> None:
+    """Wait until files are on the disk, so that a journal never leads to files that a power cut has emptied.
+
+    `os.sync` waits for what all other programs have written too, for minutes on a busy machine. File systems with a
+    journal write it once for all files that threads wait for together.
+    """
+
+    def sync(file: Path) -> None:
+        descriptor = os.open(file, os.O_RDWR)  # Windows synchronizes only what is open for writing
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
+        list(pool.map(sync, files))  # raises what a thread raised
 
 
 def _manifest(file: Path) -> dict[str, _File]:
@@ -256,15 +281,19 @@ def _finish_switch(root: Path) -> None:
     except FileNotFoundError:
         return
     staged = root / STATE / "new"
+    folders: set[Path] = set()
     for action, name, path in found["steps"]:
         target = root / path
         if action == "put":
             target.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # it is in its place already
                 (staged / name).replace(target)
+                folders.add(target.parent)
         else:
             target.unlink(missing_ok=True)
             _remove_empty(target.parent, root)
+    for folder in folders:
+        sync_folder(folder)
     write_atomically(
         root / STATE / "manifest.json", json.dumps({"version": _VERSION, "files": found["manifest"]}), durable=True
     )

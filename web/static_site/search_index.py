@@ -1,17 +1,15 @@
 """The index that a browser searches by words: shards of the lexical index, each a small compressed file.
 
-The scores are those of the served site's lexical index over all texts (the signal `lexical.all`), in 255 steps. A query
-fetches the table of the index, a column of facts by which results are filtered, and for each word one shard.
+The scores are those of the served site's lexical index over all texts (the signal `lexical.all`), in steps. A query
+fetches the table of the index and for each word one shard; facts about all memes only where results are filtered.
 """
 
 from __future__ import annotations
 
 import bisect
-import gzip
 import hashlib
 import json
 import math
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,29 +17,20 @@ from typing import Any
 from search.index.analyzer import is_stop_word, term_of
 from search.index.lexical import LexicalIndex
 from search.index.lexical_schema import ALL_TEXT
+from search.index.lexical_writer import Document
 from search.meme import Meme
+from web.static_site.index_files import Parts, fold, packed, shortest_after
+from web.static_site.phrase_index import build_phrase_index
 
-CARDS_PER_FILE = 8  # memes by id: a page of results fetches up to 30 files, each a few kB
-SHARD_BYTES = 60_000  # of a shard before compression, about a third after it
-LONG = 3_000  # postings from which a term has a file of its own, so that others need not fetch it
+CARDS_PER_FILE = 4  # memes by id: a page of results fetches up to 30 files, each of about 2 kB
+SHARD_BYTES = 12_000  # of a shard before compression, about a third after it
+LONG = 1_000  # postings from which a term has a file of its own, so that others need not fetch it
 MAX_SHARE = 0.5  # of the memes: a more frequent term says nothing, as on the served site
 SMALL = 2_000  # memes up to which such terms are kept all the same
 MIN_SPELLED = 2  # memes with a word that misspelled words are compared with, in libraries beyond SMALL
 _BM25_BOUND = 2.2  # k1 + 1: the highest score of a term with an inverse document frequency of 1
-_LEVELS = 255
-
-
-def fold(word: str) -> str:
-    """Return a word as a query in the browser is looked up: in lower case, without accents of Latin letters.
-
-    `fold` in search.js does the same.
-
-    >>> fold("Café"), fold("STRASSE") == fold("straße")
-    ('cafe', True)
-    """
-    plain = unicodedata.normalize("NFKC", word).lower().replace("ß", "ss").replace("ς", "σ")
-    apart = unicodedata.normalize("NFD", plain)
-    return unicodedata.normalize("NFC", "".join(one for one in apart if not "\u0300" <= one <= "\u036f"))
+_LEVELS = 255  # of the rarest term
+_LEAST_LEVELS = 12
 
 
 @dataclass(frozen=True)
@@ -53,21 +42,27 @@ class SearchIndex:
 
 
 def build_search_index(
-    lexical: LexicalIndex, memes: Sequence[Meme], *, meaning: Mapping[str, Any] | None = None
+    lexical: LexicalIndex,
+    memes: Sequence[Meme],
+    documents: Iterable[Document],
+    *,
+    meaning: Mapping[str, Any] | None = None,
 ) -> SearchIndex:
-    """Return the index of memes for the browser; `meaning` names the table of the vectors, and what they need.
+    """Return the index of memes for the browser.
 
-    >>> from search.catalogue import open_catalogue
-    >>> built = build_search_index(searcher.index.lexical, workspace.catalogue.memes.freshest(9))
+    `documents` are the texts that the lexical index was made of, by rising id. `meaning` names the table of the
+    vectors, and what they need.
+
+    >>> built = build_search_index(searcher.index.lexical, workspace.catalogue.memes.freshest(9), [])
     >>> json.loads(built.table)["memes"], len(built.parts)
-    (9, 3)
+    (9, 4)
     """
-    parts: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
 
     def keep(content: Any) -> str:
-        raw = _packed(content)
+        raw = packed(content)
         name = f"{hashlib.sha256(raw).hexdigest()[:16]}.dat"
-        parts[name] = raw
+        files[name] = raw
         return name
 
     known = {meme.id for meme in memes}
@@ -81,26 +76,40 @@ def build_search_index(
     postings = {
         term: _postings(lexical, term, known, total=total) for term in sorted(set().union(*terms_of.values())) if term
     }
-    long = {term: keep(found) for term, found in postings.items() if len(found[1]) > LONG}
-    size = {term: 40 if term in long else 12 + 6 * len(found[1]) for term, found in postings.items()}
-    shards: list[tuple[str, str]] = []
-    for keys in _cut(terms_of, size):
-        words = {key: sorted(terms_of[key] & postings.keys()) for key in keys}
-        own = {term: long.get(term) or postings[term] for terms in words.values() for term in terms}
-        shards.append((keys[0], keep({"words": words, "terms": own})))
+    shards, long = Parts(), Parts()
+    numbers = {term: long.add(found) for term, found in postings.items() if len(found[1]) > LONG}
+    size = {term: 40 if term in numbers else 12 + 6 * len(found[1]) for term, found in postings.items()}
+    keys: list[str] = []
+    last = ""
+    for own in _cut(terms_of, size):
+        words = {key: sorted(terms_of[key] & postings.keys()) for key in own}
+        shards.add(
+            {
+                "words": words,
+                "terms": {term: numbers.get(term, postings[term]) for all in words.values() for term in all},
+            }
+        )
+        keys.append(shortest_after(last, own[0]))
+        last = own[-1]
+    files |= dict(shards.files()) | dict(long.files())
+    phrases, phrase_files = build_phrase_index(documents, lexical)
+    files |= dict(phrase_files)
     least = MIN_SPELLED if total > SMALL else 1
     spelled = [key for key in sorted(frequency) if frequency[key] >= least and len(key) > 2]
     table = {
-        "version": 1,
+        "version": 2,
         "memes": total,
-        "shards": shards,
+        "shards": shards.name(),
+        "long": long.name(),
+        "keys": "\n".join(keys),
         "facts": keep(_facts(memes)),
         "words": keep(spelled),
+        "phrases": keep(phrases),
         "stop": [key for key in sorted(terms_of) if is_stop_word(key)],
         "cards": CARDS_PER_FILE,
         "meaning": meaning,
     }
-    return SearchIndex(parts, json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode())
+    return SearchIndex(files, json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def card_files(cards: Iterable[tuple[int, str]]) -> Iterator[tuple[str, bytes]]:
@@ -109,33 +118,38 @@ def card_files(cards: Iterable[tuple[int, str]]) -> Iterator[tuple[str, bytes]]:
     found: dict[int, str] = {}
     for id, html in cards:
         if id // CARDS_PER_FILE != current and found:
-            yield f"cards/{current}.dat", _packed(found)
+            yield f"cards/{current}.dat", packed(found)
             found = {}
         current = id // CARDS_PER_FILE
         found[id] = html
     if found:
-        yield f"cards/{current}.dat", _packed(found)
-
-
-def _packed(content: Any) -> bytes:
-    """Return JSON, compressed: not every host compresses, and every browser can decompress."""
-    return gzip.compress(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), 9, mtime=0)
+        yield f"cards/{current}.dat", packed(found)
 
 
 def _postings(lexical: LexicalIndex, term: str, known: set[int], *, total: int) -> tuple[int, list[int], list[int]]:
-    """Return the number of memes with a term, their ids as differences, and their scores of 255."""
+    """Return the number of memes with a term, their ids as differences, and their scores in steps."""
     frequency = lexical.document_frequency(term)
     if total > SMALL and frequency > MAX_SHARE * total:
         return frequency, [], []
     ids, scores = lexical.search([term], ALL_TEXT, k=max(frequency, 1))
-    bound = _BM25_BOUND * math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
+    bound = _BM25_BOUND * _information(frequency, total)
+    levels = _levels(frequency, total)
     found = sorted(zip(ids.tolist(), scores.tolist(), strict=True))
     found = [(id, score) for id, score in found if id in known]
     return (
         frequency,
         [id - before for (id, _), before in zip(found, [0, *(id for id, _ in found)], strict=False)],
-        [max(1, min(_LEVELS, round(_LEVELS * score / bound))) for _, score in found],
+        [max(1, min(levels, round(levels * score / bound))) for _, score in found],
     )
+
+
+def _information(frequency: int, total: int) -> float:
+    return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
+
+
+def _levels(frequency: int, total: int) -> int:
+    """Return in how many steps the scores of a term are kept: of one height for all terms, as they are added."""
+    return max(_LEAST_LEVELS, round(_LEVELS * _information(frequency, total) / _information(1, total)))
 
 
 def _cut(terms_of: Mapping[str, set[str]], size: Mapping[str, int]) -> Iterator[list[str]]:

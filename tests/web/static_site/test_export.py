@@ -290,18 +290,36 @@ def test_two_names_equal_in_case_and_folders_named_like_ours_are_kept_apart(
     tiny_settings: Settings, tmp_path: Path
 ) -> None:
     for number, path in enumerate(
-        ("pages/a.png", "pages/A.png", "static/b.png", "search/index.png", "Cats/CON.png", f"Cats/{'x' * 180}.png")
+        (
+            *(
+                "pages/a.png",
+                "pages/A.png",
+                "static/b.png",
+                "search/index.png",
+                "Cats/CON.png",
+                f"Cats/{'x' * 180}.png",
+            ),
+            *(
+                "map/100%25 #1 & more?.png",
+                "favorites/index.html.png",
+                "한국어/고양이 밈.png",
+                "Cafe\u0301/e\u0301 😂.png",
+            ),
+        )
     ):
         file = tiny_settings.library / path
         file.parent.mkdir(exist_ok=True)
         Image.new("RGB", (60 + number, 40 + number), (40 * number, 99, 10)).save(file)
     Image.new("RGB", (77, 77), "navy").save(tiny_settings.library / "Cats" / "monday.png.html", "PNG")
+    (tiny_settings.library / "static" / "broken.png").write_bytes(b"no picture")  # it has no thumbnail
     settings = replace(tiny_settings, site_name="Odd names")
     with Workspace.open(settings.data, create=True, library=settings.library, ocr_engine="none") as opened:
         workspace = replace(opened, settings=settings)
         index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
-        done = export_site(workspace, tmp_path / "site")
-    assert done.memes >= 15
+        done = export_site(workspace, tmp_path / "site", SiteOptions(base_url=ROOT))
+        again = export_site(workspace, tmp_path / "site", SiteOptions(base_url=ROOT)).report
+    assert done.memes >= 20
+    assert (again.written, again.removed, again.kept) == (0, 0, ())
     files = [file.relative_to(tmp_path / "site").as_posix() for file in (tmp_path / "site").rglob("*")]
     assert len({name.casefold() for name in files}) == len(files)
     assert broken_links(tmp_path / "site", reachable(tmp_path / "site")) == []

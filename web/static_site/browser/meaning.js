@@ -12,14 +12,16 @@ export class MeaningIndex {
     this.memes = new Map(); // by id: { words, rows: { field: [[list, row], …] } }
   }
 
-  // `name` is that of the table, `ids` are those of the index, rising.
-  async open(name, ids) {
+  // `name` is that of the table.
+  async open(name) {
     this.table = JSON.parse(new TextDecoder().decode(await this.unpacked(name)));
     const { dimensions } = this.table;
     const [whitening, centroids, listOf] = await Promise.all([this.unpacked(this.table.whitening), this.unpacked(this.table.centroids), this.unpacked(this.table.list_of)]);
     this.whitening = rows(whitening, Int16Array, dimensions);
     this.centroids = rows(centroids, Int8Array, dimensions);
-    this.listOf = new Map(JSON.parse(new TextDecoder().decode(listOf)).map((list, at) => [ids[at], list]));
+    const { steps, lists } = JSON.parse(new TextDecoder().decode(listOf));
+    let id = 0;
+    this.listOf = new Map(lists.map((list, at) => [(id += steps[at]), list]));
     return this;
   }
 

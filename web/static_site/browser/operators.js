@@ -1,20 +1,8 @@
 // The operators of a query in an exported site: category:, type:, before: and after:, as on the served site.
-const OPERATOR = /(^|\s)(-?)(category|folder|type|filetype|before|until|after|since):(?:"([^"]*)"|([^\s"]+))/giu;
-const ALIASES = { folder: "category", filetype: "type", until: "before", since: "after" };
 const TYPES = ["image", "gif", "video"];
 const UNIX = 719163; // the day 1 January 1970, counted from 1 January of the year 1
 
 const fold = (name) => name.normalize("NFC").toLowerCase().trim();
-
-// The query without its operators: { text, operators: [{ kind, value, excluded, typed }] }.
-export function operatorsOf(query) {
-  const operators = [];
-  const text = query.replace(OPERATOR, (typed, space, minus, name, quoted, bare) => {
-    operators.push({ kind: ALIASES[name.toLowerCase()] ?? name.toLowerCase(), value: quoted ?? bare, excluded: minus === "-", typed: typed.trim() });
-    return space;
-  });
-  return { text, operators };
-}
 
 // What the operators let pass, and those that say nothing here: { passes: (fact) => …, ignored: typed operators }.
 export function filterOf(operators, categories) {
@@ -36,12 +24,15 @@ function testOf({ kind, value, excluded }, categories) {
   if (kind === "category") {
     const wanted = fold(value);
     const known = categories.filter((name) => fold(name) === wanted || fold(name).startsWith(`${wanted} - `));
-    return known.length ? (fact) => known.includes(fact.category) : undefined;
+    const ends = known.length ? [] : categories.filter((name) => fold(name).endsWith(` - ${wanted}`));
+    const chosen = ends.length === 1 ? ends : known; // the last part of a name, if one category alone ends so
+    return chosen.length ? (fact) => chosen.includes(fact.category) : undefined;
   }
   if (kind === "type") {
     const types = value.toLowerCase().split("|");
     return types.every((type) => TYPES.includes(type)) ? (fact) => types.includes(fact.type) : undefined;
   }
+  if (kind !== "before" && kind !== "after") return undefined;
   const [, year, month = "1", date = "1"] = /^(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?$/.exec(value) ?? [];
   const time = new Date(Date.UTC(Number(year), Number(month) - 1, Number(date)));
   if (!year || excluded || time.getUTCMonth() !== Number(month) - 1 || time.getUTCDate() !== Number(date)) return undefined;

@@ -1,8 +1,9 @@
 // The index of an exported site: finds memes by words from small files, of which a query fetches a few.
 // It has no part in the page, so that it runs outside a browser too.
-import { filterOf, operatorsOf } from "./operators.js";
+import { filterOf } from "./operators.js";
+import { parse } from "./query.js";
 import { cutoff, fuse, proposals } from "./ranking.js";
-import { LONG_WORD, MIN_SPELLED, compare, distance, sequenceOf, wordsOf } from "./words.js";
+import { LONG_WORD, MIN_SPELLED, compare, distance, fold, sequenceOf, wordsOf } from "./words.js";
 
 const MOST_READINGS = 12; // words that one stands for
 const MAX_SHARE = 0.5; // of the memes: more frequent words say nothing beside others
@@ -11,10 +12,28 @@ const DEEPER = 4;
 
 const idf = (frequency, memes) => Math.log(1 + (memes - frequency + 0.5) / (frequency + 0.5));
 
+// The height of a step of a word's scores; as `_levels` in search_index.py.
+const step = (frequency, memes) => idf(frequency, memes) / Math.max(12, Math.round((255 * idf(frequency, memes)) / idf(1, memes)));
+
 // The number of memes with a word, or with one that it stands for.
 const frequencyOf = (reading) => Math.max(0, ...reading.terms.map(([, [frequency]]) => frequency));
 
 const add = (sums, id, value) => sums.set(id, (sums.get(id) ?? 0) + value);
+
+// The scores of the memes that have a word; of the terms that it stands for, the best counts.
+function scoresOf(reading, memes) {
+  const best = new Map();
+  for (const [, [frequency, steps, levels]] of reading.terms) {
+    const weight = step(frequency, memes) * (reading.exact ? 1 : 0.7);
+    let id = 0;
+    steps.forEach((more, at) => {
+      id += more;
+      const score = weight * levels[at];
+      if (score > (best.get(id) ?? 0)) best.set(id, score);
+    });
+  }
+  return best;
+}
 
 export class SearchIndex {
   // `load` returns the bytes of a file of the index, by its name.
@@ -26,6 +45,7 @@ export class SearchIndex {
   async open() {
     this.table = JSON.parse(new TextDecoder().decode(await this.load("index.json")));
     this.stop = new Set(this.table.stop);
+    this.keys = this.table.keys.split("\n");
     return this;
   }
 
@@ -61,21 +81,21 @@ export class SearchIndex {
   // The shard that a word is in, if any is.
   shard(key) {
     let low = 0;
-    let high = this.table.shards.length - 1;
-    if (high < 0) return undefined;
+    let high = this.keys.length - 1;
+    if (!this.table.keys) return undefined;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (compare(this.table.shards[middle][0], key) <= 0) low = middle;
+      if (compare(this.keys[middle], key) <= 0) low = middle;
       else high = middle - 1;
     }
-    return this.file(this.table.shards[low][1]);
+    return this.file(`${this.table.shards}-${low}.dat`);
   }
 
   async postings(terms, shard) {
     const found = [];
     for (const term of terms) {
       const own = shard.terms[term];
-      found.push([term, typeof own === "string" ? await this.file(own) : own]);
+      found.push([term, typeof own === "number" ? await this.file(`${this.table.long}-${own}.dat`) : own]);
     }
     return found;
   }
@@ -83,7 +103,7 @@ export class SearchIndex {
   // What a word stands for: itself, or the words that begin with it, or those that are spelt nearly like it.
   async reading(word, { prefix = false } = {}) {
     const shard = await this.shard(word.key);
-    const exact = shard?.words[word.key];
+    const exact = shard && Object.hasOwn(shard.words, word.key) ? shard.words[word.key] : undefined;
     if (exact) return { ...word, exact: true, keys: [word.key], terms: await this.postings(exact, shard) };
     if (!shard) return { ...word, keys: [], terms: [] };
     let keys = [];
@@ -102,78 +122,113 @@ export class SearchIndex {
     return { ...word, exact: false, keys, terms: [...terms] };
   }
 
-  // Finds memes: { hits: [{ id, matches, words, meant }], total, facets, corrected }. Without words, all of them, newest
-  // first. With `meaning`, a MeaningIndex, they are also found by what they mean and ranked as the served site does.
+  // The memes that say all of some phrases; undefined where none of these has a word.
+  async saying(phrases) {
+    if (!phrases.length) return undefined;
+    const { PhraseIndex } = await import("./phrases.js");
+    this.phrases ??= new PhraseIndex((name) => this.file(name)).open(this.table.phrases);
+    this.phrases.catch(() => (this.phrases = undefined));
+    const index = await this.phrases;
+    const sets = (await Promise.all(phrases.map((one) => index.saying(one)))).filter(Boolean);
+    return sets.length ? sets.reduce((all, one) => new Set([...all].filter((id) => one.has(id)))) : undefined;
+  }
+
+  // A typed query, understood: its words with what they stand for, who says its phrases, and who is left out.
+  async understand(typed, prefix) {
+    const parts = parse(typed);
+    const said = parts.filter((one) => !one.excluded && (one.kind === "word" || one.kind === "phrase"));
+    const out = parts.filter((one) => one.excluded && (one.kind === "word" || one.kind === "phrase"));
+    const text = said.map((one) => one.value).join(" ");
+    const phrases = said.filter((one) => one.kind === "phrase" && wordsOf(one.value).length).map((one) => one.value);
+    const beside = said.filter((one) => !phrases.length || one.kind === "word").map((one) => one.value).join(" ");
+    const words = wordsOf(text);
+    const isBegun = prefix && /[^\s"”“]$/.test(typed);
+    const read = (some) => Promise.all(some.map((word, at) => this.reading(word, { prefix: isBegun && at === words.length - 1 })));
+    const [wanted, saying, ...left] = await Promise.all([
+      read(words),
+      this.saying(phrases),
+      ...out.map(async (one) => (one.kind === "phrase" ? this.saying([one.value]) : this.holding(await read(wordsOf(one.value))))),
+    ]);
+    const own = new Set(wordsOf(beside).map((one) => one.key));
+    return {
+      text,
+      phrases,
+      saying,
+      operators: parts.filter((one) => one.kind !== "word" && one.kind !== "phrase"),
+      wanted,
+      beside: wanted.filter((one) => own.has(one.key)),
+      asksMore: [...own].some((key) => !this.stop.has(key)),
+      wordless: said.concat(out).filter((one) => one.kind === "phrase" && !wordsOf(one.value).length).map((one) => one.value),
+      banned: new Set(left.flatMap((one) => [...(one ?? [])])),
+    };
+  }
+
+  // The memes that have all of some words.
+  holding(readings) {
+    const sets = readings.map((one) => new Set(scoresOf(one, this.table.memes).keys()));
+    return sets.length ? sets.reduce((all, one) => new Set([...all].filter((id) => one.has(id)))) : new Set();
+  }
+
+  // Finds memes: { hits: [{ id, matches, words }], total, facets, phrases, … }. Without words, all of them, newest first.
+  // With `meaning`, a MeaningIndex, they are also found by what they mean and ranked as the served site does.
   async search(typed, { category = "", year = "", type = "", sort = "", prefix = false, meaning } = {}) {
-    const { text: query, operators } = operatorsOf(typed);
-    const words = wordsOf(query);
-    const [facts, ...readings] = await Promise.all([this.facts(), ...words.map((word, at) => this.reading(word, { prefix: prefix && at === words.length - 1 && /\S$/.test(query) }))]);
-    const filter = filterOf(operators, [...new Set([...facts.values()].map((fact) => fact.category))]);
-    const wanted = readings.filter((one) => !one.excluded);
-    const spoken = wanted.filter((one) => !this.stop.has(one.key));
-    const required = spoken.length ? spoken : wanted;
+    const asked = await this.understand(typed, prefix);
+    const { wanted, saying, asksMore, banned } = asked;
+    const spoken = asked.beside.filter((one) => !this.stop.has(one.key));
+    const required = spoken.length ? spoken : asked.beside;
     const few = wanted.filter((one) => frequencyOf(one) <= MAX_SHARE * this.table.memes);
     const scored = few.length ? few : wanted;
     const scores = new Map();
     const held = new Map();
     const information = new Map(); // the inverse document frequencies of the words that a meme has, summed
-    const banned = new Set();
-    for (const one of readings) {
-      const best = new Map(); // of the terms that a word stands for, the best counts
-      for (const [, [frequency, steps, levels]] of one.terms) {
-        const weight = idf(frequency, this.table.memes) / 255;
-        let id = 0;
-        steps.forEach((step, at) => {
-          id += step;
-          const score = weight * levels[at] * (one.exact ? 1 : 0.7);
-          if (score > (best.get(id) ?? 0)) best.set(id, score);
-        });
-      }
-      for (const [id, score] of best) {
-        if (one.excluded) banned.add(id);
-        else {
-          if (scored.includes(one)) add(scores, id, score);
-          else add(scores, id, 0);
-          add(information, id, idf(frequencyOf(one), this.table.memes));
-          if (required.includes(one)) (held.get(id) ?? held.set(id, []).get(id)).push(one);
-        }
+    for (const one of wanted) {
+      for (const [id, score] of scoresOf(one, this.table.memes)) {
+        add(scores, id, scored.includes(one) ? score : 0);
+        add(information, id, idf(frequencyOf(one), this.table.memes));
+        if (required.includes(one)) (held.get(id) ?? held.set(id, []).get(id)).push(one);
       }
     }
+    for (const id of saying ?? []) add(scores, id, 0); // where a word is damaged, it is no word of the meme
     const everything = !wanted.length;
-    let ids = (everything ? [...facts.keys()] : [...scores.keys()]).filter((id) => !banned.has(id) && facts.has(id));
+    // Facts about all memes are large, and needed only to filter and sort by them.
+    const facts = everything || category || year || type || sort || asked.operators.length ? await this.facts() : undefined;
+    const filter = filterOf(asked.operators, facts ? [...new Set([...facts.values()].map((fact) => fact.category))] : []);
+    let ids = (everything ? [...facts.keys()] : [...scores.keys()]).filter((id) => !banned.has(id));
     // Words in so many memes that the index has no list of them are in every match.
     const unlisted = required.filter((one) => one.terms.length && one.terms.every(([, [frequency, steps]]) => frequency && !steps.length));
     if (unlisted.length) for (const id of ids) (held.get(id) ?? held.set(id, []).get(id)).push(...unlisted);
     const holdsAll = (id) => everything || (held.get(id)?.length ?? 0) === required.length;
-    const passes = (id, without) => {
-      const fact = facts.get(id);
-      return filter.passes(fact) && (without === "category" || !category || fact.category === category || fact.category.startsWith(`${category} - `)) && (without === "year" || !year || fact.year === year) && (without === "type" || !type || fact.type === type);
+    const exact = saying ? (id) => saying.has(id) && (!asksMore || holdsAll(id)) : holdsAll;
+    const passesIn = (known, id, without) => {
+      const fact = known.get(id);
+      return Boolean(fact) && filter.passes(fact) && (without === "category" || !category || fact.category === category || fact.category.startsWith(`${category} - `)) && (without === "year" || !year || fact.year === year) && (without === "type" || !type || fact.type === type);
     };
-    let matched = holdsAll;
+    const passes = (id) => !facts || passesIn(facts, id);
+    let matched = exact;
     let rank;
     if (meaning && !everything) {
-      const text = query.replace(/(^|\s)-\S+/g, "$1");
-      const found = await this.rankByMeaning(meaning, text, { ids, scores, information, holdsAll, wanted, scored, passes, banned, facts });
+      const found = await this.rankByMeaning(meaning, asked.text, { ids, scores, information, exact, saying, wanted, scored, passes, banned });
       if (found) {
-        matched = (id) => holdsAll(id) || found.relevant.has(id);
+        const fits = saying ? (id) => asksMore && saying.has(id) && found.relevant.has(id) : (id) => found.relevant.has(id);
+        matched = (id) => exact(id) || fits(id);
         rank = found.rank;
-        ids = [...new Set([...ids.filter(holdsAll), ...rank.keys()])];
+        ids = [...new Set([...ids.filter((id) => exact(id) || saying?.has(id)), ...rank.keys()])];
       }
     }
-    const facets = {};
-    for (const name of ["category", "year", "type"]) {
-      const counts = new Map();
-      for (const id of ids) if (matched(id) && passes(id, name)) counts.set(facts.get(id)[name], (counts.get(facts.get(id)[name]) ?? 0) + 1);
-      facets[name] = counts;
-    }
-    const newest = (one, other) => facts.get(other).day - facts.get(one).day || other - one;
+    // Matches that are too many to be ranked are newest first.
+    const known = facts ?? (rank && ids.some((id) => !rank.has(id)) ? await this.facts() : undefined);
+    const newest = (one, other) => (known ? (known.get(other)?.day ?? 0) - (known.get(one)?.day ?? 0) : 0) || other - one;
     const best = rank ? (one, other) => (rank.get(one) ?? Infinity) - (rank.get(other) ?? Infinity) || newest(one, other) : (one, other) => scores.get(other) - scores.get(one) || one - other;
     const order = sort === "newest" || everything ? newest : best;
-    const kept = ids.filter((id) => passes(id)).sort((one, other) => matched(other) - matched(one) || order(one, other));
+    const says = (id) => Number(Boolean(saying?.has(id)));
+    const kept = ids.filter(passes).sort((one, other) => matched(other) - matched(one) || says(other) - says(one) || order(one, other));
     return {
-      hits: kept.map((id) => ({ id, matches: matched(id), words: (held.get(id) ?? []).map((one) => (one.exact ? one.typed : one.keys[0])) })),
+      hits: kept.map((id) => ({ id, matches: matched(id), words: (held.get(id) ?? []).map((one) => (one.exact ? one.typed : one.keys[0])), says: saying?.has(id) ? asked.phrases : [] })),
       total: kept.filter(matched).length,
-      facets,
+      phrases: saying ? asked.phrases : [],
+      asksMore,
+      wordless: asked.wordless,
+      facets: async () => this.facets(ids.filter(matched), passesIn),
       byMeaning: Boolean(rank),
       ignored: filter.ignored,
       corrected: wanted.filter((one) => !one.exact && one.keys.length && !one.keys.some((key) => key.startsWith(one.key))).map((one) => [one.typed, one.keys[0]]),
@@ -181,26 +236,37 @@ export class SearchIndex {
     };
   }
 
+  // How many of the matches have each value that results can be filtered by, whatever that filter is now.
+  async facets(ids, passesIn) {
+    const facts = await this.facts();
+    const facets = {};
+    for (const name of ["category", "year", "type"]) {
+      const counts = (facets[name] = new Map());
+      for (const id of ids) if (passesIn(facts, id, name)) add(counts, facts.get(id)[name], 1);
+    }
+    return facets;
+  }
+
   // The ranking by all signals: { rank: places by id, relevant: ids above the cut-off }; undefined for a text that the
   // encoder cannot read.
-  async rankByMeaning(meaning, text, { ids, scores, information, holdsAll, wanted, scored, passes, banned, facts }) {
+  async rankByMeaning(meaning, text, { ids, scores, information, exact, saying, wanted, scored, passes, banned }) {
     const direction = await meaning.direction(text);
     if (!direction) return undefined;
     const { weights, smoothing, depth, covered, least_phrase: least, relevance } = meaning.table;
     const byWords = [...ids].sort((one, other) => scores.get(other) - scores.get(one) || one - other);
-    const matching = byWords.filter(holdsAll).slice(0, MOST_SCORED);
+    const matching = byWords.filter((id) => exact(id) || saying?.has(id)).slice(0, MOST_SCORED);
     const near = await meaning.fetch(direction, [...new Set([...matching, ...byWords])]);
-    const pool = [...new Set([...near, ...byWords.slice(0, depth), ...matching])].filter((id) => facts.has(id) && !banned.has(id));
+    const pool = [...new Set([...near, ...byWords.slice(0, depth), ...matching])].filter((id) => !banned.has(id));
     const idfOf = (one) => idf(frequencyOf(one), this.table.memes);
     const sum = (all) => all.map(idfOf).reduce((one, other) => one + other, 0);
     const bound = sum(scored.filter(frequencyOf));
     const terms = new Map(wanted.map((one) => [one.key, one.terms[0]?.[0] ?? one.key]));
-    const sequence = sequenceOf(text).map((key) => terms.get(key) ?? key);
-    const saying = sequence.length >= least ? new Set(pool.filter((id) => meaning.says(id, sequence))) : new Set();
+    const sequence = sequenceOf(text).map(({ word }) => terms.get(fold(word)) ?? fold(word));
+    const inRow = sequence.length >= least ? new Set(pool.filter((id) => meaning.says(id, sequence))) : new Set();
     const candidates = pool.map((id) => {
       const signals = meaning.scores(id, direction);
       if (bound) signals["lexical.all"] = (scores.get(id) ?? 0) / bound;
-      if (saying.size) signals["phrase.ocr"] = meaning.says(id, sequence) === undefined ? undefined : Number(saying.has(id));
+      if (inRow.size) signals["phrase.ocr"] = meaning.says(id, sequence) === undefined ? undefined : Number(inRow.has(id));
       return { id, signals };
     });
     const ranked = (some, wide, always) => {

@@ -1,5 +1,6 @@
 // The search page: the words and filters of the address, results while one types, more on demand.
 import { watch } from "./grid.js";
+import { withoutMarks } from "./query.js";
 import { SearchIndex } from "./search.js";
 
 const PAGE = 30;
@@ -11,6 +12,8 @@ const counted = document.querySelector("[data-counted]");
 const showing = document.querySelector("[data-showing]");
 const nothing = document.querySelector("[data-nothing]");
 const selects = [...document.querySelectorAll("[data-facet]")];
+const filters = document.querySelector("[data-filters]");
+const folded = document.querySelector("[data-folded]");
 const sort = document.querySelector("[data-sort]");
 const folder = new URL(document.querySelector("script[data-index]").dataset.index, document.baseURI);
 
@@ -35,6 +38,7 @@ function read() {
   const values = new URLSearchParams(location.search);
   field.value = values.get("q") ?? "";
   for (const one of [...selects, sort]) choose(one, values.get(one.name) ?? "");
+  if (selects.some((one) => one.value)) filters.open = true;
 }
 
 function choose(select, value) {
@@ -71,9 +75,8 @@ const mayLoad = () => !saveData && !/2g/.test(effectiveType ?? "");
 function openMeaning(words) {
   return (meaning ??= (async () => {
     const [{ MeaningIndex }, { Encoder }] = await Promise.all([import("./meaning.js"), import("./encoder.js")]);
-    const ids = [...(await words.facts()).keys()];
     let encoder;
-    const found = await new MeaningIndex(load, (text) => encoder.embed(text)).open(words.table.meaning.table, ids);
+    const found = await new MeaningIndex(load, (text) => encoder.embed(text)).open(words.table.meaning.table);
     encoder = new Encoder(new URL("encoder/", folder), found.table.encoder, (share) => tell(`Loading search by meaning: ${Math.floor(share * 100)} %`));
     await encoder.ready;
     tell("");
@@ -146,15 +149,11 @@ async function draw(found, is) {
   if (!is()) return;
   answer = found;
   shown = 0;
-  for (const one of selects) fill(one, found.facets[one.name]);
-  const weaker = found.hits.length - found.total;
-  counted.textContent = [
-    found.total || !weaker ? `${found.total.toLocaleString("en")} ${found.total === 1 ? "match" : "matches"}` : "No exact match",
-    weaker ? `${weaker.toLocaleString("en")} weaker` : "",
-  ].filter(Boolean).join(" · ");
+  fillFilters();
+  counted.textContent = counts(found);
   const notes = [...found.corrected.map(([word, other]) => `No meme has “${word}”, so “${other}” was searched.`), ...found.unknown.map((word) => `No meme has “${word}”.`)];
-  notes.push(...found.ignored.map((typed) => `“${typed}” was left out: there is no such category, type or date.`));
-  if (/["“„][^"“”„]*[\s-][^"“”„]*["”“]/.test(field.value)) notes.push("The quoted words may stand apart: this site does not know the order of words.");
+  notes.push(...found.ignored.map((typed) => `“${typed}” was left out: this site has no such operator, category, type or date.`));
+  notes.push(...found.wordless.map((phrase) => `“${phrase}” has no word to look for.`));
   showing.hidden = !notes.length;
   showing.textContent = notes.join(" ");
   nothing.hidden = found.hits.length > 0;
@@ -162,21 +161,63 @@ async function draw(found, is) {
   const items = await page();
   if (!is() || found !== answer) return;
   results.replaceChildren(...items);
+  fold(found);
   watch();
 }
+
+// How many memes match, in the served site's words.
+function counts({ hits, total, phrases, asksMore }) {
+  const weaker = hits.length - total;
+  const many = (one, more) => `${total.toLocaleString("en")} ${total === 1 ? one : more}`;
+  if (total && phrases.length) return `${asksMore ? many("match that", "matches that") : many("meme", "memes")} ${total === 1 ? "says" : "say"} ${phrases.length > 1 ? "all of this" : "this"}`;
+  if (total) return many("match", "matches") + (weaker ? ` · ${weaker.toLocaleString("en")} weaker` : "");
+  if (!weaker) return phrases.length ? "Nothing says this." : "No results";
+  if (!phrases.length || asksMore) return "No exact match. Best guesses:";
+  return `${phrases.length > 1 ? "Nothing says all of this." : "Nothing says this."} Similar words:`;
+}
+
+// A phrase is a promise: where memes say it, those that do not are folded away.
+const isFolded = ({ phrases, total }) => Boolean(phrases.length && total);
+const listed = (of) => (isFolded(of) ? of.hits.slice(0, of.total) : of.hits);
+
+function fold(found) {
+  const others = isFolded(found) ? found.hits.slice(found.total) : [];
+  folded.hidden = !others.length;
+  folded.open = false;
+  folded.querySelector("ul").replaceChildren();
+  folded.querySelector("summary").textContent = `${others.length.toLocaleString("en")} ${others.length === 1 ? "meme has" : "memes have"} similar words`;
+  folded.querySelector("a").href = `${location.pathname}?${new URLSearchParams({ q: withoutMarks(state().q) })}`;
+}
+
+folded.addEventListener("toggle", async () => {
+  const of = answer;
+  if (!folded.open || folded.querySelector("ul").children.length) return;
+  const cards = await cardsOf(of.hits.slice(of.total, of.total + PAGE));
+  if (of === answer) folded.querySelector("ul").replaceChildren(...cards.filter(Boolean));
+});
+
+// The numbers in the filters take facts about all memes, so they are there once the filters are open.
+async function fillFilters() {
+  const of = answer;
+  if (!filters.open || !of) return;
+  const facets = await of.facets().catch(() => undefined);
+  if (facets && of === answer) for (const one of selects) fill(one, facets[one.name]);
+}
+filters.addEventListener("toggle", fillFilters);
 
 // The cards of the next hits, and the button for those after them.
 async function page() {
   const [from, of] = [shown, answer];
-  const hits = of.hits.slice(from, from + PAGE);
-  const cards = await Promise.all(hits.map(async (hit) => item(await (await index()).card(hit.id), hit)));
+  const all = listed(of);
+  const hits = all.slice(from, from + PAGE);
+  const cards = await cardsOf(hits);
   shown = from + hits.length;
   const items = [];
   cards.forEach((card, at) => {
     if (from + at === of.total && of.total) items.push(tile("less", "Weaker matches"));
     if (card) items.push(card);
   });
-  if (shown < of.hits.length) {
+  if (shown < all.length) {
     const more = tile("last", "");
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: "More memes →" });
     button.addEventListener("click", async () => {
@@ -188,9 +229,11 @@ async function page() {
     });
     more.append(button);
     items.push(more);
-  } else if (of.hits.length) items.push(tile("last", "That is all."));
+  } else if (all.length) items.push(tile("last", "That is all."));
   return items;
 }
+
+const cardsOf = (hits) => Promise.all(hits.map(async (hit) => item(await (await index()).card(hit.id), hit)));
 
 function item(html, hit) {
   if (!html) return undefined; // the site was updated a moment ago
@@ -198,8 +241,10 @@ function item(html, hit) {
   template.innerHTML = html; // made by the export, from escaped texts
   const card = template.content.querySelector(".card");
   const words = [...new Set(hit.words)].slice(0, 3);
-  if (card && words.length) {
-    const reason = Object.assign(document.createElement("span"), { className: "reason", textContent: `has ${words.map((word) => `“${word}”`).join(", ")}` });
+  if (card && (words.length || hit.says.length)) {
+    const quoted = (some) => some.map((one) => `“${one}”`).join(", ");
+    const textContent = hit.says.length ? `says ${quoted(hit.says)}` : `has ${quoted(words)}`;
+    const reason = Object.assign(document.createElement("span"), { className: "reason", textContent });
     card.querySelector(".category")?.replaceWith(reason);
   }
   return card;

@@ -1,28 +1,54 @@
 // Words of queries in an exported site, as the index has them.
 
-// As `fold` in search_index.py.
+// As `fold` in index_files.py.
+const LETTERS = { ß: "ss", ς: "σ", đ: "d", ø: "o", ł: "l", æ: "ae", œ: "oe", ı: "i" };
+
 export function fold(word) {
-  const plain = word.normalize("NFKC").toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ");
+  const plain = word.normalize("NFKC").toLowerCase().replace(/[ßςđøłæœı]/g, (letter) => LETTERS[letter]);
   return plain.normalize("NFD").replace(/[\u0300-\u036f]/g, "").normalize("NFC");
 }
 
+// A word as quoted phrases have it: in lower case, with its accents and its ending. As `word_as_written` in analyzer.py.
+export function asWritten(word) {
+  const plain = word.normalize("NFKC").toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ").normalize("NFKC");
+  const read = plain.replace(/[\u00ad\u200c-\u200f\u2060\u2066-\u2069\ufeff\u0640'’\s]/g, "").replaceAll("i\u0307", "i");
+  return read.replaceAll("\u0e4d\u0e32", "\u0e33").replaceAll("\u0ecd\u0eb2", "\u0eb3");
+}
+
 // Scripts without spaces between words: each letter is a word, as on the served site.
-const LETTERWISE = "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\u30fc\\p{Script=Bopomofo}\\p{Script=Hangul}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}";
-const WORD = new RegExp(`(-?)([${LETTERWISE}]\\p{M}*|(?:(?![${LETTERWISE}])[\\p{L}\\p{N}])(?:(?![${LETTERWISE}])[\\p{L}\\p{N}\\p{M}'’])*|\\p{Emoji_Presentation})`, "gu");
+const SCRIPTS = ["Han", "Hiragana", "Katakana", "Bopomofo", "Yi", "Hangul", "Thai", "Lao", "Khmer", "Myanmar", "Tai_Le", "New_Tai_Lue", "Tai_Tham", "Tai_Viet", "Javanese", "Balinese"];
+const LETTERWISE = `${SCRIPTS.map((name) => `\\p{Script=${name}}`).join("")}\\u30fc\\uff70`;
+const MARKS = "\\p{M}\\u0e33\\u0eb3\\uff9e\\uff9f\\u200c\\u200d";
+const UNREAD = "\\u00ad\\u200c-\\u200f\\u2060\\u2066-\\u2069\\ufeff\\u0640";
+const LETTER = `(?:(?![${LETTERWISE}])[\\p{L}\\p{N}])`;
+const PART = `(?:(?![${LETTERWISE}])[\\p{L}\\p{N}\\p{M}${UNREAD}])`;
+const WORD = new RegExp(`(?=[\\p{L}\\p{N}])[${LETTERWISE}][${MARKS}]*|${LETTER}${PART}*(?:['’]${PART}+)*|\\p{Emoji_Presentation}`, "gu");
+const HANGUL = /\p{Script=Hangul}/u;
 const MOST_WORDS = 32;
 export const MIN_SPELLED = 4; // letters of a word that is corrected
 export const LONG_WORD = 8; // letters from which two edits are allowed
 
-// The words of a query, in order and without repetition: { key, typed, excluded }.
-export function wordsOf(query) {
+// The words of a text, in order and without repetition: { key, typed }.
+export function wordsOf(text) {
   const found = new Map();
-  for (const match of query.matchAll(WORD)) {
-    const before = query[match.index - 1];
-    const excluded = match[1] === "-" && (before === undefined || /\s/.test(before));
-    const key = fold(match[2].replace(/['’]/g, ""));
-    if (key && !found.has(key)) found.set(key, { key, typed: match[2], excluded });
+  for (const [typed] of text.matchAll(WORD)) {
+    const key = fold(asWritten(typed));
+    if (key && !found.has(key)) found.set(key, { key, typed });
   }
   return [...found.values()].slice(0, MOST_WORDS);
+}
+
+// All words of a text as written, in order and with repetitions, and the first ones of its Korean words.
+export function sequenceOf(text) {
+  const found = [];
+  let end = -1;
+  for (const { 0: typed, index } of text.matchAll(WORD)) {
+    const word = asWritten(typed);
+    const begins = HANGUL.test(word) && !(end === index && HANGUL.test(found.at(-1)?.word ?? ""));
+    if (word) found.push({ word, begins });
+    end = index + typed.length;
+  }
+  return found;
 }
 
 // The number of edits between two words, at most `most`; a swap of neighbors is one (optimal string alignment).
@@ -53,9 +79,4 @@ export function compare(one, other) {
     if (left[at] !== right[at]) return left[at].codePointAt(0) - right[at].codePointAt(0);
   }
   return left.length - right.length;
-}
-
-// The keys of all words of a text, in order and with repetitions.
-export function sequenceOf(text) {
-  return [...text.matchAll(WORD)].map((match) => fold(match[2].replace(/['’]/g, ""))).filter(Boolean);
 }

@@ -1,0 +1,79 @@
+"""What the files of the indexes in the browser have in common: folded words, compressed JSON, numbered parts."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+# Letters that Unicode does not take apart, as people without them on their keyboards type them.
+_LETTERS = {"ß": "ss", "ς": "σ", "đ": "d", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "ı": "i"}
+_FOLDED = str.maketrans(_LETTERS)
+
+
+def fold(word: str) -> str:
+    """Return a word as a query in the browser is looked up: in lower case, without accents of Latin letters.
+
+    `fold` in words.js does the same.
+
+    >>> fold("Café"), fold("STRASSE") == fold("straße"), fold("Đen")
+    ('cafe', True, 'den')
+    """
+    apart = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", word).lower().translate(_FOLDED))
+    return unicodedata.normalize("NFC", "".join(one for one in apart if not "\u0300" <= one <= "\u036f"))
+
+
+def packed(content: Any) -> bytes:
+    """Return JSON, compressed: not every host compresses, and every browser can decompress.
+
+    >>> len(packed(list(range(1000)))) < 2500
+    True
+    """
+    return gzip.compress(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), 9, mtime=0)
+
+
+class Parts:
+    """The numbered files of an index, which have one name: tables then hold no name of each.
+
+    The name is made from the contents of all, so that a browser never mixes the parts of two exports.
+
+    >>> parts = Parts("phrases/")
+    >>> parts.add({"a": 1}), parts.add({"b": 2})
+    (0, 1)
+    >>> name, files = parts.name(), dict(parts.files())
+    >>> sorted(files) == [f"{name}-0.dat", f"{name}-1.dat"], name.startswith("phrases/")
+    (True, True)
+    """
+
+    def __init__(self, folder: str = "") -> None:
+        self._folder = folder
+        self._contents: list[bytes] = []
+        self._digest = hashlib.sha256()
+
+    def add(self, content: Any) -> int:
+        """Add a part, and return its number."""
+        raw = packed(content)
+        self._contents.append(raw)
+        self._digest.update(hashlib.sha256(raw).digest())
+        return len(self._contents) - 1
+
+    def name(self) -> str:
+        """Return the beginning of the names of all parts; call it when all have been added."""
+        return f"{self._folder}{self._digest.hexdigest()[:16]}"
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the path and the content of each part."""
+        return ((f"{self.name()}-{number}.dat", raw) for number, raw in enumerate(self._contents))
+
+
+def shortest_after(before: str, key: str) -> str:
+    """Return the shortest beginning of a key that comes after the key before it.
+
+    >>> shortest_after("mondays", "monkey"), shortest_after("", "a"), shortest_after("mon", "monday")
+    ('monk', 'a', 'mond')
+    """
+    same = next((at for at, (one, two) in enumerate(zip(before, key, strict=False)) if one != two), len(before))
+    return key[: same + 1]
