@@ -151,6 +151,7 @@ async function draw(found, is) {
   shown = 0;
   fillFilters();
   counted.textContent = counts(found);
+  fold(found);
   const notes = [...found.corrected.map(([word, other]) => `No meme has “${word}”, so “${other}” was searched.`), ...found.unknown.map((word) => `No meme has “${word}”.`)];
   notes.push(...found.ignored.map((typed) => `“${typed}” was left out: this site has no such operator, category, type or date.`));
   notes.push(...found.wordless.map((phrase) => `“${phrase}” has no word to look for.`));
@@ -161,7 +162,6 @@ async function draw(found, is) {
   const items = await page();
   if (!is() || found !== answer) return;
   results.replaceChildren(...items);
-  fold(found);
   watch();
 }
 
