@@ -20,13 +20,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.data import cache, shared
 from benchmarks.harness import Benchmark, Report, Skipped, peak_memory, percentiles, timed
+from benchmarks.stages import BuildStage, BuildWatch
 from indexer.stages.build_index import build_index
 from search.catalogue import (
     Catalogue,
@@ -210,14 +211,14 @@ def sampled(queries: Sequence[str], count: int) -> list[str]:
     return [queries[place * 7 % len(queries)] for place in range(count)]
 
 
-def built(data: Path, encoder: str) -> tuple[int, int, float, float, float]:
-    """Build the index; return its memes and vectors, seconds, those of the processor, and this process's peak, MB."""
-    begun, worked = perf_counter(), process_time()
+def built(data: Path, encoder: str) -> tuple[int, int, float, list[BuildStage]]:
+    """Build the index; return its memes and vectors, this process's peak in MB, and the build's stages."""
     settings = Settings(data=data, text_encoder=encoder)
-    with open_catalogue(settings) as catalogue:
-        manifest = build_index(Workspace(settings, catalogue), text_encoder=settings.text_encoder, force=True)
+    with open_catalogue(settings) as catalogue, BuildWatch() as watch:
+        workspace = Workspace(settings, catalogue)
+        manifest = build_index(workspace, text_encoder=settings.text_encoder, progress=watch, force=True)
     vectors = sum(count for part, count in manifest.rows.items() if part.startswith("meanings."))
-    return manifest.memes, vectors, perf_counter() - begun, process_time() - worked, peak_memory()
+    return manifest.memes, vectors, peak_memory(), watch.stages()
 
 
 def measure(given: Namespace, report: Report) -> None:
@@ -230,12 +231,18 @@ def measure(given: Namespace, report: Report) -> None:
             report.note(f"catalogue of {given.memes:,} memes made in {perf_counter() - begun:.1f} s")
         workspace = Workspace(settings, catalogue)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # its peak is of the build alone
-            memes, vectors, seconds, processor, peak = pool.submit(built, settings.data, settings.text_encoder).result()
+            memes, vectors, peak, stages = pool.submit(built, settings.data, settings.text_encoder).result()
         size = sum(file.stat().st_size for file in live_folder(workspace.index).rglob("*") if file.is_file())
+        catalogue_size = (settings.data / "catalogue.sqlite").stat().st_size
         report.note(
-            f"index of {memes:,} memes, {vectors:,} vectors, {size / 1e6:,.0f} MB built in {seconds:.1f} s, "
-            f"{processor:.1f} s of processor time, peak memory {peak:,.0f} MB"
+            f"index of {memes:,} memes, {vectors:,} vectors, {size / 1e6:,.0f} MB built in "
+            f"{sum(one.seconds for one in stages):.1f} s, {sum(one.processor for one in stages):.1f} s of processor "
+            f"time, peak memory {peak:,.0f} MB with pages of files; catalogue {catalogue_size / 1e6:,.0f} MB"
         )
+        columns = {"stage": "", "s": ".1f", "processor s": ".1f", "memory MB": ",.0f", "with files MB": ",.0f"}
+        building = report.table("build", columns)
+        for one in stages:
+            building.row(one.name, one.seconds, one.processor, one.own_mb, one.resident_mb)
         begun = perf_counter()
         searcher = Searcher(workspace, text_encoder=RandomDirections())
         report.note(f"opened in {perf_counter() - begun:.2f} s")

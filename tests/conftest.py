@@ -57,6 +57,7 @@ SLOW = (
     "search/encoders/test_small_clip.py",
     "search/evaluation/test_known_items.py",
     "web/background/test_watch.py",
+    "web/cli/test_engine.py",
     "web/curator/test_categories.py",
     "web/mcp",
     "web/static_site/test_export.py",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from time import monotonic
-
-from flask import current_app, has_app_context
 
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
@@ -128,7 +127,9 @@ class Site:
 
 def site() -> Site:
     """Return the site of the application that handles the current request."""
-    found: Site = current_app.extensions["site"]
+    import flask  # not above: a command that prints hits needs no web framework, which takes .1 s
+
+    found: Site = flask.current_app.extensions["site"]
     return found
 
 
@@ -137,7 +138,11 @@ def without_folders(message: str) -> str:
 
     A page or an answer tells no visitor where on the machine they lie. Outside of an application, nothing is replaced.
     """
-    if not has_app_context():
+    if "flask" not in sys.modules:  # a command
+        return message
+    import flask
+
+    if not flask.has_app_context():
         return message
     settings = site().settings
     for folder, name in ((settings.data, "the data folder"), (settings.library, "the library")):

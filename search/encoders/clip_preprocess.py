@@ -7,7 +7,6 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import ftfy
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
@@ -93,6 +92,8 @@ class TextPreprocessing:
 
 def cleaned(text: str, how: str) -> str:
     """Return a text cleaned as open_clip does before it tokenizes; `how` is "lower", "canonicalize" or "whitespace"."""
+    import ftfy  # not above: it takes .1 s, and a search by words alone does without
+
     # The tokenizer refuses lone surrogates, which JSON can contain.
     text = ftfy.fix_text(text.encode("utf-8", "replace").decode("utf-8"))
     text = html.unescape(html.unescape(text)).strip()

@@ -149,6 +149,10 @@ class MemeColumns:
         own = self.variant_of[self.rows(np.array([id]))][0]
         return self.ids[order[np.searchsorted(groups, own, "left") : np.searchsorted(groups, own, "right")]]
 
+    def representatives(self, *, without: Ids) -> Ids:
+        """Return the ascending ids of the memes that represent their variants, or have none, except some."""
+        return self.ids[(self.variant_of == self.ids) & ~np.isin(self.ids, without)]
+
     @cached_property
     def _by_group(self) -> tuple[Rows, Ids]:
         """The rows ([n]) in the order of their groups of variants, and the group of each."""

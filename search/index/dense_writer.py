@@ -23,7 +23,6 @@ from search.index.dense import (
     DenseIndex,
     Rows,
     half_precision,
-    rows_in,
 )
 from search.index.faiss_files import write_faiss
 from search.index.generations import link_file
@@ -104,8 +103,9 @@ def _write(folder: Path, rows: Rows, owners: Owners, *, coded: bool) -> None:
     folder.mkdir(parents=True)
     np.save(folder / OWNERS_FILE, owners.astype(np.int64))
     write_faiss(exact, folder / ROWS_FILE)
+    del exact  # the rows once more: with the codes, memory would hold them two and a half times
     if coded:
-        write_faiss(_coded(rows_in(exact)), folder / CODES_FILE)
+        write_faiss(_coded(rows), folder / CODES_FILE)
 
 
 def _coded(rows: Rows) -> Any:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.catalogue import Catalogue
-from search.encoders.base import unit_rows
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
 from search.index.columns import MemeColumns, make_columns
 from search.index.contents import Contents
@@ -45,11 +44,10 @@ from search.index.parts import (
     pictures_part,
 )
 from search.index.reader import verify_files
-from search.index.variants import ALIKE, find_representative, group_variants
+from search.index.representatives import LIKELY, Look, group_added, group_all, middle_frames
 from search.meme import Field
 
 WHITENED_PASSAGES = 100_000  # that the whitening is fitted to: those of a sample of memes in a larger library
-_LENGTHS = 0.01  # by which stored rows' lengths may change a cosine
 PARTS = len(TEXT_FIELDS) + 4  # steps of a build: each text field's embeddings, words, fingerprints, looks, pictures
 
 
@@ -219,59 +217,14 @@ def rows_to_whiten(contents: Contents, encoder: str) -> Iterator[NDArray[np.floa
         yield contents.text_embeddings(encoder, field, share=share).rows
 
 
-def group_all(bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
-    """Return the representative of each meme among its variants, by its id; each meme is compared by one frame.
-
-    `bits` are PDQ fingerprints, `looks` visual descriptors, a row for each frame.
-    """
-    bits_at, looks_at = _middle_frames(bits.owners), _middle_frames(looks.owners)
-    ids = np.array(sorted(bits_at.keys() & looks_at.keys()), np.int64)
-    if not len(ids):
-        return {}
-    # A library of pictures without animations has one frame a meme, and its rows need not be copied.
-    is_whole = len(ids) == len(looks)
-    own_looks = looks.rows if is_whole else looks.rows[[looks_at[id] for id in ids.tolist()]]
-    found = group_variants(ids, own_looks, bits.rows[[bits_at[id] for id in ids.tolist()]])
-    return dict(zip(ids.tolist(), found.tolist(), strict=True))
-
-
 def _group_new(source: Path, catalogue: Catalogue, bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
-    """Return the representative of each new meme that is a variant of one that is there or came before it."""
+    """Return the representative of each new meme that is a variant of one of another generation, or of a new one."""
     known, columns = LOOKS_PART.open(source), COLUMNS_PART.open(source)
-    bits_at, looks_at = _middle_frames(bits.owners), _middle_frames(looks.owners)
-    new = np.union1d(bits.owners, looks.owners)
-    alone = columns.ids[(columns.variant_of == columns.ids) & ~np.isin(columns.ids, new)]
-    came: list[tuple[int, NDArray[np.float32]]] = []  # new memes that are no variant of an earlier one
+    alone = columns.representatives(without=np.union1d(bits.owners, looks.owners))
 
-    def fingerprint_of(id: int) -> np.ndarray | None:
-        if id in bits_at:
-            return np.asarray(bits.rows[bits_at[id]])
-        found = catalogue.memes.many([id])
-        frames = catalogue.pictures.fingerprints_of(found[0].content_hash, PDQ) if found else []
-        return np.frombuffer(frames[len(frames) // 2], np.uint8) if frames else None
-
-    representatives = {}
-    for id in sorted(bits_at.keys() & looks_at.keys()):
-        look = unit_rows(looks.rows[looks_at[id]][None])[0]
+    def likely(look: Look) -> tuple[Ids, NDArray[np.floating]]:
         # Any frame of a meme may be alike here; of these few memes, the middle frames are compared.
-        likely = np.intersect1d(known.within(look, ALIKE - _LENGTHS), alone, assume_unique=True)
-        rows = [known.rows_of(one) for one in likely.tolist()]
-        middles = [*(own[len(own) // 2] for own in rows), *(own for _, own in came)]
-        found = find_representative(
-            look,
-            bits.rows[bits_at[id]],
-            ids=np.concatenate([likely, np.array([one for one, _ in came], np.int64)]),
-            looks=unit_rows(np.array(middles, np.float32).reshape(len(middles), LOOK_DIMENSIONS)),
-            fingerprint_of=fingerprint_of,
-        )
-        if found is not None:
-            representatives[id] = found
-        else:
-            came.append((id, look))
-    return representatives
+        found = np.intersect1d(known.within(look, LIKELY), alone, assume_unique=True)
+        return found, middle_frames([known.rows_of(one) for one in found.tolist()])
 
-
-def _middle_frames(owners: Ids) -> dict[int, int]:
-    """Return the place of each meme's middle frame: the first is often blank or a title."""
-    ids, first, frames = np.unique(owners, return_index=True, return_counts=True)
-    return dict(zip(ids.tolist(), (first + frames // 2).tolist(), strict=True))
+    return group_added(catalogue, bits, looks, likely=likely)

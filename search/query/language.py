@@ -151,10 +151,11 @@ def sounds_foreign(words: Sequence[str]) -> bool:
     accented = sum(not word.isascii() for word in written)
     english = sum(is_stop_word(word) for word in written)
     stop_words = Counter(language for word in written for language in stop_word_languages(word))
-    strange = {
-        language for word in written if word not in _all_english_words() for language in stop_word_languages(word)
-    }
-    return any(stop_words[language] + accented >= MIN_SIGNS and stop_words[language] > english for language in strange)
+    likely = {language for language, count in stop_words.items() if count + accented >= MIN_SIGNS and count > english}
+    # The list of English words is read for few queries: it takes a tenth of a second, once in a process.
+    return bool(likely) and any(
+        not likely.isdisjoint(stop_word_languages(word)) for word in written if word not in _all_english_words()
+    )
 
 
 @lru_cache(maxsize=4)
@@ -185,13 +186,16 @@ def unread_notice(
     >>> unread_notice("a cat", searcher.index.lexical, encoder, lambda: None, found=True)
     ''
     """
-    if not _LETTERS.search(text) or coverage_for(text_encoder) is EVERYTHING:
+    if not _LETTERS.search(text):
         return ""  # signs, digits and emoji are of no language
+    words = [text[token.start : token.end] for token in tokenize(text)]
+    # Asked first, because to find out what an encoder reads takes a tenth of a second, once in a process.
+    if text.isascii() and (found or not is_another_language(words, index)):
+        return ""
+    if coverage_for(text_encoder) is EVERYTHING:
+        return ""
     if readable_share(text_encoder, text) >= MIN_READ:
-        if not reads_english_alone(text_encoder):
-            return ""
-        words = [text[token.start : token.end] for token in tokenize(text)]
-        if found or not is_another_language(words, index):
+        if not reads_english_alone(text_encoder) or found or not is_another_language(words, index):
             return ""
     elif found and share_unread(index, coverage_for(text_encoder)) > MIN_READ:
         return ""

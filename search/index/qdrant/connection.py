@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import ssl
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +22,9 @@ PREFIX = "qdrant:"
 ATTEMPTS = 3  # of a request whose answer did not come
 FIRST_PAUSE = 0.2  # seconds before the second attempt, twice as many before the third
 PAGE = 5_000  # points of one page of a list
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _BUSY = (429, 502, 503, 504)
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # in the message of the TLS library
 _AWAY = "Start it, or check `index_engine`; without it, the index on this machine answers, where there is one."
 
 Result = TypeVar("Result")
@@ -57,17 +63,30 @@ class QdrantAddress:
 def connect(url: str, *, key: str = "", seconds: float = 10, certificate: Path | None = None) -> QdrantClient:
     """Return a client of a server; nothing is sent yet.
 
-    `key` is the server's API key, `certificate` a file of the authorities that its certificate is checked by.
+    `key` is the server's API key, `certificate` a file of the authorities that its certificate is checked by. Raises
+    WrongUse when that file cannot be read.
     """
-    more: dict[str, Any] = {"verify": str(certificate)} if certificate is not None else {}
-    return QdrantClient(
-        url=url,
-        port=None if urlsplit(url).port else 6333,
-        api_key=key or None,
-        timeout=max(1, round(seconds)),
-        check_compatibility=False,  # it would ask the server when the client is made
-        **more,
-    )
+    more: dict[str, Any] = {}
+    if certificate is not None:
+        try:
+            more["verify"] = ssl.create_default_context(cafile=certificate)
+        except OSError as error:  # SSLError for a file of something else is one
+            raise WrongUse(
+                f"{certificate} is no file of certificates: {error.strerror or error}.",
+                hint="Set `qdrant_certificate` to one in PEM form, or to nothing for the system's authorities.",
+            ) from error
+    parts = urlsplit(url)
+    with warnings.catch_warnings():
+        if parts.hostname in _LOOPBACK:  # what stays on this machine need not be encrypted
+            warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
+        return QdrantClient(
+            url=url,
+            port=None if parts.port else 6333,
+            api_key=key or None,
+            timeout=max(1, round(seconds)),
+            check_compatibility=False,  # it would ask the server when the client is made
+            **more,
+        )
 
 
 class Connection:
@@ -88,6 +107,11 @@ class Connection:
                     raise self._refused(error) from error
                 reason: Exception = error
             except (ResponseHandlingException, ApiException, OSError) as error:
+                if _UNTRUSTED in str(error):
+                    raise IndexUnusable(
+                        f"The certificate of {self.place} is signed by nobody whom this system knows.",
+                        hint="Set `qdrant_certificate` to the file of its authority.",
+                    ) from error
                 reason = error
             if attempt < ATTEMPTS - 1:
                 time.sleep(FIRST_PAUSE * 2**attempt)
@@ -96,7 +120,7 @@ class Connection:
     def _refused(self, error: UnexpectedResponse) -> IndexUnusable:
         if error.status_code in (401, 403):
             return IndexUnusable(f"{self.place} refuses the key.", hint="Set MEMETICA_QDRANT_KEY to its API key.")
-        return IndexUnusable(f"{self.place} answered {error.status_code}: {_first_line(error)}.", hint=_AWAY)
+        return IndexUnusable(f"{self.place} answered {error.status_code}: {_reason_of(error)}.", hint=_AWAY)
 
     def scroll(
         self, collection: str, where: models.Filter, *, payload: Sequence[str] | bool = False, page: int = PAGE
@@ -116,6 +140,13 @@ class Connection:
             yield from points
             if offset is None:
                 return
+
+
+def _reason_of(error: UnexpectedResponse) -> str:
+    """Return what the server says of a refused request."""
+    with suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(error.content)["status"]["error"]).rstrip(".")
+    return _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -23,21 +23,23 @@ from search.errors import IndexUnusable
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
 from search.index.columns import make_columns
 from search.index.contents import Contents
-from search.index.contract import IndexStore, Making
+from search.index.contract import IndexStore, Making, Near
 from search.index.generations import TEXT_FIELDS, Manifest
 from search.index.lexical_writer import Document, documents_of
-from search.index.owners import OwnedRows
+from search.index.owners import Ids, OwnedRows
 from search.index.qdrant.connection import Connection, QdrantAddress, connect
 from search.index.qdrant.index import QdrantIndex, vector_rows
 from search.index.qdrant.points import FINGERPRINT, TERM_FIELDS, fingerprint_rows, point_of, terms_of, terms_of_payload
 from search.index.qdrant.schema import KEYWORDS, NUMBERS, ROWS_INDEXED, collection_settings, row_index
 from search.index.qdrant.state import Change, StoredState, read_state, state_name, write_base
 from search.index.qdrant.words import WordCounts
+from search.index.representatives import Look, group_added, group_all, middle_frames
 from search.index.whitening import Whitening, fit_whitening
-from search.index.writer import PARTS, group_all, rows_to_whiten
+from search.index.writer import PARTS, rows_to_whiten
 from search.meme import Field, Meme
 
 AT_ONCE = 128  # memes of one request
+LOOKED_AT = 256  # nearest pictures of a new one, whose representatives it may be a variant of
 SAMPLED = 2_000  # pictures that every reader keeps: a text's products with them tell what is high
 KEPT_HOURS = 24  # after which a collection that was never finished is removed
 
@@ -77,10 +79,7 @@ class QdrantStore(IndexStore):
         return manifest
 
     def put(self, catalogue: Catalogue, ids: Collection[int], *, least_weight: float = 0.0) -> Manifest:
-        """Make these memes in the live collection as they are in the catalogue.
-
-        They are variants of no other meme until the next build finds them.
-        """
+        """Make these memes in the live collection as they are in the catalogue."""
         return self._change(catalogue, Contents(catalogue, least_weight, ids=sorted(ids)), ids)
 
     def drop(self, catalogue: Catalogue, ids: Collection[int]) -> Manifest:
@@ -111,10 +110,7 @@ class QdrantStore(IndexStore):
         has: dict[Field, set[int]] = {}
         mean_lengths = {field: max(total / max(counts.memes, 1), 1e-9) for field, total in lengths.items()}
         on_part()
-        representatives = group_all(
-            contents.fingerprints(PDQ, dtype=np.dtype(np.uint8), width=PDQ_BITS // 8),
-            contents.fingerprints(LOOK, dtype=np.dtype("<f2"), width=LOOK_DIMENSIONS),
-        )
+        representatives = group_all(*_frames(contents))
         on_part()
         making_of = _Making(making, dimensions, whitening, mean_lengths)
         rows: dict[str, int] = {}
@@ -164,16 +160,12 @@ class QdrantStore(IndexStore):
             counts, _ = _counted(contents)
             rows: dict[str, int] = {}
             has: dict[Field, set[int]] = {}
-            known = {
-                meme.id: int(state.columns.variant_of[state.columns.rows(np.array([meme.id]))[0]])
-                for meme in contents.memes
-                if np.isin(meme.id, state.columns.ids)
-            }
-            points = list(making_of.points(contents, known, rows, has))
+            representatives = self._group_new(state, contents)
+            points = list(making_of.points(contents, representatives, rows, has))
             added = make_columns(
                 contents.memes,
                 fields={field: np.array(sorted(has.get(field, ())), np.int64) for field in {*state.columns.has, *has}},
-                representatives=known,
+                representatives=representatives,
             )
         there = [id for id in ids if np.isin(id, state.columns.ids)]
         before = ask(client.retrieve, state.collection, there, with_payload=True) if there else []
@@ -189,6 +181,26 @@ class QdrantStore(IndexStore):
         if gone:
             ask(client.delete, state.collection, models.PointIdsList(points=list[Any](gone)), wait=True)
         return read_state(self._connection, self._connection.alias).manifest
+
+    def _group_new(self, state: StoredState, contents: Contents) -> dict[int, int]:
+        """Return the representative of each new meme that is a variant of one of the collection, or of a new one."""
+        catalogue, index = contents.catalogue, QdrantIndex(self._connection, state)
+        bits, looks = _frames(contents)
+        alone = state.columns.representatives(without=np.union1d(bits.owners, looks.owners))
+
+        def likely(look: Look) -> tuple[Ids, NDArray[np.floating]]:
+            [near] = index.propose([Near(Field.LOOK, look)], LOOKED_AT)
+            found = np.intersect1d(state.columns.variant_of[state.columns.rows(near)], alone)
+            frames = {
+                meme.id: [
+                    np.frombuffer(one, "<f2") for one in catalogue.pictures.fingerprints_of(meme.content_hash, LOOK)
+                ]
+                for meme in catalogue.memes.many(found.tolist())
+            }
+            ids = sorted(id for id, own in frames.items() if own)
+            return np.array(ids, np.int64), middle_frames([np.array(frames[id]) for id in ids])
+
+        return group_added(catalogue, bits, looks, likely=likely)
 
     def _switch(self, name: str) -> str:
         """Move the alias to a collection; return the name of the one that it was at."""
@@ -281,12 +293,19 @@ class _Making:
                 # In half precision, as the local index has them.
                 white = self.whitening(own.rows).astype(np.float16)
                 found[field.value] = OwnedRows(own.owners, white)
-        bits = contents.fingerprints(PDQ, dtype=np.dtype(np.uint8), width=PDQ_BITS // 8)
+        bits, found[Field.LOOK.value] = _frames(contents)
         found[FINGERPRINT] = OwnedRows(bits.owners, fingerprint_rows(bits.rows))
-        found[Field.LOOK.value] = contents.fingerprints(LOOK, dtype=np.dtype("<f2"), width=LOOK_DIMENSIONS)
         if self.making.image_encoder in self.dimensions:
             found[Field.PICTURE.value] = contents.picture_embeddings(self.making.image_encoder)
         return found
+
+
+def _frames(contents: Contents) -> tuple[OwnedRows, OwnedRows]:
+    """Return the PDQ fingerprints and the looks of memes, a row for each frame."""
+    return (
+        contents.fingerprints(PDQ, dtype=np.dtype(np.uint8), width=PDQ_BITS // 8),
+        contents.fingerprints(LOOK, dtype=np.dtype("<f2"), width=LOOK_DIMENSIONS),
+    )
 
 
 def _sizes(dimensions: Mapping[str, int], *, text: str, image: str) -> dict[str, int]:

@@ -1,6 +1,7 @@
-"""Every index keeps the contract: the files of this machine, Qdrant's own double in this process, and a server.
+"""Every index keeps the contract: the files of this machine, and Qdrant in three forms.
 
-A server is one that MEMETICA_TEST_QDRANT names, as `http://127.0.0.1:6333`; `compose.qdrant.yaml` starts three.
+These are the client's double in this process, the engine's real core behind a REST interface on a loopback port, and
+a server that MEMETICA_TEST_QDRANT names, as `http://127.0.0.1:6333`; `compose.qdrant.yaml` starts three.
 """
 
 from __future__ import annotations
@@ -9,14 +10,19 @@ import os
 import uuid
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
+from indexer.library.scan import scan_again
 from indexer.pipeline import index_library
+from indexer.stages.decode import decode_memes
 from indexer.work.progress import SILENT
+from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.images.fingerprints import PDQ
 from search.index.analyzer import query_terms
@@ -52,17 +58,21 @@ ENGINES = (
     "local",
     pytest.param("qdrant in memory", marks=pytest.mark.skipif(WITHOUT, reason="the extra qdrant is not installed")),
     pytest.param(
+        "qdrant core",
+        marks=pytest.mark.skipif(WITHOUT or find_spec("qdrant_edge") is None, reason="qdrant-edge-py is not installed"),
+    ),
+    pytest.param(
         "qdrant server", marks=pytest.mark.skipif(WITHOUT or not SERVER, reason="MEMETICA_TEST_QDRANT names no server")
     ),
 )
 
 
-@pytest.fixture(params=ENGINES)
-def store(request: pytest.FixtureRequest, workspace: Workspace) -> Iterator[IndexStore]:
-    """A place with the tiny library's index."""
-    if request.param == "local":
-        found: IndexStore = LocalStore(workspace.index)
-        found.build(workspace.catalogue, MAKING)
+@contextmanager
+def built(engine: str, catalogue: Catalogue, folder: Path) -> Iterator[IndexStore]:
+    """A place with the index of a catalogue."""
+    if engine == "local":
+        found: IndexStore = LocalStore(folder / "index")
+        found.build(catalogue, MAKING)
         yield found
         return
     from qdrant_client import QdrantClient
@@ -71,23 +81,45 @@ def store(request: pytest.FixtureRequest, workspace: Workspace) -> Iterator[Inde
     from search.index.qdrant.store import QdrantStore
 
     warnings.filterwarnings("ignore", message="Payload indexes have no effect")
-    client = connect(SERVER) if request.param == "qdrant server" else QdrantClient(":memory:")
-    alias = f"test{uuid.uuid4().hex[:8]}"
-    found = QdrantStore(Connection(client, alias))
-    found.build(workspace.catalogue, MAKING)
-    yield found
-    for one in client.get_collections().collections:
-        if one.name.startswith(alias):
-            client.delete_collection(one.name)
+    with ExitStack() as running:
+        if engine == "qdrant core":
+            from tests.support.qdrant_server import qdrant_server
+
+            client = connect(running.enter_context(qdrant_server(folder / "qdrant")).url)
+        else:
+            client = connect(SERVER) if engine == "qdrant server" else QdrantClient(":memory:")
+        alias = f"test{uuid.uuid4().hex[:8]}"
+        found = QdrantStore(Connection(client, alias))
+        found.build(catalogue, MAKING)
+        yield found
+        for one in client.get_collections().collections:
+            if one.name.startswith(alias):
+                client.delete_collection(one.name)
 
 
-@pytest.fixture
-def twin(workspace: Workspace) -> Twin:
-    return Twin(workspace.catalogue)
+@pytest.fixture(params=ENGINES)
+def store(request: pytest.FixtureRequest, workspace: Workspace, tmp_path: Path) -> Iterator[IndexStore]:
+    """A place with the tiny library's index, for a test that changes it."""
+    with built(request.param, workspace.catalogue, tmp_path) as found:
+        yield found
 
 
-def test_words_score_as_counted_by_hand(store: IndexStore, twin: Twin) -> None:
-    index = store.open()
+@pytest.fixture(params=ENGINES, scope="module")
+def kept(
+    request: pytest.FixtureRequest, served: Catalogue, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[IndexStore]:
+    """A place with the tiny library's index, which all tests read and none changes."""
+    with built(request.param, served, tmp_path_factory.mktemp("kept")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def twin(served: Catalogue) -> Twin:
+    return Twin(served)
+
+
+def test_words_score_as_counted_by_hand(kept: IndexStore, twin: Twin) -> None:
+    index = kept.open()
     ids = index.columns.ids
     for query in ("robot toaster", "dog in a burning room", "mondays", "xylophone"):
         terms = query_terms(query)
@@ -106,8 +138,8 @@ def test_words_score_as_counted_by_hand(store: IndexStore, twin: Twin) -> None:
             )
 
 
-def test_embeddings_score_as_multiplied_by_hand(store: IndexStore, twin: Twin) -> None:
-    index = store.open()
+def test_embeddings_score_as_multiplied_by_hand(kept: IndexStore, twin: Twin) -> None:
+    index = kept.open()
     ids = index.columns.ids
     assert index.whitening is not None
     direction = index.whitening(HashingTextEncoder().encode(["dog in a burning room"]))[0]
@@ -123,16 +155,16 @@ def test_embeddings_score_as_multiplied_by_hand(store: IndexStore, twin: Twin) -
     assert index.propose([Near(Field.OCR, direction)], 3)[0].tolist() == ranked[:3]
 
 
-def test_fields_that_others_speak_for_propose_only_memes_without_those(store: IndexStore, twin: Twin) -> None:
-    index = store.open()
+def test_fields_that_others_speak_for_propose_only_memes_without_those(kept: IndexStore, twin: Twin) -> None:
+    index = kept.open()
     assert index.whitening is not None
     direction = index.whitening(HashingTextEncoder().encode(["dog"]))[0]
     [found] = index.propose([Near(Field.NAME, direction, unless=(Field.OCR,))], 20)
     assert set(found.tolist()) == {meme.id for meme in twin.memes() if not list(twin.passages(meme.id, "ocr"))}
 
 
-def test_fingerprints_agree_in_as_many_bits_as_counted_by_hand(store: IndexStore, twin: Twin) -> None:
-    index = store.open()
+def test_fingerprints_agree_in_as_many_bits_as_counted_by_hand(kept: IndexStore, twin: Twin) -> None:
+    index = kept.open()
     ids = index.columns.ids
     meme = twin.memes()[0]
     bits = np.frombuffer(twin.catalogue.pictures.fingerprints_of(meme.content_hash, PDQ)[0], np.uint8)
@@ -145,8 +177,8 @@ def test_fingerprints_agree_in_as_many_bits_as_counted_by_hand(store: IndexStore
     assert np.allclose(index.rows_of(meme.id, Field.LOOK) @ index.rows_of(meme.id, Field.LOOK)[0], 1, atol=1e-2)
 
 
-def test_conditions_select_and_bound_what_is_proposed(store: IndexStore, twin: Twin) -> None:
-    index = store.open()
+def test_conditions_select_and_bound_what_is_proposed(kept: IndexStore, twin: Twin) -> None:
+    index = kept.open()
     memes = twin.memes()
     middle = int(sorted(meme.first_seen for meme in memes)[len(memes) // 2].timestamp())
     dogs = {meme.id for meme in memes if meme.category.startswith("Dogs")}
@@ -186,8 +218,8 @@ def _spells(twin: Twin, id: int, words: set[str]) -> bool:
     return any(words & set(body.lower().replace(".", " ").split()) for body, _ in twin.passages(id, ALL_TEXT))
 
 
-def test_phrases_are_found_in_one_passage_with_any_word_of_each_place(store: IndexStore, twin: Twin) -> None:
-    index = store.open()
+def test_phrases_are_found_in_one_passage_with_any_word_of_each_place(kept: IndexStore, twin: Twin) -> None:
+    index = kept.open()
     for sequence in (("hate", "monday"), ("monday", "hate"), ("i", "hate", "monday")):
         truth = {meme.id for meme in twin.memes() if says_in_a_row(twin, meme.id, "ocr", list(sequence))}
         assert set(index.lexical.phrase(sequence, Field.OCR, k=5)[0].tolist()) == truth
@@ -200,8 +232,8 @@ def test_phrases_are_found_in_one_passage_with_any_word_of_each_place(store: Ind
     assert index.select(said).tolist() == index.select(Says(((this, (("is", "is"),), many),))).tolist() == [4]
 
 
-def test_words_are_counted_and_names_found(store: IndexStore, twin: Twin) -> None:
-    index = store.open()
+def test_words_are_counted_and_names_found(kept: IndexStore, twin: Twin) -> None:
+    index = kept.open()
     truth = {
         term: sum(says_in_a_row(twin, meme.id, ALL_TEXT, [term]) for meme in twin.memes())
         for term in ("robot", "dog", "xylophon")
@@ -214,8 +246,8 @@ def test_words_are_counted_and_names_found(store: IndexStore, twin: Twin) -> Non
     assert index.lexical.held(["robot"], np.array([4]))[0].tolist() == [says_in_a_row(twin, 4, ALL_TEXT, ["robot"])]
 
 
-def test_columns_have_what_facets_count(store: IndexStore, twin: Twin) -> None:
-    index, memes = store.open(), twin.memes()
+def test_columns_have_what_facets_count(kept: IndexStore, twin: Twin) -> None:
+    index, memes = kept.open(), twin.memes()
     facets = count_facets(index.columns, index.columns.ids)
     assert facets["type"] == {"image": sum(meme.type is MediaType.IMAGE for meme in memes)}
     years = [meme.first_seen.year for meme in memes]
@@ -224,8 +256,9 @@ def test_columns_have_what_facets_count(store: IndexStore, twin: Twin) -> None:
 
 
 def test_an_added_a_changed_and_a_vanished_meme_are_seen_by_whoever_opens_next(
-    store: IndexStore, workspace: Workspace, twin: Twin
+    store: IndexStore, workspace: Workspace
 ) -> None:
+    twin = Twin(workspace.catalogue)
     before, name = store.open(), store.live()
     store.drop(workspace.catalogue, [4])
     without = store.open()
@@ -251,6 +284,27 @@ def test_an_added_a_changed_and_a_vanished_meme_are_seen_by_whoever_opens_next(
     store.put(workspace.catalogue, [5], least_weight=MAKING.least_weight)
     assert twin.memes() and 5 not in {meme.id for meme in twin.memes()}
     assert 5 not in store.open().columns.ids.tolist()
+
+
+def test_an_added_variant_joins_the_meme_that_stands_for_its_like(store: IndexStore, workspace: Workspace) -> None:
+    ids = []
+    for name in ("one", "other", "third"):
+        picture = Image.new("RGB", (150, 110), "gold")
+        pen = ImageDraw.Draw(picture)
+        for step in range(5):
+            pen.line((10, 10 + 20 * step, 130 - 11 * step, 100), fill="black", width=4)
+        file = workspace.library / "Cats" / f"{name}.png"
+        picture.save(file)
+        scan_again(workspace.library, workspace.catalogue, [f"Cats/{name}.png"])
+        ids.append(workspace.catalogue.memes.at(f"Cats/{name}.png").id)
+    decode_memes(workspace, progress=SILENT)
+    store.put(workspace.catalogue, ids[:1], least_weight=MAKING.least_weight)
+    store.put(workspace.catalogue, ids[1:], least_weight=MAKING.least_weight)
+    columns = store.open().columns
+    assert columns.variants(ids[1]).tolist() == ids
+    assert columns.variant_of[columns.rows(np.array(ids))].tolist() == [ids[0]] * 3
+    store.drop(workspace.catalogue, ids[:1])
+    assert store.open().columns.variants(ids[1]).tolist() == ids[1:]
 
 
 def test_a_build_is_seen_whole_or_not_at_all(store: IndexStore, workspace: Workspace) -> None:
@@ -314,14 +368,14 @@ def test_search_answers_alike_wherever_the_index_lies(store: IndexStore, workspa
         assert similar == [hit.meme.id for hit in local.similar(4)]
 
 
-def test_no_index_yet_is_told(store: IndexStore, tmp_path: Path) -> None:
+def test_no_index_yet_is_told(kept: IndexStore, tmp_path: Path) -> None:
     empty: IndexStore = LocalStore(tmp_path / "empty")
-    if not isinstance(store, LocalStore):
+    if not isinstance(kept, LocalStore):
         from search.index.qdrant.connection import Connection
         from search.index.qdrant.store import QdrantStore
 
-        assert isinstance(store, QdrantStore)
-        empty = QdrantStore(Connection(store._connection.client, "nothing-here"))
+        assert isinstance(kept, QdrantStore)
+        empty = QdrantStore(Connection(kept._connection.client, "nothing-here"))
     assert empty.live() is None
     with pytest.raises(IndexUnusable, match="no index"):
         empty.open()
