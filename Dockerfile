@@ -4,13 +4,17 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv /opt/memetica && /opt/memetica/bin/pip install --no-cache-dir uv
-COPY pyproject.toml README.md LICENSE THIRD_PARTY_NOTICES.md /src/
+COPY pyproject.toml constraints.txt README.md LICENSE THIRD_PARTY_NOTICES.md /src/
 COPY search /src/search
 COPY indexer /src/indexer
 COPY web /src/web
 COPY demo /src/demo
-# The CPU build of torch, which is used once, to export the text encoder; the public one has gigabytes of CUDA.
-RUN UV_TORCH_BACKEND=cpu /opt/memetica/bin/uv pip install --python /opt/memetica/bin/python --no-cache "/src[mcp]"
+# The CPU build of torch, which is used once, to export the text encoder; the public one has gigabytes of CUDA. Where
+# torch's index cannot be reached: --build-arg TORCH_BACKEND= --build-arg UV_FIND_LINKS=ADDRESS of a list of wheels.
+ARG TORCH_BACKEND=cpu
+ARG UV_FIND_LINKS
+RUN /opt/memetica/bin/uv pip install --python /opt/memetica/bin/python --no-cache \
+    ${TORCH_BACKEND:+--torch-backend "$TORCH_BACKEND"} --constraint /src/constraints.txt "/src[mcp]"
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3 \

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import socket
 import threading
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,7 +42,7 @@ class FakeHub:
     @property
     def delivery_url(self) -> str:
         """The address that large files are delivered from: another host, which must not get the hub's token."""
-        return self.url.replace("127.0.0.1", "localhost")
+        return self.url.replace("127.0.0.1", _second_name())
 
     def etag(self, name: str) -> str:
         """Return the digest that the hub announces: SHA-256 of a large file, git's SHA-1 of a small one."""
@@ -48,6 +50,16 @@ class FakeHub:
         if len(content) > LARGE:
             return hashlib.sha256(content).hexdigest()
         return hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
+
+
+@cache
+def _second_name() -> str:
+    """Return another name of this machine. A Debian by debootstrap has no /etc/hosts, and so no `localhost`."""
+    try:
+        socket.getaddrinfo("localhost", None, socket.AF_INET)
+    except OSError:
+        return "127.0.0.2"
+    return "localhost"
 
 
 @contextmanager

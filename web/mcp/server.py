@@ -9,26 +9,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, cast
+from typing import Annotated, Any
 
 import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context, Image
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp_types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import Field
+from mcp_types import ToolAnnotations
+from pydantic import Field, Strict
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as RequestScope
 
 from search.distribution import __version__
-from search.errors import MemeticaError, WrongUse
+from search.errors import WrongUse
 from web.access.hosts import host_is_accepted
 from web.access.keys import ApiKey, Scope
 from web.mcp.callers import Caller, Callers
+from web.mcp.errors import SentenceServer, in_sentences
 from web.mcp.library import MOST_HITS, Library, Row, decoded_base64
 
 INSTRUCTIONS = """\
@@ -39,10 +39,10 @@ _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 PATH = "/mcp"
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
 Limit = Annotated[int, Field(description=f"Number of hits, 1 to {MOST_HITS}.")]
-MemeName = Annotated[str, Field(description="A meme's id or its path, as a hit has them: 17, Dogs/fine.png.")]
+MemeName = Annotated[
+    Annotated[int, Strict()] | str, Field(description="A meme's id or its path, as a hit has them: 17, Dogs/fine.png.")
+]
 PictureData = Annotated[str, Field(description="The picture file's bytes as base64.")]
 PicturePath = Annotated[str, Field(description="A picture file on this machine, instead of its bytes.")]
 
@@ -52,7 +52,7 @@ def make_server(library: Library, *, key: str = "") -> MCPServer:
 
     A call that fails is answered with one sentence on what happened and one on what to do.
     """
-    server: MCPServer = MCPServer("memetica", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING")
+    server = SentenceServer("memetica", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING")
     callers = Callers(library.workspace.settings)
 
     def check(context: Context, scope: Scope) -> tuple[Caller, ApiKey | None]:
@@ -60,7 +60,7 @@ def make_server(library: Library, *, key: str = "") -> MCPServer:
         return caller, callers.check(caller, scope)
 
     @server.tool(annotations=_READS)
-    @_in_sentences
+    @in_sentences
     def search(
         context: Context,
         query: Annotated[
@@ -76,7 +76,7 @@ def make_server(library: Library, *, key: str = "") -> MCPServer:
         return library.search(query, limit=limit, offset=offset, category=category, newest_first=newest_first)
 
     @server.tool(annotations=_READS)
-    @_in_sentences
+    @in_sentences
     def similar(
         context: Context,
         meme: MemeName,
@@ -85,10 +85,10 @@ def make_server(library: Library, *, key: str = "") -> MCPServer:
     ) -> Row:
         """Find memes that are like a meme."""
         check(context, Scope.READ)
-        return library.similar(meme, by=by, limit=limit)
+        return library.similar(str(meme), by=by, limit=limit)
 
     @server.tool(annotations=_READS, structured_output=False)
-    @_in_sentences
+    @in_sentences
     def show(
         context: Context,
         meme: MemeName,
@@ -96,28 +96,28 @@ def make_server(library: Library, *, key: str = "") -> MCPServer:
     ) -> list[Any]:
         """Show a meme: its picture, and everything known about it with the source of each text."""
         check(context, Scope.READ)
-        content: list[Any] = [json.dumps(library.show(meme), ensure_ascii=False)]
-        drawn = library.picture(meme) if picture else None
+        content: list[Any] = [json.dumps(library.show(str(meme)), ensure_ascii=False)]
+        drawn = library.picture(str(meme)) if picture else None
         if drawn is not None:
             content.append(Image(data=drawn[0], format=drawn[1]))
         return content
 
     @server.tool(annotations=_READS)
-    @_in_sentences
+    @in_sentences
     def categories(context: Context) -> list[Row]:
         """List the categories, each with its number of memes."""
         check(context, Scope.READ)
         return library.categories()
 
     @server.tool(annotations=_READS)
-    @_in_sentences
+    @in_sentences
     def suggest(context: Context, data: PictureData = "", path: PicturePath = "") -> Row:
         """Suggest categories for a picture, read its text, and name memes that are the same. Nothing is stored."""
         caller, _ = check(context, Scope.SUGGEST)
         return library.suggest(_picture(caller, data, path))
 
     @server.tool(annotations=_ADDS)
-    @_in_sentences
+    @in_sentences
     def upload(
         context: Context,
         data: PictureData = "",
@@ -130,21 +130,6 @@ def make_server(library: Library, *, key: str = "") -> MCPServer:
         return library.upload(_picture(caller, data, path), name=name or Path(path).name, key_name=found.name)
 
     return server
-
-
-def _in_sentences(tool: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Return a tool whose known errors reach the assistant as sentences."""
-
-    @wraps(tool)
-    def told(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
-        try:
-            return tool(*arguments, **named)
-        except MemeticaError as error:
-            # Returned, not raised: the SDK puts "Error executing tool …" before what is raised.
-            said = TextContent(type="text", text=f"{error.message} {error.hint}".strip())
-            return cast(Result, CallToolResult(content=[said], is_error=True))
-
-    return told
 
 
 def _caller(context: Context, key: str) -> Caller:

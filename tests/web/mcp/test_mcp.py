@@ -122,7 +122,12 @@ def test_an_assistant_searches_looks_and_uploads_by_a_pipe(uploads_settings: Set
         assert [one["path"] for one in suggested["duplicates"]] == ["Dogs/fine.png"]
         sent = await rows(client, "upload", data=base64.b64encode(drawn(7)).decode(), name="new.png")
         assert (sent["file"], sent["state"]) == ("new.png", "waiting")
+        assert await rows(client, "similar", meme=best["id"], limit=2) == like  # a number, as hits have it
         assert "no meme at" in await refusal(client, "show", meme="No/such.png")
+        assert await refusal(client, "search") == "The argument 'query' of search is not right: field required."
+        assert "'meme' of show is not right" in await refusal(client, "show", meme=None)
+        assert "no argument 'k'. It takes query, limit, " in await refusal(client, "search", query="dog", k=2)
+        assert "It takes none." in await refusal(client, "categories", limit=2)
         assert "`limit`" in await refusal(client, "search", query="x", limit=1000)
         assert "nothing to search" in await refusal(client, "search", query=" ")
         assert "base64" in await refusal(client, "suggest", data="?")
