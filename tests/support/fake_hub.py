@@ -66,7 +66,8 @@ def _second_name() -> str:
 def serving(files: Mapping[str, bytes]) -> Iterator[FakeHub]:
     """Serve a hub while the block runs."""
     hub = FakeHub(dict(files))
-    server = _Server(("127.0.0.1", 0), type("Answer", (_Answer,), {"hub": hub}))
+    bound = "127.0.0.1" if _second_name() == "localhost" else ""
+    server = _Server((bound, 0), type("Answer", (_Answer,), {"hub": hub}))
     hub.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
