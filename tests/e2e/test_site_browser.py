@@ -289,6 +289,21 @@ def test_scrolling_brings_every_meme_and_back_returns_to_the_same_place(browser:
         page.close()
 
 
+TRANSFERRED = """() => performance.getEntriesByType("resource").filter((one) => /\\.(css|js)$/.test(one.name))
+    .map((one) => [one.name.split("/").pop(), one.encodedBodySize])"""
+
+
+def test_style_and_scripts_that_a_page_loads_by_itself_are_small(browser: Browser, address: str) -> None:
+    for path in ("/", "/?q=dog", "/memes/Robots/toaster.png.html", "/memes/Cats/index.html", "/categories"):
+        page = browser.new_page(base_url=address)
+        page.goto(path, wait_until="load", timeout=60_000)
+        page.wait_for_timeout(500)  # what a page loads when it has nothing else to do
+        loaded = dict(page.evaluate(TRANSFERRED))
+        assert {"site.css", "site.js", "grid.js"} <= set(loaded) and min(loaded.values()) > 0
+        assert sum(loaded.values()) < 12_000, loaded
+        page.close()
+
+
 def test_nothing_jumps_while_pictures_load(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address, viewport=PHONE)
     page.add_init_script(

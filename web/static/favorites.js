@@ -1,22 +1,14 @@
 // Favorites: the numbers of memes, kept in this browser and nowhere else.
+import { favorites, FAVORITES, label } from "./meme.js";
 import { base, notify, visit } from "./site.js";
 
-const { dataset } = document.documentElement;
-// Several exported sites may be on one host, each with its own numbers.
-const KEY = dataset.static === undefined ? "favorites" : `favorites ${new URL(document.baseURI).pathname}`;
-const MOST = 500;
+export { favorites };
 
-export function favorites() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "[]").filter((one) => /^[0-9]{1,18}$/.test(one));
-  } catch {
-    return [];
-  }
-}
+const MOST = 500;
 
 export function keep(ids) {
   try {
-    localStorage.setItem(KEY, JSON.stringify(ids.slice(0, MOST)));
+    localStorage.setItem(FAVORITES, JSON.stringify(ids.slice(0, MOST)));
     return true;
   } catch {
     notify("Your browser keeps nothing for this site, so there are no favorites.");
@@ -31,13 +23,6 @@ export function toggle(id) {
   if (!keep(known ? ids.filter((one) => one !== id) : [id, ...ids])) return;
   notify(known ? "No longer a favorite." : "Added to your favorites, in this browser.", 3);
   for (const button of document.querySelectorAll("[data-favorite]")) label(button);
-}
-
-export function label(button) {
-  const is = favorites().includes(button.closest(".meme").dataset.id);
-  button.hidden = false;
-  button.setAttribute("aria-pressed", String(is));
-  button.textContent = is ? "♥ Favorite" : "♡ Favorite";
 }
 
 // Shows the favorites on their page; a page that was opened with numbers shows those of somebody else.

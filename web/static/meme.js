@@ -1,4 +1,4 @@
-// What can be done with a meme, on its page and in the viewer: copy, share, zoom, pause.
+// What can be done with a meme, on its page and in the viewer: copy, share, zoom, pause, favorites.
 import { notify } from "./site.js";
 
 // --- copying ---
@@ -82,6 +82,8 @@ function equipZoom(meme) {
     const zoomed = pane.classList.toggle("zoomed");
     frame.style.width = zoomed ? `${Math.max(image.naturalWidth, before.width * 2)}px` : "";
     button.setAttribute("aria-pressed", String(zoomed));
+    for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", "Zoomed picture"]])
+      zoomed ? pane.setAttribute(name, value) : pane.removeAttribute(name); // it scrolls: keys reach it
     pane.scrollTo(frame.scrollWidth * across - pane.clientWidth / 2, frame.scrollHeight * down - pane.clientHeight / 2);
   };
   button.hidden = false;
@@ -119,6 +121,26 @@ function equipPause(meme) {
   });
 }
 
+// --- favorites ---
+
+// Several exported sites may be on one host, each with its own numbers.
+export const FAVORITES = document.documentElement.dataset.static === undefined ? "favorites" : `favorites ${new URL(document.baseURI).pathname}`;
+
+export function favorites() {
+  try {
+    return JSON.parse(localStorage.getItem(FAVORITES) ?? "[]").filter((one) => /^[0-9]{1,18}$/.test(one));
+  } catch {
+    return [];
+  }
+}
+
+export function label(button) {
+  const is = favorites().includes(button.closest(".meme").dataset.id);
+  button.hidden = false;
+  button.setAttribute("aria-pressed", String(is));
+  button.textContent = is ? "♥ Favorite" : "♡ Favorite";
+}
+
 // Makes the buttons of a meme work.
 export function equip(meme) {
   const address = new URL(meme.dataset.page, document.baseURI).href;
@@ -135,10 +157,8 @@ export function equip(meme) {
   }
   const heart = meme.querySelector("[data-favorite]");
   if (heart) {
-    import("./favorites.js").then(({ label, toggle }) => {
-      label(heart);
-      heart.addEventListener("click", () => toggle(meme.dataset.id));
-    });
+    label(heart);
+    heart.addEventListener("click", () => import("./favorites.js").then(({ toggle }) => toggle(meme.dataset.id)));
   }
   equipZoom(meme);
   equipPause(meme);

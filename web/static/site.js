@@ -72,6 +72,9 @@ document.addEventListener("drop", async (event) => {
 // --- clicks ---
 
 const viewer = () => import("./viewer.js");
+// Whoever points at a card, or reaches it by keys, may open it: the viewer is loaded before the click.
+for (const name of ["pointerover", "pointerdown", "focusin"])
+  document.addEventListener(name, (event) => event.target.closest?.(".card") && quietly(viewer()), { passive: true });
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a");
   if (!link || !plain(event) || event.defaultPrevented) return;
@@ -184,6 +187,5 @@ addEventListener("popstate", async (event) => {
 restore();
 watch();
 if (document.querySelector("main .meme")) quietly(import("./meme.js").then((loaded) => loaded.equip(document.querySelector("main .meme"))));
-if (links().length) (window.requestIdleCallback ?? setTimeout)(() => quietly(viewer()));
 if (document.querySelector("[data-favorites]")) quietly(import("./favorites.js").then((loaded) => loaded.show()));
 if (isStatic && navigator.serviceWorker && !root.querySelector("script[data-index^=memetica]")) quietly(navigator.serviceWorker.register(new URL("sw.js", document.baseURI)));

@@ -31,6 +31,7 @@ _BROWSER = Path(__file__).parent / "browser"
 # Of the served site's static files: what visitors' pages use without a server.
 _SHARED = (
     "site.css",
+    "pages.css",
     "viewer.css",
     "site.js",
     "grid.js",

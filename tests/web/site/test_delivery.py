@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -14,6 +15,7 @@ from flask import Flask, g
 from flask.testing import FlaskClient
 from PIL import Image
 
+import web
 from search.catalogue import Catalogue
 from tests.support.uploading import drawn
 from web.access import compression
@@ -54,6 +56,18 @@ def test_static_files_are_kept_forever_under_an_address_of_their_content(site: F
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert site.get("/static/0123456789ab/site.js").headers["Cache-Control"] == "no-cache"
     assert site.get(f"/static/{version}/nothing.js").status_code == 404
+
+
+def test_comments_are_not_sent_and_stand_in_no_string() -> None:
+    _, files = assets()
+    assert b"/*" not in files["site.css"].raw and b"\n//" not in files["site.js"].raw
+    for source in (Path(web.__file__).parent / "static").glob("*.js"):
+        quotes = 0
+        for line in source.read_text().split("\n"):
+            if line.strip().startswith("//"):
+                assert quotes % 2 == 0, f"{source.name}: {line}"
+            else:
+                quotes += line.count("`")
 
 
 def test_modules_import_each_other_by_relative_addresses_that_exist() -> None:

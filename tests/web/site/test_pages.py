@@ -252,6 +252,8 @@ def test_the_first_page_is_small_and_loads_nothing_from_other_hosts(site: FlaskC
     compressed = [site.get(address, headers={"Accept-Encoding": "gzip"}) for address in loaded]
     assert all(answer.headers["Content-Encoding"] == "gzip" for answer in compressed)
     assert sum(len(answer.data) for answer in compressed) < 12_000
+    for address in ("/", "/?q=dog", address_of("Dogs/fine.png")):
+        assert len(site.get(address, headers={"Accept-Encoding": "gzip"}).data) < 12_000, address
     assert not re.search(rb"(?:src|href)=\"(?:https?:)?//", home.data)
     assert "default-src 'self'" in home.headers["Content-Security-Policy"]
 
