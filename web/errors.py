@@ -49,9 +49,11 @@ def register(app: Flask) -> None:
     @app.errorhandler(Exception)
     def unexpected_error(error: Exception) -> Response:
         current_app.logger.exception("a request failed")
-        return error_response(
-            MemeticaError("Something went wrong. The server's log has the details.", hint="Try again.")
-        )
+        return error_response(_something_went_wrong())
+
+
+def _something_went_wrong() -> MemeticaError:
+    return MemeticaError("Something went wrong. The server's log has the details.", hint="Try again.")
 
 
 def _as_memetica_error(error: HTTPException) -> MemeticaError:
@@ -71,6 +73,8 @@ def _as_memetica_error(error: HTTPException) -> MemeticaError:
             hint = "/api/openapi.json lists what each address takes."
             found = MemeticaError(f"This address does not take {request.method}.", hint=hint)
         found.code = _code(error.name)
+    elif error.code is None or error.code >= 500:
+        found = _something_went_wrong()
     else:
         found = MemeticaError(f"{error.description or error.name}")
         found.code = _code(error.name)

@@ -304,10 +304,16 @@ def _reasons(
     for other in sorted(range(len(texts)), key=lambda one: -support[one]):
         if other == at or np.isnan(pairs[at, other]) or support[other] < support[at]:
             continue
-        named = f"{texts[other].kind} by {texts[other].source}"
+        named = _named(texts[other])
         quoted = _quotes_agree(claims[at], claims[other])
         if quoted is not None and quoted < HALF:
-            said.append(f"its words agree with the {named} to {quoted:.0%}")
+            said.append(f"only {quoted:.0%} of its words agree with {named}")
         if TextKind.OCR not in (texts[at].kind, texts[other].kind):
-            said += [f"says {one}, unlike the {named}" for one in conflicts(claims[at], claims[other])]
+            said += [f"says {one}, unlike {named}" for one in conflicts(claims[at], claims[other])]
     return tuple(said)
+
+
+def _named(text: Text) -> str:
+    if text.kind is TextKind.OCR:
+        return "the text in the picture"
+    return f"the {text.kind.replace('-', ' ')} by {text.source}"

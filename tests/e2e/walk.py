@@ -27,7 +27,7 @@ from threading import Thread
 from axe_playwright_python.sync_playwright import Axe
 from flask import abort
 from PIL import Image, ImageOps
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, FilePayload, FloatRect, Page, Request, expect
 from playwright.sync_api import Error as BrowserError
 
 from indexer.inbox.reception import receive
@@ -206,7 +206,7 @@ def _favorite(page: Page) -> None:
 
 
 def _too_large(page: Page) -> None:
-    file = {"name": "large.png", "mimeType": "image/png", "buffer": bytes(21_000_000)}
+    file: FilePayload = {"name": "large.png", "mimeType": "image/png", "buffer": bytes(21_000_000)}
     page.locator("form.plain input[type=file]").set_input_files(files=[file])
     page.locator("form.plain button").click()
     expect(page.locator("main h1")).to_contain_text("too large")
@@ -368,18 +368,18 @@ def look(page: Page, stop: Stop, *, complaints: Complaints, where: str, with_axe
         complaints.axe_runs += 1
         for one in Axe().run(page, options=AXE_OPTIONS).response["violations"]:
             complain(f"axe {one['id']}, {len(one['nodes'])}: {one['nodes'][0]['html'][:160]}")
-    for error in errors:
-        complain(f"the console says: {error[:200]}")
+    for message in errors:
+        complain(f"the console says: {message[:200]}")
     complaints.seen += 1
     tall = page.evaluate("Math.max(document.documentElement.scrollHeight, innerHeight)")
-    clip = {"x": 0, "y": 0, "width": width, "height": min(tall, int(SHOWN * HEIGHTS[width]))}
-    return page.screenshot(full_page=True, clip=clip, type="jpeg", quality=70)  # type: ignore[arg-type]
+    clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(tall, int(SHOWN * HEIGHTS[width]))}
+    return page.screenshot(full_page=True, clip=clip, type="jpeg", quality=70)
 
 
 def sheet(pictures: list[bytes], to: Path) -> None:
     """Write the pictures of a page beside each other, at one height."""
-    shown = [Image.open(io.BytesIO(one)) for one in pictures]
-    shown = [one.resize((round(one.width * 900 / one.height), 900)) for one in shown]
+    found = [Image.open(io.BytesIO(one)) for one in pictures]
+    shown = [one.resize((round(one.width * 900 / one.height), 900)) for one in found]
     out = Image.new("RGB", (sum(one.width + 12 for one in shown), 900), "magenta")
     left = 0
     for one in shown:
@@ -463,10 +463,7 @@ def _walk_state(
         context = browser.new_context(base_url=address, color_scheme=scheme, java_script_enabled=scripts)  # type: ignore[arg-type]
         page = context.new_page()
         page.set_default_timeout(30_000)
-        errors: list[str] = []
-        page.on("pageerror", lambda error, into=errors: into.append(str(error)))
-        page.on("console", lambda message, into=errors: _hear(message.type, message.text, into))
-        page.on("request", lambda request, into=errors: _check_host(request.url, address, into))
+        errors = _listen(page, address)
         if curator:
             sign_in(page)
         for stop in mine:
@@ -481,14 +478,22 @@ def _walk_state(
         context.close()
 
 
-def _hear(kind: str, text: str, into: list[str]) -> None:
-    if kind == "error" and not EXPECTED_ERRORS.search(text):
-        into.append(text)
+def _listen(page: Page, address: str) -> list[str]:
+    """Return a list to which errors of scripts, messages on the console and requests to other hosts are added."""
+    found: list[str] = []
 
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error" and not EXPECTED_ERRORS.search(message.text):
+            found.append(message.text)
 
-def _check_host(url: str, address: str, into: list[str]) -> None:
-    if not url.startswith((address, "data:", "blob:")):
-        into.append(f"asks {url}")
+    def check(request: Request) -> None:
+        if not request.url.startswith((address, "data:", "blob:")):
+            found.append(f"asks {request.url}")
+
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("console", hear)
+    page.on("request", check)
+    return found
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
+from flask import abort
 from flask.testing import FlaskClient
 from PIL import Image
 
@@ -282,6 +284,14 @@ def test_an_error_has_the_same_message_on_the_page_and_in_the_api(site: FlaskCli
         assert shown.status_code == expected.status_code >= 400
         assert Page(shown.text).text.count(expected.json["error"]["message"])
     assert "This page does not exist." in page(site, "/no/such/page", 404).text
+
+
+def test_a_fault_of_ours_is_a_sentence_however_it_is_raised(tiny_settings: Settings) -> None:
+    with open_app(tiny_settings) as app:
+        for code in (500, 502):
+            app.add_url_rule(f"/fails/{code}", str(code), partial(abort, code))
+            answer = app.test_client().get(f"/fails/{code}")
+            assert answer.status_code == code and "Something went wrong." in answer.text
 
 
 def test_an_unknown_category_or_meme_is_reported(site: FlaskClient) -> None:
