@@ -290,6 +290,7 @@ def test_a_fault_of_ours_is_a_sentence_however_it_is_raised(tiny_settings: Setti
     with open_app(tiny_settings) as app:
         for code in (500, 502):
             app.add_url_rule(f"/fails/{code}", str(code), partial(abort, code))
+        for code in (500, 502):
             answer = app.test_client().get(f"/fails/{code}")
             assert answer.status_code == code and "Something went wrong." in answer.text
 
