@@ -134,7 +134,7 @@ def served(settings: Settings, state: str) -> Iterator[str]:
         close_app(app)
 
 
-def fill_inbox(settings: Settings, catalogue: Catalogue, count: int = 24) -> None:
+def fill_inbox(settings: Settings, catalogue: Catalogue, count: int = 12) -> None:
     """Put copies, edited copies and new pictures into the inbox."""
     memes = [
         one for one in catalogue.memes.freshest(200) if one.type is MediaType.IMAGE and one.width and not one.damage
@@ -393,7 +393,7 @@ def walk(browser: Browser, found: list[Stop], settings: Settings, given: argpars
     complaints = Complaints(given.out)
     pictures: dict[tuple[str, bool], list[bytes]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for state in dict.fromkeys(one.state for one in found):
+        for state in dict.fromkeys(["full", *(one.state for one in found)]):
             here = [one for one in found if one.state == state]
             prepared = state_of(state, settings, Path(folder) / state.replace(" ", "-"))
             with served(prepared, state) as address:
