@@ -104,6 +104,18 @@ def test_results_come_while_typing_and_a_category_is_completed(page: Page) -> No
     expect(page.get_by_role("heading", name="Newest memes")).to_be_visible()
 
 
+def test_a_tag_is_completed(page: Page) -> None:
+    rows = [{"tag": "reaction image", "memes": 2}, {"tag": "work", "memes": 1}]
+    page.route("**/api/tags", lambda route: route.fulfill(json={"hits": rows, "total": 2}))
+    page.goto("/")
+    page.locator("#q").click()
+    page.keyboard.type("tag:rea", delay=20)
+    expect(page.get_by_role("option")).to_have_text(["reaction image2 memes"])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#q")).to_have_value('tag:"reaction image" ')
+
+
 def test_colors_and_sizes_are_kept_and_keys_are_listed(page: Page) -> None:
     page.goto("/")
     page.get_by_role("link", name="Dark").click()

@@ -40,12 +40,13 @@ function remember(query) {
   }
 }
 
-let names;
-const categories = () =>
-  (names ??= fetch(`${base}/api/categories`)
+const lists = {}; // of names, each asked for once
+const namesOf = (name) =>
+  (lists[name] ??= fetch(`${base}/api/${name}`)
     .then((answer) => (answer.ok ? answer.json() : { hits: [] }))
     .then((found) => found.hits)
     .catch(() => []));
+const categories = () => namesOf("categories");
 
 // The part of the query that the caret stands in: from the last space outside quotation marks.
 export function partAt(text, caret) {
@@ -71,6 +72,10 @@ async function suggest(text, caret) {
   const wanted = fold(value.replace(/"$/, ""));
   if (operator && VALUES[operator.toLowerCase()]) {
     return VALUES[operator.toLowerCase()].filter(([one]) => one.startsWith(wanted) && one !== wanted).map(([one, help]) => ({ text: one, help, insert: `${minus}${operator}:${one} ` }));
+  }
+  if (operator?.toLowerCase() === "tag") {
+    const tags = (await namesOf("tags")).filter(({ tag }) => fold(tag).includes(wanted) && fold(tag) !== wanted);
+    return tags.slice(0, MOST).map(({ tag, memes }) => ({ text: tag, help: memes === 1 ? "1 meme" : `${memes.toLocaleString()} memes`, insert: `${minus}tag:${quoted(tag)} ` }));
   }
   const ofCategories = operator?.toLowerCase() === "category";
   if (!ofCategories && (operator || wanted.length < 2)) return [];
