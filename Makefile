@@ -10,8 +10,9 @@ PORT ?= 8000
 # Processes of pytest-xdist, a file to each at a time, in the order of tests/conftest.py; 0 runs the tests in this one.
 # One more than two cores have, because tests wait for processes of their own. Each takes up to 2 GB.
 WORKERS ?= 3
-# One thread of OpenMP for each of them: threads that wait for a busy processor take three times as long.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# One thread of OpenMP for each of them: threads that wait for a busy processor take three times as long. Compiled files
+# are kept, whatever the environment says: each process would compile all tests again, about 10 s of processor time.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # install.py says what comes down, and takes the smallest torch that can be reached.
 INSTALL = $(PYTHON) install.py $(VENV)

@@ -63,24 +63,48 @@ SLOW = (
     "web/static_site/test_export.py",
 )
 
+# Files and tests that take a second or more of processor time and need no torch: `make test-fast` leaves them out too,
+# and .ci/without_torch runs them, since what they test depends on Python and on compiled packages.
+SLOW_ON_ANY_PYTHON = (
+    "indexer/curation/test_duplicates.py",
+    "indexer/media/test_svg.py::test_a_drawing_that_multiplies_itself_is_refused_before_it_is_drawn",
+    "indexer/upkeep/test_upkeep.py",
+    "search/categories/test_projection.py",
+    "search/duplicates/test_keypoint_index.py",
+    "search/duplicates/test_origin.py",
+    "search/images/test_fingerprints.py::test_a_fingerprint_is_the_published_algorithms",
+    "search/index/test_checksums.py",
+    "search/index/test_lexical.py::test_tokens_stand_in_the_text_in_order_without_overlap",
+    "search/test_distribution.py",
+    "search/test_whole_answers.py",
+    "web/cli/test_duplicates.py",
+    "web/curator/test_memes.py",
+    "web/curator/test_passwords.py",
+)
+
 # Fixtures that export a real encoder, which takes half a minute of processor time.
 EXPORTS = {"text_model", "minilm_models", "built_in_models"}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even import the files of SLOW for the fast tier: what they import takes seconds too."""
-    fast = "not slow" in config.option.markexpr
-    return True if fast and collection_path.relative_to(TESTS).as_posix().startswith(SLOW) else None
+    """Do not even import slow files for the fast tier: what they import takes seconds too."""
+    wanted = config.option.markexpr
+    left_out = SLOW if "any_python" in wanted else (*SLOW, *SLOW_ON_ANY_PYTHON)
+    fast = "not slow" in wanted
+    return True if fast and collection_path.relative_to(TESTS).as_posix().startswith(left_out) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests of SLOW and of EXPORTS, run long files first, leave the campaign out unless `-m campaign` asks for it.
+    """Mark what the tables and EXPORTS name, run long files first, leave the campaign out unless it is asked for.
 
     Processes that share the files end together when the short ones come last.
     """
     for item in items:
         if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+        if item.nodeid.removeprefix(f"{TESTS.name}/").startswith(SLOW_ON_ANY_PYTHON):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.any_python)
         if not EXPORTS.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.real_models)
     if "campaign" not in config.option.markexpr:
