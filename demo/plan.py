@@ -19,6 +19,13 @@ from demo.random_jokes import random_jokes
 from demo.truth import Change, DemoDuplicate, DemoMeme, DemoTruth
 from demo.vocabulary import Action
 
+# Files that are broken on purpose, by name, and what is wrong with each.
+BROKEN_FILES = {
+    "half of it.jpg": "cut off before the first row of its picture",
+    "empty.png": "without a single byte",
+    "not a picture.jpg": "a text under the name of a picture",
+    "saved page.webp": "a web page under the name of a picture",
+}
 # A description, a quotation and a meaning: each has a relevant meme in every demo of the default size.
 EXAMPLE_QUERIES: tuple[str, str, str] = (
     "white bear with a scarf dancing in the snow at night",
@@ -214,9 +221,5 @@ def _duplicates(memes: Sequence[DemoMeme], random: Random, now: datetime, taken:
 
 
 def _broken(first: str, last: str) -> tuple[tuple[str, str], ...]:
-    return (
-        (f"{first}/half of it.jpg", "cut off before the first row of its picture"),
-        (f"{first}/empty.png", "without a single byte"),
-        (f"{last}/not a picture.jpg", "a text under the name of a picture"),
-        (f"{last}/saved page.webp", "a web page under the name of a picture"),
-    )
+    places = zip((first, first, last, last), BROKEN_FILES.items(), strict=True)
+    return tuple((f"{category}/{name}", why) for category, (name, why) in places)

@@ -20,7 +20,7 @@ from demo.jokes import Form, Joke, parse_scene, read_bank
 from demo.lettering import Lettering, Style, ink_box, set_text
 from demo.library import ARTIST
 from demo.media import write_meme
-from demo.plan import plan_demo
+from demo.plan import BROKEN_FILES, plan_demo
 from demo.random_jokes import random_jokes
 from demo.scenes import draw_scene, random_scene
 from demo.vocabulary import Action, Color, Expression, Place, Prop, Sky, Subject
@@ -102,6 +102,7 @@ def test_sidecars_say_what_the_truth_says(drawn: Drawn) -> None:
 def test_broken_files_fail_to_decode_and_all_others_decode(drawn: Drawn) -> None:
     out, truth = drawn
     broken = {path for path, _ in truth.broken}
+    assert {path.rpartition("/")[2] for path in broken} == set(BROKEN_FILES)  # as `memetica demo` counts them
     for path, one in found_in(out).items():
         if path in broken:
             with pytest.raises((UnidentifiedImageError, OSError)), Image.open(one.file) as picture:

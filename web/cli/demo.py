@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from demo import EXAMPLE_QUERIES, draw_demo
+from demo.plan import BROKEN_FILES
 from search.catalogue import open_catalogue
 from search.encoders.clip_models import SMALL
 from search.settings import save_setting, stored_setting
@@ -56,6 +57,10 @@ def demo(session: Session, folder: Path, port: int | None, memes: int, serving: 
         partial.rename(drawn)
     with Workspace(settings, open_catalogue(settings, migrate=True)) as workspace:
         index_workspace(session, workspace, new_library=True, compare=True)  # FOLDER may have been moved
+        planted = sum(Path(one.subject).name in BROKEN_FILES for one in workspace.catalogue.failures.all())
+    if planted:
+        terminal.say(f"{planted} files are broken on purpose, to show what becomes of such files.")
     terminal.say("Try: " + " · ".join(EXAMPLE_QUERIES))
+    terminal.say(f"To decide on duplicates and categories: `memetica password --data {settings.data}`, then sign in.")
     if serving:
         serve_settings(session, settings)
