@@ -85,12 +85,15 @@ def measure(given: Namespace, report: Report) -> None:
         queries = [one.query for one in known if one.kind == QUOTE]
         categories = list(islice((name for name, _ in local.columns.branches.values()), 3))
         columns = {"": "", "queries": "d", "overlap@10": ".4f", "same first": ".3f", "same order": ".3f"}
+        different: list[str] = []
         table = report.table("the same hits", {**columns, "files p50 ms": ".1f", "core p50 ms": ".1f"})
         for label, asked in (("known items", queries), ("filters, quotes", list(varied(queries, categories)))):
             found = compare_engines(
                 workspace.catalogue, (local, store.open()), encoder, asked, weights=workspace.settings.weights
             )
             table.row(label, found.queries, found.overlap, found.same_first, found.same_order, *found.milliseconds)
+            different += found.different
+        report.note(f"other hits, or in another order: {'; '.join(different) or 'none'}")
 
 
 if __name__ == "__main__":
