@@ -48,7 +48,7 @@ def measure(given: Namespace, report: Report) -> None:
 
         def after_a_description(query: str) -> float:
             reading = ReadingRecord(described.content_hash, TextKind.SIMPLE, "benchmark", query)
-            catalogue.texts.put_reading(reading)
+            catalogue.readings.put(reading)
             begun = perf_counter()
             searcher.search(query, k=10)
             return perf_counter() - begun

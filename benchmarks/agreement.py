@@ -202,7 +202,7 @@ def _plant(catalogue: Catalogue, library: Library, *, encoder: str, count: int) 
         other, body, words = usable[source]
         if library.templates.get(meme.path) == library.templates.get(other.path):
             continue
-        catalogue.texts.put_reading(ReadingRecord(meme.content_hash, TextKind.SIMPLE, "planted", body.body))
+        catalogue.readings.put(ReadingRecord(meme.content_hash, TextKind.SIMPLE, "planted", body.body))
         asked.append((meme.id, (words, own)))
         gone.append(other.id)
     catalogue.memes.mark_vanished(gone)

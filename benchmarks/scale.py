@@ -137,7 +137,7 @@ def add_new(catalogue: Catalogue, number: int, words: str, draw: np.random.Gener
     category = f"Category {int(CATEGORIES * draw.random() ** 2)}"
     content = f"{draw.integers(1 << 62):064x}"
     id = _put(catalogue, number, category=category, content=content, draw=draw)
-    catalogue.texts.put_reading(ReadingRecord(content, TextKind.OCR, "synthetic", words))
+    catalogue.readings.put(ReadingRecord(content, TextKind.OCR, "synthetic", words))
     return id
 
 

@@ -56,12 +56,12 @@ def library_status(workspace: Workspace) -> LibraryStatus:
     failures = tuple(workspace.catalogue.failures.all())
     memes = workspace.catalogue.memes.count()
     decoded = workspace.catalogue.pictures.count()
-    with_ocr = workspace.catalogue.texts.count_with_ocr()
+    with_ocr = workspace.catalogue.readings.count_with_ocr()
     described = workspace.catalogue.texts.count_described()
     text_encoder = chosen_text_encoder(workspace.settings) or workspace.settings.text_encoder
     passages = workspace.catalogue.embeddings.count_passages()
     unembedded = workspace.catalogue.embeddings.count_missing_passages(text_encoder)
-    badly_read = len(workspace.catalogue.texts.badly_read(BADLY_READ))
+    badly_read = len(workspace.catalogue.readings.badly_read(BADLY_READ))
     unsplit = workspace.catalogue.texts.count_unsplit(SPLITTER)
 
     def failures_of(stage: Stage) -> int:

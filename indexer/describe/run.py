@@ -301,7 +301,7 @@ class _Run:
                 detail=checked.reason,
             )
             if checked.text:
-                self._workspace.catalogue.texts.put_reading(
+                self._workspace.catalogue.readings.put(
                     ReadingRecord(meme.content_hash, worklist.kind, worklist.source, checked.text)
                 )
                 self._workspace.catalogue.failures.forget(Stage.DESCRIBE, subject=meme.path, source=worklist.label)

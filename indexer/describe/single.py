@@ -36,7 +36,7 @@ def describe_meme(
     )
     source = safe_name(assignment.model)
     if stats.done:
-        return workspace.catalogue.texts.reading(meme.content_hash, assignment.kind, source)
+        return workspace.catalogue.readings.get(meme.content_hash, assignment.kind, source)
     if stats.failed:
         copies = {copy.path for copy in workspace.catalogue.memes.with_content(meme.content_hash)}
         for failure in workspace.catalogue.failures.all():

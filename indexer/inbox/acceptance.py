@@ -184,7 +184,7 @@ class AcceptEffects(Effects):
             catalogue.pictures.put(record, catalogue.uploads.fingerprints_of(upload.content_hash))
         reading = findings.get("reading")
         if reading:
-            catalogue.texts.put_reading(ReadingRecord(upload.content_hash, TextKind.OCR, **reading))
+            catalogue.readings.put(ReadingRecord(upload.content_hash, TextKind.OCR, **reading))
         others = [other for other, _ in suspected(catalogue, upload) if other.id != meme.id] if upload.note else []
         verdict = catalogue.verdicts.add(
             VerdictKind.KEEP_ALL if others else VerdictKind.ADDED,

@@ -32,17 +32,19 @@ def ocr_memes(
     done = failed = 0
 
     def missing() -> list[Meme]:
-        found = workspace.catalogue.texts.without_ocr(engine.name, again=again)
+        found = workspace.catalogue.readings.without_ocr(engine.name, again=again)
         if badly_read:
-            bad = {meme.content_hash for meme, _ in workspace.catalogue.texts.badly_read(BADLY_READ)}
+            bad = {meme.content_hash for meme, _ in workspace.catalogue.readings.badly_read(BADLY_READ)}
             found += [
-                one for one in workspace.catalogue.texts.without_ocr(engine.name, again=True) if one.content_hash in bad
+                one
+                for one in workspace.catalogue.readings.without_ocr(engine.name, again=True)
+                if one.content_hash in bad
             ]
         return [meme for meme in found if in_part(part, meme.content_hash)]
 
     def is_missing(meme: Meme) -> bool:
         return bool(
-            workspace.catalogue.texts.without_ocr(
+            workspace.catalogue.readings.without_ocr(
                 engine.name, again=again or badly_read, content_hash=meme.content_hash
             )
         )
@@ -66,7 +68,7 @@ def ocr_memes(
                 progress.advance(failed=True)
                 continue
             with workspace.catalogue.transaction():
-                workspace.catalogue.texts.put_reading(reading_record(meme, engine, result))
+                workspace.catalogue.readings.put(reading_record(meme, engine, result))
                 # There is a text now, so an earlier failure of another engine is obsolete.
                 workspace.catalogue.failures.forget(Stage.OCR, subject=meme.path)
                 lease.release(meme.content_hash, sources=(engine.name,))

@@ -62,10 +62,10 @@ def _qualities(catalogue: Catalogue, meme: Meme, texts: Sequence[Text]) -> dict[
     """Return the quality of a meme's OCR texts, 0 to 1, and store those that have changed."""
     quoted = [claims_of(text.body).quoted for text in texts if text.kind in (TextKind.SIMPLE, TextKind.DETAILED)]
     found = {}
-    for reading in catalogue.texts.ocr_readings(meme.content_hash):
+    for reading in catalogue.readings.ocr(meme.content_hash):
         quality = reading_quality(reading, quoted)
         if quality != reading.quality:
-            catalogue.texts.put_quality(meme.content_hash, reading.source, quality)
+            catalogue.readings.put_quality(meme.content_hash, reading.source, quality)
         found[TextKind.OCR, reading.source] = quality
     return found
 

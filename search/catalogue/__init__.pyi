@@ -18,11 +18,11 @@ from .memes import MemeRecord as MemeRecord
 from .pairs import Pair as Pair
 from .pictures import FingerprintRecord as FingerprintRecord
 from .pictures import PictureRecord as PictureRecord
+from .readings import ReadingRecord as ReadingRecord
 from .tags import checked_tag as checked_tag
 from .tags import listed_tags as listed_tags
 from .text_reviews import TextReview as TextReview
 from .texts import PassageRow as PassageRow
-from .texts import ReadingRecord as ReadingRecord
 from .texts import SidecarRecord as SidecarRecord
 from .uploads import Upload as Upload
 from .uploads import UploadState as UploadState

@@ -19,6 +19,7 @@ from search.catalogue.leases import Leases
 from search.catalogue.memes import Memes
 from search.catalogue.pairs import Pairs
 from search.catalogue.pictures import Pictures
+from search.catalogue.readings import Readings
 from search.catalogue.tags import Tags
 from search.catalogue.text_reviews import TextReviews
 from search.catalogue.texts import Texts
@@ -37,6 +38,7 @@ class Catalogue:
         self._database = database
         self.memes = Memes(database)
         self.texts = Texts(database)
+        self.readings = Readings(database)
         self.pictures = Pictures(database)
         self.embeddings = Embeddings(database)
         self.descriptions = Descriptions(database)

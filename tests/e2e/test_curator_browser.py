@@ -213,10 +213,10 @@ def add_texts(settings: Settings) -> None:
         for path in ("Dogs/fine.png", "Cats/monday.png"):
             content = catalogue.memes.at(path).content_hash
             essay = f"## Visual Description\n{FINE}\n\n## Critical Theory\n" + "It means a great deal.\n" * 60
-            catalogue.texts.put_reading(ReadingRecord(content, TextKind.DETAILED, "good", essay))
-            catalogue.texts.put_reading(ReadingRecord(content, TextKind.SIMPLE, "bad", OTHER))
+            catalogue.readings.put(ReadingRecord(content, TextKind.DETAILED, "good", essay))
+            catalogue.readings.put(ReadingRecord(content, TextKind.SIMPLE, "bad", OTHER))
         content = catalogue.memes.at("Robots/no words.png").content_hash
-        catalogue.texts.put_reading(reading("xqzrt vbnm", confidence=0.4, content=content))
+        catalogue.readings.put(reading("xqzrt vbnm", confidence=0.4, content=content))
 
 
 def test_texts_are_decided_on_by_keys(page: Page, settings: Settings) -> None:

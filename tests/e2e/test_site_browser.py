@@ -229,7 +229,7 @@ def moving(tiny_settings: Settings) -> Settings:
         index_library(Workspace(tiny_settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
         line = ["BLINKING AGAIN", 0.9, [[0.1, 0.4], [0.9, 0.4], [0.9, 0.6], [0.1, 0.6]]]
         content = catalogue.memes.at("Cats/blink.gif").content_hash
-        catalogue.texts.put_reading(ReadingRecord(content, TextKind.OCR, "reader", "BLINKING AGAIN", boxes=[line]))
+        catalogue.readings.put(ReadingRecord(content, TextKind.OCR, "reader", "BLINKING AGAIN", boxes=[line]))
     return tiny_settings
 
 

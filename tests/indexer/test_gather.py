@@ -49,7 +49,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory, served_settings: Settings) -
         if number == 1:
             with open_catalogue(settings) as catalogue:
                 meme = next(meme for meme in catalogue.memes.everything() if meme.has_thumbnail)
-                catalogue.texts.put_reading(ReadingRecord(meme.content_hash, TextKind.OCR, "an-engine", "xylophone"))
+                catalogue.readings.put(ReadingRecord(meme.content_hash, TextKind.OCR, "an-engine", "xylophone"))
     assert done == 9
     return [folder / str(number) for number in range(1, PARTS + 1)]
 
@@ -85,7 +85,7 @@ def test_gathered_parts_leave_nothing_to_do_and_search_as_one_run_does(
     index(alone)
     with open_catalogue(alone) as catalogue:
         [(hash,)] = whole.catalogue._database.rows("SELECT content_hash FROM readings")
-        catalogue.texts.put_reading(ReadingRecord(hash, TextKind.OCR, "an-engine", "xylophone"))
+        catalogue.readings.put(ReadingRecord(hash, TextKind.OCR, "an-engine", "xylophone"))
         index(alone)
         assert answers(whole) == answers(Workspace(alone, catalogue))
         assert counts(whole.catalogue) == counts(catalogue)

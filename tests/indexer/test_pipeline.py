@@ -347,7 +347,7 @@ def test_what_a_killed_process_was_reading_the_other_reads(tiny_settings: Settin
     killed.wait()
     assert other.wait(60) == 0
     with open_catalogue(tiny_settings) as catalogue:
-        assert catalogue.texts.without_ocr("slow-1") == []
+        assert catalogue.readings.without_ocr("slow-1") == []
         assert catalogue.leases.held() == []
 
 

@@ -75,7 +75,7 @@ def _describe(item: BatchItem, stop: threading.Event) -> str:
     """Let the model describe a meme; what it had written before is kept in the result, for an undo."""
     model, kind = json.loads(item.argument)
     meme, source = _meme_of(item), safe_name(model)
-    before = site().catalogue.texts.reading(meme.content_hash, TextKind(kind), source)
+    before = site().catalogue.readings.get(meme.content_hash, TextKind(kind), source)
     assignment = Assignment(model, TextKind(kind), site().settings.endpoint)
     if describe_meme(site().workspace, meme, assignment, stop=stop) is None:
         raise Interrupted
@@ -125,8 +125,8 @@ def _reread(item: BatchItem, uid: str) -> str:
     if engine is None:
         raise ModelUnavailable("No OCR engine is chosen.", hint="Choose one with the setting `ocr_engine`.")
     record = reading_record(meme, engine, read_frames(engine, decode_content(site().settings, meme).pictures))
-    known = [one for one in catalogue.texts.ocr_readings(meme.content_hash) if one.source == record.source]
-    catalogue.texts.put_reading(record)
+    known = [one for one in catalogue.readings.ocr(meme.content_hash) if one.source == record.source]
+    catalogue.readings.put(record)
     return json.dumps([meme.content_hash, record.source, asdict(known[0]) if known else None])
 
 
@@ -137,11 +137,11 @@ def _undo_reread(result: str) -> None:
 
 def _put_back(content: str, kind: TextKind, source: str, before: dict[str, Any] | None) -> None:
     """Restore what a source had read or written about a content: a record's values, or nothing."""
-    texts = site().catalogue.texts
+    readings = site().catalogue.readings
     if before is None:
-        texts.remove_reading(content, kind, source)
+        readings.remove(content, kind, source)
     else:
-        texts.put_reading(ReadingRecord(**before | {"kind": TextKind(before["kind"])}))
+        readings.put(ReadingRecord(**before | {"kind": TextKind(before["kind"])}))
 
 
 def _index_texts(items: Sequence[BatchItem]) -> None:

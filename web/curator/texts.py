@@ -46,7 +46,7 @@ def register(app: Flask) -> None:
 
 def badly_read_card() -> Card:
     """Return the card of pictures whose text OCR could hardly read."""
-    left = len(site().catalogue.texts.badly_read(BADLY_READ))
+    left = len(site().catalogue.readings.badly_read(BADLY_READ))
     return Card("Unreadable text", "/curator/reading", left, "Badly read text: read it again, keep or ignore it.")
 
 
@@ -60,7 +60,7 @@ def contradictions_card() -> Card:
 @curator_only
 def badly_read() -> str:
     """Show the picture with the worst OCR text, its boxes and its text, or the one after those that were skipped."""
-    waiting = site().catalogue.texts.badly_read(BADLY_READ)
+    waiting = site().catalogue.readings.badly_read(BADLY_READ)
     after = id_param(request.args, "after")
     place = next((at + 1 for at, (meme, _) in enumerate(waiting) if meme.id == after), 0)
     meme, record = waiting[place] if place < len(waiting) else (None, None)
@@ -83,13 +83,13 @@ def review_reading(id: int) -> AnyResponse:
     catalogue = site().catalogue
     meme = catalogue.memes.get(id)
     source = request.form.get("source", "")
-    record = next((one for one in catalogue.texts.ocr_readings(meme.content_hash) if one.source == source), None)
+    record = next((one for one in catalogue.readings.ocr(meme.content_hash) if one.source == source), None)
     if record is None:
         raise NotFound("This text was replaced or removed.", hint="Load the page again.")
     if request.form.get("decision") == "again":
         engine = _engine(_other_engine(source))
         decoded = decode_content(site().settings, meme)
-        catalogue.texts.put_reading(reading_record(meme, engine, read_frames(engine, decoded.pictures)))
+        catalogue.readings.put(reading_record(meme, engine, read_frames(engine, decoded.pictures)))
         return redirect("/curator/reading", code=303)
     text = Text(TextKind.OCR, source, record.body)
     catalogue.text_reviews.put(meme.content_hash, text, _verdict())
@@ -180,5 +180,5 @@ def _done(page: str) -> dict[str, Any] | None:
     if id is None:
         return None
     meme = site().catalogue.memes.get(id)
-    sources = [one.source for one in site().catalogue.texts.ocr_readings(meme.content_hash)]
+    sources = [one.source for one in site().catalogue.readings.ocr(meme.content_hash)]
     return {"path": meme.path, "action": f"/curator/{page}/{id}", "source": sources[0] if sources else ""}

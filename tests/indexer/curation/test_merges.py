@@ -181,8 +181,8 @@ def test_what_models_wrote_into_the_catalogue_is_copied_and_taken_back(
         (remove, "pixtral", "of a too"),
         (remove, "twin", "of b"),
     ):
-        catalogue.texts.put_reading(ReadingRecord(meme.content_hash, TextKind.SIMPLE, source, body))
-    catalogue.texts.put_reading(ReadingRecord(remove.content_hash, TextKind.OCR, "engine", "words of a"))
+        catalogue.readings.put(ReadingRecord(meme.content_hash, TextKind.SIMPLE, source, body))
+    catalogue.readings.put(ReadingRecord(remove.content_hash, TextKind.OCR, "engine", "words of a"))
     knew = known(catalogue)
     line = merged(settings, catalogue)
     texts = {(text.source, text.body) for text in catalogue.texts.of(catalogue.memes.at(KEEP)) if not text.sidecar}

@@ -42,9 +42,9 @@ def fine(catalogue: Catalogue) -> Meme:
     """A meme with one description and words in its picture, and one more description that contradicts both."""
     meme = catalogue.memes.at("Dogs/fine.png")
     for source, body in (("good", FINE), ("bad", OTHER)):
-        catalogue.texts.put_reading(ReadingRecord(meme.content_hash, TextKind.SIMPLE, source, body))
+        catalogue.readings.put(ReadingRecord(meme.content_hash, TextKind.SIMPLE, source, body))
     words = reading("THIS IS FINE\nI AM OKAY WITH THE EVENTS", content=meme.content_hash)
-    catalogue.texts.put_reading(words)
+    catalogue.readings.put(words)
     return meme
 
 
@@ -108,7 +108,7 @@ def test_a_text_that_is_written_anew_is_judged_anew(catalogue: Catalogue, fine: 
     bad = next(text for text in catalogue.texts.of(fine) if text.source == "bad")
     catalogue.text_reviews.put(fine.content_hash, bad, TextReview.WRONG)
     assert reviews_of(catalogue, fine, bad) == [TextReview.WRONG]
-    catalogue.texts.put_reading(ReadingRecord(fine.content_hash, TextKind.SIMPLE, "bad", FINE))
+    catalogue.readings.put(ReadingRecord(fine.content_hash, TextKind.SIMPLE, "bad", FINE))
     better = next(text for text in catalogue.texts.of(fine) if text.source == "bad")
     assert reviews_of(catalogue, fine, better) == []
 
@@ -126,12 +126,12 @@ def test_junk_is_not_searched_where_something_else_speaks_and_is_where_nothing_d
     described, alone = (catalogue.memes.at(path) for path in ("Cats - Kittens/small.png", "Robots/no words.png"))
     for meme in (described, alone):
         junk = reading("xq|zrt vbnmk", confidence=0.5, content=meme.content_hash)
-        catalogue.texts.put_reading(junk)
+        catalogue.readings.put(junk)
         assert reading_quality(junk, []) < JUNK < BADLY_READ
     rebuild(tiny_settings, catalogue)
     searched = {row.meme_id for row in catalogue.texts.passages(Field.OCR, least_weight=0.5)}
     assert alone.id in searched and described.id not in searched
-    assert {meme.path for meme, _ in catalogue.texts.badly_read(BADLY_READ)} == {described.path, alone.path}
+    assert {meme.path for meme, _ in catalogue.readings.badly_read(BADLY_READ)} == {described.path, alone.path}
     [stage] = [one for one in library_status(Workspace(tiny_settings, catalogue)).stages if one.stage is Stage.OCR]
     assert stage.note.startswith("2 badly read")
 
@@ -157,7 +157,7 @@ def test_badly_read_memes_are_read_again_by_another_engine_and_leave_the_list(ti
                 load_encoder=lambda _: HashingTextEncoder(),
             )
             asked += [report.done for report in reports if report.stage is Stage.OCR]
-            left = len(catalogue.texts.badly_read(BADLY_READ))
+            left = len(catalogue.readings.badly_read(BADLY_READ))
             assert left == (0 if again else asked[0])
         assert asked[0] == asked[1] > 0
 
@@ -191,7 +191,7 @@ def test_only_memes_that_disagreed_or_have_changed_since_are_heard_again(
     assert list(find_contradictions(catalogue, encoder=HashingTextEncoder.name, after=fine.id)) == []
     other = catalogue.memes.at("Cats/monday.png")
     for source, body in (("good", FINE), ("bad", OTHER)):
-        catalogue.texts.put_reading(ReadingRecord(other.content_hash, TextKind.SIMPLE, source, body))
+        catalogue.readings.put(ReadingRecord(other.content_hash, TextKind.SIMPLE, source, body))
     found = [one.meme.path for one in find_contradictions(catalogue, encoder=HashingTextEncoder.name)]
     assert sorted(found) == sorted([fine.path, other.path])
     [first_found, _] = found

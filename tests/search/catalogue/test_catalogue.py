@@ -12,7 +12,8 @@ import pytest
 
 from search.catalogue import Catalogue, MemeRecord, open_catalogue
 from search.catalogue.pictures import FingerprintRecord, PictureRecord
-from search.catalogue.texts import ReadingRecord, SidecarRecord
+from search.catalogue.readings import ReadingRecord
+from search.catalogue.texts import SidecarRecord
 from search.errors import DataFolderError, IndexUnusable, NotFound, UnreadableFile
 from search.meme import Field, MediaType, Passage, Stage, TextKind
 from search.settings import Settings
@@ -149,11 +150,11 @@ def test_ocr_is_asked_of_decoded_memes_without_any_unless_again(catalogue: Catal
     for content in ("aa", "bb"):
         catalogue.pictures.put(picture(content), [])
     catalogue.texts.put_sidecars(with_sidecar, [SidecarRecord("x", TextKind.OCR, "tesseract-ocr", "", 0, 0)])
-    assert [meme.id for meme in catalogue.texts.without_ocr("rapid")] == [without]
-    assert {meme.id for meme in catalogue.texts.without_ocr("rapid", again=True)} == {with_sidecar, without}
-    catalogue.texts.put_reading(ReadingRecord("bb", TextKind.OCR, "rapid", "", 0.0, []))
-    assert catalogue.texts.without_ocr("rapid") == []
-    assert catalogue.texts.count_with_ocr() == 2
+    assert [meme.id for meme in catalogue.readings.without_ocr("rapid")] == [without]
+    assert {meme.id for meme in catalogue.readings.without_ocr("rapid", again=True)} == {with_sidecar, without}
+    catalogue.readings.put(ReadingRecord("bb", TextKind.OCR, "rapid", "", 0.0, []))
+    assert catalogue.readings.without_ocr("rapid") == []
+    assert catalogue.readings.count_with_ocr() == 2
 
 
 def test_an_embedding_returns_as_float16_rounds_it_and_is_missing_only_once(catalogue: Catalogue) -> None:

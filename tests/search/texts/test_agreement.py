@@ -120,7 +120,7 @@ def test_the_curator_is_shown_the_memes_whose_texts_contradict_each_other(
         (TextKind.SIMPLE, "bad", OTHER),
         (TextKind.OCR, "rapidocr", OCR),
     ):
-        tiny_indexed.texts.put_reading(ReadingRecord(meme.content_hash, kind, source, body))
+        tiny_indexed.readings.put(ReadingRecord(meme.content_hash, kind, source, body))
     encoder = HashingTextEncoder()
     split_texts(tiny_indexed)
     embed_passages(tiny_indexed, encoder, progress=SILENT)

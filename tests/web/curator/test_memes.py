@@ -223,7 +223,7 @@ def test_a_meme_is_described_found_by_it_described_again_and_undone(
     meme = tiny_indexed.memes.at("Robots/no words.png")
 
     def text() -> str | None:
-        found = tiny_indexed.texts.reading(meme.content_hash, TextKind.SIMPLE, "gemma3_4b")
+        found = tiny_indexed.readings.get(meme.content_hash, TextKind.SIMPLE, "gemma3_4b")
         return found and found.body
 
     assert "Describe</button>" in describing.get(f"/curator/memes/{meme.id}", follow_redirects=True).text
@@ -263,7 +263,7 @@ def test_of_a_selection_the_undescribed_are_described_by_the_api_too(
     assert describing.post(f"/api/batches/{begun.json['batch']}/undo").status_code == 202
     assert describing.application.extensions["batches"].wait_until_idle(60)
     assert [
-        tiny_indexed.texts.reading(tiny_indexed.memes.get(id).content_hash, TextKind.SIMPLE, "gemma3_4b") is None
+        tiny_indexed.readings.get(tiny_indexed.memes.get(id).content_hash, TextKind.SIMPLE, "gemma3_4b") is None
         for id in ids
     ] == [False, True, True]
 

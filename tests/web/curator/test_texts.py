@@ -37,7 +37,7 @@ def test_the_worst_ocr_text_is_shown_with_its_boxes_until_it_is_reviewed(
     client: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
 ) -> None:
     meme = tiny_indexed.memes.at("Robots/no words.png")
-    tiny_indexed.texts.put_reading(reading("xqzrt <b>", confidence=0.4, content=meme.content_hash))
+    tiny_indexed.readings.put(reading("xqzrt <b>", confidence=0.4, content=meme.content_hash))
     token = sign_in(client, tiny_settings.data)
     page = client.get("/curator/reading").text
     assert "xqzrt &lt;b&gt;" in page and "<polygon" in page and "1 left" in page
@@ -61,11 +61,11 @@ def test_a_picture_is_read_again_with_the_other_engine(
 
     monkeypatch.setattr("web.curator.texts._engine", lambda name: Other())
     meme = tiny_indexed.memes.at("Robots/no words.png")
-    tiny_indexed.texts.put_reading(reading("xqzrt vbnm", confidence=0.4, content=meme.content_hash))
+    tiny_indexed.readings.put(reading("xqzrt vbnm", confidence=0.4, content=meme.content_hash))
     token = sign_in(client, tiny_settings.data)
     form = {"csrf": token, "source": "engine-1", "decision": "again"}
     assert client.post(f"/curator/reading/{meme.id}", data=form).status_code == 303
-    assert tiny_indexed.texts.ocr_readings(meme.content_hash)[0].body == "all is well"
+    assert tiny_indexed.readings.ocr(meme.content_hash)[0].body == "all is well"
     assert "No text waits for review" in client.get("/curator/reading").text
 
 
@@ -74,7 +74,7 @@ def test_a_text_that_was_marked_wrong_is_not_shown_again(
 ) -> None:
     meme = tiny_indexed.memes.at("Dogs/fine.png")
     for source, body in (("good", FINE), ("bad", OTHER)):
-        tiny_indexed.texts.put_reading(ReadingRecord(meme.content_hash, TextKind.SIMPLE, source, body))
+        tiny_indexed.readings.put(ReadingRecord(meme.content_hash, TextKind.SIMPLE, source, body))
     split_texts(tiny_indexed)
     embed_passages(tiny_indexed, HashingTextEncoder(), progress=SILENT)
     token = sign_in(client, tiny_settings.data)
