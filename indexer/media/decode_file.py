@@ -32,7 +32,7 @@ from indexer.media.raster import (
 from indexer.media.repair import Repaired, repaired
 from indexer.media.signatures import FileType, brands, file_type
 from indexer.media.svg import MAX_SVG_BYTES, is_svg, render_svg, svg_size
-from indexer.media.video import decode_video
+from indexer.media.video import decode_damaged_webp, decode_video
 from search.errors import UnreadableFile
 from search.meme import MediaType
 
@@ -217,8 +217,35 @@ def _decode_picture(
             continue
         if mended.is_cut and not share:
             break
-        return _with_damage(found, share if mended.is_cut else 1.0, cut=mended.is_cut)
+        return _with_damage(found, share if mended.is_cut else 1.0, cut=mended.is_cut, whole=mended.is_whole)
+    if kind is FileType.WEBP:
+        return _damaged_webp(data, damaged, max_pixels=max_pixels)
     raise damaged
+
+
+def _damaged_webp(data: bytes, error: DamagedFile, *, max_pixels: int) -> DecodedMedia:
+    """Decode a lossy WebP with wrong bits by FFmpeg, which shows it whole, with errors from there on as browsers do.
+
+    Raises the error of libwebp, which refuses it, where FFmpeg does too.
+    """
+    try:
+        shown = decode_damaged_webp(data, max_pixels=max_pixels)
+    except DamagedFile:
+        raise error from None
+    picture = working_picture(shown)
+    return DecodedMedia(
+        MediaType.IMAGE,
+        shown.width,
+        shown.height,
+        1,
+        None,
+        (picture,),
+        content_type=FileType.WEBP.value,
+        codec="webp",
+        transparent=is_transparent(shown),
+        damage="A part of it is damaged: it is shown with errors.",
+        alpha=transparency(shown, like=picture),
+    )
 
 
 _LENIENT = threading.Lock()  # Pillow's switch is one for the whole process
@@ -261,12 +288,15 @@ def _unturned(data: bytes) -> NDArray[np.uint8]:
     return np.asarray(working_picture(picture))
 
 
-def _with_damage(found: DecodedMedia, share: float, *, cut: bool) -> DecodedMedia:
-    """Return a decoded file with a sentence about what is damaged."""
+def _with_damage(found: DecodedMedia, share: float, *, cut: bool, whole: bool = False) -> DecodedMedia:
+    """Return a decoded file with a sentence about what is damaged. A `whole` file has its end, and wrong bits."""
     if found.damage:
         return found
     if not cut:
         return replace(found, damage="A note or a checksum in it is damaged; the picture is there.")
+    if whole:
+        share = min(0.99, max(0.01, share))
+        return replace(found, share_decoded=share, damage=f"A part of it is damaged: {100 * share:.0f} % is shown.")
     if share == _LESS_DETAIL:
         return replace(found, share_decoded=share, damage="Its end is missing: it is shown with less detail.")
     if share >= 0.995:

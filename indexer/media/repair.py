@@ -17,14 +17,15 @@ _MAX_PROFILE = 1_000_000  # bytes of a colour profile
 
 @dataclass(frozen=True)
 class Repaired:
-    """Bytes that a decoder can read, the share of the file that is there, and whether its end is missing.
+    """Bytes that a decoder can read, the share of the file that is there, and whether its end is not shown.
 
-    `share` is None where only decoding can tell.
+    `share` is None where only decoding can tell. Of a file that `is_whole` the end is there, behind a damaged part.
     """
 
     data: bytes
     is_cut: bool
     share: float | None = None
+    is_whole: bool = False
 
 
 def repaired(data: bytes, *, still: bool = False) -> Repaired:
@@ -75,7 +76,7 @@ def _repaired_png(data: bytes, *, still: bool) -> Repaired:
         first = next(at for at, one in enumerate(kept) if one[4:8] == b"IDAT")
         others = [one for one in kept if one[4:8] != b"IDAT"]
         kept = [*others[:first], _chunk(b"IDAT", rows.packed), *others[first:]]
-    return Repaired(b"".join(kept), is_cut=rows.share < 1, share=rows.share)
+    return Repaired(b"".join(kept), is_cut=rows.share < 1, share=rows.share, is_whole=ended)
 
 
 # Samples of a pixel by a PNG's type of colour.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
+from indexer.media.decoder_errors import DamagedFile
 from indexer.media.raster import FRAMES, WORKING_PIXELS, check_pixels, shrunk
 from indexer.media.signatures import FileType
 from search.errors import UnreadableFile
@@ -69,6 +71,28 @@ def decode_video(file: Path, kind: FileType, *, max_pixels: int, effort: float =
     except (av.error.FFmpegError, ArithmeticError, OSError, UnicodeError) as error:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UnreadableFile(f"The video is broken or cut short: {said}.", hint="Save it again.") from error
+
+
+def decode_damaged_webp(data: bytes, *, max_pixels: int) -> Image.Image:
+    """Return a lossy WebP with wrong bits as FFmpeg's VP8 decoder shows it; raise DamagedFile where it cannot.
+
+    Raises UnreadableFile when it is too large.
+    """
+    try:
+        with av.open(io.BytesIO(data), "r", format="webp_pipe", **_TEXTS) as opened:
+            stream = opened.streams.video[0]
+            if not stream.width * stream.height:
+                raise DamagedFile("It is damaged.", hint="Copy or save it again.")
+            check_pixels(stream.width, stream.height, max_pixels=max_pixels)
+            stream.codec_context.thread_count = 1
+            stream.codec_context.options = {"max_pixels": str(max_pixels)}
+            frame = next(opened.decode(stream), None)
+    except (av.error.FFmpegError, ArithmeticError, OSError, UnicodeError) as error:
+        raise DamagedFile("It is damaged.", hint="Copy or save it again.") from error
+    if frame is None:
+        raise DamagedFile("It is damaged.", hint="Copy or save it again.")
+    has_alpha = frame.format.name.startswith("yuva")
+    return Image.fromarray(frame.to_ndarray(format="rgba" if has_alpha else "rgb24"))
 
 
 def _film(film: InputContainer, *, size: int, max_pixels: int, effort: float) -> DecodedVideo:

@@ -323,10 +323,27 @@ def test_a_png_with_a_wrong_bit_is_shown_down_to_it(tmp_path: Path, wrong: float
     (tmp_path / "x.png").write_bytes(whole)
     seen, sound = decoded(tmp_path / "x.png"), decoded(tmp_path / "whole.png")
     assert (seen.width, seen.height) == picture.size
-    assert seen.damage
+    assert "is damaged" in seen.damage and "end" not in seen.damage
     there = (np.asarray(seen.pictures[0]) == np.asarray(sound.pictures[0])).all((1, 2))
     if not is_flat:
         assert there[: int(len(there) * (wrong - 0.1))].all() and not there.all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("wrong", [0.5, 0.7, 0.9])
+def test_a_lossy_webp_with_a_wrong_bit_is_shown_down_to_it(tmp_path: Path, wrong: float, mode: str) -> None:
+    """As browsers do; libwebp refuses it whole."""
+    noise = np.random.default_rng(1).integers(0, 256, (120, 80, 3), np.uint8)
+    soft = Image.fromarray(noise[:20, :20]).resize((320, 320), Image.Resampling.BICUBIC)
+    soft.convert(mode).save(tmp_path / "whole.webp")
+    whole = bytearray((tmp_path / "whole.webp").read_bytes())
+    whole[int(wrong * len(whole))] ^= 0x41
+    (tmp_path / "x.webp").write_bytes(whole)
+    seen, sound = decoded(tmp_path / "x.webp"), decoded(tmp_path / "whole.webp")
+    assert (seen.width, seen.height) == (320, 320)
+    assert seen.damage == "A part of it is damaged: it is shown with errors."
+    first = [np.asarray(one.pictures[0], np.int16)[:32] for one in (seen, sound)]
+    assert np.abs(first[0] - first[1]).mean() < 6
 
 
 @pytest.mark.parametrize("colors", [2, 256])

@@ -144,3 +144,19 @@ def test_evidence_keeps_its_traces_in_json_and_when_it_is_swapped() -> None:
     evidence = Evidence(Tier.EDITED, (Edit.FRAME,), traces_other=(Trace.COMPRESSED, Trace.MARKED), equal_pixels=False)
     assert Evidence.from_json(evidence.to_json()) == evidence
     assert evidence.swapped().traces_one == evidence.traces_other and evidence.swapped().swapped() == evidence
+
+
+@pytest.mark.parametrize("deviation", [5, 8])
+def test_grain_that_a_coarse_source_would_take_away_is_no_sign_that_it_was_there(deviation: int) -> None:
+    """Compressing the soft, grainy copy as coarsely gives most blocks of the source, which has detail of its own."""
+    rng = np.random.default_rng(7)
+    total = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
+    for cells in (4, 12, 20):
+        small = Image.fromarray(rng.integers(0, 256, (cells * 3 // 4, cells, 3), dtype=np.uint8))
+        total += (np.asarray(small.resize(SIZE, Image.Resampling.BICUBIC), np.float32) - 128) / 5
+    source = _jpeg(Image.fromarray(np.clip(total + 120, 0, 255).astype(np.uint8)), 40)
+    soft = np.asarray(source.picture.filter(ImageFilter.GaussianBlur(1.3)), np.float32)
+    noise = np.random.default_rng(3).normal(0, deviation, soft.shape)
+    copy = _jpeg(Image.fromarray(np.clip(soft + noise, 0, 255).astype(np.uint8)), 92)
+    assert _compared(source, copy).made_from == 1
+    assert _compared(copy, source).made_from == -1
