@@ -231,6 +231,16 @@ def test_a_phrase_may_begin_in_the_category_and_end_in_the_name(tmp_path: Path, 
     assert {documents[id - 1].path.split("/")[1].removesuffix(".png") for id in found.tolist()} == said_by
 
 
+def test_a_phrase_may_begin_with_the_last_eight_words_of_a_category_and_no_more(tmp_path: Path) -> None:
+    category = "one two three four five six seven eight nine"
+    document = Document(1, {Field.NAME: f"{category}: signpost"}, f"{category}/signpost.png")
+    build_lexical(tmp_path / "words", [document])
+    index = LexicalIndex.open(tmp_path / "words")
+    words = category.split()
+    said = [bool(len(memes_saying(make_quote(" ".join([*words[-n:], "signpost"]), index), index))) for n in (7, 8, 9)]
+    assert said == [True, True, False]
+
+
 def test_a_phrase_goes_on_where_its_text_was_split_for_the_encoder_and_not_into_another_text(tmp_path: Path) -> None:
     words = [f"word{number}" for number in range(200)]
     ocr, descriptions = {"Work/long.png": " ".join(words)}, {"Work/long.png": "three four"}
