@@ -44,15 +44,14 @@ class Suggestion:
     @property
     def sentence(self) -> str:
         """How sure the suggestion is, as a sentence."""
-        right = f"such suggestions are right {100 * self.precision:.0f} times in 100"
         if self.sure is not None:
-            return f"Sure: {self.sure} ({right})."
+            return f"Probably {self.sure}. Suggestions this sure are right {100 * self.precision:.0f} times in 100."
         if self.parent is not None:
             return f"Not sure of one category, but {100 * self.parent[1]:.0f} % sure of one under {self.parent[0]}."
         if not self.categories:
             return "There are no categories to learn from yet."
         if not self.known_template:
-            return "Nothing in the library looks like it: perhaps none of these, which its text suggests."
+            return "Nothing similar found. These are guesses from its text."
         return "Not sure: these are the most likely."
 
 

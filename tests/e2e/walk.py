@@ -428,7 +428,8 @@ def _found_later(browser: Browser, address: str) -> Iterator[Stop]:
             yield Stop(
                 f"group, {tier}, difference", f"{group}{'&' if '?' in group else '?'}show=difference", curator=True
             )
-        yield Stop(f"all of {tier}", f"/curator/duplicates/all/{tier}", curator=True)
+        if tier != "variant":
+            yield Stop(f"all of {tier}", f"/curator/duplicates/all/{tier}", curator=True)
     context.close()
 
 
