@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from indexer.pipeline import index_library
-from indexer.work.progress import SILENT
-from search.catalogue import Catalogue, open_catalogue
+from search.catalogue import Catalogue
 from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.browsing import chromium, serving_files
 from tests.support.fakes import HashingTextEncoder
-from tests.support.tiny import draw_tiny_library
 from web.static_site.export import export_site
 from web.static_site.names import safe_name
 from web.static_site.options import SiteOptions
 
 pytestmark = pytest.mark.browser
-BY_MEANING = ("hound amid flames", "young feline in footwear")
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +35,6 @@ def root(served_settings: Settings, served: Catalogue, tmp_path_factory: pytest.
 
 
 @pytest.fixture(scope="module")
-def by_meaning(minilm_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
-    """The address of a site with the real text encoder, below a path; and the best hit of the served site."""
-    folder = tmp_path_factory.mktemp("by-meaning")
-    shutil.copytree(minilm_models, folder / "data" / "models")
-    settings = Settings(library=draw_tiny_library(folder / "memes"), data=folder / "data", ocr_engine="none")
-    with open_catalogue(settings) as catalogue:
-        workspace = Workspace(settings, catalogue)
-        index_library(workspace, progress=SILENT)
-        done = export_site(workspace, folder / "host" / "some" / "path")
-        with Searcher(workspace) as searcher:
-            served = {query: searcher.search(query, k=1)[0].path for query in BY_MEANING}
-    assert (done.without_meaning, done.meaning_bytes > 15_000_000) == ("", True)
-    with serving_files(folder / "host") as address:
-        yield f"{address}/some/path/", served
-
-
-@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as found:
         yield found
@@ -69,6 +46,7 @@ def page(browser: Browser, root: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=f"{root}/some/path/")
     found = context.new_page()
     complaints: list[str] = []
+    found.complaints = complaints  # type: ignore[attr-defined]
     found.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     found.on("pageerror", lambda error: complaints.append(str(error)))
     found.on(
@@ -246,6 +224,37 @@ def test_facts_about_all_memes_are_fetched_once_filters_are_opened(page: Page) -
     assert facts in asked
 
 
+def test_a_page_that_was_loaded_before_the_site_was_updated_searches_the_new_index(page: Page) -> None:
+    gone: list[str] = []
+
+    def answer(route: Route) -> None:
+        if gone or "-" not in route.request.url:
+            route.continue_()
+        else:
+            gone.append(route.request.url)
+            route.fulfill(status=404)
+
+    page.route("**/search/*-*.dat", answer)
+    page.goto("search.html?q=dog")
+    expect(page.locator("#results .card").first).to_be_visible()
+    assert len(gone) == 1
+    page.evaluate("0")  # so that the browser's own line about the missing file is there
+    page.complaints.clear()  # type: ignore[attr-defined]
+
+
+def test_a_search_that_cannot_be_loaded_says_so(page: Page) -> None:
+    page.route("**/search/index.json", lambda route: route.abort())
+    page.goto("search.html?q=dog")
+    expect(page.locator("[data-counted]")).to_have_text("The search could not be loaded. Load the page again.")
+    page.complaints.clear()  # type: ignore[attr-defined]
+
+
+def test_an_old_browser_is_told(page: Page) -> None:
+    page.add_init_script("delete globalThis.DecompressionStream")
+    page.goto("search.html?q=dog")
+    expect(page.locator("[data-counted]")).to_contain_text("too old to search here")
+
+
 def test_favorites_are_kept_in_the_browser_and_can_be_sent(page: Page, browser: Browser, root: str) -> None:
     page.goto("index.html")
     page.get_by_role("link", name="Favorites").click()
@@ -349,59 +358,4 @@ def test_pages_have_no_barriers(browser: Browser, root: str, scheme: str) -> Non
         assert found.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
         violations = Axe().run(found).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"][:120]) for one in violations] == [], address
-    context.close()
-
-
-@pytest.mark.real_models
-def test_meaning_finds_what_has_none_of_the_words_and_is_there_without_a_network(
-    browser: Browser, by_meaning: tuple[str, dict[str, str]]
-) -> None:
-    root, served = by_meaning
-    context = browser.new_context(base_url=root)
-    page = context.new_page()
-    asked: list[str] = []
-    complaints: list[str] = []
-    context.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.goto("index.html")
-    page.goto("search.html")
-    page.evaluate("navigator.serviceWorker.ready")
-    assert not [address for address in asked if "/search/encoder/" in address]
-    page.reload()
-    page.locator("#q").fill("hound amid flames")
-    page.keyboard.press("Enter")
-    results = page.locator("#results[data-by=meaning]")
-    expect(results).to_be_visible(timeout=60_000)
-    assert cards(page)[0] == served["hound amid flames"] == "Dogs/fine.png"
-    expect(page.locator("[data-aside]")).to_be_hidden()
-    assert {address.split("/", 3)[2] for address in asked if address.startswith("http")} == {root.split("/", 3)[2]}
-    before = len([address for address in asked if "/search/encoder/" in address])
-    assert before
-    context.set_offline(True)
-    page.goto("search.html?q=young+feline+in+footwear")
-    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
-    assert cards(page)[0] == served["young feline in footwear"]
-    context.set_offline(False)
-    page.goto("search.html?q=hound+amid+flames")
-    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
-    assert complaints == []
-    context.close()
-
-
-@pytest.mark.real_models
-def test_who_saves_data_is_asked_before_the_encoder_is_fetched(
-    browser: Browser, by_meaning: tuple[str, dict[str, str]]
-) -> None:
-    root, _ = by_meaning
-    context = browser.new_context(base_url=root)
-    context.add_init_script("Object.defineProperty(navigator, 'connection', { value: { saveData: true } })")
-    page = context.new_page()
-    asked: list[str] = []
-    context.on("request", lambda request: asked.append(request.url))
-    page.goto("search.html?q=hound+amid+flames")
-    button = page.get_by_role("button", name="Search by meaning, too")
-    expect(button).to_contain_text("MB, once")
-    assert not [address for address in asked if "/search/encoder/" in address]
-    button.click()
-    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
     context.close()

@@ -234,7 +234,13 @@ class _Export:
     def _service_worker(self) -> bytes:
         version, found = site_assets()
         scripts = [name for name in found if name.endswith((".js", ".css")) and name not in ("sw.js", *_BY_MEANING)]
-        shell = ["index.html", "search.html", "search/index.json", *(f"static/{version}/{name}" for name in scripts)]
+        shell = [
+            "index.html",
+            "search.html",
+            "favorites/index.html",
+            "search/index.json",
+            *(f"static/{version}/{name}" for name in scripts),
+        ]
         head = f"const VERSION = {json.dumps(version)};\nconst SHELL = {json.dumps(shell)};\n"
         return head.encode() + found["sw.js"]
 

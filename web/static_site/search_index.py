@@ -19,18 +19,18 @@ from search.index.lexical import LexicalIndex
 from search.index.lexical_schema import ALL_TEXT
 from search.index.lexical_writer import Document
 from search.meme import Meme
-from web.static_site.index_files import Parts, fold, packed, shortest_after
+from web.static_site.index_files import Parts, as_text, fold, packed, shortest_after
 from web.static_site.phrase_index import build_phrase_index
 
 CARDS_PER_FILE = 4  # memes by id: a page of results fetches up to 30 files, each of about 2 kB
-SHARD_BYTES = 12_000  # of a shard before compression, about a third after it
-LONG = 1_000  # postings from which a term has a file of its own, so that others need not fetch it
+SHARD_BYTES = 7_000  # of a shard before compression, about half after it
+LONG = 2_000  # bytes of a term's ids from which a term has a file of its own, so that others need not fetch it
 MAX_SHARE = 0.5  # of the memes: a more frequent term says nothing, as on the served site
 SMALL = 2_000  # memes up to which such terms are kept all the same
 MIN_SPELLED = 2  # memes with a word that misspelled words are compared with, in libraries beyond SMALL
 _BM25_BOUND = 2.2  # k1 + 1: the highest score of a term with an inverse document frequency of 1
-_LEVELS = 255  # of the rarest term
-_LEAST_LEVELS = 12
+_LEVELS = 127  # of the rarest term
+_LEAST_LEVELS = 9
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,16 @@ def build_search_index(
     postings = {
         term: _postings(lexical, term, known, total=total) for term in sorted(set().union(*terms_of.values())) if term
     }
+    # A word in so many memes that it has no list needs no shard either: the table has its frequency and term.
+    everywhere = {
+        key: max((postings[term][0], term) for term in own & postings.keys())
+        for key, own in terms_of.items()
+        if own & postings.keys() and not any(postings[term][1] for term in own & postings.keys())
+    }
+    terms_of = {key: own for key, own in terms_of.items() if key not in everywhere}
     shards, long = Parts(), Parts()
     numbers = {term: long.add(found) for term, found in postings.items() if len(found[1]) > LONG}
-    size = {term: 40 if term in numbers else 12 + 6 * len(found[1]) for term, found in postings.items()}
+    size = {term: 30 if term in numbers else 12 + len(found[1]) + len(found[2]) for term, found in postings.items()}
     keys: list[str] = []
     last = ""
     for own in _cut(terms_of, size):
@@ -102,6 +109,7 @@ def build_search_index(
         "shards": shards.name(),
         "long": long.name(),
         "keys": "\n".join(keys),
+        "everywhere": everywhere,
         "facts": keep(_facts(memes)),
         "words": keep(spelled),
         "phrases": keep(phrases),
@@ -126,11 +134,11 @@ def card_files(cards: Iterable[tuple[int, str]]) -> Iterator[tuple[str, bytes]]:
         yield f"cards/{current}.dat", packed(found)
 
 
-def _postings(lexical: LexicalIndex, term: str, known: set[int], *, total: int) -> tuple[int, list[int], list[int]]:
-    """Return the number of memes with a term, their ids as differences, and their scores in steps."""
+def _postings(lexical: LexicalIndex, term: str, known: set[int], *, total: int) -> tuple[int, str, str]:
+    """Return the number of memes with a term; as texts, their ids as differences, and their scores in steps."""
     frequency = lexical.document_frequency(term)
     if total > SMALL and frequency > MAX_SHARE * total:
-        return frequency, [], []
+        return frequency, "", ""
     ids, scores = lexical.search([term], ALL_TEXT, k=max(frequency, 1))
     bound = _BM25_BOUND * _information(frequency, total)
     levels = _levels(frequency, total)
@@ -138,8 +146,8 @@ def _postings(lexical: LexicalIndex, term: str, known: set[int], *, total: int) 
     found = [(id, score) for id, score in found if id in known]
     return (
         frequency,
-        [id - before for (id, _), before in zip(found, [0, *(id for id, _ in found)], strict=False)],
-        [max(1, min(levels, round(levels * score / bound))) for _, score in found],
+        as_text(id - before for (id, _), before in zip(found, [0, *(id for id, _ in found)], strict=False)),
+        as_text(max(1, min(levels, round(levels * score / bound))) for _, score in found),
     )
 
 

@@ -3,7 +3,7 @@
 import { filterOf } from "./operators.js";
 import { parse } from "./query.js";
 import { cutoff, fuse, proposals } from "./ranking.js";
-import { LONG_WORD, MIN_SPELLED, compare, distance, fold, sequenceOf, wordsOf } from "./words.js";
+import { LONG_WORD, MIN_SPELLED, compare, distance, fold, numbersOf, sequenceOf, wordsOf } from "./words.js";
 
 const MOST_READINGS = 12; // words that one stands for
 const MAX_SHARE = 0.5; // of the memes: more frequent words say nothing beside others
@@ -13,7 +13,7 @@ const DEEPER = 4;
 const idf = (frequency, memes) => Math.log(1 + (memes - frequency + 0.5) / (frequency + 0.5));
 
 // The height of a step of a word's scores; as `_levels` in search_index.py.
-const step = (frequency, memes) => idf(frequency, memes) / Math.max(12, Math.round((255 * idf(frequency, memes)) / idf(1, memes)));
+const step = (frequency, memes) => idf(frequency, memes) / Math.max(9, Math.round((127 * idf(frequency, memes)) / idf(1, memes)));
 
 // The number of memes with a word, or with one that it stands for.
 const frequencyOf = (reading) => Math.max(0, ...reading.terms.map(([, [frequency]]) => frequency));
@@ -95,13 +95,23 @@ export class SearchIndex {
     const found = [];
     for (const term of terms) {
       const own = shard.terms[term];
-      found.push([term, typeof own === "number" ? await this.file(`${this.table.long}-${own}.dat`) : own]);
+      const [frequency, steps, levels] = typeof own === "number" ? await this.file(`${this.table.long}-${own}.dat`) : own;
+      found.push([term, [frequency, numbersOf(steps), numbersOf(levels)]]);
     }
     return found;
   }
 
+  // The term of a word that most memes have, which has no list of them; undefined for others.
+  everywhere(key) {
+    if (!Object.hasOwn(this.table.everywhere, key)) return undefined;
+    const [frequency, term] = this.table.everywhere[key];
+    return [[term, [frequency, [], []]]];
+  }
+
   // What a word stands for: itself, or the words that begin with it, or those that are spelt nearly like it.
   async reading(word, { prefix = false } = {}) {
+    const known = this.everywhere(word.key);
+    if (known) return { ...word, exact: true, keys: [word.key], terms: known };
     const shard = await this.shard(word.key);
     const exact = shard && Object.hasOwn(shard.words, word.key) ? shard.words[word.key] : undefined;
     if (exact) return { ...word, exact: true, keys: [word.key], terms: await this.postings(exact, shard) };
@@ -116,8 +126,8 @@ export class SearchIndex {
     }
     const terms = new Map();
     for (const key of keys) {
-      const own = await this.shard(key);
-      for (const [term, found] of await this.postings(own.words[key], own)) terms.set(term, found);
+      const own = this.everywhere(key) ? undefined : await this.shard(key);
+      for (const [term, found] of this.everywhere(key) ?? (await this.postings(own.words[key], own))) terms.set(term, found);
     }
     return { ...word, exact: false, keys, terms: [...terms] };
   }

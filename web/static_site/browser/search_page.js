@@ -20,7 +20,8 @@ const folder = new URL(document.querySelector("script[data-index]").dataset.inde
 const aside = document.querySelector("[data-aside]");
 
 async function load(name) {
-  const answer = await fetch(new URL(name, folder));
+  // Without asking whether it has changed, a browser may pair a table of yesterday with the parts of today.
+  const answer = await fetch(new URL(name, folder), name === "index.json" ? { cache: "no-cache" } : {});
   if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
   return answer.arrayBuffer();
 }
@@ -106,7 +107,7 @@ let latest = 0;
 let answer;
 let shown = 0;
 
-async function refresh({ typed = false } = {}) {
+async function refresh({ typed = false, again = false } = {}) {
   const mine = ++latest;
   const { q, ...filters } = state();
   const is = () => mine === latest;
@@ -139,6 +140,10 @@ async function refresh({ typed = false } = {}) {
     else tell("", `Search by meaning, too (${Math.ceil(words.table.meaning.bytes / 1e6)} MB, once)`, () => (tell("Loading search by meaning…"), join()));
   } catch (error) {
     if (!is()) return;
+    if (!again && / 404$/.test(error.message)) {
+      opened = vectors = meaning = undefined; // the site was updated since the page was loaded
+      return refresh({ typed, again: true });
+    }
     console.warn(error);
     counted.textContent = navigator.onLine ? "The search could not be loaded. Load the page again." : "You are offline, and these words were not searched before.";
   }
@@ -285,5 +290,6 @@ addEventListener("popstate", (event) => {
 });
 
 read();
-refresh();
+if (globalThis.DecompressionStream) refresh();
+else counted.textContent = "This browser is too old to search here. It can show the categories and all memes.";
 if (!field.value) field.focus();

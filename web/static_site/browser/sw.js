@@ -30,7 +30,7 @@ async function keep(request, answer) {
 async function answer(event, key) {
   const cache = await caches.open(NAME);
   // Files that are named by their content do not change.
-  const unchanging = /\/static\/|\/thumbnails\/|\/search\/(?:(?:vectors|encoder)\/)?[0-9a-f]{16}\.(?:dat|js)$/.test(key.pathname);
+  const unchanging = /\/static\/|\/thumbnails\/|\/search\/(?:(?:vectors|encoder|phrases)\/)?[0-9a-f]{16}(?:-\d+)?\.(?:dat|js)$/.test(key.pathname);
   if (unchanging) {
     const known = await cache.match(key.href);
     if (known) return known;

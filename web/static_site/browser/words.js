@@ -51,6 +51,27 @@ export function sequenceOf(text) {
   return found;
 }
 
+// The numbers of a text, as `as_text` in index_files.py writes them.
+const DIGITS = new Map([...Array(92).keys()].map((at) => at + 35).filter((code) => !"\\'".includes(String.fromCharCode(code))).map((code, digit) => [code, digit]));
+const BASE = DIGITS.size / 2;
+
+export function numbersOf(text) {
+  const found = [];
+  let number = 0;
+  let place = 1;
+  for (let at = 0; at < text.length; at++) {
+    const digit = DIGITS.get(text.charCodeAt(at));
+    if (digit < BASE) {
+      found.push(number + digit * place);
+      [number, place] = [0, 1];
+    } else {
+      number += (digit - BASE) * place;
+      place *= BASE;
+    }
+  }
+  return found;
+}
+
 // The number of edits between two words, at most `most`; a swap of neighbors is one (optimal string alignment).
 export function distance(one, other, most) {
   if (Math.abs(one.length - other.length) > most) return most + 1;
