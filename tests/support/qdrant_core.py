@@ -240,7 +240,8 @@ def filter_of(one: Json | None) -> edge.Filter | None:
         return None
     only(one, "must", "should", "must_not")
     parts = {key: one[key] if isinstance(one[key], list) else [one[key]] for key in one if one[key] is not None}
-    return edge.Filter(**{key: [condition(own) for own in parts[key]] for key in parts})
+    conditions: dict[str, Any] = {key: [condition(own) for own in parts[key]] for key in parts}
+    return edge.Filter(**conditions)
 
 
 def condition(one: Json) -> Any:

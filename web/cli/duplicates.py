@@ -24,7 +24,7 @@ from search.evidence import Tier
 from search.meme import Stage
 from web.cli.command import CommandGroup, Session, find_meme
 from web.cli.output import show_entry, show_verdict
-from web.cli.terminal import ProgressBars, Terminal
+from web.cli.terminal import ProgressBars, Terminal, counted
 from web.schemas import proposal_row, trash_row
 
 DUPLICATES = [tier.value for tier in Tier if tier.is_duplicate]
@@ -162,13 +162,13 @@ def apply(session: Session, tier: str, yes: bool, note: str) -> int:
             return 0
         unsure = len(every) - len(found)
         rest = (
-            f"{unsure:,} {'group is' if unsure == 1 else 'groups are'} left for you, because nothing shows which file "
+            f"{counted(unsure, 'group', 'is')} left for you, because nothing shows which file "
             "was first: `memetica duplicates` lists them, `memetica duplicates decide` decides."
         )
         if not found:
             terminal.say(rest)
             return 0
-        question = f"{len(found):,} groups: move {files:,} {'file' if files == 1 else 'files'} to {workspace.trash}?"
+        question = f"{counted(len(found), 'group')}: move {counted(files, 'file')} to {workspace.trash}?"
         if not yes:
             if not sys.stdin.isatty():
                 raise WrongUse(question, hint="Confirm with --yes.")
@@ -183,7 +183,8 @@ def apply(session: Session, tier: str, yes: bool, note: str) -> int:
             terminal.say(f"{one.key}: {error.message} {error.hint}", style="yellow")
         moved = sum(len(verdict.contents) - 1 for verdict in applied.verdicts)
         failed = f"; {len(applied.failed):,} failed" if applied.failed else ""
-        terminal.say(f"{len(applied.verdicts):,} groups merged, {moved:,} files moved to the trash{failed}.")
+        merged = counted(len(applied.verdicts), "group")
+        terminal.say(f"{merged} merged, {counted(moved, 'file')} moved to the trash{failed}.")
         if unsure:
             terminal.say(rest)
         return 1 if applied.failed else 0

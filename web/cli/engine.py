@@ -12,6 +12,7 @@ from search.index.text_encoder import load_text_encoder_in_use
 from search.settings import save_setting
 from search.workspace import Workspace
 from web.cli.command import Session
+from web.cli.terminal import counted
 
 COMPARED = 200  # known items
 
@@ -22,7 +23,7 @@ def write_into(session: Session, workspace: Workspace, engine: str) -> int:
     if engine != LOCAL:
         manifest = write_engine(workspace, engine=engine)
         assert manifest is not None
-        terminal.say(f"{engine} has {manifest.memes:,} memes now, in {manifest.generation}.")
+        terminal.say(f"{engine} has {counted(manifest.memes, 'meme')} now, in {manifest.generation}.")
     save_setting(workspace.data, "index_engine", engine)
     where = "the data folder" if engine == LOCAL else engine
     terminal.say(f"Search asks {where} from now on; a server that runs must be started again.")

@@ -8,6 +8,7 @@ import click
 
 from indexer.gather import gather_parts
 from web.cli.command import Command, Session
+from web.cli.terminal import counted
 
 
 @click.command(
@@ -27,7 +28,7 @@ def gather(session: Session, others: tuple[Path, ...]) -> None:
                 session.terminal.row({**vars(report), "folder": str(report.folder)})
             else:
                 session.terminal.say(
-                    f"{report.folder}: {report.pictures:,} pictures, {report.texts:,} texts, "
-                    f"{report.embeddings:,} embeddings, {report.thumbnails:,} thumbnails taken over."
+                    f"{report.folder}: {counted(report.pictures, 'picture')}, {counted(report.texts, 'text')}, "
+                    f"{counted(report.embeddings, 'embedding')}, {counted(report.thumbnails, 'thumbnail')} taken over."
                 )
     session.terminal.say("Run `memetica index` to build the index of them.")

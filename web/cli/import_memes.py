@@ -17,7 +17,7 @@ from indexer.library.vanished import check_library_is_known, check_not_emptied
 from search.settings import Settings
 from web.cli.command import Command, Session
 from web.cli.tags import give_tags, readable_tags
-from web.cli.terminal import Terminal
+from web.cli.terminal import Terminal, counted
 
 SHOWN = 20  # rows of a plan, for people
 
@@ -63,8 +63,8 @@ def import_memes(session: Session, program: str, folder: Path, category: str, by
         for planned in plan.planned:
             terminal.row(_row(planned))
     terminal.say(
-        f"{len(new) - len(failed):,} memes brought, {len(plan.planned) - len(new):,} were there already, "
-        f"{len(plan.left_out) + len(failed):,} left out, {tags:,} tags given. `memetica index` indexes them."
+        f"{counted(len(new) - len(failed), 'meme')} brought, {len(plan.planned) - len(new):,} there already, "
+        f"{len(plan.left_out) + len(failed):,} left out, {counted(tags, 'tag')} given. `memetica index` indexes them."
     )
     return 1 if failed else 0
 
@@ -133,8 +133,8 @@ def _show(terminal: Terminal, plan: ImportPlan, settings: Settings) -> None:
     new = Counter(one.path.partition("/")[0] for one in plan.planned if not one.is_known)
     categories = ", ".join(f"{name} {count:,}" for name, count in new.most_common(8))
     terminal.say(
-        f"{new.total():,} memes would be copied into {settings.library}"
+        f"{counted(new.total(), 'meme')} would be copied into {settings.library}"
         + (f" ({categories})" if categories else "")
-        + f"; {len(plan.planned) - new.total():,} are there already, {len(plan.left_out):,} left out. "
+        + f"; {len(plan.planned) - new.total():,} there already, {len(plan.left_out):,} left out. "
         "Nothing was written: --yes carries it out."
     )

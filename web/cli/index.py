@@ -18,6 +18,7 @@ from indexer.work.progress import StageReport
 from search.encoders.clip import spec_of
 from search.index.generations import live_image_encoder
 from search.index.status import eyes_sentence
+from search.index.stores import open_store
 from search.meme import Stage
 from search.settings import save_setting
 from search.workspace import Workspace
@@ -25,7 +26,7 @@ from web.cli.command import Command, Session
 from web.cli.engine import compare_with, write_into
 from web.cli.eyes import settle_image_encoder, value_of_choice
 from web.cli.options import setting_help
-from web.cli.terminal import ProgressBars
+from web.cli.terminal import ProgressBars, counted
 
 UNREAD, ALL = "badly-read", "all"
 # So many new contents are compared within a minute (36 ms each on two cores); a whole library is a task of its own.
@@ -102,6 +103,8 @@ def index(
             session.terminal.say(f"The data folder is {workspace.data}; `--data FOLDER` names another.")
         if chosen is not None:
             save_setting(workspace.data, "image_encoder", chosen)
+        if engine is not None:
+            open_store(workspace.settings, engine=engine)  # a wrong address or a missing client is told at once
         code = index_workspace(session, workspace, reread=reread, gone=gone, compare=compare, part=own)
         place = engine or workspace.settings.index_engine
         if own is None and engine is not None:
@@ -189,9 +192,11 @@ def index_workspace(
             f"There are no memes in {workspace.library}. Make a folder in it for each category, with pictures."
         )
     elif failed:
-        terminal.say(f"{memes:,} memes are indexed. Failed: {failed:,}; `memetica status` lists them with reasons.")
+        terminal.say(
+            f"{counted(memes, 'meme', 'is')} indexed. Failed: {failed:,}; `memetica status` lists them with reasons."
+        )
     else:
-        terminal.say(f"{memes:,} memes are indexed.")
+        terminal.say(f"{counted(memes, 'meme', 'is')} indexed.")
     if memes:
         terminal.say(eyes_sentence(spec_of(live_image_encoder(workspace.index))))
     return 1 if failed else 0
@@ -202,7 +207,7 @@ def _compare_new(session: Session, workspace: Workspace, *, however_many: bool) 
     terminal = session.terminal
     waiting = count_uncompared(workspace)
     if waiting > COMPARED_UNASKED and not however_many:
-        note = f"{waiting:,} memes are not compared yet: `memetica duplicates find` looks for duplicates among them."
+        note = f"{counted(waiting, 'meme', 'is')} not compared yet: `memetica duplicates find` looks for duplicates."
         terminal.say(note)
         return StageReport(Stage.DUPLICATES, 0, 0, 0.0, note)
     report = find_duplicates(workspace, progress=ProgressBars(terminal))

@@ -25,7 +25,7 @@ from search.meme import Text as MemeText
 from search.results import Answer, Hit
 from search.settings import Settings
 from search.texts.agreement import Contradiction, is_contradicted
-from web.cli.terminal import LABELS, Terminal
+from web.cli.terminal import LABELS, Terminal, counted
 from web.schemas import Row, page_url
 
 if TYPE_CHECKING:  # these import the decoders and the endpoints' client, which a search does not need
@@ -137,7 +137,9 @@ def show_status(
     terminal: Terminal, settings: Settings, status: LibraryStatus, index: IndexStatus | MemeticaError
 ) -> None:
     """Write the progress of each stage, the state of the index, and what failed and why."""
-    terminal.out.print(f"{status.memes:,} memes in {status.categories:,} categories of {settings.library}")
+    terminal.out.print(
+        f"{counted(status.memes, 'meme')} in {counted(status.categories, 'category')} of {settings.library}"
+    )
     terminal.out.print(Text.assemble(("data folder: ", "dim"), str(settings.data)))
     terminal.table(
         ("stage", "done", "missing", "failed", "of", ""),

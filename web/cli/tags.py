@@ -14,6 +14,7 @@ from search.catalogue import Catalogue, checked_tag, listed_tags
 from search.errors import MemeticaError, WrongUse
 from web.cli.command import CommandGroup, Session, find_meme
 from web.cli.completion import complete_tag
+from web.cli.terminal import counted
 
 MEMES = click.argument("memes", metavar="PATH|ID...", nargs=-1, required=True)
 
@@ -87,7 +88,7 @@ def export(session: Session, file: Path) -> None:
             out.write("".join(lines))
     except OSError as error:
         raise WrongUse(f"{file} cannot be written: {error.strerror}.") from error
-    session.terminal.say(f"The tags of {len(lines):,} memes are written.")
+    session.terminal.say(f"The tags of {counted(len(lines), 'meme')} are written.")
 
 
 @tag.command("import", examples=("memetica tag import tags.jsonl",))
@@ -101,7 +102,7 @@ def import_tags(session: Session, file: Path) -> None:
         raise WrongUse(f"{file} cannot be read: {error}.") from error
     with session.workspace() as workspace:
         given = give_tags(workspace.catalogue, rows)
-    session.terminal.say(f"{given:,} tags are new.")
+    session.terminal.say(f"{counted(given, 'tag', 'is')} new.")
 
 
 @tag.command("write-sidecars", examples=("memetica tag write-sidecars",))
@@ -113,7 +114,9 @@ def write_sidecars(session: Session) -> None:
         ids = sorted({id for of_tag in tags.ids().values() for id in of_tag})
         for meme in workspace.catalogue.memes.many(ids):
             written += write_sidecar(library / f"{meme.path}.tags.txt", ", ".join(tags.of(meme.content_hash)))
-    session.terminal.say(f"{written:,} files are written, {len(ids) - written:,} were there already.")
+    session.terminal.say(
+        f"{counted(written, 'file', 'is')} written, {counted(len(ids) - written, 'file', 'was')} there already."
+    )
 
 
 def give_tags(catalogue: Catalogue, rows: Sequence[tuple[str, str, Sequence[str]]]) -> int:

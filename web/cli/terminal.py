@@ -27,6 +27,7 @@ from indexer.work.progress import StageReport
 from search.errors import MemeticaError
 from search.meme import Stage
 
+_PLURAL_VERBS = {"is": "are", "was": "were", "has": "have"}
 LABELS = {
     Stage.SCAN: "scanning the folder",
     Stage.MEDIA: "decoding pictures",
@@ -37,6 +38,20 @@ LABELS = {
     Stage.BUILD: "building the index",
     Stage.DUPLICATES: "comparing pictures",
 }
+
+
+def counted(count: int, noun: str, verb: str = "") -> str:
+    """Return a count with its noun and verb in the number that goes with it.
+
+    >>> counted(1, "meme", "is"), counted(1200, "category")
+    ('1 meme is', '1,200 categories')
+    """
+    if count == 1:
+        words = f"1 {noun} {verb}"
+    else:
+        plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+        words = f"{count:,} {plural} {_PLURAL_VERBS.get(verb, verb)}"
+    return words.rstrip()
 
 
 class Terminal:

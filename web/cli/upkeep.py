@@ -14,6 +14,7 @@ from search.catalogue.copies import catalogue_copies
 from search.errors import WrongUse
 from search.settings import Settings
 from web.cli.command import Command, Session
+from web.cli.terminal import counted
 
 
 @click.command("check", cls=Command, examples=("memetica check", "memetica check --read-data --json"))
@@ -58,8 +59,8 @@ def backup(session: Session, target: Path | None) -> None:
         session.terminal.row({**vars(report), "path": str(report.path), "seconds": round(report.seconds, 3)})
         return
     session.terminal.say(
-        f"{report.path}: {report.size:,} bytes, {report.uploads:,} uploads, {report.trash:,} files of the trash, "
-        f"in {report.seconds:.1f} s; every file was read back."
+        f"{report.path}: {report.size:,} bytes, {counted(report.uploads, 'upload')}, "
+        f"{counted(report.trash, 'file')} of the trash, in {report.seconds:.1f} s; every file was read back."
     )
     session.terminal.say("The library's own files are not in it: back them up as well.", style="dim")
 
@@ -92,8 +93,8 @@ def restore_data(session: Session, source: str | None, listed: bool, overwrite: 
         terminal.row({**vars(report), "source": str(report.source), "kept": kept})
         return
     terminal.say(
-        f"Restored {report.source}: {report.memes:,} memes, {report.verdicts:,} verdicts, {report.uploads:,} uploads "
-        "that wait."
+        f"Restored {report.source}: {counted(report.memes, 'meme')}, {counted(report.verdicts, 'verdict')}, "
+        f"{counted(report.uploads, 'upload')} in the inbox."
     )
     if report.kept is not None:
         terminal.say(f"What was there before is kept as {report.kept}.", style="dim")

@@ -20,7 +20,7 @@ from search.index.text_encoder import load_text_encoder_in_use
 from search.workspace import Workspace
 from web.cli.command import Command, CommandGroup, Session, find_meme
 from web.cli.output import show_entry, show_verdict
-from web.cli.terminal import Terminal
+from web.cli.terminal import Terminal, counted
 
 LISTED = 50  # verdicts, for people
 MEMES = click.argument("memes", nargs=-1, required=True, metavar="PATH|ID PATH|ID…")
@@ -106,7 +106,7 @@ def export_verdicts(session: Session, file: Path) -> None:
             out.write(body)
     except OSError as error:
         raise WrongUse(f"{file} cannot be written: {error.strerror}.") from error
-    session.terminal.say(f"{len(found):,} verdicts are written.")
+    session.terminal.say(f"{counted(len(found), 'verdict', 'is')} written.")
 
 
 @verdict.command("import", examples=("memetica verdict import ledger.jsonl",))
@@ -122,7 +122,7 @@ def import_verdicts(session: Session, file: Path) -> None:
                 new = workspace.catalogue.verdicts.put(list(read_verdicts(lines)))
         except (OSError, UnicodeDecodeError) as error:
             raise WrongUse(f"{file} cannot be read: {error}.") from error
-    session.terminal.say(f"{new:,} verdicts are new.")
+    session.terminal.say(f"{counted(new, 'verdict', 'is')} new.")
 
 
 @click.command(

@@ -334,7 +334,7 @@ def test_the_command_shows_first_and_writes_when_told(tmp_path: Path) -> None:
     with open_catalogue(Settings(library=library, data=tmp_path / "data"), create=False) as catalogue:
         tags = {tag: len(contents) for tag, contents in catalogue.tags.contents().items()}
     assert tags and set(tags.values()) == {1}
-    assert "0 memes brought, 2 were there already, 5 left out, 0 tags given" in " ".join(run("--yes").stderr.split())
+    assert "0 memes brought, 2 there already, 5 left out, 0 tags given" in " ".join(run("--yes").stderr.split())
 
 
 def test_an_empty_folder_of_a_known_library_is_not_filled(workspace: Workspace, tmp_path: Path) -> None:

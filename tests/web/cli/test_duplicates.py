@@ -230,7 +230,7 @@ def test_many_new_memes_are_compared_only_when_asked(index: Run, monkeypatch: py
     monkeypatch.setattr("web.cli.index.COMPARED_UNASKED", 3)
     told = index("index", "--json")
     waiting = rows(told)[0]["done"]
-    said = f"{waiting} memes are not compared yet: `memetica duplicates find` looks for duplicates among them."
+    said = f"{waiting} memes are not compared yet: `memetica duplicates find` looks for duplicates."
     assert said in told.stderr
     assert (rows(told)[-1]["done"], rows(told)[-1]["note"]) == (0, said)
     assert rows(index("index", "--duplicates", "--json"))[-1]["done"] == waiting

@@ -223,3 +223,12 @@ def test_what_a_curator_changes_is_put_on_the_server(run: Run, server: QdrantSer
     server.asked.clear()
     assert "fine.png" in run("search", "wonderful").output
     assert any(one.endswith("/points/query/batch") for one in server.asked)
+
+
+def test_a_wrong_address_is_refused_before_anything_is_indexed(run: Run, tiny_settings: Settings) -> None:
+    (tiny_settings.library / "Dogs/fine.png.txt").write_text("everything is wonderful", "utf-8")
+    for wrong in ("qdrant", "elastic:http://127.0.0.1:9"):
+        refused = run("index", "--into", wrong)
+        assert refused.exit_code == 2 and "not the address of an index" in " ".join(refused.stderr.split())
+        assert "indexed" not in refused.stderr
+    assert "fine.png" not in run("search", "wonderful").output

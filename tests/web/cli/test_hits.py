@@ -155,7 +155,7 @@ def test_tags_are_given_taken_written_and_read_by_the_command(workspace: Workspa
     assert run(workspace, "tag", "export", str(file)).exit_code == 0
     assert run(workspace, "tag", "remove", "reaction image", "Dogs/fine.png").exit_code == 0
     assert workspace.catalogue.tags.counts() == {"reaction image": 1}
-    assert "1 tags are new." in run(workspace, "tag", "import", str(file)).output
+    assert "1 tag is new." in run(workspace, "tag", "import", str(file)).output
     assert "0 tags are new." in run(workspace, "tag", "import", str(file)).output
     assert workspace.catalogue.tags.counts() == {"reaction image": 2}
     file.write_text('{"content_hash": "x", "tags": []}\n')
