@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request
+from PIL import Image
 from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.curation.duplicates import Decision, Proposal, ProposalCache, decide
@@ -158,6 +159,7 @@ def group(key: str) -> str | AnyResponse:
     place = queue.index(found)
     kept = _chosen(found, request.args.get("keep"))
     members = [kept, *(one for one in found.memes if one != kept)]
+    show_difference = request.args.get("show") == "difference"
     return render_template(
         "duplicate.html",
         differences=differences(members, descriptions=_descriptions(members)),
@@ -171,9 +173,17 @@ def group(key: str) -> str | AnyResponse:
         total=len(queue),
         previous=queue[place - 1].key if place else None,
         next=queue[place + 1].key if place + 1 < len(queue) else None,
-        show_difference=request.args.get("show") == "difference",
+        show_difference=show_difference,
+        unaligned=[one for one in members[1:] if _cannot_be_aligned(kept, one)] if show_difference else [],
         done=_done(),
     )
+
+
+def _cannot_be_aligned(one: Meme, other: Meme) -> bool:
+    try:
+        return _difference(one, other) is None
+    except MemeticaError:  # a file that is gone or cannot be decoded
+        return True
 
 
 def _chosen(found: Proposal, id: str | None) -> Meme:
@@ -317,14 +327,17 @@ def _merge(proposals: Sequence[Proposal], *, tier: Tier) -> AnyResponse:
 @curator_only
 def difference_picture(one: int, other: int) -> Response:
     """Return the second meme in grey with differences in red; raise NotFound when the two cannot be aligned."""
-    settings = site().settings
-    pictures = [decode_content(settings, site().catalogue.memes.get(id)).comparable[0] for id in (one, other)]
-    found = draw_heatmap(*pictures)
+    found = _difference(*(site().catalogue.memes.get(id) for id in (one, other)))
     if found is None:
         raise NotFound("These two pictures cannot be aligned.")
     raw = io.BytesIO()
     found.save(raw, "PNG")
     return Response(raw.getvalue(), mimetype="image/png")
+
+
+def _difference(one: Meme, other: Meme) -> Image.Image | None:
+    """Return the second meme in grey with differences in red; None when the two cannot be aligned."""
+    return draw_heatmap(*(decode_content(site().settings, meme).comparable[0] for meme in (one, other)))
 
 
 @blueprint.get("/trash")

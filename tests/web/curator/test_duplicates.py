@@ -336,17 +336,26 @@ def test_a_read_only_library_is_reported(
     assert tree(tiny_settings.library) == before
 
 
-def test_the_difference_of_two_memes_is_a_picture_or_an_error(curator: FlaskClient, catalogue: Catalogue) -> None:
+def test_the_difference_of_two_memes_is_a_picture(curator: FlaskClient, catalogue: Catalogue) -> None:
     one, other = catalogue.memes.at("Cats/monday.png"), catalogue.memes.at("Dogs/monday small.jpg")
     answer = curator.get(f"/curator/duplicates/difference/{one.id}/{other.id}.png")
-    if answer.status_code == 200:
-        picture = Image.open(io.BytesIO(answer.data))
-        assert abs(picture.width / picture.height - other.width / other.height) < 0.05
-    else:
-        assert answer.status_code == 404 and "do not fit" in answer.text
+    picture = Image.open(io.BytesIO(answer.data))
+    assert abs(picture.width / picture.height - other.width / other.height) < 0.05
     assert curator.get("/curator/duplicates/difference/99999/1.png").status_code == 404
     address, _ = group_page(curator, "same")
     assert f"/difference/{one.id}/{other.id}.png" in curator.get(f"{address}?show=difference").text
+
+
+def test_pictures_that_cannot_be_laid_over_each_other_have_a_sentence_and_no_broken_picture(
+    curator: FlaskClient, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.curator.duplicates.draw_heatmap", lambda one, other: None)
+    one, other = catalogue.memes.at("Cats/monday.png"), catalogue.memes.at("Dogs/monday small.jpg")
+    answer = curator.get(f"/curator/duplicates/difference/{one.id}/{other.id}.png")
+    assert answer.status_code == 404 and "cannot be aligned" in answer.text
+    address, _ = group_page(curator, "same")
+    page = curator.get(f"{address}?show=difference").text
+    assert "cannot be laid over the first picture" in page and "/duplicates/difference/" not in page
 
 
 def test_hostile_names_and_texts_run_nothing(curator: FlaskClient, catalogue: Catalogue) -> None:
