@@ -106,6 +106,7 @@ def test_a_name_that_two_files_have_finds_both_before_all_others(searcher: Searc
         ("213805", "Mixed/IMG_20240224_213805.webp"),
         ("IMG_20240224", "Mixed/IMG_20240224_213805.webp"),
         ("14663975", "Mixed/1466397586000.jpg"),
+        ("14663", "Mixed/1466397586000.jpg"),
         ("977", "Mixed/unnamed-977.jpg"),
         ("download 26", "Mixed/download (26).png"),
         ("download(26)", "Mixed/download (26).png"),
@@ -119,7 +120,7 @@ def test_parts_and_near_forms_of_a_name_find_it(searcher: Searcher, part: str, p
 
 
 def test_a_code_that_no_name_has_finds_nothing_for_certain(searcher: Searcher) -> None:
-    for typed in ("99999", "DSC_20991231", "TC_00716.JPG"):
+    for typed in ("99999", "DSC_20991231", "TC_00716.JPG", "1466"):
         assert searcher.search(typed).total == 0, typed
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from search.query.language import sounds_foreign
+from search.query.language import is_another_language, reads_as_english, sounds_foreign
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,35 @@ def test_a_sentence_in_another_language_is_told(query: str) -> None:
 )
 def test_english_names_and_slips_are_not_another_language(query: str) -> None:
     assert not sounds_foreign(query.split())
+
+
+class Library(SimpleNamespace):
+    """The words of a library, as an index knows them."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
+def library(*, english: int, other: int) -> Any:
+    words = "people about would their which there could other after first water words number every found still between"
+    known = [f"{word}" for word in words.split()]
+    assert english <= len(known)
+    return Library(vocabulary=dict.fromkeys([*known[:english], *(f"zq{chr(97 + at)}wxk" for at in range(other))], 1))
+
+
+def test_a_library_half_of_whose_words_are_english_is_english() -> None:
+    assert reads_as_english(library(english=15, other=15))
+    assert not reads_as_english(library(english=15, other=16))
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("zimmerq katzeq hundq", True),
+        ("zimmerq katzeq", False),  # they may be names
+        ("hello zimmerq katzeq hundq stuhlq tischq lampeq", True),
+        ("hello table chair zimmerq katzeq hundq stuhlq tischq lampeq bettq", True),  # fewer than a third are known
+        ("hello table chair zimmerq katzeq hundq stuhlq tischq lampeq", False),
+    ],
+)
+def test_words_that_are_nearly_all_unknown_are_of_another_language(query: str, told: bool) -> None:
+    assert is_another_language(query.split(), library(english=15, other=15)) is told

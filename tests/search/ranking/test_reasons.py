@@ -14,10 +14,14 @@ import pytest
 from demo.library import draw_demo
 from search.catalogue import open_catalogue
 from search.index.analyzer import query_terms
+from search.meme import Field
 from search.ranking.explain import explain
+from search.ranking.fusion import FusedRanking
+from search.ranking.highlight import Highlighter
+from search.ranking.reasons import reasons_of
 from search.results import Answer, Hit, Place, Reason, ReasonKind
 from search.searcher import Searcher
-from search.signals import DESCRIPTOR, SignalKind
+from search.signals import DESCRIPTOR, SignalKind, lexical, semantic
 from tests.support.small_library import indexed_searcher
 from tests.support.tiny import draw_tiny_library
 
@@ -158,3 +162,22 @@ def test_a_match_names_its_words_also_where_they_are_little_of_its_score(tiny: S
                 certain=certain,
             )
             assert any(reason.place in (Place.OCR, Place.DESCRIPTION) for reason in said(hit)) == is_named
+
+
+@pytest.mark.parametrize(
+    ("share", "cosine", "is_reason"), [(0.17, 0.5, True), (0.13, 0.5, False), (0.17, 0.27, True), (0.17, 0.23, False)]
+)
+def test_closeness_is_a_reason_from_a_seventh_of_the_score_and_a_rare_cosine(
+    tiny: Searcher, share: float, cosine: float, is_reason: bool
+) -> None:
+    [hit] = tiny.search("monday", k=1)
+    meaning, words = semantic(Field.DESCRIPTION), lexical(Field.OCR)
+    ranking = FusedRanking(
+        ids=np.array([hit.meme.id]),
+        order=np.array([0]),
+        scores=np.array([0.8]),
+        contributions={meaning: np.array([0.8 * share]), words: np.array([0.8 * (1 - share)])},
+        by_signal={meaning: np.array([cosine]), words: np.array([0.9])},
+    )
+    found = reasons_of(hit.meme, (), ranking, place=0, highlighter=Highlighter(frozenset()))
+    assert [one.kind for one in found] == ([ReasonKind.MEANING] if is_reason else [])
