@@ -204,6 +204,41 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant("indexer/ocr/plausible.py", "MIN_STOP_WORDS = 2 ", "MIN_STOP_WORDS = 3 ", near)
     yield Mutant("indexer/ocr/plausible.py", "\nMIN_LETTERS = 3 ", "\nMIN_LETTERS = 4 ", near)
 
+    # The index behind its contract, quotes across passages and categories, other languages, imports, the site as files,
+    # suggestions, and the comparison by words; chosen before their first run.
+    near = (
+        "tests/search/index/test_lexical.py",
+        "tests/search/index/test_index_contract.py",
+        "tests/search/query/test_quotes.py",
+    )
+    yield Mutant("search/index/lexical.py", "CATEGORY_WORDS = 8 ", "CATEGORY_WORDS = 6 ", near)
+    near = ("tests/search/index/test_file_names.py",)
+    yield Mutant("search/index/file_names.py", "MIN_CODE = 3 ", "MIN_CODE = 4 ", near)
+    yield Mutant("search/index/file_names.py", "MIN_PREFIX = 5 ", "MIN_PREFIX = 7 ", near)
+    near = ("tests/search/query/test_language.py", "tests/search/test_every_script.py")
+    yield Mutant("search/query/language.py", "\nMIN_SHARE = 0.5 ", "\nMIN_SHARE = 0.65 ", near)
+    yield Mutant("search/query/language.py", "MIN_TOLD = 3 ", "MIN_TOLD = 4 ", near)
+    yield Mutant("search/query/language.py", "MAX_KNOWN = 1 / 3 ", "MAX_KNOWN = 1 / 4 ", near)
+    near = (f"{near_ranking}/test_matching.py", "tests/search/test_whole_answers.py")
+    yield Mutant(f"{ranking}/matching.py", "MAX_SCORED = 300 ", "MAX_SCORED = 220 ", near)
+    yield Mutant(f"{ranking}/reasons.py", "MIN_SHARE = 0.15 ", "MIN_SHARE = 0.2 ", (f"{near_ranking}/test_reasons.py",))
+    near = (*DUPLICATES, f"{near_duplicates}/test_origin.py")
+    yield Mutant(f"{duplicates}/recompression.py", "CLEARER = 0.15 ", "CLEARER = 0.2 ", near)
+    yield Mutant(f"{duplicates}/recompression.py", "CARRIES = 0.15 ", "CARRIES = 0.2 ", near)
+    near = (*DUPLICATES, f"{near_duplicates}/test_wording.py")
+    yield Mutant(f"{duplicates}/wording.py", "ANOTHER_WORD = 12.0 ", "ANOTHER_WORD = 9.0 ", near)
+    yield Mutant(f"{duplicates}/wording.py", "LOST = 0.4 ", "LOST = 0.3 ", near)
+    near = ("tests/indexer/imports/test_imports.py",)
+    yield Mutant("indexer/imports/plan.py", "_SVG_HEAD = 1000 ", "_SVG_HEAD = 700 ", near)
+    near = ("tests/web/static_site/test_meaning.py", f"{QUALITY}/test_browser_ranking.py")
+    yield Mutant("web/static_site/meaning_index.py", "PROBES = 64 ", "PROBES = 48 ", near)
+    near = ("tests/web/static_site/test_export.py", f"{QUALITY}/test_browser_ranking.py")
+    yield Mutant("web/static_site/search_index.py", "MAX_SHARE = 0.5 ", "MAX_SHARE = 0.35 ", near)
+    yield Mutant("web/static_site/browser/search.js", "MOST_READINGS = 12;", "MOST_READINGS = 8;", near)
+    near = ("tests/web/curator/test_heaps.py",)
+    yield Mutant("web/suggestions.py", "LIKELY = 0.3 ", "LIKELY = 0.4 ", near)
+    yield Mutant("web/suggestions.py", "RECENT_DECISIONS = 30 ", "RECENT_DECISIONS = 22 ", near)
+
 
 MUTANTS = tuple(_mutants())
 
