@@ -48,7 +48,7 @@ def phone(browser: Browser, address: str, **more: object) -> BrowserContext:
 
 
 def drag(page: Page, *fingers: tuple[tuple[float, float], tuple[float, float]]) -> None:
-    """Move fingers, each from a point to a point, and lift them."""
+    """Move fingers, each from a point to a point, let them rest, so that nothing glides on, and lift them."""
     touch = page.context.new_cdp_session(page)
 
     def send(kind: str, share: float) -> None:
@@ -61,6 +61,8 @@ def drag(page: Page, *fingers: tuple[tuple[float, float], tuple[float, float]]) 
     send("touchStart", 0)
     for step in range(1, 9):
         send("touchMove", step / 8)
+    page.wait_for_timeout(150)
+    send("touchMove", 1)
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
@@ -96,7 +98,6 @@ def test_swipes_lead_through_the_viewer_and_a_file_or_else_its_page_is_shared(br
     expect(viewer.locator(f"[data-page='{second}']")).to_be_visible()
     drag(page, ((60, 300), (300, 290)))
     expect(viewer.locator(f"[data-page='{first}']")).to_be_visible()
-    page.wait_for_timeout(400)  # a tap while a swipe still glides would stop it, and press nothing
     share = viewer.get_by_role("button", name="Share")
     for takes_files in (True, False):
         page.evaluate("takes => { window.takesFiles = takes; }", takes_files)

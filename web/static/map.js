@@ -28,7 +28,7 @@ function start({ scale, ids, x, y, hues }) {
   });
   const details = new Map(); // by id: title, page, thumbnail
   const images = new Map();
-  const asked = new Set();
+  const asked = new Map(); // by id, the request for its details
   let zoom = FAR;
   let left = -0.055; // the corner of what is shown, in shares of the map
   let top = -0.055;
@@ -136,10 +136,15 @@ function start({ scale, ids, x, y, hues }) {
     waiting = setTimeout(() => know(fresh), 150);
   }
 
-  async function know(wanted) {
-    const some = wanted.filter((id) => !asked.has(id)).slice(0, 100);
-    if (!some.length) return;
-    for (const id of some) asked.add(id);
+  // Resolves when the details of memes are there, whoever asked for them.
+  function know(wanted) {
+    const fresh = wanted.filter((id) => !asked.has(id)).slice(0, 100);
+    const request = fresh.length ? load(fresh) : undefined;
+    for (const id of fresh) asked.set(id, request);
+    return Promise.all(wanted.map((id) => asked.get(id)));
+  }
+
+  async function load(some) {
     const found = await detailsOf(some).catch(() => undefined);
     if (!found) {
       for (const id of some) asked.delete(id);
