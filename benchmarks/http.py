@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -48,10 +49,16 @@ def prepare(settings: Settings, memes: int) -> None:
 
 @contextmanager
 def server(settings: Settings) -> Iterator[tuple[str, int]]:
-    """Run `memetica serve`; yield its host and port, and its process id."""
+    """Run `memetica serve`; yield its host and port, and its process id.
+
+    Without an image encoder: a server in the background shows all pictures to one that is new, on a core of its own.
+    """
     command = [sys.executable, "-m", "web.cli", "serve", "--port", "0", "--json"]
     command += ["--data", str(settings.data), "--library", str(settings.library)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+    environ = os.environ | {"MEMETICA_IMAGE_ENCODER": "none"}
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as running:
         try:
             assert running.stdout is not None
             yield urlsplit(json.loads(running.stdout.readline())["url"]).netloc, running.pid

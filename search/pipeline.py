@@ -6,29 +6,22 @@ ranking that users get.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from string import punctuation
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from search.catalogue import Catalogue
-from search.encoders.base import ImageEncoder, TextEncoder, encode_queries, text_weight
-from search.encoders.coverage import ReadableText, readable_texts, weighted_direction
+from search.encoders.base import ImageEncoder, TextEncoder
 from search.errors import NotFound
-from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
-from search.index.analyzer import is_stop_word, query_terms, tokenize
+from search.index.analyzer import is_stop_word, tokenize
 from search.index.columns import Ids
 from search.index.conditions import Among, Below, Where, both
-from search.index.contract import Index, LazyDirection, Words
+from search.index.contract import Index, Words
 from search.index.file_names import NamedMemes, no_ids
-from search.index.generations import TEXT_FIELDS
-from search.index.whitening import Whitening
-from search.meme import Field, Likeness, Meme, name_key
+from search.meme import Likeness, Meme, name_key
 from search.query.filters import apply_filters
 from search.query.language import unread_notice
 from search.query.parser import Query, parse, plain_query
@@ -36,7 +29,6 @@ from search.query.quotes import make_quote, memes_saying_all, words_beside_quote
 from search.query.spelling import Correction, correct_spelling
 from search.query.words import memes_holding
 from search.ranking.fusion import FusedRanking, Scores, Weights
-from search.ranking.image_retrievers import ImageImageRetriever, ImageTextRetriever, descriptor_retriever
 from search.ranking.likeness import ANY, LIKENESS_WEIGHTS, LOOKS, SAME_PICTURE, is_alike, reaches, with_variants
 from search.ranking.matching import (
     MAX_SCORED,
@@ -50,29 +42,19 @@ from search.ranking.matching import (
 from search.ranking.query_plan import QueryPlan
 from search.ranking.reasons import LEAST
 from search.ranking.relevance import RELEVANCE_MODEL, RelevanceModel, relevance_cutoff, stats_of
+from search.ranking.retriever_factory import RetrieverFactory
 from search.ranking.retrievers import (
     DEPTH,
-    MIN_PHRASE,
-    Retriever,
     combine,
-    lexical_retrievers,
-    phrase_retrievers,
     score_candidates,
-    semantic_retrievers,
 )
-from search.signals import DESCRIPTOR, IMAGE_IMAGE, IMAGE_TEXT, LEXICAL_OCR, SIGNALS, Signal
+from search.signals import DESCRIPTOR, IMAGE_TEXT, SIGNALS
 
 MIN_CERTAIN = 0.1  # least score of a match for an image or a meme with words; at it, half of the hits are wrong
 NEAREST = 30  # hits for a picture that resembles no other
 
 # Candidates that are left by filters, from which the retrievers are not asked again for the best that pass them.
 ENOUGH = 2 * DEPTH
-
-# Words next to an image or `like:` say what should be different, as in "like this, but with dogs". The weight of the
-# signal `image.text` is multiplied by this factor.
-IMAGE_TEXT_BOOST = 3.0
-
-Weighted = list[tuple[Retriever, float]]
 
 
 @dataclass(frozen=True)
@@ -117,12 +99,12 @@ class QueryPipeline:
         has_image = image is not None or bool(filters.likes)
         lexical = self.index.lexical
         correction = Correction(query, {}) if verbatim or named.is_whole else correct_spelling(query, lexical)
-        weighted = self._of_text(query, correction, used, verbatim=verbatim, has_image=has_image)
+        weighted = self._retrievers.of_text(query, correction, used, verbatim=verbatim, has_image=has_image)
         for like in filters.likes:
-            similar = self._of_meme(self.catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
+            similar = self._retrievers.of_meme(self.catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
             weighted += [(retriever, like.weight) for retriever in similar]
         if image is not None:
-            weighted += [(retriever, 1.0) for retriever in self._of_image(image)]
+            weighted += [(retriever, 1.0) for retriever in self._retrievers.of_image(image)]
         retrievers, boosts = combine(
             [(retriever, weight) for retriever, weight in weighted if retriever.signal in used]
         )
@@ -174,11 +156,11 @@ class QueryPipeline:
             filters=apply_filters(query, self.index, tagged=self.catalogue.tags.ids),
             where=None,
             weights=weights,
-            retrievers=[found for found in self._of_meme(meme, weights) if weights.get(found.signal, 0) > 0],
+            retrievers=[found for found in self._retrievers.of_meme(meme, weights) if weights.get(found.signal, 0) > 0],
             has_fixed_weights=True,
             likeness=likeness,
             excluded=meme.id,
-            terms=self._ocr_terms(meme) if likeness is Likeness.WORDS else (),
+            terms=self._retrievers.ocr_terms(meme) if likeness is Likeness.WORDS else (),
         )
 
     def relevant(self, plan: QueryPlan) -> RelevantRanking:
@@ -298,6 +280,10 @@ class QueryPipeline:
 
         return relevant
 
+    @property
+    def _retrievers(self) -> RetrieverFactory:
+        return RetrieverFactory(self.catalogue, self.index, self.text_encoder, self.image_encoder, self.pool)
+
     def _read(self, text: str) -> tuple[Query, NamedMemes]:
         """Return the parsed query, and the memes that it is the file name of.
 
@@ -330,98 +316,3 @@ class QueryPipeline:
     def rank(self, plan: QueryPlan) -> FusedRanking:
         """Return the fused ranking of a plan that has retrievers."""
         return self.scores(plan).fuse()
-
-    def _of_text(
-        self, query: Query, correction: Correction, used: set[Signal], *, verbatim: bool, has_image: bool
-    ) -> Weighted:
-        """Return the retrievers for a query's words, each with the weight of its words.
-
-        Encoders get the words as typed: they cope with words that are not in the library and with misspelled ones.
-        """
-        if query.is_empty:
-            return []
-        groups = query.groups()
-        highest_weight = max(weight for _, weight in groups)
-        by_embedding: Weighted = []
-        read = readable_texts(groups, self.text_encoder)
-        if read and self.index.whitening is not None:
-            # The model runs in another thread while this one looks the words up.
-            direction = self._submit(self._text_direction, self.index.whitening, read)
-            by_text = semantic_retrievers(self.index, dict.fromkeys(TEXT_FIELDS, direction))
-            by_embedding += [(retriever, highest_weight) for retriever in by_text]
-        encoder = self.image_encoder() if IMAGE_TEXT in used else None
-        seen = readable_texts(groups, encoder) if encoder is not None else []
-        if encoder is not None and seen and self.index.count_rows(Field.PICTURE):
-            image_direction = self._submit(weighted_direction, encoder.encode_text, seen)
-            boost = text_weight(encoder) * (IMAGE_TEXT_BOOST if has_image else 1.0)
-            by_embedding.append((ImageTextRetriever(self.index, image_direction), highest_weight * boost))
-        lexical = self.index.lexical
-        if query.is_weighted:
-            parts = [(plain_query(text), weight) for text, weight in groups]
-            spelled = [(part if verbatim else correct_spelling(part, lexical).query, weight) for part, weight in parts]
-        else:
-            spelled = [(correction.query, groups[0][1])]
-        weighted: Weighted = []
-        for part, weight in spelled:
-            by_words = lexical_retrievers(self.index, part.terms, sorted(used))
-            weighted += [(retriever, weight) for retriever in by_words]
-            sequence = [token.term for token in tokenize(part.text)]
-            weighted += [(retriever, weight) for retriever in phrase_retrievers(self.index, sequence)]
-        for phrase in query.phrases:
-            if phrase.value != query.text or query.text.count(" ") < MIN_PHRASE - 1:
-                sequence = [token.term for token in tokenize(phrase.value)]
-                quoted = phrase_retrievers(self.index, sequence, least=1)
-                weighted += [(retriever, phrase.weight) for retriever in quoted]
-        return weighted + by_embedding
-
-    def _of_image(self, image: Image.Image) -> list[Retriever]:
-        """Return the retrievers for an image; they also find its mirrored copies."""
-        fingerprints = np.stack([pdq(image)[0], pdq_mirrored(image)])
-        found: list[Retriever] = [descriptor_retriever(look(image)[None], fingerprints)]
-        encoder = self.image_encoder()
-        if encoder is not None and self.index.count_rows(Field.PICTURE):
-            found.append(ImageImageRetriever(self.index, list(encoder.encode_images([image]))))
-        return found
-
-    def _of_meme(self, meme: Meme, weights: Weights) -> list[Retriever]:
-        """Return the retrievers for memes similar to one, except those that the weights do not use."""
-        index = self.index
-        found: list[Retriever] = []
-        stored = self.catalogue.pictures.fingerprints_of(meme.content_hash, PDQ) if DESCRIPTOR in weights else []
-        if stored:
-            fingerprints = np.stack([np.frombuffer(fingerprint, np.uint8) for fingerprint in stored])
-            found.append(descriptor_retriever(index.rows_of(meme.id, Field.LOOK), fingerprints))
-        if index.count_rows(Field.PICTURE) and IMAGE_IMAGE in weights:
-            frames = index.rows_of(meme.id, Field.PICTURE)
-            found += [ImageImageRetriever(index, list(frames))] if len(frames) else []
-        found += semantic_retrievers(index, _mean_directions(index, meme))
-        if LEXICAL_OCR in weights:
-            found += lexical_retrievers(index, self._ocr_terms(meme), [LEXICAL_OCR])
-        return found
-
-    def _ocr_terms(self, meme: Meme) -> list[str]:
-        """Return the terms of the text in a meme's picture, without stop words."""
-        passages = [row.passage for row in self.catalogue.texts.passages_of([meme.id], fields=[Field.OCR])]
-        words = " ".join(passage.body for passage in passages).split()
-        return query_terms(" ".join(word for word in words if not is_stop_word(word.strip(punctuation))))
-
-    def _submit(self, work: Callable[..., NDArray[np.float32]], *arguments: Any) -> LazyDirection:
-        if self.pool is None:
-            return work(*arguments)
-        future: Future[NDArray[np.float32]] = self.pool.submit(work, *arguments)
-        return future
-
-    def _text_direction(self, whitening: Whitening, parts: Sequence[ReadableText]) -> NDArray[np.float32]:
-        """Return the whitened direction ([d]) of the weighted sum of texts."""
-        return weighted_direction(lambda texts: whitening(encode_queries(self.text_encoder, texts)), parts)
-
-
-def _mean_directions(index: Index, meme: Meme) -> dict[Field, NDArray[np.float32]]:
-    """Return, by field, the mean direction ([d]) of a meme's passages."""
-    found = {}
-    for text_field in TEXT_FIELDS:
-        total = index.rows_of(meme.id, text_field).sum(axis=0)
-        length = float(np.linalg.norm(total))
-        if length:
-            found[text_field] = (total / length).astype(np.float32)
-    return found

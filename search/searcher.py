@@ -38,11 +38,11 @@ from search.meme import Field, Likeness, Meme, Sort
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores
 from search.ranking.matching import HitList, RelevantRanking
-from search.ranking.paging import PageRequest, answer_page
+from search.ranking.paging import PageRequest, answer_page, checked_page
 from search.ranking.query_plan import QueryPlan
 from search.ranking.relevance import relevance_rule
 from search.ranking.remembered import RememberedAnswers
-from search.results import Answer, Hit, Operator, Understood
+from search.results import Answer, Hit, Understood
 from search.settings import Settings
 from search.workspace import Workspace
 
@@ -291,11 +291,11 @@ class Searcher:
         ('Dogs/fine.png', 'image')
         """
         started = perf_counter()
-        order = _checked_page(k, offset, sort)
+        order = checked_page(k, offset, sort)
         pipeline = self._pipeline()
         picture = _load_image(image, max_pixels=self._settings.max_pixels) if image is not None else None
         plan, found = self._found(pipeline, query, image=picture, category=category, verbatim=verbatim)
-        understood = _understood(plan, sort=order, category=category, has_image=picture is not None)
+        understood = plan.understood(sort=order, category=category, has_image=picture is not None)
         page = PageRequest(
             k, offset, order, collapse and not plan.filters.opens_variants, started, self._workspace.thumbnails
         )
@@ -321,7 +321,7 @@ class Searcher:
         <Meme ... 'Dogs/fine.png'>
         """
         started = perf_counter()
-        _checked_page(k, offset, Sort.RELEVANCE)
+        checked_page(k, offset, Sort.RELEVANCE)
         if by not in set(Likeness):
             raise WrongUse(f"There is no likeness {by!r}.", hint=f"Choose one of {', '.join(Likeness)}.")
         pipeline = self._pipeline()
@@ -404,26 +404,6 @@ class Searcher:
         return self._catalogue.memes.at(named) if isinstance(named, str) else named
 
 
-def _understood(plan: QueryPlan, *, sort: Sort, category: str | None, has_image: bool) -> Understood:
-    """Return how a query was interpreted."""
-    operators = [Operator(str(part), part.kind.value, part.value, means) for part, means in plan.filters.understood]
-    corrected = plan.correction is not None and plan.correction.corrections
-    return Understood(
-        text=plan.query.text,
-        typed=str(plan.query),
-        phrases=tuple(one.text for one in plan.quotes if one.sequences),
-        asks_more=plan.saying is not None and plan.asks_more,
-        sort=sort,
-        is_shortened=plan.query.shortened,
-        has_image=has_image,
-        operators=tuple(operators),
-        notices=(*plan.filters.notices, *([plan.unread] if plan.unread else [])),
-        category=category,
-        spelling=plan.correction.corrections if plan.correction is not None else {},
-        showing=plan.correction.query.text if plan.correction is not None and corrected else "",
-    )
-
-
 def _load_image(image: Image.Image | Path, *, max_pixels: int) -> Image.Image:
     """Return the image to search with, upright; raise UnreadableFile for a file that is not an image or too large."""
     if isinstance(image, Image.Image):
@@ -435,13 +415,3 @@ def _load_image(image: Image.Image | Path, *, max_pixels: int) -> Image.Image:
             return ImageOps.exif_transpose(file).convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise UnreadableFile(f"{image} cannot be read as an image: {error}.") from error
-
-
-def _checked_page(k: int, offset: int, sort: Sort) -> Sort:
-    if k < 1 or offset < 0:
-        raise WrongUse(
-            f"A page cannot have k={k} hits from offset={offset}.", hint="k must be 1 or more, offset 0 or more."
-        )
-    if sort not in set(Sort):
-        raise WrongUse(f"Hits cannot be sorted by {sort!r}.", hint=f"Choose {' or '.join(Sort)}.")
-    return Sort(sort)

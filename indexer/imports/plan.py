@@ -14,10 +14,9 @@ from indexer.library.files import link_free, write_new
 from indexer.library.format import FIRST_SEEN, content_hash, is_media, scan
 from indexer.library.format import MemeFile as LibraryFile
 from indexer.library.naming import checked_category, folder_of, safe_stem, stems, taken_names
-from indexer.media.signatures import SIGNATURE_BYTES, fitting_suffix
+from indexer.media.signatures import fitting_suffix
+from indexer.media.svg import HEAD_BYTES, is_svg
 from search.errors import LibraryError, MemeticaError, WrongUse
-
-_SVG_HEAD = 1000  # bytes in which the root element of a drawing begins
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,8 @@ class _Known:
 def _suffix(file: Path) -> str:
     """Return the ending that fits a file's content; raise WrongUse for a file that is no meme."""
     with file.open("rb") as opened:
-        head = opened.read(max(SIGNATURE_BYTES, _SVG_HEAD))
-    is_drawing = file.suffix.lower() == ".svg" and b"<svg" in head
-    if not is_drawing and not is_media(head, file.name):
+        head = opened.read(HEAD_BYTES)
+    if not is_svg(head) and not is_media(head, file.name):
         raise WrongUse("Its format is not supported.")
     return fitting_suffix(head, file.name)
 

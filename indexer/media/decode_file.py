@@ -30,8 +30,8 @@ from indexer.media.raster import (
     working_picture,
 )
 from indexer.media.repair import Repaired, repaired
-from indexer.media.signatures import FileType, brands, file_type
-from indexer.media.svg import MAX_SVG_BYTES, is_svg, render_svg, svg_size
+from indexer.media.signatures import FileType, describe_head, file_type
+from indexer.media.svg import HEAD_BYTES, MAX_SVG_BYTES, is_svg, render_svg, svg_size
 from indexer.media.video import decode_damaged_webp, decode_video
 from search.errors import UnreadableFile
 from search.meme import MediaType
@@ -43,19 +43,6 @@ SVG_SIDE = 1024  # pixels of the longest side of a drawing
 # Several pictures in these are previews, pages or bursts and no animation: the first or main one is shown.
 _STILLS = {FileType.JPEG, FileType.HEIF, FileType.TIFF, FileType.JXL}
 _LESS_DETAIL = 0.99  # the share of a progressive JPEG whose end is missing: every row is there
-_HEAD = 4096  # bytes that identify a file's type
-_KINDS = (
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive or a document"),
-    (b"\x1f\x8b", "compressed by gzip"),
-    (b"II*\0\x10\0\0\0CR", "a raw photograph of a camera"),
-    (b"8BPS", "a Photoshop document"),
-    (b"\0\0\1\0", "an icon"),
-    (b"ID3", "sound"),
-    (b"OggS", "sound"),
-    (b"version https://git-lfs", "a pointer of Git LFS, not the file that it stands for"),
-)
-
 
 # The attributes of DecodedMedia that are plain values.
 FACTS = (
@@ -118,7 +105,7 @@ def decode_file(
         if is_svg(head):
             return _decode_svg(file)
         raise UnreadableFile(
-            f"It is not a supported picture or video: it {_describe_head(head)}.", hint="Save it again as PNG or MP4."
+            f"It is not a supported picture or video: it {describe_head(head)}.", hint="Save it again as PNG or MP4."
         )
     if is_raster(kind):
         found = _decode_picture(file, kind, max_pixels=max_pixels, effort=effort, least_side=least_side)
@@ -160,7 +147,7 @@ def _head(file: Path, *, max_bytes: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableFile("It is not a regular file.", hint="Remove it.")
         with file.open("rb") as opened:
-            head = opened.read(_HEAD)
+            head = opened.read(HEAD_BYTES)
     except OSError as error:
         raise UnreadableFile(
             f"It cannot be read: {error.strerror}.", hint="Check that it exists, and its permissions."
@@ -173,26 +160,6 @@ def _head(file: Path, *, max_bytes: int) -> bytes:
             hint="Make it smaller, or raise max_bytes.",
         )
     return head
-
-
-def _describe_head(head: bytes) -> str:
-    """Return a description of a file that is neither picture nor video, to end a sentence."""
-    if b"crx " in brands(head):
-        return "is a raw photograph of a camera"
-    for magic, words in _KINDS:
-        if head.startswith(magic):
-            return f"is {words}"
-    if not head.strip(b"\0"):
-        return "contains only zero bytes"
-    start = head[:512].decode("utf-8", "replace")
-    if start.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype html", "<html", "<head", "<body")):
-        return "is a web page"
-    if (
-        all(character.isprintable() or character in "\t\r\n\f" for character in start[:-4])
-        and "\ufffd" not in start[:-4]
-    ):
-        return "is text"
-    return "has an unknown format"
 
 
 def _decode_picture(

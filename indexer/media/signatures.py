@@ -76,6 +76,18 @@ _STARTS = (
     (b"\0\0\x01\xba", FileType.MPEG),
     (b"\0\0\x01\xb3", FileType.MPEG),
 )
+# Of files that are neither.
+_OTHER_STARTS = (
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or a document"),
+    (b"\x1f\x8b", "compressed by gzip"),
+    (b"II*\0\x10\0\0\0CR", "a raw photograph of a camera"),
+    (b"8BPS", "a Photoshop document"),
+    (b"\0\0\1\0", "an icon"),
+    (b"ID3", "sound"),
+    (b"OggS", "sound"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file that it stands for"),
+)
 _OGG_VIDEO = (b"\x80theora", b"\x01video", b"OVP80")  # begins the first packet; an Ogg file without it is sound
 # The length of a packet of MPEG-TS and where its first byte lies: cameras write four more bytes before each.
 _TS_PACKETS = ((188, 0), (192, 4))
@@ -138,3 +150,27 @@ def brands(head: bytes) -> set[bytes]:
         return set()
     end = min(int.from_bytes(head[:4], "big"), len(head))
     return {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
+
+
+def describe_head(head: bytes) -> str:
+    """Return a description of a file that is neither picture nor video, by its first bytes, to end a sentence.
+
+    >>> describe_head(b"%PDF-1.7"), describe_head(b"once upon a time, long ago"), describe_head(bytes(9))
+    ('is a PDF document', 'is text', 'contains only zero bytes')
+    """
+    if _CANON_RAW in brands(head):
+        return "is a raw photograph of a camera"
+    for magic, words in _OTHER_STARTS:
+        if head.startswith(magic):
+            return f"is {words}"
+    if not head.strip(b"\0"):
+        return "contains only zero bytes"
+    start = head[:512].decode("utf-8", "replace")
+    if start.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype html", "<html", "<head", "<body")):
+        return "is a web page"
+    if (
+        all(character.isprintable() or character in "\t\r\n\f" for character in start[:-4])
+        and "\ufffd" not in start[:-4]
+    ):
+        return "is text"
+    return "has an unknown format"

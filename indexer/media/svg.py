@@ -19,6 +19,7 @@ from indexer.media.raster import open_picture
 from indexer.media.signatures import SIGNATURE_BYTES, file_type
 from search.errors import UnreadableFile
 
+HEAD_BYTES = 4096  # that tell a drawing, whose first element may come after notes
 MAX_SVG_BYTES = 20_000_000
 MAX_EMBEDDED_PIXELS = 25_000_000
 MAX_DEPTH = 100  # rendering is recursive, and each level may need its own canvas
@@ -49,7 +50,7 @@ _UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96
 
 
 def is_svg(head: bytes) -> bool:
-    """Return whether a file that begins with these bytes is an SVG."""
+    """Return whether a file that begins with these bytes, HEAD_BYTES if it has as many, is an SVG."""
     text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", "ignore")
     text = re.sub(r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", "", text, flags=re.DOTALL)
     return re.match(r"\s*<(?:\w+:)?svg[\s>/]", text) is not None or "<!DOCTYPE svg" in text

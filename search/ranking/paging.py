@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from search.catalogue import Catalogue
+from search.errors import WrongUse
 from search.index.columns import Ids
 from search.index.contract import Index
 from search.index.variants import first_of_each_group
@@ -31,6 +32,17 @@ class PageRequest:
     collapse: bool
     started: float
     thumbnails: Path
+
+
+def checked_page(k: int, offset: int, sort: Sort) -> Sort:
+    """Return the order of a page; raise WrongUse where there can be no such page or order."""
+    if k < 1 or offset < 0:
+        raise WrongUse(
+            f"A page cannot have k={k} hits from offset={offset}.", hint="k must be 1 or more, offset 0 or more."
+        )
+    if sort not in set(Sort):
+        raise WrongUse(f"Hits cannot be sorted by {sort!r}.", hint=f"Choose {' or '.join(Sort)}.")
+    return Sort(sort)
 
 
 def answer_page(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from search.index.columns import Ids
 from search.index.conditions import Where
 from search.index.file_names import NamedMemes, no_ids
-from search.meme import Likeness
+from search.meme import Likeness, Sort
 from search.query.filters import Filters
 from search.query.parser import Query
 from search.query.quotes import Quote
@@ -16,6 +16,7 @@ from search.query.spelling import Correction
 from search.ranking.fusion import Weights
 from search.ranking.relevance import QueryStats
 from search.ranking.retrievers import Retriever
+from search.results import Operator, Understood
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,22 @@ class QueryPlan:
     likeness: Likeness | None = None  # what is alike, for the memes similar to one or several
     unread: str = ""  # a sentence where the text encoder cannot read the query
     is_picture: bool = False  # the query is a picture, without words
+
+    def understood(self, *, sort: Sort, category: str | None, has_image: bool) -> Understood:
+        """Return how the query was interpreted."""
+        operators = [Operator(str(part), part.kind.value, part.value, means) for part, means in self.filters.understood]
+        corrected = self.correction is not None and self.correction.corrections
+        return Understood(
+            text=self.query.text,
+            typed=str(self.query),
+            phrases=tuple(one.text for one in self.quotes if one.sequences),
+            asks_more=self.saying is not None and self.asks_more,
+            sort=sort,
+            is_shortened=self.query.shortened,
+            has_image=has_image,
+            operators=tuple(operators),
+            notices=(*self.filters.notices, *([self.unread] if self.unread else [])),
+            category=category,
+            spelling=self.correction.corrections if self.correction is not None else {},
+            showing=self.correction.query.text if self.correction is not None and corrected else "",
+        )

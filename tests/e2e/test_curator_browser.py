@@ -19,18 +19,12 @@ from search.meme import TextKind
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.indexer.stages.test_weigh_texts import FINE, OTHER, reading
-from tests.support.browsing import chromium, serving
+from tests.support.browsing import serving
 from tests.support.curating import PASSWORD, add_pairs, draw_duplicates, set_quick_password
 from tests.support.tiny import draw_tiny_library
 
 pytestmark = pytest.mark.browser
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

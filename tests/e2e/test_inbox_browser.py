@@ -18,7 +18,7 @@ from indexer.work.progress import SILENT
 from search.catalogue import UploadState, open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
-from tests.support.browsing import chromium, serving
+from tests.support.browsing import serving
 from tests.support.curating import PASSWORD, set_quick_password
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import draw_tiny_library
@@ -38,12 +38,6 @@ DROP = """
     document.body.dispatchEvent(new DragEvent(name, { bubbles: true, cancelable: true, dataTransfer: transfer }));
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

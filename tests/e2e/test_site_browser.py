@@ -19,7 +19,7 @@ from search.catalogue import Catalogue, ReadingRecord, open_catalogue
 from search.meme import TextKind
 from search.settings import Settings
 from search.workspace import Workspace
-from tests.support.browsing import chromium, serving
+from tests.support.browsing import serving
 from tests.support.fakes import HashingTextEncoder
 
 pytestmark = pytest.mark.browser
@@ -29,12 +29,6 @@ PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 @pytest.fixture(scope="module")
 def address(served_settings: Settings, served: Catalogue) -> Iterator[str]:
     with serving(served_settings) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
         yield found
 
 

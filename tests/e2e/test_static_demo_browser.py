@@ -21,7 +21,7 @@ from search.catalogue import open_catalogue
 from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
-from tests.support.browsing import chromium, serving_files
+from tests.support.browsing import serving_files
 from web.static_site.export import export_site
 
 pytestmark = pytest.mark.browser
@@ -55,12 +55,6 @@ def demo(minilm_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     assert (done.without_meaning, done.meaning_bytes > 15_000_000) == ("", True)
     with serving_files(folder / "host") as address:
         yield Demo(f"{address}/some/path/", truth, best)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 def cards(page: Page) -> list[str]:

@@ -14,7 +14,7 @@ from search.catalogue import Catalogue
 from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
-from tests.support.browsing import chromium, serving_files
+from tests.support.browsing import serving_files
 from tests.support.fakes import HashingTextEncoder
 from web.static_site.export import export_site
 from web.static_site.names import safe_name
@@ -32,12 +32,6 @@ def root(served_settings: Settings, served: Catalogue, tmp_path_factory: pytest.
     export_site(workspace, folder / "other", SiteOptions(only_search=True), text_encoder=encoder)
     with serving_files(folder) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

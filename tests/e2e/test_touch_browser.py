@@ -15,7 +15,7 @@ from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
-from tests.support.browsing import chromium, serving
+from tests.support.browsing import serving
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import draw_tiny_library
 
@@ -34,12 +34,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with open_catalogue(settings) as catalogue:
         index_library(Workspace(settings, catalogue), progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
     with serving(settings) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
         yield found
 
 

@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Thread
 
 from axe_playwright_python.sync_playwright import Axe
 from flask import abort
@@ -35,12 +34,10 @@ from search.catalogue import Catalogue, open_catalogue
 from search.meme import MediaType, Meme
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
-from tests.support.browsing import chromium
+from tests.support.browsing import chromium, listening
 from tests.support.curating import PASSWORD, set_quick_password
-from tests.support.serving import close_app
 from web.app import create_app
 from web.schemas import category_url, page_url
-from web.server.serve import bind
 
 HEIGHTS = {390: 844, 768: 1024, 1280: 800, 1920: 1080}
 SCHEMES = ("light", "dark")
@@ -123,15 +120,8 @@ def served(settings: Settings, state: str) -> Iterator[str]:
         app.extensions["site"].catalogue.close()
         with (settings.data / "catalogue.sqlite").open("r+b") as file:
             file.write(bytes(4096))
-    server = bind(app)
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_listen[0][1]}"
-    finally:
-        server.close()
-        thread.join(5)
-        close_app(app)
+    with listening(app) as address:
+        yield address
 
 
 def fill_inbox(settings: Settings, catalogue: Catalogue, count: int = 12) -> None:

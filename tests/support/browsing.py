@@ -13,6 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, sync_playwright
 
 from search.settings import Settings
@@ -35,7 +36,13 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 @contextmanager
 def serving(settings: Settings) -> Iterator[str]:
     """Give the address of a server of the site, stopped afterwards."""
-    app = app_over(replace(settings, host="127.0.0.1", port=0))
+    with listening(app_over(replace(settings, host="127.0.0.1", port=0))) as address:
+        yield address
+
+
+@contextmanager
+def listening(app: Flask) -> Iterator[str]:
+    """Give the address of a server of an app, which is closed with it afterwards."""
     server = bind(app)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

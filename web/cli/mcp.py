@@ -33,6 +33,7 @@ def mcp(session: Session, http: bool, host: str, port: int, key: str) -> None:
     it is a server, and each program sends its own key in the header `Authorization: Bearer KEY`.
     """
     require_extra("mcp", ["mcp", "uvicorn"], purpose="Assistants")
+    # Late: the protocol's package is an extra, which the line above asks for.
     from web.mcp.server import Library, make_server, serve_http
 
     with session.workspace() as workspace:

@@ -358,6 +358,22 @@ def test_every_kind_of_file_that_is_read_is_brought_with_a_fitting_ending(form: 
     assert [entry.path for entry in scan(tmp_path / "memes")] == [planned.path]
 
 
+@pytest.mark.parametrize(
+    ("name", "begins", "brought"),
+    [
+        ("drawing.svg", "", True),
+        ("drawing.svg", f"<!-- {'by an old program ' * 150} -->", True),
+        ("drawing", "<?xml version='1.0'?>", True),
+        ("page.svg", "<p>a page with a drawing in it</p>", False),
+    ],
+)
+def test_a_drawing_is_told_by_its_first_element(name: str, begins: str, brought: bool, tmp_path: Path) -> None:
+    file = save(tmp_path, f"export/{name}", f'{begins}<svg xmlns="http://www.w3.org/2000/svg"/>')
+    plan = plan_import(tmp_path / "memes", [ImportedMeme(file, "Cats", "drawing")])
+    assert [one.path for one in plan.planned] == (["Cats/drawing.svg"] if brought else [])
+    assert len(plan.left_out) == (0 if brought else 1)
+
+
 def test_a_raw_photograph_is_left_out_though_it_begins_as_a_tiff_does(tmp_path: Path) -> None:
     file = save(tmp_path, "photo.nef", HEADS[FileType.TIFF])
     plan = plan_import(tmp_path / "memes", [ImportedMeme(file, "Cats", "photo")])
