@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import perf_counter
 from types import TracebackType
 from typing import Self
 
@@ -19,12 +17,11 @@ from search.encoders.clip import spec_of
 from search.encoders.registry import (
     image_encoder_spec,
     load_image_encoder,
-    load_text_encoder,
     text_encoder_spec,
 )
-from search.errors import IndexUnusable, MemeticaError, ModelUnavailable, UnreadableFile, WrongUse
+from search.errors import MemeticaError, ModelUnavailable, UnreadableFile, WrongUse
 from search.index.contract import Index
-from search.index.local import LocalIndex, LocalStore
+from search.index.live import LiveIndex
 from search.index.status import (
     IndexStatus,
     eyes_sentence,
@@ -33,7 +30,6 @@ from search.index.status import (
     reads_sentence,
     text_encoder_notes,
 )
-from search.index.stores import open_index, open_store
 from search.meme import Field, Likeness, Meme, Sort
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores
@@ -45,8 +41,6 @@ from search.ranking.remembered import RememberedAnswers
 from search.results import Answer, Hit, Understood
 from search.settings import Settings
 from search.workspace import Workspace
-
-AWAY_SECONDS = 10.0  # after which an engine that did not answer is asked again
 
 
 class Searcher:
@@ -72,9 +66,7 @@ class Searcher:
         `text_encoder`, `load_texts` returns the one that made the index, again whenever a newer index was made with
         another. Raises IndexUnusable or ModelUnavailable when there is no index or no text encoder.
         """
-        # The index comes first: a missing index is reported without loading a model.
-        self._store = open_store(workspace.settings)
-        index, why_local = (index, "") if index is not None else open_index(workspace.settings)
+        self._live = LiveIndex(workspace.settings, text_encoder=text_encoder, index=index, load_texts=load_texts)
         self._workspace = workspace
         self._owns_workspace = False
         self._settings = workspace.settings
@@ -83,12 +75,7 @@ class Searcher:
         self._image_encoder_error = ""  # why the image encoder that made the index cannot be used
         self._catalogue = workspace.catalogue
         self._own_encoder = text_encoder
-        self._load_texts = load_texts or load_text_encoder
         self._chosen_text_encoder, self._text_choice_error = text_encoder_spec(workspace.settings), ""
-        self._switching = threading.Lock()
-        self._refused = ("", why_local)  # the name of a generation that cannot be used, and the reason
-        self._asked_again = monotonic() + AWAY_SECONDS if why_local else 0.0  # an engine that did not answer
-        self._opened = (index, self._encoder_of(index))
         self._remembered = RememberedAnswers()
         self._closed = False
         self._pool = ThreadPoolExecutor(workspace.settings.threads, thread_name_prefix="search")
@@ -149,18 +136,7 @@ class Searcher:
     @property
     def index(self) -> Index:
         """The open index generation."""
-        return self._opened[0]
-
-    def _encoder_of(self, index: Index) -> TextEncoder:
-        """Return the text encoder that made an index."""
-        made_by = index.manifest.text_encoder
-        encoder = self._own_encoder or self._load_texts(self._settings, made_by)
-        if made_by != encoder.name:
-            raise IndexUnusable(
-                f"The index was made by {made_by}, the text encoder is {encoder.name}.",
-                hint="Run `memetica index`, or choose the other encoder with MEMETICA_TEXT_ENCODER.",
-            )
-        return encoder
+        return self._live.index
 
     def reload_if_changed(self) -> bool:
         """Switch to the live generation if it is newer than the open one; return whether it was.
@@ -168,36 +144,7 @@ class Searcher:
         Requests in progress keep the generation that they started with. When the newer generation cannot be used, the
         searcher keeps the open one, and `status` has the reason.
         """
-        with self._switching:
-            if monotonic() < self._asked_again:
-                return False
-            name = ""
-            try:
-                name = self._store.live() or ""
-                if name in ("", self.index.name, self._refused[0]):
-                    return False
-                self._use(self._store.open())
-            except (IndexUnusable, ModelUnavailable) as error:
-                self._refused = (name, f"{error.message} {error.hint}".strip())
-                return not name and self._use_local()
-            self._refused = ("", "")
-            return True
-
-    def _use(self, index: Index) -> None:
-        encoder = self._opened[1]
-        self._opened = (index, encoder if index.manifest.text_encoder == encoder.name else self._encoder_of(index))
-
-    def _use_local(self) -> bool:
-        """Switch to the index in the data folder because the engine does not answer; return whether that was done."""
-        if isinstance(self._store, LocalStore):
-            return False
-        self._asked_again = monotonic() + AWAY_SECONDS
-        if isinstance(self.index, LocalIndex):
-            return False
-        with suppress(IndexUnusable, ModelUnavailable):
-            self._use(LocalIndex.open(self._workspace.index))
-            return True
-        return False
+        return self._live.reload_if_changed()
 
     def choose(self, image_encoder: str, *, error: MemeticaError | None = None) -> None:
         """Record, for `status`, the image encoder chosen in the settings and the error that makes it unusable.
@@ -222,7 +169,7 @@ class Searcher:
         9
         """
         self.reload_if_changed()
-        index, encoder = self._opened
+        index, encoder = self._live.opened
         index.check_unchanged()
         manifest = index.manifest
         return IndexStatus(
@@ -240,8 +187,9 @@ class Searcher:
         )
 
     def _missing(self) -> tuple[str, ...]:
-        index, encoder = self._opened
-        found = [f"The newest index cannot be used: {self._refused[1]}"] if self._refused[1] else []
+        index, encoder = self._live.opened
+        refusal = self._live.refusal
+        found = [f"The newest index cannot be used: {refusal}"] if refusal else []
         found += missing_data_notes(index) + image_encoder_notes(
             index, chosen=self._chosen_encoder, load_error=self._choice_error
         )
@@ -354,7 +302,7 @@ class Searcher:
         if self._closed:
             raise WrongUse("The searcher is closed.", hint="Open another one: Searcher.open(data).")
         self.reload_if_changed()
-        index, encoder = self._opened
+        index, encoder = self._live.opened
         index.check_unchanged()
         rule = relevance_rule(self._settings, encoder)
         return QueryPipeline(

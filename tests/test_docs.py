@@ -68,7 +68,7 @@ def test_each_python_example_runs(
     name: str, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEMETICA_TEXT_ENCODER", HashingTextEncoder.name)
-    monkeypatch.setattr("search.searcher.load_text_encoder", lambda settings, name, **more: HashingTextEncoder())
+    monkeypatch.setattr("search.index.live.load_text_encoder", lambda settings, name, **more: HashingTextEncoder())
     folder = tmp_path / "working directory"
     (folder / ".demo").mkdir(parents=True)
     for data in (folder / ".memetica", folder / ".demo" / "data"):

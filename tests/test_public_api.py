@@ -143,7 +143,7 @@ def test_the_python_in_the_readme_searches_a_library(
     [block] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     monkeypatch.chdir(workspace.data.parent)
     workspace.data.rename(".memetica")
-    monkeypatch.setattr("search.searcher.load_text_encoder", lambda settings, name: HashingTextEncoder())
+    monkeypatch.setattr("search.index.live.load_text_encoder", lambda settings, name: HashingTextEncoder())
     exec(compile(block, "README.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert 1 <= len(lines) <= 5

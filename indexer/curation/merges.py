@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from indexer.curation.trash import check_restorable
+from indexer.library.effects import Effects
 from indexer.library.files import bytes_hash
 from indexer.library.format import MemeFile, find_meme_file, meme_hash
 from indexer.library.links import open_file
 from indexer.library.scan import scan_again
 from indexer.library.sidecars import kind_of, read_first_seen
-from indexer.library.transaction import Effects, OnStep, locked_library, run
+from indexer.library.transaction import OnStep, locked_library, run
 from search.catalogue import Operation, Verdict, VerdictKind
 from search.catalogue.journal import ExpectFile, Merge, MoveFile, Step, WriteFile
 from search.errors import LibraryError, UnreadableFile, WrongUse

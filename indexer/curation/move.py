@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from indexer.library.effects import Effects
 from indexer.library.files import bytes_hash
 from indexer.library.format import find_meme_file, meme_hash
 from indexer.library.naming import checked_category, free_path, safe_stem
 from indexer.library.scan import scan_again
-from indexer.library.transaction import Effects, OnStep, locked_library, run
+from indexer.library.transaction import OnStep, locked_library, run
 from indexer.stages.update_index import update_index
 from search.catalogue import Catalogue, Operation, Verdict, VerdictKind
 from search.catalogue.journal import Move, MoveFile, Relocation, Step, Trash

@@ -6,10 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from indexer.library.effects import Effects
 from indexer.library.files import bytes_hash
 from indexer.library.format import find_meme_file, meme_hash
 from indexer.library.scan import scan_again
-from indexer.library.transaction import Effects, OnStep, locked_library, run, trash_path
+from indexer.library.transaction import OnStep, locked_library, run, trash_path
 from search.catalogue import Operation, Verdict, VerdictKind
 from search.catalogue.journal import MoveFile, Step, Trash
 from search.errors import LibraryError, UnreadableFile, WrongUse

@@ -15,11 +15,12 @@ from indexer.inbox.reception import (
     open_preview,
     restore_discarded,
 )
+from indexer.library.effects import Effects
 from indexer.library.files import bytes_hash
 from indexer.library.format import find_meme_file
 from indexer.library.naming import checked_category, free_path
 from indexer.library.scan import scan_again
-from indexer.library.transaction import Effects, OnStep, locked_library, recover, run, undo
+from indexer.library.transaction import OnStep, locked_library, recover, run, undo
 from indexer.media.decode import thumbnail
 from indexer.media.thumbnails import is_whole, thumbnail_path
 from search.atomic_write import write_atomically

@@ -18,13 +18,12 @@ from __future__ import annotations
 
 import logging
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from pkgutil import resolve_name
 
+from indexer.library.effects import Effects, effects_of
 from indexer.library.files import remove_empty, sync_folders
 from indexer.library.format import library_root
 from indexer.library.links import OUTSIDE_HINT, leaves_library
@@ -42,60 +41,6 @@ OnStep = Callable[[str], None]
 OnUnfinished = Callable[[LibraryError], None]
 logger = logging.getLogger("memetica.library")
 _PERMISSIONS = "Check its permissions, the free space, and whether its disk is mounted read-only."
-
-
-class Effects(ABC):
-    """The effects of one kind of operation besides its steps. `commit…` and `abort` run in a transaction.
-
-    The methods that are not abstract do nothing unless a kind needs them.
-    """
-
-    removes_empty_categories = True
-
-    def begin(self, workspace: Workspace, operation: Operation) -> None:  # noqa: B027
-        """Store what other processes must see during the operation; runs in the journal row's transaction."""
-
-    def prepare(self, workspace: Workspace, operation: Operation) -> None:  # noqa: B027
-        """Write files of the data folder that the commit needs; runs after the steps."""
-
-    @abstractmethod
-    def commit(self, workspace: Workspace, library: Path, operation: Operation) -> Verdict:
-        """Write the result to the catalogue and return the ledger's line, whose uid is the operation's."""
-
-    def finish(self, workspace: Workspace, operation: Operation) -> None:  # noqa: B027
-        """Remove files of the data folder that are no longer needed; runs after the commit."""
-
-    @abstractmethod
-    def abort(self, workspace: Workspace, library: Path, operation: Operation) -> None:
-        """Write the aborted operation to the catalogue; runs after its steps are reversed."""
-
-    @abstractmethod
-    def plan_undo(self, workspace: Workspace, library: Path, operation: Operation) -> Sequence[Step]:
-        """Return the steps to reverse, the last first; raise MemeticaError when the operation cannot be undone."""
-
-    def begin_undo(self, workspace: Workspace, operation: Operation) -> None:  # noqa: B027
-        """Store what other processes must see during the undo; runs in the journal row's transaction."""
-
-    def prepare_undo(self, workspace: Workspace, operation: Operation) -> None:  # noqa: B027
-        """Write files of the data folder that the commit of the undo needs."""
-
-    @abstractmethod
-    def commit_undo(self, workspace: Workspace, library: Path, operation: Operation) -> None:
-        """Write to the catalogue that the operation is undone; the ledger's line is written by the transaction."""
-
-
-# By name, because these modules import this one, and recovery needs the effects of every kind.
-_EFFECTS = {
-    OperationKind.MERGE: "indexer.curation.merges:EFFECTS",
-    OperationKind.MOVE: "indexer.curation.move:EFFECTS",
-    OperationKind.ACCEPT: "indexer.inbox.acceptance:EFFECTS",
-    OperationKind.TRASH: "indexer.curation.trash:EFFECTS",
-}
-
-
-def _effects(operation: Operation) -> Effects:
-    found: Effects = resolve_name(_EFFECTS[operation.kind])
-    return found
 
 
 def trash_path(data: Path, uid: str) -> Path:
@@ -253,7 +198,7 @@ def run(
     on_step("begin")
     with workspace.catalogue.durable_transaction():
         workspace.catalogue.journal.add(operation)
-        _effects(operation).begin(workspace, operation)
+        effects_of(operation).begin(workspace, operation)
     try:
         verdict = _go_forward(workspace, library, operation, on_step)
     except (OSError, MemeticaError) as error:
@@ -281,7 +226,7 @@ def undo(workspace: Workspace, uid: str, *, note: str = "", on_step: OnStep = la
         operation = workspace.catalogue.journal.get(uid)
         if operation.state is not OperationState.DONE:
             raise WrongState(f"That {operation.kind} is undone already.")
-        effects = _effects(operation)
+        effects = effects_of(operation)
         steps = effects.plan_undo(workspace, library, operation)
         _check_writable(steps, _roots(workspace, library, uid))
         on_step("begin")
@@ -299,7 +244,7 @@ def undo(workspace: Workspace, uid: str, *, note: str = "", on_step: OnStep = la
 def _go_forward(
     workspace: Workspace, library: Path, operation: Operation, on_step: OnStep = lambda step: None
 ) -> Verdict:
-    effects, roots = _effects(operation), _roots(workspace, library, operation.uid)
+    effects, roots = effects_of(operation), _roots(workspace, library, operation.uid)
     if not workspace.settings.follow_links:
         _check_folders(library, operation.steps)
     for step in operation.steps:
@@ -332,7 +277,7 @@ def _abort(workspace: Workspace, library: Path, operation: Operation) -> None:
 
 
 def _finish_abort(workspace: Workspace, library: Path, operation: Operation) -> None:
-    effects = _effects(operation)
+    effects = effects_of(operation)
     _go_back(workspace, library, operation)
     with workspace.catalogue.durable_transaction():
         effects.abort(workspace, library, operation)
@@ -342,7 +287,7 @@ def _finish_abort(workspace: Workspace, library: Path, operation: Operation) -> 
 def _finish_undo(
     workspace: Workspace, library: Path, operation: Operation, on_step: OnStep = lambda step: None
 ) -> Verdict:
-    effects = _effects(operation)
+    effects = effects_of(operation)
     _go_back(workspace, library, operation, on_step)
     effects.prepare_undo(workspace, operation)
     on_step("commit")
@@ -360,7 +305,7 @@ def _go_back(workspace: Workspace, library: Path, operation: Operation, on_step:
         on_step(f"reverse {describe_step(step)}")
         revert(step, roots, aside=_aside(operation))
     on_step("sync")
-    _settle(_effects(operation), files_of(operation.steps, roots), library)
+    _settle(effects_of(operation), files_of(operation.steps, roots), library)
     remove_empty(roots["trash"])
 
 

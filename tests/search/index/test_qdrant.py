@@ -101,9 +101,9 @@ def test_search_goes_to_the_files_when_the_server_stops_and_back_when_it_returns
     warnings.filterwarnings("ignore", message="Payload indexes have no effect")
     store = QdrantStore(Connection(QdrantClient(":memory:"), "memes"))
     store.build(workspace.catalogue, MAKING)
-    monkeypatch.setattr("search.searcher.AWAY_SECONDS", 0.0)
+    monkeypatch.setattr("search.index.live.AWAY_SECONDS", 0.0)
     with Searcher(workspace, index=store.open(), text_encoder=HashingTextEncoder()) as searcher:
-        searcher._store = store
+        searcher._live._store = store
         assert isinstance(searcher.index, QdrantIndex) and not searcher.reload_if_changed()
         with monkeypatch.context() as stopped:
             stopped.setattr(store, "live", lambda: (_ for _ in ()).throw(EngineAway("Qdrant does not answer.")))
