@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from search.catalogue import Catalogue
+from search.index.local import LocalIndex
 from search.index.variants import first_of_each_group, group_variants
 from search.searcher import Searcher
 from search.settings import Settings
@@ -56,13 +57,13 @@ def test_the_best_of_each_group_stands_where_it_stood() -> None:
 @pytest.fixture
 def grouped(served_settings: Settings, served: Catalogue) -> Searcher:
     """A searcher to which all memes of a category are one picture."""
-    found = Searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
-    index, encoder = found._opened
+    workspace = Workspace(served_settings, served)
+    index = LocalIndex.open(workspace.index)
     table = index.columns
     first = {code: table.ids[table.category == code][0] for code in set(table.category.tolist())}
     standing = np.array([first[code] for code in table.category.tolist()])
-    found._opened = replace(index, columns=replace(table, variant_of=standing)), encoder
-    return found
+    grouped = replace(index, columns=replace(table, variant_of=standing))
+    return Searcher(workspace, index=grouped, text_encoder=HashingTextEncoder())
 
 
 @pytest.mark.parametrize("query", ["dog", "type:image", "robot -cat"])
