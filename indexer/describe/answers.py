@@ -27,6 +27,11 @@ _TEXT_NAMES = ("description", "detailed_analysis", "analysis", "text", "answer",
 _CUT_OBJECT = re.compile(
     rf'\A\{{\s*"(?:{"|".join(_TEXT_NAMES)})"\s*:\s*("(?:[^"\\]|\\u[0-9a-f]{{4}}|\\[^u])*)', re.IGNORECASE | re.DOTALL
 )
+_NOT_BEGUN = "The model reached the token limit before it answered."
+_THOUGHT_ONLY = (
+    "The model thought and did not answer, though it was told not to think: choose one that does not think, such as one"
+    " whose name ends in `-instruct`."
+)
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _WHOLE = re.compile(r"\A.*(?:[.!?…。！？][\"'”’)\]*_]*(?=\s|\Z)|\n)", re.DOTALL)
 _REFUSAL = re.compile(
@@ -58,8 +63,10 @@ class CheckedAnswer:
     reason: str = ""
 
 
-def check_answer(answer: str, *, finish: str | None, refusal: str | None = None) -> CheckedAnswer:
-    """Return the outcome of a model's answer; `finish` and `refusal` are what the endpoint reports.
+def check_answer(
+    answer: str, *, finish: str | None, refusal: str | None = None, thoughts: bool = False
+) -> CheckedAnswer:
+    """Return the outcome of a model's answer; `finish`, `refusal` and `thoughts` are what the endpoint reports.
 
     >>> check_answer("A cat sits in a box.", finish="stop").outcome
     <Outcome.DESCRIBED: 'described'>
@@ -80,10 +87,10 @@ def check_answer(answer: str, *, finish: str | None, refusal: str | None = None)
         whole = _WHOLE.match(text)
         kept = whole[0].strip() if whole else ""
         if len(kept.split()) < LEAST_WORDS:
-            return CheckedAnswer(Outcome.EMPTY, "", "The model reached the token limit before it answered.")
+            return CheckedAnswer(Outcome.EMPTY, "", _THOUGHT_ONLY if thoughts else _NOT_BEGUN)
         return CheckedAnswer(Outcome.CUT_SHORT, kept, "The answer was cut off at the token limit.")
     if not text:
-        return CheckedAnswer(Outcome.EMPTY, "", "The answer is empty.")
+        return CheckedAnswer(Outcome.EMPTY, "", _THOUGHT_ONLY if thoughts else "The answer is empty.")
     if len(words) < LEAST_WORDS and sum(map(str.isalnum, text)) < LEAST_LETTERS:
         return CheckedAnswer(Outcome.EMPTY, "", f"The answer is too short: {_begins(text)}")
     return CheckedAnswer(Outcome.DESCRIBED, text)

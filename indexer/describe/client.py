@@ -41,13 +41,17 @@ GAP = 8  # pixels between frames
 
 @dataclass(frozen=True)
 class Completion:
-    """A model's answer: text, finish reason (`stop`, `length`, …), refusal, and token counts if reported."""
+    """A model's answer: text, finish reason (`stop`, `length`, …), refusal, and token counts if reported.
+
+    `thoughts` says that the model thought before it answered, or instead.
+    """
 
     text: str
     finish: str | None
     refusal: str | None
     tokens_in: int | None
     tokens_out: int | None
+    thoughts: bool = False
 
 
 class VisionClient:
@@ -109,19 +113,27 @@ class VisionClient:
     def _adapted(
         self, model: str, prompt: str, jpeg: bytes, *, max_tokens: int, stop: threading.Event, deadline: float
     ) -> Completion:
-        """Return the answer to the first form of request that the endpoint does not refuse."""
-        for _ in range(6):  # one more than there are parameters that it may not support
+        """Return the answer to the first form of request that the endpoint does not refuse.
+
+        A model that thinks is told not to from its next call on; at once where it has thought instead of answering.
+        """
+        for _ in range(8):  # one more than there are parameters that it may not support or need
             with self._lock:
                 form = self._form
             body = self._protocol.request(model, prompt, jpeg, max_tokens=max_tokens, form=form)
+            answer = None
             try:
-                return self._call(body, stop, deadline)
+                answer = self._call(body, stop, deadline)
+                adapted = self._protocol.without_thoughts(form) if answer.thoughts else None
             except _Refused as refused:
                 adapted = form.without(refused.error.text)
                 if adapted is None:
                     raise self._status(refused.status, refused.error, refused.headers, model) from None
+            if adapted is not None:
                 with self._lock:
                     self._form = adapted
+            if answer is not None and (answer.text or answer.refusal or adapted is None):
+                return answer
         raise CallFailed(f"{self.name} refuses every form of request.", scope=FailureScope.ENDPOINT)
 
     def _call(self, body: dict[str, Any], stop: threading.Event, deadline: float) -> Completion:
@@ -180,7 +192,9 @@ class VisionClient:
         parts: list[str] = []
         refused: list[str] = []
         finish = tokens_in = tokens_out = None
+        thoughts = False
         for piece in pieces:
+            thoughts = thoughts or piece.thoughts
             parts.append(piece.text)
             refused.append(piece.refusal)
             finish = piece.finish or finish
@@ -192,7 +206,7 @@ class VisionClient:
             )
         if finish in ("load", "unload"):  # Ollama answers so to a request that it did not understand
             raise CallFailed(f"{self.name} loaded the model and did not answer.", scope=FailureScope.TRANSIENT)
-        return Completion("".join(parts), finish, "".join(refused) or None, tokens_in, tokens_out)
+        return Completion("".join(parts), finish, "".join(refused) or None, tokens_in, tokens_out, thoughts)
 
     def _status(self, status: int, error: ServerError, headers: dict[str, str], model: str) -> CallFailed:
         """Return the failure that a status means, with the endpoint's models where it lacks the one that was named."""

@@ -24,6 +24,7 @@ _NO_VISION = re.compile(
     r"(not|n't|only|no)\b.{0,60}\b(support|accept)\w*.{0,60}\b(images?|image_url|vision|multimodal)\b|"
     r"\b(images?|image_url|vision|multimodal)\b.{0,60}\b(not|n't|only)\b.{0,20}\bsupport|"
     r"not an? (multimodal|vision)|mmproj|missing data required for image|at most 0 image|"
+    r"vision add-on is not loaded|"
     r"unsupported content part type\W+image",
     re.IGNORECASE | re.DOTALL,
 )

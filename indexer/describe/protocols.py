@@ -39,6 +39,8 @@ class Form:
     usage: bool = True  # OpenAI: ask for token counts in a stream
     limit: str = "max_tokens"  # OpenAI: the name of the limit
     think: bool = True  # Ollama: say that the model shall not think first
+    # OpenAI: say it too (`reasoning_effort`). None: not needed as far as is known; False: the endpoint refuses that.
+    no_effort: bool | None = None
     schema: bool = False  # hold the model to ANSWER_SCHEMA
 
     def without(self, message: str) -> Form | None:
@@ -54,6 +56,8 @@ class Form:
         if self.stream and self.usage and ("stream_options" in message or "include_usage" in message):
             return replace(self, usage=False)
         words = message.lower().replace('"', " ").replace("'", " ").split()
+        if self.no_effort and any("reasoning" in word or word.strip(".,:;") in ("think", "thinking") for word in words):
+            return replace(self, no_effort=False)
         if self.stream and any(word.strip(".,:;") in ("stream", "streaming") for word in words):
             return replace(self, stream=False)
         if self.think and any(word.strip(".,:;") in ("think", "thinking") for word in words):
@@ -70,6 +74,7 @@ class Piece:
     refusal: str = ""
     tokens_in: int | None = None
     tokens_out: int | None = None
+    thoughts: bool = False  # it has some, which are left out
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,10 @@ class Protocol(ABC):
     def read(self, body: Any) -> Piece:
         """Return the part of an answer in a chunk or a whole body; raise ValueError when it is none."""
 
+    def without_thoughts(self, form: Form) -> Form | None:
+        """Return the form that keeps a model from thinking; None when this one says all that can be said."""
+        return None
+
 
 class OpenAI(Protocol):
     """`POST /chat/completions`: OpenAI, vLLM, LM Studio, llama.cpp's server, Ollama's /v1, most clouds."""
@@ -105,7 +114,13 @@ class OpenAI(Protocol):
             body["stream"] = True
             if form.usage:
                 body["stream_options"] = {"include_usage": True}
+        if form.no_effort:
+            body["reasoning_effort"] = "none"
         return body
+
+    def without_thoughts(self, form: Form) -> Form | None:
+        """Return the form with `reasoning_effort`: only for a model that thinks, since others refuse it."""
+        return replace(form, no_effort=True) if form.no_effort is None else None
 
     def read(self, body: Any) -> Piece:
         """Return the part of an answer in a chunk or a whole body; reasoning is left out."""
@@ -118,7 +133,10 @@ class OpenAI(Protocol):
             return Piece(tokens_in=counts[0], tokens_out=counts[1])
         choice = _mapping(choices[0])
         said = _mapping(choice.get("delta") or choice.get("message") or {})
-        return Piece(_text(said.get("content")), choice.get("finish_reason"), _text(said.get("refusal")), *counts)
+        thoughts = bool(_text(said.get("reasoning")) or _text(said.get("reasoning_content")))
+        return Piece(
+            _text(said.get("content")), choice.get("finish_reason"), _text(said.get("refusal")), *counts, thoughts
+        )
 
 
 class Ollama(Protocol):
@@ -144,10 +162,15 @@ class Ollama(Protocol):
     def read(self, body: Any) -> Piece:
         """Return the part of an answer in a line or a whole body; what the model thought is left out."""
         found = _mapping(body)
-        said = found["response"] if "response" in found else _mapping(found.get("message")).get("content")
+        part = found if "response" in found else _mapping(found.get("message"))
+        said = part["response"] if part is found else part.get("content")
         finish = (found.get("done_reason") or "stop") if found.get("done") else None
         return Piece(
-            _text(said), finish, tokens_in=_count(found, "prompt_eval_count"), tokens_out=_count(found, "eval_count")
+            _text(said),
+            finish,
+            tokens_in=_count(found, "prompt_eval_count"),
+            tokens_out=_count(found, "eval_count"),
+            thoughts=bool(_text(part.get("thinking"))),
         )
 
 

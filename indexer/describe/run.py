@@ -282,7 +282,7 @@ class _Run:
             raise
         if self._abandoned.is_set():
             raise CallStopped
-        checked = check_answer(answer.text, finish=answer.finish, refusal=answer.refusal)
+        checked = check_answer(answer.text, finish=answer.finish, refusal=answer.refusal, thoughts=answer.thoughts)
         self._keep(id, worklist, meme, checked, answer, seconds=time.monotonic() - begun)
         self._count(calls=1, tokens_in=answer.tokens_in or 0, tokens_out=answer.tokens_out or 0)
         return checked

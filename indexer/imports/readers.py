@@ -123,13 +123,13 @@ def _sort_json(value: Any, name: str, tags: list[str], urls: list[str], notes: l
             (notes if "note" in name else tags).append(value.strip())
 
 
-def _documents(folder: Path, is_wanted: Callable[[Any], bool], *, what: str) -> tuple[list[Any], set[Path]]:
-    """Return the JSON documents of a folder that describe an export, and their files."""
+def _documents(folder: Path, is_wanted: Callable[[Any], bool], *, what: str) -> dict[Path, Any]:
+    """Return the JSON documents of a folder that describe an export, by file."""
     found = {file: load_json(file) for file in own_files(folder) if file.suffix.lower() == ".json"}
     wanted = {file: document for file, document in found.items() if is_wanted(document)}
     if not wanted:
         raise WrongUse(f"There is no {what} in {folder}.", hint="docs/how-to/import.md says how to make the export.")
-    return list(wanted.values()), set(wanted)
+    return wanted
 
 
 def _szurubooru(folder: Path, by_tag: str) -> Iterator[Found]:
@@ -138,16 +138,17 @@ def _szurubooru(folder: Path, by_tag: str) -> Iterator[Found]:
     A post has `id`, `contentUrl`, `creationTime`, `tags` (each with `names` and `category`), `notes` (each with
     `text`), `source` and `safety` (szurubooru's doc/API.md, "Post").
     """
-    documents, used = _documents(
+    documents = _documents(
         folder,
         lambda one: isinstance(one, dict) and isinstance(one.get("results"), list),
         what="answer of szurubooru's /api/posts/",
     )
+    used = set(documents)
     by_name: dict[str, list[Path]] = {}
     for file in own_files(folder):
         by_name.setdefault(file.name, []).append(file)
     seen: set[str] = set()
-    for post in (post for document in documents for post in document["results"]):
+    for post in (post for document in documents.values() for post in document["results"]):
         address = text_at(post, "contentUrl")
         if not address:
             yield NotImported(str(post)[:60], "It is not a post.")
@@ -192,25 +193,38 @@ def _first_name(tag: Mapping[str, Any]) -> str:
 
 
 def _immich(folder: Path, by_tag: str) -> Iterator[Found]:
-    """Immich: a downloaded album, with the answer of `GET /api/albums/ID` saved beside it as a JSON file.
+    """Immich: a downloaded album, with what its API says of it saved beside it as JSON files.
 
-    The answer has `albumName` and `assets`; an asset has `originalFileName`, `checksum` (SHA-1 in base64),
-    `fileCreatedAt`, `exifInfo.description` and `tags` (Immich's OpenAPI, AlbumResponseDto and AssetResponseDto). A
-    download names a second file of one name `NAME+1.EXT`: which is which is told by the checksum.
+    `GET /api/albums/ID` has `albumName` and, up to Immich 2, `assets`; from Immich 3 on `POST /api/search/metadata` has
+    them, page by page, as `assets.items`. An asset has `originalFileName`, `checksum` (SHA-1 in base64),
+    `fileCreatedAt`, `exifInfo.description` and `tags` (Immich's OpenAPI, AlbumResponseDto, SearchResponseDto and
+    AssetResponseDto). A download names a second file of one name `NAME+1.EXT`: which is which is told by the checksum.
     """
-    documents, used = _documents(
+    documents = _documents(
         folder,
-        lambda one: isinstance(one, dict) and "albumName" in one and isinstance(one.get("assets"), list),
+        lambda one: _assets(one) is not None or (isinstance(one, dict) and "albumName" in one),
         what="album of Immich (the answer of /api/albums/ID)",
     )
+    used = set(documents)
+    albums = {file: text_at(document, "albumName") for file, document in documents.items() if "albumName" in document}
+    if all(_assets(document) is None for document in documents.values()):
+        raise WrongUse(
+            f"{next(iter(albums))} does not list the album's files, as of Immich 3.",
+            hint="Save the answers of /api/search/metadata beside it: docs/how-to/import.md says how.",
+        )
     by_name: dict[str, list[Path]] = {}
     for file in own_files(folder):
         by_name.setdefault(re.sub(r"\+\d+$", "", file.stem) + file.suffix, []).append(file)
-    for album in documents:
-        for asset in album["assets"]:
+    seen: set[tuple[Path, str]] = set()
+    for described, document in documents.items():
+        for asset in _assets(document) or ():
             if not isinstance(asset, dict):
                 yield NotImported(str(asset)[:60], "It is not an asset.")
                 continue
+            if "albumName" not in document and (id := text_at(asset, "id")):
+                if (described.parent, id) in seen:
+                    continue  # pages of a search overlap where assets were added meanwhile
+                seen.add((described.parent, id))
             name = text_at(asset, "originalFileName")
             free = [file for file in by_name.get(name, ()) if file not in used]
             same = [file for file in free if len(free) > 1 and _sha1(file) == asset.get("checksum")]
@@ -222,7 +236,7 @@ def _immich(folder: Path, by_tag: str) -> Iterator[Found]:
             tags = [text_at(tag, "value") or text_at(tag, "name") for tag in objects_at(asset, "tags")]
             yield ImportedMeme(
                 file,
-                text_at(album, "albumName") or "Immich",
+                albums.get(described) or _album_beside(described, albums) or "Immich",
                 Path(name).stem,
                 parsed_time(asset.get("fileCreatedAt")),
                 texts_of(
@@ -231,6 +245,22 @@ def _immich(folder: Path, by_tag: str) -> Iterator[Found]:
                 ),
             )
     yield from unused_files(folder, used)
+
+
+def _assets(document: Any) -> list[Any] | None:
+    """Return the assets of an album of Immich 2 or of a page of a search; None for another document."""
+    found = document.get("assets") if isinstance(document, dict) else None
+    if isinstance(found, dict):
+        found = found.get("items")
+    elif isinstance(document, dict) and "albumName" not in document:
+        found = None
+    return found if isinstance(found, list) else None
+
+
+def _album_beside(page: Path, albums: Mapping[Path, str]) -> str:
+    """Return the name of the one album whose description is in a page's folder, or in the whole export."""
+    beside = [name for file, name in albums.items() if file.parent == page.parent] or list(albums.values())
+    return beside[0] if len(beside) == 1 else ""
 
 
 def _sha1(file: Path) -> str:
@@ -245,14 +275,15 @@ def _telegram(folder: Path, by_tag: str) -> Iterator[Found]:
     `is_video` (core.telegram.org/bots/api, StickerSet and Sticker). A file is named by one of the two ids, or by the
     sticker's number in the set. Animated stickers are .tgs, drawings that Memetica does not draw.
     """
-    documents, used = _documents(
+    documents = _documents(
         folder,
         lambda one: isinstance(_sticker_set(one).get("stickers"), list),
         what="sticker set of Telegram (the answer of getStickerSet)",
     )
+    used = set(documents)
     by_stem = {file.stem: file for file in own_files(folder) if file not in used}
     numbered = {int(stem): file for stem, file in by_stem.items() if re.fullmatch("[0-9]{1,4}", stem)}
-    for document in documents:
+    for document in documents.values():
         pack = _sticker_set(document)
         title = text_at(pack, "title") or text_at(pack, "name") or "Telegram"
         for number, sticker in enumerate(pack["stickers"], start=1):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from indexer.imports.export_files import MISSING, own_files, unused_files
 from indexer.imports.records import SOURCES, TAGS, Found, ImportedMeme, NotImported, parsed_time, texts_of
@@ -40,12 +40,9 @@ def read_table(folder: Path) -> Iterator[Found]:
         text = table.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUse(f"{table} cannot be read: {error}.", hint="Save it as UTF-8.") from error
-    try:
-        dialect: Any = csv.Sniffer().sniff(text.partition("\n")[0], ",;\t")
-    except csv.Error:
-        dialect = csv.excel  # a single column
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a text may be long
-    rows = csv.DictReader(text.splitlines(keepends=True), dialect=dialect, strict=True)
+    # Only line feeds end lines: `str.splitlines` would also break a text at U+2028 and others.
+    rows = csv.DictReader(io.StringIO(text), delimiter=_delimiter(text.partition("\n")[0]), strict=True)
     headers = _columns_of(rows.fieldnames or ())
     if "file" not in headers:
         raise WrongUse(f"{table} has no column `file`.", hint="Its first line must name the columns.")
@@ -54,7 +51,8 @@ def read_table(folder: Path) -> Iterator[Found]:
         reason = f"Column {headers[key]} is taken." if key else f"It is none of {', '.join(_COLUMNS)}."
         yield NotImported(f"column {name}", reason)
     files = {file.relative_to(folder).as_posix(): file for file in own_files(folder)}
-    for line, row in enumerate(_rows_of(rows, table), start=2):
+    for row in _rows_of(rows, table):
+        line = rows.line_num - sum(str(cell).count("\n") for cell in row.values())  # on which the row begins
         cells = {key: (row.get(name) or "").strip() for key, name in headers.items()}
         relative = cells["file"].replace("\\", "/")
         if not relative or ".." in Path(relative).parts or Path(relative).is_absolute():
@@ -84,6 +82,15 @@ def read_table(folder: Path) -> Iterator[Found]:
             ),
         )
     yield from unused_files(folder, used)
+
+
+def _delimiter(first_line: str) -> str:
+    """Return what separates the columns that a table's first line names: a comma, a semicolon or a tab.
+
+    The csv module's Sniffer is not asked: it cannot tell that quotation marks within a text are doubled, from names.
+    """
+    counts = {one: len(next(csv.reader([first_line], delimiter=one), [])) for one in ",;\t"}
+    return max(counts, key=lambda one: counts[one])  # of a single column, a comma
 
 
 def _rows_of(rows: csv.DictReader[str], table: Path) -> Iterator[dict[str, str]]:

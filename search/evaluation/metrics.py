@@ -56,7 +56,7 @@ def read_judged_queries(path: Path) -> list[JudgedQuery]:
     [JudgedQuery(query='fine', relevant={'Dogs/fine.png': 1}, kind='all')]
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")  # `splitlines` would break a query at U+2028
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUse(f"{path} cannot be read: {error}.") from error
     found = [_judged(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]

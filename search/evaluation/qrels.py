@@ -92,7 +92,7 @@ def _relevant(path: Path) -> dict[str, dict[str, int]]:
     if text.lstrip().startswith("{"):
         return {id: _grades(path, id, judged) for id, judged in _object(path, text).items()}
     found: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -133,7 +133,7 @@ def _queries(path: Path) -> dict[str, dict[str, str]]:
                 raise WrongUse(f"The query {id!r} in {path} must be a text or an object of texts by kind.")
             found[id] = kinds
         return found
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             id, tab, text_of_query = line.partition("\t")
             if not tab or not text_of_query.strip():

@@ -6,33 +6,30 @@ a folder that is suddenly empty, and the site takes the new generation by itself
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import subprocess
 import sys
 import threading
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from http.client import HTTPException
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from flask import Flask
 from watchfiles import Change, watch
 
-from search.distribution import __version__
 from search.errors import MemeticaError
 from search.meme import Meme
 from search.settings import Settings
+from web.background.webhook import Webhook
 from web.context import Site
 
 QUIET_SECONDS = 2.0  # without a change before indexing begins: a copy of many files is one change
 LONGEST_SECONDS = 30.0  # from the first change: a folder that never rests is indexed too
 MISSING_SECONDS = 5.0  # between two looks for a library that is not there
 LOOK_MS = 1000  # between two looks whether the folder is still the same, milliseconds
-WEBHOOK_SECONDS = 10.0
 MOST_TOLD = 100  # new memes that are named in one message
 logger = logging.getLogger("memetica.watch")
 
@@ -53,6 +50,7 @@ class LibraryWatcher:
         self._quiet_seconds = quiet_seconds
         self._missing_seconds = missing_seconds
         self._closed = threading.Event()
+        self._webhook = Webhook(site.settings.webhook) if site.settings.webhook else None
         self._thread = threading.Thread(target=self._run, name="library watcher", daemon=True)
 
     def start(self) -> None:
@@ -64,6 +62,8 @@ class LibraryWatcher:
         self._closed.set()
         if self._thread.is_alive():
             self._thread.join(30)
+        if self._webhook is not None:
+            self._webhook.close()
 
     def _run(self) -> None:
         library = self._site.settings.library
@@ -122,10 +122,9 @@ class LibraryWatcher:
         before = {meme.id for meme in memes.everything()}
         self._index(self._site.settings)  # also where something failed, the rest is indexed
         after = memes.everything()
-        if self._site.settings.webhook and before != {meme.id for meme in after}:
-            tell_webhook(
-                self._site.settings.webhook, [meme for meme in after if meme.id not in before], memes=len(after)
-            )
+        if self._webhook is not None and before != {meme.id for meme in after}:
+            gone = len(before - {meme.id for meme in after})
+            self._webhook.send(indexed([meme for meme in after if meme.id not in before], gone=gone, memes=len(after)))
 
 
 def index_in_process(settings: Settings) -> bool:
@@ -140,23 +139,16 @@ def index_in_process(settings: Settings) -> bool:
     return done.returncode == 0
 
 
-def tell_webhook(address: str, new: list[Meme], *, memes: int) -> bool:
-    """Send what was indexed to an address as JSON, and return whether it was taken."""
-    body = {
+def indexed(new: Sequence[Meme], *, gone: int, memes: int) -> dict[str, Any]:
+    """Return the message for a webhook about an index run: the first of the new memes, and how many there are."""
+    return {
         "event": "indexed",
         "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "memes": memes,
         "new": len(new),
+        "gone": gone,
         "new_memes": [{"id": one.id, "path": one.path, "category": one.category} for one in new[:MOST_TOLD]],
     }
-    headers = {"Content-Type": "application/json", "User-Agent": f"Memetica/{__version__}"}
-    request = urllib.request.Request(address, json.dumps(body).encode(), headers)
-    try:
-        with urllib.request.urlopen(request, timeout=WEBHOOK_SECONDS):
-            return True
-    except (OSError, HTTPException, ValueError) as error:  # away, or what answers speaks no HTTP
-        logger.warning("The webhook %s was not told: %s", address.partition("?")[0], error)
-        return False
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

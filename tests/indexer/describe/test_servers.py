@@ -45,11 +45,11 @@ def ask(url: str, *, seconds: float = 5.0, stop: threading.Event | None = None, 
     ("path", "reply"),
     [
         ("/api", ndjson(chat("A cat sits"), chat(" in a box."), chat(done="stop"))),
-        ("/api/chat", ndjson(chat(thinking="Hm."), chat(CAT), chat(done="stop"))),
+        ("/api/chat", ndjson(chat(CAT), chat(done="stop"))),
         ("/api/generate", ndjson(generate(CAT), generate(done="stop"))),
         ("/api", Sends(json.dumps(chat(CAT, done="stop")).encode())),
     ],
-    ids=["chat", "thinking", "generate", "whole"],
+    ids=["chat", "one line", "generate", "whole"],
 )
 def test_ollamas_own_protocol_is_spoken(path: str, reply: Sends) -> None:
     with VisionServer(lambda asked: reply) as server:
@@ -89,6 +89,9 @@ def test_a_model_that_is_not_there_is_named_with_those_that_are(path: str) -> No
         (old_vllm(400, "At most 0 image(s) may be provided in one request."), "endpoint", "accepts pictures"),
         (lm_studio(400, "Model does not support images. Please use a model that does."),
          "endpoint", "accepts pictures"),
+        (Sends(b'{"error": {"message": "Error in iterating prediction stream: ValueError: Vision add-on is not loaded'
+               b', but images were provided for processing"}}'), "endpoint", "accepts pictures"),
+        (ollama(400, "this model does not support image input (ref: b8bd630e)"), "endpoint", "accepts pictures"),
         (llama_cpp(500, "image input is not supported - hint: if this is unexpected, provide the mmproj"),
          "endpoint", "accepts pictures"),
         (llama_cpp(500, 'Failed to parse messages: Unsupported content part type: "image_url"'),
@@ -113,6 +116,10 @@ def test_a_model_that_is_not_there_is_named_with_those_that_are(path: str) -> No
          "meme", "longest_side"),
         (llama_cpp(400, "the request exceeds the available context size", "exceed_context_size_error",
                    n_prompt_tokens=5000, n_ctx=4096), "meme", "longest_side"),
+        (ollama(400, "prompt too long; exceeded max context length by 437000 tokens"), "meme", "longest_side"),
+        (ollama(400, "request (4165 tokens) exceeds the available context size (4096 tokens), try increasing it"),
+         "meme", "longest_side"),
+        (lm_studio(400, "Error: Invalid image: its size of 26224641 pixels is too large."), "meme", ""),
         (Sends(b"<html><h1>413 Request Entity Too Large</h1></html>", type="text/html", status=413), "meme",
          "longest_side"),
         (lm_studio(400, "'url' field must be a base64 encoded image."), "meme", ""),
@@ -139,6 +146,8 @@ def test_what_a_server_says_is_understood_whatever_its_shape(reply: Sends, scope
 
 
 def test_reasoning_beside_the_answer_is_no_part_of_it() -> None:
+    with VisionServer(lambda asked: ndjson(chat(thinking="Hm."), chat(CAT), chat(done="stop"))) as server:
+        assert ask(f"{server.host}/api") == Completion(CAT, "stop", None, 300, 12, thoughts=True)
     thought = chunk(reasoning_content="The user wants a description.")
     with VisionServer(
         lambda asked: events(thought, chunk(reasoning="Hm."), chunk(CAT), chunk(finish="stop"))
@@ -150,6 +159,48 @@ def test_thoughts_that_use_up_the_limit_are_no_description() -> None:
     with VisionServer(lambda asked: events(chunk(reasoning_content="Let me see"), chunk(finish="length"))) as server:
         answer = ask(server.url)
     assert check_answer(answer.text, finish=answer.finish).outcome is Outcome.EMPTY
+
+
+THINKS = events(chunk(reasoning="Let me see"), chunk(finish="length"))
+
+
+@pytest.mark.parametrize(
+    ("thinking", "kept"),
+    [
+        (THINKS, True),  # Ollama's door, LM Studio, llama.cpp's server: told not to think, they do not
+        (vllm(400, "reasoning_effort: Input should be 'low', 'medium' or 'high'"), False),
+        (ollama_v1(400, 'think value "none" is not supported for this model'), False),
+        (llama_cpp(400, "Unsupported value: 'reasoning_effort' does not support 'none' with this model."), False),
+    ],
+    ids=["heeds", "vllm", "ollama", "other"],
+)
+def test_a_model_that_thinks_instead_of_answering_is_told_not_to(thinking: Sends, kept: bool) -> None:
+    """A model that does not think is never sent `reasoning_effort`, which some endpoints refuse."""
+
+    def script(asked: Asked) -> Reply:
+        told = "reasoning_effort" in asked.body
+        return Says(CAT) if told is kept and asked.number else thinking if told else THINKS
+
+    with VisionServer(script) as server:
+        endpoint = VisionClient(server.url)
+        answers = [endpoint.complete("m", "Describe.", RED, max_tokens=50, stop=threading.Event()) for _ in range(2)]
+        endpoint.close()
+    assert [one.text for one in answers] == [CAT, CAT]
+    efforts = [asked.body.get("reasoning_effort") for asked in server.asked]
+    assert efforts == ([None, "none", "none"] if kept else [None, "none", None, None])
+    with VisionServer(lambda asked: Says(CAT)) as server:
+        ask(server.url)
+        ask(server.url)
+    assert not any("reasoning_effort" in asked.body for asked in server.asked)
+
+
+@pytest.mark.parametrize("path", ["/api", "/v1"])
+def test_a_model_that_thinks_whatever_it_is_told_is_named_as_such(path: str) -> None:
+    reply = ndjson(chat(thinking="Let me see"), chat(done="length")) if path == "/api" else THINKS
+    with VisionServer(lambda asked: reply) as server:
+        answer = ask(server.host + path)
+    checked = check_answer(answer.text, finish=answer.finish, thoughts=answer.thoughts)
+    assert checked.outcome is Outcome.EMPTY and "-instruct" in checked.reason
 
 
 def test_comments_keep_a_slow_model_alive_and_do_not_outlive_the_call() -> None:

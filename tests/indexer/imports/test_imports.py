@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,24 +87,41 @@ def szurubooru(folder: Path) -> None:
     save(folder, "data/posts/3_aaaaaaaaaaaaaaaa.png", drawn(3))
 
 
-def immich(folder: Path) -> None:
-    def asset(name: str, body: bytes, **more: Any) -> dict[str, Any]:
-        checksum = base64.b64encode(hashlib.sha1(body).digest()).decode()
-        return {
-            "id": "a1", "originalFileName": name, "originalPath": "/data/x", "checksum": checksum, "type": "IMAGE",
-            "fileCreatedAt": "2022-01-02T03:04:05.000Z", "exifInfo": {"description": ""}, "tags": [],
-        } | more  # fmt: skip
+def immich_asset(name: str, body: bytes, **more: Any) -> dict[str, Any]:
+    checksum = base64.b64encode(hashlib.sha1(body).digest()).decode()
+    return {
+        "id": "a1", "originalFileName": name, "originalPath": "/data/x", "checksum": checksum, "type": "IMAGE",
+        "fileCreatedAt": "2022-01-02T03:04:05.000Z", "exifInfo": {"description": ""}, "tags": [],
+    } | more  # fmt: skip
 
+
+def immich_files(folder: Path) -> list[dict[str, Any]]:
+    """Save a downloaded album, and return its assets."""
     one, other = drawn(1), drawn(2)
-    assets = [
-        asset("IMG.png", one, exifInfo={"description": "A dog on fire."}, tags=[{"name": "dog", "value": "pets/dog"}]),
-        asset("IMG.png", other, fileCreatedAt="2023-01-01T00:00:00.000Z"),
-        asset("gone.png", b"x"),
-    ]
-    save(folder, "album.json", {"albumName": "Work: jokes", "assets": assets, "assetCount": 3, "description": ""})
     save(folder, "IMG.png", other)  # the download has turned the names round
     save(folder, "IMG+1.png", one)
     save(folder, "README.txt", "?")
+    dog = {"exifInfo": {"description": "A dog on fire."}, "tags": [{"name": "dog", "value": "pets/dog"}]}
+    return [
+        immich_asset("IMG.png", one, **dog),
+        immich_asset("IMG.png", other, id="a2", fileCreatedAt="2023-01-01T00:00:00.000Z"),
+        immich_asset("gone.png", b"x", id="a3"),
+    ]
+
+
+def immich(folder: Path) -> None:
+    """As of Immich 2: the album names its assets."""
+    album = {"albumName": "Work: jokes", "assetCount": 3, "description": ""}
+    save(folder, "album.json", album | {"assets": immich_files(folder)})
+
+
+def immich_3(folder: Path, *, album: str = "Work: jokes") -> None:
+    """As of Immich 3: a search names them, in pages that overlap."""
+    first, *rest = immich_files(folder)
+    save(folder, "album.json", {"id": "b1", "albumName": album, "assetCount": 3, "description": ""})
+    for number, items in enumerate(([first], [first, *rest]), start=1):
+        found = {"total": len(items), "count": len(items), "facets": [], "items": items, "nextPage": None}
+        save(folder, f"page{number}.json", {"albums": {"total": 0, "items": []}, "assets": found})
 
 
 def telegram(folder: Path) -> None:
@@ -191,7 +209,12 @@ EXPECTED: dict[ImportKind, tuple[dict[str, tuple[dict[str, str], str]], list[str
 
 
 def made(kind: ImportKind, folder: Path) -> Path:
-    EXPORTS[kind](folder)
+    return aged(EXPORTS[kind], folder)
+
+
+def aged(make: Callable[[Path], None], folder: Path) -> Path:
+    """Return the folder of an export whose files are of 2010."""
+    make(folder)
     for file in folder.rglob("*"):
         os.utime(file, (1262304000, 1262304000))  # 2010-01-01
     return folder
@@ -203,9 +226,11 @@ def memes_of(library: Path) -> Iterator[MemeFile]:
         yield one
 
 
-@pytest.mark.parametrize("kind", ImportKind)
-def test_an_export_becomes_a_library(kind: ImportKind, tmp_path: Path) -> None:
-    export, library = made(kind, tmp_path / "export"), tmp_path / "memes"
+@pytest.mark.parametrize(
+    ("kind", "make"), [*EXPORTS.items(), (ImportKind.IMMICH, immich_3)], ids=lambda one: getattr(one, "__name__", "")
+)
+def test_an_export_becomes_a_library(kind: ImportKind, make: Callable[[Path], None], tmp_path: Path) -> None:
+    export, library = aged(make, tmp_path / "export"), tmp_path / "memes"
     before = files_of(export)
     found = list(read_export(kind, export))
     plan = plan_import(library, found)
@@ -238,6 +263,18 @@ def test_an_asset_is_told_from_another_of_its_name_by_its_checksum(tmp_path: Pat
         one for one in read_export(ImportKind.IMMICH, export) if isinstance(one, ImportedMeme) and "tags" in one.texts
     ]
     assert [one.file.name for one in described] == ["IMG+1.png"]
+
+
+def test_a_page_of_a_search_belongs_to_the_album_beside_it(tmp_path: Path) -> None:
+    immich_3(tmp_path / "one", album="One")
+    immich_3(tmp_path / "two", album="Two")
+    found = [one for one in read_export(ImportKind.IMMICH, tmp_path) if isinstance(one, ImportedMeme)]
+    assert {(one.file.parent.name, one.category) for one in found} == {("one", "One"), ("two", "Two")}
+    for page in tmp_path.rglob("page*.json"):
+        page.unlink()
+    with pytest.raises(WrongUse, match="does not list the album's files") as refused:
+        list(read_export(ImportKind.IMMICH, tmp_path))
+    assert "/api/search/metadata" in refused.value.hint
 
 
 def test_a_tag_names_the_category_and_an_option_overrides_it(tmp_path: Path) -> None:
@@ -487,6 +524,25 @@ def test_a_table_is_read_to_its_end_or_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="cannot be read as far as") as refused:
         list(read_export(ImportKind.CSV, tmp_path))
     assert "not closed" in refused.value.hint
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_a_table_holds_what_its_writer_wrote(separator: str, quoting: Any, tmp_path: Path) -> None:
+    """Quotation marks are doubled in a quoted text, and only line feeds end a line."""
+    captions = ['he said "hi, you; all"\tand left', "one\n\ntwo", "a\u2028b", "c\x0bd\x85e", "😀 'x'", '"']
+    with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, delimiter=separator, quoting=quoting)
+        writer.writerow(["file", "caption", "title"])
+        for number, caption in enumerate(captions):
+            save(tmp_path, f"{number}.png", drawn(number))
+            writer.writerow([f"{number}.png", caption, f"t{number}"])
+        writer.writerow(["lost.png", "", ""])
+    *memes, lost = read_export(ImportKind.CSV, tmp_path)
+    read = [one for one in memes if isinstance(one, ImportedMeme)]
+    assert [one.texts["csv.simple-description"] for one in read] == captions
+    assert [one.name for one in read] == [f"t{number}" for number in range(len(captions))]
+    assert isinstance(lost, NotImported) and lost.what == "line 10 (lost.png)"
 
 
 def test_of_two_columns_with_one_meaning_the_plainer_counts_and_the_other_is_listed(tmp_path: Path) -> None:
