@@ -82,12 +82,9 @@ class LexicalIndex(WordIndex):
         self._all_of = lru_cache(maxsize=_CACHED_SETS)(self._read_all_of)
         for field in (*FIELDS, ALL_TEXT, SPELLING_FIELD):
             self._searcher.doc_freq(str(field), "")  # raises ValueError for a field that is missing
-        self._has_names = True
-        try:
-            for field in (WRITTEN_FIELD, FILE_FIELD, FILE_PARTS_FIELD, FILE_WORDS_FIELD):
-                self._searcher.doc_freq(field, "")
-        except ValueError:  # an index of an earlier format, until the next build
-            self._has_names = False
+        # Indexes of earlier formats are searched until the next build.
+        self._has_names = all(map(self._has_field, (WRITTEN_FIELD, FILE_FIELD, FILE_PARTS_FIELD)))
+        self._has_places = self._has_names and not self._has_field(FILE_WORDS_FIELD)
 
     @classmethod
     def open(cls, folder: Path) -> LexicalIndex:
@@ -195,13 +192,11 @@ class LexicalIndex(WordIndex):
         They are looked for in each text about the meme and in its file's name. The first sequence may also begin in the
         category and end in the name; in the category alone it is not looked for.
         """
-        fields = [field.value for field in FIELDS if field is not Field.NAME]
-        fields += [FILE_WORDS_FIELD] if self._has_names else []
         wanted = list(sequences)
-        queries = [self._sequence(sequence, fields) for sequence in wanted]
+        queries = [self._said(sequence) for sequence in wanted]
         if wanted and self._has_names:
             most = min(len(wanted[0]) - 1, CATEGORY_WORDS)
-            queries += [self._path(wanted[0], of_category=count) for count in range(1, most + 1)]
+            queries += [self._said(wanted[0], of_category=count) for count in range(1, most + 1)]
         return self._set(_any_of(queries)) if queries else np.empty(0, np.int64)
 
     def written(self, words: Iterable[str]) -> Ids:
@@ -284,22 +279,28 @@ class LexicalIndex(WordIndex):
             return self._term(part, FILE_PARTS_FIELD)
         return tantivy.Query.regex_query(self._schema, FILE_PARTS_FIELD, f"{re.escape(part)}.*")
 
-    def _sequence(self, sequence: Sequence[Alternatives], fields: Sequence[str]) -> tantivy.Query:
-        """Return the query for words in a row. Terms say where they stand, the words as written which they are."""
+    def _said(self, sequence: Sequence[Alternatives], *, of_category: int = 0) -> tantivy.Query:
+        """Return the query for words as written in a row, the first of them in the category, all others in the name."""
+        words = [[word for word, _ in place] for place in sequence]
+        words[:of_category] = [[OF_CATEGORY + word for word in place] for place in words[:of_category]]
+        if self._has_places:
+            return self._row(words, WRITTEN_FIELD)
+        # An index of an earlier format: terms say where words stand, and words as written that the meme has them.
         terms = [list(dict.fromkeys(term for _, term in place)) for place in sequence]
+        terms[:of_category] = [[term_of(word) for word in place] for place in words[:of_category]]
+        texts = [] if of_category else [field.value for field in FIELDS if field is not Field.NAME]
+        fields = [*texts, FILE_WORDS_FIELD] if self._has_names else texts
+        field = WRITTEN_FIELD if self._has_names else SPELLING_FIELD
+        written = [_any_of([self._term(word, field) for word in place]) for place in words[of_category:]]
         in_a_row = _any_of([self._row(terms, field) for field in fields])
-        words = WRITTEN_FIELD if self._has_names else SPELLING_FIELD
-        written = [_any_of([self._term(word, words) for word, _ in place]) for place in sequence]
         return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in (in_a_row, *written)])
 
-    def _path(self, sequence: Sequence[Alternatives], *, of_category: int) -> tantivy.Query:
-        """Return the query for words in a row of which the first stand in the category, the others in the name."""
-        first, others = sequence[:of_category], sequence[of_category:]
-        folder = [list(dict.fromkeys(term_of(OF_CATEGORY + word) for word, _ in place)) for place in first]
-        name = [list(dict.fromkeys(term for _, term in place)) for place in others]
-        written = [_any_of([self._term(word, WRITTEN_FIELD) for word, _ in place]) for place in others]
-        in_a_row = self._row([*folder, *name], FILE_WORDS_FIELD)
-        return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in (in_a_row, *written)])
+    def _has_field(self, name: str) -> bool:
+        try:
+            self._searcher.doc_freq(name, "")
+        except ValueError:
+            return False
+        return True
 
     def _row(self, terms: Sequence[Sequence[str]], field: str) -> tantivy.Query:
         """Return the query for terms in a row, any of those of each place."""

@@ -18,12 +18,15 @@ from search.meme import Field
 ALL_TEXT = "everything"  # the field with the text of all others
 FIELDS = (Field.NAME, Field.OCR, Field.DESCRIPTION, Field.VISUAL, Field.ANALYSIS)
 SPELLING_FIELD = "spelling"  # the words as written, for the vocabulary: they do not count in scores
-WRITTEN_FIELD = "written"  # the words as written of the texts and of the file's name, without the category
+# The words as written, in a row: of each text, and of the category, marked, with those of the file's name behind it.
+WRITTEN_FIELD = "written"
 WORD_START = "^"  # before a whole Korean word in that field: elsewhere each of its syllables is a word
 FILE_FIELD = "file"  # the keys of the file's name, whole
 FILE_PARTS_FIELD = "file_parts"
-FILE_WORDS_FIELD = "file_words"  # of the name, and after those of the category, which are marked
-OF_CATEGORY = "/"  # before a word of the category in that field: a quote may begin there, but says more
+# In an index of an earlier format, in which the words as written have no places: of the category, marked, and the name.
+FILE_WORDS_FIELD = "file_words"
+OF_CATEGORY = "/"  # before a word of the category: a quote may begin there, but says more
+TOO_LONG = "\u2026"  # stands for a word that is too long to be indexed, so that the others keep their places
 _RAW = "raw"  # tantivy's own tokenizer: a text is one term
 HINT = "Run `memetica index`."
 LOCKS = ".tantivy-*.lock"
@@ -37,10 +40,9 @@ def lexical_schema() -> tantivy.Schema:
     for name in (*FIELDS, ALL_TEXT):
         builder.add_text_field(str(name), stored=False, tokenizer_name=ANALYZER, index_option="position")
     builder.add_text_field(SPELLING_FIELD, stored=False, tokenizer_name=SPELLING_FIELD, index_option="basic")
-    builder.add_text_field(WRITTEN_FIELD, stored=False, tokenizer_name=SPELLING_FIELD, index_option="basic")
+    builder.add_text_field(WRITTEN_FIELD, stored=False, tokenizer_name=SPELLING_FIELD, index_option="position")
     builder.add_text_field(FILE_FIELD, stored=False, tokenizer_name=_RAW, index_option="basic")
     builder.add_text_field(FILE_PARTS_FIELD, stored=False, tokenizer_name=_RAW, index_option="basic")
-    builder.add_text_field(FILE_WORDS_FIELD, stored=False, tokenizer_name=ANALYZER, index_option="position")
     return builder.build()
 
 

@@ -15,10 +15,10 @@ from search.index.lexical_schema import (
     ALL_TEXT,
     FILE_FIELD,
     FILE_PARTS_FIELD,
-    FILE_WORDS_FIELD,
     LOCKS,
     OF_CATEGORY,
     SPELLING_FIELD,
+    TOO_LONG,
     WORD_START,
     WRITTEN_FIELD,
     disk_errors,
@@ -96,15 +96,22 @@ def extend_lexical(
 
 @dataclass(frozen=True)
 class DocumentWords:
-    """The words of a document: by field those of each passage, those as written in lower case, and its name's.
+    """The words of a document: by field those of each passage, and those as written in lower case.
 
-    `spelled` are all words; `written` those that a quoted phrase may have, and the Korean ones with WORD_START.
+    `spelled` are all words. `rows` are those that a quoted phrase may have, in a row in each text; the last row has the
+    category's, marked with OF_CATEGORY, and the file's name's. `starts` are the Korean words, with WORD_START.
     """
 
     passages: Mapping[Field, Sequence[Sequence[str]]]
-    name: Sequence[str]
     spelled: frozenset[str]
-    written: frozenset[str]
+    rows: Sequence[Sequence[str]]
+    starts: frozenset[str]
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The words that a quoted phrase may have, and the Korean ones with WORD_START."""
+        words = {word for row in self.rows for word in row if not word.startswith((OF_CATEGORY, TOO_LONG))}
+        return self.starts | words
 
 
 def document_words(document: Document) -> DocumentWords:
@@ -112,32 +119,37 @@ def document_words(document: Document) -> DocumentWords:
 
     >>> from search.index.lexical_writer import Document, document_words
     >>> words = document_words(Document(1, {Field.OCR: "This is fine"}, "Dogs/fine dog.png"))
-    >>> words.passages[Field.OCR], sorted(words.written)
-    ([['This', 'is', 'fine']], ['dog', 'fine', 'is', 'this'])
+    >>> words.passages[Field.OCR], words.rows
+    ([['This', 'is', 'fine']], [['this', 'is', 'fine'], ['/dogs', 'fine', 'dog']])
     """
     passages: dict[Field, list[list[str]]] = {}
     spelled: set[str] = set()
-    written: set[str] = set()
+    rows: list[list[str]] = []
+    name = name_words(document.path)
+    starts = [WORD_START + word for word in korean_words(name)]
     for field, text in document.texts.items():
         for passage in text.split("\n"):
             words = split_words(passage)
             if words:
                 passages.setdefault(field, []).append(words)
-                own = [word.lower() for word in words]
+                own = _as_written(words)
                 spelled.update(own)
                 # A quote is not looked for in the category, but a Korean word without quotation marks is.
-                written.update(WORD_START + word for word in korean_words(passage))
+                starts += [WORD_START + word for word in korean_words(passage)]
                 if field is not Field.NAME:
-                    written.update(own)
-    name = split_words(name_words(document.path))
-    written.update(word.lower() for word in name)
-    written.update(WORD_START + word for word in korean_words(name_words(document.path)))
+                    rows.append(own)
+    category = _as_written(split_words(document.path.rpartition("/")[0]))
+    rows.append([*(OF_CATEGORY + word for word in category), *_as_written(split_words(name))])
     return DocumentWords(
         passages,
-        name,
-        frozenset(word for word in spelled if len(word.encode()) <= LONGEST),
-        frozenset(word for word in written if len(word.encode()) <= LONGEST),
+        frozenset(spelled - {TOO_LONG}),
+        rows,
+        frozenset(word for word in starts if len(word.encode()) <= LONGEST),
     )
+
+
+def _as_written(words: Sequence[str]) -> list[str]:
+    return [word.lower() if len(word.encode()) <= LONGEST else TOO_LONG for word in words]
 
 
 def _entry(document: Document) -> tantivy.Document:
@@ -150,11 +162,10 @@ def _entry(document: Document) -> tantivy.Document:
             terms = " ".join(map(without_points, words))
             entry.add_text(str(field), terms)
             entry.add_text(ALL_TEXT, terms)
-    entry.add_text(FILE_WORDS_FIELD, " ".join(map(without_points, found.name)))
-    folder = (OF_CATEGORY + without_points(word) for word in split_words(document.path.rpartition("/")[0]))
-    entry.add_text(FILE_WORDS_FIELD, " ".join([*folder, *map(without_points, found.name)]))
     entry.add_text(SPELLING_FIELD, " ".join(sorted(found.spelled)))
-    entry.add_text(WRITTEN_FIELD, " ".join(sorted(found.written)))
+    for row in found.rows:
+        entry.add_text(WRITTEN_FIELD, " ".join(row))
+    entry.add_text(WRITTEN_FIELD, " ".join(sorted(found.starts)))
     for key in name_keys(document.path):
         entry.add_text(FILE_FIELD, key)
     for part in name_parts(document.path):

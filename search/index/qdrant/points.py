@@ -21,15 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import models
 
-from search.index.analyzer import LETTERWISE_WORD, MAX_TERMS, split_words, term_of, without_points
+from search.index.analyzer import LETTERWISE_WORD, MAX_TERMS, term_of, without_points
 from search.index.file_names import MIN_PREFIX, name_keys, name_parts
 from search.index.generations import TEXT_FIELDS
-from search.index.lexical_schema import ALL_TEXT, OF_CATEGORY
+from search.index.lexical_schema import ALL_TEXT
 from search.index.lexical_writer import Document, document_words
 from search.meme import CATEGORY_SEPARATOR, Field, Meme, name_key
 
 TERM_FIELDS = (ALL_TEXT, *(field.value for field in TEXT_FIELDS))
-FILE_WORDS = "file_words"
+WRITTEN = "written"  # the words as written
 FINGERPRINT = "pdq"  # a vector of 256 numbers of one size, so that cosines tell how many bits agree
 ROWS = "rows"  # in the payload: the embeddings of fields that are judged by more than their best one
 FIELDS_WITH_ROWS = (Field.ANALYSIS,)
@@ -54,15 +54,6 @@ def term_in(token: str) -> str:
     ('é', 'burn')
     """
     return bytes.fromhex(token[2:]).decode() if token.startswith(_GAP) else token
-
-
-def category_term(word: str) -> str:
-    """Return the term of a word of the category, as it stands before the words of the file's name.
-
-    >>> category_term("Dogs")
-    '/dog'
-    """
-    return term_of(OF_CATEGORY + without_points(word))
 
 
 def sparse_place(part: Sequence[str]) -> int:
@@ -111,10 +102,10 @@ def stored_length(length: int) -> int:
 
 @dataclass(frozen=True)
 class TermsOf:
-    """A meme's terms: by field those of each passage, and those of its file's name; and its words as written."""
+    """A meme's terms by field, those of each passage, and its words as written; `rows` as those of `DocumentWords`."""
 
     passages: Mapping[str, Sequence[Sequence[str]]]
-    name: Sequence[str]
+    rows: Sequence[Sequence[str]]
     spelled: frozenset[str]
     written: frozenset[str]
 
@@ -139,7 +130,7 @@ def terms_of(document: Document) -> TermsOf:
     words = document_words(document)
     return TermsOf(
         {field.value: [_terms(own) for own in passages] for field, passages in words.passages.items()},
-        _terms(words.name),
+        words.rows,
         words.spelled,
         words.written,
     )
@@ -216,7 +207,6 @@ def point_of(
             vectors[sparse_name(field)] = bm25_vector(terms.of(field), mean_lengths[field])
     parents = meme.category.split(CATEGORY_SEPARATOR)
     parts = name_parts(document.path)
-    folder = split_words(document.path.rpartition("/")[0])
     has = {field.value for field in document.texts}
     has |= {Field.PICTURE.value} if len(rows.get(Field.PICTURE.value, ())) else set()
     has |= {Field.LOOK.value} if len(rows.get(Field.LOOK.value, ())) or len(rows.get(FINGERPRINT, ())) else set()
@@ -229,18 +219,23 @@ def point_of(
         "variant": representative,
         "terms": sorted({token_of(term) for passage in terms.of(ALL_TEXT) for term in passage}),
         "spelled": sorted(terms.spelled),
-        "written": sorted(terms.written),
+        WRITTEN: sorted(terms.written),
         "file": name_keys(document.path),
         "parts": parts,
         "prefixes": sorted({part[:end] for part in parts for end in range(MIN_PREFIX, len(part) + 1)}),
-        row_key(FILE_WORDS): " ".join(map(token_of, [*map(category_term, folder), *terms.name])),
+        row_key(WRITTEN): _row_of(terms.rows),
     }
     for field in TEXT_FIELDS:
-        payload[row_key(field.value)] = f" {_GAP} ".join(" ".join(map(token_of, one)) for one in terms.of(field.value))
+        payload[row_key(field.value)] = _row_of(terms.of(field.value))
     for field in FIELDS_WITH_ROWS:
         if field.value in rows:
             payload[f"{ROWS}_{field.value}"] = packed_rows(rows[field.value])
     return models.PointStruct(id=meme.id, vector=vectors, payload=payload)
+
+
+def _row_of(passages: Sequence[Sequence[str]]) -> str:
+    """Return the tokens of passages in a row, with a gap between two."""
+    return f" {_GAP} ".join(" ".join(map(token_of, one)) for one in passages)
 
 
 def terms_of_payload(payload: Mapping[str, Any]) -> TermsOf:
@@ -250,7 +245,7 @@ def terms_of_payload(payload: Mapping[str, Any]) -> TermsOf:
         for field in TEXT_FIELDS
         if (row := payload[row_key(field.value)])
     }
-    return TermsOf(rows, (), frozenset(payload["spelled"]), frozenset(payload["written"]))
+    return TermsOf(rows, (), frozenset(payload["spelled"]), frozenset(payload[WRITTEN]))
 
 
 def sparse_name(field: str) -> str:

@@ -7,15 +7,15 @@ from typing import Any
 
 from qdrant_client import models
 
-from search.index.qdrant.points import FILE_WORDS, FINGERPRINT, TERM_FIELDS, row_key, sparse_name
+from search.index.qdrant.points import FINGERPRINT, TERM_FIELDS, WRITTEN, row_key, sparse_name
 from search.meme import Field
 
 KEYWORDS = dict.fromkeys(
-    ("category", "branches", "type", "has", "terms", "written", "file", "parts", "prefixes", "state"),
+    ("category", "branches", "type", "has", "terms", WRITTEN, "file", "parts", "prefixes", "state"),
     models.PayloadSchemaType.KEYWORD,
 )
 NUMBERS = dict.fromkeys(("seen", "variant"), models.PayloadSchemaType.INTEGER)
-ROWS_INDEXED = (*TERM_FIELDS[1:], FILE_WORDS)
+ROWS_INDEXED = (*TERM_FIELDS[1:], WRITTEN)
 _ON_DISK = (Field.LOOK.value, FINGERPRINT)  # asked for by pictures alone
 
 

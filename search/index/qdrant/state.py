@@ -30,7 +30,7 @@ from search.index.whitening import Whitening, read_whitening, write_whitening
 from search.meme import Field
 
 STATE, BASE, CHANGE = "state", "base", "change"
-FORMAT = 1  # of a collection
+FORMAT = 2  # of a collection
 PIECE = 4_000_000  # bytes of one point's part of the state
 _HINT = "Write it again: `memetica index --into qdrant:URL`."
 _COLUMNS, _WHITENING, _WORDS, _ABOUT = "columns.npz", "whitening.npz", "words.json", "about.json"

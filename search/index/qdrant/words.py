@@ -18,16 +18,15 @@ from search.index.conditions import Alternatives, Begins, Holds, InText, Says, W
 from search.index.file_names import MIN_PREFIX, NamedMemes, asked_keys, code_parts, exact_key
 from search.index.generations import TEXT_FIELDS
 from search.index.lexical import CATEGORY_WORDS
-from search.index.lexical_schema import ALL_TEXT, WORD_START
+from search.index.lexical_schema import ALL_TEXT, OF_CATEGORY, WORD_START
 from search.index.qdrant.connection import Connection
-from search.index.qdrant.points import FILE_WORDS, TERM_FIELDS, TermsOf, category_term, row_key, token_of
+from search.index.qdrant.points import TERM_FIELDS, WRITTEN, TermsOf, row_key, token_of
 from search.index.vocabulary import WordIndex
 from search.meme import Field
 
 MOST_ROWS = 32  # ways to say a phrase that are asked for; of more, the memes with its words are looked through
 _SELECTED = 64  # sets of memes that are remembered: each step of a query asks for the same ones
 _ROWS = tuple(row_key(one.value) for one in TEXT_FIELDS)
-_SAID_ROWS = tuple(row_key(one) for one in (*(one.value for one in TEXT_FIELDS if one is not Field.NAME), FILE_WORDS))
 
 
 @dataclass
@@ -174,8 +173,8 @@ class QdrantWords(WordIndex):
                 return models.Filter()
             begin = WORD_START + where.letters
             words = [word for word in self.counts.starts if word.startswith(begin)]
-            return _any("written", words) if words else _nothing()
-        return _any("written", list(where.words)) if where.words else _nothing()
+            return _any(WRITTEN, words) if words else _nothing()
+        return _any(WRITTEN, list(where.words)) if where.words else _nothing()
 
     def _find(self, where: InText) -> Ids:
         if isinstance(where, Says):
@@ -194,25 +193,24 @@ class QdrantWords(WordIndex):
         return models.Filter(must=[_is("terms", token_of(terms[0]))]) if len(terms) == 1 else _row(terms, _ROWS)
 
     def _said(self, sequence: Sequence[Alternatives]) -> Ids:
-        terms = [list(dict.fromkeys(term for _, term in place)) for place in sequence]
-        return self._in_a_row(terms, _SAID_ROWS, written=sequence)
+        return self._in_a_row([[word for word, _ in place] for place in sequence])
 
     def _named(self, sequence: Sequence[Alternatives]) -> Iterator[Ids]:
         """Yield the memes whose category ends with the beginning of a sequence, and whose name begins with the rest."""
+        words = [[word for word, _ in place] for place in sequence]
         for count in range(1, min(len(sequence) - 1, CATEGORY_WORDS) + 1):
-            terms = [list(dict.fromkeys(category_term(word) for word, _ in place)) for place in sequence[:count]]
-            terms += [list(dict.fromkeys(term for _, term in place)) for place in sequence[count:]]
-            yield self._in_a_row(terms, [row_key(FILE_WORDS)], written=sequence[count:])
+            yield self._in_a_row([*([OF_CATEGORY + word for word in one] for one in words[:count]), *words[count:]])
 
-    def _in_a_row(self, terms: Sequence[Sequence[str]], keys: Sequence[str], *, written: Sequence[Alternatives]) -> Ids:
-        """Return the memes with a term of each place in a row of some fields, and a word as `written` of each place."""
-        must: list[Any] = [_any("written", [word for word, _ in place]) for place in written]
-        if np.prod([len(place) for place in terms], dtype=float) <= MOST_ROWS:
-            rows = models.Filter(should=[_row(row, keys) for row in product(*terms)])
-            return self._ids(models.Filter(must=[*must, rows]))
-        wanted = [{token_of(term) for term in place} for place in terms]
-        points = self._points(models.Filter(must=must), keys)
-        return np.array(sorted(point.id for point in points if _says(point.payload, keys, wanted)), np.int64)
+    def _in_a_row(self, words: Sequence[Sequence[str]]) -> Ids:
+        """Return the memes with a word of each place, as written, in a row."""
+        places = [[word for word in place if not word.startswith(OF_CATEGORY)] for place in words]
+        must: list[Any] = [_any(WRITTEN, place) for place in places if place]
+        if np.prod([len(place) for place in words], dtype=float) <= MOST_ROWS:
+            return self._ids(models.Filter(must=[*must, models.Filter(should=list(map(_said_row, product(*words))))]))
+        wanted = [{token_of(word) for word in place} for place in words]
+        key = row_key(WRITTEN)
+        points = self._points(models.Filter(must=must), [key])
+        return np.array(sorted(point.id for point in points if _says(point.payload[key], wanted)), np.int64)
 
     def _ids(self, where: models.Filter) -> Ids:
         return np.array(sorted(point.id for point in self._points(where)), np.int64)
@@ -225,14 +223,18 @@ class QdrantWords(WordIndex):
                 yield point
 
 
-def _says(rows: Mapping[str, str], keys: Sequence[str], wanted: Sequence[set[str]]) -> bool:
-    """Whether one of some rows of a meme has a token of each place, one after another."""
-    for key in keys:
-        own = rows.get(key, "").split(" ")
-        for at in range(len(own) - len(wanted) + 1):
-            if all(token in place for token, place in zip(own[at:], wanted, strict=False)):
-                return True
-    return False
+def _says(row: str, wanted: Sequence[set[str]]) -> bool:
+    """Whether the row of a meme has a token of each place, one after another."""
+    own = row.split(" ")
+    return any(
+        all(token in place for token, place in zip(own[at:], wanted, strict=False))
+        for at in range(len(own) - len(wanted) + 1)
+    )
+
+
+def _said_row(words: Sequence[str]) -> models.FieldCondition:
+    phrase = " ".join(map(token_of, words))
+    return models.FieldCondition(key=row_key(WRITTEN), match=models.MatchPhrase(phrase=phrase))
 
 
 def _is(key: str, value: str) -> models.FieldCondition:
@@ -247,8 +249,7 @@ def _row(terms: Sequence[str], keys: Sequence[str]) -> models.Filter:
     """Return the filter for terms in a row in one of some fields; a term alone may be anywhere in it."""
     phrase = " ".join(map(token_of, terms))
     return models.Filter(
-        # The words of a file's name are no terms of its texts.
-        must=None if row_key(FILE_WORDS) in keys else [_is("terms", token_of(term)) for term in dict.fromkeys(terms)],
+        must=[_is("terms", token_of(term)) for term in dict.fromkeys(terms)],
         should=[models.FieldCondition(key=key, match=models.MatchPhrase(phrase=phrase)) for key in keys],
     )
 

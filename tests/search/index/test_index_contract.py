@@ -229,6 +229,7 @@ def test_phrases_are_found_in_one_passage_with_any_word_of_each_place(kept: Inde
     from_the_category = Says((((("dogs", "dog"),), (("fine", "fine"),)),))
     assert index.select(from_the_category).tolist() == [4], "a quote may go from the category on into the name"
     assert index.select(Says((((("fine", "fine"),), (("dogs", "dog"),)),))).tolist() == []
+    assert index.select(Says((((("dog", "dog"),), (("fine", "fine"),)),))).tolist() == [], "another form of a word"
     assert index.select(said).tolist() == index.select(Says(((this, (("is", "is"),), many),))).tolist() == [4]
 
 

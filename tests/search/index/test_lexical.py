@@ -179,7 +179,7 @@ def test_an_index_of_several_segments_gives_what_one_segment_gives(tmp_path: Pat
     # Words that occur once fill the heap quickly; the last two words make for ties in every segment.
     documents = [
         Document(id, {Field.OCR: " ".join(f"{draw.getrandbits(48):x}" for _ in range(30)) + " grumpy cat"})
-        for id in random.Random(6).sample(range(9_000), 3_000)
+        for id in random.Random(6).sample(range(9_000), 2_000)
     ]
     build_lexical(tmp_path / "one", documents)
     build_lexical(tmp_path / "several", documents, heap_bytes=15_000_000)

@@ -241,6 +241,51 @@ def test_a_phrase_may_begin_with_the_last_eight_words_of_a_category_and_no_more(
     assert said == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("phrase", "said"),
+    [
+        ("and it", False),  # "and its", and "it" elsewhere
+        ("and its", True),
+        ("the dog", False),  # "the dogs", and "dog" in the description
+        ("the dogs", True),
+        ("me said", False),
+        ("meme said", True),
+        ("walk home", False),  # "walked home" and "walk"
+        ("day one", False),  # "days one" in the name, and "day"
+        ("cats day", False),  # from the category "Cat" into the name
+        ("cat days", True),
+        ("los gato", False),
+        ("los gatos", True),
+        ("mã số", True),
+        ("má số", False),  # "má" stands elsewhere
+        ("кота нет", False),
+        ("кот нет", True),
+        ("2 cats", False),
+        ("2nd cats", True),
+        ("猫猫", True),
+        ("猫犬", False),
+        ("🔥 fire", False),
+        ("🔥 fires", True),
+    ],
+)
+def test_another_form_of_a_word_does_not_say_it_where_the_meme_has_the_word_elsewhere(
+    tmp_path: Path, phrase: str, said: bool
+) -> None:
+    ocr = "the cat and its bowl\nthe dogs\nmeme said\nwalked home\nlos gatos\nmã số\nкот нет\n2nd cats\n猫猫\n🔥 fires"
+    elsewhere = "it is me, a dog on a walk all day\nthe end\ngato\nmá\nкота\n2 fire 犬"
+    document = Document(1, {Field.OCR: ocr, Field.DESCRIPTION: elsewhere}, "Cat/days one.png")
+    build_lexical(tmp_path / "words", [document])
+    index = LexicalIndex.open(tmp_path / "words")
+    assert memes_saying(make_quote(phrase, index), index).tolist() == ([1] if said else [])
+    assert bool(make_quote(phrase, index).find(f"{ocr}\n\n{elsewhere}\n\ndays one")) == (said and phrase != "cat days")
+
+
+def test_words_too_long_for_the_index_keep_the_places_of_the_others(tmp_path: Path) -> None:
+    build_lexical(tmp_path / "words", [Document(1, {Field.OCR: f"so {'x' * 70} much"})])
+    index = LexicalIndex.open(tmp_path / "words")
+    assert memes_saying(make_quote("so much", index), index).tolist() == []
+
+
 def test_a_phrase_goes_on_where_its_text_was_split_for_the_encoder_and_not_into_another_text(tmp_path: Path) -> None:
     words = [f"word{number}" for number in range(200)]
     ocr, descriptions = {"Work/long.png": " ".join(words)}, {"Work/long.png": "three four"}
