@@ -21,7 +21,7 @@ from __future__ import annotations
 
 
 class MemeticaError(Exception):
-    """An error that the user can act on; `hint` says how, and may be empty.
+    """An error that the user can act on; `hint` says how, and may be empty. A traceback ends with it.
 
     >>> MemeticaError("There is no index.", hint="Run `memetica index`.").hint
     'Run `memetica index`.'
@@ -36,6 +36,8 @@ class MemeticaError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(hint)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions with keyword arguments do not survive a process pool without this.

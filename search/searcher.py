@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from numbers import Integral
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
@@ -220,7 +222,7 @@ class Searcher:
         self,
         query: str = "",
         *,
-        image: Image.Image | Path | None = None,
+        image: Image.Image | Path | str | None = None,
         k: int = 30,
         offset: int = 0,
         sort: Sort = Sort.RELEVANCE,
@@ -231,8 +233,9 @@ class Searcher:
         """Return a page of the memes that match a query, an image, or both; without either, of all memes, newest first.
 
         A category includes its subcategories: `TV` includes `TV - Star Trek`. With `collapse`, variants are one hit.
-        `verbatim` turns spelling correction off. Raises NotFound for an unknown category, UnreadableFile for a file
-        that is not an image, WrongUse for an invalid page or order.
+        `verbatim` turns spelling correction off. An image may be given by its path, where Pillow reads the file. Raises
+        NotFound for an unknown category, UnreadableFile for a file that is not an image, WrongUse for an invalid page
+        or order and for arguments of another type.
 
         >>> answer = searcher.search("dog type:image -medal", k=5)
         >>> answer[0].path, answer.understood.operators[0].means
@@ -240,6 +243,8 @@ class Searcher:
         """
         started = perf_counter()
         order = checked_page(k, offset, sort)
+        if not isinstance(query, str):
+            raise WrongUse(f"A query is a text, not {query!r}.")
         pipeline = self._pipeline()
         picture = _load_image(image, max_pixels=self._settings.max_pixels) if image is not None else None
         plan, found = self._found(pipeline, query, image=picture, category=category, verbatim=verbatim)
@@ -258,12 +263,12 @@ class Searcher:
         )
 
     def similar(
-        self, meme: Meme | Hit | int | str, *, by: Likeness = Likeness.ALL, k: int = 12, offset: int = 0
+        self, meme: Meme | Hit | int | str | Path, *, by: Likeness = Likeness.ALL, k: int = 12, offset: int = 0
     ) -> Answer:
         """Return a page of the memes similar to `meme`, without `meme` itself and without memes that are not alike.
 
-        The meme may be given as a meme, a hit, an id, or a path relative to the library. Raises NotFound when there is
-        no such meme, WrongUse for an unknown likeness or an invalid page.
+        The meme may be given as a meme, a hit, an id, or a path, relative to the library or absolute. Raises NotFound
+        when there is no such meme, WrongUse for an unknown likeness or an invalid page.
 
         >>> searcher.similar("Dogs/fine.png", k=3).understood.similar_to
         <Meme ... 'Dogs/fine.png'>
@@ -344,18 +349,30 @@ class Searcher:
         key = ("hits", query, category, verbatim)
         return self._remembered.get(state, key, find, ids=lambda found: len(found[1].ids), is_kept=is_kept)
 
-    def _meme(self, named: Meme | Hit | int | str) -> Meme:
+    def _meme(self, named: Meme | Hit | int | str | Path) -> Meme:
+        if isinstance(named, Meme):
+            return named
         if isinstance(named, Hit):
             return named.meme
-        if isinstance(named, int):
-            return self._catalogue.memes.get(named)
-        return self._catalogue.memes.at(named) if isinstance(named, str) else named
+        if isinstance(named, Integral):  # a column of numpy or pandas has ids of their types
+            return self._catalogue.memes.get(int(named))
+        if not isinstance(named, str | Path):
+            raise WrongUse(f"A meme is given as a hit, an id or a path, not as {named!r}.")
+        path = Path(named)
+        with suppress(ValueError):  # of another folder
+            path = path.relative_to(self._workspace.library)
+        return self._catalogue.memes.at(path.as_posix())
 
 
-def _load_image(image: Image.Image | Path, *, max_pixels: int) -> Image.Image:
+def _load_image(image: Image.Image | Path | str, *, max_pixels: int) -> Image.Image:
     """Return the image to search with, upright; raise UnreadableFile for a file that is not an image or too large."""
     if isinstance(image, Image.Image):
         return image
+    if not isinstance(image, str | Path):
+        raise WrongUse(
+            f"An image is a path or an image of Pillow, not a {type(image).__name__}.",
+            hint="`PIL.Image.fromarray(array)` makes one of an array, `PIL.Image.open(io.BytesIO(raw))` of bytes.",
+        )
     try:
         with Image.open(image) as file:
             if file.width * file.height > max_pixels:

@@ -59,9 +59,10 @@ class Database:
         if not path.exists():
             self._refuse_to_start_anew()
             if not create:
-                raise DataFolderError(
-                    f"There is no catalogue in {path.parent}.", hint="Run `memetica index MEMES` to create one."
-                )
+                inner = path.parent / "data"  # a demo's folder has its data folder below it
+                known = (inner / path.name).exists()
+                hint = f"There is one in {inner}." if known else "Run `memetica index MEMES` to create one."
+                raise DataFolderError(f"There is no catalogue in {path.parent}.", hint=hint)
             self._make_folder()
         elif not path.stat().st_size:
             self._refuse_to_start_anew()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from time import perf_counter
 
@@ -36,9 +37,10 @@ class PageRequest:
 
 def checked_page(k: int, offset: int, sort: Sort) -> Sort:
     """Return the order of a page; raise WrongUse where there can be no such page or order."""
-    if k < 1 or offset < 0:
+    if not (isinstance(k, Integral) and isinstance(offset, Integral)) or k < 1 or offset < 0:
         raise WrongUse(
-            f"A page cannot have k={k} hits from offset={offset}.", hint="k must be 1 or more, offset 0 or more."
+            f"A page cannot have k={k!r} hits from offset={offset!r}.",
+            hint="k must be a whole number from 1 on, offset one from 0 on.",
         )
     if sort not in set(Sort):
         raise WrongUse(f"Hits cannot be sorted by {sort!r}.", hint=f"Choose {' or '.join(Sort)}.")

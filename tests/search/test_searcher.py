@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from indexer.stages.build_index import build_index
 from indexer.stages.embed_texts import split_texts
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
-from search.errors import IndexUnusable, ModelUnavailable, NotFound, UnreadableFile, WrongUse
+from search.errors import DataFolderError, IndexUnusable, ModelUnavailable, NotFound, UnreadableFile, WrongUse
 from search.index.generations import live_folder
 from search.meme import Field, Likeness, Sort
 from search.ranking.retrievers import phrase_retrievers
@@ -379,10 +379,47 @@ def test_a_searcher_over_a_workspace_leaves_it_open_and_one_that_opened_it_close
         Searcher.open("elsewhere", settings=home.settings)
 
 
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda one: one.search("cat", k="5"), "k='5'"),
+        (lambda one: one.search("cat", k=2.5), "k=2.5"),
+        (lambda one: one.search("cat", k=0), "from 1 on"),
+        (lambda one: one.similar(1, offset=None), "offset=None"),
+        (lambda one: one.search(None), "A query is a text, not None"),
+        (lambda one: one.search(["cat"]), r"not \['cat'\]"),
+        (lambda one: one.search(b"cat"), "not b'cat'"),
+        (lambda one: one.search(image=np.zeros((4, 4, 3), np.uint8)), "fromarray"),
+        (lambda one: one.search(image=b"\x89PNG"), "BytesIO"),
+        (lambda one: one.similar(None), "not as None"),
+    ],
+    ids=range(10),
+)
+def test_an_argument_of_another_type_is_wrong_use(
+    ask: Callable[[Searcher], object], said: str, searcher: Searcher
+) -> None:
+    """What is said ends with the hint, as a traceback does."""
+    with pytest.raises(WrongUse, match=said):
+        ask(searcher)
+
+
+def test_a_picture_may_be_named_by_a_text(searcher: Searcher, home: Home) -> None:
+    picture = home.settings.library / "Dogs/fine.png"
+    assert paths(searcher.search(image=str(picture))) == paths(searcher.search(image=picture))
+
+
+def test_a_folder_around_a_data_folder_says_where_it_is(home: Home) -> None:
+    around = home.settings.data.parent / "around"
+    around.mkdir()
+    (around / "data").symlink_to(home.settings.data, target_is_directory=True)
+    with pytest.raises(DataFolderError, match=f"There is one in {around / 'data'}"):
+        Searcher.open(around)
+
+
 def test_a_meme_may_be_named_by_itself_a_hit_its_id_or_its_path(searcher: Searcher, home: Home) -> None:
     hit = searcher.search("this is fine")[0]
     expected = paths(searcher.similar(hit.meme.id))
-    for named in (hit, hit.meme, hit.path):
+    for named in (hit, hit.meme, hit.path, Path(hit.path), home.settings.library / hit.path, np.int64(hit.meme.id)):
         assert paths(searcher.similar(named)) == expected
 
 
