@@ -38,10 +38,11 @@ class BackupReport:
 def back_up(settings: Settings, target: Path | None = None, *, on_file: OnFile = lambda path: None) -> BackupReport:
     """Write a backup of a data folder into one file, read it back, and return a report of it.
 
-    `target` is a new file, or a folder that gets a file named by the time; None is the working directory. The index,
-    thumbnails and what is computed from the library's files are left out; `memetica index` makes them again. Processes
-    that use the data folder go on; decisions that move files wait. Raises WrongUse when the file exists,
-    DataFolderError when the catalogue is damaged or the file cannot be written, and then there is none.
+    `target` is a new .zip file, or a folder that gets a file named by the time; None is the working directory. The
+    index, thumbnails and what is computed from the library's files are left out; `memetica index` makes them again.
+    Processes that use the data folder go on; decisions that move files wait. Raises WrongUse when the file exists or
+    there is no such folder, DataFolderError when the catalogue is damaged or the file cannot be written, and then there
+    is none.
 
     >>> report = back_up(workspace.settings, folder / "kept.zip")
     >>> report.path.name, report.uploads, report.trash
@@ -85,15 +86,21 @@ def _target(target: Path | None) -> Path:
         path /= f"memetica-backup-{datetime.now():%Y-%m-%dT%H%M%S}.zip"
     if os.path.lexists(path):
         raise WrongUse(f"{path} exists already, so nothing was written.", hint="Name another file, or a folder.")
+    if path.suffix.lower() != ".zip":  # of a disk that is not mounted, not even the folder is there
+        raise WrongUse(
+            f"There is no folder {path}, so nothing was written.",
+            hint="Is its disk mounted? The name of a file ends with .zip.",
+        )
     return path
 
 
 def _scratch(path: Path) -> Path:
     """Return the folder for the catalogue's copy: that of the backup, where space is needed anyway."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataFolderError(f"{path.parent} cannot be created: {error.strerror}.") from error
+    if not path.parent.is_dir():  # not made: a backup belongs on another disk, whose place is missing while it is away
+        raise WrongUse(
+            f"There is no folder {path.parent}, so nothing was written.",
+            hint="Is its disk mounted? A new folder must be made first.",
+        )
     if not os.access(path.parent, os.W_OK):
         raise DataFolderError(
             f"{path.parent} cannot be written.", hint="Name another folder: `memetica backup FOLDER`."

@@ -34,6 +34,9 @@ from search.texts.chunking import SPLITTER
 
 STAGING = "restoring-"  # folders with the files of a restore that is being prepared
 _WORK = ("curating", "scanning", "building")
+# What a data folder has besides its catalogue: one of these makes a folder one.
+_OWN = ("settings.json", "curator.json", "index", "models", "thumbnails", "inbox", "trash", FOLDER)
+_ANOTHER = "Name an empty folder, a new one or the data folder: `--data FOLDER`."
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,9 @@ def restore(
     Everything is read and verified, brought to this version, and the index built from it beside the old files, before
     one step decides; a kill before it leaves the old state, after it the new one. The replaced catalogue is kept in
     `backups`. A process that has the data folder open goes on with the restored catalogue. Raises WrongUse when the
-    data folder has something and `overwrite` is not given, DataFolderError when the source is damaged, was made by a
-    newer Memetica, or the data folder cannot be written, or when another process is working on it.
+    data folder has something and `overwrite` is not given, or is a folder of other things; DataFolderError when the
+    source is damaged, was made by a newer Memetica, or the data folder cannot be written, or when another process is
+    working on it.
 
     >>> from indexer.upkeep.backup import back_up
     >>> kept = back_up(workspace.settings, folder / "kept.zip").path
@@ -85,6 +89,7 @@ def restore(
     (9, False)
     """
     data = settings.data
+    _refuse_foreign(data, settings.library)
     with ExitStack() as held:
         for work in _WORK:
             held.enter_context(lock(data, work, seconds=0.5))
@@ -114,6 +119,19 @@ def restore(
             if not (data / "restore.json").exists():
                 shutil.rmtree(staging, ignore_errors=True)
     return replace(report, kept=kept)
+
+
+def _refuse_foreign(data: Path, library: Path) -> None:
+    """Raise WrongUse for a folder of other things, which a restore would be strewn among."""
+    if data == library:
+        raise WrongUse(f"{data} is the library, so nothing was restored.", hint=_ANOTHER)
+    if not data.is_dir() or any((data / name).exists() for name in (CATALOGUE, *_OWN)):
+        return
+    foreign = [one.name for one in data.iterdir() if one.name != "lost+found" and one.suffix != ".lock"]
+    if foreign:
+        raise WrongUse(
+            f"{data} is not empty and no data folder ({min(foreign)} is in it), so nothing was restored.", hint=_ANOTHER
+        )
 
 
 def _has_something(data: Path, *, archive: bool) -> bool:

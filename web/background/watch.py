@@ -46,7 +46,7 @@ class LibraryWatcher:
         missing_seconds: float = MISSING_SECONDS,
     ) -> None:
         self._site = site
-        self._index = index or index_in_process
+        self._index = index or IndexProcess()
         self._quiet_seconds = quiet_seconds
         self._missing_seconds = missing_seconds
         self._closed = threading.Event()
@@ -127,16 +127,23 @@ class LibraryWatcher:
             self._webhook.send(indexed([meme for meme in after if meme.id not in before], gone=gone, memes=len(after)))
 
 
-def index_in_process(settings: Settings) -> bool:
-    """Run `memetica index` and return whether nothing failed; what it says is logged when something did."""
-    command = [sys.executable, "-P", "-m", "web.cli", "--quiet", "index", "--data", str(settings.data)]
-    # By the environment: a library that a command names is meant, even if most of its memes are gone.
-    environment = os.environ | {"MEMETICA_LIBRARY": str(settings.library)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        said = " ".join(done.stderr.split())[:1000]
-        logger.warning("Indexing after a change: %s", said or "something failed; `memetica status` lists it.")
-    return done.returncode == 0
+class IndexProcess:
+    """Runs `memetica index`; what it says of a failure is logged once, and again when it says something else."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def __call__(self, settings: Settings) -> bool:
+        """Return whether nothing failed."""
+        command = [sys.executable, "-P", "-m", "web.cli", "--quiet", "index", "--data", str(settings.data)]
+        # By the environment: a library that a command names is meant, even if most of its memes are gone.
+        environment = os.environ | {"MEMETICA_LIBRARY": str(settings.library)}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        said = " ".join(done.stderr.split())[:1000] or "something failed; `memetica status` lists it."
+        if done.returncode and said != self._said:
+            logger.warning("Indexing after a change: %s", said)
+        self._said = said if done.returncode else ""
+        return done.returncode == 0
 
 
 def indexed(new: Sequence[Meme], *, gone: int, memes: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from indexer.curation.duplicates import record_verdict
 from indexer.export import FileFormat, TableName, export_tables, export_vectors
+from indexer.export.tables import COLUMNS
 from search.catalogue import Pair, VerdictKind
 from search.errors import WrongUse
 from search.evidence import Evidence, Tier
@@ -84,6 +86,13 @@ def _as_cell(value: object) -> str:
     if isinstance(value, list):
         return json.dumps(value, ensure_ascii=False)
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@pytest.mark.parametrize("table", TableName)
+def test_the_columns_of_a_table_are_documented_in_order(table: TableName) -> None:
+    page = (Path(__file__).parents[3] / "docs/python.md").read_text("utf-8")
+    [row] = [line for line in page.splitlines() if line.startswith(f"| `{table.value}` |")]
+    assert re.findall("`([a-z_]+)`", row.rsplit("|", 2)[1]) == list(COLUMNS[table])
 
 
 def test_vectors_are_the_encoders_rows_of_each_passage(workspace: Workspace, tmp_path: Path) -> None:

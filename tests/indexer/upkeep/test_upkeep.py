@@ -187,16 +187,40 @@ def test_a_backup_names_no_file_that_exists(curated: Workspace, tmp_path: Path) 
     assert (tmp_path / "kept.zip").read_text() == "mine"
 
 
+@pytest.mark.parametrize("target", ["unmounted", "unmounted/kept.zip", "a/b/kept.zip"])
+def test_a_backup_is_not_written_beside_the_place_of_a_disk_that_is_away(
+    curated: Workspace, tmp_path: Path, target: str
+) -> None:
+    before = files_of(tmp_path)
+    with pytest.raises(WrongUse, match="Is its disk mounted"):
+        back_up(curated.settings, tmp_path / target)
+    assert files_of(tmp_path) == before and not (tmp_path / target.partition("/")[0]).exists()
+
+
+def test_a_restore_is_not_strewn_among_other_things(curated: Workspace, tmp_path: Path) -> None:
+    archive = back_up(curated.settings, tmp_path / "kept.zip").path
+    before = files_of(curated.library)
+    for data in (curated.library, curated.library / "Dogs"):
+        with pytest.raises(WrongUse, match="Name an empty folder"):
+            restore(replace(curated.settings, data=data), archive, overwrite=True)
+    assert files_of(curated.library) == before
+    fresh = tmp_path / "volume"
+    (fresh / "lost+found").mkdir(parents=True)
+    assert restore(replace(curated.settings, data=fresh), archive).verdicts
+
+
 def test_a_backup_that_does_not_fit_on_the_disk_is_told_and_gone(
     curated: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*arguments: object, **more: object) -> None:
         raise OSError(28, "No space left on device")
 
+    out = tmp_path / "out"
+    out.mkdir()
     monkeypatch.setattr("indexer.upkeep.backup.write_archive", full)
     with pytest.raises(DataFolderError, match="No space left"):
-        back_up(curated.settings, tmp_path / "out" / "kept.zip")
-    assert list((tmp_path / "out").iterdir()) == []
+        back_up(curated.settings, out / "kept.zip")
+    assert list(out.iterdir()) == []
 
 
 def test_a_damaged_catalogue_is_told_and_a_copy_brings_the_decisions_back(curated: Workspace, tmp_path: Path) -> None:

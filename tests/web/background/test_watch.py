@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from search.errors import DataFolderError, WrongUse
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
 from tests.support.receiving import Receiver
-from web.background.watch import LibraryWatcher
+from web.background.watch import IndexProcess, LibraryWatcher
 from web.context import Site
 
 REST = 20.0  # seconds for what takes a few hundred milliseconds on an idle machine
@@ -132,6 +133,21 @@ def test_what_hinders_one_index_run_does_not_end_the_watch(workspace: Workspace)
     watcher.start()
     runs.wait_for(2)
     watcher.close()
+
+
+def test_what_keeps_failing_is_logged_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    said = iter([(1, "a disk\nis full"), (1, "a disk\nis full"), (1, ""), (0, ""), (1, "")])
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        code, text = next(said)
+        return subprocess.CompletedProcess(command, code, stderr=text)
+
+    monkeypatch.setattr("web.background.watch.subprocess.run", run)
+    index = IndexProcess()
+    assert [index(Settings()) for _ in range(5)] == [False, False, False, True, False]
+    told = [record.getMessage().partition(": ")[2] for record in caplog.records]
+    failed = "something failed; `memetica status` lists it."
+    assert told == ["a disk is full", failed, failed]
 
 
 def test_nothing_is_sent_unless_an_address_is_set() -> None:
