@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-SUPPORT = ("__init__", "__main__", "data", "drawn_captions", "harness", "lookalikes", "stages")
+SUPPORT = ("__init__", "__main__", "browser", "data", "drawn_captions", "harness", "lookalikes", "stages")
 
 
 def names() -> list[str]:

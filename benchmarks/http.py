@@ -48,14 +48,15 @@ def prepare(settings: Settings, memes: int) -> None:
 
 
 @contextmanager
-def server(settings: Settings) -> Iterator[tuple[str, int]]:
+def server(settings: Settings, *, image_encoder: str | None = "none") -> Iterator[tuple[str, int]]:
     """Run `memetica serve`; yield its host and port, and its process id.
 
     Without an image encoder: a server in the background shows all pictures to one that is new, on a core of its own.
+    With None, the encoder is the data folder's.
     """
     command = [sys.executable, "-m", "web.cli", "serve", "--port", "0", "--json"]
     command += ["--data", str(settings.data), "--library", str(settings.library)]
-    environ = os.environ | {"MEMETICA_IMAGE_ENCODER": "none"}
+    environ = os.environ | ({} if image_encoder is None else {"MEMETICA_IMAGE_ENCODER": image_encoder})
     with subprocess.Popen(
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as running:

@@ -10,7 +10,6 @@ random directions, so it shows bytes and time alone, and its queries get rows of
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 from argparse import Namespace
@@ -24,6 +23,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from benchmarks.browser import chromium
 from benchmarks.data import drawn_library
 from benchmarks.harness import Benchmark, Report, Skipped
 from benchmarks.scale import RandomDirections, add_folder, folder_of, pools, sampled
@@ -100,23 +100,13 @@ class _Quiet(SimpleHTTPRequestHandler):
 @contextmanager
 def _page(folder: Path) -> Iterator[Any]:
     """Yield a page of Chromium at the first page of a folder, served from this machine."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    chromium = os.environ.get("MEMETICA_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise Skipped(f"playwright is not installed: {error}.") from error
-    if chromium is None:
-        raise Skipped("there is no Chromium here. Install one, or name it in MEMETICA_CHROMIUM.")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        with chromium() as browser:
             page = browser.new_page()
             page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")
             yield page
-            browser.close()
     finally:
         server.shutdown()
         server.server_close()

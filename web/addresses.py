@@ -59,6 +59,23 @@ def translated(translate: Callable[[str], str], *, root: str = "") -> Iterator[N
         _ROOT.reset(before[1])
 
 
+def referring_page(referrer: str | None, *, host: str) -> str:
+    """Return the address, from the site's root on, of the page of ours that sent a request; "" for none.
+
+    >>> referring_page("http://memes.example/?q=cat", host="memes.example")
+    '/?q=cat'
+    """
+    try:
+        sent = urlsplit(referrer or "")
+    except ValueError:
+        return ""
+    below = base() + "/"
+    if sent.netloc != host or not sent.path.startswith(below):
+        return ""
+    address = "/" + sent.path.removeprefix(below) + (f"?{sent.query}" if sent.query else "")
+    return address if is_local(address) else ""
+
+
 def is_local(address: str) -> bool:
     """Return whether an address, as another page may have sent it, is one of this site's.
 

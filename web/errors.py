@@ -8,6 +8,7 @@ from flask import Flask, Response, current_app, jsonify, render_template, reques
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError
 
 from search.errors import MemeticaError, NotFound
+from web.addresses import referring_page
 from web.schemas import error_row
 
 # The key, in a request's WSGI environment, of the error that the server found when it could not read the request.
@@ -103,7 +104,9 @@ def is_api(path: str) -> bool:
 def _error_page(error: MemeticaError) -> str:
     """Return the page about an error; a plain one when the parts around it fail themselves, as with a bad catalogue."""
     try:
-        return render_template("error.html", error=error, query=request.args.get("q", "")[:1000])
+        # A form leads back to its page, not to the home page.
+        back = "" if request.method in ("GET", "HEAD") else referring_page(request.referrer, host=request.host)
+        return render_template("error.html", error=error, query=request.args.get("q", "")[:1000], back=back)
     except MemeticaError:
         return render_template("error_alone.html", error=error)
 

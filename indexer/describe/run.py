@@ -63,7 +63,7 @@ def describe_memes(
     within seconds, and what it had not finished is left for the next.
 
     Raises LibraryError when the library's folder is gone or, to write sidecars, cannot be written; WrongUse on invalid
-    options; ModelUnavailable when every endpoint failed permanently.
+    options; ModelUnavailable when every endpoint failed permanently, with the reason of the last one.
 
     >>> from search.errors import ModelUnavailable
     >>> nobody = Assignment("llava", TextKind.SIMPLE, "http://127.0.0.1:9/v1")
@@ -148,11 +148,10 @@ class _Run:
                 endpoint.client.close()
         if self._errors:
             raise self._errors[0]
-        failure = [endpoint for endpoint in endpoints if endpoint.failure is not None]
-        if len(failure) == len(endpoints):
-            reason = failure[0].failure
-            assert reason is not None
-            raise ModelUnavailable(reason.message, hint=reason.hint) from reason
+        failures = [endpoint.failure for endpoint in endpoints if endpoint.failure is not None]
+        if len(failures) == len(endpoints):
+            last = next((one for one in failures if one.message in self._stats.stopped[-1:]), failures[-1])
+            raise ModelUnavailable(last.message, hint=last.hint) from last
         return self._snapshot()
 
     def _work(self, endpoints: Sequence[Endpoint]) -> None:

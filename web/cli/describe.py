@@ -80,12 +80,13 @@ def describe(session: Session, models: tuple[str, ...], kind: str, endpoints: tu
         models = models or tuple(filter(None, [workspace.settings.describe_model.strip()]))
         if not models:
             raise WrongUse("No vision model is named.", hint="Name one with `--model`, or set `describe_model`.")
+        assignments = assignments_of(models, TextKind(kind), endpoints=endpoints or (workspace.settings.endpoint,))
         tally = describe_memes(
             workspace,
-            assignments=assignments_of(models, TextKind(kind), endpoints=endpoints or (workspace.settings.endpoint,)),
+            assignments=assignments,
             progress=ProgressBars(terminal),
             options=DescribeOptions(**options),
-            on_progress=DescribeProgress(terminal),
+            on_progress=DescribeProgress(terminal, endpoints=len({one.endpoint for one in assignments})),
         )
     terminal.say(tally_sentence(tally))
     if tally.done:

@@ -277,17 +277,21 @@ def tally_sentence(tally: DescribeStats) -> str:
 
 
 class DescribeProgress:
-    """Reports the progress of a run of descriptions every `seconds`, and at once why an endpoint was stopped."""
+    """Reports the progress of a run of descriptions every `seconds`, and at once why an endpoint was stopped.
 
-    def __init__(self, terminal: Terminal, *, seconds: float = PROGRESS_SECONDS) -> None:
+    The reason of the last of the `endpoints` is the error with which the run ends, and is not reported before it.
+    """
+
+    def __init__(self, terminal: Terminal, *, endpoints: int, seconds: float = PROGRESS_SECONDS) -> None:
         self._terminal = terminal
+        self._endpoints = endpoints
         self._seconds = seconds
         self._next = time.monotonic() + seconds
         self._stopped = 0
 
     def __call__(self, tally: DescribeStats) -> None:
         """Report new reasons for stopping, and the tally when it is due."""
-        for reason in tally.stopped[self._stopped :]:
+        for reason in tally.stopped[self._stopped : self._endpoints - 1]:
             self._terminal.say(reason, style="yellow")
         self._stopped = len(tally.stopped)
         if time.monotonic() >= self._next and tally.to_go:

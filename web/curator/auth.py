@@ -37,7 +37,7 @@ from web.access.compression import keep_uncompressed
 from web.access.key_requests import NotAllowed, check_scope, current_key
 from web.access.keys import Scope
 from web.access.rate_limit import RateLimit, client_network
-from web.addresses import base, is_local, local
+from web.addresses import base, is_local, local, referring_page
 from web.context import site
 from web.curator.passwords import end_sessions, load_or_create_secret, load_password, verify_password
 from web.curator.sessions import (
@@ -208,13 +208,11 @@ def _keep_private(response: Response) -> Response:
 
 
 def to_sign_in() -> str:
-    """Return the address of the sign-in page that leads back here."""
-    return "/sign-in?" + urlencode({"next": _here()})
-
-
-def _here() -> str:
-    """Return the address to return to: this page, or the curator's home after a request that changes something."""
-    return request.full_path.rstrip("?") if request.method in _SAFE_METHODS else "/curator"
+    """Return the address of the sign-in page that leads back here; it says so when an action was not carried out."""
+    if request.method in _SAFE_METHODS:
+        return "/sign-in?" + urlencode({"next": request.full_path.rstrip("?")})
+    page = referring_page(request.referrer, host=request.host) or "/curator"
+    return "/sign-in?" + urlencode({"next": page, "undone": 1})
 
 
 def safe_next(address: str) -> str:

@@ -215,7 +215,10 @@ def _facts(found: Proposal, meme: Meme, kept: Meme) -> dict[str, Any]:
 @curator_only
 def decision(key: str) -> AnyResponse:
     """Carry out a decision about a group and go on to the next one."""
-    found, queue = _found(key)
+    try:
+        found, queue = _found(key)
+    except NotFound:  # decided in another tab, or by the first click of two
+        return redirect("/curator/duplicates?" + urlencode({"gone": key}), code=303)
     if request.form.get("seen") != digest_of(found):
         raise Refused("The group has changed since the page was loaded; nothing was done.", hint="Load the page again.")
     wanted = enum_param(request.form, "decision", Decision.MERGE)

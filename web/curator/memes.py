@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, redirect, request
+from flask import Blueprint, Flask, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from indexer.describe.prompts import KINDS
@@ -21,7 +21,7 @@ from search.meme import Likeness, Meme, Text, TextKind, name_key
 from web.addresses import base
 from web.context import site
 from web.curator import batches
-from web.curator.auth import curator_only
+from web.curator.auth import curator_only, safe_next
 from web.curator.text_actions import describe_model, descriptions_to_make, review_of
 from web.params import MAX_CATEGORY, MAX_QUERY, enum_param, ids_param, text_param
 from web.schemas import category_url, page_url
@@ -106,8 +106,11 @@ def show(id: int) -> AnyResponse:
 
 @blueprint.post("")
 @curator_only
-def act() -> AnyResponse:
-    """Carry out an action on the chosen memes and return to the page that they were chosen on."""
+def act() -> AnyResponse | tuple[str, int]:
+    """Carry out an action on the chosen memes and return to the page that they were chosen on.
+
+    Before memes are moved to a category that does not exist yet, a page asks whether it is meant.
+    """
     action = enum_param(request.form, "action", MemeAction.MOVE)
     memes = site().catalogue.memes.many(ids_param(request.form, "meme"))
     if not memes:
@@ -115,6 +118,8 @@ def act() -> AnyResponse:
     page = text_param(request.form, "page", max_length=MAX_PAGE) or f"/curator/memes/{memes[0].id}"
     if action is MemeAction.TRASH and page == f"/curator/memes/{memes[0].id}":
         page = category_url(memes[0].category).removeprefix(base())  # the meme's own page is gone
+    if action is MemeAction.MOVE and (category := _typed_category()) and not (_known(category) or _is_new()):
+        return render_template("new_category.html", category=category, memes=memes, page=safe_next(page)), 400
     title, items = _planned(action, memes)
     return batches.start(items, title=title, page=page)
 
@@ -123,15 +128,10 @@ def _planned(action: MemeAction, memes: Sequence[Meme]) -> tuple[str, list[Batch
     """Return the title of a batch and its decisions, from the form."""
     noun = "meme" if len(memes) == 1 else "memes"
     if action is MemeAction.MOVE:
-        category = " ".join(text_param(request.form, "category", max_length=MAX_CATEGORY).split())
-        known = {name_key(name): name for name in all_categories()}
+        category = _typed_category()
         if not category:
             raise WrongUse("Choose a category first.", hint="Nothing was moved.")
-        if name_key(category) not in known and not request.form.get("new"):
-            raise WrongUse(
-                f"There is no category {category} yet.", hint="Tick “new category” to create it. Nothing was moved."
-            )
-        category = known.get(name_key(category), category)
+        category = _known(category) or category
         return f"{noun} moved to {category}", [_item("move", one, category) for one in memes]
     if action is MemeAction.RENAME:
         name = text_param(request.form, "name", max_length=MAX_CATEGORY)
@@ -155,6 +155,19 @@ def _planned(action: MemeAction, memes: Sequence[Meme]) -> tuple[str, list[Batch
         return "text marked as wrong", [_item("wrong", memes[0], json.dumps(_named_text(memes[0])))]
     title = {MemeAction.TRASH: "moved to the trash", MemeAction.REREAD: "read again"}[action]
     return f"{noun} {title}", [_item(action.value, one) for one in memes]
+
+
+def _typed_category() -> str:
+    return " ".join(text_param(request.form, "category", max_length=MAX_CATEGORY).split())
+
+
+def _known(category: str) -> str:
+    """Return the category of this name as it is written; "" when there is none."""
+    return next((name for name in all_categories() if name_key(name) == name_key(category)), "")
+
+
+def _is_new() -> bool:
+    return bool(request.form.get("new"))
 
 
 def description_batch(memes: Sequence[Meme], kind: TextKind) -> tuple[str, list[BatchItem]]:

@@ -46,9 +46,17 @@ if (blink && flip && first && others.length) {
   });
 }
 
-// Zooms into every picture at the same place.
+// Zooms into every picture at the same place, which the pointer or the arrow keys move.
 const magnify = document.querySelector("[data-magnify]");
 const compared = document.querySelector("[data-compare]");
+const STEPS = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, -10], ArrowDown: [0, 10] }; // per cent
+const isMagnified = () => Boolean(compared?.classList.contains("magnified"));
+let aim = [50, 50];
+function look(x, y) {
+  aim = [x, y].map((one) => Math.min(100, Math.max(0, one)));
+  compared.style.setProperty("--x", `${aim[0]}%`);
+  compared.style.setProperty("--y", `${aim[1]}%`);
+}
 if (magnify && compared?.querySelector("[data-pane] img")) {
   magnify.hidden = false;
   magnify.addEventListener("click", () => {
@@ -56,13 +64,12 @@ if (magnify && compared?.querySelector("[data-pane] img")) {
   });
   compared.addEventListener("pointermove", (event) => {
     const pane = event.target.closest("[data-pane]");
-    if (!pane || !compared.classList.contains("magnified")) return;
+    if (!pane || !isMagnified()) return;
     const { left, top, width, height } = pane.getBoundingClientRect();
-    compared.style.setProperty("--x", `${(100 * (event.clientX - left)) / width}%`);
-    compared.style.setProperty("--y", `${(100 * (event.clientY - top)) / height}%`);
+    look((100 * (event.clientX - left)) / width, (100 * (event.clientY - top)) / height);
   });
   compared.addEventListener("click", (event) => {
-    if (compared.classList.contains("magnified") && event.target.closest("[data-pane] a")) event.preventDefault();
+    if (isMagnified() && event.target.closest("[data-pane] a")) event.preventDefault();
   });
 }
 
@@ -73,11 +80,20 @@ addEventListener("pageshow", () => (leaving = false));
 document.addEventListener(
   "keydown",
   (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || leaving) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.matches?.("input:not([type=checkbox]), textarea, select, video")) return;
+    if (isMagnified() && (STEPS[event.key] || event.key === "Escape")) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const [right, down] = STEPS[event.key] ?? [];
+      if (event.key === "Escape") magnify.click();
+      else look(aim[0] + right, aim[1] + down);
+      return;
+    }
+    if (event.repeat || leaving) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const target = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
-    if (!target || target.hidden) return;
+    if (!target || target.hidden || target.checkVisibility?.() === false) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     if (target.matches("a")) leaving = true;

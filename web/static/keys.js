@@ -15,6 +15,15 @@ const KEYS = [
   ["?", "this list"],
 ];
 
+const CURATOR_KEYS = [
+  ["x", "select the meme that has the focus, or not"],
+  ["X", "select also those between it and the last one"],
+  ["a", "select all on this page, or none"],
+  ["m", "move those that are selected"],
+  ["t", "tag those that are selected"],
+  ["u", "undo what was just done"],
+];
+
 let dialog;
 export function show() {
   if (!dialog) {
@@ -22,7 +31,8 @@ export function show() {
     dialog.className = "keys";
     dialog.setAttribute("aria-labelledby", "keys-title");
     dialog.innerHTML = '<h2 id="keys-title">Keys</h2><dl class="table"></dl><form method="dialog"><button class="button" autofocus>Close</button></form>';
-    for (const [key, does] of KEYS) {
+    const keys = document.querySelector("#bulk") ? [...KEYS, ...CURATOR_KEYS] : KEYS;
+    for (const [key, does] of keys) {
       const row = document.createElement("div");
       row.innerHTML = "<dt><kbd></kbd></dt><dd></dd>";
       row.querySelector("kbd").textContent = key;

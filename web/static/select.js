@@ -46,7 +46,15 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   const box = event.target.closest?.("[data-pick]");
-  if (!box || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
+  if (!["ArrowDown", "ArrowUp"].includes(event.key)) return;
+  // In the curator's lists, whose boxes are far down, an arrow key begins with the first.
+  if (!box && event.target === document.body && document.documentElement.dataset.keys) {
+    const first = event.key === "ArrowDown" && document.querySelector("form[data-select] [data-pick]");
+    if (!first) return;
+    event.preventDefault();
+    return first.focus();
+  }
+  if (!box) return;
   const boxes = picks(box.closest("[data-select]"));
   const next = boxes[boxes.indexOf(box) + (event.key === "ArrowDown" ? 1 : -1)];
   if (!next) return;
@@ -61,12 +69,41 @@ document.addEventListener("keydown", (event) => {
   count();
 }, true);
 
-// On the visitors' pages: x selects the card that has the focus, u undoes what was just done.
+// Of two clicks on a button the second does nothing, while the first is on its way.
+const PATIENCE = 10_000; // milliseconds
+let sent = -Infinity;
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || event.target.method !== "post") return;
+  if (event.timeStamp - sent < PATIENCE) event.preventDefault();
+  else sent = event.timeStamp;
+});
+addEventListener("pageshow", () => (sent = -Infinity));
+
+// On the visitors' pages: x selects the card that has the focus, X also those since the last one, a all, m and t lead to what is done with them, u undoes
+// what was just done.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.documentElement.dataset.keys) return;
   if (event.target.matches?.("input:not([type=checkbox]), textarea, select, video")) return;
-  if (event.key === "x") event.target.closest?.(".card")?.querySelector("[data-pick]")?.click();
+  const box = event.target.closest?.(".card")?.querySelector("[data-pick]");
+  if (box && event.key === "x") box.click();
+  if (box && event.key === "X") {
+    range(box, true);
+    anchor = box;
+    count();
+  }
   if (event.key === "u") document.querySelector('.done [data-key="u"]')?.click();
+  if (event.key === "a") document.querySelector("#bulk [data-all]")?.click();
+  const field = document.querySelector("#bulk:not(.idle)") && { m: "bulk-category", t: "bulk-tag" }[event.key];
+  if (!field) return;
+  event.preventDefault();
+  document.getElementById(field).focus();
+});
+
+// The first button of the form moves: of what is typed as a tag, Enter makes a tag.
+document.getElementById("bulk-tag")?.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  event.target.form.querySelector("[value=tag]").click();
 });
 
 addEventListener("pageshow", count);

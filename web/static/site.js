@@ -82,6 +82,9 @@ document.addEventListener("click", (event) => {
   if (link.matches(".card > a.picture")) {
     event.preventDefault();
     viewer().then((loaded) => loaded.open(link)).catch(() => location.assign(link.href));
+  } else if (link.dataset.back !== undefined && history.length > 1) {
+    event.preventDefault();
+    history.back(); // what was typed and selected is still there
   } else if (link.dataset.random !== undefined) {
     event.preventDefault();
     random();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner, Result
@@ -93,7 +94,10 @@ def test_a_failure_is_an_exit_code_that_status_explains_and_retry_forgets(scanne
 def test_an_endpoint_where_nobody_is_and_a_wrong_model_are_said_in_a_sentence(scanned: Settings) -> None:
     nobody = memetica(scanned, "describe", "--model", "qwen", "--endpoint", "http://127.0.0.1:9/v1")
     assert nobody.exit_code == 1
-    assert "Nothing answers at http://127.0.0.1:9/v1." in nobody.stderr
+    assert nobody.stderr.count("Nothing answers at") == 1 and "http://127.0.0.1:9/v1" in nobody.stderr
+    two = ("--endpoint", "http://127.0.0.1:9/v1", "--endpoint", "http://127.0.0.1:10/v1")
+    both = memetica(scanned, "describe", "--model", "qwen", *two)
+    assert sorted(re.findall(r"Nothing answers at http://127.0.0.1:(\d+)/v1", both.stderr)) == ["10", "9"]
     with VisionServer(lambda asked: Fails(404, 'model "nope" not found')) as server:
         unknown = memetica(scanned, "describe", "--model", "nope", "--endpoint", server.url, "--json")
     error = json.loads(unknown.stderr.splitlines()[-1])["error"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask, jsonify
@@ -94,7 +96,27 @@ def test_visitors_see_nothing_get_no_cookie_and_the_api_says_401(client: FlaskCl
         answer = method("/api/secret")
         assert answer.status_code == 401
         assert answer.json["error"]["code"] == "not_signed_in"
-    assert client.post("/sign-out").location == "/sign-in?next=%2Fcurator"
+
+
+@pytest.mark.parametrize(
+    ("referrer", "following"),
+    [
+        ("http://localhost/memes/Cats/index.html?page=2", "/memes/Cats/index.html?page=2"),
+        ("http://elsewhere.example/memes", "/curator"),
+        ("http://localhost//elsewhere.example", "/curator"),
+        ("http://[", "/curator"),
+        ("", "/curator"),
+    ],
+)
+def test_an_action_of_nobody_leads_to_sign_in_and_back_to_its_page(
+    client: FlaskClient, data: Path, referrer: str, following: str
+) -> None:
+    set_password(data, PASSWORD)
+    answer = client.post("/sign-out", headers={"Referer": referrer})
+    assert answer.location == "/sign-in?" + urlencode({"next": following, "undone": 1})
+    page = client.get(answer.location).text
+    assert "nothing was changed" in page and f'value="{html.escape(following)}"' in page
+    assert "nothing was changed" not in client.get("/sign-in?next=/curator").text
 
 
 def test_what_changes_something_needs_the_token_in_a_field_or_a_header(client: FlaskClient, data: Path) -> None:

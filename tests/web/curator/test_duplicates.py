@@ -197,7 +197,11 @@ def test_a_page_that_is_too_old_does_nothing(curator: FlaskClient, tiny_settings
     assert send(curator, address, page, "burn").status_code == 400
     assert tree(tiny_settings.library) == before
     assert send(curator, address, page, "merge").status_code == 303
-    assert send(curator, address, page, "merge").status_code == 404  # sent twice
+    merged = tree(tiny_settings.library)
+    twice = send(curator, address, page, "merge").location
+    assert twice == f"/curator/duplicates?gone={address.rpartition('/')[2]}"
+    assert "was decided already" in curator.get(twice).text
+    assert tree(tiny_settings.library) == merged
 
 
 def test_decisions_about_categories_do_not_appear_among_those_about_duplicates(

@@ -85,18 +85,25 @@ def test_what_is_wrong_with_a_form_is_said_and_nothing_is_done(
 ) -> None:
     before, id = files_of(tiny_settings.library), str(tiny_indexed.memes.at("Cats/monday.png").id)
     for form, sentence in (
-        ({"action": "move", "meme": id, "category": "Ships"}, "There is no category Ships yet."),
+        ({"action": "move", "meme": id, "category": " Ships"}, "Create it and move 1 meme"),
         ({"action": "move", "meme": id}, "Choose a category first."),
         ({"action": "move"}, "Nothing is selected."),
         ({"action": "tag", "meme": id, "tag": " , "}, "The tag is empty."),
         ({"action": "tag", "meme": id, "tag": 'a"b'}, "cannot be a tag."),
         ({"action": "eat", "meme": id}, "action must be one of"),
     ):
-        answer = curator.post("/curator/memes", data=form)
-        assert answer.status_code == 400 and sentence in answer.text.replace("&#34;", '"'), form
+        answer = curator.post("/curator/memes", data=form, headers={"Referer": "http://localhost/?q=cat"})
+        assert answer.status_code == 400 and "Go back" in answer.text and "any meme" not in answer.text
+        assert sentence in answer.text.replace("&#34;", '"'), form
     visitor = curator.application.test_client()
     assert visitor.post("/curator/memes", data={"action": "trash", "meme": id}).location.startswith("/sign-in")
     assert files_of(tiny_settings.library) == before and tiny_indexed.batches.recent(9) == []
+    # What the page about a new category sends moves it there.
+    page = curator.post("/curator/memes", data={"action": "move", "meme": id, "category": " Ships"}).text
+    assert "There is no category Ships yet." in page
+    sent = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.partition("<main")[2]))
+    waited(curator, curator.post("/curator/memes", data=sent))
+    assert paths(tiny_indexed, [int(id)]) == ["Ships/monday.png"]
 
 
 def test_one_meme_is_renamed_and_its_page_says_so(curator: FlaskClient, tiny_indexed: Catalogue) -> None:
