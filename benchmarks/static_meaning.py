@@ -61,12 +61,12 @@ _SEARCH = """async ([queries, rows, scripts]) => {
     bytes = files = 0;
     return row;
   };
-  const by = new Map(queries.map((query, place) => [query, rows?.[place]]));
   const words = await new SearchIndex(load).open();
   fetched();
   const begun = performance.now();
   let encoder;
-  const embed = (text) => (rows ? by.get(text) : encoder.embed(text));
+  let row; // of the query, whatever of it is read
+  const embed = (text) => (rows ? row : encoder.embed(text));
   const meaning = await new MeaningIndex(load, embed).open(words.table.meaning.table);
   if (!rows) {
     encoder = new Encoder(new URL("encoder/", folder), meaning.table.encoder);
@@ -75,7 +75,8 @@ _SEARCH = """async ([queries, rows, scripts]) => {
   const found = [];
   const ready = performance.now() - begun;
   const once = fetched();
-  for (const query of queries) {
+  for (const [place, query] of queries.entries()) {
+    row = rows?.[place];
     const plain = await words.search(query);
     fetched();
     const started = performance.now();

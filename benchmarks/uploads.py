@@ -112,7 +112,8 @@ def until(done: Callable[[], bool]) -> float:
 def measure(given: Namespace, report: Report) -> None:
     """Print the seconds of each step."""
     folder = folder_of(given, "uploads")
-    (folder / "memes").mkdir(parents=True, exist_ok=True)
+    (folder / "memes" / "Category 1").mkdir(parents=True, exist_ok=True)
+    (folder / "memes" / "Category 1" / "0.jpg").write_bytes(b"")  # an empty library takes no upload
     settings = Settings(library=folder / "memes", data=folder)
     prepare(settings, given.memes)
     set_password(settings.data, PASSWORD)

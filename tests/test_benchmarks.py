@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 from argparse import Namespace
 from pathlib import Path
 
@@ -24,6 +25,32 @@ def test_each_benchmark_says_what_it_measures_what_it_needs_and_how_long_it_take
     said = importlib.import_module(f"benchmarks.{name}").BENCHMARK.parser.format_help()
     assert f"python -m benchmarks.{name}" in said
     assert "Needs: " in said and "Takes: " in said and "--small" in said and "--json" in said
+
+
+def test_the_smallest_forms_are_tried_one_by_one_and_failures_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes = {"http": "ran", "ocr": "Skipped: the data set is not there.", "startup": "failed: KeyError"}
+    monkeypatch.setattr(listing, "outcome_of", outcomes.__getitem__)
+    assert listing.main(["--small", *outcomes]) == 1
+    assert [line.partition(" s  ")[2] for line in capsys.readouterr().out.splitlines()] == [*outcomes.values()]
+    assert listing.main(["--small", "http", "ocr"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("program", "outcome"),
+    [
+        ("print('Skipped: no pictures.')", "Skipped: no pictures."),
+        ("print('figures')", "ran"),
+        ("raise SystemExit('no index')", "failed: no index"),
+        ("import time; time.sleep(60)", "failed: not done after 1 s"),
+    ],
+)
+def test_the_outcome_of_a_benchmark_is_told(program: str, outcome: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = subprocess.run
+    monkeypatch.setattr(listing, "LIMIT_SECONDS", 1.0)
+    monkeypatch.setattr(listing.subprocess, "run", lambda command, **given: run([command[0], "-c", program], **given))
+    assert listing.outcome_of("http") == outcome
 
 
 def test_the_halves_are_those_that_evaluate_fit_splits_queries_by() -> None:
