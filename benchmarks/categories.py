@@ -7,9 +7,10 @@
 Features are of the picture, its embedding by the image encoder, and the OCR text. The last row adds the library's
 descriptions, whose writers knew the category, to measure that leak. Each meme of the held-out half is predicted once,
 by models that learnt from the memes of both halves without its group: its duplicates; all memes of its template (the
-hard case); or, split by time, all later memes. `--tune` compares weights on the tuned half alone. The weights in use
-were chosen before the halves were split as they are now: some of the held-out memes influenced the choice among ten
-candidates.
+hard case); or, split by time, all later memes. "By chance" is the calibration error that the same probabilities would
+have if they were calibrated perfectly: the sample is small, and memes of a group stand or fall together. `--tune`
+compares weights on the tuned half alone. The weights in use were chosen before the halves were split as they are now:
+some of the held-out memes influenced the choice among ten candidates.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ from search.meme import CATEGORY_SEPARATOR, Field
 
 LATER = 0.2  # share of the memes, the last seen, that a split by time predicts
 BINS = 15
+DRAWS = 200
 # Weights of words, look and template, and scikit-learn's C.
 TRIED = (
     (1.0, 1.0, 0.5, 10.0),
@@ -91,6 +93,23 @@ def calibration_error(probabilities: NDArray[np.float64], truth: Places) -> floa
         for one in np.unique(bin_of)
     ]
     return float(np.sum(gaps))
+
+
+def chance_error(probabilities: NDArray[np.float64], groups: Places) -> float:
+    """Return the calibration error that these predictions would have by chance if they were calibrated perfectly.
+
+    The mean of DRAWS draws: a group's memes, which stand or fall together, are right where one draw for all of them is
+    below their probability.
+    """
+    random = np.random.default_rng(7)
+    sureness = probabilities.max(axis=1)
+    _, of = np.unique(groups, return_inverse=True)
+    found = []
+    for _ in range(DRAWS):
+        right = random.random(of.max() + 1)[of] < sureness
+        drawn = np.where(right, 0, 1)  # the most likely category, or another one
+        found.append(calibration_error(np.stack([sureness, np.full(len(of), -1.0)], axis=1), drawn))
+    return float(np.mean(found))
 
 
 def coverage(probabilities: NDArray[np.float64], truth: Places, *, precision: float = 0.9) -> float:
@@ -195,11 +214,23 @@ def predicted(
     return np.concatenate(rows), np.concatenate(of)
 
 
-COLUMNS = {"top-1": ".3f", "top-3": ".3f", "F1": ".3f", "ECE": ".3f", "cover .90": ".3f", "sure": ".3f", "right": ".3f"}
+COLUMNS = {
+    "top-1": ".3f",
+    "top-3": ".3f",
+    "F1": ".3f",
+    "ECE": ".3f",
+    "by chance": ".3f",
+    "cover .90": ".3f",
+    "sure": ".3f",
+    "right": ".3f",
+}
 
 
-def add_row(table: Table, label: str, found: NDArray[np.float64], truth: Places, count: int) -> None:
-    """Add a method's figures; a column of `found` beyond the categories says which memes were called sure."""
+def add_row(table: Table, label: str, found: NDArray[np.float64], truth: Places, count: int, groups: Places) -> None:
+    """Add a method's figures; a column of `found` beyond the categories says which memes were called sure.
+
+    `groups` are of memes that stand or fall together.
+    """
     sure = found[:, count] > 0 if found.shape[1] > count else None
     found = found[:, :count]
     order = np.argsort(-found, axis=1, kind="stable")
@@ -210,6 +241,7 @@ def add_row(table: Table, label: str, found: NDArray[np.float64], truth: Places,
         (order[:, :3] == truth[:, None]).any(axis=1).mean(),
         f1_score(truth, order[:, 0], average="macro", zero_division=0),
         calibration_error(found, truth),
+        chance_error(found, groups),
         coverage(found, truth),
         None if sure is None else sure.mean(),
         None if sure is None or not sure.any() else right[sure].mean(),
@@ -324,17 +356,18 @@ def measure(given: Namespace, report: Report) -> None:
     own = memes.known
     truth = numbered(list(own.categories))
     count = len(set(own.categories))
-    for label, split in (
-        ("duplicates kept together", folds(truth, memes.copies)),
-        ("templates held out entirely", folds(truth, memes.templates)),
-        ("what came last", [memes.later]),
+    for label, split, groups in (
+        ("duplicates kept together", folds(truth, memes.copies), memes.copies),
+        ("templates held out entirely", folds(truth, memes.templates), memes.templates),
+        ("what came last", [memes.later], memes.copies),
     ):
         parts = memes.asked(split)
         asked = sum(len(held) for _, held in parts)
+        together = np.concatenate([groups[held] for _, held in parts])
         table = report.table(f"{label}: {asked} of {len(own)} memes, {count} categories", {"method": "", **COLUMNS})
         for name, predictor in PREDICTORS.items():
-            add_row(table, name, *predicted(own, parts, predictor, names), count)
-        add_row(table, "… with the descriptions (leaks)", *predicted(told, parts, whole, names), count)
+            add_row(table, name, *predicted(own, parts, predictor, names), count, together)
+        add_row(table, "… with the descriptions (leaks)", *predicted(told, parts, whole, names), count, together)
     few(*memes.of(memes.held_out), names, report)
 
 

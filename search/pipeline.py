@@ -15,6 +15,7 @@ from PIL import Image
 
 from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
+from search.encoders.coverage import readable_share
 from search.errors import NotFound
 from search.index.analyzer import is_stop_word, tokenize
 from search.index.columns import Ids
@@ -23,7 +24,7 @@ from search.index.contract import Index, Words
 from search.index.file_names import NamedMemes, no_ids
 from search.meme import Likeness, Meme, name_key
 from search.query.filters import apply_filters
-from search.query.language import unread_notice
+from search.query.language import MIN_READ, unread_notice
 from search.query.parser import Query, parse, plain_query
 from search.query.quotes import make_quote, memes_saying_all, words_beside_quotes
 from search.query.spelling import Correction, correct_spelling
@@ -258,6 +259,9 @@ class QueryPipeline:
     def _relevant(self, plan: QueryPlan) -> Callable[[FusedRanking], Ids]:
         """Return the function that selects the ids of a ranking's memes above the relevance cut-off."""
         stats = plan.stats
+        # Scores of words alone are not on the scale of those that the model was fitted to.
+        is_read = readable_share(self.text_encoder, plan.query.text) >= MIN_READ
+        model = self.model if is_read else self.model.without_meaning()
 
         def relevant(ranking: FusedRanking) -> Ids:
             if plan.likeness is not None:
@@ -274,9 +278,8 @@ class QueryPipeline:
                 # What matches is like the picture or the meme, fits the words by its own picture, or holds them.
                 fits = reaches(ranking, ANY | {IMAGE_TEXT: LEAST[IMAGE_TEXT.kind]})
                 return ranking.ids[(ranking.scores >= MIN_CERTAIN) & (fits | np.isin(ranking.ids, plan.with_words))]
-            return ranking.ids[
-                ranking.order[: relevance_cutoff(ranking, stats, model=self.model, line=self.line).relevant]
-            ]
+            cutoff = relevance_cutoff(ranking, stats, model=model, line=self.line)
+            return ranking.ids[ranking.order[: cutoff.relevant]]
 
         return relevant
 

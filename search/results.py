@@ -170,6 +170,12 @@ class Understood:
         """Whether a picture alone was searched for: what matches is the same picture, weaker hits look similar."""
         return self.has_image and not self.text
 
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether nothing was asked for, as by `""` or an operator that was left out: the answer is all memes."""
+        asked = self.text or self.operators or self.category is not None or self.has_image
+        return not asked and self.similar_to is None
+
     def to_json(self) -> dict[str, Any]:
         """Return the `query` object of the HTTP API; keys without a value are omitted."""
         if self.similar_to is not None and self.likeness is not None:
@@ -222,6 +228,15 @@ class Answer(Sequence[Hit]):
     is_exact: bool = True  # False where `total` is about the number: more memes may match than were looked at
     weaker: int = 0  # further hits, which follow the matches
     thumbnails: Path | None = field(default=None, compare=False)  # the folder of the thumbnails for the HTML
+
+    @property
+    def names_words(self) -> bool:
+        """Whether a hit of this page holds words of the query.
+
+        >>> searcher.search("burning").names_words, searcher.search("zxqv").names_words
+        (True, False)
+        """
+        return any(reason.kind is ReasonKind.SAYS for hit in self.hits for reason in hit.reasons)
 
     def __len__(self) -> int:
         return len(self.hits)

@@ -252,12 +252,13 @@ def korean_words(text: str) -> list[str]:
 
 
 def query_parts(text: str) -> list[tuple[str, ...]]:
-    """Return the distinct parts of a query, as sequences of terms: its words, and pairs where words have no spaces.
+    """Return the distinct parts of a query, as sequences of terms: its words, and where words have no spaces, pairs.
 
-    A letter of such a script matches much; two in a row seldom stand in a text by chance.
+    A letter of such a script matches much; two in a row seldom stand in a text by chance. More letters in a row are a
+    part too: a text may have all pairs, each in another place.
 
     >>> query_parts("a 黑猫咪")
-    [('a',), ('黑', '猫'), ('猫', '咪')]
+    [('a',), ('黑', '猫'), ('猫', '咪'), ('黑', '猫', '咪')]
     """
     found: dict[tuple[str, ...], None] = {}
     run: list[str] = []
@@ -266,6 +267,7 @@ def query_parts(text: str) -> list[tuple[str, ...]]:
         is_letter = bool(LETTERWISE_WORD.fullmatch(token.term))
         if run and not (is_letter and token.start == end):
             found |= dict.fromkeys(pairwise(run) if len(run) > 1 else [(run[0],)])
+            found[tuple(run)] = None
             run = []
         if is_letter:
             run.append(token.term)

@@ -6,6 +6,7 @@ differ by a letter are as a rule two forms of one ("kobieta", "kobiety").
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -45,6 +46,12 @@ _LETTERS = regex.compile(r"\p{L}")
 _LATIN = regex.compile(r"\p{Latin}+$")
 _LATIN_WITH_MARKS = regex.compile(r"\p{Latin}[\p{Latin}\p{M}]*$")
 
+# Contractions as the vocabulary has them, without apostrophes; the list of English words has few of them.
+_CONTRACTION = re.compile(
+    r"(?:do|does|did|is|are|was|were|ca|wo|could|would|should|has|have|had|must|might|need|ai)nt"
+    r"|(?:i|you|we|they|yall)(?:ve|d|ll|re|m)|(?:he|she|it|that|who|what|there|here|where|how|when|why|let)(?:s|d|ll)"
+)
+
 
 @lru_cache(maxsize=1)
 def english_words() -> frozenset[str]:
@@ -79,6 +86,15 @@ def is_english_word(word: str) -> bool:
     (True, False)
     """
     return word.isascii()
+
+
+def is_contraction(word: str) -> bool:
+    """Return whether a word, as the vocabulary has it, is an English contraction, which the list of words lacks.
+
+    >>> is_contraction("dont"), is_contraction("dog")
+    (True, False)
+    """
+    return _CONTRACTION.fullmatch(word) is not None
 
 
 @lru_cache(maxsize=4)  # the index in use, and those that it replaced

@@ -16,7 +16,6 @@ English alone: words with letters beyond ASCII, and all words of a library in an
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
@@ -41,7 +40,7 @@ from search.index.analyzer import (
 from search.index.columns import Ids
 from search.index.conditions import All, Alternatives, Begins, Says, Where
 from search.index.vocabulary import WordIndex
-from search.query.language import english_words, is_english_word, reads_as_english
+from search.query.language import english_words, is_contraction, is_english_word, reads_as_english
 from search.query.parser import PartKind, Query
 from search.query.spelling import LONG, MIN_LETTERS
 from search.query.words import COMMON, MAX_SHORT, is_word_of_its_own, memes_beginning, types_accents
@@ -71,12 +70,6 @@ CONFUSED = (
     "q g",
     "h n",
     "t f",
-)
-
-# Contractions as the vocabulary has them, without apostrophes; the list of English words has few of them.
-_CONTRACTION = re.compile(
-    r"(?:do|does|did|is|are|was|were|ca|wo|could|would|should|has|have|had|must|might|need|ai)nt"
-    r"|(?:i|you|we|they|yall)(?:ve|d|ll|re|m)|(?:he|she|it|that|who|what|there|here|where|how|when|why|let)(?:s|d|ll)"
 )
 
 _AT_ONCE = 500  # words that are compared with all others in one step: 15 MB
@@ -279,9 +272,7 @@ def _damaged(word: str, index: WordIndex) -> list[str]:
 
 def _is_word(word: str, index: WordIndex) -> bool:
     """Whether a word is no damage: an English word, or one that several memes have."""
-    return (
-        word in english_words() or index.vocabulary.get(word, 0) >= COMMON or _CONTRACTION.fullmatch(word) is not None
-    )
+    return word in english_words() or index.vocabulary.get(word, 0) >= COMMON or is_contraction(word)
 
 
 def _confused(word: str) -> Iterator[str]:

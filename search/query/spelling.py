@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from search.index.analyzer import query_terms, tokenize
 from search.index.vocabulary import WordIndex
-from search.query.language import english_words, is_english_word, reads_as_english, sounds_foreign
+from search.query.language import english_words, is_contraction, is_english_word, reads_as_english, sounds_foreign
 from search.query.parser import Query
 
 MIN_LETTERS = 4  # of a word that is corrected; shorter ones are near to too many others
@@ -28,8 +28,9 @@ def correct_spelling(query: Query, index: WordIndex) -> Correction:
     """Return the query with corrections of the words that are in no meme and an edit or two from a word of the library.
 
     The corrected text has the most likely correction in place of the word; the terms include the word and all
-    corrections. Words of the library, common English words, and words that cannot be English are not corrected, and
-    nothing is in a library or a query in another language: a word's other forms are as near to it as a slip.
+    corrections. Words of the library, common English words, contractions, words with any other apostrophe ("c'est") and
+    words that cannot be English are not corrected, and nothing is in a library or a query in another language: a word's
+    other forms are as near to it as a slip.
 
     >>> from search.query.parser import parse
     >>> correct_spelling(parse("burnin room"), searcher.index.lexical).query.text
@@ -45,7 +46,7 @@ def correct_spelling(query: Query, index: WordIndex) -> Correction:
         word = query.text[token.start : token.end]
         if len(corrections) == MAX_CORRECTED or word in corrections or len(word) < MIN_LETTERS:
             continue
-        if not is_english_word(word) or index.document_frequency(token.term) or word.lower() in english_words():
+        if not is_english_word(word) or index.document_frequency(token.term) or _is_known(word):
             continue
         if not reads_as_english(index):
             break
@@ -60,3 +61,7 @@ def correct_spelling(query: Query, index: WordIndex) -> Correction:
     text = "".join([*parts, query.text[at:]])
     others = query_terms(" ".join(word for found in corrections.values() for word in found))
     return Correction(replace(query, text=text, terms=tuple(dict.fromkeys((*query.terms, *others)))), corrections)
+
+
+def _is_known(word: str) -> bool:
+    return "'" in word or word.lower() in english_words() or is_contraction(word.lower())

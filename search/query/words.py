@@ -50,7 +50,7 @@ def memes_holding(text: str, corrections: Mapping[str, Sequence[str]], index: Wo
     English stop words count only where no other word says anything, unless the query or the library is not English. A
     misspelled word stands for any of its corrections. A word with accents stands for those with the same ones or none.
     Letters of a script without spaces must follow one another as they do in the text; few syllables of Korean must be
-    the beginning of a word.
+    the beginning of a word, or follow the word before them where a space was lost.
 
     >>> from search.query.words import memes_holding
     >>> len(memes_holding("the robot and a toaster", {}, searcher.index.lexical))
@@ -97,8 +97,11 @@ def _as_typed(text: str, found: Ids, index: WordIndex) -> Ids:
     """Return those of some memes with the terms of a text with its accents, and its Korean words from the start."""
     for forms in accented_forms(text, index).values():
         found = np.intersect1d(found, index.written(forms), assume_unique=True)
-    for letters in korean_words(text):
-        found = _beginning(letters, found, index)
+    words = korean_words(text)
+    for at, letters in enumerate(words):
+        # Where a space was lost it follows the word before, or the next one follows it.
+        rows = ["".join(words[first : first + 2]) for first in (at - 1, at) if 0 <= first < len(words) - 1]
+        found = _beginning(letters, found, index, or_in=[row for row in rows if len(row) > MAX_SHORT])
     return found
 
 
@@ -129,9 +132,14 @@ def short_korean_words(text: str, index: WordIndex) -> list[str]:
     return [one for one in korean_words(text) if len(one) <= MAX_SHORT and index.beginning(one) is not None]
 
 
-def _beginning(letters: str, ids: Ids, index: WordIndex) -> Ids:
+def _beginning(letters: str, ids: Ids, index: WordIndex, *, or_in: Sequence[str] = ()) -> Ids:
+    """Return those of some memes in which a short word begins a word, or stands in one of some rows of letters."""
     begins = index.beginning(letters) if len(letters) <= MAX_SHORT else None
-    return ids if begins is None else np.intersect1d(ids, begins, assume_unique=True)
+    if begins is None:
+        return ids
+    for row in or_in:
+        begins = np.union1d(begins, index.having_all([[[token.term for token in tokenize(row)]]]))
+    return np.intersect1d(ids, begins, assume_unique=True)
 
 
 def accented_forms(text: str, index: WordIndex) -> dict[str, tuple[str, ...]]:

@@ -203,12 +203,12 @@ def best_snippet(passages: Sequence[Passage], highlighter: Highlighter) -> Snipp
     for passage in passages if highlighter.quotes else ():
         if highlighter.find_phrases(passage.body):
             return make_snippet(passage, highlighter)
-    best, most = None, 0
-    for passage in passages:
-        count = highlighter.count_terms(passage.body)
-        if count > most:
-            best, most = passage, count
-    return None if best is None else make_snippet(best, highlighter)
+    counts = {place: count for place, one in enumerate(passages) if (count := highlighter.count_terms(one.body))}
+    for place in sorted(counts, key=lambda one: -counts[one]):
+        # Counts are estimates: "on" begins as "one" does.
+        if marked := highlighter.find(passages[place].body):
+            return _cut(passages[place], marked)
+    return None
 
 
 def make_snippet(passage: Passage, highlighter: Highlighter) -> Snippet:

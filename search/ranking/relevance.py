@@ -116,6 +116,15 @@ class RelevanceModel:
         """
         return dict(zip((*FEATURES, "bias"), (*self.weights, self.bias), strict=True))
 
+    def without_meaning(self) -> RelevanceModel:
+        """Return the model without what depends on a text encoder's cosines: a hit matches by its words and picture.
+
+        >>> relevance_model({}).without_meaning().by_name()["meaning"]
+        0.0
+        """
+        weights = (0.0 if name in BY_MEANING else own for name, own in zip(FEATURES, self.weights, strict=True))
+        return replace(self, weights=tuple(weights))
+
     def cutoff(self, features: Features, *, line: float = 0.0) -> Cutoff:
         """Return the cut-off of candidates with these features, best first; relevant are those above `line`."""
         log_odds = np.minimum.accumulate(features @ np.array(self.weights) + self.bias)
@@ -155,12 +164,7 @@ def relevance_model(odds: Mapping[str, float]) -> RelevanceModel:
 
 # For a text encoder that nothing was fitted to: its cosines, and the scores that they are part of, count nothing, so
 # that a hit matches by its words and its picture alone. Precision is then that of words, whatever the encoder is.
-WITHOUT_MEANING = replace(
-    RELEVANCE_MODEL,
-    weights=tuple(
-        0.0 if name in BY_MEANING else weight for name, weight in zip(FEATURES, RELEVANCE_MODEL.weights, strict=True)
-    ),
-)
+WITHOUT_MEANING = RELEVANCE_MODEL.without_meaning()
 
 
 class RelevanceRule(NamedTuple):

@@ -18,6 +18,7 @@ from tests.support.small_library import searched_library
 TEXTS = {
     "C/han.png": "今天我真的很喜欢猫咪",
     "C/scattered.png": "欢迎今年喜事，猫很真",  # has the letters of the one above, elsewhere
+    "C/apart.png": "大熊猫来了，猫来信了",
     "C/kana.png": "ﾗｰﾒﾝが食べたいコーヒー",
     "C/hangul.png": "고양이가 잔다",
     "C/thai.png": "แมวชอบดื่มน้ำแข็งเย็น",
@@ -94,6 +95,8 @@ def test_who_asks_in_any_script_finds_the_one_that_says_it(searcher: Searcher, q
         '"голод идёт"',
         '"mà ơi"',  # another word, by its accent
         "đước",  # without quotation marks as well
+        "很喜欢猫狗",  # without them, four letters of five in a row
+        "大熊猫来信",  # all its pairs, each in another place
         '"猫喜欢"',
         '"प हिन्द"',
     ],

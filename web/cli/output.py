@@ -63,10 +63,12 @@ def count_line(answer: Answer) -> str:
     if answer.understood.is_picture:
         looks = "looks" if answer.weaker == 1 else "look"
         return f"{answer.total:,} of the same picture, {answer.weaker:,} that {looks} similar"
+    if answer.understood.asks_nothing:
+        return f"{answer.total:,} {'meme' if one else 'memes'}"
     if phrases:
         what = ("match that" if one else "matches that") if answer.understood.asks_more else "meme" if one else "memes"
         says = f"{what} {'says' if one else 'say'} {'all of this' if len(phrases) > 1 else 'this'}"
-        weaker = f", {answer.weaker:,} with similar words" if answer.weaker else ""
+        weaker = f", {answer.weaker:,} with similar words or meaning" if answer.weaker else ""
     else:
         says = "match" if one else "matches"
         weaker = f", {answer.weaker:,} weaker" if answer.weaker else ""
@@ -77,7 +79,8 @@ def count_line(answer: Answer) -> str:
 def more_line(answer: Answer, *, offset: int) -> str:
     """Return how many hits follow those that are shown, and how to see them; "" when there are none."""
     left = answer.total + answer.weaker - offset - len(answer.hits)
-    return f"; {left:,} more hits: -k and --offset select them" if left > 0 else ""
+    hits = "hit: -k and --offset select it" if left == 1 else "hits: -k and --offset select them"
+    return f"; {left:,} more {hits}" if left > 0 else ""
 
 
 def show_understood(terminal: Terminal, answer: Answer) -> None:
@@ -89,9 +92,12 @@ def show_understood(terminal: Terminal, answer: Answer) -> None:
         terminal.say(sentence, style="yellow")
     if understood.showing:
         terminal.say(f"Showing results for “{understood.showing}”; --verbatim searches for “{understood.text}”.")
+    if answer.hits and understood.asks_nothing:
+        terminal.say("Nothing to search for; all memes, newest first:", style="yellow")
     if answer.hits and understood.certain == 0:
         says_alone = understood.phrases and not understood.asks_more
-        says = "Nothing says this; these have similar words." if says_alone else "No exact match; best guesses:"
+        near = "these have similar words." if answer.names_words else "best guesses:"
+        says = f"Nothing says this; {near}" if says_alone else "No exact match; best guesses:"
         terminal.say(says, style="yellow")
 
 

@@ -17,6 +17,7 @@ TEXTS = (
     "I hate mondays and mornings",
     "mourning a monday",
     "the resignation letter",
+    "well done",
     "Кот хочет спать",
 )
 
@@ -54,7 +55,11 @@ def test_a_slip_near_to_several_words_stands_for_all(words: LexicalIndex) -> Non
 
 
 @pytest.mark.parametrize(
-    "query", ["walk into mordor", "wall of text", "MONDAYS", "wl", "xylophone quartet", "", "???", "123456"]
+    "query",
+    [
+        *("walk into mordor", "wall of text", "MONDAYS", "wl", "xylophone quartet", "", "???", "123456"),
+        *("dont", "Don't", "d'one", "doesn't", "Don’t"),  # near to "done", "one" and "does"
+    ],
 )
 def test_words_that_memes_hold_short_ones_and_strangers_stay(words: LexicalIndex, query: str) -> None:
     asked = parse(query)

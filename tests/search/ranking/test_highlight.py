@@ -78,6 +78,10 @@ def test_the_passage_with_most_terms_is_the_best() -> None:
     passages = [passage("a cat"), passage("a cat and a dog"), passage("dog, cat")]
     both = best_snippet(passages, Highlighter(frozenset(query_terms("dog cat"))))
     assert both is not None and both.html == "a <mark>cat</mark> and a <mark>dog</mark>"
+    # "On" begins as the stem of "one" does, and is none.
+    one = best_snippet([passage("On a mat, on and on"), passage("one cat")], Highlighter(frozenset(query_terms("one"))))
+    assert one is not None and one.words == ("one",)
+    assert best_snippet([passage("On a mat"), passage("on a cat")], Highlighter(frozenset({"one"}))) is None
     assert best_snippet(passages, Highlighter(frozenset(query_terms("zebra")))) is None
     assert best_snippet(passages, Highlighter(frozenset())) is None
     assert best_snippet(passages[:1], Highlighter(frozenset(query_terms("zebra")))) is None

@@ -21,7 +21,7 @@ from web.cli.command import Session
 from web.cli.completion import complete_category, complete_query
 from web.cli.hits import PREVIEW_CELLS, HitOptions, picture_writer, use_hits
 from web.cli.main import main
-from web.cli.output import show_answer
+from web.cli.output import count_line, more_line, show_answer
 from web.cli.terminal import Terminal
 
 
@@ -101,6 +101,15 @@ def test_pictures_keep_their_proportions_and_lines_their_indent_and_words(
     assert meme.path in first
     assert len(others) > 2 and all(line.startswith("     ") and len(line.rstrip()) <= 40 for line in others)
     assert set(["A", "dog", "drinks", "coffee", "in", "a", "burning", "room."]) <= set(" ".join(others).split())
+
+
+def test_what_follows_the_hits_is_counted_in_words_that_fit(searcher: Searcher) -> None:
+    answer = searcher.search("", k=2)
+    left = answer.total - 2
+    assert count_line(answer) == f"{answer.total} memes"  # nothing was asked for: none of them matches
+    assert more_line(answer, offset=0) == f"; {left} more hits: -k and --offset select them"
+    assert more_line(answer, offset=left - 1) == "; 1 more hit: -k and --offset select it"
+    assert more_line(answer, offset=left) == ""
 
 
 @pytest.mark.parametrize("columns", ["40", "200"])

@@ -111,6 +111,7 @@ def test_a_line_separates_the_matches_from_the_weaker_hits(site: FlaskClient) ->
         ('"this is fine"', "1 meme says this"),
         ('"i hate mondays" "hate"', "1 meme says all of this"),
         ('"fine this is"', "Nothing says this. Similar words:"),
+        ('"zxqv blorf"', "Nothing says this."),  # and nothing has similar words
         ("fine.png", "1 match"),
         ('type:image "a"', "memes say this"),
     ],
@@ -119,12 +120,21 @@ def test_page_command_and_api_count_what_says_a_phrase(site: FlaskClient, query:
     answer = site.get("/api/search", query_string={"q": query, "k": 30}).json
     text = " ".join(site.get("/", query_string={"q": query}).text.split())
     assert said in text
+    assert "Similar words:" not in text or any(
+        reason["kind"] == "says" for hit in answer["hits"] for reason in hit["reasons"]
+    )
     assert answer["total"] == answer["query"]["certain"] == sum(hit["certain"] for hit in answer["hits"])
     assert answer["exact"] and answer["total"] + answer["weaker"] == len(answer["hits"])
     if answer["total"] and '"' in query:
         assert f"{answer['weaker']} memes have similar words" in text or answer["weaker"] < 2
         assert "Search without quotation marks" in text or not answer["weaker"]
         assert "Weaker matches" not in text
+
+
+@pytest.mark.parametrize("query", ['""', "tag:none", "category:Nowhere like:999999"])
+def test_where_nothing_is_left_to_search_for_no_meme_is_called_a_match(site: FlaskClient, query: str) -> None:
+    text = " ".join(site.get("/", query_string={"q": query}).text.split())
+    assert "Nothing to search for. All memes, newest first:" in text and " matches" not in text
 
 
 def test_similar_words_are_folded_away_and_no_card_is_missing(site: FlaskClient) -> None:
