@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import pairwise
@@ -21,7 +22,7 @@ from PIL import Image
 from indexer.ocr.plausible import plausible_share
 from indexer.ocr.reading_order import Box, reading_order
 from indexer.ocr.word_spacing import Letter, insert_spaces
-from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO, has_openvino, openvino_request
+from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO, OPENVINO_STARTS, has_openvino, openvino_request
 from search.errors import ModelUnavailable, UnreadableFile, WrongUse
 from search.settings import Settings
 
@@ -169,7 +170,8 @@ class RapidOcr:
         engine: Any = getattr(self._engines, "engine", None)
         if engine is None:
             try:
-                engine = self._engines.engine = _rapidocr(self.runtime)
+                with OPENVINO_STARTS if self.runtime == OPENVINO else nullcontext():
+                    engine = self._engines.engine = _rapidocr(self.runtime)
             except Exception as error:  # runtimes raise types of their own on an unsupported machine
                 raise ModelUnavailable(
                     f"RapidOCR cannot be started with {self.runtime}: {error}.", hint="Set the OCR engine to tesseract."

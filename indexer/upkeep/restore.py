@@ -25,7 +25,7 @@ from search.catalogue.copies import (
 from search.catalogue.replacement import Move, OnStep, finish_replacement, replace_files
 from search.catalogue.schema import newest_version
 from search.encoders.clip import spec_of
-from search.errors import DataFolderError, NotFound, WrongUse
+from search.errors import DataFolderError, MemeticaError, NotFound, WrongUse
 from search.index.generations import CURRENT, live_image_encoder, live_text_encoder, next_name
 from search.index.writer import build_generation
 from search.settings import Settings, stored_setting
@@ -36,6 +36,7 @@ STAGING = "restoring-"  # folders with the files of a restore that is being prep
 _WORK = ("curating", "scanning", "building")
 # What a data folder has besides its catalogue: one of these makes a folder one.
 _OWN = ("settings.json", "curator.json", "index", "models", "thumbnails", "inbox", "trash", FOLDER)
+_TRY_AGAIN = "Free some space or check the data folder's permissions, then run the same command again."
 _ANOTHER = "Name an empty folder, a new one or the data folder: `--data FOLDER`."
 
 
@@ -106,14 +107,17 @@ def restore(
             staging.mkdir(parents=True)
             _stage(source, staging, on_file)
             complete = take_over_computed(staging / CATALOGUE, data / CATALOGUE) or _is_complete(staging)
-            report = _build(settings, source, staging, complete=complete)
+            try:
+                report = _build(settings, source, staging, complete=complete)
+            except MemeticaError as error:  # the index cannot be written; its advice is for `memetica index`
+                raise DataFolderError(f"Nothing was restored: {error.message}", hint=_TRY_AGAIN) from error
             kept = _keep(data, staging)
             moves = _moves(data, staging)
             replace_files(data, staging, before=moves[0], after=moves[1], on_step=on_step)
         except OSError as error:
             raise DataFolderError(
                 f"Nothing was restored: {error.filename or data}: {error.strerror or error}.",
-                hint="Free some space or check the data folder's permissions, then run the same command again.",
+                hint=_TRY_AGAIN,
             ) from error
         finally:
             if not (data / "restore.json").exists():

@@ -25,6 +25,10 @@ Inputs = Mapping[str, NDArray[Any]]
 ONNX_RUNTIME = "onnxruntime"
 OPENVINO = "openvino"
 LEAST_COSINE = 0.999  # to the original; a runtime below it is not used for the model
+# Held during a thread's first inference by OpenVINO. The first of a process fills tables under a lock of C++, without
+# Python's for a moment; a second thread that comes then waits for the one while it holds the other, and both wait for
+# ever (openvino 2026.4: two threads that began to read pictures).
+OPENVINO_STARTS = threading.Lock()
 
 
 class Runtime(Protocol):
@@ -97,9 +101,15 @@ class OpenVino:
         # A request has its own memory and serves one thread.
         request = getattr(self.requests, "own", None)
         if request is None:
-            request = self.requests.own = self.model.create_infer_request()
-        found: NDArray[np.float32] = np.array(request.infer(dict(inputs))[0])
-        return found
+            with OPENVINO_STARTS:
+                request = self.requests.own = self.model.create_infer_request()
+                return _inferred(request, inputs)
+        return _inferred(request, inputs)
+
+
+def _inferred(request: Any, inputs: Inputs) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = np.array(request.infer(dict(inputs))[0])
+    return found
 
 
 def has_openvino() -> bool:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +27,7 @@ from indexer.ocr.engines import (
     reading_of,
     tiles,
 )
-from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO, has_openvino
+from search.encoders.runtimes import ONNX_RUNTIME, OPENVINO, OpenVino, has_openvino
 from search.errors import ModelUnavailable, UnreadableFile, WrongUse
 from search.settings import Settings
 
@@ -161,6 +165,34 @@ def test_a_runtime_that_cannot_start_is_the_engines_failure_and_no_pictures():
 
 
 @pytest.mark.real_models
+@pytest.mark.parametrize("part", ["OCR", "encoder"])
+def test_the_first_inferences_of_threads_by_openvino_come_one_after_another(part, monkeypatch):
+    """Two at once waited for each other for ever: one with Python's lock, one with that of a table in OpenVINO."""
+    busy, most = 0, 0
+
+    def first(*_: object) -> list[np.ndarray]:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        time.sleep(0.02)
+        busy -= 1
+        return [np.zeros(1, np.float32)]
+
+    monkeypatch.setattr("indexer.ocr.engines._rapidocr", first)
+    model = SimpleNamespace(create_infer_request=lambda: SimpleNamespace(infer=first))
+    encoder = OpenVino(model, threading.local())
+    ocr = RapidOcr(runtime=OPENVINO)
+    with ThreadPoolExecutor(4) as pool:
+        barrier = threading.Barrier(4)
+
+        def start(_: int) -> None:
+            barrier.wait()
+            encoder.run({}) if part == "encoder" else ocr._engine()
+
+        list(pool.map(start, range(4)))
+    assert most == 1
+
+
 def test_rapidocr_finds_nothing_on_an_empty_picture_of_any_mode_and_size(rapidocr):
     for picture in (Image.new("RGB", (300, 200), "white"), Image.new("L", (40, 900)), Image.new("P", (1, 1))):
         assert rapidocr.read(picture) == Reading("", (), 0.0)

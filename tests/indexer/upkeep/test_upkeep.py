@@ -28,7 +28,7 @@ from search.catalogue import open_catalogue
 from search.catalogue.copies import catalogue_copies, keep_daily_copy, problems_of
 from search.catalogue.replacement import PLAN
 from search.catalogue.schema import newest_version
-from search.errors import DataFolderError, WrongUse
+from search.errors import DataFolderError, IndexUnusable, WrongUse
 from search.index.generations import live_folder
 from search.meme import Field
 from search.searcher import Searcher
@@ -195,6 +195,21 @@ def test_a_backup_is_not_written_beside_the_place_of_a_disk_that_is_away(
     with pytest.raises(WrongUse, match="Is its disk mounted"):
         back_up(curated.settings, tmp_path / target)
     assert files_of(tmp_path) == before and not (tmp_path / target.partition("/")[0]).exists()
+
+
+def test_a_restore_that_does_not_fit_on_the_disk_says_that_nothing_was_restored(
+    curated: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = back_up(curated.settings, tmp_path / "kept.zip").path
+
+    def full(*arguments: object, **more: object) -> None:
+        raise IndexUnusable("The index cannot be written: No space left on device.", hint="Run `memetica index`.")
+
+    monkeypatch.setitem(restore.__globals__, "build_generation", full)  # the module has the function's name
+    other = replace(curated.settings, data=tmp_path / "other")
+    with pytest.raises(DataFolderError, match=r"Nothing was restored: .*No space left") as refused:
+        restore(other, archive)
+    assert "same command again" in refused.value.hint and not (other.data / "catalogue.sqlite").exists()
 
 
 def test_a_restore_is_not_strewn_among_other_things(curated: Workspace, tmp_path: Path) -> None:
