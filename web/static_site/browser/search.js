@@ -3,7 +3,7 @@
 import { filterOf } from "./operators.js";
 import { parse } from "./query.js";
 import { cutoff, fuse, proposals } from "./ranking.js";
-import { LONG_WORD, MIN_SPELLED, compare, distance, fold, numbersOf, sequenceOf, wordsOf } from "./words.js";
+import { LONG_WORD, MIN_SPELLED, compare, distance, fold, isContracted, numbersOf, rowsOf, sequenceOf, wordsOf } from "./words.js";
 
 const MOST_READINGS = 12; // words that one stands for
 const MAX_SHARE = 0.5; // of the memes: more frequent words say nothing beside others
@@ -118,7 +118,7 @@ export class SearchIndex {
     if (!shard) return { ...word, keys: [], terms: [] };
     let keys = [];
     if (prefix || word.key.length > 2) keys = Object.keys(shard.words).filter((one) => one.startsWith(word.key)).slice(0, MOST_READINGS);
-    if (!keys.length && word.key.length >= MIN_SPELLED) {
+    if (!keys.length && word.key.length >= MIN_SPELLED && !isContracted(word)) {
       const most = word.key.length >= LONG_WORD ? 2 : 1;
       const near = (await this.file(this.table.words)).map((one) => [distance(word.key, one, most), one]).filter(([edits]) => edits <= most);
       const least = Math.min(...near.map(([edits]) => edits));
@@ -154,16 +154,18 @@ export class SearchIndex {
     const words = wordsOf(text);
     const isBegun = prefix && /[^\s"”“]$/.test(typed);
     const read = (some) => Promise.all(some.map((word, at) => this.reading(word, { prefix: isBegun && at === words.length - 1 })));
-    const [wanted, saying, ...left] = await Promise.all([
+    const [wanted, saying, inRows, ...left] = await Promise.all([
       read(words),
       this.saying(phrases),
-      ...out.map(async (one) => (one.kind === "phrase" ? this.saying([one.value]) : this.holding(await read(wordsOf(one.value))))),
+      this.saying(rowsOf(beside)),
+      ...out.map(async (one) => (one.kind === "phrase" || rowsOf(one.value).length ? this.saying([one.value]) : this.holding(await read(wordsOf(one.value))))),
     ]);
     const own = new Set(wordsOf(beside).map((one) => one.key));
     return {
       text,
       phrases,
       saying,
+      inRows,
       operators: parts.filter((one) => one.kind !== "word" && one.kind !== "phrase"),
       wanted,
       beside: wanted.filter((one) => own.has(one.key)),
@@ -183,7 +185,7 @@ export class SearchIndex {
   // With `meaning`, a MeaningIndex, they are also found by what they mean and ranked as the served site does.
   async search(typed, { category = "", year = "", type = "", sort = "", prefix = false, meaning } = {}) {
     const asked = await this.understand(typed, prefix);
-    const { wanted, saying, asksMore, banned } = asked;
+    const { wanted, saying, inRows, asksMore, banned } = asked;
     const spoken = asked.beside.filter((one) => !this.stop.has(one.key));
     const required = spoken.length ? spoken : asked.beside;
     const few = wanted.filter((one) => frequencyOf(one) <= MAX_SHARE * this.table.memes);
@@ -207,7 +209,7 @@ export class SearchIndex {
     // Words in so many memes that the index has no list of them are in every match.
     const unlisted = required.filter((one) => one.terms.length && one.terms.every(([, [frequency, steps]]) => frequency && !steps.length));
     if (unlisted.length) for (const id of ids) (held.get(id) ?? held.set(id, []).get(id)).push(...unlisted);
-    const holdsAll = (id) => everything || (held.get(id)?.length ?? 0) === required.length;
+    const holdsAll = (id) => everything || ((held.get(id)?.length ?? 0) === required.length && (inRows?.has(id) ?? true));
     const exact = saying ? (id) => saying.has(id) && (!asksMore || holdsAll(id)) : holdsAll;
     const passesIn = (known, id, without) => {
       const fact = known.get(id);

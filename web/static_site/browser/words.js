@@ -27,6 +27,14 @@ const HANGUL = /\p{Script=Hangul}/u;
 const MOST_WORDS = 32;
 export const MIN_SPELLED = 4; // letters of a word that is corrected
 export const LONG_WORD = 8; // letters from which two edits are allowed
+const ROW = new RegExp(`(?:[${LETTERWISE}][${MARKS}]*){2,}`, "gu");
+const CONTRACTION = /^(?:(?:do|does|did|is|are|was|were|ca|wo|could|would|should|has|have|had|must|might|need|ai)nt|(?:i|you|we|they|yall)(?:ve|d|ll|re|m)|(?:he|she|it|that|who|what|there|here|where|how|when|why|let)(?:s|d|ll))$/;
+
+// Rows of two letters or more where words have no spaces: without quotation marks, too, they are asked for as they stand.
+export const rowsOf = (text) => text.match(ROW) ?? [];
+
+// Contractions, and words with another apostrophe, are not misspelt: as `correct_spelling` has it.
+export const isContracted = ({ typed, key }) => /['’]/.test(typed) || CONTRACTION.test(key);
 
 // The words of a text, in order and without repetition: { key, typed }.
 export function wordsOf(text) {
