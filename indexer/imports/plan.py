@@ -83,7 +83,8 @@ def plan_import(library: Path, found: Iterable[Found]) -> ImportPlan:
             continue
         category = folder_of(library, _category(one.category, known.categories))
         names = taken.setdefault(category, taken_names(library / category))
-        candidates = (f"{stem}{suffix}" for stem in stems(safe_stem(f"{one.name}{suffix}")))
+        title = _without_slashes(one.name)  # a title such as AC/DC is no path
+        candidates = (f"{stem}{suffix}" for stem in stems(safe_stem(f"{title}{suffix}")))
         name = next(candidate for candidate in candidates if candidate.lower() not in names)
         names.add(name.lower())
         known.add(hashed, one.file, f"{category}/{name}")
@@ -131,9 +132,13 @@ def _suffix(file: Path) -> str:
     return fitting_suffix(head, file.name)
 
 
+def _without_slashes(name: str) -> str:
+    return name.replace("/", " ").replace("\\", " ")
+
+
 def _category(wanted: str, known: Iterable[str]) -> str:
     """Return a category's name that every file system takes, as the library spells it."""
-    plain = safe_stem(f"{wanted.replace('/', ' ').replace(chr(92), ' ')}.x")
+    plain = safe_stem(f"{_without_slashes(wanted)}.x")
     for name in (wanted, plain):
         try:
             return checked_category(name, known=known)

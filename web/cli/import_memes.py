@@ -51,12 +51,13 @@ def import_memes(session: Session, program: str, folder: Path, category: str, by
     terminal = session.terminal
     found = list(read_export(ImportKind(program), folder, category=category, by_tag=by_tag))
     plan = plan_import(settings.library, found)
+    plan.left_out.extend(_no_tags(plan))
     if not yes:
         _show(terminal, plan, settings)
         return 0
     failed = _carry_out(session, settings, plan)
-    tags, untagged = _tag(session, settings, plan)
-    for one in (*plan.left_out, *failed, *untagged):
+    tags = _tag(session, settings, plan)
+    for one in (*plan.left_out, *failed):
         _tell_left_out(terminal, one)
     new = [one for one in plan.planned if not one.is_known]
     if terminal.as_json:
@@ -79,19 +80,27 @@ def _carry_out(session: Session, settings: Settings, plan: ImportPlan) -> list[N
             return carry_out(library, plan)
 
 
-def _tag(session: Session, settings: Settings, plan: ImportPlan) -> tuple[int, list[NotImported]]:
-    """Give what was brought its tags; return how many are new, and those that cannot be tags."""
-    rows, refused = [], []
+def _no_tags(plan: ImportPlan) -> list[NotImported]:
+    """Return the tags of what is brought that cannot be tags here."""
+    return [
+        NotImported(f"tag {part[:60]!r} of {one.path}", "It cannot be a tag.")
+        for one in plan.planned
+        for part in readable_tags(one.meme.texts.get(TAGS, ""))[1]
+    ]
+
+
+def _tag(session: Session, settings: Settings, plan: ImportPlan) -> int:
+    """Give what was brought its tags, and return how many are new."""
+    rows = []
     for one in plan.planned:
-        tags, bad = readable_tags(one.meme.texts.get(TAGS, ""))
-        refused += [NotImported(f"tag {part[:60]!r} of {one.path}", "It cannot be a tag.") for part in bad]
+        tags, _ = readable_tags(one.meme.texts.get(TAGS, ""))
         file = settings.library / one.path
         if tags and file.is_file():
             rows.append((content_hash(file), one.path, tags))
     if not rows:
-        return 0, refused
+        return 0
     with session.workspace(create=True) as workspace:
-        return give_tags(workspace.catalogue, rows), refused
+        return give_tags(workspace.catalogue, rows)
 
 
 def _row(one: PlannedMeme) -> dict[str, object]:

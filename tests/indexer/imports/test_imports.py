@@ -317,6 +317,12 @@ def test_nothing_in_the_library_is_overwritten(workspace: Workspace, tmp_path: P
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("title", ["AC/DC 24/7", "AC\\DC 24\\7", " AC / DC   24/7/"])
+def test_a_title_with_slashes_is_no_path(title: str, tmp_path: Path) -> None:
+    meme = ImportedMeme(save(tmp_path, "x.png", drawn(4)), "Music", title)
+    assert plan_import(tmp_path / "library", [meme]).planned[0].path == "Music/AC DC 24 7.png"
+
+
 def test_what_appears_in_the_meantime_is_left_alone(tmp_path: Path) -> None:
     meme = ImportedMeme(save(tmp_path, "x.png", drawn(4)), "Cats", "x", texts={"tags": "new"})
     plan = plan_import(tmp_path / "memes", [meme])

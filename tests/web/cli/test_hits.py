@@ -181,6 +181,8 @@ def test_tags_of_an_import_become_the_curators(workspace: Workspace) -> None:
     folder.mkdir()
     (folder / "new.png").write_bytes((workspace.library / "Dogs/fine.png").read_bytes())
     (folder / "new.png.txt").write_text('creator:me\nmonday\na "quoted" tag\n')
+    shown = run(workspace, "import", "hydrus", str(folder), "--category", "Robots")
+    assert "It cannot be a tag." in shown.output and "1 left out" in shown.output.replace("\n", " ")
     done = run(workspace, "import", "hydrus", str(folder), "--category", "Robots", "--yes")
     assert done.exit_code == 0, done.output
     assert "2 tags given" in done.output and "It cannot be a tag." in done.output
