@@ -4,7 +4,8 @@
     python -m benchmarks.static_meaning --memes 30000
 
 The demo library is exported and searched in Chromium, with the real text encoder, from a server on this machine:
-seconds are without a network. The library of `--memes` is made up, as that of `benchmarks.scale`; its embeddings are
+seconds are without a network. Quoted phrases are those of `memetica evaluate`: as they are, with a slip, and with what
+OCR does. The library of `--memes` is made up, as that of `benchmarks.scale`; its embeddings are
 random directions, so it shows bytes and time alone, and its queries get rows of the right size without an encoder.
 """
 
@@ -28,7 +29,11 @@ from benchmarks.data import drawn_library
 from benchmarks.harness import Benchmark, Report, Skipped
 from benchmarks.scale import RandomDirections, add_folder, folder_of, pools, sampled
 from benchmarks.static_site import documents_of_all, library
+from search.evaluation.known_items import quote_queries
+from search.evaluation.metrics import JudgedQuery
 from search.index.local import LocalIndex
+from search.index.vocabulary import WordIndex
+from search.query.quotes import make_quote, memes_saying_all
 from search.ranking.relevance import relevance_rule
 from search.searcher import Searcher
 from search.settings import parse_weights
@@ -41,6 +46,7 @@ from web.static_site.search_index import build_search_index
 BENCHMARK = Benchmark(__doc__, needs="Chromium and playwright", takes="15 minutes the first time, then 5")
 add_folder(BENCHMARK)
 BENCHMARK.option("--queries", 100, small=5, help="queries")
+BENCHMARK.option("--quotes", 100, small=5, help="quotes, each in three forms")
 _BROWSER = Path(__file__).parents[1] / "web" / "static_site" / "browser"
 _SEARCH = """async ([queries, rows, scripts]) => {
   const at = (name) => new URL(name, new URL(scripts, document.baseURI));
@@ -92,6 +98,24 @@ _SEARCH = """async ([queries, rows, scripts]) => {
   return { ready, once, found };
 }"""
 
+_QUOTES = """async ([queries, scripts]) => {
+  const at = (name) => new URL(name, new URL(scripts, document.baseURI));
+  const [{ SearchIndex }, { fetching }] = await Promise.all([import(at("search.js")), import(at("files.js"))]);
+  const load = fetching(new URL("search/", document.baseURI));
+  const found = [];
+  for (const query of queries) {
+    let bytes = 0;
+    const counted = async (name, more) => {
+      const raw = await load(name, more);
+      bytes += raw.byteLength;
+      return raw;
+    };
+    const { hits } = await (await new SearchIndex(counted).open()).search(query);
+    found.push({ bytes, ids: hits.filter((hit) => hit.says.length).map((hit) => hit.id) });
+  }
+  return found;
+}"""
+
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
@@ -118,6 +142,23 @@ def _overlap(found: Sequence[Sequence[int]], expected: Sequence[Sequence[int]]) 
     return sum(shares) / max(1, len(shares))
 
 
+def print_quotes(
+    quotes: Sequence[JudgedQuery], said: Sequence[dict[str, Any]], lexical: WordIndex, report: Report
+) -> None:
+    """Print for how many quotes the browser finds the memes that the served site does, and what it fetches for one."""
+    table = report.table(
+        "memes that say a quoted phrase", {"": "", "quotes": "d", "as served": ".3f", "kB, p50": ".0f", "most": ".0f"}
+    )
+    for kind in dict.fromkeys(one.kind for one in quotes):
+        own = [(one.query, answer) for one, answer in zip(quotes, said, strict=True) if one.kind == kind]
+        same = 0
+        for phrase, answer in own:
+            ids = memes_saying_all([make_quote(phrase, lexical)], lexical)
+            same += ids is not None and sorted(answer["ids"]) == ids.tolist()
+        kilobytes = sorted(answer["bytes"] / 1e3 for _, answer in own)
+        table.row(kind, len(own), same / len(own), kilobytes[len(own) // 2], kilobytes[-1])
+
+
 def measure_agreement(given: Namespace, report: Report) -> None:
     """Print how near the browser's ten best hits on the demo are to the served site's, and when meaning joins."""
     demo = drawn_library("demo", memes=260)
@@ -137,8 +178,12 @@ def measure_agreement(given: Namespace, report: Report) -> None:
         if done.without_meaning:
             raise Skipped(done.without_meaning)
         scripts = next((Path(name) / "static").iterdir()).relative_to(name).as_posix() + "/"
+        index = LocalIndex.open(workspace.index)
+        quotes = [one for one in quote_queries(workspace.catalogue, index, sample=given.quotes) if '"' not in one.query]
         with _page(Path(name)) as page:
             found = page.evaluate(_SEARCH, [queries, None, scripts])
+            said = page.evaluate(_QUOTES, [[f'"{one.query}"' for one in quotes], scripts])
+    print_quotes(quotes, said, index.lexical, report)
     table = report.table(
         "ten best hits in the browser and on the served site", {"": "", "by meaning": ".3f", "by words": ".3f"}
     )

@@ -41,8 +41,9 @@ BENCHMARK.option("--exported", 2000, small=60, help="memes of the exported libra
 BENCHMARK.option("--queries", 100, small=10, help="queries to time")
 QUOTED = 4  # words of a phrase
 _STYLES = ("site.css", "search.css")
-_SCRIPTS = ("chosen.js", "site.js", "grid.js", "search_page.js", "search.js", "query.js", "words.js", "operators.js")
-_ALWAYS = (*_STYLES, *_SCRIPTS, "ranking.js")
+_SCRIPTS = ("chosen.js", "site.js", "grid.js", "search_page.js", "search.js", "query.js", "words.js")
+_ALWAYS = (*_STYLES, *_SCRIPTS, "ranking.js", "files.js")
+_QUOTING = ("phrases.js", "slips.js")  # fetched for the first quoted phrase
 _SHOWN = 30  # memes of a first answer
 _SCRIPT = """
 import { readFile } from "node:fs/promises";
@@ -136,7 +137,10 @@ def print_answers(title: str, index: Path, queries: Sequence[str], report: Repor
     size = {name: len(raw) for name, raw in site_assets()[1].items()}
     shell = sum(size[name] for name in _ALWAYS) + (page.stat().st_size if page else 0)
     table = report.table(f"a first answer: {title}", {"": "", "p50": ",.0f", "p95": ",.0f", "most": ",.0f"})
-    wholes = [row["bytes"] + row["cards"] + shell + (size["phrases.js"] if row["quoted"] else 0) for row in rows]
+    wholes = [
+        row["bytes"] + row["cards"] + shell + (sum(size[name] for name in _QUOTING) if row["quoted"] else 0)
+        for row in rows
+    ]
     lines = [("bytes of the index", [row["bytes"] for row in rows])]
     if page is not None:
         lines.append((f"bytes of the cards of {_SHOWN} memes", [row["cards"] for row in rows]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -29,6 +30,9 @@ from search.private_folder import make_private
 from search.settings import Settings
 
 logger = logging.getLogger("memetica.data")
+# Tables with vectors, which the index has, and with work in progress.
+_NO_CONTENTS = {"embeddings", "fingerprints", "passages", "sqlite_sequence"}
+_NO_CONTENTS |= {"leases", "calls", "uploads", "batches", "batch_items"}
 
 
 class Catalogue:
@@ -77,6 +81,24 @@ class Catalogue:
         Changes within `separately_indexed` do not raise it: they are marked as unindexed until the index is updated.
         """
         return self._database.revision()
+
+    def contents_digest(self) -> bytes:
+        """Return the SHA-256 of what pages about memes are made from: all but vectors, uploads, and work in progress.
+
+        It takes about a second for a gigabyte of texts.
+
+        >>> before = workspace.catalogue.contents_digest()
+        >>> before == workspace.catalogue.contents_digest()
+        True
+        """
+        digest = hashlib.sha256()
+        with self.snapshot():
+            for table in self._database.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
+                if table["name"] not in _NO_CONTENTS:
+                    digest.update(table["name"].encode())
+                    for row in self._database.stream(f'SELECT * FROM "{table["name"]}"'):
+                        digest.update(repr(tuple(row)).encode())
+        return digest.digest()
 
     def changes(self) -> tuple[int, int]:
         """Return a value that is another one whenever any thread or process has changed the catalogue since."""

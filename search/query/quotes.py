@@ -203,8 +203,8 @@ def damaged_words(index: WordIndex) -> dict[str, list[str]]:
     """
     if not reads_as_english(index):
         return {}
-    damaged = [word for word in index.vocabulary if is_english_word(word) and not _is_word(word, index)]
-    words = {word for word in index.vocabulary if is_english_word(word) and _is_word(word, index)} | english_words()
+    damaged = [word for word in index.vocabulary if is_english_word(word) and not is_word(word, index)]
+    words = {word for word in index.vocabulary if is_english_word(word) and is_word(word, index)} | english_words()
     found = {word: [other for other in dict.fromkeys(_confused(word)) if other in words] for word in damaged}
     for least, most, edits in ((MIN_DAMAGED, LONG_DAMAGED - 1, 1), (LONG_DAMAGED, LONGEST, 2)):
         whole = sorted(word for word in words if least <= len(word) <= most)
@@ -215,6 +215,15 @@ def damaged_words(index: WordIndex) -> dict[str, list[str]]:
             for row, column in np.argwhere(edited <= edits):
                 found[some[row]].append(whole[column])
     return {word: list(dict.fromkeys(others))[:MAX_VARIANTS] for word, others in found.items() if others}
+
+
+def is_word(word: str, index: WordIndex) -> bool:
+    """Whether a word is no damage: an English word, or one that several memes have.
+
+    >>> is_word("flares", searcher.index.lexical), is_word("glares", searcher.index.lexical)
+    (True, False)
+    """
+    return word in english_words() or index.vocabulary.get(word, 0) >= COMMON or is_contraction(word)
 
 
 def words_beside_quotes(query: Query) -> str:
@@ -242,7 +251,7 @@ def _alternatives(word: str, index: WordIndex, *, shortest: float, has_accents: 
     found = [word, *_accented(word, index, has_accents=has_accents)]
     if not is_english_word(word) or not reads_as_english(index):
         return tuple((one, term_of(one)) for one in found[:MAX_VARIANTS])
-    if len(word) >= shortest and word not in index.vocabulary and not _is_word(word, index):
+    if len(word) >= shortest and word not in index.vocabulary and not is_word(word, index):
         near = index.similar_words(word, edits=2 if len(word) >= LONG else 1, k=MAX_VARIANTS)
         near = [one for one in near if is_english_word(one.word)]
         found += [one.word for one in near if one.edits == near[0].edits]
@@ -263,16 +272,11 @@ def _accented(word: str, index: WordIndex, *, has_accents: bool) -> list[str]:
 
 def _damaged(word: str, index: WordIndex) -> list[str]:
     """Return the words of the library that are no words and may be this one, damaged by OCR."""
-    found = [other for other in _confused(word) if other in index.vocabulary and not _is_word(other, index)]
+    found = [other for other in _confused(word) if other in index.vocabulary and not is_word(other, index)]
     if len(word) >= MIN_DAMAGED:
         near = index.similar_words(word, edits=2 if len(word) >= LONG_DAMAGED else 1, k=4 * MAX_VARIANTS)
-        found += [one.word for one in near if is_english_word(one.word) and not _is_word(one.word, index)]
+        found += [one.word for one in near if is_english_word(one.word) and not is_word(one.word, index)]
     return found
-
-
-def _is_word(word: str, index: WordIndex) -> bool:
-    """Whether a word is no damage: an English word, or one that several memes have."""
-    return word in english_words() or index.vocabulary.get(word, 0) >= COMMON or is_contraction(word)
 
 
 def _confused(word: str) -> Iterator[str]:
@@ -293,7 +297,7 @@ def _joined(words: list[tuple[str, str]], places: Sequence, index: WordIndex) ->
         for last in range(first + 2, min(first + MAX_JOINED, len(words)) + 1):
             one = "".join(word for word, _ in words[first:last])
             known = [one] if one in index.vocabulary else []
-            known += [other for other in _confused(one) if other in index.vocabulary and not _is_word(other, index)]
+            known += [other for other in _confused(one) if other in index.vocabulary and not is_word(other, index)]
             if known:
                 alternatives = tuple((other, term_of(other)) for other in dict.fromkeys(known))
                 yield (*places[:first], alternatives, *places[last:])

@@ -160,3 +160,62 @@ def test_who_saves_data_is_asked_before_the_encoder_is_fetched(browser: Browser,
     button.click()
     expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
     context.close()
+
+
+OUT_OF_MEMORY = """export const env = { wasm: {} };
+export const Tensor = Object;
+export const InferenceSession = { create: () => Promise.reject(new RangeError("could not allocate memory")) };"""
+
+
+@pytest.mark.real_models
+@pytest.mark.parametrize(
+    ("lacks", "said"),
+    [
+        ("WebAssembly", "This browser has no WebAssembly"),
+        ("memory", "which may lack memory"),
+        ("network", "as the network is away"),
+        ("vectors", "A part of search by meaning is missing"),
+        ("encoder", "A part of search by meaning is damaged"),
+    ],
+)
+def test_words_go_on_without_meaning_and_the_page_says_why(browser: Browser, demo: Demo, lacks: str, said: str) -> None:
+    context = browser.new_context(base_url=demo.address, service_workers="block")
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    html = "<!doctype html><title>Not found</title>"
+    match lacks:
+        case "WebAssembly":
+            page.add_init_script("delete globalThis.WebAssembly")
+        case "memory":
+            context.route(
+                "**/search/encoder/*.js",
+                lambda route: (
+                    route.fulfill(content_type="text/javascript", body=OUT_OF_MEMORY)
+                    if "ONNX Runtime" in route.fetch().text()[:100]
+                    else route.continue_()
+                ),
+            )
+        case "network":
+            context.route("**/search/encoder/*.dat", lambda route: route.abort())
+        case "vectors":
+            context.route("**/search/vectors/*.dat", lambda route: route.fulfill(status=404))
+        case "encoder":
+            context.route("**/search/encoder/*.dat", lambda route: route.fulfill(content_type="text/html", body=html))
+    page.goto("search.html?q=a+dog")
+    aside = page.locator("[data-aside]")
+    expect(aside).to_contain_text(said, timeout=60_000)
+    expect(aside).to_contain_text("memes are found by their words")
+    expect(page.locator("#results .card").first).to_be_visible()
+    asked.clear()
+    page.locator("#q").fill("a cat")
+    page.keyboard.press("Enter")
+    expect(page.locator("#results .card").first).to_be_visible()
+    if lacks in ("WebAssembly", "memory"):
+        expect(aside).to_contain_text(said)
+        assert not [address for address in asked if "/encoder/" in address], "fetched again for nothing"
+    if lacks == "network":
+        context.unroute("**/search/encoder/*.dat")
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+    context.close()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
 from search.catalogue import Catalogue
-from search.searcher import Searcher
+from search.index.local import LocalIndex
+from search.pipeline import QueryPipeline
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.browsing import serving_files
 from tests.support.fakes import HashingTextEncoder
 from web.static_site.export import export_site
-from web.static_site.names import safe_name
 from web.static_site.options import SiteOptions
 
 pytestmark = pytest.mark.browser
@@ -49,11 +49,6 @@ def page(browser: Browser, root: str) -> Iterator[Page]:
     yield found
     context.close()
     assert complaints == []
-
-
-def file_of(path: str) -> str:
-    """Return the path of a meme's exported file below `memes`."""
-    return "/".join(map(safe_name, path.split("/")))
 
 
 def cards(page: Page) -> list[str]:
@@ -131,43 +126,55 @@ def test_only_what_says_a_quoted_phrase_matches_it(page: Page) -> None:
     expect(counted).to_contain_text("matches")
 
 
+# Every operator, each form of it, and what looks like one, three spaces apart.
+OPERATORS = re.split(
+    r"\s{3,}",
+    """dog category:dogs   category:cats   category:Cats -category:"Cats - Kittens"   category:kittens   -category:cats
+    category:nowhere   category:dgos   category:Cats category:Dogs   robot type:image   type:gif|video   type:gif
+    -type:gif   type:pdf   after:2024-02-01   dog before:2024-02-01 -waves   after:2024 before:2024-03
+    after:2024/03/01   after:soon   -after:2024   before:0000   after:2024-02-30   has:ocr   -has:ocr
+    has:description -has:ocr   has:ocr|description   has:wings   tag:work   tag:Work|funny   -tag:work   tag:wrok
+    tag:nothing dog   variants:4   -variants:4   variants:4|5   variants:99   like:99   -like:4 dog   like:fine
+    2:dog   0.5:dog coffee   3:"a dog" coffee   dog 2:robot 0.5:toaster   0:dog   11:dog   2:category:dogs dog
+    2:30 dog   -dog   robot -toaster   dog -"burning room"   "a dog" type:image   -"this is fine" category:dogs
+    “Keyboard cat.jpg”   robot -“a toaster”   since:2024 dog   catgory:dogs dog   folder:Dogs
+    https://memes.example dog   tag: dog   re:dog dog   dog OR robot   dog NOT robot   DOG OR ROBOT   (dog) “robot”
+    'it''s' dog   "!!!" dog   -   --dog   2:   category:dogs category:robots type:image after:2023
+    type:gif category:dogs   "no such words" dog   “a dgo” coffee""",
+)
+LEFT_OUT = "like:4 was left out: a site of files cannot compare memes. What is like a meme is on its page."
+
+
 def test_operators_are_those_of_the_served_site(page: Page, served_settings: Settings, served: Catalogue) -> None:
     page.goto("search.html")
-    searcher = Searcher(Workspace(served_settings, served), text_encoder=HashingTextEncoder())
-    for query in (
-        "dog category:dogs",
-        "category:cats",
-        'category:Cats -category:"Cats - Kittens"',
-        "robot type:image",
-        "type:gif|video",
-        "after:2024-02-01",
-        "dog before:2024-02-01 -waves",
-        '"a dog" type:image',
-        '-"this is fine" category:dogs',
-        "“Keyboard cat.jpg”",
-        "robot -“a toaster”",
-    ):
-        answer = searcher.search(query, k=30)
-        expected = {hit.path for hit in list(answer)[: answer.total]}
-        found = page.evaluate(
-            """async (query) => {
-              const script = document.querySelector("script[data-index]");
-              const { SearchIndex } = await import(new URL("search.js", script.src));
-              const folder = new URL(script.dataset.index, document.baseURI);
-              const load = async (name) => (await fetch(new URL(name, folder))).arrayBuffer();
-              const index = await new SearchIndex(load).open();
-              const { hits, ignored } = await index.search(query);
-              const cards = await Promise.all(hits.filter((hit) => hit.matches).map((hit) => index.card(hit.id)));
-              return { cards, ignored };
-            }""",
-            query,
-        )
-        links = [re.search(r'href="memes/(.+?)\.html"', card) for card in found["cards"]]
-        assert {unquote(link[1]) for link in links if link} == {file_of(path) for path in expected}, query
-        assert found["ignored"] == []
-    searcher.close()
+    index = LocalIndex.open(Workspace(served_settings, served).index)
+    pipeline = QueryPipeline(served, index, HashingTextEncoder(), served_settings.weights)
+    found = page.evaluate(
+        """async (queries) => {
+          const script = document.querySelector("script[data-index]");
+          const [{ SearchIndex }, { fetching }, { parse }] = await Promise.all(
+            ["search.js", "files.js", "query.js"].map((name) => import(new URL(name, script.src)))
+          );
+          const index = await new SearchIndex(fetching(new URL(script.dataset.index, document.baseURI))).open();
+          return Promise.all(queries.map(async (query) => {
+            const { hits, notices, wordless } = await index.search(query);
+            const parts = parse(query).parts.map((one) => [one.kind, one.value, one.excluded, one.weight]);
+            const ids = hits.filter((hit) => hit.matches).map((hit) => hit.id);
+            return { parts, ids, notices: [...notices, ...wordless.map((one) => `“${one}” has no word to look for.`)] };
+          }));
+        }""",
+        [*OPERATORS, "like:4 dog"],
+    )
+    for query, own in zip(OPERATORS, found, strict=False):
+        plan = pipeline.plan(query)
+        parts = [[part.kind.value, part.value, part.excluded, part.weight] for part in plan.query.parts]
+        assert (own["parts"], sorted(own["notices"])) == (parts, sorted(plan.filters.notices)), query
+        exact = pipeline.exact_matches(plan) if plan.listing is None else plan.listing
+        passing = index.select(plan.where) if plan.where is not None else index.columns.ids
+        assert set(own["ids"]) == set(exact.tolist()) & set(passing.tolist()), query
+    assert found[-1]["notices"] == [LEFT_OUT]
     page.locator("#q").fill("dog category:nowhere")
-    expect(page.locator("[data-showing]")).to_contain_text("“category:nowhere” was left out")
+    expect(page.locator("[data-showing]")).to_contain_text("category:nowhere was left out: there is no such category.")
 
 
 def test_filters_narrow_and_the_address_holds_them(page: Page) -> None:
@@ -239,14 +246,68 @@ def test_a_page_that_was_loaded_before_the_site_was_updated_searches_the_new_ind
 def test_a_search_that_cannot_be_loaded_says_so(page: Page) -> None:
     page.route("**/search/index.json", lambda route: route.abort())
     page.goto("search.html?q=dog")
-    expect(page.locator("[data-counted]")).to_have_text("The search could not be loaded. Load the page again.")
+    expect(page.locator("[data-counted]")).to_have_text("Search failed")
+    expect(page.locator("[data-showing]")).to_have_text("This site cannot be reached. The search goes on when it can.")
+    page.unroute("**/search/index.json")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("#results .card").first).to_be_visible()
     page.complaints.clear()  # type: ignore[attr-defined]
+
+
+HTML = {"status": 200, "content_type": "text/html", "body": "<!doctype html><title>Not found</title>"}
+
+
+@pytest.mark.parametrize(
+    ("files", "answer", "said"),
+    [
+        ("index.json", {"status": 500}, "host has an error"),
+        ("index.json", {"status": 404}, "is missing on this site"),
+        ("index.json", HTML, "is damaged on this site"),
+        ("index.json", {"status": 200, "body": '{"version": 1}'}, "updated since the page was loaded"),
+        ("*-*.dat", {"status": 404}, "is missing on this site"),
+        ("*-*.dat", {"status": 503}, "host has an error"),
+        ("*-*.dat", HTML, "is damaged on this site"),
+        ("*-*.dat", {"status": 200, "body": b"\x1f\x8b\x08\x00"}, "is damaged on this site"),
+        ("cards/*.dat", {"status": 500}, "1 meme says this"),
+        ("cards/*.dat", HTML, "1 meme says this"),
+        ("cards/*.dat", {"status": 404}, "1 meme says this"),
+        ("../static/*/search.js", {"status": 404}, "The search could not be loaded. Load the page again."),
+        ("../static/*/phrases.js", {"status": 404}, "updated since the page was loaded"),
+    ],
+)
+def test_whatever_a_host_answers_in_place_of_a_file_is_told(
+    browser: Browser, root: str, files: str, answer: dict[str, Any], said: str
+) -> None:
+    context = browser.new_context(base_url=f"{root}/some/path/", service_workers="block")
+    found = context.new_page()
+    found.route(f"{root}/some/path/search/{files}".replace("search/../", ""), lambda route: route.fulfill(**answer))
+    found.goto("search.html?q=%22burning+room%22")
+    if files.startswith("cards"):
+        expect(found.locator("[data-counted]")).to_have_text(said)
+        is_said = answer["status"] != 404
+        expect(found.get_by_text("A meme could not be loaded.")).to_have_count(int(is_said))
+    else:
+        expect(found.locator("[data-counted]")).to_have_text("Search failed")
+        expect(found.locator("[data-showing]")).to_contain_text(said)
+    context.close()
+
+
+def test_a_page_in_the_place_of_a_file_is_not_kept_for_later(page: Page) -> None:
+    page.goto("search.html")
+    page.evaluate("navigator.serviceWorker.ready")
+    page.reload()
+    page.context.route("**/search/*-*.dat", lambda route: route.fulfill(**HTML))
+    page.goto("search.html?q=dog")
+    expect(page.locator("[data-showing]")).to_contain_text("is damaged on this site")
+    page.context.unroute("**/search/*-*.dat")
+    page.reload()
+    expect(page.locator("#results .card").first).to_be_visible()
 
 
 def test_an_old_browser_is_told(page: Page) -> None:
     page.add_init_script("delete globalThis.DecompressionStream")
     page.goto("search.html?q=dog")
-    expect(page.locator("[data-counted]")).to_contain_text("too old to search here")
+    expect(page.locator("[data-showing]")).to_contain_text("too old to search here")
 
 
 def test_favorites_are_kept_in_the_browser_and_can_be_sent(page: Page, browser: Browser, root: str) -> None:

@@ -21,7 +21,7 @@ from web.addresses import local, translated
 from web.background import counts
 from web.context import Site
 from web.site import feeds, files, install, library_map, listing, pages, previews
-from web.site.assets import assets
+from web.site.assets import assets, without_comments
 from web.site.converters import LibraryPath
 from web.static_site.addresses import SiteAddresses
 from web.static_site.options import COPY, LINK, SiteOptions
@@ -55,7 +55,9 @@ _SHARED = (
 def site_assets() -> tuple[str, Mapping[str, bytes]]:
     """Return the version of an exported site's scripts, style sheets and icons, and each of them by name."""
     found = {name: assets()[1][name].raw for name in _SHARED}
-    found |= {file.name: file.read_bytes() for file in sorted(_BROWSER.iterdir()) if file.suffix in (".js", ".css")}
+    found |= {
+        file.name: without_comments(file) for file in sorted(_BROWSER.iterdir()) if file.suffix in (".js", ".css")
+    }
     digest = hashlib.sha256(b"".join(name.encode() + b"\0" + raw for name, raw in found.items()))
     return digest.hexdigest()[:12], found
 

@@ -8,12 +8,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 from flask import render_template
 
@@ -36,15 +34,16 @@ from web.site.previews import shows_own_file
 from web.static_site.addresses import SiteAddresses
 from web.static_site.app import SiteRenderer, site_assets
 from web.static_site.encoder_files import encoder_files
+from web.static_site.inputs import inputs_digest
 from web.static_site.meaning_index import build_meaning_index
 from web.static_site.options import COPY, LINK, OFF, SiteOptions
 from web.static_site.output import Order, SiteFolder, SiteReport, open_site_folder
-from web.static_site.search_index import build_search_index, card_files
+from web.static_site.search_index import build_search_index, card_files, marks_of
+from web.static_site.sitemap import sitemaps
 
 ONLY_SEARCH = "memetica"  # the folder that holds everything of an export of the search alone
 _CARDS_AT_ONCE = 400
 _BY_MEANING = ("encoder.js", "encoder_worker.js", "meaning.js")  # fetched when a visitor first searches
-_SITEMAP_MOST = 50_000  # addresses of one sitemap, by its specification
 
 Advance = Callable[[], object]
 
@@ -88,7 +87,8 @@ def export_site(
     """
     options = (options or SiteOptions()).checked()
     out = out.expanduser().absolute()
-    _check_place(out, workspace)
+    # A generator's output may have the library in it, as `memes/`: the search is a folder beside that.
+    _check_place(out, out / ONLY_SEARCH if options.only_search else out, workspace)
     memes = sorted(workspace.catalogue.memes.everything(), key=lambda meme: meme.id)
     if not memes:
         raise NotFound("There are no memes to export.", hint="Run `memetica index FOLDER` first.")
@@ -105,16 +105,11 @@ def export_site(
         exact=options.exact_names,
         own=f"{ONLY_SEARCH}/" if options.only_search else "",
     )
-    renderer = SiteRenderer(
-        workspace,
-        addresses,
-        options=options,
-        text_encoder=text_encoder,
-        library_map=None if options.only_search else _library_map(workspace, memes),
-    )
+    drawn = None if options.only_search else _library_map(workspace, memes)
+    renderer = SiteRenderer(workspace, addresses, options=options, text_encoder=text_encoder, library_map=drawn)
     try:
         with open_site_folder(out) as folder:
-            export = _Export(workspace, folder, renderer, options, memes, categories, on_step)
+            export = _Export(workspace, folder, renderer, options, memes, categories, drawn, on_step)
             on_start(export.steps())
             return export.run()
     finally:
@@ -130,12 +125,14 @@ def _library_map(workspace: Workspace, memes: Sequence[Meme]) -> LibraryMap | No
     return found if found is not None and len(found.ids) else None
 
 
-def _check_place(out: Path, workspace: Workspace) -> None:
-    place = out.resolve()
+def _check_place(out: Path, written: Path, workspace: Workspace) -> None:
+    place = written.resolve()
     for folder, name in ((workspace.library, "the library"), (workspace.data, "the data folder")):
         other = folder.resolve()
         if place == other or place in other.parents or other in place.parents:
-            raise WrongUse(f"{out} and {name} {folder} lie in one another.", hint="Choose another folder for the site.")
+            raise WrongUse(
+                f"{written} and {name} {folder} lie in one another.", hint="Choose another folder for the site."
+            )
     if out.exists() and not out.is_dir():
         raise WrongUse(f"{out} is not a folder.", hint="Choose another folder for the site.")
 
@@ -148,6 +145,7 @@ class _Export:
     options: SiteOptions
     memes: list[Meme]
     categories: list[str]
+    library_map: LibraryMap | None
     on_step: Advance
 
     def steps(self) -> int:
@@ -155,20 +153,30 @@ class _Export:
 
     def run(self) -> SiteExport:
         self.renderer.site.searcher()  # IndexUnusable comes before anything is written
+        # The files have the postings and vectors, wherever the site searches.
+        index = LocalIndex.open(self.renderer.site.workspace.index)
+        inputs = inputs_digest(self.workspace, self.options, index.manifest, self.library_map)
+        missing, copied = self._files()
+        if self.folder.made.get("inputs") == inputs and self.folder.keep_rest():
+            for _ in range(self.steps() - len(self.memes)):
+                self.on_step()
+            report = self.folder.switch(made=self.folder.made)
+            return SiteExport(report, len(self.memes), tuple(missing), copied, self.folder.made["meaning_bytes"])
         own = self.renderer.addresses.own
         version, found = site_assets()
         for name, raw in found.items():
             if name != "sw.js":
                 self.folder.put(f"{own}static/{version}/{name}", raw, Order.DATA)
-        missing, copied = self._files()
-        meaning_bytes, without_meaning = self._search_index()
+        meaning_bytes, without_meaning = self._search_index(index)
         self._put("/search.html", lambda: render_template("static_search.html"), Order.ENTRY)
         if self.options.only_search:
             snippet = self.renderer.render("/search.html", lambda: render_template("static_snippet.html"))
             self.folder.put(f"{own}snippet.html", snippet, Order.ENTRY)
         else:
             self._pages()
-        report = self.folder.switch()
+        # What stood in the way of the text encoder may be gone by the next export.
+        made = {} if without_meaning else {"inputs": inputs, "meaning_bytes": meaning_bytes}
+        report = self.folder.switch(made=made)
         return SiteExport(report, len(self.memes), tuple(missing), copied, meaning_bytes, without_meaning)
 
     def _put(self, address: str, view: Callable[[], object], order: Order, *, at: str = "") -> None:
@@ -210,7 +218,7 @@ class _Export:
         self.folder.put("sw.js", self._service_worker(), Order.ENTRY)
         if self.options.base_url:
             self._put("/feed.atom", feeds.feed, Order.ENTRY)
-            for name, raw in self._sitemaps():
+            for name, raw in sitemaps(self.memes, self.categories, self.renderer.addresses, self.options.base_url):
                 self.folder.put(name, raw, Order.ENTRY)
 
     def _not_found(self) -> bytes:
@@ -244,37 +252,21 @@ class _Export:
         head = f"const VERSION = {json.dumps(version)};\nconst SHELL = {json.dumps(shell)};\n"
         return head.encode() + found["sw.js"]
 
-    def _sitemaps(self) -> Iterator[tuple[str, bytes]]:
-        """Yield the sitemap; beyond 50,000 addresses several, and the table of them."""
-        addresses = self.renderer.addresses
-        root = self.options.base_url
-        newest = {meme.category: meme.first_seen for meme in sorted(self.memes, key=lambda meme: meme.first_seen)}
-        latest = max(meme.first_seen for meme in self.memes)
-        rows = [(root, latest), (root + "categories/index.html", latest)]
-        rows += [
-            (root + quote(addresses.file_of(f"/memes/{quote(name, safe='')}/index.html")), newest.get(name, latest))
-            for name in self.categories
-        ]
-        rows += [(root + quote(addresses.pages[meme.path]), meme.first_seen) for meme in self.memes]
-        parts = [rows[at : at + _SITEMAP_MOST] for at in range(0, len(rows), _SITEMAP_MOST)]
-        for number, part in enumerate(parts, 1):
-            name = "sitemap.xml" if len(parts) == 1 else f"sitemap-{number}.xml"
-            yield name, _sitemap("urlset", "url", part)
-        if len(parts) > 1:
-            table = [(f"{root}sitemap-{number}.xml", latest) for number in range(1, len(parts) + 1)]
-            yield "sitemap.xml", _sitemap("sitemapindex", "sitemap", table)
-
     # --- search ---
 
-    def _search_index(self) -> tuple[int, str]:
+    def _search_index(self, local: LocalIndex) -> tuple[int, str]:
         """Write the indexes; return the bytes that meaning needs once, 0 without it, and why there is none."""
         own = self.renderer.addresses.own
-        # The files have the postings and vectors, wherever the site searches.
-        local = LocalIndex.open(self.renderer.site.workspace.index)
         meaning, reason = self._meaning(local)
         contents = Contents(self.workspace.catalogue, LEAST_WEIGHT)
         documents = documents_of(contents.texts(), paths={meme.id: meme.path for meme in contents.memes})
-        index = build_search_index(local.lexical, self.memes, documents, meaning=meaning)
+        index = build_search_index(
+            local.lexical,
+            self.memes,
+            documents,
+            marks=marks_of(local, self.workspace.catalogue.tags.ids()),
+            meaning=meaning,
+        )
         for name, raw in index.parts.items():
             self.folder.put(f"{own}search/{name}", raw, Order.DATA)
         for name, raw in card_files(self._cards()):
@@ -383,10 +375,3 @@ class _Export:
 
 def _page_numbers(memes: int) -> range:
     return range(1, max(1, math.ceil(memes / listing.PAGE_SIZE)) + 1)
-
-
-def _sitemap(root: str, row: str, rows: list[tuple[str, datetime]]) -> bytes:
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<{root} xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">']
-    for address, time in rows:
-        lines.append(f"<{row}><loc>{escape(address)}</loc><lastmod>{time.astimezone(UTC):%Y-%m-%d}</lastmod></{row}>")
-    return "\n".join([*lines, f"</{root}>", ""]).encode()

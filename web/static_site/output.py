@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -66,6 +66,7 @@ class SiteFolder:
 
     root: Path
     _old: dict[str, _File]
+    made: Mapping[str, Any] = field(default_factory=dict)  # what the last export noted about itself
     _new: dict[str, _File] = field(default_factory=dict)
     _staged: list[tuple[int, str, str]] = field(default_factory=list)  # order, path, name of the staged file
     _foreign: list[str] = field(default_factory=list)
@@ -86,6 +87,14 @@ class SiteFolder:
         """Keep the file at a path, if there is one, although nobody can say what it should be."""
         if path in self._old:
             self._new[path] = self._old[path]
+
+    def keep_rest(self) -> bool:
+        """Keep the files that nothing has named yet; keep none and return False if one is not as it was written."""
+        rest = {path: known for path, known in self._old.items() if path not in self._new}
+        if all(self._is_own(path, known) and (self.root / path).exists() for path, known in rest.items()):
+            self._new |= rest
+            return True
+        return False
 
     def put(self, path: str, content: bytes, order: Order, *, source: str = "") -> None:
         """Write a file, unless it has this content already."""
@@ -173,9 +182,10 @@ class SiteFolder:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest() == known.sha256
 
-    def switch(self) -> SiteReport:
+    def switch(self, *, made: Mapping[str, Any] | None = None) -> SiteReport:
         """Put everything that was written in its place, remove what is gone, and return what was done.
 
+        `made` is noted for the next export, as JSON.
         Raises WrongState, and changes nothing, when files that Memetica did not write are where it would write.
         """
         if self._foreign:
@@ -200,7 +210,9 @@ class SiteFolder:
         sync_folder(staged)
         for folder in {(self.root / path).parent for _, path, _ in self._staged}:
             folder.mkdir(parents=True, exist_ok=True)  # a full disk is found before anything is switched
-        journal = json.dumps({"version": _VERSION, "steps": steps, "manifest": manifest})
+        # A file that somebody else has changed is not what the inputs make.
+        noted = {} if self._kept or made is None else dict(made)
+        journal = json.dumps({"version": _VERSION, "steps": steps, "manifest": manifest, "made": noted})
         write_atomically(self.root / STATE / "switch.json", journal)
         _finish_switch(self.root)
         return SiteReport(
@@ -229,7 +241,7 @@ def open_site_folder(root: Path) -> Iterator[SiteFolder]:
             _finish_switch(root)
             shutil.rmtree(state / "new", ignore_errors=True)
             (state / "new").mkdir()
-            yield SiteFolder(root, _manifest(state / "manifest.json"))
+            yield SiteFolder(root, *_manifest(state / "manifest.json"))
         except OSError as error:
             is_switching = (state / "switch.json").exists()
             raise DataFolderError(
@@ -260,17 +272,18 @@ def _sync_files(files: Sequence[Path]) -> None:
         list(pool.map(sync, files))  # raises what a thread raised
 
 
-def _manifest(file: Path) -> dict[str, _File]:
+def _manifest(file: Path) -> tuple[dict[str, _File], Mapping[str, Any]]:
+    """Return the files that an export wrote, and what it noted about itself."""
     try:
         found = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
-        return {}
+        return {}, {}
     except ValueError as error:
         raise DataFolderError(
             f"{file} is damaged, so that it is not known which files are Memetica's.",
             hint="Export into an empty folder.",
         ) from error
-    return {path: _File(*values) for path, values in found["files"].items()}
+    return {path: _File(*values) for path, values in found["files"].items()}, found.get("made", {})
 
 
 def _finish_switch(root: Path) -> None:
@@ -294,9 +307,8 @@ def _finish_switch(root: Path) -> None:
             _remove_empty(target.parent, root)
     for folder in folders:
         sync_folder(folder)
-    write_atomically(
-        root / STATE / "manifest.json", json.dumps({"version": _VERSION, "files": found["manifest"]}), durable=True
-    )
+    manifest = {"version": _VERSION, "files": found["manifest"], "made": found.get("made", {})}
+    write_atomically(root / STATE / "manifest.json", json.dumps(manifest), durable=True)
     journal.unlink()
 
 

@@ -2,11 +2,13 @@
 
 A phrase is said where its pairs follow one another, so that a query fetches a part or two for each of its words, and
 finds what the served site finds: words as written, damaged ones under the words that they may be
-(`search.query.quotes`). Words that are run together or in two parts are not put right.
+(`search.query.quotes`). A filter tells which words there are, so that the browser asks for words that are run together
+or in two parts where they may be; the words themselves are fetched when one of a phrase is in no meme, for its slip.
 """
 
 from __future__ import annotations
 
+import base64
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,14 +25,17 @@ from search.index.lexical_schema import WORD_START
 from search.index.lexical_writer import Document
 from search.index.vocabulary import WordIndex
 from search.meme import Field
-from search.query.language import accents_tell_apart
-from search.query.quotes import damaged_words
+from search.query.language import accents_tell_apart, english_words, is_english_word, reads_as_english
+from search.query.quotes import damaged_words, is_word
 from search.query.words import COMMON, MAX_SHORT
 from web.static_site.index_files import Parts, fold, shortest_after
 
 SHARD_BYTES = 16_000  # of a shard before compression, about a third after it
 LONG = 3_000  # places of a pair from which it has a file of its own, so that others need not fetch it
 NAME_AT = CATEGORY_WORDS  # the place of the first word of a file's name, behind the last words of its category
+FILTER_BITS, FILTER_HASHES = 8, 5  # of a word in the filter
+MOST_SPELLED = 60_000  # words of the library that slips are put right by
+DAMAGE = "~"  # before a word that is none, and may be another one that OCR has damaged
 _AT_ONCE = 500_000  # words whose pairs are sorted in one step
 
 Numbers = NDArray[np.int64]
@@ -45,9 +50,12 @@ def build_phrase_index(
     >>> documents = [Document(1, {Field.OCR: "This is fine"}, "Dogs/fine dog.png")]
     >>> table, files = build_phrase_index(documents, searcher.index.lexical)
     >>> table["keys"], len(dict(files))
-    ('d', 1)
+    ('d', 3)
     """
     damaged = damaged_words(lexical)
+    of_words = Parts("phrases/")
+    of_words.add(word_filter(_known_words(lexical)))
+    of_words.add(_spelled(lexical))
     occurrences = _occurrences(documents, {word for others in damaged.values() for word in others})
     shards, long = Parts("phrases/"), Parts("phrases/")
     keys: list[str] = []
@@ -59,6 +67,8 @@ def build_phrase_index(
     table = {
         "shards": shards.name(),
         "long": long.name(),
+        "of_words": of_words.name(),
+        "english": reads_as_english(lexical),
         "keys": "\n".join(keys),
         "name_at": NAME_AT,
         "start": WORD_START,
@@ -66,7 +76,50 @@ def build_phrase_index(
         "common": COMMON,
         "accented": accents_tell_apart(lexical),
     }
-    return table, chain(shards.files(), long.files())
+    return table, chain(of_words.files(), shards.files(), long.files())
+
+
+def word_filter(words: Collection[str]) -> dict[str, Any]:
+    """Return a Bloom filter of words: FILTER_BITS bits for each, of which FILTER_HASHES are set.
+
+    `WordFilter` in slips.js asks it; of words that are not in it, one in fifty seems to be.
+
+    >>> word_filter(["cat"])["size"], word_filter([])["bits"]
+    (64, 'AAAAAAAAAAA=')
+    """
+    size = max(64, FILTER_BITS * len(words))
+    bits = np.zeros(size, np.bool_)
+    for word in words:
+        one, other = _hash(word, 0x811C9DC5), _hash(word, 0x1234567) | 1
+        bits[[(one + at * other) % size for at in range(FILTER_HASHES)]] = True
+    packed = np.packbits(bits, bitorder="little").tobytes()
+    return {"size": size, "hashes": FILTER_HASHES, "bits": base64.b64encode(packed).decode("ascii")}
+
+
+def _hash(word: str, start: int) -> int:
+    """Return 32 bits of the FNV-1a hash of a word's UTF-16 units, which scripts of browsers have at hand."""
+    found = start
+    raw = word.encode("utf-16-le", "surrogatepass")
+    for low, high in zip(raw[::2], raw[1::2], strict=True):
+        found = ((found ^ (high << 8 | low)) * 0x01000193) & 0xFFFFFFFF
+    return found
+
+
+def _known_words(lexical: WordIndex) -> list[str]:
+    """Return the words of all texts; those that may be damage once more with DAMAGE before them."""
+    return [*lexical.vocabulary, *(DAMAGE + word for word in lexical.vocabulary if not is_word(word, lexical))]
+
+
+def _spelled(lexical: WordIndex) -> dict[str, str]:
+    """Return what a slip is put right by: words of the library, the most frequent first, and other English words."""
+    if not reads_as_english(lexical):
+        return {"words": "", "english": ""}
+    own = [word for word in lexical.vocabulary if is_english_word(word)]
+    own = sorted(own, key=lambda word: (-lexical.vocabulary[word], word))[:MOST_SPELLED]
+    return {
+        "words": "\n".join(word if is_word(word, lexical) else DAMAGE + word for word in own),
+        "english": "\n".join(sorted(english_words() - lexical.vocabulary.keys())),
+    }
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,22 @@ import bisect
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from search.index.analyzer import is_stop_word, term_of
+from search.index.conditions import Has
 from search.index.lexical import LexicalIndex
 from search.index.lexical_schema import ALL_TEXT
 from search.index.lexical_writer import Document
+from search.index.local import LocalIndex
 from search.meme import Meme
+from search.query.filters import HAS
 from web.static_site.index_files import Parts, as_text, fold, packed, shortest_after
 from web.static_site.phrase_index import build_phrase_index
 
+VERSION = 3  # of the index: scripts of another one, of a page that was open while the site was updated, do not read it
 CARDS_PER_FILE = 4  # memes by id: a page of results fetches up to 30 files, each of about 2 kB
 SHARD_BYTES = 7_000  # of a shard before compression, about half after it
 LONG = 2_000  # bytes of a term's ids from which a term has a file of its own, so that others need not fetch it
@@ -41,17 +45,43 @@ class SearchIndex:
     table: bytes
 
 
+@dataclass(frozen=True)
+class Marks:
+    """What operators ask for: by name of `has:` and by tag the ids of memes, and the ids of each group of variants."""
+
+    has: Mapping[str, Collection[int]] = field(default_factory=dict)
+    tags: Mapping[str, Collection[int]] = field(default_factory=dict)
+    variants: Sequence[Sequence[int]] = ()
+
+
+def marks_of(index: LocalIndex, tags: Mapping[str, Sequence[int]]) -> Marks:
+    """Return the marks of the memes of an index, which have these tags.
+
+    >>> marks_of(searcher.index, {}).has["ocr"][:3]
+    [1, 2, 4]
+    """
+    groups: dict[int, list[int]] = {}
+    for id, representative in zip(index.columns.ids.tolist(), index.columns.variant_of.tolist(), strict=True):
+        groups.setdefault(representative, []).append(id)
+    return Marks(
+        {name: index.select(Has(fields)).tolist() for name, fields in HAS.items()},
+        tags,
+        [group for group in groups.values() if len(group) > 1],
+    )
+
+
 def build_search_index(
     lexical: LexicalIndex,
     memes: Sequence[Meme],
     documents: Iterable[Document],
     *,
+    marks: Marks | None = None,
     meaning: Mapping[str, Any] | None = None,
 ) -> SearchIndex:
     """Return the index of memes for the browser.
 
-    `documents` are the texts that the lexical index was made of, by rising id. `meaning` names the table of the
-    vectors, and what they need.
+    `documents` are the texts that the lexical index was made of, by rising id. `marks` are what operators ask for,
+    besides categories, days and types. `meaning` names the table of the vectors, and what they need.
 
     >>> built = build_search_index(searcher.index.lexical, workspace.catalogue.memes.freshest(9), [])
     >>> json.loads(built.table)["memes"], len(built.parts)
@@ -104,13 +134,13 @@ def build_search_index(
     least = MIN_SPELLED if total > SMALL else 1
     spelled = [key for key in sorted(frequency) if frequency[key] >= least and len(key) > 2]
     table = {
-        "version": 2,
+        "version": VERSION,
         "memes": total,
         "shards": shards.name(),
         "long": long.name(),
         "keys": "\n".join(keys),
         "everywhere": everywhere,
-        "facts": keep(_facts(memes)),
+        "facts": keep(_facts(memes, marks or Marks())),
         "words": keep(spelled),
         "phrases": keep(phrases),
         "stop": [key for key in sorted(terms_of) if is_stop_word(key)],
@@ -179,11 +209,16 @@ def _cut(terms_of: Mapping[str, set[str]], size: Mapping[str, int]) -> Iterator[
         yield run
 
 
-def _facts(memes: Sequence[Meme]) -> dict[str, Any]:
-    """Return what results are filtered and sorted by: of each meme by rising id, its category, day and type."""
+def _facts(memes: Sequence[Meme], marks: Marks) -> dict[str, Any]:
+    """Return what results are filtered and sorted by: of each meme by rising id, its category, day and type.
+
+    What a meme has is a number, the sum of 1 for the first name of `has:`, 2 for the second.
+    """
     ordered = sorted(memes, key=lambda meme: meme.id)
     categories = sorted({meme.category for meme in ordered})
     types = ["image", "gif", "video"]
+    has = [set(marks.has.get(name, ())) for name in HAS]
+    known = {meme.id for meme in ordered}
     days = [meme.first_seen.toordinal() for meme in ordered]
     return {
         "ids": [meme.id - before for meme, before in zip(ordered, [0, *(meme.id for meme in ordered)], strict=False)],
@@ -192,4 +227,7 @@ def _facts(memes: Sequence[Meme]) -> dict[str, Any]:
         "types": types,
         "type": "".join(str(types.index(meme.type.value)) for meme in ordered),
         "day": days,
+        "has": "".join(str(sum((meme.id in ids) << at for at, ids in enumerate(has))) for meme in ordered),
+        "tags": {name: sorted(known.intersection(ids)) for name, ids in sorted(marks.tags.items())},
+        "variants": [own for group in marks.variants if len(own := sorted(known.intersection(group))) > 1],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html.parser
 import json
 import shutil
@@ -21,6 +22,7 @@ from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from web.static_site import export, output
+from web.static_site.app import SiteRenderer
 from web.static_site.export import SiteExport
 from web.static_site.options import LINK, SiteOptions
 
@@ -142,6 +144,37 @@ def test_a_second_run_writes_nothing(workspace: Workspace, tmp_path: Path) -> No
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "site").rglob("*.html")} == before
 
 
+def test_pages_are_rendered_anew_only_where_something_that_they_are_made_from_changed(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "site"
+    rendered: list[str] = []
+    render = SiteRenderer.render
+
+    def noted(self: SiteRenderer, address: str, view: Callable[[], object], *, at: str = "") -> bytes:
+        rendered.append(address)
+        return render(self, address, view, at=at)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SiteRenderer, "render", noted)
+    options = SiteOptions(meaning="off")
+
+    def renders(options: SiteOptions = options) -> bool:
+        rendered.clear()
+        export_site(workspace, out, options)
+        return bool(rendered)
+
+    assert renders() and not renders()
+    (out / "about" / "index.html").unlink()
+    assert renders() and (out / "about" / "index.html").exists() and not renders()
+    workspace.catalogue.tags.add(workspace.catalogue.memes.everything()[:1], "work")
+    assert renders() and not renders()
+    assert renders(SiteOptions(base_url=ROOT, meaning="off")) and renders() and not renders()
+    facts = json.loads((out / "search" / "index.json").read_text("utf-8"))["facts"]
+    assert json.loads(gzip.decompress((out / "search" / facts).read_bytes()))["tags"] == {"work": [1]}
+    (out / "robots.txt").write_text("mine")
+    assert renders() and renders(), "a file that somebody else has changed"
+
+
 def test_what_is_gone_is_removed_and_what_others_wrote_stays(workspace: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "site"
     (out / "memes" / "Cats").mkdir(parents=True)
@@ -216,6 +249,11 @@ def test_only_the_search_is_one_folder_whose_cards_lead_to_the_librarys_addresse
     assert {file.name for file in (tmp_path / "site").iterdir()} == {".memetica-site", "memetica"}
     assert 'action="/sub/memetica/search.html"' in (tmp_path / "site/memetica/snippet.html").read_text("utf-8")
     assert '<base href="../">' in (tmp_path / "site/memetica/search.html").read_text("utf-8")
+    beside = workspace.library.parent  # a generator may write its pages into the library
+    export_site(workspace, beside, SiteOptions(only_search=True))
+    assert (beside / "memetica" / "search.html").is_file()
+    with pytest.raises(WrongUse, match="lie in one another"):
+        export_site(workspace, workspace.library / "Cats", SiteOptions(only_search=True))
 
 
 class Killed(BaseException):

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 from tokenizers import Tokenizer
 
 from search.encoders.coverage import coverage_of
 from search.encoders.minilm import MAX_TOKENS, TOKENIZER_FILE, MiniLM, packaged_model
 from search.errors import ModelUnavailable
 from search.workspace import Workspace
-from tests.support.browsing import chromium, serving_files
-from web.static_site import encoder_files as encoder_files_module
 from web.static_site.encoder_files import VENDORED, encoder_files, vendored
 
-BROWSER = Path(encoder_files_module.__file__).parent / "browser"
 ODD_TEXTS = (
     "",
     " ",
@@ -38,25 +34,6 @@ ODD_TEXTS = (
     "[CLS] [SEP] [MASK] [UNK] ##ing",
     "word " * 600,
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    """A page of a server of a copy of the browser's scripts, which is `tmp_path`."""
-    for file in BROWSER.iterdir():
-        shutil.copy(file, tmp_path)
-    (tmp_path / "index.html").write_text("<!doctype html><title>Test</title>", "utf-8")
-    with serving_files(tmp_path) as address:
-        found = browser.new_page()
-        found.goto(f"{address}/index.html")
-        yield found
-        found.close()
 
 
 @pytest.mark.browser

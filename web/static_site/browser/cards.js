@@ -1,20 +1,16 @@
 // Cards of memes by their number, from the files that the search of an exported site has.
-const folder = new URL("search/cards/", document.baseURI);
+import { contentOf, fetching, packedJson } from "./files.js";
+
+const load = fetching(new URL("search/cards/", document.baseURI));
 const many = Number(document.documentElement.dataset.static); // of a file
 const files = new Map();
-
-async function read(name) {
-  const answer = await fetch(new URL(name, folder));
-  if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
-  return JSON.parse(await new Response(answer.body.pipeThrough(new DecompressionStream("gzip"))).text());
-}
 
 // The card of a meme; undefined for one that the site no longer has. Rejected where it cannot be fetched.
 export async function cardOf(id) {
   const name = `${Math.floor(id / many)}.dat`;
-  if (!files.has(name)) files.set(name, read(name));
+  if (!files.has(name)) files.set(name, contentOf(load, name, packedJson));
   files.get(name).catch(() => files.delete(name));
-  const html = (await files.get(name).catch((error) => (/: 404$/.test(error.message) ? {} : Promise.reject(error))))[id];
+  const html = (await files.get(name).catch((error) => (error.kind === "missing" ? {} : Promise.reject(error))))[id];
   if (!html) return undefined;
   const template = document.createElement("template");
   template.innerHTML = html; // made by the export, from escaped texts

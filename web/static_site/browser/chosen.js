@@ -11,6 +11,14 @@
     // Private windows may keep nothing.
   }
   document.addEventListener("DOMContentLoaded", () => {
+    // Modules have run by now: a search page whose script did not would say for ever that it loads.
+    const counted = document.querySelector("[data-counted]:not([data-started])");
+    if (counted) {
+      counted.textContent = "Search failed";
+      const showing = document.querySelector("[data-showing]");
+      showing.hidden = false;
+      showing.textContent = "The search could not be loaded. Load the page again.";
+    }
     for (const one of document.querySelectorAll("[data-scripted]")) one.hidden = false;
     for (const name of ["theme", "size"]) {
       for (const one of document.querySelectorAll(`a[data-${name}]`)) {

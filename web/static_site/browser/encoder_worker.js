@@ -3,35 +3,50 @@
 const CACHE = "memetica encoder";
 let ready;
 
+// An error with the `kind` that files.js has for it.
+const failure = (name, kind) => Object.assign(new Error(name), { kind });
+
+const cacheOf = () => globalThis.caches?.open(CACHE).catch(() => undefined); // private windows may keep nothing
+
 async function kept(address) {
-  const cache = await globalThis.caches?.open(CACHE).catch(() => undefined); // private windows may keep nothing
-  const known = await cache?.match(address);
+  const cache = await cacheOf();
+  const known = await cache?.match(address).catch(() => undefined);
   if (known) return known.arrayBuffer();
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
-  await cache?.put(address, answer.clone()).catch(() => {}); // the disk may be full
-  return answer.arrayBuffer();
+  const answer = await fetch(address).catch(() => Promise.reject(failure(address, "offline")));
+  if (!answer.ok) throw failure(address, answer.status === 404 || answer.status === 410 ? "missing" : "server");
+  const raw = await answer.arrayBuffer().catch(() => Promise.reject(failure(address, "offline"))); // the rest did not come
+  await cache?.put(address, new Response(raw)).catch(() => {}); // the disk may be full
+  return raw;
 }
 
 // Removes the files of an encoder that this site had before.
 async function forget(folder, names) {
-  const cache = await globalThis.caches?.open(CACHE).catch(() => undefined);
+  const cache = await cacheOf();
   for (const { url } of (await cache?.keys()) ?? []) if (url.startsWith(folder) && !names.includes(url.slice(folder.length))) await cache.delete(url);
 }
 
 async function bytes(folder, names) {
-  const parts = await Promise.all(names.map(async (name) => {
-    const part = await kept(new URL(name, folder).href);
+  const addresses = names.map((name) => new URL(name, folder).href);
+  const parts = await Promise.all(addresses.map(async (address) => {
+    const part = await kept(address);
     postMessage({ loaded: part.byteLength });
     return part;
   }));
-  return new Response(new Blob(parts).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  try {
+    return await new Response(new Blob(parts).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  } catch {
+    const cache = await cacheOf(); // the next attempt fetches them again
+    for (const address of addresses) await cache?.delete(address).catch(() => {});
+    throw failure(names[0], "damaged");
+  }
 }
+
+const script = (name, folder) => import(new URL(name, folder)).catch(() => Promise.reject(failure(name, "missing")));
 
 async function open({ folder, table }) {
   const [ort, { Tokenizer }, runtime, model, tokenizer] = await Promise.all([
-    import(new URL(table.scripts.ort, folder)),
-    import(new URL(table.scripts.tokenizers, folder)),
+    script(table.scripts.ort, folder),
+    script(table.scripts.tokenizers, folder),
     bytes(folder, [table.runtime]),
     bytes(folder, table.model),
     bytes(folder, [table.tokenizer]),
@@ -65,6 +80,6 @@ self.onmessage = async ({ data }) => {
     const row = data.text === undefined ? (await ready) && null : await embed(data.text);
     postMessage({ key: data.key, row });
   } catch (error) {
-    postMessage({ key: data.key, error: String(error?.message ?? error) });
+    postMessage({ key: data.key, error: String(error?.message ?? error), kind: error?.kind });
   }
 };

@@ -1,6 +1,8 @@
 // Search by meaning in an exported site: the vectors of the memes that are near to a query, and their scores by signal.
 // It has no part in the page: `load` returns the bytes of a file by its name, `embed` the row of a text ([d]).
 
+import { asJson, contentOf, unpacked } from "./files.js";
+
 const MORE_LISTS = 8; // lists of memes with the words, beside those that are near by meaning
 const LEADING = 20; // memes with the words whose lists are wanted
 
@@ -14,27 +16,40 @@ export class MeaningIndex {
 
   // `name` is that of the table.
   async open(name) {
-    this.table = JSON.parse(new TextDecoder().decode(await this.unpacked(name)));
+    this.table = asJson(await this.unpacked(name));
     const { dimensions } = this.table;
     const [whitening, centroids, listOf] = await Promise.all([this.unpacked(this.table.whitening), this.unpacked(this.table.centroids), this.unpacked(this.table.list_of)]);
     this.whitening = rows(whitening, Int16Array, dimensions);
     this.centroids = rows(centroids, Int8Array, dimensions);
-    const { steps, lists } = JSON.parse(new TextDecoder().decode(listOf));
+    const { steps, lists } = asJson(listOf);
     let id = 0;
     this.listOf = new Map(lists.map((list, at) => [(id += steps[at]), list]));
     return this;
   }
 
-  async unpacked(name) {
-    const stream = new Blob([await this.load(name)]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Response(stream).arrayBuffer();
+  unpacked(name) {
+    return contentOf(this.load, name, unpacked);
   }
 
-  // The whitened direction of a text, as long as the share of its letters that the encoder reads; undefined for none.
-  async direction(text) {
-    const { text: read, share } = readable(text, this.table.encoder?.reads);
-    if (!read) return undefined;
-    const [row, { dimensions }] = [await this.embed(read), this.table];
+  // The direction of some texts, [{ text, weight }], as long as the share of their letters that the encoder reads;
+  // undefined for none.
+  async direction(groups) {
+    const read = groups.map(({ text, weight }) => ({ weight, ...readable(text, this.table.encoder?.reads) })).filter(({ text }) => text);
+    if (!read.length) return undefined;
+    const { dimensions } = this.table;
+    const sum = new Float32Array(dimensions);
+    for (const { text, weight } of read) {
+      const row = await this.whitened(text);
+      for (let at = 0; at < dimensions; at++) sum[at] += weight * row[at];
+    }
+    const length = Math.hypot(...sum);
+    const share = read.reduce((all, one) => all + one.share * one.weight, 0) / read.reduce((all, one) => all + one.weight, 0);
+    return length ? sum.map((value) => (value / length) * share) : undefined;
+  }
+
+  // The whitened direction of a text, of length 1.
+  async whitened(text) {
+    const [row, { dimensions }] = [await this.embed(text), this.table];
     const found = new Float32Array(dimensions);
     const unit = 1 / (Math.hypot(...row) || 1);
     const { values, scales } = this.whitening; // the mean, then the matrix
@@ -43,8 +58,8 @@ export class MeaningIndex {
       const from = (at + 1) * dimensions;
       for (let to = 0; to < dimensions; to++) found[to] += centered * values[from + to];
     }
-    const length = Math.hypot(...found);
-    return length ? found.map((value) => (value / length) * share) : undefined;
+    const length = Math.hypot(...found) || 1;
+    return found.map((value) => value / length);
   }
 
   // Fetches what the best memes for a direction are in, and the first of `leading`, ids of memes with the words.

@@ -1,9 +1,11 @@
 // Who says a quoted phrase: from the places of each pair of neighbouring words, as `phrase_index.py` writes them.
 // As `search/query/quotes.py`: words as written, whatever their case; typed without accents, they may have any.
+import { Slips, WordFilter, joined, split } from "./slips.js";
 import { compare, fold, sequenceOf } from "./words.js";
 
 const MOST_WORDS = 64;
 const LOSS = 4; // words of a phrase in which one of a single letter may be lost
+const MIN_CUT = 6; // letters of a word that may be in two parts
 const PLACES = 2 ** 20; // of a meme: a place in all texts is one number, id * PLACES + place
 const ENDING = /\.(?:avif|bmp|gif|jfif|jpe?g|png|svg|webp|m4v|mov|mp4|webm)$/i;
 
@@ -23,31 +25,54 @@ export class PhraseIndex {
   async saying(phrase) {
     const all = sequenceOf(phrase.replace(ENDING, "")).slice(0, MOST_WORDS);
     if (!all.length) return undefined;
-    const accents = await this.accents(all.map(({ word }) => word));
-    const found = await this.sayingAll(all, accents);
-    if (all.length < LOSS) return found;
-    // In a longer phrase OCR may lose a word of a single letter.
-    for (const lost of all) {
-      if (!/^[a-z0-9]$/.test(lost.word)) continue;
-      for (const id of await this.sayingAll(all.filter((one) => one !== lost), accents)) found.add(id);
+    const words = all.map(({ word }) => word);
+    const accents = await this.accents(words);
+    const begins = all[0].begins && words.length <= this.table.short ? words[0] : undefined;
+    const typed = words.map((word) => [word]);
+    const slips = await Promise.all(words.map((word, at) => this.slips(word, words, at, accents)));
+    const places = typed.map((own, at) => [...own, ...slips[at]]);
+    const found = await this.sayingAll(places, accents, { begins });
+    const add = async (other, at) => {
+      for (const id of await this.sayingAll(other, accents, { first: at })) found.add(id);
+    };
+    // Where spaces are lost, or stand within a word: few phrases have words that may be there.
+    if (words.length > 1 || words[0].length >= MIN_CUT) {
+      const filter = (this.filter ??= new WordFilter(await this.file(`${this.table.of_words}-0.dat`)));
+      await Promise.all([...joined(words, places, filter), ...split(words, places, filter)].map((one) => add(one.places, one.at)));
     }
+    // In a longer phrase OCR may lose a word of a single letter.
+    for (let at = 0; words.length >= LOSS && at < words.length; at++) if (/^[a-z0-9]$/.test(words[at])) await add(places.filter((_, place) => place !== at), Math.max(0, at - 1));
     return found;
   }
 
-  // The ids of the memes that have all of these words in a row.
-  async sayingAll(all, accents) {
-    const words = all.map(({ word }) => word);
+  // What a word of a phrase may be besides itself, where no meme has it.
+  async slips(word, words, at, accents) {
+    if (!this.table.english || /[^a-z0-9]/.test(word)) return [];
+    const beside = [words[at - 1] && [words[at - 1], word], words[at + 1] && [word, words[at + 1]]].filter(Boolean);
+    for (const [one, other] of beside) if ((await this.entry([one], [other], accents)).count) return [];
+    if (await this.frequency(word)) return [];
+    this.known ??= new Slips(await this.file(`${this.table.of_words}-1.dat`));
+    return this.known.of(word, words.length);
+  }
+
+  // The ids of the memes that have a word of each place in a row. `begins` is a Korean word that must begin there; the
+  // pairs about the place `first` are asked for first, as others need not be where these are not.
+  async sayingAll(places, accents, { begins, first } = {}) {
     const chains = [];
-    if (words.length > 1) chains.push(...(await this.pairs(words, accents)));
-    // Particles are attached to Korean words, so that a short one begins as it was typed, and ends otherwise.
-    if (all[0].begins && words.length <= this.table.short) {
-      chains.push({ at: 0, covers: [0], isNeeded: true, ...(await this.entry(this.table.start + words[0], "", () => true)) });
+    if (first !== undefined && places.length > 1) {
+      for (const at of [first, first - 1]) {
+        if (at < 0 || at + 1 >= places.length) continue;
+        if (!(await this.entry(places[at], places[at + 1], accents)).count) return new Set();
+      }
     }
-    if (!chains.length) return new Set(await this.places(await this.entry(words[0], "", accents)));
+    if (places.length > 1) chains.push(...(await this.pairs(places, accents)));
+    // Particles are attached to Korean words, so that a short one begins as it was typed, and ends otherwise.
+    if (begins) chains.push({ at: 0, covers: [0], isNeeded: true, ...(await this.entry([this.table.start + begins], [], () => true)) });
+    if (!chains.length) return new Set(await this.places(await this.entry(places[0], [], accents)));
     if (chains.some((one) => !one.count)) return new Set();
-    const begins = await this.chained(chains, words.length);
+    const found = await this.chained(chains, places.length);
     const ids = new Set();
-    for (const begin of begins) if ((begin % PLACES) + words.length > this.table.name_at) ids.add(Math.floor(begin / PLACES));
+    for (const begin of found) if ((begin % PLACES) + places.length > this.table.name_at) ids.add(Math.floor(begin / PLACES));
     return ids;
   }
 
@@ -61,17 +86,41 @@ export class PhraseIndex {
   }
 
   async frequency(word) {
-    const { count } = await this.entry(word, "", (typed, written) => typed === written);
+    const { count } = await this.entry([word], [], (typed, written) => typed === written);
     return count;
   }
 
-  pairs(words, accents) {
-    return Promise.all(words.slice(1).map(async (word, at) => ({ at, covers: [at, at + 1], ...(await this.entry(words[at], word, accents)) })));
+  pairs(places, accents) {
+    return Promise.all(places.slice(1).map(async (others, at) => ({ at, covers: [at, at + 1], ...(await this.entry(places[at], others, accents)) })));
   }
 
-  // What the index has of a pair: { count, parts: lists of places, or names of files with one }.
-  async entry(one, other, accents) {
-    const key = `${fold(one)} ${fold(other)}`;
+  // What the index has of the pairs of some words, or of words alone: { count, parts: lists of places, or names of files
+  // with one }.
+  async entry(ones, others, accents) {
+    const steps = others.length || ones[0].startsWith(this.table.start) ? 2 : 1;
+    const found = new Map(); // by the two words as written
+    for (const one of ones) {
+      for (const other of others.length ? others : [""]) {
+        const shard = await this.shard(`${fold(one)} ${fold(other)}`);
+        for (const first of variants(shard, one, accents)) {
+          for (const second of other ? variants(shard[first], other, accents) : [""]) {
+            if (shard[first][second] !== undefined) found.set(`${first} ${second}`, shard[first][second]);
+          }
+        }
+      }
+    }
+    let count = 0;
+    const parts = [];
+    for (const own of found.values()) {
+      const [number, length] = typeof own === "string" ? own.split(" ").map(Number) : [undefined, own.length];
+      count += length / steps;
+      parts.push(number === undefined ? own : `${this.table.long}-${number}.dat`);
+    }
+    return { count, parts, steps, isLong: parts.some((part) => typeof part === "string") };
+  }
+
+  async shard(key) {
+    if (!this.table.keys) return {};
     let low = 0;
     let high = this.keys.length - 1;
     while (low < high) {
@@ -79,20 +128,7 @@ export class PhraseIndex {
       if (compare(this.keys[middle], key) <= 0) low = middle;
       else high = middle - 1;
     }
-    const shard = this.table.keys ? await this.file(`${this.table.shards}-${low}.dat`) : {};
-    const steps = other || one.startsWith(this.table.start) ? 2 : 1;
-    const parts = [];
-    let count = 0;
-    for (const first of variants(shard, one, accents)) {
-      for (const second of other ? variants(shard[first], other, accents) : [""]) {
-        const own = shard[first][second];
-        if (own === undefined) continue;
-        const [number, length] = typeof own === "string" ? own.split(" ").map(Number) : [undefined, own.length];
-        count += length / steps;
-        parts.push(number === undefined ? own : `${this.table.long}-${number}.dat`);
-      }
-    }
-    return { count, parts, steps, isLong: parts.some((part) => typeof part === "string") };
+    return this.file(`${this.table.shards}-${low}.dat`);
   }
 
   // The places of an entry as numbers; those of a word alone are ids.

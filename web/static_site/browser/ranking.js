@@ -1,6 +1,8 @@
 // The ranking of an exported site: the served site's convex combination of signals, and its relevance cut-off.
 // As `search/ranking/fusion.py` and `search/ranking/relevance.py`; a test compares the results of both.
 
+import { wordsOf } from "./words.js";
+
 const NEAR_MISSES = [2, 8];
 
 // Scores of candidates, best first, ties by the lower id: [{ id, score, signals }]. `candidates` are { id, signals }: by the
@@ -19,6 +21,20 @@ export function fuse(candidates, weights, smoothing) {
     return { id, signals, score: (score * (1 + smoothing)) / (present + smoothing * total) };
   });
   return ranked.sort((one, other) => other.score - one.score || one.id - other.id);
+}
+
+// What each word adds to a score of 0 to 1, by the word: words with a weight of their own are scored by themselves, and
+// the weighted mean counts. `groups` are [{ text, weight }], `information` returns the inverse document frequency of a word.
+export function weighted(groups, words, information) {
+  const total = groups.reduce((sum, { weight }) => sum + weight, 0);
+  const found = new Map();
+  for (const { text, weight } of groups) {
+    const keys = new Set(wordsOf(text).map(({ key }) => key));
+    const own = words.filter((one) => keys.has(one.key));
+    const bound = own.reduce((sum, one) => sum + information(one), 0);
+    for (const one of own) found.set(one, (found.get(one) ?? 0) + weight / total / bound);
+  }
+  return found;
 }
 
 // The number of hits of a ranking, from the best on, that are relevant. `held` is the sum of the inverse document

@@ -1,10 +1,11 @@
 // The index of an exported site: finds memes by words from small files, of which a query fetches a few.
 // It has no part in the page, so that it runs outside a browser too.
-import { filterOf } from "./operators.js";
+import { FileError, asJson, contentOf, packedJson, script } from "./files.js";
 import { parse } from "./query.js";
-import { cutoff, fuse, proposals } from "./ranking.js";
+import { cutoff, fuse, proposals, weighted } from "./ranking.js";
 import { LONG_WORD, MIN_SPELLED, compare, distance, fold, isContracted, numbersOf, rowsOf, sequenceOf, wordsOf } from "./words.js";
 
+const VERSION = 3; // of the index, as in search_index.py
 const MOST_READINGS = 12; // words that one stands for
 const MAX_SHARE = 0.5; // of the memes: more frequent words say nothing beside others
 const MOST_SCORED = 300; // memes with all words that are ranked; those after them are newest first
@@ -35,6 +36,13 @@ function scoresOf(reading, memes) {
   return best;
 }
 
+// The words of a query that have one weight, in order of appearance: [{ text, weight }].
+function groupsOf(said) {
+  const found = new Map();
+  for (const { value, weight } of said) found.set(weight, [...(found.get(weight) ?? []), value]);
+  return [...found].map(([weight, values]) => ({ text: values.join(" "), weight }));
+}
+
 export class SearchIndex {
   // `load` returns the bytes of a file of the index, by its name.
   constructor(load) {
@@ -43,7 +51,8 @@ export class SearchIndex {
   }
 
   async open() {
-    this.table = JSON.parse(new TextDecoder().decode(await this.load("index.json")));
+    this.table = await contentOf(this.load, "index.json", asJson);
+    if (this.table.version !== VERSION) throw new FileError("index.json", "updated");
     this.stop = new Set(this.table.stop);
     this.keys = this.table.keys.split("\n");
     return this;
@@ -52,10 +61,7 @@ export class SearchIndex {
   // A file of the index, fetched once.
   file(name) {
     if (!this.files.has(name)) {
-      const read = (async () => {
-        const stream = new Blob([await this.load(name)]).stream().pipeThrough(new DecompressionStream("gzip"));
-        return JSON.parse(await new Response(stream).text());
-      })();
+      const read = contentOf(this.load, name, packedJson);
       read.catch(() => this.files.delete(name));
       this.files.set(name, read);
     }
@@ -71,9 +77,11 @@ export class SearchIndex {
         id += step;
         // A day is counted from 1 January of the year 1, as Python's ordinals are.
         const year = new Date((raw.day[at] - 719163) * 86_400_000).getUTCFullYear();
-        rows.set(id, { category: raw.categories[raw.category[at]], year: String(year), type: raw.types[Number(raw.type[at])], day: raw.day[at] });
+        rows.set(id, { id, category: raw.categories[raw.category[at]], year: String(year), type: raw.types[Number(raw.type[at])], day: raw.day[at], has: Number(raw.has[at]) });
       });
-      this.known = rows;
+      const tags = new Map(Object.entries(raw.tags).map(([name, ids]) => [name, new Set(ids)]));
+      const variants = new Map(raw.variants.flatMap((ids) => ids.map((one) => [one, ids[0]])));
+      this.known = Object.assign(rows, { categories: raw.categories, tags, variants, ids: rows });
     }
     return this.known;
   }
@@ -135,7 +143,7 @@ export class SearchIndex {
   // The memes that say all of some phrases; undefined where none of these has a word.
   async saying(phrases) {
     if (!phrases.length) return undefined;
-    const { PhraseIndex } = await import("./phrases.js");
+    const { PhraseIndex } = await script(import("./phrases.js"), "phrases.js");
     this.phrases ??= new PhraseIndex((name) => this.file(name)).open(this.table.phrases);
     this.phrases.catch(() => (this.phrases = undefined));
     const index = await this.phrases;
@@ -145,7 +153,7 @@ export class SearchIndex {
 
   // A typed query, understood: its words with what they stand for, who says its phrases, and who is left out.
   async understand(typed, prefix) {
-    const parts = parse(typed);
+    const { parts, notices } = parse(typed);
     const said = parts.filter((one) => !one.excluded && (one.kind === "word" || one.kind === "phrase"));
     const out = parts.filter((one) => one.excluded && (one.kind === "word" || one.kind === "phrase"));
     const text = said.map((one) => one.value).join(" ");
@@ -163,6 +171,8 @@ export class SearchIndex {
     const own = new Set(wordsOf(beside).map((one) => one.key));
     return {
       text,
+      groups: groupsOf(said),
+      notices,
       phrases,
       saying,
       inRows,
@@ -190,21 +200,23 @@ export class SearchIndex {
     const required = spoken.length ? spoken : asked.beside;
     const few = wanted.filter((one) => frequencyOf(one) <= MAX_SHARE * this.table.memes);
     const scored = few.length ? few : wanted;
+    // What a word adds to a score, its weight included: a share of what a meme with all words can have.
+    const shares = weighted(asked.groups, scored.filter(frequencyOf), (one) => idf(frequencyOf(one), this.table.memes));
     const scores = new Map();
     const held = new Map();
     const information = new Map(); // the inverse document frequencies of the words that a meme has, summed
     for (const one of wanted) {
       for (const [id, score] of scoresOf(one, this.table.memes)) {
-        add(scores, id, scored.includes(one) ? score : 0);
+        add(scores, id, scored.includes(one) ? score * (shares.get(one) ?? 0) : 0);
         add(information, id, idf(frequencyOf(one), this.table.memes));
         if (required.includes(one)) (held.get(id) ?? held.set(id, []).get(id)).push(one);
       }
     }
     for (const id of saying ?? []) add(scores, id, 0); // where a word is damaged, it is no word of the meme
-    const everything = !wanted.length;
+    const everything = !asked.text;
     // Facts about all memes are large, and needed only to filter and sort by them.
     const facts = everything || category || year || type || sort || asked.operators.length ? await this.facts() : undefined;
-    const filter = filterOf(asked.operators, facts ? [...new Set([...facts.values()].map((fact) => fact.category))] : []);
+    const filter = asked.operators.length ? (await script(import("./operators.js"), "operators.js")).filterOf(asked.operators, facts) : { passes: () => true, notices: [] };
     let ids = (everything ? [...facts.keys()] : [...scores.keys()]).filter((id) => !banned.has(id));
     // Words in so many memes that the index has no list of them are in every match.
     const unlisted = required.filter((one) => one.terms.length && one.terms.every(([, [frequency, steps]]) => frequency && !steps.length));
@@ -219,7 +231,7 @@ export class SearchIndex {
     let matched = exact;
     let rank;
     if (meaning && !everything) {
-      const found = await this.rankByMeaning(meaning, asked.text, { ids, scores, information, exact, saying, wanted, scored, passes, banned });
+      const found = await this.rankByMeaning(meaning, asked.groups, { ids, scores, information, exact, saying, wanted, passes, banned });
       if (found) {
         const fits = saying ? (id) => asksMore && saying.has(id) && found.relevant.has(id) : (id) => found.relevant.has(id);
         matched = (id) => exact(id) || fits(id);
@@ -242,7 +254,7 @@ export class SearchIndex {
       wordless: asked.wordless,
       facets: async () => this.facets(ids.filter(matched), passesIn),
       byMeaning: Boolean(rank),
-      ignored: filter.ignored,
+      notices: [...asked.notices, ...filter.notices, ...(facts?.size && asked.operators.length && ![...facts.values()].some(filter.passes) ? ["No meme fits all of these filters; leave one out."] : [])],
       corrected: wanted.filter((one) => !one.exact && one.keys.length && !one.keys.some((key) => key.startsWith(one.key))).map((one) => [one.typed, one.keys[0]]),
       unknown: wanted.filter((one) => !one.keys.length).map((one) => one.typed),
     };
@@ -261,8 +273,8 @@ export class SearchIndex {
 
   // The ranking by all signals: { rank: places by id, relevant: ids above the cut-off }; undefined for a text that the
   // encoder cannot read.
-  async rankByMeaning(meaning, text, { ids, scores, information, exact, saying, wanted, scored, passes, banned }) {
-    const direction = await meaning.direction(text);
+  async rankByMeaning(meaning, groups, { ids, scores, information, exact, saying, wanted, passes, banned }) {
+    const direction = await meaning.direction(groups);
     if (!direction) return undefined;
     const { weights, smoothing, depth, covered, least_phrase: least, relevance } = meaning.table;
     const byWords = [...ids].sort((one, other) => scores.get(other) - scores.get(one) || one - other);
@@ -271,19 +283,25 @@ export class SearchIndex {
     const pool = [...new Set([...near, ...byWords.slice(0, depth), ...matching])].filter((id) => !banned.has(id));
     const idfOf = (one) => idf(frequencyOf(one), this.table.memes);
     const sum = (all) => all.map(idfOf).reduce((one, other) => one + other, 0);
-    const bound = sum(scored.filter(frequencyOf));
     const terms = new Map(wanted.map((one) => [one.key, one.terms[0]?.[0] ?? one.key]));
-    const sequence = sequenceOf(text).map(({ word }) => terms.get(fold(word)) ?? fold(word));
-    const inRow = sequence.length >= least ? new Set(pool.filter((id) => meaning.says(id, sequence))) : new Set();
+    const rows = groups.map(({ text, weight }) => ({ weight, terms: sequenceOf(text).map(({ word }) => terms.get(fold(word)) ?? fold(word)) }));
+    const long = rows.filter((one) => one.terms.length >= least);
+    const total = long.reduce((all, { weight }) => all + weight, 0);
+    const inRow = new Map(pool.map((id) => [id, long.reduce((all, one) => all + one.weight * Number(Boolean(meaning.says(id, one.terms))), 0) / total]));
+    const isSaid = total > 0 && [...inRow.values()].some(Boolean);
+    // Every signal has the weight of the words with the most of it.
+    const highest = (some) => Math.max(...some.map(({ weight }) => weight));
+    const boosted = isSaid ? { ...weights, "phrase.ocr": (weights["phrase.ocr"] * highest(long)) / highest(rows) } : weights;
+    const isScored = wanted.some(frequencyOf);
     const candidates = pool.map((id) => {
       const signals = meaning.scores(id, direction);
-      if (bound) signals["lexical.all"] = (scores.get(id) ?? 0) / bound;
-      if (inRow.size) signals["phrase.ocr"] = meaning.says(id, sequence) === undefined ? undefined : Number(inRow.has(id));
+      if (isScored) signals["lexical.all"] = scores.get(id) ?? 0;
+      if (isSaid) signals["phrase.ocr"] = meaning.says(id, []) === undefined ? undefined : inRow.get(id);
       return { id, signals };
     });
     const ranked = (some, wide, always) => {
-      const proposed = proposals(some, weights, covered, wide);
-      return fuse(some.filter(({ id }) => proposed.has(id) || always.has(id)), weights, smoothing);
+      const proposed = proposals(some, boosted, covered, wide);
+      return fuse(some.filter(({ id }) => proposed.has(id) || always.has(id)), boosted, smoothing);
     };
     const known = new Set(matching);
     const asked = { held: (id) => information.get(id) ?? 0, idf: sum(wanted), words: wanted.length, model: relevance };

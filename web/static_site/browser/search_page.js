@@ -1,4 +1,5 @@
 // The search page: the words and filters of the address, results while one types, more on demand.
+import { FileError, fetching, script } from "./files.js";
 import { watch } from "./grid.js";
 import { withoutMarks } from "./query.js";
 import { SearchIndex } from "./search.js";
@@ -19,12 +20,8 @@ const folder = new URL(document.querySelector("script[data-index]").dataset.inde
 
 const aside = document.querySelector("[data-aside]");
 
-async function load(name) {
-  // Without asking whether it has changed, a browser may pair a table of yesterday with the parts of today.
-  const answer = await fetch(new URL(name, folder), name === "index.json" ? { cache: "no-cache" } : {});
-  if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
-  return answer.arrayBuffer();
-}
+const load = fetching(folder);
+counted.dataset.started = ""; // chosen.js says so where this script was not loaded
 
 let opened;
 const index = () =>
@@ -68,26 +65,47 @@ const AFTER_TYPING = 400; // milliseconds: what is typed on is not searched by m
 const PATIENCE = 500; // milliseconds that results by words wait for those by meaning, once the encoder is there
 let meaning; // a promise of the index of vectors
 let vectors; // that index, once it is there
+let encoder;
+let refused = ""; // why this browser cannot search by meaning
 
 // Whether to fetch megabytes unasked: not where the visitor or the network says to save.
 const { saveData, effectiveType } = navigator.connection ?? {};
 const mayLoad = () => !saveData && !/2g/.test(effectiveType ?? "");
 
+const BY_WORDS = "memes are found by their words.";
+const WITHOUT_MEANING = {
+  offline: `Search by meaning has not been fetched, as the network is away: ${BY_WORDS}`,
+  missing: `A part of search by meaning is missing on this site: ${BY_WORDS}`,
+  server: `This site's host has an error, so search by meaning was not fetched: ${BY_WORDS}`,
+  damaged: `A part of search by meaning is damaged on this site: ${BY_WORDS}`,
+};
+
 function openMeaning(words) {
   return (meaning ??= (async () => {
-    const [{ MeaningIndex }, { Encoder }] = await Promise.all([import("./meaning.js"), import("./encoder.js")]);
-    let encoder;
+    if (typeof WebAssembly !== "object") throw new Error("there is no WebAssembly");
+    const [{ MeaningIndex }, { Encoder }] = await script(Promise.all([import("./meaning.js"), import("./encoder.js")]), "meaning.js");
     const found = await new MeaningIndex(load, (text) => encoder.embed(text)).open(words.table.meaning.table);
     encoder = new Encoder(new URL("encoder/", folder), found.table.encoder, (share) => tell(`Loading search by meaning: ${Math.floor(share * 100)} %`));
     await encoder.ready;
     tell("");
     return (vectors = found);
-  })().catch((error) => {
-    console.warn(error);
-    meaning = undefined;
-    tell(navigator.onLine ? "Search by meaning could not be loaded, so words are searched." : "");
-    throw error;
-  }));
+  })());
+}
+
+// Says why there is no search by meaning. It is tried again where another attempt may help, at once with the network.
+function without(error) {
+  console.warn(error);
+  forgetMeaning();
+  const kind = error instanceof FileError ? error.kind : "";
+  if (kind === "updated") return tell(UPDATED);
+  if (kind) return tell(WITHOUT_MEANING[kind], "Try again", () => (tell("Loading search by meaning…"), refresh()));
+  refused = typeof WebAssembly === "object" ? `Search by meaning could not be started in this browser, which may lack memory: ${BY_WORDS}` : `This browser has no WebAssembly, without which it cannot search by meaning: ${BY_WORDS}`;
+  tell(refused);
+}
+
+function forgetMeaning() {
+  encoder?.close();
+  encoder = meaning = vectors = undefined;
 }
 
 // A line about search by meaning, with a button where the visitor decides.
@@ -107,6 +125,17 @@ let latest = 0;
 let answer;
 let shown = 0;
 
+const UPDATED = "This site was updated since the page was loaded. Load the page again.";
+const FAILED = {
+  offline: "This site cannot be reached. The search goes on when it can.",
+  missing: "A part of the search is missing on this site. If it is being updated, load the page again in a minute.",
+  server: "This site's host has an error, so the search cannot go on. Load the page again in a minute.",
+  damaged: "A part of the search is damaged on this site. If it is being updated, load the page again in a minute.",
+  updated: UPDATED,
+};
+let waits = false; // for the network
+addEventListener("online", () => waits && refresh());
+
 async function refresh({ typed = false, again = false } = {}) {
   const mine = ++latest;
   const { q, ...filters } = state();
@@ -114,7 +143,8 @@ async function refresh({ typed = false, again = false } = {}) {
   try {
     const words = await index();
     const options = { ...filters, prefix: typed };
-    const byMeaning = q && words.table.meaning ? async () => words.search(q, { ...options, meaning: await openMeaning(words) }) : undefined;
+    waits = false;
+    const byMeaning = q && words.table.meaning && !refused ? async () => words.search(q, { ...options, meaning: await openMeaning(words) }) : undefined;
     let drawn = false;
     const byWords = words.search(q, options);
     if (byMeaning && vectors && !typed) {
@@ -131,22 +161,43 @@ async function refresh({ typed = false, again = false } = {}) {
     if (typed) await new Promise((done) => setTimeout(done, AFTER_TYPING));
     if (!is()) return;
     const join = async () => {
-      const found = await byMeaning().catch(() => undefined);
-      if (!found || !is()) return;
+      let found;
+      try {
+        found = await byMeaning();
+      } catch (error) {
+        if (!is()) return;
+        if (error.kind === "missing" && !again) throw error;
+        waits = error.kind === "offline";
+        return without(error);
+      }
+      if (!is()) return;
       if (isReading()) return tell("", "Show results by meaning, too", () => (tell(""), draw(found, is)));
       await draw(found, is);
     };
-    if (meaning || mayLoad()) await join();
-    else tell("", `Search by meaning, too (${Math.ceil(words.table.meaning.bytes / 1e6)} MB, once)`, () => (tell("Loading search by meaning…"), join()));
+    const joined = () => join().catch(failed);
+    const failed = (error) => is() && fail(error, { typed, again });
+    if (meaning || mayLoad()) await joined();
+    else tell("", `Search by meaning, too (${Math.ceil(words.table.meaning.bytes / 1e6)} MB, once)`, () => (tell("Loading search by meaning…"), joined()));
   } catch (error) {
-    if (!is()) return;
-    if (!again && / 404$/.test(error.message)) {
-      opened = vectors = meaning = undefined; // the site was updated since the page was loaded
-      return refresh({ typed, again: true });
-    }
-    console.warn(error);
-    counted.textContent = navigator.onLine ? "The search could not be loaded. Load the page again." : "You are offline, and these words were not searched before.";
+    if (is()) fail(error, { typed, again });
   }
+}
+
+function fail(error, { typed, again }) {
+  const kind = error instanceof FileError ? error.kind : "damaged";
+  if (!again && kind === "missing") {
+    opened = undefined; // the site was updated since the page was loaded
+    forgetMeaning();
+    return refresh({ typed, again: true });
+  }
+  console.warn(error);
+  waits = kind === "offline";
+  answer = undefined;
+  results.replaceChildren(); // those of other words
+  folded.hidden = nothing.hidden = true;
+  showing.hidden = false;
+  showing.textContent = waits && !navigator.onLine ? "You are offline, and these words were not searched before." : FAILED[kind];
+  counted.textContent = "Search failed";
 }
 
 // Shows an answer, unless another one was asked for meanwhile.
@@ -158,10 +209,9 @@ async function draw(found, is) {
   counted.textContent = counts(found);
   fold(found);
   const notes = [...found.corrected.map(([word, other]) => `No meme has “${word}”, so “${other}” was searched.`), ...found.unknown.map((word) => `No meme has “${word}”.`)];
-  notes.push(...found.ignored.map((typed) => `“${typed}” was left out: this site has no such operator, category, type or date.`));
-  notes.push(...found.wordless.map((phrase) => `“${phrase}” has no word to look for.`));
+  notes.push(...found.notices, ...found.wordless.map((phrase) => `“${phrase}” has no word to look for.`));
   showing.hidden = !notes.length;
-  showing.textContent = notes.join(" ");
+  showing.textContent = notes.join("\n");
   nothing.hidden = found.hits.length > 0;
   results.dataset.by = found.byMeaning ? "meaning" : "words";
   const items = await page();
@@ -238,7 +288,12 @@ async function page() {
   return items;
 }
 
-const cardsOf = (hits) => Promise.all(hits.map(async (hit) => item(await (await index()).card(hit.id), hit)));
+// A card that cannot be fetched is a tile that says so.
+async function cardsOf(hits) {
+  const words = await index();
+  const unseen = () => tile("less", navigator.onLine ? "A meme could not be loaded." : "Offline: a meme that was not seen before.");
+  return Promise.all(hits.map((hit) => words.card(hit.id).then((html) => item(html, hit), (error) => (error.kind === "missing" ? undefined : unseen()))));
+}
 
 function item(html, hit) {
   if (!html) return undefined; // the site was updated a moment ago
@@ -291,5 +346,9 @@ addEventListener("popstate", (event) => {
 
 read();
 if (globalThis.DecompressionStream) refresh();
-else counted.textContent = "This browser is too old to search here. It can show the categories and all memes.";
+else {
+  counted.textContent = "Search failed";
+  showing.hidden = false;
+  showing.textContent = "This browser is too old to search here. It can show the categories and all memes.";
+}
 if (!field.value) field.focus();

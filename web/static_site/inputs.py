@@ -1,0 +1,53 @@
+"""What an exported site is made from, as one digest: while it stays the same, no page needs to be rendered again."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import indexer
+import search
+import web
+from indexer.stages.draw_map import LibraryMap
+from search.index.generations import Manifest
+from search.workspace import Workspace
+from web.static_site.options import SiteOptions
+
+_CODE = (".py", ".html", ".js", ".css", ".sql", ".txt", ".svg")
+
+
+def inputs_digest(
+    workspace: Workspace, options: SiteOptions, manifest: Manifest, library_map: LibraryMap | None
+) -> str:
+    """Return the SHA-256 of the catalogue's contents, the index, the map, the settings, the options and the code.
+
+    The memes' files and thumbnails are not in it: their names and the catalogue's hashes tell whether they changed.
+
+    >>> from search.index.generations import live_manifest
+    >>> manifest = live_manifest(workspace.index)
+    >>> one = inputs_digest(workspace, SiteOptions(), manifest, None)
+    >>> one == inputs_digest(workspace, SiteOptions(), manifest, None)
+    True
+    >>> one == inputs_digest(workspace, SiteOptions(base_url="https://memes.example/"), manifest, None)
+    False
+    """
+    digest = hashlib.sha256(_code_digest())
+    for part in (options, workspace.settings, manifest):
+        digest.update(repr(part).encode())
+    if library_map is not None:
+        digest.update(library_map.ids.tobytes() + library_map.points.tobytes())
+    digest.update(workspace.catalogue.contents_digest())
+    return digest.hexdigest()
+
+
+@cache
+def _code_digest() -> bytes:
+    """Return the SHA-256 of the code and the templates of all packages."""
+    digest = hashlib.sha256()
+    for package in (search, indexer, web):
+        root = Path(package.__file__ or "").parent
+        for file in sorted(root.rglob("*")):
+            if file.suffix in _CODE:
+                digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.digest()
