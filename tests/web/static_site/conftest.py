@@ -15,7 +15,7 @@ from web.static_site import app
 BROWSER = Path(app.__file__).parent / "browser"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as found:
         yield found
