@@ -85,7 +85,7 @@ def build_search_index(
 
     >>> built = build_search_index(searcher.index.lexical, workspace.catalogue.memes.freshest(9), [])
     >>> json.loads(built.table)["memes"], len(built.parts)
-    (9, 4)
+    (9, 6)
     """
     files: dict[str, bytes] = {}
 
