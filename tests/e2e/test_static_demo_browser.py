@@ -179,7 +179,7 @@ export const InferenceSession = { create: () => Promise.reject(new RangeError("c
     ],
 )
 def test_words_go_on_without_meaning_and_the_page_says_why(browser: Browser, demo: Demo, lacks: str, said: str) -> None:
-    context = browser.new_context(base_url=demo.address, service_workers="block")
+    context = browser.new_context(base_url=demo.address, service_workers="block", color_scheme="dark")
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -207,6 +207,7 @@ def test_words_go_on_without_meaning_and_the_page_says_why(browser: Browser, dem
     expect(aside).to_contain_text(said, timeout=60_000)
     expect(aside).to_contain_text("memes are found by their words")
     expect(page.locator("#results .card").first).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
     asked.clear()
     page.locator("#q").fill("a cat")
     page.keyboard.press("Enter")

@@ -115,7 +115,7 @@ function tell(text, label = "", act) {
   if (!label) return;
   const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: label });
   button.addEventListener("click", act);
-  aside.append(button);
+  aside.append(" ", button);
 }
 
 // Whether somebody looks at the results, so that they must not be put in another order.
