@@ -11,6 +11,7 @@ from PIL import Image
 from rapidfuzz import fuzz
 
 from search.duplicates.keypoints import Keypoints
+from search.duplicates.marks import without_marks
 from search.duplicates.overlay import TINY, Overlay, color_difference
 from search.duplicates.picture import ScaledPicture, scale_picture
 from search.duplicates.picture_alignment import TEMPLATE_AGREES, Alignment, alignments
@@ -149,13 +150,22 @@ def _best_alignment(
         classified = _classify(one.picture, other.picture, alignment, same_text=same_text)
         found = replace(classified, pdq=bits, text=agreement)
         if found.is_duplicate:
-            sizes = one.picture.size, other.picture.size
-            if words_differ(one.lines, other.lines, alignment, sizes=sizes):
+            if _says_other_words(one, other, alignment):
                 return replace(found, tier=Tier.VARIANT)
             return _apply_text_doubt(found)
         if best is None or found.score > best.score:
             best = found
     return best or Evidence(None, pdq=bits, text=agreement)
+
+
+def _says_other_words(one: PreparedPicture, other: PreparedPicture, alignment: Alignment) -> bool:
+    """Return whether one of two aligned pictures says something that the other does not say."""
+    if not one.lines and not other.lines:
+        return False
+    # A mark that covers a word makes OCR misread it, or read both as one line.
+    seen = one.picture.seen(alignment.view)
+    unmarked = replace(alignment, overlay=without_marks(alignment.overlay, seen, other.picture))
+    return words_differ(one.lines, other.lines, unmarked, sizes=(one.picture.size, other.picture.size))
 
 
 def view_distances(one: PreparedPicture, other: PreparedPicture) -> list[int]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rapidfuzz import fuzz
 
 from search.duplicates.overlay import Overlay
 from search.duplicates.picture_alignment import Alignment
@@ -22,8 +23,11 @@ WELL_READ = 0.8  # least confidence of a line that is believed
 ANOTHER_WORD = 12.0  # grey levels: mean difference of a window in a word that the other picture does not have
 UNREAD_WORD = 28.0  # the same where nothing was read on the other picture
 ANOTHER_DIGIT = 9.0  # the same in a number where the other picture has another number
+ANOTHER_LINE = 8.0  # the same where the other picture has a well-read line that says something else altogether
+_ALIKE = 50  # of 100: agreement of two lines from which on one of them may be misread
 NOISE = 1.5  # times the difference in the words that both have, which JPEG and blur cause
 LOST = 0.4  # share of the letters outside the other picture that makes another text
+_LINE = 6  # letters: shorter lines are not compared
 _MARK_HEIGHT = 0.05  # of the picture's longer side: a watermark's line at most
 _MARK_EDGE = 0.08  # of the side: distance of a watermark from the upper or lower edge
 _MARK_WORDS = 3
@@ -119,6 +123,8 @@ def _says_more(
         least = UNREAD_WORD if not there else ANOTHER_WORD
         if word.text.isdigit() and any(other.text.isdigit() for other in there):
             least = ANOTHER_DIGIT
+        if there and not any(_may_be(word.line, other.line) for other in there):
+            least = ANOTHER_LINE
         least = max(least, NOISE * noise)
         if value is not None and value >= least and not _is_mark(word, others, shape):
             return True
@@ -134,6 +140,12 @@ def _says_more(
         if gone >= LOST * letters and not (phone and in_bars) and not _is_mark(own[0], others, shape):
             return True
     return False
+
+
+def _may_be(line: ReadLine, other: ReadLine) -> bool:
+    """Return whether two lines at one place may be one that was misread."""
+    texts = [line.text.lower(), other.text.lower()]
+    return other.confidence < WELL_READ or min(map(len, texts)) < _LINE or fuzz.ratio(*texts) >= _ALIKE
 
 
 def _noise(found: Overlay, said: Sequence[Box], size: tuple[int, int]) -> float:

@@ -74,6 +74,44 @@ def test_what_a_phone_or_a_site_adds_is_no_word_of_the_meme() -> None:
     assert found.tier is not None and found.tier.is_duplicate, found.in_words()
 
 
+def _written(picture: Image.Image, text: str, place: tuple[float, float], *, opacity: int) -> Image.Image:
+    """Return a picture with small outlined words, their upper left at a place in shares."""
+    layer = Image.new("RGBA", picture.size)
+    at = place[0] * picture.width, place[1] * picture.height
+    ImageDraw.Draw(layer).text(
+        at, text, (255, 255, 255, opacity), ImageFont.load_default(15), stroke_width=1, stroke_fill=(0, 0, 0, 140)
+    )
+    return Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
+
+
+@pytest.mark.parametrize(
+    ("place", "line", "misread"),
+    [
+        ((0.02, 0.06), TOP, "lolshelf.exmqleWHEN THE BUILD IS GREEN"),
+        ((0.74, 0.06), TOP, "WHEN THE BUILD IS GRFFN shelf example"),
+        ((0.02, 0.89), BOTTOM, "BJT lolshelf NOBODY PUSHED IT"),
+        ((0.74, 0.89), BOTTOM, "BUT NOBODY PUSHED IF"),
+    ],
+)
+def test_a_mark_over_a_caption_that_ocr_misreads_makes_no_variant(
+    place: tuple[float, float], line: ReadLine, misread: str
+) -> None:
+    picture = captioned(scene(3))
+    marked = encoded(_written(picture, "lolshelf.example", place, opacity=190), 85)
+    lines = tuple(ReadLine(misread, 0.95, each.box) if each is line else each for each in (TOP, BOTTOM))
+    found = _compared(picture, (TOP, BOTTOM), marked, lines)
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+
+
+@pytest.mark.parametrize("place", [(0.02, 0.03), (0.74, 0.03), (0.02, 0.93), (0.74, 0.93)])
+def test_other_small_words_in_a_corner_make_a_variant(place: tuple[float, float]) -> None:
+    words = ("my weekend", "your monday")
+    box = (place[0], place[1], place[0] + 0.18, place[1] + 0.05)
+    one, other = (_written(scene(3), text, place, opacity=255) for text in words)
+    lines = [(ReadLine(text, 0.97, box),) for text in words]
+    assert _compared(one, lines[0], encoded(other, 85), lines[1]).tier is Tier.VARIANT
+
+
 def test_a_crop_is_a_copy_while_its_words_are_there() -> None:
     picture = captioned(scene(3))
     width, height = picture.size
