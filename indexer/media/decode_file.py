@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin
 
+from indexer.media.damaged_webp import show_damaged_webp
 from indexer.media.decoder_errors import DamagedFile, decoder_errors_as_unreadable
 from indexer.media.raster import (
     WORKING_PIXELS,
@@ -32,7 +33,7 @@ from indexer.media.raster import (
 from indexer.media.repair import Repaired, repaired
 from indexer.media.signatures import FileType, describe_head, file_type
 from indexer.media.svg import HEAD_BYTES, MAX_SVG_BYTES, is_svg, render_svg, svg_size
-from indexer.media.video import decode_damaged_webp, decode_video
+from indexer.media.video import decode_video
 from search.errors import UnreadableFile
 from search.meme import MediaType
 
@@ -182,21 +183,20 @@ def _decode_picture(
                 share = mended.share if mended.share is not None else _share_of_rows(mended, found)
         except DamagedFile:
             continue
-        if mended.is_cut and not share:
+        if (mended.is_cut and not share) or (kind is FileType.JPEG and not mended.is_cut and _is_flat(found)):
             break
-        return _with_damage(found, share if mended.is_cut else 1.0, cut=mended.is_cut, whole=mended.is_whole)
+        if mended.is_cut:
+            found = _with_missing_rows(found, kind, share)
+        return _with_damage(found, share if mended.is_cut else 1.0, mended)
     if kind is FileType.WEBP:
         return _damaged_webp(data, damaged, max_pixels=max_pixels)
     raise damaged
 
 
 def _damaged_webp(data: bytes, error: DamagedFile, *, max_pixels: int) -> DecodedMedia:
-    """Decode a lossy WebP with wrong bits by FFmpeg, which shows it whole, with errors from there on as browsers do.
-
-    Raises the error of libwebp, which refuses it, where FFmpeg does too.
-    """
+    """Decode a WebP with wrong bits as `show_damaged_webp` does; raise the error of libwebp where nothing is shown."""
     try:
-        shown = decode_damaged_webp(data, max_pixels=max_pixels)
+        shown = show_damaged_webp(data, max_pixels=max_pixels)
     except DamagedFile:
         raise error from None
     picture = working_picture(shown)
@@ -255,13 +255,34 @@ def _unturned(data: bytes) -> NDArray[np.uint8]:
     return np.asarray(working_picture(picture))
 
 
-def _with_damage(found: DecodedMedia, share: float, *, cut: bool, whole: bool = False) -> DecodedMedia:
-    """Return a decoded file with a sentence about what is damaged. A `whole` file has its end, and wrong bits."""
+def _is_flat(found: DecodedMedia) -> bool:
+    """Return whether a still shows nothing but one colour: what a decoder makes up where it understood nothing."""
+    return all(low == high for low, high in np.reshape(found.pictures[0].getextrema(), (-1, 2)))
+
+
+def _with_missing_rows(found: DecodedMedia, kind: FileType, share: float) -> DecodedMedia:
+    """Return a still whose missing rows are white, as transparent areas are, in place of what a decoder fills in.
+
+    Browsers show the page there. libjpeg continues a JPEG in a colour of its own, which they show too.
+    """
+    if kind not in (FileType.PNG, FileType.WEBP, FileType.BMP) or found.alpha or len(found.pictures) > 1:
+        return found
+    picture = found.pictures[0].copy()
+    rows = round(share * picture.height)
+    upside_down = kind is FileType.BMP  # its last row comes first
+    picture.paste((255, 255, 255), (0, 0 if upside_down else rows, picture.width, picture.height - rows * upside_down))
+    return replace(found, pictures=(picture,))
+
+
+def _with_damage(found: DecodedMedia, share: float, mended: Repaired) -> DecodedMedia:
+    """Return a decoded file with a sentence about what is damaged."""
     if found.damage:
         return found
-    if not cut:
+    if mended.has_errors and not mended.is_cut:
+        return replace(found, damage="A part of it is damaged: it is shown with errors.")
+    if not mended.is_cut:
         return replace(found, damage="A note or a checksum in it is damaged; the picture is there.")
-    if whole:
+    if mended.is_whole:
         share = min(0.99, max(0.01, share))
         return replace(found, share_decoded=share, damage=f"A part of it is damaged: {100 * share:.0f} % is shown.")
     if share == _LESS_DETAIL:

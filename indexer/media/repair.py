@@ -11,6 +11,7 @@ from typing import Any
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 # Chunks of a PNG that change how it looks, beside the critical ones. Texts and times do not.
 _PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"sRGB", b"cHRM", b"eXIf", b"iCCP"}
+_PNG_PIXELS = {b"IDAT", b"fdAT", b"PLTE"}
 _PNG_SEQUENCE = {b"acTL", b"fcTL", b"fdAT"}
 _MAX_PROFILE = 1_000_000  # bytes of a colour profile
 
@@ -19,13 +20,15 @@ _MAX_PROFILE = 1_000_000  # bytes of a colour profile
 class Repaired:
     """Bytes that a decoder can read, the share of the file that is there, and whether its end is not shown.
 
-    `share` is None where only decoding can tell. Of a file that `is_whole` the end is there, behind a damaged part.
+    `share` is None where only decoding can tell. Of a file that `is_whole` the end is there, behind a damaged part; one
+    that `has_errors` has pixels that are not what they were.
     """
 
     data: bytes
     is_cut: bool
     share: float | None = None
     is_whole: bool = False
+    has_errors: bool = False
 
 
 def repaired(data: bytes, *, still: bool = False) -> Repaired:
@@ -53,7 +56,7 @@ def repaired(data: bytes, *, still: bool = False) -> Repaired:
 def _repaired_png(data: bytes, *, still: bool) -> Repaired:
     """Keep the chunks of a PNG that show, with right checksums."""
     kept = [_PNG_HEAD]
-    at, ended = len(_PNG_HEAD), False
+    at, ended, wrong = len(_PNG_HEAD), False, False
     while at + 8 <= len(data):
         length, name = struct.unpack(">I4s", data[at : at + 8])
         body = data[at + 8 : at + 8 + length]
@@ -66,6 +69,7 @@ def _repaired_png(data: bytes, *, still: bool) -> Repaired:
             wanted = _is_profile(body)
         if wanted and (right or needed or name == b"fdAT"):
             kept.append(_chunk(name, body))
+            wrong = wrong or (name in _PNG_PIXELS and not right)
         if name == b"IEND":
             ended = True
             break
@@ -76,7 +80,7 @@ def _repaired_png(data: bytes, *, still: bool) -> Repaired:
         first = next(at for at, one in enumerate(kept) if one[4:8] == b"IDAT")
         others = [one for one in kept if one[4:8] != b"IDAT"]
         kept = [*others[:first], _chunk(b"IDAT", rows.packed), *others[first:]]
-    return Repaired(b"".join(kept), is_cut=rows.share < 1, share=rows.share, is_whole=ended)
+    return Repaired(b"".join(kept), is_cut=rows.share < 1, share=rows.share, is_whole=ended, has_errors=wrong)
 
 
 # Samples of a pixel by a PNG's type of colour.

@@ -108,13 +108,17 @@ def _film(film: InputContainer, *, size: int, max_pixels: int, effort: float) ->
     rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
     seconds = _seconds(film, stream, rate)
     frames: list[VideoFrame] = []
+    corrupt = False
     damage = f"Its end is missing: {100 * share:.0f} % is there." if share < 1 else ""
     try:
-        for frame in _spread_frames(film, stream, share * seconds, pixels=effort * DECODED_PIXELS):
+        for frame, is_corrupt in _spread_frames(film, stream, share * seconds, pixels=effort * DECODED_PIXELS):
             frames.append(frame)  # those before an error are kept
+            corrupt = corrupt or is_corrupt
     except av.error.FFmpegError:
         if not frames:
             raise
+        corrupt = True
+    if corrupt:
         damage = damage or "A part of the video is damaged."
     if not frames:
         if share < 1:
@@ -168,8 +172,13 @@ def _shape(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     return frame.width, frame.height
 
 
-def _spread_frames(film: InputContainer, stream: VideoStream, seconds: float, *, pixels: float) -> Iterator[VideoFrame]:
-    """Yield the first frame and, where they can be decoded, the frames nearest to evenly spaced times."""
+def _spread_frames(
+    film: InputContainer, stream: VideoStream, seconds: float, *, pixels: float
+) -> Iterator[tuple[VideoFrame, bool]]:
+    """Yield the first frame and, where they can be decoded, the frames nearest to evenly spaced times.
+
+    Each comes with whether it, or one decoded since the frame before it, shows errors.
+    """
     base = stream.time_base or Fraction(1, 1)
     start = float((stream.start_time or 0) * base)
     step = seconds / FRAMES
@@ -189,8 +198,9 @@ def _spread_frames(film: InputContainer, stream: VideoStream, seconds: float, *,
             frames = film.decode(stream)
             if leap >= shown + step / 2:
                 target = leap
-        chosen = None
+        chosen, corrupt = None, False
         for frame in frames:
+            corrupt = corrupt or frame.is_corrupt
             left -= frame.width * frame.height
             chosen = frame
             if frame.time is None or frame.time >= target or left < 0:
@@ -198,6 +208,6 @@ def _spread_frames(film: InputContainer, stream: VideoStream, seconds: float, *,
         if chosen is None:
             return
         shown = target if chosen.time is None else chosen.time
-        yield chosen
+        yield chosen, corrupt
         if left < 0 or not step:
             return
