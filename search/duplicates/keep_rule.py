@@ -59,8 +59,9 @@ def choose_kept(
     """Return the meme to keep among a group's members (the representative first), and the reason in words.
 
     `texts` is the number of texts about each meme, by its id. The pixels of a frame around a picture do not count, and
-    bytes a pixel count within one codec only, and not where one has grain. If every criterion is a tie, the smallest
-    file of those that show the same pixels is kept, or else the lowest id. Raises ValueError without members.
+    bytes a pixel count within one codec only, not where one has grain, and are sure only of the earliest. If every
+    criterion is a tie, the smallest file of those that show the same pixels is kept, or else the lowest id. Raises
+    ValueError without members.
 
     >>> first, second = workspace.catalogue.memes.everything()[:2]
     >>> choice = choose_kept([Member(first), Member(second)])
@@ -81,8 +82,10 @@ def choose_kept(
         kept = [member for member, value in zip(remaining, values, strict=True) if value >= floor]
         if len(kept) == 1 and len(remaining) > 1:
             second = max((member for member in remaining if member is not kept[0]), key=measure.of)
-            sure = criterion not in _PREFERENCES or _is_alike(remaining)
-            return Choice(kept[0].meme, measure.reason(kept[0], second), sure)
+            told = criterion not in _PREFERENCES
+            if criterion is KeepBy.COMPRESSION:  # grain and sharpening add bytes, too
+                told = all(kept[0].meme.first_seen < one.meme.first_seen for one in remaining if one is not kept[0])
+            return Choice(kept[0].meme, measure.reason(kept[0], second), told or _is_alike(remaining))
         remaining = kept
     first = min(remaining, key=lambda member: member.meme.id)
     if not _is_alike(remaining):

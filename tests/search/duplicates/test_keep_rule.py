@@ -167,3 +167,14 @@ def test_bytes_of_grain_are_no_detail() -> None:
     grainy = replace(SAME, tier=Tier.EDITED, edits=(Edit.DETAIL,))
     members = [_file(1, "clean.jpeg"), replace(_file(2, "grain.jpeg", size=200_000), evidence=grainy)]
     assert choose_kept(members)[2] is False
+
+
+@pytest.mark.parametrize(("years", "sure"), [((2014, 2014), False), ((2014, 2016), False), ((2016, 2014), True)])
+def test_more_bytes_a_pixel_are_sure_of_the_earliest_file_alone(years: tuple[int, int], *, sure: bool) -> None:
+    """Grain and sharpening add bytes, too."""
+    members = [
+        _file(1, "a.jpeg", year=years[0]),
+        replace(_file(2, "b.jpeg", size=200_000, year=years[1]), evidence=SAME),
+    ]
+    meme, reason, is_sure = choose_kept(members)
+    assert (meme.id, is_sure) == (2, sure) and reason.startswith("least compressed")

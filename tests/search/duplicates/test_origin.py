@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
@@ -144,6 +145,25 @@ def test_evidence_keeps_its_traces_in_json_and_when_it_is_swapped() -> None:
     evidence = Evidence(Tier.EDITED, (Edit.FRAME,), traces_other=(Trace.COMPRESSED, Trace.MARKED), equal_pixels=False)
     assert Evidence.from_json(evidence.to_json()) == evidence
     assert evidence.swapped().traces_one == evidence.traces_other and evidence.swapped().swapped() == evidence
+
+
+ALTERED: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "denoised": lambda picture: picture.filter(ImageFilter.MedianFilter(3)),
+    "denoised along edges": lambda picture: Image.fromarray(cv2.bilateralFilter(np.array(picture), 5, 30, 3)),
+    "sharpened": lambda picture: picture.filter(ImageFilter.UnsharpMask(1.5, 100, 2)),
+    "sharpened strongly": lambda picture: picture.filter(ImageFilter.UnsharpMask(2, 150, 2)),
+}
+
+
+@pytest.mark.parametrize("edit", ALTERED)
+@pytest.mark.parametrize("noise", [0, 6, 11])
+def test_a_denoised_or_sharpened_copy_is_not_called_the_source(edit: str, noise: int) -> None:
+    drawn = np.asarray(_drawn(), np.float32)
+    grain = np.random.default_rng(5).normal(0, noise, drawn.shape)
+    source = _jpeg(Image.fromarray(np.clip(drawn + grain, 0, 255).astype(np.uint8)), 92)
+    copy = _jpeg(ALTERED[edit](source.picture), 88)
+    assert _compared(source, copy).made_from >= 0
+    assert _compared(copy, source).made_from <= 0
 
 
 @pytest.mark.parametrize("deviation", [5, 8])
