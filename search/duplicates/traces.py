@@ -20,9 +20,10 @@ _LEAST_BLOCKS = 20
 _GRAIN = 1.25  # times the other's deviation in the calmest tenth of the blocks
 _GRAIN_LEVELS = 0.5  # levels of deviation above that
 # Gains of one picture's frequencies in another, measured on 77 pairs of drawn memes saved again as JPEG. What was
-# blurred before it got grain lost at least .2 of the middle ones; what was denoised (median, bilateral, non-local means)
-# has none that its noisy source lacks (.98 or more), and grain alone leaves 1: those two look alike. Of the high ones,
-# sharpening leaves .37 or more of the sharpened picture's in its source, and a blur that can be told less than .25.
+# blurred before it got grain lost at least .2 of the middle ones; what was denoised (median, bilateral, non-local
+# means) has none that its noisy source lacks (.98 or more), and grain alone leaves 1: those two look alike.
+# Of the high ones, sharpening leaves .37 or more of the sharpened picture's in its source, and a blur that can be told
+# less than .25.
 _MIDDLE, _HIGH = (4, 5), (6, 7)  # sums of the two frequencies' numbers
 _SOFTENED = 0.85
 _SHARPER, _SOFTER = 1.15, 0.25
