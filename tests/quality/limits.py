@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from search.duplicates.alignment import frame_affine
 from search.duplicates.candidates import Candidates, Signature, significant_words
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import prepare
@@ -21,7 +22,12 @@ from search.duplicates.groups import Member
 from search.duplicates.keep_rule import choose_kept
 from search.duplicates.keypoint_index import KeypointIndex
 from search.duplicates.keypoints import Keypoints
+from search.duplicates.overlay import Overlay, overlay
+from search.duplicates.picture import scale_picture
+from search.duplicates.picture_alignment import UPRIGHT, Alignment
+from search.duplicates.recompression import Compressed, made_from
 from search.duplicates.trim import content_box
+from search.duplicates.wording import ReadLine, words_differ
 from search.evidence import Evidence, Tier
 from search.images.fingerprints import pdq
 from search.index.local import LocalIndex
@@ -39,6 +45,9 @@ from search.texts.chunking import split_to_fit
 from tests.quality.frozen import memes, template_picture
 
 BITS = 256
+_AT = np.arange(8)
+# Of the discrete cosine transform of 8 samples, orthonormal.
+_BASIS = np.sqrt(np.where(_AT == 0, 1, 2) / 8)[:, None] * np.cos((2 * _AT + 1) * _AT[:, None] * np.pi / 16)
 
 
 def _print_with(ones: int, *, seed: int = 1) -> NDArray[np.uint8]:
@@ -189,6 +198,66 @@ def films() -> dict[str, list[str | None]]:
     return found
 
 
+def recompressed() -> dict[str, list[int]]:
+    """Return which of two pictures was made from the other, by the blocks that one way more, or the other, explains.
+
+    The first has steps of 1 and the second of 12. Of 200 blocks of noise, some differ by what only steps of 12 allow,
+    and 60 by more than either does.
+    """
+    noise = np.random.default_rng(9).normal(128, 20, (80, 160)).astype(np.float32)
+    wave = np.zeros((8, 8))
+    wave[2, 2] = wave[3, 3] = wave[4, 2] = 1.0
+
+    def told(more: int, *, neither: int) -> int:
+        other = noise.copy()
+        for at in range(more + neither):
+            top, left = at // 20 * 8, at % 20 * 8
+            change = _BASIS.T @ (wave * (4.0 if at < more else 30.0)) @ _BASIS
+            other[top : top + 8, left : left + 8] += change.astype(np.float32)
+        return made_from(Compressed(noise, np.ones((8, 8))), Compressed(other, np.full((8, 8), 12.0)))
+
+    return {
+        "clearer": [told(more, neither=60) for more in range(16, 60, 2)],
+        "explained": [told(60, neither=neither) for neither in range(80, 120, 2)],
+    }
+
+
+def words() -> dict[str, list[bool]]:
+    """Return whether two aligned pictures say different words, by the difference in a word, and by the letters lost."""
+    size = 200, 200
+    box = (0.1, 0.4, 0.9, 0.5)
+
+    def differ(one: Iterable[ReadLine], other: Iterable[ReadLine], laid: Overlay) -> bool:
+        return words_differ(tuple(one), tuple(other), Alignment(laid, UPRIGHT), sizes=(size, size))
+
+    def laid(value: int, *, within: NDArray[np.uint8] | None = None) -> Overlay:
+        picture = scale_picture(Image.new("RGB", size))
+        found = overlay(picture, picture, affine=frame_affine(size, size))
+        assert found is not None
+        difference = np.zeros((100, 100), np.uint8)
+        difference[40:50, 30:45] = value
+        return replace(found, difference=difference, within=within)
+
+    def by_difference(text: str, other: str | None) -> list[bool]:
+        others = [] if other is None else [ReadLine(other, 0.9, box)]
+        return [differ([ReadLine(text, 0.9, box)], others, laid(value)) for value in range(4, 40)]
+
+    def lost(letters: int) -> bool:
+        # Of a line of words of one letter and a digit, so many letters lie right of what the other picture shows.
+        within = np.full((100, 100), 255, np.uint8)
+        within[:, 100 - round(80 * letters / 20) - 10 :] = 0
+        line = ReadLine(" ".join(["a1"] * 20), 0.9, box)
+        return differ([line], [], laid(0, within=within))
+
+    return {
+        "another word": by_difference("one more week of work", "one more hour of work"),
+        "another line": by_difference("one more week of work", "nobody plays fair"),
+        "another number": by_difference("week 1234 of 9", "week 5678 of 9"),
+        "unread": by_difference("one more week of work", None),
+        "lost": [lost(letters) for letters in range(1, 20)],
+    }
+
+
 def relevant() -> list[int]:
     """Return how many hits count as relevant when so many doubted ones lie between two that do."""
     by_score = RelevanceModel((1.0, *[0.0] * (len(FEATURES) - 1)), -0.5)
@@ -288,6 +357,8 @@ DUPLICATE_LIMITS: dict[str, Callable[[], Any]] = {
     "boxes": boxes,
     "kept": kept,
     "films": films,
+    "recompressed": recompressed,
+    "words": words,
 }
 
 
