@@ -22,6 +22,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from indexer.media.backgrounds import background as _ground
 from indexer.media.decoder_errors import is_about_the_file
 from indexer.media.signatures import FileType
 from search.errors import UnreadableFile
@@ -35,8 +36,6 @@ _SCAN = b"\xff\xda"
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
 _STRIP_PIXELS = 4_000_000  # of a large picture that is converted, at a time
 
-_WHITE, _DARK = (255, 255, 255), (34, 34, 34)
-_NEARLY_WHITE = 0.8  # luminance, 0 to 1
 _ORIENTATION = 0x0112  # the tag of EXIF
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -318,12 +317,8 @@ def _reduced(picture: Image.Image) -> Image.Image:
 
 
 def _over_background(picture: Image.Image) -> Image.Image:
-    """Return an RGBA picture over white, or over dark grey where white would hide all of it."""
-    sample = np.asarray(picture.resize((64, 64), Image.Resampling.BOX), np.float32) / 255
-    alpha = sample[..., 3]
-    luminance = (sample[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32))[alpha > 0.5]
-    hidden = alpha.min() < 0.5 and luminance.size and float(np.quantile(luminance, 0.05)) > _NEARLY_WHITE
-    shown = Image.new("RGB", picture.size, _DARK if hidden else _WHITE)
+    """Return an RGBA picture over white, or over dark or middle grey where white would hide a part of it."""
+    shown = Image.new("RGB", picture.size, _ground(picture))
     shown.paste(picture, mask=picture.getchannel("A"))
     return shown
 

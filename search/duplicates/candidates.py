@@ -51,6 +51,7 @@ _NEIGHBORS = 16  # nearest memes read from the index, including copies and the m
 BULK = 5_000  # queries: from this number on, similar fingerprints are computed for all at once
 RARE = 20  # a word in more contents than this is not rare
 SHARED_WORDS = 3  # least number of shared rare words
+_OTHER_GROUND = 64  # levels: white and dark, on which transparent pictures are shown, are nearer to white and black
 _WORD = re.compile(r"[^\W_]{4,}")
 
 Places = NDArray[np.int64]
@@ -339,12 +340,13 @@ def trimmed_fingerprints(pictures: Sequence[Image.Image]) -> list[bytes]:
 
 
 def ground_fingerprints(pictures: Sequence[Image.Image]) -> list[bytes]:
-    """Return the fingerprint of each transparent frame (RGBA) over another ground than it is shown over."""
+    """Return the fingerprints of each transparent frame (RGBA) over other grounds than it is shown over."""
     found = []
     for view in (scale_picture(picture) for picture in pictures if picture.mode == "RGBA"):
-        dark = view.shown_ground.mean() < 128
-        ground = np.full(3, 255 if dark else 0, np.float32)
-        found.append(pdq(Image.fromarray(view.over(ground).colors))[0].tobytes())
+        for level in (255, 0):
+            if abs(float(view.shown_ground.mean()) - level) > _OTHER_GROUND:
+                ground = np.full(3, level, np.float32)
+                found.append(pdq(Image.fromarray(view.over(ground).colors))[0].tobytes())
     return found
 
 
