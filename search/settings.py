@@ -284,7 +284,7 @@ class Settings:
     watch: bool = option(False, help="index the library while `serve` runs, a few seconds after it changes")
     webhook: str = option(
         "",
-        help="address that is sent what `serve --watch` has indexed, as JSON; empty: nothing is sent",
+        help="address that is sent, as JSON, what `serve --watch` has indexed and which batches are done; empty: none",
         parse=_address,
     )
     closed: bool = option(

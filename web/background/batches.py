@@ -17,6 +17,7 @@ from indexer.work.worker import Worker
 from search.catalogue import Batch, BatchItem, BatchState, ItemState
 from search.catalogue.verdicts import new_uid
 from search.errors import MemeticaError, ModelUnavailable, NotFound, WrongState
+from web.background.webhook import Webhook, message, webhook_of
 from web.context import Site
 
 
@@ -45,8 +46,15 @@ class BatchWorker:
     """Carries out the batches of a site; `actions` by the name that the decisions give."""
 
     def __init__(self, app: Flask, actions: Mapping[str, Action]) -> None:
+        site: Site = app.extensions["site"]
+        self._webhook = webhook_of(site.settings)
         self._lanes = [
-            _Lane(app, {name: one for name, one in actions.items() if one.takes_minutes is slow}, name=lane)
+            _Lane(
+                app,
+                {name: one for name, one in actions.items() if one.takes_minutes is slow},
+                name=lane,
+                webhook=self._webhook,
+            )
             for lane, slow in (("batches", False), ("long batches", True))
         ]
 
@@ -67,6 +75,8 @@ class BatchWorker:
         """Stop after the current decisions; the rest is carried out after the next start."""
         for lane in self._lanes:
             lane.close()
+        if self._webhook is not None:
+            self._webhook.close()
 
     @property
     def error(self) -> MemeticaError | None:
@@ -77,7 +87,8 @@ class BatchWorker:
 class _Lane:
     """A thread that carries out the batches of some actions, the oldest first."""
 
-    def __init__(self, app: Flask, actions: Mapping[str, Action], *, name: str) -> None:
+    def __init__(self, app: Flask, actions: Mapping[str, Action], *, name: str, webhook: Webhook | None) -> None:
+        self._webhook = webhook
         self.actions = actions
         self.worker = Worker(name, lambda: self._work)
         self._name = name
@@ -110,11 +121,18 @@ class _Lane:
             batches.set_state(batch.uid, BatchState.UNDONE if undoing else BatchState.DONE)
             items = batches.items(batch.uid)
             self.actions[items[0].action].finish(items)
+            self._tell(batches.get(batch.uid), items[0].action)
         elif undoing:
             self._undo(batch, item)
         else:
             self._do(batch, item)
         return True
+
+    def _tell(self, batch: Batch, action: str) -> None:
+        """Tell the webhook that a batch is carried out, or undone."""
+        if self._webhook is not None:
+            counts = {"total": batch.total, "done": batch.done, "failed": batch.failed}
+            self._webhook.send(message("batch", action=action, title=batch.title, state=batch.state.value, **counts))
 
     def _do(self, batch: Batch, item: BatchItem) -> None:
         batches, action = self._site.catalogue.batches, self.actions[item.action]

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -23,7 +22,7 @@ from watchfiles import Change, watch
 from search.errors import MemeticaError
 from search.meme import Meme
 from search.settings import Settings
-from web.background.webhook import Webhook
+from web.background.webhook import message, webhook_of
 from web.context import Site
 
 QUIET_SECONDS = 2.0  # without a change before indexing begins: a copy of many files is one change
@@ -50,7 +49,7 @@ class LibraryWatcher:
         self._quiet_seconds = quiet_seconds
         self._missing_seconds = missing_seconds
         self._closed = threading.Event()
-        self._webhook = Webhook(site.settings.webhook) if site.settings.webhook else None
+        self._webhook = webhook_of(site.settings)
         self._thread = threading.Thread(target=self._run, name="library watcher", daemon=True)
 
     def start(self) -> None:
@@ -148,14 +147,8 @@ class IndexProcess:
 
 def indexed(new: Sequence[Meme], *, gone: int, memes: int) -> dict[str, Any]:
     """Return the message for a webhook about an index run: the first of the new memes, and how many there are."""
-    return {
-        "event": "indexed",
-        "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "memes": memes,
-        "new": len(new),
-        "gone": gone,
-        "new_memes": [{"id": one.id, "path": one.path, "category": one.category} for one in new[:MOST_TOLD]],
-    }
+    named = [{"id": one.id, "path": one.path, "category": one.category} for one in new[:MOST_TOLD]]
+    return message("indexed", memes=memes, new=len(new), gone=gone, new_memes=named)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

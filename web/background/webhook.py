@@ -8,13 +8,16 @@ import queue
 import threading
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from search.distribution import __version__
+from search.settings import Settings
 
 SECONDS = 10.0  # without a byte, after which an attempt has failed
 PAUSES = (10.0, 60.0, 600.0)  # seconds before the second, third and last attempt
@@ -33,17 +36,20 @@ class Webhook:
         self._pauses = pauses
         self._waiting: queue.Queue[Mapping[str, Any]] = queue.Queue(MOST_WAITING)
         self._closed = threading.Event()
+        self._starting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)  # starts with the first message
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message, as soon as those before it are sent or given up; returns at once. For one thread."""
-        if self._thread.ident is None:
-            self._thread.start()
+    def send(self, told: Mapping[str, Any]) -> None:
+        """Send a message, as soon as those before it are sent or given up; returns at once."""
+        with self._starting:
+            if self._thread.ident is None:
+                self._thread.start()
         while True:
             try:
-                return self._waiting.put_nowait(message)
+                return self._waiting.put_nowait(told)
             except queue.Full:
-                self._waiting.get_nowait()
+                with suppress(queue.Empty):
+                    self._waiting.get_nowait()
                 logger.warning("The webhook %s is behind: a message was dropped.", shown(self._address))
 
     def close(self) -> None:
@@ -55,11 +61,11 @@ class Webhook:
 
     def _run(self) -> None:
         while True:
-            message = self._waiting.get()
+            told = self._waiting.get()
             for pause in (*self._pauses, None):
                 if self._closed.is_set():
                     return
-                failure = post(self._address, message)
+                failure = post(self._address, told)
                 if failure is None:
                     break
                 again = pause is not None and failure.passes
@@ -67,6 +73,21 @@ class Webhook:
                 logger.warning("The webhook %s was not told: %s; %s.", shown(self._address), failure.reason, said)
                 if not again or self._closed.wait(pause):
                     break
+
+
+def webhook_of(settings: Settings) -> Webhook | None:
+    """Return a webhook to the address of the settings, None without one."""
+    return Webhook(settings.webhook) if settings.webhook else None
+
+
+def message(event: str, **about: Any) -> dict[str, Any]:
+    """Return a message: the event, its time, and what it is about.
+
+    >>> list(message("indexed", new=3))
+    ['event', 'at', 'new']
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"event": event, "at": now, **about}
 
 
 @dataclass(frozen=True)
@@ -77,11 +98,11 @@ class Failure:
     passes: bool
 
 
-def post(address: str, message: Mapping[str, Any]) -> Failure | None:
+def post(address: str, told: Mapping[str, Any]) -> Failure | None:
     """Send a message as JSON, and return why it was not taken, None when it was. Redirects are not followed."""
     headers = {"Content-Type": "application/json", "User-Agent": f"Memetica/{__version__}"}
     try:
-        request = urllib.request.Request(address, json.dumps(message).encode(), headers)
+        request = urllib.request.Request(address, json.dumps(told).encode(), headers)
         with _OPENER.open(request, timeout=SECONDS):
             return None
     except HTTPError as error:

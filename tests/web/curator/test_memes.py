@@ -15,14 +15,21 @@ from search.catalogue import Catalogue, ItemState, TextReview
 from search.meme import TextKind
 from search.settings import Settings
 from tests.support.curating import sign_in
+from tests.support.receiving import Receiver
 from tests.support.serving import open_app
 from tests.support.uploading import files_of
 from tests.support.vision_server import Fails, Says, VisionServer
 
 
 @pytest.fixture
-def app(tiny_settings: Settings, tiny_indexed: Catalogue) -> Iterator[Flask]:
-    with open_app(tiny_settings) as app:
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as one:
+        yield one
+
+
+@pytest.fixture
+def app(tiny_settings: Settings, tiny_indexed: Catalogue, receiver: Receiver) -> Iterator[Flask]:
+    with open_app(replace(tiny_settings, webhook=receiver.address)) as app:
         app.extensions["categories"].training.close()  # nothing is trained
         yield app
 
@@ -57,7 +64,7 @@ def paths(catalogue: Catalogue, ids: list[int]) -> list[str]:
 
 
 def test_many_memes_are_moved_and_trashed_and_every_file_returns(
-    curator: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
+    curator: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue, receiver: Receiver
 ) -> None:
     before = files_of(tiny_settings.library)
     ids = [tiny_indexed.memes.at(path).id for path in ("Cats/monday.png", "Dogs/fine.png")]
@@ -78,6 +85,9 @@ def test_many_memes_are_moved_and_trashed_and_every_file_returns(
     assert "Dogs/fine.png" in curator.get("/curator/duplicates/trash").text
     undo(curator, trashed)
     assert files_of(tiny_settings.library) == before and len(paths(tiny_indexed, ids)) == 2
+    receiver.wait_for(4)  # the webhook is told of each
+    told = [(one["event"], one["action"], one["state"], one["total"], one["failed"]) for one in receiver.told]
+    assert told == [("batch", act, state, 2, 0) for act in ("move", "trash") for state in ("done", "undone")]
 
 
 def test_what_is_wrong_with_a_form_is_said_and_nothing_is_done(
