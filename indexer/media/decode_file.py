@@ -31,7 +31,7 @@ from indexer.media.raster import (
     working_picture,
 )
 from indexer.media.repair import Repaired, repaired
-from indexer.media.signatures import FileType, describe_head, file_type
+from indexer.media.signatures import NO_PICTURES, FileType, describe_head, file_type
 from indexer.media.svg import HEAD_BYTES, MAX_SVG_BYTES, is_svg, render_svg, svg_size
 from indexer.media.video import decode_video
 from search.errors import UnreadableFile
@@ -105,9 +105,9 @@ def decode_file(
     if kind is None:
         if is_svg(head):
             return _decode_svg(file)
-        raise UnreadableFile(
-            f"It is not a supported picture or video: it {describe_head(head)}.", hint="Save it again as PNG or MP4."
-        )
+        what = describe_head(head)
+        hint = "Save the picture itself." if what in NO_PICTURES else "Save it again as PNG or MP4."
+        raise UnreadableFile(f"It is not a supported picture or video: it {what}.", hint=hint)
     if is_raster(kind):
         found = _decode_picture(file, kind, max_pixels=max_pixels, effort=effort, least_side=least_side)
     else:

@@ -152,6 +152,9 @@ def brands(head: bytes) -> set[bytes]:
     return {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
 
 
+NO_PICTURES = ("is text", "is a web page", "contains only zero bytes")  # of what `describe_head` says
+
+
 def describe_head(head: bytes) -> str:
     """Return a description of a file that is neither picture nor video, by its first bytes, to end a sentence.
 

@@ -86,7 +86,8 @@ def apply_filters(query: Query, index: Index, *, tagged: Tagged = dict) -> Filte
     conditions += [own[0] if len(own) == 1 else AnyOf(tuple(own)) for own in either.values()]
     where = None if not conditions else conditions[0] if len(conditions) == 1 else All(tuple(conditions))
     if where is not None and not len(index.select(where)):
-        notices.append("No meme fits all of these filters; leave one out.")
+        one = len(understood) == 1
+        notices.append("No meme fits this filter." if one else "No meme fits all of these filters; leave one out.")
     return Filters(
         where,
         tuple(likes.values()),
@@ -112,7 +113,7 @@ def _meaning(part: Part, index: Index, tagged: Tagged) -> tuple[Where, str]:
         ids = {id for tag in tags for id in _with_tag(tag, by_tag)}
         return Among(np.array(sorted(ids), np.int64)), without + "tag " + " or ".join(tags)
     if part.kind is PartKind.HAS:
-        fields = [_one_of(one, list(HAS), "things to have") for one in _alternatives(part)]
+        fields = [_one_of(one, list(HAS), "values of has") for one in _alternatives(part)]
         return Has(tuple(field for one in fields for field in HAS[one])), (without or "with ") + " or ".join(fields)
     if part.kind in (PartKind.BEFORE, PartKind.AFTER):
         if part.excluded:
@@ -121,7 +122,7 @@ def _meaning(part: Part, index: Index, tagged: Tagged) -> tuple[Where, str]:
         seconds = int((day - _START).total_seconds())
         if part.kind is PartKind.BEFORE:
             return Seen(before=seconds), f"first seen before {day:%Y-%m-%d}"
-        return Seen(since=seconds), f"first seen from {day:%Y-%m-%d} on"
+        return Seen(since=seconds), f"first seen on or after {day:%Y-%m-%d}"
     if part.kind is PartKind.LIKE and part.excluded:
         raise _BadValue("nothing can be asked to be unlike a meme.")
     id = _meme(part.value, table)
@@ -173,7 +174,7 @@ def _with_tag(tag: str, by_tag: Mapping[str, Sequence[int]]) -> Sequence[int]:
 
 def _one_of(value: str, names: list[str], what: str) -> str:
     if value not in names:
-        raise _BadValue(f"there is no “{value}” among the {what}; there are {', '.join(names)}.")
+        raise _BadValue(f"“{value}” is not one of the {what}: {', '.join(names)}.")
     return value
 
 
@@ -186,7 +187,7 @@ def _day(value: str) -> datetime:
         year, month, day = (int(part or 1) for part in found.groups())
         return datetime(1, 1, 1, tzinfo=UTC) + timedelta(days=date(year, month, day).toordinal() - 1)
     except ValueError:
-        raise _BadValue("a time is a year, a month or a day: 2024, 2024-06 or 2024-06-30.") from None
+        raise _BadValue("write a year, a month or a day, as in 2024, 2024-06 or 2024-06-30.") from None
 
 
 def _meme(value: str, table: MemeColumns) -> int:

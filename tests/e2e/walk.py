@@ -202,6 +202,11 @@ def _too_large(page: Page) -> None:
     expect(page.locator("main h1")).to_contain_text("too large")
 
 
+def _drawn(page: Page) -> None:
+    expect(page.locator("[data-map]")).to_be_visible(timeout=120_000)  # the page loads itself again until it is drawn
+    page.wait_for_timeout(500)
+
+
 def _curate(page: Page) -> None:
     page.locator("details.desk summary").click()
 
@@ -239,7 +244,7 @@ def stops(catalogue: Catalogue, words: str) -> list[Stop]:
         Stop("viewer, slide show", "/", _slides, scripts=True),
         Stop("categories", "/categories"),
         Stop("categories, none", "/categories?find=zzyzxq"),
-        Stop("map", "/map"),
+        Stop("map", "/map", _drawn),
         Stop("random", "/random"),
         Stop("favorites, none", "/favorites"),
         Stop("favorites", "/", _favorite, scripts=True),

@@ -128,6 +128,8 @@ def _issues(workspace: Workspace, terminal: Terminal) -> list[Issue]:
 
 
 def _train(workspace: Workspace, terminal: Terminal) -> None:
+    if not workspace.catalogue.memes.count():
+        raise WrongUse("There are no memes to learn from.", hint="Run `memetica index MEMES` first.")
     terminal.say("Training the category model…")
     train_categories(workspace, encoder=load_text_encoder_in_use(workspace.settings))
 

@@ -129,6 +129,12 @@ class CommandGroup(HelpPage, click.Group):
         """Return the subcommands' names in the order in which they were added."""
         return list(self.commands)
 
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the subcommands, each with its whole first sentence."""
+        rows = [(name, one.get_short_help_str(limit=1000)) for name, one in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the subcommands and the options."""
         self.format_commands(context, formatter)

@@ -27,7 +27,10 @@ def contradictions(session: Session, k: int | None, details: bool) -> None:
         found = find_contradictions(
             workspace.catalogue, encoder=text_encoder_in_use(workspace.settings), details=details
         )
-        for one in session.limited(found, k, default=SHOWN):
+        shown = session.limited(found, k, default=SHOWN)
+        if not shown:
+            terminal.say("No texts contradict each other.")
+        for one in shown:
             if terminal.as_json:
                 terminal.row(contradiction_row(one))
             else:

@@ -158,7 +158,7 @@ def apply(session: Session, tier: str, yes: bool, note: str) -> int:
         found = [one for one in every if one.is_sure]
         files = sum(len(one.memes) - 1 for one in found)
         if not every:
-            terminal.say(f"There are no groups of the tier {tier} to decide on.")
+            terminal.say(f"There are no groups of “{tier}” to decide on.")
             return 0
         unsure = len(every) - len(found)
         rest = (
@@ -232,12 +232,14 @@ def _show_groups(terminal: Terminal, shown: Sequence[Proposal], found: Sequence[
 def _show_group(terminal: Terminal, one: Proposal) -> None:
     duplicate = one.group.tier.is_duplicate
     evidence = {member.meme.id: member.evidence for member in one.group.members}
-    terminal.out.print(Text.assemble("\n", (one.key, "dim"), f"  {one.reason}" if duplicate else ""))
+    terminal.out.print()
+    terminal.paragraph(Text.assemble((one.key, "dim"), f"  {one.reason}" if duplicate else ""))
     for meme in one.memes:
         kept = meme == one.kept
         facts = f"{meme.width} × {meme.height}, {meme.size / 1000:,.0f} kB, {meme.first_seen:%Y-%m-%d}"
         mark = ("  keep  ", "green") if kept and duplicate else ("        ", "")
-        terminal.out.print(Text.assemble(mark, (meme.path, "bold" if kept else ""), (f"  {facts}", "dim")))
+        terminal.out.print(Text.assemble(mark, (meme.path, "bold" if kept else "")), soft_wrap=True)
+        terminal.paragraph(Text(facts, style="dim"), indent=10)
         found = evidence[meme.id]
         if found is not None:
-            terminal.out.print(Text(f"          {found.in_words()}", style="dim"))
+            terminal.paragraph(Text(found.in_words(), style="dim"), indent=10)

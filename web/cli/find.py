@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from search.errors import WrongUse
+from search.errors import UnreadableFile, WrongUse
 from search.meme import Likeness, Sort
 from search.results import Answer
 from search.searcher import Searcher
@@ -60,13 +60,13 @@ def search(
 
     \b
     "word for word"        only memes that say this match
-    -word  -"a phrase"     without it; put -- before a query that begins so
+    -word  -"a phrase"     leave out; put -- before a query that begins with -
     category:"Star Trek"   this category and its subcategories;
                            -category: leaves them out
     after:2022-06-30       First Seen on that day or later
     before:2024            First Seen earlier
     type:gif|video|image   has:ocr|description
-    tag:work               with this tag of the curator's
+    tag:work               with this tag
     like:17                similar to meme 17; variants:17 its variants
     2:cat 0.5:"a mat"      weights
     """
@@ -83,7 +83,10 @@ def search(
             from indexer.media.decode import decode
 
             settings = workspace.settings
-            picture = decode(image, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
+            try:
+                picture = decode(image, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
+            except UnreadableFile as error:
+                raise UnreadableFile(f"{image}: {error.message}", hint=error.hint) from error
         with Searcher(workspace) as searcher:
             answer = searcher.search(
                 query,

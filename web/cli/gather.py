@@ -1,4 +1,4 @@
-"""`memetica gather`: take over what other machines have indexed."""
+"""`memetica gather`: add what other machines have indexed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from web.cli.terminal import counted
 )
 @click.argument("others", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="OTHER...")
 def gather(session: Session, others: tuple[Path, ...]) -> None:
-    """Take over what other machines computed with `memetica index --part`.
+    """Add what other machines computed with `memetica index --part`.
 
     Each OTHER is a data folder, or a copy of one: of its files, the catalogue and the thumbnails are read, and nothing
     is changed there. Pictures, texts and embeddings are known by content, so what is here already stays, and the same
@@ -29,6 +29,6 @@ def gather(session: Session, others: tuple[Path, ...]) -> None:
             else:
                 session.terminal.say(
                     f"{report.folder}: {counted(report.pictures, 'picture')}, {counted(report.texts, 'text')}, "
-                    f"{counted(report.embeddings, 'embedding')}, {counted(report.thumbnails, 'thumbnail')} taken over."
+                    f"{counted(report.embeddings, 'embedding')}, {counted(report.thumbnails, 'thumbnail')} added."
                 )
     session.terminal.say("Run `memetica index` to build the index of them.")

@@ -41,9 +41,12 @@ def upload(session: Session, paths: tuple[Path, ...]) -> int:
     """
     terminal = session.terminal
     failed = 0
+    files = list(find_pictures(paths))
+    if not files:
+        raise WrongUse("There is no picture there.", hint="Name files, or a folder that contains some.")
     with session.workspace(create=True) as workspace:
         received: list[int] = []
-        for file in find_pictures(paths):
+        for file in files:
             try:
                 with file.open("rb") as stream:
                     received.append(receive(workspace, stream, name=file.name, received_by="command").id)
@@ -51,8 +54,6 @@ def upload(session: Session, paths: tuple[Path, ...]) -> int:
                 failed += 1
                 known = error if isinstance(error, MemeticaError) else WrongUse(f"It cannot be read: {error.strerror}.")
                 show_file_error(terminal, file, known)
-        if not received and not failed:
-            raise WrongUse("There is no picture there.", hint="Name files, or a folder that contains some.")
         _examine(workspace, terminal)
         _show(terminal, workspace, [workspace.catalogue.uploads.get(id) for id in dict.fromkeys(received)])
     return 1 if failed else 0

@@ -21,7 +21,7 @@ SECTIONS = {
     },
     "Index": {
         "index": Entry("web.cli.index:index", "Bring the index up to date with a folder of memes."),
-        "gather": Entry("web.cli.gather:gather", "Take over what other machines have indexed."),
+        "gather": Entry("web.cli.gather:gather", "Add what other machines have indexed."),
         "describe": Entry("web.cli.describe:describe", "Let vision models describe memes."),
         "models": Entry("web.cli.models:models", "Show the models, or choose an encoder."),
         "import": Entry("web.cli.import_memes:import_memes", "Bring memes from Hydrus, Immich and others."),

@@ -1,4 +1,4 @@
-"""`memetica models`: the models, their state, and the command that gets or changes each."""
+"""`memetica models`: the models, their state, and the command that chooses one."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ from search.settings import Settings, save_setting
 from web.cli.command import Command, Session
 from web.cli.download_bar import DownloadBar
 from web.cli.eyes import value_of_choice
+
+NOT_INSTALLED = "not installed"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class ModelRow:
     "OWNER/NAME, its folder, or `all-MiniLM-L6-v2`.",
 )
 def models(session: Session, spec: str | None) -> None:
-    """Show the models: which are in use, what each costs here, and the command that gets or changes each.
+    """Show the models: which are in use, what each is known for and costs here, and how to choose another.
 
     --use first prepares the model: it is exported and checked. `memetica index` then embeds the pictures or texts with
     it. A running site embeds them in the background and switches to the model when all are embedded. What the model
@@ -110,9 +112,13 @@ def models(session: Session, spec: str | None) -> None:
         ],
     )
     terminal = session.terminal
+    terminal.say(
+        "`memetica models --use MODEL` chooses one for texts or pictures, `memetica index --ocr MODEL` one for OCR.",
+        style="dim",
+    )
     for row in rows:
-        if row.command:
-            terminal.out.print(f"[dim]{row.field} {row.model}:[/dim] {row.command}")
+        if row.state == NOT_INSTALLED and row.command:
+            terminal.say(f"{row.model} is not installed: {row.command}", style="dim")
     if not image_encoder_spec(settings):
         terminal.say("There is no image encoder: words find pictures by their OCR text and descriptions.", style="dim")
 
@@ -160,7 +166,7 @@ def rows_of(settings: Settings) -> Iterator[ModelRow]:
         cost = known_costs.get(chosen_image_encoder(settings))
         yield ModelRow("pictures", chosen, True, *_ready(settings, chosen), "yours", "", milliseconds=cost)
     for one in KNOWN_MODELS:
-        recall = f"COCO text→image R@1 {one.recall:.3f}; " if one.recall is not None else ""
+        recall = f"; of 5,000 photographs the right one first: {one.recall:.0%}" if one.recall is not None else ""
         in_use = one.spec == chosen
         state, size = _ready(settings, one.spec)
         yield ModelRow(
@@ -169,7 +175,7 @@ def rows_of(settings: Settings) -> Iterator[ModelRow]:
             in_use,
             state,
             size or f"{one.parameters:,.0f} M parameters",
-            f"{recall}{one.known_for}",
+            f"{one.known_for}{recall}",
             f"memetica models --use {one.spec if not in_use else NONE}",
             license=one.license,
             milliseconds=known_costs.get(chosen_image_encoder(replace(settings, image_encoder=one.spec))),
@@ -180,7 +186,7 @@ def rows_of(settings: Settings) -> Iterator[ModelRow]:
             "OCR",
             engine,
             engine == settings.ocr_engine,
-            "ready" if here else "not installed",
+            "ready" if here else NOT_INSTALLED,
             "",
             "comes with Memetica" if engine == "rapidocr" else "a program of the system",
             f"memetica index --ocr {engine}" if here else "apt-get install tesseract-ocr",
@@ -226,6 +232,8 @@ def _text_state(settings: Settings, spec: str) -> tuple[str, str, SentenceManife
     try:
         source = parse_text_spec(spec)
         if source.is_packaged:
+            if not (models / spec).is_dir():
+                return "not prepared yet: `memetica index` prepares it", "", None
             load_text_encoder(replace(settings, text_encoder=spec))
             return "ready", _size(models / spec), None
         manifest = find_prepared_text(models, spec)

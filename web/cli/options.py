@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ def is_common(parameter: click.Parameter) -> bool:
     return getattr(parameter, "callback", None) is _remember or not {"--help", "--version"}.isdisjoint(parameter.opts)
 
 
+def _plain(text: str) -> str:
+    """Return Click's help of an option with its default and its range as one would write them.
+
+    >>> _plain("Number of hits.  [default: 10; 1<=x<=1000]"), _plain("N.  [default: (50; all with --json); x>=1]")
+    ('Number of hits.  [default: 10; 1 to 1000]', 'N.  [default: 50; all with --json]')
+    """
+    text = re.sub(r"default: \((.*?)\)(?=[;\]])", r"default: \1", text)
+    text = re.sub(r"(\d+)<=x<=(\d+)", r"\1 to \2", text)
+    return re.sub(r"  \[x>=[01]\]$|; x>=[01](?=\])", "", text)
+
+
 class HelpPage(click.Command):
     """A command whose help lists its own options apart from the common ones, and ends with examples."""
 
@@ -67,7 +79,7 @@ class HelpPage(click.Command):
                 for one in parameters
                 if isinstance(one, click.Option) and is_common(one) is common
             ]
-            rows = [record for record in records if record is not None]
+            rows = [(name, _plain(text)) for name, text in (one for one in records if one is not None)]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)

@@ -46,7 +46,8 @@ def show_answer(
     """Write the hits, best first, each with its path and its explanation; paths are links where the terminal can."""
     show_understood(terminal, answer)
     if not answer.hits:
-        terminal.say("No meme matches. Try fewer or other words: what it shows, says or means.")
+        if not answer.understood.notices:
+            terminal.say("No meme matches. Try fewer or other words: what it shows, says or means.")
         return
     for number, hit in enumerate(answer.hits, start=offset + 1):
         before_hit(hit)
@@ -108,10 +109,11 @@ def _hit(number: int, hit: Hit, library: Path) -> Text:
     if hit.reasons:
         line.append(" · " + " · ".join(reason.in_words() for reason in hit.reasons), style="dim")
     if hit.variants:
-        line.append(f" · +{hit.variants} variants", style="dim")
+        line.append(f" · +{counted(hit.variants, 'variant')}", style="dim")
     if not hit.certain:
         line.append(" · weaker", style="yellow")
-    for snippet in hit.snippets[:2]:
+    once = {snippet.html: snippet for snippet in reversed(hit.snippets)}  # a description may be in two fields
+    for snippet in [one for one in hit.snippets if once[one.html] is one][:2]:
         line.append(f"\n     {snippet.field.value}: ", style="dim")
         line.append(_marked(snippet.html))
     return line
@@ -131,7 +133,8 @@ def show_meme(terminal: Terminal, meme: Meme, texts: list[MemeText], *, tags: li
     moving = f", {meme.frames} frames in {meme.seconds:.1f} s" if meme.seconds else ""
     terminal.out.print(Text(meme.path, style="bold"))
     terminal.out.print(f"id {meme.id} · {meme.type.value} · {size}{moving} · {meme.size:,} bytes", style="dim")
-    terminal.out.print(f"first seen {meme.first_seen:%Y-%m-%d %H:%M} · sha256 {meme.content_hash}", style="dim")
+    terminal.out.print(f"first seen {meme.first_seen:%Y-%m-%d %H:%M}", style="dim")
+    terminal.out.print(f"sha256 {meme.content_hash}", style="dim", soft_wrap=True)
     if tags:
         terminal.out.print(Text.assemble(("tags ", "dim"), ", ".join(tags)))
     for text in texts:
@@ -148,12 +151,15 @@ def show_status(
     )
     terminal.out.print(Text.assemble(("data folder: ", "dim"), str(settings.data)))
     terminal.table(
-        ("stage", "done", "missing", "failed", "of", ""),
+        ("stage", "done", "missing", "failed", "of"),
         [
-            (LABELS[one.stage], f"{one.done:,}", f"{one.missing:,}", f"{one.failed:,}", one.unit, one.note)
+            (LABELS[one.stage], f"{one.done:,}", f"{one.missing:,}", f"{one.failed:,}", one.unit)
             for one in status.stages
         ],
     )
+    for found in status.stages:
+        if found.note:
+            terminal.paragraph(Text.assemble((f"{LABELS[found.stage]}: ", "dim"), found.note))
     if isinstance(index, MemeticaError):
         terminal.out.print(Text.assemble(("index: ", "dim"), index.message, f" {index.hint}"))
     else:
@@ -164,24 +170,24 @@ def show_status(
                 ("index: ", "dim"), f"{fresh}, built {duration(age.total_seconds())} ago ({index.generation})"
             )
         )
-        terminal.out.print(Text(index.reads))
-        terminal.out.print(Text(index.eyes))
+        terminal.paragraph(Text(index.reads))
+        terminal.paragraph(Text(index.eyes))
         for sentence in index.missing:
-            terminal.out.print(Text.assemble(("missing: ", "dim"), sentence))
+            terminal.paragraph(Text.assemble(("missing: ", "dim"), sentence))
     if status.damaged:
         terminal.out.print("\ndamaged, but shown", style="yellow")
         for meme in status.damaged:
-            terminal.out.print(Text.assemble(("  " + repr(meme.path)[1:-1], "bold"), f" {meme.damage}"))
+            terminal.out.print(Text("  " + repr(meme.path)[1:-1], style="bold"), soft_wrap=True)
+            terminal.paragraph(Text(str(meme.damage)), indent=4)
     if status.failures:
         terminal.out.print("\nfailed", style="yellow")
         for one in status.failures:
             tries = f" (tried {one.attempts} times)" if one.attempts > 1 else ""
             stage = f"{one.stage.value} by {one.source}" if one.source else one.stage.value
-            terminal.out.print(
-                Text.assemble(("  " + repr(one.subject)[1:-1], "bold"), f" {stage}: {one.reason}{tries}")
-            )
+            terminal.out.print(Text("  " + repr(one.subject)[1:-1], style="bold"), soft_wrap=True)
+            terminal.paragraph(Text(f"{stage}: {one.reason}{tries}"), indent=4)
             if one.hint:
-                terminal.out.print(Text("    " + one.hint, style="dim"))
+                terminal.paragraph(Text(one.hint, style="dim"), indent=4)
 
 
 def show_verdict(terminal: Terminal, verdict: Verdict, message: str = "") -> None:
@@ -246,7 +252,7 @@ def show_contradiction(terminal: Terminal, found: Contradiction) -> None:
         named = f"  {reliability.support:.2f}  {reliability.text.kind.value} by {reliability.text.source}"
         terminal.out.print(Text(named, style=style))
         for reason in reliability.reasons:
-            terminal.out.print(Text(f"        {reason}"))
+            terminal.paragraph(Text(reason), indent=8)
 
 
 def tally_row(tally: DescribeStats) -> Row:
@@ -261,6 +267,8 @@ def tally_row(tally: DescribeStats) -> Row:
 
 def tally_sentence(tally: DescribeStats) -> str:
     """Return the progress of a run of descriptions as a sentence."""
+    if not (tally.done or tally.failed or tally.elsewhere or tally.to_go or tally.written or tally.unwritten):
+        return "There is nothing left to describe."
     parts = [f"{tally.done:,} described"]
     if tally.failed:
         parts.append(f"{tally.failed:,} failed")

@@ -15,7 +15,7 @@ from web.curator.passwords import remove_password, set_password
 @click.option("--stdin", "piped", is_flag=True, help="Read the password from the first line of stdin.")
 @click.option("--remove", is_flag=True, help="Remove the password, so that nobody can sign in.")
 def password(session: Session, piped: bool, remove: bool) -> int:
-    """Set the password that the curator signs in with, and end every session of an earlier one.
+    """Set the curator's password, and end all sessions that began with an earlier one.
 
     Until a password is set, nobody can sign in.
     """

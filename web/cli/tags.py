@@ -53,21 +53,21 @@ def add(session: Session, name: str, memes: tuple[str, ...]) -> None:
     """Give memes the tag TAG, in lower case."""
     with session.workspace() as workspace:
         verdict = workspace.catalogue.tags.add([find_meme(workspace, one) for one in memes], name)
-    _tell(session, verdict.uid, f"{len(memes):,} tagged “{checked_tag(name)}”.")
+    _tell(session, verdict.uid, f"{counted(len(memes), 'meme')} tagged “{checked_tag(name)}”.")
 
 
 @tag.command("remove", examples=("memetica tag remove work 17",))
 @click.argument("name", metavar="TAG", shell_complete=complete_tag)
 @MEMES
 def remove(session: Session, name: str, memes: tuple[str, ...]) -> None:
-    """Take the tag TAG from memes."""
+    """Remove the tag TAG from memes."""
     with session.workspace() as workspace:
         found = [find_meme(workspace, one) for one in memes]
         without = [one.path for one in found if checked_tag(name) not in workspace.catalogue.tags.of(one.content_hash)]
         if without:
             raise WrongUse(f"{without[0]} has no tag {checked_tag(name)}.", hint="Nothing was changed.")
         verdict = workspace.catalogue.tags.remove(found, name)
-    _tell(session, verdict.uid, f"“{checked_tag(name)}” taken from {len(memes):,}.")
+    _tell(session, verdict.uid, f"“{checked_tag(name)}” removed from {counted(len(memes), 'meme')}.")
 
 
 @tag.command("export", examples=("memetica tag export tags.jsonl", "memetica tag export -"))

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -90,15 +91,28 @@ class Terminal:
         out.print(table)
 
     def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[Text]], *, title: str) -> None:
-        """Write each row as a block: its first cell, then a line for each other cell that is not empty."""
+        """Write each row as a block: its first cell, then a line for each other cell that is not empty.
+
+        A sentence is wrapped beside the name of its column; a name or a path is not broken.
+        """
         if title:
             self.out.print(Text(title))
         names = max(map(cell_len, columns[1:]), default=0)
         for row in rows:
-            self.out.print(Text.assemble(row[0]), soft_wrap=True)
+            self.out.print(row[0], soft_wrap=True)
             for name, cell in zip(columns[1:], row[1:], strict=True):
-                if cell.plain:
-                    self.out.print(Text.assemble(f"  {name:<{names}}  ", cell), soft_wrap=True)
+                if not cell.plain:
+                    continue
+                lines = cell.wrap(self.out, max(20, self.out.width - names - 6)) if name in SENTENCES else [cell]
+                for at, line in enumerate(lines):
+                    self.out.print(Text.assemble(f"    {'' if at else name:<{names}}  ", line), soft_wrap=True)
+
+    def paragraph(self, text: Text, *, indent: int = 0) -> None:
+        """Write a text to stdout; the lines of a terminal are indented alike, and a pipe gets one line."""
+        if self.out.soft_wrap:
+            self.out.print(Text.assemble(" " * indent, text))
+        else:
+            self.out.print(Padding(text, (0, 0, 0, indent)))
 
     def say(self, sentence: str, *, style: str = "") -> None:
         """Write a message to stderr."""
@@ -129,6 +143,7 @@ class Terminal:
         self.say(f"{sentence}{failed}{': ' + report.note if report.note else ''}", style="yellow" if failed else "")
 
 
+SENTENCES = {"known for", "state", "what"}
 NUMBERS = {"score", "done", "missing", "failed", "value", "memes", "queries", "#"}
 
 

@@ -141,7 +141,10 @@ def check_csrf() -> None:
     sent = request.headers.get(CSRF_HEADER) or request.form.get("csrf", "")
     expected = session.get("csrf")
     if not expected or not hmac.compare_digest(sent.encode(), str(expected).encode()):
-        raise Refused("This form was not sent from this site, or its page is too old.", hint="Load the page again.")
+        raise Refused(
+            "This form was not sent from this site, or its page is too old.",
+            hint="Go back, load the page again and repeat it.",
+        )
 
 
 def curator_only(view: View) -> View:

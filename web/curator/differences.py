@@ -40,12 +40,18 @@ class Difference:
     cells: tuple[Cell, ...]
 
 
-def differences(memes: Sequence[Meme], *, descriptions: Mapping[int, int]) -> list[Difference]:
-    """Return in what the memes differ; `descriptions` is the number of descriptions of each meme, by its id."""
+def differences(
+    memes: Sequence[Meme], *, descriptions: Mapping[int, int], evidence: Sequence[Evidence | None] = ()
+) -> list[Difference]:
+    """Return in what the memes differ; `descriptions` is the number of descriptions of each meme, by its id.
+
+    Where the evidence says that one is a screenshot or has a border, the one with more pixels is not the better.
+    """
+    is_padded = any(one is not None and not {Edit.SCREENSHOT, Edit.FRAME}.isdisjoint(one.edits) for one in evidence)
     found = [
         _row("Whole", memes, lambda one: "damaged" if one.damage else "yes", lambda one: not one.damage),
         _row("Transparency", memes, lambda one: "yes" if one.transparent else "no", lambda one: one.transparent),
-        _row("Picture", memes, _pixels, lambda one: (one.width or 0) * (one.height or 0)),
+        _row("Picture", memes, _pixels, lambda one: 0 if is_padded else (one.width or 0) * (one.height or 0)),
         _row("Length", memes, lambda one: f"{one.seconds:.1f} s" if one.seconds else "still", lambda one: 0),
         _row("File size", memes, lambda one: format_size(one.size), lambda one: 0),
         _row("Format", memes, _format, lambda one: 0),

@@ -21,7 +21,7 @@ from search.catalogue import PENDING, BatchItem, OperationState, Verdict, Verdic
 from search.catalogue.journal import Merge, Trash
 from search.duplicates.heatmap import draw_heatmap
 from search.errors import MemeticaError, NotFound, WrongUse
-from search.evidence import Tier
+from search.evidence import Evidence, Tier
 from search.meme import Meme, TextKind
 from web.context import site
 from web.curator import batches
@@ -118,9 +118,15 @@ def _listed(proposal: Proposal) -> dict[str, Any]:
     """Return what the list shows of a group: how the memes differ, and why they are a group."""
     evidence = next((one.evidence for one in proposal.group.members if one.evidence is not None), None)
     return {
-        "differences": summary(differences(proposal.memes, descriptions=_descriptions(proposal.memes))),
+        "differences": summary(
+            differences(proposal.memes, descriptions=_descriptions(proposal.memes), evidence=_evidence(proposal))
+        ),
         "why": evidence_sentence(evidence),
     }
+
+
+def _evidence(proposal: Proposal) -> list[Evidence | None]:
+    return [one.evidence for one in proposal.group.members]
 
 
 def _descriptions(memes: Sequence[Meme]) -> dict[int, int]:
@@ -162,7 +168,7 @@ def group(key: str) -> str | AnyResponse:
     show_difference = request.args.get("show") == "difference"
     return render_template(
         "duplicate.html",
-        differences=differences(members, descriptions=_descriptions(members)),
+        differences=differences(members, descriptions=_descriptions(members), evidence=_evidence(found)),
         proposal=found,
         kept=kept,
         reason=found.reason if kept == found.kept else "your choice",
@@ -206,7 +212,7 @@ def _facts(found: Proposal, meme: Meme, kept: Meme) -> dict[str, Any]:
         "text": next((" ".join(text.body.split()) for text in texts if text.kind is TextKind.OCR), ""),
         "why": evidence_sentence(member.evidence),
         "evidence": member.evidence.in_words() if member.evidence else "",
-        "compared_with": other.path if other is not None and other != kept else "",
+        "compared_with": other.path if other is not None and other != kept and len(found.memes) > 2 else "",
         "size": format_size(meme.size),
     }
 

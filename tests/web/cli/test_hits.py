@@ -156,7 +156,7 @@ def test_categories_and_tags_are_completed(workspace: Workspace, monkeypatch: py
 
 def test_tags_are_given_taken_written_and_read_by_the_command(workspace: Workspace) -> None:
     added = run(workspace, "tag", "add", "Reaction Image", "Dogs/fine.png", "Cats/monday.png")
-    assert added.exit_code == 0 and "2 tagged “reaction image”." in added.output
+    assert added.exit_code == 0 and "2 memes tagged “reaction image”." in added.output
     assert "2  reaction image" in run(workspace, "tag").output
     refused = run(workspace, "tag", "remove", "work", "Dogs/fine.png")
     assert refused.exit_code == 2 and "has no tag work" in refused.output

@@ -22,12 +22,13 @@ from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, VerdictKind
-from search.evidence import Tier
+from search.evidence import Edit, Evidence, Tier
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import QuickHasher, add_pairs, draw_duplicates, sign_in, token_in
 from tests.support.serving import app_over, close_app
 from web.curator import passwords
+from web.curator.differences import differences
 
 Tree = dict[str, bytes]
 
@@ -139,6 +140,13 @@ def test_a_group_shows_its_evidence_and_which_meme_is_kept_and_why(curator: Flas
         "I hate mondays",
     ):
         assert said in unescape(text)
+
+
+def test_more_pixels_are_no_better_where_they_are_a_border(catalogue: Catalogue) -> None:
+    memes = [catalogue.memes.at("Cats/monday.png"), catalogue.memes.at("Dogs/monday small.jpg")]
+    for edit, better in ((Edit.CROP, [True, False]), (Edit.SCREENSHOT, [False, False]), (Edit.FRAME, [False, False])):
+        rows = differences(memes, descriptions={}, evidence=[None, Evidence(Tier.EDITED, (edit,))])
+        assert [cell.better for cell in next(one for one in rows if one.title == "Picture").cells] == better
 
 
 def test_one_post_merges_and_leads_to_the_next_with_an_undo(
