@@ -21,6 +21,7 @@ from web.static_site.export import export_site
 from web.static_site.options import SiteOptions
 
 pytestmark = pytest.mark.browser
+HTML = {"status": 200, "content_type": "text/html", "body": "<!doctype html><title>Not found</title>"}
 
 
 @pytest.fixture(scope="module")
@@ -254,9 +255,6 @@ def test_a_search_that_cannot_be_loaded_says_so(page: Page) -> None:
     page.complaints.clear()  # type: ignore[attr-defined]
 
 
-HTML = {"status": 200, "content_type": "text/html", "body": "<!doctype html><title>Not found</title>"}
-
-
 @pytest.mark.parametrize(
     ("files", "answer", "said"),
     [
@@ -346,6 +344,12 @@ def test_the_map_shows_every_meme_and_leads_to_it(page: Page, browser: Browser, 
     page.keyboard.press("Enter")
     page.wait_for_url("**/some/path/memes/*/*.html")
     expect(page.locator(".meme [data-zoom]")).to_be_visible()
+    other = browser.new_page(service_workers="block")
+    other.route("**/map.json", lambda route: route.fulfill(**HTML))
+    other.goto(f"{root}/some/path/map/index.html")
+    expect(other.get_by_text("its points could not be loaded")).to_be_visible()
+    assert other.locator("[data-map] circle").count() == 9
+    other.close()
     context = browser.new_context(java_script_enabled=False)
     still = context.new_page()
     still.goto(f"{root}/some/path/map/index.html")

@@ -9,7 +9,12 @@ const PICTURES_FROM = 26; // pixels that a meme has for itself, from which its p
 const MOST_PICTURES = 90;
 
 if (document.querySelector("[data-drawing]")) setTimeout(() => location.reload(), 4000);
-if (map) start(await (await fetch(isStatic ? new URL("map.json", document.baseURI) : `${base}/map.json`)).json());
+if (map) {
+  const points = await fetch(isStatic ? new URL("map.json", document.baseURI) : `${base}/map.json`).then((answer) => answer.json()).catch(() => undefined);
+  if (points) start(points);
+  // The drawing and its links stay.
+  else document.querySelector("main .quiet").textContent = "The map can only be looked at: its points could not be loaded. Load the page again to move in it.";
+}
 
 // The title, the page and the thumbnail of memes, by id.
 async function detailsOf(ids) {
