@@ -15,14 +15,24 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+import tantivy
 from hypothesis import given
 from hypothesis import strategies as st
 
 import search.index.lexical
 from search.errors import IndexUnusable
-from search.index.analyzer import ANALYZER, MAX_TERMS, query_terms, tokenize
+from search.index.analyzer import ANALYZER, MAX_TERMS, query_terms, term_of, tokenize
 from search.index.lexical import LexicalIndex
-from search.index.lexical_schema import ALL_TEXT, FIELDS
+from search.index.lexical_schema import (
+    ALL_TEXT,
+    FIELDS,
+    FILE_FIELD,
+    FILE_PARTS_FIELD,
+    FILE_WORDS_FIELD,
+    SPELLING_FIELD,
+    WRITTEN_FIELD,
+    register_tokenizers,
+)
 from search.index.lexical_writer import Document, build_lexical, documents_of
 from search.index.vocabulary import Spelling
 from search.meme import Field
@@ -432,3 +442,41 @@ def test_rows_become_documents_with_each_fields_texts_together() -> None:
 
 def test_every_field_of_texts_is_searched() -> None:
     assert {*FIELDS} == {*Field} - {Field.PICTURE, Field.LOOK}
+
+
+def test_an_index_of_the_format_before_still_answers_quoted_phrases(tmp_path: Path) -> None:
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field("id", stored=False, indexed=True, fast=True)
+    for name in (*FIELDS, ALL_TEXT, FILE_WORDS_FIELD):
+        builder.add_text_field(str(name), stored=False, tokenizer_name=ANALYZER, index_option="position")
+    for name in (SPELLING_FIELD, WRITTEN_FIELD):
+        builder.add_text_field(name, stored=False, tokenizer_name=SPELLING_FIELD, index_option="basic")
+    for name in (FILE_FIELD, FILE_PARTS_FIELD):
+        builder.add_text_field(name, stored=False, tokenizer_name="raw", index_option="basic")
+    (tmp_path / "words").mkdir()
+    index = tantivy.Index(builder.build(), path=str(tmp_path / "words"))
+    register_tokenizers(index)
+    writer = index.writer(20_000_000, 1)
+    document = tantivy.Document()
+    document.add_integer("id", 7)
+    document.add_text("ocr", "the cat and its bowl")
+    document.add_text(FILE_WORDS_FIELD, "fine dog")
+    document.add_text(FILE_WORDS_FIELD, "/Dogs fine dog")
+    document.add_text(WRITTEN_FIELD, "the cat and its bowl fine dog")
+    writer.add_document(document)
+    writer.commit()
+    writer.wait_merging_threads()
+    words = LexicalIndex.open(tmp_path / "words")
+
+    def said(phrase: str) -> bool:
+        return words.saying([[((word, term_of(word)),) for word in phrase.split()]]).tolist() == [7]
+
+    asked = {
+        "and its": True,
+        "and it": False,
+        "cat bowl": False,
+        "fine dog": True,
+        "dogs fine": True,
+        "its fine": False,
+    }
+    assert {phrase: said(phrase) for phrase in asked} == asked
