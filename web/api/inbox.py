@@ -24,7 +24,7 @@ from web.background.categories import suggest_for
 from web.background.inbox import inbox_workers
 from web.context import site
 from web.curator import actions
-from web.curator.auth import NotSignedIn, curator_only, curator_or_key, opened_by, signed_in
+from web.curator.auth import curator_only, curator_or_key, not_signed_in, opened_by, signed_in
 from web.params import MAX_CATEGORY, MAX_HITS, MAX_LIST_OFFSET, int_param, text_param
 from web.schemas import Row, error_row, suggestion_row, upload_row
 from web.suggestions import SuggestedCategories, from_suggestion
@@ -123,7 +123,7 @@ def suggest() -> Response:
     if key is not None:
         check_scope(key, Scope.SUGGEST)
     elif not site().settings.open_suggestions and not signed_in():
-        raise NotSignedIn("Only the curator can do this, and you are not signed in.", hint="Sign in at /sign-in.")
+        raise not_signed_in(Scope.SUGGEST)
     after_this_request(_not_stored)
     if not signed_in():
         count(Work.UPLOAD)

@@ -160,15 +160,21 @@ def curator_only(view: View) -> View:
             if current_key() is not None:
                 raise NotAllowed("No API key may do this: it is for the signed-in curator.")
             if request.path.startswith("/api/"):
-                raise NotSignedIn(
-                    "Only the curator can do this, and you are not signed in.", hint="Sign in at /sign-in."
-                )
+                raise not_signed_in(getattr(view, "key_scope", None))
             return redirect(to_sign_in(), code=303)
         if request.method not in _SAFE_METHODS:
             check_csrf()
         return view(*arguments, **named)
 
     return cast(View, guarded)
+
+
+def not_signed_in(scope: Scope | None = None) -> NotSignedIn:
+    """Return the error for a visitor of what is the curator's, and that of programs with a key that has the scope."""
+    hint = "Sign in at /sign-in"
+    if scope is not None:
+        hint += f", or send an API key that may {scope}: `Authorization: Bearer KEY`"
+    return NotSignedIn("Only the curator can do this, and you are not signed in.", hint=f"{hint}.")
 
 
 def opened_by(scope: Scope) -> Callable[[View], View]:
@@ -188,7 +194,7 @@ def curator_or_key(scope: Scope) -> Callable[[View], View]:
     """
 
     def guard(view: View) -> View:
-        for_curator = curator_only(view)
+        for_curator = curator_only(opened_by(scope)(view))
 
         @functools.wraps(view)
         def guarded(*arguments: Any, **named: Any) -> Any:
@@ -198,7 +204,7 @@ def curator_or_key(scope: Scope) -> Callable[[View], View]:
             check_scope(key, scope)
             return view(*arguments, **named)
 
-        return opened_by(scope)(cast(View, guarded))
+        return cast(View, guarded)  # `wraps` has taken over what opens it
 
     return guard
 

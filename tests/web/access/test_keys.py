@@ -100,7 +100,11 @@ def test_a_key_may_what_its_scopes_say_and_never_what_is_the_curators(app: Flask
             operation = described[re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)][method.lower()]
             security = operation.get("security")
             allowed = [scope for way in security or () for scope in way.get("key", ())]
-            assert (client.open(address, method=method).status_code == 401) == (security is not None), address
+            visitor = client.open(address, method=method)
+            assert (visitor.status_code == 401) == (security is not None), address
+            if security is not None:  # what is said names the key that would do, if one does
+                named = re.findall(r"API key that may (\w+)", visitor.json["error"]["hint"])
+                assert named == allowed, (method, address)
             for scope, key in keys.items():
                 status = client.open(address, method=method, headers=bearer(key)).status_code
                 assert (status == 403) == (security is not None and scope not in allowed), (method, address, scope)
