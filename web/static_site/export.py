@@ -161,7 +161,7 @@ class _Export:
             for _ in range(self.steps() - len(self.memes)):
                 self.on_step()
             report = self.folder.switch(made=self.folder.made)
-            return SiteExport(report, len(self.memes), tuple(missing), copied, self.folder.made["meaning_bytes"])
+            return SiteExport(report, len(self.memes), tuple(missing), copied, *self.folder.made["meaning"])
         own = self.renderer.addresses.own
         version, found = site_assets()
         for name, raw in found.items():
@@ -174,9 +174,7 @@ class _Export:
             self.folder.put(f"{own}snippet.html", snippet, Order.ENTRY)
         else:
             self._pages()
-        # What stood in the way of the text encoder may be gone by the next export.
-        made = {} if without_meaning else {"inputs": inputs, "meaning_bytes": meaning_bytes}
-        report = self.folder.switch(made=made)
+        report = self.folder.switch(made={"inputs": inputs, "meaning": [meaning_bytes, without_meaning]})
         return SiteExport(report, len(self.memes), tuple(missing), copied, meaning_bytes, without_meaning)
 
     def _put(self, address: str, view: Callable[[], object], order: Order, *, at: str = "") -> None:

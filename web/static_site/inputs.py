@@ -10,17 +10,19 @@ import indexer
 import search
 import web
 from indexer.stages.draw_map import LibraryMap
+from search.encoders.quantization import exported_encoder
+from search.errors import ModelUnavailable
 from search.index.generations import Manifest
 from search.workspace import Workspace
 from web.static_site.options import SiteOptions
 
-_CODE = (".py", ".html", ".js", ".css", ".sql", ".txt", ".svg")
+_CODE = (".xz", ".py", ".html", ".js", ".css", ".sql", ".txt", ".svg")
 
 
 def inputs_digest(
     workspace: Workspace, options: SiteOptions, manifest: Manifest, library_map: LibraryMap | None
 ) -> str:
-    """Return the SHA-256 of the catalogue's contents, the index, the map, the settings, the options and the code.
+    """Return the SHA-256 of the catalogue's contents, the index, the map, the encoder, settings, options and code.
 
     The memes' files and thumbnails are not in it: their names and the catalogue's hashes tell whether they changed.
 
@@ -37,8 +39,17 @@ def inputs_digest(
         digest.update(repr(part).encode())
     if library_map is not None:
         digest.update(library_map.ids.tobytes() + library_map.points.tobytes())
+    digest.update(_encoder_state(workspace, manifest.text_encoder).encode())
     digest.update(workspace.catalogue.contents_digest())
     return digest.hexdigest()
+
+
+def _encoder_state(workspace: Workspace, name: str) -> str:
+    """Return the SHA-256 of a text encoder's exported model, or why there is none."""
+    try:
+        return exported_encoder(workspace.models, name).model_sha256
+    except ModelUnavailable as error:
+        return error.message
 
 
 @cache
