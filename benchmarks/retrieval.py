@@ -9,7 +9,8 @@
 Reports nDCG@10, recall@1, recall@10 and MRR by kind of query: for all queries, for the held-out half, and for memes
 that have no description. `--without` leaves out all descriptions, as in a library that nobody described, or the names
 of categories, which may give the answer away. `--text-encoder` takes another one than MiniLM, in a data folder beside
-the library's. "No picture" is the ranking without the signal of the image encoder.
+the library's. `--only fused` measures nothing but what is served. "No picture" is the ranking without the signal of the
+image encoder.
 
 CM50's queries are what a meme means, the same in eight words, and its title; the one meme that a query was written
 about is relevant. File names tell CM50's template, and are searched. The demo's queries say what a meme shows, says and
@@ -61,6 +62,7 @@ WITHOUT = {"descriptions": without_descriptions, "categories": without_category_
 BENCHMARK.parser.add_argument(
     "--text-encoder", default=NAME, metavar="MODEL", help=f"as in `memetica models --use` (default: {NAME})"
 )
+BENCHMARK.parser.add_argument("--only", choices=list(RANKINGS), help="measure this ranking alone")
 BENCHMARK.parser.add_argument("--without", choices=list(WITHOUT), help="leave out descriptions, or categories' names")
 
 
@@ -116,7 +118,8 @@ def measure(given: Namespace, report: Report) -> None:
         }
         for name, queries in sets.items():
             table = report.table(name, {**columns, "of": ",d"})
-            for ranking in RANKINGS if name == "all" else ["fused", "fused, no picture"]:
+            usual = list(RANKINGS) if name == "all" else ["fused", "fused, no picture"]
+            for ranking in [given.only] if given.only else usual:
                 add_rows(table, metrics(workspace, encoder, queries, ranking=ranking))
 
 

@@ -17,7 +17,7 @@ from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.coverage import readable_share
 from search.errors import NotFound
-from search.index.analyzer import is_stop_word, tokenize
+from search.index.analyzer import is_stop_word, query_terms, tokenize
 from search.index.columns import Ids
 from search.index.conditions import Among, Below, Where, both
 from search.index.contract import Index, Words
@@ -52,6 +52,8 @@ from search.ranking.retrievers import (
 from search.signals import DESCRIPTOR, IMAGE_TEXT, SIGNALS
 
 MIN_CERTAIN = 0.1  # least score of a match for an image or a meme with words; at it, half of the hits are wrong
+# Words beside a quoted phrase, without stop words, from which a query is a sentence that quotes: keywords are fewer.
+SENTENCE = 6
 NEAREST = 30  # hits for a picture that resembles no other
 
 # Candidates that are left by filters, from which the retrievers are not asked again for the best that pass them.
@@ -116,6 +118,8 @@ class QueryPipeline:
             stats = stats_of(query, correction, lexical)
         # Beside an image, words say what should be different about it: what merely holds them does not match.
         beside = words_beside_quotes(query)
+        others = {token.term for token in tokenize(beside) if not is_stop_word(beside[token.start : token.end])}
+        quoted = sum(len(query_terms(one.value)) for one in query.phrases)
         with_words = memes_holding(beside, correction.corrections, lexical)
         holding = no_ids() if has_image else with_words
         saying = memes_saying_all(quotes, lexical)
@@ -139,7 +143,8 @@ class QueryPipeline:
             with_words=with_words if has_image else no_ids(),
             quotes=quotes,
             saying=saying,
-            asks_more=any(not is_stop_word(beside[token.start : token.end]) for token in tokenize(beside)),
+            asks_more=bool(others),
+            is_sentence=len(others) >= max(SENTENCE, quoted + 1),
             named=named,
         )
 
@@ -198,7 +203,7 @@ class QueryPipeline:
         named = plan.named
         known = raise_named(ranking, named.ids, is_whole=named.is_whole)
         ids, matches = order_hits(known, matching=matching, columns=columns)
-        if plan.saying is not None and plan.asks_more:
+        if plan.saying is not None and plan.asks_more and not plan.is_sentence:
             # What says the phrase comes before what does not, also where the other words do not fit.
             weaker = ids[matches:]
             says = np.isin(weaker, plan.saying, assume_unique=True)

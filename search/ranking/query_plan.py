@@ -44,6 +44,7 @@ class QueryPlan:
     quotes: Sequence[Quote] = ()
     saying: Ids | None = None  # the memes that say all quoted phrases, rising; None without a phrase
     asks_more: bool = False  # there are words beside the quoted phrases: what says these must match the words too
+    is_sentence: bool = False  # so many that the query is a sentence that quotes: its weaker hits need not say it
     named: NamedMemes = field(default_factory=NamedMemes)  # the memes that the query is the file name of
     likeness: Likeness | None = None  # what is alike, for the memes similar to one or several
     unread: str = ""  # a sentence where the text encoder cannot read the query

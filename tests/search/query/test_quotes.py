@@ -114,6 +114,12 @@ def test_what_says_a_phrase_and_lacks_the_words_beside_it_comes_before_what_lack
     assert answer.understood.asks_more and len(answer) > len(saying)
     assert {hit.path for hit in answer[: len(saying)]} == saying
     assert all(hit.path in saying for hit in answer if hit.certain)
+    # A sentence that quotes describes: as ever, only what says the phrase matches, and what fits it best comes first.
+    answer = searcher.search('the joke is "so much" simply walk mordor cake cat dog better', k=100)
+    weaker = answer[answer.total :]
+    assert [hit.score for hit in weaker] == sorted((hit.score for hit in weaker), reverse=True)
+    assert {hit.path for hit in answer[: len(saying)]} != saying
+    assert all(hit.path in saying for hit in answer if hit.certain)
 
 
 @pytest.mark.parametrize(

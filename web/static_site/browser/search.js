@@ -10,6 +10,7 @@ const MOST_READINGS = 12; // words that one stands for
 const MAX_SHARE = 0.5; // of the memes: more frequent words say nothing beside others
 const MOST_SCORED = 300; // memes with all words that are ranked; those after them are newest first
 const DEEPER = 4;
+const SENTENCE = 6; // words beside a phrase from which a query is a sentence that quotes; as in pipeline.py
 
 const idf = (frequency, memes) => Math.log(1 + (memes - frequency + 0.5) / (frequency + 0.5));
 
@@ -169,6 +170,7 @@ export class SearchIndex {
       ...out.map(async (one) => (one.kind === "phrase" || rowsOf(one.value).length ? this.saying([one.value]) : this.holding(await read(wordsOf(one.value))))),
     ]);
     const own = new Set(wordsOf(beside).map((one) => one.key));
+    const others = [...own].filter((key) => !this.stop.has(key)).length;
     return {
       text,
       groups: groupsOf(said),
@@ -179,7 +181,8 @@ export class SearchIndex {
       operators: parts.filter((one) => one.kind !== "word" && one.kind !== "phrase"),
       wanted,
       beside: wanted.filter((one) => own.has(one.key)),
-      asksMore: [...own].some((key) => !this.stop.has(key)),
+      asksMore: others > 0,
+      isSentence: others >= SENTENCE && others > wordsOf(phrases.join(" ")).length,
       wordless: said.concat(out).filter((one) => one.kind === "phrase" && !wordsOf(one.value).length).map((one) => one.value),
       banned: new Set(left.flatMap((one) => [...(one ?? [])])),
     };
@@ -244,7 +247,7 @@ export class SearchIndex {
     const newest = (one, other) => (known ? (known.get(other)?.day ?? 0) - (known.get(one)?.day ?? 0) : 0) || other - one;
     const best = rank ? (one, other) => (rank.get(one) ?? Infinity) - (rank.get(other) ?? Infinity) || newest(one, other) : (one, other) => scores.get(other) - scores.get(one) || one - other;
     const order = sort === "newest" || everything ? newest : best;
-    const says = (id) => Number(Boolean(saying?.has(id)));
+    const says = (id) => Number(Boolean(!asked.isSentence && saying?.has(id)));
     const kept = ids.filter(passes).sort((one, other) => matched(other) - matched(one) || says(other) - says(one) || order(one, other));
     return {
       hits: kept.map((id) => ({ id, matches: matched(id), words: (held.get(id) ?? []).map((one) => (one.exact ? one.typed : one.keys[0])), says: saying?.has(id) ? asked.phrases : [] })),
