@@ -11,15 +11,16 @@ CATEGORY_SEPARATOR = " - "  # between the parts of a category's name, the parent
 
 
 def name_key(name: str) -> str:
-    """Return what two names have in common that people read as the same: composed letters, and no capitals.
+    """Return what two names have in common that people read as the same: composed letters, no capitals, single spaces.
 
-    A Mac writes é as two code points, keyboards as one; Turkish writes I as ı and İ as i.
+    A Mac writes é as two code points, keyboards as one; Turkish writes I as ı and İ as i. Spaces at the ends of a name
+    and doubled ones cannot be seen.
 
     >>> name_key("E\u0301COLE") == name_key("\u00e9cole"), name_key("\u0130zmir") == name_key("izmir")
     (True, True)
     """
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
-    return unicodedata.normalize("NFC", folded.replace("i\u0307", "i").replace("\u0131", "i"))
+    return " ".join(unicodedata.normalize("NFC", folded.replace("i\u0307", "i").replace("\u0131", "i")).split())
 
 
 class MediaType(StrEnum):

@@ -45,6 +45,21 @@ def _plain(text: str) -> str:
     return "".join(one if one.isprintable() or one == _MARK_JOINER else " " for one in composed)
 
 
+def _why_no_category(name: str) -> tuple[str, str]:
+    """Return why a name cannot be that of a new category's folder, and what to do; two empty texts if it can."""
+    if name.startswith(".") or name.endswith("."):
+        return "it begins or ends with a dot, which hides a folder or is lost on Windows", "Remove dots at both ends."
+    if _NOT_IN_NAMES.search(name):
+        return "it has a character that not every disk keeps", 'Remove / \\ : * ? " < > |.'
+    if _plain(name) != name:
+        return "it has a character that cannot be seen", "Type the name anew."
+    if _DEVICES.match(name):
+        return "Windows names a device so", "Add a word to it."
+    if name.casefold() in IGNORED | {"memes"}:
+        return "folders of that name are not read as categories", "Choose another name."
+    return "", ""
+
+
 def checked_category(requested: str, *, known: Iterable[str]) -> str:
     """Return the known category that people read as this name, or a new one; raise WrongUse for an invalid name.
 
@@ -61,11 +76,9 @@ def checked_category(requested: str, *, known: Iterable[str]) -> str:
         return by_name[name_key(name)]
     if not name:
         raise WrongUse("The category has no name.", hint="Choose a category, or enter a new name.")
-    hidden = name.startswith(".") or name.casefold() in IGNORED | {"memes"}
-    if hidden or name.endswith(".") or _NOT_IN_NAMES.search(name) or _plain(name) != name or _DEVICES.match(name):
-        raise WrongUse(
-            f"{name[:60]!r} cannot be a category's name.", hint='Remove / \\ : * ? " < > | and dots at both ends.'
-        )
+    reason, hint = _why_no_category(name)
+    if reason:
+        raise WrongUse(f"{name[:60]!r} cannot be a category's name: {reason}.", hint=hint)
     if len(name.encode()) > CATEGORY_BYTES:
         raise WrongUse("The category's name is too long.", hint=f"Use at most {CATEGORY_BYTES} bytes.")
     return name

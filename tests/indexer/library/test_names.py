@@ -12,6 +12,7 @@ from indexer.library.naming import checked_category, folder_of, free_path
 from indexer.library.scan import scan_library
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
+from search.errors import WrongUse
 from search.meme import name_key
 from search.query.parser import parse
 from search.settings import Settings
@@ -30,6 +31,11 @@ def test_both_forms_and_both_cases_of_a_name_have_one_key(name: str) -> None:
 
 @pytest.mark.parametrize(("one", "other"), [("IŞIK", "ışık"), ("İZMİR", "izmir"), ("STRASSE", "straße")])
 def test_turkish_and_german_capitals_are_read_alike(one: str, other: str) -> None:
+    assert name_key(one) == name_key(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("a b  c", "a b c"), ("Foo ", "Foo"), (" Foo\u00a0Bar", "foo bar")])
+def test_spaces_that_nobody_sees_are_no_part_of_a_name(one: str, other: str) -> None:
     assert name_key(one) == name_key(other)
 
 
@@ -95,3 +101,23 @@ def test_a_data_folder_in_the_library_is_no_category(tmp_path: Path) -> None:
     (settings.data / "thumbnails" / "ab").mkdir(parents=True)
     (settings.data / "thumbnails" / "ab" / "x.webp").write_bytes(encoded(form="WEBP"))
     assert [one.path for one in scan(settings.library)] == ["Cats/a.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Foo.", "dot"),
+        (".hidden", "dot"),
+        ("CON", "Windows"),
+        ("nul.txt", "Windows"),
+        ("what?", "not every disk"),
+        ("a/b", "not every disk"),
+        ("a\u200eb", "cannot be seen"),
+        ("memes", "not read as categories"),
+        ("x" * 200, "too long"),
+    ],
+)
+def test_a_new_category_is_refused_with_the_reason(name: str, reason: str) -> None:
+    with pytest.raises(WrongUse, match=reason) as refused:
+        checked_category(name, known=["Cats"])
+    assert refused.value.hint

@@ -6,7 +6,7 @@ const THINGS = ["ocr", "description"];
 const UNIX = 719163; // the day 1 January 1970, counted from 1 January of the year 1
 const SEPARATOR = " - "; // between a category and one below it
 
-const fold = (name) => name.normalize("NFC").toLowerCase().trim();
+const fold = (name) => name.normalize("NFC").toLowerCase().trim().replace(/\s+/g, " ");
 
 // What the operators let pass, and a sentence for each that was left out: { passes: (fact) => …, notices }.
 // `known` has what there is: { categories, tags, variants, ids }.
