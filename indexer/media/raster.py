@@ -36,6 +36,7 @@ _SCAN = b"\xff\xda"
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
 _STRIP_PIXELS = 4_000_000  # of a large picture that is converted, at a time
 
+_SRGB_GAMMA, _SAME_GAMMA = 0.45455, 0.01  # of sRGB in a PNG's gAMA, and the share of it that makes no other
 _ORIENTATION = 0x0112  # the tag of EXIF
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -219,6 +220,9 @@ def working_picture(picture: Image.Image, *, turn: int = 1) -> Image.Image:
     if small.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in small.info:
         small = _over_background(small.convert("RGBA"))
     plain = _as_srgb(small, profile)
+    gamma = None if profile or "srgb" in picture.info else picture.info.get("gamma")
+    if gamma and abs(gamma / _SRGB_GAMMA - 1) > _SAME_GAMMA:
+        plain = plain.point(_gamma_table(gamma) * 3)
     plain = shrunk(plain, WORKING_PIXELS)
     if turn in _TURNS:
         plain = plain.transpose(_TURNS[turn])
@@ -321,6 +325,13 @@ def _over_background(picture: Image.Image) -> Image.Image:
     shown = Image.new("RGB", picture.size, _ground(picture))
     shown.paste(picture, mask=picture.getchannel("A"))
     return shown
+
+
+def _gamma_table(gamma: float) -> list[int]:
+    """Return the level of sRGB (0 to 255) for each level of a PNG whose gAMA chunk tells this gamma, as browsers do."""
+    light = (np.arange(256) / 255) ** (1 / gamma)
+    levels = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return [int(level) for level in (255 * levels).round()]
 
 
 def _as_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:

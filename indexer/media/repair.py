@@ -10,7 +10,7 @@ from typing import Any
 
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 # Chunks of a PNG that change how it looks, beside the critical ones. Texts and times do not.
-_PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"sRGB", b"cHRM", b"eXIf", b"iCCP"}
+_PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"iCCP"}
 _PNG_PIXELS = {b"IDAT", b"fdAT", b"PLTE"}
 _PNG_SEQUENCE = {b"acTL", b"fcTL", b"fdAT"}
 _MAX_PROFILE = 1_000_000  # bytes of a colour profile

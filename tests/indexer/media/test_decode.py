@@ -23,7 +23,7 @@ from indexer.media.raster import WORKING_PIXELS, telling_frames, telling_picture
 from indexer.media.signatures import file_type
 from search.errors import UnreadableFile
 from search.meme import MediaType
-from tests.support.odd_media import animated
+from tests.support.odd_media import animated, chunk, encoded, with_chunk
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 160, 60), (30, 60, 220), (255, 255, 255)
 
@@ -280,6 +280,17 @@ def test_more_bytes_than_the_setting_allows_are_refused_unread(tmp_path: Path) -
 def test_what_is_no_picture_is_refused_with_what_it_is_like(tmp_path: Path, content: bytes, sentence: str) -> None:
     (tmp_path / "x.jpg").write_bytes(content)
     assert refusal(tmp_path / "x.jpg") == sentence
+
+
+@pytest.mark.parametrize(
+    ("gamma", "level"), [(45455, 128), (100000, 188), (55556, 147), (30000, 89), (22727, 62), (0, 128)]
+)
+def test_a_png_is_shown_by_the_gamma_that_it_tells(tmp_path: Path, gamma: int, level: int) -> None:
+    """The levels are Chromium's, to within one."""
+    png = with_chunk(encoded(Image.new("RGB", (8, 8), (128, 128, 128)), form="PNG"), chunk(b"gAMA", gamma.to_bytes(4)))
+    for data, expected in ((png, level), (with_chunk(png, chunk(b"sRGB", b"\0")), 128)):
+        (tmp_path / "x.png").write_bytes(data)
+        assert near(decoded(tmp_path / "x.png").pictures[0].getpixel((3, 3)), (expected,) * 3, within=1)
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "gif"])
