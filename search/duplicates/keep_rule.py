@@ -94,6 +94,8 @@ def choose_kept(
     if first.meme.size > smallest:
         small = min((member for member in remaining if member.meme.size == smallest), key=lambda each: each.meme.id)
         return Choice(small.meme, "the same pixels in a smaller file")
+    if any(member.meme.size > smallest for member in remaining):
+        return Choice(first.meme, "the same pixels in a smaller file")
     return Choice(first.meme, "the same in every way: indexed first")
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from search.duplicates.comparison import PreparedPicture, view_distances
 from search.duplicates.picture_alignment import UPRIGHT, Alignment, alignments
 from search.duplicates.recompression import Compressed, Mask, Plane, Steps, made_from, resized_from
-from search.duplicates.traces import backwards, blurred, grained, is_lit, lacks_detail, levels_lost, marked
+from search.duplicates.traces import backwards, blurred, grained, is_lit, lacks_detail, levels_lost, marked, ringed
 from search.evidence import Evidence, Trace
 from search.images.fingerprints import View
 
@@ -93,7 +93,7 @@ def _is_equal(one: Image.Image, other: Image.Image) -> bool:
 
 def _traces(one: Compressed, other: Compressed) -> Iterator[tuple[int, Trace]]:
     """Yield the traces in pixels that lie exactly over each other, with the direction in which they point."""
-    direction, grain = made_from(one, other), grained(one, other)
+    direction, grain = ringed(one, other) or made_from(one, other), grained(one, other)
     # Coarse steps take a copy's grain away again, but do not give back the detail that it lost before.
     if grain and direction == -grain and (lacks_detail(one, other) if grain > 0 else lacks_detail(other, one)):
         direction = 0

@@ -80,7 +80,10 @@ def made_from(one: Compressed, other: Compressed) -> int:
     odds = forth.strays / back.strays
     # A change of contrast rounds every pixel twice, which is noise in one direction alone.
     if clearer or (forth.gain == 1 and max(odds, 1 / odds) >= _ODDS):
-        return 1 if odds < 1 else -1
+        direction = 1 if odds < 1 else -1
+        lossless, lossy = (one, other) if direction > 0 else (other, one)
+        # What carries the steps of a JPEG was made from it, whatever compressing it again gives.
+        return 0 if lossless.is_lossless and not lossy.is_lossless and _carries(lossless, lossy) else direction
     # Both ways explain the blocks: the finer one keeps all of the coarser, and was made from it unless it has more.
     gain = float(np.sqrt(forth.gain / back.gain))  # the same whichever of them comes first
     ratio = float(other.steps.mean() / (gain * one.steps.mean()))
@@ -278,6 +281,12 @@ def _against_unknown(one: Compressed, other: Compressed, *, forth: float, back: 
     if carries >= CARRIES:
         return direction
     return -direction if explained >= _MOST and carries < CARRIES / 3 else 0
+
+
+def _carries(lossless: Compressed, lossy: Compressed) -> bool:
+    """Return whether a lossless picture carries the steps of a lossy one that it is not equal to."""
+    found = _paired(lossless, lossy, lossy.corner)
+    return found is not None and lossy.steps is not None and _on_steps(*found, lossy.steps) >= CARRIES
 
 
 def _on_steps(values: NDArray[np.float64], known: NDArray[np.float64], steps: Steps) -> float:

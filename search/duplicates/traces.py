@@ -7,12 +7,16 @@ both do. Pictures are in the frame that they share.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
 from search.duplicates.recompression import Compressed, coefficients_of
 from search.duplicates.wording import WELL_READ, ReadLine
+
+cv2: Any = _typed  # OpenCV's type stubs have no element types
 
 _FREQUENCIES = np.add.outer(np.arange(8), np.arange(8))  # of a block: those across and down, added
 _FINE = _FREQUENCIES >= 5  # the frequencies of a block that blur and grain change
@@ -27,6 +31,10 @@ _GRAIN_LEVELS = 0.5  # levels of deviation above that
 _MIDDLE, _HIGH = (4, 5), (6, 7)  # sums of the two frequencies' numbers
 _SOFTENED = 0.85
 _SHARPER, _SOFTER = 1.15, 0.25
+# Levels that ringing spans in 3 × 3 pixels. Of those pixels, at least .7 are quite flat in a drawing from which a JPEG
+# was made, and at most .26 in a JPEG that was blurred, sharpened, denoised or reduced to 64 colours and saved as PNG.
+_RINGING, _FLAT = (1.5, 24.0), 0.5
+_LEAST_RINGING, _FLAT_THERE = 0.003, 0.5
 _LACKS = 0.5  # of 80 JPEGs compressed again, with grain and without, all sources have at least .52 of the copy's detail
 _MARK_LEVELS = 12.0  # mean difference of a block with a part of a mark
 _MARK_BLOCKS, _MARK_PART = 3, 0.2  # of a mark: its least blocks, and the largest part of the picture around them
@@ -40,6 +48,26 @@ _LEAST_LETTERS, _MORE_LETTERS = 8, 1.5
 
 def _one_sided(shows: Callable[[Compressed, Compressed], bool], one: Compressed, other: Compressed) -> int:
     return int(shows(one, other)) - int(shows(other, one))
+
+
+def ringed(one: Compressed, other: Compressed) -> int:
+    """Return which of two pictures has the ringing of lossy compression where the other is quite flat."""
+    return _one_sided(_got_ringing, one, other)
+
+
+def _got_ringing(source: Compressed, copy: Compressed) -> bool:
+    if copy.is_lossless:
+        return False
+    flat, ringing = (_ranges(side.plane) for side in (source, copy))
+    noisy = (ringing >= _RINGING[0]) & (ringing <= _RINGING[1])
+    return bool(noisy.mean() >= _LEAST_RINGING and (flat[noisy] < _FLAT).mean() >= _FLAT_THERE)
+
+
+def _ranges(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the range of levels in the 3 × 3 pixels around each pixel."""
+    square = np.ones((3, 3), np.uint8)
+    ranges: NDArray[np.float32] = cv2.dilate(plane, square) - cv2.erode(plane, square)
+    return ranges
 
 
 def grained(one: Compressed, other: Compressed) -> int:

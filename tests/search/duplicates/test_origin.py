@@ -147,6 +147,51 @@ def test_evidence_keeps_its_traces_in_json_and_when_it_is_swapped() -> None:
     assert evidence.swapped().traces_one == evidence.traces_other and evidence.swapped().swapped() == evidence
 
 
+def _flat(seed: int) -> Image.Image:
+    """Return a drawing of three colours with words."""
+    colors = np.random.default_rng(seed).integers(0, 256, (3, 3)).tolist()
+    picture = Image.new("RGB", (500, 400), tuple(colors[0]))
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((30, 150, 200, 280), fill=tuple(colors[1]))
+    pen.ellipse((100, 180, 290, 290), fill=tuple(colors[2]))
+    pen.text((20, 30), "WHEN THE CODE WORKS", "black", ImageFont.load_default(36))
+    return picture
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("quality", [60, 80, 92])
+def test_a_flat_drawing_is_the_source_of_its_jpeg_and_webp(seed: int, quality: int) -> None:
+    source = _png(_flat(seed))
+    out = io.BytesIO()
+    source.picture.save(out, "WEBP", quality=quality)
+    for copy in (_jpeg(source.picture, quality), Original(Image.open(out).convert("RGB"))):
+        found = _compared(source, copy)
+        assert found.made_from == 1 and found.traces_other[0] is Trace.COMPRESSED
+        assert _compared(copy, source).made_from == -1
+
+
+TO_PNG: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "as it is": lambda picture: picture,
+    "blurred": lambda picture: picture.filter(ImageFilter.GaussianBlur(0.7)),
+    "256 colours": lambda picture: picture.quantize(256).convert("RGB"),
+    "64 colours": lambda picture: picture.quantize(64, dither=0).convert("RGB"),
+    "denoised": lambda picture: picture.filter(ImageFilter.MedianFilter(3)),
+    "sharpened": lambda picture: picture.filter(ImageFilter.UnsharpMask(1.5, 100, 2)),
+}
+
+
+@pytest.mark.parametrize(
+    ("edit", "is_flat"),
+    # A soft picture that was denoised or sharpened a little gives its JPEG again, as its source would.
+    [(edit, flat) for edit in TO_PNG for flat in (True, False) if flat or edit not in ("denoised", "sharpened")],
+)
+def test_a_png_of_an_edited_jpeg_is_not_called_its_source(edit: str, *, is_flat: bool) -> None:
+    source = _jpeg(_flat(1) if is_flat else _drawn(), 80)
+    copy = _png(TO_PNG[edit](source.picture))
+    assert _compared(source, copy).made_from >= 0
+    assert _compared(copy, source).made_from <= 0
+
+
 ALTERED: dict[str, Callable[[Image.Image], Image.Image]] = {
     "denoised": lambda picture: picture.filter(ImageFilter.MedianFilter(3)),
     "denoised along edges": lambda picture: Image.fromarray(cv2.bilateralFilter(np.array(picture), 5, 30, 3)),
