@@ -6,7 +6,8 @@ const THINGS = ["ocr", "description"];
 const UNIX = 719163; // the day 1 January 1970, counted from 1 January of the year 1
 const SEPARATOR = " - "; // between a category and one below it
 
-const fold = (name) => name.normalize("NFC").toLowerCase().trim().replace(/\s+/g, " ");
+// As `name_key` in search/meme.py.
+const fold = (name) => name.toLowerCase().normalize("NFC").replaceAll("i\u0307", "i").replaceAll("\u0131", "i").trim().replace(/\s+/g, " ");
 
 // What the operators let pass, and a sentence for each that was left out: { passes: (fact) => …, notices }.
 // `known` has what there is: { categories, tags, variants, ids }.
@@ -29,10 +30,10 @@ export function filterOf(operators, known) {
 function testOf({ kind, value, excluded }, known) {
   if (kind === "category") return ofCategory(fold(value), known.categories);
   if (kind === "type" || kind === "has") {
-    const [names, what] = kind === "type" ? [TYPES, "types"] : [THINGS, "things to have"];
+    const [names, what] = kind === "type" ? [TYPES, "types"] : [THINGS, "values of has"];
     const wanted = value.toLowerCase().split("|");
     const wrong = wanted.find((one) => !names.includes(one));
-    if (wrong !== undefined) return `there is no “${wrong}” among the ${what}; there are ${names.join(", ")}.`;
+    if (wrong !== undefined) return `“${wrong}” is not one of the ${what}: ${names.join(", ")}.`;
     return kind === "type" ? (fact) => wanted.includes(fact.type) : (fact) => wanted.some((one) => fact.has & (1 << THINGS.indexOf(one)));
   }
   if (kind === "tag") {
@@ -74,7 +75,7 @@ function ofTime(kind, value, excluded) {
   const [, year, month = "1", date = "1"] = /^(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?$/.exec(value) ?? [];
   const time = new Date(0);
   time.setUTCFullYear(Number(year), Number(month) - 1, Number(date)); // Date.UTC takes the year 24 for 1924
-  if (!Number(year) || time.getUTCMonth() !== Number(month) - 1 || time.getUTCDate() !== Number(date)) return "a time is a year, a month or a day: 2024, 2024-06 or 2024-06-30.";
+  if (!Number(year) || time.getUTCMonth() !== Number(month) - 1 || time.getUTCDate() !== Number(date)) return "write a year, a month or a day, as in 2024, 2024-06 or 2024-06-30.";
   const day = time.getTime() / 86_400_000 + UNIX;
   return kind === "before" ? (fact) => fact.day < day : (fact) => fact.day >= day;
 }

@@ -257,7 +257,7 @@ export class SearchIndex {
       wordless: asked.wordless,
       facets: async () => this.facets(ids.filter(matched), passesIn),
       byMeaning: Boolean(rank),
-      notices: [...asked.notices, ...filter.notices, ...(facts?.size && asked.operators.length && ![...facts.values()].some(filter.passes) ? ["No meme fits all of these filters; leave one out."] : [])],
+      notices: [...asked.notices, ...filter.notices, ...(facts?.size && asked.operators.length && ![...facts.values()].some(filter.passes) ? [asked.operators.length - filter.notices.length > 1 ? "No meme fits all of these filters; leave one out." : "No meme fits this filter."] : [])],
       corrected: wanted.filter((one) => !one.exact && one.keys.length && !one.keys.some((key) => key.startsWith(one.key))).map((one) => [one.typed, one.keys[0]]),
       unknown: wanted.filter((one) => !one.keys.length).map((one) => one.typed),
     };
