@@ -71,6 +71,8 @@ def exact_key(text: str) -> str:
     >>> exact_key("De\\u0301ja\\u0300  VU.PNG") == exact_key("d\\u00e9j\\u00e0 vu.png")
     True
     """
+    if text.isascii() and text.isprintable():  # nearly all queries, each of which may be a name
+        return _SPACES.sub(" ", text.lower()).strip()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     visible = "".join(one for one in folded if one.isspace() or not unicodedata.category(one).startswith("C"))
     return _SPACES.sub(" ", visible).strip()
@@ -82,7 +84,10 @@ def loose_key(text: str) -> str:
     >>> loose_key("Déjà_vu (2)")
     'dejavu2'
     """
-    bare = "".join(one for one in unicodedata.normalize("NFKD", exact_key(text)) if not unicodedata.combining(one))
+    key = exact_key(text)
+    if key.isascii():
+        return _LOOSE.sub("", key)
+    bare = "".join(one for one in unicodedata.normalize("NFKD", key) if not unicodedata.combining(one))
     return _LOOSE.sub("", bare)
 
 

@@ -19,6 +19,8 @@ LEAD = 40  # letters shown before the first match, where there are as many
 
 
 _ASCII_WORD = re.compile(r"[A-Za-z0-9](?:'?[A-Za-z0-9])*")
+# Words outside ASCII may be spelled otherwise than their terms: what has such a letter is always looked at.
+_WORD_OR_LETTER = re.compile(rf"{_ASCII_WORD.pattern}|[^\x00-\x7f]")
 
 # Terms that not all their words begin with, by the English stemmer's own list: "dying", "skies".
 _IRREGULAR = {"die": ("di", "dy"), "lie": ("li", "ly"), "tie": ("ti", "ty"), "sky": ("ski", "sky")}
@@ -54,7 +56,11 @@ class _StemsOfWords(dict[str, tuple[str, ...]]):
         self.stems = stems
 
     def __missing__(self, word: str) -> tuple[str, ...]:
-        parts = word.lower().split("'")
+        lower = word.lower()
+        if "'" not in lower and not lower.startswith(self.stems):  # nearly all words
+            self[word] = ()
+            return ()
+        parts = lower.split("'")
         begun = ["".join(parts[at:]) for at in range(len(parts))]
         # Nearly all words begin with none, which one call tells.
         found = self[word] = tuple(
@@ -103,8 +109,7 @@ class Highlighter:
 
     @cached_property
     def _likely(self) -> re.Pattern[str]:
-        # Words outside ASCII may be spelled otherwise than their terms and pass the filter. To compile it takes some
-        # milliseconds for a long query, so that texts in ASCII are looked through without it.
+        # To compile it takes some milliseconds for a long query: only stems with other signs than letters need it.
         return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(map(_loose, self._stems))}))|[^\x00-\x7f]")
 
     def count_terms(self, text: str) -> int:
@@ -149,13 +154,14 @@ class Highlighter:
 
     def _likely_pieces(self, text: str) -> Iterator[tuple[str, int]]:
         """Yield the words that may match a term, each with its start."""
-        stems_of = self._stems_of if text.isascii() else None
+        stems_of = self._stems_of
         if stems_of is None:
             places = ((match.start(), match.end()) for match in self._likely.finditer(text))
         else:
             # Most texts have none, and repeat their words.
-            words = {word for word in set(_ASCII_WORD.findall(text)) if stems_of[word]}
-            found = _ASCII_WORD.finditer(text) if words else ()
+            pattern = _ASCII_WORD if text.isascii() else _WORD_OR_LETTER
+            words = {word for word in set(pattern.findall(text)) if not word.isascii() or stems_of[word]}
+            found = pattern.finditer(text) if words else ()
             places = ((match.start(), match.end()) for match in found if match[0] in words)
         done = 0
         for start, end in places:

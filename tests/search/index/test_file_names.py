@@ -13,7 +13,7 @@ import pytest
 from indexer.pipeline import index_library
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
-from search.index.file_names import asked_keys, exact_key, name_keys
+from search.index.file_names import asked_keys, exact_key, loose_key, name_keys
 from search.searcher import Searcher
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
@@ -148,6 +148,12 @@ def test_a_renamed_meme_has_its_new_name_after_the_next_index(tmp_path: Path) ->
             index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
         assert first(searcher, "IMG_0777") == "A/IMG_0777.png"
         assert searcher.search("IMG_0001").total == 0
+
+
+@pytest.mark.parametrize("text", ["IMG_0017.PNG", "a\tB \n c", "a\x00B\x7f", "Two  Dogs.jpg ", "-x_(2)~", ""])
+def test_a_name_in_ascii_has_the_key_that_it_has_beside_other_letters(text: str) -> None:
+    assert f"é{exact_key(text)}" == exact_key(f"É{text}")
+    assert f"e{loose_key(text)}" == loose_key(f"É{text}")
 
 
 @pytest.mark.parametrize(
