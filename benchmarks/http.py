@@ -5,7 +5,7 @@
 
 The library is that of `benchmarks.scale`, under the real text encoder's name: texts are real, embeddings are random
 directions, and queries go through the real encoder. Reports whole requests over one open connection, the server's
-resident memory, and the time of a whole `memetica search`.
+resident memory, and the time of a whole `memetica search`: beside the server, which answers it, and from cold.
 """
 
 from __future__ import annotations
@@ -115,8 +115,14 @@ def measure(given: Namespace, report: Report) -> None:
             seconds = timed_requests(address, [path + quote(query[:900]) for query in queries])
             table.row(label, *percentiles(seconds))
         report.note(f"server memory: {memory(process):,.0f} MB")
-    runs = [cold(settings, query[:200]) for query in queries[: 2 if given.small else 6]]
-    report.note(f"search from cold: median {median(runs[1:]):.2f} s of {len(runs) - 1} runs after one")
+        report_commands(settings, queries[: 2 if given.small else 6], report, where="beside the server")
+    report_commands(settings, queries[: 2 if given.small else 6], report, where="from cold")
+
+
+def report_commands(settings: Settings, queries: Sequence[str], report: Report, *, where: str) -> None:
+    """Print how long a whole `memetica search` takes."""
+    runs = [cold(settings, query[:200]) for query in queries]
+    report.note(f"search {where}: median {median(runs[1:]):.2f} s of {len(runs) - 1} runs after one")
 
 
 if __name__ == "__main__":

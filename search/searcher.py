@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from search.catalogue import open_catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.encoders.clip import spec_of
+from search.encoders.clip_models import spec_of
 from search.encoders.registry import (
     image_encoder_spec,
     load_image_encoder,

@@ -64,7 +64,7 @@ EXPORTS = {
         Verdict VerdictKind checked_tag inspect_catalogue listed_tags open_catalogue
     """,
     "search.categories": """
-        Issue IssueKind RankedCategory Suggester Suggestion audit fit refit
+        Issue IssueKind RankedCategory Suggester Suggestion audit fit project refit
     """,
     "search.duplicates": """
         Group Match Matcher Member compare find_groups

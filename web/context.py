@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from time import monotonic
 
 from search.catalogue import Catalogue
 from search.encoders.base import TextEncoder
-from search.encoders.registry import load_image_encoder, load_text_encoder
+from search.encoders.registry import load_text_encoder
 from search.errors import IndexUnusable, MemeticaError
 from search.index.contract import Index
 from search.index.status import IndexStatus
@@ -67,7 +65,6 @@ class Site:
                         index=index,
                         text_encoder=self._own_encoder,
                         load_texts=self._load_texts,
-                        load_images=partial(load_image_encoder, long_running=True),
                     )
         return self._searcher
 
@@ -100,7 +97,7 @@ class Site:
     def _load_texts(self, settings: Settings, name: str) -> TextEncoder:
         with self._loading:
             if name not in self._loaded:
-                self._loaded = {name: load_text_encoder(settings, name, long_running=True)}
+                self._loaded = {name: load_text_encoder(settings, name, long_running=True, for_queries=True)}
             return self._loaded[name]
 
     def index_status(self) -> IndexStatus | MemeticaError:
@@ -131,20 +128,3 @@ def site() -> Site:
 
     found: Site = flask.current_app.extensions["site"]
     return found
-
-
-def without_folders(message: str) -> str:
-    """Return a message with the paths in the data folder and in the library relative to these.
-
-    A page or an answer tells no visitor where on the machine they lie. Outside of an application, nothing is replaced.
-    """
-    if "flask" not in sys.modules:  # a command
-        return message
-    import flask
-
-    if not flask.has_app_context():
-        return message
-    settings = site().settings
-    for folder, name in ((settings.data, "the data folder"), (settings.library, "the library")):
-        message = message.replace(f"{folder}/", "").replace(str(folder), name)
-    return message

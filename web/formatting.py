@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
@@ -82,3 +83,20 @@ def format_rate(rate: float) -> str:
     if rate >= 1:
         return f"{rate:,.0f} a second"
     return f"{rate * 60:.0f} a minute" if rate * 60 >= 1 else f"{rate * 3600:.0f} an hour"
+
+
+def without_folders(message: str) -> str:
+    """Return a message with the paths in the data folder and in the library relative to these.
+
+    A page or an answer tells no visitor where on the machine they lie. Outside of an application, nothing is replaced.
+    """
+    if "flask" not in sys.modules:  # a command, which prints hits and needs no web framework: it takes .1 s
+        return message
+    import flask
+
+    if not flask.has_app_context():
+        return message
+    settings = flask.current_app.extensions["site"].settings
+    for folder, name in ((settings.data, "the data folder"), (settings.library, "the library")):
+        message = message.replace(f"{folder}/", "").replace(str(folder), name)
+    return message

@@ -8,7 +8,8 @@ from flask import Blueprint, Flask, Response, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 from search.index.status import IndexStatus
-from web.context import site, without_folders
+from web.context import site
+from web.formatting import without_folders
 
 blueprint = Blueprint("metrics", __name__)
 

@@ -6,25 +6,25 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
-from search.catalogue import Operation, Upload, UploadState
-from search.catalogue.journal import Merge, Trash
-from search.encoders.clip import spec_of
-from search.encoders.clip_models import display_name
-from search.encoders.hub import Download
+from search import catalogue
+from search.encoders.clip_models import display_name, spec_of
 from search.errors import MemeticaError
-from search.evidence import Evidence
-from search.index.status import IndexStatus
 from search.meme import Meme, Text
 from search.results import Answer, Hit
 from web.addresses import local
-from web.context import without_folders
+from web.formatting import without_folders
 
-if TYPE_CHECKING:  # these import decoders and the comparison of pictures, which a search does not need
+if TYPE_CHECKING:  # these import the catalogue, decoders, the index: a command that a server answers needs none of it
     from indexer.curation.duplicates import Proposal
     from indexer.status import LibraryStatus
+    from search.catalogue import Operation, Upload
+    from search.catalogue.journal import Merge, Trash
+    from search.encoders.hub import Download
+    from search.evidence import Evidence
+    from search.index.status import IndexStatus
     from web.suggestions import SuggestedCategories
 
 Row = dict[str, Any]
@@ -121,11 +121,11 @@ def proposal_row(proposal: Proposal) -> Row:
 
 def trash_row(operation: Operation, data: Path) -> Row:
     """Return a merge or a removal as a row: the kept meme, empty without one, and the files in the trash."""
-    assert isinstance(operation.intent, Merge | Trash)
+    intent = cast("Merge | Trash", operation.intent)
     return {
         "id": operation.uid,
-        "kept": operation.intent.kept if isinstance(operation.intent, Merge) else "",
-        "removed": [path for path, _ in operation.intent.removed],
+        "kept": getattr(intent, "kept", ""),
+        "removed": [path for path, _ in intent.removed],
         "folder": str(data / "trash" / operation.uid),
         "at": _iso(operation.begun_at),
     }
@@ -165,8 +165,8 @@ def upload_row(
         "hint": upload.hint,
         "category": upload.category,
         "path": upload.path,
-        "meme": upload.meme_id if upload.state is UploadState.ACCEPTED else None,
-        "indexed": upload.state is UploadState.ACCEPTED and not upload.unindexed,
+        "meme": upload.meme_id if upload.state is catalogue.UploadState.ACCEPTED else None,
+        "indexed": upload.state is catalogue.UploadState.ACCEPTED and not upload.unindexed,
         "decided_at": _iso_seconds(upload.decided_at),
     }
 

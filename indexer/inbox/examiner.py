@@ -157,7 +157,7 @@ def embed_frames(settings: Settings, pictures: Sequence[Image.Image], *, image_e
     if not image_encoder:
         return None
     try:
-        encoder = load_image_encoder(settings, image_encoder, long_running=True)
+        encoder = load_image_encoder(settings, image_encoder)  # the same that searches are answered with
         return EmbeddedFrames(encoder, encoder.encode_images(pictures))
     except ModelUnavailable:
         return None

@@ -21,7 +21,7 @@ from typing import Any
 
 from PIL import Image
 
-from indexer.media.decode_file import FACTS, DecodedMedia
+from indexer.media.decoded import FACTS, DecodedMedia
 from indexer.media.decoder_errors import MEMORY_HINT
 from indexer.work.process_pool import START_SECONDS, NoProcessReady, ProcessDied, ProcessPool, Reply, TaskTimedOut
 from search.errors import DecodingFailed, TooBusy, UnreadableFile

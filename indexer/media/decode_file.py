@@ -8,7 +8,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from indexer.media.damaged_webp import show_damaged_webp
+from indexer.media.decoded import DecodedMedia
 from indexer.media.decoder_errors import DamagedFile, decoder_errors_as_unreadable
 from indexer.media.raster import (
     WORKING_PIXELS,
@@ -44,47 +45,6 @@ SVG_SIDE = 1024  # pixels of the longest side of a drawing
 # Several pictures in these are previews, pages or bursts and no animation: the first or main one is shown.
 _STILLS = {FileType.JPEG, FileType.HEIF, FileType.TIFF, FileType.JXL}
 _LESS_DETAIL = 0.99  # the share of a progressive JPEG whose end is missing: every row is there
-
-# The attributes of DecodedMedia that are plain values.
-FACTS = (
-    *("width", "height", "frames", "seconds"),
-    *("content_type", "codec", "transparent", "share_decoded", "damage", "steps", "corner"),
-)
-
-
-@dataclass(frozen=True)
-class DecodedMedia:
-    """A decoded file: width and height in pixels as shown, and RGB pictures without metadata.
-
-    A still has one picture, an animation or video up to five in the order of time, each of at most WORKING_PIXELS.
-    `content_type`, `codec`, `transparent`, `share_decoded` and `damage` are as in `search.catalogue.PictureRecord`.
-    `steps` are the 64 quantization steps of a JPEG's luminance, row by row as the picture is shown, and `corner` (x, y)
-    is where its first whole block begins; empty for other files and where the picture is smaller than its file's.
-    """
-
-    type: MediaType
-    width: int
-    height: int
-    frames: int
-    seconds: float | None
-    pictures: tuple[Image.Image, ...]
-    content_type: str = ""
-    codec: str = ""
-    transparent: bool = False
-    share_decoded: float = 1.0
-    damage: str = ""
-    steps: tuple[int, ...] = ()
-    corner: tuple[int, int] = (0, 0)
-    alpha: Image.Image | None = None  # of a still with transparent areas (L), at the size of its picture
-
-    @property
-    def comparable(self) -> tuple[Image.Image, ...]:
-        """The pictures as `search.duplicates` compares them: a still with transparent areas is RGBA."""
-        if self.alpha is None:
-            return self.pictures
-        shown = self.pictures[0].copy()
-        shown.putalpha(self.alpha)
-        return (shown,)
 
 
 def decode_file(

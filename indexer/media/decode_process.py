@@ -10,7 +10,8 @@ from typing import Any
 
 from PIL import Image
 
-from indexer.media.decode_file import FACTS, DecodedMedia, decode_file
+from indexer.media.decode_file import decode_file
+from indexer.media.decoded import FACTS, DecodedMedia
 from indexer.media.decoder_errors import MEMORY_HINT, MEMORY_MESSAGE
 from indexer.media.svg import sanitize_svg
 from indexer.work.process_pool import serve_tasks

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from search import categories  # lazily: scikit-learn takes 100 MB of a server that nobody asks for a map
 from search.atomic_write import write_atomically
 from search.categories.features import library_examples
-from search.categories.projection import project
 from search.errors import DataFolderError
 from search.index.generations import live_image_encoder
 from search.meme import Field
@@ -53,7 +53,7 @@ def draw_map(workspace: Workspace, *, encoder: str) -> LibraryMap:
             fields=(Field.OCR, Field.DESCRIPTION, Field.VISUAL),
         )
     rows = np.hstack([examples.features.rows, examples.features.pictures])
-    points = np.round(project(rows) * SCALE).astype(np.int32)
+    points = np.round(categories.project(rows) * SCALE).astype(np.int32)
     body = {"ids": examples.ids.tolist(), "x": points[:, 0].tolist(), "y": points[:, 1].tolist()}
     try:
         workspace.models.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from indexer.stages.prepare_encoders import prepare_image_encoder
 from indexer.work.child_process import OnStart, child_main, run_child
 from indexer.work.progress import SILENT, Progress
 from search.catalogue import open_catalogue
-from search.encoders.clip import spec_of
+from search.encoders.clip_models import spec_of
 from search.encoders.registry import image_encoder_spec
 from search.errors import ModelUnavailable
 from search.index.generations import Manifest, live_manifest

@@ -15,7 +15,7 @@ from indexer.stages.weigh_texts import weigh_texts
 from indexer.work.child_process import OnStart, child_main, run_child
 from indexer.work.progress import SILENT, Progress
 from search.catalogue import open_catalogue
-from search.encoders.clip import spec_of
+from search.encoders.clip_models import spec_of
 from search.encoders.registry import text_encoder_spec
 from search.errors import ModelUnavailable
 from search.index.generations import Manifest, live_image_encoder, live_manifest

@@ -24,7 +24,7 @@ from search.catalogue.copies import (
 )
 from search.catalogue.replacement import Move, OnStep, finish_replacement, replace_files
 from search.catalogue.schema import newest_version
-from search.encoders.clip import spec_of
+from search.encoders.clip_models import spec_of
 from search.errors import DataFolderError, MemeticaError, NotFound, WrongUse
 from search.index.generations import CURRENT, live_image_encoder, live_text_encoder, next_name
 from search.index.writer import build_generation

@@ -1,6 +1,7 @@
 from .issues import Issue as Issue
 from .issues import IssueKind as IssueKind
 from .library_audit import audit as audit
+from .projection import project as project
 from .suggester import RankedCategory as RankedCategory
 from .suggester import Suggester as Suggester
 from .suggester import Suggestion as Suggestion

@@ -46,7 +46,7 @@ class BuiltIn(Clip):
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a row of length 1 for each text, [n, dimensions] float32: zeros, then its embedding."""
         rows = np.zeros((len(texts), self.dimensions), np.float32)
-        rows[:, -DIMENSIONS:] = self._texts.encode(texts)
+        rows[:, -DIMENSIONS:] = self._texts.encode_queries(texts)
         return rows
 
 

@@ -97,11 +97,6 @@ def encoder_name(spec: str, digest: str) -> str:
     return f"{spec}#{digest[:12]}"
 
 
-def spec_of(name: str) -> str:
-    """Return the specification in a model's name: `spec_of("ViT-B-32/x#0123")` is `ViT-B-32/x`."""
-    return name.rpartition("#")[0] or name
-
-
 def weights_digest(parts: Iterable[bytes]) -> str:
     """Return the SHA-256 of a model's parts as hexadecimal digits."""
     found = hashlib.sha256(FORMAT.encode())

@@ -36,6 +36,11 @@ class ModelSource:
         return self.file is not None or self.folder is not None or bool(self.recipe)
 
 
+def spec_of(name: str) -> str:
+    """Return the specification in a model's name: `spec_of("ViT-B-32/x#0123")` is `ViT-B-32/x`."""
+    return name.rpartition("#")[0] or name
+
+
 def parse_model_spec(spec: str) -> ModelSource:
     """Return the source that a specification names; raise WrongUse when it has none of the forms.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tokenizers import Tokenizer
 from search.encoders.base import unit_rows
 from search.encoders.coverage import Coverage, coverage_of
 from search.encoders.export_process import ExportFailed, install_model, run_exporter
+from search.encoders.remembered import RememberedRows
 from search.encoders.runtimes import Runtime, best_runtime
 from search.errors import ModelUnavailable
 
@@ -45,6 +47,7 @@ class MiniLM:
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self._queries = RememberedRows()
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -68,6 +71,12 @@ class MiniLM:
         # Computed in half precision, a row's length differs from 1 by up to a thousandth.
         return unit_rows(rows)
 
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the rows that `encode` returns; that of a single query is remembered, also for other threads."""
+        if len(texts) != 1:
+            return self.encode(texts)
+        return self._queries.get(texts[0], lambda: self.encode(texts)[0])[None]
+
     @staticmethod
     def _truncated(ids: list[int]) -> list[int]:
         return ids if len(ids) <= MAX_TOKENS else ids[: MAX_TOKENS - 1] + ids[-1:]
@@ -88,22 +97,32 @@ def batches(tokens: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int]
         yield batch
 
 
-def open_minilm(models: Path, *, threads: int = 0, long_running: bool = False) -> MiniLM:
+def open_minilm(models: Path, *, threads: int = 0, long_running: bool = False, for_queries: bool = False) -> MiniLM:
     """Return the encoder exported into a folder of models; raise ModelUnavailable when it is missing or damaged.
 
     With `long_running`, OpenVINO runs it where it is faster (`search.encoders.runtimes.best_runtime`): slower to start,
-    faster for each text. The files are then checked byte by byte.
+    faster for each text. The files are then checked byte by byte. With `for_queries`, ONNX Runtime runs it everywhere.
+    Opened encoders are cached, so that encoders of texts and of pictures share one.
     """
     folder = models / NAME
     reason = _unusable(folder, thoroughly=long_running)
     if reason:
         raise ModelUnavailable(f"The text encoder in {folder} {reason}.", hint=HINT)
-    runtime = best_runtime(_agreement(folder), long_running=long_running)
+    runtime = best_runtime(_agreement(folder), long_running=long_running and not for_queries)
     try:
-        return MiniLM(folder, runtime.open(folder / MODEL_FILE, threads=threads))
+        with _OPENING:
+            return _opened(folder, (folder / MANIFEST_FILE).stat().st_mtime_ns, threads, runtime.open)
     except Exception as error:  # each runtime raises its own exception types, none of them public
         reason = str(error).strip().splitlines()[0]
         raise ModelUnavailable(f"The text encoder in {folder} is damaged: {reason}", hint=HINT) from error
+
+
+_OPENING = threading.Lock()
+
+
+@lru_cache(maxsize=2)  # by both runtimes
+def _opened(folder: Path, changed: int, threads: int, open_model: Callable[..., Runtime]) -> MiniLM:
+    return MiniLM(folder, open_model(folder / MODEL_FILE, threads=threads))
 
 
 def export_minilm(models: Path, *, threads: int = 0) -> bool:

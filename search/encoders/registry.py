@@ -6,10 +6,12 @@ exported once. The code of each kind of model is in a module of its own.
 
 from __future__ import annotations
 
+from typing import Any
+
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.built_in import BuiltIn, prepare_built_in
-from search.encoders.clip import Clip, load_clip, spec_of
-from search.encoders.clip_models import AUTO, BUILT_IN, DEFAULT, DEFAULT_NAME, NONE
+from search.encoders.clip import Clip, load_clip
+from search.encoders.clip_models import AUTO, BUILT_IN, DEFAULT, DEFAULT_NAME, NONE, spec_of
 from search.encoders.clip_prepare import find_prepared, prepare_clip
 from search.encoders.hub import OnDownload
 from search.encoders.minilm import NAME, export_minilm, open_minilm
@@ -20,11 +22,14 @@ from search.errors import ModelUnavailable, WrongUse
 from search.settings import Settings
 
 
-def load_text_encoder(settings: Settings, name: str = "", *, long_running: bool = False) -> TextEncoder:
+def load_text_encoder(
+    settings: Settings, name: str = "", *, long_running: bool = False, for_queries: bool = False
+) -> TextEncoder:
     """Return the text encoder of this name, as in an index manifest; without a name, the one of the settings.
 
-    A `long_running` process gets one that is slower to start and faster for each text. Raises ModelUnavailable when the
-    export is missing or damaged, or the setting names no model.
+    A `long_running` process gets one that is slower to start and faster for each text, unless it is `for_queries`: then
+    it computes as that of a command does, to the last bit. Raises ModelUnavailable when the export is missing or
+    damaged, or the setting names no model.
 
     >>> from search.encoders import load_text_encoder
     >>> load_text_encoder(workspace.settings)  # doctest: +ELLIPSIS
@@ -33,14 +38,15 @@ def load_text_encoder(settings: Settings, name: str = "", *, long_running: bool 
     """
     models = settings.data / "models"
     name = name or chosen_text_encoder(settings)
+    use: dict[str, Any] = {"threads": settings.threads, "long_running": long_running, "for_queries": for_queries}
     if name == NAME:
-        return open_minilm(models, threads=settings.threads, long_running=long_running)
+        return open_minilm(models, **use)
     if not name:
         _check_names_model(settings)
         raise ModelUnavailable(
             f"The text encoder {settings.text_encoder} is not in {models}.", hint="Run `memetica index` to get it."
         )
-    return load_sentence_encoder(models, name, threads=settings.threads, long_running=long_running)
+    return load_sentence_encoder(models, name, **use)
 
 
 def export_text_encoder(settings: Settings, *, on_download: OnDownload | None = None) -> str:

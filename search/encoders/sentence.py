@@ -161,11 +161,14 @@ def read_sentence_manifest(folder: Path, *, thoroughly: bool = False) -> Sentenc
     return manifest
 
 
-def load_sentence_encoder(models: Path, name: str, *, threads: int = 0, long_running: bool = False) -> SentenceEncoder:
+def load_sentence_encoder(
+    models: Path, name: str, *, threads: int = 0, long_running: bool = False, for_queries: bool = False
+) -> SentenceEncoder:
     """Return the exported text encoder of this name; raise ModelUnavailable when it is missing or damaged.
 
     With `long_running`, OpenVINO runs it where it is faster (`search.encoders.runtimes.best_runtime`): slower to start,
-    faster for each text. The files are then checked byte by byte. Loaded encoders are cached.
+    faster for each text. The files are then checked byte by byte. With `for_queries`, ONNX Runtime runs it everywhere.
+    Loaded encoders are cached.
     """
     folder = encoder_folder(models, name)
     manifest = read_sentence_manifest(folder)
@@ -173,16 +176,16 @@ def load_sentence_encoder(models: Path, name: str, *, threads: int = 0, long_run
         raise ModelUnavailable(f"The text encoder in {folder} is {manifest.name}, not {name}.", hint=HINT)
     changed = (folder / MANIFEST_FILE).stat().st_mtime_ns
     with _LOADING:
-        return _loaded(folder, changed, threads, long_running)
+        return _loaded(folder, changed, threads, long_running, long_running and not for_queries)
 
 
 _LOADING = threading.Lock()
 
 
 @lru_cache(maxsize=2)  # the one in use, and the one that replaces it
-def _loaded(folder: Path, changed: int, threads: int, long_running: bool) -> SentenceEncoder:
-    manifest = read_sentence_manifest(folder, thoroughly=long_running)
-    runtime = best_runtime(manifest.agreement, long_running=long_running)
+def _loaded(folder: Path, changed: int, threads: int, thoroughly: bool, for_many: bool) -> SentenceEncoder:
+    manifest = read_sentence_manifest(folder, thoroughly=thoroughly)
+    runtime = best_runtime(manifest.agreement, long_running=for_many)
     try:
         return SentenceEncoder(folder, manifest, runtime.open(folder / MODEL_FILE, threads=threads))
     except Exception as error:  # each runtime raises its own exception types, none of them public

@@ -9,8 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from search.encoders.base import TextEncoder
-from search.encoders.clip import spec_of
-from search.encoders.clip_models import BUILT_IN, DEFAULT, SMALL, display_name, known_model
+from search.encoders.clip_models import BUILT_IN, DEFAULT, SMALL, display_name, known_model, spec_of
 from search.encoders.coverage import languages_of, reads_english_alone
 from search.encoders.text_models import MULTILINGUAL_TEXT, known_text_model
 from search.index.contract import Index

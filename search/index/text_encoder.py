@@ -20,13 +20,16 @@ def text_encoder_in_use(settings: Settings) -> str:
     return live_text_encoder(settings.data / "index") or chosen_text_encoder(settings) or settings.text_encoder
 
 
-def load_text_encoder_in_use(settings: Settings, *, long_running: bool = False) -> TextEncoder:
+def load_text_encoder_in_use(
+    settings: Settings, *, long_running: bool = False, for_queries: bool = False
+) -> TextEncoder:
     """Return the text encoder of the live index; without an index, the one that the settings choose.
 
-    Raises ModelUnavailable when it is missing or damaged; `long_running` is as for `load_text_encoder`.
+    Raises ModelUnavailable when it is missing or damaged; the others are as for `load_text_encoder`.
 
     >>> load_text_encoder_in_use(workspace.settings)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     search.errors.ModelUnavailable: ...
     """
-    return load_text_encoder(settings, live_text_encoder(settings.data / "index"), long_running=long_running)
+    name = live_text_encoder(settings.data / "index")
+    return load_text_encoder(settings, name, long_running=long_running, for_queries=for_queries)

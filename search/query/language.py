@@ -16,8 +16,7 @@ from itertools import islice
 import regex
 
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.encoders.clip import spec_of
-from search.encoders.clip_models import display_name
+from search.encoders.clip_models import display_name, spec_of
 from search.encoders.coverage import (
     EVERYTHING,
     Coverage,

@@ -14,7 +14,7 @@ from web.cli.main import main
 def use_readable_encoder() -> None:
     """Let this process load the hashing encoder by its name, without a model on the disk; no OCR engine is loaded."""
     registry.NAME = HashingTextEncoder.name
-    registry.open_minilm = lambda models, *, threads=0, long_running=False: HashingTextEncoder()  # type: ignore
+    registry.open_minilm = lambda models, **use: HashingTextEncoder()  # type: ignore
     registry.export_minilm = lambda models, *, threads=0: False  # type: ignore[assignment]
     # What `auto` stands for where no image encoder is exported: nothing, because an export takes half a minute.
     eyes.BUILT_IN = image_encoder.BUILT_IN = ""  # type: ignore[attr-defined]

@@ -94,5 +94,5 @@ def use_hashing_text_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     The names that `load_text_encoder` uses are replaced, not the function: modules that were imported before hold it.
     """
     monkeypatch.setattr(registry, "NAME", HashingTextEncoder.name)
-    monkeypatch.setattr(registry, "open_minilm", lambda models, *, threads, long_running: HashingTextEncoder())
+    monkeypatch.setattr(registry, "open_minilm", lambda models, **use: HashingTextEncoder())
     monkeypatch.setenv("MEMETICA_TEXT_ENCODER", HashingTextEncoder.name)

@@ -7,18 +7,21 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+import search
 from indexer.library.format import EXTENSIONS, library_root
-from search.catalogue import open_catalogue
+from search import catalogue
 from search.errors import LibraryError, MemeticaError, WrongUse
 from search.meme import Meme
 from search.settings import Settings, load_settings
-from search.workspace import Workspace
 from web.cli.options import HelpPage, common_values, is_common
 from web.cli.terminal import Terminal
+
+if TYPE_CHECKING:  # a command that a running server answers opens no workspace
+    from search.workspace import Workspace
 
 Row = TypeVar("Row")
 
@@ -47,7 +50,8 @@ class Session:
         Raises DataFolderError when there is no data folder and `create` does not ask for a new one.
         """
         settings = self.settings(**more)
-        return Workspace(settings, open_catalogue(settings, create=create, migrate=migrate))
+        opened = catalogue.open_catalogue(settings, create=create, migrate=migrate)
+        return search.Workspace(settings, opened)
 
     def tell_unfinished(self, error: MemeticaError) -> None:
         """Write to stderr that an interrupted operation on the library cannot be finished yet; the command goes on."""
@@ -143,12 +147,16 @@ class CommandGroup(HelpPage, click.Group):
 
 def find_meme(workspace: Workspace, name: str) -> Meme:
     """Return a meme by its id, its path in the library, or the path of its file; raise NotFound."""
+    memes, found = workspace.catalogue.memes, meme_name(name, library=workspace.library)
+    return memes.get(found) if isinstance(found, int) else memes.at(found)
+
+
+def meme_name(name: str, *, library: Path) -> int | str:
+    """Return the id, or the path in the library, that a meme was named by: also by the path of its file."""
     if name.isdigit():
-        return workspace.catalogue.memes.get(int(name))
+        return int(name)
     file = Path(name).expanduser().absolute()
-    if file.is_relative_to(workspace.library):
-        name = file.relative_to(workspace.library).as_posix()
-    return workspace.catalogue.memes.at(name)
+    return file.relative_to(library).as_posix() if file.is_relative_to(library) else name
 
 
 def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from search.catalogue import inspect_catalogue
+from search import catalogue
 from search.errors import MemeticaError, WrongUse
 from search.settings import load_settings
 from web.cli.command import Command, Session
@@ -65,9 +65,9 @@ def _names(kind: str, context: click.Context) -> list[str]:
     """Return the names of the categories or tags; none where there is no catalogue, and never an error."""
     given = {name: context.params[name] for name in ("data", "library") if context.params.get(name)}
     try:
-        with inspect_catalogue(load_settings(given)) as catalogue:
+        with catalogue.inspect_catalogue(load_settings(given)) as opened:
             if kind == "tags":
-                return list(catalogue.tags.counts())
-            return [name for name, _, _ in catalogue.memes.categories()]
+                return list(opened.tags.counts())
+            return [name for name, _, _ in opened.memes.categories()]
     except MemeticaError:
         return []

@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 
+import search as engine  # lazily: where a running server answers, no index is opened and no model loaded
 from search.errors import UnreadableFile, WrongUse
 from search.meme import Likeness, Sort
 from search.results import Answer
-from search.searcher import Searcher
-from search.workspace import Workspace
-from web.cli.command import Command, Session, find_meme
+from search.settings import Settings
+from web.cli.answers import count_line, more_line, show_answer, show_meme, show_understood
+from web.cli.command import Command, Session, find_meme, meme_name
 from web.cli.completion import complete_query
 from web.cli.hits import HitOptions, hit_options, picture_writer, use_hits
-from web.cli.output import count_line, more_line, show_answer, show_meme, show_understood
+from web.local.client import ask_server
 from web.schemas import hit_row, meme_row
 
 
@@ -76,28 +77,24 @@ def search(
         )
     options = HitOptions(**use)
     options.check(session)
-    with session.workspace() as workspace:
-        picture = None
-        if image is not None:
-            # Late: a search by words does not wait for the decoders of pictures and videos.
-            from indexer.media.decode import decode
+    settings = session.settings()
+    page: dict[str, Any] = {"k": k, "offset": offset, "collapse": not all_variants, "verbatim": verbatim}
+    answer = ask_server(settings, "search", {"query": query, "sort": sort, **page}) if image is None else None
+    if answer is None:
+        with session.workspace() as workspace:
+            picture = None
+            if image is not None:
+                # Late: a search by words does not wait for the decoders of pictures and videos.
+                from indexer.media.decode import decode
 
-            settings = workspace.settings
-            try:
-                picture = decode(image, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).pictures[0]
-            except UnreadableFile as error:
-                raise UnreadableFile(f"{image}: {error.message}", hint=error.hint) from error
-        with Searcher(workspace) as searcher:
-            answer = searcher.search(
-                query,
-                image=picture,
-                k=k,
-                offset=offset,
-                sort=Sort(sort),
-                collapse=not all_variants,
-                verbatim=verbatim,
-            )
-        _show(session, workspace, answer, options, offset=offset)
+                try:
+                    decoded = decode(image, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+                    picture = decoded.pictures[0]
+                except UnreadableFile as error:
+                    raise UnreadableFile(f"{image}: {error.message}", hint=error.hint) from error
+            with engine.Searcher(workspace) as searcher:
+                answer = searcher.search(query, image=picture, sort=Sort(sort), **page)
+    _show(session, settings, answer, options, offset=offset)
 
 
 @click.command(
@@ -117,11 +114,13 @@ def similar(session: Session, meme: str, by: str, k: int, **use: Any) -> None:
     """Find memes that are like a meme, named by its PATH in the library or its ID."""
     options = HitOptions(**use)
     options.check(session)
-    with session.workspace() as workspace:
-        found = find_meme(workspace, meme)
-        with Searcher(workspace) as searcher:
-            answer = searcher.similar(found, by=Likeness(by), k=k)
-        _show(session, workspace, answer, options)
+    settings = session.settings()
+    named = meme_name(meme, library=settings.library)
+    answer = ask_server(settings, "similar", {"meme": named, "by": by, "k": k})
+    if answer is None:
+        with session.workspace() as workspace, engine.Searcher(workspace) as searcher:
+            answer = searcher.similar(find_meme(workspace, meme), by=Likeness(by), k=k)
+    _show(session, settings, answer, options)
 
 
 @click.command(cls=Command, examples=('memetica show "Dogs/this is fine.png"', "memetica show 17 --json"))
@@ -137,9 +136,9 @@ def show(session: Session, meme: str) -> None:
             show_meme(session.terminal, found, texts, tags=tags)
 
 
-def _show(session: Session, workspace: Workspace, answer: Answer, options: HitOptions, *, offset: int = 0) -> None:
+def _show(session: Session, settings: Settings, answer: Answer, options: HitOptions, *, offset: int = 0) -> None:
     terminal = session.terminal
-    if use_hits(session, workspace, answer, options):
+    if use_hits(session, settings, answer, options):
         return
     if terminal.as_json:
         show_understood(terminal, answer)
@@ -147,5 +146,5 @@ def _show(session: Session, workspace: Workspace, answer: Answer, options: HitOp
             terminal.row(hit_row(hit))
         terminal.say(f"{count_line(answer)}{more_line(answer, offset=offset)}.", style="dim")
     else:
-        before = picture_writer(session, workspace) if options.preview else lambda hit: None
-        show_answer(terminal, answer, library=workspace.library, offset=offset, before_hit=before)
+        before = picture_writer(session, settings) if options.preview else lambda hit: None
+        show_answer(terminal, answer, library=settings.library, offset=offset, before_hit=before)

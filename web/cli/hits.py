@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from PIL import Image
 
 from indexer.media.thumbnails import thumbnail_path
 from search.errors import LibraryError, WrongUse
 from search.results import Answer, Hit
-from search.workspace import Workspace
+from search.settings import Settings
 from web.cli.command import Session
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -52,7 +51,7 @@ def hit_options(function: Function) -> Function:
     return function
 
 
-def use_hits(session: Session, workspace: Workspace, answer: Answer, options: HitOptions) -> bool:
+def use_hits(session: Session, settings: Settings, answer: Answer, options: HitOptions) -> bool:
     """Write paths, or open a hit; return whether the hits were used up, so that no list is needed.
 
     Raises WrongUse when there is no Nth hit, LibraryError when its file is missing.
@@ -60,13 +59,13 @@ def use_hits(session: Session, workspace: Workspace, answer: Answer, options: Hi
     if options.paths or options.null:
         end = "\0" if options.null else "\n"
         for hit in answer.hits:
-            sys.stdout.buffer.write(f"{_file(workspace, hit)}{end}".encode(errors="surrogateescape"))
+            sys.stdout.buffer.write(f"{_file(settings, hit)}{end}".encode(errors="surrogateescape"))
         sys.stdout.buffer.flush()
         return True
     if options.open_number is not None:
         if options.open_number > len(answer.hits):
             raise WrongUse(f"There is no hit {options.open_number}: {len(answer.hits)} were found.")
-        file = _file(workspace, answer.hits[options.open_number - 1])
+        file = _file(settings, answer.hits[options.open_number - 1])
         if not file.exists():
             raise LibraryError(f"{file} is not there.", hint="Is the library mounted?")
         session.terminal.say(f"Opening {file}", style="dim")
@@ -75,17 +74,18 @@ def use_hits(session: Session, workspace: Workspace, answer: Answer, options: Hi
     return False
 
 
-def _file(workspace: Workspace, hit: Hit) -> Path:
-    return workspace.library / hit.meme.path
+def _file(settings: Settings, hit: Hit) -> Path:
+    return settings.library / hit.meme.path
 
 
-def picture_writer(session: Session, workspace: Workspace) -> Callable[[Hit], None]:
+def picture_writer(session: Session, settings: Settings) -> Callable[[Hit], None]:
     """Return what writes a hit's thumbnail as the terminal can show it: by its protocol for pictures, or in blocks."""
-    # Late: it asks the terminal at once what it can show.
+    # Late: a list of hits needs no pictures, and this asks the terminal at once what it can show.
+    from PIL import Image
     from textual_image.renderable import Image as TerminalImage
 
     def write(hit: Hit) -> None:
-        path = thumbnail_path(workspace.data, hit.meme.content_hash)
+        path = thumbnail_path(settings.data, hit.meme.content_hash)
         if not path.exists():
             return
         with Image.open(path) as picture:

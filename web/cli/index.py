@@ -15,7 +15,7 @@ from indexer.stages.write_engine import write_engine
 from indexer.status import unsupported_kinds
 from indexer.work.part import Part
 from indexer.work.progress import StageReport
-from search.encoders.clip import spec_of
+from search.encoders.clip_models import spec_of
 from search.index.generations import live_image_encoder
 from search.index.status import eyes_sentence
 from search.index.stores import open_store

@@ -11,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from indexer.ocr.engines import load_ocr_engine
 from indexer.stages.train_categories import open_suggester
 from search.categories.suggester import Suggester
 from search.encoders.base import TextEncoder
-from search.encoders.registry import load_image_encoder
 from search.errors import MemeticaError, WrongUse
 from search.index.text_encoder import load_text_encoder_in_use, text_encoder_in_use
 from search.meme import Likeness, MediaType, Meme, Sort
@@ -161,7 +159,6 @@ class Library:
                     self.workspace,
                     text_encoder=self._own_encoder,
                     load_texts=lambda settings, name: self._loaded(),
-                    load_images=partial(load_image_encoder, long_running=True),
                 )
             return self._searcher
 
@@ -171,7 +168,7 @@ class Library:
         if self._own_encoder is not None:
             return self._own_encoder
         if self._encoder is None or self._encoder.name != text_encoder_in_use(settings):
-            self._encoder, self._suggester = load_text_encoder_in_use(settings, long_running=True), None
+            self._encoder, self._suggester = load_text_encoder_in_use(settings, for_queries=True), None
         return self._encoder
 
 

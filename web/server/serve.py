@@ -18,6 +18,7 @@ from search.workspace import Workspace
 from web.access.body_limits import body_limit, largest_body
 from web.access.proxies import is_trusted
 from web.app import create_app
+from web.local.listener import LocalListener
 from web.server.connections import create_server
 from web.server.limits import ConnectionLimits, available_connections
 from web.server.ranges import file_ranges
@@ -64,6 +65,9 @@ def serve(workspace: Workspace, *, on_ready: Callable[[str], None]) -> None:
         with suppress(MemeticaError):
             app.extensions["site"].searcher()
         server = bind(app)
+        commands = LocalListener(settings, app.extensions["site"].searcher)
+        app.extensions["site"].on_close(commands.close)
+        commands.start()
 
         def stop(signal_number: int, frame: FrameType | None) -> None:
             raise SystemExit(0)

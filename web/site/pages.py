@@ -12,8 +12,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from search.encoders.clip import spec_of
-from search.encoders.clip_models import display_name
+from search.encoders.clip_models import display_name, spec_of
 from search.errors import MemeticaError, NotFound
 from search.index.columns import MemeColumns
 from search.index.status import IndexStatus
@@ -22,8 +21,8 @@ from search.results import Answer, Hit
 from web.access.request_rates import Work, count
 from web.addresses import base, local
 from web.background.counts import counted_status
-from web.context import site, without_folders
-from web.formatting import format_age, format_commands, format_short_age, format_size
+from web.context import site
+from web.formatting import format_age, format_commands, format_short_age, format_size, without_folders
 from web.params import (
     MAX_LIST_OFFSET,
     bool_param,

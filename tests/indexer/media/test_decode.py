@@ -18,7 +18,8 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from indexer.media.decode import placeholder, thumbnail
-from indexer.media.decode_file import DecodedMedia, decode_file
+from indexer.media.decode_file import decode_file
+from indexer.media.decoded import DecodedMedia
 from indexer.media.raster import WORKING_PIXELS, telling_frames, telling_picture
 from indexer.media.signatures import file_type
 from search.errors import UnreadableFile

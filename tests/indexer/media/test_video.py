@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.media.decode_file import DecodedMedia, decode_file
+from indexer.media.decode_file import decode_file
+from indexer.media.decoded import DecodedMedia
 from search.errors import UnreadableFile
 from search.meme import MediaType
 

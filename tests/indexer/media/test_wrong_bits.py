@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.media.decode_file import DecodedMedia, decode_file
+from indexer.media.decode_file import decode_file
+from indexer.media.decoded import DecodedMedia
 from search.errors import UnreadableFile
 from tests.indexer.media.test_video import film
 from tests.support.odd_media import SIZE, drawn, encoded

@@ -19,7 +19,7 @@ from indexer.stages.switch_text_encoder import switch_text_encoder, uses_chosen_
 from indexer.stages.update_index import update_index
 from indexer.status import library_status
 from search.catalogue import Catalogue, open_catalogue
-from search.encoders.clip import spec_of
+from search.encoders.clip_models import spec_of
 from search.encoders.registry import load_text_encoder
 from search.errors import ModelUnavailable
 from search.index.generations import live_generation, live_text_encoder

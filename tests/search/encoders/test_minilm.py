@@ -76,6 +76,8 @@ def with_bfloat16(monkeypatch):
 def test_openvino_runs_the_same_model(models, encoder, with_bfloat16):
     quick = open_minilm(models, threads=2, long_running=True)
     assert (quick.runtime.name, encoder.runtime.name) == ("openvino", "onnxruntime")
+    of_a_server = open_minilm(models, threads=2, long_running=True, for_queries=True)
+    assert of_a_server is open_minilm(models, threads=2)  # what a command runs, and pictures' encoders share
     rows = validate_vectors(quick.encode(TEXTS), rows=len(TEXTS), dimensions=384, encoder=quick.name)
     assert (rows * encoder.encode(TEXTS)).sum(axis=1).min() >= 0.999
     alone = np.concatenate([quick.encode([text]) for text in TEXTS])

@@ -76,6 +76,12 @@ def test_the_table_of_commands_imports_no_command() -> None:
     assert found.stdout.strip() == "[]"
 
 
+def test_a_search_that_a_server_answers_imports_no_index() -> None:
+    code = "import sys, web.cli.find; print(sorted({'numpy', 'sqlite3', 'PIL', 'flask'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == "[]"
+
+
 def test_the_help_and_completion_of_names_import_no_command() -> None:
     assert _completed("se") == ["search", "serve"]
     code = (

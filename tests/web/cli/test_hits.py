@@ -17,11 +17,11 @@ from search.errors import LibraryError, WrongUse
 from search.searcher import Searcher
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
+from web.cli.answers import count_line, more_line, show_answer
 from web.cli.command import Session
 from web.cli.completion import complete_category, complete_query
 from web.cli.hits import PREVIEW_CELLS, HitOptions, picture_writer, use_hits
 from web.cli.main import main
-from web.cli.output import count_line, more_line, show_answer
 from web.cli.terminal import Terminal
 
 
@@ -44,11 +44,11 @@ def test_paths_are_whole_and_bare_with_the_end_that_was_asked_for(
 ) -> None:
     answer = searcher.search("good boy", k=2)
     files = [workspace.library / hit.meme.path for hit in answer.hits]
-    assert use_hits(Session({}), workspace, answer, options(null=True))
+    assert use_hits(Session({}), workspace.settings, answer, options(null=True))
     assert capfdbinary.readouterr().out == b"".join(f"{file}\0".encode() for file in files)
-    assert use_hits(Session({}), workspace, answer, options(paths=True))
+    assert use_hits(Session({}), workspace.settings, answer, options(paths=True))
     assert capfdbinary.readouterr().out.decode().splitlines() == [str(file) for file in files]
-    assert not use_hits(Session({}), workspace, answer, options())
+    assert not use_hits(Session({}), workspace.settings, answer, options())
 
 
 def test_a_hit_is_opened_by_its_number(
@@ -57,13 +57,13 @@ def test_a_hit_is_opened_by_its_number(
     opened: list[str] = []
     monkeypatch.setattr(click, "launch", opened.append)
     answer = searcher.search("burning room", k=3)
-    use_hits(Session({}), workspace, answer, options(open_number=2))
+    use_hits(Session({}), workspace.settings, answer, options(open_number=2))
     assert opened == [str(workspace.library / answer.hits[1].meme.path)]
     with pytest.raises(WrongUse, match="There is no hit 9: 3 were found"):
-        use_hits(Session({}), workspace, answer, options(open_number=9))
+        use_hits(Session({}), workspace.settings, answer, options(open_number=9))
     (workspace.library / answer.hits[0].meme.path).unlink()
     with pytest.raises(LibraryError, match="is not there"):
-        use_hits(Session({}), workspace, answer, options(open_number=1))
+        use_hits(Session({}), workspace.settings, answer, options(open_number=1))
 
 
 def test_what_excludes_each_other_is_said_before_anything_is_searched(workspace: Workspace) -> None:
@@ -89,7 +89,7 @@ def test_pictures_keep_their_proportions_and_lines_their_indent_and_words(
     monkeypatch.setattr(sys, "stdout", screen)
     session = Session({})
     answer = searcher.search("burning room", k=1)
-    picture_writer(session, workspace)(answer.hits[0])
+    picture_writer(session, workspace.settings)(answer.hits[0])
     rows = len(screen.getvalue().splitlines())
     meme = answer.hits[0].meme
     assert meme.width and meme.height
