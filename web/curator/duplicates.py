@@ -23,6 +23,7 @@ from search.duplicates.heatmap import draw_heatmap
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.evidence import Evidence, Tier
 from search.meme import Meme, TextKind
+from web.background.counts import counted_comparisons
 from web.context import site
 from web.curator import batches
 from web.curator.actions import undo_verdict
@@ -108,6 +109,7 @@ def index() -> str:
             len(found), page, size=PAGE_SIZE, address=lambda page: f"?{urlencode({'tier': tier.value, 'page': page})}"
         ),
         compared=site().catalogue.pairs.count(),
+        uncompared=counted_comparisons()[1],
         interrupted=site().catalogue.journal.in_state(*PENDING),
         recent=_recent(),
         done=_done(),
