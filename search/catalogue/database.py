@@ -169,7 +169,7 @@ class Database:
             version = self._version()
             tables = {row["name"] for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
         except DataFolderError as error:
-            raise DataFolderError(f"{self.path} is not a catalogue. {error.message}", hint=DAMAGE_HINT) from error
+            raise DataFolderError(error.message, hint=DAMAGE_HINT) from error
         if tables and not tables >= schema.TABLES:
             raise DataFolderError(
                 f"{self.path} is not a catalogue: it is the database of another program, or damaged.", hint=DAMAGE_HINT

@@ -65,7 +65,7 @@ def audit(session: Session, kinds: tuple[str, ...], k: int | None) -> None:
         by_kind = [[one for one in found if one.kind is kind] for kind in wanted]
         shown = [one for issues in by_kind for one in session.limited(issues, k, default=LISTED)]
         _show(terminal, workspace.catalogue, shown)
-        terminal.say_hidden(sum(map(len, by_kind)) - len(shown), "issues")
+        terminal.say_hidden(sum(map(len, by_kind)) - len(shown), "issue")
 
 
 @categories.command("train", examples=("memetica categories train",))

@@ -83,7 +83,7 @@ def list_groups(session: Session, tiers: tuple[str, ...], k: int | None) -> None
         else:
             _show_groups(terminal, shown, found)
         if found:
-            terminal.say_hidden(len(found) - len(shown), "groups")
+            terminal.say_hidden(len(found) - len(shown), "group")
         elif workspace.catalogue.pairs.count():
             terminal.say("There are no groups to decide on.")
         else:

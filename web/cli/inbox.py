@@ -209,7 +209,7 @@ def row_of_upload(workspace: Workspace, upload: Upload, offers: SuggestedCategor
 def _show_limited(session: Session, workspace: Workspace, uploads: Sequence[Upload], *, k: int | None) -> None:
     shown = session.limited(uploads, k, default=LISTED)
     _show(session.terminal, workspace, shown)
-    session.terminal.say_hidden(len(uploads) - len(shown), "uploads")
+    session.terminal.say_hidden(len(uploads) - len(shown), "upload")
 
 
 def _show(terminal: Terminal, workspace: Workspace, uploads: Sequence[Upload]) -> None:

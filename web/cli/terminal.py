@@ -118,10 +118,10 @@ class Terminal:
         """Write a message to stderr."""
         self.err.print(Text(sentence, style=style))
 
-    def say_hidden(self, count: int, what: str) -> None:
-        """Write how many rows -k left out, if any, and how to see them."""
+    def say_hidden(self, count: int, noun: str) -> None:
+        """Write how many rows -k left out, if any, and how to see them; `noun` is what one of them is."""
         if count > 0:
-            self.say(f"{count:,} more {what} are not listed: -k N lists more of them.", style="dim")
+            self.say(f"{counted(count, f'more {noun}', 'is')} not listed: -k N lists more of them.", style="dim")
 
     def show_error(self, error: MemeticaError) -> None:
         """Write an error and its hint to stderr, as JSON with --json."""

@@ -87,7 +87,7 @@ def list_verdicts(session: Session, k: int | None) -> None:
             for one in shown:
                 terminal.row(verdict_row(one))
         else:
-            terminal.say_hidden(len(found) - len(shown), "earlier verdicts")
+            terminal.say_hidden(len(found) - len(shown), "earlier verdict")
             _show(terminal, shown, found)
 
 
