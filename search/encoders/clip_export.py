@@ -91,7 +91,8 @@ def export(spec: str, folder: Path, *, threads: int = 0) -> ClipManifest:
         scale=float(model.logit_scale.detach().exp()),
         bias=float(bias.detach()) if bias is not None else None,
         agreement={},
-        made_with={"torch": torch.__version__, "open_clip": _version(), "onnx": onnx.__version__},
+        made_with=({"recipe": source.recipe} if source.recipe else {})
+        | {"torch": torch.__version__, "open_clip": _version(), "onnx": onnx.__version__},
         files={
             name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)}
             for name in (IMAGE_FILE, TEXT_FILE, TOKENIZER_FILE)

@@ -12,6 +12,7 @@ AUTO, DEFAULT_NAME, NONE = "auto", "default", "none"
 SMALL = "small-clip"
 BUILT_IN = "built-in"  # is installed with Memetica and needs no hub
 BUILT_IN_RECIPE = "built-in-1"  # how it is exported; a new name makes every export outdated
+SMALL_RECIPE = "small-clip-1"  # its weights; other weights get a new name, because where they lie says nothing
 SHIPPED = Path(__file__).parents[1] / "models" / "small_clip"
 CONFIG_FILE = "open_clip_config.json"
 
@@ -20,7 +21,7 @@ CONFIG_FILE = "open_clip_config.json"
 class ModelSource:
     """The source of a model: an open_clip architecture with a tag or a checkpoint, a folder with both, or a recipe.
 
-    The recipe names the version of an export that is ours; it is empty for open_clip's models.
+    The recipe names the version of an export or of weights that are ours; it is empty for open_clip's models.
     """
 
     spec: str
@@ -52,7 +53,7 @@ def parse_model_spec(spec: str) -> ModelSource:
     if spec == BUILT_IN:
         return ModelSource(spec, recipe=BUILT_IN_RECIPE)
     if spec == SMALL:
-        return ModelSource(spec, folder=SHIPPED)
+        return ModelSource(spec, folder=SHIPPED, recipe=SMALL_RECIPE)
     folder = Path(spec).expanduser()
     if (folder / CONFIG_FILE).is_file():
         return ModelSource(spec, folder=folder.absolute())
@@ -73,7 +74,12 @@ def parse_model_spec(spec: str) -> ModelSource:
 
 
 def local_weights(source: ModelSource) -> dict[str, float]:
-    """Return the model files that a source names on this machine, each with its modification time in seconds."""
+    """Return the model files that a source names on this machine, each with its modification time in seconds.
+
+    None for a model that is installed with Memetica: an upgrade or another folder gives the same weights another time.
+    """
+    if source.recipe:
+        return {}
     if source.file is not None:
         return {str(source.file): source.file.stat().st_mtime}
     files = sorted(source.folder.iterdir()) if source.folder is not None else []

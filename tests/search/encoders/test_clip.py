@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -26,7 +27,15 @@ from search.catalogue import Catalogue, open_catalogue
 from search.duplicates.candidates import Signature, open_candidates
 from search.encoders import clip_prepare as making
 from search.encoders.clip import Clip, load_clip, model_folder
-from search.encoders.clip_models import KNOWN_MODELS, SHIPPED, SMALL, display_name, parse_model_spec
+from search.encoders.clip_models import (
+    KNOWN_MODELS,
+    SHIPPED,
+    SMALL,
+    SMALL_RECIPE,
+    display_name,
+    local_weights,
+    parse_model_spec,
+)
 from search.encoders.clip_prepare import find_prepared, prepare_clip
 from search.encoders.clip_preprocess import ImagePreprocessing, cleaned
 from search.encoders.export_process import UNFINISHED, install_model
@@ -327,6 +336,10 @@ def test_a_model_or_a_tag_that_open_clip_does_not_know_is_wrong_use(
 def test_every_choice_names_something_and_the_shipped_weights_are_small() -> None:
     assert {parse_model_spec(one.spec).spec for one in KNOWN_MODELS} == {one.spec for one in KNOWN_MODELS}
     assert parse_model_spec(SMALL).folder == SHIPPED
+    # Exports are known by the recipe, wherever the package is installed: other weights need another one.
+    digest = hashlib.sha256((SHIPPED / "open_clip_model.safetensors").read_bytes()).hexdigest()
+    assert (SMALL_RECIPE, digest[:16]) == ("small-clip-1", "88ca8d81a96b040a")
+    assert local_weights(parse_model_spec(SMALL)) == {}
     assert sum(file.stat().st_size for file in SHIPPED.iterdir()) < 12_000_000
     assert "not for photographs" in (SHIPPED / "README.md").read_text("utf-8")
 
