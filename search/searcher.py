@@ -59,7 +59,7 @@ class Searcher:
         *,
         text_encoder: TextEncoder | None = None,
         index: Index | None = None,
-        load_images: Callable[[Settings, str], ImageEncoder] = load_image_encoder,
+        load_images: Callable[[Settings, str], ImageEncoder] | None = None,
         load_texts: Callable[[Settings, str], TextEncoder] | None = None,
     ) -> None:
         """Search a workspace that the caller keeps open.
@@ -72,7 +72,7 @@ class Searcher:
         self._workspace = workspace
         self._owns_workspace = False
         self._settings = workspace.settings
-        self._load_images = load_images
+        self._load_images = load_images or load_image_encoder
         self._chosen_encoder, self._choice_error = image_encoder_spec(workspace.settings), ""
         self._image_encoder_error = ""  # why the image encoder that made the index cannot be used
         self._catalogue = workspace.catalogue

@@ -249,7 +249,7 @@ def test_a_serving_site_brings_the_index_to_what_is_chosen(
 
     monkeypatch.setattr("web.background.image_encoder.switch_in_child_process", apart)
     monkeypatch.setattr("web.background.encoder_watcher.POLL_SECONDS", 0.01)
-    monkeypatch.setattr("web.context.load_image_encoder", load)
+    monkeypatch.setattr("search.searcher.load_image_encoder", load)
     app = app_over(settings)
     watching: ImageEncoderWatcher = app.extensions["image_encoder"]
     watching.start()
