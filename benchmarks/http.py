@@ -95,7 +95,7 @@ def cold(settings: Settings, query: str) -> float:
     """Return the seconds of a whole `memetica search`."""
     command = [sys.executable, "-m", "web.cli", "search", query, "--json", "--data", str(settings.data)]
     begun = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - begun
 
 

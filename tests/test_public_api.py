@@ -152,8 +152,8 @@ def test_the_python_in_the_readme_searches_a_library(
 
 
 def test_closed_searchers_leave_no_threads(workspace: Workspace) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())  # some of an earlier test may still end
     for _ in range(10):
         with Searcher.open(workspace.data, text_encoder=HashingTextEncoder()) as searcher:
             assert searcher.search("this is fine")[0].path == "Dogs/fine.png"
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
