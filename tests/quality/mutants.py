@@ -84,7 +84,9 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant(f"{duplicates}/comparison.py", "HOT_TILE = 20.0 ", "HOT_TILE = 15.0 ", near)
     yield Mutant(f"{duplicates}/comparison.py", "MARK_EDGE = 0.06 ", "MARK_EDGE = 0.08 ", near)
     yield Mutant(f"{duplicates}/picture_alignment.py", "TEXT_STRONG = 0.012 ", "TEXT_STRONG = 0.018 ", near)
-    yield Mutant(f"{duplicates}/alignment.py", "_RATIO = 0.85 ", "_RATIO = 0.7 ", near)
+    yield Mutant(
+        f"{duplicates}/alignment.py", "_RATIO = 0.85 ", "_RATIO = 0.7 ", (f"{near_duplicates}/test_alignment.py", *near)
+    )
     yield Mutant(f"{duplicates}/alignment.py", "_REACH = 3.0 ", "_REACH = 2.0 ", near)
     yield Mutant(f"{duplicates}/alignment.py", "_MATCHES = 8 ", "_MATCHES = 11 ", near)
     yield Mutant(f"{duplicates}/overlay.py", "DIFFERS = 14 ", "DIFFERS = 18 ", near)
