@@ -135,7 +135,9 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant(f"{ranking}/fusion.py", "SMOOTHING = 0.1", "SMOOTHING = 0.07", SEARCH)
     yield Mutant(f"{ranking}/retrievers.py", "MAX_DOCUMENT_SHARE = 0.5 ", "MAX_DOCUMENT_SHARE = 0.35 ", SEARCH)
     yield Mutant(f"{ranking}/relevance.py", "slice(2, 8)", "slice(2, 6)", near_relevance)
-    yield Mutant("search/pipeline.py", "MIN_CERTAIN = 0.1 ", "MIN_CERTAIN = 0.14 ", SEARCH)
+    yield Mutant(
+        "search/pipeline.py", "MIN_CERTAIN = 0.1 ", "MIN_CERTAIN = 0.14 ", ("tests/search/test_whole_answers.py",)
+    )
     yield Mutant("search/images/fingerprints.py", "_COLOR_SHARE = 0.35", "_COLOR_SHARE = 0.25", SEARCH)
     yield Mutant("search/index/whitening.py", "SHRINKAGE_ROWS = 200 ", "SHRINKAGE_ROWS = 140 ", SEARCH)
     yield Mutant("search/query/spelling.py", "MIN_LETTERS = 4 ", "MIN_LETTERS = 5 ", SEARCH)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from search.meme import Sort
 from search.pipeline import MIN_CERTAIN
 from search.ranking import retrievers
+from search.ranking.fusion import fuse
 from search.ranking.remembered import RememberedAnswers
 from search.searcher import Searcher
+from search.signals import LEXICAL_ALL
 from tests.support.small_library import searched_library
 
 VERBS = ("sleeps", "eats", "runs", "hides", "jumps")
@@ -134,6 +138,18 @@ def test_words_beside_a_meme_do_not_make_everything_that_holds_them_match(search
     # Weighed this little, words leave the score to the likeness, which is low to most of the memes that hold them.
     beside = searcher.search(f"0.01:number like:{searcher.search('number 3', k=1)[0].meme.id}", k=1000)
     assert 0 < beside.total == sum(hit.score >= MIN_CERTAIN for hit in beside)
+
+
+def test_a_tenth_is_the_least_score_of_a_match_beside_a_meme(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [hit.meme.id for hit in searcher.search("number", k=5)]
+    scores = {LEXICAL_ALL: np.array([0.5, 0.13, 0.105, 0.095, 0.05])}
+    fused = SimpleNamespace(fuse=lambda: fuse(scores, {LEXICAL_ALL: 1.0}, ids=ids))
+    monkeypatch.setattr("search.pipeline.score_candidates", lambda *_, **__: fused)
+    monkeypatch.setattr(searcher, "_remembered", RememberedAnswers())
+    answer = searcher.search(f"number like:{searcher.search('', k=1)[0].meme.id}", k=10)
+    assert [hit.meme.id for hit in answer[: answer.total]] == ids[:3]
 
 
 def test_what_matches_a_meme_and_words_is_like_the_one_or_holds_the_others(searcher: Searcher) -> None:
