@@ -241,10 +241,12 @@ def _mutants() -> Iterable[Mutant]:
     near = ("tests/indexer/imports/test_imports.py",)
     yield Mutant("indexer/media/svg.py", "HEAD_BYTES = 4096 ", "HEAD_BYTES = 2048 ", near)
     near = ("tests/web/static_site/test_meaning.py", f"{QUALITY}/test_browser_ranking.py")
-    yield Mutant("web/static_site/meaning_index.py", "PROBES = 64 ", "PROBES = 48 ", near)
-    near = ("tests/web/static_site/test_export.py", f"{QUALITY}/test_browser_ranking.py")
+    fewer = "a limit of bytes: the tests' libraries have fewer lists"
+    yield Mutant("web/static_site/meaning_index.py", "PROBES = 64 ", "PROBES = 48 ", near, fewer)
+    near = ("tests/web/static_site/test_words.py", f"{QUALITY}/test_browser_ranking.py")
+    cost = "a limit of cost: the first words, by letters, that the beginning of one stands for"
     yield Mutant("web/static_site/search_index.py", "MAX_SHARE = 0.5 ", "MAX_SHARE = 0.35 ", near)
-    yield Mutant("web/static_site/browser/search.js", "MOST_READINGS = 12;", "MOST_READINGS = 8;", near)
+    yield Mutant("web/static_site/browser/search.js", "MOST_READINGS = 12;", "MOST_READINGS = 8;", near, cost)
     near = ("tests/web/test_suggestions.py", "tests/web/curator/test_heaps.py")
     yield Mutant("web/suggestions.py", "LIKELY = 0.3 ", "LIKELY = 0.4 ", near)
     yield Mutant("web/suggestions.py", "RECENT_DECISIONS = 30 ", "RECENT_DECISIONS = 22 ", near)

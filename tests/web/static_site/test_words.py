@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 
 from search.index.contents import Contents
+from search.index.lexical import LexicalIndex
 from search.index.lexical_writer import documents_of
 from search.texts.agreement import LEAST_WEIGHT
 from tests.support.browsing import chromium, serving_files
@@ -59,3 +62,14 @@ def test_letters_in_a_row_and_contractions_are_read_as_on_the_served_site(tmp_pa
             assert ids == sorted(hit.meme.id for hit in answer[: answer.total]), query
             assert corrected == list(answer.understood.spelling), query
     assert [len(ids) for ids, _ in found.values()] == [1, 0, 1, 1, 2, 1, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("frequency", "total", "is_kept"), [(1_000, 2_001, True), (1_010, 2_001, False), (1_900, 2_000, True)]
+)
+def test_a_word_of_more_than_half_of_many_memes_is_left_out(frequency: int, total: int, is_kept: bool) -> None:
+    lexical = Mock(spec=LexicalIndex)
+    lexical.document_frequency.return_value = frequency
+    lexical.search.return_value = (np.arange(1, frequency + 1), np.ones(frequency))
+    counted, ids, scores = search_index._postings(lexical, "the", set(range(total + 1)), total=total)
+    assert (counted, bool(ids), bool(scores)) == (frequency, is_kept, is_kept)
