@@ -1,4 +1,4 @@
-"""A headless Chromium for the benchmarks that measure pages; a benchmark without one is skipped and says so."""
+"""A headless Chromium for the benchmarks and tests of pages, which are skipped without one and say so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from benchmarks.harness import Skipped
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # What keeps Chromium from asking its maker's hosts for anything.
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @contextmanager

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,23 +12,13 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+import benchmarks.browser
+from benchmarks.harness import Skipped
 from search.settings import Settings
 from tests.support.serving import app_over, close_app
 from web.server.serve import bind
-
-# What keeps Chromium from asking its maker's hosts for anything.
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @contextmanager
@@ -73,13 +61,10 @@ def serving_files(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Give a headless Chromium: MEMETICA_CHROMIUM, or the first that is on the PATH; skip when there is none."""
-    found = os.environ.get("MEMETICA_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip("there is no Chromium on this machine: install one, or name it in MEMETICA_CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+    """Give the headless Chromium of the benchmarks; skip the test when there is none."""
+    with ExitStack() as stack:
         try:
-            yield browser
-        finally:
-            browser.close()
+            browser = stack.enter_context(benchmarks.browser.chromium())
+        except Skipped as error:
+            pytest.skip(str(error))
+        yield browser

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-import search as engine  # lazily: where a running server answers, no index is opened and no model loaded
+import search as package  # lazily: where a running server answers, no index is opened and no model loaded
 from search.errors import UnreadableFile, WrongUse
 from search.meme import Likeness, Sort
 from search.results import Answer
@@ -92,7 +92,7 @@ def search(
                     picture = decoded.pictures[0]
                 except UnreadableFile as error:
                     raise UnreadableFile(f"{image}: {error.message}", hint=error.hint) from error
-            with engine.Searcher(workspace) as searcher:
+            with package.Searcher(workspace) as searcher:
                 answer = searcher.search(query, image=picture, sort=Sort(sort), **page)
     _show(session, settings, answer, options, offset=offset)
 
@@ -118,7 +118,7 @@ def similar(session: Session, meme: str, by: str, k: int, **use: Any) -> None:
     named = meme_name(meme, library=settings.library)
     answer = ask_server(settings, "similar", {"meme": named, "by": by, "k": k})
     if answer is None:
-        with session.workspace() as workspace, engine.Searcher(workspace) as searcher:
+        with session.workspace() as workspace, package.Searcher(workspace) as searcher:
             answer = searcher.similar(find_meme(workspace, meme), by=Likeness(by), k=k)
     _show(session, settings, answer, options)
 
