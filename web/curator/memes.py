@@ -126,12 +126,16 @@ def act() -> AnyResponse | tuple[str, int]:
 
 def _planned(action: MemeAction, memes: Sequence[Meme]) -> tuple[str, list[BatchItem]]:
     """Return the title of a batch and its decisions, from the form."""
-    noun = "meme" if len(memes) == 1 else "memes"
     if action is MemeAction.MOVE:
         category = _typed_category()
         if not category:
             raise WrongUse("Choose a category first.", hint="Nothing was moved.")
         category = _known(category) or category
+        memes = [one for one in memes if one.category != category]
+        if not memes:
+            raise WrongState(f"What is selected is in {category} already.")
+    noun = "meme" if len(memes) == 1 else "memes"
+    if action is MemeAction.MOVE:
         return f"{noun} moved to {category}", [_item("move", one, category) for one in memes]
     if action is MemeAction.RENAME:
         name = text_param(request.form, "name", max_length=MAX_CATEGORY)

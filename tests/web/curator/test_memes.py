@@ -90,6 +90,20 @@ def test_many_memes_are_moved_and_trashed_and_every_file_returns(
     assert told == [("batch", act, state, 2, 0) for act in ("move", "trash") for state in ("done", "undone")]
 
 
+def test_what_is_in_the_category_already_stays_and_the_rest_is_moved(
+    curator: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
+) -> None:
+    before = files_of(tiny_settings.library)
+    ids = [tiny_indexed.memes.at(path).id for path in ("Cats/monday.png", "Dogs/fine.png")]
+    answer = curator.post("/curator/memes", data={"action": "move", "meme": ids, "category": "dogs", "page": "/"})
+    assert "1 meme moved to Dogs." in curator.get(f"/?batch={waited(curator, answer)}").text
+    assert paths(tiny_indexed, ids) == ["Dogs/monday.png", "Dogs/fine.png"]
+    again = curator.post("/curator/memes", data={"action": "move", "meme": ids, "category": "Dogs"})
+    assert again.status_code == 409 and "What is selected is in Dogs already." in again.text
+    undo(curator, tiny_indexed.batches.recent(1)[0].uid)
+    assert files_of(tiny_settings.library) == before
+
+
 def test_what_is_wrong_with_a_form_is_said_and_nothing_is_done(
     curator: FlaskClient, tiny_settings: Settings, tiny_indexed: Catalogue
 ) -> None:
