@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from search.encoders.base import unit_rows
 from search.encoders.coverage import Coverage, coverage_of
 from search.encoders.export_process import ExportFailed, install_model, run_exporter
-from search.encoders.remembered import RememberedRows
+from search.encoders.row_cache import RowCache
 from search.encoders.runtimes import Runtime, best_runtime
 from search.errors import ModelUnavailable
 
@@ -47,7 +47,7 @@ class MiniLM:
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._queries = RememberedRows()
+        self._queries = RowCache()
 
     @cached_property
     def coverage(self) -> Coverage:

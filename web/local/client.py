@@ -9,7 +9,7 @@ from typing import Any
 
 from search.results import Answer
 from search.settings import Settings
-from web.local.answers import answer_from_json
+from web.local.answer_json import answer_from_json
 from web.local.protocol import TAKEN, common_ground, has_sockets, is_private, socket_address
 
 TAKE_SECONDS = 0.5  # until a server says that it begins: one that is busy is not waited for

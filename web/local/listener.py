@@ -14,7 +14,7 @@ from search.meme import Likeness, Sort
 from search.results import Answer
 from search.searcher import Searcher
 from search.settings import Settings
-from web.local.answers import answer_to_json
+from web.local.answer_json import answer_to_json
 from web.local.protocol import (
     MAX_QUESTION,
     SOCKET_FILE,

@@ -21,7 +21,7 @@ from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from web.cli.main import main
 from web.local import client, protocol
-from web.local.answers import answer_from_json, answer_to_json
+from web.local.answer_json import answer_from_json, answer_to_json
 from web.local.client import ask_server
 from web.local.listener import LocalListener
 from web.local.protocol import SOCKET_FILE, common_ground, socket_address

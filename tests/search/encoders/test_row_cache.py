@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from search.encoders.remembered import MOST, RememberedRows
+from search.encoders.row_cache import MOST, RowCache
 
 
 def test_of_threads_that_ask_at_once_one_encodes() -> None:
-    rows, calls, all_ask = RememberedRows(), [], threading.Event()
+    rows, calls, all_ask = RowCache(), [], threading.Event()
 
     def encode() -> np.ndarray:
         calls.append(threading.get_ident())
@@ -31,7 +31,7 @@ def test_of_threads_that_ask_at_once_one_encodes() -> None:
 
 
 def test_a_failure_is_told_to_all_who_waited_and_not_remembered() -> None:
-    rows = RememberedRows()
+    rows = RowCache()
 
     def fail() -> np.ndarray:
         raise RuntimeError("no memory")
@@ -42,7 +42,7 @@ def test_a_failure_is_told_to_all_who_waited_and_not_remembered() -> None:
 
 
 def test_the_texts_asked_for_last_are_kept() -> None:
-    rows = RememberedRows()
+    rows = RowCache()
     for number in range(MOST + 1):
         rows.get(str(number), lambda: np.zeros(1, np.float32))
         rows.get("0", lambda: np.ones(1, np.float32))

@@ -15,11 +15,11 @@ MOST = 256  # texts: .4 MB of MiniLM's rows
 Row = NDArray[np.float32]
 
 
-class RememberedRows:
+class RowCache:
     """The rows of the texts that were encoded last, for any thread: of those that ask at once, one encodes.
 
-    >>> from search.encoders.remembered import RememberedRows
-    >>> rows = RememberedRows()
+    >>> from search.encoders.row_cache import RowCache
+    >>> rows = RowCache()
     >>> [rows.get("a cat", lambda: np.full(1, number)).tolist() for number in (1, 2)]
     [[1], [1]]
     """

@@ -21,7 +21,7 @@ from search.results import Answer
 def answer_to_json(answer: Answer) -> str:
     """Return an answer as JSON; raise TypeError for a value that JSON does not have.
 
-    >>> from web.local.answers import answer_from_json, answer_to_json
+    >>> from web.local.answer_json import answer_from_json, answer_to_json
     >>> answer = searcher.search("dog")
     >>> answer_from_json(answer_to_json(answer)) == answer
     True
