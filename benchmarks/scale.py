@@ -127,9 +127,9 @@ def fill(catalogue: Catalogue, memes: int, *, encoder: RandomDirections) -> None
         with catalogue.transaction():
             for number in range(start, min(memes, start + 2000)):
                 add(catalogue, number, texts, draw)
-        for missing in catalogue.embeddings.missing_passages(encoder.name):
-            vectors = encoder.encode([body for _, body in missing])
-            catalogue.embeddings.put(encoder.name, [key for key, _ in missing], vectors)
+    for missing in catalogue.embeddings.missing_passages(encoder.name):  # once: each time passes over all passages
+        vectors = encoder.encode([body for _, body in missing])
+        catalogue.embeddings.put(encoder.name, [key for key, _ in missing], vectors)
 
 
 def add_new(catalogue: Catalogue, number: int, words: str, draw: np.random.Generator) -> int:
