@@ -26,8 +26,8 @@ from indexer.media.signatures import SIGNATURE_BYTES, FileType, file_type
 from search.errors import LibraryError, UnreadableFile
 
 IMAGE_EXTENSIONS = (
-    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpeg", ".jpg", ".jxl", ".png", ".svg", ".tif", ".tiff"),
-    ".webp",
+    *(".avif", ".bmp", ".cur", ".gif", ".heic", ".heif", ".ico", ".jfif", ".jpeg", ".jpg", ".jxl", ".png", ".svg"),
+    *(".tif", ".tiff", ".webp"),
 )
 # A file named .ts is one of these by its content only: most are programs in TypeScript.
 VIDEO_EXTENSIONS = (
@@ -39,7 +39,7 @@ EXTENSIONS = IMAGE_EXTENSIONS + VIDEO_EXTENSIONS
 RAW_EXTENSIONS = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw")
 # Unsupported pictures and videos: they are reported and counted, unless their first bytes are those of a supported one.
 OTHER_MEDIA = (
-    *(".exr", ".hdr", ".ico", ".j2k", ".jp2", ".pcx", ".ppm", ".psd", ".rm", ".rmvb", ".swf", ".tga", ".xcf"),
+    *(".exr", ".hdr", ".j2k", ".jp2", ".pcx", ".ppm", ".psd", ".rm", ".rmvb", ".swf", ".tga", ".xcf"),
     *RAW_EXTENSIONS,
 )
 UNSUPPORTED = "Its format is not supported."

@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import math
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageFile, JpegImagePlugin
+from PIL import Image, ImageFile
 
-from indexer.media.damaged_webp import show_damaged_webp
+from indexer.media.damage.damaged_webp import show_damaged_webp
+from indexer.media.damage.missing import LESS_DETAIL, show_what_is_there
+from indexer.media.damage.repair import Repaired, repaired
 from indexer.media.decoded import DecodedMedia
 from indexer.media.decoder_errors import DamagedFile, decoder_errors_as_unreadable
 from indexer.media.raster import (
@@ -31,7 +34,6 @@ from indexer.media.raster import (
     transparency,
     working_picture,
 )
-from indexer.media.repair import Repaired, repaired
 from indexer.media.signatures import NO_PICTURES, FileType, describe_head, file_type
 from indexer.media.svg import HEAD_BYTES, MAX_SVG_BYTES, is_svg, render_svg, svg_size
 from indexer.media.video import decode_video
@@ -44,7 +46,9 @@ SVG_SIDE = 1024  # pixels of the longest side of a drawing
 
 # Several pictures in these are previews, pages or bursts and no animation: the first or main one is shown.
 _STILLS = {FileType.JPEG, FileType.HEIF, FileType.TIFF, FileType.JXL}
-_LESS_DETAIL = 0.99  # the share of a progressive JPEG whose end is missing: every row is there
+_LEAST_SHARE = 0.01  # of a picture's pixels, without which nothing of it can be made out
+# Decoders make something up where they understood nothing, all of one color.
+_MADE_UP = {FileType.JPEG, FileType.GIF}
 
 
 def decode_file(
@@ -138,16 +142,16 @@ def _decode_picture(
         try:
             with _LENIENT, _truncation_allowed():
                 found = _decode_stream(
-                    io.BytesIO(mended.data), kind, max_pixels=max_pixels, effort=effort, least_side=None
+                    io.BytesIO(mended.data), kind, max_pixels=max_pixels, effort=effort, least_side=None, mended=mended
                 )
-                share = mended.share if mended.share is not None else _share_of_rows(mended, found)
         except DamagedFile:
             continue
-        if (mended.is_cut and not share) or (kind is FileType.JPEG and not mended.is_cut and _is_flat(found)):
+        share = found.share_decoded
+        if mended.share is not None and share != LESS_DETAIL:
+            share = min(share, mended.share)
+        if share < _LEAST_SHARE or (kind in _MADE_UP and not mended.is_cut and _is_flat(found)):
             break
-        if mended.is_cut:
-            found = _with_missing_rows(found, kind, share)
-        return _with_damage(found, share if mended.is_cut else 1.0, mended)
+        return found if found.damage else _with_damage(found, kind, share, mended)
     if kind is FileType.WEBP:
         return _damaged_webp(data, damaged, max_pixels=max_pixels)
     raise damaged
@@ -188,65 +192,33 @@ def _truncation_allowed() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
-def _share_of_rows(mended: Repaired, found: DecodedMedia) -> float:
-    """Return the share of the rows that are there, of a still whose end is missing.
-
-    A JPEG is decoded with two different endings: the rows that differ are made up. Elsewhere the rows that are missing
-    are all of one colour.
-    """
-    if mended.data.startswith(b"\xff\xd8"):
-        if JpegImagePlugin.JpegImageFile(io.BytesIO(mended.data)).info.get("progressive"):
-            return _LESS_DETAIL
-        same = (_unturned(mended.data) == _unturned(mended.data + b"\x5a" * 4096)).all((1, 2))
-        return 1.0 if same.all() else float(same.argmin()) / len(same)
-    picture = np.asarray(found.pictures[0])
-    if mended.data.startswith(b"BM"):
-        picture = picture[::-1]  # its last row comes first
-    filled = (picture == picture[-1, -1]).all((1, 2))[::-1]
-    return 1.0 - (float(filled.argmin()) / len(filled) if not filled.all() else 1.0)
-
-
-def _unturned(data: bytes) -> NDArray[np.uint8]:
-    """Return the pixels ([h, w, 3]) of a JPEG as they are stored, whatever its orientation."""
-    with decoder_errors_as_unreadable():
-        picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-        decode_small(picture)
-        picture.load()
-    return np.asarray(working_picture(picture))
-
-
 def _is_flat(found: DecodedMedia) -> bool:
     """Return whether a still shows nothing but one colour: what a decoder makes up where it understood nothing."""
     return all(low == high for low, high in np.reshape(found.pictures[0].getextrema(), (-1, 2)))
 
 
-def _with_missing_rows(found: DecodedMedia, kind: FileType, share: float) -> DecodedMedia:
-    """Return a still whose missing rows are white, as transparent areas are, in place of what a decoder fills in.
-
-    Browsers show the page there. libjpeg continues a JPEG in a colour of its own, which they show too.
-    """
-    if kind not in (FileType.PNG, FileType.WEBP, FileType.BMP) or found.alpha or len(found.pictures) > 1:
+def _with_missing_rows(found: DecodedMedia, share: float) -> DecodedMedia:
+    """Return a still WebP whose missing rows are white, as transparent areas are, in place of what libwebp fills in."""
+    if found.alpha or len(found.pictures) > 1:
         return found
     picture = found.pictures[0].copy()
-    rows = round(share * picture.height)
-    upside_down = kind is FileType.BMP  # its last row comes first
-    picture.paste((255, 255, 255), (0, 0 if upside_down else rows, picture.width, picture.height - rows * upside_down))
+    picture.paste((255, 255, 255), (0, round(share * picture.height), *picture.size))
     return replace(found, pictures=(picture,))
 
 
-def _with_damage(found: DecodedMedia, share: float, mended: Repaired) -> DecodedMedia:
-    """Return a decoded file with a sentence about what is damaged."""
-    if found.damage:
-        return found
-    if mended.has_errors and not mended.is_cut:
-        return replace(found, damage="A part of it is damaged: it is shown with errors.")
-    if not mended.is_cut:
+def _with_damage(found: DecodedMedia, kind: FileType, share: float, mended: Repaired) -> DecodedMedia:
+    """Return a decoded file with a sentence about what is damaged, and the share of it that is there."""
+    if kind is FileType.WEBP and mended.is_cut:
+        found = _with_missing_rows(found, share)
+    if share == LESS_DETAIL:
+        return replace(found, damage="Its end is missing: it is shown with less detail.")
+    if mended.is_whole or not mended.is_cut:
+        if share < 1:
+            share = min(0.99, max(0.01, share))
+            return replace(found, share_decoded=share, damage=f"A part of it is damaged: {100 * share:.0f} % is shown.")
+        if mended.has_errors:
+            return replace(found, damage="A part of it is damaged: it is shown with errors.")
         return replace(found, damage="A note or a checksum in it is damaged; the picture is there.")
-    if mended.is_whole:
-        share = min(0.99, max(0.01, share))
-        return replace(found, share_decoded=share, damage=f"A part of it is damaged: {100 * share:.0f} % is shown.")
-    if share == _LESS_DETAIL:
-        return replace(found, share_decoded=share, damage="Its end is missing: it is shown with less detail.")
     if share >= 0.995:
         return replace(found, share_decoded=1.0, damage="Its last bytes are missing; all of the picture is there.")
     share = max(0.01, share)
@@ -254,8 +226,15 @@ def _with_damage(found: DecodedMedia, share: float, mended: Repaired) -> Decoded
 
 
 def _decode_stream(
-    stream: IO[bytes], kind: FileType, *, max_pixels: int, effort: float, least_side: int | None
+    stream: IO[bytes],
+    kind: FileType,
+    *,
+    max_pixels: int,
+    effort: float,
+    least_side: int | None,
+    mended: Repaired | None = None,
 ) -> DecodedMedia:
+    """Decode a raster picture, one that was mended without the pixels that are missing."""
     with decoder_errors_as_unreadable():
         picture = open_picture(stream, kind, max_pixels=max_pixels)
         codec = _codec(stream, kind)
@@ -264,10 +243,14 @@ def _decode_stream(
         width, height = picture.size
         decode_small(picture, least_side=least_side)
         picture.load()
+        whole: Image.Image = picture
+        share = 1.0
+        if mended is not None:
+            whole, share = show_what_is_there(picture, mended.data, kind, reopen=partial(_reopened, kind))
         turn = orientation(picture)
         if turn in (5, 6, 7, 8):
             width, height = height, width
-        shown = working_picture(picture, turn=turn)
+        shown = working_picture(whole, turn=turn)
         steps, corner = jpeg_grid(picture, turn=turn) if shown.size == (width, height) else ((), (0, 0))
         return DecodedMedia(
             MediaType.IMAGE,
@@ -278,11 +261,19 @@ def _decode_stream(
             (shown,),
             content_type=kind.value,
             codec=codec,
-            transparent=is_transparent(picture),
+            transparent=is_transparent(whole),
+            share_decoded=share,
             steps=steps,
             corner=corner,
-            alpha=transparency(picture, like=shown, turn=turn),
+            alpha=transparency(whole, like=shown, turn=turn),
         )
+
+
+def _reopened(kind: FileType, data: bytes) -> ImageFile.ImageFile:
+    """Return a picture whose size was checked, opened again."""
+    picture = open_picture(io.BytesIO(data), kind, max_pixels=sys.maxsize)
+    decode_small(picture)
+    return picture
 
 
 def _codec(stream: IO[bytes], kind: FileType) -> str:
@@ -301,7 +292,9 @@ def _animation(
     picture: ImageFile.ImageFile, kind: FileType, codec: str, *, max_pixels: int, effort: float
 ) -> DecodedMedia:
     width, height = picture.size
-    count = int(getattr(picture, "n_frames", 1))
+    # A default picture of an animated PNG that is no frame of it: browsers show the animation.
+    first = int(bool(kind is FileType.PNG and picture.info.get("default_image")))
+    count = int(getattr(picture, "n_frames", 1)) - first
     affordable = max(1, min(ANIMATED_FRAMES, int(effort * ANIMATED_PIXELS) // (width * height)))
     wanted = set(spread(min(count, affordable)))
     pictures: list[Image.Image] = []
@@ -312,7 +305,7 @@ def _animation(
     for number in range(min(count, affordable)):
         try:
             with decoder_errors_as_unreadable():
-                picture.seek(number)
+                picture.seek(first + number)
                 picture.load()
         except DamagedFile:
             if not number:

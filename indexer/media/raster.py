@@ -11,19 +11,19 @@ from typing import IO
 import numpy as np
 from PIL import (
     AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
     Image,
     ImageCms,
     ImageFile,
     JpegImagePlugin,
-    PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
 
 from indexer.media.backgrounds import background as _ground
 from indexer.media.decoder_errors import is_about_the_file
+from indexer.media.formats.coded_colors import as_plain_colors, color_coding
+from indexer.media.formats.frames import GifFile, PngFile
+from indexer.media.formats.old_windows import BmpFile, IconFile
 from indexer.media.signatures import FileType
 from search.errors import UnreadableFile
 
@@ -36,6 +36,8 @@ _SCAN = b"\xff\xda"
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
 _STRIP_PIXELS = 4_000_000  # of a large picture that is converted, at a time
 
+_CODING = "color_coding"  # in a picture's info
+_CODING_BYTES = 1 << 16  # of a file's begin, in which its colors are told
 _SRGB_GAMMA, _SAME_GAMMA = 0.45455, 0.01  # of sRGB in a PNG's gAMA, and the share of it that makes no other
 _ORIENTATION = 0x0112  # the tag of EXIF
 _TURNS = {
@@ -51,11 +53,12 @@ _TURNS = {
 
 _OPENERS: dict[FileType, type[ImageFile.ImageFile]] = {
     FileType.JPEG: JpegImagePlugin.JpegImageFile,
-    FileType.PNG: PngImagePlugin.PngImageFile,
-    FileType.GIF: GifImagePlugin.GifImageFile,
+    FileType.PNG: PngFile,
+    FileType.GIF: GifFile,
     FileType.WEBP: WebPImagePlugin.WebPImageFile,
     FileType.AVIF: AvifImagePlugin.AvifImageFile,
-    FileType.BMP: BmpImagePlugin.BmpImageFile,
+    FileType.BMP: BmpFile,
+    FileType.ICON: IconFile,
     FileType.TIFF: TiffImagePlugin.TiffImageFile,
 }
 _PACKAGES = {FileType.HEIF: "pillow-heif", FileType.JXL: "pillow-jxl-plugin"}
@@ -106,6 +109,13 @@ def open_picture(stream: IO[bytes], kind: FileType | None, *, max_pixels: int) -
         raise UnreadableFile("It is a raw photograph of a camera, which is not developed.", hint="Save it as JPEG.")
     if kind is FileType.JPEG:
         _check_scans(stream)
+    if kind is FileType.PNG:
+        _scale_transparency(picture)
+    if kind in (FileType.PNG, FileType.AVIF) and "icc_profile" not in picture.info:
+        at = stream.tell()
+        stream.seek(0)
+        picture.info[_CODING] = color_coding(stream.read(_CODING_BYTES))
+        stream.seek(at)
     return picture
 
 
@@ -216,11 +226,14 @@ def working_picture(picture: Image.Image, *, turn: int = 1) -> Image.Image:
     Transparent areas become white, or dark where the visible ones are nearly white.
     """
     profile = picture.info.get("icc_profile")
-    small = _eight_bits(_reduced(picture))
+    coding = picture.info.get(_CODING)
+    small = eight_bits(_reduced(picture))
+    if coding is not None and not coding.is_plain and small.mode in ("RGB", "RGBA"):
+        small = as_plain_colors(small, coding)
     if small.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in small.info:
         small = _over_background(small.convert("RGBA"))
     plain = _as_srgb(small, profile)
-    gamma = None if profile or "srgb" in picture.info else picture.info.get("gamma")
+    gamma = None if profile or coding or "srgb" in picture.info else picture.info.get("gamma")
     if gamma and abs(gamma / _SRGB_GAMMA - 1) > _SAME_GAMMA:
         plain = plain.point(_gamma_table(gamma) * 3)
     plain = shrunk(plain, WORKING_PIXELS)
@@ -236,7 +249,7 @@ def transparency(picture: Image.Image, *, like: Image.Image, turn: int = 1) -> I
     """Return a decoded picture's alpha plane (L) at the size of its working picture; None if nothing is transparent."""
     if not is_transparent(picture):
         return None
-    alpha = _eight_bits(_reduced(picture)).convert("RGBA").getchannel("A")
+    alpha = eight_bits(_reduced(picture)).convert("RGBA").getchannel("A")
     if turn in _TURNS:
         alpha = alpha.transpose(_TURNS[turn])
     return alpha if alpha.size == like.size else alpha.resize(like.size, Image.Resampling.BOX)
@@ -292,14 +305,40 @@ def _variation(picture: Image.Image) -> float:
     return float(np.asarray(picture.convert("L").resize((64, 64), Image.Resampling.BOX)).std())
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Return a 16-bit grey picture scaled to 8 bits; Pillow would clip the values instead."""
+def eight_bits(picture: Image.Image) -> Image.Image:
+    """Return a 16-bit grey picture scaled to 8 bits, LA if one level is transparent; others as they are.
+
+    Pillow would clip the values instead.
+
+    >>> eight_bits(Image.new("I;16", (2, 2), 65535)).getpixel((0, 0))
+    255
+    """
     if not picture.mode.startswith("I"):
         return picture
     deep = np.asarray(picture)
     if deep.dtype != np.uint16:
         deep = np.clip(deep, 0, 65535).astype(np.uint16)
-    return Image.fromarray((deep // 257).astype(np.uint8))
+    plain = Image.fromarray((deep // 257).astype(np.uint8))
+    hidden = picture.info.get("transparency")
+    return (
+        plain
+        if hidden is None
+        else Image.merge("LA", (plain, Image.fromarray(255 * (deep != hidden).astype(np.uint8))))
+    )
+
+
+# What a transparent level of a PNG is multiplied by as Pillow does its pixels, by the way in which they are stored.
+_LEVELS = {"L;2": 85, "L;4": 17, "RGB;16B": 1 / 257}
+
+
+def _scale_transparency(picture: ImageFile.ImageFile) -> None:
+    """Give the transparent color of a PNG that is not decoded yet the depth of its pixels, as Pillow does not."""
+    hidden = picture.info.get("transparency")
+    scale = _LEVELS.get(str(picture.tile[0].args)) if picture.tile else None
+    if scale is None or hidden is None:
+        return
+    scaled = tuple(int(level * scale) for level in (hidden if isinstance(hidden, tuple) else (hidden,)))
+    picture.info["transparency"] = scaled if isinstance(hidden, tuple) else scaled[0]
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
@@ -316,7 +355,7 @@ def _reduced(picture: Image.Image) -> Image.Image:
     lines = times * max(1, _STRIP_PIXELS // (picture.width * times))
     for top in range(0, picture.height, lines):
         strip = picture.crop((0, top, picture.width, min(top + lines, picture.height)))
-        whole.paste(_eight_bits(strip).convert(mode).reduce(times), (0, top // times))
+        whole.paste(eight_bits(strip).convert(mode).reduce(times), (0, top // times))
     return whole
 
 

@@ -14,6 +14,8 @@ _CANON_RAW = b"crx "
 _OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # begins a file without a header
 _BMP_HEADERS = {struct.pack("<I", size) for size in (12, 16, 40, 52, 56, 64, 108, 124)}
 
+_MOST_ICONS = 256  # pictures in an icon
+
 
 class FileType(StrEnum):
     """A type of file that is decoded, by its content type. SVG is text, and told by `indexer.media.svg`."""
@@ -24,6 +26,7 @@ class FileType(StrEnum):
     WEBP = "image/webp"
     AVIF = "image/avif"
     BMP = "image/bmp"
+    ICON = "image/x-icon"
     HEIF = "image/heic"
     JXL = "image/jxl"
     TIFF = "image/tiff"
@@ -46,6 +49,7 @@ _SUFFIXES: dict[FileType | None, tuple[str, ...]] = {
     FileType.WEBP: (".webp",),
     FileType.AVIF: (".avif",),
     FileType.BMP: (".bmp",),
+    FileType.ICON: (".ico", ".cur"),
     FileType.HEIF: (".heic", ".heif"),
     FileType.JXL: (".jxl",),
     FileType.TIFF: (".tif", ".tiff"),
@@ -83,7 +87,6 @@ _OTHER_STARTS = (
     (b"\x1f\x8b", "compressed by gzip"),
     (b"II*\0\x10\0\0\0CR", "a raw photograph of a camera"),
     (b"8BPS", "a Photoshop document"),
-    (b"\0\0\1\0", "an icon"),
     (b"ID3", "sound"),
     (b"OggS", "sound"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file that it stands for"),
@@ -113,6 +116,8 @@ def file_type(head: bytes) -> FileType | None:
     # Two letters may begin a text, so the second header must have a valid size too.
     if head.startswith(b"BM") and head[14:18] in _BMP_HEADERS:
         return FileType.BMP
+    if head.startswith((b"\0\0\1\0", b"\0\0\2\0")) and _is_icon(head):
+        return FileType.ICON
     if head.startswith(b"\x1aE\xdf\xa3"):
         return FileType.WEBM if b"webm" in head[:64] else FileType.MATROSKA
     if found := brands(head):
@@ -138,6 +143,12 @@ def fitting_suffix(head: bytes, name: str) -> str:
 
 def _is_ts(head: bytes, length: int, first: int) -> bool:
     return len(head) > first + 2 * length and all(head[at] == 0x47 for at in range(first, first + 3 * length, length))
+
+
+def _is_icon(head: bytes) -> bool:
+    """Return whether four bytes that any file may begin with begin an icon or a cursor: its first entry must fit."""
+    count, size, start = int.from_bytes(head[4:6], "little"), head[14:18], int.from_bytes(head[18:22], "little")
+    return 0 < count <= _MOST_ICONS and head[9:10] == b"\0" and any(size) and start >= 6 + 16 * count
 
 
 def brands(head: bytes) -> set[bytes]:

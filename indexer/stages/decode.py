@@ -39,7 +39,7 @@ from search.workspace import Workspace
 
 STILL_SIDE = 1280  # pixels of the pictures that a page shows instead of a file that browsers do not show
 # A new name decodes every file again.
-DECODER = f"media-5 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ} {GROUND_PDQ}"
+DECODER = f"media-6 {PDQ} {LOOK} {KEYPOINTS} {MIRRORED_KEYPOINTS} {TRIMMED_PDQ} {GROUND_PDQ}"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

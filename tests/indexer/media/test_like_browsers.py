@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import odd_files
+from benchmarks.odd_media.drawing import draw_odd_files
 from indexer.media.decode_file import decode_file
 from search.errors import UnreadableFile
 from tests.support.browsing import chromium
@@ -53,3 +55,20 @@ def test_the_same_odd_pictures_are_shown_as_in_chromium(tmp_path: Path) -> None:
                 different[name] = theirs
     # Chromium refuses a WebP whose end is missing once it is loaded; we show what is there.
     assert all("webp" in name and theirs is None for name, theirs in different.items()), different
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_drawn_odd_files_are_shown_as_in_chromium(tmp_path: Path) -> None:
+    with chromium() as browser:
+        page = odd_files.open_page(browser)
+        other = {
+            file.name: judged
+            for _, file in draw_odd_files(5, 60)
+            if (judged := odd_files.judge(page, file, tmp_path / "x", tolerance=8.0)).outcome
+            in ("by Chromium alone", "differ")
+        }
+    # Of an AVIF with wrong bits dav1d says that it cannot be decoded. A GIF without colors is black in Chromium, and of
+    # an icon that is cut short nothing but what is there tells how it is laid over the page.
+    known = [name for name in other if ("AVIF" in name and "wrong" in name) or "no table" in name or "icon" in name]
+    assert not other.keys() - set(known), other

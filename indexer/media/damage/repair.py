@@ -14,6 +14,7 @@ _PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"sRGB", b"gAMA", b"cH
 _PNG_PIXELS = {b"IDAT", b"fdAT", b"PLTE"}
 _PNG_SEQUENCE = {b"acTL", b"fcTL", b"fdAT"}
 _MAX_PROFILE = 1_000_000  # bytes of a colour profile
+_MAX_FILLING = 10_000_000  # bytes that are added to a bitmap
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,26 @@ def repaired(data: bytes, *, still: bool = False) -> Repaired:
         return Repaired(_without_cut_block(data), is_cut=not data.rstrip(b"\0").endswith(b";"))
     if data.startswith(b"BM"):
         expected = int.from_bytes(data[2:6], "little")
-        return Repaired(data, is_cut=len(data) < expected)
-    return Repaired(data, is_cut=False)
+        filling = runs(data, 0)
+        if filling and (len(data) - int.from_bytes(data[10:14], "little")) % 2:
+            data = data[:-1]  # runs are pairs of bytes
+        return Repaired(data + filling, is_cut=len(data) < expected)
+    return Repaired(data, is_cut=False, has_errors=data.startswith((b"\0\0\1\0", b"\0\0\2\0")))
+
+
+def runs(data: bytes, color: int) -> bytes:
+    """Return what fills the missing end of a run-length-encoded bitmap with a color of its palette, 0 or 1.
+
+    Empty for other files and for bitmaps of no sensible size.
+
+    >>> runs(b"\\x89PNG", 0)
+    b''
+    """
+    if not data.startswith(b"BM") or data[30:34] not in (b"\1\0\0\0", b"\2\0\0\0"):
+        return b""
+    width, height = (abs(int.from_bytes(data[at : at + 4], "little", signed=True)) for at in (18, 22))
+    row = bytes((255, 17 * color if data[30] == 2 else color)) * (width // 255 + 1) + b"\0\0"
+    return row * height if height * len(row) <= _MAX_FILLING else b""
 
 
 def _repaired_png(data: bytes, *, still: bool) -> Repaired:
@@ -197,22 +216,30 @@ def _is_profile(body: bytes) -> bool:
 def _repaired_webp(data: bytes) -> Repaired:
     """Drop the frame of an animated WebP that is cut; fill a still's missing end with zeroes.
 
-    libwebp decodes rows in order, so that what precedes the filling is as it was.
+    libwebp decodes rows in order, so that what precedes the filling is as it was. Where the length in the header alone
+    is wrong, it is put right.
     """
-    expected = int.from_bytes(data[4:8], "little") + 8
-    share = min(1.0, len(data) / expected)
-    at, whole = 12, 12
-    frames = 0
+    at, whole, frames, lacking, length = 12, 12, 0, 0, 1
     while at + 8 <= len(data):
-        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         end = at + 8 + length + length % 2
-        if end > len(data):
+        lacking = max(0, end - len(data))
+        if lacking:
             break
-        frames += data[at : at + 4] == b"ANMF"
-        at = whole = end
+        frames += name == b"ANMF"
+        at = whole = min(end, len(data))
+        if name in (b"VP8 ", b"VP8L"):
+            break  # a still is there
+    told = int.from_bytes(data[4:8], "little") + 8
     if frames:
-        kept = data[:whole]
-        return Repaired(kept[:4] + struct.pack("<I", whole - 8) + kept[8:], is_cut=share < 1, share=share)
+        share = min(1.0, len(data) / told) if lacking else 1.0
+        return Repaired(_with_length(data[:whole]), is_cut=share < 1, share=share)
+    if not lacking:
+        return Repaired(_with_length(data), is_cut=whole == 12, share=float(whole > 12))
     # No file claims more than it has by much: what is added costs memory.
-    filled = data + bytes(min(expected - len(data), 9 * len(data)) if share < 1 else 0)
-    return Repaired(filled, is_cut=share < 1, share=share)
+    filled = data + bytes(min(lacking, 9 * len(data)))
+    return Repaired(_with_length(filled), is_cut=True, share=max(0.0, 1 - lacking / length))
+
+
+def _with_length(webp: bytes) -> bytes:
+    return webp[:4] + struct.pack("<I", len(webp) - 8) + webp[8:]

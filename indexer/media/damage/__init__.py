@@ -1,0 +1,1 @@
+"""Damaged pictures: their bytes made decodable, and the pixels that are missing found."""
