@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from search.categories.features import Rows
+from search.distribution import LazyModule
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import TfidfVectorizer
+
+sparse: Any = LazyModule("scipy.sparse")  # 25 MB that a server which only searches does not need
 
 LONGEST = 3  # characters of a sequence
 MOST = 20_000  # sequences, the most frequent
@@ -74,8 +77,8 @@ class CharacterModel:
     def rows(self, texts: Sequence[str]) -> csr_array:
         """Return the TF-IDF of each text, [n, m] float32, rows of length 1 or 0."""
         if not self.vocabulary:
-            return csr_array((len(texts), 0), dtype=np.float32)
-        return csr_array(self._vectorizer.transform(texts))
+            return sparse.csr_array((len(texts), 0), dtype=np.float32)
+        return sparse.csr_array(self._vectorizer.transform(texts))
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return the logit of each category for each text, [n, categories]."""

@@ -12,15 +12,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from search.categories.characters import CharacterModel
 from search.categories.features import Features, Rows
 from search.categories.linear import LinearModel
 from search.meme import CATEGORY_SEPARATOR
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 KNOWN_TEMPLATE_COSINE = 0.8  # least cosine of two visual descriptors of one template; different templates are below
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from search.categories.features import DESCRIPTOR_WEIGHT, Examples, Places
+from search.distribution import LazyModule
 from search.images.fingerprints import PDQ_SAME
 from search.index.variants import group_variants
+
+sparse: Any = LazyModule("scipy.sparse")  # 25 MB that a server which only searches does not need
+csgraph: Any = LazyModule("scipy.sparse.csgraph")
 
 
 def split_groups(examples: Examples, duplicate_pairs: Iterable[tuple[str, str]] = ()) -> tuple[Places, Places]:
@@ -41,6 +44,6 @@ def _components(count: int, pairs: list[tuple[int, int]]) -> Places:
     if not count:
         return np.empty(0, np.int64)
     one, other = np.array(pairs, np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count, count))
-    labels: Places = connected_components(graph, directed=False)[1].astype(np.int64)
+    graph = sparse.coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count, count))
+    labels: Places = csgraph.connected_components(graph, directed=False)[1].astype(np.int64)
     return labels

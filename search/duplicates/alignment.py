@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
+from search.distribution import LazyModule
 from search.duplicates.keypoints import Keypoints
 from search.images.fingerprints import hamming
 
-cv2: Any = _typed  # OpenCV's type stubs have no element types
+cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
 
 _RATIO = 0.85  # Lowe's ratio: nearest descriptor's distance to the second nearest's
 _FAR = 64  # bits of 256: largest distance between descriptors of the same keypoint

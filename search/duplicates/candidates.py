@@ -9,15 +9,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from search.catalogue import Catalogue
+from search.distribution import LazyModule
 from search.duplicates.keypoint_index import (
     BITS,
     INDEXED_PER_OCTAVE,
@@ -33,6 +32,12 @@ from search.images.fingerprints import PDQ, VIEWS, hamming, pdq, view_bits
 from search.index.binary import near_pairs, near_rows
 from search.index.dense import DenseIndex
 from search.meme import Field
+
+if TYPE_CHECKING:
+    from scipy.sparse import coo_array
+
+sparse: Any = LazyModule("scipy.sparse")  # 25 MB that a server which only searches does not need
+csgraph: Any = LazyModule("scipy.sparse.csgraph")
 
 KEYPOINTS = "corners-2"  # the algorithm's name in the catalogue
 MIRRORED_KEYPOINTS = "corners-mirrored-2"  # the strongest keypoints of the mirror image
@@ -174,7 +179,7 @@ class Candidates:
 
     def sort_by_likeness(self, places: Sequence[int]) -> list[int]:
         """Return the places in an order in which contents with similar fingerprints are neighbors."""
-        _, component = connected_components(self._near_graph(), directed=False)
+        _, component = csgraph.connected_components(self._near_graph(), directed=False)
         first = np.searchsorted(self._bit_owners, np.arange(len(self)))
         return sorted(places, key=lambda place: (component[place], self._bits[first[place]].tobytes(), place))
 
@@ -182,7 +187,7 @@ class Candidates:
         count = len(self)
         pairs, _ = near_pairs(self._bits, ORDERED_BITS)
         one, other = self._bit_owners[pairs[:, 0]], self._bit_owners[pairs[:, 1]]
-        return coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count, count))
+        return sparse.coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count, count))
 
     def _by_bits(self, query: Signature, *, without: int = -1) -> list[int]:
         nearest = np.full(len(self), BITS, np.int64)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
-cv2: Any = _typed  # OpenCV's type stubs have no element types
+from search.distribution import LazyModule
+
+cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
 
 FEATURES = 400  # keypoints of a picture, at most
 OCTAVES = 8

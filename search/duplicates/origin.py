@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from search.distribution import LazyModule
 from search.duplicates.comparison import PreparedPicture, view_distances
 from search.duplicates.picture_alignment import UPRIGHT, Alignment, alignments
 from search.duplicates.recompression import Compressed, Mask, Plane, Steps, made_from, resized_from
@@ -18,7 +18,7 @@ from search.duplicates.traces import backwards, blurred, grained, is_lit, lacks_
 from search.evidence import Evidence, Trace
 from search.images.fingerprints import View
 
-cv2: Any = _typed  # OpenCV's type stubs have no element types
+cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
 
 LOSSLESS: Steps = np.ones((8, 8))
 _SAME_SCALE = 0.02  # keypoints tell the scale no better

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
+from search.distribution import LazyModule
 from search.duplicates.keypoints import Gray
 
-cv2: Any = _typed  # OpenCV's type stubs have no element types
+cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
 
 _LEVELS = 8  # grey levels in one bin
 _SAME = 4.0  # grey levels: a smaller change of every level counts as no change

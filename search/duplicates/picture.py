@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from search.distribution import LazyModule
 from search.duplicates.keypoints import Gray, Keypoints, detect_keypoints, mirrored_keypoints
 from search.images.fingerprints import View
 
-cv2: Any = _typed  # OpenCV's type stubs have no element types
+cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
 
 SIDE = 480  # pixels of the longest side
 _SMOOTHING = 1.2  # sigma in pixels: sharpening, blur and JPEG change only finer detail

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import cv2 as _typed
 import numpy as np
 from numpy.typing import NDArray
 
+from search.distribution import LazyModule
 from search.duplicates.recompression import Compressed, coefficients_of
 from search.duplicates.wording import WELL_READ, ReadLine
 
-cv2: Any = _typed  # OpenCV's type stubs have no element types
+cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
 
 _FREQUENCIES = np.add.outer(np.arange(8), np.arange(8))  # of a block: those across and down, added
 _FINE = _FREQUENCIES >= 5  # the frequencies of a block that blur and grain change
