@@ -5,7 +5,9 @@
 
 The library is that of `benchmarks.scale`: real or made-up texts, pictures without files. The index is read by its own
 scripts under node, from files; bytes are what a browser fetches for a first answer of 30 memes without their pictures,
-uncompressed where a plain server of files sends them so. Queries are whole sentences.
+uncompressed where a plain server of files sends them so. Queries are whole sentences, their first words as a quoted
+phrase, for which the first answer has the memes that say it exactly and the finished one also those with a slip, and
+PHRASES.
 """
 
 from __future__ import annotations
@@ -39,16 +41,18 @@ BENCHMARK = Benchmark(__doc__, needs="node for the queries", takes="20 minutes t
 add_folder(BENCHMARK)
 BENCHMARK.option("--exported", 2000, small=60, help="memes of the exported library")
 BENCHMARK.option("--queries", 100, small=10, help="queries to time")
-QUOTED = 4  # words of a phrase
+QUOTED = 1, 2, 4, 8  # words of a phrase
+PHRASES = "to be or not to be", "it is what it is", "of the", "when you are in the", "我爱你", "猫 dog"
 _STYLES = ("site.css", "search.css")
 _SCRIPTS = ("chosen.js", "site.js", "grid.js", "search_page.js", "search.js", "query.js", "words.js")
 _ALWAYS = (*_STYLES, *_SCRIPTS, "ranking.js", "files.js")
-_QUOTING = ("phrases.js", "slips.js")  # fetched for the first quoted phrase
+_QUOTING, _SLIPS = "phrases.js", "slips.js"  # fetched for the first quoted phrase; for what slips need
 _SHOWN = 30  # memes of a first answer
 _SCRIPT = """
 import { readFile } from "node:fs/promises";
 const { SearchIndex } = await import(%(module)s);
 const rows = [];
+const options = { exactly: %(exactly)s };
 for (const query of %(queries)s) {
   let bytes = 0, files = 0;
   const index = new SearchIndex(async (name) => {
@@ -58,7 +62,7 @@ for (const query of %(queries)s) {
   });
   const begun = performance.now();
   await index.open();
-  const found = await index.search(query);
+  const found = await index.search(query, options);
   const row = { bytes, files, ms: performance.now() - begun, hits: found.hits.length, quoted: Boolean(index.phrases) };
   if (%(cards)s) await Promise.all(found.hits.slice(0, %(shown)s).map((hit) => index.card(hit.id)));
   rows.push({ ...row, cards: bytes - row.bytes });
@@ -112,13 +116,33 @@ def measure_index(workspace: Workspace, given: Namespace, report: Report) -> Non
             file.write_bytes(raw)
         Path(name, "index.json").write_bytes(built.table)
         texts = [query.replace('"', "") for query in sampled(pools()[1], given.queries)]
-        print_answers("words, everything cold", Path(name), texts, report)
-        quotes = [f'"{" ".join(text.split()[:QUOTED])}"' for text in texts]
-        print_answers(f"the first {QUOTED} words as a quoted phrase", Path(name), quotes, report)
+        print_answers("a first answer: words, everything cold", Path(name), texts, report)
+        for words in QUOTED:
+            quotes = [f'"{" ".join(text.split()[:words])}"' for text in texts]
+            print_quoted(f"the first {words} words as a quoted phrase", Path(name), quotes, report)
+        frequent = [f'"{one}"' for one in PHRASES]
+        print_quoted("frequent words and scripts without spaces, quoted", Path(name), frequent, report)
 
 
-def print_answers(title: str, index: Path, queries: Sequence[str], report: Report, *, page: Path | None = None) -> None:
-    """Print what a browser fetches for the first answer to each query; with its cards where there is a search page."""
+def print_quoted(title: str, index: Path, quotes: Sequence[str], report: Report) -> None:
+    """Print what the first and the finished answer to quoted phrases take."""
+    print_answers(f"a first answer: {title}", index, quotes, report, exactly=True)
+    print_answers(f"the finished answer: {title}", index, quotes, report)
+
+
+def print_answers(
+    title: str,
+    index: Path,
+    queries: Sequence[str],
+    report: Report,
+    *,
+    page: Path | None = None,
+    exactly: bool = False,
+) -> None:
+    """Print what a browser fetches for the answer to each query; with its cards where there is a search page.
+
+    With `exactly`, it is an answer without what says a phrase with a slip.
+    """
     if shutil.which("node") is None:
         report.note("node is not installed: no queries were timed")
         return
@@ -128,6 +152,7 @@ def print_answers(title: str, index: Path, queries: Sequence[str], report: Repor
         "folder": str(index),
         "cards": page is not None,
         "shown": _SHOWN,
+        "exactly": exactly,
     }
     with TemporaryDirectory() as name:
         script = Path(name) / "run.mjs"
@@ -136,11 +161,9 @@ def print_answers(title: str, index: Path, queries: Sequence[str], report: Repor
     rows = json.loads(done.stdout)
     size = {name: len(raw) for name, raw in site_assets()[1].items()}
     shell = sum(size[name] for name in _ALWAYS) + (page.stat().st_size if page else 0)
-    table = report.table(f"a first answer: {title}", {"": "", "p50": ",.0f", "p95": ",.0f", "most": ",.0f"})
-    wholes = [
-        row["bytes"] + row["cards"] + shell + (sum(size[name] for name in _QUOTING) if row["quoted"] else 0)
-        for row in rows
-    ]
+    table = report.table(title, {"": "", "p50": ",.0f", "p95": ",.0f", "most": ",.0f"})
+    quoting = size[_QUOTING] + (0 if exactly else size[_SLIPS])
+    wholes = [row["bytes"] + row["cards"] + shell + (quoting if row["quoted"] else 0) for row in rows]
     lines = [("bytes of the index", [row["bytes"] for row in rows])]
     if page is not None:
         lines.append((f"bytes of the cards of {_SHOWN} memes", [row["cards"] for row in rows]))
@@ -165,7 +188,7 @@ def measure_export(workspace: Workspace, given: Namespace, report: Report) -> No
             done = export_site(workspace, out, options, text_encoder=RandomDirections()).report
             table.row(label, perf_counter() - begun, done.written + done.unchanged, done.written, done.bytes / 1e6)
         texts = [query.replace('"', "") for query in sampled(pools()[1], given.queries)]
-        print_answers("words, with cards", out / "search", texts, report, page=out / "search.html")
+        print_answers("a first answer: words, with cards", out / "search", texts, report, page=out / "search.html")
         sizes: Counter[str] = Counter()
         files: Counter[str] = Counter()
         for file in out.rglob("*"):

@@ -6,7 +6,7 @@ ranking that users get.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -46,6 +46,7 @@ from search.ranking.relevance import RELEVANCE_MODEL, RelevanceModel, relevance_
 from search.ranking.retriever_factory import RetrieverFactory
 from search.ranking.retrievers import (
     DEPTH,
+    Retriever,
     combine,
     score_candidates,
 )
@@ -155,6 +156,9 @@ class QueryPipeline:
 
     def plan_similar(self, meme: Meme, likeness: Likeness) -> QueryPlan:
         """Return the plan that ranks memes by their likeness to `meme`."""
+        return self._plan_similar(meme, likeness, self._retrievers.of_meme(meme, LIKENESS_WEIGHTS[likeness]))
+
+    def _plan_similar(self, meme: Meme, likeness: Likeness, retrievers: Sequence[Retriever]) -> QueryPlan:
         weights = LIKENESS_WEIGHTS[likeness]
         query = parse("")
         return QueryPlan(
@@ -162,12 +166,31 @@ class QueryPipeline:
             filters=apply_filters(query, self.index, tagged=self.catalogue.tags.ids),
             where=None,
             weights=weights,
-            retrievers=[found for found in self._retrievers.of_meme(meme, weights) if weights.get(found.signal, 0) > 0],
+            retrievers=[found for found in retrievers if weights.get(found.signal, 0) > 0],
             has_fixed_weights=True,
             likeness=likeness,
             excluded=meme.id,
             terms=self._retrievers.ocr_terms(meme) if likeness is Likeness.WORDS else (),
         )
+
+    def relatives(self, meme: Meme, likenesses: Sequence[Likeness]) -> dict[Likeness, tuple[QueryPlan, HitList]]:
+        """Return, by likeness, the plan that ranks memes by their likeness to `meme`, and its hits.
+
+        They are those that `find` returns for `plan_similar`. The index is asked once for all likenesses.
+        """
+        used: Weights = {signal: 1.0 for one in likenesses for signal in LIKENESS_WEIGHTS[one]}
+        retrievers = [one for one in self._retrievers.of_meme(meme, used) if one.signal in used]
+        shared = score_candidates(self.index, retrievers, used, pool=self.pool, excluded=meme.id, others=no_ids())
+        found = {}
+        for likeness in likenesses:
+            plan = self._plan_similar(meme, likeness, retrievers)
+
+            def rank(depth: int, plan: QueryPlan = plan) -> FusedRanking:
+                return shared.fuse(plan.weights) if depth == DEPTH else self.candidates(plan, depth=depth)
+
+            ranking = rank_relevant(rank, self._relevant(plan), known=self.exact_matches(plan))
+            found[likeness] = plan, self.find(plan, relevant=_given(ranking))
+        return found
 
     def relevant(self, plan: QueryPlan) -> RelevantRanking:
         """Return the ranking of a plan without its filters, with all memes above the relevance cut-off."""
@@ -324,3 +347,7 @@ class QueryPipeline:
     def rank(self, plan: QueryPlan) -> FusedRanking:
         """Return the fused ranking of a plan that has retrievers."""
         return self.scores(plan).fuse()
+
+
+def _given(ranking: RelevantRanking) -> Callable[[], RelevantRanking]:
+    return lambda: ranking

@@ -11,7 +11,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from search.catalogue import open_catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
@@ -21,7 +21,8 @@ from search.encoders.registry import (
     load_image_encoder,
     text_encoder_spec,
 )
-from search.errors import MemeticaError, ModelUnavailable, UnreadableFile, WrongUse
+from search.errors import MemeticaError, ModelUnavailable, WrongUse
+from search.images.loading import load_image
 from search.index.contract import Index
 from search.index.live import LiveIndex
 from search.index.status import (
@@ -35,8 +36,9 @@ from search.index.status import (
 from search.meme import Field, Likeness, Meme, Sort
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import Scores
+from search.ranking.likeness import MOST_COMPARED, SHOWN, distinct, with_their_variants
 from search.ranking.matching import HitList, RelevantRanking
-from search.ranking.paging import PageRequest, answer_page, checked_page
+from search.ranking.paging import PageRequest, answer_page, checked_page, hits_of, without_vanished
 from search.ranking.query_plan import QueryPlan
 from search.ranking.relevance import relevance_rule
 from search.ranking.remembered import RememberedAnswers
@@ -246,7 +248,7 @@ class Searcher:
         if not isinstance(query, str):
             raise WrongUse(f"A query is a text, not {query!r}.")
         pipeline = self._pipeline()
-        picture = _load_image(image, max_pixels=self._settings.max_pixels) if image is not None else None
+        picture = load_image(image, max_pixels=self._settings.max_pixels) if image is not None else None
         plan, found = self._found(pipeline, query, image=picture, category=category, verbatim=verbatim)
         understood = plan.understood(sort=order, category=category, has_image=picture is not None)
         page = PageRequest(
@@ -288,6 +290,34 @@ class Searcher:
             understood=Understood(similar_to=found, likeness=Likeness(by)),
             page=PageRequest(k, offset, Sort.RELEVANCE, False, started, self._workspace.thumbnails),
         )
+
+    def relatives(self, meme: Meme | Hit | int | str | Path, *, k: int = 8) -> dict[Likeness, tuple[Hit, ...]]:
+        """Return up to k memes that are like `meme` by each likeness that finds any, as its page shows them.
+
+        Each is what `similar` finds by that likeness, without memes that a likeness before it has, and of variants of
+        each other the best one; the index is asked once. Raises NotFound when there is no such meme.
+
+        >>> [str(likeness) for likeness in searcher.relatives("Dogs/fine.png", k=3)]
+        ['template', 'look']
+        """
+        checked_page(k, 0, Sort.RELEVANCE)
+        pipeline, found = self._pipeline(), self._meme(meme)
+        answers = {}
+        shown: set[int] = set()
+        for likeness, (plan, all_hits) in pipeline.relatives(found, SHOWN).items():
+            hits = without_vanished(self._catalogue, pipeline.index, all_hits)
+            ids = hits.ids[: len(shown) + MOST_COMPARED]
+            if likeness is Likeness.TEMPLATE:  # whose memes are variants of each other
+                shown |= with_their_variants(ids, pipeline.index.columns)
+                chosen = ids[:k]
+            else:
+                chosen = distinct(ids, pipeline.index.columns, known=shown)[:k]
+                shown |= with_their_variants(chosen, pipeline.index.columns)
+            if len(chosen):
+                answers[likeness] = tuple(
+                    hits_of(self._catalogue, pipeline.index, hits, chosen, certain=chosen, terms=plan.terms)
+                )
+        return answers
 
     def scores(self, query: str) -> Scores:
         """Return the score of every candidate of a query by every signal, including signals without a weight.
@@ -362,21 +392,3 @@ class Searcher:
         with suppress(ValueError):  # of another folder
             path = path.relative_to(self._workspace.library)
         return self._catalogue.memes.at(path.as_posix())
-
-
-def _load_image(image: Image.Image | Path | str, *, max_pixels: int) -> Image.Image:
-    """Return the image to search with, upright; raise UnreadableFile for a file that is not an image or too large."""
-    if isinstance(image, Image.Image):
-        return image
-    if not isinstance(image, str | Path):
-        raise WrongUse(
-            f"An image is a path or an image of Pillow, not a {type(image).__name__}.",
-            hint="`PIL.Image.fromarray(array)` makes one of an array, `PIL.Image.open(io.BytesIO(raw))` of bytes.",
-        )
-    try:
-        with Image.open(image) as file:
-            if file.width * file.height > max_pixels:
-                raise UnreadableFile(f"{image} has {file.width} × {file.height} pixels; the limit is {max_pixels:,}.")
-            return ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableFile(f"{image} cannot be read as an image: {error}.") from error

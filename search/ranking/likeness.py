@@ -7,7 +7,7 @@ real_memes, CM50 and the demo, where nine in ten of the memes above them are rig
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,10 @@ LIKENESS_WEIGHTS: Mapping[Likeness, Weights] = {
         LEXICAL_OCR: 0.2,
     },
 }
+
+# The likenesses that a meme's page shows, in this order.
+SHOWN = (Likeness.TEMPLATE, Likeness.LOOK, Likeness.MEANING, Likeness.WORDS)
+MOST_COMPARED = 60  # memes of a likeness that are looked at besides those that are shown already
 
 SAME_PICTURE = (
     0.88  # least descriptor score of the same picture or template: 31 differing bits of 256, or .92 of layout
@@ -78,6 +82,26 @@ def reaches(ranking: FusedRanking, floors: Mapping[Signal, float]) -> NDArray[np
         if signal in ranking.by_signal:
             found |= ranking.by_signal[signal] >= least
     return found
+
+
+def distinct(ids: Ids, columns: MemeColumns, *, known: Collection[int] = ()) -> Ids:
+    """Return those ids, in their order, that are neither known nor variants of one before them.
+
+    >>> distinct(np.array([4, 4, 2]), searcher.index.columns, known={2}).tolist()
+    [4]
+    """
+    seen = set(known)
+    found = []
+    for id in ids.tolist():
+        if id not in seen:
+            found.append(id)
+            seen |= {id, *columns.variants(id).tolist()}
+    return np.array(found, np.int64)
+
+
+def with_their_variants(ids: Ids, columns: MemeColumns) -> set[int]:
+    """Return ids with those of all their variants, also of memes that the index does not have."""
+    return {one for id in ids.tolist() for one in (id, *columns.variants(id).tolist())}
 
 
 def with_variants(ids: Ids, columns: MemeColumns) -> Ids:

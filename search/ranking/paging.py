@@ -70,20 +70,10 @@ def answer_page(
     if page.sort is Sort.NEWEST and found.score is not None:
         found = found.newest_first(index.columns)
     shown = found.ids[page.offset : page.offset + page.k]
-    memes = catalogue.memes.many(shown.tolist())
-    if found.score is None:
-        hits = [Hit(meme, 0.0) for meme in memes]
-    else:
+    if found.score is not None:
         understood = replace(understood, certain=found.matches)
-        hits = explain(
-            catalogue,
-            index,
-            found.score(np.sort(shown)),
-            memes=memes,
-            terms=informative_terms(index, terms),
-            certain=frozenset(found.ids[page.offset : min(page.offset + page.k, found.matches)].tolist()),
-            quotes=quotes,
-        )
+    certain = found.ids[page.offset : min(page.offset + page.k, found.matches)]
+    hits = hits_of(catalogue, index, found, shown, certain=certain, terms=terms, quotes=quotes)
     if page.collapse:
         hits = [_with_variants(index, hit, gone=gone) for hit in hits]
     return Answer(
@@ -96,6 +86,36 @@ def answer_page(
         facets=count_facets(index.columns, matching, collapse=page.collapse, tagged=catalogue.tags.ids()),
         thumbnails=page.thumbnails,
     )
+
+
+def hits_of(
+    catalogue: Catalogue,
+    index: Index,
+    found: HitList,
+    ids: Ids,
+    *,
+    certain: Ids,
+    terms: Sequence[str],
+    quotes: Sequence[Quote] = (),
+) -> list[Hit]:
+    """Return some of all hits in the order of `ids`, each with its explanation; `certain` are the ids that match."""
+    memes = catalogue.memes.many(ids.tolist())
+    if found.score is None:
+        return [Hit(meme, 0.0) for meme in memes]
+    return explain(
+        catalogue,
+        index,
+        found.score(np.sort(ids)),
+        memes=memes,
+        terms=informative_terms(index, terms),
+        certain=frozenset(certain.tolist()),
+        quotes=quotes,
+    )
+
+
+def without_vanished(catalogue: Catalogue, index: Index, found: HitList) -> HitList:
+    """Return hits without the memes whose files have vanished since the index was built."""
+    return _without(_vanished(catalogue, index), found)
 
 
 def _vanished(catalogue: Catalogue, index: Index) -> Ids | None:

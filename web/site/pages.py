@@ -14,10 +14,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from search.encoders.clip_models import display_name, spec_of
 from search.errors import MemeticaError, NotFound
-from search.index.columns import MemeColumns
 from search.index.status import IndexStatus
 from search.meme import Likeness, Meme, Sort, Text, TextKind
-from search.results import Answer, Hit
+from search.results import Answer
 from web.access.request_rates import Work, count
 from web.addresses import base, local
 from web.background.counts import counted_status
@@ -47,7 +46,12 @@ from web.site.titles import titles_of
 
 blueprint = Blueprint("pages", __name__)
 MAX_SIMILAR = 8
-MANY_SIMILAR = 60  # similar memes of which those already shown are left out
+_LIKENESSES = {
+    Likeness.TEMPLATE: "Same template",
+    Likeness.LOOK: "Looks similar",
+    Likeness.MEANING: "Similar subject",
+    Likeness.WORDS: "Similar words",
+}
 MAX_WEAKER = 30  # weaker hits that are shown unasked
 
 
@@ -232,38 +236,11 @@ def _similar(meme: Meme) -> tuple[list[tuple[str, list[Card]]], MemeticaError | 
 
     No meme, and of the memes that are variants of each other only one, stands in two sections.
     """
-    titles = (
-        (Likeness.TEMPLATE, "Same template"),
-        (Likeness.LOOK, "Looks similar"),
-        (Likeness.MEANING, "Similar subject"),
-        (Likeness.WORDS, "Similar words"),
-    )
-    found: list[tuple[str, list[Card]]] = []
-    shown: set[int] = set()
     try:
-        searcher = site().searcher()
-        for by, title in titles:
-            hits = searcher.similar(meme.id, by=by, k=len(shown) + MANY_SIMILAR).hits
-            if by is not Likeness.TEMPLATE:  # whose memes are variants of each other
-                hits = _unlike(hits, searcher.index.columns, shown=shown)
-            for hit in hits if by is Likeness.TEMPLATE else hits[:MAX_SIMILAR]:
-                shown |= {hit.meme.id, *searcher.index.columns.variants(hit.meme.id).tolist()}
-            if hits:
-                found.append((title, cards_of(hits[:MAX_SIMILAR])))
+        relatives = site().searcher().relatives(meme.id, k=MAX_SIMILAR)
     except MemeticaError as error:
-        return found, error
-    return found, None
-
-
-def _unlike(hits: Sequence[Hit], columns: MemeColumns, *, shown: set[int]) -> tuple[Hit, ...]:
-    """Return the hits that are no variants of memes in `shown` or of a hit before them."""
-    known = set(shown)
-    found = []
-    for hit in hits:
-        if hit.meme.id not in known:
-            found.append(hit)
-            known |= set(columns.variants(hit.meme.id).tolist())
-    return tuple(found)
+        return [], error
+    return [(_LIKENESSES[by], cards_of(hits)) for by, hits in relatives.items()], None
 
 
 def _text_layer(meme: Meme) -> list[dict[str, Any]]:

@@ -55,6 +55,28 @@ def as_text(numbers: Iterable[int]) -> str:
     return "".join(found)
 
 
+# How many letters a word shares with the one before it; words themselves have no capitals.
+_SHARED = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def front_coded(words: Iterable[str]) -> str:
+    """Return words in lower case, in the order of their letters, as one text: each without what the one before it has.
+
+    Before each stands a capital for the number of letters left out, A for none; `wordsIn` in words.js reads it.
+
+    >>> front_coded(["cat", "catnip", "dog"])
+    'AcatDnipAdog'
+    """
+    found, last = [], ""
+    for word in words:
+        most = min(len(word), len(last), len(_SHARED) - 1)
+        # A letter beyond U+FFFF is two for scripts of browsers.
+        same = next((at for at in range(most) if word[at] != last[at] or word[at] > "\uffff"), most)
+        found.append(_SHARED[same] + word[same:])
+        last = word
+    return "".join(found)
+
+
 class Parts:
     """The numbered files of an index, which have one name: tables then hold no name of each.
 

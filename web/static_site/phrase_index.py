@@ -3,7 +3,8 @@
 A phrase is said where its pairs follow one another, so that a query fetches a part or two for each of its words, and
 finds what the served site finds: words as written, damaged ones under the words that they may be
 (`search.query.quotes`). A filter tells which words there are, so that the browser asks for words that are run together
-or in two parts where they may be; the words themselves are fetched when one of a phrase is in no meme, for its slip.
+or in two parts where they may be. Where one of a phrase is in no meme, the words themselves are fetched for its slip,
+not the filter. Neither is needed for what says a phrase exactly, which a page shows first.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from search.meme import Field
 from search.query.language import accents_tell_apart, english_words, is_english_word, reads_as_english
 from search.query.quotes import damaged_words, is_word
 from search.query.words import COMMON, MAX_SHORT
-from web.static_site.index_files import Parts, fold, shortest_after
+from web.static_site.index_files import Parts, as_text, fold, front_coded, shortest_after
 
 SHARD_BYTES = 16_000  # of a shard before compression, about a third after it
 LONG = 3_000  # places of a pair from which it has a file of its own, so that others need not fetch it
@@ -110,15 +111,23 @@ def _known_words(lexical: WordIndex) -> list[str]:
     return [*lexical.vocabulary, *(DAMAGE + word for word in lexical.vocabulary if not is_word(word, lexical))]
 
 
-def _spelled(lexical: WordIndex) -> dict[str, str]:
-    """Return what a slip is put right by: words of the library, the most frequent first, and other English words."""
+def _spelled(lexical: WordIndex) -> dict[str, Any]:
+    """Return what a slip is put right by: words of the library, the most frequent ones, and other English words.
+
+    Each has a number: 0 for a word of no meme, else twice the number of its memes, and 1 more where it may be damage.
+    `is_whole` says that all words of the library that may be English are there.
+    """
     if not reads_as_english(lexical):
-        return {"words": "", "english": ""}
+        return {"words": "", "memes": "", "is_whole": False}
     own = [word for word in lexical.vocabulary if is_english_word(word)]
-    own = sorted(own, key=lambda word: (-lexical.vocabulary[word], word))[:MOST_SPELLED]
+    kept = sorted(own, key=lambda word: (-lexical.vocabulary[word], word))[:MOST_SPELLED]
+    memes = dict.fromkeys(english_words() - lexical.vocabulary.keys(), 0)
+    memes |= {word: 2 * lexical.vocabulary[word] + (not is_word(word, lexical)) for word in kept}
+    words = sorted(memes)
     return {
-        "words": "\n".join(word if is_word(word, lexical) else DAMAGE + word for word in own),
-        "english": "\n".join(sorted(english_words() - lexical.vocabulary.keys())),
+        "words": front_coded(words),
+        "memes": as_text(memes[word] for word in words),
+        "is_whole": len(kept) == len(own),
     }
 
 

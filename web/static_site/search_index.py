@@ -22,10 +22,10 @@ from search.index.lexical_writer import Document
 from search.index.local import LocalIndex
 from search.meme import Meme
 from search.query.filters import HAS
-from web.static_site.index_files import Parts, as_text, fold, packed, shortest_after
+from web.static_site.index_files import Parts, as_text, fold, front_coded, packed, shortest_after
 from web.static_site.phrase_index import build_phrase_index
 
-VERSION = 3  # of the index: scripts of another one, of a page that was open while the site was updated, do not read it
+VERSION = 4  # of the index: scripts of another one, of a page that was open while the site was updated, do not read it
 CARDS_PER_FILE = 4  # memes by id: a page of results fetches up to 30 files, each of about 2 kB
 SHARD_BYTES = 7_000  # of a shard before compression, about half after it
 LONG = 2_000  # bytes of a term's ids from which a term has a file of its own, so that others need not fetch it
@@ -141,7 +141,7 @@ def build_search_index(
         "keys": "\n".join(keys),
         "everywhere": everywhere,
         "facts": keep(_facts(memes, marks or Marks())),
-        "words": keep(spelled),
+        "words": keep(front_coded(spelled)),
         "phrases": keep(phrases),
         "stop": [key for key in sorted(terms_of) if is_stop_word(key)],
         "cards": CARDS_PER_FILE,

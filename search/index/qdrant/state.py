@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import models
 
+from search.distribution import __version__
 from search.errors import IndexUnusable
 from search.index.columns import Ids, MemeColumns, read_columns, update_columns, write_columns
 from search.index.generations import Manifest
@@ -107,6 +108,7 @@ def write_base(connection: Connection, collection: str, state: StoredState) -> N
         _ABOUT: _json(
             {
                 "format": FORMAT,
+                "memetica": __version__,
                 "manifest": asdict(state.manifest) | {"built_at": state.manifest.built_at.isoformat()},
                 "mean_lengths": dict(state.mean_lengths),
             }
@@ -143,7 +145,11 @@ def read_state(connection: Connection, collection: str) -> StoredState:
     if not base:
         raise IndexUnusable(f"There is no index in {connection.place} yet.", hint=_HINT)
     try:
-        found = _read_base(base)
+        files = _unpacked_base(base)
+        about = json.loads(files[_ABOUT])
+        if about["format"] != FORMAT:
+            raise _other_version(connection.place, about["format"], about.get("memetica", ""))
+        found = _read_base(base[0]["collection"], files, about)
         for payload in sorted((one for one in points if one[STATE] == [CHANGE]), key=lambda one: one["at"]):
             found = Change.read(payload).applied(found)
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
@@ -151,13 +157,24 @@ def read_state(connection: Connection, collection: str) -> StoredState:
     return found
 
 
-def _read_base(base: Sequence[Mapping[str, Any]]) -> StoredState:
+def _other_version(place: str, found: int, version: str) -> IndexUnusable:
+    """Return the error for a collection of another format, written by a version of Memetica, if it has noted that."""
+    age, hint = (
+        ("older", _HINT) if found < FORMAT else ("newer", f"Update this Memetica, or {_HINT[0].lower()}{_HINT[1:]}")
+    )
+    writer = f"Memetica {version}" if version else f"a version of Memetica that is {age} than this one"
+    return IndexUnusable(
+        f"The index in {place} was written by {writer}: it has the format {found}, this one reads {FORMAT}.", hint=hint
+    )
+
+
+def _unpacked_base(base: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
     if len(base) != base[0]["parts"]:
         raise ValueError("a part of its state is missing")
-    files = _unpacked([one["data"] for one in base])
-    about = json.loads(files[_ABOUT])
-    if about["format"] != FORMAT:
-        raise ValueError(f"it has the format {about['format']}, this Memetica reads {FORMAT}")
+    return _unpacked([one["data"] for one in base])
+
+
+def _read_base(collection: str, files: Mapping[str, bytes], about: Mapping[str, Any]) -> StoredState:
     written = about["manifest"]
     manifest = Manifest(**(written | {"built_at": datetime.fromisoformat(written["built_at"])}))
     dimensions = manifest.encoders.get(manifest.text_encoder, 0)
@@ -168,7 +185,7 @@ def _read_base(base: Sequence[Mapping[str, Any]]) -> StoredState:
         if name.startswith("sample_")
     }
     return StoredState(
-        base[0]["collection"],
+        collection,
         manifest,
         read_columns(io.BytesIO(files[_COLUMNS])),
         read_whitening(io.BytesIO(whitening), dimensions=dimensions) if whitening is not None else None,

@@ -23,6 +23,7 @@ from qdrant_client import QdrantClient
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from search.index.qdrant import connection as qdrant_connection
+from search.index.qdrant import state as qdrant_state
 from search.index.qdrant.connection import ATTEMPTS, Connection, EngineAway, QdrantAddress
 from search.index.qdrant.index import QdrantIndex
 from search.index.qdrant.points import stored_length
@@ -40,6 +41,34 @@ def away() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qdrant_connection, "FIRST_PAUSE", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "version", "said"),
+    [
+        (1, "", "by a version of Memetica that is older than this one: it has the format 1, this one reads"),
+        (1, "0.0.7", "by Memetica 0.0.7: it has the format 1, this one reads"),
+        (99, "", "by a version of Memetica that is newer than this one: it has the format 99, this one reads"),
+    ],
+)
+def test_a_collection_of_another_version_says_who_wrote_it_and_is_written_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, written: int, version: str, said: str
+) -> None:
+    warnings.filterwarnings("ignore", message="Payload indexes have no effect")
+    store = QdrantStore(Connection(QdrantClient(":memory:"), "memes", place="Qdrant at here"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(qdrant_state, "FORMAT", written)
+        earlier.setattr(qdrant_state, "__version__", version)
+        store.build(workspace.catalogue, MAKING)
+    for read in (store.open, lambda: store.drop(workspace.catalogue, [1])):
+        with pytest.raises(IndexUnusable) as found:
+            read()
+        assert found.value.message.startswith("The index in Qdrant at here was written ")
+        assert said in found.value.message and "damaged" not in found.value.message
+        assert "memetica index --into qdrant:URL" in found.value.hint
+        assert ("Update" in found.value.hint) == (written > qdrant_state.FORMAT)
+    store.build(workspace.catalogue, MAKING)
+    assert len(store.open().columns) == 9
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from search.evaluation.known_items import with_ocr_errors, with_typo
 from search.index.lexical import LexicalIndex
 from search.index.lexical_writer import Document, build_lexical
 from search.meme import Field
-from search.query.quotes import make_quote, memes_saying
+from search.query.quotes import is_word, make_quote, memes_saying
 from web.static_site.index_files import packed
 from web.static_site.phrase_index import build_phrase_index
 
@@ -70,13 +70,31 @@ def test_the_memes_that_say_a_phrase_are_those_of_the_served_site(page: Page, tm
           const file = (name) => files.get(name) ?? files.set(name, contentOf(load, name, packedJson)).get(name);
           const index = await new PhraseIndex(file).open("phrases/table.dat");
           const all = [];
-          for (const phrase of phrases) all.push([...((await index.saying(phrase)) ?? [])].sort((one, other) => one - other));
+          const rising = (ids) => [...(ids ?? [])].sort((one, other) => one - other);
+          for (const phrase of phrases) {
+            const before = files.size;
+            const exact = rising(await index.writing(phrase));
+            const needed = [...files.keys()].slice(before);
+            all.push({ exact, needed, whole: rising(await index.saying(phrase)) });
+          }
           return all;
         }""",  # noqa: E501
         asked,
     )
     served = [memes_saying(make_quote(phrase, index), index).tolist() for phrase in asked]
     assert sum(map(bool, served)) > 0.6 * PHRASES
-    other = {phrase: (own, ids) for phrase, own, ids in zip(asked, found, served, strict=True) if own != ids}
+    whole = [own["whole"] for own in found]
+    other = {phrase: (own, ids) for phrase, own, ids in zip(asked, whole, served, strict=True) if own != ids}
     # Words that OCR damaged and ran together in one are under few of the words that they may be.
     assert len(other) <= 0.01 * PHRASES, other
+    # What says a phrase exactly needs neither the filter of words nor the words that slips are put right by.
+    assert not [name for own in found for name in own["needed"] if name.startswith(table["of_words"])]
+    compared = 0
+    for phrase, own in zip(asked, found, strict=True):
+        as_typed = make_quote(phrase, index, verbatim=True).sequences[0]
+        # Where a word may be a slip, what it stands for is of the whole answer alone.
+        has_slip = not all(is_word(place[0][0], index) for place in as_typed)
+        compared += not has_slip
+        assert set(own["exact"]) <= set(own["whole"]), phrase
+        assert has_slip or own["exact"] == index.saying([as_typed]).tolist(), phrase
+    assert compared > 0.2 * PHRASES

@@ -1,12 +1,12 @@
 // Who says a quoted phrase: from the places of each pair of neighbouring words, as `phrase_index.py` writes them.
 // As `search/query/quotes.py`: words as written, whatever their case; typed without accents, they may have any.
-import { Slips, WordFilter, joined, split } from "./slips.js";
+import { script } from "./files.js";
 import { compare, fold, sequenceOf } from "./words.js";
 
 const MOST_WORDS = 64;
 const LOSS = 4; // words of a phrase in which one of a single letter may be lost
-const MIN_CUT = 6; // letters of a word that may be in two parts
 const PLACES = 2 ** 20; // of a meme: a place in all texts is one number, id * PLACES + place
+const slipsScript = () => script(import("./slips.js"), "slips.js");
 const ENDING = /\.(?:avif|bmp|gif|jfif|jpe?g|png|svg|webp|m4v|mov|mp4|webm)$/i;
 
 export class PhraseIndex {
@@ -21,24 +21,38 @@ export class PhraseIndex {
     return this;
   }
 
-  // The ids of the memes that say a phrase; undefined for one without a word.
-  async saying(phrase) {
+  // The words of a phrase, what counts as each, and the Korean word that must begin it; undefined without a word.
+  async read(phrase) {
     const all = sequenceOf(phrase.replace(ENDING, "")).slice(0, MOST_WORDS);
     if (!all.length) return undefined;
     const words = all.map(({ word }) => word);
-    const accents = await this.accents(words);
-    const begins = all[0].begins && words.length <= this.table.short ? words[0] : undefined;
-    const typed = words.map((word) => [word]);
-    const slips = await Promise.all(words.map((word, at) => this.slips(word, words, at, accents)));
-    const places = typed.map((own, at) => [...own, ...slips[at]]);
+    return { words, accents: await this.accents(words), begins: all[0].begins && words.length <= this.table.short ? words[0] : undefined };
+  }
+
+  // The ids of the memes that have a phrase as it is typed, also where OCR has damaged a word of it; undefined for one without a word.
+  async writing(phrase) {
+    const asked = await this.read(phrase);
+    return asked && this.sayingAll(asked.words.map((word) => [word]), asked.accents, asked);
+  }
+
+  // The ids of the memes that say a phrase; undefined for one without a word.
+  async saying(phrase) {
+    const asked = await this.read(phrase);
+    if (!asked) return undefined;
+    const { words, accents, begins } = asked;
+    const { WordFilter, joined, mayBeSpaced, split } = await slipsScript();
+    const slips = await Promise.all(words.map((word, at) => this.readings(word, words, at, accents)));
+    const places = words.map((word, at) => [word, ...slips[at]]);
     const found = await this.sayingAll(places, accents, { begins });
     const add = async (other, at) => {
       for (const id of await this.sayingAll(other, accents, { first: at })) found.add(id);
     };
     // Where spaces are lost, or stand within a word: few phrases have words that may be there.
-    if (words.length > 1 || words[0].length >= MIN_CUT) {
-      const filter = (this.filter ??= new WordFilter(await this.file(`${this.table.of_words}-0.dat`)));
-      await Promise.all([...joined(words, places, filter), ...split(words, places, filter)].map((one) => add(one.places, one.at)));
+    if (mayBeSpaced(words)) {
+      const spelled = await this.spelled; // fetched where a word is in no meme
+      const isKnown = spelled?.isWhole && words.every((word) => /^[\x00-\x7f]*$/.test(word));
+      const known = isKnown ? spelled : (this.filter ??= new WordFilter(await this.file(`${this.table.of_words}-0.dat`)));
+      await Promise.all([...joined(words, places, known), ...split(words, places, known)].map((one) => add(one.places, one.at)));
     }
     // In a longer phrase OCR may lose a word of a single letter.
     for (let at = 0; words.length >= LOSS && at < words.length; at++) if (/^[a-z0-9]$/.test(words[at])) await add(places.filter((_, place) => place !== at), Math.max(0, at - 1));
@@ -46,13 +60,16 @@ export class PhraseIndex {
   }
 
   // What a word of a phrase may be besides itself, where no meme has it.
-  async slips(word, words, at, accents) {
+  async readings(word, words, at, accents) {
     if (!this.table.english || /[^a-z0-9]/.test(word)) return [];
-    const beside = [words[at - 1] && [words[at - 1], word], words[at + 1] && [word, words[at + 1]]].filter(Boolean);
-    for (const [one, other] of beside) if ((await this.entry([one], [other], accents)).count) return [];
+    // Of its two pairs the one that `sayingAll` looks at comes first.
+    const beside = [at + 1 < words.length && [word, words[at + 1]], at > 0 && [words[at - 1], word]];
+    for (const pair of at % 2 ? beside.reverse() : beside) if (pair && (await this.entry([pair[0]], [pair[1]], accents)).count) return [];
     if (await this.frequency(word)) return [];
-    this.known ??= new Slips(await this.file(`${this.table.of_words}-1.dat`));
-    return this.known.of(word, words.length);
+    const { Slips } = await slipsScript();
+    this.spelled ??= this.file(`${this.table.of_words}-1.dat`).then((raw) => new Slips(raw));
+    this.spelled.catch(() => (this.spelled = undefined));
+    return (await this.spelled).of(word, words.length);
   }
 
   // The ids of the memes that have a word of each place in a row. `begins` is a Korean word that must begin there; the
@@ -90,8 +107,15 @@ export class PhraseIndex {
     return count;
   }
 
-  pairs(places, accents) {
-    return Promise.all(places.slice(1).map(async (others, at) => ({ at, covers: [at, at + 1], ...(await this.entry(places[at], others, accents)) })));
+  // The pairs of a phrase that are looked at: each word is in one of every other pair. Where one of these has a long list,
+  // the pairs between them too, whose lists may be shorter.
+  async pairs(places, accents) {
+    const last = places.length - 2;
+    const isNeeded = (at) => at % 2 === 0 || at === last;
+    const fetched = (some) => Promise.all(some.map(async (at) => ({ at, covers: [at, at + 1], ...(await this.entry(places[at], places[at + 1], accents)) })));
+    const all = [...places.keys()].slice(0, -1);
+    const needed = await fetched(all.filter(isNeeded));
+    return needed.every((one) => one.count) && needed.some((one) => one.isLong) ? [...needed, ...(await fetched(all.filter((at) => !isNeeded(at))))] : needed;
   }
 
   // What the index has of the pairs of some words, or of words alone: { count, parts: lists of places, or names of files

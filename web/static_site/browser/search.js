@@ -3,9 +3,9 @@
 import { FileError, asJson, contentOf, packedJson, script } from "./files.js";
 import { parse } from "./query.js";
 import { cutoff, fuse, proposals, weighted } from "./ranking.js";
-import { LONG_WORD, MIN_SPELLED, compare, distance, fold, isContracted, numbersOf, rowsOf, sequenceOf, wordsOf } from "./words.js";
+import { LONG_WORD, MIN_SPELLED, compare, distance, fold, isContracted, isLetterwise, numbersOf, rowsOf, sequenceOf, wordsIn, wordsOf } from "./words.js";
 
-const VERSION = 3; // of the index, as in search_index.py
+const VERSION = 4; // of the index, as in search_index.py
 const MOST_READINGS = 12; // words that one stands for
 const MAX_SHARE = 0.5; // of the memes: more frequent words say nothing beside others
 const MOST_SCORED = 300; // memes with all words that are ranked; those after them are newest first
@@ -19,6 +19,9 @@ const step = (frequency, memes) => idf(frequency, memes) / Math.max(9, Math.roun
 
 // The number of memes with a word, or with one that it stands for.
 const frequencyOf = (reading) => Math.max(0, ...reading.terms.map(([, [frequency]]) => frequency));
+
+// Whether memes may say a phrase that do not have it as it is typed: letters of scripts without spaces have no slips.
+const maySlip = (phrase) => sequenceOf(phrase).some(({ word }) => !isLetterwise(word));
 
 const add = (sums, id, value) => sums.set(id, (sums.get(id) ?? 0) + value);
 
@@ -129,7 +132,7 @@ export class SearchIndex {
     if (prefix || word.key.length > 2) keys = Object.keys(shard.words).filter((one) => one.startsWith(word.key)).slice(0, MOST_READINGS);
     if (!keys.length && word.key.length >= MIN_SPELLED && !isContracted(word)) {
       const most = word.key.length >= LONG_WORD ? 2 : 1;
-      const near = (await this.file(this.table.words)).map((one) => [distance(word.key, one, most), one]).filter(([edits]) => edits <= most);
+      const near = wordsIn(await this.file(this.table.words)).map((one) => [distance(word.key, one, most), one]).filter(([edits]) => edits <= most);
       const least = Math.min(...near.map(([edits]) => edits));
       keys = near.filter(([edits]) => edits === least).map(([, one]) => one).slice(0, 3);
     }
@@ -141,19 +144,24 @@ export class SearchIndex {
     return { ...word, exact: false, keys, terms: [...terms] };
   }
 
-  // The memes that say all of some phrases; undefined where none of these has a word.
-  async saying(phrases) {
+  // The memes that say all of some phrases, or with `exactly` those that have them as they are typed; undefined where none
+  // of these has a word.
+  async saying(phrases, { exactly = false } = {}) {
     if (!phrases.length) return undefined;
-    const { PhraseIndex } = await script(import("./phrases.js"), "phrases.js");
-    this.phrases ??= new PhraseIndex((name) => this.file(name)).open(this.table.phrases);
-    this.phrases.catch(() => (this.phrases = undefined));
-    const index = await this.phrases;
-    const sets = (await Promise.all(phrases.map((one) => index.saying(one)))).filter(Boolean);
+    const index = await this.phraseIndex();
+    const sets = (await Promise.all(phrases.map((one) => (exactly ? index.writing(one) : index.saying(one))))).filter(Boolean);
     return sets.length ? sets.reduce((all, one) => new Set([...all].filter((id) => one.has(id)))) : undefined;
   }
 
+  async phraseIndex() {
+    const { PhraseIndex } = await script(import("./phrases.js"), "phrases.js");
+    this.phrases ??= new PhraseIndex((name) => this.file(name)).open(this.table.phrases);
+    this.phrases.catch(() => (this.phrases = undefined));
+    return this.phrases;
+  }
+
   // A typed query, understood: its words with what they stand for, who says its phrases, and who is left out.
-  async understand(typed, prefix) {
+  async understand(typed, { prefix, exactly }) {
     const { parts, notices } = parse(typed);
     const said = parts.filter((one) => !one.excluded && (one.kind === "word" || one.kind === "phrase"));
     const out = parts.filter((one) => one.excluded && (one.kind === "word" || one.kind === "phrase"));
@@ -165,7 +173,7 @@ export class SearchIndex {
     const read = (some) => Promise.all(some.map((word, at) => this.reading(word, { prefix: isBegun && at === words.length - 1 })));
     const [wanted, saying, inRows, ...left] = await Promise.all([
       read(words),
-      this.saying(phrases),
+      this.saying(phrases, { exactly }),
       this.saying(rowsOf(beside)),
       ...out.map(async (one) => (one.kind === "phrase" || rowsOf(one.value).length ? this.saying([one.value]) : this.holding(await read(wordsOf(one.value))))),
     ]);
@@ -177,6 +185,7 @@ export class SearchIndex {
       notices,
       phrases,
       saying,
+      isWhole: !exactly || !saying || !phrases.some(maySlip),
       inRows,
       operators: parts.filter((one) => one.kind !== "word" && one.kind !== "phrase"),
       wanted,
@@ -196,8 +205,10 @@ export class SearchIndex {
 
   // Finds memes: { hits: [{ id, matches, words }], total, facets, phrases, … }. Without words, all of them, newest first.
   // With `meaning`, a MeaningIndex, they are also found by what they mean and ranked as the served site does.
-  async search(typed, { category = "", year = "", type = "", sort = "", prefix = false, meaning } = {}) {
-    const asked = await this.understand(typed, prefix);
+  // With `exactly`, quoted phrases are said by the memes that have them as they are typed, for which less is fetched;
+  // `isWhole` is false where other memes may say them with a slip, or damaged.
+  async search(typed, { category = "", year = "", type = "", sort = "", prefix = false, exactly = false, meaning } = {}) {
+    const asked = await this.understand(typed, { prefix, exactly });
     const { wanted, saying, inRows, asksMore, banned } = asked;
     const spoken = asked.beside.filter((one) => !this.stop.has(one.key));
     const required = spoken.length ? spoken : asked.beside;
@@ -257,6 +268,7 @@ export class SearchIndex {
       wordless: asked.wordless,
       facets: async () => this.facets(ids.filter(matched), passesIn),
       byMeaning: Boolean(rank),
+      isWhole: asked.isWhole,
       notices: [...asked.notices, ...filter.notices, ...(facts?.size && asked.operators.length && ![...facts.values()].some(filter.passes) ? [asked.operators.length - filter.notices.length > 1 ? "No meme fits all of these filters; leave one out." : "No meme fits this filter."] : [])],
       corrected: wanted.filter((one) => !one.exact && one.keys.length && !one.keys.some((key) => key.startsWith(one.key))).map((one) => [one.typed, one.keys[0]]),
       unknown: wanted.filter((one) => !one.keys.length).map((one) => one.typed),

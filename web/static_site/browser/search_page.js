@@ -19,6 +19,7 @@ const sort = document.querySelector("[data-sort]");
 const folder = new URL(document.querySelector("script[data-index]").dataset.index, document.baseURI);
 
 const aside = document.querySelector("[data-aside]");
+const slips = document.querySelector("[data-slips]");
 
 const load = fetching(folder);
 counted.dataset.started = ""; // chosen.js says so where this script was not loaded
@@ -44,7 +45,7 @@ function choose(select, value) {
   select.value = value;
 }
 
-function write() {
+function writeAddress() {
   const values = new URLSearchParams(Object.entries(state()).filter(([, value]) => value));
   const address = new URL(location.href);
   address.search = values.toString();
@@ -108,14 +109,17 @@ function forgetMeaning() {
   encoder = meaning = vectors = undefined;
 }
 
-// A line about search by meaning, with a button where the visitor decides.
-function tell(text, label = "", act) {
-  aside.hidden = !text && !label;
-  aside.textContent = text;
+// A line about search by meaning.
+const tell = (text, label, act) => write(aside, text, label, act);
+
+// Fills a line, with a button where the visitor decides.
+function write(line, text, label = "", act) {
+  line.hidden = !text && !label;
+  line.textContent = text;
   if (!label) return;
   const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: label });
   button.addEventListener("click", act);
-  aside.append(" ", button);
+  line.append(" ", button);
 }
 
 // Whether somebody looks at the results, so that they must not be put in another order.
@@ -146,7 +150,7 @@ async function refresh({ typed = false, again = false } = {}) {
     waits = false;
     const byMeaning = q && words.table.meaning && !refused ? async () => words.search(q, { ...options, meaning: await openMeaning(words) }) : undefined;
     let drawn = false;
-    const byWords = words.search(q, options);
+    const byWords = words.search(q, { ...options, exactly: true });
     if (byMeaning && vectors && !typed) {
       const first = await Promise.race([byMeaning().catch(() => byWords), new Promise((done) => setTimeout(done, PATIENCE))]);
       if (!is()) return;
@@ -157,9 +161,10 @@ async function refresh({ typed = false, again = false } = {}) {
       }
     }
     if (!drawn) await draw(await byWords, is);
-    if (!byMeaning || !is()) return;
-    if (typed) await new Promise((done) => setTimeout(done, AFTER_TYPING));
     if (!is()) return;
+    if (typed) await new Promise((done) => setTimeout(done, AFTER_TYPING));
+    await addSlips(await byWords, () => words.search(q, options), { is, again });
+    if (!byMeaning || !is()) return;
     const join = async () => {
       let found;
       try {
@@ -181,6 +186,30 @@ async function refresh({ typed = false, again = false } = {}) {
   } catch (error) {
     if (is()) fail(error, { typed, again });
   }
+}
+
+// Adds the memes that say a phrase with a slip to an answer that has those that say it as it is typed.
+async function addSlips(first, search, { is, again }) {
+  if (!is() || first.isWhole) return;
+  let whole;
+  try {
+    whole = await search();
+  } catch (error) {
+    if (!is()) return;
+    if (error.kind === "missing" && !again) throw error; // the site was updated since the page was loaded
+    console.warn(error);
+    waits = error.kind === "offline";
+    return write(slips, `A part of the search could not be loaded: what says ${first.phrases.length > 1 ? "these phrases" : "the phrase"} with a slip is not here.`);
+  }
+  if (!is() || answer !== first) return; // it is searched by meaning already
+  const more = whole.total - first.total;
+  if (!more && whole.hits.every(({ id }, at) => id === first.hits[at]?.id)) {
+    first.isWhole = true; // what is shown stays as it is
+    counted.textContent = counts(first);
+  } else if (isReading()) {
+    const found = more > 0 ? `${more.toLocaleString("en")} more ${more === 1 ? "meme says" : "memes say"} this with a slip.` : "";
+    write(slips, found, "Show all results", () => draw(whole, is));
+  } else await draw(whole, is);
 }
 
 function fail(error, { typed, again }) {
@@ -207,6 +236,7 @@ async function draw(found, is) {
   shown = 0;
   fillFilters();
   counted.textContent = counts(found);
+  write(slips, "");
   fold(found);
   const notes = [...found.corrected.map(([word, other]) => `No meme has “${word}”, so “${other}” was searched.`), ...found.unknown.map((word) => `No meme has “${word}”.`)];
   notes.push(...found.notices, ...found.wordless.map((phrase) => `“${phrase}” has no word to look for.`));
@@ -221,11 +251,12 @@ async function draw(found, is) {
 }
 
 // How many memes match, in the served site's words.
-function counts({ hits, total, phrases, asksMore }) {
+function counts({ hits, total, phrases, asksMore, isWhole }) {
   const weaker = hits.length - total;
   const many = (one, more) => `${total.toLocaleString("en")} ${total === 1 ? one : more}`;
   if (total && phrases.length) return `${asksMore ? many("match that", "matches that") : many("meme", "memes")} ${total === 1 ? "says" : "say"} ${phrases.length > 1 ? "all of this" : "this"}`;
   if (total) return many("match", "matches") + (weaker ? ` · ${weaker.toLocaleString("en")} weaker` : "");
+  if (phrases.length && !isWhole) return "Nothing says exactly this. Looking for slips…";
   if (!weaker) return phrases.length ? "Nothing says this." : "No results";
   if (!phrases.length || asksMore) return "No exact match. Best guesses:";
   return `${phrases.length > 1 ? "Nothing says all of this." : "Nothing says this."} Similar words:`;
@@ -321,20 +352,20 @@ let waiting;
 field.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => {
-    write();
+    writeAddress();
     refresh({ typed: true });
   }, DEBOUNCE);
 });
 for (const one of [...selects, sort]) {
   one.addEventListener("change", () => {
-    write();
+    writeAddress();
     refresh();
   });
 }
 box.addEventListener("submit", (event) => {
   event.preventDefault();
   clearTimeout(waiting);
-  write();
+  writeAddress();
   refresh();
 });
 addEventListener("popstate", (event) => {

@@ -1,6 +1,6 @@
 // What else a word of a quoted phrase may be: typed with a slip, run together with its neighbours, or taken apart.
 // As `search/query/quotes.py`; `phrase_index.py` writes what it needs.
-import { LONG_WORD, MIN_SPELLED, distance, isContracted } from "./words.js";
+import { LONG_WORD, MIN_SPELLED, distance, isContracted, isLetterwise, numbersOf, wordsIn } from "./words.js";
 
 const MOST_VARIANTS = 12; // of a word
 const MOST_JOINED = 4; // words that are looked for as one
@@ -48,12 +48,21 @@ function confused(word) {
 
 // What a word may be that no meme has, besides itself; [] for words that exist.
 export class Slips {
-  constructor({ words, english }) {
-    const all = words.split("\n");
-    this.damaged = new Set(all.filter((one) => one.startsWith(DAMAGE)).map((one) => one.slice(1)));
-    this.words = all.map((one) => (one.startsWith(DAMAGE) ? one.slice(1) : one));
+  constructor({ words, memes, is_whole: isWhole }) {
+    const all = wordsIn(words);
+    const numbers = numbersOf(memes);
+    const own = [...all.keys()].filter((at) => numbers[at]);
+    // The most frequent first, then in the order of their letters, as they are.
+    this.words = own.sort((one, other) => (numbers[other] >> 1) - (numbers[one] >> 1) || one - other).map((at) => all[at]);
+    this.damaged = new Set(all.filter((_, at) => numbers[at] & 1));
     this.known = new Set(this.words);
-    this.english = new Set(english.split("\n"));
+    this.english = new Set(all.filter((_, at) => !numbers[at]));
+    this.isWhole = isWhole;
+  }
+
+  // As a WordFilter, without its errors, of words of letters of ASCII where all of these are here.
+  has(word) {
+    return word.startsWith(DAMAGE) ? this.damaged.has(word.slice(1)) : this.known.has(word);
   }
 
   // `count` is the number of the words of the phrase: neighbours tell which word a slip stands for.
@@ -79,11 +88,15 @@ export class Slips {
   }
 }
 
+// Whether a phrase may have words that are run together or in two parts.
+export const mayBeSpaced = (words) => words.some((word, at) => word.length >= 2 * MIN_SPLIT || (at > 0 && !isLetterwise(word) && !isLetterwise(words[at - 1])));
+
 // The phrase with some neighbours run together: [{ at, places }], of which the place `at` is new.
 export function joined(words, places, filter) {
   const found = [];
   for (let first = 0; first < words.length; first++) {
     for (let last = first + 2; last <= Math.min(first + MOST_JOINED, words.length); last++) {
+      if (words.slice(first, last).some(isLetterwise)) continue; // such a letter is a word, whatever is beside it
       const one = words.slice(first, last).join("");
       const known = [one].filter((word) => filter.has(word)).concat(confused(one).filter((word) => filter.has(DAMAGE + word)));
       if (known.length) found.push({ at: first, places: [...places.slice(0, first), known, ...places.slice(last)] });

@@ -33,6 +33,10 @@ const CONTRACTION = /^(?:(?:do|does|did|is|are|was|were|ca|wo|could|would|should
 // Rows of two letters or more where words have no spaces: without quotation marks, too, they are asked for as they stand.
 export const rowsOf = (text) => text.match(ROW) ?? [];
 
+// A letter of a script without spaces, which is a word.
+const LETTERS_ALONE = new RegExp(`^[${LETTERWISE}]`, "u");
+export const isLetterwise = (word) => LETTERS_ALONE.test(word);
+
 // Contractions, and words with another apostrophe, are not misspelt: as `correct_spelling` has it.
 export const isContracted = ({ typed, key }) => /['’]/.test(typed) || CONTRACTION.test(key);
 
@@ -77,6 +81,14 @@ export function numbersOf(text) {
       place *= BASE;
     }
   }
+  return found;
+}
+
+// The words of a text that `front_coded` in index_files.py made.
+export function wordsIn(text) {
+  const found = [];
+  let last = "";
+  for (const [, shared, rest] of text.matchAll(/([A-Z])([^A-Z]*)/g)) found.push((last = last.slice(0, shared.charCodeAt(0) - 65) + rest));
   return found;
 }
 
