@@ -18,7 +18,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-SUPPORT = ("__init__", "__main__", "browser", "data", "drawn_captions", "harness", "lookalikes", "stages")
+SUPPORT = (
+    "__init__",
+    "__main__",
+    "browser",
+    "calibration",
+    "data",
+    "drawn_captions",
+    "harness",
+    "lookalikes",
+    "stages",
+)
 LIMIT_SECONDS = 900.0
 
 

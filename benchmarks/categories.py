@@ -2,6 +2,7 @@
 
     python -m benchmarks.categories
     python -m benchmarks.categories cm50
+    python -m benchmarks.categories real_memes --captions
     python -m benchmarks.categories real_memes --tune
 
 Features are of the picture, its embedding by the image encoder, and the OCR text. The last row adds the library's
@@ -9,27 +10,40 @@ descriptions, whose writers knew the category, to measure that leak. Each meme o
 by models that learnt from the memes of both halves without its group: its duplicates; all memes of its template (the
 hard case); or, split by time, all later memes. "By chance" is the calibration error that the same probabilities would
 have if they were calibrated perfectly: the sample is small, and memes of a group stand or fall together. `--tune`
-compares weights on the tuned half alone. The weights in use were chosen before the halves were split as they are now:
-some of the held-out memes influenced the choice among ten candidates.
+compares weights on the tuned half alone. `--captions` takes the words that were drawn on a meme in place of what OCR
+reads of them, so that no picture need be read, and leaves out the descriptions and the table of names. The weights in
+use were chosen before the halves were split as they are now: some of the held-out memes influenced the choice among ten
+candidates.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.neighbors import KNeighborsClassifier
 
+from benchmarks.calibration import calibration_error, chance_error, coverage
 from benchmarks.data import Library, add_library, library_of
 from benchmarks.harness import Benchmark, Half, Report, Skipped, Table, half_of
 from search.catalogue import Catalogue
 from search.categories.characters import fit_characters
-from search.categories.features import DESCRIPTOR_WEIGHT, FINGERPRINT_WEIGHT, TEXT_WEIGHT, Examples, library_examples
+from search.categories.density import PictureDensity
+from search.categories.features import (
+    DESCRIPTOR_WEIGHT,
+    FINGERPRINT_WEIGHT,
+    TEXT_WEIGHT,
+    Examples,
+    combine_features,
+    library_examples,
+)
 from search.categories.fitting import (
     FEATURES_C,
     WORDS_C,
@@ -46,13 +60,13 @@ from search.categories.training import (
     has_known_template,
     nearest_cosines,
 )
+from search.encoders.base import TextEncoder
 from search.encoders.registry import load_text_encoder
 from search.index.generations import live_image_encoder
 from search.meme import CATEGORY_SEPARATOR, Field
 
 LATER = 0.2  # share of the memes, the last seen, that a split by time predicts
-BINS = 15
-DRAWS = 200
+PLAIN_C = 10.0  # C of the plain regressions
 # Weights of words, look and template, and scikit-learn's C.
 TRIED = (
     (1.0, 1.0, 0.5, 10.0),
@@ -76,49 +90,14 @@ BENCHMARK = Benchmark(
 )
 add_library(BENCHMARK, small=100)
 BENCHMARK.option("--image-encoder", "built-in", small="", help="the image encoder; empty for none")
+BENCHMARK.parser.add_argument("--captions", action="store_true", help="the words as drawn in place of OCR's")
+BENCHMARK.parser.add_argument("--brief", action="store_true", help="without the weaker peers and the split by time")
 BENCHMARK.parser.add_argument("--tune", action="store_true", help="compare weights on the tuned half instead")
 
 
 def numbered(names: list[str]) -> Places:
     """Return a number for each name; equal names get equal numbers."""
     return np.unique(names, return_inverse=True)[1]
-
-
-def calibration_error(probabilities: NDArray[np.float64], truth: Places) -> float:
-    """Return the expected calibration error of the most likely categories, in BINS bins of equal width."""
-    sureness, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    bin_of = np.minimum((sureness * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(sureness[bin_of == one].mean() - right[bin_of == one].mean()) * (bin_of == one).mean()
-        for one in np.unique(bin_of)
-    ]
-    return float(np.sum(gaps))
-
-
-def chance_error(probabilities: NDArray[np.float64], groups: Places) -> float:
-    """Return the calibration error that these predictions would have by chance if they were calibrated perfectly.
-
-    The mean of DRAWS draws: a group's memes, which stand or fall together, are right where one draw for all of them is
-    below their probability.
-    """
-    random = np.random.default_rng(7)
-    sureness = probabilities.max(axis=1)
-    _, of = np.unique(groups, return_inverse=True)
-    found = []
-    for _ in range(DRAWS):
-        right = random.random(of.max() + 1)[of] < sureness
-        drawn = np.where(right, 0, 1)  # the most likely category, or another one
-        found.append(calibration_error(np.stack([sureness, np.full(len(of), -1.0)], axis=1), drawn))
-    return float(np.mean(found))
-
-
-def coverage(probabilities: NDArray[np.float64], truth: Places, *, precision: float = 0.9) -> float:
-    """Return the largest share of memes, the surest first, of which so many are right."""
-    order = np.argsort(-probabilities.max(axis=1), kind="stable")
-    right = (probabilities.argmax(axis=1) == truth)[order]
-    shares = np.cumsum(right) / np.arange(1, len(right) + 1)
-    enough = np.flatnonzero(shares >= precision)
-    return float((enough[-1] + 1) / len(right)) if len(enough) else 0.0
 
 
 @dataclass(frozen=True)
@@ -172,6 +151,23 @@ def on_pictures(task: Task) -> NDArray[np.float64]:
     return softmax(seen_logits(model, task.asked.features.pictures))
 
 
+def half_and_half(task: Task) -> NDArray[np.float64]:
+    """Return the mean of two plain regressions: on characters in ones, twos and threes, and on pictures' embeddings.
+
+    Both are scikit-learn's, with C = PLAIN_C, so that nothing of the suggester is in this peer.
+    """
+    texts = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
+    known, asked = task.known.features, task.asked.features
+    parts = [(known.pictures, asked.pictures)] if known.pictures.shape[1] else []
+    if any(known.texts):
+        parts.append((texts.fit_transform(known.texts), texts.transform(asked.texts)))
+    found = np.zeros((len(asked), len(task.categories)))
+    for rows, queries in parts:
+        model = LogisticRegression(C=PLAIN_C, max_iter=300).fit(rows, task.truth)
+        found[:, model.classes_] += model.predict_proba(queries) / len(parts)
+    return found
+
+
 def whole(task: Task) -> NDArray[np.float64]:
     """Return what Memetica says, fitted and calibrated within what it may see; a last column says what is sure."""
     duplicates, variants = split_groups(task.known)
@@ -180,7 +176,9 @@ def whole(task: Task) -> NDArray[np.float64]:
     found = np.zeros((len(task.asked), len(task.categories) + 1))
     places = np.searchsorted(np.array(model.categories), np.array(task.known.categories))
     nearest = nearest_cosines(task.asked.features, task.known.features, places, count=len(model.categories))
-    own = model.probabilities(task.asked.features, known_template, nearest)
+    pictures = PictureDensity(task.known.features.pictures, places, count=len(model.categories))
+    density = pictures.scores(task.asked.features.pictures)
+    own = model.probabilities(task.asked.features, known_template, nearest, density)
     found[:, [task.categories.index(one) for one in model.categories]] = own
     found[:, -1] = [
         confident_category(model, row, known_template=bool(near))[0] is not None
@@ -197,8 +195,10 @@ PREDICTORS: dict[str, Predictor] = {
     "regression on all": on_everything,
     "… on characters": on_characters,
     "… on pictures' embeddings": on_pictures,
+    "plain half and half": half_and_half,
     "Memetica: all, calibrated": whole,
 }
+BRIEF = (majority, on_pictures, half_and_half, whole)
 
 
 def predicted(
@@ -318,6 +318,16 @@ def tune(known: Examples, copies: Places, report: Report) -> None:
     table.row("nearest neighbour", right / len(truth))
 
 
+def with_captions(known: Examples, catalogue: Catalogue, library: Library, encoder: TextEncoder) -> Examples:
+    """Return the memes with the words that were drawn on them, a copy with its original's, as their texts."""
+    paths = {meme.id: library.originals.get(meme.path, "") for meme in catalogue.memes.everything()}
+    texts = [library.captions.get(paths[int(id)], "") for id in known.ids]
+    own = known.features
+    words = encoder.encode(texts)
+    features = combine_features(words, own.descriptors, own.bits, pictures=own.pictures, texts=texts)
+    return replace(known, features=features)
+
+
 def few(known: Examples, copies: Places, names: Names, report: Report, *, most: int = 3) -> None:
     """Print what categories' names add where each category has few examples to learn from."""
     truth = numbered(list(known.categories))
@@ -337,6 +347,8 @@ def few(known: Examples, copies: Places, names: Names, report: Report, *, most: 
 def measure(given: Namespace, report: Report) -> None:
     """Print a table for each way to split."""
     library = library_of(given)
+    if given.captions and library.ocr:
+        library = replace(library, data=library.root / "data-without-ocr", ocr=False)
     with library.workspace(image_encoder=given.image_encoder) as workspace:
         catalogue, settings = workspace.catalogue, workspace.settings
         image_encoder = live_image_encoder(workspace.index)
@@ -346,8 +358,11 @@ def measure(given: Namespace, report: Report) -> None:
         fields = (Field.OCR, Field.DESCRIPTION, Field.VISUAL)
         leaking = library_examples(catalogue, encoder=settings.text_encoder, image_encoder=image_encoder, fields=fields)
         categories = sorted(set(known.categories))
-        rows = load_text_encoder(settings).encode([one.replace(CATEGORY_SEPARATOR, ", ") for one in categories])
+        encoder = load_text_encoder(settings)
+        rows = encoder.encode([one.replace(CATEGORY_SEPARATOR, ", ") for one in categories])
         names = dict(zip(categories, rows, strict=True))
+        if given.captions:
+            known = with_captions(known, catalogue, library, encoder)
         memes = judged(known, catalogue, library)
         told = judged(leaking, catalogue, library).known
     if given.tune:
@@ -360,15 +375,19 @@ def measure(given: Namespace, report: Report) -> None:
         ("duplicates kept together", folds(truth, memes.copies), memes.copies),
         ("templates held out entirely", folds(truth, memes.templates), memes.templates),
         ("what came last", [memes.later], memes.copies),
-    ):
+    )[: 2 if given.brief else 3]:
         parts = memes.asked(split)
         asked = sum(len(held) for _, held in parts)
         together = np.concatenate([groups[held] for _, held in parts])
         table = report.table(f"{label}: {asked} of {len(own)} memes, {count} categories", {"method": "", **COLUMNS})
         for name, predictor in PREDICTORS.items():
+            if given.brief and predictor not in BRIEF:
+                continue
             add_row(table, name, *predicted(own, parts, predictor, names), count, together)
-        add_row(table, "… with the descriptions (leaks)", *predicted(told, parts, whole, names), count, together)
-    few(*memes.of(memes.held_out), names, report)
+        if not given.captions:
+            add_row(table, "… with the descriptions (leaks)", *predicted(told, parts, whole, names), count, together)
+    if not given.captions:
+        few(*memes.of(memes.held_out), names, report)
 
 
 if __name__ == "__main__":

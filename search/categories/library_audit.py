@@ -19,6 +19,7 @@ from search.categories.confident_learning import find_label_issues
 from search.categories.features import Examples, Places
 from search.categories.issues import Issue, IssueKind
 from search.categories.training import OutOfFold
+from search.evidence import percent
 from search.meme import CATEGORY_SEPARATOR, Meme
 
 LEAST_SURE = 0.6  # least probability of the other category for a misfiled meme
@@ -79,8 +80,8 @@ def find_misfiled(examples: Examples, held_out: OutOfFold, truth: Places) -> lis
                 held_out.categories[truth[position]],
                 held_out.categories[target],
                 (examples.contents[position],),
-                f"Its picture and text look {_percent(probability)} like {held_out.categories[target]}, "
-                f"{_percent(probabilities[position, truth[position]])} like {held_out.categories[truth[position]]}.",
+                f"Its picture and text look {percent(probability)} like {held_out.categories[target]}, "
+                f"{percent(probabilities[position, truth[position]])} like {held_out.categories[truth[position]]}.",
                 probability,
                 tuple(examples.contents[place] for place in near),
             )
@@ -183,10 +184,6 @@ def find_groups_within(examples: Examples, memes: Mapping[int, Meme], *, duplica
                 )
             )
     return sorted(found, key=lambda issue: (-issue.score, issue.category, issue.memes))[:MOST]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
 
 
 def _nearest(examples: Examples, position: int, among: Places, *, count: int = 3) -> NDArray[np.int64]:

@@ -2,7 +2,8 @@
 
 Scores of independent sources are mixed: the logits of regularized logistic regressions on the text's embedding, on its
 characters in ones, twos and threes, on the picture's embedding, on the look and the embedded text together, and on all
-of them for the top of the curator's hierarchy; the cosine of each category's nearest meme; and the categories' sizes.
+of them for the top of the curator's hierarchy; the cosine of each category's nearest meme; the density of its pictures;
+and the categories' sizes.
 The mix weights are fitted on held-out predictions, separately for memes with a known template (the library has a meme
 that looks like them, which nearly always decides) and with an unknown one (where looks mislead).
 """
@@ -48,11 +49,15 @@ class MixWeights:
     characters: float = 0.0
     pictures: float = 0.0
     parents: float = 0.0
+    density: float = 0.0
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """The scores of each category, [n, categories] each: logits of the models, and the cosine of its nearest meme."""
+    """The scores of each category, [n, categories] each.
+
+    Logits of the models, the cosine of its nearest meme, and the logarithm of the density of its pictures.
+    """
 
     words: NDArray[np.float64]
     all_features: NDArray[np.float64]
@@ -60,6 +65,7 @@ class ClassScores:
     characters: NDArray[np.float64]
     pictures: NDArray[np.float64]
     parents: NDArray[np.float64]
+    density: NDArray[np.float64]
 
     def of(self, chosen: NDArray[np.bool_]) -> ClassScores:
         """Return the scores of some of the memes."""
@@ -84,11 +90,17 @@ class Models:
     parents: LinearModel
 
     def scores(
-        self, features: Features, nearest: NDArray[np.float64], *, characters: csr_array | None = None
+        self,
+        features: Features,
+        nearest: NDArray[np.float64],
+        density: NDArray[np.float64],
+        *,
+        characters: csr_array | None = None,
     ) -> ClassScores:
         """Return the scores of memes; `nearest` ([n, categories]) is the cosine with each category's nearest meme.
 
-        `characters` are the rows of the texts where they are known already.
+        `density` ([n, categories]) is by `PictureDensity`. `characters` are the rows of the texts where they are known
+        already.
         """
         return ClassScores(
             words=self.words.logits(features.words),
@@ -99,6 +111,7 @@ class Models:
             ),
             pictures=seen_logits(self.pictures, features.pictures),
             parents=seen_logits(self.parents, features.pictures),
+            density=density,
         )
 
 
@@ -125,14 +138,19 @@ class CategoryModel:
     precision: float  # least share of right answers among the categories stated as sure
 
     def probabilities(
-        self, features: Features, known_template: NDArray[np.bool_], nearest: NDArray[np.float64]
+        self,
+        features: Features,
+        known_template: NDArray[np.bool_],
+        nearest: NDArray[np.float64],
+        density: NDArray[np.float64],
     ) -> Probabilities:
         """Return the probability of each category, [n, categories].
 
         `known_template` ([n]) says for each meme whether the library has its template; `nearest` ([n, categories])
-        is the cosine of the features with each category's nearest meme, 0 for a category without memes.
+        is the cosine of the features with each category's nearest meme, 0 for a category without memes, `density` ([n,
+        categories]) the logarithm of the density of each category's pictures, by `PictureDensity`.
         """
-        scores = self.models.scores(features, nearest)
+        scores = self.models.scores(features, nearest, density)
         return combined_probabilities(scores, self.sizes, known_template, self.mix_weights)
 
 

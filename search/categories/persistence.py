@@ -18,7 +18,7 @@ from search.categories.linear import LinearModel
 from search.categories.model import CategoryModel, MixWeights, Models, Template
 from search.images.fingerprints import LOOK, PDQ
 
-FORMAT = f"categories-4 {LOOK} {PDQ}"  # change it whenever stored weights become invalid
+FORMAT = f"categories-5 {LOOK} {PDQ}"  # change it whenever stored weights become invalid
 MODEL_FILE = "categories.npz"
 
 

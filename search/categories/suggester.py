@@ -8,10 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from search.categories.density import PictureDensity
 from search.categories.features import Examples, Features, library_examples
 from search.categories.model import KNOWN_TEMPLATE_COSINE, CategoryModel, confident_category, parent_probabilities
 from search.categories.persistence import read_model, stored_encoders
 from search.errors import ModelUnavailable
+from search.evidence import percent
 from search.workspace import Workspace
 
 DEFAULT_COUNT = 5  # categories of a suggestion
@@ -47,7 +49,7 @@ class Suggestion:
         if self.sure is not None:
             return f"Probably {self.sure}. Suggestions this sure are right {100 * self.precision:.0f} times in 100."
         if self.parent is not None:
-            return f"Not sure of one category, but {100 * self.parent[1]:.0f} % sure of one under {self.parent[0]}."
+            return f"Not sure of one category, but {percent(self.parent[1])} sure of one under {self.parent[0]}."
         if not self.categories:
             return "There are no categories to learn from yet."
         if not self.known_template:
@@ -68,6 +70,7 @@ class Suggester:
         # The model has every category of the examples: it was trained on them.
         place = {category: at for at, category in enumerate(model.categories)}
         self._category_of = np.array([place[category] for category in examples.categories], np.int64)
+        self._density = PictureDensity(examples.features.pictures, self._category_of, count=len(model.categories))
 
     @classmethod
     def open(cls, workspace: Workspace) -> Self:
@@ -110,7 +113,8 @@ class Suggester:
         np.maximum.at(nearest, self._category_of, cosines)
         probabilities = np.empty(0)
         if model.categories:
-            probabilities = model.probabilities(features, np.array([known_template]), nearest[None])[0]
+            density = self._density.scores(features.pictures, among=others)
+            probabilities = model.probabilities(features, np.array([known_template]), nearest[None], density)[0]
         sure, parent = confident_category(model, probabilities, known_template=known_template)
         order = np.argsort(-probabilities, kind="stable")[:count]
         ranked = tuple(

@@ -19,6 +19,7 @@ from scipy.stats import beta
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from search.categories.characters import CharacterModel, fit_characters
+from search.categories.density import PictureDensity
 from search.categories.features import Examples, Features, Places, Rows
 from search.categories.fitting import MANY_MEMES, SEED, fit_models, refit_models
 from search.categories.model import (
@@ -241,7 +242,8 @@ def _held_out(
         trained, queries = examples.features.of(train), examples.features.of(test)
         models = fit_models(trained, truth[train], categories, names, characters=characters, rows=rows[train])
         nearest = nearest_cosines(queries, trained, truth[train], count=len(categories))
-        scores = models.scores(queries, nearest, characters=rows[test])
+        density = PictureDensity(trained.pictures, truth[train], count=len(categories)).scores(queries.pictures)
+        scores = models.scores(queries, nearest, density, characters=rows[test])
         for kind in SCORE_KINDS:
             found[kind][test] = getattr(scores, kind)
         known_template[test] = has_known_template(queries, trained)

@@ -115,7 +115,7 @@ def mixes() -> list[list[float]]:
         truth = np.arange(count) % 2
         right = np.eye(2)[truth]
         none = np.zeros_like(right)
-        scores = ClassScores(2 * right, right, right, none, none, none)
+        scores = ClassScores(2 * right, right, right, none, none, none, none)
         mix = fit_mix_weights(scores, np.array([count // 2, count - count // 2]), truth)
         found.append([round(weight, 2) for weight in (mix.words, mix.all_features, mix.nearest, mix.sizes)])
     return found

@@ -342,7 +342,8 @@ def test_what_was_learnt_is_kept_and_a_damaged_file_is_as_good_as_none(tmp_path:
         model.thresholds,
     )
     asked = planted(20, seed=5)[0].features
-    none = np.zeros(20, np.bool_), np.zeros((20, len(model.categories)))
+    zeros = np.zeros((20, len(model.categories)))
+    none = np.zeros(20, np.bool_), zeros, zeros
     assert np.array_equal(kept.probabilities(asked, *none), model.probabilities(asked, *none))
     assert read_model(tmp_path, encoders=Encoders("another", "eyes")) is None
     assert read_model(tmp_path, encoders=Encoders("e")) is None
