@@ -160,8 +160,10 @@ class Evidence:
             parts.append(f"aligned{mirrored}{keypoints}")
             covered = min(self.covers_one, self.covers_other)
             if covered < 0.97:
-                parts.append(f"{100 * covered:.0f} % of the larger is shared")
-            parts.append(f"{_percent(self.differing)} of tiles differ")
+                parts.append(f"{percent(covered)} of the larger is shared")
+            # A share above 0 is never rounded to 0 %.
+            differing = "under 1 %" if 0 < self.differing < 0.01 else percent(self.differing)
+            parts.append(f"{differing} of tiles differ")
             if self.color >= 3:
                 parts.append(f"colours {self.color:.0f} apart")
         if self.text is not None:
@@ -189,9 +191,10 @@ class Evidence:
         return cls(tier=tier, edits=edits, color=color, traces_one=one, traces_other=other, **values)
 
 
-def _percent(share: float) -> str:
-    """Return a share in percent; a share above 0 is never rounded to 0 %."""
-    percent = 100 * share
-    if 0 < percent < 1:
-        return "under 1 %"
-    return f"{percent:.0f} %"
+def percent(share: float) -> str:
+    """Return a share in percent, as every message spells it.
+
+    >>> percent(0.974)
+    '97 %'
+    """
+    return f"{100 * share:.0f} %"

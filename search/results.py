@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, overload
 
+from search.evidence import percent
 from search.meme import Field, Likeness, Meme, Sort
 
 INLINED = 60  # hits shown in the HTML of an answer: a notebook file stores every inlined thumbnail
@@ -104,7 +105,7 @@ class Hit:
 
     >>> hit = searcher.search("a dog in a burning room")[0]
     >>> hit
-    <Hit 'Dogs/fine.png' 0.30: description 91%, ocr 7%, name 2%>
+    <Hit 'Dogs/fine.png' 0.30: description 91 %, ocr 7 %, name 2 %>
     """
 
     meme: Meme
@@ -124,7 +125,7 @@ class Hit:
     @property
     def reason(self) -> str:
         """The explanation in words: each field with its share, largest first; shares that round to 0 % are omitted."""
-        return ", ".join(f"{name.value} {share:.0%}" for name, share in self.explanation.items() if share >= 0.005)
+        return ", ".join(f"{name.value} {percent(share)}" for name, share in self.explanation.items() if share >= 0.005)
 
     def __repr__(self) -> str:
         reason = f": {self.reason}" if self.reason else ""

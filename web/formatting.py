@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 _SHORT_UNITS = {"year": "yr", "month": "mo", "week": "wk", "day": "d"}
 _COMMAND = re.compile(r"`([^`]+)`")
+_PERCENT = re.compile(r"(?<=\d) %")
 
 
 def format_commands(text: str) -> Markup:
@@ -30,6 +31,15 @@ def format_size(size: int) -> str:
     if size < 1000:
         return f"{size} bytes"
     return f"{size / 1000:,.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
+
+
+def unbroken(text: str) -> str:
+    """Return a text of ours with a no-break space before each percent sign, so that no line ends between the two.
+
+    >>> unbroken("97 % is there.")
+    '97\\xa0% is there.'
+    """
+    return _PERCENT.sub("\N{NO-BREAK SPACE}%", text)
 
 
 def format_count(number: int, noun: str) -> str:

@@ -38,6 +38,7 @@ from indexer.media.signatures import NO_PICTURES, FileType, describe_head, file_
 from indexer.media.svg import HEAD_BYTES, MAX_SVG_BYTES, is_svg, render_svg, svg_size
 from indexer.media.video import decode_video
 from search.errors import UnreadableFile
+from search.evidence import percent
 from search.meme import MediaType
 
 ANIMATED_PIXELS = 500_000_000  # the most that is decoded of an animation: of 500 × 500 pixels, up to 2,000 frames
@@ -215,14 +216,14 @@ def _with_damage(found: DecodedMedia, kind: FileType, share: float, mended: Repa
     if mended.is_whole or not mended.is_cut:
         if share < 1:
             share = min(0.99, max(0.01, share))
-            return replace(found, share_decoded=share, damage=f"A part of it is damaged: {100 * share:.0f} % is shown.")
+            return replace(found, share_decoded=share, damage=f"A part of it is damaged: {percent(share)} is shown.")
         if mended.has_errors:
             return replace(found, damage="A part of it is damaged: it is shown with errors.")
         return replace(found, damage="A note or a checksum in it is damaged; the picture is there.")
     if share >= 0.995:
         return replace(found, share_decoded=1.0, damage="Its last bytes are missing; all of the picture is there.")
     share = max(0.01, share)
-    return replace(found, share_decoded=share, damage=f"Its end is missing: {100 * share:.0f} % is there.")
+    return replace(found, share_decoded=share, damage=f"Its end is missing: {percent(share)} is there.")
 
 
 def _decode_stream(

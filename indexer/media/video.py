@@ -20,6 +20,7 @@ from indexer.media.decoder_errors import DamagedFile
 from indexer.media.raster import FRAMES, WORKING_PIXELS, check_pixels, shrunk
 from indexer.media.signatures import FileType
 from search.errors import UnreadableFile
+from search.evidence import percent
 
 # Decoding stops after this many pixels: about 500 frames of full HD, some seconds of one core.
 DECODED_PIXELS = 1_000_000_000
@@ -109,7 +110,7 @@ def _film(film: InputContainer, *, size: int, max_pixels: int, effort: float) ->
     seconds = _seconds(film, stream, rate)
     frames: list[VideoFrame] = []
     corrupt = False
-    damage = f"Its end is missing: {100 * share:.0f} % is there." if share < 1 else ""
+    damage = f"Its end is missing: {percent(share)} is there." if share < 1 else ""
     try:
         for frame, is_corrupt in _spread_frames(film, stream, share * seconds, pixels=effort * DECODED_PIXELS):
             frames.append(frame)  # those before an error are kept

@@ -18,6 +18,7 @@ from search.catalogue import Catalogue, TextReview
 from search.catalogue.database import text_hash
 from search.encoders.base import unit_rows
 from search.encoders.minilm import NAME
+from search.evidence import percent
 from search.meme import Field, Meme, Text, TextKind
 from search.texts.claims import Claims, claims_of, conflicts, disputed_spans, found_share
 
@@ -307,7 +308,7 @@ def _reasons(
         named = _named(texts[other])
         quoted = _quotes_agree(claims[at], claims[other])
         if quoted is not None and quoted < HALF:
-            said.append(f"only {quoted:.0%} of its words agree with {named}")
+            said.append(f"only {percent(quoted)} of its words agree with {named}")
         if TextKind.OCR not in (texts[at].kind, texts[other].kind):
             said += [f"says {one}, unlike {named}" for one in conflicts(claims[at], claims[other])]
     return tuple(said)

@@ -15,6 +15,7 @@ from indexer.library.transaction import recover
 from indexer.stages.train_categories import open_suggester, upload_features
 from search.catalogue import Upload, UploadState
 from search.errors import MemeticaError, WrongUse
+from search.evidence import percent
 from search.index.text_encoder import load_text_encoder_in_use
 from search.workspace import Workspace
 from web.cli.command import Command, CommandGroup, Session, find_pictures
@@ -235,7 +236,7 @@ def _show(terminal: Terminal, workspace: Workspace, uploads: Sequence[Upload]) -
         if row["sentence"]:
             terminal.out.print(Text(f"       {row['sentence']}"))
         for offer in row["suggestions"][:SHOWN]:
-            sure = "     " if offer["probability"] is None else f"{100 * offer['probability']:3.0f} %"
-            terminal.out.print(Text(f"       {sure}  {offer['category']}"))
+            sure = "" if offer["probability"] is None else percent(offer["probability"])
+            terminal.out.print(Text(f"       {sure:>5}  {offer['category']}"))
     if any(one.state is UploadState.EXAMINED for one in uploads):
         terminal.say("Decide: memetica inbox accept ID [--category NAME], memetica inbox discard ID.", style="dim")

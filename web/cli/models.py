@@ -28,6 +28,7 @@ from search.encoders.sentence import SentenceManifest, encoder_folder
 from search.encoders.sentence_prepare import find_prepared_text
 from search.encoders.text_models import KNOWN_TEXT_MODELS, is_text_spec, known_text_model, parse_text_spec
 from search.errors import MemeticaError
+from search.evidence import percent
 from search.settings import Settings, save_setting
 from web.cli.command import Command, Session
 from web.cli.download_bar import DownloadBar
@@ -166,7 +167,7 @@ def rows_of(settings: Settings) -> Iterator[ModelRow]:
         cost = known_costs.get(chosen_image_encoder(settings))
         yield ModelRow("pictures", chosen, True, *_ready(settings, chosen), "yours", "", milliseconds=cost)
     for one in KNOWN_MODELS:
-        recall = f"; of 5,000 photographs the right one first: {one.recall:.0%}" if one.recall is not None else ""
+        recall = f"; of 5,000 photographs the right one first: {percent(one.recall)}" if one.recall is not None else ""
         in_use = one.spec == chosen
         state, size = _ready(settings, one.spec)
         yield ModelRow(

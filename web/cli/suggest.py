@@ -12,6 +12,7 @@ from indexer.ocr.engines import load_ocr_engine
 from indexer.stages.train_categories import open_suggester
 from search.catalogue import Catalogue
 from search.errors import MemeticaError, UnreadableFile, WrongUse
+from search.evidence import percent
 from search.index.text_encoder import load_text_encoder_in_use
 from web.cli.command import Command, Session, find_pictures
 from web.cli.output import show_file_error
@@ -69,9 +70,9 @@ def _show(terminal: Terminal, catalogue: Catalogue, row: Row) -> None:
     for one in row["suggestions"][:SHOWN]:
         memes = catalogue.memes.many(one["neighbours"])
         like = f"  like {', '.join(meme.path.rpartition('/')[2] for meme in memes[:SHOWN])}" if memes else ""
-        out.print(Text(f"  {100 * one['probability']:3.0f} %  {one['category']}"), Text(like, style="dim"))
+        out.print(Text(f"  {percent(one['probability']):>5}  {one['category']}"), Text(like, style="dim"))
     if row["tags"]:
-        seen = ", ".join(f"{one['category']} {100 * one['share']:.0f} %" for one in row["tags"])
+        seen = ", ".join(f"{one['category']} {percent(one['share'])}" for one in row["tags"])
         out.print(Text(f"  by the image encoder, from the categories' names alone: {seen}", style="dim"))
     if row["text"]:
         out.print(Text(f"  text: {' '.join(row['text'].split())[:200]}", style="dim"))

@@ -36,11 +36,6 @@ class SortedUpload:
     meme: Meme | None = None
     twin: Upload | None = None
 
-    @property
-    def percent(self) -> str:
-        """The probability in percent; empty without one."""
-        return "" if self.probability is None else f"{100 * self.probability:.0f} %"
-
 
 def sort_uploads(catalogue: Catalogue, uploads: Sequence[Upload]) -> dict[Heap, list[SortedUpload]]:
     """Return the undecided uploads that were examined or cannot be, by heap, each heap oldest first.

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from search.encoders.clip_models import display_name, spec_of
 from search.errors import MemeticaError, NotFound
+from search.evidence import percent
 from search.index.status import IndexStatus
 from search.meme import Likeness, Meme, Sort, Text, TextKind
 from search.results import Answer
@@ -21,7 +22,7 @@ from web.access.request_rates import Work, count
 from web.addresses import base, local
 from web.background.counts import counted_status
 from web.context import site
-from web.formatting import format_age, format_commands, format_short_age, format_size, without_folders
+from web.formatting import format_age, format_commands, format_short_age, format_size, unbroken, without_folders
 from web.params import (
     MAX_LIST_OFFSET,
     bool_param,
@@ -295,6 +296,8 @@ def register_filters(app: Flask) -> None:
     app.jinja_env.filters["ago"] = format_age
     app.jinja_env.filters["short_age"] = format_short_age
     app.jinja_env.filters["size"] = format_size
+    app.jinja_env.filters["percent"] = lambda share: unbroken(percent(share))
+    app.jinja_env.filters["unbroken"] = unbroken
     app.jinja_env.filters["cover"] = cover
     app.jinja_env.filters["commands"] = lambda text: format_commands(without_folders(text))
     app.jinja_env.filters["encoder_title"] = lambda name: display_name(spec_of(name))

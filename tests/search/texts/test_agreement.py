@@ -103,7 +103,7 @@ def test_the_reasons_say_what_better_supported_texts_hold_against_one() -> None:
     reliabilities = rate_texts(texts, embedded(*texts))
     assert "says blue dog, not yellow, unlike the simple description by b" in reliabilities[0].reasons
     texts = [simple(OTHER, "c"), simple(FINE, "b"), ocr()]
-    assert "only 0% of its words agree with the text in the picture" in rate_texts(texts, embedded(*texts))[0].reasons
+    assert "only 0 % of its words agree with the text in the picture" in rate_texts(texts, embedded(*texts))[0].reasons
 
 
 def test_vectors_that_are_not_one_for_each_text_are_refused() -> None:

@@ -86,7 +86,7 @@ function openMeaning(words) {
     if (typeof WebAssembly !== "object") throw new Error("there is no WebAssembly");
     const [{ MeaningIndex }, { Encoder }] = await script(Promise.all([import("./meaning.js"), import("./encoder.js")]), "meaning.js");
     const found = await new MeaningIndex(load, (text) => encoder.embed(text)).open(words.table.meaning.table);
-    encoder = new Encoder(new URL("encoder/", folder), found.table.encoder, (share) => tell(`Loading search by meaning: ${Math.floor(share * 100)} %`));
+    encoder = new Encoder(new URL("encoder/", folder), found.table.encoder, (share) => tell(`Loading search by meaning: ${Math.floor(share * 100)}\u00a0%`));
     await encoder.ready;
     tell("");
     return (vectors = found);
