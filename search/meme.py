@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 CATEGORY_SEPARATOR = " - "  # between the parts of a category's name, the parent first: "TV - Star Trek"
+# At least five letters and digits that take turns, or a long hexadecimal run. "r2d2", "2020s" and "covid19" are words.
+_CODE = re.compile(
+    r"(?=\w*\d)(?=\w*[^\W\d_])(?!\d{1,4}[^\W\d_]+$|[^\W\d_]+\d{1,4}$)\w{5,}|[0-9a-f]{12,}", re.IGNORECASE
+)
+
+
+def is_code(word: str) -> bool:
+    """Return whether a word of a file's name is a code, which says nothing about the meme.
+
+    >>> is_code("5n4mg"), is_code("covid19"), is_code("dog")
+    (True, False, False)
+    """
+    return _CODE.fullmatch(word) is not None
 
 
 def name_key(name: str) -> str:

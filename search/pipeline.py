@@ -28,7 +28,7 @@ from search.query.language import MIN_READ, unread_notice
 from search.query.parser import Query, parse, plain_query
 from search.query.quotes import make_quote, memes_saying_all, words_beside_quotes
 from search.query.spelling import Correction, correct_spelling
-from search.query.words import memes_holding
+from search.query.words import joined_forms, memes_holding
 from search.ranking.fusion import FusedRanking, Scores, Weights
 from search.ranking.likeness import ANY, LIKENESS_WEIGHTS, LOOKS, SAME_PICTURE, is_alike, reaches, with_variants
 from search.ranking.matching import (
@@ -112,7 +112,7 @@ class QueryPipeline:
         retrievers, boosts = combine(
             [(retriever, weight) for retriever, weight in weighted if retriever.signal in used]
         )
-        terms = () if query.is_empty else correction.query.terms
+        terms = () if query.is_empty else (*correction.query.terms, *joined_forms(correction.query.text, lexical))
         quotes = [make_quote(one.value, lexical, verbatim=verbatim) for one in query.phrases]
         stats = None
         if not query.is_empty and not has_image:

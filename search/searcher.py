@@ -260,6 +260,7 @@ class Searcher:
             found,
             terms=plan.terms,
             quotes=plan.quotes,
+            named=frozenset(plan.named.ids.tolist()),
             understood=understood,
             page=page,
         )

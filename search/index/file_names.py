@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from search.index.owners import Ids
+from search.meme import is_code
 
 ENDING = re.compile(
     r"\.(?:jpe?g|jfif|png|apng|gif|webp|avif|bmp|tiff?|heic|heif|svg|mp4|m4v|mov|webm|mkv|avi|jxl|3g[2p]|flv|wmv|mpe?g|m2?ts|ogv)$"
@@ -26,7 +27,7 @@ _LOOSE = re.compile(r"[\W_]+")
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 _RUNS = re.compile(r"[^\W_]+")
 _QUOTES = "\"'“”„‟‘’«»‹›「」『』＂`"
-MIN_CODE = 3  # digits from which a part of a name is a code that can be looked up
+MIN_CODE = 3  # digits from which a part of a name can be looked up, as a code can
 MIN_PREFIX = 5  # characters from which the beginning of a code stands for the code
 MAX_NAME_BYTES = 255  # of a file's name, on every usual file system
 
@@ -181,9 +182,17 @@ def name_words(path: str) -> str:
 def code_parts(text: str) -> list[str]:
     """Return the parts of what was typed if it is codes, as in names by cameras; [] for words.
 
-    >>> code_parts("IMG_0017"), code_parts("two dogs")
-    (['img', '0017'], [])
+    >>> code_parts("IMG_0017"), code_parts("5n4mg"), code_parts("two dogs")
+    (['img', '0017'], ['5n4mg'], [])
     """
     parts = _RUNS.findall(exact_key(text).strip(_QUOTES))
-    is_code = any(sum(one.isdecimal() for one in part) >= MIN_CODE for part in parts)
-    return list(dict.fromkeys(parts)) if is_code else []
+    return list(dict.fromkeys(parts)) if any(map(is_code_part, parts)) else []
+
+
+def is_code_part(part: str) -> bool:
+    """Return whether a part of a name is looked up as one: it has many digits, or no readable name has it.
+
+    >>> is_code_part("0017"), is_code_part("5n4mg"), is_code_part("r2d2")
+    (True, True, False)
+    """
+    return is_code(part) or sum(one.isdecimal() for one in part) >= MIN_CODE

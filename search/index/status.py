@@ -49,7 +49,9 @@ def missing_data_notes(index: Index) -> list[str]:
     for field, noun in what.items():
         without = index.manifest.memes - int(np.count_nonzero(index.columns.has[field]))
         if without:
-            found.append(f"{without:,} of {index.manifest.memes:,} memes have no {noun}.")
+            # Junk and texts that the others contradict are shown, and not in the index.
+            unsearched = "" if field is Field.PICTURE else ", or none that is searched"
+            found.append(f"{without:,} of {index.manifest.memes:,} memes have no {noun}{unsearched}.")
     return found
 
 

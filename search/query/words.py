@@ -20,7 +20,7 @@ from search.index.analyzer import (
 )
 from search.index.columns import Ids
 from search.index.conditions import All, Begins, Holds, Where, Written
-from search.index.file_names import MIN_CODE
+from search.index.file_names import is_code_part
 from search.index.vocabulary import WordIndex
 from search.query.language import accents_tell_apart, reads_as_english
 
@@ -71,7 +71,7 @@ def _holding_all(groups: Sequence[Group], index: WordIndex) -> Ids:
 
 
 def _is_code(group: Group) -> bool:
-    return sum(one.isdecimal() for one in group[0][0]) >= MIN_CODE
+    return is_code_part(group[0][0])
 
 
 def row_condition(text: str, index: WordIndex) -> Where | None:
@@ -224,6 +224,16 @@ def _groups(text: str, corrections: Mapping[str, Sequence[str]], index: WordInde
         (stop_words if ignores and is_stop_word(word) else groups).append(list(dict.fromkeys(own)))
     wanted = [*groups, *stop_words] if says_little else groups
     return [list(group) for group in dict.fromkeys(map(tuple, wanted))][:MAX_TERMS]
+
+
+def joined_forms(text: str, index: WordIndex) -> list[str]:
+    """Return the terms of words of the library that those with hyphens in a text are when written as one.
+
+    >>> from search.query.words import joined_forms
+    >>> joined_forms("a to-aster", searcher.index.lexical)
+    ['toaster']
+    """
+    return [term for _, _, (_, joined) in _compounds(text, index) for term in joined]
 
 
 def _compounds(text: str, index: WordIndex) -> list[tuple[int, int, Group]]:

@@ -44,10 +44,12 @@ def explain(
     terms: Sequence[str],
     certain: Collection[int],
     quotes: Sequence[Quote] = (),
+    named: Collection[int] = (),
 ) -> list[Hit]:
     """Return a hit for each of the memes, in their order, with explanations and snippets.
 
-    `terms` and `quotes` are highlighted in the snippets. `certain` are the ids of the hits that match.
+    `terms` and `quotes` are highlighted in the snippets. `certain` are the ids of the hits that match,
+    `named` those of the memes that were asked for by their files' names.
 
     >>> ranking = searcher.scores("robot").fuse()
     >>> meme = workspace.catalogue.memes.get(int(ranking.ranked_ids[0]))
@@ -75,7 +77,14 @@ def explain(
             score=round(float(ranking.scores[place]), 6),
             explanation=shares_of_meme,
             snippets=chosen[meme.id],
-            reasons=reasons_of(meme, chosen[meme.id], ranking, place=int(place), highlighter=highlighter),
+            reasons=reasons_of(
+                meme,
+                chosen[meme.id],
+                ranking,
+                place=int(place),
+                highlighter=highlighter,
+                is_named=meme.id in named,
+            ),
             certain=meme.id in certain,
         )
         for meme, place, shares_of_meme in zip(memes, places, shares, strict=True)

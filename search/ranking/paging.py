@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
@@ -56,24 +56,26 @@ def answer_page(
     understood: Understood,
     page: PageRequest,
     quotes: Sequence[Quote] = (),
+    named: Collection[int] = (),
 ) -> Answer:
-    """Return a page of all hits, each with its explanation; `terms` and `quotes` are highlighted in the snippets."""
+    """Return a page of all hits, each with its explanation by `hits_of`."""
     gone = _vanished(catalogue, index)
     found = _without(gone, found)
     matching = found.ids[: found.matches]
+    if page.sort is Sort.NEWEST and found.score is not None:
+        found = found.newest_first(index.columns)
+    # In that order: of variants, the newest one stands for the others among the newest.
     if page.collapse:
         rows = index.columns.rows(found.ids)
         kept = ~index.columns.has_variants[rows]
         grouped = np.flatnonzero(~kept)
         kept[grouped[first_of_each_group(index.columns.variant_of[rows[grouped]])]] = True
         found = found.keep(kept)
-    if page.sort is Sort.NEWEST and found.score is not None:
-        found = found.newest_first(index.columns)
     shown = found.ids[page.offset : page.offset + page.k]
     if found.score is not None:
         understood = replace(understood, certain=found.matches)
     certain = found.ids[page.offset : min(page.offset + page.k, found.matches)]
-    hits = hits_of(catalogue, index, found, shown, certain=certain, terms=terms, quotes=quotes)
+    hits = hits_of(catalogue, index, found, shown, certain=certain, terms=terms, quotes=quotes, named=named)
     if page.collapse:
         hits = [_with_variants(index, hit, gone=gone) for hit in hits]
     return Answer(
@@ -97,8 +99,12 @@ def hits_of(
     certain: Ids,
     terms: Sequence[str],
     quotes: Sequence[Quote] = (),
+    named: Collection[int] = (),
 ) -> list[Hit]:
-    """Return some of all hits in the order of `ids`, each with its explanation; `certain` are the ids that match."""
+    """Return some of all hits in the order of `ids`, each with its explanation; `certain` are the ids that match.
+
+    `terms` and `quotes` are highlighted in the snippets; `named` are the ids of memes that were asked for by name.
+    """
     memes = catalogue.memes.many(ids.tolist())
     if found.score is None:
         return [Hit(meme, 0.0) for meme in memes]
@@ -110,6 +116,7 @@ def hits_of(
         terms=informative_terms(index, terms),
         certain=frozenset(certain.tolist()),
         quotes=quotes,
+        named=named,
     )
 
 

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 from search.meme import Field, Meme
 from search.ranking.fusion import FusedRanking
 from search.ranking.highlight import Highlighter, stem_key
+from search.ranking.likeness import LOOKS
 from search.results import Place, Reason, ReasonKind, Snippet
-from search.signals import Signal, SignalKind
+from search.signals import DESCRIPTOR, Signal, SignalKind
 
 # Least scores of a signal that is a reason. Of the candidates that do not answer a query, one in a hundred has a text
-# with such a cosine (CM50 and the demo); a picture is 2.5 deviations above the library's mean.
+# with such a cosine (CM50 and the demo); a picture is 2.5 deviations above the library's mean. What is shown as similar
+# by its layout has that as its reason.
 LEAST = {
     SignalKind.SEMANTIC: 0.25,
     SignalKind.IMAGE_TEXT: 0.5,
-    SignalKind.DESCRIPTOR: 0.7,
+    SignalKind.DESCRIPTOR: LOOKS[DESCRIPTOR],
     SignalKind.IMAGE_IMAGE: 0.5,
 }
 MIN_SHARE = 0.15  # of the score, from which a signal is a reason
@@ -28,9 +30,17 @@ _KINDS = {
 
 
 def reasons_of(
-    meme: Meme, snippets: Sequence[Snippet], ranking: FusedRanking, *, place: int, highlighter: Highlighter
+    meme: Meme,
+    snippets: Sequence[Snippet],
+    ranking: FusedRanking,
+    *,
+    place: int,
+    highlighter: Highlighter,
+    is_named: bool = False,
 ) -> tuple[Reason, ...]:
     """Return the reasons for a hit, words before likenesses, which is at a place of the ranking's ids.
+
+    With `is_named`, the meme was asked for by its file's name: the name is a reason, in whatever way it was typed.
 
     >>> from search.ranking.reasons import reasons_of
     >>> [hit] = searcher.search("cat clock", k=1)
@@ -42,7 +52,9 @@ def reasons_of(
         for snippet in snippets
         if snippet.words
     ]
-    named = _in_the_name(meme, highlighter)
+    named = [*_in_the_name(meme, highlighter)]
+    if is_named and not any(reason.place is Place.NAME for reason in named):
+        named.insert(0, Reason(ReasonKind.SAYS, Place.NAME, words=(_stem(meme),)))
     # A model's two descriptions of a meme may say the same: what reads the same is one reason, where it stands first.
     by_phrase: dict[str, Reason] = {}
     for reason in (*said, *named, *_likenesses(ranking, place)):
@@ -52,12 +64,16 @@ def reasons_of(
 
 def _in_the_name(meme: Meme, highlighter: Highlighter) -> Iterator[Reason]:
     """Yield the words of the query in the file's name, and those in its category."""
-    for place, text in ((Place.NAME, meme.name.rsplit(".", 1)[0]), (Place.CATEGORY, meme.category)):
+    for place, text in ((Place.NAME, _stem(meme)), (Place.CATEGORY, meme.category)):
         found: dict[str, str] = {}
         for start, end in highlighter.find(text):
             found.setdefault(stem_key(text[start:end]), text[start:end])
         if found:
             yield Reason(ReasonKind.SAYS, place, words=tuple(found.values()))
+
+
+def _stem(meme: Meme) -> str:
+    return meme.name.rsplit(".", 1)[0]
 
 
 def _likenesses(ranking: FusedRanking, place: int) -> list[Reason]:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from search.meme import Field, Passage, Text, TextKind
+from search.meme import Field, Passage, Text, TextKind, is_code
 
 SPLITTER = "passages-3"  # a new name splits every text again
 # MiniLM reads 256 tokens, two of which enclose the text. That is about 190 words of English.
@@ -49,11 +49,6 @@ _DEVICE = re.compile(
     r"memes?|unnamed|untitled|unknown|fb|giphy|tumblr|saved|shared|from|chat|copy|of|video|file|n|o|b|tenor|gif|inline",
     re.IGNORECASE,
 )
-# Numbers and codes: at least five letters and digits that take turns, or a long hexadecimal run. "r2d2", "2020s" and
-# "covid19" are words.
-_CODE = re.compile(
-    r"(?=\w*\d)(?=\w*[^\W\d_])(?!\d{1,4}[^\W\d_]+$|[^\W\d_]+\d{1,4}$)\w{5,}|[0-9a-f]{12,}", re.IGNORECASE
-)
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bIMG-\d+-WA\d+", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 # The tokens of a word: English words have three or more letters per token, punctuation marks one, and each syllable of
@@ -89,7 +84,7 @@ def readable_name(path: str, *, category: str) -> str:
     stem = re.sub(r"(?:[_.~-](?:small|fw|full|large|final|edited|copy))+$", "", stem, flags=re.IGNORECASE)
     stem = re.sub(r"~\d+$|\(\d+\)$", "", stem)
     stem = _UUID.sub(" ", stem)
-    words = [word for word in re.sub(r"[_\-.~+()\[\]]+", " ", stem).split() if not _CODE.fullmatch(word)]
+    words = [word for word in re.sub(r"[_\-.~+()\[\]]+", " ", stem).split() if not is_code(word)]
     words = [word for word in words if not word.isdecimal() or len(word) < 4 or _YEAR.fullmatch(word)]
     has_words = any(not word.isdecimal() and not _DEVICE.fullmatch(word) for word in words)
     return f"{category}: {' '.join(words)}" if has_words else category

@@ -146,6 +146,27 @@ def test_meaning_finds_what_has_none_of_the_words_and_is_there_without_a_network
 
 
 @pytest.mark.real_models
+def test_guesses_by_meaning_are_not_said_to_have_similar_words(browser: Browser, demo: Demo) -> None:
+    page = browser.new_page(base_url=demo.address)
+    counted = page.locator("[data-counted]")
+    words = next(meme.ocr.split() for meme in demo.truth.memes if meme.ocr and len(meme.caption.split()) > 3)
+    backwards = " ".join(reversed(words[:5]))
+    for query, said in (
+        ('"zxqv blorf"', "Nothing says this. Best guesses:"),
+        ('"zxqv blorf" "wug wug"', "Nothing says all of this. Best guesses:"),
+        (f'"{backwards}"', "Nothing says this. Similar words:"),
+    ):
+        page.goto(f"search.html?q={quote(query)}")
+        expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+        assert cards(page), query
+        expect(counted).to_have_text(said)
+    page.goto(f"search.html?q={quote(chr(34) + ' '.join(words[:3]) + chr(34))}")
+    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-folded] summary")).to_contain_text("similar words or a similar meaning")
+    page.close()
+
+
+@pytest.mark.real_models
 def test_who_saves_data_is_asked_before_the_encoder_is_fetched(browser: Browser, demo: Demo) -> None:
     root = demo.address
     context = browser.new_context(base_url=root)

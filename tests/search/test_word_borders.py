@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from search.query.language import accents_tell_apart
+from search.results import Place
 from search.searcher import Searcher
 from tests.support.fakes import LatinTextEncoder
 from tests.support.small_library import searched_library
@@ -120,6 +121,9 @@ def test_words_that_join_others_count_where_no_other_says_anything(
 @pytest.mark.parametrize("query", ["wi-fi", '"wi-fi"'])
 def test_a_word_with_a_hyphen_is_the_same_without(english: Searcher, query: str) -> None:
     assert matches(english, query) == {"wifi", "hyphen"}
+    texts = {hit.path: hit.reasons[0] for hit in english.search(query)[:2]}
+    assert texts["E/wifi.png"].words == ("wifi",) and texts["E/wifi.png"].place is Place.OCR
+    assert texts["E/hyphen.png"].words == (("Wi-Fi",) if '"' in query else ("Wi", "Fi"))
 
 
 def test_signs_and_emoji_are_of_no_language(english: Searcher) -> None:

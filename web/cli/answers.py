@@ -81,7 +81,8 @@ def show_understood(terminal: Terminal, answer: Answer) -> None:
     if answer.hits and understood.certain == 0:
         says_alone = understood.phrases and not understood.asks_more
         near = "these have similar words." if answer.names_words else "best guesses:"
-        says = f"Nothing says this; {near}" if says_alone else "No exact match; best guesses:"
+        what = "this" if len(understood.phrases) == 1 else "all of this"
+        says = f"Nothing says {what}; {near}" if says_alone else "No exact match; best guesses:"
         terminal.say(says, style="yellow")
 
 

@@ -10,6 +10,7 @@ import pytest
 from search.catalogue import Catalogue
 from search.index.local import LocalIndex
 from search.index.variants import first_of_each_group, group_variants
+from search.meme import Sort
 from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
@@ -75,6 +76,17 @@ def test_variants_are_one_hit_and_pages_stay_exact(grouped: Searcher, query: str
     assert whole.total + whole.weaker == len({meme.category for meme in apart})
     pages = [grouped.search(query, collapse=True, k=1, offset=at).hits[0].meme.id for at in range(len(whole))]
     assert pages == [hit.meme.id for hit in whole.hits]
+
+
+@pytest.mark.parametrize("query", ["dog", "robot", "a cat in the sun", "dog -cat"])
+def test_among_the_newest_the_newest_variant_that_matches_stands_for_the_others(grouped: Searcher, query: str) -> None:
+    apart = grouped.search(query, sort=Sort.NEWEST).hits
+    newest = {hit.meme.category: hit.meme.id for hit in reversed(apart)}  # of each group the one that comes first
+    seen = [newest[category] for category in dict.fromkeys(hit.meme.category for hit in apart)]
+    together = grouped.search(query, sort=Sort.NEWEST, collapse=True)
+    assert [hit.meme.id for hit in together] == seen
+    matches = [hit.meme for hit in together[: together.total]]
+    assert matches == sorted(matches, key=lambda meme: (meme.first_seen, meme.id), reverse=True)
 
 
 def test_the_count_on_a_card_is_what_opens(grouped: Searcher) -> None:

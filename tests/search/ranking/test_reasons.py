@@ -18,6 +18,7 @@ from search.meme import Field
 from search.ranking.explain import explain
 from search.ranking.fusion import FusedRanking
 from search.ranking.highlight import Highlighter
+from search.ranking.likeness import LOOKS, reaches
 from search.ranking.reasons import reasons_of
 from search.results import Answer, Hit, Place, Reason, ReasonKind
 from search.searcher import Searcher
@@ -181,3 +182,20 @@ def test_closeness_is_a_reason_from_a_seventh_of_the_score_and_a_rare_cosine(
     )
     found = reasons_of(hit.meme, (), ranking, place=0, highlighter=Highlighter(frozenset()))
     assert [one.kind for one in found] == ([ReasonKind.MEANING] if is_reason else [])
+
+
+@pytest.mark.parametrize(("score", "is_alike"), [(LOOKS[DESCRIPTOR], True), (LOOKS[DESCRIPTOR] - 0.01, False)])
+def test_what_looks_similar_enough_to_be_shown_has_that_as_its_reason(
+    tiny: Searcher, score: float, is_alike: bool
+) -> None:
+    [hit] = tiny.search("monday", k=1)
+    ranking = FusedRanking(
+        ids=np.array([hit.meme.id]),
+        order=np.array([0]),
+        scores=np.array([score]),
+        contributions={DESCRIPTOR: np.array([score])},
+        by_signal={DESCRIPTOR: np.array([score])},
+    )
+    found = reasons_of(hit.meme, (), ranking, place=0, highlighter=Highlighter(frozenset()))
+    assert [one.kind for one in found] == ([ReasonKind.LOOKS] if is_alike else [])
+    assert reaches(ranking, LOOKS).tolist() == [is_alike]

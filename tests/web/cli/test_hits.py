@@ -17,7 +17,7 @@ from search.errors import LibraryError, WrongUse
 from search.searcher import Searcher
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
-from web.cli.answers import count_line, more_line, show_answer
+from web.cli.answers import count_line, more_line, show_answer, show_understood
 from web.cli.command import Session
 from web.cli.completion import complete_category, complete_query
 from web.cli.hits import PREVIEW_CELLS, HitOptions, picture_writer, use_hits
@@ -110,6 +110,18 @@ def test_what_follows_the_hits_is_counted_in_words_that_fit(searcher: Searcher) 
     assert more_line(answer, offset=0) == f"; {left} more hits: -k and --offset select them"
     assert more_line(answer, offset=left - 1) == "; 1 more hit: -k and --offset select it"
     assert more_line(answer, offset=left) == ""
+
+
+@pytest.mark.parametrize(
+    ("query", "said"), [('"zxqv blorf"', "Nothing says this;"), ('"zxqv blorf" "a dog"', "Nothing says all of this;")]
+)
+def test_what_nothing_says_is_one_phrase_or_all_of_several(
+    query: str, said: str, searcher: Searcher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = searcher.search(query)
+    assert answer.total == 0 and answer.hits
+    show_understood(Terminal(quiet=False, as_json=False), answer)
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("columns", ["40", "200"])

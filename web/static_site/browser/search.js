@@ -203,7 +203,7 @@ export class SearchIndex {
     return sets.length ? sets.reduce((all, one) => new Set([...all].filter((id) => one.has(id)))) : new Set();
   }
 
-  // Finds memes: { hits: [{ id, matches, words }], total, facets, phrases, … }. Without words, all of them, newest first.
+  // Finds memes: { hits: [{ id, matches, words, says, hasWords }], total, facets, phrases, … }. Without words, all of them, newest first.
   // With `meaning`, a MeaningIndex, they are also found by what they mean and ranked as the served site does.
   // With `exactly`, quoted phrases are said by the memes that have them as they are typed, for which less is fetched;
   // `isWhole` is false where other memes may say them with a slip, or damaged.
@@ -219,8 +219,11 @@ export class SearchIndex {
     const scores = new Map();
     const held = new Map();
     const information = new Map(); // the inverse document frequencies of the words that a meme has, summed
+    const telling = wanted.some((one) => !this.stop.has(one.key)) ? wanted.filter((one) => !this.stop.has(one.key)) : wanted;
+    const named = new Set(); // memes with a word of the query, in quotation marks or not
     for (const one of wanted) {
       for (const [id, score] of scoresOf(one, this.table.memes)) {
+        if (telling.includes(one)) named.add(id);
         add(scores, id, scored.includes(one) ? score * (shares.get(one) ?? 0) : 0);
         add(information, id, idf(frequencyOf(one), this.table.memes));
         if (required.includes(one)) (held.get(id) ?? held.set(id, []).get(id)).push(one);
@@ -261,7 +264,7 @@ export class SearchIndex {
     const says = (id) => Number(Boolean(!asked.isSentence && saying?.has(id)));
     const kept = ids.filter(passes).sort((one, other) => matched(other) - matched(one) || says(other) - says(one) || order(one, other));
     return {
-      hits: kept.map((id) => ({ id, matches: matched(id), words: (held.get(id) ?? []).map((one) => (one.exact ? one.typed : one.keys[0])), says: saying?.has(id) ? asked.phrases : [] })),
+      hits: kept.map((id) => ({ id, matches: matched(id), words: (held.get(id) ?? []).map((one) => (one.exact ? one.typed : one.keys[0])), says: saying?.has(id) ? asked.phrases : [], hasWords: named.has(id) })),
       total: kept.filter(matched).length,
       phrases: saying ? asked.phrases : [],
       asksMore,

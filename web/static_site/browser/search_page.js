@@ -259,7 +259,9 @@ function counts({ hits, total, phrases, asksMore, isWhole }) {
   if (phrases.length && !isWhole) return "Nothing says exactly this. Looking for slips…";
   if (!weaker) return phrases.length ? "Nothing says this." : "No results";
   if (!phrases.length || asksMore) return "No exact match. Best guesses:";
-  return `${phrases.length > 1 ? "Nothing says all of this." : "Nothing says this."} Similar words:`;
+  // What is found by its meaning alone has none of the words.
+  const near = hits.slice(0, PAGE).some(({ hasWords }) => hasWords) ? "Similar words:" : "Best guesses:";
+  return `${phrases.length > 1 ? "Nothing says all of this." : "Nothing says this."} ${near}`;
 }
 
 // A phrase is a promise: where memes say it, those that do not are folded away.
@@ -271,7 +273,7 @@ function fold(found) {
   folded.hidden = !others.length;
   folded.open = false;
   folded.querySelector("ul").replaceChildren();
-  folded.querySelector("summary").textContent = `${others.length.toLocaleString("en")} ${others.length === 1 ? "meme has" : "memes have"} similar words`;
+  folded.querySelector("summary").textContent = `${others.length.toLocaleString("en")} ${others.length === 1 ? "meme has" : "memes have"} similar words${found.byMeaning ? " or a similar meaning" : ""}`;
   folded.querySelector("a").href = `${location.pathname}?${new URLSearchParams({ q: withoutMarks(state().q) })}`;
 }
 
