@@ -35,12 +35,14 @@ from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.evaluation.known_items import with_typo
 from search.evaluation.metrics import JudgedQuery
+from search.index.analyzer import is_stop_word, tokenize
 from search.settings import Settings
 from search.workspace import Workspace
 
 USUAL_SEED = {"demo": 1, "cm50": 0, "real_memes": 14}
 DRAWN = tuple(USUAL_SEED)
 DEMO_DATE = "2026-01-01"  # of the newest memes, so that a cached library is the one that would be drawn today
+OTHER_WORDS = 3  # least words of a query that are not on its meme
 UNREADABLE = frozenset({"flip", "crop", "mirrored", "cropped"})  # mirrored words cannot be read, a crop may cut them
 
 
@@ -298,6 +300,29 @@ def described_templates(library: Library) -> list[tuple[str, str, set[str]]]:
         paths = {path for path, own in library.templates.items() if own == key}
         found += [(key, query, paths) for query in template["queries"] if paths]
     return found
+
+
+def in_other_words(library: Library) -> list[tuple[str, JudgedQuery]]:
+    """Return the judged queries without the words that are on their meme, in its file's name or in its category's.
+
+    A word is left out in any of its forms. Queries with fewer than OTHER_WORDS words left, stop words aside, are left
+    out. Raises Skipped for a library whose queries do not have one relevant meme each.
+    """
+    found = []
+    for key, one in library.judged():
+        if len(one.relevant) > 1:
+            raise Skipped("only of CM50 is it known which one meme a query was written about.")
+        (path,) = one.relevant
+        taken = _terms(f"{library.captions[path]} {path}")
+        # Of a phrase in quotation marks words may be gone: what is left of it is no phrase.
+        words = [word for word in one.query.replace('"', "").split() if _terms(word) and not _terms(word) & taken]
+        if sum(not is_stop_word(word) for word in words) >= OTHER_WORDS:
+            found.append((key, replace(one, query=" ".join(words), kind=f"{one.kind}, other words")))
+    return found
+
+
+def _terms(text: str) -> set[str]:
+    return {token.term for token in tokenize(text) if token.term}
 
 
 def _kind(root: Path) -> str:

@@ -13,9 +13,12 @@ the library's. `--only fused` measures nothing but what is served. "No picture" 
 image encoder.
 
 CM50's queries are what a meme means, the same in eight words, and its title; the one meme that a query was written
-about is relevant. File names tell CM50's template, and are searched. The demo's queries say what a meme shows, says and
-means; copies and, for what it shows, variants are relevant too. Those of real_memes describe a template in words that
-are not on it; all memes of it are relevant.
+about is relevant. File names tell CM50's template, and are searched. With `--other-words` its queries are asked without
+the words that are drawn on their meme or stand in its file's name or its category, so that only what it means finds
+it; docs/benchmarks.md says how that differs from captions by people.
+
+The demo's queries say what a meme shows, says and means; copies and, for what it shows, variants are relevant too.
+Those of real_memes describe a template in words that are not on it; all memes of it are relevant.
 """
 
 from __future__ import annotations
@@ -25,8 +28,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.data import (
+    Library,
     add_library,
     described_templates,
+    in_other_words,
     library_of,
     without_category_names,
     without_descriptions,
@@ -66,6 +71,11 @@ BENCHMARK.parser.add_argument("--only", choices=list(RANKINGS), help="measure th
 BENCHMARK.parser.add_argument("--without", choices=list(WITHOUT), help="leave out descriptions, or categories' names")
 
 
+BENCHMARK.parser.add_argument(
+    "--other-words", action="store_true", help="ask CM50's queries without the words that are on their meme"
+)
+
+
 def without_description(catalogue: Catalogue) -> set[str]:
     """Return the paths of the memes that have neither a simple nor a detailed description."""
     described = {
@@ -101,7 +111,7 @@ def measure(given: Namespace, report: Report) -> None:
         library = WITHOUT[given.without](library)
     if given.text_encoder != NAME:
         library = library.beside("-texts")
-    judged = library.judged() or [
+    judged = (in_other_words if given.other_words else Library.judged)(library) or [
         (key, JudgedQuery(query, dict.fromkeys(paths, 1), "describes a template"))
         for key, query, paths in described_templates(library)
     ]

@@ -150,6 +150,21 @@ def test_a_copy_of_a_copy_has_the_template_and_the_original_of_the_first(tmp_pat
     assert library.quotes() == [("so true", "so ture", frozenset({"A/one.jpg", "B/two.jpg"}))]
 
 
+def test_in_other_words_a_query_has_no_word_of_its_meme_in_any_form(tmp_path: Path) -> None:
+    path = "memes/Odd Cats/bad_luck.jpg"
+    asked = ['A "true story" about unlucky cats, told badly in public', "True luck is rare"]
+    truth = {
+        "memes": [{"path": path, "template": "bear", "caption": ["so", "TRUE"]}],
+        "queries": [{"kind": "means", "query": query, "relevant": [path]} for query in asked],
+    }
+    [(_, found)] = data.in_other_words(written(tmp_path, truth))
+    assert found.query == "A story about unlucky told in public"  # of the second query two words are left
+    assert found.kind == "means, other words" and set(found.relevant) == {"Odd Cats/bad_luck.jpg"}
+    truth["queries"][0]["relevant"].append("memes/Dogs/other.jpg")
+    with pytest.raises(Skipped, match="which one meme"):
+        data.in_other_words(written(tmp_path, truth))
+
+
 def test_a_library_without_its_data_set_is_skipped_and_says_where_it_was_sought(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
