@@ -53,7 +53,7 @@ class Suggestion:
         if not self.categories:
             return "There are no categories to learn from yet."
         if not self.known_template:
-            return "Nothing similar found. These are guesses from its text."
+            return "Nothing similar found. These are guesses from its picture and its text."
         return "Not sure: these are the most likely."
 
 

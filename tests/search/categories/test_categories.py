@@ -142,7 +142,7 @@ def test_what_looks_like_a_meme_that_is_there_belongs_where_that_is() -> None:
     )
     assert not stranger.known_template
     assert stranger.sure is None
-    assert "These are guesses" in stranger.sentence
+    assert "These are guesses from its picture and its text." in stranger.sentence
 
 
 def test_a_meme_itself_does_not_speak_for_its_category() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from search.categories.characters import fit_characters
 from search.categories.features import Examples, Features, combine_features
 from search.categories.fitting import fit_character_model, fit_parents, fit_pictures
-from search.categories.model import seen_logits
+from search.categories.model import MixWeights, Template, seen_logits
 from search.categories.suggester import Suggester
 from search.categories.training import fit, precision_threshold
 from search.images.fingerprints import LOOK_DIMENSIONS, PDQ_BITS
@@ -108,3 +110,24 @@ def test_a_threshold_holds_its_precision_on_memes_that_did_not_choose_it() -> No
         predicted = np.stack([sureness, 1 - sureness], axis=1)
         chosen += precision_threshold(predicted, np.where(right, 0, 1), precision=0.9) is not None
     assert chosen <= 25
+
+
+def test_a_pictures_own_copy_in_the_library_does_not_make_its_category_likelier() -> None:
+    rows, of = pictures(60, kinds=3)
+    each = np.arange(60)
+    features = features_of(60, pictures=rows)
+    known = Examples(each, tuple(f"{at:064x}" for at in each), tuple("ABC"[one] for one in of), features)
+    model = fit(known, names={}, duplicates=each, variants=each)[0]
+    # By the density alone, of a picture that looks like those of B and is filed in A.
+    model = replace(model, mix_weights={one: MixWeights(0, 0, 0, 0, density=1.0) for one in Template})
+    few = replace(known.of(np.array([1, 0, 3, 6, 4, 7])), categories=tuple("AAAABB"))
+    asked = few.features.of(slice(0, 1))
+
+    def chances(suggester: Suggester, content: str) -> dict[str, float]:
+        found = suggester.suggest(asked, content_hash=content).categories
+        return {one.category: one.probability for one in found}
+
+    without = chances(Suggester(model, few.of(np.arange(1, 6))), "")
+    assert chances(Suggester(model, few), few.contents[0]) == pytest.approx(without, abs=0.1)
+    assert without["A"] < 0.2
+    assert chances(Suggester(model, few), "")["A"] > 0.4
