@@ -46,11 +46,10 @@ from search.ranking.relevance import RELEVANCE_MODEL, RelevanceModel, relevance_
 from search.ranking.retriever_factory import RetrieverFactory
 from search.ranking.retrievers import (
     DEPTH,
-    Retriever,
     combine,
     score_candidates,
 )
-from search.signals import DESCRIPTOR, IMAGE_TEXT, SIGNALS
+from search.signals import DESCRIPTOR, IMAGE_TEXT, LEXICAL_OCR, SIGNALS
 
 MIN_CERTAIN = 0.1  # least score of a match for an image or a meme with words; at it, half of the hits are wrong
 # Words beside a quoted phrase, without stop words, from which a query is a sentence that quotes: keywords are fewer.
@@ -156,34 +155,40 @@ class QueryPipeline:
 
     def plan_similar(self, meme: Meme, likeness: Likeness) -> QueryPlan:
         """Return the plan that ranks memes by their likeness to `meme`."""
-        return self._plan_similar(meme, likeness, self._retrievers.of_meme(meme, LIKENESS_WEIGHTS[likeness]))
+        return self._plans_similar(meme, [likeness])[0]
 
-    def _plan_similar(self, meme: Meme, likeness: Likeness, retrievers: Sequence[Retriever]) -> QueryPlan:
-        weights = LIKENESS_WEIGHTS[likeness]
+    def _plans_similar(self, meme: Meme, likenesses: Sequence[Likeness]) -> list[QueryPlan]:
+        """Return a plan for each likeness, whose retrievers are those that it shares with the others."""
         query = parse("")
-        return QueryPlan(
-            query=query,
-            filters=apply_filters(query, self.index, tagged=self.catalogue.tags.ids),
-            where=None,
-            weights=weights,
-            retrievers=[found for found in retrievers if weights.get(found.signal, 0) > 0],
-            has_fixed_weights=True,
-            likeness=likeness,
-            excluded=meme.id,
-            terms=self._retrievers.ocr_terms(meme) if likeness is Likeness.WORDS else (),
-        )
+        filters = apply_filters(query, self.index, tagged=self.catalogue.tags.ids)
+        used: Weights = {signal: 1.0 for one in likenesses for signal in LIKENESS_WEIGHTS[one]}
+        terms = self._retrievers.ocr_terms(meme) if LEXICAL_OCR in used else []
+        retrievers = self._retrievers.of_meme(meme, used, ocr_terms=terms)
+        return [
+            QueryPlan(
+                query=query,
+                filters=filters,
+                where=None,
+                weights=LIKENESS_WEIGHTS[likeness],
+                retrievers=[one for one in retrievers if LIKENESS_WEIGHTS[likeness].get(one.signal, 0) > 0],
+                has_fixed_weights=True,
+                likeness=likeness,
+                excluded=meme.id,
+                terms=terms if likeness is Likeness.WORDS else (),
+            )
+            for likeness in likenesses
+        ]
 
     def relatives(self, meme: Meme, likenesses: Sequence[Likeness]) -> dict[Likeness, tuple[QueryPlan, HitList]]:
         """Return, by likeness, the plan that ranks memes by their likeness to `meme`, and its hits.
 
         They are those that `find` returns for `plan_similar`. The index is asked once for all likenesses.
         """
-        used: Weights = {signal: 1.0 for one in likenesses for signal in LIKENESS_WEIGHTS[one]}
-        retrievers = [one for one in self._retrievers.of_meme(meme, used) if one.signal in used]
-        shared = score_candidates(self.index, retrievers, used, pool=self.pool, excluded=meme.id, others=no_ids())
+        plans = self._plans_similar(meme, likenesses)
+        retrievers = list({one.signal: one for plan in plans for one in plan.retrievers}.values())
+        shared = score_candidates(self.index, retrievers, {}, pool=self.pool, excluded=meme.id, others=no_ids())
         found = {}
-        for likeness in likenesses:
-            plan = self._plan_similar(meme, likeness, retrievers)
+        for likeness, plan in zip(likenesses, plans, strict=True):
 
             def rank(depth: int, plan: QueryPlan = plan) -> FusedRanking:
                 return shared.fuse(plan.weights) if depth == DEPTH else self.candidates(plan, depth=depth)

@@ -103,8 +103,11 @@ class RetrieverFactory:
             found.append(ImageImageRetriever(self.index, list(encoder.encode_images([image]))))
         return found
 
-    def of_meme(self, meme: Meme, weights: Weights) -> list[Retriever]:
-        """Return the retrievers for memes similar to one, except those that the weights do not use."""
+    def of_meme(self, meme: Meme, weights: Weights, *, ocr_terms: Sequence[str] | None = None) -> list[Retriever]:
+        """Return the retrievers for memes similar to one, except those that the weights do not use.
+
+        `ocr_terms` are those of the meme, for a caller that knows them.
+        """
         index = self.index
         found: list[Retriever] = []
         stored = self.catalogue.pictures.fingerprints_of(meme.content_hash, PDQ) if DESCRIPTOR in weights else []
@@ -116,7 +119,8 @@ class RetrieverFactory:
             found += [ImageImageRetriever(index, list(frames))] if len(frames) else []
         found += semantic_retrievers(index, _mean_directions(index, meme))
         if LEXICAL_OCR in weights:
-            found += lexical_retrievers(index, self.ocr_terms(meme), [LEXICAL_OCR])
+            terms = self.ocr_terms(meme) if ocr_terms is None else ocr_terms
+            found += lexical_retrievers(index, terms, [LEXICAL_OCR])
         return found
 
     def ocr_terms(self, meme: Meme) -> list[str]:
