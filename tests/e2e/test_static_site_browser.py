@@ -392,6 +392,19 @@ def test_the_search_beside_another_generators_pages_leads_to_its_addresses(brows
     link = found.locator("#results a.picture").first.evaluate("one => one.href")
     assert link == f"{root}/other/memes/Dogs/fine.png.html"
     assert found.locator("#results img").first.evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
+    # Its pages are not ours, so that nothing of them is shown over the results: a click and a key lead there.
+    own = {"status": 200, "content_type": "text/html", "body": "<!doctype html><title>Theirs</title><h1>A meme</h1>"}
+    found.route("**/other/memes/**", lambda route: route.fulfill(**own))
+    found.locator("#results a.picture").first.click()
+    expect(found.get_by_role("heading", name="A meme")).to_be_visible()
+    assert found.url == link
+    found.go_back()
+    expect(found.locator("[data-counted]")).to_contain_text("match")
+    first = found.locator("#results a.picture").first
+    first.focus()
+    expect(first).to_be_focused()
+    found.keyboard.press("Enter")
+    expect(found).to_have_title("Theirs")
     context.close()
 
 

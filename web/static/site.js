@@ -72,14 +72,17 @@ document.addEventListener("drop", async (event) => {
 // --- clicks ---
 
 const viewer = () => import("./viewer.js");
+// It takes a meme from its page, which must be one of ours: beside another generator's pages, links lead to these.
+const hasViewer = document.documentElement.dataset.pages !== "elsewhere";
 // Whoever points at a card, or reaches it by keys, may open it: the viewer is loaded before the click.
 for (const name of ["pointerover", "pointerdown", "focusin"])
-  document.addEventListener(name, (event) => event.target.closest?.(".card") && quietly(viewer()), { passive: true });
+  document.addEventListener(name, (event) => hasViewer && event.target.closest?.(".card") && quietly(viewer()), { passive: true });
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a");
   if (!link || !plain(event) || event.defaultPrevented) return;
   const { size, theme } = link.dataset;
   if (link.matches(".card > a.picture")) {
+    if (!hasViewer) return;
     event.preventDefault();
     viewer().then((loaded) => loaded.open(link)).catch(() => location.assign(link.href));
   } else if (link.dataset.back !== undefined && history.length > 1) {
