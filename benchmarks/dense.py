@@ -21,14 +21,15 @@ import numpy as np
 
 from benchmarks.harness import Benchmark, Report, percentiles, seconds_of, timed
 from search.index.binary import BinaryIndex, build_binary
-from search.index.dense import EXACT_UP_TO, DenseIndex
+from search.index.codes import CODED_FROM
+from search.index.dense import DenseIndex
 from search.index.dense_writer import build_dense
 from search.index.threads import set_index_threads
 
 DIRECTIONS = 96
 ROWS_A_MEME = 7
 BENCHMARK = Benchmark(__doc__, needs="nothing; 3 GB of memory for a million rows", takes="1 minute; 1,000,000 rows 6")
-BENCHMARK.option("--rows", 200_000, small=5_000, help="vectors in the index; beyond EXACT_UP_TO they are quantized")
+BENCHMARK.option("--rows", 200_000, small=5_000, help="vectors in the index; from CODED_FROM on they are coded")
 BENCHMARK.option("--dimensions", 384, help="numbers of a vector")
 BENCHMARK.option("--recall", 20, small=5, help="queries to compare with brute force")
 BENCHMARK.option("--queries", 100, small=10, help="queries to time")
@@ -70,7 +71,7 @@ def measure(given: Namespace, report: Report) -> None:
     rows = drawn(given.rows, given.dimensions, seed=1)
     owners = np.arange(given.rows, dtype=np.int64) // ROWS_A_MEME
     queries = drawn(given.queries, given.dimensions, seed=2).astype(np.float32)
-    kind = "exact" if given.rows <= EXACT_UP_TO else "quantized"
+    kind = "coded" if given.rows >= CODED_FROM else "scanned"
     with TemporaryDirectory() as folder:
         path = Path(folder) / "rows"
         set_index_threads(os.cpu_count() or 1)

@@ -1,7 +1,8 @@
 """Dense indexes: rows of length 1, several a meme, searched by cosine and answered by meme.
 
-Up to EXACT_UP_TO rows a search scans all of them in half precision, the precision of the catalogue. Beyond, an inverted
-file of 8-bit codes proposes rows, and their scores are computed from the half-precision rows: a score is always exact.
+Rows are stored in half precision, the precision of the catalogue. A search of a few thousand scans them all. In a
+larger index codes propose rows (see `codes`), which are then compared in half precision: a score is always exact. The
+codes are asked for more rows until one that they left out is unlikely to belong to the answer.
 An index that was extended may have a second, small part beside the main one; `dense_writer` writes both.
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
+from search.index.codes import CODES_FILE, RowCodes
 from search.index.owners import (
     REBUILD_HINT,
     Ids,
@@ -27,11 +29,16 @@ from search.index.owners import (
     damaged,
 )
 
-EXACT_UP_TO = 500_000  # rows: about 30 ms a search, where 200,000 take 5 to 11 (benchmarks/dense.py)
-OWNERS_FILE, ROWS_FILE, CODES_FILE = "owners.npy", "rows.faiss", "codes.faiss"
+OWNERS_FILE, ROWS_FILE = "owners.npy", "rows.faiss"
 ADDED = "added"  # the folder of the second part
 REMOVED_FILE = "removed.npy"  # the memes whose rows in the main part are no longer theirs
-_PROPOSED = 8  # rows that the codes propose for each meme wanted
+_PROPOSED = 6  # rows that the codes propose for each meme wanted, at first
+# By how many standard deviations of the estimates' errors a row that was not proposed must miss the answer.
+_DEVIATIONS = 4
+_CODED_SHARE = 1 / 8  # of the rows: scanning the codes of all takes as long as scanning this many rows themselves
+_COMPARED_SHARE = 1 / 32  # likewise: picking out and comparing this many rows
+_LEAST_STEP, _MOST_GROWTH = 1e-6, 20.0  # where estimates are equal, or far above what is needed
+_SPARE = 1.3  # times the rows that the codes are asked for at last, over the number that is expected to do
 _COPIED_SHARE = 0.03  # up to this share of the rows, copying the allowed ones is faster than skipping the others
 _untyped: Any = faiss  # faiss's type stubs have no keyword arguments and arrays
 
@@ -59,7 +66,7 @@ class RowPart:
     index: faiss.IndexScalarQuantizer
     owners: Owners
     rows: Rows  # the index's own memory
-    codes: Any  # faiss.IndexIVF, None up to EXACT_UP_TO rows
+    codes: RowCodes | None = None  # None in a small part, and in one that was written before there were such codes
 
     @classmethod
     def open(cls, folder: Path, *, dimensions: int) -> RowPart:
@@ -67,8 +74,6 @@ class RowPart:
         try:
             owners = np.load(folder / OWNERS_FILE)
             index = faiss.read_index(str(folder / ROWS_FILE), faiss.IO_FLAG_MMAP_IFC)
-            coded = folder / CODES_FILE
-            codes = faiss.read_index(str(coded), faiss.IO_FLAG_MMAP) if coded.exists() else None
         except (OSError, ValueError, RuntimeError, EOFError) as error:
             raise damaged(folder, error) from error
         if not isinstance(index, faiss.IndexScalarQuantizer) or index.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
@@ -78,23 +83,49 @@ class RowPart:
                 f"The vectors in {folder} have {index.d} dimensions; the encoder has {dimensions}.", hint=REBUILD_HINT
             )
         check_owners(folder, owners, rows=index.ntotal)
-        if codes is not None and (codes.ntotal, codes.d) != (index.ntotal, index.d):
-            raise IndexUnusable(f"The codes and rows in {folder} do not match.", hint=REBUILD_HINT)
+        coded = folder / CODES_FILE
+        codes = RowCodes.open(coded, rows=index.ntotal, dimensions=index.d) if coded.exists() else None
         return cls(index, owners, rows_in(index), codes)
 
 
 @dataclass(frozen=True)
-class RowSelection:
-    """Some rows of an index, prepared for searches among them alone.
+class PartSelection:
+    """Some rows of a part: how many, and their bits, None for all.
 
-    `places` are all of them, `added` those in the second part, and `main` is the number of the others. `bits` are set
-    for the rows of the main part, None for all. The selector does not copy the bits, so whoever searches keeps this.
+    A selector does not copy the bits, so whoever searches keeps this.
     """
 
-    places: Places
-    main: int
+    count: int
     bits: NDArray[np.uint8] | None
-    added: Places
+
+    @classmethod
+    def of(cls, places: Places, *, rows: int) -> PartSelection:
+        """Return the selection of rows by their places in a part of `rows` rows."""
+        if len(places) == rows:
+            return cls(rows, None)
+        selected = np.zeros(rows, bool)
+        selected[places] = True
+        return cls(len(places), np.packbits(selected, bitorder="little"))
+
+    @cached_property
+    def selector(self) -> Any:
+        """The selector for faiss, None for all rows."""
+        return None if self.bits is None else _untyped.IDSelectorBitmap(self.bits)
+
+    def has(self, places: Places) -> NDArray[np.bool_]:
+        """Return which rows are selected ([n] bool)."""
+        if self.bits is None:
+            return np.ones(len(places), np.bool_)
+        return (self.bits[places >> 3] >> (places & 7) & 1).astype(np.bool_)
+
+
+@dataclass(frozen=True)
+class RowSelection:
+    """Some rows of an index, prepared for searches among them alone; `places` are all of them."""
+
+    places: Places
+    main: PartSelection
+    added: PartSelection
 
 
 @dataclass(frozen=True)
@@ -149,8 +180,7 @@ class DenseIndex:
     def _every(self) -> RowSelection:
         """All rows."""
         if self._order is None:
-            none = np.empty(0, np.int64)
-            return RowSelection(none, len(self), None, none)
+            return RowSelection(np.empty(0, np.int64), PartSelection(len(self), None), PartSelection(0, None))
         return self._selected(self._order)
 
     def all_rows(self) -> Rows:
@@ -176,12 +206,12 @@ class DenseIndex:
             selection = allowed if isinstance(allowed, RowSelection) else self.select(allowed)
             if len(selection.places) <= max(_COPIED_SHARE * len(self), k):
                 owners = self._row_owners[selection.places]
-                return best_per_owner(owners, self._similarities(query, selection.places), k)
-        ids, best = self._nearest(query, k, selection)
-        if not len(selection.added):
+                return best_per_owner(owners, _similarities(query, self._rows_at(selection.places)), k)
+        ids, best = _nearest(self.main, query, k, selection.main)
+        if self.added is None or not selection.added.count:
             return ids, best
-        owners = np.concatenate([ids, self._row_owners[selection.added]])
-        return best_per_owner(owners, np.concatenate([best, self._similarities(query, selection.added)]), k)
+        others, near = _nearest(self.added, query, k, selection.added)
+        return best_per_owner(np.concatenate([ids, others]), np.concatenate([best, near]), k)
 
     def within(self, query: NDArray[np.float32], least: float) -> Ids:
         """Return the rising ids of the memes with a row whose cosine with a query ([d] float32) is at least `least`.
@@ -209,7 +239,7 @@ class DenseIndex:
         has = counts > 0
         if not has.any():
             return found
-        similarities = self._similarities(query, places)
+        similarities = _similarities(query, self._rows_at(places))
         starts = (np.cumsum(counts) - counts)[has]
         if best == 1:
             found[has] = np.maximum.reduceat(similarities, starts)
@@ -230,13 +260,13 @@ class DenseIndex:
         return self._selected(self._places(ids)[0])
 
     def _selected(self, places: Places) -> RowSelection:
-        is_in_main = places < len(self.main.owners)
-        count, bits = int(np.count_nonzero(is_in_main)), None
-        if count < len(self.main.owners):
-            selected = np.zeros(len(self.main.owners), bool)
-            selected[places[is_in_main]] = True
-            bits = np.packbits(selected, bitorder="little")
-        return RowSelection(places, count, bits, places[~is_in_main])
+        rows = len(self.main.owners)
+        is_in_main = places < rows
+        return RowSelection(
+            places,
+            PartSelection.of(places[is_in_main], rows=rows),
+            PartSelection.of(places[~is_in_main] - rows, rows=len(self._row_owners) - rows),
+        )
 
     def _places(self, ids: Ids) -> tuple[Places, NDArray[np.int64]]:
         """Return the places of the rows of memes, meme after meme, and the number of each meme's rows ([n])."""
@@ -257,43 +287,6 @@ class DenseIndex:
         found[is_added] = self.added.rows[places[is_added] - first_added]
         return found
 
-    def _similarities(self, query: NDArray[np.float32], places: Places) -> Similarities:
-        """Return the cosines of some rows, equal to the last bit to those that a search of all rows gives."""
-        found = np.empty(len(places), np.float32)
-        if len(places):
-            some = half_precision(self.dimensions)
-            some.add_sa_codes(self._rows_at(places).view(np.uint8))
-            scores, order = some.search(query, len(places))
-            found[order[0]] = scores[0]
-        return found
-
-    def _nearest(self, query: NDArray[np.float32], k: int, among: RowSelection) -> tuple[Ids, Similarities]:
-        """Return the best k memes of the main part, fetching more rows until these have k memes and all their ties."""
-        main = self.main
-        selector = None if among.bits is None else _untyped.IDSelectorBitmap(among.bits)
-        # The codes are coarse and must propose more rows. When they propose too few memes, all rows are scanned.
-        wanted = min((_PROPOSED if main.codes is not None else 2) * k, among.main)
-        codes = main.codes if among.main > EXACT_UP_TO else None
-        while k > 0 and wanted > 0:
-            if codes is not None:
-                parameters = _untyped.SearchParametersIVF(sel=selector, nprobe=codes.nprobe)
-                places = codes.search(query, wanted, params=parameters)[1][0]
-                places = np.sort(places[places >= 0])  # faiss pads short answers with −1
-                ids, best = best_per_owner(main.owners[places], self._similarities(query, places), k)
-                if len(ids) == k:
-                    return ids, best
-                codes = None
-                continue
-            parameters = _untyped.SearchParameters(sel=selector) if selector is not None else None
-            scores, rows = main.index.search(query, wanted, params=parameters)
-            there = rows[0] >= 0
-            ids, best = best_per_owner(main.owners[rows[0][there]], scores[0][there], k)
-            # A row after the last one may tie with the k-th meme and belong to a meme with a lower id.
-            if wanted == among.main or (len(ids) == k and best[-1] > scores[0][-1]):
-                return ids, best
-            wanted = min(4 * wanted, among.main)
-        return np.empty(0, np.int64), np.empty(0, np.float32)
-
     def _checked(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
         if query.shape != (self.dimensions,):
             raise IndexUnusable(
@@ -301,3 +294,56 @@ class DenseIndex:
                 hint=REBUILD_HINT,
             )
         return np.ascontiguousarray(query, np.float32)[None]
+
+
+def _nearest(part: RowPart, query: NDArray[np.float32], k: int, among: PartSelection) -> tuple[Ids, Similarities]:
+    """Return the best k memes of a part: of the rows that its codes propose, or of all of them."""
+    every, wanted = len(part.owners), _PROPOSED * k
+    if part.codes is None or among.count < _CODED_SHARE * every:
+        return _scan(part, query, k, among)
+    for _ in range(2):
+        if not 0 < wanted <= _COMPARED_SHARE * every:
+            break
+        proposed, estimates = part.codes.propose(query, wanted)
+        is_selected = among.has(proposed)
+        places = proposed[is_selected]
+        similarities = _similarities(query, part.rows[places])
+        ids, best = best_per_owner(part.owners[places], similarities, k)
+        if len(ids) < k:
+            wanted *= 1 + k // max(len(ids), 1)
+            continue
+        errors = similarities - estimates[is_selected]
+        least = best[-1] - np.mean(errors) - _DEVIATIONS * np.std(errors)
+        if least > estimates[-1]:
+            return ids, best
+        # The number of rows with at least an estimate falls exponentially with it.
+        rate = np.log(2) / max(estimates[len(estimates) // 2] - estimates[-1], _LEAST_STEP)
+        wanted = int(min(_SPARE * wanted * np.exp(min(rate * (estimates[-1] - least), _MOST_GROWTH)), every))
+    return _scan(part, query, k, among)
+
+
+def _scan(part: RowPart, query: NDArray[np.float32], k: int, among: PartSelection) -> tuple[Ids, Similarities]:
+    """Return the best k memes of a part, fetching more rows until these have k memes and all their ties."""
+    wanted = min(2 * k, among.count)
+    while k > 0 and wanted > 0:
+        parameters = _untyped.SearchParameters(sel=among.selector) if among.bits is not None else None
+        index: Any = part.index
+        scores, rows = index.search(query, wanted, params=parameters)
+        there = rows[0] >= 0  # faiss pads short answers with −1
+        ids, best = best_per_owner(part.owners[rows[0][there]], scores[0][there], k)
+        # A row after the last one may tie with the k-th meme and belong to a meme with a lower id.
+        if wanted == among.count or (len(ids) == k and best[-1] > scores[0][-1]):
+            return ids, best
+        wanted = min(4 * wanted, among.count)
+    return np.empty(0, np.int64), np.empty(0, np.float32)
+
+
+def _similarities(query: NDArray[np.float32], rows: Rows) -> Similarities:
+    """Return the cosines of some rows, equal to the last bit to those that a search of all rows gives."""
+    found = np.empty(len(rows), np.float32)
+    if len(rows):
+        some = half_precision(rows.shape[1])
+        some.add_sa_codes(rows.view(np.uint8))
+        scores, order = some.search(query, len(rows))
+        found[order[0]] = scores[0]
+    return found

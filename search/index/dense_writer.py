@@ -7,16 +7,13 @@ that one added meme does not copy and sync hundreds of megabytes. The next whole
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from search.index.codes import CODES_FILE, can_be_coded, write_codes
 from search.index.dense import (
     ADDED,
-    CODES_FILE,
-    EXACT_UP_TO,
     OWNERS_FILE,
     REMOVED_FILE,
     ROWS_FILE,
@@ -31,9 +28,8 @@ from search.index.owners import Ids, Owners, check_rising
 LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
 ONE_PART_UP_TO = 20_000  # rows: to write them all again takes no longer than a second part
 MERGED_SHARE = 0.2  # of the rows, added or removed, from which an extension writes one part again
+MERGED_UP_TO = 500_000  # rows of a main part that an extension still writes again
 _CHUNK = 65536  # rows copied at once during a build
-_TRAINING_ROWS_A_LIST = 64
-_LISTS_SEARCHED = 1 / 8  # share of the lists that a search visits: recall@10 is .98, for 1/16 .93 (random rows)
 
 
 def build_dense(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Owners) -> None:
@@ -42,7 +38,7 @@ def build_dense(folder: Path, vectors: Rows | NDArray[np.float32], *, owners: Ow
     `owners` ([n] int64, rising) are the ids of their memes. Raises ValueError when rows and owners do not fit, or rows
     are not finite or not of length 1.
     """
-    _write(folder, _checked(vectors, owners), owners, coded=len(vectors) > EXACT_UP_TO)
+    _write(folder, _checked(vectors, owners), owners)
 
 
 def extend_dense(
@@ -51,9 +47,8 @@ def extend_dense(
     """Write an index with the rows of another, except those of memes in `without`, and new rows; return its row count.
 
     The owners ([n] int64, rising) of the new rows ([n, d], of length 1) must all be in `without`, so that no meme has
-    both old and new rows. Up to ONE_PART_UP_TO rows all are written again, and so are more after many changes; codes
-    are computed by whole builds alone. Raises IndexUnusable when the source is damaged or of other dimensions,
-    ValueError as `build_dense` does.
+    both old and new rows. Up to ONE_PART_UP_TO rows all are written again, and up to MERGED_UP_TO after many changes.
+    Raises IndexUnusable when the source is damaged or of other dimensions, ValueError as `build_dense` does.
     """
     new = _checked(vectors, owners)
     known = DenseIndex.open(source, dimensions=vectors.shape[1])
@@ -65,12 +60,12 @@ def extend_dense(
     removed = np.union1d(known.removed, np.intersect1d(main.owners, without))
     changed = len(added_owners) + int(np.count_nonzero(np.isin(main.owners, removed)))
     is_cheap = len(main.owners) <= ONE_PART_UP_TO
-    if is_cheap or (main.codes is None and changed > MERGED_SHARE * len(main.owners)):
+    if is_cheap or (len(main.owners) <= MERGED_UP_TO and changed > MERGED_SHARE * len(main.owners)):
         live = ~np.isin(known.owners, without)
         every = np.concatenate([known.owners[live], owners])
         order = np.argsort(every, kind="stable")
         rows = np.concatenate([known.all_rows()[live], new])[order]
-        _write(folder, rows, every[order], coded=len(every) > EXACT_UP_TO)
+        _write(folder, rows, every[order])
         return len(every)
     folder.mkdir(parents=True)
     for name in (OWNERS_FILE, ROWS_FILE, CODES_FILE):
@@ -78,7 +73,7 @@ def extend_dense(
             link_file(source / name, folder / name)
     np.save(folder / REMOVED_FILE, removed)
     added_rows = new if known.added is None else np.concatenate([known.added.rows[kept], new])
-    _write(folder / ADDED, added_rows[order], added_owners[order], coded=False)
+    _write(folder / ADDED, added_rows[order], added_owners[order])
     return len(DenseIndex.open(folder, dimensions=known.dimensions))
 
 
@@ -96,25 +91,13 @@ def _checked(vectors: Rows | NDArray[np.float32], owners: Owners) -> Rows:
     return rows
 
 
-def _write(folder: Path, rows: Rows, owners: Owners, *, coded: bool) -> None:
+def _write(folder: Path, rows: Rows, owners: Owners) -> None:
     exact = half_precision(rows.shape[1])
     for start in range(0, len(rows), _CHUNK):
         exact.add_sa_codes(rows[start : start + _CHUNK].view(np.uint8))
     folder.mkdir(parents=True)
     np.save(folder / OWNERS_FILE, owners.astype(np.int64))
     write_faiss(exact, folder / ROWS_FILE)
-    del exact  # the rows once more: with the codes, memory would hold them two and a half times
-    if coded:
-        write_faiss(_coded(rows), folder / CODES_FILE)
-
-
-def _coded(rows: Rows) -> Any:
-    count, dimensions = rows.shape
-    lists = int(4 * np.sqrt(count))
-    index: Any = faiss.index_factory(dimensions, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
-    sample = np.random.default_rng(0).choice(count, min(count, _TRAINING_ROWS_A_LIST * lists), replace=False)
-    index.train(rows[np.sort(sample)].astype(np.float32))
-    for start in range(0, count, _CHUNK):
-        index.add(rows[start : start + _CHUNK].astype(np.float32))
-    index.nprobe = max(1, int(lists * _LISTS_SEARCHED))
-    return index
+    del exact  # the rows once more
+    if can_be_coded(*rows.shape):
+        write_codes(folder / CODES_FILE, rows)

@@ -49,19 +49,14 @@ from search.index.lexical_schema import (
     index_errors,
     register_tokenizers,
 )
+from search.index.term_members import READ_PER_ID, TermMembers
 from search.index.vocabulary import WordIndex
 from search.meme import Field
 
 _CACHED_TERMS = 1024  # terms whose memes and scores an open index caches; only terms of few memes
 _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its terms many times
-# Reading a meme from a term's postings costs a sixth of finding it by its id, and the postings are then cached.
-_READ_PER_ID = 4
 _CACHED_SCORES = 32  # lists of scores of some hundred memes by frequent terms
 CATEGORY_WORDS = 8  # of a category, the last ones, with which a quote may begin
-# Frequent terms whose memes an open index caches, a bit for each meme: 4 MB at 30,000 memes. Queries share such terms,
-# but 600 sentences have 700 of them: with 256, one in three was read again.
-_CACHED_MEMBERS = 1024
-_MOST_MEMBERS = 50_000  # memes with a term, up to which they are cached
 _CACHED_ID_QUERIES = 8
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
 
@@ -79,7 +74,13 @@ class LexicalIndex(WordIndex):
         self._searcher = index.searcher()
         self._matches_of = lru_cache(maxsize=_CACHED_TERMS)(self._read_matches)
         self._frequency = lru_cache(maxsize=_CACHED_FREQUENCIES)(self._read_frequency)
-        self._members_of = lru_cache(maxsize=_CACHED_MEMBERS)(self._read_members)
+        self._members = TermMembers(
+            len(self),
+            frequency=self.document_frequency,
+            has_rare=lambda term, ids: self.scores([term], ids=ids) > 0,
+            read_all=lambda term: self._set(self._term(term, ALL_TEXT)),
+            read_among=self._read_held,
+        )
         self._any_id_of = lru_cache(maxsize=_CACHED_ID_QUERIES)(self._read_any_id)
         self._scores_of = lru_cache(maxsize=_CACHED_SCORES)(self._read_scores)
         self._all_of = lru_cache(maxsize=_CACHED_SETS)(self._read_all_of)
@@ -129,7 +130,7 @@ class LexicalIndex(WordIndex):
         scores = np.zeros(len(ids), np.float32)
         parts = [part for part in self._parts(wanted) if all(self.document_frequency(term, field) for term in part)]
         matches = sum(min(self.document_frequency(term, field) for term in part) for part in parts)
-        if matches <= _READ_PER_ID * len(ids):
+        if matches <= READ_PER_ID * len(ids):
             # A term's score does not depend on the other terms, so it can be cached.
             for part in parts:
                 _add(scores, ids, *self._matches_of(part, field))
@@ -162,23 +163,18 @@ class LexicalIndex(WordIndex):
 
     def held(self, terms: Sequence[str], ids: Ids) -> NDArray[np.bool_]:
         """Return for each term and each of some memes ([t, n]) whether the meme has the term."""
-        return np.array([self._has_term(term, ids) for term in terms])
+        return self._members.held(terms, ids)
 
-    def _has_term(self, term: str, ids: Ids) -> NDArray[np.bool_]:
-        frequency = self.document_frequency(term)
-        if frequency <= _READ_PER_ID * len(ids) or frequency > _MOST_MEMBERS:
-            return self.scores([term], ids=ids) > 0
-        # To ask for a frequent term among some hundred ids took a quarter of a query; queries share such terms.
-        members = self._members_of(term)
-        places = np.minimum(ids >> 3, len(members) - 1)
-        return (members[places] >> (ids & 7) & 1).astype(np.bool_) & (places == ids >> 3)
-
-    def _read_members(self, term: str) -> NDArray[np.uint8]:
-        """Return a bit for each id up to the highest of the memes with a term, which are set: eight in a byte."""
-        ids = self._set(self._term(term, ALL_TEXT))
-        has = np.zeros(int(ids.max(initial=0)) + 1, np.bool_)
-        has[ids] = True
-        return np.packbits(has, bitorder="little")
+    def _read_held(self, terms: Sequence[str], ids: Ids) -> NDArray[np.float32]:
+        """Return for each of some memes ([n]) the sum of two to the power of the places of the terms that it has."""
+        query = self._any_id_of(ids.astype(np.int64, copy=False).tobytes())
+        # One in the other: side by side, tantivy would read all memes of each term.
+        for place, term in enumerate(terms):
+            score = tantivy.Query.const_score_query(self._term(term, ALL_TEXT), float(1 << place))
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Should, score)])
+        sums = np.zeros(len(ids), np.float32)
+        _add(sums, ids, *_by_id(*self._run(query, len(ids))))
+        return sums
 
     def having_all(self, groups: Sequence[Sequence[Sequence[str]]], field: Field | str = ALL_TEXT) -> Ids:
         """Return the rising ids of all memes that have every group: at least one of its sequences of terms, in a row.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import faiss
 
 
@@ -14,3 +17,18 @@ def set_index_threads(threads: int) -> None:
     >>> set_index_threads(1)
     """
     faiss.omp_set_num_threads(max(1, threads))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let faiss use one thread for calls from the current thread in a `with` block, and as many as before after it.
+
+    >>> with one_thread():
+    ...     pass
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)

@@ -17,7 +17,7 @@ from indexer.stages.decode import decode_memes
 from indexer.stages.update_index import update_index
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue
-from search.index import dense, dense_writer, parts
+from search.index import codes, dense_writer, parts
 from search.index.columns import MemeColumns, update_columns
 from search.index.dense import DenseIndex
 from search.index.dense_writer import build_dense, extend_dense
@@ -235,8 +235,7 @@ def test_a_changed_table_names_just_the_categories_that_are_left() -> None:
 def test_a_large_index_answers_as_a_small_one_does_after_it_was_extended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int
 ) -> None:
-    for module in (dense, dense_writer):
-        monkeypatch.setattr(module, "EXACT_UP_TO", 400)
+    monkeypatch.setattr(codes, "CODED_FROM", 400)
     monkeypatch.setattr(dense_writer, "ONE_PART_UP_TO", 400)
     draw = np.random.default_rng(3)
     rows = draw.standard_normal((600, 16)).astype(np.float32)
@@ -249,7 +248,7 @@ def test_a_large_index_answers_as_a_small_one_does_after_it_was_extended(
     )
     index = DenseIndex.open(tmp_path / "new", dimensions=16)
     assert count == len(index) == 602
-    assert index.main.codes is not None and index.main.codes.ntotal == 600
+    assert index.main.codes is not None and index.main.codes.rows == 600
     for direction in new:
         ids, scores = index.search(direction, 3)
         assert (ids[0], scores[0]) == (owner, pytest.approx(1, abs=1e-3))

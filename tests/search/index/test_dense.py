@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import search.index.binary
+import search.index.codes
 import search.index.dense
 import search.index.dense_writer
 from search.errors import IndexUnusable
@@ -23,6 +26,7 @@ from search.index.dense_writer import build_dense, extend_dense
 from search.index.threads import set_index_threads
 
 DIMENSIONS = 24
+CODED_DIMENSIONS = 128  # the more, the nearer are the estimates of codes
 
 
 def unit_rows(count: int, *, seed: int, dimensions: int = DIMENSIONS) -> np.ndarray:
@@ -149,33 +153,121 @@ def test_any_small_index_agrees_with_brute_force(count: int, memes: int, k: int,
         )
 
 
-@pytest.mark.slow
-def test_beyond_the_threshold_codes_propose_and_exact_rows_judge(tmp_path: Path, monkeypatch) -> None:
-    for module in (search.index.dense, search.index.dense_writer):
-        monkeypatch.setattr(module, "EXACT_UP_TO", 2000)
-    rng = np.random.default_rng(8)
-    centers = rng.standard_normal((60, DIMENSIONS))
-    rows = centers[rng.integers(0, 60, 12_000)] + 0.35 * rng.standard_normal((12_000, DIMENSIONS))
+@pytest.fixture(scope="module")
+def coded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray, np.ndarray]:
+    """The folder of an index with codes, and its rows and owners: clusters, several rows a meme."""
+    draw = np.random.default_rng(8)
+    centers = draw.standard_normal((2000, CODED_DIMENSIONS))
+    rows = centers[draw.integers(0, 2000, 12_000)] + 0.7 * draw.standard_normal((12_000, CODED_DIMENSIONS))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
-    owners = np.sort(rng.integers(0, 6000, 12_000))
-    index = built(tmp_path / "ocr", rows, owners)
-    assert index.main.codes is not None
-    recalled = []
-    for place in rng.choice(12_000, 40):
+    owners = np.sort(draw.integers(0, 6000, 12_000))
+    folder = tmp_path_factory.mktemp("coded") / "ocr"
+    with with_codes_from(2000):
+        build_dense(folder, rows, owners=owners)
+    return folder, rows, owners
+
+
+@contextmanager
+def with_codes_from(rows: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search.index.codes, "CODED_FROM", rows)
+        yield
+
+
+def test_a_search_by_codes_gives_the_nearest_of_all_rows_with_their_exact_scores(coded) -> None:
+    folder, rows, owners = coded
+    index = DenseIndex.open(folder, dimensions=CODED_DIMENSIONS)
+    wide = np.unique(owners)[: len(np.unique(owners)) * 3 // 4]
+    for place in np.random.default_rng(9).choice(12_000, 20):
         query = rows[place].astype(np.float32)
         truth = {owner: best[0] for owner, best in by_meme(rows, owners, query).items()}
-        ids, scores = index.search(query, 10)
-        assert [truth[id] for id in ids.tolist()] == pytest.approx(scores.tolist(), abs=1e-5)
-        assert scores.tolist() == sorted(scores.tolist(), reverse=True)
-        recalled.append(len(set(ids.tolist()) & set(sorted(truth, key=lambda id: -truth[id])[:10])) / 10)
-    assert np.mean(recalled) > 0.9
-    # A filter that leaves few rows is answered exactly, and so is a question for more than the codes propose.
-    allowed = np.unique(owners)[::10]
-    left = {id: score for id, score in truth.items() if id in set(allowed.tolist())}
-    assert_nearest(index.search(query, 25, allowed=allowed), left, 25)
+        for k in (3, 10):
+            assert_nearest(index.search(query, k), truth, k)
+        left = {id: score for id, score in truth.items() if id in set(wide.tolist())}
+        assert_nearest(index.search(query, 3, allowed=wide), left, 3)
+        assert_nearest(index.search(query, 10, allowed=index.select(wide)), left, 10)
+    # Filters that leave few rows, or those that the codes do not propose, and questions for all memes.
     assert_nearest(index.search(query, 100_000), truth, 100_000)
-    wide = np.unique(owners)[: len(np.unique(owners)) * 3 // 4]
-    assert set(index.search(query, 10, allowed=wide)[0].tolist()) <= set(wide.tolist())
+    far = np.sort(sorted(truth, key=lambda id: truth[id])[: len(truth) // 2])
+    for allowed in (np.unique(owners)[::10], far):
+        left = {id: truth[id] for id in allowed.tolist()}
+        assert_nearest(index.search(query, 25, allowed=allowed), left, 25)
+
+
+def test_most_searches_by_codes_compare_few_of_the_rows(coded, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, rows, _ = coded
+    index = DenseIndex.open(folder, dimensions=CODED_DIMENSIONS)
+    scans: list[int] = []
+    scan = search.index.dense._scan
+    monkeypatch.setattr(search.index.dense, "_scan", lambda part, *rest: scans.append(1) or scan(part, *rest))
+    for place in range(0, 12_000, 300):
+        index.search(rows[place].astype(np.float32), 3)
+    assert len(scans) < 10  # of 40
+
+
+def test_equal_rows_are_not_lost_between_codes_and_answer(tmp_path: Path) -> None:
+    rows = unit_rows(3000, seed=31, dimensions=CODED_DIMENSIONS)
+    rows[500:2500] = rows[500]
+    with with_codes_from(2000):
+        index = built(tmp_path / "ocr", rows, np.arange(3000))
+        ids, scores = index.search(rows[500].astype(np.float32), 20)
+    assert ids.tolist() == list(range(500, 520)) and scores == pytest.approx(np.ones(20), abs=1e-3)
+
+
+def test_an_extended_index_searches_by_codes_and_among_its_new_rows(coded, tmp_path: Path) -> None:
+    folder, rows, owners = coded
+    gone = np.unique(owners)[::40]
+    new = unit_rows(40, seed=33, dimensions=CODED_DIMENSIONS)
+    with pytest.MonkeyPatch.context() as patch, with_codes_from(2000):
+        patch.setattr(search.index.dense_writer, "ONE_PART_UP_TO", 0)
+        changed = np.concatenate([gone, 100_000 + np.arange(40)])
+        extend_dense(folder, tmp_path / "new", new, owners=100_000 + np.arange(40), without=changed)
+        index = DenseIndex.open(tmp_path / "new", dimensions=CODED_DIMENSIONS)
+        assert index.main.codes is not None and index.added is not None
+        kept = ~np.isin(owners, gone)
+        every, own = np.concatenate([rows[kept], new]), np.concatenate([owners[kept], 100_000 + np.arange(40)])
+        for query in (rows[owners == gone[3]][0], new[7], rows[70]):
+            truth = {id: best[0] for id, best in by_meme(every, own, query.astype(np.float32)).items()}
+            assert_nearest(index.search(query.astype(np.float32), 15), truth, 15)
+
+
+def test_codes_are_read_from_a_folder_that_was_removed_since(coded, tmp_path: Path) -> None:
+    folder, rows, owners = coded
+    shutil.copytree(folder, tmp_path / "ocr")
+    index = DenseIndex.open(tmp_path / "ocr", dimensions=CODED_DIMENSIONS)
+    shutil.rmtree(tmp_path / "ocr")
+    assert index.search(rows[5].astype(np.float32), 1)[0].tolist() == [int(owners[5])]
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "noise", "others"])
+def test_damaged_codes_are_said_to_be_so(coded, tmp_path: Path, damage: str) -> None:
+    folder, rows, _ = coded
+    shutil.copytree(folder, tmp_path / "ocr")
+    file = tmp_path / "ocr" / search.index.codes.CODES_FILE
+    whole = file.read_bytes()
+    with with_codes_from(2000):
+        if damage == "others":
+            file.unlink()
+            search.index.codes.write_codes(file, np.concatenate([rows, rows]))
+        else:
+            file.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "noise": bytes(reversed(whole))}[damage])
+        with pytest.raises(IndexUnusable, match=r"damaged|do not match"):
+            DenseIndex.open(tmp_path / "ocr", dimensions=CODED_DIMENSIONS).search(rows[5].astype(np.float32), 1)
+
+
+def test_rows_of_odd_dimensions_have_no_codes_and_are_searched(tmp_path: Path) -> None:
+    rows = unit_rows(3000, seed=34, dimensions=7)
+    with with_codes_from(2000):
+        index = built(tmp_path / "ocr", rows, np.arange(3000))
+        assert index.main.codes is None
+        assert index.search(rows[5].astype(np.float32), 1)[0].tolist() == [5]
+
+
+def test_an_index_from_before_these_codes_is_searched_without_its_own(tmp_path: Path, rows, owners, query) -> None:
+    before = built(tmp_path / "ocr", rows, owners).search(query, 20)
+    (tmp_path / "ocr" / "codes.faiss").write_bytes(b"an inverted file")
+    after = DenseIndex.open(tmp_path / "ocr", dimensions=DIMENSIONS).search(query, 20)
+    assert after[0].tolist() == before[0].tolist() and after[1].tolist() == before[1].tolist()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import search.index.lexical
+import search.index.term_members
 from search.errors import IndexUnusable
 from search.index.analyzer import ANALYZER, MAX_TERMS, query_terms, term_of, tokenize
 from search.index.lexical import LexicalIndex
@@ -34,6 +36,7 @@ from search.index.lexical_schema import (
     register_tokenizers,
 )
 from search.index.lexical_writer import Document, build_lexical, documents_of
+from search.index.term_members import TermMembers
 from search.index.vocabulary import Spelling
 from search.meme import Field
 
@@ -140,7 +143,7 @@ def test_scores_of_given_memes_are_bm25_in_the_order_asked(
     many: LexicalIndex, monkeypatch: pytest.MonkeyPatch, count: int, kept: int
 ) -> None:
     # Terms that many memes hold are read for the given memes alone.
-    monkeypatch.setattr(search.index.lexical, "_READ_PER_ID", kept)
+    monkeypatch.setattr(search.index.lexical, "READ_PER_ID", kept)
     ids = np.array([*random.Random(4).sample([one.id for one in MANY], count), 999_999], np.int64)
     for wanted in (WORDS[1:5], WORDS[50:51], ["unheardof"], []):
         for field in (ALL_TEXT, Field.NAME):
@@ -149,19 +152,52 @@ def test_scores_of_given_memes_are_bm25_in_the_order_asked(
             assert many.scores(wanted, field, ids=ids).tolist() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("most", [0, 40_000])
+@pytest.mark.parametrize("cached_up_to", [0, 40_000])
 @pytest.mark.parametrize("kept", [0, 40_000])
 def test_which_memes_have_a_term_is_told_alike_for_rare_and_frequent_terms(
-    many: LexicalIndex, monkeypatch: pytest.MonkeyPatch, kept: int, most: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, cached_up_to: int
 ) -> None:
-    monkeypatch.setattr(search.index.lexical, "_READ_PER_ID", kept)
-    monkeypatch.setattr(search.index.lexical, "_MOST_MEMBERS", most)
-    words = [*WORDS[:4], WORDS[90]]
+    for module in (search.index.lexical, search.index.term_members):
+        monkeypatch.setattr(module, "READ_PER_ID", kept)
+    monkeypatch.setattr(search.index.term_members, "CACHED_UP_TO", cached_up_to)
+    build_lexical(tmp_path / "words", MANY)
+    many = LexicalIndex.open(tmp_path / "words")
+    words = [*WORDS[:26], "unheardof", WORDS[90]]  # more than are asked for at once
     holders = {one.id: {word for text in one.texts.values() for word in text.split()} for one in MANY}
     ids = np.array([*random.Random(6).sample(sorted(holders), 40), 999_999], np.int64)
     truth = [[word in holders.get(id, ()) for id in ids.tolist()] for word in words]
     assert any(map(any, truth)) and not all(map(all, truth))
     assert many.held(words, ids).tolist() == truth
+    assert many.held([words[3], words[3]], ids).tolist() == [truth[3]] * 2
+    assert many.held([], ids).shape[0] == 0
+
+
+@pytest.mark.parametrize(("memes", "expected"), [(50_000, ["common", "usual"]), (50_001, [["common", "usual"]] * 2)])
+def test_frequent_terms_are_cached_in_a_small_library_and_asked_for_at_once_in_a_large_one(
+    memes: int, expected: list[object]
+) -> None:
+    asked: list[object] = []
+    holders = {"common": [3, 8, 9], "usual": [1, 9], "rare": [3]}
+
+    def read_all(term: str) -> np.ndarray:
+        asked.append(term)
+        return np.array(holders[term])
+
+    def read_among(terms: Sequence[str], ids: np.ndarray) -> np.ndarray:
+        asked.append([*terms])
+        return np.array([sum(2**at for at, term in enumerate(terms) if id in holders[term]) for id in ids], np.float32)
+
+    members = TermMembers(
+        memes,
+        frequency={"common": 40_000, "usual": 30_000, "rare": 1}.__getitem__,
+        has_rare=lambda term, ids: np.isin(ids, holders[term]),
+        read_all=read_all,
+        read_among=read_among,
+    )
+    ids = np.array([1, 3, 9, 900])
+    for _ in range(2):
+        assert members.held([*holders], ids).tolist() == [[id in own for id in ids] for own in holders.values()]
+    assert asked == expected
 
 
 def test_scores_of_neighbouring_letters_are_those_of_the_search(
@@ -169,7 +205,7 @@ def test_scores_of_neighbouring_letters_are_those_of_the_search(
 ) -> None:
     ids, scores = few.search(query_terms("猫咪很"), Field.OCR, k=5)
     for kept in (0, 40_000):
-        monkeypatch.setattr(search.index.lexical, "_READ_PER_ID", kept)
+        monkeypatch.setattr(search.index.lexical, "READ_PER_ID", kept)
         assert few.scores(query_terms("猫咪很"), Field.OCR, ids=ids).tolist() == pytest.approx(
             scores.tolist(), rel=1e-5
         )
