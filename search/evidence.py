@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 # The name and version of the comparison. Pairs compared under another version are compared again.
-COMPARISON = "overlay-9"
+COMPARISON = "overlay-10"
 
 
 class Tier(StrEnum):
@@ -62,6 +62,7 @@ class Trace(StrEnum):
 
     COMPRESSED = "compressed again"
     LOSSLESS = "saved without loss, with the traces of the other's compression"
+    PALETTE = "reduced to the colors of a palette"
     RESIZED = "resized"
     BACKWARDS = "words that cannot be read"
     GRAIN = "grain"

@@ -265,14 +265,14 @@ def shrunk(picture: Image.Image, pixels: int) -> Image.Image:
 
 
 def spread(frames: int) -> list[int]:
-    """Return the numbers of up to FRAMES evenly spaced frames, the first and the last among them.
+    """Return the numbers of up to FRAMES evenly spaced frames from the first one on, at the times of a film's.
 
-    >>> spread(9)
-    [0, 2, 4, 6, 8]
+    >>> spread(9), spread(13)
+    ([0, 2, 4, 6, 8], [0, 3, 6, 8, 11])
     """
     if frames <= FRAMES:
         return list(range(frames))
-    return [round(step * (frames - 1) / (FRAMES - 1)) for step in range(FRAMES)]
+    return [-(-step * frames // FRAMES) for step in range(FRAMES)]
 
 
 _FLAT = 6.0  # standard deviation of brightness, of 255, below which a frame shows nothing

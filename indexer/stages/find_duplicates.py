@@ -14,6 +14,7 @@ from indexer.media.decode import DecodedMedia
 from indexer.stages.decode import decode_content, map_in_threads
 from indexer.work.progress import SILENT, Progress, StageReport, track_stage
 from search.catalogue import Pair
+from search.duplicates.animation_origin import Moving, with_animation_traces
 from search.duplicates.candidates import KEYPOINTS, Signature, open_candidates, stored_signature, texts_by_content
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import PreparedPicture, prepare
@@ -44,7 +45,7 @@ def find_duplicates(workspace: Workspace, *, progress: Progress = SILENT, load: 
 
     It may be interrupted and continues in the next run. Contents that cannot be loaded are recorded as failed, and the
     next run tries them again. `load` returns a meme's frames; by default they are decoded from the library. Of two
-    stills that are duplicates, both files are decoded again to tell which was made from the other.
+    stills or two animations that are duplicates, both files are decoded again to tell which was made from the other.
 
     >>> import indexer
     >>> report = indexer.find_duplicates(workspace)
@@ -116,6 +117,22 @@ def original_of(decoded: DecodedMedia) -> Original:
     return Original(decoded.pictures[0], steps, decoded.corner)
 
 
+def moving_of(decoded: DecodedMedia) -> Moving:
+    """Return a decoded animation or film as `search.duplicates.animation_origin` examines it.
+
+    >>> from indexer.media.decode import decode
+    >>> Image.new("P", (30, 20)).save("still.gif")
+    >>> moving_of(decode(Path("still.gif"), max_pixels=1000, max_bytes=1000)).has_palette
+    True
+    """
+    return Moving(
+        decoded.pictures,
+        decoded.frames,
+        has_palette=decoded.codec == "gif",
+        is_lossless=decoded.codec in LOSSLESS_CODECS,
+    )
+
+
 class _Comparison:
     """One run: prepared pictures in a cache, and the pairs compared so far."""
 
@@ -149,8 +166,13 @@ class _Comparison:
         def original(content: str) -> Original:
             return original_of(decode_content(workspace.settings, memes[content]))
 
+        @lru_cache(maxsize=ORIGINALS)
+        def moving(content: str) -> Moving:
+            return moving_of(decode_content(workspace.settings, memes[content]))
+
         self._ready = ready
         self._original = original
+        self._moving = moving
 
     def _loaded(self, content: str, load: Load) -> Sequence[Image.Image]:
         if content in self.unreadable:
@@ -231,6 +253,8 @@ class _Comparison:
         if evidence.is_duplicate and len(frames) == len(others) == 1:
             prepared = frames[0], others[0]
             evidence = with_traces(evidence, self._original(one), self._original(other), prepared=prepared)
+        if evidence.is_duplicate and min(len(frames), len(others)) > 1:
+            evidence = with_animation_traces(evidence, self._moving(one), self._moving(other))
         return Pair(one, other, evidence)
 
 

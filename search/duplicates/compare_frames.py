@@ -35,7 +35,7 @@ def compare_frames(
     if min(len(a), len(b)) == 1:
         pairs = [(first, second) for first in range(len(a)) for second in range(len(b))]
     else:
-        pairs = _matching_frames(len(a), len(b))
+        pairs = matching_frames(len(a), len(b))
     found = [compare_prepared(a[first], b[second], text_a=text_a, text_b=text_b) for first, second in pairs]
     duplicates = [evidence for evidence in found if evidence.tier is not None and evidence.tier.is_duplicate]
     if min(len(a), len(b)) > 1 and len(duplicates) >= max(2, AGREEING * len(found)):
@@ -47,7 +47,11 @@ def compare_frames(
     return replace(best, frames=len(found))
 
 
-def _matching_frames(count: int, other: int) -> list[tuple[int, int]]:
-    """Return the pairs of frame numbers at about the same share of the running time."""
+def matching_frames(count: int, other: int) -> list[tuple[int, int]]:
+    """Return the pairs of frame numbers at about the same share of the running time.
+
+    >>> matching_frames(5, 3)
+    [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2)]
+    """
     longer = max(count, other)
     return [(round(at * (count - 1) / (longer - 1)), round(at * (other - 1) / (longer - 1))) for at in range(longer)]

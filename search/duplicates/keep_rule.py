@@ -22,6 +22,7 @@ _FRAMED = (Edit.FRAME, Edit.SCREENSHOT)
 _SENTENCES = {  # of the meme that is kept, by the surest trace in another one
     Trace.COMPRESSED: "the other was made from it: it was compressed once more",
     Trace.LOSSLESS: "the other is a lossless copy of its compressed pixels, and no better",
+    Trace.PALETTE: "the other was made from it: its colors were reduced to a palette of 256 or fewer",
     Trace.RESIZED: "the other was made from it: it was resized",
     Trace.BACKWARDS: "its words can be read, those of the other cannot",
     Trace.GRAIN: "the other has grain that it does not have",
