@@ -8,8 +8,8 @@ A pair is found when both memes are in one group. Copies of one meme are copies 
 its threshold of 10 of 64 bits, computed by imagehash (imagededup needs another torchvision than ours); PDQ's is 31 of
 256. `other captions taken` counts pairs of one template with different captions; none should be found. To real_memes,
 `benchmarks/lookalikes.py` adds copies in further views, and pairs that look alike and are no copies: the table names
-the share of each kind that is taken for copies. 150 memes a seed are also drawn twice with one word changed. Limits
-were tuned on real_memes' seeds 7, 11 to 13 and 16 to 20: report others.
+the share of each kind that is taken for copies. 150 memes a seed (`--words`) are also drawn twice with one word
+changed. Limits were tuned on real_memes' seeds 7, 11 to 13 and 16 to 20: report others.
 """
 
 from __future__ import annotations
@@ -49,7 +49,6 @@ except ImportError:
     imagehash = None
 
 PHASH_SAME = 10  # of 64 bits
-WORDS_CHANGED = 150  # memes drawn twice, for each seed
 Pair = frozenset[str]
 BENCHMARK = Benchmark(
     __doc__,
@@ -58,6 +57,7 @@ BENCHMARK = Benchmark(
 )
 add_library(BENCHMARK)
 BENCHMARK.parser.add_argument("--seeds", type=int, nargs="+", help="of several drawn libraries, summed up")
+BENCHMARK.option("--words", 150, small=10, help="memes drawn twice with one word changed, for each seed")
 BENCHMARK.parser.add_argument("--no-ocr", action="store_true", help="compare by pictures alone")
 
 
@@ -228,7 +228,7 @@ def measure(given: Namespace, report: Report) -> None:
             judged.add(workspace, library)
         if library.name == "real_memes":
             engine = None if given.no_ocr or given.small else load_ocr_engine(workspace.settings)
-            taken, drawn = one_word_taken(WORDS_CHANGED, seed=seed, engine=engine)
+            taken, drawn = one_word_taken(given.words, seed=seed, engine=engine)
             accepted, changed = accepted + taken, changed + drawn
     if not judged.ways:
         raise Skipped("the library has no copies.")

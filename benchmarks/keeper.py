@@ -1,6 +1,7 @@
 """Which of two duplicates is proposed to be kept: how often the source, by kind of edit.
 
     python -m benchmarks.keeper real_memes --seeds 22 23
+    python -m benchmarks.keeper --edits 12 --seeds 41 42
     python -m benchmarks.keeper LIBRARY DATA
 
 Compares each copy with its source alone, without searching the library and without OCR, and asks which of the two is
@@ -22,6 +23,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.data import Copy, Library, add_library, library_of
+from benchmarks.edited import edited_library
 from benchmarks.harness import Benchmark, Report, Skipped
 from indexer.media.decode import DecodedMedia, decode
 from indexer.stages.find_duplicates import original_of
@@ -39,6 +41,7 @@ BENCHMARK = Benchmark(
 )
 add_library(BENCHMARK)
 BENCHMARK.parser.add_argument("--seeds", type=int, nargs="+", help="of several drawn libraries, summed up")
+BENCHMARK.parser.add_argument("--edits", type=int, metavar="N", help="of pairs drawn for this instead, N of each edit")
 
 
 @dataclass
@@ -134,7 +137,10 @@ def measure(given: Namespace, report: Report) -> None:
     """Print the sums over all seeds."""
     results = KeeperResults()
     for seed in given.seeds or [given.seed]:
-        results.add(library_of(Namespace(**{**vars(given), "seed": seed})))
+        if given.edits:
+            results.add(edited_library(pairs=given.edits, seed=max(seed, 0)))
+        else:
+            results.add(library_of(Namespace(**{**vars(given), "seed": seed})))
     if not results.pairs:
         raise Skipped("no copy is a duplicate of its source.")
     results.report(report)

@@ -1,10 +1,10 @@
 """Copies in further views, and pairs that look alike and are no copies, added to a drawn library of real_memes.
 
-The copies: turned by 90, 180 and 270 degrees, squeezed to a square, and a transparent sticker on a white, a black and a
-dark ground. The pairs that are no copies: a blank picture beside a captioned one, a caption bar beside none and beside
-another one, a series with one digit, one changed word, stickers whose faces differ in a detail, a mirrored drawing with
-other words, and plain colours. A crop that cuts words away is none either: those of the library are told apart by the
-share of the caption's ink that was cut.
+The copies: cropped at several sides and depths, turned by 90, 180 and 270 degrees, squeezed to a square, and a
+transparent sticker on a white, a black and a dark ground. The pairs that are no copies: a blank picture beside a
+captioned one, a caption bar beside none and beside another one, a series with another number, one changed word,
+stickers whose faces differ in a detail, a mirrored drawing with other words, and plain colours. A crop that cuts words
+away is none either: those are told apart by the share of the caption's ink that was cut.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ TURNS = {
 GROUNDS = {"over white": "white", "over black": "black", "over dark": "#0e1621"}  # the last is a messenger's
 SQUEEZED = "squeezed to a square"
 CUT = 0.1  # share of the caption's ink; a crop that cuts more says something else
+_DEPTHS = (0.08, 0.15, 0.25, 0.35)  # of a crop: the largest share of a side that is cut
+_NUMBERS = ("part {}", "day {}", "orientation {}", "level {}", "{}/9", "3:{}")
+_NUMBERS += ("${}.99", "1{}.05.2024", "{}0 %", "room {}B")
 _STRETCHED = 1.2  # least aspect ratio of what is squeezed
 _STICKER_SIDES = (50, 96, 160, 320)  # pixels
 _COLORS = ("#f4c542", "#8fd16a", "#f08fb1", "#8ab6f0", "#c9a0f0", "#f0a05a")
@@ -82,6 +85,7 @@ class _Drawing:
     def draw(self) -> None:
         """Write every file and the truth."""
         kinds: dict[str, Callable[[Random], None]] = {
+            "deeper crops": self._deeper_crops,
             "crops": self._crops,
             "views": self._views,
             "stickers": self._stickers,
@@ -96,6 +100,21 @@ class _Drawing:
         for kind, draw in kinds.items():
             draw(Random(f"{self._seed} {kind}"))
         (self._root / "truth.json").write_text(json.dumps(self._truth, indent=1, ensure_ascii=False), encoding="utf-8")
+
+    def _deeper_crops(self, rng: Random) -> None:
+        """Crop memes at one side or more, by several depths; `_crops` sorts out those that cut words away."""
+        copied = {one.original for one in self._library.copies}
+        free = [path for path in self._library.captions if path not in copied]
+        for at, path in enumerate(rng.sample(free, min(len(free), 6 * self._count))):
+            depth = _DEPTHS[at % len(_DEPTHS)]
+            sides = rng.sample(("left", "top", "right", "bottom"), rng.choice((1, 1, 2, 3 if depth < 0.2 else 2)))
+            removed = {side: rng.uniform(0.6, 1) * depth for side in sides}
+            picture = self._opened(path)
+            width, height = picture.size
+            left, top = (round(removed.get(side, 0) * of) for side, of in (("left", width), ("top", height)))
+            right, bottom = width * (1 - removed.get("right", 0)), height * (1 - removed.get("bottom", 0))
+            box = left, top, round(right), round(bottom)
+            self._copy(picture.crop(box), path, "crop", rng, removed=removed)
 
     def _crops(self, rng: Random) -> None:
         """Count the crops that cut words away as no copies."""
@@ -173,26 +192,27 @@ class _Drawing:
             self._lookalike(one, other, "another caption bar")
 
     def _digits(self, rng: Random) -> None:
-        """Draw series: a label that ends with another digit in each, alternately a caption and small in a corner."""
-        for at in range(self._count):
+        """Draw series: a number with another digit in each, alternately in the caption and somewhere else."""
+        faces = sorted((shared("real_memes") / "fonts").glob("*.[ot]tf"))
+        for at in range(2 * self._count):
             template = self._any_template(rng)
-            zone, size = rng.randrange(len(template.zones)), rng.random()
-            word = rng.choice(("part", "day", "orientation", "level", "chapter"))
+            zone, size, form = rng.randrange(len(template.zones)), rng.random(), rng.choice(_NUMBERS)
+            face, height = rng.choice(faces), rng.uniform(0.036, 0.07)
+            place = rng.uniform(0.02, 0.6), rng.choice((0.03, 0.45, 0.9))
             paths = []
             for digit in rng.sample(range(1, 10), 3):
                 caption = ["" for _ in template.zones]
                 if at % 2:
-                    caption[zone] = f"{word} {digit}"
+                    caption[zone] = form.format(digit)
                 picture = self._rendered(template.id, caption, Random(size))
                 if not at % 2:
-                    face = ImageFont.load_default(max(16, picture.width // 26))
-                    place = 0.03 * picture.width, 0.03 * picture.height
-                    ImageDraw.Draw(picture).text(
-                        place, f"{word} {digit}", "white", face, stroke_width=2, stroke_fill="black"
-                    )
+                    at_pixel = place[0] * picture.width, place[1] * picture.height
+                    font = ImageFont.truetype(face, max(16, round(height * picture.width)))
+                    outlined = {"stroke_width": 2, "stroke_fill": "black"}
+                    ImageDraw.Draw(picture).text(at_pixel, form.format(digit), "white", font, **outlined)
                 paths.append(self._file(picture, rng))
             for one, other in combinations(paths, 2):
-                self._lookalike(one, other, "one digit")
+                self._lookalike(one, other, "another number")
 
     def _words(self, rng: Random) -> None:
         """Draw memes twice, with one word changed."""
@@ -269,10 +289,10 @@ class _Drawing:
         self._truth["memes"].append(row)
         return path
 
-    def _copy(self, picture: Image.Image, original: str, way: str, rng: Random) -> None:
+    def _copy(self, picture: Image.Image, original: str, way: str, rng: Random, **parameters: Any) -> None:
         path = self._written(picture, rng)
-        row = {"copy": f"memes/{path}", "original": f"memes/{original}", "transformation": way, "parameters": {}}
-        self._truth["duplicates"].append(row)
+        row = {"copy": f"memes/{path}", "original": f"memes/{original}", "transformation": way}
+        self._truth["duplicates"].append({**row, "parameters": parameters})
 
     def _written(self, picture: Image.Image, rng: Random, *, extension: str = ".jpg") -> str:
         self._names += 1

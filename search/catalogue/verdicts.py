@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -170,12 +170,32 @@ def standing(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def settled(verdicts: Sequence[Verdict]) -> frozenset[tuple[str, str]]:
-    """Return the pairs of contents that are settled by the last standing verdict on them."""
+    """Return the pairs of contents that are settled by the last standing verdict on them.
+
+    What was merged into another stands for it: a content that is no copy of the merged one is none of the kept one.
+    """
     last: dict[tuple[str, str], VerdictKind] = {}
+    kept: dict[str, str] = {}
     for verdict in sorted(standing(verdicts), key=lambda verdict: (verdict.made_at, verdict.uid)):
-        if verdict.kind in ABOUT_DUPLICATES and verdict.kind is not VerdictKind.MERGED:
+        if verdict.kind is VerdictKind.MERGED:
+            if verdict.keep is not None:
+                kept.update(dict.fromkeys(set(verdict.contents) - {verdict.keep}, verdict.keep))
+                kept.pop(verdict.keep, None)  # it came back since it was merged itself
+        elif verdict.kind in ABOUT_DUPLICATES:
             last.update(dict.fromkeys(verdict.pairs(), verdict.kind))
-    return frozenset(pair for pair, kind in last.items() if kind in SETTLING)
+    found = {pair for pair, kind in last.items() if kind in SETTLING}
+    for one, other in list(found):
+        first, second = sorted((_stands_for(one, kept), _stands_for(other, kept)))
+        if first != second and (first, second) not in last:
+            found.add((first, second))
+    return frozenset(found)
+
+
+def _stands_for(content: str, kept: Mapping[str, str]) -> str:
+    """Return the content that a content was merged into, over several merges."""
+    while content in kept:
+        content = kept[content]
+    return content
 
 
 def least_contents(kind: VerdictKind) -> int:

@@ -42,6 +42,11 @@ OTHER_TEXT = 0.6  # agreement below which texts differ by more than OCR misreads
 DOUBTFUL_DIFFERING = 0.005  # share of differing tiles above which the texts are considered
 BLURRED = 6.0  # grey levels of mean difference above which detail was lost or added
 SAME_COLOR = 6.0  # levels of sRGB: plain pictures whose colours are farther apart are different ones
+# Grey levels of a window's difference: copies that differ by 2 or less nearly everywhere (saved again, turned, cropped
+# on the grid) differ nowhere by more than 5; another digit of 18 pixels or more differs by 8 or more.
+PLACE, EQUAL_ELSEWHERE, OUTSTANDS = 8.0, 2.0, 4.0
+WIDE = 2.5  # times its height: a site's mark
+FAINT = 5  # a mark's difference on a light ground
 STRUCTURE = 8  # keypoints: with fewer, a picture is little but its colours
 _LETTERS = 8  # a text with fewer letters and digits is not compared
 
@@ -150,12 +155,29 @@ def _best_alignment(
         classified = _classify(one.picture, other.picture, alignment, same_text=same_text)
         found = replace(classified, pdq=bits, text=agreement)
         if found.is_duplicate:
-            if _says_other_words(one, other, alignment):
+            if _differs_in_places(found, one, other, alignment) or _says_other_words(one, other, alignment):
                 return replace(found, tier=Tier.VARIANT)
             return _apply_text_doubt(found)
         if best is None or found.score > best.score:
             best = found
     return best or Evidence(None, pdq=bits, text=agreement)
+
+
+def _differs_in_places(found: Evidence, one: PreparedPicture, other: PreparedPicture, alignment: Alignment) -> bool:
+    """Return whether two pictures are equal but for small places, such as a digit, that are no line of a mark."""
+    laid = alignment.overlay
+    if Edit.LIGHT in found.edits or laid.difference.max() < PLACE:
+        return False
+    known = laid.difference if laid.within is None else laid.difference[laid.within > 0]
+    usual = float(np.percentile(known, 99))
+    if usual > EQUAL_ELSEWHERE:
+        return False
+    if Edit.WATERMARK in found.edits:
+        rows, columns = np.nonzero(laid.difference >= PLACE)
+        return bool(np.ptp(columns) < WIDE * np.ptp(rows))  # a line of writing is wide, a digit is not
+    unmarked = without_marks(laid, one.picture.seen(alignment.view), other.picture, changed=FAINT).difference
+    known = unmarked if laid.within is None else unmarked[laid.within > 0]
+    return float(known.max()) >= max(PLACE, OUTSTANDS * usual)
 
 
 def _says_other_words(one: PreparedPicture, other: PreparedPicture, alignment: Alignment) -> bool:

@@ -30,8 +30,8 @@ _SENTENCES = {  # of the meme that is kept, by the surest trace in another one
     Trace.MARKED: "the other has a mark that it does not have",
     Trace.BLURRED: "it has fine detail that the other lost",
 }
-# These say which is more useful to keep, not which was first.
-_PREFERENCES = (KeepBy.PLAYS, KeepBy.METADATA)
+# These say which is more useful to keep, not which was first: a copy can be enlarged, and a plain margin cropped off.
+_PREFERENCES = (KeepBy.BORDER, KeepBy.PLAYS, KeepBy.METADATA)
 
 
 class Choice(NamedTuple):
@@ -60,9 +60,9 @@ def choose_kept(
     """Return the meme to keep among a group's members (the representative first), and the reason in words.
 
     `texts` is the number of texts about each meme, by its id. The pixels of a frame around a picture do not count, and
-    bytes a pixel count within one codec only, not where one has grain, and are sure only of the earliest. If every
-    criterion is a tie, the smallest file of those that show the same pixels is kept, or else the lowest id. Raises
-    ValueError without members.
+    bytes a pixel count within one codec only, not where one has grain. More bytes a pixel are sure only of the earliest
+    file, more pixels only of that one or where the others are crops. If every criterion is a tie, the smallest file of
+    those that show the same pixels is kept, or else the lowest id. Raises ValueError without members.
 
     >>> first, second = workspace.catalogue.memes.everything()[:2]
     >>> choice = choose_kept([Member(first), Member(second)])
@@ -84,8 +84,11 @@ def choose_kept(
         if len(kept) == 1 and len(remaining) > 1:
             second = max((member for member in remaining if member is not kept[0]), key=measure.of)
             told = criterion not in _PREFERENCES
-            if criterion is KeepBy.COMPRESSION:  # grain and sharpening add bytes, too
-                told = all(kept[0].meme.first_seen < one.meme.first_seen for one in remaining if one is not kept[0])
+            if criterion in (KeepBy.PIXELS, KeepBy.COMPRESSION):
+                # Grain and sharpening add bytes, and enlarging adds pixels.
+                others = [one for one in remaining if one is not kept[0]]
+                told = all(kept[0].meme.first_seen < one.meme.first_seen for one in others)
+                told |= criterion is KeepBy.PIXELS and all(_is_cropped(one, kept[0]) for one in others)
             return Choice(kept[0].meme, measure.reason(kept[0], second), told or _is_alike(remaining))
         remaining = kept
     first = min(remaining, key=lambda member: member.meme.id)
@@ -98,6 +101,17 @@ def choose_kept(
     if any(member.meme.size > smallest for member in remaining):
         return Choice(first.meme, "the same pixels in a smaller file")
     return Choice(first.meme, "the same in every way: indexed first")
+
+
+def _is_cropped(member: Member, kept: Member) -> bool:
+    """Return whether a member shows a part of what the other shows; both were compared with each other."""
+    evidence = member.evidence or kept.evidence
+    if evidence is None or (member.evidence is not None and kept.evidence is not None):
+        return False
+    covers_kept, covers = evidence.covers_one, evidence.covers_other
+    if member.evidence is None:
+        covers_kept, covers = covers, covers_kept
+    return Edit.CROP in evidence.edits and covers_kept < covers
 
 
 def _is_alike(members: Sequence[Member]) -> bool:

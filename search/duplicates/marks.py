@@ -25,14 +25,16 @@ HEIGHT = 0.05  # of the picture's longer side, at most
 WIDE = 3.0  # times its height, at least
 EDGE, SIDE_EDGE = 0.1, 0.2  # of the side: its largest distances from the edges; on a plain ground its begin is faint
 KEPT = 0.45  # least share of the edges under it that are left
-_CHANGED = 12  # grey levels: a window with a larger mean difference belongs to it
+CHANGED = 12  # grey levels: a window with a larger mean difference belongs to it
 _ACROSS, _DOWN = 4, 1  # pixels at the scale of the difference: letters closer than twice this are one line
 
 _Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
-def without_marks(found: Overlay, one: ScaledPicture, other: ScaledPicture) -> Overlay:
+def without_marks(found: Overlay, one: ScaledPicture, other: ScaledPicture, *, changed: int = CHANGED) -> Overlay:
     """Return the overlay of one picture, as its view shows it, on another, without the difference that marks make.
+
+    Windows with a mean difference of `changed` grey levels belong to a mark; fewer find fainter ones.
 
     >>> from PIL import Image
     >>> from search.duplicates.alignment import frame_affine
@@ -43,7 +45,7 @@ def without_marks(found: Overlay, one: ScaledPicture, other: ScaledPicture) -> O
     >>> without_marks(found, picture, picture) is found
     True
     """
-    marks = [box for box in _changed_boxes(found) if _is_mark(box, found, one, other)]
+    marks = [box for box in _changed_boxes(found, changed) if _is_mark(box, found, one, other)]
     if not marks:
         return found
     difference = found.difference.copy()
@@ -52,9 +54,9 @@ def without_marks(found: Overlay, one: ScaledPicture, other: ScaledPicture) -> O
     return replace(found, difference=difference)
 
 
-def _changed_boxes(found: Overlay) -> list[_Box]:
+def _changed_boxes(found: Overlay, least: int) -> list[_Box]:
     """Return the boxes of what differs, in pixels of the difference; the letters of a line share a box."""
-    changed = (found.difference >= _CHANGED).astype(np.uint8)
+    changed = (found.difference >= least).astype(np.uint8)
     if not changed.any():
         return []
     joined = cv2.dilate(changed, np.ones((2 * _DOWN + 1, 2 * _ACROSS + 1), np.uint8))

@@ -28,6 +28,7 @@ _FOUND = 0.8  # least correlation of that area
 _WINDOW = 1024  # pixels: a side of what is examined at most
 _LEAST = 48  # pixels of a side
 _EQUAL, _EQUAL_SHARE = 1, 0.999  # levels by which decoders differ, and the least share of equal pixels
+_PALETTE = 256  # colours
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -70,7 +71,8 @@ def with_traces(
     if sides is None:
         told.append((_resized(one, other, prepared, found), Trace.RESIZED))
     else:
-        told += _traces(*sides)
+        few = [original.picture.convert("RGB").getcolors(_PALETTE) is not None for original in (one, other)]
+        told += _traces(*sides) if few[0] == few[1] else _palette_traces(*sides, first_has_few=few[0])
     if found.view != View():
         told.append((backwards(first.lines, second.lines), Trace.BACKWARDS))
     whole = one.picture.size == other.picture.size
@@ -97,14 +99,30 @@ def _traces(one: Compressed, other: Compressed) -> Iterator[tuple[int, Trace]]:
     # Coarse steps take a copy's grain away again, but do not give back the detail that it lost before.
     if grain and direction == -grain and (lacks_detail(one, other) if grain > 0 else lacks_detail(other, one)):
         direction = 0
+    levels = levels_lost(one, other)
+    if direction and levels == -direction:
+        direction = levels = 0
     copy, source = (other, one) if direction > 0 else (one, other)
     stored = copy.is_lossless and not source.is_lossless
     yield direction, Trace.LOSSLESS if stored else Trace.COMPRESSED
     yield grain, Trace.GRAIN
-    yield levels_lost(one, other), Trace.LEVELS
+    yield levels, Trace.LEVELS
     if not is_lit(one, other):
         yield marked(one, other), Trace.MARKED
     yield blurred(one, other), Trace.BLURRED
+
+
+def _palette_traces(one: Compressed, other: Compressed, *, first_has_few: bool) -> Iterator[tuple[int, Trace]]:
+    """Yield the traces of two pictures one of which has few colours, as `_traces` does.
+
+    A drawing of few colours is the source of its JPEG, which has ringing. Of two lossless pictures, the one with more
+    colours may be the copy, blurred.
+    """
+    compressed = next(_traces(one, other))
+    yield compressed
+    copy, source = (one, other) if first_has_few else (other, one)
+    if not compressed[0] and copy.is_lossless and not source.is_lossless:
+        yield -1 if first_has_few else 1, Trace.PALETTE
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,16 @@ CLEARER = 0.15  # by which one direction must explain more blocks than the other
 FINER = 1.12  # ratio of the mean steps from which on one is finer
 COARSE = 3.0  # least mean step that a lossless copy can be seen to carry
 _NO_DETAIL = 0.94  # of the larger picture's blocks, which the smaller one gives
-CARRIES = 0.15  # mean cosine of the values' phases: 0 by chance
+_REDUCED = 0.85  # of the blocks of a smaller copy, which the larger picture gives
+_REDUCED_CARRIES = 0.08, 0.2  # as CARRIES and SURELY_CARRIES, of the larger one: .04 or less in sources of smaller ones
+# Mean cosine of the phases of values at another picture's steps, 0 by chance: copies that were edited and saved again
+# have .15 to .9, sources at most .11. From the first on they are no source, from the second on they are copies.
+CARRIES, SURELY_CARRIES = 0.15, 0.25
+_DOUBTFUL = 0.04  # CARRIES where some blocks are not explained
+_OWN_STEPS = 0.6  # of the other's steps, on the same grid: from there on, a JPEG's own ones align with them
+_LEAST_VALUES, _LEAST_DISTINCT = 500, 100  # of blocks
+_SAME_GAIN = 0.03
+_ALL = 0.97  # of the blocks: a picture that was edited before it was saved again gives fewer
 _MOST, _FEW = 0.9, 0.3  # of the blocks that are explained
 _GAPS_EMPTY, _GAPS_FULL = 0.4, 0.7  # of the neighbouring values' number
 _LEAST_EXPECTED = 20  # values next to gaps
@@ -74,16 +83,46 @@ def made_from(one: Compressed, other: Compressed) -> int:
     forth, back = _explained(other, one), _explained(one, other)
     if one.steps is None or other.steps is None:
         return _against_unknown(one, other, forth=forth.share, back=back.share)
+    carried = _carries(one, other), _carries(other, one)
+    known = [0.0 if each is None else each for each in carried]
+    if max(known) >= SURELY_CARRIES and min(known) < CARRIES:
+        direction = 1 if known[0] > known[1] else -1
+        copy, source = (forth, back) if direction > 0 else (back, forth)
+        # The source may have been such a JPEG before, and the copy is one again. What lies near multiples of the steps
+        # gives their picture when it is compressed.
+        doubtful = source.share >= _ALL and source.share - copy.share >= CLEARER
+        return 0 if doubtful or source.share < max(known) else direction
+    direction = _compressed_to(one, other, forth, back)
+    if not direction:
+        return 0
+    # What carries the steps of a JPEG was made from it, whatever compressing it again gives. Where that cannot be seen,
+    # an edit that changes less than a coarse step looks like it.
+    copy, carries = (forth, carried[1]) if direction > 0 else (back, carried[0])
+    changed = abs(copy.gain - 1) > _SAME_GAIN
+    if (carries is None and changed) or (copy.share < _MOST and (carries is None or changed)):
+        return 0
+    least = CARRIES if copy.share >= _ALL else _DOUBTFUL
+    if carries is not None and carries >= least:
+        return 0
+    assert one.steps is not None and other.steps is not None
+    if carries is None and one.corner == other.corner and not (one.is_lossless or other.is_lossless):
+        # Coarse steps allow for more than fine ones: values that are missing in the finer one tell more.
+        finer, coarser = (one, other) if one.steps.mean() < other.steps.mean() else (other, one)
+        found = _gaps_filled(finer, coarser, gain=1.0)
+        if found is not None and found < _GAPS_FULL:
+            return 0 if found > _GAPS_EMPTY else 1 if finer is other else -1
+    return direction
+
+
+def _compressed_to(one: Compressed, other: Compressed, forth: _Explained, back: _Explained) -> int:
+    """Return which of two pictures gives the other by compressing it again, as in `made_from`."""
     if max(forth.share, back.share) < EXPLAINED:
         return 0
     clearer = abs(forth.share - back.share) >= CLEARER
     odds = forth.strays / back.strays
     # A change of contrast rounds every pixel twice, which is noise in one direction alone.
     if clearer or (forth.gain == 1 and max(odds, 1 / odds) >= _ODDS):
-        direction = 1 if odds < 1 else -1
-        lossless, lossy = (one, other) if direction > 0 else (other, one)
-        # What carries the steps of a JPEG was made from it, whatever compressing it again gives.
-        return 0 if lossless.is_lossless and not lossy.is_lossless and _carries(lossless, lossy) else direction
+        return 1 if odds < 1 else -1
     # Both ways explain the blocks: the finer one keeps all of the coarser, and was made from it unless it has more.
     gain = float(np.sqrt(forth.gain / back.gain))  # the same whichever of them comes first
     ratio = float(other.steps.mean() / (gain * one.steps.mean()))
@@ -98,6 +137,8 @@ def made_from(one: Compressed, other: Compressed) -> int:
         found = _gaps_filled(finer, coarser, gain=scale)
         if found is None or _GAPS_EMPTY < found < _GAPS_FULL:
             return 0
+        if found >= _GAPS_FULL and min(forth.share, back.share) < _ALL:
+            return 0  # an edit fills the gaps, too
         return (1 if finer is other else -1) * (1 if found <= _GAPS_EMPTY else -1)
     return -1 if ratio > 1 else 1
 
@@ -112,25 +153,29 @@ def resized_from(one: Compressed, other: Compressed) -> int:
     """
     enlarged = 1 if other.plane.size > one.plane.size else -1
     small, large = (one, other) if enlarged > 0 else (other, one)
-    given = _most_explained(large, small)
+    given, _ = _most_explained(large, small)
     # What was enlarged has no detail that the smaller one lacks; made smaller again it gives that one, too.
     if given >= _NO_DETAIL:
         return enlarged
-    reduced = _most_explained(small, large)
-    return -enlarged if reduced >= EXPLAINED and reduced - given >= CLEARER else 0
+    reduced, plane = _most_explained(small, large)
+    # Made smaller again, what was enlarged and then sharpened still has the smaller one's steps.
+    carries = _carries(small, Compressed(plane, None))
+    if carries is not None and carries >= _REDUCED_CARRIES[1]:
+        return enlarged
+    least = _ALL if small.is_lossless else _REDUCED
+    told = reduced >= least and reduced - given >= CLEARER and (carries is None or carries < _REDUCED_CARRIES[0])
+    return -enlarged if told else 0
 
 
-def _most_explained(copy: Compressed, source: Compressed) -> float:
-    """Return the largest share of a copy's blocks that the source gives, resized as usual programs do."""
-    if copy.steps is None:
-        return 0.0
-    found = [0.0]
+def _most_explained(copy: Compressed, source: Compressed) -> tuple[float, Plane]:
+    """Return the largest share of a copy's blocks that the source gives, resized as usual programs do, and that."""
+    found = []
     size = copy.plane.shape[1], copy.plane.shape[0]
     picture = Image.fromarray(source.plane)
     for method in _METHODS:
         plane = np.clip(np.asarray(picture.resize(size, method), np.float32), 0, 255)
-        found.append(_explained(copy, Compressed(plane, None)).share)
-    return max(found)
+        found.append((_explained(copy, Compressed(plane, None)).share, plane))
+    return max(found, key=lambda each: each[0])
 
 
 def compressed(plane: Plane, steps: Steps) -> Plane:
@@ -277,22 +322,39 @@ def _against_unknown(one: Compressed, other: Compressed, *, forth: float, back: 
     found = _paired(unknown, known, known.corner)
     if found is None:
         return 0
-    carries = _on_steps(found[0], found[1], known.steps)
+    carries = _on_steps(found[0], found[1], known.steps) or 0.0
     if carries >= CARRIES:
         return direction
     return -direction if explained >= _MOST and carries < CARRIES / 3 else 0
 
 
-def _carries(lossless: Compressed, lossy: Compressed) -> bool:
-    """Return whether a lossless picture carries the steps of a lossy one that it is not equal to."""
-    found = _paired(lossless, lossy, lossy.corner)
-    return found is not None and lossy.steps is not None and _on_steps(*found, lossy.steps) >= CARRIES
+def _carries(source: Compressed, copy: Compressed) -> float | None:
+    """Return how near the second's values are to multiples of the first's steps, −1 to 1; None if it does not show."""
+    if source.steps is None or source.is_lossless:
+        return None
+    found = _paired(source, copy, source.corner)
+    if found is None:
+        return None
+    known, values = found
+    gain = _gain(known, values)
+    values = values * gain
+    shows = source.steps >= COARSE
+    if copy.steps is not None and copy.corner == source.corner:
+        shows &= copy.is_lossless | (gain * copy.steps < _OWN_STEPS * source.steps)
+    # Drawings repeat their blocks.
+    _, distinct = np.unique(known.round(), axis=0, return_index=True)
+    if len(distinct) < _LEAST_DISTINCT:
+        return None
+    return _on_steps(values[distinct], known[distinct], np.where(shows, source.steps, 0))
 
 
-def _on_steps(values: NDArray[np.float64], known: NDArray[np.float64], steps: Steps) -> float:
-    """Return how near the values are to multiples of steps, −1 to 1."""
+def _on_steps(values: NDArray[np.float64], known: NDArray[np.float64], steps: Steps) -> float | None:
+    """Return how near the values are to multiples of steps, −1 to 1; steps below COARSE do not count.
+
+    None if there are too few values.
+    """
     used = (np.abs(known) >= 0.5 * steps) & (np.abs(values) >= 0.5 * steps) & (steps >= COARSE)
-    if used.sum() < 200:
-        return 0.0
-    phases = np.broadcast_to(values / steps, values.shape)[used]
+    if used.sum() < _LEAST_VALUES:
+        return None
+    phases = np.divide(values, steps, where=used, out=np.zeros_like(values))[used]
     return float(np.cos(2 * np.pi * phases).mean())

@@ -30,6 +30,7 @@ _GRAIN_LEVELS = 0.5  # levels of deviation above that
 # less than .25.
 _MIDDLE, _HIGH = (4, 5), (6, 7)  # sums of the two frequencies' numbers
 _SOFTENED = 0.85
+_LARGE, _LEAST_LARGE = 1.5, 60  # of the steps; coefficients
 _SHARPER, _SOFTER = 1.15, 0.25
 # Levels that ringing spans in 3 × 3 pixels. Of those pixels, at least .7 are quite flat in a drawing from which a JPEG
 # was made, and at most .26 in a JPEG that was blurred, sharpened, denoised or reduced to 64 colours and saved as PNG.
@@ -41,8 +42,9 @@ _MARK_BLOCKS, _MARK_PART = 3, 0.2  # of a mark: its least blocks, and the larges
 _MARK_DETAIL = 2.5  # times the other's detail in these blocks
 _ENDS = (5.0, 250.0)  # levels: white letters with a black outline reach beyond both
 _PLATEAU = 0.02  # least share of the pixels that are at their end
-_CLIPPED = (1.2, 0.01)  # times the other's share of pixels at black or white, and more than it
+_END, _MERGED = 2.0, 12.0  # levels: what is black or white, and the least number of levels that became so
 _LIT = 5.0  # levels that most blocks' means change by; blur and grain keep the means
+_FEW_LEVELS, _MOST_OF_IT = 12, 0.6
 _LEAST_LETTERS, _MORE_LETTERS = 8, 1.5
 
 
@@ -85,7 +87,10 @@ def _got_grain(source: Compressed, copy: Compressed) -> bool:
     calm, grainy = (float(np.percentile(_deviation(each), 10)) for each in found)
     if grainy < _GRAIN * calm + _GRAIN_LEVELS:
         return False
-    return _gain(*found, _MIDDLE) <= _SOFTENED
+    # Coarse steps round small coefficients up, so that the other picture seems to have less.
+    large = np.ones(found[0].shape, np.bool_) if source.steps is None else np.abs(found[0]) >= _LARGE * source.steps
+    chosen = large & np.isin(_FREQUENCIES, _MIDDLE)
+    return int(chosen.sum()) >= _LEAST_LARGE and _share(found[0][chosen], found[1][chosen]) <= _SOFTENED
 
 
 def lacks_detail(source: Compressed, copy: Compressed) -> bool:
@@ -154,12 +159,26 @@ def levels_lost(one: Compressed, other: Compressed) -> int:
         return 0
     pale = [_is_pale(side.plane) for side in (one, other)]
     if pale[0] != pale[1]:
-        return 1 if pale[1] else -1
-    if pale[0]:
-        return 0
-    shares = [float(((side.plane <= 1) | (side.plane >= 254)).mean()) for side in (one, other)]
-    more = max(shares) >= _CLIPPED[0] * min(shares) + _CLIPPED[1]
-    return (1 if shares[1] > shares[0] else -1) if more else 0
+        # A drawing's ground may be pale.
+        return 0 if any(_has_few_levels(side.plane) for side in (one, other)) else 1 if pale[1] else -1
+    return 0 if pale[0] else _one_sided(_got_clipped, one, other)
+
+
+def _got_clipped(source: Compressed, copy: Compressed) -> bool:
+    """Return whether several levels of the first are black or white in the second, and not so the reverse."""
+    for low, high in ((0.0, _END), (255 - _END, 255.0)):
+        widths = [_width(source.plane, copy.plane, low, high), _width(copy.plane, source.plane, low, high)]
+        if widths[0] >= _MERGED and widths[0] >= 2 * widths[1]:
+            return True
+    return False
+
+
+def _width(plane: NDArray[np.float32], end: NDArray[np.float32], low: float, high: float) -> float:
+    """Return how many levels the first has where most of the second is at an end, 0 where little is there."""
+    at_end = (end >= low) & (end <= high)
+    if at_end.mean() < _PLATEAU:
+        return 0.0
+    return float(np.ptp(np.percentile(plane[at_end], (10, 90))))
 
 
 def is_lit(one: Compressed, other: Compressed) -> bool:
@@ -176,6 +195,12 @@ def _is_pale(plane: NDArray[np.float32]) -> bool:
     return (high < _ENDS[1] and float((plane >= high - 8).mean()) >= _PLATEAU) or (
         low > _ENDS[0] and float((plane <= low + 8).mean()) >= _PLATEAU
     )
+
+
+def _has_few_levels(plane: NDArray[np.float32]) -> bool:
+    """Return whether a few levels make up most of a picture, as in a drawing."""
+    counts = np.bincount(plane.astype(np.uint8).ravel(), minlength=256)
+    return bool(np.sort(counts)[-_FEW_LEVELS:].sum() >= _MOST_OF_IT * plane.size)
 
 
 def backwards(lines: Sequence[ReadLine], others: Sequence[ReadLine]) -> int:

@@ -23,10 +23,11 @@ WELL_READ = 0.8  # least confidence of a line that is believed
 ANOTHER_WORD = 12.0  # grey levels: mean difference of a window in a word that the other picture does not have
 UNREAD_WORD = 28.0  # the same where nothing was read on the other picture
 ANOTHER_DIGIT = 9.0  # the same in a number where the other picture has another number
+READ_DIGIT = 3.0  # the same where both numbers are well read
 ANOTHER_LINE = 8.0  # the same where the other picture has a well-read line that says something else altogether
 _ALIKE = 50  # of 100: agreement of two lines from which on one of them may be misread
 NOISE = 1.5  # times the difference in the words that both have, which JPEG and blur cause
-LOST = 0.4  # share of the letters outside the other picture that makes another text
+LOST = 0.12  # share of the letters outside the other picture that makes another text; a crop may cut some
 _LINE = 6  # letters: shorter lines are not compared
 _MARK_HEIGHT = 0.05  # of the picture's longer side: a watermark's line at most
 _MARK_EDGE = 0.08  # of the side: distance of a watermark from the upper or lower edge
@@ -118,11 +119,14 @@ def _says_more(
     # A word's box is not exact: beside another word it shows part of that.
     doubtful = {word.line for word in missing}
     noise = _noise(found, [word.box for word in words if word.line not in doubtful], size)
+    usual = _usual(found, 99)
     for word, value in inside:
         there = [other for other in others if _overlap(word.box, other.box)]
         least = UNREAD_WORD if not there else ANOTHER_WORD
-        if word.text.isdigit() and any(other.text.isdigit() for other in there):
-            least = ANOTHER_DIGIT
+        if any(_digits(word) != _digits(other) != "" for other in there if _digits(word)):
+            well_read = any(other.line.confidence >= WELL_READ for other in there if _digits(other))
+            least = READ_DIGIT if well_read else ANOTHER_DIGIT
+            noise = max(noise, usual)
         if there and not any(_may_be(word.line, other.line) for other in there):
             least = ANOTHER_LINE
         least = max(least, NOISE * noise)
@@ -131,15 +135,12 @@ def _says_more(
     phone = shape >= _SCREEN and (
         covered < _SMALL_PART or any(word.line.box[3] < _BARS and _CLOCK.search(word.line.text) for word in words)
     )
-    lost = {word.line for word, value in inside if value is None}
-    for line in lost:
-        own = [word for word in words if word.line is line]
-        gone = sum(len(word.text) for word, value in inside if value is None and word.line is line)
-        letters = sum(len(word.text) for word in own)
-        in_bars = line.box[3] <= _BARS or line.box[1] >= 1 - _BARS
-        if gone >= LOST * letters and not (phone and in_bars) and not _is_mark(own[0], others, shape):
-            return True
-    return False
+    lost = 0.0
+    for word in (word for word, value in inside if value is None):
+        in_bars = word.line.box[3] <= _BARS or word.line.box[1] >= 1 - _BARS
+        if not (phone and in_bars) and not _is_mark(word, others, shape):
+            lost += len(word.text) * _outside(found, word.box, size)
+    return lost > 0 and lost >= LOST * sum(len(word.text) for word in words)
 
 
 def _may_be(line: ReadLine, other: ReadLine) -> bool:
@@ -153,8 +154,17 @@ def _noise(found: Overlay, said: Sequence[Box], size: tuple[int, int]) -> float:
     values = [value for box in said if (value := _difference(found, box, size)) is not None]
     if values:
         return max(values)
+    return _usual(found, 95)
+
+
+def _usual(found: Overlay, percent: int) -> float:
+    """Return the difference that this many percent of the overlap's windows do not exceed."""
     known = found.difference if found.within is None else found.difference[found.within > 0]
-    return float(np.percentile(known, 95)) if known.size else 0.0
+    return float(np.percentile(known, percent)) if known.size else 0.0
+
+
+def _digits(word: _Word) -> str:
+    return "".join(filter(str.isdigit, word.text))
 
 
 def _difference(found: Overlay, box: Box, size: tuple[int, int]) -> float | None:
@@ -173,6 +183,22 @@ def _difference(found: Overlay, box: Box, size: tuple[int, int]) -> float | None
     if found.within is not None and found.within[part].min() == 0:
         return 0.0  # the other picture's edge cuts the word
     return float(found.difference[part].max()) if found.difference[part].size else None
+
+
+def _outside(found: Overlay, box: Box, size: tuple[int, int]) -> float:
+    """Return the share of a box, in pixels of the picture of this size that is laid under, outside the overlap."""
+    width, height = size
+    left, top, right, bottom = box
+    across, down = max(1.0, right - left), max(1.0, bottom - top)
+    if found.within is None:
+        inside = max(0.0, min(right, width) - max(left, 0)) * max(0.0, min(bottom, height) - max(top, 0))
+        return 1 - min(1.0, inside / (across * down))
+    scale = found.within.shape[1] / width, found.within.shape[0] / height
+    part = found.within[
+        max(0, round(top * scale[1])) : max(0, round(bottom * scale[1])),
+        max(0, round(left * scale[0])) : max(0, round(right * scale[0])),
+    ]
+    return 1 - min(1.0, float((part > 0).sum()) / (across * down * scale[0] * scale[1]))
 
 
 def _is_mark(word: _Word, others: Sequence[_Word], shape: float) -> bool:

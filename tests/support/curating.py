@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from search.catalogue import Catalogue
 from search.catalogue.pairs import Pair
-from search.evidence import Edit, Evidence, Tier
+from search.evidence import Edit, Evidence, Tier, Trace
 from web.curator import passwords
 
 PASSWORD = "this is fine, said the dog"
@@ -66,7 +66,11 @@ def draw_duplicates(library: Path) -> None:
 
 
 ALIKE = (
-    ("Cats/monday.png", "Dogs/monday small.jpg", Evidence(Tier.SAME, (), 8, 0, 1.0, 1.0, 0.0, text=0.98)),
+    (
+        "Cats/monday.png",
+        "Dogs/monday small.jpg",
+        Evidence(Tier.SAME, (), 8, 0, 1.0, 1.0, 0.0, text=0.98, traces_other=(Trace.RESIZED,)),
+    ),
     ("Robots/toaster.png", "Cats/toaster cropped.png", Evidence(Tier.EDITED, (Edit.CROP,), 40, 210, 0.9, 1.0, 0.0)),
     ("Robots/no words.png", "Robots/some words.png", Evidence(Tier.VARIANT, pdq=30, differing=0.1)),
 )

@@ -233,11 +233,12 @@ def _show_group(terminal: Terminal, one: Proposal) -> None:
     duplicate = one.group.tier.is_duplicate
     evidence = {member.meme.id: member.evidence for member in one.group.members}
     terminal.out.print()
-    terminal.paragraph(Text.assemble((one.key, "dim"), f"  {one.reason}" if duplicate else ""))
+    told = one.reason if one.is_sure else f"your choice; {one.reason}"
+    terminal.paragraph(Text.assemble((one.key, "dim"), f"  {told}" if duplicate else ""))
     for meme in one.memes:
         kept = meme == one.kept
         facts = f"{meme.width} × {meme.height}, {meme.size / 1000:,.0f} kB, {meme.first_seen:%Y-%m-%d}"
-        mark = ("  keep  ", "green") if kept and duplicate else ("        ", "")
+        mark = ("  keep  ", "green") if kept and duplicate and one.is_sure else ("        ", "")
         terminal.out.print(Text.assemble(mark, (meme.path, "bold" if kept else "")), soft_wrap=True)
         terminal.paragraph(Text(facts, style="dim"), indent=10)
         found = evidence[meme.id]

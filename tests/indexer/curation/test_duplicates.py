@@ -55,8 +55,8 @@ def test_duplicates_are_proposed_and_variants_only_when_asked_for(
 
 
 def test_which_one_stays_follows_the_rule_that_is_set(tiny_settings: Settings, catalogue: Catalogue) -> None:
-    by_pixels = of_tier(tiny_settings, catalogue, Tier.SAME)
-    assert by_pixels.kept.path == "Cats/monday.png" and "pixels" in by_pixels.reason
+    by_traces = of_tier(tiny_settings, catalogue, Tier.SAME)
+    assert by_traces.kept.path == "Cats/monday.png" and "resized" in by_traces.reason
     by_age = of_tier(replace(tiny_settings, keep_rule=(KeepBy.FIRST_SEEN,)), catalogue, Tier.SAME)
     assert by_age.kept.path == "Dogs/monday small.jpg" and "first seen" in by_age.reason
     by_texts = of_tier(replace(tiny_settings, keep_rule=(KeepBy.METADATA,)), catalogue, Tier.SAME)

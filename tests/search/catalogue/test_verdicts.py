@@ -64,6 +64,31 @@ def test_a_merge_settles_nothing_because_a_file_that_comes_back_is_a_duplicate_a
     assert catalogue.verdicts.settled() == set()
 
 
+def test_what_is_no_copy_of_a_merged_content_is_none_of_the_kept_one(catalogue: Catalogue) -> None:
+    catalogue.verdicts.add(VerdictKind.DISTINCT, [A, C])
+    merged = catalogue.verdicts.add(VerdictKind.MERGED, [A, B], keep=B)
+    assert catalogue.verdicts.settled() == {(A, C), (B, C)}
+    again = catalogue.verdicts.add(VerdictKind.MERGED, [B, D], keep=D)
+    assert catalogue.verdicts.settled() == {(A, C), (C, D)}
+    catalogue.verdicts.undo(again.uid)
+    said = catalogue.verdicts.add(VerdictKind.DUPLICATES, [B, C])  # what is said of the pair itself counts more
+    assert catalogue.verdicts.settled() == {(A, C)}
+    catalogue.verdicts.undo(said.uid)
+    catalogue.verdicts.undo(merged.uid)
+    assert catalogue.verdicts.settled() == {(A, C)}
+
+
+def test_contents_that_were_merged_into_each_other_in_turn_settle_what_the_last_merge_kept(
+    catalogue: Catalogue,
+) -> None:
+    catalogue.verdicts.add(VerdictKind.DISTINCT, [A, C])
+    catalogue.verdicts.add(VerdictKind.MERGED, [A, B], keep=B)
+    catalogue.verdicts.add(VerdictKind.MERGED, [A, B], keep=A)
+    assert catalogue.verdicts.settled() == {(A, C)}
+    catalogue.verdicts.add(VerdictKind.MERGED, [A, C], keep=C)  # against what was said before: both files are one now
+    assert catalogue.verdicts.settled() == {(A, C)}
+
+
 def test_no_line_can_be_changed_or_removed(catalogue: Catalogue) -> None:
     catalogue.verdicts.add(VerdictKind.DISTINCT, [A, B])
     for statement in ("UPDATE verdicts SET kind = 'keep all'", "DELETE FROM verdicts"):

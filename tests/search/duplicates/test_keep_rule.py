@@ -37,6 +37,21 @@ def test_more_pixels_win_and_the_reason_says_how_many() -> None:
     assert (meme.id, reason) == (2, "most pixels: 800 × 600, the next 400 × 300")
 
 
+def test_more_pixels_are_sure_only_of_the_earliest_file_or_beside_a_crop() -> None:
+    large = (800, 600)
+    assert not choose_kept([_member(1, pixels=large), _member(2, evidence=SAME)]).is_sure
+    assert not choose_kept([_member(1, pixels=large, year=2021), _member(2, evidence=SAME)]).is_sure
+    assert choose_kept([_member(1, pixels=large, year=2019), _member(2, evidence=SAME)]).is_sure
+    cropped = Evidence(Tier.EDITED, (Edit.CROP,), covers_one=0.6, covers_other=1.0, differing=0.0)
+    whole = _member(1, pixels=large)
+    assert choose_kept([whole, _member(2, evidence=cropped)]) == (
+        whole.meme,
+        "most pixels: 800 × 600, the next 400 × 300",
+        True,
+    )
+    assert choose_kept([_member(2), replace(whole, evidence=cropped.swapped(), tier=Tier.EDITED)]).is_sure
+
+
 def test_pixels_of_a_screenshots_frame_count_for_nothing() -> None:
     framed = Evidence(Tier.EDITED, (Edit.SCREENSHOT,), covers_one=1.0, covers_other=0.4, differing=0.0)
     meme, reason, _ = choose_kept([_member(1, pixels=(640, 480)), _member(2, pixels=(640, 960), evidence=framed)])

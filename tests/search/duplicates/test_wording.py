@@ -37,6 +37,40 @@ def test_one_other_digit_makes_a_variant(digit: str, other: str) -> None:
     assert found.tier is Tier.VARIANT, found.in_words()
 
 
+FACES = [ImageFont.load_default(size) for size in (15, 20, 28, 40)]
+
+
+@pytest.mark.parametrize("face", range(len(FACES)))
+@pytest.mark.parametrize("place", [(0.02, 0.03), (0.4, 0.45), (0.6, 0.88)])
+@pytest.mark.parametrize(
+    ("one", "other"), [("1/2", "2/2"), ("$4.99", "$7.99"), ("3:1", "3:7"), ("12.05.2024", "12.08.2024"), ("10%", "18%")]
+)
+def test_another_number_anywhere_makes_a_variant_even_if_it_was_not_read(
+    one: str, other: str, place: tuple[float, float], face: int
+) -> None:
+    picture = scene(3)
+    drawn = []
+    for text in (one, other):
+        copy = picture.copy()
+        at = place[0] * copy.width, place[1] * copy.height
+        ImageDraw.Draw(copy).text(at, text, "white", FACES[face], stroke_width=2, stroke_fill="black")
+        drawn.append(encoded(copy, 88))
+    assert _compared(drawn[0], (), drawn[1], ()).tier is Tier.VARIANT
+
+
+def test_faint_numbers_that_were_well_read_make_a_variant() -> None:
+    drawn = []
+    for digit in "83":
+        copy = scene(3)
+        ImageDraw.Draw(copy, "RGBA").text((210, 20), f"only {digit} left", (255, 255, 255, 70), FACES[1])
+        drawn.append(encoded(copy, 88))
+    lines = [(ReadLine(f"only {digit} left", 0.99, (0.4, 0.045, 0.6, 0.11)),) for digit in "83"]
+    assert _compared(drawn[0], lines[0], drawn[1], lines[1]).tier is Tier.VARIANT
+    # The same number, read as another one, on a poorer copy.
+    found = _compared(drawn[0], lines[0], encoded(drawn[0], 70), lines[1])
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+
+
 def test_a_digit_that_was_misread_makes_none() -> None:
     lines = [(ReadLine(f"part {text}", 0.97, LABEL),) for text in ("1", "l")]
     found = _compared(_labeled("part 1"), lines[0], encoded(_labeled("part 1"), 40), lines[1])

@@ -63,7 +63,7 @@ def test_groups_are_listed_for_people_and_for_programs(run: Run) -> None:
         "same: 1 group",
         "keep  Cats/monday.png",
         "PDQ 8 of 256",
-        "most pixels: 120 × 90",
+        "the other was made from it: it was resized",
         str(found[1]["key"]),
     ):
         assert said in told
