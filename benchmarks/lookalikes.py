@@ -36,8 +36,10 @@ GROUNDS = {"over white": "white", "over black": "black", "over dark": "#0e1621"}
 SQUEEZED = "squeezed to a square"
 CUT = 0.1  # share of the caption's ink; a crop that cuts more says something else
 _DEPTHS = (0.08, 0.15, 0.25, 0.35)  # of a crop: the largest share of a side that is cut
-_NUMBERS = ("part {}", "day {}", "orientation {}", "level {}", "{}/9", "3:{}")
-_NUMBERS += ("${}.99", "1{}.05.2024", "{}0 %", "room {}B")
+_NUMBERS = (
+    *("part {}", "day {}", "orientation {}", "level {}", "room {}B"),
+    *("{}/9", "3:{}", "${}.99", "1{}.05.2024", "{}0 %"),
+)
 _STRETCHED = 1.2  # least aspect ratio of what is squeezed
 _STICKER_SIDES = (50, 96, 160, 320)  # pixels
 _COLORS = ("#f4c542", "#8fd16a", "#f08fb1", "#8ab6f0", "#c9a0f0", "#f0a05a")
@@ -208,8 +210,9 @@ class _Drawing:
                 if not at % 2:
                     at_pixel = place[0] * picture.width, place[1] * picture.height
                     font = ImageFont.truetype(face, max(16, round(height * picture.width)))
-                    outlined = {"stroke_width": 2, "stroke_fill": "black"}
-                    ImageDraw.Draw(picture).text(at_pixel, form.format(digit), "white", font, **outlined)
+                    ImageDraw.Draw(picture).text(
+                        at_pixel, form.format(digit), "white", font, stroke_width=2, stroke_fill="black"
+                    )
                 paths.append(self._file(picture, rng))
             for one, other in combinations(paths, 2):
                 self._lookalike(one, other, "another number")

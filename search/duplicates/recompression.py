@@ -104,7 +104,6 @@ def made_from(one: Compressed, other: Compressed) -> int:
     least = CARRIES if copy.share >= _ALL else _DOUBTFUL
     if carries is not None and carries >= least:
         return 0
-    assert one.steps is not None and other.steps is not None
     if carries is None and one.corner == other.corner and not (one.is_lossless or other.is_lossless):
         # Coarse steps allow for more than fine ones: values that are missing in the finer one tell more.
         finer, coarser = (one, other) if one.steps.mean() < other.steps.mean() else (other, one)
@@ -116,6 +115,7 @@ def made_from(one: Compressed, other: Compressed) -> int:
 
 def _compressed_to(one: Compressed, other: Compressed, forth: _Explained, back: _Explained) -> int:
     """Return which of two pictures gives the other by compressing it again, as in `made_from`."""
+    assert one.steps is not None and other.steps is not None
     if max(forth.share, back.share) < EXPLAINED:
         return 0
     clearer = abs(forth.share - back.share) >= CLEARER
