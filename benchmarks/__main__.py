@@ -25,6 +25,7 @@ SUPPORT = (
     "calibration",
     "data",
     "drawn_captions",
+    "edited",
     "harness",
     "lookalikes",
     "stages",

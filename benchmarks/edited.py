@@ -106,7 +106,7 @@ def _contrasted(picture: Image.Image, rng: Random) -> Image.Image:
     return ImageEnhance.Contrast(ImageEnhance.Brightness(picture).enhance(factors[0])).enhance(factors[1])
 
 
-def _recoloured(picture: Image.Image, rng: Random) -> Image.Image:
+def _recolored(picture: Image.Image, rng: Random) -> Image.Image:
     return ImageEnhance.Color(picture).enhance(rng.choice((0.0, rng.uniform(0.4, 0.8), rng.uniform(1.2, 1.6))))
 
 
@@ -170,7 +170,7 @@ EDITS: dict[str, Edit] = {
     "turned": _as_usual(_turned),
     "watermark": _as_usual(_drawn_by("watermark")),
     "gamma or contrast": _as_usual(_contrasted),
-    "colours": _as_usual(_recoloured),
+    "colours": _as_usual(_recolored),
 }
 _LOSSLESS_SOURCE, _LOSSY_SOURCE = ("PNG to JPEG",), ("JPEG to PNG", "JPEG to WebP to JPEG", "saved alike")
 

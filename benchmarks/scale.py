@@ -70,6 +70,7 @@ def folder_of(given: Namespace, name: str) -> Path:
 
 add_folder(BENCHMARK)
 BENCHMARK.option("--queries", 200, small=20, help="queries to time, of each kind")
+BENCHMARK.parser.add_argument("--no-build", action="store_true", help="search the index that FOLDER has")
 
 
 class RandomDirections:
@@ -221,6 +222,23 @@ def built(data: Path, encoder: str) -> tuple[int, int, float, list[BuildStage]]:
     return manifest.memes, vectors, peak_memory(), watch.stages()
 
 
+def report_build(settings: Settings, workspace: Workspace, report: Report) -> None:
+    """Build the index in a process of its own, whose peak is of the build alone, and print what it took."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        memes, vectors, peak, stages = pool.submit(built, settings.data, settings.text_encoder).result()
+    size = sum(file.stat().st_size for file in live_folder(workspace.index).rglob("*") if file.is_file())
+    catalogue_size = (settings.data / "catalogue.sqlite").stat().st_size
+    report.note(
+        f"index of {memes:,} memes, {vectors:,} vectors, {size / 1e6:,.0f} MB built in "
+        f"{sum(one.seconds for one in stages):.1f} s, {sum(one.processor for one in stages):.1f} s of processor "
+        f"time, peak memory {peak:,.0f} MB with pages of files; catalogue {catalogue_size / 1e6:,.0f} MB"
+    )
+    columns = {"stage": "", "s": ".1f", "processor s": ".1f", "memory MB": ",.0f", "with files MB": ",.0f"}
+    building = report.table("build", columns)
+    for one in stages:
+        building.row(one.name, one.seconds, one.processor, one.own_mb, one.resident_mb)
+
+
 def measure(given: Namespace, report: Report) -> None:
     """Print build times, then the latency of each kind of question."""
     settings = Settings(data=folder_of(given, "scale"), text_encoder=RandomDirections().name)
@@ -230,19 +248,9 @@ def measure(given: Namespace, report: Report) -> None:
             fill(catalogue, given.memes, encoder=RandomDirections())
             report.note(f"catalogue of {given.memes:,} memes made in {perf_counter() - begun:.1f} s")
         workspace = Workspace(settings, catalogue)
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # its peak is of the build alone
-            memes, vectors, peak, stages = pool.submit(built, settings.data, settings.text_encoder).result()
-        size = sum(file.stat().st_size for file in live_folder(workspace.index).rglob("*") if file.is_file())
-        catalogue_size = (settings.data / "catalogue.sqlite").stat().st_size
-        report.note(
-            f"index of {memes:,} memes, {vectors:,} vectors, {size / 1e6:,.0f} MB built in "
-            f"{sum(one.seconds for one in stages):.1f} s, {sum(one.processor for one in stages):.1f} s of processor "
-            f"time, peak memory {peak:,.0f} MB with pages of files; catalogue {catalogue_size / 1e6:,.0f} MB"
-        )
-        columns = {"stage": "", "s": ".1f", "processor s": ".1f", "memory MB": ",.0f", "with files MB": ",.0f"}
-        building = report.table("build", columns)
-        for one in stages:
-            building.row(one.name, one.seconds, one.processor, one.own_mb, one.resident_mb)
+        memes = catalogue.memes.count()
+        if not given.no_build:
+            report_build(settings, workspace, report)
         begun = perf_counter()
         searcher = Searcher(workspace, text_encoder=RandomDirections())
         report.note(f"opened in {perf_counter() - begun:.2f} s")

@@ -147,7 +147,7 @@ def test_the_python_in_the_readme_searches_a_library(
     exec(compile(block, "README.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert 1 <= len(lines) <= 5
-    assert all(re.fullmatch(r"0\.\d\d  .+/.+  \(.+ \d+%\)", line) for line in lines), lines
+    assert all(re.fullmatch(r"0\.\d\d  .+/.+  \(.+ \d+ %\)", line) for line in lines), lines
     assert len([line for line in block.splitlines() if line.strip()]) <= 5
 
 

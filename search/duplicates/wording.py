@@ -123,13 +123,15 @@ def _says_more(
     for word, value in inside:
         there = [other for other in others if _overlap(word.box, other.box)]
         least = UNREAD_WORD if not there else ANOTHER_WORD
-        if any(_digits(word) != _digits(other) != "" for other in there if _digits(word)):
-            well_read = any(other.line.confidence >= WELL_READ for other in there if _digits(other))
-            least = READ_DIGIT if well_read else ANOTHER_DIGIT
-            noise = max(noise, usual)
+        other_numbers = [other for other in there if _digits(word) and _digits(word) != _digits(other) != ""]
+        if other_numbers:
+            least = ANOTHER_DIGIT
         if there and not any(_may_be(word.line, other.line) for other in there):
             least = ANOTHER_LINE
         least = max(least, NOISE * noise)
+        # Two numbers that are both well read are believed by far less, where all else is equal.
+        if any(other.line.confidence >= WELL_READ for other in other_numbers):
+            least = min(least, max(READ_DIGIT, NOISE * noise, NOISE * usual))
         if value is not None and value >= least and not _is_mark(word, others, shape):
             return True
     phone = shape >= _SCREEN and (

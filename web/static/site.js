@@ -26,8 +26,7 @@ export async function visit(address, { replace = false, keepScroll = false, pati
   asking?.abort();
   asking = new AbortController();
   const answer = await fetch(address, { signal: asking.signal });
-  if (!answer.ok && !patient) return location.assign(address);
-  if (!answer.ok) return;
+  if (!answer.ok) return patient || location.assign(address);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   document.getElementById("main").replaceWith(page.getElementById("main"));
   document.title = page.title;
@@ -73,16 +72,15 @@ document.addEventListener("drop", async (event) => {
 
 const viewer = () => import("./viewer.js");
 // It takes a meme from its page, which must be one of ours: beside another generator's pages, links lead to these.
-const hasViewer = document.documentElement.dataset.pages !== "elsewhere";
+const { elsewhere } = root.dataset;
 // Whoever points at a card, or reaches it by keys, may open it: the viewer is loaded before the click.
 for (const name of ["pointerover", "pointerdown", "focusin"])
-  document.addEventListener(name, (event) => hasViewer && event.target.closest?.(".card") && quietly(viewer()), { passive: true });
+  document.addEventListener(name, (event) => !elsewhere && event.target.closest?.(".card") && quietly(viewer()), { passive: true });
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a");
   if (!link || !plain(event) || event.defaultPrevented) return;
   const { size, theme } = link.dataset;
-  if (link.matches(".card > a.picture")) {
-    if (!hasViewer) return;
+  if (!elsewhere && link.matches(".card > a.picture")) {
     event.preventDefault();
     viewer().then((loaded) => loaded.open(link)).catch(() => location.assign(link.href));
   } else if (link.dataset.back !== undefined && history.length > 1) {

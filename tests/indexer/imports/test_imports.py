@@ -33,6 +33,7 @@ HEADS = {
     FileType.WEBP: b"RIFF\0\0\0\0WEBPVP8L",
     FileType.AVIF: b"\0\0\0\x14ftypavif\0\0\0\0mif1",
     FileType.BMP: b"BM" + bytes(12) + b"\x28\0\0\0",
+    FileType.ICON: b"\0\0\1\0\1\0" + b"\x10\x10\0\0\1\0\x20\0" + b"\x28\4\0\0" + b"\x16\0\0\0",
     FileType.HEIF: b"\0\0\0\x14ftypheic\0\0\0\0mif1",
     FileType.JXL: b"\xff\x0a",
     FileType.TIFF: b"II*\0\x08\0\0\0",
