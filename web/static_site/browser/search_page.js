@@ -246,8 +246,11 @@ async function draw(found, is) {
   results.dataset.by = found.byMeaning ? "meaning" : "words";
   const items = await page();
   if (!is() || found !== answer) return;
+  const focused = results.contains(document.activeElement) && document.activeElement.href;
   results.replaceChildren(...items);
   watch();
+  // Whoever reached a card by keys while the next answer was on its way stays on its meme.
+  if (focused) [...results.querySelectorAll("a")].find((one) => one.href === focused)?.focus();
 }
 
 // How many memes match, in the served site's words.
