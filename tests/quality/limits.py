@@ -249,7 +249,13 @@ def words() -> dict[str, list[bool]]:
         line = ReadLine(" ".join(["a1"] * 20), 0.9, box)
         return differ([line], [], laid(0, within=within))
 
+    def by_faint_digits(value: int) -> bool:
+        found = laid(0)
+        found.difference[42:45, 30:45] = value  # less than a hundredth of the picture
+        return differ([ReadLine("week 1234 of 9", 0.9, box)], [ReadLine("week 5678 of 9", 0.9, box)], found)
+
     return {
+        "faint digits": [by_faint_digits(value) for value in range(1, 16)],
         "another word": by_difference("one more week of work", "one more hour of work"),
         "another line": by_difference("one more week of work", "nobody plays fair"),
         "another number": by_difference("week 1234 of 9", "week 5678 of 9"),
