@@ -8,9 +8,9 @@ from pathlib import Path
 
 from indexer.media.thumbnails import is_whole
 from indexer.stages.decode import DECODER
-from search.atomic_write import write_atomically
 from search.catalogue import inspect_catalogue
 from search.errors import DataFolderError, WrongUse
+from search.system.atomic_write import write_atomically
 from search.workspace import Workspace
 
 CATALOGUE = "catalogue.sqlite"

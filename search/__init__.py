@@ -6,7 +6,7 @@ package does not load the others. This package imports nothing from `indexer` or
 
 import lazy_loader as lazy
 
-from search.telemetry import disable_telemetry
+from search.system.telemetry import disable_telemetry
 
 disable_telemetry()  # here, because every process of ours imports `search` before a library that reports its use
 

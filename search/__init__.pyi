@@ -1,5 +1,4 @@
 from .catalogue import Catalogue as Catalogue
-from .distribution import __version__ as __version__
 from .errors import MemeticaError as MemeticaError
 from .meme import Field as Field
 from .meme import Likeness as Likeness
@@ -9,4 +8,5 @@ from .results import Answer as Answer
 from .results import Hit as Hit
 from .searcher import Searcher as Searcher
 from .settings import Settings as Settings
+from .system.distribution import __version__ as __version__
 from .workspace import Workspace as Workspace

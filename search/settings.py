@@ -17,8 +17,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from search.atomic_write import write_atomically
-from search.distribution import default_data_folder
 from search.errors import DataFolderError, WrongUse
 from search.meme import Field, KeepBy
 from search.signals import (
@@ -30,6 +28,8 @@ from search.signals import (
     Signal,
     semantic,
 )
+from search.system.atomic_write import write_atomically
+from search.system.distribution import default_data_folder
 
 Parser = Callable[[str], Any]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -14,9 +14,9 @@ from werkzeug.datastructures import FileStorage
 
 from indexer.media.decode import REQUEST, decode
 from indexer.media.raster import telling_picture
-from search.atomic_write import write_atomically
 from search.errors import NotFound, WrongUse
 from search.settings import Settings
+from search.system.atomic_write import write_atomically
 
 MAX_STORED = 500  # pictures; the oldest are deleted first
 MAX_STORED_BYTES = 200_000_000  # of all stored pictures together

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from indexer.export.tables import COLUMNS, ColumnType, Row, TableName, table_rows, time_text
-from search.atomic_write import atomic_file
-from search.distribution import require_extra
 from search.errors import WrongUse
+from search.system.atomic_write import atomic_file
+from search.system.distribution import require_extra
 from search.workspace import Workspace
 
 BATCH_ROWS = 5_000  # of a Parquet file, held in memory at a time

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.export.files import WrittenFile, refuse_existing
-from search.atomic_write import atomic_file, write_atomically
 from search.errors import IndexUnusable, WrongUse
 from search.index.generations import live_manifest
 from search.meme import Field
+from search.system.atomic_write import atomic_file, write_atomically
 from search.workspace import Workspace
 
 ABOUT = "vectors.json"

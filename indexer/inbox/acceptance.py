@@ -23,7 +23,6 @@ from indexer.library.scan import scan_again
 from indexer.library.transaction import OnStep, locked_library, recover, run, undo
 from indexer.media.decode import thumbnail
 from indexer.media.thumbnails import is_whole, thumbnail_path
-from search.atomic_write import write_atomically
 from search.catalogue import (
     Catalogue,
     Operation,
@@ -38,6 +37,7 @@ from search.catalogue.journal import Accept, MoveFile, Step, WriteFile
 from search.errors import DataFolderError, LibraryError, MemeticaError, SuspectedDuplicate, WrongState
 from search.evidence import Evidence, Tier
 from search.meme import MediaType, Meme, TextKind
+from search.system.atomic_write import write_atomically
 from search.workspace import Workspace
 
 

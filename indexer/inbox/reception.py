@@ -24,10 +24,10 @@ from indexer.media.decode import REQUEST, DecodedMedia, decode, picture_webp
 from indexer.media.raster import telling_picture
 from indexer.media.signatures import SIGNATURE_BYTES, fitting_suffix
 from indexer.media.thumbnails import is_whole
-from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, Upload, UploadState
 from search.errors import DataFolderError, InboxFull, NotFound, UnreadableFile, WrongState
 from search.settings import Settings
+from search.system.atomic_write import write_atomically
 from search.workspace import Workspace
 
 PREVIEW_SIDE = 1280  # pixels

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from search.atomic_write import sync_folder
 from search.errors import LibraryError
+from search.system.atomic_write import sync_folder
 
 # The errors of a file system without hard links or of a link to another disk; then files are copied.
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.ENOTSUP)

@@ -10,8 +10,8 @@ from PIL import Image
 
 from indexer.media.decode import thumbnail
 from indexer.media.thumbnails import is_whole, thumbnail_path
-from search.atomic_write import write_atomically
 from search.errors import DataFolderError
+from search.system.atomic_write import write_atomically
 
 SMALL_SIDE = 240  # pixels
 

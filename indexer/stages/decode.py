@@ -19,7 +19,6 @@ from indexer.media.thumbnails import is_whole, still_path, thumbnail_path, thumb
 from indexer.work.leases import work_lease
 from indexer.work.part import Part, in_part
 from indexer.work.progress import Progress, track_stage
-from search.atomic_write import write_atomically
 from search.catalogue import FingerprintRecord, PictureRecord
 from search.duplicates.candidates import (
     GROUND_PDQ,
@@ -35,6 +34,7 @@ from search.errors import DecodingFailed, LibraryError, MemeticaError, Unreadabl
 from search.images.fingerprints import LOOK, PDQ, look, pdq
 from search.meme import Meme, Stage, plays_in_browsers
 from search.settings import Settings
+from search.system.atomic_write import write_atomically
 from search.workspace import Workspace
 
 STILL_SIDE = 1280  # pixels of the pictures that a page shows instead of a file that browsers do not show

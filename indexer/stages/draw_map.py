@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search import categories  # lazily: scikit-learn takes 100 MB of a server that nobody asks for a map
-from search.atomic_write import write_atomically
 from search.categories.features import library_examples
 from search.errors import DataFolderError
 from search.index.generations import live_image_encoder
 from search.meme import Field
+from search.system.atomic_write import write_atomically
 from search.workspace import Workspace
 
 MAP_FILE = "map.json"  # in the data folder's models, because it can be computed again

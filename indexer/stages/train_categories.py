@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from indexer.work.child_process import OnStart, child_main, run_child
 from search import categories  # loads scikit-learn, which is slow to import, when a function is called
-from search.atomic_write import write_atomically
 from search.catalogue import Catalogue, FingerprintRecord, open_catalogue
 from search.categories.features import Examples, Features, examples_of, library_examples, picture_features
 from search.categories.model import CategoryModel
@@ -34,6 +33,7 @@ from search.index.generations import live_image_encoder
 from search.index.text_encoder import load_text_encoder_in_use
 from search.meme import CATEGORY_SEPARATOR
 from search.settings import Settings, load_settings
+from search.system.atomic_write import write_atomically
 from search.workspace import Workspace
 
 ISSUES_FILE = "category-issues.json"

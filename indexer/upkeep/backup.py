@@ -14,11 +14,11 @@ from time import perf_counter
 
 from indexer.upkeep.archive import CATALOGUE, FILES, FOLDERS, Manifest, OnFile, verify, write_archive
 from indexer.work.locks import lock
-from search.atomic_write import atomic_file
 from search.catalogue.copies import copy_catalogue, version_of
-from search.distribution import __version__
 from search.errors import DataFolderError, WrongUse
 from search.settings import Settings
+from search.system.atomic_write import atomic_file
+from search.system.distribution import __version__
 
 LEFT_OVER_AFTER = 3600  # seconds after which a part of a killed backup is removed
 WAIT_SECONDS = 20.0  # for decisions that move files

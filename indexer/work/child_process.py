@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from search.errors import MemeticaError
-from search.processes import end_with_parent
+from search.system.processes import end_with_parent
 
 OnStart = Callable[["subprocess.Popen[str]"], None]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from search.catalogue import Catalogue
 from search.errors import DataFolderError
 from search.meme import Meme, Stage
-from search.processes import is_running
+from search.system.processes import is_running
 
 LEASE_SECONDS = 90.0
 _RENEWALS = 3  # per lease time: one renewal may be late, or find the catalogue busy

@@ -26,8 +26,8 @@ from search.catalogue.text_reviews import TextReviews
 from search.catalogue.texts import Texts
 from search.catalogue.uploads import Uploads
 from search.catalogue.verdicts import Verdicts
-from search.private_folder import make_private
 from search.settings import Settings
+from search.system.private_folder import make_private
 
 logger = logging.getLogger("memetica.data")
 # Tables with vectors, which the index has, and with work in progress.

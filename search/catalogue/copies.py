@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from search.atomic_write import sync_folder
 from search.catalogue.schema import FIRST_VERSION, TABLES, newest_version
 from search.errors import DataFolderError
+from search.system.atomic_write import sync_folder
 
 FILE = "catalogue.sqlite"
 FOLDER = "backups"

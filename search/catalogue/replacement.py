@@ -18,9 +18,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from search.atomic_write import sync_folder, write_atomically
 from search.catalogue.copies import FILE, FOLDER
 from search.errors import DataFolderError
+from search.system.atomic_write import sync_folder, write_atomically
 
 PLAN = "restore.json"  # in the data folder, while a restore is being carried out
 WAIT_SECONDS = 60.0

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.categories.features import Rows
-from search.distribution import LazyModule
+from search.system.lazy_module import LazyModule
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-sparse: Any = LazyModule("scipy.sparse")  # 25 MB that a server which only searches does not need
+sparse: Any = LazyModule("scipy.sparse")
 
 LONGEST = 3  # characters of a sequence
 MOST = 20_000  # sequences, the most frequent

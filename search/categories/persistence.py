@@ -12,11 +12,11 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from search.atomic_write import atomic_file
 from search.categories.characters import CharacterModel
 from search.categories.linear import LinearModel
 from search.categories.model import CategoryModel, MixWeights, Models, Template
 from search.images.fingerprints import LOOK, PDQ
+from search.system.atomic_write import atomic_file
 
 FORMAT = f"categories-5 {LOOK} {PDQ}"  # change it whenever stored weights become invalid
 MODEL_FILE = "categories.npz"

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from search.categories.features import DESCRIPTOR_WEIGHT, Examples, Places
-from search.distribution import LazyModule
 from search.images.fingerprints import PDQ_SAME
 from search.index.variants import group_variants
+from search.system.lazy_module import LazyModule
 
-sparse: Any = LazyModule("scipy.sparse")  # 25 MB that a server which only searches does not need
+sparse: Any = LazyModule("scipy.sparse")
 csgraph: Any = LazyModule("scipy.sparse.csgraph")
 
 

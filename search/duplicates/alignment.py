@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.distribution import LazyModule
 from search.duplicates.keypoints import Keypoints
 from search.images.fingerprints import hamming
+from search.system.lazy_module import LazyModule
 
-cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
+cv2: Any = LazyModule("cv2")
 
 _RATIO = 0.85  # Lowe's ratio: nearest descriptor's distance to the second nearest's
 _FAR = 64  # bits of 256: largest distance between descriptors of the same keypoint

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.distribution import LazyModule
 from search.duplicates.compare_frames import matching_frames
 from search.evidence import Evidence, Trace
+from search.system.lazy_module import LazyModule
 
-cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
+cv2: Any = LazyModule("cv2")
 
 Plane = NDArray[np.float32]  # [height, width]
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.catalogue import Catalogue
-from search.distribution import LazyModule
 from search.duplicates.keypoint_index import (
     BITS,
     INDEXED_PER_OCTAVE,
@@ -32,11 +31,12 @@ from search.images.fingerprints import PDQ, VIEWS, hamming, pdq, view_bits
 from search.index.binary import near_pairs, near_rows
 from search.index.dense import DenseIndex
 from search.meme import Field
+from search.system.lazy_module import LazyModule
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array
 
-sparse: Any = LazyModule("scipy.sparse")  # 25 MB that a server which only searches does not need
+sparse: Any = LazyModule("scipy.sparse")
 csgraph: Any = LazyModule("scipy.sparse.csgraph")
 
 KEYPOINTS = "corners-2"  # the algorithm's name in the catalogue

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.distribution import LazyModule
 from search.duplicates.alignment import Affine
 from search.duplicates.overlay import Overlay
 from search.duplicates.picture import ScaledPicture
+from search.system.lazy_module import LazyModule
 
-cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
+cv2: Any = LazyModule("cv2")
 
 # Measured on 25 marks and on 150 pairs with one other word, of captions in real_memes: marks in a corner that cover a
 # caption keep .55 of its edges or more; no other word in a corner keeps more than .4, and none is as small and wide.

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.distribution import LazyModule
 from search.duplicates.comparison import PreparedPicture, view_distances
 from search.duplicates.picture_alignment import UPRIGHT, Alignment, alignments
 from search.duplicates.recompression import Compressed, Mask, Plane, Steps, made_from, resized_from
 from search.duplicates.traces import backwards, blurred, grained, is_lit, lacks_detail, levels_lost, marked, ringed
 from search.evidence import Evidence, Trace
 from search.images.fingerprints import View
+from search.system.lazy_module import LazyModule
 
-cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
+cv2: Any = LazyModule("cv2")
 
 LOSSLESS: Steps = np.ones((8, 8))
 _SAME_SCALE = 0.02  # keypoints tell the scale no better

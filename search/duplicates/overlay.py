@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.distribution import LazyModule
 from search.duplicates.alignment import Affine, is_plausible
 from search.duplicates.keypoints import Gray
 from search.duplicates.photometric import fit_photometric, is_identity, joint_histogram
 from search.duplicates.picture import ScaledPicture, chroma_of, smoothed
+from search.system.lazy_module import LazyModule
 
-cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
+cv2: Any = LazyModule("cv2")
 
 TINY = 128  # pixels of the longer side: smaller pictures are enlarged, so that they must agree in finer detail
 _ENLARGED = 320  # pixels of the longer side that they get at least

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.distribution import LazyModule
 from search.duplicates.keypoints import Gray
+from search.system.lazy_module import LazyModule
 
-cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
+cv2: Any = LazyModule("cv2")
 
 _LEVELS = 8  # grey levels in one bin
 _SAME = 4.0  # grey levels: a smaller change of every level counts as no change

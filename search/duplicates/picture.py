@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.distribution import LazyModule
 from search.duplicates.keypoints import Gray, Keypoints, detect_keypoints, mirrored_keypoints
 from search.images.fingerprints import View
+from search.system.lazy_module import LazyModule
 
-cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
+cv2: Any = LazyModule("cv2")
 
 SIDE = 480  # pixels of the longest side
 _SMOOTHING = 1.2  # sigma in pixels: sharpening, blur and JPEG change only finer detail

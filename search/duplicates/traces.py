@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.distribution import LazyModule
 from search.duplicates.recompression import Compressed, coefficients_of
 from search.duplicates.wording import WELL_READ, ReadLine
+from search.system.lazy_module import LazyModule
 
-cv2: Any = LazyModule("cv2")  # 24 MB that a server which only searches does not need
+cv2: Any = LazyModule("cv2")
 
 _FREQUENCIES = np.add.outer(np.arange(8), np.arange(8))  # of a block: those across and down, added
 _FINE = _FREQUENCIES >= 5  # the frequencies of a block that blur and grain change

@@ -29,7 +29,7 @@ from search.encoders.minilm import MiniLM, open_minilm, sha256
 from search.encoders.minilm_export import OPSET, declare_torchvision_operators
 from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runtimes
 from search.errors import MemeticaError, ModelUnavailable
-from search.processes import end_with_parent
+from search.system.processes import end_with_parent
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 # Chosen on the tuned half of real_memes' templates (2026-11-29, mean reciprocal rank of a query's template there): over

@@ -30,7 +30,7 @@ from search.encoders.minilm import packaged_model, sha256
 from search.encoders.minilm_export import OPSET, PROBES, declare_torchvision_operators
 from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runtimes
 from search.errors import MemeticaError, ModelUnavailable
-from search.processes import end_with_parent
+from search.system.processes import end_with_parent
 
 PACKAGED = "sentence-transformers/all-MiniLM-L6-v2"  # the text tower that is installed with Memetica
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")

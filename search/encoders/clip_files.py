@@ -14,7 +14,7 @@ from search.encoders.clip_models import ModelSource, parse_model_spec
 from search.encoders.hub import HubFile
 from search.encoders.minilm_export import declare_torchvision_operators
 from search.errors import MemeticaError, WrongUse
-from search.processes import end_with_parent
+from search.system.processes import end_with_parent
 
 # What a tokenizer, and the configuration of a text tower, may consist of; of each kind a repository holds some.
 TOKENIZER_FILES = (

@@ -9,8 +9,8 @@ from time import perf_counter
 
 from PIL import Image
 
-from search.atomic_write import write_atomically
 from search.encoders.base import ImageEncoder, TextEncoder
+from search.system.atomic_write import write_atomically
 
 COSTS_FILE = "costs.json"  # in the folder of models
 TEXTS, PICTURES = 8, 4  # encoded at once to measure

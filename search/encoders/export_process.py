@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from search.errors import DataFolderError, ModelUnavailable
-from search.processes import is_running
+from search.system.processes import is_running
 
 UNFINISHED = ".new-"  # and the number of the process that fills the folder
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}  # keeps the libraries from calling the model hub

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from search.atomic_write import write_atomically
 from search.encoders.hub import DOWNLOADS, HUB_SECONDS, STATE_FILE, Download, HubFile, OnDownload
 from search.encoders.hub_errors import (
     BUSY,
@@ -32,6 +31,7 @@ from search.encoders.hub_errors import (
     status_of,
 )
 from search.errors import DataFolderError, ModelUnavailable
+from search.system.atomic_write import write_atomically
 
 READ_SECONDS = 20.0  # longest wait for more bytes
 BUSY_SECONDS = 60.0  # how long a busy hub is asked again

@@ -19,7 +19,7 @@ import torch
 from search.encoders.minilm import MAX_TOKENS, MODEL_FILE, NAME, TOKENIZER_FILE, MiniLM, packaged_model, write_manifest
 from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runtimes
 from search.errors import ModelUnavailable
-from search.processes import end_with_parent
+from search.system.processes import end_with_parent
 
 OPSET = 17
 

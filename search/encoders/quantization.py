@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from tokenizers import Tokenizer
 
-from search.atomic_write import write_atomically
 from search.encoders import minilm, sentence
 from search.encoders.coverage import coverage_of
 from search.encoders.runtimes import OnnxRuntime
 from search.errors import ModelUnavailable
+from search.system.atomic_write import write_atomically
 
 LEAST_COSINE = 0.95  # of a converted model's rows to the original's, over PROBES; MiniLM has .99
 _RECIPE = "int8-per-channel-1"  # change it when the same model would be converted otherwise

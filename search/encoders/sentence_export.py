@@ -30,7 +30,7 @@ from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runti
 from search.encoders.sentence import MODEL_FILE, TOKENIZER_FILE, SentenceEncoder, SentenceManifest
 from search.encoders.text_models import known_text_model, local_model_files, parse_text_spec
 from search.errors import MemeticaError, ModelUnavailable
-from search.processes import end_with_parent
+from search.system.processes import end_with_parent
 
 PASSAGE_PROMPTS = ("document", "passage", "corpus")  # names of a passage's prompt, in the order of encode_document
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from search.distribution import require_extra
 from search.errors import WrongUse
+from search.system.distribution import require_extra
 
 DEPTH = 100  # hits of a ranking that are measured
 # By our names, those of ir-measures.

@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from search.atomic_write import write_atomically
 from search.errors import DataFolderError, IndexUnusable
 from search.index.checksums import Checksums, file_checksums, sha256_of
 from search.meme import Field
+from search.system.atomic_write import write_atomically
 
 FORMAT = 11  # of a generation's files
 # Formats that are still searched, until `memetica index` has built the index again; a format that is not listed is

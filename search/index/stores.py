@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import search.index
-from search.distribution import require_extra
 from search.errors import IndexUnusable
 from search.index.contract import Index, IndexStore
 from search.index.local import LocalStore
 from search.settings import Settings
+from search.system.distribution import require_extra
 
 LOCAL = "local"
 

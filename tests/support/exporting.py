@@ -24,7 +24,7 @@ def run_here(module: str, *arguments: str, **more: Any) -> str:
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(complaints),
     ):
-        patch.setattr("search.processes.end_with_parent", lambda: None)
+        patch.setattr("search.system.processes.end_with_parent", lambda: None)
         patch.setattr(sys, "argv", [module, *arguments])
         patch.delitem(sys.modules, module, raising=False)  # else runpy warns that it runs a second time
         try:

@@ -17,8 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from indexer.work.locks import lock
-from search.atomic_write import write_atomically
 from search.errors import DataFolderError, NotFound, WrongUse
+from search.system.atomic_write import write_atomically
 
 PREFIX = "memetica-"  # so that a key is told from other tokens, by us and by scanners for leaked secrets
 PER_MINUTE = 120  # requests of a key, unless it was made with another rate

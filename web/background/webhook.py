@@ -16,8 +16,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from search.distribution import __version__
 from search.settings import Settings
+from search.system.distribution import __version__
 
 SECONDS = 10.0  # without a byte, after which an attempt has failed
 PAUSES = (10.0, 60.0, 600.0)  # seconds before the second, third and last attempt

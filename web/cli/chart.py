@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.atomic_write import atomic_file
 from search.evaluation.metrics import Metric
+from search.system.atomic_write import atomic_file
 
 SHOWN = ("ndcg@10", "recall@1")
 COLORS = ("#2f6f9f", "#9fc3dd")

@@ -11,7 +11,6 @@ import click
 import numpy as np
 
 from search.catalogue import Catalogue, open_catalogue
-from search.distribution import require_extra
 from search.encoders.base import ImageEncoder
 from search.encoders.registry import load_image_encoder
 from search.errors import WrongUse
@@ -40,6 +39,7 @@ from search.ranking.fusion import Weights
 from search.ranking.relevance import relevance_rule
 from search.settings import Settings
 from search.signals import SIGNALS, SignalKind
+from search.system.distribution import require_extra
 from search.workspace import Workspace
 from web.cli.chart import draw
 from web.cli.command import Command, Session

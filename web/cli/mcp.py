@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from search.distribution import require_extra
 from search.errors import WrongUse
+from search.system.distribution import require_extra
 from web.access.keys import find_key
 from web.cli.command import Command, Session
 

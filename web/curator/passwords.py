@@ -11,8 +11,8 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from search.atomic_write import write_atomically
 from search.errors import DataFolderError, WrongUse
+from search.system.atomic_write import write_atomically
 
 MIN_LETTERS = 10
 MAX_LETTERS = 1000  # hashing a very long text would keep the server busy

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from indexer.work.locks import lock
-from search.atomic_write import write_atomically
 from search.errors import DataFolderError
+from search.system.atomic_write import write_atomically
 from web.curator.passwords import load_password
 
 LIFETIME = timedelta(days=14)  # from the curator's last visit

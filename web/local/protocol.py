@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from search.distribution import __version__
 from search.settings import Settings
+from search.system.distribution import __version__
 
 SOCKET_FILE = "serve.socket"
 MAX_PATH = 100  # bytes of a socket's path: systems take 104 to 108

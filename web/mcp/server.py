@@ -23,8 +23,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as RequestScope
 
-from search.distribution import __version__
 from search.errors import WrongUse
+from search.system.distribution import __version__
 from web.access.hosts import host_is_accepted
 from web.access.keys import ApiKey, Scope
 from web.mcp.callers import Caller, Callers

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from indexer.work.locks import lock
-from search.atomic_write import sync_folder, write_atomically
 from search.errors import DataFolderError, WrongState
+from search.system.atomic_write import sync_folder, write_atomically
 
 STATE = ".memetica-site"  # the folder in the output that holds the manifest and what is being written
 _VERSION = 1

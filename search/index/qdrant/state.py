@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import models
 
-from search.distribution import __version__
 from search.errors import IndexUnusable
 from search.index.columns import Ids, MemeColumns, read_columns, update_columns, write_columns
 from search.index.generations import Manifest
@@ -29,6 +28,7 @@ from search.index.qdrant.connection import Connection
 from search.index.qdrant.words import WordCounts
 from search.index.whitening import Whitening, read_whitening, write_whitening
 from search.meme import Field
+from search.system.distribution import __version__
 
 STATE, BASE, CHANGE = "state", "base", "change"
 FORMAT = 2  # of a collection

@@ -201,7 +201,7 @@ def test_an_exporter_ends_with_the_process_that_started_it(tmp_path: Path) -> No
     exporter.write_text(
         "import os, sys, time\n"
         "from pathlib import Path\n"
-        "from search.processes import end_with_parent\n"
+        "from search.system.processes import end_with_parent\n"
         "end_with_parent()\n"
         "Path(sys.argv[1]).write_text(str(os.getpid()))\n"
         "time.sleep(60)\n"

@@ -253,7 +253,7 @@ def test_a_training_process_that_fails_is_reported(settings: Settings) -> None:
 
 
 def test_a_training_process_ends_with_its_parent() -> None:
-    waits = "import time; from search.processes import end_with_parent; end_with_parent(); time.sleep(60)"
+    waits = "import time; from search.system.processes import end_with_parent; end_with_parent(); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, cwd=ROOT) as child:
         with pytest.raises(subprocess.TimeoutExpired):
             child.wait(3)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from search.telemetry import OPT_OUTS, disable_telemetry
+from search.system.telemetry import OPT_OUTS, disable_telemetry
 from tests.support.network_trace import Tracer, strace_works
 from tests.support.paths import ROOT
 from tests.support.tiny import draw_tiny_library

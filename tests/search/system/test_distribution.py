@@ -6,17 +6,16 @@ import re
 import subprocess
 import sys
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from search import distribution
-from search.distribution import LazyModule, default_data_folder, install_command, require_extra
 from search.errors import DataFolderError, MissingExtra
 from search.index.stores import open_store
 from search.searcher import Searcher
 from search.settings import Settings, load_settings
+from search.system import distribution
+from search.system.distribution import default_data_folder, install_command, require_extra
 from search.workspace import Workspace
 from tests.support.paths import ROOT
 
@@ -125,15 +124,3 @@ def test_the_users_own_folder_is_that_of_the_system(tmp_path: Path, monkeypatch:
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert default_data_folder() == tmp_path / "home/.local/share/memetica"
-
-
-def test_a_package_that_is_imported_late_is_whole_for_each_of_the_threads_that_need_it(tmp_path, monkeypatch) -> None:
-    (tmp_path / "slow_package.py").write_text("import time\nimported = [1]\ntime.sleep(0.2)\nlast = 2\n", "utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    package = LazyModule("slow_package")
-    assert "slow_package" not in sys.modules
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda _: package.last, range(4))) == [2] * 4
-    assert package.imported is sys.modules["slow_package"].imported
-    with pytest.raises(AttributeError, match="other"):
-        _ = package.other

@@ -1,22 +1,20 @@
-"""The installed distribution: its version and extras, where its data goes, and packages that are imported late."""
+"""The installed distribution: its version, its extras, what to type when one is missing, and where its data goes."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from platformdirs import user_data_path
 
 from search.errors import MissingExtra
 
 __version__ = version("memetica")
-_SOURCE = Path(__file__).resolve().parents[1]  # a clone, or the environment's site-packages
+_SOURCE = Path(__file__).resolve().parents[2]  # a clone, or the environment's site-packages
 
 
 def default_data_folder() -> Path:
@@ -69,22 +67,3 @@ def _requirements(extra: str) -> list[str]:
         return []
     parts = [line.partition(";") for line in listed]
     return [name.strip() for name, _, marker in parts if f'extra == "{extra}"' in marker.replace("'", '"')]
-
-
-class LazyModule:
-    """A module by its name, imported when a member of it is first asked for, by any thread.
-
-    `lazy_loader.load` is not for threads: until Python 3.11.9 and 3.12.3 a second thread may see half a module.
-
-    >>> json = LazyModule("json")
-    >>> json.loads("[1]")
-    [1]
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, member: str) -> Any:
-        found = getattr(import_module(self._name), member)
-        setattr(self, member, found)  # the next time without this call
-        return found

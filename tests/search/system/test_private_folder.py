@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from search.catalogue import open_catalogue
-from search.private_folder import make_private
 from search.settings import Settings, save_setting
+from search.system.private_folder import make_private
 from web.curator.passwords import load_or_create_secret, load_password, set_password
 from web.curator.sessions import begin_session
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from search.atomic_write import atomic_file, write_atomically
 from search.errors import DataFolderError
+from search.system.atomic_write import atomic_file, write_atomically
 
 
 def names(folder: Path) -> list[str]:
