@@ -28,6 +28,7 @@ SUPPORT = (
     "edited",
     "harness",
     "lookalikes",
+    "mixed_vectors",
     "stages",
 )
 LIMIT_SECONDS = 900.0

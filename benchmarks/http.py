@@ -3,8 +3,8 @@
     python -m benchmarks.http
     python -m benchmarks.http FOLDER --memes 30000
 
-The library is that of `benchmarks.scale`, under the real text encoder's name: texts are real, embeddings are random
-directions, and queries go through the real encoder. Reports whole requests over one open connection, the server's
+The library is that of `benchmarks.scale`, under the real text encoder's name: texts are real, embeddings are mixtures
+of real ones, and queries go through the real encoder. Reports whole requests over one open connection, the server's
 resident memory, and the time of a whole `memetica search`: beside the server, which answers it, and from cold.
 """
 
@@ -25,7 +25,7 @@ from statistics import median
 from urllib.parse import quote, urlsplit
 
 from benchmarks.harness import Benchmark, Report, percentiles
-from benchmarks.scale import RandomDirections, add_folder, fill, folder_of, pools, sampled
+from benchmarks.scale import add_folder, fill, folder_of, mixed_vectors, pools, sampled
 from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
 from search.encoders.registry import export_text_encoder
@@ -43,7 +43,7 @@ def prepare(settings: Settings, memes: int) -> None:
     export_text_encoder(settings)
     with open_catalogue(settings) as catalogue:
         if not catalogue.memes.count():
-            fill(catalogue, memes, encoder=RandomDirections(settings.text_encoder))
+            fill(catalogue, memes, encoder=mixed_vectors(settings.data, name=settings.text_encoder))
         build_index(Workspace(settings, catalogue), text_encoder=settings.text_encoder)
 
 

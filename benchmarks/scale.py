@@ -3,9 +3,10 @@
     python -m benchmarks.scale
     python -m benchmarks.scale FOLDER --memes 100000
 
-Texts are those of CM50, shuffled, or words drawn from a frequency list where CM50 is not here; embeddings are random
-directions around a common one: times are realistic, rankings have no meaning. Every fifth meme has no description, and
-most pictures belong to a template that others belong to. FOLDER keeps the data folder, so that a second run only
+Texts are those of CM50, two put together, or words drawn from a frequency list where CM50 is not here. Embeddings are
+mixtures of the embeddings of the two texts, and queries are embedded by the real encoder; with `--random` all are
+directions drawn at random around a common one, which is harder than any library. Every fifth meme has no description,
+and most pictures belong to a template that others belong to. FOLDER keeps the data folder, so that a second run only
 searches.
 """
 
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from benchmarks.data import cache, shared
 from benchmarks.harness import Benchmark, Report, Skipped, peak_memory, percentiles, timed
+from benchmarks.mixed_vectors import MixedVectors, put_together
 from benchmarks.stages import BuildStage, BuildWatch
 from indexer.stages.build_index import build_index
 from search.catalogue import (
@@ -37,7 +39,8 @@ from search.catalogue import (
     ReadingRecord,
     open_catalogue,
 )
-from search.encoders.base import Vectors
+from search.encoders.base import TextEncoder, Vectors
+from search.encoders.registry import export_text_encoder, load_text_encoder
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
 from search.index.generations import live_folder
 from search.meme import Field, MediaType, Passage, TextKind
@@ -71,6 +74,7 @@ def folder_of(given: Namespace, name: str) -> Path:
 add_folder(BENCHMARK)
 BENCHMARK.option("--queries", 200, small=20, help="queries to time, of each kind")
 BENCHMARK.parser.add_argument("--no-build", action="store_true", help="search the index that FOLDER has")
+BENCHMARK.parser.add_argument("--random", action="store_true", help="random directions as embeddings")
 
 
 class RandomDirections:
@@ -119,7 +123,14 @@ def pools() -> tuple[dict[Field, list[str]], list[str]]:
     return found, [text for one in queries.values() for text in one.values()]
 
 
-def fill(catalogue: Catalogue, memes: int, *, encoder: RandomDirections) -> None:
+def mixed_vectors(models: Path | None = None, *, name: str | None = None) -> MixedVectors:
+    """Return an encoder of the made-up library's passages, by MiniLM's vectors of the texts that they are made of."""
+    settings = Settings(data=models or cache() / "mixed")
+    export_text_encoder(settings)
+    return MixedVectors(load_text_encoder(settings), [text for field in pools()[0].values() for text in field], name)
+
+
+def fill(catalogue: Catalogue, memes: int, *, encoder: TextEncoder) -> None:
     """Write a synthetic library into an empty catalogue, embedded by an encoder."""
     texts, _ = pools()
     catalogue.embeddings.register(encoder.name, dimensions=encoder.dimensions)
@@ -152,8 +163,8 @@ def add(catalogue: Catalogue, number: int, texts: dict[Field, list[str]], draw: 
     passages = [Passage(Field.NAME, "name", f"{category}: meme {number}")]
     for number_of, field in enumerate(fields):
         # The beginning of one meme's text and the end of another's: real words, and few equal texts.
-        first, second = (texts[field][place].split() for place in draw.integers(len(texts[field]), size=2))
-        passages.append(Passage(field, f"model {number_of}", " ".join([*first, *second[len(second) // 2 :]])[:900]))
+        first, second = (texts[field][place] for place in draw.integers(len(texts[field]), size=2))
+        passages.append(Passage(field, f"model {number_of}", put_together(first, second)))
     catalogue.texts.put_passages(id, passages, splitter=SPLITTER)
 
 
@@ -241,18 +252,20 @@ def report_build(settings: Settings, workspace: Workspace, report: Report) -> No
 
 def measure(given: Namespace, report: Report) -> None:
     """Print build times, then the latency of each kind of question."""
-    settings = Settings(data=folder_of(given, "scale"), text_encoder=RandomDirections().name)
+    folder = folder_of(given, "scale" if given.random else "mixed")
+    encoder = RandomDirections() if given.random else mixed_vectors()
+    settings = Settings(data=folder, text_encoder=encoder.name)
     with open_catalogue(settings) as catalogue:
         if not catalogue.memes.count():
             begun = perf_counter()
-            fill(catalogue, given.memes, encoder=RandomDirections())
+            fill(catalogue, given.memes, encoder=encoder)
             report.note(f"catalogue of {given.memes:,} memes made in {perf_counter() - begun:.1f} s")
         workspace = Workspace(settings, catalogue)
         memes = catalogue.memes.count()
         if not given.no_build:
             report_build(settings, workspace, report)
         begun = perf_counter()
-        searcher = Searcher(workspace, text_encoder=RandomDirections())
+        searcher = Searcher(workspace, text_encoder=encoder)
         report.note(f"opened in {perf_counter() - begun:.2f} s")
         queries = sampled(pools()[1], given.queries + WARM_UP)
         table = report.table("latency", {"question": "", "p50 ms": ".1f", "p95 ms": ".1f"})

@@ -65,6 +65,7 @@ class Session:
             self.terminal.say(
                 f"The decision is carried out; only the index is old. {error.message} {error.hint}".strip(),
                 style="yellow",
+                failed=True,
             )
             return 1
         return 0

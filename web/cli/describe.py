@@ -88,12 +88,13 @@ def describe(session: Session, models: tuple[str, ...], kind: str, endpoints: tu
             options=DescribeOptions(**options),
             on_progress=DescribeProgress(terminal, endpoints=len({one.endpoint for one in assignments})),
         )
-    terminal.say(tally_sentence(tally))
+    went_wrong = bool(tally.failed or tally.unwritten or tally.stopped)
+    terminal.say(tally_sentence(tally), failed=went_wrong)
     if tally.done:
         terminal.say("`memetica index` makes the new descriptions searchable.", style="dim")
     if terminal.as_json:
         terminal.row(tally_row(tally))
-    return 1 if tally.failed or tally.unwritten or tally.stopped else 0
+    return int(went_wrong)
 
 
 def assignments_of(models: Sequence[str], kind: TextKind, *, endpoints: Sequence[str]) -> list[Assignment]:

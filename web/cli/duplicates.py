@@ -110,7 +110,12 @@ def find(session: Session) -> int:
                 terminal.row({**vars(report), "seconds": round(report.seconds, 3)})
         groups = len(propose(workspace))
         terminal.say(f"Groups to decide on: {groups:,}{'; `memetica duplicates` lists them' if groups else ''}.")
-        return 1 if failed or compared.failed else 0
+        if failed or compared.failed:
+            terminal.say(
+                f"Failed: {failed + compared.failed:,}; `memetica status` lists them with reasons.", failed=True
+            )
+            return 1
+        return 0
 
 
 @duplicates.command(
@@ -180,7 +185,7 @@ def apply(session: Session, tier: str, yes: bool, note: str) -> int:
             if terminal.as_json:
                 terminal.row(verdict_row(verdict))
         for one, error in applied.failed:
-            terminal.say(f"{one.key}: {error.message} {error.hint}", style="yellow")
+            terminal.say(f"{one.key}: {error.message} {error.hint}", style="yellow", failed=True)
         moved = sum(len(verdict.contents) - 1 for verdict in applied.verdicts)
         failed = f"; {len(applied.failed):,} failed" if applied.failed else ""
         merged = counted(len(applied.verdicts), "group")

@@ -83,12 +83,14 @@ def _tell(session: Session, out: Path, options: SiteOptions, done: SiteExport) -
             f"{format_count(len(done.missing), 'file')} of memes are missing or changed since they were indexed: "
             f"{', '.join(done.missing[:_SHOWN])}. Run `memetica index`, then export again.",
             style="yellow",
+            failed=True,
         )
     if report.kept:
         terminal.say(
             f"{format_count(len(report.kept), 'file')} of the site were changed by somebody else and left as they are: "
             f"{', '.join(report.kept[:_SHOWN])}. Remove them to have them written again.",
             style="yellow",
+            failed=True,
         )
     if done.copied:
         terminal.say(f"{format_count(done.copied, 'file')} could not be linked to, so they were copied.")

@@ -184,7 +184,8 @@ def index_workspace(
     if part is not None:
         terminal.say(
             f"Part {part.number} of {part.of} is done{f'; failed: {failed:,}' if failed else ''}. When all are, run "
-            "`memetica gather` with their data folders, then `memetica index`."
+            "`memetica gather` with their data folders, then `memetica index`.",
+            failed=failed > 0,
         )
         return 1 if failed else 0
     if not memes:
@@ -193,7 +194,8 @@ def index_workspace(
         )
     elif failed:
         terminal.say(
-            f"{counted(memes, 'meme', 'is')} indexed. Failed: {failed:,}; `memetica status` lists them with reasons."
+            f"{counted(memes, 'meme', 'is')} indexed. Failed: {failed:,}; `memetica status` lists them with reasons.",
+            failed=True,
         )
     else:
         terminal.say(f"{counted(memes, 'meme', 'is')} indexed.")

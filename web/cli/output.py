@@ -106,7 +106,7 @@ def show_file_error(terminal: Terminal, file: Path, error: MemeticaError) -> Non
     if terminal.as_json:
         terminal.row({"file": str(file), "error": {"message": error.message, "hint": error.hint}})
     else:
-        terminal.say(f"{file}: {error.message} {error.hint}".strip())
+        terminal.say(f"{file}: {error.message} {error.hint}".strip(), failed=True)
 
 
 def contradiction_row(found: Contradiction) -> Row:

@@ -56,7 +56,7 @@ def counted(count: int, noun: str, verb: str = "") -> str:
 
 
 class Terminal:
-    """The two streams of a command; with `quiet`, stderr gets errors only."""
+    """The two streams of a command; with `quiet`, stderr gets only errors and what failed."""
 
     def __init__(self, *, quiet: bool, as_json: bool) -> None:
         self.as_json = as_json
@@ -114,9 +114,9 @@ class Terminal:
         else:
             self.out.print(Padding(text, (0, 0, 0, indent)))
 
-    def say(self, sentence: str, *, style: str = "") -> None:
-        """Write a message to stderr."""
-        self.err.print(Text(sentence, style=style))
+    def say(self, sentence: str, *, style: str = "", failed: bool = False) -> None:
+        """Write a message to stderr; one that tells why the exit code is not 0 is written with `quiet` too."""
+        (self._errors if failed else self.err).print(Text(sentence, style=style))
 
     def say_hidden(self, count: int, noun: str) -> None:
         """Write how many rows -k left out, if any, and how to see them; `noun` is what one of them is."""

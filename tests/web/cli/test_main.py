@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -193,6 +194,23 @@ def test_failures_are_told_by_the_exit_code_and_by_status(encoder_ready: Path) -
     [failure] = [row["failure"] for row in rows(memetica("status", "--json", at=encoder_ready)) if "failure" in row]
     assert (failure["subject"], failure["stage"]) == ("Cats/broken.png", "media")
     assert failure["reason"] in memetica("status", at=encoder_ready).stdout
+
+
+def test_quiet_says_why_the_exit_code_is_not_0_and_nothing_else(encoder_ready: Path) -> None:
+    draw_tiny_library(encoder_ready / "memes")
+    broken = encoder_ready / "memes/Cats/broken.png"
+    broken.write_bytes(b"no picture")
+    for command in (("index", "memes", "--ocr", "none"), ("index",), ("retry",)):
+        said = memetica(*command, "-q", at=encoder_ready)
+        assert (said.returncode, said.stdout) == (1, ""), command
+        assert re.fullmatch(r"\d+ memes are indexed\. Failed: 1; `memetica status`[^.]*\.\s*", said.stderr), command
+    for verb in ("upload", "suggest"):
+        said = memetica(verb, broken, "-q", at=encoder_ready)
+        assert said.returncode == 1
+        assert str(broken) in said.stderr.replace("\n", ""), verb
+    broken.unlink()
+    said = memetica("index", "-q", at=encoder_ready)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
 
 def test_serve_answers_on_a_free_port_as_the_command_does_and_ends_when_told(indexed: Path) -> None:
