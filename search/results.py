@@ -172,6 +172,11 @@ class Understood:
         return self.has_image and not self.text
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether only some of the memes were searched: those of a category, or that an operator leaves."""
+        return bool(self.operators) or self.category is not None
+
+    @property
     def asks_nothing(self) -> bool:
         """Whether nothing was asked for, as by `""` or an operator that was left out: the answer is all memes."""
         asked = self.text or self.operators or self.category is not None or self.has_image

@@ -114,6 +114,9 @@ def test_only_what_says_a_quoted_phrase_matches_it(page: Page) -> None:
     expect(counted).to_have_text("Nothing says this. Similar words:")
     expect(others).to_be_hidden()
     assert cards(page) == ["Dogs/fine.png"]
+    page.goto("search.html?q=%22this+is+fine%22&category=Cats+-+Kittens")
+    expect(counted).to_contain_text("With these filters, nothing says this.")
+    page.goto("search.html?q=dog")
     page.locator("#q").fill('dog -"burning room"')
     expect(counted).to_contain_text("2 matches")
     assert "Dogs/fine.png" not in cards(page)

@@ -82,7 +82,8 @@ def show_understood(terminal: Terminal, answer: Answer) -> None:
         says_alone = understood.phrases and not understood.asks_more
         near = "these have similar words." if answer.names_words else "best guesses:"
         what = "this" if len(understood.phrases) == 1 else "all of this"
-        says = f"Nothing says {what}; {near}" if says_alone else "No exact match; best guesses:"
+        nothing = "With these filters, nothing" if understood.is_narrowed else "Nothing"
+        says = f"{nothing} says {what}; {near}" if says_alone else "No exact match; best guesses:"
         terminal.say(says, style="yellow")
 
 

@@ -113,7 +113,12 @@ def test_what_follows_the_hits_is_counted_in_words_that_fit(searcher: Searcher) 
 
 
 @pytest.mark.parametrize(
-    ("query", "said"), [('"zxqv blorf"', "Nothing says this;"), ('"zxqv blorf" "a dog"', "Nothing says all of this;")]
+    ("query", "said"),
+    [
+        ('"zxqv blorf"', "Nothing says this;"),
+        ('"zxqv blorf" "a dog"', "Nothing says all of this;"),
+        ('-monday "zxqv blorf"', "With these filters, nothing says this;"),
+    ],
 )
 def test_what_nothing_says_is_one_phrase_or_all_of_several(
     query: str, said: str, searcher: Searcher, capsys: pytest.CaptureFixture[str]

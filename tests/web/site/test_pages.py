@@ -112,6 +112,7 @@ def test_a_line_separates_the_matches_from_the_weaker_hits(site: FlaskClient) ->
         ('"i hate mondays" "hate"', "1 meme says all of this"),
         ('"fine this is"', "Nothing says this. Similar words:"),
         ('"zxqv blorf"', "Nothing says this."),  # and nothing has similar words
+        ('type:video "this is fine"', "With these filters, nothing says this."),
         ("fine.png", "1 match"),
         ('type:image "a"', "memes say this"),
     ],

@@ -259,12 +259,13 @@ function counts({ hits, total, phrases, asksMore, isWhole }) {
   const many = (one, more) => `${total.toLocaleString("en")} ${total === 1 ? one : more}`;
   if (total && phrases.length) return `${asksMore ? many("match that", "matches that") : many("meme", "memes")} ${total === 1 ? "says" : "say"} ${phrases.length > 1 ? "all of this" : "this"}`;
   if (total) return many("match", "matches") + (weaker ? ` · ${weaker.toLocaleString("en")} weaker` : "");
-  if (phrases.length && !isWhole) return "Nothing says exactly this. Looking for slips…";
-  if (!weaker) return phrases.length ? "Nothing says this." : "No results";
+  const nothing = selects.some((one) => one.value) ? "With these filters, nothing" : "Nothing";
+  if (phrases.length && !isWhole) return `${nothing} says exactly this. Looking for slips…`;
+  if (!weaker) return phrases.length ? `${nothing} says this.` : "No results";
   if (!phrases.length || asksMore) return "No exact match. Best guesses:";
   // What is found by its meaning alone has none of the words.
   const near = hits.slice(0, PAGE).some(({ hasWords }) => hasWords) ? "Similar words:" : "Best guesses:";
-  return `${phrases.length > 1 ? "Nothing says all of this." : "Nothing says this."} ${near}`;
+  return `${nothing} says ${phrases.length > 1 ? "all of this" : "this"}. ${near}`;
 }
 
 // A phrase is a promise: where memes say it, those that do not are folded away.
