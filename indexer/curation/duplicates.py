@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from time import monotonic
 
 from indexer.curation.merges import merge
 from search.catalogue import Catalogue, Verdict, VerdictKind
 from search.duplicates.groups import DUPLICATE_TIERS, Group, find_groups
-from search.duplicates.keep_rule import Choice, choose_kept
+from search.duplicates.keep_rule import choose_kept
 from search.errors import MemeticaError, NotFound, WrongUse
 from search.evidence import Tier
 from search.meme import Meme
@@ -66,29 +67,61 @@ def propose(workspace: Workspace, *, tiers: Collection[Tier] = DUPLICATE_TIERS) 
     >>> [proposal.group.tier.is_duplicate for proposal in propose(workspace)]
     []
     """
-    groups = find_groups(workspace.catalogue, tiers=tiers, settled=workspace.catalogue.verdicts.settled())
-    return [Proposal(group, *_kept(workspace, group)) for group in groups]
+    return [one.proposal for one in _choose(workspace, tiers, known={})]
 
 
-def _kept(workspace: Workspace, group: Group) -> Choice:
-    return choose_kept(group.members, rule=workspace.settings.keep_rule, texts=_TextCounts(workspace.catalogue, group))
+class _TextCounts:
+    """The number of texts of each meme of all groups, counted at once when the first is asked for."""
+
+    def __init__(self, catalogue: Catalogue, groups: Iterable[Group]) -> None:
+        self._catalogue = catalogue
+        self._ids = [member.meme.id for group in groups for member in group.members]
+
+    @cached_property
+    def by_id(self) -> dict[int, int]:
+        return self._catalogue.texts.counts(self._ids)
 
 
-class _TextCounts(Mapping[int, int]):
-    """The number of texts of each meme of a group, counted when the keep rule reads it."""
+class _Read(Mapping[int, int]):
+    """The number of texts of each meme of a group; remembers in `read` those that the keep rule has asked for."""
 
-    def __init__(self, catalogue: Catalogue, group: Group) -> None:
-        self._texts = catalogue.texts
-        self._memes = {member.meme.id: member.meme for member in group.members}
+    def __init__(self, group: Group, counts: _TextCounts) -> None:
+        self.read: dict[int, int] = {}
+        self._ids = [member.meme.id for member in group.members]
+        self._counts = counts
 
     def __getitem__(self, id: int) -> int:
-        return len(self._texts.of(self._memes[id]))
+        self.read[id] = self._counts.by_id[id]
+        return self.read[id]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._memes)
+        return iter(self._ids)
 
     def __len__(self) -> int:
-        return len(self._memes)
+        return len(self._ids)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A proposal, and the numbers of texts, by meme id, that it depends on."""
+
+    proposal: Proposal
+    texts: Mapping[int, int]
+
+
+def _choose(workspace: Workspace, tiers: Collection[Tier], *, known: Mapping[str, _Chosen]) -> list[_Chosen]:
+    """Return the undecided groups; for those that are as they were in `known`, by key, nothing is chosen again."""
+    groups = find_groups(workspace.catalogue, tiers=tiers, settled=workspace.catalogue.verdicts.settled())
+    counts = _TextCounts(workspace.catalogue, groups)
+    found = []
+    for group in groups:
+        one = known.get(group.key)
+        if one is None or one.proposal.group != group or any(counts.by_id[id] != n for id, n in one.texts.items()):
+            texts = _Read(group, counts)
+            choice = choose_kept(group.members, rule=workspace.settings.keep_rule, texts=texts)
+            one = _Chosen(Proposal(group, *choice), texts.read)
+        found.append(one)
+    return found
 
 
 class ProposalCache:
@@ -98,6 +131,7 @@ class ProposalCache:
         self._workspace = workspace
         self._lock = threading.Lock()
         self._found: dict[tuple[Tier, ...], tuple[object, list[Proposal]]] = {}
+        self._chosen: dict[tuple[Tier, ...], dict[str, _Chosen]] = {}
 
     def of(self, *tiers: Tier) -> list[Proposal]:
         """Return the undecided groups of these tiers, by default of all duplicate tiers, most certain first."""
@@ -107,7 +141,9 @@ class ProposalCache:
             now = (catalogue.revision(), catalogue.verdicts.count(), catalogue.pairs.count())
             stamp, found = self._found.get(tiers, (None, []))
             if stamp != now:
-                found = propose(self._workspace, tiers=tiers)
+                chosen = _choose(self._workspace, tiers, known=self._chosen.get(tiers, {}))
+                found = [one.proposal for one in chosen]
+                self._chosen[tiers] = {one.proposal.key: one for one in chosen}
                 self._found[tiers] = (now, found)
             return found
 

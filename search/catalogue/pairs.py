@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from search.catalogue.database import Database
 from search.evidence import COMPARISON, Evidence, Tier
@@ -140,4 +141,9 @@ _PRESENT = "EXISTS (SELECT 1 FROM memes WHERE memes.content_hash = pairs.{side} 
 
 
 def _pair(row: sqlite3.Row) -> Pair:
-    return Pair(row["one"], row["other"], Evidence.from_json(row["evidence"]))
+    return Pair(row["one"], row["other"], _evidence(row["evidence"]))
+
+
+@lru_cache(maxsize=16_384)  # the same pairs are read after each decision
+def _evidence(text: str) -> Evidence:
+    return Evidence.from_json(text)

@@ -113,6 +113,20 @@ class Texts:
             for row in readings
         ]
 
+    def counts(self, ids: Collection[int]) -> dict[int, int]:
+        """Return, by meme id, how many texts `of` returns about each of these memes."""
+        rows = self._database.rows(
+            """
+            SELECT id, (SELECT COUNT(*) FROM sidecars WHERE meme_id = memes.id) +
+                (SELECT COUNT(*) FROM readings WHERE readings.content_hash = memes.content_hash AND NOT EXISTS (
+                    SELECT 1 FROM sidecars WHERE meme_id = memes.id
+                    AND sidecars.kind = readings.kind AND sidecars.source = readings.source)) AS texts
+            FROM memes WHERE id IN (SELECT value FROM json_each(:ids))
+            """,
+            {"ids": json.dumps(list(ids))},
+        )
+        return {row["id"]: row["texts"] for row in rows}
+
     def boxes_of(self, meme: Meme) -> list[tuple[str, float, list[tuple[float, float]]]]:
         """Return the lines and boxes of the newest OCR reading of a meme; [] without one."""
         row = self._database.row(

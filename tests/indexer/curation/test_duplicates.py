@@ -13,10 +13,10 @@ from indexer.curation.reversal import undo
 from indexer.library.scan import scan_library
 from indexer.stages.decode import decode_memes
 from indexer.work.progress import SILENT
-from search.catalogue import Catalogue, VerdictKind, open_catalogue
+from search.catalogue import Catalogue, ReadingRecord, VerdictKind, open_catalogue
 from search.errors import LibraryError, NotFound, WrongUse
 from search.evidence import Tier
-from search.meme import KeepBy
+from search.meme import KeepBy, TextKind
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import ALIKE, add_pairs, draw_duplicates
@@ -173,6 +173,39 @@ def test_groups_are_found_anew_only_when_something_has_changed(
     assert first[0] not in proposals.of() and len(calls) == 2
     with pytest.raises(NotFound):
         proposals.get(first[0].key)
+
+
+def test_what_is_kept_is_chosen_anew_only_for_groups_that_changed(
+    tiny_settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = []
+    real = curating.choose_kept
+    monkeypatch.setattr(
+        curating, "choose_kept", lambda members, **more: chosen.append(members) or real(members, **more)
+    )
+    workspace = Workspace(replace(tiny_settings, keep_rule=(KeepBy.METADATA,)), catalogue)
+    proposals = ProposalCache(workspace)
+    first = proposals.of()
+    assert len(chosen) == len(first) > 1
+    chosen.clear()
+    record_verdict(catalogue, VerdictKind.DISTINCT, first[-1].memes)
+    assert proposals.of() == first[:-1] and not chosen
+    assert propose(workspace) == first[:-1]
+    other = first[1].memes[1]
+    for number in range(3):
+        catalogue.readings.put(ReadingRecord(other.content_hash, TextKind.SIMPLE, f"model {number}", "A text."))
+    chosen.clear()
+    assert find_proposal(proposals.of(), first[1].key).kept == other != first[1].kept
+    assert len(chosen) == 1
+
+
+def test_texts_are_counted_as_they_are_listed(tiny_settings: Settings, catalogue: Catalogue) -> None:
+    memes = catalogue.memes.everything()
+    catalogue.readings.put(ReadingRecord(memes[0].content_hash, TextKind.OCR, "another", "Words."))
+    counted = catalogue.texts.counts([meme.id for meme in memes])
+    assert counted == {meme.id: len(catalogue.texts.of(meme)) for meme in memes}
+    assert len(set(counted.values())) > 1
+    assert catalogue.texts.counts([]) == {}
 
 
 def test_a_group_is_named_by_the_beginning_of_its_key(tiny_settings: Settings, catalogue: Catalogue) -> None:
