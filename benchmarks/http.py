@@ -31,6 +31,7 @@ from search.catalogue import open_catalogue
 from search.encoders.registry import export_text_encoder
 from search.settings import Settings
 from search.workspace import Workspace
+from web.local.protocol import SOCKET_FILE
 
 WARM_UP = 30
 BENCHMARK = Benchmark(__doc__, needs="nothing; Linux for the server's memory", takes="6 minutes the first time, then 1")
@@ -102,7 +103,8 @@ def cold(settings: Settings, query: str) -> float:
 def measure(given: Namespace, report: Report) -> None:
     """Print latency over HTTP, memory, and the command's time."""
     folder = folder_of(given, "http")
-    settings = Settings(data=folder, library=folder)
+    # Beside the data folder, which is not kept to its owner where it holds the library: a server has no socket there.
+    settings = Settings(data=folder, library=folder.with_name(f"{folder.name}-memes"))
     prepare(settings, given.memes)
     queries = sampled(pools()[1], given.queries + WARM_UP)
     table = report.table("over HTTP", {"request": "", "p50 ms": ".1f", "p95 ms": ".1f"})
@@ -115,7 +117,8 @@ def measure(given: Namespace, report: Report) -> None:
             seconds = timed_requests(address, [path + quote(query[:900]) for query in queries])
             table.row(label, *percentiles(seconds))
         report.note(f"server memory: {memory(process):,.0f} MB")
-        report_commands(settings, queries[: 2 if given.small else 6], report, where="beside the server")
+        where = "beside the server" if (folder / SOCKET_FILE).exists() else "beside the server, which has no socket"
+        report_commands(settings, queries[: 2 if given.small else 6], report, where=where)
     report_commands(settings, queries[: 2 if given.small else 6], report, where="from cold")
 
 

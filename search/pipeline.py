@@ -100,9 +100,10 @@ class QueryPipeline:
         weights = LIKENESS_WEIGHTS[Likeness.ALL] if only_likes else self.weights
         used = set(SIGNALS) if all_signals else {signal for signal, weight in weights.items() if weight > 0}
         has_image = image is not None or bool(filters.likes)
+        by_meaning = self._retrievers.of_meaning(query, used, has_image=has_image)
         lexical = self.index.lexical
         correction = Correction(query, {}) if verbatim or named.is_whole else correct_spelling(query, lexical)
-        weighted = self._retrievers.of_text(query, correction, used, verbatim=verbatim, has_image=has_image)
+        weighted = [*self._retrievers.of_words(query, correction, used, verbatim=verbatim), *by_meaning]
         for like in filters.likes:
             similar = self._retrievers.of_meme(self.catalogue.memes.get(like.id), LIKENESS_WEIGHTS[Likeness.ALL])
             weighted += [(retriever, like.weight) for retriever in similar]
@@ -116,6 +117,7 @@ class QueryPipeline:
         stats = None
         if not query.is_empty and not has_image:
             stats = stats_of(query, correction, lexical)
+            lexical.prepare([term for term in stats.terms if isinstance(term, str)])
         # Beside an image, words say what should be different about it: what merely holds them does not match.
         beside = words_beside_quotes(query)
         others = {token.term for token in tokenize(beside) if not is_stop_word(beside[token.start : token.end])}

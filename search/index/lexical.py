@@ -49,6 +49,7 @@ from search.index.lexical_schema import (
     index_errors,
     register_tokenizers,
 )
+from search.index.lexical_scores import Ids, LexicalScores, add_scores, any_of, by_id
 from search.index.term_members import READ_PER_ID, TermMembers
 from search.index.vocabulary import WordIndex
 from search.meme import Field
@@ -56,13 +57,11 @@ from search.meme import Field
 _CACHED_TERMS = 1024  # terms whose memes and scores an open index caches; only terms of few memes
 _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its terms many times
 _CACHED_SCORES = 32  # lists of scores of some hundred memes by frequent terms
+CANDIDATES = 300  # of a query, about
+_FEW = 64  # memes, whose scores are read at once: to look up how frequent each term is takes longer
 CATEGORY_WORDS = 8  # of a category, the last ones, with which a quote may begin
 _CACHED_ID_QUERIES = 8
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
-
-
-Ids = NDArray[np.int64]  # [n] meme ids
-LexicalScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no word matches
 
 
 class LexicalIndex(WordIndex):
@@ -77,8 +76,8 @@ class LexicalIndex(WordIndex):
         self._members = TermMembers(
             len(self),
             frequency=self.document_frequency,
-            has_rare=lambda term, ids: self.scores([term], ids=ids) > 0,
-            read_all=lambda term: self._set(self._term(term, ALL_TEXT)),
+            has_rare=self._has_rare,
+            read_all=lambda term: self._ids(self._term(term, ALL_TEXT)),
             read_among=self._read_held,
         )
         self._any_id_of = lru_cache(maxsize=_CACHED_ID_QUERIES)(self._read_any_id)
@@ -123,17 +122,20 @@ class LexicalIndex(WordIndex):
         [≤ k] int64 and float32, best first, ties by id. With `allowed` ([m] int64, rising) only these memes are
         considered.
         """
-        return self._among(_any_of([self._query(part, field) for part in self._parts(wanted)]), k, allowed)
+        return self._among(any_of([self._query(part, field) for part in self._parts(wanted)]), k, allowed)
 
     def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> LexicalScores:
         """Return the BM25 scores ([n] float32) of memes in any order; 0 where no term matches."""
         scores = np.zeros(len(ids), np.float32)
-        parts = [part for part in self._parts(wanted) if all(self.document_frequency(term, field) for term in part)]
+        parts = self._parts(wanted)
+        if 0 < len(ids) <= _FEW:
+            return self._read_scores(tuple(parts), str(field), ids.astype(np.int64, copy=False).tobytes())
+        parts = [part for part in parts if all(self.document_frequency(term, field) for term in part)]
         matches = sum(min(self.document_frequency(term, field) for term in part) for part in parts)
         if matches <= READ_PER_ID * len(ids):
             # A term's score does not depend on the other terms, so it can be cached.
             for part in parts:
-                _add(scores, ids, *self._matches_of(part, field))
+                add_scores(scores, ids, *self._matches_of(part, field))
         elif len(ids):
             # A search asks for the same scores twice: to rank, and for the relevance cut-off.
             return self._scores_of(tuple(parts), str(field), ids.astype(np.int64, copy=False).tobytes()).copy()
@@ -143,8 +145,8 @@ class LexicalIndex(WordIndex):
         """Return the scores of ids, given as the bytes of an array."""
         ids = np.frombuffer(wanted, np.int64)
         scores = np.zeros(len(ids), np.float32)
-        found = self._run(self._only(_any_of([self._query(part, field) for part in parts]), ids), len(ids))
-        _add(scores, ids, *_by_id(*found))
+        found = self._run(self._only(any_of([self._query(part, field) for part in parts]), ids), len(ids))
+        add_scores(scores, ids, *by_id(*found))
         return scores
 
     def phrase(
@@ -165,6 +167,20 @@ class LexicalIndex(WordIndex):
         """Return for each term and each of some memes ([t, n]) whether the meme has the term."""
         return self._members.held(terms, ids)
 
+    def prepare(self, terms: Sequence[str]) -> None:
+        """Read what `held` needs of these terms to answer for a query's candidates."""
+        self._members.prepare(terms, CANDIDATES)
+        for term in terms:
+            if self.document_frequency(term) <= READ_PER_ID * CANDIDATES:
+                self._matches_of((term,), ALL_TEXT)
+
+    def _has_rare(self, term: str, ids: Ids) -> NDArray[np.bool_]:
+        known = self._matches_of((term,), ALL_TEXT)[0]
+        if not len(known):
+            return np.zeros(len(ids), np.bool_)
+        has: NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, ids), len(known) - 1)] == ids
+        return has
+
     def _read_held(self, terms: Sequence[str], ids: Ids) -> NDArray[np.float32]:
         """Return for each of some memes ([n]) the sum of two to the power of the places of the terms that it has."""
         query = self._any_id_of(ids.astype(np.int64, copy=False).tobytes())
@@ -173,7 +189,7 @@ class LexicalIndex(WordIndex):
             score = tantivy.Query.const_score_query(self._term(term, ALL_TEXT), float(1 << place))
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Should, score)])
         sums = np.zeros(len(ids), np.float32)
-        _add(sums, ids, *_by_id(*self._run(query, len(ids))))
+        add_scores(sums, ids, *by_id(*self._run(query, len(ids))))
         return sums
 
     def having_all(self, groups: Sequence[Sequence[Sequence[str]]], field: Field | str = ALL_TEXT) -> Ids:
@@ -196,12 +212,12 @@ class LexicalIndex(WordIndex):
         if wanted and self._has_names:
             most = min(len(wanted[0]) - 1, CATEGORY_WORDS)
             queries += [self._said(wanted[0], of_category=count) for count in range(1, most + 1)]
-        return self._set(_any_of(queries)) if queries else np.empty(0, np.int64)
+        return self._set(any_of(queries)) if queries else np.empty(0, np.int64)
 
     def written(self, words: Iterable[str]) -> Ids:
         """Return the rising ids of all memes with any of these words as written: in lower case, with their accents."""
         field = WRITTEN_FIELD if self._has_names else SPELLING_FIELD
-        return self._set(_any_of([self._term(word, field) for word in words]))
+        return self._set(any_of([self._term(word, field) for word in words]))
 
     def beginning(self, letters: str) -> Ids | None:
         """Return the rising ids of all memes with a Korean word that begins with some letters, in normal form.
@@ -234,7 +250,7 @@ class LexicalIndex(WordIndex):
         for keys in asked_keys(typed):
             known = [key for key in keys if self.document_frequency(key, FILE_FIELD)]
             if known:
-                ids = self._set(_any_of([self._term(key, FILE_FIELD) for key in known]))
+                ids = self._set(any_of([self._term(key, FILE_FIELD) for key in known]))
                 return NamedMemes(ids, True, any(key.partition(":")[2] == verbatim for key in known))
         queries = [self._part(part) for part in code_parts(typed)]
         if not queries:
@@ -258,6 +274,8 @@ class LexicalIndex(WordIndex):
     def _parts(self, wanted: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the parts whose scores a query adds: its terms, and pairs of neighbours in scripts without spaces."""
         wanted = wanted[:MAX_TERMS]
+        if all(map(str.isascii, wanted)):
+            return [(term,) for term in wanted]
         # A single letter of such a script matches much; a pair of neighbours adds to the score.
         pairs = [pair for pair in pairwise(wanted) if all(LETTERWISE_WORD.fullmatch(term) for term in pair)]
         return [*((term,) for term in wanted), *pairs]
@@ -290,8 +308,8 @@ class LexicalIndex(WordIndex):
         texts = [] if of_category else [field.value for field in FIELDS if field is not Field.NAME]
         fields = [*texts, FILE_WORDS_FIELD] if self._has_names else texts
         field = WRITTEN_FIELD if self._has_names else SPELLING_FIELD
-        written = [_any_of([self._term(word, field) for word in place]) for place in words[of_category:]]
-        in_a_row = _any_of([self._row(terms, field) for field in fields])
+        written = [any_of([self._term(word, field) for word in place]) for place in words[of_category:]]
+        in_a_row = any_of([self._row(terms, field) for field in fields])
         return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in (in_a_row, *written)])
 
     def _has_field(self, name: str) -> bool:
@@ -304,26 +322,30 @@ class LexicalIndex(WordIndex):
     def _row(self, terms: Sequence[Sequence[str]], field: str) -> tantivy.Query:
         """Return the query for terms in a row, any of those of each place."""
         if len(terms) == 1:
-            return _any_of([self._term(term, field) for term in terms[0]])
+            return any_of([self._term(term, field) for term in terms[0]])
         if all(len(place) == 1 for place in terms):
             return tantivy.Query.phrase_query(self._schema, field, [place[0] for place in terms])
         patterns = ["|".join(f"({re.escape(term)})" for term in place) for place in terms]
         return tantivy.Query.regex_phrase_query(self._schema, field, [*patterns])
 
     def _read_all_of(self, groups: tuple[tuple[tuple[str, ...], ...], ...], field: str) -> Ids:
-        queries = [_any_of([self._query(sequence, field) for sequence in group]) for group in groups]
+        queries = [any_of([self._query(sequence, field) for sequence in group]) for group in groups]
         return self._set(tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in queries]))
 
     def _set(self, query: tantivy.Query) -> Ids:
         """Return the rising ids of all memes that a query finds."""
+        return np.sort(self._ids(query))
+
+    def _ids(self, query: tantivy.Query) -> Ids:
+        """Return the ids of all memes that a query finds, in any order."""
         # Ordered by a column, tantivy hands out its values, and does not compute scores.
         with index_errors(self._folder):
             hits = self._searcher.search(query, limit=len(self) or 1, count=False, order_by_field="id").hits
-        return np.sort(np.fromiter(map(itemgetter(0), hits), np.int64, len(hits)))
+        return np.fromiter(map(itemgetter(0), hits), np.int64, len(hits))
 
     def _read_matches(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, LexicalScores]:
         """Return all memes with a term or a pair, by rising id, and its part of their scores."""
-        return _by_id(*self._run(self._query(part, field), len(self)))
+        return by_id(*self._run(self._query(part, field), len(self)))
 
     def _only(self, query: tantivy.Query, ids: Ids) -> tantivy.Query:
         """Return the query restricted to some memes, with unchanged scores."""
@@ -338,7 +360,7 @@ class LexicalIndex(WordIndex):
         if len(ids) > 500:
             among = tantivy.Query.term_set_query(self._schema, "id", ids)
         else:
-            among = _any_of([tantivy.Query.term_query(self._schema, "id", id) for id in ids])
+            among = any_of([tantivy.Query.term_query(self._schema, "id", id) for id in ids])
         return tantivy.Query.const_score_query(among, 0.0)
 
     def _among(self, query: tantivy.Query, k: int, allowed: Ids | None) -> tuple[Ids, LexicalScores]:
@@ -376,21 +398,3 @@ class LexicalIndex(WordIndex):
         scores = np.array([score for score, _ in hits], np.float32)
         order = np.lexsort((ids, -scores))[:k]
         return ids[order], scores[order]
-
-
-def _any_of(queries: Sequence[tantivy.Query]) -> tantivy.Query:
-    if not queries:
-        return tantivy.Query.empty_query()
-    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
-
-
-def _by_id(ids: Ids, scores: LexicalScores) -> tuple[Ids, LexicalScores]:
-    order = np.argsort(ids)
-    return ids[order], scores[order]
-
-
-def _add(scores: LexicalScores, ids: Ids, known: Ids, addends: LexicalScores) -> None:
-    """Add to the scores of `ids` the `addends` of the `known` ids, which rise."""
-    if len(known):
-        places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-        scores += np.where(known[places] == ids, addends[places], np.float32(0))

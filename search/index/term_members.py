@@ -50,12 +50,28 @@ class TermMembers:
 
     def held(self, terms: Sequence[str], ids: Ids) -> Held:
         """Return for each term and each of some memes ([t, n]) whether the meme has the term."""
-        asked = [] if self._is_cached else [term for term in dict.fromkeys(terms) if not self._is_rare(term, ids)]
-        found = dict(zip(asked, self._held_among(asked, ids), strict=True))
-        return np.array([found[term] if term in found else self._has(term, ids) for term in terms])
+        found = np.zeros((len(terms), len(ids)), np.bool_)
+        bytes_of, bits = ids >> 3, np.left_shift(1, ids & 7).astype(np.uint8)
+        asked: dict[str, list[int]] = {}
+        for place, term in enumerate(terms):
+            if self._is_rare(term, len(ids)):
+                found[place] = self._has_rare(term, ids)
+            elif self._is_cached:
+                found[place] = _bits_at(self._members_of(term), bytes_of, bits)
+            else:
+                asked.setdefault(term, []).append(place)
+        for places, has in zip(asked.values(), self._held_among(list(asked), ids), strict=True):
+            found[places] = has
+        return found
 
-    def _is_rare(self, term: str, ids: Ids) -> bool:
-        return self._frequency(term) <= READ_PER_ID * len(ids)
+    def prepare(self, terms: Sequence[str], memes: int) -> None:
+        """Read, of terms that will be asked about for so many memes, the frequent ones that are not cached."""
+        for term in terms if self._is_cached else ():
+            if not self._is_rare(term, memes):
+                self._members_of(term)
+
+    def _is_rare(self, term: str, memes: int) -> bool:
+        return self._frequency(term) <= READ_PER_ID * memes
 
     def _held_among(self, terms: Sequence[str], ids: Ids) -> Held:
         found = np.zeros((len(terms), len(ids)), np.bool_)
@@ -65,17 +81,20 @@ class TermMembers:
             found[start : start + len(some)] = sums >> np.arange(len(some))[:, None] & 1
         return found
 
-    def _has(self, term: str, ids: Ids) -> Held:
-        if self._is_rare(term, ids):
-            return self._has_rare(term, ids)
-        members = self._members_of(term)
-        places = np.minimum(ids >> 3, len(members) - 1)
-        has: Held = (members[places] >> (ids & 7) & 1).astype(np.bool_) & (places == ids >> 3)
-        return has
-
     def _read_members(self, term: str) -> NDArray[np.uint8]:
         """Return a bit for each id up to the highest of the memes with a term, which are set: eight in a byte."""
         ids = self._read_all(term)
         has = np.zeros(int(ids.max(initial=0)) + 1, np.bool_)
         has[ids] = True
         return np.packbits(has, bitorder="little")
+
+
+def _bits_at(members: NDArray[np.uint8], bytes_of: NDArray[np.int64], bits: NDArray[np.uint8]) -> Held:
+    """Return whether some bits are set ([n]), each by its place in a byte and the byte's place; none beyond the end."""
+    if bytes_of.max(initial=0) < len(members):
+        has: Held = (members[bytes_of] & bits) > 0
+        return has
+    is_there = bytes_of < len(members)
+    has = np.zeros(len(bits), np.bool_)
+    has[is_there] = (members[bytes_of[is_there]] & bits[is_there]) > 0
+    return has

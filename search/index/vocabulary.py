@@ -9,13 +9,12 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 
 from search.index.analyzer import accents_agree, normalize_word, term_of, unaccented
 from search.index.columns import Ids
 from search.index.conditions import Alternatives
 from search.index.file_names import NamedMemes
+from search.index.near_words import NearWords
 from search.meme import Field
 
 
@@ -86,6 +85,13 @@ class WordIndex(ABC):
     def held(self, terms: Sequence[str], ids: Ids) -> NDArray[np.bool_]:
         """Return for each term and each of some memes ([t, n]) whether the meme has the term."""
 
+    def prepare(self, terms: Sequence[str]) -> None:
+        """Read what `held` needs of these terms, while a text is encoded; an index without such a cache does nothing.
+
+        >>> searcher.index.lexical.prepare(["dog"])
+        """
+        return None
+
     @abstractmethod
     def phrase(self, words: Sequence[str], field: Field, *, k: int) -> tuple[Ids, NDArray[np.float32]]:
         """Return the best k memes with these terms one after another in one field: ids and scores, best first."""
@@ -123,11 +129,8 @@ class WordIndex(ABC):
         return found
 
     @cached_property
-    def _spellings_by_length(self) -> Mapping[int, list[str]]:
-        found: dict[int, list[str]] = {}
-        for word in self.vocabulary:
-            found.setdefault(len(word), []).append(word)
-        return found
+    def _near_words(self) -> NearWords:
+        return NearWords.of(self.vocabulary)
 
     def similar_words(self, word: str, *, edits: int = 2, k: int = 10) -> list[Spelling]:
         """Return the k words of the library nearest to a word: fewest edits first (at most `edits`), then most memes.
@@ -135,9 +138,5 @@ class WordIndex(ABC):
         An edit inserts, deletes or replaces a letter or swaps two neighbours. The word itself has 0 edits.
         """
         typed = normalize_word(word).lower()
-        found = []
-        for length in range(len(typed) - edits, len(typed) + edits + 1):
-            others = self._spellings_by_length.get(length, ())
-            near = process.extract(typed, others, scorer=OSA.distance, score_cutoff=edits, limit=None)
-            found += [Spelling(other, self.vocabulary[other], int(distance)) for other, distance, _ in near]
+        found = [Spelling(other, self.vocabulary[other], far) for other, far in self._near_words.within(typed, edits)]
         return sorted(found, key=lambda spelling: (spelling.edits, -spelling.memes, spelling.word))[:k]

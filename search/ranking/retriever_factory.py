@@ -51,36 +51,40 @@ class RetrieverFactory:
     image_encoder: Callable[[], ImageEncoder | None]
     pool: Executor | None = None
 
-    def of_text(
-        self, query: Query, correction: Correction, used: set[Signal], *, verbatim: bool, has_image: bool
-    ) -> Weighted:
-        """Return the retrievers for a query's words, each with the weight of its words.
+    def of_meaning(self, query: Query, used: set[Signal], *, has_image: bool) -> Weighted:
+        """Return the retrievers that compare embeddings of a query's words, each with the weight of its words.
 
-        Encoders get the words as typed: they cope with words that are not in the library and with misspelled ones.
+        Encoders get the words as typed: they cope with words that are not in the library and with misspelled ones. With
+        a pool they begin now, so that the caller looks the words up in the meantime.
         """
         if query.is_empty:
             return []
         groups = query.groups()
         highest_weight = max(weight for _, weight in groups)
-        by_embedding: Weighted = []
+        found: Weighted = []
         read = readable_texts(groups, self.text_encoder)
         if read and self.index.whitening is not None:
-            # The model runs in another thread while this one looks the words up.
             direction = self._submit(self._text_direction, self.index.whitening, read)
             by_text = semantic_retrievers(self.index, dict.fromkeys(TEXT_FIELDS, direction))
-            by_embedding += [(retriever, highest_weight) for retriever in by_text]
+            found += [(retriever, highest_weight) for retriever in by_text]
         encoder = self.image_encoder() if IMAGE_TEXT in used else None
         seen = readable_texts(groups, encoder) if encoder is not None else []
         if encoder is not None and seen and self.index.count_rows(Field.PICTURE):
             image_direction = self._submit(weighted_direction, encoder.encode_text, seen)
             boost = text_weight(encoder) * (IMAGE_TEXT_BOOST if has_image else 1.0)
-            by_embedding.append((ImageTextRetriever(self.index, image_direction), highest_weight * boost))
+            found.append((ImageTextRetriever(self.index, image_direction), highest_weight * boost))
+        return found
+
+    def of_words(self, query: Query, correction: Correction, used: set[Signal], *, verbatim: bool) -> Weighted:
+        """Return the retrievers that look up a query's words and phrases, each with the weight of its words."""
+        if query.is_empty:
+            return []
         lexical = self.index.lexical
         if query.is_weighted:
-            parts = [(plain_query(text), weight) for text, weight in groups]
+            parts = [(plain_query(text), weight) for text, weight in query.groups()]
             spelled = [(part if verbatim else correct_spelling(part, lexical).query, weight) for part, weight in parts]
         else:
-            spelled = [(correction.query, groups[0][1])]
+            spelled = [(correction.query, query.groups()[0][1])]
         weighted: Weighted = []
         for part, weight in spelled:
             by_words = lexical_retrievers(self.index, part.terms, sorted(used))
@@ -92,7 +96,7 @@ class RetrieverFactory:
                 sequence = [token.term for token in tokenize(phrase.value)]
                 quoted = phrase_retrievers(self.index, sequence, least=1)
                 weighted += [(retriever, phrase.weight) for retriever in quoted]
-        return weighted + by_embedding
+        return weighted
 
     def of_image(self, image: Image.Image) -> list[Retriever]:
         """Return the retrievers for an image; they also find its mirrored copies."""

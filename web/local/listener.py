@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from web.local.protocol import (
     socket_address,
 )
 
+logger = logging.getLogger("memetica.site")
 READ_SECONDS = 1.0  # in which a question must have arrived, and an answer be read
 WAITING = 4  # questions that may wait
 
@@ -84,9 +86,12 @@ class LocalListener:
             except OSError:  # closed, or for the moment there are too many open files
                 self._closing.wait(READ_SECONDS)
                 continue
-            with connection, suppress(OSError):  # who asked has gone
-                connection.settimeout(READ_SECONDS)
-                self._answer(connection)
+            try:
+                with connection, suppress(OSError):  # who asked has gone
+                    connection.settimeout(READ_SECONDS)
+                    self._answer(connection)
+            except Exception:  # the thread's edge: otherwise one question would end it, and every later one waits
+                logger.exception("A command's question was not answered; the command searches by itself.")
 
     def _answer(self, connection: socket.socket) -> None:
         with connection.makefile("rb") as reader:

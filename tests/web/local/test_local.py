@@ -219,6 +219,23 @@ def test_nonsense_is_not_answered_and_ends_nothing(workspace: Workspace, listene
     assert ask(workspace.settings) is not None
 
 
+def test_a_question_that_fails_in_no_foreseen_way_does_not_end_the_answers(
+    workspace: Workspace, searcher: Searcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [RuntimeError("cannot schedule new futures after shutdown")]
+
+    def sometimes() -> Searcher:
+        if failures:
+            raise failures.pop()
+        return searcher
+
+    listener = LocalListener(workspace.settings, sometimes)
+    assert listener.start()
+    assert ask(workspace.settings) is None and ask(workspace.settings) is not None
+    listener.close()
+    assert "cannot schedule new futures after shutdown" in caplog.text
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system has no short names of open folders")
 def test_a_data_folder_far_down_has_a_socket_too(workspace: Workspace, searcher: Searcher, tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["a-folder-with-a-long-name"] * 8)
