@@ -15,13 +15,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import Any
 
 from search.catalogue.copies import FILE, FOLDER
 from search.errors import DataFolderError
 from search.system.atomic_write import sync_folder, write_atomically
+from search.system.lazy_module import LazyModule
 
+filelock: Any = LazyModule("filelock")  # late: of all who open a catalogue, those who find a plan need it
 PLAN = "restore.json"  # in the data folder, while a restore is being carried out
 WAIT_SECONDS = 60.0
 OnStep = Callable[[str], None]
@@ -56,10 +57,10 @@ def finish_replacement(data: Path, *, on_step: OnStep = lambda step: None) -> No
         return
     hint = "Make the data folder writable and run the same command again, or `memetica restore` anew."
     try:
-        with FileLock(data / "restoring.lock").acquire(timeout=WAIT_SECONDS):
+        with filelock.FileLock(data / "restoring.lock").acquire(timeout=WAIT_SECONDS):
             if (data / PLAN).exists():  # unless another process has finished it meanwhile
                 _finish(data, on_step)
-    except Timeout as error:
+    except filelock.Timeout as error:
         raise DataFolderError(f"Another process restores {data}.", hint="Wait until it is done.") from error
     except (OSError, sqlite3.Error, ValueError, KeyError) as error:
         raise DataFolderError(f"A restore of {data} that was begun cannot be finished: {error}.", hint=hint) from error

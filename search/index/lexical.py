@@ -169,7 +169,7 @@ class LexicalIndex(WordIndex):
 
     def prepare(self, terms: Sequence[str]) -> None:
         """Read what `held` needs of these terms to answer for a query's candidates."""
-        self._members.prepare(terms, CANDIDATES)
+        self._members.prepare(terms)
         for term in terms:
             if self.document_frequency(term) <= READ_PER_ID * CANDIDATES:
                 self._matches_of((term,), ALL_TEXT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from time import monotonic
 
@@ -11,9 +12,12 @@ from search.encoders.base import TextEncoder
 from search.encoders.registry import load_text_encoder
 from search.errors import IndexUnusable, ModelUnavailable
 from search.index.contract import Index
+from search.index.generations import live_manifest
 from search.index.local import LocalIndex, LocalStore
 from search.index.stores import open_index, open_store
 from search.settings import Settings
+
+Loading = tuple[str, Future[TextEncoder]]  # the name of a text encoder that a thread loads, and the encoder
 
 AWAY_SECONDS = 10.0  # after which an engine that did not answer is asked again
 
@@ -39,16 +43,23 @@ class LiveIndex:
         Without `text_encoder`, `load_texts` returns the one that made an index, again whenever a newer index was made
         with another. Raises IndexUnusable or ModelUnavailable when there is no index or no text encoder.
         """
-        # The index comes first: a missing index is reported without loading a model.
         self._settings = settings
         self._store = open_store(settings)
-        index, why_local = (index, "") if index is not None else open_index(settings)
         self._own_encoder = text_encoder
         self._load_texts = load_texts or load_text_encoder
+        why_local = ""
+        if index is not None:
+            encoder = self._encoder_of(index)
+        else:
+            # Reading the index's files takes as long as loading a model, and each leaves a core to the other.
+            with ThreadPoolExecutor(1) as pool:
+                loading = self._loading(pool)
+                index, why_local = open_index(settings)
+                encoder = self._encoder_of(index, loading=loading)
         self._switching = threading.Lock()
         self._refused = ("", why_local)  # the name of a generation that cannot be used, and the reason
         self._asked_again = monotonic() + AWAY_SECONDS if why_local else 0.0  # an engine that did not answer
-        self._opened = (index, self._encoder_of(index))
+        self._opened = (index, encoder)
 
     @property
     def opened(self) -> tuple[Index, TextEncoder]:
@@ -85,10 +96,20 @@ class LiveIndex:
             self._refused = ("", "")
             return True
 
-    def _encoder_of(self, index: Index) -> TextEncoder:
+    def _loading(self, pool: Executor) -> Loading | None:
+        """Begin to load the text encoder of the index in the data folder; None without an index, or with an encoder."""
+        manifest = live_manifest(self._store.folder) if isinstance(self._store, LocalStore) else None
+        if self._own_encoder is not None or manifest is None:
+            return None  # a missing index is reported without loading a model
+        return manifest.text_encoder, pool.submit(self._load_texts, self._settings, manifest.text_encoder)
+
+    def _encoder_of(self, index: Index, *, loading: Loading | None = None) -> TextEncoder:
         """Return the text encoder that made an index."""
         made_by = index.manifest.text_encoder
-        encoder = self._own_encoder or self._load_texts(self._settings, made_by)
+        if loading is not None and loading[0] == made_by:
+            encoder = loading[1].result()
+        else:
+            encoder = self._own_encoder or self._load_texts(self._settings, made_by)
         if made_by != encoder.name:
             raise IndexUnusable(
                 f"The index was made by {made_by}, the text encoder is {encoder.name}.",

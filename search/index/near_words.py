@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
+
+from search.system.lazy_module import LazyModule
+
+# Late: a command whose words are all in the library compares none.
+process: Any = LazyModule("rapidfuzz.process")
+osa: Any = LazyModule("rapidfuzz.distance.OSA")
 
 _LETTERS = 26
 _CLASSES = 64 - 2 * _LETTERS  # of all other characters
@@ -51,7 +56,7 @@ class NearWords:
                 continue
             most = 2 * edits - abs(length - len(word))  # of the edits, those that change the length change one bit
             near = [others[at] for at in np.flatnonzero(np.bitwise_count(theirs ^ own) <= most).tolist()]
-            for other, distance, _ in process.extract(word, near, scorer=OSA.distance, score_cutoff=edits, limit=None):
+            for other, distance, _ in process.extract(word, near, scorer=osa.distance, score_cutoff=edits, limit=None):
                 found.append((other, int(distance)))
         return found
 

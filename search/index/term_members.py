@@ -1,24 +1,26 @@
-"""Which of some memes have which terms: of rare terms by their scores, of frequent ones by a bit for each meme."""
+"""Which of some memes have which terms: of rare terms by their postings, of frequent ones by a bit for each meme.
+
+The memes of a frequent term are read once it has been asked about so often that to have read them at first would have
+cost no more: a library has more frequent terms than queries repeat, and one query in a thousand words.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.index.owners import Ids
 
-# Memes with a term, for each meme asked about, up to which a term is rare: reading a meme from a term's postings costs
-# a sixth of finding it by its id, and the postings are then cached.
+# Memes with a term, for each meme asked about, up to which a term is rare: its postings are read, and cached.
 READ_PER_ID = 4
-# Frequent terms whose memes an open index caches, a bit for each meme: 4 MB at 30,000 memes. Queries share such terms,
-# but 600 sentences have 700 of them: with 256, one in three was read again.
-CACHED_MEMBERS = 1024
-# Memes of a library up to which the memes of frequent terms are read and cached. At 100,000, to ask for all frequent
-# terms of a query at once takes as long as with a full cache, and half as long as reading those that are new.
-CACHED_UP_TO = 50_000
+# Postings that are read in the time in which one meme is looked for among a term's.
+POSTINGS_PER_ID = 3
+CACHED_BYTES = 8_000_000  # of frequent terms' memes: 2,000 terms of 30,000 memes, 64 of a million
+_COUNTED = 65_536  # terms of which it is known how often they were asked about
 _AT_ONCE = 20  # terms: single precision adds powers of two up to 2^24 exactly
 
 Held = NDArray[np.bool_]
@@ -45,8 +47,10 @@ class TermMembers:
         self._has_rare = has_rare
         self._read_all = read_all
         self._read_among = read_among
-        self._is_cached = memes <= CACHED_UP_TO
-        self._members_of = lru_cache(maxsize=CACHED_MEMBERS)(self._read_members)
+        self._most = max(1, CACHED_BYTES // max(1, memes // 8))
+        self._lock = threading.Lock()
+        self._members: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()  # the one that was used last at the end
+        self._asked: dict[str, int] = {}  # memes that each term was asked about, while its own were not known
 
     def held(self, terms: Sequence[str], ids: Ids) -> Held:
         """Return for each term and each of some memes ([t, n]) whether the meme has the term."""
@@ -56,19 +60,36 @@ class TermMembers:
         for place, term in enumerate(terms):
             if self._is_rare(term, len(ids)):
                 found[place] = self._has_rare(term, ids)
-            elif self._is_cached:
-                found[place] = _bits_at(self._members_of(term), bytes_of, bits)
+            elif (members := self._known(term)) is not None:
+                found[place] = _bits_at(members, bytes_of, bits)
             else:
                 asked.setdefault(term, []).append(place)
         for places, has in zip(asked.values(), self._held_among(list(asked), ids), strict=True):
             found[places] = has
+        with self._lock:
+            for term in asked:
+                if len(self._asked) >= _COUNTED:
+                    self._asked.clear()
+                self._asked[term] = self._asked.get(term, 0) + len(ids)
         return found
 
-    def prepare(self, terms: Sequence[str], memes: int) -> None:
-        """Read, of terms that will be asked about for so many memes, the frequent ones that are not cached."""
-        for term in terms if self._is_cached else ():
-            if not self._is_rare(term, memes):
-                self._members_of(term)
+    def prepare(self, terms: Sequence[str]) -> None:
+        """Read the memes of those terms that have been asked about so often that it pays."""
+        for term in terms:
+            if self._asked.get(term, 0) * POSTINGS_PER_ID >= max(1, self._frequency(term)):
+                members = self._read_members(term)
+                with self._lock:
+                    self._asked.pop(term, None)
+                    self._members[term] = members
+                    while len(self._members) > self._most:
+                        self._members.popitem(last=False)
+
+    def _known(self, term: str) -> NDArray[np.uint8] | None:
+        with self._lock:
+            if term not in self._members:
+                return None
+            self._members.move_to_end(term)
+            return self._members[term]
 
     def _is_rare(self, term: str, memes: int) -> bool:
         return self._frequency(term) <= READ_PER_ID * memes

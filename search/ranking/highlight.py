@@ -54,6 +54,15 @@ class _StemsOfWords(dict[str, tuple[str, ...]]):
     def __init__(self, stems: tuple[str, ...]) -> None:
         super().__init__()
         self.stems = stems
+        self._seen: set[str] = set()
+        self._likely: set[str] = set()
+
+    def likely(self, words: set[str]) -> set[str]:
+        """Return those words that begin with a stem, and all beyond ASCII."""
+        new = words - self._seen  # texts about one query share most words
+        self._likely.update(word for word in new if not word.isascii() or self[word])
+        self._seen |= new
+        return words & self._likely
 
     def __missing__(self, word: str) -> tuple[str, ...]:
         lower = word.lower()
@@ -123,7 +132,7 @@ class Highlighter:
         stems_of = self._stems_of
         if stems_of is None:
             return len({found.lower().replace("'", "") for found in self._likely.findall(text)})
-        return len({stem for word in set(_ASCII_WORD.findall(text)) for stem in stems_of[word]})
+        return len({stem for word in stems_of.likely(set(_ASCII_WORD.findall(text))) for stem in stems_of[word]})
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each word that matches a term, and of each quoted phrase, in order."""
@@ -160,7 +169,7 @@ class Highlighter:
         else:
             # Most texts have none, and repeat their words.
             pattern = _ASCII_WORD if text.isascii() else _WORD_OR_LETTER
-            words = {word for word in set(pattern.findall(text)) if not word.isascii() or stems_of[word]}
+            words = stems_of.likely(set(pattern.findall(text)))
             found = pattern.finditer(text) if words else ()
             places = ((match.start(), match.end()) for match in found if match[0] in words)
         done = 0

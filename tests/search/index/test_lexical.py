@@ -152,14 +152,14 @@ def test_scores_of_given_memes_are_bm25_in_the_order_asked(
             assert many.scores(wanted, field, ids=ids).tolist() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("cached_up_to", [0, 40_000])
+@pytest.mark.parametrize("postings", [0, 1_000_000])  # of frequent terms: never read, after the first time
 @pytest.mark.parametrize("kept", [0, 40_000])
 def test_which_memes_have_a_term_is_told_alike_for_rare_and_frequent_terms(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, cached_up_to: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, postings: int
 ) -> None:
     for module in (search.index.lexical, search.index.term_members):
         monkeypatch.setattr(module, "READ_PER_ID", kept)
-    monkeypatch.setattr(search.index.term_members, "CACHED_UP_TO", cached_up_to)
+    monkeypatch.setattr(search.index.term_members, "POSTINGS_PER_ID", postings)
     build_lexical(tmp_path / "words", MANY)
     many = LexicalIndex.open(tmp_path / "words")
     words = [*WORDS[:26], "unheardof", WORDS[90]]  # more than are asked for at once
@@ -167,14 +167,15 @@ def test_which_memes_have_a_term_is_told_alike_for_rare_and_frequent_terms(
     ids = np.array([*random.Random(6).sample(sorted(holders), 40), 999_999], np.int64)
     truth = [[word in holders.get(id, ()) for id in ids.tolist()] for word in words]
     assert any(map(any, truth)) and not all(map(all, truth))
-    assert many.held(words, ids).tolist() == truth
+    for _ in range(2):
+        assert many.held(words, ids).tolist() == truth
+        many.prepare(words)
     assert many.held([words[3], words[3]], ids).tolist() == [truth[3]] * 2
     assert many.held([], ids).shape[0] == 0
 
 
-@pytest.mark.parametrize(("memes", "expected"), [(50_000, ["common", "usual"]), (50_001, [["common", "usual"]] * 2)])
-def test_frequent_terms_are_cached_in_a_small_library_and_asked_for_at_once_in_a_large_one(
-    memes: int, expected: list[object]
+def test_the_memes_of_a_frequent_term_are_read_once_it_was_asked_about_often_enough(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[object] = []
     holders = {"common": [3, 8, 9], "usual": [1, 9], "rare": [3]}
@@ -187,17 +188,21 @@ def test_frequent_terms_are_cached_in_a_small_library_and_asked_for_at_once_in_a
         asked.append([*terms])
         return np.array([sum(2**at for at, term in enumerate(terms) if id in holders[term]) for id in ids], np.float32)
 
+    monkeypatch.setattr(search.index.term_members, "POSTINGS_PER_ID", 10)
+    monkeypatch.setattr(search.index.term_members, "CACHED_BYTES", 1000)
     members = TermMembers(
-        memes,
-        frequency={"common": 40_000, "usual": 30_000, "rare": 1}.__getitem__,
+        8000,  # a thousand bytes of bits: one term is kept
+        frequency={"common": 60, "usual": 30, "rare": 1}.__getitem__,
         has_rare=lambda term, ids: np.isin(ids, holders[term]),
         read_all=read_all,
         read_among=read_among,
     )
-    ids = np.array([1, 3, 9, 900])
-    for _ in range(2):
+    ids = np.array([1, 3, 9, 900])  # are looked for in the time of 40 postings
+    for _ in range(4):
+        members.prepare([*holders])
         assert members.held([*holders], ids).tolist() == [[id in own for id in ids] for own in holders.values()]
-    assert asked == expected
+    first, second, third, fourth = ["common", "usual"], ["usual", ["common"]], ["common", ["usual"]], ["usual"]
+    assert asked == [first, *second, *third, *fourth, ["common"]]
 
 
 def test_scores_of_neighbouring_letters_are_those_of_the_search(
