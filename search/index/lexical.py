@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
 from search.index.analyzer import (
-    LETTERWISE_WORD,
     MAX_TERMS,
     READABLE_ANALYZERS,
     term_of,
@@ -49,7 +47,7 @@ from search.index.lexical_schema import (
     index_errors,
     register_tokenizers,
 )
-from search.index.lexical_scores import Ids, LexicalScores, add_scores, any_of, by_id
+from search.index.lexical_scores import Ids, LexicalScores, add_scores, adding, any_of, by_id, scored_parts
 from search.index.term_members import READ_PER_ID, TermMembers
 from search.index.vocabulary import WordIndex
 from search.meme import Field
@@ -59,6 +57,7 @@ _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its
 _CACHED_SCORES = 32  # lists of scores of some hundred memes by frequent terms
 CANDIDATES = 300  # of a query, about
 _FEW = 64  # memes, whose scores are read at once: to look up how frequent each term is takes longer
+LOOKED_FOR = 100  # memes a term, for each meme asked about, from which these are looked for among each term's
 CATEGORY_WORDS = 8  # of a category, the last ones, with which a quote may begin
 _CACHED_ID_QUERIES = 8
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
@@ -122,14 +121,15 @@ class LexicalIndex(WordIndex):
         [≤ k] int64 and float32, best first, ties by id. With `allowed` ([m] int64, rising) only these memes are
         considered.
         """
-        return self._among(any_of([self._query(part, field) for part in self._parts(wanted)]), k, allowed)
+        return self._among(any_of([self._query(part, field) for part in scored_parts(wanted)]), k, allowed)
 
     def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> LexicalScores:
         """Return the BM25 scores ([n] float32) of memes in any order; 0 where no term matches."""
         scores = np.zeros(len(ids), np.float32)
-        parts = self._parts(wanted)
+        parts = scored_parts(wanted)
+        wanted_ids = ids.astype(np.int64, copy=False).tobytes()
         if 0 < len(ids) <= _FEW:
-            return self._read_scores(tuple(parts), str(field), ids.astype(np.int64, copy=False).tobytes())
+            return self._read_scores(tuple(parts), str(field), wanted_ids)
         parts = [part for part in parts if all(self.document_frequency(term, field) for term in part)]
         matches = sum(min(self.document_frequency(term, field) for term in part) for part in parts)
         if matches <= READ_PER_ID * len(ids):
@@ -138,15 +138,21 @@ class LexicalIndex(WordIndex):
                 add_scores(scores, ids, *self._matches_of(part, field))
         elif len(ids):
             # A search asks for the same scores twice: to rank, and for the relevance cut-off.
-            return self._scores_of(tuple(parts), str(field), ids.astype(np.int64, copy=False).tobytes()).copy()
+            return self._scores_of(
+                tuple(parts), str(field), wanted_ids, matches >= LOOKED_FOR * len(parts) * len(ids)
+            ).copy()
         return scores
 
-    def _read_scores(self, parts: tuple[tuple[str, ...], ...], field: str, wanted: bytes) -> LexicalScores:
-        """Return the scores of ids, given as the bytes of an array."""
+    def _read_scores(
+        self, parts: tuple[tuple[str, ...], ...], field: str, wanted: bytes, by_meme: bool = False
+    ) -> LexicalScores:
+        """Return the scores of ids, given as the bytes of an array; `by_meme` looks for each among those of a part."""
         ids = np.frombuffer(wanted, np.int64)
+        queries = [self._query(part, field) for part in parts]
+        if by_meme:
+            return self._summed(queries, ids)
         scores = np.zeros(len(ids), np.float32)
-        found = self._run(self._only(any_of([self._query(part, field) for part in parts]), ids), len(ids))
-        add_scores(scores, ids, *by_id(*found))
+        add_scores(scores, ids, *by_id(*self._run(self._only(any_of(queries), ids), len(ids))))
         return scores
 
     def phrase(
@@ -183,12 +189,15 @@ class LexicalIndex(WordIndex):
 
     def _read_held(self, terms: Sequence[str], ids: Ids) -> NDArray[np.float32]:
         """Return for each of some memes ([n]) the sum of two to the power of the places of the terms that it has."""
-        query = self._any_id_of(ids.astype(np.int64, copy=False).tobytes())
-        # One in the other: side by side, tantivy would read all memes of each term.
-        for place, term in enumerate(terms):
-            score = tantivy.Query.const_score_query(self._term(term, ALL_TEXT), float(1 << place))
-            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Should, score)])
+        has = (
+            tantivy.Query.const_score_query(self._term(term, ALL_TEXT), float(1 << at)) for at, term in enumerate(terms)
+        )
+        return self._summed(has, ids)
+
+    def _summed(self, queries: Iterable[tantivy.Query], ids: Ids) -> LexicalScores:
+        """Return the sums of the scores that queries give some memes ([n]), each looked for among those of each."""
         sums = np.zeros(len(ids), np.float32)
+        query = adding(self._any_id_of(ids.astype(np.int64, copy=False).tobytes()), queries)
         add_scores(sums, ids, *by_id(*self._run(query, len(ids))))
         return sums
 
@@ -270,15 +279,6 @@ class LexicalIndex(WordIndex):
         """The words of all texts in lower case, sorted, each with the number of memes that have it."""
         with index_errors(self._folder):
             return dict(sorted(self._searcher.terms_with_prefix(SPELLING_FIELD, "", None, None)))
-
-    def _parts(self, wanted: Sequence[str]) -> list[tuple[str, ...]]:
-        """Return the parts whose scores a query adds: its terms, and pairs of neighbours in scripts without spaces."""
-        wanted = wanted[:MAX_TERMS]
-        if all(map(str.isascii, wanted)):
-            return [(term,) for term in wanted]
-        # A single letter of such a script matches much; a pair of neighbours adds to the score.
-        pairs = [pair for pair in pairwise(wanted) if all(LETTERWISE_WORD.fullmatch(term) for term in pair)]
-        return [*((term,) for term in wanted), *pairs]
 
     def _query(self, part: tuple[str, ...], field: Field | str) -> tantivy.Query:
         if len(part) == 1:

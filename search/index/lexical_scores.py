@@ -1,12 +1,15 @@
-"""Helpers for scores by words: queries joined, results by id, scores added."""
+"""What scores by words are made of: the parts of a query, queries joined, results by id, scores added."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import tantivy
 from numpy.typing import NDArray
+
+from search.index.analyzer import LETTERWISE_WORD, MAX_TERMS
 
 Ids = NDArray[np.int64]  # [n] meme ids
 LexicalScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no word matches
@@ -17,6 +20,28 @@ def any_of(queries: Sequence[tantivy.Query]) -> tantivy.Query:
     if not queries:
         return tantivy.Query.empty_query()
     return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
+
+
+def adding(query: tantivy.Query, others: Iterable[tantivy.Query]) -> tantivy.Query:
+    """Return the query that finds what `query` finds, each with the scores of the others added, in their order."""
+    # One in the other: side by side, tantivy would read all that each of the others finds.
+    for one in others:
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Should, one)])
+    return query
+
+
+def scored_parts(wanted: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the parts whose scores a query adds: its terms, and pairs of neighbours in scripts without spaces.
+
+    >>> scored_parts(["a", "黑", "猫"])
+    [('a',), ('黑',), ('猫',), ('黑', '猫')]
+    """
+    wanted = wanted[:MAX_TERMS]
+    if all(map(str.isascii, wanted)):
+        return [(term,) for term in wanted]
+    # A single letter of such a script matches much; a pair of neighbours adds to the score.
+    pairs = [pair for pair in pairwise(wanted) if all(LETTERWISE_WORD.fullmatch(term) for term in pair)]
+    return [*((term,) for term in wanted), *pairs]
 
 
 def by_id(ids: Ids, scores: LexicalScores) -> tuple[Ids, LexicalScores]:

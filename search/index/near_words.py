@@ -65,7 +65,7 @@ def signatures(words: list[str]) -> Signatures:
     """Return the signature of each word ([n]); the words have one length.
 
     >>> signatures(["aab", "aba", "abc"]).tolist()
-    [11, 11, 21]
+    [7, 7, 21]
     """
     length = len(words[0]) if words else 0
     codes = np.array(words, f"<U{max(length, 1)}").view(np.uint32).reshape(len(words), -1) if words else None

@@ -138,12 +138,14 @@ def test_a_filter_against_the_query_still_finds_all_it_allows(many: LexicalIndex
 
 
 @pytest.mark.parametrize("kept", [0, 1, 40_000])
-@pytest.mark.parametrize("count", [0, 1, 30, 550])
+@pytest.mark.parametrize("looked_for", [0, 100])
+@pytest.mark.parametrize("count", [0, 1, 30, 100, 550])
 def test_scores_of_given_memes_are_bm25_in_the_order_asked(
-    many: LexicalIndex, monkeypatch: pytest.MonkeyPatch, count: int, kept: int
+    many: LexicalIndex, monkeypatch: pytest.MonkeyPatch, count: int, kept: int, looked_for: int
 ) -> None:
-    # Terms that many memes hold are read for the given memes alone.
+    # Terms that many memes hold are read for the given memes alone, or these are looked for among them.
     monkeypatch.setattr(search.index.lexical, "READ_PER_ID", kept)
+    monkeypatch.setattr(search.index.lexical, "LOOKED_FOR", looked_for)
     ids = np.array([*random.Random(4).sample([one.id for one in MANY], count), 999_999], np.int64)
     for wanted in (WORDS[1:5], WORDS[50:51], ["unheardof"], []):
         for field in (ALL_TEXT, Field.NAME):
