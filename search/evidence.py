@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 # The name and version of the comparison. Pairs compared under another version are compared again.
-COMPARISON = "overlay-11"
+COMPARISON = "overlay-12"
 
 
 class Tier(StrEnum):
@@ -55,6 +55,7 @@ class Edit(StrEnum):
     LIGHT = "brightness or contrast"
     COLOR = "colours"
     DETAIL = "blur or grain"
+    CUT = "cut short"
 
 
 class Trace(StrEnum):

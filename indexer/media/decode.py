@@ -21,7 +21,7 @@ from typing import Any
 
 from PIL import Image
 
-from indexer.media.decoded import FACTS, DecodedMedia
+from indexer.media.decoded import FACTS, LISTS, DecodedMedia
 from indexer.media.decoder_errors import MEMORY_HINT
 from indexer.work.process_pool import START_SECONDS, NoProcessReady, ProcessDied, ProcessPool, Reply, TaskTimedOut
 from search.errors import DecodingFailed, TooBusy, UnreadableFile
@@ -147,7 +147,7 @@ def decode(
     )
     further = reply.parts[len(pictures) :]
     alpha = Image.frombytes("L", pictures[0].size, further[0]) if further else None
-    facts = {name: head[name] for name in FACTS} | {name: tuple(head[name]) for name in ("steps", "corner")}
+    facts = {name: head[name] for name in FACTS} | {name: tuple(head[name]) for name in LISTS}
     return DecodedMedia(type=MediaType(head["type"]), pictures=pictures, alpha=alpha, **facts)
 
 

@@ -22,12 +22,12 @@ from indexer.media.damage.missing import LESS_DETAIL, show_what_is_there
 from indexer.media.damage.repair import Repaired, repaired
 from indexer.media.decoded import DecodedMedia
 from indexer.media.decoder_errors import DamagedFile, decoder_errors_as_unreadable
+from indexer.media.jpeg_coding import jpeg_grid, jpeg_tables
 from indexer.media.raster import (
     WORKING_PIXELS,
     decode_small,
     is_raster,
     is_transparent,
-    jpeg_grid,
     open_picture,
     orientation,
     spread,
@@ -252,7 +252,9 @@ def _decode_stream(
         if turn in (5, 6, 7, 8):
             width, height = height, width
         shown = working_picture(whole, turn=turn)
-        steps, corner = jpeg_grid(picture, turn=turn) if shown.size == (width, height) else ((), (0, 0))
+        at_full_size = shown.size == (width, height)
+        steps, corner = jpeg_grid(picture, turn=turn) if at_full_size else ((), (0, 0))
+        tables, subsampling = jpeg_tables(picture) if at_full_size and turn == 1 else ((), -1)
         return DecodedMedia(
             MediaType.IMAGE,
             width,
@@ -266,6 +268,8 @@ def _decode_stream(
             share_decoded=share,
             steps=steps,
             corner=corner,
+            tables=tables,
+            subsampling=subsampling,
             alpha=transparency(whole, like=shown, turn=turn),
         )
 

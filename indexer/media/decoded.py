@@ -12,7 +12,9 @@ from search.meme import MediaType
 FACTS = (
     *("width", "height", "frames", "seconds"),
     *("content_type", "codec", "transparent", "share_decoded", "damage", "steps", "corner"),
+    *("tables", "subsampling"),
 )
+LISTS = ("steps", "corner", "tables")  # those that are tuples
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class DecodedMedia:
     `content_type`, `codec`, `transparent`, `share_decoded` and `damage` are as in `search.catalogue.PictureRecord`.
     `steps` are the 64 quantization steps of a JPEG's luminance, row by row as the picture is shown, and `corner` (x, y)
     is where its first whole block begins; empty for other files and where the picture is smaller than its file's.
+    `tables` are all of a JPEG's quantization tables, 64 steps each, and `subsampling` is that of its colors, as Pillow
+    has them; empty also where the picture is turned.
     """
 
     type: MediaType
@@ -38,6 +42,8 @@ class DecodedMedia:
     damage: str = ""
     steps: tuple[int, ...] = ()
     corner: tuple[int, int] = (0, 0)
+    tables: tuple[int, ...] = ()
+    subsampling: int = -1
     alpha: Image.Image | None = None  # of a still with transparent areas (L), at the size of its picture
 
     @property

@@ -195,24 +195,6 @@ def orientation(picture: Image.Image) -> int:
     return stored if stored in _TURNS else 1
 
 
-def jpeg_grid(picture: Image.Image, *, turn: int = 1) -> tuple[tuple[int, ...], tuple[int, int]]:
-    """Return the 64 quantization steps of a JPEG's luminance, row by row as it is shown, and its first block's corner.
-
-    A turn moves the blocks, which begin at the corner that is stored first. Other pictures have no steps.
-
-    >>> jpeg_grid(Image.new("L", (8, 8)))
-    ((), (0, 0))
-    """
-    tables = getattr(picture, "quantization", None)
-    if picture.mode not in ("L", "RGB") or not tables or len(tables.get(0, ())) != 64:
-        return (), (0, 0)
-    steps, (across, down) = np.reshape(tables[0], (8, 8)), picture.size
-    if turn in (5, 6, 7, 8):
-        steps, across, down = steps.T, down, across
-    corner = (across % 8 if turn in (2, 3, 6, 7) else 0), (down % 8 if turn in (3, 4, 7, 8) else 0)
-    return tuple(int(step) for step in steps.ravel()), corner
-
-
 def is_transparent(picture: Image.Image) -> bool:
     """Return whether some pixels of a decoded picture are transparent, not whether they could be."""
     if picture.mode in ("RGBA", "LA", "PA"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations
 from time import monotonic
@@ -10,6 +11,7 @@ from time import monotonic
 import numpy as np
 from PIL import Image
 
+from indexer.library.links import checked_file
 from indexer.media.decode import DecodedMedia
 from indexer.stages.decode import decode_content, map_in_threads
 from indexer.work.progress import SILENT, Progress, StageReport, track_stage
@@ -21,9 +23,10 @@ from search.duplicates.comparison import PreparedPicture, prepare
 from search.duplicates.keypoint_index import unpack_keypoints
 from search.duplicates.origin import LOSSLESS, Original, with_traces
 from search.duplicates.picture import disable_opencv_threads
+from search.duplicates.resaving import Saving
 from search.duplicates.wording import read_lines
 from search.errors import UnreadableFile
-from search.evidence import COMPARISON, Tier
+from search.evidence import COMPARISON, Edit, Tier
 from search.images.fingerprints import PDQ
 from search.index.generations import live_image_encoder
 from search.index.reader import PictureVectors, open_picture_vectors
@@ -35,6 +38,7 @@ BATCH = 64  # contents per transaction: a killed run repeats the comparisons of 
 CACHED = 160  # prepared contents in memory: about 3 MB each
 
 ORIGINALS = 6  # decoded files in memory: up to 13 MB each
+_PART = 1 << 20  # bytes read at a time
 LOSSLESS_CODECS = {"png", "bmp", "webp-lossless"}
 
 Load = Callable[[Meme], Sequence[Image.Image]]
@@ -114,7 +118,9 @@ def original_of(decoded: DecodedMedia) -> Original:
     steps = np.reshape(decoded.steps, (8, 8)).astype(np.float64) if decoded.steps else None
     if decoded.codec in LOSSLESS_CODECS and decoded.pictures[0].size == (decoded.width, decoded.height):
         steps = LOSSLESS
-    return Original(decoded.pictures[0], steps, decoded.corner)
+    tables = tuple(decoded.tables[at : at + 64] for at in range(0, len(decoded.tables), 64))
+    saving = Saving(tables, decoded.subsampling) if tables else None
+    return Original(decoded.pictures[0], steps, decoded.corner, saving)
 
 
 def moving_of(decoded: DecodedMedia) -> Moving:
@@ -131,6 +137,32 @@ def moving_of(decoded: DecodedMedia) -> Moving:
         has_palette=decoded.codec == "gif",
         is_lossless=decoded.codec in LOSSLESS_CODECS,
     )
+
+
+def is_cut_short(settings: Settings, one: Meme, other: Meme) -> bool:
+    """Return whether one of two files is damaged and all of it is the beginning of the other, as of a broken download.
+
+    >>> one, other = workspace.catalogue.memes.everything()[:2]
+    >>> is_cut_short(workspace.settings, one, other)
+    False
+    """
+    short, long = sorted((one, other), key=lambda meme: meme.size)
+    if not short.damage or not 0 < short.size < long.size:
+        return False
+    try:
+        files = [
+            checked_file(settings.library, meme.path, follow_links=settings.follow_links) for meme in (short, long)
+        ]
+        with files[0].open("rb") as cut, files[1].open("rb") as whole:
+            left = short.size
+            while left > 0:
+                part = cut.read(min(left, _PART))
+                if not part or part != whole.read(len(part)):
+                    return False
+                left -= len(part)
+    except (OSError, UnreadableFile):
+        return False  # that is told when it is decoded again
+    return True
 
 
 class _Comparison:
@@ -250,6 +282,9 @@ class _Comparison:
         one, other = key
         frames, others = self._ready(one), self._ready(other)
         evidence = compare_frames(frames, others, text_a=self._texts.get(one), text_b=self._texts.get(other))
+        if not evidence.is_duplicate and is_cut_short(self._workspace.settings, self._memes[one], self._memes[other]):
+            # What is missing looks like another picture.
+            return Pair(one, other, replace(evidence, tier=Tier.EDITED, edits=(Edit.CUT,)))
         if evidence.is_duplicate and len(frames) == len(others) == 1:
             prepared = frames[0], others[0]
             evidence = with_traces(evidence, self._original(one), self._original(other), prepared=prepared)

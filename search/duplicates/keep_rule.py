@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from search.duplicates.groups import Member
-from search.evidence import Edit, Tier, Trace
+from search.evidence import Edit, Tier, Trace, percent
 from search.meme import KeepBy, Meme
 
 DEFAULT_RULE = tuple(KeepBy)
@@ -16,19 +16,21 @@ _PIXELS_TIE = 0.03  # relative difference of pixels that still counts as a tie
 # six times its bytes, and grain adds to a JPEG's.
 _COMPRESSED = 1 / 1.5
 _BARE = 0.98  # of a picture's area inside its frame; the narrowest border that a comparison names leaves less
+_DAMAGED, _THERE_TIE = 0.98, 0.01  # the most that counts as there of a damaged file, and the difference that is a tie
+_DATES = "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"
 _FRAMED = (Edit.FRAME, Edit.SCREENSHOT)
 
 
 _SENTENCES = {  # of the meme that is kept, by the surest trace in another one
-    Trace.COMPRESSED: "the other was made from it: it was compressed once more",
-    Trace.LOSSLESS: "the other is a lossless copy of its compressed pixels, and no better",
-    Trace.PALETTE: "the other was made from it: its colors were reduced to a palette of 256 or fewer",
-    Trace.RESIZED: "the other was made from it: it was resized",
-    Trace.BACKWARDS: "its words can be read, those of the other cannot",
-    Trace.GRAIN: "the other has grain that it does not have",
-    Trace.LEVELS: "the other lost its lightest or darkest levels",
-    Trace.MARKED: "the other has a mark that it does not have",
-    Trace.BLURRED: "it has fine detail that the other lost",
+    Trace.COMPRESSED: "{other} was made from it: it was compressed once more",
+    Trace.LOSSLESS: "{other} is a lossless copy of its compressed pixels",
+    Trace.PALETTE: "{other} was made from it: reduced to a palette",
+    Trace.RESIZED: "{other} was made from it: it was resized",
+    Trace.BACKWARDS: "its words can be read, those of {other} cannot",
+    Trace.GRAIN: "{other} has grain that it does not have",
+    Trace.LEVELS: "{other} lost its lightest or darkest levels",
+    Trace.MARKED: "{other} has a mark that it does not have",
+    Trace.BLURRED: "it has fine detail that {other} lost",
 }
 # These say which is more useful to keep, not which was first: a copy can be enlarged, and a plain margin cropped off.
 _PREFERENCES = (KeepBy.BORDER, KeepBy.PLAYS, KeepBy.METADATA)
@@ -84,12 +86,16 @@ def choose_kept(
         if len(kept) == 1 and len(remaining) > 1:
             second = max((member for member in remaining if member is not kept[0]), key=measure.of)
             told = criterion not in _PREFERENCES
+            if criterion is KeepBy.SOURCE:
+                # A copy of the representative's source is not known to be one, nor its source.
+                told = all(one.evidence is None or _originality(one) < 0 for one in remaining if one is not kept[0])
             if criterion in (KeepBy.PIXELS, KeepBy.COMPRESSION):
                 # Grain and sharpening add bytes, and enlarging adds pixels.
                 others = [one for one in remaining if one is not kept[0]]
                 told = all(kept[0].meme.first_seen < one.meme.first_seen for one in others)
                 told |= criterion is KeepBy.PIXELS and all(_is_cropped(one, kept[0]) for one in others)
-            return Choice(kept[0].meme, measure.reason(kept[0], second), told or _is_alike(remaining))
+            reason = measure.reason(kept[0], second).format(other="another" if len(remaining) > 2 else "the other")
+            return Choice(kept[0].meme, reason, told or _is_alike(remaining))
         remaining = kept
     first = min(remaining, key=lambda member: member.meme.id)
     if not _is_alike(remaining):
@@ -151,23 +157,22 @@ def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[Ke
         return lambda kept, second: sentence
 
     return {
-        KeepBy.WHOLE: _Measure(
-            lambda member: member.meme.share_decoded >= 1 and not member.meme.damage,
-            fact("it is whole, the others are damaged"),
-        ),
+        KeepBy.WHOLE: _Measure(_whole, _damage_sentence, _THERE_TIE),
         KeepBy.TRANSPARENCY: _Measure(
-            lambda member: member.meme.transparent, fact("it is transparent, the others lost that")
+            lambda member: member.meme.transparent, fact("it is transparent, the others are not")
         ),
         KeepBy.SOURCE: _Measure(_originality, _trace_sentence),
         KeepBy.PIXELS: _Measure(pixels, counted("most pixels", size), _PIXELS_TIE),
         KeepBy.COMPRESSION: _Measure(
             bytes_per_pixel,
-            counted("least compressed", lambda member: f"{bytes_per_pixel(member):.2f} bytes a pixel"),
+            lambda kept, second: (
+                f"least compressed: {bytes_per_pixel(kept):.2g} bytes a pixel, the next {bytes_per_pixel(second):.2g}"
+            ),
             1 - _COMPRESSED,
         ),
         KeepBy.FIRST_SEEN: _Measure(
             lambda member: -member.meme.first_seen.timestamp(),
-            counted("first seen", lambda member: f"{member.meme.first_seen:%Y-%m-%d %H:%M}"),
+            _date_sentence,
         ),
         KeepBy.BORDER: _Measure(
             lambda member: shown[member.meme.id] > _BARE, fact("it has no bar or border, the others have")
@@ -180,6 +185,26 @@ def _measures(members: Sequence[Member], texts: Mapping[int, int]) -> Mapping[Ke
             counted("most texts", lambda member: f"{texts.get(member.meme.id, 0)}"),
         ),
     }
+
+
+def _whole(member: Member) -> float:
+    """Return 1 for a whole file, less for a damaged one, by how much of it is there."""
+    meme = member.meme
+    return min(meme.share_decoded, _DAMAGED) if meme.damage or meme.share_decoded < 1 else 1.0
+
+
+def _damage_sentence(kept: Member, second: Member) -> str:
+    share, other = _whole(kept), _whole(second)
+    if share == 1:
+        return "it is whole, the others are damaged"
+    return f"all are damaged; of this one {percent(share)} is there, of the next {percent(other)}"
+
+
+def _date_sentence(kept: Member, second: Member) -> str:
+    """Return the two dates, to the second where minutes do not tell them apart."""
+    dates = kept.meme.first_seen, second.meme.first_seen
+    least = next(form for form in _DATES if form is _DATES[-1] or len({f"{date:{form}}" for date in dates}) == 2)
+    return f"first seen: {dates[0]:{least}}, the next {dates[1]:{least}}"
 
 
 def _originality(member: Member) -> int:

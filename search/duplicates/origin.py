@@ -12,7 +12,9 @@ from PIL import Image
 
 from search.duplicates.comparison import PreparedPicture, view_distances
 from search.duplicates.picture_alignment import UPRIGHT, Alignment, alignments
-from search.duplicates.recompression import Compressed, Mask, Plane, Steps, made_from, resized_from
+from search.duplicates.recompression import Compressed, Mask, Plane, Steps, is_explained, made_from, resized_from
+from search.duplicates.resampling import is_enlarged
+from search.duplicates.resaving import Saving, saved_alike
 from search.duplicates.traces import backwards, blurred, grained, is_lit, lacks_detail, levels_lost, marked, ringed
 from search.evidence import Evidence, Trace
 from search.images.fingerprints import View
@@ -29,6 +31,7 @@ _WINDOW = 1024  # pixels: a side of what is examined at most
 _LEAST = 48  # pixels of a side
 _EQUAL, _EQUAL_SHARE = 1, 0.999  # levels by which decoders differ, and the least share of equal pixels
 _PALETTE = 256  # colours
+_RECOLORED = 1.5  # CIELAB units
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -37,12 +40,14 @@ class Original:
     """A still at its full size, and how its file was compressed.
 
     `steps` ([8, 8]) are those of a JPEG's luminance, as the picture is shown; LOSSLESS, or None where they are not
-    known. `corner` (x, y) is where its first whole block begins.
+    known. `corner` (x, y) is where its first whole block begins. `saving` is how a JPEG was saved whose blocks begin at
+    the left upper corner.
     """
 
     picture: Image.Image
     steps: Steps | None = None
     corner: tuple[int, int] = (0, 0)
+    saving: Saving | None = None
 
 
 def with_traces(
@@ -73,6 +78,8 @@ def with_traces(
     else:
         few = [original.picture.convert("RGB").getcolors(_PALETTE) is not None for original in (one, other)]
         told += _traces(*sides) if few[0] == few[1] else _palette_traces(*sides, first_has_few=few[0])
+        plain = None if evidence.color >= _RECOLORED or is_lit(*sides) else sides
+        told = _saved_again(told, one, other, found.view, plain)
     if found.view != View():
         told.append((backwards(first.lines, second.lines), Trace.BACKWARDS))
     whole = one.picture.size == other.picture.size
@@ -82,6 +89,33 @@ def with_traces(
         traces_other=_sorted(trace for direction, trace in told if direction > 0),
         equal_pixels=whole and found.view == View() and _is_equal(one.picture, other.picture),
     )
+
+
+def _saved_again(
+    told: list[tuple[int, Trace]],
+    one: Original,
+    other: Original,
+    view: View,
+    sides: tuple[Compressed, Compressed] | None,
+) -> list[tuple[int, Trace]]:
+    """Return the traces with what saving each of two JPEGs as the other was saved tells about compression.
+
+    `sides` are None where colors, brightness or contrast were changed: saving alone does not explain that, and
+    contradicts nothing.
+    """
+    across, down = one.picture.size
+    shown = (down, across) if view.turns % 2 else (across, down)
+    if one.saving is None or other.saving is None or shown != other.picture.size:
+        return told
+    found = saved_alike(one.picture, other.picture, one.saving, other.saving, view=view)
+    if found is None:
+        return told
+    direction = next((way for way, trace in told if trace is Trace.COMPRESSED), 0)
+    if found.made_from:
+        direction = found.made_from
+    elif direction and sides and found.contradicts(direction) and is_explained(*sides, direction):
+        direction = 0
+    return [(direction, Trace.COMPRESSED), *(each for each in told if each[1] is not Trace.COMPRESSED)]
 
 
 def _sorted(traces: Iterable[Trace]) -> tuple[Trace, ...]:
@@ -240,4 +274,9 @@ def _resized(
     first, second = (_side(original, view) for original, view in ((one, found.view), (other, UPRIGHT)))
     if first.plane.shape == second.plane.shape:
         return 0
-    return resized_from(*(Compressed(side.plane, side.steps, side.corner, side.clipped) for side in (first, second)))
+    small, large = (first, second) if first.plane.size < second.plane.size else (second, first)
+    enlarged = 1 if large is second else -1
+    told = resized_from(*(Compressed(side.plane, side.steps, side.corner, side.clipped) for side in (first, second)))
+    if is_enlarged(large.plane, (small.plane.shape[1], small.plane.shape[0])):
+        return 0 if told == -enlarged else enlarged
+    return told

@@ -113,6 +113,11 @@ def made_from(one: Compressed, other: Compressed) -> int:
     return direction
 
 
+def is_explained(one: Compressed, other: Compressed, direction: int) -> bool:
+    """Return whether compressing the source about gives the copy; `direction` as of `made_from`."""
+    return (_explained(other, one) if direction > 0 else _explained(one, other)).share >= EXPLAINED
+
+
 def _compressed_to(one: Compressed, other: Compressed, forth: _Explained, back: _Explained) -> int:
     """Return which of two pictures gives the other by compressing it again, as in `made_from`."""
     assert one.steps is not None and other.steps is not None

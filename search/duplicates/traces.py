@@ -25,11 +25,12 @@ _GRAIN = 1.25  # times the other's deviation in the calmest tenth of the blocks
 _GRAIN_LEVELS = 0.5  # levels of deviation above that
 # Gains of one picture's frequencies in another, measured on 77 pairs of drawn memes saved again as JPEG. What was
 # blurred before it got grain lost at least .2 of the middle ones; what was denoised (median, bilateral, non-local
-# means) has none that its noisy source lacks (.98 or more), and grain alone leaves 1: those two look alike.
+# means) has none that its noisy source lacks (.98 or more), and grain alone leaves 1: those two look alike. Of a
+# JPEG that was a WebP in between .83 are left.
 # Of the high ones, sharpening leaves .37 or more of the sharpened picture's in its source, and a blur that can be told
 # less than .25.
 _MIDDLE, _HIGH = (4, 5), (6, 7)  # sums of the two frequencies' numbers
-_SOFTENED = 0.85
+_SOFTENED = 0.78
 _LARGE, _LEAST_LARGE = 1.5, 60  # of the steps; coefficients
 _SHARPER, _SOFTER = 1.15, 0.25
 # Levels that ringing spans in 3 × 3 pixels. Of those pixels, at least .7 are quite flat in a drawing from which a JPEG
@@ -43,7 +44,10 @@ _MARK_DETAIL = 2.5  # times the other's detail in these blocks
 _ENDS = (5.0, 250.0)  # levels: white letters with a black outline reach beyond both
 _PLATEAU = 0.02  # least share of the pixels that are at their end
 _END, _MERGED = 2.0, 12.0  # levels: what is black or white, and the least number of levels that became so
+_NEAR_END, _FAR_FROM_END, _LEAST_NEAR = (_END, 6.0), (10.0, 18.0), 40  # levels from an end; pixels there
+_STEEP = 1.5  # levels for one: contrast that is taken back to 1 from 1.3 has .8, a gamma of .6 about 2.5
 _LIT = 5.0  # levels that most blocks' means change by; blur and grain keep the means
+_LESS_CONTRAST = 0.97  # times the other's deviation
 _FEW_LEVELS, _MOST_OF_IT = 12, 0.6
 _LEAST_LETTERS, _MORE_LETTERS = 8, 1.5
 
@@ -159,8 +163,14 @@ def levels_lost(one: Compressed, other: Compressed) -> int:
         return 0
     pale = [_is_pale(side.plane) for side in (one, other)]
     if pale[0] != pale[1]:
-        # A drawing's ground may be pale.
-        return 0 if any(_has_few_levels(side.plane) for side in (one, other)) else 1 if pale[1] else -1
+        # A drawing's ground may be pale, and a source darker than the copy; what was made paler has less contrast.
+        paler, other_plane = (other.plane, one.plane) if pale[1] else (one.plane, other.plane)
+        if (
+            any(_has_few_levels(side.plane) for side in (one, other))
+            or paler.std() > _LESS_CONTRAST * other_plane.std()
+        ):
+            return 0
+        return 1 if pale[1] else -1
     return 0 if pale[0] else _one_sided(_got_clipped, one, other)
 
 
@@ -168,9 +178,19 @@ def _got_clipped(source: Compressed, copy: Compressed) -> bool:
     """Return whether several levels of the first are black or white in the second, and not so the reverse."""
     for low, high in ((0.0, _END), (255 - _END, 255.0)):
         widths = [_width(source.plane, copy.plane, low, high), _width(copy.plane, source.plane, low, high)]
-        if widths[0] >= _MERGED and widths[0] >= 2 * widths[1]:
+        if widths[0] >= _MERGED and widths[0] >= 2 * widths[1] and not _is_stretched(source.plane, copy.plane, low):
             return True
     return False
+
+
+def _is_stretched(plane: NDArray[np.float32], end: NDArray[np.float32], low: float) -> bool:
+    """Return whether levels of the second near its end lie far apart in the first, as those of a gamma curve do."""
+    depth, levels = (end, plane) if low == 0 else (255 - end, 255 - plane)
+    near, far = ((depth > least) & (depth <= most) for least, most in (_NEAR_END, _FAR_FROM_END))
+    if min(near.sum(), far.sum()) < _LEAST_NEAR:
+        return False
+    risen, run = (float(np.median(each[far]) - np.median(each[near])) for each in (levels, depth))
+    return risen > _STEEP * run
 
 
 def _width(plane: NDArray[np.float32], end: NDArray[np.float32], low: float, high: float) -> float:

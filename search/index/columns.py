@@ -144,9 +144,12 @@ class MemeColumns:
         return self.first_seen.astype("datetime64[s]").astype("datetime64[Y]").astype(np.int64) + 1970
 
     def variants(self, id: int) -> Ids:
-        """Return the ascending ids of a meme and its variants."""
+        """Return the ascending ids of a meme and its variants; none of a meme that is newer than the columns."""
+        place = int(np.searchsorted(self.ids, id))
+        if place == len(self) or self.ids[place] != id:
+            return self.ids[:0]
         order, groups = self._by_group
-        own = self.variant_of[self.rows(np.array([id]))][0]
+        own = self.variant_of[place]
         return self.ids[order[np.searchsorted(groups, own, "left") : np.searchsorted(groups, own, "right")]]
 
     def representatives(self, *, without: Ids) -> Ids:

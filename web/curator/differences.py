@@ -21,6 +21,7 @@ _CHANGES = {
     Edit.LIGHT: "with other brightness or contrast",
     Edit.COLOR: "in other colours",
     Edit.DETAIL: "blurred or grainy",
+    Edit.CUT: "cut short",
 }
 
 
@@ -89,6 +90,8 @@ def evidence_sentence(evidence: Evidence | None) -> str:
         return "The same text on another picture."
     if evidence.edits:
         return f"The same picture; one of them is {', '.join(_CHANGES[edit] for edit in evidence.edits)}."
+    if evidence.equal_pixels:
+        return "The same pixels in another file."
     return "The same picture, saved at another size or quality."
 
 

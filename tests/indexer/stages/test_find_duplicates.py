@@ -18,8 +18,9 @@ from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
 from search.duplicates.candidates import signature_of, stored_signature
 from search.duplicates.groups import find_groups
+from search.duplicates.keep_rule import choose_kept
 from search.duplicates.match import Matcher
-from search.evidence import Tier
+from search.evidence import Edit, Tier
 from search.index.dense import DenseIndex
 from search.index.dense_writer import build_dense
 from search.index.reader import PictureVectors
@@ -90,6 +91,31 @@ def test_duplicates_are_grouped_and_another_text_is_a_variant(settings: Settings
     assert _grouped(catalogue) == TRUTH
     (variants,) = find_groups(catalogue, tiers=(Tier.VARIANT,))
     assert {member.meme.name for member in variants.members} == {"5.png", "5 with other words.png"}
+
+
+@pytest.mark.parametrize("share", [0.55, 0.8])
+def test_a_file_that_is_the_beginning_of_another_is_a_copy_that_was_cut_short(
+    settings: Settings, catalogue: Catalogue, share: float
+) -> None:
+    folder = settings.library / "Scenes"
+    captioned(scene(20)).save(folder / "whole.jpg", quality=90)
+    whole = (folder / "whole.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: int(len(whole) * share)])
+    # Another picture that was cut at the same place is no copy, however much is missing.
+    captioned(scene(20), OTHER_WORDS).save(folder / "other.jpg", quality=90)
+    _scan(settings, catalogue)
+    find_duplicates(Workspace(settings, catalogue), progress=SILENT)
+    (found,) = (
+        group for group in find_groups(catalogue) if "Scenes/cut.jpg" in {one.meme.path for one in group.members}
+    )
+    assert {one.meme.name for one in found.members} == {"cut.jpg", "whole.jpg"}
+    assert [one.evidence.edits for one in found.members if one.evidence] == [(Edit.CUT,)]
+    choice = choose_kept(found.members)
+    assert (choice.meme.name, choice.reason, choice.is_sure) == (
+        "whole.jpg",
+        "it is whole, the others are damaged",
+        True,
+    )
 
 
 def test_what_is_stored_asks_as_the_picture_itself_does(settings: Settings, catalogue: Catalogue) -> None:

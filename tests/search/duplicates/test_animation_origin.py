@@ -124,4 +124,4 @@ def test_the_reason_names_the_palette() -> None:
     found = Evidence(Tier.SAME, traces_other=(Trace.PALETTE,))
     choice = choose_kept([Member(film), Member(gif, Tier.SAME, found)])
     assert choice.meme is film and choice.is_sure
-    assert choice.reason == "the other was made from it: its colors were reduced to a palette of 256 or fewer"
+    assert choice.reason == "the other was made from it: reduced to a palette"

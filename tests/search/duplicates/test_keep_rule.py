@@ -110,8 +110,21 @@ def test_a_whole_or_a_transparent_file_is_kept_whatever_its_bytes_and_date() -> 
     assert choose_kept([cut, _file(2, "whole.jpeg")])[1] == "it is whole, the others are damaged"
     flat = _file(1, "flat.jpeg", size=90_000, year=2010)
     members = [flat, _file(2, "sticker.png", transparent=True)]
-    assert choose_kept(members)[:2] == (members[1].meme, "it is transparent, the others lost that")
+    assert choose_kept(members)[:2] == (members[1].meme, "it is transparent, the others are not")
     assert choose_kept(members, rule=(KeepBy.FIRST_SEEN,))[0].id == 1
+
+
+def test_of_damaged_files_the_one_of_which_more_is_there_is_kept() -> None:
+    short = _file(1, "short.jpeg", share_decoded=0.5, damage="Its end is missing.")
+    longer = _file(2, "longer.jpeg", share_decoded=0.84, damage="Its end is missing.")
+    reason = "all are damaged; of this one 84 % is there, of the next 50 %"
+    assert choose_kept([short, longer])[:2] == (longer.meme, reason)
+
+
+def test_dates_within_a_minute_are_told_apart_in_the_reason() -> None:
+    later, earlier = _file(1, "later.png"), _file(2, "earlier.webp")
+    later = replace(later, meme=replace(later.meme, first_seen=later.meme.first_seen.replace(second=30)))
+    assert choose_kept([later, earlier])[1] == "first seen: 2020-01-01 00:00:00, the next 2020-01-01 00:00:30"
 
 
 def test_the_rule_is_the_curators() -> None:
@@ -144,6 +157,23 @@ def test_the_source_is_kept_whatever_the_copys_pixels_bytes_and_date() -> None:
     turned = replace(source, evidence=MADE_FROM.swapped(), tier=Tier.SAME)
     assert choose_kept([replace(copy, evidence=None), turned]) == (source.meme, reason, True)
     assert choose_kept([source, replace(copy, evidence=MADE_FROM)], rule=(KeepBy.FIRST_SEEN,))[0].id == 2
+
+
+def test_a_source_of_the_representative_is_unsure_beside_a_file_of_which_nothing_tells() -> None:
+    """The third may be the source of both."""
+    source = replace(_file(2, "source.jpeg"), evidence=MADE_FROM.swapped())
+    unknown = replace(_file(3, "unknown.jpeg"), evidence=SAME)
+    meme, reason, sure = choose_kept([_file(1, "large.jpeg"), source, unknown])
+    assert (meme.id, reason, sure) == (2, "another was made from it: it was compressed once more", False)
+    copy = replace(unknown, evidence=MADE_FROM)
+    assert choose_kept([_file(1, "large.jpeg"), source, copy]).is_sure
+
+
+@pytest.mark.parametrize("trace", Trace)
+def test_every_reason_fits_beside_the_key_of_its_group(trace: Trace) -> None:
+    copy = replace(_file(2, "copy.jpeg"), evidence=replace(SAME, traces_other=(trace,)))
+    reason = choose_kept([_file(1, "source.jpeg"), copy]).reason
+    assert "{" not in reason and len(reason) <= 80 - 18  # a key of 16 characters, and two spaces
 
 
 def test_the_source_of_two_copies_is_kept_and_the_surest_trace_decides() -> None:

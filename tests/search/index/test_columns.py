@@ -92,6 +92,12 @@ def test_variants_are_those_with_the_same_representative() -> None:
     assert [alone.variants(one.id).tolist() for one in MEMES] == [[one.id] for one in MEMES]
 
 
+@pytest.mark.parametrize("id", [1, 4, 10, 20_000])
+def test_a_meme_that_is_newer_than_the_table_has_no_variants_in_it(table: MemeColumns, id: int) -> None:
+    """The catalogue has a new meme before the index is built again."""
+    assert table.variants(id).tolist() == []
+
+
 def test_what_was_written_is_read(table: MemeColumns, tmp_path: Path) -> None:
     write_columns(tmp_path / "memes.npz", table)
     found = read_columns(tmp_path / "memes.npz")

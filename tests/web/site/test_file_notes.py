@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from indexer.library.scan import scan_library
+from indexer.stages.decode import decode_memes
+from indexer.work.progress import SILENT
 from search.catalogue.pictures import PictureRecord
 from search.meme import MediaType
 from search.workspace import Workspace
@@ -46,3 +49,16 @@ def test_what_is_missing_of_a_damaged_file_is_told(workspace: Workspace, damage:
     shown = page(workspace, type=MediaType.IMAGE, codec="jpeg", damage=damage)
     assert ("The file is damaged." in shown) is bool(damage)
     assert damage.replace(" %", "\N{NO-BREAK SPACE}%") in shown
+
+
+def test_a_video_that_cannot_be_decoded_is_told_and_not_asked_for(workspace: Workspace) -> None:
+    (workspace.library / "Dogs" / "broken.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(200))
+    scan_library(workspace.library, workspace.catalogue, progress=SILENT)
+    decode_memes(workspace, progress=SILENT)
+    with open_app(workspace.settings) as app:
+        client = app.test_client()
+        shown = client.get("/memes/Dogs/broken.mp4.html").get_data(as_text=True)
+        assert client.get("/memes/Dogs/broken.mp4").status_code == 404
+        # No index has it yet.
+        assert client.get("/memes/Dogs/broken.mp4.html").status_code == 200
+    assert "This file cannot be shown" in shown and "<video" not in shown
