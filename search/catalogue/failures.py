@@ -72,6 +72,13 @@ class Failures:
 
     def all(self) -> list[Failure]:
         """Return every failure, by stage, subject and source."""
+        return self._read("", {})
+
+    def of(self, subject: str) -> list[Failure]:
+        """Return the failures of one subject, by stage and source."""
+        return self._read("WHERE subject = :subject", {"subject": subject})
+
+    def _read(self, condition: str, values: dict[str, str]) -> list[Failure]:
         return [
             Failure(
                 stage=Stage(row["stage"]),
@@ -83,9 +90,10 @@ class Failures:
                 source=row["source"],
             )
             for row in self._database.rows(
-                """
-                SELECT stage, subject, source, reason, hint, failed_at, attempts FROM failures
+                f"""
+                SELECT stage, subject, source, reason, hint, failed_at, attempts FROM failures {condition}
                 ORDER BY stage, subject, source
-                """
+                """,
+                values,
             )
         ]

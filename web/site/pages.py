@@ -16,7 +16,7 @@ from search.encoders.clip_models import display_name, spec_of
 from search.errors import MemeticaError, NotFound
 from search.evidence import percent
 from search.index.status import IndexStatus
-from search.meme import Likeness, Meme, Sort, Text, TextKind
+from search.meme import Failure, Likeness, Meme, Sort, Stage, Text, TextKind
 from search.results import Answer
 from web.access.request_rates import Work, count
 from web.addresses import base, local
@@ -226,6 +226,11 @@ def meme_page(meme: Meme) -> str:
     )
 
 
+def _failure_of(meme: Meme) -> Failure | None:
+    """Return why a meme's file was not decoded, for the curator; None if that was not tried."""
+    return next((one for one in site().catalogue.failures.of(meme.path) if one.stage is Stage.MEDIA), None)
+
+
 def _ordered(texts: Sequence[Text]) -> list[Text]:
     """Return the descriptions, simple ones first."""
     order = {TextKind.SIMPLE: 0, TextKind.DETAILED: 1, TextKind.OTHER: 2}
@@ -306,6 +311,7 @@ def register_filters(app: Flask) -> None:
         file_url=file_url,
         picture_url=picture_url,
         file_is_there=lambda meme: (site().settings.library / meme.path).exists(),
+        failure_of=_failure_of,
         stills=stills,
         thumbnail_url=thumbnail_url,
         category_url=category_url,

@@ -10,6 +10,7 @@ from indexer.work.progress import SILENT
 from search.catalogue.pictures import PictureRecord
 from search.meme import MediaType
 from search.workspace import Workspace
+from tests.support.curating import sign_in
 from tests.support.serving import open_app
 
 PATH = "Dogs/fine.png"
@@ -59,6 +60,12 @@ def test_a_video_that_cannot_be_decoded_is_told_and_not_asked_for(workspace: Wor
         client = app.test_client()
         shown = client.get("/memes/Dogs/broken.mp4.html").get_data(as_text=True)
         assert client.get("/memes/Dogs/broken.mp4").status_code == 404
+        # The curator is told why.
+        assert "was not decoded yet" in shown
+        sign_in(client, workspace.data)
+        (failure,) = workspace.catalogue.failures.of("Dogs/broken.mp4")
+        told = client.get("/memes/Dogs/broken.mp4.html").get_data(as_text=True)
+        assert failure.reason in told and "was not decoded yet" not in told
         # No index has it yet.
         assert client.get("/memes/Dogs/broken.mp4.html").status_code == 200
     assert "This file cannot be shown" in shown and "<video" not in shown
