@@ -1,15 +1,21 @@
 """Copies in further views, and pairs that look alike and are no copies, added to a drawn library of real_memes.
 
 The copies: cropped at several sides and depths, turned by 90, 180 and 270 degrees, squeezed to a square, and a
-transparent sticker on a white, a black and a dark ground. The pairs that are no copies: a blank picture beside a
-captioned one, a caption bar beside none and beside another one, a series with another number, one changed word,
-stickers whose faces differ in a detail, a mirrored drawing with other words, and plain colours. A crop that cuts words
-away is none either: those are told apart by the share of the caption's ink that was cut.
+transparent sticker on a white, a black and a dark ground; more of each of real_memes' ten edits, and sites' marks over
+a caption. The pairs that are no copies: a blank picture beside a captioned one, a caption bar beside none and beside
+another one, a series with another number, one changed word, one or two changed letters, two words exchanged, stickers
+whose faces differ in a detail, a mirrored drawing with other words, plain colours, and small things drawn on one of two
+equal pictures (`drawn_changes.SMALL_CHANGES`).
+
+A crop is a copy while every word of the caption is there, if with a letter cut: up to a quarter of a word's ink. One
+that takes half of a word's ink or more, or half of a digit's, says something else, and is no copy. Between the two lies
+what a curator may see either way: it is counted by itself, as neither.
 """
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import shutil
 import sys
@@ -23,7 +29,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from benchmarks.cropped_words import Crop, ink_of, judge
 from benchmarks.data import Library, shared
+from benchmarks.drawn_changes import SMALL_CHANGES, barred, exchanged, face, marked, other_letters, small_change, worded
 
 SHARE = 0.015  # of a library's memes, for each kind
 FOLDER = "Views"
@@ -34,7 +42,7 @@ TURNS = {
 }
 GROUNDS = {"over white": "white", "over black": "black", "over dark": "#0e1621"}  # the last is a messenger's
 SQUEEZED = "squeezed to a square"
-CUT = 0.1  # share of the caption's ink; a crop that cuts more says something else
+MORE = 5  # pairs of each edit of real_memes, for a library of 250 memes
 _DEPTHS = (0.08, 0.15, 0.25, 0.35)  # of a crop: the largest share of a side that is cut
 _NUMBERS = (
     *("part {}", "day {}", "orientation {}", "level {}", "room {}B"),
@@ -42,7 +50,6 @@ _NUMBERS = (
 )
 _STRETCHED = 1.2  # least aspect ratio of what is squeezed
 _STICKER_SIDES = (50, 96, 160, 320)  # pixels
-_COLORS = ("#f4c542", "#8fd16a", "#f08fb1", "#8ab6f0", "#c9a0f0", "#f0a05a")
 
 
 def builder() -> Any:
@@ -73,11 +80,18 @@ class _Drawing:
         self._truth = json.loads((library.root / "truth.json").read_text("utf-8"))
         self._truth["lookalikes"] = []
         self._count = max(3, round(SHARE * len(self._truth["memes"])))
+        self._more = max(1, round(MORE * len(self._truth["memes"]) / 250))
         self._names = 0
+        self._fonts = sorted((shared("real_memes") / "fonts").glob("*.[ot]tf"))
         self._builder = builder()
         self._captions = self._builder.read_captions(shared("real_memes"))
         templates = self._builder.read_templates(shared("real_memes"))
         self._templates = {template.id: template for template in templates}
+        # A meme that is drawn twice would be a copy of itself.
+        taken = {(row["template"], tuple(row["caption"])) for row in self._truth["memes"]}
+        every = ((id, tuple(texts)) for id, own in sorted(self._captions.items()) for texts in own)
+        unused = sorted(set(every) - taken)
+        self._unused = iter(Random(f"{seed} captions").sample(unused, len(unused)))
         # Blank pictures of one template are copies of each other: each template is drawn blank once.
         self._drawn_blank = iter(Random(f"{seed} templates").sample(sorted(self._templates), len(self._templates)))
         self._first_seen = (self._root / "memes" / self._truth["memes"][0]["path"].removeprefix("memes/")).with_name(
@@ -88,13 +102,16 @@ class _Drawing:
         """Write every file and the truth."""
         kinds: dict[str, Callable[[Random], None]] = {
             "deeper crops": self._deeper_crops,
-            "crops": self._crops,
             "views": self._views,
+            "ways": self._ways,
+            "crops": self._crops,
             "stickers": self._stickers,
             "blank": self._blank,
             "bars": self._bars,
             "digits": self._digits,
             "words": self._words,
+            "letters": self._letters,
+            "small changes": self._small_changes,
             "faces": self._faces,
             "mirrored": self._mirrored,
             "plain": self._plain,
@@ -119,34 +136,51 @@ class _Drawing:
             self._copy(picture.crop(box), path, "crop", rng, removed=removed)
 
     def _crops(self, rng: Random) -> None:
-        """Count the crops that cut words away as no copies."""
+        """Count the crops that cut words away as no copies, and those of which that is unclear as neither."""
         rows = {row["path"]: row for row in self._truth["memes"]}
         kept = []
         for row in self._truth["duplicates"]:
-            if row["transformation"] == "crop" and self._ink_cut(rows[row["original"]], row) > CUT:
-                path = row["copy"]
-                self._truth["memes"].append({**rows[row["original"]], "path": path, "template": path, "caption": []})
-                self._lookalike(
-                    row["original"].removeprefix("memes/"), path.removeprefix("memes/"), "words cropped away"
-                )
-            else:
+            found = self._judged(rows[row["original"]], row) if row["transformation"] == Crop.COPY else Crop.COPY
+            if found is Crop.COPY:
                 kept.append(row)
+                continue
+            path = row["copy"]
+            self._truth["memes"].append({**rows[row["original"]], "path": path, "template": path, "caption": []})
+            self._lookalike(row["original"].removeprefix("memes/"), path.removeprefix("memes/"), found)
         self._truth["duplicates"] = kept
 
-    def _ink_cut(self, meme: dict[str, Any], crop: dict[str, Any]) -> float:
-        """Return the share of the pixels of a meme's caption that a crop of it lacks."""
+    def _judged(self, meme: dict[str, Any], crop: dict[str, Any]) -> Crop:
         size = self._opened(meme["path"].removeprefix("memes/")).size
-        blank = Image.new("RGB", size, "#808080")
-        importlib.import_module("drawing").draw_caption(
-            blank, self._templates[meme["template"]].zones, tuple(meme["caption"])
-        )
-        ink = (np.asarray(blank) != 128).any(axis=2)
         removed = crop["parameters"]["removed"]
         left, top = (round(removed.get(side, 0) * length) for side, length in zip(("left", "top"), size, strict=True))
         right, bottom = (
             round((1 - removed.get(side, 0)) * length) for side, length in zip(("right", "bottom"), size, strict=True)
         )
-        return 1 - float(ink[top:bottom, left:right].sum()) / max(1, int(ink.sum()))
+        return judge(self._templates[meme["template"]], size, meme["caption"], (left, top, right, bottom))
+
+    def _ways(self, rng: Random) -> None:
+        """Make more copies by each of real_memes' edits, and copies with a mark over the words."""
+        edits = importlib.import_module("transformations").TRANSFORMATIONS
+        # Of two copies of one meme, each with another edit, it would not be seen which was missed.
+        used = {row["original"] for row in self._truth["duplicates"]} | {
+            row["one"] for row in self._truth["lookalikes"]
+        }
+        unused = sorted(path for path in self._library.captions if f"memes/{path}" not in used)
+        free = iter(rng.sample(unused, len(unused)))
+        rows = {row["path"].removeprefix("memes/"): row for row in self._truth["memes"]}
+        for way, edit in edits.items():
+            for path in itertools.islice(free, self._more):
+                altered = edit(self._opened(path), rng)
+                parameters = {"quality": altered.quality, **altered.parameters}
+                self._copy(altered.picture, path, way, rng, extension=altered.extension, **parameters)
+        drawn = 0
+        for path in free:
+            meme, picture = rows[path], self._opened(path)
+            inks = list(ink_of(picture.size, self._templates[meme["template"]].zones, meme["caption"]))
+            made = marked(picture, np.logical_or.reduce(inks), self._fonts, rng)
+            if made is not None and drawn < 2 * self._more:
+                self._copy(made, path, "mark over words", rng)
+                drawn += 1
 
     def _views(self, rng: Random) -> None:
         copied = {one.original for one in self._library.copies}
@@ -188,18 +222,17 @@ class _Drawing:
             template = self._templates[next(self._drawn_blank)]
             picture = self._rendered(template.id, ("",) * len(template.zones), rng)
             bare = self._file(picture, rng)
-            one, other = (self._file(_barred(picture, text), rng) for text in rng.sample(self._sentences(), 2))
+            one, other = (self._file(barred(picture, text), rng) for text in rng.sample(self._sentences(), 2))
             for path in (one, other):
                 self._lookalike(bare, path, "caption bar beside none")
             self._lookalike(one, other, "another caption bar")
 
     def _digits(self, rng: Random) -> None:
         """Draw series: a number with another digit in each, alternately in the caption and somewhere else."""
-        faces = sorted((shared("real_memes") / "fonts").glob("*.[ot]tf"))
         for at in range(2 * self._count):
             template = self._any_template(rng)
             zone, size, form = rng.randrange(len(template.zones)), rng.random(), rng.choice(_NUMBERS)
-            face, height = rng.choice(faces), rng.uniform(0.036, 0.07)
+            face, height = rng.choice(self._fonts), rng.uniform(0.036, 0.07)
             place = rng.uniform(0.02, 0.6), rng.choice((0.03, 0.45, 0.9))
             paths = []
             for digit in rng.sample(range(1, 10), 3):
@@ -223,30 +256,54 @@ class _Drawing:
             picture, other = one_word_changed(self._builder, self._templates, self._captions, rng)
             self._lookalike(self._file(picture, rng), self._file(other, rng), "one word")
 
+    def _letters(self, rng: Random) -> None:
+        """Draw memes twice, with one or two letters changed, and with two words exchanged."""
+        for kind, change in (("other letters", other_letters), ("words exchanged", exchanged)):
+            drawn = 0
+            while drawn < self._more:
+                (id, texts), size = next(self._unused), rng.random()
+                zone = rng.choice([place for place, text in enumerate(texts) if text])
+                said = change(texts[zone].split(), rng)
+                if said is None:
+                    continue
+                changed = [*texts[:zone], " ".join(said), *texts[zone + 1 :]]
+                one, other = (self._file(self._rendered(id, each, Random(size)), rng) for each in (texts, changed))
+                self._lookalike(one, other, kind)
+                drawn += 1
+
+    def _small_changes(self, rng: Random) -> None:
+        """Draw memes twice, with a small thing that differs."""
+        for kind in (kind for kind in SMALL_CHANGES for _ in range(self._more)):
+            id, caption = next(self._unused)
+            picture = self._rendered(id, caption, rng)
+            words = list(ink_of(picture.size, self._templates[id].zones, caption))
+            paths = []
+            for draw in small_change(kind, picture.size, words, self._fonts, rng):
+                altered = picture.copy()
+                draw(altered)
+                paths.append(self._file(altered, rng))
+            self._lookalike(paths[0], paths[1], kind)
+
     def _faces(self, rng: Random) -> None:
         for at in range(self._count):
             side, seed = _STICKER_SIDES[at % len(_STICKER_SIDES)], rng.random()
-            paths = [self._file(_face(side, detail, Random(seed)), rng, extension=".png") for detail in range(3)]
+            paths = [self._file(face(side, detail, Random(seed)), rng, extension=".png") for detail in range(3)]
             for one, other in combinations(paths, 2):
                 self._lookalike(one, other, "faces that differ in a detail")
             if side >= 160:
                 words = rng.sample(("HELLO", "GOOD NIGHT", "NO WAY", "THANK YOU", "MONDAY", "LUNCH TIME"), 2)
-                face = _face(side, 0, Random(seed))
-                said = [_worded(face, words[0]), _worded(ImageOps.mirror(face), words[1])]
+                bare = face(side, 0, Random(seed))
+                said = [worded(bare, words[0]), worded(ImageOps.mirror(bare), words[1])]
                 named = [self._file(picture, rng, extension=".png") for picture in said]
                 for path in named:
                     self._lookalike(paths[0], path, "sticker with and without words")
                 self._lookalike(named[0], named[1], "mirrored with other words")
 
     def _mirrored(self, rng: Random) -> None:
-        drawn = {(row["template"], tuple(row["caption"])) for row in self._truth["memes"]}
-        free = {
-            id: [caption for caption in own if (id, caption) not in drawn] for id, own in sorted(self._captions.items())
-        }
-        ids = [id for id, own in free.items() if len(own) > 1]
-        for id in rng.sample(ids, min(len(ids), self._count)):
+        for _ in range(self._count):
+            id, first = next(self._unused)
             template = self._templates[id]
-            first, second = rng.sample(free[id], 2)
+            second = rng.choice([caption for caption in self._captions[id] if caption != first])
             blank = ImageOps.mirror(self._rendered(id, ("",) * len(template.zones), rng))
             importlib.import_module("drawing").draw_caption(blank, template.zones, second)
             one, other = self._file(self._rendered(id, first, rng), rng), self._file(blank, rng)
@@ -279,7 +336,7 @@ class _Drawing:
         ImageDraw.Draw(mask).ellipse((20, 10, 460, 420), fill=255)
         cut = picture.convert("RGBA")
         cut.putalpha(mask)
-        return _worded(cut, " ".join(rng.choice(self._sentences()).split()[:3]).upper())
+        return worded(cut, " ".join(rng.choice(self._sentences()).split()[:3]).upper())
 
     def _opened(self, path: str) -> Image.Image:
         with Image.open(self._library.memes / path) as file:
@@ -292,12 +349,16 @@ class _Drawing:
         self._truth["memes"].append(row)
         return path
 
-    def _copy(self, picture: Image.Image, original: str, way: str, rng: Random, **parameters: Any) -> None:
-        path = self._written(picture, rng)
+    def _copy(
+        self, picture: Image.Image, original: str, way: str, rng: Random, *, extension: str = ".jpg", **parameters: Any
+    ) -> None:
+        path = self._written(picture, rng, extension=extension, quality=parameters.get("quality"))
         row = {"copy": f"memes/{path}", "original": f"memes/{original}", "transformation": way}
         self._truth["duplicates"].append({**row, "parameters": parameters})
 
-    def _written(self, picture: Image.Image, rng: Random, *, extension: str = ".jpg") -> str:
+    def _written(
+        self, picture: Image.Image, rng: Random, *, extension: str = ".jpg", quality: int | None = None
+    ) -> str:
         self._names += 1
         path = f"{FOLDER}/view {self._names:04}{extension}"
         file = self._root / "memes" / path
@@ -305,7 +366,7 @@ class _Drawing:
         if extension == ".png":
             picture.save(file, compress_level=3)
         else:
-            picture.convert("RGB").save(file, quality=rng.randint(80, 92))
+            picture.convert("RGB").save(file, quality=quality or rng.randint(80, 92))
         shutil.copyfile(self._first_seen, file.with_name(f"{file.name}.first-seen.txt"))
         return path
 
@@ -333,69 +394,3 @@ def one_word_changed(
         text = " ".join([*said[:at], word, *said[at + 1 :]])
         drawn.append(builder.render(templates[id], (*texts[:zone], text, *texts[zone + 1 :]), Random(size)))
     return drawn[0], drawn[1]
-
-
-def _barred(picture: Image.Image, text: str) -> Image.Image:
-    """Return a picture under a white bar with a text in black."""
-    size = max(18, picture.width // 18)
-    face = ImageFont.load_default(size)
-    lines = [""]
-    pen = ImageDraw.Draw(picture)
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if pen.textlength(longer, face) > 0.92 * picture.width and lines[-1]:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    step = round(1.3 * size)
-    bar = step * len(lines) + step // 2
-    framed = Image.new("RGB", (picture.width, picture.height + bar), "white")
-    framed.paste(picture, (0, bar))
-    pen = ImageDraw.Draw(framed)
-    for at, line in enumerate(lines):
-        pen.text((0.04 * picture.width, step // 4 + at * step), line, "black", face)
-    return framed
-
-
-def _face(side: int, detail: int, rng: Random) -> Image.Image:
-    """Return a drawn face on a white ground; `detail` 0 to 2 changes eyes and mouth, the seed all the rest."""
-    scale = side / 100
-    picture = Image.new("RGB", (side, round(side * 1.04)), "white")
-    pen = ImageDraw.Draw(picture)
-
-    def box(left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
-        return left * scale, top * scale, right * scale, bottom * scale
-
-    line = max(1, round(2 * scale))
-    skin, hat = rng.sample(_COLORS, 2)
-    edge, apart, eyes, mouth = rng.uniform(4, 22), rng.uniform(9, 20), rng.uniform(30, 44), rng.uniform(58, 70)
-    pen.ellipse(box(edge, 14, 100 - edge, 98), fill=skin, outline="black", width=line)
-    brim, top = rng.uniform(10, 30), rng.uniform(35, 65)
-    pen.polygon(box(50 - brim, 18, top, 1) + box(50 + brim, 18, 50 - brim, 18), fill=hat, outline="black")
-    for middle in (50 - apart, 50 + apart):
-        if detail == 1:
-            pen.line(box(middle - 7, eyes + 8, middle + 7, eyes + 8), fill="black", width=2 * line)
-        else:
-            pen.ellipse(box(middle - 7, eyes, middle + 7, eyes + 16), fill="white", outline="black", width=line)
-            pen.ellipse(box(middle - 3, eyes + 6, middle + 3, eyes + 14), fill="black")
-    if detail == 2:
-        pen.ellipse(box(42, mouth, 58, mouth + 18), fill="#7a1f1f", outline="black", width=line)
-    else:
-        pen.arc(box(32, mouth - 14, 68, mouth + 14), 20, 160, fill="black", width=line)
-    return picture
-
-
-def _worded(picture: Image.Image, text: str) -> Image.Image:
-    """Return a picture with outlined words below it, across its lower edge."""
-    size = picture.width // 8
-    framed = Image.new(picture.mode, (picture.width, picture.height + size), (255, 255, 255, 0)[: len(picture.mode)])
-    framed.paste(picture, (0, 0))
-    pen = ImageDraw.Draw(framed)
-    face = ImageFont.load_default(size)
-    while pen.textlength(text, face) > 0.96 * picture.width and size > 8:
-        size -= 1
-        face = ImageFont.load_default(size)
-    left = (picture.width - pen.textlength(text, face)) / 2
-    ink, outline = ("white", "black") if picture.mode == "RGBA" else ("black", "white")
-    pen.text((left, framed.height - 1.35 * size), text, ink, face, stroke_width=max(1, size // 14), stroke_fill=outline)
-    return framed

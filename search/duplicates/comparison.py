@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from rapidfuzz import fuzz
 
+from search.duplicates.colors import ColorDifference, color_difference
 from search.duplicates.keypoints import Keypoints
-from search.duplicates.marks import without_marks
-from search.duplicates.overlay import TINY, Overlay, color_difference
+from search.duplicates.marks import is_stroke, without_line_over_words, without_marks
+from search.duplicates.overlay import SPOTTED, TINY, Overlay, usual_difference
 from search.duplicates.picture import ScaledPicture, scale_picture
 from search.duplicates.picture_alignment import TEMPLATE_AGREES, Alignment, alignments
-from search.duplicates.wording import ReadLine, words_differ
+from search.duplicates.wording import ReadLine, Word, lay_words, words_differ
 from search.evidence import Edit, Evidence, Tier
 from search.images.fingerprints import Bits, hamming, pdq, view_bits
 
@@ -42,9 +43,13 @@ OTHER_TEXT = 0.6  # agreement below which texts differ by more than OCR misreads
 DOUBTFUL_DIFFERING = 0.005  # share of differing tiles above which the texts are considered
 BLURRED = 6.0  # grey levels of mean difference above which detail was lost or added
 SAME_COLOR = 6.0  # levels of sRGB: plain pictures whose colours are farther apart are different ones
-# Grey levels of a window's difference: copies that differ by 2 or less nearly everywhere (saved again, turned, cropped
-# on the grid) differ nowhere by more than 5; another digit of 18 pixels or more differs by 8 or more.
-PLACE, EQUAL_ELSEWHERE, OUTSTANDS = 8.0, 2.0, 4.0
+# Grey levels of a window's difference: copies that differ by 2 or less in nearly every place (saved again, turned,
+# cropped) differ nowhere by more than 9, nor by 2.5 times what a hundredth of the places exceeds; another digit of 18
+# pixels or more differs by 8 or more.
+PLACE, EQUAL_ELSEWHERE, OUTSTANDS, OUTSTANDS_RARE = 8.0, 2.0, 4.0, 3.0
+# CIELAB units, a and b only: copies that differ by 3 or less nearly everywhere differ nowhere by more than 17; a
+# thing in another color differs by 59 or more.
+SAME_CHROMA, ANOTHER_CHROMA = 3.0, 45.0
 WIDE = 2.5  # times its height: a site's mark
 FAINT = 5  # a mark's difference on a light ground
 STRUCTURE = 8  # keypoints: with fewer, a picture is little but its colours
@@ -151,7 +156,8 @@ def _best_alignment(
     distances = view_distances(one, other)
     bits = min(distances)
     best: Evidence | None = None
-    for alignment in alignments(one.picture, other.picture, bits=distances):
+    for found_alignment in alignments(one.picture, other.picture, bits=distances):
+        alignment = _without_mark_over_words(one, other, found_alignment)
         classified = _classify(one.picture, other.picture, alignment, same_text=same_text)
         found = replace(classified, pdq=bits, text=agreement)
         if found.is_duplicate:
@@ -163,21 +169,38 @@ def _best_alignment(
     return best or Evidence(None, pdq=bits, text=agreement)
 
 
+def _without_mark_over_words(one: PreparedPicture, other: PreparedPicture, alignment: Alignment) -> Alignment:
+    """Return the alignment without the difference that a mark over a caption's words makes."""
+    laid = alignment.overlay
+    if not (one.lines or other.lines) or laid.strong > SPOTTED or laid.differing > SAME_DIFFERING:
+        return alignment
+
+    def words() -> tuple[list[Word], list[Word]]:
+        return lay_words(one.lines, other.lines, alignment, sizes=(one.picture.size, other.picture.size))
+
+    unmarked = without_line_over_words(laid, one.picture.seen(alignment.view), other.picture, words=words)
+    return alignment if unmarked is None else replace(alignment, overlay=unmarked, marked=True)
+
+
 def _differs_in_places(found: Evidence, one: PreparedPicture, other: PreparedPicture, alignment: Alignment) -> bool:
     """Return whether two pictures are equal but for small places, such as a digit, that are no line of a mark."""
     laid = alignment.overlay
     if Edit.LIGHT in found.edits or laid.difference.max() < PLACE:
         return False
-    known = laid.difference if laid.within is None else laid.difference[laid.within > 0]
-    usual = float(np.percentile(known, 99))
+    usual = usual_difference(laid, 95)
     if usual > EQUAL_ELSEWHERE:
         return False
-    if Edit.WATERMARK in found.edits:
-        rows, columns = np.nonzero(laid.difference >= PLACE)
-        return bool(np.ptp(columns) < WIDE * np.ptp(rows))  # a line of writing is wide, a digit is not
+    rows, columns = np.nonzero(laid.difference >= PLACE)
+    wide = bool(np.ptp(columns) >= WIDE * np.ptp(rows))
+    rare = usual_difference(laid, 99)
+    if wide and rare > EQUAL_ELSEWHERE and Edit.WATERMARK not in found.edits:
+        return False  # a faint line of writing: its words tell
+    if Edit.WATERMARK in found.edits and not alignment.marked:
+        # A line of writing is wide, a digit is not, and a stroke through words is no writing.
+        return not wide or is_stroke(laid, one.picture.seen(alignment.view), other.picture)
     unmarked = without_marks(laid, one.picture.seen(alignment.view), other.picture, changed=FAINT).difference
     known = unmarked if laid.within is None else unmarked[laid.within > 0]
-    return float(known.max()) >= max(PLACE, OUTSTANDS * usual)
+    return float(known.max()) >= max(PLACE, OUTSTANDS * usual, OUTSTANDS_RARE * rare)
 
 
 def _says_other_words(one: PreparedPicture, other: PreparedPicture, alignment: Alignment) -> bool:
@@ -232,7 +255,7 @@ def _classify(one: ScaledPicture, other: ScaledPicture, alignment: Alignment, *,
         and ((found.strong <= limit and not hot) or marked)
         and (found.surroundings >= PLAIN or found.covers_other >= LEAST_CROPPED)
     )
-    color, recolored = color_difference(first, other, affine=found.affine) if same else (0.0, 0.0)
+    color = color_difference(first, other, affine=found.affine) if same else ColorDifference()
     evidence = Evidence(
         tier=None,
         matches=found.matches,
@@ -240,17 +263,20 @@ def _classify(one: ScaledPicture, other: ScaledPicture, alignment: Alignment, *,
         covers_other=round(found.covers_other, 3),
         differing=round(found.differing, 4),
         strong=round(found.strong, 6),
-        color=round(color, 1),
+        color=round(color.median, 1),
     )
-    if not same or recolored > (RECOLORED_SAME_TEXT if same_text else RECOLORED):
+    if not same or color.recolored > (RECOLORED_SAME_TEXT if same_text else RECOLORED):
         fits = found.matches >= TEMPLATE_MATCHES or (
             found.matches == 0 and min(found.covers_one, found.covers_other) > 0.9
         )
         agrees = found.differing <= 1 - TEMPLATE_AGREES and fits and whole
         return replace(evidence, tier=Tier.VARIANT if agrees else None)
-    edits = tuple(_edits(alignment, marked=marked, color=color))
+    edits = tuple(_edits(alignment, marked=marked, color=color.median))
     if (Edit.LIGHT in edits or Edit.COLOR in edits) and min(len(one.keypoints), len(other.keypoints)) < STRUCTURE:
         return evidence  # little but its colours tells what such a picture is
+    relit = any(edit in edits for edit in (Edit.LIGHT, Edit.COLOR, Edit.WATERMARK))
+    if not relit and color.usual <= SAME_CHROMA and color.outstanding >= ANOTHER_CHROMA:
+        return replace(evidence, tier=Tier.VARIANT)  # one thing has another color
     return replace(evidence, tier=Tier.EDITED if edits else Tier.SAME, edits=edits)
 
 
@@ -286,7 +312,7 @@ def _edits(alignment: Alignment, *, marked: bool, color: float) -> Iterator[Edit
         yield Edit.TURN
     if alignment.squeezed:
         yield Edit.SQUEEZE
-    if marked and found.strong > SAME_STRONG / 4:
+    if alignment.marked or (marked and found.strong > SAME_STRONG / 4):
         yield Edit.WATERMARK
     if abs(found.gain - 1) > 0.08 or abs(found.bias) > 10:
         yield Edit.LIGHT

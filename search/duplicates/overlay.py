@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from search.duplicates.alignment import Affine, is_plausible
 from search.duplicates.keypoints import Gray
 from search.duplicates.photometric import fit_photometric, is_identity, joint_histogram
-from search.duplicates.picture import ScaledPicture, chroma_of, smoothed
+from search.duplicates.picture import ScaledPicture, smoothed
 from search.system.lazy_module import LazyModule
 
 cv2: Any = LazyModule("cv2")
@@ -21,9 +22,10 @@ _ENLARGED = 320  # pixels of the longer side that they get at least
 _LEAST_OVERLAP = 2500  # pixels
 _EXACT = 1e-6  # a transform that differs less from the identity needs no warping
 _EDGE = 9  # pixels: half of it is excluded along the overlap's edge, where smoothing mixes in the surroundings
+_LEAST_ROUND, _ROUND = 0.03, 0.1  # of the longer side: radius of a corner that may be cut round
+_PLAIN_CORNER = 16  # grey levels: what differs less is outside of a round corner
 _WINDOW = 5  # pixels at half size: differences are averaged over squares of this side
-_SHIFTS = tuple((right, down) for right in (-1, 0, 1) for down in (-1, 0, 1))
-_OTHER_COLOR = 12  # CIELAB units: colours farther apart are different
+SHIFTS = tuple((right, down) for right in (-1, 0, 1) for down in (-1, 0, 1))
 _ACROSS, _DOWN = 7, 2  # pixels: letters closer than twice this distance are joined into one line
 TILE = 16  # pixels of a tile's side
 DIFFERS = 14  # grey levels: a tile with a larger mean difference counts as differing
@@ -66,7 +68,7 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
     0.0
     """
     first, second, between = _to_common_scale(one.gray, other.gray, affine)
-    laid, there = _warp(first, between, second.shape)
+    laid, there = warp(first, between, second.shape)
     whole = second.size
     if there is None:
         mask, area, seen = None, second.size, second.size
@@ -85,27 +87,77 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
     smooth = one.smooth if laid is one.gray else smoothed(laid)
     smooth_second = other.smooth if second is other.gray else smoothed(second)
     difference, within, gain, bias = _difference((laid, smooth), (second, smooth_second), mask)
-    doubled = cv2.resize(difference, (2 * difference.shape[1], 2 * difference.shape[0]), interpolation=cv2.INTER_LINEAR)
-    strong = cv2.threshold(doubled, _STRONG - 1, 1, cv2.THRESH_BINARY)[1]
-    share = cv2.countNonZero(strong) / (strong.size if within is None else max(1, 4 * cv2.countNonZero(within)))
-    tiles = _tiles(difference, within)
-    known = tiles[~np.isnan(tiles)]
+    if within is None and any(_has_round_corners(plane) for plane in (laid, second)):
+        difference = cv2.bitwise_and(difference, rounded(difference.shape, _ROUND))
     area_of_one = first.size * abs(float(np.linalg.det(between[:, :2]))) * second.size / whole
     return Overlay(
         affine=affine,
         matches=matches,
         covers_one=min(1.0, seen / area_of_one),
         covers_other=seen / second.size,
-        differing=float((known > DIFFERS).mean()) if len(known) else 0.0,
-        strong=share,
-        spots=_spots(strong) if share <= SPOTTED else (),
         gain=gain,
         bias=bias,
         surroundings=1.0 if there is None else _plain_share(second[there == 0]),
-        heat=tiles,
-        difference=difference,
         within=within,
+        **_summed(difference, within),
     )
+
+
+def usual_difference(found: Overlay, percent: float) -> int:
+    """Return the difference (grey levels) that this many percent of the overlap's windows do not exceed."""
+    counts = cv2.calcHist([found.difference], [0], found.within, [256], [0, 256]).ravel().cumsum()
+    return int(np.searchsorted(counts, percent / 100 * counts[-1])) if counts[-1] else 0
+
+
+def without_difference(found: Overlay, place: Gray) -> Overlay:
+    """Return the overlay as if the pictures were equal where `place` ([height, width] like the difference) is not 0."""
+    difference = found.difference.copy()
+    difference[place > 0] = 0
+    return replace(found, **_summed(difference, found.within))
+
+
+def _summed(difference: Gray, within: Gray | None) -> dict[str, Any]:
+    """Return what an overlay says of a difference: its share of tiles and of strong pixels, its spots and its heat."""
+    doubled = cv2.resize(difference, (2 * difference.shape[1], 2 * difference.shape[0]), interpolation=cv2.INTER_LINEAR)
+    strong = cv2.threshold(doubled, _STRONG - 1, 1, cv2.THRESH_BINARY)[1]
+    share = cv2.countNonZero(strong) / (strong.size if within is None else max(1, 4 * cv2.countNonZero(within)))
+    tiles = _tiles(difference, within)
+    known = tiles[~np.isnan(tiles)]
+    return {
+        "differing": float((known > DIFFERS).mean()) if len(known) else 0.0,
+        "strong": share,
+        "spots": _spots(strong) if share <= SPOTTED else (),
+        "heat": tiles,
+        "difference": difference,
+    }
+
+
+def _has_round_corners(plane: Gray) -> bool:
+    """Return whether all four corners of a picture are cut round, so that one plain level is outside of them."""
+    height, width = plane.shape
+    tips = plane[[0, 0, -1, -1], [0, -1, 0, -1]].astype(np.int16)
+    if np.ptp(tips) > _PLAIN_CORNER:
+        return False  # most pictures
+    outside = plane[rounded((height, width), _LEAST_ROUND) == 0].astype(np.int16)
+    if not outside.size or np.abs(outside - np.median(tips)).max() > _PLAIN_CORNER:
+        return False
+    # A picture whose whole edge is plain has no corners.
+    edge = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]]).astype(np.int16)
+    return bool((np.abs(edge - np.median(tips)) > _PLAIN_CORNER).mean() >= 0.5)
+
+
+@lru_cache(maxsize=64)
+def rounded(shape: tuple[int, int], share: float) -> Gray:
+    """Return a plane that is 255 but outside of round corners, whose radius is a share of the longer side."""
+    height, width = shape
+    radius = round(share * max(shape))
+    plane = np.zeros(shape, np.uint8)
+    cv2.rectangle(plane, (radius, 0), (width - 1 - radius, height - 1), 255, cv2.FILLED)
+    cv2.rectangle(plane, (0, radius), (width - 1, height - 1 - radius), 255, cv2.FILLED)
+    for x in (radius, width - 1 - radius):
+        for y in (radius, height - 1 - radius):
+            cv2.circle(plane, (x, y), radius, 255, cv2.FILLED)
+    return plane
 
 
 def _enlarged(plane: Gray | None, times: int, interpolation: int) -> Gray:
@@ -115,7 +167,7 @@ def _enlarged(plane: Gray | None, times: int, interpolation: int) -> Gray:
     return enlarged
 
 
-def _warp(first: NDArray[np.uint8], between: Affine, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Gray | None]:
+def warp(first: NDArray[np.uint8], between: Affine, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Gray | None]:
     """Return a picture warped into another's frame, and its mask there (255 or 0), or None if it fills the frame."""
     if first.shape == shape and np.abs(between - np.eye(2, 3)).max() < _EXACT:
         return first, None
@@ -220,7 +272,7 @@ def _least_over_shifts(one: Gray, other: Gray, mask: Gray | None) -> Gray:
     least: Gray | None = None
     padded = cv2.copyMakeBorder(one, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     height, width = one.shape
-    for right, down in _SHIFTS:
+    for right, down in SHIFTS:
         shifted = padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
         apart = cv2.absdiff(shifted, other)
         if mask is not None:  # pixels outside the overlap must not count
@@ -283,34 +335,3 @@ def _plain_share(outside: NDArray[np.uint8]) -> float:
     rest[max(0, first - 1) : first + 2] = 0
     second = float(np.convolve(rest, np.ones(3), "same").max())
     return float(min(1.0, (around[first] + second) / len(outside)))
-
-
-def color_difference(one: ScaledPicture, other: ScaledPicture, *, affine: Affine) -> tuple[float, float]:
-    """Return the median colour distance in the overlap (CIELAB units, a and b only), and the share of other colours.
-
-    The share counts pixels that differ by more than _OTHER_COLOUR even after the best affine change of all colours.
-    """
-    size = other.chroma.shape[1], other.chroma.shape[0]
-    colors, there = _warp(one.colors, affine, other.colors.shape)
-    chroma = one.chroma if colors is one.colors else chroma_of(colors, size)
-    mask = np.full(size[::-1], True) if there is None else cv2.resize(there, size, interpolation=cv2.INTER_AREA) > 250
-    if mask.sum() < 16:
-        return 0.0, 0.0
-    first, second = chroma[mask], other.chroma[mask]
-    apart = np.linalg.norm(first - second, axis=1)
-    if any(np.percentile(np.linalg.norm(colors, axis=1), 95) < 4 for colors in (first, second)):
-        return float(np.median(apart)), 0.0  # one of them is greyscale
-    if apart.max() <= _OTHER_COLOR:
-        return float(np.median(apart)), 0.0
-    least = apart
-    for source, target in ((first, second), (second, first)):
-        padded = np.column_stack([source, np.ones(len(source))])
-        kept = np.ones(len(source), bool)
-        residual = apart
-        for _ in range(3):
-            change = np.linalg.lstsq(padded[kept], target[kept], rcond=None)[0]
-            residual = np.linalg.norm(padded @ change - target, axis=1)
-            kept = residual <= max(4.0, float(np.percentile(residual, 75)))
-        # A map to greyscale fits perfectly in one direction, so the worse direction counts.
-        least = residual if source is first else np.maximum(least, residual)
-    return float(np.median(apart)), float(((apart > _OTHER_COLOR) & (least > _OTHER_COLOR)).mean())

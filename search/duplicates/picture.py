@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.duplicates.keypoints import Gray, Keypoints, detect_keypoints, mirrored_keypoints
+from search.duplicates.trim import content_box
 from search.images.fingerprints import View
 from search.system.lazy_module import LazyModule
 
@@ -94,6 +95,11 @@ class ScaledPicture:
         small = cv2.resize(self.colors, _CELLS, interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
         mean = small.mean(axis=0)
         return mean if np.abs(small - mean).max() <= _PLAIN else None
+
+    @cached_property
+    def content(self) -> tuple[int, int, int, int]:
+        """The box (left, top, right, bottom in pixels) of what the picture shows inside plain surroundings."""
+        return content_box(Image.fromarray(self.gray))
 
     @cached_property
     def ground(self) -> NDArray[np.float32] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.duplicates.alignment import Affine, estimate_affine, frame_affine
+from search.duplicates.alignment import Affine, estimate_affine, frame_affine, is_plausible
 from search.duplicates.overlay import Overlay, overlay, refine_by_pixels
 from search.duplicates.picture import ScaledPicture
 from search.images.fingerprints import VIEWS, View
@@ -18,6 +18,7 @@ TEXT_STRONG = 0.012  # share of pixels that differ strongly: more than an inexac
 LOST_STRONG = 0.08  # the same: above it, a better alignment cannot help
 SEEN_BITS = 48  # of 256: a turned or squeezed copy's fingerprint is nearer, another picture's never by chance
 SAME_ASPECT = 0.03  # relative difference of aspect ratios that still counts as equal
+_SETTLED = 0.02  # share of tiles that differ: up to it, no better alignment is looked for
 _SLIPPED = 4.0  # grey levels of the median tile: above it, the alignment is inexact
 
 UPRIGHT, MIRRORED = View(), View(mirrored=True)
@@ -30,6 +31,7 @@ class Alignment:
     overlay: Overlay
     view: View
     squeezed: bool = False  # whether the whole frames were overlaid though their aspect ratios differ
+    marked: bool = False  # whether a mark was taken out of the overlay
 
 
 def alignments(one: ScaledPicture, other: ScaledPicture, *, bits: Sequence[int]) -> Iterator[Alignment]:
@@ -49,6 +51,11 @@ def alignments(one: ScaledPicture, other: ScaledPicture, *, bits: Sequence[int])
     upright = _by_frames(one, other, UPRIGHT) if framed or squeezed else None
     if upright is not None:
         yield Alignment(upright, UPRIGHT, squeezed)
+    content = None if upright is not None and _fits(upright) else _by_contents(one, other)
+    if content is not None:
+        yield Alignment(content, UPRIGHT)
+        if content.differing <= _SETTLED:
+            return
     methods: list[tuple[Callable[..., Overlay | None], View]]
     if upright is not None and _fits(upright):
         # Either the text differs or the alignment is inexact; only a symmetric picture may be its mirror image too.
@@ -86,6 +93,27 @@ def _by_frames(one: ScaledPicture, other: ScaledPicture, view: View) -> Overlay 
     seen = one.seen(view)
     found = overlay(seen, other, affine=frame_affine(seen.size, other.size))
     return None if found is None or found.differing > 1 - TEMPLATE_AGREES else found
+
+
+def _by_contents(one: ScaledPicture, other: ScaledPicture) -> Overlay | None:
+    """Return the overlay of what is inside either picture's plain surroundings; None if too little agrees.
+
+    A small copy in a frame has few keypoints in common with its source, at about the right places.
+    """
+    (left, top, right, bottom), (x, y, beyond, below) = one.content, other.content
+    if (right - left, bottom - top) == one.size and (beyond - x, below - y) == other.size:
+        return None  # neither has surroundings
+    scales = (beyond - x) / (right - left), (below - y) / (bottom - top)
+    if abs(scales[0] / scales[1] - 1) > SAME_ASPECT:
+        return None
+    affine = np.array([[scales[0], 0, x - left * scales[0]], [0, scales[1], y - top * scales[1]]], np.float64)
+    found = overlay(one, other, affine=affine) if is_plausible(affine) else None
+    if found is None or found.differing > 1 - TEMPLATE_AGREES:
+        return None
+    # Where the surroundings end is known to a pixel or two.
+    better = None if found.differing <= _SETTLED else refine_by_pixels(one, other, affine=affine)
+    again = None if better is None else overlay(one, other, affine=better)
+    return again if again is not None and again.differing < found.differing else found
 
 
 def _by_keypoints(one: ScaledPicture, other: ScaledPicture, view: View) -> Overlay | None:

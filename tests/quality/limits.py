@@ -223,31 +223,29 @@ def recompressed() -> dict[str, list[int]]:
 
 
 def words() -> dict[str, list[bool]]:
-    """Return whether two aligned pictures say different words, by the difference in a word, and by the letters lost."""
+    """Return whether two aligned pictures say different words, by the difference in a word, and by what is cut."""
     size = 200, 200
     box = (0.1, 0.4, 0.9, 0.5)
 
     def differ(one: Iterable[ReadLine], other: Iterable[ReadLine], laid: Overlay) -> bool:
         return words_differ(tuple(one), tuple(other), Alignment(laid, UPRIGHT), sizes=(size, size))
 
-    def laid(value: int, *, within: NDArray[np.uint8] | None = None) -> Overlay:
+    def laid(value: int) -> Overlay:
         picture = scale_picture(Image.new("RGB", size))
         found = overlay(picture, picture, affine=frame_affine(size, size))
         assert found is not None
         difference = np.zeros((100, 100), np.uint8)
         difference[40:50, 30:45] = value
-        return replace(found, difference=difference, within=within)
+        return replace(found, difference=difference)
 
     def by_difference(text: str, other: str | None) -> list[bool]:
         others = [] if other is None else [ReadLine(other, 0.9, box)]
         return [differ([ReadLine(text, 0.9, box)], others, laid(value)) for value in range(4, 40)]
 
-    def lost(letters: int) -> bool:
-        # Of a line of words of one letter and a digit, so many letters lie right of what the other picture shows.
-        within = np.full((100, 100), 255, np.uint8)
-        within[:, 100 - round(80 * letters / 20) - 10 :] = 0
-        line = ReadLine(" ".join(["a1"] * 20), 0.9, box)
-        return differ([line], [], laid(0, within=within))
+    def lost(share: float) -> bool:
+        # So much of the line's one word, 160 pixels wide, lies right of what the other picture shows.
+        found = replace(laid(0), affine=np.array([[1, 0, 20 + 160 * share], [0, 1, 0]]))
+        return differ([ReadLine("Halloween", 0.9, box)], [], found)
 
     def by_faint_digits(value: int) -> bool:
         found = laid(0)
@@ -260,7 +258,7 @@ def words() -> dict[str, list[bool]]:
         "another line": by_difference("one more week of work", "nobody plays fair"),
         "another number": by_difference("week 1234 of 9", "week 5678 of 9"),
         "unread": by_difference("one more week of work", None),
-        "lost": [lost(letters) for letters in range(1, 20)],
+        "lost": [lost(share / 20) for share in range(1, 20)],
     }
 
 

@@ -239,7 +239,14 @@ def _mutants() -> Iterable[Mutant]:
     near = (*DUPLICATES, f"{near_duplicates}/test_wording.py")
     yield Mutant(f"{duplicates}/wording.py", "ANOTHER_WORD = 12.0 ", "ANOTHER_WORD = 9.0 ", near)
     yield Mutant(f"{duplicates}/wording.py", "READ_DIGIT = 3.0 ", "READ_DIGIT = 4.5 ", near)
-    yield Mutant(f"{duplicates}/wording.py", "LOST = 0.12 ", "LOST = 0.16 ", near)
+    yield Mutant(f"{duplicates}/wording.py", "LOST = 0.38 ", "LOST = 0.5 ", near)
+    yield Mutant(f"{duplicates}/wording.py", "BACKWARDS = 1.5 ", "BACKWARDS = 30 ", near)
+    near = (*DUPLICATES, f"{near_duplicates}/test_marks.py")
+    yield Mutant(
+        f"{duplicates}/marks.py", "MORE_EDGES, STRONGER = 0.88, 0.15, 1.4", "MORE_EDGES, STRONGER = 0.5, 0, 1", near
+    )
+    yield Mutant(f"{duplicates}/marks.py", "FULL = 0.83 ", "FULL = 2.0 ", near)
+    yield Mutant(f"{duplicates}/comparison.py", "ANOTHER_CHROMA = 3.0, 45.0", "ANOTHER_CHROMA = 3.0, 250.0", near)
     near = ("tests/indexer/imports/test_imports.py",)
     yield Mutant("indexer/media/svg.py", "HEAD_BYTES = 4096 ", "HEAD_BYTES = 2048 ", near)
     near = ("tests/web/static_site/test_meaning.py", f"{QUALITY}/test_browser_ranking.py")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from search.duplicates.comparison import compare_prepared, prepare
-from search.duplicates.wording import ReadLine
+from search.duplicates.comparison import compare_prepared, prepare, view_distances
+from search.duplicates.picture_alignment import alignments
+from search.duplicates.wording import ReadLine, lay_words, read_lines
 from search.evidence import Edit, Evidence, Tier
 from tests.support.duplicated import EDITS, captioned, encoded, scene
 
@@ -157,3 +158,98 @@ def test_a_crop_is_a_copy_while_its_words_are_there() -> None:
     doubtful = ReadLine(BOTTOM.text, 0.4, BOTTOM.box)
     found = _compared(picture, (TOP, doubtful), cut, (TOP,))
     assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+
+
+WORDS_CUT = [
+    ("left", 0.2, "the first word of a line", True),
+    ("right", 0.4, "half a word and the next ones", True),
+    ("left", 0.04, "a margin", False),
+    ("bottom", 0.05, "a margin", False),
+    ("bottom", 0.13, "the lower line", True),
+]
+
+
+@pytest.mark.parametrize(("side", "share", "what", "differs"), WORDS_CUT)
+def test_a_crop_that_loses_a_word_is_a_variant(side: str, share: float, what: str, differs: bool) -> None:
+    picture = captioned(scene(3))
+    width, height = picture.size
+    box = [0, 0, width, height]
+    at = ("left", "top", "right", "bottom").index(side)
+    box[at] = round((share if at < 2 else 1 - share) * box[at % 2 + 2])
+    # Where the letters are drawn, so that the boxes are exact.
+    top, bottom = (ReadLine(text, 0.98, box_) for text, box_ in _drawn_lines(picture))
+    found = _compared(picture, (top, bottom), encoded(picture.crop(tuple(box)), 90), ())
+    assert (found.tier is Tier.VARIANT) == differs, (what, found.in_words())
+
+
+def _drawn_lines(picture: Image.Image) -> list[tuple[str, tuple[float, float, float, float]]]:
+    face = ImageFont.load_default(picture.width // 14)
+    found = []
+    for text, y in zip(("WHEN THE BUILD IS GREEN", "BUT NOBODY PUSHED IT"), (0.04, 0.84), strict=True):
+        length = face.getlength(text)
+        x = (picture.width - length) / 2
+        left, top, right, bottom = face.getbbox(text)
+        box = (x + left, y * picture.height + top, x + right, y * picture.height + bottom)
+        found.append((text, tuple(side / picture.size[at % 2] for at, side in enumerate(box))))
+    return found
+
+
+def test_a_word_that_is_said_twice_and_lost_once_makes_a_variant() -> None:
+    picture = scene(3)
+    pen, face = ImageDraw.Draw(picture), ImageFont.load_default(28)
+    pen.text((8, 330), "it is what it is", "white", face, stroke_width=2, stroke_fill="black")
+    width, (left, top, right, bottom) = face.getlength("it is what it is"), face.getbbox("it is what it is")
+    line = ReadLine(
+        *("it is what it is", 0.99, ((8 + left) / 520, (330 + top) / 400, (8 + right) / 520, (330 + bottom) / 400))
+    )
+    cut = round(8 + width * 0.13)
+    cropped = encoded(picture.crop((cut, 0, 520, 400)), 90)
+    kept = ReadLine("is what it is", 0.99, (0.01, line.box[1], (8 + right - cut) / (520 - cut), line.box[3]))
+    assert _compared(picture, (line,), cropped, (kept,)).tier is Tier.VARIANT
+
+
+def test_two_words_that_were_exchanged_make_a_variant_though_either_is_still_said() -> None:
+    drawn, lines = [], []
+    for text in ("dog bites man", "man bites dog"):
+        picture = scene(5)
+        face = ImageFont.load_default(20)
+        ImageDraw.Draw(picture).text((20, 190), text, "white", face, stroke_width=2, stroke_fill="black")
+        left, top, right, bottom = face.getbbox(text)
+        lines.append(
+            (ReadLine(text, 0.98, ((20 + left) / 520, (190 + top) / 400, (20 + right) / 520, (190 + bottom) / 400)),)
+        )
+        drawn.append(encoded(picture, 88))
+    assert _compared(drawn[0], lines[0], drawn[1], lines[1]).tier is Tier.VARIANT
+
+
+@pytest.mark.parametrize("spaced", ["WHENTHE BUILD IS GREEN", "WH EN THE BUILD IS GREEN", "WHEN THE BUI LDIS GREEN"])
+def test_words_that_ocr_joins_or_parts_make_no_variant(spaced: str) -> None:
+    picture = captioned(scene(3))
+    poorer = encoded(picture, 25)
+    found = _compared(picture, (TOP, BOTTOM), poorer, (ReadLine(spaced, 0.95, TOP.box), BOTTOM))
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+
+
+def test_numbers_that_are_read_in_a_mirror_are_not_believed() -> None:
+    picture = captioned(scene(3), ("the answer is 28 or 22", "but nobody pushed it"))
+    said = (ReadLine("THE ANSWER IS 28 OR 22", 0.99, TOP.box), BOTTOM)
+    backwards = (ReadLine("22 RO 85 21 9EWSNA EHT", 0.9, (0.05, 0.03, 0.5, 0.13)),)
+    found = _compared(picture, said, encoded(ImageOps.mirror(picture), 85), backwards)
+    assert found.tier is Tier.EDITED and Edit.MIRROR in found.edits, found.in_words()
+
+
+def test_the_words_of_a_tilted_line_lie_along_it() -> None:
+    level = read_lines([["one two", 0.9, [[0.1, 0.1], [0.5, 0.1], [0.5, 0.2], [0.1, 0.2]]]])[0]
+    tilted = read_lines([["one two", 0.9, [[0.1, 0.5], [0.5, 0.2], [0.55, 0.27], [0.15, 0.57]]]])[0]
+    assert level.corners == () and level.height == pytest.approx(0.1)
+    assert tilted.corners[1] == (0.5, 0.2) and tilted.height == pytest.approx(0.086, abs=0.001)
+    picture = prepare(scene(3))
+    alignment = next(alignments(picture.picture, picture.picture, bits=view_distances(picture, picture)))
+    sizes = ((100, 100), (100, 100))
+    for line, boxes in (
+        (level, [(10, 10, 27, 20), (33, 10, 50, 20)]),
+        (tilted, [(10, 37, 32, 57), (33, 20, 55, 40)]),
+    ):
+        words, _ = lay_words((line,), (), alignment, sizes=sizes)
+        for word, box in zip(words, boxes, strict=True):
+            assert word.box == pytest.approx(box, abs=2.5)

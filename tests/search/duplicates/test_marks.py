@@ -1,0 +1,124 @@
+"""A mark over a caption leaves a copy, level or tilted; a stroke, other letters and other small things do not."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from search.duplicates.comparison import compare_prepared, prepare
+from search.duplicates.wording import ReadLine
+from search.evidence import Edit, Evidence
+from tests.support.duplicated import captioned, encoded, scene
+
+LINES = (
+    ReadLine("WHEN THE BUILD IS GREEN", 0.98, (0.05, 0.03, 0.95, 0.13)),
+    ReadLine("BUT NOBODY PUSHED IT", 0.98, (0.1, 0.83, 0.9, 0.93)),
+)
+
+
+def _marked(
+    picture: Image.Image, text: str, *, place: tuple[float, float], angle: float, opacity: int, level: int = 255
+) -> Image.Image:
+    """Return a picture with a mark whose middle lies at a place in shares."""
+    face = ImageFont.load_default(14)
+    layer = Image.new("RGBA", (round(face.getlength(text)) + 8, 22))
+    outline = (255 - level, 255 - level, 255 - level, opacity * 3 // 4)
+    ImageDraw.Draw(layer).text((4, 2), text, (level, level, level, opacity), face, stroke_width=1, stroke_fill=outline)
+    layer = layer.rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    whole = Image.new("RGBA", picture.size)
+    at = round(place[0] * picture.width - layer.width / 2), round(place[1] * picture.height - layer.height / 2)
+    whole.paste(layer, at)
+    return Image.alpha_composite(picture.convert("RGBA"), whole).convert("RGB")
+
+
+def _compared(one: Image.Image, other: Image.Image, others: tuple[ReadLine, ...] = LINES) -> Evidence:
+    found = compare_prepared(prepare(one, lines=LINES), prepare(other, lines=others))
+    assert found == compare_prepared(prepare(other, lines=others), prepare(one, lines=LINES)).swapped()
+    return found
+
+
+@pytest.mark.parametrize("opacity", [110, 190])
+@pytest.mark.parametrize(("place", "angle"), [((0.5, 0.09), 0), ((0.35, 0.89), 0), ((0.5, 0.9), 10), ((0.5, 0.1), -12)])
+def test_a_mark_over_a_caption_leaves_a_copy(place: tuple[float, float], angle: float, opacity: int) -> None:
+    picture = captioned(scene(3))
+    marked = encoded(_marked(picture, "lolshelf.example", place=place, angle=angle, opacity=opacity), 85)
+    line = min((0, 1), key=lambda at: abs(LINES[at].box[1] - place[1]))
+    glued = ReadLine(f"lolsh.ex{LINES[line].text[:-3]}FQ", 0.93, LINES[line].box)
+    for read in (LINES, (glued, *LINES[1 - line : 2 - line])):
+        found = _compared(picture, marked, read)
+        assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+        assert Edit.WATERMARK in found.edits
+
+
+@pytest.mark.parametrize(
+    ("text", "other"), [("GREEN", "GREEK"), ("BUILD", "GUILD"), ("WHEN", "THEN"), ("GREEN", "BROWN")]
+)
+def test_other_letters_are_no_mark(text: str, other: str) -> None:
+    said = "when the build is green", "but nobody pushed it"
+    changed = said[0].upper().replace(text, other)
+    picture = encoded(captioned(scene(3), (changed, said[1])), 88)
+    found = _compared(captioned(scene(3)), picture, (ReadLine(changed, 0.98, LINES[0].box), LINES[1]))
+    assert found.tier is None or not found.tier.is_duplicate, found.in_words()
+
+
+@pytest.mark.parametrize(
+    ("ink", "thick", "height"),
+    [("red", 6, 0.09), ("red", 9, 0.09), ("black", 4, 0.09), ("black", 4, 0.89), ("#00c000", 9, 0.89)],
+)
+def test_a_word_that_is_struck_out_is_no_copy(ink: str, thick: int, height: float) -> None:
+    picture = captioned(scene(3))
+    struck = picture.copy()
+    y = height * picture.height
+    ImageDraw.Draw(struck).line((0.3 * picture.width, y, 0.6 * picture.width, y), ink, thick)
+    found = _compared(picture, encoded(struck, 88))
+    assert found.tier is None or not found.tier.is_duplicate, found.in_words()
+
+
+def _thing(kind: str, version: int, seed: int) -> Image.Image:
+    """Return a captioned scene with a small thing in one of two versions."""
+    picture, rng = captioned(scene(3)), Random(seed)
+    pen = ImageDraw.Draw(picture)
+    x, y, r = rng.uniform(90, 420), rng.uniform(110, 270), rng.uniform(11, 26)
+    if kind == "colour":
+        pen.ellipse((x - r, y - r, x + r, y + r), ("#d02020", "#2060d0")[version], "black", 2)
+    elif kind == "mouth":
+        pen.ellipse((x - r, y - r, x + r, y + r), "#ffd23c", "black", 2)
+        box = x - 0.6 * r, y - 0.3 * r, x + 0.6 * r, y + 0.6 * r
+        pen.arc(box, *((20, 160) if version else (200, 340)), fill="black", width=max(2, round(r / 6)))
+    elif kind == "tick":
+        pen.rectangle((x - r / 2, y - r / 2, x + r / 2, y + r / 2), "white", "black", 2)
+        if version:
+            pen.line((x - r / 3, y - r / 3, x + r / 3, y + r / 3), "black", 2)
+    else:
+        ends = (x - r, x + r) if version else (x + r, x - r)
+        pen.line((ends[0], y, ends[1], y), "white", 4)
+        pen.polygon([(ends[1], y - r / 2), (ends[1], y + r / 2), (2 * ends[1] - x, y)], "white")
+    return encoded(picture, 88)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["colour", "mouth", "tick", "arrow"])
+def test_one_small_thing_that_differs_makes_no_copy(kind: str, seed: int) -> None:
+    found = _compared(_thing(kind, 0, seed), _thing(kind, 1, seed))
+    assert found.tier is None or not found.tier.is_duplicate, found.in_words()
+
+
+@pytest.mark.parametrize("ground", ["white", "black"])
+def test_a_copy_with_round_corners_is_found(ground: str) -> None:
+    picture = captioned(scene(3))
+    mask = Image.new("L", picture.size)
+    ImageDraw.Draw(mask).rounded_rectangle((0, 0, 519, 399), 30, 255)
+    cut = Image.new("RGB", picture.size, ground)
+    cut.paste(picture, mask=mask)
+    found = _compared(picture, encoded(cut, 88))
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+
+
+@pytest.mark.parametrize("bars", [12, 30])
+def test_a_small_copy_in_a_frame_is_found(bars: int) -> None:
+    picture = captioned(scene(3))
+    framed = ImageOps.expand(picture, bars, "white").resize((347, 267), Image.Resampling.LANCZOS)
+    found = _compared(picture, encoded(framed, 88), ())
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
