@@ -12,8 +12,7 @@ hard case); or, split by time, all later memes. "By chance" is the calibration e
 have if they were calibrated perfectly: the sample is small, and memes of a group stand or fall together. `--tune`
 compares weights on the tuned half alone. `--captions` takes the words that were drawn on a meme in place of what OCR
 reads of them, so that no picture need be read, and leaves out the descriptions and the table of names. The weights in
-use were chosen before the halves were split as they are now: some of the held-out memes influenced the choice among ten
-candidates.
+use were chosen before the halves were split as now: some held-out memes influenced the choice among ten candidates.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from benchmarks.calibration import calibration_error, chance_error, coverage
 from benchmarks.data import Library, add_library, library_of
 from benchmarks.harness import Benchmark, Half, Report, Skipped, Table, half_of
+from indexer.stages.train_categories import embed_names, embed_picture_names
 from search.catalogue import Catalogue
 from search.categories.characters import fit_characters
 from search.categories.density import PictureDensity
@@ -63,7 +63,7 @@ from search.categories.training import (
 from search.encoders.base import TextEncoder
 from search.encoders.registry import load_text_encoder
 from search.index.generations import live_image_encoder
-from search.meme import CATEGORY_SEPARATOR, Field
+from search.meme import Field
 
 LATER = 0.2  # share of the memes, the last seen, that a split by time predicts
 PLAIN_C = 10.0  # C of the plain regressions
@@ -102,13 +102,17 @@ def numbered(names: list[str]) -> Places:
 
 @dataclass(frozen=True)
 class Task:
-    """Memes to learn from, their categories' numbers, memes to predict, and the names of all categories."""
+    """Memes to learn from, their categories' numbers, memes to predict, and all categories.
+
+    `names` and `picture_names` are the rows of categories' names by the text encoder and by the image encoder.
+    """
 
     known: Examples
     truth: Places
     asked: Examples
     categories: tuple[str, ...]
     names: Names
+    picture_names: Names
 
 
 def majority(task: Task) -> NDArray[np.float64]:
@@ -171,7 +175,9 @@ def half_and_half(task: Task) -> NDArray[np.float64]:
 def whole(task: Task) -> NDArray[np.float64]:
     """Return what Memetica says, fitted and calibrated within what it may see; a last column says what is sure."""
     duplicates, variants = split_groups(task.known)
-    model, _ = fit(task.known, names=task.names, duplicates=duplicates, variants=variants)
+    model, _ = fit(
+        task.known, names=task.names, duplicates=duplicates, variants=variants, picture_names=task.picture_names
+    )
     known_template = has_known_template(task.asked.features, task.known.features)
     found = np.zeros((len(task.asked), len(task.categories) + 1))
     places = np.searchsorted(np.array(model.categories), np.array(task.known.categories))
@@ -202,14 +208,14 @@ BRIEF = (majority, on_pictures, half_and_half, whole)
 
 
 def predicted(
-    known: Examples, parts: Iterable[tuple[Places, Places]], predictor: Predictor, names: Names
+    known: Examples, parts: Iterable[tuple[Places, Places]], predictor: Predictor, *names: Names
 ) -> tuple[NDArray[np.float64], Places]:
-    """Return the predictions for all memes that are asked, and the numbers of their categories."""
+    """Return the predictions for all memes that are asked, and their categories' numbers; names are as in Task."""
     categories = tuple(sorted(set(known.categories)))
     truth = np.searchsorted(np.array(categories), np.array(known.categories))
     rows, of = [], []
     for seen, held in parts:
-        rows.append(predictor(Task(known.of(seen), truth[seen], known.of(held), categories, names)))
+        rows.append(predictor(Task(known.of(seen), truth[seen], known.of(held), categories, *names)))
         of.append(truth[held])
     return np.concatenate(rows), np.concatenate(of)
 
@@ -359,8 +365,8 @@ def measure(given: Namespace, report: Report) -> None:
         leaking = library_examples(catalogue, encoder=settings.text_encoder, image_encoder=image_encoder, fields=fields)
         categories = sorted(set(known.categories))
         encoder = load_text_encoder(settings)
-        rows = encoder.encode([one.replace(CATEGORY_SEPARATOR, ", ") for one in categories])
-        names = dict(zip(categories, rows, strict=True))
+        names = embed_names(categories, encoder=encoder)
+        both = names, embed_picture_names(categories, settings, image_encoder=image_encoder)
         if given.captions:
             known = with_captions(known, catalogue, library, encoder)
         memes = judged(known, catalogue, library)
@@ -383,9 +389,9 @@ def measure(given: Namespace, report: Report) -> None:
         for name, predictor in PREDICTORS.items():
             if given.brief and predictor not in BRIEF:
                 continue
-            add_row(table, name, *predicted(own, parts, predictor, names), count, together)
+            add_row(table, name, *predicted(own, parts, predictor, *both), count, together)
         if not given.captions:
-            add_row(table, "… with the descriptions (leaks)", *predicted(told, parts, whole, names), count, together)
+            add_row(table, "… with the descriptions (leaks)", *predicted(told, parts, whole, *both), count, together)
     if not given.captions:
         few(*memes.of(memes.held_out), names, report)
 

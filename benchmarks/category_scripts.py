@@ -5,8 +5,8 @@
 
 Pictures and categories are real_memes'; the words of each language are drawn: most of a category's words are frequent
 in it, none is in it alone. Memes of the held-out half are predicted by models that learnt from other templates, so
-neither the picture nor the words decide. Nothing was tuned on these captions, but the pictures are those that the
-suggester was tuned on.
+neither the picture nor the words decide. The names of categories count for nothing, as names that no encoder reads.
+Nothing was tuned on these captions, but the pictures are those that the suggester was tuned on.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def measure(given: Namespace, report: Report) -> None:
             ("plain half and half", half_and_half),
             ("Memetica: all, calibrated", whole),
         ):
-            found, right = predicted(spoken, parts, predictor, {})
+            found, right = predicted(spoken, parts, predictor, {}, {})
             add_row(table, label, found, right, count, together)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.categories import with_captions
 from benchmarks.data import add_library, library_of
 from benchmarks.harness import Benchmark, Report
+from indexer.stages.train_categories import embed_names, embed_picture_names
 from search.categories.features import library_examples
 from search.categories.issues import IssueKind
 from search.categories.library_audit import audit
@@ -41,24 +42,27 @@ def measure(given: Namespace, report: Report) -> None:
         catalogue, settings = workspace.catalogue, workspace.settings
         image_encoder = live_image_encoder(workspace.index)
         known = library_examples(catalogue, encoder=settings.text_encoder, image_encoder=image_encoder)
-        known = with_captions(known, catalogue, library, load_text_encoder(settings))
+        encoder = load_text_encoder(settings)
+        known = with_captions(known, catalogue, library, encoder)
+        names = embed_names(known.categories, encoder=encoder)
+        picture_names = embed_picture_names(known.categories, settings, image_encoder=image_encoder)
         memes = {meme.id: meme for meme in catalogue.memes.everything()}
     originals = [library.originals.get(memes[int(id)].path, memes[int(id)].path) for id in known.ids]
     right = [path.rpartition("/")[0] for path in originals]
     categories = sorted(set(right))
-    names, group = np.unique(originals, return_inverse=True)
+    kinds, group = np.unique(originals, return_inverse=True)
     columns = {"trial": "", "misfiled": ",d", "known": ",d", "listed": ",d", "right": ".3f", "known found": ".3f"}
     table = report.table(f"{len(known)} memes, {len(categories)} categories", columns)
     for trial in range(given.trials):
         rng = np.random.default_rng(trial)
         moved = {
             int(one): str(rng.choice([name for name in categories if name != right[np.flatnonzero(group == one)[0]]]))
-            for one in rng.permutation(len(names))[: round(given.share * len(names))]
+            for one in rng.permutation(len(kinds))[: round(given.share * len(kinds))]
         }
         filed = tuple(moved.get(int(one), own) for one, own in zip(group, known.categories, strict=True))
         examples = replace(known, categories=filed)
         duplicates, variants = split_groups(examples)
-        _, held_out = fit(examples, names={}, duplicates=duplicates, variants=variants)
+        _, held_out = fit(examples, names=names, duplicates=duplicates, variants=variants, picture_names=picture_names)
         listed = [one for one in audit(examples, held_out, memes) if one.kind is IssueKind.MISFILED]
         place = {content: at for at, content in enumerate(known.contents)}
         found = {place[one.memes[0]]: one.target for one in listed}

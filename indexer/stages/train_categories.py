@@ -26,7 +26,9 @@ from search.categories.persistence import Encoders, example_hashes, read_model, 
 from search.categories.splits import split_groups
 from search.categories.suggester import Suggester
 from search.encoders.base import TextEncoder
-from search.encoders.coverage import readable_rows
+from search.encoders.coverage import readable_part, readable_rows
+from search.encoders.registry import load_image_encoder
+from search.encoders.zero_shot import embed_labels
 from search.errors import ModelUnavailable
 from search.images.fingerprints import LOOK, PDQ
 from search.index.generations import live_image_encoder
@@ -57,6 +59,7 @@ def train_categories(workspace: Workspace, *, encoder: TextEncoder) -> CategoryM
     model, held_out = categories.fit(
         examples,
         names=embed_names(examples.categories, encoder=encoder),
+        picture_names=embed_picture_names(examples.categories, workspace.settings, image_encoder=encoders.image),
         duplicates=duplicates,
         variants=variants,
         precision=workspace.settings.suggest_precision,
@@ -183,6 +186,23 @@ def embed_names(categories: Sequence[str], *, encoder: TextEncoder) -> dict[str,
     """Return the embedding of each category's name ([d])."""
     names = sorted(set(categories))
     return dict(zip(names, encoder.encode([name.replace(CATEGORY_SEPARATOR, ", ") for name in names]), strict=True))
+
+
+def embed_picture_names(
+    categories: Sequence[str], settings: Settings, *, image_encoder: str
+) -> dict[str, NDArray[np.float32]]:
+    """Return the row ([p]) of each category's name by the image encoder of this name, where it can read the name.
+
+    Empty without an image encoder, and where it is no longer there.
+    """
+    if not image_encoder:
+        return {}
+    try:
+        encoder: Any = load_image_encoder(settings, image_encoder)
+    except ModelUnavailable:
+        return {}
+    names = tuple(name for name in sorted(set(categories)) if readable_part(encoder, name) == name)
+    return dict(zip(names, embed_labels(encoder, names), strict=True))
 
 
 def read_issues(workspace: Workspace) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
-"""The density of each category's pictures around a picture, by the rows of the image encoder.
+"""How near a picture is to the library's, by the rows of the image encoder: to the nearest, and to each category's.
 
-A kernel density estimate, which needs no training: a category whose pictures lie closer together around a picture is
-likelier. Beside a linear model it helps most where the library has no meme of the picture's template.
+The density of a category's pictures is a kernel density estimate, which needs no training: a category whose pictures
+lie closer together around a picture is likelier. Beside a linear model it helps most where the library has no meme of
+the picture's template.
 """
 
 from __future__ import annotations
@@ -16,8 +17,35 @@ from search.categories.features import Places, Rows, unit
 # .04, the likelihood of the truth in all four. Weighting each template once instead of each meme was worse.
 SHARPNESS = 8.0
 MOST = 3_000  # pictures to compare with; of more a sample, whose means are nearly the same
+LEAST_SQUARE = 1e-4  # of a centred row's length: shorter ones, of rows as the mean, have no direction
 BLOCK = 512  # pictures compared at a time
 SEED = 7
+
+
+def nearest_pictures(asked: Rows, known: Rows, *, mean: Rows | None = None) -> NDArray[np.float32]:
+    """Return the largest cosine of each picture's centred row ([n, p]) with those of known pictures ([m, p]), [n].
+
+    Rows are centred by `mean` ([p]), by default that of the known pictures. -1 for a picture that no encoder has seen,
+    and without others.
+
+    >>> nearest_pictures(np.array([[1.0, 0.5]]), np.array([[1.0, 0.0], [0.0, 1.0]])).round(2).tolist()
+    [0.71]
+    """
+    found = np.full(len(asked), -1, np.float32)
+    shown, seen = np.flatnonzero(asked.any(axis=1)), known.any(axis=1)
+    if not seen.any() or not len(shown):
+        return found
+    if mean is None:
+        mean = known[seen].mean(axis=0)
+    # The known rows are not copied to centre them: they are the largest part of what a library keeps in memory.
+    squares = np.einsum("ij,ij->i", known, known) - 2 * (known @ mean) + mean @ mean
+    lengths = np.sqrt(np.where(seen & (squares > LEAST_SQUARE), squares, np.inf))
+    for start in range(0, len(shown), BLOCK):
+        places = shown[start : start + BLOCK]
+        rows = unit(asked[places] - mean)
+        cosines = (rows @ known.T - (rows @ mean)[:, None]) / lengths
+        found[places] = np.where(seen, cosines, -1).max(axis=1)
+    return found
 
 
 class PictureDensity:
@@ -36,8 +64,8 @@ class PictureDensity:
         self._truth = truth[self._places]
         self._count = count
         # What all pictures of an encoder share is no likeness.
-        self._mean = pictures[seen].mean(axis=0) if len(seen) else np.zeros(pictures.shape[1], np.float32)
-        self._rows = unit(pictures[self._places] - self._mean)
+        self.mean = pictures[seen].mean(axis=0) if len(seen) else np.zeros(pictures.shape[1], np.float32)
+        self._rows = unit(pictures[self._places] - self.mean)
 
     def scores(self, pictures: Rows, *, among: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """Return the logarithm of the density of each category's known pictures around each picture, [n, count].
@@ -55,7 +83,7 @@ class PictureDensity:
         seen = np.flatnonzero(pictures.any(axis=1))
         for start in range(0, len(seen), BLOCK):
             places = seen[start : start + BLOCK]
-            kernel = np.exp(SHARPNESS * (unit(pictures[places] - self._mean) @ self._rows.T)).astype(np.float64)
+            kernel = np.exp(SHARPNESS * (unit(pictures[places] - self.mean) @ self._rows.T)).astype(np.float64)
             kernel[:, ~counts] = 0
             sums = np.add.reduceat(kernel, starts, axis=1)
             density = np.repeat(sums.sum(axis=1, keepdims=True) / counts.sum(), self._count, axis=1)

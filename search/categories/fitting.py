@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -34,26 +34,55 @@ STEPS_AGAIN = 8  # the same when the solver starts from trained weights
 MANY_MEMES = 6_000  # above it, features are projected on AXES
 MANY_ROWS = 3_000  # above it, pictures and characters are: they have thousands of numbers
 AXES = 256  # principal axes
+LEAST_SPREAD = 1e-6  # standard deviation of pictures' products with a name: below it, the name tells nothing apart
 SEED = 7
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The principal axes ([AXES, width]) of many memes' features, of their pictures and of their texts' characters.
+
+    None where the memes are too few to need them. They know no category, so that all folds share those of all memes.
+    """
+
+    all_features: Rows | None = None
+    pictures: Rows | None = None
+    characters: Rows | None = None
+
+
+def find_axes(features: Features, rows: csr_array) -> Axes:
+    """Return the axes of memes; `rows` are those of their texts' characters."""
+    seen = features.pictures[features.pictures.any(axis=1)]
+    return Axes(
+        principal_axes(features.rows),
+        principal_axes(seen - seen.mean(axis=0), most=MANY_ROWS) if len(seen) > MANY_ROWS else None,
+        character_axes(rows),
+    )
 
 
 def fit_models(
     features: Features,
     truth: Places,
+    *,
     categories: tuple[str, ...],
     names: Mapping[str, Rows],
-    *,
+    picture_names: Mapping[str, Rows],
     characters: CharacterModel,
     rows: csr_array,
+    axes: Axes,
 ) -> Models:
-    """Return the models of all sources; `characters` knows the sequences of characters, and `rows` are of the texts."""
-    words, all_features = fit_linear_models(features, truth, categories, names)
+    """Return the models of all sources; `characters` knows the sequences of characters, and `rows` are of the texts.
+
+    `names` and `picture_names` are the rows of categories' names by the text encoder and by the image encoder.
+    """
+    words, all_features = fit_linear_models(features, truth, categories, names, axes=axes.all_features)
     return Models(
         words,
         all_features,
-        fit_character_model(characters, rows, truth, count=len(categories)),
-        fit_pictures(features.pictures, truth, count=len(categories)),
-        fit_parents(features.pictures, truth, categories),
+        fit_character_model(characters, rows, truth, count=len(categories), axes=axes.characters),
+        fit_pictures(features.pictures, truth, count=len(categories), axes=axes.pictures),
+        fit_parents(features.pictures, truth, categories, axes=axes.pictures),
+        fit_names(features.pictures, picture_names, categories),
     )
 
 
@@ -62,14 +91,15 @@ def refit_models(
 ) -> Models:
     """Return models trained on changed examples, from those of a trained model.
 
-    Characters are not learned again: a new category gets the mean weights of the others there, which say nothing.
+    Characters and names are not learned again: a new category gets the mean weights of the others there, which say
+    nothing.
     """
     words, all_features = fit_linear_models(features, truth, categories, names, start=model)
     old = model.models.characters
     weights, bias = _with_new_rows(old.weights, old.bias, model.categories, categories)
     linear = [
         LinearModel(*_with_new_rows(one.weights, one.bias, model.categories, categories))
-        for one in (model.models.pictures, model.models.parents)
+        for one in (model.models.pictures, model.models.parents, model.models.named)
     ]
     return Models(words, all_features, replace(old, weights=weights, bias=bias), *linear)
 
@@ -80,9 +110,13 @@ def fit_linear_models(
     categories: tuple[str, ...],
     names: Mapping[str, Rows],
     *,
+    axes: Rows | None = None,
     start: CategoryModel | None = None,
 ) -> tuple[LinearModel, LinearModel]:
-    """Return the model on text and the model on all features; names of small categories are added as examples."""
+    """Return the model on text and the model on all features; names of small categories are added as examples.
+
+    The model on all features sees their projections on `axes`, or on those of the model to start from.
+    """
     added, of, weights = _name_examples(features, truth, categories, names)
     examples = np.concatenate([truth, of])
     counts = np.concatenate([np.ones(len(features)), weights]) if len(of) else None
@@ -95,20 +129,29 @@ def fit_linear_models(
         ]
     fitted = partial(fit_logistic, truth=examples, count=len(categories), weights=counts)
     words = fitted(rows[:, : features.dimensions], c=WORDS_C, start=before[0])
-    axes = principal_axes(features.rows) if before[1] is None else before[1].axes
+    axes = axes if before[1] is None else before[1].axes
     seen = rows if axes is None else rows @ axes.T
     all_features = fitted(seen, c=FEATURES_C, start=before[1])
     return words, replace(all_features, axes=axes)
 
 
-def fit_character_model(known: CharacterModel, rows: csr_array, truth: Places, *, count: int) -> CharacterModel:
-    """Return a model of the characters of texts, given their rows; of more than MANY_ROWS, on their principal axes."""
+def character_axes(rows: csr_array) -> Rows | None:
+    """Return the principal axes of texts' characters ([n, m]), from a sample; None for MANY_ROWS texts or fewer."""
+    if rows.shape[0] <= MANY_ROWS or rows.shape[1] < 2:
+        return None
+    sample = rows[np.random.default_rng(SEED).permutation(rows.shape[0])[:MANY_ROWS]]
+    found: Rows = TruncatedSVD(min(AXES, rows.shape[1] - 1), n_iter=2, random_state=SEED).fit(sample).components_
+    return found
+
+
+def fit_character_model(
+    known: CharacterModel, rows: csr_array, truth: Places, *, count: int, axes: Rows | None = None
+) -> CharacterModel:
+    """Return a model of the characters of texts, given their rows; with `axes`, on their projections."""
     if not known.vocabulary or len(np.unique(truth)) < 2:
         zeros = np.zeros((count, len(known.vocabulary)), np.float32)
         return replace(known, weights=zeros, bias=np.zeros(count, np.float32))
-    if rows.shape[0] > MANY_ROWS:
-        sample = rows[np.random.default_rng(SEED).permutation(rows.shape[0])[:MANY_ROWS]]
-        axes = TruncatedSVD(min(AXES, rows.shape[1] - 1), n_iter=2, random_state=SEED).fit(sample).components_
+    if axes is not None:
         fitted = fit_logistic((rows @ axes.T).astype(np.float32), truth, count=count, c=WORDS_C)
         return replace(known, weights=(fitted.weights @ axes).astype(np.float32), bias=fitted.bias)
     # Margins instead of log-odds: as right, and learnt in a quarter of the time. The mix gives them their scale.
@@ -118,8 +161,8 @@ def fit_character_model(known: CharacterModel, rows: csr_array, truth: Places, *
     return replace(known, weights=fitted.weights, bias=fitted.bias)
 
 
-def fit_pictures(pictures: Rows, truth: Places, *, count: int) -> LinearModel:
-    """Return a model of pictures' rows ([n, p]), from the pictures that have one.
+def fit_pictures(pictures: Rows, truth: Places, *, count: int, axes: Rows | None = None) -> LinearModel:
+    """Return a model of pictures' rows ([n, p]), from the pictures that have one; with `axes`, of their projections.
 
     It is fitted to rows without their mean, which all pictures by an encoder share; its weights are for rows with it.
     """
@@ -129,14 +172,13 @@ def fit_pictures(pictures: Rows, truth: Places, *, count: int) -> LinearModel:
     mean = pictures[seen].mean(axis=0)
     centered = pictures[seen] - mean
     scale = np.float32(1 / max(1e-6, float(np.linalg.norm(centered, axis=1).mean())))
-    axes = principal_axes(centered, most=MANY_ROWS)
     rows = centered * scale if axes is None else centered @ axes.T * scale
     fitted = fit_logistic(rows, truth[seen], count=count, c=PICTURES_C)
     weights = (fitted.weights if axes is None else fitted.weights @ axes) * scale
     return LinearModel(weights, fitted.bias - weights @ mean)
 
 
-def fit_parents(pictures: Rows, truth: Places, categories: tuple[str, ...]) -> LinearModel:
+def fit_parents(pictures: Rows, truth: Places, categories: tuple[str, ...], *, axes: Rows | None = None) -> LinearModel:
     """Return a model of pictures for the top categories of the hierarchy, with a row for each category in them.
 
     Zeros where no category has a subcategory: then there is no hierarchy.
@@ -146,8 +188,30 @@ def fit_parents(pictures: Rows, truth: Places, categories: tuple[str, ...]) -> L
         return LinearModel(
             np.zeros((len(categories), pictures.shape[1]), np.float32), np.zeros(len(categories), np.float32)
         )
-    fitted = fit_pictures(pictures, of[truth], count=len(tops))
+    fitted = fit_pictures(pictures, of[truth], count=len(tops), axes=axes)
     return LinearModel(fitted.weights[of], fitted.bias[of])
+
+
+def fit_names(pictures: Rows, names: Mapping[str, Rows], categories: Sequence[str]) -> LinearModel:
+    """Return how much nearer a picture is to each category's name than these pictures ([n, p]) are.
+
+    `names` are rows ([p]) by the encoder of the pictures. The logit is the product's distance from the pictures' mean
+    in standard deviations: some names are near to every picture. A category without a row has a logit of 0.
+    """
+    found = LinearModel(
+        np.zeros((len(categories), pictures.shape[1]), np.float32), np.zeros(len(categories), np.float32)
+    )
+    seen = pictures[pictures.any(axis=1)]
+    known = [at for at, category in enumerate(categories) if category in names]
+    if not known or len(seen) < 2:
+        return found
+    rows = np.array([names[categories[at]] for at in known], np.float32)
+    products = seen @ rows.T
+    spread = products.std(axis=0)
+    scale = np.where(spread > LEAST_SPREAD, 1 / np.maximum(spread, LEAST_SPREAD), 0).astype(np.float32)
+    found.weights[known] = rows * scale[:, None]
+    found.bias[known] = -products.mean(axis=0) * scale
+    return found
 
 
 def fit_logistic(

@@ -18,7 +18,7 @@ from search.categories.model import CategoryModel, MixWeights, Models, Template
 from search.images.fingerprints import LOOK, PDQ
 from search.system.atomic_write import atomic_file
 
-FORMAT = f"categories-5 {LOOK} {PDQ}"  # change it whenever stored weights become invalid
+FORMAT = f"categories-6 {LOOK} {PDQ}"  # change it whenever stored weights become invalid
 MODEL_FILE = "categories.npz"
 
 
@@ -69,6 +69,8 @@ def write_model(models: Path, model: CategoryModel, *, encoders: Encoders, hashe
             pictures_bias=own.pictures.bias,
             parents=own.parents.weights,
             parents_bias=own.parents.bias,
+            named=own.named.weights,
+            named_bias=own.named.bias,
             hashes=hashes,
         )
 
@@ -101,6 +103,7 @@ def read_model(models: Path, *, encoders: Encoders) -> tuple[CategoryModel, NDAr
                 ),
                 pictures=LinearModel(stored["pictures"], stored["pictures_bias"]),
                 parents=LinearModel(stored["parents"], stored["parents_bias"]),
+                named=LinearModel(stored["named"], stored["named_bias"]),
             )
             model = CategoryModel(
                 tuple(header["categories"]),

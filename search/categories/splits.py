@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from search.categories.features import DESCRIPTOR_WEIGHT, Examples, Places
+from search.categories.features import DESCRIPTOR_WEIGHT, Examples, Places, Rows, unit
 from search.images.fingerprints import PDQ_SAME
 from search.index.variants import group_variants
 from search.system.lazy_module import LazyModule
 
 sparse: Any = LazyModule("scipy.sparse")
 csgraph: Any = LazyModule("scipy.sparse.csgraph")
+BLOCK = 512  # pictures compared at a time
 
 
 def split_groups(examples: Examples, duplicate_pairs: Iterable[tuple[str, str]] = ()) -> tuple[Places, Places]:
@@ -35,12 +36,34 @@ def split_groups(examples: Examples, duplicate_pairs: Iterable[tuple[str, str]] 
     return duplicates, _components(len(examples), [*grouped, *_pairs(examples.ids, variants)])
 
 
+def join_near_pictures(groups: Places, pictures: Rows, *, least: float) -> Places:
+    """Return groups ([n]) joined where pictures' centred rows ([n, p]) have a cosine of `least` or more.
+
+    Looks alone leave memes of one template in several groups, of other crops or frames; a split between them would
+    test a model on pictures that it was trained on.
+
+    >>> rows = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+    >>> join_near_pictures(np.arange(3), rows, least=0.7).tolist()
+    [0, 0, 1]
+    """
+    seen = np.flatnonzero(pictures.any(axis=1))
+    if not len(seen):
+        return groups
+    rows = unit(pictures[seen] - pictures[seen].mean(axis=0))
+    _, first, of = np.unique(groups, return_index=True, return_inverse=True)
+    pairs = [np.column_stack([np.arange(len(groups)), first[of]])]
+    for start in range(0, len(seen), BLOCK):
+        one, other = np.nonzero(rows[start : start + BLOCK] @ rows.T >= least)
+        pairs.append(np.column_stack([seen[start + one], seen[other]]))
+    return _components(len(groups), np.concatenate(pairs))
+
+
 def _pairs(ids: Places, representatives: Places) -> list[tuple[int, int]]:
     place = {id: at for at, id in enumerate(ids.tolist())}
     return [(at, place[id]) for at, id in enumerate(representatives.tolist())]
 
 
-def _components(count: int, pairs: list[tuple[int, int]]) -> Places:
+def _components(count: int, pairs: list[tuple[int, int]] | Places) -> Places:
     if not count:
         return np.empty(0, np.int64)
     one, other = np.array(pairs, np.int64).reshape(-1, 2).T

@@ -8,9 +8,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from search.categories.density import PictureDensity
-from search.categories.features import Examples, Features, library_examples
-from search.categories.model import KNOWN_TEMPLATE_COSINE, CategoryModel, confident_category, parent_probabilities
+from search.categories.density import PictureDensity, nearest_pictures
+from search.categories.features import Examples, Features, Places, library_examples
+from search.categories.model import (
+    KNOWN_PICTURE_COSINE,
+    KNOWN_TEMPLATE_COSINE,
+    CategoryModel,
+    confident_category,
+    parent_probabilities,
+)
 from search.categories.persistence import read_model, stored_encoders
 from search.errors import ModelUnavailable
 from search.evidence import percent
@@ -18,6 +24,7 @@ from search.workspace import Workspace
 
 DEFAULT_COUNT = 5  # categories of a suggestion
 NEIGHBORS = 3  # nearest memes of a suggested category
+MOST_COMPARED = 2_000  # pictures, those that look most alike; all rows of a large library take longer than the rest
 LEAST_COSINE = 0.1  # of the features; memes below it are not listed as neighbours
 
 
@@ -104,8 +111,7 @@ class Suggester:
         others = np.ones(len(examples), np.bool_)
         if content_hash in self._contents:
             others = np.array([content != content_hash for content in examples.contents])
-        looks = examples.features.descriptor_cosines(features)[others, 0]
-        known_template = bool((looks >= KNOWN_TEMPLATE_COSINE).any())
+        known_template = self._knows_template(features, np.flatnonzero(others))
         row = features.rows[0]
         cosines = examples.features.rows @ row / np.maximum(self._lengths * float(np.linalg.norm(row)), 1e-9)
         cosines[~others] = 0
@@ -125,6 +131,16 @@ class Suggester:
             None if parent is None else (parent, parent_probabilities(model.categories, probabilities)[parent])
         )
         return Suggestion(ranked, sure, sure_parent, known_template, model.precision)
+
+    def _knows_template(self, features: Features, among: Places) -> bool:
+        """Return whether one of these memes looks like the picture, or has a near row by the image encoder."""
+        looks = self.examples.features.descriptor_cosines(features)[among, 0]
+        if (looks >= KNOWN_TEMPLATE_COSINE).any():
+            return True
+        if len(among) > MOST_COMPARED:
+            among = among[np.argpartition(-looks, MOST_COMPARED)[:MOST_COMPARED]]
+        rows = self.examples.features.pictures[among]
+        return bool(nearest_pictures(features.pictures, rows, mean=self._density.mean)[0] >= KNOWN_PICTURE_COSINE)
 
     def _nearest(self, category: str, cosines: NDArray[np.float32]) -> tuple[int, ...]:
         members = np.flatnonzero((self._categories == category) & (cosines >= LEAST_COSINE))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.categories.characters import fit_characters
 from search.categories.features import Examples, combine_features
 from search.categories.library_audit import find_confused, find_misfiled
 from search.categories.model import ClassScores
@@ -108,6 +109,28 @@ def known_templates() -> list[bool]:
     return found
 
 
+def known_pictures() -> list[bool]:
+    """Return whether a meme's template counts as known by the cosine of its picture's row with another's."""
+    found = []
+    for cosine in np.arange(0.4, 0.98, 0.04):
+        asked = np.array([[cosine, (1 - cosine**2) ** 0.5, 0]])
+        # With its opposite the library's rows have no mean, so that nothing is taken off.
+        pictures = np.concatenate([asked, [[1, 0, 0], [-1, 0, 0]]]).astype(np.float32)
+        looks = np.eye(3, LOOK_DIMENSIONS, dtype=np.float32)
+        features = combine_features(
+            np.ones((3, 4), np.float32), looks, np.ones((3, PDQ_BITS), np.float32), pictures=pictures
+        )
+        found.append(bool(has_known_template(features.of(slice(0, 1)), features.of(slice(1, 3)))[0]))
+    return found
+
+
+def character_sequences() -> list[int]:
+    """Return the length of the longest sequences of characters that are learnt, and how many are of a long text."""
+    text = "".join(map(chr, np.random.default_rng(3).integers(97, 123, size=40_000)))
+    vocabulary = fit_characters([text, text]).vocabulary
+    return [max(map(len, vocabulary)), len(vocabulary)]
+
+
 def mixes() -> list[list[float]]:
     """Return the weights of the mix for so many predictions that are all right, which only the penalty bounds."""
     found = []
@@ -115,7 +138,7 @@ def mixes() -> list[list[float]]:
         truth = np.arange(count) % 2
         right = np.eye(2)[truth]
         none = np.zeros_like(right)
-        scores = ClassScores(2 * right, right, right, none, none, none, none)
+        scores = ClassScores(2 * right, right, right, none, none, none, none, none)
         mix = fit_mix_weights(scores, np.array([count // 2, count - count // 2]), truth)
         found.append([round(weight, 2) for weight in (mix.words, mix.all_features, mix.nearest, mix.sizes)])
     return found
@@ -134,6 +157,8 @@ def thresholds() -> list[bool]:
 CATEGORY_LIMITS: dict[str, Callable[[], Any]] = {
     "misfiled": misfiled,
     "known templates": known_templates,
+    "known pictures": known_pictures,
+    "character sequences": character_sequences,
     "mixes": mixes,
     "thresholds": thresholds,
 }

@@ -20,11 +20,12 @@ from indexer.library.scan import scan_library
 from indexer.pipeline import index_library
 from indexer.stages.embed_images import embed_images
 from indexer.stages.switch_image_encoder import uses_chosen_encoder
-from indexer.stages.train_categories import open_suggester, upload_features
+from indexer.stages.train_categories import embed_picture_names, open_suggester, train_categories, upload_features
 from indexer.stages.update_index import update_index
 from indexer.status import library_status
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
+from search.encoders.coverage import Coverage
 from search.errors import ModelUnavailable
 from search.index.local import LocalIndex
 from search.meme import Field, Likeness, Stage
@@ -330,3 +331,31 @@ def test_suggestions_are_learnt_from_pictures_as_the_encoder_of_the_index_sees_t
     other = upload_features(fingerprints, stored, encoder=encoder, image_encoder=Renamed.name)
     assert other.pictures.shape == (1, 0)
     assert suggester.suggest(other).categories[0].category == "Plain"
+
+
+def test_the_encoder_of_the_index_reads_the_names_of_categories(
+    settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.stages.train_categories.load_image_encoder", load)
+    (settings.library / "Paint - Red").mkdir()
+    shutil.copy(settings.library / "Plain" / "0.png", settings.library / "Paint - Red" / "copy.png")
+    index(settings, catalogue, ColorImageEncoder())
+    workspace = Workspace(settings, catalogue)
+    model = train_categories(workspace, encoder=HashingTextEncoder())
+    red = ColorImageEncoder().encode_text(["red"])[0]
+    weights = model.models.named.weights[model.categories.index("Paint - Red")]
+    assert weights / np.linalg.norm(weights) == pytest.approx(red)
+    assert not model.models.named.weights[model.categories.index("Plain")].any(), "no picture is nearer to it"
+    stored = open_suggester(workspace, encoder=HashingTextEncoder()).model
+    assert stored.models.named.weights.tolist() == model.models.named.weights.tolist()
+
+
+def test_names_that_the_image_encoder_cannot_read_and_encoders_that_are_gone_say_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.stages.train_categories.load_image_encoder", load)
+    monkeypatch.setattr(ColorImageEncoder, "coverage", Coverage(frozenset({"Latin"})), raising=False)
+    names = ("Red", "红色", "Blue 蓝")
+    assert set(embed_picture_names(names, settings, image_encoder=ColorImageEncoder.name)) == {"Red"}
+    assert embed_picture_names(names, settings, image_encoder="gone#1") == {}
+    assert embed_picture_names(names, settings, image_encoder="") == {}

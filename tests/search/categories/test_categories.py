@@ -167,7 +167,7 @@ def test_leaves_add_up_to_their_parents() -> None:
 def _model(**more: object) -> CategoryModel:
     none = LinearModel(np.zeros((3, 1), np.float32), np.zeros(3, np.float32))
     letters = CharacterModel((), np.empty(0, np.float32), np.zeros((3, 0), np.float32), np.zeros(3, np.float32))
-    models = Models(none, none, letters, none, none)
+    models = Models(none, none, letters, none, none, none)
     mixes = {one: MixWeights(1, 1, 1, 1) for one in Template}
     model = CategoryModel(
         ("TV - A", "TV - B", "Food"), np.array([1, 1, 1]), models, mixes, {one: 0.8 for one in Template}, 0.9

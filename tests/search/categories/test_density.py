@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from search.categories import density
-from search.categories.density import SHARPNESS, PictureDensity
+from search.categories.density import SHARPNESS, PictureDensity, nearest_pictures
 
 
 def drawn(count: int, *, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -62,3 +62,25 @@ def test_a_sample_of_many_pictures_gives_nearly_the_same_density(monkeypatch: py
     sampled = PictureDensity(known, truth, count=3).scores(asked)
     assert not np.array_equal(sampled, whole)
     assert sampled == pytest.approx(whole, abs=0.35)
+
+
+def test_the_nearest_picture_is_the_largest_cosine_of_centred_rows() -> None:
+    known, _ = drawn(30, seed=1)
+    asked, _ = drawn(6, seed=2)
+    found = nearest_pictures(asked, known)
+    seen = [at for at in range(30) if known[at].any()]
+    mean = np.mean([known[at] for at in seen], axis=0)
+    for at in (0, 2, 3, 4, 5):
+        one = asked[at] - mean
+        cosines = [
+            float(one @ other) / (math.hypot(*one) * math.hypot(*other)) for other in (known[of] - mean for of in seen)
+        ]
+        assert found[at] == pytest.approx(max(cosines), abs=1e-4)
+    assert found[1] == -1
+
+
+def test_nothing_is_near_where_no_encoder_has_seen_or_all_pictures_are_the_same() -> None:
+    asked = np.ones((2, 5), np.float32)
+    assert nearest_pictures(asked, np.zeros((4, 5), np.float32)).tolist() == [-1, -1]
+    assert nearest_pictures(asked, np.zeros((0, 5), np.float32)).tolist() == [-1, -1]
+    assert (nearest_pictures(asked * 2, np.tile(asked, (3, 1))) < 0.5).all()

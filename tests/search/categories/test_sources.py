@@ -53,10 +53,39 @@ def test_characters_tell_subjects_apart_in_every_script(script: str) -> None:
 
 
 def test_texts_without_a_common_character_say_nothing() -> None:
-    known = fit_characters(["a", "b", ""])
-    assert known.vocabulary == ()
-    model = fit_character_model(known, known.rows(["a", "b", ""]), np.array([0, 1, 1]), count=2)
-    assert model.logits(["a", "猫"]).tolist() == [[0, 0], [0, 0]]
+    texts = ["a", "b", "c"]
+    known = fit_characters(texts)
+    model = fit_character_model(known, known.rows(texts), np.array([0, 1, 1]), count=2)
+    of_a, of_another = model.logits(["a", "z"]).tolist()
+    assert of_a == of_another
+    silent = fit_characters(["", ""])
+    assert silent.vocabulary == ()
+    model = fit_character_model(silent, silent.rows(["", ""]), np.array([0, 1]), count=2)
+    assert model.logits(["a", ""]).tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "longest"),
+    [
+        ("purring", 5),
+        ("мурлыка", 5),
+        ("猫咪喵喵爪子", 3),
+        ("เหมียวคราง", 3),
+        ("cats and dogs 猫", 5),
+        ("猫 ok 爪子毛茸", 3),
+    ],
+)
+def test_sequences_are_shorter_in_scripts_without_spaces(text: str, longest: int) -> None:
+    assert max(map(len, fit_characters([text, text]).vocabulary)) == longest
+
+
+def test_the_first_and_the_last_word_are_as_those_between() -> None:
+    known = fit_characters(["a cat b"] * 2)
+    at = known.vocabulary.index(" cat ")
+    shown = known.rows(["cat", "the cat", "cat sat", "the cat sat", "cats", "bobcat"]).toarray()[:, at] > 0
+    assert shown.tolist() == [True, True, True, True, False, False]
+    unspaced = fit_characters(["猫咪"] * 2)
+    assert unspaced.vocabulary == ("咪", "猫", "猫咪")
 
 
 def test_a_text_that_the_encoder_cannot_read_decides_a_suggestion() -> None:
