@@ -28,8 +28,8 @@ def nearest_pictures(asked: Rows, known: Rows, *, mean: Rows | None = None) -> N
     Rows are centred by `mean` ([p]), by default that of the known pictures. -1 for a picture that no encoder has seen,
     and without others.
 
-    >>> nearest_pictures(np.array([[1.0, 0.5]]), np.array([[1.0, 0.0], [0.0, 1.0]])).round(2).tolist()
-    [0.71]
+    >>> f"{nearest_pictures(np.array([[1.0, 0.5]]), np.eye(2))[0]:.2f}"
+    '0.71'
     """
     found = np.full(len(asked), -1, np.float32)
     shown, seen = np.flatnonzero(asked.any(axis=1)), known.any(axis=1)

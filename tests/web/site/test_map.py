@@ -40,8 +40,8 @@ def test_rows_that_are_alike_lie_together_and_always_at_the_same_place() -> None
 
 def test_the_map_is_drawn_when_it_is_first_asked_for_and_kept(app: Flask, tiny_indexed: Catalogue) -> None:
     client = app.test_client()
-    first = client.get("/map").text
-    assert "The map is being drawn." in first
+    first = client.get("/map").text  # so few memes may be drawn before the page is
+    assert "The map is being drawn." in first or first.count('fill="hsl(') == 9
     assert app.extensions["map"].wait_until_idle(60)
     page = client.get("/map").text
     assert page.count('fill="hsl(') == 9 and 'href="/memes/Robots/index.html"' in page
