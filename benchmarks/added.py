@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.harness import Benchmark, Report, percentiles, timed
 from benchmarks.http import prepare
-from benchmarks.scale import add_folder, add_new, folder_of, pools, sampled
+from benchmarks.scale import add_folder, add_new, folder_of, pools, sampled, source_of_texts
 from indexer.stages.update_index import update_index
 from search.catalogue import ReadingRecord, open_catalogue
 from search.encoders.registry import load_text_encoder
@@ -35,6 +35,7 @@ BENCHMARK.option("--added", 5, small=2, help="memes to add")
 
 def measure(given: Namespace, report: Report) -> None:
     """Print the latency before and after, their ratio, and how long an added meme takes to be found."""
+    report.note(source_of_texts())
     folder = folder_of(given, "http")
     settings = Settings(data=folder, library=folder)
     prepare(settings, given.memes)

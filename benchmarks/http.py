@@ -25,7 +25,7 @@ from statistics import median
 from urllib.parse import quote, urlsplit
 
 from benchmarks.harness import Benchmark, Report, percentiles
-from benchmarks.scale import add_folder, fill, folder_of, mixed_vectors, pools, sampled
+from benchmarks.scale import add_folder, fill, folder_of, mixed_vectors, pools, sampled, source_of_texts
 from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
 from search.encoders.registry import export_text_encoder
@@ -102,6 +102,7 @@ def cold(settings: Settings, query: str) -> float:
 
 def measure(given: Namespace, report: Report) -> None:
     """Print latency over HTTP, memory, and the command's time."""
+    report.note(source_of_texts())
     folder = folder_of(given, "http")
     # Beside the data folder, which is not kept to its owner where it holds the library: a server has no socket there.
     settings = Settings(data=folder, library=folder.with_name(f"{folder.name}-memes"))

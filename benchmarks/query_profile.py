@@ -26,7 +26,7 @@ import search.pipeline
 import search.ranking.paging
 from benchmarks.harness import Benchmark, Report, percentiles
 from benchmarks.http import prepare
-from benchmarks.scale import add_folder, folder_of, pools, sampled
+from benchmarks.scale import add_folder, folder_of, pools, sampled, source_of_texts
 from search.catalogue import open_catalogue
 from search.catalogue.texts import Texts
 from search.encoders.registry import load_text_encoder
@@ -104,6 +104,7 @@ class Watch:
 
 def measure(given: Namespace, report: Report) -> None:
     """Print the stages, the slowest first."""
+    report.note(source_of_texts())
     folder = folder_of(given, "http")
     settings = Settings(data=folder, library=folder)
     prepare(settings, given.memes)

@@ -130,6 +130,15 @@ def mixed_vectors(models: Path | None = None, *, name: str | None = None) -> Mix
     return MixedVectors(load_text_encoder(settings), [text for field in pools()[0].values() for text in field], name)
 
 
+def source_of_texts() -> str:
+    """Return a sentence that says which texts and queries `pools` has: latencies by others do not compare."""
+    try:
+        shared("cm50")
+    except Skipped as error:
+        return f"texts and queries: words of a frequency list ({error})"
+    return "texts and queries: CM50's"
+
+
 def fill(catalogue: Catalogue, memes: int, *, encoder: TextEncoder) -> None:
     """Write a synthetic library into an empty catalogue, embedded by an encoder."""
     texts, _ = pools()
@@ -252,6 +261,7 @@ def report_build(settings: Settings, workspace: Workspace, report: Report) -> No
 
 def measure(given: Namespace, report: Report) -> None:
     """Print build times, then the latency of each kind of question."""
+    report.note(source_of_texts())
     folder = folder_of(given, "scale" if given.random else "mixed")
     encoder = RandomDirections() if given.random else mixed_vectors()
     settings = Settings(data=folder, text_encoder=encoder.name)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from time import monotonic
 
 from indexer.curation.merges import merge
@@ -70,40 +69,9 @@ def propose(workspace: Workspace, *, tiers: Collection[Tier] = DUPLICATE_TIERS) 
     return [one.proposal for one in _choose(workspace, tiers, known={})]
 
 
-class _TextCounts:
-    """The number of texts of each meme of all groups, counted at once when the first is asked for."""
-
-    def __init__(self, catalogue: Catalogue, groups: Iterable[Group]) -> None:
-        self._catalogue = catalogue
-        self._ids = [member.meme.id for group in groups for member in group.members]
-
-    @cached_property
-    def by_id(self) -> dict[int, int]:
-        return self._catalogue.texts.counts(self._ids)
-
-
-class _Read(Mapping[int, int]):
-    """The number of texts of each meme of a group; remembers in `read` those that the keep rule has asked for."""
-
-    def __init__(self, group: Group, counts: _TextCounts) -> None:
-        self.read: dict[int, int] = {}
-        self._ids = [member.meme.id for member in group.members]
-        self._counts = counts
-
-    def __getitem__(self, id: int) -> int:
-        self.read[id] = self._counts.by_id[id]
-        return self.read[id]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._ids)
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-
 @dataclass(frozen=True)
 class _Chosen:
-    """A proposal, and the numbers of texts, by meme id, that it depends on."""
+    """A proposal, and the number of texts about each of its memes, by id, when it was chosen."""
 
     proposal: Proposal
     texts: Mapping[int, int]
@@ -112,14 +80,14 @@ class _Chosen:
 def _choose(workspace: Workspace, tiers: Collection[Tier], *, known: Mapping[str, _Chosen]) -> list[_Chosen]:
     """Return the undecided groups; for those that are as they were in `known`, by key, nothing is chosen again."""
     groups = find_groups(workspace.catalogue, tiers=tiers, settled=workspace.catalogue.verdicts.settled())
-    counts = _TextCounts(workspace.catalogue, groups)
+    texts = workspace.catalogue.texts.counts([member.meme.id for group in groups for member in group.members])
     found = []
     for group in groups:
+        own = {member.meme.id: texts[member.meme.id] for member in group.members}
         one = known.get(group.key)
-        if one is None or one.proposal.group != group or any(counts.by_id[id] != n for id, n in one.texts.items()):
-            texts = _Read(group, counts)
-            choice = choose_kept(group.members, rule=workspace.settings.keep_rule, texts=texts)
-            one = _Chosen(Proposal(group, *choice), texts.read)
+        if one is None or (one.proposal.group, one.texts) != (group, own):
+            choice = choose_kept(group.members, rule=workspace.settings.keep_rule, texts=own)
+            one = _Chosen(Proposal(group, *choice), own)
         found.append(one)
     return found
 
