@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -293,6 +294,20 @@ def test_scrolling_brings_every_meme_and_back_returns_to_the_same_place(browser:
         page.set_viewport_size({"width": 1280, "height": 800})
         assert whole_pictures(page) >= 12
         page.close()
+
+
+@pytest.mark.parametrize(
+    "query", ['type:video "this is fine"', '"zxqv blorf" "a dog"', "type:image category:Dogs zxqv"]
+)
+def test_on_a_phone_the_sentence_above_the_results_is_not_cut(browser: Browser, address: str, query: str) -> None:
+    page = browser.new_page(base_url=address, viewport=PHONE)
+    page.goto(f"/?q={quote(query)}")
+    sentence = page.locator(".understood > span").first.bounding_box()
+    tools = page.locator(".tools").bounding_box()
+    assert sentence and tools
+    assert sentence["x"] + sentence["width"] <= tools["x"]
+    assert sentence["height"] < 60  # two lines; a sentence of one letter a line is cut, too
+    page.close()
 
 
 TRANSFERRED = """() => performance.getEntriesByType("resource").filter((one) => /\\.(css|js)$/.test(one.name))

@@ -63,7 +63,7 @@ addEventListener("pagehide", () => {
   try {
     sessionStorage.setItem(`grid:${place}`, JSON.stringify({ html: results().innerHTML, scroll: scrollY }));
   } catch {
-    sessionStorage.clear(); // full: better to lose the scroll position than to fail
+    sessionStorage.clear(); // full: the scroll position is lost
   }
 });
 
