@@ -41,6 +41,7 @@ class MixedVectors:
         known = zlib.crc32("\n".join([self._real.name, *texts]).encode())
         file = cache() / f"mixed-{known:08x}.npy"
         if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
             np.save(file, self._real.encode(texts))
         return np.load(file)
 
