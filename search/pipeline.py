@@ -18,7 +18,7 @@ from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.coverage import readable_share
 from search.errors import NotFound
 from search.index.analyzer import is_stop_word, query_terms, tokenize
-from search.index.columns import Ids
+from search.index.columns import Ids, are_among
 from search.index.conditions import Among, Below, Where, both
 from search.index.contract import Index, Words
 from search.index.file_names import NamedMemes, no_ids
@@ -226,7 +226,7 @@ class QueryPipeline:
             matching = np.intersect1d(matching, allowed, assume_unique=True)
             if ranking is not None:
                 ranking = keep_ranked(ranking, np.isin(ranking.ids, allowed))
-                if len(ranking.ids) < ENOUGH or not np.isin(matching, ranking.ids, assume_unique=True).all():
+                if len(ranking.ids) < ENOUGH or not are_among(matching, ranking.ids).all():
                     ranking = None
         if ranking is None:
             ranking = self._ranked(plan, plan.where, depth=DEPTH, others=matching)
@@ -246,7 +246,7 @@ class QueryPipeline:
             ids = np.concatenate([ids[:matches], similar]) if matches or len(similar) else ids[:NEAREST]
 
         def score(wanted: Ids) -> FusedRanking:
-            if np.isin(wanted, known.ids, assume_unique=True).all():
+            if are_among(wanted, known.ids).all():
                 return known
             others = self._ranked(plan, plan.where, depth=0, others=wanted)
             return raise_named(others, named.ids, is_whole=named.is_whole)

@@ -99,6 +99,8 @@ class Tags:
     def ids(self) -> dict[str, list[int]]:
         """Return the ids of the present memes that have each tag, by tag; a tag that none has is left out."""
         tags = self.contents()
+        if not tags:
+            return {}
         rows = self._database.rows(
             """
             SELECT id, content_hash FROM memes

@@ -17,6 +17,7 @@ from search.meme import CATEGORY_SEPARATOR, Field, MediaType, Meme, name_key
 
 TYPES = tuple(MediaType)
 _IDS_PER_ROW = 8  # up to which rows are looked up in a table of all ids
+_FEW = 1 / 32  # of the rows: so many are sorted in the time of a pass over all rows
 
 Ids = NDArray[np.int64]  # [n] meme ids
 Rows = NDArray[np.int64]  # [n] positions in the columns
@@ -48,6 +49,8 @@ class MemeColumns:
 
     def newest_of(self, ids: Ids) -> Ids:
         """Return some of the ids, newest first."""
+        if len(ids) <= _FEW * len(self):
+            return ids[np.lexsort((-ids, -self.first_seen[self.rows(ids)]))]
         return self.newest[self.mask(ids)[self._newest_rows]]
 
     def mask(self, ids: Ids) -> NDArray[np.bool_]:
@@ -73,7 +76,8 @@ class MemeColumns:
 
     def union(self, *parts: Ids) -> Ids:
         """Return the rising ids in any of the parts, all of which must be in the columns."""
-        return self.ids[self.mask(np.concatenate(parts))]
+        ids = np.concatenate(parts)
+        return np.unique(ids) if len(ids) <= _FEW * len(self) else self.ids[self.mask(ids)]
 
     def rows(self, ids: Ids) -> Rows:
         """Return the positions of ids, all of which must be in the columns."""
@@ -161,6 +165,18 @@ class MemeColumns:
         """The rows ([n]) in the order of their groups of variants, and the group of each."""
         order = np.argsort(self.variant_of, kind="stable")
         return order, self.variant_of[order]
+
+
+def are_among(ids: Ids, rising: Ids) -> NDArray[np.bool_]:
+    """Return which of some ids ([n]) are among others, which rise. For some hundred, `np.isin` takes ten times as long.
+
+    >>> are_among(np.array([5, 1, 3]), np.array([1, 2, 3])).tolist()
+    [False, True, True]
+    """
+    if not len(rising):
+        return np.zeros(len(ids), np.bool_)
+    found: NDArray[np.bool_] = rising[np.minimum(np.searchsorted(rising, ids), len(rising) - 1)] == ids
+    return found
 
 
 def make_columns(

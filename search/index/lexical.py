@@ -48,14 +48,14 @@ from search.index.lexical_schema import (
     register_tokenizers,
 )
 from search.index.lexical_scores import Ids, LexicalScores, add_scores, adding, any_of, by_id, scored_parts
-from search.index.term_members import READ_PER_ID, TermMembers
+from search.index.term_members import RARE, TermMembers
 from search.index.vocabulary import WordIndex
 from search.meme import Field
 
 _CACHED_TERMS = 1024  # terms whose memes and scores an open index caches; only terms of few memes
 _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its terms many times
 _CACHED_SCORES = 32  # lists of scores of some hundred memes by frequent terms
-CANDIDATES = 300  # of a query, about
+READ_PER_ID = 4  # postings of a query's terms, for each meme asked about, up to which they are read, and cached
 _FEW = 64  # memes, whose scores are read at once: to look up how frequent each term is takes longer
 LOOKED_FOR = 100  # memes a term, for each meme asked about, from which these are looked for among each term's
 CATEGORY_WORDS = 8  # of a category, the last ones, with which a quote may begin
@@ -127,9 +127,8 @@ class LexicalIndex(WordIndex):
         """Return the BM25 scores ([n] float32) of memes in any order; 0 where no term matches."""
         scores = np.zeros(len(ids), np.float32)
         parts = scored_parts(wanted)
-        wanted_ids = ids.astype(np.int64, copy=False).tobytes()
         if 0 < len(ids) <= _FEW:
-            return self._read_scores(tuple(parts), str(field), wanted_ids)
+            return self._summed((self._query(part, field) for part in parts), ids)
         parts = [part for part in parts if all(self.document_frequency(term, field) for term in part)]
         matches = sum(min(self.document_frequency(term, field) for term in part) for part in parts)
         if matches <= READ_PER_ID * len(ids):
@@ -138,13 +137,12 @@ class LexicalIndex(WordIndex):
                 add_scores(scores, ids, *self._matches_of(part, field))
         elif len(ids):
             # A search asks for the same scores twice: to rank, and for the relevance cut-off.
-            return self._scores_of(
-                tuple(parts), str(field), wanted_ids, matches >= LOOKED_FOR * len(parts) * len(ids)
-            ).copy()
+            by_meme = matches >= LOOKED_FOR * len(parts) * len(ids)
+            return self._scores_of(tuple(parts), str(field), ids.astype(np.int64, copy=False).tobytes(), by_meme).copy()
         return scores
 
     def _read_scores(
-        self, parts: tuple[tuple[str, ...], ...], field: str, wanted: bytes, by_meme: bool = False
+        self, parts: tuple[tuple[str, ...], ...], field: str, wanted: bytes, by_meme: bool
     ) -> LexicalScores:
         """Return the scores of ids, given as the bytes of an array; `by_meme` looks for each among those of a part."""
         ids = np.frombuffer(wanted, np.int64)
@@ -177,7 +175,7 @@ class LexicalIndex(WordIndex):
         """Read what `held` needs of these terms to answer for a query's candidates."""
         self._members.prepare(terms)
         for term in terms:
-            if self.document_frequency(term) <= READ_PER_ID * CANDIDATES:
+            if self.document_frequency(term) <= RARE:
                 self._matches_of((term,), ALL_TEXT)
 
     def _has_rare(self, term: str, ids: Ids) -> NDArray[np.bool_]:

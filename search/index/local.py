@@ -264,8 +264,9 @@ def _answers(
 
 
 def _one_by_one(asks: Sequence[Ask], answer: Callable[[Ask], Answer]) -> list[Answer]:
-    # More faiss threads do not pay for one query, and OpenMP stores the number per calling thread.
-    set_index_threads(1)
+    if not all(isinstance(ask, Words) for ask in asks):
+        # More faiss threads do not pay for one query, and OpenMP stores the number per calling thread.
+        set_index_threads(1)
     return [answer(ask) for ask in asks]
 
 

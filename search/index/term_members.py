@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from search.index.owners import Ids
 
-# Memes with a term, for each meme asked about, up to which a term is rare: its postings are read, and cached.
-READ_PER_ID = 4
+RARE = 128  # memes with a term, up to which it is rare: its postings are read, and cached
 # Postings that are read in the time in which one meme is looked for among a term's.
 POSTINGS_PER_ID = 3
 CACHED_BYTES = 8_000_000  # of frequent terms' memes: 2,000 terms of 30,000 memes, 64 of a million
@@ -58,7 +57,7 @@ class TermMembers:
         bytes_of, bits = ids >> 3, np.left_shift(1, ids & 7).astype(np.uint8)
         asked: dict[str, list[int]] = {}
         for place, term in enumerate(terms):
-            if self._is_rare(term, len(ids)):
+            if self._frequency(term) <= RARE:
                 found[place] = self._has_rare(term, ids)
             elif (members := self._known(term)) is not None:
                 found[place] = _bits_at(members, bytes_of, bits)
@@ -90,9 +89,6 @@ class TermMembers:
                 return None
             self._members.move_to_end(term)
             return self._members[term]
-
-    def _is_rare(self, term: str, memes: int) -> bool:
-        return self._frequency(term) <= READ_PER_ID * memes
 
     def _held_among(self, terms: Sequence[str], ids: Ids) -> Held:
         found = np.zeros((len(terms), len(ids)), np.bool_)

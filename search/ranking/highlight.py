@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from html import escape
@@ -14,67 +14,29 @@ from search.query.quotes import Quote
 from search.results import Snippet
 
 MAX_LETTERS = 180  # of a snippet, about
-LONG = 7  # letters of a stem from which it may have an apostrophe anywhere
 LEAD = 40  # letters shown before the first match, where there are as many
+_CACHED_PIECES = 32_768  # pieces of text whose tokens are cached: texts repeat their words
+_MAX_CACHED = 64  # letters of a cached piece; a text in a script without spaces is one piece
+
+_ASCII_WORD = re.compile(r"[A-Za-z0-9](?:'?[A-Za-z0-9])*")  # of an ASCII text, each a token
+_PIECE = re.compile(r"\S+")  # of any text: a token has no spaces
 
 
-_ASCII_WORD = re.compile(r"[A-Za-z0-9](?:'?[A-Za-z0-9])*")
-# Words outside ASCII may be spelled otherwise than their terms: what has such a letter is always looked at.
-_WORD_OR_LETTER = re.compile(rf"{_ASCII_WORD.pattern}|[^\x00-\x7f]")
-
-# Terms that not all their words begin with, by the English stemmer's own list: "dying", "skies".
-_IRREGULAR = {"die": ("di", "dy"), "lie": ("li", "ly"), "tie": ("ti", "ty"), "sky": ("ski", "sky")}
-
-
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=_CACHED_PIECES)
 def _tokens_of(piece: str) -> tuple[Token, ...]:
-    """Return the tokens of a word, which texts repeat."""
     return tuple(tokenize(piece))
 
 
-def _beginnings(term: str) -> tuple[str, ...]:
-    """Return how all words of a term begin: the last letter may be another one ("cry", "using")."""
-    if term in _IRREGULAR:
-        return _IRREGULAR[term]
-    is_whole = len(term) < 3 or (len(term) == 3 and term[-1] not in "ei")
-    return (term if is_whole else term[:-1],)
+class _Matches(dict[str, tuple[Token, ...]]):
+    """The tokens of each piece of text, without spaces, that are any of some terms."""
 
-
-def _loose(stem: str) -> str:
-    """Return a pattern of a stem with apostrophes where words have them: o'clock, they're, don't, rock'n'roll."""
-    letters = [re.escape(letter) for letter in stem]
-    # Anywhere in all of them would be right too; the pattern of a long query would take a millisecond to make.
-    places = {1, len(letters) - 2, len(letters) - 1} if len(letters) < LONG else range(1, len(letters))
-    return "".join(f"['’]?{letter}" if at and at in places else letter for at, letter in enumerate(letters))
-
-
-class _StemsOfWords(dict[str, tuple[str, ...]]):
-    """The stems that each ASCII word begins with, and its parts after apostrophes: l'homme, o'clock."""
-
-    def __init__(self, stems: tuple[str, ...]) -> None:
+    def __init__(self, terms: frozenset[str]) -> None:
         super().__init__()
-        self.stems = stems
-        self._seen: set[str] = set()
-        self._likely: set[str] = set()
+        self._terms = terms
 
-    def likely(self, words: set[str]) -> set[str]:
-        """Return those words that begin with a stem, and all beyond ASCII."""
-        new = words - self._seen  # texts about one query share most words
-        self._likely.update(word for word in new if not word.isascii() or self[word])
-        self._seen |= new
-        return words & self._likely
-
-    def __missing__(self, word: str) -> tuple[str, ...]:
-        lower = word.lower()
-        if "'" not in lower and not lower.startswith(self.stems):  # nearly all words
-            self[word] = ()
-            return ()
-        parts = lower.split("'")
-        begun = ["".join(parts[at:]) for at in range(len(parts))]
-        # Nearly all words begin with none, which one call tells.
-        found = self[word] = tuple(
-            next(stem for stem in self.stems if one.startswith(stem)) for one in begun if one.startswith(self.stems)
-        )
+    def __missing__(self, piece: str) -> tuple[Token, ...]:
+        tokens = _tokens_of(piece) if len(piece) <= _MAX_CACHED else tokenize(piece)
+        found = self[piece] = tuple(token for token in tokens if token.term in self._terms)
         return found
 
 
@@ -98,41 +60,26 @@ class Highlighter:
 
     def find_phrases(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each quoted phrase in a text, in order and without overlaps."""
-        found: list[tuple[int, int]] = []
-        for start, end in sorted(span for one in self.quotes for span in one.find(text)):
-            if not found or start >= found[-1][1]:
-                found.append((start, end))
-        return found
+        known = self._phrases.get(text)
+        if known is None:  # a passage is asked about when it is chosen, cut, and compared with others
+            known = self._phrases[text] = []
+            for start, end in sorted(span for one in self.quotes for span in one.find(text)):
+                if not known or start >= known[-1][1]:
+                    known.append((start, end))
+        return known
 
     @cached_property
-    def _stems(self) -> list[str]:
-        # A term is nearly always a word without its ending: a quick filter before the real analysis, which costs a
-        # hundred times more.
-        return sorted({stem for term in self.terms for stem in _beginnings(term)}, key=len, reverse=True)
+    def _phrases(self) -> dict[str, list[tuple[int, int]]]:
+        return {}
 
     @cached_property
-    def _stems_of(self) -> _StemsOfWords | None:
-        """The stems by word of an ASCII text; None where one of them is not of letters and digits alone."""
-        stems = tuple(stem for stem in self._stems if stem.isascii())
-        return _StemsOfWords(stems) if all(stem.isalnum() for stem in stems) else None
-
-    @cached_property
-    def _likely(self) -> re.Pattern[str]:
-        # To compile it takes some milliseconds for a long query: only stems with other signs than letters need it.
-        return re.compile(rf"(?<![A-Za-z0-9])((?i:{'|'.join(map(_loose, self._stems))}))|[^\x00-\x7f]")
+    def _matches(self) -> _Matches:
+        return _Matches(self.terms)
 
     def count_terms(self, text: str) -> int:
-        """Return the number of terms in a text; for ASCII texts an estimate by the beginnings of its words."""
-        if not self.terms:
-            return 0
-        if not text.isascii():
-            return len(
-                {token.term for piece, _ in self._likely_pieces(text) for token in _tokens_of(piece)} & self.terms
-            )
-        stems_of = self._stems_of
-        if stems_of is None:
-            return len({found.lower().replace("'", "") for found in self._likely.findall(text)})
-        return len({stem for word in stems_of.likely(set(_ASCII_WORD.findall(text))) for stem in stems_of[word]})
+        """Return the number of terms in a text."""
+        pieces = set(_pattern(text).findall(text)) if self.terms else ()
+        return len({token.term for piece in pieces for token in self._matches[piece]})
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each word that matches a term, and of each quoted phrase, in order."""
@@ -154,34 +101,18 @@ class Highlighter:
 
     def _words(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each token that is a term."""
+        pattern, matches = _pattern(text), self._matches
+        if not any(map(matches.__getitem__, pattern.findall(text))):
+            return []  # most texts: to find where each word is takes longer
         return [
-            (offset + token.start, offset + token.end)
-            for piece, offset in self._likely_pieces(text)
-            for token in _tokens_of(piece)
-            if token.term in self.terms
+            (piece.start() + token.start, piece.start() + token.end)
+            for piece in pattern.finditer(text)
+            for token in matches[piece[0]]
         ]
 
-    def _likely_pieces(self, text: str) -> Iterator[tuple[str, int]]:
-        """Yield the words that may match a term, each with its start."""
-        stems_of = self._stems_of
-        if stems_of is None:
-            places = ((match.start(), match.end()) for match in self._likely.finditer(text))
-        else:
-            # Most texts have none, and repeat their words.
-            pattern = _ASCII_WORD if text.isascii() else _WORD_OR_LETTER
-            words = stems_of.likely(set(pattern.findall(text)))
-            found = pattern.finditer(text) if words else ()
-            places = ((match.start(), match.end()) for match in found if match[0] in words)
-        done = 0
-        for start, end in places:
-            if start < done:
-                continue
-            while start > done and not text[start - 1].isspace():
-                start -= 1
-            while end < len(text) and not text[end].isspace():
-                end += 1
-            yield text[start:end], start
-            done = end
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return _ASCII_WORD if text.isascii() else _PIECE
 
 
 def _whole_runs(text: str, words: Sequence[tuple[int, int]], *, has_runs: bool) -> list[tuple[int, int]]:
@@ -220,7 +151,6 @@ def best_snippet(passages: Sequence[Passage], highlighter: Highlighter) -> Snipp
             return make_snippet(passage, highlighter)
     counts = {place: count for place, one in enumerate(passages) if (count := highlighter.count_terms(one.body))}
     for place in sorted(counts, key=lambda one: -counts[one]):
-        # Counts are estimates: "on" begins as "one" does.
         if marked := highlighter.find(passages[place].body):
             return _cut(passages[place], marked)
     return None

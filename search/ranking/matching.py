@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.columns import Ids, MemeColumns
+from search.index.columns import Ids, MemeColumns, are_among
 from search.meme import Field
 from search.ranking.fusion import FusedRanking
 from search.ranking.retrievers import DEPTH
@@ -70,7 +70,7 @@ def rank_relevant(rank: Callable[[int], FusedRanking], relevant: Relevant, *, kn
     while True:
         ranking = rank(depth)
         found = np.sort(relevant(ranking))
-        others = np.count_nonzero(~np.isin(found, known, assume_unique=True))
+        others = np.count_nonzero(~are_among(found, known))
         is_all = others < depth or len(ranking.ids) == size
         if is_all or depth >= MAX_DEPTH:
             return RelevantRanking(ranking, found, bool(is_all))
@@ -83,12 +83,9 @@ def order_hits(ranking: FusedRanking, *, matching: Ids, columns: MemeColumns) ->
     `matching` are the rising ids of all matches. Those that the ranking lacks follow the others, newest first.
     """
     ids = ranking.ids[ranking.order]
-    rows = columns.rows(ids)
-    matches = columns.mask(matching)
-    is_match = matches[rows]
+    is_match = are_among(ids, matching)
     has_score = ranking.scores[ranking.order] > 0
-    matches[rows] = False
-    rest = columns.newest_of(columns.ids[matches])
+    rest = columns.newest_of(matching[~are_among(matching, np.sort(ids))])
     return np.concatenate([ids[is_match], rest, ids[~is_match & has_score]]), len(matching)
 
 

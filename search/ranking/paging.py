@@ -12,7 +12,7 @@ import numpy as np
 
 from search.catalogue import Catalogue
 from search.errors import WrongUse
-from search.index.columns import Ids
+from search.index.columns import Ids, are_among
 from search.index.contract import Index
 from search.index.variants import first_of_each_group
 from search.meme import Sort
@@ -131,10 +131,13 @@ def _vanished(catalogue: Catalogue, index: Index) -> Ids | None:
 
 
 def _without(gone: Ids | None, found: HitList) -> HitList:
-    return found if gone is None else found.keep(~np.isin(found.ids, gone))
+    return found if gone is None else found.keep(~are_among(found.ids, gone))
 
 
 def _with_variants(index: Index, hit: Hit, *, gone: Ids | None) -> Hit:
-    others = _without(gone, HitList(index.columns.variants(hit.meme.id), 0))
-    ids = tuple(id for id in others.ids.tolist() if id != hit.meme.id)
+    found = index.columns.variants(hit.meme.id)
+    kept = found != hit.meme.id
+    if gone is not None:
+        kept &= ~are_among(found, gone)
+    ids = tuple(found[kept].tolist())
     return replace(hit, variants=len(ids), variant_ids=ids) if ids else hit

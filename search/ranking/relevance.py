@@ -31,6 +31,9 @@ from search.signals import SignalKind
 
 Features = NDArray[np.float64]  # [n, len(FEATURES)], a row for each candidate, best first
 
+# Candidates, the best, that are looked at first: in nearly all rankings the cut-off and the near misses are among them,
+# and to look up which words a candidate has takes longer than all else.
+LOOKED_AT = 32
 NEAR_MISSES = slice(2, 8)  # of the candidates without all words, those whose mean score others are compared with
 FEATURES = (
     "words",  # the share of the query's words that the meme has, each by its inverse document frequency
@@ -88,7 +91,10 @@ class QueryStats:
 
 @dataclass(frozen=True)
 class Cutoff:
-    """The number of relevant hits, and the log-odds that each candidate is relevant, best first and never rising."""
+    """The number of relevant hits, and the log-odds that candidates are relevant, best first and never rising.
+
+    Those of the best candidates are enough, where the last of them is not relevant.
+    """
 
     relevant: int
     log_odds: ScoreArray
@@ -247,26 +253,36 @@ def relevance_cutoff(
     """
     if not stats.terms:
         return Cutoff(0, np.full(len(ranking.ids), -np.inf))
-    return model.cutoff(relevance_features(ranking, stats), line=line)
+    # The log-odds never rise: after a candidate that is not relevant, none is.
+    features = relevance_features(ranking, stats, most=LOOKED_AT)
+    found = model.cutoff(features, line=line)
+    if found.relevant == len(features) < len(ranking.ids):
+        found = model.cutoff(relevance_features(ranking, stats), line=line)
+    return found
 
 
-def relevance_features(ranking: FusedRanking, stats: QueryStats) -> Features:
+def relevance_features(ranking: FusedRanking, stats: QueryStats, *, most: int | None = None) -> Features:
     """Return the features of each candidate of a ranking ([n, len(FEATURES)]), best first.
+
+    With `most`, those of so many of the best, unless too few of these lack words to compare the others with.
 
     >>> robot = query_stats(searcher.index.lexical, ["robot"])
     >>> relevance_features(searcher.scores("robot").fuse(), robot).shape[1] == len(FEATURES)
     True
     """
-    order = ranking.order
-    scores = ranking.scores[order]
-    held = stats.held(ranking.ids)[order]
+    scores = ranking.scores[ranking.order]
+    order = ranking.order[:most]
+    held = stats.held(ranking.ids[order])
     share = held / max(sum(stats.idf), 1e-9)
     has_all = share > 1 - 1e-6
     # Where many memes answer, they have the words: the others are what they stand out from.
-    near = scores[~has_all][NEAR_MISSES]
+    near = scores[: len(order)][~has_all][NEAR_MISSES]
+    if len(near) < NEAR_MISSES.stop - NEAR_MISSES.start and len(order) < len(scores):
+        return relevance_features(ranking, stats)
     level = float(near.mean()) if len(near) else 0.0
     # A short query reaches a high score easily; long queries seldom match with all words.
     length = math.log1p(len(stats.terms))
+    above = np.maximum(scores - level, 0.0)
     return np.column_stack(
         [
             share,
@@ -275,8 +291,8 @@ def relevance_features(ranking: FusedRanking, stats: QueryStats) -> Features:
             _highest(ranking, SignalKind.SEMANTIC)[order],
             _highest(ranking, SignalKind.IMAGE_TEXT)[order],
             np.full(len(order), length),
-            _alone(scores) / np.maximum(scores, 1e-9) * length,
-            np.maximum(scores - level, 0.0) * length,
+            (_alone(scores) / np.maximum(scores, 1e-9) * length)[: len(order)],
+            above[: len(order)] * length,
         ]
     )
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from search.index.analyzer import is_letterwise
-from search.index.columns import Ids
+from search.index.columns import Ids, are_among
 from search.index.conditions import Where
 from search.index.contract import Ask, Index, LazyDirection, Near, RawScores, Words
 from search.index.file_names import no_ids
@@ -112,7 +112,7 @@ class PhraseRetriever:
     asks: Sequence[Ask] = ()
 
     def score(self, ids: Ids, answers: Sequence[RawScores]) -> ScoreArray:
-        found = np.isin(ids, self.known).astype(np.float64)
+        found = are_among(ids, self.known).astype(np.float64)
         found[~self.index.columns.has[Field.OCR][self.index.columns.rows(ids)]] = np.nan
         return found
 
@@ -220,11 +220,11 @@ def score_candidates(
         ids=ids,
         by_signal={one.signal: own for one, own in zip(retrievers, scores, strict=True)},
         retrieved={
-            one.signal: np.isin(ids, proposed[at]) if proposed else np.zeros(len(ids), np.bool_)
+            one.signal: are_among(ids, np.sort(proposed[at])) if proposed else np.zeros(len(ids), np.bool_)
             for at, one in enumerate(retrievers)
         },
         weights=weights,
-        asked_for=None if others is None else np.isin(ids, others),
+        asked_for=None if others is None else are_among(ids, np.sort(others)),
         boosts=boosts or {},
         has_fixed_weights=has_fixed_weights,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from search.errors import IndexUnusable
-from search.index.columns import MemeColumns, make_columns, read_columns, write_columns
+from search.index.columns import MemeColumns, are_among, make_columns, read_columns, write_columns
 from search.meme import Field, MediaType, Meme
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -45,6 +45,22 @@ def test_rows_and_unions_of_ids_however_far_apart(apart: int) -> None:
     assert table.rows(table.ids[[3, 0, 4]]).tolist() == [3, 0, 4]
     assert table.union(table.ids[[4, 1]], table.ids[[1, 2]]).tolist() == table.ids[[1, 2, 4]].tolist()
     assert table.mask(table.ids[[4, 1]]).tolist() == [False, True, False, False, True]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 150])
+def test_few_and_many_ids_are_ordered_and_joined_alike(count: int) -> None:
+    random = np.random.default_rng(count)
+    table = make_columns([meme(id, "Cats", days=int(random.integers(9))) for id in range(1, 200)], fields={})
+    some, others = (random.choice(table.ids, count, replace=False) for _ in range(2))
+    assert table.newest_of(some).tolist() == [id for id in table.newest.tolist() if id in some]
+    assert table.union(some, others).tolist() == sorted({*some.tolist(), *others.tolist()})
+
+
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_ids_among_others_are_told(count: int) -> None:
+    random = np.random.default_rng(3)
+    ids, rising = random.integers(0, 60, 30), np.unique(random.integers(10, 50, count))
+    assert are_among(ids, rising).tolist() == [id in rising for id in ids.tolist()]
 
 
 @pytest.mark.parametrize(

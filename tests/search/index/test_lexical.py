@@ -160,7 +160,7 @@ def test_which_memes_have_a_term_is_told_alike_for_rare_and_frequent_terms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, postings: int
 ) -> None:
     for module in (search.index.lexical, search.index.term_members):
-        monkeypatch.setattr(module, "READ_PER_ID", kept)
+        monkeypatch.setattr(module, "RARE", kept)
     monkeypatch.setattr(search.index.term_members, "POSTINGS_PER_ID", postings)
     build_lexical(tmp_path / "words", MANY)
     many = LexicalIndex.open(tmp_path / "words")
@@ -190,6 +190,7 @@ def test_the_memes_of_a_frequent_term_are_read_once_it_was_asked_about_often_eno
         asked.append([*terms])
         return np.array([sum(2**at for at, term in enumerate(terms) if id in holders[term]) for id in ids], np.float32)
 
+    monkeypatch.setattr(search.index.term_members, "RARE", 16)
     monkeypatch.setattr(search.index.term_members, "POSTINGS_PER_ID", 10)
     monkeypatch.setattr(search.index.term_members, "CACHED_BYTES", 1000)
     members = TermMembers(

@@ -12,6 +12,7 @@ from search.meme import Field
 from search.ranking.fusion import FusedRanking, fuse
 from search.ranking.relevance import (
     FEATURES,
+    LOOKED_AT,
     OF_QUERY,
     RELEVANCE_MODEL,
     QueryStats,
@@ -100,6 +101,35 @@ def test_the_holders_of_a_popular_word_are_relevant_and_no_other_is(many: int) -
         ranking(lexical, meaning), stats({"cat": set(range(many))}, idf=math.log(1 + count / many))
     )
     assert found.relevant == many
+
+
+@pytest.mark.parametrize("holding", [0.0, 0.05, 0.5, 0.95, 1.0])
+def test_the_best_candidates_tell_the_cutoff_of_all(holding: float) -> None:
+    random = np.random.default_rng(8)
+    for count in (5, 31, 32, 33, 200):
+        one = ranking(np.sort(random.random(count))[::-1], random.random(count) * 0.6)
+        # Those with the words come first, so that all of the best may have them, and no near miss is among these.
+        held = {term: set(one.ranked_ids[: int(holding * count)].tolist()) for term in "ab"}
+        whole = relevance_features(one, stats(held))
+        for line in (-9.0, 0.0, 2.0, 6.0, 99.0):
+            found = relevance_cutoff(one, stats(held), line=line)
+            truth = RELEVANCE_MODEL.cutoff(whole, line=line)
+            assert found.relevant == truth.relevant
+            assert found.log_odds.tolist() == pytest.approx(truth.log_odds[: len(found.log_odds)].tolist())
+
+
+def test_words_are_looked_up_for_the_best_candidates_alone() -> None:
+    asked: list[int] = []
+
+    class Counting(Holders):
+        def held(self, terms: list[str], ids: np.ndarray) -> np.ndarray:
+            asked.append(len(ids))
+            return super().held(terms, ids)
+
+    holders = {"a": {0, 1}, "b": {0}}
+    one = ranking(np.linspace(0.9, 0.1, 300), np.linspace(0.9, 0.1, 300))
+    relevance_cutoff(one, QueryStats(tuple(holders), (2.0, 2.0), Counting(holders)))  # type: ignore[arg-type]
+    assert asked == [LOOKED_AT]
 
 
 def test_nothing_to_look_for_is_never_found() -> None:
