@@ -45,7 +45,7 @@ class RememberedIndex:
             self._proposed[ask, k, where] = ids
         return [self._proposed[ask, k, where] for ask in asks]
 
-    def judge(self, asks: Sequence[Ask], ids: Ids, *, pool: Executor | None = None) -> list[RawScores]:
+    def judge(self, asks: Sequence[Ask], ids: Ids) -> list[RawScores]:
         """Return the scores that the index gives."""
         nothing = no_ids(), np.empty(0)
         new = {ask: np.setdiff1d(ids, self._judged.get(ask, nothing)[0]) for ask in asks}
@@ -54,7 +54,7 @@ class RememberedIndex:
                 known, scores = self._judged.get(ask, nothing)
                 together = np.concatenate([known, missing])
                 order = np.argsort(together)
-                own = np.concatenate([scores, self._of.judge([ask], missing, pool=pool)[0]])
+                own = np.concatenate([scores, self._of.judge([ask], missing)[0]])
                 self._judged[ask] = together[order], own[order]
         found = [self._judged.get(ask, nothing) for ask in asks]
         return [scores[np.searchsorted(known, ids)] for known, scores in found]

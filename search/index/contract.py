@@ -107,7 +107,7 @@ class Index(Protocol):
         """
         ...
 
-    def judge(self, asks: Sequence[Ask], ids: Ids, *, pool: Executor | None = None) -> list[RawScores]:
+    def judge(self, asks: Sequence[Ask], ids: Ids) -> list[RawScores]:
         """Return, for each ask, the score of each meme ([n]), exact, by one BM25 and one cosine for all indexes."""
         ...
 

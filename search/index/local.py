@@ -99,11 +99,12 @@ class LocalIndex:
     ) -> list[Ids]:
         """Return, for each ask, the ids of its best k memes among those that a condition selects."""
         allowed = None if where is None else self.select(where)
-        return _answers(asks, lambda ask: self._best(ask, k, allowed), pool=pool, is_long=True)
+        return _answers(asks, lambda ask: self._best(ask, k, allowed), pool=pool)
 
-    def judge(self, asks: Sequence[Ask], ids: Ids, *, pool: Executor | None = None) -> list[RawScores]:
+    def judge(self, asks: Sequence[Ask], ids: Ids) -> list[RawScores]:
         """Return, for each ask, the score of each meme ([n]), NaN where there is nothing to compare."""
-        return _answers(asks, lambda ask: self._scores(ask, ids), pool=pool, is_long=False)
+        # Most of it holds the interpreter's lock: with a second thread it takes as long, and more of the processor.
+        return _one_by_one(asks, lambda ask: self._scores(ask, ids))
 
     def select(self, where: Where) -> Ids:
         """Return the rising ids of all memes that a condition selects."""
@@ -242,20 +243,16 @@ class LocalStore(IndexStore):
         return extend_generation(self.folder, catalogue, (), removed=ids)
 
 
-def _answers(
-    asks: Sequence[Ask], answer: Callable[[Ask], Answer], *, pool: Executor | None, is_long: bool
-) -> list[Answer]:
-    """Return the answer to each ask; with a pool, a thread of it compares embeddings beside this one.
+def _answers(asks: Sequence[Ask], answer: Callable[[Ask], Answer], *, pool: Executor | None) -> list[Answer]:
+    """Return the answer to each ask; with a pool, a thread of it compares half of the embeddings beside this one.
 
     A text's direction may still be computed: its words are looked up in the meantime. To hand each ask to a thread
-    takes as long as to answer it, so that thread gets all at once: half of them, for which to look up words is nothing
-    where comparing `is_long`, otherwise all.
+    takes as long as to answer it, so that thread gets all of its half at once.
     """
     dense = [at for at, ask in enumerate(asks) if _is_parallel(ask)]
     if pool is None or len(dense) < 2:
         return _one_by_one(asks, answer)
-    has_others = len(dense) < len(asks)
-    beside = dense if has_others and not is_long else dense[::2]
+    beside = dense[::2]
     here = sorted(set(range(len(asks))).difference(beside), key=lambda at: (at in dense, at))
     waiting = pool.submit(_one_by_one, [asks[at] for at in beside], answer)
     found = dict(zip(here, _one_by_one([asks[at] for at in here], answer), strict=True))

@@ -214,7 +214,7 @@ def score_candidates(
     ids = np.unique(np.concatenate([*proposed, np.empty(0, np.int64) if others is None else others]))
     if excluded is not None:
         ids = ids[ids != excluded]
-    answers = iter(index.judge(asks, ids, pool=pool))
+    answers = iter(index.judge(asks, ids))
     scores = [one.score(ids, [next(answers) for _ in one.asks]) for one in retrievers]
     return Scores(
         ids=ids,

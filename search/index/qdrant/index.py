@@ -107,7 +107,7 @@ class QdrantIndex:
             found.append(ranked[np.isin(ranked, self.columns.ids)][:k])
         return found
 
-    def judge(self, asks: Sequence[Ask], ids: Ids, *, pool: Executor | None = None) -> list[RawScores]:
+    def judge(self, asks: Sequence[Ask], ids: Ids) -> list[RawScores]:
         """Return, for each ask, the score of each meme ([n]), NaN where there is nothing to compare, in one request."""
         if not len(ids):
             return [np.empty(0) for _ in asks]

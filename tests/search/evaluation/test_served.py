@@ -105,7 +105,7 @@ def test_an_index_is_asked_once_for_each_list_and_each_meme() -> None:
             asked.extend(-k for _ in asks)
             return [np.arange(k) for _ in asks]
 
-        def judge(self, asks: Sequence[Ask], ids: Ids, *, pool: object = None) -> list[RawScores]:
+        def judge(self, asks: Sequence[Ask], ids: Ids) -> list[RawScores]:
             asked.extend(ids.tolist())
             return [ids / 10 for _ in asks]
 

@@ -49,7 +49,7 @@ class FakeIndex:
         self.trips.append("propose")
         return [np.array([int(ask.terms[0])]) for ask in asks if isinstance(ask, Words)]
 
-    def judge(self, asks: Sequence[Ask], ids: Ids, *, pool: object = None) -> list[RawScores]:
+    def judge(self, asks: Sequence[Ask], ids: Ids) -> list[RawScores]:
         self.trips.append("judge")
         return [np.full(len(ids), int(ask.terms[0]) / 10) for ask in asks if isinstance(ask, Words)]
 
