@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import unicodedata
@@ -155,8 +156,11 @@ class Memes:
         """Return the present memes with these ids, in the order of `ids`, without vanished ones."""
         if not ids:
             return []  # SQLite reads the whole table to find that no id is in an empty list
-        marks = ",".join(str(int(id)) for id in ids)
-        rows = self._database.rows(_MEME + f"WHERE memes.id IN ({marks}) AND vanished_at IS NULL")
+        # One statement for all lists of ids: SQLite takes as long to prepare another one as to run it.
+        rows = self._database.rows(
+            _MEME + "WHERE memes.id IN (SELECT value FROM json_each(:ids)) AND vanished_at IS NULL",
+            {"ids": json.dumps([*map(int, ids)])},
+        )
         found = {row["id"]: _meme(row) for row in rows}
         return [found[id] for id in ids if id in found]
 

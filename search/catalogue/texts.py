@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -289,14 +290,18 @@ class Texts:
         """
         if not ids or (fields is not None and not fields):
             return []  # SQLite reads the whole table for an empty list
-        marks = ",".join(str(int(id)) for id in ids)
-        wanted = "" if fields is None else f"AND field IN ({','.join(repr(field.value) for field in sorted(fields))})"
         rows = self._database.rows(
-            f"""
-            SELECT * FROM passages WHERE meme_id IN ({marks}) {wanted} AND COALESCE(weight, 1) >= :least
+            """
+            SELECT * FROM passages
+            WHERE meme_id IN (SELECT value FROM json_each(:ids)) AND COALESCE(weight, 1) >= :least
+              AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields)))
             ORDER BY meme_id, id
             """,
-            {"least": least_weight},
+            {
+                "ids": json.dumps([*map(int, ids)]),
+                "fields": None if fields is None else json.dumps(sorted(fields)),
+                "least": least_weight,
+            },
         )
         return [_passage(row) for row in rows]
 
@@ -309,6 +314,6 @@ _MAY_DISAGREE = """
 """
 
 
-def _passage(row) -> PassageRow:  # type: ignore[no-untyped-def]
-    passage = Passage(field=Field(row["field"]), source=row["source"], heading=row["heading"], body=row["body"])
-    return PassageRow(id=row["id"], meme_id=row["meme_id"], passage=passage, input_hash=row["input_hash"])
+def _passage(row: sqlite3.Row) -> PassageRow:
+    id, meme_id, field, source, heading, body, key, _ = row
+    return PassageRow(id, meme_id, Passage(Field(field), source, body, heading), key)

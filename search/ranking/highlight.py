@@ -36,7 +36,7 @@ class _Matches(dict[str, tuple[Token, ...]]):
 
     def __missing__(self, piece: str) -> tuple[Token, ...]:
         tokens = _tokens_of(piece) if len(piece) <= _MAX_CACHED else tokenize(piece)
-        found = self[piece] = tuple(token for token in tokens if token.term in self._terms)
+        found = self[piece] = tuple([token for token in tokens if token.term in self._terms])
         return found
 
 
