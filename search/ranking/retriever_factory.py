@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from string import punctuation
 from typing import Any
@@ -37,6 +37,7 @@ from search.signals import DESCRIPTOR, IMAGE_IMAGE, IMAGE_TEXT, LEXICAL_OCR, Sig
 # Words next to an image or `like:` say what should be different, as in "like this, but with dogs". The weight of the
 # signal `image.text` is multiplied by this factor.
 IMAGE_TEXT_BOOST = 3.0
+HEAD_START = 0.0005  # seconds, in which a thread of the pool gets as far as running the model
 
 Weighted = list[tuple[Retriever, float]]
 
@@ -137,6 +138,9 @@ class RetrieverFactory:
         if self.pool is None:
             return work(*arguments)
         future: Future[NDArray[np.float32]] = self.pool.submit(work, *arguments)
+        # The search waits for it in the end, and this thread is done before: it must not delay the other by competing
+        # for the interpreter's lock while that splits the text into tokens.
+        wait((future,), timeout=HEAD_START)
         return future
 
     def _text_direction(self, whitening: Whitening, parts: Sequence[ReadableText]) -> NDArray[np.float32]:
