@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
@@ -97,8 +98,13 @@ def avif(
     turns: int | None = None,
     mirror: int | None = None,
     output: tuple[int, int] | None = None,
+    more: Sequence[tuple[bytes, bool]] = (),
+    brand: bytes = b"avif",
 ) -> bytes:
-    """Return an AVIF of one picture or a grid of tiles, turned (`irot`, quarters to the left) before mirrored."""
+    """Return an AVIF of one picture or a grid of tiles, turned (`irot`, quarters to the left) before mirrored.
+
+    `more` are further properties of the picture, each with whether a reader must understand it.
+    """
     grid = len(tiles) > 1
     rows = len(tiles) // columns
     size = output or (tiles[0].size[0] * columns, tiles[0].size[1] * rows)
@@ -130,6 +136,8 @@ def avif(
             give(item, told)
         if not (grid and whole):
             give(item, box(b"av1C", tiles[0].configuration), essential=True)
+    for content, essential in more:
+        give(1, content, essential=essential)
     if turns is not None:
         give(1, box(b"irot", bytes([turns])), essential=True)
     if mirror is not None:
@@ -143,7 +151,7 @@ def avif(
         give(number, box(b"av1C", alpha.configuration), essential=True)
         give(number, full(b"auxC", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"))
     entries = [full(b"infe", struct.pack(">HH", item, 0), kind, b"\0", version=2) for item, kind, _ in items]
-    head = box(b"ftyp", b"avif", struct.pack(">I", 0), b"avif", b"mif1", b"miaf")
+    head = box(b"ftyp", brand, struct.pack(">I", 0), b"avif", b"mif1", b"miaf")
 
     def meta(start: int) -> bytes:
         places, at = b"", start

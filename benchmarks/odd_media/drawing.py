@@ -7,13 +7,21 @@ from random import Random
 
 from benchmarks.odd_media.avifs import odd_avif
 from benchmarks.odd_media.bitmaps import odd_bmp, odd_icon
+from benchmarks.odd_media.blocks import odd_blocks
+from benchmarks.odd_media.boxes import odd_boxes
+from benchmarks.odd_media.chunks import odd_chunks, odd_sequence
+from benchmarks.odd_media.disguises import odd_disguise
 from benchmarks.odd_media.films import odd_film
+from benchmarks.odd_media.headers import odd_header, odd_picture
 from benchmarks.odd_media.jpegs import odd_jpeg
 from benchmarks.odd_media.palettes import odd_gif, odd_webp
 from benchmarks.odd_media.pngs import odd_apng, odd_png
+from benchmarks.odd_media.riff import odd_riff
 from benchmarks.odd_media.scenes import OddFile
+from benchmarks.odd_media.segments import odd_segments
+from benchmarks.odd_media.tracks import odd_tracks
 
-# How many of 20 files each takes.
+# How many of 36 files each takes: rare forms with damage, then rare structures.
 FORMATS: dict[str, tuple[int, Callable[[Random], OddFile]]] = {
     "PNG": (3, odd_png),
     "APNG": (2, odd_apng),
@@ -24,6 +32,16 @@ FORMATS: dict[str, tuple[int, Callable[[Random], OddFile]]] = {
     "icon": (1, odd_icon),
     "AVIF": (3, odd_avif),
     "film": (2, odd_film),
+    "JPEG segments": (2, odd_segments),
+    "PNG chunks": (2, odd_chunks),
+    "APNG frames": (1, odd_sequence),
+    "GIF blocks": (2, odd_blocks),
+    "WebP chunks": (2, odd_riff),
+    "BMP headers": (1, odd_header),
+    "icon pictures": (1, odd_picture),
+    "AVIF boxes": (2, odd_boxes),
+    "film tracks": (2, odd_tracks),
+    "other types": (1, odd_disguise),
 }
 
 

@@ -240,7 +240,7 @@ def _decode_stream(
         picture = open_picture(stream, kind, max_pixels=max_pixels)
         codec = _codec(stream, kind)
         if getattr(picture, "is_animated", False) and kind not in _STILLS:
-            return _animation(picture, kind, codec, max_pixels=max_pixels, effort=effort)
+            return _animation(picture, kind, codec, max_pixels=max_pixels, effort=effort, is_mended=mended is not None)
         width, height = picture.size
         decode_small(picture, least_side=least_side)
         picture.load()
@@ -294,7 +294,7 @@ def _codec(stream: IO[bytes], kind: FileType) -> str:
 
 
 def _animation(
-    picture: ImageFile.ImageFile, kind: FileType, codec: str, *, max_pixels: int, effort: float
+    picture: ImageFile.ImageFile, kind: FileType, codec: str, *, max_pixels: int, effort: float, is_mended: bool
 ) -> DecodedMedia:
     width, height = picture.size
     # A default picture of an animated PNG that is no frame of it: browsers show the animation.
@@ -313,7 +313,8 @@ def _animation(
                 picture.seek(first + number)
                 picture.load()
         except DamagedFile:
-            if not number:
+            # A PNG is mended first: a frame without pixels is left out.
+            if not number or (kind is FileType.PNG and not is_mended):
                 raise
             damage = f"Its later frames are damaged: {number} of {count} are there."
             break

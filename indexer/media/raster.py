@@ -39,6 +39,7 @@ _STRIP_PIXELS = 4_000_000  # of a large picture that is converted, at a time
 _CODING = "color_coding"  # in a picture's info
 _CODING_BYTES = 1 << 16  # of a file's begin, in which its colors are told
 _SRGB_GAMMA, _SAME_GAMMA = 0.45455, 0.01  # of sRGB in a PNG's gAMA, and the share of it that makes no other
+_EXIF_MARK = b"Exif\0\0"
 _ORIENTATION = 0x0112  # the tag of EXIF
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -184,6 +185,8 @@ def orientation(picture: Image.Image) -> int:
     packed_jpeg = picture.format == "JXL" and getattr(picture, "jpeg", False)
     if (picture.format not in ("JPEG", "MPO", "PNG", "AVIF") and not packed_jpeg) or not isinstance(raw, bytes):
         return 1
+    if picture.format == "PNG" and raw.startswith(2 * _EXIF_MARK):
+        return 1  # the mark of JPEG's EXIF, which Pillow adds, stands in the chunk already
     exif = Image.Exif()
     try:
         exif.load(raw)

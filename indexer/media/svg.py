@@ -1,4 +1,7 @@
-"""Sanitize and render SVG: parse it without entities, keep drawing elements of bounded cost, draw it by resvg."""
+"""Sanitize and render SVG: parse it, keep drawing elements of bounded cost, draw it by resvg.
+
+Of entities only short plain texts are replaced.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,12 @@ _DATA_PICTURE = re.compile(r"\s*data:image/(?:png|jpe?g|gif|webp)(;[^,]*)?,(.*)"
 _REACHES_OUT = re.compile(r"\\|@import|url\(\s*['\"]?(?!\s*#)|image\(|image-set|src\(|javascript:", re.IGNORECASE)
 _REFERENCE = re.compile(r"url\(\s*['\"]?\s*#([^'\")]+)", re.IGNORECASE)
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+# What editors write into the head of a drawing: names of namespaces, each with a plain text. Nothing grows by these.
+_DOCTYPE = re.compile(rb"<!DOCTYPE[^>\[]*\[(.*?)\]\s*>", re.DOTALL)
+_ENTITY = re.compile(rb"<!ENTITY\s+([\w.:-]+)\s+(?:\"([^\"&%<]*)\"|'([^'&%<]*)')\s*>")
+_HARMLESS = re.compile(_ENTITY.pattern + rb"|<!ATTLIST[^>%&]*>|<!--.*?-->|\s+", re.DOTALL)
+_USED = re.compile(rb"&([\w.:-]+);")
+_MAX_ENTITY, _MAX_GROWTH = 1000, 100_000  # bytes of one, and of all uses of them
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0, "em": 16.0}
 
@@ -106,7 +115,7 @@ def _parsed(data: bytes) -> ElementTree.Element:
             f"The SVG has {len(data):,} bytes; at most {MAX_SVG_BYTES:,} are drawn.", hint="Save it as PNG."
         )
     try:
-        root: ElementTree.Element = fromstring(data)
+        root: ElementTree.Element = fromstring(_without_plain_entities(data))
     except DefusedXmlException as error:
         raise UnreadableFile(
             "The SVG defines entities, which could grow without end or read other files.",
@@ -117,6 +126,20 @@ def _parsed(data: bytes) -> ElementTree.Element:
     if _local(root.tag) != "svg":
         raise UnreadableFile(f"It is XML, but not SVG: its root is <{_local(root.tag)}>.", hint="Remove it.")
     return root
+
+
+def _without_plain_entities(data: bytes) -> bytes:
+    """Return an SVG with its own entities replaced, if all of them are short and plain texts; others as they are."""
+    found = _DOCTYPE.search(data[:_MAX_GROWTH])
+    if found is None or _HARMLESS.sub(b"", found[1]):
+        return data
+    texts = {name: one or other for name, one, other in _ENTITY.findall(found[1])}
+    body = data[found.end() :]
+    growth = sum(len(texts.get(name, b"")) for name in _USED.findall(body))
+    if growth > _MAX_GROWTH or max(map(len, texts.values()), default=0) > _MAX_ENTITY:
+        return data
+    text = _USED.sub(lambda use: texts.get(use[1], use[0]).replace(b">", b"&gt;").replace(b'"', b"&quot;"), body)
+    return data[: found.start()] + text
 
 
 def _sanitized(data: bytes) -> ElementTree.Element:

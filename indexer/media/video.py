@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from indexer.media.decoder_errors import DamagedFile
+from indexer.media.formats.coded_colors import ColorCoding, as_plain_colors
 from indexer.media.raster import FRAMES, WORKING_PIXELS, check_pixels, shrunk
 from indexer.media.signatures import FileType
 from search.errors import UnreadableFile
@@ -28,6 +30,18 @@ DECODED_PIXELS = 1_000_000_000
 _TEXTS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 _CODECS = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx-vp9": "vp9", "libvpx": "vp8"}  # by the decoder's name
 _LEAST_SHARE = 0.01
+# By the signs of a display matrix: x is to the right of a·x + c·y, y below b·x + d·y (ISO/IEC 14496-12, 6.2.2).
+_TURNS = {
+    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
+    (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
+    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
+    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
+    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
+    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
+    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
+}
+_SIDEWAYS = tuple(_TURNS.values())[3:]
+_UNTOLD, _UNTELLING, _ROWS_OF_BT709 = 2, ("vp8", "libvpx"), 720  # of a film's matrix of colors
 _DEFAULT_RATE = Fraction(25)  # frames a second of a file that names no rate
 
 
@@ -125,19 +139,22 @@ def _film(film: InputContainer, *, size: int, max_pixels: int, effort: float) ->
         if share < 1:
             raise UnreadableFile("The video is cut short: no picture of it is there.", hint="Copy or save it again.")
         raise UnreadableFile("The video holds no picture that can be decoded.", hint="Save it again.")
-    turn = round(frames[0].rotation) % 360
+    turn = _turn(frames[0])
     width, height = _shape(frames[0], stream)
     pictures: list[Image.Image] = []
+    coding = ColorCoding(int(stream.codec_context.color_primaries), int(stream.codec_context.color_trc))
     for frame in frames:
-        picture = shrunk(frame.to_image(), WORKING_PIXELS)
+        picture = as_plain_colors(shrunk(_in_colors(frame, stream), WORKING_PIXELS), coding)
         if (width, height) != (frame.width, frame.height):
-            scale = picture.height / frame.height
-            picture = picture.resize((max(1, round(width * scale)), picture.height))
-        picture = picture.rotate(turn, expand=True)
+            across, down = width / frame.width, height / frame.height
+            sides = round(picture.width * across), round(picture.height * down)
+            picture = shrunk(picture.resize((max(1, sides[0]), max(1, sides[1]))), WORKING_PIXELS)
+        if turn is not None:
+            picture = picture.transpose(turn)
         picture.info = {}
         if not pictures or picture.tobytes() != pictures[-1].tobytes():
             pictures.append(picture)
-    if turn in (90, 270):
+    if turn in _SIDEWAYS:
         width, height = height, width
     count = stream.frames or max(len(pictures), round(seconds * rate))
     codec = _CODECS.get(stream.codec_context.name, stream.codec_context.name)
@@ -166,11 +183,30 @@ def _seconds(film: InputContainer, stream: VideoStream, rate: Fraction) -> float
 
 
 def _shape(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """Return a frame's width and height in square pixels."""
+    """Return a frame's width and height in square pixels: browsers enlarge the shorter side of a pixel."""
     aspect = stream.sample_aspect_ratio
-    if aspect and Fraction(1, 4) < aspect < 4:
-        return max(1, round(frame.width * aspect)), frame.height
-    return frame.width, frame.height
+    if not aspect or not Fraction(1, 4) < aspect < 4:
+        return frame.width, frame.height
+    if aspect < 1:
+        return frame.width, max(1, round(frame.height / aspect))
+    return max(1, round(frame.width * aspect)), frame.height
+
+
+def _in_colors(frame: VideoFrame, stream: VideoStream) -> Image.Image:
+    """Return a frame as RGB; one whose matrix is not told has that of BT.709 from 720 rows on, as browsers guess."""
+    untold = frame.colorspace == _UNTOLD or stream.codec_context.name in _UNTELLING
+    if untold and frame.height >= _ROWS_OF_BT709:
+        return frame.to_image(src_colorspace="ITU709", dst_colorspace="default")
+    return frame.to_image()
+
+
+def _turn(frame: VideoFrame) -> Image.Transpose | None:
+    """Return how a frame is turned or mirrored to be upright; None where it is, or where it leans by another angle."""
+    told = frame.side_data.get("DISPLAYMATRIX")
+    if told is None:
+        return None
+    a, b, _, c, d = struct.unpack("=5i", memoryview(told)[:20])  # type: ignore[arg-type]
+    return _TURNS.get(tuple((each > 0) - (each < 0) for each in (a, b, c, d)))
 
 
 def _spread_frames(

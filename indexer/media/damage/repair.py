@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.media.formats.old_windows import filled_icon
+
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 # Chunks of a PNG that change how it looks, beside the critical ones. Texts and times do not.
 _PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"iCCP"}
@@ -51,10 +53,21 @@ def repaired(data: bytes, *, still: bool = False) -> Repaired:
     if data.startswith(b"BM"):
         expected = int.from_bytes(data[2:6], "little")
         filling = runs(data, 0)
+        data = data.removesuffix(b"\0\1") if filling else data  # the mark of its end may come too early
         if filling and (len(data) - int.from_bytes(data[10:14], "little")) % 2:
             data = data[:-1]  # runs are pairs of bytes
         return Repaired(data + filling, is_cut=len(data) < expected)
-    return Repaired(data, is_cut=False, has_errors=data.startswith((b"\0\0\1\0", b"\0\0\2\0")))
+    if data.startswith((b"\0\0\1\0", b"\0\0\2\0")):
+        return _repaired_icon(data)
+    return Repaired(data, is_cut=False)
+
+
+def _repaired_icon(data: bytes) -> Repaired:
+    try:
+        filled, share = filled_icon(data)
+    except SyntaxError:
+        return Repaired(data, is_cut=False, has_errors=True)
+    return Repaired(filled, is_cut=share < 1, share=share, has_errors=share == 1)
 
 
 def runs(data: bytes, color: int) -> bytes:
@@ -94,12 +107,28 @@ def _repaired_png(data: bytes, *, still: bool) -> Repaired:
             break
     if not ended:
         kept.append(_chunk(b"IEND", b""))
+    kept = _without_empty_frames(kept)
     rows = _unpack_rows(kept)
     if rows.packed is not None:
         first = next(at for at, one in enumerate(kept) if one[4:8] == b"IDAT")
         others = [one for one in kept if one[4:8] != b"IDAT"]
         kept = [*others[:first], _chunk(b"IDAT", rows.packed), *others[first:]]
     return Repaired(b"".join(kept), is_cut=rows.share < 1, share=rows.share, is_whole=ended, has_errors=wrong)
+
+
+def _without_empty_frames(chunks: list[bytes]) -> list[bytes]:
+    """Return the chunks of a PNG without frames that have no pixels, the following ones numbered anew."""
+    kept, dropped = [], 0
+    for one, following in zip(chunks, [*chunks[1:], b""], strict=True):
+        name = one[4:8]
+        if name == b"fcTL" and following[4:8] not in (b"IDAT", b"fdAT"):
+            dropped += 1
+            continue
+        if dropped and name in (b"fcTL", b"fdAT") and len(one) >= 16:
+            number = max(0, int.from_bytes(one[8:12], "big") - dropped)
+            one = _chunk(name, struct.pack(">I", number) + one[12:-4])
+        kept.append(one)
+    return kept
 
 
 # Samples of a pixel by a PNG's type of colour.

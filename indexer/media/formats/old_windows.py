@@ -16,12 +16,17 @@ _READ = {
     16: {(0xF800, 0x7E0, 0x1F, 0), (0x7C00, 0x3E0, 0x1F, 0)},
     32: {(0xFF0000, 0xFF00, 0xFF, 0), _PLAIN, (0xFF, 0xFF00, 0xFF0000, 0xFF000000)},
 }
+_VERSION_4 = 108  # bytes of its header
+_MOST_ICON_PIXELS = 4096 * 4096
 _ENTRY = 16  # bytes of an icon's entry
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class BmpFile(BmpImagePlugin.BmpImageFile):
-    """A bitmap of 16 or 32 bits a pixel with any masks; Pillow reads the usual ones."""
+    """A bitmap of 16 or 32 bits a pixel with any masks, and of a palette that is told too large.
+
+    Pillow reads the usual masks, and no transparency of version 4 without any.
+    """
 
     def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(_with_plain_fields(stream))
@@ -39,18 +44,31 @@ class IconFile(IcoImagePlugin.IcoImageFile):
 
 
 def _with_plain_fields(stream: IO[bytes]) -> IO[bytes]:
-    """Return a bitmap with masks that Pillow does not read as one of 32 bits with those that it does; others as is."""
+    """Return a bitmap with masks that Pillow does not read as one of 32 bits with those that it does; others as is.
+
+    Of a palette, no more colors are told than it can have.
+    """
     start = stream.tell()
     head = stream.read(70)
     stream.seek(start)
     if len(head) < 70:
         return stream
     (at, size, width, height, _, bits, packing) = struct.unpack("<IIiiHHI", head[10:34])
+    colors = int.from_bytes(head[46:50], "little")
+    if bits <= 8 and colors > 1 << bits and size >= 40:
+        stream.seek(start)
+        data = stream.read()
+        return io.BytesIO(data[:46] + struct.pack("<I", 1 << bits) + data[50:])
     masks = struct.unpack("<4I", head[54:70])
     if size < 56 and packing != 6:
         masks = (*masks[:3], 0)
-    if packing not in _FIELDS or bits not in _READ or masks in _READ[bits] or width < 1 or not all(masks[:3]):
+    if packing == 0 and bits == 32 and size >= _VERSION_4 and masks[3] == _PLAIN[3]:
+        packing, masks = 3, _PLAIN  # its transparency counts, and its other masks do not
+    elif packing == 3 and masks in _READ.get(bits, ()):
         return stream
+    if packing not in _FIELDS or bits not in _READ or width < 1 or not all(masks[:3]):
+        return stream
+    stream.seek(start)
     data = stream.read()
     row = (width * bits // 8 + 3) // 4 * 4
     rows = min(abs(height), (len(data) - at) // row)
@@ -70,20 +88,72 @@ def _with_plain_fields(stream: IO[bytes]) -> IO[bytes]:
 
 def _with_best_picture(stream: IO[bytes]) -> IO[bytes]:
     """Return an icon with the one picture of an icon or a cursor that is shown, and what it says of itself."""
-    data = stream.read()
+    entry, body, share = _best_picture(stream.read())
+    if share < 1:
+        raise OSError("image file is truncated")
+    return _icon(entry, body)
+
+
+def filled_icon(data: bytes) -> tuple[bytes, float]:
+    """Return an icon whose missing rows are transparent, and the share of them that is there.
+
+    Raises SyntaxError without a picture.
+
+    >>> filled_icon(bytes(9))
+    Traceback (most recent call last):
+    SyntaxError: an icon without a picture
+    """
+    entry, body, share = _best_picture(data)
+    return _icon(entry, body).getvalue(), share
+
+
+def _icon(entry: bytes, body: bytes) -> io.BytesIO:
+    return io.BytesIO(b"\0\0\1\0\1\0" + entry + struct.pack("<I", 6 + _ENTRY) + body)
+
+
+def _best_picture(data: bytes) -> tuple[bytes, bytes, float]:
+    """Return the entry without its last field, the bytes, and the share that is there, of the picture that is shown."""
     count = int.from_bytes(data[4:6], "little")
-    best: tuple[int, int, bytes] | None = None
+    best: tuple[int, int, bytes, bytes, float] | None = None
     for number in range(count):
         entry = data[6 + _ENTRY * number : 6 + _ENTRY * (number + 1)]
         if len(entry) < _ENTRY:
             break
-        size, at = struct.unpack("<II", entry[8:16])
-        body = data[at : at + size]
-        bits = 32 if body.startswith(_PNG) else int.from_bytes(body[14:16], "little")
-        rank = (entry[0] or 256) * (entry[1] or 256), bits, entry[:4] + struct.pack("<HHI", 1, bits, len(body)) + body
-        if len(body) > 16 and (best is None or rank[:2] > best[:2]):
-            best = rank
+        at = int.from_bytes(entry[12:16], "little")
+        # Its length may be wrong: a picture tells where it ends.
+        body, bits, share = _as_told(data[at:])
+        area = (entry[0] or 256) * (entry[1] or 256)
+        if len(body) > _ENTRY and (best is None or (area, bits) > best[:2]):
+            head = entry[:4] + struct.pack("<HHI", 1, bits, len(body))
+            best = area, bits, head, body, share
     if best is None:
         raise SyntaxError("an icon without a picture")  # as Pillow says of a file that it cannot read
-    entry, body = best[2][:12], best[2][12:]
-    return io.BytesIO(b"\0\0\1\0\1\0" + entry + struct.pack("<I", 6 + _ENTRY) + body)
+    return best[2:]
+
+
+def _as_told(body: bytes) -> tuple[bytes, int, float]:
+    """Return an icon's picture at its full length, its bits a pixel, and the share of its rows that is there.
+
+    Rows that are missing are transparent, those that only the mask lacks are not. Of 32 bits without any transparency
+    the mask counts.
+    """
+    if body.startswith(_PNG) or len(body) < 40:
+        return body, 32, 1.0
+    size, width, height, _, bits, packing, _, _, _, colors = struct.unpack("<IiiHHIIiiI", body[:36])
+    rows = abs(height) // 2
+    if size < 40 or packing or bits not in (1, 4, 8, 16, 24, 32) or not 0 < width * rows <= _MOST_ICON_PIXELS:
+        return body, bits, 1.0
+    row, mask_row = ((width * each + 31) // 32 * 4 for each in (bits, 1))
+    start = size + (4 * (min(colors, 1 << bits) or 1 << bits) if bits <= 8 else 0)
+    pixels = body[start : start + row * rows]
+    mask = body[start + row * rows : start + (row + mask_row) * rows]
+    there = len(pixels) // row
+    mask += bytes(max(0, there * mask_row - len(mask)))
+    mask += b"\xff" * (mask_row * rows - len(mask))
+    pixels = pixels[: there * row] + bytes(row * (rows - there))
+    if bits == 32 and not any(pixels[3::4]):
+        hidden = np.unpackbits(np.frombuffer(mask, np.uint8).reshape(rows, mask_row), axis=1)[:, :width]
+        words = np.frombuffer(pixels, np.uint8).reshape(rows, width, 4).copy()
+        words[..., 3] = 255 * (1 - hidden)
+        pixels = words.tobytes()
+    return body[:start] + pixels + mask, bits, there / rows

@@ -133,6 +133,33 @@ def test_nothing_that_runs_or_reaches_out_is_left(name: str) -> None:
     assert render_svg(data, side=40).getpixel((30, 10)) == (*BLUE, 255)
 
 
+def test_an_entity_that_is_a_plain_text_is_replaced() -> None:
+    head = """<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg11.dtd" [
+        <!ENTITY ns_svg "http://www.w3.org/2000/svg"> <!-- by an editor -->
+        <!ENTITY blue 'blue'> <!ATTLIST svg xmlns:a3 CDATA #IMPLIED a3:note CDATA #IMPLIED>]>"""
+    data = f'{head}<svg xmlns="&ns_svg;" width="9" height="9"><rect width="9" height="9" fill="&blue;"/></svg>'
+    assert render_svg(data.encode(), side=9).getpixel((4, 4)) == (*BLUE, 255)
+    assert b"ENTITY" not in sanitize_svg(data.encode())
+
+
+@pytest.mark.parametrize(
+    "subset",
+    [
+        '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">',
+        '<!ENTITY a SYSTEM "file:///etc/passwd">',
+        '<!ENTITY % a "b"> %a;',
+        '<!ENTITY a "<rect/>">',
+        f'<!ENTITY a "{1001 * "x"}">',
+        f'<!ENTITY a "{1000 * "x"}"> <!-- {200 * "&a;"} -->',
+    ],
+)
+def test_entities_that_could_grow_or_read_are_refused(subset: str) -> None:
+    uses = 101 * "&a;"
+    data = f'<!DOCTYPE svg [{subset}]><svg xmlns="http://www.w3.org/2000/svg"><desc>{uses}</desc></svg>'
+    with pytest.raises(UnreadableFile, match="entities"):
+        render_svg(data.encode(), side=9)
+
+
 def test_what_is_harmless_is_left_as_it_was() -> None:
     picture = data_uri(Image.new("RGB", (4, 4), RED))
     inside = f"""<title>Ok &amp; fine</title><style>.b {{ fill: blue }}</style>
