@@ -22,6 +22,7 @@ from indexer.media.damage.missing import LESS_DETAIL, show_what_is_there
 from indexer.media.damage.repair import Repaired, repaired
 from indexer.media.decoded import DecodedMedia
 from indexer.media.decoder_errors import DamagedFile, decoder_errors_as_unreadable
+from indexer.media.formats.orientation import orientation
 from indexer.media.jpeg_coding import jpeg_grid, jpeg_tables
 from indexer.media.raster import (
     WORKING_PIXELS,
@@ -29,7 +30,6 @@ from indexer.media.raster import (
     is_raster,
     is_transparent,
     open_picture,
-    orientation,
     spread,
     transparency,
     working_picture,

@@ -39,8 +39,6 @@ _STRIP_PIXELS = 4_000_000  # of a large picture that is converted, at a time
 _CODING = "color_coding"  # in a picture's info
 _CODING_BYTES = 1 << 16  # of a file's begin, in which its colors are told
 _SRGB_GAMMA, _SAME_GAMMA = 0.45455, 0.01  # of sRGB in a PNG's gAMA, and the share of it that makes no other
-_EXIF_MARK = b"Exif\0\0"
-_ORIENTATION = 0x0112  # the tag of EXIF
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -172,30 +170,6 @@ def decode_small(picture: ImageFile.ImageFile, *, least_side: int | None = None)
             scale = min(scale, least_side / min(picture.size))
         if scale < 1:
             picture.draft(None, (math.ceil(picture.width * scale), math.ceil(picture.height * scale)))
-
-
-def orientation(picture: Image.Image) -> int:
-    """Return a picture's orientation as browsers read it, 1 to 8; 1 where it is missing or invalid.
-
-    They read JPEG's APP1 segment, PNG's eXIf chunk, and AVIF's `irot` and `imir`, which Pillow puts in the place of its
-    EXIF; XMP, text chunks and WebP's EXIF turn nothing.
-    """
-    raw = picture.info.get("exif")
-    # A JPEG kept in JPEG XL is unpacked as it was; Pillow, libheif and libjxl have turned all other pictures.
-    packed_jpeg = picture.format == "JXL" and getattr(picture, "jpeg", False)
-    if (picture.format not in ("JPEG", "MPO", "PNG", "AVIF") and not packed_jpeg) or not isinstance(raw, bytes):
-        return 1
-    if picture.format == "PNG" and raw.startswith(2 * _EXIF_MARK):
-        return 1  # the mark of JPEG's EXIF, which Pillow adds, stands in the chunk already
-    exif = Image.Exif()
-    try:
-        exif.load(raw)
-        stored = exif.get(_ORIENTATION, 1)
-    except Exception as error:
-        if not is_about_the_file(error):
-            raise
-        return 1  # damaged metadata is no reason to refuse the picture
-    return stored if stored in _TURNS else 1
 
 
 def is_transparent(picture: Image.Image) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -42,6 +43,7 @@ _TURNS = {
 }
 _SIDEWAYS = tuple(_TURNS.values())[3:]
 _UNTOLD, _UNTELLING, _ROWS_OF_BT709 = 2, ("vp8", "libvpx"), 720  # of a film's matrix of colors
+_MOST_ASPECT = 16  # of a pixel's sides
 _DEFAULT_RATE = Fraction(25)  # frames a second of a file that names no rate
 
 
@@ -146,9 +148,8 @@ def _film(film: InputContainer, *, size: int, max_pixels: int, effort: float) ->
     for frame in frames:
         picture = as_plain_colors(shrunk(_in_colors(frame, stream), WORKING_PIXELS), coding)
         if (width, height) != (frame.width, frame.height):
-            across, down = width / frame.width, height / frame.height
-            sides = round(picture.width * across), round(picture.height * down)
-            picture = shrunk(picture.resize((max(1, sides[0]), max(1, sides[1]))), WORKING_PIXELS)
+            scale = min(1.0, math.sqrt(WORKING_PIXELS / (width * height)))
+            picture = picture.resize((max(1, round(scale * width)), max(1, round(scale * height))))
         if turn is not None:
             picture = picture.transpose(turn)
         picture.info = {}
@@ -185,7 +186,7 @@ def _seconds(film: InputContainer, stream: VideoStream, rate: Fraction) -> float
 def _shape(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     """Return a frame's width and height in square pixels: browsers enlarge the shorter side of a pixel."""
     aspect = stream.sample_aspect_ratio
-    if not aspect or not Fraction(1, 4) < aspect < 4:
+    if not aspect or not 1 / _MOST_ASPECT < aspect < _MOST_ASPECT:
         return frame.width, frame.height
     if aspect < 1:
         return frame.width, max(1, round(frame.height / aspect))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import Any
 
 from indexer.media.formats.old_windows import filled_icon
 
+# A marker between or behind a JPEG's scans: neither a stuffed byte nor a restart.
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd9\xff])", re.DOTALL)
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 # Chunks of a PNG that change how it looks, beside the critical ones. Texts and times do not.
 _PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"iCCP"}
@@ -47,7 +50,8 @@ def repaired(data: bytes, *, still: bool = False) -> Repaired:
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _repaired_webp(data)
     if data.startswith(b"\xff\xd8"):
-        return Repaired(data, is_cut=b"\xff\xd9" not in data[-64:])
+        is_cut = b"\xff\xd9" not in data[-64:]
+        return Repaired(_without_cut_segment(data) if is_cut else data, is_cut=is_cut)
     if data.startswith(b"GIF8"):
         return Repaired(_without_cut_block(data), is_cut=not data.rstrip(b"\0").endswith(b";"))
     if data.startswith(b"BM"):
@@ -83,6 +87,17 @@ def runs(data: bytes, color: int) -> bytes:
     width, height = (abs(int.from_bytes(data[at : at + 4], "little", signed=True)) for at in (18, 22))
     row = bytes((255, 17 * color if data[30] == 2 else color)) * (width // 255 + 1) + b"\0\0"
     return row * height if height * len(row) <= _MAX_FILLING else b""
+
+
+def _without_cut_segment(data: bytes) -> bytes:
+    """Return the bytes of a JPEG up to a table or a header that is cut, at which libjpeg would stop with nothing."""
+    at = 2
+    while found := _MARKER.search(data, at):
+        length = int.from_bytes(data[found.end() : found.end() + 2], "big")
+        at = found.end() + max(length, 2)
+        if at > len(data):
+            return data[: found.start()]
+    return data
 
 
 def _repaired_png(data: bytes, *, still: bool) -> Repaired:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from dataclasses import replace
@@ -14,12 +15,12 @@ import pytest
 
 from benchmarks.odd_media.blocks import Block, gif
 from benchmarks.odd_media.headers import bitmap, icon
-from benchmarks.odd_media.segments import exif
+from benchmarks.odd_media.segments import exif, segment
 from benchmarks.odd_media.tracks import film
 from indexer.media.decode_file import decode_file
 from indexer.media.decoded import DecodedMedia
 from search.errors import UnreadableFile
-from tests.support.odd_media import chunk
+from tests.support.odd_media import SIZE, chunk, drawn, encoded
 
 TABLE = bytes((220, 20, 20, 20, 20, 220, 20, 200, 20, 255, 255, 255))
 RED, BLUE, GREEN, WHITE = (220, 20, 20), (20, 20, 220), (20, 200, 20), (255, 255, 255)
@@ -40,6 +41,47 @@ def at(seen: DecodedMedia, frame: int, place: int) -> tuple[int, ...]:
     found = seen.pictures[frame].getpixel((place, place))
     assert isinstance(found, tuple)
     return found
+
+
+# --- JPEG
+
+
+def test_a_progressive_jpeg_is_shown_also_where_the_tables_before_a_scan_are_cut(tmp_path: Path) -> None:
+    data = encoded(drawn(), form="JPEG", progressive=True, quality=60)
+    scans = [found.start() for found in re.finditer(rb"\xff\xda", data)]
+    whole = np.asarray(shown(tmp_path, data).pictures[0], np.float64)
+    for cut in (start - back for start in scans[2:8:2] for back in (33, 17, 9, 3, 1, 0)):
+        seen = np.asarray(shown(tmp_path, data[:cut]).pictures[0], np.float64)
+        assert np.abs(seen - whole).mean() < 40, cut
+
+
+@pytest.mark.parametrize(
+    ("content", "turned"),
+    [
+        (exif(6), True),
+        (exif(6, order=">"), True),
+        (exif(6, form="I"), False),
+        (exif(6, count=2), False),
+        (exif(9), False),
+        (exif(6, second=True), False),
+        (exif(6)[:-8], False),
+        (b"II*\0\xff\xff\xff\xff", False),
+        (b"", False),
+    ],
+)
+def test_a_jpeg_is_turned_by_one_short_number_in_the_first_directory(
+    tmp_path: Path, content: bytes, turned: bool
+) -> None:
+    data = encoded(drawn(), form="JPEG")
+    seen = shown(tmp_path, data[:2] + segment(0xE1, b"Exif\0\0" + content) + data[2:])
+    assert (seen.width, seen.height) == (SIZE[::-1] if turned else SIZE)
+
+
+def test_the_first_of_two_notes_about_the_orientation_counts(tmp_path: Path) -> None:
+    data = encoded(drawn(), form="JPEG")
+    notes = b"".join(segment(0xE1, b"Exif\0\0" + exif(each)) for each in (1, 6))
+    seen = shown(tmp_path, data[:2] + notes + data[2:])
+    assert (seen.width, seen.height) == SIZE
 
 
 # --- GIF
