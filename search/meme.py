@@ -24,17 +24,32 @@ def is_code(word: str) -> bool:
     return _CODE.fullmatch(word) is not None
 
 
+# After a letter: which of its forms is meant.
+_VARIATION_SELECTORS = {chr(code) for code in range(0xFE00, 0xFE10)}
+
+
 def name_key(name: str) -> str:
     """Return what two names have in common that people read as the same: composed letters, no capitals, single spaces.
 
-    A Mac writes é as two code points, keyboards as one; Turkish writes I as ı and İ as i. Spaces at the ends of a name
-    and doubled ones cannot be seen.
+    A Mac writes é as two code points, keyboards as one; Turkish writes I as ı and İ as i; Japanese keyboards write wide
+    letters and half-width kana; a heart is one with and without the mark that makes it colored. Spaces at the ends of a
+    name and doubled ones cannot be seen.
 
     >>> name_key("E\u0301COLE") == name_key("\u00e9cole"), name_key("\u0130zmir") == name_key("izmir")
     (True, True)
+    >>> name_key("\uff23\uff41\uff54") == name_key("cat"), name_key("\u2764\ufe0f") == name_key("\u2764")
+    (True, True)
     """
-    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    if name.isascii():
+        return " ".join(name.lower().split())
+    plain = "".join(_of_usual_width(one) for one in name if one not in _VARIATION_SELECTORS)
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", plain).casefold())
     return " ".join(unicodedata.normalize("NFC", folded.replace("i\u0307", "i").replace("\u0131", "i")).split())
+
+
+def _of_usual_width(letter: str) -> str:
+    is_other = unicodedata.east_asian_width(letter) in "FH" and letter != "\u20a9"  # the sign of won is as it is
+    return unicodedata.normalize("NFKC", letter) if is_other else letter
 
 
 class MediaType(StrEnum):

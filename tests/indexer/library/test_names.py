@@ -34,6 +34,19 @@ def test_turkish_and_german_capitals_are_read_alike(one: str, other: str) -> Non
     assert name_key(one) == name_key(other)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Ｆｕｌｌ", "full"), ("ｶﾞｷﾞ", "ガギ"), ("猫　犬", "猫 犬"), ("I ❤\ufe0f cats", "i ❤ CATS"), ("ﬁlm", "film")],
+)
+def test_letters_of_another_width_and_colored_signs_are_read_alike(one: str, other: str) -> None:
+    assert name_key(one) == name_key(other) == name_key(name_key(one))
+
+
+@pytest.mark.parametrize(("one", "other"), [("x²", "x2"), ("①", "1"), ("😀", "😁"), ("か", "が"), ("₩", "w")])
+def test_names_that_look_different_stay_apart(one: str, other: str) -> None:
+    assert name_key(one) != name_key(other)
+
+
 @pytest.mark.parametrize(("one", "other"), [("a b  c", "a b c"), ("Foo ", "Foo"), (" Foo\u00a0Bar", "foo bar")])
 def test_spaces_that_nobody_sees_are_no_part_of_a_name(one: str, other: str) -> None:
     assert name_key(one) == name_key(other)
