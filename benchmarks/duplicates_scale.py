@@ -2,14 +2,13 @@
 
     python -m benchmarks.duplicates_scale                       # fingerprints 10000
     python -m benchmarks.duplicates_scale fingerprints 1000000
-    python -m benchmarks.duplicates_scale upload 30000
     python -m benchmarks.duplicates_scale library 8700
     python -m benchmarks.duplicates_scale pairs 200
 
-`fingerprints`: all near pairs among synthetic fingerprints, and the share of planted copies that is found. `upload`:
-one picture against synthetic memes. `library`: every stage, without OCR, on real_memes with 15 copies of every
-hundred memes; without that data set, on the drawn demo library. `pairs`: the processor time of comparing a pair of the
-demo library's, read by OCR, with its words and further views and without, by turns in one process.
+`fingerprints`: all near pairs among synthetic fingerprints, and the share of planted copies that is found.
+`library`: every stage, without OCR, on real_memes with 15 copies of every hundred memes; without that data set, on the
+drawn demo library. `pairs`: the processor time of comparing a pair of the demo library's, read by OCR, with its words
+and further views and without, by turns in one process. An upload: `benchmarks.upload_candidates`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ import time
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
 from random import Random
@@ -29,22 +27,18 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.data import drawn_library
-from benchmarks.harness import Benchmark, Report, Skipped, peak_memory, percentiles, timed
+from benchmarks.harness import Benchmark, Report, Skipped, peak_memory
 from indexer.library.scan import scan_library
 from indexer.ocr.engines import load_ocr_engine
 from indexer.stages.decode import decode_memes
 from indexer.stages.find_duplicates import find_duplicates
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
-from search.duplicates.candidates import Candidates, Signature, signature_of
 from search.duplicates.comparison import compare_prepared, prepare
 from search.duplicates.groups import find_groups
-from search.duplicates.keypoints import Keypoints
-from search.duplicates.match import Matcher
 from search.duplicates.wording import read_lines
-from search.images.fingerprints import PDQ_SAME, VIEWS, hamming, mirrored_bits
+from search.images.fingerprints import PDQ_SAME, VIEWS, hamming
 from search.index.binary import near_pairs
-from search.meme import MediaType, Meme
 from search.settings import Settings
 from search.workspace import Workspace
 
@@ -54,12 +48,8 @@ TURNS = 4  # of each kind of comparison; the first is not counted
 BENCHMARK = Benchmark(
     __doc__, needs="nothing; `library` draws real_memes where it is here", takes="a second to ten minutes, by amount"
 )
-BENCHMARK.parser.add_argument(
-    "what", nargs="?", choices=("fingerprints", "upload", "library", "pairs"), default="fingerprints"
-)
-BENCHMARK.parser.add_argument(
-    "amount", nargs="?", type=int, help="fingerprints or memes (default: 10000, 30000, 870, 200)"
-)
+BENCHMARK.parser.add_argument("what", nargs="?", choices=("fingerprints", "library", "pairs"), default="fingerprints")
+BENCHMARK.parser.add_argument("amount", nargs="?", type=int, help="fingerprints or memes (default: 10000, 870, 200)")
 COPIES = 0.05  # share of the fingerprints that are copies, each with up to PDQ_SAME bits changed
 
 
@@ -80,36 +70,6 @@ def fingerprints(report: Report, count: int) -> None:
     assert (hamming(codes[pairs[:, 0]], codes[pairs[:, 1]]) == distances).all()
     table = report.table("near pairs", {"fingerprints": ",d", "pairs": ",d", "seconds": ".1f", "copies found": ".3f"})
     table.row(count, len(pairs), seconds, found / max(1, copies))
-
-
-def upload(report: Report, count: int) -> None:
-    """Print the time to match a drawn picture with synthetic memes, one of which is its copy."""
-    generator = np.random.default_rng(0)
-    drawn = generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-    picture = Image.fromarray(drawn).resize((640, 480), Image.Resampling.NEAREST)
-    own = signature_of([picture])
-    signatures = [own]
-    for _ in range(count - 1):
-        keypoints = Keypoints(
-            generator.uniform(0, 480, (80, 2)).astype(np.float32),
-            np.repeat(np.arange(8, dtype=np.uint8), 10),
-            generator.integers(0, 256, 80, dtype=np.uint8),
-            generator.integers(0, 256, (80, 32), dtype=np.uint8),
-        )
-        bits = generator.integers(0, 256, (1, 32), dtype=np.uint8)
-        signatures.append(Signature(bits, mirrored_bits(bits), (keypoints,), ()))
-    hashes = [f"{place:064}" for place in range(count)]
-    begun = time.monotonic()
-    meme = Meme(1, "a.png", "", hashes[0], MediaType.IMAGE, datetime.now(UTC), 1)
-    matcher = Matcher(
-        Candidates(hashes, signatures), dict.fromkeys(hashes, meme), {}, lambda meme: (), lambda meme: [picture]
-    )
-    opened = time.monotonic() - begun
-    asked = picture.resize((500, 375))
-    assert matcher.match([asked])
-    seconds = timed(lambda _: matcher.match([asked]), range(20))
-    table = report.table("an upload", {"memes": ",d", "p50 ms": ".0f", "p95 ms": ".0f", "opened in s": ".1f"})
-    table.row(count, *percentiles(seconds), opened)
 
 
 def library(report: Report, memes: int) -> None:
@@ -187,7 +147,6 @@ def _upright_alone(bits: np.ndarray) -> np.ndarray:
 
 USUAL: dict[str, tuple[Callable[[Report, int], None], int, int]] = {
     "fingerprints": (fingerprints, 10_000, 2_000),
-    "upload": (upload, 30_000, 200),
     "library": (library, 870, 40),
     "pairs": (pairs, 200, 20),
 }

@@ -57,6 +57,11 @@ class Workspace:
         return self.settings.data / "index"
 
     @property
+    def keypoints(self) -> Path:
+        """The folder of the index of keypoints, by which duplicates are found."""
+        return self.settings.data / "keypoints"
+
+    @property
     def models(self) -> Path:
         """The folder of exported models."""
         return self.settings.data / "models"

@@ -110,7 +110,7 @@ def test_a_report_as_json_keeps_every_digit(capsys: pytest.CaptureFixture[str]) 
         ("scale", ["FOLDER", "--memes", "40", "--queries", "4"]),
         ("category_training", ["--memes", "120"]),
         ("duplicates_scale", ["fingerprints", "300"]),
-        ("duplicates_scale", ["upload", "20"]),
+        ("upload_candidates", ["--memes", "20", "--uploads", "2"]),
         ("curation", ["--memes", "40", "--groups", "16", "--decisions", "2", "--batch", "4"]),
     ],
 )

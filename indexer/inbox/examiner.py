@@ -57,6 +57,7 @@ class Examiner:
             workspace.catalogue,
             load=lambda meme: _load_frames(workspace.settings, meme),
             image_index=None if vectors is None else vectors.pictures,
+            folder=workspace.keypoints,
         )
         return cls(workspace, engine, no_engine_reason, matcher, "" if vectors is None else vectors.encoder)
 
@@ -217,10 +218,9 @@ def _match_library(
             content_hash=content_hash,
             embeddings=None if embedded is None else embedded.rows,
         )
-        known = {content_hash, *examiner.matcher.candidates.hashes}
         prepared = [prepare(picture) for picture in pictures]
         for meme in _near_by_fingerprint(examiner.workspace, pictures):
-            if meme.content_hash not in known:
+            if meme.content_hash != content_hash and meme.content_hash not in examiner.matcher.candidates:
                 evidence = compare_frames(prepared, [prepare(frame) for frame in _load_frames(settings, meme)])
                 if evidence.tier is not None:
                     found.append(Match(meme, evidence))

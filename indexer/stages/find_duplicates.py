@@ -220,7 +220,9 @@ class _Comparison:
         if not waiting:
             return 0  # the candidates of a large library take seconds to open
         candidates = open_candidates(
-            self._workspace.catalogue, image_index=None if self._vectors is None else self._vectors.pictures
+            self._workspace.catalogue,
+            image_index=None if self._vectors is None else self._vectors.pictures,
+            folder=self._workspace.keypoints,
         )
         place_of = {content: place for place, content in enumerate(candidates.hashes)}
         # Similar pictures come one after another, so that each is loaded once.

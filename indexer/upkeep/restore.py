@@ -35,7 +35,7 @@ from search.texts.chunking import SPLITTER
 STAGING = "restoring-"  # folders with the files of a restore that is being prepared
 _WORK = ("curating", "scanning", "building")
 # What a data folder has besides its catalogue: one of these makes a folder one.
-_OWN = ("settings.json", "curator.json", "index", "models", "thumbnails", "inbox", "trash", FOLDER)
+_OWN = ("settings.json", "curator.json", "index", "keypoints", "models", "thumbnails", "inbox", "trash", FOLDER)
 _TRY_AGAIN = "Free some space or check the data folder's permissions, then run the same command again."
 _ANOTHER = "Name an empty folder, a new one or the data folder: `--data FOLDER`."
 

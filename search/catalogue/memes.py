@@ -224,6 +224,11 @@ class Memes:
         for row in self._database.stream(_MEME + "WHERE vanished_at IS NULL ORDER BY memes.id"):
             yield _meme(row)
 
+    def contents(self) -> Iterator[tuple[int, str]]:
+        """Yield the id and the content hash of every present meme by id; write nothing until the last one."""
+        for row in self._database.stream("SELECT id, content_hash FROM memes WHERE vanished_at IS NULL ORDER BY id"):
+            yield row["id"], row["content_hash"]
+
     def with_likes(self) -> list[Meme]:
         """Return the present memes with a byte-identical copy or a similar meme, by id."""
         return meme_rows(

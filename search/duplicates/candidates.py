@@ -5,31 +5,35 @@ Candidates have similar fingerprints, keypoints or embeddings, or share rare wor
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import log
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.catalogue import Catalogue
+from search.catalogue import Catalogue, PassageRow
+from search.duplicates.keypoint_files import KEYPOINTS
 from search.duplicates.keypoint_index import (
     BITS,
-    INDEXED_PER_OCTAVE,
     KeypointIndex,
+    KeypointRows,
     pack_keypoints,
     strongest_keypoints,
     unpack_keypoints,
 )
+from search.duplicates.keypoint_store import open_keypoints
 from search.duplicates.keypoints import Keypoints, mirrored_keypoints
 from search.duplicates.picture import scale_picture
+from search.duplicates.rare_words import RareWords, significant_words
 from search.duplicates.trim import trim
-from search.images.fingerprints import PDQ, VIEWS, hamming, pdq, view_bits
-from search.index.binary import near_pairs, near_rows
+from search.images.fingerprints import PDQ, VIEWS, pdq, view_bits
+from search.index.binary import BinaryIndex, near_pairs, near_rows
 from search.index.dense import DenseIndex
+from search.index.owners import OwnedRows
 from search.meme import Field
 from search.system.lazy_module import LazyModule
 
@@ -39,7 +43,6 @@ if TYPE_CHECKING:
 sparse: Any = LazyModule("scipy.sparse")
 csgraph: Any = LazyModule("scipy.sparse.csgraph")
 
-KEYPOINTS = "corners-2"  # the algorithm's name in the catalogue
 MIRRORED_KEYPOINTS = "corners-mirrored-2"  # the strongest keypoints of the mirror image
 TRIMMED_PDQ = "pdq-content-1"  # the PDQ fingerprint of the trimmed picture
 GROUND_PDQ = "pdq-ground-1"  # of a transparent picture: that of the picture over another ground
@@ -54,14 +57,10 @@ NEAREST_BY_EMBEDDING = 3
 LEAST_COSINE = 0.85  # of embeddings; memes of one template are above it
 _NEIGHBORS = 16  # nearest memes read from the index, including copies and the meme itself
 BULK = 5_000  # queries: from this number on, similar fingerprints are computed for all at once
-RARE = 20  # a word in more contents than this is not rare
-SHARED_WORDS = 3  # least number of shared rare words
 _OTHER_GROUND = 64  # levels: white and dark, on which transparent pictures are shown, are nearer to white and black
-_WORD = re.compile(r"[^\W_]{4,}")
 
 Places = NDArray[np.int64]
 Rows = NDArray[np.float32]  # [frames, d], of length 1
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -96,35 +95,41 @@ def signature_of(pictures: Sequence[Image.Image], *, text: str = "", embeddings:
     return _signature(bits, keypoints, mirrored, text=text, embeddings=embeddings)
 
 
-def significant_words(text: str) -> frozenset[str]:
-    """Return a text's words of four letters or more, in lower case."""
-    return frozenset(_WORD.findall(text.lower()))
-
-
 def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
     """Return the OCR text of each present content by its hash; of several readings, the longest."""
-    contents = {meme.id: meme.content_hash for meme in catalogue.memes.everything()}
-    read: dict[tuple[str, str], dict[int, str]] = {}
-    for row in catalogue.texts.passages(Field.OCR):
-        # One meme for each content and source: copies of a file would repeat every text.
-        owners = read.setdefault((contents[row.meme_id], row.passage.source), {})
-        owners[row.meme_id] = f"{owners.get(row.meme_id, '')} {row.passage.body}".strip()
     longest: dict[str, str] = {}
-    for (content, _), owners in read.items():
-        text = max(owners.values(), key=len)
-        if len(text) > len(longest.get(content, "")):
-            longest[content] = text
+    contents = dict(catalogue.memes.contents())
+    for id, text in _texts(catalogue.texts.passages(Field.OCR)):
+        if len(text) > len(longest.get(contents[id], "")):
+            longest[contents[id]] = text
     return longest
 
 
-class Candidates:
-    """The signatures of a library's contents, in memory and immutable.
+def longest_text(catalogue: Catalogue, content_hash: str) -> str:
+    """Return the longest OCR text of a content, empty for none."""
+    ids = [meme.id for meme in catalogue.memes.with_content(content_hash)]
+    texts = (text for _, text in _texts(catalogue.texts.passages_of(sorted(ids), fields=(Field.OCR,))))
+    return max(texts, key=len, default="")
 
-    It keeps the fingerprints and the strongest keypoints of each picture. `image_index` is an image encoder's index of
-    memes, and `place_of` maps a meme's id to the position of its content in `hashes`.
+
+def _texts(rows: Iterable[PassageRow]) -> Iterator[tuple[int, str]]:
+    """Yield each text of each meme with the meme's id; the passages come by meme."""
+    for id, own in groupby(rows, key=lambda row: row.meme_id):
+        by_source: dict[str, str] = {}
+        for row in own:
+            by_source[row.passage.source] = f"{by_source.get(row.passage.source, '')} {row.passage.body}".strip()
+        for text in by_source.values():
+            yield id, text
+
+
+class Candidates:
+    """What a library's contents are found by: fingerprints in memory, keypoints in memory or in files, rare words.
+
+    It is immutable. A content's place is its position in `hashes`. `image_index` is an image encoder's index of memes,
+    and `place_of` maps a meme's id to its content's place.
 
     >>> pictures = [Image.linear_gradient("L"), Image.radial_gradient("L")]
-    >>> library = Candidates(["a", "b"], [signature_of([picture]) for picture in pictures])
+    >>> library = Candidates.of(["a", "b"], [signature_of([picture]) for picture in pictures])
     >>> [library.hashes[place] for place in library.find(signature_of([pictures[1].resize((200, 200))]))]
     ['b']
     """
@@ -132,25 +137,49 @@ class Candidates:
     def __init__(
         self,
         hashes: Sequence[str],
-        signatures: Sequence[Signature],
+        bits: OwnedRows,
+        keypoints: Sequence[KeypointIndex],
+        words: RareWords,
         *,
         image_index: DenseIndex | None = None,
         place_of: Mapping[int, int] | None = None,
     ) -> None:
         self.hashes = list(hashes)
-        counts = [len(signature.bits) for signature in signatures]
-        self._bit_owners = np.repeat(np.arange(len(counts)), counts)
-        empty = np.empty((0, BITS // 8), np.uint8)
-        self._bits = np.concatenate([empty, *(signature.bits for signature in signatures)])
-        frames = [keypoints for signature in signatures for keypoints in signature.keypoints]
-        owners = np.repeat(np.arange(len(counts)), [len(signature.keypoints) for signature in signatures])
-        self._keypoints = KeypointIndex.of(frames, owners=owners)
+        self._places = {content: place for place, content in enumerate(self.hashes)}
+        self._bits = bits
+        self._by_distance = BinaryIndex.of(bits)
+        self._keypoints = keypoints
+        self._words = words
         self._image_index = image_index
         self._place_of = place_of or {}
-        self._words: dict[str, list[int]] = {}
-        for place, signature in enumerate(signatures):
-            for word in signature.words:
-                self._words.setdefault(word, []).append(place)
+
+    @classmethod
+    def of(
+        cls,
+        hashes: Sequence[str],
+        signatures: Sequence[Signature],
+        *,
+        image_index: DenseIndex | None = None,
+        place_of: Mapping[int, int] | None = None,
+    ) -> Self:
+        """Return the candidates among contents with these signatures, all in memory."""
+        bits = [signature.bits for signature in signatures]
+        rows = KeypointRows.of(keypoints for signature in signatures for keypoints in signature.keypoints)
+        owners = np.repeat(np.arange(len(signatures)), [len(signature.keypoints) for signature in signatures])
+        return cls(
+            hashes,
+            OwnedRows(
+                np.repeat(np.arange(len(bits)), [len(own) for own in bits]),
+                np.concatenate([np.empty((0, BITS // 8), np.uint8), *bits]),
+            ),
+            [KeypointIndex.of(rows, owners=owners)],
+            RareWords.of(signature.words for signature in signatures),
+            image_index=image_index,
+            place_of=place_of,
+        )
+
+    def __contains__(self, content_hash: str) -> bool:
+        return content_hash in self._places
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -180,29 +209,27 @@ class Candidates:
     def sort_by_likeness(self, places: Sequence[int]) -> list[int]:
         """Return the places in an order in which contents with similar fingerprints are neighbors."""
         _, component = csgraph.connected_components(self._near_graph(), directed=False)
-        first = np.searchsorted(self._bit_owners, np.arange(len(self)))
-        return sorted(places, key=lambda place: (component[place], self._bits[first[place]].tobytes(), place))
+        first = np.searchsorted(self._bits.owners, np.arange(len(self)))
+        return sorted(places, key=lambda place: (component[place], self._bits.rows[first[place]].tobytes(), place))
 
     def _near_graph(self) -> coo_array:
         count = len(self)
-        pairs, _ = near_pairs(self._bits, ORDERED_BITS)
-        one, other = self._bit_owners[pairs[:, 0]], self._bit_owners[pairs[:, 1]]
+        pairs, _ = near_pairs(self._bits.rows, ORDERED_BITS)
+        one, other = self._bits.owners[pairs[:, 0]], self._bits.owners[pairs[:, 1]]
         return sparse.coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count, count))
 
     def _by_bits(self, query: Signature, *, without: int = -1) -> list[int]:
-        nearest = np.full(len(self), BITS, np.int64)
-        for bits in (*query.bits, *query.other_bits):
-            np.minimum.at(nearest, self._bit_owners, hamming(bits, self._bits))
-        if without >= 0:
-            nearest[without] = BITS
-        places = np.flatnonzero(nearest <= NEAR_BITS)
-        return _nearest(places, nearest[places])
+        within = [self._by_distance.within(bits, NEAR_BITS) for bits in (*query.bits, *query.other_bits)]
+        places = np.concatenate([np.empty(0, np.int64), *(places for places, _ in within)])
+        distances = np.concatenate([np.empty(0, np.int64), *(distances for _, distances in within)])
+        others = places != without
+        return _nearest(places[others], distances[others])
 
     def _all_near(self) -> dict[int, list[int]]:
         """Return, by place, the places of the contents with similar fingerprints, upright, mirrored or turned."""
-        views = view_bits(self._bits).reshape(-1, BITS // 8)
-        pairs, distances = near_rows(views, self._bits, NEAR_BITS)
-        first, second = self._bit_owners[pairs[:, 0] // len(VIEWS)], self._bit_owners[pairs[:, 1]]
+        views = view_bits(self._bits.rows).reshape(-1, BITS // 8)
+        pairs, distances = near_rows(views, self._bits.rows, NEAR_BITS)
+        first, second = self._bits.owners[pairs[:, 0] // len(VIEWS)], self._bits.owners[pairs[:, 1]]
         one, other = np.concatenate([first, second]), np.concatenate([second, first])
         distances = np.concatenate([distances, distances])
         apart = one != other
@@ -218,11 +245,12 @@ class Candidates:
     def _by_keypoints(self, query: Signature, *, without: int = -1) -> list[int]:
         found: dict[int, int] = {}
         for keypoints in (*query.keypoints, *query.mirrored_keypoints):
-            owners, matches = self._keypoints.count_matches(keypoints)
-            best = slice(MOST_BY_KEYPOINTS + 1)
-            for owner, count in zip(owners[best].tolist(), matches[best].tolist(), strict=True):
-                if owner != without:
-                    found[owner] = max(count, found.get(owner, 0))
+            for index in self._keypoints:
+                owners, matches = index.count_matches(keypoints)
+                best = slice(MOST_BY_KEYPOINTS + 1)
+                for owner, count in zip(owners[best].tolist(), matches[best].tolist(), strict=True):
+                    if owner != without:
+                        found[owner] = max(count, found.get(owner, 0))
         return sorted(found, key=lambda owner: (-found[owner], owner))[:MOST_BY_KEYPOINTS]
 
     def _by_embedding(self, query: Signature, *, without: int = -1) -> list[int]:
@@ -237,17 +265,7 @@ class Candidates:
         return sorted(best, key=lambda place: (-best[place], place))[:NEAREST_BY_EMBEDDING]
 
     def _by_words(self, query: Signature, *, without: int = -1) -> list[int]:
-        shared: dict[int, tuple[int, float]] = {}
-        for word in sorted(query.words):
-            places = self._words.get(word, [])
-            if len(places) > RARE:
-                continue
-            weight = log(max(2, len(self)) / len(places)) if places else 0.0
-            for place in places:
-                count, weights = shared.get(place, (0, 0.0))
-                shared[place] = count + 1, weights + weight
-        enough = [place for place, (count, _) in shared.items() if count >= SHARED_WORDS and place != without]
-        return sorted(enough, key=lambda place: (-shared[place][1], place))[:NEAREST]
+        return self._words.sharing(query.words, without=without)[:NEAREST]
 
 
 def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
@@ -261,48 +279,54 @@ def _nearest(places: Places, distances: NDArray[np.int64]) -> list[int]:
     return places[: max(NEAREST, min(same, MOST_SAME))].tolist()
 
 
-def open_candidates(catalogue: Catalogue, *, image_index: DenseIndex | None = None) -> Candidates:
-    """Return the candidates among all present contents whose keypoints are in the catalogue.
+def open_candidates(
+    catalogue: Catalogue, *, image_index: DenseIndex | None = None, folder: Path | None = None
+) -> Candidates:
+    """Return the candidates among all present contents that are decoded.
 
     `image_index` is an image encoder's index of memes; with it, memes with similar embeddings are candidates too.
+    `folder` keeps the index of keypoints in files, which are made when there are none, and again after many changes;
+    without it, the keypoints are in memory, 6 kB a content.
     """
-    contents: dict[int, str] = {}
+    contents = dict(catalogue.memes.contents())
     owner: dict[str, int] = {}
-    for meme in catalogue.memes.everything():
-        owner.setdefault(meme.content_hash, meme.id)
-        contents[meme.id] = meme.content_hash
-    chosen = set(owner.values())
-
-    def by_content(algorithm: str, made_of: Callable[[bytes], Made]) -> dict[str, list[Made]]:
-        found: dict[str, list[Made]] = {}
-        for id, _, blob in catalogue.pictures.fingerprints(algorithm):
-            if id in chosen:
-                found.setdefault(contents[id], []).append(made_of(blob))
-        return found
-
-    def strongest(blob: bytes) -> Keypoints:
-        return strongest_keypoints(unpack_keypoints(blob), per_octave=INDEXED_PER_OCTAVE)
-
-    bits, trimmed_bits, ground_bits, keypoints = (
-        by_content(PDQ, bytes),
-        by_content(TRIMMED_PDQ, bytes),
-        by_content(GROUND_PDQ, bytes),
-        by_content(KEYPOINTS, strongest),
+    for id, content in contents.items():
+        owner.setdefault(content, id)
+    bits = _stored_bits(catalogue, contents, frozenset(owner.values()))
+    hashes = [content for content in owner if content in bits]
+    places = {content: place for place, content in enumerate(hashes)}
+    keypoints = open_keypoints(
+        folder,
+        {content: bits[content][PDQ] for content in hashes},
+        load=lambda content: catalogue.pictures.fingerprints_of(content, KEYPOINTS),
     )
     texts = texts_by_content(catalogue)
-    hashes = [content for content in owner if content in keypoints and content in bits]
-    signatures = [
-        _signature(
-            [*bits[content], *trimmed_bits.get(content, ()), *ground_bits.get(content, ())],
-            keypoints[content],
-            [],
-            text=texts.get(content, ""),
-        )
-        for content in hashes
-    ]
-    places = {content: place for place, content in enumerate(hashes)}
-    place_of = {id: places[content] for id, content in contents.items() if content in places}
-    return Candidates(hashes, signatures, image_index=image_index, place_of=place_of)
+    distinct = [dict.fromkeys(row for rows in bits[content].values() for row in rows) for content in hashes]
+    return Candidates(
+        hashes,
+        OwnedRows(
+            np.repeat(np.arange(len(distinct)), [len(rows) for rows in distinct]),
+            np.frombuffer(b"".join(row for rows in distinct for row in rows), np.uint8).reshape(-1, BITS // 8),
+        ),
+        keypoints,
+        RareWords.of(significant_words(texts.get(content, "")) for content in hashes),
+        image_index=image_index,
+        place_of=None
+        if image_index is None
+        else {id: places[content] for id, content in contents.items() if content in places},
+    )
+
+
+def _stored_bits(
+    catalogue: Catalogue, contents: Mapping[int, str], chosen: Collection[int]
+) -> dict[str, dict[str, list[bytes]]]:
+    """Return the fingerprints of the memes' contents by algorithm, by hash; those without one by PDQ are left out."""
+    found: dict[str, dict[str, list[bytes]]] = {}
+    for algorithm in (PDQ, TRIMMED_PDQ, GROUND_PDQ):
+        for id, _, row in catalogue.pictures.fingerprints(algorithm):
+            if id in chosen and (algorithm == PDQ or contents[id] in found):
+                found.setdefault(contents[id], {}).setdefault(algorithm, []).append(row)
+    return found
 
 
 def stored_signature(catalogue: Catalogue, content_hash: str, *, text: str = "", image_encoder: str = "") -> Signature:

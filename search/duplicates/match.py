@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from PIL import Image
 
 from search.catalogue import Catalogue
-from search.duplicates.candidates import Candidates, Rows, open_candidates, signature_of, texts_by_content
+from search.duplicates.candidates import Candidates, Rows, longest_text, open_candidates, signature_of
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import prepare
 from search.duplicates.wording import ReadLine, read_lines
@@ -32,30 +33,36 @@ class Match:
 
 @dataclass(frozen=True)
 class Matcher:
-    """The library's fingerprints and keypoints in memory: about 11 KB per meme, and 29 KB per meme in the catalogue."""
+    """What the library's memes are found by, and the library's memes and texts, which are looked up one by one."""
 
     candidates: Candidates
-    memes: Mapping[str, Meme]  # by content hash
-    texts: Mapping[str, str]  # by content hash
+    meme_of: Callable[[str], Meme | None]  # the present meme with a content hash
+    text_of: Callable[[Meme], str]  # that OCR read, empty for none
     lines: Callable[[Meme], tuple[ReadLine, ...]]  # that OCR read on a still
     load: Load
 
     @classmethod
-    def open(cls, catalogue: Catalogue, *, load: Load, image_index: DenseIndex | None = None) -> Self:
+    def open(
+        cls, catalogue: Catalogue, *, load: Load, image_index: DenseIndex | None = None, folder: Path | None = None
+    ) -> Self:
         """Return a matcher over the memes that the catalogue has decoded.
 
         `load` returns the frames of a meme, a transparent still as RGBA. `image_index` holds an image encoder's
-        embeddings of the memes; with it, pictures with similar embeddings become candidates too.
+        embeddings of the memes; with it, pictures with similar embeddings become candidates too. `folder` keeps the
+        index of keypoints in files, which is opened in seconds and takes hardly any memory.
         """
-        memes: dict[str, Meme] = {}
-        for meme in catalogue.memes.everything():
-            memes.setdefault(meme.content_hash, meme)
-        candidates = open_candidates(catalogue, image_index=image_index)
+        candidates = open_candidates(catalogue, image_index=image_index, folder=folder)
+
+        def meme_of(content_hash: str) -> Meme | None:
+            return min(catalogue.memes.with_content(content_hash), key=lambda meme: meme.id, default=None)
+
+        def text_of(meme: Meme) -> str:
+            return longest_text(catalogue, meme.content_hash)
 
         def lines(meme: Meme) -> tuple[ReadLine, ...]:
             return read_lines(catalogue.texts.boxes_of(meme))
 
-        return cls(candidates, memes, texts_by_content(catalogue), lines, load)
+        return cls(candidates, meme_of, text_of, lines, load)
 
     def match(
         self,
@@ -77,18 +84,17 @@ class Matcher:
         []
         """
         found = []
-        if content_hash in self.memes:
-            found.append(Match(self.memes[content_hash], Evidence(Tier.IDENTICAL)))
+        if content_hash and (same := self.meme_of(content_hash)) is not None:
+            found.append(Match(same, Evidence(Tier.IDENTICAL)))
         prepared = [prepare(image, lines=lines if len(images) == 1 else ()) for image in images]
         for place in self.candidates.find(signature_of(images, text=text, embeddings=embeddings))[:COMPARED]:
             content = self.candidates.hashes[place]
-            if content == content_hash:
+            if content == content_hash or (meme := self.meme_of(content)) is None:
                 continue
-            meme = self.memes[content]
             frames = self.load(meme)
             said = self.lines(meme) if len(frames) == 1 else ()
             others = [prepare(image, lines=said) for image in frames]
-            evidence = compare_frames(prepared, others, text_a=text or None, text_b=self.texts.get(content))
+            evidence = compare_frames(prepared, others, text_a=text or None, text_b=self.text_of(meme) or None)
             if evidence.tier is not None:
                 found.append(Match(meme, evidence))
         return sorted(found, key=lambda match: match.evidence.order)

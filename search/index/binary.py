@@ -16,6 +16,7 @@ from search.index.owners import (
     REBUILD_HINT,
     Distances,
     Ids,
+    OwnedRows,
     Owners,
     best_per_owner,
     check_owners,
@@ -131,6 +132,10 @@ def _permuted(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return mixed
 
 
+def _first_rows(owners: Owners) -> NDArray[np.int64]:
+    return np.flatnonzero(np.diff(owners, prepend=owners[:1] - 1))
+
+
 @dataclass(frozen=True)
 class BinaryIndex:
     """An opened, immutable index of fingerprints; any thread may search it."""
@@ -148,7 +153,20 @@ class BinaryIndex:
         except (OSError, ValueError, RuntimeError, EOFError) as error:
             raise damaged(folder, error) from error
         check_owners(folder, owners, rows=index.ntotal)
-        return cls(index, owners, np.flatnonzero(np.diff(owners, prepend=owners[:1] - 1)))
+        return cls(index, owners, _first_rows(owners))
+
+    @classmethod
+    def of(cls, fingerprints: OwnedRows) -> BinaryIndex:
+        """Return an index of fingerprints ([n, bytes] uint8) in memory.
+
+        >>> index = BinaryIndex.of(OwnedRows(np.array([3, 5]), np.array([[0b0001], [0b1111]], np.uint8)))
+        >>> index.within(np.array([0b0011], np.uint8), 1)[0].tolist()
+        [3]
+        """
+        check_rising(fingerprints.owners)
+        index = faiss.IndexBinaryFlat(8 * fingerprints.rows.shape[1])
+        index.add(np.ascontiguousarray(fingerprints.rows))
+        return cls(index, fingerprints.owners, _first_rows(fingerprints.owners))
 
     def __len__(self) -> int:
         return len(self.owners)

@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.duplicates.alignment import frame_affine
-from search.duplicates.candidates import Candidates, Signature, significant_words
+from search.duplicates.candidates import Candidates, Signature
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import prepare
 from search.duplicates.groups import Member
 from search.duplicates.keep_rule import choose_kept
-from search.duplicates.keypoint_index import KeypointIndex
+from search.duplicates.keypoint_index import KeypointIndex, KeypointRows
 from search.duplicates.keypoints import Keypoints
 from search.duplicates.overlay import Overlay, overlay
 from search.duplicates.picture import scale_picture
 from search.duplicates.picture_alignment import UPRIGHT, Alignment
+from search.duplicates.rare_words import significant_words
 from search.duplicates.recompression import Compressed, made_from
 from search.duplicates.trim import content_box
 from search.duplicates.wording import ReadLine, words_differ
@@ -102,7 +103,7 @@ def candidates() -> dict[str, list[int]]:
     bits, far = _print_with(BITS // 2), _print_with(BITS // 2, seed=2)
 
     def found(library: list[Signature], query: Signature) -> int:
-        return len(Candidates([str(at) for at in range(len(library))], library).find(query))
+        return len(Candidates.of([str(at) for at in range(len(library))], library).find(query))
 
     query, worded = _signature([bits]), _signature([far], " ".join(WORDS))
     return {
@@ -122,7 +123,8 @@ def votes() -> dict[str, list[int]]:
     bits = generator.integers(0, 2, (80, BITS), np.uint8)
     points = generator.uniform(0, 400, (80, 2)).astype(np.float32)
     octaves, angles = np.repeat(np.arange(8), 10).astype(np.uint8), generator.integers(0, 256, 80).astype(np.uint8)
-    index = KeypointIndex.of([Keypoints(points, octaves, angles, np.packbits(bits, axis=1))], owners=np.arange(1))
+    rows = KeypointRows.of([Keypoints(points, octaves, angles, np.packbits(bits, axis=1))])
+    index = KeypointIndex.of(rows, owners=np.arange(1))
 
     def counted(changed: int = 0, *, kept: int = 80, spread: float = 0.0, turned: int = 0) -> int:
         noise = np.stack([generator.permutation(np.arange(BITS) < changed) for _ in range(80)]).astype(np.uint8)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from search.duplicates import candidates
-from search.duplicates.candidates import Candidates, Signature, signature_of, significant_words
+from search.duplicates.candidates import Candidates, Signature, signature_of
+from search.duplicates.rare_words import significant_words
 from search.index.dense import DenseIndex
 from search.index.dense_writer import build_dense
 from tests.support.duplicated import EDITS, captioned, scene
@@ -23,7 +24,7 @@ def library() -> Candidates:
         signature_of([captioned(scene(seed))], text=f"unusual{seed} zebra{seed} words{seed} here")
         for seed in range(COUNT)
     ]
-    return Candidates([f"{seed:064}" for seed in range(COUNT)], features)
+    return Candidates.of([f"{seed:064}" for seed in range(COUNT)], features)
 
 
 @pytest.mark.parametrize("edit", EDITS)
@@ -44,7 +45,7 @@ def test_what_an_image_encoder_sees_in_both_makes_a_candidate(tmp_path: Path) ->
     build_dense(tmp_path / "pictures", rows, owners=np.array([10, 11, 12, 13, 14]))
     seen, place_of = DenseIndex.open(tmp_path / "pictures", dimensions=4), {10: 0, 11: 1, 12: 2, 14: 0}
     drawn = [signature_of([scene(seed)]) for seed in range(3)]
-    library = Candidates([f"{seed:064}" for seed in range(3)], drawn, image_index=seen, place_of=place_of)
+    library = Candidates.of([f"{seed:064}" for seed in range(3)], drawn, image_index=seen, place_of=place_of)
     nothing = np.empty((0, 32), np.uint8)
 
     def found(cosine: float) -> list[int]:
@@ -63,7 +64,7 @@ def test_all_at_once_finds_the_near_fingerprints_that_one_at_a_time_does(
     pictures = [captioned(scene(seed)) for seed in range(8)]
     pictures += [EDITS["a poorer JPEG"](pictures[2]), EDITS["a mirror image"](pictures[3])]
     features = [signature_of([picture]) for picture in pictures]
-    library = Candidates([f"{place:064}" for place in range(len(pictures))], features)
+    library = Candidates.of([f"{place:064}" for place in range(len(pictures))], features)
     find = library.finder(range(len(pictures)), signatures=features.__getitem__)
     each = {place: find(place) for place in range(len(pictures))}
     monkeypatch.setattr(candidates, "BULK", 1)
@@ -74,4 +75,4 @@ def test_all_at_once_finds_the_near_fingerprints_that_one_at_a_time_does(
 
 
 def test_an_empty_library_has_no_candidates() -> None:
-    assert Candidates([], []).find(signature_of([scene(1)], text="some words here")) == []
+    assert Candidates.of([], []).find(signature_of([scene(1)], text="some words here")) == []
