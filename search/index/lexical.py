@@ -23,6 +23,7 @@ from search.index.analyzer import (
     READABLE_ANALYZERS,
     term_of,
 )
+from search.index.columns import are_among
 from search.index.conditions import Alternatives
 from search.index.file_names import (
     MAX_NAME_BYTES,
@@ -147,11 +148,7 @@ class LexicalIndex(WordIndex):
         """Return the scores of ids, given as the bytes of an array; `by_meme` looks for each among those of a part."""
         ids = np.frombuffer(wanted, np.int64)
         queries = [self._query(part, field) for part in parts]
-        if by_meme:
-            return self._summed(queries, ids)
-        scores = np.zeros(len(ids), np.float32)
-        add_scores(scores, ids, *by_id(*self._run(self._only(any_of(queries), ids), len(ids))))
-        return scores
+        return self._summed(queries, ids) if by_meme else self._scored(self._only(any_of(queries), ids), ids)
 
     def phrase(
         self,
@@ -179,11 +176,7 @@ class LexicalIndex(WordIndex):
                 self._matches_of((term,), ALL_TEXT)
 
     def _has_rare(self, term: str, ids: Ids) -> NDArray[np.bool_]:
-        known = self._matches_of((term,), ALL_TEXT)[0]
-        if not len(known):
-            return np.zeros(len(ids), np.bool_)
-        has: NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, ids), len(known) - 1)] == ids
-        return has
+        return are_among(ids, self._matches_of((term,), ALL_TEXT)[0])
 
     def _read_held(self, terms: Sequence[str], ids: Ids) -> NDArray[np.float32]:
         """Return for each of some memes ([n]) the sum of two to the power of the places of the terms that it has."""
@@ -194,10 +187,15 @@ class LexicalIndex(WordIndex):
 
     def _summed(self, queries: Iterable[tantivy.Query], ids: Ids) -> LexicalScores:
         """Return the sums of the scores that queries give some memes ([n]), each looked for among those of each."""
-        sums = np.zeros(len(ids), np.float32)
-        query = adding(self._any_id_of(ids.astype(np.int64, copy=False).tobytes()), queries)
-        add_scores(sums, ids, *by_id(*self._run(query, len(ids))))
-        return sums
+        return self._scored(adding(self._any_id_of(ids.astype(np.int64, copy=False).tobytes()), queries), ids)
+
+    def _scored(self, query: tantivy.Query, ids: Ids) -> LexicalScores:
+        """Return the score of each of some memes ([n]) by a query that finds no others; 0 for those not found."""
+        with index_errors(self._folder):
+            hits = self._searcher.search(query, limit=len(ids) or 1, count=False).hits
+            found = self._searcher.fast_field_values("id", [address for _, address in hits])
+        scores = dict(zip(found, (score for score, _ in hits), strict=True))
+        return np.array([scores.get(id, 0.0) for id in ids.tolist()], np.float32)
 
     def having_all(self, groups: Sequence[Sequence[Sequence[str]]], field: Field | str = ALL_TEXT) -> Ids:
         """Return the rising ids of all memes that have every group: at least one of its sequences of terms, in a row.
