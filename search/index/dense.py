@@ -39,6 +39,7 @@ _CODED_SHARE = 1 / 8  # of the rows: scanning the codes of all takes as long as 
 _COMPARED_SHARE = 1 / 32  # likewise: picking out and comparing this many rows
 _LEAST_STEP, _MOST_GROWTH = 1e-6, 20.0  # where estimates are equal, or far above what is needed
 _SPARE = 1.3  # times the rows that the codes are asked for at last, over the number that is expected to do
+_IDS_PER_ROW = 8  # up to which each id's first row is kept, in 4 bytes
 _COPIED_SHARE = 0.03  # up to this share of the rows, copying the allowed ones is faster than skipping the others
 _untyped: Any = faiss  # faiss's type stubs have no keyword arguments and arrays
 
@@ -270,11 +271,28 @@ class DenseIndex:
 
     def _places(self, ids: Ids) -> tuple[Places, NDArray[np.int64]]:
         """Return the places of the rows of memes, meme after meme, and the number of each meme's rows ([n])."""
-        first = np.searchsorted(self.owners, ids, "left")
-        counts = np.searchsorted(self.owners, ids, "right") - first
+        first: NDArray[np.integer]
+        if self._first_rows is None:
+            first = np.searchsorted(self.owners, ids, "left")
+            counts = np.searchsorted(self.owners, ids, "right") - first
+        else:
+            known = np.minimum(ids, len(self._first_rows) - 2)  # beyond the highest id there are no rows
+            first = self._first_rows[known]
+            counts = self._first_rows[known + 1] - first
         starts = np.cumsum(counts) - counts
         places = np.arange(counts.sum()) + np.repeat(first - starts, counts)
         return (places if self._order is None else self._order[places]), counts
+
+    @cached_property
+    def _first_rows(self) -> NDArray[np.int32] | None:
+        """The number of rows of lower ids, for each id up to two beyond the highest; None where most have no rows.
+
+        Searching the owners for some hundred ids takes longer than comparing their rows, in a large index.
+        """
+        size = int(self.owners.max(initial=0)) + 2
+        if size > _IDS_PER_ROW * len(self) + 1024:
+            return None
+        return np.concatenate([[0], np.cumsum(np.bincount(self.owners, minlength=size))]).astype(np.int32)
 
     def _rows_at(self, places: Places) -> Rows:
         """Return the rows at some places ([m, d])."""
