@@ -2,10 +2,13 @@
 
     python -m benchmarks.http
     python -m benchmarks.http FOLDER --memes 30000
+    python -m benchmarks.http FOLDER --before ../before
 
 The library is that of `benchmarks.scale`, under the real text encoder's name: texts are real, embeddings are mixtures
 of real ones, and queries go through the real encoder. Reports whole requests over one open connection, the server's
-resident memory, and the time of a whole `memetica search`: beside the server, which answers it, and from cold.
+resident memory, and the time of a whole `memetica search`: beside the server, which answers it, and from cold. With
+`--before`, the server of another checkout is asked the same by turns, so that what else the machine does costs both the
+same.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import quote, urlsplit
 
-from benchmarks.harness import Benchmark, Report, percentiles
+from benchmarks.harness import PROJECT, Benchmark, Report, percentiles
 from benchmarks.scale import add_folder, fill, folder_of, mixed_vectors, pools, sampled, source_of_texts
 from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
@@ -37,6 +40,8 @@ WARM_UP = 30
 BENCHMARK = Benchmark(__doc__, needs="nothing; Linux for the server's memory", takes="6 minutes the first time, then 1")
 add_folder(BENCHMARK)
 BENCHMARK.option("--queries", 300, small=20, help="queries to time, of each kind")
+BENCHMARK.parser.add_argument("--before", type=Path, help="the folder of another checkout, by `git worktree add`")
+KINDS = (("API, 10 hits", "/api/search?k=10&q="), ("API, 30 hits", "/api/search?k=30&q="), ("page of 30 cards", "/?q="))
 
 
 def prepare(settings: Settings, memes: int) -> None:
@@ -49,17 +54,21 @@ def prepare(settings: Settings, memes: int) -> None:
 
 
 @contextmanager
-def server(settings: Settings, *, image_encoder: str | None = "none") -> Iterator[tuple[str, int]]:
-    """Run `memetica serve`; yield its host and port, and its process id.
+def server(
+    settings: Settings, *, image_encoder: str | None = "none", tree: Path = PROJECT
+) -> Iterator[tuple[str, int]]:
+    """Run `memetica serve` of a checkout; yield its host and port, and its process id.
 
     Without an image encoder: a server in the background shows all pictures to one that is new, on a core of its own.
     With None, the encoder is the data folder's.
     """
+    settings = settings.absolute()
     command = [sys.executable, "-m", "web.cli", "serve", "--port", "0", "--json"]
     command += ["--data", str(settings.data), "--library", str(settings.library)]
     environ = os.environ | ({} if image_encoder is None else {"MEMETICA_IMAGE_ENCODER": image_encoder})
+    environ["PYTHONPATH"] = str(tree)
     with subprocess.Popen(
-        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, cwd=tree, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as running:
         try:
             assert running.stdout is not None
@@ -68,19 +77,24 @@ def server(settings: Settings, *, image_encoder: str | None = "none") -> Iterato
             running.send_signal(signal.SIGTERM)
 
 
-def timed_requests(address: str, paths: Sequence[str]) -> list[float]:
-    """Return the seconds of each request over one open connection, without the first WARM_UP."""
-    connection = http.client.HTTPConnection(address, timeout=30)
-    seconds = []
-    for path in paths:
-        begun = time.perf_counter()
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read()
-        seconds.append(time.perf_counter() - begun)
-        if answer.status != 200:
-            raise SystemExit(f"{path}: {answer.status} {body[:200]!r}")
-    return seconds[WARM_UP:]
+def timed_requests(addresses: Sequence[str], paths: Sequence[str]) -> list[list[float]]:
+    """Return for each server the seconds of each request over one open connection, without the first WARM_UP.
+
+    Several servers are asked by turns.
+    """
+    connections = [http.client.HTTPConnection(address, timeout=30) for address in addresses]
+    seconds: list[list[float]] = [[] for _ in connections]
+    for number, path in enumerate(paths):
+        turns = list(zip(seconds, connections, strict=True))
+        for own, connection in turns if number % 2 else reversed(turns):
+            begun = time.perf_counter()
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read()
+            own.append(time.perf_counter() - begun)
+            if answer.status != 200:
+                raise SystemExit(f"{path}: {answer.status} {body[:200]!r}")
+    return [own[WARM_UP:] for own in seconds]
 
 
 def memory(process: int) -> float:
@@ -108,19 +122,31 @@ def measure(given: Namespace, report: Report) -> None:
     settings = Settings(data=folder, library=folder.with_name(f"{folder.name}-memes"))
     prepare(settings, given.memes)
     queries = sampled(pools()[1], given.queries + WARM_UP)
+    if given.before is not None:
+        compare(settings, queries, given.before.absolute(), report)
+        return
     table = report.table("over HTTP", {"request": "", "p50 ms": ".1f", "p95 ms": ".1f"})
     with server(settings) as (address, process):
-        for label, path in (
-            ("API, 10 hits", "/api/search?k=10&q="),
-            ("API, 30 hits", "/api/search?k=30&q="),
-            ("page of 30 cards", "/?q="),
-        ):
-            seconds = timed_requests(address, [path + quote(query[:900]) for query in queries])
+        for label, path in KINDS:
+            [seconds] = timed_requests([address], [path + quote(query[:900]) for query in queries])
             table.row(label, *percentiles(seconds))
         report.note(f"server memory: {memory(process):,.0f} MB")
         where = "beside the server" if (folder / SOCKET_FILE).exists() else "beside the server, which has no socket"
         report_commands(settings, queries[: 2 if given.small else 6], report, where=where)
     report_commands(settings, queries[: 2 if given.small else 6], report, where="from cold")
+
+
+def compare(settings: Settings, queries: Sequence[str], before: Path, report: Report) -> None:
+    """Print latency of this checkout's server and of another's."""
+    columns = {"request": "", "before p50": ".1f", "p95": ".1f", "now p50": ".1f", "now p95": ".1f"}
+    ratios = {"ratio p50": ".3f", "ratio p95": ".3f", "of a request, median": ".3f"}
+    table = report.table("over HTTP by turns, ms", columns | ratios)
+    with server(settings, tree=before) as (old, _), server(settings) as (new, _):
+        for label, path in KINDS:
+            both = timed_requests([old, new], [path + quote(query[:900]) for query in queries])
+            earlier, now = map(percentiles, both)
+            each = median(one / other for other, one in zip(*both, strict=True))
+            table.row(label, *earlier, *now, now[0] / earlier[0], now[1] / earlier[1], each)
 
 
 def report_commands(settings: Settings, queries: Sequence[str], report: Report, *, where: str) -> None:
