@@ -27,11 +27,12 @@ from search.duplicates.keypoint_index import (
 )
 from search.duplicates.keypoint_store import open_keypoints
 from search.duplicates.keypoints import Keypoints, mirrored_keypoints
+from search.duplicates.near_fingerprints import NearFingerprints
 from search.duplicates.picture import scale_picture
 from search.duplicates.rare_words import RareWords, significant_words
 from search.duplicates.trim import trim
-from search.images.fingerprints import PDQ, VIEWS, pdq, view_bits
-from search.index.binary import BinaryIndex, near_pairs, near_rows
+from search.images.fingerprints import PDQ, pdq, view_bits
+from search.index.binary import BinaryIndex, near_pairs
 from search.index.dense import DenseIndex
 from search.index.owners import OwnedRows
 from search.meme import Field
@@ -56,7 +57,7 @@ MOST_BY_KEYPOINTS = 6
 NEAREST_BY_EMBEDDING = 3
 LEAST_COSINE = 0.85  # of embeddings; memes of one template are above it
 _NEIGHBORS = 16  # nearest memes read from the index, including copies and the meme itself
-BULK = 5_000  # queries: from this number on, similar fingerprints are computed for all at once
+BULK = 5_000  # queries: from this number on, similar fingerprints are found for thousands at once
 _OTHER_GROUND = 64  # levels: white and dark, on which transparent pictures are shown, are nearer to white and black
 
 Places = NDArray[np.int64]
@@ -194,11 +195,11 @@ class Candidates:
 
         A place is a position in `hashes`; `signatures` returns a place's signature for the query.
         """
-        near = self._all_near() if len(places) >= BULK else None
+        near = NearFingerprints(self._bits, places, radius=NEAR_BITS) if len(places) >= BULK else None
 
         def found(place: int) -> list[int]:
             query = signatures(place)
-            by_bits = self._by_bits(query, without=place) if near is None else near.get(place, [])
+            by_bits = self._by_bits(query, without=place) if near is None else _nearest(*near.of(place))
             by_keypoints = self._by_keypoints(query, without=place)
             by_embedding = self._by_embedding(query, without=place)
             others = [*by_bits, *by_keypoints, *by_embedding, *self._by_words(query, without=place)]
@@ -224,23 +225,6 @@ class Candidates:
         distances = np.concatenate([np.empty(0, np.int64), *(distances for _, distances in within)])
         others = places != without
         return _nearest(places[others], distances[others])
-
-    def _all_near(self) -> dict[int, list[int]]:
-        """Return, by place, the places of the contents with similar fingerprints, upright, mirrored or turned."""
-        views = view_bits(self._bits.rows).reshape(-1, BITS // 8)
-        pairs, distances = near_rows(views, self._bits.rows, NEAR_BITS)
-        first, second = self._bits.owners[pairs[:, 0] // len(VIEWS)], self._bits.owners[pairs[:, 1]]
-        one, other = np.concatenate([first, second]), np.concatenate([second, first])
-        distances = np.concatenate([distances, distances])
-        apart = one != other
-        one, other, distances = one[apart], other[apart], distances[apart]
-        order = np.argsort(one, kind="stable")
-        one, other, distances = one[order], other[order], distances[order]
-        starts = np.flatnonzero(np.diff(one, prepend=-1))
-        found = {}
-        for start, end in zip(starts, [*starts[1:], len(one)], strict=True):
-            found[int(one[start])] = _nearest(other[start:end], distances[start:end])
-        return found
 
     def _by_keypoints(self, query: Signature, *, without: int = -1) -> list[int]:
         found: dict[int, int] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.duplicates import candidates
+from search.duplicates import candidates, near_fingerprints
 from search.duplicates.candidates import Candidates, Signature, signature_of
 from search.duplicates.rare_words import significant_words
 from search.index.dense import DenseIndex
@@ -58,8 +58,9 @@ def test_what_an_image_encoder_sees_in_both_makes_a_candidate(tmp_path: Path) ->
     assert library.find(Signature(nothing, nothing, (), (), embeddings=nobody)) == []
 
 
-def test_all_at_once_finds_the_near_fingerprints_that_one_at_a_time_does(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("block", [3, 100])
+def test_many_at_once_find_the_near_fingerprints_that_one_at_a_time_does(
+    monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     pictures = [captioned(scene(seed)) for seed in range(8)]
     pictures += [EDITS["a poorer JPEG"](pictures[2]), EDITS["a mirror image"](pictures[3])]
@@ -68,6 +69,7 @@ def test_all_at_once_finds_the_near_fingerprints_that_one_at_a_time_does(
     find = library.finder(range(len(pictures)), signatures=features.__getitem__)
     each = {place: find(place) for place in range(len(pictures))}
     monkeypatch.setattr(candidates, "BULK", 1)
+    monkeypatch.setattr(near_fingerprints, "BLOCK", block)
     at_once = library.finder(range(len(pictures)), signatures=features.__getitem__)
     assert {place: set(at_once(place)) for place in each} == {place: set(found) for place, found in each.items()}
     assert each[2][0] == 8 and each[8][0] == 2 and 9 in each[3] and 3 in each[9]
