@@ -1,4 +1,4 @@
-"""The index of keypoints in files, which processes map into memory: 5.6 kB of disk a picture, and hardly any memory.
+"""The index of keypoints in files, which processes map into memory: 6 kB of disk a picture, and hardly any memory.
 
 The folder holds one generation of files, and `CURRENT`, which names it and has the SHA-256 of its manifest. The files
 can be made again from the catalogue: what is missing, damaged or of another version is no error.
