@@ -30,6 +30,11 @@ class GifFile(GifImagePlugin.GifImageFile):
         super().__init__(_with_table(stream))
 
     def load_end(self) -> None:
+        before = self._prev_im
+        if self.tell() and before and before.size != self.size:
+            # Pillow would lose its transparency.
+            self._prev_im = Image.core.fill(before.mode, self.size, 0)
+            self._prev_im.paste(before, (0, 0, *before.size))
         super().load_end()
         if not self.tell():
             self._canvas = self.size
@@ -106,6 +111,8 @@ class PngFile(PngImagePlugin.PngImageFile):
             return  # the size is not checked yet
         if frame == 1 and self.default_image:
             self.im, self._prev_im = self._blank(), self._blank()
+            if self.dispose_op == PngImagePlugin.Disposal.OP_PREVIOUS:
+                self.dispose_op = PngImagePlugin.Disposal.OP_BACKGROUND  # nothing was before it
         if self.dispose is not None and self.dispose_op == PngImagePlugin.Disposal.OP_BACKGROUND:
             self.dispose = self._crop(self._blank(), self.dispose_extent)
 

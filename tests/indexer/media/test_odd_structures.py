@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
@@ -12,6 +13,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.odd_media.blocks import Block, gif
 from benchmarks.odd_media.headers import bitmap, icon
@@ -111,6 +113,12 @@ def test_a_frame_is_removed_as_it_says(tmp_path: Path, disposal: int, left: tupl
     assert [at(seen, 2, place) for place in (1, 5, 9)] == [GREEN, left, RED]
 
 
+def test_a_frame_outside_does_not_fill_what_is_transparent(tmp_path: Path) -> None:
+    frames = [block(0, disposal=2), block(1, 6, corner=(9, 9)), block(2, 4, corner=(10, 0)), block(1, 2)]
+    seen = shown(tmp_path, gif((12, 12), frames, table=TABLE))
+    assert [at(seen, 3, place) for place in (1, 5, 10)] == [BLUE, WHITE, BLUE]
+
+
 def test_a_frame_that_names_no_disposal_stays_though_the_one_before_was_removed(tmp_path: Path) -> None:
     frames = [block(0), block(1, 6, disposal=2), block(2, 6, corner=(6, 6)), block(1, 3)]
     seen = shown(tmp_path, gif((12, 12), frames, table=TABLE))
@@ -187,6 +195,16 @@ def test_a_half_transparent_frame_leaves_what_is_below_it_opaque(tmp_path: Path)
     seen = shown(tmp_path, apng(((200, 0, 0, 255), 0, True), ((0, 0, 200, 128), 1, True)))
     red, green, blue = at(seen, 1, 0)
     assert abs(red - 100) <= 2 and green == 0 and abs(blue - 100) <= 2
+
+
+def test_a_first_frame_that_is_removed_leaves_no_default_picture(tmp_path: Path) -> None:
+    default, first, second = (Image.new("RGBA", (4, 4), (*color, 255)) for color in (GREEN, RED, BLUE))
+    out = io.BytesIO()
+    options = {"default_image": True, "disposal": 2, "blend": 1, "duration": 100}
+    default.save(out, "PNG", save_all=True, append_images=[first, second.crop((0, 0, 2, 2))], **options)
+    seen = shown(tmp_path, out.getvalue())
+    assert (at(seen, 0, 3), at(seen, 1, 1)) == (RED, BLUE)
+    assert at(seen, 1, 3) == WHITE
 
 
 def test_a_frame_without_pixels_is_left_out(tmp_path: Path) -> None:
