@@ -139,6 +139,8 @@ def judge(page: Any, file: OddFile, path: Path, *, tolerance: float) -> Judged:
     there = [one for one in shown if one is not None]
     if len(there) < len(shown):
         return Judged("differ", None, f"{ours.frames} frames, fewer in Chromium")
+    if any(one.shape[1::-1] != picture.size for one, picture in zip(there, _pictures(ours), strict=False)):
+        return Judged("differ", None, "frames of several sizes")
     difference = max(_difference(one, ours, place) for place, one in enumerate(there))
     return Judged("same" if difference <= tolerance else "differ", difference, ours.damage)
 
@@ -153,12 +155,15 @@ def _unpacked(width: int, height: int, packed: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(packed), np.uint8).reshape(height, width, 4)
 
 
+def _pictures(ours: DecodedMedia) -> list[Image.Image]:
+    """Return what we show, a drawing at the size that it tells."""
+    size = (ours.width, ours.height)
+    return [one.resize(size, Image.Resampling.BOX) if ours.codec == "svg" else one for one in ours.pictures]
+
+
 def _difference(shown: np.ndarray, ours: DecodedMedia, place: int) -> float:
     """Return the mean difference of the colors where both are opaque, or of the transparency if that is larger."""
-    drawn = ours.pictures[place]
-    if ours.codec == "svg":
-        drawn = drawn.resize((ours.width, ours.height), Image.Resampling.BOX)
-    picture = np.asarray(drawn, np.float64)
+    picture = np.asarray(_pictures(ours)[place], np.float64)
     alpha = np.full(picture.shape[:2], 255.0) if ours.alpha is None else np.asarray(ours.alpha, np.float64)
     theirs = shown[..., 3].astype(np.float64)
     if ours.alpha is None:

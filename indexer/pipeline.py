@@ -77,8 +77,11 @@ def index_library(
     workspace = replace(workspace, settings=replace(workspace.settings, library=library_root(workspace.library)))
     if not new_library:
         check_library_is_known(workspace)
-    unfinished: list[str] = []
-    recover(workspace, on_unfinished=lambda error: unfinished.append(f"{error.message} {error.hint}".strip()))
+    unfinished: dict[str, str] = {}  # of several operations with one reason, the first
+    recover(
+        workspace,
+        on_unfinished=lambda error: unfinished.setdefault(error.message, f"{error.message} {error.hint}".strip()),
+    )
     _copy_catalogue(workspace)
     remove_leftovers(workspace.data, workspace.library)
     stages = _Stages(
@@ -106,7 +109,7 @@ def index_library(
     for stage, work in works:
         report = _run(workspace, stage, work)
         if stage is Stage.SCAN and unfinished:
-            report = replace(report, note=" ".join((*unfinished, report.note)).strip())
+            report = replace(report, note=" ".join((*unfinished.values(), report.note)).strip())
         reports.append(report)
         on_stage(reports[-1])
     _copy_catalogue(workspace)  # after a first run, which had nothing to copy before

@@ -21,6 +21,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from indexer.library.effects import Effects, effects_of
@@ -56,8 +57,16 @@ def _roots(workspace: Workspace, library: Path, uid: str) -> Roots:
     return {"library": library, "trash": trash_path(workspace.data, uid), "inbox": workspace.inbox}
 
 
+@cache
+def _reported() -> set[str]:
+    """Return what this process has said of operations that cannot be finished, until all of them are."""
+    return set()
+
+
 def _log(error: LibraryError) -> None:
-    logger.warning("%s %s", error.message, error.hint)
+    if error.message not in _reported():
+        logger.warning("%s %s", error.message, error.hint)
+        _reported().add(error.message)
 
 
 @contextmanager
@@ -91,9 +100,15 @@ def recover(workspace: Workspace, *, on_unfinished: OnUnfinished = _log) -> list
     """
     pending = workspace.catalogue.journal.in_state(*PENDING)
     if not pending or workspace.catalogue.read_only:
+        _reported().clear()
         return []
+
+    def report(error: LibraryError) -> None:
+        on_unfinished(error)
+        _reported().add(error.message)
+
     try:
-        with locked_library(workspace, seconds=0, on_unfinished=on_unfinished):
+        with locked_library(workspace, seconds=0, on_unfinished=report):
             return pending
     except Busy:
         return []
@@ -114,7 +129,10 @@ def unfinished_operations(workspace: Workspace) -> list[LibraryError]:
 
 
 def _recover(workspace: Workspace, library: Path, on_unfinished: OnUnfinished) -> None:
-    for operation in workspace.catalogue.journal.in_state(*PENDING):
+    pending = workspace.catalogue.journal.in_state(*PENDING)
+    if not pending:
+        _reported().clear()
+    for operation in pending:
         try:
             moved = {path.partition("/")[2] for step in operation.steps for path in paths_of(step)}
             check_not_emptied(workspace, library, apart_from=moved)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from operator import itemgetter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import tantivy
@@ -33,6 +32,7 @@ from search.index.file_names import (
     code_parts,
     exact_key,
 )
+from search.index.lexical_links import linked
 from search.index.lexical_schema import (
     ALL_TEXT,
     FIELDS,
@@ -40,7 +40,6 @@ from search.index.lexical_schema import (
     FILE_PARTS_FIELD,
     FILE_WORDS_FIELD,
     HINT,
-    LOCKS,
     OF_CATEGORY,
     SPELLING_FIELD,
     WORD_START,
@@ -96,18 +95,11 @@ class LexicalIndex(WordIndex):
             meta = (folder / "meta.json").read_text("utf-8")
             if not any(f'"{name}"' in meta for name in READABLE_ANALYZERS):
                 raise IndexUnusable(f"The word index in {folder} was made by another version.", hint=HINT)
-            # tantivy writes a lock file beside the index even to read it, so it opens a temporary folder of links
-            # that may be removed once the files are mapped.
-            with TemporaryDirectory(prefix="memetica-words-", ignore_cleanup_errors=True) as links:
-                for file in folder.absolute().iterdir():
-                    if file.match(LOCKS):
-                        continue  # of a build: through a link to a read-only disk it could not be locked
-                    (Path(links) / file.name).symlink_to(file)
-                with index_errors(folder):
-                    index = tantivy.Index.open(links)
-                    register_tokenizers(index)
-                    index.config_reader("manual", 0)
-                    return cls(index, folder)
+            with linked(folder) as links, index_errors(folder):
+                index = tantivy.Index.open(links)
+                register_tokenizers(index)
+                index.config_reader("manual", 0)
+                return cls(index, folder)
         except (ValueError, OSError) as error:
             raise IndexUnusable(f"The word index in {folder} is missing or damaged: {error}.", hint=HINT) from error
 

@@ -32,6 +32,7 @@ class Session:
     def __init__(self, common: dict[str, Any]) -> None:
         self.terminal = Terminal(quiet=common.pop("quiet", False), as_json=common.pop("as_json", False))
         self._given = common
+        self._told: set[str] = set()
 
     def settings(self, **more: Any) -> Settings:
         """Return the settings; `more` are the command's own options, None for one that is not given."""
@@ -54,7 +55,10 @@ class Session:
         return search.Workspace(settings, opened)
 
     def tell_unfinished(self, error: MemeticaError) -> None:
-        """Write to stderr that an interrupted operation on the library cannot be finished yet; the command goes on."""
+        """Write to stderr, once, that interrupted operations on the library cannot be finished; the command goes on."""
+        if error.message in self._told:
+            return
+        self._told.add(error.message)
         self.terminal.say(f"{error.message} {error.hint}".strip(), style="yellow")
 
     def update_index(self, update: Callable[[], object]) -> int:

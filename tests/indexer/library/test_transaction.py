@@ -217,6 +217,40 @@ def test_an_interrupted_operation_waits_for_the_disk_and_stops_nothing(
     assert [one.kind for one in own.catalogue.verdicts.standing()] == ([VerdictKind.MERGED] if begun else [])
 
 
+def test_of_an_operation_that_waits_for_the_disk_is_said_once_and_again_when_another_does(
+    own: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def logged() -> int:
+        return sum("cannot be finished" in record.getMessage() for record in caplog.records)
+
+    for said in (1, 2):
+        with pytest.raises(Killed):
+            merge_a_into_b(own, note="the same", on_step=kill_at("move Cats/a.png"))
+        make_read_only(monkeypatch, own.library)
+        for _ in range(3):
+            with locked_library(own):
+                pass
+        assert logged() == said
+        monkeypatch.undo()
+        [operation] = recover(own)
+        with locked_library(own):
+            pass
+        undo(own, operation.uid)
+
+
+def test_what_a_command_says_of_an_operation_is_not_logged_too(
+    own: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Killed):
+        merge_a_into_b(own, note="the same", on_step=kill_at("move Cats/a.png"))
+    make_read_only(monkeypatch, own.library)
+    said: list[str] = []
+    recover(own, on_unfinished=lambda error: said.append(error.message))
+    with locked_library(own):
+        pass
+    assert len(said) == 1 and "cannot be finished" not in caplog.text
+
+
 def test_an_interrupted_operation_can_be_given_up(own: Workspace) -> None:
     before = files(own)
     with pytest.raises(Killed):

@@ -15,8 +15,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from search.errors import LibraryError
 from search.settings import Settings
 from tests.support.paths import ROOT
+from web.cli.command import Session
 from web.cli.main import SECTIONS, main
 from web.cli.options import HelpPage, is_common
 from web.cli.reference import FOLDER, cli_reference, settings_reference
@@ -154,3 +156,14 @@ def test_a_group_without_subcommand_lists_and_options_stand_anywhere(
     assert rows("verdict", "--json", *data, *library) == []
     unknown = CliRunner().invoke(main, ["duplicates", "fnid"])
     assert unknown.exit_code == 2 and "No such command" in unknown.stderr
+
+
+def test_several_operations_that_wait_for_one_thing_are_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    session = Session({})
+    for uid in ("1", "2", "3"):
+        session.tell_unfinished(LibraryError("An interrupted merge cannot be finished.", hint=f"Undo {uid}."))
+    session.tell_unfinished(LibraryError("An interrupted move cannot be finished."))
+    assert capsys.readouterr().err.splitlines() == [
+        "An interrupted merge cannot be finished. Undo 1.",
+        "An interrupted move cannot be finished.",
+    ]
