@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +14,16 @@ from demo import EXAMPLE_QUERIES, draw_demo
 from demo.plan import BROKEN_FILES
 from search.catalogue import open_catalogue
 from search.encoders.clip_models import SMALL
-from search.settings import save_setting, stored_setting
+from search.index.generations import live_generation
+from search.settings import Settings, save_setting, stored_setting
 from search.workspace import Workspace
 from web.cli.command import Command, Session
 from web.cli.index import index_workspace
 from web.cli.options import setting_help
 from web.cli.serve import serve_settings
+from web.cli.terminal import Terminal
+
+_INDEXED = (0, 1)  # exit codes of `memetica index`: 1 where files are broken, as some of the demo's are
 
 
 @click.command(cls=Command, examples=("memetica demo", "memetica demo /tmp/demo --memes 60 --no-serve"))
@@ -32,7 +38,7 @@ from web.cli.serve import serve_settings
     help="Number of memes to draw.",
 )
 @click.option("--serve/--no-serve", "serving", default=True, show_default=True, help="Serve the site when done.")
-def demo(session: Session, folder: Path, port: int | None, memes: int, serving: bool) -> None:
+def demo(session: Session, folder: Path, port: int | None, memes: int, serving: bool) -> int:
     """Draw the demo library in FOLDER, index it there and serve it.
 
     FOLDER is `.demo` unless given. It is kept, so that a second run starts at once. Other commands use it with `--data
@@ -56,7 +62,12 @@ def demo(session: Session, folder: Path, port: int | None, memes: int, serving: 
         draw_demo(partial, memes=memes)
         partial.rename(drawn)
     with Workspace(settings, open_catalogue(settings, migrate=True)) as workspace:
-        index_workspace(session, workspace, new_library=True, compare=True)  # FOLDER may have been moved
+        if serving and live_generation(workspace.index) is None:
+            code = _index_apart(settings, terminal)
+            if code not in _INDEXED:
+                return code
+        else:
+            index_workspace(session, workspace, new_library=True, compare=True)  # FOLDER may have been moved
         planted = sum(Path(one.subject).name in BROKEN_FILES for one in workspace.catalogue.failures.all())
     if planted:
         terminal.say(f"{planted} files are broken on purpose, to show what becomes of such files.")
@@ -64,3 +75,15 @@ def demo(session: Session, folder: Path, port: int | None, memes: int, serving: 
     terminal.say(f"To decide on duplicates and categories: `memetica password --data {settings.data}`, then sign in.")
     if serving:
         serve_settings(session, settings)
+    return 0
+
+
+def _index_apart(settings: Settings, terminal: Terminal) -> int:
+    """Index the library in a process of its own and return its exit code.
+
+    The models that read and embed take memory that this process would keep as long as it serves.
+    """
+    command = [sys.executable, "-P", "-m", "web.cli", "index", "--duplicates"]
+    command += ["--data", str(settings.data), "--library", str(settings.library)]
+    command += ["--quiet"] * terminal.quiet + ["--json"] * terminal.as_json
+    return subprocess.run(command, check=False).returncode
