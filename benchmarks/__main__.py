@@ -27,6 +27,7 @@ SUPPORT = (
     "data",
     "drawn_captions",
     "drawn_changes",
+    "drawn_marks",
     "edited",
     "harness",
     "lookalikes",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 _COLORS = ("#f4c542", "#8fd16a", "#f08fb1", "#8ab6f0", "#c9a0f0", "#f0a05a")
-_MARKS = (
+MARK_TEXTS = (
     *("@dailylaughs.example", "memebarn.example", "via funnyfolder", "@weekend_giggles", "lolshelf.example"),
     *("memesly.example", "made with MemeKit", "FUNNYPICS", "t.me/laughs", "u/somebody", "ifunny.example"),
 )
@@ -63,7 +63,7 @@ def marked(picture: Image.Image, ink: NDArray[np.bool_], faces: Sequence[Path], 
     """
     height = rng.uniform(0.02, 0.045)
     font = ImageFont.truetype(rng.choice(faces), max(11, round(height * max(picture.size))))
-    text, alpha, level = rng.choice(_MARKS), rng.choice((90, 140, 190, 255)), rng.choice((255, 255, 255, 0, 200))
+    text, alpha, level = rng.choice(MARK_TEXTS), rng.choice((90, 140, 190, 255)), rng.choice((255, 255, 255, 0, 200))
     layer = Image.new("RGBA", (round(font.getlength(text)) + 8, round(1.5 * font.size)))
     outline = 0 if level == 200 else 255 - level
     ImageDraw.Draw(layer).text(

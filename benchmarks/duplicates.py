@@ -121,13 +121,13 @@ def one_word_taken(count: int, *, seed: int, engine: OcrEngine | None) -> tuple[
     accepted = 0
     for _ in range(count):
         pictures = one_word_changed(module, templates, captions, rng)
-        one, other = (_read(_encoded(picture, rng.randint(80, 92)), engine) for picture in pictures)
+        one, other = (read(encoded(picture, rng.randint(80, 92)), engine) for picture in pictures)
         tier = compare_prepared(one[0], other[0], text_a=one[1], text_b=other[1]).tier
         accepted += tier is not None and tier.is_duplicate
     return accepted, count
 
 
-def _read(picture: Image.Image, engine: OcrEngine | None) -> tuple[PreparedPicture, str | None]:
+def read(picture: Image.Image, engine: OcrEngine | None) -> tuple[PreparedPicture, str | None]:
     """Return a picture prepared with the lines on it, and its text."""
     if engine is None:
         return prepare(picture), None
@@ -136,7 +136,7 @@ def _read(picture: Image.Image, engine: OcrEngine | None) -> tuple[PreparedPictu
     return prepare(picture, lines=lines), reading.text or None
 
 
-def _encoded(picture: Image.Image, quality: int) -> Image.Image:
+def encoded(picture: Image.Image, quality: int) -> Image.Image:
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=quality)
     return Image.open(out).convert("RGB")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 # The name and version of the comparison. Pairs compared under another version are compared again.
-COMPARISON = "overlay-13"
+COMPARISON = "overlay-14"
 
 
 class Tier(StrEnum):

@@ -22,6 +22,7 @@ _TURN = 16  # 256ths of a full turn: largest difference of keypoint angles betwe
 _GUESSES = 600  # transforms tried
 _SMALLEST = 0.15  # smallest scale
 _STRAIGHT = 0.02  # a transform that rotates or shears less is fitted as translation and scale
+_MORE, _NEARER = 1.15, 0.7  # times the inliers and their mean gap of a transform without a tilt, of one with it
 _STRETCHED = 0.04  # smallest relative difference of the two axes' scales in a stretched picture
 
 Points = NDArray[np.float32]  # [n, 2], x and y in pixels
@@ -112,7 +113,23 @@ def _refine(found: Affine, one: Keypoints, other: Keypoints) -> tuple[Affine, in
     similar = hamming(one.descriptors[near], other.descriptors[partner]) <= _FAR
     near, partner = near[similar], partner[similar]
     points, others = one.points[near], other.points[partner]
-    count = 0
+    fitted = _fit_near(found, points, others, near, straight=_is_straight(found))
+    if fitted is None:
+        return None
+    affine, count, gap = fitted
+    if _is_straight(affine):
+        # A scan is a degree or two off the level: a straight transform then fits the middle of the picture alone.
+        tilted = _fit_near(affine, points, others, near, straight=False)
+        if tilted is not None and tilted[1] >= count and (tilted[1] >= _MORE * count or tilted[2] <= _NEARER * gap):
+            affine, count, _ = tilted
+    return affine, count
+
+
+def _fit_near(
+    found: Affine, points: Points, others: Points, near: NDArray[np.int64], *, straight: bool
+) -> tuple[Affine, int, float] | None:
+    """Return a transform refitted to pairs of points, of which `near` names the first, its inliers, and their gap."""
+    count, gap = 0, 0.0
     for reach in (3 * _REACH, 2 * _REACH, _REACH, _REACH):
         if not is_plausible(found):
             return None
@@ -124,8 +141,9 @@ def _refine(found: Affine, one: Keypoints, other: Keypoints) -> tuple[Affine, in
         count = len(within)
         if count < _MATCHES:
             return None
-        found = _least_squares(points[within], others[within], straight=_is_straight(found))
-    return (found, count) if is_plausible(found) else None
+        gap = float(gaps[within].mean())
+        found = _least_squares(points[within], others[within], straight=straight and _is_straight(found))
+    return (found, count, gap) if is_plausible(found) else None
 
 
 def _transformed(affine: Affine, points: Points) -> Points:

@@ -12,8 +12,8 @@ from rapidfuzz import fuzz
 
 from search.duplicates.colors import ColorDifference, color_difference
 from search.duplicates.keypoints import Keypoints
-from search.duplicates.marks import is_stroke, without_line_over_words, without_marks
-from search.duplicates.overlay import SPOTTED, TINY, Overlay, usual_difference
+from search.duplicates.marks import count_places, is_line, without_marks, without_site_marks
+from search.duplicates.overlay import SPOTTED, TINY, usual_difference
 from search.duplicates.picture import ScaledPicture, scale_picture
 from search.duplicates.picture_alignment import TEMPLATE_AGREES, Alignment, alignments
 from search.duplicates.wording import ReadLine, Word, lay_words, words_differ
@@ -27,9 +27,6 @@ HOT_TILE = 20.0  # grey levels, mean of a tile: blur, grain and JPEG are below i
 HOT_SAME_TEXT = 26.0  # the same between pictures with the same text, where no other letters are expected
 HOT_MIRRORED = 30.0  # the same between mirror images, whose text is never edited
 SHRUNK_STRONG = 0.004  # SAME_STRONG if one picture is much smaller: its letters are blurred
-MARK_STRONG = 0.008  # share of pixels in a whole watermark
-MARK_HEIGHT = 0.05  # of the picture's longer side
-MARK_EDGE = 0.06  # share of the side: largest distance of a watermark from a corner
 PART = 0.75  # share of one picture that the other must show
 LEAST_SHARED = 0.2  # share of the larger picture that the smaller must show
 PLAIN = 0.6  # share of the area outside the smaller picture that must be plain: a frame, not further panels
@@ -47,6 +44,7 @@ SAME_COLOR = 6.0  # levels of sRGB: plain pictures whose colours are farther apa
 # cropped) differ nowhere by more than 9, nor by 2.5 times what a hundredth of the places exceeds; another digit of 18
 # pixels or more differs by 8 or more.
 PLACE, EQUAL_ELSEWHERE, OUTSTANDS, OUTSTANDS_RARE = 8.0, 2.0, 4.0, 3.0
+ONE_PLACE, FEW_PLACES = 12.0, 2  # the same of a thing so large that it is more than a hundredth of the places itself
 # CIELAB units, a and b only: copies that differ by 3 or less nearly everywhere differ nowhere by more than 17; a
 # thing in another color differs by 59 or more.
 SAME_CHROMA, ANOTHER_CHROMA = 3.0, 45.0
@@ -157,7 +155,7 @@ def _best_alignment(
     bits = min(distances)
     best: Evidence | None = None
     for found_alignment in alignments(one.picture, other.picture, bits=distances):
-        alignment = _without_mark_over_words(one, other, found_alignment)
+        alignment = _without_site_marks(one, other, found_alignment)
         classified = _classify(one.picture, other.picture, alignment, same_text=same_text)
         found = replace(classified, pdq=bits, text=agreement)
         if found.is_duplicate:
@@ -169,16 +167,16 @@ def _best_alignment(
     return best or Evidence(None, pdq=bits, text=agreement)
 
 
-def _without_mark_over_words(one: PreparedPicture, other: PreparedPicture, alignment: Alignment) -> Alignment:
-    """Return the alignment without the difference that a mark over a caption's words makes."""
+def _without_site_marks(one: PreparedPicture, other: PreparedPicture, alignment: Alignment) -> Alignment:
+    """Return the alignment without the difference that the marks of sites make."""
     laid = alignment.overlay
-    if not (one.lines or other.lines) or laid.strong > SPOTTED or laid.differing > SAME_DIFFERING:
+    if laid.strong > SPOTTED or laid.differing > SAME_DIFFERING:
         return alignment
 
     def words() -> tuple[list[Word], list[Word]]:
         return lay_words(one.lines, other.lines, alignment, sizes=(one.picture.size, other.picture.size))
 
-    unmarked = without_line_over_words(laid, one.picture.seen(alignment.view), other.picture, words=words)
+    unmarked = without_site_marks(laid, one.picture.seen(alignment.view), other.picture, words=words)
     return alignment if unmarked is None else replace(alignment, overlay=unmarked, marked=True)
 
 
@@ -193,14 +191,14 @@ def _differs_in_places(found: Evidence, one: PreparedPicture, other: PreparedPic
     rows, columns = np.nonzero(laid.difference >= PLACE)
     wide = bool(np.ptp(columns) >= WIDE * np.ptp(rows))
     rare = usual_difference(laid, 99)
-    if wide and rare > EQUAL_ELSEWHERE and Edit.WATERMARK not in found.edits:
-        return False  # a faint line of writing: its words tell
-    if Edit.WATERMARK in found.edits and not alignment.marked:
-        # A line of writing is wide, a digit is not, and a stroke through words is no writing.
-        return not wide or is_stroke(laid, one.picture.seen(alignment.view), other.picture)
+    if wide and rare > EQUAL_ELSEWHERE and is_line(laid, one.picture.seen(alignment.view), other.picture):
+        return False  # faint: its words tell
     unmarked = without_marks(laid, one.picture.seen(alignment.view), other.picture, changed=FAINT).difference
     known = unmarked if laid.within is None else unmarked[laid.within > 0]
-    return float(known.max()) >= max(PLACE, OUTSTANDS * usual, OUTSTANDS_RARE * rare)
+    highest, least = float(known.max()), max(PLACE, OUTSTANDS * usual)
+    if highest >= max(least, OUTSTANDS_RARE * rare):
+        return True
+    return highest >= max(least, ONE_PLACE) and count_places(unmarked, least) <= FEW_PLACES
 
 
 def _says_other_words(one: PreparedPicture, other: PreparedPicture, alignment: Alignment) -> bool:
@@ -240,7 +238,6 @@ def _classify(one: ScaledPicture, other: ScaledPicture, alignment: Alignment, *,
     found = alignment.overlay
     first = one.seen(alignment.view)
     whole = max(found.covers_one, found.covers_other) >= PART
-    marked = _is_watermark(found, first, other)
     scale = float(np.sqrt(abs(np.linalg.det(found.affine[:, :2]))))
     shrunk = not 0.7 < scale < 1 / 0.7
     limit = SHRUNK_STRONG if shrunk else SAME_STRONG
@@ -252,7 +249,8 @@ def _classify(one: ScaledPicture, other: ScaledPicture, alignment: Alignment, *,
         whole
         and min(found.covers_one, found.covers_other) >= LEAST_SHARED
         and found.differing <= SAME_DIFFERING
-        and ((found.strong <= limit and not hot) or marked)
+        and found.strong <= limit
+        and not hot
         and (found.surroundings >= PLAIN or found.covers_other >= LEAST_CROPPED)
     )
     color = color_difference(first, other, affine=found.affine) if same else ColorDifference()
@@ -271,7 +269,7 @@ def _classify(one: ScaledPicture, other: ScaledPicture, alignment: Alignment, *,
         )
         agrees = found.differing <= 1 - TEMPLATE_AGREES and fits and whole
         return replace(evidence, tier=Tier.VARIANT if agrees else None)
-    edits = tuple(_edits(alignment, marked=marked, color=color.median))
+    edits = tuple(_edits(alignment, color=color.median))
     if (Edit.LIGHT in edits or Edit.COLOR in edits) and min(len(one.keypoints), len(other.keypoints)) < STRUCTURE:
         return evidence  # little but its colours tells what such a picture is
     relit = any(edit in edits for edit in (Edit.LIGHT, Edit.COLOR, Edit.WATERMARK))
@@ -280,23 +278,7 @@ def _classify(one: ScaledPicture, other: ScaledPicture, alignment: Alignment, *,
     return replace(evidence, tier=Tier.EDITED if edits else Tier.SAME, edits=edits)
 
 
-def _is_watermark(found: Overlay, one: ScaledPicture, other: ScaledPicture) -> bool:
-    """Return whether all strong differences are small writing in a corner of either picture."""
-    if not found.spots or found.strong > MARK_STRONG:
-        return False
-    width, height = other.size
-    longer = max(width, height)
-    for x, y, across, down in found.spots:
-        at_side = x <= MARK_EDGE or x + across >= 1 - MARK_EDGE
-        at_end = y <= MARK_EDGE or y + down >= 1 - MARK_EDGE
-        near = 0.5 if at_end else 0
-        reaches_in = x > near and x + across < 1 - near
-        if down * height > MARK_HEIGHT * longer or not at_end or (not at_side and reaches_in):
-            return False
-    return True
-
-
-def _edits(alignment: Alignment, *, marked: bool, color: float) -> Iterator[Edit]:
+def _edits(alignment: Alignment, *, color: float) -> Iterator[Edit]:
     """Yield the edits that make one picture the other."""
     found = alignment.overlay
     shared = min(found.covers_one, found.covers_other)
@@ -312,7 +294,7 @@ def _edits(alignment: Alignment, *, marked: bool, color: float) -> Iterator[Edit
         yield Edit.TURN
     if alignment.squeezed:
         yield Edit.SQUEEZE
-    if alignment.marked or (marked and found.strong > SAME_STRONG / 4):
+    if alignment.marked:
         yield Edit.WATERMARK
     if abs(found.gain - 1) > 0.08 or abs(found.bias) > 10:
         yield Edit.LIGHT
@@ -329,6 +311,7 @@ def _apply_text_doubt(found: Evidence) -> Evidence:
     """
     unreadable = any(edit in found.edits for edit in (Edit.MIRROR, Edit.TURN, Edit.CROP))
     differs = found.strong > SAME_STRONG / 4 or (found.differing or 0) > DOUBTFUL_DIFFERING
+    differs = differs or Edit.WATERMARK in found.edits
     if found.text is not None and found.text < OTHER_TEXT and differs and not unreadable:
         return replace(found, tier=Tier.VARIANT)
     return found

@@ -7,8 +7,10 @@ exchanged, either picture lacks the other's edges; where letters were, as many o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,11 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
 from search.duplicates.alignment import Affine
+from search.duplicates.keypoints import Gray
+from search.duplicates.lettering import is_lettering
 from search.duplicates.overlay import Overlay, usual_difference, without_difference
-from search.duplicates.picture import ScaledPicture
-from search.duplicates.wording import WELL_READ, Word
+from search.duplicates.picture import Colors, ScaledPicture
+from search.duplicates.wording import ADDRESS, WELL_READ, Word
 from search.system.lazy_module import LazyModule
 
 cv2: Any = LazyModule("cv2")
@@ -33,20 +37,29 @@ CHANGED = 12  # grey levels: a window with a larger mean difference belongs to i
 # Measured on 90 marks over captions (of .02 to .045 of the longer side, opaque and half transparent, level, tilted and
 # upright) and on 250 pairs with another word, other letters or two words exchanged, of which 40 differ in such a line.
 LINE_HEIGHT, LINE_LENGTH = 0.055, (0.075, 0.45)  # of the picture's longer side
-LINE_WIDE = 2.5  # times its height, at least
+LINES_HEIGHT, LINES_WIDE = 0.075, 2.0  # the same of two lines, or of a name with a logo or on a plate; least width
+LOGO, LOGO_WIDE = (0.02, 0.085), 1.5  # of the picture's longer side; a logo's longer side divided by its shorter one
+LOGO_STRONGER = 1.4  # times the edges of the picture without it
+AT_EDGE = 0.05  # of the side: its largest distance from an edge, where it is over no words
 LINE_NOISE = 2.0  # times the difference in most of the picture
 LINE_FAINT = 6  # grey levels: a window of a mark's faint ends
 STRONG_EDGE = 80.0  # of Sobel's derivatives
 STILL = 0.25  # share of an edge's strength in the same direction that is left of it
 STILL_THERE = 0.6  # least share of one picture's edges under the mark that are left
 SURELY_THERE, MORE_EDGES, STRONGER = 0.88, 0.15, 1.4  # that share; or by how much, or how often, it exceeds the other's
-FULL = 0.83  # share of its rectangle that a line drawn through words fills, and writing does not
+BAR, BAR_AROUND = 0.25, 0.05  # least share of a bar in its color, and largest share of its surroundings in it
 OVER_WORDS = 0.1  # least share of the mark that lies over the words of the picture without it
 _ACROSS, _DOWN = 4, 1  # pixels at the scale of the difference: letters closer than twice this are one line
 
 _LEAST_CHANGED = 20  # windows
+_LEAST_EDGES = 20  # pixels
+_DRAWN = 25  # levels of sRGB: a pixel that differs by more was drawn on; of one color are those that differ by less
+_RING = 8  # pixels around a rectangle
 _ALIKE = 50  # of 100: agreement of a line with what is read of it under a mark, at least
-_DRAWN = 25  # grey levels: a pixel that differs by more was drawn on
+MORE_LETTERS = 3  # read on the marked picture, of a mark that is high or hides what lies under it
+AS_HIGH = 0.75  # of a line's height: a mark that was read as a part of a caption's line is lower
+_MOST_CLUSTERS = 4
+_NAME_WORDS = 3  # of a site's name, at most
 
 _Box = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -74,51 +87,165 @@ def without_marks(found: Overlay, one: ScaledPicture, other: ScaledPicture, *, c
     return replace(found, difference=difference)
 
 
-def without_line_over_words(
+def without_site_marks(
     found: Overlay,
     one: ScaledPicture,
     other: ScaledPicture,
     *,
     words: Callable[[], tuple[Sequence[Word], Sequence[Word]]],
 ) -> Overlay | None:
-    """Return the overlay without the one line of writing that was put over words of either picture.
+    """Return the overlay without the marks of sites that were put at an edge or over words of either picture.
 
-    None where the pictures differ elsewhere, or by anything else. `one` is as its view shows it; `words` returns the
-    words read on both, with their boxes in pixels of the other.
+    None without such. `one` is as its view shows it; `words` returns the words read on both, with their boxes in
+    pixels of the other.
     """
-    usual = usual_difference(found, 95)
-    changed = found.difference >= max(CHANGED, LINE_NOISE * usual)
-    rectangle = _line_around(changed)
+    changed = found.difference >= max(CHANGED, LINE_NOISE * usual_difference(found, 95))
+    if np.count_nonzero(changed) < _LEAST_CHANGED:
+        return None
+    laid = _on(found.affine, one.colors, other)
+    known = cache(words)
+    place = np.zeros_like(found.difference)
+    # A mark over letters of its own color is seen in parts: all that differs may be one.
+    for cluster in (changed, *_clusters(changed)):
+        rectangle = _mark_around(cluster, laid, other.colors, known)
+        if rectangle is not None:
+            place |= _with_faint_ends(rectangle, found)
+        elif _is_logo(cluster, laid, other.colors, known()):
+            place |= cv2.dilate(cluster.astype(np.uint8), np.ones((2 * _ACROSS + 1, 2 * _ACROSS + 1), np.uint8))
+        if cluster is changed and place.any():
+            break
+    return without_difference(found, place) if place.any() else None
+
+
+def _clusters(changed: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    """Yield the parts of what differs that are apart, if there are a few."""
+    joined = cv2.dilate(changed.astype(np.uint8), np.ones((2 * _ACROSS + 1, 2 * _ACROSS + 1), np.uint8))
+    count, labels = cv2.connectedComponents(joined)
+    if 2 < count <= _MOST_CLUSTERS + 1:
+        for label in range(1, count):
+            yield (labels == label) & changed
+
+
+def _mark_around(
+    cluster: NDArray[np.bool_],
+    laid: Colors,
+    under: Colors,
+    words: Callable[[], tuple[Sequence[Word], Sequence[Word]]],
+) -> Any:
+    """Return the rectangle around a cluster of windows that differ, turned as it lies, if it is a mark; else None."""
+    rectangle = _line_around(cluster)
     if rectangle is None:
         return None
-    laid, under = _on(found.affine, one, other), other.gray
-    there = cv2.resize(changed.astype(np.uint8), (under.shape[1], under.shape[0]), interpolation=cv2.INTER_NEAREST) > 0
-    marked = _written_over(laid, under, there)
+    size = under.shape[1], under.shape[0]
+    there = cv2.resize(cluster.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    scale = under.shape[1] / cluster.shape[1], under.shape[0] / cluster.shape[0]
+    corners = cv2.boxPoints(rectangle) * scale
+    marked, read = _written_over(laid, under, there), words()
+    at_edge, high = _is_at_edge(cluster), min(rectangle[1]) > LINE_HEIGHT * max(cluster.shape)
+    planes = cv2.cvtColor(laid, cv2.COLOR_RGB2GRAY), cv2.cvtColor(under, cv2.COLOR_RGB2GRAY)
+    if marked is None and at_edge:
+        # An opaque mark hides what lies under it: its words tell, or that the other picture has no writing there.
+        whole = _filled(rectangle, scale, size[::-1]) > 0
+        named = [_is_named(own, whole) for own in read]
+        if not any(named):
+            named = [
+                is_lettering(one, other, corners, surely=True)
+                and not is_lettering(other, one, corners)
+                and _share_over(own, there) < OVER_WORDS
+                for one, other, own in ((*planes, read[0]), (*planes[::-1], read[1]))
+            ]
+        marked = named.index(True) if sum(named) == 1 else None
     if marked is None:
         return None
-    if _fills(one, other, rectangle, found):
+    seen, own, others = (planes[marked], planes[1 - marked]), read[marked], read[1 - marked]
+    if not is_lettering(*seen, corners):
         return None
-    read = words()
-    if _share_over(read[1 - marked], there) < OVER_WORDS or _says_otherwise(read[1 - marked], read[marked], there):
+    if high and _letters_more(own, others, there) < MORE_LETTERS and not is_lettering(*seen, corners, surely=True):
         return None
-    # Its faint ends belong to it.
-    faint = _line_around(found.difference >= max(LINE_FAINT, 1.5 * LINE_NOISE * usual))
+    over_words = _share_over(others, there) >= OVER_WORDS
+    if not at_edge and (high or not over_words):
+        return None
+    if over_words and _is_bar((laid, under)[1 - marked], (laid, under)[marked], _filled(rectangle, scale, size[::-1])):
+        return None
+    caption = _is_of_a_line(own, there, min(rectangle[1]) * scale[1])
+    return None if caption or _says_otherwise(others, own, there) or _says_much(own, others, there) else rectangle
+
+
+def _is_logo(
+    cluster: NDArray[np.bool_], laid: Colors, under: Colors, read: tuple[Sequence[Word], Sequence[Word]]
+) -> bool:
+    """Return whether what differs is a small thing without words in a corner, which one of the pictures alone has."""
+    rows, columns = np.nonzero(cluster)
+    sides, longer = (int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1), max(cluster.shape)
+    if not LOGO[0] * longer <= max(sides) <= LOGO[1] * longer or max(sides) > LOGO_WIDE * min(sides):
+        return False
+    if max(_gaps(cluster)) > AT_EDGE:
+        return False
+    there = cv2.resize(cluster.astype(np.uint8), (under.shape[1], under.shape[0]), interpolation=cv2.INTER_NEAREST) > 0
+    if any(len(word.text) > 1 or word.text.isdigit() for words in read for word in words if _lies_in(word, there)):
+        return False
+    marked = _written_over(laid, under, there)
+    strengths = [float((_gradients(plane)[:, there] ** 2).sum()) for plane in (laid, under)]
+    return marked is not None and strengths[marked] >= LOGO_STRONGER * strengths[1 - marked]
+
+
+def is_line(found: Overlay, one: ScaledPicture, other: ScaledPicture) -> bool:
+    """Return whether all that differs in two aligned pictures, however faintly, is one line of writing."""
+    changed = found.difference >= LINE_FAINT
+    rectangle = _line_around(changed)
+    if rectangle is None:
+        return False
+    scale = other.size[0] / changed.shape[1], other.size[1] / changed.shape[0]
+    planes = _on(found.affine, one.gray, other), other.gray
+    there = cv2.resize(changed.astype(np.uint8), other.size, interpolation=cv2.INTER_NEAREST) > 0
+    marked = _written_over(_on(found.affine, one.colors, other), other.colors, there)
+    return marked is not None and is_lettering(planes[marked], planes[1 - marked], cv2.boxPoints(rectangle) * scale)
+
+
+def count_places(difference: Gray, least: float) -> int:
+    """Return in how many places that are apart windows differ by this many grey levels or more."""
+    changed = (difference >= least).astype(np.uint8)
+    count, _ = cv2.connectedComponents(cv2.dilate(changed, np.ones((2 * _ACROSS + 1, 2 * _ACROSS + 1), np.uint8)))
+    return int(count) - 1
+
+
+def _is_at_edge(cluster: NDArray[np.bool_]) -> bool:
+    return min(_gaps(cluster)) <= AT_EDGE
+
+
+def _gaps(cluster: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return how far a cluster is from the nearer of both edges, across and down, in shares of the sides."""
+    rows, columns = np.nonzero(cluster)
+    height, width = cluster.shape
+    return (
+        min(int(columns.min()), width - 1 - int(columns.max())) / width,
+        min(int(rows.min()), height - 1 - int(rows.max())) / height,
+    )
+
+
+def _with_faint_ends(rectangle: Any, found: Overlay) -> NDArray[np.uint8]:
+    """Return a plane that is not 0 in a rectangle and where what differs a little continues it."""
+    middle, sides, angle = rectangle
+    longer = tuple(side + (4 * _ACROSS if side == max(sides) else 0) for side in sides)
+    near = _filled((middle, longer, angle), (1.0, 1.0), found.difference.shape) > 0
+    usual = usual_difference(found, 95)
+    faint = _line_around((found.difference >= max(LINE_FAINT, 1.5 * LINE_NOISE * usual)) & near)
     around = np.ones((2 * _ACROSS + 1, 2 * _ACROSS + 1), np.uint8)
-    whole = cv2.dilate(_filled(faint or rectangle, (1.0, 1.0), found.difference.shape), around)
-    return without_difference(found, whole)
+    filled: NDArray[np.uint8] = cv2.dilate(_filled(faint or rectangle, (1.0, 1.0), found.difference.shape), around)
+    return filled
 
 
 def _line_around(changed: NDArray[np.bool_]) -> Any:
-    """Return the rectangle around all that differs, turned as it lies, if a line of writing is so small; else None."""
+    """Return the rectangle around all that differs, turned as it lies, if lines of a mark are so small; else None."""
     rows, columns = np.nonzero(changed)
     longer = max(changed.shape)
     if len(rows) < _LEAST_CHANGED or min(np.ptp(rows), np.ptp(columns)) > LINE_LENGTH[1] * longer:
         return None
     rectangle = cv2.minAreaRect(np.stack([columns, rows], axis=1).astype(np.float32))
     height, length = sorted(rectangle[1])
-    if height > LINE_HEIGHT * longer or not LINE_LENGTH[0] * longer <= length <= LINE_LENGTH[1] * longer:
+    if height > LINES_HEIGHT * longer or not LINE_LENGTH[0] * longer <= length <= LINE_LENGTH[1] * longer:
         return None
-    return rectangle if length >= LINE_WIDE * height else None
+    return rectangle if length >= LINES_WIDE * height else None
 
 
 def _filled(rectangle: Any, scale: tuple[float, float], shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -128,16 +255,18 @@ def _filled(rectangle: Any, scale: tuple[float, float], shape: tuple[int, ...]) 
     return plane
 
 
-def _written_over(laid: NDArray[np.uint8], under: NDArray[np.uint8], there: NDArray[np.bool_]) -> int | None:
-    """Return which of two planes, 0 or 1, has the other's edges and more of them; None if neither has."""
-    first, second = (_gradients(plane)[:, there] for plane in (laid, under))
-    common = (first * second).sum(axis=0)
+def _written_over(laid: Colors, under: Colors, there: NDArray[np.bool_]) -> int | None:
+    """Return which of two pictures, 0 or 1, has the other's edges and more of them; None if neither has."""
+    # A red line has the grey level of some grounds: its edges are of color.
+    first, second = (np.concatenate(_gradients(picture)[:, there].transpose(2, 0, 1)) for picture in (laid, under))
+    common = (first * second).sum(axis=0) / 3
     energies, left = [], []  # of each: how strong its edges are, and what share of them the other has
     for each in (first, second):
-        strength = (each**2).sum(axis=0)
+        strength = (each**2).sum(axis=0) / 3
         edges = strength >= STRONG_EDGE**2
         energies.append(max(1.0, float(strength.sum())))
-        left.append(float((common[edges] >= STILL * strength[edges]).mean()) if edges.any() else 0.0)
+        many = np.count_nonzero(edges) >= _LEAST_EDGES  # else nothing is lost on a plain ground
+        left.append(float((common[edges] >= STILL * strength[edges]).mean()) if many else 1.0)
     low, high = sorted(left)
     ratio = max(energies) / min(energies)
     if high < STILL_THERE or (high < SURELY_THERE and high < low + MORE_EDGES and ratio < STRONGER):
@@ -145,39 +274,15 @@ def _written_over(laid: NDArray[np.uint8], under: NDArray[np.uint8], there: NDAr
     return 1 if left[0] >= left[1] else 0
 
 
-def is_stroke(found: Overlay, one: ScaledPicture, other: ScaledPicture) -> bool:
-    """Return whether all that differs in two aligned pictures is one straight line or bar."""
-    rows, columns = np.nonzero(found.difference >= CHANGED)
-    if len(rows) < _LEAST_CHANGED:
+def _is_bar(picture: Colors, other: Colors, inside: NDArray[np.uint8]) -> bool:
+    """Return whether what differs inside a rectangle has one color in a picture, and its surroundings have others."""
+    drawn = (cv2.absdiff(picture, other).max(axis=2) > _DRAWN) & (inside > 0)
+    if not drawn.any():
         return False
-    rectangle = cv2.minAreaRect(np.stack([columns, rows], axis=1).astype(np.float32))
-    return _fills(one, other, rectangle, found)
-
-
-def _fills(one: ScaledPicture, other: ScaledPicture, rectangle: Any, found: Overlay) -> bool:
-    """Return whether what was drawn in a rectangle fills it as a line or a bar does, and writing does not."""
-    (width, height), (high, wide) = other.size, found.difference.shape
-    inside = _filled(rectangle, (width / wide, height / high), (height, width)) > 0
-    corners = cv2.boxPoints(rectangle)
-    along = max(corners[1] - corners[0], corners[2] - corners[1], key=np.linalg.norm)
-    right, down = along / max(1e-6, float(np.linalg.norm(along)))
-    colors = cv2.warpAffine(one.colors, found.affine, other.size, borderMode=cv2.BORDER_REPLICATE)
-    # A red line has the grey level of some pictures; the letters under it have other colors than beside it.
-    for apart in (
-        cv2.absdiff(_on(found.affine, one, other), other.gray),
-        cv2.absdiff(colors, other.colors).max(axis=2),
-    ):
-        rows, columns = np.nonzero((apart > _DRAWN) & inside)
-        if not len(rows):
-            continue
-        # The corners of letters beside it differ too: their few pixels do not count.
-        thick, length = (
-            float(np.ptp(np.percentile(columns * x + rows * y, (0.5, 99.5)))) + 1
-            for x, y in ((-down, right), (right, down))
-        )
-        if len(rows) > FULL * thick * length:
-            return True
-    return False
+    ink = np.median(picture[drawn], axis=0)
+    around = cv2.dilate(inside, np.ones((2 * _RING + 1, 2 * _RING + 1), np.uint8)) > inside
+    shares = [float((np.abs(picture[place] - ink).max(axis=1) <= _DRAWN).mean()) for place in (drawn, around)]
+    return shares[0] >= BAR and shares[1] < BAR_AROUND
 
 
 def _share_over(words: Sequence[Word], there: NDArray[np.bool_]) -> float:
@@ -198,6 +303,49 @@ def _says_otherwise(words: Sequence[Word], others: Sequence[Word], there: NDArra
     )
     alike = max((fuzz.partial_ratio(line, other) for line in lines for other in other_lines), default=100.0)
     return alike < _ALIKE
+
+
+def _letters_more(words: Sequence[Word], others: Sequence[Word], there: NDArray[np.bool_]) -> float:
+    """Return how many letters of a line that was read at a place are not read on the other picture."""
+    said = _letters(" ".join(dict.fromkeys(word.line.text for word in others)))
+    lines = {word.line.text for word in words if _touches(word, there)}
+    return max((len(own) * (1 - fuzz.partial_ratio(own, said) / 100) for own in map(_letters, lines)), default=0.0)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.lower()))
+
+
+def _is_named(words: Sequence[Word], whole: NDArray[np.bool_]) -> bool:
+    """Return whether a line of letters was read that lies at a place as a whole."""
+    lines = {word.line for word in words if word.line.confidence >= WELL_READ and _lies_in(word, whole)}
+    outside = {word.line for word in words if not _lies_in(word, whole)}
+    return any(len(_letters(line.text)) > MORE_LETTERS for line in lines - outside)
+
+
+def _is_of_a_line(words: Sequence[Word], there: NDArray[np.bool_], height: float) -> bool:
+    """Return whether what is this high (pixels) at a place are words of a line that was read there and beside it."""
+    inside = {word.line: word for word in words if word.line.confidence >= WELL_READ and _lies_in(word, there)}
+    beside = {word.line for word in words if not _touches(word, there)}
+    return any(height >= AS_HIGH * (inside[line].box[3] - inside[line].box[1]) for line in inside.keys() & beside)
+
+
+def _says_much(words: Sequence[Word], others: Sequence[Word], there: NDArray[np.bool_]) -> bool:
+    """Return whether a line was read at a place that has more words than a site's name, and the other has not."""
+    lines = Counter(word.line.text for word in words if word.line.confidence >= WELL_READ and _lies_in(word, there))
+    said = {word.line.text.lower() for word in others if _touches(word, there)}
+    return any(
+        count > _NAME_WORDS
+        and not ADDRESS.search(line)
+        and all(fuzz.partial_ratio(line.lower(), other) < _ALIKE for other in said)
+        for line, count in lines.items()
+    )
+
+
+def _lies_in(word: Word, there: NDArray[np.bool_]) -> bool:
+    left, top, right, bottom = (max(0, round(side)) for side in word.box)
+    part = there[top : bottom + 1, left : right + 1]
+    return bool(part.size) and float(part.mean()) >= 0.5
 
 
 def _touches(word: Word, there: NDArray[np.bool_]) -> bool:
@@ -225,7 +373,12 @@ def _is_mark(box: _Box, found: Overlay, one: ScaledPicture, other: ScaledPicture
         return False
     if min(left, width - right) > SIDE_EDGE * width or min(top, height - bottom) > EDGE * height:
         return False
-    return _kept(found.affine, one, other, (left / width, top / height, right / width, bottom / height)) >= KEPT
+    if _kept(found.affine, one, other, (left / width, top / height, right / width, bottom / height)) < KEPT:
+        return False
+    scale = np.array([other.size[0] / width, other.size[1] / height], np.float32)
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32) * scale
+    planes = _on(found.affine, one.gray, other), other.gray
+    return is_lettering(*planes, corners) or is_lettering(*planes[::-1], corners)
 
 
 def _kept(affine: Affine, one: ScaledPicture, other: ScaledPicture, box: tuple[float, float, float, float]) -> float:
@@ -235,20 +388,20 @@ def _kept(affine: Affine, one: ScaledPicture, other: ScaledPicture, box: tuple[f
         slice(round(box[1] * height), round(box[3] * height) + 1),
         slice(round(box[0] * width), round(box[2] * width) + 1),
     )
-    laid = _on(affine, one, other)
+    laid = _on(affine, one.gray, other)
     first, second = _gradients(laid[part]), _gradients(other.gray[part])
     common = float((first * second).sum())
     return max(common / max(1.0, float((each**2).sum())) for each in (first, second))
 
 
-def _on(affine: Affine, one: ScaledPicture, other: ScaledPicture) -> NDArray[np.uint8]:
-    """Return one picture's luminance laid over the other's frame."""
+def _on(affine: Affine, plane: NDArray[np.uint8], other: ScaledPicture) -> NDArray[np.uint8]:
+    """Return one picture's luminance or colors laid over the other's frame."""
     laid: NDArray[np.uint8] = cv2.warpAffine(
-        one.gray, affine, other.size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        plane, affine, other.size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return laid
 
 
 def _gradients(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return a plane's derivatives across and down, [2, height, width]."""
+    """Return a plane's derivatives across and down, [2, height, width], or those of colors, [2, height, width, 3]."""
     return np.stack([cv2.Sobel(plane, cv2.CV_32F, 1, 0), cv2.Sobel(plane, cv2.CV_32F, 0, 1)])

@@ -46,7 +46,7 @@ _SMALL_PART = 0.6  # share of a screenshot: a meme that fills less has a phone a
 _BARS = 0.14  # of a screenshot's height: what is written in the bars at its ends is the phone's
 _WORD = re.compile(r"\w+")
 _CLOCK = re.compile(r"\d{1,2}[:.]\d\d")
-_ADDRESS = re.compile(r"[@©®]|\b(via|www)\b|\w\.\w{2,}", re.IGNORECASE)
+ADDRESS = re.compile(r"[@©®]|\b(via|www)\b|\w\.\w{2,}", re.IGNORECASE)
 # Widths of characters in a usual letter's, for where a word lies in its line.
 _WIDTHS = {**dict.fromkeys("iljtfI1.,:;'!|()[]", 0.55), **dict.fromkeys("mwMW@%", 1.45), " ": 0.6}
 
@@ -325,7 +325,7 @@ def _is_mark(word: Word, others: Sequence[Word], shape: float) -> bool:
     height = (bottom - top) * shape / max(1.0, shape)
     if height > _MARK_HEIGHT or min(top, 1 - bottom) > _MARK_EDGE:
         return False
-    if _ADDRESS.search(word.line.text):
+    if ADDRESS.search(word.line.text):
         return True
     if any(_overlap(word.box, other.box) for other in others):
         return False

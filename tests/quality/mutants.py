@@ -82,7 +82,7 @@ def _mutants() -> Iterable[Mutant]:
 
     near = (*DUPLICATES, f"{near_duplicates}/test_comparison.py")
     yield Mutant(f"{duplicates}/comparison.py", "HOT_TILE = 20.0 ", "HOT_TILE = 15.0 ", near)
-    yield Mutant(f"{duplicates}/comparison.py", "MARK_EDGE = 0.06 ", "MARK_EDGE = 0.08 ", near)
+    yield Mutant(f"{duplicates}/marks.py", "AT_EDGE = 0.05 ", "AT_EDGE = 0.07 ", near)
     yield Mutant(f"{duplicates}/picture_alignment.py", "TEXT_STRONG = 0.012 ", "TEXT_STRONG = 0.018 ", near)
     yield Mutant(
         f"{duplicates}/alignment.py", "_RATIO = 0.85 ", "_RATIO = 0.7 ", (f"{near_duplicates}/test_alignment.py", *near)
@@ -252,7 +252,13 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant(
         f"{duplicates}/marks.py", "MORE_EDGES, STRONGER = 0.88, 0.15, 1.4", "MORE_EDGES, STRONGER = 0.5, 0, 1", near
     )
-    yield Mutant(f"{duplicates}/marks.py", "FULL = 0.83 ", "FULL = 2.0 ", near)
+    yield Mutant(f"{duplicates}/lettering.py", "UPRIGHT_EDGES, SURELY = 0.4", "UPRIGHT_EDGES, SURELY = 0.0", near)
+    yield Mutant(f"{duplicates}/lettering.py", "SLANT, DENSE = (0.25, 1.85", "SLANT, DENSE = (0.0, 99", near)
+    yield Mutant(f"{duplicates}/lettering.py", "0.035, 0.15, 0.45", "0.035, 0.0, 0.0", near)
+    yield Mutant(f"{duplicates}/comparison.py", "FEW_PLACES = 12.0, 2", "FEW_PLACES = 250.0, 2", near)
+    near = (*DUPLICATES, f"{near_duplicates}/test_alignment.py")
+    yield Mutant(f"{duplicates}/alignment.py", "_MORE, _NEARER = 1.15, 0.7", "_MORE, _NEARER = 99.0, 0.0", near)
+    near = (*DUPLICATES, f"{near_duplicates}/test_marks.py")
     yield Mutant(f"{duplicates}/comparison.py", "ANOTHER_CHROMA = 3.0, 45.0", "ANOTHER_CHROMA = 3.0, 250.0", near)
     near = ("tests/indexer/imports/test_imports.py",)
     yield Mutant("indexer/media/svg.py", "HEAD_BYTES = 4096 ", "HEAD_BYTES = 2048 ", near)

@@ -44,3 +44,28 @@ def test_a_turned_picture_is_aligned_by_keypoints_that_are_clearly_nearest(secon
         affine, inliers = found
         np.testing.assert_allclose(affine, [[0, -1, 500], [1, 0, 0]], atol=0.01)
         assert inliers == COUNT
+
+
+@pytest.mark.parametrize("degrees", [0.5, 1.0, 2.0])
+def test_a_picture_that_is_a_little_tilted_is_aligned_with_its_tilt(degrees: float) -> None:
+    random = np.random.default_rng(5)
+    points = random.uniform(0, 500, (60, 2)).astype(np.float32)
+    rows = random.integers(0, 256, (60, 32), np.uint8)
+    sine, cosine = np.sin(np.deg2rad(degrees)), np.cos(np.deg2rad(degrees))
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    tilted = ((points - 250) @ turn.T + 250).astype(np.float32)
+    found = estimate_affine(keypoints(points, 0, rows), keypoints(tilted, 1, rows))
+    assert found is not None
+    np.testing.assert_allclose(found[0][:, :2], turn, atol=1e-3)
+    assert found[1] == 60
+
+
+def test_a_level_picture_is_aligned_without_a_tilt() -> None:
+    """Points that are a pixel off by chance are nearer to some tilted transform, but not by much."""
+    random = np.random.default_rng(5)
+    points = random.uniform(0, 500, (60, 2)).astype(np.float32)
+    rows = random.integers(0, 256, (60, 32), np.uint8)
+    moved = (0.8 * points + random.normal(0, 0.5, points.shape)).astype(np.float32)
+    found = estimate_affine(keypoints(points, 0, rows), keypoints(moved, 0, rows))
+    assert found is not None
+    assert found[0][0, 1] == found[0][1, 0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sin
 from random import Random
 
 import pytest
@@ -74,6 +75,69 @@ def test_a_word_that_is_struck_out_is_no_copy(ink: str, thick: int, height: floa
     ImageDraw.Draw(struck).line((0.3 * picture.width, y, 0.6 * picture.width, y), ink, thick)
     found = _compared(picture, encoded(struck, 88))
     assert found.tier is None or not found.tier.is_duplicate, found.in_words()
+
+
+def _over_a_word(kind: str, ink: str, thick: int) -> Image.Image:
+    """Return a captioned scene with something drawn over two of its words."""
+    picture = captioned(scene(3))
+    pen = ImageDraw.Draw(picture)
+    left, top, right, bottom = 0.3 * picture.width, 16, 0.6 * picture.width, 48
+    if kind == "two lines":
+        for y in (27, 38):
+            pen.line((left, y, right, y), ink, max(1, thick // 2))
+    elif kind == "by hand":
+        points = [(left + at * (right - left) / 40, 32 + 3 * sin(at / 4)) for at in range(41)]
+        pen.line(points, ink, thick, joint="curve")
+    elif kind == "tilted":
+        pen.line((left, 36, right, 28), ink, thick)
+    elif kind == "cross":
+        pen.line((left, top, right, bottom), ink, thick)
+        pen.line((left, bottom, right, top), ink, thick)
+    elif kind == "ellipse":
+        pen.ellipse((left - 8, top - 8, right + 8, bottom + 8), outline=ink, width=thick)
+    elif kind == "underlined":
+        pen.line((left, 56, right, 56), ink, thick)
+    else:
+        pen.rectangle((left, top, right, bottom), ink)
+    return picture
+
+
+@pytest.mark.parametrize("thick", [2, 6])
+@pytest.mark.parametrize("ink", ["red", "black", "white", "#ffe040", "#2040d0"])
+@pytest.mark.parametrize("kind", ["two lines", "by hand", "tilted", "cross", "ellipse", "underlined", "bar"])
+def test_what_is_drawn_over_a_word_makes_no_copy(kind: str, ink: str, thick: int) -> None:
+    found = _compared(captioned(scene(3)), encoded(_over_a_word(kind, ink, thick), 88))
+    assert found.tier is None or not found.tier.is_duplicate, found.in_words()
+
+
+@pytest.mark.parametrize("kind", ["upright", "two lines", "plate", "logo"])
+def test_a_mark_at_an_edge_leaves_a_copy(kind: str) -> None:
+    picture = captioned(scene(3))
+    marked = picture.copy()
+    pen, face = ImageDraw.Draw(marked), ImageFont.load_default(14)
+    lines = LINES
+    if kind == "upright":
+        layer = Image.new("L", (130, 20))
+        ImageDraw.Draw(layer).text((2, 2), "lolshelf.example", 255, face)
+        layer = layer.rotate(90, expand=True)
+        marked.paste("white", (4, 150), layer)
+    elif kind == "two lines":
+        for y, name in ((180, "lolshelf.example"), (196, "@weekend_giggles")):
+            pen.text((8, y), name, "white", face, stroke_width=1, stroke_fill="black")
+    elif kind == "plate":
+        pen.rectangle((2, 200, 122, 222), "black")
+        pen.text((8, 203), "lolshelf.example", "white", face)
+        lines = (*LINES, ReadLine("lolshelf.example", 0.95, (0.01, 0.505, 0.23, 0.55)))
+    else:
+        marked = scene(3)
+        picture = marked.copy()
+        ImageDraw.Draw(picture).rectangle((440, 320, 520, 400), "#406080")
+        marked = picture.copy()
+        ImageDraw.Draw(marked).ellipse((485, 365, 513, 393), "#ff4500", "white", 3)
+        lines = ()
+    found = _compared(picture, encoded(marked, 88), lines)
+    assert found.tier is not None and found.tier.is_duplicate, found.in_words()
+    assert Edit.WATERMARK in found.edits
 
 
 def _thing(kind: str, version: int, seed: int) -> Image.Image:
