@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from html import escape
+from string import punctuation
 
-from search.index.analyzer import LETTERWISE_WORD, Token, is_letterwise, tokenize
+from search.index.analyzer import LETTERWISE_WORD, Token, is_letterwise, term_of, tokenize
 from search.meme import Passage
 from search.query.quotes import Quote
 from search.results import Snippet
 
 MAX_LETTERS = 180  # of a snippet, about
 LEAD = 40  # letters shown before the first match, where there are as many
-_CACHED_PIECES = 32_768  # pieces of text whose tokens are cached: texts repeat their words
+_CACHED_PIECES = 8192  # of texts, between spaces, that are not a word and signs: texts repeat them
 _MAX_CACHED = 64  # letters of a cached piece; a text in a script without spaces is one piece
-
-_ASCII_WORD = re.compile(r"[A-Za-z0-9](?:'?[A-Za-z0-9])*")  # of an ASCII text, each a token
-_PIECE = re.compile(r"\S+")  # of any text: a token has no spaces
 
 
 @lru_cache(maxsize=_CACHED_PIECES)
@@ -27,16 +24,20 @@ def _tokens_of(piece: str) -> tuple[Token, ...]:
     return tuple(tokenize(piece))
 
 
-class _Matches(dict[str, tuple[Token, ...]]):
-    """The tokens of each piece of text, without spaces, that are any of some terms."""
+class _Matches(dict[str, Sequence[Token]]):
+    """The tokens of each piece of a text, between spaces, that are any of some terms."""
 
     def __init__(self, terms: frozenset[str]) -> None:
         super().__init__()
         self._terms = terms
 
-    def __missing__(self, piece: str) -> tuple[Token, ...]:
+    def __missing__(self, piece: str) -> Sequence[Token]:
+        word = piece.strip(punctuation)
+        if word.isascii() and word.isalnum() and term_of(word) not in self._terms:  # nearly all pieces
+            self[piece] = ()
+            return ()
         tokens = _tokens_of(piece) if len(piece) <= _MAX_CACHED else tokenize(piece)
-        found = self[piece] = tuple([token for token in tokens if token.term in self._terms])
+        found = self[piece] = [token for token in tokens if token.term in self._terms]
         return found
 
 
@@ -72,14 +73,9 @@ class Highlighter:
     def _phrases(self) -> dict[str, list[tuple[int, int]]]:
         return {}
 
-    @cached_property
-    def _matches(self) -> _Matches:
-        return _Matches(self.terms)
-
     def count_terms(self, text: str) -> int:
         """Return the number of terms in a text."""
-        pieces = set(_pattern(text).findall(text)) if self.terms else ()
-        return len({token.term for piece in pieces for token in self._matches[piece]})
+        return len({token.term for token in self._tokens(text)})
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each word that matches a term, and of each quoted phrase, in order."""
@@ -101,18 +97,30 @@ class Highlighter:
 
     def _words(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each token that is a term."""
-        pattern, matches = _pattern(text), self._matches
-        if not any(map(matches.__getitem__, pattern.findall(text))):
-            return []  # most texts: to find where each word is takes longer
-        return [
-            (piece.start() + token.start, piece.start() + token.end)
-            for piece in pattern.finditer(text)
-            for token in matches[piece[0]]
-        ]
+        return [(token.start, token.end) for token in self._tokens(text)]
 
+    def _tokens(self, text: str) -> list[Token]:
+        """Return the tokens of a text that are terms, in order."""
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = []
+            pieces, matches = text.split(), self._matches
+            # In most texts none matches: to find where each piece is takes longer.
+            at = 0
+            for piece in pieces if self.terms and any(map(matches.__getitem__, pieces)) else ():
+                at = text.index(piece, at)
+                known += [Token(at + one.start, at + one.end, one.term) for one in matches[piece]]
+                at += len(piece)
+        return known
 
-def _pattern(text: str) -> re.Pattern[str]:
-    return _ASCII_WORD if text.isascii() else _PIECE
+    @cached_property
+    def _known(self) -> dict[str, list[Token]]:
+        """The tokens of the texts that were looked through: a passage is counted, chosen and cut."""
+        return {}
+
+    @cached_property
+    def _matches(self) -> _Matches:
+        return _Matches(self.terms)
 
 
 def _whole_runs(text: str, words: Sequence[tuple[int, int]], *, has_runs: bool) -> list[tuple[int, int]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+import random
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.index.analyzer import query_terms, tokenize
+from search.index.analyzer import is_letterwise, query_terms, tokenize
 from search.meme import Field, Passage
 from search.ranking.highlight import LEAD, MAX_LETTERS, Highlighter, best_snippet, make_snippet
 
@@ -85,6 +86,18 @@ def test_the_passage_with_most_terms_is_the_best() -> None:
     assert best_snippet(passages, Highlighter(frozenset(query_terms("zebra")))) is None
     assert best_snippet(passages, Highlighter(frozenset())) is None
     assert best_snippet(passages[:1], Highlighter(frozenset(query_terms("zebra")))) is None
+
+
+def test_words_are_marked_as_the_analyzer_splits_texts() -> None:
+    draw = random.Random(1)
+    letters = "aB1'’ -.,(é\u0301中文กำ한😂\u200d\u00ad\t\n\u00a0\u3000ßК\x01_\x1c\x85\u2028"
+    for _ in range(3000):
+        text = "".join(draw.choice(letters) for _ in range(draw.randint(0, 14)))
+        tokens = [token for token in tokenize(text) if token.term]
+        terms = frozenset(token.term for token in tokens if draw.random() < 0.6 and not is_letterwise((token.term,)))
+        expected = [(token.start, token.end) for token in tokens if token.term in terms]
+        assert Highlighter(terms).find(text) == expected
+        assert Highlighter(terms).count_terms(text) == len(terms)
 
 
 @pytest.mark.parametrize(
