@@ -16,9 +16,11 @@ from indexer.stages.decode import decode_memes
 from indexer.stages.find_duplicates import find_duplicates
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
+from search.duplicates import keypoint_store
 from search.duplicates.candidates import signature_of, stored_signature
 from search.duplicates.groups import find_groups
 from search.duplicates.keep_rule import choose_kept
+from search.duplicates.keypoint_files import CURRENT
 from search.duplicates.match import Matcher
 from search.evidence import Edit, Tier
 from search.index.dense import DenseIndex
@@ -247,3 +249,27 @@ def test_an_upload_finds_its_like(settings: Settings, catalogue: Catalogue, edit
     own = catalogue.memes.at("Scenes/3.png")
     same = matcher.match(load(own), content_hash=own.content_hash)
     assert (same[0].meme.id, same[0].evidence.tier) == (own.id, Tier.IDENTICAL)
+
+
+def test_an_upload_finds_by_files_what_it_finds_in_memory_and_not_what_has_vanished(
+    settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keypoint_store, "CHANGED", 1)
+    workspace = Workspace(settings, catalogue)
+    find_duplicates(workspace, progress=SILENT)
+    assert (workspace.keypoints / CURRENT).is_file()
+
+    def load(meme: Meme) -> list[Image.Image]:
+        return [Image.open(settings.library / meme.path).convert("RGB")]
+
+    def found(folder: Path | None, seed: int) -> list[tuple[str, Tier | None]]:
+        asked = EDITS["cropped at three sides"](captioned(scene(seed)))
+        matches = Matcher.open(catalogue, load=load, folder=folder).match([asked])
+        return [(match.meme.name, match.evidence.tier) for match in matches]
+
+    assert found(workspace.keypoints, 5) == found(None, 5)
+    assert {name for name, _ in found(workspace.keypoints, 5)} >= {"5.png"}
+    (settings.library / "Scenes" / "5.png").unlink()
+    _scan(settings, catalogue)
+    assert found(workspace.keypoints, 5) == found(None, 5)
+    assert "5.png" not in {name for name, _ in found(workspace.keypoints, 5)}
