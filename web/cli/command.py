@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 import search
-from indexer.library.format import EXTENSIONS, library_root
+from indexer.library.format import DATA_FOLDER, EXTENSIONS, OTHER_MEDIA, is_media, library_root
+from indexer.library.links import is_ignored
+from indexer.media.signatures import SIGNATURE_BYTES
 from search import catalogue
 from search.errors import LibraryError, MemeticaError, WrongUse
 from search.meme import Meme
@@ -165,11 +167,30 @@ def meme_name(name: str, *, library: Path) -> int | str:
 
 
 def find_pictures(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield each file of `paths`, and each file of a known type in its folders; raise WrongUse for a missing path."""
+    """Yield each file of `paths`, and each in their folders that a library would read, or would report as unsupported.
+
+    Raises WrongUse for a missing path.
+    """
     for path in paths:
         if path.is_dir():
-            yield from sorted(one for one in path.rglob("*") if one.suffix.lower() in EXTENSIONS and one.is_file())
+            data_folders = {found.parent for found in path.rglob(DATA_FOLDER)}
+            every = (one for one in path.rglob("*") if data_folders.isdisjoint(one.parents))
+            yield from sorted(one for one in every if _is_offered(one, below=path))
         elif path.exists():
             yield path
         else:
             raise WrongUse(f"There is no file {path}.")
+
+
+def _is_offered(file: Path, *, below: Path) -> bool:
+    """Return whether a file is a picture or a video by its name or its first bytes, also of an unsupported kind."""
+    if any(map(is_ignored, file.relative_to(below).parts)) or not file.is_file():
+        return False
+    name = file.name.lower()
+    if name.endswith((".txt", *EXTENSIONS, *OTHER_MEDIA)):
+        return not name.endswith(".txt")
+    try:
+        with file.open("rb") as opened:
+            return is_media(opened.read(SIGNATURE_BYTES), file.name)
+    except OSError:
+        return False

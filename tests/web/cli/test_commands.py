@@ -15,10 +15,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from search.errors import LibraryError
+from search.errors import LibraryError, WrongUse
 from search.settings import Settings
+from tests.support.odd_media import encoded
 from tests.support.paths import ROOT
-from web.cli.command import Session
+from web.cli.command import Session, find_pictures
 from web.cli.main import SECTIONS, main
 from web.cli.options import HelpPage, is_common
 from web.cli.reference import FOLDER, cli_reference, settings_reference
@@ -167,3 +168,22 @@ def test_several_operations_that_wait_for_one_thing_are_one_sentence(capsys: pyt
         "An interrupted merge cannot be finished. Undo 1.",
         "An interrupted move cannot be finished.",
     ]
+
+
+def test_of_a_folder_what_a_library_would_read_or_report_is_offered(tmp_path: Path) -> None:
+    """By its name or its first bytes, not what is hidden, a text, or a data folder's."""
+    picture = encoded(form="PNG")
+    for name in ("a.jpg_large", "none", "UP.PNG", "sub/b.gif", "x.png.txt", ".hidden.png", ".git/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(picture)
+    (tmp_path / "photo.psd").write_bytes(b"8BPS" + bytes(40))
+    (tmp_path / "readme").write_text("hello")
+    (tmp_path / "broken.webp").write_text("hello")
+    (tmp_path / "data" / "thumbnails").mkdir(parents=True)
+    (tmp_path / "data" / "catalogue.sqlite").touch()
+    (tmp_path / "data" / "thumbnails" / "1.webp").write_bytes(picture)
+    (tmp_path / "pipe.png").symlink_to("/dev/zero")
+    found = [file.relative_to(tmp_path).as_posix() for file in find_pictures([tmp_path])]
+    assert found == ["UP.PNG", "a.jpg_large", "broken.webp", "none", "photo.psd", "sub/b.gif"]
+    with pytest.raises(WrongUse, match="no file"):
+        list(find_pictures([tmp_path / "missing.png"]))
