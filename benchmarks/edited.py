@@ -2,7 +2,7 @@
 
 A source is a meme of real_memes, or of the drawn demo library (one of five), saved as JPEG, or as PNG (one of five), a
 fifth of them with the noise of a camera. The copy is made of the decoded file, and saved as JPEG of any usual quality,
-or where the source is a PNG, half of the time as PNG.
+or where the source is a PNG, half of the time as PNG; some kinds of edits change the format.
 """
 
 from __future__ import annotations
@@ -32,10 +32,24 @@ _FIRST = datetime(2019, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class _File:
-    """A picture and how to save it; a `quality` of None saves a PNG."""
+    """A picture and how to save it: as JPEG or `kind`; a `quality` of None saves a PNG or GIF."""
 
     picture: Image.Image
     quality: int | None
+    kind: str = ""
+    effort: int = 4  # of a WebP
+
+    @property
+    def ending(self) -> str:
+        return self.kind or ("png" if self.quality is None else "jpg")
+
+    def save(self, file: Path) -> None:
+        if self.ending == "png":
+            self.picture.save(file, compress_level=3)
+        elif self.quality is None:
+            self.picture.save(file)
+        else:
+            self.picture.save(file, quality=self.quality, method=self.effort)
 
 
 Edit = Callable[[_File, Random], _File]
@@ -147,6 +161,20 @@ def _reduced(source: _File, rng: Random) -> _File:
     return _File(colors.convert("RGB"), None)
 
 
+def _as_webp(source: _File, rng: Random) -> _File:
+    # The effort that Pillow and cwebp have by default, that of the slowest, and one of fast servers.
+    return _File(source.picture, rng.randint(60, 95), "webp", rng.choice((4, 4, 6, 2)))
+
+
+def _as_avif(source: _File, rng: Random) -> _File:
+    return _File(source.picture, rng.randint(50, 90), "avif")
+
+
+def _as_palette(source: _File, rng: Random) -> _File:
+    colors = source.picture.quantize(rng.choice((64, 128, 256)), dither=rng.choice(tuple(Image.Dither)[::3]))
+    return _File(colors, None, rng.choice(("png", "gif")))
+
+
 EDITS: dict[str, Edit] = {
     "sharpened": _as_usual(_sharpened),
     "blurred": _as_usual(_blurred),
@@ -171,8 +199,13 @@ EDITS: dict[str, Edit] = {
     "watermark": _as_usual(_drawn_by("watermark")),
     "gamma or contrast": _as_usual(_contrasted),
     "colours": _as_usual(_recolored),
+    "JPEG to WebP": _as_webp,
+    "WebP to JPEG": _saved(lambda quality, rng: rng.randint(*QUALITIES)),
+    "JPEG to AVIF": _as_avif,
+    "PNG to a palette": _as_palette,
 }
-_LOSSLESS_SOURCE, _LOSSY_SOURCE = ("PNG to JPEG",), ("JPEG to PNG", "JPEG to WebP to JPEG", "saved alike")
+_LOSSLESS_SOURCE = ("PNG to JPEG", "PNG to a palette")
+_LOSSY_SOURCE = ("JPEG to PNG", "JPEG to WebP to JPEG", "saved alike", "JPEG to WebP", "WebP to JPEG", "JPEG to AVIF")
 
 
 def edited_library(*, pairs: int, seed: int) -> Library:
@@ -207,6 +240,8 @@ def _draw(root: Path, *, pairs: int, seed: int) -> None:
             lossless = rng.random() < 0.2 or kind in _LOSSLESS_SOURCE
             quality = None if lossless and kind not in _LOSSY_SOURCE else rng.randint(*QUALITIES)
             made = _File(picture, quality)
+            if kind == "WebP to JPEG":
+                made = _as_webp(made, rng)
             original = _save(made, root, f"{kind}/{at:03} source", _FIRST)
             with Image.open(root / "memes" / original) as file:
                 decoded = _File(file.convert("RGB"), quality)
@@ -219,12 +254,9 @@ def _draw(root: Path, *, pairs: int, seed: int) -> None:
 
 
 def _save(made: _File, root: Path, name: str, day: datetime) -> str:
-    path = f"{name}.png" if made.quality is None else f"{name}.jpg"
+    path = f"{name}.{made.ending}"
     file = root / "memes" / path
     file.parent.mkdir(parents=True, exist_ok=True)
-    if made.quality is None:
-        made.picture.save(file, compress_level=3)
-    else:
-        made.picture.save(file, quality=made.quality)
+    made.save(file)
     file.with_name(f"{file.name}.first-seen.txt").write_text(f"{day.isoformat()}\n", "utf-8")
     return path

@@ -39,6 +39,7 @@ from indexer.media.svg import HEAD_BYTES, MAX_SVG_BYTES, is_svg, render_svg, svg
 from indexer.media.video import decode_video
 from search.errors import UnreadableFile
 from search.evidence import percent
+from search.images.webp_quantizers import webp_quantizers
 from search.meme import MediaType
 
 ANIMATED_PIXELS = 500_000_000  # the most that is decoded of an animation: of 500 × 500 pixels, up to 2,000 frames
@@ -255,6 +256,7 @@ def _decode_stream(
         at_full_size = shown.size == (width, height)
         steps, corner = jpeg_grid(picture, turn=turn) if at_full_size else ((), (0, 0))
         tables, subsampling = jpeg_tables(picture) if at_full_size and turn == 1 else ((), -1)
+        quantizers = _webp_quantizers(stream) if codec == "webp" and at_full_size else ()
         return DecodedMedia(
             MediaType.IMAGE,
             width,
@@ -270,6 +272,7 @@ def _decode_stream(
             corner=corner,
             tables=tables,
             subsampling=subsampling,
+            quantizers=quantizers,
             alpha=transparency(whole, like=shown, turn=turn),
         )
 
@@ -291,6 +294,11 @@ def _codec(stream: IO[bytes], kind: FileType) -> str:
     lossless = b"VP8L" in stream.read(256)
     stream.seek(at)
     return "webp-lossless" if lossless else name
+
+
+def _webp_quantizers(stream: IO[bytes]) -> tuple[int, ...]:
+    stream.seek(0)
+    return webp_quantizers(stream.read())
 
 
 def _animation(

@@ -12,9 +12,9 @@ from search.meme import MediaType
 FACTS = (
     *("width", "height", "frames", "seconds"),
     *("content_type", "codec", "transparent", "share_decoded", "damage", "steps", "corner"),
-    *("tables", "subsampling"),
+    *("tables", "subsampling", "quantizers"),
 )
-LISTS = ("steps", "corner", "tables")  # those that are tuples
+LISTS = ("steps", "corner", "tables", "quantizers")  # those that are tuples
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class DecodedMedia:
     `steps` are the 64 quantization steps of a JPEG's luminance, row by row as the picture is shown, and `corner` (x, y)
     is where its first whole block begins; empty for other files and where the picture is smaller than its file's.
     `tables` are all of a JPEG's quantization tables, 64 steps each, and `subsampling` is that of its colors, as Pillow
-    has them; empty also where the picture is turned.
+    has them; empty also where the picture is turned. `quantizers` are those of a lossy WebP's segments.
     """
 
     type: MediaType
@@ -44,6 +44,7 @@ class DecodedMedia:
     corner: tuple[int, int] = (0, 0)
     tables: tuple[int, ...] = ()
     subsampling: int = -1
+    quantizers: tuple[int, ...] = ()
     alpha: Image.Image | None = None  # of a still with transparent areas (L), at the size of its picture
 
     @property

@@ -120,7 +120,7 @@ def original_of(decoded: DecodedMedia) -> Original:
         steps = LOSSLESS
     tables = tuple(decoded.tables[at : at + 64] for at in range(0, len(decoded.tables), 64))
     saving = Saving(tables, decoded.subsampling) if tables else None
-    return Original(decoded.pictures[0], steps, decoded.corner, saving)
+    return Original(decoded.pictures[0], steps, decoded.corner, saving, decoded.quantizers)
 
 
 def moving_of(decoded: DecodedMedia) -> Moving:

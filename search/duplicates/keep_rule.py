@@ -62,8 +62,8 @@ def choose_kept(
     """Return the meme to keep among a group's members (the representative first), and the reason in words.
 
     `texts` is the number of texts about each meme, by its id. The pixels of a frame around a picture do not count, and
-    bytes a pixel count within one codec only, not where one has grain. More bytes a pixel are sure only of the earliest
-    file, more pixels only of that one or where the others are crops. If every criterion is a tie, the smallest file of
+    bytes a pixel count within one codec only, not where one has grain, and only of the earliest file. More pixels are
+    sure only of that one or where the others are crops. If every criterion is a tie, the smallest file of
     those that show the same pixels is kept, or else the lowest id. Raises ValueError without members.
 
     >>> first, second = workspace.catalogue.memes.everything()[:2]
@@ -75,6 +75,7 @@ def choose_kept(
         raise ValueError("there is no member to choose from")
     measures = _measures(members, texts or {})
     remaining = list(members)
+    doubted = False
     for criterion in rule:
         if criterion is KeepBy.COMPRESSION and not _tells_compression(remaining):
             continue
@@ -94,6 +95,11 @@ def choose_kept(
                 others = [one for one in remaining if one is not kept[0]]
                 told = all(kept[0].meme.first_seen < one.meme.first_seen for one in others)
                 told |= criterion is KeepBy.PIXELS and all(_is_cropped(one, kept[0]) for one in others)
+                if criterion is KeepBy.COMPRESSION and not told and not _is_alike(remaining):
+                    # Of a later file, more bytes are mostly grain: they tell nothing, but leave doubt about the date.
+                    doubted = True
+                    continue
+            told &= not doubted
             reason = measure.reason(kept[0], second).format(other="another" if len(remaining) > 2 else "the other")
             return Choice(kept[0].meme, reason, told or _is_alike(remaining))
         remaining = kept

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.duplicates.comparison import PreparedPicture, view_distances
+from search.duplicates.palette import is_reduced
 from search.duplicates.picture_alignment import UPRIGHT, Alignment, alignments
 from search.duplicates.recompression import Compressed, Mask, Plane, Steps, is_explained, made_from, resized_from
 from search.duplicates.resampling import is_enlarged
-from search.duplicates.resaving import Saving, saved_alike
+from search.duplicates.resaving import Saving, as_seen, saved_alike
 from search.duplicates.traces import backwards, blurred, grained, is_lit, lacks_detail, levels_lost, marked, ringed
+from search.duplicates.webp_saving import gives_webp
 from search.evidence import Evidence, Trace
 from search.images.fingerprints import View
 from search.system.lazy_module import LazyModule
@@ -41,13 +43,14 @@ class Original:
 
     `steps` ([8, 8]) are those of a JPEG's luminance, as the picture is shown; LOSSLESS, or None where they are not
     known. `corner` (x, y) is where its first whole block begins. `saving` is how a JPEG was saved whose blocks begin at
-    the left upper corner.
+    the left upper corner. `quantizers` are those of a lossy WebP (`search.images.webp_quantizers`).
     """
 
     picture: Image.Image
     steps: Steps | None = None
     corner: tuple[int, int] = (0, 0)
     saving: Saving | None = None
+    quantizers: tuple[int, ...] = ()
 
 
 def with_traces(
@@ -80,6 +83,7 @@ def with_traces(
         told += _traces(*sides) if few[0] == few[1] else _palette_traces(*sides, first_has_few=few[0])
         plain = None if evidence.color >= _RECOLORED or is_lit(*sides) else sides
         told = _saved_again(told, one, other, found.view, plain)
+    told = _proved(told, one, other, found.view)
     if found.view != View():
         told.append((backwards(first.lines, second.lines), Trace.BACKWARDS))
     whole = one.picture.size == other.picture.size
@@ -118,6 +122,22 @@ def _saved_again(
     return [(direction, Trace.COMPRESSED), *(each for each in told if each[1] is not Trace.COMPRESSED)]
 
 
+def _proved(told: list[tuple[int, Trace]], one: Original, other: Original, view: View) -> list[tuple[int, Trace]]:
+    """Return the traces without those that the same work, done once more, refutes, and with what it tells.
+
+    A reduction to a palette repeats to the pixel, and so does saving a WebP.
+    """
+    shown = as_seen(one.picture, view)
+    for direction, source, copy in ((1, shown, other.picture), (-1, other.picture, shown)):
+        if is_reduced(source, copy):
+            return [(direction, Trace.PALETTE)]
+    if view != View() or any(direction and trace is Trace.COMPRESSED for direction, trace in told):
+        return told
+    forth = gives_webp(one.picture, other.picture, other.quantizers)
+    back = gives_webp(other.picture, one.picture, one.quantizers)
+    return [*told, (int(forth) - int(back), Trace.COMPRESSED)]
+
+
 def _sorted(traces: Iterable[Trace]) -> tuple[Trace, ...]:
     return tuple(sorted(traces, key=list(Trace).index))
 
@@ -129,7 +149,10 @@ def _is_equal(one: Image.Image, other: Image.Image) -> bool:
 
 def _traces(one: Compressed, other: Compressed) -> Iterator[tuple[int, Trace]]:
     """Yield the traces in pixels that lie exactly over each other, with the direction in which they point."""
-    direction, grain = ringed(one, other) or made_from(one, other), grained(one, other)
+    direction, grain = ringed(one, other), grained(one, other)
+    # What was denoised is flat where its source has ringing; compressing it does not give the source.
+    if not direction or (_are_jpegs(one, other) and not is_explained(one, other, direction)):
+        direction = made_from(one, other)
     # Coarse steps take a copy's grain away again, but do not give back the detail that it lost before.
     if grain and direction == -grain and (lacks_detail(one, other) if grain > 0 else lacks_detail(other, one)):
         direction = 0
@@ -144,6 +167,10 @@ def _traces(one: Compressed, other: Compressed) -> Iterator[tuple[int, Trace]]:
     if not is_lit(one, other):
         yield marked(one, other), Trace.MARKED
     yield blurred(one, other), Trace.BLURRED
+
+
+def _are_jpegs(*sides: Compressed) -> bool:
+    return all(side.steps is not None and not side.is_lossless for side in sides)
 
 
 def _palette_traces(one: Compressed, other: Compressed, *, first_has_few: bool) -> Iterator[tuple[int, Trace]]:

@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 Plane = NDArray[np.float32]  # luminance, [height, width], 0 to 255
 Steps = NDArray[np.float64]  # of a JPEG's luminance, [8, 8], rows by vertical frequency
 
-_METHODS = (Image.Resampling.LANCZOS, Image.Resampling.BICUBIC, Image.Resampling.BILINEAR, Image.Resampling.HAMMING)
+_METHODS = tuple(Image.Resampling[name] for name in ("LANCZOS", "BICUBIC", "BILINEAR", "HAMMING", "BOX"))
 _N = 8  # pixels of a block's side
 _TEXTURE = 4.0  # levels: the sum of both deviations; flat blocks are the same under any steps
 _LEAST_BLOCKS = 20

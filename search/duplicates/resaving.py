@@ -81,14 +81,14 @@ def saved_alike(
     >>> saved_alike(source, saved(source, how), how, how).made_from
     1
     """
-    turned, back = _as_seen(one, view), _as_seen(other, view, back=True)
+    turned, back = as_seen(one, view), as_seen(other, view, back=True)
     found = _given(turned, other, how_other), _given(back, one, how)
     if found[0] is None or found[1] is None:
         return None
     return Saved(found[0][0], found[1][0], found[0][1], found[1][1])
 
 
-def _as_seen(picture: Image.Image, view: View, *, back: bool = False) -> Image.Image:
+def as_seen(picture: Image.Image, view: View, *, back: bool = False) -> Image.Image:
     """Return a picture as a view shows it, or of what the view shows the picture itself."""
     turns = (-view.turns if back else view.turns) % 4
     flip = Image.Transpose.FLIP_LEFT_RIGHT

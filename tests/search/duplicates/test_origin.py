@@ -18,6 +18,7 @@ from indexer.media.jpeg_coding import jpeg_tables
 from indexer.stages.find_duplicates import original_of
 from search.duplicates.comparison import compare_prepared, prepare
 from search.duplicates.origin import LOSSLESS, Original, with_traces
+from search.duplicates.resampling import is_enlarged
 from search.duplicates.resaving import Saving
 from search.evidence import Edit, Evidence, Tier, Trace
 
@@ -367,3 +368,25 @@ def test_a_source_with_a_pale_ground_is_not_called_the_paler_copy_of_a_lighter_o
     source = _jpeg(Image.fromarray(np.clip(picture, 0, 246).astype(np.uint8)), 90)
     lighter = np.clip(np.asarray(source.picture, np.float32) * 0.92 + 33, 0, 255).astype(np.uint8)
     assert _compared(source, _jpeg(Image.fromarray(lighter), 85)).made_from >= 0
+
+
+@pytest.mark.parametrize("factor", [1.37, 1.53, 1.77, 1.94])
+def test_the_rhythm_of_repeated_pixels_shows_in_an_enlarged_and_sharpened_copy(factor: float) -> None:
+    source = _jpeg(_drawn(), 80)
+    large = source.picture.resize((round(SIZE[0] * factor), round(SIZE[1] * factor)), Image.Resampling.NEAREST)
+    copy = _jpeg(large.filter(ImageFilter.UnsharpMask(1.5, 140, 2)), 88)
+    plane = np.asarray(copy.picture.convert("L"), np.float32)
+    assert is_enlarged(plane, SIZE) and not is_enlarged(plane, (SIZE[0] - 31, SIZE[1] - 23))
+    assert _compared(source, copy).traces_other == (Trace.RESIZED,)
+
+
+@pytest.mark.parametrize("noise", [4, 8])
+@pytest.mark.parametrize("quality", [75, 88])
+def test_a_denoised_drawing_is_not_the_source_of_the_noise_that_it_lost(noise: float, quality: int) -> None:
+    """It is flat where the other has what looks like ringing."""
+    drawn = np.asarray(_flat(1), np.float32)
+    drawn = drawn + np.random.default_rng(5).normal(0, noise, drawn.shape)
+    source = _jpeg(Image.fromarray(np.clip(drawn, 0, 255).astype(np.uint8)), 88)
+    copy = _jpeg(Image.fromarray(cv2.fastNlMeansDenoisingColored(np.array(source.picture), None, 9, 9, 5, 11)), quality)
+    assert _compared(source, copy).made_from >= 0
+    assert _compared(copy, source).made_from <= 0
