@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from search.duplicates.candidates import Candidates, Signature
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import prepare
 from search.duplicates.groups import Member
-from search.duplicates.keep_rule import choose_kept
+from search.duplicates.keep_rule import Choice, choose_kept
 from search.duplicates.keypoint_index import KeypointIndex, KeypointRows
 from search.duplicates.keypoints import Keypoints
 from search.duplicates.overlay import Overlay, overlay
@@ -166,21 +166,21 @@ def boxes() -> dict[str, list[list[int]]]:
 
 
 def kept() -> dict[str, list[int]]:
-    """Return which of two duplicates is kept, by their widths, and by their bytes."""
+    """Return which of two duplicates is kept, by their widths, and whether it is the earlier surely, by their bytes."""
 
-    def better(width: int, size: int) -> int:
+    def better(width: int, size: int, *, later: int = 0) -> Choice:
         when = datetime(2020, 1, 1, tzinfo=UTC)
         near = Evidence(Tier.SAME, covers_one=1.0, covers_other=1.0, differing=0.0)
+        seen = when + timedelta(days=later)
         members = [
             Member(Meme(1, "C/1.png", "C", f"{1:064}", MediaType.IMAGE, when, 100_000, 1000, 1000)),
-            Member(Meme(2, "C/2.png", "C", f"{2:064}", MediaType.IMAGE, when, size, width, 1000), Tier.SAME, near),
+            Member(Meme(2, "C/2.png", "C", f"{2:064}", MediaType.IMAGE, seen, size, width, 1000), Tier.SAME, near),
         ]
-        return choose_kept(members)[0].id
+        return choose_kept(members)
 
     return {
-        # The wider picture is compressed more, so that a tie of widths decides for the other one.
-        "pixels": [better(width, 90_000) for width in range(1005, 1075, 5)],
-        "bytes": [better(1000, size) for size in range(135_000, 165_000, 2500)],
+        "pixels": [better(width, 90_000).meme.id for width in range(1005, 1075, 5)],
+        "bytes": [int(better(1000, size, later=1).is_sure) for size in range(135_000, 165_000, 2500)],
     }
 
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def _drawn() -> Image.Image:
     return Image.fromarray(np.clip(total + 120, 0, 255).astype(np.uint8))
 
 
-def _file(picture: Image.Image, path: Path, **options: object) -> Original:
+def _file(picture: Image.Image, path: Path, **options: Any) -> Original:
     picture.save(path, **options)
     return original_of(decode_file(path, max_pixels=10**6, max_bytes=10**6))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from search.images.webp_quantizers import webp_quantizers
 PICTURE = Image.fromarray(np.random.default_rng(7).integers(0, 256, (40, 56, 3), dtype=np.uint8)).resize((224, 160))
 
 
-def _webp(**options: object) -> bytes:
+def _webp(**options: Any) -> bytes:
     out = io.BytesIO()
     PICTURE.save(out, "WEBP", **options)
     return out.getvalue()
