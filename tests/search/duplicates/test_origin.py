@@ -84,7 +84,8 @@ EDITS: dict[str, tuple[Callable[[Image.Image], Original], Trace]] = {
     "paler": (lambda picture: _jpeg(ImageEnhance.Contrast(picture).enhance(0.7)), Trace.LEVELS),
     "marked": (lambda picture: _jpeg(_marked(picture)), Trace.COMPRESSED),
     "grain": (lambda picture: _jpeg(_grainy(picture)), Trace.GRAIN),
-    "smaller": (lambda picture: _jpeg(picture.resize((230, 173), Image.Resampling.LANCZOS)), Trace.RESIZED),
+    # Not to 230 pixels, the rhythm of which is that of the layer of 130 cells.
+    "smaller": (lambda picture: _jpeg(picture.resize((216, 162), Image.Resampling.LANCZOS)), Trace.RESIZED),
     "enlarged": (lambda picture: _jpeg(picture.resize((540, 405), Image.Resampling.BICUBIC)), Trace.RESIZED),
 }
 
