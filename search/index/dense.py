@@ -276,7 +276,8 @@ class DenseIndex:
             first = np.searchsorted(self.owners, ids, "left")
             counts = np.searchsorted(self.owners, ids, "right") - first
         else:
-            known = np.minimum(ids, len(self._first_rows) - 2)  # beyond the highest id there are no rows
+            beyond = len(self._first_rows) - 2  # an id without rows, as all that are not in the table
+            known = np.where((ids >= 0) & (ids < beyond), ids, beyond)
             first = self._first_rows[known]
             counts = self._first_rows[known + 1] - first
         starts = np.cumsum(counts) - counts

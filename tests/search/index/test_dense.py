@@ -113,7 +113,7 @@ def test_scores_are_the_means_of_the_best_rows_in_the_order_asked(index, rows, o
 def test_rows_are_found_however_far_apart_the_ids_are(tmp_path: Path, rows, owners, query, apart: int) -> None:
     index = built(tmp_path / "ocr", rows, owners * apart)
     truth = by_meme(rows, owners * apart, query)
-    ids = np.array([0, 1, *truth, max(truth) + 1, max(truth) + 99])
+    ids = np.array([-1, 0, 1, *truth, max(truth) + 1, max(truth) + 99])
     best = [truth[id][0] if id in truth else np.nan for id in ids.tolist()]
     assert index.scores(query, ids=ids).tolist() == pytest.approx(best, abs=1e-5, nan_ok=True)
     assert [len(index.rows_of(int(id))) for id in ids] == [len(truth.get(id, ())) for id in ids.tolist()]
