@@ -23,6 +23,7 @@ _GUESSES = 600  # transforms tried
 _SMALLEST = 0.15  # smallest scale
 _STRAIGHT = 0.02  # a transform that rotates or shears less is fitted as translation and scale
 _MORE, _NEARER = 1.15, 0.7  # times the inliers and their mean gap of a transform without a tilt, of one with it
+_NEAR = 0.8  # pixels: a transform whose inliers have a smaller mean gap needs no tilt
 _STRETCHED = 0.04  # smallest relative difference of the two axes' scales in a stretched picture
 
 Points = NDArray[np.float32]  # [n, 2], x and y in pixels
@@ -117,7 +118,7 @@ def _refine(found: Affine, one: Keypoints, other: Keypoints) -> tuple[Affine, in
     if fitted is None:
         return None
     affine, count, gap = fitted
-    if _is_straight(affine):
+    if gap > _NEAR * _magnification(affine) and _is_straight(affine):
         # A scan is a degree or two off the level: a straight transform then fits the middle of the picture alone.
         tilted = _fit_near(affine, points, others, near, straight=False)
         if tilted is not None and tilted[1] >= count and (tilted[1] >= _MORE * count or tilted[2] <= _NEARER * gap):

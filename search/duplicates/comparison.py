@@ -44,7 +44,7 @@ SAME_COLOR = 6.0  # levels of sRGB: plain pictures whose colours are farther apa
 # cropped) differ nowhere by more than 9, nor by 2.5 times what a hundredth of the places exceeds; another digit of 18
 # pixels or more differs by 8 or more.
 PLACE, EQUAL_ELSEWHERE, OUTSTANDS, OUTSTANDS_RARE = 8.0, 2.0, 4.0, 3.0
-ONE_PLACE, FEW_PLACES = 12.0, 2  # the same of a thing so large that it is more than a hundredth of the places itself
+ONE_PLACE, FEW_PLACES = 14.0, 2  # the same of a thing so large that it is more than a hundredth of the places itself
 # CIELAB units, a and b only: copies that differ by 3 or less nearly everywhere differ nowhere by more than 17; a
 # thing in another color differs by 59 or more.
 SAME_CHROMA, ANOTHER_CHROMA = 3.0, 45.0

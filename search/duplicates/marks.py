@@ -7,22 +7,30 @@ exchanged, either picture lacks the other's edges; where letters were, as many o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import fuzz
 
 from search.duplicates.alignment import Affine
 from search.duplicates.keypoints import Gray
 from search.duplicates.lettering import is_lettering
+from search.duplicates.mark_words import (
+    MORE_LETTERS,
+    is_named,
+    is_of_a_line,
+    letters_more,
+    lies_in,
+    says_much,
+    says_otherwise,
+    share_over_words,
+)
 from search.duplicates.overlay import Overlay, usual_difference, without_difference
 from search.duplicates.picture import Colors, ScaledPicture
-from search.duplicates.wording import ADDRESS, WELL_READ, Word
+from search.duplicates.wording import Word
 from search.system.lazy_module import LazyModule
 
 cv2: Any = LazyModule("cv2")
@@ -55,11 +63,7 @@ _LEAST_CHANGED = 20  # windows
 _LEAST_EDGES = 20  # pixels
 _DRAWN = 25  # levels of sRGB: a pixel that differs by more was drawn on; of one color are those that differ by less
 _RING = 8  # pixels around a rectangle
-_ALIKE = 50  # of 100: agreement of a line with what is read of it under a mark, at least
-MORE_LETTERS = 3  # read on the marked picture, of a mark that is high or hides what lies under it
-AS_HIGH = 0.75  # of a line's height: a mark that was read as a part of a caption's line is lower
 _MOST_CLUSTERS = 4
-_NAME_WORDS = 3  # of a site's name, at most
 
 _Box = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -102,15 +106,14 @@ def without_site_marks(
     changed = found.difference >= max(CHANGED, LINE_NOISE * usual_difference(found, 95))
     if np.count_nonzero(changed) < _LEAST_CHANGED:
         return None
-    laid = _on(found.affine, one.colors, other)
-    known = cache(words)
+    laid, known = cache(partial(_on, found.affine, one.colors, other)), cache(words)
     place = np.zeros_like(found.difference)
     # A mark over letters of its own color is seen in parts: all that differs may be one.
     for cluster in (changed, *_clusters(changed)):
         rectangle = _mark_around(cluster, laid, other.colors, known)
         if rectangle is not None:
             place |= _with_faint_ends(rectangle, found)
-        elif _is_logo(cluster, laid, other.colors, known()):
+        elif _is_logo(cluster, laid, other.colors, known):
             place |= cv2.dilate(cluster.astype(np.uint8), np.ones((2 * _ACROSS + 1, 2 * _ACROSS + 1), np.uint8))
         if cluster is changed and place.any():
             break
@@ -128,7 +131,7 @@ def _clusters(changed: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
 
 def _mark_around(
     cluster: NDArray[np.bool_],
-    laid: Colors,
+    seen: Callable[[], Colors],
     under: Colors,
     words: Callable[[], tuple[Sequence[Word], Sequence[Word]]],
 ) -> Any:
@@ -136,43 +139,49 @@ def _mark_around(
     rectangle = _line_around(cluster)
     if rectangle is None:
         return None
-    size = under.shape[1], under.shape[0]
+    laid, size = seen(), (under.shape[1], under.shape[0])
     there = cv2.resize(cluster.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     scale = under.shape[1] / cluster.shape[1], under.shape[0] / cluster.shape[0]
     corners = cv2.boxPoints(rectangle) * scale
-    marked, read = _written_over(laid, under, there), words()
+    marked = _written_over(laid, under, there)
     at_edge, high = _is_at_edge(cluster), min(rectangle[1]) > LINE_HEIGHT * max(cluster.shape)
     planes = cv2.cvtColor(laid, cv2.COLOR_RGB2GRAY), cv2.cvtColor(under, cv2.COLOR_RGB2GRAY)
+    if marked is not None and not is_lettering(planes[marked], planes[1 - marked], corners):
+        return None
+    read = words()
     if marked is None and at_edge:
         # An opaque mark hides what lies under it: its words tell, or that the other picture has no writing there.
         whole = _filled(rectangle, scale, size[::-1]) > 0
-        named = [_is_named(own, whole) for own in read]
+        named = [is_named(own, whole) for own in read]
         if not any(named):
             named = [
                 is_lettering(one, other, corners, surely=True)
                 and not is_lettering(other, one, corners)
-                and _share_over(own, there) < OVER_WORDS
+                and share_over_words(own, there) < OVER_WORDS
                 for one, other, own in ((*planes, read[0]), (*planes[::-1], read[1]))
             ]
         marked = named.index(True) if sum(named) == 1 else None
     if marked is None:
         return None
-    seen, own, others = (planes[marked], planes[1 - marked]), read[marked], read[1 - marked]
-    if not is_lettering(*seen, corners):
+    pair, own, others = (planes[marked], planes[1 - marked]), read[marked], read[1 - marked]
+    if not is_lettering(*pair, corners):
         return None
-    if high and _letters_more(own, others, there) < MORE_LETTERS and not is_lettering(*seen, corners, surely=True):
+    if high and letters_more(own, others, there) < MORE_LETTERS and not is_lettering(*pair, corners, surely=True):
         return None
-    over_words = _share_over(others, there) >= OVER_WORDS
+    over_words = share_over_words(others, there) >= OVER_WORDS
     if not at_edge and (high or not over_words):
         return None
     if over_words and _is_bar((laid, under)[1 - marked], (laid, under)[marked], _filled(rectangle, scale, size[::-1])):
         return None
-    caption = _is_of_a_line(own, there, min(rectangle[1]) * scale[1])
-    return None if caption or _says_otherwise(others, own, there) or _says_much(own, others, there) else rectangle
+    caption = is_of_a_line(own, there, min(rectangle[1]) * scale[1])
+    return None if caption or says_otherwise(others, own, there) or says_much(own, others, there) else rectangle
 
 
 def _is_logo(
-    cluster: NDArray[np.bool_], laid: Colors, under: Colors, read: tuple[Sequence[Word], Sequence[Word]]
+    cluster: NDArray[np.bool_],
+    seen: Callable[[], Colors],
+    under: Colors,
+    words: Callable[[], tuple[Sequence[Word], Sequence[Word]]],
 ) -> bool:
     """Return whether what differs is a small thing without words in a corner, which one of the pictures alone has."""
     rows, columns = np.nonzero(cluster)
@@ -182,11 +191,14 @@ def _is_logo(
     if max(_gaps(cluster)) > AT_EDGE:
         return False
     there = cv2.resize(cluster.astype(np.uint8), (under.shape[1], under.shape[0]), interpolation=cv2.INTER_NEAREST) > 0
-    if any(len(word.text) > 1 or word.text.isdigit() for words in read for word in words if _lies_in(word, there)):
-        return False
+    laid = seen()
     marked = _written_over(laid, under, there)
+    if marked is None or any(
+        len(word.text) > 1 or word.text.isdigit() for own in words() for word in own if lies_in(word, there)
+    ):
+        return False
     strengths = [float((_gradients(plane)[:, there] ** 2).sum()) for plane in (laid, under)]
-    return marked is not None and strengths[marked] >= LOGO_STRONGER * strengths[1 - marked]
+    return strengths[marked] >= LOGO_STRONGER * strengths[1 - marked]
 
 
 def is_line(found: Overlay, one: ScaledPicture, other: ScaledPicture) -> bool:
@@ -283,74 +295,6 @@ def _is_bar(picture: Colors, other: Colors, inside: NDArray[np.uint8]) -> bool:
     around = cv2.dilate(inside, np.ones((2 * _RING + 1, 2 * _RING + 1), np.uint8)) > inside
     shares = [float((np.abs(picture[place] - ink).max(axis=1) <= _DRAWN).mean()) for place in (drawn, around)]
     return shares[0] >= BAR and shares[1] < BAR_AROUND
-
-
-def _share_over(words: Sequence[Word], there: NDArray[np.bool_]) -> float:
-    """Return the share of pixels that lie over well-read words."""
-    over = np.zeros(there.shape, np.bool_)
-    for word in words:
-        if word.line.confidence >= WELL_READ:
-            left, top, right, bottom = (max(0, round(side)) for side in word.box)
-            over[top : bottom + 1, left : right + 1] = True
-    return float(over[there].mean())
-
-
-def _says_otherwise(words: Sequence[Word], others: Sequence[Word], there: NDArray[np.bool_]) -> bool:
-    """Return whether at a place, lines were read on both pictures, and none of the first is like one of the second."""
-    lines, other_lines = (
-        {word.line.text.lower() for word in each if word.line.confidence >= WELL_READ and _touches(word, there)}
-        for each in (words, others)
-    )
-    alike = max((fuzz.partial_ratio(line, other) for line in lines for other in other_lines), default=100.0)
-    return alike < _ALIKE
-
-
-def _letters_more(words: Sequence[Word], others: Sequence[Word], there: NDArray[np.bool_]) -> float:
-    """Return how many letters of a line that was read at a place are not read on the other picture."""
-    said = _letters(" ".join(dict.fromkeys(word.line.text for word in others)))
-    lines = {word.line.text for word in words if _touches(word, there)}
-    return max((len(own) * (1 - fuzz.partial_ratio(own, said) / 100) for own in map(_letters, lines)), default=0.0)
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.lower()))
-
-
-def _is_named(words: Sequence[Word], whole: NDArray[np.bool_]) -> bool:
-    """Return whether a line of letters was read that lies at a place as a whole."""
-    lines = {word.line for word in words if word.line.confidence >= WELL_READ and _lies_in(word, whole)}
-    outside = {word.line for word in words if not _lies_in(word, whole)}
-    return any(len(_letters(line.text)) > MORE_LETTERS for line in lines - outside)
-
-
-def _is_of_a_line(words: Sequence[Word], there: NDArray[np.bool_], height: float) -> bool:
-    """Return whether what is this high (pixels) at a place are words of a line that was read there and beside it."""
-    inside = {word.line: word for word in words if word.line.confidence >= WELL_READ and _lies_in(word, there)}
-    beside = {word.line for word in words if not _touches(word, there)}
-    return any(height >= AS_HIGH * (inside[line].box[3] - inside[line].box[1]) for line in inside.keys() & beside)
-
-
-def _says_much(words: Sequence[Word], others: Sequence[Word], there: NDArray[np.bool_]) -> bool:
-    """Return whether a line was read at a place that has more words than a site's name, and the other has not."""
-    lines = Counter(word.line.text for word in words if word.line.confidence >= WELL_READ and _lies_in(word, there))
-    said = {word.line.text.lower() for word in others if _touches(word, there)}
-    return any(
-        count > _NAME_WORDS
-        and not ADDRESS.search(line)
-        and all(fuzz.partial_ratio(line.lower(), other) < _ALIKE for other in said)
-        for line, count in lines.items()
-    )
-
-
-def _lies_in(word: Word, there: NDArray[np.bool_]) -> bool:
-    left, top, right, bottom = (max(0, round(side)) for side in word.box)
-    part = there[top : bottom + 1, left : right + 1]
-    return bool(part.size) and float(part.mean()) >= 0.5
-
-
-def _touches(word: Word, there: NDArray[np.bool_]) -> bool:
-    left, top, right, bottom = (max(0, round(side)) for side in word.box)
-    return bool(there[top : bottom + 1, left : right + 1].any())
 
 
 def _changed_boxes(found: Overlay, least: int) -> list[_Box]:

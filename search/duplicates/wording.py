@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -337,7 +338,8 @@ def _overlap(box: Box, other: Box) -> bool:
     return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
 
 
-def _words(line: ReadLine) -> list[tuple[str, Corners]]:
+@lru_cache(maxsize=10_000)  # a meme is compared with some ten others, one after another
+def _words(line: ReadLine) -> tuple[tuple[str, Corners], ...]:
     """Return the words of a line, and the corners of each, by the usual widths of its letters."""
     left, top, right, bottom = line.box
     first, second, third, fourth = np.array(
@@ -353,7 +355,7 @@ def _words(line: ReadLine) -> list[tuple[str, Corners]]:
         upper, lower = second - first, third - fourth
         corners = [first + start * upper, first + end * upper, fourth + end * lower, fourth + start * lower]
         found.append((match[0].lower(), np.array(corners)))
-    return found
+    return tuple(found)
 
 
 def _punctuation(text: str) -> int:

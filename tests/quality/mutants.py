@@ -255,7 +255,7 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant(f"{duplicates}/lettering.py", "UPRIGHT_EDGES, SURELY = 0.4", "UPRIGHT_EDGES, SURELY = 0.0", near)
     yield Mutant(f"{duplicates}/lettering.py", "SLANT, DENSE = (0.25, 1.85", "SLANT, DENSE = (0.0, 99", near)
     yield Mutant(f"{duplicates}/lettering.py", "0.035, 0.15, 0.45", "0.035, 0.0, 0.0", near)
-    yield Mutant(f"{duplicates}/comparison.py", "FEW_PLACES = 12.0, 2", "FEW_PLACES = 250.0, 2", near)
+    yield Mutant(f"{duplicates}/comparison.py", "FEW_PLACES = 14.0, 2", "FEW_PLACES = 250.0, 2", near)
     near = (*DUPLICATES, f"{near_duplicates}/test_alignment.py")
     yield Mutant(f"{duplicates}/alignment.py", "_MORE, _NEARER = 1.15, 0.7", "_MORE, _NEARER = 99.0, 0.0", near)
     near = (*DUPLICATES, f"{near_duplicates}/test_marks.py")
