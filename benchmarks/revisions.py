@@ -40,7 +40,7 @@ WORKER = """
 import hashlib, json, sys, time
 from dataclasses import asdict
 from pathlib import Path
-from benchmarks.scale import RandomDirections, fill, pools, sampled
+from benchmarks.scale import RandomDirections, fill, mixed_vectors, pools, sampled
 from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
 from search.encoders.registry import load_text_encoder
@@ -61,7 +61,12 @@ if not is_built:
     begun = time.process_time()
     build_index(workspace, text_encoder=known, force=True)
 built = time.process_time() - begun
-encoder = random if known == random.name else load_text_encoder(settings, long_running=True, for_queries=True)
+if known == random.name:
+    encoder = random
+elif known.startswith("mixtures"):
+    encoder = mixed_vectors()
+else:
+    encoder = load_text_encoder(settings, long_running=True, for_queries=True)
 searcher = Searcher(workspace, text_encoder=encoder)
 print(json.dumps({"built": built}), flush=True)
 
