@@ -15,7 +15,7 @@ from search.duplicates.palette import is_reduced
 from search.duplicates.picture_alignment import UPRIGHT, Alignment, alignments
 from search.duplicates.recompression import Compressed, Mask, Plane, Steps, is_explained, made_from, resized_from
 from search.duplicates.resampling import is_enlarged
-from search.duplicates.resaving import Saving, as_seen, saved_alike
+from search.duplicates.resaving import Saving, as_seen, gives_jpeg, saved_alike
 from search.duplicates.traces import backwards, blurred, grained, is_lit, lacks_detail, levels_lost, marked, ringed
 from search.duplicates.webp_saving import gives_webp
 from search.evidence import Evidence, Trace
@@ -125,12 +125,17 @@ def _saved_again(
 def _proved(told: list[tuple[int, Trace]], one: Original, other: Original, view: View) -> list[tuple[int, Trace]]:
     """Return the traces without those that the same work, done once more, refutes, and with what it tells.
 
-    A reduction to a palette repeats to the pixel, and so does saving a WebP.
+    A reduction to a palette repeats to the pixel, and so does saving a JPEG or a WebP.
     """
     shown = as_seen(one.picture, view)
     for direction, source, copy in ((1, shown, other.picture), (-1, other.picture, shown)):
         if is_reduced(source, copy):
             return [(direction, Trace.PALETTE)]
+    if view == View():
+        for direction, first, second in ((1, one, other), (-1, other, one)):
+            # Of a lossless file, this would only say that compressing the JPEG again changes nothing.
+            if first.steps is None and second.saving and gives_jpeg(first.picture, second.picture, second.saving):
+                return [(direction, Trace.COMPRESSED), *(each for each in told if each[1] is not Trace.COMPRESSED)]
     if view != View() or any(direction and trace is Trace.COMPRESSED for direction, trace in told):
         return told
     forth = gives_webp(one.picture, other.picture, other.quantizers)

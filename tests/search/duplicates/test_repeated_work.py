@@ -17,6 +17,7 @@ from indexer.stages.find_duplicates import original_of
 from search.duplicates.comparison import compare_prepared, prepare
 from search.duplicates.origin import LOSSLESS, Original, with_traces
 from search.duplicates.palette import is_reduced
+from search.duplicates.resaving import gives_jpeg
 from search.duplicates.webp_saving import gives_webp
 from search.evidence import Evidence, Trace
 from search.images.webp_quantizers import webp_quantizers
@@ -63,6 +64,20 @@ def test_what_was_made_from_a_webp_does_not_give_it(quality: int, tmp_path: Path
     for made in (webp, Image.open(out).convert("RGB"), webp.filter(ImageFilter.GaussianBlur(0.5))):
         assert not gives_webp(made, webp, quantizers)
     assert gives_webp(_drawn(), webp, quantizers)
+
+
+@pytest.mark.parametrize("ending", ["webp", "avif"])
+@pytest.mark.parametrize(("quality", "fine"), [(60, 100), (75, 95), (95, 70)])
+def test_saving_gives_the_jpeg_that_was_made_from_another_lossy_file_alone(
+    ending: str, quality: int, fine: int, tmp_path: Path
+) -> None:
+    first = _file(_drawn(), tmp_path / f"source.{ending}", quality=fine)
+    jpeg = _file(first.picture, tmp_path / "copy.jpg", quality=quality)
+    second = _file(jpeg.picture, tmp_path / f"copy.{ending}", quality=fine)
+    assert jpeg.saving is not None and first.steps is second.steps is None
+    assert gives_jpeg(first.picture, jpeg.picture, jpeg.saving)
+    assert not gives_jpeg(second.picture, jpeg.picture, jpeg.saving)
+    assert _compared(first, jpeg).made_from == 1 and _compared(jpeg, first).made_from == -1
 
 
 def test_of_two_webps_the_one_that_gives_the_other_is_the_source(tmp_path: Path) -> None:
