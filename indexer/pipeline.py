@@ -26,7 +26,7 @@ from indexer.work.progress import SILENT, Progress, StageReport, track_stage
 from search.catalogue.copies import keep_daily_copy
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.registry import chosen_image_encoder, image_encoder_spec
-from search.errors import DataFolderError, ModelUnavailable, WrongUse
+from search.errors import DataFolderError, LibraryError, ModelUnavailable, WrongUse
 from search.index.generations import live_image_encoder
 from search.index.text_encoder import text_encoder_in_use
 from search.meme import Stage
@@ -78,10 +78,11 @@ def index_library(
     if not new_library:
         check_library_is_known(workspace)
     unfinished: dict[str, str] = {}  # of several operations with one reason, the first
-    recover(
-        workspace,
-        on_unfinished=lambda error: unfinished.setdefault(error.message, f"{error.message} {error.hint}".strip()),
-    )
+
+    def note(error: LibraryError) -> None:
+        unfinished.setdefault(error.message, f"{error.message} {error.hint}".strip())
+
+    recover(workspace, on_unfinished=note)
     _copy_catalogue(workspace)
     remove_leftovers(workspace.data, workspace.library)
     stages = _Stages(
