@@ -114,35 +114,37 @@ def _icon(entry: bytes, body: bytes) -> io.BytesIO:
 def _best_picture(data: bytes) -> tuple[bytes, bytes, float]:
     """Return the entry without its last field, the bytes, and the share that is there, of the picture that is shown."""
     count = int.from_bytes(data[4:6], "little")
-    best: tuple[int, int, bytes, bytes, float] | None = None
+    best: tuple[int, int, bytes, int] | None = None
     for number in range(count):
         entry = data[6 + _ENTRY * number : 6 + _ENTRY * (number + 1)]
         if len(entry) < _ENTRY:
             break
         at = int.from_bytes(entry[12:16], "little")
-        # Its length may be wrong: a picture tells where it ends.
-        body, bits, share = _as_told(data[at:])
+        head = data[at : at + _ENTRY + 1]
+        bits = 32 if head.startswith(_PNG) else int.from_bytes(head[14:16], "little")
         area = (entry[0] or 256) * (entry[1] or 256)
-        if len(body) > _ENTRY and (best is None or (area, bits) > best[:2]):
-            head = entry[:4] + struct.pack("<HHI", 1, bits, len(body))
-            best = area, bits, head, body, share
+        if len(head) > _ENTRY and (best is None or (area, bits) > best[:2]):
+            best = area, bits, entry[:4], at
     if best is None:
         raise SyntaxError("an icon without a picture")  # as Pillow says of a file that it cannot read
-    return best[2:]
+    _, bits, entry, at = best
+    # Its length may be wrong: a picture tells where it ends.
+    body, share = _as_told(data[at:])
+    return entry + struct.pack("<HHI", 1, bits, len(body)), body, share
 
 
-def _as_told(body: bytes) -> tuple[bytes, int, float]:
-    """Return an icon's picture at its full length, its bits a pixel, and the share of its rows that is there.
+def _as_told(body: bytes) -> tuple[bytes, float]:
+    """Return an icon's picture at its full length, and the share of its rows that is there.
 
     Rows that are missing are transparent, those that only the mask lacks are not. Of 32 bits without any transparency
     the mask counts.
     """
     if body.startswith(_PNG) or len(body) < 40:
-        return body, 32, 1.0
+        return body, 1.0
     size, width, height, _, bits, packing, _, _, _, colors = struct.unpack("<IiiHHIIiiI", body[:36])
     rows = abs(height) // 2
     if size < 40 or packing or bits not in (1, 4, 8, 16, 24, 32) or not 0 < width * rows <= _MOST_ICON_PIXELS:
-        return body, bits, 1.0
+        return body, 1.0
     row, mask_row = ((width * each + 31) // 32 * 4 for each in (bits, 1))
     start = size + (4 * (min(colors, 1 << bits) or 1 << bits) if bits <= 8 else 0)
     pixels = body[start : start + row * rows]
@@ -156,4 +158,4 @@ def _as_told(body: bytes) -> tuple[bytes, int, float]:
         words = np.frombuffer(pixels, np.uint8).reshape(rows, width, 4).copy()
         words[..., 3] = 255 * (1 - hidden)
         pixels = words.tobytes()
-    return body[:start] + pixels + mask, bits, there / rows
+    return body[:start] + pixels + mask, there / rows
