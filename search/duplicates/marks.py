@@ -197,7 +197,7 @@ def _is_logo(
         len(word.text) > 1 or word.text.isdigit() for own in words() for word in own if lies_in(word, there)
     ):
         return False
-    strengths = [float((_gradients(plane)[:, there] ** 2).sum()) for plane in (laid, under)]
+    strengths = [float((_gradients_at(picture, there) ** 2).sum()) for picture in (laid, under)]
     return strengths[marked] >= LOGO_STRONGER * strengths[1 - marked]
 
 
@@ -270,7 +270,7 @@ def _filled(rectangle: Any, scale: tuple[float, float], shape: tuple[int, ...]) 
 def _written_over(laid: Colors, under: Colors, there: NDArray[np.bool_]) -> int | None:
     """Return which of two pictures, 0 or 1, has the other's edges and more of them; None if neither has."""
     # A red line has the grey level of some grounds: its edges are of color.
-    first, second = (np.concatenate(_gradients(picture)[:, there].transpose(2, 0, 1)) for picture in (laid, under))
+    first, second = (np.concatenate(_gradients_at(picture, there).transpose(2, 0, 1)) for picture in (laid, under))
     common = (first * second).sum(axis=0) / 3
     energies, left = [], []  # of each: how strong its edges are, and what share of them the other has
     for each in (first, second):
@@ -344,6 +344,16 @@ def _on(affine: Affine, plane: NDArray[np.uint8], other: ScaledPicture) -> NDArr
         plane, affine, other.size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return laid
+
+
+def _gradients_at(picture: Colors, there: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the derivatives across and down of a picture's colors at some of its pixels, [2, n, 3]."""
+    rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+    if not len(rows):
+        return np.empty((2, 0, 3), np.float32)
+    # A derivative needs the pixels beside it.
+    part = slice(max(0, int(rows[0]) - 1), int(rows[-1]) + 2), slice(max(0, int(columns[0]) - 1), int(columns[-1]) + 2)
+    return _gradients(picture[part])[:, there[part]]
 
 
 def _gradients(plane: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ cv2: Any = LazyModule("cv2")
 TINY = 128  # pixels of the longer side: smaller pictures are enlarged, so that they must agree in finer detail
 _ENLARGED = 320  # pixels of the longer side that they get at least
 _LEAST_OVERLAP = 2500  # pixels
+_REFINED = 240  # pixels of the longer side at which the pixels are compared to refine a transform
 _EXACT = 1e-6  # a transform that differs less from the identity needs no warping
 _EDGE = 9  # pixels: half of it is excluded along the overlap's edge, where smoothing mixes in the surroundings
 _LEAST_ROUND, _ROUND = 0.03, 0.1  # of the longer side: radius of a corner that may be cut round
@@ -187,6 +188,9 @@ def refine_by_pixels(one: ScaledPicture, other: ScaledPicture, *, affine: Affine
     height, width = second.shape
     laid = cv2.warpAffine(first, between, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     there = cv2.warpAffine(np.full(first.shape, 255, np.uint8), between, (width, height))
+    if (times := _REFINED / max(height, width)) < 1:
+        size = max(1, round(width * times)), max(1, round(height * times))
+        second, laid, there = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (second, laid, there))
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
     try:
         _, change = cv2.findTransformECC(
