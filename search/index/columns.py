@@ -215,9 +215,11 @@ def update_columns(columns: MemeColumns, added: MemeColumns, *, without: Ids) ->
 
     names = np.array([*columns.categories, *added.categories], np.str_)
     named = joined(columns.category, added.category + np.int32(len(columns.categories)))
-    categories, category = np.unique(names[named], return_inverse=True)
+    distinct, places = np.unique(names, return_inverse=True)
+    used, category = np.unique(places[named], return_inverse=True)
+    categories = distinct[used]
     variant_of = joined(columns.variant_of, added.variant_of)
-    for gone in np.setdiff1d(variant_of, ids):
+    for gone in np.unique(variant_of[~are_among(variant_of, ids)]):
         variant_of[variant_of == gone] = ids[variant_of == gone][0]
     empty = {len(one): np.zeros(len(one), np.bool_) for one in (columns, added)}
     fields = [*columns.has, *(field for field in added.has if field not in columns.has)]

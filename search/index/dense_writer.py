@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.index.codes import CODES_FILE, can_be_coded, write_codes
+from search.index.columns import are_among
 from search.index.dense import (
     ADDED,
     OWNERS_FILE,
@@ -57,7 +58,8 @@ def extend_dense(
     kept = ~np.isin(added_owners, without)
     added_owners = np.concatenate([added_owners[kept], owners])
     order = np.argsort(added_owners, kind="stable")
-    removed = np.union1d(known.removed, np.intersect1d(main.owners, without))
+    gone = np.unique(without)
+    removed = np.union1d(known.removed, gone[are_among(gone, main.owners)])
     changed = len(added_owners) + int(np.count_nonzero(np.isin(main.owners, removed)))
     is_cheap = len(main.owners) <= ONE_PART_UP_TO
     if is_cheap or (len(main.owners) <= MERGED_UP_TO and changed > MERGED_SHARE * len(main.owners)):
