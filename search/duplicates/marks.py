@@ -65,6 +65,7 @@ _DRAWN = 25  # levels of sRGB: a pixel that differs by more was drawn on; of one
 _RING = 8  # pixels around a rectangle
 _MOST_CLUSTERS = 4
 
+WordsOfBoth = Callable[[], tuple[Sequence[Word], Sequence[Word]]]  # reads them when they are first asked for
 _Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
@@ -96,7 +97,7 @@ def without_site_marks(
     one: ScaledPicture,
     other: ScaledPicture,
     *,
-    words: Callable[[], tuple[Sequence[Word], Sequence[Word]]],
+    words: WordsOfBoth,
 ) -> Overlay | None:
     """Return the overlay without the marks of sites that were put at an edge or over words of either picture.
 
@@ -133,7 +134,7 @@ def _mark_around(
     cluster: NDArray[np.bool_],
     seen: Callable[[], Colors],
     under: Colors,
-    words: Callable[[], tuple[Sequence[Word], Sequence[Word]]],
+    words: WordsOfBoth,
 ) -> Any:
     """Return the rectangle around a cluster of windows that differ, turned as it lies, if it is a mark; else None."""
     rectangle = _line_around(cluster)
@@ -181,7 +182,7 @@ def _is_logo(
     cluster: NDArray[np.bool_],
     seen: Callable[[], Colors],
     under: Colors,
-    words: Callable[[], tuple[Sequence[Word], Sequence[Word]]],
+    words: WordsOfBoth,
 ) -> bool:
     """Return whether what differs is a small thing without words in a corner, which one of the pictures alone has."""
     rows, columns = np.nonzero(cluster)

@@ -21,19 +21,13 @@ from search.duplicates.origin import LOSSLESS, Original, with_traces
 from search.duplicates.resampling import is_enlarged
 from search.duplicates.resaving import Saving
 from search.evidence import Edit, Evidence, Tier, Trace
-
-SIZE = (360, 270)
+from tests.support.textured import SIZE, textured_picture
 
 
 @cache
 def _drawn() -> Image.Image:
-    """Return a picture with structure at every scale, as photographs have, and a white caption with a black outline."""
-    rng = np.random.default_rng(7)
-    total = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
-    for cells, weight in ((4, 60), (12, 34), (40, 22), (130, 12)):
-        small = Image.fromarray(rng.integers(0, 256, (cells * 3 // 4, cells, 3), dtype=np.uint8))
-        total += (np.asarray(small.resize(SIZE, Image.Resampling.BICUBIC), np.float32) - 128) * (weight / 128)
-    picture = Image.fromarray(np.clip(total + 120, 0, 255).astype(np.uint8))
+    """Return a textured picture with a white caption that has a black outline."""
+    picture = textured_picture().copy()
     face = ImageFont.load_default(34)
     ImageDraw.Draw(picture).text((40, 12), "ONE DOES NOT", "white", face, stroke_width=3, stroke_fill="black")
     return picture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,7 @@ from search.duplicates.resaving import gives_jpeg
 from search.duplicates.webp_saving import gives_webp
 from search.evidence import Evidence, Trace
 from search.images.webp_quantizers import webp_quantizers
-
-SIZE = (360, 270)
-
-
-@cache
-def _drawn() -> Image.Image:
-    """Return a picture with structure at every scale, as photographs have."""
-    rng = np.random.default_rng(7)
-    total = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
-    for cells, weight in ((4, 60), (12, 34), (40, 22), (130, 12)):
-        small = Image.fromarray(rng.integers(0, 256, (cells * 3 // 4, cells, 3), dtype=np.uint8))
-        total += (np.asarray(small.resize(SIZE, Image.Resampling.BICUBIC), np.float32) - 128) * (weight / 128)
-    return Image.fromarray(np.clip(total + 120, 0, 255).astype(np.uint8))
+from tests.support.textured import SIZE, textured_picture
 
 
 def _file(picture: Image.Image, path: Path, **options: Any) -> Original:
@@ -48,7 +35,7 @@ def _compared(one: Original, other: Original) -> Evidence:
 
 @pytest.mark.parametrize(("quality", "method"), [(62, 4), (75, 4), (80, 6), (90, 2), (95, 4)])
 def test_a_webp_of_a_fine_jpeg_is_the_copy(quality: int, method: int, tmp_path: Path) -> None:
-    source = _file(_drawn(), tmp_path / "source.jpg", quality=95)
+    source = _file(textured_picture(), tmp_path / "source.jpg", quality=95)
     copy = _file(source.picture, tmp_path / "copy.webp", quality=quality, method=method)
     assert _compared(source, copy).traces_other == (Trace.COMPRESSED,)
     assert _compared(copy, source).traces_one == (Trace.COMPRESSED,)
@@ -57,13 +44,13 @@ def test_a_webp_of_a_fine_jpeg_is_the_copy(quality: int, method: int, tmp_path: 
 @pytest.mark.parametrize("quality", [60, 85, 98])
 def test_what_was_made_from_a_webp_does_not_give_it(quality: int, tmp_path: Path) -> None:
     source = tmp_path / "source.webp"
-    _file(_drawn(), source, quality=80)
+    _file(textured_picture(), source, quality=80)
     webp, quantizers = Image.open(source).convert("RGB"), webp_quantizers(source.read_bytes())
     out = io.BytesIO()
     webp.save(out, "JPEG", quality=quality)
     for made in (webp, Image.open(out).convert("RGB"), webp.filter(ImageFilter.GaussianBlur(0.5))):
         assert not gives_webp(made, webp, quantizers)
-    assert gives_webp(_drawn(), webp, quantizers)
+    assert gives_webp(textured_picture(), webp, quantizers)
 
 
 @pytest.mark.parametrize("ending", ["webp", "avif"])
@@ -71,7 +58,7 @@ def test_what_was_made_from_a_webp_does_not_give_it(quality: int, tmp_path: Path
 def test_saving_gives_the_jpeg_that_was_made_from_another_lossy_file_alone(
     ending: str, quality: int, fine: int, tmp_path: Path
 ) -> None:
-    first = _file(_drawn(), tmp_path / f"source.{ending}", quality=fine)
+    first = _file(textured_picture(), tmp_path / f"source.{ending}", quality=fine)
     jpeg = _file(first.picture, tmp_path / "copy.jpg", quality=quality)
     second = _file(jpeg.picture, tmp_path / f"copy.{ending}", quality=fine)
     assert jpeg.saving is not None and first.steps is second.steps is None
@@ -81,7 +68,7 @@ def test_saving_gives_the_jpeg_that_was_made_from_another_lossy_file_alone(
 
 
 def test_of_two_webps_the_one_that_gives_the_other_is_the_source(tmp_path: Path) -> None:
-    source = _file(_drawn(), tmp_path / "source.webp", quality=88)
+    source = _file(textured_picture(), tmp_path / "source.webp", quality=88)
     copy = _file(source.picture, tmp_path / "copy.webp", quality=70)
     assert _compared(source, copy).made_from == 1
     assert _compared(copy, source).made_from == -1
@@ -97,7 +84,7 @@ REDUCED: dict[str, Callable[[Image.Image], Image.Image]] = {
 @pytest.mark.parametrize("reduced", REDUCED)
 @pytest.mark.parametrize("lossless", [True, False])
 def test_a_palette_of_another_picture_is_the_copy(reduced: str, *, lossless: bool) -> None:
-    picture = _drawn() if lossless else _drawn().filter(ImageFilter.GaussianBlur(0.6))
+    picture = textured_picture() if lossless else textured_picture().filter(ImageFilter.GaussianBlur(0.6))
     source = Original(picture, LOSSLESS if lossless else None)
     copy = Original(REDUCED[reduced](picture).convert("RGB"), LOSSLESS)
     if reduced == "greys":
@@ -107,8 +94,8 @@ def test_a_palette_of_another_picture_is_the_copy(reduced: str, *, lossless: boo
 
 
 def test_a_mirrored_palette_is_the_copy() -> None:
-    copy = ImageOps.mirror(_drawn()).quantize(64).convert("RGB")
-    assert _compared(Original(_drawn(), LOSSLESS), Original(copy, LOSSLESS)).traces_other[0] is Trace.PALETTE
+    copy = ImageOps.mirror(textured_picture()).quantize(64).convert("RGB")
+    assert _compared(Original(textured_picture(), LOSSLESS), Original(copy, LOSSLESS)).traces_other[0] is Trace.PALETTE
 
 
 def _jpeg(quality: int) -> Callable[[Image.Image], Image.Image]:
@@ -134,7 +121,7 @@ MADE_FROM_A_PALETTE: dict[str, Callable[[Image.Image], Image.Image]] = {
 @pytest.mark.parametrize("made", MADE_FROM_A_PALETTE)
 @pytest.mark.parametrize("drawn", ["of a photograph", "of far colours"])
 def test_what_was_made_from_a_palette_is_not_its_source(made: str, drawn: str) -> None:
-    few = _drawn().quantize(64).convert("RGB")
+    few = textured_picture().quantize(64).convert("RGB")
     if drawn == "of far colours":
         rng = np.random.default_rng(5)
         far = rng.integers(0, 256, (12, 3), dtype=np.uint8)
