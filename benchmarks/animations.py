@@ -30,11 +30,11 @@ from benchmarks.harness import Benchmark, Report
 from indexer.media.decode_file import decode_file
 from indexer.media.decoded import DecodedMedia
 from indexer.stages.find_duplicates import moving_of
-from search.duplicates.animation_origin import with_animation_traces
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import prepare
 from search.duplicates.groups import Member
 from search.duplicates.keep_rule import choose_kept
+from search.duplicates.origin.animations import with_animation_traces
 from search.meme import Meme
 
 Frames = list[Image.Image]

@@ -30,7 +30,7 @@ from indexer.stages.find_duplicates import original_of
 from search.duplicates.comparison import compare_prepared, prepare
 from search.duplicates.groups import Member
 from search.duplicates.keep_rule import choose_kept
-from search.duplicates.origin import with_traces
+from search.duplicates.origin.pictures import with_traces
 from search.meme import Meme
 from search.settings import Settings
 

@@ -24,14 +24,14 @@ from indexer.stages.decode import decode_memes
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.duplicates.candidates import KEYPOINTS, MIRRORED_KEYPOINTS, MOST_BY_KEYPOINTS
-from search.duplicates.keypoint_index import (
+from search.duplicates.keypoints.index import (
     KeypointIndex,
     KeypointRows,
     hash_tables,
     strongest_keypoints,
     unpack_keypoints,
 )
-from search.duplicates.keypoints import Keypoints
+from search.duplicates.keypoints.orb import Keypoints
 from search.settings import Settings
 from search.workspace import Workspace
 

@@ -31,8 +31,8 @@ from PIL import Image
 from benchmarks.harness import Benchmark, Report, peak_memory, percentiles
 from search.catalogue import Catalogue, FingerprintRecord, MemeRecord, PictureRecord, open_catalogue
 from search.duplicates.candidates import KEYPOINTS, keypoint_blobs, signature_of
-from search.duplicates.keypoint_index import pack_keypoints
-from search.duplicates.keypoints import Keypoints
+from search.duplicates.keypoints.index import pack_keypoints
+from search.duplicates.keypoints.orb import Keypoints
 from search.duplicates.match import Matcher
 from search.images.fingerprints import PDQ, pdq
 from search.meme import Field, MediaType, Meme, Passage

@@ -16,14 +16,14 @@ from indexer.media.decode import DecodedMedia
 from indexer.stages.decode import decode_content, map_in_threads
 from indexer.work.progress import SILENT, Progress, StageReport, track_stage
 from search.catalogue import Pair
-from search.duplicates.animation_origin import Moving, with_animation_traces
 from search.duplicates.candidates import KEYPOINTS, Signature, open_candidates, stored_signature, texts_by_content
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import PreparedPicture, prepare
-from search.duplicates.keypoint_index import unpack_keypoints
-from search.duplicates.origin import LOSSLESS, Original, with_traces
+from search.duplicates.keypoints.index import unpack_keypoints
+from search.duplicates.origin.animations import Moving, with_animation_traces
+from search.duplicates.origin.pictures import LOSSLESS, Original, with_traces
+from search.duplicates.origin.resaving import Saving
 from search.duplicates.picture import disable_opencv_threads
-from search.duplicates.resaving import Saving
 from search.duplicates.wording import read_lines
 from search.errors import UnreadableFile
 from search.evidence import COMPARISON, Edit, Tier
@@ -108,7 +108,7 @@ def _decoded(settings: Settings) -> Load:
 
 
 def original_of(decoded: DecodedMedia) -> Original:
-    """Return a decoded still as `search.duplicates.origin` examines it.
+    """Return a decoded still as `search.duplicates.origin.pictures` examines it.
 
     >>> from indexer.media.decode import decode
     >>> Image.new("RGB", (30, 20), "red").save("red.jpg")
@@ -124,7 +124,7 @@ def original_of(decoded: DecodedMedia) -> Original:
 
 
 def moving_of(decoded: DecodedMedia) -> Moving:
-    """Return a decoded animation or film as `search.duplicates.animation_origin` examines it.
+    """Return a decoded animation or film as `search.duplicates.origin.animations` examines it.
 
     >>> from indexer.media.decode import decode
     >>> Image.new("P", (30, 20)).save("still.gif")

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.catalogue import Catalogue, PassageRow
-from search.duplicates.keypoint_files import KEYPOINTS
-from search.duplicates.keypoint_index import (
+from search.duplicates.keypoints.files import KEYPOINTS
+from search.duplicates.keypoints.index import (
     BITS,
     KeypointIndex,
     KeypointRows,
@@ -25,8 +25,8 @@ from search.duplicates.keypoint_index import (
     strongest_keypoints,
     unpack_keypoints,
 )
-from search.duplicates.keypoint_store import open_keypoints
-from search.duplicates.keypoints import Keypoints, mirrored_keypoints
+from search.duplicates.keypoints.orb import Keypoints, mirrored_keypoints
+from search.duplicates.keypoints.store import open_keypoints
 from search.duplicates.near_fingerprints import NearFingerprints
 from search.duplicates.picture import scale_picture
 from search.duplicates.rare_words import RareWords, significant_words

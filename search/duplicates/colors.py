@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.alignment import Affine
-from search.duplicates.keypoints import Gray
-from search.duplicates.overlay import SHIFTS, rounded, warp
+from search.duplicates.alignment.affine import Affine
+from search.duplicates.alignment.overlay import SHIFTS, rounded, warp
+from search.duplicates.keypoints.orb import Gray
 from search.duplicates.picture import Chroma, ScaledPicture, chroma_of
 from search.system.lazy_module import LazyModule
 
@@ -41,7 +41,7 @@ def color_difference(one: ScaledPicture, other: ScaledPicture, *, affine: Affine
     """Return how the colors of a picture differ from those of another one that it is overlaid on.
 
     >>> from PIL import Image
-    >>> from search.duplicates.alignment import frame_affine
+    >>> from search.duplicates.alignment.affine import frame_affine
     >>> from search.duplicates.picture import scale_picture
     >>> picture = scale_picture(Image.radial_gradient("L"))
     >>> color_difference(picture, picture, affine=frame_affine(picture.size, picture.size)).median

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from rapidfuzz import fuzz
 
+from search.duplicates.alignment.overlay import SPOTTED, TINY, usual_difference
+from search.duplicates.alignment.views import TEMPLATE_AGREES, Alignment, alignments
 from search.duplicates.colors import ColorDifference, color_difference
-from search.duplicates.keypoints import Keypoints
-from search.duplicates.marks import count_places, is_line, without_marks, without_site_marks
-from search.duplicates.overlay import SPOTTED, TINY, usual_difference
+from search.duplicates.keypoints.orb import Keypoints
+from search.duplicates.marks.places import count_places, is_line, without_marks, without_site_marks
 from search.duplicates.picture import ScaledPicture, scale_picture
-from search.duplicates.picture_alignment import TEMPLATE_AGREES, Alignment, alignments
 from search.duplicates.wording import ReadLine, Word, lay_words, words_differ
 from search.evidence import Edit, Evidence, Tier
 from search.images.fingerprints import Bits, hamming, pdq, view_bits

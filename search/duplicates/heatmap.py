@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from search.duplicates.alignment.overlay import DIFFERS
 from search.duplicates.comparison import tile_differences
-from search.duplicates.overlay import DIFFERS
 from search.duplicates.picture import scale_picture
 
 _RED = (220, 30, 30)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.duplicates.keypoints import Gray, Keypoints, detect_keypoints, mirrored_keypoints
+from search.duplicates.keypoints.orb import Gray, Keypoints, detect_keypoints, mirrored_keypoints
 from search.duplicates.trim import content_box
 from search.images.fingerprints import View
 from search.system.lazy_module import LazyModule

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
-from search.duplicates.alignment import Affine
-from search.duplicates.overlay import Overlay, usual_difference
-from search.duplicates.picture_alignment import Alignment
+from search.duplicates.alignment.affine import Affine
+from search.duplicates.alignment.overlay import Overlay, usual_difference
+from search.duplicates.alignment.views import Alignment
 from search.images.fingerprints import View
 
 WELL_READ = 0.8  # least confidence of a line that is believed

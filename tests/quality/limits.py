@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.duplicates.alignment import frame_affine
+from search.duplicates.alignment.affine import frame_affine
+from search.duplicates.alignment.overlay import Overlay, overlay
+from search.duplicates.alignment.views import UPRIGHT, Alignment
 from search.duplicates.candidates import Candidates, Signature
 from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import prepare
 from search.duplicates.groups import Member
 from search.duplicates.keep_rule import Choice, choose_kept
-from search.duplicates.keypoint_index import KeypointIndex, KeypointRows
-from search.duplicates.keypoints import Keypoints
-from search.duplicates.overlay import Overlay, overlay
+from search.duplicates.keypoints.index import KeypointIndex, KeypointRows
+from search.duplicates.keypoints.orb import Keypoints
+from search.duplicates.origin.recompression import Compressed, made_from
 from search.duplicates.picture import scale_picture
-from search.duplicates.picture_alignment import UPRIGHT, Alignment
 from search.duplicates.rare_words import significant_words
-from search.duplicates.recompression import Compressed, made_from
 from search.duplicates.trim import content_box
 from search.duplicates.wording import ReadLine, words_differ
 from search.evidence import Evidence, Tier

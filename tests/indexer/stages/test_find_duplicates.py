@@ -16,11 +16,11 @@ from indexer.stages.decode import decode_memes
 from indexer.stages.find_duplicates import find_duplicates
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
-from search.duplicates import keypoint_store
 from search.duplicates.candidates import signature_of, stored_signature
 from search.duplicates.groups import find_groups
 from search.duplicates.keep_rule import choose_kept
-from search.duplicates.keypoint_files import CURRENT
+from search.duplicates.keypoints import store
+from search.duplicates.keypoints.files import CURRENT
 from search.duplicates.match import Matcher
 from search.evidence import Edit, Tier
 from search.index.dense import DenseIndex
@@ -254,7 +254,7 @@ def test_an_upload_finds_its_like(settings: Settings, catalogue: Catalogue, edit
 def test_an_upload_finds_by_files_what_it_finds_in_memory_and_not_what_has_vanished(
     settings: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keypoint_store, "CHANGED", 1)
+    monkeypatch.setattr(store, "CHANGED", 1)
     workspace = Workspace(settings, catalogue)
     find_duplicates(workspace, progress=SILENT)
     assert (workspace.keypoints / CURRENT).is_file()

@@ -14,10 +14,10 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from indexer.media.decode_file import decode_file
 from indexer.stages.find_duplicates import original_of
 from search.duplicates.comparison import compare_prepared, prepare
-from search.duplicates.origin import LOSSLESS, Original, with_traces
-from search.duplicates.palette import is_reduced
-from search.duplicates.resaving import gives_jpeg
-from search.duplicates.webp_saving import gives_webp
+from search.duplicates.origin.palette import is_reduced
+from search.duplicates.origin.pictures import LOSSLESS, Original, with_traces
+from search.duplicates.origin.resaving import gives_jpeg
+from search.duplicates.origin.webp_saving import gives_webp
 from search.evidence import Evidence, Trace
 from search.images.webp_quantizers import webp_quantizers
 from tests.support.textured import SIZE, textured_picture

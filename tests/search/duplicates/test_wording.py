@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from search.duplicates.alignment.views import alignments
 from search.duplicates.comparison import compare_prepared, prepare, view_distances
-from search.duplicates.picture_alignment import alignments
 from search.duplicates.wording import ReadLine, lay_words, read_lines
 from search.evidence import Edit, Evidence, Tier
 from tests.support.duplicated import EDITS, captioned, encoded, scene

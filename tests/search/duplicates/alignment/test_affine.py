@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from search.duplicates.alignment import estimate_affine
-from search.duplicates.keypoints import Keypoints
+from search.duplicates.alignment.affine import estimate_affine
+from search.duplicates.keypoints.orb import Keypoints
 
 COUNT = 12
 

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.keypoint_index import (
+from search.duplicates.keypoints.index import (
     BITS,
     INDEXED_PER_OCTAVE,
     SAMPLES,

@@ -10,14 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from search.duplicates.alignment.views import UPRIGHT, Alignment, alignments
 from search.duplicates.comparison import PreparedPicture, view_distances
-from search.duplicates.palette import is_reduced
-from search.duplicates.picture_alignment import UPRIGHT, Alignment, alignments
-from search.duplicates.recompression import Compressed, Mask, Plane, Steps, is_explained, made_from, resized_from
-from search.duplicates.resampling import is_enlarged
-from search.duplicates.resaving import Saving, as_seen, gives_jpeg, saved_alike
-from search.duplicates.traces import backwards, blurred, grained, is_lit, lacks_detail, levels_lost, marked, ringed
-from search.duplicates.webp_saving import gives_webp
+from search.duplicates.origin.palette import is_reduced
+from search.duplicates.origin.recompression import Compressed, Mask, Plane, Steps, is_explained, made_from, resized_from
+from search.duplicates.origin.resampling import is_enlarged
+from search.duplicates.origin.resaving import Saving, as_seen, gives_jpeg, saved_alike
+from search.duplicates.origin.traces import (
+    backwards,
+    blurred,
+    grained,
+    is_lit,
+    lacks_detail,
+    levels_lost,
+    marked,
+    ringed,
+)
+from search.duplicates.origin.webp_saving import gives_webp
 from search.evidence import Evidence, Trace
 from search.images.fingerprints import View
 from search.system.lazy_module import LazyModule

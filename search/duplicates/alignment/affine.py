@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.keypoints import Keypoints
+from search.duplicates.keypoints.orb import Keypoints
 from search.images.fingerprints import hamming
 from search.system.lazy_module import LazyModule
 

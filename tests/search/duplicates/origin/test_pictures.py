@@ -17,9 +17,9 @@ from indexer.media.decode_file import decode_file
 from indexer.media.jpeg_coding import jpeg_tables
 from indexer.stages.find_duplicates import original_of
 from search.duplicates.comparison import compare_prepared, prepare
-from search.duplicates.origin import LOSSLESS, Original, with_traces
-from search.duplicates.resampling import is_enlarged
-from search.duplicates.resaving import Saving
+from search.duplicates.origin.pictures import LOSSLESS, Original, with_traces
+from search.duplicates.origin.resampling import is_enlarged
+from search.duplicates.origin.resaving import Saving
 from search.evidence import Edit, Evidence, Tier, Trace
 from tests.support.textured import SIZE, textured_picture
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.keypoints import Gray
+from search.duplicates.keypoints.orb import Gray
 from search.system.lazy_module import LazyModule
 
 cv2: Any = LazyModule("cv2")

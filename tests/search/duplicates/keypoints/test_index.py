@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import ImageOps
 
-from search.duplicates.keypoint_index import (
+from search.duplicates.keypoints.index import (
     KeypointIndex,
     KeypointRows,
     pack_keypoints,
     strongest_keypoints,
     unpack_keypoints,
 )
-from search.duplicates.keypoints import Keypoints
+from search.duplicates.keypoints.orb import Keypoints
 from search.duplicates.picture import scale_picture
 from search.images.fingerprints import View
 from tests.support.duplicated import EDITS, captioned, scene

@@ -14,7 +14,7 @@ from math import ceil, log2
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.keypoints import OCTAVE_SCALE, Keypoints
+from search.duplicates.keypoints.orb import OCTAVE_SCALE, Keypoints
 from search.images.fingerprints import hamming
 
 BITS = 256

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.recompression import Compressed, coefficients_of
+from search.duplicates.origin.recompression import Compressed, coefficients_of
 from search.duplicates.wording import WELL_READ, ReadLine
 from search.system.lazy_module import LazyModule
 

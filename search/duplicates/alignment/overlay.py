@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.alignment import Affine, is_plausible
-from search.duplicates.keypoints import Gray
-from search.duplicates.photometric import fit_photometric, is_identity, joint_histogram
+from search.duplicates.alignment.affine import Affine, is_plausible
+from search.duplicates.alignment.photometric import fit_photometric, is_identity, joint_histogram
+from search.duplicates.keypoints.orb import Gray
 from search.duplicates.picture import ScaledPicture, smoothed
 from search.system.lazy_module import LazyModule
 
@@ -62,7 +62,7 @@ def overlay(one: ScaledPicture, other: ScaledPicture, *, affine: Affine, matches
     """Return the differences of a picture overlaid on another by a transform; None if they hardly overlap.
 
     >>> from PIL import Image
-    >>> from search.duplicates.alignment import frame_affine
+    >>> from search.duplicates.alignment.affine import frame_affine
     >>> from search.duplicates.picture import scale_picture
     >>> picture = scale_picture(Image.radial_gradient("L"))
     >>> overlay(picture, picture, affine=frame_affine(picture.size, picture.size)).differing

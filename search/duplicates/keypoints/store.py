@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.keypoint_files import HASH_BYTES, Part, StoredKeypoints, open_stored, write_stored
-from search.duplicates.keypoint_index import BITS, KeypointIndex, KeypointRows, unpack_keypoints
+from search.duplicates.keypoints.files import HASH_BYTES, Part, StoredKeypoints, open_stored, write_stored
+from search.duplicates.keypoints.index import BITS, KeypointIndex, KeypointRows, unpack_keypoints
 from search.errors import DataFolderError
 
 CHANGED = 1000  # contents that come and pictures that go before files are written again …

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from benchmarks.animations import shown_frames, write_film
-from search.duplicates.animation_origin import Moving, with_animation_traces
 from search.duplicates.groups import Member
 from search.duplicates.keep_rule import choose_kept
+from search.duplicates.origin.animations import Moving, with_animation_traces
 from search.evidence import Evidence, Tier, Trace
 from search.meme import MediaType, Meme
 from tests.support.duplicated import scene

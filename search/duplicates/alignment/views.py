@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.duplicates.alignment import Affine, estimate_affine, frame_affine, is_plausible
-from search.duplicates.overlay import Overlay, overlay, refine_by_pixels
+from search.duplicates.alignment.affine import Affine, estimate_affine, frame_affine, is_plausible
+from search.duplicates.alignment.overlay import Overlay, overlay, refine_by_pixels
 from search.duplicates.picture import ScaledPicture
 from search.images.fingerprints import VIEWS, View
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.duplicates.alignment import Affine
-from search.duplicates.keypoints import Gray
-from search.duplicates.lettering import is_lettering
-from search.duplicates.mark_words import (
+from search.duplicates.alignment.affine import Affine
+from search.duplicates.alignment.overlay import Overlay, usual_difference, without_difference
+from search.duplicates.keypoints.orb import Gray
+from search.duplicates.marks.lettering import is_lettering
+from search.duplicates.marks.words import (
     MORE_LETTERS,
     is_named,
     is_of_a_line,
@@ -28,7 +29,6 @@ from search.duplicates.mark_words import (
     says_otherwise,
     share_over_words,
 )
-from search.duplicates.overlay import Overlay, usual_difference, without_difference
 from search.duplicates.picture import Colors, ScaledPicture
 from search.duplicates.wording import Word
 from search.system.lazy_module import LazyModule
@@ -75,8 +75,8 @@ def without_marks(found: Overlay, one: ScaledPicture, other: ScaledPicture, *, c
     Windows with a mean difference of `changed` grey levels belong to a mark; fewer find fainter ones.
 
     >>> from PIL import Image
-    >>> from search.duplicates.alignment import frame_affine
-    >>> from search.duplicates.overlay import overlay
+    >>> from search.duplicates.alignment.affine import frame_affine
+    >>> from search.duplicates.alignment.overlay import overlay
     >>> from search.duplicates.picture import scale_picture
     >>> picture = scale_picture(Image.radial_gradient("L"))
     >>> found = overlay(picture, picture, affine=frame_affine(picture.size, picture.size))

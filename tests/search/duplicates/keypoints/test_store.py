@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.duplicates import keypoint_store
-from search.duplicates.keypoint_files import CURRENT, open_stored
-from search.duplicates.keypoint_index import KeypointIndex, KeypointRows, pack_keypoints, strongest_keypoints
-from search.duplicates.keypoint_store import open_keypoints
-from search.duplicates.keypoints import Keypoints
+from search.duplicates.keypoints import store
+from search.duplicates.keypoints.files import CURRENT, open_stored
+from search.duplicates.keypoints.index import KeypointIndex, KeypointRows, pack_keypoints, strongest_keypoints
+from search.duplicates.keypoints.orb import Keypoints
+from search.duplicates.keypoints.store import open_keypoints
 from search.duplicates.picture import scale_picture
 from search.images.fingerprints import pdq
 from tests.support.duplicated import EDITS, captioned, scene
@@ -61,8 +61,8 @@ def found(indexes: Sequence[KeypointIndex], query: Keypoints) -> Found:
 @pytest.fixture
 def contents(monkeypatch: pytest.MonkeyPatch) -> Contents:
     """Nine contents; three that come or go are enough to write the files again."""
-    monkeypatch.setattr(keypoint_store, "CHANGED", 2)
-    monkeypatch.setattr(keypoint_store, "CHANGED_SHARE", 0.0)
+    monkeypatch.setattr(store, "CHANGED", 2)
+    monkeypatch.setattr(store, "CHANGED_SHARE", 0.0)
     return Contents(9)
 
 
