@@ -2,12 +2,14 @@
 
 A tokenizer takes letters that it does not know for one unknown token, and texts of unknown tokens all look alike. Of
 some scripts it knows the letters and no words, as MiniLM does of Cyrillic: it spells these out, and what it makes of
-them says nothing. So a script counts as read only where the vocabulary has pieces of words in it.
+them says nothing. So a script counts as read only where the vocabulary has pieces of words in it. Emoji that a
+vocabulary lacks have names in English, by which they are asked for.
 """
 
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ MIN_PIECES = 200
 ENGLISH = "en"
 MAX_LISTED = 8  # languages by their codes; more of them are counted
 MIN_IDEOGRAPHS = 2000  # single letters, in scripts whose letters are words
+MIN_EMOJI = 20  # MiniLM's vocabulary has none
 _NAMES = (
     "Latin Greek Cyrillic Armenian Hebrew Arabic Syriac Thaana Devanagari Bengali Gurmukhi Gujarati Oriya Tamil Telugu "
     "Kannada Malayalam Sinhala Thai Lao Tibetan Myanmar Georgian Hangul Ethiopic Khmer Mongolian Han Hiragana Katakana "
@@ -35,6 +38,8 @@ SCRIPTS = tuple(_NAMES.split())
 _SCRIPT = regex.compile("|".join(rf"(?P<{name}>\p{{{name}}})" for name in SCRIPTS))
 _LETTER = regex.compile(r"\p{L}")
 _KNOWN = regex.compile(r"[\p{L}\p{N}]")
+_EMOJI = regex.compile(r"[[\p{Extended_Pictographic}&&\p{So}]--[©®™]]", regex.V1)
+_MODIFIERS = regex.compile(r"[\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f\u20e3]", regex.V1)
 
 
 def _byte_letters() -> dict[str, int]:
@@ -46,9 +51,24 @@ def _byte_letters() -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Coverage:
-    """The scripts that an encoder reads."""
+    """The scripts that an encoder reads, and whether it reads emoji."""
 
     scripts: frozenset[str]
+    has_emoji: bool = True
+
+    def name_emoji(self, text: str) -> str:
+        """Return a text with the names of the emoji that the encoder does not read; those of flags are left out.
+
+        Names are those of Unicode, in English.
+
+        >>> from search.encoders.coverage import Coverage
+        >>> Coverage(frozenset({"Latin"}), has_emoji=False).name_emoji("🔥😂 this is fine")
+        'fire face with tears of joy this is fine'
+        """
+        if self.has_emoji or text.isascii() or not (_EMOJI.search(text) or _MODIFIERS.search(text)):
+            return text
+        named = _EMOJI.sub(lambda found: f" {unicodedata.name(found[0], '').lower()} ", _MODIFIERS.sub("", text))
+        return " ".join(named.split())
 
     def readable(self, text: str) -> str:
         """Return a text without the letters of other scripts; "" when no letter or digit is left.
@@ -104,6 +124,7 @@ def coverage_of(tokenizer: Tokenizer) -> Coverage:
     byte_of = _byte_letters()
     pieces: Counter[str] = Counter()
     ideographs: Counter[str] = Counter()
+    emoji = 0
     for entry in tokenizer.get_vocab(with_added_tokens=False):
         piece = entry
         if is_bytes:
@@ -116,12 +137,14 @@ def coverage_of(tokenizer: Tokenizer) -> Coverage:
             found = ["Latin"] * len(letters)
         else:
             found = [match.lastgroup or "" for match in _SCRIPT.finditer(piece)]
+            emoji += bool(_EMOJI.search(piece))
         if len(found) > 1:
             pieces.update(set(found))
         elif found:
             ideographs.update(found)
     return Coverage(
-        frozenset(name for name in SCRIPTS if pieces[name] >= MIN_PIECES or ideographs[name] >= MIN_IDEOGRAPHS)
+        frozenset(name for name in SCRIPTS if pieces[name] >= MIN_PIECES or ideographs[name] >= MIN_IDEOGRAPHS),
+        has_emoji=emoji >= MIN_EMOJI,
     )
 
 
@@ -224,12 +247,15 @@ class ReadableText:
 def readable_texts(groups: Sequence[tuple[str, float]], encoder: object) -> list[ReadableText]:
     """Return what an encoder can read of weighted texts, the parts of a query; nothing where it reads none.
 
+    Emoji that it does not read have their names.
+
     >>> from search.encoders.coverage import readable_texts
     >>> readable_texts([("a cat", 2.0)], encoder)
     [ReadableText(text='a cat', weight=2.0, share=1.0)]
     """
     total = sum(weight for _, weight in groups)
-    found = [(readable_part(encoder, text), weight, readable_share(encoder, text)) for text, weight in groups]
+    named = [(coverage_for(encoder).name_emoji(text), weight) for text, weight in groups]
+    found = [(readable_part(encoder, text), weight, readable_share(encoder, text)) for text, weight in named]
     read = sum(weight for text, weight, _ in found if text) / total
     return [ReadableText(text, weight, share * read) for text, weight, share in found if text]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from search.encoders.coverage import EVERYTHING, Coverage, coverage_for, coverage_of, readable_rows
+from search.encoders.coverage import EVERYTHING, Coverage, coverage_for, coverage_of, readable_rows, readable_texts
 from tests.support.fakes import HashingTextEncoder, LatinTextEncoder
 
 ENGLISH = Coverage(frozenset({"Latin"}))
@@ -46,6 +48,33 @@ def test_what_is_left_of_a_text_for_an_english_encoder(text: str, readable: str,
     # "says hi" has 6 letters beside the cat; the digits are no letters.
     assert ENGLISH.readable(text) == readable
     assert readable == "" or ENGLISH.share(text) == pytest.approx(share, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("😂", "face with tears of joy"),
+        ("👍🏽 ☠️ ❤", "thumbs up sign skull and crossbones heavy black heart"),
+        ("👨‍👩‍👧", "man woman girl"),
+        ("cat 🔥", "cat fire"),
+        ("Coke™ 🇺🇸", "Coke™"),
+        ("naïve", "naïve"),
+        ("🇺🇸", None),
+    ],
+)
+def test_emoji_are_asked_for_by_their_names_where_a_vocabulary_lacks_them(typed: str, asked: str | None) -> None:
+    encoder = SimpleNamespace(coverage=replace(ENGLISH, has_emoji=False))
+    assert [one.text for one in readable_texts([(typed, 1.0)], encoder)] == ([asked] if asked else [])
+
+
+def test_a_vocabulary_with_emoji_gets_them_as_typed() -> None:
+    english = {chr(97 + a) + chr(97 + b): 26 * a + b for a in range(26) for b in range(26)}
+    emoji = {chr(0x1F600 + at): 1000 + at for at in range(40)}
+    without, having = (
+        coverage_of(Tokenizer(models.WordPiece(english | {"[UNK]": 999} | more))) for more in ({}, emoji)
+    )
+    assert without.name_emoji("😂 cat") == "face with tears of joy cat"
+    assert having.name_emoji("😂 cat") == "😂 cat"
 
 
 def test_a_vocabulary_of_many_single_ideographs_reads_them() -> None:
