@@ -12,6 +12,7 @@ from search.encoders.base import TextEncoder, Vectors
 
 FIRST = 0.6  # share of the text that a passage begins with: all of it, and half of the other's
 NOISE = 0.3  # length of what is added to a mixture: two passages of the same two texts differ
+MIXED = "mixtures-of-"  # what the name of such an encoder begins with, unless it is given another
 _ENDS = 24  # characters that tell one text from the others
 
 
@@ -29,7 +30,7 @@ class MixedVectors:
     """
 
     def __init__(self, real: TextEncoder, texts: Iterable[str], name: str | None = None) -> None:
-        self.name = name or f"mixtures-of-{real.name}"
+        self.name = name or f"{MIXED}{real.name}"
         self.dimensions = real.dimensions
         self._real = real
         distinct = sorted({" ".join(text.split()) for text in texts} - {""})
