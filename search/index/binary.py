@@ -1,8 +1,11 @@
-"""Indexes of binary fingerprints: exact search by meme, and all near pairs among many fingerprints."""
+"""Indexes of binary fingerprints: exact search by meme, and all near pairs among many fingerprints.
+
+As a dense index, one that was extended may have a second, small part beside the main one.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
+from search.index.columns import are_among
 from search.index.faiss_files import write_faiss
+from search.index.generations import link_file
+from search.index.opened import OpenedFiles
 from search.index.owners import (
     REBUILD_HINT,
     Distances,
@@ -30,6 +36,9 @@ MOST_NEAR = 64  # pairs of one fingerprint: blank pictures are all alike
 _HASHES, _HASHED_BITS = 12, 20
 _QUERIES = 1000  # fingerprints searched at once
 _CHUNK = 65536  # fingerprints permuted at once
+ONE_PART_UP_TO = 100_000  # fingerprints: to write them all again takes no longer than a second part
+MERGED_SHARE = 0.2  # of the fingerprints, added or removed, from which an extension writes one part again
+_OWNERS_FILE, _BITS_FILE, _REMOVED_FILE, _ADDED = "owners.npy", "index.faiss", "removed.npy", "added"
 
 
 def build_binary(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> None:
@@ -43,8 +52,8 @@ def build_binary(folder: Path, bits: NDArray[np.uint8], *, owners: Owners) -> No
     folder.mkdir(parents=True)
     index = faiss.IndexBinaryFlat(8 * bits.shape[1])
     index.add(np.ascontiguousarray(bits))
-    np.save(folder / "owners.npy", owners.astype(np.int64))
-    write_faiss(index, folder / "index.faiss", write=faiss.write_index_binary)
+    np.save(folder / _OWNERS_FILE, owners.astype(np.int64))
+    write_faiss(index, folder / _BITS_FILE, write=faiss.write_index_binary)
 
 
 def extend_binary(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners: Owners, without: Ids) -> int:
@@ -53,13 +62,25 @@ def extend_binary(source: Path, folder: Path, bits: NDArray[np.uint8], *, owners
     Returns the number of fingerprints. As with `extend_dense`, the owners of the new ones must be in `without`.
     """
     known = BinaryIndex.open(source)
-    kept = ~np.isin(known.owners, without)
-    flat: Any = faiss.downcast_IndexBinary(known.index)
-    rows = faiss.vector_to_array(flat.xb).reshape(len(known), -1)
-    every = np.concatenate([known.owners[kept], owners])
+    main, added = known.main, known.added or known.main.without_all()
+    kept = ~are_among(added.owners, np.unique(without))
+    every = np.concatenate([added.owners[kept], owners])
+    rows = np.concatenate([added.rows[kept], bits])
+    removed = np.union1d(known.removed, without[are_among(without, main.owners)])
+    changed = len(every) + len(removed)
+    if len(main.owners) <= ONE_PART_UP_TO or changed > MERGED_SHARE * len(main.owners):
+        left = ~are_among(main.owners, removed)
+        every, rows = np.concatenate([main.owners[left], every]), np.concatenate([main.rows[left], rows])
+        target = folder
+    else:
+        folder.mkdir(parents=True)
+        for name in (_OWNERS_FILE, _BITS_FILE):
+            link_file(source / name, folder / name)
+        np.save(folder / _REMOVED_FILE, removed)
+        target = folder / _ADDED
     order = np.argsort(every, kind="stable")
-    build_binary(folder, np.concatenate([rows[kept], bits])[order], owners=every[order])
-    return len(every)
+    build_binary(target, rows[order], owners=every[order])
+    return len(BinaryIndex.open(folder))
 
 
 def near_pairs(codes: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
@@ -132,28 +153,69 @@ def _permuted(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return mixed
 
 
-def _first_rows(owners: Owners) -> NDArray[np.int64]:
-    return np.flatnonzero(np.diff(owners, prepend=owners[:1] - 1))
+@dataclass(frozen=True)
+class BinaryRows:
+    """Fingerprints and their owners in one set of files."""
+
+    index: faiss.IndexBinary
+    owners: Owners
+
+    @classmethod
+    def open(cls, folder: Path) -> BinaryRows:
+        """Return the part in a folder; raise IndexUnusable when it is missing or damaged."""
+        return _opened.get([folder / _OWNERS_FILE, folder / _BITS_FILE], lambda: cls._read(folder))
+
+    @classmethod
+    def _read(cls, folder: Path) -> BinaryRows:
+        try:
+            index = faiss.read_index_binary(str(folder / _BITS_FILE))
+            owners = np.load(folder / _OWNERS_FILE)
+        except (OSError, ValueError, RuntimeError, EOFError) as error:
+            raise damaged(folder, error) from error
+        check_owners(folder, owners, rows=index.ntotal)
+        return cls(index, owners)
+
+    @property
+    def rows(self) -> NDArray[np.uint8]:
+        """The fingerprints, [n, bytes]."""
+        flat: Any = faiss.downcast_IndexBinary(self.index)
+        return faiss.vector_to_array(flat.xb).reshape(len(self.owners), self.index.d // 8)
+
+    def without_all(self) -> BinaryRows:
+        """Return an empty part of fingerprints of this length."""
+        return BinaryRows(faiss.IndexBinaryFlat(self.index.d), self.owners[:0])
+
+    def near(self, bits: NDArray[np.uint8], radius: int) -> tuple[NDArray[np.int64], Distances]:
+        """Return the rows at most `radius` bits from a fingerprint, and the distances."""
+        if not len(self.owners):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        # faiss excludes the radius itself. A range search is fast (1 ms for 200,000 rows) and returns all ties.
+        _, distances, rows = self.index.range_search(np.ascontiguousarray(bits)[None], radius + 1)
+        return rows, distances.astype(np.int64)
+
+
+_opened = OpenedFiles[BinaryRows]()
 
 
 @dataclass(frozen=True)
 class BinaryIndex:
     """An opened, immutable index of fingerprints; any thread may search it."""
 
-    index: faiss.IndexBinary
-    owners: Owners
-    starts: NDArray[np.int64]  # each meme's first row
+    main: BinaryRows
+    added: BinaryRows | None = None
+    removed: Ids = field(default_factory=lambda: np.empty(0, np.int64))  # memes whose main rows no longer count
 
     @classmethod
     def open(cls, folder: Path) -> BinaryIndex:
         """Return the index in a folder; raise IndexUnusable when it is missing or damaged."""
+        main = BinaryRows.open(folder)
+        if not (folder / _ADDED).is_dir():
+            return cls(main)
         try:
-            index = faiss.read_index_binary(str(folder / "index.faiss"))
-            owners = np.load(folder / "owners.npy")
-        except (OSError, ValueError, RuntimeError, EOFError) as error:
+            removed = np.load(folder / _REMOVED_FILE)
+        except (OSError, ValueError, EOFError) as error:
             raise damaged(folder, error) from error
-        check_owners(folder, owners, rows=index.ntotal)
-        return cls(index, owners, _first_rows(owners))
+        return cls(main, BinaryRows.open(folder / _ADDED), removed)
 
     @classmethod
     def of(cls, fingerprints: OwnedRows) -> BinaryIndex:
@@ -166,42 +228,38 @@ class BinaryIndex:
         check_rising(fingerprints.owners)
         index = faiss.IndexBinaryFlat(8 * fingerprints.rows.shape[1])
         index.add(np.ascontiguousarray(fingerprints.rows))
-        return cls(index, fingerprints.owners, _first_rows(fingerprints.owners))
+        return cls(BinaryRows(index, fingerprints.owners))
 
     def __len__(self) -> int:
-        return len(self.owners)
+        first, end = (np.searchsorted(self.main.owners, self.removed, side) for side in ("left", "right"))
+        return sum(len(part.owners) for part in self._parts) - int((end - first).sum())
+
+    @property
+    def _parts(self) -> list[BinaryRows]:
+        return [self.main] if self.added is None else [self.main, self.added]
 
     def search(self, bits: NDArray[np.uint8], k: int) -> tuple[Ids, Distances]:
         """Return the ids of the k memes nearest to a fingerprint ([bytes] uint8), and the distances in bits.
 
         Both are [≤ k] int64, nearest first, ties by id. Raises IndexUnusable when the fingerprint has another length.
         """
-        distances, rows = self._distances(bits, self.index.d)
-        if k <= 0 or not len(rows):
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        nearest = np.empty(len(self), np.int64)
-        nearest[rows] = distances
-        nearest = np.minimum.reduceat(nearest, self.starts)
-        # Copies of one picture tie: of all that are as near as the k-th, the lowest ids are returned.
-        farthest = np.partition(nearest, k - 1)[k - 1] if k < len(nearest) else self.index.d
-        among = np.flatnonzero(nearest <= farthest)
-        among = among[np.argsort(nearest[among], kind="stable")][:k]
-        return self.owners[self.starts[among]], nearest[among]
+        ids, distances = self.within(bits, self.main.index.d)
+        return ids[: max(k, 0)], distances[: max(k, 0)]
 
     def within(self, bits: NDArray[np.uint8], radius: int) -> tuple[Ids, Distances]:
         """Return the ids of all memes at most `radius` bits from a fingerprint, and the distances, as `search` does."""
-        distances, rows = self._distances(bits, radius)
-        ids, nearness = best_per_owner(self.owners[rows], -distances.astype(np.float32), len(rows))
-        return ids, -nearness.astype(np.int64)
-
-    def _distances(self, bits: NDArray[np.uint8], radius: int) -> tuple[Distances, NDArray[np.int64]]:
-        """Return the distances of the rows at most `radius` bits away, and the rows' positions."""
-        if bits.shape != (self.index.d // 8,) or bits.dtype != np.uint8:
+        if bits.shape != (self.main.index.d // 8,) or bits.dtype != np.uint8:
             raise IndexUnusable(
-                f"A fingerprint of shape {bits.shape} does not fit an index of {self.index.d} bits.", hint=REBUILD_HINT
+                f"A fingerprint of shape {bits.shape} does not fit an index of {self.main.index.d} bits.",
+                hint=REBUILD_HINT,
             )
-        if not len(self) or radius < 0:
+        if radius < 0:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        # faiss excludes the radius itself. A range search is fast (1 ms for 200,000 rows) and returns all ties.
-        _, distances, rows = self.index.range_search(np.ascontiguousarray(bits)[None], radius + 1)
-        return distances.astype(np.int64), rows
+        owners, distances = np.empty(0, np.int64), np.empty(0, np.int64)
+        for part in self._parts:
+            rows, far = part.near(bits, radius)
+            own = part.owners[rows]
+            kept = ~are_among(own, self.removed) if part is self.main else np.ones(len(own), np.bool_)
+            owners, distances = np.concatenate([owners, own[kept]]), np.concatenate([distances, far[kept]])
+        ids, nearness = best_per_owner(owners, -distances.astype(np.float32), len(owners))
+        return ids, -nearness.astype(np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +85,11 @@ class MemeColumns:
         found: Rows = np.searchsorted(self.ids, ids) if self._row_of is None else self._row_of[ids]
         return found.astype(np.int64, copy=False)
 
+    def positions(self, ids: Ids) -> Rows:
+        """Return the positions of those of some ids that are in the columns."""
+        places = np.searchsorted(self.ids, ids)
+        return places[are_among(ids, self.ids)].astype(np.int64, copy=False)
+
     @cached_property
     def _row_of(self) -> Rows | None:
         """The row of each id up to the highest; None where most of them are of no meme."""
@@ -156,9 +161,25 @@ class MemeColumns:
         own = self.variant_of[place]
         return self.ids[order[np.searchsorted(groups, own, "left") : np.searchsorted(groups, own, "right")]]
 
+    def only(self, ids: Ids) -> MemeColumns:
+        """Return the columns of some memes ([n] rising ids), all of which must be in them."""
+        rows = self.rows(ids)
+        used, category = np.unique(self.category[rows], return_inverse=True)
+        return MemeColumns(
+            ids=ids,
+            first_seen=self.first_seen[rows],
+            category=category.astype(np.int32),
+            type=self.type[rows],
+            has={field: column[rows] for field, column in self.has.items()},
+            categories=tuple(self.categories[code] for code in used.tolist()),
+            variant_of=self.variant_of[rows],
+        )
+
     def representatives(self, *, without: Ids) -> Ids:
         """Return the ascending ids of the memes that represent their variants, or have none, except some."""
-        return self.ids[(self.variant_of == self.ids) & ~np.isin(self.ids, without)]
+        found = self.variant_of == self.ids
+        found[self.positions(without)] = False
+        return self.ids[found]
 
     @cached_property
     def _by_group(self) -> tuple[Rows, Ids]:
@@ -201,40 +222,66 @@ def make_columns(
 
 
 def update_columns(columns: MemeColumns, added: MemeColumns, *, without: Ids) -> MemeColumns:
-    """Return the columns without the memes in `without` and with the `added` ones, whose ids must be in `without`.
+    """Return the columns without the memes in `without` and with the `added` ones, of which none may be left.
 
     When the representative of variants is gone, the first of the remaining variants represents them.
     """
-    kept = ~np.isin(columns.ids, without)
-    ids = np.concatenate([columns.ids[kept], added.ids])
-    order = np.argsort(ids, kind="stable")
-    ids = ids[order]
+    gone = columns.positions(np.unique(without))
+    pieces = list(_pieces(len(columns), gone, np.searchsorted(columns.ids, added.ids)))
 
     def joined(column: NDArray, more: NDArray) -> NDArray:
-        return np.concatenate([column[kept], more])[order]
+        return np.concatenate([(more if is_added else column)[rows] for is_added, rows in pieces])
 
-    names = np.array([*columns.categories, *added.categories], np.str_)
-    named = joined(columns.category, added.category + np.int32(len(columns.categories)))
-    distinct, places = np.unique(names, return_inverse=True)
-    used, category = np.unique(places[named], return_inverse=True)
-    categories = distinct[used]
-    variant_of = joined(columns.variant_of, added.variant_of)
-    for gone in np.unique(variant_of[~are_among(variant_of, ids)]):
-        variant_of[variant_of == gone] = ids[variant_of == gone][0]
+    ids, variant_of = joined(columns.ids, added.ids), joined(columns.variant_of, added.variant_of)
+    orphaned = without[~are_among(without, added.ids)]
+    orphans = np.flatnonzero(np.isin(variant_of, orphaned)) if len(orphaned) else orphaned
+    _, first, group = np.unique(variant_of[orphans], return_index=True, return_inverse=True)
+    variant_of[orphans] = ids[orphans[first]][group]
+    categories, codes = _joined_categories(columns, added, joined)
     empty = {len(one): np.zeros(len(one), np.bool_) for one in (columns, added)}
     fields = [*columns.has, *(field for field in added.has if field not in columns.has)]
     return MemeColumns(
         ids=ids,
         first_seen=joined(columns.first_seen, added.first_seen),
-        category=category.astype(np.int32),
+        category=codes,
         type=joined(columns.type, added.type),
         has={
             field: joined(columns.has.get(field, empty[len(columns)]), added.has.get(field, empty[len(added)]))
             for field in fields
         },
-        categories=tuple(categories.tolist()),
+        categories=categories,
         variant_of=variant_of,
     )
+
+
+def _pieces(count: int, gone: Rows, at: Rows) -> Iterator[tuple[bool, slice]]:
+    """Yield what columns of `count` rows without those `gone` and with others before the rows `at` consist of.
+
+    Each piece is a run of the rows, or of the others.
+    """
+    ends = np.unique(np.concatenate([gone, at, [count]])).tolist()
+    lost, begun, taken = set(gone.tolist()), 0, 0
+    for end in ends:
+        yield False, slice(begun, end)
+        more = int(np.searchsorted(at, end, "right"))
+        yield True, slice(taken, more)
+        begun, taken = end + (end in lost), more
+
+
+def _joined_categories(
+    columns: MemeColumns, added: MemeColumns, joined: Callable[[NDArray, NDArray], NDArray]
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Return the categories that are left, sorted, and the position of each meme's among them."""
+    names = tuple(sorted({*columns.categories, *added.categories}))
+    place_of = {name: place for place, name in enumerate(names)}
+    before, after = (np.array([place_of[name] for name in one.categories], np.int32) for one in (columns, added))
+    own = columns.category if names == columns.categories else before[columns.category]
+    codes = joined(own, after[added.category])
+    is_used = np.bincount(codes, minlength=len(names)) > 0
+    if is_used.all():
+        return names, codes
+    kept = tuple(name for name, used in zip(names, is_used.tolist(), strict=True) if used)
+    return kept, (np.cumsum(is_used) - 1).astype(np.int32)[codes]
 
 
 def write_columns(path: Path | BinaryIO, columns: MemeColumns) -> None:

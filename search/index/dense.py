@@ -18,18 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
-from search.index.codes import CODES_FILE, RowCodes
-from search.index.owners import (
-    REBUILD_HINT,
-    Ids,
-    Owners,
-    Similarities,
-    best_per_owner,
-    check_owners,
-    damaged,
-)
+from search.index.columns import are_among
+from search.index.owners import REBUILD_HINT, Ids, Owners, Similarities, best_per_owner, damaged
+from search.index.row_part import Places, RowPart, Rows, half_precision, places_of
 
-OWNERS_FILE, ROWS_FILE = "owners.npy", "rows.faiss"
 ADDED = "added"  # the folder of the second part
 REMOVED_FILE = "removed.npy"  # the memes whose rows in the main part are no longer theirs
 _PROPOSED = 6  # rows that the codes propose for each meme wanted, at first
@@ -39,54 +31,10 @@ _CODED_SHARE = 1 / 8  # of the rows: scanning the codes of all takes as long as 
 _COMPARED_SHARE = 1 / 32  # likewise: picking out and comparing this many rows
 _LEAST_STEP, _MOST_GROWTH = 1e-6, 20.0  # where estimates are equal, or far above what is needed
 _SPARE = 1.3  # times the rows that the codes are asked for at last, over the number that is expected to do
-_IDS_PER_ROW = 8  # up to which each id's first row is kept, in 4 bytes
 _COPIED_SHARE = 0.03  # up to this share of the rows, copying the allowed ones is faster than skipping the others
 _untyped: Any = faiss  # faiss's type stubs have no keyword arguments and arrays
 
-Rows = NDArray[np.float16]  # [n, d], rows of length 1
-Places = NDArray[np.int64]  # positions of rows: those of the main part, then those of the second
-
-
-def half_precision(dimensions: int) -> faiss.IndexScalarQuantizer:
-    """Return an empty faiss index of rows in half precision, searched exactly."""
-    return faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-
-
-def rows_in(index: faiss.IndexScalarQuantizer) -> Rows:
-    """Return the memory of a half-precision index as rows, valid as long as the index."""
-    if not index.ntotal:
-        return np.empty((0, index.d), np.float16)
-    bytes_of = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.d * 2)
-    return bytes_of.view(np.float16).reshape(index.ntotal, index.d)
-
-
-@dataclass(frozen=True)
-class RowPart:
-    """Rows and their owners in one set of files, memory-mapped."""
-
-    index: faiss.IndexScalarQuantizer
-    owners: Owners
-    rows: Rows  # the index's own memory
-    codes: RowCodes | None = None  # None in a small part, and in one that was written before there were such codes
-
-    @classmethod
-    def open(cls, folder: Path, *, dimensions: int) -> RowPart:
-        """Return the part in a folder; raise IndexUnusable when it is missing, damaged or of other dimensions."""
-        try:
-            owners = np.load(folder / OWNERS_FILE)
-            index = faiss.read_index(str(folder / ROWS_FILE), faiss.IO_FLAG_MMAP_IFC)
-        except (OSError, ValueError, RuntimeError, EOFError) as error:
-            raise damaged(folder, error) from error
-        if not isinstance(index, faiss.IndexScalarQuantizer) or index.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
-            raise IndexUnusable(f"The vectors in {folder} were written by another version.", hint=REBUILD_HINT)
-        if index.d != dimensions:
-            raise IndexUnusable(
-                f"The vectors in {folder} have {index.d} dimensions; the encoder has {dimensions}.", hint=REBUILD_HINT
-            )
-        check_owners(folder, owners, rows=index.ntotal)
-        coded = folder / CODES_FILE
-        codes = RowCodes.open(coded, rows=index.ntotal, dimensions=index.d) if coded.exists() else None
-        return cls(index, owners, rows_in(index), codes)
+# Places are the positions of rows: those of the main part, then those of the second.
 
 
 @dataclass(frozen=True)
@@ -107,6 +55,15 @@ class PartSelection:
         selected = np.zeros(rows, bool)
         selected[places] = True
         return cls(len(places), np.packbits(selected, bitorder="little"))
+
+    @classmethod
+    def without(cls, places: Places, *, rows: int) -> PartSelection:
+        """Return the selection of all rows of a part but some."""
+        if not len(places):
+            return cls(rows, None)
+        bits = np.full((rows + 7) // 8, 255, np.uint8)
+        np.bitwise_and.at(bits, places >> 3, ~np.left_shift(1, places & 7).astype(np.uint8))
+        return cls(rows - len(places), bits)
 
     @cached_property
     def selector(self) -> Any:
@@ -150,7 +107,7 @@ class DenseIndex:
         return cls(main, RowPart.open(folder / ADDED, dimensions=dimensions), removed)
 
     def __len__(self) -> int:
-        return len(self.owners)
+        return len(self.main.owners) - len(self._gone) + (0 if self.added is None else len(self.added.owners))
 
     @property
     def dimensions(self) -> int:
@@ -160,29 +117,28 @@ class DenseIndex:
     @cached_property
     def owners(self) -> Owners:
         """The meme of each row ([n] int64), rising."""
-        return self.main.owners if self._order is None else self._row_owners[self._order]
+        return self.main.owners if self._order is None else self._owners_at(self._order)
 
     @cached_property
-    def _row_owners(self) -> Owners:
-        """The meme of each place, those in the main part that were removed included."""
-        return self.main.owners if self.added is None else np.concatenate([self.main.owners, self.added.owners])
+    def _gone(self) -> Places:
+        """The rising places of the rows in the main part that are no longer their memes'."""
+        return places_of(*self.main.runs(self.removed))
 
     @cached_property
     def _order(self) -> Places | None:
         """The place of each row in the order of the owners; None for an index of one part, which is in this order."""
         if self.added is None:
             return None
-        live = np.flatnonzero(~np.isin(self.main.owners, self.removed))
-        places = np.concatenate([live, len(self.main.owners) + np.arange(len(self.added.owners))])
-        order: Places = places[np.argsort(self._row_owners[places], kind="stable")]
-        return order
+        live = np.delete(np.arange(len(self.main.owners)), self._gone)
+        added = len(self.main.owners) + np.arange(len(self.added.owners))
+        return np.insert(live, np.searchsorted(self.main.owners[live], self.added.owners), added)
 
     @cached_property
     def _every(self) -> RowSelection:
-        """All rows."""
-        if self._order is None:
-            return RowSelection(np.empty(0, np.int64), PartSelection(len(self), None), PartSelection(0, None))
-        return self._selected(self._order)
+        """All rows; their places are not listed."""
+        added = 0 if self.added is None else len(self.added.owners)
+        main = PartSelection.without(self._gone, rows=len(self.main.owners))
+        return RowSelection(np.empty(0, np.int64), main, PartSelection(added, None))
 
     def all_rows(self) -> Rows:
         """Return all rows ([n, d]) in the order of the owners: the index's own memory where it has one part."""
@@ -206,27 +162,13 @@ class DenseIndex:
         else:
             selection = allowed if isinstance(allowed, RowSelection) else self.select(allowed)
             if len(selection.places) <= max(_COPIED_SHARE * len(self), k):
-                owners = self._row_owners[selection.places]
+                owners = self._owners_at(selection.places)
                 return best_per_owner(owners, _similarities(query, self._rows_at(selection.places)), k)
         ids, best = _nearest(self.main, query, k, selection.main)
         if self.added is None or not selection.added.count:
             return ids, best
         others, near = _nearest(self.added, query, k, selection.added)
         return best_per_owner(np.concatenate([ids, others]), np.concatenate([best, near]), k)
-
-    def within(self, query: NDArray[np.float32], least: float) -> Ids:
-        """Return the rising ids of the memes with a row whose cosine with a query ([d] float32) is at least `least`.
-
-        All rows are scanned.
-        """
-        query = self._checked(query)
-        index: Any = self.main.index
-        just_below = float(np.nextafter(np.float32(least), np.float32(-1)))  # faiss leaves out the radius itself
-        _, _, places = index.range_search(query, just_below)
-        found = np.setdiff1d(self.main.owners[places], self.removed)
-        if self.added is None or not len(self.added.owners):
-            return found
-        return np.union1d(found, self.added.owners[self.added.rows.astype(np.float32) @ query[0] >= least])
 
     def scores(self, query: NDArray[np.float32], *, ids: Ids, best: int = 1) -> Similarities:
         """Return for each meme ([n] float32) the mean cosine of its `best` nearest rows, of all where it has fewer.
@@ -258,52 +200,52 @@ class DenseIndex:
 
     def select(self, ids: Ids) -> RowSelection:
         """Return the rows of memes ([m] rising ids), for several searches among them."""
-        return self._selected(self._places(ids)[0])
-
-    def _selected(self, places: Places) -> RowSelection:
+        places = self._places(ids)[0]
         rows = len(self.main.owners)
+        added = 0 if self.added is None else len(self.added.owners)
         is_in_main = places < rows
         return RowSelection(
             places,
             PartSelection.of(places[is_in_main], rows=rows),
-            PartSelection.of(places[~is_in_main] - rows, rows=len(self._row_owners) - rows),
+            PartSelection.of(places[~is_in_main] - rows, rows=added),
         )
+
+    def count_rows(self, ids: Ids) -> int:
+        """Return how many rows some memes have."""
+        return int(self._runs(ids)[1].sum())
 
     def _places(self, ids: Ids) -> tuple[Places, NDArray[np.int64]]:
         """Return the places of the rows of memes, meme after meme, and the number of each meme's rows ([n])."""
-        first: NDArray[np.integer]
-        if self._first_rows is None:
-            first = np.searchsorted(self.owners, ids, "left")
-            counts = np.searchsorted(self.owners, ids, "right") - first
-        else:
-            beyond = len(self._first_rows) - 2  # an id without rows, as all that are not in the table
-            known = np.where((ids >= 0) & (ids < beyond), ids, beyond)
-            first = self._first_rows[known]
-            counts = self._first_rows[known + 1] - first
-        starts = np.cumsum(counts) - counts
-        places = np.arange(counts.sum()) + np.repeat(first - starts, counts)
-        return (places if self._order is None else self._order[places]), counts
+        first, counts = self._runs(ids)
+        return places_of(first, counts), counts
 
-    @cached_property
-    def _first_rows(self) -> NDArray[np.int32] | None:
-        """The number of rows of lower ids, for each id up to two beyond the highest; None where most have no rows.
+    def _runs(self, ids: Ids) -> tuple[Places, NDArray[np.int64]]:
+        """Return the place of the first row and the number of rows of each of some memes ([n] both)."""
+        first, counts = self.main.runs(ids)
+        if self.added is None:
+            return first, counts
+        counts = np.where(are_among(ids, self.removed), 0, counts)
+        own, of_added = self.added.runs(ids)
+        return np.where(of_added > 0, len(self.main.owners) + own, first), counts + of_added
 
-        Searching the owners for some hundred ids takes longer than comparing their rows, in a large index.
-        """
-        size = int(self.owners.max(initial=0)) + 2
-        if size > _IDS_PER_ROW * len(self) + 1024:
-            return None
-        return np.concatenate([[0], np.cumsum(np.bincount(self.owners, minlength=size))]).astype(np.int32)
+    def _owners_at(self, places: Places) -> Owners:
+        """Return the memes of the rows at some places ([m])."""
+        is_added = places >= len(self.main.owners)
+        if self.added is None or not is_added.any():
+            return self.main.owners[places]
+        found = np.empty(len(places), np.int64)
+        found[~is_added] = self.main.owners[places[~is_added]]
+        found[is_added] = self.added.owners[places[is_added] - len(self.main.owners)]
+        return found
 
     def _rows_at(self, places: Places) -> Rows:
         """Return the rows at some places ([m, d])."""
-        first_added = len(self.main.owners)
-        if self.added is None or not (places >= first_added).any():
+        is_added = places >= len(self.main.owners)
+        if self.added is None or not is_added.any():
             return self.main.rows[places]
         found = np.empty((len(places), self.dimensions), np.float16)
-        is_added = places >= first_added
         found[~is_added] = self.main.rows[places[~is_added]]
-        found[is_added] = self.added.rows[places[is_added] - first_added]
+        found[is_added] = self.added.rows[places[is_added] - len(self.main.owners)]
         return found
 
     def _checked(self, query: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,18 +13,11 @@ from numpy.typing import NDArray
 
 from search.index.codes import CODES_FILE, can_be_coded, write_codes
 from search.index.columns import are_among
-from search.index.dense import (
-    ADDED,
-    OWNERS_FILE,
-    REMOVED_FILE,
-    ROWS_FILE,
-    DenseIndex,
-    Rows,
-    half_precision,
-)
+from search.index.dense import ADDED, REMOVED_FILE, DenseIndex
 from search.index.faiss_files import write_faiss
 from search.index.generations import link_file
 from search.index.owners import Ids, Owners, check_rising
+from search.index.row_part import OWNERS_FILE, ROWS_FILE, Rows, half_precision
 
 LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
 ONE_PART_UP_TO = 20_000  # rows: to write them all again takes no longer than a second part
@@ -60,10 +53,10 @@ def extend_dense(
     order = np.argsort(added_owners, kind="stable")
     gone = np.unique(without)
     removed = np.union1d(known.removed, gone[are_among(gone, main.owners)])
-    changed = len(added_owners) + int(np.count_nonzero(np.isin(main.owners, removed)))
+    changed = len(added_owners) + int(main.runs(removed)[1].sum())
     is_cheap = len(main.owners) <= ONE_PART_UP_TO
     if is_cheap or (len(main.owners) <= MERGED_UP_TO and changed > MERGED_SHARE * len(main.owners)):
-        live = ~np.isin(known.owners, without)
+        live = ~are_among(known.owners, gone)
         every = np.concatenate([known.owners[live], owners])
         order = np.argsort(every, kind="stable")
         rows = np.concatenate([known.all_rows()[live], new])[order]

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from search.images.fingerprints import LOOK_DIMENSIONS
 from search.index.binary import BinaryIndex, build_binary, extend_binary
-from search.index.columns import MemeColumns, read_columns, update_columns, write_columns
+from search.index.columns import MemeColumns, write_columns
+from search.index.columns_files import extend_columns, open_columns
 from search.index.dense import DenseIndex
 from search.index.dense_writer import build_dense, extend_dense
 from search.index.generations import (
@@ -89,7 +90,7 @@ class DensePart(IndexPart[OwnedRows, DenseIndex]):
 
     def extend(self, source: Path, folder: Path, new: OwnedRows, *, without: Ids) -> int:
         known = self.open(source)
-        if not len(new) and not np.isin(known.owners, without).any():
+        if not len(new) and not known.count_rows(without):
             link_folder(source / self.path, folder / self.path)
             return len(known)
         return extend_dense(source / self.path, folder / self.path, new.rows, owners=new.owners, without=without)
@@ -155,12 +156,10 @@ class ColumnsPart(IndexPart[MemeColumns, MemeColumns]):
         return len(new)
 
     def extend(self, source: Path, folder: Path, new: MemeColumns, *, without: Ids) -> int:
-        columns = update_columns(self.open(source), new, without=without)
-        write_columns(folder / COLUMNS, columns)
-        return len(columns)
+        return len(extend_columns(source, folder, new, without=without))
 
     def open(self, folder: Path) -> MemeColumns:
-        return read_columns(folder / COLUMNS)
+        return open_columns(folder)
 
 
 LEXICAL_PART = LexicalPart()

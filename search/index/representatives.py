@@ -11,14 +11,12 @@ from search.catalogue import Catalogue
 from search.encoders.base import unit_rows
 from search.images.fingerprints import LOOK_DIMENSIONS, PDQ
 from search.index.owners import Ids, OwnedRows
-from search.index.variants import ALIKE, find_representative, group_variants
-
-_LENGTHS = 0.01  # by which stored rows' lengths may change a cosine
-LIKELY = ALIKE - _LENGTHS  # least cosine of two stored rows that may be as near as ALIKE
+from search.index.variants import find_representative, group_variants, is_even
 
 Look = NDArray[np.float32]  # [704], of length 1
-# The representatives that may be near a look: their ids ([n], rising), and the middle frame of each ([n, 704]).
-Likely = Callable[[Look], tuple[Ids, NDArray[np.floating]]]
+Bits = NDArray[np.uint8]  # [32], a PDQ fingerprint
+# The representatives that may be near a picture: their ids ([n], rising), and the looks of their middle frames.
+Likely = Callable[[Look, Bits], tuple[Ids, NDArray[np.floating]]]
 
 
 def group_all(bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
@@ -55,11 +53,14 @@ def group_added(catalogue: Catalogue, bits: OwnedRows, looks: OwnedRows, *, like
     representatives = {}
     for id in sorted(bits_at.keys() & looks_at.keys()):
         look = unit_rows(looks.rows[looks_at[id]][None])[0]
-        near, rows = likely(look)
-        rows = np.concatenate([rows.reshape(-1, LOOK_DIMENSIONS), *(own[None] for _, own in came)])
+        own = np.asarray(bits.rows[bits_at[id]])
+        if not is_even(own[None])[0]:
+            continue  # a flat picture has no variants, and its fingerprint is near those of thousands
+        near, rows = likely(look, own)
+        rows = np.concatenate([rows.reshape(-1, LOOK_DIMENSIONS), *(one[None] for _, one in came)])
         found = find_representative(
             look,
-            bits.rows[bits_at[id]],
+            own,
             ids=np.concatenate([near, np.array([one for one, _ in came], np.int64)]),
             looks=unit_rows(rows.astype(np.float32)),
             fingerprint_of=fingerprint_of,

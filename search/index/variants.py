@@ -61,7 +61,7 @@ def _neighbors(
     looks: NDArray[np.floating], bits: NDArray[np.uint8], *, alike: float, near: int, exact_up_to: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return all pairs of a meme and a neighbour ([m] positions each, the first rising): both ways round."""
-    comparable = np.flatnonzero(_is_even(bits)).astype(np.int32)
+    comparable = np.flatnonzero(is_even(bits)).astype(np.int32)
     found: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = [(comparable[:0], comparable[:0])]
     alikes = _all_alikes if len(comparable) <= exact_up_to else _proposed_alikes
     for at, others in alikes(looks, comparable, alike):
@@ -131,7 +131,7 @@ def find_representative(
     `ids` ([n]) and `looks` ([n, d]) are of the representatives; `fingerprint_of` returns a representative's fingerprint
     by id, or None, and is called for few.
     """
-    if not _is_even(bits[None])[0]:
+    if not is_even(bits[None])[0]:
         return None
     alikes = looks @ look
     for place in np.argsort(-alikes, kind="stable")[: int(np.count_nonzero(alikes >= alike))]:
@@ -141,7 +141,7 @@ def find_representative(
     return None
 
 
-def _is_even(bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def is_even(bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return which fingerprints ([n, bytes]) can be compared ([n] bool): those of flat pictures cannot."""
     return np.abs(np.bitwise_count(bits).sum(axis=1).astype(np.int64) - 4 * bits.shape[1]) <= EVEN
 

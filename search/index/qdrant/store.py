@@ -33,7 +33,7 @@ from search.index.qdrant.points import FINGERPRINT, TERM_FIELDS, fingerprint_row
 from search.index.qdrant.schema import KEYWORDS, NUMBERS, ROWS_INDEXED, collection_settings, row_index
 from search.index.qdrant.state import Change, StoredState, read_state, state_name, write_base
 from search.index.qdrant.words import WordCounts
-from search.index.representatives import Look, group_added, group_all, middle_frames
+from search.index.representatives import Bits, Look, group_added, group_all, middle_frames
 from search.index.whitening import Whitening, fit_whitening
 from search.index.writer import PARTS, rows_to_whiten
 from search.meme import Field, Meme
@@ -188,7 +188,7 @@ class QdrantStore(IndexStore):
         bits, looks = _frames(contents)
         alone = state.columns.representatives(without=np.union1d(bits.owners, looks.owners))
 
-        def likely(look: Look) -> tuple[Ids, NDArray[np.floating]]:
+        def likely(look: Look, _: Bits) -> tuple[Ids, NDArray[np.floating]]:
             [near] = index.propose([Near(Field.LOOK, look)], LOOKED_AT)
             found = np.intersect1d(state.columns.variant_of[state.columns.rows(near)], alone)
             frames = {

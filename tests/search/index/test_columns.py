@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from search.errors import IndexUnusable
-from search.index.columns import MemeColumns, are_among, make_columns, read_columns, write_columns
+from search.index import columns_files
+from search.index.columns import MemeColumns, are_among, make_columns, read_columns, update_columns, write_columns
 from search.meme import Field, MediaType, Meme
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -140,3 +141,59 @@ def test_a_damaged_table_says_what_mends_it(table: MemeColumns, tmp_path: Path, 
     with pytest.raises(IndexUnusable) as caught:
         read_columns(path)
     assert "memetica index" in caught.value.hint
+
+
+def random_columns(ids: np.ndarray, draw: np.random.Generator) -> MemeColumns:
+    categories = tuple(sorted({f"{letter}" for letter in draw.choice(list("ABCDEFGH"), 3)}))
+    return MemeColumns(
+        ids=ids,
+        first_seen=draw.integers(0, 1000, len(ids)),
+        category=draw.integers(0, len(categories), len(ids)).astype(np.int32),
+        type=draw.integers(0, 3, len(ids)).astype(np.int8),
+        has={field: draw.random(len(ids)) < 0.5 for field in (Field.OCR, Field.NAME)},
+        categories=categories,
+        variant_of=ids.copy(),
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_columns_in_two_files_are_those_of_one_however_often_they_were_extended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    whole = random_columns(np.unique(draw.integers(1, 90, 60)), draw)
+    whole.variant_of[:] = whole.ids[draw.integers(0, 8, len(whole))]  # stars of variants
+    whole.variant_of[:8] = whole.ids[:8]
+    write_columns(tmp_path / "memes.npz", whole)
+    monkeypatch.setattr(columns_files, "ONE_FILE_UP_TO", 0)
+    monkeypatch.setattr(columns_files, "MERGED_SHARE", 0.7)
+    source, were_two = tmp_path, 0
+    for step in range(8):
+        without = np.unique(draw.integers(1, 110, int(draw.integers(1, 6))))
+        new = random_columns(without[draw.random(len(without)) < 0.6], draw)
+        truth = update_columns(whole, new, without=without)
+        (folder := tmp_path / f"{step}").mkdir()
+        written = columns_files.extend_columns(source, folder, new, without=without)
+        were_two += (folder / columns_files.ADDED).exists()
+        for found in (written, columns_files.open_columns(folder)):
+            assert found.ids.tolist() == truth.ids.tolist() and found.categories == truth.categories
+            for name in ("first_seen", "category", "type", "variant_of"):
+                assert getattr(found, name).tolist() == getattr(truth, name).tolist(), name
+                assert getattr(found, name).dtype == getattr(truth, name).dtype
+            assert {field: has.tolist() for field, has in found.has.items()} == {
+                field: has.tolist() for field, has in truth.has.items()
+            }
+        whole, source = truth, folder
+    assert were_two >= 3
+
+
+@pytest.mark.parametrize("file", [columns_files.ADDED, columns_files.REMOVED])
+def test_a_damaged_second_file_is_said_to_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    monkeypatch.setattr(columns_files, "ONE_FILE_UP_TO", 0)
+    draw = np.random.default_rng(1)
+    write_columns(tmp_path / "memes.npz", random_columns(np.arange(60), draw))
+    (tmp_path / "new").mkdir()
+    columns_files.extend_columns(tmp_path, tmp_path / "new", random_columns(np.arange(2), draw), without=np.arange(2))
+    (tmp_path / "new" / file).write_bytes(b"no columns")
+    with pytest.raises(IndexUnusable, match="damaged"):
+        columns_files.open_columns(tmp_path / "new")

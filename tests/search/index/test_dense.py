@@ -20,7 +20,7 @@ import search.index.dense
 import search.index.dense_writer
 from search.errors import IndexUnusable
 from search.images.fingerprints import hamming
-from search.index.binary import BinaryIndex, build_binary, near_pairs
+from search.index.binary import BinaryIndex, build_binary, extend_binary, near_pairs
 from search.index.dense import DenseIndex
 from search.index.dense_writer import build_dense, extend_dense
 from search.index.threads import set_index_threads
@@ -326,15 +326,8 @@ def test_an_index_in_two_parts_answers_as_one_of_the_same_rows(tmp_path: Path, t
                 whole.scores(direction, ids=asked, best=best),
                 equal_nan=True,
             )
-        assert index.within(direction, 0.4).tolist() == whole.within(direction, 0.4).tolist()
     for id in (int(ids[0]), int(ids[-1]), 1_000_001, 4):
         assert (index.rows_of(id) == whole.rows_of(id)).all()
-
-
-def test_memes_within_a_cosine_are_those_of_brute_force(index, rows, owners, query) -> None:
-    truth = by_meme(rows, owners, query)
-    least = sorted(similarities[0] for similarities in truth.values())[-20] - 1e-6
-    assert index.within(query, least).tolist() == sorted(id for id, own in truth.items() if own[0] >= least)
 
 
 def test_many_changes_make_one_part_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows, owners) -> None:
@@ -476,6 +469,42 @@ def test_a_radius_includes_its_border(fingerprints, fingerprint_owners, radius) 
         ids, distances = fingerprints.within(bits, radius)
         truth = [pair for pair in differing(bits, fingerprint_owners) if pair[0] <= radius]
         assert list(zip(distances.tolist(), ids.tolist(), strict=True)) == truth
+
+
+def test_fingerprints_in_two_parts_answer_as_one_of_the_same(tmp_path: Path, monkeypatch, fingerprint_owners) -> None:
+    build_binary(tmp_path / "0", FINGERPRINTS, owners=fingerprint_owners)
+    ids = np.unique(fingerprint_owners)
+    bits, owners = FINGERPRINTS, fingerprint_owners
+    monkeypatch.setattr(search.index.binary, "ONE_PART_UP_TO", 0)
+    for step, (changed, added) in enumerate(
+        [(ids[5:9], ids[5:8]), (np.array([*ids[5:6], 1_000_001]), np.array([1_000_001])), (ids[20:22], ids[:0])]
+    ):
+        own = np.repeat(added, 3)
+        new = np.random.default_rng(step).integers(0, 256, (len(own), 32), dtype=np.uint8)
+        kept = ~np.isin(owners, changed)
+        bits, owners = np.concatenate([bits[kept], new]), np.concatenate([owners[kept], own])
+        order = np.argsort(owners, kind="stable")
+        bits, owners = bits[order], owners[order]
+        target = tmp_path / f"{step + 1}"
+        assert extend_binary(tmp_path / f"{step}", target, new, owners=own, without=changed) == len(owners)
+        assert (target / "index.faiss").samefile(tmp_path / "0" / "index.faiss")
+    build_binary(tmp_path / "whole", bits, owners=owners)
+    index, whole = BinaryIndex.open(target), BinaryIndex.open(tmp_path / "whole")
+    assert index.added is not None and len(index) == len(whole) == len(owners)
+    for query in (FINGERPRINTS[100], bits[-1], bits[0]):
+        for radius in (0, 100, 256):
+            for one, other in zip(index.within(query, radius), whole.within(query, radius), strict=True):
+                assert one.tolist() == other.tolist()
+        assert index.search(query, 9)[0].tolist() == whole.search(query, 9)[0].tolist()
+
+
+def test_many_changed_fingerprints_make_one_part_again(tmp_path: Path, monkeypatch, fingerprint_owners) -> None:
+    monkeypatch.setattr(search.index.binary, "ONE_PART_UP_TO", 0)
+    build_binary(tmp_path / "old", FINGERPRINTS, owners=fingerprint_owners)
+    gone = np.unique(fingerprint_owners)[::2]
+    extend_binary(tmp_path / "old", tmp_path / "new", FINGERPRINTS[:0], owners=gone[:0], without=gone)
+    index = BinaryIndex.open(tmp_path / "new")
+    assert index.added is None and len(index) == np.count_nonzero(~np.isin(fingerprint_owners, gone))
 
 
 def test_an_empty_index_of_fingerprints_finds_nothing(tmp_path: Path) -> None:
