@@ -124,10 +124,11 @@ class Embeddings:
 
     def sample_of_field(self, encoder: str, field: Field, *, limit: int) -> NDArray[np.float32]:
         """Return the embeddings ([n, d] float32) of a field's first passages, at most `limit`, one of each meme."""
+        # In this order, so that it ends with the limit: SQLite would read all of the encoder's rows first.
         rows = self._database.rows(
             """
-            SELECT vector FROM passages
-            JOIN embeddings ON embeddings.input_hash = passages.input_hash AND encoder = :encoder
+            SELECT vector FROM passages INDEXED BY passages_by_meme
+            CROSS JOIN embeddings ON embeddings.input_hash = passages.input_hash AND encoder = :encoder
             WHERE field = :field AND length(vector) > 0 GROUP BY meme_id ORDER BY meme_id LIMIT :limit
             """,
             {"encoder": encoder, "field": field, "limit": limit},

@@ -148,13 +148,15 @@ def assess_texts(
 ) -> SourceAgreement:
     """Return the agreement of a meme's texts; those that the curator reviewed as wrong are not compared.
 
-    `cosines` is the range of the encoder's cosines; it is measured without it.
+    `cosines` is the range of the encoder's cosines; without it, it is measured where two descriptions are compared.
     """
-    cosines = cosines or cosine_range(catalogue, encoder)
     texts, vectors = texts_with_vectors(catalogue, meme, encoder=encoder)
     known = catalogue.text_reviews.of(meme.content_hash)
     reviews = tuple(known.get((text.kind, text.source, text_hash(text.body)), TextReview.OPEN) for text in texts)
     compared = [at for at, one in enumerate(reviews) if one is not TextReview.WRONG]
+    if cosines is None:
+        is_needed = np.count_nonzero(vectors[compared].any(axis=1)) > 1
+        cosines = cosine_range(catalogue, encoder) if is_needed else MINILM_RANGE
     rated = rate_texts([texts[at] for at in compared], vectors[compared], cosines=cosines)
     found = dict(zip(compared, rated, strict=True))
     return SourceAgreement(meme, tuple(texts), reviews, tuple(found.get(at) for at in range(len(texts))))

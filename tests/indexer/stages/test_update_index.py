@@ -16,8 +16,8 @@ from indexer.stages.build_index import build_index
 from indexer.stages.decode import decode_memes
 from indexer.stages.update_index import update_index
 from indexer.work.progress import SILENT
-from search.catalogue import Catalogue
-from search.index import codes, dense_writer, parts
+from search.catalogue import Catalogue, open_catalogue
+from search.index import binary, codes, columns_files, dense_writer, parts
 from search.index.columns import MemeColumns, update_columns
 from search.index.dense import DenseIndex
 from search.index.dense_writer import build_dense, extend_dense
@@ -30,6 +30,7 @@ from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
+from tests.support.query_plans import plan_of, scans, traced_statements
 from tests.support.tiny import TINY
 
 ENCODER = HashingTextEncoder()
@@ -38,8 +39,11 @@ ENCODER = HashingTextEncoder()
 @pytest.fixture(autouse=True)
 def _rows_go_into_a_second_part(monkeypatch: pytest.MonkeyPatch) -> None:
     """Extend these small libraries as large ones are."""
-    monkeypatch.setattr(dense_writer, "ONE_PART_UP_TO", 0)
-    monkeypatch.setattr(dense_writer, "MERGED_SHARE", 10)
+    monkeypatch.setattr(columns_files, "ONE_FILE_UP_TO", 0)
+    for module in (dense_writer, binary):
+        monkeypatch.setattr(module, "ONE_PART_UP_TO", 0)
+    for module in (dense_writer, binary, columns_files):
+        monkeypatch.setattr(module, "MERGED_SHARE", 10)
 
 
 def add(settings: Settings, catalogue: Catalogue, path: str, *, words: str, color: str = "gold") -> int:
@@ -101,6 +105,24 @@ def test_what_comes_is_indexed_as_if_all_were_built_anew(workspace: Workspace, m
     extended = LocalIndex.open(workspace.index)
     assert extended.manifest.memes == len(TINY) + 3
     assert_same(extended, built_anew(workspace.settings, workspace.catalogue, monkeypatch))
+
+
+def test_no_whole_table_is_read_for_one_meme(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = add(workspace.settings, workspace.catalogue, "Cats/new.png", words="zebra")
+    ran = traced_statements(monkeypatch)
+    with open_catalogue(workspace.settings) as catalogue:
+        update_index(Workspace(workspace.settings, catalogue), [id], encoder=ENCODER)
+    assert any("passages" in statement for statement in ran) and any("memes" in statement for statement in ran)
+    assert scans(workspace, ran, through_indexes=True) == []
+
+
+def test_of_the_descriptions_of_all_memes_a_few_are_read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = traced_statements(monkeypatch)
+    with open_catalogue(workspace.settings) as catalogue:
+        assert len(catalogue.embeddings.sample_of_field(ENCODER.name, Field.DESCRIPTION, limit=3)) == 3
+    [plan] = [plan_of(workspace, statement) for statement in ran if "vector" in statement]
+    assert plan[0] == "SCAN passages USING INDEX passages_by_meme"  # until the limit is reached
+    assert not any("TEMP" in step for step in plan), plan
 
 
 def test_what_changes_and_what_goes_is_too(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import pytest
 from flask.testing import FlaskClient
 
-from search.catalogue.database import Database
 from search.workspace import Workspace
+from tests.support.query_plans import scans, traced_statements
 from tests.support.serving import open_app
 from web.background import counts
 
@@ -29,21 +27,12 @@ SEARCHES = (
 )
 BROWSING = ("/", "/categories", "/random", "/memes/Dogs", "/api/categories", "/feed.atom", "/feed.atom?category=Dogs")
 COUNTING = ("/about", "/api/status", "/healthz", "/metrics", *BROWSING)
-LARGE = ("memes", "passages", "readings", "sidecars", "embeddings", "fingerprints", "pictures", "pairs", "calls")
 
 
 @pytest.fixture
 def asked(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], set[str]]]:
     """A function that requests a path of a site whose library has changed, and returns the statements it ran."""
-    ran: set[str] = set()
-    connected = Database._connected
-
-    def traced(self: Database) -> sqlite3.Connection:
-        connection = connected(self)
-        connection.set_trace_callback(ran.add)
-        return connection
-
-    monkeypatch.setattr(Database, "_connected", traced)
+    ran = traced_statements(monkeypatch)
     gone = workspace.catalogue.memes.at("Cats/monday.png")
     workspace.catalogue.memes.mark_vanished([gone.id])  # raises the revision, as an upload or a description does
     kept = workspace.catalogue.memes.at("Dogs/fine.png")
@@ -57,26 +46,6 @@ def asked(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
             return set(ran)
 
         yield request
-
-
-def scans(workspace: Workspace, statements: set[str], *, through_indexes: bool) -> list[tuple[str, str]]:
-    """Return the scans of large tables among the plans of statements; those of an index alone only if asked for."""
-    found = []
-    with closing(sqlite3.connect(workspace.data / "catalogue.sqlite")) as opened:
-        for statement in statements:
-            if not statement.lstrip().upper().startswith(("SELECT", "WITH")):
-                continue
-            for *_, step in opened.execute(f"EXPLAIN QUERY PLAN {statement}"):
-                words = step.split()
-                is_small = "memes_vanished" in step or "LIMIT" in statement
-                if (
-                    words[0] == "SCAN"
-                    and words[1] in LARGE
-                    and not is_small
-                    and (through_indexes or "INDEX" not in words)
-                ):
-                    found.append((step, statement))
-    return found
 
 
 def test_searches_read_no_whole_table_or_index_after_the_library_changed(
