@@ -23,9 +23,11 @@ from web.access.rate_limit import client_network
 from web.errors import UNREADABLE
 from web.server.dispatcher import Dispatcher
 from web.server.limits import MAX_HEADER_BYTES, ConnectionLimits
+from web.server.loop_clock import LoopClock
 from web.server.requests import BodyLimit, Request
 
 ACCEPTED_AT_ONCE = 64  # connections, before others are served again
+CHECKED_EVERY = 0.5  # seconds between two looks at how long each connection has waited
 LARGEST_BODIES = 8  # as many of the largest bodies as are stored at once
 QUICK = 50_000  # bytes per second; slower bodies and responses give way when there is no room for new ones
 
@@ -82,8 +84,8 @@ class Channel(HTTPChannel):
     def __init__(self, server: Server, sock: socket.socket, addr: tuple[Any, ...], adj: Adjustments, map: Any) -> None:
         self.client = client_network(addr[0])
         self.is_proxy = server.is_proxy(addr[0])
-        self.parser_class = partial(Request, body_limit=server.body_limit, has_room=server.has_room)
-        self.since = self.opened = monotonic()
+        self.parser_class = partial(Request, body_limit=server.body_limit, has_room=server.has_room, clock=server.clock)
+        self.since = server.clock()
         self._handled = 0  # requests
         self._sent = self._sent_before = 0  # bytes, and those before the current stage
         self._progress = (self.since, 0)  # when bytes were last seen to be sent, and how many until then
@@ -204,11 +206,14 @@ class Server(TcpWSGIServer):
         body_limit: BodyLimit,
         largest_body: int,
         is_proxy: Callable[[str], bool],
+        clock: LoopClock,
         **given: Any,
     ) -> None:
         self.limits = limits
         self.body_limit = body_limit
         self.is_proxy = is_proxy
+        self.clock = clock
+        self._next_check = clock() + CHECKED_EVERY
         self._body_space = LARGEST_BODIES * largest_body
         super().__init__(application, map, **given)
 
@@ -218,7 +223,7 @@ class Server(TcpWSGIServer):
 
     def has_room(self, request: Request) -> bool:
         """Return whether the body of a request may be stored; the slowest upload gives way when there is no room."""
-        now, channels = monotonic(), self.channels()
+        now, channels = self.clock(), self.channels()
         bodies = [one for one in channels if one.request not in (None, request) and one.request.promised]
         waiting = sum(one.requests[0].promised for one in channels if one.requests)
         if waiting + sum(one.request.promised for one in bodies) + request.promised <= self._body_space:
@@ -230,13 +235,17 @@ class Server(TcpWSGIServer):
         return True
 
     def maintenance(self, now: float) -> None:
-        """Close the connections that have waited too long; called by the loop."""
+        """Close the connections that have waited too long."""
         for channel in list(self.active_channels.values()):
-            channel.check(monotonic(), self.limits)
+            channel.check(now, self.limits)
 
     def readable(self) -> bool:
-        """Return True: new connections are always accepted."""
-        super().readable()  # calls `maintenance`
+        """Return True: new connections are always accepted. The loop asks when a round begins."""
+        self.clock.next_round()
+        now = self.clock()
+        if now >= self._next_check:
+            self._next_check = now + CHECKED_EVERY
+            self.maintenance(now)
         return bool(self.accepting)
 
     def handle_accept(self) -> None:
@@ -262,13 +271,12 @@ class Server(TcpWSGIServer):
             client = client_network(address)
             own = [one for one in channels if one.client == client]
             if len(own) >= self.limits.per_address:
-                return _close_longest_waiting(own)
-        return len(channels) < self.limits.connections or _close_longest_waiting(channels)
+                return _close_longest_waiting(own, self.clock())
+        return len(channels) < self.limits.connections or _close_longest_waiting(channels, self.clock())
 
 
-def _close_longest_waiting(channels: Iterable[Channel]) -> bool:
+def _close_longest_waiting(channels: Iterable[Channel], now: float) -> bool:
     """Mark the connection to be closed that has waited longest; return False when none gives way."""
-    now = monotonic()
     found = min((one for one in channels if one.gives_way(now)), key=lambda one: one.since, default=None)
     if found is None:
         return False
@@ -286,11 +294,13 @@ def create_server(
     largest_body: int,
     limits: ConnectionLimits,
     is_proxy: Callable[[str], bool] = lambda address: False,
+    clock: Callable[[], float] = monotonic,
 ) -> MultiSocketServer:
     """Return a server that is bound, and answers from when its `run` is called; `close` stops its threads.
 
     `body_limit` returns the largest body of an address in bytes, `largest_body` is the largest of all. Connections from
-    addresses that `is_proxy` carry many clients and are not limited. Raises OSError when an address cannot be bound.
+    addresses that `is_proxy` carry many clients and are not limited. The seconds of `limits` are those of `clock` in
+    which the loop ran. Raises OSError when an address cannot be bound.
     """
     adjustments = Adjustments(
         host=host,
@@ -301,12 +311,12 @@ def create_server(
         max_request_body_size=4 * largest_body + 100_000,  # counts what is between chunks; `Request` counts the body
         # With poll() there is no limit of 1,024 file descriptors; the loop falls back to select() on Windows.
         asyncore_use_poll=True,
-        cleanup_interval=1,
         outbuf_overflow=262_144,
         clear_untrusted_proxy_headers=False,  # the application does, by the setting `trusted_proxies`
     )
     map: dict[int, Any] = {}
     dispatcher = Dispatcher()
+    loop_clock = LoopClock(clock=clock)
     listening = []
     try:
         for address in adjustments.listen:
@@ -320,6 +330,7 @@ def create_server(
                 body_limit=body_limit,
                 largest_body=largest_body,
                 is_proxy=is_proxy,
+                clock=loop_clock,
             )
             listening.append((server.effective_host, server.effective_port))
     except OSError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from urllib.parse import unquote_to_bytes
 
 from waitress.parser import HTTPRequestParser
@@ -30,9 +29,16 @@ class Request(HTTPRequestParser):
     `body_limit` returns the largest body of a path in bytes; `has_room` whether a request's body may be stored now.
     """
 
-    def __init__(self, adjustments: object, *, body_limit: BodyLimit, has_room: Callable[[Request], bool]) -> None:
+    def __init__(
+        self,
+        adjustments: object,
+        *,
+        body_limit: BodyLimit,
+        has_room: Callable[[Request], bool],
+        clock: Callable[[], float],
+    ) -> None:
         super().__init__(adjustments)
-        self.began = monotonic()
+        self.began = clock()
         self.limit = 0  # bytes of the body, from when the headers are known
         self.command, self.path = "GET", "/"  # of a request that cannot be parsed
         self._body_limit = body_limit
