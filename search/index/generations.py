@@ -28,7 +28,7 @@ FORMAT = 12  # of a generation's files
 # begin; those before 8 have no second parts of vectors; in those before 9, phrases end with a passage and with the
 # category; in those before 10, a phrase is said by other forms of its words where the meme has the words elsewhere; in
 # those before 11, all rows are scanned, as their vectors have no codes or others; those before 12 have no second parts
-# of columns and fingerprints.
+# of columns and fingerprints, and no files of the vocabulary.
 READABLE_FORMATS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 CHECKED_SINCE = 4  # the first format with checksums
 KEPT = 2  # generations: a running server may still read the one before the live one
@@ -106,15 +106,18 @@ def new_generation(index: Path) -> Iterator[Path]:
     _remove_old(index, live=name)
 
 
-def link_folder(source: Path, target: Path, *, copied: Collection[str] = ()) -> None:
-    """Make a new folder with the files of another, by hard links where the disk supports them; `copied` are copied.
+def link_folder(source: Path, target: Path, *, copied: Collection[str] = (), without: Collection[str] = ()) -> None:
+    """Make a new folder with the files of another, by hard links where the disk supports them.
 
+    Files named in `copied` are copied, and those in `without` left out.
     Linked files must never be written again, in either folder.
     """
     target.mkdir(parents=True)
     for file in source.iterdir():
         if file.is_dir():
             link_folder(file, target / file.name)
+        elif file.name in without:
+            continue
         elif file.name in copied:
             shutil.copyfile(file, target / file.name)
         else:

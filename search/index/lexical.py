@@ -7,7 +7,7 @@ query is a list of terms, so nothing that a visitor types is parsed as tantivy's
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -45,11 +45,13 @@ from search.index.lexical_schema import (
     WORD_START,
     WRITTEN_FIELD,
     index_errors,
+    read_words,
     register_tokenizers,
 )
 from search.index.lexical_scores import Ids, LexicalScores, add_scores, adding, any_of, by_id, scored_parts
 from search.index.term_members import RARE, TermMembers
 from search.index.vocabulary import WordIndex
+from search.index.word_table import Vocabulary, WordTable, open_words
 from search.meme import Field
 
 _CACHED_TERMS = 1024  # terms whose memes and scores an open index caches; only terms of few memes
@@ -68,6 +70,7 @@ class LexicalIndex(WordIndex):
 
     def __init__(self, index: tantivy.Index, folder: Path) -> None:
         self._folder = folder
+        self._words = open_words(folder)
         self._schema = index.schema
         self._searcher = index.searcher()
         self._matches_of = lru_cache(maxsize=_CACHED_TERMS)(self._read_matches)
@@ -262,11 +265,13 @@ class LexicalIndex(WordIndex):
         with index_errors(self._folder):
             return int(self._searcher.doc_freq(field, term))
 
-    @cached_property
-    def vocabulary(self) -> Mapping[str, int]:
+    @property
+    def vocabulary(self) -> Vocabulary:
         """The words of all texts in lower case, sorted, each with the number of memes that have it."""
-        with index_errors(self._folder):
-            return dict(sorted(self._searcher.terms_with_prefix(SPELLING_FIELD, "", None, None)))
+        if self._words is None:  # an index of an earlier format
+            with index_errors(self._folder):
+                self._words = WordTable.of(read_words(self._searcher))
+        return self._words
 
     def _query(self, part: tuple[str, ...], field: Field | str) -> tantivy.Query:
         if len(part) == 1:

@@ -52,6 +52,11 @@ def register_tokenizers(index: tantivy.Index) -> None:
     index.register_tokenizer(SPELLING_FIELD, spelling_analyzer())
 
 
+def read_words(searcher: tantivy.Searcher) -> dict[str, int]:
+    """Return the words of all texts as written, sorted, each with the number of memes that have it."""
+    return dict(sorted(searcher.terms_with_prefix(SPELLING_FIELD, "", None, None)))
+
+
 @contextmanager
 def disk_errors() -> Iterator[None]:
     """Turn tantivy's errors about the disk into OSError; others are raised as they are."""

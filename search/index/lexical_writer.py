@@ -24,9 +24,12 @@ from search.index.lexical_schema import (
     disk_errors,
     index_errors,
     lexical_schema,
+    read_words,
     register_tokenizers,
 )
 from search.index.owners import Ids
+from search.index.word_table import FILES as VOCABULARY_FILES
+from search.index.word_table import extend_words, write_words
 from search.meme import Field
 
 HEAP_BYTES = 200_000_000  # memory of a build before it writes a segment
@@ -59,9 +62,11 @@ def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: in
             if document.id in known:
                 raise ValueError(f"two documents have the id {document.id}")
             known.add(document.id)
-            writer.add_document(_entry(document))
+            writer.add_document(_entry(document, document_words(document)))
         writer.commit()
         writer.wait_merging_threads()
+        index.reload()
+        write_words(folder, read_all=lambda: read_words(index.searcher()))
     for lock in folder.glob(LOCKS):
         lock.unlink(missing_ok=True)
     return len(known)
@@ -76,7 +81,8 @@ def extend_lexical(
     count in the document frequencies. The ids of the new documents must be in `without`. Raises IndexUnusable when the
     source is damaged.
     """
-    link_folder(source, folder, copied=("meta.json", ".managed.json"))
+    link_folder(source, folder, copied=("meta.json", ".managed.json"), without=VOCABULARY_FILES)
+    spelled: set[str] = set()
     with index_errors(source), disk_errors():
         index = tantivy.Index.open(str(folder))
         register_tokenizers(index)
@@ -84,11 +90,21 @@ def extend_lexical(
         for id in without.tolist():
             writer.delete_documents_by_term("id", id)
         for document in documents:
-            writer.add_document(_entry(document))
+            words = document_words(document)
+            spelled |= words.spelled
+            writer.add_document(_entry(document, words))
         writer.commit()
         writer.wait_merging_threads()
         index.reload()
-        found = int(index.searcher().num_docs)
+        searcher = index.searcher()
+        extend_words(
+            source,
+            folder,
+            spelled,
+            memes_with=lambda word: searcher.doc_freq(SPELLING_FIELD, word),
+            read_all=lambda: read_words(searcher),
+        )
+        found = int(searcher.num_docs)
     for lock in folder.glob(LOCKS):
         lock.unlink(missing_ok=True)
     return found
@@ -152,10 +168,9 @@ def _as_written(words: Sequence[str]) -> list[str]:
     return [word.lower() if len(word.encode()) <= LONGEST else TOO_LONG for word in words]
 
 
-def _entry(document: Document) -> tantivy.Document:
+def _entry(document: Document, found: DocumentWords) -> tantivy.Document:
     entry = tantivy.Document()
     entry.add_integer("id", document.id)
-    found = document_words(document)
     for field, passages in found.passages.items():
         # Passages are added one by one: tantivy leaves a gap between them, so that no phrase goes from one to the next.
         for words in passages:

@@ -14,7 +14,7 @@ from search.index.analyzer import accents_agree, normalize_word, term_of, unacce
 from search.index.columns import Ids
 from search.index.conditions import Alternatives
 from search.index.file_names import NamedMemes
-from search.index.near_words import NearWords
+from search.index.word_table import Vocabulary
 from search.meme import Field
 
 
@@ -36,7 +36,7 @@ class WordIndex(ABC):
 
     @property
     @abstractmethod
-    def vocabulary(self) -> Mapping[str, int]:
+    def vocabulary(self) -> Vocabulary:
         """The words of all texts in lower case, sorted, each with the number of memes that have it."""
 
     @abstractmethod
@@ -101,36 +101,28 @@ class WordIndex(ABC):
 
         They have its accents, or none if `bare`, and any ending; None where the library has no others with its term.
         """
-        others = self._by_term.get(term_of(word), ())
+        others = self._by_accented_term.get(term_of(word), ())
         known = [one for one in others if accents_agree(word, one) and (bare or unaccented(one) != one)]
         return None if len(known) == len(others) else known
 
     @cached_property
-    def _by_term(self) -> Mapping[str, list[str]]:
+    def _by_accented_term(self) -> Mapping[str, Sequence[str]]:
         """The words of the vocabulary by term, for the terms that a word with accents has."""
-        accented = {term_of(word) for word in self.vocabulary if not word.isascii() and unaccented(word) != word}
-        found: dict[str, list[str]] = {}
-        for word in self.vocabulary:
-            if (term := term_of(word)) in accented:
-                found.setdefault(term, []).append(word)
-        return found
+        first, *others = self.vocabulary.tables
+        if not others:
+            return first.by_accented_term
+        terms = frozenset[str]().union(*(one.accented_terms for one in self.vocabulary.tables))
+        found: dict[str, set[str]] = {}
+        for one in self.vocabulary.tables:
+            for term, words in (*one.by_accented_term.items(), *one.by_term(terms - one.accented_terms).items()):
+                found.setdefault(term, set()).update(words)
+        return {term: sorted(words) for term, words in found.items()}
 
     def accented(self, word: str) -> Sequence[str]:
         """Return the words of the library that differ from a word as written by accents alone."""
-        return self._by_unaccented.get(unaccented(word), ())
-
-    @cached_property
-    def _by_unaccented(self) -> Mapping[str, list[str]]:
-        """The words of the vocabulary with accents, and those that differ from them by accents alone."""
-        found: dict[str, list[str]] = {}
-        for word in self.vocabulary:
-            if not word.isascii() and (plain := unaccented(word)) != word:
-                found.setdefault(plain, [plain] if plain in self.vocabulary else []).append(word)
-        return found
-
-    @cached_property
-    def _near_words(self) -> NearWords:
-        return NearWords.of(self.vocabulary)
+        plain = unaccented(word)
+        found = sorted({other for one in self.vocabulary.tables for other in one.accented.get(plain, ())})
+        return [plain, *found] if found and plain in self.vocabulary else found
 
     def similar_words(self, word: str, *, edits: int = 2, k: int = 10) -> list[Spelling]:
         """Return the k words of the library nearest to a word: fewest edits first (at most `edits`), then most memes.
@@ -138,5 +130,6 @@ class WordIndex(ABC):
         An edit inserts, deletes or replaces a letter or swaps two neighbours. The word itself has 0 edits.
         """
         typed = normalize_word(word).lower()
-        found = [Spelling(other, self.vocabulary[other], far) for other, far in self._near_words.within(typed, edits)]
+        near = {other: far for one in self.vocabulary.tables for other, far in one.near.within(typed, edits)}
+        found = [Spelling(other, self.vocabulary[other], far) for other, far in near.items()]
         return sorted(found, key=lambda spelling: (spelling.edits, -spelling.memes, spelling.word))[:k]

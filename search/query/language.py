@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
 from itertools import islice
@@ -104,17 +104,12 @@ def reads_as_english(index: WordIndex) -> bool:
     True
     """
     known = total = 0
-    for word in _sample(index):
+    for word in index.vocabulary.some(SAMPLE):
         if len(word) < MIN_LETTERS or not _LATIN.match(word):
             continue
         total += 1
         known += word in _all_english_words()
     return total < MIN_WORDS or known >= MIN_SHARE * total
-
-
-def _sample(index: WordIndex) -> Iterator[str]:
-    """Words of a library's vocabulary, all or evenly chosen ones: enough to tell shares by, quickly."""
-    return islice(index.vocabulary, 0, None, max(1, len(index.vocabulary) // SAMPLE))
 
 
 @lru_cache(maxsize=4)
@@ -125,7 +120,7 @@ def accents_tell_apart(index: WordIndex) -> bool:
     False
     """
     total = accented = 0
-    for word in _sample(index):
+    for word in index.vocabulary.some(SAMPLE):
         if _LATIN_WITH_MARKS.match(word):
             total += 1
             accented += unaccented(word) != word

@@ -22,6 +22,7 @@ from search.index.lexical_schema import ALL_TEXT, OF_CATEGORY, WORD_START
 from search.index.qdrant.connection import Connection
 from search.index.qdrant.points import TERM_FIELDS, WRITTEN, TermsOf, row_key, token_of
 from search.index.vocabulary import WordIndex
+from search.index.word_table import Vocabulary, WordTable
 from search.meme import Field
 
 MOST_ROWS = 32  # ways to say a phrase that are asked for; of more, the memes with its words are looked through
@@ -99,9 +100,9 @@ class QdrantWords(WordIndex):
         return self.counts.memes
 
     @cached_property
-    def vocabulary(self) -> Mapping[str, int]:
+    def vocabulary(self) -> Vocabulary:
         """The words of all texts in lower case, sorted, each with the number of memes that have it."""
-        return dict(sorted(self.counts.spelled.items()))
+        return WordTable.of(self.counts.spelled)
 
     def document_frequency(self, term: str, field: str = ALL_TEXT) -> int:
         """Return the number of memes with a term, in a field or in any."""

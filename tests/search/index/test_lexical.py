@@ -38,6 +38,7 @@ from search.index.lexical_schema import (
 from search.index.lexical_writer import Document, build_lexical, documents_of
 from search.index.term_members import TermMembers
 from search.index.vocabulary import Spelling
+from search.index.word_table import WORDS_FILE
 from search.meme import Field
 
 WORDS = [f"{consonant}{vowel}{end}" for consonant in "bdfgklmnprtvz" for vowel in "aeiou" for end in ("k", "m", "pt")]
@@ -439,6 +440,9 @@ def test_a_missing_or_damaged_index_is_said_to_be_so(tmp_path: Path) -> None:
             shutil.copytree(tmp_path / "words", broken)
             if damage is None:
                 (broken / file.name).unlink()
+                if file.name == WORDS_FILE:  # an earlier format has none
+                    assert LexicalIndex.open(broken).vocabulary == LexicalIndex.open(tmp_path / "words").vocabulary
+                    continue
             else:
                 (broken / file.name).write_bytes(damage)
             with pytest.raises(IndexUnusable):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from search.index.word_table import WordTable
 from search.query.language import is_another_language, reads_as_english, sounds_foreign
 
 
@@ -54,10 +55,11 @@ class Library(SimpleNamespace):
 
 
 def library(*, english: int, other: int) -> Any:
-    words = "people about would their which there could other after first water words number every found still between"
-    known = [f"{word}" for word in words.split()]
+    told = "people about would their which there could other after first water words number every found still between"
+    known = told.split()
     assert english <= len(known)
-    return Library(vocabulary=dict.fromkeys([*known[:english], *(f"zq{chr(97 + at)}wxk" for at in range(other))], 1))
+    words = [*known[:english], *(f"zq{chr(97 + at)}wxk" for at in range(other))]
+    return Library(vocabulary=WordTable.of(dict.fromkeys(words, 1)))
 
 
 def test_a_library_half_of_whose_words_are_english_is_english() -> None:
