@@ -5,6 +5,8 @@ The file of all memes stays as it is then, shared by hard links: at a million me
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +21,15 @@ ONE_FILE_UP_TO = 50_000  # memes: to write them all again takes no longer than a
 MERGED_SHARE = 0.2  # of the memes, new or changed, from which an extension writes one file again
 
 _opened = OpenedFiles[MemeColumns]()
+# What was made last of two files is asked for again: when it is written, counted, and by a search that switches to it.
+_latest: deque[MemeColumns] = deque(maxlen=1)
 
 
 def open_columns(folder: Path) -> MemeColumns:
     """Return the columns of a generation; raise IndexUnusable when a file is missing or damaged."""
     if not (folder / ADDED).exists():
         return _main(folder)
-    files = [folder / name for name in (COLUMNS, ADDED, REMOVED)]
-    return _opened.get(
-        files, lambda: update_columns(_main(folder), read_columns(folder / ADDED), without=_gone(folder))
-    )
+    return _joined(folder, lambda: update_columns(_main(folder), read_columns(folder / ADDED), without=_gone(folder)))
 
 
 def extend_columns(source: Path, folder: Path, new: MemeColumns, *, without: Ids) -> MemeColumns:
@@ -49,6 +50,12 @@ def extend_columns(source: Path, folder: Path, new: MemeColumns, *, without: Ids
     link_file(source / COLUMNS, folder / COLUMNS)
     write_columns(folder / ADDED, found.only(changed[are_among(changed, found.ids)]))
     np.save(folder / REMOVED, changed[are_among(changed, main.ids)])
+    return _joined(folder, lambda: found)
+
+
+def _joined(folder: Path, make: Callable[[], MemeColumns]) -> MemeColumns:
+    found = _opened.get([folder / name for name in (COLUMNS, ADDED, REMOVED)], make)
+    _latest.append(found)
     return found
 
 
